@@ -1,0 +1,1 @@
+//! Numbers and text for a person's eye.

@@ -1,0 +1,316 @@
+//! What a span is, whoever sent it: ids, times, kind, status, usage, and the batches in which spans travel.
+//!
+//! Times are nanoseconds since the Unix epoch, UTC ([`Nanos`]). Nothing here knows where spans come from or how they are shown.
+
+pub mod attributes;
+pub mod semantics;
+pub mod usage;
+
+use std::fmt;
+use std::num::NonZeroU64;
+
+pub use attributes::{Attribute, Value};
+pub use usage::Usage;
+
+/// Nanoseconds since the Unix epoch, UTC.
+pub type Nanos = i64;
+
+/// A trace's id: 16 bytes that are not all zero, written as 32 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceId([u8; 16]);
+
+/// A span's id: 8 bytes that are not all zero, written as 16 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpanId(NonZeroU64);
+
+impl TraceId {
+    /// The id with these bytes; `None` if they are all zero, which OpenTelemetry reserves for "no trace".
+    #[must_use]
+    pub fn new(bytes: [u8; 16]) -> Option<Self> {
+        (bytes != [0; 16]).then_some(Self(bytes))
+    }
+
+    /// Reads exactly 32 hex digits of either case.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 16];
+        unhex(text, &mut bytes)?;
+        Self::new(bytes)
+    }
+
+    /// The 16 bytes, most significant first.
+    #[must_use]
+    pub fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
+impl SpanId {
+    /// The id with these bytes; `None` if they are all zero, which OpenTelemetry reserves for "no span".
+    #[must_use]
+    pub fn new(bytes: [u8; 8]) -> Option<Self> {
+        NonZeroU64::new(u64::from_be_bytes(bytes)).map(Self)
+    }
+
+    /// Reads exactly 16 hex digits of either case.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 8];
+        unhex(text, &mut bytes)?;
+        Self::new(bytes)
+    }
+
+    /// The 8 bytes, most significant first.
+    #[must_use]
+    pub fn bytes(self) -> [u8; 8] {
+        self.0.get().to_be_bytes()
+    }
+}
+
+fn unhex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
+    const BAD: u8 = 0xff;
+    const DIGIT: [u8; 256] = {
+        let mut table = [BAD; 256];
+        let mut i = 0;
+        while i < 16 {
+            table[b"0123456789abcdef"[i] as usize] = i as u8;
+            table[b"0123456789ABCDEF"[i] as usize] = i as u8;
+            i += 1;
+        }
+        table
+    };
+    if text.len() != bytes.len() * 2 {
+        return None;
+    }
+    let mut bad = 0;
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        let (high, low) = (DIGIT[pair[0] as usize], DIGIT[pair[1] as usize]);
+        bad |= high | low;
+        *byte = (high << 4) | (low & 0xf);
+    }
+    (bad & 0xf0 == 0).then_some(())
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What a span does. Read from attributes by [`semantics`]; shown as a glyph and a colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A single agent's run.
+    Agent,
+    /// A team's run: an agent that leads others.
+    Team,
+    /// A workflow's run.
+    Workflow,
+    /// One step of a workflow, or another link in a chain of calls.
+    Step,
+    /// A call to a language model.
+    Model,
+    /// A tool that a model asked for.
+    Tool,
+    /// A look-up of documents.
+    Retriever,
+    /// A re-ranking of documents.
+    Reranker,
+    /// A call to an embedding model.
+    Embedding,
+    /// A check of an input or an output.
+    Guardrail,
+    /// A judgement of an output.
+    Evaluator,
+    /// Rendering of a prompt.
+    Prompt,
+    /// Anything else, also where nothing is said.
+    #[default]
+    Other,
+}
+
+/// A span's status as its sender set it. Most frameworks leave a good span unset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// Nothing was said; counts as good.
+    #[default]
+    Unset,
+    /// Said to be good.
+    Ok,
+    /// Failed.
+    Error,
+}
+
+/// Which source a span came from: its place in the list of sources that the program was started with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub u16);
+
+/// Where a source finds a span's payload again, in the source's own terms (SQLite: the row id).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address(pub i64);
+
+/// Text that lies in its batch's buffer; [`Batch::text`] reads it. The default is the empty text, which means "not stated".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    at: u32,
+    len: u32,
+}
+
+/// One span on its way into the store: what a row needs, and the address of the rest.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// The trace that it belongs to.
+    pub trace: TraceId,
+    /// Its id, unique within the trace.
+    pub id: SpanId,
+    /// The span that it says it runs under.
+    pub parent: Option<SpanId>,
+    /// When it began.
+    pub start: Nanos,
+    /// When it ended; `None` while it runs. May lie before `start` if the sender's clock jumped.
+    pub end: Option<Nanos>,
+    /// As the sender set it.
+    pub status: Status,
+    /// The span's name, as it came.
+    pub name: Text,
+    /// The rest of what a row shows, read from the attributes.
+    pub facts: Facts,
+    /// The status message, its beginning.
+    pub error: Text,
+    /// Where the payload lies.
+    pub address: Address,
+}
+
+/// What [`semantics`] reads out of a span's attributes for its row. Empty text and `None` mean "not stated".
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts {
+    /// What the span does.
+    pub kind: Kind,
+    /// The agent's, team's, workflow's or step's name.
+    pub agent: Text,
+    /// The model that answered, else the one asked for.
+    pub model: Text,
+    /// Who serves the model.
+    pub provider: Text,
+    /// The tool's name.
+    pub tool: Text,
+    /// The conversation.
+    pub session: Text,
+    /// The person the agent works for.
+    pub user: Text,
+    /// Agno's id of the run.
+    pub run: Text,
+    /// The beginning of what the span was given ([`semantics::PREVIEW`] bytes at most); empty for model calls, whose input is a whole conversation.
+    pub input: Text,
+    /// Tokens and cost as stated on this very span.
+    pub usage: Option<Usage>,
+}
+
+/// Whether spans were just written or were there before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Found when the source was opened, or read again.
+    #[default]
+    History,
+    /// Written while the source was watched.
+    Live,
+}
+
+/// A piece of input that was left out, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Where it lies, for a person: `row 17`.
+    pub place: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Spans that travel together. Their texts share one buffer, so that a span costs no allocation.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Who sent them.
+    pub source: SourceId,
+    /// Whether they are new.
+    pub origin: Origin,
+    /// The spans, in the order in which they were read.
+    pub spans: Vec<Span>,
+    /// What could not be read.
+    pub skipped: Vec<Skipped>,
+    buffer: String,
+}
+
+impl Batch {
+    /// An empty batch.
+    #[must_use]
+    pub fn new(source: SourceId, origin: Origin) -> Self {
+        Self { source, origin, ..Self::default() }
+    }
+
+    /// Copies `text` into the buffer. A buffer holds 4 GiB; what would not fit is not stated.
+    pub fn intern(&mut self, text: &str) -> Text {
+        let (Ok(at), Ok(len)) = (u32::try_from(self.buffer.len()), u32::try_from(text.len())) else { return Text::default() };
+        if at.checked_add(len).is_none() {
+            return Text::default();
+        }
+        self.buffer.push_str(text);
+        Text { at, len }
+    }
+
+    /// The text behind `text`, which must come from this batch.
+    #[must_use]
+    pub fn text(&self, text: Text) -> &str {
+        self.buffer.get(text.at as usize..(text.at + text.len) as usize).unwrap_or_default()
+    }
+
+    /// Bytes that the batch occupies.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.buffer.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+}
+
+/// Everything that is known of one span, read again from its source for whoever looks at it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Payload {
+    /// The attributes in the order in which they were stored.
+    pub attributes: Vec<Attribute>,
+    /// Span events; Agno's databases hold none.
+    pub events: Vec<Event>,
+    /// The status message, whole.
+    pub status_message: String,
+    /// What the program that made the span says of itself.
+    pub resource: Vec<Attribute>,
+    /// The instrumentation's name and version.
+    pub scope: (String, String),
+    /// What else the source says of the span or its trace, for a person: name and value.
+    pub notes: Vec<(String, String)>,
+}
+
+/// Something that happened at one moment of a span.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Event {
+    /// What happened: `exception`.
+    pub name: String,
+    /// When.
+    pub time: Nanos,
+    /// Details: `exception.type`, `exception.message`, `exception.stacktrace`.
+    pub attributes: Vec<Attribute>,
+}
