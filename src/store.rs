@@ -1,0 +1,380 @@
+//! Every span known, as compact rows in a forest, with totals kept as spans arrive.
+//!
+//! [`Store::apply`] costs the batch, never the number of spans held. A parent that is named and has not come is a placeholder row: that is
+//! how a running span shows, since Agno writes a span when it ends. When the span comes it takes the placeholder's row.
+
+mod interner;
+mod retention;
+mod row;
+mod slab;
+#[cfg(test)]
+mod tests;
+mod totals;
+mod tree;
+
+pub use interner::{Interner, Symbol};
+pub use row::{Phase, Row, RowIx, Standing, Trace, TraceIx};
+pub use totals::Totals;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+
+use crate::model::{Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
+use row::{Branch, NONE, PackedUsage};
+use slab::Slab;
+
+/// What bounds the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Spans held; beyond it the oldest traces that ended go first.
+    pub spans: usize,
+    /// After this long without a word of a trace, what runs in it counts as lost. Nanoseconds.
+    pub stale: Nanos,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { spans: 1_000_000, stale: 60_000_000_000 }
+    }
+}
+
+/// What one call changed. Every list names a thing once.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Rows that are new or bear other facts than before.
+    pub rows: Vec<RowIx>,
+    /// Traces in which anything changed, new ones too.
+    pub traces: Vec<TraceIx>,
+    /// Traces that are gone. Their indexes may be used again by the next call.
+    pub evicted: Vec<TraceIx>,
+}
+
+/// Things that could not be shown, counted.
+#[derive(Debug, Default)]
+pub struct Losses {
+    /// Spans given up for the limit.
+    pub evicted: u64,
+    /// Spans that did not fit, since nothing could be given up for them.
+    pub refused: u64,
+    /// Pieces of input that could not be read.
+    pub skipped: u64,
+    /// The last of these, newest last.
+    pub recent: VecDeque<(SourceId, Skipped)>,
+}
+
+/// Skipped pieces of input that [`Losses::recent`] remembers.
+const RECENT: usize = 100;
+
+/// The forest of spans.
+#[derive(Debug, Default)]
+pub struct Store {
+    limits: Limits,
+    rows: Slab<Row>,
+    branches: Slab<Branch>,
+    usages: Slab<PackedUsage>,
+    traces: Slab<Trace>,
+    by_span: HashTable<u32>,
+    by_trace: HashMap<TraceId, TraceIx>,
+    hasher: DefaultHashBuilder,
+    texts: Interner,
+    /// Traces by start, for eviction.
+    age: BTreeSet<(Nanos, TraceIx)>,
+    /// Rows that run.
+    running: BTreeSet<RowIx>,
+    all: Totals,
+    losses: Losses,
+    call: u64,
+}
+
+impl Store {
+    /// An empty store.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// A row. The index must be of this store and its trace not evicted since.
+    #[must_use]
+    pub fn row(&self, row: RowIx) -> &Row {
+        &self.rows[row.0]
+    }
+
+    /// A trace. The index must be of this store and not evicted since.
+    #[must_use]
+    pub fn trace(&self, trace: TraceIx) -> &Trace {
+        &self.traces[trace.0]
+    }
+
+    /// The text of a row's symbol, as it came: not yet safe for a terminal.
+    #[must_use]
+    pub fn text(&self, symbol: Symbol) -> &str {
+        self.texts.text(symbol)
+    }
+
+    /// The distinct texts of all rows.
+    #[must_use]
+    pub fn texts(&self) -> &Interner {
+        &self.texts
+    }
+
+    /// Sums over everything held.
+    #[must_use]
+    pub fn all(&self) -> &Totals {
+        &self.all
+    }
+
+    /// Number of traces held.
+    #[must_use]
+    pub fn trace_count(&self) -> usize {
+        self.by_trace.len()
+    }
+
+    /// Every trace held, oldest first.
+    pub fn traces(&self) -> impl DoubleEndedIterator<Item = TraceIx> {
+        self.age.iter().map(|&(_, trace)| trace)
+    }
+
+    /// What could not be shown.
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// What the row itself states, counted or not.
+    #[must_use]
+    pub fn usage(&self, row: RowIx) -> Option<Usage> {
+        let usage = self.row(row).usage;
+        (usage != NONE).then(|| self.usages[usage].usage())
+    }
+
+    /// Who served the row's model, if usage was stated with it.
+    #[must_use]
+    pub fn provider(&self, row: RowIx) -> Symbol {
+        let usage = self.row(row).usage;
+        if usage == NONE { Symbol::EMPTY } else { self.usages[usage].provider }
+    }
+
+    /// The trace with this id.
+    #[must_use]
+    pub fn find_trace(&self, id: TraceId) -> Option<TraceIx> {
+        self.by_trace.get(&id).copied()
+    }
+
+    /// The row of a span.
+    #[must_use]
+    pub fn find(&self, trace: TraceIx, id: SpanId) -> Option<RowIx> {
+        let hash = self.hasher.hash_one((trace, id));
+        let same = |&row: &u32| self.rows[row].id == id && self.rows[row].trace == trace.0;
+        self.by_span.find(hash, same).map(|&row| RowIx(row))
+    }
+
+    /// Takes in a batch; `now` is the time of its arrival.
+    pub fn apply(&mut self, batch: &Batch, now: Nanos) -> Changes {
+        self.call += 1;
+        let mut changes = Changes::default();
+        for span in &batch.spans {
+            self.take(batch, span, now, &mut changes);
+        }
+        self.losses.skipped += batch.skipped.len() as u64;
+        for skipped in &batch.skipped {
+            if self.losses.recent.len() == RECENT {
+                self.losses.recent.pop_front();
+            }
+            self.losses.recent.push_back((batch.source, skipped.clone()));
+        }
+        self.shrink(&mut changes);
+        changes.rows.sort_unstable();
+        changes.rows.dedup();
+        changes
+    }
+
+    /// Declares lost what ran and was not heard of for [`Limits::stale`]. Costs the number of running rows.
+    pub fn expire(&mut self, now: Nanos) -> Changes {
+        self.call += 1;
+        let mut changes = Changes::default();
+        let stale: Vec<RowIx> = self.running.iter().copied().filter(|&row| self.is_stale(self.row(row).trace, now)).collect();
+        for row in stale {
+            self.set_phase(row, Phase::Lost);
+            changes.rows.push(row);
+            self.touch(self.row(row).trace(), &mut changes);
+        }
+        changes
+    }
+
+    /// Rows that run now.
+    pub fn running(&self) -> impl Iterator<Item = RowIx> {
+        self.running.iter().copied()
+    }
+
+    fn is_stale(&self, trace: u32, now: Nanos) -> bool {
+        now.saturating_sub(self.traces[trace].heard) > self.limits.stale
+    }
+
+    fn take(&mut self, batch: &Batch, span: &Span, now: Nanos, changes: &mut Changes) {
+        let trace = self.trace_of(span, changes);
+        let known = self.find(trace, span.id);
+        if known.is_none() && self.by_trace.len() == 1 && self.all.spans as usize >= self.limits.spans {
+            self.losses.refused += 1;
+            return;
+        }
+        self.hear(trace, batch.origin, span, now, changes);
+        let row = known.unwrap_or_else(|| self.blank(trace, span.id, span.start));
+        if known.is_some() {
+            self.unlink(row);
+        }
+        self.fill(row, batch, span);
+        let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
+        self.rows[row.0].broken_parent = span.parent.is_some() && parent.is_none();
+        self.link(row, parent);
+        changes.rows.push(row);
+    }
+
+    fn trace_of(&mut self, span: &Span, changes: &mut Changes) -> TraceIx {
+        if let Some(&trace) = self.by_trace.get(&span.trace) {
+            self.touch(trace, changes);
+            return trace;
+        }
+        let end = span.end.unwrap_or(span.start);
+        let data = Trace { id: span.trace, start: span.start, end, heard: end, top: Branch::default(), touched: 0 };
+        let trace = TraceIx(self.traces.insert(data));
+        self.by_trace.insert(span.trace, trace);
+        self.age.insert((span.start, trace));
+        self.touch(trace, changes);
+        trace
+    }
+
+    fn touch(&mut self, trace: TraceIx, changes: &mut Changes) {
+        let data = &mut self.traces[trace.0];
+        if data.touched != self.call {
+            data.touched = self.call;
+            changes.traces.push(trace);
+        }
+    }
+
+    /// Widens the trace's time to hold the span, and wakes what was thought lost.
+    fn hear(&mut self, trace: TraceIx, origin: Origin, span: &Span, now: Nanos, changes: &mut Changes) {
+        let end = span.end.unwrap_or(span.start);
+        let data = &mut self.traces[trace.0];
+        if span.start < data.start {
+            self.age.remove(&(data.start, trace));
+            data.start = span.start;
+            self.age.insert((span.start, trace));
+        }
+        data.end = data.end.max(end);
+        data.heard = data.heard.max(end);
+        if origin == Origin::Live {
+            data.heard = data.heard.max(now);
+        }
+        if data.top.below.lost > 0 && !self.is_stale(trace.0, now) {
+            self.wake(trace, changes);
+        }
+    }
+
+    fn wake(&mut self, trace: TraceIx, changes: &mut Changes) {
+        for row in self.rows_of(trace) {
+            if self.row(row).phase == Phase::Lost {
+                self.set_phase(row, Phase::Running);
+                changes.rows.push(row);
+            }
+        }
+    }
+
+    /// A row for a span of which only the id is known; it hangs nowhere yet.
+    fn blank(&mut self, trace: TraceIx, id: SpanId, start: Nanos) -> RowIx {
+        let row = Row {
+            id,
+            start,
+            end: start,
+            address: crate::model::Address::default(),
+            name: Symbol::EMPTY,
+            label: Symbol::EMPTY,
+            input: Symbol::EMPTY,
+            error: Symbol::EMPTY,
+            session: Symbol::EMPTY,
+            user: Symbol::EMPTY,
+            trace: trace.0,
+            parent: NONE,
+            branch: NONE,
+            usage: NONE,
+            source: SourceId::default(),
+            kind: Kind::Other,
+            status: Status::Unset,
+            phase: Phase::Ended,
+            placeholder: true,
+            broken_parent: false,
+        };
+        let row = RowIx(self.rows.insert(row));
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        let hash = hasher.hash_one((trace, id));
+        self.by_span.insert_unique(hash, row.0, |&row| hasher.hash_one((TraceIx(rows[row].trace), rows[row].id)));
+        row
+    }
+
+    /// Writes what the span says into its row, which must hang nowhere.
+    fn fill(&mut self, row: RowIx, batch: &Batch, span: &Span) {
+        self.forget_facts(row);
+        let facts = &span.facts;
+        let label = match facts.kind {
+            Kind::Model | Kind::Embedding | Kind::Reranker => facts.model,
+            Kind::Tool => facts.tool,
+            _ => facts.agent,
+        };
+        let [name, label, input, error, session, user, provider] =
+            [span.name, label, facts.input, span.error, facts.session, facts.user, facts.provider]
+                .map(|text| self.texts.take(batch.text(text)));
+        let usage = if let Some(usage) = facts.usage {
+            self.usages.insert(PackedUsage::new(usage, provider))
+        } else {
+            self.texts.release(provider);
+            NONE
+        };
+        let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
+        let data = &mut self.rows[row.0];
+        (data.start, data.end, data.address, data.source) = (span.start, span.end.unwrap_or(span.start), span.address, batch.source);
+        (data.name, data.label, data.input, data.error, data.session, data.user) = (name, label, input, error, session, user);
+        (data.usage, data.kind, data.status, data.placeholder) = (usage, facts.kind, span.status, false);
+        self.enter_phase(row, phase);
+    }
+
+    fn forget_facts(&mut self, row: RowIx) {
+        let data = &self.rows[row.0];
+        let usage = data.usage;
+        for symbol in [data.name, data.label, data.input, data.error, data.session, data.user] {
+            self.texts.release(symbol);
+        }
+        if usage != NONE {
+            self.texts.release(self.usages[usage].provider);
+            self.usages.free(usage);
+        }
+    }
+
+    /// The row of the parent that `row` names, made as a placeholder if it has not come; `None` if it can't be the parent.
+    fn parent_row(&mut self, row: RowIx, parent: SpanId, now: Nanos, changes: &mut Changes) -> Option<RowIx> {
+        let (trace, start) = (self.row(row).trace(), self.row(row).start);
+        if let Some(parent) = self.find(trace, parent) {
+            let cyclic = parent == row || (self.row(row).branch != NONE && self.is_below(parent, row));
+            return (!cyclic).then_some(parent);
+        }
+        let placeholder = self.blank(trace, parent, start);
+        let phase = if self.is_stale(trace.0, now) { Phase::Lost } else { Phase::Running };
+        self.enter_phase(placeholder, phase);
+        self.link(placeholder, None);
+        changes.rows.push(placeholder);
+        Some(placeholder)
+    }
+
+    fn enter_phase(&mut self, row: RowIx, phase: Phase) {
+        self.rows[row.0].phase = phase;
+        if phase == Phase::Running {
+            self.running.insert(row);
+        } else {
+            self.running.remove(&row);
+        }
+    }
+
+    fn set_phase(&mut self, row: RowIx, phase: Phase) {
+        self.change(row, |store| store.enter_phase(row, phase));
+    }
+}

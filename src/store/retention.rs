@@ -1,0 +1,66 @@
+//! What goes when the limit is reached: whole traces, the oldest that ended first.
+
+use super::row::{NONE, RowIx, TraceIx};
+use super::{Changes, Store};
+
+impl Store {
+    /// Evicts traces until the limit holds. The newest trace stays, however large.
+    pub(super) fn shrink(&mut self, changes: &mut Changes) {
+        while self.all.spans as usize > self.limits.spans && self.by_trace.len() > 1 {
+            let ended = |&&(_, trace): &&(i64, TraceIx)| self.trace(trace).totals().running == 0;
+            let candidates = self.by_trace.len() - 1;
+            let oldest = self.age.iter().take(candidates).find(ended).or_else(|| self.age.first());
+            let Some(&(_, trace)) = oldest else { return };
+            self.evict(trace, changes);
+        }
+    }
+
+    fn evict(&mut self, trace: TraceIx, changes: &mut Changes) {
+        let data = self.trace(trace);
+        let (id, start, totals) = (data.id, data.start, *data.totals());
+        let gone = self.rows_of(trace);
+        for &row in &gone {
+            self.forget_row(row);
+        }
+        self.all.exchange(&totals, &super::Totals::default());
+        self.traces[trace.0].top = super::Branch::default();
+        self.by_trace.remove(&id);
+        self.age.remove(&(start, trace));
+        self.traces.free(trace.0);
+        self.losses.evicted += u64::from(totals.spans);
+        if self.traces[trace.0].touched == self.call {
+            changes.traces.retain(|&touched| touched != trace);
+            changes.rows.retain(|row| self.rows[row.0].trace != trace.0);
+        }
+        changes.evicted.push(trace);
+    }
+
+    fn forget_row(&mut self, row: RowIx) {
+        use std::hash::BuildHasher;
+        self.forget_facts(row);
+        self.running.remove(&row);
+        let data = &self.rows[row.0];
+        let hash = self.hasher.hash_one((data.trace(), data.id));
+        if let Ok(found) = self.by_span.find_entry(hash, |&at| at == row.0) {
+            found.remove();
+        }
+        let branch = self.rows[row.0].branch;
+        if branch != NONE {
+            self.branches[branch] = super::Branch::default();
+            self.branches.free(branch);
+        }
+        self.rows.free(row.0);
+    }
+
+    /// Every row of a trace, parents before children.
+    #[must_use]
+    pub fn rows_of(&self, trace: TraceIx) -> Vec<RowIx> {
+        let mut rows: Vec<RowIx> = Vec::with_capacity(self.trace(trace).totals().spans as usize);
+        let mut open: Vec<RowIx> = self.trace(trace).tops().iter().rev().copied().collect();
+        while let Some(row) = open.pop() {
+            rows.push(row);
+            open.extend(self.children(row).iter().rev());
+        }
+        rows
+    }
+}

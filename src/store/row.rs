@@ -1,0 +1,213 @@
+//! What the store keeps of a span and of a trace.
+
+use super::interner::Symbol;
+use super::totals::Totals;
+use crate::model::usage::NanoUsd;
+use crate::model::{Address, Kind, Nanos, SourceId, SpanId, Status, TraceId, Usage};
+
+/// A row's place in the store. Stays with its span from placeholder to end; reused only after its trace was evicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowIx(pub(super) u32);
+
+/// A trace's place in the store; reused only after the trace was evicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceIx(pub(super) u32);
+
+impl RowIx {
+    /// The place in tables that hold something for each row.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl TraceIx {
+    /// The place in tables that hold something for each trace.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// "No index" in the packed links of a row.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// How far a span is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It ended.
+    Ended,
+    /// It runs: its sender said so, or its children name it and it has not come.
+    Running,
+    /// It should run, but nothing was heard of its trace for a while.
+    Lost,
+}
+
+/// A span in memory: 80 bytes. Texts are [`Symbol`]s; everything else that the span bears stays where [`Row::address`] says.
+#[derive(Debug)]
+pub struct Row {
+    /// Its id.
+    pub id: SpanId,
+    /// When it began; of a placeholder, when its first known child did.
+    pub start: Nanos,
+    /// When it ended; of a row that did not end, the last moment of which anything is known.
+    pub end: Nanos,
+    /// Where the payload lies.
+    pub address: Address,
+    /// The span's name.
+    pub name: Symbol,
+    /// Who or what it is in its kind's terms: the agent, the model, the tool.
+    pub label: Symbol,
+    /// The beginning of its input.
+    pub input: Symbol,
+    /// The beginning of its status message.
+    pub error: Symbol,
+    /// The conversation, if this very span names it.
+    pub session: Symbol,
+    /// The user, if this very span names one.
+    pub user: Symbol,
+    pub(super) trace: u32,
+    pub(super) parent: u32,
+    pub(super) branch: u32,
+    pub(super) usage: u32,
+    /// Who sent it.
+    pub source: SourceId,
+    /// What it does; of a placeholder, a guess from its children.
+    pub kind: Kind,
+    /// As its sender set it.
+    pub status: Status,
+    /// How far it is.
+    pub phase: Phase,
+    /// Whether the span itself has not come: only its children name it.
+    pub placeholder: bool,
+    /// Whether it names a parent that can't be its parent (itself, or a span below it).
+    pub broken_parent: bool,
+}
+
+impl Row {
+    /// The trace it belongs to.
+    #[must_use]
+    pub fn trace(&self) -> TraceIx {
+        TraceIx(self.trace)
+    }
+
+    /// The span it hangs under; `None` at the top of its trace.
+    #[must_use]
+    pub fn parent(&self) -> Option<RowIx> {
+        (self.parent != NONE).then_some(RowIx(self.parent))
+    }
+
+    /// How long it took, or at `now` has been running; a negative span took 0.
+    #[must_use]
+    pub fn duration(&self, now: Nanos) -> Nanos {
+        let end = if self.phase == Phase::Running { self.end.max(now) } else { self.end };
+        end.saturating_sub(self.start).max(0)
+    }
+
+    /// Siblings stand in this order.
+    pub(super) fn order(&self) -> (Nanos, SpanId) {
+        (self.start, self.id)
+    }
+}
+
+/// The rows under a row, in the order of their starts, and the sum of their totals.
+#[derive(Debug, Default)]
+pub(super) struct Branch {
+    pub(super) children: Vec<RowIx>,
+    pub(super) below: Totals,
+}
+
+/// A trace: its time, and the rows that hang under no other.
+#[derive(Debug)]
+pub struct Trace {
+    /// Its id.
+    pub id: TraceId,
+    /// The earliest start of its spans.
+    pub start: Nanos,
+    /// The latest end of its spans.
+    pub end: Nanos,
+    /// When a span of it was last heard of: its end, or its arrival if it arrived while watched.
+    pub heard: Nanos,
+    pub(super) top: Branch,
+    pub(super) touched: u64,
+}
+
+impl Trace {
+    /// The rows at its top, in the order of their starts; never empty. The first stands for the trace.
+    #[must_use]
+    pub fn tops(&self) -> &[RowIx] {
+        &self.top.children
+    }
+
+    /// Sums over all its spans.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.top.below
+    }
+
+    /// The trace's status, from its spans: failed if any failed, running while any runs, else how it ended.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let totals = self.totals();
+        if totals.errors > 0 {
+            Standing::Error
+        } else if totals.running > 0 {
+            Standing::Running
+        } else if totals.lost > 0 {
+            Standing::Lost
+        } else {
+            Standing::Ok
+        }
+    }
+}
+
+/// A row's or a trace's status as shown and filtered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Standing {
+    /// It, or a span in the trace, failed.
+    Error,
+    /// It runs.
+    Running,
+    /// It was running when last heard of.
+    Lost,
+    /// It ended well.
+    Ok,
+}
+
+impl Row {
+    /// The row's own status, whatever lies below it.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match (self.status, self.phase) {
+            (Status::Error, _) => Standing::Error,
+            (_, Phase::Running) => Standing::Running,
+            (_, Phase::Lost) => Standing::Lost,
+            (_, Phase::Ended) => Standing::Ok,
+        }
+    }
+}
+
+/// A row's own usage, packed: most rows have none, so it lies apart from them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PackedUsage {
+    cost: NanoUsd,
+    counts: [u32; 5],
+    pub(super) provider: Symbol,
+}
+
+impl PackedUsage {
+    const NO_COUNT: u32 = u32::MAX;
+    const NO_COST: NanoUsd = NanoUsd::MIN;
+
+    pub(super) fn new(usage: Usage, provider: Symbol) -> Self {
+        let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
+        let pack = |count: Option<u32>| count.map_or(Self::NO_COUNT, |count| count.min(Self::NO_COUNT - 1));
+        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts: counts.map(pack), provider }
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let [input, output, cache_read, cache_write, reasoning] = self.counts.map(|count| (count != Self::NO_COUNT).then_some(count));
+        let cost = (self.cost != Self::NO_COST).then_some(self.cost);
+        Usage { input, output, cache_read, cache_write, reasoning, cost }
+    }
+}

@@ -1,0 +1,232 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Address, Facts};
+
+const SECOND: Nanos = 1_000_000_000;
+
+fn trace_id(n: u8) -> TraceId {
+    TraceId::new([n; 16]).unwrap()
+}
+
+fn span_id(n: u64) -> SpanId {
+    SpanId::new(n.to_be_bytes()).unwrap()
+}
+
+/// A span in the terms that the store cares for.
+#[derive(Clone, Debug)]
+struct Given {
+    trace: u8,
+    id: u64,
+    parent: Option<u64>,
+    start: Nanos,
+    failed: bool,
+    tokens: Option<(u32, u32)>,
+    running: bool,
+}
+
+fn given(id: u64, parent: Option<u64>) -> Given {
+    Given { trace: 1, id, parent, start: id as Nanos * SECOND, failed: false, tokens: None, running: false }
+}
+
+fn batch(spans: &[Given]) -> Batch {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    for given in spans {
+        let name = batch.intern(&format!("span {}", given.id));
+        let usage = given.tokens.map(|(input, output)| Usage { input: Some(input), output: Some(output), ..Usage::default() });
+        let kind = if usage.is_some() { Kind::Model } else { Kind::Tool };
+        batch.spans.push(Span {
+            trace: trace_id(given.trace),
+            id: span_id(given.id),
+            parent: given.parent.map(span_id),
+            start: given.start,
+            end: (!given.running).then_some(given.start + SECOND),
+            status: if given.failed { Status::Error } else { Status::Ok },
+            name,
+            facts: Facts { kind, usage, ..Facts::default() },
+            error: crate::model::Text::default(),
+            address: Address(given.id as i64),
+        });
+    }
+    batch
+}
+
+fn store(spans: &[Given]) -> Store {
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch(spans), 100 * SECOND);
+    store
+}
+
+fn row(store: &Store, id: u64) -> RowIx {
+    store.find(store.find_trace(trace_id(1)).unwrap(), span_id(id)).unwrap()
+}
+
+#[test]
+fn a_parent_that_has_not_come_runs_and_keeps_its_row_when_it_comes() {
+    let mut store = Store::new(Limits::default());
+    let changes = store.apply(&batch(&[given(2, Some(1))]), 3 * SECOND);
+    assert_eq!(changes.rows.len(), 2);
+    let parent = row(&store, 1);
+    assert!(store.row(parent).placeholder);
+    assert_eq!(store.row(parent).standing(), Standing::Running);
+    assert_eq!(store.row(parent).start, 2 * SECOND, "it began no later than its child");
+    assert_eq!(store.all().spans, 1, "a placeholder is no span");
+
+    store.apply(&batch(&[given(1, None)]), 4 * SECOND);
+    assert_eq!(row(&store, 1), parent);
+    assert!(!store.row(parent).placeholder);
+    assert_eq!(store.children(parent), [row(&store, 2)]);
+    assert_eq!((store.all().spans, store.all().running), (2, 0));
+}
+
+#[test]
+fn what_runs_is_lost_after_a_while_without_news_and_wakes_with_the_next() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch(&[given(2, Some(1))]), 3 * SECOND);
+    assert!(store.expire(63 * SECOND).rows.is_empty());
+    assert_eq!(store.expire(64 * SECOND).rows, [row(&store, 1)]);
+    assert_eq!(store.row(row(&store, 1)).standing(), Standing::Lost);
+    assert_eq!((store.all().running, store.all().lost), (0, 1));
+    store.apply(&batch(&[given(3, Some(1))]), 65 * SECOND);
+    assert_eq!((store.all().running, store.all().lost), (1, 0));
+}
+
+#[test]
+fn what_was_already_old_when_it_was_read_is_lost_at_once() {
+    let mut store = Store::new(Limits::default());
+    let mut old = batch(&[given(2, Some(1))]);
+    old.origin = Origin::History;
+    store.apply(&old, 1000 * SECOND);
+    assert_eq!((store.all().running, store.all().lost), (0, 1));
+}
+
+#[test]
+fn a_span_that_ends_replaces_its_running_record() {
+    let mut store = store(&[Given { running: true, ..given(1, None) }]);
+    assert_eq!(store.all().running, 1);
+    store.apply(&batch(&[given(1, None)]), 100 * SECOND);
+    assert_eq!((store.all().running, store.all().spans), (0, 1));
+}
+
+#[test]
+fn usage_is_counted_on_the_lowest_row_that_states_it() {
+    let model = |id, parent, tokens| Given { tokens: Some(tokens), ..given(id, parent) };
+    let mut store = store(&[model(1, None, (100, 10)), model(2, Some(1), (60, 5)), model(3, Some(2), (61, 6))]);
+    assert_eq!(store.all().tokens(), Some(67));
+    store.apply(&batch(&[model(4, Some(1), (30, 1))]), 100 * SECOND);
+    assert_eq!(store.totals(row(&store, 1)).tokens(), Some(98));
+    assert_eq!(store.totals(row(&store, 1)).calls, 2);
+}
+
+#[test]
+fn unknown_tokens_are_not_zero() {
+    let store = store(&[given(1, None)]);
+    assert_eq!((store.all().tokens(), store.all().cost()), (None, None));
+}
+
+#[test]
+fn a_span_that_is_its_own_ancestor_stands_at_the_top() {
+    let store = store(&[given(1, Some(1)), given(2, Some(3)), given(3, Some(4)), given(4, Some(2))]);
+    let trace = store.find_trace(trace_id(1)).unwrap();
+    assert_eq!(store.rows_of(trace).len(), 4);
+    assert!(store.row(row(&store, 1)).broken_parent);
+    assert!([2, 3, 4].iter().any(|&id| store.row(row(&store, id)).broken_parent));
+    assert_eq!(store.all().running, 0);
+}
+
+#[test]
+fn the_oldest_ended_trace_goes_first_and_its_memory_is_used_again() {
+    let mut store = Store::new(Limits { spans: 3, ..Limits::default() });
+    let of = |trace, id: u64, parent| Given { trace, ..given(id, parent) };
+    store.apply(&batch(&[of(1, 1, Some(9)), of(2, 2, None), of(2, 3, None)]), 10 * SECOND);
+    let changes = store.apply(&batch(&[of(3, 4, None)]), 10 * SECOND);
+    assert_eq!(changes.evicted.len(), 1);
+    assert!(store.find_trace(trace_id(2)).is_none(), "trace 1 is older, but runs");
+    assert_eq!(store.losses().evicted, 2);
+    assert_eq!((store.all().spans, store.trace_count()), (2, 2));
+    let texts = store.texts().len();
+    for id in 5..50 {
+        store.apply(&batch(&[of(id as u8, id, None)]), 10 * SECOND);
+    }
+    assert_eq!(store.all().spans, 3);
+    assert!(store.texts().len() <= texts + 3);
+}
+
+#[test]
+fn a_single_trace_beyond_the_limit_refuses_and_counts() {
+    let mut store = Store::new(Limits { spans: 2, ..Limits::default() });
+    store.apply(&batch(&[given(1, None), given(2, Some(1)), given(3, Some(1))]), 10 * SECOND);
+    assert_eq!((store.all().spans, store.losses().refused), (2, 1));
+}
+
+/// Trees of any shape, over two traces, with parents that may never come.
+fn forests() -> impl Strategy<Value = Vec<Given>> {
+    let span = (0..2u8, any::<prop::sample::Index>(), 0..50i64, any::<bool>(), proptest::option::of((0..1000u32, 0..1000u32)), 0..8u8);
+    proptest::collection::vec(span, 1..60).prop_map(|spans| {
+        let mut forest: Vec<Given> = Vec::new();
+        for (at, (trace, parent, start, failed, tokens, rare)) in spans.into_iter().enumerate() {
+            let id = at as u64 + 1;
+            let in_trace: Vec<u64> = forest.iter().filter(|other| other.trace == trace + 1).map(|other| other.id).collect();
+            let parent = match rare {
+                0 => Some(1000 + id % 3),
+                1 => None,
+                _ if in_trace.is_empty() => None,
+                _ => Some(*parent.get(&in_trace)),
+            };
+            forest.push(Given { trace: trace + 1, id, parent, start: start * SECOND, failed, tokens, running: false });
+        }
+        forest
+    })
+}
+
+/// Tokens under a span by the count-once rule, computed from scratch.
+fn recount(forest: &[Given], trace: u8, id: u64) -> (u64, u32, u32, u32) {
+    let own = forest.iter().find(|given| given.trace == trace && given.id == id);
+    let mut sum = (0, 0, 0, 0);
+    for child in forest.iter().filter(|given| given.trace == trace && given.parent == Some(id)) {
+        let below = recount(forest, trace, child.id);
+        sum = (sum.0 + below.0, sum.1 + below.1, sum.2 + below.2, sum.3 + below.3);
+    }
+    if let Some(own) = own {
+        if let (0, Some((input, output))) = (sum.1, own.tokens) {
+            (sum.0, sum.1) = (u64::from(input) + u64::from(output), 1);
+        }
+        sum.2 += u32::from(own.failed);
+        sum.3 += 1;
+    }
+    sum
+}
+
+proptest! {
+    #[test]
+    fn totals_equal_a_recount_whatever_the_order((forest, arrival) in forests().prop_flat_map(|forest| {
+        let twice: Vec<Given> = forest.iter().chain(forest.iter().take(5)).cloned().collect();
+        (Just(forest), Just(twice).prop_shuffle())
+    }), size in 1..20usize) {
+        let mut store = Store::new(Limits::default());
+        for part in arrival.chunks(size) {
+            store.apply(&batch(part), 100 * SECOND);
+        }
+        prop_assert_eq!(store.all().spans as usize, forest.len());
+        for given in &forest {
+            let trace = store.find_trace(trace_id(given.trace)).unwrap();
+            let row = store.find(trace, span_id(given.id)).unwrap();
+            let totals = store.totals(row);
+            let found = (totals.input + totals.output, totals.calls, totals.errors, totals.spans);
+            prop_assert_eq!(found, recount(&forest, given.trace, given.id));
+            prop_assert_eq!(store.row(row).parent().map(|parent| store.row(parent).id), given.parent.map(span_id));
+            prop_assert!(store.children(row).is_sorted_by_key(|&child| store.row(child).order()));
+            prop_assert!(!store.row(row).placeholder);
+        }
+        for trace in store.traces() {
+            let rows = store.rows_of(trace);
+            let placeholders = rows.iter().filter(|&&row| store.row(row).placeholder).count();
+            prop_assert_eq!(store.trace(trace).totals().running as usize, placeholders);
+            let spans: Vec<&Given> = forest.iter().filter(|given| trace_id(given.trace) == store.trace(trace).id).collect();
+            prop_assert_eq!(rows.len() - placeholders, spans.len());
+            prop_assert_eq!(store.trace(trace).start, spans.iter().map(|given| given.start).min().unwrap());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The links between rows, and the totals that change with them.
+//!
+//! A change costs the depth of the row that changes, not the number of rows: each step up replaces one child's totals in its parent's
+//! sum, and stops where nothing changes any more.
+
+use super::Store;
+use super::row::{Branch, NONE, RowIx, Standing};
+use super::totals::Totals;
+use crate::model::{Kind, Nanos, Status};
+
+impl Store {
+    /// Rows directly under `row`, in the order of their starts.
+    #[must_use]
+    pub fn children(&self, row: RowIx) -> &[RowIx] {
+        match self.row(row).branch {
+            NONE => &[],
+            branch => &self.branches[branch].children,
+        }
+    }
+
+    /// Sums over `row` and all below it.
+    #[must_use]
+    pub fn totals(&self, row: RowIx) -> Totals {
+        let data = self.row(row);
+        let mut totals = match data.branch {
+            NONE => Totals::default(),
+            branch => self.branches[branch].below,
+        };
+        if totals.calls == 0 {
+            if let Some(usage) = self.usage(row) {
+                totals.exchange(&Totals::default(), &Totals::of(usage));
+            }
+        }
+        totals.spans += u32::from(!data.placeholder);
+        totals.errors += u32::from(data.status == Status::Error);
+        match data.standing() {
+            Standing::Running => totals.running += 1,
+            Standing::Lost => totals.lost += 1,
+            Standing::Ok | Standing::Error => {}
+        }
+        totals
+    }
+
+    /// Sums over all below `row`, without `row` itself.
+    #[must_use]
+    pub fn below(&self, row: RowIx) -> Totals {
+        match self.row(row).branch {
+            NONE => Totals::default(),
+            branch => self.branches[branch].below,
+        }
+    }
+
+    /// Changes a row in ways that may change its totals, and carries the difference up.
+    pub(super) fn change(&mut self, row: RowIx, change: impl FnOnce(&mut Self)) {
+        let before = self.totals(row);
+        change(self);
+        let after = self.totals(row);
+        self.carry(row, before, after);
+    }
+
+    fn carry(&mut self, mut row: RowIx, mut before: Totals, mut after: Totals) {
+        while before != after {
+            let data = self.row(row);
+            let (parent, trace) = (data.parent, data.trace);
+            if parent == NONE {
+                let top = &mut self.traces[trace].top.below;
+                top.exchange(&before, &after);
+                self.all.exchange(&before, &after);
+                return;
+            }
+            let parent = RowIx(parent);
+            let outer = self.totals(parent);
+            let branch = self.row(parent).branch;
+            self.branches[branch].below.exchange(&before, &after);
+            (before, after) = (outer, self.totals(parent));
+            row = parent;
+        }
+    }
+
+    /// Hangs a row that hangs nowhere under `parent`, or at the top of its trace.
+    pub(super) fn link(&mut self, row: RowIx, parent: Option<RowIx>) {
+        let order = self.row(row).order();
+        if let Some(parent) = parent {
+            if self.row(parent).branch == NONE {
+                let branch = self.branches.insert(Branch::default());
+                self.rows[parent.0].branch = branch;
+            }
+        }
+        let siblings = self.siblings(parent, row);
+        let at = match siblings.last() {
+            Some(&last) if self.row(last).order() > order => siblings.partition_point(|&other| self.row(other).order() < order),
+            _ => siblings.len(),
+        };
+        self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
+        self.siblings_mut(parent, row).insert(at, row);
+        let totals = self.totals(row);
+        self.carry(row, Totals::default(), totals);
+        if let Some(parent) = parent {
+            self.inherit(parent, row);
+        }
+    }
+
+    /// Takes a row, with all below it, from where it hangs.
+    pub(super) fn unlink(&mut self, row: RowIx) {
+        let totals = self.totals(row);
+        self.carry(row, totals, Totals::default());
+        let parent = self.row(row).parent();
+        let order = self.row(row).order();
+        let siblings = self.siblings(parent, row);
+        let at = siblings.partition_point(|&other| self.row(other).order() < order);
+        debug_assert_eq!(siblings.get(at), Some(&row), "siblings stand in order");
+        self.siblings_mut(parent, row).remove(at);
+        self.rows[row.0].parent = NONE;
+    }
+
+    /// Gives a placeholder what its child tells of it: an earlier start, a kind.
+    fn inherit(&mut self, parent: RowIx, child: RowIx) {
+        let (start, kind) = (self.row(child).start, self.row(child).kind);
+        let data = self.row(parent);
+        if !data.placeholder {
+            return;
+        }
+        let guess = guess(data.kind, kind);
+        if start < data.start {
+            self.move_start(parent, start);
+        }
+        self.rows[parent.0].kind = guess;
+    }
+
+    fn move_start(&mut self, row: RowIx, start: Nanos) {
+        let parent = self.row(row).parent();
+        self.unlink(row);
+        self.rows[row.0].start = start;
+        self.link(row, parent);
+    }
+
+    /// Whether `row` is `ancestor` or lies below it.
+    pub(super) fn is_below(&self, mut row: RowIx, ancestor: RowIx) -> bool {
+        loop {
+            if row == ancestor {
+                return true;
+            }
+            match self.row(row).parent() {
+                Some(parent) => row = parent,
+                None => return false,
+            }
+        }
+    }
+
+    fn siblings(&self, parent: Option<RowIx>, row: RowIx) -> &[RowIx] {
+        match parent {
+            Some(parent) => self.children(parent),
+            None => &self.traces[self.row(row).trace].top.children,
+        }
+    }
+
+    fn siblings_mut(&mut self, parent: Option<RowIx>, row: RowIx) -> &mut Vec<RowIx> {
+        match parent {
+            Some(parent) => {
+                let branch = self.row(parent).branch;
+                &mut self.branches[branch].children
+            }
+            None => {
+                let trace = self.row(row).trace;
+                &mut self.traces[trace].top.children
+            }
+        }
+    }
+}
+
+/// What a span that has not come is, going by the kind of one that runs under it.
+fn guess(so_far: Kind, child: Kind) -> Kind {
+    match (so_far, child) {
+        (Kind::Workflow, _) | (_, Kind::Step) => Kind::Workflow,
+        (Kind::Team, _) | (_, Kind::Agent | Kind::Team) => Kind::Team,
+        _ => Kind::Agent,
+    }
+}
