@@ -5,5 +5,6 @@
 
 pub mod format;
 pub mod model;
+pub mod query;
 pub mod source;
 pub mod store;

@@ -136,6 +136,11 @@ impl Store {
         self.age.iter().map(|&(_, trace)| trace)
     }
 
+    /// Every row held, placeholders too, in no order.
+    pub fn rows(&self) -> impl Iterator<Item = RowIx> {
+        (0..self.rows.end()).filter(|&row| self.rows[row].trace != NONE).map(RowIx)
+    }
+
     /// What could not be shown.
     #[must_use]
     pub fn losses(&self) -> &Losses {

@@ -37,12 +37,13 @@ pub struct Interner {
     free: Vec<u32>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    reused: u64,
 }
 
 impl Default for Interner {
     fn default() -> Self {
         let empty = Entry { text: Box::default(), uses: 1 };
-        Self { entries: vec![empty], free: Vec::new(), table: HashTable::new(), hasher: DefaultHashBuilder::default() }
+        Self { entries: vec![empty], free: Vec::new(), table: HashTable::new(), hasher: DefaultHashBuilder::default(), reused: 0 }
     }
 }
 
@@ -60,6 +61,7 @@ impl Interner {
         let entry = Entry { text: text.into(), uses: 1 };
         let at = if let Some(at) = self.free.pop() {
             self.entries[at as usize] = entry;
+            self.reused += 1;
             at
         } else {
             self.entries.push(entry);
@@ -68,14 +70,6 @@ impl Interner {
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.table.insert_unique(hash, at, |&at| hasher.hash_one(&*entries[at as usize].text));
         Symbol(at)
-    }
-
-    /// Counts one more use of a symbol that is in use.
-    pub fn share(&mut self, symbol: Symbol) -> Symbol {
-        if !symbol.is_empty() {
-            self.entries[symbol.index()].uses += 1;
-        }
-        symbol
     }
 
     /// Counts one use less; a text that nobody uses is forgotten and its symbol given to another.
@@ -108,15 +102,16 @@ impl Interner {
         self.entries.len()
     }
 
+    /// How often a symbol came to mean another text: what was remembered of symbols before is void after.
+    #[must_use]
+    pub fn reused(&self) -> u64 {
+        self.reused
+    }
+
     /// Whether no text was ever taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.len() == 1
-    }
-
-    /// Every text in use, with its symbol.
-    pub fn iter(&self) -> impl Iterator<Item = (Symbol, &str)> {
-        self.entries.iter().enumerate().filter(|(_, entry)| entry.uses > 0).map(|(at, entry)| (Symbol(at as u32), &*entry.text))
     }
 }
 

@@ -30,7 +30,7 @@ impl Store {
         self.losses.evicted += u64::from(totals.spans);
         if self.traces[trace.0].touched == self.call {
             changes.traces.retain(|&touched| touched != trace);
-            changes.rows.retain(|row| self.rows[row.0].trace != trace.0);
+            changes.rows.retain(|row| self.rows[row.0].trace != NONE);
         }
         changes.evicted.push(trace);
     }
@@ -49,6 +49,7 @@ impl Store {
             self.branches[branch] = super::Branch::default();
             self.branches.free(branch);
         }
+        self.rows[row.0].trace = NONE;
         self.rows.free(row.0);
     }
 

@@ -36,6 +36,11 @@ impl<T> Slab<T> {
     pub(super) fn free(&mut self, at: u32) {
         self.free.push(at);
     }
+
+    /// One more than the highest index ever used.
+    pub(super) fn end(&self) -> u32 {
+        self.len
+    }
 }
 
 impl<T> std::ops::Index<u32> for Slab<T> {

@@ -4,9 +4,13 @@
 //! sum, and stops where nothing changes any more.
 
 use super::Store;
-use super::row::{Branch, NONE, RowIx, Standing};
+use super::interner::Symbol;
+use super::row::{Branch, NONE, Row, RowIx, Standing};
 use super::totals::Totals;
 use crate::model::{Kind, Nanos, Status};
+
+/// How far up a row's facts are looked for: real trees are shallow, and a hostile one must not cost its depth for each row.
+const ANCESTORS: usize = 256;
 
 impl Store {
     /// Rows directly under `row`, in the order of their starts.
@@ -145,6 +149,33 @@ impl Store {
                 None => return false,
             }
         }
+    }
+
+    /// The row's place among those that hang where it hangs.
+    #[must_use]
+    pub fn position(&self, row: RowIx) -> usize {
+        let order = self.row(row).order();
+        self.siblings(self.row(row).parent(), row).partition_point(|&other| self.row(other).order() < order)
+    }
+
+    /// The name of the agent, team or workflow that the row is, or runs under; empty if none is known.
+    #[must_use]
+    pub fn agent(&self, row: RowIx) -> Symbol {
+        self.inherited(row, |data| if matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) { data.label } else { Symbol::EMPTY })
+    }
+
+    /// The first text that `fact` finds on the row or, going up, above it. Looks at a bounded number of rows.
+    pub fn inherited(&self, row: RowIx, fact: impl Fn(&Row) -> Symbol) -> Symbol {
+        let mut at = Some(row);
+        for _ in 0..ANCESTORS {
+            let Some(row) = at else { break };
+            let found = fact(self.row(row));
+            if !found.is_empty() {
+                return found;
+            }
+            at = self.row(row).parent();
+        }
+        Symbol::EMPTY
     }
 
     fn siblings(&self, parent: Option<RowIx>, row: RowIx) -> &[RowIx] {
