@@ -7,7 +7,7 @@ mod matcher;
 mod parse;
 
 pub use matcher::Matcher;
-pub use parse::{Mistake, quote};
+pub use parse::{Mistake, values_of, with_values};
 
 use crate::model::{Kind, Nanos};
 use crate::store::Standing;

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::model::{Address, Batch, Payload, SourceId};
+use crate::model::{Address, Batch, Payload, SourceId, SpanId};
 
 /// What a source says.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ pub enum Request {
     Payloads {
         /// Comes back with the answer.
         ticket: u64,
-        /// Which ones.
-        addresses: Vec<Address>,
+        /// Where the payloads lay when the spans were read, and the spans that they must belong to: a place may come to hold another.
+        spans: Vec<(Address, SpanId)>,
     },
 }
 

@@ -49,6 +49,8 @@ pub struct Changes {
     pub traces: Vec<TraceIx>,
     /// Traces that are gone. Their indexes may be used again by the next call.
     pub evicted: Vec<TraceIx>,
+    /// The rows of these, likewise.
+    pub freed: Vec<RowIx>,
 }
 
 /// Things that could not be shown, counted.

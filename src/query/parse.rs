@@ -21,6 +21,8 @@ const FIELDS: &str = "status, kind, agent, model, tool, name, session, user, dur
 #[derive(Debug, Default)]
 struct Word {
     at: usize,
+    /// Where it ends, in characters.
+    end: usize,
     negated: bool,
     field: Option<String>,
     /// The alternatives, with whether any of their characters was quoted.
@@ -40,6 +42,9 @@ fn words(line: &str) -> Result<Vec<Word>, Mistake> {
     let mut word: Option<Word> = None;
     let mut quoted: Option<usize> = None;
     for (at, c) in line.chars().enumerate() {
+        if let Some(word) = word.as_mut().filter(|_| quoted.is_some() || !c.is_whitespace()) {
+            word.end = at + 1;
+        }
         if let Some(start) = quoted {
             if c == '"' {
                 quoted = None;
@@ -55,7 +60,7 @@ fn words(line: &str) -> Result<Vec<Word>, Mistake> {
             continue;
         }
         let fresh = word.is_none();
-        let current = word.get_or_insert_with(|| Word { at, values: vec![Default::default()], ..Word::default() });
+        let current = word.get_or_insert_with(|| Word { at, end: at + 1, values: vec![Default::default()], ..Word::default() });
         let Some(value) = current.values.last_mut() else { continue };
         match c {
             '-' if fresh => current.negated = true,
@@ -76,7 +81,7 @@ fn words(line: &str) -> Result<Vec<Word>, Mistake> {
 }
 
 fn term(word: Word) -> Result<Term, Mistake> {
-    let Word { at, negated, field, values } = word;
+    let Word { at, negated, field, values, .. } = word;
     let mistake = |message: String| Mistake { at, message };
     let Some(field) = field else {
         let text = values.into_iter().map(|(text, _)| text).collect::<String>();
@@ -182,8 +187,77 @@ fn scaled(value: &str, units: &[(&str, f64)], examples: &str) -> Result<f64, Str
     number.ok_or_else(|| format!("{value:?} is no number such as {examples}"))
 }
 
-/// A value as it stands in a filter line to be matched whole. Quotes can't be written, so they become wildcards of the line's own.
+/// The values that a line asks of a field, unless negated.
 #[must_use]
-pub fn quote(value: &str) -> String {
-    format!("\"{}\"", value.replace('"', " "))
+pub fn values_of(line: &str, field: &str) -> Vec<String> {
+    let words = words(line).unwrap_or_default();
+    let asked = words.into_iter().filter(|word| !word.negated && word.field.as_deref() == Some(field));
+    asked.flat_map(|word| word.values).map(|(value, _)| value).collect()
+}
+
+/// The line with `field` asked for exactly these values; with none, the field is not asked for.
+#[must_use]
+pub fn with_values(line: &str, field: &str, values: &[String]) -> String {
+    let characters: Vec<char> = line.chars().collect();
+    let others = words(line).unwrap_or_default().into_iter().filter(|word| word.negated || word.field.as_deref() != Some(field));
+    let mut kept: Vec<String> = others.map(|word| characters[word.at..word.end].iter().collect()).collect();
+    if !values.is_empty() {
+        let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+        kept.push(format!("{field}:{}", values.join("|")));
+    }
+    kept.join(" ")
+}
+
+/// A value as it stands in a line to be matched whole. A quote can't be written, so a name that holds one is matched by its parts.
+fn quoted(value: &str) -> String {
+    if value.contains('"') {
+        value.split('"').map(|part| part.replace(|c: char| c.is_whitespace() || c == '|', "*")).collect::<Vec<_>>().join("*")
+    } else if value.chars().all(|c| c.is_ascii_lowercase()) {
+        value.to_owned()
+    } else {
+        format!("\"{value}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mistake(line: &str) -> (usize, String) {
+        line.parse::<Query>().map(|_| (0, String::new())).unwrap_or_else(|mistake| (mistake.at, mistake.message))
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_place() {
+        assert_eq!(mistake("ok colour:red"), (3, format!("no field is called \"colour\"; there are {FIELDS}")));
+        assert_eq!(mistake("status:bad").1, "no status is called \"bad\"; there are error, running, lost, ok");
+        assert_eq!(mistake("dur:2s").1, "expected a comparison such as >2, found \"2s\"");
+        assert_eq!(mistake("dur:>x").1, "\"x\" is no number such as 2s, 150ms or 1m");
+        assert_eq!(mistake("a \"b"), (2, "this quote is not closed".to_owned()));
+        assert_eq!(mistake("agent:").1, "agent: needs a value");
+    }
+
+    #[test]
+    fn values_are_set_and_found_again() {
+        let line = with_values("refund agent:old dur:>2s", "agent", &["Support Agent".to_owned(), "writer".to_owned()]);
+        assert_eq!(line, "refund dur:>2s agent:\"Support Agent\"|writer");
+        assert_eq!(values_of(&line, "agent"), ["Support Agent", "writer"]);
+        assert_eq!(with_values(&line, "agent", &[]), "refund dur:>2s");
+        assert!(with_values("", "agent", &["say \"hi\"|".to_owned()]).parse::<Query>().is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_breaks_the_parser(line in ".*", field in "[a-z]{1,8}", value in ".*") {
+            let _ = line.parse::<Query>();
+            let _ = with_values(&line, &field, &[value]);
+        }
+
+        #[test]
+        fn a_value_without_quotes_comes_back(value in "[^\"]{1,20}") {
+            let line = with_values("word", "agent", std::slice::from_ref(&value));
+            prop_assert_eq!(values_of(&line, "agent"), [value]);
+        }
+    }
 }

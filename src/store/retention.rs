@@ -33,6 +33,7 @@ impl Store {
             changes.rows.retain(|row| self.rows[row.0].trace != NONE);
         }
         changes.evicted.push(trace);
+        changes.freed.extend(gone);
     }
 
     fn forget_row(&mut self, row: RowIx) {

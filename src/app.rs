@@ -1,0 +1,405 @@
+//! What one is looking at, and what a key makes of it. Knows nothing of terminals but their keys, and carries nothing out itself: what has to
+//! be done outside comes back as an [`Effect`].
+
+pub mod action;
+mod detail;
+mod forest;
+mod pick;
+pub mod run;
+
+pub use action::Action;
+pub use detail::{Detail, Loaded, Tab, Wanted};
+pub use forest::Forest;
+pub use pick::{Choice, Picker};
+
+use std::collections::{HashSet, VecDeque};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use tui_input::backend::crossterm::EventHandler;
+
+use crate::format;
+use crate::model::{Batch, Nanos};
+use crate::query::{Mistake, Query, values_of, with_values};
+use crate::source::State;
+use crate::store::{Changes, Store, TraceIx};
+
+/// Something that has to be done outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Write these traces to a file.
+    Export(Vec<TraceIx>),
+    /// Leave.
+    Quit,
+}
+
+/// Which pane the keys speak to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Focus {
+    /// The traces.
+    #[default]
+    Forest,
+    /// The detail below them.
+    Detail,
+    /// The detail, filling the screen.
+    FullDetail,
+}
+
+/// A layer over the panes.
+#[derive(Clone, Debug)]
+pub enum Overlay {
+    /// The keys; scrolled by so many lines.
+    Help(usize),
+    /// A list to choose from.
+    Picker(Picker),
+}
+
+/// The filter line while it is typed.
+#[derive(Clone, Debug, Default)]
+pub struct Editing {
+    /// The line and its cursor.
+    pub input: tui_input::Input,
+    before: String,
+}
+
+/// A source as the header shows it.
+#[derive(Clone, Debug)]
+pub struct SourceView {
+    /// What a person calls it.
+    pub name: String,
+    /// How it is.
+    pub state: State,
+}
+
+/// A line for the person, shown for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What happened.
+    pub text: String,
+    /// Whether it is bad.
+    pub bad: bool,
+    until: Nanos,
+}
+
+/// How long a message stays, in nanoseconds.
+const MESSAGE: Nanos = 8_000_000_000;
+
+/// Seconds of arrivals that the header's sparkline shows.
+const RATES: usize = 30;
+
+/// Spans that a paused view holds back before it lets its sources wait instead.
+const HELD_BACK: usize = 200_000;
+
+/// The state of the screen.
+#[derive(Debug, Default)]
+pub struct App {
+    /// The traces.
+    pub forest: Forest,
+    /// The span looked at.
+    pub detail: Detail,
+    /// Which pane has the keys.
+    pub focus: Focus,
+    /// What lies over the panes.
+    pub overlay: Option<Overlay>,
+    /// The filter line in force.
+    pub filter: String,
+    /// The filter line while it is typed.
+    pub editing: Option<Editing>,
+    /// What is wrong with the line that is typed.
+    pub mistake: Option<Mistake>,
+    /// Marked traces.
+    pub marks: HashSet<TraceIx>,
+    /// The sources, in the order of their ids.
+    pub sources: Vec<SourceView>,
+    /// The last message.
+    pub message: Option<Message>,
+    /// Spans that arrived in each of the last seconds, the current one last.
+    pub rates: VecDeque<u64>,
+    /// Whether symbols must be plain ASCII.
+    pub ascii: bool,
+    /// The time of the last tick or arrival; every clock on the screen shows it.
+    pub now: Nanos,
+    held_back: Option<Vec<Batch>>,
+}
+
+impl App {
+    /// An app that has seen nothing.
+    #[must_use]
+    pub fn new(sources: Vec<SourceView>, follow: bool, now: Nanos) -> Self {
+        let mut app = Self { sources, now, rates: VecDeque::from([0; RATES]), ..Self::default() };
+        app.forest.follow = follow;
+        app
+    }
+
+    // --- what comes in ---
+
+    /// Takes in spans, or holds them back while the view is paused.
+    pub fn receive(&mut self, store: &mut Store, batch: Batch, now: Nanos) {
+        if let Some(rate) = self.rates.back_mut().filter(|_| batch.origin == crate::model::Origin::Live) {
+            *rate += batch.spans.len() as u64;
+        }
+        if let Some(held_back) = &mut self.held_back {
+            held_back.push(batch);
+            return;
+        }
+        self.now = now;
+        let changes = store.apply(&batch, now);
+        self.changed(store, &changes);
+    }
+
+    /// Whether a paused view has no room for more; its sources must wait.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.held_back_spans().is_some_and(|spans| spans >= HELD_BACK)
+    }
+
+    /// Spans held back; `None` unless paused.
+    #[must_use]
+    pub fn held_back_spans(&self) -> Option<usize> {
+        self.held_back.as_ref().map(|batches| batches.iter().map(|batch| batch.spans.len()).sum())
+    }
+
+    /// A second passed. Returns whether anything on the screen changed.
+    pub fn tick(&mut self, store: &mut Store, now: Nanos) -> bool {
+        let moving = self.rates.iter().any(|&rate| rate > 0) || store.all().running > 0;
+        self.rates.pop_front();
+        self.rates.push_back(0);
+        let message_ends = self.message.as_ref().is_some_and(|message| message.until <= now);
+        if message_ends {
+            self.message = None;
+        }
+        if self.held_back.is_none() {
+            self.now = now;
+            let changes = store.expire(now);
+            self.changed(store, &changes);
+        }
+        moving || message_ends
+    }
+
+    /// A source says how it is.
+    pub fn source_state(&mut self, source: usize, state: State) {
+        if let Some(view) = self.sources.get_mut(source) {
+            view.state = state;
+        }
+    }
+
+    /// Shows a line for a while.
+    pub fn say(&mut self, text: impl Into<String>, bad: bool, now: Nanos) {
+        self.message = Some(Message { text: text.into(), bad, until: now.saturating_add(MESSAGE) });
+    }
+
+    fn changed(&mut self, store: &Store, changes: &Changes) {
+        for trace in &changes.evicted {
+            self.marks.remove(trace);
+        }
+        self.forest.update(store, changes, self.now);
+        self.detail.look_at(store, self.forest.cursor());
+    }
+
+    // --- keys ---
+
+    /// A key was pressed. The layers on top answer first.
+    pub fn key(&mut self, store: &mut Store, key: KeyEvent, now: Nanos) -> Option<Effect> {
+        if key.kind == KeyEventKind::Release {
+            return None;
+        }
+        let action = action::action_of(key);
+        if action == Some(Action::Quit) && key.code != KeyCode::Char('q') {
+            return Some(Effect::Quit);
+        }
+        if self.editing.is_some() {
+            self.edit(store, key);
+        } else if self.overlay.is_some() {
+            self.overlay_key(store, key, action);
+        } else {
+            return self.update(store, action?, now);
+        }
+        None
+    }
+
+    /// Text was pasted: into the filter line if it is open, else nowhere.
+    pub fn paste(&mut self, store: &Store, text: &str) {
+        let Some(editing) = &mut self.editing else { return };
+        for c in format::safe(text).chars() {
+            editing.input.handle(tui_input::InputRequest::InsertChar(c));
+        }
+        self.try_filter(store);
+    }
+
+    fn edit(&mut self, store: &Store, key: KeyEvent) {
+        let Some(editing) = &mut self.editing else { return };
+        match key.code {
+            KeyCode::Enter if self.mistake.is_none() => self.editing = None,
+            KeyCode::Esc => {
+                let before = std::mem::take(&mut editing.before);
+                self.editing = None;
+                self.mistake = None;
+                self.set_filter(store, before);
+            }
+            _ => {
+                editing.input.handle_event(&crossterm::event::Event::Key(key));
+                self.try_filter(store);
+            }
+        }
+    }
+
+    fn try_filter(&mut self, store: &Store) {
+        let Some(editing) = &self.editing else { return };
+        let line = editing.input.value().to_owned();
+        match line.parse::<Query>() {
+            Ok(_) => {
+                self.mistake = None;
+                self.set_filter(store, line);
+            }
+            Err(mistake) => self.mistake = Some(mistake),
+        }
+    }
+
+    /// Puts a filter line in force; one with a mistake changes nothing.
+    pub fn set_filter(&mut self, store: &Store, line: String) {
+        let Ok(query) = line.parse::<Query>() else { return };
+        if line != self.filter {
+            self.filter = line;
+            self.forest.set_filter(store, query, self.now);
+            self.detail.look_at(store, self.forest.cursor());
+        }
+    }
+
+    fn overlay_key(&mut self, store: &Store, key: KeyEvent, action: Option<Action>) {
+        match (&mut self.overlay, key.code, action) {
+            (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
+            (Some(Overlay::Help(line)), _, Some(action)) => {
+                *line = line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(action::ENTRIES.len());
+            }
+            (Some(Overlay::Picker(picker)), KeyCode::Enter, _) => {
+                if picker.chosen().is_empty() && values_of(&self.filter, picker.field).is_empty() {
+                    picker.toggle();
+                }
+                let line = with_values(&self.filter, picker.field, &picker.chosen());
+                self.overlay = None;
+                self.set_filter(store, line);
+            }
+            (Some(Overlay::Picker(picker)), KeyCode::Char(' '), _) => picker.toggle(),
+            (Some(Overlay::Picker(picker)), _, Some(action)) => picker.step(scroll(action, 10).unwrap_or_default()),
+            _ => {}
+        }
+    }
+
+    /// Does what `action` says to the state; what has to be done outside is returned.
+    pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
+        match action {
+            Action::Quit => return Some(Effect::Quit),
+            Action::Export => return self.export(store, now),
+            Action::Pause => self.toggle_pause(store, now),
+            Action::Help => self.overlay = Some(Overlay::Help(0)),
+            Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
+            Action::PickStatuses => self.overlay = Some(Overlay::Picker(Picker::statuses(store, &self.filter))),
+            Action::Filter => {
+                self.editing = Some(Editing { input: self.filter.clone().into(), before: self.filter.clone() });
+            }
+            Action::ErrorsOnly => {
+                let only = values_of(&self.filter, "status") == ["error"];
+                let wanted: &[String] = if only { &[] } else { &["error".to_owned()] };
+                self.set_filter(store, with_values(&self.filter, "status", wanted));
+            }
+            Action::Mark => self.mark(store),
+            Action::ClearMarks => self.marks.clear(),
+            Action::Detail => {
+                self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::FullDetail };
+            }
+            Action::NextPane => self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::Forest },
+            Action::Back => self.back(store),
+            Action::NextTab => self.detail.turn(true),
+            Action::PreviousTab => self.detail.turn(false),
+            Action::Wrap => self.detail.wrap = !self.detail.wrap,
+            _ if self.focus != Focus::Forest && self.detail.take(action) => {}
+            _ => self.travel(store, action, now),
+        }
+        self.detail.look_at(store, self.forest.cursor());
+        None
+    }
+
+    fn travel(&mut self, store: &Store, action: Action, now: Nanos) {
+        let forest = &mut self.forest;
+        match action {
+            Action::Top => forest.go_top(store),
+            Action::Bottom => forest.go_bottom(store),
+            Action::Fold => forest.fold(store),
+            Action::Unfold => forest.unfold(store),
+            Action::FoldBelow => forest.toggle_below(store),
+            Action::FoldAll => forest.toggle_all(store),
+            Action::Follow => forest.start_following(store),
+            Action::NextError | Action::PreviousError => {
+                if !forest.go_to_error(store, action == Action::PreviousError) {
+                    self.say("no other error in what is shown", false, now);
+                }
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                if !forest.is_filtered() {
+                    self.say("no filter is set: / sets one", false, now);
+                } else if !forest.go_to_match(store, action == Action::PreviousMatch) {
+                    self.say("no other match", false, now);
+                }
+            }
+            _ => {
+                if let Some(by) = scroll(action, forest.page()) {
+                    forest.step(store, by);
+                }
+            }
+        }
+    }
+
+    fn back(&mut self, store: &Store) {
+        match self.focus {
+            Focus::FullDetail => self.focus = Focus::Detail,
+            Focus::Detail => self.focus = Focus::Forest,
+            Focus::Forest => self.set_filter(store, String::new()),
+        }
+    }
+
+    fn mark(&mut self, store: &Store) {
+        let Some(row) = self.forest.cursor() else { return };
+        let trace = store.row(row).trace();
+        if !self.marks.remove(&trace) {
+            self.marks.insert(trace);
+        }
+    }
+
+    fn export(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
+        let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
+        traces.sort_by_key(|&trace| store.trace(trace).start);
+        if traces.is_empty() {
+            traces.extend(self.forest.cursor().map(|row| store.row(row).trace()));
+        }
+        if traces.is_empty() {
+            self.say("nothing to export yet", false, now);
+            return None;
+        }
+        Some(Effect::Export(traces))
+    }
+
+    fn toggle_pause(&mut self, store: &mut Store, now: Nanos) {
+        match self.held_back.take() {
+            None => self.held_back = Some(Vec::new()),
+            Some(batches) => {
+                self.now = now;
+                for batch in batches {
+                    let changes = store.apply(&batch, now);
+                    self.changed(store, &changes);
+                }
+            }
+        }
+    }
+}
+
+/// The rows by which an action moves, if it is one that moves by rows.
+fn scroll(action: Action, page: isize) -> Option<isize> {
+    Some(match action {
+        Action::Down => 1,
+        Action::Up => -1,
+        Action::PageDown => page,
+        Action::PageUp => -page,
+        Action::HalfPageDown => (page / 2).max(1),
+        Action::HalfPageUp => -(page / 2).max(1),
+        _ => return None,
+    })
+}

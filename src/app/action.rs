@@ -1,0 +1,190 @@
+//! Everything a person can do, with its name, its keys and a line of help: one table for the keyboard, the help and the documentation.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Something a person asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// One row down.
+    Down,
+    /// One row up.
+    Up,
+    /// A page down.
+    PageDown,
+    /// A page up.
+    PageUp,
+    /// Half a page down.
+    HalfPageDown,
+    /// Half a page up.
+    HalfPageUp,
+    /// To the first row.
+    Top,
+    /// To the last row.
+    Bottom,
+    /// Fold, or go to the parent.
+    Fold,
+    /// Unfold, or go to the first child.
+    Unfold,
+    /// Fold or unfold all below.
+    FoldBelow,
+    /// Fold or unfold every trace.
+    FoldAll,
+    /// Into the detail pane.
+    Detail,
+    /// To the other pane.
+    NextPane,
+    /// The detail's next tab.
+    NextTab,
+    /// The detail's previous tab.
+    PreviousTab,
+    /// Wrap long lines or not.
+    Wrap,
+    /// Edit the filter.
+    Filter,
+    /// To the next match.
+    NextMatch,
+    /// To the previous match.
+    PreviousMatch,
+    /// To the next error.
+    NextError,
+    /// To the previous error.
+    PreviousError,
+    /// Errors only, or everything again.
+    ErrorsOnly,
+    /// Choose agents.
+    PickAgents,
+    /// Choose statuses.
+    PickStatuses,
+    /// Mark the trace.
+    Mark,
+    /// Unmark all traces.
+    ClearMarks,
+    /// Export the marked traces, or the current one.
+    Export,
+    /// Freeze the view, or go on.
+    Pause,
+    /// Follow the newest trace.
+    Follow,
+    /// Show the keys.
+    Help,
+    /// One step back.
+    Back,
+    /// Leave.
+    Quit,
+}
+
+/// An action, its name, its keys and what it does, for a person.
+#[derive(Debug)]
+pub struct Entry {
+    /// The action.
+    pub action: Action,
+    /// Its name, as a person writes it.
+    pub name: &'static str,
+    /// The keys, as a person reads them.
+    pub keys: &'static [&'static str],
+    /// What it does.
+    pub help: &'static str,
+}
+
+const fn entry(action: Action, name: &'static str, keys: &'static [&'static str], help: &'static str) -> Entry {
+    Entry { action, name, keys, help }
+}
+
+/// Every action, in the order of the help.
+pub const ENTRIES: &[Entry] = &[
+    entry(Action::Down, "down", &["j", "Down"], "move down"),
+    entry(Action::Up, "up", &["k", "Up"], "move up"),
+    entry(Action::PageDown, "page-down", &["PageDown", "Ctrl-f"], "a page down"),
+    entry(Action::PageUp, "page-up", &["PageUp", "Ctrl-b"], "a page up"),
+    entry(Action::HalfPageDown, "half-page-down", &["Ctrl-d"], "half a page down"),
+    entry(Action::HalfPageUp, "half-page-up", &["Ctrl-u"], "half a page up"),
+    entry(Action::Top, "top", &["g", "Home"], "to the newest trace"),
+    entry(Action::Bottom, "bottom", &["G", "End"], "to the oldest trace"),
+    entry(Action::Fold, "fold", &["h", "Left"], "fold, or go to the parent"),
+    entry(Action::Unfold, "unfold", &["l", "Right"], "unfold, or go to the first child"),
+    entry(Action::FoldBelow, "fold-below", &["z"], "fold or unfold all below"),
+    entry(Action::FoldAll, "fold-all", &["Z"], "fold or unfold every trace"),
+    entry(Action::Detail, "detail", &["Enter"], "read the detail; again: whole screen"),
+    entry(Action::NextPane, "next-pane", &["Tab"], "to the other pane"),
+    entry(Action::NextTab, "next-tab", &["]"], "next tab of the detail"),
+    entry(Action::PreviousTab, "previous-tab", &["["], "previous tab of the detail"),
+    entry(Action::Wrap, "wrap", &["w"], "wrap long lines in the detail, or not"),
+    entry(Action::Filter, "filter", &["/"], "filter as you type"),
+    entry(Action::NextMatch, "next-match", &["n"], "to the next match"),
+    entry(Action::PreviousMatch, "previous-match", &["N"], "to the previous match"),
+    entry(Action::NextError, "next-error", &["e"], "to the next error"),
+    entry(Action::PreviousError, "previous-error", &["E"], "to the previous error"),
+    entry(Action::ErrorsOnly, "errors-only", &["!"], "traces with errors only"),
+    entry(Action::PickAgents, "pick-agents", &["a"], "choose agents"),
+    entry(Action::PickStatuses, "pick-statuses", &["S"], "choose statuses"),
+    entry(Action::Mark, "mark", &["m"], "mark or unmark the trace"),
+    entry(Action::ClearMarks, "clear-marks", &["M"], "unmark all traces"),
+    entry(Action::Export, "export", &["x"], "export the marked traces, or this one, to JSON"),
+    entry(Action::Pause, "pause", &["Space"], "freeze the view; receiving goes on"),
+    entry(Action::Follow, "follow", &["F"], "follow the newest trace"),
+    entry(Action::Help, "help", &["?"], "show the keys"),
+    entry(Action::Back, "back", &["Esc"], "one step back: overlay, detail, filter"),
+    entry(Action::Quit, "quit", &["q", "Ctrl-c"], "quit"),
+];
+
+/// The action that a key is bound to.
+#[must_use]
+pub fn action_of(key: KeyEvent) -> Option<Action> {
+    let name = key_name(key)?;
+    ENTRIES.iter().find(|entry| entry.keys.contains(&name.as_str())).map(|entry| entry.action)
+}
+
+/// The name of a key as the table writes it: `q`, `Q`, `Ctrl-d`, `Space`, `PageUp`.
+#[must_use]
+pub fn key_name(key: KeyEvent) -> Option<String> {
+    let name = match key.code {
+        KeyCode::Char(' ') => "Space".to_owned(),
+        KeyCode::Char(c) => c.to_string(),
+        KeyCode::BackTab => "Shift-Tab".to_owned(),
+        KeyCode::Enter
+        | KeyCode::Tab
+        | KeyCode::Esc
+        | KeyCode::Up
+        | KeyCode::Down
+        | KeyCode::Left
+        | KeyCode::Right
+        | KeyCode::PageUp
+        | KeyCode::PageDown
+        | KeyCode::Home
+        | KeyCode::End => format!("{:?}", key.code),
+        _ => return None,
+    };
+    Some(match key.modifiers {
+        modifiers if modifiers.contains(KeyModifiers::CONTROL) => format!("Ctrl-{name}"),
+        modifiers if modifiers.contains(KeyModifiers::ALT) => format!("Alt-{name}"),
+        _ => name,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_key_and_no_name_stands_twice() {
+        let mut seen = HashSet::new();
+        for entry in ENTRIES {
+            assert!(seen.insert(entry.name), "{} is named twice", entry.name);
+            for key in entry.keys {
+                assert!(seen.insert(key), "{key} is bound twice");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_found_by_what_the_terminal_sends() {
+        let find = |code, modifiers| action_of(KeyEvent::new(code, modifiers));
+        assert_eq!(find(KeyCode::Char('q'), KeyModifiers::NONE), Some(Action::Quit));
+        assert_eq!(find(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Action::Quit));
+        assert_eq!(find(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::Bottom));
+        assert_eq!(find(KeyCode::Char(' '), KeyModifiers::NONE), Some(Action::Pause));
+        assert_eq!(find(KeyCode::Char('c'), KeyModifiers::NONE), None);
+        assert_eq!(find(KeyCode::F(5), KeyModifiers::NONE), None);
+    }
+}

@@ -1,0 +1,330 @@
+//! The only loop: keys, updates, ticks and signals come in, frames and effects go out.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use chrono::{Local, Utc};
+use color_eyre::eyre::{Report, bail};
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt;
+use ratatui::Terminal;
+use ratatui::backend::Backend;
+use ratatui::layout::Rect;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+use super::{App, Effect};
+use crate::export::{self, Exported};
+use crate::model::{Nanos, Payload};
+use crate::source::{Handle, Request, Update};
+use crate::store::{Store, TraceIx};
+use crate::view::{self, Panes};
+
+/// The least time between two frames that nobody asked for with a key.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// The longest time that updates are taken in before keys are looked at again.
+const UPDATES: Duration = Duration::from_millis(6);
+
+/// Everything the loop works on.
+#[derive(Debug)]
+pub struct Session {
+    /// What is looked at.
+    pub app: App,
+    /// What is known.
+    pub store: Store,
+    /// The sources, in the order of their ids.
+    pub sources: Vec<Handle>,
+    /// What the sources say.
+    pub updates: Receiver<Update>,
+    /// Where exports are written.
+    pub directory: PathBuf,
+}
+
+/// Payloads that were asked for, by ticket.
+#[derive(Debug)]
+enum Pending {
+    Detail,
+    Export { export: u64, places: Vec<usize> },
+}
+
+/// An export whose payloads are being read.
+#[derive(Debug)]
+struct Collecting {
+    spans: Vec<Exported>,
+    waiting: usize,
+    missing: usize,
+}
+
+struct Loop<'a> {
+    session: &'a mut Session,
+    ticket: u64,
+    pending: HashMap<u64, Pending>,
+    exports: HashMap<u64, Collecting>,
+    written: (tokio::sync::mpsc::UnboundedSender<Written>, tokio::sync::mpsc::UnboundedReceiver<Written>),
+}
+
+/// An export that was written, or why not; the number of spans whose payload was gone.
+struct Written {
+    path: io::Result<PathBuf>,
+    spans: usize,
+    missing: usize,
+}
+
+/// The present.
+#[must_use]
+pub fn now() -> Nanos {
+    Utc::now().timestamp_nanos_opt().unwrap_or_default()
+}
+
+/// Runs until somebody quits. `Err` if the terminal fails or a source's thread panics.
+pub async fn run<B: Backend>(terminal: &mut Terminal<B>, session: &mut Session) -> Result<(), Report>
+where
+    B::Error: Send + Sync + 'static,
+{
+    let written = tokio::sync::mpsc::unbounded_channel();
+    let mut state = Loop { session, ticket: 0, pending: HashMap::new(), exports: HashMap::new(), written };
+    let mut events = EventStream::new();
+    let mut signals = Signals::new()?;
+    let mut tick = interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
+    let (mut dirty, mut at_once) = (true, true);
+    loop {
+        if dirty && (at_once || drawn.elapsed() >= FRAME) {
+            let size = terminal.size()?;
+            state.lay_out(Rect::new(0, 0, size.width, size.height));
+            let Session { app, store, .. } = &*state.session;
+            terminal.draw(|frame| view::draw(frame, app, store))?;
+            drawn = Instant::now();
+            (dirty, at_once) = (false, false);
+        }
+        state.ask_for_detail();
+        let full = state.session.app.is_full();
+        tokio::select! {
+            biased;
+            () = signals.next() => return Ok(()),
+            event = events.next() => {
+                let Some(event) = event else { return Ok(()) };
+                if state.event(&event?) {
+                    return Ok(());
+                }
+                (dirty, at_once) = (true, true);
+            }
+            Some(written) = state.written.1.recv() => {
+                state.say_written(written);
+                dirty = true;
+            }
+            update = state.session.updates.recv(), if !full => {
+                if let Some(update) = update {
+                    state.take_updates(update)?;
+                    dirty = true;
+                }
+            }
+            _ = tick.tick() => {
+                let Session { app, store, .. } = &mut *state.session;
+                dirty |= app.tick(store, now());
+            }
+            () = sleep_until((drawn + FRAME).into()), if dirty => {}
+        }
+    }
+}
+
+impl Loop<'_> {
+    fn lay_out(&mut self, area: Rect) {
+        let app = &mut self.session.app;
+        let panes = Panes::new(area, app.focus);
+        app.forest.set_height(panes.forest_lines());
+        app.detail.set_size(panes.detail_size());
+    }
+
+    /// Whether it was the last.
+    fn event(&mut self, event: &Event) -> bool {
+        let Session { app, store, .. } = &mut *self.session;
+        let effect = match event {
+            Event::Key(key) => app.key(store, *key, now()),
+            Event::Paste(text) => {
+                app.paste(store, text);
+                None
+            }
+            _ => None,
+        };
+        match effect {
+            Some(Effect::Quit) => return true,
+            Some(Effect::Export(traces)) => self.start_export(&traces),
+            None => {}
+        }
+        false
+    }
+
+    /// Takes in one update and those that wait behind it, for a bounded time.
+    fn take_updates(&mut self, first: Update) -> Result<(), Report> {
+        let started = Instant::now();
+        let mut next = Some(first);
+        while let Some(update) = next {
+            match update {
+                Update::Batch(batch) => {
+                    for skipped in &batch.skipped {
+                        let name = self.session.sources.get(usize::from(batch.source.0)).map_or("?", |source| &source.name);
+                        tracing::warn!(source = name, place = skipped.place, reason = skipped.reason, "skipped");
+                    }
+                    let Session { app, store, .. } = &mut *self.session;
+                    app.receive(store, batch, now());
+                }
+                Update::State(source, state) => {
+                    tracing::info!(source = source.0, ?state, "source state");
+                    self.session.app.source_state(usize::from(source.0), state);
+                }
+                Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),
+                Update::Panicked(message) => bail!("a source stopped with an internal error: {message}"),
+            }
+            if started.elapsed() > UPDATES || self.session.app.is_full() {
+                break;
+            }
+            next = self.session.updates.try_recv().ok();
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, source: usize, spans: Vec<(crate::model::Address, crate::model::SpanId)>, pending: Pending) -> bool {
+        self.ticket += 1;
+        let request = Request::Payloads { ticket: self.ticket, spans };
+        let sent = self.session.sources.get(source).is_some_and(|source| source.requests.send(request).is_ok());
+        if sent {
+            self.pending.insert(self.ticket, pending);
+        }
+        sent
+    }
+
+    fn ask_for_detail(&mut self) {
+        if let Some(wanted) = self.session.app.detail.wanted() {
+            self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
+            self.request(usize::from(wanted.source.0), vec![(wanted.address, wanted.id)], Pending::Detail);
+        }
+    }
+
+    fn take_payloads(&mut self, ticket: u64, payloads: Vec<Result<Payload, String>>) {
+        match self.pending.remove(&ticket) {
+            Some(Pending::Detail) => {
+                if let Some(payload) = payloads.into_iter().next() {
+                    self.session.app.detail.load(payload);
+                }
+            }
+            Some(Pending::Export { export, places }) => {
+                let Some(collecting) = self.exports.get_mut(&export) else { return };
+                for (place, payload) in places.into_iter().zip(payloads) {
+                    match payload {
+                        Ok(payload) => collecting.spans[place].payload = payload,
+                        Err(_) => collecting.missing += 1,
+                    }
+                }
+                collecting.waiting -= 1;
+                self.finish_export(export);
+            }
+            None => {}
+        }
+    }
+
+    fn start_export(&mut self, traces: &[TraceIx]) {
+        let store = &self.session.store;
+        let mut spans = Vec::new();
+        let mut by_source: HashMap<usize, (Vec<_>, Vec<usize>)> = HashMap::new();
+        for row in traces.iter().flat_map(|&trace| store.rows_of(trace)) {
+            let data = store.row(row);
+            if data.placeholder {
+                continue;
+            }
+            let (wanted, places) = by_source.entry(usize::from(data.source.0)).or_default();
+            wanted.push((data.address, data.id));
+            places.push(spans.len());
+            spans.push(exported(store, row));
+        }
+        let export = self.ticket + 1;
+        let mut collecting = Collecting { spans, waiting: 0, missing: 0 };
+        for (source, (wanted, places)) in by_source {
+            let count = places.len();
+            if self.request(source, wanted, Pending::Export { export, places }) {
+                collecting.waiting += 1;
+            } else {
+                collecting.missing += count;
+            }
+        }
+        self.exports.insert(export, collecting);
+        self.finish_export(export);
+    }
+
+    fn finish_export(&mut self, export: u64) {
+        if self.exports.get(&export).is_none_or(|collecting| collecting.waiting > 0) {
+            return;
+        }
+        let Some(Collecting { spans, missing, .. }) = self.exports.remove(&export) else { return };
+        let (done, directory) = (self.written.0.clone(), self.session.directory.clone());
+        tokio::task::spawn_blocking(move || {
+            let count = spans.len();
+            let path = export::write_file(&directory, &export::file_stem(&spans, Local::now().naive_local()), &spans);
+            let _ = done.send(Written { path, spans: count, missing });
+        });
+    }
+
+    fn say_written(&mut self, written: Written) {
+        let Written { path, spans, missing } = written;
+        let app = &mut self.session.app;
+        match path {
+            Ok(path) => {
+                let lost = if missing == 0 { String::new() } else { format!("; {missing} of them without payload, which is gone") };
+                app.say(format!("wrote {spans} spans to {}{lost}", path.display()), missing > 0, now());
+            }
+            Err(error) => app.say(format!("could not export: {error}"), true, now()),
+        }
+    }
+}
+
+fn exported(store: &Store, row: crate::store::RowIx) -> Exported {
+    let data = store.row(row);
+    Exported {
+        trace: store.trace(data.trace()).id,
+        id: data.id,
+        parent: data.parent().map(|parent| store.row(parent).id),
+        start: data.start,
+        end: (data.phase == crate::store::Phase::Ended).then_some(data.end),
+        status: data.status,
+        name: store.text(data.name).to_owned(),
+        payload: Payload::default(),
+    }
+}
+
+/// Signals that ask the program to end.
+struct Signals {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 3],
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { signals: [signal(SignalKind::terminate())?, signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?] })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        let [terminate, hangup, interrupt] = &mut self.signals;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        std::future::pending().await
+    }
+}

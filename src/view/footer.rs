@@ -1,0 +1,104 @@
+//! The last line: the filter while it is typed, else a message, else the keys; and what is special about the view.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+
+use super::theme::Theme;
+use super::{put, put_right};
+use crate::app::{App, Editing, Focus};
+use crate::format;
+
+const FOREST_KEYS: &[(&str, &str)] = &[
+    ("↑↓", "move"),
+    ("←→", "fold"),
+    ("⏎", "detail"),
+    ("/", "filter"),
+    ("e", "error"),
+    ("m", "mark"),
+    ("x", "export"),
+    ("space", "pause"),
+    ("F", "follow"),
+    ("?", "help"),
+    ("q", "quit"),
+];
+
+const DETAIL_KEYS: &[(&str, &str)] =
+    &[("↑↓", "scroll"), ("←→", "tab"), ("⏎", "whole screen"), ("w", "wrap"), ("tab", "traces"), ("esc", "back"), ("?", "help"), ("q", "quit")];
+
+/// Paints the line; returns where the terminal's cursor belongs, if anywhere.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> Option<Position> {
+    if area.height == 0 {
+        return None;
+    }
+    if let Some(editing) = &app.editing {
+        return Some(draw_filter(buffer, area, app, editing, theme));
+    }
+    let end = draw_state(buffer, area, app, theme);
+    let room = end.saturating_sub(area.x + 1);
+    if let Some(message) = &app.message {
+        let style = if message.bad { theme.error() } else { theme.good() };
+        put(buffer, area.x + 1, area.y, room.saturating_sub(1), &message.text, style);
+        return None;
+    }
+    let keys = if app.focus == Focus::Forest { FOREST_KEYS } else { DETAIL_KEYS };
+    let mut x = area.x + 1;
+    for (key, what) in keys {
+        let key = if theme.ascii { ascii(key) } else { key };
+        if x + (format::width(key) + what.len() + 1) as u16 >= end {
+            break;
+        }
+        x = put(buffer, x, area.y, end - x, key, theme.key());
+        x = put(buffer, x + 1, area.y, end.saturating_sub(x + 1), what, theme.dim()) + 2;
+    }
+    None
+}
+
+fn ascii(key: &'static str) -> &'static str {
+    match key {
+        "↑↓" => "jk",
+        "←→" => "hl",
+        "⏎" => "enter",
+        other => other,
+    }
+}
+
+/// What is special: a filter, a pause, following. Returns the column where it begins.
+fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> u16 {
+    let mut end = area.right().saturating_sub(1);
+    let mut part = |text: &str, style: Style| {
+        let cells = (area.width / 2).min(end.saturating_sub(area.x));
+        end = put_right(buffer, end, area.y, cells, text, style).saturating_sub(2);
+    };
+    if app.forest.follow {
+        part("follow", theme.good());
+    }
+    if let Some(held_back) = app.held_back_spans() {
+        part(&format!("PAUSED +{} new", format::count(held_back as u64)), theme.running());
+    }
+    if !app.filter.is_empty() {
+        part(&format!("{} {}", app.filter, theme.pick("✕", "x")), theme.key());
+    }
+    if !app.marks.is_empty() {
+        part(&format!("{} marked", app.marks.len()), theme.mark());
+    }
+    end
+}
+
+fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, theme: Theme) -> Position {
+    let mut end = area.right();
+    if let Some(mistake) = &app.mistake {
+        let text = format!(" {} at {}: {} ", theme.pick("✗", "x"), mistake.at + 1, mistake.message);
+        end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, theme.error());
+    } else {
+        let text = format!(" {} traces  enter keep  esc undo ", format::count(app.forest.len() as u64));
+        end = put_right(buffer, end, area.y, area.width / 2, &text, theme.dim());
+    }
+    let x = put(buffer, area.x, area.y, area.width, "/", theme.key());
+    let room = usize::from(end.saturating_sub(x + 1));
+    let scroll = editing.input.visual_scroll(room);
+    let shown: String = editing.input.value().chars().skip(scroll).collect();
+    put(buffer, x, area.y, room as u16, &shown, Style::new());
+    let cursor = editing.input.visual_cursor().saturating_sub(scroll).min(room) as u16;
+    Position::new(x + cursor, area.y)
+}

@@ -1,0 +1,88 @@
+//! The first line: the sources with their states, and the sums over everything.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::theme::Theme;
+use super::{put, put_right};
+use crate::app::{App, SourceView};
+use crate::format;
+use crate::source::State;
+use crate::store::Store;
+use crate::widget::sparkline;
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+    if area.height == 0 {
+        return;
+    }
+    let (y, end) = (area.y, area.right());
+    let sums = sums(app, store, area.width, theme);
+    let width: u16 = sums.iter().map(|(text, _)| format::width(text) as u16).sum();
+    let mut x = put(buffer, area.x, y, area.width, " agno-top ", theme.title());
+    let room = end.saturating_sub(width + 1);
+    for source in &app.sources {
+        if x + 4 >= room {
+            break;
+        }
+        let (symbol, style, text) = state(source, theme);
+        x = put(buffer, x + 1, y, room - x - 1, symbol, style);
+        x = put(buffer, x + 1, y, room.saturating_sub(x + 1), &source.name, theme.title());
+        if !text.is_empty() {
+            x = put(buffer, x + 1, y, room.saturating_sub(x + 1), &text, style);
+        }
+        x += 1;
+    }
+    let mut x = end;
+    for (text, style) in sums.iter().rev() {
+        x = put_right(buffer, x, y, x.saturating_sub(area.x), text, *style);
+    }
+}
+
+/// A source's symbol, its colour, and what there is to say of it.
+fn state(source: &SourceView, theme: Theme) -> (&'static str, ratatui::style::Style, String) {
+    match &source.state {
+        State::Watching { left_out: 0 } => (theme.pick("●", "*"), theme.good(), String::new()),
+        State::Watching { left_out } => (theme.pick("●", "*"), theme.good(), format!("{} older left out", format::count(*left_out))),
+        State::Ended => (theme.pick("■", "="), theme.dim(), String::new()),
+        State::Loading { done, total } => (theme.pick("◔", "~"), theme.running(), format!("loading {}", format::percent(*done, *total))),
+        State::Waiting(why) => (theme.pick("○", "o"), theme.running(), why.clone()),
+        State::Failing(why) => (theme.pick("✗", "x"), theme.error(), why.clone()),
+    }
+}
+
+fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, ratatui::style::Style)> {
+    let all = store.all();
+    let (plain, dim) = (ratatui::style::Style::new(), theme.dim());
+    let mut parts = vec![(plural(store.trace_count() as u64, "trace"), plain), (" · ".to_owned(), dim), (plural(u64::from(all.spans), "span"), plain)];
+    let mut also = |count: u64, what: &str, style| {
+        if count > 0 {
+            parts.push((" · ".to_owned(), dim));
+            parts.push((format!("{} {what}", format::count(count)), style));
+        }
+    };
+    also(u64::from(all.running), "running", theme.running());
+    also(u64::from(all.lost), "lost", dim);
+    also(u64::from(all.errors), if all.errors == 1 { "error" } else { "errors" }, theme.error());
+    let losses = store.losses();
+    also(losses.evicted, "evicted", dim);
+    also(losses.refused, "refused", theme.error());
+    also(losses.skipped, "skipped", theme.error());
+    if width >= 100 {
+        parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
+        parts.push((format!("  {}", format::money(all.cost())), plain));
+    }
+    if width >= 120 {
+        let rates: Vec<u64> = app.rates.iter().rev().skip(1).take(12).rev().copied().collect();
+        let last = rates.last().copied().unwrap_or_default();
+        if !theme.ascii {
+            parts.push((format!("  {}", sparkline::sparkline(&rates, 12)), theme.good()));
+        }
+        parts.push((format!(" {:>5}", format!("{last}/s")), dim));
+    }
+    parts.push((" ".to_owned(), plain));
+    parts
+}
+
+fn plural(count: u64, what: &str) -> String {
+    format!("{} {what}{}", format::count(count), if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,115 @@
+//! Colours and symbols. Nothing is told by colour alone: every state has a symbol too.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::model::Kind;
+use crate::store::Standing;
+
+/// How things look.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Theme {
+    /// Symbols are plain ASCII.
+    pub(super) ascii: bool,
+}
+
+const AGENT: Color = Color::Indexed(75);
+const TEAM: Color = Color::Indexed(141);
+const STEP: Color = Color::Indexed(109);
+const MODEL: Color = Color::Indexed(79);
+const TOOL: Color = Color::Indexed(179);
+const OTHER: Color = Color::Indexed(246);
+const DIM: Color = Color::Indexed(243);
+const FRAME: Color = Color::Indexed(239);
+const RUNNING: Color = Color::Indexed(220);
+const ERROR: Color = Color::Indexed(203);
+
+impl Theme {
+    pub(super) fn kind(self, kind: Kind) -> Style {
+        Style::new().fg(match kind {
+            Kind::Agent => AGENT,
+            Kind::Team => TEAM,
+            Kind::Workflow | Kind::Step => STEP,
+            Kind::Model | Kind::Embedding => MODEL,
+            Kind::Tool | Kind::Retriever | Kind::Reranker => TOOL,
+            Kind::Guardrail | Kind::Evaluator | Kind::Prompt | Kind::Other => OTHER,
+        })
+    }
+
+    pub(super) fn glyph(self, kind: Kind) -> &'static str {
+        let (glyph, ascii) = match kind {
+            Kind::Agent => ("◆", "A"),
+            Kind::Team => ("◈", "T"),
+            Kind::Workflow => ("▣", "W"),
+            Kind::Step => ("▫", "s"),
+            Kind::Model | Kind::Embedding => ("✦", "m"),
+            Kind::Tool => ("⚙", "t"),
+            Kind::Retriever | Kind::Reranker => ("⌕", "r"),
+            Kind::Guardrail => ("⛨", "g"),
+            Kind::Evaluator | Kind::Prompt | Kind::Other => ("·", "."),
+        };
+        self.pick(glyph, ascii)
+    }
+
+    /// The symbol of a row that did not simply end well.
+    pub(super) fn standing_glyph(self, standing: Standing) -> &'static str {
+        match standing {
+            Standing::Error => self.pick("✗", "x"),
+            Standing::Running => self.pick("◐", "~"),
+            Standing::Lost => self.pick("◌", "?"),
+            Standing::Ok => " ",
+        }
+    }
+
+    pub(super) fn standing(self, standing: Standing) -> Style {
+        match standing {
+            Standing::Error => self.error(),
+            Standing::Running => self.running(),
+            Standing::Lost => self.dim(),
+            Standing::Ok => Style::new(),
+        }
+    }
+
+    pub(super) fn pick(self, glyph: &'static str, ascii: &'static str) -> &'static str {
+        if self.ascii { ascii } else { glyph }
+    }
+
+    pub(super) fn dim(self) -> Style {
+        Style::new().fg(DIM)
+    }
+
+    pub(super) fn frame(self, focused: bool) -> Style {
+        Style::new().fg(if focused { AGENT } else { FRAME })
+    }
+
+    pub(super) fn title(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn error(self) -> Style {
+        Style::new().fg(ERROR)
+    }
+
+    pub(super) fn running(self) -> Style {
+        Style::new().fg(RUNNING)
+    }
+
+    pub(super) fn good(self) -> Style {
+        Style::new().fg(MODEL)
+    }
+
+    pub(super) fn key(self) -> Style {
+        Style::new().fg(AGENT)
+    }
+
+    pub(super) fn cursor(self) -> Style {
+        Style::new().bg(Color::Indexed(237))
+    }
+
+    pub(super) fn lit(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+    }
+
+    pub(super) fn mark(self) -> Style {
+        Style::new().fg(RUNNING).add_modifier(Modifier::BOLD)
+    }
+}
