@@ -3,7 +3,9 @@
 //! Times are nanoseconds since the Unix epoch, UTC ([`Nanos`]). Nothing here knows where spans come from or how they are shown.
 
 pub mod attributes;
+pub mod json;
 pub mod semantics;
+pub mod time;
 pub mod usage;
 
 use std::fmt;
