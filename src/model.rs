@@ -276,6 +276,14 @@ impl Batch {
         Text { at, len }
     }
 
+    /// Copies the characters into the buffer, as [`Batch::intern`] does.
+    pub fn intern_chars(&mut self, chars: impl Iterator<Item = char>) -> Text {
+        let Ok(at) = u32::try_from(self.buffer.len()) else { return Text::default() };
+        self.buffer.extend(chars);
+        let end = u32::try_from(self.buffer.len()).ok();
+        end.map_or_else(Text::default, |end| Text { at, len: end - at })
+    }
+
     /// The text behind `text`, which must come from this batch.
     #[must_use]
     pub fn text(&self, text: Text) -> &str {

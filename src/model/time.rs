@@ -76,8 +76,10 @@ fn days_since_epoch(year: i64, month: u32, day: u32) -> i64 {
 }
 
 fn slow(text: &str) -> Option<Nanos> {
-    let text = text.trim().replacen(' ', "T", 1);
-    let text = text.strip_suffix(['Z', 'z']).unwrap_or(&text);
+    let text = text.trim();
+    let text = text.strip_suffix(['Z', 'z']).unwrap_or(text);
+    let dated = text.split_at_checked(10).and_then(|(date, time)| Some(format!("{date}T{}", time.strip_prefix(' ')?)));
+    let text = dated.as_deref().unwrap_or(text);
     let naive = || FORMS.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
     let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
     let zoned = || FORMS_WITH_OFFSET.iter().find_map(|form| DateTime::parse_from_str(text, form).ok());
@@ -148,7 +150,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text in "[0-9T:+.Z -]{0,40}") {
-            parse(text.as_bytes());
+            let _ = parse(text.as_bytes());
         }
 
         #[test]

@@ -26,16 +26,21 @@ fn convert(value: serde_json::Value) -> Value {
 fn last_wins(attributes: Vec<Attribute>) -> Vec<Attribute> {
     let mut kept: Vec<Attribute> = Vec::new();
     for (key, value) in attributes {
-        let value = match value {
-            Value::Map(map) => Value::Map(last_wins(map)),
-            other => other,
-        };
+        let value = settled(value);
         match kept.iter_mut().find(|(other, _)| *other == key) {
             Some(slot) => slot.1 = value,
             None => kept.push((key, value)),
         }
     }
     kept
+}
+
+fn settled(value: Value) -> Value {
+    match value {
+        Value::Map(map) => Value::Map(last_wins(map)),
+        Value::List(list) => Value::List(list.into_iter().map(settled).collect()),
+        other => other,
+    }
 }
 
 /// What the walk hands out, as values.
