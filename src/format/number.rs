@@ -1,0 +1,196 @@
+//! Tokens, money, counts, shares and sizes in few cells.
+
+use super::UNKNOWN;
+
+/// `n` in at most five cells: `420`, `1.9k`, `12.3k`, `123k`, `1.2M`; unknown is `–`.
+#[must_use]
+pub fn tokens(n: Option<u64>) -> String {
+    n.map_or_else(|| UNKNOWN.to_owned(), |n| scaled(n, 1000, 1, ["", "k", "M", "G", "T", "P", "E"]))
+}
+
+/// Bytes in at most seven cells, counted in thousands: `999 B`, `1.2 kB`, `12.3 MB`.
+#[must_use]
+pub fn bytes(n: u64) -> String {
+    scaled(n, 1000, 1, [" B", " kB", " MB", " GB", " TB", " PB", " EB"])
+}
+
+/// `n` with its thousands set apart: `11,204`.
+#[must_use]
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The share that `part` has in `whole`, in at most five cells: `38%`. A trace of something is `<1%`, almost all is `99%`;
+/// a share in nothing is unknown.
+#[must_use]
+pub fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return UNKNOWN.to_owned();
+    }
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    match (part * 100 + whole / 2) / whole {
+        0 if part > 0 => "<1%".to_owned(),
+        100 if part < whole => "99%".to_owned(),
+        1000.. => ">999%".to_owned(),
+        share => format!("{share}%"),
+    }
+}
+
+/// Nano-dollars in at most seven cells. Two significant digits below a cent (`$.0041`), tenths of a cent below a dollar
+/// (`$0.041`), cents below a thousand (`$12.40`), then `$1.2k`. Nothing is `$0.00`, next to nothing `~$0`; what is not
+/// known, or below zero, is `–`.
+#[must_use]
+pub fn money(nano: Option<i64>) -> String {
+    let Some(nano) = nano.and_then(|nano| u64::try_from(nano).ok()) else { return UNKNOWN.to_owned() };
+    match nano {
+        0 => "$0.00".to_owned(),
+        1..5_000 => "~$0".to_owned(),
+        // Two digits would not fit below a hundredth of a cent: there it is one.
+        5_000..995_000 => format!("$.{:05}", (nano + 5_000) / 10_000),
+        995_000..9_950_000 => format!("$.{:04}", (nano + 50_000) / 100_000),
+        9_950_000..999_500_000 => format!("$0.{:03}", (nano + 500_000) / 1_000_000),
+        999_500_000..999_995_000_000 => {
+            let cents = (nano + 5_000_000) / 10_000_000;
+            format!("${}.{:02}", cents / 100, cents % 100)
+        }
+        _ => format!("${}", scaled(nano, 999_995_000_000, 1_000_000_000, ["", "k", "M", "B", "T", "", ""])),
+    }
+}
+
+/// `n / unit` with one decimal up to a hundred of what `units` counts in thousands; the first unit has no decimals.
+/// `first` is where the second unit begins.
+fn scaled(n: u64, first: u64, unit: u64, units: [&str; 7]) -> String {
+    if n < first {
+        return format!("{}{}", n / unit, units[0]);
+    }
+    let mut step = u128::from(unit) * 1000;
+    let mut at = 1;
+    let n = u128::from(n);
+    // From 999.5 on it would be rounded to 1000.
+    while at + 1 < units.len() && n * 2 >= step * 1999 {
+        step *= 1000;
+        at += 1;
+    }
+    let tenths = (n * 10 + step / 2) / step;
+    if tenths < 1000 { format!("{}.{}{}", tenths / 10, tenths % 10, units[at]) } else { format!("{}{}", (n + step / 2) / step, units[at]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{bytes, count, money, percent, tokens};
+    use crate::format::width;
+
+    #[test]
+    fn tokens_are_short_and_never_a_thousand_of_a_unit() {
+        for (n, text) in [
+            (0, "0"),
+            (420, "420"),
+            (999, "999"),
+            (1000, "1.0k"),
+            (1_949, "1.9k"),
+            (1_950, "2.0k"),
+            (12_345, "12.3k"),
+            (99_949, "99.9k"),
+            (99_950, "100k"),
+            (999_499, "999k"),
+            (999_500, "1.0M"),
+            (1_234_567, "1.2M"),
+            (3_400_000_000, "3.4G"),
+            (999_499_999_999, "999G"),
+            (u64::MAX, "18.4E"),
+        ] {
+            assert_eq!(tokens(Some(n)), text);
+        }
+        assert_eq!(tokens(None), "–");
+    }
+
+    #[test]
+    fn sizes_name_their_unit() {
+        for (n, text) in [(0, "0 B"), (999, "999 B"), (1_200_000, "1.2 MB"), (430_000_000, "430 MB"), (u64::MAX, "18.4 EB")] {
+            assert_eq!(bytes(n), text);
+        }
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (11_204, "11,204"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(n), text);
+        }
+        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn shares_do_not_pretend() {
+        for (part, whole, text) in [
+            (0, 10, "0%"),
+            (1, 1000, "<1%"),
+            (5, 1000, "1%"),
+            (38, 100, "38%"),
+            (999, 1000, "99%"),
+            (1000, 1000, "100%"),
+            (3, 2, "150%"),
+            (u64::MAX, 1, ">999%"),
+            (u64::MAX, u64::MAX, "100%"),
+            (0, 0, "–"),
+            (1, 0, "–"),
+        ] {
+            assert_eq!(percent(part, whole), text, "{part} of {whole}");
+        }
+    }
+
+    #[test]
+    fn money_has_two_significant_digits_below_a_cent() {
+        for (nano, text) in [
+            (0, "$0.00"),
+            (1, "~$0"),
+            (4_999, "~$0"),
+            (5_000, "$.00001"),
+            (41_000, "$.00004"),
+            (99_499, "$.00010"),
+            (410_000, "$.00041"),
+            (994_999, "$.00099"),
+            (995_000, "$.0010"),
+            (4_100_000, "$.0041"),
+            (9_949_999, "$.0099"),
+            (9_950_000, "$0.010"),
+            (41_300_000, "$0.041"),
+            (120_000_000, "$0.120"),
+            (999_499_999, "$0.999"),
+            (999_500_000, "$1.00"),
+            (1_240_000_000, "$1.24"),
+            (12_400_000_000, "$12.40"),
+            (999_994_999_999, "$999.99"),
+            (999_995_000_000, "$1.0k"),
+            (1_234_000_000_000, "$1.2k"),
+            (999_499_000_000_000, "$999k"),
+            (i64::MAX, "$9.2B"),
+        ] {
+            assert_eq!(money(Some(nano)), text, "{nano}");
+        }
+        for unknown in [None, Some(-1), Some(i64::MIN)] {
+            assert_eq!(money(unknown), "–");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn columns_are_wide_enough(n in any::<u64>(), shift in 0_u32..64, part in any::<u64>()) {
+            let n = n >> shift;
+            prop_assert!(width(&tokens(Some(n))) <= 5);
+            prop_assert!(width(&bytes(n)) <= 7);
+            prop_assert!(width(&percent(part, n)) <= 5);
+            prop_assert!(width(&money(Some(n.cast_signed()))) <= 7);
+            prop_assert_eq!(count(n).replace(',', ""), n.to_string());
+        }
+    }
+}

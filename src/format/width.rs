@@ -1,0 +1,171 @@
+//! How many terminal cells text takes. A character a person sees (a grapheme) is never split.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+const CUT: &str = "…";
+
+/// The graphemes of safe `text`, each with its width in cells.
+pub fn cells(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (grapheme, width) = first(rest)?;
+        rest = &rest[grapheme.len()..];
+        Some((grapheme, width))
+    })
+}
+
+/// Cells that safe `text` takes.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { cells(text).map(|(_, width)| width).sum() }
+}
+
+/// `text` in `cells` cells at most: where it is longer, its beginning and `…`. The cost is that of the cells, not of the text.
+#[must_use]
+pub fn fit(text: &str, cells: usize) -> Cow<'_, str> {
+    let (mut used, mut at, mut cut) = (0, 0, 0);
+    while let Some((grapheme, width)) = first(&text[at..]) {
+        used += width;
+        at += grapheme.len();
+        if used < cells {
+            cut = at;
+        }
+        if used > cells {
+            return if cells == 0 { Cow::Borrowed("") } else { Cow::Owned(format!("{}{CUT}", &text[..cut])) };
+        }
+    }
+    Cow::Borrowed(text)
+}
+
+/// `text` in `cells` cells at most: where it is longer, `…` and its end, as suits a path.
+#[must_use]
+pub fn fit_end(text: &str, cells: usize) -> Cow<'_, str> {
+    let (mut used, mut at, mut cut) = (0, text.len(), text.len());
+    for grapheme in text.graphemes(true).rev() {
+        used += grapheme_width(grapheme);
+        at -= grapheme.len();
+        if used < cells {
+            cut = at;
+        }
+        if used > cells {
+            return if cells == 0 { Cow::Borrowed("") } else { Cow::Owned(format!("{CUT}{}", &text[cut..])) };
+        }
+    }
+    Cow::Borrowed(text)
+}
+
+/// `text` in exactly `cells` cells, blanks before it: numbers.
+#[must_use]
+pub fn pad_left(text: &str, cells: usize) -> String {
+    let text = fit(text, cells);
+    let mut padded = " ".repeat(cells.saturating_sub(width(&text)));
+    padded.push_str(&text);
+    padded
+}
+
+/// `text` in exactly `cells` cells, blanks behind it: names.
+#[must_use]
+pub fn pad_right(text: &str, cells: usize) -> String {
+    let mut padded = fit(text, cells).into_owned();
+    padded.extend(std::iter::repeat_n(' ', cells.saturating_sub(width(&padded))));
+    padded
+}
+
+/// The first grapheme and its width. Looking for the end of a grapheme is dear, and between two ASCII characters there is one.
+fn first(text: &str) -> Option<(&str, usize)> {
+    match text.as_bytes() {
+        [] => None,
+        [only] if only.is_ascii() => Some((text, 1)),
+        [one, two, ..] if one.is_ascii() && two.is_ascii() && *one != b'\r' => Some((&text[..1], 1)),
+        _ => text.graphemes(true).next().map(|grapheme| (grapheme, grapheme_width(grapheme))),
+    }
+}
+
+/// The terminal gives half-width sound marks a cell of their own, whatever they combine with.
+fn grapheme_width(grapheme: &str) -> usize {
+    if grapheme.len() == 1 { 1 } else { grapheme.width() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{cells, fit, fit_end, pad_left, pad_right, width};
+    use crate::format::safe;
+
+    #[test]
+    fn cells_are_counted_as_a_terminal_counts_them() {
+        for (text, cells) in [
+            ("", 0),
+            ("abc", 3),
+            ("日本語", 6),
+            ("e\u{301}", 1),
+            ("🎉", 2),
+            ("🇩🇪", 2),
+            ("é", 1),
+            ("…–", 2),
+            ("ﾊﾟ", 2),
+            ("한국", 4),
+            ("❤", 1),
+        ] {
+            assert_eq!(width(text), cells, "{text}");
+        }
+    }
+
+    #[test]
+    fn text_is_cut_between_graphemes() {
+        assert_eq!(fit("research", 8), "research");
+        assert_eq!(fit("research", 7), "resear…");
+        assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(fit("日本語", 4), "日…");
+        assert_eq!(fit("日本語", 2), "…");
+        assert_eq!(fit("cafe\u{301}s", 4), "caf…");
+        assert_eq!(fit("🇩🇪🇫🇷", 3), "🇩🇪…");
+        assert_eq!(fit("ab", 1), "…");
+        assert_eq!(fit("ab", 0), "");
+        assert_eq!(fit("", 0), "");
+    }
+
+    #[test]
+    fn the_end_of_a_path_is_kept() {
+        assert_eq!(fit_end("/var/tmp/traces.db", 10), "…traces.db");
+        assert_eq!(fit_end("traces.db", 9), "traces.db");
+        assert_eq!(fit_end("日本語", 4), "…語");
+        assert_eq!(fit_end("ab", 0), "");
+    }
+
+    #[test]
+    fn pads_fill_to_the_cell() {
+        assert_eq!(pad_left("97ms", 6), "  97ms");
+        assert_eq!(pad_right("日本", 5), "日本 ");
+        assert_eq!(pad_right("日本", 3), "日…");
+        assert_eq!(pad_left("日本", 2), " …");
+    }
+
+    #[test]
+    fn a_cut_costs_no_more_than_what_is_left() {
+        let long = "日本語".repeat(1_000_000);
+        assert_eq!(width(&fit(&long, 10)), 9);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_wider_than_asked(text in any::<String>(), room in 0_usize..40) {
+            let text = safe(&text);
+            prop_assert!(width(&fit(&text, room)) <= room);
+            prop_assert!(width(&fit_end(&text, room)) <= room);
+            prop_assert_eq!(width(&pad_left(&text, room)), room);
+            prop_assert_eq!(width(&pad_right(&text, room)), room);
+        }
+
+        #[test]
+        fn graphemes_add_up_to_the_text(text in any::<String>()) {
+            let text = safe(&text);
+            prop_assert_eq!(cells(&text).map(|(grapheme, _)| grapheme).collect::<String>(), text.as_ref());
+            prop_assert_eq!(cells(&text).map(|(_, width)| width).sum::<usize>(), width(&text));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Drawing that knows only text, numbers and cells: flame bars, gauges, sparklines, documents and what fills them.
+//!
+//! A widget is told what to draw and writes text or cells; colours are chosen by who calls it.
+
+pub mod flame;
+pub mod gauge;
+pub mod sparkline;
+
+pub use flame::{Axis, Bar, State};
+pub use gauge::gauge;
+pub use sparkline::sparkline;
+
+/// Which characters a terminal can be trusted with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Glyphs {
+    /// Blocks, arrows and lines.
+    #[default]
+    Unicode,
+    /// Nothing beyond ASCII.
+    Ascii,
+}
