@@ -2,6 +2,8 @@
 //!
 //! The channel of updates is bounded: a source that is faster than the screen waits, and loses nothing by it.
 
+pub mod file;
+
 use std::sync::mpsc;
 
 use tokio::sync::mpsc::Sender;

@@ -1,0 +1,105 @@
+//! A file of OTLP/JSON: one trace export request, or one a line as the OpenTelemetry collector's file exporter writes.
+//!
+//! The text is held in memory; spans are decoded from it once for their rows, and again whenever a payload is asked for.
+
+mod document;
+mod span;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+
+use super::{Closed, Handle, Outlet, Request, State, Update};
+use crate::model::{Address, Batch, Facts, Origin, Payload, Span};
+use document::Document;
+
+/// Spans that travel together.
+const BATCH: usize = 2048;
+
+/// The largest file that is opened, in bytes: it is held in memory.
+const LARGEST: u64 = 2 << 30;
+
+/// Reads `path` on a thread of its own, sends its spans, oldest first, then [`State::Ended`], and goes on answering requests.
+///
+/// What can't be read is a message: [`State::Failing`] if that is all of the file, else a [`Skipped`](crate::model::Skipped) piece.
+pub fn start(path: PathBuf, outlet: Outlet) -> io::Result<Handle> {
+    let name = path.display().to_string();
+    super::spawn(name, outlet, move |outlet, inbox| {
+        // Closed: nobody listens, so that there is nobody to tell.
+        let _ = run(&path, outlet, inbox);
+    })
+}
+
+fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Closed> {
+    let document = match load(path).and_then(Document::new) {
+        Ok(document) => Some(document),
+        Err(error) => {
+            outlet.send(Update::State(outlet.id, State::Failing(format!("{}: {error}", path.display()))))?;
+            None
+        }
+    };
+    if let Some(document) = &document {
+        send(document, outlet)?;
+        outlet.send(Update::State(outlet.id, State::Ended))?;
+    }
+    while let Ok(Request::Payloads { ticket, addresses }) = inbox.recv() {
+        let payloads = addresses.into_iter().map(|address| payload(document.as_ref(), address)).collect();
+        outlet.send(Update::Payloads { ticket, payloads })?;
+    }
+    Ok(())
+}
+
+fn load(path: &Path) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("it is larger than {} GiB; split it", LARGEST >> 30));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|error| format!("not an OTLP/JSON file: {}", error.utf8_error()))?;
+    // Some editors put a byte order mark first, which is no part of JSON.
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    Ok(text)
+}
+
+fn send(document: &Document, outlet: &Outlet) -> Result<(), Closed> {
+    let total = document.len() as u64;
+    let mut batch = Batch::new(outlet.id, Origin::History);
+    batch.skipped.clone_from(&document.skipped);
+    for index in 0..document.len() {
+        if batch.spans.len() + batch.skipped.len() >= BATCH {
+            outlet.send(Update::Batch(std::mem::replace(&mut batch, Batch::new(outlet.id, Origin::History))))?;
+            outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total }))?;
+        }
+        match document.span(index) {
+            Ok(decoded) => push(&mut batch, decoded, Address(index as i64)),
+            Err(skipped) => batch.skipped.push(skipped),
+        }
+    }
+    if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
+}
+
+fn push(batch: &mut Batch, decoded: span::Decoded, address: Address) {
+    let span = Span {
+        trace: decoded.trace,
+        id: decoded.id,
+        parent: decoded.parent,
+        start: decoded.start,
+        end: decoded.end,
+        status: decoded.status,
+        name: batch.intern(&decoded.name),
+        facts: Facts::default(),
+        error: batch.intern(&decoded.payload.status_message),
+        address,
+    };
+    batch.spans.push(span);
+}
+
+fn payload(document: Option<&Document>, address: Address) -> Result<Payload, String> {
+    let document = document.ok_or("the file could not be read")?;
+    let index = usize::try_from(address.0).map_err(|_| "there is no such span".to_owned())?;
+    document.span(index).map(|decoded| decoded.payload).map_err(|skipped| format!("{}: {}", skipped.place, skipped.reason))
+}

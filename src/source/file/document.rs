@@ -1,0 +1,164 @@
+//! OTLP/JSON text and where in it each span lies. Spans are decoded one at a time from the text, which stays as it came.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::span;
+use crate::model::{Attribute, Nanos, Skipped};
+
+/// A file's text, indexed.
+#[derive(Debug)]
+pub(super) struct Document {
+    text: String,
+    groups: Vec<Group>,
+    places: Vec<Place>,
+    /// What could not be read at all.
+    pub(super) skipped: Vec<Skipped>,
+    requests: usize,
+}
+
+#[derive(Debug)]
+struct Group {
+    resource: Vec<Attribute>,
+    scope: (String, String),
+}
+
+/// Where one span lies.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: usize,
+    len: usize,
+    group: usize,
+    start: Nanos,
+    /// Its number in the file, from 1, as a person is told it.
+    number: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow)]
+    resource_spans: Option<Vec<ResourceSpans<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceSpans<'a> {
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+    #[serde(borrow)]
+    scope_spans: Option<Vec<ScopeSpans<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct ScopeSpans<'a> {
+    #[serde(borrow)]
+    scope: Option<&'a RawValue>,
+    #[serde(borrow)]
+    spans: Option<Vec<&'a RawValue>>,
+}
+
+/// Line numbers of places that are asked for in order.
+struct Lines<'a> {
+    text: &'a str,
+    at: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    fn number(&mut self, at: usize) -> usize {
+        self.line += self.text.get(self.at..at).unwrap_or_default().matches('\n').count();
+        self.at = self.at.max(at);
+        self.line
+    }
+}
+
+impl Document {
+    /// Indexes `text`: one request, or several one after the other. `Err` says why nothing in it can be read.
+    pub(super) fn new(text: String) -> Result<Self, String> {
+        let mut document = Self { text: String::new(), groups: Vec::new(), places: Vec::new(), skipped: Vec::new(), requests: 0 };
+        let mut lines = Lines { text: &text, at: 0, line: 1 };
+        let mut from = 0;
+        while let Some(broken) = document.requests(&mut lines, &mut from) {
+            document.skipped.push(broken);
+            // A request a line: the next one begins with the next line that begins an object.
+            match text[from..].find("\n{") {
+                Some(next) => from += next + 1,
+                None => break,
+            }
+        }
+        if document.requests == 0 {
+            let reason =
+                document.skipped.first().map_or("it is empty".to_owned(), |broken| format!("{} ({})", broken.reason, broken.place));
+            return Err(format!("not an OTLP/JSON file: {reason}"));
+        }
+        // Newest last, as they would have arrived.
+        document.places.sort_by_key(|place| place.start);
+        document.text = text;
+        Ok(document)
+    }
+
+    /// Reads requests from `from` on, until the end (`None`) or one that can't be read; `from` is then where that one begins.
+    fn requests(&mut self, lines: &mut Lines<'_>, from: &mut usize) -> Option<Skipped> {
+        let (text, base) = (lines.text, *from);
+        let first_line = lines.number(base);
+        let mut stream = serde_json::Deserializer::from_str(&text[base..]).into_iter::<Request<'_>>();
+        loop {
+            let before = base + stream.byte_offset();
+            let begin = before + text[before..].len() - text[before..].trim_start().len();
+            match stream.next()?.map(|request| request.resource_spans) {
+                Ok(Some(groups)) => {
+                    self.requests += 1;
+                    self.index(text, groups);
+                }
+                Ok(None) => {
+                    let place = format!("line {}", lines.number(begin));
+                    self.skipped.push(Skipped { place, reason: "it has no \"resourceSpans\"".to_owned() });
+                }
+                Err(error) => {
+                    *from = begin;
+                    // serde_json counts lines from where it began, and says so at the end of its message.
+                    let place = format!("line {} column {}", first_line + error.line() - 1, error.column());
+                    let message = error.to_string();
+                    let reason = message.split(" at line ").next().unwrap_or_default();
+                    let reason = if error.is_eof() { format!("it ends in the middle: {reason}") } else { reason.to_owned() };
+                    return Some(Skipped { place, reason });
+                }
+            }
+        }
+    }
+
+    fn index(&mut self, text: &str, groups: Vec<ResourceSpans<'_>>) {
+        for group in groups {
+            let resource = group.resource.map(|raw| span::resource(raw.get())).unwrap_or_default();
+            for scope in group.scope_spans.unwrap_or_default() {
+                let number = self.groups.len();
+                self.groups
+                    .push(Group { resource: resource.clone(), scope: scope.scope.map(|raw| span::scope(raw.get())).unwrap_or_default() });
+                self.places.extend(scope.spans.unwrap_or_default().into_iter().zip(self.places.len() + 1..).map(|(raw, n)| {
+                    let raw = raw.get();
+                    let at = raw.as_ptr() as usize - text.as_ptr() as usize;
+                    Place { at, len: raw.len(), group: number, start: span::start(raw), number: n }
+                }));
+            }
+        }
+    }
+
+    /// How many spans there are.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Decodes the span at `index`, in the order of start times.
+    pub(super) fn span(&self, index: usize) -> Result<span::Decoded, Skipped> {
+        let Some(place) = self.places.get(index) else {
+            return Err(Skipped { place: format!("span {index}"), reason: "there is no such span".to_owned() });
+        };
+        let skipped = |reason| Skipped { place: format!("span {}", place.number), reason };
+        let mut decoded = span::decode(&self.text[place.at..place.at + place.len]).map_err(skipped)?;
+        let group = &self.groups[place.group];
+        decoded.payload.resource.clone_from(&group.resource);
+        decoded.payload.scope.clone_from(&group.scope);
+        Ok(decoded)
+    }
+}
