@@ -36,7 +36,7 @@ pub enum Request {
         /// Comes back with the answer.
         ticket: u64,
         /// Where the payloads lay when the spans were read, and the spans that they must belong to: a place may come to hold another.
-        spans: Vec<(Address, SpanId)>,
+        addresses: Vec<(Address, SpanId)>,
     },
 }
 

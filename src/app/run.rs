@@ -188,9 +188,9 @@ impl Loop<'_> {
         Ok(())
     }
 
-    fn request(&mut self, source: usize, spans: Vec<(crate::model::Address, crate::model::SpanId)>, pending: Pending) -> bool {
+    fn request(&mut self, source: usize, addresses: Vec<(crate::model::Address, crate::model::SpanId)>, pending: Pending) -> bool {
         self.ticket += 1;
-        let request = Request::Payloads { ticket: self.ticket, spans };
+        let request = Request::Payloads { ticket: self.ticket, addresses };
         let sent = self.session.sources.get(source).is_some_and(|source| source.requests.send(request).is_ok());
         if sent {
             self.pending.insert(self.ticket, pending);
