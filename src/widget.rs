@@ -4,11 +4,15 @@
 
 pub mod flame;
 pub mod gauge;
+pub mod reader;
 pub mod sparkline;
+pub mod text;
 
 pub use flame::{Axis, Bar, State};
 pub use gauge::gauge;
+pub use reader::Reader;
 pub use sparkline::sparkline;
+pub use text::{Document, Role};
 
 /// Which characters a terminal can be trusted with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

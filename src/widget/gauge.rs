@@ -18,7 +18,7 @@ pub fn gauge(value: u64, largest: u64, width: usize, glyphs: Glyphs) -> String {
         return "=".repeat((eighths + 4).div_euclid(8).max(1));
     }
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(EIGHTHS[eighths % 8]);
     }
     bar
