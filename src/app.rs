@@ -53,11 +53,13 @@ pub enum Overlay {
     Picker(Picker),
 }
 
-/// The filter line while it is typed.
+/// The line that is typed.
 #[derive(Clone, Debug, Default)]
 pub struct Editing {
     /// The line and its cursor.
     pub input: tui_input::Input,
+    /// Whether it is looked for in the detail; else it filters the traces.
+    pub finds: bool,
     before: String,
 }
 
@@ -171,6 +173,9 @@ impl App {
             self.now = now;
             let changes = store.expire(now);
             self.changed(store, &changes);
+            if store.all().running > 0 {
+                self.detail.refresh_overview(store, now);
+            }
         }
         moving || message_ends
     }
@@ -192,7 +197,14 @@ impl App {
             self.marks.remove(trace);
         }
         self.forest.update(store, changes, self.now);
-        self.detail.look_at(store, self.forest.cursor());
+        self.look(store);
+        if !changes.traces.is_empty() {
+            self.detail.refresh_overview(store, self.now);
+        }
+    }
+
+    fn look(&mut self, store: &Store) {
+        self.detail.look_at(store, self.forest.cursor(), self.now);
     }
 
     // --- keys ---
@@ -222,7 +234,7 @@ impl App {
         for c in format::safe(text).chars() {
             editing.input.handle(tui_input::InputRequest::InsertChar(c));
         }
-        self.try_filter(store);
+        self.try_line(store);
     }
 
     fn edit(&mut self, store: &Store, key: KeyEvent) {
@@ -230,21 +242,29 @@ impl App {
         match key.code {
             KeyCode::Enter if self.mistake.is_none() => self.editing = None,
             KeyCode::Esc => {
-                let before = std::mem::take(&mut editing.before);
+                let (before, finds) = (std::mem::take(&mut editing.before), editing.finds);
                 self.editing = None;
                 self.mistake = None;
-                self.set_filter(store, before);
+                if finds {
+                    self.detail.reader.search("");
+                } else {
+                    self.set_filter(store, before);
+                }
             }
             _ => {
                 editing.input.handle_event(&crossterm::event::Event::Key(key));
-                self.try_filter(store);
+                self.try_line(store);
             }
         }
     }
 
-    fn try_filter(&mut self, store: &Store) {
+    fn try_line(&mut self, store: &Store) {
         let Some(editing) = &self.editing else { return };
         let line = editing.input.value().to_owned();
+        if editing.finds {
+            self.detail.reader.search(&line);
+            return;
+        }
         match line.parse::<Query>() {
             Ok(_) => {
                 self.mistake = None;
@@ -260,7 +280,7 @@ impl App {
         if line != self.filter {
             self.filter = line;
             self.forest.set_filter(store, query, self.now);
-            self.detail.look_at(store, self.forest.cursor());
+            self.look(store);
         }
     }
 
@@ -294,7 +314,9 @@ impl App {
             Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
             Action::PickStatuses => self.overlay = Some(Overlay::Picker(Picker::statuses(store, &self.filter))),
             Action::Filter => {
-                self.editing = Some(Editing { input: self.filter.clone().into(), before: self.filter.clone() });
+                let finds = self.focus != Focus::Forest;
+                let input = if finds { String::new() } else { self.filter.clone() };
+                self.editing = Some(Editing { input: input.into(), finds, before: self.filter.clone() });
             }
             Action::ErrorsOnly => {
                 let only = values_of(&self.filter, "status") == ["error"];
@@ -308,13 +330,13 @@ impl App {
             }
             Action::NextPane => self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::Forest },
             Action::Back => self.back(store),
-            Action::NextTab => self.detail.turn(true),
-            Action::PreviousTab => self.detail.turn(false),
-            Action::Wrap => self.detail.wrap = !self.detail.wrap,
-            _ if self.focus != Focus::Forest && self.detail.take(action) => {}
+            Action::NextTab => self.detail.turn(store, true, self.now),
+            Action::PreviousTab => self.detail.turn(store, false, self.now),
+            Action::Wrap => self.detail.reader.set_wrap(!self.detail.reader.wraps()),
+            _ if self.focus != Focus::Forest && self.detail.take(store, action, self.now) => {}
             _ => self.travel(store, action, now),
         }
-        self.detail.look_at(store, self.forest.cursor());
+        self.look(store);
         None
     }
 

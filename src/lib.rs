@@ -3,10 +3,12 @@
 //! A span travels one way: a [`source`] reads it, the [`store`] indexes it and says what changed, the [`app`]
 //! decides what is looked at, the [`view`] paints that. Imports point against that way only (`tests/layering.rs`).
 
+pub mod app;
 pub mod export;
 pub mod format;
 pub mod model;
 pub mod query;
 pub mod source;
 pub mod store;
+pub mod view;
 pub mod widget;

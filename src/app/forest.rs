@@ -204,11 +204,7 @@ impl Forest {
     #[must_use]
     pub fn is_open(&self, store: &Store, row: RowIx) -> bool {
         let data = store.row(row);
-        if Self::is_head(store, row) {
-            self.all_open != self.toggled.contains(&data.trace())
-        } else {
-            !self.folded.holds(row)
-        }
+        if Self::is_head(store, row) { self.all_open != self.toggled.contains(&data.trace()) } else { !self.folded.holds(row) }
     }
 
     fn set_open(&mut self, store: &Store, row: RowIx, open: bool) {

@@ -209,7 +209,8 @@ impl Loop<'_> {
         match self.pending.remove(&ticket) {
             Some(Pending::Detail) => {
                 if let Some(payload) = payloads.into_iter().next() {
-                    self.session.app.detail.load(payload);
+                    let Session { app, store, .. } = &mut *self.session;
+                    app.detail.load(store, payload, app.now);
                 }
             }
             Some(Pending::Export { export, places }) => {

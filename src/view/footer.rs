@@ -23,8 +23,16 @@ const FOREST_KEYS: &[(&str, &str)] = &[
     ("q", "quit"),
 ];
 
-const DETAIL_KEYS: &[(&str, &str)] =
-    &[("↑↓", "scroll"), ("←→", "tab"), ("⏎", "whole screen"), ("w", "wrap"), ("tab", "traces"), ("esc", "back"), ("?", "help"), ("q", "quit")];
+const DETAIL_KEYS: &[(&str, &str)] = &[
+    ("↑↓", "scroll"),
+    ("←→", "tab"),
+    ("⏎", "whole screen"),
+    ("w", "wrap"),
+    ("tab", "traces"),
+    ("esc", "back"),
+    ("?", "help"),
+    ("q", "quit"),
+];
 
 /// Paints the line; returns where the terminal's cursor belongs, if anywhere.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> Option<Position> {
@@ -91,7 +99,12 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, th
         let text = format!(" {} at {}: {} ", theme.pick("✗", "x"), mistake.at + 1, mistake.message);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, theme.error());
     } else {
-        let text = format!(" {} traces  enter keep  esc undo ", format::count(app.forest.len() as u64));
+        let what = match app.detail.reader.found().filter(|_| editing.finds) {
+            Some((_, count)) => format!("{} found", format::count(count as u64)),
+            None if editing.finds => "find in the detail".to_owned(),
+            None => format!("{} traces", format::count(app.forest.len() as u64)),
+        };
+        let text = format!(" {what}  enter keep  esc undo ");
         end = put_right(buffer, end, area.y, area.width / 2, &text, theme.dim());
     }
     let x = put(buffer, area.x, area.y, area.width, "/", theme.key());

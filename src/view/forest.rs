@@ -11,8 +11,8 @@ use crate::app::{App, Focus, Forest};
 use crate::format;
 use crate::model::{Kind, Nanos};
 use crate::store::{Phase, Row, RowIx, Standing, Store, Trace};
-use crate::widget::Glyphs;
-use crate::widget::flame::{self, Axis, Bar, Palette};
+use crate::widget::flame::{self, Palette};
+use crate::widget::{Axis, Bar};
 
 /// Levels of the tree that are drawn; deeper rows stand at the last.
 const LEVELS: usize = 24;
@@ -266,8 +266,7 @@ impl Line<'_> {
         };
         let palette = Palette { own, child: own, mark: own };
         let bar = Bar { start, end, state, children: &spans };
-        let glyphs = if theme.ascii { Glyphs::Ascii } else { Glyphs::Unicode };
-        bar.render(axis(store.trace(data.trace()), app.now), glyphs, &palette, area, buffer);
+        bar.render(axis(store.trace(data.trace()), app.now), theme.glyphs(), &palette, area, buffer);
     }
 
     fn stretch(&self, data: &Row) -> (Nanos, Nanos) {

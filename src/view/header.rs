@@ -53,7 +53,8 @@ fn state(source: &SourceView, theme: Theme) -> (&'static str, ratatui::style::St
 fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, ratatui::style::Style)> {
     let all = store.all();
     let (plain, dim) = (ratatui::style::Style::new(), theme.dim());
-    let mut parts = vec![(plural(store.trace_count() as u64, "trace"), plain), (" · ".to_owned(), dim), (plural(u64::from(all.spans), "span"), plain)];
+    let mut parts =
+        vec![(plural(store.trace_count() as u64, "trace"), plain), (" · ".to_owned(), dim), (plural(u64::from(all.spans), "span"), plain)];
     let mut also = |count: u64, what: &str, style| {
         if count > 0 {
             parts.push((" · ".to_owned(), dim));
@@ -74,9 +75,7 @@ fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, rata
     if width >= 120 {
         let rates: Vec<u64> = app.rates.iter().rev().skip(1).take(12).rev().copied().collect();
         let last = rates.last().copied().unwrap_or_default();
-        if !theme.ascii {
-            parts.push((format!("  {}", sparkline::sparkline(&rates, 12)), theme.good()));
-        }
+        parts.push((format!("  {}", sparkline(&rates, 12, theme.glyphs())), theme.good()));
         parts.push((format!(" {:>5}", format!("{last}/s")), dim));
     }
     parts.push((" ".to_owned(), plain));

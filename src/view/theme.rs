@@ -4,6 +4,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::model::Kind;
 use crate::store::Standing;
+use crate::widget::Glyphs;
 
 /// How things look.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,6 +108,18 @@ impl Theme {
 
     pub(super) fn lit(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+    }
+
+    pub(super) fn found(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    pub(super) fn current(self) -> Style {
+        self.running().add_modifier(Modifier::REVERSED | Modifier::BOLD)
+    }
+
+    pub(super) fn glyphs(self) -> Glyphs {
+        if self.ascii { Glyphs::Ascii } else { Glyphs::Unicode }
     }
 
     pub(super) fn mark(self) -> Style {

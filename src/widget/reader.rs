@@ -37,6 +37,13 @@ impl Reader {
         Self { document, top: Place::default(), layout: Layout { width: 80, wrap: true }, height: 24, shift: 0, search: None }
     }
 
+    /// Reads another text from the same place on; what was found before is forgotten.
+    pub fn replace(&mut self, document: Document) {
+        self.document = document;
+        self.search = None;
+        self.show(self.top);
+    }
+
     /// What is read.
     #[must_use]
     pub fn document(&self) -> &Document {

@@ -1,0 +1,64 @@
+//! The pane of the span under the cursor.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::theme::Theme;
+use super::{put, put_right};
+use crate::app::{App, Focus, Tab};
+use crate::format;
+use crate::store::Store;
+use crate::widget::reader::Styles;
+use crate::widget::text::Role;
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+    let Some(row) = app.forest.cursor().filter(|_| area.height > 0) else { return };
+    let data = store.row(row);
+    let frame = theme.frame(app.focus != Focus::Forest);
+    let line = theme.pick("─", "-");
+    put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
+    let label = store.text(if data.label.is_empty() { data.name } else { data.label });
+    let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
+    let room = area.width.saturating_sub(tabs + 8).clamp(8, 40);
+    let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
+    x = put(buffer, x, area.y, 1, theme.glyph(data.kind), theme.kind(data.kind));
+    x = put(buffer, x, area.y, 1, " ", Style::new());
+    x = put(buffer, x, area.y, room, label, theme.title());
+    x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
+    for (tab, title) in Tab::ALL {
+        let style = if tab == app.detail.tab { theme.key().add_modifier(Modifier::BOLD | Modifier::REVERSED) } else { theme.dim() };
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
+    }
+    let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height - 1 };
+    let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
+    app.detail.reader.render(inner, buffer, &styles, theme.glyphs());
+    progress(buffer, area, x, app, theme);
+}
+
+/// How far one has read, and what was found, at the end of the title.
+fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme) {
+    let reader = &app.detail.reader;
+    let (line, lines) = reader.progress();
+    let mut text = match reader.found() {
+        Some((at, count)) => format!(" {}/{} found ", format::count(at as u64), format::count(count as u64)),
+        None => String::new(),
+    };
+    if line > 0 || reader.has_more() {
+        text.push_str(&format!(" line {} of {} ", format::count(line as u64 + 1), format::count(lines as u64)));
+    }
+    put_right(buffer, area.right().saturating_sub(1), area.y, area.right().saturating_sub(from + 2), &text, theme.dim());
+}
+
+fn style(role: Role, theme: Theme) -> Style {
+    match role {
+        Role::Plain => Style::new(),
+        Role::Key => theme.key(),
+        Role::String => theme.good(),
+        Role::Number => theme.running(),
+        Role::Keyword => theme.mark(),
+        Role::Punct | Role::Faint | Role::Label => theme.dim(),
+        Role::Call => theme.key(),
+        Role::Error => theme.error(),
+    }
+}
