@@ -3,6 +3,7 @@
 //! A span travels one way: a [`source`] reads it, the [`store`] indexes it and says what changed, the [`app`]
 //! decides what is looked at, the [`view`] paints that. Imports point against that way only (`tests/layering.rs`).
 
+pub mod demo;
 pub mod export;
 pub mod format;
 pub mod model;
