@@ -3,8 +3,11 @@
 //! A span travels one way: a [`source`] reads it, the [`store`] indexes it and says what changed, the [`app`]
 //! decides what is looked at, the [`view`] paints that. Imports point against that way only (`tests/layering.rs`).
 
+pub mod cli;
+pub mod config;
 pub mod demo;
 pub mod export;
 pub mod format;
+pub mod log;
 pub mod model;
 pub mod source;
