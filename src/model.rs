@@ -3,7 +3,9 @@
 //! Times are nanoseconds since the Unix epoch, UTC ([`Nanos`]). Nothing here knows where spans come from or how they are shown.
 
 pub mod attributes;
+pub mod json;
 pub mod semantics;
+pub mod time;
 pub mod usage;
 
 use std::fmt;
@@ -272,6 +274,14 @@ impl Batch {
         }
         self.buffer.push_str(text);
         Text { at, len }
+    }
+
+    /// Copies the characters into the buffer, as [`Batch::intern`] does.
+    pub fn intern_chars(&mut self, chars: impl Iterator<Item = char>) -> Text {
+        let Ok(at) = u32::try_from(self.buffer.len()) else { return Text::default() };
+        self.buffer.extend(chars);
+        let end = u32::try_from(self.buffer.len()).ok();
+        end.map_or_else(Text::default, |end| Text { at, len: end - at })
     }
 
     /// The text behind `text`, which must come from this batch.

@@ -1,4 +1,47 @@
 //! The one place that knows attribute names.
+//!
+//! [`Picker`] reads the facts that a row shows out of attributes in any order and encoding; [`messages()`], [`input`] and
+//! [`output`] read for whoever looks at one span.
+
+mod kinds;
+mod messages;
+mod names;
+mod picker;
+mod values;
+
+pub use messages::{Conversation, Message, ToolCall, input, messages, output};
+pub use picker::Picker;
 
 /// Bytes of a span's input that its row keeps.
 pub const PREVIEW: usize = 120;
+
+/// The beginning of a text, for a row: blanks, tabs and line ends folded into single blanks, at most `bytes` long.
+pub fn beginning(chars: impl Iterator<Item = char>, bytes: usize) -> impl Iterator<Item = char> {
+    let mut chars = chars.skip_while(|char| char.is_whitespace()).peekable();
+    let mut left = bytes;
+    std::iter::from_fn(move || {
+        let mut char = chars.next()?;
+        if char.is_whitespace() {
+            while chars.next_if(|next| next.is_whitespace()).is_some() {}
+            chars.peek()?;
+            char = ' ';
+        }
+        left = left.checked_sub(char.len_utf8())?;
+        Some(char)
+    })
+    .fuse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginning;
+
+    #[test]
+    fn a_beginning_ends_at_a_character() {
+        let short = |text: &str, bytes| beginning(text.chars(), bytes).collect::<String>();
+        assert_eq!(short("  two\n\n\t words ", 120), "two words");
+        assert_eq!(short("谢谢", 5), "谢");
+        assert_eq!(short("a谢b", 2), "a");
+        assert_eq!(short(" \n ", 9), "");
+    }
+}

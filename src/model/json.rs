@@ -1,0 +1,128 @@
+//! Attributes as JSON text: a walk that picks facts without building values, and a full parse, on one grammar.
+//!
+//! The grammar is JSON's, and what Python's `json.dumps` writes beyond it: `NaN`, `Infinity`, and half a surrogate pair
+//! (read as U+FFFD).
+
+mod cursor;
+mod escape;
+
+use super::attributes::{Attribute, Value};
+use cursor::{Cursor, Token};
+pub use escape::{chars, unescape};
+
+/// An attribute's value as it lies in the text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// Text, as it is. Not checked to be UTF-8.
+    Text(&'a [u8]),
+    /// Text with JSON's escapes in it: what lies between the quotes.
+    Escaped(&'a [u8]),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// True or false.
+    Bool(bool),
+    /// Null, a list or a map, as JSON text.
+    Other(&'a [u8]),
+}
+
+/// Why a text is no JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {at}")]
+pub struct Broken {
+    /// Where it goes wrong, in bytes from the start.
+    pub at: usize,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+/// Walks the top level of a JSON object and hands out each name and value, in order. `null` counts as an empty object.
+///
+/// What was handed out before an error is worth nothing.
+pub fn scan<'a>(text: &'a [u8], mut found: impl FnMut(&[u8], Scalar<'a>)) -> Result<(), Broken> {
+    let mut cursor = Cursor::new(text);
+    object(&mut cursor, |cursor, key| {
+        let value = match cursor.token()? {
+            Token::Scalar(scalar) => scalar,
+            Token::List(from) | Token::Map(from) => {
+                cursor.skip_rest()?;
+                Scalar::Other(cursor.since(from))
+            }
+        };
+        match key {
+            Scalar::Escaped(key) => found(unescape(key).as_bytes(), value),
+            Scalar::Text(key) => found(key, value),
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+/// Reads a JSON object whole. `null` counts as an empty object; numbers too large for an `i64` become floats.
+pub fn parse(text: &[u8]) -> Result<Vec<Attribute>, Broken> {
+    let mut cursor = Cursor::new(text);
+    let mut attributes = Vec::new();
+    object(&mut cursor, |cursor, key| {
+        attributes.push((owned(key), value(cursor)?));
+        Ok(())
+    })?;
+    Ok(attributes)
+}
+
+/// Reads any JSON value whole, as [`parse`] does.
+pub fn parse_value(text: &[u8]) -> Result<Value, Broken> {
+    let mut cursor = Cursor::new(text);
+    let value = value(&mut cursor)?;
+    cursor.end()?;
+    Ok(value)
+}
+
+fn object<'a>(cursor: &mut Cursor<'a>, mut each: impl FnMut(&mut Cursor<'a>, Scalar<'a>) -> Result<(), Broken>) -> Result<(), Broken> {
+    match cursor.token()? {
+        Token::Map(_) => {
+            while let Some(key) = cursor.key()? {
+                each(cursor, key)?;
+            }
+        }
+        Token::Scalar(Scalar::Other(_)) => {}
+        _ => return Err(Broken { at: 0, what: "not an object" }),
+    }
+    cursor.end()
+}
+
+fn value(cursor: &mut Cursor<'_>) -> Result<Value, Broken> {
+    Ok(match cursor.token()? {
+        Token::Scalar(Scalar::Int(number)) => Value::Int(number),
+        Token::Scalar(Scalar::Float(number)) => Value::Float(number),
+        Token::Scalar(Scalar::Bool(flag)) => Value::Bool(flag),
+        Token::Scalar(Scalar::Other(_)) => Value::Null,
+        Token::Scalar(text) => Value::Text(owned(text)),
+        Token::List(_) => {
+            let mut list = Vec::new();
+            while cursor.item()? {
+                list.push(value(cursor)?);
+            }
+            Value::List(list)
+        }
+        Token::Map(_) => {
+            let mut map = Vec::new();
+            while let Some(key) = cursor.key()? {
+                map.push((owned(key), value(cursor)?));
+            }
+            Value::Map(map)
+        }
+    })
+}
+
+fn owned(text: Scalar<'_>) -> String {
+    match text {
+        Scalar::Escaped(raw) => unescape(raw),
+        Scalar::Text(raw) => String::from_utf8_lossy(raw).into_owned(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

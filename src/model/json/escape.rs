@@ -1,0 +1,83 @@
+//! JSON's escapes.
+
+use super::Scalar;
+
+/// The text of a JSON string, given what lies between its quotes. What is no escape stays as it is; half a surrogate pair and
+/// bytes that are not UTF-8 become U+FFFD.
+#[must_use]
+pub fn unescape(raw: &[u8]) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (plain, escaped) = rest.split_at(at);
+        text.push_str(&String::from_utf8_lossy(plain));
+        let (char, len) = escape(escaped);
+        text.push(char);
+        rest = escaped.get(len..).unwrap_or_default();
+    }
+    text.push_str(&String::from_utf8_lossy(rest));
+    text
+}
+
+/// The characters of a text, one by one, so that whoever wants a beginning pays for a beginning. Nothing for what is no text.
+pub fn chars<'a>(text: Scalar<'a>) -> impl Iterator<Item = char> + 'a {
+    let (mut rest, escapes) = match text {
+        Scalar::Escaped(raw) => (raw, true),
+        Scalar::Text(raw) | Scalar::Other(raw) => (raw, false),
+        _ => (&[][..], false),
+    };
+    std::iter::from_fn(move || {
+        let first = *rest.first()?;
+        let (char, len) = match first {
+            b'\\' if escapes => escape(rest),
+            0..=0x7f => (char::from(first), 1),
+            _ => decode(rest, first),
+        };
+        rest = rest.get(len..).unwrap_or_default();
+        Some(char)
+    })
+}
+
+fn decode(bytes: &[u8], first: u8) -> (char, usize) {
+    let len = match first {
+        0xc0..=0xdf => 2,
+        0xe0..=0xef => 3,
+        _ => 4,
+    };
+    let char = bytes.get(..len).and_then(|bytes| std::str::from_utf8(bytes).ok()).and_then(|text| text.chars().next());
+    char.map_or((char::REPLACEMENT_CHARACTER, 1), |char| (char, len))
+}
+
+/// The character that an escape stands for, and the bytes it takes. `bytes` begins with the backslash.
+fn escape(bytes: &[u8]) -> (char, usize) {
+    let char = match bytes.get(1) {
+        Some(b'n') => '\n',
+        Some(b't') => '\t',
+        Some(b'r') => '\r',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'u') => return unicode(bytes),
+        Some(&other) if other.is_ascii() => char::from(other),
+        Some(_) | None => return ('\\', 1),
+    };
+    (char, 2)
+}
+
+fn unicode(bytes: &[u8]) -> (char, usize) {
+    let Some(first) = hex(bytes.get(2..6)) else { return ('\\', 1) };
+    if !(0xd800..0xdc00).contains(&first) {
+        return (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6);
+    }
+    let second = bytes.get(6..8).filter(|mark| *mark == b"\\u").and_then(|_| hex(bytes.get(8..12)));
+    match second.filter(|second| (0xdc00..0xe000).contains(second)) {
+        Some(second) => {
+            let joined = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+            (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+        }
+        None => (char::REPLACEMENT_CHARACTER, 6),
+    }
+}
+
+fn hex(digits: Option<&[u8]>) -> Option<u32> {
+    digits?.iter().try_fold(0, |sum, digit| Some(sum << 4 | char::from(*digit).to_digit(16)?))
+}

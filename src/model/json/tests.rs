@@ -1,0 +1,157 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// What `serde_json` makes of it: the second opinion.
+fn oracle(text: &str) -> Option<Vec<Attribute>> {
+    match serde_json::from_str(text).ok()? {
+        serde_json::Value::Object(map) => Some(map.into_iter().map(|(key, value)| (key, convert(value))).collect()),
+        serde_json::Value::Null => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+fn convert(value: serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(flag) => Value::Bool(flag),
+        serde_json::Value::Number(number) => number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap()), Value::Int),
+        serde_json::Value::String(text) => Value::Text(text),
+        serde_json::Value::Array(list) => Value::List(list.into_iter().map(convert).collect()),
+        serde_json::Value::Object(map) => Value::Map(map.into_iter().map(|(key, value)| (key, convert(value))).collect()),
+    }
+}
+
+/// The last of equal keys wins, as in `serde_json`.
+fn last_wins(attributes: Vec<Attribute>) -> Vec<Attribute> {
+    let mut kept: Vec<Attribute> = Vec::new();
+    for (key, value) in attributes {
+        let value = settled(value);
+        match kept.iter_mut().find(|(other, _)| *other == key) {
+            Some(slot) => slot.1 = value,
+            None => kept.push((key, value)),
+        }
+    }
+    kept
+}
+
+fn settled(value: Value) -> Value {
+    match value {
+        Value::Map(map) => Value::Map(last_wins(map)),
+        Value::List(list) => Value::List(list.into_iter().map(settled).collect()),
+        other => other,
+    }
+}
+
+/// What the walk hands out, as values.
+fn scanned(text: &str) -> Result<Vec<Attribute>, Broken> {
+    let mut attributes = Vec::new();
+    scan(text.as_bytes(), |key, scalar| {
+        let value = match scalar {
+            Scalar::Int(number) => Value::Int(number),
+            Scalar::Float(number) => Value::Float(number),
+            Scalar::Bool(flag) => Value::Bool(flag),
+            Scalar::Other(raw) => parse_value(raw).unwrap(),
+            text => Value::Text(chars(text).collect()),
+        };
+        attributes.push((String::from_utf8(key.to_vec()).unwrap(), value));
+    })?;
+    Ok(attributes)
+}
+
+#[test]
+fn python_writes_more_than_json() {
+    let found = parse(br#"{"a": NaN, "b": -Infinity, "c": "half \ud83d pair", "d": 123456789012345678901}"#).unwrap();
+    assert!(matches!(found[0].1, Value::Float(number) if number.is_nan()));
+    assert_eq!(found[1].1, Value::Float(f64::NEG_INFINITY));
+    assert_eq!(found[2].1, Value::Text("half \u{fffd} pair".to_owned()));
+    assert_eq!(found[3].1, Value::Float(123_456_789_012_345_678_901.0));
+    assert_eq!(parse(b"null"), Ok(Vec::new()));
+}
+
+#[test]
+fn a_key_may_be_escaped() {
+    assert_eq!(scanned(r#"{"llm\u002emodel": 1}"#).unwrap(), [("llm.model".to_owned(), Value::Int(1))]);
+}
+
+#[test]
+fn broken_text_is_named() {
+    for (text, what) in [
+        ("", "the text ends too early at byte 0"),
+        ("[]", "not an object at byte 0"),
+        (r#"{"a": 1} x"#, "text after the end at byte 9"),
+        (r#"{"a": "b"#, "a string that never ends at byte 8"),
+        (r#"{"a": 1,}"#, "no key at byte 8"),
+        (r#"{"a" 1}"#, "no colon at byte 5"),
+        (r#"{"a": 01}"#, "a number with a leading zero at byte 8"),
+        (r#"{"a": "\x"}"#, "a broken escape at byte 7"),
+        ("{\"a\": \"\n\"}", "a control character in a string at byte 7"),
+        ("{'a': None}", "no key at byte 1"),
+    ] {
+        assert_eq!(parse(text.as_bytes()).unwrap_err().to_string(), what);
+        assert_eq!(scanned(text).unwrap_err().to_string(), what);
+    }
+}
+
+#[test]
+fn deep_text_is_refused_not_followed() {
+    for open in ["[", "{\"a\":"] {
+        let text = format!("{{\"a\": {}", open.repeat(1_000_000));
+        assert!(parse(text.as_bytes()).unwrap_err().to_string().starts_with("lists and maps nested too deep"));
+        assert!(scanned(&text).unwrap_err().to_string().starts_with("lists and maps nested too deep"));
+    }
+}
+
+#[test]
+fn bytes_that_are_not_text() {
+    let text = b"{\"a\": \"x\xff\xe2\x82y\", \"b\": \"\\n\xff\"}";
+    assert_eq!(parse(text).unwrap()[0].1, Value::Text("x\u{fffd}\u{fffd}y".to_owned()));
+    assert_eq!(parse(text).unwrap()[1].1, Value::Text("\n\u{fffd}".to_owned()));
+}
+
+fn json() -> impl Strategy<Value = String> {
+    let text =
+        prop_oneof!["[a-z.]{0,12}", any::<String>(), "[\\\\\"\n\u{1F600}é/]{0,20}"].prop_map(|text| serde_json::to_string(&text).unwrap());
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|flag| flag.to_string()),
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<i32>().prop_map(|number| (f64::from(number) / 64.0).to_string()),
+        text.clone(),
+        Just(r#""\ud83d\ude00 \u00e9 \/""#.to_owned()),
+    ];
+    let value = leaf.prop_recursive(3, 20, 5, move |inner| {
+        let key = prop_oneof!["[a-z.]{0,12}", any::<String>()].prop_map(|text| serde_json::to_string(&text).unwrap());
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[{}]", items.join(", "))),
+            prop::collection::vec((key, inner), 0..5).prop_map(|items| format!(
+                "{{{}}}",
+                items.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(" ,")
+            )),
+        ]
+    });
+    let key = text;
+    prop::collection::vec((key, value), 0..8)
+        .prop_map(|items| format!("{{{}}}", items.iter().map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(", ")))
+}
+
+proptest! {
+    #[test]
+    fn good_text_is_read_as_serde_json_reads_it(text in json()) {
+        let expected = oracle(&text).unwrap();
+        prop_assert_eq!(&last_wins(parse(text.as_bytes()).unwrap()), &expected);
+        prop_assert_eq!(&last_wins(scanned(&text).unwrap()), &expected);
+    }
+
+    #[test]
+    fn damaged_text_is_refused_as_serde_json_refuses_it(text in json(), at in any::<prop::sample::Index>(), with in "[\"\\\\{}\\[\\],:0-9eE.+ntu x\n-]{0,3}", cut in any::<bool>()) {
+        let chars: Vec<char> = text.chars().collect();
+        let at = at.index(chars.len());
+        let damaged: String = chars[..at].iter().copied().chain(with.chars()).chain(chars[at..].iter().skip(1).take(if cut { 0 } else { usize::MAX }).copied()).collect();
+        // `serde_json` refuses half a surrogate pair, and numbers beyond a double.
+        prop_assume!(!damaged.contains("\\ud") && !damaged.contains(['e', 'E']));
+        let expected = oracle(&damaged);
+        prop_assert_eq!(parse(damaged.as_bytes()).ok().map(last_wins), expected.clone());
+        prop_assert_eq!(scanned(&damaged).ok().map(last_wins), expected);
+    }
+}

@@ -1,0 +1,46 @@
+//! What a span does, in each convention's words.
+
+use crate::model::Kind;
+
+/// Reads the value of an attribute that states a kind. `None` if it says nothing of use: then the next attribute decides.
+pub(super) fn from_value(value: &str) -> Option<Kind> {
+    Some(match value.to_ascii_lowercase().as_str() {
+        "agent" | "invoke_agent" | "create_agent" => Kind::Agent,
+        "invoke_workflow" | "workflow" => Kind::Workflow,
+        "chain" | "task" => Kind::Step,
+        "llm" | "chat" | "generate_content" | "text_completion" | "completion" | "generation" => Kind::Model,
+        "tool" | "execute_tool" => Kind::Tool,
+        "retriever" | "retrieval" => Kind::Retriever,
+        "reranker" | "rerank" => Kind::Reranker,
+        "embedding" | "embeddings" => Kind::Embedding,
+        "guardrail" => Kind::Guardrail,
+        "evaluator" => Kind::Evaluator,
+        "prompt" => Kind::Prompt,
+        operation => return from_operation(operation),
+    })
+}
+
+/// The AI SDK's operations: `ai.generateText` loops over `ai.generateText.doGenerate` and `ai.toolCall`.
+fn from_operation(operation: &str) -> Option<Kind> {
+    let operation = operation.strip_prefix("ai.")?;
+    Some(match operation.split('.').next_back()? {
+        "dogenerate" | "dostream" => Kind::Model,
+        "toolcall" => Kind::Tool,
+        "doembed" => Kind::Embedding,
+        "dorerank" => Kind::Reranker,
+        "generatetext" | "streamtext" | "generateobject" | "streamobject" => Kind::Agent,
+        _ => return None,
+    })
+}
+
+/// The names that Agno's documentation shows, where no attribute states a kind.
+pub(super) fn from_name(name: &str) -> Option<Kind> {
+    match name {
+        "agent.run" => Some(Kind::Agent),
+        "team.run" => Some(Kind::Team),
+        "workflow.run" => Some(Kind::Workflow),
+        "model.call" => Some(Kind::Model),
+        "tool.execute" => Some(Kind::Tool),
+        _ => None,
+    }
+}

@@ -1,0 +1,115 @@
+//! A model call's conversation, put together again from whichever convention holds it.
+
+mod flat;
+mod parts;
+
+use super::names::{Field, OUTPUT, of};
+use crate::model::json::{self, Scalar, chars, unescape};
+use crate::model::{Attribute, Value};
+
+/// Messages longer than this are not taken apart for a row's preview.
+const LONGEST_PREVIEWED: usize = 1 << 18;
+
+/// What went into a model call and what came out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Conversation {
+    /// The system's, user's, assistant's and tools' messages, oldest first.
+    pub input: Vec<Message>,
+    /// The model's answer.
+    pub output: Vec<Message>,
+}
+
+/// One message.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Message {
+    /// `system`, `user`, `assistant`, `tool`, or what else it says.
+    pub role: String,
+    /// What it says; parts that are no text are named in brackets.
+    pub text: String,
+    /// What the model thought before it answered, where it says.
+    pub reasoning: String,
+    /// The tools that it calls.
+    pub tool_calls: Vec<ToolCall>,
+    /// Which call a tool's message answers.
+    pub tool_call_id: Option<String>,
+}
+
+/// A model's wish to call a tool.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToolCall {
+    /// The call's id; empty if not stated.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// The arguments, mostly JSON text.
+    pub arguments: String,
+}
+
+/// The conversation that a span's attributes hold; empty if they hold none.
+#[must_use]
+pub fn messages(attributes: &[Attribute]) -> Conversation {
+    let mut input = first_filled([flat::openinference(attributes, "llm.input_messages."), flat::numbered(attributes, "gen_ai.prompt.")]);
+    if input.is_empty() {
+        input = of(Field::Messages).iter().find_map(|name| filled(parts::read(get(attributes, name)?, "user"))).unwrap_or_default();
+        if let Some(instructions) = get(attributes, "gen_ai.system_instructions")
+            && !input.iter().any(|message| message.role == "system")
+        {
+            input.splice(0..0, parts::instructions(instructions));
+        }
+    }
+    let mut output =
+        first_filled([flat::openinference(attributes, "llm.output_messages."), flat::numbered(attributes, "gen_ai.completion.")]);
+    if output.is_empty() {
+        output = ["gen_ai.output.messages", "gen_ai.completion"]
+            .iter()
+            .find_map(|name| filled(parts::read(get(attributes, name)?, "assistant")))
+            .or_else(|| filled(parts::answer(get(attributes, "ai.response.text"), get(attributes, "ai.response.toolCalls"))))
+            .unwrap_or_default();
+    }
+    Conversation { input, output }
+}
+
+/// The value to show as a span's input.
+#[must_use]
+pub fn input(attributes: &[Attribute]) -> Option<&Value> {
+    of(Field::Input).iter().chain(of(Field::Messages)).find_map(|name| get(attributes, name))
+}
+
+/// The value to show as a span's output.
+#[must_use]
+pub fn output(attributes: &[Attribute]) -> Option<&Value> {
+    OUTPUT.iter().find_map(|name| get(attributes, name))
+}
+
+/// What the user said last, if the text is messages as JSON.
+pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
+    let text = match text {
+        Scalar::Escaped(raw) if raw.len() <= LONGEST_PREVIEWED => unescape(raw),
+        Scalar::Text(raw) | Scalar::Other(raw) if raw.len() <= LONGEST_PREVIEWED => chars(Scalar::Text(raw)).collect(),
+        _ => return None,
+    };
+    let value = json::parse_value(text.as_bytes()).ok()?;
+    parts::read(&value, "user")
+        .into_iter()
+        .rev()
+        .find(|message| message.role == "user" && !message.text.is_empty())
+        .map(|message| message.text)
+}
+
+/// The named attribute, unless it states nothing.
+fn get<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Value> {
+    let (_, value) = attributes.iter().rev().find(|(other, _)| other == name)?;
+    (!matches!(value, Value::Null) && !matches!(value, Value::Text(text) if text.is_empty())).then_some(value)
+}
+
+fn filled(messages: Vec<Message>) -> Option<Vec<Message>> {
+    (!messages.is_empty()).then_some(messages)
+}
+
+fn first_filled(choices: [Vec<Message>; 2]) -> Vec<Message> {
+    choices.into_iter().find(|messages| !messages.is_empty()).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

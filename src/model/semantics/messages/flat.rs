@@ -1,0 +1,97 @@
+//! Conversations that are spread over numbered attributes.
+
+use std::collections::BTreeMap;
+
+use super::{Message, ToolCall};
+use crate::model::{Attribute, Value};
+
+/// A message while its attributes arrive, in any order.
+#[derive(Default)]
+struct Draft {
+    message: Message,
+    calls: BTreeMap<u32, ToolCall>,
+    contents: BTreeMap<u32, String>,
+}
+
+/// Reads `PREFIX N.message.*`, as OpenInference spreads them.
+pub(super) fn openinference(attributes: &[Attribute], prefix: &str) -> Vec<Message> {
+    gather(attributes, prefix, |draft, rest, value| {
+        let Some(rest) = rest.strip_prefix("message.") else { return };
+        match rest {
+            "role" => draft.message.role = value,
+            "content" => draft.message.text = value,
+            "tool_call_id" => draft.message.tool_call_id = Some(value),
+            "function_call_name" => draft.calls.entry(0).or_default().name = value,
+            "function_call_arguments_json" => draft.calls.entry(0).or_default().arguments = value,
+            _ => {
+                if let Some((number, rest)) = numbered_rest(rest, "tool_calls.") {
+                    call(draft.calls.entry(number).or_default(), rest.strip_prefix("tool_call.").unwrap_or(rest), value);
+                } else if let Some((number, rest)) = numbered_rest(rest, "contents.") {
+                    content(draft.contents.entry(number).or_default(), rest.strip_prefix("message_content.").unwrap_or(rest), value);
+                }
+            }
+        }
+    })
+}
+
+/// Reads `PREFIX N.role`, `.content`, `.tool_calls.M.*`, as older `gen_ai` instrumentations spread them.
+pub(super) fn numbered(attributes: &[Attribute], prefix: &str) -> Vec<Message> {
+    gather(attributes, prefix, |draft, rest, value| match rest {
+        "role" => draft.message.role = value,
+        "content" => draft.message.text = value,
+        "tool_call_id" => draft.message.tool_call_id = Some(value),
+        _ => {
+            if let Some((number, rest)) = numbered_rest(rest, "tool_calls.") {
+                call(draft.calls.entry(number).or_default(), rest, value);
+            }
+        }
+    })
+}
+
+fn gather(attributes: &[Attribute], prefix: &str, mut each: impl FnMut(&mut Draft, &str, String)) -> Vec<Message> {
+    let mut drafts: BTreeMap<u32, Draft> = BTreeMap::new();
+    for (name, value) in attributes {
+        if let Some((number, rest)) = numbered_rest(name, prefix) {
+            each(drafts.entry(number).or_default(), rest, text(value));
+        }
+    }
+    drafts.into_values().map(Draft::finish).collect()
+}
+
+/// Splits `PREFIX N.rest`.
+fn numbered_rest<'a>(name: &'a str, prefix: &str) -> Option<(u32, &'a str)> {
+    let (number, rest) = name.strip_prefix(prefix)?.split_once('.')?;
+    Some((number.parse().ok()?, rest))
+}
+
+fn call(call: &mut ToolCall, rest: &str, value: String) {
+    match rest {
+        "id" => call.id = value,
+        "function.name" | "name" => call.name = value,
+        "function.arguments" | "arguments" => call.arguments = value,
+        _ => {}
+    }
+}
+
+fn content(content: &mut String, rest: &str, value: String) {
+    match rest {
+        "text" => *content = value,
+        "type" if value != "text" && content.is_empty() => *content = format!("[{value}]"),
+        _ => {}
+    }
+}
+
+fn text(value: &Value) -> String {
+    super::parts::plain(value)
+}
+
+impl Draft {
+    fn finish(self) -> Message {
+        let mut message = self.message;
+        message.tool_calls = self.calls.into_values().collect();
+        if message.text.is_empty() {
+            message.text = self.contents.into_values().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
+        }
+        message
+    }
+}

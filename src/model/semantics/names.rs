@@ -1,0 +1,288 @@
+//! Which attribute states which fact.
+
+/// A fact that attributes can state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Field {
+    Kind,
+    Agent,
+    AgentId,
+    TeamId,
+    WorkflowId,
+    /// What the traced function is called: an agent, a step or a tool, by the kind.
+    Entity,
+    Model,
+    Provider,
+    Tool,
+    Session,
+    User,
+    Run,
+    /// What went in, as plain text.
+    Input,
+    /// What went in, as JSON messages.
+    Messages,
+    Prompt,
+    Completion,
+    CacheRead,
+    CacheWrite,
+    Reasoning,
+    Cost,
+    CostIn,
+    CostOut,
+    Error,
+    /// `pending_span`: the record stands for another span that still runs.
+    RecordType,
+    PendingParent,
+}
+
+/// How many facts there are.
+pub(super) const FIELDS: usize = Field::PendingParent as usize + 1;
+
+/// Each fact's attributes: the first one that a span bears states it.
+const NAMES: &[(Field, &[&str])] = &[
+    (
+        Field::Kind,
+        &[
+            "openinference.span.kind",
+            "gen_ai.operation.name",
+            "ai.operationId",
+            "traceloop.span.kind",
+            "langfuse.observation.type",
+            "llm.request.type",
+        ],
+    ),
+    (
+        Field::Agent,
+        &[
+            "agent.name",
+            "graph.node.name",
+            "agno.agent.id",
+            "agno.team.id",
+            "agno.workflow.id",
+            "gen_ai.agent.name",
+            "gen_ai.agent.id",
+            "agent_name",
+            "agent.id",
+        ],
+    ),
+    (Field::AgentId, &["agno.agent.id"]),
+    (Field::TeamId, &["agno.team.id"]),
+    (Field::WorkflowId, &["agno.workflow.id"]),
+    (Field::Entity, &["traceloop.entity.name"]),
+    (
+        Field::Model,
+        &[
+            "llm.response.model_name",
+            "llm.model_name",
+            "embedding.model_name",
+            "reranker.model_name",
+            "gen_ai.response.model",
+            "gen_ai.request.model",
+            "ai.response.model",
+            "ai.model.id",
+            "llm.model",
+        ],
+    ),
+    (Field::Provider, &["llm.provider", "llm.system", "gen_ai.provider.name", "gen_ai.system", "ai.model.provider"]),
+    (Field::Tool, &["tool.name", "gen_ai.tool.name", "ai.toolCall.name"]),
+    (
+        Field::Session,
+        &[
+            "session.id",
+            "gen_ai.conversation.id",
+            "ai.telemetry.metadata.sessionId",
+            "traceloop.association.properties.session_id",
+            "langfuse.session.id",
+        ],
+    ),
+    (
+        Field::User,
+        &["user.id", "ai.telemetry.metadata.userId", "traceloop.association.properties.user_id", "langfuse.user.id", "enduser.id"],
+    ),
+    (Field::Run, &["agno.run.id"]),
+    (
+        Field::Input,
+        &[
+            "input.value",
+            "gen_ai.tool.call.arguments",
+            "ai.toolCall.args",
+            "ai.toolCall.input",
+            "traceloop.entity.input",
+            "agent.input",
+            "tool.arguments",
+            "tool.parameters",
+            "input",
+        ],
+    ),
+    (Field::Messages, &["gen_ai.input.messages", "pydantic_ai.all_messages", "ai.prompt.messages", "ai.prompt", "gen_ai.prompt"]),
+    (
+        Field::Prompt,
+        &[
+            "llm.token_count.prompt",
+            "gen_ai.usage.input_tokens",
+            "gen_ai.usage.prompt_tokens",
+            "ai.usage.inputTokens",
+            "ai.usage.promptTokens",
+            "ai.usage.tokens",
+            "llm.usage.prompt_tokens",
+        ],
+    ),
+    (
+        Field::Completion,
+        &[
+            "llm.token_count.completion",
+            "gen_ai.usage.output_tokens",
+            "gen_ai.usage.completion_tokens",
+            "ai.usage.outputTokens",
+            "ai.usage.completionTokens",
+            "llm.usage.completion_tokens",
+        ],
+    ),
+    (
+        Field::CacheRead,
+        &[
+            "llm.token_count.prompt_details.cache_read",
+            "gen_ai.usage.cache_read.input_tokens",
+            "gen_ai.usage.cache_read_input_tokens",
+            "gen_ai.usage.details.cache_read_tokens",
+            "ai.usage.cachedInputTokens",
+        ],
+    ),
+    (
+        Field::CacheWrite,
+        &[
+            "llm.token_count.prompt_details.cache_write",
+            "gen_ai.usage.cache_creation.input_tokens",
+            "gen_ai.usage.cache_write.input_tokens",
+            "gen_ai.usage.cache_creation_input_tokens",
+            "gen_ai.usage.details.cache_write_tokens",
+        ],
+    ),
+    (
+        Field::Reasoning,
+        &[
+            "llm.token_count.completion_details.reasoning",
+            "gen_ai.usage.reasoning.output_tokens",
+            "gen_ai.usage.details.reasoning_tokens",
+            "gen_ai.usage.reasoning_tokens",
+            "ai.usage.reasoningTokens",
+        ],
+    ),
+    (Field::Cost, &["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost"]),
+    (Field::CostIn, &["llm.cost.prompt"]),
+    (Field::CostOut, &["llm.cost.completion"]),
+    (Field::Error, &["error.message", "exception.message", "error.type"]),
+    (Field::RecordType, &["logfire.span_type"]),
+    (Field::PendingParent, &["logfire.pending_parent_id"]),
+];
+
+/// Attributes that hold what came out, the one to show first.
+pub(super) const OUTPUT: &[&str] = &[
+    "output.value",
+    "gen_ai.tool.call.result",
+    "ai.toolCall.result",
+    "ai.toolCall.output",
+    "ai.response.text",
+    "ai.response.object",
+    "ai.response.toolCalls",
+    "traceloop.entity.output",
+    "agent.output",
+    "tool.result",
+    "final_result",
+    "gen_ai.output.messages",
+    "gen_ai.completion",
+    "output",
+];
+
+/// The attributes that state a fact, the one that counts most first.
+pub(super) fn of(field: Field) -> &'static [&'static str] {
+    NAMES.iter().find(|(other, _)| *other == field).map_or(&[], |(_, names)| names)
+}
+
+/// What each attribute states, and its rank there: 0 counts most.
+pub(super) fn lookup(name: &[u8]) -> impl Iterator<Item = (Field, u8)> {
+    let mut slot = hash(name);
+    std::iter::from_fn(move || {
+        loop {
+            let entry = FLAT.get(usize::from(SLOTS[slot % SLOTS.len()]))?;
+            slot += 1;
+            if entry.0.as_bytes() == name {
+                return Some((entry.1, entry.2));
+            }
+        }
+    })
+}
+
+const COUNT: usize = {
+    let (mut count, mut row) = (0, 0);
+    while row < NAMES.len() {
+        count += NAMES[row].1.len();
+        row += 1;
+    }
+    count
+};
+
+/// [`NAMES`], one line a name.
+static FLAT: [(&str, Field, u8); COUNT] = {
+    let mut flat = [("", Field::Kind, 0); COUNT];
+    let (mut at, mut row) = (0, 0);
+    while row < NAMES.len() {
+        let mut rank = 0;
+        while rank < NAMES[row].1.len() {
+            flat[at] = (NAMES[row].1[rank], NAMES[row].0, rank as u8);
+            at += 1;
+            rank += 1;
+        }
+        row += 1;
+    }
+    flat
+};
+
+/// An open hash table over [`FLAT`]: a span bears twenty attributes, and most of them state nothing.
+static SLOTS: [u8; 1024] = {
+    assert!(COUNT < EMPTY as usize);
+    let mut slots = [EMPTY; 1024];
+    let mut at = 0;
+    while at < COUNT {
+        let mut slot = hash(FLAT[at].0.as_bytes());
+        while slots[slot % 1024] != EMPTY {
+            slot += 1;
+        }
+        slots[slot % 1024] = at as u8;
+        at += 1;
+    }
+    slots
+};
+
+const EMPTY: u8 = u8::MAX;
+
+#[inline]
+const fn hash(name: &[u8]) -> usize {
+    let word = match name.last_chunk::<8>() {
+        Some(tail) => u64::from_le_bytes(*tail),
+        None => name.len() as u64,
+    };
+    ((word ^ (name.len() as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_at_its_rank() {
+        for (field, names) in NAMES {
+            for (rank, name) in names.iter().enumerate() {
+                assert!(lookup(name.as_bytes()).any(|found| found == (*field, rank as u8)), "{name}");
+            }
+        }
+        assert_eq!(lookup(b"agno.team.id").count(), 2);
+    }
+
+    #[test]
+    fn other_names_state_nothing() {
+        for name in ["", "a", "input.valuf", "llm.input_messages.0.message.content", "llm.token_count.total"] {
+            assert_eq!(lookup(name.as_bytes()).count(), 0, "{name}");
+        }
+    }
+}

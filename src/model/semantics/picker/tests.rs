@@ -1,0 +1,171 @@
+use super::*;
+use crate::model::json;
+use crate::model::{Origin, SourceId};
+
+/// The facts in a JSON object, and the batch that holds their texts.
+fn facts(name: &str, attributes: &str) -> (Facts, Batch) {
+    facts_by(name, None, attributes)
+}
+
+fn facts_by(name: &str, scope: Option<&str>, attributes: &str) -> (Facts, Batch) {
+    let mut batch = Batch::new(SourceId(0), Origin::History);
+    let mut picker = Picker::default();
+    assert_eq!(json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)), Ok(()), "{attributes}");
+    (picker.facts(name, scope, &mut batch), batch)
+}
+
+fn usage(name: &str, attributes: &str) -> Usage {
+    facts(name, attributes).0.usage.unwrap_or_default()
+}
+
+#[test]
+fn an_agent_of_agno() {
+    let (facts, batch) = facts(
+        "Customer_Service_Agent.run",
+        r#"{"graph.node.id": "fad1", "input.value": "Help me\n with \"my\" order", "graph.node.name": "node", "agent.name": "Customer Service Agent",
+            "agno.agent.id": "customer-service", "session.id": "sess-1", "user.id": 42, "output.value": "Done", "agno.run.id": "364e",
+            "openinference.span.kind": "AGENT", "agno.tools": ["x", {"a": null}]}"#,
+    );
+    assert_eq!(facts.kind, Kind::Agent);
+    let texts = [facts.agent, facts.session, facts.user, facts.run, facts.input, facts.model].map(|text| batch.text(text));
+    assert_eq!(texts, ["Customer Service Agent", "sess-1", "42", "364e", "Help me with \"my\" order", ""]);
+    assert_eq!(facts.usage, None);
+}
+
+#[test]
+fn a_model_call_of_agno() {
+    let (facts, batch) = facts(
+        "OpenAIChat.invoke",
+        r#"{"llm.model_name": "gpt-5-mini", "llm.system": "openai", "llm.provider": "OpenAI", "input.value": "{\"messages\": []}",
+            "llm.token_count.prompt": 45, "llm.token_count.completion": 53, "llm.token_count.prompt_details.cache_read": 20,
+            "openinference.span.kind": "LLM"}"#,
+    );
+    assert_eq!((facts.kind, batch.text(facts.model), batch.text(facts.provider)), (Kind::Model, "gpt-5-mini", "OpenAI"));
+    assert_eq!(batch.text(facts.input), "");
+    let expected = Usage { input: Some(45), output: Some(53), cache_read: Some(20), ..Usage::default() };
+    assert_eq!(facts.usage, Some(expected));
+}
+
+#[test]
+fn kinds_in_every_convention() {
+    for (name, attributes, kind) in [
+        ("Report_Team.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "t"}"#, Kind::Team),
+        ("member.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "t", "agno.agent.id": "a"}"#, Kind::Agent),
+        ("Order_Processing.run", r#"{"openinference.span.kind": "CHAIN", "agno.workflow.id": "w"}"#, Kind::Workflow),
+        ("validate_order.execute", r#"{"openinference.span.kind": "CHAIN"}"#, Kind::Step),
+        ("x", r#"{"openinference.span.kind": "UNKNOWN", "gen_ai.operation.name": "execute_tool"}"#, Kind::Tool),
+        ("x", r#"{"gen_ai.operation.name": "invoke_agent"}"#, Kind::Agent),
+        ("x", r#"{"gen_ai.operation.name": "chat", "traceloop.span.kind": "task"}"#, Kind::Model),
+        ("x", r#"{"ai.operationId": "ai.streamText"}"#, Kind::Agent),
+        ("x", r#"{"ai.operationId": "ai.streamText.doStream"}"#, Kind::Model),
+        ("x", r#"{"ai.operationId": "ai.toolCall"}"#, Kind::Tool),
+        ("x", r#"{"langfuse.observation.type": "generation"}"#, Kind::Model),
+        ("model.call", "{}", Kind::Model),
+        ("agent.run", "{}", Kind::Agent),
+        ("x", r#"{"gen_ai.response.model": "m", "gen_ai.usage.output_tokens": 1}"#, Kind::Model),
+        ("x", r#"{"tool.name": "t"}"#, Kind::Tool),
+        ("x", r#"{"openinference.span.kind": 7}"#, Kind::Other),
+        ("x", "null", Kind::Other),
+    ] {
+        assert_eq!(facts(name, attributes).0.kind, kind, "{name} {attributes}");
+    }
+}
+
+#[test]
+fn the_best_name_wins_in_any_order() {
+    for attributes in [
+        r#"{"gen_ai.request.model": "c", "llm.model_name": "b", "llm.response.model_name": "a"}"#,
+        r#"{"llm.response.model_name": "a", "gen_ai.request.model": "c", "llm.model_name": "b"}"#,
+        r#"{"llm.response.model_name": "z", "llm.response.model_name": "a"}"#,
+        r#"{"llm.response.model_name": "", "llm.model_name": "a", "gen_ai.request.model": "c"}"#,
+    ] {
+        let (facts, batch) = facts("x", attributes);
+        assert_eq!(batch.text(facts.model), "a", "{attributes}");
+    }
+}
+
+#[test]
+fn numbers_in_every_dress() {
+    for (number, expected) in [
+        ("12", Some(12)),
+        ("12.0", Some(12)),
+        ("\"12\"", Some(12)),
+        ("\" 12.0 \"", Some(12)),
+        ("4294967295", Some(u32::MAX)),
+        ("4294967296", None),
+        ("-1", None),
+        ("-1.5", None),
+        ("NaN", None),
+        ("\"nan\"", None),
+        ("Infinity", None),
+        ("1e300", None),
+        ("\"\"", None),
+        ("\"many\"", None),
+        ("true", None),
+        ("null", None),
+        ("[1]", None),
+    ] {
+        assert_eq!(usage("x", &format!("{{\"llm.token_count.prompt\": {number}}}")).input, expected, "{number}");
+    }
+    assert_eq!(usage("x", r#"{"llm.token_count.prompt": -1, "gen_ai.usage.input_tokens": "7"}"#).input, Some(7));
+}
+
+#[test]
+fn cost_is_stated_or_unknown() {
+    assert_eq!(usage("x", r#"{"operation.cost": 0.00017}"#).cost, Some(170_000));
+    assert_eq!(usage("x", r#"{"llm.cost.prompt": 0.5, "llm.cost.completion": "0.25"}"#).cost, Some(750_000_000));
+    assert_eq!(usage("x", r#"{"llm.cost.prompt": 0.5}"#).cost, None);
+    assert_eq!(usage("x", r#"{"llm.cost.total": -0.5}"#).cost, None);
+}
+
+#[test]
+fn input_holds_cached_tokens() {
+    let details = r#""llm.token_count.prompt_details.cache_read": 100, "llm.token_count.prompt_details.cache_write": 10"#;
+    for (name, scope, provider, prompt, input) in [
+        ("Claude.invoke", None, "Anthropic", 5, 115),
+        ("Claude.ainvoke_stream", None, "Anthropic", 500, 610),
+        ("Claude.invoke", None, "VertexAI", 500, 610),
+        ("AwsBedrock.invoke", None, "AwsBedrock", 500, 610),
+        ("OpenAIChat.invoke", None, "OpenAI", 500, 500),
+        ("ChatAnthropic", None, "anthropic", 500, 500),
+        ("ChatAnthropic", None, "anthropic", 109, 219),
+        ("Claude.invoke", Some("openinference.instrumentation.langchain"), "Anthropic", 500, 500),
+        ("any name", Some(AGNO_SCOPE), "Anthropic", 500, 610),
+    ] {
+        let attributes = format!("{{\"llm.provider\": \"{provider}\", \"llm.token_count.prompt\": {prompt}, {details}}}");
+        let usage = facts_by(name, scope, &attributes).0.usage.unwrap_or_default();
+        assert_eq!((usage.input, usage.cache_read, usage.cache_write), (Some(input), Some(100), Some(10)), "{name} {provider} {prompt}");
+    }
+}
+
+#[test]
+fn a_preview_shows_the_question() {
+    for (attributes, input) in [
+        (r#"{"gen_ai.input.messages": "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"Weather?\"}]}]"}"#, "Weather?"),
+        (r#"{"ai.prompt": "{\"prompt\":\"Weather?\"}"}"#, "Weather?"),
+        (r#"{"gen_ai.prompt": "plain"}"#, "plain"),
+        (r#"{"input.value": ["a", 1]}"#, r#"["a", 1]"#),
+        (r#"{"gen_ai.tool.call.arguments": "{\"city\": \"Lisbon\"}"}"#, r#"{"city": "Lisbon"}"#),
+    ] {
+        let (facts, batch) = facts("x", attributes);
+        assert_eq!(batch.text(facts.input), input);
+    }
+    let long = format!("{{\"input.value\": \"{}\"}}", "é".repeat(1000));
+    let (facts, batch) = facts("x", &long);
+    assert_eq!(batch.text(facts.input).len(), PREVIEW);
+}
+
+#[test]
+fn a_pending_record_names_the_parent() {
+    let pending = |attributes: &'static str| {
+        let mut picker = Picker::default();
+        assert_eq!(json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)), Ok(()));
+        picker.pending()
+    };
+    assert_eq!(pending(r#"{"logfire.span_type": "pending_span", "logfire.pending_parent_id": "0000000000000000"}"#), Some(None));
+    assert_eq!(
+        pending(r#"{"logfire.span_type": "pending_span", "logfire.pending_parent_id": "00000000000000ff"}"#),
+        Some(SpanId::parse(b"00000000000000ff"))
+    );
+    assert_eq!(pending(r#"{"logfire.span_type": "span"}"#), None);
+}

@@ -1,0 +1,33 @@
+//! Numbers, whatever they come as.
+
+use crate::model::json::{Scalar, chars};
+use crate::model::usage::NanoUsd;
+
+/// A count of tokens. What is negative, no number, or beyond four billion is not stated.
+pub(super) fn count(value: Scalar<'_>) -> Option<u32> {
+    if let Scalar::Int(number) = value {
+        return u32::try_from(number).ok();
+    }
+    let number = number(value)?.round();
+    (0.0..=f64::from(u32::MAX)).contains(&number).then_some(number as u32)
+}
+
+/// US dollars. What is negative, no number, or beyond a billion is not stated.
+pub(super) fn money(value: Scalar<'_>) -> Option<NanoUsd> {
+    let dollars = number(value)?;
+    (0.0..=1e9).contains(&dollars).then(|| (dollars * 1e9).round() as NanoUsd)
+}
+
+fn number(value: Scalar<'_>) -> Option<f64> {
+    match value {
+        Scalar::Int(number) => Some(number as f64),
+        Scalar::Float(number) => Some(number),
+        Scalar::Text(_) | Scalar::Escaped(_) => chars(value).take(40).collect::<String>().trim().parse().ok(),
+        Scalar::Bool(_) | Scalar::Other(_) => None,
+    }
+}
+
+/// Whether the value states nothing: empty text or null.
+pub(super) fn is_empty(value: Scalar<'_>) -> bool {
+    matches!(value, Scalar::Text(b"") | Scalar::Other(b"null" | b""))
+}
