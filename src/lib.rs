@@ -4,11 +4,17 @@
 //! decides what is looked at, the [`view`] paints that. Imports point against that way only (`tests/layering.rs`).
 
 pub mod app;
+pub mod cli;
+pub mod config;
+pub mod demo;
 pub mod export;
 pub mod format;
+pub mod log;
 pub mod model;
+pub mod panic;
 pub mod query;
 pub mod source;
 pub mod store;
+pub mod terminal;
 pub mod view;
 pub mod widget;

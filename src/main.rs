@@ -1,1 +1,98 @@
-fn main() {}
+//! Parses the command line, runs, and tells by the exit code how it went: 0 fine, 1 failed, 2 usage.
+
+use std::io::{IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use agno_top::app::{App, SourceView, run};
+use agno_top::cli::{Cli, Command};
+use agno_top::config::{self, Config};
+use agno_top::model::SourceId;
+use agno_top::source::{self, Handle, Outlet, State, Update};
+use agno_top::store::{Limits, Store};
+use agno_top::terminal::Screen;
+use agno_top::{demo, log, panic};
+use clap::Parser;
+use color_eyre::eyre::{Context, Report, bail};
+use tokio::sync::mpsc::{Sender, channel};
+
+/// Batches that may wait between the sources and the screen.
+const WAITING: usize = 16;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match config::load(&cli) {
+        Ok(config) => config,
+        Err(error) => return fail(&Report::new(error), 2),
+    };
+    panic::install();
+    let outcome = catch_unwind(AssertUnwindSafe(|| watch(&cli, &config)));
+    match (outcome, panic::message()) {
+        (Ok(Ok(())), None) => ExitCode::SUCCESS,
+        (Ok(Err(error)), _) => fail(&error, 1),
+        (_, message) => fail(&Report::msg(format!("internal error: {}", message.unwrap_or_default())), 1),
+    }
+}
+
+/// Tells what went wrong once the terminal is a plain one again.
+fn fail(error: &Report, code: u8) -> ExitCode {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "agno-top: {error:#}");
+    ExitCode::from(code)
+}
+
+fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        bail!("needs a terminal to draw on; standard input or output is none");
+    }
+    // Without a log the program runs as well.
+    let _ = log::start(config.log_level);
+    let demo = match cli.command {
+        Some(Command::Demo) => Some(demo::start().wrap_err("can't prepare the demo")?),
+        None => None,
+    };
+    let directory = std::env::current_dir().wrap_err("can't tell the working directory")?;
+    let paths = match &demo {
+        Some(demo) => vec![demo.path.clone()],
+        None if config.sources.is_empty() => found(&directory, config),
+        None => config.sources.clone(),
+    };
+    let (updates, received) = channel(WAITING);
+    let sources = paths.iter().enumerate().map(|(at, path)| start(at, path, config, &updates)).collect::<Result<Vec<_>, _>>()?;
+    let views = sources.iter().map(|source| SourceView { name: source.name.clone(), state: State::Loading { done: 0, total: 0 } }).collect();
+    let mut app = App::new(views, config.follow, run::now());
+    app.ascii = config.ascii;
+    if demo.is_some() {
+        app.sources.iter_mut().for_each(|source| "demo".clone_into(&mut source.name));
+    }
+    let limits = Limits { spans: config.max_spans as usize, stale: i64::from(config.stale_seconds) * 1_000_000_000 };
+    let mut session = run::Session { app, store: Store::new(limits), sources, updates: received, directory };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut screen = Screen::take().wrap_err("can't take over the terminal")?;
+    let outcome = runtime.block_on(run::run(&mut screen.terminal, &mut session));
+    drop(screen);
+    outcome
+}
+
+/// The databases in the working directory, or the one that Agno's documentation names, to wait for.
+fn found(directory: &Path, config: &Config) -> Vec<PathBuf> {
+    let found = source::discover::discover(directory, &tables(config));
+    if found.is_empty() { vec![PathBuf::from("tmp/traces.db")] } else { found }
+}
+
+fn tables(config: &Config) -> source::sqlite::Tables {
+    source::sqlite::Tables { spans: config.spans_table.clone(), traces: config.traces_table.clone() }
+}
+
+fn start(at: usize, path: &Path, config: &Config, updates: &Sender<Update>) -> Result<Handle, Report> {
+    let id = SourceId(u16::try_from(at).wrap_err("too many sources")?);
+    let outlet = Outlet { id, updates: updates.clone() };
+    let is_file = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json") || extension.eq_ignore_ascii_case("jsonl"));
+    let handle = if is_file {
+        source::file::start(path.to_owned(), outlet)
+    } else {
+        source::sqlite::start(path.to_owned(), tables(config), u64::from(config.max_spans), outlet)
+    };
+    handle.wrap_err_with(|| format!("can't start watching {}", path.display()))
+}

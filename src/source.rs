@@ -24,8 +24,6 @@ pub enum Update {
         /// One answer an address.
         payloads: Vec<Result<Payload, String>>,
     },
-    /// The source's thread panicked with this message: the program ends.
-    Panicked(String),
 }
 
 /// What a source is asked.
@@ -95,19 +93,13 @@ impl Outlet {
 #[error("the program is ending")]
 pub struct Closed;
 
-/// Runs `body` on a thread of its own; a panic in it becomes [`Update::Panicked`].
+/// Runs `body` on a thread of its own.
 pub fn spawn<F>(name: String, outlet: Outlet, body: F) -> std::io::Result<Handle>
 where
     F: FnOnce(&Outlet, &mpsc::Receiver<Request>) + Send + 'static,
 {
     let (requests, inbox) = mpsc::channel();
     let id = outlet.id;
-    std::thread::Builder::new().name(format!("source {name}")).spawn(move || {
-        let run = std::panic::AssertUnwindSafe(|| body(&outlet, &inbox));
-        if let Err(panic) = std::panic::catch_unwind(run) {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
-            let _ = outlet.send(Update::Panicked(text.unwrap_or_else(|| "unknown panic".to_owned())));
-        }
-    })?;
+    std::thread::Builder::new().name(format!("source {name}")).spawn(move || body(&outlet, &inbox))?;
     Ok(Handle { id, name, requests })
 }

@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use super::{App, Effect};
 use crate::export::{self, Exported};
 use crate::model::{Nanos, Payload};
+use crate::panic;
 use crate::source::{Handle, Request, Update};
 use crate::store::{Store, TraceIx};
 use crate::view::{self, Panes};
@@ -79,7 +80,7 @@ pub fn now() -> Nanos {
     Utc::now().timestamp_nanos_opt().unwrap_or_default()
 }
 
-/// Runs until somebody quits. `Err` if the terminal fails or a source's thread panics.
+/// Runs until somebody quits. `Err` if the terminal fails or any thread panics.
 pub async fn run<B: Backend>(terminal: &mut Terminal<B>, session: &mut Session) -> Result<(), Report>
 where
     B::Error: Send + Sync + 'static,
@@ -105,6 +106,7 @@ where
         let full = state.session.app.is_full();
         tokio::select! {
             biased;
+            message = panic::happened() => bail!("internal error: {message}"),
             () = signals.next() => return Ok(()),
             event = events.next() => {
                 let Some(event) = event else { return Ok(()) };
@@ -119,7 +121,7 @@ where
             }
             update = state.session.updates.recv(), if !full => {
                 if let Some(update) = update {
-                    state.take_updates(update)?;
+                    state.take_updates(update);
                     dirty = true;
                 }
             }
@@ -160,7 +162,7 @@ impl Loop<'_> {
     }
 
     /// Takes in one update and those that wait behind it, for a bounded time.
-    fn take_updates(&mut self, first: Update) -> Result<(), Report> {
+    fn take_updates(&mut self, first: Update) {
         let started = Instant::now();
         let mut next = Some(first);
         while let Some(update) = next {
@@ -178,14 +180,12 @@ impl Loop<'_> {
                     self.session.app.source_state(usize::from(source.0), state);
                 }
                 Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),
-                Update::Panicked(message) => bail!("a source stopped with an internal error: {message}"),
             }
             if started.elapsed() > UPDATES || self.session.app.is_full() {
                 break;
             }
             next = self.session.updates.try_recv().ok();
         }
-        Ok(())
     }
 
     fn request(&mut self, source: usize, addresses: Vec<(crate::model::Address, crate::model::SpanId)>, pending: Pending) -> bool {

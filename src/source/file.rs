@@ -3,6 +3,7 @@
 //! The text is held in memory; spans are decoded from it once for their rows, and again whenever a payload is asked for.
 
 mod document;
+mod row;
 mod span;
 
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
 use super::{Closed, Handle, Outlet, Request, State, Update};
-use crate::model::{Address, Batch, Facts, Origin, Payload, Span};
+use crate::model::{Address, Batch, Origin, Payload};
 use document::Document;
 
 /// Spans that travel together.
@@ -75,27 +76,11 @@ fn send(document: &Document, outlet: &Outlet) -> Result<(), Closed> {
             outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total }))?;
         }
         match document.span(index) {
-            Ok(decoded) => push(&mut batch, decoded, Address(index as i64)),
+            Ok(decoded) => row::push(&mut batch, &decoded, Address(index as i64)),
             Err(skipped) => batch.skipped.push(skipped),
         }
     }
     if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
-}
-
-fn push(batch: &mut Batch, decoded: span::Decoded, address: Address) {
-    let span = Span {
-        trace: decoded.trace,
-        id: decoded.id,
-        parent: decoded.parent,
-        start: decoded.start,
-        end: decoded.end,
-        status: decoded.status,
-        name: batch.intern(&decoded.name),
-        facts: Facts::default(),
-        error: batch.intern(&decoded.payload.status_message),
-        address,
-    };
-    batch.spans.push(span);
 }
 
 fn payload(document: Option<&Document>, address: Address) -> Result<Payload, String> {

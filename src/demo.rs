@@ -1,0 +1,216 @@
+//! A recorded minute of real Agno agents, played at its own pace into a temporary database.
+//!
+//! Agno itself wrote the recording (`assets/demo/record.py`); only the times are moved, so that it begins now.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Timelike, Utc};
+use rusqlite::Connection;
+use rusqlite::types::Value as Sql;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+
+const RECORDING: &str = include_str!("../assets/demo.jsonl");
+const SCHEMA: &str = include_str!("../assets/demo.sql");
+
+/// A demo that plays. Dropping it stops the writing and removes the database.
+#[derive(Debug)]
+pub struct Demo {
+    /// The database, as Agno would have written it.
+    pub path: PathBuf,
+    stop: Option<mpsc::Sender<()>>,
+    writer: Option<JoinHandle<()>>,
+    _directory: TempDir,
+}
+
+/// Makes the database and starts to play.
+pub fn start() -> io::Result<Demo> {
+    play(1.0)
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has nothing more to clean up.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// One write that Agno made to one of its tables.
+#[derive(Deserialize)]
+struct Write {
+    at_ms: u64,
+    table: Table,
+    row: Map<String, Value>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Table {
+    AgnoTraces,
+    AgnoSpans,
+}
+
+fn play(speed: f64) -> io::Result<Demo> {
+    let directory = tempfile::Builder::new().prefix("agno-top-demo-").tempdir()?;
+    let path = directory.path().join("traces.db");
+    let connection = create(&path).map_err(io::Error::other)?;
+    let writes = recording()?;
+    let (stop, stopped) = mpsc::channel();
+    let writer = std::thread::Builder::new().name("demo".to_owned()).spawn(move || {
+        if let Err(error) = write_all(&connection, writes, speed, &stopped) {
+            tracing::warn!(%error, "the demo stopped early");
+        }
+    })?;
+    Ok(Demo { path, stop: Some(stop), writer: Some(writer), _directory: directory })
+}
+
+fn create(path: &std::path::Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.execute_batch(SCHEMA)?;
+    Ok(connection)
+}
+
+fn recording() -> io::Result<Vec<Write>> {
+    Ok(RECORDING.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+fn write_all(connection: &Connection, writes: Vec<Write>, speed: f64, stopped: &Receiver<()>) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    // Agno keeps microseconds.
+    let shift = first_start(&writes).map_or(TimeDelta::zero(), |first| Utc::now().trunc_subsecs(6) - first);
+    for mut write in writes {
+        let due = Duration::from_millis(write.at_ms).div_f64(speed);
+        match stopped.recv_timeout(due.saturating_sub(begun.elapsed())) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+        for column in ["start_time", "end_time", "created_at"] {
+            if let Some(Value::String(text)) = write.row.get_mut(column)
+                && let Some(time) = time(text)
+            {
+                *text = as_python(time + shift);
+            }
+        }
+        commit(connection, write)?;
+    }
+    Ok(())
+}
+
+fn first_start(writes: &[Write]) -> Option<DateTime<Utc>> {
+    let spans = writes.iter().filter(|write| write.table == Table::AgnoSpans);
+    spans.filter_map(|write| time(write.row.get("start_time")?.as_str()?)).min()
+}
+
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
+}
+
+/// As Python's `isoformat` has it: no fraction where it is zero.
+fn as_python(time: DateTime<Utc>) -> String {
+    let fraction = if time.nanosecond() / 1000 == 0 { "" } else { "%.6f" };
+    time.format(&format!("%Y-%m-%dT%H:%M:%S{fraction}+00:00")).to_string()
+}
+
+fn commit(connection: &Connection, write: Write) -> rusqlite::Result<()> {
+    let columns: Vec<&str> = write.row.keys().map(String::as_str).collect();
+    let names = columns.join(", ");
+    let places = vec!["?"; columns.len()].join(", ");
+    let statement = match write.table {
+        Table::AgnoSpans => format!("INSERT INTO agno_spans ({names}) VALUES ({places})"),
+        Table::AgnoTraces => {
+            let update: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+            format!("INSERT INTO agno_traces ({names}) VALUES ({places}) ON CONFLICT (trace_id) DO UPDATE SET {}", update.join(", "))
+        }
+    };
+    let values = write.row.into_iter().map(|(_, value)| match value {
+        Value::Null => Sql::Null,
+        Value::Bool(value) => Sql::Integer(value.into()),
+        Value::Number(value) => value.as_i64().map_or_else(|| value.as_f64().map_or(Sql::Null, Sql::Real), Sql::Integer),
+        Value::String(value) => Sql::Text(value),
+        value => Sql::Text(value.to_string()),
+    });
+    connection.prepare_cached(&statement)?.execute(rusqlite::params_from_iter(values)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// A table's rows by their key, as JSON.
+    fn rows(connection: &Connection, table: &str) -> HashMap<String, Map<String, Value>> {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let row = |row: &rusqlite::Row<'_>| {
+            let value = |n: usize| match row.get_unwrap::<_, Sql>(n) {
+                Sql::Null => Value::Null,
+                Sql::Integer(value) => value.into(),
+                Sql::Real(value) => value.into(),
+                Sql::Text(value) => value.into(),
+                Sql::Blob(_) => panic!("there are no blobs"),
+            };
+            Ok(names.iter().cloned().zip((0..names.len()).map(value)).collect::<Map<_, _>>())
+        };
+        let rows: Vec<_> = statement.query_map([], row).unwrap().map(Result::unwrap).collect();
+        rows.into_iter().map(|row| (row[&names[0]].as_str().unwrap().to_owned(), row)).collect()
+    }
+
+    #[test]
+    fn all_of_the_recording_arrives_with_its_times_moved() {
+        let before = Utc::now().trunc_subsecs(6);
+        let demo = play(1e6).unwrap();
+        while !demo.writer.as_ref().unwrap().is_finished() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let connection = Connection::open(&demo.path).unwrap();
+        let mut recorded = [HashMap::new(), HashMap::new()];
+        for write in recording().unwrap() {
+            let (table, key) = if write.table == Table::AgnoSpans { (0, "span_id") } else { (1, "trace_id") };
+            recorded[table].insert(write.row[key].as_str().unwrap().to_owned(), write.row);
+        }
+        let mut shifts = Vec::new();
+        for (recorded, table) in recorded.iter_mut().zip(["agno_spans", "agno_traces"]) {
+            let mut played = rows(&connection, table);
+            for (key, played) in &mut played {
+                let recorded = recorded.get_mut(key).unwrap();
+                for column in ["start_time", "end_time", "created_at"] {
+                    let [new, old] = [&mut *played, recorded].map(|row| time(row.remove(column).unwrap().as_str().unwrap()).unwrap());
+                    shifts.push(new - old);
+                }
+            }
+            assert_eq!(&played, recorded, "{table}");
+            assert!(played.len() > 10);
+        }
+        shifts.dedup();
+        assert_eq!(shifts.len(), 1, "everything is moved by the same time");
+        let begin = first_start(&recording().unwrap()).unwrap() + shifts[0];
+        assert!(begin >= before && begin <= Utc::now());
+    }
+
+    #[test]
+    fn dropping_it_stops_it_at_once_and_leaves_nothing() {
+        let demo = start().unwrap();
+        let directory = demo.path.parent().unwrap().to_owned();
+        assert!(demo.path.exists());
+        let begun = Instant::now();
+        drop(demo);
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn times_are_written_as_python_writes_them() {
+        assert_eq!(as_python(time("2026-11-22T07:01:02.000000+00:00").unwrap()), "2026-11-22T07:01:02+00:00");
+        assert_eq!(as_python(time("2026-11-22T07:01:02.000500+00:00").unwrap()), "2026-11-22T07:01:02.000500+00:00");
+    }
+}
