@@ -40,7 +40,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            sources: vec![PathBuf::from("tmp/traces.db")],
+            sources: Vec::new(),
             spans_table: "agno_spans".to_owned(),
             traces_table: "agno_traces".to_owned(),
             max_spans: 1_000_000,
