@@ -12,9 +12,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// What to watch: SQLite databases that Agno writes (PATH.db), files of OTLP/JSON (PATH.json) [default: tmp/traces.db]
+    /// What to watch: SQLite databases that Agno writes (PATH.db), files of OTLP/JSON (PATH.json)
     ///
-    /// A database that is not there yet is waited for. A file named demo is given as ./demo.
+    /// Without any, the databases that hold Agno's tables in the current directory and its tmp, else tmp/traces.db. A database that is not there yet is waited for. A file named demo is given as ./demo.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 

@@ -19,7 +19,7 @@ const KEYS: [&str; 8] = ["sources", "spans_table", "traces_table", "max_spans", 
 /// How the program runs. `config.toml.example` explains each setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// What is watched.
+    /// What is watched; if nothing is named, the databases of Agno that are found here.
     pub sources: Vec<PathBuf>,
     /// The table that holds spans.
     pub spans_table: String,
@@ -262,7 +262,7 @@ mod tests {
         };
         assert_eq!(sorted(table.keys().map(String::as_str).collect()), sorted(KEYS.to_vec()));
         let nothing = || Config {
-            sources: vec![],
+            sources: vec![PathBuf::new()],
             spans_table: String::new(),
             traces_table: String::new(),
             max_spans: 0,

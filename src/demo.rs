@@ -62,10 +62,10 @@ fn play(speed: f64) -> io::Result<Demo> {
     let directory = tempfile::Builder::new().prefix("agno-top-demo-").tempdir()?;
     let path = directory.path().join("traces.db");
     let connection = create(&path).map_err(io::Error::other)?;
-    let writes = recording()?;
+    let recorded = recording()?;
     let (stop, stopped) = mpsc::channel();
     let writer = std::thread::Builder::new().name("demo".to_owned()).spawn(move || {
-        if let Err(error) = write_all(&connection, writes, speed, &stopped) {
+        if let Err(error) = write_all(&connection, recorded, speed, &stopped) {
             tracing::warn!(%error, "the demo stopped early");
         }
     })?;
@@ -150,7 +150,7 @@ mod tests {
     /// A table's rows by their key, as JSON.
     fn rows(connection: &Connection, table: &str) -> HashMap<String, Map<String, Value>> {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let row = |row: &rusqlite::Row<'_>| {
             let value = |n: usize| match row.get_unwrap::<_, Sql>(n) {
                 Sql::Null => Value::Null,

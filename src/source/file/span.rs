@@ -77,21 +77,22 @@ struct KeyValue<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct AnyValue<'a> {
-    string_value: Option<String>,
-    #[serde(borrow)]
-    bool_value: Option<&'a RawValue>,
-    #[serde(borrow)]
-    int_value: Option<&'a RawValue>,
-    #[serde(borrow)]
-    double_value: Option<&'a RawValue>,
-    bytes_value: Option<String>,
+    #[serde(rename = "stringValue")]
+    text: Option<String>,
+    #[serde(rename = "boolValue", borrow)]
+    truth: Option<&'a RawValue>,
+    #[serde(rename = "intValue", borrow)]
+    int: Option<&'a RawValue>,
+    #[serde(rename = "doubleValue", borrow)]
+    double: Option<&'a RawValue>,
+    #[serde(rename = "bytesValue")]
+    bytes: Option<String>,
     // Left as text, so that nesting costs no stack in the parser: `value` counts it.
-    #[serde(borrow)]
-    array_value: Option<&'a RawValue>,
-    #[serde(borrow)]
-    kvlist_value: Option<&'a RawValue>,
+    #[serde(rename = "arrayValue", borrow)]
+    list: Option<&'a RawValue>,
+    #[serde(rename = "kvlistValue", borrow)]
+    map: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -228,30 +229,30 @@ fn attributes(wire: Option<Vec<KeyValue<'_>>>, depth: usize) -> Result<Vec<Attri
 
 fn value(wire: Option<AnyValue<'_>>, depth: usize) -> Result<Value, String> {
     let Some(wire) = wire else { return Ok(Value::Null) };
-    if let Some(text) = wire.string_value {
+    if let Some(text) = wire.text {
         return Ok(Value::Text(text));
     }
-    if let Some(raw) = wire.bool_value {
+    if let Some(raw) = wire.truth {
         return unquoted(raw).parse().map(Value::Bool).map_err(|_| bad(raw, "true or false"));
     }
-    if let Some(raw) = wire.int_value {
+    if let Some(raw) = wire.int {
         return whole(unquoted(raw)).map(Value::Int).ok_or_else(|| bad(raw, "a whole number of 64 bits"));
     }
-    if let Some(raw) = wire.double_value {
+    if let Some(raw) = wire.double {
         return unquoted(raw).parse().map(Value::Float).map_err(|_| bad(raw, "a number"));
     }
-    if let Some(text) = wire.bytes_value {
+    if let Some(text) = wire.bytes {
         return BASE64.decode(text.replace('-', "+").replace('_', "/")).map(Value::Bytes).map_err(|error| format!("bad base64: {error}"));
     }
-    if (wire.array_value.is_some() || wire.kvlist_value.is_some()) && depth == DEPTH {
+    if (wire.list.is_some() || wire.map.is_some()) && depth == DEPTH {
         return Err(format!("lists and maps lie more than {DEPTH} deep in each other"));
     }
-    if let Some(raw) = wire.array_value {
+    if let Some(raw) = wire.list {
         let list: Values<AnyValue<'_>> = read(raw.get())?;
         let values = list.values.unwrap_or_default().into_iter().map(|item| value(Some(item), depth + 1));
         return values.collect::<Result<_, _>>().map(Value::List);
     }
-    if let Some(raw) = wire.kvlist_value {
+    if let Some(raw) = wire.map {
         let list: Values<KeyValue<'_>> = read(raw.get())?;
         return attributes(list.values, depth + 1).map(Value::Map);
     }
