@@ -60,7 +60,8 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     };
     let (updates, received) = channel(WAITING);
     let sources = paths.iter().enumerate().map(|(at, path)| start(at, path, config, &updates)).collect::<Result<Vec<_>, _>>()?;
-    let views = sources.iter().map(|source| SourceView { name: source.name.clone(), state: State::Loading { done: 0, total: 0 } }).collect();
+    let views =
+        sources.iter().map(|source| SourceView { name: source.name.clone(), state: State::Loading { done: 0, total: 0 } }).collect();
     let mut app = App::new(views, config.follow, run::now());
     app.ascii = config.ascii;
     if demo.is_some() {
@@ -88,7 +89,8 @@ fn tables(config: &Config) -> source::sqlite::Tables {
 fn start(at: usize, path: &Path, config: &Config, updates: &Sender<Update>) -> Result<Handle, Report> {
     let id = SourceId(u16::try_from(at).wrap_err("too many sources")?);
     let outlet = Outlet { id, updates: updates.clone() };
-    let is_file = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json") || extension.eq_ignore_ascii_case("jsonl"));
+    let is_file =
+        path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json") || extension.eq_ignore_ascii_case("jsonl"));
     let handle = if is_file {
         source::file::start(path.to_owned(), outlet)
     } else {

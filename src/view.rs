@@ -79,6 +79,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     if let Some(overlay) = &app.overlay {
         overlay::draw(buffer, area, overlay, theme);
     }
+    if app.ascii {
+        theme::to_ascii(buffer);
+    }
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
     }

@@ -16,7 +16,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let Some(row) = app.forest.cursor().filter(|_| area.height > 0) else { return };
     let data = store.row(row);
     let frame = theme.frame(app.focus != Focus::Forest);
-    let line = theme.pick("─", "-");
+    let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
     let label = store.text(if data.label.is_empty() { data.name } else { data.label });
     let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();

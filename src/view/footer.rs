@@ -52,7 +52,6 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> 
     let keys = if app.focus == Focus::Forest { FOREST_KEYS } else { DETAIL_KEYS };
     let mut x = area.x + 1;
     for (key, what) in keys {
-        let key = if theme.ascii { ascii(key) } else { key };
         if x + (format::width(key) + what.len() + 1) as u16 >= end {
             break;
         }
@@ -60,15 +59,6 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> 
         x = put(buffer, x + 1, area.y, end.saturating_sub(x + 1), what, theme.dim()) + 2;
     }
     None
-}
-
-fn ascii(key: &'static str) -> &'static str {
-    match key {
-        "↑↓" => "jk",
-        "←→" => "hl",
-        "⏎" => "enter",
-        other => other,
-    }
 }
 
 /// What is special: a filter, a pause, following. Returns the column where it begins.
@@ -85,7 +75,7 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> u16 {
         part(&format!("PAUSED +{} new", format::count(held_back as u64)), theme.running());
     }
     if !app.filter.is_empty() {
-        part(&format!("{} {}", app.filter, theme.pick("✕", "x")), theme.key());
+        part(&format!("{} {}", app.filter, "✕"), theme.key());
     }
     if !app.marks.is_empty() {
         part(&format!("{} marked", app.marks.len()), theme.mark());
@@ -96,7 +86,7 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> u16 {
 fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, theme: Theme) -> Position {
     let mut end = area.right();
     if let Some(mistake) = &app.mistake {
-        let text = format!(" {} at {}: {} ", theme.pick("✗", "x"), mistake.at + 1, mistake.message);
+        let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.message);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, theme.error());
     } else {
         let what = match app.detail.reader.found().filter(|_| editing.finds) {

@@ -17,6 +17,9 @@ use crate::widget::{Axis, Bar};
 /// Levels of the tree that are drawn; deeper rows stand at the last.
 const LEVELS: usize = 24;
 
+/// How far down a folded row looks for what failed.
+const DEPTH: usize = 64;
+
 /// Children of one row whose time is told from the row's own; more would cost a frame too much.
 const CHILDREN: usize = 20_000;
 
@@ -41,8 +44,8 @@ impl Columns {
 }
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
-    let border = if theme.ascii { BorderType::Plain } else { BorderType::Rounded };
-    let block = Block::bordered().border_type(border).border_style(theme.frame(app.focus == Focus::Forest)).title(title(app, store));
+    let block =
+        Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title(app, store));
     let inner = block.inner(area);
     block.render(area, buffer);
     let columns = Columns::new(inner.width);
@@ -131,8 +134,8 @@ impl Line<'_> {
         let Self { app, store, theme, row, .. } = *self;
         let marked = app.marks.contains(&self.data.trace()) && Forest::parent(store, row).is_none();
         let (sign, style) = match (marked, self.is_cursor) {
-            (true, _) => (theme.pick("✓", "+"), theme.mark()),
-            (false, true) => (theme.pick("▎", ">"), theme.key()),
+            (true, _) => ("✓", theme.mark()),
+            (false, true) => ("▎", theme.key()),
             (false, false) => (" ", Style::new()),
         };
         put(buffer, x, y, 1, sign, style);
@@ -146,22 +149,22 @@ impl Line<'_> {
         if let [own, above @ ..] = guides.as_slice() {
             x += 1;
             for &last in above.iter().rev() {
-                put(buffer, x, y, end.saturating_sub(x), if last { " " } else { theme.pick("│", "|") }, theme.frame(false));
+                put(buffer, x, y, end.saturating_sub(x), if last { " " } else { "│" }, theme.frame(false));
                 x += 2;
             }
             let stated = self.data.parent().is_some();
             let branch = match (*own, stated) {
-                (true, true) => theme.pick("└", "`"),
-                (false, true) => theme.pick("├", "|"),
-                (_, false) => theme.pick("┊", ":"),
+                (true, true) => "└",
+                (false, true) => "├",
+                (_, false) => "┊",
             };
             put(buffer, x, y, end.saturating_sub(x), branch, theme.frame(false));
             x += 1;
         }
         let fold = match (app.forest.child_count(store, row) > 0, app.forest.is_open(store, row)) {
             (false, _) => " ",
-            (true, true) => theme.pick("▾", "-"),
-            (true, false) => theme.pick("▸", "+"),
+            (true, true) => "▾",
+            (true, false) => "▸",
         };
         put(buffer, x, y, end.saturating_sub(x), fold, theme.dim());
         x + 1
@@ -181,16 +184,27 @@ impl Line<'_> {
         let label = if data.placeholder { theme.dim() } else { label_style(theme, data.kind) };
         let name = self.name();
         // The error is what one looks for, so the name leaves it a place.
-        let name_room = if own == Standing::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
+        let name_room = if self.standing() == Standing::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
         if self.standing() == Standing::Error {
             x = put(buffer, x, y, room(x), theme.standing_glyph(Standing::Error), theme.error()) + 1;
         }
-        if own == Standing::Error && !data.error.is_empty() {
-            put(buffer, x, y, room(x).saturating_sub(1), store.text(data.error), theme.error());
+        let error = store.text(self.failed().map_or(data.error, |failed| store.row(failed).error));
+        if !error.is_empty() {
+            put(buffer, x, y, room(x).saturating_sub(1), error, theme.error());
         } else if let Some(about) = self.about() {
             put(buffer, x, y, room(x).saturating_sub(1), &about, theme.dim());
         }
+    }
+
+    /// The row below a folded one whose failure it tells of: the first, and of those that passed it on, the lowest.
+    fn failed(&self) -> Option<RowIx> {
+        if self.app.forest.is_open(self.store, self.row) {
+            return None;
+        }
+        let failed = |row: &&RowIx| self.store.totals(**row).errors > 0;
+        let next = |row: &RowIx| self.store.children(*row).iter().find(failed).copied();
+        std::iter::successors(next(&self.row), next).take(DEPTH).last()
     }
 
     fn name(&self) -> String {

@@ -41,12 +41,12 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
 /// A source's symbol, its colour, and what there is to say of it.
 fn state(source: &SourceView, theme: Theme) -> (&'static str, ratatui::style::Style, String) {
     match &source.state {
-        State::Watching { left_out: 0 } => (theme.pick("●", "*"), theme.good(), String::new()),
-        State::Watching { left_out } => (theme.pick("●", "*"), theme.good(), format!("{} older left out", format::count(*left_out))),
-        State::Ended => (theme.pick("■", "="), theme.dim(), String::new()),
-        State::Loading { done, total } => (theme.pick("◔", "~"), theme.running(), format!("loading {}", format::percent(*done, *total))),
-        State::Waiting(why) => (theme.pick("○", "o"), theme.running(), why.clone()),
-        State::Failing(why) => (theme.pick("✗", "x"), theme.error(), why.clone()),
+        State::Watching { left_out: 0 } => ("●", theme.good(), String::new()),
+        State::Watching { left_out } => ("●", theme.good(), format!("{} older left out", format::count(*left_out))),
+        State::Ended => ("■", theme.dim(), String::new()),
+        State::Loading { done, total } => ("◔", theme.running(), format!("loading {}", format::percent(*done, *total))),
+        State::Waiting(why) => ("○", theme.running(), why.clone()),
+        State::Failing(why) => ("✗", theme.error(), why.clone()),
     }
 }
 

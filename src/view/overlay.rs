@@ -23,8 +23,7 @@ fn frame(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16), title: &s
     let (width, height) = (width.min(area.width), height.min(area.height));
     let outer = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     Clear.render(outer, buffer);
-    let border = if theme.ascii { BorderType::Plain } else { BorderType::Rounded };
-    let block = Block::bordered().border_type(border).border_style(theme.frame(true)).title(format!(" {title} "));
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(true)).title(format!(" {title} "));
     let inner = block.inner(outer);
     block.render(outer, buffer);
     inner
@@ -42,7 +41,7 @@ fn help(buffer: &mut Buffer, area: Rect, scroll: usize, theme: Theme) {
 fn pick(buffer: &mut Buffer, area: Rect, picker: &Picker, theme: Theme) {
     let widest = picker.choices.iter().map(|choice| format::width(&format::safe(&choice.value))).max().unwrap_or_default();
     let size = ((widest as u16 + 16).clamp(44, 70), picker.choices.len().max(1) as u16 + 2);
-    let title = format!("{} · space choose, enter apply, esc cancel", picker.field);
+    let title = format!("{} · space chooses, enter applies", picker.field);
     let height = area.height.saturating_sub(4).max(3);
     let inner = frame(buffer, area, (size.0, size.1.min(height)), &title, theme);
     if picker.choices.is_empty() {
@@ -52,7 +51,7 @@ fn pick(buffer: &mut Buffer, area: Rect, picker: &Picker, theme: Theme) {
     for (y, (at, choice)) in (inner.top()..inner.bottom()).zip(picker.choices.iter().enumerate().skip(first)) {
         let style = if at == picker.cursor { theme.cursor() } else { Style::new() };
         buffer.set_style(Rect { y, height: 1, ..inner }, style);
-        let cursor = if at == picker.cursor { theme.pick("▸", ">") } else { " " };
+        let cursor = if at == picker.cursor { "▸" } else { " " };
         put(buffer, inner.x, y, 1, cursor, theme.key());
         let (sign, sign_style) = if choice.chosen { ("[x]", theme.mark()) } else { ("[ ]", theme.dim()) };
         put(buffer, inner.x + 2, y, 3, sign, sign_style);

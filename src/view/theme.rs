@@ -1,5 +1,6 @@
 //! Colours and symbols. Nothing is told by colour alone: every state has a symbol too.
 
+use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::model::Kind;
@@ -37,26 +38,25 @@ impl Theme {
     }
 
     pub(super) fn glyph(self, kind: Kind) -> &'static str {
-        let (glyph, ascii) = match kind {
-            Kind::Agent => ("◆", "A"),
-            Kind::Team => ("◈", "T"),
-            Kind::Workflow => ("▣", "W"),
-            Kind::Step => ("▫", "s"),
-            Kind::Model | Kind::Embedding => ("✦", "m"),
-            Kind::Tool => ("⚙", "t"),
-            Kind::Retriever | Kind::Reranker => ("⌕", "r"),
-            Kind::Guardrail => ("⛨", "g"),
-            Kind::Evaluator | Kind::Prompt | Kind::Other => ("·", "."),
-        };
-        self.pick(glyph, ascii)
+        match kind {
+            Kind::Agent => "◆",
+            Kind::Team => "◈",
+            Kind::Workflow => "▣",
+            Kind::Step => "▫",
+            Kind::Model | Kind::Embedding => "✦",
+            Kind::Tool => "⚙",
+            Kind::Retriever | Kind::Reranker => "⌕",
+            Kind::Guardrail => "⛨",
+            Kind::Evaluator | Kind::Prompt | Kind::Other => "·",
+        }
     }
 
     /// The symbol of a row that did not simply end well.
     pub(super) fn standing_glyph(self, standing: Standing) -> &'static str {
         match standing {
-            Standing::Error => self.pick("✗", "x"),
-            Standing::Running => self.pick("◐", "~"),
-            Standing::Lost => self.pick("◌", "?"),
+            Standing::Error => "✗",
+            Standing::Running => "◐",
+            Standing::Lost => "◌",
             Standing::Ok => " ",
         }
     }
@@ -68,10 +68,6 @@ impl Theme {
             Standing::Lost => self.dim(),
             Standing::Ok => Style::new(),
         }
-    }
-
-    pub(super) fn pick(self, glyph: &'static str, ascii: &'static str) -> &'static str {
-        if self.ascii { ascii } else { glyph }
     }
 
     pub(super) fn dim(self) -> Style {
@@ -124,5 +120,57 @@ impl Theme {
 
     pub(super) fn mark(self) -> Style {
         Style::new().fg(RUNNING).add_modifier(Modifier::BOLD)
+    }
+}
+
+/// The program's own symbols and what stands for them where only ASCII can be trusted.
+const ASCII: &[(&str, &str)] = &[
+    ("◆", "A"),
+    ("◈", "T"),
+    ("▣", "W"),
+    ("▫", "s"),
+    ("✦", "m"),
+    ("⚙", "t"),
+    ("⌕", "r"),
+    ("⛨", "g"),
+    ("·", "."),
+    ("✗", "x"),
+    ("◐", "~"),
+    ("◌", "?"),
+    ("●", "*"),
+    ("○", "o"),
+    ("◔", "~"),
+    ("■", "="),
+    ("✓", "+"),
+    ("✕", "x"),
+    ("▎", ">"),
+    ("▾", "-"),
+    ("▸", "+"),
+    ("│", "|"),
+    ("─", "-"),
+    ("├", "|"),
+    ("└", "`"),
+    ("┊", ":"),
+    ("╭", "+"),
+    ("╮", "+"),
+    ("╰", "+"),
+    ("╯", "+"),
+    ("“", "\""),
+    ("”", "\""),
+    ("…", "~"),
+    ("–", "-"),
+    ("→", ">"),
+    ("←", "<"),
+    ("⏎", "$"),
+    ("↑", "k"),
+    ("↓", "j"),
+];
+
+/// Replaces the program's own symbols on a painted screen; what came from outside stays.
+pub(super) fn to_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if let Some((_, ascii)) = ASCII.iter().find(|(symbol, _)| *symbol == cell.symbol()) {
+            cell.set_symbol(ascii);
+        }
     }
 }

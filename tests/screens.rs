@@ -1,0 +1,77 @@
+//! What a person sees, on a real database.
+
+mod stage;
+
+use stage::{Stage, fixture};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
+
+/// A picture of the screen, with what depends on the time zone masked.
+fn picture(name: &str, stage: &mut Stage) {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss");
+    settings.bind(|| insta::assert_snapshot!(name, stage.text()));
+}
+
+#[test]
+fn the_traces_at_three_sizes() {
+    for size in SIZES {
+        let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), size);
+        picture(&format!("traces-{}x{}", size.0, size.1), &mut stage);
+    }
+}
+
+#[test]
+fn every_tab_of_the_detail() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("j<Enter><Enter>");
+    for tab in ["overview", "messages", "input", "output", "attributes", "events"] {
+        picture(&format!("detail-{tab}"), &mut stage);
+        stage.keys("]");
+    }
+}
+
+#[test]
+fn layers_over_the_panes() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("?");
+    picture("help", &mut stage);
+    stage.keys("<Esc>a");
+    picture("pick-agents", &mut stage);
+    stage.keys("j<Space><Enter>");
+    picture("agents-picked", &mut stage);
+    stage.keys("<Esc>/status:bad");
+    picture("filter-with-a-mistake", &mut stage);
+}
+
+#[test]
+fn errors_only_shows_the_traces_that_failed() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("!g<Left>");
+    picture("errors-only", &mut stage);
+    assert_eq!(stage.app.forest.len(), 3);
+}
+
+#[test]
+fn only_ascii_where_it_is_asked_for() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
+    stage.app.ascii = true;
+    stage.keys("?");
+    let strange: String = stage.text().chars().filter(|c| !c.is_ascii()).collect();
+    assert_eq!(strange, "", "the program's own symbols are ASCII");
+    stage.keys("<Esc>");
+    picture("ascii", &mut stage);
+}
+
+#[test]
+fn nothing_breaks_on_any_size() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
+    stage.keys("Z");
+    for (width, height) in (1..40).flat_map(|height| [1, 2, 5, 19, 20, 33, 44, 57, 101].map(|width| (width, height))) {
+        for keys in ["", "<Enter>", "<Enter>", "?", "<Esc>a", "<Esc>/x", "<Esc><Esc><Esc>", "j"] {
+            stage.resize(width, height);
+            stage.keys(keys);
+            stage.text();
+        }
+    }
+}

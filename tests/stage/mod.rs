@@ -1,0 +1,142 @@
+//! The program without a terminal: a real source, the store, the app and a screen in memory, driven by keys.
+
+#![allow(dead_code, reason = "each test file uses the part that it needs")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agno_top::app::{App, Effect, SourceView};
+use agno_top::model::{Nanos, SourceId};
+use agno_top::source::{Handle, Outlet, Request, State, Update, file, sqlite};
+use agno_top::store::{Limits, Store};
+use agno_top::view::{self, Panes};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Rect;
+use tokio::sync::mpsc::{Receiver, channel};
+
+/// A fixture, by its name.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// The screen after the fixtures were recorded.
+pub const NOW: Nanos = 1_795_330_800_000_000_000;
+
+pub struct Stage {
+    pub app: App,
+    pub store: Store,
+    source: Handle,
+    updates: Receiver<Update>,
+    terminal: Terminal<TestBackend>,
+    tickets: u64,
+}
+
+impl Stage {
+    /// A screen of this size on a file, read to its end.
+    pub fn open(path: &Path, (width, height): (u16, u16)) -> Self {
+        let (sender, updates) = channel(1024);
+        let outlet = Outlet { id: SourceId(0), updates: sender };
+        let source = if path.extension().is_some_and(|extension| extension == "json") {
+            file::start(path.to_owned(), outlet)
+        } else {
+            sqlite::start(path.to_owned(), sqlite::Tables::default(), 1_000_000, outlet)
+        };
+        let name = path.file_name().expect("a file's name").to_string_lossy().into_owned();
+        let views = vec![SourceView { name, state: State::Loading { done: 0, total: 0 } }];
+        let app = App::new(views, true, NOW);
+        let terminal = Terminal::new(TestBackend::new(width, height)).expect("a screen in memory");
+        let source = source.expect("a source starts");
+        let mut stage = Self { app, store: Store::new(Limits::default()), source, updates, terminal, tickets: 0 };
+        stage.lay_out();
+        stage.wait(|stage| matches!(stage.app.sources[0].state, State::Watching { .. } | State::Ended | State::Failing(_)));
+        stage
+    }
+
+    fn lay_out(&mut self) {
+        let size = self.terminal.size().expect("a size");
+        let panes = Panes::new(Rect::new(0, 0, size.width, size.height), self.app.focus);
+        self.app.forest.set_height(panes.forest_lines());
+        self.app.detail.set_size(panes.detail_size());
+    }
+
+    /// Takes in updates until `done`.
+    pub fn wait(&mut self, done: impl Fn(&Self) -> bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        while !done(self) {
+            let next = async { tokio::time::timeout(Duration::from_secs(30), self.updates.recv()).await };
+            match runtime.block_on(next).expect("an update in time").expect("a source that lives") {
+                Update::Batch(batch) => self.app.receive(&mut self.store, batch, NOW),
+                Update::State(source, state) => self.app.source_state(usize::from(source.0), state),
+                Update::Payloads { ticket, payloads } if ticket == self.tickets => {
+                    let payload = payloads.into_iter().next().expect("one answer to one question");
+                    self.app.detail.load(&self.store, payload, NOW);
+                }
+                Update::Payloads { .. } => {}
+            }
+        }
+    }
+
+    /// Types keys as a person would: `"jj<Enter>/refund<Esc>"`. What has to be done outside is returned.
+    pub fn keys(&mut self, keys: &str) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut rest = keys;
+        while let Some(c) = rest.chars().next() {
+            let named = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+            let (key, after) = match named {
+                Some((name, after)) => (key(name), after),
+                None => (KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), &rest[c.len_utf8()..]),
+            };
+            rest = after;
+            self.lay_out();
+            effects.extend(self.app.key(&mut self.store, key, NOW));
+            self.lay_out();
+            self.load();
+        }
+        effects
+    }
+
+    /// Reads the payload that the detail wants, if any.
+    fn load(&mut self) {
+        let Some(wanted) = self.app.detail.wanted() else { return };
+        self.tickets += 1;
+        let request = Request::Payloads { ticket: self.tickets, addresses: vec![(wanted.address, wanted.id)] };
+        self.source.requests.send(request).expect("a source that lives");
+        self.wait(|stage| !matches!(stage.app.detail.loaded, agno_top::app::Loaded::Waiting));
+    }
+
+    /// Paints, and gives the screen's lines.
+    pub fn text(&mut self) -> String {
+        self.lay_out();
+        self.load();
+        let Self { app, store, terminal, .. } = self;
+        terminal.draw(|frame| view::draw(frame, app, store)).expect("painting in memory");
+        terminal.backend().to_string()
+    }
+
+    /// Changes the size of the screen.
+    pub fn resize(&mut self, width: u16, height: u16) {
+        self.terminal.backend_mut().resize(width, height);
+    }
+}
+
+fn key(name: &str) -> KeyEvent {
+    if let Some(letter) = name.strip_prefix("Ctrl-") {
+        return KeyEvent::new(KeyCode::Char(letter.chars().next().expect("a letter")), KeyModifiers::CONTROL);
+    }
+    let code = match name {
+        "Enter" => KeyCode::Enter,
+        "Esc" => KeyCode::Esc,
+        "Tab" => KeyCode::Tab,
+        "Space" => KeyCode::Char(' '),
+        "Down" => KeyCode::Down,
+        "Up" => KeyCode::Up,
+        "Left" => KeyCode::Left,
+        "Right" => KeyCode::Right,
+        "PageDown" => KeyCode::PageDown,
+        "Backspace" => KeyCode::Backspace,
+        other => panic!("no key is called {other}"),
+    };
+    KeyEvent::new(code, KeyModifiers::NONE)
+}
