@@ -2,7 +2,9 @@
 //!
 //! The channel of updates is bounded: a source that is faster than the screen waits, and loses nothing by it.
 
+pub mod discover;
 pub mod file;
+pub mod sqlite;
 
 use std::sync::mpsc;
 
