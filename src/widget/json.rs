@@ -46,15 +46,24 @@ pub fn document(text: &str) -> Document {
 /// Adds a value to the last line of `document`, its further lines indented by `base` cells and more.
 pub(super) fn append(document: &mut Document, text: &str, base: usize) {
     let text = safe_lines(text);
-    if parse(&text) == Shape::Plain {
+    // Whether it is a value turns out at its end; laying it out meanwhile saves a second reading.
+    let mark = document.mark();
+    if lay_out(document, &text, base).is_none_or(|shape| shape == Shape::Plain) {
+        document.rewind(mark);
         document.push_safe(&text, Role::Plain);
-        return;
     }
+}
+
+/// Lays out what tokens make up a value; `None` once they do not.
+fn lay_out(document: &mut Document, text: &str, base: usize) -> Option<Shape> {
     if document.lines() == 0 {
         document.line(base, base + STEP);
     }
-    let mut layout = Layout { scanner: Scanner::new(&text), grammar: Grammar::default(), document, base, flat: Flat::No, begun: false };
-    while layout.token().is_some() {}
+    let mut layout = Layout { scanner: Scanner::new(text), grammar: Grammar::default(), document, base, flat: Flat::No, begun: false };
+    while let Some(token) = layout.scanner.next() {
+        layout.token(token.ok()?)?;
+    }
+    Some(layout.grammar.finish())
 }
 
 /// Adds a value's arguments to the last line of `document`, on one line: `name: value, name: value`, without the braces of an object.
@@ -97,8 +106,7 @@ struct Layout<'a, 'd> {
 }
 
 impl Layout<'_, '_> {
-    fn token(&mut self) -> Option<()> {
-        let token = self.scanner.next()?.ok()?;
+    fn token(&mut self, token: Token<'_>) -> Option<()> {
         let called = token.joined && self.begun;
         self.grammar.step(token).ok()?;
         match token.kind {
