@@ -2,12 +2,15 @@
 //!
 //! A widget is told what to draw and writes text or cells; colours are chosen by who calls it.
 
+pub mod chat;
 pub mod flame;
 pub mod gauge;
+pub mod json;
 pub mod reader;
 pub mod sparkline;
 pub mod text;
 
+pub use chat::{Message, Part};
 pub use flame::{Axis, Bar, State};
 pub use gauge::gauge;
 pub use reader::Reader;

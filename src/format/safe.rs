@@ -139,6 +139,7 @@ impl Cleaner {
                 }
                 Class::Tab => self.line_break(),
                 Class::Hidden => self.put(STAND_IN),
+                Class::Sound(full) => self.put(full),
                 Class::Control => match escape::length(&text[at..]) {
                     Some(length) => next = at + length,
                     None => self.put(picture(c)),
@@ -184,6 +185,8 @@ enum Class {
     Break,
     Drop,
     Hidden,
+    /// A half-width sound mark, of whose width there are several opinions; this is its full-width form.
+    Sound(char),
     Control,
 }
 
@@ -193,6 +196,8 @@ fn class(c: char) -> Class {
         '\t' => Class::Tab,
         '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Class::Break,
         '\0'..='\u{9f}' => Class::Control,
+        '\u{ff9e}' => Class::Sound('゛'),
+        '\u{ff9f}' => Class::Sound('゜'),
         _ if c.is_whitespace() => Class::Blank,
         _ if is_invisible(c) => Class::Drop,
         _ if is_unassigned(c) => Class::Hidden,

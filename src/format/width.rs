@@ -84,7 +84,6 @@ fn first(text: &str) -> Option<(&str, usize)> {
     }
 }
 
-/// The terminal gives half-width sound marks a cell of their own, whatever they combine with.
 fn grapheme_width(grapheme: &str) -> usize {
     if grapheme.len() == 1 { 1 } else { grapheme.width() }
 }

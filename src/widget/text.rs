@@ -77,6 +77,15 @@ struct Segment {
     role: Role,
 }
 
+/// How long a document was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    text: usize,
+    lines: usize,
+    segments: usize,
+    left_out: usize,
+}
+
 impl Document {
     /// A document with nothing in it.
     #[must_use]
@@ -118,6 +127,23 @@ impl Document {
             rest = &rest[at + 1..];
         }
         self.append(rest, role);
+    }
+
+    /// The document as it is, to [`Document::rewind`] to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { text: self.text.len(), lines: self.lines.len(), segments: self.segments.len(), left_out: self.left_out }
+    }
+
+    /// Takes back all that was added since the mark.
+    pub(super) fn rewind(&mut self, mark: Mark) {
+        self.text.truncate(mark.text);
+        self.lines.truncate(mark.lines);
+        self.segments.truncate(mark.segments);
+        // What came after the mark may have prolonged it.
+        if let Some(last) = self.segments.last_mut() {
+            last.end = mark.text as u32;
+        }
+        self.left_out = mark.left_out;
     }
 
     /// How many lines there are.

@@ -50,6 +50,7 @@ fn what_reorders_or_hides_is_dropped() {
 fn emoji_are_as_wide_as_on_the_simplest_terminal() {
     assert_eq!(safe("👨\u{200d}👩\u{200d}👧"), "👨👩👧");
     assert_eq!(safe("❤\u{fe0f} 👍🏽"), "❤ 👍");
+    assert_eq!(safe("ﾊﾟｶﾞ"), "ﾊ゜ｶ゛");
 }
 
 #[test]

@@ -51,6 +51,18 @@ fn neighbours_of_one_role_are_one_piece() {
 }
 
 #[test]
+fn what_was_added_can_be_taken_back() {
+    let mut document = Document::plain("a\nb");
+    let mark = document.mark();
+    document.push("c\nd", Role::Plain);
+    document.push("e", Role::Key);
+    document.rewind(mark);
+    document.push("f", Role::Key);
+    assert_eq!(document.segments(1).collect::<Vec<_>>(), [("b", Role::Plain), ("f", Role::Key)]);
+    assert_eq!(document.lines(), 2);
+}
+
+#[test]
 fn long_lines_go_on_and_none_of_them_is_lost() {
     for text in ["word ".repeat(20_000), "x".repeat(100_000), "日本語".repeat(20_000), format!("e{}", "\u{94d}\u{915}".repeat(20_000))] {
         let document = Document::plain(&text);

@@ -1,0 +1,205 @@
+//! Values as attributes hold them, laid out for reading: JSON, Python's `repr`, or plain text.
+//!
+//! Tokens are laid out as they come, without a tree: nesting costs no stack, and a value may be cut off anywhere.
+
+mod escape;
+mod grammar;
+mod scan;
+
+use std::borrow::Cow;
+
+use super::text::{Document, Role};
+use crate::format::safe_lines;
+use grammar::Grammar;
+use scan::{Kind, Scanner, Token};
+
+/// Cells by which what is in brackets is indented.
+const STEP: usize = 2;
+/// A list that takes no more bytes than this stays on one line.
+const SHORT: usize = 72;
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// JSON, one value or several in a row, perhaps cut off.
+    Json,
+    /// What Python prints for a value, perhaps cut off.
+    Repr,
+    /// Any other text.
+    Plain,
+}
+
+/// Tells what a value is.
+#[must_use]
+pub fn parse(text: &str) -> Shape {
+    grammar::shape(text)
+}
+
+/// A value laid out: brackets indented by two cells, line breaks in strings shown as such, plain text as it is.
+#[must_use]
+pub fn document(text: &str) -> Document {
+    let mut document = Document::new();
+    append(&mut document, text, 0);
+    document
+}
+
+/// Adds a value to the last line of `document`, its further lines indented by `base` cells and more.
+pub(super) fn append(document: &mut Document, text: &str, base: usize) {
+    let text = safe_lines(text);
+    // Whether it is a value turns out at its end; laying it out meanwhile saves a second reading.
+    let mark = document.mark();
+    if lay_out(document, &text, base).is_none_or(|shape| shape == Shape::Plain) {
+        document.rewind(mark);
+        document.push_safe(&text, Role::Plain);
+    }
+}
+
+/// Lays out what tokens make up a value; `None` once they do not.
+fn lay_out(document: &mut Document, text: &str, base: usize) -> Option<Shape> {
+    if document.lines() == 0 {
+        document.line(base, base + STEP);
+    }
+    let mut layout = Layout { scanner: Scanner::new(text), grammar: Grammar::default(), document, base, flat: Flat::No, begun: false };
+    while let Some(token) = layout.scanner.next() {
+        layout.token(token.ok()?)?;
+    }
+    Some(layout.grammar.finish())
+}
+
+/// Adds a value's arguments to the last line of `document`, on one line: `name: value, name: value`, without the braces of an object.
+pub(super) fn append_arguments(document: &mut Document, text: &str) {
+    let text = safe_lines(text);
+    let braced = text.trim_start().starts_with('{') && text.trim_end().ends_with('}');
+    if !braced || parse(&text) == Shape::Plain {
+        document.push_safe(&text, Role::Plain);
+        return;
+    }
+    let body = text.trim();
+    let mut scanner = Scanner::new(&body[1..body.len() - 1]);
+    while let Some(Ok(token)) = scanner.next() {
+        match token.kind {
+            Kind::String if scanner.peek() == Some(b':') => document.push_safe(unquoted(token.text), Role::Key),
+            Kind::String => document.push(&escape::decoded(token.text).replace('\n', "\\n"), Role::String),
+            Kind::Comma => document.push_safe(", ", Role::Punct),
+            Kind::Colon => document.push_safe(": ", Role::Punct),
+            _ => document.push_safe(token.text, role(token)),
+        }
+    }
+}
+
+/// Whether brackets are open whose content stays on their line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flat {
+    No,
+    Short,
+    /// Nothing but numbers: drawn as one piece, for there may be very many.
+    Numbers,
+}
+
+struct Layout<'a, 'd> {
+    scanner: Scanner<'a>,
+    grammar: Grammar,
+    document: &'d mut Document,
+    base: usize,
+    flat: Flat,
+    begun: bool,
+}
+
+impl Layout<'_, '_> {
+    fn token(&mut self, token: Token<'_>) -> Option<()> {
+        let called = token.joined && self.begun;
+        self.grammar.step(token).ok()?;
+        match token.kind {
+            Kind::Open => self.open(token, called),
+            Kind::Close => {
+                if self.flat == Flat::No {
+                    self.line();
+                }
+                self.document.push_safe(token.text, Role::Punct);
+                self.flat = Flat::No;
+            }
+            Kind::Comma => match self.flat {
+                Flat::Numbers => self.document.push_safe(", ", Role::Number),
+                Flat::Short => self.document.push_safe(", ", Role::Punct),
+                Flat::No => {
+                    self.document.push_safe(",", Role::Punct);
+                    self.line();
+                }
+            },
+            Kind::Colon => self.document.push_safe(": ", Role::Punct),
+            Kind::Equals => self.document.push_safe("=", Role::Punct),
+            Kind::String | Kind::Word if matches!(self.scanner.peek(), Some(b':' | b'=')) => self.document.push_safe(token.text, Role::Key),
+            Kind::String => match escape::decoded(token.text) {
+                Cow::Borrowed(text) => self.document.push_safe(text, Role::String),
+                Cow::Owned(text) => self.document.push(&text, Role::String),
+            },
+            Kind::Number | Kind::Word | Kind::Opaque => self.document.push_safe(token.text, role(token)),
+        }
+        self.begun = true;
+        Some(())
+    }
+
+    fn open(&mut self, token: Token<'_>, called: bool) {
+        if self.grammar.depth() == 1 && self.begun && !(called && token.text == "(") {
+            self.document.line(self.base, self.base + STEP);
+        }
+        self.document.push_safe(token.text, Role::Punct);
+        self.flat = flat(token.text, self.scanner.rest());
+        if self.flat == Flat::No {
+            self.line();
+        }
+    }
+
+    fn line(&mut self) {
+        let indent = self.base + self.grammar.depth() * STEP;
+        self.document.line(indent, indent + STEP);
+    }
+}
+
+fn role(token: Token<'_>) -> Role {
+    match token.kind {
+        Kind::Number => Role::Number,
+        Kind::Word => Role::Keyword,
+        Kind::String => Role::String,
+        Kind::Opaque => Role::Faint,
+        _ => Role::Punct,
+    }
+}
+
+/// Whether the brackets before `rest` are kept on one line: empty ones, lists of numbers, short lists and calls without further brackets.
+fn flat(open: &str, rest: &str) -> Flat {
+    let bytes = rest.as_bytes();
+    let body = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    if matches!(bytes.get(body), Some(b'}' | b']' | b')')) {
+        return Flat::Short;
+    }
+    if open == "{" {
+        return Flat::No;
+    }
+    let numbers = bytes.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b',' | b'+' | b'-' | b'e' | b'E' | b' ' | b'\n'));
+    if numbers.is_none_or(|end| bytes[end] == b']') {
+        return Flat::Numbers;
+    }
+    let mut quote = None;
+    for (at, &byte) in bytes.iter().enumerate().take(SHORT) {
+        match (quote, byte) {
+            (Some(_), b'\\') if bytes.get(at + 1) == Some(&b'n') => return Flat::No,
+            (Some(open), byte) if byte == open && bytes[at - 1] != b'\\' => quote = None,
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'{' | b'[' | b'(') => return Flat::No,
+            (None, b'}' | b']' | b')') => return Flat::Short,
+            _ => {}
+        }
+    }
+    Flat::No
+}
+
+/// A string without its prefix and quotes.
+fn unquoted(string: &str) -> &str {
+    let body = string.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    body.get(1..body.len().saturating_sub(1)).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

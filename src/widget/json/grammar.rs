@@ -1,0 +1,273 @@
+//! Whether tokens make up JSON or a Python `repr`. The text may end anywhere: values are often cut.
+
+use super::Shape;
+use super::scan::{Kind, Scanner, Token, is_closed};
+
+/// The tokens make up neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Broken;
+
+/// What has been read so far, a byte for each bracket that is open.
+#[derive(Debug, Default)]
+pub(super) struct Grammar {
+    open: Vec<u8>,
+    state: State,
+    python: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Nothing has been read.
+    #[default]
+    Start,
+    /// Behind an opening bracket.
+    Opened,
+    /// Behind a comma.
+    Comma,
+    /// Behind a colon or an equals sign.
+    Bound,
+    /// Behind a value.
+    Value(Last),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    /// A string in double quotes.
+    Text,
+    /// A name that is no keyword of JSON.
+    Name,
+    /// Any other scalar.
+    Scalar,
+    /// Something in brackets.
+    Brackets,
+}
+
+/// Set in a bracket's byte while what is read in it has a name: behind a colon or an equals sign.
+const BOUND: u8 = 0x80;
+
+impl Grammar {
+    /// Reads the next token.
+    pub(super) fn step(&mut self, token: Token<'_>) -> Result<(), Broken> {
+        match token.kind {
+            Kind::Open => self.open(token)?,
+            Kind::Close => self.close(token)?,
+            Kind::Comma => {
+                if !matches!(self.state, State::Value(_)) || self.open.is_empty() {
+                    return Err(Broken);
+                }
+                self.python |= self.bracket() == Some(b'{') && self.is_key();
+                self.unbind();
+                self.state = State::Comma;
+            }
+            Kind::Colon => {
+                let State::Value(last) = self.state else { return Err(Broken) };
+                if self.bracket() != Some(b'{') || !self.is_key() {
+                    return Err(Broken);
+                }
+                self.python |= last != Last::Text;
+                self.bind();
+            }
+            Kind::Equals => {
+                if self.state != State::Value(Last::Name) || self.bracket() != Some(b'(') {
+                    return Err(Broken);
+                }
+                self.bind();
+            }
+            Kind::String | Kind::Number | Kind::Word | Kind::Opaque => self.scalar(token)?,
+        }
+        Ok(())
+    }
+
+    /// What the text is, now that it has ended.
+    pub(super) fn finish(&self) -> Shape {
+        match self.state {
+            State::Start => Shape::Plain,
+            State::Value(Last::Name) if self.open.is_empty() => Shape::Plain,
+            _ if self.python => Shape::Repr,
+            _ => Shape::Json,
+        }
+    }
+
+    /// Brackets that are open.
+    pub(super) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    fn bracket(&self) -> Option<u8> {
+        self.open.last().map(|byte| byte & !BOUND)
+    }
+
+    fn open(&mut self, token: Token<'_>) -> Result<(), Broken> {
+        let bracket = token.text.as_bytes()[0];
+        let call = bracket == b'(' && token.joined && self.state == State::Value(Last::Name);
+        let follows = self.open.is_empty() && self.state == State::Value(Last::Brackets);
+        if matches!(self.state, State::Value(_)) && !call && !follows {
+            return Err(Broken);
+        }
+        self.python |= bracket == b'(';
+        self.open.push(bracket);
+        self.state = State::Opened;
+        Ok(())
+    }
+
+    fn close(&mut self, token: Token<'_>) -> Result<(), Broken> {
+        let expected = match self.bracket() {
+            Some(b'{') => "}",
+            Some(b'[') => "]",
+            Some(b'(') => ")",
+            _ => return Err(Broken),
+        };
+        if token.text != expected || self.state == State::Bound {
+            return Err(Broken);
+        }
+        self.python |= self.state == State::Comma || (expected == "}" && self.is_key() && self.state != State::Opened);
+        self.open.pop();
+        self.state = State::Value(Last::Brackets);
+        Ok(())
+    }
+
+    fn scalar(&mut self, token: Token<'_>) -> Result<(), Broken> {
+        if matches!(self.state, State::Value(_)) {
+            return Err(Broken);
+        }
+        let last = match token.kind {
+            Kind::String if token.text.starts_with('"') => Last::Text,
+            Kind::Word if !is_keyword(token.text) => Last::Name,
+            _ => Last::Scalar,
+        };
+        if token.kind == Kind::String && self.open.is_empty() && !is_closed(token.text) {
+            return Err(Broken);
+        }
+        self.python |= match token.kind {
+            Kind::Number => false,
+            Kind::Word => !matches!(token.text, "true" | "false" | "null"),
+            _ => last != Last::Text,
+        };
+        self.state = State::Value(last);
+        Ok(())
+    }
+
+    /// Whether what is read in the innermost brackets has no name yet, so that it may be one.
+    fn is_key(&self) -> bool {
+        self.open.last().is_some_and(|byte| byte & BOUND == 0)
+    }
+
+    fn bind(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            *open |= BOUND;
+        }
+        self.state = State::Bound;
+    }
+
+    fn unbind(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            *open &= !BOUND;
+        }
+    }
+}
+
+/// What `text` is.
+pub(super) fn shape(text: &str) -> Shape {
+    let mut grammar = Grammar::default();
+    for token in Scanner::new(text) {
+        if token.ok().and_then(|token| grammar.step(token).ok()).is_none() {
+            return Shape::Plain;
+        }
+    }
+    grammar.finish()
+}
+
+/// Whether a word is a value by itself.
+fn is_keyword(word: &str) -> bool {
+    matches!(word, "true" | "false" | "null" | "True" | "False" | "None" | "NaN" | "nan" | "inf" | "-inf" | "Infinity" | "-Infinity")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shape, shape};
+
+    #[test]
+    fn json_is_recognised() {
+        for text in [
+            "{}",
+            "[]",
+            "null",
+            "true",
+            "-1.5e3",
+            r#""text""#,
+            r#"{"a": [1, {"b": null}], "c": "d"}"#,
+            " [1]\n",
+            "{\"a\":1}\n{\"b\":2}",
+            r#"{"a": "cut"#,
+            r#"{"a": [1, 2"#,
+            r#"{"a":"#,
+            "[",
+        ] {
+            assert_eq!(shape(text), Shape::Json, "{text}");
+        }
+    }
+
+    #[test]
+    fn repr_is_recognised() {
+        for text in [
+            "{'a': 1}",
+            "None",
+            "[True, None]",
+            "(1, 2)",
+            "(1,)",
+            "{1, 2}",
+            "'text'",
+            "{'a': datetime.datetime(2024, 1, 2, tzinfo=utc)}",
+            "Message(role='user', content=None)",
+            "[<Role.USER: 'user'>]",
+            "{(1, 2): 'x'}",
+            "{'a': b'x'}",
+            "[1, 2,]",
+            r#"{"a": True}"#,
+            "{'a': 'cut",
+            "[nan, inf]",
+            "f()",
+            "{'a': [...]}",
+            "{1: {2: 3}, 4: 5}",
+        ] {
+            assert_eq!(shape(text), Shape::Repr, "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_plain() {
+        for text in [
+            "",
+            " ",
+            "Hello",
+            "Hello world",
+            "[INFO] started",
+            "[1], [2]",
+            "(see above)",
+            "'tis the season",
+            r#""Refund" she said"#,
+            r#""open"#,
+            "{a b}",
+            "[1 2]",
+            "{\"a\" 1}",
+            "[1}",
+            "]",
+            "it's",
+            "Note(s): this",
+            "# Title",
+            "{\"a\": 1} trailing",
+            "<p>text",
+            "1, 2",
+            "a (b)",
+            "{:}",
+            "[,]",
+            "[1,,2]",
+            "{\"a\":}",
+            "{\"a\":1:2}",
+            "[\"a\":1]",
+            "(a=)",
+        ] {
+            assert_eq!(shape(text), Shape::Plain, "{text}");
+        }
+    }
+}
