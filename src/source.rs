@@ -2,13 +2,15 @@
 //!
 //! The channel of updates is bounded: a source that is faster than the screen waits, and loses nothing by it.
 
+pub mod discover;
 pub mod file;
+pub mod sqlite;
 
 use std::sync::mpsc;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::model::{Address, Batch, Payload, SourceId};
+use crate::model::{Address, Batch, Payload, SourceId, SpanId};
 
 /// What a source says.
 #[derive(Debug)]
@@ -35,8 +37,8 @@ pub enum Request {
     Payloads {
         /// Comes back with the answer.
         ticket: u64,
-        /// Which ones.
-        addresses: Vec<Address>,
+        /// Which ones: where each lies, and which span it must be (an address may have been given to another since).
+        addresses: Vec<(Address, SpanId)>,
     },
 }
 

@@ -20,7 +20,7 @@ pub fn unescape(raw: &[u8]) -> String {
 }
 
 /// The characters of a text, one by one, so that whoever wants a beginning pays for a beginning. Nothing for what is no text.
-pub fn chars<'a>(text: Scalar<'a>) -> impl Iterator<Item = char> + 'a {
+pub fn chars(text: Scalar<'_>) -> impl Iterator<Item = char> + '_ {
     let (mut rest, escapes) = match text {
         Scalar::Escaped(raw) => (raw, true),
         Scalar::Text(raw) | Scalar::Other(raw) => (raw, false),

@@ -110,7 +110,7 @@ fn part(message: &mut Message, part: &[Attribute]) {
             append(&mut message.text, &inner.or(result).map(plain).unwrap_or_default());
         }
         "reasoning" | "thinking" => {
-            append(&mut message.reasoning, &get(part, &["content", "text", "thinking"]).map(plain).unwrap_or_default())
+            append(&mut message.reasoning, &get(part, &["content", "text", "thinking"]).map(plain).unwrap_or_default());
         }
         _ => match get(part, &["content", "text"]) {
             Some(text) => append(&mut message.text, &plain(text)),

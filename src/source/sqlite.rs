@@ -1,0 +1,154 @@
+//! Spans that Agno writes to a SQLite file, followed as they come.
+//!
+//! The agent must not notice: between polls no connection is open and no lock is held, a poll looks at a few bytes of the file, a
+//! read is one short transaction, and nothing is ever created beside the file ([`access`]). Everything happens on one thread,
+//! because closing any handle of a file drops the locks that the process holds on it.
+
+mod access;
+mod ladder;
+mod payload;
+mod rows;
+mod schema;
+mod signature;
+mod trouble;
+mod visit;
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::{Closed, Handle, Outlet, Request, State, Update};
+use crate::model::Payload;
+pub(super) use access::read as read_once;
+pub(super) use schema::present as tables_present;
+use signature::Signature;
+use trouble::Trouble;
+use visit::{Progress, Sent};
+
+/// How long the agent's commit may lie unnoticed.
+const POLL: Duration = Duration::from_millis(20);
+/// How often a file that can't be read is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+/// What lasts less than this passes by itself and is no state.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// How often a payload is tried for while the file is being changed.
+const PAYLOAD_TRIES: u32 = 10;
+
+/// The tables that Agno was told to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tables {
+    /// Where spans lie (Agno's `spans_table`).
+    pub spans: String,
+    /// Where traces lie (Agno's `traces_table`).
+    pub traces: String,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self { spans: "agno_spans".to_owned(), traces: "agno_traces".to_owned() }
+    }
+}
+
+/// Follows the database at `path`, which need not exist yet. Reads at most `limit` spans of what was there before, newest first,
+/// and everything that is written from then on. `Err` only if no thread can be started.
+pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: Outlet) -> std::io::Result<Handle> {
+    let name = path.display().to_string();
+    super::spawn(name.clone(), outlet, move |outlet, inbox| {
+        let progress = Progress::new(outlet.id, limit);
+        let sent = Sent::default();
+        let mut watcher = Watcher { path, name, tables, outlet, progress, sent, state: None, read_at: None, trouble: None };
+        let _ended = watcher.run(inbox);
+    })
+}
+
+struct Watcher<'a> {
+    path: PathBuf,
+    name: String,
+    tables: Tables,
+    outlet: &'a Outlet,
+    progress: Progress,
+    sent: Sent,
+    /// The state last told.
+    state: Option<State>,
+    /// How the file looked just before everything in it had been read.
+    read_at: Option<Signature>,
+    /// Since when the file can't be read.
+    trouble: Option<Instant>,
+}
+
+impl Watcher<'_> {
+    fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
+        let mut wait = Duration::ZERO;
+        loop {
+            match inbox.recv_timeout(wait) {
+                Ok(request) => self.answer(request)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(Closed),
+            }
+            wait = self.poll()?;
+        }
+    }
+
+    /// Looks whether the file changed, and reads a piece if so. Returns how long nothing needs to be done.
+    fn poll(&mut self) -> Result<Duration, Closed> {
+        let signature = match Signature::take(&self.path) {
+            Ok(signature) if self.read_at.as_ref() == Some(&signature) => return Ok(POLL),
+            Ok(signature) => signature,
+            Err(trouble) => return self.failed(trouble),
+        };
+        self.progress.look_at(signature.file());
+        // What a visit finds counts only once it ended well: an immutable read may turn out to have been of a changing file.
+        let mut progress = self.progress.clone();
+        match access::visit(&self.path, &signature, |database| visit::visit(database, &self.tables, &self.sent, &mut progress)) {
+            Ok(batches) => {
+                self.progress = progress;
+                self.trouble = None;
+                for batch in batches {
+                    self.sent.remember(&batch);
+                    self.outlet.send(Update::Batch(batch))?;
+                }
+                self.tell(self.progress.state())?;
+                if self.progress.is_behind() {
+                    return Ok(Duration::ZERO);
+                }
+                self.read_at = Some(signature);
+                Ok(POLL)
+            }
+            Err(trouble) => self.failed(trouble),
+        }
+    }
+
+    fn failed(&mut self, trouble: Trouble) -> Result<Duration, Closed> {
+        self.read_at = None;
+        let since = *self.trouble.get_or_insert_with(Instant::now);
+        if trouble.passes() && since.elapsed() < PATIENCE {
+            return Ok(POLL);
+        }
+        let state = trouble.state(&self.name, &self.tables, self.progress.was_there());
+        if matches!(state, State::Waiting(_)) {
+            self.progress.await_new();
+        }
+        let wait = if matches!(state, State::Waiting(_)) { POLL } else { RETRY };
+        self.tell(state)?;
+        Ok(wait)
+    }
+
+    fn tell(&mut self, state: State) -> Result<(), Closed> {
+        if self.state.as_ref() != Some(&state) {
+            self.outlet.send(Update::State(self.outlet.id, state.clone()))?;
+            self.state = Some(state);
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, request: Request) -> Result<(), Closed> {
+        let Request::Payloads { ticket, addresses } = request;
+        let read =
+            |(address, span)| access::read(&self.path, PAYLOAD_TRIES, |database| payload::read(database, &self.tables, address, span));
+        let say = |trouble: Trouble| trouble.words(&self.name, &self.tables, true);
+        let answer =
+            |found: Result<Option<Payload>, Trouble>| found.map_err(say)?.ok_or_else(|| format!("this span is no longer in {}", self.name));
+        let payloads = addresses.into_iter().map(read).map(answer).collect();
+        self.outlet.send(Update::Payloads { ticket, payloads })
+    }
+}

@@ -1,0 +1,91 @@
+//! Opening a database so that nobody notices.
+//!
+//! | the file | how it is opened |
+//! |---|---|
+//! | rollback journal | `mode=ro`: a shared lock while the transaction lasts, so keep it short |
+//! | write-ahead log with its index (`-wal`, `-shm`) | `mode=ro&readonly_shm=1`: the index is mapped for reading; where the writer died, SQLite builds its own in memory |
+//! | write-ahead log, none there now | `immutable=1`, without which SQLite would create both files; what was read counts only if the file did not change meanwhile |
+//! | a log with rows in it, but no index | can't be read without creating one: said so |
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::signature::Signature;
+use super::trouble::Trouble;
+
+/// How long SQLite waits for a lock itself.
+const LOCK_WAIT: Duration = Duration::from_millis(5);
+
+/// A database that is open for one transaction.
+pub(in crate::source) struct Database {
+    pub(in crate::source) connection: Connection,
+    /// While it is read, its writer can't commit.
+    pub(super) blocks_writer: bool,
+}
+
+/// Looks at the file and reads it; tries again while it is being changed.
+pub(in crate::source) fn read<T>(path: &Path, tries: u32, mut work: impl FnMut(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    let mut result = Err(Trouble::Busy);
+    for _ in 0..tries {
+        result = Signature::take(path).and_then(|signature| visit(path, &signature, &mut work));
+        match &result {
+            Err(trouble) if trouble.passes() => std::thread::sleep(LOCK_WAIT),
+            _ => break,
+        }
+    }
+    result
+}
+
+/// Does `work` in one read transaction, then closes everything. `signature` must have been taken just before.
+pub(super) fn visit<T>(path: &Path, signature: &Signature, work: impl FnOnce(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    let immutable = signature.is_wal() && !signature.has_index();
+    if immutable && signature.has_log() {
+        return Err(Trouble::LoneWal);
+    }
+    let result = open(signature, immutable).and_then(|database| {
+        let result = work(&database);
+        // A connection that can't be closed has an unfinished statement, which `work` can't leave behind.
+        drop(database);
+        result
+    });
+    if immutable && Signature::take(path)? != *signature {
+        return Err(Trouble::Busy);
+    }
+    result
+}
+
+fn open(signature: &Signature, immutable: bool) -> Result<Database, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let how = if immutable { "immutable=1" } else { "readonly_shm=1" };
+    let connection = Connection::open_with_flags(format!("{}?mode=ro&{how}", uri(signature.path())), flags)?;
+    connection.busy_timeout(LOCK_WAIT)?;
+    connection.execute_batch("PRAGMA query_only = 1; PRAGMA temp_store = 2; BEGIN")?;
+    Ok(Database { connection, blocks_writer: !signature.is_wal() })
+}
+
+/// The path as a URI that SQLite reads back to the very same bytes.
+fn uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_keeps_every_byte() {
+        assert_eq!(uri(Path::new("/a b/c?d#e%f&g.db")), "file:/a%20b/c%3Fd%23e%25f%26g.db");
+        assert_eq!(uri(Path::new("/é")), "file:/%C3%A9");
+    }
+}

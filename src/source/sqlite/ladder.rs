@@ -1,0 +1,48 @@
+//! What a tail by row id holds on to.
+//!
+//! A new row gets the highest row id plus one. After the newest rows are deleted, that is an id that was there before, and `VACUUM`
+//! may number all rows anew. So a row id counts only together with the span that was seen there.
+
+use super::rows::Mark;
+
+/// Marks kept at most.
+const MOST: usize = 96;
+/// The newest marks, which are never thinned out.
+const NEWEST: usize = 32;
+
+/// Marks of rows that were read, oldest first: dense among the newest, ever sparser before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ladder {
+    marks: Vec<Mark>,
+}
+
+impl Ladder {
+    /// A row was read that is newer than all others.
+    pub(super) fn push(&mut self, mark: Mark) {
+        self.marks.push(mark);
+        self.thin();
+    }
+
+    /// A row was read that is older than all others.
+    pub(super) fn push_older(&mut self, mark: Mark) {
+        self.marks.insert(0, mark);
+        self.thin();
+    }
+
+    /// The newest row that was read.
+    pub(super) fn newest(&self) -> Option<Mark> {
+        self.marks.last().copied()
+    }
+
+    /// The newest row is gone, or another took its place.
+    pub(super) fn drop_newest(&mut self) {
+        self.marks.pop();
+    }
+
+    fn thin(&mut self) {
+        if self.marks.len() > MOST {
+            let newest = self.marks.split_off(self.marks.len() - NEWEST);
+            self.marks = self.marks.iter().copied().step_by(2).chain(newest).collect();
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The SQLite source against real files and a real writer: a process of its own, because SQLite's locks bind processes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod discover;
+mod lifecycle;
+mod manners;
+mod payloads;
+mod rows;
+mod tail;
+mod watch;
+mod writer;

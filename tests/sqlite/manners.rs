@@ -1,0 +1,175 @@
+//! The agent must not notice that it is watched.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::watch::{Watch, everything, names};
+use crate::writer::{Writer, spans};
+
+#[test]
+fn a_write_ahead_log_is_read_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::wal(&path);
+    writer.run(&spans(1, 1001));
+    let before = everything(dir.path());
+    assert_eq!(before.len(), 3);
+    let mut watch = Watch::new(&path);
+    watch.until_spans(1000);
+    watch.until_watching();
+    assert!(watch.payload(7).is_ok());
+    assert_eq!(everything(dir.path()), before);
+    writer.run(&spans(1001, 1002));
+    watch.until_spans(1001);
+    // Nobody else has the file open, so the writer may tidy up.
+    writer.close();
+    assert_eq!(names(dir.path()), ["traces.db"]);
+    let before = everything(dir.path());
+    assert!(watch.payload(1001).is_ok());
+    watch.end();
+    let mut watch = Watch::new(&path);
+    watch.until_spans(1001);
+    watch.until_watching();
+    watch.end();
+    assert_eq!(everything(dir.path()), before);
+}
+
+#[test]
+fn a_rollback_journal_is_read_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::rollback(&path);
+    writer.run(&spans(1, 1001));
+    let before = everything(dir.path());
+    let mut watch = Watch::new(&path);
+    watch.until_spans(1000);
+    watch.until_watching();
+    assert!(watch.payload(7).is_ok());
+    assert_eq!(everything(dir.path()), before);
+    // A write that has begun and not ended is no hindrance.
+    writer.run(&format!("BEGIN IMMEDIATE; {}", spans(1001, 1002)));
+    assert!(watch.payload(8).is_ok());
+    writer.run("COMMIT");
+    watch.until_spans(1001);
+}
+
+#[test]
+fn a_writer_that_does_not_wait_is_never_refused_with_a_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::wal(&path);
+    writer.run(&spans(1, 20_001));
+    let mut watch = Watch::new(&path);
+    for number in 20_001..20_301 {
+        writer.run(&spans(number, number + 1));
+    }
+    watch.until_spans(20_300);
+}
+
+#[test]
+fn a_writer_that_waits_a_little_is_never_refused_with_a_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::rollback(&path);
+    writer.run("PRAGMA busy_timeout = 2000; PRAGMA synchronous = OFF");
+    writer.run(&spans(1, 20_001));
+    let mut watch = Watch::new(&path);
+    for number in 20_001..20_301 {
+        writer.run(&spans(number, number + 1));
+    }
+    watch.until_spans(20_300);
+}
+
+#[test]
+fn a_writer_that_died_leaves_a_log_that_is_read_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::wal(&path);
+    writer.run(&spans(1, 101));
+    drop(writer);
+    let before = everything(dir.path());
+    assert_eq!(before.len(), 3);
+    let mut watch = Watch::new(&path);
+    watch.until_spans(100);
+    watch.until_watching();
+    assert_eq!(everything(dir.path()), before);
+    let mut writer = Writer::open(&path, "SELECT 1");
+    writer.run(&spans(101, 102));
+    watch.until_spans(101);
+    writer.close();
+    assert_eq!(names(dir.path()), ["traces.db"]);
+}
+
+#[test]
+fn a_log_without_its_index_is_said_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::wal(&path);
+    writer.run(&spans(1, 101));
+    drop(writer);
+    fs::remove_file(dir.path().join("traces.db-shm")).unwrap();
+    let before = everything(dir.path());
+    let mut watch = Watch::new(&path);
+    watch.until_said("traces.db-wal holds rows that only a program that may write can bring in");
+    assert_eq!(everything(dir.path()), before);
+    Writer::open(&path, "SELECT count(*) FROM agno_spans").close();
+    watch.until_spans(100);
+}
+
+#[test]
+fn a_write_that_was_cut_off_is_said_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::rollback(&path);
+    writer.run(&spans(1, 2001));
+    // More than the cache holds: it reaches the file before it is committed.
+    writer.run(&format!("PRAGMA cache_size = 1; BEGIN; UPDATE agno_spans SET name = 'x'; {}", spans(2001, 9001)));
+    drop(writer);
+    assert_eq!(names(dir.path()), ["traces.db", "traces.db-journal"]);
+    let before = everything(dir.path());
+    let mut watch = Watch::new(&path);
+    watch.until_said("left in the middle of a write");
+    assert_eq!(everything(dir.path()), before);
+    Writer::open(&path, "SELECT count(*) FROM agno_spans").close();
+    watch.until_spans(2000);
+}
+
+#[test]
+fn a_locked_file_is_said_and_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::rollback(&path);
+    writer.run(&spans(1, 3));
+    writer.run("BEGIN EXCLUSIVE");
+    let mut watch = Watch::new(&path);
+    watch.until_said("is locked by another program");
+    writer.run("COMMIT");
+    watch.until_spans(2);
+    watch.until_watching();
+}
+
+#[test]
+fn watching_creates_nothing_at_any_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::wal(&path);
+    writer.run(&spans(1, 30_001));
+    writer.close();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let seen = scope.spawn(|| {
+            let mut seen = std::collections::BTreeSet::new();
+            while !done.load(Ordering::Relaxed) {
+                seen.extend(fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()));
+            }
+            seen
+        });
+        let mut watch = Watch::new(&path);
+        watch.until_spans(30_000);
+        watch.until_watching();
+        assert!(watch.payload(5).is_ok());
+        watch.end();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(seen.join().unwrap(), ["traces.db".into()].into());
+    });
+}

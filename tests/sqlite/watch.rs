@@ -1,0 +1,157 @@
+//! A source that is watched, and what it said so far.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use agno_top::model::{Address, Kind, Origin, Payload, Skipped, SourceId, SpanId, TraceId};
+use agno_top::source::sqlite::{Tables, start};
+use agno_top::source::{Handle, Outlet, Request, State, Update};
+use tokio::sync::mpsc::{Receiver, channel};
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A span as last sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) trace: TraceId,
+    pub(crate) name: String,
+    pub(crate) input: String,
+    pub(crate) error: String,
+    pub(crate) kind: Kind,
+    pub(crate) address: Address,
+    pub(crate) origin: Origin,
+    pub(crate) times: u32,
+}
+
+/// A running source.
+pub(crate) struct Watch {
+    pub(crate) spans: BTreeMap<SpanId, Seen>,
+    pub(crate) batches: Vec<Vec<SpanId>>,
+    pub(crate) skipped: Vec<Skipped>,
+    pub(crate) states: Vec<State>,
+    answers: BTreeMap<u64, Vec<Result<Payload, String>>>,
+    handle: Handle,
+    inbox: Receiver<Update>,
+}
+
+impl Watch {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self::limited(path, u64::MAX)
+    }
+
+    pub(crate) fn limited(path: &Path, limit: u64) -> Self {
+        Self::of(path, Tables::default(), limit)
+    }
+
+    pub(crate) fn of(path: &Path, tables: Tables, limit: u64) -> Self {
+        let (updates, inbox) = channel(8);
+        let handle = start(path.to_owned(), tables, limit, Outlet { id: SourceId(0), updates }).unwrap();
+        let (spans, answers) = (BTreeMap::new(), BTreeMap::new());
+        Self { spans, batches: Vec::new(), skipped: Vec::new(), states: Vec::new(), answers, handle, inbox }
+    }
+
+    /// Takes in one update; `false` if none comes for the moment.
+    fn step(&mut self) -> bool {
+        match self.inbox.try_recv() {
+            Ok(Update::Batch(batch)) => {
+                for span in &batch.spans {
+                    let times = self.spans.get(&span.id).map_or(0, |seen| seen.times) + 1;
+                    let [name, input, error] = [span.name, span.facts.input, span.error].map(|text| batch.text(text).to_owned());
+                    let seen = Seen {
+                        trace: span.trace,
+                        name,
+                        input,
+                        error,
+                        kind: span.facts.kind,
+                        address: span.address,
+                        origin: batch.origin,
+                        times,
+                    };
+                    self.spans.insert(span.id, seen);
+                }
+                self.batches.push(batch.spans.iter().map(|span| span.id).collect());
+                self.skipped.extend(batch.skipped);
+            }
+            Ok(Update::State(_, state)) => self.states.push(state),
+            Ok(Update::Payloads { ticket, payloads }) => drop(self.answers.insert(ticket, payloads)),
+            Ok(Update::Panicked(text)) => panic!("the source panicked: {text}"),
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// Waits until something holds.
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !holds(self) {
+            if !self.step() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert!(begun.elapsed() < PATIENCE, "{what}: {} spans, skipped {:?}, states {:?}", self.spans.len(), self.skipped, self.states);
+        }
+    }
+
+    /// Waits until everything that was there has been read.
+    pub(crate) fn until_watching(&mut self) {
+        self.until("watching", |watch| matches!(watch.states.last(), Some(State::Watching { .. })));
+    }
+
+    /// Waits until this many spans are known.
+    pub(crate) fn until_spans(&mut self, count: usize) {
+        self.until(&format!("{count} spans"), |watch| watch.spans.len() >= count);
+        assert_eq!(self.spans.len(), count);
+    }
+
+    /// Waits until the last state waits or fails with this text in it.
+    pub(crate) fn until_said(&mut self, text: &str) {
+        self.until(text, |watch| matches!(watch.states.last(), Some(State::Waiting(said) | State::Failing(said)) if said.contains(text)));
+    }
+
+    /// Waits until the span is known by this number.
+    pub(crate) fn until_span(&mut self, number: u64) {
+        self.until(&format!("span {number}"), |watch| watch.spans.contains_key(&id(number)));
+    }
+
+    /// Asks for payloads and waits for the answer.
+    pub(crate) fn payloads(&mut self, asked: &[(Address, SpanId)]) -> Vec<Result<Payload, String>> {
+        let ticket = self.answers.keys().next_back().map_or(1, |last| last + 1);
+        self.handle.requests.send(Request::Payloads { ticket, addresses: asked.to_vec() }).unwrap();
+        self.until("payloads", |watch| watch.answers.contains_key(&ticket));
+        self.answers[&ticket].clone()
+    }
+
+    /// The payload of the span of this number, where it was last seen.
+    pub(crate) fn payload(&mut self, number: u64) -> Result<Payload, String> {
+        let address = self.spans[&id(number)].address;
+        self.payloads(&[(address, id(number))]).remove(0)
+    }
+
+    /// Ends the source and waits until its thread is gone.
+    pub(crate) fn end(mut self) {
+        drop(self.handle.requests);
+        while self.inbox.blocking_recv().is_some() {}
+    }
+}
+
+/// The id of `span N`.
+pub(crate) fn id(number: u64) -> SpanId {
+    SpanId::new(number.to_be_bytes()).unwrap()
+}
+
+/// A file of the project's own test data.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// Every file in a folder, with its contents and time of change.
+pub(crate) fn everything(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| (path.clone(), (std::fs::read(&path).unwrap(), path.metadata().unwrap().modified().unwrap()))).collect()
+}
+
+/// The names in a folder.
+pub(crate) fn names(dir: &Path) -> Vec<String> {
+    everything(dir).into_keys().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+}
