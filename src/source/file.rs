@@ -86,5 +86,5 @@ fn send(document: &Document, outlet: &Outlet) -> Result<(), Closed> {
 fn payload(document: Option<&Document>, address: Address) -> Result<Payload, String> {
     let document = document.ok_or("the file could not be read")?;
     let index = usize::try_from(address.0).map_err(|_| "there is no such span".to_owned())?;
-    document.span(index).map(|decoded| decoded.payload).map_err(|skipped| format!("{}: {}", skipped.place, skipped.reason))
+    document.payload(index).map_err(|skipped| format!("{}: {}", skipped.place, skipped.reason))
 }

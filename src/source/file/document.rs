@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::span;
-use crate::model::{Attribute, Nanos, Skipped};
+use crate::model::{Attribute, Nanos, Payload, Skipped};
 
 /// A file's text, indexed.
 #[derive(Debug)]
@@ -149,16 +149,23 @@ impl Document {
         self.places.len()
     }
 
-    /// Decodes the span at `index`, in the order of start times.
+    /// Decodes the span at `index`, in the order of start times. Its payload lacks the resource, which [`Self::payload`] adds.
     pub(super) fn span(&self, index: usize) -> Result<span::Decoded, Skipped> {
         let Some(place) = self.places.get(index) else {
             return Err(Skipped { place: format!("span {index}"), reason: "there is no such span".to_owned() });
         };
         let skipped = |reason| Skipped { place: format!("span {}", place.number), reason };
         let mut decoded = span::decode(&self.text[place.at..place.at + place.len]).map_err(skipped)?;
-        let group = &self.groups[place.group];
-        decoded.payload.resource.clone_from(&group.resource);
-        decoded.payload.scope.clone_from(&group.scope);
+        decoded.payload.scope.clone_from(&self.groups[place.group].scope);
         Ok(decoded)
+    }
+
+    /// All that is known of the span at `index`.
+    pub(super) fn payload(&self, index: usize) -> Result<Payload, Skipped> {
+        let mut payload = self.span(index)?.payload;
+        if let Some(place) = self.places.get(index) {
+            payload.resource.clone_from(&self.groups[place.group].resource);
+        }
+        Ok(payload)
     }
 }

@@ -1,0 +1,71 @@
+//! Opening and writing OTLP/JSON, against what `serde_json` needs to read the same bytes into a tree.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use std::hint::black_box;
+use std::io;
+use std::path::Path;
+
+use agno_top::export::{Exported, otlp};
+use agno_top::model::{Payload, SourceId, SpanId, Status, TraceId, Value};
+use agno_top::source::{Outlet, State, Update, file};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+/// Spans as an agent's model calls are: a few short attributes and a conversation.
+fn spans(count: u64) -> Vec<Exported> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let attributes = vec![
+        ("openinference.span.kind".to_owned(), text("LLM")),
+        ("llm.model_name".to_owned(), text("gpt-5-mini")),
+        ("llm.provider".to_owned(), text("OpenAI")),
+        ("session.id".to_owned(), text("session-17")),
+        ("llm.token_count.prompt".to_owned(), Value::Int(1200)),
+        ("llm.token_count.completion".to_owned(), Value::Int(340)),
+        ("input.value".to_owned(), text(&"{\"role\": \"user\", \"content\": \"Where is my order?\"} ".repeat(20))),
+        ("output.value".to_owned(), text(&"It left the warehouse yesterday.\n".repeat(10))),
+    ];
+    let span = |n: u64| Exported {
+        trace: TraceId::new([n as u8 | 1; 16]).unwrap(),
+        id: SpanId::new((n + 1).to_be_bytes()).unwrap(),
+        parent: SpanId::new(n.to_be_bytes()),
+        start: 1_795_000_000_000_000_000 + n as i64 * 1_000_000,
+        end: Some(1_795_000_000_500_000_000 + n as i64 * 1_000_000),
+        status: Status::Ok,
+        name: "OpenAIChat.invoke".to_owned(),
+        payload: Payload { attributes: attributes.clone(), ..Payload::default() },
+    };
+    (0..count).map(span).collect()
+}
+
+fn read(path: &Path) -> usize {
+    let (sender, mut updates) = tokio::sync::mpsc::channel(16);
+    let _handle = file::start(path.to_owned(), Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let mut count = 0;
+    loop {
+        match updates.blocking_recv().unwrap() {
+            Update::Batch(batch) => count += batch.spans.len(),
+            Update::State(_, State::Ended) => return count,
+            _ => {}
+        }
+    }
+}
+
+fn otlp_file(criterion: &mut Criterion) {
+    let spans = spans(20_000);
+    let mut text = Vec::new();
+    otlp::write(&spans, &mut text).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &text).unwrap();
+
+    let mut group = criterion.benchmark_group("otlp_file");
+    group.sample_size(10).throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("serde_json reads a tree", |bench| {
+        bench.iter(|| black_box(serde_json::from_slice::<serde_json::Value>(&text).unwrap()))
+    });
+    group.bench_function("open", |bench| bench.iter(|| assert_eq!(read(file.path()), spans.len())));
+    group.bench_function("export", |bench| bench.iter(|| otlp::write(&spans, &mut io::sink()).unwrap()));
+    group.finish();
+}
+
+criterion_group!(benches, otlp_file);
+criterion_main!(benches);
