@@ -81,6 +81,15 @@ pub fn output(attributes: &[Attribute]) -> Option<&Value> {
     OUTPUT.iter().find_map(|name| get(attributes, name))
 }
 
+/// The name of the tool that the span ran, if it ran one.
+#[must_use]
+pub fn tool(attributes: &[Attribute]) -> Option<&str> {
+    of(Field::Tool).iter().find_map(|name| match get(attributes, name)? {
+        Value::Text(name) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
 /// What the user said last, if the text is messages as JSON.
 pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
     let text = match text {
