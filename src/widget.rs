@@ -11,9 +11,9 @@ pub mod sparkline;
 pub mod text;
 
 pub use chat::{Message, Part};
-pub use flame::{Axis, Bar, State};
+pub use flame::{Axis, Bar, Palette, State};
 pub use gauge::gauge;
-pub use reader::Reader;
+pub use reader::{Reader, Styles};
 pub use sparkline::sparkline;
 pub use text::{Document, Role};
 

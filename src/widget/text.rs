@@ -13,8 +13,6 @@ pub use wrap::{Layout, Place};
 use std::borrow::Cow;
 use std::ops::Range;
 
-use unicode_width::UnicodeWidthChar;
-
 use crate::format::{safe_lines, width};
 
 /// Bytes of text that a document holds at most; [`Document::left_out`] counts the rest.
@@ -23,8 +21,6 @@ pub const CAPACITY: usize = 32 << 20;
 const LINES: usize = 1 << 20;
 /// Bytes after which a line is continued on the next one.
 const LINE: usize = 16 << 10;
-/// How far before that a good place to break is looked for.
-const SLACK: usize = 256;
 
 /// What a piece of text is; whoever draws it picks the colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -176,9 +172,11 @@ impl Document {
     }
 
     fn begin(&mut self, indent: u8, hang: u8, continues: bool) {
-        if self.lines.len() < LINES {
+        if self.lines.len() < LINES && self.left_out == 0 {
             let (start, segment) = (self.text.len() as u32, self.segments.len() as u32);
             self.lines.push(Line { start, segment, indent, hang, continues });
+        } else {
+            self.left_out += 1;
         }
     }
 
@@ -187,12 +185,13 @@ impl Document {
         let mut rest = text;
         while !rest.is_empty() {
             let Some(&line) = self.lines.last() else { return };
-            if self.lines.len() == LINES || self.text.len() + rest.len() > CAPACITY {
+            // Once something is left out, so is all that follows: text with a hole in it misleads.
+            if self.left_out > 0 || self.text.len() + rest.len() > CAPACITY {
                 self.left_out += rest.len();
                 return;
             }
             let room = LINE.saturating_sub(self.text.len() - line.start as usize);
-            let cut = if rest.len() <= room { rest.len() } else { boundary(rest, room) };
+            let cut = if rest.len() <= room { rest.len() } else { wrap::boundary(rest, room) };
             self.write(&rest[..cut], role);
             rest = &rest[cut..];
             if !rest.is_empty() {
@@ -252,19 +251,6 @@ impl Document {
     fn line_of(&self, byte: usize) -> usize {
         self.lines.partition_point(|line| line.start as usize <= byte).saturating_sub(1)
     }
-}
-
-/// Where text that is longer than `room` is best cut: behind a blank, else between two ASCII characters, else before a character
-/// that does not belong to the one before. At 0 only if nothing fits.
-fn boundary(text: &str, room: usize) -> usize {
-    let bytes = text.as_bytes();
-    let near = room.saturating_sub(SLACK).max(1)..room + 1;
-    let find = |good: &dyn Fn(usize) -> bool| near.clone().rev().find(|&at| at < bytes.len() && good(at));
-    find(&|at| bytes[at - 1] == b' ' && bytes[at].is_ascii())
-        .or_else(|| find(&|at| bytes[at - 1].is_ascii() && bytes[at].is_ascii()))
-        .or_else(|| find(&|at| text.is_char_boundary(at) && text[at..].chars().next().and_then(UnicodeWidthChar::width) != Some(0)))
-        .or_else(|| (0..=room).rev().find(|&at| text.is_char_boundary(at)))
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

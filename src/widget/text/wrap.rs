@@ -1,7 +1,12 @@
 //! Where rows break, and how one gets from row to row.
 
+use unicode_width::UnicodeWidthChar;
+
 use super::Document;
 use crate::format::cells;
+
+/// How far before the end of what fits a good place to cut is looked for, in bytes.
+const SLACK: usize = 256;
 
 /// How a document is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,4 +130,17 @@ fn row(text: &str, room: usize) -> usize {
         at += grapheme.len();
     }
     at
+}
+
+/// Where text that is longer than `room` is best cut: behind a blank, else between two ASCII characters, else before a character
+/// that does not belong to the one before. At 0 only if nothing fits.
+pub(super) fn boundary(text: &str, room: usize) -> usize {
+    let bytes = text.as_bytes();
+    let near = room.saturating_sub(SLACK).max(1)..room + 1;
+    let find = |good: &dyn Fn(usize) -> bool| near.clone().rev().find(|&at| at < bytes.len() && good(at));
+    find(&|at| bytes[at - 1] == b' ' && bytes[at].is_ascii())
+        .or_else(|| find(&|at| bytes[at - 1].is_ascii() && bytes[at].is_ascii()))
+        .or_else(|| find(&|at| text.is_char_boundary(at) && text[at..].chars().next().and_then(UnicodeWidthChar::width) != Some(0)))
+        .or_else(|| (0..=room).rev().find(|&at| text.is_char_boundary(at)))
+        .unwrap_or(0)
 }
