@@ -220,7 +220,7 @@ pub struct Facts {
     pub user: Text,
     /// Agno's id of the run.
     pub run: Text,
-    /// The beginning of what the span was given ([`semantics::PREVIEW`] bytes at most); empty for model calls, whose input is a whole conversation.
+    /// The beginning of what the span was given ([`semantics::PREVIEW`] bytes at most); of a model call, of the user's last message.
     pub input: Text,
     /// Tokens and cost as stated on this very span.
     pub usage: Option<Usage>,

@@ -44,6 +44,9 @@ impl Columns {
 }
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+    if area.is_empty() {
+        return;
+    }
     let block =
         Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title(app, store));
     let inner = block.inner(area);

@@ -8,10 +8,17 @@ use crate::model::{Batch, Facts, Kind, SpanId, Text, Usage, usage::NanoUsd};
 /// What Agno's instrumentation is called where the sender names its instrumentation.
 const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
 
+/// What the names of the messages that went into a model begin with.
+const MESSAGE: &[u8] = b"llm.input_messages.";
+
 /// Takes a span's attributes one by one, in any order, and keeps what counts most for each fact.
 #[derive(Debug)]
 pub struct Picker<'a> {
     slots: [Option<(u8, Found<'a>)>; FIELDS],
+    /// The message last seen among those that went into a model, by its number: its role and its text, whichever came.
+    message: (usize, Option<bool>, Option<Scalar<'a>>),
+    /// The last message of a user, with its number.
+    question: Option<(usize, Scalar<'a>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +31,7 @@ enum Found<'a> {
 
 impl Default for Picker<'_> {
     fn default() -> Self {
-        Self { slots: [None; FIELDS] }
+        Self { slots: [None; FIELDS], message: (0, None, None), question: None }
     }
 }
 
@@ -32,6 +39,9 @@ impl<'a> Picker<'a> {
     /// Looks at one attribute. Of equal names the last one counts.
     #[inline]
     pub fn take(&mut self, name: &[u8], value: Scalar<'a>) {
+        if let Some(rest) = name.strip_prefix(MESSAGE) {
+            return self.take_message(rest, value);
+        }
         for (field, rank) in lookup(name) {
             let slot = &mut self.slots[field as usize];
             if slot.is_some_and(|(best, _)| best < rank) {
@@ -42,6 +52,25 @@ impl<'a> Picker<'a> {
             } else if slot.is_some_and(|(best, _)| best == rank) {
                 *slot = None;
             }
+        }
+    }
+
+    /// Looks at `N.message.role` and `N.message.content`, in either order, for the user's last question.
+    fn take_message(&mut self, rest: &[u8], value: Scalar<'a>) {
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let number = rest[..digits.min(6)].iter().fold(0, |number, byte| number * 10 + usize::from(byte - b'0'));
+        if self.message.0 != number {
+            self.message = (number, None, None);
+        }
+        match &rest[digits..] {
+            b".message.role" => self.message.1 = Some(chars(value).eq("user".chars())),
+            b".message.content" => self.message.2 = Some(value),
+            _ => return,
+        }
+        if let (_, Some(true), Some(text)) = self.message
+            && self.question.is_none_or(|(before, _)| before <= number)
+        {
+            self.question = Some((number, text));
         }
     }
 
@@ -62,7 +91,7 @@ impl<'a> Picker<'a> {
             session: intern(self.text(Field::Session)),
             user: intern(self.text(Field::User)),
             run: intern(self.text(Field::Run)),
-            input: if kind == Kind::Model { Text::default() } else { self.input(batch) },
+            input: if kind == Kind::Model { self.asked(batch) } else { self.input(batch) },
             usage: self.usage(name, scope),
         }
     }
@@ -95,6 +124,10 @@ impl<'a> Picker<'a> {
             None if self.has(Field::Model) && (self.has(Field::Prompt) || self.has(Field::Completion)) => Kind::Model,
             None => Kind::Other,
         }
+    }
+
+    fn asked(&self, batch: &mut Batch) -> Text {
+        self.question.map_or_else(Text::default, |(_, text)| batch.intern_chars(beginning(chars(text), PREVIEW)))
     }
 
     fn input(&self, batch: &mut Batch) -> Text {

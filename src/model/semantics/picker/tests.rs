@@ -47,6 +47,25 @@ fn a_model_call_of_agno() {
 }
 
 #[test]
+fn a_model_call_was_asked_what_the_user_said_last() {
+    let asked = |attributes: &str| {
+        let (facts, batch) = facts("OpenAIChat.invoke", &format!(r#"{{"openinference.span.kind": "LLM", {attributes}}}"#));
+        batch.text(facts.input).to_owned()
+    };
+    let message =
+        |n, role, text| format!(r#""llm.input_messages.{n}.message.role": "{role}", "llm.input_messages.{n}.message.content": "{text}""#);
+    let conversation =
+        [message(0, "system", "be good"), message(1, "user", "one"), message(2, "assistant", "two"), message(10, "user", "three")];
+    assert_eq!(asked(&conversation.join(", ")), "three");
+    assert_eq!(asked(&[&*conversation[3], &conversation[1]].join(", ")), "three", "by number, not by place");
+    assert_eq!(
+        asked(r#""llm.input_messages.0.message.content": "first the text", "llm.input_messages.0.message.role": "user""#),
+        "first the text"
+    );
+    assert_eq!(asked(&conversation[0]), "");
+}
+
+#[test]
 fn kinds_in_every_convention() {
     for (name, attributes, kind) in [
         ("Report_Team.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "t"}"#, Kind::Team),
