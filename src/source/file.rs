@@ -45,7 +45,7 @@ fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Cl
         outlet.send(Update::State(outlet.id, State::Ended))?;
     }
     while let Ok(Request::Payloads { ticket, addresses }) = inbox.recv() {
-        let payloads = addresses.into_iter().map(|address| payload(document.as_ref(), address)).collect();
+        let payloads = addresses.into_iter().map(|(address, _)| payload(document.as_ref(), address)).collect();
         outlet.send(Update::Payloads { ticket, payloads })?;
     }
     Ok(())
