@@ -18,8 +18,8 @@ fn a_payload_is_whole_and_carries_what_the_trace_says() {
     assert_eq!(attribute("agent.name"), Some(&Value::Text("Customer Service Agent".to_owned())));
     assert_eq!(payload.attributes[0].0, "graph.node.id");
     let note = |name: &str| payload.notes.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
-    assert_eq!((note("stored trace status"), note("session"), note("user")), (Some("OK"), Some("sess-1"), Some("alice")));
-    assert!(note("stored trace duration").unwrap().ends_with(" ms"));
+    assert_eq!((note("stored status"), note("session"), note("user")), (Some("OK"), Some("sess-1"), Some("alice")));
+    assert!(note("stored time").unwrap().ends_with(" ms"));
     assert!(payloads.iter().flatten().any(|payload| payload.status_message == "run status: error"));
     assert!(payloads.iter().flatten().any(|payload| payload.attributes.iter().any(|(_, value)| matches!(value, Value::List(_)))));
 }

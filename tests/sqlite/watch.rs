@@ -76,7 +76,6 @@ impl Watch {
             }
             Ok(Update::State(_, state)) => self.states.push(state),
             Ok(Update::Payloads { ticket, payloads }) => drop(self.answers.insert(ticket, payloads)),
-            Ok(Update::Panicked(text)) => panic!("the source panicked: {text}"),
             Err(_) => return false,
         }
         true

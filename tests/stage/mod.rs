@@ -17,16 +17,16 @@ use ratatui::layout::Rect;
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// A fixture, by its name.
-pub fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
 /// The screen after the fixtures were recorded.
-pub const NOW: Nanos = 1_795_330_800_000_000_000;
+pub(crate) const NOW: Nanos = 1_795_330_800_000_000_000;
 
-pub struct Stage {
-    pub app: App,
-    pub store: Store,
+pub(crate) struct Stage {
+    pub(crate) app: App,
+    pub(crate) store: Store,
     source: Handle,
     updates: Receiver<Update>,
     terminal: Terminal<TestBackend>,
@@ -35,7 +35,7 @@ pub struct Stage {
 
 impl Stage {
     /// A screen of this size on a file, read to its end.
-    pub fn open(path: &Path, (width, height): (u16, u16)) -> Self {
+    pub(crate) fn open(path: &Path, (width, height): (u16, u16)) -> Self {
         let (sender, updates) = channel(1024);
         let outlet = Outlet { id: SourceId(0), updates: sender };
         let source = if path.extension().is_some_and(|extension| extension == "json") {
@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// Takes in updates until `done`.
-    pub fn wait(&mut self, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait(&mut self, done: impl Fn(&Self) -> bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         while !done(self) {
             let next = async { tokio::time::timeout(Duration::from_secs(30), self.updates.recv()).await };
@@ -79,7 +79,7 @@ impl Stage {
     }
 
     /// Types keys as a person would: `"jj<Enter>/refund<Esc>"`. What has to be done outside is returned.
-    pub fn keys(&mut self, keys: &str) -> Vec<Effect> {
+    pub(crate) fn keys(&mut self, keys: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut rest = keys;
         while let Some(c) = rest.chars().next() {
@@ -107,7 +107,7 @@ impl Stage {
     }
 
     /// Paints, and gives the screen's lines.
-    pub fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         self.lay_out();
         self.load();
         let Self { app, store, terminal, .. } = self;
@@ -116,7 +116,7 @@ impl Stage {
     }
 
     /// Changes the size of the screen.
-    pub fn resize(&mut self, width: u16, height: u16) {
+    pub(crate) fn resize(&mut self, width: u16, height: u16) {
         self.terminal.backend_mut().resize(width, height);
     }
 }

@@ -7,7 +7,7 @@ use crate::store::{Phase, RowIx, Standing, Store, Totals};
 use crate::widget::text::{Document, Role};
 
 /// Cells before the values.
-const COLUMN: usize = 11;
+const COLUMN: usize = 15;
 
 pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -> Document {
     let mut page = Page(Document::new());
@@ -35,9 +35,8 @@ struct Page(Document);
 
 impl Page {
     fn fact(&mut self, name: &str, value: &str, role: Role) {
-        let column = COLUMN.max(format::width(name) + 2);
         self.0.line(0, COLUMN);
-        self.0.push(&format::pad_right(name, column), Role::Label);
+        self.0.push(&format::pad_right(&format::fit(name, COLUMN - 1), COLUMN), Role::Label);
         self.0.push(value, role);
     }
 

@@ -11,9 +11,9 @@ use crate::model::{Address, Payload, SpanId, Value, json};
 
 /// What a trace's row says, and what it is called for a person.
 const NOTES: [(&str, &str); 9] = [
-    ("name", "stored trace name"),
-    ("status", "stored trace status"),
-    ("duration_ms", "stored trace duration"),
+    ("name", "stored name"),
+    ("status", "stored status"),
+    ("duration_ms", "stored time"),
     ("run_id", "run"),
     ("session_id", "session"),
     ("user_id", "user"),
