@@ -134,6 +134,7 @@ impl Store {
     }
 
     /// Every trace held, oldest first.
+    #[must_use]
     pub fn traces(&self) -> impl DoubleEndedIterator<Item = TraceIx> {
         self.age.iter().map(|&(_, trace)| trace)
     }

@@ -1,5 +1,7 @@
 //! The arrows between modules: what each part of the program may name. Imports run down only.
 
+#![allow(clippy::expect_used, reason = "a test ends where it cannot go on")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -39,7 +39,7 @@ fn open(path: &Path) -> Read {
                 assert_eq!(id, SourceId(3));
                 read.state = state;
             }
-            other => panic!("{other:?}"),
+            other @ Update::Payloads { .. } => panic!("{other:?}"),
         }
     }
     read

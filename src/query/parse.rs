@@ -95,7 +95,7 @@ fn term(word: Word) -> Result<Term, Mistake> {
         return Err(mistake(format!("{field}: needs a value")));
     }
     let text = |field| Test::Text(field, values.iter().map(|(value, quoted)| pattern(value, *quoted)).collect());
-    let test = match field.to_ascii_lowercase().as_str() {
+    let checked = match field.to_ascii_lowercase().as_str() {
         "name" => text(Field::Name),
         "agent" => text(Field::Agent),
         "model" => text(Field::Model),
@@ -114,7 +114,7 @@ fn term(word: Word) -> Result<Term, Mistake> {
         }
         _ => return Err(mistake(format!("no field is called {field:?}; there are {FIELDS}"))),
     };
-    Ok(Term { negated, test })
+    Ok(Term { negated, test: checked })
 }
 
 fn each<T>(values: &[(String, bool)], read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
@@ -225,7 +225,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn mistake(line: &str) -> (usize, String) {
-        line.parse::<Query>().map(|_| (0, String::new())).unwrap_or_else(|mistake| (mistake.at, mistake.message))
+        line.parse::<Query>().map_or_else(|mistake| (mistake.at, mistake.message), |_| (0, String::new()))
     }
 
     #[test]

@@ -30,10 +30,10 @@ impl Store {
             NONE => Totals::default(),
             branch => self.branches[branch].below,
         };
-        if totals.calls == 0 {
-            if let Some(usage) = self.usage(row) {
-                totals.exchange(&Totals::default(), &Totals::of(usage));
-            }
+        if totals.calls == 0
+            && let Some(usage) = self.usage(row)
+        {
+            totals.exchange(&Totals::default(), &Totals::of(usage));
         }
         totals.spans += u32::from(!data.placeholder);
         totals.errors += u32::from(data.status == Status::Error);
@@ -84,11 +84,11 @@ impl Store {
     /// Hangs a row that hangs nowhere under `parent`, or at the top of its trace.
     pub(super) fn link(&mut self, row: RowIx, parent: Option<RowIx>) {
         let order = self.row(row).order();
-        if let Some(parent) = parent {
-            if self.row(parent).branch == NONE {
-                let branch = self.branches.insert(Branch::default());
-                self.rows[parent.0].branch = branch;
-            }
+        if let Some(parent) = parent
+            && self.row(parent).branch == NONE
+        {
+            let branch = self.branches.insert(Branch::default());
+            self.rows[parent.0].branch = branch;
         }
         let siblings = self.siblings(parent, row);
         let at = match siblings.last() {
@@ -186,15 +186,12 @@ impl Store {
     }
 
     fn siblings_mut(&mut self, parent: Option<RowIx>, row: RowIx) -> &mut Vec<RowIx> {
-        match parent {
-            Some(parent) => {
-                let branch = self.row(parent).branch;
-                &mut self.branches[branch].children
-            }
-            None => {
-                let trace = self.row(row).trace;
-                &mut self.traces[trace].top.children
-            }
+        if let Some(parent) = parent {
+            let branch = self.row(parent).branch;
+            &mut self.branches[branch].children
+        } else {
+            let trace = self.row(row).trace;
+            &mut self.traces[trace].top.children
         }
     }
 }

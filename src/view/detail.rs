@@ -1,5 +1,7 @@
 //! The pane of the span under the cursor.
 
+use std::fmt::Write;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -45,7 +47,7 @@ fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme)
         None => String::new(),
     };
     if line > 0 || reader.has_more() {
-        text.push_str(&format!(" line {} of {} ", format::count(line as u64 + 1), format::count(lines as u64)));
+        let _ = write!(text, " line {} of {} ", format::count(line as u64 + 1), format::count(lines as u64));
     }
     put_right(buffer, area.right().saturating_sub(1), area.y, area.right().saturating_sub(from + 2), &text, theme.dim());
 }
@@ -53,12 +55,11 @@ fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme)
 fn style(role: Role, theme: Theme) -> Style {
     match role {
         Role::Plain => Style::new(),
-        Role::Key => theme.key(),
+        Role::Key | Role::Call => theme.key(),
         Role::String => theme.good(),
         Role::Number => theme.running(),
         Role::Keyword => theme.mark(),
         Role::Punct | Role::Faint | Role::Label => theme.dim(),
-        Role::Call => theme.key(),
         Role::Error => theme.error(),
     }
 }

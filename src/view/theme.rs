@@ -25,6 +25,7 @@ const FRAME: Color = Color::Indexed(239);
 const RUNNING: Color = Color::Indexed(220);
 const ERROR: Color = Color::Indexed(203);
 
+#[expect(clippy::unused_self, reason = "a look is asked of the theme, also while there is one")]
 impl Theme {
     pub(super) fn kind(self, kind: Kind) -> Style {
         Style::new().fg(match kind {

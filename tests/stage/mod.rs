@@ -1,6 +1,7 @@
 //! The program without a terminal: a real source, the store, the app and a screen in memory, driven by keys.
 
 #![allow(dead_code, reason = "each test file uses the part that it needs")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

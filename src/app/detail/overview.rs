@@ -3,7 +3,7 @@
 use super::Loaded;
 use crate::format;
 use crate::model::{Kind, Nanos, Status};
-use crate::store::{Phase, RowIx, Standing, Store, Totals};
+use crate::store::{Phase, RowIx, Standing, Store, Symbol, Totals};
 use crate::widget::text::{Document, Role};
 
 /// Cells before the values.
@@ -114,7 +114,7 @@ impl Page {
         let data = store.row(row);
         let trace = store.trace(data.trace());
         for (name, symbol) in [
-            ("agent", if matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) { Default::default() } else { store.agent(row) }),
+            ("agent", if matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) { Symbol::EMPTY } else { store.agent(row) }),
             ("provider", store.provider(row)),
             ("session", store.inherited(row, |data| data.session)),
             ("user", store.inherited(row, |data| data.user)),
