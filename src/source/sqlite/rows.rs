@@ -1,7 +1,6 @@
 //! One row of the table of spans.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hasher};
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -16,44 +15,37 @@ const ERROR: usize = 240;
 /// Bytes of a broken value that a message quotes.
 const QUOTED: usize = 60;
 
-/// Tells a row from another that took its row id.
+/// Tells a row from another that took its row id: by the beginning of its span id, which is the table's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) row: i64,
-    print: u64,
+    span: [u8; 16],
 }
 
 impl Mark {
-    /// The mark of a row that starts with row id, span id and trace id.
-    pub(super) fn of(row: &Row<'_>) -> Result<Self, Trouble> {
-        let mut hasher = DefaultHasher::new();
-        for column in 1..3 {
-            hasher.write(&bytes(row.get_ref(column)?));
-            hasher.write_u8(0xff);
-        }
-        Ok(Self { row: row.get(0)?, print: hasher.finish() })
+    /// The mark of a row.
+    pub(super) fn new(row: i64, span_id: ValueRef<'_>) -> Self {
+        let mut span = [0; 16];
+        span.iter_mut().zip(bytes(span_id).iter()).for_each(|(to, from)| *to = *from);
+        Self { row, span }
     }
 }
 
 /// Puts a row into the batch: as a span, or as skipped.
-pub(super) fn take(row: &Row<'_>, batch: &mut Batch) -> Result<(), Trouble> {
+pub(super) fn take(row: &Row<'_>, batch: &mut Batch) -> Result<Mark, Trouble> {
     let address = row.get(0)?;
-    match decode(row, address, batch)? {
-        Ok(span) => batch.spans.push(span),
-        Err(reason) => batch.skipped.push(Skipped { place: format!("row {address}"), reason }),
-    }
-    Ok(())
-}
-
-/// Reads a row; the inner error says why it is no span.
-fn decode(row: &Row<'_>, address: i64, batch: &mut Batch) -> Result<Result<Span, String>, Trouble> {
     let mut values = [ValueRef::Null; 9];
     for (column, value) in values.iter_mut().enumerate() {
         *value = row.get_ref(column + 1)?;
     }
-    Ok(span(values, address, batch))
+    match span(values, address, batch) {
+        Ok(span) => batch.spans.push(span),
+        Err(reason) => batch.skipped.push(Skipped { place: format!("row {address}"), reason }),
+    }
+    Ok(Mark::new(address, values[0]))
 }
 
+/// Reads a row; the error says why it is no span.
 fn span(values: [ValueRef<'_>; 9], address: i64, batch: &mut Batch) -> Result<Span, String> {
     let [id, trace, parent, name, status, message, start, end, attributes] = values;
     let refused = |column: &str, what: &str, value| format!("{column} is not {what}: {}", quote(value));

@@ -19,6 +19,8 @@ use crate::source::State;
 const FIRST: usize = 512;
 /// Rows of any other page, at most.
 const PAGE: usize = 4096;
+/// Rows of a batch: few enough that its memory is used again for the next but one.
+const BATCH: usize = 512;
 /// How long a page may take.
 const PAGE_TIME: Duration = Duration::from_millis(20);
 /// How long a page may take while the writer has to wait for it.
@@ -115,6 +117,16 @@ pub(super) fn visit(database: &Database, tables: &Tables, sent: &Sent, progress:
     Ok(batches)
 }
 
+/// Rows that were read together.
+#[derive(Debug, Default)]
+struct Page {
+    batches: Vec<Batch>,
+    /// The rows, in the order in which they were read.
+    marks: Vec<Mark>,
+    /// There were no more.
+    all: bool,
+}
+
 struct Visit<'a> {
     database: &'a Database,
     tables: &'a Tables,
@@ -123,7 +135,7 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     /// Reads rows that are newer than what was read. If no row is left where it was, everything is read again.
-    fn tail(&self, progress: &mut Progress) -> Result<Option<Batch>, Trouble> {
+    fn tail(&self, progress: &mut Progress) -> Result<Vec<Batch>, Trouble> {
         let had = progress.ladder.newest().is_some();
         while let Some(newest) = progress.ladder.newest() {
             if self.is_there(newest)? {
@@ -134,97 +146,102 @@ impl Visit<'_> {
         let newest = progress.ladder.newest();
         if had && newest.is_none() {
             progress.load = self.bounds()?.map(|_| Load::default());
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let mut batch = Batch::new(progress.source, Origin::Live);
         let after = newest.map_or(i64::MIN, |mark| mark.row);
-        let (marks, all) = self.rows("WHERE rowid > ?1 ORDER BY rowid", [after], PAGE, &mut batch)?;
-        progress.newer = !all;
-        marks.into_iter().for_each(|mark| progress.ladder.push(mark));
-        self.add_parents(&mut batch)?;
-        Ok(filled(batch))
+        let mut page = self.rows("WHERE rowid > ?1 ORDER BY rowid", [after], PAGE, (progress.source, Origin::Live))?;
+        progress.newer = !page.all;
+        page.marks.iter().for_each(|mark| progress.ladder.push(*mark));
+        self.add_parents(&mut page.batches)?;
+        Ok(page.batches)
     }
 
     /// Reads the page that is next to last.
-    fn page(&self, load: Load, progress: &mut Progress) -> Result<Option<Batch>, Trouble> {
+    fn page(&self, load: Load, progress: &mut Progress) -> Result<Vec<Batch>, Trouble> {
         let Some((lowest, highest)) = self.bounds()? else {
             progress.load = None;
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let Some(oldest) = load.oldest else { return self.first_page(lowest, highest, progress) };
         if !self.is_there(oldest)? && lowest < oldest.row {
             // The rows have been numbered anew: nobody knows which were read.
             progress.load = Some(Load::default());
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let mut batch = Batch::new(progress.source, Origin::History);
         let wanted = usize::try_from(progress.limit - load.done).unwrap_or(PAGE).min(PAGE);
-        let (marks, all) = self.rows("WHERE rowid < ?1 ORDER BY rowid DESC", [oldest.row], wanted, &mut batch)?;
-        if let Some(oldest) = marks.last() {
+        let page = self.rows("WHERE rowid < ?1 ORDER BY rowid DESC", [oldest.row], wanted, (progress.source, Origin::History))?;
+        if let Some(oldest) = page.marks.last() {
             progress.ladder.push_older(*oldest);
         }
-        progress.loaded(load, &marks, all, lowest);
-        Ok(filled(batch))
+        progress.loaded(load, &page, lowest);
+        Ok(page.batches)
     }
 
     /// Reads the newest rows, and their parents though they may lie far back.
-    fn first_page(&self, lowest: i64, highest: i64, progress: &mut Progress) -> Result<Option<Batch>, Trouble> {
+    fn first_page(&self, lowest: i64, highest: i64, progress: &mut Progress) -> Result<Vec<Batch>, Trouble> {
         let origin = if std::mem::take(&mut progress.awaited) { Origin::Live } else { Origin::History };
-        let mut batch = Batch::new(progress.source, origin);
         let wanted = usize::try_from(progress.limit).unwrap_or(FIRST).min(FIRST);
-        let (marks, all) = self.rows("WHERE rowid <= ?1 ORDER BY rowid DESC", [highest], wanted, &mut batch)?;
+        let mut page = self.rows("WHERE rowid <= ?1 ORDER BY rowid DESC", [highest], wanted, (progress.source, origin))?;
         progress.ladder = Ladder::default();
-        marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));
+        page.marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));
         let total = u64::try_from(highest.saturating_sub(lowest)).unwrap_or(0).saturating_add(1).min(progress.limit);
-        progress.loaded(Load { total, ..Load::default() }, &marks, all, lowest);
-        self.add_parents(&mut batch)?;
-        Ok(filled(batch))
+        progress.loaded(Load { total, ..Load::default() }, &page, lowest);
+        self.add_parents(&mut page.batches)?;
+        Ok(page.batches)
     }
 
-    /// Reads up to `wanted` rows as long as time allows. Returns their marks, and whether these were all.
-    fn rows(&self, rest: &str, after: impl Params, wanted: usize, batch: &mut Batch) -> Result<(Vec<Mark>, bool), Trouble> {
+    /// Reads up to `wanted` rows as long as time allows.
+    fn rows(&self, rest: &str, after: impl Params, wanted: usize, (source, origin): (SourceId, Origin)) -> Result<Page, Trouble> {
         let time = if self.database.blocks_writer { PAGE_TIME_BLOCKING } else { PAGE_TIME };
         let begun = Instant::now();
         let mut statement = select(&self.database.connection, self.tables, rest)?;
         let mut rows = statement.query(after)?;
-        let mut marks = Vec::new();
+        let mut page = Page { all: true, ..Page::default() };
         while let Some(row) = rows.next()? {
-            if marks.len() == wanted || (begun.elapsed() > time && !marks.is_empty()) {
-                return Ok((marks, false));
+            let read = page.marks.len();
+            if read == wanted || (read % 16 == 15 && begun.elapsed() > time) {
+                page.all = false;
+                break;
             }
-            marks.push(Mark::of(row)?);
-            rows::take(row, batch)?;
+            if read % BATCH == 0 {
+                page.batches.push(Batch::new(source, origin));
+            }
+            if let Some(batch) = page.batches.last_mut() {
+                page.marks.push(rows::take(row, batch)?);
+            }
         }
-        Ok((marks, true))
+        Ok(page)
     }
 
-    /// Looks up the parents that spans name and that are not at hand, and their parents, so that none seems to run.
-    fn add_parents(&self, batch: &mut Batch) -> Result<(), Trouble> {
+    /// Looks up the parents that spans name and that are not at hand, and their parents, so that none seems to run. They come
+    /// with the first batch.
+    fn add_parents(&self, batches: &mut [Batch]) -> Result<(), Trouble> {
+        let mut known: HashSet<SpanId> = batches.iter().flat_map(|batch| &batch.spans).map(|span| span.id).collect();
+        let mut named: Vec<SpanId> = batches.iter().flat_map(|batch| &batch.spans).filter_map(|span| span.parent).collect();
+        let Some(batch) = batches.first_mut() else { return Ok(()) };
         let mut statement = select(&self.database.connection, self.tables, "WHERE span_id = ?1")?;
-        let mut known: HashSet<SpanId> = batch.spans.iter().map(|span| span.id).collect();
-        let mut from = 0;
         for _ in 0..LEVELS {
-            let missing = |parent: &SpanId| !self.sent.0.contains(parent) && known.insert(*parent);
-            let named: Vec<SpanId> = batch.spans.iter().skip(from).filter_map(|span| span.parent).filter(missing).collect();
-            from = batch.spans.len();
-            for parent in named {
-                let mut rows = statement.query([parent.to_string()])?;
-                if let Some(row) = rows.next()? {
+            let from = batch.spans.len();
+            for parent in named.into_iter().filter(|parent| !self.sent.0.contains(parent)) {
+                if known.insert(parent)
+                    && let Some(row) = statement.query([parent.to_string()])?.next()?
+                {
                     rows::take(row, batch)?;
                 }
             }
             if batch.spans.len() == from {
                 break;
             }
+            named = batch.spans.iter().skip(from).filter_map(|span| span.parent).collect();
         }
         Ok(())
     }
 
     fn is_there(&self, mark: Mark) -> Result<bool, Trouble> {
-        let sql = format!("SELECT rowid, span_id, trace_id FROM {} WHERE rowid = ?1", quoted(&self.tables.spans));
+        let sql = format!("SELECT span_id FROM {} WHERE rowid = ?1", quoted(&self.tables.spans));
         let mut statement = self.database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([mark.row])?;
-        rows.next()?.map_or(Ok(false), |row| Ok(Mark::of(row)? == mark))
+        rows.next()?.map_or(Ok(false), |row| Ok(Mark::new(mark.row, row.get_ref(0)?) == mark))
     }
 
     /// The lowest and the highest row id, if there are rows.
@@ -239,16 +256,12 @@ impl Visit<'_> {
 
 impl Progress {
     /// A page was read.
-    fn loaded(&mut self, load: Load, marks: &[Mark], all: bool, lowest: i64) {
-        let done = load.done + marks.len() as u64;
-        let oldest = marks.last().copied().or(load.oldest);
+    fn loaded(&mut self, load: Load, page: &Page, lowest: i64) {
+        let done = load.done + page.marks.len() as u64;
+        let oldest = page.marks.last().copied().or(load.oldest);
         let full = done >= self.limit;
         let older = oldest.map_or(0, |mark| mark.row.saturating_sub(lowest));
         self.left_out = if full { u64::try_from(older).unwrap_or(0) } else { 0 };
-        self.load = if full || all { None } else { Some(Load { oldest, done, total: load.total }) };
+        self.load = if full || page.all { None } else { Some(Load { oldest, done, total: load.total }) };
     }
-}
-
-fn filled(batch: Batch) -> Option<Batch> {
-    (!batch.spans.is_empty() || !batch.skipped.is_empty()).then_some(batch)
 }
