@@ -60,7 +60,7 @@ fn otlp_file(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("otlp_file");
     group.sample_size(10).throughput(Throughput::Bytes(text.len() as u64));
     group.bench_function("serde_json reads a tree", |bench| {
-        bench.iter(|| black_box(serde_json::from_slice::<serde_json::Value>(&text).unwrap()))
+        bench.iter(|| black_box(serde_json::from_slice::<serde_json::Value>(&text).unwrap()));
     });
     group.bench_function("open", |bench| bench.iter(|| assert_eq!(read(file.path()), spans.len())));
     group.bench_function("export", |bench| bench.iter(|| otlp::write(&spans, &mut io::sink()).unwrap()));
