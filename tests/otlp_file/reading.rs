@@ -160,7 +160,7 @@ fn a_record_that_a_span_began_is_that_spans_row() {
 /// What the Vercel AI SDK sent in a real run, a request a line: 24 spans of 7 traces, 3 of them failed.
 #[test]
 fn another_frameworks_requests_are_read_whole() {
-    let read = open(Path::new("tests/data/vercel-ai-5.jsonl"));
+    let read = open(Path::new("tests/fixtures/vercel-ai-5.jsonl"));
     assert_eq!((&read.state, read.skipped.len()), (&State::Ended, 0));
     let traces: std::collections::HashSet<_> = read.spans.iter().map(|(span, ..)| span.trace).collect();
     let failed = read.spans.iter().filter(|(span, ..)| span.status == Status::Error).count();

@@ -1,7 +1,9 @@
 //! What is exported and opened again is what it was.
 
 use agno_top::export::{Exported, otlp, write_file};
-use agno_top::model::{Event, Payload, SpanId, Status, TraceId, Value};
+use agno_top::model::{Event, Payload, SourceId, SpanId, Status, TraceId, Value};
+use agno_top::source::sqlite::{self, Tables};
+use agno_top::source::{Outlet, Request, Update};
 use proptest::prelude::*;
 
 use super::{open, open_text};
@@ -127,4 +129,49 @@ fn opentelemetrys_own_types_read_an_export() {
     );
     assert_eq!(value(4), None);
     assert_eq!((span.events[0].name.as_str(), span.events[0].time_unix_nano, span.events[0].attributes.len()), ("exception", 5, 5));
+}
+
+/// Every span of a database that Agno wrote, with its payload.
+fn agnos_own() -> Vec<Exported> {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("traces.db");
+    std::fs::copy("tests/fixtures/agno-3.1.10.sqlite", &database).unwrap();
+    let (sender, mut updates) = tokio::sync::mpsc::channel(16);
+    let handle = sqlite::start(database, Tables::default(), 1_000_000, Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let mut exported = Vec::new();
+    while exported.len() < 75 {
+        let Some(Update::Batch(batch)) = updates.blocking_recv() else { continue };
+        let addresses = batch.spans.iter().map(|span| (span.address, span.id)).collect();
+        handle.requests.send(Request::Payloads { ticket: 1, addresses }).unwrap();
+        let payloads = loop {
+            if let Some(Update::Payloads { payloads, .. }) = updates.blocking_recv() {
+                break payloads;
+            }
+        };
+        exported.extend(batch.spans.iter().zip(payloads).map(|(span, payload)| Exported {
+            trace: span.trace,
+            id: span.id,
+            parent: span.parent,
+            start: span.start,
+            end: span.end,
+            status: span.status,
+            name: batch.text(span.name).to_owned(),
+            // Notes are the database's words about a span, not the span's.
+            payload: Payload { notes: Vec::new(), ..payload.unwrap() },
+        }));
+    }
+    exported
+}
+
+#[test]
+fn what_agno_stored_survives_export_and_reopening() {
+    let mut spans = agnos_own();
+    let directory = tempfile::tempdir().unwrap();
+    let mut read = open(&write_file(directory.path(), "agno", &spans).unwrap());
+    assert_eq!(read.skipped, []);
+    let mut again = read.exported();
+    spans.sort_by_key(|span| (span.start, span.id));
+    again.sort_by_key(|span| (span.start, span.id));
+    assert_eq!(again, spans);
+    assert!(spans.iter().all(|span| !span.payload.attributes.is_empty()));
 }
