@@ -30,6 +30,10 @@ use trouble::Trouble;
 
 /// How long the agent's commit may lie unnoticed.
 const POLL: Duration = Duration::from_millis(20);
+/// The same where nothing has been written for a while.
+const QUIET_POLL: Duration = Duration::from_millis(40);
+/// Polls without news after which that holds.
+const RESTLESS: u32 = 100;
 /// How often a file that can't be read is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 /// How soon a file is tried again that is just being written.
@@ -66,7 +70,7 @@ pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: Outlet) -> std::
             scope.spawn(move || relay::run(&jobs, outlet));
             let sent = Sent::default();
             let mut watcher =
-                Watcher { path, name, tables, id: outlet.id, relay, progress, sent, state: None, read_at: None, trouble: None };
+                Watcher { path, name, tables, id: outlet.id, relay, progress, sent, state: None, read_at: None, quiet: 0, trouble: None };
             let _ended = watcher.run(inbox);
         });
     })
@@ -84,6 +88,8 @@ struct Watcher {
     state: Option<State>,
     /// How the file looked just before everything in it had been read.
     read_at: Option<Signature>,
+    /// Polls without news.
+    quiet: u32,
     /// Since when the file can't be read.
     trouble: Option<Instant>,
 }
@@ -103,11 +109,15 @@ impl Watcher {
 
     /// Looks whether the file changed, and reads a piece if so. Returns how long nothing needs to be done.
     fn poll(&mut self) -> Result<Duration, Closed> {
-        let signature = match Signature::take(&self.path) {
-            Ok(signature) if self.read_at.as_ref() == Some(&signature) => return Ok(POLL),
+        let signature = match Signature::take(&self.path, self.read_at.as_ref()) {
+            Ok(signature) if self.read_at.as_ref() == Some(&signature) => {
+                self.quiet = self.quiet.saturating_add(1);
+                return Ok(if self.quiet < RESTLESS { POLL } else { QUIET_POLL });
+            }
             Ok(signature) => signature,
             Err(trouble) => return self.failed(&trouble),
         };
+        self.quiet = 0;
         self.progress.look_at(signature.file());
         // What a visit finds counts only once it ended well: an immutable read may turn out to have been of a changing file.
         let mut progress = self.progress.clone();
