@@ -189,7 +189,7 @@ fn a_file_that_may_not_be_read_is_said() {
     let path = dir.path().join("traces.db");
     let mut writer = Writer::rollback(&path);
     writer.run(&spans(1, 3));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
         // This user may read everything.
         return;

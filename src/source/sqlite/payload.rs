@@ -54,7 +54,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<(Payload, Vec<u8>)> {
 
 fn notes(connection: &Connection, tables: &Tables, trace: &[u8]) -> rusqlite::Result<Vec<(String, String)>> {
     let mut statement = connection.prepare(&format!("SELECT * FROM {} WHERE trace_id = ?1", quoted(&tables.traces)))?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_ascii_lowercase).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_ascii_lowercase).collect();
     let mut rows = statement.query([String::from_utf8_lossy(trace)])?;
     let Some(row) = rows.next()? else { return Ok(Vec::new()) };
     let mut notes = Vec::new();
