@@ -5,6 +5,7 @@
 mod document;
 mod row;
 mod span;
+mod value;
 
 use std::fs::File;
 use std::io::{self, Read};

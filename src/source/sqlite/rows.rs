@@ -8,12 +8,17 @@ use rusqlite::types::ValueRef;
 use super::trouble::Trouble;
 use crate::model::json::{self, Scalar};
 use crate::model::semantics::{Picker, beginning};
-use crate::model::{Address, Batch, Skipped, Span, SpanId, Status, TraceId, time};
+use crate::model::{Address, Batch, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, time};
 
 /// Bytes of a status message that a row keeps.
 const ERROR: usize = 240;
 /// Bytes of a broken value that a message quotes.
 const QUOTED: usize = 60;
+
+/// Columns that a span is read from.
+const COLUMNS: usize = 9;
+/// Rows of a batch: few enough that its memory is used again for the next but one.
+const BATCH: usize = 512;
 
 /// Tells a row from another that took its row id: by the beginning of its span id, which is the table's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,43 +36,111 @@ impl Mark {
     }
 }
 
-/// Puts a row into the batch: as a span, or as skipped.
-pub(super) fn take(row: &Row<'_>, batch: &mut Batch) -> Result<Mark, Trouble> {
-    let address = row.get(0)?;
-    let mut values = [ValueRef::Null; 9];
-    for (column, value) in values.iter_mut().enumerate() {
-        *value = row.get_ref(column + 1)?;
+/// Rows as they lie in the file, taken out of it in one short transaction, to be read at leisure.
+#[derive(Debug)]
+pub(super) struct Raw {
+    source: SourceId,
+    origin: Origin,
+    bytes: Vec<u8>,
+    rows: Vec<RawRow>,
+}
+
+/// Where a row's values end in [`Raw::bytes`], and which of them are null.
+#[derive(Debug)]
+struct RawRow {
+    address: i64,
+    from: usize,
+    ends: [usize; COLUMNS],
+    nulls: [bool; COLUMNS],
+}
+
+impl Raw {
+    pub(super) fn new(source: SourceId, origin: Origin) -> Self {
+        Self { source, origin, bytes: Vec::new(), rows: Vec::new() }
     }
-    match span(values, address, batch) {
-        Ok(span) => batch.spans.push(span),
-        Err(reason) => batch.skipped.push(Skipped { place: format!("row {address}"), reason }),
+
+    /// Makes room for a page.
+    pub(super) fn reserve(&mut self, rows: usize, bytes: usize) {
+        self.rows.reserve(rows);
+        self.bytes.reserve(bytes);
     }
-    Ok(Mark::new(address, values[0]))
+
+    /// Takes a row in: its row id, then the columns.
+    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<Mark, Trouble> {
+        let address = row.get(0)?;
+        let mut raw = RawRow { address, from: self.bytes.len(), ends: [0; COLUMNS], nulls: [false; COLUMNS] };
+        let mark = Mark::new(address, row.get_ref(1)?);
+        for column in 0..COLUMNS {
+            let value = row.get_ref(column + 1)?;
+            self.bytes.extend_from_slice(&bytes(value));
+            raw.ends[column] = self.bytes.len();
+            raw.nulls[column] = value == ValueRef::Null;
+        }
+        self.rows.push(raw);
+        Ok(mark)
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Bytes that the rows' values take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Reads the rows, a batch at a time.
+    pub(super) fn batches(&self) -> impl Iterator<Item = Batch> {
+        self.rows.chunks(BATCH).map(|rows| {
+            let mut batch = Batch::new(self.source, self.origin);
+            batch.spans.reserve_exact(rows.len());
+            for row in rows {
+                self.read(row, &mut batch);
+            }
+            batch
+        })
+    }
+
+    /// Reads the rows into a batch: as spans, or as skipped.
+    pub(super) fn read_into(&self, batch: &mut Batch) {
+        for row in &self.rows {
+            self.read(row, batch);
+        }
+    }
+
+    fn read(&self, row: &RawRow, batch: &mut Batch) {
+        let mut from = row.from;
+        let mut values = [None; COLUMNS];
+        for (column, value) in values.iter_mut().enumerate() {
+            let bytes = self.bytes.get(from..row.ends[column]);
+            *value = bytes.filter(|_| !row.nulls[column]);
+            from = row.ends[column];
+        }
+        match span(values, row.address, batch) {
+            Ok(span) => batch.spans.push(span),
+            Err(reason) => batch.skipped.push(Skipped { place: format!("row {}", row.address), reason }),
+        }
+    }
 }
 
 /// Reads a row; the error says why it is no span.
-fn span(values: [ValueRef<'_>; 9], address: i64, batch: &mut Batch) -> Result<Span, String> {
+fn span(values: [Option<&[u8]>; COLUMNS], address: i64, batch: &mut Batch) -> Result<Span, String> {
     let [id, trace, parent, name, status, message, start, end, attributes] = values;
     let refused = |column: &str, what: &str, value| format!("{column} is not {what}: {}", quote(value));
-    let id = SpanId::parse(&bytes(id)).ok_or_else(|| refused("span_id", "16 hex digits", id))?;
-    let trace = TraceId::parse(&bytes(trace)).ok_or_else(|| refused("trace_id", "32 hex digits", trace))?;
+    let id = id.and_then(SpanId::parse).ok_or_else(|| refused("span_id", "16 hex digits", id))?;
+    let trace = trace.and_then(TraceId::parse).ok_or_else(|| refused("trace_id", "32 hex digits", trace))?;
     let parent = match parent {
-        ValueRef::Null | ValueRef::Text(b"") => None,
-        parent => Some(SpanId::parse(&bytes(parent)).ok_or_else(|| refused("parent_span_id", "16 hex digits", parent))?),
+        None | Some(b"") => None,
+        Some(digits) => Some(SpanId::parse(digits).ok_or_else(|| refused("parent_span_id", "16 hex digits", parent))?),
     };
-    let start = time::parse(&bytes(start)).ok_or_else(|| refused("start_time", "a time", start))?;
-    let end = time::parse(&bytes(end)).ok_or_else(|| refused("end_time", "a time", end))?;
-    let attributes = match attributes {
-        ValueRef::Null => Cow::Borrowed(&b"null"[..]),
-        other => bytes(other),
-    };
+    let start = start.and_then(time::parse).ok_or_else(|| refused("start_time", "a time", start))?;
+    let end = end.and_then(time::parse).ok_or_else(|| refused("end_time", "a time", end))?;
     let mut picker = Picker::default();
-    scan(&attributes, &mut picker)?;
-    let name = bytes(name);
-    let name = String::from_utf8_lossy(&name);
-    let error = match bytes(message) {
-        message if message.is_empty() => picker.error().map(|error| batch.intern_chars(beginning(error.chars(), ERROR))),
-        message => Some(batch.intern_chars(beginning(json::chars(Scalar::Text(&message)), ERROR))),
+    scan(attributes.unwrap_or(b"null"), &mut picker)?;
+    let name = String::from_utf8_lossy(name.unwrap_or_default());
+    let error = match message {
+        None | Some(b"") => picker.error().map(|error| batch.intern_chars(beginning(error.chars(), ERROR))),
+        Some(message) => Some(batch.intern_chars(beginning(json::chars(Scalar::Text(message)), ERROR))),
     };
     Ok(Span {
         trace,
@@ -75,7 +148,7 @@ fn span(values: [ValueRef<'_>; 9], address: i64, batch: &mut Batch) -> Result<Sp
         parent,
         start,
         end: Some(end),
-        status: self::status(&bytes(status)),
+        status: self::status(status.unwrap_or_default()),
         facts: picker.facts(&name, None, batch),
         name: batch.intern(&name),
         error: error.unwrap_or_default(),
@@ -106,14 +179,9 @@ pub(super) fn bytes(value: ValueRef<'_>) -> Cow<'_, [u8]> {
     }
 }
 
-fn quote(value: ValueRef<'_>) -> String {
-    match value {
-        ValueRef::Null => "null".to_owned(),
-        value => {
-            let bytes = bytes(value);
-            let quoted: String = beginning(json::chars(Scalar::Text(&bytes)), QUOTED).collect();
-            let more = if quoted.len() + 4 > QUOTED { "…" } else { "" };
-            format!("{quoted:?}{more}")
-        }
-    }
+fn quote(value: Option<&[u8]>) -> String {
+    let Some(value) = value else { return "null".to_owned() };
+    let quoted: String = beginning(json::chars(Scalar::Text(value)), QUOTED).collect();
+    let more = if quoted.len() + 4 > QUOTED { "…" } else { "" };
+    format!("{quoted:?}{more}")
 }
