@@ -126,9 +126,9 @@ fn it_shows_the_traces_takes_keys_and_quits() {
     program.press("!");
     program.wait_for("Traces 1/3 of 11");
     program.press("?");
-    program.wait_for("show the keys");
+    program.wait_for("esc closes");
     program.press("q");
-    program.wait("the help's end", |screen| !screen.contents().contains("show the keys"));
+    program.wait("the help's end", |screen| !screen.contents().contains("esc closes"));
     program.press("q");
     assert_eq!(program.end().0, 0);
 }
