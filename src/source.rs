@@ -104,11 +104,15 @@ where
     let (requests, inbox) = mpsc::channel();
     let id = outlet.id;
     std::thread::Builder::new().name(format!("source {name}")).spawn(move || {
-        let run = std::panic::AssertUnwindSafe(|| body(&outlet, &inbox));
-        if let Err(panic) = std::panic::catch_unwind(run) {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
-            let _ = outlet.send(Update::Panicked(text.unwrap_or_else(|| "unknown panic".to_owned())));
-        }
+        guard(&outlet, || body(&outlet, &inbox));
     })?;
     Ok(Handle { id, name, requests })
+}
+
+/// Runs `body`; a panic in it becomes [`Update::Panicked`]. For every thread that a source starts.
+fn guard(outlet: &Outlet, body: impl FnOnce()) {
+    if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)) {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+        let _ = outlet.send(Update::Panicked(text.unwrap_or_else(|| "unknown panic".to_owned())));
+    }
 }
