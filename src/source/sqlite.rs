@@ -65,9 +65,10 @@ pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: Outlet) -> std::
     super::spawn(name.clone(), outlet, move |outlet, inbox| {
         let progress = Progress::new(outlet.id, limit);
         let (relay, jobs) = sync_channel(1);
-        // A panic of the scoped thread goes on in this one.
         std::thread::scope(|scope| {
-            scope.spawn(move || relay::run(&jobs, outlet));
+            scope.spawn(move || {
+                let _ended = relay::run(&jobs, outlet);
+            });
             let sent = Sent::default();
             let mut watcher =
                 Watcher { path, name, tables, id: outlet.id, relay, progress, sent, state: None, read_at: None, quiet: 0, trouble: None };
