@@ -41,7 +41,7 @@ fn open(path: &Path) -> Read {
                 assert_eq!(id, SourceId(3));
                 read.state = state;
             }
-            other @ Update::Payloads { .. } => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
     read
@@ -62,7 +62,7 @@ impl Read {
         self.handle.requests.send(Request::Payloads { ticket: 7, addresses }).unwrap();
         match self.updates.blocking_recv().unwrap() {
             Update::Payloads { ticket: 7, payloads } => payloads,
-            other @ Update::Payloads { .. } => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -81,7 +81,7 @@ impl Read {
     fn failure(&self) -> &str {
         match &self.state {
             State::Failing(message) => message,
-            other @ Update::Payloads { .. } => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }
