@@ -88,6 +88,7 @@ fn span(values: [ValueRef<'_>; 9], address: i64, batch: &mut Batch) -> Result<Sp
         name: batch.intern(&name),
         error: error.unwrap_or_default(),
         address: Address(address),
+        weight: 0,
     })
 }
 
