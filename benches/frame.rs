@@ -36,6 +36,7 @@ fn spans(trace: u8, ids: std::ops::Range<u64>, start: Nanos) -> Batch {
             facts: Facts { kind, agent: label, tool: label, ..Facts::default() },
             error: Text::default(),
             address: Address(id as i64),
+            weight: 0,
         });
     }
     batch

@@ -216,7 +216,7 @@ fn any_size_will_do() {
     program.press("/nothing at all like this");
     program.wait_for("No trace passes the filter");
     program.press("\u{1b}");
-    program.wait_for("Report Team");
+    program.wait_for("Traces 1/11");
     program.press("q");
     assert_eq!(program.end().0, 0);
 }

@@ -168,7 +168,7 @@ impl Watcher {
     }
 
     fn answer(&mut self, request: Request) -> Result<(), Closed> {
-        let Request::Payloads { ticket, addresses } = request;
+        let Request::Payloads { ticket, addresses } = request else { return Ok(()) };
         let read =
             |(address, span)| access::read(&self.path, PAYLOAD_TRIES, |database| payload::read(database, &self.tables, address, span));
         let say = |trouble: Trouble| trouble.words(&self.name, &self.tables, true);

@@ -48,6 +48,7 @@ fn batch(spans: &[Given]) -> Batch {
             facts: Facts { kind, usage, ..Facts::default() },
             error: crate::model::Text::default(),
             address: Address(given.id as i64),
+            weight: 0,
         });
     }
     batch

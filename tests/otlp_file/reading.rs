@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use agno_top::model::{Address, Kind, Payload, Status, Usage, Value};
+use agno_top::model::{Address, Dropped, Kind, Payload, Status, Usage, Value};
 use agno_top::source::State;
 
 use super::{open, open_text};
@@ -22,7 +22,7 @@ fn one_payload(fields: &str) -> Payload {
 #[test]
 fn other_writers_spellings_are_read() {
     let payload = one_payload(
-        r#""kind":"SPAN_KIND_CLIENT","status":{"code":"STATUS_CODE_ERROR","message":"m"},"links":[{}],"droppedAttributesCount":3,"new":{"x":[1]},"endTimeUnixNano":7,
+        r#""kind":"SPAN_KIND_CLIENT","status":{"code":"STATUS_CODE_ERROR","message":"m"},"links":[{},{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}],"droppedAttributesCount":3,"droppedLinksCount":"4","new":{"x":[1]},"endTimeUnixNano":7,
         "attributes":[{"key":"a","value":{"intValue":5}},{"key":"b","value":{"intValue":"-5"}},{"key":"c","value":{"doubleValue":"NaN"}},{"key":"d","value":{"arrayValue":{}}},
         {"key":"e","value":{"intValue":5.0}},{"key":"f"},{"key":"g","value":null},{"key":"h","value":{"bytesValue":"_-8"}}],"events":null"#,
     );
@@ -32,7 +32,9 @@ fn other_writers_spellings_are_read() {
     assert_eq!(values[3..], [Value::List(vec![]), Value::Int(5), Value::Null, Value::Null, Value::Bytes(vec![255, 239])]);
     assert_eq!(payload.status_message, "m");
     let notes: Vec<_> = payload.notes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(notes, [("span kind", "client"), ("attributes dropped by the sender", "3"), ("links to other spans", "1")]);
+    assert_eq!(notes, [("span kind", "client")]);
+    assert_eq!(payload.dropped, Dropped { attributes: 3, events: 0, links: 4 });
+    assert_eq!(payload.links.iter().map(|link| link.span.to_string()).collect::<Vec<_>>(), ["b7ad6b7169203331"]);
 }
 
 #[test]

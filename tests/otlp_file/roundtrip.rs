@@ -40,7 +40,7 @@ fn payload() -> impl Strategy<Value = Payload> {
             status_message,
             resource,
             scope,
-            notes: vec![],
+            ..Payload::default()
         },
     )
 }

@@ -67,6 +67,7 @@ impl Watch {
             }
             Ok(Update::State(_, state)) => self.states.push(state),
             Ok(Update::Payloads { ticket, payloads }) => drop(self.answers.insert(ticket, payloads)),
+            Ok(Update::Traffic(..)) => {}
             Err(_) => return false,
         }
         true

@@ -1,11 +1,10 @@
 //! One span's OTLP/JSON, read with tolerance: 64-bit numbers as text or bare, enumerations by number or name, `null` for absent.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::value::{KeyValue, attributes, brief, read, unquoted};
-use crate::model::{Attribute, Event, Nanos, Payload, SpanId, Status, TraceId};
+use super::value::{KeyValue, attributes, brief, read, unquoted, whole};
+use crate::model::{Attribute, Dropped, Event, Link, Nanos, Payload, SpanId, Status, TraceId};
 
 /// A span, decoded.
 #[derive(Debug)]
@@ -39,7 +38,12 @@ struct Wire<'a> {
     dropped_attributes_count: Option<&'a RawValue>,
     #[serde(borrow)]
     events: Option<Vec<WireEvent<'a>>>,
-    links: Option<Vec<IgnoredAny>>,
+    #[serde(borrow)]
+    dropped_events_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    links: Option<Vec<WireLink<'a>>>,
+    #[serde(borrow)]
+    dropped_links_count: Option<&'a RawValue>,
     #[serde(borrow)]
     status: Option<WireStatus<'a>>,
 }
@@ -50,6 +54,15 @@ struct WireEvent<'a> {
     #[serde(borrow)]
     time_unix_nano: Option<&'a RawValue>,
     name: Option<String>,
+    #[serde(borrow)]
+    attributes: Option<Vec<KeyValue<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireLink<'a> {
+    trace_id: Option<String>,
+    span_id: Option<String>,
     #[serde(borrow)]
     attributes: Option<Vec<KeyValue<'a>>>,
 }
@@ -84,6 +97,12 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
     let span = wire.span_id.unwrap_or_default();
     let parent = wire.parent_span_id.filter(|parent| parent.bytes().any(|byte| byte != b'0'));
     let status = wire.status.as_ref();
+    let dropped = Dropped {
+        attributes: count(wire.dropped_attributes_count),
+        events: count(wire.dropped_events_count),
+        links: count(wire.dropped_links_count),
+    };
+    let links = wire.links.unwrap_or_default().into_iter().filter_map(link).collect();
     let events = wire.events.unwrap_or_default().into_iter().map(event).collect::<Result<_, _>>()?;
     Ok(Decoded {
         trace: TraceId::parse(trace.as_bytes()).ok_or_else(|| id(&trace, "trace"))?,
@@ -96,6 +115,8 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
         payload: Payload {
             attributes: attributes(wire.attributes, 0)?,
             events,
+            links,
+            dropped,
             status_message: wire.status.and_then(|status| status.message).unwrap_or_default(),
             notes,
             ..Payload::default()
@@ -134,12 +155,19 @@ fn notes(wire: &Wire<'_>) -> Vec<(String, String)> {
         "0" | "1" | "UNSPECIFIED" | "INTERNAL" => "",
         other => other,
     });
-    let dropped = wire.dropped_attributes_count.map(unquoted).filter(|count| *count != "0");
-    let links = wire.links.as_ref().map(Vec::len).filter(|links| *links > 0);
-    let kind = kind.filter(|kind| !kind.is_empty()).map(|kind| ("span kind", brief(&kind.to_lowercase())));
-    let dropped = dropped.map(|count| ("attributes dropped by the sender", brief(count)));
-    let links = links.map(|links| ("links to other spans", links.to_string()));
-    [kind, dropped, links].into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect()
+    let kind = kind.filter(|kind| !kind.is_empty()).map(|kind| brief(&kind.to_lowercase()));
+    kind.into_iter().map(|kind| ("span kind".to_owned(), kind)).collect()
+}
+
+fn count(raw: Option<&RawValue>) -> u32 {
+    raw.and_then(|raw| whole(unquoted(raw))).map_or(0, |count| u32::try_from(count.max(0)).unwrap_or(u32::MAX))
+}
+
+/// A link; `None` if it points at nothing.
+fn link(wire: WireLink<'_>) -> Option<Link> {
+    let trace = TraceId::parse(wire.trace_id?.as_bytes())?;
+    let span = SpanId::parse(wire.span_id?.as_bytes())?;
+    Some(Link { trace, span, attributes: attributes(wire.attributes, 0).ok()? })
 }
 
 fn event(wire: WireEvent<'_>) -> Result<Event, String> {

@@ -94,7 +94,7 @@ fn value(wire: Option<AnyValue<'_>>, depth: usize) -> Result<Value, String> {
 }
 
 /// A whole number, also as some writers have it: `5.0`, `5e3`.
-fn whole(text: &str) -> Option<i64> {
+pub(super) fn whole(text: &str) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     text.parse()
         .ok()

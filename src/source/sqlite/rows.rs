@@ -153,6 +153,7 @@ fn span(values: [Option<&[u8]>; COLUMNS], address: i64, batch: &mut Batch) -> Re
         name: batch.intern(&name),
         error: error.unwrap_or_default(),
         address: Address(address),
+        weight: 0,
     })
 }
 
