@@ -34,10 +34,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(width: u16) -> Self {
+    /// The cost has a column once any cost is known.
+    fn new(width: u16, priced: bool) -> Self {
         let time = if width >= 30 { 7 } else { 0 };
         let tokens = if width >= 56 { 7 } else { 0 };
-        let cost = if width >= 100 { 8 } else { 0 };
+        let cost = if width >= 100 && priced { 8 } else { 0 };
         let bar = if width >= 44 { (width * 3 / 10).clamp(10, 90) } else { 0 };
         Self { tree: width.saturating_sub(time + tokens + cost + bar + u16::from(bar > 0)), time, tokens, cost, bar }
     }
@@ -51,7 +52,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title(app, store));
     let inner = block.inner(area);
     block.render(area, buffer);
-    let columns = Columns::new(inner.width);
+    let columns = Columns::new(inner.width, store.all().cost().is_some());
     let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
     if rows.is_empty() {
         put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), "No trace passes the filter. Esc takes it off.", theme.dim());

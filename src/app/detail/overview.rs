@@ -22,9 +22,7 @@ pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -
             page.fact("scope", &format!("{scope} {version}"), Role::Plain);
         }
         page.beside(payload);
-        for (name, value) in &payload.notes {
-            page.fact(name, value, Role::Faint);
-        }
+        page.notes(store, row, &payload.notes);
     }
     if let Loaded::Failed(why) = loaded {
         page.fact("payload", why, Role::Error);
@@ -91,12 +89,30 @@ impl Page {
         }
     }
 
+    /// What the database says beside the span. Its word on the trace's status is the last batch's, so it is told where it is wrong.
+    fn notes(&mut self, store: &Store, row: RowIx, notes: &[(String, String)]) {
+        let failed = store.trace(store.row(row).trace()).totals().errors;
+        for (name, value) in notes {
+            match name.as_str() {
+                "stored status" if value == "OK" && failed > 0 => {
+                    self.fact(
+                        name,
+                        &format!("{value}, though {failed} {} failed", if failed == 1 { "span" } else { "spans" }),
+                        Role::Error,
+                    );
+                }
+                "stored status" | "stored name" | "stored time" => {}
+                _ => self.fact(name, value, Role::Faint),
+            }
+        }
+    }
+
     fn times(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let data = store.row(row);
         let (start, length) = (format::moment(data.start, now), data.duration(now));
         let text = match data.phase {
             Phase::Ended if data.end < data.start => format!("{start}, and ended before that: a clock jumped"),
-            Phase::Ended => format!("{start}, {} ago, took {}", format::age(now.saturating_sub(data.start)), format::duration(length)),
+            Phase::Ended => format!("{start}, took {}", format::duration(length)),
             Phase::Running => format!("{start} or before, for {} now", format::clock(length)),
             Phase::Lost => format!("{start} or before, last heard of {}", format::moment(data.end, now)),
         };
@@ -104,7 +120,9 @@ impl Page {
     }
 
     fn sums(&mut self, store: &Store, row: RowIx) {
-        let totals = store.totals(row);
+        let trace = store.trace(store.row(row).trace());
+        // The first row stands for its trace, as it does among the traces.
+        let totals = if trace.tops().first() == Some(&row) { *trace.totals() } else { store.totals(row) };
         if totals.calls == 0 {
             return;
         }
