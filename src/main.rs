@@ -1,5 +1,6 @@
 //! Parses the command line, runs, and tells by the exit code how it went: 0 fine, 1 failed, 2 usage.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -56,7 +57,7 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     let paths = match &demo {
         Some(demo) => vec![demo.path.clone()],
         None if config.sources.is_empty() => found(config),
-        None => config.sources.clone(),
+        None => once(&config.sources),
     };
     let (updates, received) = channel(WAITING);
     let sources = paths.iter().enumerate().map(|(at, path)| start(at, path, config, &updates)).collect::<Result<Vec<_>, _>>()?;
@@ -85,6 +86,12 @@ fn found(config: &Config) -> Vec<PathBuf> {
         return vec![PathBuf::from("tmp/traces.db")];
     }
     found.into_iter().map(|path| path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)).collect()
+}
+
+/// Paths without those that lead to a file named before: following one file twice would only cost.
+fn once(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    paths.iter().filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| (*path).clone()))).cloned().collect()
 }
 
 fn tables(config: &Config) -> source::sqlite::Tables {

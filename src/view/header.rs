@@ -45,9 +45,14 @@ fn state(source: &SourceView, theme: Theme) -> (&'static str, ratatui::style::St
         State::Watching { left_out } => ("●", theme.good(), format!("{} older left out", format::count(*left_out))),
         State::Ended => ("■", theme.dim(), String::new()),
         State::Loading { done, total } => ("◔", theme.running(), format!("loading {}", format::percent(*done, *total))),
-        State::Waiting(why) => ("○", theme.running(), why.clone()),
-        State::Failing(why) => ("✗", theme.error(), why.clone()),
+        State::Waiting(why) => ("○", theme.running(), beside_name(source, why)),
+        State::Failing(why) => ("✗", theme.error(), beside_name(source, why)),
     }
+}
+
+/// What a source says, where its name stands already.
+pub(super) fn beside_name(source: &SourceView, why: &str) -> String {
+    why.strip_prefix(&source.name).map_or(why, |rest| rest.trim_start_matches([':', ' '])).to_owned()
 }
 
 fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, ratatui::style::Style)> {

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::header::beside_name;
 use super::put;
 use super::theme::Theme;
 use crate::app::App;
@@ -14,8 +15,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let mut lines = vec![("No traces yet.".to_owned(), theme.title()), (String::new(), plain)];
     for source in &app.sources {
         let (what, style) = match &source.state {
-            State::Waiting(why) => (why.clone(), theme.running()),
-            State::Failing(why) => (why.clone(), theme.error()),
+            State::Waiting(why) => (beside_name(source, why), theme.running()),
+            State::Failing(why) => (beside_name(source, why), theme.error()),
             State::Loading { .. } => ("loading".to_owned(), theme.running()),
             State::Watching { .. } => ("watching; it holds no spans yet".to_owned(), theme.good()),
             State::Ended => ("read; it holds no spans".to_owned(), dim),
