@@ -186,7 +186,7 @@ impl Line<'_> {
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
         let lit = if app.forest.is_lit(self.row) { theme.lit() } else { Style::new() };
         let label = if data.placeholder { theme.dim() } else { label_style(theme, data.kind) };
-        let name = self.name();
+        let name = name(store, data);
         // The error is what one looks for, so the name leaves it a place.
         let name_room = if self.standing() == Standing::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
@@ -209,20 +209,6 @@ impl Line<'_> {
         let failed = |row: &&RowIx| self.store.totals(**row).errors > 0;
         let next = |row: &RowIx| self.store.children(*row).iter().find(failed).copied();
         std::iter::successors(next(&self.row), next).take(DEPTH).last()
-    }
-
-    fn name(&self) -> String {
-        let (store, data) = (self.store, self.data);
-        match (data.label.is_empty(), data.name.is_empty()) {
-            (false, _) => store.text(data.label).to_owned(),
-            (true, false) => store.text(data.name).to_owned(),
-            (true, true) if data.placeholder => match data.kind {
-                Kind::Team => "team or workflow, not ended".to_owned(),
-                Kind::Workflow => "workflow, not ended".to_owned(),
-                _ => "agent, not ended".to_owned(),
-            },
-            (true, true) => "(no name)".to_owned(),
-        }
     }
 
     /// The beginning of what the row was given; a placeholder shows what its first child was given.
@@ -289,6 +275,20 @@ impl Line<'_> {
 
     fn stretch(&self, data: &Row) -> (Nanos, Nanos) {
         (data.start, data.start.saturating_add(data.duration(self.app.now)))
+    }
+}
+
+/// What a row is called.
+pub(super) fn name(store: &Store, data: &Row) -> String {
+    match (data.label.is_empty(), data.name.is_empty()) {
+        (false, _) => store.text(data.label).to_owned(),
+        (true, false) => store.text(data.name).to_owned(),
+        (true, true) if data.placeholder => match data.kind {
+            Kind::Team => "team or workflow, not ended".to_owned(),
+            Kind::Workflow => "workflow, not ended".to_owned(),
+            _ => "agent, not ended".to_owned(),
+        },
+        (true, true) => "(no name)".to_owned(),
     }
 }
 
