@@ -142,14 +142,25 @@ fn it_finds_databases_in_the_working_directory() {
     assert_eq!(program.end().0, 0);
 }
 
+/// The lines of the traces, unfolded, without what names the source.
+fn forest(program: &mut Program) -> Vec<String> {
+    program.press("gZ");
+    program.wait("unfolded traces", |screen| screen.contents().contains("check_stock") && !screen.contents().contains("marked"));
+    program.screen.screen().contents().lines().skip(1).take(17).map(str::to_owned).collect()
+}
+
 #[test]
-fn what_it_exports_it_opens_again() {
+fn what_it_exports_it_opens_again_the_same() {
     let mut program = Program::start(&["traces.db"], &[]);
     program.wait_for("11 traces");
-    program.press("gmjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjm");
-    program.wait_for("2 marked");
+    // The newest, which was opened by following, is folded first.
+    program.press("gh");
+    program.press(&"mj".repeat(11));
+    program.wait_for("11 marked");
     program.press("x");
-    program.wait_for("wrote");
+    program.wait_for("wrote 75 spans");
+    program.press("M");
+    let before = forest(&mut program);
     let path = std::fs::read_dir(program.directory.path())
         .expect("the directory can be read")
         .map(|entry| entry.expect("an entry").path())
@@ -162,7 +173,8 @@ fn what_it_exports_it_opens_again() {
     assert_eq!(program.end().0, 0);
 
     let mut again = Program::start(&[copy.to_str().expect("a path of plain text")], &[]);
-    again.wait_for("2 traces");
+    again.wait_for("11 traces · 75 spans · 5 errors");
+    assert_eq!(forest(&mut again), before);
     again.press("q");
     assert_eq!(again.end().0, 0);
 }
