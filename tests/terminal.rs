@@ -23,6 +23,8 @@ struct Program {
     keys: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
     screen: vt100::Parser,
+    /// The beginning of a frame that has not come whole.
+    frame: Vec<u8>,
     modes: String,
     directory: tempfile::TempDir,
 }
@@ -58,7 +60,19 @@ impl Program {
         });
         let cells = |count| NonZeroU16::new(count).expect("a screen has cells");
         let screen = vt100::Parser::new(cells(SIZE.rows), cells(SIZE.cols), 0);
-        Self { child, master: pair.master, keys, output, screen, modes, directory }
+        Self { child, master: pair.master, keys, output, screen, frame: Vec::new(), modes, directory }
+    }
+
+    /// Shows what the program wrote, frames only when they are whole.
+    fn take(&mut self, bytes: &[u8]) {
+        self.frame.extend_from_slice(bytes);
+        let last = |mark: &[u8]| self.frame.windows(mark.len()).rposition(|part| part == mark);
+        let whole = match (last(b"\x1b[?2026h"), last(b"\x1b[?2026l")) {
+            (Some(begin), end) if end.is_none_or(|end| end < begin) => begin,
+            _ => self.frame.len(),
+        };
+        let shown: Vec<u8> = self.frame.drain(..whole).collect();
+        self.screen.process(&shown);
     }
 
     fn press(&mut self, keys: &str) {
@@ -71,7 +85,7 @@ impl Program {
         while !seen(self.screen.screen()) {
             let left = PATIENCE.checked_sub(begun.elapsed());
             match left.map(|left| self.output.recv_timeout(left)) {
-                Some(Ok(bytes)) => self.screen.process(&bytes),
+                Some(Ok(bytes)) => self.take(&bytes),
                 Some(Err(RecvTimeoutError::Disconnected)) | None => panic!("{what} did not come:\n{}", self.screen.screen().contents()),
                 Some(Err(RecvTimeoutError::Timeout)) => {}
             }
@@ -87,7 +101,7 @@ impl Program {
         let begun = Instant::now();
         let status = loop {
             while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(5)) {
-                self.screen.process(&bytes);
+                self.take(&bytes);
             }
             if let Some(status) = self.child.try_wait().expect("the program can be waited for") {
                 break status;
@@ -95,7 +109,7 @@ impl Program {
             assert!(begun.elapsed() < PATIENCE, "the program does not end");
         };
         while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(50)) {
-            self.screen.process(&bytes);
+            self.take(&bytes);
         }
         let screen = self.screen.screen();
         assert!(!screen.alternate_screen(), "the alternate screen is left");
