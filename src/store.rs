@@ -89,6 +89,8 @@ pub struct Store {
     age: BTreeSet<(Nanos, TraceIx)>,
     /// Rows that run.
     running: BTreeSet<RowIx>,
+    /// The parents that rows name and do not hang under.
+    odd_parents: HashMap<RowIx, SpanId>,
     all: Totals,
     /// The sum of the rows' weights.
     held: u64,
@@ -182,6 +184,19 @@ impl Store {
         self.by_trace.get(&id).copied()
     }
 
+    /// The parent that the row's span names, wherever it hangs.
+    #[must_use]
+    pub fn stated_parent(&self, row: RowIx) -> Option<SpanId> {
+        let parent = self.row(row).parent().map(|parent| self.row(parent).id);
+        self.odd_parents.get(&row).copied().or(parent)
+    }
+
+    /// Whether the row names a parent that it can't hang under: itself, a row below it, or one too deep.
+    #[must_use]
+    pub fn has_odd_parent(&self, row: RowIx) -> bool {
+        self.odd_parents.contains_key(&row)
+    }
+
     /// The row of a span.
     #[must_use]
     pub fn find(&self, trace: TraceIx, id: SpanId) -> Option<RowIx> {
@@ -252,9 +267,18 @@ impl Store {
         }
         self.fill(row, batch, span);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
-        self.rows[row.0].broken_parent = span.parent.is_some() && parent.is_none();
+        self.note_parent(row, span.parent, parent);
         self.link(row, parent);
         changes.rows.push(row);
+    }
+
+    /// Remembers the parent that a row names, if it hangs elsewhere.
+    fn note_parent(&mut self, row: RowIx, stated: Option<SpanId>, parent: Option<RowIx>) {
+        let odd = stated.filter(|&stated| parent.is_none_or(|parent| self.row(parent).id != stated));
+        match odd {
+            Some(stated) => self.odd_parents.insert(row, stated),
+            None => self.odd_parents.remove(&row),
+        };
     }
 
     fn has_room(&self) -> bool {
@@ -347,7 +371,6 @@ impl Store {
             weight: 0,
             placeholder: true,
             rich: false,
-            broken_parent: false,
         };
         let row = RowIx(self.rows.insert(row));
         let (rows, hasher) = (&self.rows, &self.hasher);
@@ -401,7 +424,7 @@ impl Store {
         let (trace, start) = (self.row(row).trace(), self.row(row).start);
         if let Some(parent) = self.find(trace, parent) {
             let cyclic = parent == row || (self.row(row).branch != NONE && self.is_below(parent, row));
-            return (!cyclic).then_some(parent);
+            return (!cyclic).then(|| self.within_depth(parent));
         }
         let placeholder = self.blank(trace, parent, start);
         let phase = if self.is_stale(trace.0, now) { Phase::Lost } else { Phase::Running };

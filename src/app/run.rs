@@ -302,7 +302,7 @@ fn exported(store: &Store, row: crate::store::RowIx) -> Exported {
     Exported {
         trace: store.trace(data.trace()).id,
         id: data.id,
-        parent: data.parent().map(|parent| store.row(parent).id),
+        parent: store.stated_parent(row),
         start: data.start,
         end: (data.phase == crate::store::Phase::Ended).then_some(data.end),
         status: data.status,

@@ -45,6 +45,7 @@ impl Store {
         super::release(source, address, weight, changes);
         self.forget_facts(row);
         self.running.remove(&row);
+        self.odd_parents.remove(&row);
         let data = &self.rows[row.0];
         let hash = self.hasher.hash_one((data.trace(), data.id));
         if let Ok(found) = self.by_span.find_entry(hash, |&at| at == row.0) {

@@ -84,8 +84,6 @@ pub struct Row {
     pub placeholder: bool,
     /// Whether the payload holds events, links, resource and scope.
     pub(super) rich: bool,
-    /// Whether it names a parent that can't be its parent (itself, or a span below it).
-    pub broken_parent: bool,
 }
 
 impl Row {

@@ -67,9 +67,6 @@ impl Page {
         if data.placeholder {
             self.fact("", "kind guessed from the spans that ran under it", Role::Faint);
         }
-        if data.broken_parent {
-            self.fact("", "names a parent that can't be its parent", Role::Error);
-        }
     }
 
     fn status(&mut self, store: &Store, row: RowIx, loaded: &Loaded) {
@@ -156,10 +153,11 @@ impl Page {
             }
         }
         self.fact("trace", &format!("{}, {} spans", trace.id, format::count(u64::from(trace.totals().spans))), Role::Plain);
-        let parent = match data.parent() {
-            Some(parent) if store.row(parent).placeholder => format!(", under {} (not come)", store.row(parent).id),
-            Some(parent) => format!(", under {}", store.row(parent).id),
-            None => String::new(),
+        let parent = match (store.stated_parent(row), data.parent()) {
+            (Some(stated), _) if store.has_odd_parent(row) => format!(", names {stated} as its parent, which can't be shown so"),
+            (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not come"),
+            (Some(stated), _) => format!(", under {stated}"),
+            (None, _) => String::new(),
         };
         self.fact("span id", &format!("{}{parent}", data.id), Role::Plain);
     }
