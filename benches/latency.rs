@@ -37,7 +37,7 @@ fn measure(path: &Path, mode: &str) {
     agent.pragma_update(None, "journal_mode", mode).unwrap();
     agent.pragma_update(None, "synchronous", "NORMAL").unwrap();
     let (_source, mut updates) = grown::open(path);
-    let views = vec![SourceView { name: "grown".to_owned(), state: State::Loading { done: 0, total: 0 } }];
+    let views = vec![SourceView::new("grown")];
     let (mut app, mut store) = (App::new(views, true, now()), Store::new(Limits::default()));
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
     app.forest.set_height(Panes::new(Rect::new(0, 0, 200, 60), app.focus).forest_lines());

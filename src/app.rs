@@ -22,7 +22,7 @@ use tui_input::backend::crossterm::EventHandler;
 use crate::format;
 use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, Query, values_of, with_values};
-use crate::source::State;
+use crate::source::{State, Traffic};
 use crate::store::{Changes, Store, TraceIx};
 
 /// Something that has to be done outside.
@@ -72,6 +72,16 @@ pub struct SourceView {
     pub name: String,
     /// How it is.
     pub state: State,
+    /// What went through it, if it listens.
+    pub traffic: Traffic,
+}
+
+impl SourceView {
+    /// A source that has said nothing yet.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), state: State::Loading { done: 0, total: 0 }, traffic: Traffic::default() }
+    }
 }
 
 /// A line for the person, shown for a while.
@@ -192,6 +202,13 @@ impl App {
     pub fn source_state(&mut self, source: usize, state: State) {
         if let Some(view) = self.sources.get_mut(source) {
             view.state = state;
+        }
+    }
+
+    /// A listener says what went through it.
+    pub fn source_traffic(&mut self, source: usize, traffic: Traffic) {
+        if let Some(view) = self.sources.get_mut(source) {
+            view.traffic = traffic;
         }
     }
 

@@ -61,8 +61,7 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     };
     let (updates, received) = channel(WAITING);
     let sources = paths.iter().enumerate().map(|(at, path)| start(at, path, config, &updates)).collect::<Result<Vec<_>, _>>()?;
-    let views =
-        sources.iter().map(|source| SourceView { name: source.name.clone(), state: State::Loading { done: 0, total: 0 } }).collect();
+    let views = sources.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
     app.ascii = config.ascii;
     if demo.is_some() {

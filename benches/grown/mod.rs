@@ -53,7 +53,7 @@ pub fn open(path: &Path) -> (Handle, Receiver<Update>) {
 /// Everything in the database, as the program holds it; `seen` is called after each batch and ends the reading by `false`.
 pub fn read(path: &Path, mut seen: impl FnMut(&mut App, &mut Store) -> bool) -> (App, Store) {
     let (handle, mut inbox) = open(path);
-    let views = vec![SourceView { name: "grown".to_owned(), state: State::Loading { done: 0, total: 0 } }];
+    let views = vec![SourceView::new("grown")];
     let (mut app, mut store) = (App::new(views, true, now()), Store::new(Limits::default()));
     loop {
         match inbox.blocking_recv().unwrap() {

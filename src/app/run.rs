@@ -181,7 +181,10 @@ impl Loop<'_> {
                     self.session.app.source_state(usize::from(source.0), state);
                 }
                 Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),
-                Update::Traffic(source, traffic) => tracing::debug!(source = source.0, ?traffic, "source traffic"),
+                Update::Traffic(source, traffic) => {
+                    tracing::debug!(source = source.0, ?traffic, "source traffic");
+                    self.session.app.source_traffic(usize::from(source.0), traffic);
+                }
             }
             if started.elapsed() > UPDATES || self.session.app.is_full() {
                 break;
