@@ -10,7 +10,7 @@ use agno_top::app::{App, SourceView, run};
 use agno_top::cli::{Cli, Command};
 use agno_top::config::{self, Config};
 use agno_top::model::SourceId;
-use agno_top::source::{self, Handle, Outlet, State, Update};
+use agno_top::source::{self, Handle, Outlet, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::terminal::Screen;
 use agno_top::{demo, log, panic};
