@@ -36,6 +36,7 @@ fn measure(path: &Path, mode: &str) {
     agent.busy_timeout(Duration::from_secs(5)).unwrap();
     agent.pragma_update(None, "journal_mode", mode).unwrap();
     agent.pragma_update(None, "synchronous", "NORMAL").unwrap();
+    agent.pragma_update(None, "foreign_keys", "OFF").unwrap();
     let (_source, mut updates) = grown::open(path);
     let views = vec![SourceView::new("grown")];
     let (mut app, mut store) = (App::new(views, true, now()), Store::new(Limits::default()));

@@ -94,6 +94,9 @@ pub struct Message {
     until: Nanos,
 }
 
+/// A line of the help beyond its end; what is painted ends with the last.
+const HELP_END: usize = 100;
+
 /// How long a message stays, in nanoseconds.
 const MESSAGE: Nanos = 8_000_000_000;
 
@@ -314,7 +317,11 @@ impl App {
         match (&mut self.overlay, key.code, action) {
             (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
             (Some(Overlay::Help(line)), _, Some(action)) => {
-                *line = line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(action::ENTRIES.len());
+                *line = match action {
+                    Action::Top => 0,
+                    Action::Bottom => HELP_END,
+                    _ => line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(HELP_END),
+                };
             }
             (Some(Overlay::Picker(picker)), KeyCode::Enter, _) => {
                 if picker.chosen().is_empty() && values_of(&self.filter, picker.field).is_empty() {
@@ -352,12 +359,18 @@ impl App {
             Action::Mark => self.mark(store),
             Action::ClearMarks => self.marks.clear(),
             Action::Detail => {
+                self.forest.follow = false;
                 self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::FullDetail };
             }
-            Action::NextPane => self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::Forest },
+            Action::NextPane => {
+                self.forest.follow = false;
+                self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::Forest };
+            }
             Action::Back => self.back(store),
-            Action::NextTab => self.detail.turn(store, true, self.now),
-            Action::PreviousTab => self.detail.turn(store, false, self.now),
+            Action::NextTab | Action::PreviousTab => {
+                self.forest.follow = false;
+                self.detail.turn(store, action == Action::NextTab, self.now);
+            }
             Action::Wrap => self.detail.reader.set_wrap(!self.detail.reader.wraps()),
             _ if self.focus != Focus::Forest && self.detail.take(store, action, self.now) => {}
             _ => self.travel(store, action, now),
@@ -375,6 +388,7 @@ impl App {
             Action::Unfold => forest.unfold(store),
             Action::FoldBelow => forest.toggle_below(store),
             Action::FoldAll => forest.toggle_all(store),
+            Action::Follow if forest.follow => forest.follow = false,
             Action::Follow => forest.start_following(store),
             Action::NextError | Action::PreviousError => {
                 if !forest.go_to_error(store, action == Action::PreviousError) {

@@ -26,7 +26,7 @@ pub struct Cli {
 /// Subcommands.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Play a recorded minute of real agents, without any of your own
+    /// Play a recorded run of real agents, without any of your own
     Demo,
 }
 

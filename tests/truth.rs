@@ -29,7 +29,8 @@ fn check(store: &Store, truth: &Value) {
     ] {
         assert_eq!(found, number(visible, name), "{name}");
     }
-    for (name, found) in [("errors", u64::from(totals.errors)), ("spans", u64::from(totals.spans)), ("traces", store.trace_count() as u64)] {
+    for (name, found) in [("errors", u64::from(totals.errors)), ("spans", u64::from(totals.spans)), ("traces", store.trace_count() as u64)]
+    {
         assert_eq!(found, number(truth, name), "{name}");
     }
     for (id, stated) in truth["by_trace"].as_object().expect("traces") {

@@ -1,8 +1,8 @@
 //! Spans that Agno writes to a SQLite file, followed as they come.
 //!
 //! The agent must not notice: between polls no connection is open and no lock is held, a poll looks at a few bytes of the file, a
-//! read is one short transaction, and nothing is ever created beside the file ([`access`]). One thread alone touches the file,
-//! because closing any handle of a file drops the locks that the process holds on it; another makes spans of the rows ([`relay`]).
+//! read is one short transaction, and nothing is ever created beside the file (`access`). One thread alone touches the file,
+//! because closing any handle of a file drops the locks that the process holds on it; another makes spans of the rows (`relay`).
 
 mod access;
 mod ladder;

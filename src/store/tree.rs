@@ -195,6 +195,14 @@ impl Store {
         Symbol::EMPTY
     }
 
+    /// The failed row below `row` that is the cause: the first child that holds a failure, and so on down.
+    #[must_use]
+    pub fn first_failure(&self, row: RowIx) -> Option<RowIx> {
+        let failed = |row: &&RowIx| self.totals(**row).errors > 0;
+        let next = |row: &RowIx| self.children(*row).iter().find(failed).copied();
+        std::iter::successors(next(&row), next).take(ANCESTORS).last()
+    }
+
     fn siblings(&self, parent: Option<RowIx>, row: RowIx) -> &[RowIx] {
         match parent {
             Some(parent) => self.children(parent),

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::theme::Theme;
-use super::{put, put_right};
+use super::{plural, put, put_right};
 use crate::app::{App, SourceView};
 use crate::format;
 use crate::source::{State, Traffic};
@@ -100,7 +100,9 @@ fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, rata
     also(losses.skipped, "skipped", theme.error());
     if width >= 100 {
         parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
-        parts.push((format!("  {}", format::money(all.cost())), plain));
+        if all.cost().is_some() {
+            parts.push((format!("  {}", format::money(all.cost())), plain));
+        }
     }
     if width >= 120 {
         let rates: Vec<u64> = app.rates.iter().rev().skip(1).take(12).rev().copied().collect();
@@ -110,8 +112,4 @@ fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, rata
     }
     parts.push((" ".to_owned(), plain));
     parts
-}
-
-fn plural(count: u64, what: &str) -> String {
-    format!("{} {what}{}", format::count(count), if count == 1 { "" } else { "s" })
 }

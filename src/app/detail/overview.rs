@@ -81,8 +81,8 @@ impl Page {
         };
         self.fact("status", text, role);
         let below = store.below(row).errors;
-        if below > 0 {
-            self.fact("", &format!("{below} failed below"), Role::Error);
+        if let Some(first) = store.first_failure(row) {
+            self.fact("", &format!("{below} failed below: {}", store.text(store.row(first).error)), Role::Error);
         }
     }
 
@@ -98,7 +98,8 @@ impl Page {
                         Role::Error,
                     );
                 }
-                "stored status" | "stored name" | "stored time" => {}
+                // The row's own facts say these better.
+                "stored status" | "stored name" | "stored time" | "session" | "user" => {}
                 _ => self.fact(name, value, Role::Faint),
             }
         }
