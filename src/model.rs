@@ -224,6 +224,8 @@ pub struct Facts {
     pub run: Text,
     /// The beginning of what the span was given ([`semantics::PREVIEW`] bytes at most); of a model call, of the user's last message.
     pub input: Text,
+    /// The tools that a model asked for in its answer, by name.
+    pub calls: Text,
     /// Tokens and cost as stated on this very span.
     pub usage: Option<Usage>,
 }

@@ -357,6 +357,7 @@ impl Store {
             name: Symbol::EMPTY,
             label: Symbol::EMPTY,
             input: Symbol::EMPTY,
+            calls: Symbol::EMPTY,
             error: Symbol::EMPTY,
             session: Symbol::EMPTY,
             user: Symbol::EMPTY,
@@ -388,8 +389,8 @@ impl Store {
             Kind::Tool => facts.tool,
             _ => facts.agent,
         };
-        let [name, label, input, error, session, user, provider] =
-            [span.name, label, facts.input, span.error, facts.session, facts.user, facts.provider]
+        let [name, label, input, calls, error, session, user, provider] =
+            [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user, facts.provider]
                 .map(|text| self.texts.take(batch.text(text)));
         let usage = if let Some(usage) = facts.usage {
             self.usages.insert(PackedUsage::new(usage, provider))
@@ -402,7 +403,8 @@ impl Store {
         self.held = self.held - u64::from(data.weight) + u64::from(span.weight);
         (data.weight, data.rich) = (span.weight, batch.rich);
         (data.start, data.end, data.address, data.source) = (span.start, span.end.unwrap_or(span.start), span.address, batch.source);
-        (data.name, data.label, data.input, data.error, data.session, data.user) = (name, label, input, error, session, user);
+        (data.name, data.label, data.input, data.calls) = (name, label, input, calls);
+        (data.error, data.session, data.user) = (error, session, user);
         (data.usage, data.kind, data.status, data.placeholder) = (usage, facts.kind, span.status, false);
         self.enter_phase(row, phase);
     }
@@ -410,7 +412,7 @@ impl Store {
     fn forget_facts(&mut self, row: RowIx) {
         let data = &self.rows[row.0];
         let usage = data.usage;
-        for symbol in [data.name, data.label, data.input, data.error, data.session, data.user] {
+        for symbol in [data.name, data.label, data.input, data.calls, data.error, data.session, data.user] {
             self.texts.release(symbol);
         }
         if usage != NONE {

@@ -60,6 +60,8 @@ pub struct Row {
     pub label: Symbol,
     /// The beginning of its input.
     pub input: Symbol,
+    /// The tools that it asked for, if it is a model call.
+    pub calls: Symbol,
     /// The beginning of its status message.
     pub error: Symbol,
     /// The conversation, if this very span names it.

@@ -276,3 +276,8 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_row_is_as_small_as_it_says() {
+    assert_eq!(size_of::<Row>(), 88);
+}

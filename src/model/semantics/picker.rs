@@ -8,6 +8,12 @@ use crate::model::{Batch, Facts, Kind, SpanId, Text, Usage, usage::NanoUsd};
 /// What Agno's instrumentation is called where the sender names its instrumentation.
 const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
 
+/// Tools that an answer asks for whose names a row keeps.
+const CALLS: usize = 3;
+
+/// What the names of a model's answers begin with.
+const ANSWER: &[u8] = b"llm.output_messages.";
+
 /// What the names of the messages that went into a model begin with.
 const MESSAGE: &[u8] = b"llm.input_messages.";
 
@@ -19,6 +25,8 @@ pub struct Picker<'a> {
     message: (usize, Option<bool>, Option<Scalar<'a>>),
     /// The last message of a user, with its number.
     question: Option<(usize, Scalar<'a>)>,
+    /// The names of the first tools that the answer asks for, and how many it asks for.
+    calls: ([Option<Scalar<'a>>; CALLS], usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +39,7 @@ enum Found<'a> {
 
 impl Default for Picker<'_> {
     fn default() -> Self {
-        Self { slots: [None; FIELDS], message: (0, None, None), question: None }
+        Self { slots: [None; FIELDS], message: (0, None, None), question: None, calls: ([None; CALLS], 0) }
     }
 }
 
@@ -41,6 +49,15 @@ impl<'a> Picker<'a> {
     pub fn take(&mut self, name: &[u8], value: Scalar<'a>) {
         if let Some(rest) = name.strip_prefix(MESSAGE) {
             return self.take_message(rest, value);
+        }
+        if name.starts_with(ANSWER) {
+            if name.ends_with(b".tool_call.function.name") {
+                if let Some(place) = self.calls.0.get_mut(self.calls.1) {
+                    *place = Some(value);
+                }
+                self.calls.1 += 1;
+            }
+            return;
         }
         for (field, rank) in lookup(name) {
             let slot = &mut self.slots[field as usize];
@@ -92,6 +109,7 @@ impl<'a> Picker<'a> {
             user: intern(self.text(Field::User)),
             run: intern(self.text(Field::Run)),
             input: if kind == Kind::Model { self.asked(batch) } else { self.input(batch) },
+            calls: self.calls(batch),
             usage: self.usage(name, scope),
         }
     }
@@ -124,6 +142,21 @@ impl<'a> Picker<'a> {
             None if self.has(Field::Model) && (self.has(Field::Prompt) || self.has(Field::Completion)) => Kind::Model,
             None => Kind::Other,
         }
+    }
+
+    fn calls(&self, batch: &mut Batch) -> Text {
+        let (names, count) = &self.calls;
+        let mut text = String::new();
+        for name in names.iter().flatten() {
+            if !text.is_empty() {
+                text.push_str(", ");
+            }
+            text.extend(beginning(chars(*name), PREVIEW));
+        }
+        if let Some(more @ 1..) = count.checked_sub(CALLS) {
+            text += &format!(" and {more} more");
+        }
+        batch.intern(&text)
     }
 
     fn asked(&self, batch: &mut Batch) -> Text {

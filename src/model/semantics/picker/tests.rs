@@ -66,6 +66,17 @@ fn a_model_call_was_asked_what_the_user_said_last() {
 }
 
 #[test]
+fn an_answer_names_the_tools_it_asks_for() {
+    let asked = |count: usize| {
+        let calls: Vec<String> =
+            (0..count).map(|n| format!(r#""llm.output_messages.0.message.tool_calls.{n}.tool_call.function.name": "tool{n}""#)).collect();
+        let (facts, batch) = facts("OpenAIChat.invoke", &format!("{{{}}}", calls.join(", ")));
+        batch.text(facts.calls).to_owned()
+    };
+    assert_eq!([asked(0), asked(1), asked(3), asked(5)], ["", "tool0", "tool0, tool1, tool2", "tool0, tool1, tool2 and 2 more"]);
+}
+
+#[test]
 fn kinds_in_every_convention() {
     for (name, attributes, kind) in [
         ("Report_Team.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "t"}"#, Kind::Team),
