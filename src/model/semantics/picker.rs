@@ -1,5 +1,7 @@
 //! Reads a row's facts out of attributes, in one pass.
 
+use std::fmt::Write;
+
 use super::names::{FIELDS, Field, lookup};
 use super::{PREVIEW, beginning, kinds, messages, values};
 use crate::model::json::{Scalar, chars};
@@ -154,7 +156,7 @@ impl<'a> Picker<'a> {
             text.extend(beginning(chars(*name), PREVIEW));
         }
         if let Some(more @ 1..) = count.checked_sub(CALLS) {
-            text += &format!(" and {more} more");
+            let _ = write!(text, " and {more} more");
         }
         batch.intern(&text)
     }
