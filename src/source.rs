@@ -2,6 +2,7 @@
 //!
 //! The channel of updates is bounded: a source that is faster than the screen waits, and loses nothing by it.
 
+mod agno_row;
 pub mod discover;
 pub mod file;
 pub mod sqlite;
