@@ -5,6 +5,7 @@
 mod agno_row;
 pub mod discover;
 pub mod file;
+pub mod postgres;
 pub mod sqlite;
 
 use std::sync::mpsc;
