@@ -6,6 +6,8 @@ mod detail;
 mod forest;
 mod pick;
 pub mod run;
+#[cfg(test)]
+mod tests;
 
 pub use action::Action;
 pub use detail::{Detail, Loaded, Tab, Wanted};
@@ -18,7 +20,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::format;
-use crate::model::{Batch, Nanos};
+use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, Query, values_of, with_values};
 use crate::source::State;
 use crate::store::{Changes, Store, TraceIx};
@@ -121,6 +123,7 @@ pub struct App {
     /// The time of the last tick or arrival; every clock on the screen shows it.
     pub now: Nanos,
     held_back: Option<Vec<Batch>>,
+    released: Vec<(SourceId, Address)>,
 }
 
 impl App {
@@ -145,7 +148,12 @@ impl App {
         }
         self.now = now;
         let changes = store.apply(&batch, now);
-        self.changed(store, &changes);
+        self.changed(store, changes);
+    }
+
+    /// Payloads that sources need to hold no longer; each is told once.
+    pub fn released(&mut self) -> Vec<(SourceId, Address)> {
+        std::mem::take(&mut self.released)
     }
 
     /// Whether a paused view has no room for more; its sources must wait.
@@ -172,7 +180,7 @@ impl App {
         if self.held_back.is_none() {
             self.now = now;
             let changes = store.expire(now);
-            self.changed(store, &changes);
+            self.changed(store, changes);
             if store.all().running > 0 {
                 self.detail.refresh_overview(store, now);
             }
@@ -192,11 +200,12 @@ impl App {
         self.message = Some(Message { text: text.into(), bad, until: now.saturating_add(MESSAGE) });
     }
 
-    fn changed(&mut self, store: &Store, changes: &Changes) {
+    fn changed(&mut self, store: &Store, mut changes: Changes) {
+        self.released.append(&mut changes.released);
         for trace in &changes.evicted {
             self.marks.remove(trace);
         }
-        self.forest.update(store, changes, self.now);
+        self.forest.update(store, &changes, self.now);
         self.look(store);
         if !changes.traces.is_empty() {
             self.detail.refresh_overview(store, self.now);
@@ -406,7 +415,7 @@ impl App {
                 self.now = now;
                 for batch in batches {
                     let changes = store.apply(&batch, now);
-                    self.changed(store, &changes);
+                    self.changed(store, changes);
                 }
             }
         }

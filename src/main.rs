@@ -55,7 +55,7 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     let directory = std::env::current_dir().wrap_err("can't tell the working directory")?;
     let paths = match &demo {
         Some(demo) => vec![demo.path.clone()],
-        None if config.sources.is_empty() => found(&directory, config),
+        None if config.sources.is_empty() => found(config),
         None => config.sources.clone(),
     };
     let (updates, received) = channel(WAITING);
@@ -71,15 +71,19 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     let mut session = run::Session { app, store: Store::new(limits), sources, updates: received, directory };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut screen = Screen::take().wrap_err("can't take over the terminal")?;
-    let outcome = runtime.block_on(run::run(&mut screen.terminal, &mut session));
-    drop(screen);
-    outcome
+    #[cfg(debug_assertions)]
+    panic::rehearse();
+    runtime.block_on(run::run(&mut screen.terminal, &mut session))
 }
 
 /// The databases in the working directory, or the one that Agno's documentation names, to wait for.
-fn found(directory: &Path, config: &Config) -> Vec<PathBuf> {
-    let found = source::discover::discover(directory, &tables(config));
-    if found.is_empty() { vec![PathBuf::from("tmp/traces.db")] } else { found }
+fn found(config: &Config) -> Vec<PathBuf> {
+    let here = Path::new(".");
+    let found = source::discover::discover(here, &tables(config));
+    if found.is_empty() {
+        return vec![PathBuf::from("tmp/traces.db")];
+    }
+    found.into_iter().map(|path| path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)).collect()
 }
 
 fn tables(config: &Config) -> source::sqlite::Tables {

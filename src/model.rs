@@ -199,6 +199,8 @@ pub struct Span {
     pub error: Text,
     /// Where the payload lies.
     pub address: Address,
+    /// Bytes that the source keeps in memory for as long as the span is held: 0 where the payload lies in a file.
+    pub weight: u32,
 }
 
 /// What [`semantics`] reads out of a span's attributes for its row. Empty text and `None` mean "not stated".
@@ -256,6 +258,9 @@ pub struct Batch {
     pub spans: Vec<Span>,
     /// What could not be read.
     pub skipped: Vec<Skipped>,
+    /// Whether the payloads hold events, links, resource and scope, as OTLP has them. Of a span that comes from two sources the
+    /// payload of such a batch is the one to keep.
+    pub rich: bool,
     buffer: String,
 }
 
@@ -304,6 +309,10 @@ pub struct Payload {
     pub attributes: Vec<Attribute>,
     /// Span events; Agno's databases hold none.
     pub events: Vec<Event>,
+    /// Links to other spans; Agno's databases hold none.
+    pub links: Vec<Link>,
+    /// What the sender left out for its own limits.
+    pub dropped: Dropped,
     /// The status message, whole.
     pub status_message: String,
     /// What the program that made the span says of itself.
@@ -323,4 +332,26 @@ pub struct Event {
     pub time: Nanos,
     /// Details: `exception.type`, `exception.message`, `exception.stacktrace`.
     pub attributes: Vec<Attribute>,
+}
+
+/// A span's pointer at another one, mostly of another trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// The other span's trace.
+    pub trace: TraceId,
+    /// The other span.
+    pub span: SpanId,
+    /// What the link says of itself.
+    pub attributes: Vec<Attribute>,
+}
+
+/// How many pieces of a span its sender dropped before it sent the rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Attributes.
+    pub attributes: u32,
+    /// Events.
+    pub events: u32,
+    /// Links.
+    pub links: u32,
 }

@@ -30,3 +30,14 @@ pub async fn happened() -> String {
     NEWS.notified().await;
     message().unwrap_or_else(|| "unknown".to_owned())
 }
+
+/// Panics where the variable `AGNO_TOP_REHEARSE_PANIC` asks for it, so that a test sees what a person would; debug builds only.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "it is what this is for")]
+pub fn rehearse() {
+    match std::env::var("AGNO_TOP_REHEARSE_PANIC").as_deref() {
+        Ok("main") => panic!("rehearsed"),
+        Ok("thread") => drop(std::thread::spawn(|| panic!("rehearsed"))),
+        _ => {}
+    }
+}

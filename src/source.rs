@@ -28,6 +28,44 @@ pub enum Update {
         /// One answer an address.
         payloads: Vec<Result<Payload, String>>,
     },
+    /// What went through the source so far; told when it changed, about once a second.
+    Traffic(SourceId, Traffic),
+}
+
+/// What went through a listener since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Spans acknowledged.
+    pub spans: u64,
+    /// Spans refused for what is wrong with them.
+    pub rejected: u64,
+    /// Requests that were told to come again later, since the screen was behind.
+    pub put_off: u64,
+    /// Requests refused for what is wrong with them: not OTLP, too large, without the token.
+    pub refused: u64,
+    /// Log records acknowledged and not kept.
+    pub logs: u64,
+    /// Metric data points acknowledged and not kept.
+    pub metrics: u64,
+    /// Bytes of payloads that are held in memory.
+    pub held: u64,
+    /// The endpoints that requests are passed on to, in the order given.
+    pub forwards: Vec<Forwarding>,
+}
+
+/// How passing on to one endpoint goes. The numbers are requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarding {
+    /// The endpoint, without what may be secret in it.
+    pub url: String,
+    /// Taken by the endpoint.
+    pub sent: u64,
+    /// Waiting to be sent.
+    pub waiting: u64,
+    /// Given up: the endpoint refused them, or the queue was full.
+    pub dropped: u64,
+    /// Why the last attempt failed, until one succeeds.
+    pub trouble: Option<String>,
 }
 
 /// What a source is asked.
@@ -40,6 +78,8 @@ pub enum Request {
         /// Where the payloads lay when the spans were read, and the spans that they must belong to: a place may come to hold another.
         addresses: Vec<(Address, SpanId)>,
     },
+    /// Nobody will ask for these payloads any more: what is held in memory for them can go. Each span is released once.
+    Release(Vec<Address>),
 }
 
 /// How a source is, as the header shows it.

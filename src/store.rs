@@ -21,7 +21,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use crate::model::{Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
+use crate::model::{Address, Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
 use row::{Branch, NONE, PackedUsage};
 use slab::Slab;
 
@@ -30,13 +30,15 @@ use slab::Slab;
 pub struct Limits {
     /// Spans held; beyond it the oldest traces that ended go first.
     pub spans: usize,
+    /// Bytes that sources may hold in memory for the spans held; likewise.
+    pub bytes: u64,
     /// After this long without a word of a trace, what runs in it counts as lost. Nanoseconds.
     pub stale: Nanos,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { spans: 1_000_000, stale: 60_000_000_000 }
+        Self { spans: 1_000_000, bytes: 1 << 30, stale: 60_000_000_000 }
     }
 }
 
@@ -51,6 +53,8 @@ pub struct Changes {
     pub evicted: Vec<TraceIx>,
     /// The rows of these, likewise.
     pub freed: Vec<RowIx>,
+    /// Payloads that sources hold in memory and nobody will ask for any more.
+    pub released: Vec<(SourceId, Address)>,
 }
 
 /// Things that could not be shown, counted.
@@ -86,6 +90,8 @@ pub struct Store {
     /// Rows that run.
     running: BTreeSet<RowIx>,
     all: Totals,
+    /// The sum of the rows' weights.
+    held: u64,
     losses: Losses,
     call: u64,
 }
@@ -125,6 +131,12 @@ impl Store {
     #[must_use]
     pub fn all(&self) -> &Totals {
         &self.all
+    }
+
+    /// Bytes that sources hold in memory for the spans held.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held
     }
 
     /// Number of traces held.
@@ -223,13 +235,19 @@ impl Store {
     fn take(&mut self, batch: &Batch, span: &Span, now: Nanos, changes: &mut Changes) {
         let trace = self.trace_of(span, changes);
         let known = self.find(trace, span.id);
-        if known.is_none() && self.by_trace.len() == 1 && self.all.spans as usize >= self.limits.spans {
-            self.losses.refused += 1;
-            return;
+        if known.is_none() && self.by_trace.len() == 1 && !self.has_room() {
+            return self.refuse(batch, span, changes);
         }
         self.hear(trace, batch.origin, span, now, changes);
         let row = known.unwrap_or_else(|| self.blank(trace, span.id, span.start));
         if known.is_some() {
+            if self.knows_better(row, batch, span) {
+                return release(batch.source, span.address, span.weight, changes);
+            }
+            let data = self.row(row);
+            if (data.source, data.address) != (batch.source, span.address) {
+                release(data.source, data.address, data.weight, changes);
+            }
             self.unlink(row);
         }
         self.fill(row, batch, span);
@@ -237,6 +255,22 @@ impl Store {
         self.rows[row.0].broken_parent = span.parent.is_some() && parent.is_none();
         self.link(row, parent);
         changes.rows.push(row);
+    }
+
+    fn has_room(&self) -> bool {
+        (self.all.spans as usize) < self.limits.spans && self.held < self.limits.bytes
+    }
+
+    fn refuse(&mut self, batch: &Batch, span: &Span, changes: &mut Changes) {
+        self.losses.refused += 1;
+        release(batch.source, span.address, span.weight, changes);
+    }
+
+    /// Whether the row is a span that ended and has more to show than what comes now.
+    fn knows_better(&self, row: RowIx, batch: &Batch, span: &Span) -> bool {
+        let data = self.row(row);
+        let ended = !data.placeholder && data.phase == Phase::Ended;
+        ended && (span.end.is_none() || (data.rich && !batch.rich))
     }
 
     fn trace_of(&mut self, span: &Span, changes: &mut Changes) -> TraceIx {
@@ -295,7 +329,7 @@ impl Store {
             id,
             start,
             end: start,
-            address: crate::model::Address::default(),
+            address: Address::default(),
             name: Symbol::EMPTY,
             label: Symbol::EMPTY,
             input: Symbol::EMPTY,
@@ -310,7 +344,9 @@ impl Store {
             kind: Kind::Other,
             status: Status::Unset,
             phase: Phase::Ended,
+            weight: 0,
             placeholder: true,
+            rich: false,
             broken_parent: false,
         };
         let row = RowIx(self.rows.insert(row));
@@ -340,6 +376,8 @@ impl Store {
         };
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
+        self.held = self.held - u64::from(data.weight) + u64::from(span.weight);
+        (data.weight, data.rich) = (span.weight, batch.rich);
         (data.start, data.end, data.address, data.source) = (span.start, span.end.unwrap_or(span.start), span.address, batch.source);
         (data.name, data.label, data.input, data.error, data.session, data.user) = (name, label, input, error, session, user);
         (data.usage, data.kind, data.status, data.placeholder) = (usage, facts.kind, span.status, false);
@@ -384,5 +422,12 @@ impl Store {
 
     fn set_phase(&mut self, row: RowIx, phase: Phase) {
         self.change(row, |store| store.enter_phase(row, phase));
+    }
+}
+
+/// Notes that nobody will ask for a payload any more, if anybody holds it in memory.
+fn release(source: SourceId, address: Address, weight: u32, changes: &mut Changes) {
+    if weight > 0 {
+        changes.released.push((source, address));
     }
 }

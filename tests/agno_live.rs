@@ -63,7 +63,7 @@ impl Received {
             match update {
                 Update::Batch(batch) => self.batches.push(batch),
                 Update::State(_, state) => self.states.push(state),
-                other @ Update::Payloads { .. } => panic!("{other:?}"),
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -1,7 +1,5 @@
 //! A row of Agno's table of spans, whichever database it lies in.
 
-use std::borrow::Cow;
-
 use crate::model::json::{self, Scalar};
 use crate::model::semantics::{Picker, beginning};
 use crate::model::{Address, Batch, Payload, Span, SpanId, Status, TraceId, Value, time};
@@ -29,12 +27,12 @@ const ERROR: usize = 240;
 const QUOTED: usize = 60;
 
 /// The values of [`COLUMNS`] as text; `None` for null.
-pub(super) struct AgnoRow<'a>(pub(super) [Option<Cow<'a, [u8]>>; 9]);
+pub(super) struct AgnoRow<'a>(pub(super) [Option<&'a [u8]>; 9]);
 
 impl AgnoRow<'_> {
     /// Makes a span of the row, with its texts in `batch`. An error says why it is none.
     pub(super) fn span(&self, address: Address, batch: &mut Batch) -> Result<Span, String> {
-        let [id, trace, parent, name, status, message, start, end, attributes] = self.0.each_ref().map(Option::as_deref);
+        let [id, trace, parent, name, status, message, start, end, attributes] = self.0;
         let id = SpanId::parse(id.unwrap_or_default()).ok_or_else(|| refused("span_id", "16 hex digits", id))?;
         let trace = TraceId::parse(trace.unwrap_or_default()).ok_or_else(|| refused("trace_id", "32 hex digits", trace))?;
         let parent = match parent {
@@ -61,6 +59,7 @@ impl AgnoRow<'_> {
             name: batch.intern(&name),
             error: error.unwrap_or_default(),
             address,
+            weight: 0,
         })
     }
 }

@@ -5,6 +5,7 @@
 mod document;
 mod row;
 mod span;
+mod value;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -44,7 +45,9 @@ fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Cl
         send(document, outlet)?;
         outlet.send(Update::State(outlet.id, State::Ended))?;
     }
-    while let Ok(Request::Payloads { ticket, addresses }) = inbox.recv() {
+    while let Ok(request) = inbox.recv() {
+        // The text is held as one piece; it goes with the program.
+        let Request::Payloads { ticket, addresses } = request else { continue };
         let payloads = addresses.into_iter().map(|(address, _)| payload(document.as_ref(), address)).collect();
         outlet.send(Update::Payloads { ticket, payloads })?;
     }
@@ -68,11 +71,11 @@ fn load(path: &Path) -> Result<String, String> {
 
 fn send(document: &Document, outlet: &Outlet) -> Result<(), Closed> {
     let total = document.len() as u64;
-    let mut batch = Batch::new(outlet.id, Origin::History);
+    let mut batch = empty(outlet);
     batch.skipped.clone_from(&document.skipped);
     for index in 0..document.len() {
         if batch.spans.len() + batch.skipped.len() >= BATCH {
-            outlet.send(Update::Batch(std::mem::replace(&mut batch, Batch::new(outlet.id, Origin::History))))?;
+            outlet.send(Update::Batch(std::mem::replace(&mut batch, empty(outlet))))?;
             outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total }))?;
         }
         match document.span(index) {
@@ -81,6 +84,12 @@ fn send(document: &Document, outlet: &Outlet) -> Result<(), Closed> {
         }
     }
     if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
+}
+
+fn empty(outlet: &Outlet) -> Batch {
+    let mut batch = Batch::new(outlet.id, Origin::History);
+    batch.rich = true;
+    batch
 }
 
 fn payload(document: Option<&Document>, address: Address) -> Result<Payload, String> {

@@ -43,7 +43,7 @@ pub enum Phase {
     Lost,
 }
 
-/// A span in memory: 80 bytes. Texts are [`Symbol`]s; everything else that the span bears stays where [`Row::address`] says.
+/// A span in memory: 88 bytes. Texts are [`Symbol`]s; everything else that the span bears stays where [`Row::address`] says.
 #[derive(Debug)]
 pub struct Row {
     /// Its id.
@@ -70,6 +70,8 @@ pub struct Row {
     pub(super) parent: u32,
     pub(super) branch: u32,
     pub(super) usage: u32,
+    /// Bytes that the source holds in memory for it.
+    pub weight: u32,
     /// Who sent it.
     pub source: SourceId,
     /// What it does; of a placeholder, a guess from its children.
@@ -80,6 +82,8 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not come: only its children name it.
     pub placeholder: bool,
+    /// Whether the payload holds events, links, resource and scope.
+    pub(super) rich: bool,
     /// Whether it names a parent that can't be its parent (itself, or a span below it).
     pub broken_parent: bool,
 }

@@ -48,6 +48,7 @@ fn batch(spans: &[Given]) -> Batch {
             facts: Facts { kind, usage, ..Facts::default() },
             error: crate::model::Text::default(),
             address: Address(given.id as i64),
+            weight: 0,
         });
     }
     batch
@@ -152,6 +153,38 @@ fn the_oldest_ended_trace_goes_first_and_its_memory_is_used_again() {
     }
     assert_eq!(store.all().spans, 3);
     assert!(store.texts().len() <= texts + 3);
+}
+
+/// The spans with this weight, in a batch that says whether its payloads are rich.
+fn heavy(spans: &[Given], weight: u32, source: u16, rich: bool) -> Batch {
+    let mut batch = batch(spans);
+    (batch.source, batch.rich) = (SourceId(source), rich);
+    batch.spans.iter_mut().for_each(|span| span.weight = weight);
+    batch
+}
+
+#[test]
+fn bytes_are_bounded_too_and_what_goes_is_released() {
+    let mut store = Store::new(Limits { bytes: 250, ..Limits::default() });
+    let of = |trace, id: u64| Given { trace, ..given(id, None) };
+    store.apply(&heavy(&[of(1, 1), of(2, 2)], 100, 7, true), 10 * SECOND);
+    let changes = store.apply(&heavy(&[of(3, 3)], 100, 7, true), 10 * SECOND);
+    assert_eq!(changes.released, [(SourceId(7), Address(1))]);
+    assert_eq!((store.held(), store.trace_count()), (200, 2));
+}
+
+#[test]
+fn of_two_sources_the_richer_payload_stays() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&heavy(&[given(1, None)], 0, 0, false), 10 * SECOND);
+    let changes = store.apply(&heavy(&[given(1, None)], 100, 7, true), 10 * SECOND);
+    assert_eq!((store.row(row(&store, 1)).source, store.held()), (SourceId(7), 100));
+    assert!(changes.released.is_empty());
+    store.apply(&heavy(&[given(1, None)], 0, 0, false), 10 * SECOND);
+    assert_eq!((store.row(row(&store, 1)).source, store.held(), store.all().spans), (SourceId(7), 100, 1));
+    let again = store.apply(&heavy(&[Given { running: true, ..given(1, None) }], 30, 7, true), 10 * SECOND);
+    assert_eq!(again.released, [(SourceId(7), Address(1))], "a late record of its beginning is of no use");
+    assert_eq!((store.held(), store.all().running), (100, 0));
 }
 
 #[test]

@@ -19,7 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Seen {
     pub(crate) trace: TraceId,
     pub(crate) name: String,
-    pub(crate) input: String,
     pub(crate) error: String,
     pub(crate) kind: Kind,
     pub(crate) address: Address,
@@ -65,17 +64,9 @@ impl Watch {
             Ok(Update::Batch(batch)) => {
                 for span in &batch.spans {
                     let times = self.spans.get(&span.id).map_or(0, |seen| seen.times) + 1;
-                    let [name, input, error] = [span.name, span.facts.input, span.error].map(|text| batch.text(text).to_owned());
-                    let seen = Seen {
-                        trace: span.trace,
-                        name,
-                        input,
-                        error,
-                        kind: span.facts.kind,
-                        address: span.address,
-                        origin: batch.origin,
-                        times,
-                    };
+                    let [name, error] = [span.name, span.error].map(|text| batch.text(text).to_owned());
+                    let seen =
+                        Seen { trace: span.trace, name, error, kind: span.facts.kind, address: span.address, origin: batch.origin, times };
                     self.spans.insert(span.id, seen);
                 }
                 self.batches.push(batch.spans.iter().map(|span| span.id).collect());
@@ -83,6 +74,7 @@ impl Watch {
             }
             Ok(Update::State(_, state)) => self.states.push(state),
             Ok(Update::Payloads { ticket, payloads }) => drop(self.answers.insert(ticket, payloads)),
+            Ok(Update::Traffic(..)) => {}
             Err(_) => return false,
         }
         true

@@ -74,7 +74,7 @@ impl Stage {
                     let payload = payloads.into_iter().next().expect("one answer to one question");
                     self.app.detail.load(&self.store, payload, NOW);
                 }
-                Update::Payloads { .. } => {}
+                Update::Payloads { .. } | Update::Traffic(..) => {}
             }
         }
     }

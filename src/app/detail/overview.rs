@@ -2,7 +2,7 @@
 
 use super::Loaded;
 use crate::format;
-use crate::model::{Kind, Nanos, Status};
+use crate::model::{Dropped, Kind, Nanos, Payload, Status};
 use crate::store::{Phase, RowIx, Standing, Store, Symbol, Totals};
 use crate::widget::text::{Document, Role};
 
@@ -21,6 +21,7 @@ pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -
         if !scope.is_empty() {
             page.fact("scope", &format!("{scope} {version}"), Role::Plain);
         }
+        page.beside(payload);
         for (name, value) in &payload.notes {
             page.fact(name, value, Role::Faint);
         }
@@ -38,6 +39,19 @@ impl Page {
         self.0.line(0, COLUMN);
         self.0.push(&format::pad_right(&format::fit(name, COLUMN - 1), COLUMN), Role::Label);
         self.0.push(value, role);
+    }
+
+    /// What a span has beside its attributes: links, and what its sender left out.
+    fn beside(&mut self, payload: &Payload) {
+        for link in &payload.links {
+            self.fact("link to", &format!("span {} of trace {}", link.span, link.trace), Role::Faint);
+        }
+        let Dropped { attributes, events, links } = payload.dropped;
+        for (count, what) in [(attributes, "attributes"), (events, "events"), (links, "links")] {
+            if count > 0 {
+                self.fact("dropped", &format!("{count} {what}, by the sender"), Role::Faint);
+            }
+        }
     }
 
     fn who(&mut self, store: &Store, row: RowIx) {

@@ -142,6 +142,7 @@ impl<'a> Picker<'a> {
         let Some(text) = plain.or(self.text(Field::Messages)) else { return Text::default() };
         match if plain.is_none() { messages::last_question(text) } else { None } {
             Some(question) => batch.intern_chars(beginning(question.chars(), PREVIEW)),
+            None if let Some(plain) = plain_beginning(text) => batch.intern(plain),
             None => batch.intern_chars(beginning(chars(text), PREVIEW)),
         }
     }
@@ -227,6 +228,15 @@ fn intern(text: Option<Scalar<'_>>, batch: &mut Batch) -> Text {
         Some(Scalar::Text(raw)) if let Ok(text) = std::str::from_utf8(raw) => batch.intern(text),
         Some(text) => batch.intern_chars(chars(text)),
     }
+}
+
+/// The beginning of a text that has nothing to fold or unescape in it, as [`beginning`] gives it, but at once.
+fn plain_beginning(text: Scalar<'_>) -> Option<&str> {
+    let (Scalar::Text(raw) | Scalar::Escaped(raw)) = text else { return None };
+    let start = raw.get(..PREVIEW).unwrap_or(raw);
+    let plain = |pair: &[u8]| matches!(pair, [b'!'..=b'~', _] | [b' ', b'!'..=b'~']) && pair[0] != b'\\';
+    let ends_plain = start.first() != Some(&b' ') && matches!(start.last(), Some(last @ b'!'..=b'~') if *last != b'\\');
+    (ends_plain && start.windows(2).all(plain)).then(|| std::str::from_utf8(start).ok()).flatten()
 }
 
 #[cfg(test)]

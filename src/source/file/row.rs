@@ -32,6 +32,7 @@ pub(super) fn push(batch: &mut Batch, decoded: &Decoded, address: Address) {
         facts: picker.facts(&decoded.name, scope, batch),
         error: batch.intern_chars(beginning(error.chars(), PREVIEW)),
         address,
+        weight: 0,
     };
     batch.spans.push(span);
 }

@@ -1,19 +1,10 @@
 //! One span's OTLP/JSON, read with tolerance: 64-bit numbers as text or bare, enumerations by number or name, `null` for absent.
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::model::{Attribute, Event, Nanos, Payload, SpanId, Status, TraceId, Value};
-
-/// How deep lists and maps may lie in each other.
-const DEPTH: usize = 128;
-
-const BASE64: GeneralPurpose =
-    GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+use super::value::{KeyValue, attributes, brief, read, unquoted, whole};
+use crate::model::{Attribute, Dropped, Event, Link, Nanos, Payload, SpanId, Status, TraceId};
 
 /// A span, decoded.
 #[derive(Debug)]
@@ -47,7 +38,12 @@ struct Wire<'a> {
     dropped_attributes_count: Option<&'a RawValue>,
     #[serde(borrow)]
     events: Option<Vec<WireEvent<'a>>>,
-    links: Option<Vec<IgnoredAny>>,
+    #[serde(borrow)]
+    dropped_events_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    links: Option<Vec<WireLink<'a>>>,
+    #[serde(borrow)]
+    dropped_links_count: Option<&'a RawValue>,
     #[serde(borrow)]
     status: Option<WireStatus<'a>>,
 }
@@ -63,41 +59,19 @@ struct WireEvent<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireLink<'a> {
+    trace_id: Option<String>,
+    span_id: Option<String>,
+    #[serde(borrow)]
+    attributes: Option<Vec<KeyValue<'a>>>,
+}
+
+#[derive(Deserialize)]
 struct WireStatus<'a> {
     #[serde(borrow)]
     code: Option<&'a RawValue>,
     message: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct KeyValue<'a> {
-    key: Option<String>,
-    #[serde(borrow)]
-    value: Option<AnyValue<'a>>,
-}
-
-#[derive(Deserialize)]
-struct AnyValue<'a> {
-    #[serde(rename = "stringValue")]
-    text: Option<String>,
-    #[serde(rename = "boolValue", borrow)]
-    truth: Option<&'a RawValue>,
-    #[serde(rename = "intValue", borrow)]
-    int: Option<&'a RawValue>,
-    #[serde(rename = "doubleValue", borrow)]
-    double: Option<&'a RawValue>,
-    #[serde(rename = "bytesValue")]
-    bytes: Option<String>,
-    // Left as text, so that nesting costs no stack in the parser: `value` counts it.
-    #[serde(rename = "arrayValue", borrow)]
-    list: Option<&'a RawValue>,
-    #[serde(rename = "kvlistValue", borrow)]
-    map: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Values<T> {
-    values: Option<Vec<T>>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +97,12 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
     let span = wire.span_id.unwrap_or_default();
     let parent = wire.parent_span_id.filter(|parent| parent.bytes().any(|byte| byte != b'0'));
     let status = wire.status.as_ref();
+    let dropped = Dropped {
+        attributes: count(wire.dropped_attributes_count),
+        events: count(wire.dropped_events_count),
+        links: count(wire.dropped_links_count),
+    };
+    let links = wire.links.unwrap_or_default().into_iter().filter_map(link).collect();
     let events = wire.events.unwrap_or_default().into_iter().map(event).collect::<Result<_, _>>()?;
     Ok(Decoded {
         trace: TraceId::parse(trace.as_bytes()).ok_or_else(|| id(&trace, "trace"))?,
@@ -135,6 +115,8 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
         payload: Payload {
             attributes: attributes(wire.attributes, 0)?,
             events,
+            links,
+            dropped,
             status_message: wire.status.and_then(|status| status.message).unwrap_or_default(),
             notes,
             ..Payload::default()
@@ -163,11 +145,6 @@ pub(super) fn scope(text: &str) -> (String, String) {
     read::<Scope>(text).map(|scope| (scope.name.unwrap_or_default(), scope.version.unwrap_or_default())).unwrap_or_default()
 }
 
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
-    // The place in the message would be one in the span's own text, which nobody can look up.
-    serde_json::from_str(text).map_err(|error| error.to_string().split(" at line ").next().unwrap_or_default().to_owned())
-}
-
 /// What the model has no place for.
 fn notes(wire: &Wire<'_>) -> Vec<(String, String)> {
     let kind = wire.kind.map(unquoted).map(|kind| match kind.trim_start_matches("SPAN_KIND_") {
@@ -178,12 +155,19 @@ fn notes(wire: &Wire<'_>) -> Vec<(String, String)> {
         "0" | "1" | "UNSPECIFIED" | "INTERNAL" => "",
         other => other,
     });
-    let dropped = wire.dropped_attributes_count.map(unquoted).filter(|count| *count != "0");
-    let links = wire.links.as_ref().map(Vec::len).filter(|links| *links > 0);
-    let kind = kind.filter(|kind| !kind.is_empty()).map(|kind| ("span kind", brief(&kind.to_lowercase())));
-    let dropped = dropped.map(|count| ("attributes dropped by the sender", brief(count)));
-    let links = links.map(|links| ("links to other spans", links.to_string()));
-    [kind, dropped, links].into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect()
+    let kind = kind.filter(|kind| !kind.is_empty()).map(|kind| brief(&kind.to_lowercase()));
+    kind.into_iter().map(|kind| ("span kind".to_owned(), kind)).collect()
+}
+
+fn count(raw: Option<&RawValue>) -> u32 {
+    raw.and_then(|raw| whole(unquoted(raw))).map_or(0, |count| u32::try_from(count.max(0)).unwrap_or(u32::MAX))
+}
+
+/// A link; `None` if it points at nothing.
+fn link(wire: WireLink<'_>) -> Option<Link> {
+    let trace = TraceId::parse(wire.trace_id?.as_bytes())?;
+    let span = SpanId::parse(wire.span_id?.as_bytes())?;
+    Some(Link { trace, span, attributes: attributes(wire.attributes, 0).ok()? })
 }
 
 fn event(wire: WireEvent<'_>) -> Result<Event, String> {
@@ -211,72 +195,4 @@ fn time(raw: Option<&RawValue>, what: &str) -> Result<Option<Nanos>, String> {
         Ok(time) if time > 0 => Ok(Some(time)),
         _ => Err(format!("the {what} {:?} is not a number of nanoseconds since 1970, before 2262", brief(text))),
     }
-}
-
-fn attributes(wire: Option<Vec<KeyValue<'_>>>, depth: usize) -> Result<Vec<Attribute>, String> {
-    wire.unwrap_or_default()
-        .into_iter()
-        .map(|entry| {
-            let key = entry.key.unwrap_or_default();
-            match value(entry.value, depth) {
-                Ok(value) => Ok((key, value)),
-                Err(error) if depth == 0 => Err(format!("attribute {:?}: {error}", brief(&key))),
-                Err(error) => Err(error),
-            }
-        })
-        .collect()
-}
-
-fn value(wire: Option<AnyValue<'_>>, depth: usize) -> Result<Value, String> {
-    let Some(wire) = wire else { return Ok(Value::Null) };
-    if let Some(text) = wire.text {
-        return Ok(Value::Text(text));
-    }
-    if let Some(raw) = wire.truth {
-        return unquoted(raw).parse().map(Value::Bool).map_err(|_| bad(raw, "true or false"));
-    }
-    if let Some(raw) = wire.int {
-        return whole(unquoted(raw)).map(Value::Int).ok_or_else(|| bad(raw, "a whole number of 64 bits"));
-    }
-    if let Some(raw) = wire.double {
-        return unquoted(raw).parse().map(Value::Float).map_err(|_| bad(raw, "a number"));
-    }
-    if let Some(text) = wire.bytes {
-        return BASE64.decode(text.replace('-', "+").replace('_', "/")).map(Value::Bytes).map_err(|error| format!("bad base64: {error}"));
-    }
-    if (wire.list.is_some() || wire.map.is_some()) && depth == DEPTH {
-        return Err(format!("lists and maps lie more than {DEPTH} deep in each other"));
-    }
-    if let Some(raw) = wire.list {
-        let list: Values<AnyValue<'_>> = read(raw.get())?;
-        let values = list.values.unwrap_or_default().into_iter().map(|item| value(Some(item), depth + 1));
-        return values.collect::<Result<_, _>>().map(Value::List);
-    }
-    if let Some(raw) = wire.map {
-        let list: Values<KeyValue<'_>> = read(raw.get())?;
-        return attributes(list.values, depth + 1).map(Value::Map);
-    }
-    Ok(Value::Null)
-}
-
-/// A whole number, also as some writers have it: `5.0`, `5e3`.
-fn whole(text: &str) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    text.parse()
-        .ok()
-        .or_else(|| text.parse::<f64>().ok().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT).map(|float| float as i64))
-}
-
-fn unquoted(raw: &RawValue) -> &str {
-    raw.get().trim_matches('"')
-}
-
-fn bad(raw: &RawValue, what: &str) -> String {
-    format!("{} is not {what}", brief(raw.get()))
-}
-
-/// The beginning of a text, for a message.
-fn brief(text: &str) -> String {
-    let cut = text.char_indices().nth(40).map_or(text.len(), |(at, _)| at);
-    if cut == text.len() { text.to_owned() } else { format!("{}…", &text[..cut]) }
 }

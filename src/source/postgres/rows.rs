@@ -1,6 +1,5 @@
 //! One row, as the server hands it out.
 
-use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use tokio_postgres::Row;
@@ -44,9 +43,9 @@ pub(super) fn key(id: Option<&str>, place: &str) -> u64 {
 
 /// Puts a row into the batch: as a span, or as skipped.
 pub(super) fn take(row: &Row, meta: &Meta<'_>, batch: &mut Batch) {
-    let mut values = [const { None }; COLUMNS.len()];
+    let mut values = [None; COLUMNS.len()];
     for (column, value) in values.iter_mut().enumerate() {
-        *value = row.try_get::<_, Option<Bytes<'_>>>(BEFORE + column).ok().flatten().map(|bytes| Cow::Borrowed(bytes.0));
+        *value = row.try_get::<_, Option<Bytes<'_>>>(BEFORE + column).ok().flatten().map(|bytes| bytes.0);
     }
     // A payload is found by the span's id.
     match AgnoRow(values).span(Address::default(), batch) {

@@ -188,3 +188,17 @@ fn a_pending_record_names_the_parent() {
     );
     assert_eq!(pending(r#"{"logfire.span_type": "span"}"#), None);
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_plain_beginning_is_the_beginning(text in "[ a-c\\\\\n\u{e9}]{0,6}.{0,140}[ a]{0,3}") {
+        let raw = Scalar::Text(text.as_bytes());
+        if let Some(plain) = plain_beginning(raw) {
+            proptest::prop_assert_eq!(plain, beginning(chars(raw), PREVIEW).collect::<String>());
+        }
+        let raw = Scalar::Escaped(text.as_bytes());
+        if let Some(plain) = plain_beginning(raw) {
+            proptest::prop_assert_eq!(plain, beginning(chars(raw), PREVIEW).collect::<String>());
+        }
+    }
+}
