@@ -67,7 +67,8 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     if demo.is_some() {
         app.sources.iter_mut().for_each(|source| "demo".clone_into(&mut source.name));
     }
-    let limits = Limits { spans: config.max_spans as usize, stale: i64::from(config.stale_seconds) * 1_000_000_000 };
+    let stale = i64::from(config.stale_seconds) * 1_000_000_000;
+    let limits = Limits { spans: config.max_spans as usize, stale, ..Limits::default() };
     let mut session = run::Session { app, store: Store::new(limits), sources, updates: received, directory };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut screen = Screen::take().wrap_err("can't take over the terminal")?;

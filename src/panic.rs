@@ -31,7 +31,10 @@ pub async fn happened() -> String {
     message().unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// Panics where the variable `AGNO_TOP_REHEARSE_PANIC` asks for it, so that a test sees what a person would; debug builds only.
+/// Lets a test see what a person would see of a panic; debug builds only.
+///
+/// # Panics
+/// Where the variable `AGNO_TOP_REHEARSE_PANIC` asks for it, in the `main` thread or in another `thread`.
 #[cfg(debug_assertions)]
 #[expect(clippy::panic, reason = "it is what this is for")]
 pub fn rehearse() {
