@@ -196,10 +196,9 @@ impl Watcher<'_> {
         }
         if trouble.awaits() {
             self.progress.await_new();
-        } else if trouble.keeps_connection() {
-            // Perhaps the table is another one when it can be read again.
-            self.progress.shape = None;
         }
+        // Perhaps the table has been changed.
+        self.progress.shape = None;
         self.tell(trouble.state(&self.target, &self.place))?;
         if trouble.awaits() {
             return Ok(AWAIT);

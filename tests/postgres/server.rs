@@ -112,6 +112,14 @@ impl Server {
         keeper.wait().unwrap();
     }
 
+    /// Ends it as a power cut would.
+    pub(crate) fn crash(&mut self) {
+        let id = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let killed = Command::new("kill").args(["-9", id.lines().next().unwrap()]).status();
+        assert!(killed.unwrap().success());
+        self.stop();
+    }
+
     /// The folder of its data.
     pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")

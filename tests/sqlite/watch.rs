@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Seen {
     pub(crate) trace: TraceId,
     pub(crate) name: String,
+    pub(crate) input: String,
     pub(crate) error: String,
     pub(crate) kind: Kind,
     pub(crate) address: Address,
@@ -64,9 +65,9 @@ impl Watch {
             Ok(Update::Batch(batch)) => {
                 for span in &batch.spans {
                     let times = self.spans.get(&span.id).map_or(0, |seen| seen.times) + 1;
-                    let [name, error] = [span.name, span.error].map(|text| batch.text(text).to_owned());
-                    let seen =
-                        Seen { trace: span.trace, name, error, kind: span.facts.kind, address: span.address, origin: batch.origin, times };
+                    let [name, input, error] = [span.name, span.facts.input, span.error].map(|text| batch.text(text).to_owned());
+                    let (trace, kind, address, origin) = (span.trace, span.facts.kind, span.address, batch.origin);
+                    let seen = Seen { trace, name, input, error, kind, address, origin, times };
                     self.spans.insert(span.id, seen);
                 }
                 self.batches.push(batch.spans.iter().map(|span| span.id).collect());

@@ -23,6 +23,9 @@ const SWEEP_ANYWAY: Duration = Duration::from_secs(600);
 pub(super) struct Progress {
     pub(super) source: SourceId,
     pub(super) limit: u64,
+    /// The table's number on the server, which another table of the same name does not have.
+    pub(super) table: Option<u32>,
+    /// What the table is made of; `None` when that is to be looked at.
     pub(super) shape: Option<Shape>,
     pub(super) load: Option<Load>,
     pub(super) left_out: u64,
@@ -84,6 +87,7 @@ impl Progress {
         Self {
             source,
             limit: limit.max(1),
+            table: None,
             shape: None,
             load: Some(Load::default()),
             left_out: 0,

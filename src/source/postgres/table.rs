@@ -120,11 +120,6 @@ impl Shape {
         Ok(rows.first().and_then(|row| number(row, 0)))
     }
 
-    /// Whether it is the table that was looked at.
-    pub(super) fn is_of(&self, look: &Look) -> bool {
-        self.oid == look.oid
-    }
-
     /// Whether there may be rows without `created_at`.
     pub(super) fn may_be_undated(&self) -> bool {
         self.undated

@@ -43,7 +43,6 @@ pub(super) struct Target {
     /// What a person calls it; holds no password.
     pub(super) name: String,
     pub(super) user: String,
-    pub(super) database: String,
     pub(super) config: Config,
     pub(super) tls: Tls,
     /// What must not be told: the password, as it is and as the URL has it.
@@ -96,13 +95,32 @@ impl Target {
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         let name = format!("postgres://{user}@{name}/{database}");
-        Ok(Self { name, user, database, config, tls, secrets })
+        Ok(Self { name, user, config, tls, secrets })
     }
 
     /// The text without anything secret.
     pub(super) fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+        self.secrets.iter().fold(text.to_owned(), |text, secret| hide(&text, secret))
     }
+}
+
+/// Puts stars for a secret. One of a few letters is hidden only where it stands alone: holes in every word would tell it.
+fn hide(text: &str, secret: &str) -> String {
+    const SHORT: usize = 4;
+    if secret.len() >= SHORT {
+        return text.replace(secret, "***");
+    }
+    let (mut hidden, mut from) = (String::new(), 0);
+    for (at, _) in text.match_indices(secret) {
+        let in_a_word = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
+        let end = at + secret.len();
+        if at >= from && !in_a_word(text[..at].chars().next_back()) && !in_a_word(text[end..].chars().next()) {
+            hidden.push_str(&text[from..at]);
+            hidden.push_str("***");
+            from = end;
+        }
+    }
+    hidden + &text[from..]
 }
 
 /// Puts what the URL says into the settings. Returns the password as it stands there.

@@ -33,9 +33,10 @@ pub(super) async fn visit(session: &Session, place: &Place, progress: &mut Progr
 
 async fn read(session: &Session, place: &Place, progress: &mut Progress, batches: &mut Vec<Batch>) -> Result<(), Trouble> {
     let look = look(session, place).await?;
-    if progress.shape.as_ref().is_some_and(|shape| !shape.is_of(&look)) {
+    if progress.table.is_some_and(|table| table != look.oid) {
         progress.start_over();
     }
+    progress.table = Some(look.oid);
     let shape = match &progress.shape {
         Some(shape) => shape.clone(),
         None => Shape::of(session, look.oid).await?,
