@@ -149,3 +149,19 @@ fn a_conversation_is_previewed_by_its_last_question() {
     watch.until_spans(2);
     assert_eq!((watch.spans[&id(1)].input.as_str(), watch.spans[&id(2)].input.as_str()), ("message 10", "short"));
 }
+
+#[test]
+fn rows_of_one_moment_come_once_each() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    writer.run(&spans(1, 8001));
+    writer.run("UPDATE ai.agno_spans SET created_at = '2026-11-22T05:59:0' || length(name) || '+00:00'");
+    for kind in ["text", "timestamptz"] {
+        writer.run(&format!("ALTER TABLE ai.agno_spans ALTER COLUMN created_at TYPE {kind} USING created_at::{kind}"));
+        let mut watch = server.watch(&database);
+        watch.until_spans(8000);
+        watch.until_watching();
+        crate::failures::once_each(&watch);
+    }
+}

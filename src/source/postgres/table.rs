@@ -19,6 +19,9 @@ const SMALL: u32 = 1500;
 /// The oldest server that can be followed: the first to read a range of blocks.
 const OLDEST: u32 = 140_000;
 
+/// The order in which rows that were there before are read.
+const NEWEST_FIRST: &str = "ORDER BY span.created_at DESC, span.ctid DESC";
+
 /// How the table is at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct Look {
@@ -126,15 +129,21 @@ impl Shape {
     }
 
     /// A statement that reads rows: place, transaction, `created_at`, then a row's columns; `rest` follows the table's name.
+    ///
+    /// `ORDER BY` takes a bare name for what is handed out, which is text and sorts as such: the columns are `span.created_at`.
     pub(super) fn select(&self, place: &Place, rest: &str) -> String {
-        format!("SELECT ctid::text, xmin::text, created_at::text{} FROM {} {rest}", self.columns, place.spans())
+        format!("SELECT ctid::text, xmin::text, created_at::text{} FROM {} AS span {rest}", self.columns, place.spans())
+    }
+
+    /// The newest rows. Takes their number.
+    pub(super) fn select_newest(&self, place: &Place) -> String {
+        self.select(place, &format!("WHERE span.created_at IS NOT NULL {NEWEST_FIRST} LIMIT $1::text::int"))
     }
 
     /// Rows before a place in the order of time, the newest first. Takes `created_at`, place and number of rows.
     pub(super) fn select_before(&self, place: &Place) -> String {
-        let order = "ORDER BY created_at DESC, ctid DESC LIMIT $3::text::int";
-        let rest = format!("WHERE (created_at, ctid) < ($1::text::{}, $2::text::tid) {order}", self.created);
-        self.select(place, &rest)
+        let before = format!("(span.created_at, span.ctid) < ($1::text::{}, $2::text::tid)", self.created);
+        self.select(place, &format!("WHERE {before} {NEWEST_FIRST} LIMIT $3::text::int"))
     }
 }
 

@@ -74,8 +74,7 @@ impl Visit<'_> {
         let wanted = left.min(if first { FIRST } else { PAGE });
         let found = match &load.last {
             None => {
-                let newest = "WHERE created_at IS NOT NULL ORDER BY created_at DESC, ctid DESC LIMIT $1::text::int";
-                self.session.query(&self.shape.select(self.place, newest), &[(&wanted.to_string(), Type::TEXT)]).await?
+                self.session.query(&self.shape.select_newest(self.place), &[(&wanted.to_string(), Type::TEXT)]).await?
             }
             Some((created, place)) => {
                 let sql = self.shape.select_before(self.place);
