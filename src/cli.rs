@@ -12,9 +12,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// What to watch: SQLite databases that Agno writes (PATH.db), PostgreSQL (postgres://USER@HOST/DATABASE), files of OTLP/JSON (PATH.json)
+    /// What to watch: SQLite databases that Agno writes (PATH.db), PostgreSQL (`postgres://USER@HOST/DATABASE`), files of OTLP/JSON (PATH.json)
     ///
-    /// Without any, the databases that hold Agno's tables in the current directory and its tmp, else the one that DATABASE_URL names if that is PostgreSQL, else tmp/traces.db. A database that is not there yet is waited for. A URL may have a driver as SQLAlchemy wants it (postgresql+psycopg://); what it leaves open is taken from PGHOST, PGUSER, ~/.pgpass and so on. A file named demo is given as ./demo.
+    /// Without any, the databases that hold Agno's tables in the current directory and its tmp, else the one that `DATABASE_URL` names if that is PostgreSQL, else tmp/traces.db. A database that is not there yet is waited for. A URL may have a driver as SQLAlchemy wants it (`postgresql+psycopg://`); what it leaves open is taken from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. A file named demo is given as ./demo.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 

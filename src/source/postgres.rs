@@ -79,11 +79,13 @@ impl Place {
 /// does not repeat it, for it may hold a password), or no thread can be started.
 pub fn start(url: &str, place: Place, limit: u64, outlet: Outlet) -> std::io::Result<Handle> {
     let target = Target::parse(url, |name| std::env::var(name).ok());
-    let target = target.map_err(|bad| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is no URL of a database: {bad}")))?;
+    let target =
+        target.map_err(|bad| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is no URL of a database: {bad}")))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     super::spawn(target.name.clone(), outlet, move |outlet, inbox| {
         let progress = Progress::new(outlet.id, limit);
-        let mut watcher = Watcher { target, place, outlet, progress, link: Link::default(), state: None, retry: RETRY[0], batches: Vec::new() };
+        let mut watcher =
+            Watcher { target, place, outlet, progress, link: Link::default(), state: None, retry: RETRY[0], batches: Vec::new() };
         let _ended = watcher.run(inbox, &runtime);
     })
 }
@@ -138,7 +140,13 @@ impl Watcher<'_> {
             Ok(()) => {
                 self.retry = RETRY[0];
                 self.tell(self.progress.state())?;
-                Ok(if self.progress.load.is_some() { Duration::ZERO } else if self.progress.is_behind() { STEP } else { POLL })
+                Ok(if self.progress.load.is_some() {
+                    Duration::ZERO
+                } else if self.progress.is_behind() {
+                    STEP
+                } else {
+                    POLL
+                })
             }
             Err(trouble) => self.failed(&trouble),
         }

@@ -66,7 +66,13 @@ fn passwords_are_wrong_or_missing_and_never_told() {
 
 #[test]
 fn a_url_that_is_none_is_refused_without_repeating_it() {
-    let bad = ["postgres://u:hush@h:port/d", "postgres://u:hush@h/d?sslmode=hush", "postgres://u:hush@h/d?connect_timeout=hush", "mysql://u:hush@h", "postgres://u:hush%ff@h/d"];
+    let bad = [
+        "postgres://u:hush@h:port/d",
+        "postgres://u:hush@h/d?sslmode=hush",
+        "postgres://u:hush@h/d?connect_timeout=hush",
+        "mysql://u:hush@h",
+        "postgres://u:hush%ff@h/d",
+    ];
     for url in bad {
         let (updates, _inbox) = tokio::sync::mpsc::channel(1);
         let error = start(url, Place::default(), 1, Outlet { id: SourceId(0), updates }).unwrap_err().to_string();
@@ -83,7 +89,9 @@ fn schema_and_tables_come_into_being() {
     let mut watch = server.watch(&database);
     watch.until_said("has no schema ai yet; Agno creates it with the first trace (--schema names another)");
     writer.run("CREATE SCHEMA ai; CREATE TABLE ai.agno_sessions (a int)");
-    watch.until_said("has no table ai.agno_spans yet; Agno creates it with the first trace (there is agno_sessions; --spans-table names another)");
+    watch.until_said(
+        "has no table ai.agno_spans yet; Agno creates it with the first trace (there is agno_sessions; --spans-table names another)",
+    );
     assert!(matches!(watch.states.last(), Some(State::Waiting(_))));
     let schema = crate::server::SCHEMA.replace("CREATE SCHEMA ai;", "");
     writer.run(&format!("BEGIN; {schema}; {}; COMMIT", spans(1, 3)));
@@ -98,10 +106,16 @@ fn tables_that_can_not_be_followed() {
     let columns = "span_id text, trace_id text, parent_span_id text, name text, status_code text, status_message text, start_time text, end_time text, \
         attributes jsonb, created_at text";
     for (sql, said) in [
-        ("CREATE TABLE ai.s (a int); CREATE VIEW ai.agno_spans AS SELECT * FROM ai.s".to_owned(), "ai.agno_spans in NAME is a view, which can't be followed"),
+        (
+            "CREATE TABLE ai.s (a int); CREATE VIEW ai.agno_spans AS SELECT * FROM ai.s".to_owned(),
+            "ai.agno_spans in NAME is a view, which can't be followed",
+        ),
         (format!("CREATE TABLE ai.agno_spans ({columns}) PARTITION BY RANGE (created_at)"), "is divided into partitions"),
         ("CREATE TABLE ai.agno_spans (span_id text)".to_owned(), "has no column trace_id; it is not a table of spans"),
-        (format!("CREATE TABLE ai.agno_spans ({columns})"), "has no index on created_at, without which every look would read the whole table"),
+        (
+            format!("CREATE TABLE ai.agno_spans ({columns})"),
+            "has no index on created_at, without which every look would read the whole table",
+        ),
         (format!("CREATE TABLE ai.agno_spans ({columns}); CREATE INDEX ON ai.agno_spans (created_at)"), "has no index on span_id"),
     ] {
         let database = server.empty_database();
@@ -129,7 +143,8 @@ fn reading_is_not_allowed_yet() {
          ai TO denied_{database}; GRANT SELECT ON ai.agno_spans, ai.agno_traces TO denied_{database}",
         server.port
     ));
-    writer.run(&format!("GRANT USAGE ON SCHEMA ai TO denied_{database}; GRANT SELECT ON ai.agno_spans, ai.agno_traces TO denied_{database}"));
+    writer
+        .run(&format!("GRANT USAGE ON SCHEMA ai TO denied_{database}; GRANT SELECT ON ai.agno_spans, ai.agno_traces TO denied_{database}"));
     watch.until_spans(10);
     watch.until_watching();
     writer.run(&format!("REVOKE SELECT ON ai.agno_spans FROM denied_{database}"));
@@ -166,7 +181,11 @@ fn other_names() {
     let place = Place { schema: "My \"Schema".to_owned(), tables };
     let mut watch = Watch::start(|outlet| start(&server.url(&database), place, 100, outlet));
     watch.until_spans(2);
-    assert_eq!(watch.payload(2).unwrap().notes, [("stored name", "trace"), ("stored status", "OK"), ("stored time", "1 ms"), ("session", "session 1")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+    assert_eq!(
+        watch.payload(2).unwrap().notes,
+        [("stored name", "trace"), ("stored status", "OK"), ("stored time", "1 ms"), ("session", "session 1")]
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+    );
 }
 
 pub(crate) fn once_each(watch: &Watch) {

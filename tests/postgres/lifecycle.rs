@@ -57,12 +57,15 @@ fn connections_are_killed() {
     let (mut writer, mut watch) = (server.writer(&database), server.watch(&database));
     watch.until_watching();
     for round in 1..20 {
-        let killed = writer.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agno-top' AND datname = current_database()");
+        let killed = writer.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agno-top' AND datname = current_database()",
+        );
         assert!(killed.len() <= 1, "there is one connection: {killed:?}");
         writer.run(&spans(round, round + 1));
         watch.until_spans(round as usize);
     }
-    writer.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agno-top' AND datname = current_database()");
+    writer
+        .run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agno-top' AND datname = current_database()");
     assert!(watch.payload(3).is_ok());
     once_each(&watch);
 }
@@ -76,7 +79,9 @@ fn connections_are_killed_while_history_loads() {
     let mut watch = server.watch(&database);
     for part in 1..6 {
         watch.until("some spans", |watch| watch.spans.len() > part * 3000);
-        writer.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agno-top' AND datname = current_database()");
+        writer.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agno-top' AND datname = current_database()",
+        );
     }
     watch.until_spans(30_000);
     watch.until_watching();

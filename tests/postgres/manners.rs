@@ -82,8 +82,10 @@ fn nothing_is_read_while_nothing_is_written() {
     watch.until_watching();
     let reads = |writer: &mut crate::server::Writer| {
         writer.run("SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()");
-        writer.ask("SELECT coalesce(seq_scan, 0) + coalesce(idx_scan, 0) + heap_blks_read + heap_blks_hit FROM pg_stat_user_tables JOIN \
-            pg_statio_user_tables USING (relid) WHERE pg_stat_user_tables.relname = 'agno_spans'")
+        writer.ask(
+            "SELECT coalesce(seq_scan, 0) + coalesce(idx_scan, 0) + heap_blks_read + heap_blks_hit FROM pg_stat_user_tables JOIN \
+            pg_statio_user_tables USING (relid) WHERE pg_stat_user_tables.relname = 'agno_spans'",
+        )
     };
     // What is counted is told late, at the latest when the connection has been idle for ten seconds.
     std::thread::sleep(Duration::from_secs(1));

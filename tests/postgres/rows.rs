@@ -24,7 +24,7 @@ pub(crate) fn agno(server: &Server, file: &str) -> String {
 
 fn copy(from: &rusqlite::Connection, table: &str, to: &mut Writer) {
     let mut statement = from.prepare(&format!("SELECT * FROM {table}")).unwrap();
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
         let values: Vec<String> = (0..names.len())
@@ -56,9 +56,13 @@ fn facts(start: impl FnOnce(Outlet) -> std::io::Result<Handle>) -> BTreeMap<Stri
 
 fn told(batch: &Batch, span: &Span) -> String {
     let facts = &span.facts;
-    let texts = [span.name, span.error, facts.agent, facts.model, facts.provider, facts.tool, facts.session, facts.user, facts.run, facts.input];
+    let texts =
+        [span.name, span.error, facts.agent, facts.model, facts.provider, facts.tool, facts.session, facts.user, facts.run, facts.input];
     let texts = texts.map(|text| batch.text(text));
-    format!("{:?} {:?} {} {:?} {:?} {:?} {:?} {texts:?}", span.trace, span.parent, span.start, span.end, span.status, facts.kind, facts.usage)
+    format!(
+        "{:?} {:?} {} {:?} {:?} {:?} {:?} {texts:?}",
+        span.trace, span.parent, span.start, span.end, span.status, facts.kind, facts.usage
+    )
 }
 
 #[test]
@@ -109,7 +113,11 @@ fn bad_rows_are_skipped_and_named() {
     for (number, (change, ..)) in bad.iter().enumerate() {
         writer.run(&format!("UPDATE ai.agno_spans SET {change} WHERE name = 'span {}'", number + 1));
     }
-    for (number, change) in ["created_at = NULL", "name = NULL", "status_code = NULL", "attributes = NULL", "attributes = 'null'", "parent_span_id = ''"].iter().enumerate() {
+    for (number, change) in
+        ["created_at = NULL", "name = NULL", "status_code = NULL", "attributes = NULL", "attributes = 'null'", "parent_span_id = ''"]
+            .iter()
+            .enumerate()
+    {
         writer.run(&format!("UPDATE ai.agno_spans SET {change} WHERE name = 'span {}'", number + 21));
     }
     let mut watch = server.watch(&database);

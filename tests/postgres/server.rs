@@ -120,6 +120,11 @@ impl Server {
         self.stop();
     }
 
+    /// What it said so far.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.dir.path().join("log")).unwrap()).into_owned()
+    }
+
     /// The folder of its data.
     pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
@@ -216,9 +221,8 @@ impl Writer {
 /// Statements that write spans `from..to`, of the name `span N`, by a clock that is ahead by so many seconds.
 pub(crate) fn spans_at(from: u64, to: u64, ahead: i64) -> String {
     let last = to - 1;
-    let created = format!(
-        "to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '{ahead} s', 'YYYY-MM-DD\"T\"HH24:MI:SS.US') || '+00:00'"
-    );
+    let created =
+        format!("to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '{ahead} s', 'YYYY-MM-DD\"T\"HH24:MI:SS.US') || '+00:00'");
     format!(
         "INSERT INTO ai.agno_traces SELECT lpad(to_hex(i), 32, '0'), 'trace', 'OK', '2026-11-22', '2026-11-22', 1, \
          NULL, 'session ' || i, NULL, NULL, NULL, NULL, '2026-11-22' FROM generate_series({from} / 10 + 1, {last} / 10 + 1) AS i \

@@ -54,7 +54,12 @@ fn a_transaction_is_seen_when_it_commits() {
     let database = server.database();
     let (mut writer, mut other, mut watch) = (server.writer(&database), server.writer(&database), server.watch(&database));
     watch.until_watching();
-    writer.run(&format!("BEGIN; {}; SAVEPOINT a; {}; RELEASE a; SAVEPOINT b; {}; ROLLBACK TO b", spans(1, 2), spans(11, 12), spans(21, 22)));
+    writer.run(&format!(
+        "BEGIN; {}; SAVEPOINT a; {}; RELEASE a; SAVEPOINT b; {}; ROLLBACK TO b",
+        spans(1, 2),
+        spans(11, 12),
+        spans(21, 22)
+    ));
     // Many rows of others come between, so that the first ones lie far from the end of the table.
     for from in 1..6 {
         other.run(&spans(from * 1000, from * 1000 + 1000));

@@ -26,8 +26,10 @@ pub(super) async fn read(session: &Session, place: &Place, spans: &[SpanId]) -> 
 }
 
 async fn page(session: &Session, place: &Place, ids: &[String], found: &mut HashMap<SpanId, Payload>) -> Result<(), Trouble> {
-    let sql =
-        format!("SELECT span_id::text, attributes::text, status_message::text, trace_id::text FROM {} WHERE span_id = ANY ($1)", place.spans());
+    let sql = format!(
+        "SELECT span_id::text, attributes::text, status_message::text, trace_id::text FROM {} WHERE span_id = ANY ($1)",
+        place.spans()
+    );
     let rows = session.begin(&sql, &[(&ids, Type::TEXT_ARRAY)]).await?;
     let traces: Vec<&str> = rows.iter().filter_map(|row| text(row, 3)).collect();
     // There may be spans alone, or a table of traces from another version, or one that this user may not read.

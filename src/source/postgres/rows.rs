@@ -31,14 +31,12 @@ impl<'a> Meta<'a> {
 
 /// What a row is remembered by: the span's id, or, where there is none, its place.
 pub(super) fn key(id: Option<&str>, place: &str) -> u64 {
-    match id.and_then(|id| SpanId::parse(id.as_bytes())) {
-        Some(id) => u64::from_be_bytes(id.bytes()),
-        None => {
-            let mut hasher = DefaultHasher::new();
-            (id, place).hash(&mut hasher);
-            hasher.finish()
-        }
+    if let Some(id) = id.and_then(|id| SpanId::parse(id.as_bytes())) {
+        return u64::from_be_bytes(id.bytes());
     }
+    let mut hasher = DefaultHasher::new();
+    (id, place).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Puts a row into the batch: as a span, or as skipped.

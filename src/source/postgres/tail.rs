@@ -10,7 +10,7 @@
 //! What lies elsewhere (in freed space *and* written by a clock that is wrong) a sweep over all blocks finds: [`super::progress`] says
 //! when one is due.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -88,7 +88,10 @@ fn at_the_end(place: &Place, look: &Look, from: u64, progress: &mut Progress) ->
 fn blocks(place: &Place, snapshot: &Snapshot, from: u64, start: u64, end: Option<u64>) -> String {
     let end = end.map_or_else(String::new, |end| format!(" AND ctid < '({end},0)'::tid"));
     let condition = snapshot.condition(from);
-    format!("SELECT '{BY_PLACE}', ctid::text, xmin::text, span_id::text FROM {} WHERE ctid >= '({start},0)'::tid{end} AND {condition}", place.spans())
+    format!(
+        "SELECT '{BY_PLACE}', ctid::text, xmin::text, span_id::text FROM {} WHERE ctid >= '({start},0)'::tid{end} AND {condition}",
+        place.spans()
+    )
 }
 
 /// Rows that are the newest by `created_at`, and those around the server's present.
@@ -107,18 +110,18 @@ fn by_time(place: &Place, look: &Look, from: u64) -> [String; 2] {
 
 /// The places of rows that were not sent yet.
 fn choose(candidates: &[Row], snapshot: &Snapshot, progress: &mut Progress) -> Vec<String> {
-    let (mut wanted, mut by_time) = (HashMap::new(), 0);
+    let (mut wanted, mut by_time) = (HashSet::new(), 0);
     for row in candidates {
         let (Some(place), Some(transaction)) = (text(row, 1), number(row, 2)) else { continue };
         if progress.was_sent(rows::key(text(row, 3), place), snapshot.widen(transaction)) {
             continue;
         }
-        by_time += usize::from(text(row, 0) == Some(BY_TIME) && !wanted.contains_key(place));
-        wanted.insert(place.to_owned(), ());
+        by_time += usize::from(text(row, 0) == Some(BY_TIME) && !wanted.contains(place));
+        wanted.insert(place.to_owned());
     }
     // So many rows in freed space that there may be more.
     progress.swept.wanted |= by_time > WINDOW / 2;
-    wanted.into_keys().collect()
+    wanted.into_iter().collect()
 }
 
 /// Reads rows by their places, which hold in this transaction.

@@ -125,7 +125,8 @@ fn hide(text: &str, secret: &str) -> String {
 
 /// Puts what the URL says into the settings. Returns the password as it stands there.
 fn read_url(url: &str, settings: &mut BTreeMap<String, String>) -> Result<Vec<String>, BadUrl> {
-    let rest = url.split_once("://").map(|(_, rest)| rest).filter(|_| is_url(url)).ok_or_else(|| wrong("it does not begin with postgres://"))?;
+    let rest =
+        url.split_once("://").map(|(_, rest)| rest).filter(|_| is_url(url)).ok_or_else(|| wrong("it does not begin with postgres://"))?;
     let rest = rest.split('#').next().unwrap_or_default();
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));

@@ -31,7 +31,9 @@ pub(super) enum Trouble {
     NoSchema,
     #[error("{SERVER} has no table {TABLE} yet; Agno creates it with the first trace{}", others(.0))]
     NoTable(Vec<String>),
-    #[error("{USER} may not read {TABLE} in {SERVER}; its owner allows it: GRANT USAGE ON SCHEMA {SCHEMA} TO {USER}; GRANT SELECT ON {TABLE}, {TRACES} TO {USER}")]
+    #[error(
+        "{USER} may not read {TABLE} in {SERVER}; its owner allows it: GRANT USAGE ON SCHEMA {SCHEMA} TO {USER}; GRANT SELECT ON {TABLE}, {TRACES} TO {USER}"
+    )]
     Denied,
     #[error("{TABLE} in {SERVER} is {0}, which can't be followed; name a table with --spans-table")]
     NotATable(&'static str),

@@ -73,9 +73,7 @@ impl Visit<'_> {
         let left = usize::try_from(progress.limit - load.done).unwrap_or(PAGE);
         let wanted = left.min(if first { FIRST } else { PAGE });
         let found = match &load.last {
-            None => {
-                self.session.query(&self.shape.select_newest(self.place), &[(&wanted.to_string(), Type::TEXT)]).await?
-            }
+            None => self.session.query(&self.shape.select_newest(self.place), &[(&wanted.to_string(), Type::TEXT)]).await?,
             Some((created, place)) => {
                 let sql = self.shape.select_before(self.place);
                 self.session.query(&sql, &[(created, Type::TEXT), (place, Type::TEXT), (&wanted.to_string(), Type::TEXT)]).await?

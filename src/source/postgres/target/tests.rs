@@ -24,7 +24,8 @@ fn urls_are_told_from_paths() {
 
 #[test]
 fn every_part_is_read() {
-    let target = parse("postgresql+psycopg://me:p%40ss@db.example:6000/my%20db?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=3", &[]);
+    let target =
+        parse("postgresql+psycopg://me:p%40ss@db.example:6000/my%20db?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=3", &[]);
     assert_eq!((target.name.as_str(), target.user.as_str()), ("postgres://me@db.example:6000/my db", "me"));
     assert_eq!((password(&target), target.config.get_dbname()), (Some("p@ss"), Some("my db")));
     assert_eq!(target.config.get_ports(), [6000]);
@@ -61,7 +62,8 @@ fn hosts_of_every_kind() {
 
 #[test]
 fn the_environment_says_what_the_url_leaves_open() {
-    let environment = [("PGHOST", "eh"), ("PGPORT", "1"), ("PGUSER", "eu"), ("PGPASSWORD", "ep"), ("PGDATABASE", "ed"), ("PGSSLMODE", "require")];
+    let environment =
+        [("PGHOST", "eh"), ("PGPORT", "1"), ("PGUSER", "eu"), ("PGPASSWORD", "ep"), ("PGDATABASE", "ed"), ("PGSSLMODE", "require")];
     let target = parse("postgres://", &environment);
     assert_eq!((target.name.as_str(), password(&target), target.tls.mode), ("postgres://eu@eh:1/ed", Some("ep"), Mode::Require));
     let target = parse("postgres://u:p@h:2/d?sslmode=disable", &environment);
@@ -100,5 +102,8 @@ fn encryption_is_as_strict_as_asked() {
     ] {
         assert_eq!(parse(&format!("postgres://h/d{query}"), &[]).tls, Tls { mode, roots }, "{query}");
     }
-    assert_eq!(try_parse("postgres://h/d?sslmode=yes", &[]).unwrap_err().to_string().split(' ').take(2).collect::<Vec<_>>(), ["its", "sslmode"]);
+    assert_eq!(
+        try_parse("postgres://h/d?sslmode=yes", &[]).unwrap_err().to_string().split(' ').take(2).collect::<Vec<_>>(),
+        ["its", "sslmode"]
+    );
 }
