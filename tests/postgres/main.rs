@@ -12,5 +12,6 @@ mod payloads;
 mod rows;
 mod server;
 mod tail;
+mod tls;
 #[path = "../sqlite/watch.rs"]
 mod watch;
