@@ -121,7 +121,12 @@ fn a_million_spans() {
     let log = server.log();
     let mut tails: Vec<f64> = explained(&log).iter().filter(|statement| statement.is_tail()).map(|statement| statement.took).collect();
     tails.sort_by(f64::total_cmp);
-    eprintln!("{} looks for new rows: median {} ms, 99th percentile {} ms", tails.len(), tails[tails.len() / 2], tails[tails.len() * 99 / 100]);
+    eprintln!(
+        "{} looks for new rows: median {} ms, 99th percentile {} ms",
+        tails.len(),
+        tails[tails.len() / 2],
+        tails[tails.len() * 99 / 100]
+    );
     let last = explained(&log).into_iter().rfind(Explained::is_tail);
     eprintln!("{}", last.map_or_else(String::new, |statement| statement.plan));
 }
