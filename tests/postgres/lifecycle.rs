@@ -123,3 +123,28 @@ fn a_column_is_added_and_a_type_changed() {
     watch.until_watching();
     assert_eq!(watch.spans[&id(30)].input, "as text");
 }
+
+#[test]
+fn a_standby_is_followed_and_takes_over() {
+    let Some(server) = Server::new() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    writer.run(&spans(1, 101));
+    let standby = server.standby();
+    let mut watch = standby.watch(&database);
+    watch.until_spans(100);
+    watch.until_watching();
+    let mut late = server.writer(&database);
+    late.run(&format!("BEGIN; {}", spans_at(501, 511, -3600)));
+    for number in 0..20 {
+        writer.run(&spans(1000 + number, 1001 + number));
+        watch.until_spans(101 + number as usize);
+    }
+    late.run("COMMIT");
+    watch.until_spans(130);
+    drop(server);
+    standby.promote();
+    standby.writer(&database).run(&spans(2001, 2011));
+    watch.until_spans(140);
+    once_each(&watch);
+}

@@ -65,22 +65,46 @@ fn command(program: &Path) -> Command {
 impl Server {
     /// A new server; `None` if PostgreSQL is not installed.
     pub(crate) fn new() -> Option<Self> {
-        let bin = programs()?;
-        let dir = tempfile::Builder::new().prefix("agno-pg").tempdir_in("/tmp").unwrap();
-        let own = Command::new("chown").arg("postgres").arg(dir.path()).stderr(Stdio::null()).status();
-        drop(own);
-        let data = dir.path().join("data");
-        let made = command(&bin.join("initdb"))
-            .current_dir("/")
-            .args(["-N", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E", "UTF8", "-D"])
-            .arg(&data)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { port, dir, bin, keeper: None };
+        let mut server = Self::unmade()?;
+        let mut initdb = server.program("initdb");
+        initdb.args(["-N", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E", "UTF8", "-D"]).arg(server.data());
+        finish(&mut initdb);
         server.start(&[]);
         Some(server)
+    }
+
+    /// A server that follows this one and can be read only.
+    pub(crate) fn standby(&self) -> Self {
+        let mut standby = Self::unmade().unwrap();
+        let mut copy = self.program("pg_basebackup");
+        copy.args(["-R", "-c", "fast", "-U", "postgres", "-p", &self.port.to_string(), "-h"])
+            .arg(self.dir.path())
+            .arg("-D")
+            .arg(standby.data());
+        finish(&mut copy);
+        standby.start(&["hot_standby=on"]);
+        standby
+    }
+
+    fn unmade() -> Option<Self> {
+        let bin = programs()?;
+        let dir = tempfile::Builder::new().prefix("agno-pg").tempdir_in("/tmp").unwrap();
+        // Fails where this user runs the server, and need not be.
+        let _ = Command::new("chown").arg("postgres").arg(dir.path()).stderr(Stdio::null()).status();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Some(Self { port, dir, bin, keeper: None })
+    }
+
+    /// One of PostgreSQL's programs.
+    fn program(&self, name: &str) -> Command {
+        let mut command = command(&self.bin.join(name));
+        command.current_dir("/");
+        command
+    }
+
+    /// Makes a standby a server of its own.
+    pub(crate) fn promote(&self) {
+        finish(self.program("pg_ctl").args(["promote", "-w", "-D"]).arg(self.data()));
     }
 
     /// The server that all tests share which do it no harm.
@@ -178,6 +202,12 @@ impl Drop for Server {
             let _ = keeper.wait();
         }
     }
+}
+
+/// Runs a program that must succeed.
+fn finish(command: &mut Command) {
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// Watches whatever the URL names.
