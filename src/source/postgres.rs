@@ -34,8 +34,10 @@ use target::Target;
 pub use target::is_url;
 use trouble::Trouble;
 
-/// How long the agent's commit may lie unnoticed.
-const POLL: Duration = Duration::from_millis(40);
+/// How long the agent's commit may lie unnoticed: while it writes, and when it has not written for a while.
+const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
+/// How long "a while" is.
+const RESTING: Duration = Duration::from_secs(5);
 /// How often a table that is not there yet is looked for.
 const AWAIT: Duration = Duration::from_millis(100);
 /// How long a sweep pauses between two stretches.
