@@ -17,7 +17,7 @@ use crate::cli::Cli;
 const PREFIX: &str = "AGNO_TOP_";
 
 /// Every key, as the file and (in capitals, with the prefix) the environment have it.
-const KEYS: [&str; 8] = ["sources", "spans_table", "traces_table", "max_spans", "stale_seconds", "follow", "ascii", "log_level"];
+const KEYS: [&str; 9] = ["sources", "spans_table", "traces_table", "schema", "max_spans", "stale_seconds", "follow", "ascii", "log_level"];
 
 /// How the program runs. `config.toml.example` explains each setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Config {
     pub spans_table: String,
     /// The table that holds traces.
     pub traces_table: String,
+    /// The schema that holds both in a PostgreSQL database.
+    pub schema: String,
     /// Spans held in memory.
     pub max_spans: u32,
     /// Seconds of silence after which a running span counts as lost.
@@ -46,6 +48,7 @@ impl Default for Config {
             sources: Vec::new(),
             spans_table: "agno_spans".to_owned(),
             traces_table: "agno_traces".to_owned(),
+            schema: "ai".to_owned(),
             max_spans: 1_000_000,
             stale_seconds: 60,
             follow: true,
@@ -129,6 +132,7 @@ struct Layer {
     sources: Option<Vec<PathBuf>>,
     spans_table: Option<String>,
     traces_table: Option<String>,
+    schema: Option<String>,
     max_spans: Option<std::num::NonZeroU32>,
     stale_seconds: Option<std::num::NonZeroU32>,
     follow: Option<bool>,
@@ -179,6 +183,7 @@ impl Layer {
             sources: (!cli.sources.is_empty()).then(|| cli.sources.clone()),
             spans_table: options.spans_table.clone(),
             traces_table: options.traces_table.clone(),
+            schema: options.schema.clone(),
             max_spans: options.max_spans.and_then(std::num::NonZeroU32::new),
             stale_seconds: options.stale.and_then(std::num::NonZeroU32::new),
             follow: options.no_follow.then_some(false),
@@ -196,6 +201,7 @@ impl Layer {
         set(&mut config.sources, self.sources);
         set(&mut config.spans_table, self.spans_table);
         set(&mut config.traces_table, self.traces_table);
+        set(&mut config.schema, self.schema);
         set(&mut config.max_spans, self.max_spans.map(Into::into));
         set(&mut config.stale_seconds, self.stale_seconds.map(Into::into));
         set(&mut config.follow, self.follow);
@@ -207,6 +213,8 @@ impl Layer {
 /// A variable's text as the value that its key wants; text where it reads as nothing else, so that the error quotes it.
 fn typed(key: &str, text: &str) -> toml::Value {
     match key {
+        // A URL holds the colons that stand between paths.
+        "sources" if text.contains("://") => vec![toml::Value::from(text)].into(),
         "sources" => {
             std::env::split_paths(text).map(|path| toml::Value::String(path.to_string_lossy().into_owned())).collect::<Vec<_>>().into()
         }

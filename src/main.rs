@@ -77,12 +77,14 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     runtime.block_on(run::run(&mut screen.terminal, &mut session))
 }
 
-/// The databases in the working directory, or the one that Agno's documentation names, to wait for.
+/// The databases in the working directory, or the one that the environment names as web frameworks have it, or the one that Agno's
+/// documentation names, to wait for.
 fn found(config: &Config) -> Vec<PathBuf> {
     let here = Path::new(".");
     let found = source::discover::discover(here, &tables(config));
     if found.is_empty() {
-        return vec![PathBuf::from("tmp/traces.db")];
+        let named = std::env::var("DATABASE_URL").ok().filter(|url| source::postgres::is_url(url));
+        return vec![PathBuf::from(named.as_deref().unwrap_or("tmp/traces.db"))];
     }
     found.into_iter().map(|path| path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)).collect()
 }
@@ -100,6 +102,11 @@ fn tables(config: &Config) -> source::sqlite::Tables {
 fn start(at: usize, path: &Path, config: &Config, updates: &Sender<Update>) -> Result<Handle, Report> {
     let id = SourceId(u16::try_from(at).wrap_err("too many sources")?);
     let outlet = Outlet { id, updates: updates.clone() };
+    if let Some(url) = path.to_str().filter(|path| source::postgres::is_url(path)) {
+        let place = source::postgres::Place { schema: config.schema.clone(), tables: tables(config) };
+        // The URL may hold a password, which must not be told.
+        return source::postgres::start(url, place, u64::from(config.max_spans), outlet).wrap_err("can't watch the PostgreSQL database");
+    }
     let is_file =
         path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json") || extension.eq_ignore_ascii_case("jsonl"));
     let handle = if is_file {

@@ -32,6 +32,7 @@ fn the_example_holds_every_key_with_its_default() {
         sources: vec![PathBuf::new()],
         spans_table: String::new(),
         traces_table: String::new(),
+        schema: String::new(),
         max_spans: 0,
         stale_seconds: 0,
         follow: false,
@@ -68,6 +69,13 @@ fn flags_go_before_environment_before_file_before_defaults() {
 }
 
 #[test]
+fn a_url_in_the_environment_is_one_source() {
+    let url = "postgresql+psycopg://u:p@h:5432/d";
+    let config = layered(&cli("--schema other"), None, |name| (name == "AGNO_TOP_SOURCES").then(|| url.into())).unwrap();
+    assert_eq!((config.sources, config.schema.as_str()), (vec![PathBuf::from(url)], "other"));
+}
+
+#[test]
 fn a_file_that_is_not_there_matters_only_if_asked_for() {
     let missing = Path::new("no/such/config.toml");
     assert_eq!(layered(&cli(""), Some(missing), |_| None).unwrap(), Config::default());
@@ -81,7 +89,7 @@ fn a_mistake_is_named_with_its_line() {
     assert_eq!(wrong("ascii = true\nspan_tables = 'x'"), ", line 2: unknown key \"span_tables\"; did you mean \"spans_table\"?");
     assert_eq!(
         wrong("colour = 'red'"),
-        ", line 1: unknown key \"colour\"; there are sources, spans_table, traces_table, max_spans, stale_seconds, follow, ascii, log_level"
+        ", line 1: unknown key \"colour\"; there are sources, spans_table, traces_table, schema, max_spans, stale_seconds, follow, ascii, log_level"
     );
     assert!(wrong("\n\nmax_spans = 'many'").starts_with(", line 3: invalid type: string \"many\""));
     assert!(wrong("max_spans = 0").starts_with(", line 1: invalid value: integer `0`"));

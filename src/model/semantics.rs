@@ -15,6 +15,17 @@ pub use picker::Picker;
 /// Bytes of a span's input that its row keeps.
 pub const PREVIEW: usize = 120;
 
+/// The attributes of a message that went into a model, before and behind its number: its role and its text.
+pub const MESSAGE: [(&str, &str); 2] = [("llm.input_messages.", ".message.role"), ("llm.input_messages.", ".message.content")];
+
+/// What [`MESSAGE`] states as the role of the person who asks.
+pub const ASKER: &str = "user";
+
+/// Every attribute that [`Picker`] looks at, but for [`MESSAGE`]: what a database needs to hand out for a row.
+pub fn row_attributes() -> impl Iterator<Item = &'static str> {
+    names::all()
+}
+
 /// The beginning of a text, for a row: blanks, tabs and line ends folded into single blanks, at most `bytes` long.
 pub fn beginning(chars: impl Iterator<Item = char>, bytes: usize) -> impl Iterator<Item = char> {
     let mut chars = chars.skip_while(|char| char.is_whitespace()).peekable();

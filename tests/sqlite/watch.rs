@@ -1,5 +1,7 @@
 //! A source that is watched, and what it said so far.
 
+#![allow(dead_code, reason = "the tests of each source use what they need")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Seen {
     pub(crate) trace: TraceId,
     pub(crate) name: String,
+    pub(crate) input: String,
     pub(crate) error: String,
     pub(crate) kind: Kind,
     pub(crate) address: Address,
@@ -45,8 +48,13 @@ impl Watch {
     }
 
     pub(crate) fn of(path: &Path, tables: Tables, limit: u64) -> Self {
+        Self::start(|outlet| start(path.to_owned(), tables, limit, outlet))
+    }
+
+    /// Watches whatever is started.
+    pub(crate) fn start(start: impl FnOnce(Outlet) -> std::io::Result<Handle>) -> Self {
         let (updates, inbox) = channel(8);
-        let handle = start(path.to_owned(), tables, limit, Outlet { id: SourceId(0), updates }).unwrap();
+        let handle = start(Outlet { id: SourceId(0), updates }).unwrap();
         let (spans, answers) = (BTreeMap::new(), BTreeMap::new());
         Self { spans, batches: Vec::new(), skipped: Vec::new(), states: Vec::new(), answers, handle, inbox }
     }
@@ -57,9 +65,9 @@ impl Watch {
             Ok(Update::Batch(batch)) => {
                 for span in &batch.spans {
                     let times = self.spans.get(&span.id).map_or(0, |seen| seen.times) + 1;
-                    let [name, error] = [span.name, span.error].map(|text| batch.text(text).to_owned());
-                    let seen =
-                        Seen { trace: span.trace, name, error, kind: span.facts.kind, address: span.address, origin: batch.origin, times };
+                    let [name, input, error] = [span.name, span.facts.input, span.error].map(|text| batch.text(text).to_owned());
+                    let (trace, kind, address, origin) = (span.trace, span.facts.kind, span.address, batch.origin);
+                    let seen = Seen { trace, name, input, error, kind, address, origin, times };
                     self.spans.insert(span.id, seen);
                 }
                 self.batches.push(batch.spans.iter().map(|span| span.id).collect());

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::names::{FIELDS, Field, lookup};
-use super::{PREVIEW, beginning, kinds, messages, values};
+use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, values};
 use crate::model::json::{Scalar, chars};
 use crate::model::{Batch, Facts, Kind, SpanId, Text, Usage, usage::NanoUsd};
 
@@ -16,15 +16,14 @@ const CALLS: usize = 3;
 /// What the names of a model's answers begin with.
 const ANSWER: &[u8] = b"llm.output_messages.";
 
-/// What the names of the messages that went into a model begin with.
-const MESSAGE: &[u8] = b"llm.input_messages.";
-
 /// Takes a span's attributes one by one, in any order, and keeps what counts most for each fact.
 #[derive(Debug)]
 pub struct Picker<'a> {
     slots: [Option<(u8, Found<'a>)>; FIELDS],
     /// The message last seen among those that went into a model, by its number: its role and its text, whichever came.
     message: (usize, Option<bool>, Option<Scalar<'a>>),
+    /// The number of the last message whose role is a user's.
+    asked: Option<usize>,
     /// The last message of a user, with its number.
     question: Option<(usize, Scalar<'a>)>,
     /// The names of the first tools that the answer asks for, and how many it asks for.
@@ -41,7 +40,7 @@ enum Found<'a> {
 
 impl Default for Picker<'_> {
     fn default() -> Self {
-        Self { slots: [None; FIELDS], message: (0, None, None), question: None, calls: ([None; CALLS], 0) }
+        Self { slots: [None; FIELDS], message: (0, None, None), asked: None, question: None, calls: ([None; CALLS], 0) }
     }
 }
 
@@ -49,7 +48,7 @@ impl<'a> Picker<'a> {
     /// Looks at one attribute. Of equal names the last one counts.
     #[inline]
     pub fn take(&mut self, name: &[u8], value: Scalar<'a>) {
-        if let Some(rest) = name.strip_prefix(MESSAGE) {
+        if let Some(rest) = name.strip_prefix(MESSAGE[0].0.as_bytes()) {
             return self.take_message(rest, value);
         }
         if name.starts_with(ANSWER) {
@@ -74,21 +73,29 @@ impl<'a> Picker<'a> {
         }
     }
 
-    /// Looks at `N.message.role` and `N.message.content`, in either order, for the user's last question.
+    /// Looks at `N.message.role` and `N.message.content`, side by side in either order, or all roles before all texts as PostgreSQL
+    /// sorts them, for the user's last question.
     fn take_message(&mut self, rest: &[u8], value: Scalar<'a>) {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let number = rest[..digits.min(6)].iter().fold(0, |number, byte| number * 10 + usize::from(byte - b'0'));
         if self.message.0 != number {
             self.message = (number, None, None);
         }
-        match &rest[digits..] {
-            b".message.role" => self.message.1 = Some(chars(value).eq("user".chars())),
-            b".message.content" => self.message.2 = Some(value),
-            _ => return,
+        let what = &rest[digits..];
+        if what == MESSAGE[0].1.as_bytes() {
+            let asks = chars(value).eq(ASKER.chars());
+            self.message.1 = Some(asks);
+            if asks {
+                self.asked = self.asked.max(Some(number));
+            }
+        } else if what == MESSAGE[1].1.as_bytes() {
+            self.message.2 = Some(value);
+        } else {
+            return;
         }
-        if let (_, Some(true), Some(text)) = self.message
-            && self.question.is_none_or(|(before, _)| before <= number)
-        {
+        let (_, role, Some(text)) = self.message else { return };
+        let asks = role.unwrap_or(self.asked == Some(number));
+        if asks && self.question.is_none_or(|(before, _)| before <= number) {
             self.question = Some((number, text));
         }
     }

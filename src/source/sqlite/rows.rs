@@ -6,17 +6,11 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::trouble::Trouble;
-use crate::model::json::{self, Scalar};
-use crate::model::semantics::{Picker, beginning};
-use crate::model::{Address, Batch, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, time};
-
-/// Bytes of a status message that a row keeps.
-const ERROR: usize = 240;
-/// Bytes of a broken value that a message quotes.
-const QUOTED: usize = 60;
+use crate::model::{Address, Batch, Origin, Skipped, SourceId};
+use crate::source::agno_row::{self, AgnoRow};
 
 /// Columns that a span is read from.
-const COLUMNS: usize = 9;
+const COLUMNS: usize = agno_row::COLUMNS.len();
 /// Rows of a batch: few enough that its memory is used again for the next but one.
 const BATCH: usize = 512;
 
@@ -116,57 +110,10 @@ impl Raw {
             *value = bytes.filter(|_| !row.nulls[column]);
             from = row.ends[column];
         }
-        match span(values, row.address, batch) {
+        match AgnoRow(values).span(Address(row.address), batch) {
             Ok(span) => batch.spans.push(span),
             Err(reason) => batch.skipped.push(Skipped { place: format!("row {}", row.address), reason }),
         }
-    }
-}
-
-/// Reads a row; the error says why it is no span.
-fn span(values: [Option<&[u8]>; COLUMNS], address: i64, batch: &mut Batch) -> Result<Span, String> {
-    let [id, trace, parent, name, status, message, start, end, attributes] = values;
-    let refused = |column: &str, what: &str, value| format!("{column} is not {what}: {}", quote(value));
-    let id = id.and_then(SpanId::parse).ok_or_else(|| refused("span_id", "16 hex digits", id))?;
-    let trace = trace.and_then(TraceId::parse).ok_or_else(|| refused("trace_id", "32 hex digits", trace))?;
-    let parent = match parent {
-        None | Some(b"") => None,
-        Some(digits) => Some(SpanId::parse(digits).ok_or_else(|| refused("parent_span_id", "16 hex digits", parent))?),
-    };
-    let start = start.and_then(time::parse).ok_or_else(|| refused("start_time", "a time", start))?;
-    let end = end.and_then(time::parse).ok_or_else(|| refused("end_time", "a time", end))?;
-    let mut picker = Picker::default();
-    scan(attributes.unwrap_or(b"null"), &mut picker)?;
-    let name = String::from_utf8_lossy(name.unwrap_or_default());
-    let error = match message {
-        None | Some(b"") => picker.error().map(|error| batch.intern_chars(beginning(error.chars(), ERROR))),
-        Some(message) => Some(batch.intern_chars(beginning(json::chars(Scalar::Text(message)), ERROR))),
-    };
-    Ok(Span {
-        trace,
-        id,
-        parent,
-        start,
-        end: Some(end),
-        status: self::status(status.unwrap_or_default()),
-        facts: picker.facts(&name, None, batch),
-        name: batch.intern(&name),
-        error: error.unwrap_or_default(),
-        address: Address(address),
-        weight: 0,
-    })
-}
-
-fn scan<'a>(attributes: &'a [u8], picker: &mut Picker<'a>) -> Result<(), String> {
-    json::scan(attributes, |name, value| picker.take(name, value)).map_err(|broken| format!("attributes are no JSON object: {broken}"))
-}
-
-fn status(code: &[u8]) -> Status {
-    // Python's `StatusCode.ERROR`, and OpenTelemetry's numbers.
-    match code.rsplit(|byte| *byte == b'.').next().unwrap_or_default() {
-        code if code.eq_ignore_ascii_case(b"OK") || code == b"1" => Status::Ok,
-        code if code.eq_ignore_ascii_case(b"ERROR") || code == b"2" => Status::Error,
-        _ => Status::Unset,
     }
 }
 
@@ -178,11 +125,4 @@ pub(super) fn bytes(value: ValueRef<'_>) -> Cow<'_, [u8]> {
         ValueRef::Integer(number) => Cow::Owned(number.to_string().into_bytes()),
         ValueRef::Real(number) => Cow::Owned(number.to_string().into_bytes()),
     }
-}
-
-fn quote(value: Option<&[u8]>) -> String {
-    let Some(value) = value else { return "null".to_owned() };
-    let quoted: String = beginning(json::chars(Scalar::Text(value)), QUOTED).collect();
-    let more = if quoted.len() + 4 > QUOTED { "…" } else { "" };
-    format!("{quoted:?}{more}")
 }
