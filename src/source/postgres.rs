@@ -6,6 +6,7 @@
 //! Nothing is missed, whatever clocks say and however late transactions commit: see [`snapshot`] for how new rows are told from
 //! old ones, [`tail`] for where they are looked for, and [`progress`] for when everything is looked through.
 
+mod link;
 mod passfile;
 mod payload;
 mod progress;
@@ -19,16 +20,17 @@ mod tls;
 mod trouble;
 mod visit;
 
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
 use super::sqlite::Tables;
 use super::{Closed, Handle, Outlet, Request, State, Update};
-use crate::model::{Batch, SpanId};
+use crate::model::{Batch, Payload, SpanId};
+use link::Link;
 use progress::Progress;
-use session::Session;
 use table::quoted;
 use target::Target;
 pub use target::is_url;
@@ -36,16 +38,12 @@ use trouble::Trouble;
 
 /// How long the agent's commit may lie unnoticed: while it writes, and when it has not written for a while.
 const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
-/// How long "a while" is.
-const RESTING: Duration = Duration::from_secs(5);
 /// How often a table that is not there yet is looked for.
 const AWAIT: Duration = Duration::from_millis(100);
 /// How long a sweep pauses between two stretches.
 const STEP: Duration = Duration::from_millis(5);
 /// How long after a failure the server is tried again: at first, and at most.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
-/// How often the server's count of rows is read, and for how long after the last change: it comes late.
-const COUNT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 
 /// The schema and the tables in it that Agno was told to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,19 +104,6 @@ struct Watcher<'a> {
     batches: Vec<Batch>,
 }
 
-/// The connection, and what was learned through it.
-#[derive(Default)]
-struct Link {
-    session: Option<Session>,
-    /// Which history of which server it leads to; `None` where the server does not say.
-    server: Option<String>,
-    /// How the server was when everything had been read.
-    read_at: Option<String>,
-    /// When that last changed.
-    changed: Option<Instant>,
-    counted: Option<Instant>,
-}
-
 impl Watcher<'_> {
     fn run(&mut self, inbox: &Receiver<Request>, runtime: &Runtime) -> Result<(), Closed> {
         let mut wait = Duration::ZERO;
@@ -142,12 +127,10 @@ impl Watcher<'_> {
             Ok(()) => {
                 self.retry = RETRY[0];
                 self.tell(self.progress.state())?;
-                Ok(if self.progress.load.is_some() {
-                    Duration::ZERO
-                } else if self.progress.is_behind() {
-                    STEP
-                } else {
-                    POLL
+                Ok(match (self.progress.load.is_some(), self.progress.is_behind()) {
+                    (true, _) => Duration::ZERO,
+                    (false, true) => STEP,
+                    (false, false) => POLL[usize::from(self.link.rests())],
                 })
             }
             Err(trouble) => self.failed(&trouble),
@@ -155,46 +138,19 @@ impl Watcher<'_> {
     }
 
     async fn look(&mut self) -> Result<(), Trouble> {
-        if self.link.session.is_none() {
-            self.connect().await?;
-        }
-        let Some(session) = &self.link.session else { return Ok(()) };
-        let now = probe(session).await?;
-        let changed = self.link.read_at.as_ref() != Some(&now);
-        if changed {
-            self.link.changed = Some(Instant::now());
-        }
-        let due = |since: Option<Instant>, length| since.is_none_or(|since| since.elapsed() >= length);
-        if self.progress.load.is_none() && due(self.link.counted, COUNT[0]) && !due(self.link.changed, COUNT[1]) {
-            self.link.counted = Some(Instant::now());
-            if let Some(shape) = &self.progress.shape {
-                self.progress.counted(shape.rows_written(session).await?);
-            }
-        }
+        self.link.connect(&self.target, &mut self.progress).await?;
+        let changed = self.link.probe(&mut self.progress).await?;
         if !changed && !self.progress.is_behind() {
             return Ok(());
         }
+        let Some(session) = &self.link.session else { return Ok(()) };
         visit::visit(session, &self.place, &mut self.progress, &mut self.batches).await?;
-        self.link.read_at = Some(now);
-        Ok(())
-    }
-
-    async fn connect(&mut self) -> Result<(), Trouble> {
-        let session = Session::open(&self.target).await?;
-        let server = history(&session).await?;
-        if self.progress.seen.is_some() {
-            if server.is_none() || server != self.link.server {
-                // Another server's transactions, or those of another course of events, can't be compared with what was seen.
-                self.progress.start_over();
-            }
-            self.progress.swept.wanted = true;
-        }
-        self.link = Link { session: Some(session), server, ..Link::default() };
+        self.link.everything_read();
         Ok(())
     }
 
     fn failed(&mut self, trouble: &Trouble) -> Result<Duration, Closed> {
-        self.link.read_at = None;
+        self.link.forget();
         let lost = matches!(trouble, Trouble::Lost(_));
         if !trouble.keeps_connection() {
             self.link.session = None;
@@ -206,6 +162,9 @@ impl Watcher<'_> {
         }
         if trouble.awaits() {
             self.progress.await_new();
+        }
+        if matches!(trouble, Trouble::Slow) {
+            self.progress.page = (self.progress.page / 8).max(1);
         }
         // Perhaps the table has been changed.
         self.progress.shape = None;
@@ -240,12 +199,10 @@ impl Watcher<'_> {
         self.outlet.send(Update::Payloads { ticket, payloads })
     }
 
-    async fn payloads(&mut self, spans: &[SpanId]) -> Result<std::collections::HashMap<SpanId, crate::model::Payload>, Trouble> {
+    async fn payloads(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Trouble> {
         // After a restart the old connection is dead, which shows only when it is used.
         for _ in 0..2 {
-            if self.link.session.is_none() {
-                self.connect().await?;
-            }
+            self.link.connect(&self.target, &mut self.progress).await?;
             let Some(session) = &self.link.session else { break };
             match payload::read(session, &self.place, spans).await {
                 Err(Trouble::Lost(_)) => self.link.session = None,
@@ -253,23 +210,5 @@ impl Watcher<'_> {
             }
         }
         Err(Trouble::Lost("it was closed".to_owned()))
-    }
-}
-
-/// Something that is another whenever a row may have become visible. It touches no table.
-async fn probe(session: &Session) -> Result<String, Trouble> {
-    let sql = "SELECT pg_current_snapshot()::text || ' ' || CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text ELSE '' END";
-    let rows = session.ask(sql).await?;
-    Ok(rows.first().and_then(|row| session::text(row, 0)).unwrap_or_default().to_owned())
-}
-
-/// Which server this is, and which course of events: a standby that takes over may lack the last transactions.
-async fn history(session: &Session) -> Result<Option<String>, Trouble> {
-    let sql = "SELECT system_identifier::text || CASE WHEN pg_is_in_recovery() THEN '' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END \
-        || ' ' || current_database() FROM pg_control_system()";
-    match session.ask(sql).await {
-        Ok(rows) => Ok(rows.first().and_then(|row| session::text(row, 0)).map(ToOwned::to_owned)),
-        Err(Trouble::Denied | Trouble::Other(_)) => Ok(None),
-        Err(trouble) => Err(trouble),
     }
 }

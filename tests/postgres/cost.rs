@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use crate::server::{Server, Writer, spans};
+use crate::server::Server;
+use crate::writer::{Writer, spans};
 
 /// Makes the server explain what agno-top asks it, with the times that it took.
 const EXPLAIN: [&str; 5] = [

@@ -7,8 +7,9 @@ use agno_top::source::postgres::{Place, start};
 use agno_top::source::sqlite::Tables;
 use agno_top::source::{Outlet, State};
 
-use crate::server::{Server, spans, watch};
+use crate::server::{Server, watch};
 use crate::watch::Watch;
+use crate::writer::spans;
 
 #[test]
 fn nobody_listens() {

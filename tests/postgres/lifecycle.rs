@@ -3,8 +3,9 @@
 use agno_top::source::State;
 
 use crate::failures::once_each;
-use crate::server::{SCHEMA, Server, spans, spans_at};
+use crate::server::{SCHEMA, Server};
 use crate::watch::id;
+use crate::writer::{spans, spans_at};
 
 #[test]
 fn the_server_starts_late_and_is_restarted() {

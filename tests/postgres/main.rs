@@ -16,3 +16,4 @@ mod tail;
 mod tls;
 #[path = "../sqlite/watch.rs"]
 mod watch;
+mod writer;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::server::{Server, spans, watch};
+use crate::server::{Server, watch};
+use crate::writer::spans;
 
 const WATCHER: &str = "FROM pg_stat_activity WHERE application_name = 'agno-top' AND datname = current_database()";
 
@@ -80,7 +81,7 @@ fn nothing_is_read_while_nothing_is_written() {
     let mut watch = server.watch(&database);
     watch.until_spans(100);
     watch.until_watching();
-    let reads = |writer: &mut crate::server::Writer| {
+    let reads = |writer: &mut crate::writer::Writer| {
         writer.run("SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()");
         writer.ask(
             "SELECT coalesce(seq_scan, 0) + coalesce(idx_scan, 0) + heap_blks_read + heap_blks_hit FROM pg_stat_user_tables JOIN \

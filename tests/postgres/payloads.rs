@@ -3,8 +3,9 @@
 use agno_top::model::Value;
 
 use crate::rows::agno;
-use crate::server::{Server, spans};
+use crate::server::Server;
 use crate::watch::id;
+use crate::writer::spans;
 
 #[test]
 fn a_payload_is_whole_and_carries_what_the_trace_says() {

@@ -8,8 +8,9 @@ use agno_top::source::sqlite::{self, Tables};
 use agno_top::source::{Handle, Outlet, State, Update};
 use rusqlite::types::Value;
 
-use crate::server::{Server, Writer, spans};
+use crate::server::Server;
 use crate::watch::{fixture, id};
+use crate::writer::{Writer, spans};
 
 /// A database with what real Agno wrote.
 pub(crate) fn agno(server: &Server, file: &str) -> String {

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of the tests' own, and programs that write to it.
+//! A PostgreSQL server of the tests' own.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use agno_top::source::postgres::{Place, start};
 use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{Client, Config, NoTls};
 
 use crate::watch::Watch;
+use crate::writer::Writer;
 
 /// The tables as Agno creates them.
 pub(crate) const SCHEMA: &str = include_str!("../fixtures/agno-postgres.sql");
@@ -123,7 +122,7 @@ impl Server {
         }
         self.keeper = Some(keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let begun = Instant::now();
-        while Writer::open(self, "postgres").is_err() {
+        while self.connect("postgres").is_err() {
             assert!(begun.elapsed() < PATIENCE, "{}", std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -167,7 +166,7 @@ impl Server {
     /// A new database with Agno's tables, and its name.
     pub(crate) fn database(&self) -> String {
         let name = self.empty_database();
-        Writer::open(self, &name).unwrap().run(SCHEMA);
+        self.connect(&name).unwrap().run(SCHEMA);
         name
     }
 
@@ -175,7 +174,7 @@ impl Server {
     pub(crate) fn empty_database(&self) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        Writer::open(self, "postgres").unwrap().run(&format!("CREATE DATABASE {name}"));
+        self.connect("postgres").unwrap().run(&format!("CREATE DATABASE {name}"));
         name
     }
 
@@ -191,7 +190,11 @@ impl Server {
 
     /// A program that writes to a database.
     pub(crate) fn writer(&self, database: &str) -> Writer {
-        Writer::open(self, database).unwrap()
+        self.connect(database).unwrap()
+    }
+
+    fn connect(&self, database: &str) -> Result<Writer, tokio_postgres::Error> {
+        Writer::open(self.dir.path(), self.port, database)
     }
 }
 
@@ -213,57 +216,4 @@ fn finish(command: &mut Command) {
 /// Watches whatever the URL names.
 pub(crate) fn watch(url: &str, limit: u64) -> Watch {
     Watch::start(|outlet| start(url, Place::default(), limit, outlet))
-}
-
-/// A connection that writes, as an agent does.
-pub(crate) struct Writer {
-    runtime: Runtime,
-    client: Client,
-}
-
-impl Writer {
-    fn open(server: &Server, database: &str) -> Result<Self, tokio_postgres::Error> {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let mut config = Config::new();
-        config.host_path(server.dir.path()).port(server.port).user("postgres").dbname(database).connect_timeout(Duration::from_secs(5));
-        let (client, connection) = runtime.block_on(config.connect(NoTls))?;
-        runtime.spawn(connection);
-        Ok(Self { runtime, client })
-    }
-
-    /// Runs statements.
-    pub(crate) fn run(&mut self, sql: &str) {
-        self.runtime.block_on(self.client.batch_execute(sql)).unwrap_or_else(|error| panic!("{error:?}: {sql}"));
-    }
-
-    /// The first column of what a query returns, as text.
-    pub(crate) fn ask(&mut self, sql: &str) -> Vec<String> {
-        let rows = self.runtime.block_on(self.client.simple_query(sql)).unwrap_or_else(|error| panic!("{error:?}: {sql}"));
-        rows.iter()
-            .filter_map(|message| match message {
-                tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("null").to_owned()),
-                _ => None,
-            })
-            .collect()
-    }
-}
-
-/// Statements that write spans `from..to`, of the name `span N`, by a clock that is ahead by so many seconds.
-pub(crate) fn spans_at(from: u64, to: u64, ahead: i64) -> String {
-    let last = to - 1;
-    let created =
-        format!("to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '{ahead} s', 'YYYY-MM-DD\"T\"HH24:MI:SS.US') || '+00:00'");
-    format!(
-        "INSERT INTO ai.agno_traces SELECT lpad(to_hex(i), 32, '0'), 'trace', 'OK', '2026-11-22', '2026-11-22', 1, \
-         NULL, 'session ' || i, NULL, NULL, NULL, NULL, '2026-11-22' FROM generate_series({from} / 10 + 1, {last} / 10 + 1) AS i \
-         ON CONFLICT DO NOTHING; \
-         INSERT INTO ai.agno_spans SELECT lpad(to_hex(i), 16, '0'), lpad(to_hex(i / 10 + 1), 32, '0'), NULL, 'span ' || i, 'INTERNAL', 'OK', \
-         NULL, '2026-11-22T05:59:04.229975+00:00', '2026-11-22T05:59:05+00:00', 770, jsonb_build_object('input.value', 'input ' || i), \
-         {created} FROM generate_series({from}, {last}) AS i"
-    )
-}
-
-/// The same by a clock that is right.
-pub(crate) fn spans(from: u64, to: u64) -> String {
-    spans_at(from, to, 0)
 }

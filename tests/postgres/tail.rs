@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use agno_top::model::Origin;
 use agno_top::source::State;
 
-use crate::server::{Server, Writer, spans, spans_at};
+use crate::server::Server;
 use crate::watch::{Watch, id};
+use crate::writer::{Writer, spans, spans_at};
 
 fn once_each(watch: &Watch) {
     let often: Vec<_> = watch.spans.iter().filter(|(_, seen)| seen.times != 1).map(|(id, seen)| (*id, seen.times)).collect();
@@ -198,6 +199,25 @@ fn the_table_is_emptied_or_moved() {
     writer.run(&format!("BEGIN; TRUNCATE ai.agno_spans; {}; COMMIT", spans(20_001, 20_101)));
     watch.until_spans(2110);
     once_each(&watch);
+}
+
+#[test]
+fn a_transaction_that_ran_at_the_start_lets_nothing_in_that_the_limit_left_out() {
+    let Some(server) = Server::new() else { return };
+    let database = server.database();
+    let (mut writer, mut open) = (server.writer(&database), server.writer(&database));
+    open.run(&format!("BEGIN; {}", spans(100_001, 100_011)));
+    writer.run(&spans(1, 5001));
+    let mut watch = crate::server::watch(&server.url(&database), 1000);
+    watch.until_spans(1000);
+    watch.until_watching();
+    open.run("COMMIT");
+    watch.until_spans(1010);
+    // By a clock that is behind, and long after: it is new all the same.
+    writer.run(&spans_at(200_001, 200_011, -7200));
+    watch.until_spans(1020);
+    once_each(&watch);
+    assert_eq!(watch.spans[&id(200_001)].origin, Origin::Live);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use crate::server::{Server, spans, watch};
+use crate::server::{Server, watch};
+use crate::writer::spans;
 
 /// An authority, a server's certificate signed by it for this name, and the server's key, as PEM.
 fn certificates(name: &str) -> [String; 3] {

@@ -9,6 +9,10 @@ use super::table::{Look, Shape};
 use crate::model::{Origin, SourceId};
 use crate::source::State;
 
+/// Rows of a page, at most.
+const PAGE: usize = 2048;
+/// How long a page may take before the next one is smaller.
+const PAGE_TIME: Duration = Duration::from_millis(150);
 /// Live rows remembered, past which the table is swept so that they can be forgotten.
 const REMEMBERED: usize = 1 << 18;
 /// The least time between two sweeps.
@@ -28,9 +32,15 @@ pub(super) struct Progress {
     /// What the table is made of; `None` when that is to be looked at.
     pub(super) shape: Option<Shape>,
     pub(super) load: Option<Load>,
+    /// Rows of the next page: fewer where they are long.
+    pub(super) page: usize,
     pub(super) left_out: u64,
     /// The table was seen missing: what appears in it is new.
     pub(super) awaited: bool,
+    /// What the first look saw: what was there before.
+    pub(super) first: Option<Snapshot>,
+    /// `created_at` of the oldest row that the limit let in, if it left any out.
+    pub(super) oldest: Option<String>,
     /// What the last look saw.
     pub(super) seen: Option<Snapshot>,
     pub(super) file: u32,
@@ -90,8 +100,11 @@ impl Progress {
             table: None,
             shape: None,
             load: Some(Load::default()),
+            page: PAGE,
             left_out: 0,
             awaited: false,
+            first: None,
+            oldest: None,
             seen: None,
             file: 0,
             blocks: 0,
@@ -128,10 +141,16 @@ impl Progress {
     /// The table is looked at for the first time.
     pub(super) fn begin(&mut self, look: &Look) {
         self.base = look.snapshot.lowest;
+        self.first = Some(look.snapshot.clone());
         self.file = look.file;
         let origin = if std::mem::take(&mut self.awaited) { Origin::Live } else { Origin::History };
         self.load = Some(Load { total: look.rows.unwrap_or(0).min(self.limit), origin, ..Load::default() });
         self.look_ended(look);
+    }
+
+    /// A full page took so long: the next one takes about as long as it should.
+    pub(super) fn page_took(&mut self, time: Duration) {
+        self.page = if time > PAGE_TIME { (self.page / 2).max(1) } else { (self.page * 2).min(PAGE) };
     }
 
     /// Everything that the look saw of new rows has been sent.
@@ -184,6 +203,10 @@ impl Progress {
         let (base, length) = (sweep.base, sweep.begun.elapsed());
         self.sweep = None;
         self.base = base;
+        if self.first.as_ref().is_some_and(|first| first.next <= base) {
+            // Whatever comes from now on is new.
+            (self.first, self.oldest) = (None, None);
+        }
         self.sent.0.retain(|_, transaction| *transaction >= base);
         self.swept.last = Instant::now();
         self.swept.rest_until = self.swept.last + REST.max(length * REST_FACTOR);

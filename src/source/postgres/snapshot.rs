@@ -36,6 +36,17 @@ impl Snapshot {
         ended.or_else(|| (later.next > self.next).then_some(self.next))
     }
 
+    /// Rows that it did not see, as a condition; without those of parts of running transactions.
+    pub(super) fn unseen(&self) -> String {
+        let running: Vec<String> = self.running.iter().map(|number| (*number as u32).to_string()).collect();
+        format!("({} OR xmin::text = ANY ('{{{}}}'::text[]))", self.condition(self.next), running.join(","))
+    }
+
+    /// Whether it saw what the transaction wrote, as far as it says: a part of a running transaction has a number that it does not know.
+    pub(super) fn saw(&self, transaction: u64) -> bool {
+        transaction < self.next && !self.running.contains(&transaction)
+    }
+
     /// The whole number of a transaction of which a row knows the low half. 0 for what has been there as good as always.
     pub(super) fn widen(&self, low: u32) -> u64 {
         const ERA: u64 = 1 << 32;
@@ -103,6 +114,7 @@ mod tests {
         assert_eq!(first("5:10:5,7", "7:12:7"), Some(5));
         assert_eq!(first("5:10:5,7", "5:12:5,7"), Some(10));
         assert_eq!(first("5:10:5", "12:12:"), Some(5));
+        assert_eq!([4, 5, 9, 10].map(|number| snapshot("5:10:5").saw(number)), [true, false, true, false]);
     }
 
     #[test]

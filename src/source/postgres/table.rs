@@ -123,6 +123,11 @@ impl Shape {
         Ok(rows.first().and_then(|row| number(row, 0)))
     }
 
+    /// Rows of this `created_at` and later ones, as a condition.
+    pub(super) fn created_since(&self, created: &str) -> String {
+        format!("created_at >= {}::{}", literal(created), self.created)
+    }
+
     /// Whether there may be rows without `created_at`.
     pub(super) fn may_be_undated(&self) -> bool {
         self.undated

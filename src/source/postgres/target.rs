@@ -2,16 +2,18 @@
 //!
 //! The forms are libpq's, and SQLAlchemy's with a driver in the scheme, so that the URL given to Agno works as it is.
 
+mod url;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 use super::passfile;
 use super::tls::{Mode, Roots, Tls};
+pub use url::is_url;
 
 /// What the server calls this program.
 const APPLICATION: &str = "agno-top";
@@ -54,14 +56,6 @@ pub(super) struct Target {
 #[error("{0}")]
 pub(super) struct BadUrl(String);
 
-/// Whether the text is a URL of a PostgreSQL database; SQLAlchemy's `postgresql+psycopg://` is one.
-#[must_use]
-pub fn is_url(text: &str) -> bool {
-    let Some((scheme, _)) = text.split_once("://") else { return false };
-    let dialect = scheme.split('+').next().unwrap_or_default();
-    dialect.eq_ignore_ascii_case("postgres") || dialect.eq_ignore_ascii_case("postgresql")
-}
-
 impl Target {
     /// Reads a URL. `environment` answers for variables.
     pub(super) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, BadUrl> {
@@ -72,7 +66,7 @@ impl Target {
             }
         }
         let mut secrets = settings.get("password").cloned().into_iter().collect::<Vec<_>>();
-        secrets.extend(read_url(url, &mut settings)?);
+        secrets.extend(url::read(url, &mut settings)?);
         let home = environment("HOME").or_else(|| environment("USERPROFILE")).map(PathBuf::from);
         let user = take(&mut settings, "user")
             .or_else(|| ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment(name)))
@@ -121,54 +115,6 @@ fn hide(text: &str, secret: &str) -> String {
         }
     }
     hidden + &text[from..]
-}
-
-/// Puts what the URL says into the settings. Returns the password as it stands there.
-fn read_url(url: &str, settings: &mut BTreeMap<String, String>) -> Result<Vec<String>, BadUrl> {
-    let rest =
-        url.split_once("://").map(|(_, rest)| rest).filter(|_| is_url(url)).ok_or_else(|| wrong("it does not begin with postgres://"))?;
-    let rest = rest.split('#').next().unwrap_or_default();
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let (user, hosts) = authority.rsplit_once('@').map_or((None, authority), |(user, hosts)| (Some(user), hosts));
-    let mut secrets = Vec::new();
-    let mut set = |name: &str, value: &str| {
-        let value = decode(value).ok_or_else(|| wrong(format!("its {name} is not UTF-8")))?;
-        if !value.is_empty() {
-            settings.insert(name.to_owned(), value);
-        }
-        Ok(())
-    };
-    if let Some(user) = user {
-        let (user, password) = user.split_once(':').unwrap_or((user, ""));
-        secrets.push(password.to_owned());
-        set("user", user)?;
-        set("password", password)?;
-    }
-    let (mut names, mut ports) = (Vec::new(), Vec::new());
-    for host in hosts.split(',') {
-        let (name, port) = host_and_port(host);
-        names.push(name);
-        ports.push(port);
-    }
-    set("host", &if names.iter().all(|name| name.is_empty()) { String::new() } else { names.join(",") })?;
-    set("port", &if ports.iter().all(|port| port.is_empty()) { String::new() } else { ports.join(",") })?;
-    set("dbname", database)?;
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        if name == "password" {
-            secrets.push(value.to_owned());
-        }
-        set(name, value)?;
-    }
-    Ok(secrets)
-}
-
-/// The host, without the brackets around an address, and the port; empty where not given.
-fn host_and_port(text: &str) -> (&str, &str) {
-    if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return (address, rest.strip_prefix(':').unwrap_or_default());
-    }
-    text.rsplit_once(':').unwrap_or((text, ""))
 }
 
 /// Sets hosts and ports. Returns them, and what they are called for a person.
@@ -258,10 +204,6 @@ fn tls(settings: &mut BTreeMap<String, String>, home: Option<PathBuf>) -> Result
 
 fn take(settings: &mut BTreeMap<String, String>, name: &str) -> Option<String> {
     settings.remove(name)
-}
-
-fn decode(text: &str) -> Option<String> {
-    percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 fn wrong(what: impl Into<String>) -> BadUrl {

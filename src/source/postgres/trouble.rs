@@ -93,7 +93,8 @@ impl Trouble {
 
     /// Whether the connection is as good as before.
     pub(super) fn keeps_connection(&self) -> bool {
-        self.awaits() || matches!(self, Self::Denied | Self::NotATable(_) | Self::NoColumn(_) | Self::NoIndex(_) | Self::Changed)
+        self.awaits()
+            || matches!(self, Self::Slow | Self::Denied | Self::NotATable(_) | Self::NoColumn(_) | Self::NoIndex(_) | Self::Changed)
     }
 
     /// Whether another way to connect may succeed: with encryption instead of without, or the other way round.

@@ -16,12 +16,12 @@ use crate::model::{Batch, SpanId};
 
 /// Rows of the first page, which the first frame waits for.
 const FIRST: usize = 512;
-/// Rows of any other page.
-const PAGE: usize = 2048;
 /// Levels of parents that are looked up.
 const LEVELS: usize = 32;
 /// Rows that are counted exactly, past which what is left out is told about.
-const COUNTED: u64 = 5_000_000;
+const COUNTED: u64 = 2_000_000;
+/// Rows in a block, about, where nobody has counted.
+const ROWS_IN_BLOCK: u64 = 8;
 
 /// Reads what is new and a page of what is old, in one transaction, and puts it into `batches`. What is there after an error is good,
 /// too.
@@ -43,9 +43,9 @@ async fn read(session: &Session, place: &Place, progress: &mut Progress, batches
     };
     let visit = Visit { session, place, shape: &shape, look: &look };
     if progress.seen.is_some() {
-        let mut batch = tail::read(session, place, &shape, &look, progress).await?;
-        let parents = visit.parents(&mut batch, progress).await;
-        batches.extend(filled(batch));
+        let [late, mut new] = tail::read(session, place, &shape, &look, progress).await?;
+        let parents = visit.parents(&mut new, progress).await;
+        batches.extend([late, new].into_iter().filter_map(filled));
         parents?;
     } else {
         let rows = shape.rows_written(session).await?;
@@ -70,8 +70,9 @@ impl Visit<'_> {
     /// Reads the page that is next to last.
     async fn page(&self, mut load: Load, progress: &mut Progress, batches: &mut Vec<Batch>) -> Result<(), Trouble> {
         let first = load.last.is_none();
-        let left = usize::try_from(progress.limit - load.done).unwrap_or(PAGE);
-        let wanted = left.min(if first { FIRST } else { PAGE });
+        let left = usize::try_from(progress.limit - load.done).unwrap_or(usize::MAX);
+        let wanted = left.min(if first { FIRST.min(progress.page) } else { progress.page });
+        let begun = Instant::now();
         let found = match &load.last {
             None => self.session.query(&self.shape.select_newest(self.place), &[(&wanted.to_string(), Type::TEXT)]).await?,
             Some((created, place)) => {
@@ -80,6 +81,7 @@ impl Visit<'_> {
             }
         };
         let all = found.len() < wanted;
+        progress.page_took(begun.elapsed());
         let mut batch = Batch::new(progress.source, load.origin);
         let mut taken: Vec<_> = found.iter().map(|row| (row, Meta::of(row, &self.look.snapshot))).collect();
         if let Some((_, meta)) = taken.last() {
@@ -97,6 +99,9 @@ impl Visit<'_> {
         }
         load.done += taken.len() as u64;
         progress.left_out = left_out;
+        if left_out > 0 {
+            progress.oldest = load.last.as_ref().map(|(created, _)| created.clone());
+        }
         progress.load = (!all && !full).then_some(load);
         let parents = if first { self.parents(&mut batch, progress).await } else { Ok(()) };
         // What is noted as sent is sent, whatever came after.
@@ -112,13 +117,18 @@ impl Visit<'_> {
 
     /// How many rows there are; of a very large table, about.
     async fn rows(&self) -> Result<u64, Trouble> {
-        match self.look.rows {
-            Some(rows) if rows > COUNTED => Ok(rows),
-            _ => {
-                let sql = format!("SELECT count(*)::text FROM {}", self.place.spans());
-                let rows = self.session.query(&sql, &[]).await?;
-                Ok(rows.first().and_then(|row| number(row, 0)).unwrap_or(0))
+        let about = self.look.rows.unwrap_or(self.look.blocks * ROWS_IN_BLOCK);
+        if about > COUNTED {
+            return Ok(about);
+        }
+        self.session.query("SAVEPOINT counting", &[]).await?;
+        match self.session.query(&format!("SELECT count(*)::text FROM {}", self.place.spans()), &[]).await {
+            Ok(rows) => Ok(rows.first().and_then(|row| number(row, 0)).unwrap_or(0)),
+            Err(Trouble::Slow) => {
+                self.session.query("ROLLBACK TO SAVEPOINT counting", &[]).await?;
+                Ok(about)
             }
+            Err(trouble) => Err(trouble),
         }
     }
 
