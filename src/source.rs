@@ -4,6 +4,7 @@
 
 pub mod discover;
 pub mod file;
+pub mod otlp;
 pub mod sqlite;
 
 use std::sync::mpsc;

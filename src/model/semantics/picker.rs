@@ -36,6 +36,12 @@ impl Default for Picker<'_> {
 }
 
 impl<'a> Picker<'a> {
+    /// Whether an attribute of this name can state anything; whoever must build a value to hand it over asks first.
+    #[must_use]
+    pub fn knows(name: &[u8]) -> bool {
+        name.starts_with(MESSAGE) || lookup(name).next().is_some()
+    }
+
     /// Looks at one attribute. Of equal names the last one counts.
     #[inline]
     pub fn take(&mut self, name: &[u8], value: Scalar<'a>) {

@@ -83,14 +83,14 @@ struct WireStatus<'a> {
 }
 
 #[derive(Deserialize)]
-struct KeyValue<'a> {
+pub(super) struct KeyValue<'a> {
     key: Option<String>,
     #[serde(borrow)]
     value: Option<AnyValue<'a>>,
 }
 
 #[derive(Deserialize)]
-struct AnyValue<'a> {
+pub(super) struct AnyValue<'a> {
     #[serde(rename = "stringValue")]
     text: Option<String>,
     #[serde(rename = "boolValue", borrow)]
@@ -184,7 +184,7 @@ pub(super) fn scope(text: &str) -> (String, String) {
     read::<Scope>(text).map(|scope| (scope.name.unwrap_or_default(), scope.version.unwrap_or_default())).unwrap_or_default()
 }
 
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     // The place in the message would be one in the span's own text, which nobody can look up.
     serde_json::from_str(text).map_err(|error| error.to_string().split(" at line ").next().unwrap_or_default().to_owned())
 }
@@ -232,7 +232,7 @@ fn status_code(raw: &RawValue) -> Result<Status, String> {
 }
 
 /// A time; `None` if it is absent or 0, which is how a span that still runs has no end.
-fn time(raw: Option<&RawValue>, what: &str) -> Result<Option<Nanos>, String> {
+pub(super) fn time(raw: Option<&RawValue>, what: &str) -> Result<Option<Nanos>, String> {
     let Some(text) = raw.map(unquoted).filter(|text| !text.is_empty()) else { return Ok(None) };
     match text.parse::<Nanos>() {
         Ok(0) => Ok(None),
@@ -241,7 +241,7 @@ fn time(raw: Option<&RawValue>, what: &str) -> Result<Option<Nanos>, String> {
     }
 }
 
-fn attributes(wire: Option<Vec<KeyValue<'_>>>, depth: usize) -> Result<Vec<Attribute>, String> {
+pub(super) fn attributes(wire: Option<Vec<KeyValue<'_>>>, depth: usize) -> Result<Vec<Attribute>, String> {
     wire.unwrap_or_default()
         .into_iter()
         .map(|entry| {
@@ -255,7 +255,7 @@ fn attributes(wire: Option<Vec<KeyValue<'_>>>, depth: usize) -> Result<Vec<Attri
         .collect()
 }
 
-fn value(wire: Option<AnyValue<'_>>, depth: usize) -> Result<Value, String> {
+pub(super) fn value(wire: Option<AnyValue<'_>>, depth: usize) -> Result<Value, String> {
     let Some(wire) = wire else { return Ok(Value::Null) };
     if let Some(text) = wire.text {
         return Ok(Value::Text(text));

@@ -1,0 +1,9 @@
+//! OTLP/JSON: requests as text, in files and in HTTP bodies.
+
+mod document;
+mod row;
+mod signals;
+mod span;
+
+pub(in crate::source) use document::Document;
+pub(super) use signals::{logs, metrics};
