@@ -7,9 +7,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
+use super::otlp::json::Document;
 use super::{Closed, Handle, Outlet, Request, State, Update};
 use crate::model::{Address, Batch, Origin, Payload};
-use super::otlp::json::Document;
 
 /// Spans that travel together.
 const BATCH: usize = 2048;

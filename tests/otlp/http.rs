@@ -43,7 +43,8 @@ fn json_is_the_same_as_protobuf() {
         assert_eq!((a.trace, a.id, a.parent, a.start, a.end, a.status, name), (b.trace, b.id, b.parent, b.start, b.end, b.status, other));
         let texts = |span: &agno_top::model::Span, batch: usize| {
             let (batch, facts) = (&listener.batches[batch], &span.facts);
-            let texts = [facts.agent, facts.model, facts.provider, facts.tool, facts.session, facts.user, facts.run, facts.input, span.error];
+            let texts =
+                [facts.agent, facts.model, facts.provider, facts.tool, facts.session, facts.user, facts.run, facts.input, span.error];
             (facts.kind, facts.usage, texts.map(|text| batch.text(text).to_owned()))
         };
         assert_eq!(texts(a, 0), texts(b, 1), "{name}");
@@ -179,8 +180,10 @@ fn a_port_in_use_is_named_and_taken_once_it_is_free() {
     let outlet = agno_top::source::Outlet { id: agno_top::model::SourceId(0), updates: sender };
     let second = otlp::start(taken, outlet).unwrap();
     assert_eq!(second.failed.len(), 2);
-    let expected =
-        format!("can't listen on {}: it is in use; stop the program that listens there, or choose another address with --http ADDR", first.http);
+    let expected = format!(
+        "can't listen on {}: it is in use; stop the program that listens there, or choose another address with --http ADDR",
+        first.http
+    );
     assert_eq!(second.failed[1].to_string(), expected);
     let Some(agno_top::source::Update::State(_, State::Failing(text))) = updates.blocking_recv() else { panic!() };
     assert!(text.ends_with(&expected), "{text}");

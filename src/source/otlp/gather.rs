@@ -15,6 +15,9 @@ use super::answer::Refusal;
 /// How long a body may take to arrive whole.
 const WHOLE: Duration = Duration::from_secs(30);
 
+/// How long a body is read that was refused.
+const DRAIN: Duration = Duration::from_secs(5);
+
 /// How long a body waits for others to make room for it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -73,7 +76,7 @@ impl Budget {
 }
 
 /// Reads a body of an HTTP request whole. `declared` is its length where the sender says it.
-pub(super) async fn whole(body: Incoming, declared: Option<u64>, budget: &Budget) -> Result<(Vec<u8>, Hold), Refusal> {
+pub(super) async fn whole(body: &mut Incoming, declared: Option<u64>, budget: &Budget) -> Result<(Vec<u8>, Hold), Refusal> {
     let declared = declared.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
     if declared > budget.largest {
         return Err(budget.too_large());
@@ -88,9 +91,25 @@ pub(super) async fn whole(body: Incoming, declared: Option<u64>, budget: &Budget
     .unwrap_or(Err(Refusal::Slow))
 }
 
+/// Reads on and throws away, within limits: who is refused in the middle of sending may otherwise see a broken connection instead of
+/// the answer, and try again.
+pub(super) async fn drain(mut body: Incoming, budget: &Budget) {
+    let most = budget.largest.saturating_mul(4);
+    let drained = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > most {
+                return;
+            }
+        }
+    };
+    let _ = timeout(DRAIN, drained).await;
+}
+
 /// Reads the one message of a gRPC call, and whether it is compressed:
 /// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
-pub(super) async fn message(body: Incoming, budget: &Budget) -> Result<(bool, Vec<u8>, Hold), Refusal> {
+pub(super) async fn message(body: &mut Incoming, budget: &Budget) -> Result<(bool, Vec<u8>, Hold), Refusal> {
     const PREFIX: usize = 5;
     let mut pieces = Pieces { body, budget, hold: Hold(None), bytes: Vec::new() };
     timeout(WHOLE, async {
@@ -117,7 +136,7 @@ pub(super) async fn message(body: Incoming, budget: &Budget) -> Result<(bool, Ve
 }
 
 struct Pieces<'a> {
-    body: Incoming,
+    body: &'a mut Incoming,
     budget: &'a Budget,
     hold: Hold,
     bytes: Vec<u8>,
@@ -126,7 +145,7 @@ struct Pieces<'a> {
 impl Pieces<'_> {
     /// Appends the next piece. `false` at the end.
     async fn next(&mut self, expected: usize) -> Result<bool, Refusal> {
-        let Some(frame) = poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await else { return Ok(false) };
+        let Some(frame) = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context)).await else { return Ok(false) };
         let frame = frame.map_err(|error| Refusal::Malformed(format!("the body breaks off: {error}")))?;
         let Ok(piece): Result<Bytes, _> = frame.into_data() else { return Ok(true) };
         let length = self.bytes.len() + piece.len();

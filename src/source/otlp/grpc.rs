@@ -52,7 +52,8 @@ async fn take(service: &Service, request: Request<Incoming>) -> Result<Taken, Re
     }
     let coding = coding(request.headers(), &ENCODING)?;
     let budget = &service.budget;
-    let (compressed, body, mut hold) = gather::message(request.into_body(), budget).await?;
+    let mut body = request.into_body();
+    let (compressed, body, mut hold) = gather::message(&mut body, budget).await?;
     let body = match coding {
         _ if !compressed => body,
         Coding::Identity => return Err(Refusal::Malformed("a compressed message without grpc-encoding".to_owned())),

@@ -5,6 +5,7 @@ use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW,
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::answer::{AGAIN, Refusal, Taken};
@@ -25,9 +26,13 @@ pub(super) async fn answer(service: &Service, request: Request<Incoming>) -> Res
         preflight(request.headers())
     } else {
         let form = form(request.headers());
-        match take(service, request, form).await {
+        let (head, mut body) = request.into_parts();
+        match take(service, &head, &mut body, form).await {
             Ok(taken) => accepted(&taken, form.unwrap_or(Form::Protobuf)),
-            Err(refusal) => refused(service, &refusal, form),
+            Err(refusal) => {
+                gather::drain(body, &service.budget).await;
+                refused(service, &refusal, form)
+            }
         }
     };
     if let Some(origin) = origin {
@@ -37,24 +42,23 @@ pub(super) async fn answer(service: &Service, request: Request<Incoming>) -> Res
     response
 }
 
-async fn take(service: &Service, request: Request<Incoming>, form: Option<Form>) -> Result<Taken, Refusal> {
-    let signal = match request.uri().path() {
+async fn take(service: &Service, head: &Parts, body: &mut Incoming, form: Option<Form>) -> Result<Taken, Refusal> {
+    let signal = match head.uri.path() {
         "/v1/traces" => Signal::Traces,
         "/v1/logs" => Signal::Logs,
         "/v1/metrics" => Signal::Metrics,
         _ => return Err(Refusal::Unknown("spans go to /v1/traces, logs to /v1/logs, metrics to /v1/metrics".to_owned())),
     };
-    if request.method() != Method::POST {
+    if head.method != Method::POST {
         return Err(Refusal::Method);
     }
-    service.door.admit(request.headers())?;
-    let form = form.ok_or_else(|| {
-        Refusal::Unsupported("the Content-Type must be application/x-protobuf or application/json".to_owned())
-    })?;
-    let coding = coding(request.headers(), &CONTENT_ENCODING)?;
-    let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    service.door.admit(&head.headers)?;
+    let form =
+        form.ok_or_else(|| Refusal::Unsupported("the Content-Type must be application/x-protobuf or application/json".to_owned()))?;
+    let coding = coding(&head.headers, &CONTENT_ENCODING)?;
+    let declared = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let budget = &service.budget;
-    let (body, mut hold) = gather::whole(request.into_body(), declared, budget).await?;
+    let (body, mut hold) = gather::whole(body, declared, budget).await?;
     let body = if coding == Coding::Identity {
         body
     } else {
