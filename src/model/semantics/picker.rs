@@ -12,7 +12,7 @@ const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
 const MESSAGE: &[u8] = b"llm.input_messages.";
 
 /// Takes a span's attributes one by one, in any order, and keeps what counts most for each fact.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Picker<'a> {
     slots: [Option<(u8, Found<'a>)>; FIELDS],
     /// The message last seen among those that went into a model, by its number: its role and its text, whichever came.
@@ -36,6 +36,11 @@ impl Default for Picker<'_> {
 }
 
 impl<'a> Picker<'a> {
+    /// Forgets everything, for the next span.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// Whether an attribute of this name can state anything; whoever must build a value to hand it over asks first.
     #[must_use]
     pub fn knows(name: &[u8]) -> bool {

@@ -9,10 +9,18 @@ use crate::model::json::Scalar;
 use crate::model::semantics::{PREVIEW, Picker, beginning};
 use crate::model::{Address, Batch, Nanos, Skipped, Span, SpanId, Status, Text, TraceId};
 
+/// Bytes that a span of an agent takes at least, about: more room than needed costs nothing until it is touched.
+const SPAN: usize = 1024;
+
+/// One in how many bytes goes into a row's texts, about.
+const TEXT: usize = 6;
+
 /// Appends a row for each span of a request to the batch, in order, and a [`Skipped`] for each that can't be one. The address of a
 /// row is where its span begins in `body`. `Err` if the body is no such request; the batch is worth nothing then.
 pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), Broken> {
     let mut count = 0_usize;
+    batch.reserve(body.len() / SPAN, body.len() / TEXT);
+    let mut fresh = Fresh::default();
     let mut scope: (&[u8], Option<Cow<'_, str>>) = (&[], None);
     request::spans(body, |group, message| {
         count += 1;
@@ -21,7 +29,8 @@ pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), Broken> {
             scope = (name, (!name.is_empty()).then(|| String::from_utf8_lossy(name)));
         }
         let address = Address(offset(body, message) as i64);
-        match Fresh::read(message)?.row(scope.1.as_deref(), address, batch)? {
+        fresh.read(message)?;
+        match fresh.row(scope.1.as_deref(), address, batch)? {
             Ok(span) => batch.spans.push(span),
             Err(reason) => batch.skipped.push(Skipped { place: format!("span {count}"), reason }),
         }
@@ -30,6 +39,7 @@ pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), Broken> {
 }
 
 /// A span's fields as they lie.
+#[derive(Default)]
 struct Fresh<'a> {
     trace: &'a [u8],
     id: &'a [u8],
@@ -45,27 +55,20 @@ struct Fresh<'a> {
     nested: Vec<(&'a [u8], &'a [u8])>,
 }
 
+/// Trace, span, parent, start, end.
+type Named = (TraceId, SpanId, Option<SpanId>, Nanos, Option<Nanos>);
+
 impl<'a> Fresh<'a> {
-    fn read(message: &'a [u8]) -> Result<Self, Broken> {
-        let nothing = &[][..];
-        let mut fresh = Self {
-            trace: nothing,
-            id: nothing,
-            parent: nothing,
-            name: nothing,
-            start: 0,
-            end: 0,
-            status: 0,
-            message: nothing,
-            exception: None,
-            picker: Picker::default(),
-            nested: Vec::new(),
-        };
+    fn read(&mut self, message: &'a [u8]) -> Result<(), Broken> {
+        (self.trace, self.id, self.parent, self.name, self.message) = (&[], &[], &[], &[], &[]);
+        (self.start, self.end, self.status, self.exception) = (0, 0, 0, None);
+        self.picker.clear();
+        self.nested.clear();
         let mut fields = Fields(message);
         while let Some((number, field)) = fields.next()? {
-            fresh.take(number, field)?;
+            self.take(number, field)?;
         }
-        Ok(fresh)
+        Ok(())
     }
 
     #[inline]
@@ -79,10 +82,12 @@ impl<'a> Fresh<'a> {
             8 => self.end = field.fixed64()?,
             9 => {
                 let (key, value) = entry(field.bytes()?)?;
-                match any(value)? {
-                    Any::Scalar(scalar) => self.picker.take(key, scalar),
-                    Any::Nested if Picker::knows(key) => self.nested.push((key, value)),
-                    Any::Nested => {}
+                // Most attributes state nothing, and their values need not even be fetched from memory.
+                if Picker::knows(key) {
+                    match any(value)? {
+                        Any::Scalar(scalar) => self.picker.take(key, scalar),
+                        Any::Nested => self.nested.push((key, value)),
+                    }
                 }
             }
             11 => self.take_event(field.bytes()?)?,
@@ -116,26 +121,30 @@ impl<'a> Fresh<'a> {
     }
 
     /// The span's row; the inner error says why it can't be one.
-    fn row(mut self, scope: Option<&str>, address: Address, batch: &mut Batch) -> Result<Result<Span, String>, Broken> {
+    fn row(&mut self, scope: Option<&str>, address: Address, batch: &mut Batch) -> Result<Result<Span, String>, Broken> {
         let named = match self.names() {
             Ok(named) => named,
             Err(reason) => return Ok(Err(reason)),
         };
-        let (trace, mut id, mut parent, start, mut end) = named;
-        // The picker keeps a borrow of these.
-        let nested = std::mem::take(&mut self.nested)
-            .into_iter()
-            .map(|(key, value)| Ok((key, value::whole(value)?.to_json())))
-            .collect::<Result<Vec<_>, Broken>>()?;
-        let mut picker = self.picker;
+        if self.nested.is_empty() {
+            return self.finish(&self.picker, named, scope, address, batch).map(Ok);
+        }
+        let nested = self.nested.iter().map(|(key, value)| Ok((*key, value::whole(value)?.to_json()))).collect::<Result<Vec<_>, _>>()?;
+        // A picker of its own, since it borrows the texts made here.
+        let mut picker = self.picker.clone();
         for (key, json) in &nested {
             picker.take(key, Scalar::Other(json.as_bytes()));
         }
+        self.finish(&picker, named, scope, address, batch).map(Ok)
+    }
+
+    fn finish(&self, picker: &Picker<'_>, named: Named, scope: Option<&str>, address: Address, batch: &mut Batch) -> Result<Span, Broken> {
+        let (trace, mut id, mut parent, start, mut end) = named;
         if let (Some(above), Some(running)) = (picker.pending(), parent) {
             (id, parent, end) = (running, above, None);
         }
         let name = String::from_utf8_lossy(self.name);
-        Ok(Ok(Span {
+        Ok(Span {
             trace,
             id,
             parent,
@@ -147,14 +156,14 @@ impl<'a> Fresh<'a> {
                 _ => Status::Unset,
             },
             facts: picker.facts(&name, scope, batch),
-            error: error(self.message, self.exception, &picker, batch)?,
+            error: error(self.message, self.exception, picker, batch)?,
             name: batch.intern(&name),
             address,
             weight: 0,
-        }))
+        })
     }
 
-    fn names(&self) -> Result<(TraceId, SpanId, Option<SpanId>, Nanos, Option<Nanos>), String> {
+    fn names(&self) -> Result<Named, String> {
         let trace = <[u8; 16]>::try_from(self.trace).ok().and_then(TraceId::new);
         let span = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).ok().and_then(SpanId::new);
         let bad = |what, bytes: &[u8], length| format!("the {what} id {} is not {length} bytes that are not all zero", hex(bytes));

@@ -103,7 +103,9 @@ fn map(message: &[u8], depth: usize) -> Result<Vec<Attribute>, Broken> {
 /// Reads a `KeyValue` whole.
 pub(super) fn attribute(message: &[u8]) -> Result<Attribute, Broken> {
     let (key, value) = entry(message)?;
-    Ok((String::from_utf8_lossy(key).into_owned(), whole(value)?))
+    // The row was made without looking into this value.
+    let value = whole(value).unwrap_or_else(|broken| Value::Text(format!("(can't be read: {broken})")));
+    Ok((String::from_utf8_lossy(key).into_owned(), value))
 }
 
 /// A field's text. What is not UTF-8 becomes U+FFFD.

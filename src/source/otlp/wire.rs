@@ -1,6 +1,6 @@
 //! Protobuf's wire format, walked without copying: <https://protobuf.dev/programming-guides/encoding/>.
 
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use prost::encoding::{DecodeContext, WireType, decode_varint, skip_field};
 
 /// Why bytes are no message of the expected type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,29 +26,34 @@ impl<'a> Fields<'a> {
     pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Broken> {
         let rest = &mut self.0;
         while !rest.is_empty() {
-            let (number, kind) = decode_key(rest).map_err(|_| Broken("a field's number or type is none"))?;
-            let value = match kind {
-                WireType::Varint => Value::Varint(varint(rest)?),
-                WireType::LengthDelimited => {
+            let key = u32::try_from(varint(rest)?).map_err(|_| NO_FIELD)?;
+            let number = key >> 3;
+            if number == 0 {
+                return Err(NO_FIELD);
+            }
+            let value = match key & 7 {
+                0 => Value::Varint(varint(rest)?),
+                2 => {
                     let length = usize::try_from(varint(rest)?).map_err(|_| TRUNCATED)?;
                     let (value, after) = rest.split_at_checked(length).ok_or(TRUNCATED)?;
                     *rest = after;
                     Value::Bytes(value)
                 }
-                WireType::SixtyFourBit => {
+                1 => {
                     let (value, after) = rest.split_first_chunk().ok_or(TRUNCATED)?;
                     *rest = after;
                     Value::Fixed64(u64::from_le_bytes(*value))
                 }
-                WireType::ThirtyTwoBit => {
+                5 => {
                     (_, *rest) = rest.split_first_chunk::<4>().ok_or(TRUNCATED)?;
                     // Flags, mostly: nothing here reads them.
                     Value::Fixed32
                 }
-                WireType::StartGroup | WireType::EndGroup => {
-                    skip_field(kind, number, rest, DecodeContext::default()).map_err(|_| Broken("a group is not closed"))?;
+                3 => {
+                    skip_field(WireType::StartGroup, number, rest, DecodeContext::default()).map_err(|_| Broken("a group is not closed"))?;
                     continue;
                 }
+                _ => return Err(NO_FIELD),
             };
             return Ok(Some((number, value)));
         }
@@ -56,10 +61,28 @@ impl<'a> Fields<'a> {
     }
 }
 
+const NO_FIELD: Broken = Broken("a field's number or type is none");
 const TRUNCATED: Broken = Broken("it ends in the middle of a field");
 const WRONG: Broken = Broken("a field has another type than OTLP gives it");
 
+/// Nearly every number here is a field's or a length, of one byte or two.
+#[inline]
 fn varint(rest: &mut &[u8]) -> Result<u64, Broken> {
+    match **rest {
+        [low @ 0..0x80, ..] => {
+            *rest = &rest[1..];
+            Ok(u64::from(low))
+        }
+        [low, high @ 0..0x80, ..] => {
+            *rest = &rest[2..];
+            Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
+        }
+        _ => long_varint(rest),
+    }
+}
+
+#[cold]
+fn long_varint(rest: &mut &[u8]) -> Result<u64, Broken> {
     decode_varint(rest).map_err(|_| Broken("a number does not end"))
 }
 
