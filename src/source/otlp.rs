@@ -8,6 +8,7 @@ mod answer;
 mod bind;
 mod bodies;
 mod door;
+mod forward;
 mod gather;
 mod grpc;
 mod http;
@@ -15,6 +16,7 @@ mod inflate;
 mod intake;
 pub(in crate::source) mod json;
 mod payload;
+mod record;
 mod reply;
 mod request;
 mod rows;
@@ -25,18 +27,22 @@ mod wire;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::sqlite::Tables;
 use super::{Closed, Handle, Outlet, Request, State, Traffic, Update};
 pub use bind::BindError;
 use bind::Bound;
 use door::Door;
+use forward::Forward;
 use gather::Budget;
 use intake::Intake;
+use record::Recorder;
 use service::Service;
 
 /// Where OTLP over gRPC is expected.
@@ -67,22 +73,28 @@ pub struct Options {
     pub origins: Vec<String>,
     /// The largest request, in bytes, as it comes and inflated. At most 1 GiB.
     pub max_body: usize,
+    /// The SQLite file that what arrives is also written into, as Agno writes it, and its tables.
+    pub record: Option<(PathBuf, Tables)>,
+    /// OTLP/HTTP endpoints that every request taken is passed on to.
+    pub forward: Vec<String>,
+    /// Headers for these: name, value.
+    pub forward_headers: Vec<(String, String)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { grpc: Some(GRPC), http: Some(HTTP), token: None, origins: Vec::new(), max_body: MAX_BODY }
+        Self { grpc: Some(GRPC), http: Some(HTTP), token: None, origins: Vec::new(), max_body: MAX_BODY, record: None, forward: Vec::new(), forward_headers: Vec::new() }
     }
 }
 
-/// Leaves the token out.
+/// Leaves out what may be secret.
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { grpc, http, token, origins, max_body } = self;
+        let Self { grpc, http, token, origins, max_body, record, .. } = self;
         let token = token.as_ref().map(|_| "…");
         let mut debug = f.debug_struct("Options");
         debug.field("grpc", grpc).field("http", http).field("token", &token).field("origins", origins).field("max_body", max_body);
-        debug.finish()
+        debug.field("record", record).finish_non_exhaustive()
     }
 }
 
@@ -99,15 +111,21 @@ pub struct Listening {
     pub warnings: Vec<String>,
 }
 
-/// Listens for spans over gRPC and HTTP. Addresses are bound before this returns. `Err` only if no thread can be started.
+/// Listens for spans over gRPC and HTTP. Addresses are bound before this returns. `Err` if no thread can be started, if the file that
+/// is to record can't be written, or if what is to be passed on to is no URL.
 pub fn start(options: Options, outlet: Outlet) -> io::Result<Listening> {
+    let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose();
+    let recorder = recorder.map_err(io::Error::other)?;
+    let forwards = options.forward.iter().map(|url| Forward::start(url, &options.forward_headers)).collect::<Result<Vec<_>, _>>();
+    let forwards = forwards.map_err(io::Error::other)?;
+    let intake = Arc::new(Intake::new(outlet.clone(), recorder, forwards));
     let (bound, failed) = bind::all(&options);
     let addresses = bound.iter().map(|bound| bound.address).collect();
     let warnings = warnings(&options);
     warnings.iter().for_each(|warning| tracing::warn!(warning, "OTLP"));
     let trouble = failed.clone();
     let handle = super::spawn("otlp".to_owned(), outlet, move |outlet, inbox| {
-        let _ended = run(&options, bound, trouble, outlet, inbox);
+        let _ended = run(&options, intake, bound, trouble, outlet, inbox);
     })?;
     Ok(Listening { handle, addresses, failed, warnings })
 }
@@ -118,8 +136,7 @@ fn warnings(options: &Options) -> Vec<String> {
     open.map(|address| format!("{address} is open to other machines: everybody who reaches it can send spans {guard}")).collect()
 }
 
-fn run(options: &Options, bound: Vec<Bound>, failed: Vec<BindError>, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Closed> {
-    let intake = Arc::new(Intake::new(outlet.clone()));
+fn run(options: &Options, intake: Arc<Intake>, bound: Vec<Bound>, failed: Vec<BindError>, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Closed> {
     let service = Arc::new(Service {
         intake: intake.clone(),
         budget: Budget::new(options.max_body.min(1 << 30)),

@@ -10,7 +10,9 @@ use tokio::time::timeout;
 
 use super::answer::{Refusal, Taken};
 use super::bodies::{Bodies, Form, address};
+use super::forward::Forward;
 use super::json::Document;
+use super::record::{Ended, Job, Recorder};
 use super::signals::{Events, Record};
 use super::{payload, rows, signals};
 use crate::model::{Address, Batch, Origin, Payload, SpanId, TraceId};
@@ -34,6 +36,8 @@ pub(super) struct Intake {
     bodies: Mutex<Bodies>,
     events: Mutex<Events>,
     counts: Counts,
+    recorder: Option<Recorder>,
+    forwards: Vec<Forward>,
 }
 
 #[derive(Debug, Default)]
@@ -47,12 +51,18 @@ struct Counts {
 }
 
 impl Intake {
-    pub(super) fn new(outlet: Outlet) -> Self {
-        Self { outlet, bodies: Mutex::default(), events: Mutex::default(), counts: Counts::default() }
+    pub(super) fn new(outlet: Outlet, recorder: Option<Recorder>, forwards: Vec<Forward>) -> Self {
+        Self { outlet, bodies: Mutex::default(), events: Mutex::default(), counts: Counts::default(), recorder, forwards }
     }
 
     /// Takes a request's body. When this returns, everything in it that was not refused is on its way into the store.
     pub(super) async fn take(&self, signal: Signal, form: Form, body: Bytes) -> Result<Taken, Refusal> {
+        let taken = self.take_in(signal, form, body.clone()).await?;
+        self.forwards.iter().for_each(|forward| forward.push(signal, form, body.clone()));
+        Ok(taken)
+    }
+
+    async fn take_in(&self, signal: Signal, form: Form, body: Bytes) -> Result<Taken, Refusal> {
         match signal {
             Signal::Traces => self.take_spans(form, body).await,
             Signal::Logs => {
@@ -87,6 +97,7 @@ impl Intake {
             Form::Protobuf => rows::read(&body, &mut batch).map_err(malformed)?,
             Form::Json => read_json(text(&body)?, &mut batch)?,
         }
+        self.record(form, &body, &batch).await?;
         let taken = Taken {
             rejected: batch.skipped.len() as u64,
             reason: batch.skipped.first().map(|skipped| format!("{}: {}", skipped.place, skipped.reason)).unwrap_or_default(),
@@ -100,6 +111,16 @@ impl Intake {
             room.send(Update::Batch(batch));
         }
         Ok(taken)
+    }
+
+    /// Writes the spans that ended into the file that records, if there is one.
+    async fn record(&self, form: Form, body: &Bytes, batch: &Batch) -> Result<(), Refusal> {
+        let Some(recorder) = &self.recorder else { return Ok(()) };
+        let spans: Vec<_> = batch.spans.iter().filter_map(|span| Ended::new(span, batch.text(span.name))).collect();
+        if spans.is_empty() {
+            return Ok(());
+        }
+        recorder.write(Job { form, body: body.clone(), spans }).await.map_err(Refusal::Unrecorded)
     }
 
     /// A place in the channel to the screen.
@@ -163,7 +184,7 @@ impl Intake {
         let [spans, rejected, put_off, refused, logs, metrics] =
             [spans, rejected, put_off, refused, logs, metrics].map(|count| count.load(Relaxed));
         let held = lock(&self.bodies).held();
-        Traffic { spans, rejected, put_off, refused, logs, metrics, held, forwards: Vec::new() }
+        Traffic { spans, rejected, put_off, refused, logs, metrics, held, forwards: self.forwards.iter().map(Forward::report).collect() }
     }
 }
 

@@ -22,6 +22,15 @@ pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, Broken> {
     Ok(found)
 }
 
+/// Hands out the payload of every span with where it begins; without resource and scope.
+pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result<(), Broken> {
+    request::spans(body, |_, message| {
+        let (payload, _) = span(message)?;
+        found(offset(body, message), payload);
+        Ok(())
+    })
+}
+
 fn span(message: &[u8]) -> Result<Found, Broken> {
     let mut payload = Payload::default();
     let (mut trace, mut id) = (None, None);

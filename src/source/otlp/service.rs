@@ -32,7 +32,7 @@ const STREAMS: u32 = 128;
 const WINDOWS: (u32, u32) = (2 << 20, 8 << 20);
 
 /// Bytes in one piece of a body over HTTP/2.
-const FRAME: u32 = 256 << 10;
+const FRAME: u32 = 64 << 10;
 
 /// Everything that an answer needs.
 #[derive(Debug)]
