@@ -163,7 +163,17 @@ mod tests {
 
     #[test]
     fn a_wrong_flag_or_value_is_a_usage_error() {
-        for line in ["--nope", "--max-spans 0", "--max-spans many", "--stale -1", "--log-level loud", "demo a.db", "--grpc x", "--max-body 0", "--otlp --no-otlp"] {
+        for line in [
+            "--nope",
+            "--max-spans 0",
+            "--max-spans many",
+            "--stale -1",
+            "--log-level loud",
+            "demo a.db",
+            "--grpc x",
+            "--max-body 0",
+            "--otlp --no-otlp",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

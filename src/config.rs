@@ -13,8 +13,8 @@ use tracing::level_filters::LevelFilter;
 
 use crate::cli::{Cli, OtlpOptions};
 use crate::source::otlp;
-pub use values::{parse_address, parse_bytes, parse_header};
 use values::{Address, Bytes, Header, Listen};
+pub use values::{parse_address, parse_bytes, parse_header};
 
 /// What the environment's names for keys begin with: `AGNO_TOP_MAX_SPANS` sets `max_spans`.
 const PREFIX: &str = "AGNO_TOP_";
@@ -332,9 +332,7 @@ fn typed(key: &str, text: &str) -> toml::Value {
         }
         // As OTEL_EXPORTER_OTLP_HEADERS has them, since a value may hold blanks.
         "forward_headers" => text.split(',').map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into(),
-        "allow_origins" | "forward" => {
-            text.split_whitespace().map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into()
-        }
+        "allow_origins" | "forward" => text.split_whitespace().map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into(),
         "max_spans" | "stale_seconds" => text.parse::<i64>().map_or_else(|_| text.into(), Into::into),
         "follow" | "ascii" => match text {
             "1" | "true" | "yes" | "on" => true.into(),

@@ -121,9 +121,13 @@ mod tests {
 
     #[test]
     fn an_address_may_be_a_port_alone() {
-        for (text, address) in
-            [("4318", "127.0.0.1:4318"), (":1", "127.0.0.1:1"), ("localhost:5", "127.0.0.1:5"), ("[::]:6", "[::]:6"), ("0.0.0.0:7", "0.0.0.0:7")]
-        {
+        for (text, address) in [
+            ("4318", "127.0.0.1:4318"),
+            (":1", "127.0.0.1:1"),
+            ("localhost:5", "127.0.0.1:5"),
+            ("[::]:6", "[::]:6"),
+            ("0.0.0.0:7", "0.0.0.0:7"),
+        ] {
             assert_eq!(parse_address(text), Ok(address.parse().unwrap()), "{text}");
         }
         for text in ["", "x", "127.0.0.1", "99999", "localhost:x"] {

@@ -83,7 +83,16 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { grpc: Some(GRPC), http: Some(HTTP), token: None, origins: Vec::new(), max_body: MAX_BODY, record: None, forward: Vec::new(), forward_headers: Vec::new() }
+        Self {
+            grpc: Some(GRPC),
+            http: Some(HTTP),
+            token: None,
+            origins: Vec::new(),
+            max_body: MAX_BODY,
+            record: None,
+            forward: Vec::new(),
+            forward_headers: Vec::new(),
+        }
     }
 }
 
@@ -136,7 +145,14 @@ fn warnings(options: &Options) -> Vec<String> {
     open.map(|address| format!("{address} is open to other machines: everybody who reaches it can send spans {guard}")).collect()
 }
 
-fn run(options: &Options, intake: Arc<Intake>, bound: Vec<Bound>, failed: Vec<BindError>, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Closed> {
+fn run(
+    options: &Options,
+    intake: Arc<Intake>,
+    bound: Vec<Bound>,
+    failed: Vec<BindError>,
+    outlet: &Outlet,
+    inbox: &Receiver<Request>,
+) -> Result<(), Closed> {
     let service = Arc::new(Service {
         intake: intake.clone(),
         budget: Budget::new(options.max_body.min(1 << 30)),

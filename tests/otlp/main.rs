@@ -6,6 +6,8 @@ mod bad_input;
 mod grpc;
 mod http;
 mod listener;
+mod peers;
+mod record;
 mod spans;
 
 const FIXTURE: &[u8] = include_bytes!("../fixtures/agno-3.1.10.otlp.pb");

@@ -50,7 +50,8 @@ impl<'a> Fields<'a> {
                     Value::Fixed32
                 }
                 3 => {
-                    skip_field(WireType::StartGroup, number, rest, DecodeContext::default()).map_err(|_| Broken("a group is not closed"))?;
+                    skip_field(WireType::StartGroup, number, rest, DecodeContext::default())
+                        .map_err(|_| Broken("a group is not closed"))?;
                     continue;
                 }
                 _ => return Err(NO_FIELD),

@@ -33,8 +33,7 @@ pub(super) fn upsert_trace(tables: &Tables) -> String {
     let kept = ["run_id", "session_id", "user_id", "agent_id", "team_id", "workflow_id"]
         .map(|column| format!("{column} = coalesce({traces}.{column}, excluded.{column})"))
         .join(", ");
-    let (end, start) =
-        (format!("max({traces}.end_time, excluded.end_time)"), format!("min({traces}.start_time, excluded.start_time)"));
+    let (end, start) = (format!("max({traces}.end_time, excluded.end_time)"), format!("min({traces}.start_time, excluded.start_time)"));
     format!(
         "INSERT INTO {traces} (trace_id, name, status, start_time, end_time, duration_ms, run_id, session_id, user_id, agent_id, \
          team_id, workflow_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \

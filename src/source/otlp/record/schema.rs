@@ -5,8 +5,7 @@ use rusqlite::Connection;
 use crate::source::sqlite::Tables;
 
 /// The columns by which Agno indexes a table of traces.
-const TRACES: [&str; 9] =
-    ["run_id", "session_id", "user_id", "agent_id", "team_id", "workflow_id", "status", "start_time", "created_at"];
+const TRACES: [&str; 9] = ["run_id", "session_id", "user_id", "agent_id", "team_id", "workflow_id", "status", "start_time", "created_at"];
 
 /// The columns by which Agno indexes a table of spans.
 const SPANS: [&str; 4] = ["trace_id", "parent_span_id", "start_time", "created_at"];
