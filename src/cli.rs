@@ -1,5 +1,6 @@
 //! The command line. What is not said here is taken from the environment, then from the configuration file ([`crate::config`]).
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -53,6 +54,10 @@ pub struct Options {
     #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_spans: Option<u32>,
 
+    /// Memory for spans and for what arrived over OTLP: 512M, 2G; the oldest finished traces go first [default: 1G]
+    #[arg(long, value_name = "BYTES", global = true, value_parser = crate::config::parse_bytes)]
+    pub max_memory: Option<u64>,
+
     /// Seconds of silence after which a running span is shown as lost [default: 60]
     #[arg(long, value_name = "SECONDS", global = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub stale: Option<u32>,
@@ -65,9 +70,67 @@ pub struct Options {
     #[arg(long, global = true)]
     pub ascii: bool,
 
+    /// How spans are listened for.
+    #[command(flatten)]
+    pub otlp: OtlpOptions,
+
     /// What goes into the log file: off, error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL", global = true)]
     pub log_level: Option<crate::config::LogLevel>,
+}
+
+/// Flags about listening for OpenTelemetry's protocol. `None`, `false` and empty lists mean "not said here".
+#[derive(Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Listening for OpenTelemetry (OTLP)")]
+pub struct OtlpOptions {
+    /// Listen for spans also beside the sources that are named
+    #[arg(long, global = true, conflicts_with = "no_otlp")]
+    pub otlp: bool,
+
+    /// Do not listen for spans
+    #[arg(long, global = true)]
+    pub no_otlp: bool,
+
+    /// Address to listen on for OTLP over gRPC: ADDRESS:PORT or PORT [default: 127.0.0.1:4317]
+    #[arg(long, value_name = "ADDR", global = true, conflicts_with = "no_otlp", value_parser = crate::config::parse_address)]
+    pub grpc: Option<SocketAddr>,
+
+    /// Address to listen on for OTLP over HTTP: ADDRESS:PORT or PORT [default: 127.0.0.1:4318]
+    #[arg(long, value_name = "ADDR", global = true, conflicts_with = "no_otlp", value_parser = crate::config::parse_address)]
+    pub http: Option<SocketAddr>,
+
+    /// Token that every request must bear: Authorization: Bearer TOKEN
+    ///
+    /// Better given by the environment, where other users of the machine can't see it.
+    #[arg(long, value_name = "TOKEN", env = "AGNO_TOP_OTLP_TOKEN", hide_env_values = true, global = true)]
+    pub otlp_token: Option<String>,
+
+    /// Origin of web pages that may send, as http://localhost:3000; * for all; can be repeated
+    #[arg(long, value_name = "ORIGIN", global = true)]
+    pub allow_origin: Vec<String>,
+
+    /// Largest request, as it comes and decompressed [default: 16M]
+    #[arg(long, value_name = "BYTES", global = true, value_parser = crate::config::parse_bytes)]
+    pub max_body: Option<u64>,
+
+    /// Also write what arrives into this SQLite file, as Agno would; it is made if it is not there
+    #[arg(long, value_name = "FILE", global = true)]
+    pub record: Option<PathBuf>,
+
+    /// Pass every request on to this OTLP/HTTP endpoint; can be repeated
+    #[arg(long, value_name = "URL", global = true)]
+    pub forward: Vec<String>,
+
+    /// Header for the requests that are passed on, as NAME=VALUE; can be repeated
+    #[arg(long, value_name = "NAME=VALUE", global = true, value_parser = crate::config::parse_header)]
+    pub forward_header: Vec<(String, String)>,
+}
+
+/// Leaves out what may be secret.
+impl std::fmt::Debug for OtlpOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OtlpOptions").field("grpc", &self.grpc).field("http", &self.http).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +167,17 @@ mod tests {
 
     #[test]
     fn a_wrong_flag_or_value_is_a_usage_error() {
-        for line in ["--nope", "--max-spans 0", "--max-spans many", "--stale -1", "--log-level loud", "demo a.db"] {
+        for line in [
+            "--nope",
+            "--max-spans 0",
+            "--max-spans many",
+            "--stale -1",
+            "--log-level loud",
+            "demo a.db",
+            "--grpc x",
+            "--max-body 0",
+            "--otlp --no-otlp",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

@@ -273,6 +273,12 @@ impl Batch {
         Self { source, origin, ..Self::default() }
     }
 
+    /// Makes room for so many more spans and so many more bytes of text.
+    pub fn reserve(&mut self, spans: usize, text: usize) {
+        self.spans.reserve(spans);
+        self.buffer.reserve(text);
+    }
+
     /// Copies `text` into the buffer. A buffer holds 4 GiB; what would not fit is not stated.
     pub fn intern(&mut self, text: &str) -> Text {
         let (Ok(at), Ok(len)) = (u32::try_from(self.buffer.len()), u32::try_from(text.len())) else { return Text::default() };

@@ -5,6 +5,7 @@
 mod agno_row;
 pub mod discover;
 pub mod file;
+pub mod otlp;
 pub mod postgres;
 pub mod sqlite;
 

@@ -2,19 +2,14 @@
 //!
 //! The text is held in memory; spans are decoded from it once for their rows, and again whenever a payload is asked for.
 
-mod document;
-mod row;
-mod span;
-mod value;
-
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
+use super::otlp::json::Document;
 use super::{Closed, Handle, Outlet, Request, State, Update};
 use crate::model::{Address, Batch, Origin, Payload};
-use document::Document;
 
 /// Spans that travel together.
 const BATCH: usize = 2048;
@@ -34,15 +29,15 @@ pub fn start(path: PathBuf, outlet: Outlet) -> io::Result<Handle> {
 }
 
 fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Closed> {
-    let document = match load(path).and_then(Document::new) {
+    let document = match load(path).and_then(|text| Ok((Document::file(&text)?, text))) {
         Ok(document) => Some(document),
         Err(error) => {
             outlet.send(Update::State(outlet.id, State::Failing(format!("{}: {error}", path.display()))))?;
             None
         }
     };
-    if let Some(document) = &document {
-        send(document, outlet)?;
+    if let Some((document, text)) = &document {
+        send(document, text, outlet)?;
         outlet.send(Update::State(outlet.id, State::Ended))?;
     }
     while let Ok(request) = inbox.recv() {
@@ -69,7 +64,7 @@ fn load(path: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-fn send(document: &Document, outlet: &Outlet) -> Result<(), Closed> {
+fn send(document: &Document, text: &str, outlet: &Outlet) -> Result<(), Closed> {
     let total = document.len() as u64;
     let mut batch = empty(outlet);
     batch.skipped.clone_from(&document.skipped);
@@ -78,10 +73,7 @@ fn send(document: &Document, outlet: &Outlet) -> Result<(), Closed> {
             outlet.send(Update::Batch(std::mem::replace(&mut batch, empty(outlet))))?;
             outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total }))?;
         }
-        match document.span(index) {
-            Ok(decoded) => row::push(&mut batch, &decoded, Address(index as i64)),
-            Err(skipped) => batch.skipped.push(skipped),
-        }
+        document.push(text, index, Address(index as i64), &mut batch);
     }
     if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
 }
@@ -92,8 +84,8 @@ fn empty(outlet: &Outlet) -> Batch {
     batch
 }
 
-fn payload(document: Option<&Document>, address: Address) -> Result<Payload, String> {
-    let document = document.ok_or("the file could not be read")?;
+fn payload(document: Option<&(Document, String)>, address: Address) -> Result<Payload, String> {
+    let (document, text) = document.ok_or("the file could not be read")?;
     let index = usize::try_from(address.0).map_err(|_| "there is no such span".to_owned())?;
-    document.payload(index).map_err(|skipped| format!("{}: {}", skipped.place, skipped.reason))
+    document.payload(text, index).map_err(|skipped| format!("{}: {}", skipped.place, skipped.reason))
 }

@@ -17,7 +17,7 @@ const CALLS: usize = 3;
 const ANSWER: &[u8] = b"llm.output_messages.";
 
 /// Takes a span's attributes one by one, in any order, and keeps what counts most for each fact.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Picker<'a> {
     slots: [Option<(u8, Found<'a>)>; FIELDS],
     /// The message last seen among those that went into a model, by its number: its role and its text, whichever came.
@@ -45,6 +45,17 @@ impl Default for Picker<'_> {
 }
 
 impl<'a> Picker<'a> {
+    /// Forgets everything, for the next span.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether an attribute of this name can state anything; whoever must build a value to hand it over asks first.
+    #[must_use]
+    pub fn knows(name: &[u8]) -> bool {
+        name.starts_with(MESSAGE[0].0.as_bytes()) || name.starts_with(ANSWER) || lookup(name).next().is_some()
+    }
+
     /// Looks at one attribute. Of equal names the last one counts.
     #[inline]
     pub fn take(&mut self, name: &[u8], value: Scalar<'a>) {

@@ -188,7 +188,7 @@ fn status_code(raw: &RawValue) -> Result<Status, String> {
 }
 
 /// A time; `None` if it is absent or 0, which is how a span that still runs has no end.
-fn time(raw: Option<&RawValue>, what: &str) -> Result<Option<Nanos>, String> {
+pub(super) fn time(raw: Option<&RawValue>, what: &str) -> Result<Option<Nanos>, String> {
     let Some(text) = raw.map(unquoted).filter(|text| !text.is_empty()) else { return Ok(None) };
     match text.parse::<Nanos>() {
         Ok(0) => Ok(None),

@@ -1,19 +1,18 @@
-//! OTLP/JSON text and where in it each span lies. Spans are decoded one at a time from the text, which stays as it came.
+//! Where in an OTLP/JSON text each span lies. Spans are decoded one at a time from the text, which stays as it came.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::span;
-use crate::model::{Attribute, Nanos, Payload, Skipped};
+use super::{row, span};
+use crate::model::{Address, Attribute, Batch, Nanos, Payload, Skipped, TraceId};
 
-/// A file's text, indexed.
-#[derive(Debug)]
-pub(super) struct Document {
-    text: String,
+/// An index of a text, which every method must be given again.
+#[derive(Debug, Default)]
+pub(in crate::source) struct Document {
     groups: Vec<Group>,
     places: Vec<Place>,
     /// What could not be read at all.
-    pub(super) skipped: Vec<Skipped>,
+    pub(in crate::source) skipped: Vec<Skipped>,
     requests: usize,
 }
 
@@ -74,10 +73,18 @@ impl Lines<'_> {
 }
 
 impl Document {
-    /// Indexes `text`: one request, or several one after the other. `Err` says why nothing in it can be read.
-    pub(super) fn new(text: String) -> Result<Self, String> {
-        let mut document = Self { text: String::new(), groups: Vec::new(), places: Vec::new(), skipped: Vec::new(), requests: 0 };
-        let mut lines = Lines { text: &text, at: 0, line: 1 };
+    /// Indexes exactly one request, as it is posted. `Err` says why it is none. One that holds no spans is a request.
+    pub(in crate::source) fn request(text: &str) -> Result<Self, String> {
+        let request: Request<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut document = Self::default();
+        document.index(text, request.resource_spans.unwrap_or_default());
+        Ok(document)
+    }
+
+    /// Indexes a file: one request, or several one after the other. `Err` says why nothing in it can be read.
+    pub(in crate::source) fn file(text: &str) -> Result<Self, String> {
+        let mut document = Self::default();
+        let mut lines = Lines { text, at: 0, line: 1 };
         let mut from = 0;
         while let Some(broken) = document.requests(&mut lines, &mut from) {
             document.skipped.push(broken);
@@ -94,7 +101,6 @@ impl Document {
         }
         // Newest last, as they would have arrived.
         document.places.sort_by_key(|place| place.start);
-        document.text = text;
         Ok(document)
     }
 
@@ -145,24 +151,48 @@ impl Document {
     }
 
     /// How many spans there are.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::source) fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Decodes the span at `index`, in the order of start times. Its payload lacks the resource, which [`Self::payload`] adds.
-    pub(super) fn span(&self, index: usize) -> Result<span::Decoded, Skipped> {
+    /// Decodes the span at `index`; those of a file are in the order of start times. Its payload lacks the resource, which [`Self::payload`] adds.
+    fn span(&self, text: &str, index: usize) -> Result<span::Decoded, Skipped> {
         let Some(place) = self.places.get(index) else {
             return Err(Skipped { place: format!("span {index}"), reason: "there is no such span".to_owned() });
         };
         let skipped = |reason| Skipped { place: format!("span {}", place.number), reason };
-        let mut decoded = span::decode(&self.text[place.at..place.at + place.len]).map_err(skipped)?;
+        let lies = text.get(place.at..place.at + place.len).unwrap_or_default();
+        let mut decoded = span::decode(lies).map_err(skipped)?;
         decoded.payload.scope.clone_from(&self.groups[place.group].scope);
         Ok(decoded)
     }
 
+    /// Appends the row of the span at `index` to the batch, or that it was skipped.
+    pub(in crate::source) fn push(&self, text: &str, index: usize, address: Address, batch: &mut Batch) {
+        match self.span(text, index) {
+            Ok(decoded) => row::push(batch, &decoded, address),
+            Err(skipped) => batch.skipped.push(skipped),
+        }
+    }
+
+    /// Where the text of the span at `index` begins, in bytes.
+    pub(in crate::source) fn offset(&self, index: usize) -> usize {
+        self.places.get(index).map_or(0, |place| place.at)
+    }
+
+    /// The span whose text begins at `offset`.
+    pub(in crate::source) fn at(&self, offset: usize) -> Option<usize> {
+        self.places.iter().position(|place| place.at == offset)
+    }
+
+    /// The trace of the span at `index`.
+    pub(in crate::source) fn trace(&self, text: &str, index: usize) -> Option<TraceId> {
+        self.span(text, index).ok().map(|span| span.trace)
+    }
+
     /// All that is known of the span at `index`.
-    pub(super) fn payload(&self, index: usize) -> Result<Payload, Skipped> {
-        let mut payload = self.span(index)?.payload;
+    pub(in crate::source) fn payload(&self, text: &str, index: usize) -> Result<Payload, Skipped> {
+        let mut payload = self.span(text, index)?.payload;
         if let Some(place) = self.places.get(index) {
             payload.resource.clone_from(&self.groups[place.group].resource);
         }

@@ -23,7 +23,7 @@ pub(super) struct KeyValue<'a> {
 }
 
 #[derive(Deserialize)]
-struct AnyValue<'a> {
+pub(super) struct AnyValue<'a> {
     #[serde(rename = "stringValue")]
     text: Option<String>,
     #[serde(rename = "boolValue", borrow)]
@@ -61,7 +61,7 @@ pub(super) fn attributes(wire: Option<Vec<KeyValue<'_>>>, depth: usize) -> Resul
         .collect()
 }
 
-fn value(wire: Option<AnyValue<'_>>, depth: usize) -> Result<Value, String> {
+pub(super) fn value(wire: Option<AnyValue<'_>>, depth: usize) -> Result<Value, String> {
     let Some(wire) = wire else { return Ok(Value::Null) };
     if let Some(text) = wire.text {
         return Ok(Value::Text(text));

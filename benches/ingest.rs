@@ -1,0 +1,181 @@
+//! Listening for OTLP: processor time a span, all in, against what `prost` alone needs to decode the same bytes.
+//!
+//! All in: the kernel's share of receiving, HTTP or gRPC, the walk, the channel, and a store that takes the batches in on another
+//! thread; not the sender, which runs on threads of its own. Linux only, where the kernel tells each thread's time.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking and prints")]
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use agno_top::model::SourceId;
+use agno_top::source::otlp::{self, Options};
+use agno_top::source::{Outlet, Update};
+use agno_top::store::{Limits, Store};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use prost::Message;
+use rustix::time::{ClockId, clock_gettime};
+
+const FIXTURE: &[u8] = include_bytes!("../tests/fixtures/agno-3.1.10.otlp.pb");
+const REQUESTS: usize = 100;
+const SPANS: usize = 512;
+const ROUNDS: usize = 5;
+
+/// Requests of 512 spans each, from a real run, with fresh ids.
+fn requests() -> Vec<ExportTraceServiceRequest> {
+    let source = ExportTraceServiceRequest::decode(FIXTURE).unwrap();
+    let spans = &source.resource_spans[0].scope_spans[0].spans;
+    let mut fresh = 0_u64;
+    let mut request = || {
+        let mut request = source.clone();
+        let out = &mut request.resource_spans[0].scope_spans[0].spans;
+        out.clear();
+        while out.len() < SPANS {
+            let (mut traces, mut ids) = (HashMap::new(), HashMap::new());
+            let mut next = || {
+                fresh += 1;
+                fresh.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
+            };
+            for span in spans.iter().take(SPANS - out.len()) {
+                let mut span = span.clone();
+                span.trace_id = traces.entry(span.trace_id).or_insert_with(|| [next(), next()].concat()).clone();
+                span.span_id = ids.entry(span.span_id).or_insert_with(|| next().to_vec()).clone();
+                if !span.parent_span_id.is_empty() {
+                    span.parent_span_id = ids.entry(span.parent_span_id).or_insert_with(|| next().to_vec()).clone();
+                }
+                out.push(span);
+            }
+        }
+        request
+    };
+    (0..REQUESTS).map(|_| request()).collect()
+}
+
+fn own_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// What the threads of the listener and the store have used so far. They must be asleep, or the last tick is missing.
+fn listeners_time() -> Duration {
+    std::thread::sleep(Duration::from_millis(50));
+    let mut sum = 0;
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let path = task.unwrap().path();
+        let name = std::fs::read_to_string(path.join("comm")).unwrap();
+        if ["source otlp", "otlp server", "store"].contains(&name.trim()) {
+            let stat = std::fs::read_to_string(path.join("schedstat")).unwrap();
+            if std::env::var_os("THREADS").is_some() {
+                let s = std::fs::read_to_string(path.join("stat")).unwrap();
+                let f: Vec<&str> = s.rsplit(')').next().unwrap().split_whitespace().collect();
+                println!("{} {} u{} s{} minflt{}", name.trim(), stat.trim(), f[11], f[12], f[7]);
+            }
+            sum += stat.split(' ').next().unwrap().parse::<u64>().unwrap();
+        }
+    }
+    Duration::from_nanos(sum)
+}
+
+/// The decoding alone, and with letting go of what was decoded.
+fn prost_alone(bodies: &[Vec<u8>]) -> [Duration; 2] {
+    let mut sums = [Duration::ZERO; 2];
+    for body in bodies {
+        let before = own_time();
+        let request = ExportTraceServiceRequest::decode(&body[..]).unwrap();
+        let decoded = own_time();
+        drop(request);
+        sums[0] += decoded - before;
+        sums[1] += own_time() - before;
+    }
+    sums
+}
+
+fn over_http(address: SocketAddr, bodies: &[Vec<u8>]) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut answer = [0; 4096];
+    for body in bodies {
+        let length = body.len();
+        let head =
+            format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
+        let read = stream.read(&mut answer).unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+    }
+}
+
+fn over_grpc(address: SocketAddr, requests: &[ExportTraceServiceRequest]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut client = TraceServiceClient::connect(format!("http://{address}")).await.unwrap();
+        for request in requests {
+            client.export(request.clone()).await.unwrap();
+        }
+    });
+}
+
+/// Processor time of a listener and a store for these requests.
+fn listen(send: impl FnOnce([SocketAddr; 2]) + Send) -> Duration {
+    let (updates, mut received) = tokio::sync::mpsc::channel(16);
+    let any = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let options = Options { grpc: any, http: any, ..Options::default() };
+    let listening = otlp::start(options, Outlet { id: SourceId(0), updates }).unwrap();
+    let own: Vec<_> = listening.addresses.iter().copied().filter(SocketAddr::is_ipv4).collect();
+    let store = std::thread::Builder::new().name("store".to_owned());
+    let (done, ready) = std::sync::mpsc::channel();
+    let store = store.spawn(move || {
+        let mut store = Store::new(Limits::default());
+        let mut spans = 0;
+        while let Some(update) = received.blocking_recv() {
+            if let Update::Batch(batch) = update {
+                spans += batch.spans.len();
+                store.apply(&batch, 0);
+                if spans == REQUESTS * SPANS {
+                    done.send(()).unwrap();
+                }
+            }
+        }
+    });
+    let before = listeners_time();
+    std::thread::scope(|scope| drop(scope.spawn(|| send([own[0], own[1]])).join().unwrap()));
+    ready.recv().unwrap();
+    let time = listeners_time() - before;
+    drop(listening);
+    store.unwrap().join().unwrap();
+    time
+}
+
+fn main() {
+    let requests = requests();
+    let bodies: Vec<Vec<u8>> = requests.iter().map(Message::encode_to_vec).collect();
+    let bytes: usize = bodies.iter().map(Vec::len).sum();
+    println!("{REQUESTS} requests of {SPANS} spans, {} bytes a span; µs of processor time a span", bytes / REQUESTS / SPANS);
+    let mut ratios = [Vec::new(), Vec::new()];
+    for round in 0..=ROUNDS {
+        let [alone, and_dropped] = prost_alone(&bodies);
+        let times = [listen(|[_, http]| over_http(http, &bodies)), listen(|[grpc, _]| over_grpc(grpc, &requests))];
+        if round == 0 {
+            continue;
+        }
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / (REQUESTS * SPANS) as f64;
+        let ratio = times.map(|time| time.as_secs_f64() / alone.as_secs_f64());
+        println!(
+            "prost alone {:.2} (and dropped {:.2})   HTTP {:.2} = {:.2} x   gRPC {:.2} = {:.2} x",
+            each(alone),
+            each(and_dropped),
+            each(times[0]),
+            ratio[0],
+            each(times[1]),
+            ratio[1]
+        );
+        ratios.iter_mut().zip(ratio).for_each(|(all, ratio)| all.push(ratio));
+    }
+    for (name, mut all) in ["HTTP", "gRPC"].into_iter().zip(ratios) {
+        all.sort_by(f64::total_cmp);
+        println!("{name}: median {:.2} x prost's own decoding of the same bytes", all[ROUNDS / 2]);
+    }
+}

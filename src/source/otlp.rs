@@ -1,0 +1,258 @@
+//! OTLP, the way every OpenTelemetry SDK sends its spans: <https://opentelemetry.io/docs/specs/otlp/>.
+//!
+//! Over gRPC and HTTP alike a body is indexed in one walk that builds no attribute, kept as it came for as long as a span of it is
+//! held, and acknowledged once its spans are on their way into the store. The servers have a thread and a runtime of their own, so
+//! that neither the screen nor a sender ever waits for the other.
+
+mod answer;
+mod bind;
+mod bodies;
+mod door;
+mod forward;
+mod gather;
+mod grpc;
+mod http;
+mod inflate;
+mod intake;
+pub(in crate::source) mod json;
+mod payload;
+mod record;
+mod reply;
+mod request;
+mod rows;
+mod service;
+mod signals;
+mod value;
+mod wire;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::sqlite::Tables;
+use super::{Closed, Handle, Outlet, Request, State, Traffic, Update};
+pub use bind::BindError;
+use bind::Bound;
+use door::Door;
+use forward::Forward;
+use gather::Budget;
+use intake::Intake;
+use record::Recorder;
+use service::Service;
+
+/// Where OTLP over gRPC is expected.
+pub const GRPC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4317);
+
+/// Where OTLP over HTTP is expected.
+pub const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4318);
+
+/// The largest request that is taken unless told otherwise, in bytes.
+pub const MAX_BODY: usize = 16 << 20;
+
+/// How often what went through is told, if it changed, and how often an address that was in use is tried again.
+const TELL: Duration = Duration::from_secs(1);
+
+/// How long requests that are under way may take once the program ends.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// How to listen.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The address for gRPC; `None`: none. Either protocol is understood at either address.
+    pub grpc: Option<SocketAddr>,
+    /// The address for HTTP; `None`: none.
+    pub http: Option<SocketAddr>,
+    /// The token that every request must bear (`Authorization: Bearer …`), if there is one.
+    pub token: Option<String>,
+    /// Origins of web pages that may send; `*` stands for all.
+    pub origins: Vec<String>,
+    /// The largest request, in bytes, as it comes and inflated. At most 1 GiB.
+    pub max_body: usize,
+    /// The SQLite file that what arrives is also written into, as Agno writes it, and its tables.
+    pub record: Option<(PathBuf, Tables)>,
+    /// OTLP/HTTP endpoints that every request taken is passed on to.
+    pub forward: Vec<String>,
+    /// Headers for these: name, value.
+    pub forward_headers: Vec<(String, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            grpc: Some(GRPC),
+            http: Some(HTTP),
+            token: None,
+            origins: Vec::new(),
+            max_body: MAX_BODY,
+            record: None,
+            forward: Vec::new(),
+            forward_headers: Vec::new(),
+        }
+    }
+}
+
+/// Leaves out what may be secret.
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { grpc, http, token, origins, max_body, record, .. } = self;
+        let token = token.as_ref().map(|_| "…");
+        let mut debug = f.debug_struct("Options");
+        debug.field("grpc", grpc).field("http", http).field("token", &token).field("origins", origins).field("max_body", max_body);
+        debug.field("record", record).finish_non_exhaustive()
+    }
+}
+
+/// A listener that was started.
+#[derive(Debug)]
+pub struct Listening {
+    /// The source.
+    pub handle: Handle,
+    /// Where it listens; empty if every address was in use.
+    pub addresses: Vec<SocketAddr>,
+    /// The addresses that can't be listened on. They are tried again, and [`State::Failing`] names them until that succeeds.
+    pub failed: Vec<BindError>,
+    /// What a person should know of how it listens.
+    pub warnings: Vec<String>,
+}
+
+/// Listens for spans over gRPC and HTTP. Addresses are bound before this returns. `Err` if no thread can be started, if the file that
+/// is to record can't be written, or if what is to be passed on to is no URL.
+pub fn start(options: Options, outlet: Outlet) -> io::Result<Listening> {
+    let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose();
+    let recorder = recorder.map_err(io::Error::other)?;
+    let forwards = options.forward.iter().map(|url| Forward::start(url, &options.forward_headers)).collect::<Result<Vec<_>, _>>();
+    let forwards = forwards.map_err(io::Error::other)?;
+    let intake = Arc::new(Intake::new(outlet.clone(), recorder, forwards));
+    let (bound, failed) = bind::all(&options);
+    let addresses = bound.iter().map(|bound| bound.address).collect();
+    let warnings = warnings(&options);
+    warnings.iter().for_each(|warning| tracing::warn!(warning, "OTLP"));
+    let trouble = failed.clone();
+    let handle = super::spawn("otlp".to_owned(), outlet, move |outlet, inbox| {
+        let _ended = run(&options, intake, bound, trouble, outlet, inbox);
+    })?;
+    Ok(Listening { handle, addresses, failed, warnings })
+}
+
+fn warnings(options: &Options) -> Vec<String> {
+    let open = [options.grpc, options.http].into_iter().flatten().filter(|address| !address.ip().is_loopback());
+    let guard = if options.token.is_some() { "with the token" } else { "; --otlp-token NAME asks for a token" };
+    open.map(|address| format!("{address} is open to other machines: everybody who reaches it can send spans {guard}")).collect()
+}
+
+fn run(
+    options: &Options,
+    intake: Arc<Intake>,
+    bound: Vec<Bound>,
+    failed: Vec<BindError>,
+    outlet: &Outlet,
+    inbox: &Receiver<Request>,
+) -> Result<(), Closed> {
+    let service = Arc::new(Service {
+        intake: intake.clone(),
+        budget: Budget::new(options.max_body.min(1 << 30)),
+        door: Door { token: options.token.clone(), origins: options.origins.clone() },
+    });
+    let (end, ending) = watch::channel(false);
+    let (more, listeners) = tokio::sync::mpsc::unbounded_channel();
+    for bound in bound {
+        let _ = more.send(bound.listener);
+    }
+    let server = std::thread::Builder::new().name("otlp server".to_owned()).spawn(move || serve(service, listeners, ending));
+    let server = match server {
+        Ok(server) => server,
+        Err(error) => return outlet.send(Update::State(outlet.id, State::Failing(format!("no thread can be started: {error}")))),
+    };
+    let mut desk = Desk { intake, outlet, failed, more, told: Traffic::default() };
+    let outcome = desk.run(inbox);
+    end.send_replace(true);
+    drop(desk);
+    // It ends within LEAVE.
+    let _ = server.join();
+    outcome
+}
+
+/// The servers' thread.
+fn serve(service: Arc<Service>, mut listeners: tokio::sync::mpsc::UnboundedReceiver<std::net::TcpListener>, ending: watch::Receiver<bool>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tracing::error!(%error, "OTLP can't be listened for"),
+    };
+    let places = service::places();
+    runtime.block_on(async {
+        while let Some(listener) = listeners.recv().await {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => drop(tokio::spawn(service::listen(listener, service.clone(), places.clone(), ending.clone()))),
+                Err(error) => tracing::error!(%error, "an address can't be listened on"),
+            }
+        }
+        // The screen is gone or going; what is under way may come to its end.
+        let _ = tokio::time::timeout(LEAVE, service::idle(&places)).await;
+    });
+    runtime.shutdown_background();
+}
+
+/// Answers requests for payloads, and tells how things are.
+struct Desk<'a> {
+    intake: Arc<Intake>,
+    outlet: &'a Outlet,
+    failed: Vec<BindError>,
+    more: tokio::sync::mpsc::UnboundedSender<std::net::TcpListener>,
+    told: Traffic,
+}
+
+impl Desk<'_> {
+    fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
+        self.tell_state()?;
+        let mut next = Instant::now() + TELL;
+        loop {
+            match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Request::Payloads { ticket, addresses }) => {
+                    let payloads = addresses.into_iter().map(|(address, span)| self.intake.payload(address, span)).collect();
+                    self.outlet.send(Update::Payloads { ticket, payloads })?;
+                }
+                Ok(Request::Release(addresses)) => self.intake.release(&addresses),
+                Err(RecvTimeoutError::Timeout) => {
+                    next = Instant::now() + TELL;
+                    self.tell_traffic()?;
+                    self.try_again()?;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(Closed),
+            }
+        }
+    }
+
+    fn tell_state(&self) -> Result<(), Closed> {
+        let state = if self.failed.is_empty() {
+            State::Watching { left_out: 0 }
+        } else {
+            State::Failing(self.failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        };
+        self.outlet.send(Update::State(self.outlet.id, state))
+    }
+
+    fn tell_traffic(&mut self) -> Result<(), Closed> {
+        let traffic = self.intake.traffic();
+        if traffic != self.told {
+            self.told = traffic.clone();
+            self.outlet.send(Update::Traffic(self.outlet.id, traffic))?;
+        }
+        Ok(())
+    }
+
+    /// Tries the addresses that were in use.
+    fn try_again(&mut self) -> Result<(), Closed> {
+        let before = self.failed.len();
+        let more = &self.more;
+        self.failed.retain(|failed| match failed.again() {
+            Ok(listener) => more.send(listener).is_err(),
+            Err(_) => true,
+        });
+        if self.failed.len() == before { Ok(()) } else { self.tell_state() }
+    }
+}

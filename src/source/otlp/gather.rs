@@ -1,0 +1,159 @@
+//! Bodies as they arrive in pieces: bounded each, and all together.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::answer::Refusal;
+
+/// How long a body may take to arrive whole.
+const WHOLE: Duration = Duration::from_secs(30);
+
+/// How long a body is read that was refused.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long a body waits for others to make room for it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Bodies on their way in may occupy this much in all, or four times the largest one if that is more.
+const UNDER_WAY: usize = 64 << 20;
+
+/// Memory is counted in pieces of this many bytes.
+const PIECE: usize = 4096;
+
+/// What bounds bodies.
+#[derive(Clone, Debug)]
+pub(super) struct Budget {
+    /// The largest body, in bytes, before it is inflated and after.
+    pub(super) largest: usize,
+    pieces: Arc<Semaphore>,
+}
+
+/// Memory that a body on its way may use, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Hold(Option<OwnedSemaphorePermit>);
+
+impl Budget {
+    pub(super) fn new(largest: usize) -> Self {
+        let pieces = (UNDER_WAY.max(largest.saturating_mul(4)) / PIECE).min(Semaphore::MAX_PERMITS >> 1);
+        Self { largest, pieces: Arc::new(Semaphore::new(pieces)) }
+    }
+
+    /// Widens what `hold` may use to `bytes` in all.
+    pub(super) async fn widen(&self, hold: &mut Hold, bytes: usize) -> Result<(), Refusal> {
+        let wanted = bytes.div_ceil(PIECE);
+        let more = wanted.saturating_sub(hold.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        if more == 0 {
+            return Ok(());
+        }
+        let more = u32::try_from(more).map_err(|_| Refusal::Busy)?;
+        let permit = match self.pieces.clone().try_acquire_many_owned(more) {
+            Ok(permit) => permit,
+            Err(_) => match timeout(PATIENCE, self.pieces.clone().acquire_many_owned(more)).await {
+                Ok(Ok(permit)) => permit,
+                Ok(Err(_)) | Err(_) => return Err(Refusal::Busy),
+            },
+        };
+        match &mut hold.0 {
+            Some(held) => held.merge(permit),
+            none => *none = Some(permit),
+        }
+        Ok(())
+    }
+
+    pub(super) fn too_large(&self) -> Refusal {
+        Refusal::TooLarge(format!(
+            "the request is larger than {} bytes; send fewer spans in one, or start agno-top with a larger --max-body",
+            self.largest
+        ))
+    }
+}
+
+/// Reads a body of an HTTP request whole. `declared` is its length where the sender says it.
+pub(super) async fn whole(body: &mut Incoming, declared: Option<u64>, budget: &Budget) -> Result<(Vec<u8>, Hold), Refusal> {
+    let declared = declared.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
+    if declared > budget.largest {
+        return Err(budget.too_large());
+    }
+    let mut pieces = Pieces { body, budget, hold: Hold(None), bytes: Vec::with_capacity(declared) };
+    timeout(WHOLE, async {
+        while pieces.next(budget.largest).await? {}
+        pieces.bytes.shrink_to_fit();
+        Ok((pieces.bytes, pieces.hold))
+    })
+    .await
+    .unwrap_or(Err(Refusal::Slow))
+}
+
+/// Reads on and throws away, within limits: who is refused in the middle of sending may otherwise see a broken connection instead of
+/// the answer, and try again.
+pub(super) async fn drain(mut body: Incoming, budget: &Budget) {
+    let most = budget.largest.saturating_mul(4);
+    let drained = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > most {
+                return;
+            }
+        }
+    };
+    let _ = timeout(DRAIN, drained).await;
+}
+
+/// Reads the one message of a gRPC call, and whether it is compressed:
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
+pub(super) async fn message(body: &mut Incoming, budget: &Budget) -> Result<(bool, Vec<u8>, Hold), Refusal> {
+    const PREFIX: usize = 5;
+    let mut pieces = Pieces { body, budget, hold: Hold(None), bytes: Vec::new() };
+    timeout(WHOLE, async {
+        while pieces.bytes.len() < PREFIX && pieces.next(PREFIX).await? {}
+        let Some((&[compressed, a, b, c, d], rest)) = pieces.bytes.split_first_chunk::<PREFIX>() else {
+            return Err(Refusal::Malformed("the call ends before its message".to_owned()));
+        };
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        if length > budget.largest {
+            return Err(budget.too_large());
+        }
+        // Exactly as much as the message is: it may be kept for long.
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend_from_slice(rest);
+        pieces.bytes = bytes;
+        while pieces.next(length).await? {}
+        if pieces.bytes.len() != length {
+            return Err(Refusal::Malformed("the call holds less or more than one message".to_owned()));
+        }
+        Ok((compressed != 0, pieces.bytes, pieces.hold))
+    })
+    .await
+    .unwrap_or(Err(Refusal::Slow))
+}
+
+struct Pieces<'a> {
+    body: &'a mut Incoming,
+    budget: &'a Budget,
+    hold: Hold,
+    bytes: Vec<u8>,
+}
+
+impl Pieces<'_> {
+    /// Appends the next piece. `false` at the end.
+    async fn next(&mut self, expected: usize) -> Result<bool, Refusal> {
+        let Some(frame) = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context)).await else { return Ok(false) };
+        let frame = frame.map_err(|error| Refusal::Malformed(format!("the body breaks off: {error}")))?;
+        let Ok(piece): Result<Bytes, _> = frame.into_data() else { return Ok(true) };
+        let length = self.bytes.len() + piece.len();
+        if length > self.budget.largest.max(expected) + 5 {
+            return Err(self.budget.too_large());
+        }
+        self.budget.widen(&mut self.hold, length).await?;
+        self.bytes.extend_from_slice(&piece);
+        Ok(true)
+    }
+}

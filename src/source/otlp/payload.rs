@@ -1,0 +1,125 @@
+//! One span read whole, for whoever looks at it.
+
+use super::request;
+use super::value::{attribute, text};
+use super::wire::{Broken, Fields, Value, offset};
+use crate::model::{Event, Link, Nanos, Payload, SpanId, TraceId};
+
+/// A span's payload, and the trace and span that its bytes name.
+pub(super) type Found = (Payload, Option<(TraceId, SpanId)>);
+
+/// Reads the span that begins at `at` in the request. `None` if none begins there.
+pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, Broken> {
+    let mut found = None;
+    request::spans(body, |group, message| {
+        if offset(body, message) == at && found.is_none() {
+            let (mut payload, names) = span(message)?;
+            (payload.resource, payload.scope) = (group.resource()?, group.scope()?);
+            found = Some((payload, names));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Hands out the payload of every span with where it begins; without resource and scope.
+pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result<(), Broken> {
+    request::spans(body, |_, message| {
+        let (payload, _) = span(message)?;
+        found(offset(body, message), payload);
+        Ok(())
+    })
+}
+
+fn span(message: &[u8]) -> Result<Found, Broken> {
+    let mut payload = Payload::default();
+    let (mut trace, mut id) = (None, None);
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => trace = trace_id(field)?,
+            2 => id = span_id(field)?,
+            3 => note(&mut payload, "trace state", text(field)?),
+            6 => note(&mut payload, "span kind", kind(field.varint()?)),
+            9 => payload.attributes.push(attribute(field.bytes()?)?),
+            10 => payload.dropped.attributes = count(field)?,
+            11 => payload.events.push(event(field.bytes()?)?),
+            12 => payload.dropped.events = count(field)?,
+            13 => payload.links.extend(link(field.bytes()?)?),
+            14 => payload.dropped.links = count(field)?,
+            15 => payload.status_message = status_message(field.bytes()?)?,
+            _ => {}
+        }
+    }
+    Ok((payload, trace.zip(id)))
+}
+
+fn note(payload: &mut Payload, name: &str, value: String) {
+    if !value.is_empty() {
+        payload.notes.push((name.to_owned(), value));
+    }
+}
+
+/// `Span.SpanKind` where it says more than that the span is one.
+fn kind(number: u64) -> String {
+    match number {
+        2 => "server".to_owned(),
+        3 => "client".to_owned(),
+        4 => "producer".to_owned(),
+        5 => "consumer".to_owned(),
+        0 | 1 => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn count(field: Value<'_>) -> Result<u32, Broken> {
+    field.varint().map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+fn trace_id(field: Value<'_>) -> Result<Option<TraceId>, Broken> {
+    Ok(field.bytes()?.try_into().ok().and_then(TraceId::new))
+}
+
+fn span_id(field: Value<'_>) -> Result<Option<SpanId>, Broken> {
+    Ok(field.bytes()?.try_into().ok().and_then(SpanId::new))
+}
+
+fn event(message: &[u8]) -> Result<Event, Broken> {
+    let mut event = Event::default();
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => event.time = Nanos::try_from(field.fixed64()?).unwrap_or(Nanos::MAX),
+            2 => event.name = text(field)?,
+            3 => event.attributes.push(attribute(field.bytes()?)?),
+            _ => {}
+        }
+    }
+    Ok(event)
+}
+
+/// A link; `None` if it points at nothing.
+fn link(message: &[u8]) -> Result<Option<Link>, Broken> {
+    let (mut trace, mut span, mut attributes) = (None, None, Vec::new());
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => trace = trace_id(field)?,
+            2 => span = span_id(field)?,
+            4 => attributes.push(attribute(field.bytes()?)?),
+            _ => {}
+        }
+    }
+    Ok(trace.zip(span).map(|(trace, span)| Link { trace, span, attributes }))
+}
+
+fn status_message(message: &[u8]) -> Result<String, Broken> {
+    let mut words = String::new();
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        if number == 2 {
+            words = text(field)?;
+        }
+    }
+    Ok(words)
+}

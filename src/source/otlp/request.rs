@@ -1,0 +1,83 @@
+//! The frame around spans in protobuf: `ExportTraceServiceRequest`, resources and scopes.
+
+use super::value::{attribute, text};
+use super::wire::{Broken, Fields};
+use crate::model::Attribute;
+
+/// What spans share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group<'a> {
+    resource: &'a [u8],
+    scope: &'a [u8],
+}
+
+/// Hands out every encoded span of a request with what it shares, in order.
+pub(super) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), Broken>) -> Result<(), Broken> {
+    let mut requests = Fields(body);
+    while let Some((number, field)) = requests.next()? {
+        if number != 1 {
+            continue;
+        }
+        let message = field.bytes()?;
+        let resource = first(message)?;
+        let mut scopes = Fields(message);
+        while let Some((number, field)) = scopes.next()? {
+            if number != 2 {
+                continue;
+            }
+            let message = field.bytes()?;
+            let group = Group { resource, scope: first(message)? };
+            let mut spans = Fields(message);
+            while let Some((number, field)) = spans.next()? {
+                if number == 2 {
+                    each(group, field.bytes()?)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Field 1, wherever it lies; nearly always first.
+fn first(message: &[u8]) -> Result<&[u8], Broken> {
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        if number == 1 {
+            return field.bytes();
+        }
+    }
+    Ok(&[])
+}
+
+impl<'a> Group<'a> {
+    /// The scope's name, not checked to be UTF-8; empty if it has none.
+    pub(super) fn scope_name(&self) -> Result<&'a [u8], Broken> {
+        first(self.scope)
+    }
+
+    /// The scope's name and version.
+    pub(super) fn scope(&self) -> Result<(String, String), Broken> {
+        let mut scope = (String::new(), String::new());
+        let mut fields = Fields(self.scope);
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                1 => scope.0 = text(field)?,
+                2 => scope.1 = text(field)?,
+                _ => {}
+            }
+        }
+        Ok(scope)
+    }
+
+    /// The resource's attributes.
+    pub(super) fn resource(&self) -> Result<Vec<Attribute>, Broken> {
+        let mut attributes = Vec::new();
+        let mut fields = Fields(self.resource);
+        while let Some((number, field)) = fields.next()? {
+            if number == 1 {
+                attributes.push(attribute(field.bytes()?)?);
+            }
+        }
+        Ok(attributes)
+    }
+}

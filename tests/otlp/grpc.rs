@@ -1,0 +1,101 @@
+//! Calls over gRPC, made by tonic's client.
+
+use agno_top::source::otlp::Options;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use prost::Message;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use crate::FIXTURE;
+use crate::listener::{Listener, any_port};
+
+/// Runs calls on a channel to the listener.
+fn call<T>(listener: &Listener, calls: impl AsyncFnOnce(Channel) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let address = format!("http://{}", listener.grpc);
+    runtime.block_on(async { calls(Channel::from_shared(address).unwrap().connect().await.unwrap()).await })
+}
+
+async fn export(channel: Channel, request: ExportTraceServiceRequest) -> Result<i64, Status> {
+    let answer = TraceServiceClient::new(channel).export(request).await?.into_inner();
+    Ok(answer.partial_success.map_or(0, |partial| partial.rejected_spans))
+}
+
+fn fixture() -> ExportTraceServiceRequest {
+    ExportTraceServiceRequest::decode(FIXTURE).unwrap()
+}
+
+#[test]
+fn spans_are_taken_and_read_again() {
+    let mut listener = Listener::start();
+    call(&listener, async |channel| {
+        for _ in 0..3 {
+            assert_eq!(export(channel.clone(), fixture()).await.unwrap(), 0);
+        }
+        let (one, two) = tokio::join!(export(channel.clone(), fixture()), export(channel, fixture()));
+        assert_eq!((one.unwrap(), two.unwrap()), (0, 0));
+    });
+    let spans = listener.spans();
+    assert_eq!(spans.len(), 5 * 75);
+    assert_eq!(listener.payload(&spans[0].0), listener.payload(&spans[300].0));
+}
+
+#[test]
+fn a_rejected_span_is_told() {
+    let listener = Listener::start();
+    let mut request = fixture();
+    request.resource_spans[0].scope_spans[0].spans[0].span_id.clear();
+    assert_eq!(call(&listener, async |channel| export(channel, request).await).unwrap(), 1);
+}
+
+#[test]
+fn logs_and_metrics_are_acknowledged() {
+    let mut listener = Listener::start();
+    call(&listener, async |channel| {
+        LogsServiceClient::new(channel.clone()).export(ExportLogsServiceRequest::default()).await.unwrap();
+        MetricsServiceClient::new(channel).export(ExportMetricsServiceRequest::default()).await.unwrap();
+    });
+    assert!(listener.spans().is_empty());
+}
+
+#[test]
+fn without_room_the_sender_is_asked_to_come_again() {
+    let listener = Listener::with(any_port(), 1);
+    let status = call(&listener, async |channel| export(channel, fixture()).await).unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    // google.rpc.Status with a google.rpc.RetryInfo of one second.
+    assert!(status.details().ends_with(b"type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x01"), "{:?}", status.details());
+}
+
+#[test]
+fn wrong_calls_are_told_what_is_wrong() {
+    let listener = Listener::with(Options { max_body: 50_000, token: Some("t".to_owned()), ..any_port() }, 16);
+    let with = |name: &'static str, value: &'static str, request| {
+        call(&listener, async |channel| {
+            let mut request = Request::new(request);
+            request.metadata_mut().insert("authorization", "Bearer t".parse().unwrap());
+            request.metadata_mut().insert(name, value.parse().unwrap());
+            TraceServiceClient::new(channel).export(request).await.map(|_| ()).map_err(|status| status.code())
+        })
+    };
+    assert_eq!(with("a", "b", fixture()), Err(Code::ResourceExhausted));
+    let empty = ExportTraceServiceRequest::default;
+    assert_eq!(with("a", "b", empty()), Ok(()));
+    assert_eq!(with("authorization", "Bearer x", empty()), Err(Code::Unauthenticated));
+    assert_eq!(with("origin", "http://evil", empty()), Err(Code::PermissionDenied));
+    assert_eq!(with("grpc-encoding", "br", empty()), Err(Code::Unimplemented));
+}
+
+#[test]
+fn either_protocol_is_understood_at_either_port() {
+    let mut listener = Listener::start();
+    std::mem::swap(&mut listener.grpc, &mut listener.http);
+    assert_eq!(call(&listener, async |channel| export(channel, fixture()).await).unwrap(), 0);
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    assert_eq!(listener.spans().len(), 150);
+}

@@ -1,0 +1,194 @@
+//! Requests over HTTP and what they are answered.
+
+use std::io::Write;
+
+use agno_top::source::otlp::Options;
+use agno_top::source::{State, otlp};
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use prost::Message;
+
+use crate::FIXTURE;
+use crate::listener::{Client, Listener, any_port};
+
+const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[test]
+fn agnos_request_is_taken_whole() {
+    let mut listener = Listener::start();
+    let answer = listener.post(FIXTURE);
+    assert_eq!((answer.status, answer.header("content-type"), answer.body.len()), (200, Some("application/x-protobuf"), 0));
+    assert_eq!(listener.spans().len(), 75);
+    assert_eq!(listener.skipped(), []);
+    assert!(listener.batches.iter().all(|batch| batch.rich));
+    assert_eq!(listener.states, [State::Watching { left_out: 0 }]);
+    let weight: u64 = listener.spans().iter().map(|(span, _)| u64::from(span.weight)).sum();
+    assert_eq!(weight, FIXTURE.len() as u64);
+}
+
+#[test]
+fn json_is_the_same_as_protobuf() {
+    let request = ExportTraceServiceRequest::decode(FIXTURE).unwrap();
+    let json = serde_json::to_vec(&request).unwrap();
+    let mut listener = Listener::start();
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    let answer = listener.client().post("/v1/traces", &[("content-type", "application/json; charset=utf-8")], &json);
+    assert_eq!((answer.status, answer.header("content-type"), answer.text().as_str()), (200, Some("application/json"), "{}"));
+    let spans = listener.spans();
+    let (one, two) = spans.split_at(75);
+    assert_eq!(two.len(), 75);
+    for ((a, name), (b, other)) in one.iter().zip(two) {
+        assert_eq!((a.trace, a.id, a.parent, a.start, a.end, a.status, name), (b.trace, b.id, b.parent, b.start, b.end, b.status, other));
+        let texts = |span: &agno_top::model::Span, batch: usize| {
+            let (batch, facts) = (&listener.batches[batch], &span.facts);
+            let texts =
+                [facts.agent, facts.model, facts.provider, facts.tool, facts.session, facts.user, facts.run, facts.input, span.error];
+            (facts.kind, facts.usage, texts.map(|text| batch.text(text).to_owned()))
+        };
+        assert_eq!(texts(a, 0), texts(b, 1), "{name}");
+    }
+    for (a, b) in one.to_vec().iter().zip(two.to_vec()) {
+        assert_eq!(listener.payload(&a.0), listener.payload(&b.0), "{}", a.1);
+    }
+}
+
+#[test]
+fn compressed_bodies_and_one_connection_for_all() {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(FIXTURE).unwrap();
+    let mut deflate = ZlibEncoder::new(Vec::new(), Compression::fast());
+    deflate.write_all(FIXTURE).unwrap();
+    let zstd = ruzstd::encoding::compress_to_vec(FIXTURE, ruzstd::encoding::CompressionLevel::Fastest);
+    let mut listener = Listener::start();
+    let mut client = listener.client();
+    let bodies = [("identity", FIXTURE.to_vec()), ("gzip", gzip.finish().unwrap()), ("deflate", deflate.finish().unwrap()), ("zstd", zstd)];
+    for (coding, body) in &bodies {
+        let answer = client.post("/v1/traces", &[PROTOBUF, ("content-encoding", coding)], body);
+        assert_eq!((answer.status, answer.text().as_str()), (200, ""), "{coding}");
+    }
+    assert_eq!(client.post("/v1/traces", &[PROTOBUF, ("content-encoding", "br")], FIXTURE).status, 415);
+    assert_eq!(client.post("/v1/traces", &[PROTOBUF, ("content-encoding", "gzip")], FIXTURE).status, 400);
+    let spans = listener.spans();
+    assert_eq!(spans.len(), 4 * 75);
+    let last = listener.payload(&spans[299].0);
+    assert_eq!(last, listener.payload(&spans[74].0));
+}
+
+#[test]
+fn wrong_requests_are_told_what_is_wrong() {
+    let listener = Listener::start();
+    let ask = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| listener.client().send(method, path, headers, body);
+    let unknown = ask("POST", "/v2/spans", &[JSON], b"{}");
+    assert_eq!((unknown.status, unknown.header("content-type")), (404, Some("application/json")));
+    assert_eq!(unknown.text(), r#"{"code":12,"message":"spans go to /v1/traces, logs to /v1/logs, metrics to /v1/metrics"}"#);
+    let get = ask("GET", "/v1/traces", &[], b"");
+    assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
+    assert_eq!(ask("POST", "/v1/traces", &[], FIXTURE).status, 415);
+    assert_eq!(ask("POST", "/v1/traces", &[("content-type", "text/plain")], FIXTURE).status, 415);
+    assert_eq!(ask("POST", "/v1/traces", &[JSON], b"{\"resourceSpans\":[{").status, 400);
+    assert_eq!(ask("POST", "/v1/traces", &[JSON], b"\xff{}").status, 400);
+    assert_eq!(ask("POST", "/v1/traces", &[JSON], b"{}").status, 200);
+    assert_eq!(ask("POST", "/v1/traces", &[PROTOBUF], b"").status, 200);
+    let broken = ask("POST", "/v1/traces", &[PROTOBUF], b"hello, world");
+    assert_eq!((broken.status, broken.header("content-type")), (400, Some("application/x-protobuf")));
+}
+
+#[test]
+fn bodies_have_a_limit_before_and_after_they_are_inflated() {
+    let mut listener = Listener::with(Options { max_body: 100_000, ..any_port() }, 16);
+    let answer = listener.post(&vec![0; 100_001]);
+    assert_eq!(answer.status, 413);
+    assert!(String::from_utf8_lossy(&answer.body).contains("--max-body"), "{answer:?}");
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&vec![0; 1 << 20]).unwrap();
+    let bomb = gzip.finish().unwrap();
+    assert!(bomb.len() < 2000);
+    assert_eq!(listener.client().post("/v1/traces", &[PROTOBUF, ("content-encoding", "gzip")], &bomb).status, 413);
+    let mut client = listener.client();
+    let head = "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ntransfer-encoding: chunked\r\n\r\n";
+    let stream = client.0.get_mut();
+    stream.write_all(head.as_bytes()).unwrap();
+    for _ in 0..4 {
+        stream.write_all(b"8000\r\n").unwrap();
+        let _ = stream.write_all(&[0; 0x8000]);
+        let _ = stream.write_all(b"\r\n");
+    }
+    assert_eq!(client.answer().status, 413);
+    assert_eq!(listener.spans().len(), 0);
+}
+
+#[test]
+fn what_finds_no_room_is_put_off_and_what_is_acknowledged_is_there() {
+    let mut listener = Listener::with(any_port(), 4);
+    let mut taken = 0;
+    let answer = loop {
+        let answer = listener.post(FIXTURE);
+        if answer.status != 200 {
+            break answer;
+        }
+        taken += 1;
+    };
+    assert_eq!((answer.status, answer.header("retry-after"), taken), (429, Some("1"), 3));
+    assert_eq!(listener.spans().len(), 75 * taken);
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    assert_eq!(listener.spans().len(), 75 * 4);
+    let traffic = listener.traffic(|traffic| traffic.put_off == 1 && traffic.spans == 300);
+    assert_eq!(traffic.held, 4 * FIXTURE.len() as u64);
+}
+
+#[test]
+fn a_token_and_an_origin_are_asked_for() {
+    let options = Options { token: Some("t".to_owned()), origins: vec!["http://good".to_owned()], ..any_port() };
+    let listener = Listener::with(options, 16);
+    let post = |headers: &[(&str, &str)]| listener.client().post("/v1/traces", &[&[PROTOBUF], headers].concat(), b"");
+    assert_eq!(post(&[]).status, 401);
+    assert_eq!(post(&[("authorization", "Bearer x")]).status, 401);
+    assert_eq!(post(&[("authorization", "Bearer t")]).status, 200);
+    assert_eq!(post(&[("authorization", "Bearer t"), ("origin", "http://evil")]).status, 403);
+    let good = post(&[("authorization", "Bearer t"), ("origin", "http://good")]);
+    assert_eq!((good.status, good.header("access-control-allow-origin")), (200, Some("http://good")));
+    let asks = [("origin", "http://good"), ("access-control-request-headers", "content-type,authorization")];
+    let preflight = listener.client().send("OPTIONS", "/v1/traces", &asks, b"");
+    assert_eq!((preflight.status, preflight.header("access-control-allow-headers")), (204, Some("content-type,authorization")));
+    assert_eq!(listener.client().send("OPTIONS", "/v1/traces", &[("origin", "http://evil")], b"").status, 403);
+}
+
+#[test]
+fn spans_that_are_none_are_named_in_a_partial_success() {
+    let mut request = ExportTraceServiceRequest::decode(FIXTURE).unwrap();
+    let spans = &mut request.resource_spans[0].scope_spans[0].spans;
+    spans[3].span_id = vec![1; 7];
+    spans[5].trace_id = vec![0; 16];
+    let mut listener = Listener::start();
+    let answer = listener.post(&request.encode_to_vec());
+    let partial = ExportTraceServiceResponse::decode(&answer.body[..]).unwrap().partial_success.unwrap();
+    assert_eq!((answer.status, partial.rejected_spans), (200, 2));
+    assert_eq!(partial.error_message, r#"span 4: the span id "01010101010101" is not 8 bytes that are not all zero"#);
+    assert_eq!(listener.spans().len(), 73);
+    assert_eq!(listener.skipped().len(), 2);
+    let json = listener.client().post("/v1/traces", &[JSON], &serde_json::to_vec(&request).unwrap()).text();
+    assert!(json.starts_with(r#"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"span 4: "#), "{json}");
+}
+
+#[test]
+fn a_port_in_use_is_named_and_taken_once_it_is_free() {
+    let first = Listener::start();
+    let taken = Options { grpc: Some(first.grpc), http: Some(first.http), ..Options::default() };
+    let (sender, mut updates) = tokio::sync::mpsc::channel(16);
+    let outlet = agno_top::source::Outlet { id: agno_top::model::SourceId(0), updates: sender };
+    let second = otlp::start(taken, outlet).unwrap();
+    assert_eq!(second.failed.len(), 2);
+    let expected = format!(
+        "can't listen on {}: it is in use; stop the program that listens there, or choose another address with --http ADDR",
+        first.http
+    );
+    assert_eq!(second.failed[1].to_string(), expected);
+    let Some(agno_top::source::Update::State(_, State::Failing(text))) = updates.blocking_recv() else { panic!() };
+    assert!(text.ends_with(&expected), "{text}");
+    let http = first.http;
+    drop(first);
+    let Some(agno_top::source::Update::State(_, State::Watching { .. })) = updates.blocking_recv() else { panic!() };
+    assert_eq!(Client::new(http).post("/v1/traces", &[PROTOBUF], FIXTURE).status, 200);
+}

@@ -1,0 +1,172 @@
+//! A listener that runs, and a plain client for it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use agno_top::model::{Address, Batch, Payload, Skipped, SourceId, Span, SpanId};
+use agno_top::source::otlp::{self, Options};
+use agno_top::source::{Handle, Outlet, Request, State, Traffic, Update};
+use tokio::sync::mpsc::{Receiver, channel};
+
+pub(crate) struct Listener {
+    pub(crate) handle: Handle,
+    pub(crate) grpc: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) updates: Receiver<Update>,
+    pub(crate) batches: Vec<Batch>,
+    pub(crate) states: Vec<State>,
+    pub(crate) traffic: Traffic,
+}
+
+pub(crate) fn any_port() -> Options {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    Options { grpc: Some(any), http: Some(any), ..Options::default() }
+}
+
+impl Listener {
+    pub(crate) fn start() -> Self {
+        Self::with(any_port(), 64)
+    }
+
+    pub(crate) fn with(options: Options, room: usize) -> Self {
+        let (sender, updates) = channel(room);
+        let listening = otlp::start(options, Outlet { id: SourceId(3), updates: sender }).unwrap();
+        assert_eq!(listening.failed, []);
+        let own: Vec<_> = listening.addresses.iter().filter(|address| address.is_ipv4()).collect();
+        let (grpc, http) = (*own[0], *own[1]);
+        Self { handle: listening.handle, grpc, http, updates, batches: vec![], states: vec![], traffic: Traffic::default() }
+    }
+
+    /// Takes in the updates that have come.
+    pub(crate) fn take(&mut self) {
+        while let Ok(update) = self.updates.try_recv() {
+            self.sort(update);
+        }
+    }
+
+    fn sort(&mut self, update: Update) -> Option<Vec<Result<Payload, String>>> {
+        match update {
+            Update::Batch(batch) => self.batches.push(batch),
+            Update::State(id, state) => {
+                assert_eq!(id, SourceId(3));
+                self.states.push(state);
+            }
+            Update::Traffic(_, traffic) => self.traffic = traffic,
+            Update::Payloads { payloads, .. } => return Some(payloads),
+        }
+        None
+    }
+
+    /// Waits for the traffic to be as wanted.
+    pub(crate) fn traffic(&mut self, wanted: impl Fn(&Traffic) -> bool) -> Traffic {
+        let started = Instant::now();
+        while !wanted(&self.traffic) {
+            assert!(started.elapsed() < Duration::from_secs(10), "{:?}", self.traffic);
+            self.take();
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.traffic.clone()
+    }
+
+    /// Every span that came, with its name.
+    pub(crate) fn spans(&mut self) -> Vec<(Span, String)> {
+        self.take();
+        let named = |batch: &Batch, span: &Span| (span.clone(), batch.text(span.name).to_owned());
+        self.batches.iter().flat_map(|batch| batch.spans.iter().map(move |span| named(batch, span))).collect()
+    }
+
+    pub(crate) fn skipped(&mut self) -> Vec<Skipped> {
+        self.take();
+        self.batches.iter().flat_map(|batch| batch.skipped.clone()).collect()
+    }
+
+    pub(crate) fn payloads(&mut self, of: &[(Address, SpanId)]) -> Vec<Result<Payload, String>> {
+        self.handle.requests.send(Request::Payloads { ticket: 7, addresses: of.to_vec() }).unwrap();
+        loop {
+            let update = self.updates.blocking_recv().unwrap();
+            if let Some(payloads) = self.sort(update) {
+                return payloads;
+            }
+        }
+    }
+
+    pub(crate) fn payload(&mut self, span: &Span) -> Payload {
+        self.payloads(&[(span.address, span.id)]).remove(0).unwrap()
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.http)
+    }
+
+    /// Posts protobuf, on a connection of its own.
+    pub(crate) fn post(&self, body: &[u8]) -> Answer {
+        self.client().post("/v1/traces", &[("content-type", "application/x-protobuf")], body)
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// One connection, kept open.
+pub(crate) struct Client(pub(crate) BufReader<TcpStream>);
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub(crate) fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.send("POST", path, headers, body)
+    }
+
+    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n", body.len());
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        let stream = self.0.get_mut();
+        stream.write_all(head.as_bytes()).unwrap();
+        // Where the listener refuses by the head alone it may close before it has read the body.
+        let _ = stream.write_all(body);
+        self.answer()
+    }
+
+    pub(crate) fn answer(&mut self) -> Answer {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).unwrap();
+            let line = line.trim_end();
+            if line.is_empty() {
+                break;
+            }
+            lines.push(line.to_owned());
+        }
+        let status = lines[0].split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: Vec<(String, String)> =
+            lines[1..].iter().map(|line| line.split_once(": ").unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, length)| length.parse().unwrap());
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        Answer { status, headers, body }
+    }
+}

@@ -1,0 +1,99 @@
+//! Recording and passing on.
+
+use std::path::Path;
+
+use agno_top::source::Outlet;
+use agno_top::source::otlp::{self, Options};
+use agno_top::source::sqlite::Tables;
+use rusqlite::Connection;
+
+use crate::FIXTURE;
+use crate::listener::{Listener, any_port};
+
+fn recording(path: &Path) -> Options {
+    Options { record: Some((path.to_owned(), Tables::default())), ..any_port() }
+}
+
+fn numbers(path: &Path) -> (i64, i64, i64) {
+    let one = |sql: &str| Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
+    let indexes = one("SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name LIKE 'idx_agno%'");
+    (one("SELECT count(*) FROM agno_traces"), one("SELECT count(*) FROM agno_spans"), indexes)
+}
+
+#[test]
+fn what_is_acknowledged_is_in_the_file_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let listener = Listener::with(recording(&path), 64);
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    assert_eq!(numbers(&path), (11, 75, 13));
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    assert_eq!(numbers(&path), (11, 75, 13));
+}
+
+#[test]
+fn spans_are_written_as_agno_writes_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    assert_eq!(Listener::with(recording(&path), 64).post(FIXTURE).status, 200);
+    let (connection, agnos) = (Connection::open(&path).unwrap(), Connection::open("tests/fixtures/agno-3.1.10.sqlite").unwrap());
+    let columns = |connection: &Connection, table: &str| -> Vec<(String, String, i64, i64)> {
+        let mut statement = connection.prepare(&format!("SELECT name, type, \"notnull\", pk FROM pragma_table_info('{table}')")).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    for table in ["agno_spans", "agno_traces"] {
+        assert_eq!(columns(&connection, table), columns(&agnos, table));
+    }
+    let row = |connection: &Connection| -> (String, String, String, String, String) {
+        let sql = "SELECT name, span_kind, status_code, status_message, attributes FROM agno_spans WHERE status_code = 'ERROR' AND status_message LIKE '%exploded%' ORDER BY name LIMIT 1";
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))).unwrap()
+    };
+    let (ours, theirs) = (row(&connection), row(&agnos));
+    assert_eq!((&ours.0, &ours.1, &ours.2, &ours.3), (&theirs.0, &theirs.1, &theirs.2, &theirs.3));
+    let keys = |text: &str| {
+        let map: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap();
+        let mut keys: Vec<String> = map.keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(keys(&ours.4), keys(&theirs.4));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_named_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    std::fs::write(&path, "no database at all, but a text of some length").unwrap();
+    let (updates, _received) = tokio::sync::mpsc::channel(1);
+    let error = otlp::start(recording(&path), Outlet { id: agno_top::model::SourceId(0), updates }).unwrap_err().to_string();
+    assert!(error.contains("can't record into") && error.contains("a.db"), "{error}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap().len(), 45);
+}
+
+#[test]
+fn what_can_not_be_written_is_not_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let mut listener = Listener::with(recording(&path), 64);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE agno_spans").unwrap();
+    let answer = listener.post(FIXTURE);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    assert_eq!(listener.spans().len(), 0);
+}
+
+#[test]
+fn requests_are_passed_on_as_they_came() {
+    let mut end = Listener::start();
+    let forward = vec![format!("http://{}", end.http), "http://127.0.0.1:9".to_owned()];
+    let headers = vec![("x-key".to_owned(), "v".to_owned())];
+    let mut listener = Listener::with(Options { forward, forward_headers: headers, ..any_port() }, 64);
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    let log = listener.client().post("/v1/logs", &[("content-type", "application/json")], b"{}");
+    assert_eq!(log.status, 200);
+    let traffic = listener.traffic(|traffic| traffic.forwards.first().is_some_and(|forward| forward.sent == 2));
+    assert_eq!((traffic.forwards[0].waiting, traffic.forwards[0].dropped, &traffic.forwards[0].trouble), (0, 0, &None));
+    let dead = listener.traffic(|traffic| traffic.forwards[1].trouble.is_some());
+    assert_eq!((dead.forwards[1].sent, dead.forwards[1].waiting), (0, 2));
+    assert_eq!(end.spans().len(), 75);
+}
