@@ -295,6 +295,14 @@ impl Batch {
         end.map_or_else(Text::default, |end| Text { at, len: end - at })
     }
 
+    /// Copies the beginning of a text into the buffer, as a row shows it.
+    pub fn intern_beginning(&mut self, text: json::Scalar<'_>, bytes: usize) -> Text {
+        let Ok(at) = u32::try_from(self.buffer.len()) else { return Text::default() };
+        semantics::push_beginning(text, bytes, &mut self.buffer);
+        let end = u32::try_from(self.buffer.len()).ok();
+        end.map_or_else(Text::default, |end| Text { at, len: end - at })
+    }
+
     /// The text behind `text`, which must come from this batch.
     #[must_use]
     pub fn text(&self, text: Text) -> &str {

@@ -138,7 +138,7 @@ impl<'a> Picker<'a> {
     }
 
     fn asked(&self, batch: &mut Batch) -> Text {
-        self.question.map_or_else(Text::default, |(_, text)| batch.intern_chars(beginning(chars(text), PREVIEW)))
+        self.question.map_or_else(Text::default, |(_, text)| batch.intern_beginning(text, PREVIEW))
     }
 
     fn input(&self, batch: &mut Batch) -> Text {
@@ -146,7 +146,7 @@ impl<'a> Picker<'a> {
         let Some(text) = plain.or(self.text(Field::Messages)) else { return Text::default() };
         match if plain.is_none() { messages::last_question(text) } else { None } {
             Some(question) => batch.intern_chars(beginning(question.chars(), PREVIEW)),
-            None => batch.intern_chars(beginning(chars(text), PREVIEW)),
+            None => batch.intern_beginning(text, PREVIEW),
         }
     }
 
