@@ -6,6 +6,8 @@ mod detail;
 mod forest;
 mod pick;
 pub mod run;
+#[cfg(test)]
+mod tests;
 
 pub use action::Action;
 pub use detail::{Detail, Loaded, Tab, Wanted};
@@ -18,9 +20,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::format;
-use crate::model::{Batch, Nanos};
+use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, Query, values_of, with_values};
-use crate::source::State;
+use crate::source::{State, Traffic};
 use crate::store::{Changes, Store, TraceIx};
 
 /// Something that has to be done outside.
@@ -70,6 +72,16 @@ pub struct SourceView {
     pub name: String,
     /// How it is.
     pub state: State,
+    /// What went through it, if it listens.
+    pub traffic: Traffic,
+}
+
+impl SourceView {
+    /// A source that has said nothing yet.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), state: State::Loading { done: 0, total: 0 }, traffic: Traffic::default() }
+    }
 }
 
 /// A line for the person, shown for a while.
@@ -81,6 +93,9 @@ pub struct Message {
     pub bad: bool,
     until: Nanos,
 }
+
+/// A line of the help beyond its end; what is painted ends with the last.
+const HELP_END: usize = 100;
 
 /// How long a message stays, in nanoseconds.
 const MESSAGE: Nanos = 8_000_000_000;
@@ -121,6 +136,7 @@ pub struct App {
     /// The time of the last tick or arrival; every clock on the screen shows it.
     pub now: Nanos,
     held_back: Option<Vec<Batch>>,
+    released: Vec<(SourceId, Address)>,
 }
 
 impl App {
@@ -145,7 +161,12 @@ impl App {
         }
         self.now = now;
         let changes = store.apply(&batch, now);
-        self.changed(store, &changes);
+        self.changed(store, changes);
+    }
+
+    /// Payloads that sources need to hold no longer; each is told once.
+    pub fn released(&mut self) -> Vec<(SourceId, Address)> {
+        std::mem::take(&mut self.released)
     }
 
     /// Whether a paused view has no room for more; its sources must wait.
@@ -172,7 +193,7 @@ impl App {
         if self.held_back.is_none() {
             self.now = now;
             let changes = store.expire(now);
-            self.changed(store, &changes);
+            self.changed(store, changes);
             if store.all().running > 0 {
                 self.detail.refresh_overview(store, now);
             }
@@ -187,16 +208,24 @@ impl App {
         }
     }
 
+    /// A listener says what went through it.
+    pub fn source_traffic(&mut self, source: usize, traffic: Traffic) {
+        if let Some(view) = self.sources.get_mut(source) {
+            view.traffic = traffic;
+        }
+    }
+
     /// Shows a line for a while.
     pub fn say(&mut self, text: impl Into<String>, bad: bool, now: Nanos) {
         self.message = Some(Message { text: text.into(), bad, until: now.saturating_add(MESSAGE) });
     }
 
-    fn changed(&mut self, store: &Store, changes: &Changes) {
+    fn changed(&mut self, store: &Store, mut changes: Changes) {
+        self.released.append(&mut changes.released);
         for trace in &changes.evicted {
             self.marks.remove(trace);
         }
-        self.forest.update(store, changes, self.now);
+        self.forest.update(store, &changes, self.now);
         self.look(store);
         if !changes.traces.is_empty() {
             self.detail.refresh_overview(store, self.now);
@@ -288,7 +317,11 @@ impl App {
         match (&mut self.overlay, key.code, action) {
             (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
             (Some(Overlay::Help(line)), _, Some(action)) => {
-                *line = line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(action::ENTRIES.len());
+                *line = match action {
+                    Action::Top => 0,
+                    Action::Bottom => HELP_END,
+                    _ => line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(HELP_END),
+                };
             }
             (Some(Overlay::Picker(picker)), KeyCode::Enter, _) => {
                 if picker.chosen().is_empty() && values_of(&self.filter, picker.field).is_empty() {
@@ -326,12 +359,18 @@ impl App {
             Action::Mark => self.mark(store),
             Action::ClearMarks => self.marks.clear(),
             Action::Detail => {
+                self.forest.follow = false;
                 self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::FullDetail };
             }
-            Action::NextPane => self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::Forest },
+            Action::NextPane => {
+                self.forest.follow = false;
+                self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::Forest };
+            }
             Action::Back => self.back(store),
-            Action::NextTab => self.detail.turn(store, true, self.now),
-            Action::PreviousTab => self.detail.turn(store, false, self.now),
+            Action::NextTab | Action::PreviousTab => {
+                self.forest.follow = false;
+                self.detail.turn(store, action == Action::NextTab, self.now);
+            }
             Action::Wrap => self.detail.reader.set_wrap(!self.detail.reader.wraps()),
             _ if self.focus != Focus::Forest && self.detail.take(store, action, self.now) => {}
             _ => self.travel(store, action, now),
@@ -349,6 +388,7 @@ impl App {
             Action::Unfold => forest.unfold(store),
             Action::FoldBelow => forest.toggle_below(store),
             Action::FoldAll => forest.toggle_all(store),
+            Action::Follow if forest.follow => forest.follow = false,
             Action::Follow => forest.start_following(store),
             Action::NextError | Action::PreviousError => {
                 if !forest.go_to_error(store, action == Action::PreviousError) {
@@ -406,7 +446,7 @@ impl App {
                 self.now = now;
                 for batch in batches {
                     let changes = store.apply(&batch, now);
-                    self.changed(store, &changes);
+                    self.changed(store, changes);
                 }
             }
         }

@@ -13,9 +13,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// What to watch: SQLite databases that Agno writes (PATH.db), files of OTLP/JSON (PATH.json)
+    /// What to watch: SQLite databases that Agno writes (PATH.db), PostgreSQL (`postgres://USER@HOST/DATABASE`), files of OTLP/JSON (PATH.json)
     ///
-    /// Without any, the databases that hold Agno's tables in the current directory and its tmp, else tmp/traces.db. A database that is not there yet is waited for. A file named demo is given as ./demo.
+    /// Without any, the databases that hold Agno's tables in the current directory and its tmp, else the one that `DATABASE_URL` names if that is PostgreSQL, else tmp/traces.db. A database that is not there yet is waited for. A URL may have a driver as SQLAlchemy wants it (`postgresql+psycopg://`); what it leaves open is taken from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. A file named demo is given as ./demo.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 
@@ -27,7 +27,7 @@ pub struct Cli {
 /// Subcommands.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Play a recorded minute of real agents, without any of your own
+    /// Play a recorded run of real agents, without any of your own
     Demo,
 }
 
@@ -45,6 +45,10 @@ pub struct Options {
     /// Table that holds the traces [default: `agno_traces`]
     #[arg(long, value_name = "NAME", global = true)]
     pub traces_table: Option<String>,
+
+    /// Schema that holds the tables in a PostgreSQL database [default: ai]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub schema: Option<String>,
 
     /// Spans held in memory; the oldest finished traces go first [default: 1000000]
     #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u32).range(1..))]

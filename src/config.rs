@@ -1,5 +1,7 @@
 //! Settings: built in < configuration file < environment < flags.
 
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::ffi::OsString;
@@ -20,10 +22,11 @@ pub use values::{parse_address, parse_bytes, parse_header};
 const PREFIX: &str = "AGNO_TOP_";
 
 /// Every key, as the file and (in capitals, with the prefix) the environment have it.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "sources",
     "spans_table",
     "traces_table",
+    "schema",
     "max_spans",
     "max_memory",
     "stale_seconds",
@@ -50,6 +53,8 @@ pub struct Config {
     pub spans_table: String,
     /// The table that holds traces.
     pub traces_table: String,
+    /// The schema that holds both in a PostgreSQL database.
+    pub schema: String,
     /// Spans held in memory.
     pub max_spans: u32,
     /// Bytes of memory for spans and their payloads.
@@ -121,6 +126,7 @@ impl Default for Config {
             sources: Vec::new(),
             spans_table: "agno_spans".to_owned(),
             traces_table: "agno_traces".to_owned(),
+            schema: "ai".to_owned(),
             max_spans: 1_000_000,
             max_memory: 1 << 30,
             stale_seconds: 60,
@@ -206,6 +212,7 @@ struct Layer {
     sources: Option<Vec<PathBuf>>,
     spans_table: Option<String>,
     traces_table: Option<String>,
+    schema: Option<String>,
     max_spans: Option<std::num::NonZeroU32>,
     max_memory: Option<Bytes>,
     stale_seconds: Option<std::num::NonZeroU32>,
@@ -266,6 +273,7 @@ impl Layer {
             sources: (!cli.sources.is_empty()).then(|| cli.sources.clone()),
             spans_table: options.spans_table.clone(),
             traces_table: options.traces_table.clone(),
+            schema: options.schema.clone(),
             max_spans: options.max_spans.and_then(std::num::NonZeroU32::new),
             max_memory: options.max_memory.map(Bytes),
             stale_seconds: options.stale.and_then(std::num::NonZeroU32::new),
@@ -293,6 +301,7 @@ impl Layer {
         set(&mut config.sources, self.sources);
         set(&mut config.spans_table, self.spans_table);
         set(&mut config.traces_table, self.traces_table);
+        set(&mut config.schema, self.schema);
         set(&mut config.max_spans, self.max_spans.map(Into::into));
         set(&mut config.max_memory, self.max_memory.map(|Bytes(bytes)| bytes));
         set(&mut config.stale_seconds, self.stale_seconds.map(Into::into));
@@ -327,6 +336,8 @@ fn said<T: Clone>(list: &[T]) -> Option<Vec<T>> {
 /// A variable's text as the value that its key wants; text where it reads as nothing else, so that the error quotes it.
 fn typed(key: &str, text: &str) -> toml::Value {
     match key {
+        // A URL holds the colons that stand between paths.
+        "sources" if text.contains("://") => vec![toml::Value::from(text)].into(),
         "sources" => {
             std::env::split_paths(text).map(|path| toml::Value::String(path.to_string_lossy().into_owned())).collect::<Vec<_>>().into()
         }
@@ -352,145 +363,5 @@ fn explain(message: &str) -> String {
     match nearest {
         Some((distance, key)) if distance <= 1 + unknown.len() / 3 => format!("unknown key {unknown:?}; did you mean {key:?}?"),
         _ => format!("unknown key {unknown:?}; there are {}", KEYS.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    fn cli(line: &str) -> Cli {
-        Cli::try_parse_from(std::iter::once("agno-top").chain(line.split_whitespace())).unwrap()
-    }
-
-    fn file(text: &str) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        file
-    }
-
-    fn wrong(text: &str) -> String {
-        let file = file(text);
-        let message = layered(&cli(""), Some(file.path()), |_| None).unwrap_err().to_string();
-        message.strip_prefix(&file.path().display().to_string()).unwrap().to_owned()
-    }
-
-    #[test]
-    fn the_example_holds_every_key_with_its_default() {
-        let text = include_str!("../config.toml.example");
-        let layer = Layer::parse(text, Path::new("config.toml.example")).unwrap();
-        let table: toml::Table = text.parse().unwrap();
-        let sorted = |mut keys: Vec<_>| {
-            keys.sort_unstable();
-            keys
-        };
-        assert_eq!(sorted(table.keys().map(String::as_str).collect()), sorted(KEYS.to_vec()));
-        let nothing = || Config {
-            sources: vec![PathBuf::new()],
-            spans_table: String::new(),
-            traces_table: String::new(),
-            max_spans: 0,
-            stale_seconds: 0,
-            follow: false,
-            ascii: true,
-            log_level: LogLevel::Off,
-            max_memory: 0,
-            otlp: OtlpConfig {
-                listen: Some(true),
-                grpc: "[::1]:1".parse().unwrap(),
-                http: "[::1]:1".parse().unwrap(),
-                token: "x".to_owned(),
-                allow_origins: vec![String::new()],
-                max_body: 0,
-                record: "x".into(),
-                forward: vec![String::new()],
-                forward_headers: vec![Default::default()],
-            },
-        };
-        let mut config = nothing();
-        layer.apply(&mut config);
-        assert_eq!(config, Config::default());
-    }
-
-    #[test]
-    fn flags_go_before_environment_before_file_before_defaults() {
-        let file = file("max_spans = 1\nstale_seconds = 1\nfollow = false\nsources = ['file.db']\nlog_level = 'warn'");
-        let environment = |name: &str| match name {
-            "AGNO_TOP_STALE_SECONDS" | "AGNO_TOP_MAX_SPANS" => Some("2".into()),
-            "AGNO_TOP_ASCII" => Some("yes".into()),
-            "AGNO_TOP_SOURCES" => Some(std::env::join_paths(["a.db", "b.json"]).unwrap()),
-            "AGNO_TOP_SPANS_TABLE" => Some(OsString::new()),
-            _ => None,
-        };
-        let config = layered(&cli("--stale 3"), Some(file.path()), environment).unwrap();
-        let expected = Config {
-            sources: vec!["a.db".into(), "b.json".into()],
-            max_spans: 2,
-            stale_seconds: 3,
-            follow: false,
-            ascii: true,
-            log_level: LogLevel::Warn,
-            ..Config::default()
-        };
-        assert_eq!(config, expected);
-        assert_eq!(layered(&cli("c.db"), Some(file.path()), environment).unwrap().sources, [PathBuf::from("c.db")]);
-    }
-
-    #[test]
-    fn a_file_that_is_not_there_matters_only_if_asked_for() {
-        let missing = Path::new("no/such/config.toml");
-        assert_eq!(layered(&cli(""), Some(missing), |_| None).unwrap(), Config::default());
-        assert_eq!(layered(&cli(""), None, |_| None).unwrap(), Config::default());
-        let error = layered(&cli("--config no/such/config.toml"), None, |_| None).unwrap_err();
-        assert!(error.to_string().starts_with("can't read the configuration file no/such/config.toml: "), "{error}");
-    }
-
-    #[test]
-    fn a_mistake_is_named_with_its_line() {
-        assert_eq!(wrong("ascii = true\nspan_tables = 'x'"), ", line 2: unknown key \"span_tables\"; did you mean \"spans_table\"?");
-        assert_eq!(
-            wrong("colour = 'red'"),
-            ", line 1: unknown key \"colour\"; there are sources, spans_table, traces_table, max_spans, max_memory, stale_seconds, follow, ascii, log_level, otlp, grpc, http, otlp_token, allow_origins, max_body, record, forward, forward_headers"
-        );
-        assert!(wrong("\n\nmax_spans = 'many'").starts_with(", line 3: invalid type: string \"many\""));
-        assert!(wrong("max_spans = 0").starts_with(", line 1: invalid value: integer `0`"));
-        assert!(wrong("log_level = 'loud'").starts_with(", line 1: unknown variant `loud`"));
-        assert!(wrong("max_spans 5").starts_with(", line 1: "));
-    }
-
-    #[test]
-    fn listening_is_said_in_every_place() {
-        let file = file("otlp = 'never'\ngrpc = '4000'\nmax_body = '2M'\nforward_headers = ['a=b']");
-        let environment = |name: &str| match name {
-            "AGNO_TOP_FORWARD" => Some("http://a https://b".into()),
-            "AGNO_TOP_HTTP" => Some("[::1]:5".into()),
-            "AGNO_TOP_MAX_MEMORY" => Some("512MiB".into()),
-            _ => None,
-        };
-        let config = layered(&cli(""), Some(file.path()), environment).unwrap();
-        let expected = OtlpConfig {
-            listen: Some(false),
-            grpc: "127.0.0.1:4000".parse().unwrap(),
-            http: "[::1]:5".parse().unwrap(),
-            max_body: 2 << 20,
-            forward: vec!["http://a".to_owned(), "https://b".to_owned()],
-            forward_headers: vec![("a".to_owned(), "b".to_owned())],
-            ..OtlpConfig::default()
-        };
-        assert_eq!((config.otlp, config.max_memory), (expected, 512 << 20));
-        let listen = |line: &str| layered(&cli(line), Some(file.path()), |_| None).unwrap().otlp.listen;
-        assert_eq!((listen("--otlp"), listen("--http 1"), listen("--no-otlp")), (Some(true), Some(true), Some(false)));
-        assert!(wrong("otlp = 'perhaps'").starts_with(", line 1: unknown variant `perhaps`"));
-        assert!(wrong("max_memory = 'much'").contains("is no number of bytes"));
-        assert!(wrong("grpc = 'here'").contains("is no address"));
-    }
-
-    #[test]
-    fn a_variable_is_named_in_its_error() {
-        let environment = |name: &str| (name == "AGNO_TOP_FOLLOW").then(|| "perhaps".into());
-        let error = layered(&cli(""), None, environment).unwrap_err().to_string();
-        assert!(error.starts_with("AGNO_TOP_FOLLOW: invalid type: string \"perhaps\""), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! A recorded minute of real Agno agents, played at its own pace into a temporary database.
+//! A recorded run of real Agno agents, played at its own pace into a temporary database.
 //!
 //! Agno itself wrote the recording (`assets/demo/record.py`); only the times are moved, so that it begins now.
 

@@ -1,5 +1,6 @@
 //! Parses the command line, runs, and tells by the exit code how it went: 0 fine, 1 failed, 2 usage.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use agno_top::app::{App, SourceView, run};
 use agno_top::cli::{Cli, Command};
 use agno_top::config::{self, Config};
 use agno_top::model::SourceId;
-use agno_top::source::{self, Handle, Outlet, State, Update};
+use agno_top::source::{self, Handle, Outlet, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::terminal::Screen;
 use agno_top::{demo, log, panic};
@@ -55,31 +56,43 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     let directory = std::env::current_dir().wrap_err("can't tell the working directory")?;
     let paths = match &demo {
         Some(demo) => vec![demo.path.clone()],
-        None if config.sources.is_empty() => found(&directory, config),
-        None => config.sources.clone(),
+        None if config.sources.is_empty() => found(config),
+        None => once(&config.sources),
     };
     let (updates, received) = channel(WAITING);
     let sources = paths.iter().enumerate().map(|(at, path)| start(at, path, config, &updates)).collect::<Result<Vec<_>, _>>()?;
-    let views =
-        sources.iter().map(|source| SourceView { name: source.name.clone(), state: State::Loading { done: 0, total: 0 } }).collect();
+    let views = sources.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
     app.ascii = config.ascii;
     if demo.is_some() {
         app.sources.iter_mut().for_each(|source| "demo".clone_into(&mut source.name));
     }
-    let limits = Limits { spans: config.max_spans as usize, stale: i64::from(config.stale_seconds) * 1_000_000_000 };
+    let stale = i64::from(config.stale_seconds) * 1_000_000_000;
+    let limits = Limits { spans: config.max_spans as usize, stale, ..Limits::default() };
     let mut session = run::Session { app, store: Store::new(limits), sources, updates: received, directory };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut screen = Screen::take().wrap_err("can't take over the terminal")?;
-    let outcome = runtime.block_on(run::run(&mut screen.terminal, &mut session));
-    drop(screen);
-    outcome
+    #[cfg(debug_assertions)]
+    panic::rehearse();
+    runtime.block_on(run::run(&mut screen.terminal, &mut session))
 }
 
-/// The databases in the working directory, or the one that Agno's documentation names, to wait for.
-fn found(directory: &Path, config: &Config) -> Vec<PathBuf> {
-    let found = source::discover::discover(directory, &tables(config));
-    if found.is_empty() { vec![PathBuf::from("tmp/traces.db")] } else { found }
+/// The databases in the working directory, or the one that the environment names as web frameworks have it, or the one that Agno's
+/// documentation names, to wait for.
+fn found(config: &Config) -> Vec<PathBuf> {
+    let here = Path::new(".");
+    let found = source::discover::discover(here, &tables(config));
+    if found.is_empty() {
+        let named = std::env::var("DATABASE_URL").ok().filter(|url| source::postgres::is_url(url));
+        return vec![PathBuf::from(named.as_deref().unwrap_or("tmp/traces.db"))];
+    }
+    found.into_iter().map(|path| path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)).collect()
+}
+
+/// Paths without those that lead to a file named before: following one file twice would only cost.
+fn once(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    paths.iter().filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| (*path).clone()))).cloned().collect()
 }
 
 fn tables(config: &Config) -> source::sqlite::Tables {
@@ -89,6 +102,11 @@ fn tables(config: &Config) -> source::sqlite::Tables {
 fn start(at: usize, path: &Path, config: &Config, updates: &Sender<Update>) -> Result<Handle, Report> {
     let id = SourceId(u16::try_from(at).wrap_err("too many sources")?);
     let outlet = Outlet { id, updates: updates.clone() };
+    if let Some(url) = path.to_str().filter(|path| source::postgres::is_url(path)) {
+        let place = source::postgres::Place { schema: config.schema.clone(), tables: tables(config) };
+        // The URL may hold a password, which must not be told.
+        return source::postgres::start(url, place, u64::from(config.max_spans), outlet).wrap_err("can't watch the PostgreSQL database");
+    }
     let is_file =
         path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json") || extension.eq_ignore_ascii_case("jsonl"));
     let handle = if is_file {

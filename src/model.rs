@@ -224,6 +224,8 @@ pub struct Facts {
     pub run: Text,
     /// The beginning of what the span was given ([`semantics::PREVIEW`] bytes at most); of a model call, of the user's last message.
     pub input: Text,
+    /// The tools that a model asked for in its answer, by name.
+    pub calls: Text,
     /// Tokens and cost as stated on this very span.
     pub usage: Option<Usage>,
 }
@@ -291,14 +293,6 @@ impl Batch {
     pub fn intern_chars(&mut self, chars: impl Iterator<Item = char>) -> Text {
         let Ok(at) = u32::try_from(self.buffer.len()) else { return Text::default() };
         self.buffer.extend(chars);
-        let end = u32::try_from(self.buffer.len()).ok();
-        end.map_or_else(Text::default, |end| Text { at, len: end - at })
-    }
-
-    /// Copies the beginning of a text into the buffer, as a row shows it.
-    pub fn intern_beginning(&mut self, text: json::Scalar<'_>, bytes: usize) -> Text {
-        let Ok(at) = u32::try_from(self.buffer.len()) else { return Text::default() };
-        semantics::push_beginning(text, bytes, &mut self.buffer);
         let end = u32::try_from(self.buffer.len()).ok();
         end.map_or_else(Text::default, |end| Text { at, len: end - at })
     }

@@ -30,3 +30,17 @@ pub async fn happened() -> String {
     NEWS.notified().await;
     message().unwrap_or_else(|| "unknown".to_owned())
 }
+
+/// Lets a test see what a person would see of a panic; debug builds only.
+///
+/// # Panics
+/// Where the variable `AGNO_TOP_REHEARSE_PANIC` asks for it, in the `main` thread or in another `thread`.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "it is what this is for")]
+pub fn rehearse() {
+    match std::env::var("AGNO_TOP_REHEARSE_PANIC").as_deref() {
+        Ok("main") => panic!("rehearsed"),
+        Ok("thread") => drop(std::thread::spawn(|| panic!("rehearsed"))),
+        _ => {}
+    }
+}

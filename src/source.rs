@@ -2,9 +2,11 @@
 //!
 //! The channel of updates is bounded: a source that is faster than the screen waits, and loses nothing by it.
 
+mod agno_row;
 pub mod discover;
 pub mod file;
 pub mod otlp;
+pub mod postgres;
 pub mod sqlite;
 
 use std::sync::mpsc;

@@ -21,7 +21,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use crate::model::{Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
+use crate::model::{Address, Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
 use row::{Branch, NONE, PackedUsage};
 use slab::Slab;
 
@@ -30,13 +30,15 @@ use slab::Slab;
 pub struct Limits {
     /// Spans held; beyond it the oldest traces that ended go first.
     pub spans: usize,
+    /// Bytes that sources may hold in memory for the spans held; likewise.
+    pub bytes: u64,
     /// After this long without a word of a trace, what runs in it counts as lost. Nanoseconds.
     pub stale: Nanos,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { spans: 1_000_000, stale: 60_000_000_000 }
+        Self { spans: 1_000_000, bytes: 1 << 30, stale: 60_000_000_000 }
     }
 }
 
@@ -51,6 +53,8 @@ pub struct Changes {
     pub evicted: Vec<TraceIx>,
     /// The rows of these, likewise.
     pub freed: Vec<RowIx>,
+    /// Payloads that sources hold in memory and nobody will ask for any more.
+    pub released: Vec<(SourceId, Address)>,
 }
 
 /// Things that could not be shown, counted.
@@ -85,7 +89,11 @@ pub struct Store {
     age: BTreeSet<(Nanos, TraceIx)>,
     /// Rows that run.
     running: BTreeSet<RowIx>,
+    /// The parents that rows name and do not hang under.
+    odd_parents: HashMap<RowIx, SpanId>,
     all: Totals,
+    /// The sum of the rows' weights.
+    held: u64,
     losses: Losses,
     call: u64,
 }
@@ -125,6 +133,12 @@ impl Store {
     #[must_use]
     pub fn all(&self) -> &Totals {
         &self.all
+    }
+
+    /// Bytes that sources hold in memory for the spans held.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held
     }
 
     /// Number of traces held.
@@ -168,6 +182,19 @@ impl Store {
     #[must_use]
     pub fn find_trace(&self, id: TraceId) -> Option<TraceIx> {
         self.by_trace.get(&id).copied()
+    }
+
+    /// The parent that the row's span names, wherever it hangs.
+    #[must_use]
+    pub fn stated_parent(&self, row: RowIx) -> Option<SpanId> {
+        let parent = self.row(row).parent().map(|parent| self.row(parent).id);
+        self.odd_parents.get(&row).copied().or(parent)
+    }
+
+    /// Whether the row names a parent that it can't hang under: itself, a row below it, or one too deep.
+    #[must_use]
+    pub fn has_odd_parent(&self, row: RowIx) -> bool {
+        self.odd_parents.contains_key(&row)
     }
 
     /// The row of a span.
@@ -223,20 +250,51 @@ impl Store {
     fn take(&mut self, batch: &Batch, span: &Span, now: Nanos, changes: &mut Changes) {
         let trace = self.trace_of(span, changes);
         let known = self.find(trace, span.id);
-        if known.is_none() && self.by_trace.len() == 1 && self.all.spans as usize >= self.limits.spans {
-            self.losses.refused += 1;
-            return;
+        if known.is_none() && self.by_trace.len() == 1 && !self.has_room() {
+            return self.refuse(batch, span, changes);
         }
         self.hear(trace, batch.origin, span, now, changes);
         let row = known.unwrap_or_else(|| self.blank(trace, span.id, span.start));
         if known.is_some() {
+            if self.knows_better(row, batch, span) {
+                return release(batch.source, span.address, span.weight, changes);
+            }
+            let data = self.row(row);
+            if (data.source, data.address) != (batch.source, span.address) {
+                release(data.source, data.address, data.weight, changes);
+            }
             self.unlink(row);
         }
         self.fill(row, batch, span);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
-        self.rows[row.0].broken_parent = span.parent.is_some() && parent.is_none();
+        self.note_parent(row, span.parent, parent);
         self.link(row, parent);
         changes.rows.push(row);
+    }
+
+    /// Remembers the parent that a row names, if it hangs elsewhere.
+    fn note_parent(&mut self, row: RowIx, stated: Option<SpanId>, parent: Option<RowIx>) {
+        let odd = stated.filter(|&stated| parent.is_none_or(|parent| self.row(parent).id != stated));
+        match odd {
+            Some(stated) => self.odd_parents.insert(row, stated),
+            None => self.odd_parents.remove(&row),
+        };
+    }
+
+    fn has_room(&self) -> bool {
+        (self.all.spans as usize) < self.limits.spans && self.held < self.limits.bytes
+    }
+
+    fn refuse(&mut self, batch: &Batch, span: &Span, changes: &mut Changes) {
+        self.losses.refused += 1;
+        release(batch.source, span.address, span.weight, changes);
+    }
+
+    /// Whether the row is a span that ended and has more to show than what comes now.
+    fn knows_better(&self, row: RowIx, batch: &Batch, span: &Span) -> bool {
+        let data = self.row(row);
+        let ended = !data.placeholder && data.phase == Phase::Ended;
+        ended && (span.end.is_none() || (data.rich && !batch.rich))
     }
 
     fn trace_of(&mut self, span: &Span, changes: &mut Changes) -> TraceIx {
@@ -295,10 +353,11 @@ impl Store {
             id,
             start,
             end: start,
-            address: crate::model::Address::default(),
+            address: Address::default(),
             name: Symbol::EMPTY,
             label: Symbol::EMPTY,
             input: Symbol::EMPTY,
+            calls: Symbol::EMPTY,
             error: Symbol::EMPTY,
             session: Symbol::EMPTY,
             user: Symbol::EMPTY,
@@ -310,8 +369,9 @@ impl Store {
             kind: Kind::Other,
             status: Status::Unset,
             phase: Phase::Ended,
+            weight: 0,
             placeholder: true,
-            broken_parent: false,
+            rich: false,
         };
         let row = RowIx(self.rows.insert(row));
         let (rows, hasher) = (&self.rows, &self.hasher);
@@ -329,8 +389,8 @@ impl Store {
             Kind::Tool => facts.tool,
             _ => facts.agent,
         };
-        let [name, label, input, error, session, user, provider] =
-            [span.name, label, facts.input, span.error, facts.session, facts.user, facts.provider]
+        let [name, label, input, calls, error, session, user, provider] =
+            [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user, facts.provider]
                 .map(|text| self.texts.take(batch.text(text)));
         let usage = if let Some(usage) = facts.usage {
             self.usages.insert(PackedUsage::new(usage, provider))
@@ -340,8 +400,11 @@ impl Store {
         };
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
+        self.held = self.held - u64::from(data.weight) + u64::from(span.weight);
+        (data.weight, data.rich) = (span.weight, batch.rich);
         (data.start, data.end, data.address, data.source) = (span.start, span.end.unwrap_or(span.start), span.address, batch.source);
-        (data.name, data.label, data.input, data.error, data.session, data.user) = (name, label, input, error, session, user);
+        (data.name, data.label, data.input, data.calls) = (name, label, input, calls);
+        (data.error, data.session, data.user) = (error, session, user);
         (data.usage, data.kind, data.status, data.placeholder) = (usage, facts.kind, span.status, false);
         self.enter_phase(row, phase);
     }
@@ -349,7 +412,7 @@ impl Store {
     fn forget_facts(&mut self, row: RowIx) {
         let data = &self.rows[row.0];
         let usage = data.usage;
-        for symbol in [data.name, data.label, data.input, data.error, data.session, data.user] {
+        for symbol in [data.name, data.label, data.input, data.calls, data.error, data.session, data.user] {
             self.texts.release(symbol);
         }
         if usage != NONE {
@@ -363,7 +426,7 @@ impl Store {
         let (trace, start) = (self.row(row).trace(), self.row(row).start);
         if let Some(parent) = self.find(trace, parent) {
             let cyclic = parent == row || (self.row(row).branch != NONE && self.is_below(parent, row));
-            return (!cyclic).then_some(parent);
+            return (!cyclic).then(|| self.within_depth(parent));
         }
         let placeholder = self.blank(trace, parent, start);
         let phase = if self.is_stale(trace.0, now) { Phase::Lost } else { Phase::Running };
@@ -384,5 +447,12 @@ impl Store {
 
     fn set_phase(&mut self, row: RowIx, phase: Phase) {
         self.change(row, |store| store.enter_phase(row, phase));
+    }
+}
+
+/// Notes that nobody will ask for a payload any more, if anybody holds it in memory.
+fn release(source: SourceId, address: Address, weight: u32, changes: &mut Changes) {
+    if weight > 0 {
+        changes.released.push((source, address));
     }
 }

@@ -103,6 +103,7 @@ where
             (dirty, at_once) = (false, false);
         }
         state.ask_for_detail();
+        state.release();
         let full = state.session.app.is_full();
         tokio::select! {
             biased;
@@ -180,7 +181,10 @@ impl Loop<'_> {
                     self.session.app.source_state(usize::from(source.0), state);
                 }
                 Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),
-                Update::Traffic(source, traffic) => tracing::debug!(source = source.0, ?traffic, "source traffic"),
+                Update::Traffic(source, traffic) => {
+                    tracing::debug!(source = source.0, ?traffic, "source traffic");
+                    self.session.app.source_traffic(usize::from(source.0), traffic);
+                }
             }
             if started.elapsed() > UPDATES || self.session.app.is_full() {
                 break;
@@ -203,6 +207,19 @@ impl Loop<'_> {
         if let Some(wanted) = self.session.app.detail.wanted() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
             self.request(usize::from(wanted.source.0), vec![(wanted.address, wanted.id)], Pending::Detail);
+        }
+    }
+
+    fn release(&mut self) {
+        let mut by_source: HashMap<usize, Vec<_>> = HashMap::new();
+        for (source, address) in self.session.app.released() {
+            by_source.entry(usize::from(source.0)).or_default().push(address);
+        }
+        for (source, addresses) in by_source {
+            if let Some(source) = self.session.sources.get(source) {
+                // A source that has ended holds nothing.
+                let _ = source.requests.send(Request::Release(addresses));
+            }
         }
     }
 
@@ -288,7 +305,7 @@ fn exported(store: &Store, row: crate::store::RowIx) -> Exported {
     Exported {
         trace: store.trace(data.trace()).id,
         id: data.id,
-        parent: data.parent().map(|parent| store.row(parent).id),
+        parent: store.stated_parent(row),
         start: data.start,
         end: (data.phase == crate::store::Phase::Ended).then_some(data.end),
         status: data.status,

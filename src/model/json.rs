@@ -1,7 +1,7 @@
 //! Attributes as JSON text: a walk that picks facts without building values, and a full parse, on one grammar.
 //!
-//! The grammar is JSON's, and what Python's `json.dumps` writes beyond it: `NaN`, `Infinity`, and half a surrogate pair
-//! (read as U+FFFD).
+//! The grammar is JSON's, and what Python's `json` writes and reads beyond it: `NaN`, `Infinity`, half a surrogate pair (read as
+//! U+FFFD), and control characters in strings.
 
 mod cursor;
 mod escape;

@@ -15,32 +15,15 @@ pub use picker::Picker;
 /// Bytes of a span's input that its row keeps.
 pub const PREVIEW: usize = 120;
 
-/// Appends the [`beginning`] of a text as it lies to `out`. Most texts begin with words of ASCII with single blanks between them, which
-/// are copied at once.
-pub fn push_beginning(text: crate::model::json::Scalar<'_>, bytes: usize, out: &mut String) {
-    let plain = match text {
-        crate::model::json::Scalar::Text(raw) => plain_beginning(raw, bytes),
-        _ => None,
-    };
-    match plain {
-        Some(plain) => out.push_str(plain),
-        None => out.extend(beginning(crate::model::json::chars(text), bytes)),
-    }
-}
+/// The attributes of a message that went into a model, before and behind its number: its role and its text.
+pub const MESSAGE: [(&str, &str); 2] = [("llm.input_messages.", ".message.role"), ("llm.input_messages.", ".message.content")];
 
-/// The beginning, if it is in the text as it lies.
-fn plain_beginning(raw: &[u8], bytes: usize) -> Option<&str> {
-    let window = raw.get(..raw.len().min(bytes))?;
-    let mut blank = true;
-    for byte in window {
-        let word = (0x21..0x7f).contains(byte);
-        if !word && (*byte != b' ' || blank) {
-            return None;
-        }
-        blank = !word;
-    }
-    // A blank at the end may be followed by another one, or by nothing.
-    if blank { None } else { std::str::from_utf8(window).ok() }
+/// What [`MESSAGE`] states as the role of the person who asks.
+pub const ASKER: &str = "user";
+
+/// Every attribute that [`Picker`] looks at, but for [`MESSAGE`]: what a database needs to hand out for a row.
+pub fn row_attributes() -> impl Iterator<Item = &'static str> {
+    names::all()
 }
 
 /// The beginning of a text, for a row: blanks, tabs and line ends folded into single blanks, at most `bytes` long.
@@ -62,20 +45,7 @@ pub fn beginning(chars: impl Iterator<Item = char>, bytes: usize) -> impl Iterat
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::{beginning, push_beginning};
-    use crate::model::json::{Scalar, chars};
-
-    proptest! {
-        #[test]
-        fn a_beginning_is_the_same_however_it_is_taken(text in "[a-z \n谢]{0,12}", bytes in 0..14_usize) {
-            let raw = Scalar::Text(text.as_bytes());
-            let mut pushed = String::new();
-            push_beginning(raw, bytes, &mut pushed);
-            prop_assert_eq!(pushed, beginning(chars(raw), bytes).collect::<String>());
-        }
-    }
+    use super::beginning;
 
     #[test]
     fn a_beginning_ends_at_a_character() {

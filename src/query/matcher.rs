@@ -102,8 +102,10 @@ fn once(seen: &mut Vec<Verdict>, text: Symbol, look: impl FnOnce() -> bool) -> b
 
 /// Fuzzy, but not so fuzzy that a short word is found scattered over any long text: gaps must not outweigh what fits together.
 fn is_like(fuzzy: &SkimMatcherV2, text: &str, word: &str) -> bool {
-    const SCORE_OF_A_MATCH: i64 = 16;
-    let least = SCORE_OF_A_MATCH * word.chars().count() as i64;
+    const MATCH: i64 = 16;
+    const IN_A_ROW: i64 = 4;
+    let letters = word.chars().count() as i64;
+    let least = MATCH * letters + IN_A_ROW * (letters - 1) / 2;
     fuzzy.fuzzy_match(text, word).is_some_and(|score| score >= least)
 }
 
@@ -121,5 +123,7 @@ mod tests {
         assert!(!like("Find customer John Doe and the weather in Lisbon", "cheese"));
         assert!(!like("Find customer John Doe and the weather in Lisbon", "idealer"));
         assert!(!like("Researcher", "writer"));
+        assert!(!like("Customer Service Agent", "err"));
+        assert!(like("payment error", "err"));
     }
 }

@@ -1,12 +1,14 @@
 //! Spans that Agno writes to a SQLite file, followed as they come.
 //!
 //! The agent must not notice: between polls no connection is open and no lock is held, a poll looks at a few bytes of the file, a
-//! read is one short transaction, and nothing is ever created beside the file ([`access`]). Everything happens on one thread,
-//! because closing any handle of a file drops the locks that the process holds on it.
+//! read is one short transaction, and nothing is ever created beside the file (`access`). One thread alone touches the file,
+//! because closing any handle of a file drops the locks that the process holds on it; another makes spans of the rows (`relay`).
 
 mod access;
 mod ladder;
 mod payload;
+mod progress;
+mod relay;
 mod rows;
 mod schema;
 mod signature;
@@ -14,21 +16,28 @@ mod trouble;
 mod visit;
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::{Closed, Handle, Outlet, Request, State, Update};
-use crate::model::Payload;
+use crate::model::{Payload, SourceId};
 pub(super) use access::read as read_once;
+use progress::{Progress, Sent};
+use relay::Job;
 pub(super) use schema::present as tables_present;
 use signature::Signature;
 use trouble::Trouble;
-use visit::{Progress, Sent};
 
 /// How long the agent's commit may lie unnoticed.
 const POLL: Duration = Duration::from_millis(20);
+/// The same where nothing has been written for a while.
+const QUIET_POLL: Duration = Duration::from_millis(40);
+/// Polls without news after which that holds.
+const RESTLESS: u32 = 100;
 /// How often a file that can't be read is tried again.
 const RETRY: Duration = Duration::from_millis(200);
+/// How soon a file is tried again that is just being written.
+const AGAIN: Duration = Duration::from_millis(3);
 /// What lasts less than this passes by itself and is no state.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// How often a payload is tried for while the file is being changed.
@@ -55,28 +64,38 @@ pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: Outlet) -> std::
     let name = path.display().to_string();
     super::spawn(name.clone(), outlet, move |outlet, inbox| {
         let progress = Progress::new(outlet.id, limit);
-        let sent = Sent::default();
-        let mut watcher = Watcher { path, name, tables, outlet, progress, sent, state: None, read_at: None, trouble: None };
-        let _ended = watcher.run(inbox);
+        let (relay, jobs) = sync_channel(1);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let _ended = relay::run(&jobs, outlet);
+            });
+            let sent = Sent::default();
+            let mut watcher =
+                Watcher { path, name, tables, id: outlet.id, relay, progress, sent, state: None, read_at: None, quiet: 0, trouble: None };
+            let _ended = watcher.run(inbox);
+        });
     })
 }
 
-struct Watcher<'a> {
+struct Watcher {
     path: PathBuf,
     name: String,
     tables: Tables,
-    outlet: &'a Outlet,
+    id: SourceId,
+    relay: SyncSender<Job>,
     progress: Progress,
     sent: Sent,
     /// The state last told.
     state: Option<State>,
     /// How the file looked just before everything in it had been read.
     read_at: Option<Signature>,
+    /// Polls without news.
+    quiet: u32,
     /// Since when the file can't be read.
     trouble: Option<Instant>,
 }
 
-impl Watcher<'_> {
+impl Watcher {
     fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
         let mut wait = Duration::ZERO;
         loop {
@@ -91,21 +110,28 @@ impl Watcher<'_> {
 
     /// Looks whether the file changed, and reads a piece if so. Returns how long nothing needs to be done.
     fn poll(&mut self) -> Result<Duration, Closed> {
-        let signature = match Signature::take(&self.path) {
-            Ok(signature) if self.read_at.as_ref() == Some(&signature) => return Ok(POLL),
+        let signature = match Signature::take(&self.path, self.read_at.as_ref()) {
+            Ok(signature) if self.read_at.as_ref() == Some(&signature) => {
+                self.quiet = self.quiet.saturating_add(1);
+                return Ok(if self.quiet < RESTLESS { POLL } else { QUIET_POLL });
+            }
             Ok(signature) => signature,
-            Err(trouble) => return self.failed(trouble),
+            Err(trouble) => return self.failed(&trouble),
         };
+        self.quiet = 0;
         self.progress.look_at(signature.file());
         // What a visit finds counts only once it ended well: an immutable read may turn out to have been of a changing file.
         let mut progress = self.progress.clone();
         match access::visit(&self.path, &signature, |database| visit::visit(database, &self.tables, &self.sent, &mut progress)) {
-            Ok(batches) => {
+            Ok(found) => {
                 self.progress = progress;
                 self.trouble = None;
-                for batch in batches {
+                for batch in found.batches {
                     self.sent.remember(&batch);
-                    self.outlet.send(Update::Batch(batch))?;
+                    self.send(Job::Send(Update::Batch(batch)))?;
+                }
+                if let Some(old) = found.old {
+                    self.send(Job::Read(old))?;
                 }
                 self.tell(self.progress.state())?;
                 if self.progress.is_behind() {
@@ -114,15 +140,15 @@ impl Watcher<'_> {
                 self.read_at = Some(signature);
                 Ok(POLL)
             }
-            Err(trouble) => self.failed(trouble),
+            Err(trouble) => self.failed(&trouble),
         }
     }
 
-    fn failed(&mut self, trouble: Trouble) -> Result<Duration, Closed> {
+    fn failed(&mut self, trouble: &Trouble) -> Result<Duration, Closed> {
         self.read_at = None;
         let since = *self.trouble.get_or_insert_with(Instant::now);
         if trouble.passes() && since.elapsed() < PATIENCE {
-            return Ok(POLL);
+            return Ok(AGAIN);
         }
         let state = trouble.state(&self.name, &self.tables, self.progress.was_there());
         if matches!(state, State::Waiting(_)) {
@@ -135,7 +161,7 @@ impl Watcher<'_> {
 
     fn tell(&mut self, state: State) -> Result<(), Closed> {
         if self.state.as_ref() != Some(&state) {
-            self.outlet.send(Update::State(self.outlet.id, state.clone()))?;
+            self.send(Job::Send(Update::State(self.id, state.clone())))?;
             self.state = Some(state);
         }
         Ok(())
@@ -149,6 +175,10 @@ impl Watcher<'_> {
         let answer =
             |found: Result<Option<Payload>, Trouble>| found.map_err(say)?.ok_or_else(|| format!("this span is no longer in {}", self.name));
         let payloads = addresses.into_iter().map(read).map(answer).collect();
-        self.outlet.send(Update::Payloads { ticket, payloads })
+        self.send(Job::Send(Update::Payloads { ticket, payloads }))
+    }
+
+    fn send(&self, job: Job) -> Result<(), Closed> {
+        self.relay.send(job).map_err(|_| Closed)
     }
 }

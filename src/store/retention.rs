@@ -1,12 +1,14 @@
 //! What goes when the limit is reached: whole traces, the oldest that ended first.
 
+use std::hash::BuildHasher;
+
 use super::row::{NONE, RowIx, TraceIx};
 use super::{Changes, Store};
 
 impl Store {
     /// Evicts traces until the limit holds. The newest trace stays, however large.
     pub(super) fn shrink(&mut self, changes: &mut Changes) {
-        while self.all.spans as usize > self.limits.spans && self.by_trace.len() > 1 {
+        while (self.all.spans as usize > self.limits.spans || self.held > self.limits.bytes) && self.by_trace.len() > 1 {
             let ended = |&&(_, trace): &&(i64, TraceIx)| self.trace(trace).totals().running == 0;
             let candidates = self.by_trace.len() - 1;
             let oldest = self.age.iter().take(candidates).find(ended).or_else(|| self.age.first());
@@ -20,7 +22,7 @@ impl Store {
         let (id, start, totals) = (data.id, data.start, *data.totals());
         let gone = self.rows_of(trace);
         for &row in &gone {
-            self.forget_row(row);
+            self.forget_row(row, changes);
         }
         self.all.exchange(&totals, &super::Totals::default());
         self.traces[trace.0].top = super::Branch::default();
@@ -36,10 +38,14 @@ impl Store {
         changes.freed.extend(gone);
     }
 
-    fn forget_row(&mut self, row: RowIx) {
-        use std::hash::BuildHasher;
+    fn forget_row(&mut self, row: RowIx, changes: &mut Changes) {
+        let data = self.row(row);
+        let (source, address, weight) = (data.source, data.address, data.weight);
+        self.held -= u64::from(weight);
+        super::release(source, address, weight, changes);
         self.forget_facts(row);
         self.running.remove(&row);
+        self.odd_parents.remove(&row);
         let data = &self.rows[row.0];
         let hash = self.hasher.hash_one((data.trace(), data.id));
         if let Ok(found) = self.by_span.find_entry(hash, |&at| at == row.0) {

@@ -43,7 +43,7 @@ pub enum Phase {
     Lost,
 }
 
-/// A span in memory: 80 bytes. Texts are [`Symbol`]s; everything else that the span bears stays where [`Row::address`] says.
+/// A span in memory: 88 bytes. Texts are [`Symbol`]s; everything else that the span bears stays where [`Row::address`] says.
 #[derive(Debug)]
 pub struct Row {
     /// Its id.
@@ -60,6 +60,8 @@ pub struct Row {
     pub label: Symbol,
     /// The beginning of its input.
     pub input: Symbol,
+    /// The tools that it asked for, if it is a model call.
+    pub calls: Symbol,
     /// The beginning of its status message.
     pub error: Symbol,
     /// The conversation, if this very span names it.
@@ -70,6 +72,8 @@ pub struct Row {
     pub(super) parent: u32,
     pub(super) branch: u32,
     pub(super) usage: u32,
+    /// Bytes that the source holds in memory for it.
+    pub weight: u32,
     /// Who sent it.
     pub source: SourceId,
     /// What it does; of a placeholder, a guess from its children.
@@ -80,8 +84,8 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not come: only its children name it.
     pub placeholder: bool,
-    /// Whether it names a parent that can't be its parent (itself, or a span below it).
-    pub broken_parent: bool,
+    /// Whether the payload holds events, links, resource and scope.
+    pub(super) rich: bool,
 }
 
 impl Row {

@@ -132,9 +132,22 @@ fn a_span_that_is_its_own_ancestor_stands_at_the_top() {
     let store = store(&[given(1, Some(1)), given(2, Some(3)), given(3, Some(4)), given(4, Some(2))]);
     let trace = store.find_trace(trace_id(1)).unwrap();
     assert_eq!(store.rows_of(trace).len(), 4);
-    assert!(store.row(row(&store, 1)).broken_parent);
-    assert!([2, 3, 4].iter().any(|&id| store.row(row(&store, id)).broken_parent));
+    assert!(store.has_odd_parent(row(&store, 1)));
+    assert!([2, 3, 4].iter().any(|&id| store.has_odd_parent(row(&store, id))));
     assert_eq!(store.all().running, 0);
+}
+
+#[test]
+fn a_chain_without_end_is_held_and_says_what_it_names() {
+    let deep = 20_000;
+    let chain: Vec<Given> = (1..=deep).map(|id| Given { tokens: Some((id as u32, 0)), ..given(id, (id > 1).then(|| id - 1)) }).collect();
+    for order in [chain.clone(), chain.iter().rev().cloned().collect()] {
+        let store = store(&order);
+        assert_eq!(u64::from(store.all().spans), deep);
+        let last = row(&store, deep);
+        assert_eq!(store.stated_parent(last), Some(span_id(deep - 1)));
+        assert_eq!(store.rows_of(store.row(last).trace()).len() as u64, deep);
+    }
 }
 
 #[test]
@@ -153,6 +166,38 @@ fn the_oldest_ended_trace_goes_first_and_its_memory_is_used_again() {
     }
     assert_eq!(store.all().spans, 3);
     assert!(store.texts().len() <= texts + 3);
+}
+
+/// The spans with this weight, in a batch that says whether its payloads are rich.
+fn heavy(spans: &[Given], weight: u32, source: u16, rich: bool) -> Batch {
+    let mut batch = batch(spans);
+    (batch.source, batch.rich) = (SourceId(source), rich);
+    batch.spans.iter_mut().for_each(|span| span.weight = weight);
+    batch
+}
+
+#[test]
+fn bytes_are_bounded_too_and_what_goes_is_released() {
+    let mut store = Store::new(Limits { bytes: 250, ..Limits::default() });
+    let of = |trace, id: u64| Given { trace, ..given(id, None) };
+    store.apply(&heavy(&[of(1, 1), of(2, 2)], 100, 7, true), 10 * SECOND);
+    let changes = store.apply(&heavy(&[of(3, 3)], 100, 7, true), 10 * SECOND);
+    assert_eq!(changes.released, [(SourceId(7), Address(1))]);
+    assert_eq!((store.held(), store.trace_count()), (200, 2));
+}
+
+#[test]
+fn of_two_sources_the_richer_payload_stays() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&heavy(&[given(1, None)], 0, 0, false), 10 * SECOND);
+    let changes = store.apply(&heavy(&[given(1, None)], 100, 7, true), 10 * SECOND);
+    assert_eq!((store.row(row(&store, 1)).source, store.held()), (SourceId(7), 100));
+    assert!(changes.released.is_empty());
+    store.apply(&heavy(&[given(1, None)], 0, 0, false), 10 * SECOND);
+    assert_eq!((store.row(row(&store, 1)).source, store.held(), store.all().spans), (SourceId(7), 100, 1));
+    let again = store.apply(&heavy(&[Given { running: true, ..given(1, None) }], 30, 7, true), 10 * SECOND);
+    assert_eq!(again.released, [(SourceId(7), Address(1))], "a late record of its beginning is of no use");
+    assert_eq!((store.held(), store.all().running), (100, 0));
 }
 
 #[test]
@@ -230,4 +275,9 @@ proptest! {
             prop_assert_eq!(store.trace(trace).start, spans.iter().map(|given| given.start).min().unwrap());
         }
     }
+}
+
+#[test]
+fn a_row_is_as_small_as_it_says() {
+    assert_eq!(size_of::<Row>(), 88);
 }

@@ -12,6 +12,9 @@ use crate::model::{Kind, Nanos, Status};
 /// How far up a row's facts are looked for: real trees are shallow, and a hostile one must not cost its depth for each row.
 const ANCESTORS: usize = 256;
 
+/// How deep rows hang. A change costs its depth, so a chain without end must not make one: what would be deeper hangs beside what it names.
+const DEPTH: usize = 1024;
+
 impl Store {
     /// Rows directly under `row`, in the order of their starts.
     #[must_use]
@@ -138,6 +141,20 @@ impl Store {
         self.link(row, parent);
     }
 
+    /// `parent`, or the lowest row above it that is no deeper than [`DEPTH`].
+    pub(super) fn within_depth(&self, parent: RowIx) -> RowIx {
+        let above = |row: &RowIx| self.row(*row).parent();
+        let mut depth = 0;
+        let mut lowest = parent;
+        for _ in std::iter::successors(Some(parent), above) {
+            depth += 1;
+            if depth > DEPTH {
+                lowest = above(&lowest).unwrap_or(lowest);
+            }
+        }
+        lowest
+    }
+
     /// Whether `row` is `ancestor` or lies below it.
     pub(super) fn is_below(&self, mut row: RowIx, ancestor: RowIx) -> bool {
         loop {
@@ -176,6 +193,14 @@ impl Store {
             at = self.row(row).parent();
         }
         Symbol::EMPTY
+    }
+
+    /// The failed row below `row` that is the cause: the first child that holds a failure, and so on down.
+    #[must_use]
+    pub fn first_failure(&self, row: RowIx) -> Option<RowIx> {
+        let failed = |row: &&RowIx| self.totals(**row).errors > 0;
+        let next = |row: &RowIx| self.children(*row).iter().find(failed).copied();
+        std::iter::successors(next(&row), next).take(ANCESTORS).last()
     }
 
     fn siblings(&self, parent: Option<RowIx>, row: RowIx) -> &[RowIx] {

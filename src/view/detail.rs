@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::theme::Theme;
-use super::{put, put_right};
+use super::{forest, put, put_right};
 use crate::app::{App, Focus, Tab};
 use crate::format;
 use crate::store::Store;
@@ -20,13 +20,13 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let frame = theme.frame(app.focus != Focus::Forest);
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
-    let label = store.text(if data.label.is_empty() { data.name } else { data.label });
+    let label = forest::name(store, data);
     let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
     let room = area.width.saturating_sub(tabs + 8).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, theme.glyph(data.kind), theme.kind(data.kind));
     x = put(buffer, x, area.y, 1, " ", Style::new());
-    x = put(buffer, x, area.y, room, label, theme.title());
+    x = put(buffer, x, area.y, room, &label, theme.title());
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
     for (tab, title) in Tab::ALL {
         let style = if tab == app.detail.tab { theme.key().add_modifier(Modifier::BOLD | Modifier::REVERSED) } else { theme.dim() };

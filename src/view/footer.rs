@@ -5,11 +5,13 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::theme::Theme;
-use super::{put, put_right};
+use super::{plural, put, put_right};
 use crate::app::{App, Editing, Focus};
 use crate::format;
 
 const FOREST_KEYS: &[(&str, &str)] = &[
+    ("?", "help"),
+    ("q", "quit"),
     ("↑↓", "move"),
     ("←→", "fold"),
     ("⏎", "detail"),
@@ -19,19 +21,17 @@ const FOREST_KEYS: &[(&str, &str)] = &[
     ("x", "export"),
     ("space", "pause"),
     ("F", "follow"),
-    ("?", "help"),
-    ("q", "quit"),
 ];
 
 const DETAIL_KEYS: &[(&str, &str)] = &[
+    ("?", "help"),
+    ("esc", "back"),
     ("↑↓", "scroll"),
     ("←→", "tab"),
     ("⏎", "whole screen"),
+    ("/", "find"),
     ("w", "wrap"),
     ("tab", "traces"),
-    ("esc", "back"),
-    ("?", "help"),
-    ("q", "quit"),
 ];
 
 /// Paints the line; returns where the terminal's cursor belongs, if anywhere.
@@ -92,7 +92,7 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, th
         let what = match app.detail.reader.found().filter(|_| editing.finds) {
             Some((_, count)) => format!("{} found", format::count(count as u64)),
             None if editing.finds => "find in the detail".to_owned(),
-            None => format!("{} traces", format::count(app.forest.len() as u64)),
+            None => plural(app.forest.len() as u64, "trace"),
         };
         let text = format!(" {what}  enter keep  esc undo ");
         end = put_right(buffer, end, area.y, area.width / 2, &text, theme.dim());

@@ -17,8 +17,8 @@ use crate::widget::{Axis, Bar};
 /// Levels of the tree that are drawn; deeper rows stand at the last.
 const LEVELS: usize = 24;
 
-/// How far down a folded row looks for what failed.
-const DEPTH: usize = 64;
+/// Cells that the tree takes at most; on a wider screen the bars grow.
+const TREE: u16 = 90;
 
 /// Children of one row whose time is told from the row's own; more would cost a frame too much.
 const CHILDREN: usize = 20_000;
@@ -27,6 +27,7 @@ const CHILDREN: usize = 20_000;
 #[derive(Clone, Copy, Debug)]
 struct Columns {
     tree: u16,
+    when: u16,
     time: u16,
     tokens: u16,
     cost: u16,
@@ -34,12 +35,15 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(width: u16) -> Self {
+    /// The cost has a column once any cost is known.
+    fn new(width: u16, priced: bool) -> Self {
         let time = if width >= 30 { 7 } else { 0 };
         let tokens = if width >= 56 { 7 } else { 0 };
-        let cost = if width >= 100 { 8 } else { 0 };
-        let bar = if width >= 44 { (width * 3 / 10).clamp(10, 90) } else { 0 };
-        Self { tree: width.saturating_sub(time + tokens + cost + bar + u16::from(bar > 0)), time, tokens, cost, bar }
+        let cost = if width >= 100 && priced { 8 } else { 0 };
+        let when = if width >= 104 { 9 } else { 0 };
+        let numbers = when + time + tokens + cost + 1;
+        let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE)).max(10) } else { 0 };
+        Self { tree: width.saturating_sub(numbers + bar), when, time, tokens, cost, bar }
     }
 }
 
@@ -51,7 +55,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title(app, store));
     let inner = block.inner(area);
     block.render(area, buffer);
-    let columns = Columns::new(inner.width);
+    let columns = Columns::new(inner.width, store.all().cost().is_some());
     let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
     if rows.is_empty() {
         put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), "No trace passes the filter. Esc takes it off.", theme.dim());
@@ -79,14 +83,14 @@ fn heading(buffer: &mut Buffer, area: Rect, inner: Rect, columns: Columns, trace
         return;
     }
     let mut end = inner.x + columns.tree;
-    for (name, width) in [(" TIME", columns.time), (" TOK", columns.tokens), (" COST", columns.cost)] {
+    for (name, width) in [(" BEGAN ", columns.when), (" TIME", columns.time), (" TOK", columns.tokens), (" COST", columns.cost)] {
         end += width;
         put_right(buffer, end, area.y, width, if width == 0 { "" } else { name }, theme.dim());
     }
     if let Some(trace) = trace.filter(|_| columns.bar > 0) {
         let axis = axis(trace, now);
         let length = format!(" {}", format::duration(axis.end.saturating_sub(axis.start)));
-        put(buffer, end + 1, area.y, columns.bar, "0 ", theme.dim());
+        put(buffer, end, area.y, columns.bar, " 0s ", theme.dim());
         put_right(buffer, inner.right(), area.y, columns.bar, &length, theme.dim());
     }
 }
@@ -185,42 +189,35 @@ impl Line<'_> {
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
         let lit = if app.forest.is_lit(self.row) { theme.lit() } else { Style::new() };
         let label = if data.placeholder { theme.dim() } else { label_style(theme, data.kind) };
-        let name = self.name();
+        let name = name(store, data);
         // The error is what one looks for, so the name leaves it a place.
         let name_room = if self.standing() == Standing::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
         if self.standing() == Standing::Error {
             x = put(buffer, x, y, room(x), theme.standing_glyph(Standing::Error), theme.error()) + 1;
         }
-        let error = store.text(self.failed().map_or(data.error, |failed| store.row(failed).error));
+        // A folded row tells the cause of what it hides.
+        let cause = if app.forest.is_open(store, self.row) { None } else { store.first_failure(self.row) };
+        let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
         if !error.is_empty() {
             put(buffer, x, y, room(x).saturating_sub(1), error, theme.error());
+        } else if !data.calls.is_empty() {
+            let (calls, style) = self.calls();
+            put(buffer, x, y, room(x).saturating_sub(1), &calls, style);
         } else if let Some(about) = self.about() {
             put(buffer, x, y, room(x).saturating_sub(1), &about, theme.dim());
         }
     }
 
-    /// The row below a folded one whose failure it tells of: the first, and of those that passed it on, the lowest.
-    fn failed(&self) -> Option<RowIx> {
-        if self.app.forest.is_open(self.store, self.row) {
-            return None;
-        }
-        let failed = |row: &&RowIx| self.store.totals(**row).errors > 0;
-        let next = |row: &RowIx| self.store.children(*row).iter().find(failed).copied();
-        std::iter::successors(next(&self.row), next).take(DEPTH).last()
-    }
-
-    fn name(&self) -> String {
-        let (store, data) = (self.store, self.data);
-        match (data.label.is_empty(), data.name.is_empty()) {
-            (false, _) => store.text(data.label).to_owned(),
-            (true, false) => store.text(data.name).to_owned(),
-            (true, true) if data.placeholder => match data.kind {
-                Kind::Team => "team or workflow, not ended".to_owned(),
-                Kind::Workflow => "workflow, not ended".to_owned(),
-                _ => "agent, not ended".to_owned(),
-            },
-            (true, true) => "(no name)".to_owned(),
+    /// The tools that a model asked for. While nothing came after it under a parent that runs, they are what is being waited for.
+    fn calls(&self) -> (String, Style) {
+        let Self { app, store, theme, data, .. } = *self;
+        let calls = store.text(data.calls);
+        let waited =
+            data.parent().filter(|&parent| store.row(parent).phase == Phase::Running && store.children(parent).last() == Some(&self.row));
+        match waited {
+            Some(_) => (format!("→ {calls}, for {}", format::clock(app.now.saturating_sub(data.end).max(0))), theme.running()),
+            None => (format!("→ {calls}"), theme.dim()),
         }
     }
 
@@ -254,8 +251,10 @@ impl Line<'_> {
         let model = matches!(data.kind, Kind::Tool) && totals.tokens().is_none();
         let tokens = if model { String::new() } else { format::tokens(totals.tokens()) };
         let cost = if model { String::new() } else { format::money(totals.cost()) };
+        let when = if is_trace { moment(data.start, app.now) } else { String::new() };
         let known = |known: bool| if known { Style::new() } else { theme.dim() };
         for (text, width, style) in [
+            (when, columns.when, theme.dim()),
             (time, columns.time, style),
             (tokens, columns.tokens, known(totals.tokens().is_some())),
             (cost, columns.cost, known(totals.cost().is_some())),
@@ -289,6 +288,33 @@ impl Line<'_> {
     fn stretch(&self, data: &Row) -> (Nanos, Nanos) {
         (data.start, data.start.saturating_add(data.duration(self.app.now)))
     }
+}
+
+/// What a row is called.
+pub(super) fn name(store: &Store, data: &Row) -> String {
+    match (data.label.is_empty(), data.name.is_empty()) {
+        (false, _) => store.text(data.label).to_owned(),
+        (true, false) => store.text(data.name).to_owned(),
+        (true, true) if data.placeholder => match data.kind {
+            Kind::Team => unended("team or workflow", data.phase),
+            Kind::Workflow => unended("workflow", data.phase),
+            _ => unended("agent", data.phase),
+        },
+        (true, true) => "(no name)".to_owned(),
+    }
+}
+
+/// When a trace began: the time of day, or of another day its date.
+fn moment(start: Nanos, now: Nanos) -> String {
+    let moment = format::moment(start, now);
+    match moment.split_once(' ') {
+        None => moment,
+        Some((date, _)) => date[date.len().saturating_sub(5)..].to_owned(),
+    }
+}
+
+fn unended(what: &str, phase: Phase) -> String {
+    if phase == Phase::Running { format!("{what}, still running") } else { format!("{what}, never ended") }
 }
 
 fn label_style(theme: Theme, kind: Kind) -> Style {

@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::theme::Theme;
-use super::{put, put_right};
+use super::{plural, put, put_right};
 use crate::app::{App, SourceView};
 use crate::format;
-use crate::source::State;
+use crate::source::{State, Traffic};
 use crate::store::Store;
 use crate::widget::sparkline;
 
@@ -20,14 +20,18 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let width: u16 = sums.iter().map(|(text, _)| format::width(text) as u16).sum();
     let mut x = put(buffer, area.x, y, area.width, " agno-top ", theme.title());
     let room = end.saturating_sub(width + 1);
-    for source in &app.sources {
-        if x + 4 >= room {
+    for (at, source) in app.sources.iter().enumerate() {
+        if x + 12 >= room {
+            put(buffer, x + 1, y, room.saturating_sub(x + 1), &format!("+{}", app.sources.len() - at), theme.dim());
             break;
         }
         let (symbol, style, text) = state(source, theme);
         x = put(buffer, x + 1, y, room - x - 1, symbol, style);
         x = put(buffer, x + 1, y, room.saturating_sub(x + 1), &source.name, theme.title());
         if !text.is_empty() {
+            x = put(buffer, x + 1, y, room.saturating_sub(x + 1), &text, style);
+        }
+        for (text, style) in traffic(&source.traffic, theme) {
             x = put(buffer, x + 1, y, room.saturating_sub(x + 1), &text, style);
         }
         x += 1;
@@ -45,9 +49,35 @@ fn state(source: &SourceView, theme: Theme) -> (&'static str, ratatui::style::St
         State::Watching { left_out } => ("●", theme.good(), format!("{} older left out", format::count(*left_out))),
         State::Ended => ("■", theme.dim(), String::new()),
         State::Loading { done, total } => ("◔", theme.running(), format!("loading {}", format::percent(*done, *total))),
-        State::Waiting(why) => ("○", theme.running(), why.clone()),
-        State::Failing(why) => ("✗", theme.error(), why.clone()),
+        State::Waiting(why) => ("○", theme.running(), beside_name(source, why)),
+        State::Failing(why) => ("✗", theme.error(), beside_name(source, why)),
     }
+}
+
+/// What a listener did not show as spans.
+fn traffic(traffic: &Traffic, theme: Theme) -> Vec<(String, ratatui::style::Style)> {
+    let mut parts = Vec::new();
+    let mut part = |count: u64, what: &str, style| {
+        if count > 0 {
+            parts.push((format!("{} {what}", format::count(count)), style));
+        }
+    };
+    part(traffic.rejected, "spans rejected", theme.error());
+    part(traffic.refused, "requests refused", theme.error());
+    part(traffic.put_off, "put off", theme.running());
+    part(traffic.logs + traffic.metrics, "logs and metrics dropped", theme.dim());
+    for forward in &traffic.forwards {
+        let trouble = forward.trouble.as_ref().map_or(String::new(), |trouble| format!(" ({trouble})"));
+        let [sent, waiting, dropped] = [forward.sent, forward.waiting, forward.dropped].map(format::count);
+        let style = if forward.trouble.is_some() || forward.dropped > 0 { theme.error() } else { theme.dim() };
+        parts.push((format!("→ {} {sent} sent, {waiting} waiting, {dropped} dropped{trouble}", forward.url), style));
+    }
+    parts
+}
+
+/// What a source says, where its name stands already.
+pub(super) fn beside_name(source: &SourceView, why: &str) -> String {
+    why.strip_prefix(&source.name).map_or(why, |rest| rest.trim_start_matches([':', ' '])).to_owned()
 }
 
 fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, ratatui::style::Style)> {
@@ -70,7 +100,9 @@ fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, rata
     also(losses.skipped, "skipped", theme.error());
     if width >= 100 {
         parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
-        parts.push((format!("  {}", format::money(all.cost())), plain));
+        if all.cost().is_some() {
+            parts.push((format!("  {}", format::money(all.cost())), plain));
+        }
     }
     if width >= 120 {
         let rates: Vec<u64> = app.rates.iter().rev().skip(1).take(12).rev().copied().collect();
@@ -80,8 +112,4 @@ fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, rata
     }
     parts.push((" ".to_owned(), plain));
     parts
-}
-
-fn plural(count: u64, what: &str) -> String {
-    format!("{} {what}{}", format::count(count), if count == 1 { "" } else { "s" })
 }

@@ -29,12 +29,33 @@ fn frame(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16), title: &s
     inner
 }
 
+/// Cells of one column of keys.
+const KEYS: u16 = 58;
+
+/// What the symbols of the traces mean.
+const LEGEND: [&str; 2] =
+    ["◆ agent  ◈ team  ▣ workflow  ▫ step  ✦ model  ⚙ tool", "◐ runs  ◌ lost  ✗ failed  ┊ parent not seen  █ own  ▒ children's time"];
+
 fn help(buffer: &mut Buffer, area: Rect, scroll: usize, theme: Theme) {
-    let inner = frame(buffer, area, (68, ENTRIES.len() as u16 + 2), "Keys · esc closes", theme);
-    let most = ENTRIES.len().saturating_sub(usize::from(inner.height));
-    for (y, entry) in (inner.top()..inner.bottom()).zip(&ENTRIES[scroll.min(most)..]) {
-        put_right(buffer, inner.x + 18, y, 18, &entry.keys.join(" "), theme.key());
-        put(buffer, inner.x + 20, y, inner.width.saturating_sub(21), entry.help, Style::new());
+    let wanted = if usize::from(area.height) >= ENTRIES.len() + 5 { 1 } else { 2 };
+    let columns = wanted.min((area.width.saturating_sub(2) / KEYS).max(1));
+    let keys = ENTRIES.len().div_ceil(usize::from(columns));
+    let lines = keys + 1 + LEGEND.len();
+    let fits = usize::from(area.height) >= lines + 2;
+    let title = if fits { "Keys · esc closes" } else { "Keys · j k scroll, esc closes" };
+    let inner = frame(buffer, area, (columns * KEYS + 2, lines as u16 + 2), title, theme);
+    let first = scroll.min(lines.saturating_sub(usize::from(inner.height)));
+    for (column, entries) in (0..).zip(ENTRIES.chunks(keys)) {
+        let x = inner.x + column * KEYS;
+        for (y, entry) in (inner.top()..inner.bottom()).zip(&entries[first.min(entries.len())..]) {
+            put_right(buffer, x + 16, y, 16, &entry.keys.join(" "), theme.key());
+            put(buffer, x + 18, y, inner.right().saturating_sub(x + 18).min(KEYS - 18), entry.help, Style::new());
+        }
+    }
+    for (at, legend) in (keys + 1..).zip(LEGEND) {
+        if let Some(y) = at.checked_sub(first).map(|line| inner.y + line as u16).filter(|y| *y < inner.bottom()) {
+            put(buffer, inner.x + 2, y, inner.width.saturating_sub(2), legend, theme.dim());
+        }
     }
 }
 

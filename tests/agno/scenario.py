@@ -1,4 +1,4 @@
-"""Runs agents, a team and a workflow against model_server.py, traced into a SQLite file.
+"""Runs agents, a team and a workflow against model_server.py, traced into a SQLite file or a PostgreSQL database (its URL).
 
     python scenario.py DATABASE http://127.0.0.1:PORT [--batch]
 """
@@ -24,6 +24,14 @@ from agno.workflow.types import StepInput, StepOutput  # noqa: E402
 from opentelemetry import trace  # noqa: E402
 
 DATABASE, SERVER = sys.argv[1:3]
+
+
+def database():
+    if "://" in DATABASE:
+        from agno.db.postgres import PostgresDb
+
+        return PostgresDb(db_url=DATABASE)
+    return SqliteDb(db_file=DATABASE)
 
 
 def gpt(name="gpt-5-mini"):
@@ -87,7 +95,7 @@ def team():
     Team(name="Little Team", members=[member], model=gpt("gpt-5")).run("ask the member", session_id="s-4")
 
 
-setup_tracing(db=SqliteDb(db_file=DATABASE), batch_processing="--batch" in sys.argv)
+setup_tracing(db=database(), batch_processing="--batch" in sys.argv)
 for work in (lambda: tools(gpt()), lambda: tools(claude()), failures, streamed, together, workflow, team):
     # A thread of its own for each, so that no run's context reaches the next.
     thread = threading.Thread(target=work)

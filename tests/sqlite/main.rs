@@ -1,6 +1,6 @@
 //! The SQLite source against real files and a real writer: a process of its own, because SQLite's locks bind processes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod discover;
 mod lifecycle;

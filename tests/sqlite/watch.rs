@@ -1,5 +1,7 @@
 //! A source that is watched, and what it said so far.
 
+#![allow(dead_code, reason = "the tests of each source use what they need")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -46,8 +48,13 @@ impl Watch {
     }
 
     pub(crate) fn of(path: &Path, tables: Tables, limit: u64) -> Self {
+        Self::start(|outlet| start(path.to_owned(), tables, limit, outlet))
+    }
+
+    /// Watches whatever is started.
+    pub(crate) fn start(start: impl FnOnce(Outlet) -> std::io::Result<Handle>) -> Self {
         let (updates, inbox) = channel(8);
-        let handle = start(path.to_owned(), tables, limit, Outlet { id: SourceId(0), updates }).unwrap();
+        let handle = start(Outlet { id: SourceId(0), updates }).unwrap();
         let (spans, answers) = (BTreeMap::new(), BTreeMap::new());
         Self { spans, batches: Vec::new(), skipped: Vec::new(), states: Vec::new(), answers, handle, inbox }
     }
@@ -59,16 +66,8 @@ impl Watch {
                 for span in &batch.spans {
                     let times = self.spans.get(&span.id).map_or(0, |seen| seen.times) + 1;
                     let [name, input, error] = [span.name, span.facts.input, span.error].map(|text| batch.text(text).to_owned());
-                    let seen = Seen {
-                        trace: span.trace,
-                        name,
-                        input,
-                        error,
-                        kind: span.facts.kind,
-                        address: span.address,
-                        origin: batch.origin,
-                        times,
-                    };
+                    let (trace, kind, address, origin) = (span.trace, span.facts.kind, span.address, batch.origin);
+                    let seen = Seen { trace, name, input, error, kind, address, origin, times };
                     self.spans.insert(span.id, seen);
                 }
                 self.batches.push(batch.spans.iter().map(|span| span.id).collect());

@@ -55,9 +55,9 @@ impl Writer {
         Self::open(path, &format!("PRAGMA journal_mode = WAL; {SCHEMA}"))
     }
 
-    /// A database with Agno's tables and a rollback journal, as Agno 2 has it.
+    /// A database with Agno's tables and a rollback journal, as Agno 2 has it; its writer waits for readers, as Python's does.
     pub(crate) fn rollback(path: &Path) -> Self {
-        Self::open(path, &format!("PRAGMA journal_mode = DELETE; {SCHEMA}"))
+        Self::open(path, &format!("PRAGMA busy_timeout = 2000; PRAGMA journal_mode = DELETE; {SCHEMA}"))
     }
 
     /// Runs statements; the error, if there is one, in SQLite's words.

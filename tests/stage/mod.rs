@@ -45,7 +45,7 @@ impl Stage {
             sqlite::start(path.to_owned(), sqlite::Tables::default(), 1_000_000, outlet)
         };
         let name = path.file_name().expect("a file's name").to_string_lossy().into_owned();
-        let views = vec![SourceView { name, state: State::Loading { done: 0, total: 0 } }];
+        let views = vec![SourceView::new(name)];
         let app = App::new(views, true, NOW);
         let terminal = Terminal::new(TestBackend::new(width, height)).expect("a screen in memory");
         let source = source.expect("a source starts");

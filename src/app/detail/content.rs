@@ -1,5 +1,6 @@
 //! What a payload holds, as documents.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Tab;
@@ -37,6 +38,10 @@ fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
     let mut said: Vec<chat::Message<'_>> = input.iter().chain(&output).map(|message| said(message, &calls)).collect();
     if said.is_empty() {
         said = exchanged(payload);
+        if semantics::tool(&payload.attributes).is_none() && !said.is_empty() {
+            let hint = "What the models were told, word by word, is on the model calls below it.";
+            said.push(chat::Message { role: "".into(), parts: vec![Part::Media(hint.into())] });
+        }
     }
     if !payload.status_message.is_empty() {
         said.push(chat::Message { role: "error".into(), parts: vec![Part::Error(payload.status_message.as_str().into())] });
@@ -103,7 +108,7 @@ fn table(document: &mut Document, attributes: &[Attribute], indent: usize) {
     let column = sorted.iter().map(|(name, _)| format::width(&format::safe(name))).max().unwrap_or_default().min(44) + 2;
     for (name, value) in sorted {
         document.line(indent, indent + column);
-        document.push(&format::pad_right(&format::safe(name), column), Role::Key);
+        document.push(&format::pad_right(&middle_out(&format::safe(name), column - 2), column), Role::Key);
         let role = match value {
             Value::Int(_) | Value::Float(_) => Role::Number,
             Value::Bool(_) | Value::Null => Role::Keyword,
@@ -111,6 +116,15 @@ fn table(document: &mut Document, attributes: &[Attribute], indent: usize) {
         };
         document.push(&text(value), role);
     }
+}
+
+/// A name cut in its middle, since the ends of long names are what tells them apart.
+fn middle_out(name: &str, cells: usize) -> Cow<'_, str> {
+    if format::width(name) <= cells {
+        return name.into();
+    }
+    let (head, tail) = (cells / 3, cells - cells / 3);
+    format!("{}{}", format::fit(name, head).trim_end_matches('…'), format::fit_end(name, tail + 1)).into()
 }
 
 fn natural(name: &str) -> Vec<(u64, String)> {

@@ -22,9 +22,7 @@ pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -
             page.fact("scope", &format!("{scope} {version}"), Role::Plain);
         }
         page.beside(payload);
-        for (name, value) in &payload.notes {
-            page.fact(name, value, Role::Faint);
-        }
+        page.notes(store, row, &payload.notes);
     }
     if let Loaded::Failed(why) = loaded {
         page.fact("payload", why, Role::Error);
@@ -69,9 +67,6 @@ impl Page {
         if data.placeholder {
             self.fact("", "kind guessed from the spans that ran under it", Role::Faint);
         }
-        if data.broken_parent {
-            self.fact("", "names a parent that can't be its parent", Role::Error);
-        }
     }
 
     fn status(&mut self, store: &Store, row: RowIx, loaded: &Loaded) {
@@ -86,8 +81,27 @@ impl Page {
         };
         self.fact("status", text, role);
         let below = store.below(row).errors;
-        if below > 0 {
-            self.fact("", &format!("{below} failed below"), Role::Error);
+        if let Some(first) = store.first_failure(row) {
+            self.fact("", &format!("{below} failed below: {}", store.text(store.row(first).error)), Role::Error);
+        }
+    }
+
+    /// What the database says beside the span. Its word on the trace's status is the last batch's, so it is told where it is wrong.
+    fn notes(&mut self, store: &Store, row: RowIx, notes: &[(String, String)]) {
+        let failed = store.trace(store.row(row).trace()).totals().errors;
+        for (name, value) in notes {
+            match name.as_str() {
+                "stored status" if value == "OK" && failed > 0 => {
+                    self.fact(
+                        name,
+                        &format!("{value}, though {failed} {} failed", if failed == 1 { "span" } else { "spans" }),
+                        Role::Error,
+                    );
+                }
+                // The row's own facts say these better.
+                "stored status" | "stored name" | "stored time" | "session" | "user" => {}
+                _ => self.fact(name, value, Role::Faint),
+            }
         }
     }
 
@@ -96,7 +110,7 @@ impl Page {
         let (start, length) = (format::moment(data.start, now), data.duration(now));
         let text = match data.phase {
             Phase::Ended if data.end < data.start => format!("{start}, and ended before that: a clock jumped"),
-            Phase::Ended => format!("{start}, {} ago, took {}", format::age(now.saturating_sub(data.start)), format::duration(length)),
+            Phase::Ended => format!("{start}, took {}", format::duration(length)),
             Phase::Running => format!("{start} or before, for {} now", format::clock(length)),
             Phase::Lost => format!("{start} or before, last heard of {}", format::moment(data.end, now)),
         };
@@ -104,7 +118,9 @@ impl Page {
     }
 
     fn sums(&mut self, store: &Store, row: RowIx) {
-        let totals = store.totals(row);
+        let trace = store.trace(store.row(row).trace());
+        // The first row stands for its trace, as it does among the traces.
+        let totals = if trace.tops().first() == Some(&row) { *trace.totals() } else { store.totals(row) };
         if totals.calls == 0 {
             return;
         }
@@ -138,10 +154,11 @@ impl Page {
             }
         }
         self.fact("trace", &format!("{}, {} spans", trace.id, format::count(u64::from(trace.totals().spans))), Role::Plain);
-        let parent = match data.parent() {
-            Some(parent) if store.row(parent).placeholder => format!(", under {} (not come)", store.row(parent).id),
-            Some(parent) => format!(", under {}", store.row(parent).id),
-            None => String::new(),
+        let parent = match (store.stated_parent(row), data.parent()) {
+            (Some(stated), _) if store.has_odd_parent(row) => format!(", names {stated} as its parent, which can't be shown so"),
+            (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not come"),
+            (Some(stated), _) => format!(", under {stated}"),
+            (None, _) => String::new(),
         };
         self.fact("span id", &format!("{}{parent}", data.id), Role::Plain);
     }

@@ -165,8 +165,7 @@ impl<'a> Cursor<'a> {
                         _ => return Err(Broken { at, what: "a broken escape" }),
                     };
                 }
-                Some(_) => return Err(Broken { at, what: "a control character in a string" }),
-                None => return Err(Broken { at, what: "a string that never ends" }),
+                _ => return Err(Broken { at, what: "a string that never ends" }),
             }
         }
         self.at = at + 1;
@@ -215,7 +214,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The first quote, backslash or control character from `at` on, eight bytes at a time; the text's length if there is none.
+/// The first quote or backslash from `at` on, eight bytes at a time; the text's length if there is none.
 ///
 /// Attributes are mostly JSON inside JSON, a `\"` every few bytes: too dense for a search that pays to begin.
 #[inline]
@@ -225,8 +224,7 @@ fn special(text: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
         let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let hit = (control | quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash) & HIGH;
+        let hit = (quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash) & HIGH;
         if hit != 0 {
             // A borrow can raise false hits, but only above a true one.
             return at + hit.trailing_zeros() as usize / 8;
@@ -234,5 +232,5 @@ fn special(text: &[u8], mut at: usize) -> usize {
         at += 8;
     }
     let rest = text.get(at..).unwrap_or_default();
-    at + rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).unwrap_or(rest.len())
+    at + rest.iter().position(|&byte| byte == b'"' || byte == b'\\').unwrap_or(rest.len())
 }

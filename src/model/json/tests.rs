@@ -67,6 +67,7 @@ fn python_writes_more_than_json() {
     assert_eq!(found[2].1, Value::Text("half \u{fffd} pair".to_owned()));
     assert_eq!(found[3].1, Value::Float(123_456_789_012_345_678_901.0));
     assert_eq!(parse(b"null"), Ok(Vec::new()));
+    assert_eq!(parse(b"{\"a\": \"\n\"}"), Ok(vec![("a".to_owned(), Value::Text("\n".to_owned()))]));
 }
 
 #[test]
@@ -85,7 +86,6 @@ fn broken_text_is_named() {
         (r#"{"a" 1}"#, "no colon at byte 5"),
         (r#"{"a": 01}"#, "a number with a leading zero at byte 8"),
         (r#"{"a": "\x"}"#, "a broken escape at byte 7"),
-        ("{\"a\": \"\n\"}", "a control character in a string at byte 7"),
         ("{'a': None}", "no key at byte 1"),
     ] {
         assert_eq!(parse(text.as_bytes()).unwrap_err().to_string(), what);
@@ -148,8 +148,8 @@ proptest! {
         let chars: Vec<char> = text.chars().collect();
         let at = at.index(chars.len());
         let damaged: String = chars[..at].iter().copied().chain(with.chars()).chain(chars[at..].iter().skip(1).take(if cut { 0 } else { usize::MAX }).copied()).collect();
-        // `serde_json` refuses half a surrogate pair, and numbers beyond a double.
-        prop_assume!(!damaged.contains("\\ud") && !damaged.contains(['e', 'E']));
+        // `serde_json` refuses half a surrogate pair, line ends in strings, and numbers beyond a double.
+        prop_assume!(!damaged.contains("\\ud") && !damaged.contains(['e', 'E', '\n']));
         let expected = oracle(&damaged);
         prop_assert_eq!(parse(damaged.as_bytes()).ok().map(last_wins), expected.clone());
         prop_assert_eq!(scanned(&damaged).ok().map(last_wins), expected);

@@ -199,6 +199,11 @@ pub(super) fn of(field: Field) -> &'static [&'static str] {
     NAMES.iter().find(|(other, _)| *other == field).map_or(&[], |(_, names)| names)
 }
 
+/// Every attribute that states a fact; some are named twice.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    FLAT.iter().map(|(name, ..)| *name)
+}
+
 /// What each attribute states, and its rank there: 0 counts most.
 pub(super) fn lookup(name: &[u8]) -> impl Iterator<Item = (Field, u8)> {
     let mut slot = hash(name);

@@ -1,15 +1,20 @@
 //! Reads a row's facts out of attributes, in one pass.
 
+use std::fmt::Write;
+
 use super::names::{FIELDS, Field, lookup};
-use super::{PREVIEW, beginning, kinds, messages, values};
+use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, values};
 use crate::model::json::{Scalar, chars};
 use crate::model::{Batch, Facts, Kind, SpanId, Text, Usage, usage::NanoUsd};
 
 /// What Agno's instrumentation is called where the sender names its instrumentation.
 const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
 
-/// What the names of the messages that went into a model begin with.
-const MESSAGE: &[u8] = b"llm.input_messages.";
+/// Tools that an answer asks for whose names a row keeps.
+const CALLS: usize = 3;
+
+/// What the names of a model's answers begin with.
+const ANSWER: &[u8] = b"llm.output_messages.";
 
 /// Takes a span's attributes one by one, in any order, and keeps what counts most for each fact.
 #[derive(Clone, Debug)]
@@ -17,8 +22,12 @@ pub struct Picker<'a> {
     slots: [Option<(u8, Found<'a>)>; FIELDS],
     /// The message last seen among those that went into a model, by its number: its role and its text, whichever came.
     message: (usize, Option<bool>, Option<Scalar<'a>>),
+    /// The number of the last message whose role is a user's.
+    asked: Option<usize>,
     /// The last message of a user, with its number.
     question: Option<(usize, Scalar<'a>)>,
+    /// The names of the first tools that the answer asks for, and how many it asks for.
+    calls: ([Option<Scalar<'a>>; CALLS], usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +40,7 @@ enum Found<'a> {
 
 impl Default for Picker<'_> {
     fn default() -> Self {
-        Self { slots: [None; FIELDS], message: (0, None, None), question: None }
+        Self { slots: [None; FIELDS], message: (0, None, None), asked: None, question: None, calls: ([None; CALLS], 0) }
     }
 }
 
@@ -44,14 +53,23 @@ impl<'a> Picker<'a> {
     /// Whether an attribute of this name can state anything; whoever must build a value to hand it over asks first.
     #[must_use]
     pub fn knows(name: &[u8]) -> bool {
-        name.starts_with(MESSAGE) || lookup(name).next().is_some()
+        name.starts_with(MESSAGE[0].0.as_bytes()) || name.starts_with(ANSWER) || lookup(name).next().is_some()
     }
 
     /// Looks at one attribute. Of equal names the last one counts.
     #[inline]
     pub fn take(&mut self, name: &[u8], value: Scalar<'a>) {
-        if let Some(rest) = name.strip_prefix(MESSAGE) {
+        if let Some(rest) = name.strip_prefix(MESSAGE[0].0.as_bytes()) {
             return self.take_message(rest, value);
+        }
+        if name.starts_with(ANSWER) {
+            if name.ends_with(b".tool_call.function.name") {
+                if let Some(place) = self.calls.0.get_mut(self.calls.1) {
+                    *place = Some(value);
+                }
+                self.calls.1 += 1;
+            }
+            return;
         }
         for (field, rank) in lookup(name) {
             let slot = &mut self.slots[field as usize];
@@ -66,21 +84,29 @@ impl<'a> Picker<'a> {
         }
     }
 
-    /// Looks at `N.message.role` and `N.message.content`, in either order, for the user's last question.
+    /// Looks at `N.message.role` and `N.message.content`, side by side in either order, or all roles before all texts as PostgreSQL
+    /// sorts them, for the user's last question.
     fn take_message(&mut self, rest: &[u8], value: Scalar<'a>) {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let number = rest[..digits.min(6)].iter().fold(0, |number, byte| number * 10 + usize::from(byte - b'0'));
         if self.message.0 != number {
             self.message = (number, None, None);
         }
-        match &rest[digits..] {
-            b".message.role" => self.message.1 = Some(chars(value).eq("user".chars())),
-            b".message.content" => self.message.2 = Some(value),
-            _ => return,
+        let what = &rest[digits..];
+        if what == MESSAGE[0].1.as_bytes() {
+            let asks = chars(value).eq(ASKER.chars());
+            self.message.1 = Some(asks);
+            if asks {
+                self.asked = self.asked.max(Some(number));
+            }
+        } else if what == MESSAGE[1].1.as_bytes() {
+            self.message.2 = Some(value);
+        } else {
+            return;
         }
-        if let (_, Some(true), Some(text)) = self.message
-            && self.question.is_none_or(|(before, _)| before <= number)
-        {
+        let (_, role, Some(text)) = self.message else { return };
+        let asks = role.unwrap_or(self.asked == Some(number));
+        if asks && self.question.is_none_or(|(before, _)| before <= number) {
             self.question = Some((number, text));
         }
     }
@@ -103,6 +129,7 @@ impl<'a> Picker<'a> {
             user: intern(self.text(Field::User)),
             run: intern(self.text(Field::Run)),
             input: if kind == Kind::Model { self.asked(batch) } else { self.input(batch) },
+            calls: self.calls(batch),
             usage: self.usage(name, scope),
         }
     }
@@ -137,8 +164,27 @@ impl<'a> Picker<'a> {
         }
     }
 
+    fn calls(&self, batch: &mut Batch) -> Text {
+        let (names, count) = &self.calls;
+        let mut text = String::new();
+        for name in names.iter().flatten() {
+            if !text.is_empty() {
+                text.push_str(", ");
+            }
+            text.extend(beginning(chars(*name), PREVIEW));
+        }
+        if let Some(more @ 1..) = count.checked_sub(CALLS) {
+            let _ = write!(text, " and {more} more");
+        }
+        batch.intern(&text)
+    }
+
     fn asked(&self, batch: &mut Batch) -> Text {
-        self.question.map_or_else(Text::default, |(_, text)| batch.intern_beginning(text, PREVIEW))
+        let Some((_, text)) = self.question else { return Text::default() };
+        match plain_beginning(text) {
+            Some(plain) => batch.intern(plain),
+            None => batch.intern_chars(beginning(chars(text), PREVIEW)),
+        }
     }
 
     fn input(&self, batch: &mut Batch) -> Text {
@@ -146,7 +192,8 @@ impl<'a> Picker<'a> {
         let Some(text) = plain.or(self.text(Field::Messages)) else { return Text::default() };
         match if plain.is_none() { messages::last_question(text) } else { None } {
             Some(question) => batch.intern_chars(beginning(question.chars(), PREVIEW)),
-            None => batch.intern_beginning(text, PREVIEW),
+            None if let Some(plain) = plain_beginning(text) => batch.intern(plain),
+            None => batch.intern_chars(beginning(chars(text), PREVIEW)),
         }
     }
 
@@ -231,6 +278,15 @@ fn intern(text: Option<Scalar<'_>>, batch: &mut Batch) -> Text {
         Some(Scalar::Text(raw)) if let Ok(text) = std::str::from_utf8(raw) => batch.intern(text),
         Some(text) => batch.intern_chars(chars(text)),
     }
+}
+
+/// The beginning of a text that has nothing to fold or unescape in it, as [`beginning`] gives it, but at once.
+fn plain_beginning(text: Scalar<'_>) -> Option<&str> {
+    let (Scalar::Text(raw) | Scalar::Escaped(raw)) = text else { return None };
+    let start = raw.get(..PREVIEW).unwrap_or(raw);
+    let plain = |pair: &[u8]| matches!(pair, [b'!'..=b'~', _] | [b' ', b'!'..=b'~']) && pair[0] != b'\\';
+    let ends_plain = start.first() != Some(&b' ') && matches!(start.last(), Some(last @ b'!'..=b'~') if *last != b'\\');
+    (ends_plain && start.windows(2).all(plain)).then(|| std::str::from_utf8(start).ok()).flatten()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::answer::Refusal;
 const WHOLE: Duration = Duration::from_secs(30);
 
 /// How long a body is read that was refused.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// How long a body waits for others to make room for it.
 const PATIENCE: Duration = Duration::from_secs(1);

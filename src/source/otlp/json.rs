@@ -4,6 +4,7 @@ mod document;
 mod row;
 mod signals;
 mod span;
+mod value;
 
 pub(in crate::source) use document::Document;
 pub(super) use signals::{logs, metrics};

@@ -30,7 +30,7 @@ pub(in crate::source) struct Database {
 pub(in crate::source) fn read<T>(path: &Path, tries: u32, mut work: impl FnMut(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
     let mut result = Err(Trouble::Busy);
     for _ in 0..tries {
-        result = Signature::take(path).and_then(|signature| visit(path, &signature, &mut work));
+        result = Signature::take(path, None).and_then(|signature| visit(path, &signature, &mut work));
         match &result {
             Err(trouble) if trouble.passes() => std::thread::sleep(LOCK_WAIT),
             _ => break,
@@ -51,7 +51,7 @@ pub(super) fn visit<T>(path: &Path, signature: &Signature, work: impl FnOnce(&Da
         drop(database);
         result
     });
-    if immutable && Signature::take(path)? != *signature {
+    if immutable && Signature::take(path, Some(signature))? != *signature {
         return Err(Trouble::Busy);
     }
     result

@@ -46,3 +46,27 @@ impl Ladder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::types::ValueRef;
+
+    use super::*;
+
+    #[test]
+    fn marks_are_few_and_reach_from_the_oldest_to_the_newest() {
+        let mut ladder = Ladder::default();
+        (1..10_000).for_each(|row| ladder.push(Mark::new(row, ValueRef::Null)));
+        ladder.push_older(Mark::new(0, ValueRef::Null));
+        let rows: Vec<i64> = ladder.marks.iter().map(|mark| mark.row).collect();
+        assert!(rows.len() <= MOST && rows.is_sorted());
+        assert_eq!((rows.first(), rows.last()), (Some(&0), Some(&9_999)));
+        assert!((9_968..10_000).all(|row| rows.contains(&row)));
+        for row in (0..10_000).rev() {
+            while ladder.newest().is_some_and(|mark| mark.row > row) {
+                ladder.drop_newest();
+            }
+            assert!(ladder.newest().is_some());
+        }
+    }
+}

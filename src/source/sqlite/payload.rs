@@ -7,20 +7,8 @@ use super::access::Database;
 use super::rows::bytes;
 use super::schema::{check, quoted};
 use super::trouble::Trouble;
-use crate::model::{Address, Payload, SpanId, Value, json};
-
-/// What a trace's row says, and what it is called for a person.
-const NOTES: [(&str, &str); 9] = [
-    ("name", "stored name"),
-    ("status", "stored status"),
-    ("duration_ms", "stored time"),
-    ("run_id", "run"),
-    ("session_id", "session"),
-    ("user_id", "user"),
-    ("agent_id", "agent id"),
-    ("team_id", "team id"),
-    ("workflow_id", "workflow id"),
-];
+use crate::model::{Address, Payload, SpanId};
+use crate::source::agno_row;
 
 /// Reads a span's payload from its row, or, where another span took that row, from wherever it is now.
 pub(super) fn read(database: &Database, tables: &Tables, address: Address, span: SpanId) -> Result<Option<Payload>, Trouble> {
@@ -42,14 +30,8 @@ pub(super) fn read(database: &Database, tables: &Tables, address: Address, span:
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<(Payload, Vec<u8>)> {
-    let attributes = bytes(row.get_ref(0)?);
-    let attributes = match json::parse(if attributes.is_empty() { b"null" } else { &attributes }) {
-        Ok(attributes) => attributes,
-        // The row was good when it was indexed and has changed since.
-        Err(_) => vec![("attributes".to_owned(), Value::Text(String::from_utf8_lossy(&attributes).into_owned()))],
-    };
-    let status_message = String::from_utf8_lossy(&bytes(row.get_ref(1)?)).into_owned();
-    Ok((Payload { attributes, status_message, ..Payload::default() }, bytes(row.get_ref(2)?).into_owned()))
+    let payload = agno_row::payload(&bytes(row.get_ref(0)?), &bytes(row.get_ref(1)?));
+    Ok((payload, bytes(row.get_ref(2)?).into_owned()))
 }
 
 fn notes(connection: &Connection, tables: &Tables, trace: &[u8]) -> rusqlite::Result<Vec<(String, String)>> {
@@ -57,14 +39,8 @@ fn notes(connection: &Connection, tables: &Tables, trace: &[u8]) -> rusqlite::Re
     let names: Vec<String> = statement.column_names().map(str::to_ascii_lowercase).collect();
     let mut rows = statement.query([String::from_utf8_lossy(trace)])?;
     let Some(row) = rows.next()? else { return Ok(Vec::new()) };
-    let mut notes = Vec::new();
-    for (column, title) in NOTES {
-        let Some(index) = names.iter().position(|name| name == column) else { continue };
-        let value = bytes(row.get_ref(index)?);
-        let unit = if column == "duration_ms" { " ms" } else { "" };
-        if !value.is_empty() {
-            notes.push((title.to_owned(), format!("{}{unit}", String::from_utf8_lossy(&value))));
-        }
-    }
-    Ok(notes)
+    Ok(agno_row::notes(|column| {
+        let index = names.iter().position(|name| name == column)?;
+        Some(String::from_utf8_lossy(&bytes(row.get_ref(index).ok()?)).into_owned())
+    }))
 }

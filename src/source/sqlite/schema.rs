@@ -4,12 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Statement};
 
 use super::Tables;
 use super::trouble::Trouble;
-
-/// The columns that a row is made of, in the order in which [`super::rows`] reads them. The row id comes before them.
-///
-/// They stand unquoted in statements: SQLite takes a quoted name that it does not know for a text.
-const COLUMNS: [&str; 9] =
-    ["span_id", "trace_id", "parent_span_id", "name", "status_code", "status_message", "start_time", "end_time", "attributes"];
+use crate::source::agno_row::COLUMNS;
 
 /// Whether both tables are there.
 pub(in crate::source) fn present(connection: &Connection, tables: &Tables) -> Result<bool, Trouble> {
@@ -21,7 +16,9 @@ pub(super) fn check(connection: &Connection, tables: &Tables) -> Result<(), Trou
     select(connection, tables, "LIMIT 0").map(drop)
 }
 
-/// A statement that reads rows of spans; `rest` follows the table's name.
+/// A statement that reads rows of spans: the row id, then the columns; `rest` follows the table's name.
+///
+/// The columns stand unquoted: SQLite takes a quoted name that it does not know for a text.
 pub(super) fn select<'c>(connection: &'c Connection, tables: &Tables, rest: &str) -> Result<Statement<'c>, Trouble> {
     let sql = format!("SELECT rowid, {} FROM {} {rest}", COLUMNS.join(", "), quoted(&tables.spans));
     connection.prepare(&sql).map_err(|error| diagnose(connection, tables).unwrap_or_else(|trouble| trouble).unwrap_or_else(|| error.into()))

@@ -36,16 +36,21 @@ struct Mark {
 pub(super) type FileId = (u64, u64);
 
 impl Signature {
-    /// Looks at the file. Must not be called while this process has the file open as a database.
-    pub(super) fn take(path: &Path) -> Result<Self, Trouble> {
-        let path = fs::canonicalize(path)?;
-        let metadata = fs::metadata(&path)?;
+    /// Looks at the file; `last` is how it looked before, if it did. Must not be called while this process has the file open as a
+    /// database.
+    pub(super) fn take(path: &Path, last: Option<&Self>) -> Result<Self, Trouble> {
+        let metadata = fs::metadata(path)?;
         if metadata.is_dir() {
             return Err(Trouble::Folder);
         }
         if !metadata.is_file() {
             return Err(Trouble::Special);
         }
+        let main = Mark::of(&metadata);
+        let path = match last.filter(|last| last.main.file == main.file) {
+            Some(last) => last.path.clone(),
+            None => fs::canonicalize(path)?,
+        };
         let mut header = [0; HEADER];
         let read = fill(&path, &mut header)?;
         if read == 0 {
@@ -61,7 +66,7 @@ impl Signature {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { path, main: Mark::of(&metadata), header, wal, index })
+        Ok(Self { path, main, header, wal, index })
     }
 
     /// Which file it is.

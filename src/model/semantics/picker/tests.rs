@@ -66,6 +66,17 @@ fn a_model_call_was_asked_what_the_user_said_last() {
 }
 
 #[test]
+fn an_answer_names_the_tools_it_asks_for() {
+    let asked = |count: usize| {
+        let calls: Vec<String> =
+            (0..count).map(|n| format!(r#""llm.output_messages.0.message.tool_calls.{n}.tool_call.function.name": "tool{n}""#)).collect();
+        let (facts, batch) = facts("OpenAIChat.invoke", &format!("{{{}}}", calls.join(", ")));
+        batch.text(facts.calls).to_owned()
+    };
+    assert_eq!([asked(0), asked(1), asked(3), asked(5)], ["", "tool0", "tool0, tool1, tool2", "tool0, tool1, tool2 and 2 more"]);
+}
+
+#[test]
 fn kinds_in_every_convention() {
     for (name, attributes, kind) in [
         ("Report_Team.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "t"}"#, Kind::Team),
@@ -187,4 +198,18 @@ fn a_pending_record_names_the_parent() {
         Some(SpanId::parse(b"00000000000000ff"))
     );
     assert_eq!(pending(r#"{"logfire.span_type": "span"}"#), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_plain_beginning_is_the_beginning(text in "[ a-c\\\\\n\u{e9}]{0,6}.{0,140}[ a]{0,3}") {
+        let raw = Scalar::Text(text.as_bytes());
+        if let Some(plain) = plain_beginning(raw) {
+            proptest::prop_assert_eq!(plain, beginning(chars(raw), PREVIEW).collect::<String>());
+        }
+        let raw = Scalar::Escaped(text.as_bytes());
+        if let Some(plain) = plain_beginning(raw) {
+            proptest::prop_assert_eq!(plain, beginning(chars(raw), PREVIEW).collect::<String>());
+        }
+    }
 }

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::span::{AnyValue, KeyValue, attributes, read, time, value};
+use super::span::time;
+use super::value::{AnyValue, KeyValue, attributes, read, value};
 use crate::model::{Event, SpanId, TraceId};
 use crate::source::otlp::signals::Record;
 

@@ -1,0 +1,117 @@
+//! Frames, keys and batches with 300 000 spans held and a trace of 50 000 spans open.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod grown;
+
+use std::time::Instant;
+
+use agno_top::app::run::now;
+use agno_top::app::{Action, App};
+use agno_top::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId};
+use agno_top::store::Store;
+use agno_top::view::{self, Panes};
+use criterion::{Criterion, criterion_group, criterion_main};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Rect;
+
+const OPEN: u64 = 50_000;
+
+/// Part of a trace of one long session: agents under the root, model calls and tools under each.
+fn spans(trace: u8, ids: std::ops::Range<u64>, start: Nanos) -> Batch {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let label = batch.intern("Researcher");
+    for id in ids {
+        let parent = if id == 1 { None } else { Some(if id % 5 == 2 { 1 } else { id - (id + 3) % 5 }) };
+        let kind = if id % 5 == 2 || id == 1 { Kind::Agent } else { Kind::Tool };
+        batch.spans.push(Span {
+            trace: TraceId::new([trace; 16]).unwrap(),
+            id: SpanId::new(id.to_be_bytes()).unwrap(),
+            parent: parent.and_then(|parent| SpanId::new(parent.to_be_bytes())),
+            start: start + id as Nanos * 1_000_000,
+            end: Some(start + id as Nanos * 1_000_000 + 700_000),
+            status: Status::Ok,
+            name: label,
+            facts: Facts { kind, agent: label, tool: label, ..Facts::default() },
+            error: Text::default(),
+            address: Address(id as i64),
+            weight: 0,
+        });
+    }
+    batch
+}
+
+struct Screen {
+    app: App,
+    store: Store,
+    terminal: Terminal<TestBackend>,
+}
+
+impl Screen {
+    fn new() -> Self {
+        let (mut app, mut store) = grown::read(&grown::grown(), |_, _| true);
+        app.receive(&mut store, spans(7, 1..OPEN + 1, now()), now());
+        let panes = Panes::new(Rect::new(0, 0, 200, 60), app.focus);
+        app.forest.set_height(panes.forest_lines());
+        app.detail.set_size(panes.detail_size());
+        Self { app, store, terminal: Terminal::new(TestBackend::new(200, 60)).unwrap() }
+    }
+
+    fn draw(&mut self) {
+        let Self { app, store, terminal } = self;
+        terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
+    }
+
+    fn act(&mut self, action: Action) {
+        self.app.update(&mut self.store, action, now());
+    }
+}
+
+fn frame(criterion: &mut Criterion) {
+    let mut screen = Screen::new();
+    screen.draw();
+    assert!(screen.terminal.backend().to_string().contains("50,000 spans"));
+    let mut group = criterion.benchmark_group("frame");
+    group.bench_function("top of the open trace", |bench| bench.iter(|| screen.draw()));
+    screen.act(Action::HalfPageDown);
+    group.bench_function("after a key", |bench| {
+        let mut down = false;
+        bench.iter(|| {
+            down = !down;
+            screen.act(if down { Action::Down } else { Action::Up });
+            screen.draw();
+        });
+    });
+    screen.act(Action::Bottom);
+    group.bench_function("bottom", |bench| bench.iter(|| screen.draw()));
+    screen.act(Action::Top);
+    let mut next = OPEN + 1;
+    group.bench_function("batch of 512 into the open trace, and a frame", |bench| {
+        bench.iter(|| {
+            let batch = spans(7, next..next + 512, 1_800_000_000_000_000_000);
+            next += 512;
+            screen.app.receive(&mut screen.store, batch, now());
+            screen.draw();
+        });
+    });
+    group.finish();
+    slowest(&mut screen);
+}
+
+/// The 99th percentile, which a mean hides.
+fn slowest(screen: &mut Screen) {
+    let mut times: Vec<_> = (0..2000)
+        .map(|at| {
+            screen.act(if at % 7 == 0 { Action::PageUp } else { Action::Down });
+            let begun = Instant::now();
+            screen.draw();
+            begun.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    eprintln!("frame: median {:?}, 99th percentile {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
+}
+
+criterion_group!(benches, frame);
+criterion_main!(benches);

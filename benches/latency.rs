@@ -1,0 +1,74 @@
+//! From an agent's commit to the painted row, beside a database of 300 000 spans, in both of SQLite's ways of writing.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod grown;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use agno_top::app::run::now;
+use agno_top::app::{App, SourceView};
+use agno_top::source::{State, Update};
+use agno_top::store::{Limits, Store};
+use agno_top::view::{self, Panes};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Rect;
+use rusqlite::Connection;
+
+const SAMPLES: u64 = 300;
+
+/// Writes a span as Agno does: one row, one commit.
+fn write(agent: &Connection, at: u64) {
+    agent
+        .execute(
+            "INSERT INTO agno_spans SELECT printf('%016x', ?1), printf('%032x', ?1), NULL, name, span_kind, status_code, status_message,
+                strftime('%Y-%m-%dT%H:%M:%f+00:00'), strftime('%Y-%m-%dT%H:%M:%f+00:00'), 1, attributes, created_at
+             FROM agno_spans WHERE rowid = 2",
+            [0x7000_0000_0000_0000_i64 + at as i64],
+        )
+        .unwrap();
+}
+
+fn measure(path: &Path, mode: &str) {
+    let agent = Connection::open(path).unwrap();
+    agent.busy_timeout(Duration::from_secs(5)).unwrap();
+    agent.pragma_update(None, "journal_mode", mode).unwrap();
+    agent.pragma_update(None, "synchronous", "NORMAL").unwrap();
+    agent.pragma_update(None, "foreign_keys", "OFF").unwrap();
+    let (_source, mut updates) = grown::open(path);
+    let views = vec![SourceView::new("grown")];
+    let (mut app, mut store) = (App::new(views, true, now()), Store::new(Limits::default()));
+    let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
+    app.forest.set_height(Panes::new(Rect::new(0, 0, 200, 60), app.focus).forest_lines());
+    while !matches!(updates.blocking_recv().unwrap(), Update::State(_, State::Watching { .. })) {}
+    let mut times = Vec::new();
+    for at in 0..SAMPLES {
+        // Agents do not write in step with the reader.
+        std::thread::sleep(Duration::from_micros(17_000 + at * 7919 % 23_000));
+        write(&agent, at);
+        let committed = Instant::now();
+        while store.trace_count() as u64 <= at {
+            if let Update::Batch(batch) = updates.blocking_recv().unwrap() {
+                app.receive(&mut store, batch, now());
+            }
+        }
+        terminal.draw(|frame| view::draw(frame, &app, &store)).unwrap();
+        times.push(committed.elapsed());
+    }
+    times.sort_unstable();
+    let percentile = |percent: usize| times[times.len() * percent / 100];
+    eprintln!("{mode}: commit to frame, median {:?}, 99th percentile {:?}", percentile(50), percentile(99));
+}
+
+fn main() {
+    let copy = grown::grown().with_file_name("latency.sqlite");
+    for mode in ["WAL", "DELETE"] {
+        std::fs::copy(grown::grown(), &copy).unwrap();
+        measure(&copy, mode);
+        for ending in ["", "-wal", "-shm", "-journal"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", copy.display()));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+#![allow(clippy::unwrap_used)]
+
+use crossterm::event::KeyModifiers;
+
+use super::*;
+use crate::model::{Address, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId};
+use crate::store::{Limits, RowIx};
+
+const SECOND: Nanos = 1_000_000_000;
+
+struct Desk {
+    app: App,
+    store: Store,
+    now: Nanos,
+}
+
+impl Desk {
+    fn new(limits: Limits) -> Self {
+        let mut app = App::new(Vec::new(), false, 0);
+        app.forest.set_height(10);
+        Self { app, store: Store::new(limits), now: 0 }
+    }
+
+    /// A trace of an agent named after it, with tools under it; `failed` of them failed. It began at its number's second.
+    fn trace(&mut self, number: u8, tools: u64, failed: u64) {
+        let mut batch = Batch::new(SourceId(0), Origin::Live);
+        for id in 1..=tools + 1 {
+            let label = batch.intern(&if id == 1 { format!("agent {number}") } else { format!("tool {id}") });
+            batch.spans.push(Span {
+                trace: TraceId::new([number; 16]).unwrap(),
+                id: SpanId::new(id.to_be_bytes()).unwrap(),
+                parent: (id > 1).then(|| SpanId::new(1_u64.to_be_bytes()).unwrap()),
+                start: Nanos::from(number) * SECOND + id as Nanos,
+                end: Some(Nanos::from(number) * SECOND + id as Nanos + 5),
+                status: if id > 1 && id - 1 <= failed { Status::Error } else { Status::Ok },
+                name: label,
+                facts: Facts { kind: if id == 1 { Kind::Agent } else { Kind::Tool }, agent: label, tool: label, ..Facts::default() },
+                error: Text::default(),
+                address: Address(id as i64),
+                weight: 0,
+            });
+        }
+        self.now += SECOND;
+        self.app.receive(&mut self.store, batch, self.now);
+    }
+
+    fn act(&mut self, action: Action) -> Option<Effect> {
+        self.app.update(&mut self.store, action, self.now)
+    }
+
+    fn key(&mut self, c: char) -> Option<Effect> {
+        let code = if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) };
+        self.app.key(&mut self.store, KeyEvent::new(code, KeyModifiers::NONE), self.now)
+    }
+
+    fn label(&self, row: RowIx) -> &str {
+        self.store.text(self.store.row(row).label)
+    }
+
+    fn at(&self) -> &str {
+        self.label(self.app.forest.cursor().unwrap())
+    }
+
+    /// The labels on the screen, and the cursor's line.
+    fn screen(&self) -> (Vec<&str>, usize) {
+        let (rows, cursor) = self.app.forest.window(&self.store, 10);
+        (rows.into_iter().map(|row| self.label(row)).collect(), cursor)
+    }
+}
+
+fn three() -> Desk {
+    let mut desk = Desk::new(Limits::default());
+    for number in [2, 1, 3] {
+        desk.trace(number, 2, u64::from(number == 2));
+    }
+    desk.act(Action::Top);
+    desk
+}
+
+#[test]
+fn the_newest_trace_stands_on_top_whatever_the_order_of_arrival() {
+    assert_eq!(three().screen().0, ["agent 3", "agent 2", "agent 1"]);
+}
+
+#[test]
+fn one_walks_into_what_is_unfolded_and_over_what_is_not() {
+    let mut desk = three();
+    desk.act(Action::Down);
+    desk.act(Action::Unfold);
+    assert_eq!(desk.screen(), (vec!["agent 3", "agent 2", "tool 2", "tool 3", "agent 1"], 1));
+    desk.act(Action::Unfold);
+    assert_eq!(desk.at(), "tool 2");
+    desk.act(Action::PageDown);
+    assert_eq!(desk.at(), "agent 1");
+    desk.act(Action::Up);
+    assert_eq!(desk.at(), "tool 3");
+    desk.act(Action::Fold);
+    assert_eq!(desk.at(), "agent 2", "a row without children leads to its parent");
+    desk.act(Action::Fold);
+    assert_eq!(desk.screen().0, ["agent 3", "agent 2", "agent 1"]);
+}
+
+#[test]
+fn the_cursor_stays_on_its_span_and_on_its_line_whatever_arrives() {
+    let mut desk = three();
+    desk.act(Action::FoldAll);
+    for _ in 0..4 {
+        desk.act(Action::Down);
+    }
+    assert_eq!((desk.at(), desk.screen().1), ("tool 2", 4));
+    desk.trace(9, 2, 0);
+    desk.trace(2, 5, 0);
+    assert_eq!((desk.at(), desk.screen().1), ("tool 2", 4));
+}
+
+#[test]
+fn following_opens_the_newest_and_folds_what_ended() {
+    let mut desk = three();
+    desk.act(Action::Follow);
+    assert_eq!(desk.screen().0, ["agent 3", "tool 2", "tool 3", "agent 2", "agent 1"]);
+    desk.trace(4, 1, 0);
+    assert_eq!(desk.screen(), (vec!["agent 4", "tool 2", "agent 3", "agent 2", "agent 1"], 0));
+    desk.act(Action::Down);
+    desk.trace(5, 1, 0);
+    assert_eq!(desk.at(), "tool 2", "who moves, leads");
+    assert!(!desk.app.forest.follow);
+}
+
+#[test]
+fn errors_are_gone_to_round_and_round_and_opened() {
+    let mut desk = three();
+    desk.trace(5, 2, 2);
+    desk.act(Action::Top);
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        desk.act(Action::NextError);
+        seen.push(format!(
+            "{} of {}",
+            desk.at(),
+            desk.store.trace(desk.store.row(desk.app.forest.cursor().unwrap()).trace()).start / SECOND
+        ));
+    }
+    assert_eq!(seen, ["tool 2 of 5", "tool 3 of 5", "tool 2 of 2", "tool 2 of 5"]);
+    desk.act(Action::PreviousError);
+    assert_eq!(desk.at(), "tool 2");
+}
+
+#[test]
+fn a_pause_holds_back_and_then_shows_all() {
+    let mut desk = three();
+    desk.act(Action::Pause);
+    desk.trace(4, 3, 0);
+    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (3, Some(4)));
+    desk.act(Action::Pause);
+    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (4, None));
+    assert_eq!(desk.screen().0[0], "agent 4");
+}
+
+#[test]
+fn a_filter_shows_traces_with_a_match_and_takes_in_later_ones() {
+    let mut desk = three();
+    for c in "/tool:\"tool 5\"\n".chars() {
+        desk.key(c);
+    }
+    assert_eq!(desk.screen().0, Vec::<&str>::new());
+    desk.trace(7, 4, 0);
+    assert_eq!(desk.screen().0, ["agent 7"]);
+    desk.act(Action::NextMatch);
+    assert_eq!(desk.at(), "tool 5");
+    assert!(desk.app.forest.is_lit(desk.app.forest.cursor().unwrap()));
+    desk.act(Action::Back);
+    assert_eq!(desk.app.forest.len(), 4);
+    assert_eq!(desk.at(), "tool 5", "the cursor stays when the filter goes");
+}
+
+#[test]
+fn a_trace_that_no_longer_passes_gives_the_cursor_to_its_neighbour() {
+    let mut desk = three();
+    desk.app.set_filter(&desk.store, "status:ok".to_owned());
+    assert_eq!(desk.screen().0, ["agent 3", "agent 1"]);
+    assert_eq!(desk.at(), "agent 3");
+    desk.trace(3, 4, 4);
+    assert_eq!(desk.screen().0, ["agent 1"]);
+    assert_eq!(desk.at(), "agent 1");
+}
+
+#[test]
+fn a_mistake_leaves_the_last_good_filter() {
+    let mut desk = three();
+    for c in "/status:error x:y".chars() {
+        desk.key(c);
+    }
+    assert_eq!(desk.app.mistake.as_ref().map(|mistake| mistake.at), Some(13));
+    assert_eq!(desk.app.filter, "status:error x", "the last line that meant something");
+}
+
+#[test]
+fn marked_traces_are_exported_else_the_current_one() {
+    let mut desk = three();
+    let Some(Effect::Export(one)) = desk.act(Action::Export) else { panic!("an export") };
+    assert_eq!(one.len(), 1);
+    desk.act(Action::Mark);
+    desk.act(Action::Down);
+    desk.act(Action::Mark);
+    let Some(Effect::Export(two)) = desk.act(Action::Export) else { panic!("an export") };
+    assert_eq!(two.len(), 2);
+    desk.act(Action::ClearMarks);
+    let Some(Effect::Export(one)) = desk.act(Action::Export) else { panic!("an export") };
+    assert_eq!(one.len(), 1);
+}
+
+#[test]
+fn what_is_evicted_leaves_no_trace_in_cursor_marks_folds_and_filter() {
+    let mut desk = Desk::new(Limits { spans: 9, ..Limits::default() });
+    for number in [1, 2, 3] {
+        desk.trace(number, 2, 1);
+    }
+    desk.act(Action::Bottom);
+    desk.act(Action::Mark);
+    desk.app.set_filter(&desk.store, "status:error".to_owned());
+    for number in 4..40 {
+        desk.trace(number, 2, u64::from(number % 2 == 0));
+        desk.act(if number % 3 == 0 { Action::FoldAll } else { Action::Down });
+        desk.screen();
+    }
+    assert!(desk.app.marks.is_empty());
+    assert_eq!(desk.store.all().spans, 9);
+    let failed = desk.store.traces().filter(|&trace| desk.store.trace(trace).totals().errors > 0).count();
+    assert_eq!(desk.app.forest.len(), failed);
+}

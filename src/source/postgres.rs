@@ -1,0 +1,214 @@
+//! Spans that Agno writes to a PostgreSQL database, followed as they come.
+//!
+//! The agent and its database must not notice: one connection, transactions that only read and last some milliseconds, no lock that a
+//! writer waits for, nothing created. While nothing is written anywhere on the server, a look is one question that touches no table.
+//!
+//! Nothing is missed, whatever clocks say and however late transactions commit: see [`snapshot`] for how new rows are told from
+//! old ones, [`tail`] for where they are looked for, and [`progress`] for when everything is looked through.
+
+mod link;
+mod passfile;
+mod payload;
+mod progress;
+mod rows;
+mod session;
+mod snapshot;
+mod table;
+mod tail;
+mod target;
+mod tls;
+mod trouble;
+mod visit;
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::sqlite::Tables;
+use super::{Closed, Handle, Outlet, Request, State, Update};
+use crate::model::{Batch, Payload, SpanId};
+use link::Link;
+use progress::Progress;
+use table::quoted;
+use target::Target;
+pub use target::is_url;
+use trouble::Trouble;
+
+/// How long the agent's commit may lie unnoticed: while it writes, and when it has not written for a while.
+const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
+/// How often a table that is not there yet is looked for.
+const AWAIT: Duration = Duration::from_millis(100);
+/// How long a sweep pauses between two stretches.
+const STEP: Duration = Duration::from_millis(5);
+/// How long after a failure the server is tried again: at first, and at most.
+const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+
+/// The schema and the tables in it that Agno was told to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Agno's `db_schema`.
+    pub schema: String,
+    /// The tables.
+    pub tables: Tables,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { schema: "ai".to_owned(), tables: Tables::default() }
+    }
+}
+
+impl Place {
+    /// The table of spans as it stands in a statement.
+    fn spans(&self) -> String {
+        format!("{}.{}", quoted(&self.schema), quoted(&self.tables.spans))
+    }
+
+    /// The table of traces as it stands in a statement.
+    fn traces(&self) -> String {
+        format!("{}.{}", quoted(&self.schema), quoted(&self.tables.traces))
+    }
+}
+
+/// Follows the database that `url` names; neither server nor tables need be there yet. Reads at most `limit` spans of what was there
+/// before, newest first, and everything that is written from then on.
+///
+/// What the URL leaves open is taken from libpq's environment variables and password file. `Err` if the URL can't be read (the message
+/// does not repeat it, for it may hold a password), or no thread can be started.
+pub fn start(url: &str, place: Place, limit: u64, outlet: Outlet) -> std::io::Result<Handle> {
+    let target = Target::parse(url, |name| std::env::var(name).ok());
+    let target =
+        target.map_err(|bad| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is no URL of a database: {bad}")))?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    super::spawn(target.name.clone(), outlet, move |outlet, inbox| {
+        let progress = Progress::new(outlet.id, limit);
+        let mut watcher =
+            Watcher { target, place, outlet, progress, link: Link::default(), state: None, retry: RETRY[0], batches: Vec::new() };
+        let _ended = watcher.run(inbox, &runtime);
+    })
+}
+
+struct Watcher<'a> {
+    target: Target,
+    place: Place,
+    outlet: &'a Outlet,
+    progress: Progress,
+    link: Link,
+    /// The state last told.
+    state: Option<State>,
+    /// How long to wait after the next failure.
+    retry: Duration,
+    /// What is about to be sent.
+    batches: Vec<Batch>,
+}
+
+impl Watcher<'_> {
+    fn run(&mut self, inbox: &Receiver<Request>, runtime: &Runtime) -> Result<(), Closed> {
+        let mut wait = Duration::ZERO;
+        loop {
+            match inbox.recv_timeout(wait) {
+                Ok(request) => self.answer(request, runtime)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(Closed),
+            }
+            wait = self.poll(runtime)?;
+        }
+    }
+
+    /// Looks whether anything changed, and reads a piece if so. Returns how long nothing needs to be done.
+    fn poll(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
+        let outcome = runtime.block_on(self.look());
+        for batch in std::mem::take(&mut self.batches) {
+            self.outlet.send(Update::Batch(batch))?;
+        }
+        match outcome {
+            Ok(()) => {
+                self.retry = RETRY[0];
+                self.tell(self.progress.state())?;
+                Ok(match (self.progress.load.is_some(), self.progress.is_behind()) {
+                    (true, _) => Duration::ZERO,
+                    (false, true) => STEP,
+                    (false, false) => POLL[usize::from(self.link.rests())],
+                })
+            }
+            Err(trouble) => self.failed(&trouble),
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), Trouble> {
+        self.link.connect(&self.target, &mut self.progress).await?;
+        let changed = self.link.probe(&mut self.progress).await?;
+        if !changed && !self.progress.is_behind() {
+            return Ok(());
+        }
+        let Some(session) = &self.link.session else { return Ok(()) };
+        visit::visit(session, &self.place, &mut self.progress, &mut self.batches).await?;
+        self.link.everything_read();
+        Ok(())
+    }
+
+    fn failed(&mut self, trouble: &Trouble) -> Result<Duration, Closed> {
+        self.link.forget();
+        let lost = matches!(trouble, Trouble::Lost(_));
+        if !trouble.keeps_connection() {
+            self.link.session = None;
+        }
+        if lost && self.retry == RETRY[0] {
+            // It may be back at once.
+            self.retry = RETRY[0] * 2;
+            return Ok(Duration::ZERO);
+        }
+        if trouble.awaits() {
+            self.progress.await_new();
+        }
+        if matches!(trouble, Trouble::Slow) {
+            self.progress.page = (self.progress.page / 8).max(1);
+        }
+        // Perhaps the table has been changed.
+        self.progress.shape = None;
+        self.tell(trouble.state(&self.target, &self.place))?;
+        if trouble.awaits() {
+            return Ok(AWAIT);
+        }
+        let wait = self.retry;
+        self.retry = (wait * 2).min(RETRY[1]);
+        Ok(wait)
+    }
+
+    fn tell(&mut self, state: State) -> Result<(), Closed> {
+        if self.state.as_ref() != Some(&state) {
+            self.outlet.send(Update::State(self.outlet.id, state.clone()))?;
+            self.state = Some(state);
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, request: Request, runtime: &Runtime) -> Result<(), Closed> {
+        // Payloads lie in the database: there is nothing to give up when a span is forgotten.
+        let Request::Payloads { ticket, addresses } = request else { return Ok(()) };
+        let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
+        let mut found = runtime.block_on(self.payloads(&spans)).map_err(|trouble| trouble.words(&self.target, &self.place));
+        let gone = || format!("this span is no longer in {}", self.target.name);
+        let payloads = spans.iter().map(|span| match &mut found {
+            Ok(found) => found.get(span).cloned().ok_or_else(gone),
+            Err(words) => Err(words.clone()),
+        });
+        let payloads = payloads.collect();
+        self.outlet.send(Update::Payloads { ticket, payloads })
+    }
+
+    async fn payloads(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Trouble> {
+        // After a restart the old connection is dead, which shows only when it is used.
+        for _ in 0..2 {
+            self.link.connect(&self.target, &mut self.progress).await?;
+            let Some(session) = &self.link.session else { break };
+            match payload::read(session, &self.place, spans).await {
+                Err(Trouble::Lost(_)) => self.link.session = None,
+                outcome => return outcome,
+            }
+        }
+        Err(Trouble::Lost("it was closed".to_owned()))
+    }
+}

@@ -1,0 +1,32 @@
+//! The demo, followed as any other database.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use agno_top::demo;
+use agno_top::model::{Kind, SourceId};
+use agno_top::source::sqlite::{self, Tables};
+use agno_top::source::{Outlet, Update};
+
+#[test]
+fn the_first_call_is_there_after_a_second_and_its_agent_still_runs() {
+    let demo = demo::start().unwrap();
+    let begun = Instant::now();
+    let (sender, mut updates) = tokio::sync::mpsc::channel(16);
+    let _handle = sqlite::start(demo.path.clone(), Tables::default(), 1_000_000, Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let batch = loop {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing came");
+        match updates.try_recv() {
+            Ok(Update::Batch(batch)) if !batch.spans.is_empty() => break batch,
+            Ok(Update::Batch(_) | Update::State(..)) => {}
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    let span = &batch.spans[0];
+    assert_eq!(span.facts.kind, Kind::Model);
+    assert!(batch.text(span.facts.model).starts_with("gpt-4o-mini"));
+    assert!(span.parent.is_some_and(|parent| batch.spans.iter().all(|span| span.id != parent)), "its agent has not ended");
+    assert!(span.facts.usage.is_some());
+}

@@ -1,0 +1,172 @@
+//! What other programs write is read; what is broken is told.
+
+use std::path::Path;
+
+use agno_top::model::{Address, Dropped, Kind, Payload, Status, Usage, Value};
+use agno_top::source::State;
+
+use super::{open, open_text};
+
+const SPAN: &str = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","startTimeUnixNano":"5","name":"a""#;
+
+fn request(span: &str) -> String {
+    format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#)
+}
+
+fn one_payload(fields: &str) -> Payload {
+    let mut read = open_text(request(&format!("{SPAN},{fields}}}")));
+    assert_eq!(read.skipped, []);
+    read.payloads(vec![Address(0)]).remove(0).unwrap()
+}
+
+#[test]
+fn other_writers_spellings_are_read() {
+    let payload = one_payload(
+        r#""kind":"SPAN_KIND_CLIENT","status":{"code":"STATUS_CODE_ERROR","message":"m"},"links":[{},{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}],"droppedAttributesCount":3,"droppedLinksCount":"4","new":{"x":[1]},"endTimeUnixNano":7,
+        "attributes":[{"key":"a","value":{"intValue":5}},{"key":"b","value":{"intValue":"-5"}},{"key":"c","value":{"doubleValue":"NaN"}},{"key":"d","value":{"arrayValue":{}}},
+        {"key":"e","value":{"intValue":5.0}},{"key":"f"},{"key":"g","value":null},{"key":"h","value":{"bytesValue":"_-8"}}],"events":null"#,
+    );
+    let values: Vec<_> = payload.attributes.into_iter().map(|(_, value)| value).collect();
+    assert!(matches!(values[2], Value::Float(float) if float.is_nan()));
+    assert_eq!(values[..2], [Value::Int(5), Value::Int(-5)]);
+    assert_eq!(values[3..], [Value::List(vec![]), Value::Int(5), Value::Null, Value::Null, Value::Bytes(vec![255, 239])]);
+    assert_eq!(payload.status_message, "m");
+    let notes: Vec<_> = payload.notes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(notes, [("span kind", "client")]);
+    assert_eq!(payload.dropped, Dropped { attributes: 3, events: 0, links: 4 });
+    assert_eq!(payload.links.iter().map(|link| link.span.to_string()).collect::<Vec<_>>(), ["b7ad6b7169203331"]);
+}
+
+#[test]
+fn a_request_a_line_and_a_broken_line_among_them() {
+    let good = request(&format!("{SPAN}}}"));
+    let text = format!("\u{feff}{good}\n\n{{\"resourceLogs\":[]}}\n{}\n{good}\r\n{}", &good[..60], &good[..90]);
+    let read = open_text(text);
+    assert_eq!(read.state, State::Ended);
+    assert_eq!(read.spans.len(), 2);
+    let places: Vec<_> = read.skipped.iter().map(|skipped| skipped.place.as_str()).collect();
+    assert_eq!(places, ["line 3", "line 4 column 60", "line 6 column 90"]);
+    assert_eq!(read.skipped[0].reason, "it has no \"resourceSpans\"");
+    assert!(read.skipped[2].reason.starts_with("it ends in the middle"), "{:?}", read.skipped[2]);
+}
+
+#[test]
+fn a_bad_span_is_skipped_and_named() {
+    let bad = |fields: &str| request(&format!("{SPAN}}},{{{fields},\"name\":\"b\"}}"));
+    let ids = r#""traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331""#;
+    for (fields, reason) in [
+        (r#""spanId":"b7ad6b7169203331","startTimeUnixNano":1"#.to_owned(), r#"the trace id "" is not 32 hex digits"#),
+        (r#""traceId":"00000000000000000000000000000000","spanId":"b7ad6b7169203331","startTimeUnixNano":1"#.to_owned(), "the trace id"),
+        (
+            r#""traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"xyz","startTimeUnixNano":1"#.to_owned(),
+            r#"the span id "xyz" is not 16 hex"#,
+        ),
+        (format!("{ids},\"startTimeUnixNano\":1,\"parentSpanId\":\"12\""), r#"the parent span id "12""#),
+        (ids.to_owned(), "it has no start time"),
+        (format!("{ids},\"startTimeUnixNano\":\"99999999999999999999\""), "the start time \"99999999999999999999\""),
+        (format!("{ids},\"startTimeUnixNano\":1,\"endTimeUnixNano\":-4"), "the end time \"-4\""),
+        (
+            format!("{ids},\"startTimeUnixNano\":1,\"attributes\":[{{\"key\":\"k\",\"value\":{{\"intValue\":\"x\"}}}}]"),
+            r#"attribute "k": "x" is not a whole"#,
+        ),
+        (format!("{ids},\"startTimeUnixNano\":1,\"status\":{{\"code\":9}}"), "\"9\" is no status code"),
+        (format!("{ids},\"startTimeUnixNano\":1,\"attributes\":5"), "invalid type: integer `5`"),
+    ] {
+        let mut read = open_text(bad(&fields));
+        assert_eq!((read.spans.len(), &read.state), (1, &State::Ended), "{fields}");
+        assert_eq!(read.skipped[0].place, "span 2");
+        assert!(read.skipped[0].reason.contains(reason), "{:?} lacks {reason}", read.skipped[0]);
+        assert!(read.payloads(vec![Address(9), Address(-1)]).iter().all(Result::is_err));
+    }
+}
+
+#[test]
+fn a_file_that_is_no_trace_file_is_one_message() {
+    let good = request(&format!("{SPAN}}}"));
+    for (text, reason) in [
+        (&b""[..], "it is empty"),
+        (b"  \n", "it is empty"),
+        (b"PK\x03\x04", "expected value (line 1 column 1)"),
+        (b"\xff\xfe{", "invalid utf-8"),
+        (b"{}", "it has no \"resourceSpans\" (line 1)"),
+        (b"[1, 2]", "(line 1 column"),
+        (b"{\"resourceSpans\": 7}", "invalid type: integer `7`"),
+        (&good.as_bytes()[..good.len() - 9], "it ends in the middle"),
+        (&b"[".repeat(1_000_000), "(line 1 column"),
+    ] {
+        let mut read = open_text(text);
+        assert!(read.failure().contains("traces.json: not an OTLP/JSON file: ") && read.failure().contains(reason), "{}", read.failure());
+        assert_eq!(read.payloads(vec![Address(0)]), [Err("the file could not be read".to_owned())]);
+    }
+    assert!(open(Path::new("no/such/file.json")).failure().starts_with("no/such/file.json: "));
+    assert!(open(Path::new("/")).failure().starts_with("/: "));
+}
+
+#[test]
+fn deep_nesting_is_read_to_a_limit_and_told_beyond() {
+    let deep = |levels: usize| {
+        let open = r#"{"arrayValue":{"values":["#.repeat(levels);
+        request(&format!("{SPAN},\"attributes\":[{{\"key\":\"k\",\"value\":{open}{{\"intValue\":1}}{}}}]}}", "]}}".repeat(levels)))
+    };
+    let read = open_text(deep(128));
+    assert_eq!((read.spans.len(), read.skipped.len()), (1, 0));
+    for levels in [129, 100_000] {
+        let read = open_text(deep(levels));
+        assert_eq!(read.spans.len(), 0);
+        assert!(read.skipped[0].reason.contains("more than 128 deep"), "{:?}", read.skipped);
+    }
+    let unknown = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let read = open_text(request(&format!("{SPAN},\"unknown\":{unknown}}}")));
+    assert_eq!((read.spans.len(), read.skipped.len()), (1, 0));
+}
+
+#[test]
+fn many_spans_come_in_batches_and_the_oldest_first() {
+    let spans: Vec<_> = (0..5000u32)
+        .map(|n| format!(r#"{{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"{:016x}","startTimeUnixNano":{}}}"#, n + 1, 9000 - n))
+        .collect();
+    let read = open_text(request(&spans.join(",")));
+    assert_eq!(read.spans.len(), 5000);
+    assert!(read.spans.is_sorted_by_key(|(span, ..)| span.start));
+}
+
+#[test]
+fn rows_bear_the_facts_of_their_attributes() {
+    let text = |name: &str, value: &str| format!(r#"{{"key":"{name}","value":{{"stringValue":"{value}"}}}}"#);
+    let count = |name: &str, value: u32| format!(r#"{{"key":"{name}","value":{{"intValue":"{value}"}}}}"#);
+    let attributes = [
+        text("openinference.span.kind", "LLM"),
+        text("llm.model_name", "gpt-5"),
+        text("session.id", "s"),
+        count("llm.token_count.prompt", 10),
+        count("llm.token_count.completion", 3),
+    ];
+    let event =
+        r#"{"name":"exception","timeUnixNano":6,"attributes":[{"key":"exception.message","value":{"stringValue":"too  many requests"}}]}"#;
+    let read = open_text(request(&format!("{SPAN},\"attributes\":[{}],\"events\":[{event}]}}", attributes.join(","))));
+    let (batch, span) = (&read.batches[0], &read.batches[0].spans[0]);
+    assert_eq!((span.facts.kind, batch.text(span.facts.model), batch.text(span.facts.session)), (Kind::Model, "gpt-5", "s"));
+    assert_eq!(span.facts.usage, Some(Usage { input: Some(10), output: Some(3), ..Usage::default() }));
+    assert_eq!(batch.text(span.error), "too many requests");
+}
+
+#[test]
+fn a_record_that_a_span_began_is_that_spans_row() {
+    let attributes = r#"[{"key":"logfire.span_type","value":{"stringValue":"pending_span"}},{"key":"logfire.pending_parent_id","value":{"stringValue":"0000000000000000"}}]"#;
+    let read =
+        open_text(request(&format!("{SPAN},\"parentSpanId\":\"00f067aa0ba902b7\",\"endTimeUnixNano\":5,\"attributes\":{attributes}}}")));
+    let (span, ..) = &read.spans[0];
+    assert_eq!((span.id.to_string().as_str(), span.parent, span.end), ("00f067aa0ba902b7", None, None));
+}
+
+/// What the Vercel AI SDK sent in a real run, a request a line: 24 spans of 7 traces, 3 of them failed.
+#[test]
+fn another_frameworks_requests_are_read_whole() {
+    let read = open(Path::new("tests/fixtures/vercel-ai-5.jsonl"));
+    assert_eq!((&read.state, read.skipped.len()), (&State::Ended, 0));
+    let traces: std::collections::HashSet<_> = read.spans.iter().map(|(span, ..)| span.trace).collect();
+    let failed = read.spans.iter().filter(|(span, ..)| span.status == Status::Error).count();
+    assert_eq!((read.spans.len(), traces.len(), failed), (24, 7, 3));
+    let models = read.spans.iter().filter(|(span, ..)| span.facts.kind == Kind::Model && span.facts.usage.is_some()).count();
+    assert!(models >= 10, "{models} calls with usage");
+}

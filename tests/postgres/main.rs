@@ -1,0 +1,19 @@
+//! The PostgreSQL source against a real server, which the tests start from the installed programs.
+//!
+//! Without PostgreSQL on this machine nothing is tested, except in CI.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
+
+mod agno;
+mod cost;
+mod failures;
+mod lifecycle;
+mod manners;
+mod payloads;
+mod rows;
+mod server;
+mod tail;
+mod tls;
+#[path = "../sqlite/watch.rs"]
+mod watch;
+mod writer;

@@ -1,0 +1,106 @@
+//! The agent and its database must not notice that they are watched.
+
+use std::time::Duration;
+
+use crate::server::{Server, watch};
+use crate::writer::spans;
+
+const WATCHER: &str = "FROM pg_stat_activity WHERE application_name = 'agno-top' AND datname = current_database()";
+
+#[test]
+fn a_user_who_may_only_read_two_tables_is_enough() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    writer.run(&spans(1, 1001));
+    writer.run(&format!(
+        "REVOKE ALL ON DATABASE {database} FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE ROLE reader_{database} LOGIN; \
+         GRANT CONNECT ON DATABASE {database} TO reader_{database}; GRANT USAGE ON SCHEMA ai TO reader_{database}; \
+         GRANT SELECT ON ai.agno_spans, ai.agno_traces TO reader_{database}"
+    ));
+    let mut watch = watch(&format!("postgresql+asyncpg://reader_{database}@127.0.0.1:{}/{database}", server.port), u64::MAX);
+    watch.until_spans(1000);
+    watch.until_watching();
+    writer.run(&spans(1001, 1011));
+    watch.until_spans(1010);
+    assert_eq!(watch.payload(1005).unwrap().notes.len(), 4, "what the trace says is read, too");
+    // Without the table of traces everything works but the notes.
+    writer.run(&format!("REVOKE SELECT ON ai.agno_traces FROM reader_{database}"));
+    assert_eq!(watch.payload(1005).unwrap().notes.len(), 0);
+}
+
+#[test]
+fn one_connection_that_holds_nothing_between_looks() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    writer.run(&spans(1, 101));
+    let mut watch = server.watch(&database);
+    watch.until_spans(100);
+    watch.until_watching();
+    for round in 0..20 {
+        writer.run(&spans(1000 + round, 1001 + round));
+        watch.until_spans(101 + round as usize);
+        std::thread::sleep(Duration::from_millis(10));
+        let states = writer.ask(&format!("SELECT state {WATCHER}"));
+        assert_eq!(states.len(), 1, "{states:?}");
+        let held = writer.ask(&format!("SELECT pid {WATCHER} AND xact_start < clock_timestamp() - interval '1 s'"));
+        assert_eq!(held, Vec::<String>::new());
+    }
+    assert_eq!(writer.ask("SELECT count(*) FROM pg_class WHERE relpersistence = 't'"), ["0"], "nothing is created");
+    assert_eq!(writer.ask("SELECT count(*) FROM pg_prepared_statements"), ["0"]);
+    watch.end();
+    // The server hears of it when the connection is closed.
+    while !writer.ask(&format!("SELECT pid {WATCHER}")).is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_writer_never_waits() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    writer.run(&spans(1, 20_001));
+    let mut watch = server.watch(&database);
+    writer.run("SET lock_timeout = 200");
+    for number in 0..50 {
+        writer.run(&spans(30_000 + number, 30_001 + number));
+        // Whoever changes the table waits for whoever reads it, which must be short.
+        writer.run(&format!("ALTER TABLE ai.agno_spans ADD COLUMN c{number} int"));
+    }
+    watch.until_spans(20_050);
+}
+
+#[test]
+fn nothing_is_read_while_nothing_is_written() {
+    let Some(server) = Server::new() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    writer.run(&spans(1, 101));
+    let mut watch = server.watch(&database);
+    watch.until_spans(100);
+    watch.until_watching();
+    let reads = |writer: &mut crate::writer::Writer| {
+        writer.run("SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()");
+        writer.ask(
+            "SELECT coalesce(seq_scan, 0) + coalesce(idx_scan, 0) + heap_blks_read + heap_blks_hit FROM pg_stat_user_tables JOIN \
+            pg_statio_user_tables USING (relid) WHERE pg_stat_user_tables.relname = 'agno_spans'",
+        )
+    };
+    // What is counted is told late, at the latest when the connection has been idle for ten seconds.
+    std::thread::sleep(Duration::from_secs(1));
+    writer.run("CHECKPOINT");
+    let mut before = reads(&mut writer);
+    std::thread::sleep(Duration::from_millis(1500));
+    let mut after = reads(&mut writer);
+    for _ in 0..10 {
+        if before == after {
+            break;
+        }
+        before = after;
+        std::thread::sleep(Duration::from_millis(1500));
+        after = reads(&mut writer);
+    }
+    assert_eq!(before, after);
+}

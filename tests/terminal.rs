@@ -1,0 +1,248 @@
+//! The real program in a pseudo-terminal: it starts, keys work, and however it ends the terminal is as it was.
+
+#![cfg(unix)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends where it cannot go on")]
+
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+const SIZE: PtySize = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
+
+/// How long anything may take before it counts as not happening.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Program {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    output: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+    /// The beginning of a frame that has not come whole.
+    frame: Vec<u8>,
+    modes: String,
+    directory: tempfile::TempDir,
+}
+
+impl Program {
+    /// Starts it in a directory of its own that holds a fixture as `traces.db`.
+    fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/agno-3.1.10.sqlite");
+        std::fs::copy(fixture, directory.path().join("traces.db")).expect("a copy of the fixture");
+        let pair = native_pty_system().openpty(SIZE).expect("a pseudo-terminal");
+        let modes = modes(&*pair.master);
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_agno-top"));
+        command.args(arguments);
+        command.cwd(directory.path());
+        command.env("TERM", "xterm-256color");
+        command.env("XDG_STATE_HOME", directory.path().join("state"));
+        command.env("XDG_CONFIG_HOME", directory.path().join("config"));
+        for (name, value) in environment {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).expect("the program starts");
+        let keys = pair.master.take_writer().expect("a keyboard");
+        let mut reader = pair.master.try_clone_reader().expect("a screen");
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                if sender.send(bytes[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let cells = |count| NonZeroU16::new(count).expect("a screen has cells");
+        let screen = vt100::Parser::new(cells(SIZE.rows), cells(SIZE.cols), 0);
+        Self { child, master: pair.master, keys, output, screen, frame: Vec::new(), modes, directory }
+    }
+
+    /// Shows what the program wrote, frames only when they are whole.
+    fn take(&mut self, bytes: &[u8]) {
+        self.frame.extend_from_slice(bytes);
+        let last = |mark: &[u8]| self.frame.windows(mark.len()).rposition(|part| part == mark);
+        let whole = match (last(b"\x1b[?2026h"), last(b"\x1b[?2026l")) {
+            (Some(begin), end) if end.is_none_or(|end| end < begin) => begin,
+            _ => self.frame.len(),
+        };
+        let shown: Vec<u8> = self.frame.drain(..whole).collect();
+        self.screen.process(&shown);
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("a key is taken");
+    }
+
+    /// Reads the screen until `seen` holds for it.
+    fn wait(&mut self, what: &str, seen: impl Fn(&vt100::Screen) -> bool) {
+        let begun = Instant::now();
+        while !seen(self.screen.screen()) {
+            let left = PATIENCE.checked_sub(begun.elapsed());
+            match left.map(|left| self.output.recv_timeout(left)) {
+                Some(Ok(bytes)) => self.take(&bytes),
+                Some(Err(RecvTimeoutError::Disconnected)) | None => panic!("{what} did not come:\n{}", self.screen.screen().contents()),
+                Some(Err(RecvTimeoutError::Timeout)) => {}
+            }
+        }
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        self.wait(text, |screen| screen.contents().contains(text));
+    }
+
+    /// Waits for the end, and holds that the terminal is as it was; the exit code.
+    fn end(mut self) -> (u32, String) {
+        let begun = Instant::now();
+        let status = loop {
+            while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(5)) {
+                self.take(&bytes);
+            }
+            if let Some(status) = self.child.try_wait().expect("the program can be waited for") {
+                break status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the program does not end");
+        };
+        while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(50)) {
+            self.take(&bytes);
+        }
+        let screen = self.screen.screen();
+        assert!(!screen.alternate_screen(), "the alternate screen is left");
+        assert!(!screen.hide_cursor(), "the cursor shows");
+        assert!(!screen.bracketed_paste(), "pasted text is plain again");
+        assert_eq!(modes(&*self.master), self.modes, "the line's modes are as they were");
+        (status.exit_code(), screen.contents())
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.process_id().expect("a process").to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs").success());
+    }
+}
+
+/// What `stty` tells of the terminal's modes.
+fn modes(master: &dyn MasterPty) -> String {
+    let tty = master.tty_name().expect("a terminal's name");
+    let output = Command::new("stty").arg("-a").arg("-F").arg(tty).output().expect("stty runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn it_shows_the_traces_takes_keys_and_quits() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces · 75 spans · 5 errors");
+    program.wait_for("Report Team");
+    program.press("!");
+    program.wait_for("Traces 1/3 of 11");
+    program.press("?");
+    program.wait_for("esc closes");
+    program.press("q");
+    program.wait("the help's end", |screen| !screen.contents().contains("esc closes"));
+    program.press("q");
+    assert_eq!(program.end().0, 0);
+}
+
+#[test]
+fn it_finds_databases_in_the_working_directory() {
+    let mut program = Program::start(&[], &[]);
+    program.wait_for("traces.db");
+    program.wait_for("11 traces");
+    program.press("\u{3}");
+    assert_eq!(program.end().0, 0);
+}
+
+/// The lines of the traces, unfolded, without what names the source.
+fn forest(program: &mut Program) -> Vec<String> {
+    program.press("gZ");
+    program.wait("unfolded traces", |screen| screen.contents().contains("check_stock") && !screen.contents().contains("marked"));
+    program.screen.screen().contents().lines().skip(1).take(17).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_it_exports_it_opens_again_the_same() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces");
+    // The newest, which was opened by following, is folded first.
+    program.press("gh");
+    program.press(&"mj".repeat(11));
+    program.wait_for("11 marked");
+    program.press("x");
+    program.wait_for("wrote 75 spans");
+    program.press("M");
+    let before = forest(&mut program);
+    let path = std::fs::read_dir(program.directory.path())
+        .expect("the directory can be read")
+        .map(|entry| entry.expect("an entry").path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .expect("a file of JSON");
+    let kept = tempfile::tempdir().expect("a directory");
+    let copy = kept.path().join("again.json");
+    std::fs::copy(path, &copy).expect("a copy");
+    program.press("q");
+    assert_eq!(program.end().0, 0);
+
+    let mut again = Program::start(&[copy.to_str().expect("a path of plain text")], &[]);
+    again.wait_for("11 traces · 75 spans · 5 errors");
+    assert_eq!(forest(&mut again), before);
+    again.press("q");
+    assert_eq!(again.end().0, 0);
+}
+
+#[test]
+fn signals_end_it_in_order() {
+    for signal in ["TERM", "HUP", "INT"] {
+        let mut program = Program::start(&["traces.db"], &[]);
+        program.wait_for("11 traces");
+        program.signal(signal);
+        assert_eq!(program.end().0, 0, "{signal}");
+    }
+}
+
+#[test]
+fn a_panic_in_any_thread_ends_it_with_a_message() {
+    for place in ["main", "thread"] {
+        let mut program = Program::start(&["traces.db"], &[("AGNO_TOP_REHEARSE_PANIC", place)]);
+        program.wait("the message", |screen| !screen.alternate_screen() && screen.contents().contains("internal error"));
+        let (code, text) = program.end();
+        assert_eq!(code, 1, "{place}: {text}");
+        assert!(text.contains("rehearsed"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_database_is_named_and_the_rest_goes_on() {
+    let mut program = Program::start(&["traces.db", "notes.db", "."], &[]);
+    program.wait_for("11 traces");
+    program.wait_for("notes.db");
+    program.press("q");
+    assert_eq!(program.end().0, 0);
+}
+
+#[test]
+fn a_wrong_flag_is_a_matter_of_usage() {
+    let program = Program::start(&["--no-such-flag"], &[]);
+    let (code, text) = program.end();
+    assert_eq!(code, 2, "{text}");
+}
+
+#[test]
+fn any_size_will_do() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces");
+    for (rows, cols) in [(5, 20), (1, 1), (60, 200), (2, 300), (24, 80)].into_iter().cycle().take(40) {
+        program.master.resize(PtySize { rows, cols, ..SIZE }).expect("a new size");
+        program.press("jk");
+    }
+    program.master.resize(SIZE).expect("the size it was");
+    program.press("/nothing at all like this");
+    program.wait_for("No trace passes the filter");
+    program.press("\u{1b}");
+    program.wait_for("Traces 1/11");
+    program.press("q");
+    assert_eq!(program.end().0, 0);
+}
