@@ -41,10 +41,10 @@ fn requests() -> Vec<ExportTraceServiceRequest> {
             };
             for span in spans.iter().take(SPANS - out.len()) {
                 let mut span = span.clone();
-                span.trace_id = traces.entry(span.trace_id).or_insert_with(|| [next(), next()].concat()).clone();
-                span.span_id = ids.entry(span.span_id).or_insert_with(|| next().to_vec()).clone();
+                span.trace_id.clone_from(traces.entry(span.trace_id.clone()).or_insert_with(|| [next(), next()].concat()));
+                span.span_id.clone_from(ids.entry(span.span_id.clone()).or_insert_with(|| next().to_vec()));
                 if !span.parent_span_id.is_empty() {
-                    span.parent_span_id = ids.entry(span.parent_span_id).or_insert_with(|| next().to_vec()).clone();
+                    span.parent_span_id.clone_from(ids.entry(span.parent_span_id.clone()).or_insert_with(|| next().to_vec()));
                 }
                 out.push(span);
             }
@@ -87,8 +87,8 @@ fn prost_alone(bodies: &[Vec<u8>]) -> [Duration; 2] {
         let request = ExportTraceServiceRequest::decode(&body[..]).unwrap();
         let decoded = own_time();
         drop(request);
-        sums[0] += decoded - before;
-        sums[1] += own_time() - before;
+        sums[0] += decoded.saturating_sub(before);
+        sums[1] += own_time().saturating_sub(before);
     }
     sums
 }
@@ -141,9 +141,9 @@ fn listen(send: impl FnOnce([SocketAddr; 2]) + Send) -> Duration {
         }
     });
     let before = listeners_time();
-    std::thread::scope(|scope| drop(scope.spawn(|| send([own[0], own[1]])).join().unwrap()));
+    std::thread::scope(|scope| scope.spawn(|| send([own[0], own[1]])).join().unwrap());
     ready.recv().unwrap();
-    let time = listeners_time() - before;
+    let time = listeners_time().saturating_sub(before);
     drop(listening);
     store.unwrap().join().unwrap();
     time

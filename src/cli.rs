@@ -105,7 +105,7 @@ pub struct OtlpOptions {
     #[arg(long, value_name = "TOKEN", env = "AGNO_TOP_OTLP_TOKEN", hide_env_values = true, global = true)]
     pub otlp_token: Option<String>,
 
-    /// Origin of web pages that may send, as http://localhost:3000; * for all; can be repeated
+    /// Origin of web pages that may send, as `http://localhost:3000`; * for all; can be repeated
     #[arg(long, value_name = "ORIGIN", global = true)]
     pub allow_origin: Vec<String>,
 

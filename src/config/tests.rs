@@ -48,7 +48,7 @@ fn the_example_holds_every_key_with_its_default() {
             max_body: 0,
             record: "x".into(),
             forward: vec![String::new()],
-            forward_headers: vec![Default::default()],
+            forward_headers: vec![(String::new(), String::new())],
         },
     };
     let mut config = nothing();
@@ -134,4 +134,31 @@ fn a_variable_is_named_in_its_error() {
     let environment = |name: &str| (name == "AGNO_TOP_FOLLOW").then(|| "perhaps".into());
     let error = layered(&cli(""), None, environment).unwrap_err().to_string();
     assert!(error.starts_with("AGNO_TOP_FOLLOW: invalid type: string \"perhaps\""), "{error}");
+}
+
+#[test]
+fn listening_is_said_in_every_place() {
+    let file = file("otlp = 'never'\ngrpc = '4000'\nmax_body = '2M'\nforward_headers = ['a=b']");
+    let environment = |name: &str| match name {
+        "AGNO_TOP_FORWARD" => Some("http://a https://b".into()),
+        "AGNO_TOP_HTTP" => Some("[::1]:5".into()),
+        "AGNO_TOP_MAX_MEMORY" => Some("512MiB".into()),
+        _ => None,
+    };
+    let config = layered(&cli(""), Some(file.path()), environment).unwrap();
+    let expected = OtlpConfig {
+        listen: Some(false),
+        grpc: "127.0.0.1:4000".parse().unwrap(),
+        http: "[::1]:5".parse().unwrap(),
+        max_body: 2 << 20,
+        forward: vec!["http://a".to_owned(), "https://b".to_owned()],
+        forward_headers: vec![("a".to_owned(), "b".to_owned())],
+        ..OtlpConfig::default()
+    };
+    assert_eq!((config.otlp, config.max_memory), (expected, 512 << 20));
+    let listen = |line: &str| layered(&cli(line), Some(file.path()), |_| None).unwrap().otlp.listen;
+    assert_eq!((listen("--otlp"), listen("--http 1"), listen("--no-otlp")), (Some(true), Some(true), Some(false)));
+    assert!(wrong("otlp = 'perhaps'").starts_with(", line 1: unknown variant `perhaps`"));
+    assert!(wrong("max_memory = 'much'").contains("is no number of bytes"));
+    assert!(wrong("grpc = 'here'").contains("is no address"));
 }

@@ -26,12 +26,13 @@ mod value;
 mod wire;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use super::sqlite::Tables;
@@ -131,7 +132,9 @@ pub fn start(options: Options, outlet: Outlet) -> io::Result<Listening> {
     let (bound, failed) = bind::all(&options);
     let addresses = bound.iter().map(|bound| bound.address).collect();
     let warnings = warnings(&options);
-    warnings.iter().for_each(|warning| tracing::warn!(warning, "OTLP"));
+    for warning in &warnings {
+        tracing::warn!(warning, "OTLP");
+    }
     let trouble = failed.clone();
     let handle = super::spawn("otlp".to_owned(), outlet, move |outlet, inbox| {
         let _ended = run(&options, intake, bound, trouble, outlet, inbox);
@@ -159,11 +162,11 @@ fn run(
         door: Door { token: options.token.clone(), origins: options.origins.clone() },
     });
     let (end, ending) = watch::channel(false);
-    let (more, listeners) = tokio::sync::mpsc::unbounded_channel();
+    let (more, listeners) = unbounded_channel();
     for bound in bound {
         let _ = more.send(bound.listener);
     }
-    let server = std::thread::Builder::new().name("otlp server".to_owned()).spawn(move || serve(service, listeners, ending));
+    let server = std::thread::Builder::new().name("otlp server".to_owned()).spawn(move || serve(&service, listeners, &ending));
     let server = match server {
         Ok(server) => server,
         Err(error) => return outlet.send(Update::State(outlet.id, State::Failing(format!("no thread can be started: {error}")))),
@@ -178,7 +181,7 @@ fn run(
 }
 
 /// The servers' thread.
-fn serve(service: Arc<Service>, mut listeners: tokio::sync::mpsc::UnboundedReceiver<std::net::TcpListener>, ending: watch::Receiver<bool>) {
+fn serve(service: &Arc<Service>, mut listeners: UnboundedReceiver<TcpListener>, ending: &watch::Receiver<bool>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(%error, "OTLP can't be listened for"),
@@ -202,7 +205,7 @@ struct Desk<'a> {
     intake: Arc<Intake>,
     outlet: &'a Outlet,
     failed: Vec<BindError>,
-    more: tokio::sync::mpsc::UnboundedSender<std::net::TcpListener>,
+    more: UnboundedSender<TcpListener>,
     told: Traffic,
 }
 

@@ -112,7 +112,7 @@ fn bodies_have_a_limit_before_and_after_they_are_inflated() {
     stream.write_all(head.as_bytes()).unwrap();
     for _ in 0..4 {
         stream.write_all(b"8000\r\n").unwrap();
-        let _ = stream.write_all(&[0; 0x8000]);
+        let _ = stream.write_all(&vec![0; 0x8000]);
         let _ = stream.write_all(b"\r\n");
     }
     assert_eq!(client.answer().status, 413);

@@ -180,7 +180,11 @@ impl<'a> Picker<'a> {
     }
 
     fn asked(&self, batch: &mut Batch) -> Text {
-        self.question.map_or_else(Text::default, |(_, text)| batch.intern_chars(beginning(chars(text), PREVIEW)))
+        let Some((_, text)) = self.question else { return Text::default() };
+        match plain_beginning(text) {
+            Some(plain) => batch.intern(plain),
+            None => batch.intern_chars(beginning(chars(text), PREVIEW)),
+        }
     }
 
     fn input(&self, batch: &mut Batch) -> Text {

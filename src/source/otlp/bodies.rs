@@ -16,7 +16,7 @@ pub(super) enum Form {
 /// Bodies by number. An address is a body's number and, in its lower half, where in it a span begins.
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
-    bodies: HashMap<u32, Body>,
+    by_number: HashMap<u32, Body>,
     next: u32,
     held: u64,
 }
@@ -33,30 +33,30 @@ impl Bodies {
     /// Keeps a body for its spans, of which there must be one at least, and gives it a number.
     pub(super) fn keep(&mut self, form: Form, bytes: Bytes, spans: usize) -> u32 {
         // Half of the numbers, so that an address is never negative. They start anew after two billion bodies.
-        while self.bodies.contains_key(&self.next) {
+        while self.by_number.contains_key(&self.next) {
             self.next = (self.next + 1) & 0x7fff_ffff;
         }
         let number = self.next;
         self.next = (self.next + 1) & 0x7fff_ffff;
         self.held += bytes.len() as u64;
-        self.bodies.insert(number, Body { form, bytes, spans });
+        self.by_number.insert(number, Body { form, bytes, spans });
         number
     }
 
     /// The body that an address lies in, and where in it.
     pub(super) fn find(&self, address: Address) -> Option<(Form, Bytes, usize)> {
         let (number, at) = split(address);
-        self.bodies.get(&number).map(|body| (body.form, body.bytes.clone(), at))
+        self.by_number.get(&number).map(|body| (body.form, body.bytes.clone(), at))
     }
 
     /// Lets go of the spans at these addresses, and of bodies that have none left.
     pub(super) fn release(&mut self, addresses: &[Address]) {
         for (number, _) in addresses.iter().copied().map(split) {
-            let Some(body) = self.bodies.get_mut(&number) else { continue };
+            let Some(body) = self.by_number.get_mut(&number) else { continue };
             body.spans -= 1;
             if body.spans == 0 {
                 self.held -= body.bytes.len() as u64;
-                self.bodies.remove(&number);
+                self.by_number.remove(&number);
             }
         }
     }
@@ -91,6 +91,6 @@ mod tests {
         assert_eq!((bodies.held(), bodies.find(address(two, 4))), (3, None));
         bodies.release(&[address(one, 2)]);
         bodies.release(&[address(one, 2)]);
-        assert_eq!((bodies.held(), bodies.bodies.len()), (0, 0));
+        assert_eq!((bodies.held(), bodies.by_number.len()), (0, 0));
     }
 }

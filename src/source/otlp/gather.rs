@@ -16,7 +16,7 @@ use super::answer::Refusal;
 const WHOLE: Duration = Duration::from_secs(30);
 
 /// How long a body is read that was refused.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// How long a body waits for others to make room for it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ const PIECE: usize = 4096;
 pub(super) struct Budget {
     /// The largest body, in bytes, before it is inflated and after.
     pub(super) largest: usize,
-    pieces: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
 }
 
 /// Memory that a body on its way may use, until this is dropped.
@@ -42,7 +42,7 @@ pub(super) struct Hold(Option<OwnedSemaphorePermit>);
 impl Budget {
     pub(super) fn new(largest: usize) -> Self {
         let pieces = (UNDER_WAY.max(largest.saturating_mul(4)) / PIECE).min(Semaphore::MAX_PERMITS >> 1);
-        Self { largest, pieces: Arc::new(Semaphore::new(pieces)) }
+        Self { largest, memory: Arc::new(Semaphore::new(pieces)) }
     }
 
     /// Widens what `hold` may use to `bytes` in all.
@@ -53,15 +53,15 @@ impl Budget {
             return Ok(());
         }
         let more = u32::try_from(more).map_err(|_| Refusal::Busy)?;
-        let permit = match self.pieces.clone().try_acquire_many_owned(more) {
+        let permit = match self.memory.clone().try_acquire_many_owned(more) {
             Ok(permit) => permit,
-            Err(_) => match timeout(PATIENCE, self.pieces.clone().acquire_many_owned(more)).await {
+            Err(_) => match timeout(PATIENCE, self.memory.clone().acquire_many_owned(more)).await {
                 Ok(Ok(permit)) => permit,
                 Ok(Err(_)) | Err(_) => return Err(Refusal::Busy),
             },
         };
         match &mut hold.0 {
-            Some(held) => held.merge(permit),
+            Some(before) => before.merge(permit),
             none => *none = Some(permit),
         }
         Ok(())

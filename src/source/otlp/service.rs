@@ -58,16 +58,17 @@ pub(super) async fn listen(listener: TcpListener, service: Arc<Service>, places:
             _ = ending.wait_for(|ending| *ending) => return,
         };
         match accepted {
-            Ok((stream, peer)) => match places.clone().try_acquire_owned() {
-                Ok(place) => {
-                    let (service, ending) = (service.clone(), ending.clone());
-                    tokio::spawn(async move {
-                        serve(stream, service, ending).await;
-                        drop(place);
-                    });
-                }
-                Err(_) => tracing::warn!(%peer, "OTLP connection closed: there are {CONNECTIONS} already"),
-            },
+            Ok((stream, peer)) => {
+                let Ok(place) = places.clone().try_acquire_owned() else {
+                    tracing::warn!(%peer, "OTLP connection closed: there are {CONNECTIONS} already");
+                    continue;
+                };
+                let (service, ending) = (service.clone(), ending.clone());
+                tokio::spawn(async move {
+                    serve(stream, service, ending).await;
+                    drop(place);
+                });
+            }
             Err(error) => {
                 // No more files, mostly: trying again at once would only burn the processor.
                 tracing::warn!(%error, "an OTLP connection could not be taken");

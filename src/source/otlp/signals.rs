@@ -33,7 +33,7 @@ pub(super) struct Record {
 /// Messages by the span that they belong to.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    events: HashMap<(TraceId, SpanId), Vec<Event>>,
+    by_span: HashMap<(TraceId, SpanId), Vec<Event>>,
     order: VecDeque<((TraceId, SpanId), usize)>,
     size: usize,
 }
@@ -55,7 +55,7 @@ impl Events {
             Value::Map(entries) => event.attributes.extend(entries),
             body => event.attributes.push(("body".to_owned(), body)),
         }
-        self.events.entry((trace, span)).or_default().push(event);
+        self.by_span.entry((trace, span)).or_default().push(event);
         self.order.push_back(((trace, span), size));
         self.size += size;
         while self.size > KEPT
@@ -67,16 +67,16 @@ impl Events {
     }
 
     fn forget_first(&mut self, of: (TraceId, SpanId)) {
-        let Some(events) = self.events.get_mut(&of) else { return };
+        let Some(events) = self.by_span.get_mut(&of) else { return };
         events.remove(0);
         if events.is_empty() {
-            self.events.remove(&of);
+            self.by_span.remove(&of);
         }
     }
 
     /// The messages of a span.
     pub(super) fn of(&self, trace: TraceId, span: SpanId) -> &[Event] {
-        self.events.get(&(trace, span)).map_or(&[], Vec::as_slice)
+        self.by_span.get(&(trace, span)).map_or(&[], Vec::as_slice)
     }
 }
 
