@@ -8,9 +8,9 @@ use std::process::ExitCode;
 
 use agno_top::app::{App, SourceView, run};
 use agno_top::cli::{Cli, Command};
-use agno_top::config::{self, Config};
+use agno_top::config::{self, Config, OtlpConfig};
 use agno_top::model::SourceId;
-use agno_top::source::{self, Handle, Outlet, Update};
+use agno_top::source::{self, Handle, Outlet, Update, otlp};
 use agno_top::store::{Limits, Store};
 use agno_top::terminal::Screen;
 use agno_top::{demo, log, panic};
@@ -60,21 +60,47 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
         None => once(&config.sources),
     };
     let (updates, received) = channel(WAITING);
-    let sources = paths.iter().enumerate().map(|(at, path)| start(at, path, config, &updates)).collect::<Result<Vec<_>, _>>()?;
+    let mut sources = paths.iter().enumerate().map(|(at, path)| start(at, path, config, &updates)).collect::<Result<Vec<_>, _>>()?;
+    // Without a word about it, the listener comes where no source is named.
+    let listens = config.otlp.listen.unwrap_or(config.sources.is_empty() && demo.is_none());
+    if listens {
+        sources.push(listen(sources.len(), config, &updates)?);
+    }
     let views = sources.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
     app.ascii = config.ascii;
     if demo.is_some() {
-        app.sources.iter_mut().for_each(|source| "demo".clone_into(&mut source.name));
+        "demo".clone_into(&mut app.sources[0].name);
     }
     let stale = i64::from(config.stale_seconds) * 1_000_000_000;
-    let limits = Limits { spans: config.max_spans as usize, stale, ..Limits::default() };
+    let limits = Limits { spans: config.max_spans as usize, bytes: config.max_memory, stale };
     let mut session = run::Session { app, store: Store::new(limits), sources, updates: received, directory };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut screen = Screen::take().wrap_err("can't take over the terminal")?;
     #[cfg(debug_assertions)]
     panic::rehearse();
     runtime.block_on(run::run(&mut screen.terminal, &mut session))
+}
+
+fn listen(at: usize, config: &Config, updates: &Sender<Update>) -> Result<Handle, Report> {
+    let OtlpConfig { grpc, http, token, allow_origins, max_body, record, forward, forward_headers, .. } = config.otlp.clone();
+    let options = otlp::Options {
+        grpc: Some(grpc),
+        http: Some(http),
+        token: (!token.is_empty()).then_some(token),
+        origins: allow_origins,
+        max_body: usize::try_from(max_body).unwrap_or(usize::MAX),
+        record: (!record.as_os_str().is_empty()).then(|| (record, tables(config))),
+        forward,
+        forward_headers,
+    };
+    let outlet = Outlet { id: SourceId(u16::try_from(at).wrap_err("too many sources")?), updates: updates.clone() };
+    let listening = otlp::start(options, outlet).wrap_err("can't listen for OTLP")?;
+    match listening.failed.into_iter().next() {
+        // With nothing else to watch there is nothing to wait for.
+        Some(error) if at == 0 && listening.addresses.is_empty() => Err(Report::new(error)),
+        _ => Ok(listening.handle),
+    }
 }
 
 /// The databases in the working directory, or the one that the environment names as web frameworks have it, or the one that Agno's

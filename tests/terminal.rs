@@ -149,7 +149,7 @@ fn it_shows_the_traces_takes_keys_and_quits() {
 
 #[test]
 fn it_finds_databases_in_the_working_directory() {
-    let mut program = Program::start(&[], &[]);
+    let mut program = Program::start(&["--no-otlp"], &[]);
     program.wait_for("traces.db");
     program.wait_for("11 traces");
     program.press("\u{3}");

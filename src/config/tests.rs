@@ -81,6 +81,13 @@ fn flags_go_before_environment_before_file_before_defaults() {
 }
 
 #[test]
+fn a_url_in_the_environment_is_one_source() {
+    let url = "postgresql+psycopg://u:p@h:5432/d";
+    let config = layered(&cli("--schema other"), None, |name| (name == "AGNO_TOP_SOURCES").then(|| url.into())).unwrap();
+    assert_eq!((config.sources, config.schema.as_str()), (vec![PathBuf::from(url)], "other"));
+}
+
+#[test]
 fn a_file_that_is_not_there_matters_only_if_asked_for() {
     let missing = Path::new("no/such/config.toml");
     assert_eq!(layered(&cli(""), Some(missing), |_| None).unwrap(), Config::default());
@@ -100,33 +107,6 @@ fn a_mistake_is_named_with_its_line() {
     assert!(wrong("max_spans = 0").starts_with(", line 1: invalid value: integer `0`"));
     assert!(wrong("log_level = 'loud'").starts_with(", line 1: unknown variant `loud`"));
     assert!(wrong("max_spans 5").starts_with(", line 1: "));
-}
-
-#[test]
-fn listening_is_said_in_every_place() {
-    let file = file("otlp = 'never'\ngrpc = '4000'\nmax_body = '2M'\nforward_headers = ['a=b']");
-    let environment = |name: &str| match name {
-        "AGNO_TOP_FORWARD" => Some("http://a https://b".into()),
-        "AGNO_TOP_HTTP" => Some("[::1]:5".into()),
-        "AGNO_TOP_MAX_MEMORY" => Some("512MiB".into()),
-        _ => None,
-    };
-    let config = layered(&cli(""), Some(file.path()), environment).unwrap();
-    let expected = OtlpConfig {
-        listen: Some(false),
-        grpc: "127.0.0.1:4000".parse().unwrap(),
-        http: "[::1]:5".parse().unwrap(),
-        max_body: 2 << 20,
-        forward: vec!["http://a".to_owned(), "https://b".to_owned()],
-        forward_headers: vec![("a".to_owned(), "b".to_owned())],
-        ..OtlpConfig::default()
-    };
-    assert_eq!((config.otlp, config.max_memory), (expected, 512 << 20));
-    let listen = |line: &str| layered(&cli(line), Some(file.path()), |_| None).unwrap().otlp.listen;
-    assert_eq!((listen("--otlp"), listen("--http 1"), listen("--no-otlp")), (Some(true), Some(true), Some(false)));
-    assert!(wrong("otlp = 'perhaps'").starts_with(", line 1: unknown variant `perhaps`"));
-    assert!(wrong("max_memory = 'much'").contains("is no number of bytes"));
-    assert!(wrong("grpc = 'here'").contains("is no address"));
 }
 
 #[test]
