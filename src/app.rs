@@ -103,7 +103,7 @@ const MESSAGE: Nanos = 8_000_000_000;
 /// Seconds of arrivals that the header's sparkline shows.
 const RATES: usize = 30;
 
-/// Spans that a paused view holds back before it lets its sources wait instead.
+/// Spans that a paused view holds back; beyond it the oldest are let in.
 const HELD_BACK: usize = 200_000;
 
 /// The state of the screen.
@@ -135,7 +135,8 @@ pub struct App {
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.
     pub now: Nanos,
-    held_back: Option<Vec<Batch>>,
+    held_back: Option<VecDeque<Batch>>,
+    held_back_spans: usize,
     released: Vec<(SourceId, Address)>,
 }
 
@@ -155,12 +156,20 @@ impl App {
         if let Some(rate) = self.rates.back_mut().filter(|_| batch.origin == crate::model::Origin::Live) {
             *rate += batch.spans.len() as u64;
         }
-        if let Some(held_back) = &mut self.held_back {
-            held_back.push(batch);
-            return;
+        let Some(held_back) = &mut self.held_back else {
+            self.now = now;
+            return self.take_in(store, &batch, now);
+        };
+        self.held_back_spans += batch.spans.len();
+        held_back.push_back(batch);
+        while let Some(batch) = self.held_back.as_mut().filter(|_| self.held_back_spans > HELD_BACK).and_then(VecDeque::pop_front) {
+            self.held_back_spans -= batch.spans.len();
+            self.take_in(store, &batch, now);
         }
-        self.now = now;
-        let changes = store.apply(&batch, now);
+    }
+
+    fn take_in(&mut self, store: &mut Store, batch: &Batch, now: Nanos) {
+        let changes = store.apply(batch, now);
         self.changed(store, changes);
     }
 
@@ -169,16 +178,10 @@ impl App {
         std::mem::take(&mut self.released)
     }
 
-    /// Whether a paused view has no room for more; its sources must wait.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.held_back_spans().is_some_and(|spans| spans >= HELD_BACK)
-    }
-
     /// Spans held back; `None` unless paused.
     #[must_use]
     pub fn held_back_spans(&self) -> Option<usize> {
-        self.held_back.as_ref().map(|batches| batches.iter().map(|batch| batch.spans.len()).sum())
+        self.held_back.as_ref().map(|_| self.held_back_spans)
     }
 
     /// A second passed. Returns whether anything on the screen changed.
@@ -195,6 +198,7 @@ impl App {
             let changes = store.expire(now);
             self.changed(store, changes);
             if store.all().running > 0 {
+                self.forest.tick(store, now);
                 self.detail.refresh_overview(store, now);
             }
         }
@@ -324,10 +328,7 @@ impl App {
                 };
             }
             (Some(Overlay::Picker(picker)), KeyCode::Enter, _) => {
-                if picker.chosen().is_empty() && values_of(&self.filter, picker.field).is_empty() {
-                    picker.toggle();
-                }
-                let line = with_values(&self.filter, picker.field, &picker.chosen());
+                let line = with_values(&self.filter, picker.field, &picker.clone().result());
                 self.overlay = None;
                 self.set_filter(store, line);
             }
@@ -441,12 +442,11 @@ impl App {
 
     fn toggle_pause(&mut self, store: &mut Store, now: Nanos) {
         match self.held_back.take() {
-            None => self.held_back = Some(Vec::new()),
+            None => self.held_back = Some(VecDeque::new()),
             Some(batches) => {
-                self.now = now;
+                (self.now, self.held_back_spans) = (now, 0);
                 for batch in batches {
-                    let changes = store.apply(&batch, now);
-                    self.changed(store, changes);
+                    self.take_in(store, &batch, now);
                 }
             }
         }

@@ -121,32 +121,72 @@ impl Forest {
                 filter.lit.put(row, false);
             }
         }
-        for &trace in &changes.evicted {
-            self.forget(store, trace);
-        }
+        self.forget(store, &changes.evicted);
         if let Some(filter) = &mut self.filter {
             for &row in &changes.rows {
                 filter.judge_around(store, row, now);
             }
         }
         for &trace in &changes.traces {
-            let shown = self.filter.as_ref().is_none_or(|filter| filter.matches.get(&trace).is_some_and(|&matches| matches > 0));
-            self.put(store, trace, shown.then(|| store.trace(trace).start));
+            self.show_or_hide(store, trace);
         }
         if self.cursor.is_none() {
             self.go_to_trace(store, self.order.len().checked_sub(1));
         }
+        self.leave_folds(store);
         if self.follow {
             self.follow_newest(store);
         }
     }
 
-    fn forget(&mut self, store: &Store, trace: TraceIx) {
-        self.put(store, trace, None);
-        self.toggled.remove(&trace);
-        self.followed.remove(&trace);
+    /// Forgets traces that are gone from the store, all before the cursor moves: its neighbour may be among them.
+    fn forget(&mut self, store: &Store, evicted: &[TraceIx]) {
+        let mut lost = None;
+        for &trace in evicted {
+            let at = self.place(trace);
+            if self.cursor.is_some_and(|(_, cursor)| cursor == trace) {
+                (self.cursor, lost) = (None, at);
+            }
+            if let Some(at) = at {
+                self.order.remove(at);
+                lost = lost.map(|lost| if at < lost { lost - 1 } else { lost });
+            }
+            self.placed.remove(&trace);
+            self.toggled.remove(&trace);
+            self.followed.remove(&trace);
+            if let Some(filter) = &mut self.filter {
+                filter.matches.remove(&trace);
+            }
+        }
+        if self.cursor.is_none() {
+            self.go_to_trace(store, lost.map(|at| at.min(self.order.len().saturating_sub(1))));
+        }
+    }
+
+    /// Brings a cursor that came to stand inside a fold to the row that is folded.
+    fn leave_folds(&mut self, store: &Store) {
+        let Some(row) = self.cursor() else { return };
+        let above = std::iter::successors(Self::parent(store, row), |&row| Self::parent(store, row));
+        if let Some(closed) = above.filter(|&row| !self.is_open(store, row)).last() {
+            self.set_cursor(store, closed);
+        }
+    }
+
+    fn show_or_hide(&mut self, store: &Store, trace: TraceIx) {
+        let shown = self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace));
+        self.put(store, trace, shown.then(|| store.trace(trace).start));
+    }
+
+    /// Judges what runs again: its time has grown. Costs the running rows.
+    pub fn tick(&mut self, store: &Store, now: Nanos) {
         if let Some(filter) = &mut self.filter {
-            filter.matches.remove(&trace);
+            let running: Vec<RowIx> = store.running().collect();
+            for &row in &running {
+                filter.judge(store, row, now);
+            }
+            for row in running {
+                self.show_or_hide(store, store.row(row).trace());
+            }
         }
     }
 
@@ -174,11 +214,12 @@ impl Forest {
     /// Shows only what matches; an empty query shows everything. Costs the rows held.
     pub fn set_filter(&mut self, store: &Store, query: Query, now: Nanos) {
         self.filter = (!query.is_empty()).then(|| Filter::new(store, query, now));
-        let shown: Vec<(Nanos, TraceIx)> = store
+        let mut shown: Vec<(Nanos, TraceIx)> = store
             .traces()
-            .filter(|trace| self.filter.as_ref().is_none_or(|filter| filter.matches.contains_key(trace)))
+            .filter(|&trace| self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace)))
             .map(|trace| (store.trace(trace).start, trace))
             .collect();
+        shown.sort_unstable();
         self.placed = shown.iter().map(|&(start, trace)| (trace, start)).collect();
         self.order = shown.into();
         match self.cursor {
@@ -542,6 +583,10 @@ impl Filter {
         filter
     }
 
+    fn shows(&self, store: &Store, trace: TraceIx) -> bool {
+        self.matches.contains_key(&trace) && self.matcher.passes(store, trace)
+    }
+
     fn judge(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let (before, after) = (self.lit.holds(row), self.matcher.matches(store, row, now));
         if before == after {
@@ -567,7 +612,6 @@ impl Filter {
         for row in above.take(ANCESTORS) {
             self.judge(store, row, now);
         }
-        self.judge(store, Forest::head(store, store.row(row).trace()), now);
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Picker {
     pub choices: Vec<Choice>,
     /// The value that the cursor is on.
     pub cursor: usize,
+    touched: bool,
 }
 
 impl Picker {
@@ -56,7 +57,7 @@ impl Picker {
         let chosen = values_of(line, field);
         let is_chosen = |value: &str| chosen.iter().any(|chosen| chosen.eq_ignore_ascii_case(value));
         let choices = counts.into_iter().map(|(value, count)| Choice { chosen: is_chosen(&value), value, count }).collect();
-        Self { field, choices, cursor: 0 }
+        Self { field, choices, cursor: 0, touched: false }
     }
 
     /// Moves the cursor, stopping at the ends.
@@ -66,14 +67,26 @@ impl Picker {
 
     /// Chooses the value under the cursor, or not.
     pub fn toggle(&mut self) {
+        self.touched = true;
         if let Some(choice) = self.choices.get_mut(self.cursor) {
             choice.chosen = !choice.chosen;
         }
     }
 
-    /// The chosen values.
+    /// The values to filter by; who chose none since the list opened means the one under the cursor, or none if that was chosen before.
     #[must_use]
-    pub fn chosen(&self) -> Vec<String> {
+    pub fn result(mut self) -> Vec<String> {
+        if !self.touched {
+            let before = self.choices.get(self.cursor).is_some_and(|choice| choice.chosen);
+            self.choices.iter_mut().for_each(|choice| choice.chosen = false);
+            if !before {
+                self.toggle();
+            }
+        }
+        self.chosen()
+    }
+
+    fn chosen(&self) -> Vec<String> {
         self.choices.iter().filter(|choice| choice.chosen).map(|choice| choice.value.clone()).collect()
     }
 }

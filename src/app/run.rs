@@ -104,7 +104,6 @@ where
         }
         state.ask_for_detail();
         state.release();
-        let full = state.session.app.is_full();
         tokio::select! {
             biased;
             message = panic::happened() => bail!("internal error: {message}"),
@@ -120,7 +119,7 @@ where
                 state.say_written(written);
                 dirty = true;
             }
-            update = state.session.updates.recv(), if !full => {
+            update = state.session.updates.recv() => {
                 if let Some(update) = update {
                     state.take_updates(update);
                     dirty = true;
@@ -186,7 +185,7 @@ impl Loop<'_> {
                     self.session.app.source_traffic(usize::from(source.0), traffic);
                 }
             }
-            if started.elapsed() > UPDATES || self.session.app.is_full() {
+            if started.elapsed() > UPDATES {
                 break;
             }
             next = self.session.updates.try_recv().ok();

@@ -24,6 +24,12 @@ impl Desk {
     /// A trace of an agent named after it, with tools under it; `failed` of them failed. It began at its number's second.
     fn trace(&mut self, number: u8, tools: u64, failed: u64) {
         let mut batch = Batch::new(SourceId(0), Origin::Live);
+        Self::fill(&mut batch, number, tools, failed);
+        self.now += SECOND;
+        self.app.receive(&mut self.store, batch, self.now);
+    }
+
+    fn fill(batch: &mut Batch, number: u8, tools: u64, failed: u64) {
         for id in 1..=tools + 1 {
             let label = batch.intern(&if id == 1 { format!("agent {number}") } else { format!("tool {id}") });
             batch.spans.push(Span {
@@ -40,8 +46,6 @@ impl Desk {
                 weight: 0,
             });
         }
-        self.now += SECOND;
-        self.app.receive(&mut self.store, batch, self.now);
     }
 
     fn act(&mut self, action: Action) -> Option<Effect> {
@@ -192,6 +196,49 @@ fn a_mistake_leaves_the_last_good_filter() {
     }
     assert_eq!(desk.app.mistake.as_ref().map(|mistake| mistake.at), Some(13));
     assert_eq!(desk.app.filter, "status:error x", "the last line that meant something");
+}
+
+#[test]
+fn a_cursor_survives_the_eviction_of_its_trace_and_its_neighbours() {
+    let mut desk = Desk::new(Limits { spans: 6, ..Limits::default() });
+    for number in 1..=6 {
+        desk.trace(number, 0, 0);
+    }
+    desk.act(Action::Bottom);
+    assert_eq!(desk.at(), "agent 1");
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    for number in 10..14 {
+        Desk::fill(&mut batch, number, 0, 0);
+    }
+    desk.app.receive(&mut desk.store, batch, desk.now);
+    assert_eq!((desk.at(), desk.app.forest.len()), ("agent 5", 6));
+}
+
+#[test]
+fn a_cursor_comes_out_of_a_fold_that_grows_around_it() {
+    let mut desk = Desk::new(Limits::default());
+    let span = |id: u64, parent: u64| {
+        let mut batch = Batch::new(SourceId(0), Origin::Live);
+        let name = batch.intern(&format!("span {id}"));
+        batch.spans.push(Span {
+            trace: TraceId::new([1; 16]).unwrap(),
+            id: SpanId::new(id.to_be_bytes()).unwrap(),
+            parent: SpanId::new(parent.to_be_bytes()),
+            start: 5 - id as Nanos,
+            end: Some(9),
+            status: Status::Ok,
+            name,
+            facts: Facts::default(),
+            error: Text::default(),
+            address: Address(0),
+            weight: 0,
+        });
+        batch
+    };
+    desk.app.receive(&mut desk.store, span(1, 2), 10);
+    desk.app.receive(&mut desk.store, span(2, 3), 10);
+    assert_eq!(desk.screen().0.len(), 1, "a folded trace is one row");
+    assert_eq!(desk.app.forest.cursor(), Some(desk.store.trace(desk.store.traces().next().unwrap()).tops()[0]));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use fuzzy_matcher::skim::SkimMatcherV2;
 
 use super::{Field, Query, Term, Test};
 use crate::model::{Kind, Nanos};
-use crate::store::{RowIx, Standing, Store, Symbol};
+use crate::store::{RowIx, Standing, Store, Symbol, TraceIx};
 
 /// A query with what it has found out about texts so far.
 pub struct Matcher {
@@ -39,6 +39,13 @@ impl Matcher {
         Self { query, fuzzy: SkimMatcherV2::default().ignore_case(), seen, reused: 0 }
     }
 
+    /// Whether the trace as a whole passes: where only `status:ok` is asked for, all of it must be well.
+    #[must_use]
+    pub fn passes(&self, store: &Store, trace: TraceIx) -> bool {
+        let wants_ok = |term: &Term| !term.negated && term.test == Test::Status(vec![Standing::Ok]);
+        !self.query.terms.iter().any(wants_ok) || store.trace(trace).standing() == Standing::Ok
+    }
+
     /// Whether every term holds for the row; `now` ends what still runs.
     pub fn matches(&mut self, store: &Store, row: RowIx, now: Nanos) -> bool {
         if self.reused != store.texts().reused() {
@@ -68,21 +75,10 @@ fn holds(term: &Term, seen: &mut Vec<Verdict>, fuzzy: &SkimMatcherV2, store: &St
             };
             once(seen, text, || patterns.iter().any(|pattern| pattern.matches(store.text(text))))
         }
-        Test::Status(wanted) => standing(store, row).is_some_and(|standing| wanted.contains(&standing)),
+        Test::Status(wanted) => wanted.contains(&data.standing()),
         Test::Kind(wanted) => wanted.contains(&data.kind),
         Test::Duration(comparison, limit) => comparison.holds(&data.duration(now), limit),
         Test::Tokens(comparison, limit) => store.totals(row).tokens().is_some_and(|tokens| comparison.holds(&tokens, limit)),
-    }
-}
-
-/// A row's own status; that all is well is said only of whole traces, by the row that stands for them.
-fn standing(store: &Store, row: RowIx) -> Option<Standing> {
-    let data = store.row(row);
-    let trace = store.trace(data.trace());
-    match data.standing() {
-        Standing::Ok if trace.tops().first() == Some(&row) => (trace.standing() == Standing::Ok).then_some(Standing::Ok),
-        Standing::Ok => None,
-        standing => Some(standing),
     }
 }
 

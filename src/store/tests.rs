@@ -95,6 +95,12 @@ fn what_runs_is_lost_after_a_while_without_news_and_wakes_with_the_next() {
 }
 
 #[test]
+fn what_is_lost_was_last_heard_of_when_its_last_child_ended() {
+    let store = store(&[given(5, Some(1)), given(2, Some(1))]);
+    assert_eq!(store.row(row(&store, 1)).end, 6 * SECOND);
+}
+
+#[test]
 fn what_was_already_old_when_it_was_read_is_lost_at_once() {
     let mut store = Store::new(Limits::default());
     let mut old = batch(&[given(2, Some(1))]);
@@ -119,6 +125,17 @@ fn usage_is_counted_on_the_lowest_row_that_states_it() {
     store.apply(&batch(&[model(4, Some(1), (30, 1))]), 100 * SECOND);
     assert_eq!(store.totals(row(&store, 1)).tokens(), Some(98));
     assert_eq!(store.totals(row(&store, 1)).calls, 2);
+}
+
+#[test]
+fn each_fact_comes_from_the_lowest_row_that_states_it() {
+    let mut agent = batch(&[given(1, None), given(2, Some(1))]);
+    agent.spans[0].facts.usage = Some(Usage { input: Some(1000), output: Some(100), ..Usage::default() });
+    agent.spans[1].facts.usage = Some(Usage { output: Some(50), cost: Some(7), ..Usage::default() });
+    let mut store = Store::new(Limits::default());
+    store.apply(&agent, 10 * SECOND);
+    let all = store.all();
+    assert_eq!((all.input, all.output, all.cost(), all.calls), (1000, 50, Some(7), 1));
 }
 
 #[test]

@@ -20,9 +20,11 @@ pub struct Totals {
     pub cost: NanoUsd,
     /// Rows whose usage is counted here; 0: nothing is known of tokens.
     pub calls: u32,
-    /// Those of them whose tokens are stated; 0: tokens are unknown.
-    pub counted: u32,
-    /// Those of them whose cost is known; 0: cost is unknown.
+    /// Rows whose tokens in are counted; 0: they are unknown.
+    pub inputs: u32,
+    /// Rows whose tokens out are counted; 0: they are unknown.
+    pub outputs: u32,
+    /// Rows whose cost is counted; 0: it is unknown.
     pub priced: u32,
     /// Spans; placeholders are not counted.
     pub spans: u32,
@@ -38,7 +40,7 @@ impl Totals {
     /// Tokens in and out; `None` if none are stated.
     #[must_use]
     pub fn tokens(&self) -> Option<u64> {
-        (self.counted > 0).then(|| self.input + self.output)
+        (self.inputs + self.outputs > 0).then(|| self.input + self.output)
     }
 
     /// Cost in billionths of a dollar; `None` if no call's cost is known.
@@ -47,21 +49,21 @@ impl Totals {
         (self.priced > 0).then_some(self.cost)
     }
 
-    /// The usage part of one row's own statement.
-    pub(super) fn of(usage: Usage) -> Self {
+    /// Adds what a row states itself, fact by fact: only where nothing below it states the same.
+    pub(super) fn complete(&mut self, usage: Usage) {
         let count = |stated: Option<u32>| u64::from(stated.unwrap_or_default());
-        Self {
-            input: count(usage.input),
-            output: count(usage.output),
-            cache_read: count(usage.cache_read),
-            cache_write: count(usage.cache_write),
-            reasoning: count(usage.reasoning),
-            cost: usage.cost.unwrap_or_default(),
-            calls: 1,
-            counted: u32::from(usage.input.is_some() || usage.output.is_some()),
-            priced: u32::from(usage.cost.is_some()),
-            ..Self::default()
+        if self.inputs == 0 && usage.input.is_some() {
+            self.inputs = 1;
+            (self.input, self.cache_read, self.cache_write) = (count(usage.input), count(usage.cache_read), count(usage.cache_write));
         }
+        if self.outputs == 0 && usage.output.is_some() {
+            self.outputs = 1;
+            (self.output, self.reasoning) = (count(usage.output), count(usage.reasoning));
+        }
+        if let (0, Some(cost)) = (self.priced, usage.cost) {
+            (self.priced, self.cost) = (1, cost);
+        }
+        self.calls = self.calls.max(1);
     }
 
     /// `self - old + new`, field by field.
@@ -69,6 +71,6 @@ impl Totals {
         macro_rules! exchange {
             ($($field:ident),*) => { $( self.$field = self.$field.wrapping_sub(old.$field).wrapping_add(new.$field); )* };
         }
-        exchange!(input, output, cache_read, cache_write, reasoning, cost, calls, counted, priced, spans, errors, running, lost);
+        exchange!(input, output, cache_read, cache_write, reasoning, cost, calls, inputs, outputs, priced, spans, errors, running, lost);
     }
 }

@@ -33,10 +33,8 @@ impl Store {
             NONE => Totals::default(),
             branch => self.branches[branch].below,
         };
-        if totals.calls == 0
-            && let Some(usage) = self.usage(row)
-        {
-            totals.exchange(&Totals::default(), &Totals::of(usage));
+        if let Some(usage) = self.usage(row) {
+            totals.complete(usage);
         }
         totals.spans += u32::from(!data.placeholder);
         totals.errors += u32::from(data.status == Status::Error);
@@ -122,7 +120,7 @@ impl Store {
 
     /// Gives a placeholder what its child tells of it: an earlier start, a kind.
     fn inherit(&mut self, parent: RowIx, child: RowIx) {
-        let (start, kind) = (self.row(child).start, self.row(child).kind);
+        let (start, end, kind) = (self.row(child).start, self.row(child).end, self.row(child).kind);
         let data = self.row(parent);
         if !data.placeholder {
             return;
@@ -131,7 +129,8 @@ impl Store {
         if start < data.start {
             self.move_start(parent, start);
         }
-        self.rows[parent.0].kind = guess;
+        let data = &mut self.rows[parent.0];
+        (data.kind, data.end) = (guess, data.end.max(end));
     }
 
     fn move_start(&mut self, row: RowIx, start: Nanos) {
@@ -198,8 +197,8 @@ impl Store {
     /// The failed row below `row` that is the cause: the first child that holds a failure, and so on down.
     #[must_use]
     pub fn first_failure(&self, row: RowIx) -> Option<RowIx> {
-        let failed = |row: &&RowIx| self.totals(**row).errors > 0;
-        let next = |row: &RowIx| self.children(*row).iter().find(failed).copied();
+        let failed = |row: &&RowIx| self.row(**row).status == Status::Error || self.below(**row).errors > 0;
+        let next = |row: &RowIx| (self.below(*row).errors > 0).then(|| self.children(*row).iter().find(failed).copied()).flatten();
         std::iter::successors(next(&row), next).take(ANCESTORS).last()
     }
 

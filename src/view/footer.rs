@@ -100,7 +100,12 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, th
     let x = put(buffer, area.x, area.y, area.width, "/", theme.key());
     let room = usize::from(end.saturating_sub(x + 1));
     let scroll = editing.input.visual_scroll(room);
-    let shown: String = editing.input.value().chars().skip(scroll).collect();
+    let mut left = 0;
+    let hidden = |(_, cells): &(&str, usize)| {
+        left += cells;
+        left <= scroll
+    };
+    let shown: String = format::cells(editing.input.value()).skip_while(hidden).map(|(grapheme, _)| grapheme).collect();
     put(buffer, x, area.y, room as u16, &shown, Style::new());
     let cursor = editing.input.visual_cursor().saturating_sub(scroll).min(room) as u16;
     Position::new(x + cursor, area.y)

@@ -20,8 +20,8 @@ const LEVELS: usize = 24;
 /// Cells that the tree takes at most; on a wider screen the bars grow.
 const TREE: u16 = 90;
 
-/// Children of one row whose time is told from the row's own; more would cost a frame too much.
-const CHILDREN: usize = 20_000;
+/// Children of one row whose time is told from the row's own; of more, every so manieth, since a bar has few cells.
+const CHILDREN: usize = 1024;
 
 /// The columns of a line, by the width there is.
 #[derive(Clone, Copy, Debug)]
@@ -272,7 +272,8 @@ impl Line<'_> {
             Standing::Ok | Standing::Lost => flame::State::Done,
         };
         let children = store.children(self.row);
-        let spans: Vec<(Nanos, Nanos)> = children.iter().take(CHILDREN).map(|&child| self.stretch(store.row(child))).collect();
+        let spans: Vec<(Nanos, Nanos)> =
+            children.iter().step_by(children.len().div_ceil(CHILDREN).max(1)).map(|&child| self.stretch(store.row(child))).collect();
         let (start, end) = self.stretch(data);
         let own = match data.standing() {
             Standing::Error => theme.error(),
