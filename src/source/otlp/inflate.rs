@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn every_coding_gives_back_what_went_in() {
-        let body: Vec<u8> = (0..100_000_u32).flat_map(|n| (n * n / 7).to_le_bytes()).collect();
+        let body: Vec<u8> = (0..100_000_u32).flat_map(|n| (n.wrapping_mul(n) / 7).to_le_bytes()).collect();
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
         zlib.write_all(&body).unwrap();
         let mut bare = DeflateEncoder::new(Vec::new(), Compression::fast());
