@@ -144,8 +144,8 @@ pub fn start(options: Options, outlet: Outlet) -> io::Result<Listening> {
 
 fn warnings(options: &Options) -> Vec<String> {
     let open = [options.grpc, options.http].into_iter().flatten().filter(|address| !address.ip().is_loopback());
-    let guard = if options.token.is_some() { "with the token" } else { "; --otlp-token NAME asks for a token" };
-    open.map(|address| format!("{address} is open to other machines: everybody who reaches it can send spans {guard}")).collect()
+    let guard = if options.token.is_some() { " with the token" } else { "; --otlp-token TOKEN asks for a token" };
+    open.map(|address| format!("{address} is open to other machines: everybody who reaches it can send spans{guard}")).collect()
 }
 
 fn run(
