@@ -3,8 +3,8 @@
 //! The agent and its database must not notice: one connection, transactions that only read and last some milliseconds, no lock that a
 //! writer waits for, nothing created. While nothing is written anywhere on the server, a look is one question that touches no table.
 //!
-//! Nothing is missed, whatever clocks say and however late transactions commit: see [`snapshot`] for how new rows are told from
-//! old ones, [`tail`] for where they are looked for, and [`progress`] for when everything is looked through.
+//! Nothing is missed, whatever clocks say and however late transactions commit: see `snapshot.rs` for how new rows are told from
+//! old ones, `tail.rs` for where they are looked for, and `progress.rs` for when everything is looked through.
 
 mod link;
 mod passfile;

@@ -23,14 +23,13 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
         };
         lines.push((format!("{}  {what}", source.name), style));
     }
-    let file = app.sources.iter().find(|source| is_database(source)).map(|source| source.name.as_str());
-    if let Some(file) = file {
+    if let Some([import, database]) = app.sources.iter().find_map(database) {
         lines.push((String::new(), plain));
         lines.push(("To trace into it, say this in Python before you make the agent:".to_owned(), dim));
         lines.push((String::new(), plain));
-        lines.push(("from agno.db.sqlite import SqliteDb".to_owned(), key));
+        lines.push((import, key));
         lines.push(("from agno.tracing import setup_tracing".to_owned(), key));
-        lines.push((format!("setup_tracing(db=SqliteDb(db_file={file:?}))"), key));
+        lines.push((format!("setup_tracing(db={database})"), key));
         lines.push((String::new(), plain));
         lines.push(("No agent at hand? `agno-top demo` plays a recorded run.".to_owned(), dim));
     }
@@ -42,8 +41,33 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     }
 }
 
-/// Whether Agno may be told to write there.
-fn is_database(source: &SourceView) -> bool {
+/// What Agno is told to write there: an import, and a value. `None` where it can't write.
+fn database(source: &SourceView) -> Option<[String; 2]> {
+    if matches!(source.state, State::Failing(_) | State::Ended) {
+        return None;
+    }
+    if let Some(rest) = source.name.strip_prefix("postgres://") {
+        // SQLAlchemy wants its driver in the URL.
+        let url = format!("postgresql+psycopg://{rest}");
+        return Some(["from agno.db.postgres import PostgresDb".to_owned(), format!("PostgresDb(db_url={url:?})")]);
+    }
     let is_named_so = [".db", ".sqlite", ".sqlite3"].iter().any(|ending| source.name.ends_with(ending));
-    is_named_so && !matches!(source.state, State::Failing(_) | State::Ended)
+    is_named_so.then(|| ["from agno.db.sqlite import SqliteDb".to_owned(), format!("SqliteDb(db_file={:?})", source.name)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Traffic;
+
+    #[test]
+    fn agno_is_told_to_write_where_it_is_watched() {
+        let told =
+            |name: &str, state| database(&SourceView { name: name.to_owned(), state, traffic: Traffic::default() }).map(|[_, value]| value);
+        let waiting = || State::Waiting(String::new());
+        assert_eq!(told("tmp/x.db", waiting()).as_deref(), Some("SqliteDb(db_file=\"tmp/x.db\")"));
+        assert_eq!(told("postgres://u@h/d", waiting()).as_deref(), Some("PostgresDb(db_url=\"postgresql+psycopg://u@h/d\")"));
+        assert_eq!(told("x.json", waiting()), None);
+        assert_eq!(told("postgres://u@h/d", State::Failing(String::new())), None);
+    }
 }

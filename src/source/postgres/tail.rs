@@ -31,7 +31,7 @@ const WIDEST: u64 = 8192;
 /// Rows looked at by `created_at`, each way.
 const WINDOW: usize = 128;
 /// Blocks swept at once.
-const STRIDE: u64 = 1024;
+const STRIDE: u64 = 128;
 /// Rows read at once: few enough that long ones take no longer than a statement may.
 const PAGE: usize = 256;
 
