@@ -137,6 +137,7 @@ pub struct App {
     pub now: Nanos,
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
+    typed: Option<String>,
     released: Vec<(SourceId, Address)>,
 }
 
@@ -262,22 +263,26 @@ impl App {
     }
 
     /// Text was pasted: into the filter line if it is open, else nowhere.
-    pub fn paste(&mut self, store: &Store, text: &str) {
+    pub fn paste(&mut self, text: &str) {
         let Some(editing) = &mut self.editing else { return };
         for c in format::safe(text).chars() {
             editing.input.handle(tui_input::InputRequest::InsertChar(c));
         }
-        self.try_line(store);
+        self.try_line();
     }
 
     fn edit(&mut self, store: &Store, key: KeyEvent) {
         let Some(editing) = &mut self.editing else { return };
         match key.code {
-            KeyCode::Enter if self.mistake.is_none() => self.editing = None,
+            KeyCode::Enter if self.mistake.is_none() => {
+                self.editing = None;
+                self.settle(store);
+            }
             KeyCode::Esc => {
                 let (before, finds) = (std::mem::take(&mut editing.before), editing.finds);
                 self.editing = None;
                 self.mistake = None;
+                self.typed = None;
                 if finds {
                     self.detail.reader.search("");
                 } else {
@@ -286,12 +291,12 @@ impl App {
             }
             _ => {
                 editing.input.handle_event(&crossterm::event::Event::Key(key));
-                self.try_line(store);
+                self.try_line();
             }
         }
     }
 
-    fn try_line(&mut self, store: &Store) {
+    fn try_line(&mut self) {
         let Some(editing) = &self.editing else { return };
         let line = editing.input.value().to_owned();
         if editing.finds {
@@ -301,9 +306,16 @@ impl App {
         match line.parse::<Query>() {
             Ok(_) => {
                 self.mistake = None;
-                self.set_filter(store, line);
+                self.typed = Some(line);
             }
             Err(mistake) => self.mistake = Some(mistake),
+        }
+    }
+
+    /// Puts the line that was typed last in force; whoever types fast pays for it once.
+    pub fn settle(&mut self, store: &Store) {
+        if let Some(line) = self.typed.take() {
+            self.set_filter(store, line);
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::{Local, Utc};
 use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, EventStream};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::layout::Rect;
@@ -109,9 +109,14 @@ where
             message = panic::happened() => bail!("internal error: {message}"),
             () = signals.next() => return Ok(()),
             event = events.next() => {
-                let Some(event) = event else { return Ok(()) };
-                if state.event(&event?) {
-                    return Ok(());
+                // All that was typed meanwhile is taken in before the next frame, which is then painted once.
+                let mut next = Some(event);
+                while let Some(event) = next {
+                    let Some(event) = event else { return Ok(()) };
+                    if state.event(&event?) {
+                        return Ok(());
+                    }
+                    next = events.next().now_or_never();
                 }
                 (dirty, at_once) = (true, true);
             }
@@ -136,7 +141,8 @@ where
 
 impl Loop<'_> {
     fn lay_out(&mut self, area: Rect) {
-        let app = &mut self.session.app;
+        let Session { app, store, .. } = &mut *self.session;
+        app.settle(store);
         let panes = Panes::new(area, app.focus);
         app.forest.set_height(panes.forest_lines());
         app.detail.set_size(panes.detail_size());
@@ -148,14 +154,17 @@ impl Loop<'_> {
         let effect = match event {
             Event::Key(key) => app.key(store, *key, now()),
             Event::Paste(text) => {
-                app.paste(store, text);
+                app.paste(text);
                 None
             }
             _ => None,
         };
         match effect {
             Some(Effect::Quit) => return true,
-            Some(Effect::Export(traces)) => self.start_export(&traces),
+            Some(Effect::Export(traces)) => {
+                self.session.app.say("reading what is to be exported…", false, now());
+                self.start_export(&traces);
+            }
             None => {}
         }
         false

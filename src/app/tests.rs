@@ -194,6 +194,7 @@ fn a_mistake_leaves_the_last_good_filter() {
     for c in "/status:error x:y".chars() {
         desk.key(c);
     }
+    desk.app.settle(&desk.store);
     assert_eq!(desk.app.mistake.as_ref().map(|mistake| mistake.at), Some(13));
     assert_eq!(desk.app.filter, "status:error x", "the last line that meant something");
 }

@@ -20,7 +20,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::{Closed, Handle, Outlet, Request, State, Update};
-use crate::model::{Payload, SourceId};
+use crate::model::SourceId;
 pub(super) use access::read as read_once;
 use progress::{Progress, Sent};
 use relay::Job;
@@ -40,6 +40,8 @@ const RETRY: Duration = Duration::from_millis(200);
 const AGAIN: Duration = Duration::from_millis(3);
 /// What lasts less than this passes by itself and is no state.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// Payloads read in one go.
+const PAYLOADS: usize = 128;
 /// How often a payload is tried for while the file is being changed.
 const PAYLOAD_TRIES: u32 = 10;
 
@@ -169,12 +171,23 @@ impl Watcher {
 
     fn answer(&mut self, request: Request) -> Result<(), Closed> {
         let Request::Payloads { ticket, addresses } = request else { return Ok(()) };
-        let read =
-            |(address, span)| access::read(&self.path, PAYLOAD_TRIES, |database| payload::read(database, &self.tables, address, span));
-        let say = |trouble: Trouble| trouble.words(&self.name, &self.tables, true);
-        let answer =
-            |found: Result<Option<Payload>, Trouble>| found.map_err(say)?.ok_or_else(|| format!("this span is no longer in {}", self.name));
-        let payloads = addresses.into_iter().map(read).map(answer).collect();
+        let mut payloads = Vec::with_capacity(addresses.len());
+        let mut chunks = addresses.chunks(PAYLOADS).peekable();
+        while let Some(chunk) = chunks.next() {
+            match access::read(&self.path, PAYLOAD_TRIES, |database| payload::read(database, &self.tables, chunk)) {
+                Ok(found) => {
+                    payloads.extend(found.into_iter().map(|found| found.ok_or_else(|| format!("this span is no longer in {}", self.name))));
+                }
+                Err(trouble) => {
+                    let words = trouble.words(&self.name, &self.tables, true);
+                    payloads.extend(chunk.iter().map(|_| Err(words.clone())));
+                }
+            }
+            if chunks.peek().is_some() {
+                // Many are wanted, for an export; what is written meanwhile must not wait for that.
+                self.poll()?;
+            }
+        }
         self.send(Job::Send(Update::Payloads { ticket, payloads }))
     }
 

@@ -56,6 +56,7 @@ impl Stage {
     }
 
     fn lay_out(&mut self) {
+        self.app.settle(&self.store);
         let size = self.terminal.size().expect("a size");
         let panes = Panes::new(Rect::new(0, 0, size.width, size.height), self.app.focus);
         self.app.forest.set_height(panes.forest_lines());

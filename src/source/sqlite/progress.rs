@@ -21,7 +21,7 @@ pub(super) struct Progress {
     pub(super) load: Option<Load>,
     /// The table holds rows that are newer than the ladder's newest.
     pub(super) newer: bool,
-    left_out: u64,
+    pub(super) left_out: u64,
     /// The file or its table was seen missing: what appears in it is new.
     pub(super) awaited: bool,
 }

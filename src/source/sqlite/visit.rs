@@ -111,7 +111,12 @@ impl Visit<'_> {
             progress.ladder.push_older(*oldest);
         }
         progress.loaded(load, &page.marks, page.all, lowest);
-        found.old = Some(page.raw);
+        if progress.load.is_none() && progress.left_out > 0 {
+            // The limit cuts traces in two; the parents beyond it come along, so that none seems to run.
+            found.batches.extend(self.with_parents(&page.raw)?);
+        } else {
+            found.old = Some(page.raw);
+        }
         Ok(())
     }
 
