@@ -26,7 +26,7 @@ const KEEPER: &str = r#"bin=$1; dir=$2; shift 2
 trap '' INT TERM
 read -r word
 kill -INT $server; wait $server
-[ "$word" = keep ] || rm -rf "$dir"/*"#;
+[ "$word" = keep ] || rm -rf "$dir""#;
 
 /// A server. It ends with its value, or with the process.
 pub(crate) struct Server {
