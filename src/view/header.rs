@@ -29,7 +29,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         x = put(buffer, x + 1, y, room - x - 1, symbol, style);
         x = put(buffer, x + 1, y, room.saturating_sub(x + 1), &source.name, theme.title());
         if !text.is_empty() {
-            x = put(buffer, x + 1, y, room.saturating_sub(x + 1), &text, style);
+            // A long story must not hide the sources behind it.
+            let share = room.saturating_sub(x + 1) / (app.sources.len() - at) as u16;
+            x = put(buffer, x + 1, y, share, &text, style);
         }
         for (text, style) in traffic(&source.traffic, theme) {
             x = put(buffer, x + 1, y, room.saturating_sub(x + 1), &text, style);
