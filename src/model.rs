@@ -4,6 +4,8 @@
 
 pub mod attributes;
 pub mod json;
+pub mod pattern;
+pub mod probe;
 pub mod semantics;
 pub mod time;
 pub mod usage;
@@ -12,6 +14,8 @@ use std::fmt;
 use std::num::NonZeroU64;
 
 pub use attributes::{Attribute, Value};
+pub use pattern::Pattern;
+pub use probe::Probe;
 pub use usage::Usage;
 
 /// Nanoseconds since the Unix epoch, UTC.
