@@ -296,7 +296,7 @@ mod tests {
             "true",
             "谢",
             "C:\\new",
-            "nothing",
+            "othing",
             "input.value",
             "[\"a\"",
             "ref*谢",
