@@ -3,8 +3,8 @@
 use crossterm::event::KeyModifiers;
 
 use super::*;
-use crate::source::{Found, Progress, Request};
 use crate::model::{Address, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId};
+use crate::source::{Found, Progress, Request};
 use crate::store::{Limits, RowIx};
 
 const SECOND: Nanos = 1_000_000_000;

@@ -8,6 +8,7 @@ mod http;
 mod listener;
 mod peers;
 mod record;
+mod search;
 mod spans;
 
 const FIXTURE: &[u8] = include_bytes!("../fixtures/agno-3.1.10.otlp.pb");
