@@ -60,7 +60,7 @@ pub struct Row {
     pub label: Symbol,
     /// The beginning of its input.
     pub input: Symbol,
-    /// The tools that it asked for, if it is a model call.
+    /// Of a model call, the tools that it asked for; of a tool call, a digest of arguments of which `input` is only the beginning.
     pub calls: Symbol,
     /// The beginning of its status message.
     pub error: Symbol,

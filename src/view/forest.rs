@@ -201,7 +201,7 @@ impl Line<'_> {
         let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
         if !error.is_empty() {
             put(buffer, x, y, room(x).saturating_sub(1), error, theme.error());
-        } else if !data.calls.is_empty() {
+        } else if data.kind == Kind::Model && !data.calls.is_empty() {
             let (calls, style) = self.calls();
             put(buffer, x, y, room(x).saturating_sub(1), &calls, style);
         } else if let Some(about) = self.about() {
