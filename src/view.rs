@@ -5,6 +5,7 @@ mod footer;
 mod forest;
 mod header;
 mod overlay;
+mod palette;
 mod theme;
 mod welcome;
 
@@ -75,9 +76,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
         forest::draw(buffer, panes.forest, app, store, theme);
         detail::draw(buffer, panes.detail, app, store, theme);
     }
-    let cursor = footer::draw(buffer, panes.footer, app, theme);
+    let mut cursor = footer::draw(buffer, panes.footer, app, theme);
     if let Some(overlay) = &app.overlay {
-        overlay::draw(buffer, area, overlay, theme);
+        cursor = overlay::draw(buffer, area, app, overlay, theme).or(cursor);
     }
     if app.ascii {
         theme::to_ascii(buffer);
