@@ -25,6 +25,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::format;
+use crate::look::Looks;
 use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, Query, values_of, with_values};
 use crate::source::{State, Traffic};
@@ -140,6 +141,8 @@ pub struct App {
     pub rates: VecDeque<u64>,
     /// Which key does what.
     pub keymap: Keymap,
+    /// The themes.
+    pub looks: Looks,
     /// Whether symbols must be plain ASCII.
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.
@@ -378,6 +381,10 @@ impl App {
             Action::Quit => return Some(Effect::Quit),
             Action::Export => return self.export(store, now),
             Action::Pause => self.toggle_pause(store, now),
+            Action::Theme => {
+                let name = format::safe(self.looks.next()).into_owned();
+                self.say(format!("theme {name}"), false, now);
+            }
             Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),
             Action::Help => self.overlay = Some(Overlay::Help(0)),
             Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod export;
 pub mod format;
 pub mod log;
+pub mod look;
 pub mod model;
 pub mod panic;
 pub mod query;

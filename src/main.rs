@@ -68,7 +68,7 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     }
     let views = sources.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
-    app.ascii = config.ascii;
+    config.prepare(&mut app, run::now());
     if demo.is_some() {
         "demo".clone_into(&mut app.sources[0].name);
     }

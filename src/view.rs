@@ -66,9 +66,10 @@ impl Panes {
 /// Paints everything.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     let area = frame.area();
-    let theme = Theme { ascii: app.ascii };
+    let theme = Theme { look: app.looks.current(), ascii: app.ascii };
     let panes = Panes::new(area, app.focus);
     let buffer = frame.buffer_mut();
+    buffer.set_style(area, theme.screen());
     header::draw(buffer, panes.header, app, store, theme);
     if store.trace_count() == 0 {
         welcome::draw(buffer, panes.forest.union(panes.detail), app, theme);

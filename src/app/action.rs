@@ -64,6 +64,8 @@ pub enum Action {
     Pause,
     /// Follow the newest trace.
     Follow,
+    /// To the next theme.
+    Theme,
     /// Choose from every action.
     Palette,
     /// Show the keys.
@@ -123,6 +125,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::Export, "export", &["x"], "export the marked traces, or this one"),
     entry(Action::Pause, "pause", &["Space"], "freeze the view; receiving goes on"),
     entry(Action::Follow, "follow", &["F"], "follow the newest trace, or stop"),
+    entry(Action::Theme, "theme", &["T"], "the next theme"),
     entry(Action::Palette, "palette", &[":"], "every action by name"),
     entry(Action::Help, "help", &["?"], "show the keys"),
     entry(Action::Back, "back", &["Esc"], "one step back: overlay, detail, filter"),

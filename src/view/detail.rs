@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 use super::theme::Theme;
 use super::{forest, put, put_right};
@@ -29,7 +29,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     x = put(buffer, x, area.y, room, &label, theme.title());
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
     for (tab, title) in Tab::ALL {
-        let style = if tab == app.detail.tab { theme.key().add_modifier(Modifier::BOLD | Modifier::REVERSED) } else { theme.dim() };
+        let style = if tab == app.detail.tab { theme.tab() } else { theme.dim() };
         x = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
     }
     let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height - 1 };

@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::theme::Theme;
 use super::{put, put_right};
-use crate::app::{App, Focus, Forest};
+use crate::app::{Action, App, Focus, Forest};
 use crate::format;
 use crate::model::{Kind, Nanos};
 use crate::store::{Phase, Row, RowIx, Standing, Store, Trace};
@@ -58,7 +58,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let columns = Columns::new(inner.width, store.all().cost().is_some());
     let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
     if rows.is_empty() {
-        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), "No trace passes the filter. Esc takes it off.", theme.dim());
+        let none = format!("No trace passes the filter. {} takes it off.", app.keymap.hint(Action::Back));
+        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &none, theme.dim());
     }
     heading(buffer, area, inner, columns, rows.get(cursor).map(|&row| store.trace(store.row(row).trace())), app.now, theme);
     for (at, &row) in rows.iter().enumerate() {
@@ -105,7 +106,7 @@ fn axis(trace: &Trace, now: Nanos) -> Axis {
 struct Line<'a> {
     app: &'a App,
     store: &'a Store,
-    theme: Theme,
+    theme: Theme<'a>,
     row: RowIx,
     data: &'a Row,
     is_cursor: bool,

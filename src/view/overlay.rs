@@ -26,6 +26,7 @@ pub(super) fn frame(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16)
     let (width, height) = (width.min(area.width), height.min(area.height));
     let outer = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     Clear.render(outer, buffer);
+    buffer.set_style(outer, theme.screen());
     let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(true)).title(format!(" {title} "));
     let inner = block.inner(outer);
     block.render(outer, buffer);
