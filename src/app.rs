@@ -2,12 +2,14 @@
 //! be done outside comes back as an [`Effect`].
 
 pub mod action;
+mod copy;
 mod detail;
 mod forest;
 pub mod key;
 mod keymap;
 mod palette;
 mod pick;
+mod pointer;
 pub mod run;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ pub use forest::Forest;
 pub use keymap::{Bindings, Keymap, Misbound};
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
+pub use pointer::Spot;
 
 use std::collections::{HashSet, VecDeque};
 
@@ -29,13 +32,24 @@ use crate::look::Looks;
 use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, Query, values_of, with_values};
 use crate::source::{State, Traffic};
-use crate::store::{Changes, Store, TraceIx};
+use crate::store::{Changes, RowIx, Store, TraceIx};
 
 /// Something that has to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Write these traces to a file.
     Export(Vec<TraceIx>),
+    /// Put a text into the clipboard.
+    Copy {
+        /// What it is, for a person.
+        what: String,
+        /// The text, as it came.
+        text: String,
+    },
+    /// Put a span, as JSON, into the clipboard.
+    CopySpan(RowIx),
+    /// Give the terminal to the shell until it is given back.
+    Suspend,
     /// Leave.
     Quit,
 }
@@ -380,6 +394,9 @@ impl App {
         match action {
             Action::Quit => return Some(Effect::Quit),
             Action::Export => return self.export(store, now),
+            Action::Copy => return self.copy(store, now),
+            Action::CopySpan => return self.copy_span(store, now),
+            Action::Suspend => return Some(Effect::Suspend),
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
                 let name = format::safe(self.looks.next()).into_owned();

@@ -6,6 +6,7 @@ mod forest;
 mod header;
 mod overlay;
 mod palette;
+mod pointer;
 mod theme;
 mod welcome;
 
@@ -17,6 +18,7 @@ use ratatui::style::Style;
 use crate::app::{App, Focus};
 use crate::format;
 use crate::store::Store;
+pub use pointer::spot;
 use theme::Theme;
 
 /// Where the panes are.

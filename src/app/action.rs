@@ -60,6 +60,10 @@ pub enum Action {
     ClearMarks,
     /// Export the marked traces, or the current one.
     Export,
+    /// Copy the value that is looked at.
+    Copy,
+    /// Copy the span as JSON.
+    CopySpan,
     /// Freeze the view, or go on.
     Pause,
     /// Follow the newest trace.
@@ -72,6 +76,8 @@ pub enum Action {
     Help,
     /// One step back.
     Back,
+    /// Give the terminal to the shell.
+    Suspend,
     /// Leave.
     Quit,
 }
@@ -123,12 +129,15 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::Mark, "mark", &["m"], "mark or unmark the trace"),
     entry(Action::ClearMarks, "clear-marks", &["M"], "unmark all traces"),
     entry(Action::Export, "export", &["x"], "export the marked traces, or this one"),
+    entry(Action::Copy, "copy", &["y"], "copy the value looked at; in the traces, the id"),
+    entry(Action::CopySpan, "copy-span", &["Y"], "copy the span as JSON"),
     entry(Action::Pause, "pause", &["Space"], "freeze the view; receiving goes on"),
     entry(Action::Follow, "follow", &["F"], "follow the newest trace, or stop"),
     entry(Action::Theme, "theme", &["T"], "the next theme"),
     entry(Action::Palette, "palette", &[":"], "every action by name"),
     entry(Action::Help, "help", &["?"], "show the keys"),
     entry(Action::Back, "back", &["Esc"], "one step back: overlay, detail, filter"),
+    entry(Action::Suspend, "suspend", &["Ctrl-z"], "suspend; fg in the shell comes back"),
     entry(Action::Quit, "quit", &["q", "Ctrl-c"], "quit"),
 ];
 

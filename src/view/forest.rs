@@ -1,13 +1,13 @@
 //! The traces: a line a row, with the tree, the numbers and the flame bar.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::theme::Theme;
 use super::{put, put_right};
-use crate::app::{Action, App, Focus, Forest};
+use crate::app::{Action, App, Focus, Forest, Spot};
 use crate::format;
 use crate::model::{Kind, Nanos};
 use crate::store::{Phase, Row, RowIx, Standing, Store, Trace};
@@ -94,6 +94,19 @@ fn heading(buffer: &mut Buffer, area: Rect, inner: Rect, columns: Columns, trace
         put(buffer, end, area.y, columns.bar, " 0s ", theme.dim());
         put_right(buffer, inner.right(), area.y, columns.bar, &length, theme.dim());
     }
+}
+
+/// What of the pane is at a place.
+pub(super) fn spot(area: Rect, app: &App, store: &Store, place: Position) -> Spot {
+    let inner = Block::bordered().inner(area);
+    if !inner.contains(place) {
+        return Spot::Forest;
+    }
+    let (rows, _) = app.forest.window(store, usize::from(inner.height));
+    let Some(&row) = rows.get(usize::from(place.y - inner.y)) else { return Spot::Forest };
+    let above = std::iter::successors(Forest::parent(store, row), |&row| Forest::parent(store, row)).take(LEVELS).count();
+    let fold = inner.x + 1 + 2 * above as u16;
+    if place.x == fold && app.forest.child_count(store, row) > 0 { Spot::Fold(row) } else { Spot::Row(row) }
 }
 
 /// The time that a trace's bars are drawn in.

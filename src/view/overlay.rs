@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use super::theme::Theme;
 use super::{palette, put, put_right};
 use crate::app::action::ENTRIES;
-use crate::app::{App, Overlay, Picker};
+use crate::app::{App, Overlay, Picker, Spot};
 use crate::format;
 
 /// Paints a layer; returns where the terminal's cursor belongs, if anywhere.
@@ -21,10 +21,23 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, overlay: &Overlay
     None
 }
 
-/// A framed box in the middle; returns its inside.
-pub(super) fn frame(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16), title: &str, theme: Theme) -> Rect {
+/// What of a layer is at a place.
+pub(super) fn spot(area: Rect, overlay: &Overlay, place: Position) -> Spot {
+    match overlay {
+        Overlay::Palette(palette) => palette::spot(area, palette, place),
+        Overlay::Help(_) | Overlay::Picker(_) => Spot::Overlay,
+    }
+}
+
+/// A box in the middle, of this size if there is room for it.
+pub(super) fn middle(area: Rect, (width, height): (u16, u16)) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
-    let outer = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// A framed box in the middle; returns its inside.
+pub(super) fn frame(buffer: &mut Buffer, area: Rect, size: (u16, u16), title: &str, theme: Theme) -> Rect {
+    let outer = middle(area, size);
     Clear.render(outer, buffer);
     buffer.set_style(outer, theme.screen());
     let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(true)).title(format!(" {title} "));

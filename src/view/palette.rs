@@ -3,11 +3,12 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
+use ratatui::widgets::Block;
 
-use super::overlay::frame;
+use super::overlay::{frame, middle};
 use super::theme::Theme;
 use super::{put, put_right};
-use crate::app::{Keymap, Palette};
+use crate::app::{Keymap, Palette, Spot};
 use crate::format;
 
 /// The box at most, frame included.
@@ -16,6 +17,23 @@ const SIZE: (u16, u16) = (82, 18);
 /// Cells of the names and of the keys.
 const NAME: u16 = 17;
 const KEYS: u16 = 16;
+
+/// Where the actions are: below the line that is typed.
+fn list(inner: Rect) -> Rect {
+    Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }
+}
+
+/// The action at the top of the list.
+fn first(palette: &Palette, list: Rect) -> usize {
+    (palette.cursor + 1).saturating_sub(usize::from(list.height))
+}
+
+/// The action at a place.
+pub(super) fn spot(area: Rect, palette: &Palette, place: Position) -> Spot {
+    let list = list(Block::bordered().inner(middle(area, SIZE)));
+    let item = first(palette, list) + usize::from(place.y.saturating_sub(list.y));
+    if list.contains(place) && item < palette.found.len() { Spot::Item(item) } else { Spot::Overlay }
+}
 
 /// Paints the list; returns where the terminal's cursor belongs.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, keymap: &Keymap, palette: &Palette, theme: Theme) -> Position {
@@ -26,11 +44,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, keymap: &Keymap, palette: &P
     let shown: String = palette.input.value().chars().skip(scroll).collect();
     put(buffer, x, inner.y, room, &shown, Style::new());
     let cursor = Position::new(x + palette.input.visual_cursor().saturating_sub(scroll).min(usize::from(room)) as u16, inner.y);
-    let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    let list = list(inner);
     if palette.found.is_empty() {
         put(buffer, list.x + 1, list.y, list.width.saturating_sub(1), "no such action", theme.dim());
     }
-    let first = (palette.cursor + 1).saturating_sub(usize::from(list.height));
+    let first = first(palette, list);
     for (y, (at, found)) in (list.top()..list.bottom()).zip(palette.found.iter().enumerate().skip(first)) {
         if at == palette.cursor {
             buffer.set_style(Rect { y, height: 1, ..list }, theme.cursor());
