@@ -66,6 +66,14 @@ pub struct Options {
     #[arg(long, global = true)]
     pub no_follow: bool,
 
+    /// Theme: auto, dark, light, high-contrast, 16-colour, or one of your own [default: auto]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub theme: Option<String>,
+
+    /// Leave the mouse to the terminal
+    #[arg(long, global = true)]
+    pub no_mouse: bool,
+
     /// Draw with ASCII characters only
     #[arg(long, global = true)]
     pub ascii: bool,

@@ -68,15 +68,15 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     }
     let views = sources.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
-    app.ascii = config.ascii;
+    config.prepare(&mut app, run::now());
     if demo.is_some() {
         "demo".clone_into(&mut app.sources[0].name);
     }
     let stale = i64::from(config.stale_seconds) * 1_000_000_000;
     let limits = Limits { spans: config.max_spans as usize, bytes: config.max_memory, stale };
-    let mut session = run::Session { app, store: Store::new(limits), sources, updates: received, directory };
+    let mut session = run::Session { app, store: Store::new(limits), sources, updates: received, directory, mouse: config.mouse };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut screen = Screen::take().wrap_err("can't take over the terminal")?;
+    let mut screen = Screen::take(config.mouse).wrap_err("can't take over the terminal")?;
     #[cfg(debug_assertions)]
     panic::rehearse();
     runtime.block_on(run::run(&mut screen.terminal, &mut session))

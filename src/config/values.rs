@@ -1,11 +1,12 @@
 //! Settings' values that are more than a word or a number.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// When to listen for spans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Listen {
     /// Unless a source is named.
@@ -66,6 +67,35 @@ impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         parse_header(&String::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
     }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(bytes) = *self;
+        match [("G", 3), ("M", 2), ("K", 1)].into_iter().find(|(_, power)| bytes.trailing_zeros() >= power * 10) {
+            Some((unit, power)) => serializer.collect_str(&format_args!("{}{unit}", bytes >> (power * 10))),
+            None => serializer.serialize_u64(bytes),
+        }
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl Serialize for Header {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (name, value) = &self.0;
+        serializer.collect_str(&format_args!("{name}={value}"))
+    }
+}
+
+/// Paths as text, as near as can be.
+#[expect(clippy::ref_option, reason = "serde hands a field over so")]
+pub(super) fn lossy<S: Serializer>(paths: &Option<Vec<PathBuf>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().flatten().map(|path| path.to_string_lossy().into_owned()))
 }
 
 /// Reads a number of bytes, at least one: `4096`, `512K`, `16M`, `2GiB`. The units are powers of 1024.

@@ -1,13 +1,13 @@
 //! The traces: a line a row, with the tree, the numbers and the flame bar.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::theme::Theme;
 use super::{put, put_right};
-use crate::app::{App, Focus, Forest};
+use crate::app::{Action, App, Focus, Forest, Spot};
 use crate::format;
 use crate::model::{Kind, Nanos};
 use crate::store::{Phase, Row, RowIx, Standing, Store, Trace};
@@ -58,7 +58,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let columns = Columns::new(inner.width, store.all().cost().is_some());
     let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
     if rows.is_empty() {
-        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), "No trace passes the filter. Esc takes it off.", theme.dim());
+        let none = format!("No trace passes the filter. {} takes it off.", app.keymap.hint(Action::Back));
+        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &none, theme.dim());
     }
     heading(buffer, area, inner, columns, rows.get(cursor).map(|&row| store.trace(store.row(row).trace())), app.now, theme);
     for (at, &row) in rows.iter().enumerate() {
@@ -95,6 +96,19 @@ fn heading(buffer: &mut Buffer, area: Rect, inner: Rect, columns: Columns, trace
     }
 }
 
+/// What of the pane is at a place.
+pub(super) fn spot(area: Rect, app: &App, store: &Store, place: Position) -> Spot {
+    let inner = Block::bordered().inner(area);
+    if !inner.contains(place) {
+        return Spot::Forest;
+    }
+    let (rows, _) = app.forest.window(store, usize::from(inner.height));
+    let Some(&row) = rows.get(usize::from(place.y - inner.y)) else { return Spot::Forest };
+    let above = std::iter::successors(Forest::parent(store, row), |&row| Forest::parent(store, row)).take(LEVELS).count();
+    let fold = inner.x + 1 + 2 * above as u16;
+    if place.x == fold && app.forest.child_count(store, row) > 0 { Spot::Fold(row) } else { Spot::Row(row) }
+}
+
 /// The time that a trace's bars are drawn in.
 fn axis(trace: &Trace, now: Nanos) -> Axis {
     let end = if trace.totals().running > 0 { trace.end.max(now) } else { trace.end };
@@ -105,7 +119,7 @@ fn axis(trace: &Trace, now: Nanos) -> Axis {
 struct Line<'a> {
     app: &'a App,
     store: &'a Store,
-    theme: Theme,
+    theme: Theme<'a>,
     row: RowIx,
     data: &'a Row,
     is_cursor: bool,
