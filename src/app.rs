@@ -2,6 +2,7 @@
 //! be done outside comes back as an [`Effect`].
 
 pub mod action;
+mod budget;
 mod copy;
 mod detail;
 mod forest;
@@ -15,6 +16,7 @@ pub mod run;
 mod tests;
 
 pub use action::Action;
+pub use budget::{Budget, Budgets};
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use forest::Forest;
 pub use keymap::{Bindings, Keymap, Misbound};
@@ -23,12 +25,14 @@ pub use pick::{Choice, Picker};
 pub use pointer::Spot;
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::format;
 use crate::look::Looks;
+use crate::model::price::Prices;
 use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, Query, values_of, with_values};
 use crate::source::{State, Traffic};
@@ -161,6 +165,9 @@ pub struct App {
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.
     pub now: Nanos,
+    /// What traces may cost.
+    pub budgets: Budgets,
+    bell: bool,
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
     typed: Option<String>,
@@ -197,7 +204,22 @@ impl App {
 
     fn take_in(&mut self, store: &mut Store, batch: &Batch, now: Nanos) {
         let changes = store.apply(batch, now);
+        let news = self.budgets.check(store, &changes.traces, &changes.evicted);
+        // What was spent before anybody looked is no news.
+        self.bell |= news && batch.origin == crate::model::Origin::Live;
         self.changed(store, changes);
+    }
+
+    /// The prices are there.
+    pub fn take_prices(&mut self, store: &mut Store, prices: Arc<Prices>) {
+        let changes = store.set_prices(prices);
+        self.budgets.check(store, &changes.traces, &changes.evicted);
+        self.changed(store, changes);
+    }
+
+    /// Whether the terminal's bell is to ring.
+    pub fn take_bell(&mut self) -> bool {
+        std::mem::take(&mut self.bell)
     }
 
     /// Payloads that sources need to hold no longer; each is told once.
