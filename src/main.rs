@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use agno_top::app::{App, SourceView, run};
+use agno_top::app::{App, History, SourceView, run};
 use agno_top::cli::{Cli, Command};
 use agno_top::config::{self, Config, OtlpConfig};
 use agno_top::model::SourceId;
@@ -14,7 +14,7 @@ use agno_top::model::price::Prices;
 use agno_top::source::{self, Handle, Outlet, Update, otlp};
 use agno_top::store::{Limits, Store};
 use agno_top::terminal::Screen;
-use agno_top::{demo, log, panic};
+use agno_top::{demo, history, log, panic};
 use clap::Parser;
 use color_eyre::eyre::{Context, Report, bail};
 use tokio::sync::mpsc::{Sender, channel};
@@ -71,6 +71,7 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     let views = sources.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
     config.prepare(&mut app, run::now());
+    app.history = History::new(history::load());
     if demo.is_some() {
         "demo".clone_into(&mut app.sources[0].name);
     }

@@ -4,6 +4,7 @@ mod detail;
 mod footer;
 mod forest;
 mod header;
+mod offers;
 mod overlay;
 mod palette;
 mod pointer;
@@ -80,6 +81,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
         detail::draw(buffer, panes.detail, app, store, theme);
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, theme);
+    if let Some(editing) = &app.editing {
+        offers::draw(buffer, area, panes.footer, editing, theme);
+    }
     if let Some(overlay) = &app.overlay {
         cursor = overlay::draw(buffer, area, app, overlay, theme).or(cursor);
     }
