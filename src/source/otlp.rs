@@ -21,6 +21,7 @@ mod reply;
 mod request;
 mod rows;
 mod service;
+mod shelf;
 mod signals;
 mod value;
 mod wire;

@@ -107,7 +107,7 @@ impl Intake {
         self.counts.spans.fetch_add(batch.spans.len() as u64, Relaxed);
         self.counts.rejected.fetch_add(taken.rejected, Relaxed);
         if !batch.spans.is_empty() {
-            self.keep(form, body, &mut batch);
+            self.keep(form, &body, &mut batch)?;
         }
         if !batch.spans.is_empty() || !batch.skipped.is_empty() {
             room.send(Update::Batch(batch));
@@ -137,14 +137,15 @@ impl Intake {
     }
 
     /// Keeps the body, and completes the addresses of its spans, which share its weight.
-    fn keep(&self, form: Form, body: Bytes, batch: &mut Batch) {
+    fn keep(&self, form: Form, body: &[u8], batch: &mut Batch) -> Result<(), Refusal> {
         let (spans, weight) = (batch.spans.len(), body.len());
-        let number = lock(&self.bodies).keep(form, body, spans);
+        let number = lock(&self.bodies).keep(form, body, spans).map_err(|_| Refusal::Busy)?;
         let share = |n: usize| weight / spans + usize::from(n < weight % spans);
         for (n, span) in batch.spans.iter_mut().enumerate() {
             span.address = address(number, span.address.0 as usize);
             span.weight = u32::try_from(share(n)).unwrap_or(u32::MAX);
         }
+        Ok(())
     }
 
     /// Reads a span's payload again from the body in which it came.
