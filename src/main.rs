@@ -112,6 +112,7 @@ fn listen(at: usize, config: &Config, updates: &Sender<Update>) -> Result<Handle
         record: (!record.as_os_str().is_empty()).then(|| (record, tables(config))),
         forward,
         forward_headers,
+        manners: otlp::Manners::default(),
     };
     let outlet = Outlet { id: SourceId(u16::try_from(at).wrap_err("too many sources")?), updates: updates.clone() };
     let listening = otlp::start(options, outlet).wrap_err("can't listen for OTLP")?;
