@@ -41,17 +41,16 @@ impl UsageRecord {
         }
     }
 
-    /// A sum over rows; a part of tokens in or out is known where those are.
+    /// A sum over rows. A part of tokens in or out that comes to nothing is not known: a sum does not say whether anybody stated it.
     #[must_use]
     pub fn of_totals(totals: &Totals) -> Self {
-        let input = |count| (totals.inputs > 0).then_some(count);
-        let output = |count| (totals.outputs > 0).then_some(count);
+        let part = |count| (count > 0).then_some(count);
         Self {
-            input_tokens: input(totals.input),
-            cached_tokens: input(totals.cache_read),
-            cache_write_tokens: input(totals.cache_write),
-            output_tokens: output(totals.output),
-            reasoning_tokens: output(totals.reasoning),
+            input_tokens: (totals.inputs > 0).then_some(totals.input),
+            cached_tokens: part(totals.cache_read),
+            cache_write_tokens: part(totals.cache_write),
+            output_tokens: (totals.outputs > 0).then_some(totals.output),
+            reasoning_tokens: part(totals.reasoning),
             cost_usd: totals.cost().map(dollars),
         }
     }

@@ -70,7 +70,7 @@ fn a_trace_and_its_spans_are_told_with_stable_names() {
         serde_json::json!({
             "source": "traces.db", "trace_id": "07".repeat(16), "name": "a name", "status": "error", "start": "1970-01-01T00:00:00.001Z",
             "end": "1970-01-01T00:00:00.012Z", "duration_ms": 11.0, "spans": 4, "errors": 1, "agent": "Clerk", "session": "s1",
-            "user": "ann", "input_tokens": 10, "cached_tokens": 0, "cache_write_tokens": 0, "output_tokens": 3, "reasoning_tokens": 0,
+            "user": "ann", "input_tokens": 10, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": 3, "reasoning_tokens": null,
             "cost_usd": 0.0015
         })
     );
