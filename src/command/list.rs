@@ -44,12 +44,12 @@ pub struct List {
 impl List {
     /// Lists.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let loaded = Loaded::read(&self.selection.sources, config)?;
-        let traces = loaded.choose(&self.selection);
+        let mut loaded = Loaded::read(&self.selection.sources, config)?;
+        let traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
             return Ok(loaded.nothing(&self.selection));
         }
-        let bad = self.fail_on.clone().map(|query| loaded.passing(&traces, query)).unwrap_or_default();
+        let bad = self.fail_on.clone().map(|query| loaded.passing(&traces, query)).transpose()?.unwrap_or_default();
         let mut out = BufWriter::new(io::stdout().lock());
         let result = if self.json {
             traces.iter().try_for_each(|&trace| json::line(&mut out, &TraceRecord::of(&loaded.store, trace, loaded.source(trace))))

@@ -23,6 +23,8 @@ pub struct Loaded {
     pub store: Store,
     /// When it was read.
     pub now: Nanos,
+    /// Sources that could not be read.
+    failed: usize,
     inbox: Inbox,
 }
 
@@ -36,13 +38,13 @@ impl Loaded {
         let open = |(at, path): (usize, &PathBuf)| sources::open(at, path, config, u64::from(config.max_spans), &updates);
         let handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
         drop(updates);
-        let mut loaded = Self { store: Store::new(watch::limits(config)), now: now(), inbox: Inbox::new(handles, received)? };
+        let mut loaded = Self { store: Store::new(watch::limits(config)), now: now(), failed: 0, inbox: Inbox::new(handles, received)? };
         let mut reading = loaded.inbox.handles.len();
         while reading > 0 {
             reading -= match loaded.inbox.next()? {
                 Update::Batch(batch) => loaded.take(&batch),
                 Update::State(source, state) => loaded.hear(source, state),
-                Update::Payloads { .. } | Update::Traffic(..) => 0,
+                _ => 0,
             };
         }
         loaded.now = now();
@@ -51,21 +53,19 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// The traces that are wanted, newest first. The sources' choice is not looked at.
-    #[must_use]
-    pub fn choose(&self, selection: &Selection) -> Vec<TraceIx> {
+    /// The traces that are wanted, newest first. Which sources the selection names is not looked at.
+    pub fn choose(&mut self, selection: &Selection) -> Result<Vec<TraceIx>, Report> {
         let since = selection.since.map_or(Nanos::MIN, |since| since.moment(self.now));
         let mut matcher = selection.filter.clone().filter(|query| !query.is_empty()).map(Matcher::new);
         let young = self.store.traces().rev().take_while(|&trace| self.store.trace(trace).start >= since);
         let passes = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| passes(&self.store, matcher, trace, self.now));
-        young.filter(passes).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect()
+        Ok(young.filter(passes).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect())
     }
 
     /// The traces of `traces` that pass.
-    #[must_use]
-    pub fn passing(&self, traces: &[TraceIx], query: Query) -> Vec<TraceIx> {
+    pub fn passing(&mut self, traces: &[TraceIx], query: Query) -> Result<Vec<TraceIx>, Report> {
         let mut matcher = Matcher::new(query);
-        traces.iter().copied().filter(|&trace| passes(&self.store, &mut matcher, trace, self.now)).collect()
+        Ok(traces.iter().copied().filter(|&trace| passes(&self.store, &mut matcher, trace, self.now)).collect())
     }
 
     /// What a person calls the source of a trace: that of its first span that came.
@@ -111,6 +111,8 @@ impl Loaded {
     pub fn nothing(&self, selection: &Selection) -> Outcome {
         let chosen = selection.filter.is_some() || selection.since.is_some();
         match self.store.trace_count() {
+            // Why was told already.
+            0 if self.failed == self.inbox.handles.len() => {}
             0 => say(&format!("no traces in {}", self.names())),
             count if chosen => say(&format!("none of {} in {} is what was asked for", plural(count as u64, "trace"), self.names())),
             _ => {}
@@ -126,16 +128,21 @@ impl Loaded {
 
     /// Whether the source has given what it holds (1) or not (0).
     fn hear(&mut self, source: SourceId, state: State) -> usize {
+        if matches!(state, State::Loading { .. }) || !self.inbox.is_first(source) {
+            return 0;
+        }
         match state {
-            State::Loading { .. } => return 0,
-            State::Waiting(why) | State::Failing(why) => say(&why),
+            State::Waiting(why) | State::Failing(why) => {
+                say(&why);
+                self.failed += 1;
+            }
             State::Watching { left_out } if left_out > 0 => {
                 let name = self.source_of(source);
                 say(&format!("{name}: {} left out; --max-spans takes in more", plural(left_out, "older span")));
             }
-            State::Watching { .. } | State::Ended => {}
+            State::Loading { .. } | State::Watching { .. } | State::Ended => {}
         }
-        usize::from(self.inbox.is_first(source))
+        1
     }
 
     fn tell_losses(&self) {

@@ -53,6 +53,17 @@ impl Piece {
         Self { text: format::safe(text).into_owned(), tone }
     }
 
+    /// Whether `next` looks the same.
+    #[must_use]
+    pub(crate) fn joins(&self, next: &Self) -> bool {
+        self.tone == next.tone
+    }
+
+    /// Puts the text of `next` behind.
+    pub(crate) fn join(&mut self, next: &Self) {
+        self.text.push_str(&next.text);
+    }
+
     /// Cells that it takes.
     #[must_use]
     pub(crate) fn width(&self) -> usize {
@@ -83,7 +94,8 @@ impl Look {
     /// Writes pieces as one line, cut where it would be too wide.
     pub(crate) fn line(self, out: &mut impl Write, pieces: &[Piece]) -> io::Result<()> {
         let mut room = self.width.unwrap_or(usize::MAX);
-        for Piece { text, tone } in pieces {
+        let end = pieces.iter().rposition(|piece| !piece.text.trim().is_empty()).map_or(0, |last| last + 1);
+        for Piece { text, tone } in &pieces[..end] {
             let fitted = format::fit(text, room);
             room -= format::width(&fitted).min(room);
             match style(*tone).filter(|_| self.colour && !fitted.trim().is_empty()) {

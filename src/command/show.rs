@@ -40,7 +40,7 @@ pub struct Show {
 
     /// Write one JSON object
     ///
-    /// The fields of `list --json`, then spans: in the order of the tree, each with depth, `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user and the usage that this very span states.
+    /// The fields of `list --json`, with the spans themselves in spans: in the order of the tree, each with depth, `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user and the usage that this very span states.
     #[arg(long)]
     pub json: bool,
 
@@ -96,8 +96,11 @@ impl Show {
         trace: TraceIx,
         rows: &[(RowIx, usize)],
     ) -> Result<io::Result<()>, Report> {
+        let mut record = serde_json::to_value(TraceRecord::of(&loaded.store, trace, loaded.source(trace)))?;
+        // Here the spans themselves stand in the place of their number, which must not come twice.
+        record.as_object_mut().and_then(|fields| fields.shift_remove("spans"));
         let mut head = Vec::new();
-        json::value(&mut head, &TraceRecord::of(&loaded.store, trace, loaded.source(trace)))?;
+        json::value(&mut head, &record)?;
         // The object goes on with the spans.
         head.pop();
         head.extend_from_slice(b",\"spans\":[");

@@ -8,11 +8,11 @@ use clap::{Args, ValueEnum};
 use color_eyre::eyre::Report;
 use serde::Serialize;
 
-use super::load::Loaded;
+use super::load::{Loaded, plural};
 use super::look::{Look, Piece, Tone};
 use super::select::Selection;
 use super::table::{Table, number, words};
-use super::{Outcome, json, written};
+use super::{Outcome, json, say, written};
 use crate::config::Config;
 use crate::export::record::{UsageRecord, millis};
 use crate::format;
@@ -84,13 +84,14 @@ struct Record<'a> {
 impl Stats {
     /// Counts.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let loaded = Loaded::read(&self.selection.sources, config)?;
-        let traces = loaded.choose(&self.selection);
+        let mut loaded = Loaded::read(&self.selection.sources, config)?;
+        let traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
             return Ok(loaded.nothing(&self.selection));
         }
         let lines = count(&loaded.store, &traces, self.by);
         if lines.is_empty() {
+            say(&format!("no {} in {}", plural(0, self.by.name()).trim_start_matches("0 "), plural(traces.len() as u64, "trace")));
             return Ok(Outcome::Nothing);
         }
         let mut out = BufWriter::new(io::stdout().lock());

@@ -84,11 +84,21 @@ fn tree(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, rows: &[(RowIx, u
     let names = widest.unwrap_or_default().min(look.width.map_or(usize::MAX, |width| (width * 2 / 5).max(12)));
     let bar = look.width.map_or(BAR, |width| (width.saturating_sub(names + numbers + 2) / 2).max(LEAST_BAR));
     let tree = Tree { store, now, look, axis: Axis { start: data.start, end }, names, priced, bar };
+    tree.columns(out)?;
     let guides = guides(rows);
     rows.iter().zip(guides).try_for_each(|(&(row, depth), guide)| tree.line(out, row, depth, &guide))
 }
 
 impl Tree<'_> {
+    /// Names the columns; the bars' tells how long the trace took.
+    fn columns(&self, out: &mut impl Write) -> io::Result<()> {
+        let length = format::duration(self.axis.end.saturating_sub(self.axis.start));
+        let line = self.look.symbol("─", "-").repeat(self.bar.saturating_sub(format::width(&length) + 4));
+        let cost = if self.priced { format::pad_left("COST", COST) } else { String::new() };
+        let [pad, time, tokens] = [" ".repeat(self.names), format::pad_left("TIME", TIME), format::pad_left("TOK", TOKENS)];
+        self.look.line(out, &[Piece::new(&format!("{pad}{time}{tokens}{cost}  0s {line} {length}"), Tone::Dim)])
+    }
+
     fn line(&self, out: &mut impl Write, row: RowIx, depth: usize, guide: &str) -> io::Result<()> {
         let Self { store, look, .. } = *self;
         let data = store.row(row);
@@ -138,19 +148,29 @@ impl Tree<'_> {
             Standing::Ok | Standing::Lost => State::Done,
         };
         let cells = Bar { start, end, state, children: &spans }.cells(self.axis, self.bar, self.look.glyphs);
-        cells.into_iter().map(|cell| self.cell(cell, data)).collect()
+        let mut pieces: Vec<Piece> = Vec::new();
+        for cell in cells {
+            let piece = self.cell(cell, data);
+            match pieces.last_mut() {
+                Some(last) if last.joins(&piece) => last.join(&piece),
+                _ => pieces.push(piece),
+            }
+        }
+        pieces
     }
 
     /// A left edge is drawn by what it leaves free, colours exchanged; without colours by the half or eighth that is nearest.
     fn cell(&self, cell: Cell, data: &Row) -> Piece {
+        let mut buffer = [0; 4];
+        let symbol: &str = cell.symbol.encode_utf8(&mut buffer);
         let tone = match (data.standing(), cell.shade) {
             (_, Shade::Blank) => Tone::Plain,
             (Standing::Ok, _) => Tone::Kind(data.kind),
             (standing, _) => Tone::Standing(standing),
         };
         match (cell.reversed, self.look.colour) {
-            (false, _) => Piece::new(cell.symbol.encode_utf8(&mut [0; 4]), tone),
-            (true, true) => Piece::new(cell.symbol.encode_utf8(&mut [0; 4]), Tone::Reversed(data.kind)),
+            (false, _) => Piece::new(symbol, tone),
+            (true, true) => Piece::new(symbol, Tone::Reversed(data.kind)),
             (true, false) => Piece::new(if ('▏'..='▎').contains(&cell.symbol) { "▐" } else { "▕" }, tone),
         }
     }

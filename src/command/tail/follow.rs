@@ -101,7 +101,7 @@ impl Follower<'_> {
         match update {
             Update::Batch(batch) => self.batch(batch)?,
             Update::State(source, state) => self.state(*source, state)?,
-            Update::Payloads { .. } | Update::Traffic(..) => {}
+            _ => {}
         }
         Ok(self.left == 0 || self.sources.iter().all(|source| source.ended))
     }
