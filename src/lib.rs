@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod export;
 pub mod format;
+pub mod history;
 pub mod log;
 pub mod model;
 pub mod panic;

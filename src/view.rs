@@ -4,6 +4,7 @@ mod detail;
 mod footer;
 mod forest;
 mod header;
+mod offers;
 mod overlay;
 mod theme;
 mod welcome;
@@ -78,6 +79,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
         detail::draw(buffer, panes.detail, app, store, theme);
     }
     let cursor = footer::draw(buffer, panes.footer, app, theme);
+    if let Some(editing) = &app.editing {
+        offers::draw(buffer, area, panes.footer, editing, theme);
+    }
     if let Some(overlay) = &app.overlay {
         overlay::draw(buffer, area, overlay, theme);
     }

@@ -6,12 +6,12 @@ use color_eyre::eyre::{Context, Report, bail};
 use tokio::sync::mpsc::channel;
 
 use super::{Outcome, sources};
-use crate::app::{App, SourceView, run};
+use crate::app::{App, History, SourceView, run};
 use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::store::{Limits, Store};
 use crate::terminal::Screen;
-use crate::{demo, log};
+use crate::{demo, history, log};
 
 /// Shows the sources, or the demo, until somebody quits.
 pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
@@ -40,6 +40,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     let views = handles.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
     app.ascii = config.ascii;
+    app.history = History::new(history::load());
     if demo.is_some() {
         "demo".clone_into(&mut app.sources[0].name);
     }
