@@ -22,8 +22,8 @@ pub use budget::{Budget, Budgets};
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use forest::Forest;
 pub use keymap::{Bindings, Keymap, Misbound};
-pub use palette::Palette;
 pub use line::{Editing, History, Offer, Offers};
+pub use palette::Palette;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
 

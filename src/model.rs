@@ -3,9 +3,10 @@
 //! Times are nanoseconds since the Unix epoch, UTC ([`Nanos`]). Nothing here knows where spans come from or how they are shown.
 
 pub mod attributes;
+pub mod errors;
 pub mod json;
-pub mod price;
 pub mod pattern;
+pub mod price;
 pub mod probe;
 pub mod semantics;
 pub mod time;

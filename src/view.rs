@@ -19,8 +19,10 @@ use ratatui::style::Style;
 use crate::app::{App, Focus};
 use crate::format;
 use crate::store::Store;
+pub use forest::name;
 pub use pointer::spot;
 use theme::Theme;
+pub use theme::glyph;
 
 /// Where the panes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

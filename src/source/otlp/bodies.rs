@@ -67,7 +67,7 @@ impl Bodies {
 
     /// A body by its number.
     pub(super) fn body(&self, number: u32) -> Option<(Form, Bytes)> {
-        self.by_number.get(&number).map(|body| (body.form, body.bytes.clone()))
+        self.by_number.get(&number).map(|body| (body.form, self.shelf.get(&body.place)))
     }
 
     /// Lets go of the spans at these addresses, and of bodies that have none left.
