@@ -11,7 +11,8 @@ mod tests;
 
 pub use action::Action;
 pub use detail::{Detail, Loaded, Tab, Wanted};
-pub use forest::Forest;
+pub use forest::{Forest, Measure, Sort, Sorting};
+use pick::Picked;
 pub use pick::{Choice, Picker};
 
 use std::collections::{HashSet, VecDeque};
@@ -312,11 +313,12 @@ impl App {
         }
     }
 
-    /// Puts the line that was typed last in force; whoever types fast pays for it once.
+    /// Puts the line that was typed last in force; whoever types fast pays for it once. What the next frame needs is found here, once.
     pub fn settle(&mut self, store: &Store) {
         if let Some(line) = self.typed.take() {
             self.set_filter(store, line);
         }
+        self.forest.find_path(store, self.now);
     }
 
     /// Puts a filter line in force; one with a mistake changes nothing.
@@ -330,22 +332,24 @@ impl App {
     }
 
     fn overlay_key(&mut self, store: &Store, key: KeyEvent, action: Option<Action>) {
-        match (&mut self.overlay, key.code, action) {
-            (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
-            (Some(Overlay::Help(line)), _, Some(action)) => {
+        match (&mut self.overlay, action) {
+            (Some(Overlay::Picker(picker)), _) => match picker.key(key) {
+                Picked::Open => {}
+                Picked::Closed => self.overlay = None,
+                Picked::Chosen(values) => {
+                    let line = with_values(&self.filter, picker.field, &values);
+                    self.overlay = None;
+                    self.set_filter(store, line);
+                }
+            },
+            (_, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
+            (Some(Overlay::Help(line)), Some(action)) => {
                 *line = match action {
                     Action::Top => 0,
                     Action::Bottom => HELP_END,
                     _ => line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(HELP_END),
                 };
             }
-            (Some(Overlay::Picker(picker)), KeyCode::Enter, _) => {
-                let line = with_values(&self.filter, picker.field, &picker.clone().result());
-                self.overlay = None;
-                self.set_filter(store, line);
-            }
-            (Some(Overlay::Picker(picker)), KeyCode::Char(' '), _) => picker.toggle(),
-            (Some(Overlay::Picker(picker)), _, Some(action)) => picker.step(scroll(action, 10).unwrap_or_default()),
             _ => {}
         }
     }
@@ -359,6 +363,9 @@ impl App {
             Action::Help => self.overlay = Some(Overlay::Help(0)),
             Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
             Action::PickStatuses => self.overlay = Some(Overlay::Picker(Picker::statuses(store, &self.filter))),
+            Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
+            Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
+            Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
                 let input = if finds { String::new() } else { self.filter.clone() };
@@ -402,7 +409,22 @@ impl App {
             Action::FoldBelow => forest.toggle_below(store),
             Action::FoldAll => forest.toggle_all(store),
             Action::Follow if forest.follow => forest.follow = false,
-            Action::Follow => forest.start_following(store),
+            Action::Follow => forest.start_following(store, self.now),
+            Action::Sort => forest.sort(store, Sorting { by: forest.sorting().by.next(), reversed: false }, self.now),
+            Action::Reverse => forest.sort(store, Sorting { reversed: !forest.sorting().reversed, ..forest.sorting() }, self.now),
+            Action::Measure => forest.measure = forest.measure.next(),
+            Action::CriticalPath => forest.lights_path = !forest.lights_path,
+            Action::ZoomReset => forest.zoom_out(),
+            Action::ZoomIn | Action::ZoomOut => {
+                if !forest.zoom(store, action == Action::ZoomIn, self.now) {
+                    self.say("folded traces share one scale: open the trace to look closer", false, now);
+                }
+            }
+            Action::Earlier | Action::Later => {
+                if !forest.pan(store, action == Action::Later, self.now) {
+                    self.say("all of the trace's time is shown: + looks closer", false, now);
+                }
+            }
             Action::NextError | Action::PreviousError => {
                 if !forest.go_to_error(store, action == Action::PreviousError) {
                     self.say("no other error in what is shown", false, now);
