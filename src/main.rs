@@ -10,6 +10,7 @@ use agno_top::app::{App, SourceView, run};
 use agno_top::cli::{Cli, Command};
 use agno_top::config::{self, Config, OtlpConfig};
 use agno_top::model::SourceId;
+use agno_top::model::price::Prices;
 use agno_top::source::{self, Handle, Outlet, Update, otlp};
 use agno_top::store::{Limits, Store};
 use agno_top::terminal::Screen;
@@ -17,6 +18,7 @@ use agno_top::{demo, log, panic};
 use clap::Parser;
 use color_eyre::eyre::{Context, Report, bail};
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::oneshot;
 
 /// Batches that may wait between the sources and the screen.
 const WAITING: usize = 16;
@@ -68,18 +70,34 @@ fn watch(cli: &Cli, config: &Config) -> Result<(), Report> {
     }
     let views = sources.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
-    app.ascii = config.ascii;
+    config.prepare(&mut app, run::now());
     if demo.is_some() {
         "demo".clone_into(&mut app.sources[0].name);
     }
     let stale = i64::from(config.stale_seconds) * 1_000_000_000;
     let limits = Limits { spans: config.max_spans as usize, bytes: config.max_memory, stale };
-    let mut session = run::Session { app, store: Store::new(limits), sources, updates: received, directory };
+    let mut session = run::Session {
+        app,
+        store: Store::new(limits),
+        sources,
+        updates: received,
+        directory,
+        mouse: config.mouse,
+        prices: prices(config.clone())?,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut screen = Screen::take().wrap_err("can't take over the terminal")?;
+    let mut screen = Screen::take(config.mouse).wrap_err("can't take over the terminal")?;
     #[cfg(debug_assertions)]
     panic::rehearse();
     runtime.block_on(run::run(&mut screen.terminal, &mut session))
+}
+
+/// Reads the prices while the first traces are shown already.
+fn prices(config: Config) -> std::io::Result<oneshot::Receiver<(Prices, Option<String>)>> {
+    let (sender, receiver) = oneshot::channel();
+    // Whoever waited for them may be gone when they are read.
+    std::thread::Builder::new().name("prices".to_owned()).spawn(move || drop(sender.send(config.load_prices())))?;
+    Ok(receiver)
 }
 
 fn listen(at: usize, config: &Config, updates: &Sender<Update>) -> Result<Handle, Report> {

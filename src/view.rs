@@ -5,7 +5,9 @@ mod footer;
 mod forest;
 mod header;
 mod overlay;
+mod palette;
 mod panes;
+mod pointer;
 mod theme;
 mod welcome;
 
@@ -18,14 +20,16 @@ use crate::app::App;
 use crate::format;
 use crate::store::Store;
 pub use panes::Panes;
+pub use pointer::spot;
 use theme::Theme;
 
 /// Paints everything.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     let area = frame.area();
-    let theme = Theme { ascii: app.ascii };
+    let theme = Theme { look: app.looks.current(), ascii: app.ascii };
     let panes = Panes::new(area, app.focus);
     let buffer = frame.buffer_mut();
+    buffer.set_style(area, theme.screen());
     header::draw(buffer, panes.header, app, store, theme);
     if store.trace_count() == 0 {
         welcome::draw(buffer, panes.forest.union(panes.detail), app, theme);
@@ -37,9 +41,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
         }
         detail::draw(buffer, panes.detail, app, store, theme);
     }
-    let cursor = footer::draw(buffer, panes.footer, app, theme);
+    let mut cursor = footer::draw(buffer, panes.footer, app, theme);
     if let Some(overlay) = &app.overlay {
-        overlay::draw(buffer, area, overlay, theme);
+        cursor = overlay::draw(buffer, area, app, overlay, theme).or(cursor);
     }
     if app.ascii {
         theme::to_ascii(buffer);

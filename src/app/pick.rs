@@ -178,7 +178,7 @@ impl Picker {
     }
 
     /// Moves the cursor, stopping at the ends.
-    fn step(&mut self, by: isize) {
+    pub(super) fn step(&mut self, by: isize) {
         self.cursor = self.cursor.saturating_add_signed(by).min(self.shown.len().saturating_sub(1));
     }
 

@@ -5,17 +5,17 @@ mod columns;
 mod line;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::put;
 use super::theme::Theme;
-use crate::app::{App, Focus};
+use crate::app::{Action, App, Focus, Forest, Spot};
 use crate::format;
 use crate::model::Kind;
 use crate::store::{Phase, Row, Store};
 use columns::{Bars, Columns};
-use line::Line;
+use line::{LEVELS, Line};
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
     if area.is_empty() {
@@ -28,7 +28,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let columns = Columns::new(inner.width, store.all().cost().is_some());
     let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
     if rows.is_empty() {
-        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), "No trace passes the filter. Esc takes it off.", theme.dim());
+        let none = format!("No trace passes the filter. {} takes it off.", app.keymap.hint(Action::Back));
+        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &none, theme.dim());
     }
     let bars = rows.get(cursor).map(|&row| Bars::new(&app.forest, store, row, app.now));
     columns.heading(buffer, inner, area.y, bars.as_ref(), theme);
@@ -53,6 +54,19 @@ fn title(app: &App, store: &Store) -> String {
     };
     let path = if app.forest.lights_path { "· critical path " } else { "" };
     format!(" Traces {rank}{}{of} {by}{path}", format::count(shown as u64))
+}
+
+/// What of the pane is at a place.
+pub(super) fn spot(area: Rect, app: &App, store: &Store, place: Position) -> Spot {
+    let inner = Block::bordered().inner(area);
+    if !inner.contains(place) {
+        return Spot::Forest;
+    }
+    let (rows, _) = app.forest.window(store, usize::from(inner.height));
+    let Some(&row) = rows.get(usize::from(place.y - inner.y)) else { return Spot::Forest };
+    let above = std::iter::successors(Forest::parent(store, row), |&row| Forest::parent(store, row)).take(LEVELS).count();
+    let fold = inner.x + 1 + 2 * above as u16;
+    if place.x == fold && app.forest.child_count(store, row) > 0 { Spot::Fold(row) } else { Spot::Row(row) }
 }
 
 /// What a row is called.

@@ -1,28 +1,45 @@
 //! Layers over the panes: the keys, and lists to choose from.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::theme::Theme;
-use super::{put, put_right};
+use super::{palette, put, put_right};
 use crate::app::action::ENTRIES;
-use crate::app::{Overlay, Picker};
+use crate::app::{App, Overlay, Picker, Spot};
 use crate::format;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, overlay: &Overlay, theme: Theme) {
+/// Paints a layer; returns where the terminal's cursor belongs, if anywhere.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, overlay: &Overlay, theme: Theme) -> Option<Position> {
     match overlay {
-        Overlay::Help(scroll) => help(buffer, area, *scroll, theme),
+        Overlay::Help(scroll) => help(buffer, area, app, *scroll, theme),
         Overlay::Picker(picker) => pick(buffer, area, picker, theme),
+        Overlay::Palette(palette) => return Some(palette::draw(buffer, area, &app.keymap, palette, theme)),
+    }
+    None
+}
+
+/// What of a layer is at a place.
+pub(super) fn spot(area: Rect, overlay: &Overlay, place: Position) -> Spot {
+    match overlay {
+        Overlay::Palette(palette) => palette::spot(area, palette, place),
+        Overlay::Help(_) | Overlay::Picker(_) => Spot::Overlay,
     }
 }
 
-/// A framed box in the middle; returns its inside.
-fn frame(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16), title: &str, theme: Theme) -> Rect {
+/// A box in the middle, of this size if there is room for it.
+pub(super) fn middle(area: Rect, (width, height): (u16, u16)) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
-    let outer = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// A framed box in the middle; returns its inside.
+pub(super) fn frame(buffer: &mut Buffer, area: Rect, size: (u16, u16), title: &str, theme: Theme) -> Rect {
+    let outer = middle(area, size);
     Clear.render(outer, buffer);
+    buffer.set_style(outer, theme.screen());
     let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(true)).title(format!(" {title} "));
     let inner = block.inner(outer);
     block.render(outer, buffer);
@@ -36,7 +53,7 @@ const KEYS: u16 = 58;
 const LEGEND: [&str; 2] =
     ["◆ agent  ◈ team  ▣ workflow  ▫ step  ✦ model  ⚙ tool", "◐ runs  ◌ lost  ✗ failed  ┊ parent not seen  █ own  ▒ children's time"];
 
-fn help(buffer: &mut Buffer, area: Rect, scroll: usize, theme: Theme) {
+fn help(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, theme: Theme) {
     let wanted = if usize::from(area.height) >= ENTRIES.len() + 5 { 1 } else { 2 };
     let columns = wanted.min((area.width.saturating_sub(2) / KEYS).max(1));
     let keys = ENTRIES.len().div_ceil(usize::from(columns));
@@ -48,7 +65,7 @@ fn help(buffer: &mut Buffer, area: Rect, scroll: usize, theme: Theme) {
     for (column, entries) in (0..).zip(ENTRIES.chunks(keys)) {
         let x = inner.x + column * KEYS;
         for (y, entry) in (inner.top()..inner.bottom()).zip(&entries[first.min(entries.len())..]) {
-            put_right(buffer, x + 16, y, 16, &entry.keys.join(" "), theme.key());
+            put_right(buffer, x + 16, y, 16, &app.keymap.names(entry.action), theme.key());
             put(buffer, x + 18, y, inner.right().saturating_sub(x + 18).min(KEYS - 18), entry.help, Style::new());
         }
     }
@@ -73,10 +90,10 @@ fn pick(buffer: &mut Buffer, area: Rect, picker: &Picker, theme: Theme) {
     if inner.is_empty() {
         return;
     }
-    let x = put(buffer, inner.x + 1, inner.y, room(inner.x + 1), "› ", theme.key());
+    let x = put(buffer, inner.x + 1, inner.y, room(inner.x + 1), "/ ", theme.key());
     let typed = format::safe(&picker.typed);
     let x = put(buffer, x, inner.y, room(x + 1), &format::fit_end(&typed, usize::from(room(x + 12))), Style::new());
-    put(buffer, x, inner.y, 1, "▏", theme.key());
+    put(buffer, x, inner.y, 1, "_", theme.key());
     let found = format!("{} of {}", format::count(picker.shown().len() as u64), format::count(picker.count() as u64));
     put_right(buffer, inner.right().saturating_sub(1), inner.y, room(x + 2), &found, theme.dim());
     let list = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };

@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn the_panes_fill_any_screen_and_never_overlap() {
-        let sizes = (1..=260).flat_map(|width| [1, 2, 3, 4, 5, 7, 10, 12, 15, 16, 17, 23, 24, 35, 36, 60, 100].map(|height| (width, height)));
+        let sizes =
+            (1..=260).flat_map(|width| [1, 2, 3, 4, 5, 7, 10, 12, 15, 16, 17, 23, 24, 35, 36, 60, 100].map(|height| (width, height)));
         for (width, height) in sizes {
             for focus in [Focus::Forest, Focus::Detail, Focus::FullDetail] {
                 let area = Rect::new(0, 0, width, height);

@@ -28,6 +28,17 @@ impl Forest {
         self.set_cursor(store, row);
     }
 
+    /// Moves the screen by so many rows, down if positive; the cursor stays at its line, so that it comes along.
+    pub fn scroll(&mut self, store: &Store, by: isize) {
+        let line = self.window(store, self.height).1;
+        let (rows, _) = self.window(store, self.height);
+        self.step(store, by);
+        // At an end of the list the screen stays, and the cursor goes on.
+        if rows.len() == self.height {
+            self.line = line;
+        }
+    }
+
     /// Lines of a page.
     #[must_use]
     pub fn page(&self) -> isize {

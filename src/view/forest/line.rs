@@ -14,14 +14,14 @@ use crate::model::{Kind, Nanos};
 use crate::store::{Phase, Row, RowIx, Standing, Store, Totals};
 
 /// Levels of the tree that are drawn; deeper rows stand at the last.
-const LEVELS: usize = 24;
+pub(super) const LEVELS: usize = 24;
 
 /// One line of the forest.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) app: &'a App,
     pub(super) store: &'a Store,
-    pub(super) theme: Theme,
+    pub(super) theme: Theme<'a>,
     pub(super) row: RowIx,
     pub(super) data: &'a Row,
     pub(super) is_cursor: bool,
@@ -131,7 +131,7 @@ impl Line<'_> {
         let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
         if !error.is_empty() {
             put(buffer, x, y, room(x).saturating_sub(1), error, theme.error());
-        } else if !data.calls.is_empty() {
+        } else if data.kind == Kind::Model && !data.calls.is_empty() {
             let (calls, style) = self.calls();
             put(buffer, x, y, room(x).saturating_sub(1), &calls, style);
         } else if let Some(about) = self.about() {
