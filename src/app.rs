@@ -20,10 +20,11 @@ mod tests;
 pub use action::Action;
 pub use budget::{Budget, Budgets};
 pub use detail::{Detail, Loaded, Tab, Wanted};
-pub use forest::Forest;
+pub use forest::{Forest, Measure, Sort, Sorting};
 pub use keymap::{Bindings, Keymap, Misbound};
 pub use line::{Editing, History, Offer, Offers};
 pub use palette::Palette;
+use pick::Picked;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
 
@@ -320,6 +321,15 @@ impl App {
                     return self.update(store, action, now);
                 }
             },
+            (Some(Overlay::Picker(picker)), ..) => match picker.key(key) {
+                Picked::Open => {}
+                Picked::Closed => self.overlay = None,
+                Picked::Chosen(values) => {
+                    let line = with_values(&self.filter, picker.field, &values);
+                    self.overlay = None;
+                    self.set_filter(store, line);
+                }
+            },
             (_, KeyCode::Esc, _) => self.overlay = None,
             (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
             (Some(Overlay::Help(line)), _, Some(action)) => {
@@ -329,13 +339,6 @@ impl App {
                     _ => line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(HELP_END),
                 };
             }
-            (Some(Overlay::Picker(picker)), KeyCode::Enter, _) => {
-                let line = with_values(&self.filter, picker.field, &picker.clone().result());
-                self.overlay = None;
-                self.set_filter(store, line);
-            }
-            (Some(Overlay::Picker(picker)), KeyCode::Char(' '), _) => picker.toggle(),
-            (Some(Overlay::Picker(picker)), _, Some(action)) => picker.step(scroll(action, 10).unwrap_or_default()),
             _ => {}
         }
         None
@@ -358,6 +361,9 @@ impl App {
             Action::Help => self.overlay = Some(Overlay::Help(0)),
             Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
             Action::PickStatuses => self.overlay = Some(Overlay::Picker(Picker::statuses(store, &self.filter))),
+            Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
+            Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
+            Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
                 let input = if finds { String::new() } else { self.filter.clone() };
@@ -401,7 +407,22 @@ impl App {
             Action::FoldBelow => forest.toggle_below(store),
             Action::FoldAll => forest.toggle_all(store),
             Action::Follow if forest.follow => forest.follow = false,
-            Action::Follow => forest.start_following(store),
+            Action::Follow => forest.start_following(store, self.now),
+            Action::Sort => forest.sort(store, Sorting { by: forest.sorting().by.next(), reversed: false }, self.now),
+            Action::Reverse => forest.sort(store, Sorting { reversed: !forest.sorting().reversed, ..forest.sorting() }, self.now),
+            Action::Measure => forest.measure = forest.measure.next(),
+            Action::CriticalPath => forest.lights_path = !forest.lights_path,
+            Action::ZoomReset => forest.zoom_out(),
+            Action::ZoomIn | Action::ZoomOut => {
+                if !forest.zoom(store, action == Action::ZoomIn, self.now) {
+                    self.say("folded traces share one scale: open the trace to look closer", false, now);
+                }
+            }
+            Action::Earlier | Action::Later => {
+                if !forest.pan(store, action == Action::Later, self.now) {
+                    self.say("all of the trace's time is shown: + looks closer", false, now);
+                }
+            }
             Action::NextError | Action::PreviousError => {
                 if !forest.go_to_error(store, action == Action::PreviousError) {
                     self.say("no other error in what is shown", false, now);

@@ -171,6 +171,7 @@ impl App {
             self.forest.judge_more(store, self.now);
             self.look(store);
         }
+        self.forest.find_path(store, self.now);
     }
 
     /// Puts a filter line in force; one with a mistake changes nothing.
