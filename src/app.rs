@@ -13,6 +13,7 @@ mod palette;
 mod pick;
 mod pointer;
 pub mod run;
+mod scope;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use palette::Palette;
 use pick::Picked;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
+pub use scope::Scope;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -164,7 +166,11 @@ pub struct App {
     pub now: Nanos,
     /// What traces may cost.
     pub budgets: Budgets,
+    /// What the sums speak of.
+    pub scope: Scope,
     bell: bool,
+    /// Whether another filter came into force since the sums were last looked after.
+    refiltered: bool,
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
     typed: Option<String>,
@@ -207,6 +213,16 @@ impl App {
         self.bell |= news && batch.origin == crate::model::Origin::Live;
         self.check(store, batch, &changes.rows);
         self.changed(store, changes);
+    }
+
+    /// Looks after the sums beside the traces, for a moment. Whether more is left to do.
+    pub fn sum_up(&mut self, store: &mut Store) -> bool {
+        if std::mem::take(&mut self.refiltered) {
+            self.scope.restart(store, &mut self.forest);
+        }
+        let more = self.scope.follow(store, &mut self.forest);
+        self.scope.look_at(store, self.forest.cursor().map(|row| store.row(row).trace()), self.now);
+        more
     }
 
     /// The prices are there.
