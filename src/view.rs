@@ -12,6 +12,7 @@ mod palette;
 mod panes;
 mod pointer;
 mod sums;
+mod table;
 mod theme;
 mod tokens;
 mod welcome;
@@ -40,11 +41,17 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     if store.trace_count() == 0 {
         welcome::draw(buffer, panes.forest.union(panes.detail), app, theme);
     } else {
-        forest::draw(buffer, panes.forest, app, store, theme);
+        match &app.table {
+            Some(table) => table::draw(buffer, panes.forest, app, table, theme),
+            None => forest::draw(buffer, panes.forest, app, store, theme),
+        }
         tokens::draw(buffer, panes.tokens, app, store, theme);
         cost::draw(buffer, panes.cost, app, store, theme);
         latency::draw(buffer, panes.latency, app, store, theme);
-        detail::draw(buffer, panes.detail, app, store, theme);
+        match &app.table {
+            Some(table) => table::draw_page(buffer, panes.detail, app, table, theme),
+            None => detail::draw(buffer, panes.detail, app, store, theme),
+        }
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, theme);
     if let Some(editing) = &app.editing {

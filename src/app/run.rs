@@ -190,6 +190,9 @@ impl Loop<'_> {
         let panes = Panes::new(area, app.focus);
         app.forest.set_height(panes.forest_lines());
         app.detail.set_size(panes.detail_size());
+        if let Some(table) = &mut app.table {
+            table.set_size(panes.forest_lines(), panes.detail_size());
+        }
         self.area = area;
         app.sum_up(store)
     }

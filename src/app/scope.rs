@@ -53,8 +53,7 @@ impl Scope {
     }
 
     /// Follows what came to be shown, for a moment. Whether more is left.
-    pub(super) fn follow(&mut self, store: &mut Store, forest: &mut Forest) -> bool {
-        let turned = forest.turned();
+    pub(super) fn follow(&mut self, store: &mut Store, forest: &Forest, turned: &[TraceIx]) -> bool {
         if store.selection().is_none() {
             return false;
         }
