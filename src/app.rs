@@ -2,6 +2,7 @@
 //! be done outside comes back as an [`Effect`].
 
 pub mod action;
+pub mod compare;
 mod copy;
 mod detail;
 mod forest;
@@ -15,6 +16,7 @@ pub mod run;
 mod tests;
 
 pub use action::Action;
+pub use compare::Compare;
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use forest::Forest;
 pub use keymap::{Bindings, Keymap, Misbound};
@@ -75,6 +77,8 @@ pub enum Overlay {
     Picker(Picker),
     /// Every action.
     Palette(Palette),
+    /// Two traces side by side.
+    Compare(Box<Compare>),
 }
 
 /// The line that is typed.
@@ -257,6 +261,7 @@ impl App {
             self.marks.remove(trace);
         }
         self.forest.update(store, &changes, self.now);
+        self.compare_again(store, &changes);
         self.look(store);
         if !changes.traces.is_empty() {
             self.detail.refresh_overview(store, self.now);
@@ -369,6 +374,16 @@ impl App {
                 }
             },
             (_, KeyCode::Esc, _) => self.overlay = None,
+            (Some(Overlay::Compare(_)), KeyCode::Enter, _) => self.go_to_compared(store),
+            (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
+                self.next_difference(store, action == Some(Action::PreviousMatch), now);
+            }
+            (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
+            (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(match action {
+                Action::Top => isize::MIN,
+                Action::Bottom => isize::MAX,
+                _ => scroll(action, 10).unwrap_or_default(),
+            }),
             (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
             (Some(Overlay::Help(line)), _, Some(action)) => {
                 *line = match action {
@@ -394,6 +409,7 @@ impl App {
         match action {
             Action::Quit => return Some(Effect::Quit),
             Action::Export => return self.export(store, now),
+            Action::Compare => self.compare(store, now),
             Action::Copy => return self.copy(store, now),
             Action::CopySpan => return self.copy_span(store, now),
             Action::Suspend => return Some(Effect::Suspend),

@@ -1,5 +1,6 @@
 //! The screen: one pane a file. Painting reads the app and the store and changes neither; what it costs goes with the lines on the screen.
 
+mod compare;
 mod detail;
 mod footer;
 mod forest;
@@ -81,7 +82,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, theme);
     if let Some(overlay) = &app.overlay {
-        cursor = overlay::draw(buffer, area, app, overlay, theme).or(cursor);
+        cursor = overlay::draw(buffer, area, app, store, overlay, theme).or(cursor);
     }
     if app.ascii {
         theme::to_ascii(buffer);

@@ -19,7 +19,7 @@ use super::{App, Effect};
 use crate::clipboard;
 use crate::export::{self, Exported};
 use crate::format;
-use crate::model::{Nanos, Payload};
+use crate::model::{Nanos, Payload, SpanId};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
 use crate::store::{RowIx, Store, TraceIx};
@@ -54,6 +54,7 @@ enum Pending {
     Detail,
     Export { export: u64, places: Vec<usize> },
     Copy(Box<Exported>),
+    Compare { side: usize, id: SpanId },
 }
 
 /// An export whose payloads are being read.
@@ -122,6 +123,7 @@ where
             (dirty, at_once) = (false, false);
         }
         state.ask_for_detail();
+        state.ask_for_compared();
         state.release();
         tokio::select! {
             biased;
@@ -139,7 +141,8 @@ where
                 }
                 if std::mem::take(&mut state.suspends) {
                     crate::terminal::suspend(state.session.mouse)?;
-                    terminal.clear()?;
+                    // All that was painted is forgotten, so that the next frame is painted whole.
+                    terminal.swap_buffers();
                 }
                 (dirty, at_once) = (true, true);
             }
@@ -260,6 +263,13 @@ impl Loop<'_> {
         }
     }
 
+    fn ask_for_compared(&mut self) {
+        let Session { app, store, .. } = &mut *self.session;
+        for (side, wanted) in app.compared(store) {
+            self.request(usize::from(wanted.source.0), vec![(wanted.address, wanted.id)], Pending::Compare { side, id: wanted.id });
+        }
+    }
+
     fn release(&mut self) {
         let mut by_source: HashMap<usize, Vec<_>> = HashMap::new();
         for (source, address) in self.session.app.released() {
@@ -279,6 +289,12 @@ impl Loop<'_> {
                 if let Some(payload) = payloads.into_iter().next() {
                     let Session { app, store, .. } = &mut *self.session;
                     app.detail.load(store, payload, app.now);
+                }
+            }
+            Some(Pending::Compare { side, id }) => {
+                if let Some(Ok(payload)) = payloads.first() {
+                    let Session { app, store, .. } = &mut *self.session;
+                    app.load_compared(store, side, id, payload);
                 }
             }
             Some(Pending::Export { export, places }) => {
