@@ -68,6 +68,11 @@ impl Theme<'_> {
         self.look.style(Role::Screen)
     }
 
+    /// Running text where something else was painted before.
+    pub(super) fn text(self) -> Style {
+        Style::new().fg(self.screen().fg.unwrap_or_default())
+    }
+
     pub(super) fn dim(self) -> Style {
         self.look.style(Role::Dim)
     }
