@@ -5,6 +5,7 @@ mod detail;
 mod footer;
 mod forest;
 mod header;
+mod offers;
 mod overlay;
 mod palette;
 mod pointer;
@@ -19,8 +20,10 @@ use ratatui::style::Style;
 use crate::app::{App, Focus};
 use crate::format;
 use crate::store::Store;
+pub use forest::name;
 pub use pointer::spot;
 use theme::Theme;
+pub use theme::glyph;
 
 /// Where the panes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +84,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
         detail::draw(buffer, panes.detail, app, store, theme);
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, theme);
+    if let Some(editing) = &app.editing {
+        offers::draw(buffer, area, panes.footer, editing, theme);
+    }
     if let Some(overlay) = &app.overlay {
         cursor = overlay::draw(buffer, area, app, store, overlay, theme).or(cursor);
     }

@@ -19,6 +19,7 @@ use super::{App, Effect};
 use crate::clipboard;
 use crate::export::{self, Exported};
 use crate::format;
+use crate::history;
 use crate::model::{Nanos, Payload, SpanId};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
@@ -120,11 +121,13 @@ where
             let Session { app, store, .. } = &*state.session;
             terminal.draw(|frame| view::draw(frame, app, store))?;
             drawn = Instant::now();
-            (dirty, at_once) = (false, false);
+            // A filter that is not through goes on with the next frame.
+            (dirty, at_once) = (state.session.app.forest.is_judging(), false);
         }
         state.ask_for_detail();
         state.ask_for_compared();
         state.release();
+        state.send_requests();
         tokio::select! {
             biased;
             message = panic::happened() => bail!("internal error: {message}"),
@@ -210,6 +213,11 @@ impl Loop<'_> {
             Some(Effect::Copy { what, text }) => self.copy(what, &text),
             Some(Effect::CopySpan(row)) => self.copy_span(row),
             Some(Effect::Suspend) => self.suspends = true,
+            Some(Effect::Remember(line)) => {
+                if let Err(error) = history::add(&line) {
+                    tracing::warn!(%error, "the filter line was not kept");
+                }
+            }
             None => {}
         }
         false
@@ -234,6 +242,10 @@ impl Loop<'_> {
                     self.session.app.source_state(usize::from(source.0), state);
                 }
                 Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),
+                Update::Found(found) => {
+                    let Session { app, store, .. } = &mut *self.session;
+                    app.take_found(store, found);
+                }
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);
@@ -279,6 +291,14 @@ impl Loop<'_> {
             if let Some(source) = self.session.sources.get(source) {
                 // A source that has ended holds nothing.
                 let _ = source.requests.send(Request::Release(addresses));
+            }
+        }
+    }
+
+    fn send_requests(&mut self) {
+        for (source, request) in self.session.app.requests() {
+            if self.session.sources.get(usize::from(source.0)).is_none_or(|handle| handle.requests.send(request).is_err()) {
+                self.session.app.source_is_gone(source);
             }
         }
     }
