@@ -2,6 +2,7 @@
 //! be done outside comes back as an [`Effect`].
 
 pub mod action;
+mod budget;
 pub mod compare;
 mod copy;
 mod detail;
@@ -18,21 +19,25 @@ mod search;
 mod tests;
 
 pub use action::Action;
+pub use budget::{Budget, Budgets};
 pub use compare::Compare;
 pub use detail::{Detail, Loaded, Tab, Wanted};
-pub use forest::Forest;
+pub use forest::{Forest, Measure, Sort, Sorting};
 pub use keymap::{Bindings, Keymap, Misbound};
 pub use line::{Editing, History, Offer, Offers};
 pub use palette::Palette;
+use pick::Picked;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
 use crate::format;
 use crate::look::Looks;
+use crate::model::price::Prices;
 use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, values_of, with_values};
 use crate::source::{State, Traffic};
@@ -161,6 +166,9 @@ pub struct App {
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.
     pub now: Nanos,
+    /// What traces may cost.
+    pub budgets: Budgets,
+    bell: bool,
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
     typed: Option<String>,
@@ -198,8 +206,23 @@ impl App {
 
     fn take_in(&mut self, store: &mut Store, batch: &Batch, now: Nanos) {
         let changes = store.apply(batch, now);
+        let news = self.budgets.check(store, &changes.traces, &changes.evicted);
+        // What was spent before anybody looked is no news.
+        self.bell |= news && batch.origin == crate::model::Origin::Live;
         self.check(store, batch, &changes.rows);
         self.changed(store, changes);
+    }
+
+    /// The prices are there.
+    pub fn take_prices(&mut self, store: &mut Store, prices: Arc<Prices>) {
+        let changes = store.set_prices(prices);
+        self.budgets.check(store, &changes.traces, &changes.evicted);
+        self.changed(store, changes);
+    }
+
+    /// Whether the terminal's bell is to ring.
+    pub fn take_bell(&mut self) -> bool {
+        std::mem::take(&mut self.bell)
     }
 
     /// Payloads that sources need to hold no longer; each is told once.
@@ -303,6 +326,15 @@ impl App {
                     return self.update(store, action, now);
                 }
             },
+            (Some(Overlay::Picker(picker)), ..) => match picker.key(key) {
+                Picked::Open => {}
+                Picked::Closed => self.overlay = None,
+                Picked::Chosen(values) => {
+                    let line = with_values(&self.filter, picker.field, &values);
+                    self.overlay = None;
+                    self.set_filter(store, line);
+                }
+            },
             (_, KeyCode::Esc, _) => self.overlay = None,
             (Some(Overlay::Compare(_)), KeyCode::Enter, _) => self.go_to_compared(store),
             (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
@@ -322,13 +354,6 @@ impl App {
                     _ => line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(HELP_END),
                 };
             }
-            (Some(Overlay::Picker(picker)), KeyCode::Enter, _) => {
-                let line = with_values(&self.filter, picker.field, &picker.clone().result());
-                self.overlay = None;
-                self.set_filter(store, line);
-            }
-            (Some(Overlay::Picker(picker)), KeyCode::Char(' '), _) => picker.toggle(),
-            (Some(Overlay::Picker(picker)), _, Some(action)) => picker.step(scroll(action, 10).unwrap_or_default()),
             _ => {}
         }
         None
@@ -352,6 +377,9 @@ impl App {
             Action::Help => self.overlay = Some(Overlay::Help(0)),
             Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
             Action::PickStatuses => self.overlay = Some(Overlay::Picker(Picker::statuses(store, &self.filter))),
+            Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
+            Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
+            Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
                 let input = if finds { String::new() } else { self.filter.clone() };
@@ -395,7 +423,22 @@ impl App {
             Action::FoldBelow => forest.toggle_below(store),
             Action::FoldAll => forest.toggle_all(store),
             Action::Follow if forest.follow => forest.follow = false,
-            Action::Follow => forest.start_following(store),
+            Action::Follow => forest.start_following(store, self.now),
+            Action::Sort => forest.sort(store, Sorting { by: forest.sorting().by.next(), reversed: false }, self.now),
+            Action::Reverse => forest.sort(store, Sorting { reversed: !forest.sorting().reversed, ..forest.sorting() }, self.now),
+            Action::Measure => forest.measure = forest.measure.next(),
+            Action::CriticalPath => forest.lights_path = !forest.lights_path,
+            Action::ZoomReset => forest.zoom_out(),
+            Action::ZoomIn | Action::ZoomOut => {
+                if !forest.zoom(store, action == Action::ZoomIn, self.now) {
+                    self.say("folded traces share one scale: open the trace to look closer", false, now);
+                }
+            }
+            Action::Earlier | Action::Later => {
+                if !forest.pan(store, action == Action::Later, self.now) {
+                    self.say("all of the trace's time is shown: + looks closer", false, now);
+                }
+            }
             Action::NextError | Action::PreviousError => {
                 if !forest.go_to_error(store, action == Action::PreviousError) {
                     self.say("no other error in what is shown", false, now);

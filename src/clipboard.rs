@@ -28,6 +28,13 @@ pub fn to_terminal(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Rings the terminal's bell.
+pub fn ring() {
+    let mut out = io::stdout();
+    // A terminal that is gone hears nothing.
+    let _ = out.write_all(b"\x07").and_then(|()| out.flush());
+}
+
 /// Hands `text` to the tmux that this runs in (3.2 or later). An error says that there is none or that it would not take it.
 pub fn to_tmux(text: &str) -> io::Result<()> {
     let mut tmux = Command::new("tmux");

@@ -7,6 +7,7 @@ mod layer;
 mod tests;
 mod values;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,14 +17,15 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
-use crate::app::{App, Keymap};
+use crate::app::{App, Budget, Budgets, Keymap};
 use crate::cli::Cli;
 use crate::look::{self, Depth, Looks};
 use crate::model::Nanos;
+use crate::model::price::{Flat, Prices};
 use crate::source::otlp;
 pub use effective::effective;
 use layer::{Layer, Place};
-pub use values::{parse_address, parse_bytes, parse_header};
+pub use values::{parse_address, parse_bytes, parse_dollars, parse_header};
 
 /// Every key, as the file and (in capitals, with the prefix) the environment have it.
 const KEYS: &[&str] = &[
@@ -49,11 +51,17 @@ const KEYS: &[&str] = &[
     "forward",
     "forward_headers",
     "redact_patterns",
+    "budget_cost",
+    "budget_tokens",
+    "budget_cost_total",
+    "budget_tokens_total",
+    "prices_file",
+    "prices",
     "keys",
 ];
 
 /// How the program runs. `config.toml.example` explains each setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// What is watched; if nothing is named, the databases of Agno that are found here.
     pub sources: Vec<PathBuf>,
@@ -83,6 +91,14 @@ pub struct Config {
     pub otlp: OtlpConfig,
     /// Regular expressions of what exports leave out beside what they leave out anyway.
     pub redact_patterns: Vec<String>,
+    /// What a trace may use.
+    pub budget: Budget,
+    /// What all traces together may use.
+    pub total_budget: Budget,
+    /// A price list that goes before the one that comes with the program; empty: none.
+    pub prices_file: PathBuf,
+    /// Own prices by model, which go before both.
+    pub prices: BTreeMap<String, Flat>,
     /// Which key does what.
     pub keymap: Keymap,
 }
@@ -153,6 +169,10 @@ impl Default for Config {
             log_level: LogLevel::Info,
             otlp: OtlpConfig::default(),
             redact_patterns: Vec::new(),
+            budget: Budget::default(),
+            total_budget: Budget::default(),
+            prices_file: PathBuf::new(),
+            prices: BTreeMap::new(),
             keymap: Keymap::default(),
         }
     }
@@ -240,6 +260,23 @@ impl Config {
             app.say(trouble, true, now);
         }
         (app.looks, app.keymap, app.ascii) = (looks, self.keymap.clone(), self.ascii);
+        app.budgets = Budgets::new(self.budget, self.total_budget);
+    }
+
+    /// Every price there is, and why the file of prices can't be used, if it can't. Takes a twentieth of a second.
+    #[must_use]
+    pub fn load_prices(&self) -> (Prices, Option<String>) {
+        let path = &self.prices_file;
+        let read = || std::fs::read(path).map_err(|error| error.to_string()).and_then(|json| Prices::bundled().with_list(&json));
+        let (prices, trouble) = if path.as_os_str().is_empty() {
+            (Prices::bundled(), None)
+        } else {
+            match read() {
+                Ok(prices) => (prices, None),
+                Err(error) => (Prices::bundled(), Some(format!("can't use the prices of {}: {error}", path.display()))),
+            }
+        };
+        (prices.with_flat(self.prices.clone()), trouble)
     }
 }
 

@@ -54,6 +54,30 @@ pub enum Action {
     PickAgents,
     /// Choose statuses.
     PickStatuses,
+    /// Choose models.
+    PickModels,
+    /// Choose tools.
+    PickTools,
+    /// Choose sessions.
+    PickSessions,
+    /// Sort the traces by the next thing.
+    Sort,
+    /// Turn the order of the traces round.
+    Reverse,
+    /// Let bars measure the next thing.
+    Measure,
+    /// Light the critical path, or not.
+    CriticalPath,
+    /// Look at half of the time.
+    ZoomIn,
+    /// Look at twice the time.
+    ZoomOut,
+    /// Look at all of the time.
+    ZoomReset,
+    /// Look at earlier time.
+    Earlier,
+    /// Look at later time.
+    Later,
     /// Mark the trace.
     Mark,
     /// Unmark all traces.
@@ -128,6 +152,18 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::ErrorsOnly, "errors-only", &["!"], "traces with errors only"),
     entry(Action::PickAgents, "pick-agents", &["a"], "choose agents"),
     entry(Action::PickStatuses, "pick-statuses", &["S"], "choose statuses"),
+    entry(Action::PickModels, "pick-models", &["o"], "choose models"),
+    entry(Action::PickTools, "pick-tools", &["t"], "choose tools"),
+    entry(Action::PickSessions, "pick-sessions", &["i"], "choose sessions"),
+    entry(Action::Sort, "sort", &["s"], "sort by duration, tokens, cost, errors, name, start"),
+    entry(Action::Reverse, "reverse", &["I"], "turn the order round"),
+    entry(Action::Measure, "measure", &["b"], "bars: time, own time, tokens, cost"),
+    entry(Action::CriticalPath, "critical-path", &["c"], "light what decided how long the trace took"),
+    entry(Action::ZoomIn, "zoom-in", &["+", "="], "look closer at the time of the cursor's span"),
+    entry(Action::ZoomOut, "zoom-out", &["-"], "look at twice the time"),
+    entry(Action::ZoomReset, "zoom-reset", &["0"], "look at all of the trace's time"),
+    entry(Action::Earlier, "earlier", &["<"], "move along the time, to the left"),
+    entry(Action::Later, "later", &[">"], "move along the time, to the right"),
     entry(Action::Mark, "mark", &["m"], "mark or unmark the trace"),
     entry(Action::ClearMarks, "clear-marks", &["M"], "unmark all traces"),
     entry(Action::Export, "export", &["x"], "export the marked traces, or this one"),

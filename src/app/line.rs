@@ -77,7 +77,7 @@ impl Editing {
 }
 
 impl App {
-    /// Text was pasted: into the filter line if it is open, else nowhere.
+    /// Text was pasted: into the line that is open, else nowhere.
     pub fn paste(&mut self, text: &str) {
         if let Some(Overlay::Palette(palette)) = &mut self.overlay {
             return palette.paste(&format::safe(text));
@@ -171,6 +171,7 @@ impl App {
             self.forest.judge_more(store, self.now);
             self.look(store);
         }
+        self.forest.find_path(store, self.now);
     }
 
     /// Puts a filter line in force; one with a mistake changes nothing.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{Local, Utc};
@@ -13,6 +14,7 @@ use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::{App, Effect};
@@ -20,6 +22,7 @@ use crate::clipboard;
 use crate::export::{self, Exported};
 use crate::format;
 use crate::history;
+use crate::model::price::Prices;
 use crate::model::{Nanos, Payload, SpanId};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
@@ -47,6 +50,8 @@ pub struct Session {
     pub directory: PathBuf,
     /// Whether the mouse is listened to.
     pub mouse: bool,
+    /// Prices, which take a moment to be read; an error says which file of them can't be used.
+    pub prices: oneshot::Receiver<(Prices, Option<String>)>,
 }
 
 /// Payloads that were asked for, by ticket.
@@ -113,7 +118,7 @@ where
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
-    let (mut dirty, mut at_once) = (true, true);
+    let (mut dirty, mut at_once, mut priced) = (true, true, false);
     loop {
         if dirty && (at_once || drawn.elapsed() >= FRAME) {
             let size = terminal.size()?;
@@ -123,6 +128,9 @@ where
             drawn = Instant::now();
             // A filter that is not through goes on with the next frame.
             (dirty, at_once) = (state.session.app.forest.is_judging(), false);
+        }
+        if state.session.app.take_bell() {
+            clipboard::ring();
         }
         state.ask_for_detail();
         state.ask_for_compared();
@@ -155,6 +163,11 @@ where
             }
             Some(written) = state.written.1.recv() => {
                 state.say_written(written);
+                dirty = true;
+            }
+            Ok((prices, trouble)) = &mut state.session.prices, if !priced => {
+                priced = true;
+                state.take_prices(prices, trouble);
                 dirty = true;
             }
             update = state.session.updates.recv() => {
@@ -255,6 +268,15 @@ impl Loop<'_> {
                 break;
             }
             next = self.session.updates.try_recv().ok();
+        }
+    }
+
+    fn take_prices(&mut self, prices: Prices, trouble: Option<String>) {
+        let Session { app, store, .. } = &mut *self.session;
+        app.take_prices(store, Arc::new(prices));
+        if let Some(trouble) = trouble {
+            tracing::warn!(trouble, "prices");
+            app.say(trouble, true, now());
         }
     }
 

@@ -1,5 +1,6 @@
 //! What one place says of the settings.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::keys::Keys;
-use super::values::{Address, Bytes, Header, Listen, lossy};
+use super::values::{Address, Bytes, Dollars, Header, Listen, lossy};
 use super::{Config, ConfigError, KEYS, LogLevel};
 use crate::cli::{Cli, OtlpOptions};
+use crate::model::price::Flat;
 
 /// What the environment's names for keys begin with: `AGNO_TOP_MAX_SPANS` sets `max_spans`.
 const PREFIX: &str = "AGNO_TOP_";
@@ -67,6 +69,12 @@ pub(super) struct Layer {
     forward: Option<Vec<String>>,
     forward_headers: Option<Vec<Header>>,
     redact_patterns: Option<Vec<String>>,
+    budget_cost: Option<Dollars>,
+    budget_tokens: Option<u64>,
+    budget_cost_total: Option<Dollars>,
+    budget_tokens_total: Option<u64>,
+    prices_file: Option<PathBuf>,
+    prices: Option<BTreeMap<String, Flat>>,
     pub(super) keys: Option<Keys>,
 }
 
@@ -100,7 +108,7 @@ impl Layer {
             let wrong = |what| ConfigError::Wrong { place: name.clone(), what };
             let text = value.to_str().ok_or_else(|| wrong("it is not UTF-8".to_owned()))?;
             let layer = match key {
-                "keys" => toml::from_str(&format!("keys = {text}")),
+                "keys" | "prices" => toml::from_str(&format!("{key} = {text}")),
                 _ => toml::from_str(&toml::Table::from_iter([(key.to_owned(), typed(key, text))]).to_string()),
             };
             layers.push((
@@ -137,6 +145,12 @@ impl Layer {
             forward: said(&options.otlp.forward),
             forward_headers: said(&options.otlp.forward_header).map(|headers| headers.into_iter().map(Header).collect()),
             redact_patterns: None,
+            budget_cost: options.budget_cost.map(Dollars),
+            budget_tokens: options.budget_tokens,
+            budget_cost_total: options.budget_cost_total.map(Dollars),
+            budget_tokens_total: options.budget_tokens_total,
+            prices_file: options.prices.clone(),
+            prices: None,
             keys: None,
         }
     }
@@ -176,6 +190,15 @@ impl Layer {
         set(&mut otlp.forward, self.forward);
         set(&mut otlp.forward_headers, self.forward_headers.map(|headers| headers.into_iter().map(|Header(header)| header).collect()));
         set(&mut config.redact_patterns, self.redact_patterns);
+        // Nothing may be used stands for as much as may be.
+        let cost = |dollars: Option<Dollars>| dollars.map(|Dollars(cost)| (cost > 0).then_some(cost));
+        let tokens = |count: Option<u64>| count.map(|count| (count > 0).then_some(count));
+        set(&mut config.budget.cost, cost(self.budget_cost));
+        set(&mut config.budget.tokens, tokens(self.budget_tokens));
+        set(&mut config.total_budget.cost, cost(self.budget_cost_total));
+        set(&mut config.total_budget.tokens, tokens(self.budget_tokens_total));
+        set(&mut config.prices_file, self.prices_file);
+        set(&mut config.prices, self.prices);
         self.keys.map_or(Ok(()), |keys| keys.bind(place, &mut config.keymap))
     }
 }
@@ -205,7 +228,10 @@ fn typed(key: &str, text: &str) -> toml::Value {
         "allow_origins" | "forward" => text.split_whitespace().map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into(),
         // One a line, since an expression may hold blanks.
         "redact_patterns" => text.lines().map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into(),
-        "max_spans" | "stale_seconds" => text.parse::<i64>().map_or_else(|_| text.into(), Into::into),
+        "budget_cost" | "budget_cost_total" => text.parse::<f64>().map_or_else(|_| text.into(), Into::into),
+        "max_spans" | "stale_seconds" | "budget_tokens" | "budget_tokens_total" => {
+            text.parse::<i64>().map_or_else(|_| text.into(), Into::into)
+        }
         "follow" | "ascii" | "mouse" => match text {
             "1" | "true" | "yes" | "on" => true.into(),
             "0" | "false" | "no" | "off" => false.into(),

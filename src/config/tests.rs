@@ -45,6 +45,10 @@ fn the_example_holds_every_key_with_its_default() {
         log_level: LogLevel::Off,
         max_memory: 0,
         redact_patterns: vec![String::new()],
+        budget: Budget { cost: Some(1), tokens: Some(1) },
+        total_budget: Budget { cost: Some(1), tokens: Some(1) },
+        prices_file: "x".into(),
+        prices: BTreeMap::from([(String::new(), Flat { input: 1.0, output: 1.0, cache_read: None, cache_write: None })]),
         keymap: Keymap::default(),
         otlp: OtlpConfig {
             listen: Some(true),
@@ -108,7 +112,7 @@ fn a_mistake_is_named_with_its_line() {
     assert_eq!(wrong("ascii = true\nspan_tables = 'x'"), ", line 2: unknown key \"span_tables\"; did you mean \"spans_table\"?");
     assert_eq!(
         wrong("colour = 'red'"),
-        ", line 1: unknown key \"colour\"; there are sources, spans_table, traces_table, schema, max_spans, max_memory, stale_seconds, follow, theme, ascii, mouse, log_level, otlp, grpc, http, otlp_token, allow_origins, max_body, record, forward, forward_headers, redact_patterns, keys"
+        ", line 1: unknown key \"colour\"; there are sources, spans_table, traces_table, schema, max_spans, max_memory, stale_seconds, follow, theme, ascii, mouse, log_level, otlp, grpc, http, otlp_token, allow_origins, max_body, record, forward, forward_headers, redact_patterns, budget_cost, budget_tokens, budget_cost_total, budget_tokens_total, prices_file, prices, keys"
     );
     assert!(wrong("\n\nmax_spans = 'many'").starts_with(", line 3: invalid type: string \"many\""));
     assert!(wrong("max_spans = 0").starts_with(", line 1: invalid value: integer `0`"));

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use crate::model::usage::NanoUsd;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// When to listen for spans.
@@ -32,6 +33,33 @@ impl Listen {
 /// A number of bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bytes(pub(super) u64);
+
+/// US dollars, in billionths.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dollars(pub(super) NanoUsd);
+
+impl<'de> Deserialize<'de> for Dollars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        dollars(f64::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for Dollars {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0 as f64 / 1e9)
+    }
+}
+
+/// Reads US dollars: `0.5`, `$2`.
+pub fn parse_dollars(text: &str) -> Result<NanoUsd, String> {
+    let number = text.strip_prefix('$').unwrap_or(text);
+    number.parse().map_err(|_| format!("{text:?} is no amount of dollars such as 0.5")).and_then(dollars)
+}
+
+fn dollars(amount: f64) -> Result<NanoUsd, String> {
+    let is_amount = (0.0..=1e9).contains(&amount);
+    if is_amount { Ok((amount * 1e9).round() as NanoUsd) } else { Err(format!("{amount} is no amount of dollars such as 0.5")) }
+}
 
 /// An address to listen on.
 #[derive(Clone, Copy, Debug)]
