@@ -3,6 +3,7 @@
 
 pub mod action;
 mod budget;
+mod columns;
 pub mod compare;
 mod copy;
 mod detail;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use action::Action;
 pub use budget::{Budget, Budgets};
+pub use columns::{Column, Columns};
 pub use compare::Compare;
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use forest::{Forest, Measure, Sort, Sorting};
@@ -162,6 +164,8 @@ pub struct App {
     pub keymap: Keymap,
     /// The themes.
     pub looks: Looks,
+    /// The columns beside the traces.
+    pub columns: Columns,
     /// Whether symbols must be plain ASCII.
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.

@@ -80,7 +80,7 @@ impl Stage {
                         None => self.app.detail.load(&self.store, payload, NOW),
                     }
                 }
-                Update::Payloads { .. } | Update::Traffic(..) => {}
+                Update::Payloads { .. } | Update::Traffic(..) | Update::Found(_) => {}
             }
         }
     }
