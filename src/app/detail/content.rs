@@ -49,6 +49,20 @@ fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
     if said.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&said, glyphs) }
 }
 
+/// What a span was given and what it answered: of a model call the messages, else the values.
+pub(in crate::app) fn exchange(payload: &Payload) -> [Document; 2] {
+    let Conversation { input, output } = semantics::messages(&payload.attributes);
+    if input.is_empty() && output.is_empty() {
+        let value = |value: Option<&Value>| value.map_or_else(Document::new, |value| json::document(&text(value)));
+        return [value(semantics::input(&payload.attributes)), value(semantics::output(&payload.attributes))];
+    }
+    let calls = HashMap::new();
+    [input, output].map(|messages| {
+        let said: Vec<chat::Message<'_>> = messages.iter().map(|message| said(message, &calls)).collect();
+        chat::document(&said, Glyphs::Unicode)
+    })
+}
+
 fn said<'a>(message: &'a Message, calls: &HashMap<&'a str, &'a str>) -> chat::Message<'a> {
     let mut parts = Vec::new();
     if !message.reasoning.is_empty() {
