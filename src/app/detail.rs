@@ -2,6 +2,7 @@
 
 mod content;
 mod overview;
+mod talk;
 
 use std::sync::Arc;
 

@@ -87,6 +87,16 @@ pub(super) fn append_arguments(document: &mut Document, text: &str) {
     }
 }
 
+/// What stands in a text that is one string in JSON; any other text as it is.
+#[must_use]
+pub fn string(text: &str) -> Cow<'_, str> {
+    let trimmed = text.trim();
+    let one = trimmed.len() >= 2
+        && trimmed.starts_with('"')
+        && Scanner::new(trimmed).next().is_some_and(|token| token.is_ok_and(|token| token.text == trimmed));
+    if one { Cow::Owned(unquoted(&escape::decoded(trimmed)).to_owned()) } else { Cow::Borrowed(text) }
+}
+
 /// Whether brackets are open whose content stays on their line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flat {
