@@ -7,19 +7,21 @@ use crate::format;
 use crate::model::semantics::{self, Message};
 use crate::model::{Attribute, Payload, Value};
 use crate::widget::chat::{self, Part};
+use crate::widget::json::Rest;
 use crate::widget::text::{Document, Role};
 use crate::widget::{Glyphs, json};
 
-/// The page of a tab; the overview has its own module.
-pub(super) fn document(tab: Tab, payload: &Payload) -> Document {
-    match tab {
+/// The page of a tab, its beginning if it is long; the overview has its own module.
+pub(super) fn document(tab: Tab, payload: &Payload) -> (Document, Option<Rest>) {
+    let page = match tab {
         Tab::Overview => Document::new(),
         Tab::Messages => messages(payload, Glyphs::Unicode),
-        Tab::Input => value(semantics::input(&payload.attributes), "No input is recorded on this span."),
-        Tab::Output => value(semantics::output(&payload.attributes), "No output is recorded on this span."),
+        Tab::Input => return value(semantics::input(&payload.attributes), "No input is recorded on this span."),
+        Tab::Output => return value(semantics::output(&payload.attributes), "No output is recorded on this span."),
         Tab::Attributes => attributes(payload).0,
         Tab::Events => events(payload),
-    }
+    };
+    (page, None)
 }
 
 /// A line that says why there is nothing to show.
@@ -66,8 +68,8 @@ fn exchanged(payload: &Payload) -> (Option<chat::Message<'static>>, Option<chat:
     (given.map(|given| message("input", Part::Text(given))), answered.map(|answer| message("output", Part::Text(answer))))
 }
 
-fn value(value: Option<&Value>, none: &str) -> Document {
-    value.map_or_else(|| note(none), |value| json::document(&text(value)))
+fn value(value: Option<&Value>, none: &str) -> (Document, Option<Rest>) {
+    value.map_or_else(|| (note(none), None), |value| json::open(&text(value)))
 }
 
 /// Every attribute, and the line at which each begins.
