@@ -8,34 +8,41 @@ mod detail;
 mod forest;
 pub mod key;
 mod keymap;
+mod line;
 mod palette;
 mod pick;
 mod pointer;
 pub mod run;
+mod scope;
+mod search;
+mod table;
 #[cfg(test)]
 mod tests;
+mod views;
 
 pub use action::Action;
 pub use budget::{Budget, Budgets};
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use forest::{Forest, Measure, Sort, Sorting};
 pub use keymap::{Bindings, Keymap, Misbound};
+pub use line::{Editing, History, Offer, Offers};
 pub use palette::Palette;
 use pick::Picked;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
+pub use scope::Scope;
+pub use table::{Cell, Column, Table, View};
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
-use tui_input::backend::crossterm::EventHandler;
 
 use crate::format;
 use crate::look::Looks;
 use crate::model::price::Prices;
 use crate::model::{Address, Batch, Nanos, SourceId};
-use crate::query::{Mistake, Query, values_of, with_values};
+use crate::query::{Mistake, values_of, with_values};
 use crate::source::{State, Traffic};
 use crate::store::{Changes, RowIx, Store, TraceIx};
 
@@ -55,6 +62,8 @@ pub enum Effect {
     CopySpan(RowIx),
     /// Give the terminal to the shell until it is given back.
     Suspend,
+    /// Keep this filter line for the next time.
+    Remember(String),
     /// Leave.
     Quit,
 }
@@ -80,16 +89,6 @@ pub enum Overlay {
     Picker(Picker),
     /// Every action.
     Palette(Palette),
-}
-
-/// The line that is typed.
-#[derive(Clone, Debug, Default)]
-pub struct Editing {
-    /// The line and its cursor.
-    pub input: tui_input::Input,
-    /// Whether it is looked for in the detail; else it filters the traces.
-    pub finds: bool,
-    before: String,
 }
 
 /// A source as the header shows it.
@@ -150,6 +149,8 @@ pub struct App {
     pub editing: Option<Editing>,
     /// What is wrong with the line that is typed.
     pub mistake: Option<Mistake>,
+    /// The filter lines that were used before.
+    pub history: History,
     /// Marked traces.
     pub marks: HashSet<TraceIx>,
     /// The sources, in the order of their ids.
@@ -168,10 +169,17 @@ pub struct App {
     pub now: Nanos,
     /// What traces may cost.
     pub budgets: Budgets,
+    /// What the sums speak of.
+    pub scope: Scope,
+    /// The view that is open, unless it is the traces.
+    pub table: Option<Table>,
     bell: bool,
+    /// Whether another filter came into force since the sums were last looked after.
+    refiltered: bool,
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
     typed: Option<String>,
+    search: search::State,
     released: Vec<(SourceId, Address)>,
 }
 
@@ -208,7 +216,26 @@ impl App {
         let news = self.budgets.check(store, &changes.traces, &changes.evicted);
         // What was spent before anybody looked is no news.
         self.bell |= news && batch.origin == crate::model::Origin::Live;
+        self.check(store, batch, &changes.rows);
         self.changed(store, changes);
+    }
+
+    /// Looks after the sums beside the traces, for a moment. Whether more is left to do.
+    pub fn sum_up(&mut self, store: &mut Store) -> bool {
+        if std::mem::take(&mut self.refiltered) {
+            self.scope.restart(store, &mut self.forest);
+            if let Some(table) = &mut self.table {
+                table.restart(&self.forest);
+            }
+        }
+        let turned = self.forest.turned();
+        let mut more = self.scope.follow(store, &self.forest, &turned);
+        if let Some(table) = &mut self.table {
+            table.changed(&turned);
+            more |= table.refresh(store, &self.forest, &self.scope, self.now);
+        }
+        self.scope.look_at(store, self.forest.cursor().map(|row| store.row(row).trace()), self.now);
+        more
     }
 
     /// The prices are there.
@@ -236,7 +263,7 @@ impl App {
 
     /// A second passed. Returns whether anything on the screen changed.
     pub fn tick(&mut self, store: &mut Store, now: Nanos) -> bool {
-        let moving = self.rates.iter().any(|&rate| rate > 0) || store.all().running > 0;
+        let mut moving = self.rates.iter().any(|&rate| rate > 0) || store.all().running > 0;
         self.rates.pop_front();
         self.rates.push_back(0);
         let message_ends = self.message.as_ref().is_some_and(|message| message.until <= now);
@@ -247,8 +274,11 @@ impl App {
             self.now = now;
             let changes = store.expire(now);
             self.changed(store, changes);
+            if self.forest.tick(store, now) {
+                self.look(store);
+                moving = true;
+            }
             if store.all().running > 0 {
-                self.forest.tick(store, now);
                 self.detail.refresh_overview(store, now);
             }
         }
@@ -280,6 +310,10 @@ impl App {
             self.marks.remove(trace);
         }
         self.forest.update(store, &changes, self.now);
+        if let Some(table) = &mut self.table {
+            table.forget(&changes.evicted);
+            table.changed(&changes.traces);
+        }
         self.look(store);
         if !changes.traces.is_empty() {
             self.detail.refresh_overview(store, self.now);
@@ -302,83 +336,11 @@ impl App {
             return Some(Effect::Quit);
         }
         if self.editing.is_some() {
-            self.edit(store, key);
+            self.edit(store, key)
         } else if self.overlay.is_some() {
-            return self.overlay_key(store, key, action, now);
+            self.overlay_key(store, key, action, now)
         } else {
-            return self.update(store, action?, now);
-        }
-        None
-    }
-
-    /// Text was pasted: into the line that is open, else nowhere.
-    pub fn paste(&mut self, text: &str) {
-        if let Some(Overlay::Palette(palette)) = &mut self.overlay {
-            return palette.paste(&format::safe(text));
-        }
-        let Some(editing) = &mut self.editing else { return };
-        for c in format::safe(text).chars() {
-            editing.input.handle(tui_input::InputRequest::InsertChar(c));
-        }
-        self.try_line();
-    }
-
-    fn edit(&mut self, store: &Store, key: KeyEvent) {
-        let Some(editing) = &mut self.editing else { return };
-        match key.code {
-            KeyCode::Enter if self.mistake.is_none() => {
-                self.editing = None;
-                self.settle(store);
-            }
-            KeyCode::Esc => {
-                let (before, finds) = (std::mem::take(&mut editing.before), editing.finds);
-                self.editing = None;
-                self.mistake = None;
-                self.typed = None;
-                if finds {
-                    self.detail.reader.search("");
-                } else {
-                    self.set_filter(store, before);
-                }
-            }
-            _ => {
-                editing.input.handle_event(&crossterm::event::Event::Key(key));
-                self.try_line();
-            }
-        }
-    }
-
-    fn try_line(&mut self) {
-        let Some(editing) = &self.editing else { return };
-        let line = editing.input.value().to_owned();
-        if editing.finds {
-            self.detail.reader.search(&line);
-            return;
-        }
-        match line.parse::<Query>() {
-            Ok(_) => {
-                self.mistake = None;
-                self.typed = Some(line);
-            }
-            Err(mistake) => self.mistake = Some(mistake),
-        }
-    }
-
-    /// Puts the line that was typed last in force; whoever types fast pays for it once. What the next frame needs is found here, once.
-    pub fn settle(&mut self, store: &Store) {
-        if let Some(line) = self.typed.take() {
-            self.set_filter(store, line);
-        }
-        self.forest.find_path(store, self.now);
-    }
-
-    /// Puts a filter line in force; one with a mistake changes nothing.
-    pub fn set_filter(&mut self, store: &Store, line: String) {
-        let Ok(query) = line.parse::<Query>() else { return };
-        if line != self.filter {
-            self.filter = line;
-            self.forest.set_filter(store, query, self.now);
-            self.look(store);
+            self.update(store, action?, now)
         }
     }
 
@@ -417,6 +379,9 @@ impl App {
 
     /// Does what `action` says to the state; what has to be done outside is returned.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
+        if let Some(effect) = self.table_action(store, action, now) {
+            return effect;
+        }
         match action {
             Action::Quit => return Some(Effect::Quit),
             Action::Export => return self.export(store, now),
@@ -435,10 +400,17 @@ impl App {
             Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
             Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
             Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
+            Action::ViewTraces => self.open_view(store, View::Traces, now),
+            Action::ViewSessions => self.open_view(store, View::Sessions, now),
+            Action::ViewAgents => self.open_view(store, View::Agents, now),
+            Action::ViewModels => self.open_view(store, View::Models, now),
+            Action::ViewTools => self.open_view(store, View::Tools, now),
+            Action::ViewErrors => self.open_view(store, View::Errors, now),
+            Action::Scope => self.scope.of_trace = !self.scope.of_trace,
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
                 let input = if finds { String::new() } else { self.filter.clone() };
-                self.editing = Some(Editing { input: input.into(), finds, before: self.filter.clone() });
+                self.editing = Some(Editing::new(input, finds, &self.filter));
             }
             Action::ErrorsOnly => {
                 let only = values_of(&self.filter, "status") == ["error"];
@@ -518,7 +490,11 @@ impl App {
         match self.focus {
             Focus::FullDetail => self.focus = Focus::Detail,
             Focus::Detail => self.focus = Focus::Forest,
-            Focus::Forest => self.set_filter(store, String::new()),
+            Focus::Forest => {
+                if !self.stop_search() {
+                    self.set_filter(store, String::new());
+                }
+            }
         }
     }
 

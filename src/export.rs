@@ -1,6 +1,9 @@
 //! Spans written to files for other programs. Takes what is to be written as data; needs no terminal and no source.
 
 pub mod otlp;
+pub mod record;
+
+pub use record::{SpanRecord, TraceRecord, UsageRecord};
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

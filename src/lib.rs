@@ -6,10 +6,12 @@
 pub mod app;
 pub mod cli;
 pub mod clipboard;
+pub mod command;
 pub mod config;
 pub mod demo;
 pub mod export;
 pub mod format;
+pub mod history;
 pub mod log;
 pub mod look;
 pub mod model;

@@ -3,8 +3,11 @@
 //! Times are nanoseconds since the Unix epoch, UTC ([`Nanos`]). Nothing here knows where spans come from or how they are shown.
 
 pub mod attributes;
+pub mod errors;
 pub mod json;
+pub mod pattern;
 pub mod price;
+pub mod probe;
 pub mod semantics;
 pub mod time;
 pub mod usage;
@@ -13,6 +16,8 @@ use std::fmt;
 use std::num::NonZeroU64;
 
 pub use attributes::{Attribute, Value};
+pub use pattern::Pattern;
+pub use probe::Probe;
 pub use usage::Usage;
 
 /// Nanoseconds since the Unix epoch, UTC.

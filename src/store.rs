@@ -10,6 +10,7 @@ mod pricing;
 mod retention;
 mod row;
 mod slab;
+mod split;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod tree;
 pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
 pub use row::{Phase, Row, RowIx, Standing, Trace, TraceIx};
+pub use split::Split;
 pub use stats::{By, Flow, Group, MINUTE, Stats};
 pub use totals::Totals;
 
@@ -174,6 +176,21 @@ impl Store {
     #[must_use]
     pub fn traces(&self) -> impl DoubleEndedIterator<Item = TraceIx> {
         self.age.iter().map(|&(_, trace)| trace)
+    }
+
+    /// The newest trace that is older than one, given by its start; the newest of all for `None`.
+    #[must_use]
+    pub fn newest_before(&self, than: Option<(Nanos, TraceIx)>) -> Option<(Nanos, TraceIx)> {
+        match than {
+            Some(than) => self.age.range(..than).next_back().copied(),
+            None => self.age.last().copied(),
+        }
+    }
+
+    /// Whether the row is held still.
+    #[must_use]
+    pub fn is_held(&self, row: RowIx) -> bool {
+        row.0 < self.rows.end() && self.rows[row.0].trace != NONE
     }
 
     /// Every row held, placeholders too, in no order.

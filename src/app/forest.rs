@@ -20,9 +20,8 @@ pub use scale::Measure;
 use std::collections::{HashMap, HashSet};
 
 use crate::model::Nanos;
-use crate::query::Query;
 use crate::store::{Changes, RowIx, Store, TraceIx};
-use filter::{Filter, RowSet};
+use filter::{Filter, Judging, RowSet};
 use order::{Entry, Order};
 use scale::{Scales, Sizes};
 use time::Zoom;
@@ -35,7 +34,11 @@ pub struct Forest {
     /// What the shown traces are counted as, in `order` and in `scales`.
     placed: HashMap<TraceIx, Placed>,
     scales: Scales,
+    /// Traces that came to be shown, or no longer are, since somebody asked.
+    turned: Vec<TraceIx>,
     filter: Option<Filter>,
+    /// How far the filter has come, unless it is through.
+    judging: Option<Judging>,
     /// Traces whose fold is not what `all_open` says.
     toggled: HashSet<TraceIx>,
     all_open: bool,
@@ -149,6 +152,7 @@ impl Forest {
                 filter.lit.put(row, false);
             }
         }
+        self.forget_judged(&changes.evicted);
         self.forget(store, &changes.evicted);
         if let Some(filter) = &mut self.filter {
             for &row in &changes.rows {
@@ -207,27 +211,28 @@ impl Forest {
         self.put(trace, shown.then(|| self.placing(store, trace, now)), store);
     }
 
-    fn placing(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placed {
-        Placed { entry: self.sorting().entry(store, trace, now), sizes: Sizes::new(store, trace, now) }
+    /// Traces that came to be shown, or no longer are, each maybe more than once, since this was asked last.
+    pub(super) fn turned(&mut self) -> Vec<TraceIx> {
+        std::mem::take(&mut self.turned)
     }
 
-    /// Judges, places and measures what runs again: its time has grown. Costs the running rows.
-    pub fn tick(&mut self, store: &Store, now: Nanos) {
-        let running: Vec<RowIx> = store.running().collect();
-        if let Some(filter) = &mut self.filter {
-            for &row in &running {
-                filter.judge(store, row, now);
-            }
-        }
-        for row in running {
-            self.show_or_hide(store, store.row(row).trace(), now);
-        }
+    /// Whether the trace is shown.
+    #[must_use]
+    pub fn shows(&self, trace: TraceIx) -> bool {
+        self.placed.contains_key(&trace)
+    }
+
+    fn placing(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placed {
+        Placed { entry: self.sorting().entry(store, trace, now), sizes: Sizes::new(store, trace, now) }
     }
 
     /// Shows a trace at its place, or not at all. A cursor that loses its trace goes to the one that comes into its place.
     fn put(&mut self, trace: TraceIx, placed: Option<Placed>, store: &Store) {
         if self.placed.get(&trace) == placed.as_ref() {
             return;
+        }
+        if self.placed.contains_key(&trace) != placed.is_some() {
+            self.turned.push(trace);
         }
         let before = self.take_out(trace);
         if let Some(placed) = placed {
@@ -244,19 +249,6 @@ impl Forest {
         let placed = self.placed.remove(&trace)?;
         self.scales.remove(placed.sizes);
         self.order.remove(&placed.entry)
-    }
-
-    /// Shows only what matches; an empty query shows everything. Costs the rows held.
-    pub fn set_filter(&mut self, store: &Store, query: Query, now: Nanos) {
-        self.filter = (!query.is_empty()).then(|| Filter::new(store, query, now));
-        self.place_all(store, self.sorting(), now);
-        match self.cursor {
-            Some((row, trace)) if self.placed.contains_key(&trace) => self.set_cursor(store, row),
-            _ => {
-                self.line = 0;
-                self.go_to_trace(store, 0);
-            }
-        }
     }
 
     /// Sorts the traces in another way and goes to the top. Only the newest on top can be followed. Costs the traces held.

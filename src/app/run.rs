@@ -21,6 +21,7 @@ use super::{App, Effect};
 use crate::clipboard;
 use crate::export::{self, Exported};
 use crate::format;
+use crate::history;
 use crate::model::price::Prices;
 use crate::model::{Nanos, Payload};
 use crate::panic;
@@ -120,17 +121,19 @@ where
     loop {
         if dirty && (at_once || drawn.elapsed() >= FRAME) {
             let size = terminal.size()?;
-            state.lay_out(Rect::new(0, 0, size.width, size.height));
+            let more = state.lay_out(Rect::new(0, 0, size.width, size.height));
             let Session { app, store, .. } = &*state.session;
             terminal.draw(|frame| view::draw(frame, app, store))?;
             drawn = Instant::now();
-            (dirty, at_once) = (false, false);
+            // A filter that is not through goes on with the next frame, and so do the sums over what it lets through.
+            (dirty, at_once) = (more || state.session.app.forest.is_judging(), false);
         }
         if state.session.app.take_bell() {
             clipboard::ring();
         }
         state.ask_for_detail();
         state.release();
+        state.send_requests();
         tokio::select! {
             biased;
             message = panic::happened() => bail!("internal error: {message}"),
@@ -180,13 +183,18 @@ where
 }
 
 impl Loop<'_> {
-    fn lay_out(&mut self, area: Rect) {
+    /// Makes ready what the next frame shows. Whether more is left to do.
+    fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
         app.settle(store);
         let panes = Panes::new(area, app.focus);
         app.forest.set_height(panes.forest_lines());
         app.detail.set_size(panes.detail_size());
+        if let Some(table) = &mut app.table {
+            table.set_size(panes.forest_lines(), panes.detail_size());
+        }
         self.area = area;
+        app.sum_up(store)
     }
 
     /// Whether it was the last.
@@ -220,6 +228,11 @@ impl Loop<'_> {
             Some(Effect::Copy { what, text }) => self.copy(what, &text),
             Some(Effect::CopySpan(row)) => self.copy_span(row),
             Some(Effect::Suspend) => self.suspends = true,
+            Some(Effect::Remember(line)) => {
+                if let Err(error) = history::add(&line) {
+                    tracing::warn!(%error, "the filter line was not kept");
+                }
+            }
             None => {}
         }
         false
@@ -244,6 +257,10 @@ impl Loop<'_> {
                     self.session.app.source_state(usize::from(source.0), state);
                 }
                 Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),
+                Update::Found(found) => {
+                    let Session { app, store, .. } = &mut *self.session;
+                    app.take_found(store, found);
+                }
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);
@@ -291,6 +308,14 @@ impl Loop<'_> {
             if let Some(source) = self.session.sources.get(source) {
                 // A source that has ended holds nothing.
                 let _ = source.requests.send(Request::Release(addresses));
+            }
+        }
+    }
+
+    fn send_requests(&mut self) {
+        for (source, request) in self.session.app.requests() {
+            if self.session.sources.get(usize::from(source.0)).is_none_or(|handle| handle.requests.send(request).is_err()) {
+                self.session.app.source_is_gone(source);
             }
         }
     }

@@ -5,11 +5,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
 
 use super::otlp::json::Document;
-use super::{Closed, Handle, Outlet, Request, State, Update};
-use crate::model::{Address, Batch, Origin, Payload};
+use super::{Closed, Found, Handle, Outlet, Progress, Request, Search, State, Update};
+use crate::model::{Address, Batch, Origin, Payload, Probe, SpanId, TraceId};
 
 /// Spans that travel together.
 const BATCH: usize = 2048;
@@ -40,13 +41,68 @@ fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Cl
         send(document, text, outlet)?;
         outlet.send(Update::State(outlet.id, State::Ended))?;
     }
-    while let Ok(request) = inbox.recv() {
-        // The text is held as one piece; it goes with the program.
-        let Request::Payloads { ticket, addresses } = request else { continue };
-        let payloads = addresses.into_iter().map(|(address, _)| payload(document.as_ref(), address)).collect();
-        outlet.send(Update::Payloads { ticket, payloads })?;
+    let mut scan: Option<Scan> = None;
+    loop {
+        let request = match (&mut scan, &document) {
+            (Some(under_way), Some((document, text))) => {
+                let found = under_way.slice(document, text, outlet);
+                outlet.send(Update::Found(found))?;
+                if under_way.left == 0 {
+                    scan = None;
+                }
+                match inbox.try_recv() {
+                    Ok(request) => request,
+                    Err(TryRecvError::Empty) => continue,
+                    Err(TryRecvError::Disconnected) => return Ok(()),
+                }
+            }
+            _ => match inbox.recv() {
+                Ok(request) => request,
+                Err(_) => return Ok(()),
+            },
+        };
+        match request {
+            Request::Payloads { ticket, addresses } => {
+                let payloads = addresses.into_iter().map(|(address, _)| payload(document.as_ref(), address)).collect();
+                outlet.send(Update::Payloads { ticket, payloads })?;
+            }
+            Request::Search(search) => scan = Some(Scan { search, left: document.as_ref().map_or(0, |(document, _)| document.len()) }),
+            Request::StopSearch => scan = None,
+            Request::Check { ticket, probe, addresses } => {
+                let spans = document.as_ref().map_or_else(Vec::new, |(document, text)| check(document, text, &addresses, &probe));
+                outlet.send(Update::Found(Found { source: outlet.id, ticket, spans, progress: None, trouble: None }))?;
+            }
+            // The text is held as one piece; it goes with the program.
+            Request::Release(_) => {}
+        }
     }
-    Ok(())
+}
+
+/// How long a slice of a search may take before requests are answered.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// A search under way: the spans below `left` are still to be searched, which is from the newest to the oldest.
+struct Scan {
+    search: Search,
+    left: usize,
+}
+
+impl Scan {
+    fn slice(&mut self, document: &Document, text: &str, outlet: &Outlet) -> Found {
+        let (begun, mut spans) = (Instant::now(), Vec::new());
+        while self.left > 0 && begun.elapsed() < SLICE {
+            self.left -= 1;
+            spans.extend(document.search(text, self.left, &self.search.probe));
+        }
+        let total = document.len() as u64;
+        let progress = Some(Progress { done: total - self.left as u64, total });
+        Found { source: outlet.id, ticket: self.search.ticket, spans, progress, trouble: None }
+    }
+}
+
+fn check(document: &Document, text: &str, addresses: &[(Address, SpanId)], probe: &Probe) -> Vec<(TraceId, SpanId)> {
+    let indexes = addresses.iter().filter_map(|(address, _)| usize::try_from(address.0).ok());
+    indexes.filter_map(|index| document.search(text, index, probe)).collect()
 }
 
 fn load(path: &Path) -> Result<String, String> {

@@ -24,6 +24,18 @@ const FOREST_KEYS: &[(&[Action], &str)] = &[
     (&[Action::Follow], "follow"),
 ];
 
+const TABLE_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Help], "help"),
+    (&[Action::Quit], "quit"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::Detail], "its traces"),
+    (&[Action::Filter], "filter"),
+    (&[Action::Sort], "sort"),
+    (&[Action::Reverse], "reverse"),
+    (&[Action::NextPane], "read below"),
+    (&[Action::ViewTraces], "traces"),
+];
+
 const DETAIL_KEYS: &[(&[Action], &str)] = &[
     (&[Action::Help], "help"),
     (&[Action::Back], "back"),
@@ -50,7 +62,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> 
         put(buffer, area.x + 1, area.y, room.saturating_sub(1), &message.text, style);
         return None;
     }
-    let keys = if app.focus == Focus::Forest { FOREST_KEYS } else { DETAIL_KEYS };
+    let keys = match (app.focus, &app.table) {
+        (Focus::Forest, Some(_)) => TABLE_KEYS,
+        (Focus::Forest, None) => FOREST_KEYS,
+        _ => DETAIL_KEYS,
+    };
     let mut x = area.x + 1;
     for (actions, what) in keys {
         // What has no key has no hint.
@@ -87,6 +103,10 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> u16 {
     if let Some(held_back) = app.held_back_spans() {
         part(&format!("PAUSED +{} new", format::count(held_back as u64)), theme.running());
     }
+    if let Some((percent, runs)) = app.searching() {
+        let text = if runs { format!("searching {percent}% (esc stops)") } else { format!("search stopped at {percent}%") };
+        part(&text, theme.running());
+    }
     if !app.filter.is_empty() {
         part(&format!("{} {}", app.filter, "✕"), theme.key());
     }
@@ -105,7 +125,11 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, th
         let what = match app.detail.reader.found().filter(|_| editing.finds) {
             Some((_, count)) => format!("{} found", format::count(count as u64)),
             None if editing.finds => "find in the detail".to_owned(),
-            None => plural(app.forest.len() as u64, "trace"),
+            None => {
+                let so_far = if app.forest.is_judging() { " so far" } else { "" };
+                let searched = app.searching().map_or_else(String::new, |(percent, _)| format!(", {percent}% searched"));
+                format!("{}{so_far}{searched}", plural(app.forest.len() as u64, "trace"))
+            }
         };
         let text = format!(" {what}  enter keep  esc undo ");
         end = put_right(buffer, end, area.y, area.width / 2, &text, theme.dim());

@@ -2,7 +2,7 @@
 
 mod bar;
 mod columns;
-mod line;
+pub(super) mod line;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -70,7 +70,8 @@ pub(super) fn spot(area: Rect, app: &App, store: &Store, place: Position) -> Spo
 }
 
 /// What a row is called.
-pub(super) fn name(store: &Store, data: &Row) -> String {
+#[must_use]
+pub fn name(store: &Store, data: &Row) -> String {
     match (data.label.is_empty(), data.name.is_empty()) {
         (false, _) => store.text(data.label).to_owned(),
         (true, false) => store.text(data.name).to_owned(),

@@ -31,17 +31,7 @@ impl Theme<'_> {
     }
 
     pub(super) fn glyph(self, kind: Kind) -> &'static str {
-        match kind {
-            Kind::Agent => "◆",
-            Kind::Team => "◈",
-            Kind::Workflow => "▣",
-            Kind::Step => "▫",
-            Kind::Model | Kind::Embedding => "✦",
-            Kind::Tool => "⚙",
-            Kind::Retriever | Kind::Reranker => "⌕",
-            Kind::Guardrail => "⛨",
-            Kind::Evaluator | Kind::Prompt | Kind::Other => "·",
-        }
+        symbol(kind)
     }
 
     /// The symbol of a row that did not simply end well.
@@ -170,6 +160,28 @@ const ASCII: &[(&str, &str)] = &[
     ("↑", "k"),
     ("↓", "j"),
 ];
+
+fn symbol(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Agent => "◆",
+        Kind::Team => "◈",
+        Kind::Workflow => "▣",
+        Kind::Step => "▫",
+        Kind::Model | Kind::Embedding => "✦",
+        Kind::Tool => "⚙",
+        Kind::Retriever | Kind::Reranker => "⌕",
+        Kind::Guardrail => "⛨",
+        Kind::Evaluator | Kind::Prompt | Kind::Other => "·",
+    }
+}
+
+/// The symbol of a kind.
+#[must_use]
+pub fn glyph(kind: Kind, glyphs: Glyphs) -> &'static str {
+    let symbol = symbol(kind);
+    let ascii = ASCII.iter().find(|(other, _)| glyphs == Glyphs::Ascii && *other == symbol);
+    ascii.map_or(symbol, |(_, ascii)| ascii)
+}
 
 /// Replaces the program's own symbols on a painted screen; what came from outside stays.
 pub(super) fn to_ascii(buffer: &mut Buffer) {

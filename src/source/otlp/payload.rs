@@ -3,7 +3,7 @@
 use super::request;
 use super::value::{attribute, text};
 use super::wire::{Broken, Fields, Value, offset};
-use crate::model::{Event, Link, Nanos, Payload, SpanId, TraceId};
+use crate::model::{Event, Link, Nanos, Payload, Probe, SpanId, TraceId};
 
 /// A span's payload, and the trace and span that its bytes name.
 pub(super) type Found = (Payload, Option<(TraceId, SpanId)>);
@@ -27,6 +27,21 @@ pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result
     request::spans(body, |_, message| {
         let (payload, _) = span(message)?;
         found(offset(body, message), payload);
+        Ok(())
+    })
+}
+
+/// Adds the spans that hold what is looked for, of those whose messages are `wanted`.
+pub(super) fn search(body: &[u8], wanted: impl Fn(&[u8]) -> bool, probe: &Probe, hits: &mut Vec<(TraceId, SpanId)>) -> Result<(), Broken> {
+    request::spans(body, |group, message| {
+        if !wanted(message) || !probe.may_lie_in(&[message, group.encoded_resource()]) {
+            return Ok(());
+        }
+        let (mut payload, names) = span(message)?;
+        payload.resource = group.resource()?;
+        if probe.holds(&payload) {
+            hits.extend(names);
+        }
         Ok(())
     })
 }

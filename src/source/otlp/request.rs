@@ -69,6 +69,11 @@ impl<'a> Group<'a> {
         Ok(scope)
     }
 
+    /// The resource as it lies in the body.
+    pub(super) fn encoded_resource(&self) -> &'a [u8] {
+        self.resource
+    }
+
     /// The resource's attributes.
     pub(super) fn resource(&self) -> Result<Vec<Attribute>, Broken> {
         let mut attributes = Vec::new();

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{row, span};
-use crate::model::{Address, Attribute, Batch, Nanos, Payload, Skipped, TraceId};
+use crate::model::{Address, Attribute, Batch, Nanos, Payload, Probe, Skipped, SpanId, TraceId};
 
 /// An index of a text, which every method must be given again.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(in crate::source) struct Document {
 #[derive(Debug)]
 struct Group {
     resource: Vec<Attribute>,
+    /// Where the resource lies in the text.
+    lies: std::ops::Range<usize>,
     scope: (String, String),
 }
 
@@ -137,10 +139,14 @@ impl Document {
     fn index(&mut self, text: &str, groups: Vec<ResourceSpans<'_>>) {
         for group in groups {
             let resource = group.resource.map(|raw| span::resource(raw.get())).unwrap_or_default();
+            let lies = group.resource.map_or(0..0, |raw| {
+                let at = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+                at..at + raw.get().len()
+            });
             for scope in group.scope_spans.unwrap_or_default() {
                 let number = self.groups.len();
-                self.groups
-                    .push(Group { resource: resource.clone(), scope: scope.scope.map(|raw| span::scope(raw.get())).unwrap_or_default() });
+                let scope_named = scope.scope.map(|raw| span::scope(raw.get())).unwrap_or_default();
+                self.groups.push(Group { resource: resource.clone(), lies: lies.clone(), scope: scope_named });
                 self.places.extend(scope.spans.unwrap_or_default().into_iter().zip(self.places.len() + 1..).map(|(raw, n)| {
                     let raw = raw.get();
                     let at = raw.as_ptr() as usize - text.as_ptr() as usize;
@@ -188,6 +194,19 @@ impl Document {
     /// The trace of the span at `index`.
     pub(in crate::source) fn trace(&self, text: &str, index: usize) -> Option<TraceId> {
         self.span(text, index).ok().map(|span| span.trace)
+    }
+
+    /// The span at `index`, if its payload holds what is looked for.
+    pub(in crate::source) fn search(&self, text: &str, index: usize, probe: &Probe) -> Option<(TraceId, SpanId)> {
+        let place = self.places.get(index)?;
+        let lies = text.get(place.at..place.at + place.len)?;
+        let group = self.groups.get(place.group)?;
+        if !probe.may_lie_in(&[lies.as_bytes(), text.get(group.lies.clone())?.as_bytes()]) {
+            return None;
+        }
+        let mut decoded = self.span(text, index).ok()?;
+        decoded.payload.resource.clone_from(&group.resource);
+        probe.holds(&decoded.payload).then_some((decoded.trace, decoded.id))
     }
 
     /// All that is known of the span at `index`.

@@ -1,0 +1,95 @@
+use super::*;
+use crate::model::{Address, Batch, Facts, Origin, SourceId, Span, Status, Text, Usage};
+use crate::store::Limits;
+
+fn add(batch: &mut Batch, id: u8, parent: u8, kind: Kind, label: &str, times: (Nanos, Option<Nanos>)) {
+    let (name, label) = (batch.intern("a name"), batch.intern(label));
+    let facts = match kind {
+        Kind::Model => Facts { kind, model: label, ..Facts::default() },
+        Kind::Tool => Facts { kind, tool: label, ..Facts::default() },
+        _ => Facts { kind, agent: label, ..Facts::default() },
+    };
+    batch.spans.push(Span {
+        trace: TraceId::new([7; 16]).unwrap(),
+        id: SpanId::new([id; 8]).unwrap(),
+        parent: SpanId::new([parent; 8]),
+        start: times.0,
+        end: times.1,
+        status: Status::Unset,
+        name,
+        facts,
+        error: Text::default(),
+        address: Address(0),
+        weight: 0,
+    });
+}
+
+fn store(batch: &Batch) -> Store {
+    let mut store = Store::new(Limits::default());
+    store.apply(batch, 100_000_000);
+    store
+}
+
+#[test]
+fn a_trace_and_its_spans_are_told_with_stable_names() {
+    let mut batch = Batch::new(SourceId(0), Origin::History);
+    add(&mut batch, 1, 0, Kind::Agent, "Clerk", (1_000_000, Some(9_000_000)));
+    let (session, user) = (batch.intern("s1"), batch.intern("ann"));
+    (batch.spans[0].facts.session, batch.spans[0].facts.user) = (session, user);
+    // Two at once, one that ends after its parent.
+    add(&mut batch, 2, 1, Kind::Model, "gpt-5", (2_000_000, Some(4_000_000)));
+    add(&mut batch, 3, 1, Kind::Tool, "look_up", (3_000_000, Some(5_000_000)));
+    add(&mut batch, 4, 1, Kind::Tool, "look_up", (8_500_000, Some(12_000_000)));
+    let provider = batch.intern("OpenAI");
+    batch.spans[1].facts.provider = provider;
+    batch.spans[1].facts.usage = Some(Usage { input: Some(10), output: Some(3), cost: Some(1_500_000), ..Usage::default() });
+    let error = batch.intern("no such customer");
+    (batch.spans[2].error, batch.spans[2].status) = (error, Status::Error);
+    let store = store(&batch);
+    let trace = store.traces().next().unwrap();
+    let rows = store.rows_of(trace);
+    let json = |row: usize| serde_json::to_value(SpanRecord::of(&store, rows[row])).unwrap();
+    assert_eq!(
+        json(0),
+        serde_json::json!({
+            "trace_id": "07".repeat(16), "span_id": "01".repeat(8), "parent_id": null, "name": "a name", "kind": "agent", "status": "ok",
+            "error": null, "start": "1970-01-01T00:00:00.001Z", "end": "1970-01-01T00:00:00.009Z", "duration_ms": 8.0, "self_ms": 4.5,
+            "agent": "Clerk", "model": null, "provider": null, "tool": null, "session": "s1", "user": "ann", "input_tokens": null,
+            "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null, "cost_usd": null
+        })
+    );
+    let model = json(1);
+    assert_eq!((&model["model"], &model["provider"], &model["agent"]), (&"gpt-5".into(), &"OpenAI".into(), &"Clerk".into()));
+    assert_eq!((&model["input_tokens"], &model["cached_tokens"], &model["cost_usd"]), (&10.into(), &().into(), &0.0015.into()));
+    let tool = json(2);
+    assert_eq!((&tool["status"], &tool["error"], &tool["tool"]), (&"error".into(), &"no such customer".into(), &"look_up".into()));
+    assert_eq!((&tool["parent_id"], &tool["session"]), (&"01".repeat(8).into(), &"s1".into()));
+    let trace = serde_json::to_value(TraceRecord::of(&store, trace, "traces.db")).unwrap();
+    assert_eq!(
+        trace,
+        serde_json::json!({
+            "source": "traces.db", "trace_id": "07".repeat(16), "name": "a name", "status": "error", "start": "1970-01-01T00:00:00.001Z",
+            "end": "1970-01-01T00:00:00.012Z", "duration_ms": 11.0, "spans": 4, "errors": 1, "agent": "Clerk", "session": "s1",
+            "user": "ann", "input_tokens": 10, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": 3, "reasoning_tokens": null,
+            "cost_usd": 0.0015
+        })
+    );
+}
+
+#[test]
+fn what_has_not_ended_has_no_end_and_what_has_not_come_no_name() {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    add(&mut batch, 2, 1, Kind::Model, "", (2_000_000, Some(4_000_000)));
+    let store = store(&batch);
+    let trace = store.traces().next().unwrap();
+    let missing = serde_json::to_value(SpanRecord::of(&store, store.rows_of(trace)[0])).unwrap();
+    for field in ["name", "end", "duration_ms", "self_ms", "agent"] {
+        assert!(missing[field].is_null(), "{field}");
+    }
+    assert_eq!(missing["status"], "running");
+    let trace = serde_json::to_value(TraceRecord::of(&store, trace, "x")).unwrap();
+    for field in ["name", "end", "duration_ms", "agent", "session", "input_tokens", "cost_usd"] {
+        assert!(trace[field].is_null(), "{field}");
+    }
+    assert_eq!((&trace["status"], &trace["spans"]), (&"running".into(), &1.into()));
+}
