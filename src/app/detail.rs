@@ -1,7 +1,8 @@
 //! The span under the cursor, read as one reads a page: tabs, a place in the text, and the payload, which is asked for when it is wanted.
 
-mod content;
+pub(super) mod content;
 mod overview;
+mod talk;
 
 use std::sync::Arc;
 
@@ -144,13 +145,14 @@ impl Detail {
             return;
         };
         let payload = if let Loaded::Ready(payload) = &self.loaded { Some(&**payload) } else { None };
-        self.reader.replace(match (self.tab, payload, &self.loaded) {
-            (Tab::Overview, ..) => overview::document(store, looked.row, &self.loaded, now),
+        let (page, rest) = match (self.tab, payload, &self.loaded) {
+            (Tab::Overview, ..) => (overview::document(store, looked.row, &self.loaded, now), None),
             (tab, Some(payload), _) => content::document(tab, payload),
-            (_, None, Loaded::Failed(why)) => content::note(why),
-            (_, None, Loaded::Nothing) => content::note("This span has not ended; Agno writes it when it does."),
-            (_, None, _) => Document::new(),
-        });
+            (_, None, Loaded::Failed(why)) => (content::note(why), None),
+            (_, None, Loaded::Nothing) => (content::note("This span has not ended; Agno writes it when it does."), None),
+            (_, None, _) => (Document::new(), None),
+        };
+        self.reader.open(page, rest);
     }
 
     /// Tells how much room there is, in columns and lines.
