@@ -55,7 +55,6 @@ impl Listener {
                 assert_eq!(id, SourceId(3));
                 self.states.push(state);
             }
-            Update::Found(_) => {}
             Update::Traffic(_, traffic) => self.traffic = traffic,
             Update::Found(found) => self.found.push(found),
             Update::Payloads { payloads, .. } => return Some(payloads),
