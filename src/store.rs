@@ -7,6 +7,7 @@ mod interner;
 mod retention;
 mod row;
 mod slab;
+mod table;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -19,11 +20,12 @@ pub use totals::Totals;
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::model::{Address, Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
 use row::{Branch, NONE, PackedUsage};
 use slab::Slab;
+use table::Table;
 
 /// What bounds the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +83,7 @@ pub struct Store {
     branches: Slab<Branch>,
     usages: Slab<PackedUsage>,
     traces: Slab<Trace>,
-    by_span: HashTable<u32>,
+    by_span: Table,
     by_trace: HashMap<TraceId, TraceIx>,
     hasher: DefaultHashBuilder,
     texts: Interner,

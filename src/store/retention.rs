@@ -48,9 +48,7 @@ impl Store {
         self.odd_parents.remove(&row);
         let data = &self.rows[row.0];
         let hash = self.hasher.hash_one((data.trace(), data.id));
-        if let Ok(found) = self.by_span.find_entry(hash, |&at| at == row.0) {
-            found.remove();
-        }
+        self.by_span.remove(hash, |&at| at == row.0);
         let branch = self.rows[row.0].branch;
         if branch != NONE {
             self.branches[branch] = super::Branch::default();
