@@ -31,6 +31,8 @@ pub enum Update {
     },
     /// What went through the source so far; told when it changed, about once a second.
     Traffic(SourceId, Traffic),
+    /// More came that belongs to the payloads of these spans, which are known or will be: whoever looks at one asks again.
+    More(SourceId, Vec<SpanId>),
 }
 
 /// What went through a listener since it started.

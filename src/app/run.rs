@@ -189,6 +189,7 @@ impl Loop<'_> {
                     self.session.app.source_state(usize::from(source.0), state);
                 }
                 Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),
+                Update::More(source, spans) => self.session.app.detail.ask_again(source, &spans),
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);

@@ -276,3 +276,15 @@ fn what_is_evicted_leaves_no_trace_in_cursor_marks_folds_and_filter() {
     let failed = desk.store.traces().filter(|&trace| desk.store.trace(trace).totals().errors > 0).count();
     assert_eq!(desk.app.forest.len(), failed);
 }
+
+#[test]
+fn a_detail_asks_again_when_more_of_its_payload_came() {
+    let mut desk = three();
+    let wanted = desk.app.detail.wanted().unwrap();
+    assert_eq!(desk.app.detail.wanted(), None);
+    let other = SpanId::new([0xee; 8]).unwrap();
+    desk.app.detail.ask_again(wanted.source, &[other]);
+    assert_eq!(desk.app.detail.wanted(), None);
+    desk.app.detail.ask_again(wanted.source, &[other, wanted.id]);
+    assert_eq!(desk.app.detail.wanted(), Some(wanted));
+}

@@ -18,6 +18,8 @@ pub(crate) struct Listener {
     pub(crate) batches: Vec<Batch>,
     pub(crate) states: Vec<State>,
     pub(crate) traffic: Traffic,
+    /// Spans whose payloads came to hold more.
+    pub(crate) more: Vec<SpanId>,
 }
 
 pub(crate) fn any_port() -> Options {
@@ -36,7 +38,7 @@ impl Listener {
         assert_eq!(listening.failed, []);
         let own: Vec<_> = listening.addresses.iter().filter(|address| address.is_ipv4()).collect();
         let (grpc, http) = (*own[0], *own[1]);
-        Self { handle: listening.handle, grpc, http, updates, batches: vec![], states: vec![], traffic: Traffic::default() }
+        Self { handle: listening.handle, grpc, http, updates, batches: vec![], states: vec![], traffic: Traffic::default(), more: vec![] }
     }
 
     /// Takes in the updates that have come.
@@ -54,6 +56,7 @@ impl Listener {
                 self.states.push(state);
             }
             Update::Traffic(_, traffic) => self.traffic = traffic,
+            Update::More(_, spans) => self.more.extend(spans),
             Update::Payloads { payloads, .. } => return Some(payloads),
         }
         None

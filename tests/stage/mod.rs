@@ -75,6 +75,7 @@ impl Stage {
                     let payload = payloads.into_iter().next().expect("one answer to one question");
                     self.app.detail.load(&self.store, payload, NOW);
                 }
+                Update::More(source, spans) => self.app.detail.ask_again(source, &spans),
                 Update::Payloads { .. } | Update::Traffic(..) => {}
             }
         }
