@@ -19,7 +19,7 @@ use crate::format;
 use crate::store::Store;
 pub use forest::name;
 use theme::Theme;
-pub use theme::glyph;
+pub use theme::{ascii, glyph};
 
 /// Where the panes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
