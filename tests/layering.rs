@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &["model"]),
     ("format", &["format"]),
+    ("look", &["look"]),
     ("widget", &["widget", "format"]),
     ("store", &["store", "model"]),
     ("query", &["query", "store", "model"]),
     ("source", &["source", "model"]),
     ("export", &["export", "model", "store"]),
-    ("app", &["app", "query", "store", "model", "source", "format", "widget"]),
-    ("view", &["view", "app", "query", "store", "model", "source", "format", "widget"]),
+    ("app", &["app", "query", "store", "model", "source", "format", "look", "widget"]),
+    ("view", &["view", "app", "query", "store", "model", "source", "format", "look", "widget"]),
     ("terminal", &[]),
     ("panic", &[]),
 ];

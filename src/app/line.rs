@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::{App, Effect};
+use super::{App, Effect, Overlay};
 use crate::format;
 use crate::query::Query;
 use crate::store::Store;
@@ -77,8 +77,11 @@ impl Editing {
 }
 
 impl App {
-    /// Text was pasted: into the filter line if it is open, else nowhere.
+    /// Text was pasted: into the line that is open, else nowhere.
     pub fn paste(&mut self, text: &str) {
+        if let Some(Overlay::Palette(palette)) = &mut self.overlay {
+            return palette.paste(&format::safe(text));
+        }
         let Some(editing) = &mut self.editing else { return };
         for c in format::safe(text).chars() {
             editing.input.handle(tui_input::InputRequest::InsertChar(c));
@@ -168,6 +171,7 @@ impl App {
             self.forest.judge_more(store, self.now);
             self.look(store);
         }
+        self.forest.find_path(store, self.now);
     }
 
     /// Puts a filter line in force; one with a mistake changes nothing.
@@ -178,6 +182,7 @@ impl App {
             let before = self.forest.query().cloned();
             self.search_for(&query, before.as_ref());
             self.forest.set_filter(store, query, self.now);
+            self.refiltered = true;
             self.look(store);
         }
     }

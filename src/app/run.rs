@@ -3,25 +3,30 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{Local, Utc};
 use color_eyre::eyre::{Report, bail};
-use crossterm::event::{Event, EventStream};
+use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::{FutureExt, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::{App, Effect};
+use crate::clipboard;
 use crate::export::{self, Exported};
+use crate::format;
 use crate::history;
+use crate::model::price::Prices;
 use crate::model::{Nanos, Payload};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
-use crate::store::{Store, TraceIx};
+use crate::store::{RowIx, Store, TraceIx};
 use crate::view::{self, Panes};
 
 /// The least time between two frames that nobody asked for with a key.
@@ -43,6 +48,10 @@ pub struct Session {
     pub updates: Receiver<Update>,
     /// Where exports are written.
     pub directory: PathBuf,
+    /// Whether the mouse is listened to.
+    pub mouse: bool,
+    /// Prices, which take a moment to be read; an error says which file of them can't be used.
+    pub prices: oneshot::Receiver<(Prices, Option<String>)>,
 }
 
 /// Payloads that were asked for, by ticket.
@@ -50,6 +59,7 @@ pub struct Session {
 enum Pending {
     Detail,
     Export { export: u64, places: Vec<usize> },
+    Copy(Box<Exported>),
 }
 
 /// An export whose payloads are being read.
@@ -65,7 +75,19 @@ struct Loop<'a> {
     ticket: u64,
     pending: HashMap<u64, Pending>,
     exports: HashMap<u64, Collecting>,
+    /// The screen when it was last laid out.
+    area: Rect,
+    /// Whether the terminal is wanted by the shell.
+    suspends: bool,
     written: (tokio::sync::mpsc::UnboundedSender<Written>, tokio::sync::mpsc::UnboundedReceiver<Written>),
+    copied: (tokio::sync::mpsc::UnboundedSender<Copied>, tokio::sync::mpsc::UnboundedReceiver<Copied>),
+}
+
+/// A text that was handed to tmux, or back if it would not take it.
+struct Copied {
+    what: String,
+    size: usize,
+    left: Option<String>,
 }
 
 /// An export that was written, or why not; the number of spans whose payload was gone.
@@ -87,22 +109,27 @@ where
     B::Error: Send + Sync + 'static,
 {
     let written = tokio::sync::mpsc::unbounded_channel();
-    let mut state = Loop { session, ticket: 0, pending: HashMap::new(), exports: HashMap::new(), written };
+    let copied = tokio::sync::mpsc::unbounded_channel();
+    let mut state =
+        Loop { session, ticket: 0, pending: HashMap::new(), exports: HashMap::new(), written, copied, area: Rect::ZERO, suspends: false };
     let mut events = EventStream::new();
     let mut signals = Signals::new()?;
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
-    let (mut dirty, mut at_once) = (true, true);
+    let (mut dirty, mut at_once, mut priced) = (true, true, false);
     loop {
         if dirty && (at_once || drawn.elapsed() >= FRAME) {
             let size = terminal.size()?;
-            state.lay_out(Rect::new(0, 0, size.width, size.height));
+            let more = state.lay_out(Rect::new(0, 0, size.width, size.height));
             let Session { app, store, .. } = &*state.session;
             terminal.draw(|frame| view::draw(frame, app, store))?;
             drawn = Instant::now();
-            // A filter that is not through goes on with the next frame.
-            (dirty, at_once) = (state.session.app.forest.is_judging(), false);
+            // A filter that is not through goes on with the next frame, and so do the sums over what it lets through.
+            (dirty, at_once) = (more || state.session.app.forest.is_judging(), false);
+        }
+        if state.session.app.take_bell() {
+            clipboard::ring();
         }
         state.ask_for_detail();
         state.release();
@@ -121,10 +148,23 @@ where
                     }
                     next = events.next().now_or_never();
                 }
+                if std::mem::take(&mut state.suspends) {
+                    crate::terminal::suspend(state.session.mouse)?;
+                    terminal.clear()?;
+                }
                 (dirty, at_once) = (true, true);
+            }
+            Some(copied) = state.copied.1.recv() => {
+                state.say_copied(copied);
+                dirty = true;
             }
             Some(written) = state.written.1.recv() => {
                 state.say_written(written);
+                dirty = true;
+            }
+            Ok((prices, trouble)) = &mut state.session.prices, if !priced => {
+                priced = true;
+                state.take_prices(prices, trouble);
                 dirty = true;
             }
             update = state.session.updates.recv() => {
@@ -143,12 +183,18 @@ where
 }
 
 impl Loop<'_> {
-    fn lay_out(&mut self, area: Rect) {
+    /// Makes ready what the next frame shows. Whether more is left to do.
+    fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
         app.settle(store);
         let panes = Panes::new(area, app.focus);
         app.forest.set_height(panes.forest_lines());
         app.detail.set_size(panes.detail_size());
+        if let Some(table) = &mut app.table {
+            table.set_size(panes.forest_lines(), panes.detail_size());
+        }
+        self.area = area;
+        app.sum_up(store)
     }
 
     /// Whether it was the last.
@@ -160,6 +206,17 @@ impl Loop<'_> {
                 app.paste(text);
                 None
             }
+            Event::Mouse(mouse) => {
+                let place = Position::new(mouse.column, mouse.row);
+                let spot = view::spot(app, store, self.area, place);
+                match mouse.kind {
+                    MouseEventKind::Down(MouseButton::Left) => app.click(store, spot),
+                    MouseEventKind::ScrollDown => app.wheel(store, spot, 1),
+                    MouseEventKind::ScrollUp => app.wheel(store, spot, -1),
+                    _ => {}
+                }
+                None
+            }
             _ => None,
         };
         match effect {
@@ -168,6 +225,9 @@ impl Loop<'_> {
                 self.session.app.say("reading what is to be exported…", false, now());
                 self.start_export(&traces);
             }
+            Some(Effect::Copy { what, text }) => self.copy(what, &text),
+            Some(Effect::CopySpan(row)) => self.copy_span(row),
+            Some(Effect::Suspend) => self.suspends = true,
             Some(Effect::Remember(line)) => {
                 if let Err(error) = history::add(&line) {
                     tracing::warn!(%error, "the filter line was not kept");
@@ -210,6 +270,15 @@ impl Loop<'_> {
                 break;
             }
             next = self.session.updates.try_recv().ok();
+        }
+    }
+
+    fn take_prices(&mut self, prices: Prices, trouble: Option<String>) {
+        let Session { app, store, .. } = &mut *self.session;
+        app.take_prices(store, Arc::new(prices));
+        if let Some(trouble) = trouble {
+            tracing::warn!(trouble, "prices");
+            app.say(trouble, true, now());
         }
     }
 
@@ -270,7 +339,63 @@ impl Loop<'_> {
                 collecting.waiting -= 1;
                 self.finish_export(export);
             }
+            Some(Pending::Copy(mut span)) => match payloads.into_iter().next() {
+                Some(Ok(payload)) => {
+                    span.payload = payload;
+                    let (what, mut json) = (format!("span {} as OTLP/JSON", span.id), Vec::new());
+                    match export::otlp::write(&[*span], &mut json) {
+                        Ok(()) => self.copy(what, String::from_utf8_lossy(&json).trim_end()),
+                        Err(error) => self.session.app.say(format!("could not copy: {error}"), true, now()),
+                    }
+                }
+                Some(Err(why)) => self.session.app.say(format!("could not copy: {why}"), true, now()),
+                None => {}
+            },
             None => {}
+        }
+    }
+
+    fn copy_span(&mut self, row: RowIx) {
+        let data = self.session.store.row(row);
+        let (source, address) = (usize::from(data.source.0), (data.address, data.id));
+        let span = Box::new(exported(&self.session.store, row));
+        if !self.request(source, vec![address], Pending::Copy(span)) {
+            self.session.app.say("could not copy: the source has ended", true, now());
+        }
+    }
+
+    /// Copies what can do no harm where it is pasted, all of it or nothing.
+    fn copy(&mut self, what: String, text: &str) {
+        let text = format::plain(text).into_owned();
+        if text.is_empty() || text.len() > clipboard::LARGEST {
+            let why = match text.len() {
+                0 => "it is empty".to_owned(),
+                size => format!("terminals take no more than 1 MB, and it has {}; x exports it", format::bytes(size as u64)),
+            };
+            return self.session.app.say(format!("did not copy {what}: {why}"), true, now());
+        }
+        let copied = Copied { what, size: text.len(), left: Some(text) };
+        if std::env::var_os("TMUX").is_none_or(|tmux| tmux.is_empty()) {
+            return self.say_copied(copied);
+        }
+        let done = self.copied.0.clone();
+        tokio::task::spawn_blocking(move || {
+            let left = copied.left.filter(|text| clipboard::to_tmux(text).is_err());
+            let _ = done.send(Copied { left, ..copied });
+        });
+    }
+
+    /// Gives the terminal what is left to give, and says what was copied.
+    fn say_copied(&mut self, Copied { what, size, left }: Copied) {
+        let told = match &left {
+            Some(text) => {
+                clipboard::to_terminal(text).map(|()| if size > clipboard::SURE { "; some terminals take no more than 74 KB" } else { "" })
+            }
+            None => Ok(""),
+        };
+        match told {
+            Ok(beyond) => self.session.app.say(format!("copied {}{beyond}", format::safe(&what)), false, now()),
+            Err(error) => self.session.app.say(format!("could not copy: {error}"), true, now()),
         }
     }
 
@@ -328,7 +453,7 @@ impl Loop<'_> {
     }
 }
 
-fn exported(store: &Store, row: crate::store::RowIx) -> Exported {
+fn exported(store: &Store, row: RowIx) -> Exported {
     let data = store.row(row);
     Exported {
         trace: store.trace(data.trace()).id,

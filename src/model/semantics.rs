@@ -21,6 +21,9 @@ pub const MESSAGE: [(&str, &str); 2] = [("llm.input_messages.", ".message.role")
 /// What [`MESSAGE`] states as the role of the person who asks.
 pub const ASKER: &str = "user";
 
+/// The attribute and the value by which Agno says that a span is a tool's, and the attribute that holds the tool's arguments.
+pub const ARGUMENTS: (&str, &str, &str) = ("openinference.span.kind", "TOOL", "input.value");
+
 /// Every attribute that [`Picker`] looks at, but for [`MESSAGE`]: what a database needs to hand out for a row.
 pub fn row_attributes() -> impl Iterator<Item = &'static str> {
     names::all()
