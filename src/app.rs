@@ -3,7 +3,6 @@
 
 pub mod action;
 mod budget;
-mod columns;
 pub mod compare;
 mod copy;
 mod detail;
@@ -11,26 +10,32 @@ mod forest;
 pub mod key;
 mod keymap;
 mod line;
+mod numbers;
 mod palette;
 mod pick;
 mod pointer;
 pub mod run;
+mod scope;
 mod search;
+mod table;
 #[cfg(test)]
 mod tests;
+mod views;
 
 pub use action::Action;
 pub use budget::{Budget, Budgets};
-pub use columns::{Column, Columns};
 pub use compare::Compare;
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use forest::{Forest, Measure, Sort, Sorting};
 pub use keymap::{Bindings, Keymap, Misbound};
 pub use line::{Editing, History, Offer, Offers};
+pub use numbers::{Number, Numbers};
 pub use palette::Palette;
 use pick::Picked;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
+pub use scope::Scope;
+pub use table::{Cell, Column, Table, View};
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -165,14 +170,20 @@ pub struct App {
     /// The themes.
     pub looks: Looks,
     /// The columns beside the traces.
-    pub columns: Columns,
+    pub columns: Numbers,
     /// Whether symbols must be plain ASCII.
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.
     pub now: Nanos,
     /// What traces may cost.
     pub budgets: Budgets,
+    /// What the sums speak of.
+    pub scope: Scope,
+    /// The view that is open, unless it is the traces.
+    pub table: Option<Table>,
     bell: bool,
+    /// Whether another filter came into force since the sums were last looked after.
+    refiltered: bool,
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
     typed: Option<String>,
@@ -215,6 +226,24 @@ impl App {
         self.bell |= news && batch.origin == crate::model::Origin::Live;
         self.check(store, batch, &changes.rows);
         self.changed(store, changes);
+    }
+
+    /// Looks after the sums beside the traces, for a moment. Whether more is left to do.
+    pub fn sum_up(&mut self, store: &mut Store) -> bool {
+        if std::mem::take(&mut self.refiltered) {
+            self.scope.restart(store, &mut self.forest);
+            if let Some(table) = &mut self.table {
+                table.restart(&self.forest);
+            }
+        }
+        let turned = self.forest.turned();
+        let mut more = self.scope.follow(store, &self.forest, &turned);
+        if let Some(table) = &mut self.table {
+            table.changed(&turned);
+            more |= table.refresh(store, &self.forest, &self.scope, self.now);
+        }
+        self.scope.look_at(store, self.forest.cursor().map(|row| store.row(row).trace()), self.now);
+        more
     }
 
     /// The prices are there.
@@ -290,6 +319,10 @@ impl App {
         }
         self.forest.update(store, &changes, self.now);
         self.compare_again(store, &changes);
+        if let Some(table) = &mut self.table {
+            table.forget(&changes.evicted);
+            table.changed(&changes.traces);
+        }
         self.look(store);
         if !changes.traces.is_empty() {
             self.detail.refresh_overview(store, self.now);
@@ -365,6 +398,9 @@ impl App {
 
     /// Does what `action` says to the state; what has to be done outside is returned.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
+        if let Some(effect) = self.table_action(store, action, now) {
+            return effect;
+        }
         match action {
             Action::Quit => return Some(Effect::Quit),
             Action::Export => return self.export(store, now),
@@ -384,6 +420,13 @@ impl App {
             Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
             Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
             Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
+            Action::ViewTraces => self.open_view(store, View::Traces, now),
+            Action::ViewSessions => self.open_view(store, View::Sessions, now),
+            Action::ViewAgents => self.open_view(store, View::Agents, now),
+            Action::ViewModels => self.open_view(store, View::Models, now),
+            Action::ViewTools => self.open_view(store, View::Tools, now),
+            Action::ViewErrors => self.open_view(store, View::Errors, now),
+            Action::Scope => self.scope.of_trace = !self.scope.of_trace,
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
                 let input = if finds { String::new() } else { self.filter.clone() };

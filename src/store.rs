@@ -10,6 +10,7 @@ mod pricing;
 mod retention;
 mod row;
 mod slab;
+mod split;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod tree;
 pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
 pub use row::{Phase, Row, RowIx, Standing, Trace, TraceIx};
+pub use split::Split;
 pub use stats::{By, Flow, Group, MINUTE, Stats};
 pub use totals::Totals;
 

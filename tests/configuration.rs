@@ -23,11 +23,16 @@ fn home(config: &str) -> tempfile::TempDir {
 #[test]
 fn the_settings_in_force_are_written_as_a_file_that_is_read_again() {
     let home = home("max_spans = 7\n[keys]\nnext-error = ['x']\nexport = ['e']\n");
-    let output = program(home.path()).env("AGNO_TOP_FOLLOW", "no").args(["config", "--theme", "light"]).assert().code(0).get_output().clone();
+    let output =
+        program(home.path()).env("AGNO_TOP_FOLLOW", "no").args(["config", "--theme", "light"]).assert().code(0).get_output().clone();
     let text = String::from_utf8(output.stdout).expect("text");
-    for line in
-        ["max_spans = 7  # file", "follow = false  # AGNO_TOP_FOLLOW", "theme = \"light\"  # flag", "mouse = true  # default", "export = [\"e\"]  # file"]
-    {
+    for line in [
+        "max_spans = 7  # file",
+        "follow = false  # AGNO_TOP_FOLLOW",
+        "theme = \"light\"  # flag",
+        "mouse = true  # default",
+        "export = [\"e\"]  # file",
+    ] {
         assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
     }
     assert!(text.contains(&format!("# Configuration file: {}\n", home.path().join("agno-top/config.toml").display())), "{text}");
@@ -42,7 +47,10 @@ fn the_settings_in_force_are_written_as_a_file_that_is_read_again() {
 fn a_mistake_is_told_with_its_line_and_what_would_be_right() {
     for (config, told) in [
         ("\nmax_span = 7", "line 2: unknown key \"max_span\"; did you mean \"max_spans\"?"),
-        ("[keys]\nup = ['q']", "line 2: q is bound to quit already; free it by another key for quit, or none (quit = []), or choose another for up"),
+        (
+            "[keys]\nup = ['q']",
+            "line 2: q is bound to quit already; free it by another key for quit, or none (quit = []), or choose another for up",
+        ),
         ("[keys]\nnextt = []", "line 2: unknown action \"nextt\"; did you mean \"next-tab\"?"),
         ("theme = 'ligth'", "line 1: no theme is called \"ligth\"; did you mean \"light\"?"),
     ] {

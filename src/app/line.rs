@@ -182,6 +182,7 @@ impl App {
             let before = self.forest.query().cloned();
             self.search_for(&query, before.as_ref());
             self.forest.set_filter(store, query, self.now);
+            self.refiltered = true;
             self.look(store);
         }
     }

@@ -122,12 +122,12 @@ where
     loop {
         if dirty && (at_once || drawn.elapsed() >= FRAME) {
             let size = terminal.size()?;
-            state.lay_out(Rect::new(0, 0, size.width, size.height));
+            let more = state.lay_out(Rect::new(0, 0, size.width, size.height));
             let Session { app, store, .. } = &*state.session;
             terminal.draw(|frame| view::draw(frame, app, store))?;
             drawn = Instant::now();
-            // A filter that is not through goes on with the next frame.
-            (dirty, at_once) = (state.session.app.forest.is_judging(), false);
+            // A filter that is not through goes on with the next frame, and so do the sums over what it lets through.
+            (dirty, at_once) = (more || state.session.app.forest.is_judging(), false);
         }
         if state.session.app.take_bell() {
             clipboard::ring();
@@ -186,13 +186,18 @@ where
 }
 
 impl Loop<'_> {
-    fn lay_out(&mut self, area: Rect) {
+    /// Makes ready what the next frame shows. Whether more is left to do.
+    fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
         app.settle(store);
         let panes = Panes::new(area, app.focus);
         app.forest.set_height(panes.forest_lines());
         app.detail.set_size(panes.detail_size());
+        if let Some(table) = &mut app.table {
+            table.set_size(panes.forest_lines(), panes.detail_size());
+        }
         self.area = area;
+        app.sum_up(store)
     }
 
     /// Whether it was the last.

@@ -97,7 +97,7 @@ impl Totals {
     }
 
     /// `self + other`; either may be a difference, whose fields wrap below zero.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         self.exchange(&Self::default(), other);
     }
 

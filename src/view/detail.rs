@@ -11,7 +11,7 @@ use super::{forest, put, put_right};
 use crate::app::{App, Focus, Spot, Tab};
 use crate::format;
 use crate::store::Store;
-use crate::widget::reader::Styles;
+use crate::widget::reader::{Reader, Styles};
 use crate::widget::text::Role;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
@@ -32,10 +32,15 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         let style = if tab == app.detail.tab { theme.tab() } else { theme.dim() };
         x = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
     }
-    let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height - 1 };
-    let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
-    app.detail.reader.render(inner, buffer, &styles, theme.glyphs());
+    draw_text(buffer, area, &app.detail.reader, theme);
     progress(buffer, area, x, app, theme);
+}
+
+/// The text below the title.
+pub(super) fn draw_text(buffer: &mut Buffer, area: Rect, reader: &Reader, theme: Theme) {
+    let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(1) };
+    let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
+    reader.render(inner, buffer, &styles, theme.glyphs());
 }
 
 /// Cells for the name before the tabs.

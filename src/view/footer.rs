@@ -24,6 +24,18 @@ const FOREST_KEYS: &[(&[Action], &str)] = &[
     (&[Action::Follow], "follow"),
 ];
 
+const TABLE_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Help], "help"),
+    (&[Action::Quit], "quit"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::Detail], "its traces"),
+    (&[Action::Filter], "filter"),
+    (&[Action::Sort], "sort"),
+    (&[Action::Reverse], "reverse"),
+    (&[Action::NextPane], "read below"),
+    (&[Action::ViewTraces], "traces"),
+];
+
 const DETAIL_KEYS: &[(&[Action], &str)] = &[
     (&[Action::Help], "help"),
     (&[Action::Back], "back"),
@@ -50,7 +62,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> 
         put(buffer, area.x + 1, area.y, room.saturating_sub(1), &message.text, style);
         return None;
     }
-    let keys = if app.focus == Focus::Forest { FOREST_KEYS } else { DETAIL_KEYS };
+    let keys = match (app.focus, &app.table) {
+        (Focus::Forest, Some(_)) => TABLE_KEYS,
+        (Focus::Forest, None) => FOREST_KEYS,
+        _ => DETAIL_KEYS,
+    };
     let mut x = area.x + 1;
     for (actions, what) in keys {
         // What has no key has no hint.

@@ -2,7 +2,7 @@
 
 mod bar;
 mod columns;
-mod line;
+pub(super) mod line;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

@@ -196,7 +196,7 @@ impl Line<'_> {
 }
 
 /// When a trace began: the time of day, or of another day its date.
-fn moment(start: Nanos, now: Nanos) -> String {
+pub(in crate::view) fn moment(start: Nanos, now: Nanos) -> String {
     let moment = format::moment(start, now);
     match moment.split_once(' ') {
         None => moment,
