@@ -59,6 +59,9 @@ impl Stage {
 
     fn lay_out(&mut self) {
         self.app.settle(&self.store);
+        for (_, request) in self.app.requests() {
+            self.source.requests.send(request).expect("a source that lives");
+        }
         let size = self.terminal.size().expect("a size");
         let panes = Panes::new(Rect::new(0, 0, size.width, size.height), self.app.focus);
         self.app.forest.set_height(panes.forest_lines());
@@ -80,7 +83,8 @@ impl Stage {
                         None => self.app.detail.load(&self.store, payload, NOW),
                     }
                 }
-                Update::Payloads { .. } | Update::Traffic(..) | Update::Found(_) => {}
+                Update::Found(found) => self.app.take_found(&self.store, found),
+                Update::Payloads { .. } | Update::Traffic(..) => {}
             }
         }
     }
@@ -185,6 +189,7 @@ fn key(name: &str) -> KeyEvent {
         "Enter" => KeyCode::Enter,
         "Esc" => KeyCode::Esc,
         "Tab" => KeyCode::Tab,
+        "BackTab" => KeyCode::BackTab,
         "Space" => KeyCode::Char(' '),
         "Down" => KeyCode::Down,
         "Up" => KeyCode::Up,

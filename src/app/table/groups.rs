@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::{Cell, Column, Key, Line, View, column};
 use crate::app::Scope;
-use crate::store::{By, Group, RowIx, Store, Totals};
+use crate::store::{By, Group, RowIx, Store};
 
 const SESSIONS: &[Column] = &[
     column("SESSION", 0),
@@ -66,7 +66,7 @@ const TOOLS: &[Column] = &[
 ];
 
 const ERRORS: &[Column] =
-    &[column("MESSAGE", 0), column("COUNT", 6), column("LAST", 9), column("WHERE", 22), column("KIND", 10), column("FIRST", 9)];
+    &[column("MESSAGE", 0), column("COUNT", 7), column("LAST", 9), column("WHERE", 20), column("KIND", 10), column("FIRST", 9)];
 
 /// The columns of a view; the first ones count most.
 pub(super) fn columns(view: View) -> &'static [Column] {
@@ -86,8 +86,8 @@ pub(super) fn lines(view: View, store: &Store, scope: &Scope, index: &Index) -> 
         View::Agents => By::Agent,
         View::Models => By::Model,
         View::Tools => By::Tool,
-        View::Sessions => return index.groups().map(|(key, rows)| session(store, key, rows)).collect(),
-        View::Errors => return index.groups().map(|(key, rows)| error(store, key, rows)).collect(),
+        View::Sessions => return index.groups().map(|(key, rows)| session(store, index, key, rows)).collect(),
+        View::Errors => return index.groups().map(|(key, rows)| error(key, rows)).collect(),
         View::Traces => return Vec::new(),
     };
     let line = |(symbol, group): (_, &Group)| {
@@ -120,15 +120,8 @@ fn of_group(title: &str, name: &str, group: &Group) -> Cell {
     }
 }
 
-/// Sums over a session's turns.
-pub(super) fn sums(store: &Store, rows: impl Iterator<Item = RowIx>) -> Totals {
-    let mut sums = Totals::default();
-    rows.for_each(|row| sums.add(&store.totals(row)));
-    sums
-}
-
-fn session(store: &Store, key: &Key, rows: &super::index::Rows) -> Line {
-    let totals = sums(store, rows.iter().map(|&(_, row)| row));
+fn session(store: &Store, index: &Index, key: &Key, rows: &super::index::Rows) -> Line {
+    let totals = index.sums(store, rows.iter().map(|&(_, row)| row));
     let turns = rows.len() as u64;
     let moment = |row: Option<&(i64, RowIx)>| Cell::Moment(row.map_or(0, |&(start, _)| start));
     let user = rows.iter().rev().map(|&(_, row)| store.inherited(row, |data| data.user)).find(|user| !user.is_empty());
@@ -148,7 +141,7 @@ fn session(store: &Store, key: &Key, rows: &super::index::Rows) -> Line {
     Line { cells: SESSIONS.iter().map(cell).collect(), key: key.clone() }
 }
 
-fn error(store: &Store, key: &Key, rows: &super::index::Rows) -> Line {
+fn error(key: &Key, rows: &super::index::Rows) -> Line {
     let moment = |row: Option<&(i64, RowIx)>| Cell::Moment(row.map_or(0, |&(start, _)| start));
     let (kind, place, message) = match key {
         Key::Error(kind, place, message) => (super::page::kind_name(*kind), place.clone(), message.clone()),
@@ -163,7 +156,6 @@ fn error(store: &Store, key: &Key, rows: &super::index::Rows) -> Line {
         "KIND" => Cell::Text(kind.to_owned()),
         _ => Cell::Text(message.clone()),
     };
-    let _ = store;
     Line { cells: ERRORS.iter().map(cell).collect(), key: key.clone() }
 }
 
