@@ -3,6 +3,7 @@
 
 pub mod action;
 mod budget;
+mod columns;
 pub mod compare;
 mod copy;
 mod detail;
@@ -10,7 +11,6 @@ mod forest;
 pub mod key;
 mod keymap;
 mod line;
-mod numbers;
 mod palette;
 mod pick;
 mod pointer;
@@ -24,18 +24,18 @@ mod views;
 
 pub use action::Action;
 pub use budget::{Budget, Budgets};
+pub use columns::{Column, Columns};
 pub use compare::Compare;
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use forest::{Forest, Measure, Sort, Sorting};
 pub use keymap::{Bindings, Keymap, Misbound};
 pub use line::{Editing, History, Offer, Offers};
-pub use numbers::{Number, Numbers};
 pub use palette::Palette;
 use pick::Picked;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
 pub use scope::Scope;
-pub use table::{Cell, Column, Table, View};
+pub use table::{Cell, Heading, Table, View};
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -170,7 +170,7 @@ pub struct App {
     /// The themes.
     pub looks: Looks,
     /// The columns beside the traces.
-    pub columns: Numbers,
+    pub columns: Columns,
     /// Whether symbols must be plain ASCII.
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.
@@ -318,11 +318,11 @@ impl App {
             self.marks.remove(trace);
         }
         self.forest.update(store, &changes, self.now);
-        self.compare_again(store, &changes);
         if let Some(table) = &mut self.table {
             table.forget(&changes.evicted);
             table.changed(&changes.traces);
         }
+        self.compare_again(store, &changes);
         self.look(store);
         if !changes.traces.is_empty() {
             self.detail.refresh_overview(store, self.now);

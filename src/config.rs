@@ -17,7 +17,7 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
-use crate::app::{App, Budget, Budgets, Keymap, Measure, Numbers};
+use crate::app::{App, Budget, Budgets, Columns, Keymap, Measure};
 use crate::cli::Cli;
 use crate::look::{self, Depth, Looks};
 use crate::model::Nanos;
@@ -82,7 +82,7 @@ pub struct Config {
     /// Whether the cursor moves with the newest trace.
     pub follow: bool,
     /// The columns of numbers beside the traces.
-    pub columns: Numbers,
+    pub columns: Columns,
     /// What bars measure at first.
     pub bar: Measure,
     /// The theme's name.
@@ -169,7 +169,7 @@ impl Default for Config {
             max_memory: 1 << 30,
             stale_seconds: 60,
             follow: true,
-            columns: Numbers::default(),
+            columns: Columns::default(),
             bar: Measure::default(),
             theme: "auto".to_owned(),
             ascii: false,

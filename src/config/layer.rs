@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::keys::Keys;
 use super::values::{Address, Bytes, Dollars, Header, Listen, lossy};
 use super::{Config, ConfigError, KEYS, LogLevel};
-use crate::app::{Measure, Number, Numbers};
+use crate::app::{Column, Columns, Measure};
 use crate::cli::{Cli, OtlpOptions};
 use crate::model::price::Flat;
 
@@ -56,7 +56,7 @@ pub(super) struct Layer {
     max_memory: Option<Bytes>,
     stale_seconds: Option<std::num::NonZeroU32>,
     follow: Option<bool>,
-    columns: Option<Vec<Number>>,
+    columns: Option<Vec<Column>>,
     bar: Option<Measure>,
     theme: Option<Spanned<String>>,
     ascii: Option<bool>,
@@ -175,7 +175,7 @@ impl Layer {
         set(&mut config.max_memory, self.max_memory.map(|Bytes(bytes)| bytes));
         set(&mut config.stale_seconds, self.stale_seconds.map(Into::into));
         set(&mut config.follow, self.follow);
-        set(&mut config.columns, self.columns.map(Numbers));
+        set(&mut config.columns, self.columns.map(Columns));
         set(&mut config.bar, self.bar);
         if let Some(theme) = self.theme {
             if !themes.contains(theme.get_ref()) {

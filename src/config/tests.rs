@@ -2,7 +2,7 @@ use clap::Parser;
 
 use super::*;
 use crate::app::action::ENTRIES;
-use crate::app::{Action, Number};
+use crate::app::{Action, Column};
 
 fn cli(line: &str) -> Cli {
     Cli::try_parse_from(std::iter::once("agno-top").chain(line.split_whitespace())).unwrap()
@@ -39,7 +39,7 @@ fn the_example_holds_every_key_with_its_default() {
         max_spans: 0,
         stale_seconds: 0,
         follow: false,
-        columns: Numbers(Vec::new()),
+        columns: Columns(Vec::new()),
         bar: Measure::Cost,
         theme: String::new(),
         ascii: true,
@@ -232,7 +232,7 @@ fn the_effective_settings_are_a_file_that_says_the_same() {
 fn the_first_picture_is_chosen() {
     let environment = |name: &str| (name == "AGNO_TOP_COLUMNS").then(|| "cost time".into());
     let config = layered(&cli(""), Some(home("columns = []\nbar = 'tokens'").path()), environment).unwrap();
-    assert_eq!((config.columns, config.bar), (Numbers(vec![Number::Cost, Number::Time]), Measure::Tokens));
+    assert_eq!((config.columns, config.bar), (Columns(vec![Column::Cost, Column::Time]), Measure::Tokens));
     assert!(wrong("\ncolumns = ['time', 'token']").starts_with(", line 2: unknown variant `token`, expected one of `began`, `time`"));
     assert!(wrong("bar = 'length'").starts_with(", line 1: unknown variant `length`, expected one of `time`, `own`"));
 }

@@ -78,7 +78,8 @@ fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme)
         None => String::new(),
     };
     if line > 0 || reader.has_more() {
-        let _ = write!(text, " line {} of {} ", format::count(line as u64 + 1), format::count(lines as u64));
+        let more = if reader.is_complete() { "" } else { "+" };
+        let _ = write!(text, " line {} of {}{more} ", format::count(line as u64 + 1), format::count(lines as u64));
     }
     put_right(buffer, area.right().saturating_sub(1), area.y, area.right().saturating_sub(from + 2), &text, theme.dim());
 }

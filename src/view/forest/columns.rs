@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::super::theme::Theme;
 use super::super::{put, put_right};
-use crate::app::{Forest, Measure, Number};
+use crate::app::{Column, Forest, Measure};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{RowIx, Store};
@@ -27,12 +27,12 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Those among the wanted ones that there is room for. The cost has a column once any cost is known.
-    pub(super) fn new(width: u16, priced: bool, wanted: &[Number]) -> Self {
-        let column = |column: Number, from: u16, cells: u16| if width >= from && wanted.contains(&column) { cells } else { 0 };
-        let time = column(Number::Time, 30, 7);
-        let tokens = column(Number::Tokens, 56, 7);
-        let cost = if priced { column(Number::Cost, 80, 8) } else { 0 };
-        let when = column(Number::Began, 104, 9);
+    pub(super) fn new(width: u16, priced: bool, wanted: &[Column]) -> Self {
+        let column = |column: Column, from: u16, cells: u16| if width >= from && wanted.contains(&column) { cells } else { 0 };
+        let time = column(Column::Time, 30, 7);
+        let tokens = column(Column::Tokens, 56, 7);
+        let cost = if priced { column(Column::Cost, 80, 8) } else { 0 };
+        let when = column(Column::Began, 104, 9);
         let numbers = when + time + tokens + cost + 1;
         let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE)).max(10) } else { 0 };
         Self { tree: width.saturating_sub(numbers + bar), when, time, tokens, cost, bar }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A column of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Number {
+pub enum Column {
     /// When a trace began.
     Began,
     /// How long it took.
@@ -16,17 +16,17 @@ pub enum Number {
     Cost,
 }
 
-impl Number {
+impl Column {
     /// Every column, from left to right.
     pub const ALL: [Self; 4] = [Self::Began, Self::Time, Self::Tokens, Self::Cost];
 }
 
 /// The columns that are shown where there is room for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Numbers(pub Vec<Number>);
+pub struct Columns(pub Vec<Column>);
 
-impl Default for Numbers {
+impl Default for Columns {
     fn default() -> Self {
-        Self(Number::ALL.to_vec())
+        Self(Column::ALL.to_vec())
     }
 }
