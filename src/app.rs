@@ -382,7 +382,7 @@ impl App {
                 }
             },
             (_, KeyCode::Esc, _) => self.overlay = None,
-            (Some(Overlay::Compare(_)), KeyCode::Enter, _) => self.go_to_compared(store),
+            (Some(Overlay::Compare(_)), _, Some(Action::Detail)) => self.go_to_compared(store),
             (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
                 self.next_difference(store, action == Some(Action::PreviousMatch), now);
             }
