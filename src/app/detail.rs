@@ -1,6 +1,6 @@
 //! The span under the cursor, read as one reads a page: tabs, a place in the text, and the payload, which is asked for when it is wanted.
 
-mod content;
+pub(super) mod content;
 mod overview;
 mod talk;
 

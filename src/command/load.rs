@@ -7,13 +7,14 @@ use color_eyre::eyre::{Report, bail};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::select::Selection;
-use super::{Outcome, say, sources, watch};
+use super::select::{Selection, Since};
+use super::sources::{self, Extent};
+use super::{Outcome, say, watch};
 use crate::app::run::now;
 use crate::config::Config;
 use crate::model::{Address, Batch, Nanos, Payload, SourceId, SpanId};
 use crate::query::{Matcher, Query};
-use crate::source::{Handle, Request, State, Update};
+use crate::source::{Handle, Request, Search, State, Update};
 use crate::store::{RowIx, Store, TraceIx};
 use crate::{format, panic};
 
@@ -30,13 +31,14 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Reads `named` sources, or those that are found, until each has given what it holds. One that can't be read is told on standard
-    /// error and left out. `Err` if none can be started or a thread panics.
-    pub fn read(named: &[PathBuf], config: &Config) -> Result<Self, Report> {
+    /// Reads `named` sources, or those that are found, until each has given what it holds; if `since` is given, at least what began since
+    /// then. A source that can't be read is told on standard error and left out. `Err` if one can't be started or a thread panics.
+    pub fn read(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
         let named = if named.is_empty() { &config.sources } else { named };
+        let extent = Extent { limit: u64::from(config.max_spans), since: since.map(|since| since.moment(now())) };
         let (updates, received) = channel(sources::WAITING);
         let paths = sources::paths(named, config);
-        let open = |(at, path): (usize, &PathBuf)| sources::open(at, path, config, u64::from(config.max_spans), &updates);
+        let open = |(at, path): (usize, &PathBuf)| sources::open(at, path, config, extent, &updates);
         let handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
         drop(updates);
         let mut loaded = Self { store: Store::new(watch::limits(config)), now: now(), failed: 0, inbox: Inbox::new(handles, received)? };
@@ -62,8 +64,9 @@ impl Loaded {
 
     /// The traces that are wanted, newest first. Which sources the selection names is not looked at.
     pub fn choose(&mut self, selection: &Selection) -> Result<Vec<TraceIx>, Report> {
-        let since = selection.since.map_or(Nanos::MIN, |since| since.moment(self.now));
-        let mut matcher = selection.filter.clone().filter(|query| !query.is_empty()).map(Matcher::new);
+        let since = selection.since.as_ref().map_or(Nanos::MIN, |since| since.moment(self.now));
+        let query = selection.filter.clone().filter(|query| !query.is_empty());
+        let mut matcher = query.map(|query| self.matcher(query)).transpose()?;
         let young = self.store.traces().rev().take_while(|&trace| self.store.trace(trace).start >= since);
         let passes = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| passes(&self.store, matcher, trace, self.now));
         Ok(young.filter(passes).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect())
@@ -71,8 +74,17 @@ impl Loaded {
 
     /// The traces of `traces` that pass.
     pub fn passing(&mut self, traces: &[TraceIx], query: Query) -> Result<Vec<TraceIx>, Report> {
-        let mut matcher = Matcher::new(query);
+        let mut matcher = self.matcher(query)?;
         Ok(traces.iter().copied().filter(|&trace| passes(&self.store, &mut matcher, trace, self.now)).collect())
+    }
+
+    /// A matcher that knows of all payloads what the query asks of them.
+    fn matcher(&mut self, query: Query) -> Result<Matcher, Report> {
+        let mut matcher = Matcher::new(query);
+        if matcher.query().needs_payloads() {
+            self.inbox.search(&mut matcher, self.now)?;
+        }
+        Ok(matcher)
     }
 
     /// What a person calls the source of a trace: that of its first span that came.
@@ -227,6 +239,29 @@ impl Inbox {
                 return Ok(payloads);
             }
         }
+    }
+
+    /// Has every source look through its payloads for what the query asks of them, and tells the matcher what is found.
+    fn search(&mut self, matcher: &mut Matcher, now: Nanos) -> Result<(), Report> {
+        self.ticket += 1;
+        let (since, until) = matcher.query().bounds(now);
+        let search = Search { ticket: self.ticket, probe: Arc::new(matcher.query().probe()), since, until };
+        let ask = |handle: &Handle| handle.requests.send(Request::Search(search.clone())).is_ok();
+        let mut searching: Vec<bool> = self.handles.iter().map(ask).collect();
+        while searching.contains(&true) {
+            let Update::Found(found) = self.next()? else { continue };
+            if found.ticket != self.ticket {
+                continue;
+            }
+            found.spans.into_iter().for_each(|(trace, span)| matcher.found(trace, span));
+            if let Some(trouble) = found.trouble {
+                say(&format!("not searched: {trouble}"));
+            }
+            if found.progress.is_some_and(|progress| progress.done >= progress.total) {
+                searching[usize::from(found.source.0)] = false;
+            }
+        }
+        Ok(())
     }
 
     fn release(&self, released: Vec<(SourceId, Address)>) {

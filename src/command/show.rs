@@ -62,7 +62,7 @@ struct SpanInTree<'a> {
 impl Show {
     /// Shows.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let mut loaded = Loaded::read(&self.sources, config)?;
+        let mut loaded = Loaded::read(&self.sources, None, config)?;
         let trace = match self.find(&loaded).as_slice() {
             [] => {
                 say(&format!("no trace in {} has an id that begins with {}", loaded.names(), self.trace));

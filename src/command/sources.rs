@@ -7,11 +7,20 @@ use color_eyre::eyre::{Context, Report};
 use tokio::sync::mpsc::Sender;
 
 use crate::config::{Config, OtlpConfig};
-use crate::model::SourceId;
+use crate::model::{Nanos, SourceId};
 use crate::source::{self, Handle, Outlet, Update, otlp};
 
 /// Batches that may wait between the sources and who reads them.
 pub const WAITING: usize = 16;
+
+/// How much of what is there already a source gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// At most so many spans, the newest.
+    pub limit: u64,
+    /// Spans that began before are not wanted; a source may give them all the same.
+    pub since: Option<Nanos>,
+}
 
 /// What is named, each file once; if nothing is, what is found.
 #[must_use]
@@ -41,9 +50,10 @@ fn tables(config: &Config) -> source::sqlite::Tables {
     source::sqlite::Tables { spans: config.spans_table.clone(), traces: config.traces_table.clone() }
 }
 
-/// Starts reading `path` as the source with the number `at`; of a database at most the newest `limit` spans that are there already.
-pub fn open(at: usize, path: &Path, config: &Config, limit: u64, updates: &Sender<Update>) -> Result<Handle, Report> {
+/// Starts reading `path` as the source with the number `at`.
+pub fn open(at: usize, path: &Path, config: &Config, extent: Extent, updates: &Sender<Update>) -> Result<Handle, Report> {
     let outlet = outlet(at, updates)?;
+    let Extent { limit, since } = extent;
     if let Some(url) = path.to_str().filter(|path| source::postgres::is_url(path)) {
         let place = source::postgres::Place { schema: config.schema.clone(), tables: tables(config) };
         // The URL may hold a password, which must not be told.
@@ -54,7 +64,7 @@ pub fn open(at: usize, path: &Path, config: &Config, limit: u64, updates: &Sende
     let handle = if is_file {
         source::file::start(path.to_owned(), outlet)
     } else {
-        source::sqlite::start(path.to_owned(), tables(config), limit, outlet)
+        source::sqlite::start_since(path.to_owned(), tables(config), limit, since, outlet)
     };
     handle.wrap_err_with(|| format!("can't start watching {}", path.display()))
 }

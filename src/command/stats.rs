@@ -84,7 +84,7 @@ struct Record<'a> {
 impl Stats {
     /// Counts.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let mut loaded = Loaded::read(&self.selection.sources, config)?;
+        let mut loaded = Loaded::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
         let traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
             return Ok(loaded.nothing(&self.selection));

@@ -21,7 +21,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::{Closed, Found, Handle, Outlet, Request, State, Update};
-use crate::model::{Address, Probe, SourceId, SpanId};
+use crate::model::{Address, Nanos, Probe, SourceId, SpanId};
 pub(super) use access::read as read_once;
 use progress::{Progress, Sent};
 use relay::Job;
@@ -67,9 +67,14 @@ impl Default for Tables {
 /// Follows the database at `path`, which need not exist yet. Reads at most `limit` spans of what was there before, newest first,
 /// and everything that is written from then on. `Err` only if no thread can be started.
 pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: Outlet) -> std::io::Result<Handle> {
+    start_since(path, tables, limit, None, outlet)
+}
+
+/// The same; of what was there before only the newest rows are read, down to the oldest span that began at `since` or later.
+pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nanos>, outlet: Outlet) -> std::io::Result<Handle> {
     let name = path.display().to_string();
     super::spawn(name.clone(), outlet, move |outlet, inbox| {
-        let progress = Progress::new(outlet.id, limit);
+        let progress = Progress::new(outlet.id, limit, since);
         let (relay, jobs) = sync_channel(1);
         std::thread::scope(|scope| {
             scope.spawn(move || {
@@ -150,8 +155,12 @@ impl Watcher {
                 Ok(AGAIN)
             }
             Err(trouble) => {
-                let words = trouble.words(&self.name, &self.tables, true);
-                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), Some(words))?;
+                // Where nothing has been written there is nothing to search: no trouble.
+                let words = match trouble.state(&self.name, &self.tables, true) {
+                    State::Failing(words) => Some(words),
+                    _ => None,
+                };
+                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), words)?;
                 Ok(POLL)
             }
         }

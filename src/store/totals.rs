@@ -101,6 +101,11 @@ impl Totals {
         self.exchange(&Self::default(), other);
     }
 
+    /// `self - other`.
+    pub fn take_out(&mut self, other: &Self) {
+        self.exchange(other, &Self::default());
+    }
+
     /// What turns `old` into `new`: a difference.
     pub(super) fn difference(old: &Self, new: &Self) -> Self {
         let mut difference = Self::default();

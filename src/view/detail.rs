@@ -25,7 +25,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, theme.glyph(data.kind), theme.kind(data.kind));
     x = put(buffer, x, area.y, 1, " ", Style::new());
-    x = put(buffer, x, area.y, room, &label, theme.title());
+    x = put(buffer, x, area.y, room, &label, theme.text().patch(theme.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
     debug_assert!(x >= area.right() || x == first_tab(area, &label));
     for (tab, title) in Tab::ALL {

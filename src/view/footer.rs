@@ -144,6 +144,13 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, th
     };
     let shown: String = format::cells(editing.input.value()).skip_while(hidden).map(|(grapheme, _)| grapheme).collect();
     put(buffer, x, area.y, room as u16, &shown, Style::new());
+    if let Some(mistake) = &app.mistake {
+        let before: String = editing.input.value().chars().take(mistake.at).collect();
+        let at = format::width(&before).saturating_sub(scroll);
+        if at < room {
+            buffer.set_style(Rect { x: x + at as u16, y: area.y, width: 1, height: 1 }, theme.error());
+        }
+    }
     let cursor = editing.input.visual_cursor().saturating_sub(scroll).min(room) as u16;
     Position::new(x + cursor, area.y)
 }

@@ -7,11 +7,12 @@ use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::theme::Theme;
 use super::{detail, put, put_right};
-use crate::app::{App, Cell, Column, Focus, Table};
+use crate::app::{App, Cell, Focus, Heading, Table, View};
 use crate::format;
 
-/// Cells that the column which takes what is left has at least.
+/// Cells that the column which takes what is left has at least: a name, or a message.
 const NAME: u16 = 16;
+const MESSAGE: u16 = 40;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Theme) {
     if area.is_empty() {
@@ -21,7 +22,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, th
     let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let columns = fitting(table.columns(), inner.width.saturating_sub(2));
+    let columns = fitting(table.columns(), inner.width.saturating_sub(2), if table.view == View::Errors { MESSAGE } else { NAME });
     let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height.saturating_sub(1)));
     let mut x = inner.x + 1;
     for &(at, column, width) in &columns {
@@ -68,9 +69,10 @@ fn nothing(app: &App, table: &Table) -> &'static str {
 }
 
 /// The columns that there is room for, each with its place among all and its width: the first ones count most.
-fn fitting(columns: &[Column], width: u16) -> Vec<(usize, Column, u16)> {
-    let mut left = width.saturating_sub(NAME);
-    let mut fitting: Vec<(usize, Column, u16)> = Vec::new();
+fn fitting(columns: &[Heading], width: u16, least: u16) -> Vec<(usize, Heading, u16)> {
+    let least = least.min(width);
+    let mut left = width - least;
+    let mut fitting: Vec<(usize, Heading, u16)> = Vec::new();
     for (at, &column) in columns.iter().enumerate() {
         if column.width > left && at > 0 {
             break;
@@ -79,7 +81,7 @@ fn fitting(columns: &[Column], width: u16) -> Vec<(usize, Column, u16)> {
         fitting.push((at, column, column.width));
     }
     if let Some(first) = fitting.first_mut() {
-        first.2 = NAME.min(width) + left;
+        first.2 = least + left;
     }
     fitting
 }

@@ -9,6 +9,7 @@ mod listener;
 mod manners;
 mod peers;
 mod record;
+mod search;
 mod spans;
 
 const FIXTURE: &[u8] = include_bytes!("../fixtures/agno-3.1.10.otlp.pb");

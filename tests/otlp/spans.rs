@@ -16,12 +16,12 @@ use prost::Message;
 use crate::FIXTURE;
 use crate::listener::Listener;
 
-fn attribute(key: &str, value: &str) -> KeyValue {
+pub(crate) fn attribute(key: &str, value: &str) -> KeyValue {
     let value = AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) };
     KeyValue { key: key.to_owned(), value: Some(value), ..KeyValue::default() }
 }
 
-fn span(id: u8) -> Span {
+pub(crate) fn span(id: u8) -> Span {
     Span {
         trace_id: vec![7; 16],
         span_id: vec![id; 8],
@@ -32,7 +32,7 @@ fn span(id: u8) -> Span {
     }
 }
 
-fn request(spans: Vec<Span>) -> Vec<u8> {
+pub(crate) fn request(spans: Vec<Span>) -> Vec<u8> {
     let scope = InstrumentationScope { name: "s".to_owned(), version: "2".to_owned(), ..InstrumentationScope::default() };
     let resource = Resource { attributes: vec![attribute("service.name", "shop")], ..Resource::default() };
     let spans = ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() };

@@ -55,6 +55,16 @@ fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
     if said.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&said, glyphs) }
 }
 
+/// What a span was given and what it answered: of a model call the messages, else the values.
+pub(in crate::app) fn exchange(payload: &Payload) -> [Document; 2] {
+    let talk = semantics::conversation(payload);
+    if talk.input.is_empty() && talk.output.is_empty() {
+        let value = |value: Option<&Value>| value.map_or_else(Document::new, |value| json::document(&text(value)));
+        return [value(semantics::input(&payload.attributes)), value(semantics::output(&payload.attributes))];
+    }
+    [talk.input, talk.output].map(|messages| chat::document(&talk::talk(&messages.iter().collect::<Vec<_>>()), Glyphs::Unicode))
+}
+
 /// What a span was given, and what it answered.
 fn exchanged(payload: &Payload) -> (Option<chat::Message<'static>>, Option<chat::Message<'static>>) {
     let attributes = &payload.attributes;

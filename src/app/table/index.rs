@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Key, View};
 use crate::app::Forest;
 use crate::model::{Nanos, Status, errors};
-use crate::store::{RowIx, Store, Symbol, TraceIx};
+use crate::store::{RowIx, Store, Symbol, Totals, TraceIx};
 
 /// How long traces are read before the next frame.
 const A_FRAME: Duration = Duration::from_millis(4);
@@ -20,6 +20,8 @@ pub(super) struct Index {
     view: View,
     groups: HashMap<Key, Rows>,
     of_trace: HashMap<TraceIx, Vec<(Key, (Nanos, RowIx))>>,
+    /// Rows that begin another session's turn within a turn: what ran under them is not this turn's.
+    within: HashMap<RowIx, Vec<RowIx>>,
     /// Traces to be read, maybe again.
     left: VecDeque<TraceIx>,
 }
@@ -28,7 +30,7 @@ impl Index {
     pub(super) fn new(view: View, forest: &Forest) -> Self {
         let wanted = matches!(view, View::Sessions | View::Errors);
         let left = if wanted { forest.traces().collect() } else { VecDeque::new() };
-        Self { view, groups: HashMap::new(), of_trace: HashMap::new(), left }
+        Self { view, groups: HashMap::new(), of_trace: HashMap::new(), within: HashMap::new(), left }
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = (&Key, &Rows)> {
@@ -37,6 +39,22 @@ impl Index {
 
     pub(super) fn rows(&self, key: &Key) -> Option<&Rows> {
         self.groups.get(key)
+    }
+
+    /// Sums over one turn.
+    pub(super) fn turn(&self, store: &Store, row: RowIx) -> Totals {
+        let mut sums = store.totals(row);
+        for &other in self.within.get(&row).into_iter().flatten() {
+            sums.take_out(&store.totals(other));
+        }
+        sums
+    }
+
+    /// Sums over turns.
+    pub(super) fn sums(&self, store: &Store, turns: impl Iterator<Item = RowIx>) -> Totals {
+        let mut sums = Totals::default();
+        turns.for_each(|row| sums.add(&self.turn(store, row)));
+        sums
     }
 
     pub(super) fn changed(&mut self, traces: &[TraceIx]) {
@@ -51,6 +69,7 @@ impl Index {
             for (key, row) in self.of_trace.remove(trace).unwrap_or_default() {
                 let Some(rows) = self.groups.get_mut(&key) else { continue };
                 rows.remove(&row);
+                self.within.remove(&row.1);
                 if rows.is_empty() {
                     self.groups.remove(&key);
                 }
@@ -64,7 +83,7 @@ impl Index {
         while let Some(trace) = self.left.pop_front() {
             self.forget(&[trace]);
             if store.is_trace_held(trace) && forest.shows(trace) {
-                let found = if self.view == View::Errors { failures(store, trace) } else { turns(store, trace) };
+                let found = if self.view == View::Errors { failures(store, trace) } else { turns(store, trace, &mut self.within) };
                 for (key, row) in &found {
                     self.groups.entry(key.clone()).or_default().insert(*row);
                 }
@@ -81,16 +100,21 @@ impl Index {
 }
 
 /// The rows that begin a turn of a session: those that name one which nothing above them names.
-fn turns(store: &Store, trace: TraceIx) -> Vec<(Key, (Nanos, RowIx))> {
+fn turns(store: &Store, trace: TraceIx, within: &mut HashMap<RowIx, Vec<RowIx>>) -> Vec<(Key, (Nanos, RowIx))> {
     let mut found = Vec::new();
-    let mut open: Vec<(RowIx, Symbol)> = store.trace(trace).tops().iter().map(|&top| (top, Symbol::EMPTY)).collect();
-    while let Some((row, above)) = open.pop() {
+    let mut open: Vec<(RowIx, Symbol, Option<RowIx>)> = store.trace(trace).tops().iter().map(|&top| (top, Symbol::EMPTY, None)).collect();
+    while let Some((row, above, turn)) = open.pop() {
         let data = store.row(row);
         let session = if data.session.is_empty() { above } else { data.session };
-        if session != above {
+        let begins = session != above;
+        if begins {
             found.push((Key::Name(store.text(session).to_owned()), (data.start, row)));
+            if let Some(turn) = turn {
+                within.entry(turn).or_default().push(row);
+            }
         }
-        open.extend(store.children(row).iter().map(|&child| (child, session)));
+        let turn = if begins { Some(row) } else { turn };
+        open.extend(store.children(row).iter().map(|&child| (child, session, turn)));
     }
     found
 }

@@ -1,6 +1,6 @@
 //! What there is to say of one line of a view.
 
-use super::groups::sums;
+use super::index::Index;
 use super::{Key, Line, Table, View};
 use crate::app::Scope;
 use crate::format;
@@ -18,7 +18,7 @@ pub(super) fn document(table: &Table, line: &Line, store: &Store, scope: &Scope,
     let rows = table.index.rows(&line.key).map(|rows| rows.iter().map(|&(_, row)| row).collect::<Vec<_>>()).unwrap_or_default();
     let mut page = Page(Document::new());
     match (&line.key, table.view) {
-        (Key::Name(_), View::Sessions) => page.session(store, &rows, now),
+        (Key::Name(_), View::Sessions) => page.session(store, &table.index, &rows, now),
         (Key::Error(..), _) => page.failures(store, &rows, now),
         (Key::Name(name), view) => {
             let by = match view {
@@ -91,17 +91,17 @@ impl Page {
     }
 
     /// The turns of a conversation in order, with what it had cost by then.
-    fn session(&mut self, store: &Store, turns: &[RowIx], now: Nanos) {
-        self.usage(&sums(store, turns.iter().copied()));
+    fn session(&mut self, store: &Store, index: &Index, turns: &[RowIx], now: Nanos) {
+        self.usage(&index.sums(store, turns.iter().copied()));
         let left_out = turns.len().saturating_sub(LISTED);
         if left_out > 0 {
             self.fact("turns", &format!("the last {LISTED} of {}", format::count(turns.len() as u64)));
         }
-        let mut running = sums(store, turns[..left_out].iter().copied());
+        let mut running = index.sums(store, turns[..left_out].iter().copied());
         self.0.line(0, 0);
         self.0.push("TURN  BEGAN        TIME    TOK      COST   SO FAR  INPUT", Role::Faint);
         for (at, &row) in turns.iter().enumerate().skip(left_out) {
-            let (data, totals) = (store.row(row), store.totals(row));
+            let (data, totals) = (store.row(row), index.turn(store, row));
             running.add(&totals);
             // Where a call has no price, what is known is the least that it cost.
             let least = if running.cost().is_some() && running.priced < running.calls { "≥" } else { "" };
@@ -124,7 +124,13 @@ impl Page {
     fn failures(&mut self, store: &Store, rows: &[RowIx], now: Nanos) {
         let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return };
         let moment = |row: RowIx| format::moment(store.row(row).start, now);
-        self.fact("seen", &format!("{} times, first {}, last {}", format::count(rows.len() as u64), moment(first), moment(last)));
+        self.fact(
+            "seen",
+            &match rows.len() {
+                1 => format!("once, {}", moment(first)),
+                count => format!("{} times, first {}, last {}", format::count(count as u64), moment(first), moment(last)),
+            },
+        );
         self.0.line(0, COLUMN);
         self.0.push(&format::pad_right("last message", COLUMN), Role::Label);
         self.0.push(store.text(store.row(last).error), Role::Error);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 
 use color_eyre::eyre::{Report, bail};
 use tokio::sync::mpsc::channel;
@@ -14,16 +15,19 @@ use crate::config::Config;
 use crate::model::{Batch, Nanos, Origin, SourceId};
 use crate::panic;
 use crate::query::Matcher;
-use crate::source::{Handle, Request, State, Update};
+use crate::source::{Found, Handle, Request, State, Update};
 use crate::store::{Phase, RowIx, Store};
 
 pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     let named = if tail.sources.is_empty() { &config.sources } else { &tail.sources };
     let (updates, mut received) = channel(sources::WAITING);
     // Where nothing older is wanted, the newest span is enough to begin at.
-    let limit = if tail.since.is_some() { u64::from(config.max_spans) } else { 1 };
+    let since = tail.since.as_ref().map(|since| since.moment(now()));
+    let limit = if since.is_some() { u64::from(config.max_spans) } else { 1 };
+    // A span that ended since may have begun long before, so that all are looked at.
+    let extent = sources::Extent { limit, since: None };
     let paths = sources::paths(named, config);
-    let open = |(at, path)| sources::open(at, path, config, limit, &updates);
+    let open = |(at, path)| sources::open(at, path, config, extent, &updates);
     let mut handles = paths.iter().map(|path| path.as_path()).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     // As on the screen: the listener comes where no source is named, or where it is asked for.
     if config.otlp.listen.unwrap_or(named.is_empty()) {
@@ -42,7 +46,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
         look: Look::stdout(config.ascii),
         store: Store::new(watch::limits(config)),
         matcher: tail.filter.clone().map(Matcher::new),
-        since: tail.since.map(|since| since.moment(now())),
+        since,
         sources: handles.into_iter().map(|handle| Source { handle, begun: false, ended: false, trouble: None }).collect(),
         waiting: Vec::new(),
         left: tail.limit.map_or(u64::MAX, u64::from),
@@ -101,6 +105,7 @@ impl Follower<'_> {
         match update {
             Update::Batch(batch) => self.batch(batch)?,
             Update::State(source, state) => self.state(*source, state)?,
+            Update::Found(found) => self.found(found)?,
             _ => {}
         }
         Ok(self.left == 0 || self.sources.iter().all(|source| source.ended))
@@ -174,14 +179,50 @@ impl Follower<'_> {
     }
 
     fn write(&mut self, rows: &[RowIx]) -> io::Result<()> {
-        let Self { tail, look, store, matcher, .. } = self;
         for &row in rows {
-            let passes = matcher.as_mut().is_none_or(|matcher| matcher.matches(store, row, store.row(row).end));
-            if passes && self.left > 0 {
-                tail.write(store, row, *look)?;
-                self.wrote = true;
-                self.left -= 1;
+            let store = &self.store;
+            let Some(matcher) = &mut self.matcher else {
+                self.write_line(row)?;
+                continue;
+            };
+            if !matcher.may_match(store, row, store.row(row).end) {
+                continue;
             }
+            if matcher.query().needs_payloads() {
+                self.check(row);
+            } else {
+                self.write_line(row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the payload of a row looked at; if it holds what the filter asks for, the answer comes as [`Update::Found`].
+    fn check(&self, row: RowIx) {
+        let data = self.store.row(row);
+        let (Some(matcher), Some(source)) = (&self.matcher, self.sources.get(usize::from(data.source.0))) else { return };
+        let probe = Arc::new(matcher.query().probe());
+        // One that can't be asked any more is told of by its state.
+        let _ = source.handle.requests.send(Request::Check { ticket: 0, probe, addresses: vec![(data.address, data.id)] });
+    }
+
+    fn found(&mut self, found: &Found) -> io::Result<()> {
+        if let Some(trouble) = &found.trouble {
+            say(&format!("not searched: {trouble}"));
+        }
+        for &(trace, span) in &found.spans {
+            if let Some(row) = self.store.find_trace(trace).and_then(|trace| self.store.find(trace, span)) {
+                self.write_line(row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_line(&mut self, row: RowIx) -> io::Result<()> {
+        if self.left > 0 {
+            self.tail.write(&self.store, row, self.look)?;
+            self.wrote = true;
+            self.left -= 1;
         }
         Ok(())
     }
