@@ -29,7 +29,7 @@ pub use forest::name;
 pub use panes::Panes;
 pub use pointer::spot;
 use theme::Theme;
-pub use theme::glyph;
+pub use theme::{ascii, glyph};
 
 /// Paints everything.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {

@@ -264,6 +264,7 @@ impl Loop<'_> {
                     let Session { app, store, .. } = &mut *self.session;
                     app.take_found(store, found);
                 }
+                Update::More(source, spans) => self.session.app.detail.ask_again(source, &spans),
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);

@@ -84,6 +84,7 @@ impl Stage {
                     }
                 }
                 Update::Found(found) => self.app.take_found(&self.store, found),
+                Update::More(source, spans) => self.app.detail.ask_again(source, &spans),
                 Update::Payloads { .. } | Update::Traffic(..) => {}
             }
         }
