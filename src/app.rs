@@ -3,6 +3,8 @@
 
 pub mod action;
 mod budget;
+mod columns;
+pub mod compare;
 mod copy;
 mod detail;
 mod forest;
@@ -22,6 +24,8 @@ mod views;
 
 pub use action::Action;
 pub use budget::{Budget, Budgets};
+pub use columns::{Column, Columns};
+pub use compare::Compare;
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use forest::{Forest, Measure, Sort, Sorting};
 pub use keymap::{Bindings, Keymap, Misbound};
@@ -31,7 +35,7 @@ use pick::Picked;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
 pub use scope::Scope;
-pub use table::{Cell, Column, Table, View};
+pub use table::{Cell, Heading, Table, View};
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -89,6 +93,8 @@ pub enum Overlay {
     Picker(Picker),
     /// Every action.
     Palette(Palette),
+    /// Two traces side by side.
+    Compare(Box<Compare>),
 }
 
 /// A source as the header shows it.
@@ -163,6 +169,8 @@ pub struct App {
     pub keymap: Keymap,
     /// The themes.
     pub looks: Looks,
+    /// The columns beside the traces.
+    pub columns: Columns,
     /// Whether symbols must be plain ASCII.
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.
@@ -314,6 +322,7 @@ impl App {
             table.forget(&changes.evicted);
             table.changed(&changes.traces);
         }
+        self.compare_again(store, &changes);
         self.look(store);
         if !changes.traces.is_empty() {
             self.detail.refresh_overview(store, self.now);
@@ -364,6 +373,16 @@ impl App {
                 }
             },
             (_, KeyCode::Esc, _) => self.overlay = None,
+            (Some(Overlay::Compare(_)), KeyCode::Enter, _) => self.go_to_compared(store),
+            (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
+                self.next_difference(store, action == Some(Action::PreviousMatch), now);
+            }
+            (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
+            (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(match action {
+                Action::Top => isize::MIN,
+                Action::Bottom => isize::MAX,
+                _ => scroll(action, 10).unwrap_or_default(),
+            }),
             (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
             (Some(Overlay::Help(line)), _, Some(action)) => {
                 *line = match action {
@@ -385,6 +404,7 @@ impl App {
         match action {
             Action::Quit => return Some(Effect::Quit),
             Action::Export => return self.export(store, now),
+            Action::Compare => self.compare(store, now),
             Action::Copy => return self.copy(store, now),
             Action::CopySpan => return self.copy_span(store, now),
             Action::Suspend => return Some(Effect::Suspend),

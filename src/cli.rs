@@ -42,6 +42,8 @@ pub enum Command {
     Stats(Stats),
     /// Write a line for each span as it ends
     Tail(Tail),
+    /// Write the settings as they are in force, as a configuration file, with where each comes from
+    Config,
     /// Write the script that completes commands and flags in a shell
     Completions {
         /// The shell

@@ -1,5 +1,6 @@
 //! The screen: one pane a file. Painting reads the app and the store and changes neither; what it costs goes with the lines on the screen.
 
+mod compare;
 mod cost;
 mod detail;
 mod footer;
@@ -58,7 +59,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
         offers::draw(buffer, area, panes.footer, editing, theme);
     }
     if let Some(overlay) = &app.overlay {
-        cursor = overlay::draw(buffer, area, app, overlay, theme).or(cursor);
+        cursor = overlay::draw(buffer, area, app, store, overlay, theme).or(cursor);
     }
     if app.ascii {
         theme::to_ascii(buffer);

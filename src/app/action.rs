@@ -84,6 +84,8 @@ pub enum Action {
     ClearMarks,
     /// Export the marked traces, or the current one.
     Export,
+    /// Compare two traces.
+    Compare,
     /// Copy the value that is looked at.
     Copy,
     /// Copy the span as JSON.
@@ -186,6 +188,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::Mark, "mark", &["m"], "mark or unmark the trace"),
     entry(Action::ClearMarks, "clear-marks", &["M"], "unmark all traces"),
     entry(Action::Export, "export", &["x"], "export the marked traces, or this one"),
+    entry(Action::Compare, "compare", &["d"], "compare two marked traces, or one with this one"),
     entry(Action::Copy, "copy", &["y"], "copy the value looked at; in the traces, the id"),
     entry(Action::CopySpan, "copy-span", &["Y"], "copy the span as JSON"),
     entry(Action::Pause, "pause", &["Space"], "freeze the view; receiving goes on"),

@@ -50,11 +50,11 @@ impl App {
                 self.forest.follow = false;
                 self.detail.open(store, tab, self.now);
             }
-            Spot::Item(item) => {
-                if let Some(Overlay::Palette(palette)) = &mut self.overlay {
-                    palette.cursor = item;
-                }
-            }
+            Spot::Item(item) => match &mut self.overlay {
+                Some(Overlay::Palette(palette)) => palette.cursor = item,
+                Some(Overlay::Compare(compare)) => compare.go_to(item),
+                _ => {}
+            },
         }
         self.look(store);
     }
@@ -66,6 +66,7 @@ impl App {
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Help(line))) => *line = line.saturating_add_signed(lines).min(HELP_END),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Picker(picker))) => picker.step(notches),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Palette(palette))) => palette.step(notches),
+            (Spot::Overlay | Spot::Item(_), Some(Overlay::Compare(compare))) => compare.step(lines),
             (Spot::Forest | Spot::Row(_) | Spot::Fold(_), _) => self.forest.scroll(store, lines),
             (Spot::Detail | Spot::Tab(_), _) => self.detail.reader.scroll(lines),
             _ => {}

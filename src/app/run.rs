@@ -23,7 +23,7 @@ use crate::export::{self, Exported};
 use crate::format;
 use crate::history;
 use crate::model::price::Prices;
-use crate::model::{Nanos, Payload};
+use crate::model::{Nanos, Payload, SpanId};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
 use crate::store::{RowIx, Store, TraceIx};
@@ -60,6 +60,7 @@ enum Pending {
     Detail,
     Export { export: u64, places: Vec<usize> },
     Copy(Box<Exported>),
+    Compare { side: usize, id: SpanId },
 }
 
 /// An export whose payloads are being read.
@@ -132,6 +133,7 @@ where
             clipboard::ring();
         }
         state.ask_for_detail();
+        state.ask_for_compared();
         state.release();
         state.send_requests();
         tokio::select! {
@@ -150,7 +152,8 @@ where
                 }
                 if std::mem::take(&mut state.suspends) {
                     crate::terminal::suspend(state.session.mouse)?;
-                    terminal.clear()?;
+                    // All that was painted is forgotten, so that the next frame is painted whole.
+                    terminal.swap_buffers();
                 }
                 (dirty, at_once) = (true, true);
             }
@@ -261,6 +264,7 @@ impl Loop<'_> {
                     let Session { app, store, .. } = &mut *self.session;
                     app.take_found(store, found);
                 }
+                Update::More(source, spans) => self.session.app.detail.ask_again(source, &spans),
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);
@@ -299,6 +303,13 @@ impl Loop<'_> {
         }
     }
 
+    fn ask_for_compared(&mut self) {
+        let Session { app, store, .. } = &mut *self.session;
+        for (side, wanted) in app.compared(store) {
+            self.request(usize::from(wanted.source.0), vec![(wanted.address, wanted.id)], Pending::Compare { side, id: wanted.id });
+        }
+    }
+
     fn release(&mut self) {
         let mut by_source: HashMap<usize, Vec<_>> = HashMap::new();
         for (source, address) in self.session.app.released() {
@@ -326,6 +337,12 @@ impl Loop<'_> {
                 if let Some(payload) = payloads.into_iter().next() {
                     let Session { app, store, .. } = &mut *self.session;
                     app.detail.load(store, payload, app.now);
+                }
+            }
+            Some(Pending::Compare { side, id }) => {
+                if let Some(Ok(payload)) = payloads.first() {
+                    let Session { app, store, .. } = &mut *self.session;
+                    app.load_compared(store, side, id, payload);
                 }
             }
             Some(Pending::Export { export, places }) => {

@@ -103,15 +103,15 @@ impl Cell {
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct Heading {
     /// Its title.
     pub title: &'static str,
     /// Cells on the screen; 0: as many as are left.
     pub width: u16,
 }
 
-const fn column(title: &'static str, width: u16) -> Column {
-    Column { title, width }
+const fn heading(title: &'static str, width: u16) -> Heading {
+    Heading { title, width }
 }
 
 /// A line: what it is about, and a cell for each column.
@@ -176,7 +176,7 @@ impl Table {
 
     /// The columns; the first ones count most where there is little room.
     #[must_use]
-    pub fn columns(&self) -> &'static [Column] {
+    pub fn columns(&self) -> &'static [Heading] {
         groups::columns(self.view)
     }
 

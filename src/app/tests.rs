@@ -348,3 +348,15 @@ fn what_payloads_hold_is_told_by_sources() {
     desk.app.take_found(&desk.store, found(3, 2, None));
     assert!(!desk.app.forest.is_filtered());
 }
+
+#[test]
+fn a_detail_asks_again_when_more_of_its_payload_came() {
+    let mut desk = three();
+    let wanted = desk.app.detail.wanted().unwrap();
+    assert_eq!(desk.app.detail.wanted(), None);
+    let other = SpanId::new([0xee; 8]).unwrap();
+    desk.app.detail.ask_again(wanted.source, &[other]);
+    assert_eq!(desk.app.detail.wanted(), None);
+    desk.app.detail.ask_again(wanted.source, &[other, wanted.id]);
+    assert_eq!(desk.app.detail.wanted(), Some(wanted));
+}

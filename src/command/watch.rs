@@ -43,7 +43,6 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     let mut app = App::new(views, config.follow, run::now());
     config.prepare(&mut app, run::now());
     app.history = History::new(history::load());
-    app.history = History::new(history::load());
     if demo.is_some() {
         "demo".clone_into(&mut app.sources[0].name);
     }

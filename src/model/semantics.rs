@@ -9,7 +9,7 @@ mod names;
 mod picker;
 mod values;
 
-pub use messages::{Conversation, Message, ToolCall, input, messages, output, tool};
+pub use messages::{Conversation, Message, ToolCall, conversation, input, messages, output, tool};
 pub use picker::Picker;
 
 /// Bytes of a span's input that its row keeps.

@@ -25,7 +25,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, theme.glyph(data.kind), theme.kind(data.kind));
     x = put(buffer, x, area.y, 1, " ", Style::new());
-    x = put(buffer, x, area.y, room, &label, theme.title());
+    x = put(buffer, x, area.y, room, &label, theme.text().patch(theme.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
     debug_assert!(x >= area.right() || x == first_tab(area, &label));
     for (tab, title) in Tab::ALL {
@@ -78,7 +78,8 @@ fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme)
         None => String::new(),
     };
     if line > 0 || reader.has_more() {
-        let _ = write!(text, " line {} of {} ", format::count(line as u64 + 1), format::count(lines as u64));
+        let more = if reader.is_complete() { "" } else { "+" };
+        let _ = write!(text, " line {} of {}{more} ", format::count(line as u64 + 1), format::count(lines as u64));
     }
     put_right(buffer, area.right().saturating_sub(1), area.y, area.right().saturating_sub(from + 2), &text, theme.dim());
 }

@@ -25,7 +25,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title(app, store));
     let inner = block.inner(area);
     block.render(area, buffer);
-    let columns = Columns::new(inner.width, store.all().cost().is_some());
+    let columns = Columns::new(inner.width, store.all().cost().is_some(), &app.columns.0);
     let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
     if rows.is_empty() {
         let none = format!("No trace passes the filter. {} takes it off.", app.keymap.hint(Action::Back));

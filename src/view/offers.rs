@@ -41,6 +41,7 @@ pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editing: &Edit
     let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(true)).title_bottom(note);
     let area = block.inner(outer);
     block.render(outer, buffer);
+    buffer.set_style(area, theme.screen());
     for (y, (number, offer)) in (area.top()..).zip(shown.iter().enumerate()) {
         let chosen = offers.chosen == Some(first + number);
         buffer.set_style(Rect { y, height: 1, ..area }, if chosen { theme.cursor() } else { Style::new() });

@@ -6,16 +6,18 @@ use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::theme::Theme;
-use super::{palette, put, put_right};
+use super::{compare, palette, put, put_right};
 use crate::app::action::ENTRIES;
 use crate::app::{App, Overlay, Picker, Spot};
 use crate::format;
+use crate::store::Store;
 
 /// Paints a layer; returns where the terminal's cursor belongs, if anywhere.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, overlay: &Overlay, theme: Theme) -> Option<Position> {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, overlay: &Overlay, theme: Theme) -> Option<Position> {
     match overlay {
         Overlay::Help(scroll) => help(buffer, area, app, *scroll, theme),
         Overlay::Picker(picker) => pick(buffer, area, picker, theme),
+        Overlay::Compare(compare) => compare::draw(buffer, area, compare, store, app.now, theme),
         Overlay::Palette(palette) => return Some(palette::draw(buffer, area, &app.keymap, palette, theme)),
     }
     None
@@ -25,6 +27,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, overlay: &Overlay
 pub(super) fn spot(area: Rect, overlay: &Overlay, place: Position) -> Spot {
     match overlay {
         Overlay::Palette(palette) => palette::spot(area, palette, place),
+        Overlay::Compare(compare) => compare::spot(area, compare, place),
         Overlay::Help(_) | Overlay::Picker(_) => Spot::Overlay,
     }
 }

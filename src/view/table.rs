@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::theme::Theme;
 use super::{detail, put, put_right};
-use crate::app::{App, Cell, Column, Focus, Table, View};
+use crate::app::{App, Cell, Focus, Heading, Table, View};
 use crate::format;
 
 /// Cells that the column which takes what is left has at least: a name, or a message.
@@ -69,10 +69,10 @@ fn nothing(app: &App, table: &Table) -> &'static str {
 }
 
 /// The columns that there is room for, each with its place among all and its width: the first ones count most.
-fn fitting(columns: &[Column], width: u16, least: u16) -> Vec<(usize, Column, u16)> {
+fn fitting(columns: &[Heading], width: u16, least: u16) -> Vec<(usize, Heading, u16)> {
     let least = least.min(width);
     let mut left = width - least;
-    let mut fitting: Vec<(usize, Column, u16)> = Vec::new();
+    let mut fitting: Vec<(usize, Heading, u16)> = Vec::new();
     for (at, &column) in columns.iter().enumerate() {
         if column.width > left && at > 0 {
             break;

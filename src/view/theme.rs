@@ -58,6 +58,11 @@ impl Theme<'_> {
         self.look.style(Role::Screen)
     }
 
+    /// Running text where something else was painted before.
+    pub(super) fn text(self) -> Style {
+        Style::new().fg(self.screen().fg.unwrap_or_default())
+    }
+
     pub(super) fn dim(self) -> Style {
         self.look.style(Role::Dim)
     }
@@ -115,6 +120,20 @@ impl Theme<'_> {
     }
 }
 
+fn symbol(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Agent => "◆",
+        Kind::Team => "◈",
+        Kind::Workflow => "▣",
+        Kind::Step => "▫",
+        Kind::Model | Kind::Embedding => "✦",
+        Kind::Tool => "⚙",
+        Kind::Retriever | Kind::Reranker => "⌕",
+        Kind::Guardrail => "⛨",
+        Kind::Evaluator | Kind::Prompt | Kind::Other => "·",
+    }
+}
+
 /// The program's own symbols and what stands for them where only ASCII can be trusted.
 const ASCII: &[(&str, &str)] = &[
     ("◆", "A"),
@@ -160,20 +179,6 @@ const ASCII: &[(&str, &str)] = &[
     ("↑", "k"),
     ("↓", "j"),
 ];
-
-fn symbol(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Agent => "◆",
-        Kind::Team => "◈",
-        Kind::Workflow => "▣",
-        Kind::Step => "▫",
-        Kind::Model | Kind::Embedding => "✦",
-        Kind::Tool => "⚙",
-        Kind::Retriever | Kind::Reranker => "⌕",
-        Kind::Guardrail => "⛨",
-        Kind::Evaluator | Kind::Prompt | Kind::Other => "·",
-    }
-}
 
 /// The symbol of a kind.
 #[must_use]

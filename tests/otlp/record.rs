@@ -31,9 +31,9 @@ fn what_is_acknowledged_is_in_the_file_once() {
     let path = directory.path().join("a.db");
     let listener = Listener::with(recording(&path), 64);
     assert_eq!(listener.post(FIXTURE).status, 200);
-    assert_eq!(numbers(&path), (11, 75, 13));
+    assert_eq!(numbers(&path), (11, 75, 14));
     assert_eq!(listener.post(FIXTURE).status, 200);
-    assert_eq!(numbers(&path), (11, 75, 13));
+    assert_eq!(numbers(&path), (11, 75, 14));
 }
 
 #[test]
@@ -47,9 +47,15 @@ fn spans_are_written_as_agno_writes_them() {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
         rows.map(Result::unwrap).collect()
     };
-    for table in ["agno_spans", "agno_traces"] {
+    for table in ["agno_spans", "agno_traces", "agno_schema_versions"] {
         assert_eq!(columns(&connection, table), columns(&agnos, table));
     }
+    let versions = |connection: &Connection| -> Vec<String> {
+        let mut statement = connection.prepare("SELECT table_name || ' ' || version FROM agno_schema_versions ORDER BY 1").unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    assert_eq!(versions(&connection), versions(&agnos));
     let row = |connection: &Connection| -> (String, String, String, String, String) {
         let sql = "SELECT name, span_kind, status_code, status_message, attributes FROM agno_spans WHERE status_code = 'ERROR' AND status_message LIKE '%exploded%' ORDER BY name LIMIT 1";
         connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))).unwrap()

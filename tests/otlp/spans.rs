@@ -152,6 +152,7 @@ fn messages_that_come_as_logs_are_events_of_their_span() {
         assert_eq!(answer.status, 200);
         listener.post(&request(vec![span(1), span(2)]));
         let spans = listener.spans();
+        assert_eq!(listener.more, [spans[0].0.id; 2], "whoever looks at the span is told");
         let events = listener.payload(&spans[0].0).events;
         let events: Vec<_> = events
             .iter()

@@ -1,75 +1,75 @@
 //! Columns and lines of each view.
 
 use super::index::Index;
-use super::{Cell, Column, Key, Line, View, column};
+use super::{Cell, Heading, Key, Line, View, heading};
 use crate::app::Scope;
 use crate::store::{By, Group, RowIx, Store};
 
-const SESSIONS: &[Column] = &[
-    column("SESSION", 0),
-    column("TURNS", 6),
-    column("LAST", 9),
-    column("ERR", 5),
-    column("COST", 8),
-    column("TOK", 7),
-    column("TOK/TURN", 9),
-    column("IN", 7),
-    column("OUT", 7),
-    column("FIRST", 9),
-    column("USER", 14),
+const SESSIONS: &[Heading] = &[
+    heading("SESSION", 0),
+    heading("TURNS", 6),
+    heading("LAST", 9),
+    heading("ERR", 5),
+    heading("COST", 8),
+    heading("TOK", 7),
+    heading("TOK/TURN", 9),
+    heading("IN", 7),
+    heading("OUT", 7),
+    heading("FIRST", 9),
+    heading("USER", 14),
 ];
 
-const AGENTS: &[Column] = &[
-    column("AGENT", 0),
-    column("RUNS", 6),
-    column("ERR", 5),
-    column("COST", 8),
-    column("P50", 7),
-    column("P95", 7),
-    column("TOK IN", 7),
-    column("TOK OUT", 8),
-    column("ERR%", 6),
-    column("P99", 7),
-    column("MAX", 7),
-    column("CACHED", 7),
+const AGENTS: &[Heading] = &[
+    heading("AGENT", 0),
+    heading("RUNS", 6),
+    heading("ERR", 5),
+    heading("COST", 8),
+    heading("P50", 7),
+    heading("P95", 7),
+    heading("TOK IN", 7),
+    heading("TOK OUT", 8),
+    heading("ERR%", 6),
+    heading("P99", 7),
+    heading("MAX", 7),
+    heading("CACHED", 7),
 ];
 
-const MODELS: &[Column] = &[
-    column("MODEL", 0),
-    column("CALLS", 6),
-    column("ERR", 5),
-    column("COST", 8),
-    column("P50", 7),
-    column("P95", 7),
-    column("TOK IN", 7),
-    column("TOK OUT", 8),
-    column("TOK/S", 7),
-    column("CACHED", 7),
-    column("ERR%", 6),
-    column("P99", 7),
-    column("MAX", 7),
-    column("FIRST", 7),
-    column("REASON", 7),
+const MODELS: &[Heading] = &[
+    heading("MODEL", 0),
+    heading("CALLS", 6),
+    heading("ERR", 5),
+    heading("COST", 8),
+    heading("P50", 7),
+    heading("P95", 7),
+    heading("TOK IN", 7),
+    heading("TOK OUT", 8),
+    heading("TOK/S", 7),
+    heading("CACHED", 7),
+    heading("ERR%", 6),
+    heading("P99", 7),
+    heading("MAX", 7),
+    heading("FIRST", 7),
+    heading("REASON", 7),
 ];
 
-const TOOLS: &[Column] = &[
-    column("TOOL", 0),
-    column("CALLS", 6),
-    column("ERR", 5),
-    column("ERR%", 6),
-    column("P50", 7),
-    column("P95", 7),
-    column("P99", 7),
-    column("MAX", 7),
-    column("TOK", 7),
-    column("COST", 8),
+const TOOLS: &[Heading] = &[
+    heading("TOOL", 0),
+    heading("CALLS", 6),
+    heading("ERR", 5),
+    heading("ERR%", 6),
+    heading("P50", 7),
+    heading("P95", 7),
+    heading("P99", 7),
+    heading("MAX", 7),
+    heading("TOK", 7),
+    heading("COST", 8),
 ];
 
-const ERRORS: &[Column] =
-    &[column("MESSAGE", 0), column("COUNT", 7), column("LAST", 9), column("WHERE", 20), column("KIND", 10), column("FIRST", 9)];
+const ERRORS: &[Heading] =
+    &[heading("MESSAGE", 0), heading("COUNT", 7), heading("LAST", 9), heading("WHERE", 20), heading("KIND", 10), heading("FIRST", 9)];
 
 /// The columns of a view; the first ones count most.
-pub(super) fn columns(view: View) -> &'static [Column] {
+pub(super) fn columns(view: View) -> &'static [Heading] {
     match view {
         View::Traces => &[],
         View::Sessions => SESSIONS,
@@ -125,7 +125,7 @@ fn session(store: &Store, index: &Index, key: &Key, rows: &super::index::Rows) -
     let turns = rows.len() as u64;
     let moment = |row: Option<&(i64, RowIx)>| Cell::Moment(row.map_or(0, |&(start, _)| start));
     let user = rows.iter().rev().map(|&(_, row)| store.inherited(row, |data| data.user)).find(|user| !user.is_empty());
-    let cell = |column: &Column| match column.title {
+    let cell = |column: &Heading| match column.title {
         "TURNS" => Cell::Count(turns),
         "LAST" => moment(rows.last()),
         "FIRST" => moment(rows.first()),
@@ -148,7 +148,7 @@ fn error(key: &Key, rows: &super::index::Rows) -> Line {
         Key::Name(name) => ("", String::new(), name.clone()),
     };
     let message = if message.is_empty() { "(no message)".to_owned() } else { message };
-    let cell = |column: &Column| match column.title {
+    let cell = |column: &Heading| match column.title {
         "COUNT" => Cell::Count(rows.len() as u64),
         "LAST" => moment(rows.last()),
         "FIRST" => moment(rows.first()),
