@@ -43,7 +43,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     drop(updates);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (prices, trouble) = config.load_prices();
-    for trouble in &trouble {
+    if let Some(trouble) = &trouble {
         say(trouble);
     }
     let mut store = Store::new(watch::limits(config));
