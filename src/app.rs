@@ -3,6 +3,7 @@
 
 pub mod action;
 mod detail;
+mod export_dialog;
 mod forest;
 mod pick;
 pub mod run;
@@ -11,14 +12,17 @@ mod tests;
 
 pub use action::Action;
 pub use detail::{Detail, Loaded, Tab, Wanted};
+pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use forest::Forest;
 pub use pick::{Choice, Picker};
 
 use std::collections::{HashSet, VecDeque};
 
+use chrono::{DateTime, Local};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use tui_input::backend::crossterm::EventHandler;
 
+use crate::export::{TraceRecord, file_stem};
 use crate::format;
 use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, Query, values_of, with_values};
@@ -28,8 +32,8 @@ use crate::store::{Changes, Store, TraceIx};
 /// Something that has to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Write these traces to a file.
-    Export(Vec<TraceIx>),
+    /// Write traces to a file.
+    Export(Export),
     /// Leave.
     Quit,
 }
@@ -53,6 +57,8 @@ pub enum Overlay {
     Help(usize),
     /// A list to choose from.
     Picker(Picker),
+    /// What to export, and where to.
+    Export(ExportDialog),
 }
 
 /// The line that is typed.
@@ -254,6 +260,13 @@ impl App {
         }
         if self.editing.is_some() {
             self.edit(store, key);
+        } else if let Some(Overlay::Export(dialog)) = &mut self.overlay {
+            if key.code == KeyCode::Esc {
+                self.overlay = None;
+            } else if let export_dialog::Answer::Write(export) = dialog.key(key) {
+                self.overlay = None;
+                return Some(Effect::Export(export));
+            }
         } else if self.overlay.is_some() {
             self.overlay_key(store, key, action);
         } else {
@@ -262,8 +275,11 @@ impl App {
         None
     }
 
-    /// Text was pasted: into the filter line if it is open, else nowhere.
+    /// Text was pasted: into the line that is open, else nowhere.
     pub fn paste(&mut self, text: &str) {
+        if let Some(Overlay::Export(dialog)) = &mut self.overlay {
+            return dialog.paste(text);
+        }
         let Some(editing) = &mut self.editing else { return };
         for c in format::safe(text).chars() {
             editing.input.handle(tui_input::InputRequest::InsertChar(c));
@@ -354,7 +370,7 @@ impl App {
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
         match action {
             Action::Quit => return Some(Effect::Quit),
-            Action::Export => return self.export(store, now),
+            Action::Export => self.ask_for_export(store, now),
             Action::Pause => self.toggle_pause(store, now),
             Action::Help => self.overlay = Some(Overlay::Help(0)),
             Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
@@ -439,17 +455,18 @@ impl App {
         }
     }
 
-    fn export(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
+    fn ask_for_export(&mut self, store: &Store, now: Nanos) {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
         traces.sort_by_key(|&trace| store.trace(trace).start);
         if traces.is_empty() {
             traces.extend(self.forest.cursor().map(|row| store.row(row).trace()));
         }
         if traces.is_empty() {
-            self.say("nothing to export yet", false, now);
-            return None;
+            return self.say("nothing to export yet", false, now);
         }
-        Some(Effect::Export(traces))
+        let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::of(store, trace, "")).collect();
+        let stem = file_stem(&records, DateTime::from_timestamp_nanos(now).with_timezone(&Local).naive_local());
+        self.overlay = Some(Overlay::Export(ExportDialog::new(traces, &stem)));
     }
 
     fn toggle_pause(&mut self, store: &mut Store, now: Nanos) {

@@ -1,6 +1,7 @@
 //! The screen: one pane a file. Painting reads the app and the store and changes neither; what it costs goes with the lines on the screen.
 
 mod detail;
+mod export_dialog;
 mod footer;
 mod forest;
 mod header;

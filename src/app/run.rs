@@ -1,11 +1,13 @@
 //! The only loop: keys, updates, ticks and signals come in, frames and effects go out.
 
+mod export;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use chrono::{Local, Utc};
+use chrono::Utc;
 use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, EventStream};
 use futures_util::{FutureExt, StreamExt};
@@ -15,12 +17,12 @@ use ratatui::layout::Rect;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use self::export::{Collecting, Written};
 use super::{App, Effect};
-use crate::export::{self, Exported};
 use crate::model::{Nanos, Payload};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
-use crate::store::{Store, TraceIx};
+use crate::store::Store;
 use crate::view::{self, Panes};
 
 /// The least time between two frames that nobody asked for with a key.
@@ -51,27 +53,12 @@ enum Pending {
     Export { export: u64, places: Vec<usize> },
 }
 
-/// An export whose payloads are being read.
-#[derive(Debug)]
-struct Collecting {
-    spans: Vec<Exported>,
-    waiting: usize,
-    missing: usize,
-}
-
 struct Loop<'a> {
     session: &'a mut Session,
     ticket: u64,
     pending: HashMap<u64, Pending>,
     exports: HashMap<u64, Collecting>,
     written: (tokio::sync::mpsc::UnboundedSender<Written>, tokio::sync::mpsc::UnboundedReceiver<Written>),
-}
-
-/// An export that was written, or why not; the number of spans whose payload was gone.
-struct Written {
-    path: io::Result<PathBuf>,
-    spans: usize,
-    missing: usize,
 }
 
 /// The present.
@@ -161,9 +148,9 @@ impl Loop<'_> {
         };
         match effect {
             Some(Effect::Quit) => return true,
-            Some(Effect::Export(traces)) => {
+            Some(Effect::Export(export)) => {
                 self.session.app.say("reading what is to be exported…", false, now());
-                self.start_export(&traces);
+                self.start_export(export);
             }
             None => {}
         }
@@ -239,86 +226,9 @@ impl Loop<'_> {
                     app.detail.load(store, payload, app.now);
                 }
             }
-            Some(Pending::Export { export, places }) => {
-                let Some(collecting) = self.exports.get_mut(&export) else { return };
-                for (place, payload) in places.into_iter().zip(payloads) {
-                    match payload {
-                        Ok(payload) => collecting.spans[place].payload = payload,
-                        Err(_) => collecting.missing += 1,
-                    }
-                }
-                collecting.waiting -= 1;
-                self.finish_export(export);
-            }
+            Some(Pending::Export { export, places }) => self.take_exported(export, places, payloads),
             None => {}
         }
-    }
-
-    fn start_export(&mut self, traces: &[TraceIx]) {
-        let store = &self.session.store;
-        let mut spans = Vec::new();
-        let mut by_source: HashMap<usize, (Vec<_>, Vec<usize>)> = HashMap::new();
-        for row in traces.iter().flat_map(|&trace| store.rows_of(trace)) {
-            let data = store.row(row);
-            if data.placeholder {
-                continue;
-            }
-            let (wanted, places) = by_source.entry(usize::from(data.source.0)).or_default();
-            wanted.push((data.address, data.id));
-            places.push(spans.len());
-            spans.push(exported(store, row));
-        }
-        let export = self.ticket + 1;
-        let mut collecting = Collecting { spans, waiting: 0, missing: 0 };
-        for (source, (wanted, places)) in by_source {
-            let count = places.len();
-            if self.request(source, wanted, Pending::Export { export, places }) {
-                collecting.waiting += 1;
-            } else {
-                collecting.missing += count;
-            }
-        }
-        self.exports.insert(export, collecting);
-        self.finish_export(export);
-    }
-
-    fn finish_export(&mut self, export: u64) {
-        if self.exports.get(&export).is_none_or(|collecting| collecting.waiting > 0) {
-            return;
-        }
-        let Some(Collecting { spans, missing, .. }) = self.exports.remove(&export) else { return };
-        let (done, directory) = (self.written.0.clone(), self.session.directory.clone());
-        tokio::task::spawn_blocking(move || {
-            let count = spans.len();
-            let path = export::write_file(&directory, &export::file_stem(&spans, Local::now().naive_local()), &spans);
-            let _ = done.send(Written { path, spans: count, missing });
-        });
-    }
-
-    fn say_written(&mut self, written: Written) {
-        let Written { path, spans, missing } = written;
-        let app = &mut self.session.app;
-        match path {
-            Ok(path) => {
-                let lost = if missing == 0 { String::new() } else { format!("; {missing} of them without payload, which is gone") };
-                app.say(format!("wrote {spans} spans to {}{lost}", path.display()), missing > 0, now());
-            }
-            Err(error) => app.say(format!("could not export: {error}"), true, now()),
-        }
-    }
-}
-
-fn exported(store: &Store, row: crate::store::RowIx) -> Exported {
-    let data = store.row(row);
-    Exported {
-        trace: store.trace(data.trace()).id,
-        id: data.id,
-        parent: store.stated_parent(row),
-        start: data.start,
-        end: (data.phase == crate::store::Phase::Ended).then_some(data.end),
-        status: data.status,
-        name: store.text(data.name).to_owned(),
-        payload: Payload::default(),
     }
 }
 

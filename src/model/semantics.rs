@@ -3,12 +3,14 @@
 //! [`Picker`] reads the facts that a row shows out of attributes in any order and encoding; [`messages()`], [`input`] and
 //! [`output`] read for whoever looks at one span.
 
+mod context;
 mod kinds;
 mod messages;
 mod names;
 mod picker;
 mod values;
 
+pub use context::agno_context;
 pub use messages::{Conversation, Message, ToolCall, input, messages, output, tool};
 pub use picker::Picker;
 

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
+use super::export_dialog;
 use super::theme::Theme;
 use super::{put, put_right};
 use crate::app::action::ENTRIES;
@@ -15,11 +16,12 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, overlay: &Overlay, theme: Th
     match overlay {
         Overlay::Help(scroll) => help(buffer, area, *scroll, theme),
         Overlay::Picker(picker) => pick(buffer, area, picker, theme),
+        Overlay::Export(dialog) => export_dialog::draw(buffer, area, dialog, theme),
     }
 }
 
 /// A framed box in the middle; returns its inside.
-fn frame(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16), title: &str, theme: Theme) -> Rect {
+pub(super) fn frame(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16), title: &str, theme: Theme) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     let outer = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     Clear.render(outer, buffer);

@@ -2,7 +2,7 @@
 
 use super::value::{attribute, text};
 use super::wire::{Broken, Fields};
-use crate::model::Attribute;
+use crate::model::{Attribute, Payload};
 
 /// What spans share.
 #[derive(Clone, Copy, Debug)]
@@ -55,22 +55,23 @@ impl<'a> Group<'a> {
         first(self.scope)
     }
 
-    /// The scope's name and version.
-    pub(super) fn scope(&self) -> Result<(String, String), Broken> {
-        let mut scope = (String::new(), String::new());
+    /// Writes resource and scope into a span's payload.
+    pub(in crate::source) fn describe(&self, payload: &mut Payload) -> Result<(), Broken> {
+        payload.resource = self.resource()?;
         let mut fields = Fields(self.scope);
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => scope.0 = text(field)?,
-                2 => scope.1 = text(field)?,
+                1 => payload.scope.0 = text(field)?,
+                2 => payload.scope.1 = text(field)?,
+                3 => payload.scope_attributes.push(attribute(field.bytes()?)?),
                 _ => {}
             }
         }
-        Ok(scope)
+        Ok(())
     }
 
     /// The resource's attributes.
-    pub(super) fn resource(&self) -> Result<Vec<Attribute>, Broken> {
+    fn resource(&self) -> Result<Vec<Attribute>, Broken> {
         let mut attributes = Vec::new();
         let mut fields = Fields(self.resource);
         while let Some((number, field)) = fields.next()? {

@@ -4,22 +4,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{row, span};
-use crate::model::{Address, Attribute, Batch, Nanos, Payload, Skipped, TraceId};
+use crate::model::{Address, Batch, Nanos, Payload, Skipped, TraceId};
 
 /// An index of a text, which every method must be given again.
 #[derive(Debug, Default)]
 pub(in crate::source) struct Document {
-    groups: Vec<Group>,
+    /// What spans share: resource and scope.
+    groups: Vec<Payload>,
     places: Vec<Place>,
     /// What could not be read at all.
     pub(in crate::source) skipped: Vec<Skipped>,
     requests: usize,
-}
-
-#[derive(Debug)]
-struct Group {
-    resource: Vec<Attribute>,
-    scope: (String, String),
 }
 
 /// Where one span lies.
@@ -136,11 +131,17 @@ impl Document {
 
     fn index(&mut self, text: &str, groups: Vec<ResourceSpans<'_>>) {
         for group in groups {
-            let resource = group.resource.map(|raw| span::resource(raw.get())).unwrap_or_default();
+            let mut shared = Payload::default();
+            if let Some(resource) = group.resource {
+                span::resource(resource.get(), &mut shared);
+            }
             for scope in group.scope_spans.unwrap_or_default() {
                 let number = self.groups.len();
-                self.groups
-                    .push(Group { resource: resource.clone(), scope: scope.scope.map(|raw| span::scope(raw.get())).unwrap_or_default() });
+                let mut shared = shared.clone();
+                if let Some(scope) = scope.scope {
+                    span::scope(scope.get(), &mut shared);
+                }
+                self.groups.push(shared);
                 self.places.extend(scope.spans.unwrap_or_default().into_iter().zip(self.places.len() + 1..).map(|(raw, n)| {
                     let raw = raw.get();
                     let at = raw.as_ptr() as usize - text.as_ptr() as usize;
@@ -155,7 +156,7 @@ impl Document {
         self.places.len()
     }
 
-    /// Decodes the span at `index`; those of a file are in the order of start times. Its payload lacks the resource, which [`Self::payload`] adds.
+    /// Decodes the span at `index`; those of a file are in the order of start times. Its payload lacks what [`Self::payload`] adds.
     fn span(&self, text: &str, index: usize) -> Result<span::Decoded, Skipped> {
         let Some(place) = self.places.get(index) else {
             return Err(Skipped { place: format!("span {index}"), reason: "there is no such span".to_owned() });
@@ -195,6 +196,7 @@ impl Document {
         let mut payload = self.span(text, index)?.payload;
         if let Some(place) = self.places.get(index) {
             payload.resource.clone_from(&self.groups[place.group].resource);
+            payload.scope_attributes.clone_from(&self.groups[place.group].scope_attributes);
         }
         Ok(payload)
     }
