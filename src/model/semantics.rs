@@ -23,6 +23,12 @@ pub const MESSAGE: [(&str, &str); 2] = [("llm.input_messages.", ".message.role")
 /// What [`MESSAGE`] states as the role of the person who asks.
 pub const ASKER: &str = "user";
 
+/// The attribute that says what a span does, as OpenInference has it.
+pub const SPAN_KIND: &str = "openinference.span.kind";
+
+/// Attributes, also at the end of longer names, whose values are JSON as text, and which some programs keep as what that text says.
+pub const JSON_TEXTS: [&str; 4] = ["metadata", "tool.parameters", "llm.prompt_template.variables", "document.metadata"];
+
 /// Every attribute that [`Picker`] looks at, but for [`MESSAGE`]: what a database needs to hand out for a row.
 pub fn row_attributes() -> impl Iterator<Item = &'static str> {
     names::all()

@@ -6,7 +6,7 @@ use super::wire::{Broken, Fields, Value, offset};
 use crate::model::{Event, Link, Nanos, Payload, Role, SpanId, TraceId};
 
 /// A span's payload, and the trace and span that its bytes name.
-pub(super) type Found = (Payload, Option<(TraceId, SpanId)>);
+pub(in crate::source) type Found = (Payload, Option<(TraceId, SpanId)>);
 
 /// Reads the span that begins at `at` in the request. `None` if none begins there.
 pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, Broken> {
@@ -31,7 +31,8 @@ pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result
     })
 }
 
-fn span(message: &[u8]) -> Result<Found, Broken> {
+/// Reads an encoded span, without resource and scope.
+pub(in crate::source) fn span(message: &[u8]) -> Result<Found, Broken> {
     let mut payload = Payload::default();
     let (mut trace, mut id) = (None, None);
     let mut fields = Fields(message);

@@ -6,13 +6,15 @@ use crate::model::{Attribute, Payload};
 
 /// What spans share.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Group<'a> {
-    resource: &'a [u8],
-    scope: &'a [u8],
+pub(in crate::source) struct Group<'a> {
+    /// `Resource`, encoded.
+    pub(in crate::source) resource: &'a [u8],
+    /// `InstrumentationScope`, encoded.
+    pub(in crate::source) scope: &'a [u8],
 }
 
 /// Hands out every encoded span of a request with what it shares, in order.
-pub(super) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), Broken>) -> Result<(), Broken> {
+pub(in crate::source) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), Broken>) -> Result<(), Broken> {
     let mut requests = Fields(body);
     while let Some((number, field)) = requests.next()? {
         if number != 1 {

@@ -79,24 +79,35 @@ impl Document {
     /// Indexes a file: one request, or several one after the other. `Err` says why nothing in it can be read.
     pub(in crate::source) fn file(text: &str) -> Result<Self, String> {
         let mut document = Self::default();
+        document.append(text, 0);
+        if document.requests == 0 {
+            let reason =
+                document.skipped.first().map_or("it is empty".to_owned(), |broken| format!("{} ({})", broken.reason, broken.place));
+            return Err(reason);
+        }
+        Ok(document)
+    }
+
+    /// Indexes what follows from `from` on in a text that was indexed up to there; [`Self::skipped`] is then what was skipped in that.
+    pub(in crate::source) fn append(&mut self, text: &str, mut from: usize) {
+        self.skipped.clear();
+        let known = self.places.len();
         let mut lines = Lines { text, at: 0, line: 1 };
-        let mut from = 0;
-        while let Some(broken) = document.requests(&mut lines, &mut from) {
-            document.skipped.push(broken);
+        while let Some(broken) = self.requests(&mut lines, &mut from) {
+            self.skipped.push(broken);
             // A request a line: the next one begins with the next line that begins an object.
             match text[from..].find("\n{") {
                 Some(next) => from += next + 1,
                 None => break,
             }
         }
-        if document.requests == 0 {
-            let reason =
-                document.skipped.first().map_or("it is empty".to_owned(), |broken| format!("{} ({})", broken.reason, broken.place));
-            return Err(format!("not an OTLP/JSON file: {reason}"));
-        }
         // Newest last, as they would have arrived.
-        document.places.sort_by_key(|place| place.start);
-        Ok(document)
+        self.places[known..].sort_by_key(|place| place.start);
+    }
+
+    /// Whether there are several requests.
+    pub(in crate::source) fn is_several(&self) -> bool {
+        self.requests > 1
     }
 
     /// Reads requests from `from` on, until the end (`None`) or one that can't be read; `from` is then where that one begins.

@@ -8,15 +8,15 @@ use crate::model::{Dropped, Event, Link, Nanos, Payload, Role, SpanId, Status, T
 
 /// A span, decoded.
 #[derive(Debug)]
-pub(super) struct Decoded {
-    pub(super) trace: TraceId,
-    pub(super) id: SpanId,
-    pub(super) parent: Option<SpanId>,
-    pub(super) start: Nanos,
-    pub(super) end: Option<Nanos>,
-    pub(super) status: Status,
-    pub(super) name: String,
-    pub(super) payload: Payload,
+pub(in crate::source) struct Decoded {
+    pub(in crate::source) trace: TraceId,
+    pub(in crate::source) id: SpanId,
+    pub(in crate::source) parent: Option<SpanId>,
+    pub(in crate::source) start: Nanos,
+    pub(in crate::source) end: Option<Nanos>,
+    pub(in crate::source) status: Status,
+    pub(in crate::source) name: String,
+    pub(in crate::source) payload: Payload,
 }
 
 #[derive(Deserialize)]
@@ -91,7 +91,7 @@ struct Scope<'a> {
 }
 
 /// Decodes one span. `Err` says what is wrong with it.
-pub(super) fn decode(text: &str) -> Result<Decoded, String> {
+pub(in crate::source) fn decode(text: &str) -> Result<Decoded, String> {
     let wire: Wire<'_> = read(text)?;
     let role = wire.kind.map_or(Role::Unspecified, role);
     let id = |text: &str, what| {
