@@ -5,8 +5,10 @@ pub mod action;
 mod detail;
 mod export_dialog;
 mod forest;
+mod line;
 mod pick;
 pub mod run;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -14,18 +16,17 @@ pub use action::Action;
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use forest::Forest;
+pub use line::{Editing, History, Offer, Offers};
 pub use pick::{Choice, Picker};
 
 use std::collections::{HashSet, VecDeque};
 
 use chrono::{DateTime, Local};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
-use tui_input::backend::crossterm::EventHandler;
 
 use crate::export::{TraceRecord, file_stem};
-use crate::format;
 use crate::model::{Address, Batch, Nanos, SourceId};
-use crate::query::{Mistake, Query, values_of, with_values};
+use crate::query::{Mistake, values_of, with_values};
 use crate::source::{State, Traffic};
 use crate::store::{Changes, Store, TraceIx};
 
@@ -34,6 +35,8 @@ use crate::store::{Changes, Store, TraceIx};
 pub enum Effect {
     /// Write traces to a file.
     Export(Export),
+    /// Keep this filter line for the next time.
+    Remember(String),
     /// Leave.
     Quit,
 }
@@ -59,16 +62,6 @@ pub enum Overlay {
     Picker(Picker),
     /// What to export, and where to.
     Export(ExportDialog),
-}
-
-/// The line that is typed.
-#[derive(Clone, Debug, Default)]
-pub struct Editing {
-    /// The line and its cursor.
-    pub input: tui_input::Input,
-    /// Whether it is looked for in the detail; else it filters the traces.
-    pub finds: bool,
-    before: String,
 }
 
 /// A source as the header shows it.
@@ -129,6 +122,8 @@ pub struct App {
     pub editing: Option<Editing>,
     /// What is wrong with the line that is typed.
     pub mistake: Option<Mistake>,
+    /// The filter lines that were used before.
+    pub history: History,
     /// Marked traces.
     pub marks: HashSet<TraceIx>,
     /// The sources, in the order of their ids.
@@ -144,6 +139,7 @@ pub struct App {
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
     typed: Option<String>,
+    search: search::State,
     released: Vec<(SourceId, Address)>,
 }
 
@@ -177,6 +173,7 @@ impl App {
 
     fn take_in(&mut self, store: &mut Store, batch: &Batch, now: Nanos) {
         let changes = store.apply(batch, now);
+        self.check(store, batch, &changes.rows);
         self.changed(store, changes);
     }
 
@@ -193,7 +190,7 @@ impl App {
 
     /// A second passed. Returns whether anything on the screen changed.
     pub fn tick(&mut self, store: &mut Store, now: Nanos) -> bool {
-        let moving = self.rates.iter().any(|&rate| rate > 0) || store.all().running > 0;
+        let mut moving = self.rates.iter().any(|&rate| rate > 0) || store.all().running > 0;
         self.rates.pop_front();
         self.rates.push_back(0);
         let message_ends = self.message.as_ref().is_some_and(|message| message.until <= now);
@@ -204,8 +201,11 @@ impl App {
             self.now = now;
             let changes = store.expire(now);
             self.changed(store, changes);
+            if self.forest.tick(store, now) {
+                self.look(store);
+                moving = true;
+            }
             if store.all().running > 0 {
-                self.forest.tick(store, now);
                 self.detail.refresh_overview(store, now);
             }
         }
@@ -259,7 +259,7 @@ impl App {
             return Some(Effect::Quit);
         }
         if self.editing.is_some() {
-            self.edit(store, key);
+            return self.edit(store, key);
         } else if let Some(Overlay::Export(dialog)) = &mut self.overlay {
             if key.code == KeyCode::Esc {
                 self.overlay = None;
@@ -273,76 +273,6 @@ impl App {
             return self.update(store, action?, now);
         }
         None
-    }
-
-    /// Text was pasted: into the line that is open, else nowhere.
-    pub fn paste(&mut self, text: &str) {
-        if let Some(Overlay::Export(dialog)) = &mut self.overlay {
-            return dialog.paste(text);
-        }
-        let Some(editing) = &mut self.editing else { return };
-        for c in format::safe(text).chars() {
-            editing.input.handle(tui_input::InputRequest::InsertChar(c));
-        }
-        self.try_line();
-    }
-
-    fn edit(&mut self, store: &Store, key: KeyEvent) {
-        let Some(editing) = &mut self.editing else { return };
-        match key.code {
-            KeyCode::Enter if self.mistake.is_none() => {
-                self.editing = None;
-                self.settle(store);
-            }
-            KeyCode::Esc => {
-                let (before, finds) = (std::mem::take(&mut editing.before), editing.finds);
-                self.editing = None;
-                self.mistake = None;
-                self.typed = None;
-                if finds {
-                    self.detail.reader.search("");
-                } else {
-                    self.set_filter(store, before);
-                }
-            }
-            _ => {
-                editing.input.handle_event(&crossterm::event::Event::Key(key));
-                self.try_line();
-            }
-        }
-    }
-
-    fn try_line(&mut self) {
-        let Some(editing) = &self.editing else { return };
-        let line = editing.input.value().to_owned();
-        if editing.finds {
-            self.detail.reader.search(&line);
-            return;
-        }
-        match line.parse::<Query>() {
-            Ok(_) => {
-                self.mistake = None;
-                self.typed = Some(line);
-            }
-            Err(mistake) => self.mistake = Some(mistake),
-        }
-    }
-
-    /// Puts the line that was typed last in force; whoever types fast pays for it once.
-    pub fn settle(&mut self, store: &Store) {
-        if let Some(line) = self.typed.take() {
-            self.set_filter(store, line);
-        }
-    }
-
-    /// Puts a filter line in force; one with a mistake changes nothing.
-    pub fn set_filter(&mut self, store: &Store, line: String) {
-        let Ok(query) = line.parse::<Query>() else { return };
-        if line != self.filter {
-            self.filter = line;
-            self.forest.set_filter(store, query, self.now);
-            self.look(store);
-        }
     }
 
     fn overlay_key(&mut self, store: &Store, key: KeyEvent, action: Option<Action>) {
@@ -378,7 +308,7 @@ impl App {
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
                 let input = if finds { String::new() } else { self.filter.clone() };
-                self.editing = Some(Editing { input: input.into(), finds, before: self.filter.clone() });
+                self.editing = Some(Editing::new(input, finds, &self.filter));
             }
             Action::ErrorsOnly => {
                 let only = values_of(&self.filter, "status") == ["error"];
@@ -443,7 +373,11 @@ impl App {
         match self.focus {
             Focus::FullDetail => self.focus = Focus::Detail,
             Focus::Detail => self.focus = Focus::Forest,
-            Focus::Forest => self.set_filter(store, String::new()),
+            Focus::Forest => {
+                if !self.stop_search() {
+                    self.set_filter(store, String::new());
+                }
+            }
         }
     }
 

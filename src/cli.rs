@@ -5,8 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::list::List;
+use crate::command::show::Show;
+use crate::command::stats::Stats;
+use crate::command::tail::Tail;
+
 /// htop for AI agents: watch the traces of Agno agents live.
-#[derive(Clone, Debug, PartialEq, Eq, Parser)]
+#[derive(Clone, Debug, PartialEq, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, arg_required_else_help = false)]
 pub struct Cli {
     /// What to do other than watching sources.
@@ -15,7 +20,7 @@ pub struct Cli {
 
     /// What to watch: SQLite databases that Agno writes (PATH.db), PostgreSQL (`postgres://USER@HOST/DATABASE`), files of OTLP/JSON (PATH.json)
     ///
-    /// Without any, the databases that hold Agno's tables in the current directory and its tmp, else the one that `DATABASE_URL` names if that is PostgreSQL, else tmp/traces.db. A database that is not there yet is waited for. A URL may have a driver as SQLAlchemy wants it (`postgresql+psycopg://`); what it leaves open is taken from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. A file named demo is given as ./demo.
+    /// Without any, the databases that hold Agno's tables in the current directory and its tmp, else the one that `DATABASE_URL` names if that is PostgreSQL, else tmp/traces.db. A database that is not there yet is waited for. A URL may have a driver as SQLAlchemy wants it (`postgresql+psycopg://`); what it leaves open is taken from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. A file that is named as a subcommand is given as ./demo.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 
@@ -25,10 +30,28 @@ pub struct Cli {
 }
 
 /// Subcommands.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Command {
     /// Play a recorded run of real agents, without any of your own
     Demo,
+    /// List traces, newest first
+    List(List),
+    /// Show one trace: its tree with times, tokens, cost and errors
+    Show(Show),
+    /// Count calls, errors, times, tokens and cost by agent, model, tool, session or error
+    Stats(Stats),
+    /// Write a line for each span as it ends
+    Tail(Tail),
+    /// Write the script that completes commands and flags in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page, in troff: agno-top man | man -l -
+    Man {
+        /// A subcommand, which has a page of its own
+        command: Option<String>,
+    },
 }
 
 /// Flags, which hold for subcommands too. `None` and `false` mean "not said here".

@@ -5,10 +5,12 @@
 
 pub mod app;
 pub mod cli;
+pub mod command;
 pub mod config;
 pub mod demo;
 pub mod export;
 pub mod format;
+pub mod history;
 pub mod log;
 pub mod model;
 pub mod panic;

@@ -3,7 +3,10 @@
 //! Times are nanoseconds since the Unix epoch, UTC ([`Nanos`]). Nothing here knows where spans come from or how they are shown.
 
 pub mod attributes;
+pub mod errors;
 pub mod json;
+pub mod pattern;
+pub mod probe;
 pub mod semantics;
 pub mod time;
 pub mod usage;
@@ -12,6 +15,8 @@ use std::fmt;
 use std::num::NonZeroU64;
 
 pub use attributes::{Attribute, Value};
+pub use pattern::Pattern;
+pub use probe::Probe;
 pub use usage::Usage;
 
 /// Nanoseconds since the Unix epoch, UTC.

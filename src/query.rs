@@ -1,16 +1,26 @@
 //! The filter line: parsed once, matched against rows.
 //!
-//! Words are joined by AND, `-` negates, `|` inside a value is OR, quotes keep blanks and mean the whole value. A bare word is fuzzy over
-//! name, agent, model, tool and the beginning of the input.
+//! Words are joined by AND, `-` negates, `|` inside a value is OR, quotes keep blanks and mean the whole value, `*` stands for anything,
+//! `/…/` is a regular expression. A bare word is fuzzy over name, agent, model, tool and the beginning of the input. What a row does not
+//! hold is looked for in payloads, elsewhere: [`Query::probe`] says what, and [`Matcher::found`] is told where it is.
 
+mod line;
 mod matcher;
 mod parse;
+#[cfg(test)]
+mod tests;
+mod time;
+mod word;
 
+pub use line::{quoted_value, values_of, with_parts, with_values};
 pub use matcher::Matcher;
-pub use parse::{Mistake, values_of, with_values};
+pub use parse::{FIELDS, KINDS, STATUSES};
+pub use word::{Mistake, Place, place_of};
 
-use crate::model::{Kind, Nanos};
+use crate::model::probe::{Comparison, Sought};
+use crate::model::{Kind, Nanos, Pattern, Probe};
 use crate::store::Standing;
+use time::Moment;
 
 /// A filter. The empty one lets everything through.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,12 +37,23 @@ struct Term {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Test {
-    Fuzzy(String),
+    Bare(Vec<Bare>),
     Text(Field, Vec<Pattern>),
     Status(Vec<Standing>),
     Kind(Vec<Kind>),
-    Duration(Comparison, Nanos),
-    Tokens(Comparison, u64),
+    /// Beginnings of trace ids, as hex digits.
+    Trace(Vec<String>),
+    Number(Measure, Comparison, i64),
+    Since(Moment),
+    Until(Moment),
+    Payload(Sought),
+}
+
+/// A bare word.
+#[derive(Clone, Debug, PartialEq)]
+enum Bare {
+    Fuzzy(String),
+    Like(Pattern),
 }
 
 /// A text that a row has.
@@ -41,60 +62,26 @@ enum Field {
     Name,
     Agent,
     Model,
+    Provider,
     Tool,
     Session,
     User,
+    Error,
 }
 
+/// A number that a row has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
-    Less,
-    AtMost,
-    More,
-    AtLeast,
-}
-
-impl Comparison {
-    fn holds<T: PartialOrd>(self, left: &T, right: &T) -> bool {
-        match self {
-            Self::Less => left < right,
-            Self::AtMost => left <= right,
-            Self::More => left > right,
-            Self::AtLeast => left >= right,
-        }
-    }
-}
-
-/// A text to look for, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Pattern {
-    /// The whole text.
-    Whole(String),
-    /// A part of it.
-    Part(String),
-    /// The parts between the `*`s, in order; the ends are anchored.
-    Parts(Vec<String>),
-}
-
-impl Pattern {
-    fn matches(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
-        match self {
-            Self::Whole(whole) => text == *whole,
-            Self::Part(part) => text.contains(part.as_str()),
-            Self::Parts(parts) => wildcard(parts, &text),
-        }
-    }
-}
-
-fn wildcard(parts: &[String], text: &str) -> bool {
-    let [first, middle @ .., last] = parts else { return false };
-    let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
-    for part in middle {
-        let Some(at) = rest.find(part.as_str()) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last.as_str())
+enum Measure {
+    /// Nanoseconds from its start to its end.
+    Duration,
+    /// Of these, those in which none of its children ran.
+    Own,
+    /// Tokens in and out.
+    Tokens,
+    Input,
+    Output,
+    /// Billionths of a dollar.
+    Cost,
 }
 
 impl Query {
@@ -102,5 +89,36 @@ impl Query {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
+    }
+
+    /// Whether rows alone can't tell what passes: payloads have to be searched.
+    #[must_use]
+    pub fn needs_payloads(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term.test, Test::Payload(_)))
+    }
+
+    /// What a span's payload must hold; everything if the query asks for nothing in payloads.
+    #[must_use]
+    pub fn probe(&self) -> Probe {
+        Probe::new(self.terms.iter().filter_map(|term| match &term.test {
+            Test::Payload(sought) => Some((term.negated, sought.clone())),
+            _ => None,
+        }))
+    }
+
+    /// Whether a search through payloads for the one finds what one for the other would.
+    #[must_use]
+    pub fn asks_the_same_of_payloads(&self, other: &Self) -> bool {
+        let payload = |term: &&Term| matches!(term.test, Test::Payload(_) | Test::Since(_) | Test::Until(_));
+        self.terms.iter().filter(payload).eq(other.terms.iter().filter(payload))
+    }
+
+    /// The earliest and the latest start of a span that can pass at `now`; `None` where there is no such bound.
+    #[must_use]
+    pub fn bounds(&self, now: Nanos) -> (Option<Nanos>, Option<Nanos>) {
+        let wanted = || self.terms.iter().filter(|term| !term.negated).map(|term| &term.test);
+        let since = wanted().filter_map(|test| if let Test::Since(moment) = test { Some(moment.at(now)) } else { None }).max();
+        let until = wanted().filter_map(|test| if let Test::Until(moment) = test { Some(moment.at(now)) } else { None }).min();
+        (since, until)
     }
 }

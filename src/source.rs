@@ -9,11 +9,11 @@ pub mod otlp;
 pub mod postgres;
 pub mod sqlite;
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use tokio::sync::mpsc::Sender;
 
-use crate::model::{Address, Batch, Payload, SourceId, SpanId};
+use crate::model::{Address, Batch, Nanos, Payload, Probe, SourceId, SpanId, TraceId};
 
 /// What a source says.
 #[derive(Debug)]
@@ -29,8 +29,34 @@ pub enum Update {
         /// One answer an address.
         payloads: Vec<Result<Payload, String>>,
     },
+    /// What a search came upon.
+    Found(Found),
     /// What went through the source so far; told when it changed, about once a second.
     Traffic(SourceId, Traffic),
+}
+
+/// A piece of the answer to [`Request::Search`] or [`Request::Check`].
+#[derive(Debug)]
+pub struct Found {
+    /// Who searched.
+    pub source: SourceId,
+    /// The number the request bore.
+    pub ticket: u64,
+    /// Spans whose payloads hold what is looked for.
+    pub spans: Vec<(TraceId, SpanId)>,
+    /// How far the search has come; `None` for what was only checked.
+    pub progress: Option<Progress>,
+    /// Why some payloads could not be searched.
+    pub trouble: Option<String>,
+}
+
+/// How far a search has come, in units of the source's own. It is at its end when `done` is `total`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What was looked through.
+    pub done: u64,
+    /// All there is.
+    pub total: u64,
 }
 
 /// What went through a listener since it started.
@@ -79,8 +105,34 @@ pub enum Request {
         /// Where the payloads lay when the spans were read, and the spans that they must belong to: a place may come to hold another.
         addresses: Vec<(Address, SpanId)>,
     },
+    /// Look through every payload, the newest first, for as long as it takes; whatever was searched for before is dropped.
+    Search(Search),
+    /// Look through these payloads only: their spans came after a search began.
+    Check {
+        /// Comes back with the answer.
+        ticket: u64,
+        /// What is looked for.
+        probe: Arc<Probe>,
+        /// Where, as in [`Request::Payloads`].
+        addresses: Vec<(Address, SpanId)>,
+    },
+    /// Search no further.
+    StopSearch,
     /// Nobody will ask for these payloads any more: what is held in memory for them can go. Each span is released once.
     Release(Vec<Address>),
+}
+
+/// What to search for.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Comes back with what is found.
+    pub ticket: u64,
+    /// What is looked for.
+    pub probe: Arc<Probe>,
+    /// Spans that began before are of no interest.
+    pub since: Option<Nanos>,
+    /// Spans that began after are of no interest.
+    pub until: Option<Nanos>,
 }
 
 /// How a source is, as the header shows it.

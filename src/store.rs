@@ -153,6 +153,21 @@ impl Store {
         self.age.iter().map(|&(_, trace)| trace)
     }
 
+    /// The newest trace that is older than one, given by its start; the newest of all for `None`.
+    #[must_use]
+    pub fn newest_before(&self, than: Option<(Nanos, TraceIx)>) -> Option<(Nanos, TraceIx)> {
+        match than {
+            Some(than) => self.age.range(..than).next_back().copied(),
+            None => self.age.last().copied(),
+        }
+    }
+
+    /// Whether the row is held still.
+    #[must_use]
+    pub fn is_held(&self, row: RowIx) -> bool {
+        row.0 < self.rows.end() && self.rows[row.0].trace != NONE
+    }
+
     /// Every row held, placeholders too, in no order.
     pub fn rows(&self) -> impl Iterator<Item = RowIx> {
         (0..self.rows.end()).filter(|&row| self.rows[row].trace != NONE).map(RowIx)

@@ -5,6 +5,7 @@ mod export_dialog;
 mod footer;
 mod forest;
 mod header;
+mod offers;
 mod overlay;
 mod theme;
 mod welcome;
@@ -17,7 +18,9 @@ use ratatui::style::Style;
 use crate::app::{App, Focus};
 use crate::format;
 use crate::store::Store;
+pub use forest::name;
 use theme::Theme;
+pub use theme::glyph;
 
 /// Where the panes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +80,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
         detail::draw(buffer, panes.detail, app, store, theme);
     }
     let cursor = footer::draw(buffer, panes.footer, app, theme);
+    if let Some(editing) = &app.editing {
+        offers::draw(buffer, area, panes.footer, editing, theme);
+    }
     if let Some(overlay) = &app.overlay {
         overlay::draw(buffer, area, overlay, theme);
     }

@@ -11,9 +11,8 @@ mod walk;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::model::Nanos;
-use crate::query::Query;
 use crate::store::{Changes, RowIx, Store, TraceIx};
-use filter::{Filter, RowSet};
+use filter::{Filter, Judging, RowSet};
 
 /// The shown traces, their folds and the cursor.
 #[derive(Debug, Default)]
@@ -23,6 +22,8 @@ pub struct Forest {
     /// The start under which a trace stands in `order`.
     placed: HashMap<TraceIx, Nanos>,
     filter: Option<Filter>,
+    /// How far the filter has come, unless it is through.
+    judging: Option<Judging>,
     /// Traces whose fold is not what `all_open` says.
     toggled: HashSet<TraceIx>,
     all_open: bool,
@@ -96,6 +97,7 @@ impl Forest {
                 filter.lit.put(row, false);
             }
         }
+        self.forget_judged(&changes.evicted);
         self.forget(store, &changes.evicted);
         if let Some(filter) = &mut self.filter {
             for &row in &changes.rows {
@@ -152,19 +154,6 @@ impl Forest {
         self.put(store, trace, shown.then(|| store.trace(trace).start));
     }
 
-    /// Judges what runs again: its time has grown. Costs the running rows.
-    pub fn tick(&mut self, store: &Store, now: Nanos) {
-        if let Some(filter) = &mut self.filter {
-            let running: Vec<RowIx> = store.running().collect();
-            for &row in &running {
-                filter.judge(store, row, now);
-            }
-            for row in running {
-                self.show_or_hide(store, store.row(row).trace());
-            }
-        }
-    }
-
     /// Shows a trace at its place, or not at all. A cursor that loses its trace goes to the one that comes into its place.
     fn put(&mut self, store: &Store, trace: TraceIx, start: Option<Nanos>) {
         if self.placed.get(&trace).copied() == start {
@@ -182,26 +171,6 @@ impl Forest {
             self.placed.remove(&trace);
             if self.cursor.is_some_and(|(_, at)| at == trace) {
                 self.go_to_trace(store, before.map(|at| at.min(self.order.len().saturating_sub(1))));
-            }
-        }
-    }
-
-    /// Shows only what matches; an empty query shows everything. Costs the rows held.
-    pub fn set_filter(&mut self, store: &Store, query: Query, now: Nanos) {
-        self.filter = (!query.is_empty()).then(|| Filter::new(store, query, now));
-        let mut shown: Vec<(Nanos, TraceIx)> = store
-            .traces()
-            .filter(|&trace| self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace)))
-            .map(|trace| (store.trace(trace).start, trace))
-            .collect();
-        shown.sort_unstable();
-        self.placed = shown.iter().map(|&(start, trace)| (trace, start)).collect();
-        self.order = shown.into();
-        match self.cursor {
-            Some((row, trace)) if self.placed.contains_key(&trace) => self.set_cursor(store, row),
-            _ => {
-                self.line = 0;
-                self.go_to_trace(store, self.order.len().checked_sub(1));
             }
         }
     }

@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use self::export::{Collecting, Written};
 use super::{App, Effect};
+use crate::history;
 use crate::model::{Nanos, Payload};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
@@ -87,10 +88,12 @@ where
             let Session { app, store, .. } = &*state.session;
             terminal.draw(|frame| view::draw(frame, app, store))?;
             drawn = Instant::now();
-            (dirty, at_once) = (false, false);
+            // A filter that is not through goes on with the next frame.
+            (dirty, at_once) = (state.session.app.forest.is_judging(), false);
         }
         state.ask_for_detail();
         state.release();
+        state.send_requests();
         tokio::select! {
             biased;
             message = panic::happened() => bail!("internal error: {message}"),
@@ -152,6 +155,11 @@ impl Loop<'_> {
                 self.session.app.say("reading what is to be exported…", false, now());
                 self.start_export(export);
             }
+            Some(Effect::Remember(line)) => {
+                if let Err(error) = history::add(&line) {
+                    tracing::warn!(%error, "the filter line was not kept");
+                }
+            }
             None => {}
         }
         false
@@ -176,6 +184,10 @@ impl Loop<'_> {
                     self.session.app.source_state(usize::from(source.0), state);
                 }
                 Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),
+                Update::Found(found) => {
+                    let Session { app, store, .. } = &mut *self.session;
+                    app.take_found(store, found);
+                }
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);
@@ -214,6 +226,14 @@ impl Loop<'_> {
             if let Some(source) = self.session.sources.get(source) {
                 // A source that has ended holds nothing.
                 let _ = source.requests.send(Request::Release(addresses));
+            }
+        }
+    }
+
+    fn send_requests(&mut self) {
+        for (source, request) in self.session.app.requests() {
+            if self.session.sources.get(usize::from(source.0)).is_none_or(|handle| handle.requests.send(request).is_err()) {
+                self.session.app.source_is_gone(source);
             }
         }
     }

@@ -1,20 +1,25 @@
 //! Rows against a [`Query`]. Texts are shared between rows, so each is looked at once.
 
-use fuzzy_matcher::FuzzyMatcher;
-use fuzzy_matcher::skim::SkimMatcherV2;
+mod fuzzy;
+mod own;
 
-use super::{Field, Query, Term, Test};
-use crate::model::{Kind, Nanos};
+use std::collections::HashSet;
+
+use super::{Bare, Field, Measure, Query, Term, Test};
+use crate::model::{Kind, Nanos, SpanId, TraceId};
 use crate::store::{RowIx, Standing, Store, Symbol, TraceIx};
+use fuzzy::Fuzzy;
 
-/// A query with what it has found out about texts so far.
+/// A query with what it has found out about texts and payloads so far.
 pub struct Matcher {
     query: Query,
-    fuzzy: SkimMatcherV2,
+    fuzzy: Fuzzy,
     /// A term's verdicts by symbol.
     seen: Vec<Vec<Verdict>>,
     /// [`crate::store::Interner::reused`] when `seen` was right.
     reused: u64,
+    /// The spans whose payloads hold what is asked for.
+    found: HashSet<(TraceId, SpanId)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,12 +36,36 @@ impl std::fmt::Debug for Matcher {
     }
 }
 
+impl Default for Matcher {
+    fn default() -> Self {
+        Self::new(Query::default())
+    }
+}
+
 impl Matcher {
     /// A matcher that has looked at nothing yet.
     #[must_use]
     pub fn new(query: Query) -> Self {
         let seen = vec![Vec::new(); query.terms.len()];
-        Self { query, fuzzy: SkimMatcherV2::default().ignore_case(), seen, reused: 0 }
+        Self { query, fuzzy: Fuzzy::default(), seen, reused: 0, found: HashSet::new() }
+    }
+
+    /// A matcher for another query. What was found in payloads stays if the other asks the same of them.
+    #[must_use]
+    pub fn turn_to(self, query: Query) -> Self {
+        let found = if self.query.asks_the_same_of_payloads(&query) { self.found } else { HashSet::new() };
+        Self { found, ..Self::new(query) }
+    }
+
+    /// The query.
+    #[must_use]
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Takes note that a span's payload holds what [`Query::probe`] asks for.
+    pub fn found(&mut self, trace: TraceId, span: SpanId) {
+        self.found.insert((trace, span));
     }
 
     /// Whether the trace as a whole passes: where only `status:ok` is asked for, all of it must be well.
@@ -46,40 +75,102 @@ impl Matcher {
         !self.query.terms.iter().any(wants_ok) || store.trace(trace).standing() == Standing::Ok
     }
 
-    /// Whether every term holds for the row; `now` ends what still runs.
+    /// Whether every term holds for the row; `now` ends what still runs. Of payloads it knows what it was told by [`Matcher::found`].
     pub fn matches(&mut self, store: &Store, row: RowIx, now: Nanos) -> bool {
+        self.may_match(store, row, now) && (!self.query.needs_payloads() || self.is_found(store, row))
+    }
+
+    /// Whether the row matches if its payload does.
+    pub fn may_match(&mut self, store: &Store, row: RowIx, now: Nanos) -> bool {
         if self.reused != store.texts().reused() {
             self.reused = store.texts().reused();
             self.seen.iter_mut().for_each(Vec::clear);
         }
         let Self { query, fuzzy, seen, .. } = self;
-        query.terms.iter().zip(seen).all(|(term, seen)| holds(term, seen, fuzzy, store, row, now) != term.negated)
+        query.terms.iter().zip(seen).all(|(term, seen)| match &term.test {
+            Test::Payload(_) => true,
+            test => holds(test, seen, fuzzy, store, row, now) != term.negated,
+        })
+    }
+
+    fn is_found(&self, store: &Store, row: RowIx) -> bool {
+        let data = store.row(row);
+        self.found.contains(&(store.trace(data.trace()).id, data.id))
+    }
+
+    /// When the verdict on a row may next change though the row does not: a bound that slides along with the present comes to its start.
+    #[must_use]
+    pub fn next_change(&self, store: &Store, row: RowIx, now: Nanos) -> Option<Nanos> {
+        let start = store.row(row).start;
+        let next = |term: &Term| match &term.test {
+            Test::Since(moment) | Test::Until(moment) => moment.reaches(start, now),
+            _ => None,
+        };
+        self.query.terms.iter().filter_map(next).min()
     }
 }
 
-fn holds(term: &Term, seen: &mut Vec<Verdict>, fuzzy: &SkimMatcherV2, store: &Store, row: RowIx, now: Nanos) -> bool {
+fn holds(test: &Test, seen: &mut Vec<Verdict>, fuzzy: &Fuzzy, store: &Store, row: RowIx, now: Nanos) -> bool {
     let data = store.row(row);
-    match &term.test {
-        Test::Fuzzy(word) => {
-            [data.label, data.name, data.input].into_iter().any(|text| once(seen, text, || is_like(fuzzy, store.text(text), word)))
-        }
-        Test::Text(field, patterns) => {
-            let text = match field {
-                Field::Name => data.name,
-                Field::Agent => store.agent(row),
-                Field::Model if data.kind == Kind::Model => data.label,
-                Field::Tool if data.kind == Kind::Tool => data.label,
-                Field::Model | Field::Tool => Symbol::EMPTY,
-                Field::Session => store.inherited(row, |data| data.session),
-                Field::User => store.inherited(row, |data| data.user),
+    match test {
+        Test::Bare(words) => [data.label, data.name, data.input].into_iter().any(|text| {
+            let like = |word: &Bare, text: &str| match word {
+                Bare::Fuzzy(word) => fuzzy.is_like(text, word),
+                Bare::Like(pattern) => pattern.matches(text),
             };
+            once(seen, text, || words.iter().any(|word| like(word, store.text(text))))
+        }),
+        Test::Text(field, patterns) => {
+            let text = text(*field, store, row);
             once(seen, text, || patterns.iter().any(|pattern| pattern.matches(store.text(text))))
         }
         Test::Status(wanted) => wanted.contains(&data.standing()),
         Test::Kind(wanted) => wanted.contains(&data.kind),
-        Test::Duration(comparison, limit) => comparison.holds(&data.duration(now), limit),
-        Test::Tokens(comparison, limit) => store.totals(row).tokens().is_some_and(|tokens| comparison.holds(&tokens, limit)),
+        Test::Trace(beginnings) => {
+            let id = store.trace(data.trace()).id;
+            beginnings.iter().any(|beginning| begins(id, beginning))
+        }
+        Test::Number(measure, comparison, limit) => {
+            number(*measure, store, row, now).is_some_and(|number| comparison.holds(&number, limit))
+        }
+        Test::Since(moment) => data.start >= moment.at(now),
+        Test::Until(moment) => data.start <= moment.at(now),
+        Test::Payload(_) => false,
     }
+}
+
+fn text(field: Field, store: &Store, row: RowIx) -> Symbol {
+    let data = store.row(row);
+    match field {
+        Field::Name => data.name,
+        Field::Agent => store.agent(row),
+        Field::Model if data.kind == Kind::Model => data.label,
+        Field::Tool if data.kind == Kind::Tool => data.label,
+        Field::Model | Field::Tool => Symbol::EMPTY,
+        Field::Provider => store.provider(row),
+        Field::Session => store.inherited(row, |data| data.session),
+        Field::User => store.inherited(row, |data| data.user),
+        Field::Error => data.error,
+    }
+}
+
+/// A row's number; `None` if it is unknown.
+fn number(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<i64> {
+    let totals = || store.totals(row);
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    match measure {
+        Measure::Duration => Some(store.row(row).duration(now)),
+        Measure::Own => Some(own::time(store, row, now)),
+        Measure::Tokens => totals().tokens().map(count),
+        Measure::Input => Some(totals()).filter(|totals| totals.inputs > 0).map(|totals| count(totals.input)),
+        Measure::Output => Some(totals()).filter(|totals| totals.outputs > 0).map(|totals| count(totals.output)),
+        Measure::Cost => totals().cost(),
+    }
+}
+
+fn begins(id: TraceId, beginning: &str) -> bool {
+    let digit = |at: usize| id.bytes().get(at / 2).map(|byte| if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 });
+    beginning.chars().enumerate().all(|(at, c)| digit(at).map(u32::from) == c.to_digit(16))
 }
 
 fn once(seen: &mut Vec<Verdict>, text: Symbol, look: impl FnOnce() -> bool) -> bool {
@@ -94,32 +185,4 @@ fn once(seen: &mut Vec<Verdict>, text: Symbol, look: impl FnOnce() -> bool) -> b
         *verdict = if look() { Verdict::Yes } else { Verdict::No };
     }
     *verdict == Verdict::Yes
-}
-
-/// Fuzzy, but not so fuzzy that a short word is found scattered over any long text: gaps must not outweigh what fits together.
-fn is_like(fuzzy: &SkimMatcherV2, text: &str, word: &str) -> bool {
-    const MATCH: i64 = 16;
-    const IN_A_ROW: i64 = 4;
-    let letters = word.chars().count() as i64;
-    let least = MATCH * letters + IN_A_ROW * (letters - 1) / 2;
-    fuzzy.fuzzy_match(text, word).is_some_and(|score| score >= least)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fuzzy_word_may_leave_out_letters_but_not_scatter() {
-        let like = |text, word| is_like(&SkimMatcherV2::default().ignore_case(), text, word);
-        assert!(like("Customer Service Agent", "service"));
-        assert!(like("Customer Service Agent", "custserv"));
-        assert!(like("search_database", "srchdb"));
-        assert!(like("Find customer John Doe and the weather in Lisbon", "lisbon"));
-        assert!(!like("Find customer John Doe and the weather in Lisbon", "cheese"));
-        assert!(!like("Find customer John Doe and the weather in Lisbon", "idealer"));
-        assert!(!like("Researcher", "writer"));
-        assert!(!like("Customer Service Agent", "err"));
-        assert!(like("payment error", "err"));
-    }
 }

@@ -1,8 +1,10 @@
 //! A row of Agno's table of spans, whichever database it lies in.
 
+use chrono::DateTime;
+
 use crate::model::json::{self, Scalar};
 use crate::model::semantics::{Picker, beginning};
-use crate::model::{Address, Batch, Payload, Role, Span, SpanId, Status, TraceId, Value, time};
+use crate::model::{Address, Batch, Nanos, Payload, Role, Span, SpanId, Status, TraceId, Value, time};
 
 /// The columns that a row is made of, in the order of [`AgnoRow`].
 pub(super) const COLUMNS: [&str; 9] =
@@ -84,6 +86,12 @@ pub(super) fn notes(value: impl Fn(&str) -> Option<String>) -> Vec<(String, Stri
         Some(((*title).to_owned(), format!("{value}{unit}")))
     };
     NOTES.iter().filter_map(said).collect()
+}
+
+/// A time as Agno writes it, to the second: `since` the second in which it lies, or `until` the next.
+pub(super) fn second(at: Nanos, next: bool) -> String {
+    let seconds = at.div_euclid(1_000_000_000).saturating_add(i64::from(next));
+    DateTime::from_timestamp(seconds, 0).map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
 fn refused(column: &str, what: &str, value: Option<&[u8]>) -> String {

@@ -8,6 +8,7 @@ mod growth;
 mod jaeger;
 mod protobuf;
 mod records;
+mod search;
 mod unpack;
 
 #[cfg(feature = "fuzzing")]
@@ -17,11 +18,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
-use super::{Closed, Handle, Outlet, Request, State, Update};
+use super::{Closed, Found, Handle, Outlet, Request, State, Update};
 use crate::model::{Address, Batch, Origin, Payload};
 use content::Content;
 use growth::Growth;
+use search::Scan;
 
 /// Spans that travel together.
 const BATCH: usize = 2048;
@@ -76,22 +79,36 @@ fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Cl
         }
         Err(error) => fail(error)?,
     }
+    let mut scan: Option<Scan> = None;
     loop {
-        let request = match &growth {
-            Some(_) => inbox.recv_timeout(growth::PAUSE),
-            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        if let (Some(under_way), Some(content)) = (&mut scan, &content) {
+            outlet.send(Update::Found(under_way.slice(content, outlet.id)))?;
+            if under_way.is_done() {
+                scan = None;
+            }
+        }
+        let request = match (&scan, &growth) {
+            (Some(_), _) => inbox.recv_timeout(Duration::ZERO),
+            (None, Some(_)) => inbox.recv_timeout(growth::PAUSE),
+            (None, None) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match request {
             Ok(Request::Payloads { ticket, addresses }) => {
                 let payloads = addresses.into_iter().map(|(address, _)| payload(content.as_ref(), address)).collect();
                 outlet.send(Update::Payloads { ticket, payloads })?;
             }
+            Ok(Request::Search(search)) => scan = Some(Scan::new(search, content.as_ref().map_or(0, Content::len))),
+            Ok(Request::StopSearch) => scan = None,
+            Ok(Request::Check { ticket, probe, addresses }) => {
+                let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &probe));
+                outlet.send(Update::Found(Found { source: outlet.id, ticket, spans, progress: None, trouble: None }))?;
+            }
             // The content is held as one piece; it goes with the program.
             Ok(Request::Release(_)) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        let (Some(content), Some(more)) = (&mut content, &mut growth) else { continue };
+        let (Some(content), Some(more), None) = (&mut content, &mut growth, &scan) else { continue };
         match more.look() {
             Ok(None) => {}
             Ok(Some(lines)) => {

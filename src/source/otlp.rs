@@ -20,6 +20,7 @@ mod record;
 mod reply;
 pub(in crate::source) mod request;
 pub(in crate::source) mod rows;
+mod search;
 mod service;
 mod signals;
 mod value;
@@ -36,7 +37,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use super::sqlite::Tables;
-use super::{Closed, Handle, Outlet, Request, State, Traffic, Update};
+use super::{Closed, Found, Handle, Outlet, Progress, Request, State, Traffic, Update};
 pub use bind::BindError;
 use bind::Bound;
 use door::Door;
@@ -44,6 +45,7 @@ use forward::Forward;
 use gather::Budget;
 use intake::Intake;
 use record::Recorder;
+use search::{Hits, Scan};
 use service::Service;
 
 /// Where OTLP over gRPC is expected.
@@ -171,7 +173,7 @@ fn run(
         Ok(server) => server,
         Err(error) => return outlet.send(Update::State(outlet.id, State::Failing(format!("no thread can be started: {error}")))),
     };
-    let mut desk = Desk { intake, outlet, failed, more, told: Traffic::default() };
+    let mut desk = Desk { intake, outlet, failed, more, told: Traffic::default(), scan: None };
     let outcome = desk.run(inbox);
     end.send_replace(true);
     drop(desk);
@@ -207,6 +209,8 @@ struct Desk<'a> {
     failed: Vec<BindError>,
     more: UnboundedSender<TcpListener>,
     told: Traffic,
+    /// A search under way.
+    scan: Option<Scan>,
 }
 
 impl Desk<'_> {
@@ -214,12 +218,20 @@ impl Desk<'_> {
         self.tell_state()?;
         let mut next = Instant::now() + TELL;
         loop {
-            match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            let wait = if self.scan.is_some() { Duration::ZERO } else { next.saturating_duration_since(Instant::now()) };
+            match inbox.recv_timeout(wait) {
                 Ok(Request::Payloads { ticket, addresses }) => {
                     let payloads = addresses.into_iter().map(|(address, span)| self.intake.payload(address, span)).collect();
                     self.outlet.send(Update::Payloads { ticket, payloads })?;
                 }
                 Ok(Request::Release(addresses)) => self.intake.release(&addresses),
+                Ok(Request::Search(search)) => self.scan = Some(Scan::new(search, self.intake.bodies())),
+                Ok(Request::Check { ticket, probe, addresses }) => {
+                    let hits = search::check(&addresses, &probe, |number| self.intake.body(number));
+                    self.tell_found(ticket, hits, None)?;
+                }
+                Ok(Request::StopSearch) => self.scan = None,
+                Err(RecvTimeoutError::Timeout) if Instant::now() < next => self.search_on()?,
                 Err(RecvTimeoutError::Timeout) => {
                     next = Instant::now() + TELL;
                     self.tell_traffic()?;
@@ -228,6 +240,23 @@ impl Desk<'_> {
                 Err(RecvTimeoutError::Disconnected) => return Err(Closed),
             }
         }
+    }
+
+    /// Searches a slice.
+    fn search_on(&mut self) -> Result<(), Closed> {
+        let Some(mut scan) = self.scan.take() else { return Ok(()) };
+        let hits = scan.slice(|number| self.intake.body(number));
+        let progress = scan.progress();
+        self.tell_found(scan.search.ticket, hits, Some(progress))?;
+        self.scan = (progress.done < progress.total).then_some(scan);
+        Ok(())
+    }
+
+    fn tell_found(&self, ticket: u64, spans: Hits, progress: Option<Progress>) -> Result<(), Closed> {
+        if spans.is_empty() && progress.is_none() {
+            return Ok(());
+        }
+        self.outlet.send(Update::Found(Found { source: self.outlet.id, ticket, spans, progress, trouble: None }))
     }
 
     fn tell_state(&self) -> Result<(), Closed> {

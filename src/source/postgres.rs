@@ -11,6 +11,7 @@ mod passfile;
 mod payload;
 mod progress;
 mod rows;
+mod search;
 mod session;
 mod snapshot;
 mod table;
@@ -27,10 +28,11 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use super::sqlite::Tables;
-use super::{Closed, Handle, Outlet, Request, State, Update};
-use crate::model::{Batch, Payload, SpanId};
+use super::{Closed, Found, Handle, Outlet, Request, State, Update};
+use crate::model::{Batch, Payload, Probe, SpanId};
 use link::Link;
 use progress::Progress;
+use search::{Hits, Scan};
 use table::quoted;
 use target::Target;
 pub use target::is_url;
@@ -84,8 +86,17 @@ pub fn start(url: &str, place: Place, limit: u64, outlet: Outlet) -> std::io::Re
     let runtime = Builder::new_current_thread().enable_all().build()?;
     super::spawn(target.name.clone(), outlet, move |outlet, inbox| {
         let progress = Progress::new(outlet.id, limit);
-        let mut watcher =
-            Watcher { target, place, outlet, progress, link: Link::default(), state: None, retry: RETRY[0], batches: Vec::new() };
+        let mut watcher = Watcher {
+            target,
+            place,
+            outlet,
+            progress,
+            link: Link::default(),
+            state: None,
+            retry: RETRY[0],
+            batches: Vec::new(),
+            scan: None,
+        };
         let _ended = watcher.run(inbox, &runtime);
     })
 }
@@ -102,6 +113,8 @@ struct Watcher<'a> {
     retry: Duration,
     /// What is about to be sent.
     batches: Vec<Batch>,
+    /// A search under way.
+    scan: Option<Scan>,
 }
 
 impl Watcher<'_> {
@@ -114,7 +127,59 @@ impl Watcher<'_> {
                 Err(RecvTimeoutError::Disconnected) => return Err(Closed),
             }
             wait = self.poll(runtime)?;
+            if self.scan.is_some() {
+                wait = wait.min(self.search_on(runtime)?);
+            }
         }
+    }
+
+    /// Searches a slice. Returns how long nothing needs to be done.
+    fn search_on(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
+        let Some(mut scan) = self.scan.take() else { return Ok(POLL[0]) };
+        // Without a connection the search waits for the next one.
+        let Some(session) = &self.link.session else {
+            self.scan = Some(scan);
+            return Ok(POLL[0]);
+        };
+        match runtime.block_on(scan.slice(session, &self.place)) {
+            Ok(hits) => {
+                let progress = scan.progress();
+                self.found(scan.search.ticket, hits, Some(progress), None)?;
+                self.scan = (progress.done < progress.total).then_some(scan);
+                Ok(STEP)
+            }
+            Err(Trouble::Slow) if scan.be_patient() => {
+                self.scan = Some(scan);
+                Ok(STEP)
+            }
+            Err(Trouble::Lost(_)) => {
+                // The next poll finds it out and connects again.
+                self.scan = Some(scan);
+                Ok(POLL[0])
+            }
+            Err(trouble) => {
+                let words = trouble.words(&self.target, &self.place);
+                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), Some(words))?;
+                Ok(POLL[0])
+            }
+        }
+    }
+
+    /// Searches spans that came after a search had begun.
+    fn check(&mut self, ticket: u64, probe: &Probe, spans: &[SpanId], runtime: &Runtime) -> Result<(), Closed> {
+        let Some(session) = &self.link.session else { return Ok(()) };
+        match runtime.block_on(search::check(session, &self.place, spans, probe)) {
+            Ok(hits) if hits.is_empty() => Ok(()),
+            Ok(hits) => self.found(ticket, hits, None, None),
+            Err(trouble) => {
+                let words = trouble.words(&self.target, &self.place);
+                self.found(ticket, Hits::new(), None, Some(words))
+            }
+        }
+    }
+
+    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, trouble: Option<String>) -> Result<(), Closed> {
+        self.outlet.send(Update::Found(Found { source: self.outlet.id, ticket, spans, progress, trouble }))
     }
 
     /// Looks whether anything changed, and reads a piece if so. Returns how long nothing needs to be done.
@@ -186,8 +251,23 @@ impl Watcher<'_> {
     }
 
     fn answer(&mut self, request: Request, runtime: &Runtime) -> Result<(), Closed> {
-        // Payloads lie in the database: there is nothing to give up when a span is forgotten.
-        let Request::Payloads { ticket, addresses } = request else { return Ok(()) };
+        let (ticket, addresses) = match request {
+            Request::Payloads { ticket, addresses } => (ticket, addresses),
+            Request::Check { ticket, probe, addresses } => {
+                let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
+                return self.check(ticket, &probe, &spans, runtime);
+            }
+            Request::Search(search) => {
+                self.scan = Some(Scan::new(search));
+                return Ok(());
+            }
+            Request::StopSearch => {
+                self.scan = None;
+                return Ok(());
+            }
+            // Payloads lie in the database: there is nothing to give up when a span is forgotten.
+            Request::Release(_) => return Ok(()),
+        };
         let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
         let mut found = runtime.block_on(self.payloads(&spans)).map_err(|trouble| trouble.words(&self.target, &self.place));
         let gone = || format!("this span is no longer in {}", self.target.name);

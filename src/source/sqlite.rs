@@ -11,6 +11,7 @@ mod progress;
 mod relay;
 mod rows;
 mod schema;
+mod search;
 mod signature;
 mod trouble;
 mod visit;
@@ -19,12 +20,13 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::{Closed, Handle, Outlet, Request, State, Update};
-use crate::model::SourceId;
+use super::{Closed, Found, Handle, Outlet, Request, State, Update};
+use crate::model::{Address, Nanos, Probe, SourceId, SpanId};
 pub(super) use access::read as read_once;
 use progress::{Progress, Sent};
 use relay::Job;
 pub(super) use schema::present as tables_present;
+use search::{Hits, Scan};
 use signature::Signature;
 use trouble::Trouble;
 
@@ -42,6 +44,8 @@ const AGAIN: Duration = Duration::from_millis(3);
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Payloads read in one go.
 const PAYLOADS: usize = 128;
+/// How often a slice of a search is tried for before other things are looked after.
+const SEARCH_TRIES: u32 = 2;
 /// How often a payload is tried for while the file is being changed.
 const PAYLOAD_TRIES: u32 = 10;
 
@@ -63,17 +67,34 @@ impl Default for Tables {
 /// Follows the database at `path`, which need not exist yet. Reads at most `limit` spans of what was there before, newest first,
 /// and everything that is written from then on. `Err` only if no thread can be started.
 pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: Outlet) -> std::io::Result<Handle> {
+    start_since(path, tables, limit, None, outlet)
+}
+
+/// The same; of what was there before only the newest rows are read, down to the oldest span that began at `since` or later.
+pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nanos>, outlet: Outlet) -> std::io::Result<Handle> {
     let name = path.display().to_string();
     super::spawn(name.clone(), outlet, move |outlet, inbox| {
-        let progress = Progress::new(outlet.id, limit);
+        let progress = Progress::new(outlet.id, limit, since);
         let (relay, jobs) = sync_channel(1);
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let _ended = relay::run(&jobs, outlet);
             });
             let sent = Sent::default();
-            let mut watcher =
-                Watcher { path, name, tables, id: outlet.id, relay, progress, sent, state: None, read_at: None, quiet: 0, trouble: None };
+            let mut watcher = Watcher {
+                path,
+                name,
+                tables,
+                id: outlet.id,
+                relay,
+                progress,
+                sent,
+                state: None,
+                read_at: None,
+                quiet: 0,
+                trouble: None,
+                scan: None,
+            };
             let _ended = watcher.run(inbox);
         });
     })
@@ -95,6 +116,8 @@ struct Watcher {
     quiet: u32,
     /// Since when the file can't be read.
     trouble: Option<Instant>,
+    /// A search under way.
+    scan: Option<Scan>,
 }
 
 impl Watcher {
@@ -107,7 +130,59 @@ impl Watcher {
                 Err(RecvTimeoutError::Disconnected) => return Err(Closed),
             }
             wait = self.poll()?;
+            if self.scan.is_some() {
+                wait = wait.min(self.search_on()?);
+            }
         }
+    }
+
+    /// Searches a slice. Returns how long nothing needs to be done.
+    fn search_on(&mut self) -> Result<Duration, Closed> {
+        let Some(mut scan) = self.scan.take() else { return Ok(POLL) };
+        // As with all that is read, a slice counts only once it ended well.
+        match access::read(&self.path, SEARCH_TRIES, |database| {
+            let mut next = scan.clone();
+            next.slice(database, &self.tables).map(|hits| (next, hits))
+        }) {
+            Ok((next, hits)) => {
+                scan = next;
+                self.found(scan.search.ticket, hits, Some(scan.progress()), None)?;
+                self.scan = (!scan.is_through()).then_some(scan);
+                Ok(Duration::ZERO)
+            }
+            Err(trouble) if trouble.passes() => {
+                self.scan = Some(scan);
+                Ok(AGAIN)
+            }
+            Err(trouble) => {
+                let words = trouble.words(&self.name, &self.tables, true);
+                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), Some(words))?;
+                Ok(POLL)
+            }
+        }
+    }
+
+    /// Searches spans that came after a search had begun.
+    fn check(&mut self, ticket: u64, probe: &Probe, addresses: &[(Address, SpanId)]) -> Result<(), Closed> {
+        let mut chunks = addresses.chunks(PAYLOADS).peekable();
+        while let Some(chunk) = chunks.next() {
+            match access::read(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, probe)) {
+                Ok(hits) if hits.is_empty() => {}
+                Ok(hits) => self.found(ticket, hits, None, None)?,
+                Err(trouble) => {
+                    let words = trouble.words(&self.name, &self.tables, true);
+                    return self.found(ticket, Hits::new(), None, Some(words));
+                }
+            }
+            if chunks.peek().is_some() {
+                self.poll()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, trouble: Option<String>) -> Result<(), Closed> {
+        self.send(Job::Send(Update::Found(Found { source: self.id, ticket, spans, progress, trouble })))
     }
 
     /// Looks whether the file changed, and reads a piece if so. Returns how long nothing needs to be done.
@@ -170,7 +245,22 @@ impl Watcher {
     }
 
     fn answer(&mut self, request: Request) -> Result<(), Closed> {
-        let Request::Payloads { ticket, addresses } = request else { return Ok(()) };
+        let (ticket, addresses) = match request {
+            Request::Payloads { ticket, addresses } => (ticket, addresses),
+            Request::Check { ticket, probe, addresses } => return self.check(ticket, &probe, &addresses),
+            Request::Search(search) => {
+                // What the limit left out is not shown, whatever is in it.
+                let oldest = self.progress.ladder.oldest().filter(|_| self.progress.left_out > 0).map(|mark| mark.row);
+                self.scan = Some(Scan::new(search, oldest));
+                return Ok(());
+            }
+            Request::StopSearch => {
+                self.scan = None;
+                return Ok(());
+            }
+            // Payloads lie in the file: there is nothing to give up.
+            Request::Release(_) => return Ok(()),
+        };
         let mut payloads = Vec::with_capacity(addresses.len());
         let mut chunks = addresses.chunks(PAYLOADS).peekable();
         while let Some(chunk) = chunks.next() {

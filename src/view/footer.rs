@@ -74,6 +74,10 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> u16 {
     if let Some(held_back) = app.held_back_spans() {
         part(&format!("PAUSED +{} new", format::count(held_back as u64)), theme.running());
     }
+    if let Some((percent, runs)) = app.searching() {
+        let text = if runs { format!("searching {percent}% (esc stops)") } else { format!("search stopped at {percent}%") };
+        part(&text, theme.running());
+    }
     if !app.filter.is_empty() {
         part(&format!("{} {}", app.filter, "✕"), theme.key());
     }
@@ -92,7 +96,11 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, th
         let what = match app.detail.reader.found().filter(|_| editing.finds) {
             Some((_, count)) => format!("{} found", format::count(count as u64)),
             None if editing.finds => "find in the detail".to_owned(),
-            None => plural(app.forest.len() as u64, "trace"),
+            None => {
+                let so_far = if app.forest.is_judging() { " so far" } else { "" };
+                let searched = app.searching().map_or_else(String::new, |(percent, _)| format!(", {percent}% searched"));
+                format!("{}{so_far}{searched}", plural(app.forest.len() as u64, "trace"))
+            }
         };
         let text = format!(" {what}  enter keep  esc undo ");
         end = put_right(buffer, end, area.y, area.width / 2, &text, theme.dim());

@@ -291,8 +291,9 @@ impl Line<'_> {
     }
 }
 
-/// What a row is called.
-pub(super) fn name(store: &Store, data: &Row) -> String {
+/// What a row is called, for a person.
+#[must_use]
+pub fn name(store: &Store, data: &Row) -> String {
     match (data.label.is_empty(), data.name.is_empty()) {
         (false, _) => store.text(data.label).to_owned(),
         (true, false) => store.text(data.name).to_owned(),

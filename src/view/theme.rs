@@ -167,6 +167,14 @@ const ASCII: &[(&str, &str)] = &[
     ("↓", "j"),
 ];
 
+/// The symbol of a kind.
+#[must_use]
+pub fn glyph(kind: Kind, glyphs: Glyphs) -> &'static str {
+    let symbol = Theme::default().glyph(kind);
+    let ascii = ASCII.iter().find(|(other, _)| glyphs == Glyphs::Ascii && *other == symbol);
+    ascii.map_or(symbol, |(_, ascii)| ascii)
+}
+
 /// Replaces the program's own symbols on a painted screen; what came from outside stays.
 pub(super) fn to_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {

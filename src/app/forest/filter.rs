@@ -1,10 +1,28 @@
 //! A filter at work: which rows match, and so which traces are shown.
+//!
+//! Rows are judged from the newest trace to the oldest, for a moment when the filter is set and for another with each frame, so that a key
+//! costs the same however many rows are held. What changes meanwhile is judged when it changes.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::time::{Duration, Instant};
 
-use crate::model::Nanos;
+use super::Forest;
+use crate::model::{Nanos, SpanId, TraceId};
 use crate::query::{Matcher, Query};
 use crate::store::{RowIx, Store, TraceIx};
+
+/// How long a new filter may keep the next frame waiting.
+const AT_ONCE: Duration = Duration::from_millis(15);
+
+/// How long a frame may be put off while rows are left to judge.
+const A_FRAME: Duration = Duration::from_millis(6);
+
+/// Rows and traces that are judged between two looks at the clock.
+const STRETCH: usize = 256;
+
+/// How far up sums are judged again.
+const ANCESTORS: usize = 256;
 
 /// A set of rows, a bit each.
 #[derive(Debug, Default)]
@@ -31,18 +49,16 @@ impl RowSet {
 /// A filter at work: the rows that match, and how many in each trace.
 #[derive(Debug)]
 pub(super) struct Filter {
-    matcher: Matcher,
+    pub(super) matcher: Matcher,
     pub(super) lit: RowSet,
     pub(super) matches: HashMap<TraceIx, u32>,
+    /// When rows have to be judged again though nothing in them changes, the next on top.
+    changing: BinaryHeap<Reverse<(Nanos, RowIx)>>,
 }
 
 impl Filter {
-    pub(super) fn new(store: &Store, query: Query, now: Nanos) -> Self {
-        let mut filter = Self { matcher: Matcher::new(query), lit: RowSet::default(), matches: HashMap::new() };
-        for row in store.rows() {
-            filter.judge(store, row, now);
-        }
-        filter
+    fn new(matcher: Matcher) -> Self {
+        Self { matcher, lit: RowSet::default(), matches: HashMap::new(), changing: BinaryHeap::new() }
     }
 
     pub(super) fn shows(&self, store: &Store, trace: TraceIx) -> bool {
@@ -51,6 +67,7 @@ impl Filter {
 
     pub(super) fn judge(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let (before, after) = (self.lit.holds(row), self.matcher.matches(store, row, now));
+        self.changing.extend(self.matcher.next_change(store, row, now).map(|at| Reverse((at, row))));
         if before == after {
             return;
         }
@@ -77,5 +94,167 @@ impl Filter {
     }
 }
 
-/// How far up sums are judged again.
-const ANCESTORS: usize = 256;
+/// How far a filter has come.
+#[derive(Debug, Default)]
+pub(super) struct Judging {
+    /// The trace being judged, and its rows that are left with all below them.
+    current: Option<(TraceIx, Vec<RowIx>)>,
+    /// The oldest trace that was begun, by its start.
+    reached: Option<(Nanos, TraceIx)>,
+}
+
+impl Judging {
+    fn begin(&mut self, store: &Store, trace: TraceIx) {
+        self.current = Some((trace, store.trace(trace).tops().to_vec()));
+    }
+}
+
+impl Forest {
+    /// Shows only what matches; an empty query shows everything. What was found in payloads before is kept if the query asks the same of
+    /// them. Judges the trace under the cursor and the newest ones; [`Forest::judge_more`] goes on.
+    pub fn set_filter(&mut self, store: &Store, query: Query, now: Nanos) {
+        let before = self.filter.take().map(|filter| filter.matcher);
+        self.filter = (!query.is_empty()).then(|| Filter::new(before.unwrap_or_default().turn_to(query)));
+        self.order = std::collections::VecDeque::new();
+        self.placed = HashMap::new();
+        let mut judging = Judging::default();
+        if let Some((_, trace)) = self.cursor {
+            judging.begin(store, trace);
+        }
+        self.judging = Some(judging);
+        self.judge_for(store, now, AT_ONCE);
+        match self.cursor {
+            Some((row, trace)) if self.placed.contains_key(&trace) => self.set_cursor(store, row),
+            _ => {
+                self.line = 0;
+                self.go_to_trace(store, self.order.len().checked_sub(1));
+            }
+        }
+    }
+
+    /// The filter at work, if there is one.
+    #[must_use]
+    pub fn query(&self) -> Option<&Query> {
+        self.filter.as_ref().map(|filter| filter.matcher.query())
+    }
+
+    /// Whether rows are left that the filter was not put to: more may match.
+    #[must_use]
+    pub fn is_judging(&self) -> bool {
+        self.judging.is_some()
+    }
+
+    /// Judges on for a moment, if rows are left.
+    pub fn judge_more(&mut self, store: &Store, now: Nanos) {
+        if self.judging.is_some() {
+            self.judge_for(store, now, A_FRAME);
+            self.stand_somewhere(store);
+        }
+    }
+
+    /// Judges what is left, however long it takes.
+    pub fn judge_all(&mut self, store: &Store, now: Nanos) {
+        self.judge_for(store, now, Duration::MAX);
+        self.stand_somewhere(store);
+    }
+
+    fn stand_somewhere(&mut self, store: &Store) {
+        if self.cursor.is_none() {
+            self.go_to_trace(store, self.order.len().checked_sub(1));
+        }
+    }
+
+    fn judge_for(&mut self, store: &Store, now: Nanos, time: Duration) {
+        let Some(mut judging) = self.judging.take() else { return };
+        let begun = Instant::now();
+        let mut done = 0;
+        loop {
+            if let (Some((trace, rows)), Some(filter)) = (&mut judging.current, &mut self.filter) {
+                let trace = *trace;
+                while let Some(row) = rows.pop() {
+                    filter.judge(store, row, now);
+                    rows.extend(store.children(row));
+                    done += 1;
+                    if done % STRETCH == 0 {
+                        break;
+                    }
+                }
+                if rows.is_empty() {
+                    judging.current = None;
+                    done += 1;
+                }
+                self.show_or_hide(store, trace);
+            } else if let Some(next) = store.newest_before(judging.reached) {
+                judging.reached = Some(next);
+                if self.filter.is_some() {
+                    judging.begin(store, next.1);
+                } else {
+                    self.show_or_hide(store, next.1);
+                    done += 1;
+                }
+            } else {
+                return;
+            }
+            if done >= STRETCH {
+                done = 0;
+                if begun.elapsed() >= time {
+                    self.judging = Some(judging);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes note of spans whose payloads hold what the filter asks for.
+    pub fn found(&mut self, store: &Store, spans: &[(TraceId, SpanId)], now: Nanos) {
+        for &(trace, span) in spans {
+            let Some(filter) = &mut self.filter else { return };
+            filter.matcher.found(trace, span);
+            if let Some(trace) = store.find_trace(trace)
+                && let Some(row) = store.find(trace, span)
+            {
+                filter.judge(store, row, now);
+                self.show_or_hide(store, trace);
+            }
+        }
+        self.stand_somewhere(store);
+    }
+
+    /// Those of the rows that would match if their payloads hold what the filter asks for.
+    pub fn doubtful(&mut self, store: &Store, rows: &[RowIx], now: Nanos) -> Vec<RowIx> {
+        let Some(filter) = &mut self.filter else { return Vec::new() };
+        let doubtful = |row: &RowIx| !store.row(*row).placeholder && filter.matcher.may_match(store, *row, now);
+        rows.iter().copied().filter(doubtful).collect()
+    }
+
+    /// Judges again what changes as time passes: what runs, and what a bound that slides along has come to. Whether anything did. Costs
+    /// these rows.
+    pub fn tick(&mut self, store: &Store, now: Nanos) -> bool {
+        let Some(filter) = &mut self.filter else { return false };
+        let mut rows: Vec<RowIx> = store.running().collect();
+        while let Some(Reverse((at, row))) = filter.changing.peek().copied()
+            && at <= now
+        {
+            filter.changing.pop();
+            if store.is_held(row) {
+                rows.push(row);
+            }
+        }
+        for &row in &rows {
+            filter.judge(store, row, now);
+        }
+        for &row in &rows {
+            self.show_or_hide(store, store.row(row).trace());
+        }
+        !rows.is_empty()
+    }
+
+    /// Takes the traces that are gone out of what is judged.
+    pub(super) fn forget_judged(&mut self, evicted: &[TraceIx]) {
+        if let Some(judging) = &mut self.judging
+            && judging.current.as_ref().is_some_and(|(trace, _)| evicted.contains(trace))
+        {
+            judging.current = None;
+        }
+    }
+}

@@ -4,7 +4,7 @@ use super::jaeger::{self, Processes};
 use super::protobuf::Index;
 use super::records;
 use super::unpack::{coding, unpack};
-use crate::model::{Address, Batch, Nanos, Payload, Skipped};
+use crate::model::{Address, Batch, Nanos, Payload, Probe, Skipped, SpanId, TraceId};
 use crate::source::otlp::json::Document;
 use crate::source::otlp::json::row;
 use crate::source::otlp::json::span::Decoded;
@@ -167,6 +167,25 @@ impl Content {
                 Ok(decoded) => row::push(batch, &decoded, address),
                 Err(skipped) => batch.skipped.push(skipped),
             },
+        }
+    }
+
+    /// The span at `index`, if its payload holds what is looked for.
+    pub(super) fn search(&self, index: usize, probe: &Probe) -> Option<(TraceId, SpanId)> {
+        match self {
+            Self::Otlp(document, text) => document.search(text, index, probe),
+            Self::Protobuf(places, bytes) => places.search(bytes, index, probe),
+            Self::Spans(form, places, text) => {
+                let place = places.get(index)?;
+                let lies = text.get(place.at..place.at + place.len)?;
+                // Jaeger's resources lie elsewhere, and Phoenix's names in pieces.
+                let whole = matches!(form, Form::Records) && !lies.contains("\"context");
+                if whole && !probe.may_lie_in(&[lies.as_bytes()]) {
+                    return None;
+                }
+                let decoded = self.decode(index).ok()?;
+                probe.holds(&decoded.payload).then_some((decoded.trace, decoded.id))
+            }
         }
     }
 

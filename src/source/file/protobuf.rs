@@ -1,6 +1,6 @@
 //! OTLP in protobuf: `TracesData` or `ExportTraceServiceRequest`, which are the same on the wire, one or several.
 
-use crate::model::{Address, Batch, Nanos, Payload, Skipped};
+use crate::model::{Address, Batch, Nanos, Payload, Probe, Skipped, SpanId, TraceId};
 use crate::source::otlp::payload;
 use crate::source::otlp::request::{self, Group};
 use crate::source::otlp::rows::Reader;
@@ -70,6 +70,12 @@ impl Index {
         for skipped in &mut batch.skipped[skipped..] {
             skipped.place = place(index);
         }
+    }
+
+    /// The span at `index`, if its payload holds what is looked for.
+    pub(super) fn search(&self, bytes: &[u8], index: usize, probe: &Probe) -> Option<(TraceId, SpanId)> {
+        let (group, message) = self.at(bytes, index)?;
+        payload::look(group, message, probe).ok().flatten()
     }
 
     /// All that is known of the span at `index`.

@@ -49,6 +49,19 @@ impl Bodies {
         self.by_number.get(&number).map(|body| (body.form, body.bytes.clone(), at))
     }
 
+    /// The numbers of all bodies, the newest last.
+    pub(super) fn numbers(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = self.by_number.keys().copied().collect();
+        // Numbers start anew after the highest; those from the next one on are older.
+        numbers.sort_unstable_by_key(|number| (*number < self.next, *number));
+        numbers
+    }
+
+    /// A body by its number.
+    pub(super) fn body(&self, number: u32) -> Option<(Form, Bytes)> {
+        self.by_number.get(&number).map(|body| (body.form, body.bytes.clone()))
+    }
+
     /// Lets go of the spans at these addresses, and of bodies that have none left.
     pub(super) fn release(&mut self, addresses: &[Address]) {
         for (number, _) in addresses.iter().copied().map(split) {
@@ -72,7 +85,8 @@ pub(super) fn address(number: u32, at: usize) -> Address {
     Address(i64::from(number) << 32 | at as i64 & 0xffff_ffff)
 }
 
-fn split(Address(address): Address) -> (u32, usize) {
+/// An address's body, and where in it the span begins.
+pub(super) fn split(Address(address): Address) -> (u32, usize) {
     ((address >> 32) as u32, (address & 0xffff_ffff) as usize)
 }
 

@@ -169,6 +169,16 @@ impl Intake {
         Ok(payload)
     }
 
+    /// The numbers of the bodies that are held, the newest last.
+    pub(super) fn bodies(&self) -> Vec<u32> {
+        lock(&self.bodies).numbers()
+    }
+
+    /// A body by its number, if it is held still.
+    pub(super) fn body(&self, number: u32) -> Option<(Form, Bytes)> {
+        lock(&self.bodies).body(number)
+    }
+
     /// Lets go of what is held for these spans.
     pub(super) fn release(&self, addresses: &[Address]) {
         lock(&self.bodies).release(addresses);

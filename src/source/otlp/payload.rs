@@ -1,9 +1,9 @@
 //! One span read whole, for whoever looks at it.
 
-use super::request;
+use super::request::{self, Group};
 use super::value::{attribute, text};
 use super::wire::{Broken, Fields, Value, offset};
-use crate::model::{Event, Link, Nanos, Payload, Role, SpanId, TraceId};
+use crate::model::{Event, Link, Nanos, Payload, Probe, Role, SpanId, TraceId};
 
 /// A span's payload, and the trace and span that its bytes name.
 pub(in crate::source) type Found = (Payload, Option<(TraceId, SpanId)>);
@@ -29,6 +29,26 @@ pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result
         found(offset(body, message), payload);
         Ok(())
     })
+}
+
+/// Adds the spans that hold what is looked for, of those whose messages are `wanted`.
+pub(super) fn search(body: &[u8], wanted: impl Fn(&[u8]) -> bool, probe: &Probe, hits: &mut Vec<(TraceId, SpanId)>) -> Result<(), Broken> {
+    request::spans(body, |group, message| {
+        if wanted(message) {
+            hits.extend(look(group, message, probe)?);
+        }
+        Ok(())
+    })
+}
+
+/// The span of an encoded message, if it holds what is looked for.
+pub(in crate::source) fn look(group: Group<'_>, message: &[u8], probe: &Probe) -> Result<Option<(TraceId, SpanId)>, Broken> {
+    if !probe.may_lie_in(&[message, group.resource]) {
+        return Ok(None);
+    }
+    let (mut payload, names) = span(message)?;
+    payload.resource = group.resource()?;
+    Ok(names.filter(|_| probe.holds(&payload)))
 }
 
 /// Reads an encoded span, without resource and scope.

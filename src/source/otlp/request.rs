@@ -73,7 +73,7 @@ impl<'a> Group<'a> {
     }
 
     /// The resource's attributes.
-    fn resource(&self) -> Result<Vec<Attribute>, Broken> {
+    pub(super) fn resource(&self) -> Result<Vec<Attribute>, Broken> {
         let mut attributes = Vec::new();
         let mut fields = Fields(self.resource);
         while let Some((number, field)) = fields.next()? {

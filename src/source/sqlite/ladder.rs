@@ -34,6 +34,11 @@ impl Ladder {
         self.marks.last().copied()
     }
 
+    /// The oldest row that was read.
+    pub(super) fn oldest(&self) -> Option<Mark> {
+        self.marks.first().copied()
+    }
+
     /// The newest row is gone, or another took its place.
     pub(super) fn drop_newest(&mut self) {
         self.marks.pop();

@@ -5,7 +5,7 @@ use hashbrown::HashSet;
 use super::ladder::Ladder;
 use super::rows::Mark;
 use super::signature::FileId;
-use crate::model::{Batch, SourceId, SpanId};
+use crate::model::{Batch, Nanos, SourceId, SpanId};
 use crate::source::State;
 
 /// Ids remembered as sent, so that a live child's parent is not looked up again.
@@ -16,6 +16,10 @@ const REMEMBERED: usize = 1 << 16;
 pub(super) struct Progress {
     pub(super) source: SourceId,
     pub(super) limit: u64,
+    /// Spans that began before are not wanted.
+    pub(super) since: Option<Nanos>,
+    /// The lowest row that is wanted because of it.
+    pub(super) floor: i64,
     file: Option<FileId>,
     pub(super) ladder: Ladder,
     pub(super) load: Option<Load>,
@@ -40,21 +44,21 @@ pub(super) struct Load {
 pub(super) struct Sent(HashSet<SpanId>);
 
 impl Progress {
-    pub(super) fn new(source: SourceId, limit: u64) -> Self {
+    pub(super) fn new(source: SourceId, limit: u64, since: Option<Nanos>) -> Self {
         let (ladder, load) = (Ladder::default(), Some(Load::default()));
-        Self { source, limit: limit.max(1), file: None, ladder, load, newer: false, left_out: 0, awaited: false }
+        Self { source, limit: limit.max(1), since, floor: i64::MIN, file: None, ladder, load, newer: false, left_out: 0, awaited: false }
     }
 
     /// Starts over if this is another file.
     pub(super) fn look_at(&mut self, file: FileId) {
         if self.file != Some(file) {
-            *self = Self { file: Some(file), awaited: self.awaited, ..Self::new(self.source, self.limit) };
+            *self = Self { file: Some(file), awaited: self.awaited, ..Self::new(self.source, self.limit, self.since) };
         }
     }
 
     /// The file or its table is not there.
     pub(super) fn await_new(&mut self) {
-        *self = Self { file: self.file, awaited: true, ..Self::new(self.source, self.limit) };
+        *self = Self { file: self.file, awaited: true, ..Self::new(self.source, self.limit, self.since) };
     }
 
     /// Whether the file was there before.

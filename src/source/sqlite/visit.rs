@@ -12,7 +12,8 @@ use super::progress::{Load, Progress, Sent};
 use super::rows::{Mark, Raw};
 use super::schema::{check, quoted, select};
 use super::trouble::Trouble;
-use crate::model::{Batch, Origin, SpanId};
+use crate::model::{Batch, Nanos, Origin, SpanId};
+use crate::source::agno_row;
 
 /// Rows of the first page, which the first frame waits for.
 const FIRST: usize = 512;
@@ -26,6 +27,8 @@ const PAGE_TIME: Duration = Duration::from_millis(20);
 const PAGE_TIME_BLOCKING: Duration = Duration::from_millis(4);
 /// Levels of parents that are looked up.
 const LEVELS: usize = 32;
+/// Nanoseconds of a day.
+const DAY: Nanos = 86_400_000_000_000;
 
 /// What a visit brings home.
 #[derive(Debug, Default)]
@@ -106,7 +109,7 @@ impl Visit<'_> {
         let wanted = usize::try_from(progress.limit - load.done).unwrap_or(PAGE).min(PAGE);
         let mut raw = Raw::new(progress.source, Origin::History);
         raw.reserve(wanted, PAGE_BYTES);
-        let page = self.rows("WHERE rowid < ?1 ORDER BY rowid DESC", [oldest.row], wanted, raw)?;
+        let page = self.rows("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC", [oldest.row, progress.floor], wanted, raw)?;
         if let Some(oldest) = page.marks.last() {
             progress.ladder.push_older(*oldest);
         }
@@ -124,6 +127,7 @@ impl Visit<'_> {
     fn first_page(&self, lowest: i64, highest: i64, progress: &mut Progress) -> Result<Vec<Batch>, Trouble> {
         let origin = if std::mem::take(&mut progress.awaited) { Origin::Live } else { Origin::History };
         let wanted = usize::try_from(progress.limit).unwrap_or(FIRST).min(FIRST);
+        progress.floor = progress.since.map_or(Ok(i64::MIN), |since| self.floor(since))?;
         let page = self.rows("WHERE rowid <= ?1 ORDER BY rowid DESC", [highest], wanted, Raw::new(progress.source, origin))?;
         progress.ladder = Ladder::default();
         page.marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));
@@ -186,6 +190,14 @@ impl Visit<'_> {
         let mut statement = self.database.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([mark.row])?;
         rows.next()?.map_or(Ok(false), |row| Ok(Mark::new(mark.row, row.get_ref(0)?) == mark))
+    }
+
+    /// The lowest row of a span that began at `since` or later. Times compare as text only roughly (zones, forms), so a day more is taken.
+    fn floor(&self, since: Nanos) -> Result<i64, Trouble> {
+        let sql = format!("SELECT min(rowid) FROM {} WHERE start_time >= ?1", quoted(&self.tables.spans));
+        let day = agno_row::second(since.saturating_sub(DAY), false).get(..10).map(str::to_owned);
+        let lowest: Option<i64> = self.database.connection.query_row(&sql, [day], |row| row.get(0))?;
+        Ok(lowest.unwrap_or(i64::MAX))
     }
 
     /// The lowest and the highest row id, if there are rows.

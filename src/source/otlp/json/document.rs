@@ -4,17 +4,25 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{row, span};
-use crate::model::{Address, Batch, Nanos, Payload, Skipped, TraceId};
+use crate::model::{Address, Batch, Nanos, Payload, Probe, Skipped, SpanId, TraceId};
 
 /// An index of a text, which every method must be given again.
 #[derive(Debug, Default)]
 pub(in crate::source) struct Document {
-    /// What spans share: resource and scope.
-    groups: Vec<Payload>,
+    groups: Vec<Group>,
     places: Vec<Place>,
     /// What could not be read at all.
     pub(in crate::source) skipped: Vec<Skipped>,
     requests: usize,
+}
+
+/// What spans share.
+#[derive(Debug)]
+struct Group {
+    /// Resource and scope.
+    shared: Payload,
+    /// Where the resource lies in the text.
+    lies: std::ops::Range<usize>,
 }
 
 /// Where one span lies.
@@ -146,13 +154,17 @@ impl Document {
             if let Some(resource) = group.resource {
                 span::resource(resource.get(), &mut shared);
             }
+            let lies = group.resource.map_or(0..0, |raw| {
+                let at = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+                at..at + raw.get().len()
+            });
             for scope in group.scope_spans.unwrap_or_default() {
                 let number = self.groups.len();
                 let mut shared = shared.clone();
                 if let Some(scope) = scope.scope {
                     span::scope(scope.get(), &mut shared);
                 }
-                self.groups.push(shared);
+                self.groups.push(Group { shared, lies: lies.clone() });
                 self.places.extend(scope.spans.unwrap_or_default().into_iter().zip(self.places.len() + 1..).map(|(raw, n)| {
                     let raw = raw.get();
                     let at = raw.as_ptr() as usize - text.as_ptr() as usize;
@@ -175,7 +187,7 @@ impl Document {
         let skipped = |reason| Skipped { place: format!("span {}", place.number), reason };
         let lies = text.get(place.at..place.at + place.len).unwrap_or_default();
         let mut decoded = span::decode(lies).map_err(skipped)?;
-        decoded.payload.scope.clone_from(&self.groups[place.group].scope);
+        decoded.payload.scope.clone_from(&self.groups[place.group].shared.scope);
         Ok(decoded)
     }
 
@@ -202,12 +214,25 @@ impl Document {
         self.span(text, index).ok().map(|span| span.trace)
     }
 
+    /// The span at `index`, if its payload holds what is looked for.
+    pub(in crate::source) fn search(&self, text: &str, index: usize, probe: &Probe) -> Option<(TraceId, SpanId)> {
+        let place = self.places.get(index)?;
+        let lies = text.get(place.at..place.at + place.len)?;
+        let group = self.groups.get(place.group)?;
+        if !probe.may_lie_in(&[lies.as_bytes(), text.get(group.lies.clone())?.as_bytes()]) {
+            return None;
+        }
+        let mut decoded = self.span(text, index).ok()?;
+        decoded.payload.resource.clone_from(&group.shared.resource);
+        probe.holds(&decoded.payload).then_some((decoded.trace, decoded.id))
+    }
+
     /// All that is known of the span at `index`.
     pub(in crate::source) fn payload(&self, text: &str, index: usize) -> Result<Payload, Skipped> {
         let mut payload = self.span(text, index)?.payload;
         if let Some(place) = self.places.get(index) {
-            payload.resource.clone_from(&self.groups[place.group].resource);
-            payload.scope_attributes.clone_from(&self.groups[place.group].scope_attributes);
+            payload.resource.clone_from(&self.groups[place.group].shared.resource);
+            payload.scope_attributes.clone_from(&self.groups[place.group].shared.scope_attributes);
         }
         Ok(payload)
     }

@@ -1,0 +1,83 @@
+//! What the program does when it is called: the screen, or one of the subcommands that need no terminal.
+//!
+//! A subcommand is a file here: its arguments, and `run`. They share how sources are opened ([`sources`]), how traces are read and
+//! chosen ([`select`], [`load`]), and how lines are written ([`json`], [`look`], [`table`]). What they find goes to standard output,
+//! what a person must know besides to standard error.
+
+mod json;
+pub mod list;
+pub mod load;
+mod look;
+mod manual;
+pub mod select;
+pub mod show;
+pub mod sources;
+pub mod stats;
+mod table;
+pub mod tail;
+mod tree;
+mod watch;
+
+use std::io::{self, Write};
+
+use color_eyre::eyre::Report;
+
+use crate::cli::{Cli, Command};
+use crate::config::Config;
+use crate::log;
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It found what was asked for, or was ended by the user.
+    Done,
+    /// There was nothing to find.
+    Nothing,
+    /// A trace matched what it must not (`list --fail-on`).
+    Matched,
+}
+
+impl Outcome {
+    /// The exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Nothing => 1,
+            Self::Matched => 3,
+        }
+    }
+}
+
+/// Does what the command line says. `Err` is for the person and exit code 1.
+pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
+    match &cli.command {
+        None | Some(Command::Demo) => return watch::run(cli, config),
+        Some(Command::Completions { shell }) => return Ok(written(manual::completions(*shell), Outcome::Done)?),
+        Some(Command::Man { command }) => return Ok(written(manual::page(command.as_deref()), Outcome::Done)?),
+        Some(_) => {}
+    }
+    // Without a log the program runs as well.
+    let _ = log::start(config.log_level);
+    match &cli.command {
+        Some(Command::List(list)) => list.run(config),
+        Some(Command::Show(show)) => show.run(config),
+        Some(Command::Stats(stats)) => stats.run(config),
+        Some(Command::Tail(tail)) => tail.run(config),
+        None | Some(Command::Demo | Command::Completions { .. } | Command::Man { .. }) => Ok(Outcome::Done),
+    }
+}
+
+/// A line for the person, beside what is written to standard output.
+pub fn say(text: &str) {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "agno-top: {}", crate::format::safe(text));
+}
+
+/// `outcome` once everything is written. Who reads may have read enough: that is no failure.
+pub fn written(result: io::Result<()>, outcome: Outcome) -> io::Result<Outcome> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(outcome),
+    }
+}

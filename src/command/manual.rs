@@ -1,0 +1,32 @@
+//! Completions and the manual page, from the definition of the command line.
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+
+use crate::cli::Cli;
+
+/// Writes the script for a shell to standard output.
+pub(super) fn completions(shell: clap_complete::Shell) -> io::Result<()> {
+    // The generator takes a failed write for a reason to panic, so it writes to memory.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "agno-top", &mut script);
+    io::stdout().write_all(&script)
+}
+
+/// Writes the manual page of the program, or of one of its subcommands, to standard output.
+pub(super) fn page(subcommand: Option<&str>) -> io::Result<()> {
+    let mut program = Cli::command();
+    program.build();
+    let page = match subcommand {
+        None => clap_mangen::Man::new(program),
+        Some(name) => {
+            let known = program.find_subcommand(name).cloned();
+            let command = known.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no subcommand {name:?}")))?;
+            clap_mangen::Man::new(command)
+        }
+    };
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    io::stdout().write_all(&text)
+}

@@ -1,0 +1,93 @@
+//! From what the command line names to sources that run.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use color_eyre::eyre::{Context, Report};
+use tokio::sync::mpsc::Sender;
+
+use crate::config::{Config, OtlpConfig};
+use crate::model::{Nanos, SourceId};
+use crate::source::{self, Handle, Outlet, Update, otlp};
+
+/// Batches that may wait between the sources and who reads them.
+pub const WAITING: usize = 16;
+
+/// How much of what is there already a source gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// At most so many spans, the newest.
+    pub limit: u64,
+    /// Spans that began before are not wanted; a source may give them all the same.
+    pub since: Option<Nanos>,
+}
+
+/// What is named, each file once; if nothing is, what is found.
+#[must_use]
+pub fn paths(named: &[PathBuf], config: &Config) -> Vec<PathBuf> {
+    if named.is_empty() { found(config) } else { once(named) }
+}
+
+/// The databases in the working directory, or the one that the environment names as web frameworks have it, or the one that Agno's
+/// documentation names, to wait for.
+fn found(config: &Config) -> Vec<PathBuf> {
+    let here = Path::new(".");
+    let found = source::discover::discover(here, &tables(config));
+    if found.is_empty() {
+        let named = std::env::var("DATABASE_URL").ok().filter(|url| source::postgres::is_url(url));
+        return vec![PathBuf::from(named.as_deref().unwrap_or("tmp/traces.db"))];
+    }
+    found.into_iter().map(|path| path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)).collect()
+}
+
+/// Paths without those that lead to a file named before: following one file twice would only cost.
+fn once(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    paths.iter().filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| (*path).clone()))).cloned().collect()
+}
+
+fn tables(config: &Config) -> source::sqlite::Tables {
+    source::sqlite::Tables { spans: config.spans_table.clone(), traces: config.traces_table.clone() }
+}
+
+/// Starts reading `path` as the source with the number `at`.
+pub fn open(at: usize, path: &Path, config: &Config, extent: Extent, updates: &Sender<Update>) -> Result<Handle, Report> {
+    let outlet = outlet(at, updates)?;
+    let Extent { limit, since } = extent;
+    if let Some(url) = path.to_str().filter(|path| source::postgres::is_url(path)) {
+        let place = source::postgres::Place { schema: config.schema.clone(), tables: tables(config) };
+        // The URL may hold a password, which must not be told.
+        return source::postgres::start(url, place, limit, outlet).wrap_err("can't watch the PostgreSQL database");
+    }
+    let handle = if source::file::is_file(path) {
+        source::file::start(path.to_owned(), outlet)
+    } else {
+        source::sqlite::start_since(path.to_owned(), tables(config), limit, since, outlet)
+    };
+    handle.wrap_err_with(|| format!("can't start watching {}", path.display()))
+}
+
+/// Starts to listen for OTLP as the source with the number `at`.
+pub fn listen(at: usize, config: &Config, updates: &Sender<Update>) -> Result<otlp::Listening, Report> {
+    let OtlpConfig { grpc, http, token, allow_origins, max_body, record, forward, forward_headers, .. } = config.otlp.clone();
+    let options = otlp::Options {
+        grpc: Some(grpc),
+        http: Some(http),
+        token: (!token.is_empty()).then_some(token),
+        origins: allow_origins,
+        max_body: usize::try_from(max_body).unwrap_or(usize::MAX),
+        record: (!record.as_os_str().is_empty()).then(|| (record, tables(config))),
+        forward,
+        forward_headers,
+    };
+    let mut listening = otlp::start(options, outlet(at, updates)?).wrap_err("can't listen for OTLP")?;
+    // With nothing else to watch there is nothing to wait for.
+    if at == 0 && listening.addresses.is_empty() && !listening.failed.is_empty() {
+        return Err(Report::new(listening.failed.swap_remove(0)));
+    }
+    Ok(listening)
+}
+
+fn outlet(at: usize, updates: &Sender<Update>) -> Result<Outlet, Report> {
+    Ok(Outlet { id: SourceId(u16::try_from(at).wrap_err("too many sources")?), updates: updates.clone() })
+}

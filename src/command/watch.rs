@@ -1,0 +1,60 @@
+//! The screen.
+
+use std::io::IsTerminal;
+
+use color_eyre::eyre::{Context, Report, bail};
+use tokio::sync::mpsc::channel;
+
+use super::{Outcome, sources};
+use crate::app::{App, History, SourceView, run};
+use crate::cli::{Cli, Command};
+use crate::config::Config;
+use crate::store::{Limits, Store};
+use crate::terminal::Screen;
+use crate::{demo, history, log};
+
+/// Shows the sources, or the demo, until somebody quits.
+pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        bail!("needs a terminal to draw on; standard input or output is none (agno-top list, show, stats and tail need none)");
+    }
+    // Without a log the program runs as well.
+    let _ = log::start(config.log_level);
+    let demo = match cli.command {
+        Some(Command::Demo) => Some(demo::start().wrap_err("can't prepare the demo")?),
+        _ => None,
+    };
+    let directory = std::env::current_dir().wrap_err("can't tell the working directory")?;
+    let paths = match &demo {
+        Some(demo) => vec![demo.path.clone()],
+        None => sources::paths(&config.sources, config),
+    };
+    let (updates, received) = channel(sources::WAITING);
+    let extent = sources::Extent { limit: u64::from(config.max_spans), since: None };
+    let open = |(at, path)| sources::open(at, path, config, extent, &updates);
+    let mut handles = paths.iter().map(|path| path.as_path()).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+    // Without a word about it, the listener comes where no source is named.
+    if config.otlp.listen.unwrap_or(config.sources.is_empty() && demo.is_none()) {
+        handles.push(sources::listen(handles.len(), config, &updates)?.handle);
+    }
+    let views = handles.iter().map(|source| SourceView::new(&source.name)).collect();
+    let mut app = App::new(views, config.follow, run::now());
+    app.ascii = config.ascii;
+    app.history = History::new(history::load());
+    if demo.is_some() {
+        "demo".clone_into(&mut app.sources[0].name);
+    }
+    let mut session = run::Session { app, store: Store::new(limits(config)), sources: handles, updates: received, directory };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut screen = Screen::take().wrap_err("can't take over the terminal")?;
+    #[cfg(debug_assertions)]
+    crate::panic::rehearse();
+    runtime.block_on(run::run(&mut screen.terminal, &mut session))?;
+    Ok(Outcome::Done)
+}
+
+/// What bounds the store.
+pub(super) fn limits(config: &Config) -> Limits {
+    let stale = i64::from(config.stale_seconds) * 1_000_000_000;
+    Limits { spans: config.max_spans as usize, bytes: config.max_memory, stale }
+}

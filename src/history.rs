@@ -1,0 +1,65 @@
+//! The file of filter lines that were used: one a line, the last one last, in the user's state directory.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+/// Bytes past which only the newer half of the file is kept.
+const LARGEST: u64 = 1 << 16;
+
+/// The lines that were kept; none if they can't be read.
+#[must_use]
+pub fn load() -> Vec<String> {
+    path().and_then(fs::read).map(|bytes| String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()).unwrap_or_default()
+}
+
+/// Keeps a line for the next time.
+pub fn add(line: &str) -> io::Result<()> {
+    add_to(&path()?, line)
+}
+
+fn path() -> io::Result<PathBuf> {
+    let base = etcetera::choose_base_strategy().map_err(io::Error::other)?;
+    // Only XDG knows a state directory; elsewhere it lies with the cache, as the log does.
+    Ok(base.state_dir().unwrap_or_else(|| base.cache_dir()).join("agno-top").join("filters"))
+}
+
+fn add_to(path: &Path, line: &str) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    let line: String = line.chars().filter(|c| !c.is_control()).collect();
+    file.write_all(format!("{line}\n").as_bytes())?;
+    if file.metadata()?.len() > LARGEST {
+        let text = fs::read(path)?;
+        let from = text.len() / 2;
+        let from = from + memchr::memchr(b'\n', &text[from..]).map_or(0, |end| end + 1);
+        fs::write(path, &text[from..])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_kept_and_the_oldest_go_when_there_are_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agno-top/filters");
+        for number in 0..4000 {
+            add_to(&path, &format!("status:error\n dur:>{number}s")).unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.len() as u64 <= LARGEST && text.starts_with("status:error dur:>"));
+        assert_eq!(text.lines().last(), Some("status:error dur:>3999s"));
+    }
+}

@@ -1,0 +1,225 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Address, Batch, Facts, Origin, SourceId, Span, SpanId, Status, TraceId, Usage};
+use crate::store::{Limits, Store};
+
+const SECOND: Nanos = 1_000_000_000;
+const HOUR: Nanos = 3600 * SECOND;
+/// A morning in November 2026.
+const START: Nanos = 1_795_327_144_000_000_000;
+
+fn mistake(line: &str) -> (usize, String) {
+    let mistake = line.parse::<Query>().unwrap_err();
+    (mistake.at, mistake.message)
+}
+
+#[test]
+fn a_mistake_is_named_with_its_place_and_what_was_expected() {
+    for (line, at, message) in [
+        ("ok stauts:error", 3, "no field is called \"stauts\"; did you mean status?"),
+        ("-atr.:x", 1, "no field is called \"atr.\"; an attribute is asked for as attr.NAME:value"),
+        ("status:error|bad", 13, "no status is called \"bad\"; there are error, running, lost, ok"),
+        ("dur:2s", 4, "expected a comparison such as >2, found \"2s\""),
+        ("dur:>x", 4, "expected a number such as 2s, 150ms or 1m, found \"x\""),
+        ("cost:>inf", 5, "expected a number such as $0.01 or 0.01, found \"inf\""),
+        ("tokens:>1|2", 10, "this field takes one value"),
+        ("a \"b", 2, "this quote is not closed"),
+        ("error:\"a\\\"", 6, "this quote is not closed"),
+        ("name:/a/b", 5, "this regular expression does not end with / (quotes keep a / as it is)"),
+        ("name:/(/", 5, "no regular expression: unclosed group"),
+        ("agent:", 6, "agent: needs a value"),
+        ("agent:a|", 8, "a value is missing beside |"),
+        ("x -", 3, "a word is missing after -"),
+        ("since:soon", 6, "expected an age such as 15m, 2h or 1d, or a time such as 2026-11-22 or 2026-11-22T09:30, found \"soon\""),
+        ("trace:xyz", 6, "expected the beginning of a trace's id, in hex digits, found \"xyz\""),
+        ("attr.:x", 0, "expected an attribute's name after attr., such as attr.llm.system:openai"),
+        ("attr.a:>b", 7, "expected a number such as 500, 5k or 0.5, found \"b\""),
+    ] {
+        assert_eq!(mistake(line), (at, message.to_owned()), "{line}");
+    }
+    let (at, message) = mistake("colour:red");
+    assert!(at == 0 && message.starts_with("no field is called \"colour\"; there are status, kind, agent, "), "{message}");
+}
+
+/// An agent with a model call and a failed tool under it.
+fn store() -> Store {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let mut span = |id: u64, kind: Kind, label: &str, name: &str, input: &str, (from, to): (Nanos, Nanos)| {
+        let [label, name, input] = [label, name, input].map(|text| batch.intern(text));
+        let facts = Facts { kind, agent: label, model: label, tool: label, input, ..Facts::default() };
+        batch.spans.push(Span {
+            trace: TraceId::parse(b"661e0000000000000000000000000001").unwrap(),
+            id: SpanId::new(id.to_be_bytes()).unwrap(),
+            parent: (id > 1).then(|| SpanId::new(1_u64.to_be_bytes()).unwrap()),
+            start: START + from,
+            end: Some(START + to),
+            status: Status::Ok,
+            name,
+            facts,
+            error: crate::model::Text::default(),
+            address: Address(0),
+            weight: 0,
+        });
+    };
+    span(1, Kind::Agent, "Refund Agent", "Refund_Agent.run", "Say \"hi\" to all 5* hotels", (0, 10 * SECOND));
+    span(2, Kind::Model, "gpt-5-mini", "OpenAIChat.invoke", "", (SECOND, 4 * SECOND));
+    span(3, Kind::Tool, "refund_payment", "refund_payment", "{\"id\": 5}", (3 * SECOND, 9 * SECOND));
+    let [error, provider, session, user] = ["Timeout after 20 ms", "OpenAI", "sess-1", "bob"].map(|text| batch.intern(text));
+    (batch.spans[2].error, batch.spans[2].status) = (error, Status::Error);
+    (batch.spans[0].facts.session, batch.spans[0].facts.user) = (session, user);
+    batch.spans[1].facts.provider = provider;
+    batch.spans[1].facts.usage = Some(Usage { input: Some(6000), output: Some(200), cost: Some(20_000_000), ..Usage::default() });
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, START + HOUR);
+    store
+}
+
+/// The spans that pass, by number.
+fn passing(store: &Store, line: &str, now: Nanos) -> Vec<u64> {
+    let mut matcher = Matcher::new(line.parse().unwrap_or_else(|mistake| panic!("{line}: {mistake}")));
+    let mut passing: Vec<u64> =
+        store.rows().filter(|&row| matcher.matches(store, row, now)).map(|row| u64::from_be_bytes(store.row(row).id.bytes())).collect();
+    passing.sort_unstable();
+    passing
+}
+
+#[test]
+fn every_field_lets_through_what_it_says() {
+    let store = store();
+    for (line, expected) in [
+        ("", &[1, 2, 3][..]),
+        ("refund", &[1, 3]),
+        ("rfndagent", &[1]),
+        ("refund|openai", &[1, 2, 3]),
+        ("-refund", &[2]),
+        ("\"say \\\"hi\\\"\"", &[1]),
+        ("\"5\\* hotels\"", &[1]),
+        ("\"5\\* *all\"", &[]),
+        ("say*hotels", &[1]),
+        ("/all \\d\\*/", &[1]),
+        ("/^Say/|/invoke$/", &[1, 2]),
+        ("status:error", &[3]),
+        ("status:OK|error", &[1, 2, 3]),
+        ("-status:error", &[1, 2]),
+        ("kind:llm|tool", &[2, 3]),
+        ("agent:refund", &[1, 2, 3]),
+        ("agent:\"refund\"", &[]),
+        ("agent:\"refund agent\" kind:model", &[2]),
+        ("agent:ref*", &[1, 2, 3]),
+        ("agent:*ref", &[]),
+        ("model:gpt-5", &[2]),
+        ("model:refund", &[]),
+        ("provider:openai", &[2]),
+        ("tool:/^refund_\\w+$/", &[3]),
+        ("name:refund_*", &[1, 3]),
+        ("name:*.run", &[1]),
+        ("session:sess-1 user:bob", &[1, 2, 3]),
+        ("error:timeout", &[3]),
+        ("error:*", &[3]),
+        ("error:\"Timeout after * ms\"", &[3]),
+        ("error:\"timeout after * m\"", &[]),
+        ("error:\"timeout after \\* ms\"", &[]),
+        ("dur:>3s", &[1, 3]),
+        ("dur:>=3s", &[1, 2, 3]),
+        ("dur:<=3000ms", &[2]),
+        ("dur:<0.1m dur:>5", &[]),
+        ("self:<=2s", &[1]),
+        ("self:>2s", &[2, 3]),
+        ("tokens:>6.1k", &[1, 2]),
+        ("-tokens:>6.1k", &[3]),
+        ("in:>=6k out:<0.21k", &[1, 2]),
+        ("in:>6k", &[]),
+        ("cost:>$0.01", &[1, 2]),
+        ("cost:>0.02", &[]),
+        ("cost:<=0.02", &[1, 2]),
+        ("trace:661e", &[1, 2, 3]),
+        ("trace:661E000|aa", &[1, 2, 3]),
+        ("trace:661e1", &[]),
+        ("since:2026-11-22T05:59:05Z", &[2, 3]),
+        ("until:2026-11-22T05:59:05Z", &[1, 2]),
+        ("since:2026-11-20 until:2026-11-24", &[1, 2, 3]),
+        ("since:1d", &[1, 2, 3]),
+        ("since:59m59s", &[2, 3]),
+        ("until:59m58s", &[1, 2]),
+        ("-since:59m59s", &[1]),
+    ] {
+        assert_eq!(passing(&store, line, START + HOUR), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_bound_slides_along_and_says_when() {
+    let store = store();
+    assert_eq!(passing(&store, "since:1h", START + HOUR), [1, 2, 3]);
+    assert_eq!(passing(&store, "since:1h", START + HOUR + 1), [2, 3]);
+    let row = store.rows().find(|&row| store.row(row).start == START).unwrap();
+    let next = |line: &str, now| Matcher::new(line.parse().unwrap()).next_change(&store, row, now);
+    assert_eq!(next("since:1h until:5m", START), Some(START + HOUR / 12 + 1));
+    assert_eq!(next("since:1h until:5m", START + HOUR / 2), Some(START + HOUR + 1));
+    assert_eq!((next("since:1h", START + HOUR + 1), next("since:2026-11-22", START)), (None, None));
+}
+
+#[test]
+fn payloads_are_asked_for_and_waited_for() {
+    let store = store();
+    let query: Query = "text:\"say hi\" -attr.llm.system:x kind:tool since:1h until:2026-11-22T06:00:00Z".parse().unwrap();
+    assert!(query.needs_payloads() && !query.probe().is_empty());
+    assert_eq!(query.bounds(START + HOUR), (Some(START), Some(START + 56 * SECOND)));
+    assert!(!"agent:x".parse::<Query>().unwrap().needs_payloads());
+    assert!("run:661e attr.llm.token_count.prompt:>5k attr.a*:b".parse::<Query>().unwrap().needs_payloads());
+    let mut matcher = Matcher::new(query);
+    let tool = store.rows().find(|&row| store.row(row).kind == Kind::Tool).unwrap();
+    assert!(matcher.may_match(&store, tool, START + HOUR) && !matcher.matches(&store, tool, START + HOUR));
+    matcher.found(store.trace(store.row(tool).trace()).id, store.row(tool).id);
+    assert!(matcher.matches(&store, tool, START + HOUR));
+}
+
+#[test]
+fn what_is_typed_is_known_by_its_place() {
+    for (line, at, field, typed) in [
+        ("", 0, None, ""),
+        ("sta", 0, None, "sta"),
+        ("refund -ag", 8, None, "ag"),
+        ("agent:", 6, Some("agent"), ""),
+        ("x agent:a|\"Sup Ag", 10, Some("agent"), "Sup Ag"),
+        ("agent:\"a b\" mo", 12, None, "mo"),
+        ("agent:\"a \\\"b", 6, Some("agent"), "a \"b"),
+        ("attr.llm.s", 0, None, "attr.llm.s"),
+    ] {
+        let expected = Place { at, field: field.map(str::to_owned), typed: typed.to_owned() };
+        assert_eq!(place_of(line, line.chars().count()), expected, "{line}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_line_breaks_the_parser(line in ".*", field in "[a-z]{1,8}", value in ".*") {
+        let length = line.chars().count();
+        if let Err(mistake) = line.parse::<Query>() {
+            prop_assert!(mistake.at <= length, "{} of {length}", mistake.at);
+        }
+        prop_assert!(place_of(&line, length).at <= length);
+        let _ = with_values(&line, &field, &[value]);
+    }
+
+    #[test]
+    fn no_line_of_the_languages_own_pieces_breaks_it(
+        pieces in proptest::collection::vec(prop_oneof![
+            Just("-"), Just(":"), Just("|"), Just("\""), Just("\\"), Just("*"), Just("/"), Just(" "), Just(">"), Just("<="), Just("5k"), Just("$0.01"),
+            Just("status"), Just("error"), Just("attr.a"), Just("since"), Just("text"), Just("dur"), Just("2s"), Just("1d"), Just("("), Just("é"),
+        ], 0..14),
+    ) {
+        let line = pieces.concat();
+        if let Ok(query) = line.parse::<Query>() {
+            let store = store();
+            let mut matcher = Matcher::new(query.clone());
+            for row in store.rows() {
+                matcher.matches(&store, row, START);
+            }
+            query.probe().holds_in_json(b"{\"a\": \"error \\\"5\\\"\"}", b"");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What could be typed next, in a list above the line that is typed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::{Clear, Widget};
+
+use super::theme::Theme;
+use super::{put, put_right};
+use crate::app::Editing;
+use crate::format;
+
+/// Lines of the list at most.
+const LINES: usize = 8;
+/// Cells of the list at most.
+const WIDEST: u16 = 60;
+
+/// Paints the list so that it ends above `line`.
+pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editing: &Editing, theme: Theme) {
+    let offers = &editing.offers;
+    let lines = offers.list.len().min(LINES).min(usize::from(line.y.saturating_sub(screen.y)));
+    if lines == 0 || editing.finds {
+        return;
+    }
+    let first = offers.chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(lines));
+    let shown = &offers.list[first..first + lines];
+    let name = shown.iter().map(|offer| format::width(&format::safe(&offer.name))).max().unwrap_or_default() as u16;
+    let help = shown.iter().map(|offer| format::width(offer.help)).max().unwrap_or_default() as u16;
+    let more = offers.list.len() - lines;
+    let note = if more > 0 { format!("+{} ", format::count(more as u64)) } else { String::new() };
+    let width = (name + help.max(7) + 4).max(note.len() as u16 + 2).min(WIDEST).min(screen.width);
+    let at = line.x + 1 + u16::try_from(offers.at).unwrap_or(u16::MAX).min(screen.width);
+    let area = Rect { x: at.min(screen.right().saturating_sub(width)), y: line.y - lines as u16, width, height: lines as u16 };
+    Clear.render(area, buffer);
+    for (y, (number, offer)) in (area.top()..).zip(shown.iter().enumerate()) {
+        let chosen = offers.chosen == Some(first + number);
+        buffer.set_style(Rect { y, height: 1, ..area }, if chosen { theme.cursor() } else { Style::new() });
+        put(buffer, area.x, y, 1, if chosen { "▸" } else { " " }, theme.key());
+        let end = area.right() - 1;
+        let mut right = match offer.count {
+            Some(count) => put_right(buffer, end, y, 7, &format::count(count), theme.dim()),
+            None => put_right(buffer, end, y, width.saturating_sub(name + 3), offer.help, theme.dim()),
+        };
+        if number + 1 == lines && !note.is_empty() {
+            right = put_right(buffer, right, y, note.len() as u16, &note, theme.key());
+        }
+        put(buffer, area.x + 1, y, right.saturating_sub(area.x + 2), &offer.name, Style::new());
+    }
+}
