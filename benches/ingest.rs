@@ -68,11 +68,6 @@ fn listeners_time() -> Duration {
         let name = std::fs::read_to_string(path.join("comm")).unwrap();
         if ["source otlp", "otlp server", "store"].contains(&name.trim()) {
             let stat = std::fs::read_to_string(path.join("schedstat")).unwrap();
-            if std::env::var_os("THREADS").is_some() {
-                let s = std::fs::read_to_string(path.join("stat")).unwrap();
-                let f: Vec<&str> = s.rsplit(')').next().unwrap().split_whitespace().collect();
-                println!("{} {} u{} s{} minflt{}", name.trim(), stat.trim(), f[11], f[12], f[7]);
-            }
             sum += stat.split(' ').next().unwrap().parse::<u64>().unwrap();
         }
     }

@@ -2,39 +2,65 @@
 //! be done outside comes back as an [`Effect`].
 
 pub mod action;
+mod budget;
+mod copy;
 mod detail;
 mod export_dialog;
 mod forest;
+pub mod key;
+mod keymap;
 mod line;
+mod palette;
 mod pick;
+mod pointer;
 pub mod run;
 mod search;
 #[cfg(test)]
 mod tests;
 
 pub use action::Action;
+pub use budget::{Budget, Budgets};
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use export_dialog::{Export, ExportDialog, ExportField};
-pub use forest::Forest;
+pub use forest::{Forest, Measure, Sort, Sorting};
+pub use keymap::{Bindings, Keymap, Misbound};
 pub use line::{Editing, History, Offer, Offers};
+pub use palette::Palette;
+use pick::Picked;
 pub use pick::{Choice, Picker};
+pub use pointer::Spot;
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use chrono::{DateTime, Local};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
 use crate::export::{TraceRecord, file_stem};
+use crate::format;
+use crate::look::Looks;
+use crate::model::price::Prices;
 use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, values_of, with_values};
 use crate::source::{State, Traffic};
-use crate::store::{Changes, Store, TraceIx};
+use crate::store::{Changes, RowIx, Store, TraceIx};
 
 /// Something that has to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Write traces to a file.
     Export(Export),
+    /// Put a text into the clipboard.
+    Copy {
+        /// What it is, for a person.
+        what: String,
+        /// The text, as it came.
+        text: String,
+    },
+    /// Put a span, as JSON, into the clipboard.
+    CopySpan(RowIx),
+    /// Give the terminal to the shell until it is given back.
+    Suspend,
     /// Keep this filter line for the next time.
     Remember(String),
     /// Leave.
@@ -62,6 +88,8 @@ pub enum Overlay {
     Picker(Picker),
     /// What to export, and where to.
     Export(ExportDialog),
+    /// Every action.
+    Palette(Palette),
 }
 
 /// A source as the header shows it.
@@ -132,10 +160,17 @@ pub struct App {
     pub message: Option<Message>,
     /// Spans that arrived in each of the last seconds, the current one last.
     pub rates: VecDeque<u64>,
+    /// Which key does what.
+    pub keymap: Keymap,
+    /// The themes.
+    pub looks: Looks,
     /// Whether symbols must be plain ASCII.
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.
     pub now: Nanos,
+    /// What traces may cost.
+    pub budgets: Budgets,
+    bell: bool,
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
     typed: Option<String>,
@@ -173,8 +208,23 @@ impl App {
 
     fn take_in(&mut self, store: &mut Store, batch: &Batch, now: Nanos) {
         let changes = store.apply(batch, now);
+        let news = self.budgets.check(store, &changes.traces, &changes.evicted);
+        // What was spent before anybody looked is no news.
+        self.bell |= news && batch.origin == crate::model::Origin::Live;
         self.check(store, batch, &changes.rows);
         self.changed(store, changes);
+    }
+
+    /// The prices are there.
+    pub fn take_prices(&mut self, store: &mut Store, prices: Arc<Prices>) {
+        let changes = store.set_prices(prices);
+        self.budgets.check(store, &changes.traces, &changes.evicted);
+        self.changed(store, changes);
+    }
+
+    /// Whether the terminal's bell is to ring.
+    pub fn take_bell(&mut self) -> bool {
+        std::mem::take(&mut self.bell)
     }
 
     /// Payloads that sources need to hold no longer; each is told once.
@@ -254,29 +304,47 @@ impl App {
         if key.kind == KeyEventKind::Release {
             return None;
         }
-        let action = action::action_of(key);
-        if action == Some(Action::Quit) && key.code != KeyCode::Char('q') {
+        let action = self.keymap.action(key);
+        if action == Some(Action::Quit) && !key::Key::pressed(key).types() {
             return Some(Effect::Quit);
         }
         if self.editing.is_some() {
-            return self.edit(store, key);
-        } else if let Some(Overlay::Export(dialog)) = &mut self.overlay {
-            if key.code == KeyCode::Esc {
-                self.overlay = None;
-            } else if let export_dialog::Answer::Write(export) = dialog.key(key) {
-                self.overlay = None;
-                return Some(Effect::Export(export));
-            }
+            self.edit(store, key)
         } else if self.overlay.is_some() {
-            self.overlay_key(store, key, action);
+            self.overlay_key(store, key, action, now)
         } else {
-            return self.update(store, action?, now);
+            self.update(store, action?, now)
         }
-        None
     }
 
-    fn overlay_key(&mut self, store: &Store, key: KeyEvent, action: Option<Action>) {
+    fn overlay_key(&mut self, store: &mut Store, key: KeyEvent, action: Option<Action>, now: Nanos) -> Option<Effect> {
         match (&mut self.overlay, key.code, action) {
+            (Some(Overlay::Palette(palette)), ..) => match palette.key(key) {
+                palette::Answer::Open => {}
+                palette::Answer::Left => self.overlay = None,
+                palette::Answer::Do(action) => {
+                    self.overlay = None;
+                    return self.update(store, action, now);
+                }
+            },
+            (Some(Overlay::Export(dialog)), ..) => match dialog.key(key) {
+                export_dialog::Answer::Open => {}
+                export_dialog::Answer::Left => self.overlay = None,
+                export_dialog::Answer::Write(export) => {
+                    self.overlay = None;
+                    return Some(Effect::Export(export));
+                }
+            },
+            (Some(Overlay::Picker(picker)), ..) => match picker.key(key) {
+                Picked::Open => {}
+                Picked::Closed => self.overlay = None,
+                Picked::Chosen(values) => {
+                    let line = with_values(&self.filter, picker.field, &values);
+                    self.overlay = None;
+                    self.set_filter(store, line);
+                }
+            },
+            (_, KeyCode::Esc, _) => self.overlay = None,
             (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
             (Some(Overlay::Help(line)), _, Some(action)) => {
                 *line = match action {
@@ -285,15 +353,9 @@ impl App {
                     _ => line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(HELP_END),
                 };
             }
-            (Some(Overlay::Picker(picker)), KeyCode::Enter, _) => {
-                let line = with_values(&self.filter, picker.field, &picker.clone().result());
-                self.overlay = None;
-                self.set_filter(store, line);
-            }
-            (Some(Overlay::Picker(picker)), KeyCode::Char(' '), _) => picker.toggle(),
-            (Some(Overlay::Picker(picker)), _, Some(action)) => picker.step(scroll(action, 10).unwrap_or_default()),
             _ => {}
         }
+        None
     }
 
     /// Does what `action` says to the state; what has to be done outside is returned.
@@ -301,10 +363,21 @@ impl App {
         match action {
             Action::Quit => return Some(Effect::Quit),
             Action::Export => self.ask_for_export(store, now),
+            Action::Copy => return self.copy(store, now),
+            Action::CopySpan => return self.copy_span(store, now),
+            Action::Suspend => return Some(Effect::Suspend),
             Action::Pause => self.toggle_pause(store, now),
+            Action::Theme => {
+                let name = format::safe(self.looks.next()).into_owned();
+                self.say(format!("theme {name}"), false, now);
+            }
+            Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),
             Action::Help => self.overlay = Some(Overlay::Help(0)),
             Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
             Action::PickStatuses => self.overlay = Some(Overlay::Picker(Picker::statuses(store, &self.filter))),
+            Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
+            Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
+            Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
                 let input = if finds { String::new() } else { self.filter.clone() };
@@ -348,7 +421,22 @@ impl App {
             Action::FoldBelow => forest.toggle_below(store),
             Action::FoldAll => forest.toggle_all(store),
             Action::Follow if forest.follow => forest.follow = false,
-            Action::Follow => forest.start_following(store),
+            Action::Follow => forest.start_following(store, self.now),
+            Action::Sort => forest.sort(store, Sorting { by: forest.sorting().by.next(), reversed: false }, self.now),
+            Action::Reverse => forest.sort(store, Sorting { reversed: !forest.sorting().reversed, ..forest.sorting() }, self.now),
+            Action::Measure => forest.measure = forest.measure.next(),
+            Action::CriticalPath => forest.lights_path = !forest.lights_path,
+            Action::ZoomReset => forest.zoom_out(),
+            Action::ZoomIn | Action::ZoomOut => {
+                if !forest.zoom(store, action == Action::ZoomIn, self.now) {
+                    self.say("folded traces share one scale: open the trace to look closer", false, now);
+                }
+            }
+            Action::Earlier | Action::Later => {
+                if !forest.pan(store, action == Action::Later, self.now) {
+                    self.say("all of the trace's time is shown: + looks closer", false, now);
+                }
+            }
             Action::NextError | Action::PreviousError => {
                 if !forest.go_to_error(store, action == Action::PreviousError) {
                     self.say("no other error in what is shown", false, now);
@@ -356,7 +444,7 @@ impl App {
             }
             Action::NextMatch | Action::PreviousMatch => {
                 if !forest.is_filtered() {
-                    self.say("no filter is set: / sets one", false, now);
+                    self.say(format!("no filter is set: {} sets one", self.keymap.hint(Action::Filter)), false, now);
                 } else if !forest.go_to_match(store, action == Action::PreviousMatch) {
                     self.say("no other match", false, now);
                 }

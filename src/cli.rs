@@ -89,9 +89,37 @@ pub struct Options {
     #[arg(long, global = true)]
     pub no_follow: bool,
 
+    /// Theme: auto, dark, light, high-contrast, 16-colour, or one of your own [default: auto]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub theme: Option<String>,
+
+    /// Leave the mouse to the terminal
+    #[arg(long, global = true)]
+    pub no_mouse: bool,
+
     /// Draw with ASCII characters only
     #[arg(long, global = true)]
     pub ascii: bool,
+
+    /// US dollars that a trace may cost; one that costs more is flagged, and the bell rings once
+    #[arg(long, value_name = "USD", global = true, value_parser = crate::config::parse_dollars)]
+    pub budget_cost: Option<i64>,
+
+    /// Tokens that a trace may use, likewise
+    #[arg(long, value_name = "N", global = true)]
+    pub budget_tokens: Option<u64>,
+
+    /// US dollars that all traces together may cost, likewise
+    #[arg(long, value_name = "USD", global = true, value_parser = crate::config::parse_dollars)]
+    pub budget_cost_total: Option<i64>,
+
+    /// Tokens that all traces together may use, likewise
+    #[arg(long, value_name = "N", global = true)]
+    pub budget_tokens_total: Option<u64>,
+
+    /// Price list in the schema of genai-prices, which goes before the built-in one
+    #[arg(long, value_name = "FILE", global = true)]
+    pub prices: Option<PathBuf>,
 
     /// How spans are listened for.
     #[command(flatten)]

@@ -1,28 +1,34 @@
 //! Settings: built in < configuration file < environment < flags.
 
+mod effective;
+mod keys;
+mod layer;
 #[cfg(test)]
 mod tests;
 mod values;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use etcetera::BaseStrategy;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
-use crate::cli::{Cli, OtlpOptions};
+use crate::app::{App, Budget, Budgets, Keymap};
+use crate::cli::Cli;
+use crate::look::{self, Depth, Looks};
+use crate::model::Nanos;
+use crate::model::price::{Flat, Prices};
 use crate::source::otlp;
-use values::{Address, Bytes, Header, Listen};
-pub use values::{parse_address, parse_bytes, parse_header};
-
-/// What the environment's names for keys begin with: `AGNO_TOP_MAX_SPANS` sets `max_spans`.
-const PREFIX: &str = "AGNO_TOP_";
+pub use effective::effective;
+use layer::{Layer, Place};
+pub use values::{parse_address, parse_bytes, parse_dollars, parse_header};
 
 /// Every key, as the file and (in capitals, with the prefix) the environment have it.
-const KEYS: [&str; 19] = [
+const KEYS: &[&str] = &[
     "sources",
     "spans_table",
     "traces_table",
@@ -31,7 +37,9 @@ const KEYS: [&str; 19] = [
     "max_memory",
     "stale_seconds",
     "follow",
+    "theme",
     "ascii",
+    "mouse",
     "log_level",
     "otlp",
     "grpc",
@@ -42,10 +50,18 @@ const KEYS: [&str; 19] = [
     "record",
     "forward",
     "forward_headers",
+    "redact_patterns",
+    "budget_cost",
+    "budget_tokens",
+    "budget_cost_total",
+    "budget_tokens_total",
+    "prices_file",
+    "prices",
+    "keys",
 ];
 
 /// How the program runs. `config.toml.example` explains each setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// What is watched; if nothing is named, the databases of Agno that are found here.
     pub sources: Vec<PathBuf>,
@@ -63,12 +79,28 @@ pub struct Config {
     pub stale_seconds: u32,
     /// Whether the cursor moves with the newest trace.
     pub follow: bool,
+    /// The theme's name.
+    pub theme: String,
     /// Whether only ASCII characters are drawn.
     pub ascii: bool,
+    /// Whether the mouse is listened to.
+    pub mouse: bool,
     /// What goes into the log file.
     pub log_level: LogLevel,
     /// Listening for spans.
     pub otlp: OtlpConfig,
+    /// Regular expressions of what exports leave out beside what they leave out anyway.
+    pub redact_patterns: Vec<String>,
+    /// What a trace may use.
+    pub budget: Budget,
+    /// What all traces together may use.
+    pub total_budget: Budget,
+    /// A price list that goes before the one that comes with the program; empty: none.
+    pub prices_file: PathBuf,
+    /// Own prices by model, which go before both.
+    pub prices: BTreeMap<String, Flat>,
+    /// Which key does what.
+    pub keymap: Keymap,
 }
 
 /// How spans are listened for.
@@ -131,15 +163,23 @@ impl Default for Config {
             max_memory: 1 << 30,
             stale_seconds: 60,
             follow: true,
+            theme: "auto".to_owned(),
             ascii: false,
+            mouse: true,
             log_level: LogLevel::Info,
             otlp: OtlpConfig::default(),
+            redact_patterns: Vec::new(),
+            budget: Budget::default(),
+            total_budget: Budget::default(),
+            prices_file: PathBuf::new(),
+            prices: BTreeMap::new(),
+            keymap: Keymap::default(),
         }
     }
 }
 
 /// How much goes into the log file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// Nothing; no file is made.
@@ -192,176 +232,68 @@ pub enum ConfigError {
 
 /// The settings for this command line, with the user's configuration file and the process's environment.
 pub fn load(cli: &Cli) -> Result<Config, ConfigError> {
-    let file = etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("agno-top").join("config.toml"));
-    layered(cli, file.as_deref(), |name| std::env::var_os(name))
+    layered(cli, directory().as_deref(), |name| std::env::var_os(name))
 }
 
-fn layered(cli: &Cli, default_file: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> Result<Config, ConfigError> {
-    let layers = [Layer::file(cli.options.config.as_deref(), default_file)?, Layer::environment(environment)?, Layer::flags(cli)];
+/// The name of the configuration file in its directory.
+const FILE: &str = "config.toml";
+
+/// The user's directory for the configuration file and own themes; `None` where there is no home.
+fn directory() -> Option<PathBuf> {
+    etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("agno-top"))
+}
+
+/// The directory of own themes in the user's.
+fn themes(directory: &Path) -> PathBuf {
+    directory.join("themes")
+}
+
+impl Config {
+    /// Tells the app what concerns it. A theme's file that can't be read is told on the screen.
+    pub fn prepare(&self, app: &mut App, now: Nanos) {
+        let depth = Depth::of(|name| std::env::var(name).ok());
+        let (looks, troubles) = Looks::load(&self.theme, directory().as_deref().map(themes).as_deref(), depth);
+        for trouble in &troubles {
+            tracing::warn!(trouble, "theme");
+        }
+        if let Some(trouble) = troubles.into_iter().next() {
+            app.say(trouble, true, now);
+        }
+        (app.looks, app.keymap, app.ascii) = (looks, self.keymap.clone(), self.ascii);
+        app.budgets = Budgets::new(self.budget, self.total_budget);
+    }
+
+    /// Every price there is, and why the file of prices can't be used, if it can't. Takes a twentieth of a second.
+    #[must_use]
+    pub fn load_prices(&self) -> (Prices, Option<String>) {
+        let path = &self.prices_file;
+        let read = || std::fs::read(path).map_err(|error| error.to_string()).and_then(|json| Prices::bundled().with_list(&json));
+        let (prices, trouble) = if path.as_os_str().is_empty() {
+            (Prices::bundled(), None)
+        } else {
+            match read() {
+                Ok(prices) => (prices, None),
+                Err(error) => (Prices::bundled(), Some(format!("can't use the prices of {}: {error}", path.display()))),
+            }
+        };
+        (prices.with_flat(self.prices.clone()), trouble)
+    }
+}
+
+fn layered(cli: &Cli, directory: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> Result<Config, ConfigError> {
     let mut config = Config::default();
-    for layer in layers {
-        layer.apply(&mut config);
+    let themes = look::names(directory.map(themes).as_deref());
+    for (place, layer) in layers(cli, directory, environment)? {
+        layer.apply(&place, &themes, &mut config)?;
     }
     Ok(config)
 }
 
-/// What one place says; `None` where it says nothing.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Layer {
-    sources: Option<Vec<PathBuf>>,
-    spans_table: Option<String>,
-    traces_table: Option<String>,
-    schema: Option<String>,
-    max_spans: Option<std::num::NonZeroU32>,
-    max_memory: Option<Bytes>,
-    stale_seconds: Option<std::num::NonZeroU32>,
-    follow: Option<bool>,
-    ascii: Option<bool>,
-    log_level: Option<LogLevel>,
-    otlp: Option<Listen>,
-    grpc: Option<Address>,
-    http: Option<Address>,
-    otlp_token: Option<String>,
-    allow_origins: Option<Vec<String>>,
-    max_body: Option<Bytes>,
-    record: Option<PathBuf>,
-    forward: Option<Vec<String>>,
-    forward_headers: Option<Vec<Header>>,
-}
-
-impl Layer {
-    fn file(asked: Option<&Path>, default: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = asked.or(default) else { return Ok(Self::default()) };
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, path),
-            Err(error) if asked.is_none() && matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-                Ok(Self::default())
-            }
-            Err(error) => Err(ConfigError::Unreadable { path: path.to_owned(), error }),
-        }
-    }
-
-    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| {
-            let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
-            ConfigError::Wrong { place: format!("{}, line {line}", path.display()), what: explain(error.message()) }
-        })
-    }
-
-    fn environment(environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let mut table = toml::Table::new();
-        for key in KEYS {
-            let name = format!("{PREFIX}{}", key.to_uppercase());
-            let Some(value) = environment(&name).filter(|value| !value.is_empty()) else { continue };
-            let wrong = |what| ConfigError::Wrong { place: name.clone(), what };
-            let text = value.to_str().ok_or_else(|| wrong("it is not UTF-8".to_owned()))?;
-            let value = typed(key, text);
-            // Alone in a table, so that an error is one about this variable.
-            let alone = toml::Table::from_iter([(key.to_owned(), value.clone())]);
-            alone.try_into::<Self>().map_err(|error| wrong(error.message().to_owned()))?;
-            table.insert(key.to_owned(), value);
-        }
-        table
-            .try_into()
-            .map_err(|error: toml::de::Error| ConfigError::Wrong { place: "environment".to_owned(), what: error.message().to_owned() })
-    }
-
-    fn flags(cli: &Cli) -> Self {
-        let options = &cli.options;
-        Self {
-            sources: (!cli.sources.is_empty()).then(|| cli.sources.clone()),
-            spans_table: options.spans_table.clone(),
-            traces_table: options.traces_table.clone(),
-            schema: options.schema.clone(),
-            max_spans: options.max_spans.and_then(std::num::NonZeroU32::new),
-            max_memory: options.max_memory.map(Bytes),
-            stale_seconds: options.stale.and_then(std::num::NonZeroU32::new),
-            follow: options.no_follow.then_some(false),
-            ascii: options.ascii.then_some(true),
-            log_level: options.log_level,
-            otlp: listen(&options.otlp),
-            grpc: options.otlp.grpc.map(Address),
-            http: options.otlp.http.map(Address),
-            otlp_token: options.otlp.otlp_token.clone(),
-            allow_origins: said(&options.otlp.allow_origin),
-            max_body: options.otlp.max_body.map(Bytes),
-            record: options.otlp.record.clone(),
-            forward: said(&options.otlp.forward),
-            forward_headers: said(&options.otlp.forward_header).map(|headers| headers.into_iter().map(Header).collect()),
-        }
-    }
-
-    fn apply(self, config: &mut Config) {
-        fn set<T>(setting: &mut T, said: Option<T>) {
-            if let Some(said) = said {
-                *setting = said;
-            }
-        }
-        set(&mut config.sources, self.sources);
-        set(&mut config.spans_table, self.spans_table);
-        set(&mut config.traces_table, self.traces_table);
-        set(&mut config.schema, self.schema);
-        set(&mut config.max_spans, self.max_spans.map(Into::into));
-        set(&mut config.max_memory, self.max_memory.map(|Bytes(bytes)| bytes));
-        set(&mut config.stale_seconds, self.stale_seconds.map(Into::into));
-        set(&mut config.follow, self.follow);
-        set(&mut config.ascii, self.ascii);
-        set(&mut config.log_level, self.log_level);
-        let otlp = &mut config.otlp;
-        set(&mut otlp.listen, self.otlp.map(Listen::choice));
-        set(&mut otlp.grpc, self.grpc.map(|Address(address)| address));
-        set(&mut otlp.http, self.http.map(|Address(address)| address));
-        set(&mut otlp.token, self.otlp_token);
-        set(&mut otlp.allow_origins, self.allow_origins);
-        set(&mut otlp.max_body, self.max_body.map(|Bytes(bytes)| bytes));
-        set(&mut otlp.record, self.record);
-        set(&mut otlp.forward, self.forward);
-        set(&mut otlp.forward_headers, self.forward_headers.map(|headers| headers.into_iter().map(|Header(header)| header).collect()));
-    }
-}
-
-/// Whether flags say that there is to be listened; an address asks for it too.
-fn listen(flags: &OtlpOptions) -> Option<Listen> {
-    if flags.no_otlp {
-        return Some(Listen::No);
-    }
-    (flags.otlp || flags.grpc.is_some() || flags.http.is_some()).then_some(Listen::Yes)
-}
-
-fn said<T: Clone>(list: &[T]) -> Option<Vec<T>> {
-    (!list.is_empty()).then(|| list.to_vec())
-}
-
-/// A variable's text as the value that its key wants; text where it reads as nothing else, so that the error quotes it.
-fn typed(key: &str, text: &str) -> toml::Value {
-    match key {
-        // A URL holds the colons that stand between paths.
-        "sources" if text.contains("://") => vec![toml::Value::from(text)].into(),
-        "sources" => {
-            std::env::split_paths(text).map(|path| toml::Value::String(path.to_string_lossy().into_owned())).collect::<Vec<_>>().into()
-        }
-        // As OTEL_EXPORTER_OTLP_HEADERS has them, since a value may hold blanks.
-        "forward_headers" => text.split(',').map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into(),
-        "allow_origins" | "forward" => text.split_whitespace().map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into(),
-        "max_spans" | "stale_seconds" => text.parse::<i64>().map_or_else(|_| text.into(), Into::into),
-        "follow" | "ascii" => match text {
-            "1" | "true" | "yes" | "on" => true.into(),
-            "0" | "false" | "no" | "off" => false.into(),
-            _ => text.into(),
-        },
-        _ => text.into(),
-    }
-}
-
-/// An unknown key is answered with the nearest one that there is.
-fn explain(message: &str) -> String {
-    let Some(unknown) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) else {
-        return message.trim_end().to_owned();
-    };
-    let nearest = KEYS.iter().map(|key| (strsim::damerau_levenshtein(unknown, key), key)).min();
-    match nearest {
-        Some((distance, key)) if distance <= 1 + unknown.len() / 3 => format!("unknown key {unknown:?}; did you mean {key:?}?"),
-        _ => format!("unknown key {unknown:?}; there are {}", KEYS.join(", ")),
-    }
+/// What is said in each place, what goes before other places last.
+fn layers(cli: &Cli, directory: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> Result<Vec<(Place, Layer)>, ConfigError> {
+    let default_file = directory.map(|directory| directory.join(FILE));
+    let mut layers: Vec<_> = Layer::file(cli.options.config.as_deref(), default_file.as_deref())?.into_iter().collect();
+    layers.extend(Layer::environment(environment)?);
+    layers.push((Place::Flags, Layer::flags(cli)));
+    Ok(layers)
 }

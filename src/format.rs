@@ -5,11 +5,13 @@
 
 mod escape;
 mod number;
+mod plain;
 mod safe;
 mod time;
 mod width;
 
 pub use number::{bytes, count, money, percent, tokens};
+pub use plain::plain;
 pub use safe::{file_name, safe, safe_lines};
 pub use time::{age, clock, duration, moment, rfc3339, time_of_day};
 pub use width::{cells, fit, fit_end, pad_left, pad_right, width};

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod clipboard;
 pub mod command;
 pub mod config;
 pub mod demo;
@@ -12,6 +13,7 @@ pub mod export;
 pub mod format;
 pub mod history;
 pub mod log;
+pub mod look;
 pub mod model;
 pub mod panic;
 pub mod query;

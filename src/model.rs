@@ -6,6 +6,7 @@ pub mod attributes;
 pub mod errors;
 pub mod json;
 pub mod pattern;
+pub mod price;
 pub mod probe;
 pub mod semantics;
 pub mod time;
@@ -229,10 +230,12 @@ pub struct Facts {
     pub run: Text,
     /// The beginning of what the span was given ([`semantics::PREVIEW`] bytes at most); of a model call, of the user's last message.
     pub input: Text,
-    /// The tools that a model asked for in its answer, by name.
+    /// The tools that a model asked for in its answer, by name; of a tool call, a digest of its arguments where `input` is not all of them.
     pub calls: Text,
     /// Tokens and cost as stated on this very span.
     pub usage: Option<Usage>,
+    /// How long the first piece of a model's answer took.
+    pub first_token: Option<Nanos>,
 }
 
 /// Whether spans were just written or were there before.

@@ -3,17 +3,23 @@
 //! [`Store::apply`] costs the batch, never the number of spans held. A parent that is named and has not come is a placeholder row: that is
 //! how a running span shows, since Agno writes a span when it ends. When the span comes it takes the placeholder's row.
 
+mod attribution;
+mod histogram;
 mod interner;
+mod pricing;
 mod retention;
 mod row;
 mod slab;
+mod stats;
 #[cfg(test)]
 mod tests;
 mod totals;
 mod tree;
 
+pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
 pub use row::{Phase, Row, RowIx, Standing, Trace, TraceIx};
+pub use stats::{By, Flow, Group, MINUTE, Stats};
 pub use totals::Totals;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -22,6 +28,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::model::{Address, Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
+use pricing::Pricing;
 use row::{Branch, NONE, PackedUsage};
 use slab::Slab;
 
@@ -82,7 +89,7 @@ pub struct Store {
     usages: Slab<PackedUsage>,
     traces: Slab<Trace>,
     by_span: HashTable<u32>,
-    by_trace: HashMap<TraceId, TraceIx>,
+    by_trace: HashTable<u32>,
     hasher: DefaultHashBuilder,
     texts: Interner,
     /// Traces by start, for eviction.
@@ -91,11 +98,15 @@ pub struct Store {
     running: BTreeSet<RowIx>,
     /// The parents that rows name and do not hang under.
     odd_parents: HashMap<RowIx, SpanId>,
-    all: Totals,
+    /// Sums over everything held.
+    stats: Stats,
+    /// Sums over the traces that are selected.
+    selection: Option<Box<Stats>>,
+    pricing: Pricing,
     /// The sum of the rows' weights.
     held: u64,
     losses: Losses,
-    call: u64,
+    call: u32,
 }
 
 impl Store {
@@ -132,7 +143,19 @@ impl Store {
     /// Sums over everything held.
     #[must_use]
     pub fn all(&self) -> &Totals {
-        &self.all
+        self.stats.totals()
+    }
+
+    /// What every agent, model and tool did.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The same over the traces selected; `None` if there is no selection.
+    #[must_use]
+    pub fn selection(&self) -> Option<&Stats> {
+        self.selection.as_deref()
     }
 
     /// Bytes that sources hold in memory for the spans held.
@@ -193,10 +216,24 @@ impl Store {
         if usage == NONE { Symbol::EMPTY } else { self.usages[usage].provider }
     }
 
+    /// The model that the row's usage was stated with.
+    #[must_use]
+    pub fn model(&self, row: RowIx) -> Symbol {
+        let usage = self.row(row).usage;
+        if usage == NONE { Symbol::EMPTY } else { self.usages[usage].model }
+    }
+
+    /// How long the first token took, if the row states it with its usage.
+    #[must_use]
+    pub fn first_token(&self, row: RowIx) -> Option<Nanos> {
+        let usage = self.row(row).usage;
+        (usage != NONE).then(|| self.usages[usage].first_token()).flatten()
+    }
+
     /// The trace with this id.
     #[must_use]
     pub fn find_trace(&self, id: TraceId) -> Option<TraceIx> {
-        self.by_trace.get(&id).copied()
+        self.by_trace.find(self.hasher.hash_one(id), |&trace| self.traces[trace].id == id).map(|&trace| TraceIx(trace))
     }
 
     /// The parent that the row's span names, wherever it hangs.
@@ -222,7 +259,8 @@ impl Store {
 
     /// Takes in a batch; `now` is the time of its arrival.
     pub fn apply(&mut self, batch: &Batch, now: Nanos) -> Changes {
-        self.call += 1;
+        self.call = self.call.wrapping_add(1);
+        self.pass(now);
         let mut changes = Changes::default();
         for span in &batch.spans {
             self.take(batch, span, now, &mut changes);
@@ -242,7 +280,8 @@ impl Store {
 
     /// Declares lost what ran and was not heard of for [`Limits::stale`]. Costs the number of running rows.
     pub fn expire(&mut self, now: Nanos) -> Changes {
-        self.call += 1;
+        self.call = self.call.wrapping_add(1);
+        self.pass(now);
         let mut changes = Changes::default();
         let stale: Vec<RowIx> = self.running.iter().copied().filter(|&row| self.is_stale(self.row(row).trace, now)).collect();
         for row in stale {
@@ -258,6 +297,13 @@ impl Store {
         self.running.iter().copied()
     }
 
+    fn pass(&mut self, now: Nanos) {
+        self.stats.pass(now);
+        if let Some(selection) = &mut self.selection {
+            selection.pass(now);
+        }
+    }
+
     fn is_stale(&self, trace: u32, now: Nanos) -> bool {
         now.saturating_sub(self.traces[trace].heard) > self.limits.stale
     }
@@ -270,6 +316,7 @@ impl Store {
         }
         self.hear(trace, batch.origin, span, now, changes);
         let row = known.unwrap_or_else(|| self.blank(trace, span.id, span.start));
+        let before = self.row(row).parent();
         if known.is_some() {
             if self.knows_better(row, batch, span) {
                 return release(batch.source, span.address, span.weight, changes);
@@ -279,11 +326,19 @@ impl Store {
                 release(data.source, data.address, data.weight, changes);
             }
             self.unlink(row);
+            self.recount(row, false);
+            self.settle(row, true);
         }
+
         self.fill(row, batch, span);
+        self.settle(row, false);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
         self.note_parent(row, span.parent, parent);
         self.link(row, parent);
+        self.recount_around(row);
+        if let Some(before) = before.filter(|&before| Some(before) != parent) {
+            self.recount_around(before);
+        }
         changes.rows.push(row);
     }
 
@@ -297,7 +352,7 @@ impl Store {
     }
 
     fn has_room(&self) -> bool {
-        (self.all.spans as usize) < self.limits.spans && self.held < self.limits.bytes
+        (self.all().spans as usize) < self.limits.spans && self.held < self.limits.bytes
     }
 
     fn refuse(&mut self, batch: &Batch, span: &Span, changes: &mut Changes) {
@@ -313,14 +368,16 @@ impl Store {
     }
 
     fn trace_of(&mut self, span: &Span, changes: &mut Changes) -> TraceIx {
-        if let Some(&trace) = self.by_trace.get(&span.trace) {
+        if let Some(trace) = self.find_trace(span.trace) {
             self.touch(trace, changes);
             return trace;
         }
         let end = span.end.unwrap_or(span.start);
-        let data = Trace { id: span.trace, start: span.start, end, heard: end, top: Branch::default(), touched: 0 };
+        let data = Trace { id: span.trace, start: span.start, end, heard: end, top: Branch::default(), touched: 0, selected: false };
         let trace = TraceIx(self.traces.insert(data));
-        self.by_trace.insert(span.trace, trace);
+        let (traces, hasher) = (&self.traces, &self.hasher);
+        self.by_trace.insert_unique(hasher.hash_one(span.trace), trace.0, |&trace| hasher.hash_one(traces[trace].id));
+        self.stats.traces += 1;
         self.age.insert((span.start, trace));
         self.touch(trace, changes);
         trace
@@ -387,6 +444,7 @@ impl Store {
             weight: 0,
             placeholder: true,
             rich: false,
+            counted: false,
         };
         let row = RowIx(self.rows.insert(row));
         let (rows, hasher) = (&self.rows, &self.hasher);
@@ -404,15 +462,15 @@ impl Store {
             Kind::Tool => facts.tool,
             _ => facts.agent,
         };
-        let [name, label, input, calls, error, session, user, provider] =
-            [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user, facts.provider]
+        let [name, label, input, calls, error, session, user] =
+            [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user]
                 .map(|text| self.texts.take(batch.text(text)));
-        let usage = if let Some(usage) = facts.usage {
-            self.usages.insert(PackedUsage::new(usage, provider))
-        } else {
-            self.texts.release(provider);
-            NONE
-        };
+        let usage = facts.usage.map_or(NONE, |usage| {
+            let [provider, model] = [facts.provider, facts.model].map(|text| self.texts.take(batch.text(text)));
+            let mut usage = PackedUsage::new(usage, facts.first_token, provider, model);
+            usage.price(self.pricing.cost(&mut self.texts, &usage, facts.kind, span.start));
+            self.usages.insert(usage)
+        });
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
         self.held = self.held - u64::from(data.weight) + u64::from(span.weight);
@@ -432,6 +490,7 @@ impl Store {
         }
         if usage != NONE {
             self.texts.release(self.usages[usage].provider);
+            self.texts.release(self.usages[usage].model);
             self.usages.free(usage);
         }
     }

@@ -5,6 +5,7 @@ use std::io::{self, Stdout, Write};
 use crossterm::cursor::Show;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::execute;
+use crossterm::style::Print;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -44,16 +45,40 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal over.
-    pub fn take() -> io::Result<Self> {
-        enable_raw_mode()?;
+    /// Takes the terminal over, with or without its mouse.
+    pub fn take(mouse: bool) -> io::Result<Self> {
         let restore = Restore;
-        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+        enter(mouse)?;
         let out = WholeFrames { out: io::stdout(), frame: Vec::new() };
         let terminal = Terminal::new(CrosstermBackend::new(out))?;
         std::mem::forget(restore);
         Ok(Self { terminal })
     }
+}
+
+/// Buttons and the wheel, and no movements, which would come by the hundred and mean nothing here; by numbers as wide as the screen.
+const MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+const NO_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
+
+fn enter(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, Print(if mouse { MOUSE } else { "" }))
+}
+
+/// Gives the terminal to the shell that this was started from, and takes it over again when the shell gives it back. What is on the screen
+/// is lost.
+#[cfg(unix)]
+pub fn suspend(mouse: bool) -> io::Result<()> {
+    drop(Restore);
+    // The whole group, as the key does in a terminal that is left alone. Nobody stops where no shell could go on.
+    rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+    enter(mouse)
+}
+
+/// There is no suspending here.
+#[cfg(not(unix))]
+pub fn suspend(_mouse: bool) -> io::Result<()> {
+    Ok(())
 }
 
 impl Drop for Screen {
@@ -67,7 +92,7 @@ struct Restore;
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        let _ = execute!(io::stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
+        let _ = execute!(io::stdout(), Print(NO_MOUSE), DisableBracketedPaste, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }

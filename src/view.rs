@@ -7,84 +7,50 @@ mod forest;
 mod header;
 mod offers;
 mod overlay;
+mod palette;
+mod panes;
+mod pointer;
 mod theme;
 mod welcome;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
+use ratatui::widgets::{Block, BorderType, Widget};
 
-use crate::app::{App, Focus};
+use crate::app::App;
 use crate::format;
 use crate::store::Store;
 pub use forest::name;
+pub use panes::Panes;
+pub use pointer::spot;
 use theme::Theme;
 pub use theme::glyph;
-
-/// Where the panes are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Panes {
-    header: Rect,
-    forest: Rect,
-    detail: Rect,
-    footer: Rect,
-}
-
-/// Below this height the detail gives way to the traces unless it is focused.
-const DETAIL_FROM: u16 = 16;
-
-impl Panes {
-    /// Divides a screen of this size.
-    #[must_use]
-    pub fn new(area: Rect, focus: Focus) -> Self {
-        let [header, body, footer] = area.layout(&Layout::vertical([
-            Constraint::Length(u16::from(area.height > 3)),
-            Constraint::Fill(1),
-            Constraint::Length(u16::from(area.height > 1)),
-        ]));
-        let height = match focus {
-            Focus::FullDetail => body.height,
-            Focus::Forest if area.height < DETAIL_FROM => 0,
-            Focus::Forest => (body.height * 2 / 5).max(6),
-            Focus::Detail => (body.height * 3 / 5).max(6).min(body.height),
-        };
-        let [forest, detail] = body.layout(&Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]));
-        Self { header, forest, detail, footer }
-    }
-
-    /// Lines for rows in the forest.
-    #[must_use]
-    pub fn forest_lines(&self) -> usize {
-        usize::from(self.forest.height.saturating_sub(2))
-    }
-
-    /// The size of the detail's text: columns and lines.
-    #[must_use]
-    pub fn detail_size(&self) -> (u16, u16) {
-        (self.detail.width.saturating_sub(2), self.detail.height.saturating_sub(1))
-    }
-}
 
 /// Paints everything.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     let area = frame.area();
-    let theme = Theme { ascii: app.ascii };
+    let theme = Theme { look: app.looks.current(), ascii: app.ascii };
     let panes = Panes::new(area, app.focus);
     let buffer = frame.buffer_mut();
+    buffer.set_style(area, theme.screen());
     header::draw(buffer, panes.header, app, store, theme);
     if store.trace_count() == 0 {
         welcome::draw(buffer, panes.forest.union(panes.detail), app, theme);
     } else {
         forest::draw(buffer, panes.forest, app, store, theme);
+        for (pane, title) in [(panes.tokens, " Tokens "), (panes.cost, " Cost "), (panes.latency, " Latency ")] {
+            let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(false)).title(title);
+            block.render(pane, buffer);
+        }
         detail::draw(buffer, panes.detail, app, store, theme);
     }
-    let cursor = footer::draw(buffer, panes.footer, app, theme);
+    let mut cursor = footer::draw(buffer, panes.footer, app, theme);
     if let Some(editing) = &app.editing {
         offers::draw(buffer, area, panes.footer, editing, theme);
     }
     if let Some(overlay) = &app.overlay {
-        overlay::draw(buffer, area, overlay, theme);
+        cursor = overlay::draw(buffer, area, app, overlay, theme).or(cursor);
     }
     if app.ascii {
         theme::to_ascii(buffer);

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &["model"]),
     ("format", &["format"]),
+    ("look", &["look"]),
     ("widget", &["widget", "format"]),
     ("store", &["store", "model"]),
     ("query", &["query", "store", "model"]),
     ("source", &["source", "model"]),
     ("export", &["export", "model", "store", "format"]),
-    ("app", &["app", "export", "query", "store", "model", "source", "format", "widget"]),
-    ("view", &["view", "app", "export", "query", "store", "model", "source", "format", "widget"]),
+    ("app", &["app", "export", "query", "store", "model", "source", "format", "look", "widget"]),
+    ("view", &["view", "app", "export", "query", "store", "model", "source", "format", "look", "widget"]),
     ("terminal", &[]),
     ("panic", &[]),
 ];

@@ -38,7 +38,7 @@ fn layers_over_the_panes() {
     picture("help", &mut stage);
     stage.keys("<Esc>a");
     picture("pick-agents", &mut stage);
-    stage.keys("j<Space><Enter>");
+    stage.keys("<Down><Space><Enter>");
     picture("agents-picked", &mut stage);
     stage.keys("<Esc>/status:bad");
     picture("filter-with-a-mistake", &mut stage);

@@ -1,6 +1,5 @@
-//! Everything a person can do, with its name, its keys and a line of help: one table for the keyboard, the help and the documentation.
-
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+//! Everything a person can do, with its name, its keys and a line of help: one table for the keyboard, the help, the palette, the
+//! configuration and the documentation.
 
 /// Something a person asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,20 +54,54 @@ pub enum Action {
     PickAgents,
     /// Choose statuses.
     PickStatuses,
+    /// Choose models.
+    PickModels,
+    /// Choose tools.
+    PickTools,
+    /// Choose sessions.
+    PickSessions,
+    /// Sort the traces by the next thing.
+    Sort,
+    /// Turn the order of the traces round.
+    Reverse,
+    /// Let bars measure the next thing.
+    Measure,
+    /// Light the critical path, or not.
+    CriticalPath,
+    /// Look at half of the time.
+    ZoomIn,
+    /// Look at twice the time.
+    ZoomOut,
+    /// Look at all of the time.
+    ZoomReset,
+    /// Look at earlier time.
+    Earlier,
+    /// Look at later time.
+    Later,
     /// Mark the trace.
     Mark,
     /// Unmark all traces.
     ClearMarks,
     /// Export the marked traces, or the current one.
     Export,
+    /// Copy the value that is looked at.
+    Copy,
+    /// Copy the span as JSON.
+    CopySpan,
     /// Freeze the view, or go on.
     Pause,
     /// Follow the newest trace.
     Follow,
+    /// To the next theme.
+    Theme,
+    /// Choose from every action.
+    Palette,
     /// Show the keys.
     Help,
     /// One step back.
     Back,
+    /// Give the terminal to the shell.
+    Suspend,
     /// Leave.
     Quit,
 }
@@ -78,9 +111,9 @@ pub enum Action {
 pub struct Entry {
     /// The action.
     pub action: Action,
-    /// Its name, as a person writes it.
+    /// Its name, as the configuration and the palette have it.
     pub name: &'static str,
-    /// The keys, as a person reads them.
+    /// Its keys unless the configuration says otherwise, the first before others.
     pub keys: &'static [&'static str],
     /// What it does.
     pub help: &'static str,
@@ -117,49 +150,32 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::ErrorsOnly, "errors-only", &["!"], "traces with errors only"),
     entry(Action::PickAgents, "pick-agents", &["a"], "choose agents"),
     entry(Action::PickStatuses, "pick-statuses", &["S"], "choose statuses"),
+    entry(Action::PickModels, "pick-models", &["o"], "choose models"),
+    entry(Action::PickTools, "pick-tools", &["t"], "choose tools"),
+    entry(Action::PickSessions, "pick-sessions", &["i"], "choose sessions"),
+    entry(Action::Sort, "sort", &["s"], "sort by duration, tokens, cost, errors, name, start"),
+    entry(Action::Reverse, "reverse", &["I"], "turn the order round"),
+    entry(Action::Measure, "measure", &["b"], "bars: time, own time, tokens, cost"),
+    entry(Action::CriticalPath, "critical-path", &["c"], "light what decided how long the trace took"),
+    entry(Action::ZoomIn, "zoom-in", &["+", "="], "look closer at the time of the cursor's span"),
+    entry(Action::ZoomOut, "zoom-out", &["-"], "look at twice the time"),
+    entry(Action::ZoomReset, "zoom-reset", &["0"], "look at all of the trace's time"),
+    entry(Action::Earlier, "earlier", &["<"], "move along the time, to the left"),
+    entry(Action::Later, "later", &[">"], "move along the time, to the right"),
     entry(Action::Mark, "mark", &["m"], "mark or unmark the trace"),
     entry(Action::ClearMarks, "clear-marks", &["M"], "unmark all traces"),
     entry(Action::Export, "export", &["x"], "export the marked traces, or this one"),
+    entry(Action::Copy, "copy", &["y"], "copy the value looked at; in the traces, the id"),
+    entry(Action::CopySpan, "copy-span", &["Y"], "copy the span as JSON"),
     entry(Action::Pause, "pause", &["Space"], "freeze the view; receiving goes on"),
     entry(Action::Follow, "follow", &["F"], "follow the newest trace, or stop"),
+    entry(Action::Theme, "theme", &["T"], "the next theme"),
+    entry(Action::Palette, "palette", &[":"], "every action by name"),
     entry(Action::Help, "help", &["?"], "show the keys"),
     entry(Action::Back, "back", &["Esc"], "one step back: overlay, detail, filter"),
+    entry(Action::Suspend, "suspend", &["Ctrl-z"], "suspend; fg in the shell comes back"),
     entry(Action::Quit, "quit", &["q", "Ctrl-c"], "quit"),
 ];
-
-/// The action that a key is bound to.
-#[must_use]
-pub fn action_of(key: KeyEvent) -> Option<Action> {
-    let name = key_name(key)?;
-    ENTRIES.iter().find(|entry| entry.keys.contains(&name.as_str())).map(|entry| entry.action)
-}
-
-/// The name of a key as the table writes it: `q`, `Q`, `Ctrl-d`, `Space`, `PageUp`.
-#[must_use]
-pub fn key_name(key: KeyEvent) -> Option<String> {
-    let name = match key.code {
-        KeyCode::Char(' ') => "Space".to_owned(),
-        KeyCode::Char(c) => c.to_string(),
-        KeyCode::BackTab => "Shift-Tab".to_owned(),
-        KeyCode::Enter
-        | KeyCode::Tab
-        | KeyCode::Esc
-        | KeyCode::Up
-        | KeyCode::Down
-        | KeyCode::Left
-        | KeyCode::Right
-        | KeyCode::PageUp
-        | KeyCode::PageDown
-        | KeyCode::Home
-        | KeyCode::End => format!("{:?}", key.code),
-        _ => return None,
-    };
-    Some(match key.modifiers {
-        modifiers if modifiers.contains(KeyModifiers::CONTROL) => format!("Ctrl-{name}"),
-        modifiers if modifiers.contains(KeyModifiers::ALT) => format!("Alt-{name}"),
-        _ => name,
-    })
-}
 
 #[cfg(test)]
 mod tests {
@@ -175,16 +191,5 @@ mod tests {
                 assert!(seen.insert(key), "{key} is bound twice");
             }
         }
-    }
-
-    #[test]
-    fn keys_are_found_by_what_the_terminal_sends() {
-        let find = |code, modifiers| action_of(KeyEvent::new(code, modifiers));
-        assert_eq!(find(KeyCode::Char('q'), KeyModifiers::NONE), Some(Action::Quit));
-        assert_eq!(find(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Action::Quit));
-        assert_eq!(find(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::Bottom));
-        assert_eq!(find(KeyCode::Char(' '), KeyModifiers::NONE), Some(Action::Pause));
-        assert_eq!(find(KeyCode::Char('c'), KeyModifiers::NONE), None);
-        assert_eq!(find(KeyCode::F(5), KeyModifiers::NONE), None);
     }
 }

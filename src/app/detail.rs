@@ -159,13 +159,35 @@ impl Detail {
         self.reader.resize(width, height);
     }
 
+    /// The text that is looked at, and what it is called; why there is none.
+    pub fn copied(&self) -> Result<(String, String), String> {
+        let title = Tab::ALL.iter().find(|(tab, _)| *tab == self.tab).map_or(String::new(), |(_, title)| title.to_lowercase());
+        let value = match (&self.loaded, self.tab) {
+            (_, Tab::Overview) => None,
+            (Loaded::Ready(payload), tab) => content::value_at(tab, payload, self.reader.line()),
+            (Loaded::Waiting, _) => return Err("it is still being read".to_owned()),
+            (Loaded::Failed(why), _) => return Err(format!("nothing to copy: {why}")),
+            (Loaded::Nothing, _) => return Err("nothing to copy: the span has not ended".to_owned()),
+        };
+        match (value, self.tab) {
+            (Some((name, text)), _) => Ok((name, text)),
+            (None, Tab::Input | Tab::Output | Tab::Attributes) => Err(format!("nothing to copy: the span has no {title}")),
+            (None, _) => Ok((title, self.reader.document().to_text())),
+        }
+    }
+
+    /// To a tab.
+    pub fn open(&mut self, store: &Store, tab: Tab, now: Nanos) {
+        self.tab = tab;
+        self.reader.to_top();
+        self.refresh(store, now);
+    }
+
     /// To the next tab, or the one before.
     pub fn turn(&mut self, store: &Store, forward: bool, now: Nanos) {
         let count = Tab::ALL.len();
         let at = Tab::ALL.iter().position(|&(tab, _)| tab == self.tab).unwrap_or_default();
-        self.tab = Tab::ALL[(at + if forward { 1 } else { count - 1 }) % count].0;
-        self.reader.to_top();
-        self.refresh(store, now);
+        self.open(store, Tab::ALL[(at + if forward { 1 } else { count - 1 }) % count].0, now);
     }
 
     /// Scrolls, turns the page or goes to what was found; whether the action was one for it.

@@ -57,6 +57,7 @@ pub struct ExportDialog {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Open,
+    Left,
     Write(Export),
 }
 
@@ -71,6 +72,7 @@ impl ExportDialog {
 
     pub(super) fn key(&mut self, key: KeyEvent) -> Answer {
         match (key.code, self.field) {
+            (KeyCode::Esc, _) => return Answer::Left,
             (KeyCode::Enter, _) if !self.path.value().trim().is_empty() => return Answer::Write(self.clone().export()),
             (KeyCode::Tab | KeyCode::Down, _) => self.step(1),
             (KeyCode::BackTab | KeyCode::Up, _) => self.step(ExportField::ALL.len() - 1),

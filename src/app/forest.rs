@@ -4,23 +4,36 @@
 //! walking from the cursor, so that nothing here costs the number of rows held or opened. On the screen a trace is its first top row, with
 //! the other top rows (whose parents never came) below it.
 
+mod critical;
 mod filter;
+mod order;
+mod scale;
+#[cfg(test)]
+mod tests;
+mod time;
 mod travel;
 mod walk;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+pub use order::{Sort, Sorting};
+pub use scale::Measure;
+
+use std::collections::{HashMap, HashSet};
 
 use crate::model::Nanos;
 use crate::store::{Changes, RowIx, Store, TraceIx};
 use filter::{Filter, Judging, RowSet};
+use order::{Entry, Order};
+use scale::{Scales, Sizes};
+use time::Zoom;
 
 /// The shown traces, their folds and the cursor.
 #[derive(Debug, Default)]
 pub struct Forest {
-    /// Shown traces by start; the newest, which stands on top of the screen, is last.
-    order: VecDeque<(Nanos, TraceIx)>,
-    /// The start under which a trace stands in `order`.
-    placed: HashMap<TraceIx, Nanos>,
+    /// The shown traces.
+    order: Order,
+    /// What the shown traces are counted as, in `order` and in `scales`.
+    placed: HashMap<TraceIx, Placed>,
+    scales: Scales,
     filter: Option<Filter>,
     /// How far the filter has come, unless it is through.
     judging: Option<Judging>,
@@ -35,8 +48,37 @@ pub struct Forest {
     /// The cursor's line on the screen.
     line: usize,
     height: usize,
+    zoom: Option<Zoom>,
+    /// Whether the critical path of the cursor's trace is lit.
+    pub lights_path: bool,
+    path: Option<Path>,
+    /// What bars measure.
+    pub measure: Measure,
     /// Whether the newest trace is kept in sight.
     pub follow: bool,
+}
+
+/// A critical path that was found.
+#[derive(Debug)]
+struct Path {
+    trace: TraceIx,
+    rows: HashSet<RowIx>,
+    found: Nanos,
+    /// Whether the trace has changed since.
+    stale: bool,
+}
+
+/// Spans from which on a trace that keeps changing has its critical path found no more than once in [`PATH_REST`].
+const LARGE: u32 = 5000;
+
+/// In nanoseconds.
+const PATH_REST: Nanos = 1_000_000_000;
+
+/// What a shown trace is counted as.
+#[derive(Debug, PartialEq, Eq)]
+struct Placed {
+    entry: Entry,
+    sizes: Sizes,
 }
 
 impl Forest {
@@ -55,7 +97,7 @@ impl Forest {
     /// Whether no trace is shown.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.order.len() == 0
     }
 
     /// Whether a filter is at work.
@@ -70,21 +112,32 @@ impl Forest {
         self.filter.as_ref().is_some_and(|filter| filter.lit.holds(row))
     }
 
-    /// The shown traces, newest first.
+    /// The shown traces, from the top of the screen.
     pub fn traces(&self) -> impl Iterator<Item = TraceIx> {
-        self.order.iter().rev().map(|&(_, trace)| trace)
+        self.order.iter()
     }
 
     /// How many traces stand above the cursor's.
     #[must_use]
     pub fn rank(&self) -> Option<usize> {
         let (_, trace) = self.cursor?;
-        self.place(trace).map(|at| self.order.len() - 1 - at)
+        self.place(trace)
     }
 
     fn place(&self, trace: TraceIx) -> Option<usize> {
-        let start = *self.placed.get(&trace)?;
-        self.order.binary_search(&(start, trace)).ok()
+        self.order.place(&self.placed.get(&trace)?.entry)
+    }
+
+    /// What the traces are sorted by.
+    #[must_use]
+    pub fn sorting(&self) -> Sorting {
+        self.order.sorting()
+    }
+
+    /// What fills a folded trace's bar: nanoseconds, tokens, or billionths of a dollar. The same for all shown traces.
+    #[must_use]
+    pub fn scale(&self) -> u64 {
+        self.scales.fitting(self.measure)
     }
 
     // --- what the store changed ---
@@ -105,14 +158,17 @@ impl Forest {
             }
         }
         for &trace in &changes.traces {
-            self.show_or_hide(store, trace);
+            self.show_or_hide(store, trace, now);
         }
         if self.cursor.is_none() {
-            self.go_to_trace(store, self.order.len().checked_sub(1));
+            self.go_to_trace(store, 0);
         }
         self.leave_folds(store);
         if self.follow {
             self.follow_newest(store);
+        }
+        if let Some(path) = &mut self.path {
+            path.stale |= changes.traces.contains(&path.trace);
         }
     }
 
@@ -120,23 +176,22 @@ impl Forest {
     fn forget(&mut self, store: &Store, evicted: &[TraceIx]) {
         let mut lost = None;
         for &trace in evicted {
-            let at = self.place(trace);
+            let at = self.take_out(trace);
             if self.cursor.is_some_and(|(_, cursor)| cursor == trace) {
                 (self.cursor, lost) = (None, at);
-            }
-            if let Some(at) = at {
-                self.order.remove(at);
+            } else if let Some(at) = at {
                 lost = lost.map(|lost| if at < lost { lost - 1 } else { lost });
             }
-            self.placed.remove(&trace);
             self.toggled.remove(&trace);
             self.followed.remove(&trace);
+            self.zoom = self.zoom.filter(|zoom| zoom.trace != trace);
+            self.path.take_if(|path| path.trace == trace);
             if let Some(filter) = &mut self.filter {
                 filter.matches.remove(&trace);
             }
         }
         if self.cursor.is_none() {
-            self.go_to_trace(store, lost.map(|at| at.min(self.order.len().saturating_sub(1))));
+            self.go_near(store, lost);
         }
     }
 
@@ -149,42 +204,87 @@ impl Forest {
         }
     }
 
-    fn show_or_hide(&mut self, store: &Store, trace: TraceIx) {
+    fn show_or_hide(&mut self, store: &Store, trace: TraceIx, now: Nanos) {
         let shown = self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace));
-        self.put(store, trace, shown.then(|| store.trace(trace).start));
+        self.put(trace, shown.then(|| self.placing(store, trace, now)), store);
+    }
+
+    fn placing(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placed {
+        Placed { entry: self.sorting().entry(store, trace, now), sizes: Sizes::new(store, trace, now) }
     }
 
     /// Shows a trace at its place, or not at all. A cursor that loses its trace goes to the one that comes into its place.
-    fn put(&mut self, store: &Store, trace: TraceIx, start: Option<Nanos>) {
-        if self.placed.get(&trace).copied() == start {
+    fn put(&mut self, trace: TraceIx, placed: Option<Placed>, store: &Store) {
+        if self.placed.get(&trace) == placed.as_ref() {
             return;
         }
-        let before = self.place(trace);
-        if let Some(at) = before {
-            self.order.remove(at);
+        let before = self.take_out(trace);
+        if let Some(placed) = placed {
+            self.order.insert(placed.entry.clone());
+            self.scales.add(placed.sizes);
+            self.placed.insert(trace, placed);
+        } else if self.cursor.is_some_and(|(_, at)| at == trace) {
+            self.go_near(store, before);
         }
-        if let Some(start) = start {
-            let at = self.order.partition_point(|&other| other < (start, trace));
-            self.order.insert(at, (start, trace));
-            self.placed.insert(trace, start);
-        } else {
-            self.placed.remove(&trace);
-            if self.cursor.is_some_and(|(_, at)| at == trace) {
-                self.go_to_trace(store, before.map(|at| at.min(self.order.len().saturating_sub(1))));
-            }
+    }
+
+    /// Takes a trace from those shown; returns the place that it had.
+    fn take_out(&mut self, trace: TraceIx) -> Option<usize> {
+        let placed = self.placed.remove(&trace)?;
+        self.scales.remove(placed.sizes);
+        self.order.remove(&placed.entry)
+    }
+
+    /// Sorts the traces in another way and goes to the top. Only the newest on top can be followed. Costs the traces held.
+    pub fn sort(&mut self, store: &Store, sorting: Sorting, now: Nanos) {
+        self.place_all(store, sorting, now);
+        self.go_top(store);
+    }
+
+    fn place_all(&mut self, store: &Store, sorting: Sorting, now: Nanos) {
+        self.order = Order::new(sorting, Vec::new());
+        let shown = store.traces().filter(|&trace| self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace)));
+        self.placed = shown.map(|trace| (trace, self.placing(store, trace, now))).collect();
+        self.order = Order::new(sorting, self.placed.values().map(|placed| placed.entry.clone()).collect());
+        self.scales = Scales::default();
+        self.placed.values().for_each(|placed| self.scales.add(placed.sizes));
+    }
+
+    // --- the critical path ---
+
+    /// Finds the critical path of the cursor's trace, if it is lit and not known. Costs the rows of the trace.
+    pub fn find_path(&mut self, store: &Store, now: Nanos) {
+        let Some((_, trace)) = self.cursor.filter(|_| self.lights_path) else {
+            self.path = None;
+            return;
+        };
+        let large = store.trace(trace).totals().spans > LARGE;
+        let good = |path: &Path| path.trace == trace && !(path.stale && (!large || now.saturating_sub(path.found) >= PATH_REST));
+        if !self.path.as_ref().is_some_and(good) {
+            self.path = Some(Path { trace, rows: critical::path(store, trace, now), found: now, stale: false });
         }
+    }
+
+    /// Whether the row is on its trace's critical path; `None` where that is not lit.
+    #[must_use]
+    pub fn is_critical(&self, store: &Store, row: RowIx) -> Option<bool> {
+        let path = self.path.as_ref()?;
+        (store.row(row).trace() == path.trace).then(|| path.rows.contains(&row))
     }
 
     // --- following ---
 
-    /// Goes to the newest trace and stays with the newest from now on.
-    pub fn start_following(&mut self, store: &Store) {
+    /// Goes to the newest trace and stays with the newest from now on, which must stand on top for that.
+    pub fn start_following(&mut self, store: &Store, now: Nanos) {
+        if !self.sorting().newest_first() {
+            self.place_all(store, Sorting::default(), now);
+        }
         self.follow = true;
         self.follow_newest(store);
     }
 
     fn follow_newest(&mut self, store: &Store) {
-        let Some(&(_, newest)) = self.order.back() else { return };
+        let Some(newest) = self.order.get(0) else { return };
         let runs = |trace: TraceIx| store.trace(trace).totals().running > 0;
         for trace in std::mem::take(&mut self.followed) {
             if trace == newest || runs(trace) {

@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::{App, Effect};
+use super::{App, Effect, Overlay};
 use crate::format;
 use crate::query::Query;
 use crate::store::Store;
@@ -79,8 +79,11 @@ impl Editing {
 impl App {
     /// Text was pasted: into the line that is open, else nowhere.
     pub fn paste(&mut self, text: &str) {
-        if let Some(super::Overlay::Export(dialog)) = &mut self.overlay {
+        if let Some(Overlay::Export(dialog)) = &mut self.overlay {
             return dialog.paste(text);
+        }
+        if let Some(Overlay::Palette(palette)) = &mut self.overlay {
+            return palette.paste(&format::safe(text));
         }
         let Some(editing) = &mut self.editing else { return };
         for c in format::safe(text).chars() {
@@ -171,6 +174,7 @@ impl App {
             self.forest.judge_more(store, self.now);
             self.look(store);
         }
+        self.forest.find_path(store, self.now);
     }
 
     /// Puts a filter line in force; one with a mistake changes nothing.

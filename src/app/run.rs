@@ -5,25 +5,31 @@ mod export;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use color_eyre::eyre::{Report, bail};
-use crossterm::event::{Event, EventStream};
+use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::{FutureExt, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use self::export::{Collecting, Written};
 use super::{App, Effect};
+use crate::clipboard;
+use crate::export::{Exported, Exporter, Options};
+use crate::format;
 use crate::history;
+use crate::model::price::Prices;
 use crate::model::{Nanos, Payload};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
-use crate::store::Store;
+use crate::store::{RowIx, Store};
 use crate::view::{self, Panes};
 
 /// The least time between two frames that nobody asked for with a key.
@@ -45,6 +51,10 @@ pub struct Session {
     pub updates: Receiver<Update>,
     /// Where exports are written.
     pub directory: PathBuf,
+    /// Whether the mouse is listened to.
+    pub mouse: bool,
+    /// Prices, which take a moment to be read; an error says which file of them can't be used.
+    pub prices: oneshot::Receiver<(Prices, Option<String>)>,
 }
 
 /// Payloads that were asked for, by ticket.
@@ -52,6 +62,7 @@ pub struct Session {
 enum Pending {
     Detail,
     Export { export: u64, places: Vec<usize> },
+    Copy(Box<Exported>),
 }
 
 struct Loop<'a> {
@@ -59,7 +70,19 @@ struct Loop<'a> {
     ticket: u64,
     pending: HashMap<u64, Pending>,
     exports: HashMap<u64, Collecting>,
+    /// The screen when it was last laid out.
+    area: Rect,
+    /// Whether the terminal is wanted by the shell.
+    suspends: bool,
     written: (tokio::sync::mpsc::UnboundedSender<Written>, tokio::sync::mpsc::UnboundedReceiver<Written>),
+    copied: (tokio::sync::mpsc::UnboundedSender<Copied>, tokio::sync::mpsc::UnboundedReceiver<Copied>),
+}
+
+/// A text that was handed to tmux, or back if it would not take it.
+struct Copied {
+    what: String,
+    size: usize,
+    left: Option<String>,
 }
 
 /// The present.
@@ -74,13 +97,15 @@ where
     B::Error: Send + Sync + 'static,
 {
     let written = tokio::sync::mpsc::unbounded_channel();
-    let mut state = Loop { session, ticket: 0, pending: HashMap::new(), exports: HashMap::new(), written };
+    let copied = tokio::sync::mpsc::unbounded_channel();
+    let mut state =
+        Loop { session, ticket: 0, pending: HashMap::new(), exports: HashMap::new(), written, copied, area: Rect::ZERO, suspends: false };
     let mut events = EventStream::new();
     let mut signals = Signals::new()?;
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
-    let (mut dirty, mut at_once) = (true, true);
+    let (mut dirty, mut at_once, mut priced) = (true, true, false);
     loop {
         if dirty && (at_once || drawn.elapsed() >= FRAME) {
             let size = terminal.size()?;
@@ -90,6 +115,9 @@ where
             drawn = Instant::now();
             // A filter that is not through goes on with the next frame.
             (dirty, at_once) = (state.session.app.forest.is_judging(), false);
+        }
+        if state.session.app.take_bell() {
+            clipboard::ring();
         }
         state.ask_for_detail();
         state.release();
@@ -108,10 +136,23 @@ where
                     }
                     next = events.next().now_or_never();
                 }
+                if std::mem::take(&mut state.suspends) {
+                    crate::terminal::suspend(state.session.mouse)?;
+                    terminal.clear()?;
+                }
                 (dirty, at_once) = (true, true);
+            }
+            Some(copied) = state.copied.1.recv() => {
+                state.say_copied(copied);
+                dirty = true;
             }
             Some(written) = state.written.1.recv() => {
                 state.say_written(written);
+                dirty = true;
+            }
+            Ok((prices, trouble)) = &mut state.session.prices, if !priced => {
+                priced = true;
+                state.take_prices(prices, trouble);
                 dirty = true;
             }
             update = state.session.updates.recv() => {
@@ -136,6 +177,7 @@ impl Loop<'_> {
         let panes = Panes::new(area, app.focus);
         app.forest.set_height(panes.forest_lines());
         app.detail.set_size(panes.detail_size());
+        self.area = area;
     }
 
     /// Whether it was the last.
@@ -147,6 +189,17 @@ impl Loop<'_> {
                 app.paste(text);
                 None
             }
+            Event::Mouse(mouse) => {
+                let place = Position::new(mouse.column, mouse.row);
+                let spot = view::spot(app, store, self.area, place);
+                match mouse.kind {
+                    MouseEventKind::Down(MouseButton::Left) => app.click(store, spot),
+                    MouseEventKind::ScrollDown => app.wheel(store, spot, 1),
+                    MouseEventKind::ScrollUp => app.wheel(store, spot, -1),
+                    _ => {}
+                }
+                None
+            }
             _ => None,
         };
         match effect {
@@ -155,6 +208,9 @@ impl Loop<'_> {
                 self.session.app.say("reading what is to be exported…", false, now());
                 self.start_export(export);
             }
+            Some(Effect::Copy { what, text }) => self.copy(what, &text),
+            Some(Effect::CopySpan(row)) => self.copy_span(row),
+            Some(Effect::Suspend) => self.suspends = true,
             Some(Effect::Remember(line)) => {
                 if let Err(error) = history::add(&line) {
                     tracing::warn!(%error, "the filter line was not kept");
@@ -197,6 +253,15 @@ impl Loop<'_> {
                 break;
             }
             next = self.session.updates.try_recv().ok();
+        }
+    }
+
+    fn take_prices(&mut self, prices: Prices, trouble: Option<String>) {
+        let Session { app, store, .. } = &mut *self.session;
+        app.take_prices(store, Arc::new(prices));
+        if let Some(trouble) = trouble {
+            tracing::warn!(trouble, "prices");
+            app.say(trouble, true, now());
         }
     }
 
@@ -247,7 +312,64 @@ impl Loop<'_> {
                 }
             }
             Some(Pending::Export { export, places }) => self.take_exported(export, places, payloads),
+            Some(Pending::Copy(mut span)) => match payloads.into_iter().next() {
+                Some(Ok(payload)) => {
+                    span.payload = payload;
+                    let what = format!("span {} as OTLP/JSON", span.record.span_id);
+                    let mut exporter = Exporter::new(&Options::default(), Vec::new());
+                    match exporter.span(*span).and_then(|()| exporter.finish()) {
+                        Ok(json) => self.copy(what, String::from_utf8_lossy(&json).trim_end()),
+                        Err(error) => self.session.app.say(format!("could not copy: {error}"), true, now()),
+                    }
+                }
+                Some(Err(why)) => self.session.app.say(format!("could not copy: {why}"), true, now()),
+                None => {}
+            },
             None => {}
+        }
+    }
+
+    fn copy_span(&mut self, row: RowIx) {
+        let data = self.session.store.row(row);
+        let (source, address) = (usize::from(data.source.0), (data.address, data.id));
+        let span = Box::new(crate::export::exported(&self.session.store, row, 0));
+        if !self.request(source, vec![address], Pending::Copy(span)) {
+            self.session.app.say("could not copy: the source has ended", true, now());
+        }
+    }
+
+    /// Copies what can do no harm where it is pasted, all of it or nothing.
+    fn copy(&mut self, what: String, text: &str) {
+        let text = format::plain(text).into_owned();
+        if text.is_empty() || text.len() > clipboard::LARGEST {
+            let why = match text.len() {
+                0 => "it is empty".to_owned(),
+                size => format!("terminals take no more than 1 MB, and it has {}; x exports it", format::bytes(size as u64)),
+            };
+            return self.session.app.say(format!("did not copy {what}: {why}"), true, now());
+        }
+        let copied = Copied { what, size: text.len(), left: Some(text) };
+        if std::env::var_os("TMUX").is_none_or(|tmux| tmux.is_empty()) {
+            return self.say_copied(copied);
+        }
+        let done = self.copied.0.clone();
+        tokio::task::spawn_blocking(move || {
+            let left = copied.left.filter(|text| clipboard::to_tmux(text).is_err());
+            let _ = done.send(Copied { left, ..copied });
+        });
+    }
+
+    /// Gives the terminal what is left to give, and says what was copied.
+    fn say_copied(&mut self, Copied { what, size, left }: Copied) {
+        let told = match &left {
+            Some(text) => {
+                clipboard::to_terminal(text).map(|()| if size > clipboard::SURE { "; some terminals take no more than 74 KB" } else { "" })
+            }
+            None => Ok(""),
+        };
+        match told {
+            Ok(beyond) => self.session.app.say(format!("copied {}{beyond}", format::safe(&what)), false, now()),
+            Err(error) => self.session.app.say(format!("could not copy: {error}"), true, now()),
         }
     }
 }

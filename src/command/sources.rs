@@ -79,6 +79,7 @@ pub fn listen(at: usize, config: &Config, updates: &Sender<Update>) -> Result<ot
         record: (!record.as_os_str().is_empty()).then(|| (record, tables(config))),
         forward,
         forward_headers,
+        manners: otlp::Manners::default(),
     };
     let mut listening = otlp::start(options, outlet(at, updates)?).wrap_err("can't listen for OTLP")?;
     // With nothing else to watch there is nothing to wait for.

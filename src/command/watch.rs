@@ -3,12 +3,13 @@
 use std::io::IsTerminal;
 
 use color_eyre::eyre::{Context, Report, bail};
-use tokio::sync::mpsc::channel;
+use tokio::sync::{mpsc::channel, oneshot};
 
 use super::{Outcome, sources};
 use crate::app::{App, History, SourceView, run};
 use crate::cli::{Cli, Command};
 use crate::config::Config;
+use crate::model::price::Prices;
 use crate::store::{Limits, Store};
 use crate::terminal::Screen;
 use crate::{demo, history, log};
@@ -39,18 +40,35 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     }
     let views = handles.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
-    app.ascii = config.ascii;
+    config.prepare(&mut app, run::now());
+    app.history = History::new(history::load());
     app.history = History::new(history::load());
     if demo.is_some() {
         "demo".clone_into(&mut app.sources[0].name);
     }
-    let mut session = run::Session { app, store: Store::new(limits(config)), sources: handles, updates: received, directory };
+    let mut session = run::Session {
+        app,
+        store: Store::new(limits(config)),
+        sources: handles,
+        updates: received,
+        directory,
+        mouse: config.mouse,
+        prices: prices(config.clone())?,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut screen = Screen::take().wrap_err("can't take over the terminal")?;
+    let mut screen = Screen::take(config.mouse).wrap_err("can't take over the terminal")?;
     #[cfg(debug_assertions)]
     crate::panic::rehearse();
     runtime.block_on(run::run(&mut screen.terminal, &mut session))?;
     Ok(Outcome::Done)
+}
+
+/// Reads the prices while the first traces are shown already.
+fn prices(config: Config) -> std::io::Result<oneshot::Receiver<(Prices, Option<String>)>> {
+    let (sender, receiver) = oneshot::channel();
+    // Whoever waited for them may be gone when they are read.
+    std::thread::Builder::new().name("prices".to_owned()).spawn(move || drop(sender.send(config.load_prices())))?;
+    Ok(receiver)
 }
 
 /// What bounds the store.

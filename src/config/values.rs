@@ -1,11 +1,13 @@
 //! Settings' values that are more than a word or a number.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use crate::model::usage::NanoUsd;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// When to listen for spans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Listen {
     /// Unless a source is named.
@@ -31,6 +33,33 @@ impl Listen {
 /// A number of bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bytes(pub(super) u64);
+
+/// US dollars, in billionths.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dollars(pub(super) NanoUsd);
+
+impl<'de> Deserialize<'de> for Dollars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        dollars(f64::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for Dollars {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0 as f64 / 1e9)
+    }
+}
+
+/// Reads US dollars: `0.5`, `$2`.
+pub fn parse_dollars(text: &str) -> Result<NanoUsd, String> {
+    let number = text.strip_prefix('$').unwrap_or(text);
+    number.parse().map_err(|_| format!("{text:?} is no amount of dollars such as 0.5")).and_then(dollars)
+}
+
+fn dollars(amount: f64) -> Result<NanoUsd, String> {
+    let is_amount = (0.0..=1e9).contains(&amount);
+    if is_amount { Ok((amount * 1e9).round() as NanoUsd) } else { Err(format!("{amount} is no amount of dollars such as 0.5")) }
+}
 
 /// An address to listen on.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +95,35 @@ impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         parse_header(&String::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
     }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(bytes) = *self;
+        match [("G", 3), ("M", 2), ("K", 1)].into_iter().find(|(_, power)| bytes.trailing_zeros() >= power * 10) {
+            Some((unit, power)) => serializer.collect_str(&format_args!("{}{unit}", bytes >> (power * 10))),
+            None => serializer.serialize_u64(bytes),
+        }
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl Serialize for Header {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (name, value) = &self.0;
+        serializer.collect_str(&format_args!("{name}={value}"))
+    }
+}
+
+/// Paths as text, as near as can be.
+#[expect(clippy::ref_option, reason = "serde hands a field over so")]
+pub(super) fn lossy<S: Serializer>(paths: &Option<Vec<PathBuf>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().flatten().map(|path| path.to_string_lossy().into_owned()))
 }
 
 /// Reads a number of bytes, at least one: `4096`, `512K`, `16M`, `2GiB`. The units are powers of 1024.

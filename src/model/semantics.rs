@@ -28,6 +28,8 @@ pub const SPAN_KIND: &str = "openinference.span.kind";
 
 /// Attributes, also at the end of longer names, whose values are JSON as text, and which some programs keep as what that text says.
 pub const JSON_TEXTS: [&str; 4] = ["metadata", "tool.parameters", "llm.prompt_template.variables", "document.metadata"];
+/// The attribute and the value by which Agno says that a span is a tool's, and the attribute that holds the tool's arguments.
+pub const ARGUMENTS: (&str, &str, &str) = ("openinference.span.kind", "TOOL", "input.value");
 
 /// Every attribute that [`Picker`] looks at, but for [`MESSAGE`]: what a database needs to hand out for a row.
 pub fn row_attributes() -> impl Iterator<Item = &'static str> {

@@ -22,6 +22,7 @@ pub(in crate::source) mod request;
 pub(in crate::source) mod rows;
 mod search;
 mod service;
+mod shelf;
 mod signals;
 mod value;
 pub(in crate::source) mod wire;
@@ -34,7 +35,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::sqlite::Tables;
 use super::{Closed, Found, Handle, Outlet, Progress, Request, State, Traffic, Update};
@@ -56,6 +57,23 @@ pub const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 43
 
 /// The largest request that is taken unless told otherwise, in bytes.
 pub const MAX_BODY: usize = 16 << 20;
+
+/// What a sender may take of the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manners {
+    /// Connections at one time; more are closed as they come.
+    pub connections: u32,
+    /// How long a request's head may take, and how long a connection may lie idle.
+    pub idle: Duration,
+    /// How long a body may take to arrive whole.
+    pub body: Duration,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self { connections: 256, idle: Duration::from_secs(60), body: Duration::from_secs(30) }
+    }
+}
 
 /// How often what went through is told, if it changed, and how often an address that was in use is tried again.
 const TELL: Duration = Duration::from_secs(1);
@@ -82,6 +100,8 @@ pub struct Options {
     pub forward: Vec<String>,
     /// Headers for these: name, value.
     pub forward_headers: Vec<(String, String)>,
+    /// What senders may take; nobody asks for other than the default but tests.
+    pub manners: Manners,
 }
 
 impl Default for Options {
@@ -95,6 +115,7 @@ impl Default for Options {
             record: None,
             forward: Vec::new(),
             forward_headers: Vec::new(),
+            manners: Manners::default(),
         }
     }
 }
@@ -160,15 +181,17 @@ fn run(
 ) -> Result<(), Closed> {
     let service = Arc::new(Service {
         intake: intake.clone(),
-        budget: Budget::new(options.max_body.min(1 << 30)),
+        budget: Budget::new(options.max_body.min(1 << 30), options.manners.body),
         door: Door { token: options.token.clone(), origins: options.origins.clone() },
+        idle: options.manners.idle,
     });
+    let connections = options.manners.connections;
     let (end, ending) = watch::channel(false);
     let (more, listeners) = unbounded_channel();
     for bound in bound {
         let _ = more.send(bound.listener);
     }
-    let server = std::thread::Builder::new().name("otlp server".to_owned()).spawn(move || serve(&service, listeners, &ending));
+    let server = std::thread::Builder::new().name("otlp server".to_owned()).spawn(move || serve(&service, connections, listeners, &ending));
     let server = match server {
         Ok(server) => server,
         Err(error) => return outlet.send(Update::State(outlet.id, State::Failing(format!("no thread can be started: {error}")))),
@@ -183,12 +206,12 @@ fn run(
 }
 
 /// The servers' thread.
-fn serve(service: &Arc<Service>, mut listeners: UnboundedReceiver<TcpListener>, ending: &watch::Receiver<bool>) {
+fn serve(service: &Arc<Service>, connections: u32, mut listeners: UnboundedReceiver<TcpListener>, ending: &watch::Receiver<bool>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(%error, "OTLP can't be listened for"),
     };
-    let places = service::places();
+    let places = Arc::new(Semaphore::new(connections as usize));
     runtime.block_on(async {
         while let Some(listener) = listeners.recv().await {
             match tokio::net::TcpListener::from_std(listener) {
@@ -197,7 +220,7 @@ fn serve(service: &Arc<Service>, mut listeners: UnboundedReceiver<TcpListener>, 
             }
         }
         // The screen is gone or going; what is under way may come to its end.
-        let _ = tokio::time::timeout(LEAVE, service::idle(&places)).await;
+        let _ = tokio::time::timeout(LEAVE, places.acquire_many(connections)).await;
     });
     runtime.shutdown_background();
 }

@@ -72,6 +72,13 @@ impl Interner {
         Symbol(at)
     }
 
+    /// Counts one use more of a symbol in use.
+    pub(super) fn hold(&mut self, symbol: Symbol) {
+        if !symbol.is_empty() {
+            self.entries[symbol.index()].uses += 1;
+        }
+    }
+
     /// Counts one use less; a text that nobody uses is forgotten and its symbol given to another.
     pub fn release(&mut self, symbol: Symbol) {
         if symbol.is_empty() {

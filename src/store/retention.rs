@@ -8,7 +8,7 @@ use super::{Changes, Store};
 impl Store {
     /// Evicts traces until the limit holds. The newest trace stays, however large.
     pub(super) fn shrink(&mut self, changes: &mut Changes) {
-        while (self.all.spans as usize > self.limits.spans || self.held > self.limits.bytes) && self.by_trace.len() > 1 {
+        while (self.all().spans as usize > self.limits.spans || self.held > self.limits.bytes) && self.by_trace.len() > 1 {
             let ended = |&&(_, trace): &&(i64, TraceIx)| self.trace(trace).totals().running == 0;
             let candidates = self.by_trace.len() - 1;
             let oldest = self.age.iter().take(candidates).find(ended).or_else(|| self.age.first());
@@ -19,23 +19,34 @@ impl Store {
 
     fn evict(&mut self, trace: TraceIx, changes: &mut Changes) {
         let data = self.trace(trace);
-        let (id, start, totals) = (data.id, data.start, *data.totals());
+        let (id, start, spans) = (data.id, data.start, data.totals().spans);
+        self.forget_trace(trace);
         let gone = self.rows_of(trace);
         for &row in &gone {
             self.forget_row(row, changes);
         }
-        self.all.exchange(&totals, &super::Totals::default());
         self.traces[trace.0].top = super::Branch::default();
-        self.by_trace.remove(&id);
+        let hash = self.hasher.hash_one(id);
+        if let Ok(found) = self.by_trace.find_entry(hash, |&at| at == trace.0) {
+            found.remove();
+        }
         self.age.remove(&(start, trace));
         self.traces.free(trace.0);
-        self.losses.evicted += u64::from(totals.spans);
+        self.losses.evicted += u64::from(spans);
         if self.traces[trace.0].touched == self.call {
             changes.traces.retain(|&touched| touched != trace);
             changes.rows.retain(|row| self.rows[row.0].trace != NONE);
         }
         changes.evicted.push(trace);
         changes.freed.extend(gone);
+    }
+
+    /// Takes a trace out of all sums.
+    fn forget_trace(&mut self, trace: TraceIx) {
+        self.select(trace, false);
+        let mut stats = std::mem::take(&mut self.stats);
+        self.sweep(trace, &mut stats, true);
+        self.stats = stats;
     }
 
     fn forget_row(&mut self, row: RowIx, changes: &mut Changes) {

@@ -60,7 +60,7 @@ pub struct Row {
     pub label: Symbol,
     /// The beginning of its input.
     pub input: Symbol,
-    /// The tools that it asked for, if it is a model call.
+    /// Of a model call, the tools that it asked for; of a tool call, a digest of arguments of which `input` is only the beginning.
     pub calls: Symbol,
     /// The beginning of its status message.
     pub error: Symbol,
@@ -86,6 +86,8 @@ pub struct Row {
     pub placeholder: bool,
     /// Whether the payload holds events, links, resource and scope.
     pub(super) rich: bool,
+    /// Whether it is counted as a call of its agent, model or tool.
+    pub(super) counted: bool,
 }
 
 impl Row {
@@ -133,7 +135,8 @@ pub struct Trace {
     /// When a span of it was last heard of: its end, or its arrival if it arrived while watched.
     pub heard: Nanos,
     pub(super) top: Branch,
-    pub(super) touched: u64,
+    pub(super) touched: u32,
+    pub(super) selected: bool,
 }
 
 impl Trace {
@@ -197,21 +200,47 @@ pub(super) struct PackedUsage {
     cost: NanoUsd,
     counts: [u32; 5],
     pub(super) provider: Symbol,
+    pub(super) model: Symbol,
+    /// Microseconds until the first token, and in the highest bit whether the cost was stated.
+    first_token: u32,
 }
 
 impl PackedUsage {
     const NO_COUNT: u32 = u32::MAX;
     const NO_COST: NanoUsd = NanoUsd::MIN;
+    const STATED: u32 = 1 << 31;
+    const NO_TIME: u32 = Self::STATED - 1;
 
-    pub(super) fn new(usage: Usage, provider: Symbol) -> Self {
+    pub(super) fn new(usage: Usage, first_token: Option<Nanos>, provider: Symbol, model: Symbol) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
         let pack = |count: Option<u32>| count.map_or(Self::NO_COUNT, |count| count.min(Self::NO_COUNT - 1));
-        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts: counts.map(pack), provider }
+        let micros =
+            first_token.and_then(|nanos| u32::try_from(nanos / 1000).ok()).map_or(Self::NO_TIME, |micros| micros.min(Self::NO_TIME));
+        let stated = if usage.cost.is_some() { Self::STATED } else { 0 };
+        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts: counts.map(pack), provider, model, first_token: micros | stated }
     }
 
+    /// What the row states, with its cost as stated or else as computed.
     pub(super) fn usage(&self) -> Usage {
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(|count| (count != Self::NO_COUNT).then_some(count));
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
         Usage { input, output, cache_read, cache_write, reasoning, cost }
+    }
+
+    /// Whether the row states its cost itself.
+    pub(super) fn states_cost(&self) -> bool {
+        self.first_token & Self::STATED != 0
+    }
+
+    /// Puts a computed cost where none is stated.
+    pub(super) fn price(&mut self, cost: Option<NanoUsd>) {
+        if !self.states_cost() {
+            self.cost = cost.unwrap_or(Self::NO_COST);
+        }
+    }
+
+    pub(super) fn first_token(&self) -> Option<Nanos> {
+        let micros = self.first_token & !Self::STATED;
+        (micros != Self::NO_TIME).then(|| Nanos::from(micros) * 1000)
     }
 }

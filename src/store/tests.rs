@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use super::*;
 use crate::model::{Address, Facts};
 
@@ -297,4 +299,142 @@ proptest! {
 #[test]
 fn a_row_is_as_small_as_it_says() {
     assert_eq!(size_of::<Row>(), 88);
+}
+
+/// A store priced by the list that comes with the program, and a batch of spans of a kind each, all of gpt-4o or named by their ids.
+fn of_kinds(spans: &[(u64, Option<u64>, Kind, Option<Usage>)]) -> Batch {
+    let given: Vec<Given> = spans.iter().map(|&(id, parent, ..)| given(id, parent)).collect();
+    let mut batch = batch(&given);
+    for (at, &(id, _, kind, usage)) in spans.iter().enumerate() {
+        let [name, model, provider] = [&format!("{kind:?} {id}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
+        let facts = &mut batch.spans[at].facts;
+        *facts = Facts { kind, usage, agent: name, tool: name, model, provider, ..Facts::default() };
+    }
+    batch
+}
+
+fn used(input: u32, output: u32) -> Option<Usage> {
+    Some(Usage { input: Some(input), output: Some(output), ..Usage::default() })
+}
+
+fn group<'a>(stats: &'a Stats, store: &Store, by: By, name: &str) -> &'a Group {
+    stats.groups(by).find(|&(symbol, _)| store.text(symbol) == name).unwrap().1
+}
+
+#[test]
+fn what_ran_is_given_to_the_nearest_agent_and_tool() {
+    let spans = [
+        (1, None, Kind::Team, used(999, 999)),
+        (2, Some(1), Kind::Model, used(100, 10)),
+        (3, Some(1), Kind::Tool, None),
+        (4, Some(3), Kind::Agent, None),
+        (5, Some(4), Kind::Model, used(30, 3)),
+        (6, Some(4), Kind::Tool, None),
+    ];
+    for order in [spans.to_vec(), spans.iter().rev().copied().collect()] {
+        let mut store = Store::new(Limits::default());
+        for span in order {
+            store.apply(&of_kinds(&[span]), 10 * SECOND);
+        }
+        let tokens = |by, name| group(store.stats(), &store, by, name).usage.tokens();
+        assert_eq!(tokens(By::Agent, "Team 1"), Some(110));
+        assert_eq!(tokens(By::Agent, "Agent 4"), Some(33));
+        assert_eq!(tokens(By::Tool, "Tool 3"), Some(33));
+        assert_eq!(tokens(By::Tool, "Tool 6"), None);
+        let model = group(store.stats(), &store, By::Model, "gpt-4o");
+        assert_eq!((model.calls, model.usage.tokens()), (2, Some(143)));
+        assert!((model.times.quantile(500).unwrap() - SECOND).abs() < SECOND / 4096);
+    }
+}
+
+#[test]
+fn one_call_that_two_instruments_tell_of_is_one_call() {
+    let spans = [
+        (1, None, Kind::Agent, None),
+        (2, Some(1), Kind::Model, used(5, 10)),
+        (3, Some(2), Kind::Model, used(130, 10)),
+        (4, Some(1), Kind::Model, None),
+        (5, Some(4), Kind::Model, None),
+        (6, Some(1), Kind::Model, used(7, 7)),
+        (7, Some(6), Kind::Model, None),
+    ];
+    for order in [spans.to_vec(), spans.iter().rev().copied().collect()] {
+        let mut store = Store::new(Limits::default());
+        for span in order {
+            store.apply(&of_kinds(&[span]), 10 * SECOND);
+        }
+        assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 3, "3 for 2; 5 for 4, which states nothing; 6, which does");
+        assert_eq!(store.all().tokens(), Some(154));
+    }
+}
+
+#[test]
+fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&of_kinds(&[(1, None, Kind::Agent, None), (2, Some(1), Kind::Model, used(1000, 100))]), 10 * SECOND);
+    assert_eq!((store.all().cost(), store.all().calls), (None, 1));
+    let changes = store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+    assert_eq!(changes.rows, [row(&store, 2)]);
+    assert_eq!(store.totals(row(&store, 1)).cost(), Some(3_500_000));
+    store.apply(
+        &of_kinds(&[
+            (3, Some(1), Kind::Model, used(1000, 0)),
+            (4, Some(1), Kind::Model, Some(Usage { output: Some(5), ..Usage::default() })),
+        ]),
+        10 * SECOND,
+    );
+    assert_eq!((store.all().cost(), store.all().calls, store.all().priced), (Some(6_000_000), 3, 2));
+    assert_eq!(store.quote(row(&store, 2)).unwrap().priced_as, "openai gpt-4o");
+    let stated = Usage { input: Some(2000), cost: Some(5), ..Usage::default() };
+    store.apply(&of_kinds(&[(1, None, Kind::Agent, Some(stated))]), 10 * SECOND);
+    assert_eq!((store.all().cost(), store.all().priced), (Some(5), 3), "whoever states a cost knows it");
+    assert_eq!(store.quote(row(&store, 1)), None);
+}
+
+/// Everything that is summed, counted anew.
+fn swept(store: &Store, of: impl Fn(TraceIx) -> bool) -> Stats {
+    let mut stats = Stats::begin_at(store.stats());
+    for trace in store.traces().filter(|&trace| of(trace)) {
+        store.sweep(trace, &mut stats, false);
+    }
+    stats
+}
+
+proptest! {
+    #[test]
+    fn groups_equal_a_recount_whatever_the_order(
+        (arrival, kinds) in forests().prop_flat_map(|forest| {
+            let twice: Vec<Given> = forest.iter().chain(forest.iter().take(9)).cloned().collect();
+            let kind = prop::sample::select(vec![Kind::Agent, Kind::Team, Kind::Tool, Kind::Model, Kind::Other]);
+            let kinds = proptest::collection::vec((kind, 0..4u8, any::<bool>()), twice.len() + 60);
+            (Just(twice).prop_shuffle(), kinds)
+        }),
+        size in 1..9usize,
+        limit in 5..80usize,
+        priced_at in 0..20usize,
+    ) {
+        let mut store = Store::new(Limits { spans: limit, ..Limits::default() });
+        store.begin_selection();
+        for (step, part) in arrival.chunks(size).enumerate() {
+            let mut batch = batch(part);
+            for (at, given) in part.iter().enumerate() {
+                let (kind, name, states) = kinds[(given.id as usize * 7 + at) % kinds.len()];
+                let [label, model, provider] = [&format!("name {name}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
+                let usage = batch.spans[at].facts.usage.map(|usage| Usage { cost: (states && name == 3).then_some(7), ..usage });
+                batch.spans[at].facts = Facts { kind, usage, agent: label, tool: label, model, provider, ..Facts::default() };
+            }
+            store.apply(&batch, 100 * SECOND);
+            if step == priced_at {
+                store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+            }
+            store.expire(if step % 5 == 4 { 500 * SECOND } else { 100 * SECOND });
+            let trace = store.traces().nth(step % 2);
+            if let Some(trace) = trace {
+                store.select(trace, step % 3 != 0);
+            }
+            let selected = |trace: TraceIx| store.trace(trace).selected;
+            prop_assert_eq!(store.stats(), &swept(&store, |_| true));
+            prop_assert_eq!(store.selection().unwrap(), &swept(&store, selected));
+        }
+    }
 }

@@ -24,8 +24,10 @@ pub struct Totals {
     pub inputs: u32,
     /// Rows whose tokens out are counted; 0: they are unknown.
     pub outputs: u32,
-    /// Rows whose cost is counted; 0: it is unknown.
+    /// Calls whose cost is counted; 0: it is unknown.
     pub priced: u32,
+    /// Rows whose own word on the cost is counted.
+    pub stated: u32,
     /// Spans; placeholders are not counted.
     pub spans: u32,
     /// Spans that failed.
@@ -49,10 +51,12 @@ impl Totals {
         (self.priced > 0).then_some(self.cost)
     }
 
-    /// Adds what a row states itself, fact by fact: only where nothing below it states the same.
-    pub(super) fn complete(&mut self, usage: Usage) {
+    /// Adds what a row states itself, fact by fact: only where nothing below it states the same. A cost that is stated goes before those
+    /// that were computed below it, since whoever states one knows it.
+    pub(super) fn complete(&mut self, usage: Usage, states_cost: bool) {
         let count = |stated: Option<u32>| u64::from(stated.unwrap_or_default());
-        if self.inputs == 0 && usage.input.is_some() {
+        let lowest = self.inputs == 0;
+        if lowest && usage.input.is_some() {
             self.inputs = 1;
             (self.input, self.cache_read, self.cache_write) = (count(usage.input), count(usage.cache_read), count(usage.cache_write));
         }
@@ -60,10 +64,12 @@ impl Totals {
             self.outputs = 1;
             (self.output, self.reasoning) = (count(usage.output), count(usage.reasoning));
         }
-        if let (0, Some(cost)) = (self.priced, usage.cost) {
-            (self.priced, self.cost) = (1, cost);
-        }
         self.calls = self.calls.max(1);
+        match usage.cost {
+            Some(cost) if states_cost && self.stated == 0 => (self.priced, self.cost, self.stated) = (self.calls, cost, 1),
+            Some(cost) if !states_cost && self.priced == 0 && lowest => (self.priced, self.cost) = (1, cost),
+            _ => {}
+        }
     }
 
     /// `self - old + new`, field by field.
@@ -71,6 +77,44 @@ impl Totals {
         macro_rules! exchange {
             ($($field:ident),*) => { $( self.$field = self.$field.wrapping_sub(old.$field).wrapping_add(new.$field); )* };
         }
-        exchange!(input, output, cache_read, cache_write, reasoning, cost, calls, inputs, outputs, priced, spans, errors, running, lost);
+        exchange!(
+            input,
+            output,
+            cache_read,
+            cache_write,
+            reasoning,
+            cost,
+            calls,
+            inputs,
+            outputs,
+            priced,
+            stated,
+            spans,
+            errors,
+            running,
+            lost
+        );
+    }
+
+    /// `self + other`; either may be a difference, whose fields wrap below zero.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.exchange(&Self::default(), other);
+    }
+
+    /// What turns `old` into `new`: a difference.
+    pub(super) fn difference(old: &Self, new: &Self) -> Self {
+        let mut difference = Self::default();
+        difference.exchange(old, new);
+        difference
+    }
+
+    /// Tokens and cost alone.
+    pub(super) fn usage(&self) -> Self {
+        Self { spans: 0, errors: 0, running: 0, lost: 0, ..*self }
+    }
+
+    /// Whether it is nothing.
+    pub(super) fn is_zero(&self) -> bool {
+        *self == Self::default()
     }
 }

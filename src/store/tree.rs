@@ -4,8 +4,10 @@
 //! sum, and stops where nothing changes any more.
 
 use super::Store;
+use super::attribution::CLAIMS;
 use super::interner::Symbol;
-use super::row::{Branch, NONE, Row, RowIx, Standing};
+use super::row::{Branch, NONE, Row, RowIx, Standing, TraceIx};
+use super::stats::By;
 use super::totals::Totals;
 use crate::model::{Kind, Nanos, Status};
 
@@ -33,8 +35,9 @@ impl Store {
             NONE => Totals::default(),
             branch => self.branches[branch].below,
         };
-        if let Some(usage) = self.usage(row) {
-            totals.complete(usage);
+        if data.usage != NONE {
+            let own = &self.usages[data.usage];
+            totals.complete(own.usage(), own.states_cost());
         }
         totals.spans += u32::from(!data.placeholder);
         totals.errors += u32::from(data.status == Status::Error);
@@ -55,30 +58,53 @@ impl Store {
         }
     }
 
-    /// Changes a row in ways that may change its totals, and carries the difference up.
+    /// Changes a row in ways that may change its totals but not what it claims, and carries the difference up.
     pub(super) fn change(&mut self, row: RowIx, change: impl FnOnce(&mut Self)) {
         let before = self.totals(row);
         change(self);
         let after = self.totals(row);
-        self.carry(row, before, after);
+        let difference = Totals::difference(&before, &after);
+        self.share(row, &difference);
+        let due = CLAIMS.map(|by| self.pay(by, row, difference));
+        self.carry(row, before, after, due);
     }
 
-    fn carry(&mut self, mut row: RowIx, mut before: Totals, mut after: Totals) {
-        while before != after {
+    /// Gives what is due to an agent or a tool to the row if it claims that; returns what is still due.
+    fn pay(&mut self, by: By, row: RowIx, due: Totals) -> Totals {
+        let Some(name) = self.claim(by, row).filter(|_| !due.is_zero()) else { return due };
+        self.each_stats(self.row(row).trace(), |stats| stats.use_by(by, name, &due));
+        Totals::default()
+    }
+
+    /// Carries a change of a row's totals up to its trace and to all, and what is `due` for it to the next agent and tool.
+    fn carry(&mut self, mut row: RowIx, mut before: Totals, mut after: Totals, mut due: [Totals; 2]) {
+        while before != after || due.iter().any(|due| !due.is_zero()) {
             let data = self.row(row);
             let (parent, trace) = (data.parent, data.trace);
             if parent == NONE {
-                let top = &mut self.traces[trace].top.below;
-                top.exchange(&before, &after);
-                self.all.exchange(&before, &after);
+                self.traces[trace].top.below.exchange(&before, &after);
+                self.each_stats(TraceIx(trace), |stats| stats.totals.exchange(&before, &after));
                 return;
             }
             let parent = RowIx(parent);
             let outer = self.totals(parent);
             let branch = self.row(parent).branch;
             self.branches[branch].below.exchange(&before, &after);
-            (before, after) = (outer, self.totals(parent));
-            row = parent;
+            let now = self.totals(parent);
+            if self.row(parent).usage != NONE {
+                // The parent's own share changes where it states what others below it now state, or no longer do.
+                let mut own = Totals::difference(&outer, &now);
+                own.exchange(&after, &before);
+                if !own.is_zero() {
+                    self.share(parent, &own);
+                    due.iter_mut().for_each(|due| due.add(&own));
+                    self.recount_around(parent);
+                }
+            }
+            for (due, by) in due.iter_mut().zip(CLAIMS) {
+                *due = self.pay(by, parent, *due);
+            }
+            (before, after, row) = (outer, now, parent);
         }
     }
 
@@ -98,8 +124,8 @@ impl Store {
         };
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
         self.siblings_mut(parent, row).insert(at, row);
-        let totals = self.totals(row);
-        self.carry(row, Totals::default(), totals);
+        let (totals, baggage) = (self.totals(row), self.baggage(row, parent));
+        self.carry(row, Totals::default(), totals, baggage);
         if let Some(parent) = parent {
             self.inherit(parent, row);
         }
@@ -107,15 +133,17 @@ impl Store {
 
     /// Takes a row, with all below it, from where it hangs.
     pub(super) fn unlink(&mut self, row: RowIx) {
-        let totals = self.totals(row);
-        self.carry(row, totals, Totals::default());
-        let parent = self.row(row).parent();
-        let order = self.row(row).order();
-        let siblings = self.siblings(parent, row);
-        let at = siblings.partition_point(|&other| self.row(other).order() < order);
-        debug_assert_eq!(siblings.get(at), Some(&row), "siblings stand in order");
-        self.siblings_mut(parent, row).remove(at);
+        let (totals, baggage) = (self.totals(row), self.baggage(row, self.row(row).parent()));
+        self.carry(row, totals, Totals::default(), baggage.map(|baggage| Totals::difference(&baggage, &Totals::default())));
+        self.remove_from_siblings(row);
         self.rows[row.0].parent = NONE;
+    }
+
+    fn remove_from_siblings(&mut self, row: RowIx) {
+        let at = self.position(row);
+        let siblings = self.siblings_mut(self.row(row).parent(), row);
+        debug_assert_eq!(siblings.get(at), Some(&row), "siblings stand in order");
+        siblings.remove(at);
     }
 
     /// Gives a placeholder what its child tells of it: an earlier start, a kind.
@@ -133,11 +161,15 @@ impl Store {
         (data.kind, data.end) = (guess, data.end.max(end));
     }
 
+    /// Gives a row an earlier start, and so another place among its siblings.
     fn move_start(&mut self, row: RowIx, start: Nanos) {
-        let parent = self.row(row).parent();
-        self.unlink(row);
+        self.remove_from_siblings(row);
         self.rows[row.0].start = start;
-        self.link(row, parent);
+        let (at, parent) = (self.position(row), self.row(row).parent());
+        self.siblings_mut(parent, row).insert(at, row);
+        if let Some(parent) = parent {
+            self.inherit(parent, row);
+        }
     }
 
     /// `parent`, or the lowest row above it that is no deeper than [`DEPTH`].

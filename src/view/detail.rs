@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 
 use super::theme::Theme;
 use super::{forest, put, put_right};
-use crate::app::{App, Focus, Tab};
+use crate::app::{App, Focus, Spot, Tab};
 use crate::format;
 use crate::store::Store;
 use crate::widget::reader::Styles;
@@ -21,21 +21,47 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
     let label = forest::name(store, data);
-    let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
-    let room = area.width.saturating_sub(tabs + 8).clamp(8, 40);
+    let room = label_room(area);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, theme.glyph(data.kind), theme.kind(data.kind));
     x = put(buffer, x, area.y, 1, " ", Style::new());
     x = put(buffer, x, area.y, room, &label, theme.title());
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
+    debug_assert!(x >= area.right() || x == first_tab(area, &label));
     for (tab, title) in Tab::ALL {
-        let style = if tab == app.detail.tab { theme.key().add_modifier(Modifier::BOLD | Modifier::REVERSED) } else { theme.dim() };
+        let style = if tab == app.detail.tab { theme.tab() } else { theme.dim() };
         x = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
     }
     let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height - 1 };
     let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
     app.detail.reader.render(inner, buffer, &styles, theme.glyphs());
     progress(buffer, area, x, app, theme);
+}
+
+/// Cells for the name before the tabs.
+fn label_room(area: Rect) -> u16 {
+    let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
+    area.width.saturating_sub(tabs + 8).clamp(8, 40)
+}
+
+/// The column of the first tab.
+fn first_tab(area: Rect, label: &str) -> u16 {
+    let label = format::safe(label);
+    area.x + 6 + format::width(&format::fit(&label, usize::from(label_room(area)))) as u16
+}
+
+/// What of the pane is at a place.
+pub(super) fn spot(area: Rect, app: &App, store: &Store, place: Position) -> Spot {
+    let Some(row) = app.forest.cursor().filter(|_| place.y == area.y) else { return Spot::Detail };
+    let mut x = first_tab(area, &forest::name(store, store.row(row)));
+    for (tab, title) in Tab::ALL {
+        let end = x + title.len() as u16 + 2;
+        if (x..end).contains(&place.x) {
+            return Spot::Tab(tab);
+        }
+        x = end;
+    }
+    Spot::Detail
 }
 
 /// How far one has read, and what was found, at the end of the title.

@@ -6,32 +6,33 @@ use ratatui::style::Style;
 
 use super::theme::Theme;
 use super::{plural, put, put_right};
-use crate::app::{App, Editing, Focus};
+use crate::app::{Action, App, Editing, Focus};
 use crate::format;
 
-const FOREST_KEYS: &[(&str, &str)] = &[
-    ("?", "help"),
-    ("q", "quit"),
-    ("↑↓", "move"),
-    ("←→", "fold"),
-    ("⏎", "detail"),
-    ("/", "filter"),
-    ("e", "error"),
-    ("m", "mark"),
-    ("x", "export"),
-    ("space", "pause"),
-    ("F", "follow"),
+/// Actions that the traces' line hints at, and the word for them.
+const FOREST_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Help], "help"),
+    (&[Action::Quit], "quit"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::Fold, Action::Unfold], "fold"),
+    (&[Action::Detail], "detail"),
+    (&[Action::Filter], "filter"),
+    (&[Action::NextError], "error"),
+    (&[Action::Mark], "mark"),
+    (&[Action::Export], "export"),
+    (&[Action::Pause], "pause"),
+    (&[Action::Follow], "follow"),
 ];
 
-const DETAIL_KEYS: &[(&str, &str)] = &[
-    ("?", "help"),
-    ("esc", "back"),
-    ("↑↓", "scroll"),
-    ("←→", "tab"),
-    ("⏎", "whole screen"),
-    ("/", "find"),
-    ("w", "wrap"),
-    ("tab", "traces"),
+const DETAIL_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Help], "help"),
+    (&[Action::Back], "back"),
+    (&[Action::Up, Action::Down], "scroll"),
+    (&[Action::Fold, Action::Unfold], "tab"),
+    (&[Action::Detail], "whole screen"),
+    (&[Action::Filter], "find"),
+    (&[Action::Wrap], "wrap"),
+    (&[Action::NextPane], "traces"),
 ];
 
 /// Paints the line; returns where the terminal's cursor belongs, if anywhere.
@@ -51,14 +52,26 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> 
     }
     let keys = if app.focus == Focus::Forest { FOREST_KEYS } else { DETAIL_KEYS };
     let mut x = area.x + 1;
-    for (key, what) in keys {
-        if x + (format::width(key) + what.len() + 1) as u16 >= end {
+    for (actions, what) in keys {
+        // What has no key has no hint.
+        if actions.iter().any(|&action| app.keymap.keys(action).is_empty()) {
+            continue;
+        }
+        let key: String = actions.iter().map(|&action| hint(app, action)).collect();
+        if x + (format::width(&key) + what.len() + 1) as u16 >= end {
             break;
         }
-        x = put(buffer, x, area.y, end - x, key, theme.key());
+        x = put(buffer, x, area.y, end - x, &key, theme.key());
         x = put(buffer, x + 1, area.y, end.saturating_sub(x + 1), what, theme.dim()) + 2;
     }
     None
+}
+
+/// An arrow if there is one, since it takes no word to explain; else the first key.
+fn hint(app: &App, action: Action) -> String {
+    let mut keys = app.keymap.keys(action).iter().map(|key| key.short());
+    let first = keys.next().unwrap_or_default();
+    keys.find(|key| ["↑", "↓", "←", "→"].contains(&key.as_str())).unwrap_or(first)
 }
 
 /// What is special: a filter, a pause, following. Returns the column where it begins.

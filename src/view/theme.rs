@@ -1,55 +1,37 @@
-//! Colours and symbols. Nothing is told by colour alone: every state has a symbol too.
+//! The looks of what Agno's traces hold: colours of the theme, and symbols. Nothing is told by colour alone: every state has a symbol too.
 
 use ratatui::buffer::Buffer;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::Style;
 
+use crate::look::{Look, Role};
 use crate::model::Kind;
 use crate::store::Standing;
 use crate::widget::Glyphs;
 
 /// How things look.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Theme {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Theme<'a> {
+    /// The colours.
+    pub(super) look: &'a Look,
     /// Symbols are plain ASCII.
     pub(super) ascii: bool,
 }
 
-const AGENT: Color = Color::Indexed(75);
-const TEAM: Color = Color::Indexed(141);
-const STEP: Color = Color::Indexed(109);
-const MODEL: Color = Color::Indexed(79);
-const TOOL: Color = Color::Indexed(179);
-const OTHER: Color = Color::Indexed(246);
-const DIM: Color = Color::Indexed(243);
-const FRAME: Color = Color::Indexed(239);
-const RUNNING: Color = Color::Indexed(220);
-const ERROR: Color = Color::Indexed(203);
-
-#[expect(clippy::unused_self, reason = "a look is asked of the theme, also while there is one")]
-impl Theme {
+#[expect(clippy::unused_self, reason = "a symbol is asked of the theme, as a colour is")]
+impl Theme<'_> {
     pub(super) fn kind(self, kind: Kind) -> Style {
-        Style::new().fg(match kind {
-            Kind::Agent => AGENT,
-            Kind::Team => TEAM,
-            Kind::Workflow | Kind::Step => STEP,
-            Kind::Model | Kind::Embedding => MODEL,
-            Kind::Tool | Kind::Retriever | Kind::Reranker => TOOL,
-            Kind::Guardrail | Kind::Evaluator | Kind::Prompt | Kind::Other => OTHER,
+        self.look.style(match kind {
+            Kind::Agent => Role::Agent,
+            Kind::Team => Role::Team,
+            Kind::Workflow | Kind::Step => Role::Step,
+            Kind::Model | Kind::Embedding => Role::Model,
+            Kind::Tool | Kind::Retriever | Kind::Reranker => Role::Tool,
+            Kind::Guardrail | Kind::Evaluator | Kind::Prompt | Kind::Other => Role::Other,
         })
     }
 
     pub(super) fn glyph(self, kind: Kind) -> &'static str {
-        match kind {
-            Kind::Agent => "◆",
-            Kind::Team => "◈",
-            Kind::Workflow => "▣",
-            Kind::Step => "▫",
-            Kind::Model | Kind::Embedding => "✦",
-            Kind::Tool => "⚙",
-            Kind::Retriever | Kind::Reranker => "⌕",
-            Kind::Guardrail => "⛨",
-            Kind::Evaluator | Kind::Prompt | Kind::Other => "·",
-        }
+        symbol(kind)
     }
 
     /// The symbol of a row that did not simply end well.
@@ -71,56 +53,65 @@ impl Theme {
         }
     }
 
+    /// Under everything.
+    pub(super) fn screen(self) -> Style {
+        self.look.style(Role::Screen)
+    }
+
     pub(super) fn dim(self) -> Style {
-        Style::new().fg(DIM)
+        self.look.style(Role::Dim)
     }
 
     pub(super) fn frame(self, focused: bool) -> Style {
-        Style::new().fg(if focused { AGENT } else { FRAME })
+        self.look.style(if focused { Role::Focus } else { Role::Frame })
     }
 
     pub(super) fn title(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
+        self.look.style(Role::Title)
     }
 
     pub(super) fn error(self) -> Style {
-        Style::new().fg(ERROR)
+        self.look.style(Role::Error)
     }
 
     pub(super) fn running(self) -> Style {
-        Style::new().fg(RUNNING)
+        self.look.style(Role::Running)
     }
 
     pub(super) fn good(self) -> Style {
-        Style::new().fg(MODEL)
+        self.look.style(Role::Good)
     }
 
     pub(super) fn key(self) -> Style {
-        Style::new().fg(AGENT)
+        self.look.style(Role::Key)
     }
 
     pub(super) fn cursor(self) -> Style {
-        Style::new().bg(Color::Indexed(237))
+        self.look.style(Role::Cursor)
+    }
+
+    pub(super) fn tab(self) -> Style {
+        self.look.style(Role::Tab)
     }
 
     pub(super) fn lit(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+        self.look.style(Role::Lit)
     }
 
     pub(super) fn found(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
+        self.look.style(Role::Found)
     }
 
     pub(super) fn current(self) -> Style {
-        self.running().add_modifier(Modifier::REVERSED | Modifier::BOLD)
+        self.look.style(Role::Current)
+    }
+
+    pub(super) fn mark(self) -> Style {
+        self.look.style(Role::Mark)
     }
 
     pub(super) fn glyphs(self) -> Glyphs {
         if self.ascii { Glyphs::Ascii } else { Glyphs::Unicode }
-    }
-
-    pub(super) fn mark(self) -> Style {
-        Style::new().fg(RUNNING).add_modifier(Modifier::BOLD)
     }
 }
 
@@ -152,6 +143,9 @@ const ASCII: &[(&str, &str)] = &[
     ("├", "|"),
     ("└", "`"),
     ("┊", ":"),
+    ("┣", "#"),
+    ("┗", "#"),
+    ("×", "x"),
     ("╭", "+"),
     ("╮", "+"),
     ("╰", "+"),
@@ -167,10 +161,24 @@ const ASCII: &[(&str, &str)] = &[
     ("↓", "j"),
 ];
 
+fn symbol(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Agent => "◆",
+        Kind::Team => "◈",
+        Kind::Workflow => "▣",
+        Kind::Step => "▫",
+        Kind::Model | Kind::Embedding => "✦",
+        Kind::Tool => "⚙",
+        Kind::Retriever | Kind::Reranker => "⌕",
+        Kind::Guardrail => "⛨",
+        Kind::Evaluator | Kind::Prompt | Kind::Other => "·",
+    }
+}
+
 /// The symbol of a kind.
 #[must_use]
 pub fn glyph(kind: Kind, glyphs: Glyphs) -> &'static str {
-    let symbol = Theme::default().glyph(kind);
+    let symbol = symbol(kind);
     let ascii = ASCII.iter().find(|(other, _)| glyphs == Glyphs::Ascii && *other == symbol);
     ascii.map_or(symbol, |(_, ascii)| ascii)
 }

@@ -41,6 +41,8 @@ pub struct Bar<'a> {
     pub state: State,
     /// When its children ran, in any order; they may overlap. Left empty, all time is the span's own.
     pub children: &'a [(i64, i64)],
+    /// Whether children's time outside of the span's own is drawn too, as suits a row that hides its children.
+    pub whole: bool,
 }
 
 /// What a cell shows.
@@ -98,27 +100,34 @@ impl Bar<'_> {
         if width == 0 {
             return cells;
         }
-        let end = self.end.max(self.start);
+        let (start, end) = self.extent();
         let right = axis.end.max(axis.start);
         if end < axis.start {
             cells[0] = mark('‹', '<', glyphs);
             return cells;
         }
-        if self.start > right {
+        if start > right {
             cells[width - 1] = mark('›', '>', glyphs);
             return cells;
         }
-        let (from, to) = self.lit(axis, width);
+        let (from, to) = lit((start, end), axis, width);
         self.shade(&mut cells, axis, (from, to), glyphs);
         if self.state == State::Running {
             cells[(to - 1) / 8] = mark('▸', '>', glyphs);
         } else if end > right {
             cells[width - 1] = mark('›', '>', glyphs);
         }
-        if self.start < axis.start && (width > 1 || self.state != State::Running) {
+        if start < axis.start && (width > 1 || self.state != State::Running) {
             cells[0] = mark('‹', '<', glyphs);
         }
         cells
+    }
+
+    /// From where to where it is drawn.
+    fn extent(&self) -> (i64, i64) {
+        let own = (self.start, self.end.max(self.start));
+        let children = self.children.iter().filter(|_| self.whole);
+        children.fold(own, |(start, end), &(from, to)| (start.min(from), end.max(to)))
     }
 
     /// Draws the bar into the first line of `area`. The cells' background stays as it is.
@@ -139,30 +148,29 @@ impl Bar<'_> {
         }
     }
 
-    /// The eighths that the bar fills: at least one.
-    fn lit(&self, axis: Axis, width: usize) -> (usize, usize) {
-        let eighths = width * 8;
-        let from = axis.place(self.start, eighths).min(eighths - 1);
-        (from, axis.place(self.end, eighths).max(from + 1))
-    }
-
     fn shade(&self, cells: &mut [Cell], axis: Axis, (from, to): (usize, usize), glyphs: Glyphs) {
         let eighths = cells.len() * 8;
         let (mut bar, mut children) = (vec![0_u8; cells.len()], vec![0_u8; cells.len()]);
-        fill(&mut bar, from, to);
+        let (own_from, own_to) = lit((self.start, self.end.max(self.start)), axis, cells.len());
+        fill(&mut bar, own_from, own_to);
         for &(start, end) in self.children {
-            fill(&mut children, axis.place(start, eighths), axis.place(end, eighths));
+            let (from, to) =
+                if self.whole { lit((start, end), axis, cells.len()) } else { (axis.place(start, eighths), axis.place(end, eighths)) };
+            fill(&mut children, from, to);
         }
-        let lit = from / 8..=(to - 1) / 8;
         let narrow = to - from < 8;
-        for (at, cell) in cells.iter_mut().enumerate().take(*lit.end() + 1).skip(*lit.start()) {
+        for (at, cell) in cells.iter_mut().enumerate().take((to - 1) / 8 + 1).skip(from / 8) {
+            let drawn = if self.whole { bar[at] | children[at] } else { bar[at] };
+            if drawn == 0 {
+                continue;
+            }
             let own = (bar[at] & !children[at]).count_ones();
-            let shade = if own * 2 >= bar[at].count_ones() { Shade::Own } else { Shade::Child };
+            let shade = if own * 2 >= drawn.count_ones() { Shade::Own } else { Shade::Child };
             *cell = if glyphs == Glyphs::Unicode {
-                self.block(bar[at], shade)
-            } else if narrow && at == *lit.start() {
+                self.block(drawn, shade)
+            } else if narrow && at == from / 8 {
                 Cell { symbol: '|', shade, reversed: false }
-            } else if narrow || bar[at].count_ones() < 4 {
+            } else if narrow || (drawn.count_ones() < 4 && !self.whole) {
                 BLANK
             } else {
                 Cell { symbol: self.letter(shade), shade, reversed: false }
@@ -204,6 +212,13 @@ impl Bar<'_> {
             _ => '=',
         }
     }
+}
+
+/// The eighths that this time fills: at least one.
+fn lit((start, end): (i64, i64), axis: Axis, width: usize) -> (usize, usize) {
+    let eighths = width * 8;
+    let from = axis.place(start, eighths).min(eighths - 1);
+    (from, axis.place(end, eighths).max(from + 1))
 }
 
 fn mark(unicode: char, ascii: char, glyphs: Glyphs) -> Cell {

@@ -105,6 +105,14 @@ impl Reader {
         (self.top.line, self.document.lines())
     }
 
+    /// The line that is looked at: the one with what was found if that is on the screen, else the one at the top.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        let bottom = self.document.down(self.top, usize::from(self.height.saturating_sub(1)), self.layout);
+        let found = self.search.as_ref().and_then(|search| search.place(&self.document)).map(|place| place.line);
+        found.filter(|line| (self.top.line..=bottom.line).contains(line)).unwrap_or(self.top.line)
+    }
+
     /// Whether there is more below.
     #[must_use]
     pub fn has_more(&self) -> bool {

@@ -154,6 +154,22 @@ impl Document {
         &self.text[self.range(line)]
     }
 
+    /// All of the text, with its indents; lines that were too long for one are whole again.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::with_capacity(self.text.len() + self.lines.len());
+        for (at, line) in self.lines.iter().enumerate() {
+            if at > 0 && !line.continues {
+                text.push('\n');
+            }
+            if !line.continues {
+                text.extend(std::iter::repeat_n(' ', usize::from(line.indent)));
+            }
+            text.push_str(self.line_text(at));
+        }
+        text
+    }
+
     /// A line's pieces, in order.
     pub fn segments(&self, line: usize) -> impl Iterator<Item = (&str, Role)> {
         self.segments_in(line, self.range(line)).map(|(range, role)| (&self.text[range], role))

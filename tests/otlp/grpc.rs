@@ -1,6 +1,16 @@
 //! Calls over gRPC, made by tonic's client.
 
-use agno_top::source::otlp::Options;
+use std::convert::Infallible;
+use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use agno_top::source::otlp::{Manners, Options};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use hyper::body::{Body, Frame};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -8,6 +18,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message;
+use tonic::client::GrpcService;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
@@ -89,6 +100,82 @@ fn wrong_calls_are_told_what_is_wrong() {
     assert_eq!(with("authorization", "Bearer x", empty()), Err(Code::Unauthenticated));
     assert_eq!(with("origin", "http://evil", empty()), Err(Code::PermissionDenied));
     assert_eq!(with("grpc-encoding", "br", empty()), Err(Code::Unimplemented));
+}
+
+/// A body in one piece; or one that never comes.
+struct Raw(Option<Bytes>);
+
+impl Body for Raw {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut self.0 {
+            None => Poll::Pending,
+            Some(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        }
+    }
+}
+
+/// The status of a call whose frame is written by hand.
+async fn raw(mut channel: Channel, encoding: &str, body: Raw) -> String {
+    let request = hyper::Request::post("http://localhost/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("grpc-encoding", encoding)
+        .body(tonic::body::Body::new(body))
+        .unwrap();
+    std::future::poll_fn(|context| GrpcService::poll_ready(&mut channel, context)).await.unwrap();
+    let response = GrpcService::call(&mut channel, request).await.unwrap();
+    let status = |headers: &hyper::HeaderMap| headers.get("grpc-status").map(|status| status.to_str().unwrap().to_owned());
+    let mut found = status(response.headers());
+    let mut body = response.into_body();
+    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        found = found.or(frame.unwrap().trailers_ref().and_then(status));
+    }
+    found.unwrap()
+}
+
+fn framed(compressed: u8, message: &[u8]) -> Raw {
+    let length = (message.len() as u32).to_be_bytes();
+    Raw(Some([&[compressed], &length[..], message].concat().into()))
+}
+
+#[test]
+fn all_encodings_are_understood() {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(FIXTURE).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let mut deflate = ZlibEncoder::new(Vec::new(), Compression::fast());
+    deflate.write_all(FIXTURE).unwrap();
+    let deflate = deflate.finish().unwrap();
+    let zstd = ruzstd::encoding::compress_to_vec(FIXTURE, ruzstd::encoding::CompressionLevel::Fastest);
+    let mut listener = Listener::start();
+    let (ok, malformed, unknown) = ("0", "3", "12");
+    let cases = [
+        ("identity", 0, FIXTURE, ok),
+        ("gzip", 1, &gzip[..], ok),
+        ("deflate", 1, &deflate[..], ok),
+        ("zstd", 1, &zstd[..], ok),
+        ("gzip", 0, FIXTURE, ok),
+        ("identity", 1, FIXTURE, malformed),
+        ("gzip", 1, &zstd[..], malformed),
+        ("br", 1, FIXTURE, unknown),
+    ];
+    call(&listener, async |channel| {
+        for (encoding, compressed, message, status) in cases {
+            assert_eq!(raw(channel.clone(), encoding, framed(compressed, message)).await, status, "{encoding} {compressed}");
+        }
+    });
+    assert_eq!(listener.spans().len(), 5 * 75);
+}
+
+#[test]
+fn a_call_that_never_ends_is_refused() {
+    let manners = Manners { body: Duration::from_millis(100), ..Manners::default() };
+    let listener = Listener::with(Options { manners, ..any_port() }, 16);
+    assert_eq!(call(&listener, async |channel| raw(channel, "identity", Raw(None)).await), "4");
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Listener {
                 assert_eq!(id, SourceId(3));
                 self.states.push(state);
             }
+            Update::Found(_) => {}
             Update::Traffic(_, traffic) => self.traffic = traffic,
             Update::Payloads { payloads, .. } => return Some(payloads),
         }

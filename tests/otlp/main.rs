@@ -6,6 +6,7 @@ mod bad_input;
 mod grpc;
 mod http;
 mod listener;
+mod manners;
 mod peers;
 mod record;
 mod spans;

@@ -1,20 +1,25 @@
 //! Recording and passing on.
 
+use std::io::Write;
 use std::path::Path;
 
 use agno_top::source::Outlet;
 use agno_top::source::otlp::{self, Options};
 use agno_top::source::sqlite::Tables;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
 use rusqlite::Connection;
 
 use crate::FIXTURE;
 use crate::listener::{Listener, any_port};
 
-fn recording(path: &Path) -> Options {
+pub(crate) fn recording(path: &Path) -> Options {
     Options { record: Some((path.to_owned(), Tables::default())), ..any_port() }
 }
 
-fn numbers(path: &Path) -> (i64, i64, i64) {
+pub(crate) fn numbers(path: &Path) -> (i64, i64, i64) {
     let one = |sql: &str| Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
     let indexes = one("SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name LIKE 'idx_agno%'");
     (one("SELECT count(*) FROM agno_traces"), one("SELECT count(*) FROM agno_spans"), indexes)
@@ -61,6 +66,32 @@ fn spans_are_written_as_agno_writes_them() {
 }
 
 #[test]
+fn json_is_recorded_as_protobuf_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let rows = |name: &str, content_type: &str, body: &[u8]| -> Vec<String> {
+        let path = directory.path().join(name);
+        let listener = Listener::with(recording(&path), 64);
+        assert_eq!(listener.client().post("/v1/traces", &[("content-type", content_type)], body).status, 200);
+        let connection = Connection::open(&path).unwrap();
+        let mut rows = Vec::new();
+        for (table, key) in [("agno_traces", "trace_id"), ("agno_spans", "span_id")] {
+            let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY {key}")).unwrap();
+            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let mut found = statement.query([]).unwrap();
+            while let Some(row) = found.next().unwrap() {
+                let cells = columns.iter().enumerate().filter(|(_, name)| *name != "created_at");
+                rows.push(cells.map(|(at, name)| format!("{name}: {:?}\n", row.get_ref(at).unwrap())).collect());
+            }
+        }
+        rows
+    };
+    let json = serde_json::to_vec(&ExportTraceServiceRequest::decode(FIXTURE).unwrap()).unwrap();
+    let rows = [rows("a.db", "application/x-protobuf", FIXTURE), rows("b.db", "application/json", &json)];
+    assert_eq!(rows[0].len(), 11 + 75);
+    assert_eq!(rows[0], rows[1]);
+}
+
+#[test]
 fn a_file_that_is_no_database_is_named_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
@@ -96,4 +127,30 @@ fn requests_are_passed_on_as_they_came() {
     let dead = listener.traffic(|traffic| traffic.forwards[1].trouble.is_some());
     assert_eq!((dead.forwards[1].sent, dead.forwards[1].waiting), (0, 2));
     assert_eq!(end.spans().len(), 75);
+}
+
+#[test]
+fn compressed_requests_arrive_and_other_signals_stay_away_from_a_place_for_spans() {
+    let mut end = Listener::start();
+    let forward = vec![format!("http://{}", end.http), format!("http://{}/otel", end.http)];
+    let mut listener = Listener::with(Options { forward, ..any_port() }, 64);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(FIXTURE).unwrap();
+    let zstd = ruzstd::encoding::compress_to_vec(FIXTURE, ruzstd::encoding::CompressionLevel::Fastest);
+    let mut client = listener.client();
+    for (coding, body) in [("gzip", gzip.finish().unwrap()), ("zstd", zstd)] {
+        let headers = [("content-type", "application/x-protobuf"), ("content-encoding", coding)];
+        assert_eq!(client.post("/v1/traces", &headers, &body).status, 200);
+    }
+    for path in ["/v1/logs", "/v1/metrics"] {
+        assert_eq!(client.post(path, &[("content-type", "application/json")], b"{}").status, 200);
+    }
+    let done = |traffic: &agno_top::source::Traffic| {
+        traffic.forwards.len() == 2 && traffic.forwards[0].sent == 4 && traffic.forwards[1].dropped == 2
+    };
+    let traffic = listener.traffic(done);
+    // Nothing listens at that path: the spans are refused, and nothing else was tried.
+    assert_eq!((traffic.forwards[1].sent, traffic.forwards[1].waiting), (0, 0));
+    assert_eq!(end.spans().len(), 150);
+    assert_eq!(end.traffic(|traffic| traffic.refused > 0).refused, 2);
 }

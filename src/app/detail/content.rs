@@ -18,7 +18,7 @@ pub(super) fn document(tab: Tab, payload: &Payload) -> Document {
         Tab::Messages => messages(payload, Glyphs::Unicode),
         Tab::Input => value(semantics::input(&payload.attributes), "No input is recorded on this span."),
         Tab::Output => value(semantics::output(&payload.attributes), "No output is recorded on this span."),
-        Tab::Attributes => attributes(payload),
+        Tab::Attributes => attributes(payload).0,
         Tab::Events => events(payload),
     }
 }
@@ -87,26 +87,47 @@ fn value(value: Option<&Value>, none: &str) -> Document {
     value.map_or_else(|| note(none), |value| json::document(&text(value)))
 }
 
-fn attributes(payload: &Payload) -> Document {
+/// Every attribute, and the line at which each begins.
+fn attributes(payload: &Payload) -> (Document, Vec<(usize, &Attribute)>) {
     let mut document = Document::new();
-    table(&mut document, &payload.attributes, 0);
+    let mut places = table(&mut document, &payload.attributes, 0);
     if !payload.resource.is_empty() {
         document.line(0, 0);
         document.push("resource", Role::Label);
-        table(&mut document, &payload.resource, 0);
+        places.append(&mut table(&mut document, &payload.resource, 0));
     }
-    if payload.attributes.is_empty() && payload.resource.is_empty() {
-        return note("This span has no attributes.");
+    if places.is_empty() {
+        document = note("This span has no attributes.");
     }
-    document
+    (document, places)
+}
+
+/// The value that a line of a tab shows, as it came, with its name; `None` where a tab shows no one value.
+pub(super) fn value_at(tab: Tab, payload: &Payload, line: usize) -> Option<(String, String)> {
+    let (name, value) = match tab {
+        Tab::Input => ("input", semantics::input(&payload.attributes)?),
+        Tab::Output => ("output", semantics::output(&payload.attributes)?),
+        Tab::Attributes => {
+            let (_, places) = attributes(payload);
+            let (_, (name, value)) = places.iter().rev().find(|(begins, _)| *begins <= line).or(places.first())?;
+            (name.as_str(), value)
+        }
+        _ => return None,
+    };
+    Some((name.to_owned(), text(value)))
 }
 
 /// Names and values by name; numbers in names count as numbers, so that message 10 follows message 9.
-fn table(document: &mut Document, attributes: &[Attribute], indent: usize) {
+///
+/// Returns the line at which each begins.
+fn table<'a>(document: &mut Document, attributes: &'a [Attribute], indent: usize) -> Vec<(usize, &'a Attribute)> {
+    let mut places = Vec::with_capacity(attributes.len());
     let mut sorted: Vec<&Attribute> = attributes.iter().collect();
     sorted.sort_by_cached_key(|(name, _)| natural(name));
     let column = sorted.iter().map(|(name, _)| format::width(&format::safe(name))).max().unwrap_or_default().min(44) + 2;
-    for (name, value) in sorted {
+    for attribute in sorted {
+        let (name, value) = attribute;
+        places.push((document.lines(), attribute));
         document.line(indent, indent + column);
         document.push(&format::pad_right(&middle_out(&format::safe(name), column - 2), column), Role::Key);
         let role = match value {
@@ -116,6 +137,7 @@ fn table(document: &mut Document, attributes: &[Attribute], indent: usize) {
         };
         document.push(&text(value), role);
     }
+    places
 }
 
 /// A name cut in its middle, since the ends of long names are what tells them apart.

@@ -8,6 +8,8 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
 use super::Forest;
+use super::order::Order;
+use super::scale::Scales;
 use crate::model::{Nanos, SpanId, TraceId};
 use crate::query::{Matcher, Query};
 use crate::store::{RowIx, Store, TraceIx};
@@ -115,8 +117,9 @@ impl Forest {
     pub fn set_filter(&mut self, store: &Store, query: Query, now: Nanos) {
         let before = self.filter.take().map(|filter| filter.matcher);
         self.filter = (!query.is_empty()).then(|| Filter::new(before.unwrap_or_default().turn_to(query)));
-        self.order = std::collections::VecDeque::new();
+        self.order = Order::new(self.sorting(), Vec::new());
         self.placed = HashMap::new();
+        self.scales = Scales::default();
         let mut judging = Judging::default();
         if let Some((_, trace)) = self.cursor {
             judging.begin(store, trace);
@@ -127,7 +130,7 @@ impl Forest {
             Some((row, trace)) if self.placed.contains_key(&trace) => self.set_cursor(store, row),
             _ => {
                 self.line = 0;
-                self.go_to_trace(store, self.order.len().checked_sub(1));
+                self.go_to_trace(store, 0);
             }
         }
     }
@@ -160,7 +163,7 @@ impl Forest {
 
     fn stand_somewhere(&mut self, store: &Store) {
         if self.cursor.is_none() {
-            self.go_to_trace(store, self.order.len().checked_sub(1));
+            self.go_to_trace(store, 0);
         }
     }
 
@@ -183,13 +186,13 @@ impl Forest {
                     judging.current = None;
                     done += 1;
                 }
-                self.show_or_hide(store, trace);
+                self.show_or_hide(store, trace, now);
             } else if let Some(next) = store.newest_before(judging.reached) {
                 judging.reached = Some(next);
                 if self.filter.is_some() {
                     judging.begin(store, next.1);
                 } else {
-                    self.show_or_hide(store, next.1);
+                    self.show_or_hide(store, next.1, now);
                     done += 1;
                 }
             } else {
@@ -214,7 +217,7 @@ impl Forest {
                 && let Some(row) = store.find(trace, span)
             {
                 filter.judge(store, row, now);
-                self.show_or_hide(store, trace);
+                self.show_or_hide(store, trace, now);
             }
         }
         self.stand_somewhere(store);
@@ -227,24 +230,25 @@ impl Forest {
         rows.iter().copied().filter(doubtful).collect()
     }
 
-    /// Judges again what changes as time passes: what runs, and what a bound that slides along has come to. Whether anything did. Costs
-    /// these rows.
+    /// Judges, places and measures again what changes as time passes: what runs, and what a bound that slides along has come to. Whether
+    /// anything did. Costs these rows.
     pub fn tick(&mut self, store: &Store, now: Nanos) -> bool {
-        let Some(filter) = &mut self.filter else { return false };
         let mut rows: Vec<RowIx> = store.running().collect();
-        while let Some(Reverse((at, row))) = filter.changing.peek().copied()
-            && at <= now
-        {
-            filter.changing.pop();
-            if store.is_held(row) {
-                rows.push(row);
+        if let Some(filter) = &mut self.filter {
+            while let Some(Reverse((at, row))) = filter.changing.peek().copied()
+                && at <= now
+            {
+                filter.changing.pop();
+                if store.is_held(row) {
+                    rows.push(row);
+                }
+            }
+            for &row in &rows {
+                filter.judge(store, row, now);
             }
         }
         for &row in &rows {
-            filter.judge(store, row, now);
-        }
-        for &row in &rows {
-            self.show_or_hide(store, store.row(row).trace());
+            self.show_or_hide(store, store.row(row).trace(), now);
         }
         !rows.is_empty()
     }

@@ -28,30 +28,45 @@ impl Forest {
         self.set_cursor(store, row);
     }
 
+    /// Moves the screen by so many rows, down if positive; the cursor stays at its line, so that it comes along.
+    pub fn scroll(&mut self, store: &Store, by: isize) {
+        let line = self.window(store, self.height).1;
+        let (rows, _) = self.window(store, self.height);
+        self.step(store, by);
+        // At an end of the list the screen stays, and the cursor goes on.
+        if rows.len() == self.height {
+            self.line = line;
+        }
+    }
+
     /// Lines of a page.
     #[must_use]
     pub fn page(&self) -> isize {
         self.height.saturating_sub(1).max(1) as isize
     }
 
-    /// To the newest trace.
+    /// To the first trace.
     pub fn go_top(&mut self, store: &Store) {
         self.follow = false;
         self.line = 0;
-        self.go_to_trace(store, self.order.len().checked_sub(1));
+        self.go_to_trace(store, 0);
     }
 
-    /// To the last row of the oldest trace.
+    /// To the last row of the last trace.
     pub fn go_bottom(&mut self, store: &Store) {
         self.follow = false;
-        let Some(&(_, trace)) = self.order.front() else { return };
+        let Some(trace) = self.order.len().checked_sub(1).and_then(|last| self.order.get(last)) else { return };
         self.line = self.height.saturating_sub(1);
         self.set_cursor(store, self.last_under(store, Self::head(store, trace)));
     }
 
-    pub(super) fn go_to_trace(&mut self, store: &Store, at: Option<usize>) {
-        let trace = at.and_then(|at| self.order.get(at)).map(|&(_, trace)| trace);
-        self.cursor = trace.map(|trace| (Self::head(store, trace), trace));
+    pub(super) fn go_to_trace(&mut self, store: &Store, place: usize) {
+        self.cursor = self.order.get(place).map(|trace| (Self::head(store, trace), trace));
+    }
+
+    /// To the trace at this place, or the last.
+    pub(super) fn go_near(&mut self, store: &Store, place: Option<usize>) {
+        self.go_to_trace(store, place.unwrap_or_default().min(self.order.len().saturating_sub(1)));
     }
 
     pub(super) fn set_cursor(&mut self, store: &Store, row: RowIx) {
@@ -145,10 +160,10 @@ impl Forest {
     pub(super) fn seek(&self, store: &Store, back: bool, worth: impl Fn(TraceIx) -> bool, wanted: impl Fn(RowIx) -> bool) -> Option<RowIx> {
         let (cursor, trace) = self.cursor?;
         let place = self.place(trace)?;
-        let steps = self.order.len();
+        let traces: Vec<TraceIx> = self.traces().collect();
+        let steps = traces.len();
         for step in 0..=steps {
-            let at = if back { (place + step) % steps } else { (place + steps * 2 - step) % steps };
-            let (_, trace) = self.order[at];
+            let trace = traces[if back { (place + steps * 2 - step) % steps } else { (place + step) % steps }];
             if !worth(trace) {
                 continue;
             }

@@ -44,6 +44,12 @@ impl Forest {
         store.children(row).len() + others
     }
 
+    /// The rows directly under `row` on the screen: its children, and under the row that stands for a trace the trace's other tops.
+    pub fn children(store: &Store, row: RowIx) -> impl Iterator<Item = RowIx> {
+        let others = if Self::is_head(store, row) { &store.trace(store.row(row).trace()).tops()[1..] } else { &[] };
+        store.children(row).iter().chain(others).copied()
+    }
+
     pub(super) fn child(store: &Store, row: RowIx, at: usize) -> RowIx {
         let children = store.children(row);
         children.get(at).copied().unwrap_or_else(|| store.trace(store.row(row).trace()).tops()[at - children.len() + 1])
@@ -81,8 +87,8 @@ impl Forest {
             }
             row = parent;
         }
-        let at = self.place(store.row(row).trace())?.checked_sub(1)?;
-        Some(Self::head(store, self.order[at].1))
+        let at = self.place(store.row(row).trace())? + 1;
+        Some(Self::head(store, self.order.get(at)?))
     }
 
     pub(super) fn previous(&self, store: &Store, row: RowIx) -> Option<RowIx> {
@@ -92,9 +98,8 @@ impl Forest {
                 at => self.last_under(store, Self::child(store, parent, at - 1)),
             });
         }
-        let at = self.place(store.row(row).trace())? + 1;
-        let &(_, trace) = self.order.get(at)?;
-        Some(self.last_under(store, Self::head(store, trace)))
+        let at = self.place(store.row(row).trace())?.checked_sub(1)?;
+        Some(self.last_under(store, Self::head(store, self.order.get(at)?)))
     }
 
     pub(super) fn last_under(&self, store: &Store, mut row: RowIx) -> RowIx {

@@ -147,7 +147,7 @@ impl Tree<'_> {
             Standing::Error => State::Error,
             Standing::Ok | Standing::Lost => State::Done,
         };
-        let cells = Bar { start, end, state, children: &spans }.cells(self.axis, self.bar, self.look.glyphs);
+        let cells = Bar { start, end, state, children: &spans, whole: false }.cells(self.axis, self.bar, self.look.glyphs);
         let mut pieces: Vec<Piece> = Vec::new();
         for cell in cells {
             let piece = self.cell(cell, data);

@@ -29,6 +29,16 @@ pub(super) enum Field {
     Cost,
     CostIn,
     CostOut,
+    /// The AI SDK's name for what the span does: the span is its own.
+    SdkOperation,
+    /// The AI SDK's way of saying how much of the input was not cached: its input then holds all of it.
+    SdkFresh,
+    /// What the provider answered beside the text, as JSON.
+    ProviderMetadata,
+    /// Seconds until the first piece of an answer came.
+    FirstSeconds,
+    /// Milliseconds until then.
+    FirstMillis,
     Error,
     /// `pending_span`: the record stands for another span that still runs.
     RecordType,
@@ -146,6 +156,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "gen_ai.usage.cache_read_input_tokens",
             "gen_ai.usage.details.cache_read_tokens",
             "ai.usage.cachedInputTokens",
+            "ai.usage.inputTokenDetails.cacheReadTokens",
         ],
     ),
     (
@@ -156,6 +167,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "gen_ai.usage.cache_write.input_tokens",
             "gen_ai.usage.cache_creation_input_tokens",
             "gen_ai.usage.details.cache_write_tokens",
+            "ai.usage.inputTokenDetails.cacheWriteTokens",
         ],
     ),
     (
@@ -166,11 +178,17 @@ const NAMES: &[(Field, &[&str])] = &[
             "gen_ai.usage.details.reasoning_tokens",
             "gen_ai.usage.reasoning_tokens",
             "ai.usage.reasoningTokens",
+            "ai.usage.outputTokenDetails.reasoningTokens",
         ],
     ),
     (Field::Cost, &["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost"]),
     (Field::CostIn, &["llm.cost.prompt"]),
     (Field::CostOut, &["llm.cost.completion"]),
+    (Field::SdkOperation, &["ai.operationId"]),
+    (Field::SdkFresh, &["ai.usage.inputTokenDetails.noCacheTokens"]),
+    (Field::ProviderMetadata, &["ai.response.providerMetadata"]),
+    (Field::FirstSeconds, &["gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token"]),
+    (Field::FirstMillis, &["ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"]),
     (Field::Error, &["error.message", "exception.message", "error.type"]),
     (Field::RecordType, &["logfire.span_type"]),
     (Field::PendingParent, &["logfire.pending_parent_id"]),

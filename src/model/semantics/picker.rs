@@ -1,11 +1,12 @@
 //! Reads a row's facts out of attributes, in one pass.
 
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::names::{FIELDS, Field, lookup};
 use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, values};
 use crate::model::json::{Scalar, chars};
-use crate::model::{Batch, Facts, Kind, SpanId, Text, Usage, usage::NanoUsd};
+use crate::model::{Batch, Facts, Kind, Nanos, SpanId, Text, Usage};
 
 /// What Agno's instrumentation is called where the sender names its instrumentation.
 const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
@@ -34,7 +35,8 @@ pub struct Picker<'a> {
 enum Found<'a> {
     Text(Scalar<'a>),
     Count(u32),
-    Money(NanoUsd),
+    /// Billionths of what is stated: of a dollar, of a second.
+    Billionths(i64),
     Kind(Kind),
 }
 
@@ -129,8 +131,9 @@ impl<'a> Picker<'a> {
             user: intern(self.text(Field::User)),
             run: intern(self.text(Field::Run)),
             input: if kind == Kind::Model { self.asked(batch) } else { self.input(batch) },
-            calls: self.calls(batch),
+            calls: if kind == Kind::Tool { self.digest(batch) } else { self.calls(batch) },
             usage: self.usage(name, scope),
+            first_token: self.first_token(),
         }
     }
 
@@ -179,6 +182,18 @@ impl<'a> Picker<'a> {
         batch.intern(&text)
     }
 
+    /// What tells a tool's arguments from others that begin alike, if the beginning is not all of them.
+    fn digest(&self, batch: &mut Batch) -> Text {
+        let Some(text) = self.text(Field::Input) else { return Text::default() };
+        let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = text else { return Text::default() };
+        if beginning(chars(text), PREVIEW).eq(chars(text)) {
+            return Text::default();
+        }
+        let mut hasher = DefaultHasher::new();
+        raw.hash(&mut hasher);
+        batch.intern(&format!("{:016x}", hasher.finish()))
+    }
+
     fn asked(&self, batch: &mut Batch) -> Text {
         let Some((_, text)) = self.question else { return Text::default() };
         match plain_beginning(text) {
@@ -197,21 +212,25 @@ impl<'a> Picker<'a> {
         }
     }
 
+    fn first_token(&self) -> Option<Nanos> {
+        self.billionths(Field::FirstSeconds).or_else(|| self.billionths(Field::FirstMillis).map(|millis| millis / 1000))
+    }
+
     fn usage(&self, name: &str, scope: Option<&str>) -> Option<Usage> {
-        let (cache_read, cache_write) = (self.count(Field::CacheRead), self.count(Field::CacheWrite));
+        let (cache_read, cache_write) = (self.count(Field::CacheRead), self.count(Field::CacheWrite).or_else(|| self.written()));
         let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
         let input = self.count(Field::Prompt).map(|prompt| {
             let apart = cached > prompt || (cached > 0 && self.leaves_out_cached(name, scope));
             if apart { prompt.saturating_add(cached) } else { prompt }
         });
-        let both = || Some(self.money(Field::CostIn)?.saturating_add(self.money(Field::CostOut)?));
+        let both = || Some(self.billionths(Field::CostIn)?.saturating_add(self.billionths(Field::CostOut)?));
         let usage = Usage {
             input,
             output: self.count(Field::Completion),
             cache_read,
             cache_write,
             reasoning: self.count(Field::Reasoning),
-            cost: self.money(Field::Cost).or_else(both),
+            cost: self.billionths(Field::Cost).or_else(both),
         };
         usage.is_some().then_some(usage)
     }
@@ -225,7 +244,17 @@ impl<'a> Picker<'a> {
             matches!(self.slots[Field::Prompt as usize], Some((0, _))) && scope.map_or_else(named, |scope| scope == AGNO_SCOPE);
         let provider =
             || self.text(Field::Provider).map(|text| chars(text).take(64).collect::<String>().to_ascii_lowercase()).unwrap_or_default();
-        stated_by_agno && (class == "Claude" || ["anthropic", "bedrock"].iter().any(|apart| provider().contains(apart)))
+        if stated_by_agno {
+            return class == "Claude" || ["anthropic", "bedrock"].iter().any(|apart| provider().contains(apart));
+        }
+        self.has(Field::SdkOperation) && !self.has(Field::SdkFresh) && provider().contains("anthropic")
+    }
+
+    /// Tokens written to the cache where only the provider's own answer tells them.
+    fn written(&self) -> Option<u32> {
+        let text: String = chars(self.text(Field::ProviderMetadata)?).collect();
+        let metadata: serde_json::Value = serde_json::from_str(&text).ok()?;
+        metadata.get("anthropic")?.get("cacheCreationInputTokens")?.as_u64()?.try_into().ok()
     }
 
     fn has(&self, field: Field) -> bool {
@@ -246,9 +275,9 @@ impl<'a> Picker<'a> {
         }
     }
 
-    fn money(&self, field: Field) -> Option<NanoUsd> {
+    fn billionths(&self, field: Field) -> Option<i64> {
         match self.slots[field as usize] {
-            Some((_, Found::Money(money))) => Some(money),
+            Some((_, Found::Billionths(amount))) => Some(amount),
             _ => None,
         }
     }
@@ -262,7 +291,9 @@ impl<'a> Found<'a> {
             Field::Prompt | Field::Completion | Field::CacheRead | Field::CacheWrite | Field::Reasoning => {
                 values::count(value).map(Self::Count)
             }
-            Field::Cost | Field::CostIn | Field::CostOut => values::money(value).map(Self::Money),
+            Field::Cost | Field::CostIn | Field::CostOut | Field::FirstSeconds | Field::FirstMillis => {
+                values::billionths(value).map(Self::Billionths)
+            }
             Field::Input | Field::Messages => (!values::is_empty(value)).then_some(Self::Text(value)),
             _ => (!values::is_empty(value) && !matches!(value, Scalar::Other(_))).then_some(Self::Text(value)),
         }

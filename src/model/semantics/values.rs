@@ -1,7 +1,6 @@
 //! Numbers, whatever they come as.
 
 use crate::model::json::{Scalar, chars};
-use crate::model::usage::NanoUsd;
 
 /// A count of tokens. What is negative, no number, or beyond four billion is not stated.
 pub(super) fn count(value: Scalar<'_>) -> Option<u32> {
@@ -12,10 +11,10 @@ pub(super) fn count(value: Scalar<'_>) -> Option<u32> {
     (0.0..=f64::from(u32::MAX)).contains(&number).then_some(number as u32)
 }
 
-/// US dollars. What is negative, no number, or beyond a billion is not stated.
-pub(super) fn money(value: Scalar<'_>) -> Option<NanoUsd> {
-    let dollars = number(value)?;
-    (0.0..=1e9).contains(&dollars).then(|| (dollars * 1e9).round() as NanoUsd)
+/// Dollars or seconds in billionths. What is negative, no number, or beyond a billion is not stated.
+pub(super) fn billionths(value: Scalar<'_>) -> Option<i64> {
+    let amount = number(value)?;
+    (0.0..=1e9).contains(&amount).then(|| (amount * 1e9).round() as i64)
 }
 
 fn number(value: Scalar<'_>) -> Option<f64> {

@@ -1,9 +1,11 @@
 //! The bodies that came, kept as long as a span of theirs is held.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
 
 use bytes::Bytes;
 
+use super::shelf::{Place, Shelf};
 use crate::model::Address;
 
 /// How a body is written.
@@ -17,6 +19,9 @@ pub(super) enum Form {
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
     by_number: HashMap<u32, Body>,
+    /// Their numbers, by where they begin on the shelf.
+    by_place: BTreeMap<u64, u32>,
+    shelf: Shelf,
     next: u32,
     held: u64,
 }
@@ -24,14 +29,15 @@ pub(super) struct Bodies {
 #[derive(Debug)]
 struct Body {
     form: Form,
-    bytes: Bytes,
+    place: Place,
     /// Spans of it that are held.
     spans: usize,
 }
 
 impl Bodies {
-    /// Keeps a body for its spans, of which there must be one at least, and gives it a number.
-    pub(super) fn keep(&mut self, form: Form, bytes: Bytes, spans: usize) -> u32 {
+    /// Keeps a body for its spans, of which there must be one at least, and gives it a number. `Err` if the system has no more memory.
+    pub(super) fn keep(&mut self, form: Form, bytes: &[u8], spans: usize) -> io::Result<u32> {
+        let place = self.shelf.put(bytes)?;
         // Half of the numbers, so that an address is never negative. They start anew after two billion bodies.
         while self.by_number.contains_key(&self.next) {
             self.next = (self.next + 1) & 0x7fff_ffff;
@@ -39,14 +45,16 @@ impl Bodies {
         let number = self.next;
         self.next = (self.next + 1) & 0x7fff_ffff;
         self.held += bytes.len() as u64;
-        self.by_number.insert(number, Body { form, bytes, spans });
-        number
+        self.by_place.insert(place.start, number);
+        self.by_number.insert(number, Body { form, place, spans });
+        self.tidy();
+        Ok(number)
     }
 
     /// The body that an address lies in, and where in it.
     pub(super) fn find(&self, address: Address) -> Option<(Form, Bytes, usize)> {
         let (number, at) = split(address);
-        self.by_number.get(&number).map(|body| (body.form, body.bytes.clone(), at))
+        self.by_number.get(&number).map(|body| (body.form, self.shelf.get(&body.place), at))
     }
 
     /// The numbers of all bodies, the newest last.
@@ -59,7 +67,7 @@ impl Bodies {
 
     /// A body by its number.
     pub(super) fn body(&self, number: u32) -> Option<(Form, Bytes)> {
-        self.by_number.get(&number).map(|body| (body.form, body.bytes.clone()))
+        self.by_number.get(&number).map(|body| (body.form, self.shelf.get(&body.place)))
     }
 
     /// Lets go of the spans at these addresses, and of bodies that have none left.
@@ -68,8 +76,28 @@ impl Bodies {
             let Some(body) = self.by_number.get_mut(&number) else { continue };
             body.spans -= 1;
             if body.spans == 0 {
-                self.held -= body.bytes.len() as u64;
+                self.held -= body.place.end - body.place.start;
+                self.by_place.remove(&body.place.start);
+                self.shelf.free(&body.place);
                 self.by_number.remove(&number);
+            }
+        }
+        self.tidy();
+    }
+
+    /// Moves what lies where little is left, so that memory is never much more than what is held.
+    fn tidy(&mut self) {
+        while let Some(sparse) = self.shelf.sparse() {
+            let lying = self.by_place.range(..sparse.end).rev().map(|(_, number)| *number);
+            let lying: Vec<u32> =
+                lying.take_while(|number| self.by_number.get(number).is_some_and(|body| body.place.end > sparse.start)).collect();
+            for number in lying {
+                let Some(body) = self.by_number.get_mut(&number) else { continue };
+                let Ok(place) = self.shelf.put(&self.shelf.get(&body.place)) else { return };
+                self.shelf.free(&body.place);
+                self.by_place.remove(&body.place.start);
+                self.by_place.insert(place.start, number);
+                body.place = place;
             }
         }
     }
@@ -97,14 +125,29 @@ mod tests {
     #[test]
     fn a_body_goes_with_its_last_span() {
         let mut bodies = Bodies::default();
-        let one = bodies.keep(Form::Protobuf, Bytes::from_static(b"one"), 2);
-        let two = bodies.keep(Form::Json, Bytes::from_static(b"other"), 1);
+        let one = bodies.keep(Form::Protobuf, b"one", 2).unwrap();
+        let two = bodies.keep(Form::Json, b"other", 1).unwrap();
         assert_eq!(bodies.held(), 8);
         assert_eq!(bodies.find(address(two, 4)), Some((Form::Json, Bytes::from_static(b"other"), 4)));
         bodies.release(&[address(one, 0), address(two, 4)]);
         assert_eq!((bodies.held(), bodies.find(address(two, 4))), (3, None));
         bodies.release(&[address(one, 2)]);
         bodies.release(&[address(one, 2)]);
-        assert_eq!((bodies.held(), bodies.by_number.len()), (0, 0));
+        assert_eq!((bodies.held(), bodies.by_number.len(), bodies.by_place.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn memory_follows_what_is_held() {
+        let mut bodies = Bodies::default();
+        let body = |n: usize| vec![n as u8; 100_000 + n];
+        let numbers: Vec<u32> = (0..400).map(|n| bodies.keep(Form::Protobuf, &body(n), 1).unwrap()).collect();
+        // One in ten lives long, as a trace that runs does.
+        let (keep, go): (Vec<usize>, Vec<usize>) = (0..400).partition(|n| n % 10 == 0);
+        go.iter().for_each(|n| bodies.release(&[address(numbers[*n], 0)]));
+        let (held, memory) = (bodies.held() as usize, bodies.shelf.memory());
+        assert!(memory <= held * 2 + (8 << 20), "{memory} for {held}");
+        for n in keep {
+            assert_eq!(bodies.find(address(numbers[n], 7)).unwrap().1, body(n)[..]);
+        }
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use hyper::Uri;
 use ureq::Agent;
 use ureq::http::Response;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::bodies::Form;
 use super::intake::Signal;
@@ -28,7 +29,19 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// One endpoint.
 #[derive(Debug)]
 pub(super) struct Forward {
+    /// The endpoint's URL names a place for spans alone.
+    spans_only: bool,
     shared: Arc<Shared>,
+}
+
+/// A request to be passed on.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub(super) signal: Signal,
+    pub(super) form: Form,
+    /// Whether the body is compressed.
+    pub(super) gzip: bool,
+    pub(super) body: Bytes,
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +52,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<(Signal, Form, Bytes)>,
+    waiting: VecDeque<Passed>,
     size: usize,
     report: Forwarding,
     closed: bool,
@@ -48,17 +61,21 @@ struct Queue {
 impl Forward {
     /// Starts a thread for the endpoint. `Err` says what is wrong with the URL.
     pub(super) fn start(url: &str, headers: &[(String, String)]) -> Result<Self, String> {
-        let endpoint = Endpoint::new(url, headers)?;
+        let endpoint = Endpoint::new(url, headers, authorities(url))?;
         let shared = Arc::new(Shared::default());
         shared.lock().report.url.clone_from(&endpoint.name);
-        let inner = shared.clone();
+        let (inner, spans_only) = (shared.clone(), endpoint.path.is_some());
         let thread = std::thread::Builder::new().name("otlp forward".to_owned());
         thread.spawn(move || inner.run(&endpoint)).map_err(|error| error.to_string())?;
-        Ok(Self { shared })
+        Ok(Self { spans_only, shared })
     }
 
-    /// Queues a request, or drops it if too much waits.
-    pub(super) fn push(&self, signal: Signal, form: Form, body: Bytes) {
+    /// Queues a request if the endpoint takes such, or drops it if too much waits.
+    pub(super) fn push(&self, request: Passed) {
+        if self.spans_only && request.signal != Signal::Traces {
+            return;
+        }
+        let body = &request.body;
         let mut queue = self.shared.lock();
         if queue.size + body.len() > WAITING {
             queue.report.dropped += 1;
@@ -66,7 +83,7 @@ impl Forward {
         }
         queue.size += body.len();
         queue.report.waiting += 1;
-        queue.waiting.push_back((signal, form, body));
+        queue.waiting.push_back(request);
         self.shared.changed.notify_all();
     }
 
@@ -89,9 +106,9 @@ impl Shared {
     }
 
     fn run(&self, endpoint: &Endpoint) {
-        while let Some((signal, form, body)) = self.next() {
-            let size = body.len();
-            let sent = self.send(endpoint, signal, form, &body);
+        while let Some(request) = self.next() {
+            let size = request.body.len();
+            let sent = self.send(endpoint, &request);
             let mut queue = self.lock();
             queue.size -= size;
             queue.report.waiting -= 1;
@@ -103,7 +120,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Option<(Signal, Form, Bytes)> {
+    fn next(&self) -> Option<Passed> {
         let mut queue = self.lock();
         loop {
             if queue.closed {
@@ -117,10 +134,10 @@ impl Shared {
     }
 
     /// Tries until the endpoint takes it, refuses it for good, or was tried enough.
-    fn send(&self, endpoint: &Endpoint, signal: Signal, form: Form, body: &Bytes) -> bool {
+    fn send(&self, endpoint: &Endpoint, request: &Passed) -> bool {
         let mut pause = PAUSES.0;
         for left in (0..TRIES).rev() {
-            let trouble = match endpoint.post(signal, form, body) {
+            let trouble = match endpoint.post(request) {
                 Ok(()) => {
                     self.lock().report.trouble = None;
                     return true;
@@ -162,7 +179,7 @@ struct Trouble {
 }
 
 impl Endpoint {
-    fn new(url: &str, headers: &[(String, String)]) -> Result<Self, String> {
+    fn new(url: &str, headers: &[(String, String)], roots: RootCerts) -> Result<Self, String> {
         let wrong = || format!("{url:?} is no URL to pass on to, such as http://localhost:4318 or https://host/v1/traces");
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
@@ -172,38 +189,50 @@ impl Endpoint {
         let own_path = uri.path().trim_end_matches('/');
         let path = (!own_path.is_empty() && !own_path.ends_with("/v1/traces")).then(|| url.to_owned());
         let config = Agent::config_builder().timeout_global(Some(ANSWER)).http_status_as_error(false).max_redirects(0);
+        let config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
         Ok(Self { agent: config.build().into(), base, path, headers: headers.to_vec(), name })
     }
 
-    /// Where a signal goes; `None` if the URL names a place for spans alone.
-    fn url(&self, signal: Signal) -> Option<String> {
+    /// Where a signal goes.
+    fn url(&self, signal: Signal) -> String {
         let name = match signal {
             Signal::Traces => "traces",
             Signal::Logs => "logs",
             Signal::Metrics => "metrics",
         };
         match &self.path {
-            Some(path) => (signal == Signal::Traces).then(|| path.clone()),
-            None => Some(format!("{}/v1/{name}", self.base)),
+            Some(path) => path.clone(),
+            None => format!("{}/v1/{name}", self.base),
         }
     }
 
-    fn post(&self, signal: Signal, form: Form, body: &Bytes) -> Result<(), Trouble> {
-        let Some(url) = self.url(signal) else { return Ok(()) };
-        let content_type = match form {
+    fn post(&self, request: &Passed) -> Result<(), Trouble> {
+        let content_type = match request.form {
             Form::Protobuf => "application/x-protobuf",
             Form::Json => "application/json",
         };
-        let mut request = self.agent.post(&url).header("content-type", content_type);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
+        let mut post = self.agent.post(self.url(request.signal)).header("content-type", content_type);
+        if request.gzip {
+            post = post.header("content-encoding", "gzip");
         }
-        match request.send(&body[..]) {
+        for (name, value) in &self.headers {
+            post = post.header(name, value);
+        }
+        match post.send(&request.body[..]) {
             Ok(response) if response.status().is_success() => Ok(()),
             Ok(response) => Err(refused(&response)),
             Err(error) => Err(Trouble { words: error.to_string(), passes: true, again: None }),
         }
     }
+}
+
+/// The authorities that this machine trusts; those that browsers trust where it names none.
+fn authorities(url: &str) -> RootCerts {
+    if !url.starts_with("https:") {
+        return RootCerts::WebPki;
+    }
+    let own: Vec<_> = rustls_native_certs::load_native_certs().certs.iter().map(|own| Certificate::from_der(own).to_owned()).collect();
+    if own.is_empty() { RootCerts::WebPki } else { RootCerts::Specific(Arc::new(own)) }
 }
 
 /// <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
@@ -215,21 +244,75 @@ fn refused(response: &Response<ureq::Body>) -> Trouble {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use rcgen::{CertifiedKey, KeyPair};
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
     use super::*;
 
     #[test]
     fn a_url_without_a_path_gets_the_signals() {
-        let url = |url: &str, signal| Endpoint::new(url, &[]).map(|endpoint| endpoint.url(signal));
-        let some = |url: &str| Ok(Some(url.to_owned()));
+        let url = |url: &str, signal| Endpoint::new(url, &[], RootCerts::WebPki).map(|endpoint| endpoint.url(signal));
+        let some = |url: &str| Ok(url.to_owned());
         assert_eq!(url("http://a:4318", Signal::Traces), some("http://a:4318/v1/traces"));
         assert_eq!(url("http://a:4318/", Signal::Logs), some("http://a:4318/v1/logs"));
         assert_eq!(url("https://a/x/v1/traces", Signal::Traces), some("https://a/x/v1/traces"));
         assert_eq!(url("https://a/x/v1/traces", Signal::Metrics), some("https://a/x/v1/metrics"));
         assert_eq!(url("https://a/otel", Signal::Traces), some("https://a/otel"));
-        assert_eq!(url("https://a/otel", Signal::Logs), Ok(None));
         for wrong in ["", "a", "ftp://a", "http://", "localhost:4318"] {
-            assert!(Endpoint::new(wrong, &[]).is_err(), "{wrong}");
+            assert!(Endpoint::new(wrong, &[], RootCerts::WebPki).is_err(), "{wrong}");
         }
-        assert_eq!(Endpoint::new("https://user:pass@a/x?key=1", &[]).map(|endpoint| endpoint.name), Ok("https://a".to_owned()));
+        let named = Endpoint::new("https://user:pass@a/x?key=1", &[], RootCerts::WebPki);
+        assert_eq!(named.map(|endpoint| endpoint.name), Ok("https://a".to_owned()));
+    }
+
+    /// A server that speaks TLS, answers one request and gives back what came.
+    fn encrypted(certificate: CertifiedKey<KeyPair>) -> (u16, JoinHandle<std::io::Result<String>>) {
+        let key = PrivateKeyDer::Pkcs8(certificate.signing_key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate.cert.der().clone()], key).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), listener.accept()?.0);
+            let mut request = String::new();
+            while !request.ends_with("body") {
+                let mut bytes = [0; 1000];
+                let read = stream.read(&mut bytes)?;
+                request.push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
+            Ok(request)
+        });
+        (port, server)
+    }
+
+    #[test]
+    fn an_encrypted_endpoint_is_trusted_by_its_authority_alone() {
+        let request = Passed { signal: Signal::Traces, form: Form::Protobuf, gzip: true, body: Bytes::from_static(b"body") };
+        for trusted in [true, false] {
+            let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+            let own = Certificate::from_der(certificate.cert.der()).to_owned();
+            let (port, server) = encrypted(certificate);
+            let roots = if trusted { RootCerts::Specific(Arc::new(vec![own])) } else { RootCerts::WebPki };
+            let headers = [("x-key".to_owned(), "v".to_owned())];
+            let endpoint = Endpoint::new(&format!("https://localhost:{port}"), &headers, roots).unwrap_or_else(|wrong| panic!("{wrong}"));
+            let posted = endpoint.post(&request).map_err(|trouble| trouble.words);
+            let came = server.join().unwrap();
+            if trusted {
+                let came = came.unwrap();
+                assert_eq!(posted, Ok(()));
+                assert!(came.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{came}");
+                assert!(came.contains("content-encoding: gzip\r\n") && came.contains("x-key: v\r\n"), "{came}");
+            } else {
+                assert!(posted.unwrap_err().contains("certificate"));
+                assert!(came.is_err(), "nothing is sent to who is not trusted");
+            }
+        }
     }
 }

@@ -12,9 +12,6 @@ use tokio::time::timeout;
 
 use super::answer::Refusal;
 
-/// How long a body may take to arrive whole.
-const WHOLE: Duration = Duration::from_secs(30);
-
 /// How long a body is read that was refused.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -32,6 +29,8 @@ const PIECE: usize = 4096;
 pub(super) struct Budget {
     /// The largest body, in bytes, before it is inflated and after.
     pub(super) largest: usize,
+    /// How long a body may take to arrive whole.
+    whole: Duration,
     memory: Arc<Semaphore>,
 }
 
@@ -40,9 +39,9 @@ pub(super) struct Budget {
 pub(super) struct Hold(Option<OwnedSemaphorePermit>);
 
 impl Budget {
-    pub(super) fn new(largest: usize) -> Self {
+    pub(super) fn new(largest: usize, whole: Duration) -> Self {
         let pieces = (UNDER_WAY.max(largest.saturating_mul(4)) / PIECE).min(Semaphore::MAX_PERMITS >> 1);
-        Self { largest, memory: Arc::new(Semaphore::new(pieces)) }
+        Self { largest, whole, memory: Arc::new(Semaphore::new(pieces)) }
     }
 
     /// Widens what `hold` may use to `bytes` in all.
@@ -76,16 +75,15 @@ impl Budget {
 }
 
 /// Reads a body of an HTTP request whole. `declared` is its length where the sender says it.
-pub(super) async fn whole(body: &mut Incoming, declared: Option<u64>, budget: &Budget) -> Result<(Vec<u8>, Hold), Refusal> {
+pub(super) async fn whole(body: &mut Incoming, declared: Option<u64>, budget: &Budget) -> Result<(Bytes, Hold), Refusal> {
     let declared = declared.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
     if declared > budget.largest {
         return Err(budget.too_large());
     }
-    let mut pieces = Pieces { body, budget, hold: Hold(None), bytes: Vec::with_capacity(declared) };
-    timeout(WHOLE, async {
+    let mut pieces = Pieces::new(body, budget, declared);
+    timeout(budget.whole, async {
         while pieces.next(budget.largest).await? {}
-        pieces.bytes.shrink_to_fit();
-        Ok((pieces.bytes, pieces.hold))
+        Ok((pieces.bytes(), pieces.hold))
     })
     .await
     .unwrap_or(Err(Refusal::Slow))
@@ -109,27 +107,24 @@ pub(super) async fn drain(mut body: Incoming, budget: &Budget) {
 
 /// Reads the one message of a gRPC call, and whether it is compressed:
 /// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
-pub(super) async fn message(body: &mut Incoming, budget: &Budget) -> Result<(bool, Vec<u8>, Hold), Refusal> {
+pub(super) async fn message(body: &mut Incoming, budget: &Budget) -> Result<(bool, Bytes, Hold), Refusal> {
     const PREFIX: usize = 5;
-    let mut pieces = Pieces { body, budget, hold: Hold(None), bytes: Vec::new() };
-    timeout(WHOLE, async {
-        while pieces.bytes.len() < PREFIX && pieces.next(PREFIX).await? {}
-        let Some((&[compressed, a, b, c, d], rest)) = pieces.bytes.split_first_chunk::<PREFIX>() else {
+    let mut pieces = Pieces::new(body, budget, PREFIX);
+    timeout(budget.whole, async {
+        while pieces.len() < PREFIX && pieces.next(PREFIX).await? {}
+        let Some((&[compressed, a, b, c, d], _)) = pieces.beginning().split_first_chunk::<PREFIX>() else {
             return Err(Refusal::Malformed("the call ends before its message".to_owned()));
         };
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         if length > budget.largest {
             return Err(budget.too_large());
         }
-        // Exactly as much as the message is: it may be kept for long.
-        let mut bytes = Vec::with_capacity(length);
-        bytes.extend_from_slice(rest);
-        pieces.bytes = bytes;
+        pieces.expected = length + PREFIX;
         while pieces.next(length).await? {}
-        if pieces.bytes.len() != length {
+        if pieces.len() != length + PREFIX {
             return Err(Refusal::Malformed("the call holds less or more than one message".to_owned()));
         }
-        Ok((compressed != 0, pieces.bytes, pieces.hold))
+        Ok((compressed != 0, pieces.bytes().slice(PREFIX..), pieces.hold))
     })
     .await
     .unwrap_or(Err(Refusal::Slow))
@@ -139,21 +134,51 @@ struct Pieces<'a> {
     body: &'a mut Incoming,
     budget: &'a Budget,
     hold: Hold,
-    bytes: Vec<u8>,
+    /// Bytes that are expected in all.
+    expected: usize,
+    /// The only piece so far: mostly the whole, which then need not be copied.
+    first: Bytes,
+    /// All pieces, as soon as there are two.
+    all: Vec<u8>,
 }
 
-impl Pieces<'_> {
+impl<'a> Pieces<'a> {
+    fn new(body: &'a mut Incoming, budget: &'a Budget, expected: usize) -> Self {
+        Self { body, budget, hold: Hold(None), expected, first: Bytes::new(), all: Vec::new() }
+    }
+
+    fn beginning(&self) -> &[u8] {
+        if self.all.is_empty() { &self.first } else { &self.all }
+    }
+
+    fn len(&self) -> usize {
+        self.beginning().len()
+    }
+
+    /// What came, which is taken away.
+    fn bytes(&mut self) -> Bytes {
+        if self.all.is_empty() { std::mem::take(&mut self.first) } else { std::mem::take(&mut self.all).into() }
+    }
+
     /// Appends the next piece. `false` at the end.
     async fn next(&mut self, expected: usize) -> Result<bool, Refusal> {
         let Some(frame) = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context)).await else { return Ok(false) };
         let frame = frame.map_err(|error| Refusal::Malformed(format!("the body breaks off: {error}")))?;
         let Ok(piece): Result<Bytes, _> = frame.into_data() else { return Ok(true) };
-        let length = self.bytes.len() + piece.len();
+        let length = self.len() + piece.len();
         if length > self.budget.largest.max(expected) + 5 {
             return Err(self.budget.too_large());
         }
         self.budget.widen(&mut self.hold, length).await?;
-        self.bytes.extend_from_slice(&piece);
+        if length == piece.len() {
+            self.first = piece;
+            return Ok(true);
+        }
+        if self.all.is_empty() {
+            self.all.reserve(self.expected.max(length));
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&piece);
         Ok(true)
     }
 }

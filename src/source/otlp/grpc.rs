@@ -12,7 +12,7 @@ use super::bodies::Form;
 use super::gather;
 use super::http::{coding, unpack};
 use super::inflate::{CODINGS, Coding};
-use super::intake::Signal;
+use super::intake::{Sent, Signal};
 use super::reply::Reply;
 use super::service::Service;
 
@@ -54,6 +54,7 @@ async fn take(service: &Service, request: Request<Incoming>) -> Result<Taken, Re
     let budget = &service.budget;
     let mut body = request.into_body();
     let (compressed, body, mut hold) = gather::message(&mut body, budget).await?;
+    let sent = Sent { coding: if compressed { coding } else { Coding::Identity }, bytes: body.clone() };
     let body = match coding {
         _ if !compressed => body,
         Coding::Identity => return Err(Refusal::Malformed("a compressed message without grpc-encoding".to_owned())),
@@ -62,7 +63,7 @@ async fn take(service: &Service, request: Request<Incoming>) -> Result<Taken, Re
             unpack(coding, body, budget)?
         }
     };
-    service.intake.take(signal, Form::Protobuf, body.into()).await
+    service.intake.take(signal, Form::Protobuf, body, &sent).await
 }
 
 fn accepted(taken: &Taken) -> Response<Reply> {

@@ -1,5 +1,6 @@
 //! OTLP over HTTP: <https://opentelemetry.io/docs/specs/otlp/#otlphttp>.
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW,
@@ -12,7 +13,7 @@ use super::answer::{AGAIN, Refusal, Taken};
 use super::bodies::Form;
 use super::gather;
 use super::inflate::{CODINGS, Coding, InflateError, inflate};
-use super::intake::Signal;
+use super::intake::{Sent, Signal};
 use super::reply::Reply;
 use super::service::Service;
 
@@ -59,13 +60,14 @@ async fn take(service: &Service, head: &Parts, body: &mut Incoming, form: Option
     let declared = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let budget = &service.budget;
     let (body, mut hold) = gather::whole(body, declared, budget).await?;
+    let sent = Sent { coding, bytes: body.clone() };
     let body = if coding == Coding::Identity {
         body
     } else {
         budget.widen(&mut hold, body.len() + budget.largest).await?;
         unpack(coding, body, budget)?
     };
-    service.intake.take(signal, form, body.into()).await
+    service.intake.take(signal, form, body, &sent).await
 }
 
 /// The coding that a header names.
@@ -75,7 +77,7 @@ pub(super) fn coding(headers: &HeaderMap, name: &HeaderName) -> Result<Coding, R
 }
 
 /// The body as it was before it was compressed.
-pub(super) fn unpack(coding: Coding, body: Vec<u8>, budget: &gather::Budget) -> Result<Vec<u8>, Refusal> {
+pub(super) fn unpack(coding: Coding, body: Bytes, budget: &gather::Budget) -> Result<Bytes, Refusal> {
     inflate(coding, body, budget.largest).map_err(|error| match error {
         InflateError::TooLarge => budget.too_large(),
         broken @ InflateError::Broken(_) => Refusal::Malformed(broken.to_string()),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use ruzstd::decoding::StreamingDecoder;
 
@@ -44,7 +45,7 @@ impl Coding {
 }
 
 /// The body as it was before it was compressed, if that is no longer than `limit` bytes. Stops as soon as it is.
-pub(in crate::source) fn inflate(coding: Coding, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, InflateError> {
+pub(in crate::source) fn inflate(coding: Coding, body: Bytes, limit: usize) -> Result<Bytes, InflateError> {
     match coding {
         Coding::Identity if body.len() > limit => Err(InflateError::TooLarge),
         Coding::Identity => Ok(body),
@@ -63,16 +64,14 @@ fn is_zlib(body: &[u8]) -> bool {
     matches!(*body, [method, flags, ..] if method & 0xf == 8 && (u16::from(method) << 8 | u16::from(flags)) % 31 == 0)
 }
 
-fn read(decoder: impl Read, compressed: usize, limit: usize) -> Result<Vec<u8>, InflateError> {
+fn read(decoder: impl Read, compressed: usize, limit: usize) -> Result<Bytes, InflateError> {
     let mut body = Vec::with_capacity(compressed.saturating_mul(4).min(limit) + 1);
     let outcome: io::Result<usize> = decoder.take(limit as u64 + 1).read_to_end(&mut body);
     outcome.map_err(|error| InflateError::Broken(error.to_string()))?;
     if body.len() > limit {
         return Err(InflateError::TooLarge);
     }
-    // It may be kept for long, and nothing more than it.
-    body.shrink_to_fit();
-    Ok(body)
+    Ok(body.into())
 }
 
 #[cfg(test)]
@@ -109,12 +108,12 @@ mod tests {
             ("identity", body.clone()),
         ] {
             let coding = Coding::named(name).unwrap();
-            assert!(inflate(coding, compressed.clone(), limit).as_ref() == Ok(&body), "{name}");
-            assert_eq!(inflate(coding, compressed.clone(), limit - 1), Err(InflateError::TooLarge), "{name}");
+            assert!(inflate(coding, compressed.clone().into(), limit).as_deref() == Ok(&body[..]), "{name}");
+            assert_eq!(inflate(coding, compressed.clone().into(), limit - 1), Err(InflateError::TooLarge), "{name}");
             if coding != Coding::Identity {
                 let cut = compressed[..compressed.len() / 2].to_vec();
-                assert!(matches!(inflate(coding, cut, limit), Err(InflateError::Broken(_))), "{name}");
-                assert!(matches!(inflate(coding, b"no such thing".to_vec(), limit), Err(InflateError::Broken(_))), "{name}");
+                assert!(matches!(inflate(coding, cut.into(), limit), Err(InflateError::Broken(_))), "{name}");
+                assert!(matches!(inflate(coding, Bytes::from_static(b"no such thing"), limit), Err(InflateError::Broken(_))), "{name}");
             }
         }
         assert_eq!(Coding::named("br"), None);
@@ -123,7 +122,7 @@ mod tests {
     #[test]
     fn a_bomb_is_stopped_early() {
         let bomb = gzip(&gzip(&vec![0; 64 << 20]));
-        let bomb = inflate(Coding::Gzip, bomb, 1 << 20).unwrap();
+        let bomb = inflate(Coding::Gzip, bomb.into(), 1 << 20).unwrap();
         let started = std::time::Instant::now();
         assert_eq!(inflate(Coding::Gzip, bomb, 1 << 20), Err(InflateError::TooLarge));
         assert!(started.elapsed().as_secs() < 1);

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use super::answer::{Refusal, Taken};
 use super::bodies::{Bodies, Form, address};
-use super::forward::Forward;
+use super::forward::{Forward, Passed};
+use super::inflate::Coding;
 use super::json::Document;
 use super::record::{Ended, Job, Recorder};
 use super::signals::{Events, Record};
@@ -27,6 +28,13 @@ pub(super) enum Signal {
     Traces,
     Logs,
     Metrics,
+}
+
+/// A body as its sender sent it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) coding: Coding,
+    pub(super) bytes: Bytes,
 }
 
 /// Where requests of all connections come together.
@@ -56,10 +64,23 @@ impl Intake {
     }
 
     /// Takes a request's body. When this returns, everything in it that was not refused is on its way into the store.
-    pub(super) async fn take(&self, signal: Signal, form: Form, body: Bytes) -> Result<Taken, Refusal> {
+    pub(super) async fn take(&self, signal: Signal, form: Form, body: Bytes, sent: &Sent) -> Result<Taken, Refusal> {
         let taken = self.take_in(signal, form, body.clone()).await?;
-        self.forwards.iter().for_each(|forward| forward.push(signal, form, body.clone()));
+        self.pass_on(signal, form, &body, sent);
         Ok(taken)
+    }
+
+    fn pass_on(&self, signal: Signal, form: Form, body: &[u8], sent: &Sent) {
+        if self.forwards.is_empty() {
+            return;
+        }
+        // Every endpoint understands gzip, and not every one the others: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
+        let gzip = sent.coding == Coding::Gzip;
+        // A copy: what came may be a small part of a connection's buffer, which must not wait too.
+        let body = Bytes::copy_from_slice(if gzip { &sent.bytes } else { body });
+        for forward in &self.forwards {
+            forward.push(Passed { signal, form, gzip, body: body.clone() });
+        }
     }
 
     async fn take_in(&self, signal: Signal, form: Form, body: Bytes) -> Result<Taken, Refusal> {
@@ -107,7 +128,7 @@ impl Intake {
         self.counts.spans.fetch_add(batch.spans.len() as u64, Relaxed);
         self.counts.rejected.fetch_add(taken.rejected, Relaxed);
         if !batch.spans.is_empty() {
-            self.keep(form, body, &mut batch);
+            self.keep(form, &body, &mut batch)?;
         }
         if !batch.spans.is_empty() || !batch.skipped.is_empty() {
             room.send(Update::Batch(batch));
@@ -137,14 +158,15 @@ impl Intake {
     }
 
     /// Keeps the body, and completes the addresses of its spans, which share its weight.
-    fn keep(&self, form: Form, body: Bytes, batch: &mut Batch) {
+    fn keep(&self, form: Form, body: &[u8], batch: &mut Batch) -> Result<(), Refusal> {
         let (spans, weight) = (batch.spans.len(), body.len());
-        let number = lock(&self.bodies).keep(form, body, spans);
+        let number = lock(&self.bodies).keep(form, body, spans).map_err(|_| Refusal::Busy)?;
         let share = |n: usize| weight / spans + usize::from(n < weight % spans);
         for (n, span) in batch.spans.iter_mut().enumerate() {
             span.address = address(number, span.address.0 as usize);
             span.weight = u32::try_from(share(n)).unwrap_or(u32::MAX);
         }
+        Ok(())
     }
 
     /// Reads a span's payload again from the body in which it came.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -16,12 +17,6 @@ use super::gather::Budget;
 use super::intake::Intake;
 use super::{grpc, http};
 
-/// Connections at one time; more are closed as they come.
-const CONNECTIONS: usize = 256;
-
-/// How long a request's head may take, and how long a connection may lie idle.
-const HEAD: Duration = Duration::from_secs(60);
-
 /// How often a silent HTTP/2 connection is asked whether it is still there.
 const PING: Duration = Duration::from_secs(30);
 
@@ -29,10 +24,10 @@ const PING: Duration = Duration::from_secs(30);
 const STREAMS: u32 = 128;
 
 /// Bytes that a sender may send ahead: of one call, and on one connection.
-const WINDOWS: (u32, u32) = (2 << 20, 8 << 20);
+const WINDOWS: (u32, u32) = (4 << 20, 8 << 20);
 
-/// Bytes in one piece of a body over HTTP/2.
-const FRAME: u32 = 64 << 10;
+/// Bytes in one piece of a body, at most: mostly all of it, which then need not be copied together.
+const FRAME: u32 = 1 << 20;
 
 /// Everything that an answer needs.
 #[derive(Debug)]
@@ -40,6 +35,8 @@ pub(super) struct Service {
     pub(super) intake: Arc<Intake>,
     pub(super) budget: Budget,
     pub(super) door: Door,
+    /// How long a request's head may take, and how long a connection may lie idle.
+    pub(super) idle: Duration,
 }
 
 impl Service {
@@ -60,7 +57,7 @@ pub(super) async fn listen(listener: TcpListener, service: Arc<Service>, places:
         match accepted {
             Ok((stream, peer)) => {
                 let Ok(place) = places.clone().try_acquire_owned() else {
-                    tracing::warn!(%peer, "OTLP connection closed: there are {CONNECTIONS} already");
+                    tracing::warn!(%peer, "OTLP connection closed: there are too many already");
                     continue;
                 };
                 let (service, ending) = (service.clone(), ending.clone());
@@ -78,22 +75,12 @@ pub(super) async fn listen(listener: TcpListener, service: Arc<Service>, places:
     }
 }
 
-/// Places for [`CONNECTIONS`].
-pub(super) fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(CONNECTIONS))
-}
-
-/// Waits until every place is free.
-pub(super) async fn idle(places: &Semaphore) {
-    let _ = places.acquire_many(CONNECTIONS as u32).await;
-}
-
 /// Serves one connection. Either protocol may come at either port.
 async fn serve(stream: TcpStream, service: Arc<Service>, mut ending: watch::Receiver<bool>) {
     // Answers are short and wait for nothing.
     let _ = stream.set_nodelay(true);
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(service.idle).max_buf_size(FRAME as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -102,7 +89,9 @@ async fn serve(stream: TcpStream, service: Arc<Service>, mut ending: watch::Rece
         .initial_stream_window_size(WINDOWS.0)
         .initial_connection_window_size(WINDOWS.1)
         .max_frame_size(FRAME);
+    let asked = AtomicBool::new(false);
     let answer = service_fn(|request| {
+        asked.store(true, Relaxed);
         let service = service.clone();
         async move {
             Ok::<_, Infallible>(if grpc::is_call(&request) {
@@ -114,7 +103,9 @@ async fn serve(stream: TcpStream, service: Arc<Service>, mut ending: watch::Rece
     });
     let connection = builder.serve_connection(TokioIo::new(stream), answer);
     let mut connection = std::pin::pin!(connection);
-    let mut leaving = false;
+    // Who says nothing at all speaks neither protocol yet, and has no other clock.
+    let mut silence = std::pin::pin!(tokio::time::sleep(service.idle));
+    let (mut leaving, mut waited) = (false, false);
     loop {
         tokio::select! {
             outcome = connection.as_mut() => {
@@ -122,6 +113,12 @@ async fn serve(stream: TcpStream, service: Arc<Service>, mut ending: watch::Rece
                     tracing::debug!(error, "OTLP connection ended");
                 }
                 return;
+            }
+            () = silence.as_mut(), if !waited => {
+                if !asked.load(Relaxed) {
+                    return tracing::debug!("OTLP connection closed: nothing was asked");
+                }
+                waited = true;
             }
             _ = ending.wait_for(|ending| *ending), if !leaving => {
                 connection.as_mut().graceful_shutdown();

@@ -1,6 +1,6 @@
 //! Attributes and their values in protobuf: `KeyValue` and `AnyValue` of `opentelemetry/proto/common/v1/common.proto`.
 
-use super::wire::{Broken, Fields, Value as Wire};
+use super::wire::{Broken, Fields, Value as Wire, last};
 use crate::model::json::Scalar;
 use crate::model::{Attribute, Value};
 
@@ -13,6 +13,13 @@ const TOO_DEEP: &str = "(nested too deep)";
 /// A `KeyValue`: its key, and its value still encoded.
 #[inline]
 pub(super) fn entry(message: &[u8]) -> Result<(&[u8], &[u8]), Broken> {
+    // As every SDK writes it: the key, the value, nothing else.
+    if let [0x0a, length @ 0..0x80, rest @ ..] = message
+        && let Some((key, [0x12, rest @ ..])) = rest.split_at_checked(usize::from(*length))
+        && let Some(value) = last(rest)
+    {
+        return Ok((key, value));
+    }
     let (mut key, mut value) = (&[][..], &[][..]);
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -37,6 +44,11 @@ pub(super) enum Any<'a> {
 /// Looks at an `AnyValue`.
 #[inline]
 pub(super) fn any(message: &[u8]) -> Result<Any<'_>, Broken> {
+    if let [0x0a, rest @ ..] = message
+        && let Some(text) = last(rest)
+    {
+        return Ok(Any::Scalar(Scalar::Text(text)));
+    }
     let mut any = Any::Scalar(Scalar::Other(b"null"));
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {

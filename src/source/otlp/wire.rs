@@ -87,6 +87,13 @@ fn long_varint(rest: &mut &[u8]) -> Result<u64, Broken> {
     decode_varint(rest).map_err(|_| Broken("a number does not end"))
 }
 
+/// What follows the length that `rest` begins with, if that goes to the very end.
+#[inline]
+pub(super) fn last(mut rest: &[u8]) -> Option<&[u8]> {
+    let length = varint(&mut rest).ok()?;
+    (length == rest.len() as u64).then_some(rest)
+}
+
 impl<'a> Value<'a> {
     /// Text, bytes or a message.
     #[inline]

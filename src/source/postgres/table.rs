@@ -9,7 +9,7 @@ use super::Place;
 use super::session::{Session, number, text};
 use super::snapshot::Snapshot;
 use super::trouble::Trouble;
-use crate::model::semantics::{ASKER, MESSAGE, row_attributes};
+use crate::model::semantics::{ARGUMENTS, ASKER, MESSAGE, row_attributes};
 use crate::source::agno_row::COLUMNS;
 
 /// Characters of a text attribute that a row needs.
@@ -182,8 +182,16 @@ fn attributes() -> String {
         message(role),
         message(content),
     );
+    // Long arguments of a tool stay apart from others that begin alike.
+    let (kind, tool, arguments) = ARGUMENTS;
+    let digest = format!(
+        "CASE WHEN key = {} AND length(value) > {LONGEST} AND attributes ->> {} = {} THEN md5(value) ELSE '' END",
+        literal(arguments),
+        literal(kind),
+        literal(tool),
+    );
     let picked = format!(
-        "(SELECT json_object_agg(key, left(value, {LONGEST}))::text FROM \
+        "(SELECT json_object_agg(key, left(value, {LONGEST}) || {digest})::text FROM \
          (SELECT key, value, {asked} AS asked FROM jsonb_each_text(attributes)) AS attribute WHERE {wanted})"
     );
     format!(

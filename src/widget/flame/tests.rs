@@ -14,11 +14,11 @@ fn text(cells: &[Cell]) -> String {
 
 /// On ten cells, where a nanosecond is an eighth.
 fn draw(start: i64, end: i64, state: State) -> String {
-    text(&Bar { start, end, state, children: &[] }.cells(AXIS, 10, Glyphs::Unicode))
+    text(&Bar { start, end, state, ..Bar::default() }.cells(AXIS, 10, Glyphs::Unicode))
 }
 
 fn ascii(start: i64, end: i64, state: State) -> String {
-    text(&Bar { start, end, state, children: &[] }.cells(AXIS, 10, Glyphs::Ascii))
+    text(&Bar { start, end, state, ..Bar::default() }.cells(AXIS, 10, Glyphs::Ascii))
 }
 
 #[test]
@@ -72,13 +72,22 @@ fn what_lies_outside_is_marked() {
 
 #[test]
 fn children_are_shaded_lighter() {
-    let bar = Bar { start: 1000, end: 1080, state: State::Done, children: &[(1040, 1056), (1016, 1032), (1020, 1030)] };
+    let bar = Bar { start: 1000, end: 1080, state: State::Done, children: &[(1040, 1056), (1016, 1032), (1020, 1030)], whole: false };
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Unicode)), "██▒▒█▒▒███");
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Ascii)), "==--=--===");
     let bar = Bar { start: 1000, end: 1010, children: &[(900, 2000)], ..bar };
     let cells = bar.cells(AXIS, 10, Glyphs::Unicode);
     assert_eq!(text(&cells), "▒▎        ");
     assert!(cells[..2].iter().all(|cell| cell.shade == Shade::Child));
+}
+
+#[test]
+fn a_bar_that_hides_its_children_reaches_as_far_as_they() {
+    let bar = Bar { start: 1016, end: 1024, children: &[(1000, 1008), (1020, 1040), (1056, 2000)], whole: true, ..Bar::default() };
+    assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Unicode)), "▒ █▒▒  ▒▒›");
+    assert_eq!(text(&Bar { whole: false, ..bar }.cells(AXIS, 10, Glyphs::Unicode)), "  █       ");
+    let bar = Bar { start: 0, end: 10, children: &[(1000, 1008)], ..bar };
+    assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Unicode)), "‹         ");
 }
 
 #[test]
@@ -115,12 +124,12 @@ fn any_time() -> impl Strategy<Value = i64> {
 proptest! {
     #[test]
     fn every_bar_is_seen_and_as_wide_as_asked(
-        start in any_time(), end in any_time(), from in any_time(), to in any_time(), width in 0_usize..60, kind in 0..3, ascii in any::<bool>(),
+        start in any_time(), end in any_time(), from in any_time(), to in any_time(), width in 0_usize..60, kind in 0..3, ascii in any::<bool>(), whole in any::<bool>(),
         children in prop::collection::vec((any_time(), any_time()), 0..5),
     ) {
         let state = [State::Done, State::Running, State::Error][kind as usize];
         let glyphs = if ascii { Glyphs::Ascii } else { Glyphs::Unicode };
-        let cells = Bar { start, end, state, children: &children }.cells(Axis { start: from, end: to }, width, glyphs);
+        let cells = Bar { start, end, state, children: &children, whole }.cells(Axis { start: from, end: to }, width, glyphs);
         prop_assert_eq!(cells.len(), width);
         prop_assert_eq!(cells.iter().any(|cell| cell.shade != Shade::Blank && cell.symbol != ' '), width > 0);
         prop_assert!(cells.iter().all(|cell| (cell.shade == Shade::Blank) == (cell.symbol == ' ')));
@@ -132,8 +141,8 @@ proptest! {
         let mut times = [start, middle, end];
         times.sort_unstable();
         let axis = Axis { start: 0, end: 1000 };
-        let one = Bar { start: times[0], end: times[1], ..Bar::default() }.lit(axis, 37);
-        let two = Bar { start: times[1], end: times[2], ..Bar::default() }.lit(axis, 37);
+        let one = super::lit((times[0], times[1]), axis, 37);
+        let two = super::lit((times[1], times[2]), axis, 37);
         prop_assert!(one.1 == two.0 || one.1 == two.0 + 1);
     }
 }

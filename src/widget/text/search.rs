@@ -56,7 +56,9 @@ impl Search {
         self.place(document)
     }
 
-    fn place(&self, document: &Document) -> Option<Place> {
+    /// Where the place looked at is; `None` if nothing was found.
+    #[must_use]
+    pub fn place(&self, document: &Document) -> Option<Place> {
         let byte = self.found.get(self.current)?.start;
         let line = document.line_of(byte);
         Some(Place { line, byte: byte - document.range(line).start })

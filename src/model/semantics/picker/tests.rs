@@ -213,3 +213,47 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_ai_sdk_leaves_anthropic_s_cache_out_until_it_says_what_was_fresh() {
+    let sdk = |attributes: &str| {
+        usage(
+            "ai.generateText.doGenerate",
+            &format!(r#"{{"ai.operationId": "ai.generateText.doGenerate", "ai.model.provider": "anthropic.messages", {attributes}}}"#),
+        )
+    };
+    let old = sdk(
+        r#""gen_ai.usage.input_tokens": 5000, "ai.usage.inputTokens": 5000, "ai.usage.outputTokens": 9, "ai.usage.cachedInputTokens": 1000,
+        "ai.response.providerMetadata": "{\"anthropic\":{\"cacheCreationInputTokens\":2000}}""#,
+    );
+    let expected = Usage { input: Some(8000), output: Some(9), cache_read: Some(1000), cache_write: Some(2000), ..Usage::default() };
+    assert_eq!(old, expected);
+    let new = sdk(r#""ai.usage.inputTokens": 8000, "ai.usage.outputTokens": 9, "ai.usage.inputTokenDetails.noCacheTokens": 5000,
+        "ai.usage.inputTokenDetails.cacheReadTokens": 1000, "ai.usage.inputTokenDetails.cacheWriteTokens": 2000"#);
+    assert_eq!(new, expected);
+    let broken = sdk(r#""ai.usage.inputTokens": 8, "ai.usage.cachedInputTokens": 1, "ai.response.providerMetadata": "{\"anthropic\":""#);
+    assert_eq!((broken.input, broken.cache_write), (Some(9), None));
+}
+
+#[test]
+fn the_first_token_comes_in_seconds_or_milliseconds() {
+    let first = |attributes: &str| facts("chat", attributes).0.first_token;
+    assert_eq!(first(r#"{"gen_ai.response.time_to_first_chunk": 0.25}"#), Some(250_000_000));
+    assert_eq!(first(r#"{"ai.response.msToFirstChunk": "312.5"}"#), Some(312_500_000));
+    assert_eq!(first(r#"{"ai.response.msToFirstChunk": -1}"#), None);
+}
+
+#[test]
+fn long_arguments_that_begin_alike_are_told_apart() {
+    let digest = |arguments: &str| {
+        let arguments = serde_json::Value::from(arguments);
+        let (facts, batch) =
+            facts("search", &format!(r#"{{"openinference.span.kind": "TOOL", "tool.name": "search", "input.value": {arguments}}}"#));
+        batch.text(facts.calls).to_owned()
+    };
+    let long = |end: &str| digest(&format!("{}{end}", "x".repeat(PREVIEW)));
+    assert_eq!(digest(r#"{"query": "AI agents"}"#), "", "the row's own text says it all");
+    assert_ne!(long("a"), long("b"));
+    assert_eq!(long("a"), long("a"));
+    assert_ne!(digest("a  b"), digest("a b"), "folded blanks hide a difference");
+}

@@ -1,0 +1,230 @@
+//! A million spans streaming in over HTTP while the screen is painted at 200x60: the longest frame, and the memory that a span takes.
+//!
+//! A frame is what a key waits for at most: the updates that are taken in before it, and the painting. Told twice: with limits that
+//! hold everything, and with the ones that the program has unless told otherwise, where most of what came is given up again.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking and prints")]
+
+use std::collections::{HashMap, HashSet};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use agno_top::app::run::now;
+use agno_top::app::{Action, App, SourceView};
+use agno_top::model::SourceId;
+use agno_top::source::otlp::{self, Options};
+use agno_top::source::{Outlet, Request, Update};
+use agno_top::store::{Limits, Store};
+use agno_top::view::{self, Panes};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Rect;
+
+const FIXTURE: &[u8] = include_bytes!("../tests/fixtures/agno-3.1.10.otlp.pb");
+const SPANS: usize = 1_000_000;
+const COPIES: usize = 7;
+
+/// As the program's loop has them.
+const FRAME: Duration = Duration::from_millis(16);
+const UPDATES: Duration = Duration::from_millis(6);
+
+/// A request whose ids and times are made anew in place.
+struct Template {
+    body: Vec<u8>,
+    /// Where ids lie, eight bytes each, and where times do.
+    ids: Vec<usize>,
+    times: Vec<usize>,
+    spans: usize,
+}
+
+impl Template {
+    fn new() -> Self {
+        let mut request = ExportTraceServiceRequest::decode(FIXTURE).unwrap();
+        let spans = &mut request.resource_spans[0].scope_spans[0].spans;
+        let run = std::mem::take(spans);
+        let mut fresh = 0_u64;
+        let mut next = || {
+            fresh += 1;
+            fresh.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
+        };
+        let (mut ids, mut times) = (HashSet::new(), HashSet::new());
+        for copy in 0..COPIES as u64 {
+            let mut known: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
+            for span in &run {
+                let mut span = span.clone();
+                for id in [&mut span.trace_id, &mut span.span_id, &mut span.parent_span_id] {
+                    let new = known.entry(id.clone()).or_insert_with(|| (0..id.len() / 8).flat_map(|_| next()).collect());
+                    id.clone_from(new);
+                    ids.extend(id.chunks(8).map(<[u8]>::to_vec));
+                }
+                for time in [&mut span.start_time_unix_nano, &mut span.end_time_unix_nano] {
+                    *time += copy * 10_000_000_000;
+                    times.insert(time.to_le_bytes());
+                }
+                spans.push(span);
+            }
+        }
+        let spans = spans.len();
+        let body = request.encode_to_vec();
+        let found =
+            |wanted: &dyn Fn(&[u8]) -> bool| body.windows(8).enumerate().filter(|(_, bytes)| wanted(bytes)).map(|(at, _)| at).collect();
+        let (ids, times): (Vec<usize>, _) = (found(&|bytes| ids.contains(bytes)), found(&|bytes| times.contains(bytes)));
+        assert!(ids.len() >= spans * 3, "every id is found");
+        Self { body, ids, times, spans }
+    }
+
+    /// The next request: other ids, later times.
+    fn next(&mut self) {
+        for at in &self.ids {
+            let id = u64::from_be_bytes(self.body[*at..at + 8].try_into().unwrap());
+            self.body[*at..at + 8].copy_from_slice(&id.wrapping_add(0x517c_c1b7_2722_0a95).to_be_bytes());
+        }
+        for at in &self.times {
+            let time = u64::from_le_bytes(self.body[*at..at + 8].try_into().unwrap());
+            self.body[*at..at + 8].copy_from_slice(&(time + COPIES as u64 * 10_000_000_000).to_le_bytes());
+        }
+    }
+}
+
+/// Sends requests until there are [`SPANS`] spans. Comes again when it is put off, as senders do. Bytes sent.
+fn send(address: SocketAddr, template: &mut Template) -> u64 {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (mut spans, mut bytes) = (0, 0);
+    let mut answer = [0; 4096];
+    while spans < SPANS {
+        let length = template.body.len();
+        let head =
+            format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&template.body).unwrap();
+        let read = stream.read(&mut answer).unwrap();
+        if answer[..read].starts_with(b"HTTP/1.1 429") {
+            continue;
+        }
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+        (spans, bytes) = (spans + template.spans, bytes + length as u64);
+        template.next();
+    }
+    bytes
+}
+
+/// Bytes of this process that are in memory; 0 where the system does not tell.
+fn resident() -> i64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<i64>().ok()).unwrap_or_default() * 4096
+}
+
+/// What the program's loop does between two looks at the keys.
+struct Screen {
+    app: App,
+    store: Store,
+    terminal: Terminal<TestBackend>,
+    drawn: Instant,
+    ticked: Instant,
+    keys: usize,
+}
+
+impl Screen {
+    fn new(limits: Limits) -> Self {
+        let (app, store) = (App::new(vec![SourceView::new("otlp")], true, now()), Store::new(limits));
+        let terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
+        Self { app, store, terminal, drawn: Instant::now(), ticked: Instant::now(), keys: 0 }
+    }
+
+    fn take(&mut self, update: Update) {
+        match update {
+            Update::Batch(batch) => self.app.receive(&mut self.store, batch, now()),
+            Update::State(source, state) => self.app.source_state(usize::from(source.0), state),
+            Update::Traffic(source, traffic) => self.app.source_traffic(usize::from(source.0), traffic),
+            Update::Payloads { .. } => {}
+        }
+    }
+
+    /// Now and then somebody presses a key.
+    fn paint(&mut self) {
+        if self.ticked.elapsed() > Duration::from_secs(1) {
+            self.app.tick(&mut self.store, now());
+            self.ticked = Instant::now();
+        }
+        self.keys += 1;
+        let key = match self.keys % 20 {
+            0 => Some(Action::Bottom),
+            10 => Some(Action::Top),
+            at if at % 2 == 1 => Some(Action::Down),
+            _ => None,
+        };
+        if let Some(key) = key {
+            self.app.update(&mut self.store, key, now());
+        }
+        self.app.settle(&self.store);
+        let panes = Panes::new(Rect::new(0, 0, 200, 60), self.app.focus);
+        self.app.forest.set_height(panes.forest_lines());
+        self.app.detail.set_size(panes.detail_size());
+        let Self { app, store, terminal, .. } = self;
+        terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
+        self.drawn = Instant::now();
+    }
+}
+
+fn stream(name: &str, limits: Limits, template: &mut Template) {
+    let (updates, mut received) = tokio::sync::mpsc::channel(16);
+    let any = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let options = Options { grpc: None, http: any, ..Options::default() };
+    let listening = otlp::start(options, Outlet { id: SourceId(0), updates }).unwrap();
+    let address = *listening.addresses.iter().find(|address| address.is_ipv4()).unwrap();
+    let mut screen = Screen::new(limits);
+    let mut frames = Vec::new();
+    let before = resident();
+    let begun = Instant::now();
+    let bytes = std::thread::scope(|scope| {
+        let sender = scope.spawn(move || send(address, template));
+        let mut spans = 0;
+        while spans < SPANS {
+            let mut next = received.blocking_recv();
+            let busy = Instant::now();
+            while let Some(update) = next {
+                if let Update::Batch(batch) = &update {
+                    spans += batch.spans.len();
+                }
+                screen.take(update);
+                next = if busy.elapsed() > UPDATES { None } else { received.try_recv().ok() };
+            }
+            let released = screen.app.released().into_iter().map(|(_, address)| address).collect();
+            listening.handle.requests.send(Request::Release(released)).unwrap();
+            if screen.drawn.elapsed() >= FRAME {
+                screen.paint();
+            }
+            frames.push(busy.elapsed());
+        }
+        sender.join().unwrap()
+    });
+    let (seconds, held) = (begun.elapsed().as_secs_f64(), screen.store.held());
+    let spans = i64::from(screen.store.all().spans);
+    let memory = resident() - before;
+    frames.sort_unstable();
+    println!(
+        "{name}: {SPANS} spans, {:.0} MB in {seconds:.1} s; {} frames, the longest {:?}, 99th percentile {:?}",
+        bytes as f64 / 1e6,
+        frames.len(),
+        frames[frames.len() - 1],
+        frames[frames.len() * 99 / 100]
+    );
+    println!(
+        "{name}: {spans} spans held, {:.0} MB of bodies, {:.0} MB of memory: {} bytes a span beside the bodies; {} evicted, {} refused",
+        held as f64 / 1e6,
+        memory as f64 / 1e6,
+        (memory - held as i64) / spans,
+        screen.store.losses().evicted,
+        screen.store.losses().refused
+    );
+}
+
+fn main() {
+    let mut template = Template::new();
+    stream("everything held", Limits { spans: 2 * SPANS, bytes: 8 << 30, ..Limits::default() }, &mut template);
+    stream("default limits", Limits::default(), &mut template);
+}

@@ -1,0 +1,75 @@
+//! The mouse: what is done where it points.
+
+use super::{App, Focus, HELP_END, Overlay, Tab};
+use crate::store::{RowIx, Store};
+
+/// What lies under the pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// Nothing that answers.
+    Nothing,
+    /// The traces, where no row is.
+    Forest,
+    /// A row.
+    Row(RowIx),
+    /// A row's fold.
+    Fold(RowIx),
+    /// The detail's text.
+    Detail,
+    /// The name of a tab.
+    Tab(Tab),
+    /// The layer over the panes.
+    Overlay,
+    /// An item of the layer's list.
+    Item(usize),
+}
+
+/// Lines by which a notch of the wheel scrolls.
+const NOTCH: isize = 3;
+
+impl App {
+    /// The left button was pressed.
+    pub fn click(&mut self, store: &Store, spot: Spot) {
+        match spot {
+            Spot::Nothing | Spot::Forest | Spot::Overlay => {}
+            Spot::Row(row) => {
+                self.focus = Focus::Forest;
+                self.forest.reveal(store, row);
+            }
+            Spot::Fold(row) => {
+                self.focus = Focus::Forest;
+                self.forest.reveal(store, row);
+                self.forest.toggle(store);
+            }
+            Spot::Detail if self.focus == Focus::Forest => {
+                self.forest.follow = false;
+                self.focus = Focus::Detail;
+            }
+            Spot::Detail => {}
+            Spot::Tab(tab) => {
+                self.forest.follow = false;
+                self.detail.open(store, tab, self.now);
+            }
+            Spot::Item(item) => {
+                if let Some(Overlay::Palette(palette)) = &mut self.overlay {
+                    palette.cursor = item;
+                }
+            }
+        }
+        self.look(store);
+    }
+
+    /// The wheel was turned by so many notches, down if positive.
+    pub fn wheel(&mut self, store: &Store, spot: Spot, notches: isize) {
+        let lines = notches * NOTCH;
+        match (spot, &mut self.overlay) {
+            (Spot::Overlay | Spot::Item(_), Some(Overlay::Help(line))) => *line = line.saturating_add_signed(lines).min(HELP_END),
+            (Spot::Overlay | Spot::Item(_), Some(Overlay::Picker(picker))) => picker.step(notches),
+            (Spot::Overlay | Spot::Item(_), Some(Overlay::Palette(palette))) => palette.step(notches),
+            (Spot::Forest | Spot::Row(_) | Spot::Fold(_), _) => self.forest.scroll(store, lines),
+            (Spot::Detail | Spot::Tab(_), _) => self.detail.reader.scroll(lines),
+            _ => {}
+        }
+        self.look(store);
+    }
+}

@@ -1,0 +1,155 @@
+//! A theme's file: a role a line, `agent = { fg = "#5fafff", bold = true }`.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use ratatui::style::{Color, Modifier, Style};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use toml::{Spanned, Value};
+
+use super::{Look, ROLES};
+
+/// Bytes of a file at most.
+const LARGEST: u64 = 64 << 10;
+
+/// What a file says of a role.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ink {
+    fg: Option<Paint>,
+    bg: Option<Paint>,
+    #[serde(default)]
+    bold: bool,
+    #[serde(default)]
+    dim: bool,
+    #[serde(default)]
+    italic: bool,
+    #[serde(default)]
+    underline: bool,
+    #[serde(default)]
+    reverse: bool,
+}
+
+/// A colour as a file has it.
+struct Paint(Color);
+
+const NAMES: [(&str, Color); 17] = [
+    ("default", Color::Reset),
+    ("black", Color::Black),
+    ("red", Color::Red),
+    ("green", Color::Green),
+    ("yellow", Color::Yellow),
+    ("blue", Color::Blue),
+    ("magenta", Color::Magenta),
+    ("cyan", Color::Cyan),
+    ("white", Color::Gray),
+    ("bright-black", Color::DarkGray),
+    ("bright-red", Color::LightRed),
+    ("bright-green", Color::LightGreen),
+    ("bright-yellow", Color::LightYellow),
+    ("bright-blue", Color::LightBlue),
+    ("bright-magenta", Color::LightMagenta),
+    ("bright-cyan", Color::LightCyan),
+    ("bright-white", Color::White),
+];
+
+/// Reads a theme of one's own. An error names file and line.
+pub(super) fn read(directory: &Path, name: &str, others: &[Look]) -> Result<Look, String> {
+    let path = directory.join(format!("{name}.toml"));
+    let read = || {
+        let mut text = String::new();
+        let file = std::fs::File::open(&path)?;
+        if !file.metadata()?.is_file() {
+            return Err(std::io::Error::other("this is no file"));
+        }
+        file.take(LARGEST + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > LARGEST {
+            return Err(std::io::Error::other(format!("it is larger than {} KB", LARGEST >> 10)));
+        }
+        Ok(text)
+    };
+    let text = read().map_err(|error| format!("can't read the theme {}: {error}", path.display()))?;
+    parse(name, &text, others).map_err(|(line, what)| format!("{}, line {line}: {what}", path.display()))
+}
+
+/// Reads a theme; what it does not say is as in its `base`, the first of the others unless it names one. An error comes with its line.
+pub(super) fn parse(name: &str, text: &str, others: &[Look]) -> Result<Look, (usize, String)> {
+    let line = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+    let said: BTreeMap<Spanned<String>, Value> = toml::from_str(text)
+        .map_err(|error| (line(error.span().map_or(0, |span| span.start)), error.message().trim_end().replace('\n', " ")))?;
+    let mut styles = others.first().map_or([Style::new(); ROLES.len()], |base| base.styles);
+    if let Some((at, base)) = said.get_key_value("base") {
+        let wanted = base.as_str().unwrap_or_default();
+        let found = others.iter().find(|other| other.name == wanted);
+        styles = found.ok_or_else(|| (line(at.span().start), format!("there is no theme {wanted:?} to begin from")))?.styles;
+    }
+    for (role, value) in said {
+        let at = line(role.span().start);
+        if role.get_ref() == "base" {
+            continue;
+        }
+        let place = ROLES.iter().position(|(_, known)| known == role.get_ref()).ok_or_else(|| (at, unknown(role.get_ref())))?;
+        let ink: Ink = value.try_into().map_err(|error: toml::de::Error| (at, error.message().trim_end().replace('\n', " ")))?;
+        styles[place] = ink.style();
+    }
+    Ok(Look { name: name.to_owned(), styles })
+}
+
+fn unknown(role: &str) -> String {
+    let near = |known: &&str| strsim::damerau_levenshtein(known, role);
+    match ROLES.iter().map(|(_, known)| *known).min_by_key(near).filter(|known| near(known) <= 1 + role.len() / 3) {
+        Some(known) => format!("unknown role {role:?}; did you mean {known:?}?"),
+        None => format!("unknown role {role:?}; there are base, {}", ROLES.map(|(_, known)| known).join(", ")),
+    }
+}
+
+impl Ink {
+    fn style(self) -> Style {
+        let attributes = [
+            (self.bold, Modifier::BOLD),
+            (self.dim, Modifier::DIM),
+            (self.italic, Modifier::ITALIC),
+            (self.underline, Modifier::UNDERLINED),
+            (self.reverse, Modifier::REVERSED),
+        ];
+        let attributes = attributes.into_iter().filter(|(is, _)| *is).fold(Modifier::empty(), |all, (_, attribute)| all | attribute);
+        Style { fg: self.fg.map(|Paint(colour)| colour), bg: self.bg.map(|Paint(colour)| colour), ..Style::new() }.add_modifier(attributes)
+    }
+}
+
+impl<'de> Deserialize<'de> for Paint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+
+        impl Visitor<'_> for Written {
+            type Value = Paint;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a colour: \"#rrggbb\", a number up to 255, or a name such as \"bright-blue\"")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Paint, E> {
+                let wrong = |_| E::custom(format!("{number} is no colour; there are 0 to 255"));
+                u8::try_from(number).map(|index| Paint(Color::Indexed(index))).map_err(wrong)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Paint, E> {
+                colour(text).map(Paint).ok_or_else(|| {
+                    let names = NAMES.map(|(name, _)| name).join(", ");
+                    E::custom(format!("{text:?} is no colour; there are \"#rrggbb\", 0 to 255, {names}"))
+                })
+            }
+        }
+
+        deserializer.deserialize_any(Written)
+    }
+}
+
+fn colour(text: &str) -> Option<Color> {
+    if let Some(hex) = text.strip_prefix('#').filter(|hex| hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        let number = u32::from_str_radix(hex, 16).ok()?;
+        return Some(Color::from_u32(number));
+    }
+    NAMES.iter().find(|(name, _)| *name == text).map(|(_, colour)| *colour)
+}

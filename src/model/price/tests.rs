@@ -1,0 +1,93 @@
+use proptest::strategy::{Strategy, ValueTree};
+
+use super::*;
+
+fn usage(input: u32, read: u32, write: u32, output: u32, reasoning: u32) -> Usage {
+    let some = |count| (count > 0).then_some(count);
+    Usage {
+        input: Some(input),
+        output: Some(output),
+        cache_read: some(read),
+        cache_write: some(write),
+        reasoning: some(reasoning),
+        cost: None,
+    }
+}
+
+/// 2026-01-15.
+const AT: Nanos = 1_768_435_200_000_000_000;
+
+fn call<'a>(provider: &'a str, model: &'a str, usage: Usage) -> Call<'a> {
+    Call { provider, model, at: AT, usage }
+}
+
+fn cost(provider: &str, model: &str, usage: Usage) -> Option<(NanoUsd, String)> {
+    Prices::bundled().quote(&call(provider, model, usage)).map(|quote| (quote.cost, quote.priced_as))
+}
+
+#[test]
+fn a_call_costs_what_its_provider_asks() {
+    // gpt-4o: $2.50 in, $1.25 from the cache, $10 out, for a million.
+    assert_eq!(
+        cost("OpenAI", "gpt-4o", usage(1000, 200, 0, 100, 0)),
+        Some((800 * 2500 + 200 * 1250 + 100 * 10_000, "openai gpt-4o".into()))
+    );
+    // Claude Sonnet 4.5: $3 in, $0.30 from the cache, $3.75 into it, $15 out.
+    let claude = Some((5 * 3000 + 1000 * 300 + 2000 * 3750 + 100 * 15_000, "anthropic claude-sonnet-4-5".into()));
+    assert_eq!(cost("Anthropic", "claude-sonnet-4-5", usage(3005, 1000, 2000, 100, 0)), claude);
+    assert_eq!(cost("openai.responses", "gpt-4o", usage(1000, 0, 0, 0, 0)).unwrap().0, 2_500_000);
+    assert_eq!(cost("", "gpt-4o", usage(1000, 0, 0, 0, 0)).unwrap().1, "openai gpt-4o");
+}
+
+#[test]
+fn what_no_list_knows_has_no_price() {
+    assert_eq!(cost("Ollama", "llama3.2", usage(1000, 0, 0, 100, 0)), None);
+    assert_eq!(cost("OpenAI", "my-own-model", usage(1000, 0, 0, 100, 0)), None);
+    assert_eq!(cost("OpenAI", "", usage(1000, 0, 0, 100, 0)), None);
+    assert_eq!(cost("OpenAI", "gpt-4o", usage(0, 0, 0, 0, 0)), None, "nothing used is nothing known");
+    assert_eq!(cost("OpenAI", "gpt-4o", Usage { output: Some(5), ..Usage::default() }), None);
+    assert_eq!(cost("OpenAI", "gpt-4o", usage(10, 20, 0, 1, 0)), None, "more from the cache than there was");
+    assert_eq!(Prices::default().quote(&call("OpenAI", "gpt-4o", usage(1000, 0, 0, 100, 0))), None);
+}
+
+#[test]
+fn own_prices_go_before_those_of_the_list() {
+    let flat = |input| Flat { input, output: 2.0, cache_read: Some(0.1), cache_write: None };
+    let list = r#"[{"id": "acme", "name": "Acme", "api_pattern": "acme", "models": [
+        {"id": "roadrunner", "match": {"starts_with": "road"}, "context_window": 1000, "prices": {"input_mtok": 7, "output_mtok": 9}}]}]"#;
+    let prices = Prices::bundled().with_list(list.as_bytes()).unwrap().with_flat([("GPT-4o".to_owned(), flat(1.0))]);
+    let quote = prices.quote(&call("OpenAI", "gpt-4o", usage(1000, 500, 100, 10, 0))).unwrap();
+    assert_eq!((quote.cost, quote.list), (400_000 + 50_000 + 100_000 + 20_000, "configuration"));
+    let quote = prices.quote(&call("acme", "roadrunner-2", usage(1000, 0, 0, 0, 0))).unwrap();
+    assert_eq!((quote.cost, quote.list, quote.priced_as.as_str()), (7_000_000, "own price list", "acme roadrunner"));
+    assert_eq!(prices.context_window(&quote), Some(1000));
+    assert_eq!(prices.quote(&call("OpenAI", "gpt-4.1", usage(1000, 0, 0, 0, 0))).unwrap().list, "built-in price list");
+    assert!(Prices::default().with_list(b"{}").is_err());
+}
+
+/// Rates must never say anything but what the list says: every model of the list, tiers, times and odd counts.
+#[test]
+fn remembered_rates_are_the_list_s() {
+    let prices = Prices::bundled();
+    let mut tariffs = Tariffs::default();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let counts = (0u32..24, 0u32..1000, 0u32..1000, 0u32..200_000, 0u32..1000, 0i64..60 * 86_400);
+    let mut compared = 0;
+    for (provider, model) in
+        Calculator::bundled().providers().flat_map(|provider| provider.models().map(move |model| (provider.id(), model.id())))
+    {
+        for _ in 0..12 {
+            let (octave, read, write, output, reasoning, later) = counts.new_tree(&mut runner).unwrap().current();
+            let input = (1u32 << octave) + read * 7;
+            let part = |thousandth: u32, whole: u32| (u64::from(whole) * u64::from(thousandth) / 2000) as u32;
+            let usage = usage(input, part(read, input), part(write, input), output, part(reasoning, output));
+            let call = Call { provider, model, at: AT + later * 1_000_000_000, usage };
+            let exact = prices.quote(&call).map(|quote| quote.cost);
+            let quick = tariffs.cost(&prices, (provider, model), &call);
+            let near = |(exact, quick): (NanoUsd, NanoUsd)| (exact - quick).abs() <= 1 + exact / 1_000_000_000;
+            assert!(exact.is_some() == quick.is_some() && exact.zip(quick).is_none_or(near), "{call:?}: {exact:?}, remembered {quick:?}");
+            compared += u32::from(exact.is_some());
+        }
+    }
+    assert!(compared > 10_000, "{compared}");
+}

@@ -1,0 +1,185 @@
+//! Memory for what is kept: one long row of bytes, in pieces that the system maps by large pages and gets back one by one.
+//!
+//! Bodies that are kept each in memory of its own cost more in page faults than in all the rest of taking them in.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+
+use bytes::Bytes;
+use memmap2::MmapMut;
+
+/// Bytes in one piece: two large pages.
+const PIECE: usize = 4 << 20;
+
+/// Where something lies on the shelf.
+pub(super) type Place = Range<u64>;
+
+/// Bytes one behind the other. What lies where is the caller's to know.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    /// Pieces that are full, by number.
+    full: BTreeMap<u64, Full>,
+    /// The piece that is being filled.
+    open: Option<MmapMut>,
+    /// Bytes in use in the open piece.
+    open_used: usize,
+    end: u64,
+    /// Full pieces of which less than half is in use, by number.
+    sparse: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct Full {
+    memory: Bytes,
+    used: usize,
+}
+
+impl Shelf {
+    /// Copies `bytes` to the end. `Err` if the system has no more memory; then nothing is kept.
+    pub(super) fn put(&mut self, mut bytes: &[u8]) -> io::Result<Place> {
+        let start = self.end;
+        while !bytes.is_empty() {
+            let at = (self.end % PIECE as u64) as usize;
+            let open = match &mut self.open {
+                Some(open) => open,
+                none => match piece() {
+                    Ok(piece) => none.insert(piece),
+                    Err(error) => {
+                        self.free(&(start..self.end));
+                        return Err(error);
+                    }
+                },
+            };
+            let (now, later) = bytes.split_at(bytes.len().min(PIECE - at));
+            open[at..at + now.len()].copy_from_slice(now);
+            self.end += now.len() as u64;
+            self.open_used += now.len();
+            bytes = later;
+            if at + now.len() == PIECE {
+                self.close();
+            }
+        }
+        Ok(start..self.end)
+    }
+
+    fn close(&mut self) {
+        let used = std::mem::take(&mut self.open_used);
+        if let Some(memory) = self.open.take()
+            && used > 0
+        {
+            let number = (self.end - 1) / PIECE as u64;
+            self.full.insert(number, Full { memory: Bytes::from_owner(memory), used });
+            if used < PIECE / 2 {
+                self.sparse.push(number);
+            }
+        }
+    }
+
+    /// The bytes at a place: as they lie if they lie in one full piece, else copied.
+    pub(super) fn get(&self, place: &Place) -> Bytes {
+        let mut parts = parts(place);
+        if let (Some((number, part)), None) = (parts.next(), parts.next())
+            && let Some(full) = self.full.get(&number)
+        {
+            return full.memory.slice(part);
+        }
+        let mut bytes = Vec::with_capacity((place.end - place.start) as usize);
+        for (number, part) in self::parts(place) {
+            match (self.full.get(&number), &self.open) {
+                (Some(full), _) => bytes.extend_from_slice(&full.memory[part]),
+                (None, Some(open)) => bytes.extend_from_slice(&open[part]),
+                (None, None) => {}
+            }
+        }
+        bytes.into()
+    }
+
+    /// Frees a place.
+    pub(super) fn free(&mut self, place: &Place) {
+        for (number, part) in parts(place) {
+            let Some(full) = self.full.get_mut(&number) else {
+                self.open_used = self.open_used.saturating_sub(part.len());
+                continue;
+            };
+            let before = full.used;
+            full.used = before.saturating_sub(part.len());
+            if full.used == 0 {
+                self.full.remove(&number);
+            } else if full.used < PIECE / 2 && before >= PIECE / 2 {
+                self.sparse.push(number);
+            }
+        }
+    }
+
+    /// A piece of which less than half is in use, each once: what lies there is to be put again, so that its memory goes back.
+    pub(super) fn sparse(&mut self) -> Option<Place> {
+        loop {
+            let number = self.sparse.pop()?;
+            if self.full.contains_key(&number) {
+                return Some(number * PIECE as u64..(number + 1) * PIECE as u64);
+            }
+        }
+    }
+
+    /// Bytes of memory in all pieces.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        (self.full.len() + usize::from(self.open.is_some())) * PIECE
+    }
+}
+
+fn piece() -> io::Result<MmapMut> {
+    let memory = MmapMut::map_anon(PIECE)?;
+    // Only for speed: where the system knows no such pages, the small ones do.
+    #[cfg(target_os = "linux")]
+    let _ = memory.advise(memmap2::Advice::HugePage);
+    Ok(memory)
+}
+
+/// The pieces that a place touches: number, and where in it.
+fn parts(place: &Place) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let (mut at, end) = (place.start, place.end);
+    std::iter::from_fn(move || {
+        let number = at / PIECE as u64;
+        let until = end.min((number + 1) * PIECE as u64);
+        let from = number * PIECE as u64;
+        let part = (at - from) as usize..(until - from) as usize;
+        at = until;
+        (!part.is_empty()).then_some((number, part))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_lie_across_pieces_and_go_with_their_piece() {
+        let mut shelf = Shelf::default();
+        let bodies: Vec<Vec<u8>> = (0..20_u8).map(|n| vec![n; PIECE / 3 + usize::from(n)]).collect();
+        let places: Vec<_> = bodies.iter().map(|body| shelf.put(body).unwrap()).collect();
+        for (body, place) in bodies.iter().zip(&places) {
+            assert_eq!(shelf.get(place), body[..]);
+        }
+        let all = shelf.memory();
+        let kept = shelf.get(&places[0]);
+        places.iter().take(19).for_each(|place| shelf.free(place));
+        assert!(shelf.sparse().is_some_and(|sparse| sparse.contains(&places[19].start)));
+        assert_eq!(shelf.sparse(), None);
+        assert!(shelf.memory() <= all / 3, "{} of {all}", shelf.memory());
+        assert_eq!(kept, bodies[0][..], "who reads still, reads on");
+        assert_eq!(shelf.get(&places[19]), bodies[19][..]);
+    }
+
+    #[test]
+    fn a_body_larger_than_a_piece_comes_back_whole() {
+        let mut shelf = Shelf::default();
+        let body: Vec<u8> = (0..PIECE * 2 + 7).map(|n| (n % 251) as u8).collect();
+        let place = shelf.put(&body).unwrap();
+        assert_eq!(shelf.get(&place), body[..]);
+        shelf.free(&place);
+        assert_eq!(shelf.memory(), PIECE, "the one that is being filled");
+        assert_eq!(shelf.put(b"").unwrap().count(), 0);
+    }
+}

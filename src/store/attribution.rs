@@ -1,0 +1,220 @@
+//! Which agent, model and tool is given what a row used.
+//!
+//! A row's own share is what its totals hold beyond the sums below it: what it states and nothing below it does. It goes to the row's
+//! model, and to the nearest agent and the nearest tool on the way up, the row itself included. When sums change, the shares follow on the
+//! same way up; a row that is moved brings along what no agent or tool below it has claimed.
+
+use super::interner::Symbol;
+use super::row::{NONE, RowIx, TraceIx};
+use super::stats::{By, Counted, Stats};
+use super::totals::Totals;
+use super::{Phase, Store};
+use crate::model::{Kind, Status};
+
+/// Rows under a model row that are looked at for another row of the same call: it is the only one, or one of a few.
+const NEAR: usize = 64;
+
+/// What rows below others claim for themselves.
+pub(super) const CLAIMS: [By; 2] = [By::Agent, By::Tool];
+
+impl Store {
+    /// The name under which the row claims what runs under it; `None` if it claims nothing.
+    pub(super) fn claim(&self, by: By, row: RowIx) -> Option<Symbol> {
+        let data = self.row(row);
+        let claims = match by {
+            By::Agent => matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow),
+            By::Tool => data.kind == Kind::Tool,
+            By::Model => false,
+        };
+        (claims && !data.placeholder && !data.label.is_empty()).then_some(data.label)
+    }
+
+    /// What the row's totals hold beyond the sums below it.
+    pub(super) fn own(&self, row: RowIx) -> Totals {
+        Totals::difference(&self.below(row), &self.totals(row))
+    }
+
+    /// What lies under the row, itself included, and under no claim below it.
+    pub(super) fn unclaimed(&self, by: By, row: RowIx) -> Totals {
+        let mut rest = self.totals(row);
+        let mut open = vec![row];
+        while let Some(row) = open.pop() {
+            for &child in self.children(row) {
+                if self.claim(by, child).is_some() {
+                    rest.exchange(&self.totals(child), &Totals::default());
+                } else if self.row(child).branch != NONE {
+                    open.push(child);
+                }
+            }
+        }
+        rest
+    }
+
+    /// What a row brings along for those above it when it is hung under `parent`, or takes along from there.
+    pub(super) fn baggage(&self, row: RowIx, parent: Option<RowIx>) -> [Totals; 2] {
+        CLAIMS.map(|by| {
+            let above = |row: &RowIx| self.row(*row).parent();
+            let wanted = self.claim(by, row).is_none() && std::iter::successors(parent, above).any(|row| self.claim(by, row).is_some());
+            if wanted { self.unclaimed(by, row) } else { Totals::default() }
+        })
+    }
+
+    /// Gives a row that hangs nowhere its own share and its claims, or takes them back.
+    pub(super) fn settle(&mut self, row: RowIx, back: bool) {
+        let signed = |totals: Totals| if back { Totals::difference(&totals, &Totals::default()) } else { totals };
+        let own = signed(self.own(row));
+        self.share(row, &own);
+        for by in CLAIMS {
+            if let Some(name) = self.claim(by, row) {
+                let claimed = signed(self.unclaimed(by, row));
+                self.each_stats(self.row(row).trace(), |stats| stats.use_by(by, name, &claimed));
+            }
+        }
+    }
+
+    /// Adds to the row's own share: to its model's, and to its minute's.
+    pub(super) fn share(&mut self, row: RowIx, own: &Totals) {
+        if own.is_zero() {
+            return;
+        }
+        let (end, model, usage) = (self.row(row).end, self.model(row), own.usage());
+        self.each_stats(self.row(row).trace(), |stats| {
+            stats.flow(end, own);
+            if !model.is_empty() && !usage.is_zero() {
+                stats.use_by(By::Model, model, &usage);
+            }
+        });
+    }
+
+    /// The groups that the trace's rows count in.
+    pub(super) fn each_stats(&mut self, trace: TraceIx, mut change: impl FnMut(&mut Stats)) {
+        change(&mut self.stats);
+        if let Some(selection) = self.selection.as_mut().filter(|_| self.traces[trace.0].selected) {
+            change(selection);
+        }
+    }
+
+    /// Counts the row as a call of its agent, model or tool if it is one, or takes it back. Of model rows of which one hangs under the other
+    /// one is the call: the one whose usage counts, else the lower.
+    pub(super) fn recount(&mut self, row: RowIx, is_there: bool) {
+        let is_call = is_there && self.is_call(row);
+        if is_call == self.row(row).counted {
+            return;
+        }
+        self.rows[row.0].counted = is_call;
+        let (by, name, call) = self.as_call(row);
+        self.each_stats(self.row(row).trace(), |stats| stats.count(by, name, &call, !is_call));
+    }
+
+    /// Counts a model row's neighbours again, since it tells whether they are calls.
+    pub(super) fn recount_around(&mut self, row: RowIx) {
+        self.recount(row, true);
+        let is_model = |store: &Self, row: RowIx| store.row(row).kind == Kind::Model;
+        if !is_model(self, row) {
+            return;
+        }
+        if let Some(parent) = self.row(row).parent().filter(|&parent| is_model(self, parent)) {
+            self.recount(parent, true);
+        }
+        for at in 0..self.children(row).len().min(NEAR) {
+            let child = self.children(row)[at];
+            if is_model(self, child) {
+                self.recount(child, true);
+            }
+        }
+    }
+
+    fn is_call(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        if data.placeholder {
+            return false;
+        }
+        match data.kind {
+            Kind::Agent | Kind::Team | Kind::Workflow | Kind::Tool | Kind::Embedding | Kind::Reranker => !data.label.is_empty(),
+            Kind::Model => {
+                let uses = |row| self.row(row).usage != NONE && self.below(row).calls == 0;
+                let models_below = || self.children(row).iter().take(NEAR).any(|&child| self.row(child).kind == Kind::Model);
+                let told_above = || data.parent().is_some_and(|parent| self.row(parent).kind == Kind::Model && uses(parent));
+                uses(row) || (self.below(row).calls == 0 && !models_below() && !told_above())
+            }
+            _ => false,
+        }
+    }
+
+    fn as_call(&self, row: RowIx) -> (By, Symbol, Counted) {
+        let data = self.row(row);
+        let by = match data.kind {
+            Kind::Tool => By::Tool,
+            Kind::Model | Kind::Embedding | Kind::Reranker => By::Model,
+            _ => By::Agent,
+        };
+        let usage = self.usage(row).filter(|_| by == By::Model);
+        let call = Counted {
+            failed: data.status == Status::Error,
+            took: (data.phase == Phase::Ended).then(|| data.duration(0)),
+            first_token: self.first_token(row).filter(|_| by == By::Model),
+            written: usage.and_then(|usage| usage.output),
+        };
+        (by, data.label, call)
+    }
+
+    // --- a selection of traces ---
+
+    /// Begins to keep sums over a selection of traces beside those over all, of no trace yet; `None` before: there was no selection.
+    pub fn begin_selection(&mut self) {
+        self.end_selection();
+        self.selection = Some(Box::new(Stats::begin_at(&self.stats)));
+    }
+
+    /// Keeps sums over all traces only. Costs the traces held.
+    pub fn end_selection(&mut self) {
+        if self.selection.take().is_some() {
+            let traces: Vec<TraceIx> = self.traces().collect();
+            for trace in traces {
+                self.traces[trace.0].selected = false;
+            }
+        }
+    }
+
+    /// Takes a trace into the selection, or out of it. Costs its rows; nothing if that is so already or there is no selection.
+    pub fn select(&mut self, trace: TraceIx, selected: bool) {
+        if self.traces[trace.0].selected == selected {
+            return;
+        }
+        let Some(mut selection) = self.selection.take() else { return };
+        self.sweep(trace, &mut selection, !selected);
+        self.traces[trace.0].selected = selected;
+        self.selection = Some(selection);
+    }
+
+    /// Adds a whole trace to groups, or takes it out, row by row.
+    pub(super) fn sweep(&self, trace: TraceIx, stats: &mut Stats, back: bool) {
+        let signed = |totals: &Totals| if back { Totals::difference(totals, &Totals::default()) } else { *totals };
+        stats.totals.add(&signed(self.trace(trace).totals()));
+        stats.traces = if back { stats.traces - 1 } else { stats.traces + 1 };
+        let mut open: Vec<(RowIx, [Symbol; 2])> = self.trace(trace).tops().iter().map(|&top| (top, [Symbol::EMPTY; 2])).collect();
+        while let Some((row, above)) = open.pop() {
+            let mut names = above;
+            for (name, by) in names.iter_mut().zip(CLAIMS) {
+                *name = self.claim(by, row).unwrap_or(*name);
+            }
+            let own = self.own(row);
+            if !own.is_zero() {
+                let own = signed(&own);
+                stats.flow(self.row(row).end, &own);
+                for (&name, by) in names.iter().zip(CLAIMS).filter(|(name, _)| !name.is_empty()) {
+                    stats.use_by(by, name, &own);
+                }
+                let (model, usage) = (self.model(row), own.usage());
+                if !model.is_empty() && !usage.is_zero() {
+                    stats.use_by(By::Model, model, &usage);
+                }
+            }
+            if self.row(row).counted {
+                let (by, name, call) = self.as_call(row);
+                stats.count(by, name, &call, back);
+            }
+            open.extend(self.children(row).iter().map(|&child| (child, names)));
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What lies where: the other way round from painting.
+
+use ratatui::layout::{Position, Rect};
+
+use super::{Panes, detail, forest, overlay};
+use crate::app::{App, Spot};
+use crate::store::Store;
+
+/// What is painted at a place of a screen of this size.
+#[must_use]
+pub fn spot(app: &App, store: &Store, area: Rect, place: Position) -> Spot {
+    if let Some(layer) = &app.overlay {
+        return overlay::spot(area, layer, place);
+    }
+    let panes = Panes::new(area, app.focus);
+    match () {
+        () if store.trace_count() == 0 => Spot::Nothing,
+        () if panes.forest.contains(place) => forest::spot(panes.forest, app, store, place),
+        () if panes.detail.contains(place) => detail::spot(panes.detail, app, store, place),
+        () => Spot::Nothing,
+    }
+}

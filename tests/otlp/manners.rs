@@ -1,0 +1,104 @@
+//! Senders that are slow, silent or many, and the end of the program.
+
+use std::io::{BufRead, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use agno_top::source::otlp::{Manners, Options};
+
+use crate::FIXTURE;
+use crate::listener::{Client, Listener, any_port};
+use crate::record::{numbers, recording};
+
+const HEAD: &str = "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\n";
+
+fn with(manners: Manners) -> Listener {
+    Listener::with(Options { manners, ..any_port() }, 16)
+}
+
+/// What the listener says until it closes the connection, which it must.
+fn last_words(stream: &mut TcpStream) -> String {
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut words = Vec::new();
+    match stream.read_to_end(&mut words) {
+        Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => panic!("it stays open: {error}"),
+        _ => String::from_utf8_lossy(&words).into_owned(),
+    }
+}
+
+#[test]
+fn a_body_that_comes_too_slowly_is_refused() {
+    let mut listener = with(Manners { body: Duration::from_millis(100), ..Manners::default() });
+    let mut client = listener.client();
+    write!(client.0.get_mut(), "{HEAD}content-length: {}\r\n\r\n", FIXTURE.len()).unwrap();
+    client.0.get_mut().write_all(&FIXTURE[..1000]).unwrap();
+    assert_eq!(client.answer().status, 408);
+    assert_eq!(listener.traffic(|traffic| traffic.refused == 1).spans, 0);
+}
+
+#[test]
+fn who_says_nothing_is_cut_off() {
+    let listener = with(Manners { idle: Duration::from_millis(100), ..Manners::default() });
+    for said in ["", "P", "PRI * HTTP/2.0\r\n", "POST /v1/traces HT", HEAD] {
+        let mut stream = TcpStream::connect(listener.http).unwrap();
+        stream.write_all(said.as_bytes()).unwrap();
+        assert_eq!(last_words(&mut stream), "", "{said:?}");
+    }
+    let mut client = listener.client();
+    assert_eq!(client.post("/v1/traces", &[("content-type", "application/x-protobuf")], FIXTURE).status, 200);
+    assert_eq!(last_words(client.0.get_mut()), "", "after an answer too");
+}
+
+/// Whether a request on a connection of its own is answered, and not the connection closed.
+fn is_served(address: SocketAddr) -> bool {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let written = write!(stream, "{HEAD}content-length: 0\r\nconnection: close\r\n\r\n");
+    written.is_ok() && last_words(&mut stream).starts_with("HTTP/1.1 200")
+}
+
+#[test]
+fn there_are_so_many_connections_and_no_more() {
+    let listener = with(Manners { connections: 2, ..Manners::default() });
+    let mut clients = [listener.client(), listener.client()];
+    for client in &mut clients {
+        assert_eq!(client.post("/v1/traces", &[("content-type", "application/x-protobuf")], b"").status, 200);
+    }
+    assert!(!is_served(listener.http));
+    assert!(!is_served(listener.grpc), "both addresses share the places");
+    let [first, mut second] = clients;
+    drop(first);
+    let started = Instant::now();
+    while !is_served(listener.http) {
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+    assert_eq!(second.post("/v1/traces", &[("content-type", "application/x-protobuf")], FIXTURE).status, 200);
+}
+
+#[test]
+fn a_request_under_way_at_the_end_is_taken_and_recorded() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let Listener { handle, http, mut updates, .. } = Listener::with(recording(&path), 16);
+    let mut client = Client::new(http);
+    write!(client.0.get_mut(), "{HEAD}content-length: {}\r\nexpect: 100-continue\r\n\r\n", FIXTURE.len()).unwrap();
+    let mut line = String::new();
+    client.0.read_line(&mut line).unwrap();
+    assert_eq!(line, "HTTP/1.1 100 Continue\r\n");
+    client.0.read_line(&mut line).unwrap();
+    drop(handle);
+    // Nobody new comes in by now, or soon.
+    let started = Instant::now();
+    while TcpStream::connect(http).is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(1));
+    }
+    client.0.get_mut().write_all(FIXTURE).unwrap();
+    assert_eq!(client.answer().status, 200);
+    assert_eq!(numbers(&path), (11, 75, 13));
+    let mut spans = 0;
+    while let Some(update) = updates.blocking_recv() {
+        if let agno_top::source::Update::Batch(batch) = update {
+            spans += batch.spans.len();
+        }
+    }
+    assert_eq!(spans, 75);
+}
