@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::export::Export;
 use crate::command::list::List;
+use crate::command::send::Send;
 use crate::command::show::Show;
 use crate::command::stats::Stats;
 use crate::command::tail::Tail;
@@ -42,6 +44,10 @@ pub enum Command {
     Stats(Stats),
     /// Write a line for each span as it ends
     Tail(Tail),
+    /// Write traces for other programs: OTLP, Agno's own form, lines of JSON, CSV, Markdown
+    Export(Export),
+    /// Send traces to another program that takes OTLP over HTTP
+    Send(Send),
     /// Write the script that completes commands and flags in a shell
     Completions {
         /// The shell

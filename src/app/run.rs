@@ -51,6 +51,8 @@ pub struct Session {
     pub updates: Receiver<Update>,
     /// Where exports are written.
     pub directory: PathBuf,
+    /// What exports leave out, if they leave out secrets, beside what they leave out anyway.
+    pub redact_patterns: Vec<String>,
     /// Whether the mouse is listened to.
     pub mouse: bool,
     /// Prices, which take a moment to be read; an error says which file of them can't be used.

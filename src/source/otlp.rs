@@ -8,7 +8,7 @@ mod answer;
 mod bind;
 mod bodies;
 mod door;
-mod forward;
+pub(crate) mod forward;
 mod gather;
 mod grpc;
 mod http;

@@ -78,9 +78,10 @@ impl Loop<'_> {
         }
         let Some(collecting) = self.exports.remove(&number) else { return };
         let (done, directory) = (self.written.0.clone(), self.session.directory.clone());
+        let patterns = self.session.redact_patterns.clone();
         tokio::task::spawn_blocking(move || {
             let (spans, missing) = (collecting.spans.len(), collecting.missing);
-            let _ = done.send(Written { path: write(&directory, collecting), spans, missing });
+            let _ = done.send(Written { path: write(&directory, collecting, &patterns), spans, missing });
         });
     }
 
@@ -97,9 +98,9 @@ impl Loop<'_> {
     }
 }
 
-fn write(directory: &Path, collecting: Collecting) -> io::Result<PathBuf> {
+fn write(directory: &Path, collecting: Collecting, patterns: &[String]) -> io::Result<PathBuf> {
     let Collecting { what, traces, spans, .. } = collecting;
-    let redactor = what.redact.then(|| Redactor::new(&[])).transpose().map_err(io::Error::other)?;
+    let redactor = what.redact.then(|| Redactor::new(patterns)).transpose().map_err(io::Error::other)?;
     let mut file = NewFile::create(&directory.join(&what.path))?;
     let mut exporter = Exporter::new(&Options { format: what.format, redactor, max_chars: None }, file.writer());
     let mut spans = spans.into_iter();
