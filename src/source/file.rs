@@ -4,15 +4,14 @@
 //! that grows, as the OpenTelemetry collector's file exporter writes, is added what is appended.
 
 mod content;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 mod growth;
 mod jaeger;
 mod protobuf;
 mod records;
 mod search;
 mod unpack;
-
-#[cfg(feature = "fuzzing")]
-pub use content::fuzz;
 
 use std::fs::File;
 use std::io::{self, Read};

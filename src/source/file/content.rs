@@ -64,12 +64,7 @@ impl Content {
         let is_json = begin.is_empty()
             || matches!(begin[0], b'{' | b'[') && (begin.len() < 2 || !matches!(begin[1], 0..=8 | 0x0b | 0x0c | 0x0e..0x20));
         if !is_json || (bytes.first() == Some(&b'\n') && !has("\"")) {
-            return match Index::new(&bytes) {
-                Ok(index) if index.len() > 0 => Ok(Self::Protobuf(index, bytes)),
-                Ok(_) => Err(none("it is neither JSON nor OTLP in protobuf")),
-                Err(broken) if bytes.first() == Some(&b'\n') => Err(none(&format!("as OTLP in protobuf, {broken}"))),
-                Err(_) => Err(none("it is neither JSON nor OTLP in protobuf")),
-            };
+            return Self::protobuf(bytes);
         }
         let (otlp, jaeger) = (has("\"resourceSpans\""), has("\"operationName\"") && has("\"spanID\""));
         let records = ["\"trace_id\"", "\"context.trace_id\"", "\"context\"", "\"traceId\""].iter().any(|name| has(name));
@@ -79,16 +74,37 @@ impl Content {
             text.drain(..'\u{feff}'.len_utf8());
         }
         if jaeger && !otlp {
-            let (places, processes) = jaeger::index(&text).map_err(|error| format!("not a download of Jaeger's: {error}"))?;
-            return Ok(Self::spans(Form::Jaeger(processes), places, text));
+            Self::jaeger(text)
+        } else if records && !otlp {
+            Self::records(text)
+        } else {
+            Self::otlp(text)
         }
-        if records && !otlp {
-            let places = records::index(&text).map_err(|error| none(&error))?;
-            let content = Self::spans(Form::Records, places, text);
-            return content.first_trouble().map_or(Ok(content), |trouble| Err(none(&trouble)));
-        }
+    }
+
+    pub(super) fn otlp(text: String) -> Result<Self, String> {
         let document = Document::file(&text).map_err(|error| none(&error))?;
         Ok(Self::Otlp(document, text))
+    }
+
+    pub(super) fn jaeger(text: String) -> Result<Self, String> {
+        let (places, processes) = jaeger::index(&text).map_err(|error| format!("not a download of Jaeger's: {error}"))?;
+        Ok(Self::spans(Form::Jaeger(processes), places, text))
+    }
+
+    pub(super) fn records(text: String) -> Result<Self, String> {
+        let places = records::index(&text).map_err(|error| none(&error))?;
+        let content = Self::spans(Form::Records, places, text);
+        content.first_trouble().map_or(Ok(content), |trouble| Err(none(&trouble)))
+    }
+
+    pub(super) fn protobuf(bytes: Vec<u8>) -> Result<Self, String> {
+        let begins = bytes.first() == Some(&b'\n');
+        match Index::new(&bytes) {
+            Ok(index) if index.len() > 0 => Ok(Self::Protobuf(index, bytes)),
+            Err(broken) if begins => Err(none(&format!("as OTLP in protobuf, {broken}"))),
+            Ok(_) | Err(_) => Err(none("it is neither JSON nor OTLP in protobuf")),
+        }
     }
 
     /// Adds what was appended to requests that lie one a line.
@@ -196,18 +212,6 @@ impl Content {
             Self::Protobuf(places, bytes) => places.payload(bytes, index),
             Self::Spans(..) => self.decode(index).map(|decoded| decoded.payload),
         }
-    }
-}
-
-/// Reads bytes as a file of spans, and every row and payload in it.
-#[cfg(feature = "fuzzing")]
-pub fn fuzz(bytes: &[u8]) {
-    const LIMIT: usize = 1 << 24;
-    let Ok(content) = Content::read(bytes.to_vec(), LIMIT) else { return };
-    let mut batch = Batch::default();
-    for index in 0..content.len() {
-        content.push(index, Address(index as i64), &mut batch);
-        let _ = content.payload(index);
     }
 }
 

@@ -205,12 +205,45 @@ fn flat(attributes: Vec<Attribute>, fields: &Fields) -> Vec<Attribute> {
         flatten(name, value, &mut flat);
     }
     for (name, value) in &fields.0 {
-        // A row has every column of the table; what its span lacks is null.
-        if let (Some(name), false) = (name.strip_prefix("attributes."), matches!(value, Value::Null)) {
+        // A row has every column of the table; what its span lacks is null, or in Python no number.
+        let lacks = matches!(value, Value::Null) || matches!(value, Value::Float(number) if number.is_nan());
+        if let (Some(name), false) = (name.strip_prefix("attributes."), lacks) {
             flatten(name.to_owned(), value.clone(), &mut flat);
         }
     }
-    flat
+    texts(flat)
+}
+
+/// Puts together again what was JSON as text and comes in pieces: `tool.parameters.city` is of `tool.parameters`.
+fn texts(flat: Vec<Attribute>) -> Vec<Attribute> {
+    let mut whole: Vec<Attribute> = Vec::new();
+    for (name, value) in flat {
+        let piece = JSON_TEXTS.iter().find_map(|json| Some((*json, name.strip_prefix(json)?.strip_prefix('.')?)));
+        match piece {
+            None => whole.push((name, value)),
+            Some((json, path)) => nest(&mut whole, json, path, value),
+        }
+    }
+    for (name, value) in &mut whole {
+        if JSON_TEXTS.contains(&name.as_str()) && matches!(value, Value::Map(_)) {
+            *value = Value::Text(value.to_json());
+        }
+    }
+    whole
+}
+
+/// Puts a value under `name` at a path of names with dots between them.
+fn nest(entries: &mut Vec<Attribute>, name: &str, path: &str, value: Value) {
+    let at = entries.iter().rposition(|(other, value)| other == name && matches!(value, Value::Map(_))).unwrap_or_else(|| {
+        entries.push((name.to_owned(), Value::Map(Vec::new())));
+        entries.len() - 1
+    });
+    let Value::Map(inner) = &mut entries[at].1 else { return };
+    // What lies deeper than anybody nests keeps its dots.
+    match path.split_once('.').filter(|(_, rest)| rest.split('.').count() < 32) {
+        Some((first, rest)) => nest(inner, first, rest, value),
+        None => inner.push((path.to_owned(), value)),
+    }
 }
 
 fn flatten(name: String, value: Value, flat: &mut Vec<Attribute>) {
