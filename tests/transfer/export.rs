@@ -44,8 +44,8 @@ fn standard_output_takes_lines_rows_and_reports() {
     assert!(first["attributes"].as_object().unwrap().contains_key("openinference.span.kind"), "{first}");
     assert_eq!(written(&["--format", "csv"]).lines().count(), 76);
     assert_eq!(written(&["--format", "agno"]).lines().count(), 11);
-    let failed = written(&["--format", "markdown", "--filter", "status:error", "--limit", "1", "--max-chars", "3000"]);
-    assert!(failed.starts_with("# ") && failed.contains("ERROR") && failed.contains("cut") && failed.chars().count() <= 3000, "{failed}");
+    let failed = written(&["--format", "markdown", "--filter", "status:error", "--limit", "1", "--max-chars", "600"]);
+    assert!(failed.starts_with("# ") && failed.contains("ERROR") && failed.contains("cut") && failed.chars().count() <= 600, "{failed}");
 }
 
 #[test]

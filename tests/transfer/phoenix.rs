@@ -93,21 +93,22 @@ fn phoenix_takes_what_is_sent_and_gives_it_back() {
     assert_eq!(back.len(), 75);
     for (sent, back) in sent.iter().zip(&back) {
         assert_eq!(told(back), told(sent), "{}", sent.record.span_id);
+        // Phoenix rounds to microseconds.
+        let near = |one: i64, other: i64| (one - other).abs() <= 1000;
+        let (end, other) = (back.record.end.unwrap(), sent.record.end.unwrap());
+        assert!(near(back.record.start, sent.record.start) && near(end, other), "{}", sent.record.span_id);
     }
     assert_eq!(facts(&path), facts(Path::new(&source)));
 }
 
-/// What a span says, in as much detail as Phoenix keeps: microseconds, no resource and scope, whole numbers and texts that are JSON
+/// What a span says beside its times, in as much detail as Phoenix keeps: no resource and scope, whole numbers and texts that are JSON
 /// as one.
-fn told(span: &Exported) -> (String, String, Option<String>, i64, Option<i64>, Status, String, BTreeMap<String, String>, usize) {
+fn told(span: &Exported) -> (String, Option<String>, Status, String, BTreeMap<String, String>, usize) {
     let record = &span.record;
     let attributes = span.payload.attributes.iter().map(plain).collect();
     (
-        record.span_id.to_string(),
         record.name.clone(),
         record.parent_id.map(|parent| parent.to_string()),
-        record.start / 1000,
-        record.end.map(|end| end / 1000),
         span.status,
         span.payload.status_message.clone(),
         attributes,

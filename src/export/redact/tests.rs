@@ -18,6 +18,7 @@ fn secrets_are_hidden_and_what_stands_around_them_stays() {
         ("id AKIAIOSFODNN7EXAMPLE, more", "id [redacted], more"),
         ("xoxb-123456789012-abcdef", "[redacted]"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmN", "[redacted]"),
+        ("see http://h:1/a?b=c@d, ok", "see http://h:1/a?b=c@d, ok"),
         ("curl -H 'Authorization: Bearer abc.def-123456' http://x", "curl -H 'Authorization: [redacted]' http://x"),
         ("auth bearer abcdefgh12345678", "auth bearer [redacted]"),
         (r#"{"password": "hunter2 and more", "n": 1}"#, r#"{"password": "[redacted]", "n": 1}"#),
@@ -48,7 +49,7 @@ fn secrets_are_hidden_and_what_stands_around_them_stays() {
 
 #[test]
 fn own_patterns_hide_too_and_a_bad_one_is_named() {
-    let own = Redactor::new(&["ORD-[0-9]+".to_owned(), "x*".to_owned()]).unwrap();
+    let own = Redactor::new(&["ORD-[0-9]+".to_owned(), "(zz)*".to_owned()]).unwrap();
     assert_eq!(own.text("order ORD-17 of ann@example.org"), "order [redacted] of [redacted]");
     assert!(Redactor::new(&["(".to_owned()]).unwrap_err().starts_with("\"(\" is no regular expression"));
     assert!(Redactor::new(&["(a{1000}){1000}".to_owned()]).is_err());
@@ -92,7 +93,7 @@ fn every_text_of_a_span_is_looked_at() {
 fn hostile_text_is_read_in_one_go() {
     let redactor = redactor();
     for piece in ["a@", "a.", "password", "sk-", "eyJaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "://a:", "\\\"", "bearer "] {
-        let text = piece.repeat(1_000_000 / piece.len());
+        let text = piece.repeat(500_000 / piece.len());
         let started = Instant::now();
         let _ = redactor.text(&text);
         assert!(started.elapsed().as_secs() < 20, "{piece}: {:?}", started.elapsed());
