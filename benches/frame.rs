@@ -60,6 +60,8 @@ impl Screen {
 
     fn draw(&mut self) {
         let Self { app, store, terminal } = self;
+        app.settle(store);
+        app.sum_up(store);
         terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
     }
 
