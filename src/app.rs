@@ -3,6 +3,8 @@
 
 pub mod action;
 mod budget;
+mod columns;
+pub mod compare;
 mod copy;
 mod detail;
 mod export_dialog;
@@ -10,25 +12,34 @@ mod forest;
 pub mod key;
 mod keymap;
 mod line;
+mod noticed;
 mod palette;
 mod pick;
 mod pointer;
 pub mod run;
+mod scope;
 mod search;
+mod table;
 #[cfg(test)]
 mod tests;
+mod views;
 
 pub use action::Action;
 pub use budget::{Budget, Budgets};
+pub use columns::{Column, Columns};
+pub use compare::Compare;
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use forest::{Forest, Measure, Sort, Sorting};
 pub use keymap::{Bindings, Keymap, Misbound};
 pub use line::{Editing, History, Offer, Offers};
+pub use noticed::Noticed;
 pub use palette::Palette;
 use pick::Picked;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
+pub use scope::Scope;
+pub use table::{Cell, Heading, Table, View};
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -90,6 +101,8 @@ pub enum Overlay {
     Export(ExportDialog),
     /// Every action.
     Palette(Palette),
+    /// Two traces side by side.
+    Compare(Box<Compare>),
 }
 
 /// A source as the header shows it.
@@ -164,13 +177,23 @@ pub struct App {
     pub keymap: Keymap,
     /// The themes.
     pub looks: Looks,
+    /// The columns beside the traces.
+    pub columns: Columns,
     /// Whether symbols must be plain ASCII.
     pub ascii: bool,
     /// The time of the last tick or arrival; every clock on the screen shows it.
     pub now: Nanos,
     /// What traces may cost.
     pub budgets: Budgets,
+    /// What is worth a flag on the rows shown.
+    pub noticed: Noticed,
+    /// What the sums speak of.
+    pub scope: Scope,
+    /// The view that is open, unless it is the traces.
+    pub table: Option<Table>,
     bell: bool,
+    /// Whether another filter came into force since the sums were last looked after.
+    refiltered: bool,
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
     typed: Option<String>,
@@ -213,6 +236,28 @@ impl App {
         self.bell |= news && batch.origin == crate::model::Origin::Live;
         self.check(store, batch, &changes.rows);
         self.changed(store, changes);
+    }
+
+    /// Looks after the sums beside the traces, for a moment. Whether more is left to do.
+    pub fn sum_up(&mut self, store: &mut Store) -> bool {
+        if std::mem::take(&mut self.refiltered) {
+            self.scope.restart(store, &mut self.forest);
+            if let Some(table) = &mut self.table {
+                table.restart(&self.forest);
+            }
+        }
+        let turned = self.forest.turned();
+        let mut more = self.scope.follow(store, &self.forest, &turned);
+        if let Some(table) = &mut self.table {
+            table.changed(&turned);
+            more |= table.refresh(store, &self.forest, &self.scope, self.now);
+        }
+        if self.table.is_none() {
+            let (rows, _) = self.forest.window(store, self.forest.height());
+            self.noticed.look_at(store, &rows, self.now);
+        }
+        self.scope.look_at(store, self.forest.cursor().map(|row| store.row(row).trace()), self.now);
+        more
     }
 
     /// The prices are there.
@@ -287,6 +332,12 @@ impl App {
             self.marks.remove(trace);
         }
         self.forest.update(store, &changes, self.now);
+        self.noticed.forget(&changes.evicted);
+        if let Some(table) = &mut self.table {
+            table.forget(&changes.evicted);
+            table.changed(&changes.traces);
+        }
+        self.compare_again(store, &changes);
         self.look(store);
         if !changes.traces.is_empty() {
             self.detail.refresh_overview(store, self.now);
@@ -345,6 +396,16 @@ impl App {
                 }
             },
             (_, KeyCode::Esc, _) => self.overlay = None,
+            (Some(Overlay::Compare(_)), _, Some(Action::Detail)) => self.go_to_compared(store),
+            (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
+                self.next_difference(store, action == Some(Action::PreviousMatch), now);
+            }
+            (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
+            (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(match action {
+                Action::Top => isize::MIN,
+                Action::Bottom => isize::MAX,
+                _ => scroll(action, 10).unwrap_or_default(),
+            }),
             (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
             (Some(Overlay::Help(line)), _, Some(action)) => {
                 *line = match action {
@@ -360,9 +421,13 @@ impl App {
 
     /// Does what `action` says to the state; what has to be done outside is returned.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
+        if let Some(effect) = self.table_action(store, action, now) {
+            return effect;
+        }
         match action {
             Action::Quit => return Some(Effect::Quit),
             Action::Export => self.ask_for_export(store, now),
+            Action::Compare => self.compare(store, now),
             Action::Copy => return self.copy(store, now),
             Action::CopySpan => return self.copy_span(store, now),
             Action::Suspend => return Some(Effect::Suspend),
@@ -378,6 +443,13 @@ impl App {
             Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
             Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
             Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
+            Action::ViewTraces => self.open_view(store, View::Traces, now),
+            Action::ViewSessions => self.open_view(store, View::Sessions, now),
+            Action::ViewAgents => self.open_view(store, View::Agents, now),
+            Action::ViewModels => self.open_view(store, View::Models, now),
+            Action::ViewTools => self.open_view(store, View::Tools, now),
+            Action::ViewErrors => self.open_view(store, View::Errors, now),
+            Action::Scope => self.scope.of_trace = !self.scope.of_trace,
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
                 let input = if finds { String::new() } else { self.filter.clone() };

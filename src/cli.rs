@@ -14,7 +14,7 @@ use crate::command::tail::Tail;
 
 /// htop for AI agents: watch the traces of Agno agents live.
 #[derive(Clone, Debug, PartialEq, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, arg_required_else_help = false)]
+#[command(version, arg_required_else_help = false)]
 pub struct Cli {
     /// What to do other than watching sources.
     #[command(subcommand)]
@@ -48,6 +48,8 @@ pub enum Command {
     Export(Export),
     /// Send traces to another program that takes OTLP over HTTP
     Send(Send),
+    /// Write the settings as they are in force, as a configuration file, with where each comes from
+    Config,
     /// Write the script that completes commands and flags in a shell
     Completions {
         /// The shell
@@ -219,6 +221,7 @@ mod tests {
         for line in ["--ascii --max-spans 5 demo", "demo --ascii --max-spans 5", "a.db --ascii --max-spans=5"] {
             let cli = parse(line).unwrap();
             assert_eq!((cli.options.ascii, cli.options.max_spans), (true, Some(5)), "{line}");
+            assert_eq!(cli.command.is_some(), line.contains("demo"), "{line}");
         }
     }
 

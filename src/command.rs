@@ -4,6 +4,7 @@
 //! chosen ([`select`], [`load`]), and how lines are written ([`json`], [`look`], [`table`]). What they find goes to standard output,
 //! what a person must know besides to standard error.
 
+mod config;
 pub mod export;
 mod json;
 pub mod list;
@@ -57,6 +58,7 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     match &cli.command {
         None | Some(Command::Demo) => return watch::run(cli, config),
         Some(Command::Completions { shell }) => return Ok(written(manual::completions(*shell), Outcome::Done)?),
+        Some(Command::Config) => return Ok(written(config::run(cli)?, Outcome::Done)?),
         Some(Command::Man { command }) => return Ok(written(manual::page(command.as_deref()), Outcome::Done)?),
         Some(_) => {}
     }
@@ -69,7 +71,7 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Some(Command::Tail(tail)) => tail.run(config),
         Some(Command::Export(export)) => export.run(config),
         Some(Command::Send(send)) => send.run(config),
-        None | Some(Command::Demo | Command::Completions { .. } | Command::Man { .. }) => Ok(Outcome::Done),
+        None | Some(Command::Demo | Command::Config | Command::Completions { .. } | Command::Man { .. }) => Ok(Outcome::Done),
     }
 }
 

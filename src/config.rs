@@ -17,7 +17,7 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
-use crate::app::{App, Budget, Budgets, Keymap};
+use crate::app::{App, Budget, Budgets, Columns, Keymap, Measure};
 use crate::cli::Cli;
 use crate::look::{self, Depth, Looks};
 use crate::model::Nanos;
@@ -37,6 +37,8 @@ const KEYS: &[&str] = &[
     "max_memory",
     "stale_seconds",
     "follow",
+    "columns",
+    "bar",
     "theme",
     "ascii",
     "mouse",
@@ -79,6 +81,10 @@ pub struct Config {
     pub stale_seconds: u32,
     /// Whether the cursor moves with the newest trace.
     pub follow: bool,
+    /// The columns of numbers beside the traces.
+    pub columns: Columns,
+    /// What bars measure at first.
+    pub bar: Measure,
     /// The theme's name.
     pub theme: String,
     /// Whether only ASCII characters are drawn.
@@ -163,6 +169,8 @@ impl Default for Config {
             max_memory: 1 << 30,
             stale_seconds: 60,
             follow: true,
+            columns: Columns::default(),
+            bar: Measure::default(),
             theme: "auto".to_owned(),
             ascii: false,
             mouse: true,
@@ -260,6 +268,7 @@ impl Config {
             app.say(trouble, true, now);
         }
         (app.looks, app.keymap, app.ascii) = (looks, self.keymap.clone(), self.ascii);
+        (app.columns, app.forest.measure) = (self.columns.clone(), self.bar);
         app.budgets = Budgets::new(self.budget, self.total_budget);
     }
 

@@ -1,22 +1,27 @@
 //! The screen: one pane a file. Painting reads the app and the store and changes neither; what it costs goes with the lines on the screen.
 
+mod compare;
+mod cost;
 mod detail;
 mod export_dialog;
 mod footer;
 mod forest;
 mod header;
+mod latency;
 mod offers;
 mod overlay;
 mod palette;
 mod panes;
 mod pointer;
+mod sums;
+mod table;
 mod theme;
+mod tokens;
 mod welcome;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
-use ratatui::widgets::{Block, BorderType, Widget};
 
 use crate::app::App;
 use crate::format;
@@ -25,7 +30,7 @@ pub use forest::name;
 pub use panes::Panes;
 pub use pointer::spot;
 use theme::Theme;
-pub use theme::glyph;
+pub use theme::{ascii, glyph};
 
 /// Paints everything.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
@@ -38,19 +43,24 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     if store.trace_count() == 0 {
         welcome::draw(buffer, panes.forest.union(panes.detail), app, theme);
     } else {
-        forest::draw(buffer, panes.forest, app, store, theme);
-        for (pane, title) in [(panes.tokens, " Tokens "), (panes.cost, " Cost "), (panes.latency, " Latency ")] {
-            let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(false)).title(title);
-            block.render(pane, buffer);
+        match &app.table {
+            Some(table) => table::draw(buffer, panes.forest, app, table, theme),
+            None => forest::draw(buffer, panes.forest, app, store, theme),
         }
-        detail::draw(buffer, panes.detail, app, store, theme);
+        tokens::draw(buffer, panes.tokens, app, store, theme);
+        cost::draw(buffer, panes.cost, app, store, theme);
+        latency::draw(buffer, panes.latency, app, store, theme);
+        match &app.table {
+            Some(table) => table::draw_page(buffer, panes.detail, app, table, theme),
+            None => detail::draw(buffer, panes.detail, app, store, theme),
+        }
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, theme);
     if let Some(editing) = &app.editing {
         offers::draw(buffer, area, panes.footer, editing, theme);
     }
     if let Some(overlay) = &app.overlay {
-        cursor = overlay::draw(buffer, area, app, overlay, theme).or(cursor);
+        cursor = overlay::draw(buffer, area, app, store, overlay, theme).or(cursor);
     }
     if app.ascii {
         theme::to_ascii(buffer);

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 const SIZE: PtySize = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
@@ -26,6 +27,8 @@ struct Program {
     /// The beginning of a frame that has not come whole.
     frame: Vec<u8>,
     modes: String,
+    /// All that was written.
+    written: Vec<u8>,
     directory: tempfile::TempDir,
 }
 
@@ -41,6 +44,8 @@ impl Program {
         command.args(arguments);
         command.cwd(directory.path());
         command.env("TERM", "xterm-256color");
+        command.env_remove("TMUX");
+        command.env_remove("NO_COLOR");
         command.env("XDG_STATE_HOME", directory.path().join("state"));
         command.env("XDG_CONFIG_HOME", directory.path().join("config"));
         for (name, value) in environment {
@@ -60,12 +65,13 @@ impl Program {
         });
         let cells = |count| NonZeroU16::new(count).expect("a screen has cells");
         let screen = vt100::Parser::new(cells(SIZE.rows), cells(SIZE.cols), 0);
-        Self { child, master: pair.master, keys, output, screen, frame: Vec::new(), modes, directory }
+        Self { child, master: pair.master, keys, output, screen, frame: Vec::new(), modes, written: Vec::new(), directory }
     }
 
     /// Shows what the program wrote, frames only when they are whole.
     fn take(&mut self, bytes: &[u8]) {
         self.frame.extend_from_slice(bytes);
+        self.written.extend_from_slice(bytes);
         let last = |mark: &[u8]| self.frame.windows(mark.len()).rposition(|part| part == mark);
         let whole = match (last(b"\x1b[?2026h"), last(b"\x1b[?2026l")) {
             (Some(begin), end) if end.is_none_or(|end| end < begin) => begin,
@@ -115,6 +121,7 @@ impl Program {
         assert!(!screen.alternate_screen(), "the alternate screen is left");
         assert!(!screen.hide_cursor(), "the cursor shows");
         assert!(!screen.bracketed_paste(), "pasted text is plain again");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse is the terminal's again");
         assert_eq!(modes(&*self.master), self.modes, "the line's modes are as they were");
         (status.exit_code(), screen.contents())
     }
@@ -245,6 +252,102 @@ fn any_size_will_do() {
     program.wait_for("No trace passes the filter");
     program.press("\u{1b}");
     program.wait_for("Traces 1/11");
+    program.press("q");
+    assert_eq!(program.end().0, 0);
+}
+
+/// What the program put into the clipboard last.
+fn clipboard(program: &Program) -> Option<String> {
+    let written = String::from_utf8_lossy(&program.written).into_owned();
+    let (_, rest) = written.rsplit_once("\u{1b}]52;c;")?;
+    let (text, _) = rest.split_once('\u{7}')?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text).expect("base64");
+    Some(String::from_utf8(bytes).expect("text"))
+}
+
+#[test]
+fn it_copies_through_the_terminal() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces");
+    program.press("gy");
+    program.wait_for("copied trace id bcc844e18edeb6510135150b6e8fc602");
+    assert_eq!(clipboard(&program).as_deref(), Some("bcc844e18edeb6510135150b6e8fc602"));
+    program.press("Y");
+    program.wait_for("copied span 3a4b01a46e591378 as OTLP/JSON");
+    let json: serde_json::Value = serde_json::from_str(&clipboard(&program).expect("a span")).expect("JSON");
+    assert_eq!(json["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"], "3a4b01a46e591378");
+    program.press("q");
+    assert_eq!(program.end().0, 0);
+}
+
+#[test]
+fn in_tmux_it_asks_tmux_and_else_the_terminal() {
+    let programs = tempfile::tempdir().expect("a directory");
+    let tmux = programs.path().join("tmux");
+    let taken = programs.path().join("taken");
+    std::fs::write(&tmux, format!("#!/bin/sh\n[ \"$*\" = 'load-buffer -w -' ] && cat > {}\n", taken.display())).expect("a program");
+    std::fs::set_permissions(&tmux, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it can be run");
+    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("a path"));
+    let mut program = Program::start(&["traces.db"], &[("TMUX", "/tmp/there,1,0"), ("PATH", &path)]);
+    program.wait_for("11 traces");
+    program.press("gy");
+    program.wait_for("copied trace id");
+    assert_eq!(std::fs::read_to_string(&taken).expect("what was copied"), "bcc844e18edeb6510135150b6e8fc602");
+    assert_eq!(clipboard(&program), None);
+    std::fs::remove_file(&tmux).expect("tmux goes");
+    program.press("jy");
+    program.wait_for("copied span id");
+    assert!(clipboard(&program).is_some(), "where tmux does not answer");
+    program.press("q");
+    assert_eq!(program.end().0, 0);
+}
+
+#[test]
+fn it_listens_to_the_mouse_unless_told_not_to() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces");
+    program.wait("a mouse", |screen| screen.mouse_protocol_mode() == vt100::MouseProtocolMode::PressRelease);
+    // The newest, which following opened, is folded; then the wheel over the traces, and a click on the topmost.
+    program.press("gh");
+    program.press("\u{1b}[<65;10;5M");
+    program.wait_for("Traces 4/11");
+    program.press("\u{1b}[<0;10;3M\u{1b}[<0;10;3m");
+    program.wait_for("Traces 1/11");
+    program.signal("TERM");
+    assert_eq!(program.end().0, 0);
+
+    let mut program = Program::start(&["traces.db", "--no-mouse"], &[]);
+    program.wait_for("11 traces");
+    assert_eq!(program.screen.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    program.press("q");
+    assert_eq!(program.end().0, 0);
+}
+
+#[test]
+fn it_stops_for_the_shell_and_goes_on() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces");
+    program.press("\u{1a}T");
+    // No shell watches over this terminal, so that nothing stops it: it gives the terminal back and takes it over again.
+    program.wait_for("theme light");
+    let written = String::from_utf8_lossy(&program.written).into_owned();
+    let (_, after) = written.split_once("\u{1b}[?1049l").expect("the plain screen");
+    assert!(after.contains("\u{1b}[?1049h"), "the screen again");
+    program.wait_for("11 traces");
+    program.press("q");
+    assert_eq!(program.end().0, 0);
+}
+
+#[test]
+fn pasted_text_goes_into_the_line_that_is_open_and_nowhere_else() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces");
+    program.press("\u{1b}[200~qqq!\u{1b}[201~");
+    program.press("/");
+    program.press("\u{1b}[200~status:\nerror\u{1b}[201~");
+    program.wait_for("/status: error");
+    program.press("\u{1b}");
+    program.wait_for("? help");
     program.press("q");
     assert_eq!(program.end().0, 0);
 }

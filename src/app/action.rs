@@ -84,6 +84,8 @@ pub enum Action {
     ClearMarks,
     /// Export the marked traces, or the current one.
     Export,
+    /// Compare two traces.
+    Compare,
     /// Copy the value that is looked at.
     Copy,
     /// Copy the span as JSON.
@@ -96,6 +98,20 @@ pub enum Action {
     Theme,
     /// Choose from every action.
     Palette,
+    /// The traces.
+    ViewTraces,
+    /// Conversations.
+    ViewSessions,
+    /// Agents.
+    ViewAgents,
+    /// Models.
+    ViewModels,
+    /// Tools.
+    ViewTools,
+    /// Failures.
+    ViewErrors,
+    /// What the sums beside the traces speak of.
+    Scope,
     /// Show the keys.
     Help,
     /// One step back.
@@ -162,9 +178,17 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::ZoomReset, "zoom-reset", &["0"], "look at all of the trace's time"),
     entry(Action::Earlier, "earlier", &["<"], "move along the time, to the left"),
     entry(Action::Later, "later", &[">"], "move along the time, to the right"),
+    entry(Action::ViewTraces, "view-traces", &["1"], "the traces"),
+    entry(Action::ViewSessions, "view-sessions", &["2"], "sessions: conversations, turn by turn"),
+    entry(Action::ViewAgents, "view-agents", &["3"], "agents: runs, times, tokens, cost"),
+    entry(Action::ViewModels, "view-models", &["4"], "models: calls, times, tokens, cost"),
+    entry(Action::ViewTools, "view-tools", &["5"], "tools: calls, times, errors"),
+    entry(Action::ViewErrors, "view-errors", &["6"], "errors, grouped by message"),
+    entry(Action::Scope, "scope", &["p"], "sums of all that is shown, or of this trace"),
     entry(Action::Mark, "mark", &["m"], "mark or unmark the trace"),
     entry(Action::ClearMarks, "clear-marks", &["M"], "unmark all traces"),
     entry(Action::Export, "export", &["x"], "export the marked traces, or this one"),
+    entry(Action::Compare, "compare", &["d"], "compare two marked traces, or one with this one"),
     entry(Action::Copy, "copy", &["y"], "copy the value looked at; in the traces, the id"),
     entry(Action::CopySpan, "copy-span", &["Y"], "copy the span as JSON"),
     entry(Action::Pause, "pause", &["Space"], "freeze the view; receiving goes on"),

@@ -1,7 +1,8 @@
 //! The span under the cursor, read as one reads a page: tabs, a place in the text, and the payload, which is asked for when it is wanted.
 
-mod content;
+pub(super) mod content;
 mod overview;
+mod talk;
 
 use std::sync::Arc;
 
@@ -122,6 +123,13 @@ impl Detail {
         wanted
     }
 
+    /// Asks for the payload once more if it is that of one of these spans.
+    pub fn ask_again(&mut self, source: SourceId, spans: &[SpanId]) {
+        if self.looked.and_then(|looked| looked.wanted).is_some_and(|wanted| wanted.source == source && spans.contains(&wanted.id)) {
+            self.asked = false;
+        }
+    }
+
     /// Takes in the payload that was asked for last.
     pub fn load(&mut self, store: &Store, payload: Result<Payload, String>, now: Nanos) {
         self.loaded = match payload {
@@ -144,13 +152,14 @@ impl Detail {
             return;
         };
         let payload = if let Loaded::Ready(payload) = &self.loaded { Some(&**payload) } else { None };
-        self.reader.replace(match (self.tab, payload, &self.loaded) {
-            (Tab::Overview, ..) => overview::document(store, looked.row, &self.loaded, now),
+        let (page, rest) = match (self.tab, payload, &self.loaded) {
+            (Tab::Overview, ..) => (overview::document(store, looked.row, &self.loaded, now), None),
             (tab, Some(payload), _) => content::document(tab, payload),
-            (_, None, Loaded::Failed(why)) => content::note(why),
-            (_, None, Loaded::Nothing) => content::note("This span has not ended; Agno writes it when it does."),
-            (_, None, _) => Document::new(),
-        });
+            (_, None, Loaded::Failed(why)) => (content::note(why), None),
+            (_, None, Loaded::Nothing) => (content::note("This span has not ended; Agno writes it when it does."), None),
+            (_, None, _) => (Document::new(), None),
+        };
+        self.reader.open(page, rest);
     }
 
     /// Tells how much room there is, in columns and lines.

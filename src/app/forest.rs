@@ -34,6 +34,8 @@ pub struct Forest {
     /// What the shown traces are counted as, in `order` and in `scales`.
     placed: HashMap<TraceIx, Placed>,
     scales: Scales,
+    /// Traces that came to be shown, or no longer are, since somebody asked.
+    turned: Vec<TraceIx>,
     filter: Option<Filter>,
     /// How far the filter has come, unless it is through.
     judging: Option<Judging>,
@@ -209,6 +211,17 @@ impl Forest {
         self.put(trace, shown.then(|| self.placing(store, trace, now)), store);
     }
 
+    /// Traces that came to be shown, or no longer are, each maybe more than once, since this was asked last.
+    pub(super) fn turned(&mut self) -> Vec<TraceIx> {
+        std::mem::take(&mut self.turned)
+    }
+
+    /// Whether the trace is shown.
+    #[must_use]
+    pub fn shows(&self, trace: TraceIx) -> bool {
+        self.placed.contains_key(&trace)
+    }
+
     fn placing(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placed {
         Placed { entry: self.sorting().entry(store, trace, now), sizes: Sizes::new(store, trace, now) }
     }
@@ -217,6 +230,9 @@ impl Forest {
     fn put(&mut self, trace: TraceIx, placed: Option<Placed>, store: &Store) {
         if self.placed.get(&trace) == placed.as_ref() {
             return;
+        }
+        if self.placed.contains_key(&trace) != placed.is_some() {
+            self.turned.push(trace);
         }
         let before = self.take_out(trace);
         if let Some(placed) = placed {

@@ -24,7 +24,9 @@ impl History {
     #[must_use]
     pub fn new(lines: Vec<String>) -> Self {
         let mut history = Self::default();
-        lines.into_iter().for_each(|line| history.add(line));
+        for line in lines {
+            history.add(line);
+        }
         history
     }
 
@@ -116,14 +118,13 @@ impl App {
                     self.set_filter(store, before);
                 }
             }
-            KeyCode::Tab | KeyCode::BackTab if editing.finds => {}
+            KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down if editing.finds => {}
             KeyCode::Tab | KeyCode::BackTab => {
                 editing.offers.refresh(store, &editing.input, true);
                 if editing.offers.choose(&mut editing.input, key.code == KeyCode::Tab) {
                     self.try_line();
                 }
             }
-            KeyCode::Up | KeyCode::Down if editing.finds => {}
             KeyCode::Up | KeyCode::Down => {
                 let up = key.code == KeyCode::Up;
                 let changed = if editing.offers.is_choosing() {
@@ -185,6 +186,7 @@ impl App {
             let before = self.forest.query().cloned();
             self.search_for(&query, before.as_ref());
             self.forest.set_filter(store, query, self.now);
+            self.refiltered = true;
             self.look(store);
         }
     }

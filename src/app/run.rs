@@ -26,7 +26,7 @@ use crate::export::{Exported, Exporter, Options};
 use crate::format;
 use crate::history;
 use crate::model::price::Prices;
-use crate::model::{Nanos, Payload};
+use crate::model::{Nanos, Payload, SpanId};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
 use crate::store::{RowIx, Store};
@@ -65,6 +65,7 @@ enum Pending {
     Detail,
     Export { export: u64, places: Vec<usize> },
     Copy(Box<Exported>),
+    Compare { side: usize, id: SpanId },
 }
 
 struct Loop<'a> {
@@ -111,17 +112,18 @@ where
     loop {
         if dirty && (at_once || drawn.elapsed() >= FRAME) {
             let size = terminal.size()?;
-            state.lay_out(Rect::new(0, 0, size.width, size.height));
+            let more = state.lay_out(Rect::new(0, 0, size.width, size.height));
             let Session { app, store, .. } = &*state.session;
             terminal.draw(|frame| view::draw(frame, app, store))?;
             drawn = Instant::now();
-            // A filter that is not through goes on with the next frame.
-            (dirty, at_once) = (state.session.app.forest.is_judging(), false);
+            // A filter that is not through goes on with the next frame, and so do the sums over what it lets through.
+            (dirty, at_once) = (more || state.session.app.forest.is_judging(), false);
         }
         if state.session.app.take_bell() {
             clipboard::ring();
         }
         state.ask_for_detail();
+        state.ask_for_compared();
         state.release();
         state.send_requests();
         tokio::select! {
@@ -140,7 +142,8 @@ where
                 }
                 if std::mem::take(&mut state.suspends) {
                     crate::terminal::suspend(state.session.mouse)?;
-                    terminal.clear()?;
+                    // All that was painted is forgotten, so that the next frame is painted whole.
+                    terminal.swap_buffers();
                 }
                 (dirty, at_once) = (true, true);
             }
@@ -173,13 +176,18 @@ where
 }
 
 impl Loop<'_> {
-    fn lay_out(&mut self, area: Rect) {
+    /// Makes ready what the next frame shows. Whether more is left to do.
+    fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
         app.settle(store);
         let panes = Panes::new(area, app.focus);
         app.forest.set_height(panes.forest_lines());
         app.detail.set_size(panes.detail_size());
+        if let Some(table) = &mut app.table {
+            table.set_size(panes.forest_lines(), panes.detail_size());
+        }
         self.area = area;
+        app.sum_up(store)
     }
 
     /// Whether it was the last.
@@ -246,6 +254,7 @@ impl Loop<'_> {
                     let Session { app, store, .. } = &mut *self.session;
                     app.take_found(store, found);
                 }
+                Update::More(source, spans) => self.session.app.detail.ask_again(source, &spans),
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);
@@ -284,6 +293,13 @@ impl Loop<'_> {
         }
     }
 
+    fn ask_for_compared(&mut self) {
+        let Session { app, store, .. } = &mut *self.session;
+        for (side, wanted) in app.compared(store) {
+            self.request(usize::from(wanted.source.0), vec![(wanted.address, wanted.id)], Pending::Compare { side, id: wanted.id });
+        }
+    }
+
     fn release(&mut self) {
         let mut by_source: HashMap<usize, Vec<_>> = HashMap::new();
         for (source, address) in self.session.app.released() {
@@ -311,6 +327,12 @@ impl Loop<'_> {
                 if let Some(payload) = payloads.into_iter().next() {
                     let Session { app, store, .. } = &mut *self.session;
                     app.detail.load(store, payload, app.now);
+                }
+            }
+            Some(Pending::Compare { side, id }) => {
+                if let Some(Ok(payload)) = payloads.first() {
+                    let Session { app, store, .. } = &mut *self.session;
+                    app.load_compared(store, side, id, payload);
                 }
             }
             Some(Pending::Export { export, places }) => self.take_exported(export, places, payloads),

@@ -4,6 +4,7 @@ use crossterm::event::KeyModifiers;
 
 use super::*;
 use crate::model::{Address, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId};
+use crate::source::{Found, Progress, Request};
 use crate::store::{Limits, RowIx};
 
 const SECOND: Nanos = 1_000_000_000;
@@ -282,4 +283,87 @@ fn what_is_evicted_leaves_no_trace_in_cursor_marks_folds_and_filter() {
     assert_eq!(desk.store.all().spans, 9);
     let failed = desk.store.traces().filter(|&trace| desk.store.trace(trace).totals().errors > 0).count();
     assert_eq!(desk.app.forest.len(), failed);
+}
+
+#[test]
+fn a_bound_slides_along_and_traces_fall_out_of_it() {
+    let mut desk = three();
+    desk.app.now = 3 * SECOND;
+    desk.app.set_filter(&desk.store, "since:2s".to_owned());
+    assert_eq!(desk.screen().0, ["agent 3", "agent 2", "agent 1"]);
+    assert!(desk.app.tick(&mut desk.store, 3 * SECOND + 10), "a trace's last span began 3 ns after it");
+    assert_eq!(desk.screen().0, ["agent 3", "agent 2"]);
+    desk.app.set_filter(&desk.store, "until:1s".to_owned());
+    assert_eq!(desk.screen().0, ["agent 2", "agent 1"]);
+    desk.app.tick(&mut desk.store, 5 * SECOND);
+    assert_eq!(desk.screen().0, ["agent 3", "agent 2", "agent 1"]);
+}
+
+#[test]
+fn a_filter_over_many_rows_ends_as_if_judged_at_once() {
+    let mut desk = Desk::new(Limits::default());
+    for number in 1..=200 {
+        desk.trace(number, 40, u64::from(number % 3 == 0));
+    }
+    desk.app.set_filter(&desk.store, "status:error".to_owned());
+    desk.trace(201, 3, 3);
+    desk.trace(6, 90, 7);
+    desk.trace(4, 50, 2);
+    while desk.app.forest.is_judging() {
+        desk.app.settle(&desk.store);
+    }
+    let failed: Vec<_> = desk.store.traces().rev().filter(|&trace| desk.store.trace(trace).totals().errors > 0).collect();
+    assert_eq!(desk.app.forest.traces().collect::<Vec<_>>(), failed);
+    desk.app.set_filter(&desk.store, String::new());
+    while desk.app.forest.is_judging() {
+        desk.app.settle(&desk.store);
+    }
+    assert_eq!(desk.app.forest.len(), 201);
+}
+
+#[test]
+fn what_payloads_hold_is_told_by_sources() {
+    let mut desk = three();
+    desk.app.sources = vec![SourceView::new("one")];
+    desk.app.set_filter(&desk.store, "text:refund kind:tool".to_owned());
+    assert_eq!(desk.app.forest.len(), 0);
+    let [(SourceId(0), Request::Search(search))] = &desk.app.requests()[..] else { panic!("a search") };
+    let found = |number: u8, id: u64, progress| Found {
+        source: SourceId(0),
+        ticket: search.ticket,
+        spans: vec![(TraceId::new([number; 16]).unwrap(), SpanId::new(id.to_be_bytes()).unwrap())],
+        progress,
+        trouble: None,
+    };
+    desk.app.take_found(&desk.store, found(1, 2, Some(Progress { done: 1, total: 4 })));
+    desk.app.take_found(&desk.store, found(2, 1, None));
+    desk.app.take_found(&desk.store, found(8, 2, None));
+    assert_eq!(desk.screen().0, ["agent 1"], "an agent is no tool, and trace 8 has not come");
+    assert_eq!(desk.app.searching(), Some((25, true)));
+    desk.trace(8, 1, 0);
+    assert_eq!(desk.screen().0, ["agent 8", "agent 1"]);
+    let [(SourceId(0), Request::Check { addresses, .. })] = &desk.app.requests()[..] else { panic!("a check of what came") };
+    assert_eq!(addresses.iter().map(|(address, _)| address.0).collect::<Vec<_>>(), [2], "only the tool can match");
+    // More words ask the same of payloads; other words do not.
+    desk.app.set_filter(&desk.store, "text:refund kind:tool agent:8".to_owned());
+    assert!(desk.app.requests().is_empty() && desk.screen().0 == ["agent 8"]);
+    desk.act(Action::Back);
+    assert!(matches!(desk.app.requests()[..], [(_, Request::StopSearch)]));
+    assert_eq!((desk.app.searching(), desk.app.filter.is_empty()), (Some((25, false)), false), "the first step back ends the search");
+    desk.act(Action::Back);
+    assert_eq!((desk.app.searching(), desk.app.forest.len()), (None, 4));
+    desk.app.take_found(&desk.store, found(3, 2, None));
+    assert!(!desk.app.forest.is_filtered());
+}
+
+#[test]
+fn a_detail_asks_again_when_more_of_its_payload_came() {
+    let mut desk = three();
+    let wanted = desk.app.detail.wanted().unwrap();
+    assert_eq!(desk.app.detail.wanted(), None);
+    let other = SpanId::new([0xee; 8]).unwrap();
+    desk.app.detail.ask_again(wanted.source, &[other]);
+    assert_eq!(desk.app.detail.wanted(), None);
+    desk.app.detail.ask_again(wanted.source, &[other, wanted.id]);
+    assert_eq!(desk.app.detail.wanted(), Some(wanted));
 }

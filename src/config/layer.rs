@@ -11,6 +11,7 @@ use toml::Spanned;
 use super::keys::Keys;
 use super::values::{Address, Bytes, Dollars, Header, Listen, lossy};
 use super::{Config, ConfigError, KEYS, LogLevel};
+use crate::app::{Column, Columns, Measure};
 use crate::cli::{Cli, OtlpOptions};
 use crate::model::price::Flat;
 
@@ -55,6 +56,8 @@ pub(super) struct Layer {
     max_memory: Option<Bytes>,
     stale_seconds: Option<std::num::NonZeroU32>,
     follow: Option<bool>,
+    columns: Option<Vec<Column>>,
+    bar: Option<Measure>,
     theme: Option<Spanned<String>>,
     ascii: Option<bool>,
     mouse: Option<bool>,
@@ -131,6 +134,8 @@ impl Layer {
             max_memory: options.max_memory.map(Bytes),
             stale_seconds: options.stale.and_then(std::num::NonZeroU32::new),
             follow: options.no_follow.then_some(false),
+            columns: None,
+            bar: None,
             theme: options.theme.clone().map(|theme| Spanned::new(0..0, theme)),
             ascii: options.ascii.then_some(true),
             mouse: options.no_mouse.then_some(false),
@@ -170,6 +175,8 @@ impl Layer {
         set(&mut config.max_memory, self.max_memory.map(|Bytes(bytes)| bytes));
         set(&mut config.stale_seconds, self.stale_seconds.map(Into::into));
         set(&mut config.follow, self.follow);
+        set(&mut config.columns, self.columns.map(Columns));
+        set(&mut config.bar, self.bar);
         if let Some(theme) = self.theme {
             if !themes.contains(theme.get_ref()) {
                 return Err(ConfigError::Wrong { place: place.name(Some(theme.span().start)), what: no_theme(theme.get_ref(), themes) });
@@ -225,7 +232,9 @@ fn typed(key: &str, text: &str) -> toml::Value {
         }
         // As OTEL_EXPORTER_OTLP_HEADERS has them, since a value may hold blanks.
         "forward_headers" => text.split(',').map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into(),
-        "allow_origins" | "forward" => text.split_whitespace().map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into(),
+        "allow_origins" | "forward" | "columns" => {
+            text.split_whitespace().map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into()
+        }
         // One a line, since an expression may hold blanks.
         "redact_patterns" => text.lines().map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into(),
         "budget_cost" | "budget_cost_total" => text.parse::<f64>().map_or_else(|_| text.into(), Into::into),

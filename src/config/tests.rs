@@ -1,8 +1,8 @@
 use clap::Parser;
 
 use super::*;
-use crate::app::Action;
 use crate::app::action::ENTRIES;
+use crate::app::{Action, Column};
 
 fn cli(line: &str) -> Cli {
     Cli::try_parse_from(std::iter::once("agno-top").chain(line.split_whitespace())).unwrap()
@@ -39,6 +39,8 @@ fn the_example_holds_every_key_with_its_default() {
         max_spans: 0,
         stale_seconds: 0,
         follow: false,
+        columns: Columns(Vec::new()),
+        bar: Measure::Cost,
         theme: String::new(),
         ascii: true,
         mouse: false,
@@ -112,7 +114,7 @@ fn a_mistake_is_named_with_its_line() {
     assert_eq!(wrong("ascii = true\nspan_tables = 'x'"), ", line 2: unknown key \"span_tables\"; did you mean \"spans_table\"?");
     assert_eq!(
         wrong("colour = 'red'"),
-        ", line 1: unknown key \"colour\"; there are sources, spans_table, traces_table, schema, max_spans, max_memory, stale_seconds, follow, theme, ascii, mouse, log_level, otlp, grpc, http, otlp_token, allow_origins, max_body, record, forward, forward_headers, redact_patterns, budget_cost, budget_tokens, budget_cost_total, budget_tokens_total, prices_file, prices, keys"
+        ", line 1: unknown key \"colour\"; there are sources, spans_table, traces_table, schema, max_spans, max_memory, stale_seconds, follow, columns, bar, theme, ascii, mouse, log_level, otlp, grpc, http, otlp_token, allow_origins, max_body, record, forward, forward_headers, redact_patterns, budget_cost, budget_tokens, budget_cost_total, budget_tokens_total, prices_file, prices, keys"
     );
     assert!(wrong("\n\nmax_spans = 'many'").starts_with(", line 3: invalid type: string \"many\""));
     assert!(wrong("max_spans = 0").starts_with(", line 1: invalid value: integer `0`"));
@@ -224,4 +226,13 @@ fn the_effective_settings_are_a_file_that_says_the_same() {
     (once.otlp.token, once.sources, once.otlp.forward) = (String::new(), Vec::new(), Vec::new());
     (twice.sources, twice.otlp.forward) = (Vec::new(), Vec::new());
     assert_eq!(once, twice);
+}
+
+#[test]
+fn the_first_picture_is_chosen() {
+    let environment = |name: &str| (name == "AGNO_TOP_COLUMNS").then(|| "cost time".into());
+    let config = layered(&cli(""), Some(home("columns = []\nbar = 'tokens'").path()), environment).unwrap();
+    assert_eq!((config.columns, config.bar), (Columns(vec![Column::Cost, Column::Time]), Measure::Tokens));
+    assert!(wrong("\ncolumns = ['time', 'token']").starts_with(", line 2: unknown variant `token`, expected one of `began`, `time`"));
+    assert!(wrong("bar = 'length'").starts_with(", line 1: unknown variant `length`, expected one of `time`, `own`"));
 }

@@ -224,9 +224,11 @@ impl Sought {
     }
 }
 
-/// An expression for bytes that must be there where the pattern matches. A list's commas have blanks behind them or not.
+/// An expression for bytes that must be there where the pattern matches. How a list or a map is
+/// written differs by encoding.
 fn sign(pattern: &Pattern) -> Option<String> {
-    let pieces = pattern.parts().iter().flat_map(|part| part.split(['{', '}', '[', ']', ',', ':'])).map(str::trim);
+    let pieces =
+        pattern.parts().iter().flat_map(|part| part.split(['{', '}', '[', ']', ',', ':'])).map(|piece| piece.trim_matches([' ', '"']));
     let pieces: Vec<&str> = pieces.filter(|piece| !piece.is_empty()).collect();
     let sure = !pieces.is_empty() && !pieces.iter().any(|piece| may_be_scalar(piece));
     sure.then(|| pieces.iter().map(|piece| escaped(piece)).collect::<Vec<_>>().join(".*"))
@@ -296,7 +298,7 @@ mod tests {
             "true",
             "谢",
             "C:\\new",
-            "nothing",
+            "othing",
             "input.value",
             "[\"a\"",
             "ref*谢",

@@ -11,7 +11,7 @@ mod picker;
 mod values;
 
 pub use context::agno_context;
-pub use messages::{Conversation, Message, ToolCall, input, messages, output, tool};
+pub use messages::{Conversation, Message, ToolCall, conversation, input, messages, output, tool};
 pub use picker::Picker;
 
 /// Bytes of a span's input that its row keeps.

@@ -121,8 +121,8 @@ fn holds(test: &Test, seen: &mut Vec<Verdict>, fuzzy: &Fuzzy, store: &Store, row
             once(seen, text, || words.iter().any(|word| like(word, store.text(text))))
         }),
         Test::Text(field, patterns) => {
-            let text = text(*field, store, row);
-            once(seen, text, || patterns.iter().any(|pattern| pattern.matches(store.text(text))))
+            let symbol = text(*field, store, row);
+            once(seen, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
         }
         Test::Status(wanted) => wanted.contains(&data.standing()),
         Test::Kind(wanted) => wanted.contains(&data.kind),

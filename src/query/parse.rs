@@ -71,21 +71,21 @@ fn term(word: Word) -> Result<Term, Mistake> {
     if lower.starts_with("attr.") {
         return attribute(&field["attr.".len()..], at, &values).map(|sought| Term { negated, test: Test::Payload(sought) });
     }
-    let text = |field| Ok(Test::Text(field, each(&values, pattern)?));
+    let like = |field| Ok(Test::Text(field, each(&values, pattern)?));
     let number = |measure, read: fn(&str) -> Result<i64, String>| {
         let (comparison, number) = comparison(&values)?;
         let number = read(number).map_err(|message| Mistake::new(values[0].at, message))?;
         Ok(Test::Number(measure, comparison, number))
     };
     let test = match lower.as_str() {
-        "name" => text(Field::Name),
-        "agent" => text(Field::Agent),
-        "model" => text(Field::Model),
-        "provider" => text(Field::Provider),
-        "tool" => text(Field::Tool),
-        "session" => text(Field::Session),
-        "user" => text(Field::User),
-        "error" => text(Field::Error),
+        "name" => like(Field::Name),
+        "agent" => like(Field::Agent),
+        "model" => like(Field::Model),
+        "provider" => like(Field::Provider),
+        "tool" => like(Field::Tool),
+        "session" => like(Field::Session),
+        "user" => like(Field::User),
+        "error" => like(Field::Error),
         "status" => each(&values, |value| named(value, "status", &STATUSES)).map(Test::Status),
         "kind" => each(&values, |value| named(value, "kind", &KINDS)).map(|kinds| Test::Kind(kinds.concat())),
         "trace" => each(&values, id).map(Test::Trace),

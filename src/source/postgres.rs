@@ -158,8 +158,9 @@ impl Watcher<'_> {
                 Ok(POLL[0])
             }
             Err(trouble) => {
-                let words = trouble.words(&self.target, &self.place);
-                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), Some(words))?;
+                // Where nothing has been written there is nothing to search: no trouble.
+                let words = (!trouble.awaits()).then(|| trouble.words(&self.target, &self.place));
+                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), words)?;
                 Ok(POLL[0])
             }
         }

@@ -155,8 +155,12 @@ impl Watcher {
                 Ok(AGAIN)
             }
             Err(trouble) => {
-                let words = trouble.words(&self.name, &self.tables, true);
-                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), Some(words))?;
+                // Where nothing has been written there is nothing to search: no trouble.
+                let words = match trouble.state(&self.name, &self.tables, true) {
+                    State::Failing(words) => Some(words),
+                    _ => None,
+                };
+                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), words)?;
                 Ok(POLL)
             }
         }

@@ -187,6 +187,20 @@ impl Store {
         self.selection = Some(selection);
     }
 
+    /// What every agent, model and tool did in one trace. Costs its rows.
+    #[must_use]
+    pub fn stats_of(&self, trace: TraceIx) -> Stats {
+        let mut stats = Stats::begin_at(&self.stats);
+        self.sweep(trace, &mut stats, false);
+        stats
+    }
+
+    /// Whether the index is that of a trace that is held.
+    #[must_use]
+    pub fn is_trace_held(&self, trace: TraceIx) -> bool {
+        self.find_trace(self.traces[trace.0].id) == Some(trace)
+    }
+
     /// Adds a whole trace to groups, or takes it out, row by row.
     pub(super) fn sweep(&self, trace: TraceIx, stats: &mut Stats, back: bool) {
         let signed = |totals: &Totals| if back { Totals::difference(totals, &Totals::default()) } else { *totals };

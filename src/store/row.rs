@@ -146,6 +146,12 @@ impl Trace {
         &self.top.children
     }
 
+    /// Another number whenever anything in it changed.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.touched
+    }
+
     /// Sums over all its spans.
     #[must_use]
     pub fn totals(&self) -> &Totals {

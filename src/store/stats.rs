@@ -84,6 +84,7 @@ const MINUTES: i64 = 24 * 60;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     groups: [HashMap<Symbol, Group>; 3],
+    times: [Histogram; 3],
     minutes: BTreeMap<i64, Flow>,
     /// The first minute that is remembered.
     floor: i64,
@@ -101,6 +102,12 @@ impl Stats {
     #[must_use]
     pub fn group(&self, by: By, symbol: Symbol) -> Option<&Group> {
         self.groups[by as usize].get(&symbol)
+    }
+
+    /// How long all runs, calls or uses together took that ended.
+    #[must_use]
+    pub fn times(&self, by: By) -> &Histogram {
+        &self.times[by as usize]
     }
 
     /// Sums over all spans of the traces.
@@ -142,6 +149,10 @@ impl Stats {
 
     /// Counts a call, or takes it back.
     pub(super) fn count(&mut self, by: By, symbol: Symbol, call: &Counted, back: bool) {
+        if let Some(took) = call.took {
+            let times = &mut self.times[by as usize];
+            if back { times.remove(took) } else { times.add(took) }
+        }
         self.change(by, symbol, |group| {
             let by_one = |count: &mut u32, so: bool| *count = if back { *count - u32::from(so) } else { *count + u32::from(so) };
             by_one(&mut group.calls, true);

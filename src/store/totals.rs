@@ -97,8 +97,13 @@ impl Totals {
     }
 
     /// `self + other`; either may be a difference, whose fields wrap below zero.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         self.exchange(&Self::default(), other);
+    }
+
+    /// `self - other`.
+    pub fn take_out(&mut self, other: &Self) {
+        self.exchange(other, &Self::default());
     }
 
     /// What turns `old` into `new`: a difference.

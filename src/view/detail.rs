@@ -11,7 +11,7 @@ use super::{forest, put, put_right};
 use crate::app::{App, Focus, Spot, Tab};
 use crate::format;
 use crate::store::Store;
-use crate::widget::reader::Styles;
+use crate::widget::reader::{Reader, Styles};
 use crate::widget::text::Role;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
@@ -25,17 +25,22 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, theme.glyph(data.kind), theme.kind(data.kind));
     x = put(buffer, x, area.y, 1, " ", Style::new());
-    x = put(buffer, x, area.y, room, &label, theme.title());
+    x = put(buffer, x, area.y, room, &label, theme.text().patch(theme.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
     debug_assert!(x >= area.right() || x == first_tab(area, &label));
     for (tab, title) in Tab::ALL {
         let style = if tab == app.detail.tab { theme.tab() } else { theme.dim() };
         x = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
     }
-    let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height - 1 };
-    let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
-    app.detail.reader.render(inner, buffer, &styles, theme.glyphs());
+    draw_text(buffer, area, &app.detail.reader, theme);
     progress(buffer, area, x, app, theme);
+}
+
+/// The text below the title.
+pub(super) fn draw_text(buffer: &mut Buffer, area: Rect, reader: &Reader, theme: Theme) {
+    let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(1) };
+    let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
+    reader.render(inner, buffer, &styles, theme.glyphs());
 }
 
 /// Cells for the name before the tabs.
@@ -68,14 +73,20 @@ pub(super) fn spot(area: Rect, app: &App, store: &Store, place: Position) -> Spo
 fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme) {
     let reader = &app.detail.reader;
     let (line, lines) = reader.progress();
-    let mut text = match reader.found() {
+    let found = match reader.found() {
         Some((at, count)) => format!(" {}/{} found ", format::count(at as u64), format::count(count as u64)),
         None => String::new(),
     };
+    let (mut text, mut short) = (found.clone(), found);
     if line > 0 || reader.has_more() {
-        let _ = write!(text, " line {} of {} ", format::count(line as u64 + 1), format::count(lines as u64));
+        let more = if reader.is_complete() { "" } else { "+" };
+        let (line, lines) = (format::count(line as u64 + 1), format::count(lines as u64));
+        let _ = write!(text, " line {line} of {lines}{more} ");
+        let _ = write!(short, " {line}/{lines}{more} ");
     }
-    put_right(buffer, area.right().saturating_sub(1), area.y, area.right().saturating_sub(from + 2), &text, theme.dim());
+    let room = area.right().saturating_sub(from + 2);
+    let text = if format::width(&text) > usize::from(room) { short } else { text };
+    put_right(buffer, area.right().saturating_sub(1), area.y, room, &text, theme.dim());
 }
 
 fn style(role: Role, theme: Theme) -> Style {

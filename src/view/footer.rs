@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::theme::Theme;
 use super::{plural, put, put_right};
-use crate::app::{Action, App, Editing, Focus};
+use crate::app::{Action, App, Editing, Focus, Overlay};
 use crate::format;
 
 /// Actions that the traces' line hints at, and the word for them.
@@ -22,6 +22,25 @@ const FOREST_KEYS: &[(&[Action], &str)] = &[
     (&[Action::Export], "export"),
     (&[Action::Pause], "pause"),
     (&[Action::Follow], "follow"),
+];
+
+const TABLE_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Help], "help"),
+    (&[Action::Quit], "quit"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::Detail], "its traces"),
+    (&[Action::Filter], "filter"),
+    (&[Action::Sort], "sort"),
+    (&[Action::Reverse], "reverse"),
+    (&[Action::NextPane], "read below"),
+    (&[Action::ViewTraces], "traces"),
+];
+
+const COMPARE_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Back], "back"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::NextMatch, Action::PreviousMatch], "difference"),
+    (&[Action::Detail], "go to the step"),
 ];
 
 const DETAIL_KEYS: &[(&[Action], &str)] = &[
@@ -50,7 +69,12 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> 
         put(buffer, area.x + 1, area.y, room.saturating_sub(1), &message.text, style);
         return None;
     }
-    let keys = if app.focus == Focus::Forest { FOREST_KEYS } else { DETAIL_KEYS };
+    let keys = match (app.focus, &app.table) {
+        _ if matches!(app.overlay, Some(Overlay::Compare(_))) => COMPARE_KEYS,
+        (Focus::Forest, Some(_)) => TABLE_KEYS,
+        (Focus::Forest, None) => FOREST_KEYS,
+        _ => DETAIL_KEYS,
+    };
     let mut x = area.x + 1;
     for (actions, what) in keys {
         // What has no key has no hint.
@@ -128,6 +152,13 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, th
     };
     let shown: String = format::cells(editing.input.value()).skip_while(hidden).map(|(grapheme, _)| grapheme).collect();
     put(buffer, x, area.y, room as u16, &shown, Style::new());
+    if let Some(mistake) = &app.mistake {
+        let before: String = editing.input.value().chars().take(mistake.at).collect();
+        let at = format::width(&before).saturating_sub(scroll);
+        if at < room {
+            buffer.set_style(Rect { x: x + at as u16, y: area.y, width: 1, height: 1 }, theme.error());
+        }
+    }
     let cursor = editing.input.visual_cursor().saturating_sub(scroll).min(room) as u16;
     Position::new(x + cursor, area.y)
 }

@@ -58,6 +58,11 @@ impl Theme<'_> {
         self.look.style(Role::Screen)
     }
 
+    /// Running text where something else was painted before.
+    pub(super) fn text(self) -> Style {
+        Style::new().fg(self.screen().fg.unwrap_or_default())
+    }
+
     pub(super) fn dim(self) -> Style {
         self.look.style(Role::Dim)
     }
@@ -115,6 +120,20 @@ impl Theme<'_> {
     }
 }
 
+fn symbol(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Agent => "◆",
+        Kind::Team => "◈",
+        Kind::Workflow => "▣",
+        Kind::Step => "▫",
+        Kind::Model | Kind::Embedding => "✦",
+        Kind::Tool => "⚙",
+        Kind::Retriever | Kind::Reranker => "⌕",
+        Kind::Guardrail => "⛨",
+        Kind::Evaluator | Kind::Prompt | Kind::Other => "·",
+    }
+}
+
 /// The program's own symbols and what stands for them where only ASCII can be trusted.
 const ASCII: &[(&str, &str)] = &[
     ("◆", "A"),
@@ -159,34 +178,34 @@ const ASCII: &[(&str, &str)] = &[
     ("⏎", "$"),
     ("↑", "k"),
     ("↓", "j"),
+    ("▁", "."),
+    ("▂", "."),
+    ("▃", ":"),
+    ("▄", ":"),
+    ("▅", "="),
+    ("▆", "="),
+    ("▇", "#"),
+    ("█", "#"),
+    ("×", "x"),
+    ("≥", ">"),
 ];
-
-fn symbol(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Agent => "◆",
-        Kind::Team => "◈",
-        Kind::Workflow => "▣",
-        Kind::Step => "▫",
-        Kind::Model | Kind::Embedding => "✦",
-        Kind::Tool => "⚙",
-        Kind::Retriever | Kind::Reranker => "⌕",
-        Kind::Guardrail => "⛨",
-        Kind::Evaluator | Kind::Prompt | Kind::Other => "·",
-    }
-}
 
 /// The symbol of a kind.
 #[must_use]
-pub fn glyph(kind: Kind, glyphs: Glyphs) -> &'static str {
-    let symbol = symbol(kind);
-    let ascii = ASCII.iter().find(|(other, _)| glyphs == Glyphs::Ascii && *other == symbol);
-    ascii.map_or(symbol, |(_, ascii)| ascii)
+pub fn glyph(kind: Kind) -> &'static str {
+    symbol(kind)
+}
+
+/// What stands for one of the program's own symbols where only ASCII can be trusted; `None` for what is none.
+#[must_use]
+pub fn ascii(symbol: &str) -> Option<&'static str> {
+    ASCII.iter().find(|(own, _)| *own == symbol).map(|(_, ascii)| *ascii)
 }
 
 /// Replaces the program's own symbols on a painted screen; what came from outside stays.
 pub(super) fn to_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
-        if let Some((_, ascii)) = ASCII.iter().find(|(symbol, _)| *symbol == cell.symbol()) {
+        if let Some(ascii) = ascii(cell.symbol()) {
             cell.set_symbol(ascii);
         }
     }

@@ -4,6 +4,7 @@
 
 mod escape;
 mod grammar;
+mod rest;
 mod scan;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use std::borrow::Cow;
 use super::text::{Document, Role};
 use crate::format::safe_lines;
 use grammar::Grammar;
+pub use rest::{Rest, open};
 use scan::{Kind, Scanner, Token};
 
 /// Cells by which what is in brackets is indented.
@@ -43,12 +45,15 @@ pub fn document(text: &str) -> Document {
     document
 }
 
+/// Bytes beyond which a value among others is not taken apart: it has a page of its own for that.
+const LONG: usize = 256 << 10;
+
 /// Adds a value to the last line of `document`, its further lines indented by `base` cells and more.
 pub(super) fn append(document: &mut Document, text: &str, base: usize) {
     let text = safe_lines(text);
     // Whether it is a value turns out at its end; laying it out meanwhile saves a second reading.
     let mark = document.mark();
-    if lay_out(document, &text, base).is_none_or(|shape| shape == Shape::Plain) {
+    if (base > 0 && text.len() > LONG) || lay_out(document, &text, base).is_none_or(|shape| shape == Shape::Plain) {
         document.rewind(mark);
         document.push_safe(&text, Role::Plain);
     }
@@ -70,7 +75,7 @@ fn lay_out(document: &mut Document, text: &str, base: usize) -> Option<Shape> {
 pub(super) fn append_arguments(document: &mut Document, text: &str) {
     let text = safe_lines(text);
     let braced = text.trim_start().starts_with('{') && text.trim_end().ends_with('}');
-    if !braced || parse(&text) == Shape::Plain {
+    if !braced || text.len() > LONG || parse(&text) == Shape::Plain {
         document.push_safe(&text, Role::Plain);
         return;
     }
@@ -87,9 +92,20 @@ pub(super) fn append_arguments(document: &mut Document, text: &str) {
     }
 }
 
+/// What stands in a text that is one string in JSON; any other text as it is.
+#[must_use]
+pub fn string(text: &str) -> Cow<'_, str> {
+    let trimmed = text.trim();
+    let one = trimmed.len() >= 2
+        && trimmed.starts_with('"')
+        && Scanner::new(trimmed).next().is_some_and(|token| token.is_ok_and(|token| token.text == trimmed));
+    if one { Cow::Owned(unquoted(&escape::decoded(trimmed)).to_owned()) } else { Cow::Borrowed(text) }
+}
+
 /// Whether brackets are open whose content stays on their line.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Flat {
+    #[default]
     No,
     Short,
     /// Nothing but numbers: drawn as one piece, for there may be very many.

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::Glyphs;
+use super::json::Rest;
 use super::text::{Document, Layout, Place, Role, Search};
 use crate::format::cells;
 
@@ -12,6 +13,8 @@ use crate::format::cells;
 #[derive(Clone, Debug)]
 pub struct Reader {
     document: Document,
+    /// What of a long value is not in the document yet.
+    rest: Option<Rest>,
     top: Place,
     layout: Layout,
     height: u16,
@@ -19,6 +22,9 @@ pub struct Reader {
     shift: usize,
     search: Option<Search>,
 }
+
+/// Lines that are laid out beyond those wanted: more than any screen has.
+const REACH: usize = 1000;
 
 /// The colours in which a document is drawn.
 pub struct Styles<'a> {
@@ -34,14 +40,35 @@ impl Reader {
     /// Opens a document at its beginning, wrapped. [`Reader::resize`] must say how much of it can be seen.
     #[must_use]
     pub fn new(document: Document) -> Self {
-        Self { document, top: Place::default(), layout: Layout { width: 80, wrap: true }, height: 24, shift: 0, search: None }
+        Self { document, rest: None, top: Place::default(), layout: Layout { width: 80, wrap: true }, height: 24, shift: 0, search: None }
     }
 
     /// Reads another text from the same place on; what was found before is forgotten.
     pub fn replace(&mut self, document: Document) {
-        self.document = document;
+        self.open(document, None);
+    }
+
+    /// Reads a long value likewise, of which `rest` is laid out when it is wanted.
+    pub fn open(&mut self, document: Document, rest: Option<Rest>) {
+        (self.document, self.rest) = (document, rest);
         self.search = None;
+        self.reach(self.top.line);
         self.show(self.top);
+    }
+
+    /// Lays out what can be seen from `line` on, and some more.
+    fn reach(&mut self, line: usize) {
+        self.lay_out_while(|document| document.lines() <= line.saturating_add(REACH));
+    }
+
+    fn lay_out_while(&mut self, wanted: impl Fn(&Document) -> bool) {
+        while wanted(&self.document)
+            && let Some(rest) = &mut self.rest
+        {
+            if !rest.lay_out(&mut self.document) {
+                self.rest = None;
+            }
+        }
     }
 
     /// What is read.
@@ -78,6 +105,7 @@ impl Reader {
         if rows < 0 {
             self.top = self.document.up(self.top, by, self.layout);
         } else {
+            self.reach(self.top.line.saturating_add(by));
             self.show(self.document.down(self.top, by, self.layout));
         }
     }
@@ -96,6 +124,7 @@ impl Reader {
 
     /// Goes to the end.
     pub fn to_end(&mut self) {
+        self.lay_out_while(|_| true);
         self.top = self.document.last(usize::from(self.height), self.layout);
     }
 
@@ -113,6 +142,12 @@ impl Reader {
         found.filter(|line| (self.top.line..=bottom.line).contains(line)).unwrap_or(self.top.line)
     }
 
+    /// Whether all lines are known and counted.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.rest.is_none()
+    }
+
     /// Whether there is more below.
     #[must_use]
     pub fn has_more(&self) -> bool {
@@ -121,6 +156,9 @@ impl Reader {
 
     /// Looks for `needle` and goes to the first place from here on; an empty one ends the search.
     pub fn search(&mut self, needle: &str) {
+        if !needle.is_empty() {
+            self.lay_out_while(|_| true);
+        }
         let mut search = Search::new(&self.document, needle);
         let place = search.go(&self.document, self.top);
         self.search = (!needle.is_empty()).then_some(search);

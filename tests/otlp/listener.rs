@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use agno_top::model::{Address, Batch, Payload, Skipped, SourceId, Span, SpanId};
 use agno_top::source::otlp::{self, Options};
-use agno_top::source::{Handle, Outlet, Request, State, Traffic, Update};
+use agno_top::source::{Found, Handle, Outlet, Request, State, Traffic, Update};
 use tokio::sync::mpsc::{Receiver, channel};
 
 pub(crate) struct Listener {
@@ -18,6 +18,10 @@ pub(crate) struct Listener {
     pub(crate) batches: Vec<Batch>,
     pub(crate) states: Vec<State>,
     pub(crate) traffic: Traffic,
+    /// What searches came upon.
+    pub(crate) found: Vec<Found>,
+    /// Spans whose payloads came to hold more.
+    pub(crate) more: Vec<SpanId>,
 }
 
 pub(crate) fn any_port() -> Options {
@@ -36,7 +40,17 @@ impl Listener {
         assert_eq!(listening.failed, []);
         let own: Vec<_> = listening.addresses.iter().filter(|address| address.is_ipv4()).collect();
         let (grpc, http) = (*own[0], *own[1]);
-        Self { handle: listening.handle, grpc, http, updates, batches: vec![], states: vec![], traffic: Traffic::default() }
+        Self {
+            handle: listening.handle,
+            grpc,
+            http,
+            updates,
+            batches: vec![],
+            states: vec![],
+            traffic: Traffic::default(),
+            found: vec![],
+            more: vec![],
+        }
     }
 
     /// Takes in the updates that have come.
@@ -53,8 +67,9 @@ impl Listener {
                 assert_eq!(id, SourceId(3));
                 self.states.push(state);
             }
-            Update::Found(_) => {}
             Update::Traffic(_, traffic) => self.traffic = traffic,
+            Update::Found(found) => self.found.push(found),
+            Update::More(_, spans) => self.more.extend(spans),
             Update::Payloads { payloads, .. } => return Some(payloads),
         }
         None
@@ -91,6 +106,17 @@ impl Listener {
                 return payloads;
             }
         }
+    }
+
+    /// Asks, and gives the spans that were found by the end.
+    pub(crate) fn search(&mut self, request: Request) -> Vec<SpanId> {
+        self.found.clear();
+        self.handle.requests.send(request).unwrap();
+        while self.found.last().is_none_or(|found| found.progress.is_some_and(|progress| progress.done < progress.total)) {
+            let update = self.updates.blocking_recv().unwrap();
+            self.sort(update);
+        }
+        self.found.iter().flat_map(|found| &found.spans).map(|(_, span)| *span).collect()
     }
 
     pub(crate) fn payload(&mut self, span: &Span) -> Payload {

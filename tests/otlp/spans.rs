@@ -16,12 +16,12 @@ use prost::Message;
 use crate::FIXTURE;
 use crate::listener::Listener;
 
-fn attribute(key: &str, value: &str) -> KeyValue {
+pub(crate) fn attribute(key: &str, value: &str) -> KeyValue {
     let value = AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) };
     KeyValue { key: key.to_owned(), value: Some(value), ..KeyValue::default() }
 }
 
-fn span(id: u8) -> Span {
+pub(crate) fn span(id: u8) -> Span {
     Span {
         trace_id: vec![7; 16],
         span_id: vec![id; 8],
@@ -32,7 +32,7 @@ fn span(id: u8) -> Span {
     }
 }
 
-fn request(spans: Vec<Span>) -> Vec<u8> {
+pub(crate) fn request(spans: Vec<Span>) -> Vec<u8> {
     let scope = InstrumentationScope { name: "s".to_owned(), version: "2".to_owned(), ..InstrumentationScope::default() };
     let resource = Resource { attributes: vec![attribute("service.name", "shop")], ..Resource::default() };
     let spans = ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() };
@@ -152,6 +152,7 @@ fn messages_that_come_as_logs_are_events_of_their_span() {
         assert_eq!(answer.status, 200);
         listener.post(&request(vec![span(1), span(2)]));
         let spans = listener.spans();
+        assert_eq!(listener.more, [spans[0].0.id; 2], "whoever looks at the span is told");
         let events = listener.payload(&spans[0].0).events;
         let events: Vec<_> = events
             .iter()

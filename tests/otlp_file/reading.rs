@@ -1,9 +1,10 @@
 //! What other programs write is read; what is broken is told.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use agno_top::model::{Address, Dropped, Kind, Payload, Role, Status, Usage, Value};
-use agno_top::source::State;
+use agno_top::source::{Progress, Request, Search, State, Update};
 
 use super::{open, open_text};
 
@@ -174,4 +175,26 @@ fn another_frameworks_requests_are_read_whole() {
     assert_eq!((read.spans.len(), traces.len(), failed), (24, 7, 3));
     let models = read.spans.iter().filter(|(span, ..)| span.facts.kind == Kind::Model && span.facts.usage.is_some()).count();
     assert!(models >= 10, "{models} calls with usage");
+}
+
+#[test]
+fn a_file_is_searched_as_what_it_says_the_newest_first() {
+    let span = |id: u8, text: &str| {
+        format!(
+            r#"{{"traceId": "07070707070707070707070707070707", "spanId": "{id:016x}", "name": "x", "startTimeUnixNano": "17900000000000000{id:02}",
+             "attributes": [{{"key": "input.value", "value": {{"stringValue": "{text}"}}}}]}}"#
+        )
+    };
+    let spans = [span(1, "Gr\\u00f6\\u00dfe"), span(2, "say \\\"hi\\\""), span(3, "größe")].join(",").replace('\n', " ");
+    let mut read = open_text(format!(r#"{{"resourceSpans": [{{"scopeSpans": [{{"spans": [{spans}]}}]}}]}}"#));
+    for (line, expected) in
+        [("text:größe", &[3, 1][..]), ("text:\"\\\"hi\\\"\"", &[2]), ("text:stringvalue", &[]), ("-attr.input.value:*e", &[2])]
+    {
+        let query: agno_top::query::Query = line.parse().unwrap();
+        let search = Search { ticket: 1, probe: Arc::new(query.probe()), since: None, until: None };
+        read.handle.requests.send(Request::Search(search)).unwrap();
+        let Some(Update::Found(found)) = read.updates.blocking_recv() else { panic!("an answer") };
+        assert_eq!(found.progress, Some(Progress { done: 3, total: 3 }));
+        assert_eq!(found.spans.iter().map(|(_, span)| u64::from_be_bytes(span.bytes())).collect::<Vec<_>>(), expected, "{line}");
+    }
 }

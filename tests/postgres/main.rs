@@ -11,6 +11,7 @@ mod lifecycle;
 mod manners;
 mod payloads;
 mod rows;
+mod search;
 mod server;
 mod tail;
 mod tls;

@@ -7,6 +7,7 @@ mod lifecycle;
 mod manners;
 mod payloads;
 mod rows;
+mod search;
 mod tail;
 mod watch;
 mod writer;

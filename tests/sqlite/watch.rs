@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agno_top::model::{Address, Kind, Origin, Payload, Skipped, SourceId, SpanId, TraceId};
+use agno_top::query::Query;
 use agno_top::source::sqlite::{Tables, start};
-use agno_top::source::{Handle, Outlet, Request, State, Update};
+use agno_top::source::{Found, Handle, Outlet, Request, Search, State, Update};
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// How long anything may take before a test fails.
@@ -33,6 +35,8 @@ pub(crate) struct Watch {
     pub(crate) batches: Vec<Vec<SpanId>>,
     pub(crate) skipped: Vec<Skipped>,
     pub(crate) states: Vec<State>,
+    /// What searches came upon.
+    pub(crate) found: Vec<Found>,
     answers: BTreeMap<u64, Vec<Result<Payload, String>>>,
     handle: Handle,
     inbox: Receiver<Update>,
@@ -56,7 +60,7 @@ impl Watch {
         let (updates, inbox) = channel(8);
         let handle = start(Outlet { id: SourceId(0), updates }).unwrap();
         let (spans, answers) = (BTreeMap::new(), BTreeMap::new());
-        Self { spans, batches: Vec::new(), skipped: Vec::new(), states: Vec::new(), answers, handle, inbox }
+        Self { spans, batches: Vec::new(), skipped: Vec::new(), states: Vec::new(), found: Vec::new(), answers, handle, inbox }
     }
 
     /// Takes in one update; `false` if none comes for the moment.
@@ -75,7 +79,8 @@ impl Watch {
             }
             Ok(Update::State(_, state)) => self.states.push(state),
             Ok(Update::Payloads { ticket, payloads }) => drop(self.answers.insert(ticket, payloads)),
-            Ok(Update::Traffic(..)) => {}
+            Ok(Update::Found(found)) => self.found.push(found),
+            Ok(Update::Traffic(..) | Update::More(..)) => {}
             Err(_) => return false,
         }
         true
@@ -119,6 +124,28 @@ impl Watch {
         self.handle.requests.send(Request::Payloads { ticket, addresses: asked.to_vec() }).unwrap();
         self.until("payloads", |watch| watch.answers.contains_key(&ticket));
         self.answers[&ticket].clone()
+    }
+
+    /// Begins to search for what a filter line asks of payloads.
+    pub(crate) fn ask_for(&self, ticket: u64, line: &str) {
+        let query: Query = line.parse().unwrap();
+        let (since, until) = query.bounds(0);
+        self.handle.requests.send(Request::Search(Search { ticket, probe: Arc::new(query.probe()), since, until })).unwrap();
+    }
+
+    /// Asks for something else.
+    pub(crate) fn ask(&self, request: Request) {
+        self.handle.requests.send(request).unwrap();
+    }
+
+    /// Searches, and gives the numbers of the spans that were found, in the order in which they were.
+    pub(crate) fn search(&mut self, line: &str) -> Vec<u64> {
+        let ticket = self.found.iter().map(|found| found.ticket).max().unwrap_or(100) + 1;
+        self.ask_for(ticket, line);
+        let ends = |found: &Found| found.ticket == ticket && found.progress.is_some_and(|progress| progress.done == progress.total);
+        self.until("the end of a search", |watch| watch.found.iter().any(ends));
+        let answers = self.found.iter().filter(|found| found.ticket == ticket);
+        answers.flat_map(|found| &found.spans).map(|(_, span)| u64::from_be_bytes(span.bytes())).collect()
     }
 
     /// The payload of the span of this number, where it was last seen.

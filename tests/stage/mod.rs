@@ -6,15 +6,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agno_top::app::{App, Effect, SourceView};
-use agno_top::model::{Nanos, SourceId};
+use agno_top::app::{App, Effect, SourceView, Spot, Wanted};
+use agno_top::model::{Nanos, SourceId, SpanId};
 use agno_top::source::{Handle, Outlet, Request, State, Update, file, sqlite};
 use agno_top::store::{Limits, Store};
 use agno_top::view::{self, Panes};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// A fixture, by its name.
@@ -32,6 +32,8 @@ pub(crate) struct Stage {
     updates: Receiver<Update>,
     terminal: Terminal<TestBackend>,
     tickets: u64,
+    /// The side of a comparison, and its span, that the last ticket is for.
+    compared: Option<(usize, SpanId)>,
 }
 
 impl Stage {
@@ -49,7 +51,7 @@ impl Stage {
         let app = App::new(views, true, NOW);
         let terminal = Terminal::new(TestBackend::new(width, height)).expect("a screen in memory");
         let source = source.expect("a source starts");
-        let mut stage = Self { app, store: Store::new(Limits::default()), source, updates, terminal, tickets: 0 };
+        let mut stage = Self { app, store: Store::new(Limits::default()), source, updates, terminal, tickets: 0, compared: None };
         stage.lay_out();
         stage.wait(|stage| matches!(stage.app.sources[0].state, State::Watching { .. } | State::Ended | State::Failing(_)));
         stage
@@ -57,6 +59,9 @@ impl Stage {
 
     fn lay_out(&mut self) {
         self.app.settle(&self.store);
+        for (_, request) in self.app.requests() {
+            self.source.requests.send(request).expect("a source that lives");
+        }
         let size = self.terminal.size().expect("a size");
         let panes = Panes::new(Rect::new(0, 0, size.width, size.height), self.app.focus);
         self.app.forest.set_height(panes.forest_lines());
@@ -73,8 +78,13 @@ impl Stage {
                 Update::State(source, state) => self.app.source_state(usize::from(source.0), state),
                 Update::Payloads { ticket, payloads } if ticket == self.tickets => {
                     let payload = payloads.into_iter().next().expect("one answer to one question");
-                    self.app.detail.load(&self.store, payload, NOW);
+                    match self.compared.take() {
+                        Some((side, id)) => self.app.load_compared(&self.store, side, id, &payload.expect("a payload")),
+                        None => self.app.detail.load(&self.store, payload, NOW),
+                    }
                 }
+                Update::Found(found) => self.app.take_found(&self.store, found),
+                Update::More(source, spans) => self.app.detail.ask_again(source, &spans),
                 Update::Payloads { .. } | Update::Traffic(..) => {}
             }
         }
@@ -99,13 +109,62 @@ impl Stage {
         effects
     }
 
-    /// Reads the payload that the detail wants, if any.
+    /// Reads the payloads that the detail and a comparison want, if any.
     fn load(&mut self) {
-        let Some(wanted) = self.app.detail.wanted() else { return };
+        if let Some(wanted) = self.app.detail.wanted() {
+            self.ask(wanted);
+            self.wait(|stage| !matches!(stage.app.detail.loaded, agno_top::app::Loaded::Waiting));
+        }
+        for (side, wanted) in self.app.compared(&self.store) {
+            self.ask(wanted);
+            self.compared = Some((side, wanted.id));
+            self.wait(|stage| stage.compared.is_none());
+        }
+    }
+
+    fn ask(&mut self, wanted: Wanted) {
         self.tickets += 1;
         let request = Request::Payloads { ticket: self.tickets, addresses: vec![(wanted.address, wanted.id)] };
         self.source.requests.send(request).expect("a source that lives");
-        self.wait(|stage| !matches!(stage.app.detail.loaded, agno_top::app::Loaded::Waiting));
+    }
+
+    /// What is painted at a place.
+    pub(crate) fn spot(&mut self, x: u16, y: u16) -> Spot {
+        self.lay_out();
+        let size = self.terminal.size().expect("a size");
+        view::spot(&self.app, &self.store, Rect::new(0, 0, size.width, size.height), Position::new(x, y))
+    }
+
+    /// Where a text is painted first: its column and line.
+    pub(crate) fn find(&mut self, text: &str) -> (u16, u16) {
+        self.text();
+        let buffer = self.terminal.backend().buffer();
+        let row = |y: u16| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<Vec<_>>();
+        let at = |cells: &[&str]| (0..cells.len()).find(|&x| cells[x..].concat().starts_with(text));
+        (0..buffer.area.height).find_map(|y| at(&row(y)).map(|x| (x as u16, y))).unwrap_or_else(|| panic!("{text} is not painted"))
+    }
+
+    /// Paints, and gives the first lines with the colours of each stretch: `[fg on bg attributes]text`.
+    pub(crate) fn colours(&mut self, lines: u16) -> String {
+        self.text();
+        let buffer = self.terminal.backend().buffer();
+        let mut text = String::new();
+        for y in 0..lines {
+            let mut last = None;
+            for x in 0..buffer.area.width {
+                let cell = &buffer[(x, y)];
+                let style = (cell.fg, cell.bg, cell.modifier);
+                if last != Some(style) {
+                    let attributes =
+                        if cell.modifier.is_empty() { String::new() } else { format!(" {:?}", cell.modifier).replace("Modifier", "") };
+                    text.push_str(&format!("[{} on {}{attributes}]", cell.fg, cell.bg));
+                    last = Some(style);
+                }
+                text.push_str(cell.symbol());
+            }
+            text.push('\n');
+        }
+        text
     }
 
     /// Paints, and gives the screen's lines.
@@ -131,6 +190,7 @@ fn key(name: &str) -> KeyEvent {
         "Enter" => KeyCode::Enter,
         "Esc" => KeyCode::Esc,
         "Tab" => KeyCode::Tab,
+        "BackTab" => KeyCode::BackTab,
         "Space" => KeyCode::Char(' '),
         "Down" => KeyCode::Down,
         "Up" => KeyCode::Up,

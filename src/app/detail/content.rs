@@ -1,26 +1,27 @@
 //! What a payload holds, as documents.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use super::Tab;
+use super::{Tab, talk};
 use crate::format;
-use crate::model::semantics::{self, Conversation, Message};
+use crate::model::semantics::{self, Message};
 use crate::model::{Attribute, Payload, Value};
 use crate::widget::chat::{self, Part};
+use crate::widget::json::Rest;
 use crate::widget::text::{Document, Role};
 use crate::widget::{Glyphs, json};
 
-/// The page of a tab; the overview has its own module.
-pub(super) fn document(tab: Tab, payload: &Payload) -> Document {
-    match tab {
+/// The page of a tab, its beginning if it is long; the overview has its own module.
+pub(super) fn document(tab: Tab, payload: &Payload) -> (Document, Option<Rest>) {
+    let page = match tab {
         Tab::Overview => Document::new(),
         Tab::Messages => messages(payload, Glyphs::Unicode),
-        Tab::Input => value(semantics::input(&payload.attributes), "No input is recorded on this span."),
-        Tab::Output => value(semantics::output(&payload.attributes), "No output is recorded on this span."),
+        Tab::Input => return value(semantics::input(&payload.attributes), "No input is recorded on this span."),
+        Tab::Output => return value(semantics::output(&payload.attributes), "No output is recorded on this span."),
         Tab::Attributes => attributes(payload).0,
         Tab::Events => events(payload),
-    }
+    };
+    (page, None)
 }
 
 /// A line that says why there is nothing to show.
@@ -33,15 +34,20 @@ pub(super) fn note(text: &str) -> Document {
 
 /// The conversation with a model; of a span that is none, what it was given and what it answered.
 fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
-    let Conversation { input, output } = semantics::messages(&payload.attributes);
-    let calls: HashMap<&str, &str> = input.iter().flat_map(|message| &message.tool_calls).map(|call| (&*call.id, &*call.name)).collect();
-    let mut said: Vec<chat::Message<'_>> = input.iter().chain(&output).map(|message| said(message, &calls)).collect();
-    if said.is_empty() {
-        said = exchanged(payload);
-        if semantics::tool(&payload.attributes).is_none() && !said.is_empty() {
-            let hint = "What the models were told, word by word, is on the model calls below it.";
-            said.push(chat::Message { role: "".into(), parts: vec![Part::Media(hint.into())] });
-        }
+    let attributes = &payload.attributes;
+    let talk = semantics::conversation(payload);
+    let heard: Vec<&Message> = talk.input.iter().chain(&talk.output).collect();
+    let mut said = talk::talk(&heard);
+    let (given, answered) = exchanged(payload);
+    if talk.input.is_empty() {
+        said.splice(0..0, given);
+    }
+    if talk.output.is_empty() {
+        said.extend(answered);
+    }
+    if heard.is_empty() && semantics::tool(attributes).is_none() && !said.is_empty() {
+        let hint = "What the models were told, word by word, is on the model calls below it.";
+        said.push(chat::Message { role: "".into(), parts: vec![Part::Media(hint.into())] });
     }
     if !payload.status_message.is_empty() {
         said.push(chat::Message { role: "error".into(), parts: vec![Part::Error(payload.status_message.as_str().into())] });
@@ -49,42 +55,31 @@ fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
     if said.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&said, glyphs) }
 }
 
-fn said<'a>(message: &'a Message, calls: &HashMap<&'a str, &'a str>) -> chat::Message<'a> {
-    let mut parts = Vec::new();
-    if !message.reasoning.is_empty() {
-        parts.push(Part::Thought(message.reasoning.as_str().into()));
+/// What a span was given and what it answered: of a model call the messages, else the values.
+pub(in crate::app) fn exchange(payload: &Payload) -> [Document; 2] {
+    let talk = semantics::conversation(payload);
+    if talk.input.is_empty() && talk.output.is_empty() {
+        let value = |value: Option<&Value>| value.map_or_else(Document::new, |value| json::document(&text(value)));
+        return [value(semantics::input(&payload.attributes)), value(semantics::output(&payload.attributes))];
     }
-    if let Some(id) = &message.tool_call_id {
-        let name = calls.get(id.as_str()).map(|&name| name.into());
-        parts.push(Part::Result { name, value: message.text.as_str().into() });
-    } else if !message.text.is_empty() {
-        parts.push(Part::Text(message.text.as_str().into()));
-    }
-    parts.extend(
-        message.tool_calls.iter().map(|call| Part::Call { name: call.name.as_str().into(), arguments: call.arguments.as_str().into() }),
-    );
-    if parts.is_empty() {
-        parts.push(Part::Text("(empty)".into()));
-    }
-    chat::Message { role: message.role.as_str().into(), parts }
+    [talk.input, talk.output].map(|messages| chat::document(&talk::talk(&messages.iter().collect::<Vec<_>>()), Glyphs::Unicode))
 }
 
-fn exchanged(payload: &Payload) -> Vec<chat::Message<'static>> {
+/// What a span was given, and what it answered.
+fn exchanged(payload: &Payload) -> (Option<chat::Message<'static>>, Option<chat::Message<'static>>) {
     let attributes = &payload.attributes;
+    let text = |value: &Value| json::string(&text(value)).into_owned().into();
     let (given, answered) = (semantics::input(attributes).map(text), semantics::output(attributes).map(text));
     let message = |role: &'static str, part| chat::Message { role: role.into(), parts: vec![part] };
     if let Some(name) = semantics::tool(attributes) {
-        let call = given.map(|given| message("call", Part::Call { name: name.to_owned().into(), arguments: given.into() }));
-        let result = answered.map(|answer| message("result", Part::Result { name: None, value: answer.into() }));
-        return call.into_iter().chain(result).collect();
+        let call = given.map(|given| message("call", Part::Call { name: name.to_owned().into(), arguments: given }));
+        return (call, answered.map(|answer| message("result", Part::Result { name: None, value: answer })));
     }
-    let given = given.map(|given| message("input", Part::Text(given.into())));
-    let answered = answered.map(|answer| message("output", Part::Text(answer.into())));
-    given.into_iter().chain(answered).collect()
+    (given.map(|given| message("input", Part::Text(given))), answered.map(|answer| message("output", Part::Text(answer))))
 }
 
-fn value(value: Option<&Value>, none: &str) -> Document {
-    value.map_or_else(|| note(none), |value| json::document(&text(value)))
+fn value(value: Option<&Value>, none: &str) -> (Document, Option<Rest>) {
+    value.map_or_else(|| (note(none), None), |value| json::open(&text(value)))
 }
 
 /// Every attribute, and the line at which each begins.

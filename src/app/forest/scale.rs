@@ -3,11 +3,14 @@
 //! It is a round number that nine of ten shown traces fit into; the others' bars run over its end. It depends on all shown traces, not on
 //! those that happen to be on the screen, so that it does not change while one scrolls, and rarely as traces come.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Nanos;
 use crate::store::{Store, TraceIx};
 
 /// What bars measure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Measure {
     /// When a span ran.
     #[default]

@@ -1,11 +1,12 @@
 //! A model call's conversation, put together again from whichever convention holds it.
 
+mod events;
 mod flat;
 mod parts;
 
 use super::names::{Field, OUTPUT, of};
 use crate::model::json::{self, Scalar, chars, unescape};
-use crate::model::{Attribute, Value};
+use crate::model::{Attribute, Payload, Value};
 
 /// Messages longer than this are not taken apart for a row's preview.
 const LONGEST_PREVIEWED: usize = 1 << 18;
@@ -32,6 +33,8 @@ pub struct Message {
     pub tool_calls: Vec<ToolCall>,
     /// Which call a tool's message answers.
     pub tool_call_id: Option<String>,
+    /// Who speaks, where the message says so: on a tool's message, the tool.
+    pub name: String,
 }
 
 /// A model's wish to call a tool.
@@ -43,6 +46,28 @@ pub struct ToolCall {
     pub name: String,
     /// The arguments, mostly JSON text.
     pub arguments: String,
+}
+
+/// The conversation that a span holds, in its attributes or else in its events; what only its input and output tell is taken from there
+/// if they are messages.
+#[must_use]
+pub fn conversation(payload: &Payload) -> Conversation {
+    let Conversation { mut input, mut output } = messages(&payload.attributes);
+    if input.is_empty() && output.is_empty() {
+        Conversation { input, output } = events::read(payload);
+    }
+    if input.is_empty() {
+        input = self::input(&payload.attributes).map(|value| parts::read_if_messages(value, "user")).unwrap_or_default();
+    }
+    if output.is_empty() {
+        output = self::output(&payload.attributes).map(|value| parts::read_if_messages(value, "assistant")).unwrap_or_default();
+        // A graph's state holds what was said before, too.
+        let same = |(one, other): &(&Message, &Message)| (&one.role, &one.text) == (&other.role, &other.text);
+        if input.len() < output.len() && input.iter().zip(&output).all(|pair| same(&pair)) {
+            output.drain(..input.len());
+        }
+    }
+    Conversation { input, output }
 }
 
 /// The conversation that a span's attributes hold; empty if they hold none.
@@ -103,6 +128,20 @@ pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
         .rev()
         .find(|message| message.role == "user" && !message.text.is_empty())
         .map(|message| message.text)
+}
+
+/// A picture or a file at `place`, in words; one that lies in the text itself by its size.
+fn named(kind: &str, place: &str) -> String {
+    let inline = place.strip_prefix("data:").and_then(|data| data.split_once(','));
+    let (kind, inline) = match inline {
+        Some((head, data)) => (head.split(';').next().unwrap_or(kind), Some(data)),
+        // Base64 without a word before it: a place is short, or has a scheme.
+        None => (kind, Some(place).filter(|place| place.len() > 2000)),
+    };
+    match inline {
+        Some(data) => format!("[{kind}, {} kB]", (data.len() * 3 / 4).div_ceil(1000)),
+        None => format!("[{kind} {place}]"),
+    }
 }
 
 /// The named attribute, unless it states nothing.

@@ -53,22 +53,26 @@ impl Scan {
         done >= total
     }
 
+    /// The rows to search, if there are any.
+    fn bounds(&self, database: &Database, table: &str) -> Result<Option<(i64, i64, i64)>, Trouble> {
+        let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
+        let (lowest, highest): (Option<i64>, Option<i64>) =
+            database.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let bounds = lowest.zip(highest);
+        Ok(bounds.map(|(lowest, highest)| (self.oldest.unwrap_or(lowest).clamp(lowest, highest), highest, highest.saturating_add(1))))
+    }
+
     /// Searches the next rows.
     pub(super) fn slice(&mut self, database: &Database, tables: &Tables) -> Result<Hits, Trouble> {
         check(&database.connection, tables)?;
         let table = quoted(&tables.spans);
-        let (lowest, highest, reached) = match self.range {
-            Some(range) => range,
-            None => {
-                let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
-                let (lowest, highest): (Option<i64>, Option<i64>) =
-                    database.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                let Some((lowest, highest)) = lowest.zip(highest) else {
-                    self.range = Some((0, -1, 0));
-                    return Ok(Hits::new());
-                };
-                (self.oldest.unwrap_or(lowest).clamp(lowest, highest), highest, highest.saturating_add(1))
-            }
+        let range = match self.range {
+            Some(range) => Some(range),
+            None => self.bounds(database, &table)?,
+        };
+        let Some((lowest, highest, reached)) = range else {
+            self.range = Some((0, -1, 0));
+            return Ok(Hits::new());
         };
         let time = if database.blocks_writer { SLICE_BLOCKING } else { SLICE };
         let begun = Instant::now();

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::super::theme::Theme;
 use super::super::{put, put_right};
-use crate::app::{Forest, Measure};
+use crate::app::{Column, Forest, Measure};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{RowIx, Store};
@@ -26,12 +26,14 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// The cost has a column once any cost is known.
-    pub(super) fn new(width: u16, priced: bool) -> Self {
-        let time = if width >= 30 { 7 } else { 0 };
-        let tokens = if width >= 56 { 7 } else { 0 };
-        let cost = if width >= 80 && priced { 8 } else { 0 };
-        let when = if width >= 104 { 9 } else { 0 };
+    /// Those among the wanted ones that there is room for. The cost has a column once any cost is known, `cost_first` before the tokens.
+    pub(super) fn new(width: u16, priced: bool, cost_first: bool, wanted: &[Column]) -> Self {
+        let column = |column: Column, from: u16, cells: u16| if width >= from && wanted.contains(&column) { cells } else { 0 };
+        let time = column(Column::Time, 30, 7);
+        let (tokens_from, cost_from) = if cost_first && priced { (80, 56) } else { (56, 80) };
+        let tokens = column(Column::Tokens, tokens_from, 7);
+        let cost = if priced { column(Column::Cost, cost_from, 8) } else { 0 };
+        let when = column(Column::Began, 104, 9);
         let numbers = when + time + tokens + cost + 1;
         let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE)).max(10) } else { 0 };
         Self { tree: width.saturating_sub(numbers + bar), when, time, tokens, cost, bar }
@@ -39,7 +41,7 @@ impl Columns {
 
     /// Names the columns on the upper frame, over the numbers themselves; over the bars, what they measure for the line of the cursor.
     pub(super) fn heading(self, buffer: &mut Buffer, inner: Rect, y: u16, bars: Option<&Bars>, theme: Theme) {
-        if self.time == 0 {
+        if inner.width < 30 {
             return;
         }
         let mut end = inner.x + self.tree;

@@ -8,7 +8,7 @@ use super::scan::{Kind, Scanner, Token, is_closed};
 pub(super) struct Broken;
 
 /// What has been read so far, a byte for each bracket that is open.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Grammar {
     open: Vec<u8>,
     state: State,

@@ -44,6 +44,16 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
+    /// Goes on at a byte at which a token has ended.
+    pub(super) fn resume(text: &'a str, at: usize) -> Self {
+        Self { text, at }
+    }
+
+    /// The byte to read next.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// What has not been read yet.
     pub(super) fn rest(&self) -> &'a str {
         &self.text[self.at..]

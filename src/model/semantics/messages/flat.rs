@@ -21,6 +21,7 @@ pub(super) fn openinference(attributes: &[Attribute], prefix: &str) -> Vec<Messa
             "role" => draft.message.role = value,
             "content" => draft.message.text = value,
             "tool_call_id" => draft.message.tool_call_id = Some(value),
+            "name" => draft.message.name = value,
             "function_call_name" => draft.calls.entry(0).or_default().name = value,
             "function_call_arguments_json" => draft.calls.entry(0).or_default().arguments = value,
             _ => {
@@ -40,6 +41,7 @@ pub(super) fn numbered(attributes: &[Attribute], prefix: &str) -> Vec<Message> {
         "role" => draft.message.role = value,
         "content" => draft.message.text = value,
         "tool_call_id" => draft.message.tool_call_id = Some(value),
+        "name" => draft.message.name = value,
         _ => {
             if let Some((number, rest)) = numbered_rest(rest, "tool_calls.") {
                 call(draft.calls.entry(number).or_default(), rest, value);
@@ -76,6 +78,7 @@ fn call(call: &mut ToolCall, rest: &str, value: String) {
 fn content(content: &mut String, rest: &str, value: String) {
     match rest {
         "text" => *content = value,
+        _ if rest.ends_with("url") => *content = super::named(content.trim_matches(['[', ']']), &value),
         "type" if value != "text" && content.is_empty() => *content = format!("[{value}]"),
         _ => {}
     }

@@ -18,10 +18,46 @@ pub(super) fn read(value: &Value, role: &str) -> Vec<Message> {
                 let system = get(map, &["system"]).map(|system| said("system", plain(system)));
                 system.into_iter().chain(read(messages, role)).collect()
             }
-            _ => vec![message(map, role)],
+            _ => message(map, role),
         },
         _ => Vec::new(),
     }
+}
+
+/// Reads messages from a value only if it can be nothing else: JSON in which everything has a role, or LangChain's type.
+pub(super) fn read_if_messages(value: &Value, role: &str) -> Vec<Message> {
+    match value {
+        Value::Text(text) => nested(text).map(|value| read_if_messages(&value, role)).unwrap_or_default(),
+        Value::Map(map) if get(map, &["role"]).is_none() => {
+            get(map, &["messages"]).map_or_else(Vec::new, |value| read_if_messages(value, role))
+        }
+        other if speaks(other) => read(other, role),
+        _ => Vec::new(),
+    }
+}
+
+fn speaks(value: &Value) -> bool {
+    match value {
+        Value::List(items) => !items.is_empty() && items.iter().all(speaks),
+        Value::Map(map) => get(map, &["role"]).is_some() || langchain(map).is_some(),
+        _ => false,
+    }
+}
+
+/// The role and the inside of a message as LangChain serializes it: `{"type": "human", "data": {…}}`, or as a constructor's arguments.
+fn langchain(map: &[Attribute]) -> Option<(&'static str, &[Attribute])> {
+    let Some(Value::Map(inner)) = get(map, &["data", "kwargs"]) else { return None };
+    let role = match get(inner, &["type"]).or_else(|| get(map, &["type"])) {
+        Some(Value::Text(kind)) => match kind.trim_end_matches("MessageChunk") {
+            "human" | "Human" => "user",
+            "ai" | "AI" => "assistant",
+            "system" => "system",
+            "tool" => "tool",
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some((role, inner))
 }
 
 /// The system's message, from `gen_ai.system_instructions`: a list of parts.
@@ -31,7 +67,7 @@ pub(super) fn instructions(value: &Value) -> Option<Message> {
         _ => None,
     };
     let mut message = said("system", String::new());
-    content(&mut message, parsed.as_ref().unwrap_or(value));
+    content(&mut message, &mut Vec::new(), parsed.as_ref().unwrap_or(value));
     (!message.text.is_empty()).then_some(message)
 }
 
@@ -67,56 +103,105 @@ fn said(role: &str, text: String) -> Message {
     Message { role: role.to_owned(), text, ..Message::default() }
 }
 
-fn message(map: &[Attribute], role: &str) -> Message {
+/// A message. What several tools returned in one message is one message each, before the rest of it.
+fn message(map: &[Attribute], role: &str) -> Vec<Message> {
+    if let Some((role, inner)) = langchain(map).filter(|_| get(map, &["role"]).is_none()) {
+        return message(inner, role);
+    }
     let mut message = said(&get(map, &["role"]).map_or_else(|| role.to_owned(), plain), String::new());
     message.tool_call_id = get(map, &["tool_call_id"]).map(plain);
+    if message.tool_call_id.is_some() || message.role == "tool" {
+        message.name = get(map, &["name", "tool_name"]).map(plain).unwrap_or_default();
+    }
+    let mut results = Vec::new();
     for name in ["parts", "content", "reasoning_content", "text"] {
         match get(map, &[name]) {
             Some(value) if name == "reasoning_content" => append(&mut message.reasoning, &plain(value)),
-            Some(value) => content(&mut message, value),
+            Some(value) => content(&mut message, &mut results, value),
             None => {}
         }
     }
-    if let Some(Value::List(calls)) = get(map, &["tool_calls"]) {
-        message.tool_calls.extend(calls.iter().filter_map(|call| if let Value::Map(call) = call { Some(tool_call(call)) } else { None }));
+    let parsed = match get(map, &["tool_calls"]) {
+        Some(Value::Text(text)) => nested(text),
+        other => other.cloned(),
+    };
+    if let Some(Value::List(calls)) = parsed {
+        for call in calls.iter().filter_map(|call| if let Value::Map(call) = call { Some(tool_call(call)) } else { None }) {
+            // Some say the same call among the parts and beside them.
+            if call.id.is_empty() || message.tool_calls.iter().all(|other| other.id != call.id) {
+                message.tool_calls.push(call);
+            }
+        }
     }
-    message
+    let says_more = !message.text.is_empty() || !message.reasoning.is_empty() || !message.tool_calls.is_empty();
+    if says_more || results.is_empty() {
+        results.push(message);
+    }
+    results
 }
 
-fn content(message: &mut Message, value: &Value) {
+fn content(message: &mut Message, results: &mut Vec<Message>, value: &Value) {
     match value {
         Value::List(parts) => {
             for part in parts {
                 match part {
-                    Value::Map(part) => self::part(message, part),
+                    Value::Map(part) => self::part(message, results, part),
                     other => append(&mut message.text, &plain(other)),
                 }
             }
         }
-        Value::Map(part) => self::part(message, part),
+        Value::Map(part) => self::part(message, results, part),
         other => append(&mut message.text, &plain(other)),
     }
 }
 
-fn part(message: &mut Message, part: &[Attribute]) {
+fn part(message: &mut Message, results: &mut Vec<Message>, part: &[Attribute]) {
     let kind = get(part, &["type"]).map(plain).unwrap_or_default();
     match kind.as_str() {
         "tool_call" | "tool-call" | "tool_use" | "function_call" => message.tool_calls.push(tool_call(part)),
-        "tool_call_response" | "tool-result" | "tool_result" | "function_call_output" => {
-            message.tool_call_id = get(part, &["id", "toolCallId", "tool_use_id", "call_id"]).map(plain);
-            let result = get(part, &["response", "result", "output", "content"]);
-            // The AI SDK wraps a result: {"type": "text", "value": …}.
-            let inner = if let Some(Value::Map(result)) = result { get(result, &["value"]) } else { None };
-            append(&mut message.text, &inner.or(result).map(plain).unwrap_or_default());
-        }
+        "tool_call_response" | "tool-result" | "tool_result" | "function_call_output" => results.push(result(part)),
         "reasoning" | "thinking" => {
             append(&mut message.reasoning, &get(part, &["content", "text", "thinking"]).map(plain).unwrap_or_default());
         }
         _ => match get(part, &["content", "text"]) {
-            Some(text) => append(&mut message.text, &plain(text)),
-            None if kind.is_empty() => append(&mut message.text, &Value::Map(part.to_vec()).to_json()),
-            None => append(&mut message.text, &format!("[{kind}]")),
+            Some(text) if !matches!(kind.as_str(), "blob" | "image" | "audio") => append(&mut message.text, &plain(text)),
+            _ if kind.is_empty() => append(&mut message.text, &Value::Map(part.to_vec()).to_json()),
+            _ => append(&mut message.text, &media(&kind, part)),
         },
+    }
+}
+
+/// What a tool returned, as a part of a message.
+fn result(part: &[Attribute]) -> Message {
+    let value = get(part, &["response", "result", "output", "content"]);
+    let text = match value {
+        // The AI SDK wraps a result: {"type": "text", "value": …}.
+        Some(Value::Map(map)) => get(map, &["value"]).or(value).map(plain).unwrap_or_default(),
+        // Anthropic lists parts of text.
+        Some(Value::List(parts)) if parts.iter().all(|part| matches!(part, Value::Map(part) if get(part, &["text"]).is_some())) => {
+            let mut message = Message::default();
+            parts.iter().for_each(|part| content(&mut message, &mut Vec::new(), part));
+            message.text
+        }
+        other => other.map(plain).unwrap_or_default(),
+    };
+    Message {
+        tool_call_id: get(part, &["id", "toolCallId", "tool_use_id", "call_id"]).map(plain),
+        name: get(part, &["name", "toolName"]).map(plain).unwrap_or_default(),
+        ..said("tool", text)
+    }
+}
+
+/// A picture, a sound or a file in words: what it is, and where it lies or how large it is.
+fn media(kind: &str, part: &[Attribute]) -> String {
+    let place = match get(part, &["image_url", "url", "uri", "source", "file", "image", "data", "content"]) {
+        Some(Value::Map(inner)) => get(inner, &["url", "data"]),
+        other => other,
+    };
+    let what = get(part, &["mime_type", "media_type", "mediaType"]).map_or_else(|| kind.to_owned(), plain);
+    match place {
+        Some(Value::Text(place)) => super::named(&what, place),
+        _ => format!("[{what}]"),
     }
 }
 

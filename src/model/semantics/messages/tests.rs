@@ -63,6 +63,83 @@ fn other_conventions() {
     assert_eq!(read(r#"{"x": 1}"#), Conversation::default());
 }
 
+fn returned(id: &str, name: &str, text: &str) -> Message {
+    Message { tool_call_id: Some(id.to_owned()), name: name.to_owned(), ..said("tool", text) }
+}
+
+#[test]
+fn what_several_tools_return_in_one_message_stays_apart() {
+    let found = read(
+        r#"{"gen_ai.input.messages": [{"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": "21C"}]},
+                {"type": "tool_call_response", "id": "b", "name": "clock", "result": "noon"},
+                {"type": "text", "text": "and now?"}]}]}"#,
+    );
+    assert_eq!(found.input, [returned("a", "", "21C"), returned("b", "clock", "noon"), said("user", "and now?")]);
+}
+
+#[test]
+fn pictures_and_files_are_told_in_words() {
+    let picture = format!("data:image/png;base64,{}", "A".repeat(8000));
+    let found = read(&format!(
+        r#"{{"llm.input_messages.0.message.role": "user",
+            "llm.input_messages.0.message.contents.0.message_content.image.image.url": "{picture}",
+            "llm.input_messages.0.message.contents.0.message_content.type": "image",
+            "llm.input_messages.0.message.contents.1.message_content.type": "image",
+            "llm.input_messages.0.message.contents.1.message_content.image.image.url": "https://x.org/a.png",
+            "gen_ai.output.messages": [{{"role": "assistant", "parts": [
+                {{"type": "blob", "mime_type": "audio/wav", "content": "{}"}}, {{"type": "image_url", "image_url": {{"url": "https://x.org/b.png"}}}},
+                {{"type": "sound"}}]}}]}}"#,
+        "A".repeat(4000)
+    ));
+    assert_eq!(found.input, [said("user", "[image/png, 6 kB]\n[image https://x.org/a.png]")]);
+    assert_eq!(found.output, [said("assistant", "[audio/wav, 3 kB]\n[image_url https://x.org/b.png]\n[sound]")]);
+}
+
+fn talk(attributes: &str, events: &[(&str, &str)]) -> Conversation {
+    let events = events.iter().map(|(name, attributes)| crate::model::Event {
+        name: (*name).to_owned(),
+        attributes: json::parse(attributes.as_bytes()).unwrap(),
+        ..crate::model::Event::default()
+    });
+    conversation(&Payload { attributes: json::parse(attributes.as_bytes()).unwrap(), events: events.collect(), ..Payload::default() })
+}
+
+#[test]
+fn events_tell_a_conversation() {
+    let calls = r#"{"content": "", "tool_calls": "[{\"id\":\"c\",\"function\":{\"name\":\"w\",\"arguments\":\"{}\"}}]"}"#;
+    let found = talk(
+        "{}",
+        &[
+            ("gen_ai.system.message", r#"{"content": "be kind"}"#),
+            ("gen_ai.user.message", r#"{"content": "hi"}"#),
+            ("gen_ai.assistant.message", calls),
+            ("gen_ai.tool.message", r#"{"content": "21", "id": "c"}"#),
+            ("exception", r#"{"exception.message": "no"}"#),
+            ("gen_ai.choice", r#"{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ho"}}"#),
+        ],
+    );
+    let asked = Message { tool_calls: vec![call("c", "w", "{}")], ..said("assistant", "") };
+    assert_eq!(found.input, [said("system", "be kind"), said("user", "hi"), asked, returned("c", "", "21")]);
+    assert_eq!(found.output, [said("assistant", "ho")]);
+    let list = r#"{"events": "[{\"event.name\":\"gen_ai.user.message\",\"role\":\"user\",\"content\":\"hi\"},{\"event.name\":\"gen_ai.choice\",\"message\":{\"role\":\"assistant\",\"content\":\"ho\"}}]"}"#;
+    assert_eq!(talk(list, &[]), Conversation { input: vec![said("user", "hi")], output: vec![said("assistant", "ho")] });
+    let details = r#"{"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]}"#;
+    assert_eq!(talk("{}", &[("gen_ai.client.inference.operation.details", details)]).input, [said("user", "hi")]);
+}
+
+#[test]
+fn a_graph_s_state_is_a_conversation() {
+    let found = talk(
+        r#"{"input.value": "{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]}",
+            "output.value": "{\"messages\": [{\"type\": \"human\", \"data\": {\"content\": \"hi\"}}, {\"type\": \"ai\", \"data\": {\"content\": \"\", \"tool_calls\": [{\"name\": \"w\", \"args\": {}, \"id\": \"c\"}]}}, {\"type\": \"tool\", \"data\": {\"content\": \"21\", \"name\": \"w\", \"tool_call_id\": \"c\"}}]}"}"#,
+        &[],
+    );
+    let asked = Message { tool_calls: vec![call("c", "w", "{}")], ..said("assistant", "") };
+    assert_eq!(found, Conversation { input: vec![said("user", "hi")], output: vec![asked, returned("c", "w", "21")] });
+    assert_eq!(talk(r#"{"input.value": "{\"messages\": 3}", "output.value": "[1, {\"role\": \"x\"}]"}"#, &[]), Conversation::default());
+}
+
 #[test]
 fn the_value_to_show() {
     let attributes = json::parse(

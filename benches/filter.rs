@@ -1,0 +1,227 @@
+//! A key in the filter line over a million rows, and a search through the payloads of 300 000 spans beside `grep -c` over the same as lines.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod grown;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agno_top::app::{App, SourceView};
+use agno_top::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
+use agno_top::query::Query;
+use agno_top::source::{Request, Search, State, Update};
+use agno_top::store::{Limits, Store};
+use agno_top::view::{self, Panes};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Rect;
+use rusqlite::{Connection, OpenFlags};
+
+const ROWS: u64 = 1_000_000;
+const SPANS_IN_TRACE: u64 = 10;
+const INPUTS: u64 = 200_000;
+const NOW: Nanos = 1_800_000_000_000_000_000;
+
+const WORDS: [&str; 24] = [
+    "refund",
+    "order",
+    "customer",
+    "payment",
+    "report",
+    "weather",
+    "Lisbon",
+    "invoice",
+    "summarise",
+    "the",
+    "latest",
+    "quarter",
+    "please",
+    "check",
+    "whether",
+    "gateway",
+    "timeout",
+    "error",
+    "for",
+    "agents",
+    "search",
+    "database",
+    "and",
+    "write",
+];
+
+/// An agent's run: model calls and tools under it; every fifth row has an input of its own.
+fn store() -> Store {
+    let mut store = Store::new(Limits::default());
+    let mut row = 0;
+    while row < ROWS {
+        let mut batch = Batch::new(SourceId(0), Origin::History);
+        for _ in 0..512.min(ROWS - row) {
+            let (trace, place) = (row / SPANS_IN_TRACE, row % SPANS_IN_TRACE);
+            let kind = [Kind::Agent, Kind::Model, Kind::Tool][if place == 0 { 0 } else { 1 + (place % 2) as usize }];
+            let label = batch.intern(&match kind {
+                Kind::Agent => format!("Agent {}", trace % 40),
+                Kind::Model => format!("gpt-5-{}", trace % 5),
+                _ => format!("tool_{}", row % 60),
+            });
+            let words = (0..8).map(|n| WORDS[((row % INPUTS).wrapping_mul(2_654_435_761) >> (n * 3)) as usize % WORDS.len()]);
+            let input = words.collect::<Vec<_>>().join(" ");
+            let input = batch.intern(&format!("{input} {}", row % INPUTS));
+            let start = NOW - (ROWS - row) as Nanos * 40_000_000;
+            let usage = (kind == Kind::Model).then(|| Usage { input: Some((row % 9000) as u32), output: Some(100), ..Usage::default() });
+            batch.spans.push(Span {
+                trace: TraceId::new(u128::from(trace + 1).to_be_bytes()).unwrap(),
+                id: SpanId::new((row + 1).to_be_bytes()).unwrap(),
+                parent: (place > 0).then(|| SpanId::new((row - place + 1).to_be_bytes()).unwrap()),
+                start,
+                end: Some(start + (row % 5000) as Nanos * 1_000_000),
+                status: if row % 97 == 0 { Status::Error } else { Status::Ok },
+                name: label,
+                facts: Facts { kind, agent: label, model: label, tool: label, input, usage, ..Facts::default() },
+                error: Text::default(),
+                address: Address(row as i64),
+                weight: 0,
+            });
+            row += 1;
+        }
+        store.apply(&batch, NOW);
+    }
+    store
+}
+
+/// What a line costs until the next frame is painted, and until all rows are judged.
+fn key(app: &mut App, store: &Store, terminal: &mut Terminal<TestBackend>, line: &str) -> Duration {
+    let begun = Instant::now();
+    app.set_filter(store, line.to_owned());
+    terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
+    let key = begun.elapsed();
+    let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
+    while app.forest.is_judging() {
+        let begun = Instant::now();
+        app.settle(store);
+        terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
+        slowest = slowest.max(begun.elapsed());
+    }
+    let traces = app.forest.len();
+    eprintln!("{line:30} key {key:>9.1?}   all rows {:>9.1?}   slowest frame {slowest:>9.1?}   {traces} traces", key + begun.elapsed());
+    key.max(slowest)
+}
+
+fn keys() {
+    let mut store = store();
+    let mut app = App::new(vec![SourceView::new("bench")], true, NOW);
+    let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
+    let panes = Panes::new(Rect::new(0, 0, 200, 60), app.focus);
+    app.forest.set_height(panes.forest_lines());
+    app.set_filter(&store, "status:error".to_owned());
+    let lines = [
+        "",
+        "r",
+        "re",
+        "ref",
+        "refu",
+        "refund",
+        "refund s",
+        "refund st",
+        "refund status:error",
+        "xyzzy",
+        "199999",
+        "kind:tool",
+        "agent:\"Agent 7\"",
+        "tokens:>5k",
+        "dur:>2s",
+        "self:>4s",
+        "since:1h",
+        "since:1h refund",
+        "name:/tool_1\\d/",
+        "-kind:model *lisbon*",
+        "trace:0000",
+        "",
+    ];
+    let slowest = lines.into_iter().map(|line| key(&mut app, &store, &mut terminal, line)).max();
+    // The first key of a value counts all that were seen.
+    for c in "/name:".chars() {
+        let begun = Instant::now();
+        app.key(&mut store, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), NOW);
+        app.settle(&store);
+        terminal.draw(|frame| view::draw(frame, &app, &store)).unwrap();
+        eprintln!("typing {c:?} {:.1?}", begun.elapsed());
+    }
+    eprintln!("{} rows, {} distinct texts: slowest key or frame {:.1?}\n", ROWS, store.texts().len(), slowest.unwrap_or_default());
+}
+
+/// The same spans, one a line.
+fn lines_of(database: &Path) -> PathBuf {
+    let path = database.with_extension("jsonl");
+    if path.exists() {
+        return path;
+    }
+    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    let sql = "SELECT trace_id, span_id, name, start_time, end_time, attributes FROM agno_spans ORDER BY rowid";
+    let mut statement = connection.prepare(sql).unwrap();
+    let mut rows = statement.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let [trace, span, name, start, end, attributes] = [0, 1, 2, 3, 4, 5].map(|at| row.get::<_, String>(at).unwrap());
+        writeln!(
+            file,
+            r#"{{"trace_id":"{trace}","span_id":"{span}","name":"{name}","start":"{start}","end":"{end}","attributes":{attributes}}}"#
+        )
+        .unwrap();
+    }
+    path
+}
+
+fn search(line: &str, word: &str, database: &Path, lines: &Path) {
+    let (handle, mut inbox) = grown::open(database);
+    while !matches!(inbox.blocking_recv().unwrap(), Update::State(_, State::Watching { .. })) {}
+    let query: Query = line.parse().unwrap();
+    let (mut best, mut first, mut hits) = (Duration::MAX, Duration::MAX, 0);
+    for ticket in 1..=5 {
+        let begun = Instant::now();
+        let search = Search { ticket, probe: Arc::new(query.probe()), since: None, until: None };
+        handle.requests.send(Request::Search(search)).unwrap();
+        hits = 0;
+        loop {
+            let Update::Found(found) = inbox.blocking_recv().unwrap() else { continue };
+            if hits == 0 && !found.spans.is_empty() {
+                first = first.min(begun.elapsed());
+            }
+            hits += found.spans.len();
+            if found.progress.is_some_and(|progress| progress.done == progress.total) {
+                break;
+            }
+        }
+        best = best.min(begun.elapsed());
+    }
+    let grep = |options: &[&str]| {
+        let run = || {
+            let begun = Instant::now();
+            let output = Command::new("grep").args(options).arg("-c").arg(word).arg(lines).output().unwrap();
+            (begun.elapsed(), String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        (0..5).map(|_| run()).min().unwrap()
+    };
+    let ((plain, count), (ignoring, _)) = (grep(&[]), grep(&["-i"]));
+    eprintln!("{line:30} {best:>9.1?} ({hits} spans, first after {first:.1?})   grep -c {plain:>9.1?} ({count} lines), -i {ignoring:.1?}");
+}
+
+fn main() {
+    keys();
+    let database = grown::grown();
+    let lines = lines_of(&database);
+    for (line, word) in [
+        ("text:Lisbon", "Lisbon"),
+        ("text:\"no such text\"", "no such text"),
+        ("text:refund", "refund"),
+        ("text:\"considered answer\"", "considered answer"),
+        ("attr.llm.model_name:gpt-5", "\"llm.model_name\": \"[^\"]*gpt-5"),
+        ("text:/answer\\. Here/", "answer\\. Here"),
+    ] {
+        search(line, word, &database, &lines);
+    }
+}

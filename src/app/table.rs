@@ -1,0 +1,319 @@
+//! The views beside the traces: sessions, agents, models, tools and errors, a line each, over what the filter lets through.
+
+mod groups;
+mod index;
+mod page;
+
+use std::cmp::Ordering;
+
+use super::{Action, Forest, Scope};
+use crate::model::usage::NanoUsd;
+use crate::model::{Kind, Nanos};
+use crate::query::{with_parts, with_values};
+use crate::store::{Store, TraceIx};
+use crate::widget::reader::Reader;
+use crate::widget::text::Document;
+use index::Index;
+
+/// What the screen lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// The traces.
+    #[default]
+    Traces,
+    /// Conversations.
+    Sessions,
+    /// Agents, teams and workflows.
+    Agents,
+    /// Models.
+    Models,
+    /// Tools.
+    Tools,
+    /// Failures, by kind, place and message.
+    Errors,
+}
+
+impl View {
+    /// Every view, in the order of their keys, with its title.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Traces, "Traces"),
+        (Self::Sessions, "Sessions"),
+        (Self::Agents, "Agents"),
+        (Self::Models, "Models"),
+        (Self::Tools, "Tools"),
+        (Self::Errors, "Errors"),
+    ];
+
+    /// Its title.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+/// What a line is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// A session's, an agent's, a model's or a tool's name.
+    Name(String),
+    /// A failure's kind, the agent, model or tool that failed, and its message with what varies left out.
+    Error(Kind, String, String),
+}
+
+/// A value in a line. What is not known sorts last and shows as "–".
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Text.
+    Text(String),
+    /// A number of things.
+    Count(u64),
+    /// Tokens.
+    Tokens(Option<u64>),
+    /// A duration.
+    Time(Option<Nanos>),
+    /// Money.
+    Money(Option<NanoUsd>),
+    /// So many of so many.
+    Part(u64, u64),
+    /// A moment.
+    Moment(Nanos),
+    /// So many in a second.
+    Rate(Option<f64>),
+}
+
+impl Cell {
+    /// Where it stands when lines are sorted by it: the largest, or A, first.
+    fn order(&self, other: &Self) -> Ordering {
+        let number = |cell: &Self| match *cell {
+            Self::Count(count) => Some(count as f64),
+            Self::Tokens(tokens) => tokens.map(|tokens| tokens as f64),
+            Self::Time(time) => time.map(|time| time as f64),
+            Self::Money(money) => money.map(|money| money as f64),
+            Self::Part(part, whole) => (whole > 0).then(|| part as f64 / whole as f64),
+            Self::Moment(moment) => Some(moment as f64),
+            Self::Rate(rate) => rate,
+            Self::Text(_) => None,
+        };
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) => one.to_lowercase().cmp(&other.to_lowercase()),
+            _ => number(other).unwrap_or(-1.0).total_cmp(&number(self).unwrap_or(-1.0)),
+        }
+    }
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// Its title.
+    pub title: &'static str,
+    /// Cells on the screen; 0: as many as are left.
+    pub width: u16,
+}
+
+const fn heading(title: &'static str, width: u16) -> Heading {
+    Heading { title, width }
+}
+
+/// A line: what it is about, and a cell for each column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// What it is about.
+    pub key: Key,
+    /// Its cells.
+    pub cells: Vec<Cell>,
+}
+
+impl Line {
+    /// The name of what it is about.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match &self.key {
+            Key::Name(name) | Key::Error(_, _, name) => Some(name),
+        }
+    }
+}
+
+/// How long a table is shown before it is made anew, in nanoseconds.
+const REST: Nanos = 500_000_000;
+
+/// A view that is not the traces: its lines in order, and where one is.
+#[derive(Debug)]
+pub struct Table {
+    /// What it lists.
+    pub view: View,
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// The column that the lines are sorted by.
+    pub sorted: usize,
+    /// Whether the other end is on top.
+    pub reversed: bool,
+    /// The line that the cursor is on.
+    pub cursor: usize,
+    /// The first line on the screen.
+    pub top: usize,
+    /// What there is to say of the line under the cursor.
+    pub reader: Reader,
+    index: Index,
+    height: usize,
+    made: Option<Nanos>,
+    stale: bool,
+}
+
+impl Table {
+    /// A view over what is shown.
+    #[must_use]
+    pub fn new(view: View, forest: &Forest) -> Self {
+        let index = Index::new(view, forest);
+        let reader = Reader::new(Document::new());
+        Self { view, lines: Vec::new(), sorted: 0, reversed: false, cursor: 0, top: 0, reader, index, height: 0, made: None, stale: true }
+            .by_default()
+    }
+
+    fn by_default(mut self) -> Self {
+        self.sorted = self.columns().iter().position(|column| ["COST", "LAST", "COUNT"].contains(&column.title)).unwrap_or_default();
+        self
+    }
+
+    /// The columns; the first ones count most where there is little room.
+    #[must_use]
+    pub fn columns(&self) -> &'static [Heading] {
+        groups::columns(self.view)
+    }
+
+    /// Begins anew with another filter.
+    pub(super) fn restart(&mut self, forest: &Forest) {
+        self.index = Index::new(self.view, forest);
+        (self.stale, self.made) = (true, None);
+    }
+
+    /// Traces changed, or came to be shown or not.
+    pub(super) fn changed(&mut self, traces: &[TraceIx]) {
+        self.index.changed(traces);
+        self.stale = true;
+    }
+
+    /// Traces are gone.
+    pub(super) fn forget(&mut self, traces: &[TraceIx]) {
+        self.index.forget(traces);
+        self.stale |= !traces.is_empty();
+    }
+
+    /// Makes the lines anew if anything changed, not too often. Whether more is left to do.
+    pub(super) fn refresh(&mut self, store: &Store, forest: &Forest, scope: &Scope, now: Nanos) -> bool {
+        let more = self.index.follow(store, forest);
+        let rested = self.made.is_none_or(|made| (now - made).abs() >= REST) || !more;
+        if self.stale && rested {
+            let key = self.lines.get(self.cursor).map(|line| line.key.clone());
+            self.lines = groups::lines(self.view, store, scope, &self.index);
+            (self.made, self.stale) = (Some(now), more);
+            self.sort();
+            self.cursor = key.and_then(|key| self.lines.iter().position(|line| line.key == key)).unwrap_or(self.cursor);
+            self.settle();
+            self.write_page(store, scope, now);
+        }
+        more
+    }
+
+    fn sort(&mut self) {
+        let (sorted, reversed) = (self.sorted, self.reversed);
+        self.lines.sort_by(|one, other| {
+            let order = one.cells[sorted].order(&other.cells[sorted]);
+            if reversed { order.reverse() } else { order }.then_with(|| one.key.cmp(&other.key))
+        });
+    }
+
+    fn settle(&mut self) {
+        self.cursor = self.cursor.min(self.lines.len().saturating_sub(1));
+        self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.height.max(1)));
+    }
+
+    fn write_page(&mut self, store: &Store, scope: &Scope, now: Nanos) {
+        let page = self.lines.get(self.cursor).map(|line| page::document(self, line, store, scope, now));
+        self.reader.replace(page.unwrap_or_default());
+    }
+
+    /// Tells how many lines there is room for, with the heading, and the size of what is said of one.
+    pub(super) fn set_size(&mut self, lines: usize, (width, height): (u16, u16)) {
+        self.height = lines.saturating_sub(1);
+        self.reader.resize(width, height);
+        self.settle();
+    }
+
+    /// Goes to a line.
+    pub(super) fn go_to(&mut self, store: &Store, scope: &Scope, line: usize, now: Nanos) {
+        self.cursor = line;
+        self.settle();
+        self.reader.to_top();
+        self.write_page(store, scope, now);
+    }
+
+    /// Moves or sorts; whether the action was one for it.
+    pub(super) fn take(&mut self, store: &Store, scope: &Scope, action: Action, now: Nanos) -> bool {
+        let page = self.height.saturating_sub(1).max(1) as isize;
+        match action {
+            Action::Top => self.go_to(store, scope, 0, now),
+            Action::Bottom => self.go_to(store, scope, usize::MAX, now),
+            Action::Sort | Action::Reverse => {
+                if action == Action::Sort {
+                    (self.sorted, self.reversed) = ((self.sorted + 1) % self.columns().len(), false);
+                } else {
+                    self.reversed = !self.reversed;
+                }
+                self.sort();
+                self.go_to(store, scope, 0, now);
+            }
+            _ => match super::scroll(action, page) {
+                Some(by) => self.go_to(store, scope, self.cursor.saturating_add_signed(by), now),
+                None => return false,
+            },
+        }
+        true
+    }
+
+    /// Scrolls what is said of the line under the cursor; whether the action was one for that.
+    pub(super) fn read(&mut self, action: Action) -> bool {
+        match action {
+            Action::Top => self.reader.to_top(),
+            Action::Bottom => self.reader.to_end(),
+            _ => match super::scroll(action, self.height.max(2) as isize - 1) {
+                Some(rows) => self.reader.scroll(rows),
+                None => return false,
+            },
+        }
+        true
+    }
+
+    /// Whether more traces are to be read for it.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.stale
+    }
+
+    /// The filter line that shows the traces of the line under the cursor.
+    #[must_use]
+    pub fn narrowed(&self, filter: &str) -> Option<String> {
+        let name = |field, name: &String| with_values(filter, field, std::slice::from_ref(name));
+        Some(match (&self.lines.get(self.cursor)?.key, self.view) {
+            (Key::Name(session), View::Sessions) => name("session", session),
+            (Key::Name(agent), View::Agents) => name("agent", agent),
+            (Key::Name(model), View::Models) => name("model", model),
+            (Key::Name(tool), View::Tools) => name("tool", tool),
+            (Key::Error(kind, place, message), _) => {
+                let line = with_values(filter, "status", &["error".to_owned()]);
+                let field = match kind {
+                    Kind::Tool => "tool",
+                    Kind::Model => "model",
+                    Kind::Agent | Kind::Team | Kind::Workflow => "agent",
+                    _ => "name",
+                };
+                let line = with_values(&line, field, std::slice::from_ref(place));
+                if message.is_empty() {
+                    line
+                } else {
+                    with_parts(&line, "error", &message.split('*').map(str::to_owned).collect::<Vec<_>>())
+                }
+            }
+            _ => return None,
+        })
+    }
+}

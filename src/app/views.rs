@@ -1,0 +1,70 @@
+//! What keys do in a view that is not the traces.
+
+use super::table::{Table, View};
+use super::{Action, App, Editing, Effect, Focus};
+use crate::model::Nanos;
+use crate::store::Store;
+
+impl App {
+    /// Which view is open.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.table.as_ref().map_or(View::Traces, |table| table.view)
+    }
+
+    pub(super) fn open_view(&mut self, store: &Store, view: View, now: Nanos) {
+        self.focus = Focus::Forest;
+        if view == self.view() {
+            return;
+        }
+        self.table = (view != View::Traces).then(|| Table::new(view, &self.forest));
+        if let Some(table) = &mut self.table {
+            table.refresh(store, &self.forest, &self.scope, now);
+        }
+    }
+
+    /// Whether the action was one for the open table; what has to be done outside is returned.
+    pub(super) fn table_action(&mut self, store: &Store, action: Action, now: Nanos) -> Option<Option<Effect>> {
+        let table = self.table.as_mut()?;
+        match action {
+            Action::Detail if self.focus == Focus::Forest => {
+                if let Some(line) = table.narrowed(&self.filter) {
+                    self.open_view(store, View::Traces, now);
+                    self.set_filter(store, line);
+                }
+            }
+            Action::Back if self.focus == Focus::Forest => self.open_view(store, View::Traces, now),
+            Action::Copy => {
+                let text = table.lines.get(table.cursor).and_then(|line| line.name().map(str::to_owned))?;
+                return Some(Some(Effect::Copy { what: text.clone(), text }));
+            }
+            Action::Filter if self.focus != Focus::Forest => {
+                self.editing = Some(Editing::new(self.filter.clone(), false, &self.filter));
+            }
+            Action::Wrap => table.reader.set_wrap(!table.reader.wraps()),
+            // These are about a trace, and none is under the cursor.
+            Action::Mark
+            | Action::CopySpan
+            | Action::Fold
+            | Action::Unfold
+            | Action::FoldBelow
+            | Action::FoldAll
+            | Action::NextTab
+            | Action::PreviousTab
+            | Action::NextError
+            | Action::PreviousError
+            | Action::NextMatch
+            | Action::PreviousMatch
+            | Action::ZoomIn
+            | Action::ZoomOut
+            | Action::ZoomReset
+            | Action::Earlier
+            | Action::Later
+            | Action::Measure
+            | Action::CriticalPath => {}
+            _ if self.focus == Focus::Forest => return table.take(store, &self.scope, action, now).then_some(None),
+            _ => return table.read(action).then_some(None),
+        }
+        Some(None)
+    }
+}

@@ -1,0 +1,60 @@
+//! Conversations that are told as events: OpenTelemetry's older way, and Logfire's list of the same as an attribute.
+
+use super::{Conversation, get, messages, parts};
+use crate::model::{Attribute, Payload, Value, json};
+
+/// Attributes that hold such events as a list.
+const LISTS: [&str; 2] = ["all_messages_events", "events"];
+
+/// What a span's events say; else what a list of events among its attributes says.
+pub(super) fn read(payload: &Payload) -> Conversation {
+    let mut found = Conversation::default();
+    for event in &payload.events {
+        take(&mut found, &event.name, &event.attributes);
+    }
+    for name in LISTS {
+        if !found.input.is_empty() || !found.output.is_empty() {
+            break;
+        }
+        let value = match get(&payload.attributes, name) {
+            Some(Value::Text(text)) => json::parse_value(text.as_bytes()).ok(),
+            other => other.cloned(),
+        };
+        let Some(Value::List(events)) = value else { continue };
+        for event in &events {
+            if let Value::Map(event) = event
+                && let Some(Value::Text(name)) = get(event, "event.name")
+            {
+                take(&mut found, name, event);
+            }
+        }
+    }
+    found
+}
+
+fn take(found: &mut Conversation, name: &str, attributes: &[Attribute]) {
+    let role = match name {
+        "gen_ai.system.message" => "system",
+        "gen_ai.user.message" => "user",
+        "gen_ai.assistant.message" => "assistant",
+        "gen_ai.tool.message" => "tool",
+        "gen_ai.choice" => {
+            let answer = get(attributes, "message").cloned().unwrap_or_else(|| Value::Map(attributes.to_vec()));
+            found.output.extend(parts::read(&answer, "assistant"));
+            return;
+        }
+        "gen_ai.content.prompt" | "gen_ai.content.completion" | "gen_ai.client.inference.operation.details" => {
+            let Conversation { input, output } = messages(attributes);
+            found.input.extend(input);
+            found.output.extend(output);
+            return;
+        }
+        _ => return,
+    };
+    for mut message in parts::read(&Value::Map(attributes.to_vec()), role) {
+        if role == "tool" && message.tool_call_id.is_none() {
+            message.tool_call_id = get(attributes, "id").map(parts::plain);
+        }
+        found.input.push(message);
+    }
+}

@@ -1,0 +1,56 @@
+//! Tokens: in and out, by model, and in the last hour.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::sums::{self, Rank};
+use super::theme::Theme;
+use super::{put, put_right};
+use crate::app::App;
+use crate::format;
+use crate::model::Kind;
+use crate::store::{By, Store, Totals};
+use crate::widget::sparkline;
+
+/// Minutes of the sparkline.
+const HOUR: i64 = 60;
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+    if area.is_empty() {
+        return;
+    }
+    let inner = sums::framed(buffer, area, "Tokens", app, theme);
+    let stats = app.scope.stats(store);
+    put(buffer, inner.x, inner.y, inner.width, &sentence(stats.totals(), usize::from(inner.width)), Style::new());
+    let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
+    let flows = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);
+    let lines = inner.height.saturating_sub(1 + u16::from(flows));
+    let ranks = sums::ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
+    let ranks: Vec<Rank<'_>> = ranks
+        .into_iter()
+        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: theme.kind(Kind::Model) })
+        .collect();
+    sums::draw(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, theme);
+    if flows {
+        let y = inner.bottom() - 1;
+        let text = format!(" {}/h", format::tokens(Some(minutes.iter().sum())));
+        let end = put_right(buffer, inner.right(), y, inner.width, &text, theme.dim());
+        let cells = usize::from(end.saturating_sub(inner.x)).min(minutes.len());
+        put(buffer, inner.x, y, end.saturating_sub(inner.x), &sparkline(&minutes, cells, theme.glyphs()), theme.good());
+    }
+}
+
+/// Tokens in and out, with as much of their parts as fits.
+fn sentence(totals: &Totals, cells: usize) -> String {
+    let known = |count: u64, of: u32| format::tokens((of > 0).then_some(count));
+    let part =
+        |part: u64, whole: u64, what: &str| if part > 0 { format!(" ({} {what})", format::percent(part, whole)) } else { String::new() };
+    let (into, out) = (known(totals.input, totals.inputs), known(totals.output, totals.outputs));
+    let cached = part(totals.cache_read, totals.input, "cached");
+    let reasoning = part(totals.reasoning, totals.output, "reasoning");
+    let whole = format!("in {into}{cached}  out {out}{reasoning}");
+    let shorter = format!("in {into}{cached}  out {out}");
+    let forms = [whole, shorter, format!("in {into} out {out}")];
+    forms.iter().find(|form| format::width(form) <= cells).unwrap_or(&forms[2]).clone()
+}

@@ -1,0 +1,62 @@
+//! `agno-top config`, and how a mistake in the configuration is told.
+
+#![allow(clippy::expect_used, reason = "a test ends where it cannot go on")]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// The program with this directory as the user's for configuration.
+fn program(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
+    command.env_clear().env("HOME", home).env("XDG_CONFIG_HOME", home).env("XDG_STATE_HOME", home);
+    command
+}
+
+fn home(config: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(home.path().join("agno-top")).expect("a directory in it");
+    std::fs::write(home.path().join("agno-top/config.toml"), config).expect("a configuration");
+    home
+}
+
+#[test]
+fn the_settings_in_force_are_written_as_a_file_that_is_read_again() {
+    let home = home("max_spans = 7\n[keys]\nnext-error = ['x']\nexport = ['e']\n");
+    let output =
+        program(home.path()).env("AGNO_TOP_FOLLOW", "no").args(["config", "--theme", "light"]).assert().code(0).get_output().clone();
+    let text = String::from_utf8(output.stdout).expect("text");
+    for line in [
+        "max_spans = 7  # file",
+        "follow = false  # AGNO_TOP_FOLLOW",
+        "theme = \"light\"  # flag",
+        "mouse = true  # default",
+        "export = [\"e\"]  # file",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
+    }
+    assert!(text.contains(&format!("# Configuration file: {}\n", home.path().join("agno-top/config.toml").display())), "{text}");
+    let copy = home.path().join("copy.toml");
+    std::fs::write(&copy, &text).expect("a copy");
+    let again = program(home.path()).arg("--config").arg(&copy).arg("config").assert().code(0).get_output().stdout.clone();
+    let values = |text: &str| text.parse::<toml::Table>().expect("TOML");
+    assert_eq!(values(&String::from_utf8(again).expect("text")), values(&text));
+}
+
+#[test]
+fn a_mistake_is_told_with_its_line_and_what_would_be_right() {
+    for (config, told) in [
+        ("\nmax_span = 7", "line 2: unknown key \"max_span\"; did you mean \"max_spans\"?"),
+        (
+            "[keys]\nup = ['q']",
+            "line 2: q is bound to quit already; free it by another key for quit, or none (quit = []), or choose another for up",
+        ),
+        ("[keys]\nnex-tab = []", "line 2: unknown action \"nex-tab\"; did you mean \"next-tab\"?"),
+        ("theme = 'ligth'", "line 1: no theme is called \"ligth\"; did you mean \"light\"?"),
+    ] {
+        let home = home(config);
+        let output = program(home.path()).arg("config").assert().code(2).get_output().clone();
+        let text = String::from_utf8(output.stderr).expect("text");
+        assert!(text.contains(told) && text.trim_end().lines().count() == 1, "{config:?} is answered with {text}");
+    }
+}

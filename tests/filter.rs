@@ -1,0 +1,108 @@
+//! Filters as a person types them, on a real database.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod stage;
+
+use agno_top::app::Effect;
+use stage::{Stage, fixture};
+
+fn open() -> Stage {
+    Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36))
+}
+
+/// The names that are offered.
+fn offers(stage: &mut Stage) -> Vec<String> {
+    stage.text();
+    stage.app.editing.as_ref().expect("a line").offers.list.iter().map(|offer| offer.name.clone()).collect()
+}
+
+fn line(stage: &Stage) -> &str {
+    stage.app.editing.as_ref().expect("a line").input.value()
+}
+
+/// Types a filter and waits until all payloads are searched; how many traces it shows.
+fn traces(stage: &mut Stage, filter: &str) -> usize {
+    stage.keys(&format!("/<Ctrl-u>{filter}<Enter>"));
+    stage.wait(|stage| stage.app.searching().is_none());
+    stage.app.forest.len()
+}
+
+#[test]
+fn fields_and_values_are_completed() {
+    let mut stage = open();
+    stage.keys("/");
+    assert_eq!(offers(&mut stage), [""; 0], "nothing is typed");
+    stage.keys("st");
+    assert_eq!(offers(&mut stage), ["status"]);
+    stage.keys("<Tab>");
+    assert_eq!(line(&stage), "status:");
+    assert_eq!(offers(&mut stage).len(), 4, "every status, by number");
+    stage.keys("e<Tab>");
+    assert_eq!(line(&stage), "status:error");
+    assert_eq!(offers(&mut stage), [""; 0], "nothing is left to complete");
+    stage.keys(" -agent:customer<Tab>");
+    assert_eq!(line(&stage), "status:error -agent:\"Customer Service Agent\"");
+    stage.keys("|<Tab>");
+    let all = offers(&mut stage);
+    assert!(all.len() > 3 && line(&stage).ends_with(&format!("|\"{}\"", all[0])), "{} of {all:?}", line(&stage));
+    stage.keys("<Tab><Down><BackTab>");
+    assert!(line(&stage).ends_with(&format!("|\"{}\"", all[1])), "{} of {all:?}", line(&stage));
+    assert!(stage.app.mistake.is_none());
+    stage.keys("<Ctrl-u>attr.llm.model<Tab>");
+    assert!(line(&stage).starts_with("attr.llm.model"), "{}", line(&stage));
+}
+
+#[test]
+fn what_is_offered_stands_above_the_line() {
+    let mut stage = open();
+    stage.keys("/kind:model agent:<Tab>");
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss");
+    settings.bind(|| insta::assert_snapshot!(stage.text()));
+}
+
+#[test]
+fn lines_come_back() {
+    let mut stage = open();
+    let effects = stage.keys("/status:error<Enter>");
+    assert_eq!(effects, [Effect::Remember("status:error".to_owned())]);
+    stage.keys("/<Ctrl-u>kind:tool<Enter><Esc>/dra");
+    stage.keys("<Up>");
+    assert_eq!(line(&stage), "kind:tool");
+    stage.keys("<Up><Up>");
+    assert_eq!(line(&stage), "status:error", "there is none before");
+    stage.text();
+    assert_eq!(stage.app.filter, "status:error", "what comes back filters at once");
+    stage.keys("<Down><Down>");
+    assert_eq!(line(&stage), "dra");
+}
+
+#[test]
+fn words_of_the_line_are_edited_as_in_a_shell() {
+    let mut stage = open();
+    stage.keys("/status:error kind:tool<Ctrl-w>");
+    assert_eq!(line(&stage), "status:error ");
+    stage.keys("<Ctrl-a>x <Ctrl-e>kind:llm");
+    assert_eq!(line(&stage), "x status:error kind:llm");
+    stage.keys("<Ctrl-u>");
+    assert_eq!(line(&stage), "");
+}
+
+#[test]
+fn payloads_are_searched_and_what_holds_the_text_is_lit() {
+    let mut stage = open();
+    let all = stage.app.forest.len();
+    let some = traces(&mut stage, "text:lisbon");
+    assert!(0 < some && some < all, "{some} of {all}");
+    assert!(!stage.text().contains("searching"));
+    stage.keys("n");
+    let row = stage.app.forest.cursor().expect("a match");
+    assert!(stage.app.forest.is_lit(row));
+    let models = traces(&mut stage, "text:lisbon kind:model");
+    assert!(0 < models && models <= some, "{models} of {some}");
+    assert_eq!(traces(&mut stage, "text:lisbon kind:model -text:lisbon"), 0);
+    assert_eq!(traces(&mut stage, "attr.llm.system:nobody"), 0);
+    stage.keys("<Esc>");
+    assert_eq!(stage.app.forest.len(), all);
+}

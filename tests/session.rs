@@ -1,0 +1,178 @@
+//! What a person does with the keyboard and the mouse beyond looking: choosing actions and themes, copying, pointing, comparing.
+
+mod stage;
+
+use agno_top::app::{Effect, Focus, Spot, Tab};
+use agno_top::look::{Depth, Looks};
+use stage::{Stage, fixture};
+
+fn open(size: (u16, u16)) -> Stage {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), size);
+    // The newest, which following opened, is folded.
+    stage.keys("gh");
+    stage
+}
+
+/// A picture of the screen, with what depends on the time zone masked.
+fn picture(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss");
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn the_palette_does_what_is_chosen() {
+    let mut stage = open((100, 30));
+    stage.keys(":");
+    picture("palette", &stage.text());
+    stage.keys("err");
+    picture("palette-typed", &stage.text());
+    stage.keys("<Down><Down><Down><Up><Up><Up><Enter>");
+    assert_eq!((stage.app.overlay.is_none(), stage.app.filter.as_str()), (true, "status:error"));
+    stage.keys(":errors only<Enter>");
+    assert_eq!(stage.app.filter, "");
+    assert_eq!(stage.keys(":quit<Enter>"), [Effect::Quit]);
+}
+
+#[test]
+fn keys_that_are_bound_otherwise_are_shown_so() {
+    let mut stage = open((100, 40));
+    let bindings = [("next-error", vec!["F3"]), ("filter", vec!["Ctrl-f", "/"]), ("page-down", vec!["PageDown"]), ("mark", vec![])];
+    let bindings: Vec<_> =
+        bindings.into_iter().map(|(name, keys)| (name.to_owned(), keys.into_iter().map(str::to_owned).collect())).collect();
+    stage.app.keymap.bind(&bindings).expect("bindings");
+    let footer = stage.text().lines().last().map(str::to_owned).expect("a line");
+    assert!(footer.contains("^f filter  F3 error  x export"), "{footer}");
+    stage.keys("?");
+    let help = stage.text();
+    assert!(help.contains("F3  to the next error") && help.contains("Ctrl-f /  filter as you type"), "{help}");
+    assert_eq!(stage.keys("<Esc>em").len(), 0);
+    assert_eq!((stage.app.forest.rank(), stage.app.marks.len()), (Some(0), 0), "e and m do nothing now");
+}
+
+#[test]
+fn themes_colour_the_same_screen() {
+    let mut stage = open((80, 24));
+    for (theme, name) in [("dark", "colours-dark"), ("light", "colours-light")] {
+        stage.app.looks = Looks::load(theme, None, Depth::True).0;
+        let text = stage.colours(10);
+        picture(name, &text);
+    }
+    stage.app.looks = Looks::load("auto", None, Depth::None).0;
+    let text = stage.colours(24);
+    let coloured = text.lines().any(|line| line.split('[').skip(1).any(|part| !part.starts_with("Reset on Reset")));
+    assert!(!coloured, "without colours:\n{text}");
+    assert!(text.contains("REVERSED") && text.contains("BOLD"), "attributes stay:\n{text}");
+    stage.keys("T");
+    assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), Some("theme light"));
+}
+
+#[test]
+fn what_is_looked_at_is_copied() {
+    let mut stage = open((120, 36));
+    let copied = |stage: &mut Stage, keys: &str| match stage.keys(keys).pop() {
+        Some(Effect::Copy { what, text }) => (what, text),
+        other => panic!("{keys} copies nothing: {other:?}, {:?}", stage.app.message),
+    };
+    let row = stage.app.forest.cursor().expect("a row");
+    let trace = stage.store.trace(stage.store.row(row).trace()).id.to_string();
+    assert_eq!(copied(&mut stage, "y"), (format!("trace id {trace}"), trace));
+    stage.keys("<Right><Right>");
+    let id = stage.store.row(stage.app.forest.cursor().expect("a row")).id.to_string();
+    assert_eq!(copied(&mut stage, "y"), (format!("span id {id}"), id));
+    let row = stage.app.forest.cursor().expect("a row");
+    assert_eq!(stage.keys("Y"), [Effect::CopySpan(row)]);
+    stage.keys("g<Enter>");
+    let (what, text) = copied(&mut stage, "y");
+    assert!(what.starts_with("overview, ") && text.contains("span id  ") && text.lines().count() > 4, "{what}: {text}");
+    stage.keys("]]");
+    let (what, text) = copied(&mut stage, "y");
+    assert!(what.starts_with("input, ") && !text.is_empty(), "{what}: {text}");
+    stage.keys("]]");
+    stage.resize(120, 18);
+    let (first, _) = copied(&mut stage, "y");
+    let (second, _) = copied(&mut stage, "jy");
+    assert_ne!(first, second, "the attribute at the top");
+    let (found, value) = copied(&mut stage, "/openinference.span.kind<Enter>y");
+    assert_eq!((found.as_str(), value.as_str()), ("openinference.span.kind, 5 B", "AGENT"));
+}
+
+#[test]
+fn the_mouse_selects_folds_turns_and_scrolls() {
+    let mut stage = open((120, 36));
+    let click = |stage: &mut Stage, (x, y): (u16, u16)| {
+        let spot = stage.spot(x, y);
+        stage.app.click(&stage.store, spot);
+        spot
+    };
+    let place = stage.find("▸");
+    let line = place.1;
+    assert!(matches!(click(&mut stage, place), Spot::Fold(_)));
+    assert_eq!(stage.find("▾").1, line, "a fold opens in its place");
+    let (x, _) = stage.find("▾");
+    assert!(matches!(click(&mut stage, (x + 4, line + 1)), Spot::Row(_)));
+    assert_eq!(stage.find("▎").1, line + 1);
+    let tab = stage.find("Attributes");
+    assert_eq!(click(&mut stage, tab), Spot::Tab(Tab::Attributes));
+    assert_eq!((stage.app.detail.tab, stage.app.focus), (Tab::Attributes, Focus::Forest));
+    for (place, spot) in [((3, 0), Spot::Nothing), ((3, 35), Spot::Nothing), ((0, 1), Spot::Forest)] {
+        assert_eq!(click(&mut stage, place), spot, "{place:?}");
+    }
+    let (x, y) = (tab.0, tab.1 + 2);
+    assert_eq!(stage.spot(x, y), Spot::Detail);
+    stage.text();
+    stage.app.wheel(&stage.store, Spot::Detail, 1);
+    assert!(stage.app.detail.reader.progress().0 > 0);
+    assert_eq!(click(&mut stage, (x, y)), Spot::Detail);
+    assert_eq!(stage.app.focus, Focus::Detail);
+    stage.keys("<Esc>Zg");
+    let before = stage.app.forest.window(&stage.store, 10).0;
+    let spot = stage.spot(5, 5);
+    stage.app.wheel(&stage.store, spot, 1);
+    let after = stage.app.forest.window(&stage.store, 10).0;
+    assert_eq!(before[3..], after[..7], "the rows move up by three");
+    stage.keys(":");
+    let (x, y) = stage.find("page-down");
+    assert!(matches!(click(&mut stage, (x, y)), Spot::Item(_)));
+    stage.keys("<Enter>");
+    assert!(stage.app.overlay.is_none());
+    stage.keys("?");
+    assert_eq!(click(&mut stage, (5, 5)), Spot::Overlay, "what lies below is covered");
+}
+
+#[test]
+fn two_traces_are_compared_step_by_step() {
+    let mut stage = open((120, 40));
+    stage.keys("d");
+    assert_eq!(
+        stage.app.message.as_ref().map(|message| message.text.as_str()),
+        Some("mark a trace with m, go to another, and d compares them")
+    );
+    stage.keys("jjjjjjjjmjd");
+    picture("compare", &stage.text());
+    stage.keys("n");
+    picture("compare-next", &stage.text());
+    stage.resize(60, 16);
+    picture("compare-60x16", &stage.text());
+    stage.keys("<Enter>");
+    assert!(stage.app.overlay.is_none());
+    stage.keys("gMmjmjmd");
+    assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), Some("3 traces are marked; two can be compared"));
+}
+
+#[test]
+fn layers_fit_on_any_size() {
+    let mut stage = open((80, 24));
+    stage.keys("mjm");
+    for (width, height) in (1..30).flat_map(|height| [1, 2, 5, 20, 33, 57, 101].map(|width| (width, height))) {
+        for keys in [":", "xyz<Esc>", "d", "jn<Esc>", "?", "<Esc>"] {
+            stage.resize(width, height);
+            stage.keys(keys);
+            stage.text();
+            for (x, y) in [(0, 0), (width / 2, height / 2), (width - 1, height - 1)] {
+                let spot = stage.spot(x, y);
+                stage.app.wheel(&stage.store, spot, 1);
+            }
+        }
+    }
+}
