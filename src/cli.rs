@@ -44,12 +44,12 @@ pub enum Command {
     Stats(Stats),
     /// Write a line for each span as it ends
     Tail(Tail),
-    /// Write the settings as they are in force, as a configuration file, with where each comes from
-    Config,
     /// Write traces for other programs: OTLP, Agno's own form, lines of JSON, CSV, Markdown
     Export(Export),
     /// Send traces to another program that takes OTLP over HTTP
     Send(Send),
+    /// Write the settings as they are in force, as a configuration file, with where each comes from
+    Config,
     /// Write the script that completes commands and flags in a shell
     Completions {
         /// The shell

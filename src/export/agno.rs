@@ -20,6 +20,7 @@ pub(super) struct Agno {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "they are the dictionary's keys")]
 struct Trace<'a> {
     trace_id: String,
     name: &'a str,
@@ -39,6 +40,7 @@ struct Trace<'a> {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "they are the dictionary's keys")]
 struct Span<'a> {
     span_id: String,
     trace_id: String,

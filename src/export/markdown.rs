@@ -3,6 +3,7 @@
 mod report;
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::record::{kind_name, status_name};
@@ -101,7 +102,9 @@ impl<W: Write> Form<W> for Markdown {
 /// The heading and the sums.
 fn head(trace: &TraceRecord) -> String {
     let mut text = format!("# {}\n\n", plain(if trace.name.is_empty() { "Trace" } else { &trace.name }));
-    let mut fact = |name: &str, value: &str| text.push_str(&format!("- {name}: {value}\n"));
+    let mut fact = |name: &str, value: &str| {
+        let _ = writeln!(text, "- {name}: {value}");
+    };
     fact("trace", &format!("`{}`", trace.trace_id));
     fact("began", &super::record::rfc3339(trace.start));
     let took = trace.end.map_or("still running".to_owned(), |end| format::duration(end.saturating_sub(trace.start)));
@@ -125,14 +128,18 @@ fn line(span: &Exported) -> String {
     let record = &span.record;
     let mut line = format!("{}{} {}", "  ".repeat(span.depth.min(40)), kind_name(record.kind), who(record));
     match record.end {
-        Some(end) => line.push_str(&format!("  {}", format::duration(end.saturating_sub(record.start)))),
-        None => line.push_str(&format!("  {}", status_name(record.status))),
+        Some(end) => {
+            let _ = write!(line, "  {}", format::duration(end.saturating_sub(record.start)));
+        }
+        None => {
+            let _ = write!(line, "  {}", status_name(record.status));
+        }
     }
     if let Some(usage) = usage(&record.usage) {
-        line.push_str(&format!("  {usage}"));
+        let _ = write!(line, "  {usage}");
     }
     if record.status == Standing::Error {
-        line.push_str(&format!("  ERROR {}", record.error.as_deref().map(format::safe).unwrap_or_default()));
+        let _ = write!(line, "  ERROR {}", record.error.as_deref().map(format::safe).unwrap_or_default());
     }
     line
 }

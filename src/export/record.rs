@@ -285,7 +285,7 @@ fn display<S: Serializer>(id: &impl std::fmt::Display, serializer: S) -> Result<
     serializer.collect_str(id)
 }
 
-#[allow(clippy::ref_option, reason = "serde hands over a reference")]
+#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn display_some<S: Serializer>(id: &Option<SpanId>, serializer: S) -> Result<S::Ok, S::Error> {
     id.map(|id| id.to_string()).serialize(serializer)
 }

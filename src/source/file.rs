@@ -102,10 +102,9 @@ fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Cl
                 let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &probe));
                 outlet.send(Update::Found(Found { source: outlet.id, ticket, spans, progress: None, trouble: None }))?;
             }
-            // The content is held as one piece; it goes with the program.
-            Ok(Request::Release(_)) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => {}
+            // The content is held as one piece; it goes with the program.
+            Ok(Request::Release(_)) | Err(RecvTimeoutError::Timeout) => {}
         }
         let (Some(content), Some(more), None) = (&mut content, &mut growth, &scan) else { continue };
         match more.look() {

@@ -18,8 +18,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, ov
     match overlay {
         Overlay::Help(scroll) => help(buffer, area, app, *scroll, theme),
         Overlay::Picker(picker) => pick(buffer, area, picker, theme),
-        Overlay::Compare(compare) => compare::draw(buffer, above_footer(area), compare, store, app.now, theme),
         Overlay::Export(dialog) => export_dialog::draw(buffer, area, dialog, theme),
+        Overlay::Compare(compare) => compare::draw(buffer, above_footer(area), compare, store, app.now, theme),
         Overlay::Palette(palette) => return Some(palette::draw(buffer, area, &app.keymap, palette, theme)),
     }
     None

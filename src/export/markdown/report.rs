@@ -1,5 +1,7 @@
 //! The text of one trace's report, cut to a size so that every part keeps its beginning.
 
+use std::fmt::Write as _;
+
 use crate::format;
 
 /// Characters that a text keeps when texts are cut, at least; where even that does not fit, whole parts are left out.
@@ -121,7 +123,7 @@ fn cut(text: &str, most: usize) -> String {
 
 fn left_out(count: usize, what: &str, out: &mut String) {
     if count > 0 {
-        out.push_str(&format!("\n*… {} {what} cut.*\n", format::count(count as u64)));
+        let _ = writeln!(out, "\n*… {} {what} cut.*", format::count(count as u64));
     }
 }
 
@@ -129,5 +131,5 @@ fn left_out(count: usize, what: &str, out: &mut String) {
 fn fence(text: &str, out: &mut String) {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
-    out.push_str(&format!("{fence}text\n{}\n{fence}\n", text.trim_end_matches('\n')));
+    let _ = writeln!(out, "{fence}text\n{}\n{fence}", text.trim_end_matches('\n'));
 }

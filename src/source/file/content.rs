@@ -121,7 +121,7 @@ impl Content {
         let Self::Otlp(document, text) = self else { return None };
         let last = text.rsplit('\n').next().unwrap_or_default();
         let is_whole = last.trim().is_empty() || records::trouble(last).is_none();
-        document.is_several().then(|| if is_whole { 0 } else { last.len() })
+        document.is_several().then_some(if is_whole { 0 } else { last.len() })
     }
 
     fn spans(form: Form, mut places: Vec<Place>, text: String) -> Self {

@@ -50,6 +50,7 @@ struct Tag<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "they are the download's keys")]
 struct Span<'a> {
     #[serde(rename = "traceID")]
     trace_id: Option<String>,

@@ -35,7 +35,9 @@ pub(super) fn index(text: &str) -> Result<Vec<Place>, String> {
         lines(text, 0, &mut places);
     } else if text.trim_start().starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        items.into_iter().for_each(|item| push(text, item.get(), &mut places));
+        for item in items {
+            push(text, item.get(), &mut places);
+        }
     } else {
         let item: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
         push(text, item.get(), &mut places);
