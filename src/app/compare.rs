@@ -226,6 +226,7 @@ impl App {
         }
         if let [a, b] = traces[..] {
             self.overlay = Some(Overlay::Compare(Box::new(Compare::new(store, [a, b]))));
+            self.message = None;
             return;
         }
         let (mark, compare) = (self.keymap.hint(Action::Mark), self.keymap.hint(Action::Compare));
