@@ -11,6 +11,7 @@ mod forest;
 pub mod key;
 mod keymap;
 mod line;
+mod noticed;
 mod palette;
 mod pick;
 mod pointer;
@@ -30,6 +31,7 @@ pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use forest::{Forest, Measure, Sort, Sorting};
 pub use keymap::{Bindings, Keymap, Misbound};
 pub use line::{Editing, History, Offer, Offers};
+pub use noticed::Noticed;
 pub use palette::Palette;
 use pick::Picked;
 pub use pick::{Choice, Picker};
@@ -177,6 +179,8 @@ pub struct App {
     pub now: Nanos,
     /// What traces may cost.
     pub budgets: Budgets,
+    /// What is worth a flag on the rows shown.
+    pub noticed: Noticed,
     /// What the sums speak of.
     pub scope: Scope,
     /// The view that is open, unless it is the traces.
@@ -241,6 +245,10 @@ impl App {
         if let Some(table) = &mut self.table {
             table.changed(&turned);
             more |= table.refresh(store, &self.forest, &self.scope, self.now);
+        }
+        if self.table.is_none() {
+            let (rows, _) = self.forest.window(store, self.forest.height());
+            self.noticed.look_at(store, &rows, self.now);
         }
         self.scope.look_at(store, self.forest.cursor().map(|row| store.row(row).trace()), self.now);
         more
@@ -318,6 +326,7 @@ impl App {
             self.marks.remove(trace);
         }
         self.forest.update(store, &changes, self.now);
+        self.noticed.forget(&changes.evicted);
         if let Some(table) = &mut self.table {
             table.forget(&changes.evicted);
             table.changed(&changes.traces);

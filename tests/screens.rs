@@ -64,11 +64,37 @@ fn only_ascii_where_it_is_asked_for() {
 }
 
 #[test]
+fn bars_and_orders_of_one_s_own() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("c");
+    picture("critical-path", &mut stage);
+    stage.keys("cjjjj++");
+    picture("zoomed", &mut stage);
+    stage.keys("0bb");
+    picture("bars-of-tokens", &mut stage);
+    stage.resize(80, 24);
+    stage.keys("ZZsss");
+    picture("sorted-by-cost", &mut stage);
+    stage.keys("owrit<Backspace>");
+    picture("pick-narrowed", &mut stage);
+}
+
+#[test]
+fn results_stand_under_their_calls() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (100, 40));
+    // The last call of the agent whose tools ran side by side.
+    stage.keys("/agent:\"Parallel Agent\"<Enter>ZG<Enter><Enter>]");
+    picture("detail-messages-parallel", &mut stage);
+}
+
+#[test]
 fn nothing_breaks_on_any_size() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
     stage.keys("Z");
-    for (width, height) in (1..40).flat_map(|height| [1, 2, 5, 19, 20, 33, 44, 57, 101].map(|width| (width, height))) {
-        for keys in ["", "<Enter>", "<Enter>", "?", "<Esc>a", "<Esc>/x", "<Esc><Esc><Esc>", "j"] {
+    let small = (1..=40).flat_map(|width| (1..=12).map(move |height| (width, height)));
+    let large = (13..40).step_by(3).flat_map(|height| [1, 20, 33, 57, 101, 119, 120, 159, 160, 190].map(|width| (width, height)));
+    for (width, height) in small.chain(large) {
+        for keys in ["b", "<Enter>", "<Enter>?", "<Esc>ax", "<Esc>/x", "<Esc><Esc><Esc>+", "j"] {
             stage.resize(width, height);
             stage.keys(keys);
             stage.text();

@@ -271,7 +271,7 @@ mod tests {
     }
 
     /// A server that speaks TLS, answers one request and gives back what came.
-    fn encrypted(certificate: CertifiedKey<KeyPair>) -> (u16, JoinHandle<std::io::Result<String>>) {
+    fn encrypted(certificate: &CertifiedKey<KeyPair>) -> (u16, JoinHandle<std::io::Result<String>>) {
         let key = PrivateKeyDer::Pkcs8(certificate.signing_key.serialize_der().into());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -298,7 +298,7 @@ mod tests {
         for trusted in [true, false] {
             let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
             let own = Certificate::from_der(certificate.cert.der()).to_owned();
-            let (port, server) = encrypted(certificate);
+            let (port, server) = encrypted(&certificate);
             let roots = if trusted { RootCerts::Specific(Arc::new(vec![own])) } else { RootCerts::WebPki };
             let headers = [("x-key".to_owned(), "v".to_owned())];
             let endpoint = Endpoint::new(&format!("https://localhost:{port}"), &headers, roots).unwrap_or_else(|wrong| panic!("{wrong}"));
