@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::export::Export;
 use crate::command::list::List;
+use crate::command::send::Send;
 use crate::command::show::Show;
 use crate::command::stats::Stats;
 use crate::command::tail::Tail;
@@ -44,6 +46,10 @@ pub enum Command {
     Tail(Tail),
     /// Write the settings as they are in force, as a configuration file, with where each comes from
     Config,
+    /// Write traces for other programs: OTLP, Agno's own form, lines of JSON, CSV, Markdown
+    Export(Export),
+    /// Send traces to another program that takes OTLP over HTTP
+    Send(Send),
     /// Write the script that completes commands and flags in a shell
     Completions {
         /// The shell

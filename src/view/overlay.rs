@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
+use super::export_dialog;
 use super::theme::Theme;
 use super::{compare, palette, put, put_right};
 use crate::app::action::ENTRIES;
@@ -18,6 +19,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, ov
         Overlay::Help(scroll) => help(buffer, area, app, *scroll, theme),
         Overlay::Picker(picker) => pick(buffer, area, picker, theme),
         Overlay::Compare(compare) => compare::draw(buffer, above_footer(area), compare, store, app.now, theme),
+        Overlay::Export(dialog) => export_dialog::draw(buffer, area, dialog, theme),
         Overlay::Palette(palette) => return Some(palette::draw(buffer, area, &app.keymap, palette, theme)),
     }
     None
@@ -28,7 +30,7 @@ pub(super) fn spot(area: Rect, overlay: &Overlay, place: Position) -> Spot {
     match overlay {
         Overlay::Palette(palette) => palette::spot(area, palette, place),
         Overlay::Compare(compare) => compare::spot(above_footer(area), compare, place),
-        Overlay::Help(_) | Overlay::Picker(_) => Spot::Overlay,
+        Overlay::Help(_) | Overlay::Picker(_) | Overlay::Export(_) => Spot::Overlay,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Loaded;
 use crate::format;
-use crate::model::{Dropped, Kind, Nanos, Payload, Status};
+use crate::model::{self, Dropped, Kind, Nanos, Payload, Status};
 use crate::store::{self, Phase, RowIx, Standing, Store, Symbol, Totals};
 use crate::widget::text::{Document, Role};
 use crate::widget::{Glyphs, sparkline};
@@ -47,6 +47,12 @@ impl Page {
 
     /// What a span has beside its attributes: links, and what its sender left out.
     fn beside(&mut self, payload: &Payload) {
+        if !matches!(payload.role, model::Role::Unspecified | model::Role::Internal) {
+            self.fact("span kind", &payload.role.name().to_lowercase(), Role::Faint);
+        }
+        if !payload.trace_state.is_empty() {
+            self.fact("trace state", &payload.trace_state, Role::Faint);
+        }
         for link in &payload.links {
             self.fact("link to", &format!("span {} of trace {}", link.span, link.trace), Role::Faint);
         }
