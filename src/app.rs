@@ -395,18 +395,18 @@ impl App {
                     self.set_filter(store, line);
                 }
             },
-            (_, KeyCode::Esc, _) => self.overlay = None,
+            (_, KeyCode::Esc, _)
+            | (_, _, Some(Action::Back | Action::Quit | Action::Help))
+            | (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
             (Some(Overlay::Compare(_)), _, Some(Action::Detail)) => self.go_to_compared(store),
             (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
                 self.next_difference(store, action == Some(Action::PreviousMatch), now);
             }
-            (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
             (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(match action {
                 Action::Top => isize::MIN,
                 Action::Bottom => isize::MAX,
                 _ => scroll(action, 10).unwrap_or_default(),
             }),
-            (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
             (Some(Overlay::Help(line)), _, Some(action)) => {
                 *line = match action {
                     Action::Top => 0,
@@ -433,7 +433,7 @@ impl App {
             Action::Suspend => return Some(Effect::Suspend),
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
-                let name = format::safe(self.looks.next()).into_owned();
+                let name = format::safe(self.looks.turn()).into_owned();
                 self.say(format!("theme {name}"), false, now);
             }
             Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),

@@ -33,7 +33,6 @@ impl App {
     /// The left button was pressed.
     pub fn click(&mut self, store: &Store, spot: Spot) {
         match spot {
-            Spot::Nothing | Spot::Forest | Spot::Overlay => {}
             Spot::Line(line) => {
                 self.focus = Focus::Forest;
                 if let Some(table) = &mut self.table {
@@ -53,7 +52,7 @@ impl App {
                 self.forest.follow = false;
                 self.focus = Focus::Detail;
             }
-            Spot::Detail => {}
+            Spot::Nothing | Spot::Forest | Spot::Overlay | Spot::Detail => {}
             Spot::Tab(tab) => {
                 self.forest.follow = false;
                 self.detail.open(store, tab, self.now);

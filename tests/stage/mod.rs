@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses the part that it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -157,7 +158,7 @@ impl Stage {
                 if last != Some(style) {
                     let attributes =
                         if cell.modifier.is_empty() { String::new() } else { format!(" {:?}", cell.modifier).replace("Modifier", "") };
-                    text.push_str(&format!("[{} on {}{attributes}]", cell.fg, cell.bg));
+                    let _ = write!(text, "[{} on {}{attributes}]", cell.fg, cell.bg);
                     last = Some(style);
                 }
                 text.push_str(cell.symbol());
