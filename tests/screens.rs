@@ -1,7 +1,11 @@
 //! What a person sees, on a real database.
 
+#![allow(clippy::panic, reason = "a test ends where it cannot go on")]
+
 mod stage;
 
+use agno_top::app::Effect;
+use agno_top::export::Format;
 use stage::{Stage, fixture};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
@@ -42,6 +46,23 @@ fn layers_over_the_panes() {
     picture("agents-picked", &mut stage);
     stage.keys("<Esc>/status:bad");
     picture("filter-with-a-mistake", &mut stage);
+}
+
+#[test]
+fn an_export_is_asked_for_and_told() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("mx<Right><Right>");
+    let screen = stage.text();
+    for wanted in ["Export 1 trace ", "otlp  otlp-proto  agno  jsonl  csv  markdown", "-20", ".jsonl", "[ ] write everything as it is"] {
+        assert!(screen.contains(wanted), "{wanted} is not in\n{screen}");
+    }
+    stage.keys("<Tab><Tab><Space>");
+    assert!(stage.text().contains("[x] hide keys"));
+    let effects = stage.keys("<Enter>");
+    let [Effect::Export(export)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((export.traces.len(), export.format, export.redact), (1, Format::Agno, true));
+    assert!(export.path.starts_with("agno-top-") && export.path.ends_with(".jsonl"), "{}", export.path);
+    assert!(!stage.text().contains("Export 1 trace"));
 }
 
 #[test]

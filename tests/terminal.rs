@@ -179,6 +179,8 @@ fn what_it_exports_it_opens_again_the_same() {
     program.press(&"mj".repeat(11));
     program.wait_for("11 marked");
     program.press("x");
+    program.wait_for("Export 11 traces");
+    program.press("\r");
     program.wait_for("wrote 75 spans");
     program.press("M");
     let before = forest(&mut program);

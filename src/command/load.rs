@@ -42,8 +42,8 @@ impl Loaded {
         let handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
         drop(updates);
         let mut loaded = Self { store: Store::new(watch::limits(config)), now: now(), failed: 0, inbox: Inbox::new(handles, received)? };
-        let priced = config.clone();
-        let prices = std::thread::Builder::new().name("prices".to_owned()).spawn(move || priced.load_prices())?;
+        let settings = config.clone();
+        let prices = std::thread::Builder::new().name("prices".to_owned()).spawn(move || settings.load_prices())?;
         let mut reading = loaded.inbox.handles.len();
         while reading > 0 {
             reading -= match loaded.inbox.next()? {
@@ -53,7 +53,9 @@ impl Loaded {
             };
         }
         if let Ok((prices, trouble)) = prices.join() {
-            trouble.iter().for_each(|trouble| say(trouble));
+            if let Some(trouble) = &trouble {
+                say(trouble);
+            }
             loaded.store.set_prices(Arc::new(prices));
         }
         loaded.now = now();

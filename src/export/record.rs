@@ -144,7 +144,7 @@ impl SpanRecord {
             kind: data.kind,
             status: data.standing(),
             error: text(data.error),
-            self_ms: end.map(|end| millis(self_time(store, row, data.start, end))),
+            self_ms: end.map(|end| millis(store.own_time(row, end))),
             agent: text(store.agent(row)),
             model: label(&[Kind::Model, Kind::Embedding, Kind::Reranker]),
             provider: text(store.provider(row)),
@@ -228,18 +228,6 @@ impl TraceRecord {
             usage: UsageRecord::of_totals(totals),
         }
     }
-}
-
-/// The time between `start` and `end` in which no row under `row` ran.
-fn self_time(store: &Store, row: RowIx, start: Nanos, end: Nanos) -> Nanos {
-    let (mut at, mut own) = (start, 0);
-    // Children stand in the order of their starts.
-    for &child in store.children(row) {
-        let data = store.row(child);
-        own += data.start.min(end).saturating_sub(at).max(0);
-        at = at.max(data.end);
-    }
-    own + end.saturating_sub(at).max(0)
 }
 
 /// Nanoseconds as milliseconds.

@@ -85,6 +85,7 @@ fn a_trace_that_must_not_be_is_a_3() {
         (&["--fail-on", "dur>10s"], 0),
         (&["--fail-on", "tokens>2k", "--json"], 3),
         (&["--fail-on", "cost>0.5"], 0),
+        (&["--fail-on", "cost>$0.001"], 3),
         (&["--fail-on", "kind:tool name:refund*"], 3),
         (&["--fail-on", "error", "--filter", "agent:nobody"], 1),
     ] {

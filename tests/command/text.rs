@@ -7,11 +7,11 @@ fn a_list_has_a_line_a_trace_and_says_what_went_wrong() {
     let text = Program::new().text(&["list", "traces.db"]);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 12);
-    assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["BEGAN", "STATUS", "ID", "TIME", "SPANS", "ERR", "TOK", "TRACE"]);
-    assert!(lines[1].ends_with("ok      bcc844e1  1.29s     38    0  2.6k  Report Team  Write a report about AI"), "{}", lines[1]);
+    assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["BEGAN", "STATUS", "ID", "TIME", "SPANS", "ERR", "TOK", "COST", "TRACE"]);
+    assert!(lines[1].ends_with("ok      bcc844e1  1.29s     38    0  2.6k   $.0042  Report Team  Write a report about AI"), "{}", lines[1]);
     let failed = lines.iter().find(|line| line.contains("f1da07c7")).unwrap();
     assert!(
-        failed.ends_with("error   f1da07c7  106ms      2    2     –  Unlucky Agent  ModelProviderError: upstream model exploded"),
+        failed.ends_with("error   f1da07c7  106ms      2    2     –        –  Unlucky Agent  ModelProviderError: upstream model exploded"),
         "{failed}"
     );
     assert!(!text.contains('\u{1b}'), "no colours where there is no terminal");
@@ -30,9 +30,9 @@ session  sess-5
 user     –
 source   traces.db
 
-                    TIME   TOK  0s ─────────────────────── 106ms
-◆ Unlucky Agent    106ms     –  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓  ✗ run status: error
-└ ✦ gpt-5-mini      97ms     –  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▎    ✗ ModelProviderError: upstream model exploded
+                  TIME   TOK  0s ─────────────────────── 106ms
+◆ Unlucky Agent  106ms     –  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓  ✗ run status: error
+└ ✦ gpt-5-mini    97ms     –  ▕▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▍    ✗ ModelProviderError: upstream model exploded
 
 ✗ model gpt-5-mini: ModelProviderError: upstream model exploded
 ✗ agent Unlucky Agent: run status: error
@@ -46,7 +46,7 @@ source   traces.db
 fn counts_are_a_table() {
     let text = Program::new().text(&["stats", "--by", "model", "traces.db"]);
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED  OUT  MODEL"));
+    assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED  OUT     COST  MODEL"));
     assert!(lines.next().is_some_and(|line| line.starts_with("   22    2") && line.ends_with("gpt-5-mini")), "{text}");
 }
 

@@ -39,12 +39,11 @@ fn heading(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, look: Look) ->
     let (data, standing) = (store.trace(trace), store.trace(trace).standing());
     let totals = data.totals();
     let end = if totals.running > 0 { loaded.now } else { data.end };
-    let tokens = match totals.tokens() {
-        None => "tokens unknown".to_owned(),
-        Some(_) => {
-            let part = |known: u32, count| format::tokens((known > 0).then_some(count));
-            format!("{} tokens in, {} out", part(totals.inputs, totals.input), part(totals.outputs, totals.output))
-        }
+    let part = |known: u32, count| format::tokens((known > 0).then_some(count));
+    let tokens = if totals.tokens().is_none() {
+        "tokens unknown".to_owned()
+    } else {
+        format!("{} tokens in, {} out", part(totals.inputs, totals.input), part(totals.outputs, totals.output))
     };
     let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
     let counts = [plural(totals.spans.into(), "span"), plural(totals.errors.into(), "error"), tokens, cost].join(" · ");
