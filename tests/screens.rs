@@ -94,9 +94,9 @@ fn bars_and_orders_of_one_s_own() {
     stage.keys("0bb");
     picture("bars-of-tokens", &mut stage);
     stage.resize(80, 24);
-    stage.keys("ZZsss");
-    picture("sorted-by-cost", &mut stage);
-    stage.keys("owrit<Backspace>");
+    stage.keys("ZZss");
+    picture("sorted-by-tokens", &mut stage);
+    stage.keys("ogptmx<Backspace>");
     picture("pick-narrowed", &mut stage);
 }
 
