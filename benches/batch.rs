@@ -66,17 +66,14 @@ fn median(held: u64, filter: &str) -> Duration {
         next += BATCH;
         let begun = Instant::now();
         app.receive(store, batch, now);
-        app.settle(store);
-        while app.sum_up(store) {}
+        while app.make_ready(store, 40, (80, 20)) {}
         begun.elapsed()
     };
     while u64::from(store.all().spans) < held {
         receive(&mut app, &mut store);
     }
     app.set_filter(&store, filter.to_owned());
-    while app.forest.is_judging() || app.sum_up(&mut store) {
-        app.settle(&store);
-    }
+    while app.make_ready(&mut store, 40, (80, 20)) {}
     let mut times: Vec<Duration> = (0..400).map(|_| receive(&mut app, &mut store)).collect();
     times.sort_unstable();
     times[times.len() / 2]

@@ -238,8 +238,20 @@ impl App {
         self.changed(store, changes);
     }
 
+    /// Makes ready what the next frame shows, with so many lines for rows and so much room for the detail: columns and lines. Whether more
+    /// is left to do.
+    pub fn make_ready(&mut self, store: &mut Store, lines: usize, detail: (u16, u16)) -> bool {
+        self.settle(store);
+        self.forest.set_height(lines);
+        self.detail.set_size(detail);
+        if let Some(table) = &mut self.table {
+            table.set_size(lines, detail);
+        }
+        self.sum_up(store) || self.forest.is_judging()
+    }
+
     /// Looks after the sums beside the traces, for a moment. Whether more is left to do.
-    pub fn sum_up(&mut self, store: &mut Store) -> bool {
+    fn sum_up(&mut self, store: &mut Store) -> bool {
         if std::mem::take(&mut self.refiltered) {
             self.scope.restart(store, &mut self.forest);
             if let Some(table) = &mut self.table {

@@ -117,7 +117,7 @@ where
             terminal.draw(|frame| view::draw(frame, app, store))?;
             drawn = Instant::now();
             // A filter that is not through goes on with the next frame, and so do the sums over what it lets through.
-            (dirty, at_once) = (more || state.session.app.forest.is_judging(), false);
+            (dirty, at_once) = (more, false);
         }
         if state.session.app.take_bell() {
             clipboard::ring();
@@ -179,15 +179,9 @@ impl Loop<'_> {
     /// Makes ready what the next frame shows. Whether more is left to do.
     fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
-        app.settle(store);
         let panes = Panes::new(area, app.focus);
-        app.forest.set_height(panes.forest_lines());
-        app.detail.set_size(panes.detail_size());
-        if let Some(table) = &mut app.table {
-            table.set_size(panes.forest_lines(), panes.detail_size());
-        }
         self.area = area;
-        app.sum_up(store)
+        app.make_ready(store, panes.forest_lines(), panes.detail_size())
     }
 
     /// Whether it was the last.

@@ -5,9 +5,11 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agno_top::app::{App, Effect, SourceView, Spot, Wanted};
+use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
 use agno_top::source::{Handle, Outlet, Request, State, Update, file, sqlite};
 use agno_top::store::{Limits, Store};
@@ -52,21 +54,21 @@ impl Stage {
         let app = App::new(views, true, NOW);
         let terminal = Terminal::new(TestBackend::new(width, height)).expect("a screen in memory");
         let source = source.expect("a source starts");
-        let mut stage = Self { app, store: Store::new(Limits::default()), source, updates, terminal, tickets: 0, compared: None };
+        let mut store = Store::new(Limits::default());
+        store.set_prices(Arc::new(Prices::bundled()));
+        let mut stage = Self { app, store, source, updates, terminal, tickets: 0, compared: None };
         stage.lay_out();
         stage.wait(|stage| matches!(stage.app.sources[0].state, State::Watching { .. } | State::Ended | State::Failing(_)));
         stage
     }
 
     fn lay_out(&mut self) {
-        self.app.settle(&self.store);
+        let size = self.terminal.size().expect("a size");
+        let panes = Panes::new(Rect::new(0, 0, size.width, size.height), self.app.focus);
+        while self.app.make_ready(&mut self.store, panes.forest_lines(), panes.detail_size()) {}
         for (_, request) in self.app.requests() {
             self.source.requests.send(request).expect("a source that lives");
         }
-        let size = self.terminal.size().expect("a size");
-        let panes = Panes::new(Rect::new(0, 0, size.width, size.height), self.app.focus);
-        self.app.forest.set_height(panes.forest_lines());
-        self.app.detail.set_size(panes.detail_size());
     }
 
     /// Takes in updates until `done`.
