@@ -180,7 +180,7 @@ fn search(line: &str, word: &str, database: &Path, lines: &Path) {
     let (handle, mut inbox) = grown::open(database);
     while !matches!(inbox.blocking_recv().unwrap(), Update::State(_, State::Watching { .. })) {}
     let query: Query = line.parse().unwrap();
-    let (mut best, mut first, mut hits) = (Duration::MAX, Duration::MAX, 0);
+    let (mut best, mut first, mut hits) = (Duration::MAX, None, 0);
     for ticket in 1..=5 {
         let begun = Instant::now();
         let search = Search { ticket, probe: Arc::new(query.probe()), since: None, until: None };
@@ -189,7 +189,7 @@ fn search(line: &str, word: &str, database: &Path, lines: &Path) {
         loop {
             let Update::Found(found) = inbox.blocking_recv().unwrap() else { continue };
             if hits == 0 && !found.spans.is_empty() {
-                first = first.min(begun.elapsed());
+                first = Some(begun.elapsed());
             }
             hits += found.spans.len();
             if found.progress.is_some_and(|progress| progress.done == progress.total) {
@@ -207,7 +207,10 @@ fn search(line: &str, word: &str, database: &Path, lines: &Path) {
         (0..5).map(|_| run()).min().unwrap()
     };
     let ((plain, count), (ignoring, _)) = (grep(&[]), grep(&["-i"]));
-    eprintln!("{line:30} {best:>9.1?} ({hits} spans, first after {first:.1?})   grep -c {plain:>9.1?} ({count} lines), -i {ignoring:.1?}");
+    eprintln!(
+        "{line:30} {best:>9.1?} ({hits} spans, first after {:.1?})   grep -c {plain:>9.1?} ({count} lines), -i {ignoring:.1?}",
+        first.unwrap_or_default()
+    );
 }
 
 fn main() {
