@@ -45,7 +45,9 @@ fn agnos_own_classes_read_what_is_exported() {
     let trace = TraceRecord { end, spans: spans.len() as u32, ..trace(&spans[0].record) };
     let count = spans.len();
     exporter.trace(trace).unwrap();
-    spans.into_iter().for_each(|span| exporter.span(span).unwrap());
+    for span in spans {
+        exporter.span(span).unwrap();
+    }
     let lines = exporter.finish().unwrap();
     let mut agno = Command::new(python).args(["-c", READ]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     agno.stdin.take().unwrap().write_all(&lines).unwrap();
