@@ -53,7 +53,7 @@ impl Loaded {
             };
         }
         if let Ok((prices, trouble)) = prices.join() {
-            for trouble in &trouble {
+            if let Some(trouble) = &trouble {
                 say(trouble);
             }
             loaded.store.set_prices(Arc::new(prices));

@@ -43,7 +43,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     drop(updates);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (prices, trouble) = config.load_prices();
-    for trouble in &trouble {
+    if let Some(trouble) = &trouble {
         say(trouble);
     }
     let mut store = Store::new(watch::limits(config));
@@ -60,11 +60,13 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
         wrote: false,
     };
     runtime.block_on(async {
+        // Listened for all along: an interrupt that comes while a line is written must not be missed.
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             tokio::select! {
                 biased;
                 message = panic::happened() => bail!("internal error: {message}"),
-                interrupted = tokio::signal::ctrl_c() => {
+                interrupted = &mut interrupt => {
                     interrupted?;
                     return Ok(Outcome::Done);
                 }
