@@ -25,7 +25,7 @@ fn what_is_not_there_is_told_in_a_line() {
     // Beside others it is told, and the others are listed.
     let output = program.run(&["list", "--json", "nope.db", "traces.db"]);
     assert_eq!((output.status.code(), errors(&output)), (Some(0), missing.to_owned()));
-    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 11);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 11);
 }
 
 #[test]

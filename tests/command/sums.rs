@@ -38,7 +38,11 @@ fn times_are_those_of_calls_that_were_made() {
             tools.iter().filter(|tool| tool["tool"] == line["key"]).map(|tool| tool["duration_ms"].as_f64().unwrap()).collect();
         times.sort_by(f64::total_cmp);
         let at = |share: usize| times[(times.len() * share).div_ceil(100) - 1];
-        assert_eq!([&line["p50_ms"], &line["p95_ms"], &line["max_ms"]].map(|ms| ms.as_f64().unwrap()), [at(50), at(95), at(100)], "{line}");
+        assert_eq!(
+            [&line["p50_ms"], &line["p95_ms"], &line["max_ms"]],
+            [&at(50).into(), &at(95).into(), &at(100).into()] as [&Value; 3],
+            "{line}"
+        );
     }
     assert!(lines.last().unwrap()["key"].is_null(), "what ran under no tool comes last");
 }

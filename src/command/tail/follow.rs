@@ -60,11 +60,13 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
         wrote: false,
     };
     runtime.block_on(async {
+        // Listened for all along: an interrupt that comes while a line is written must not be missed.
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             tokio::select! {
                 biased;
                 message = panic::happened() => bail!("internal error: {message}"),
-                interrupted = tokio::signal::ctrl_c() => {
+                interrupted = &mut interrupt => {
                     interrupted?;
                     return Ok(Outcome::Done);
                 }
