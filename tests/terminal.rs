@@ -166,7 +166,9 @@ fn it_finds_databases_in_the_working_directory() {
 /// The lines of the traces, unfolded, without what names the source.
 fn forest(program: &mut Program) -> Vec<String> {
     program.press("gZ");
-    program.wait("unfolded traces", |screen| screen.contents().contains("check_stock") && !screen.contents().contains("marked"));
+    // Prices come a moment after the spans.
+    let ready = |text: &str| text.contains("check_stock") && text.contains("COST") && !text.contains("marked");
+    program.wait("unfolded traces with their cost", |screen| ready(&screen.contents()));
     program.screen.screen().contents().lines().skip(1).take(17).map(str::to_owned).collect()
 }
 
