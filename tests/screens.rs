@@ -1,12 +1,13 @@
 //! What a person sees, on a real database.
 
-#![allow(clippy::panic, reason = "a test ends where it cannot go on")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod stage;
 
-use agno_top::app::Effect;
+use agno_top::app::{Budget, Budgets, Effect, View};
 use agno_top::export::Format;
-use stage::{Stage, fixture};
+use agno_top::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
+use stage::{NOW, Stage, fixture};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
 
@@ -121,4 +122,71 @@ fn nothing_breaks_on_any_size() {
             stage.text();
         }
     }
+}
+
+#[test]
+fn every_view() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    for (key, name) in [("2", "view-sessions"), ("3", "view-agents"), ("4", "view-models"), ("5", "view-tools"), ("6", "view-errors")] {
+        stage.keys(key);
+        picture(name, &mut stage);
+    }
+}
+
+#[test]
+fn a_line_of_a_view_leads_to_its_traces() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("6");
+    let (_, line) = stage.find("payment gateway refused");
+    stage.keys(&"j".repeat(usize::from(line) - 3));
+    stage.keys("<Enter>");
+    assert_eq!(stage.app.view(), View::Traces);
+    assert_eq!(stage.app.forest.len(), 1, "{}", stage.app.filter);
+    stage.keys("2");
+    assert!(stage.text().contains("Sessions 1 "), "a view is of what the filter lets through");
+    stage.keys("<Enter>");
+    assert!(stage.app.filter.contains("session:"), "{}", stage.app.filter);
+}
+
+#[test]
+fn sums_are_of_what_is_shown_or_of_one_trace() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    let all = stage.app.scope.stats(&stage.store).totals().tokens();
+    stage.keys("/agent:chatty<Enter>");
+    let shown = stage.app.scope.stats(&stage.store).totals().tokens();
+    stage.keys("p");
+    let one = stage.app.scope.stats(&stage.store).totals().tokens();
+    assert_eq!((all, shown, one), (Some(4152), Some(550), Some(182)));
+    assert!(stage.text().contains("this trace"));
+}
+
+#[test]
+fn a_trace_beyond_its_budget_is_flagged_and_the_bell_rings_once() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.app.budgets = Budgets::new(Budget { tokens: Some(1000), cost: None }, Budget::default());
+    let batch = |tokens: u32, origin| {
+        let mut batch = Batch::new(SourceId(0), origin);
+        let name = batch.intern("late");
+        let usage = Some(Usage { input: Some(tokens), ..Usage::default() });
+        batch.spans.push(Span {
+            trace: TraceId::new([9; 16]).unwrap(),
+            id: SpanId::new(u64::from(tokens).to_be_bytes()).unwrap(),
+            parent: None,
+            start: NOW - 2_000_000_000,
+            end: Some(NOW - 1_000_000_000),
+            status: Status::Ok,
+            name,
+            facts: Facts { kind: Kind::Agent, agent: name, usage, ..Facts::default() },
+            error: Text::default(),
+            address: Address(0),
+            weight: 0,
+        });
+        batch
+    };
+    let mut receive = |tokens, origin| {
+        stage.app.receive(&mut stage.store, batch(tokens, origin), NOW);
+        stage.app.take_bell()
+    };
+    assert_eq!([receive(600, Origin::Live), receive(601, Origin::Live), receive(602, Origin::Live)], [false, true, false]);
+    assert!(stage.text().contains("late over budget"));
 }
