@@ -4,6 +4,7 @@
 //! how a running span shows, since Agno writes a span when it ends. When the span comes it takes the placeholder's row.
 
 mod attribution;
+mod habits;
 mod histogram;
 mod interner;
 mod pricing;
@@ -18,6 +19,7 @@ mod tests;
 mod totals;
 mod tree;
 
+pub use habits::{Habits, LOOKED_AT};
 pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
 pub use row::{Phase, Row, RowIx, Standing, Trace, TraceIx};

@@ -3,6 +3,7 @@
 mod compare;
 mod cost;
 mod detail;
+mod export_dialog;
 mod footer;
 mod forest;
 mod header;

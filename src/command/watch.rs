@@ -52,6 +52,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         sources: handles,
         updates: received,
         directory,
+        redact_patterns: config.redact_patterns.clone(),
         mouse: config.mouse,
         prices: prices(config.clone())?,
     };

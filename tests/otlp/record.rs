@@ -82,11 +82,11 @@ fn json_is_recorded_as_protobuf_is() {
         let mut rows = Vec::new();
         for (table, key) in [("agno_traces", "trace_id"), ("agno_spans", "span_id")] {
             let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY {key}")).unwrap();
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let mut found = statement.query([]).unwrap();
             while let Some(row) = found.next().unwrap() {
                 let cells = columns.iter().enumerate().filter(|(_, name)| *name != "created_at");
-                rows.push(cells.map(|(at, name)| format!("{name}: {:?}\n", row.get_ref(at).unwrap())).collect());
+                rows.push(cells.map(|(at, name)| format!("{name}: {:?}", row.get_ref(at).unwrap())).collect::<Vec<_>>().join("\n"));
             }
         }
         rows

@@ -15,7 +15,7 @@ use crate::query::{Matcher, Query};
 use crate::store::{RowIx, Store, TraceIx};
 
 /// How long a new filter may keep the next frame waiting.
-const AT_ONCE: Duration = Duration::from_millis(15);
+const AT_ONCE: Duration = Duration::from_millis(10);
 
 /// How long a frame may be put off while rows are left to judge.
 const A_FRAME: Duration = Duration::from_millis(6);
@@ -250,6 +250,7 @@ impl Forest {
         for &row in &rows {
             self.show_or_hide(store, store.row(row).trace(), now);
         }
+        self.stand_somewhere(store);
         !rows.is_empty()
     }
 
