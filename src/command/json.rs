@@ -28,6 +28,10 @@ impl Formatter for Safe {
 
 /// Writes a text with what a terminal might obey as JSON's escapes, but for ASCII's controls.
 pub(super) fn escape<W: ?Sized + Write>(text: &str, out: &mut W) -> io::Result<()> {
+    // Nearly all is plain.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return out.write_all(text.as_bytes());
+    }
     let mut written = 0;
     for (at, c) in text.char_indices().filter(|(_, c)| is_unsafe(*c)) {
         out.write_all(&text.as_bytes()[written..at])?;
