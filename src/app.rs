@@ -433,8 +433,10 @@ impl App {
 
     /// Does what `action` says to the state; what has to be done outside is returned.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
-        if let Some(effect) = self.table_action(store, action, now) {
-            return effect;
+        match self.table_action(store, action, now) {
+            views::Answer::Done => return None,
+            views::Answer::Effect(effect) => return Some(effect),
+            views::Answer::Other => {}
         }
         match action {
             Action::Quit => return Some(Effect::Quit),

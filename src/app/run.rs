@@ -155,9 +155,9 @@ where
                 state.say_written(written);
                 dirty = true;
             }
-            Ok((prices, trouble)) = &mut state.session.prices, if !priced => {
+            Ok((list, trouble)) = &mut state.session.prices, if !priced => {
                 priced = true;
-                state.take_prices(prices, trouble);
+                state.take_prices(list, trouble);
                 dirty = true;
             }
             update = state.session.updates.recv() => {

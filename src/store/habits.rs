@@ -118,7 +118,9 @@ impl Store {
     #[must_use]
     pub fn sums(&self, rows: &[RowIx]) -> Totals {
         let mut sums = Totals::default();
-        rows.iter().for_each(|&row| sums.add(&self.totals(row)));
+        for &row in rows {
+            sums.add(&self.totals(row));
+        }
         sums
     }
 }

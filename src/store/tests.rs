@@ -313,6 +313,7 @@ fn of_kinds(spans: &[(u64, Option<u64>, Kind, Option<Usage>)]) -> Batch {
     batch
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a row of a table, some of whose rows use nothing")]
 fn used(input: u32, output: u32) -> Option<Usage> {
     Some(Usage { input: Some(input), output: Some(output), ..Usage::default() })
 }

@@ -62,7 +62,9 @@ fn report(max_chars: Option<usize>, traces: usize) -> String {
     let mut exporter = Exporter::new(&options, Vec::new());
     for _ in 0..traces {
         exporter.trace(trace()).unwrap();
-        spans().into_iter().for_each(|span| exporter.span(span).unwrap());
+        for span in spans() {
+            exporter.span(span).unwrap();
+        }
     }
     String::from_utf8(exporter.finish().unwrap()).unwrap()
 }

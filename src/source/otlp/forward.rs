@@ -140,12 +140,9 @@ impl Shared {
     fn send(&self, endpoint: &Endpoint, request: &Passed) -> bool {
         let mut pause = PAUSES.0;
         for left in (0..TRIES).rev() {
-            let trouble = match endpoint.post(request) {
-                Ok(_) => {
-                    self.lock().report.trouble = None;
-                    return true;
-                }
-                Err(trouble) => trouble,
+            let Err(trouble) = endpoint.post(request) else {
+                self.lock().report.trouble = None;
+                return true;
             };
             let last = left == 0 || !trouble.passes;
             self.lock().report.trouble = Some(trouble.words);
