@@ -62,7 +62,12 @@ fn an_export_is_asked_for_and_told() {
     let effects = stage.keys("<Enter>");
     let [Effect::Export(export)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((export.traces.len(), export.format, export.redact), (1, Format::Agno, true));
-    assert!(export.path.starts_with("agno-top-") && export.path.ends_with(".jsonl"), "{}", export.path);
+    assert!(
+        export.path.starts_with("agno-top-")
+            && std::path::Path::new(&export.path).extension().is_some_and(|extension| extension == "jsonl"),
+        "{}",
+        export.path
+    );
     assert!(!stage.text().contains("Export 1 trace"));
 }
 
