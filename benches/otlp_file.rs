@@ -49,7 +49,9 @@ fn read(path: &Path) -> usize {
 
 fn write<W: io::Write>(spans: &[Exported], out: W) -> W {
     let mut exporter = Exporter::new(&Options::default(), out);
-    spans.iter().for_each(|span| exporter.span(span.clone()).unwrap());
+    for span in spans {
+        exporter.span(span.clone()).unwrap();
+    }
     exporter.finish().unwrap()
 }
 

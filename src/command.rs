@@ -1,7 +1,7 @@
 //! What the program does when it is called: the screen, or one of the subcommands that need no terminal.
 //!
 //! A subcommand is a file here: its arguments, and `run`. They share how sources are opened ([`sources`]), how traces are read and
-//! chosen ([`select`], [`load`]), and how lines are written ([`json`], [`look`], [`table`]). What they find goes to standard output,
+//! chosen ([`select`], [`load`]), and how lines are written (`json`, `look`, `table`). What they find goes to standard output,
 //! what a person must know besides to standard error.
 
 mod config;

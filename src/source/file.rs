@@ -1,4 +1,4 @@
-//! A file of spans, as other programs write them, compressed or not: what it is is told by its content ([`content`]).
+//! A file of spans, as other programs write them, compressed or not: what it is is told by its content.
 //!
 //! It is held in memory; spans are decoded from it once for their rows, and again whenever a payload is asked for. To a file of lines
 //! that grows, as the OpenTelemetry collector's file exporter writes, is added what is appended.
