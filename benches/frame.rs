@@ -60,6 +60,8 @@ impl Screen {
 
     fn draw(&mut self) {
         let Self { app, store, terminal } = self;
+        let panes = Panes::new(Rect::new(0, 0, 200, 60), app.focus);
+        app.make_ready(store, panes.forest_lines(), panes.detail_size());
         terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
     }
 

@@ -1,12 +1,13 @@
 //! Indexing a large database, against SQLite merely adding up the length of what it reads.
 //!
-//! Also told: the time to the first frame, and the memory that a span takes.
+//! Also told: the time to list all traces without a screen, the time to the first frame, and the memory that a span takes.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod grown;
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agno_top::app::run::now;
@@ -47,6 +48,13 @@ fn first_frame(path: &Path) {
     });
 }
 
+/// `list --json` of everything, by the program itself.
+fn list(path: &Path) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
+    let status = command.args(["list", "--json", "--log-level", "off"]).arg(path).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success());
+}
+
 /// Bytes of this process that are in memory; 0 where the system does not tell.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -84,6 +92,7 @@ fn index(criterion: &mut Criterion) {
     group.bench_function("sum of lengths", |bench| bench.iter(|| bare(&path)));
     group.bench_function("source", |bench| bench.iter(|| assert_eq!(drain(&path), SPANS as usize)));
     group.bench_function("source and store", |bench| bench.iter_with_large_drop(|| read(&path, |_, _| true)));
+    group.bench_function("list --json", |bench| bench.iter(|| list(&path)));
     group.bench_function("first frame", |bench| bench.iter(|| first_frame(&path)));
     group.finish();
 }

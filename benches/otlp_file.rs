@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
-use agno_top::export::{Exported, otlp};
+use agno_top::export::{Exported, Exporter, Options, SpanRecord};
 use agno_top::model::{Payload, SourceId, SpanId, Status, TraceId, Value};
 use agno_top::source::{Outlet, State, Update, file};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -24,15 +24,12 @@ fn spans(count: u64) -> Vec<Exported> {
         ("input.value".to_owned(), text(&"{\"role\": \"user\", \"content\": \"Where is my order?\"} ".repeat(20))),
         ("output.value".to_owned(), text(&"It left the warehouse yesterday.\n".repeat(10))),
     ];
-    let span = |n: u64| Exported {
-        trace: TraceId::new([n as u8 | 1; 16]).unwrap(),
-        id: SpanId::new((n + 1).to_be_bytes()).unwrap(),
-        parent: SpanId::new(n.to_be_bytes()),
-        start: 1_795_000_000_000_000_000 + n as i64 * 1_000_000,
-        end: Some(1_795_000_000_500_000_000 + n as i64 * 1_000_000),
-        status: Status::Ok,
-        name: "OpenAIChat.invoke".to_owned(),
-        payload: Payload { attributes: attributes.clone(), ..Payload::default() },
+    let span = |n: u64| {
+        let (trace, id) = (TraceId::new([n as u8 | 1; 16]).unwrap(), SpanId::new((n + 1).to_be_bytes()).unwrap());
+        let start = 1_795_000_000_000_000_000 + n as i64 * 1_000_000;
+        let record = SpanRecord::new(trace, id, "OpenAIChat.invoke", start, Some(start + 500_000_000));
+        let record = SpanRecord { parent_id: SpanId::new(n.to_be_bytes()), ..record };
+        Exported { record, status: Status::Ok, depth: 0, payload: Payload { attributes: attributes.clone(), ..Payload::default() } }
     };
     (0..count).map(span).collect()
 }
@@ -50,10 +47,17 @@ fn read(path: &Path) -> usize {
     }
 }
 
+fn write<W: io::Write>(spans: &[Exported], out: W) -> W {
+    let mut exporter = Exporter::new(&Options::default(), out);
+    for span in spans {
+        exporter.span(span.clone()).unwrap();
+    }
+    exporter.finish().unwrap()
+}
+
 fn otlp_file(criterion: &mut Criterion) {
     let spans = spans(20_000);
-    let mut text = Vec::new();
-    otlp::write(&spans, &mut text).unwrap();
+    let text = write(&spans, Vec::new());
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &text).unwrap();
 
@@ -63,7 +67,7 @@ fn otlp_file(criterion: &mut Criterion) {
         bench.iter(|| black_box(serde_json::from_slice::<serde_json::Value>(&text).unwrap()));
     });
     group.bench_function("open", |bench| bench.iter(|| assert_eq!(read(file.path()), spans.len())));
-    group.bench_function("export", |bench| bench.iter(|| otlp::write(&spans, &mut io::sink()).unwrap()));
+    group.bench_function("export", |bench| bench.iter(|| write(&spans, io::sink())));
     group.finish();
 }
 

@@ -7,10 +7,12 @@ mod columns;
 pub mod compare;
 mod copy;
 mod detail;
+mod export_dialog;
 mod forest;
 pub mod key;
 mod keymap;
 mod line;
+mod noticed;
 mod palette;
 mod pick;
 mod pointer;
@@ -27,9 +29,11 @@ pub use budget::{Budget, Budgets};
 pub use columns::{Column, Columns};
 pub use compare::Compare;
 pub use detail::{Detail, Loaded, Tab, Wanted};
+pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use forest::{Forest, Measure, Sort, Sorting};
 pub use keymap::{Bindings, Keymap, Misbound};
 pub use line::{Editing, History, Offer, Offers};
+pub use noticed::Noticed;
 pub use palette::Palette;
 use pick::Picked;
 pub use pick::{Choice, Picker};
@@ -40,8 +44,10 @@ pub use table::{Cell, Heading, Table, View};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use chrono::{DateTime, Local};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
+use crate::export::{TraceRecord, file_stem};
 use crate::format;
 use crate::look::Looks;
 use crate::model::price::Prices;
@@ -53,8 +59,8 @@ use crate::store::{Changes, RowIx, Store, TraceIx};
 /// Something that has to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Write these traces to a file.
-    Export(Vec<TraceIx>),
+    /// Write traces to a file.
+    Export(Export),
     /// Put a text into the clipboard.
     Copy {
         /// What it is, for a person.
@@ -91,6 +97,8 @@ pub enum Overlay {
     Help(usize),
     /// A list to choose from.
     Picker(Picker),
+    /// What to export, and where to.
+    Export(ExportDialog),
     /// Every action.
     Palette(Palette),
     /// Two traces side by side.
@@ -177,6 +185,8 @@ pub struct App {
     pub now: Nanos,
     /// What traces may cost.
     pub budgets: Budgets,
+    /// What is worth a flag on the rows shown.
+    pub noticed: Noticed,
     /// What the sums speak of.
     pub scope: Scope,
     /// The view that is open, unless it is the traces.
@@ -228,8 +238,20 @@ impl App {
         self.changed(store, changes);
     }
 
+    /// Makes ready what the next frame shows, with so many lines for rows and so much room for the detail: columns and lines. Whether more
+    /// is left to do.
+    pub fn make_ready(&mut self, store: &mut Store, lines: usize, detail: (u16, u16)) -> bool {
+        self.settle(store);
+        self.forest.set_height(lines);
+        self.detail.set_size(detail);
+        if let Some(table) = &mut self.table {
+            table.set_size(lines, detail);
+        }
+        self.sum_up(store) || self.forest.is_judging()
+    }
+
     /// Looks after the sums beside the traces, for a moment. Whether more is left to do.
-    pub fn sum_up(&mut self, store: &mut Store) -> bool {
+    fn sum_up(&mut self, store: &mut Store) -> bool {
         if std::mem::take(&mut self.refiltered) {
             self.scope.restart(store, &mut self.forest);
             if let Some(table) = &mut self.table {
@@ -241,6 +263,10 @@ impl App {
         if let Some(table) = &mut self.table {
             table.changed(&turned);
             more |= table.refresh(store, &self.forest, &self.scope, self.now);
+        }
+        if self.table.is_none() {
+            let (rows, _) = self.forest.window(store, self.forest.height());
+            self.noticed.look_at(store, &rows, self.now);
         }
         self.scope.look_at(store, self.forest.cursor().map(|row| store.row(row).trace()), self.now);
         more
@@ -318,6 +344,7 @@ impl App {
             self.marks.remove(trace);
         }
         self.forest.update(store, &changes, self.now);
+        self.noticed.forget(&changes.evicted);
         if let Some(table) = &mut self.table {
             table.forget(&changes.evicted);
             table.changed(&changes.traces);
@@ -363,6 +390,14 @@ impl App {
                     return self.update(store, action, now);
                 }
             },
+            (Some(Overlay::Export(dialog)), ..) => match dialog.key(key) {
+                export_dialog::Answer::Open => {}
+                export_dialog::Answer::Left => self.overlay = None,
+                export_dialog::Answer::Write(export) => {
+                    self.overlay = None;
+                    return Some(Effect::Export(export));
+                }
+            },
             (Some(Overlay::Picker(picker)), ..) => match picker.key(key) {
                 Picked::Open => {}
                 Picked::Closed => self.overlay = None,
@@ -372,18 +407,18 @@ impl App {
                     self.set_filter(store, line);
                 }
             },
-            (_, KeyCode::Esc, _) => self.overlay = None,
-            (Some(Overlay::Compare(_)), KeyCode::Enter, _) => self.go_to_compared(store),
+            (_, KeyCode::Esc, _)
+            | (_, _, Some(Action::Back | Action::Quit | Action::Help))
+            | (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
+            (Some(Overlay::Compare(_)), _, Some(Action::Detail)) => self.go_to_compared(store),
             (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
                 self.next_difference(store, action == Some(Action::PreviousMatch), now);
             }
-            (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
             (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(match action {
                 Action::Top => isize::MIN,
                 Action::Bottom => isize::MAX,
                 _ => scroll(action, 10).unwrap_or_default(),
             }),
-            (_, _, Some(Action::Back | Action::Quit | Action::Help)) => self.overlay = None,
             (Some(Overlay::Help(line)), _, Some(action)) => {
                 *line = match action {
                     Action::Top => 0,
@@ -398,19 +433,21 @@ impl App {
 
     /// Does what `action` says to the state; what has to be done outside is returned.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
-        if let Some(effect) = self.table_action(store, action, now) {
-            return effect;
+        match self.table_action(store, action, now) {
+            views::Answer::Done => return None,
+            views::Answer::Effect(effect) => return Some(effect),
+            views::Answer::Other => {}
         }
         match action {
             Action::Quit => return Some(Effect::Quit),
-            Action::Export => return self.export(store, now),
+            Action::Export => self.ask_for_export(store, now),
             Action::Compare => self.compare(store, now),
             Action::Copy => return self.copy(store, now),
             Action::CopySpan => return self.copy_span(store, now),
             Action::Suspend => return Some(Effect::Suspend),
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
-                let name = format::safe(self.looks.next()).into_owned();
+                let name = format::safe(self.looks.turn()).into_owned();
                 self.say(format!("theme {name}"), false, now);
             }
             Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),
@@ -526,17 +563,18 @@ impl App {
         }
     }
 
-    fn export(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
+    fn ask_for_export(&mut self, store: &Store, now: Nanos) {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
         traces.sort_by_key(|&trace| store.trace(trace).start);
         if traces.is_empty() {
             traces.extend(self.forest.cursor().map(|row| store.row(row).trace()));
         }
         if traces.is_empty() {
-            self.say("nothing to export yet", false, now);
-            return None;
+            return self.say("nothing to export yet", false, now);
         }
-        Some(Effect::Export(traces))
+        let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::of(store, trace, "")).collect();
+        let stem = file_stem(&records, DateTime::from_timestamp_nanos(now).with_timezone(&Local).naive_local());
+        self.overlay = Some(Overlay::Export(ExportDialog::new(traces, &stem)));
     }
 
     fn toggle_pause(&mut self, store: &mut Store, now: Nanos) {

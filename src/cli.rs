@@ -5,14 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::export::Export;
 use crate::command::list::List;
+use crate::command::send::Send;
 use crate::command::show::Show;
 use crate::command::stats::Stats;
 use crate::command::tail::Tail;
 
 /// htop for AI agents: watch the traces of Agno agents live.
 #[derive(Clone, Debug, PartialEq, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, arg_required_else_help = false)]
+#[command(version, arg_required_else_help = false)]
 pub struct Cli {
     /// What to do other than watching sources.
     #[command(subcommand)]
@@ -42,6 +44,10 @@ pub enum Command {
     Stats(Stats),
     /// Write a line for each span as it ends
     Tail(Tail),
+    /// Write traces for other programs: OTLP, Agno's own form, lines of JSON, CSV, Markdown
+    Export(Export),
+    /// Send traces to another program that takes OTLP over HTTP
+    Send(Send),
     /// Write the settings as they are in force, as a configuration file, with where each comes from
     Config,
     /// Write the script that completes commands and flags in a shell
@@ -215,6 +221,7 @@ mod tests {
         for line in ["--ascii --max-spans 5 demo", "demo --ascii --max-spans 5", "a.db --ascii --max-spans=5"] {
             let cli = parse(line).unwrap();
             assert_eq!((cli.options.ascii, cli.options.max_spans), (true, Some(5)), "{line}");
+            assert_eq!(cli.command.is_some(), line.contains("demo"), "{line}");
         }
     }
 

@@ -1,18 +1,21 @@
 //! What the program does when it is called: the screen, or one of the subcommands that need no terminal.
 //!
 //! A subcommand is a file here: its arguments, and `run`. They share how sources are opened ([`sources`]), how traces are read and
-//! chosen ([`select`], [`load`]), and how lines are written ([`json`], [`look`], [`table`]). What they find goes to standard output,
+//! chosen ([`select`], [`load`]), and how lines are written (`json`, `look`, `table`). What they find goes to standard output,
 //! what a person must know besides to standard error.
 
 mod config;
+pub mod export;
 mod json;
 pub mod list;
 pub mod load;
 mod look;
 mod manual;
 pub mod select;
+pub mod send;
 pub mod show;
 pub mod sources;
+mod spans;
 pub mod stats;
 mod table;
 pub mod tail;
@@ -66,6 +69,8 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Some(Command::Show(show)) => show.run(config),
         Some(Command::Stats(stats)) => stats.run(config),
         Some(Command::Tail(tail)) => tail.run(config),
+        Some(Command::Export(export)) => export.run(config),
+        Some(Command::Send(send)) => send.run(config),
         None | Some(Command::Demo | Command::Config | Command::Completions { .. } | Command::Man { .. }) => Ok(Outcome::Done),
     }
 }

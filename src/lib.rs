@@ -17,6 +17,7 @@ pub mod look;
 pub mod model;
 pub mod panic;
 pub mod query;
+pub mod send;
 pub mod source;
 pub mod store;
 pub mod terminal;

@@ -169,7 +169,7 @@ impl Looks {
     }
 
     /// Goes to the next theme, round and round; its name.
-    pub fn next(&mut self) -> &str {
+    pub fn turn(&mut self) -> &str {
         self.current = (self.current + 1) % self.all.len().max(1);
         &self.current().name
     }

@@ -335,6 +335,12 @@ pub struct Payload {
     pub resource: Vec<Attribute>,
     /// The instrumentation's name and version.
     pub scope: (String, String),
+    /// What else the instrumentation says of itself.
+    pub scope_attributes: Vec<Attribute>,
+    /// Its part in a call between programs.
+    pub role: Role,
+    /// What systems on the way handed on with the trace: W3C's `tracestate`.
+    pub trace_state: String,
     /// What else the source says of the span or its trace, for a person: name and value.
     pub notes: Vec<(String, String)>,
 }
@@ -357,8 +363,65 @@ pub struct Link {
     pub trace: TraceId,
     /// The other span.
     pub span: SpanId,
+    /// What systems on the way handed on with the other trace.
+    pub trace_state: String,
     /// What the link says of itself.
     pub attributes: Vec<Attribute>,
+}
+
+/// A span's part in a call between programs: OpenTelemetry's span kind, which says nothing of agents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Not stated.
+    #[default]
+    Unspecified,
+    /// Within one program.
+    Internal,
+    /// It answers a request.
+    Server,
+    /// It makes a request.
+    Client,
+    /// It sends a message.
+    Producer,
+    /// It takes a message.
+    Consumer,
+}
+
+impl Role {
+    /// Every role at the place of its number in OTLP.
+    const ALL: [Self; 6] = [Self::Unspecified, Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer];
+
+    /// The role with this number in OTLP; one that is not known is not stated.
+    #[must_use]
+    pub fn numbered(number: u64) -> Self {
+        usize::try_from(number).ok().and_then(|number| Self::ALL.get(number).copied()).unwrap_or_default()
+    }
+
+    /// The role that a name of either case means: `SERVER`, `SPAN_KIND_SERVER`.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let name = name.get(..10).filter(|start| start.eq_ignore_ascii_case("SPAN_KIND_")).map_or(name, |_| &name[10..]);
+        Self::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(name)).unwrap_or_default()
+    }
+
+    /// Its number in OTLP.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Its name: `SERVER`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "UNSPECIFIED",
+            Self::Internal => "INTERNAL",
+            Self::Server => "SERVER",
+            Self::Client => "CLIENT",
+            Self::Producer => "PRODUCER",
+            Self::Consumer => "CONSUMER",
+        }
+    }
 }
 
 /// How many pieces of a span its sender dropped before it sent the rest.

@@ -33,6 +33,8 @@ pub enum Update {
     Found(Found),
     /// What went through the source so far; told when it changed, about once a second.
     Traffic(SourceId, Traffic),
+    /// More came that belongs to the payloads of these spans, which are known or will be: whoever looks at one asks again.
+    More(SourceId, Vec<SpanId>),
 }
 
 /// A piece of the answer to [`Request::Search`] or [`Request::Check`].

@@ -4,6 +4,7 @@
 //! how a running span shows, since Agno writes a span when it ends. When the span comes it takes the placeholder's row.
 
 mod attribution;
+mod habits;
 mod histogram;
 mod interner;
 mod pricing;
@@ -12,11 +13,13 @@ mod row;
 mod slab;
 mod split;
 mod stats;
+mod table;
 #[cfg(test)]
 mod tests;
 mod totals;
 mod tree;
 
+pub use habits::{Habits, LOOKED_AT};
 pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
 pub use row::{Phase, Row, RowIx, Standing, Trace, TraceIx};
@@ -27,12 +30,13 @@ pub use totals::Totals;
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::model::{Address, Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
 use pricing::Pricing;
 use row::{Branch, NONE, PackedUsage};
 use slab::Slab;
+use table::Table;
 
 /// What bounds the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +94,8 @@ pub struct Store {
     branches: Slab<Branch>,
     usages: Slab<PackedUsage>,
     traces: Slab<Trace>,
-    by_span: HashTable<u32>,
-    by_trace: HashTable<u32>,
+    by_span: Table,
+    by_trace: Table,
     hasher: DefaultHashBuilder,
     texts: Interner,
     /// Traces by start, for eviction.
@@ -169,7 +173,7 @@ impl Store {
     /// Number of traces held.
     #[must_use]
     pub fn trace_count(&self) -> usize {
-        self.by_trace.len()
+        self.age.len()
     }
 
     /// Every trace held, oldest first.
@@ -313,7 +317,7 @@ impl Store {
     fn take(&mut self, batch: &Batch, span: &Span, now: Nanos, changes: &mut Changes) {
         let trace = self.trace_of(span, changes);
         let known = self.find(trace, span.id);
-        if known.is_none() && self.by_trace.len() == 1 && !self.has_room() {
+        if known.is_none() && self.age.len() == 1 && !self.has_room() {
             return self.refuse(batch, span, changes);
         }
         self.hear(trace, batch.origin, span, now, changes);

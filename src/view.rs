@@ -3,6 +3,7 @@
 mod compare;
 mod cost;
 mod detail;
+mod export_dialog;
 mod footer;
 mod forest;
 mod header;
@@ -29,7 +30,7 @@ pub use forest::name;
 pub use panes::Panes;
 pub use pointer::spot;
 use theme::Theme;
-pub use theme::glyph;
+pub use theme::{ascii, glyph};
 
 /// Paints everything.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {

@@ -51,7 +51,7 @@ fn a_mistake_is_told_with_its_line_and_what_would_be_right() {
             "[keys]\nup = ['q']",
             "line 2: q is bound to quit already; free it by another key for quit, or none (quit = []), or choose another for up",
         ),
-        ("[keys]\nnextt = []", "line 2: unknown action \"nextt\"; did you mean \"next-tab\"?"),
+        ("[keys]\nnex-tab = []", "line 2: unknown action \"nex-tab\"; did you mean \"next-tab\"?"),
         ("theme = 'ligth'", "line 1: no theme is called \"ligth\"; did you mean \"light\"?"),
     ] {
         let home = home(config);

@@ -14,9 +14,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["store", "model"]),
     ("query", &["query", "store", "model"]),
     ("source", &["source", "model"]),
-    ("export", &["export", "model", "store"]),
-    ("app", &["app", "query", "store", "model", "source", "format", "look", "widget"]),
-    ("view", &["view", "app", "query", "store", "model", "source", "format", "look", "widget"]),
+    ("export", &["export", "model", "store", "format"]),
+    ("app", &["app", "export", "query", "store", "model", "source", "format", "look", "widget"]),
+    ("view", &["view", "app", "export", "query", "store", "model", "source", "format", "look", "widget"]),
     ("terminal", &[]),
     ("panic", &[]),
 ];
@@ -24,8 +24,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Modules that never name the terminal's libraries.
 const NO_TERMINAL: &[&str] = &["model", "query", "store", "source", "export", "format"];
 
-/// The one file that sees everything.
-const LOOP: &str = "src/app/run.rs";
+/// The loop sees everything.
+const LOOP: &str = "src/app/run";
 
 fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).expect("src can be read").map(|entry| entry.expect("an entry of src")) {
@@ -77,7 +77,7 @@ fn imports_run_down_only() {
     let mut wrong = Vec::new();
     for (file, module, text) in modules() {
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == module) else { continue };
-        if file == LOOP {
+        if file.starts_with(LOOP) {
             continue;
         }
         for name in named(&text) {

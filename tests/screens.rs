@@ -1,8 +1,13 @@
 //! What a person sees, on a real database.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
 mod stage;
 
-use stage::{Stage, fixture};
+use agno_top::app::{Budget, Budgets, Effect, View};
+use agno_top::export::Format;
+use agno_top::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
+use stage::{NOW, Stage, fixture};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
 
@@ -45,6 +50,28 @@ fn layers_over_the_panes() {
 }
 
 #[test]
+fn an_export_is_asked_for_and_told() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("mx<Right><Right>");
+    let screen = stage.text();
+    for wanted in ["Export 1 trace ", "otlp  otlp-proto  agno  jsonl  csv  markdown", "-20", ".jsonl", "[ ] write everything as it is"] {
+        assert!(screen.contains(wanted), "{wanted} is not in\n{screen}");
+    }
+    stage.keys("<Tab><Tab><Space>");
+    assert!(stage.text().contains("[x] hide keys"));
+    let effects = stage.keys("<Enter>");
+    let [Effect::Export(export)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((export.traces.len(), export.format, export.redact), (1, Format::Agno, true));
+    assert!(
+        export.path.starts_with("agno-top-")
+            && std::path::Path::new(&export.path).extension().is_some_and(|extension| extension == "jsonl"),
+        "{}",
+        export.path
+    );
+    assert!(!stage.text().contains("Export 1 trace"));
+}
+
+#[test]
 fn errors_only_shows_the_traces_that_failed() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("!g<Left>");
@@ -64,14 +91,107 @@ fn only_ascii_where_it_is_asked_for() {
 }
 
 #[test]
+fn bars_and_orders_of_one_s_own() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("c");
+    picture("critical-path", &mut stage);
+    stage.keys("cjjjj++");
+    picture("zoomed", &mut stage);
+    stage.keys("0bb");
+    picture("bars-of-tokens", &mut stage);
+    stage.resize(80, 24);
+    stage.keys("ZZss");
+    picture("sorted-by-tokens", &mut stage);
+    stage.keys("ogptmx<Backspace>");
+    picture("pick-narrowed", &mut stage);
+}
+
+#[test]
+fn results_stand_under_their_calls() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (100, 40));
+    // The last call of the agent whose tools ran side by side.
+    stage.keys("/agent:\"Parallel Agent\"<Enter>ZG<Enter><Enter>]");
+    picture("detail-messages-parallel", &mut stage);
+}
+
+#[test]
 fn nothing_breaks_on_any_size() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
     stage.keys("Z");
-    for (width, height) in (1..40).flat_map(|height| [1, 2, 5, 19, 20, 33, 44, 57, 101].map(|width| (width, height))) {
-        for keys in ["", "<Enter>", "<Enter>", "?", "<Esc>a", "<Esc>/x", "<Esc><Esc><Esc>", "j"] {
+    let small = (1..=40).flat_map(|width| (1..=12).map(move |height| (width, height)));
+    let large = (13..40).step_by(3).flat_map(|height| [1, 20, 33, 57, 101, 119, 120, 159, 160, 190].map(|width| (width, height)));
+    for (width, height) in small.chain(large) {
+        for keys in ["b", "<Enter>", "<Enter>?", "<Esc>ax", "<Esc>/x", "<Esc><Esc><Esc>+", "j"] {
             stage.resize(width, height);
             stage.keys(keys);
             stage.text();
         }
     }
+}
+
+#[test]
+fn every_view() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    for (key, name) in [("2", "view-sessions"), ("3", "view-agents"), ("4", "view-models"), ("5", "view-tools"), ("6", "view-errors")] {
+        stage.keys(key);
+        picture(name, &mut stage);
+    }
+}
+
+#[test]
+fn a_line_of_a_view_leads_to_its_traces() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("6");
+    let (_, line) = stage.find("payment gateway refused");
+    stage.keys(&"j".repeat(usize::from(line) - 3));
+    stage.keys("<Enter>");
+    assert_eq!(stage.app.view(), View::Traces);
+    assert_eq!(stage.app.forest.len(), 1, "{}", stage.app.filter);
+    stage.keys("2");
+    assert!(stage.text().contains("Sessions 1 "), "a view is of what the filter lets through");
+    stage.keys("<Enter>");
+    assert!(stage.app.filter.contains("session:"), "{}", stage.app.filter);
+}
+
+#[test]
+fn sums_are_of_what_is_shown_or_of_one_trace() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    let all = stage.app.scope.stats(&stage.store).totals().tokens();
+    stage.keys("/agent:chatty<Enter>");
+    let shown = stage.app.scope.stats(&stage.store).totals().tokens();
+    stage.keys("p");
+    let one = stage.app.scope.stats(&stage.store).totals().tokens();
+    assert_eq!((all, shown, one), (Some(4152), Some(550), Some(182)));
+    assert!(stage.text().contains("this trace"));
+}
+
+#[test]
+fn a_trace_beyond_its_budget_is_flagged_and_the_bell_rings_once() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.app.budgets = Budgets::new(Budget { tokens: Some(1000), cost: None }, Budget::default());
+    let batch = |tokens: u32, origin| {
+        let mut batch = Batch::new(SourceId(0), origin);
+        let name = batch.intern("late");
+        let usage = Some(Usage { input: Some(tokens), ..Usage::default() });
+        batch.spans.push(Span {
+            trace: TraceId::new([9; 16]).unwrap(),
+            id: SpanId::new(u64::from(tokens).to_be_bytes()).unwrap(),
+            parent: None,
+            start: NOW - 2_000_000_000,
+            end: Some(NOW - 1_000_000_000),
+            status: Status::Ok,
+            name,
+            facts: Facts { kind: Kind::Agent, agent: name, usage, ..Facts::default() },
+            error: Text::default(),
+            address: Address(0),
+            weight: 0,
+        });
+        batch
+    };
+    let mut receive = |tokens, origin| {
+        stage.app.receive(&mut stage.store, batch(tokens, origin), NOW);
+        stage.app.take_bell()
+    };
+    assert_eq!([receive(600, Origin::Live), receive(601, Origin::Live), receive(602, Origin::Live)], [false, true, false]);
+    assert!(stage.text().contains("late over budget"));
 }

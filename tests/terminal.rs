@@ -166,7 +166,9 @@ fn it_finds_databases_in_the_working_directory() {
 /// The lines of the traces, unfolded, without what names the source.
 fn forest(program: &mut Program) -> Vec<String> {
     program.press("gZ");
-    program.wait("unfolded traces", |screen| screen.contents().contains("check_stock") && !screen.contents().contains("marked"));
+    // Prices come a moment after the spans.
+    let ready = |text: &str| text.contains("check_stock") && text.contains("COST") && !text.contains("marked");
+    program.wait("unfolded traces with their cost", |screen| ready(&screen.contents()));
     program.screen.screen().contents().lines().skip(1).take(17).map(str::to_owned).collect()
 }
 
@@ -179,6 +181,8 @@ fn what_it_exports_it_opens_again_the_same() {
     program.press(&"mj".repeat(11));
     program.wait_for("11 marked");
     program.press("x");
+    program.wait_for("Export 11 traces");
+    program.press("\r");
     program.wait_for("wrote 75 spans");
     program.press("M");
     let before = forest(&mut program);

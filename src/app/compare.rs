@@ -21,6 +21,7 @@ pub struct Pair {
 }
 
 /// What of a pair differs enough to be told.
+#[expect(clippy::struct_excessive_bools, reason = "each is shown by itself")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
     /// It is in one trace only, or has another name.
@@ -226,6 +227,7 @@ impl App {
         }
         if let [a, b] = traces[..] {
             self.overlay = Some(Overlay::Compare(Box::new(Compare::new(store, [a, b]))));
+            self.message = None;
             return;
         }
         let (mark, compare) = (self.keymap.hint(Action::Mark), self.keymap.hint(Action::Compare));

@@ -31,12 +31,10 @@ impl App {
 
     /// The span under the cursor, to be copied as JSON.
     pub(super) fn copy_span(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
-        match self.forest.cursor().filter(|&row| !store.row(row).placeholder) {
-            Some(row) => Some(Effect::CopySpan(row)),
-            None => {
-                self.say("nothing to copy yet: the span has not come", false, now);
-                None
-            }
+        let row = self.forest.cursor().filter(|&row| !store.row(row).placeholder);
+        if row.is_none() {
+            self.say("nothing to copy yet: the span has not come", false, now);
         }
+        row.map(Effect::CopySpan)
     }
 }

@@ -123,6 +123,13 @@ impl Detail {
         wanted
     }
 
+    /// Asks for the payload once more if it is that of one of these spans.
+    pub fn ask_again(&mut self, source: SourceId, spans: &[SpanId]) {
+        if self.looked.and_then(|looked| looked.wanted).is_some_and(|wanted| wanted.source == source && spans.contains(&wanted.id)) {
+            self.asked = false;
+        }
+    }
+
     /// Takes in the payload that was asked for last.
     pub fn load(&mut self, store: &Store, payload: Result<Payload, String>, now: Nanos) {
         self.loaded = match payload {

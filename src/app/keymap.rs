@@ -97,7 +97,7 @@ impl Keymap {
 fn unknown(name: &str) -> String {
     let near = |known: &&str| strsim::damerau_levenshtein(known, name);
     let nearest = ENTRIES.iter().map(|entry| entry.name).min_by_key(near);
-    match nearest.filter(|known| near(known) <= 1 + name.len() / 3) {
+    match nearest.filter(|known| near(known) <= 1 + name.len() / 2) {
         Some(known) => format!("unknown action {name:?}; did you mean {known:?}?"),
         None => format!("unknown action {name:?}; there are {}", ENTRIES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")),
     }

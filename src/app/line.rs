@@ -81,6 +81,9 @@ impl Editing {
 impl App {
     /// Text was pasted: into the line that is open, else nowhere.
     pub fn paste(&mut self, text: &str) {
+        if let Some(Overlay::Export(dialog)) = &mut self.overlay {
+            return dialog.paste(text);
+        }
         if let Some(Overlay::Palette(palette)) = &mut self.overlay {
             return palette.paste(&format::safe(text));
         }

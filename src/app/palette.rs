@@ -96,12 +96,12 @@ fn find(typed: &str) -> Vec<Found> {
     }
     let matcher = SkimMatcherV2::default().ignore_case();
     let typed = typed.replace(' ', "-");
-    let judge = |entry: &'static Entry| match matcher.fuzzy_indices(entry.name, &typed) {
-        Some((score, typed)) => Some(((true, score, Reverse(entry.name.len())), Found { entry, typed })),
-        None => {
-            let score = matcher.fuzzy_match(entry.help, &typed.replace('-', " "))?;
-            Some(((false, score, Reverse(0)), Found { entry, typed: Vec::new() }))
+    let judge = |entry: &'static Entry| {
+        if let Some((score, typed)) = matcher.fuzzy_indices(entry.name, &typed) {
+            return Some(((true, score, Reverse(entry.name.len())), Found { entry, typed }));
         }
+        let score = matcher.fuzzy_match(entry.help, &typed.replace('-', " "))?;
+        Some(((false, score, Reverse(0)), Found { entry, typed: Vec::new() }))
     };
     let mut found: Vec<_> = ENTRIES.iter().filter_map(judge).collect();
     found.sort_by_key(|(rank, _)| Reverse(*rank));

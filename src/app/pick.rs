@@ -120,6 +120,7 @@ impl Picker {
     }
 
     /// The choices that fit what was typed.
+    #[must_use]
     pub fn shown(&self) -> impl ExactSizeIterator<Item = &Choice> {
         self.shown.iter().map(|&at| &self.choices[at])
     }
@@ -213,7 +214,7 @@ mod tests {
     }
 
     fn press(picker: &mut Picker, keys: &str) -> Picked {
-        let mut picked = Picked::Open;
+        let mut last = Picked::Open;
         for c in keys.chars() {
             let code = match c {
                 '\n' => KeyCode::Enter,
@@ -222,9 +223,9 @@ mod tests {
                 'E' => KeyCode::End,
                 c => KeyCode::Char(c),
             };
-            picked = picker.key(KeyEvent::new(code, KeyModifiers::NONE));
+            last = picker.key(KeyEvent::new(code, KeyModifiers::NONE));
         }
-        picked
+        last
     }
 
     fn names(picker: &Picker) -> Vec<&str> {

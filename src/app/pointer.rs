@@ -10,6 +10,8 @@ pub enum Spot {
     Nothing,
     /// The traces, where no row is.
     Forest,
+    /// A line of the table that is open instead of the traces.
+    Line(usize),
     /// A row.
     Row(RowIx),
     /// A row's fold.
@@ -31,7 +33,12 @@ impl App {
     /// The left button was pressed.
     pub fn click(&mut self, store: &Store, spot: Spot) {
         match spot {
-            Spot::Nothing | Spot::Forest | Spot::Overlay => {}
+            Spot::Line(line) => {
+                self.focus = Focus::Forest;
+                if let Some(table) = &mut self.table {
+                    table.go_to(store, &self.scope, line, self.now);
+                }
+            }
             Spot::Row(row) => {
                 self.focus = Focus::Forest;
                 self.forest.reveal(store, row);
@@ -45,7 +52,7 @@ impl App {
                 self.forest.follow = false;
                 self.focus = Focus::Detail;
             }
-            Spot::Detail => {}
+            Spot::Nothing | Spot::Forest | Spot::Overlay | Spot::Detail => {}
             Spot::Tab(tab) => {
                 self.forest.follow = false;
                 self.detail.open(store, tab, self.now);
@@ -67,6 +74,14 @@ impl App {
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Picker(picker))) => picker.step(notches),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Palette(palette))) => palette.step(notches),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Compare(compare))) => compare.step(lines),
+            (Spot::Forest | Spot::Line(_) | Spot::Detail, _) if self.table.is_some() => {
+                let Some(table) = &mut self.table else { return };
+                if spot == Spot::Detail {
+                    table.reader.scroll(lines);
+                } else {
+                    table.go_to(store, &self.scope, table.cursor.saturating_add_signed(notches), self.now);
+                }
+            }
             (Spot::Forest | Spot::Row(_) | Spot::Fold(_), _) => self.forest.scroll(store, lines),
             (Spot::Detail | Spot::Tab(_), _) => self.detail.reader.scroll(lines),
             _ => {}

@@ -1,12 +1,14 @@
 //! The only loop: keys, updates, ticks and signals come in, frames and effects go out.
 
+mod export;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{Local, Utc};
+use chrono::Utc;
 use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::{FutureExt, StreamExt};
@@ -17,16 +19,17 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use self::export::{Collecting, Written};
 use super::{App, Effect};
 use crate::clipboard;
-use crate::export::{self, Exported};
+use crate::export::{Exported, Exporter, Options};
 use crate::format;
 use crate::history;
 use crate::model::price::Prices;
 use crate::model::{Nanos, Payload, SpanId};
 use crate::panic;
 use crate::source::{Handle, Request, Update};
-use crate::store::{RowIx, Store, TraceIx};
+use crate::store::{RowIx, Store};
 use crate::view::{self, Panes};
 
 /// The least time between two frames that nobody asked for with a key.
@@ -48,6 +51,8 @@ pub struct Session {
     pub updates: Receiver<Update>,
     /// Where exports are written.
     pub directory: PathBuf,
+    /// What exports leave out, if they leave out secrets, beside what they leave out anyway.
+    pub redact_patterns: Vec<String>,
     /// Whether the mouse is listened to.
     pub mouse: bool,
     /// Prices, which take a moment to be read; an error says which file of them can't be used.
@@ -61,14 +66,6 @@ enum Pending {
     Export { export: u64, places: Vec<usize> },
     Copy(Box<Exported>),
     Compare { side: usize, id: SpanId },
-}
-
-/// An export whose payloads are being read.
-#[derive(Debug)]
-struct Collecting {
-    spans: Vec<Exported>,
-    waiting: usize,
-    missing: usize,
 }
 
 struct Loop<'a> {
@@ -89,13 +86,6 @@ struct Copied {
     what: String,
     size: usize,
     left: Option<String>,
-}
-
-/// An export that was written, or why not; the number of spans whose payload was gone.
-struct Written {
-    path: io::Result<PathBuf>,
-    spans: usize,
-    missing: usize,
 }
 
 /// The present.
@@ -127,7 +117,7 @@ where
             terminal.draw(|frame| view::draw(frame, app, store))?;
             drawn = Instant::now();
             // A filter that is not through goes on with the next frame, and so do the sums over what it lets through.
-            (dirty, at_once) = (more || state.session.app.forest.is_judging(), false);
+            (dirty, at_once) = (more, false);
         }
         if state.session.app.take_bell() {
             clipboard::ring();
@@ -165,9 +155,9 @@ where
                 state.say_written(written);
                 dirty = true;
             }
-            Ok((prices, trouble)) = &mut state.session.prices, if !priced => {
+            Ok((list, trouble)) = &mut state.session.prices, if !priced => {
                 priced = true;
-                state.take_prices(prices, trouble);
+                state.take_prices(list, trouble);
                 dirty = true;
             }
             update = state.session.updates.recv() => {
@@ -189,15 +179,9 @@ impl Loop<'_> {
     /// Makes ready what the next frame shows. Whether more is left to do.
     fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
-        app.settle(store);
         let panes = Panes::new(area, app.focus);
-        app.forest.set_height(panes.forest_lines());
-        app.detail.set_size(panes.detail_size());
-        if let Some(table) = &mut app.table {
-            table.set_size(panes.forest_lines(), panes.detail_size());
-        }
         self.area = area;
-        app.sum_up(store)
+        app.make_ready(store, panes.forest_lines(), panes.detail_size())
     }
 
     /// Whether it was the last.
@@ -224,9 +208,9 @@ impl Loop<'_> {
         };
         match effect {
             Some(Effect::Quit) => return true,
-            Some(Effect::Export(traces)) => {
+            Some(Effect::Export(export)) => {
                 self.session.app.say("reading what is to be exported…", false, now());
-                self.start_export(&traces);
+                self.start_export(export);
             }
             Some(Effect::Copy { what, text }) => self.copy(what, &text),
             Some(Effect::CopySpan(row)) => self.copy_span(row),
@@ -264,6 +248,7 @@ impl Loop<'_> {
                     let Session { app, store, .. } = &mut *self.session;
                     app.take_found(store, found);
                 }
+                Update::More(source, spans) => self.session.app.detail.ask_again(source, &spans),
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);
@@ -344,23 +329,14 @@ impl Loop<'_> {
                     app.load_compared(store, side, id, payload);
                 }
             }
-            Some(Pending::Export { export, places }) => {
-                let Some(collecting) = self.exports.get_mut(&export) else { return };
-                for (place, payload) in places.into_iter().zip(payloads) {
-                    match payload {
-                        Ok(payload) => collecting.spans[place].payload = payload,
-                        Err(_) => collecting.missing += 1,
-                    }
-                }
-                collecting.waiting -= 1;
-                self.finish_export(export);
-            }
+            Some(Pending::Export { export, places }) => self.take_exported(export, places, payloads),
             Some(Pending::Copy(mut span)) => match payloads.into_iter().next() {
                 Some(Ok(payload)) => {
                     span.payload = payload;
-                    let (what, mut json) = (format!("span {} as OTLP/JSON", span.id), Vec::new());
-                    match export::otlp::write(&[*span], &mut json) {
-                        Ok(()) => self.copy(what, String::from_utf8_lossy(&json).trim_end()),
+                    let what = format!("span {} as OTLP/JSON", span.record.span_id);
+                    let mut exporter = Exporter::new(&Options::default(), Vec::new());
+                    match exporter.span(*span).and_then(|()| exporter.finish()) {
+                        Ok(json) => self.copy(what, String::from_utf8_lossy(&json).trim_end()),
                         Err(error) => self.session.app.say(format!("could not copy: {error}"), true, now()),
                     }
                 }
@@ -374,7 +350,7 @@ impl Loop<'_> {
     fn copy_span(&mut self, row: RowIx) {
         let data = self.session.store.row(row);
         let (source, address) = (usize::from(data.source.0), (data.address, data.id));
-        let span = Box::new(exported(&self.session.store, row));
+        let span = Box::new(crate::export::exported(&self.session.store, row, 0));
         if !self.request(source, vec![address], Pending::Copy(span)) {
             self.session.app.say("could not copy: the source has ended", true, now());
         }
@@ -413,73 +389,6 @@ impl Loop<'_> {
             Ok(beyond) => self.session.app.say(format!("copied {}{beyond}", format::safe(&what)), false, now()),
             Err(error) => self.session.app.say(format!("could not copy: {error}"), true, now()),
         }
-    }
-
-    fn start_export(&mut self, traces: &[TraceIx]) {
-        let store = &self.session.store;
-        let mut spans = Vec::new();
-        let mut by_source: HashMap<usize, (Vec<_>, Vec<usize>)> = HashMap::new();
-        for row in traces.iter().flat_map(|&trace| store.rows_of(trace)) {
-            let data = store.row(row);
-            if data.placeholder {
-                continue;
-            }
-            let (wanted, places) = by_source.entry(usize::from(data.source.0)).or_default();
-            wanted.push((data.address, data.id));
-            places.push(spans.len());
-            spans.push(exported(store, row));
-        }
-        let export = self.ticket + 1;
-        let mut collecting = Collecting { spans, waiting: 0, missing: 0 };
-        for (source, (wanted, places)) in by_source {
-            let count = places.len();
-            if self.request(source, wanted, Pending::Export { export, places }) {
-                collecting.waiting += 1;
-            } else {
-                collecting.missing += count;
-            }
-        }
-        self.exports.insert(export, collecting);
-        self.finish_export(export);
-    }
-
-    fn finish_export(&mut self, export: u64) {
-        if self.exports.get(&export).is_none_or(|collecting| collecting.waiting > 0) {
-            return;
-        }
-        let Some(Collecting { spans, missing, .. }) = self.exports.remove(&export) else { return };
-        let (done, directory) = (self.written.0.clone(), self.session.directory.clone());
-        tokio::task::spawn_blocking(move || {
-            let count = spans.len();
-            let path = export::write_file(&directory, &export::file_stem(&spans, Local::now().naive_local()), &spans);
-            let _ = done.send(Written { path, spans: count, missing });
-        });
-    }
-
-    fn say_written(&mut self, written: Written) {
-        let Written { path, spans, missing } = written;
-        let app = &mut self.session.app;
-        match path {
-            Ok(path) => {
-                let lost = if missing == 0 { String::new() } else { format!("; {missing} of them without payload, which is gone") };
-                app.say(format!("wrote {spans} spans to {}{lost}", path.display()), missing > 0, now());
-            }
-            Err(error) => app.say(format!("could not export: {error}"), true, now()),
-        }
-    }
-}
-
-fn exported(store: &Store, row: RowIx) -> Exported {
-    let data = store.row(row);
-    Exported {
-        trace: store.trace(data.trace()).id,
-        id: data.id,
-        parent: store.stated_parent(row),
-        start: data.start,
-        end: (data.phase == crate::store::Phase::Ended).then_some(data.end),
-        status: data.status,
-        name: store.text(data.name).to_owned(),
-        payload: Payload::default(),
     }
 }
 

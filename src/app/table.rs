@@ -126,9 +126,9 @@ pub struct Line {
 impl Line {
     /// The name of what it is about.
     #[must_use]
-    pub fn name(&self) -> Option<&str> {
+    pub fn name(&self) -> &str {
         match &self.key {
-            Key::Name(name) | Key::Error(_, _, name) => Some(name),
+            Key::Name(name) | Key::Error(_, _, name) => name,
         }
     }
 }

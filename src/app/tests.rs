@@ -246,16 +246,23 @@ fn a_cursor_comes_out_of_a_fold_that_grows_around_it() {
 #[test]
 fn marked_traces_are_exported_else_the_current_one() {
     let mut desk = three();
-    let Some(Effect::Export(one)) = desk.act(Action::Export) else { panic!("an export") };
-    assert_eq!(one.len(), 1);
+    let exported = |desk: &mut Desk| {
+        desk.act(Action::Export);
+        assert!(matches!(&desk.app.overlay, Some(Overlay::Export(_))));
+        let Some(Effect::Export(export)) = desk.key('\n') else { panic!("an export") };
+        assert!(desk.app.overlay.is_none());
+        export.traces.len()
+    };
+    assert_eq!(exported(&mut desk), 1);
     desk.act(Action::Mark);
     desk.act(Action::Down);
     desk.act(Action::Mark);
-    let Some(Effect::Export(two)) = desk.act(Action::Export) else { panic!("an export") };
-    assert_eq!(two.len(), 2);
+    assert_eq!(exported(&mut desk), 2);
     desk.act(Action::ClearMarks);
-    let Some(Effect::Export(one)) = desk.act(Action::Export) else { panic!("an export") };
-    assert_eq!(one.len(), 1);
+    assert_eq!(exported(&mut desk), 1);
+    desk.act(Action::Export);
+    desk.app.key(&mut desk.store, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE), desk.now);
+    assert!(desk.app.overlay.is_none());
 }
 
 #[test]
@@ -347,4 +354,16 @@ fn what_payloads_hold_is_told_by_sources() {
     assert_eq!((desk.app.searching(), desk.app.forest.len()), (None, 4));
     desk.app.take_found(&desk.store, found(3, 2, None));
     assert!(!desk.app.forest.is_filtered());
+}
+
+#[test]
+fn a_detail_asks_again_when_more_of_its_payload_came() {
+    let mut desk = three();
+    let wanted = desk.app.detail.wanted().unwrap();
+    assert_eq!(desk.app.detail.wanted(), None);
+    let other = SpanId::new([0xee; 8]).unwrap();
+    desk.app.detail.ask_again(wanted.source, &[other]);
+    assert_eq!(desk.app.detail.wanted(), None);
+    desk.app.detail.ask_again(wanted.source, &[other, wanted.id]);
+    assert_eq!(desk.app.detail.wanted(), Some(wanted));
 }

@@ -5,6 +5,17 @@ use super::{Action, App, Editing, Effect, Focus};
 use crate::model::Nanos;
 use crate::store::Store;
 
+/// What became of an action.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// It was one for the table.
+    Done,
+    /// So it was, and this has to be done outside.
+    Effect(Effect),
+    /// It was not.
+    Other,
+}
+
 impl App {
     /// Which view is open.
     #[must_use]
@@ -23,9 +34,9 @@ impl App {
         }
     }
 
-    /// Whether the action was one for the open table; what has to be done outside is returned.
-    pub(super) fn table_action(&mut self, store: &Store, action: Action, now: Nanos) -> Option<Option<Effect>> {
-        let table = self.table.as_mut()?;
+    /// Does what the action says to the open table, if it is one for it.
+    pub(super) fn table_action(&mut self, store: &Store, action: Action, now: Nanos) -> Answer {
+        let Some(table) = self.table.as_mut() else { return Answer::Other };
         match action {
             Action::Detail if self.focus == Focus::Forest => {
                 if let Some(line) = table.narrowed(&self.filter) {
@@ -35,8 +46,8 @@ impl App {
             }
             Action::Back if self.focus == Focus::Forest => self.open_view(store, View::Traces, now),
             Action::Copy => {
-                let text = table.lines.get(table.cursor).and_then(|line| line.name().map(str::to_owned))?;
-                return Some(Some(Effect::Copy { what: text.clone(), text }));
+                let text = table.lines.get(table.cursor).map(|line| line.name().to_owned()).filter(|text| !text.is_empty());
+                return text.map_or(Answer::Done, |text| Answer::Effect(Effect::Copy { what: text.clone(), text }));
             }
             Action::Filter if self.focus != Focus::Forest => {
                 self.editing = Some(Editing::new(self.filter.clone(), false, &self.filter));
@@ -62,9 +73,11 @@ impl App {
             | Action::Later
             | Action::Measure
             | Action::CriticalPath => {}
-            _ if self.focus == Focus::Forest => return table.take(store, &self.scope, action, now).then_some(None),
-            _ => return table.read(action).then_some(None),
+            _ => {
+                let done = if self.focus == Focus::Forest { table.take(store, &self.scope, action, now) } else { table.read(action) };
+                return if done { Answer::Done } else { Answer::Other };
+            }
         }
-        Some(None)
+        Answer::Done
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use serde_json::ser::{Formatter, Serializer};
 
 /// Writes `value` as one line.
 pub(crate) fn line(out: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
@@ -22,16 +22,25 @@ struct Safe;
 
 impl Formatter for Safe {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        let mut written = 0;
-        for (at, c) in fragment.char_indices().filter(|(_, c)| is_unsafe(*c)) {
-            out.write_all(&fragment.as_bytes()[written..at])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-            written = at + c.len_utf8();
-        }
-        CompactFormatter.write_string_fragment(out, &fragment[written..])
+        escape(fragment, out)
     }
+}
+
+/// Writes a text with what a terminal might obey as JSON's escapes, but for ASCII's controls.
+pub(super) fn escape<W: ?Sized + Write>(text: &str, out: &mut W) -> io::Result<()> {
+    // Nearly all is plain.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return out.write_all(text.as_bytes());
+    }
+    let mut written = 0;
+    for (at, c) in text.char_indices().filter(|(_, c)| is_unsafe(*c)) {
+        out.write_all(&text.as_bytes()[written..at])?;
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(out, "\\u{unit:04x}")?;
+        }
+        written = at + c.len_utf8();
+    }
+    out.write_all(&text.as_bytes()[written..])
 }
 
 fn is_unsafe(c: char) -> bool {

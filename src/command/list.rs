@@ -89,8 +89,8 @@ fn table(loaded: &Loaded, traces: &[TraceIx]) -> Table {
     sources.dedup();
     let several = sources.len() > 1;
     let mut columns: Vec<Column> =
-        vec![words("BEGAN"), words("STATUS"), words("ID"), number("TIME"), number("SPANS"), number("ERR"), number("TOK")];
-    columns.extend(priced.then(|| number("COST")));
+        vec![words("BEGAN"), words("STATUS"), words("ID"), number("TIME"), number("SPANS").spare(), number("ERR").spare(), number("TOK")];
+    columns.extend(priced.then(|| number("COST").spare()));
     columns.extend(several.then(|| words("SOURCE")));
     columns.push(words("TRACE"));
     let mut table = Table::new(columns);

@@ -42,8 +42,12 @@ impl Loaded {
         let handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
         drop(updates);
         let mut loaded = Self { store: Store::new(watch::limits(config)), now: now(), failed: 0, inbox: Inbox::new(handles, received)? };
-        let priced = config.clone();
-        let prices = std::thread::Builder::new().name("prices".to_owned()).spawn(move || priced.load_prices())?;
+        // The sources read meanwhile; what comes is priced as it comes.
+        let (prices, trouble) = config.load_prices();
+        if let Some(trouble) = &trouble {
+            say(trouble);
+        }
+        loaded.store.set_prices(Arc::new(prices));
         let mut reading = loaded.inbox.handles.len();
         while reading > 0 {
             reading -= match loaded.inbox.next()? {
@@ -51,10 +55,6 @@ impl Loaded {
                 Update::State(source, state) => loaded.hear(source, state),
                 _ => 0,
             };
-        }
-        if let Ok((prices, trouble)) = prices.join() {
-            trouble.iter().for_each(|trouble| say(trouble));
-            loaded.store.set_prices(Arc::new(prices));
         }
         loaded.now = now();
         loaded.store.expire(loaded.now);
@@ -133,7 +133,7 @@ impl Loaded {
             // Why was told already.
             0 if self.failed == self.inbox.handles.len() => {}
             0 => say(&format!("no traces in {}", self.names())),
-            count if chosen => say(&format!("none of {} in {} is what was asked for", plural(count as u64, "trace"), self.names())),
+            _ if chosen => say(&format!("no trace in {} is what was asked for", self.names())),
             _ => {}
         }
         Outcome::Nothing

@@ -1,5 +1,6 @@
 //! How lines look: with colour or without, how wide, in which characters.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use crossterm::style::{Attribute, Color, ContentStyle, StyledContent};
@@ -98,9 +99,10 @@ impl Look {
         for Piece { text, tone } in &pieces[..end] {
             let fitted = format::fit(text, room);
             room -= format::width(&fitted).min(room);
-            match style(*tone).filter(|_| self.colour && !fitted.trim().is_empty()) {
-                Some(style) => write!(out, "{}", StyledContent::new(style, fitted))?,
-                None => out.write_all(fitted.as_bytes())?,
+            let shown = if self.glyphs == Glyphs::Ascii { to_ascii(&fitted) } else { fitted };
+            match style(*tone).filter(|_| self.colour && !shown.trim().is_empty()) {
+                Some(style) => write!(out, "{}", StyledContent::new(style, shown))?,
+                None => out.write_all(shown.as_bytes())?,
             }
         }
         out.write_all(b"\n")
@@ -108,15 +110,15 @@ impl Look {
 
     /// The symbol of a kind.
     #[must_use]
-    pub(crate) fn kind(self, kind: Kind) -> Piece {
-        Piece::new(view::glyph(kind, self.glyphs), Tone::Kind(kind))
+    pub(crate) fn kind(kind: Kind) -> Piece {
+        Piece::new(view::glyph(kind), Tone::Kind(kind))
     }
+}
 
-    /// One of the program's own symbols.
-    #[must_use]
-    pub(crate) fn symbol(self, symbol: &'static str, ascii: &'static str) -> &'static str {
-        if self.glyphs == Glyphs::Ascii { ascii } else { symbol }
-    }
+/// The program's own symbols replaced; what else came from outside stays.
+fn to_ascii(text: &str) -> Cow<'static, str> {
+    let plain = |c: char| view::ascii(c.encode_utf8(&mut [0; 4])).map_or_else(|| c.to_string(), str::to_owned);
+    text.chars().map(plain).collect::<String>().into()
 }
 
 /// Colours as the screen has them.

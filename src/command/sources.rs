@@ -59,9 +59,7 @@ pub fn open(at: usize, path: &Path, config: &Config, extent: Extent, updates: &S
         // The URL may hold a password, which must not be told.
         return source::postgres::start(url, place, limit, outlet).wrap_err("can't watch the PostgreSQL database");
     }
-    let is_file =
-        path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json") || extension.eq_ignore_ascii_case("jsonl"));
-    let handle = if is_file {
+    let handle = if source::file::is_file(path) {
         source::file::start(path.to_owned(), outlet)
     } else {
         source::sqlite::start_since(path.to_owned(), tables(config), limit, since, outlet)

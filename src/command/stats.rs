@@ -120,7 +120,11 @@ impl Stats {
 
     fn table(&self, lines: &[Line]) -> Table {
         let priced = lines.iter().any(|line| line.usage.cost().is_some());
-        let mut columns = ["CALLS", "ERR", "P50", "P95", "P99", "MAX", "TOK IN", "CACHED", "OUT"].map(number).to_vec();
+        let mut columns = ["CALLS", "ERR", "P50", "P95", "P99", "MAX", "TOK IN", "CACHED", "OUT"].map(number);
+        for spare in [3, 4, 7] {
+            columns[spare] = columns[spare].spare();
+        }
+        let mut columns = columns.to_vec();
         columns.extend(priced.then(|| number("COST")));
         columns.push(words(match self.by {
             By::Agent => "AGENT",

@@ -7,6 +7,9 @@ use super::look::{Look, Piece, Tone};
 /// Blanks between columns.
 const GAP: usize = 2;
 
+/// Cells for the last column, at least, as long as others can be left out for it.
+const LAST: usize = 16;
+
 /// A column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
@@ -14,18 +17,27 @@ pub(crate) struct Column {
     pub(crate) name: &'static str,
     /// Whether it holds numbers, which end at one place.
     pub(crate) right: bool,
+    /// Whether it is left out where there is little room.
+    pub(crate) spare: bool,
+}
+
+impl Column {
+    /// The column, to be left out where there is little room.
+    pub(crate) const fn spare(self) -> Self {
+        Self { spare: true, ..self }
+    }
 }
 
 /// A column of numbers.
 #[must_use]
 pub(crate) const fn number(name: &'static str) -> Column {
-    Column { name, right: true }
+    Column { name, right: true, spare: false }
 }
 
 /// A column of words.
 #[must_use]
 pub(crate) const fn words(name: &'static str) -> Column {
-    Column { name, right: false }
+    Column { name, right: false, spare: false }
 }
 
 /// A table that is being filled.
@@ -53,9 +65,10 @@ impl Table {
         let lines: Vec<&Vec<Vec<Piece>>> = std::iter::once(&heading).chain(&self.lines).collect();
         let widest = |at: usize| lines.iter().map(|line| width(&line[at])).max().unwrap_or_default();
         let widths: Vec<usize> = (0..self.columns.len()).map(widest).collect();
+        let left_out = self.left_out(&widths, look);
         for line in lines {
             let mut pieces = Vec::new();
-            for (at, (column, cell)) in self.columns.iter().zip(line).enumerate() {
+            for (at, (column, cell)) in self.columns.iter().zip(line).enumerate().filter(|(at, _)| !left_out.contains(at)) {
                 let pad = blanks(widths[at] - width(cell));
                 let last = at + 1 == self.columns.len();
                 if column.right {
@@ -70,6 +83,22 @@ impl Table {
             look.line(out, &pieces)?;
         }
         Ok(())
+    }
+}
+
+impl Table {
+    /// The spare columns that there is no room for, the rightmost first.
+    fn left_out(&self, widths: &[usize], look: Look) -> Vec<usize> {
+        let room = look.width.unwrap_or(usize::MAX).saturating_sub(LAST);
+        let mut taken: usize = widths.iter().rev().skip(1).map(|width| width + GAP).sum();
+        let mut left_out = Vec::new();
+        for (at, _) in self.columns.iter().enumerate().rev().filter(|(_, column)| column.spare) {
+            if taken > room {
+                taken -= widths[at] + GAP;
+                left_out.push(at);
+            }
+        }
+        left_out
     }
 }
 
@@ -93,13 +122,14 @@ mod tests {
 
     #[test]
     fn columns_stand_one_under_the_other_and_a_line_is_cut_at_the_edge() {
-        let mut table = Table::new(vec![number("N"), words("WHAT"), words("REST")]);
+        let mut table = Table::new(vec![number("N"), words("WHAT").spare(), words("REST")]);
         for (n, what, rest) in [("1", "研究", "long enough to be cut"), ("1000", "a", "\u{1b}[2Jhi")] {
             table.push(vec![vec![Piece::new(n, Tone::Plain)], vec![Piece::new(what, Tone::Strong)], vec![Piece::new(rest, Tone::Plain)]]);
         }
         assert_eq!(text(&table, Look::default()), "   N  WHAT  REST\n   1  研究  long enough to be cut\n1000  a     hi\n");
-        let narrow = text(&table, Look { width: Some(20), ..Look::default() });
-        assert_eq!(narrow.lines().nth(1), Some("   1  研究  long en…"));
+        let narrow = |width| text(&table, Look { width: Some(width), ..Look::default() }).lines().nth(1).map(str::to_owned);
+        assert_eq!(narrow(28).as_deref(), Some("   1  研究  long enough to …"));
+        assert_eq!(narrow(20).as_deref(), Some("   1  long enough t…"));
         assert!(text(&table, Look { colour: true, ..Look::default() }).contains("\u{1b}["));
     }
 }

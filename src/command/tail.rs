@@ -2,9 +2,11 @@
 
 mod follow;
 
+use std::io::{self, Write};
+use std::path::PathBuf;
+
 use clap::Args;
 use color_eyre::eyre::Report;
-use std::io::{self, Write};
 
 use super::look::{Look, Piece, Tone};
 use super::select::{Since, parse_filter, parse_since};
@@ -16,7 +18,6 @@ use crate::model::{Kind, Status};
 use crate::query::Query;
 use crate::store::{RowIx, Standing, Store};
 use crate::view;
-use std::path::PathBuf;
 
 /// What `tail` is told.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -58,7 +59,7 @@ impl Tail {
         if self.json {
             json::line(&mut line, &SpanRecord::of(store, row))?;
         } else {
-            look.line(&mut line, &pieces(store, row, look))?;
+            look.line(&mut line, &pieces(store, row))?;
         }
         let mut out = io::stdout().lock();
         out.write_all(&line)?;
@@ -67,7 +68,7 @@ impl Tail {
 }
 
 /// When it ended, how long it took, tokens and cost, who and what, and what went wrong.
-fn pieces(store: &Store, row: RowIx, look: Look) -> Vec<Piece> {
+fn pieces(store: &Store, row: RowIx) -> Vec<Piece> {
     let data = store.row(row);
     let totals = store.totals(row);
     let number = |text: String, cells| Piece::from(format::pad_left(&text, cells));
@@ -80,20 +81,20 @@ fn pieces(store: &Store, row: RowIx, look: Look) -> Vec<Piece> {
         number(known(format::tokens(totals.tokens())), 7),
         number(known(format::money(totals.cost())), 8),
         "  ".to_owned().into(),
-        look.kind(data.kind),
+        Look::kind(data.kind),
         " ".to_owned().into(),
     ];
     let (agent, name) = (store.text(store.agent(row)), view::name(store, data));
     if !agent.is_empty() && agent != name {
         pieces.push(Piece::new(agent, Tone::Kind(Kind::Agent)));
-        pieces.push(Piece::new(look.symbol(" › ", " > "), Tone::Dim));
+        pieces.push(Piece::new(" / ", Tone::Dim));
     }
     pieces.push(Piece::new(&name, Tone::Kind(data.kind)));
     let (error, calls) = (store.text(data.error), store.text(data.calls));
     if data.status == Status::Error {
-        pieces.push(Piece::new(&format!("  {} {error}", look.symbol("✗", "x")), Tone::Standing(Standing::Error)));
+        pieces.push(Piece::new(&format!("  ✗ {error}"), Tone::Standing(Standing::Error)));
     } else if !calls.is_empty() {
-        pieces.push(Piece::new(&format!("  {} {calls}", look.symbol("→", ">")), Tone::Dim));
+        pieces.push(Piece::new(&format!("  → {calls}"), Tone::Dim));
     }
     pieces
 }

@@ -1,6 +1,7 @@
 //! The screen.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use color_eyre::eyre::{Context, Report, bail};
 use tokio::sync::{mpsc::channel, oneshot};
@@ -33,7 +34,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     let (updates, received) = channel(sources::WAITING);
     let extent = sources::Extent { limit: u64::from(config.max_spans), since: None };
     let open = |(at, path)| sources::open(at, path, config, extent, &updates);
-    let mut handles = paths.iter().map(|path| path.as_path()).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+    let mut handles = paths.iter().map(PathBuf::as_path).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     // Without a word about it, the listener comes where no source is named.
     if config.otlp.listen.unwrap_or(config.sources.is_empty() && demo.is_none()) {
         handles.push(sources::listen(handles.len(), config, &updates)?.handle);
@@ -51,6 +52,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         sources: handles,
         updates: received,
         directory,
+        redact_patterns: config.redact_patterns.clone(),
         mouse: config.mouse,
         prices: prices(config.clone())?,
     };

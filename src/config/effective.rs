@@ -46,7 +46,7 @@ pub(super) fn written(
     };
     for &key in KEYS.iter().filter(|key| **key != "keys") {
         match said.remove(key) {
-            Some((_, origin)) if SECRET.contains(&key) => {
+            Some((value, origin)) if SECRET.contains(&key) && !is_empty(&value) => {
                 let _ = writeln!(text, "# {key} is set and not shown  # {origin}");
             }
             said => line(&mut text, key, said.map(|(value, origin)| (without_passwords(value), origin)), defaults.get(key).cloned()),
@@ -85,6 +85,10 @@ fn origin(place: &Place) -> String {
         Place::Variable(name) => name.clone(),
         Place::Flags => "flag".to_owned(),
     }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_str().is_some_and(str::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
 /// URLs without the passwords in them.

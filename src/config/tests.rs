@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use clap::Parser;
 
 use super::*;
@@ -158,7 +160,10 @@ fn listening_is_said_in_every_place() {
 
 #[test]
 fn the_example_holds_every_action_with_its_keys_and_its_help() {
-    let table: String = ENTRIES.iter().map(|entry| format!("{} = {:?}  # {}\n", entry.name, entry.keys, entry.help)).collect();
+    let mut table = String::new();
+    for entry in ENTRIES {
+        let _ = writeln!(table, "{} = {:?}  # {}", entry.name, entry.keys, entry.help);
+    }
     assert!(include_str!("../../config.toml.example").ends_with(&format!("[keys]\n{table}")), "put this at its end:\n[keys]\n{table}");
 }
 

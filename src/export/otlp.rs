@@ -1,117 +1,125 @@
 //! OTLP/JSON, as <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding> has it: ids in hex, 64-bit numbers as text.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::Exported;
-use crate::model::{Attribute, Event, Nanos, Status, Value};
+use super::{Exported, Form, TraceRecord};
+use crate::model::{Attribute, Dropped, Event, Link, Nanos, Payload, Status, Value};
 
-/// `SPAN_KIND_INTERNAL`: what Agno says of all its spans.
-const INTERNAL: u8 = 1;
-
-/// Writes `spans` as one trace export request. Spans with equal resource and scope share a group, in the order of their first.
+/// One trace export request, written as its spans come: neighbours with equal resource and scope share a group.
 ///
 /// OTLP has no time before 1970: such a time becomes 0.
-pub fn write(spans: &[Exported], out: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Request(&group(spans)))?;
-    out.write_all(b"\n")
+#[derive(Debug, Default)]
+pub(super) struct Otlp {
+    /// The resource and scope of the groups that are open.
+    open: Option<Payload>,
 }
 
-struct Group<'a> {
-    resource: &'a [Attribute],
-    scopes: Vec<ScopeGroup<'a>>,
-}
+impl<W: Write> Form<W> for Otlp {
+    fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
+        Ok(())
+    }
 
-struct ScopeGroup<'a> {
-    scope: &'a (String, String),
-    spans: Vec<&'a Exported>,
-}
-
-fn group(spans: &[Exported]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut last: Option<usize> = None;
-    for span in spans {
-        let (resource, scope) = (&span.payload.resource, &span.payload.scope);
-        let at = match last {
-            Some(at) if groups[at].resource == resource => at,
-            // Values have no order and no hash of their own; their text has both.
-            _ => *places.entry(serde_json::to_string(&Attributes(resource)).unwrap_or_default()).or_insert_with(|| {
-                groups.push(Group { resource, scopes: Vec::new() });
-                groups.len() - 1
-            }),
-        };
-        last = Some(at);
-        let scopes = &mut groups[at].scopes;
-        match scopes.iter_mut().find(|group| group.scope == scope) {
-            Some(group) => group.spans.push(span),
-            None => scopes.push(ScopeGroup { scope, spans: vec![span] }),
+    fn span(&mut self, span: &Exported, out: &mut W) -> io::Result<()> {
+        let payload = &span.payload;
+        match &self.open {
+            Some(open) if open.resource == payload.resource && same_scope(open, payload) => out.write_all(b",")?,
+            Some(open) if open.resource == payload.resource => {
+                out.write_all(b"]},")?;
+                open_scope(payload, out)?;
+            }
+            open => {
+                out.write_all(if open.is_some() { b"]}]}," } else { b"{\"resourceSpans\":[" })?;
+                out.write_all(b"{\"resource\":")?;
+                serde_json::to_writer(&mut *out, &Bag(&payload.resource))?;
+                out.write_all(b",\"scopeSpans\":[")?;
+                open_scope(payload, out)?;
+            }
         }
+        if self.open.as_ref().is_none_or(|open| open.resource != payload.resource || !same_scope(open, payload)) {
+            self.open = Some(shared(payload));
+        }
+        serde_json::to_writer(&mut *out, span)?;
+        Ok(())
     }
-    groups
-}
 
-struct Request<'a>(&'a [Group<'a>]);
-
-impl Serialize for Request<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        object(serializer, |map| map.serialize_entry("resourceSpans", self.0))
-    }
-}
-
-impl Serialize for Group<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        object(serializer, |map| {
-            map.serialize_entry("resource", &Bag(self.resource))?;
-            map.serialize_entry("scopeSpans", &self.scopes)
-        })
+    fn finish(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(if self.open.is_some() { b"]}]}]}\n" } else { b"{\"resourceSpans\":[]}\n" })
     }
 }
 
-impl Serialize for ScopeGroup<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        object(serializer, |map| {
-            map.serialize_entry("scope", &Scope(self.scope))?;
-            map.serialize_entry("spans", &self.spans)
-        })
-    }
+/// Resource and scope of a payload alone.
+pub(super) fn shared(payload: &Payload) -> Payload {
+    let Payload { resource, scope, scope_attributes, .. } = payload;
+    Payload { resource: resource.clone(), scope: scope.clone(), scope_attributes: scope_attributes.clone(), ..Payload::default() }
 }
 
-struct Scope<'a>(&'a (String, String));
+pub(super) fn same_scope(one: &Payload, other: &Payload) -> bool {
+    one.scope == other.scope && one.scope_attributes == other.scope_attributes
+}
+
+fn open_scope(payload: &Payload, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b"{\"scope\":")?;
+    serde_json::to_writer(&mut *out, &Scope(payload))?;
+    out.write_all(b",\"spans\":[")
+}
+
+struct Scope<'a>(&'a Payload);
 
 impl Serialize for Scope<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (name, version) = self.0;
+        let (name, version) = &self.0.scope;
         object(serializer, |map| {
             map.serialize_entry("name", name)?;
-            map.serialize_entry("version", version)
+            map.serialize_entry("version", version)?;
+            filled(map, "attributes", &self.0.scope_attributes, Attributes)
         })
     }
 }
 
 impl Serialize for Exported {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (record, payload) = (&self.record, &self.payload);
         object(serializer, |map| {
-            map.serialize_entry("traceId", &self.trace.to_string())?;
-            map.serialize_entry("spanId", &self.id.to_string())?;
-            if let Some(parent) = self.parent {
+            map.serialize_entry("traceId", &record.trace_id.to_string())?;
+            map.serialize_entry("spanId", &record.span_id.to_string())?;
+            if !payload.trace_state.is_empty() {
+                map.serialize_entry("traceState", &payload.trace_state)?;
+            }
+            if let Some(parent) = record.parent_id {
                 map.serialize_entry("parentSpanId", &parent.to_string())?;
             }
-            map.serialize_entry("name", &self.name)?;
-            map.serialize_entry("kind", &INTERNAL)?;
-            map.serialize_entry("startTimeUnixNano", &nanos(self.start))?;
-            if let Some(end) = self.end {
+            map.serialize_entry("name", &record.name)?;
+            map.serialize_entry("kind", &payload.role.number())?;
+            map.serialize_entry("startTimeUnixNano", &nanos(record.start))?;
+            if let Some(end) = record.end {
                 map.serialize_entry("endTimeUnixNano", &nanos(end))?;
             }
-            map.serialize_entry("attributes", &Attributes(&self.payload.attributes))?;
-            map.serialize_entry("events", &Events(&self.payload.events))?;
+            map.serialize_entry("attributes", &Attributes(&payload.attributes))?;
+            filled(map, "events", &payload.events, |events| Each(events, OneEvent))?;
+            filled(map, "links", &payload.links, |links| Each(links, OneLink))?;
+            let Dropped { attributes, events, links } = payload.dropped;
+            for (name, count) in [("droppedAttributesCount", attributes), ("droppedEventsCount", events), ("droppedLinksCount", links)] {
+                if count > 0 {
+                    map.serialize_entry(name, &count)?;
+                }
+            }
             map.serialize_entry("status", &StatusOf(self))
         })
     }
+}
+
+/// Writes a list that holds something.
+fn filled<'a, M: SerializeMap, T, L: Serialize>(
+    map: &mut M,
+    name: &str,
+    list: &'a [T],
+    form: impl Fn(&'a [T]) -> L,
+) -> Result<(), M::Error> {
+    if list.is_empty() { Ok(()) } else { map.serialize_entry(name, &form(list)) }
 }
 
 fn nanos(time: Nanos) -> String {
@@ -134,11 +142,25 @@ impl Serialize for StatusOf<'_> {
     }
 }
 
-struct Events<'a>(&'a [Event]);
+/// A list, each of whose items is written as the function says.
+struct Each<'a, T, F>(&'a [T], F);
 
-impl Serialize for Events<'_> {
+impl<'a, T, I: Serialize, F: Fn(&'a T) -> I> Serialize for Each<'a, T, F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(OneEvent))
+        serializer.collect_seq(self.0.iter().map(&self.1))
+    }
+}
+
+struct OneLink<'a>(&'a Link);
+
+impl Serialize for OneLink<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        object(serializer, |map| {
+            map.serialize_entry("traceId", &self.0.trace.to_string())?;
+            map.serialize_entry("spanId", &self.0.span.to_string())?;
+            map.serialize_entry("traceState", &self.0.trace_state)?;
+            map.serialize_entry("attributes", &Attributes(&self.0.attributes))
+        })
     }
 }
 

@@ -144,7 +144,7 @@ impl SpanRecord {
             kind: data.kind,
             status: data.standing(),
             error: text(data.error),
-            self_ms: end.map(|end| millis(self_time(store, row, data.start, end))),
+            self_ms: end.map(|end| millis(store.own_time(row, end))),
             agent: text(store.agent(row)),
             model: label(&[Kind::Model, Kind::Embedding, Kind::Reranker]),
             provider: text(store.provider(row)),
@@ -230,18 +230,6 @@ impl TraceRecord {
     }
 }
 
-/// The time between `start` and `end` in which no row under `row` ran.
-fn self_time(store: &Store, row: RowIx, start: Nanos, end: Nanos) -> Nanos {
-    let (mut at, mut own) = (start, 0);
-    // Children stand in the order of their starts.
-    for &child in store.children(row) {
-        let data = store.row(child);
-        own += data.start.min(end).saturating_sub(at).max(0);
-        at = at.max(data.end);
-    }
-    own + end.saturating_sub(at).max(0)
-}
-
 /// Nanoseconds as milliseconds.
 #[must_use]
 pub fn millis(nanos: Nanos) -> f64 {
@@ -297,7 +285,7 @@ fn display<S: Serializer>(id: &impl std::fmt::Display, serializer: S) -> Result<
     serializer.collect_str(id)
 }
 
-#[allow(clippy::ref_option, reason = "serde hands over a reference")]
+#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn display_some<S: Serializer>(id: &Option<SpanId>, serializer: S) -> Result<S::Ok, S::Error> {
     id.map(|id| id.to_string()).serialize(serializer)
 }

@@ -57,11 +57,10 @@ impl Depth {
     pub(super) fn style(self, style: Style) -> Style {
         let turned = style.bg.is_some_and(|colour| colour != Color::Reset) && style.fg.is_none();
         match self {
+            Self::Sixteen | Self::None if turned => Style { bg: None, ..style }.add_modifier(Modifier::REVERSED),
             Self::True => style,
             Self::Indexed => Style { fg: style.fg.map(indexed), bg: style.bg.map(indexed), ..style },
-            Self::Sixteen if turned => Style { bg: None, ..style }.add_modifier(Modifier::REVERSED),
             Self::Sixteen => Style { fg: style.fg.map(sixteen), bg: style.bg.map(sixteen), ..style },
-            Self::None if turned => Style { bg: None, ..style }.add_modifier(Modifier::REVERSED),
             Self::None => Style { fg: None, bg: None, ..style },
         }
     }

@@ -14,6 +14,7 @@ use super::{Look, ROLES};
 const LARGEST: u64 = 64 << 10;
 
 /// What a file says of a role.
+#[expect(clippy::struct_excessive_bools, reason = "a file has a key for each")]
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ink {

@@ -48,7 +48,7 @@ fn themes_with_a_background_of_their_own_can_be_read_on_it() {
 fn every_built_in_theme_is_read_and_says_every_role() {
     let (mut looks, troubles) = Looks::load(AUTO, None, Depth::True);
     assert_eq!(troubles, Vec::<String>::new());
-    let names: Vec<String> = (0..4).map(|_| looks.next().to_owned()).collect();
+    let names: Vec<String> = (0..4).map(|_| looks.turn().to_owned()).collect();
     assert_eq!(names, ["light", "high-contrast", "16-colour", "dark"]);
     for (name, text) in BUILT_IN {
         let table: toml::Table = text.parse().unwrap();
@@ -103,5 +103,5 @@ fn a_bad_file_is_told_in_a_line_and_another_theme_is_on() {
     assert!(told(b"base = 'mine'").starts_with("/bad.toml, line 1: there is no theme \"mine\""));
     assert!(told(b"agent = {").starts_with("/bad.toml, line 1: "));
     assert!(told(b"\xff\xfe").starts_with("can't read the theme /bad.toml: "));
-    assert!(told(&[b'#'; 70_000]).ends_with("it is larger than 64 KB"));
+    assert!(told(&vec![b'#'; 70_000]).ends_with("it is larger than 64 KB"));
 }

@@ -133,6 +133,7 @@ fn is_sure(text: &str) -> bool {
         alphanumeric |= c.is_ascii_alphanumeric();
         stands_for_itself(c) && !"{}[]:,".contains(c)
     }) && alphanumeric
+        && text.trim() == text
 }
 
 /// Whether a text may be how a number, a truth or nothing is written, which other encodings don't write as text.

@@ -3,12 +3,14 @@
 //! [`Picker`] reads the facts that a row shows out of attributes in any order and encoding; [`messages()`], [`input`] and
 //! [`output`] read for whoever looks at one span.
 
+mod context;
 mod kinds;
 mod messages;
 mod names;
 mod picker;
 mod values;
 
+pub use context::agno_context;
 pub use messages::{Conversation, Message, ToolCall, conversation, input, messages, output, tool};
 pub use picker::Picker;
 
@@ -21,6 +23,11 @@ pub const MESSAGE: [(&str, &str); 2] = [("llm.input_messages.", ".message.role")
 /// What [`MESSAGE`] states as the role of the person who asks.
 pub const ASKER: &str = "user";
 
+/// The attribute that says what a span does, as OpenInference has it.
+pub const SPAN_KIND: &str = "openinference.span.kind";
+
+/// Attributes, also at the end of longer names, whose values are JSON as text, and which some programs keep as what that text says.
+pub const JSON_TEXTS: [&str; 4] = ["metadata", "tool.parameters", "llm.prompt_template.variables", "document.metadata"];
 /// The attribute and the value by which Agno says that a span is a tool's, and the attribute that holds the tool's arguments.
 pub const ARGUMENTS: (&str, &str, &str) = ("openinference.span.kind", "TOOL", "input.value");
 

@@ -4,7 +4,7 @@ use chrono::DateTime;
 
 use crate::model::json::{self, Scalar};
 use crate::model::semantics::{Picker, beginning};
-use crate::model::{Address, Batch, Nanos, Payload, Span, SpanId, Status, TraceId, Value, time};
+use crate::model::{Address, Batch, Nanos, Payload, Role, Span, SpanId, Status, TraceId, Value, time};
 
 /// The columns that a row is made of, in the order of [`AgnoRow`].
 pub(super) const COLUMNS: [&str; 9] =
@@ -73,7 +73,9 @@ pub(super) fn payload(attributes: &[u8], status_message: &[u8]) -> Payload {
         // The row was good when it was indexed and has changed since.
         Err(_) => vec![("attributes".to_owned(), Value::Text(String::from_utf8_lossy(attributes).into_owned()))],
     };
-    Payload { attributes, status_message: String::from_utf8_lossy(status_message).into_owned(), ..Payload::default() }
+    // Agno makes no other spans, and a database without the column is read too.
+    let role = Role::Internal;
+    Payload { attributes, status_message: String::from_utf8_lossy(status_message).into_owned(), role, ..Payload::default() }
 }
 
 /// What a trace's row says, for a person; `value` reads a column, and gives nothing where there is none.

@@ -1,24 +1,60 @@
-//! A file of OTLP/JSON: one trace export request, or one a line as the OpenTelemetry collector's file exporter writes.
+//! A file of spans, as other programs write them, compressed or not: what it is is told by its content.
 //!
-//! The text is held in memory; spans are decoded from it once for their rows, and again whenever a payload is asked for.
+//! It is held in memory; spans are decoded from it once for their rows, and again whenever a payload is asked for. To a file of lines
+//! that grows, as the OpenTelemetry collector's file exporter writes, is added what is appended.
+
+mod content;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
+mod growth;
+mod jaeger;
+mod protobuf;
+mod records;
+mod search;
+mod unpack;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
-use super::otlp::json::Document;
-use super::{Closed, Found, Handle, Outlet, Progress, Request, Search, State, Update};
-use crate::model::{Address, Batch, Origin, Payload, Probe, SpanId, TraceId};
+use super::{Closed, Found, Handle, Outlet, Request, State, Update};
+use crate::model::{Address, Batch, Origin, Payload};
+use content::Content;
+use growth::Growth;
+use search::Scan;
 
 /// Spans that travel together.
 const BATCH: usize = 2048;
 
-/// The largest file that is opened, in bytes: it is held in memory.
-const LARGEST: u64 = 2 << 30;
+/// The largest file that is opened, in bytes, as it is and uncompressed: it is held in memory.
+const LARGEST: usize = 2 << 30;
 
-/// Reads `path` on a thread of its own, sends its spans, oldest first, then [`State::Ended`], and goes on answering requests.
+/// What the names of files of spans end with, where a file is not there or empty, so that its content can't tell.
+const EXTENSIONS: [&str; 6] = ["json", "jsonl", "ndjson", "pb", "gz", "zst"];
+
+/// What every SQLite database begins with.
+const SQLITE: &[u8; 16] = b"SQLite format 3\0";
+
+/// Whether this is a file of spans rather than a database.
+#[must_use]
+pub fn is_file(path: &Path) -> bool {
+    let named = || path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)));
+    if !path.is_file() {
+        return named();
+    }
+    let mut begin = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut begin));
+    match read {
+        Ok(0) | Err(_) => named(),
+        // A name that says database is believed, so that what is wrong with it is told as of one.
+        Ok(_) => begin != SQLITE && (named() || content::begins_spans(&begin)),
+    }
+}
+
+/// Reads `path` on a thread of its own, sends its spans, oldest first, then [`State::Ended`], or [`State::Watching`] where lines may be
+/// appended, and goes on answering requests.
 ///
 /// What can't be read is a message: [`State::Failing`] if that is all of the file, else a [`Skipped`](crate::model::Skipped) piece.
 pub fn start(path: PathBuf, outlet: Outlet) -> io::Result<Handle> {
@@ -30,118 +66,102 @@ pub fn start(path: PathBuf, outlet: Outlet) -> io::Result<Handle> {
 }
 
 fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Closed> {
-    let document = match load(path).and_then(|text| Ok((Document::file(&text)?, text))) {
-        Ok(document) => Some(document),
-        Err(error) => {
-            outlet.send(Update::State(outlet.id, State::Failing(format!("{}: {error}", path.display()))))?;
-            None
+    let fail = |error: String| outlet.send(Update::State(outlet.id, State::Failing(format!("{}: {error}", path.display()))));
+    let mut content = None;
+    let mut growth = None;
+    match load(path) {
+        Ok((read, more)) => {
+            send(&read, 0, Origin::History, outlet)?;
+            (content, growth) = (Some(read), more);
+            let state = if growth.is_some() { State::Watching { left_out: 0 } } else { State::Ended };
+            outlet.send(Update::State(outlet.id, state))?;
         }
-    };
-    if let Some((document, text)) = &document {
-        send(document, text, outlet)?;
-        outlet.send(Update::State(outlet.id, State::Ended))?;
+        Err(error) => fail(error)?,
     }
     let mut scan: Option<Scan> = None;
     loop {
-        let request = match (&mut scan, &document) {
-            (Some(under_way), Some((document, text))) => {
-                let found = under_way.slice(document, text, outlet);
-                outlet.send(Update::Found(found))?;
-                if under_way.left == 0 {
-                    scan = None;
-                }
-                match inbox.try_recv() {
-                    Ok(request) => request,
-                    Err(TryRecvError::Empty) => continue,
-                    Err(TryRecvError::Disconnected) => return Ok(()),
-                }
+        if let (Some(under_way), Some(content)) = (&mut scan, &content) {
+            outlet.send(Update::Found(under_way.slice(content, outlet.id)))?;
+            if under_way.is_done() {
+                scan = None;
             }
-            _ => match inbox.recv() {
-                Ok(request) => request,
-                Err(_) => return Ok(()),
-            },
+        }
+        let request = match (&scan, &growth) {
+            (Some(_), _) => inbox.recv_timeout(Duration::ZERO),
+            (None, Some(_)) => inbox.recv_timeout(growth::PAUSE),
+            (None, None) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match request {
-            Request::Payloads { ticket, addresses } => {
-                let payloads = addresses.into_iter().map(|(address, _)| payload(document.as_ref(), address)).collect();
+            Ok(Request::Payloads { ticket, addresses }) => {
+                let payloads = addresses.into_iter().map(|(address, _)| payload(content.as_ref(), address)).collect();
                 outlet.send(Update::Payloads { ticket, payloads })?;
             }
-            Request::Search(search) => scan = Some(Scan { search, left: document.as_ref().map_or(0, |(document, _)| document.len()) }),
-            Request::StopSearch => scan = None,
-            Request::Check { ticket, probe, addresses } => {
-                let spans = document.as_ref().map_or_else(Vec::new, |(document, text)| check(document, text, &addresses, &probe));
+            Ok(Request::Search(search)) => scan = Some(Scan::new(search, content.as_ref().map_or(0, Content::len))),
+            Ok(Request::StopSearch) => scan = None,
+            Ok(Request::Check { ticket, probe, addresses }) => {
+                let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &probe));
                 outlet.send(Update::Found(Found { source: outlet.id, ticket, spans, progress: None, trouble: None }))?;
             }
-            // The text is held as one piece; it goes with the program.
-            Request::Release(_) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            // The content is held as one piece; it goes with the program.
+            Ok(Request::Release(_)) | Err(RecvTimeoutError::Timeout) => {}
+        }
+        let (Some(content), Some(more), None) = (&mut content, &mut growth, &scan) else { continue };
+        match more.look() {
+            Ok(None) => {}
+            Ok(Some(lines)) => {
+                let known = content.len();
+                content.append(&lines);
+                send(content, known, Origin::Live, outlet)?;
+            }
+            Err(error) => {
+                fail(error)?;
+                growth = None;
+            }
         }
     }
 }
 
-/// How long a slice of a search may take before requests are answered.
-const SLICE: Duration = Duration::from_millis(20);
-
-/// A search under way: the spans below `left` are still to be searched, which is from the newest to the oldest.
-struct Scan {
-    search: Search,
-    left: usize,
-}
-
-impl Scan {
-    fn slice(&mut self, document: &Document, text: &str, outlet: &Outlet) -> Found {
-        let (begun, mut spans) = (Instant::now(), Vec::new());
-        while self.left > 0 && begun.elapsed() < SLICE {
-            self.left -= 1;
-            spans.extend(document.search(text, self.left, &self.search.probe));
-        }
-        let total = document.len() as u64;
-        let progress = Some(Progress { done: total - self.left as u64, total });
-        Found { source: outlet.id, ticket: self.search.ticket, spans, progress, trouble: None }
-    }
-}
-
-fn check(document: &Document, text: &str, addresses: &[(Address, SpanId)], probe: &Probe) -> Vec<(TraceId, SpanId)> {
-    let indexes = addresses.iter().filter_map(|(address, _)| usize::try_from(address.0).ok());
-    indexes.filter_map(|index| document.search(text, index, probe)).collect()
-}
-
-fn load(path: &Path) -> Result<String, String> {
+/// Reads a file, and how it may grow.
+fn load(path: &Path) -> Result<(Content, Option<Growth>), String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > LARGEST {
+    (&file).take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > LARGEST {
         return Err(format!("it is larger than {} GiB; split it", LARGEST >> 30));
     }
-    let mut text = String::from_utf8(bytes).map_err(|error| format!("not an OTLP/JSON file: {}", error.utf8_error()))?;
-    // Some editors put a byte order mark first, which is no part of JSON.
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
-    Ok(text)
+    let size = bytes.len() as u64;
+    let packed = unpack::coding(&bytes).is_some() || bytes.first() == Some(&0);
+    let content = Content::read(bytes, LARGEST)?;
+    let unfinished = content.unfinished().filter(|_| !packed);
+    let growth = unfinished.map(|unfinished| Growth::new(file, size.saturating_sub(unfinished as u64)));
+    Ok((content, growth))
 }
 
-fn send(document: &Document, text: &str, outlet: &Outlet) -> Result<(), Closed> {
-    let total = document.len() as u64;
-    let mut batch = empty(outlet);
-    batch.skipped.clone_from(&document.skipped);
-    for index in 0..document.len() {
+/// Sends the spans from the given one on.
+fn send(content: &Content, from: usize, origin: Origin, outlet: &Outlet) -> Result<(), Closed> {
+    let total = content.len();
+    let empty = || {
+        let mut batch = Batch::new(outlet.id, origin);
+        batch.rich = true;
+        batch
+    };
+    let mut batch = empty();
+    batch.skipped.extend_from_slice(content.skipped());
+    for index in from..total {
         if batch.spans.len() + batch.skipped.len() >= BATCH {
-            outlet.send(Update::Batch(std::mem::replace(&mut batch, empty(outlet))))?;
-            outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total }))?;
+            outlet.send(Update::Batch(std::mem::replace(&mut batch, empty())))?;
+            if origin == Origin::History {
+                outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total: total as u64 }))?;
+            }
         }
-        document.push(text, index, Address(index as i64), &mut batch);
+        content.push(index, Address(index as i64), &mut batch);
     }
     if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
 }
 
-fn empty(outlet: &Outlet) -> Batch {
-    let mut batch = Batch::new(outlet.id, Origin::History);
-    batch.rich = true;
-    batch
-}
-
-fn payload(document: Option<&(Document, String)>, address: Address) -> Result<Payload, String> {
-    let (document, text) = document.ok_or("the file could not be read")?;
+fn payload(content: Option<&Content>, address: Address) -> Result<Payload, String> {
+    let content = content.ok_or("the file could not be read")?;
     let index = usize::try_from(address.0).map_err(|_| "there is no such span".to_owned())?;
-    document.payload(text, index).map_err(|skipped| format!("{}: {}", skipped.place, skipped.reason))
+    content.payload(index).map_err(|skipped| format!("{}: {}", skipped.place, skipped.reason))
 }

@@ -86,8 +86,12 @@ mod tests {
             thousandths in 1..1000u64,
         ) {
             let mut histogram = Histogram::default();
-            gone.iter().chain(&durations).for_each(|&duration| histogram.add(duration));
-            gone.iter().for_each(|&duration| histogram.remove(duration));
+            for &duration in gone.iter().chain(&durations) {
+                histogram.add(duration);
+            }
+            for &duration in &gone {
+                histogram.remove(duration);
+            }
             durations.sort_unstable();
             let exact = durations[(durations.len() * thousandths as usize).div_ceil(1000) - 1];
             let near = |found: Option<Nanos>, exact: Nanos| (found.unwrap() - exact).abs() <= exact / 4096 + 1;

@@ -1,7 +1,10 @@
 //! Texts that many rows share, kept once and counted, so that eviction gives their memory back.
 
-use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
+
+use hashbrown::DefaultHashBuilder;
+
+use super::table::Table;
 
 /// A text in the [`Interner`]. The default is the empty text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +38,7 @@ struct Entry {
 pub struct Interner {
     entries: Vec<Entry>,
     free: Vec<u32>,
-    table: HashTable<u32>,
+    table: Table,
     hasher: DefaultHashBuilder,
     reused: u64,
 }
@@ -43,7 +46,7 @@ pub struct Interner {
 impl Default for Interner {
     fn default() -> Self {
         let empty = Entry { text: Box::default(), uses: 1 };
-        Self { entries: vec![empty], free: Vec::new(), table: HashTable::new(), hasher: DefaultHashBuilder::default(), reused: 0 }
+        Self { entries: vec![empty], free: Vec::new(), table: Table::default(), hasher: DefaultHashBuilder::default(), reused: 0 }
     }
 }
 
@@ -91,9 +94,7 @@ impl Interner {
         }
         let text = std::mem::take(&mut entry.text);
         let hash = self.hasher.hash_one(&*text);
-        if let Ok(found) = self.table.find_entry(hash, |&at| at == symbol.0) {
-            found.remove();
-        }
+        self.table.remove(hash, |&at| at == symbol.0);
         self.free.push(symbol.0);
     }
 

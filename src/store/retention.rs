@@ -8,9 +8,9 @@ use super::{Changes, Store};
 impl Store {
     /// Evicts traces until the limit holds. The newest trace stays, however large.
     pub(super) fn shrink(&mut self, changes: &mut Changes) {
-        while (self.all().spans as usize > self.limits.spans || self.held > self.limits.bytes) && self.by_trace.len() > 1 {
+        while (self.all().spans as usize > self.limits.spans || self.held > self.limits.bytes) && self.age.len() > 1 {
             let ended = |&&(_, trace): &&(i64, TraceIx)| self.trace(trace).totals().running == 0;
-            let candidates = self.by_trace.len() - 1;
+            let candidates = self.age.len() - 1;
             let oldest = self.age.iter().take(candidates).find(ended).or_else(|| self.age.first());
             let Some(&(_, trace)) = oldest else { return };
             self.evict(trace, changes);
@@ -27,9 +27,7 @@ impl Store {
         }
         self.traces[trace.0].top = super::Branch::default();
         let hash = self.hasher.hash_one(id);
-        if let Ok(found) = self.by_trace.find_entry(hash, |&at| at == trace.0) {
-            found.remove();
-        }
+        self.by_trace.remove(hash, |&at| at == trace.0);
         self.age.remove(&(start, trace));
         self.traces.free(trace.0);
         self.losses.evicted += u64::from(spans);
@@ -59,9 +57,7 @@ impl Store {
         self.odd_parents.remove(&row);
         let data = &self.rows[row.0];
         let hash = self.hasher.hash_one((data.trace(), data.id));
-        if let Ok(found) = self.by_span.find_entry(hash, |&at| at == row.0) {
-            found.remove();
-        }
+        self.by_span.remove(hash, |&at| at == row.0);
         let branch = self.rows[row.0].branch;
         if branch != NONE {
             self.branches[branch] = super::Branch::default();

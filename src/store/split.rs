@@ -52,6 +52,21 @@ impl Store {
         Split { model, tool, rest }
     }
 
+    /// The part of a row's time, at `now`, in which no row directly under it ran.
+    #[must_use]
+    pub fn own_time(&self, row: RowIx, now: Nanos) -> Nanos {
+        let stretch = |row: RowIx| (self.row(row).start, self.row(row).start.saturating_add(self.row(row).duration(now)));
+        let (start, end) = stretch(row);
+        let (mut own, mut until) = (0, start);
+        // Children stand in the order of their starts.
+        for &child in self.children(row) {
+            let (from, to) = stretch(child);
+            own += from.min(end).saturating_sub(until).max(0);
+            until = until.max(to.min(end));
+        }
+        own + end.saturating_sub(until).max(0)
+    }
+
     /// From when to when a row ran, if it did and that is known.
     fn ran(&self, row: RowIx, now: Nanos) -> Option<(Nanos, Nanos)> {
         let data = self.row(row);

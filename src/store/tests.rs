@@ -313,6 +313,7 @@ fn of_kinds(spans: &[(u64, Option<u64>, Kind, Option<Usage>)]) -> Batch {
     batch
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a row of a table, some of whose rows use nothing")]
 fn used(input: u32, output: u32) -> Option<Usage> {
     Some(Usage { input: Some(input), output: Some(output), ..Usage::default() })
 }
@@ -437,4 +438,46 @@ proptest! {
             prop_assert_eq!(store.selection().unwrap(), &swept(&store, selected));
         }
     }
+}
+
+#[test]
+fn calls_with_the_same_arguments_and_retries_are_noticed() {
+    let tool = |id| (id, Some(1), Kind::Tool, None);
+    let model = |id, usage| (id, Some(1), Kind::Model, usage);
+    let spans =
+        [(1, None, Kind::Agent, None), model(2, used(100, 1)), tool(3), tool(4), tool(5), tool(6), model(7, None), model(8, used(300, 1))];
+    let mut batch = of_kinds(&spans);
+    let [same, other, search] = ["{\"q\": 1}", "{\"q\": 2}", "search"].map(|text| batch.intern(text));
+    for (at, arguments) in [(2, same), (3, same), (4, other), (5, same)] {
+        (batch.spans[at].facts.tool, batch.spans[at].facts.input) = (search, arguments);
+    }
+    batch.spans[6].status = Status::Error;
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, 10 * SECOND);
+    let habits = store.habits(store.run_of(row(&store, 4)));
+    let [same, failed, again] = [&[3, 4, 6][..], &[7], &[8]].map(|ids| ids.iter().map(|&id| row(&store, id)).collect::<Vec<_>>());
+    assert_eq!(habits.repeats(row(&store, 4)), Some(&same[..]));
+    assert_eq!(habits.repeats(row(&store, 5)), None, "other arguments");
+    assert_eq!((habits.retry_of(again[0]), habits.retried_by(failed[0])), (Some(failed[0]), Some(again[0])));
+    assert_eq!(habits.growth, [row(&store, 2), row(&store, 8)]);
+    assert!(!habits.more);
+}
+
+#[test]
+fn time_that_overlaps_counts_once_and_models_go_first() {
+    let at = |id, parent, kind, start: Nanos, end: Nanos| (id, parent, kind, start, end);
+    let spans = [
+        at(1, None, Kind::Agent, 0, 100),
+        at(2, Some(1), Kind::Model, 10, 40),
+        at(3, Some(1), Kind::Model, 30, 50),
+        at(4, Some(1), Kind::Tool, 45, 70),
+    ];
+    let mut batch = of_kinds(&spans.map(|(id, parent, kind, ..)| (id, parent, kind, None)));
+    for (span, (_, _, _, start, end)) in batch.spans.iter_mut().zip(spans) {
+        (span.start, span.end) = (start, Some(end));
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, SECOND);
+    assert_eq!(store.split_of(store.row(row(&store, 1)).trace(), SECOND), Split { model: 40, tool: 20, rest: 40 });
+    assert_eq!(store.own_time(row(&store, 1), SECOND), 40);
 }

@@ -97,7 +97,9 @@ impl Store {
                 own.exchange(&after, &before);
                 if !own.is_zero() {
                     self.share(parent, &own);
-                    due.iter_mut().for_each(|due| due.add(&own));
+                    for due in &mut due {
+                        due.add(&own);
+                    }
                     self.recount_around(parent);
                 }
             }

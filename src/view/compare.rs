@@ -87,12 +87,8 @@ pub(super) fn spot(area: Rect, compare: &Compare, place: Position) -> Spot {
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Theme) {
     let differing = compare.differing(store, now);
     let title = match differing {
-        0 => "Compare · nothing differs · esc closes".to_owned(),
-        count => format!(
-            "Compare · {} of {} steps differ · n N go to them, enter to the step, esc closes",
-            format::count(count as u64),
-            compare.pairs.len()
-        ),
+        0 => "Compare · nothing differs".to_owned(),
+        count => format!("Compare · {} of {} steps differ", format::count(count as u64), compare.pairs.len()),
     };
     frame(buffer, area, (area.width, area.height), &title, theme);
     let parts = Parts::new(area, compare.pairs.len());

@@ -73,15 +73,20 @@ pub(super) fn spot(area: Rect, app: &App, store: &Store, place: Position) -> Spo
 fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme) {
     let reader = &app.detail.reader;
     let (line, lines) = reader.progress();
-    let mut text = match reader.found() {
+    let found = match reader.found() {
         Some((at, count)) => format!(" {}/{} found ", format::count(at as u64), format::count(count as u64)),
         None => String::new(),
     };
+    let (mut text, mut short) = (found.clone(), found);
     if line > 0 || reader.has_more() {
         let more = if reader.is_complete() { "" } else { "+" };
-        let _ = write!(text, " line {} of {}{more} ", format::count(line as u64 + 1), format::count(lines as u64));
+        let (line, lines) = (format::count(line as u64 + 1), format::count(lines as u64));
+        let _ = write!(text, " line {line} of {lines}{more} ");
+        let _ = write!(short, " {line}/{lines}{more} ");
     }
-    put_right(buffer, area.right().saturating_sub(1), area.y, area.right().saturating_sub(from + 2), &text, theme.dim());
+    let room = area.right().saturating_sub(from + 2);
+    let text = if format::width(&text) > usize::from(room) { short } else { text };
+    put_right(buffer, area.right().saturating_sub(1), area.y, room, &text, theme.dim());
 }
 
 fn style(role: Role, theme: Theme) -> Style {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::theme::Theme;
 use super::{plural, put, put_right};
-use crate::app::{Action, App, Editing, Focus};
+use crate::app::{Action, App, Editing, Focus, Overlay};
 use crate::format;
 
 /// Actions that the traces' line hints at, and the word for them.
@@ -36,6 +36,13 @@ const TABLE_KEYS: &[(&[Action], &str)] = &[
     (&[Action::ViewTraces], "traces"),
 ];
 
+const COMPARE_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Back], "back"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::NextMatch, Action::PreviousMatch], "difference"),
+    (&[Action::Detail], "go to the step"),
+];
+
 const DETAIL_KEYS: &[(&[Action], &str)] = &[
     (&[Action::Help], "help"),
     (&[Action::Back], "back"),
@@ -63,6 +70,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> 
         return None;
     }
     let keys = match (app.focus, &app.table) {
+        _ if matches!(app.overlay, Some(Overlay::Compare(_))) => COMPARE_KEYS,
         (Focus::Forest, Some(_)) => TABLE_KEYS,
         (Focus::Forest, None) => FOREST_KEYS,
         _ => DETAIL_KEYS,

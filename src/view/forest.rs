@@ -10,7 +10,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::put;
 use super::theme::Theme;
-use crate::app::{Action, App, Focus, Forest, Spot};
+use crate::app::{Action, App, Focus, Forest, Measure, Sort, Spot};
 use crate::format;
 use crate::model::Kind;
 use crate::store::{Phase, Row, Store};
@@ -25,7 +25,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title(app, store));
     let inner = block.inner(area);
     block.render(area, buffer);
-    let columns = Columns::new(inner.width, store.all().cost().is_some(), &app.columns.0);
+    let cost_first = app.forest.sorting().by == Sort::Cost || app.forest.measure == Measure::Cost;
+    let columns = Columns::new(inner.width, store.all().cost().is_some(), cost_first, &app.columns.0);
     let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
     if rows.is_empty() {
         let none = format!("No trace passes the filter. {} takes it off.", app.keymap.hint(Action::Back));

@@ -36,12 +36,12 @@ pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editing: &Edit
     let x = (line.x + u16::try_from(offers.at).unwrap_or(u16::MAX).min(screen.width)).min(screen.right().saturating_sub(width));
     let outer = Rect { x, y: line.y - height, width, height };
     Clear.render(outer, buffer);
+    buffer.set_style(outer, theme.screen());
     let more = offers.list.len() - lines;
     let note = if more > 0 { format!(" {} more ", format::count(more as u64)) } else { String::new() };
     let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(true)).title_bottom(note);
     let area = block.inner(outer);
     block.render(outer, buffer);
-    buffer.set_style(area, theme.screen());
     for (y, (number, offer)) in (area.top()..).zip(shown.iter().enumerate()) {
         let chosen = offers.chosen == Some(first + number);
         buffer.set_style(Rect { y, height: 1, ..area }, if chosen { theme.cursor() } else { Style::new() });

@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
+use super::export_dialog;
 use super::theme::Theme;
 use super::{compare, palette, put, put_right};
 use crate::app::action::ENTRIES;
@@ -17,7 +18,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, ov
     match overlay {
         Overlay::Help(scroll) => help(buffer, area, app, *scroll, theme),
         Overlay::Picker(picker) => pick(buffer, area, picker, theme),
-        Overlay::Compare(compare) => compare::draw(buffer, area, compare, store, app.now, theme),
+        Overlay::Export(dialog) => export_dialog::draw(buffer, area, dialog, theme),
+        Overlay::Compare(compare) => compare::draw(buffer, above_footer(area), compare, store, app.now, theme),
         Overlay::Palette(palette) => return Some(palette::draw(buffer, area, &app.keymap, palette, theme)),
     }
     None
@@ -27,9 +29,14 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, ov
 pub(super) fn spot(area: Rect, overlay: &Overlay, place: Position) -> Spot {
     match overlay {
         Overlay::Palette(palette) => palette::spot(area, palette, place),
-        Overlay::Compare(compare) => compare::spot(area, compare, place),
-        Overlay::Help(_) | Overlay::Picker(_) => Spot::Overlay,
+        Overlay::Compare(compare) => compare::spot(above_footer(area), compare, place),
+        Overlay::Help(_) | Overlay::Picker(_) | Overlay::Export(_) => Spot::Overlay,
     }
+}
+
+/// The screen without its last line, where messages are.
+fn above_footer(area: Rect) -> Rect {
+    Rect { height: area.height - u16::from(area.height > 1), ..area }
 }
 
 /// A box in the middle, of this size if there is room for it.
@@ -57,8 +64,10 @@ const LEGEND: [&str; 2] =
     ["◆ agent  ◈ team  ▣ workflow  ▫ step  ✦ model  ⚙ tool", "◐ runs  ◌ lost  ✗ failed  ┊ parent not seen  █ own  ▒ children's time"];
 
 fn help(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, theme: Theme) {
-    let wanted = if usize::from(area.height) >= ENTRIES.len() + 5 { 1 } else { 2 };
-    let columns = wanted.min((area.width.saturating_sub(2) / KEYS).max(1));
+    // As few columns as are needed to see all at once.
+    let frame_and_legend = 3 + LEGEND.len();
+    let fits = |columns: &u16| usize::from(area.height) >= ENTRIES.len().div_ceil(usize::from(*columns)) + frame_and_legend;
+    let columns = (1..=3).find(fits).unwrap_or(3).min((area.width.saturating_sub(2) / KEYS).max(1));
     let keys = ENTRIES.len().div_ceil(usize::from(columns));
     let lines = keys + 1 + LEGEND.len();
     let fits = usize::from(area.height) >= lines + 2;

@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-use super::{Panes, detail, forest, overlay};
+use super::{Panes, detail, forest, overlay, table};
 use crate::app::{App, Spot};
 use crate::store::Store;
 
@@ -15,7 +15,11 @@ pub fn spot(app: &App, store: &Store, area: Rect, place: Position) -> Spot {
     let panes = Panes::new(area, app.focus);
     match () {
         () if store.trace_count() == 0 => Spot::Nothing,
-        () if panes.forest.contains(place) => forest::spot(panes.forest, app, store, place),
+        () if panes.forest.contains(place) => match &app.table {
+            Some(table) => table::spot(panes.forest, table, place),
+            None => forest::spot(panes.forest, app, store, place),
+        },
+        () if panes.detail.contains(place) && app.table.is_some() => Spot::Detail,
         () if panes.detail.contains(place) => detail::spot(panes.detail, app, store, place),
         () => Spot::Nothing,
     }

@@ -1,13 +1,13 @@
 //! A view that is not the traces: a table where they stand, and the line under the cursor where the detail does.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::theme::Theme;
 use super::{detail, put, put_right};
-use crate::app::{App, Cell, Focus, Heading, Table, View};
+use crate::app::{App, Cell, Focus, Heading, Spot, Table, View};
 use crate::format;
 
 /// Cells that the column which takes what is left has at least: a name, or a message.
@@ -57,6 +57,13 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, th
             x += width;
         }
     }
+}
+
+/// What of the table is at a place.
+pub(super) fn spot(area: Rect, table: &Table, place: Position) -> Spot {
+    let inner = Block::bordered().inner(area);
+    let line = usize::from(place.y.saturating_sub(inner.y)).checked_sub(1).map(|at| at + table.top);
+    line.filter(|line| inner.contains(place) && *line < table.lines.len()).map_or(Spot::Forest, Spot::Line)
 }
 
 /// Why there is no line.

@@ -178,20 +178,34 @@ const ASCII: &[(&str, &str)] = &[
     ("⏎", "$"),
     ("↑", "k"),
     ("↓", "j"),
+    ("▁", "."),
+    ("▂", "."),
+    ("▃", ":"),
+    ("▄", ":"),
+    ("▅", "="),
+    ("▆", "="),
+    ("▇", "#"),
+    ("█", "#"),
+    ("×", "x"),
+    ("≥", ">"),
 ];
 
 /// The symbol of a kind.
 #[must_use]
-pub fn glyph(kind: Kind, glyphs: Glyphs) -> &'static str {
-    let symbol = symbol(kind);
-    let ascii = ASCII.iter().find(|(other, _)| glyphs == Glyphs::Ascii && *other == symbol);
-    ascii.map_or(symbol, |(_, ascii)| ascii)
+pub fn glyph(kind: Kind) -> &'static str {
+    symbol(kind)
+}
+
+/// What stands for one of the program's own symbols where only ASCII can be trusted; `None` for what is none.
+#[must_use]
+pub fn ascii(symbol: &str) -> Option<&'static str> {
+    ASCII.iter().find(|(own, _)| *own == symbol).map(|(_, ascii)| *ascii)
 }
 
 /// Replaces the program's own symbols on a painted screen; what came from outside stays.
 pub(super) fn to_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
-        if let Some((_, ascii)) = ASCII.iter().find(|(symbol, _)| *symbol == cell.symbol()) {
+        if let Some(ascii) = ascii(cell.symbol()) {
             cell.set_symbol(ascii);
         }
     }

@@ -1,6 +1,6 @@
 """Runs agents, a team and a workflow against model_server.py, traced into a SQLite file or a PostgreSQL database (its URL).
 
-    python scenario.py DATABASE http://127.0.0.1:PORT [--batch]
+    python scenario.py DATABASE http://127.0.0.1:PORT [--batch] [--otlp http://127.0.0.1:PORT/v1/traces]
 """
 
 import asyncio
@@ -96,6 +96,12 @@ def team():
 
 
 setup_tracing(db=database(), batch_processing="--batch" in sys.argv)
+if "--otlp" in sys.argv:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+    endpoint = sys.argv[sys.argv.index("--otlp") + 1]
+    trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
 for work in (lambda: tools(gpt()), lambda: tools(claude()), failures, streamed, together, workflow, team):
     # A thread of its own for each, so that no run's context reaches the next.
     thread = threading.Thread(target=work)

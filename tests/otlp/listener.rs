@@ -20,6 +20,8 @@ pub(crate) struct Listener {
     pub(crate) traffic: Traffic,
     /// What searches came upon.
     pub(crate) found: Vec<Found>,
+    /// Spans whose payloads came to hold more.
+    pub(crate) more: Vec<SpanId>,
 }
 
 pub(crate) fn any_port() -> Options {
@@ -38,7 +40,17 @@ impl Listener {
         assert_eq!(listening.failed, []);
         let own: Vec<_> = listening.addresses.iter().filter(|address| address.is_ipv4()).collect();
         let (grpc, http) = (*own[0], *own[1]);
-        Self { handle: listening.handle, grpc, http, updates, batches: vec![], states: vec![], traffic: Traffic::default(), found: vec![] }
+        Self {
+            handle: listening.handle,
+            grpc,
+            http,
+            updates,
+            batches: vec![],
+            states: vec![],
+            traffic: Traffic::default(),
+            found: vec![],
+            more: vec![],
+        }
     }
 
     /// Takes in the updates that have come.
@@ -57,6 +69,7 @@ impl Listener {
             }
             Update::Traffic(_, traffic) => self.traffic = traffic,
             Update::Found(found) => self.found.push(found),
+            Update::More(_, spans) => self.more.extend(spans),
             Update::Payloads { payloads, .. } => return Some(payloads),
         }
         None

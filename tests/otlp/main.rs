@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test ends where it cannot go on")]
 
 mod bad_input;
+mod both;
 mod grpc;
 mod http;
 mod listener;

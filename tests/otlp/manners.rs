@@ -93,7 +93,7 @@ fn a_request_under_way_at_the_end_is_taken_and_recorded() {
     }
     client.0.get_mut().write_all(FIXTURE).unwrap();
     assert_eq!(client.answer().status, 200);
-    assert_eq!(numbers(&path), (11, 75, 13));
+    assert_eq!(numbers(&path), (11, 75, 14));
     let mut spans = 0;
     while let Some(update) = updates.blocking_recv() {
         if let agno_top::source::Update::Batch(batch) = update {

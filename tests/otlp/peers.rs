@@ -14,7 +14,7 @@ use agno_top::source::sqlite::Tables;
 use crate::FIXTURE;
 use crate::listener::{Listener, any_port};
 
-fn named(variable: &str) -> Option<OsString> {
+pub(crate) fn named(variable: &str) -> Option<OsString> {
     let path = std::env::var_os(variable).filter(|path| !path.is_empty());
     assert!(path.is_some() || std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI needs {variable}: see .ci/run");
     path

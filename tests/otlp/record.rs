@@ -31,9 +31,9 @@ fn what_is_acknowledged_is_in_the_file_once() {
     let path = directory.path().join("a.db");
     let listener = Listener::with(recording(&path), 64);
     assert_eq!(listener.post(FIXTURE).status, 200);
-    assert_eq!(numbers(&path), (11, 75, 13));
+    assert_eq!(numbers(&path), (11, 75, 14));
     assert_eq!(listener.post(FIXTURE).status, 200);
-    assert_eq!(numbers(&path), (11, 75, 13));
+    assert_eq!(numbers(&path), (11, 75, 14));
 }
 
 #[test]
@@ -47,9 +47,15 @@ fn spans_are_written_as_agno_writes_them() {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
         rows.map(Result::unwrap).collect()
     };
-    for table in ["agno_spans", "agno_traces"] {
+    for table in ["agno_spans", "agno_traces", "agno_schema_versions"] {
         assert_eq!(columns(&connection, table), columns(&agnos, table));
     }
+    let versions = |connection: &Connection| -> Vec<String> {
+        let mut statement = connection.prepare("SELECT table_name || ' ' || version FROM agno_schema_versions ORDER BY 1").unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    assert_eq!(versions(&connection), versions(&agnos));
     let row = |connection: &Connection| -> (String, String, String, String, String) {
         let sql = "SELECT name, span_kind, status_code, status_message, attributes FROM agno_spans WHERE status_code = 'ERROR' AND status_message LIKE '%exploded%' ORDER BY name LIMIT 1";
         connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))).unwrap()
@@ -76,11 +82,11 @@ fn json_is_recorded_as_protobuf_is() {
         let mut rows = Vec::new();
         for (table, key) in [("agno_traces", "trace_id"), ("agno_spans", "span_id")] {
             let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY {key}")).unwrap();
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let mut found = statement.query([]).unwrap();
             while let Some(row) = found.next().unwrap() {
                 let cells = columns.iter().enumerate().filter(|(_, name)| *name != "created_at");
-                rows.push(cells.map(|(at, name)| format!("{name}: {:?}\n", row.get_ref(at).unwrap())).collect());
+                rows.push(cells.map(|(at, name)| format!("{name}: {:?}", row.get_ref(at).unwrap())).collect::<Vec<_>>().join("\n"));
             }
         }
         rows

@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod agno;
+mod forms;
+mod hostile;
 mod reading;
 mod roundtrip;
 
 use std::path::Path;
 
-use agno_top::export::Exported;
+use agno_top::export::{Exported, Exporter, Format, Options, SpanRecord, TraceRecord, UsageRecord};
 use agno_top::model::{Address, Batch, Payload, Skipped, SourceId, Span, SpanId};
 use agno_top::source::{Handle, Outlet, Request, State, Update, file};
+use agno_top::store::Standing;
 use tokio::sync::mpsc::Receiver;
 
 /// What a file source said: spans with their names and errors, pieces skipped, and its last state.
@@ -27,7 +31,7 @@ fn open(path: &Path) -> Read {
     let handle = file::start(path.to_owned(), Outlet { id: SourceId(3), updates: sender }).unwrap();
     let mut read =
         Read { spans: Vec::new(), skipped: Vec::new(), batches: Vec::new(), state: State::Waiting(String::new()), handle, updates };
-    while !matches!(read.state, State::Ended | State::Failing(_)) {
+    while !matches!(read.state, State::Ended | State::Failing(_) | State::Watching { .. }) {
         match read.updates.blocking_recv().unwrap() {
             Update::Batch(batch) => {
                 assert!(batch.spans.len() <= 2048);
@@ -45,6 +49,50 @@ fn open(path: &Path) -> Read {
         }
     }
     read
+}
+
+/// A span as it is exported, without what only a store knows. Notes are the source's words about a span, not the span's.
+fn exported(span: &Span, name: &str, payload: Payload) -> Exported {
+    let record = SpanRecord { parent_id: span.parent, ..SpanRecord::new(span.trace, span.id, name, span.start, span.end) };
+    Exported { record, status: span.status, depth: 0, payload: Payload { notes: Vec::new(), ..payload } }
+}
+
+/// Spans written in this format.
+fn written(spans: &[Exported], format: Format) -> Vec<u8> {
+    let mut exporter = Exporter::new(&Options { format, ..Options::default() }, Vec::new());
+    let mut last = None;
+    for span in spans {
+        if last.replace(span.record.trace_id) != Some(span.record.trace_id) {
+            exporter.trace(trace(&span.record)).unwrap();
+        }
+        exporter.span(span.clone()).unwrap();
+    }
+    exporter.finish().unwrap()
+}
+
+/// The trace that begins with this span.
+fn trace(first: &SpanRecord) -> TraceRecord {
+    TraceRecord {
+        source: String::new(),
+        trace_id: first.trace_id,
+        name: first.name.clone(),
+        status: Standing::Error,
+        start: first.start,
+        end: first.end,
+        duration_ms: None,
+        spans: 1,
+        errors: 1,
+        agent: None,
+        session: None,
+        user: None,
+        usage: UsageRecord::default(),
+    }
+}
+
+/// Spans in an order of their own.
+fn sorted(mut spans: Vec<Exported>) -> Vec<Exported> {
+    spans.sort_by_key(|span| (span.record.start, span.record.trace_id, span.record.span_id));
+    spans
 }
 
 fn open_text(text: impl AsRef<[u8]>) -> Read {
@@ -69,13 +117,7 @@ impl Read {
     fn exported(&mut self) -> Vec<Exported> {
         let payloads = self.payloads(self.spans.iter().map(|(span, ..)| span.address).collect());
         let spans = self.spans.iter().zip(payloads);
-        spans
-            .map(|((span, name, _), payload)| {
-                let payload = payload.unwrap();
-                let Span { trace, id, parent, start, end, status, .. } = *span;
-                Exported { trace, id, parent, start, end, status, name: name.clone(), payload }
-            })
-            .collect()
+        spans.map(|((span, name, _), payload)| exported(span, name, payload.unwrap())).collect()
     }
 
     fn failure(&self) -> &str {

@@ -1,12 +1,12 @@
 //! What is exported and opened again is what it was.
 
-use agno_top::export::{Exported, otlp, write_file};
-use agno_top::model::{Event, Payload, SourceId, SpanId, Status, TraceId, Value};
+use agno_top::export::{Exported, Format, SpanRecord};
+use agno_top::model::{Dropped, Event, Link, Payload, Role, SourceId, SpanId, Status, TraceId, Value};
 use agno_top::source::sqlite::{self, Tables};
 use agno_top::source::{Outlet, Request, Update};
 use proptest::prelude::*;
 
-use super::{open, open_text};
+use super::{exported as of, open, open_text, sorted, written};
 
 fn value() -> impl Strategy<Value = Value> {
     let float =
@@ -33,25 +33,49 @@ fn payload() -> impl Strategy<Value = Payload> {
     let event = (any::<String>(), 0..i64::MAX, attributes()).prop_map(|(name, time, attributes)| Event { name, time, attributes });
     let resource = prop_oneof![Just(Vec::new()), Just(vec![("service.name".to_owned(), Value::Text("shop".to_owned()))]), attributes()];
     let scope = prop_oneof![Just((String::new(), String::new())), Just(("agno".to_owned(), "1.0".to_owned()))];
-    (attributes(), prop::collection::vec(event, 0..3), any::<String>(), resource, scope).prop_map(
-        |(attributes, events, status_message, resource, scope)| Payload {
+    let link = (trace(), id(), any::<String>(), attributes()).prop_map(|(trace, span, trace_state, attributes)| Link {
+        trace,
+        span,
+        trace_state,
+        attributes,
+    });
+    let dropped = (0..3_u32, 0..3_u32, 0..3_u32).prop_map(|(attributes, events, links)| Dropped { attributes, events, links });
+    let rest = (any::<String>(), resource, scope, attributes(), 0..6_u64, any::<String>());
+    (attributes(), prop::collection::vec(event, 0..3), prop::collection::vec(link, 0..2), dropped, rest).prop_map(
+        |(attributes, events, links, dropped, (status_message, resource, scope, scope_attributes, role, trace_state))| Payload {
             attributes,
             events,
+            links,
+            dropped,
             status_message,
             resource,
             scope,
-            ..Payload::default()
+            scope_attributes,
+            role: Role::numbered(role),
+            trace_state,
+            notes: Vec::new(),
         },
     )
 }
 
+fn id() -> impl Strategy<Value = SpanId> {
+    any::<[u8; 8]>().prop_filter_map("zero", SpanId::new)
+}
+
+fn trace() -> impl Strategy<Value = TraceId> {
+    any::<[u8; 16]>().prop_filter_map("zero", TraceId::new)
+}
+
 fn exported() -> impl Strategy<Value = Exported> {
     let status = prop_oneof![Just(Status::Unset), Just(Status::Ok), Just(Status::Error)];
-    let id = any::<[u8; 8]>().prop_filter_map("zero", SpanId::new);
-    let trace = any::<[u8; 16]>().prop_filter_map("zero", TraceId::new);
     let times = (1..i64::MAX, prop::option::of(1..i64::MAX));
-    (trace, id.clone(), prop::option::of(id), times, status, any::<String>(), payload()).prop_map(
-        |(trace, id, parent, (start, end), status, name, payload)| Exported { trace, id, parent, start, end, status, name, payload },
+    (trace(), id(), prop::option::of(id()), times, status, any::<String>(), payload()).prop_map(
+        |(trace, id, parent_id, (start, end), status, name, payload)| Exported {
+            record: SpanRecord { parent_id, ..SpanRecord::new(trace, id, name, start, end) },
+            status,
+            depth: 0,
+            payload,
+        },
     )
 }
 
@@ -59,27 +83,25 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_was_exported_is_reopened_as_it_was(mut spans in prop::collection::vec(exported(), 1..12)) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = write_file(dir.path(), "export", &spans).unwrap();
-        let mut read = open(&path);
-        prop_assert_eq!(&read.skipped, &[]);
-        let mut again = read.exported();
-        let key = |span: &Exported| (span.start, span.trace, span.id);
-        prop_assert!(again.is_sorted_by_key(|span| span.start));
-        spans.sort_by_key(key);
-        again.sort_by_key(key);
-        prop_assert_eq!(again, spans);
+    fn what_was_exported_is_reopened_as_it_was(spans in prop::collection::vec(exported(), 1..12)) {
+        for format in [Format::Otlp, Format::OtlpProto] {
+            let mut read = open_text(written(&spans, format));
+            prop_assert_eq!(&read.skipped, &[]);
+            let again = read.exported();
+            prop_assert!(again.is_sorted_by_key(|span| span.record.start));
+            prop_assert_eq!(sorted(again), sorted(spans.clone()));
+        }
     }
 
     #[test]
     fn cut_or_altered_anywhere_it_is_read_or_told(span in exported(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
-        let mut text = Vec::new();
-        otlp::write(&[span.clone(), span], &mut text).unwrap();
-        let at = at.index(text.len());
-        if cut { text.truncate(at) } else { text[at] = byte }
-        let read = open_text(&text);
-        prop_assert!(read.spans.len() <= 2);
+        for format in [Format::Otlp, Format::OtlpProto, Format::Jsonl, Format::Agno] {
+            let mut text = written(&[span.clone(), span.clone()], format);
+            let at = at.index(text.len());
+            if cut { text.truncate(at) } else { text[at] = byte }
+            let read = open_text(&text);
+            prop_assert!(read.spans.len() <= 2);
+        }
     }
 }
 
@@ -95,21 +117,30 @@ fn opentelemetrys_own_types_read_an_export() {
         ("null".to_owned(), Value::Null),
     ];
     let events = vec![Event { name: "exception".to_owned(), time: 5, attributes: attributes.clone() }];
-    let payload =
-        Payload { attributes, events, status_message: "no".to_owned(), scope: ("s".to_owned(), "1".to_owned()), ..Payload::default() };
-    let span = Exported {
-        trace: TraceId::new([0xab; 16]).unwrap(),
-        id: SpanId::new([0xcd; 8]).unwrap(),
-        parent: SpanId::new([0xef; 8]),
-        start: 1_700_000_000_000_000_001,
-        end: Some(i64::MAX),
-        status: Status::Error,
-        name: "Report_Team.run".to_owned(),
-        payload,
+    let link = Link {
+        trace: TraceId::new([1; 16]).unwrap(),
+        span: SpanId::new([2; 8]).unwrap(),
+        trace_state: "a=b".to_owned(),
+        attributes: attributes.clone(),
     };
-    let mut text = Vec::new();
-    otlp::write(&[span.clone(), span], &mut text).unwrap();
-    let request: ExportTraceServiceRequest = serde_json::from_slice(&text).unwrap();
+    let links = vec![link];
+    let payload = Payload {
+        attributes,
+        events,
+        status_message: "no".to_owned(),
+        scope: ("s".to_owned(), "1".to_owned()),
+        role: Role::Client,
+        links,
+        ..Payload::default()
+    };
+    let (trace, id) = (TraceId::new([0xab; 16]).unwrap(), SpanId::new([0xcd; 8]).unwrap());
+    let record = SpanRecord::new(trace, id, "Report_Team.run", 1_700_000_000_000_000_001, Some(i64::MAX));
+    let record = SpanRecord { parent_id: SpanId::new([0xef; 8]), ..record };
+    let span = Exported { record, status: Status::Error, depth: 0, payload };
+    let spans = [span.clone(), span];
+    let request: ExportTraceServiceRequest = serde_json::from_slice(&written(&spans, Format::Otlp)).unwrap();
+    let binary: ExportTraceServiceRequest = prost::Message::decode(&written(&spans, Format::OtlpProto)[..]).unwrap();
+    assert_eq!(binary, request);
     let [group] = request.resource_spans.as_slice() else { panic!() };
     let [scope] = group.scope_spans.as_slice() else { panic!() };
     assert_eq!(scope.scope.as_ref().map(|scope| (scope.name.as_str(), scope.version.as_str())), Some(("s", "1")));
@@ -118,7 +149,8 @@ fn opentelemetrys_own_types_read_an_export() {
         (span.trace_id.as_slice(), span.span_id.as_slice(), span.parent_span_id.as_slice()),
         (&[0xab; 16][..], &[0xcd; 8][..], &[0xef; 8][..])
     );
-    assert_eq!((span.start_time_unix_nano, span.end_time_unix_nano, span.kind), (1_700_000_000_000_000_001, i64::MAX as u64, 1));
+    assert_eq!((span.start_time_unix_nano, span.end_time_unix_nano, span.kind), (1_700_000_000_000_000_001, i64::MAX as u64, 3));
+    assert_eq!((span.links[0].trace_id[0], span.links[0].trace_state.as_str(), span.links[0].attributes.len()), (1, "a=b", 5));
     assert_eq!(span.status.as_ref().map(|status| (status.code, status.message.as_str())), Some((2, "no")));
     let value = |n: usize| span.attributes[n].value.clone().unwrap().value;
     assert_eq!(value(0), Some(Proto::StringValue("\u{1b}[2J\u{202e}語".to_owned())));
@@ -132,7 +164,7 @@ fn opentelemetrys_own_types_read_an_export() {
 }
 
 /// Every span of a database that Agno wrote, with its payload.
-fn agnos_own() -> Vec<Exported> {
+pub(super) fn agnos_own() -> Vec<Exported> {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
     std::fs::copy("tests/fixtures/agno-3.1.10.sqlite", &database).unwrap();
@@ -148,30 +180,31 @@ fn agnos_own() -> Vec<Exported> {
                 break payloads;
             }
         };
-        exported.extend(batch.spans.iter().zip(payloads).map(|(span, payload)| Exported {
-            trace: span.trace,
-            id: span.id,
-            parent: span.parent,
-            start: span.start,
-            end: span.end,
-            status: span.status,
-            name: batch.text(span.name).to_owned(),
-            // Notes are the database's words about a span, not the span's.
-            payload: Payload { notes: Vec::new(), ..payload.unwrap() },
-        }));
+        exported.extend(batch.spans.iter().zip(payloads).map(|(span, payload)| of(span, batch.text(span.name), payload.unwrap())));
     }
     exported
 }
 
 #[test]
-fn what_agno_stored_survives_export_and_reopening() {
-    let mut spans = agnos_own();
-    let directory = tempfile::tempdir().unwrap();
-    let mut read = open(&write_file(directory.path(), "agno", &spans).unwrap());
-    assert_eq!(read.skipped, []);
-    let mut again = read.exported();
-    spans.sort_by_key(|span| (span.start, span.id));
-    again.sort_by_key(|span| (span.start, span.id));
-    assert_eq!(again, spans);
-    assert!(spans.iter().all(|span| !span.payload.attributes.is_empty()));
+fn what_agno_stored_or_sent_survives_export_and_reopening() {
+    let sent = open(std::path::Path::new("tests/fixtures/agno-3.1.10.otlp.pb")).exported();
+    assert!(sent.len() > 50 && sent.iter().any(|span| !span.payload.events.is_empty()), "{} spans", sent.len());
+    for spans in [agnos_own(), sent] {
+        assert!(spans.iter().all(|span| !span.payload.attributes.is_empty()));
+        for format in [Format::Otlp, Format::OtlpProto, Format::Jsonl] {
+            let mut read = open_text(written(&spans, format));
+            assert_eq!(read.skipped, [], "{format:?}");
+            assert_eq!(sorted(read.exported()), sorted(spans.clone()), "{format:?}");
+        }
+        // Agno's own form has no room for nanoseconds, events, resource and scope.
+        let mut read = open_text(written(&spans, Format::Agno));
+        assert_eq!((read.skipped.len(), read.spans.len()), (0, spans.len()));
+        let plain = |spans: Vec<Exported>| {
+            let what = |span: Exported| {
+                (span.record.span_id, span.record.parent_id, span.record.start / 1000, span.status, span.payload.attributes)
+            };
+            sorted(spans).into_iter().map(what).collect::<Vec<_>>()
+        };
+        assert_eq!(plain(read.exported()), plain(spans));
+    }
 }

@@ -157,3 +157,31 @@ fn parents_that_lie_far_back_come_with_the_first_rows() {
     assert_eq!(watch.spans.len(), 1002);
     assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 4000 }));
 }
+
+#[test]
+fn what_began_too_long_ago_is_left_in_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let mut writer = Writer::wal(&path);
+    writer.run(&spans(1, 3001));
+    writer
+        .run("UPDATE agno_spans SET start_time = '2020-01-01T00:00:00+00:00', end_time = '2020-01-01T00:00:01+00:00' WHERE rowid <= 2000");
+    let read = |since: &str| {
+        let since = agno_top::model::time::parse(since.as_bytes());
+        let start = |outlet| agno_top::source::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, since, outlet);
+        let mut watch = Watch::start(start);
+        watch.until_watching();
+        assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 0 }));
+        watch.spans.len()
+    };
+    assert_eq!(read("2026-11-22T05:00:00Z"), 1000);
+    assert_eq!(read("2020-01-01T00:00:01Z"), 3000, "a day more is read, since times compare as text only roughly");
+    // The newest page is read in any case.
+    assert_eq!(read("2030-01-01"), 512);
+    // And what is written from then on is read.
+    let mut watch =
+        Watch::start(|outlet| agno_top::source::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, Some(i64::MAX), outlet));
+    watch.until_watching();
+    writer.run(&spans(5000, 5001));
+    watch.until_spans(513);
+}

@@ -86,7 +86,7 @@ fn a_run_is_found_by_the_beginning_of_its_id() {
 fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
-    let mut writer = Writer::open(&path, &format!("PRAGMA journal_mode = DELETE; {}", crate::writer::SCHEMA));
+    let mut writer = Writer::rollback(&path);
     writer.run(&spans(1, 60_001));
     let mut watch = Watch::new(&path);
     watch.until_watching();

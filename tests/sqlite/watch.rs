@@ -80,7 +80,7 @@ impl Watch {
             Ok(Update::State(_, state)) => self.states.push(state),
             Ok(Update::Payloads { ticket, payloads }) => drop(self.answers.insert(ticket, payloads)),
             Ok(Update::Found(found)) => self.found.push(found),
-            Ok(Update::Traffic(..)) => {}
+            Ok(Update::Traffic(..) | Update::More(..)) => {}
             Err(_) => return false,
         }
         true

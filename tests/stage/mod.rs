@@ -3,10 +3,13 @@
 #![allow(dead_code, reason = "each test file uses the part that it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agno_top::app::{App, Effect, SourceView, Spot, Wanted};
+use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
 use agno_top::source::{Handle, Outlet, Request, State, Update, file, sqlite};
 use agno_top::store::{Limits, Store};
@@ -51,21 +54,21 @@ impl Stage {
         let app = App::new(views, true, NOW);
         let terminal = Terminal::new(TestBackend::new(width, height)).expect("a screen in memory");
         let source = source.expect("a source starts");
-        let mut stage = Self { app, store: Store::new(Limits::default()), source, updates, terminal, tickets: 0, compared: None };
+        let mut store = Store::new(Limits::default());
+        store.set_prices(Arc::new(Prices::bundled()));
+        let mut stage = Self { app, store, source, updates, terminal, tickets: 0, compared: None };
         stage.lay_out();
         stage.wait(|stage| matches!(stage.app.sources[0].state, State::Watching { .. } | State::Ended | State::Failing(_)));
         stage
     }
 
     fn lay_out(&mut self) {
-        self.app.settle(&self.store);
+        let size = self.terminal.size().expect("a size");
+        let panes = Panes::new(Rect::new(0, 0, size.width, size.height), self.app.focus);
+        while self.app.make_ready(&mut self.store, panes.forest_lines(), panes.detail_size()) {}
         for (_, request) in self.app.requests() {
             self.source.requests.send(request).expect("a source that lives");
         }
-        let size = self.terminal.size().expect("a size");
-        let panes = Panes::new(Rect::new(0, 0, size.width, size.height), self.app.focus);
-        self.app.forest.set_height(panes.forest_lines());
-        self.app.detail.set_size(panes.detail_size());
     }
 
     /// Takes in updates until `done`.
@@ -84,6 +87,7 @@ impl Stage {
                     }
                 }
                 Update::Found(found) => self.app.take_found(&self.store, found),
+                Update::More(source, spans) => self.app.detail.ask_again(source, &spans),
                 Update::Payloads { .. } | Update::Traffic(..) => {}
             }
         }
@@ -156,7 +160,7 @@ impl Stage {
                 if last != Some(style) {
                     let attributes =
                         if cell.modifier.is_empty() { String::new() } else { format!(" {:?}", cell.modifier).replace("Modifier", "") };
-                    text.push_str(&format!("[{} on {}{attributes}]", cell.fg, cell.bg));
+                    let _ = write!(text, "[{} on {}{attributes}]", cell.fg, cell.bg);
                     last = Some(style);
                 }
                 text.push_str(cell.symbol());

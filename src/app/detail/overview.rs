@@ -2,9 +2,13 @@
 
 use super::Loaded;
 use crate::format;
-use crate::model::{Dropped, Kind, Nanos, Payload, Status};
-use crate::store::{Phase, RowIx, Standing, Store, Symbol, Totals};
+use crate::model::{self, Dropped, Kind, Nanos, Payload, Status};
+use crate::store::{self, Phase, RowIx, Standing, Store, Symbol, Totals};
 use crate::widget::text::{Document, Role};
+use crate::widget::{Glyphs, sparkline};
+
+/// Cells of the strip that shows how a context grows.
+const STRIP: usize = 40;
 
 /// Cells before the values.
 const COLUMN: usize = 15;
@@ -15,6 +19,8 @@ pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -
     page.status(store, row, loaded);
     page.times(store, row, now);
     page.sums(store, row);
+    page.speed(store, row);
+    page.habits(store, row, now);
     page.context(store, row);
     if let Loaded::Ready(payload) = loaded {
         let (scope, version) = &payload.scope;
@@ -41,6 +47,12 @@ impl Page {
 
     /// What a span has beside its attributes: links, and what its sender left out.
     fn beside(&mut self, payload: &Payload) {
+        if !matches!(payload.role, model::Role::Unspecified | model::Role::Internal) {
+            self.fact("span kind", &payload.role.name().to_lowercase(), Role::Faint);
+        }
+        if !payload.trace_state.is_empty() {
+            self.fact("trace state", &payload.trace_state, Role::Faint);
+        }
         for link in &payload.links {
             self.fact("link to", &format!("span {} of trace {}", link.span, link.trace), Role::Faint);
         }
@@ -110,7 +122,10 @@ impl Page {
         let (start, length) = (format::moment(data.start, now), data.duration(now));
         let text = match data.phase {
             Phase::Ended if data.end < data.start => format!("{start}, and ended before that: a clock jumped"),
-            Phase::Ended => format!("{start}, took {}", format::duration(length)),
+            Phase::Ended if store.children(row).is_empty() => format!("{start}, took {}", format::duration(length)),
+            Phase::Ended => {
+                format!("{start}, took {}, {} of it by itself", format::duration(length), format::duration(store.own_time(row, now)))
+            }
             Phase::Running => format!("{start} or before, for {} now", format::clock(length)),
             Phase::Lost => format!("{start} or before, last heard of {}", format::moment(data.end, now)),
         };
@@ -133,11 +148,78 @@ impl Page {
                 self.fact("", &format!("itself states {}", format::count(sum)), Role::Faint);
             }
         }
-        if let Some(cost) = totals.cost() {
-            let unpriced = totals.calls - totals.priced;
-            let rest = if unpriced > 0 { format!(" and {unpriced} calls unpriced") } else { String::new() };
-            self.fact("cost", &format!("{}{rest}", format::money(Some(cost))), Role::Number);
+        let unpriced = u64::from(totals.calls - totals.priced);
+        let calls = if unpriced == 1 { "call" } else { "calls" };
+        let rest = if unpriced > 0 { format!(" and {} {calls} unpriced", format::count(unpriced)) } else { String::new() };
+        let by = match (store.quote(row), own) {
+            (Some(quote), _) => format!(", as {} by the {}", quote.priced_as, quote.list),
+            (None, Some(own)) if own.cost.is_some() => ", as it states itself".to_owned(),
+            _ => String::new(),
+        };
+        self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), Role::Number);
+    }
+
+    /// How fast a model answered.
+    fn speed(&mut self, store: &Store, row: RowIx) {
+        let data = store.row(row);
+        if let Some(first) = store.first_token(row) {
+            self.fact("first token", &format!("after {}", format::duration(first)), Role::Plain);
         }
+        let written = store.usage(row).and_then(|usage| usage.output).filter(|_| data.kind == Kind::Model && data.phase == Phase::Ended);
+        if let (Some(written), time @ 1..) = (written, data.duration(data.end)) {
+            let rate = f64::from(written) * 1e9 / time as f64;
+            self.fact("speed", &format!("{rate:.0} tokens out a second, from its beginning"), Role::Plain);
+        }
+    }
+
+    /// What its run does over and over, and how what its models are given grows.
+    fn habits(&mut self, store: &Store, row: RowIx, now: Nanos) {
+        let run = store.run_of(row);
+        let habits = store.habits(run);
+        let lost = |rows: &[RowIx]| {
+            let time: Nanos = rows.iter().map(|&row| store.row(row).duration(now)).sum();
+            format!("{}, cost {}", format::duration(time), format::money(store.sums(rows).cost()))
+        };
+        let all: Vec<&[RowIx]> =
+            if run == row { habits.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(habits.repeats(row)) };
+        for uses in all {
+            let tool = store.text(store.row(uses[0]).label);
+            let text = format!("{tool} was called {} times with the same arguments: {} in all", uses.len(), lost(uses));
+            self.fact("repeated", &text, Role::Keyword);
+        }
+        if run == row && !habits.retried.is_empty() {
+            let failed: Vec<RowIx> = habits.retried.iter().map(|(failed, _)| *failed).collect();
+            let calls = if failed.len() == 1 { "model call was" } else { "model calls were" };
+            self.fact("retried", &format!("{} {calls} tried again after failing: {} lost", failed.len(), lost(&failed)), Role::Keyword);
+        } else if habits.retried_by(row).is_some() {
+            self.fact("retried", &format!("the same model was called again after this failed: {} lost", lost(&[row])), Role::Keyword);
+        } else if let Some(failed) = habits.retry_of(row) {
+            self.fact("retry", &format!("of span {}, which failed: {} lost", store.row(failed).id, lost(&[failed])), Role::Keyword);
+        }
+        if habits.more && run == row {
+            self.fact("", &format!("of this run, the first {} spans were looked at", format::count(store::LOOKED_AT as u64)), Role::Faint);
+        }
+        if run == row && habits.growth.len() > 1 {
+            self.growth(store, &habits.growth);
+        }
+    }
+
+    /// Tokens that went into each model call of a run, in order.
+    fn growth(&mut self, store: &Store, calls: &[RowIx]) {
+        let tokens = |row: &RowIx| u64::from(store.usage(*row).and_then(|usage| usage.input).unwrap_or_default());
+        let given: Vec<u64> = calls.iter().map(tokens).collect();
+        let (Some(first), Some(last), Some(latest)) = (given.first(), given.last(), calls.last()) else { return };
+        let share = store.context_window(*latest).filter(|&window| window > 0);
+        let share =
+            share.map_or_else(String::new, |window| format!(", {} of {}", format::percent(*last, window), format::tokens(Some(window))));
+        let strip = sparkline(&given, given.len().min(STRIP), Glyphs::Unicode);
+        let text = format!(
+            "{strip}  {} → {} tokens in over {} calls{share}",
+            format::count(*first),
+            format::count(*last),
+            format::count(given.len() as u64)
+        );
+        self.fact("context", &text, Role::Number);
     }
 
     fn context(&mut self, store: &Store, row: RowIx) {

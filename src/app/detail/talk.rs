@@ -41,8 +41,8 @@ fn answers(messages: &[&Message]) -> Vec<Option<usize>> {
                 last += 1;
             }
             let meant = |call: &usize| answers[*call].is_none() && (message.name.is_empty() || names[*call] == message.name);
-            let named = by_id.get_mut(id).and_then(Vec::pop).filter(|&call| answers[call].is_none());
-            if let Some(call) = named.or_else(|| (last..answers.len()).find(meant)) {
+            let by_its_id = by_id.get_mut(id).and_then(Vec::pop).filter(|&call| answers[call].is_none());
+            if let Some(call) = by_its_id.or_else(|| (last..answers.len()).find(meant)) {
                 answers[call] = Some(at);
             }
         }

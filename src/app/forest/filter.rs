@@ -250,6 +250,7 @@ impl Forest {
         for &row in &rows {
             self.show_or_hide(store, store.row(row).trace(), now);
         }
+        self.stand_somewhere(store);
         !rows.is_empty()
     }
 

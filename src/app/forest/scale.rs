@@ -181,7 +181,9 @@ mod tests {
 
     fn scales(sizes: &[[u8; 3]]) -> Scales {
         let mut scales = Scales::default();
-        sizes.iter().for_each(|&sizes| scales.add(Sizes(sizes)));
+        for &sizes in sizes {
+            scales.add(Sizes(sizes));
+        }
         scales
     }
 

@@ -39,6 +39,12 @@ impl Forest {
         }
     }
 
+    /// Lines that the screen has for rows.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
     /// Lines of a page.
     #[must_use]
     pub fn page(&self) -> isize {

@@ -11,6 +11,9 @@ use crate::store::{RowIx, Store, Symbol, Totals, TraceIx};
 /// How long traces are read before the next frame.
 const A_FRAME: Duration = Duration::from_millis(4);
 
+/// A row, by its start, and the group that it belongs to.
+type Entry = (Key, (Nanos, RowIx));
+
 /// Rows of one group by their start.
 pub(super) type Rows = BTreeSet<(Nanos, RowIx)>;
 
@@ -19,7 +22,7 @@ pub(super) type Rows = BTreeSet<(Nanos, RowIx)>;
 pub(super) struct Index {
     view: View,
     groups: HashMap<Key, Rows>,
-    of_trace: HashMap<TraceIx, Vec<(Key, (Nanos, RowIx))>>,
+    of_trace: HashMap<TraceIx, Vec<Entry>>,
     /// Rows that begin another session's turn within a turn: what ran under them is not this turn's.
     within: HashMap<RowIx, Vec<RowIx>>,
     /// Traces to be read, maybe again.
@@ -100,7 +103,7 @@ impl Index {
 }
 
 /// The rows that begin a turn of a session: those that name one which nothing above them names.
-fn turns(store: &Store, trace: TraceIx, within: &mut HashMap<RowIx, Vec<RowIx>>) -> Vec<(Key, (Nanos, RowIx))> {
+fn turns(store: &Store, trace: TraceIx, within: &mut HashMap<RowIx, Vec<RowIx>>) -> Vec<Entry> {
     let mut found = Vec::new();
     let mut open: Vec<(RowIx, Symbol, Option<RowIx>)> = store.trace(trace).tops().iter().map(|&top| (top, Symbol::EMPTY, None)).collect();
     while let Some((row, above, turn)) = open.pop() {
@@ -119,7 +122,7 @@ fn turns(store: &Store, trace: TraceIx, within: &mut HashMap<RowIx, Vec<RowIx>>)
     found
 }
 
-fn failures(store: &Store, trace: TraceIx) -> Vec<(Key, (Nanos, RowIx))> {
+fn failures(store: &Store, trace: TraceIx) -> Vec<Entry> {
     if store.trace(trace).totals().errors == 0 {
         return Vec::new();
     }

@@ -27,6 +27,14 @@ struct Happened<'a>(&'a Event);
 /// A value in JSON's own types; bytes are hex digits, a number that JSON can't write is text.
 struct Plain<'a>(&'a Value);
 
+struct Hex<'a>(&'a [u8]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 impl Serialize for Bag<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut seen = std::collections::HashSet::new();
@@ -54,7 +62,7 @@ impl Serialize for Plain<'_> {
             Value::Float(number) if number.is_finite() => serializer.serialize_f64(*number),
             Value::Float(number) => serializer.collect_str(number),
             Value::Text(text) => serializer.serialize_str(text),
-            Value::Bytes(bytes) => serializer.collect_str(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+            Value::Bytes(bytes) => serializer.collect_str(&Hex(bytes)),
             Value::List(items) => serializer.collect_seq(items.iter().map(Plain)),
             Value::Map(map) => Bag(map).serialize(serializer),
         }

@@ -9,7 +9,7 @@ use crate::format;
 use crate::model::{Kind, Nanos};
 use crate::store::{Phase, Row, RowIx, Standing, Store, Symbol, TraceIx};
 use crate::view;
-use crate::widget::{Axis, Bar, Glyphs, State, flame::Cell, flame::Shade};
+use crate::widget::{Axis, Bar, State, flame::Cell, flame::Shade};
 
 /// Levels of the tree that are drawn; deeper rows stand at the last.
 const LEVELS: usize = 24;
@@ -39,12 +39,11 @@ fn heading(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, look: Look) ->
     let (data, standing) = (store.trace(trace), store.trace(trace).standing());
     let totals = data.totals();
     let end = if totals.running > 0 { loaded.now } else { data.end };
-    let tokens = match totals.tokens() {
-        None => "tokens unknown".to_owned(),
-        Some(_) => {
-            let part = |known: u32, count| format::tokens((known > 0).then_some(count));
-            format!("{} tokens in, {} out", part(totals.inputs, totals.input), part(totals.outputs, totals.output))
-        }
+    let part = |known: u32, count| format::tokens((known > 0).then_some(count));
+    let tokens = if totals.tokens().is_none() {
+        "tokens unknown".to_owned()
+    } else {
+        format!("{} tokens in, {} out", part(totals.inputs, totals.input), part(totals.outputs, totals.output))
     };
     let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
     let counts = [plural(totals.spans.into(), "span"), plural(totals.errors.into(), "error"), tokens, cost].join(" · ");
@@ -93,7 +92,7 @@ impl Tree<'_> {
     /// Names the columns; the bars' tells how long the trace took.
     fn columns(&self, out: &mut impl Write) -> io::Result<()> {
         let length = format::duration(self.axis.end.saturating_sub(self.axis.start));
-        let line = self.look.symbol("─", "-").repeat(self.bar.saturating_sub(format::width(&length) + 4));
+        let line = "─".repeat(self.bar.saturating_sub(format::width(&length) + 4));
         let cost = if self.priced { format::pad_left("COST", COST) } else { String::new() };
         let [pad, time, tokens] = [" ".repeat(self.names), format::pad_left("TIME", TIME), format::pad_left("TOK", TOKENS)];
         self.look.line(out, &[Piece::new(&format!("{pad}{time}{tokens}{cost}  0s {line} {length}"), Tone::Dim)])
@@ -102,14 +101,13 @@ impl Tree<'_> {
     fn line(&self, out: &mut impl Write, row: RowIx, depth: usize, guide: &str) -> io::Result<()> {
         let Self { store, look, .. } = *self;
         let data = store.row(row);
-        let guide = self.plain(guide);
-        let room = self.names.saturating_sub(format::width(&guide) + 2);
+        let room = self.names.saturating_sub(format::width(guide) + 2);
         let name = format::fit(&format::safe(&view::name(store, data)), room).into_owned();
-        let pad = " ".repeat(self.names.saturating_sub(format::width(&guide) + 2 + format::width(&name)));
+        let pad = " ".repeat(self.names.saturating_sub(format::width(guide) + 2 + format::width(&name)));
         let label =
             if depth == 0 || matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) { Tone::Kind(data.kind) } else { Tone::Plain };
         let mut pieces =
-            vec![Piece::new(&guide, Tone::Dim), look.kind(data.kind), Piece::from(" ".to_owned()), Piece::new(&name, label), pad.into()];
+            vec![Piece::new(guide, Tone::Dim), Look::kind(data.kind), Piece::from(" ".to_owned()), Piece::new(&name, label), pad.into()];
         pieces.extend(self.numbers(row));
         pieces.push("  ".to_owned().into());
         pieces.extend(self.bar(row));
@@ -180,18 +178,14 @@ impl Tree<'_> {
         let data = self.store.row(row);
         let [error, calls, input] = [data.error, data.calls, data.input].map(|symbol| self.store.text(symbol));
         if data.status == crate::model::Status::Error {
-            Piece::new(&format!("{} {error}", self.look.symbol("✗", "x")), Tone::Standing(Standing::Error))
+            Piece::new(&format!("✗ {error}"), Tone::Standing(Standing::Error))
         } else if !calls.is_empty() {
-            Piece::new(&format!("{} {calls}", self.look.symbol("→", ">")), Tone::Dim)
+            Piece::new(&format!("→ {calls}"), Tone::Dim)
         } else if data.kind == Kind::Model {
             Piece::from(String::new())
         } else {
             Piece::new(input, Tone::Dim)
         }
-    }
-
-    fn plain(&self, guide: &str) -> String {
-        if self.look.glyphs == Glyphs::Ascii { guide.replace('│', "|").replace('├', "|").replace('└', "`") } else { guide.to_owned() }
     }
 }
 
@@ -229,11 +223,7 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], look: Lo
         let look = Look { width: None, ..look };
         look.line(
             out,
-            &[
-                Piece::new(look.symbol("✗ ", "x "), Tone::Standing(Standing::Error)),
-                Piece::new(&place, Tone::Strong),
-                Piece::new(error, Tone::Plain),
-            ],
+            &[Piece::new("✗ ", Tone::Standing(Standing::Error)), Piece::new(&place, Tone::Strong), Piece::new(error, Tone::Plain)],
         )?;
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use color_eyre::eyre::{Report, bail};
@@ -28,7 +29,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     let extent = sources::Extent { limit, since: None };
     let paths = sources::paths(named, config);
     let open = |(at, path)| sources::open(at, path, config, extent, &updates);
-    let mut handles = paths.iter().map(|path| path.as_path()).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+    let mut handles = paths.iter().map(PathBuf::as_path).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     // As on the screen: the listener comes where no source is named, or where it is asked for.
     if config.otlp.listen.unwrap_or(named.is_empty()) {
         let listening = sources::listen(handles.len(), config, &updates)?;
@@ -41,10 +42,16 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     }
     drop(updates);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (prices, trouble) = config.load_prices();
+    if let Some(trouble) = &trouble {
+        say(trouble);
+    }
+    let mut store = Store::new(watch::limits(config));
+    store.set_prices(Arc::new(prices));
     let mut follower = Follower {
         tail,
         look: Look::stdout(config.ascii),
-        store: Store::new(watch::limits(config)),
+        store,
         matcher: tail.filter.clone().map(Matcher::new),
         since,
         sources: handles.into_iter().map(|handle| Source { handle, begun: false, ended: false, trouble: None }).collect(),
@@ -52,12 +59,14 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
         left: tail.limit.map_or(u64::MAX, u64::from),
         wrote: false,
     };
-    let result = runtime.block_on(async {
+    runtime.block_on(async {
+        // Listened for all along: an interrupt that comes while a line is written must not be missed.
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             tokio::select! {
                 biased;
                 message = panic::happened() => bail!("internal error: {message}"),
-                interrupted = tokio::signal::ctrl_c() => {
+                interrupted = &mut interrupt => {
                     interrupted?;
                     return Ok(Outcome::Done);
                 }
@@ -71,8 +80,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
                 }
             }
         }
-    });
-    result
+    })
 }
 
 struct Source {

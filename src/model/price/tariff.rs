@@ -76,17 +76,14 @@ impl<K: Copy + Eq + Hash> Tariffs<K> {
         };
         let (from, octave) = (call.at.div_euclid(step) * step, call.usage.input.unwrap_or_default().checked_ilog2());
         let Some(octave) = octave.filter(|&octave| octave > 0) else { return exact(prices) };
-        let rates = match self.rates.get(&(key, from, octave)) {
-            Some(rates) => *rates,
-            None => {
-                let rates = Rates::of(prices, call, (from, from + step - 1), octave);
-                if self.rates.len() >= RATES {
-                    self.rates.clear();
-                }
-                self.rates.insert((key, from, octave), rates);
-                rates
+        let rates = self.rates.get(&(key, from, octave)).copied().unwrap_or_else(|| {
+            let rates = Rates::of(prices, call, (from, from + step - 1), octave);
+            if self.rates.len() >= RATES {
+                self.rates.clear();
             }
-        };
+            self.rates.insert((key, from, octave), rates);
+            rates
+        });
         rates.map_or_else(|| exact(prices), |rates| super::nanos(rates.price(&call.usage) / 1e9))
     }
 }

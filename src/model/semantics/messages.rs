@@ -56,6 +56,10 @@ pub fn conversation(payload: &Payload) -> Conversation {
     if input.is_empty() && output.is_empty() {
         Conversation { input, output } = events::read(payload);
     }
+    // A graph's instrumentation names the role of what it was given, and no more.
+    if input.iter().all(|message| message.text.is_empty() && message.tool_calls.is_empty()) {
+        input.clear();
+    }
     if input.is_empty() {
         input = self::input(&payload.attributes).map(|value| parts::read_if_messages(value, "user")).unwrap_or_default();
     }

@@ -143,7 +143,9 @@ mod tests {
         let numbers: Vec<u32> = (0..400).map(|n| bodies.keep(Form::Protobuf, &body(n), 1).unwrap()).collect();
         // One in ten lives long, as a trace that runs does.
         let (keep, go): (Vec<usize>, Vec<usize>) = (0..400).partition(|n| n % 10 == 0);
-        go.iter().for_each(|n| bodies.release(&[address(numbers[*n], 0)]));
+        for n in go {
+            bodies.release(&[address(numbers[n], 0)]);
+        }
         let (held, memory) = (bodies.held() as usize, bodies.shelf.memory());
         assert!(memory <= held * 2 + (8 << 20), "{memory} for {held}");
         for n in keep {

@@ -23,6 +23,9 @@ const TRIES: u32 = 10;
 /// The first pause between two tries, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
+/// Bytes of an answer that are read.
+const LARGEST_ANSWER: u64 = 1 << 16;
+
 /// How long an endpoint may take for one answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
@@ -137,12 +140,9 @@ impl Shared {
     fn send(&self, endpoint: &Endpoint, request: &Passed) -> bool {
         let mut pause = PAUSES.0;
         for left in (0..TRIES).rev() {
-            let trouble = match endpoint.post(request) {
-                Ok(()) => {
-                    self.lock().report.trouble = None;
-                    return true;
-                }
-                Err(trouble) => trouble,
+            let Err(trouble) = endpoint.post(request) else {
+                self.lock().report.trouble = None;
+                return true;
             };
             let last = left == 0 || !trouble.passes;
             self.lock().report.trouble = Some(trouble.words);
@@ -162,7 +162,9 @@ impl Shared {
     }
 }
 
-struct Endpoint {
+/// An endpoint that requests are posted to.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
     agent: Agent,
     /// The URL without the signal's path; `None` of the latter: one path for all.
     base: String,
@@ -172,10 +174,15 @@ struct Endpoint {
     name: String,
 }
 
-struct Trouble {
-    words: String,
-    passes: bool,
-    again: Option<Duration>,
+/// Why a request was not taken.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    /// What happened, for a person.
+    pub(crate) words: String,
+    /// Whether it may be taken later.
+    pub(crate) passes: bool,
+    /// When to try again, if the endpoint says so.
+    pub(crate) again: Option<Duration>,
 }
 
 impl Endpoint {
@@ -193,6 +200,21 @@ impl Endpoint {
         Ok(Self { agent: config.build().into(), base, path, headers: headers.to_vec(), name })
     }
 
+    /// The endpoint at this URL. `Err` says what is wrong with it.
+    pub(crate) fn open(url: &str, headers: &[(String, String)]) -> Result<Self, String> {
+        Self::new(url, headers, authorities(url))
+    }
+
+    /// Scheme, host and port, for a person.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Posts spans in protobuf, and gives what was answered.
+    pub(crate) fn post_traces(&self, body: &Bytes) -> Result<Vec<u8>, Trouble> {
+        self.post(&Passed { signal: Signal::Traces, form: Form::Protobuf, gzip: false, body: body.clone() })
+    }
+
     /// Where a signal goes.
     fn url(&self, signal: Signal) -> String {
         let name = match signal {
@@ -206,7 +228,7 @@ impl Endpoint {
         }
     }
 
-    fn post(&self, request: &Passed) -> Result<(), Trouble> {
+    fn post(&self, request: &Passed) -> Result<Vec<u8>, Trouble> {
         let content_type = match request.form {
             Form::Protobuf => "application/x-protobuf",
             Form::Json => "application/json",
@@ -219,7 +241,10 @@ impl Endpoint {
             post = post.header(name, value);
         }
         match post.send(&request.body[..]) {
-            Ok(response) if response.status().is_success() => Ok(()),
+            Ok(mut response) if response.status().is_success() => {
+                // An answer that can't be read is one all the same.
+                Ok(response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().unwrap_or_default())
+            }
             Ok(response) => Err(refused(&response)),
             Err(error) => Err(Trouble { words: error.to_string(), passes: true, again: None }),
         }
@@ -271,7 +296,7 @@ mod tests {
     }
 
     /// A server that speaks TLS, answers one request and gives back what came.
-    fn encrypted(certificate: CertifiedKey<KeyPair>) -> (u16, JoinHandle<std::io::Result<String>>) {
+    fn encrypted(certificate: &CertifiedKey<KeyPair>) -> (u16, JoinHandle<std::io::Result<String>>) {
         let key = PrivateKeyDer::Pkcs8(certificate.signing_key.serialize_der().into());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -298,7 +323,7 @@ mod tests {
         for trusted in [true, false] {
             let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
             let own = Certificate::from_der(certificate.cert.der()).to_owned();
-            let (port, server) = encrypted(certificate);
+            let (port, server) = encrypted(&certificate);
             let roots = if trusted { RootCerts::Specific(Arc::new(vec![own])) } else { RootCerts::WebPki };
             let headers = [("x-key".to_owned(), "v".to_owned())];
             let endpoint = Endpoint::new(&format!("https://localhost:{port}"), &headers, roots).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -306,7 +331,7 @@ mod tests {
             let came = server.join().unwrap();
             if trusted {
                 let came = came.unwrap();
-                assert_eq!(posted, Ok(()));
+                assert_eq!(posted, Ok(Vec::new()));
                 assert!(came.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{came}");
                 assert!(came.contains("content-encoding: gzip\r\n") && came.contains("x-key: v\r\n"), "{came}");
             } else {

@@ -8,7 +8,7 @@ use ruzstd::decoding::StreamingDecoder;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(in crate::source) enum Coding {
     Identity,
     Gzip,
     /// Zlib's format, as HTTP means it, or the bare stream that some send instead.
@@ -21,7 +21,7 @@ pub(super) const CODINGS: &str = "identity,gzip,deflate,zstd";
 
 /// Why a body can't be inflated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InflateError {
+pub(in crate::source) enum InflateError {
     /// It is larger than the limit.
     #[error("it is too large when inflated")]
     TooLarge,
@@ -45,7 +45,7 @@ impl Coding {
 }
 
 /// The body as it was before it was compressed, if that is no longer than `limit` bytes. Stops as soon as it is.
-pub(super) fn inflate(coding: Coding, body: Bytes, limit: usize) -> Result<Bytes, InflateError> {
+pub(in crate::source) fn inflate(coding: Coding, body: Bytes, limit: usize) -> Result<Bytes, InflateError> {
     match coding {
         Coding::Identity if body.len() > limit => Err(InflateError::TooLarge),
         Coding::Identity => Ok(body),

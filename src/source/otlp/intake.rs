@@ -94,9 +94,13 @@ impl Intake {
                     Form::Json => signals::logs_json(text(&body)?, keep).map_err(malformed),
                 }?;
                 self.counts.logs.fetch_add(count, Relaxed);
-                let mut events = lock(&self.events);
-                for record in records {
-                    events.keep(record);
+                let spans: Vec<SpanId> = {
+                    let mut events = lock(&self.events);
+                    records.into_iter().filter_map(|record| events.keep(record)).collect()
+                };
+                if !spans.is_empty() {
+                    // Without room for the word the messages are there all the same, for who looks at the span later.
+                    let _ = timeout(PATIENCE, self.outlet.updates.send(Update::More(self.outlet.id, spans))).await;
                 }
                 Ok(Taken::default())
             }

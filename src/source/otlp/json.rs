@@ -1,9 +1,9 @@
 //! OTLP/JSON: requests as text, in files and in HTTP bodies.
 
 mod document;
-mod row;
+pub(in crate::source) mod row;
 mod signals;
-mod span;
+pub(in crate::source) mod span;
 mod value;
 
 pub(in crate::source) use document::Document;

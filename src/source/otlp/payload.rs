@@ -1,12 +1,12 @@
 //! One span read whole, for whoever looks at it.
 
-use super::request;
+use super::request::{self, Group};
 use super::value::{attribute, text};
 use super::wire::{Broken, Fields, Value, offset};
-use crate::model::{Event, Link, Nanos, Payload, Probe, SpanId, TraceId};
+use crate::model::{Event, Link, Nanos, Payload, Probe, Role, SpanId, TraceId};
 
 /// A span's payload, and the trace and span that its bytes name.
-pub(super) type Found = (Payload, Option<(TraceId, SpanId)>);
+pub(in crate::source) type Found = (Payload, Option<(TraceId, SpanId)>);
 
 /// Reads the span that begins at `at` in the request. `None` if none begins there.
 pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, Broken> {
@@ -14,7 +14,7 @@ pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, Broken> {
     request::spans(body, |group, message| {
         if offset(body, message) == at && found.is_none() {
             let (mut payload, names) = span(message)?;
-            (payload.resource, payload.scope) = (group.resource()?, group.scope()?);
+            group.describe(&mut payload)?;
             found = Some((payload, names));
         }
         Ok(())
@@ -34,19 +34,25 @@ pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result
 /// Adds the spans that hold what is looked for, of those whose messages are `wanted`.
 pub(super) fn search(body: &[u8], wanted: impl Fn(&[u8]) -> bool, probe: &Probe, hits: &mut Vec<(TraceId, SpanId)>) -> Result<(), Broken> {
     request::spans(body, |group, message| {
-        if !wanted(message) || !probe.may_lie_in(&[message, group.encoded_resource()]) {
-            return Ok(());
-        }
-        let (mut payload, names) = span(message)?;
-        payload.resource = group.resource()?;
-        if probe.holds(&payload) {
-            hits.extend(names);
+        if wanted(message) {
+            hits.extend(look(group, message, probe)?);
         }
         Ok(())
     })
 }
 
-fn span(message: &[u8]) -> Result<Found, Broken> {
+/// The span of an encoded message, if it holds what is looked for.
+pub(in crate::source) fn look(group: Group<'_>, message: &[u8], probe: &Probe) -> Result<Option<(TraceId, SpanId)>, Broken> {
+    if !probe.may_lie_in(&[message, group.resource]) {
+        return Ok(None);
+    }
+    let (mut payload, names) = span(message)?;
+    payload.resource = group.resource()?;
+    Ok(names.filter(|_| probe.holds(&payload)))
+}
+
+/// Reads an encoded span, without resource and scope.
+pub(in crate::source) fn span(message: &[u8]) -> Result<Found, Broken> {
     let mut payload = Payload::default();
     let (mut trace, mut id) = (None, None);
     let mut fields = Fields(message);
@@ -54,8 +60,8 @@ fn span(message: &[u8]) -> Result<Found, Broken> {
         match number {
             1 => trace = trace_id(field)?,
             2 => id = span_id(field)?,
-            3 => note(&mut payload, "trace state", text(field)?),
-            6 => note(&mut payload, "span kind", kind(field.varint()?)),
+            3 => payload.trace_state = text(field)?,
+            6 => payload.role = Role::numbered(field.varint()?),
             9 => payload.attributes.push(attribute(field.bytes()?)?),
             10 => payload.dropped.attributes = count(field)?,
             11 => payload.events.push(event(field.bytes()?)?),
@@ -67,24 +73,6 @@ fn span(message: &[u8]) -> Result<Found, Broken> {
         }
     }
     Ok((payload, trace.zip(id)))
-}
-
-fn note(payload: &mut Payload, name: &str, value: String) {
-    if !value.is_empty() {
-        payload.notes.push((name.to_owned(), value));
-    }
-}
-
-/// `Span.SpanKind` where it says more than that the span is one.
-fn kind(number: u64) -> String {
-    match number {
-        2 => "server".to_owned(),
-        3 => "client".to_owned(),
-        4 => "producer".to_owned(),
-        5 => "consumer".to_owned(),
-        0 | 1 => String::new(),
-        other => other.to_string(),
-    }
 }
 
 fn count(field: Value<'_>) -> Result<u32, Broken> {
@@ -115,17 +103,18 @@ fn event(message: &[u8]) -> Result<Event, Broken> {
 
 /// A link; `None` if it points at nothing.
 fn link(message: &[u8]) -> Result<Option<Link>, Broken> {
-    let (mut trace, mut span, mut attributes) = (None, None, Vec::new());
+    let (mut trace, mut span, mut trace_state, mut attributes) = (None, None, String::new(), Vec::new());
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
         match number {
             1 => trace = trace_id(field)?,
             2 => span = span_id(field)?,
+            3 => trace_state = text(field)?,
             4 => attributes.push(attribute(field.bytes()?)?),
             _ => {}
         }
     }
-    Ok(trace.zip(span).map(|(trace, span)| Link { trace, span, attributes }))
+    Ok(trace.zip(span).map(|(trace, span)| Link { trace, span, trace_state, attributes }))
 }
 
 fn status_message(message: &[u8]) -> Result<String, Broken> {

@@ -2,17 +2,19 @@
 
 use super::value::{attribute, text};
 use super::wire::{Broken, Fields};
-use crate::model::Attribute;
+use crate::model::{Attribute, Payload};
 
 /// What spans share.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Group<'a> {
-    resource: &'a [u8],
-    scope: &'a [u8],
+pub(in crate::source) struct Group<'a> {
+    /// `Resource`, encoded.
+    pub(in crate::source) resource: &'a [u8],
+    /// `InstrumentationScope`, encoded.
+    pub(in crate::source) scope: &'a [u8],
 }
 
 /// Hands out every encoded span of a request with what it shares, in order.
-pub(super) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), Broken>) -> Result<(), Broken> {
+pub(in crate::source) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), Broken>) -> Result<(), Broken> {
     let mut requests = Fields(body);
     while let Some((number, field)) = requests.next()? {
         if number != 1 {
@@ -55,23 +57,19 @@ impl<'a> Group<'a> {
         first(self.scope)
     }
 
-    /// The scope's name and version.
-    pub(super) fn scope(&self) -> Result<(String, String), Broken> {
-        let mut scope = (String::new(), String::new());
+    /// Writes resource and scope into a span's payload.
+    pub(in crate::source) fn describe(&self, payload: &mut Payload) -> Result<(), Broken> {
+        payload.resource = self.resource()?;
         let mut fields = Fields(self.scope);
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => scope.0 = text(field)?,
-                2 => scope.1 = text(field)?,
+                1 => payload.scope.0 = text(field)?,
+                2 => payload.scope.1 = text(field)?,
+                3 => payload.scope_attributes.push(attribute(field.bytes()?)?),
                 _ => {}
             }
         }
-        Ok(scope)
-    }
-
-    /// The resource as it lies in the body.
-    pub(super) fn encoded_resource(&self) -> &'a [u8] {
-        self.resource
+        Ok(())
     }
 
     /// The resource's attributes.

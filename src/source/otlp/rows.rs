@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::request;
+use super::request::{self, Group};
 use super::value::{self, Any, any, entry};
 use super::wire::{Broken, Fields, Value, offset};
 use crate::model::json::Scalar;
@@ -18,24 +18,41 @@ const TEXT: usize = 6;
 /// Appends a row for each span of a request to the batch, in order, and a [`Skipped`] for each that can't be one. The address of a
 /// row is where its span begins in `body`. `Err` if the body is no such request; the batch is worth nothing then.
 pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), Broken> {
-    let mut count = 0_usize;
     batch.reserve(body.len() / SPAN, body.len() / TEXT);
-    let mut fresh = Fresh::default();
-    let mut scope: (&[u8], Option<Cow<'_, str>>) = (&[], None);
-    request::spans(body, |group, message| {
-        count += 1;
+    let mut reader = Reader::default();
+    request::spans(body, |group, message| reader.push(group, message, Address(offset(body, message) as i64), batch))
+}
+
+/// Makes rows of encoded spans, one after the other.
+#[derive(Default)]
+pub(in crate::source) struct Reader<'a> {
+    count: usize,
+    fresh: Fresh<'a>,
+    scope: (&'a [u8], Option<Cow<'a, str>>),
+}
+
+impl<'a> Reader<'a> {
+    /// Appends the span's row to the batch, or that it can't be one.
+    #[inline]
+    pub(in crate::source) fn push(
+        &mut self,
+        group: Group<'a>,
+        message: &'a [u8],
+        address: Address,
+        batch: &mut Batch,
+    ) -> Result<(), Broken> {
+        self.count += 1;
         let name = group.scope_name()?;
-        if scope.0 != name {
-            scope = (name, (!name.is_empty()).then(|| String::from_utf8_lossy(name)));
+        if self.scope.0 != name {
+            self.scope = (name, (!name.is_empty()).then(|| String::from_utf8_lossy(name)));
         }
-        let address = Address(offset(body, message) as i64);
-        fresh.read(message)?;
-        match fresh.row(scope.1.as_deref(), address, batch)? {
+        self.fresh.read(message)?;
+        match self.fresh.row(self.scope.1.as_deref(), address, batch)? {
             Ok(span) => batch.spans.push(span),
-            Err(reason) => batch.skipped.push(Skipped { place: format!("span {count}"), reason }),
+            Err(reason) => batch.skipped.push(Skipped { place: format!("span {}", self.count), reason }),
         }
         Ok(())
-    })
+    }
 }
 
 /// A span's fields as they lie.

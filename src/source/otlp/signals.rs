@@ -39,16 +39,16 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Keeps a record if it is a message of a span.
-    pub(super) fn keep(&mut self, record: Record) {
-        let Record { trace: Some(trace), span: Some(span), mut event, body, size } = record else { return };
+    /// Keeps a record if it is a message of a span, which it names then.
+    pub(super) fn keep(&mut self, record: Record) -> Option<SpanId> {
+        let Record { trace: Some(trace), span: Some(span), mut event, body, size } = record else { return None };
         if event.name.is_empty()
             && let Some((_, Value::Text(name))) = event.attributes.iter().find(|(name, _)| name == NAME)
         {
             event.name.clone_from(name);
         }
         if !event.name.starts_with(PREFIX) || size > KEPT {
-            return;
+            return None;
         }
         match body {
             Value::Null => {}
@@ -64,6 +64,7 @@ impl Events {
             self.size -= size;
             self.forget_first(first);
         }
+        Some(span)
     }
 
     fn forget_first(&mut self, of: (TraceId, SpanId)) {

@@ -5,11 +5,11 @@ use prost::encoding::{DecodeContext, WireType, decode_varint, skip_field};
 /// Why bytes are no message of the expected type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Broken(pub(super) &'static str);
+pub(in crate::source) struct Broken(pub(super) &'static str);
 
 /// A field's value, as it lies in the message.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Value<'a> {
+pub(in crate::source) enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
     Fixed32,
@@ -18,12 +18,12 @@ pub(super) enum Value<'a> {
 
 /// The fields of one message, in the order in which they lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(in crate::source) struct Fields<'a>(pub(in crate::source) &'a [u8]);
 
 impl<'a> Fields<'a> {
     /// The next field's number and value; `None` at the end. Groups, which OTLP has none of, are passed over.
     #[inline]
-    pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Broken> {
+    pub(in crate::source) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Broken> {
         let rest = &mut self.0;
         while !rest.is_empty() {
             let key = u32::try_from(varint(rest)?).map_err(|_| NO_FIELD)?;
@@ -107,13 +107,13 @@ impl<'a> Value<'a> {
     }
 
     #[inline]
-    pub(super) fn fixed64(self) -> Result<u64, Broken> {
+    pub(in crate::source) fn fixed64(self) -> Result<u64, Broken> {
         if let Self::Fixed64(number) = self { Ok(number) } else { Err(WRONG) }
     }
 }
 
 /// Where `part` begins in `whole`, of which it must be a piece.
-pub(super) fn offset(whole: &[u8], part: &[u8]) -> usize {
+pub(in crate::source) fn offset(whole: &[u8], part: &[u8]) -> usize {
     (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize)
 }
 

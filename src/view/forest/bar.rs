@@ -8,7 +8,7 @@ use super::columns::whole_of;
 use super::line::Line;
 use crate::app::{Forest, Measure};
 use crate::model::Nanos;
-use crate::store::{Row, Standing, Store};
+use crate::store::{Row, Standing};
 use crate::widget::flame::{self, Palette};
 use crate::widget::{Bar, gauge};
 
@@ -60,7 +60,7 @@ impl Line<'_> {
         let Self { app, store, row, .. } = *self;
         let totals = self.totals();
         let part = match measure {
-            Measure::Time | Measure::Own => Some(own_time(store, self.stretch(self.data), row, |data| self.stretch(data))),
+            Measure::Time | Measure::Own => u64::try_from(store.own_time(row, app.now)).ok(),
             Measure::Tokens => totals.tokens(),
             Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
         };
@@ -71,17 +71,4 @@ impl Line<'_> {
     fn stretch(&self, data: &Row) -> (Nanos, Nanos) {
         (data.start, data.start.saturating_add(data.duration(self.app.now)))
     }
-}
-
-/// The part of a span's time in which none of its children ran, in nanoseconds.
-fn own_time(store: &Store, (start, end): (Nanos, Nanos), row: crate::store::RowIx, stretch: impl Fn(&Row) -> (Nanos, Nanos)) -> u64 {
-    let (mut own, mut until) = (0_u64, start);
-    // Children stand in the order of their starts.
-    for &child in store.children(row) {
-        let (from, to) = stretch(store.row(child));
-        let from = from.min(end);
-        own = own.saturating_add(u64::try_from(from.saturating_sub(until)).unwrap_or_default());
-        until = until.max(to.min(end));
-    }
-    own.saturating_add(u64::try_from(end.saturating_sub(until)).unwrap_or_default())
 }

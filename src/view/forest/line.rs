@@ -126,6 +126,9 @@ impl Line<'_> {
         if self.standing() == Standing::Error {
             x = put(buffer, x, y, room(x), theme.standing_glyph(Standing::Error), theme.error()) + 1;
         }
+        if let Some((flag, style)) = self.flag() {
+            x = put(buffer, x, y, room(x), &flag, style) + 1;
+        }
         // A folded row tells the cause of what it hides.
         let cause = if app.forest.is_open(store, self.row) { None } else { store.first_failure(self.row) };
         let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
@@ -137,6 +140,30 @@ impl Line<'_> {
         } else if let Some(about) = self.about() {
             put(buffer, x, y, room(x).saturating_sub(1), &about, theme.dim());
         }
+    }
+
+    /// What was noticed of the row, with what it cost.
+    fn flag(&self) -> Option<(String, Style)> {
+        let Self { app, store, theme, row, data, .. } = *self;
+        if Forest::parent(store, row).is_none() && app.budgets.exceeds(data.trace()) {
+            return Some(("over budget".to_owned(), theme.error()));
+        }
+        if !matches!(data.kind, Kind::Tool | Kind::Model) {
+            return None;
+        }
+        let habits = app.noticed.of(store, row)?;
+        let wasted = |rows: &[RowIx]| {
+            let time: Nanos = rows.iter().map(|&row| store.row(row).duration(app.now)).sum();
+            let cost = store.sums(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
+            format!("{}{cost}", format::duration(time))
+        };
+        if let Some(uses) = habits.repeats(row) {
+            return Some((format!("×{} same, {}", uses.len(), wasted(uses)), theme.running()));
+        }
+        if habits.retried_by(row).is_some() {
+            return Some((format!("retried, lost {}", wasted(&[row])), theme.running()));
+        }
+        habits.retry_of(row).map(|_| ("a retry".to_owned(), theme.running()))
     }
 
     /// The tools that a model asked for. While nothing came after it under a parent that runs, they are what is being waited for.

@@ -54,7 +54,7 @@ impl Rest {
         let until = self.at + SLICE;
         while self.at < self.text.len().min(until) {
             if self.plain {
-                let end = self.text.ceil_char_boundary(until);
+                let end = boundary(&self.text, until);
                 document.push_safe(&self.text[self.at..end], Role::Plain);
                 self.at = end;
             } else if let Some(end) = self.string {
@@ -120,9 +120,14 @@ fn cut(text: &str, from: usize, until: usize) -> usize {
             (true, false) => 6,
             _ => 2,
         };
-        at = text.ceil_char_boundary(at + length);
+        at = boundary(text, at + length);
     }
-    text.ceil_char_boundary(at.max(until))
+    boundary(text, at.max(until))
+}
+
+/// The first byte at or behind `at` where a character begins, or the end.
+fn boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) fn read(value: &Value, role: &str) -> Vec<Message> {
     }
 }
 
-/// Reads messages from a value only if it can be nothing else: JSON in which everything has a role, or LangChain's type.
+/// Reads messages from a value only if it can be nothing else: JSON in which everything has a role, or a type as `LangChain` gives it.
 pub(super) fn read_if_messages(value: &Value, role: &str) -> Vec<Message> {
     match value {
         Value::Text(text) => nested(text).map(|value| read_if_messages(&value, role)).unwrap_or_default(),
@@ -44,7 +44,7 @@ fn speaks(value: &Value) -> bool {
     }
 }
 
-/// The role and the inside of a message as LangChain serializes it: `{"type": "human", "data": {…}}`, or as a constructor's arguments.
+/// The role and the inside of a message as `LangChain` serializes it: `{"type": "human", "data": {…}}`, or as a constructor's arguments.
 fn langchain(map: &[Attribute]) -> Option<(&'static str, &[Attribute])> {
     let Some(Value::Map(inner)) = get(map, &["data", "kwargs"]) else { return None };
     let role = match get(inner, &["type"]).or_else(|| get(map, &["type"])) {
@@ -180,7 +180,9 @@ fn result(part: &[Attribute]) -> Message {
         // Anthropic lists parts of text.
         Some(Value::List(parts)) if parts.iter().all(|part| matches!(part, Value::Map(part) if get(part, &["text"]).is_some())) => {
             let mut message = Message::default();
-            parts.iter().for_each(|part| content(&mut message, &mut Vec::new(), part));
+            for part in parts {
+                content(&mut message, &mut Vec::new(), part);
+            }
             message.text
         }
         other => other.map(plain).unwrap_or_default(),

@@ -131,7 +131,7 @@ fn events_tell_a_conversation() {
 #[test]
 fn a_graph_s_state_is_a_conversation() {
     let found = talk(
-        r#"{"input.value": "{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]}",
+        r#"{"llm.input_messages.0.message.role": "user", "input.value": "{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]}",
             "output.value": "{\"messages\": [{\"type\": \"human\", \"data\": {\"content\": \"hi\"}}, {\"type\": \"ai\", \"data\": {\"content\": \"\", \"tool_calls\": [{\"name\": \"w\", \"args\": {}, \"id\": \"c\"}]}}, {\"type\": \"tool\", \"data\": {\"content\": \"21\", \"name\": \"w\", \"tool_call_id\": \"c\"}}]}"}"#,
         &[],
     );

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{row, span};
-use crate::model::{Address, Attribute, Batch, Nanos, Payload, Probe, Skipped, SpanId, TraceId};
+use crate::model::{Address, Batch, Nanos, Payload, Probe, Skipped, SpanId, TraceId};
 
 /// An index of a text, which every method must be given again.
 #[derive(Debug, Default)]
@@ -16,12 +16,13 @@ pub(in crate::source) struct Document {
     requests: usize,
 }
 
+/// What spans share.
 #[derive(Debug)]
 struct Group {
-    resource: Vec<Attribute>,
+    /// Resource and scope.
+    shared: Payload,
     /// Where the resource lies in the text.
     lies: std::ops::Range<usize>,
-    scope: (String, String),
 }
 
 /// Where one span lies.
@@ -86,24 +87,35 @@ impl Document {
     /// Indexes a file: one request, or several one after the other. `Err` says why nothing in it can be read.
     pub(in crate::source) fn file(text: &str) -> Result<Self, String> {
         let mut document = Self::default();
+        document.append(text, 0);
+        if document.requests == 0 {
+            let reason =
+                document.skipped.first().map_or("it is empty".to_owned(), |broken| format!("{} ({})", broken.reason, broken.place));
+            return Err(reason);
+        }
+        Ok(document)
+    }
+
+    /// Indexes what follows from `from` on in a text that was indexed up to there; [`Self::skipped`] is then what was skipped in that.
+    pub(in crate::source) fn append(&mut self, text: &str, mut from: usize) {
+        self.skipped.clear();
+        let known = self.places.len();
         let mut lines = Lines { text, at: 0, line: 1 };
-        let mut from = 0;
-        while let Some(broken) = document.requests(&mut lines, &mut from) {
-            document.skipped.push(broken);
+        while let Some(broken) = self.requests(&mut lines, &mut from) {
+            self.skipped.push(broken);
             // A request a line: the next one begins with the next line that begins an object.
             match text[from..].find("\n{") {
                 Some(next) => from += next + 1,
                 None => break,
             }
         }
-        if document.requests == 0 {
-            let reason =
-                document.skipped.first().map_or("it is empty".to_owned(), |broken| format!("{} ({})", broken.reason, broken.place));
-            return Err(format!("not an OTLP/JSON file: {reason}"));
-        }
         // Newest last, as they would have arrived.
-        document.places.sort_by_key(|place| place.start);
-        Ok(document)
+        self.places[known..].sort_by_key(|place| place.start);
+    }
+
+    /// Whether there are several requests.
+    pub(in crate::source) fn is_several(&self) -> bool {
+        self.requests > 1
     }
 
     /// Reads requests from `from` on, until the end (`None`) or one that can't be read; `from` is then where that one begins.
@@ -138,15 +150,21 @@ impl Document {
 
     fn index(&mut self, text: &str, groups: Vec<ResourceSpans<'_>>) {
         for group in groups {
-            let resource = group.resource.map(|raw| span::resource(raw.get())).unwrap_or_default();
+            let mut shared = Payload::default();
+            if let Some(resource) = group.resource {
+                span::resource(resource.get(), &mut shared);
+            }
             let lies = group.resource.map_or(0..0, |raw| {
                 let at = raw.get().as_ptr() as usize - text.as_ptr() as usize;
                 at..at + raw.get().len()
             });
             for scope in group.scope_spans.unwrap_or_default() {
                 let number = self.groups.len();
-                let scope_named = scope.scope.map(|raw| span::scope(raw.get())).unwrap_or_default();
-                self.groups.push(Group { resource: resource.clone(), lies: lies.clone(), scope: scope_named });
+                let mut shared = shared.clone();
+                if let Some(scope) = scope.scope {
+                    span::scope(scope.get(), &mut shared);
+                }
+                self.groups.push(Group { shared, lies: lies.clone() });
                 self.places.extend(scope.spans.unwrap_or_default().into_iter().zip(self.places.len() + 1..).map(|(raw, n)| {
                     let raw = raw.get();
                     let at = raw.as_ptr() as usize - text.as_ptr() as usize;
@@ -161,7 +179,7 @@ impl Document {
         self.places.len()
     }
 
-    /// Decodes the span at `index`; those of a file are in the order of start times. Its payload lacks the resource, which [`Self::payload`] adds.
+    /// Decodes the span at `index`; those of a file are in the order of start times. Its payload lacks what [`Self::payload`] adds.
     fn span(&self, text: &str, index: usize) -> Result<span::Decoded, Skipped> {
         let Some(place) = self.places.get(index) else {
             return Err(Skipped { place: format!("span {index}"), reason: "there is no such span".to_owned() });
@@ -169,7 +187,7 @@ impl Document {
         let skipped = |reason| Skipped { place: format!("span {}", place.number), reason };
         let lies = text.get(place.at..place.at + place.len).unwrap_or_default();
         let mut decoded = span::decode(lies).map_err(skipped)?;
-        decoded.payload.scope.clone_from(&self.groups[place.group].scope);
+        decoded.payload.scope.clone_from(&self.groups[place.group].shared.scope);
         Ok(decoded)
     }
 
@@ -205,7 +223,7 @@ impl Document {
             return None;
         }
         let mut decoded = self.span(text, index).ok()?;
-        decoded.payload.resource.clone_from(&group.resource);
+        decoded.payload.resource.clone_from(&group.shared.resource);
         probe.holds(&decoded.payload).then_some((decoded.trace, decoded.id))
     }
 
@@ -213,7 +231,8 @@ impl Document {
     pub(in crate::source) fn payload(&self, text: &str, index: usize) -> Result<Payload, Skipped> {
         let mut payload = self.span(text, index)?.payload;
         if let Some(place) = self.places.get(index) {
-            payload.resource.clone_from(&self.groups[place.group].resource);
+            payload.resource.clone_from(&self.groups[place.group].shared.resource);
+            payload.scope_attributes.clone_from(&self.groups[place.group].shared.scope_attributes);
         }
         Ok(payload)
     }

@@ -8,7 +8,7 @@ use crate::model::{Address, Attribute, Batch, Payload, Span, Value};
 /// Appends the row of a span to the batch.
 ///
 /// A record that only says that another span began becomes that span's row, still running.
-pub(super) fn push(batch: &mut Batch, decoded: &Decoded, address: Address) {
+pub(in crate::source) fn push(batch: &mut Batch, decoded: &Decoded, address: Address) {
     let payload = &decoded.payload;
     let nested: Vec<String> = payload.attributes.iter().map(|(_, value)| nested(value)).collect();
     let mut picker = Picker::default();

@@ -4,19 +4,19 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::value::{KeyValue, attributes, brief, read, unquoted, whole};
-use crate::model::{Attribute, Dropped, Event, Link, Nanos, Payload, SpanId, Status, TraceId};
+use crate::model::{Dropped, Event, Link, Nanos, Payload, Role, SpanId, Status, TraceId};
 
 /// A span, decoded.
 #[derive(Debug)]
-pub(super) struct Decoded {
-    pub(super) trace: TraceId,
-    pub(super) id: SpanId,
-    pub(super) parent: Option<SpanId>,
-    pub(super) start: Nanos,
-    pub(super) end: Option<Nanos>,
-    pub(super) status: Status,
-    pub(super) name: String,
-    pub(super) payload: Payload,
+pub(in crate::source) struct Decoded {
+    pub(in crate::source) trace: TraceId,
+    pub(in crate::source) id: SpanId,
+    pub(in crate::source) parent: Option<SpanId>,
+    pub(in crate::source) start: Nanos,
+    pub(in crate::source) end: Option<Nanos>,
+    pub(in crate::source) status: Status,
+    pub(in crate::source) name: String,
+    pub(in crate::source) payload: Payload,
 }
 
 #[derive(Deserialize)]
@@ -25,6 +25,7 @@ struct Wire<'a> {
     trace_id: Option<String>,
     span_id: Option<String>,
     parent_span_id: Option<String>,
+    trace_state: Option<String>,
     name: Option<String>,
     #[serde(borrow)]
     kind: Option<&'a RawValue>,
@@ -63,6 +64,7 @@ struct WireEvent<'a> {
 struct WireLink<'a> {
     trace_id: Option<String>,
     span_id: Option<String>,
+    trace_state: Option<String>,
     #[serde(borrow)]
     attributes: Option<Vec<KeyValue<'a>>>,
 }
@@ -81,15 +83,17 @@ struct Bag<'a> {
 }
 
 #[derive(Deserialize)]
-struct Scope {
+struct Scope<'a> {
     name: Option<String>,
     version: Option<String>,
+    #[serde(borrow)]
+    attributes: Option<Vec<KeyValue<'a>>>,
 }
 
 /// Decodes one span. `Err` says what is wrong with it.
-pub(super) fn decode(text: &str) -> Result<Decoded, String> {
+pub(in crate::source) fn decode(text: &str) -> Result<Decoded, String> {
     let wire: Wire<'_> = read(text)?;
-    let notes = notes(&wire);
+    let role = wire.kind.map_or(Role::Unspecified, role);
     let id = |text: &str, what| {
         format!("the {what} id {:?} is not {} hex digits that are not all zero", brief(text), if what == "trace" { 32 } else { 16 })
     };
@@ -118,7 +122,8 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
             links,
             dropped,
             status_message: wire.status.and_then(|status| status.message).unwrap_or_default(),
-            notes,
+            role,
+            trace_state: wire.trace_state.unwrap_or_default(),
             ..Payload::default()
         },
     })
@@ -135,28 +140,21 @@ pub(super) fn start(text: &str) -> Nanos {
     read::<Start<'_>>(text).ok().and_then(|start| time(start.start_time_unix_nano, "").ok().flatten()).unwrap_or(0)
 }
 
-/// A resource's attributes; none if they can't be read.
-pub(super) fn resource(text: &str) -> Vec<Attribute> {
-    read::<Bag<'_>>(text).and_then(|bag| attributes(bag.attributes, 0)).unwrap_or_default()
+/// Writes a resource's attributes into a payload; none if they can't be read.
+pub(super) fn resource(text: &str, payload: &mut Payload) {
+    payload.resource = read::<Bag<'_>>(text).and_then(|bag| attributes(bag.attributes, 0)).unwrap_or_default();
 }
 
-/// A scope's name and version; empty if they can't be read.
-pub(super) fn scope(text: &str) -> (String, String) {
-    read::<Scope>(text).map(|scope| (scope.name.unwrap_or_default(), scope.version.unwrap_or_default())).unwrap_or_default()
+/// Writes a scope into a payload; nothing if it can't be read.
+pub(super) fn scope(text: &str, payload: &mut Payload) {
+    let Ok(scope) = read::<Scope<'_>>(text) else { return };
+    payload.scope = (scope.name.unwrap_or_default(), scope.version.unwrap_or_default());
+    payload.scope_attributes = attributes(scope.attributes, 0).unwrap_or_default();
 }
 
-/// What the model has no place for.
-fn notes(wire: &Wire<'_>) -> Vec<(String, String)> {
-    let kind = wire.kind.map(unquoted).map(|kind| match kind.trim_start_matches("SPAN_KIND_") {
-        "2" => "SERVER",
-        "3" => "CLIENT",
-        "4" => "PRODUCER",
-        "5" => "CONSUMER",
-        "0" | "1" | "UNSPECIFIED" | "INTERNAL" => "",
-        other => other,
-    });
-    let kind = kind.filter(|kind| !kind.is_empty()).map(|kind| brief(&kind.to_lowercase()));
-    kind.into_iter().map(|kind| ("span kind".to_owned(), kind)).collect()
+fn role(raw: &RawValue) -> Role {
+    let kind = unquoted(raw);
+    kind.parse().map_or_else(|_| Role::named(kind), Role::numbered)
 }
 
 fn count(raw: Option<&RawValue>) -> u32 {
@@ -167,7 +165,7 @@ fn count(raw: Option<&RawValue>) -> u32 {
 fn link(wire: WireLink<'_>) -> Option<Link> {
     let trace = TraceId::parse(wire.trace_id?.as_bytes())?;
     let span = SpanId::parse(wire.span_id?.as_bytes())?;
-    Some(Link { trace, span, attributes: attributes(wire.attributes, 0).ok()? })
+    Some(Link { trace, span, trace_state: wire.trace_state.unwrap_or_default(), attributes: attributes(wire.attributes, 0).ok()? })
 }
 
 fn event(wire: WireEvent<'_>) -> Result<Event, String> {

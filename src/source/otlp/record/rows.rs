@@ -7,7 +7,8 @@ use rusqlite::{Statement, params};
 
 use super::schema::quoted;
 use super::{Ended, Job};
-use crate::model::{Attribute, Nanos, Payload, Status, TraceId, Value};
+use crate::model::semantics::agno_context;
+use crate::model::{Nanos, Payload, Role, Status, TraceId, Value};
 use crate::source::otlp::bodies::Form;
 use crate::source::otlp::json::Document;
 use crate::source::otlp::payload;
@@ -90,7 +91,7 @@ fn write_trace(trace: TraceId, members: &[(&Ended, &Payload)], now: &str, traces
     let failed = members.iter().any(|(span, _)| span.status == Status::Error);
     let root = members.iter().find(|(span, _)| span.parent.is_none());
     let name = root.or(members.first()).map_or("", |(span, _)| span.name.as_str());
-    let context = |names: &[&str]| root.and_then(|(_, payload)| names.iter().find_map(|name| stated(&payload.attributes, name)));
+    let context = |column| root.and_then(|(_, payload)| agno_context(&payload.attributes, column));
     traces.execute(params![
         trace.to_string(),
         name,
@@ -98,28 +99,20 @@ fn write_trace(trace: TraceId, members: &[(&Ended, &Payload)], now: &str, traces
         time(start),
         time(end),
         (end - start).max(0) / 1_000_000,
-        context(&["run_id", "agno.run.id"]),
-        context(&["session_id", "agno.session.id", "session.id"]),
-        context(&["user_id", "agno.user.id", "user.id"]),
-        context(&["agent_id", "agno.agent.id"]),
-        context(&["team_id", "agno.team.id"]),
-        context(&["workflow_id", "agno.workflow.id"]),
+        context("run_id"),
+        context("session_id"),
+        context("user_id"),
+        context("agent_id"),
+        context("team_id"),
+        context("workflow_id"),
         now,
     ])?;
     Ok(())
 }
 
-fn stated(attributes: &[Attribute], name: &str) -> Option<String> {
-    let (_, value) = attributes.iter().rev().find(|(other, _)| other == name)?;
-    match value {
-        Value::Null => None,
-        Value::Text(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-        other => Some(other.to_json()),
-    }
-}
-
 fn write_span(span: &Ended, payload: &Payload, now: &str, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
-    let kind = payload.notes.iter().find(|(name, _)| name == "span kind").map_or("INTERNAL".to_owned(), |(_, kind)| kind.to_uppercase());
+    // Agno has no word for a kind that is not stated.
+    let kind = if payload.role == Role::Unspecified { Role::Internal } else { payload.role }.name();
     let status = match span.status {
         Status::Unset => "UNSET",
         Status::Ok => "OK",

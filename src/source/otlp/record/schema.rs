@@ -1,8 +1,12 @@
 //! Agno's tables, as Agno 3.1 makes them.
 
+use chrono::Local;
 use rusqlite::Connection;
 
 use crate::source::sqlite::Tables;
+
+/// What Agno calls this version of them.
+const VERSION: &str = "3.0.0";
 
 /// The columns by which Agno indexes a table of traces.
 const TRACES: [&str; 9] = ["run_id", "session_id", "user_id", "agent_id", "team_id", "workflow_id", "status", "start_time", "created_at"];
@@ -21,6 +25,7 @@ pub(super) fn create(connection: &Connection, tables: &Tables) -> rusqlite::Resu
              PRIMARY KEY (trace_id))"
         ))?;
         index(connection, &tables.traces, &TRACES)?;
+        note_version(connection, &tables.traces)?;
     }
     if !is_there(connection, &tables.spans)? {
         connection.execute_batch(&format!(
@@ -30,8 +35,22 @@ pub(super) fn create(connection: &Connection, tables: &Tables) -> rusqlite::Resu
              PRIMARY KEY (span_id), FOREIGN KEY(trace_id) REFERENCES {traces} (trace_id))"
         ))?;
         index(connection, &tables.spans, &SPANS)?;
+        note_version(connection, &tables.spans)?;
     }
     Ok(())
+}
+
+/// Notes the version of a table that was made here where Agno notes that of its own.
+fn note_version(connection: &Connection, table: &str) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS agno_schema_versions (table_name VARCHAR NOT NULL, version VARCHAR NOT NULL, \
+         created_at VARCHAR NOT NULL, updated_at VARCHAR, PRIMARY KEY (table_name)); \
+         CREATE INDEX IF NOT EXISTS idx_agno_schema_versions_created_at ON agno_schema_versions (created_at)",
+    )?;
+    let now = Local::now().naive_local().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+    let sql = "INSERT INTO agno_schema_versions (table_name, version, created_at, updated_at) VALUES (?1, ?2, ?3, ?3) \
+               ON CONFLICT (table_name) DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at";
+    connection.execute(sql, [table, VERSION, &now]).map(drop)
 }
 
 fn index(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<()> {

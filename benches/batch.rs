@@ -1,0 +1,90 @@
+//! A batch of 512 spans into a store that holds ten thousand and into one that holds a million: it must cost the same.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agno_top::app::App;
+use agno_top::model::price::Prices;
+use agno_top::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
+use agno_top::store::{Limits, Store};
+
+/// Spans of a trace: an agent that calls a model, uses two tools and calls the model again, twice.
+const TRACE: u64 = 8;
+
+/// Spans of a batch.
+const BATCH: u64 = 512;
+
+/// 2026-01-15.
+const START: Nanos = 1_768_435_200_000_000_000;
+
+/// The spans with these numbers, children before their parents as Agno writes them.
+fn batch(numbers: std::ops::Range<u64>) -> Batch {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    let texts = ["Researcher", "gpt-5-mini", "openai", "search_database"].map(|text| batch.intern(text));
+    let [agent, model, provider, tool] = texts;
+    for number in numbers {
+        let (trace, place) = (number / TRACE + 1, number % TRACE);
+        let is_agent = place == TRACE - 1;
+        let kind = if is_agent {
+            Kind::Agent
+        } else if place % 3 == 0 {
+            Kind::Model
+        } else {
+            Kind::Tool
+        };
+        let usage = Usage { input: Some(900 + (number % 100) as u32), output: Some(80), ..Usage::default() };
+        let session = batch.intern(&format!("session {}", trace / 3));
+        let start = START + (trace * 1_000_000 + place * 1000) as Nanos;
+        batch.spans.push(Span {
+            trace: TraceId::new(u128::from(trace).to_be_bytes()).unwrap(),
+            id: SpanId::new((place + 1).to_be_bytes()).unwrap(),
+            parent: if is_agent { None } else { SpanId::new(TRACE.to_be_bytes()) },
+            start,
+            end: Some(start + 700_000 + (number % 977) as Nanos * 1000),
+            status: if number.is_multiple_of(97) { Status::Error } else { Status::Ok },
+            name: agent,
+            facts: Facts { kind, agent, model, provider, tool, session, usage: (kind == Kind::Model).then_some(usage), ..Facts::default() },
+            error: Text::default(),
+            address: Address(number as i64),
+            weight: 0,
+        });
+    }
+    batch
+}
+
+/// The median time of a batch, with all that the app keeps beside it, after so many spans.
+fn median(held: u64, filter: &str) -> Duration {
+    let now = START + 1_000_000_000_000;
+    let mut store = Store::new(Limits { spans: usize::MAX, ..Limits::default() });
+    store.set_prices(Arc::new(Prices::bundled()));
+    let mut app = App::new(Vec::new(), true, now);
+    let mut next = 0;
+    let mut receive = |app: &mut App, store: &mut Store| {
+        let batch = batch(next..next + BATCH);
+        next += BATCH;
+        let begun = Instant::now();
+        app.receive(store, batch, now);
+        while app.make_ready(store, 40, (80, 20)) {}
+        begun.elapsed()
+    };
+    while u64::from(store.all().spans) < held {
+        receive(&mut app, &mut store);
+    }
+    app.set_filter(&store, filter.to_owned());
+    while app.make_ready(&mut store, 40, (80, 20)) {}
+    let mut times: Vec<Duration> = (0..400).map(|_| receive(&mut app, &mut store)).collect();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn main() {
+    for (what, filter) in [("everything shown", ""), ("a filter at work", "status:error")] {
+        let (few, many) = (median(10_000, filter), median(1_000_000, filter));
+        eprintln!(
+            "{what}: a batch of {BATCH} took {few:?} with 10,000 spans held and {many:?} with 1,000,000: {:.2} x",
+            many.as_secs_f64() / few.as_secs_f64()
+        );
+    }
+}

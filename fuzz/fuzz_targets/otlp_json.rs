@@ -1,0 +1,8 @@
+//! Any text as OTLP/JSON. Every row and payload in it is read.
+
+#![no_main]
+
+use agno_top::source::file::fuzz;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzz::otlp_json(bytes));

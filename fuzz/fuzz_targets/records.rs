@@ -1,0 +1,8 @@
+//! Any text as spans of one JSON object each: Phoenix's and agno-top's own. Every row and payload in it is read.
+
+#![no_main]
+
+use agno_top::source::file::fuzz;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzz::records(bytes));

@@ -1,0 +1,64 @@
+//! What is worth a flag on the rows that are on the screen.
+
+use std::collections::HashMap;
+
+use crate::model::Nanos;
+use crate::store::{Habits, RowIx, Store, TraceIx};
+
+/// Runs that are remembered.
+const RUNS: usize = 128;
+
+/// Spans of a trace beyond which a run of it is looked at anew once a second only.
+const LARGE: u32 = 2000;
+
+/// How long that rests, in nanoseconds.
+const REST: Nanos = 1_000_000_000;
+
+#[derive(Debug)]
+struct Known {
+    trace: TraceIx,
+    version: u32,
+    at: Nanos,
+    habits: Habits,
+}
+
+/// The habits of the runs on the screen.
+#[derive(Debug, Default)]
+pub struct Noticed {
+    runs: HashMap<RowIx, Known>,
+}
+
+impl Noticed {
+    /// Looks at the runs of these rows, unless that was done since they changed.
+    pub(super) fn look_at(&mut self, store: &Store, rows: &[RowIx], now: Nanos) {
+        if self.runs.len() > RUNS {
+            self.runs.clear();
+        }
+        for &row in rows {
+            let run = store.run_of(row);
+            let trace = store.row(run).trace();
+            let data = store.trace(trace);
+            let good = |known: &Known| {
+                let rests = data.totals().spans > LARGE && now.saturating_sub(known.at) < REST;
+                known.trace == trace && (known.version == data.version() || rests)
+            };
+            if !self.runs.get(&run).is_some_and(good) {
+                self.runs.insert(run, Known { trace, version: data.version(), at: now, habits: store.habits(run) });
+            }
+        }
+    }
+
+    /// What was noticed in the run that the row is or belongs to.
+    #[must_use]
+    pub fn of(&self, store: &Store, row: RowIx) -> Option<&Habits> {
+        let run = store.run_of(row);
+        self.runs.get(&run).filter(|known| known.trace == store.row(run).trace()).map(|known| &known.habits)
+    }
+
+    /// Forgets runs of traces that are gone.
+    pub(super) fn forget(&mut self, evicted: &[TraceIx]) {
+        if !evicted.is_empty() {
+            self.runs.retain(|_, known| !evicted.contains(&known.trace));
+        }
+    }
+}

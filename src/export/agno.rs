@@ -1,0 +1,143 @@
+//! A trace a line, as `{"trace": …, "spans": […]}`: the dictionaries that `to_dict()` of Agno's own `Trace` and `Span` gives, which
+//! their `from_dict()` reads (`agno/tracing/schemas.py`).
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, SecondsFormat};
+use serde::Serialize;
+
+use super::jsonl::Map;
+use super::{Exported, Form, TraceRecord};
+use crate::model::semantics::agno_context;
+use crate::model::{Nanos, Role, Status};
+use crate::store::Standing;
+
+#[derive(Debug, Default)]
+pub(super) struct Agno {
+    /// The trace whose spans come next; taken with the first of them.
+    next: Option<TraceRecord>,
+    open: bool,
+}
+
+#[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "they are the dictionary's keys")]
+struct Trace<'a> {
+    trace_id: String,
+    name: &'a str,
+    status: &'static str,
+    start_time: String,
+    end_time: String,
+    duration_ms: i64,
+    total_spans: u32,
+    error_count: u32,
+    run_id: Option<String>,
+    session_id: Option<String>,
+    user_id: Option<String>,
+    agent_id: Option<String>,
+    team_id: Option<String>,
+    workflow_id: Option<String>,
+    created_at: String,
+}
+
+#[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "they are the dictionary's keys")]
+struct Span<'a> {
+    span_id: String,
+    trace_id: String,
+    parent_span_id: Option<String>,
+    name: &'a str,
+    span_kind: &'static str,
+    status_code: &'static str,
+    status_message: Option<&'a str>,
+    start_time: String,
+    end_time: String,
+    duration_ms: i64,
+    attributes: Map<'a>,
+    created_at: String,
+}
+
+impl<W: Write> Form<W> for Agno {
+    fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()> {
+        Form::<W>::finish(self, out)?;
+        self.next = Some(trace.clone());
+        Ok(())
+    }
+
+    fn span(&mut self, span: &Exported, out: &mut W) -> io::Result<()> {
+        if let Some(trace) = self.next.take() {
+            out.write_all(b"{\"trace\":")?;
+            serde_json::to_writer(&mut *out, &head(&trace, span))?;
+            out.write_all(b",\"spans\":[")?;
+            self.open = true;
+        } else {
+            out.write_all(b",")?;
+        }
+        serde_json::to_writer(&mut *out, &one(span))?;
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut W) -> io::Result<()> {
+        self.next = None;
+        if std::mem::take(&mut self.open) { out.write_all(b"]}\n") } else { Ok(()) }
+    }
+}
+
+/// As Agno makes a trace of its spans: who ran is what the span at the top says, if that is a root.
+fn head<'a>(trace: &'a TraceRecord, first: &Exported) -> Trace<'a> {
+    let root = first.record.parent_id.is_none().then_some(&first.payload.attributes);
+    let context = |column| root.and_then(|attributes| agno_context(attributes, column));
+    let end = trace.end.unwrap_or(trace.start);
+    Trace {
+        trace_id: trace.trace_id.to_string(),
+        name: &trace.name,
+        status: if trace.status == Standing::Error { "ERROR" } else { "OK" },
+        start_time: time(trace.start),
+        end_time: time(end),
+        duration_ms: end.saturating_sub(trace.start) / 1_000_000,
+        total_spans: trace.spans,
+        error_count: trace.errors,
+        run_id: context("run_id"),
+        session_id: context("session_id"),
+        user_id: context("user_id"),
+        agent_id: context("agent_id"),
+        team_id: context("team_id"),
+        workflow_id: context("workflow_id"),
+        created_at: time(end),
+    }
+}
+
+fn one(span: &Exported) -> Span<'_> {
+    let (record, payload) = (&span.record, &span.payload);
+    // Agno has no word for a span that runs.
+    let end = record.end.unwrap_or(record.start);
+    Span {
+        span_id: record.span_id.to_string(),
+        trace_id: record.trace_id.to_string(),
+        parent_span_id: record.parent_id.map(|parent| parent.to_string()),
+        name: &record.name,
+        span_kind: if payload.role == Role::Unspecified { Role::Internal } else { payload.role }.name(),
+        status_code: status(span.status),
+        status_message: Some(payload.status_message.as_str()).filter(|message| !message.is_empty()),
+        start_time: time(record.start),
+        end_time: time(end),
+        duration_ms: end.saturating_sub(record.start) / 1_000_000,
+        attributes: Map(&payload.attributes),
+        created_at: time(end),
+    }
+}
+
+/// A status' name in Agno and OpenTelemetry.
+pub(super) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Unset => "UNSET",
+        Status::Ok => "OK",
+        Status::Error => "ERROR",
+    }
+}
+
+/// A time as Python's `datetime.isoformat()` writes it: microseconds, left out where they are zero.
+fn time(nanos: Nanos) -> String {
+    let micros = nanos.div_euclid(1000);
+    let format = if micros % 1_000_000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(format, false)
+}

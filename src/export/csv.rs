@@ -1,0 +1,106 @@
+//! A span a row: the fields of its [`SpanRecord`], without attributes.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::{Exported, Form, SpanRecord, TraceRecord};
+use crate::format;
+
+/// The columns, which are the fields of a [`SpanRecord`].
+const COLUMNS: [&str; 23] = [
+    "trace_id",
+    "span_id",
+    "parent_id",
+    "name",
+    "kind",
+    "status",
+    "error",
+    "start",
+    "end",
+    "duration_ms",
+    "self_ms",
+    "agent",
+    "model",
+    "provider",
+    "tool",
+    "session",
+    "user",
+    "input_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+];
+
+#[derive(Debug, Default)]
+pub(super) struct Csv {
+    begun: bool,
+}
+
+impl<W: Write> Form<W> for Csv {
+    fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn span(&mut self, span: &Exported, out: &mut W) -> io::Result<()> {
+        self.begin(out)?;
+        row(cells(&span.record)?, out)
+    }
+
+    fn finish(&mut self, out: &mut W) -> io::Result<()> {
+        self.begin(out)
+    }
+}
+
+impl Csv {
+    fn begin(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if std::mem::replace(&mut self.begun, true) { Ok(()) } else { row(COLUMNS.map(str::to_owned), out) }
+    }
+}
+
+fn row(cells: impl IntoIterator<Item = String>, out: &mut impl Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(cells)?;
+    writer.flush()
+}
+
+fn cells(record: &SpanRecord) -> io::Result<Vec<String>> {
+    let Value::Object(fields) = serde_json::to_value(record)? else { return Ok(Vec::new()) };
+    Ok(COLUMNS.iter().map(|column| fields.get(*column).map_or_else(String::new, cell)).collect())
+}
+
+/// A value; nothing where it is not known. A text that a spreadsheet would take for a formula gets a quote in front.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) if text.starts_with(['=', '+', '-', '@']) => format!("'{}", format::safe(text)),
+        Value::String(text) => format::safe(text).into_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{SpanId, TraceId};
+
+    #[test]
+    fn rows_have_the_columns_of_a_record_and_no_formulas() {
+        let record = |name: &str| SpanRecord::new(TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap(), name, 0, None);
+        let Value::Object(fields) = serde_json::to_value(record("")).unwrap() else { panic!() };
+        assert_eq!(fields.keys().collect::<Vec<_>>(), COLUMNS);
+        let mut out = Vec::new();
+        let mut csv = Csv::default();
+        for name in ["=HYPERLINK(\"x\")", "a, \"b\"\nc\u{1b}[2J"] {
+            let span =
+                Exported { record: record(name), status: crate::model::Status::Ok, depth: 0, payload: crate::model::Payload::default() };
+            csv.span(&span, &mut out).unwrap();
+        }
+        let mut reader = csv::Reader::from_reader(&out[..]);
+        let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
+        assert_eq!(rows.iter().map(|row| &row[3]).collect::<Vec<_>>(), ["'=HYPERLINK(\"x\")", "a, \"b\" c"]);
+        assert_eq!((&rows[0][5], &rows[0][7], &rows[0][8], &rows[0][17]), ("running", "1970-01-01T00:00:00Z", "", ""));
+    }
+}

@@ -1,0 +1,237 @@
+//! A trace as a report for people: what it cost, its tree, what failed, and the conversation. Text is made safe to show.
+
+mod report;
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::record::{kind_name, status_name};
+use super::{Exported, Form, SpanRecord, TraceRecord, UsageRecord};
+use crate::format;
+use crate::model::semantics::{self, Message};
+use crate::model::{Kind, Payload, Value};
+use crate::store::Standing;
+use report::Report;
+
+#[derive(Debug)]
+pub(super) struct Markdown {
+    /// The trace that is being taken in.
+    report: Option<Report>,
+    /// What was said already, which later calls repeat.
+    said: HashSet<String>,
+    /// Characters that may still be written.
+    left: Option<usize>,
+    /// Traces that found no room.
+    cut: usize,
+    written: bool,
+}
+
+impl Markdown {
+    pub(super) fn new(max_chars: Option<usize>) -> Self {
+        Self { report: None, said: HashSet::new(), left: max_chars, cut: 0, written: false }
+    }
+
+    fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let Some(report) = self.report.take() else { return Ok(()) };
+        self.said.clear();
+        let mut text = String::new();
+        if self.written {
+            text.push_str("\n---\n\n");
+        }
+        // Room is left to say how many traces were cut.
+        let left = self.left.map(|left| left.saturating_sub(text.len() + CUT));
+        match report.text(left) {
+            Some(report) => text.push_str(&report),
+            None if !self.written => text = report.cut_off(self.left.unwrap_or_default()),
+            None => {
+                self.cut += 1;
+                return Ok(());
+            }
+        }
+        self.left = self.left.map(|left| left.saturating_sub(text.chars().count()));
+        self.written = true;
+        out.write_all(text.as_bytes())
+    }
+}
+
+/// Characters of the line that says how many traces were cut, at most.
+const CUT: usize = 60;
+
+impl<W: Write> Form<W> for Markdown {
+    fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()> {
+        self.flush(out)?;
+        self.report = Some(Report::new(head(trace)));
+        Ok(())
+    }
+
+    fn span(&mut self, span: &Exported, _: &mut W) -> io::Result<()> {
+        let Some(report) = &mut self.report else { return Ok(()) };
+        report.tree.push(line(span));
+        if span.record.status == Standing::Error {
+            let message = if span.payload.status_message.is_empty() {
+                span.record.error.clone().unwrap_or_default()
+            } else {
+                span.payload.status_message.clone()
+            };
+            report.errors.push((title(&span.record), message));
+            for (title, text) in exceptions(&span.payload) {
+                report.errors.push((title, text));
+            }
+        }
+        match span.record.kind {
+            Kind::Model => conversation(span, &mut self.said, report),
+            Kind::Tool | Kind::Retriever => tool(span, &mut self.said, report),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut W) -> io::Result<()> {
+        self.flush(out)?;
+        if self.cut > 0 {
+            let note = format!("\n*{} more traces were cut.*\n", self.cut);
+            if self.left.is_none_or(|left| note.chars().count() <= left) {
+                out.write_all(note.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The heading and the sums.
+fn head(trace: &TraceRecord) -> String {
+    let mut text = format!("# {}\n\n", plain(if trace.name.is_empty() { "Trace" } else { &trace.name }));
+    let mut fact = |name: &str, value: &str| {
+        let _ = writeln!(text, "- {name}: {value}");
+    };
+    fact("trace", &format!("`{}`", trace.trace_id));
+    fact("began", &super::record::rfc3339(trace.start));
+    let took = trace.end.map_or("still running".to_owned(), |end| format::duration(end.saturating_sub(trace.start)));
+    fact("took", &took);
+    fact("status", status_name(trace.status));
+    let failed = if trace.errors > 0 { format!(", {} failed", trace.errors) } else { String::new() };
+    fact("spans", &format!("{}{failed}", format::count(trace.spans.into())));
+    if let Some(usage) = usage(&trace.usage) {
+        fact("used", &usage);
+    }
+    for (name, value) in [("agent", &trace.agent), ("session", &trace.session), ("user", &trace.user)] {
+        if let Some(value) = value {
+            fact(name, &plain(value));
+        }
+    }
+    text
+}
+
+/// A span's line in the tree.
+fn line(span: &Exported) -> String {
+    let record = &span.record;
+    let mut line = format!("{}{} {}", "  ".repeat(span.depth.min(40)), kind_name(record.kind), who(record));
+    match record.end {
+        Some(end) => {
+            let _ = write!(line, "  {}", format::duration(end.saturating_sub(record.start)));
+        }
+        None => {
+            let _ = write!(line, "  {}", status_name(record.status));
+        }
+    }
+    if let Some(usage) = usage(&record.usage) {
+        let _ = write!(line, "  {usage}");
+    }
+    if record.status == Standing::Error {
+        let _ = write!(line, "  ERROR {}", record.error.as_deref().map(format::safe).unwrap_or_default());
+    }
+    line
+}
+
+/// Who or what ran, in its kind's terms.
+fn who(record: &SpanRecord) -> String {
+    let label = match record.kind {
+        Kind::Model | Kind::Embedding | Kind::Reranker => &record.model,
+        Kind::Tool => &record.tool,
+        Kind::Agent | Kind::Team | Kind::Workflow => &record.agent,
+        _ => &None,
+    };
+    format::safe(label.as_deref().unwrap_or(&record.name)).into_owned()
+}
+
+fn title(record: &SpanRecord) -> String {
+    plain(&format!("{} {}", kind_name(record.kind), who(record)))
+}
+
+fn usage(usage: &UsageRecord) -> Option<String> {
+    let mut parts = Vec::new();
+    for (count, what) in [(usage.input_tokens, "in"), (usage.output_tokens, "out")] {
+        parts.extend(count.map(|count| format!("{} {what}", format::count(count))));
+    }
+    parts.extend(usage.cost_usd.map(|cost| format::money(Some((cost * 1e9).round() as i64))));
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn exceptions(payload: &Payload) -> impl Iterator<Item = (String, String)> {
+    let text = |value: &Value| match value {
+        Value::Text(text) => text.clone(),
+        other => other.to_json(),
+    };
+    payload.events.iter().filter(|event| event.name == "exception").flat_map(move |event| {
+        let shown = event.attributes.iter().filter(|(name, _)| name == "exception.stacktrace" || name == "exception.type");
+        shown.map(move |(name, value)| (plain(name), text(value)))
+    })
+}
+
+/// What a model was told and said, without what an earlier call of the trace was told.
+fn conversation(span: &Exported, said: &mut HashSet<String>, report: &mut Report) {
+    let talk = semantics::messages(&span.payload.attributes);
+    let heading = format!("{} {}", title(&span.record), usage(&span.record.usage).map(|usage| format!("({usage})")).unwrap_or_default());
+    let mut begun = false;
+    for message in talk.input.iter().chain(&talk.output) {
+        if !said.insert(key(&message.role, message)) || said.contains(&result_key(&message.text)) && message.role == "tool" {
+            continue;
+        }
+        if !std::mem::replace(&mut begun, true) {
+            report.messages.push((format!("### {}", heading.trim_end()), None));
+        }
+        report.messages.push((format!("**{}**", plain(&message.role)), Some(message.text.clone()).filter(|text| !text.is_empty())));
+        if !message.reasoning.is_empty() {
+            report.messages.push(("**reasoning**".to_owned(), Some(message.reasoning.clone())));
+        }
+        for call in &message.tool_calls {
+            report.messages.push((format!("**calls** {}", plain(&call.name)), Some(call.arguments.clone())));
+        }
+    }
+}
+
+fn key(role: &str, message: &Message) -> String {
+    let calls: Vec<_> = message.tool_calls.iter().map(|call| format!("{}({})", call.name, call.arguments)).collect();
+    format!("{role}\0{}\0{}", message.text, calls.join("\0"))
+}
+
+fn result_key(text: &str) -> String {
+    format!("result\0{}", text.trim())
+}
+
+/// What a tool was given and gave.
+fn tool(span: &Exported, said: &mut HashSet<String>, report: &mut Report) {
+    let text = |value: Option<&Value>| match value? {
+        Value::Text(text) => Some(text.clone()),
+        other => Some(other.to_json()),
+    };
+    let (input, output) = (text(semantics::input(&span.payload.attributes)), text(semantics::output(&span.payload.attributes)));
+    report.messages.push((format!("### {}", title(&span.record)), None));
+    report.messages.extend(input.map(|input| ("**input**".to_owned(), Some(input))));
+    if let Some(output) = output {
+        said.insert(result_key(&output));
+        report.messages.push(("**result**".to_owned(), Some(output)));
+    }
+}
+
+/// A name for a line of Markdown: on one line, without marks that Markdown would take for its own.
+fn plain(text: &str) -> String {
+    format::safe(text)
+        .chars()
+        .flat_map(|c| matches!(c, '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '#' | '|').then_some('\\').into_iter().chain([c]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

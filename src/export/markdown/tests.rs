@@ -1,0 +1,108 @@
+use super::*;
+use crate::export::{Exporter, Format, Options};
+use crate::model::{SpanId, Status, TraceId};
+
+fn trace() -> TraceRecord {
+    TraceRecord {
+        source: "a.db".to_owned(),
+        trace_id: TraceId::new([1; 16]).unwrap(),
+        name: "Report_Team.run".to_owned(),
+        status: Standing::Error,
+        start: 1_795_327_144_000_000_000,
+        end: Some(1_795_327_146_500_000_000),
+        duration_ms: Some(2500.0),
+        spans: 3,
+        errors: 1,
+        agent: Some("Report Team".to_owned()),
+        session: None,
+        user: Some("ann\u{1b}[2J".to_owned()),
+        usage: UsageRecord { input_tokens: Some(1200), output_tokens: Some(30), cost_usd: Some(0.0123), ..UsageRecord::default() },
+    }
+}
+
+fn text(name: &str, value: &str) -> (String, Value) {
+    (name.to_owned(), Value::Text(value.to_owned()))
+}
+
+fn spans() -> Vec<Exported> {
+    let span = |n: u8, kind, depth, attributes| {
+        let mut record =
+            SpanRecord::new(TraceId::new([1; 16]).unwrap(), SpanId::new([n; 8]).unwrap(), format!("span{n}"), 0, Some(1_500_000_000));
+        record.kind = kind;
+        Exported { record, status: Status::Ok, depth, payload: Payload { attributes, ..Payload::default() } }
+    };
+    let asked =
+        || vec![text("llm.input_messages.0.message.role", "user"), text("llm.input_messages.0.message.content", "What is ``` in it?")];
+    let mut first = asked();
+    first.extend([
+        text("llm.output_messages.0.message.role", "assistant"),
+        text("llm.output_messages.0.message.tool_calls.0.tool_call.function.name", "look_up"),
+        text("llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments", "{\"q\": 1}"),
+    ]);
+    let mut second = asked();
+    second.extend([
+        text("llm.input_messages.1.message.role", "tool"),
+        text("llm.input_messages.1.message.content", "42 found"),
+        text("llm.output_messages.0.message.role", "assistant"),
+        text("llm.output_messages.0.message.content", &format!("It is 42. {}", "And so on. ".repeat(200))),
+    ]);
+    let mut agent = span(1, Kind::Agent, 0, Vec::new());
+    agent.record.agent = Some("Report Team".to_owned());
+    let mut model = span(2, Kind::Model, 1, first);
+    model.record.model = Some("gpt-5".to_owned());
+    model.record.usage.input_tokens = Some(1200);
+    let mut tool = span(3, Kind::Tool, 1, vec![text("input.value", "{\"q\": 1}"), text("output.value", "42 found")]);
+    tool.record.tool = Some("look_up".to_owned());
+    (tool.record.status, tool.payload.status_message) = (Standing::Error, "half of it is *missing*".to_owned());
+    vec![agent, model, tool, span(4, Kind::Model, 1, second)]
+}
+
+fn report(max_chars: Option<usize>, traces: usize) -> String {
+    let options = Options { format: Format::Markdown, redactor: None, max_chars };
+    let mut exporter = Exporter::new(&options, Vec::new());
+    for _ in 0..traces {
+        exporter.trace(trace()).unwrap();
+        for span in spans() {
+            exporter.span(span).unwrap();
+        }
+    }
+    String::from_utf8(exporter.finish().unwrap()).unwrap()
+}
+
+#[test]
+fn a_report_holds_sums_tree_errors_and_what_was_said_once() {
+    let report = report(None, 1);
+    for wanted in [
+        "# Report_Team.run\n",
+        "- took: 2.50s\n",
+        "- used: 1,200 in, 30 out, $0.012\n",
+        "- spans: 3, 1 failed\n",
+        "- user: ann\n",
+        "agent Report Team  1.50s\n  model gpt-5  1.50s  1,200 in\n  tool look_up  1.50s  ERROR ",
+        "**tool look_up**\n\n```text\nhalf of it is *missing*\n```\n",
+        "**user**\n\n````text\nWhat is ``` in it?\n````\n",
+        "**calls** look_up\n\n```text\n{\"q\": 1}\n```\n",
+        "**result**\n\n```text\n42 found\n```\n",
+        "**assistant**\n\n```text\nIt is 42. And so on.",
+    ] {
+        assert!(report.contains(wanted), "{wanted:?} is not in:\n{report}");
+    }
+    assert_eq!(report.matches("What is").count(), 1, "{report}");
+    assert_eq!(report.matches("42 found").count(), 1, "{report}");
+    assert!(!report.contains('\u{1b}'));
+}
+
+#[test]
+fn a_report_is_cut_to_any_size_and_says_so() {
+    let whole = report(None, 1).chars().count();
+    for limit in [0, 1, 7, 20, 100, 300, 500, 900, 1500, 2000, whole - 1] {
+        let report = report(Some(limit), 1);
+        assert!(report.chars().count() <= limit, "{limit}: {}", report.chars().count());
+        assert!(limit < 10 || report.contains("cut"), "{limit}:\n{report}");
+    }
+    let cut = report(Some(1500), 1);
+    assert!(cut.contains("characters cut)") && cut.contains("42 found") && cut.contains("half of it"), "{cut}");
+    assert_eq!(report(Some(whole + CUT), 1).chars().count(), whole);
+    let several = report(Some(whole + 200), 3);
+    assert!(several.chars().count() <= whole + 200 && several.contains("*2 more traces were cut.*"), "{several}");
+}

@@ -1,0 +1,193 @@
+//! Secrets hidden in everything that is exported, before any format sees it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use regex::{Captures, Regex, RegexBuilder};
+
+use super::{Exported, TraceRecord};
+use crate::model::semantics::beginning;
+use crate::model::{Attribute, Value};
+
+/// Stands for what was hidden.
+pub const MASK: &str = "[redacted]";
+
+/// Bytes of the beginning of a status message that a record keeps.
+const ERROR: usize = 240;
+
+/// Bytes that a compiled pattern may take.
+const SIZE: usize = 4 << 20;
+
+/// What is hidden whole, wherever it stands. ASCII only; each has letters of its own to be found by, which is what makes it fast.
+const SECRETS: &[&str] = &[
+    // OpenAI, Anthropic, OpenRouter, DeepSeek.
+    r"\b[srp]k-[A-Za-z0-9_-]{16,}",
+    // Stripe.
+    r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}",
+    // Google.
+    r"\bAIza[A-Za-z0-9_-]{30,}",
+    r"\bya29\.[A-Za-z0-9_-]{20,}",
+    // GitHub, GitLab.
+    r"\bgh[pousr]_[A-Za-z0-9]{20,}",
+    r"\bgithub_pat_[A-Za-z0-9_]{20,}",
+    r"\bglpat-[A-Za-z0-9_-]{20,}",
+    // AWS.
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    // Slack.
+    r"\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}",
+    // Groq, Hugging Face, xAI, Perplexity, Tavily, npm, NVIDIA.
+    r"\b(?:gsk_|hf_|xai-|pplx-|tvly-|npm_|nvapi-)[A-Za-z0-9_-]{20,}",
+    // JSON web tokens.
+    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+    // Private keys, to their end or, cut off, to the text's.
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?su:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
+    // E-mail addresses.
+    r"[A-Za-z0-9_.%+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,}",
+];
+
+/// What is hidden between two groups that stay.
+const BETWEEN: &[&str] = &[
+    r"((?i-u:\b(?:bearer|basic)[ \t]+))[A-Za-z0-9._~+/=-]{8,}()",
+    r#"((?i-u:\bauthorization)\\*["']?[ \t]*[:=][ \t]*\\*["']?)[^"'\\\r\n,}]+()"#,
+    r#"((?i-u:api[_-]?key|password|passwd|passphrase|secret(?:[_-][a-z]+)*|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?[ \t]*[:=][ \t]*\\*["'])[^"'\\]+()"#,
+    r#"((?i-u:api[_-]?key|password|passwd|passphrase|client[_-]?secret|secret[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?[ \t]*[:=][ \t]*)[^\s"'\\,;&}\])]+()"#,
+    // A password in a URL.
+    r"(://[^/\s:@]*:)[^/\s@]+(@)",
+];
+
+/// Names of attributes whose values are hidden whatever they are.
+const NAMES: &str = r"(?i)(?:^|[._-])(?:authorization|api[_-]?key|passw(?:or)?d|passphrase|secret|token|access[_-]?key|secret[_-]?key|private[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|client[_-]?secret|(?:set-)?cookie|credentials?)$";
+
+/// Hides API keys, tokens, passwords, e-mail addresses and what own patterns find. Takes time in proportion to the text.
+#[derive(Clone, Debug)]
+pub struct Redactor(Arc<Patterns>);
+
+#[derive(Debug)]
+struct Patterns {
+    whole: Vec<Regex>,
+    between: Vec<Regex>,
+    names: Regex,
+}
+
+impl Redactor {
+    /// A redactor that also hides what these regular expressions match. `Err` says which of them is none.
+    pub fn new(own: &[String]) -> Result<Self, String> {
+        let compile = |pattern: &str| compile_with(pattern, true);
+        let own = own.iter().map(|pattern| compile(pattern)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self(Arc::new(Patterns {
+            whole: own.into_iter().map(Ok).chain(SECRETS.iter().map(|pattern| compile_with(pattern, false))).collect::<Result<_, _>>()?,
+            between: BETWEEN.iter().map(|pattern| compile(pattern)).collect::<Result<_, _>>()?,
+            names: compile(NAMES)?,
+        })))
+    }
+
+    /// The text without its secrets.
+    #[must_use]
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut masked = Cow::Borrowed(text);
+        for pattern in &self.0.between {
+            apply(pattern, &mut masked, |captures| format!("{}{MASK}{}", &captures[1], &captures[2]));
+        }
+        for pattern in &self.0.whole {
+            // A pattern that matches nothing at all hides nothing.
+            apply(pattern, &mut masked, |captures| if captures[0].is_empty() { String::new() } else { MASK.to_owned() });
+        }
+        masked
+    }
+
+    /// Hides what a trace's record says.
+    pub(super) fn trace(&self, trace: &mut TraceRecord) {
+        self.owned(&mut trace.source);
+        self.owned(&mut trace.name);
+        for text in [&mut trace.agent, &mut trace.session, &mut trace.user].into_iter().flatten() {
+            self.owned(text);
+        }
+    }
+
+    /// Hides what a span says.
+    pub(super) fn span(&self, span: &mut Exported) {
+        let (record, payload) = (&mut span.record, &mut span.payload);
+        self.owned(&mut payload.status_message);
+        // The record's is the beginning of it, and a secret that is cut is not known for one.
+        if record.error.is_some() && !payload.status_message.is_empty() {
+            record.error = Some(beginning(payload.status_message.chars(), ERROR).collect());
+        }
+        self.owned(&mut record.name);
+        let texts = [
+            &mut record.error,
+            &mut record.agent,
+            &mut record.model,
+            &mut record.provider,
+            &mut record.tool,
+            &mut record.session,
+            &mut record.user,
+        ];
+        for text in texts.into_iter().flatten() {
+            self.owned(text);
+        }
+        self.attributes(&mut payload.attributes);
+        self.attributes(&mut payload.resource);
+        self.attributes(&mut payload.scope_attributes);
+        for text in [&mut payload.scope.0, &mut payload.scope.1, &mut payload.trace_state] {
+            self.owned(text);
+        }
+        for event in &mut payload.events {
+            self.owned(&mut event.name);
+            self.attributes(&mut event.attributes);
+        }
+        for link in &mut payload.links {
+            self.owned(&mut link.trace_state);
+            self.attributes(&mut link.attributes);
+        }
+    }
+
+    fn owned(&self, text: &mut String) {
+        if let Cow::Owned(masked) = self.text(text) {
+            *text = masked;
+        }
+    }
+
+    fn attributes(&self, attributes: &mut [Attribute]) {
+        for (name, value) in attributes {
+            if self.0.names.is_match(name) && !matches!(value, Value::Null | Value::Bool(_)) {
+                *value = Value::Text(MASK.to_owned());
+            } else {
+                self.value(value);
+            }
+            self.owned(name);
+        }
+    }
+
+    fn value(&self, value: &mut Value) {
+        match value {
+            Value::Text(text) => self.owned(text),
+            Value::Bytes(bytes) => {
+                if let Ok(text) = std::str::from_utf8(bytes)
+                    && let Cow::Owned(masked) = self.text(text)
+                {
+                    *bytes = masked.into_bytes();
+                }
+            }
+            Value::List(items) => items.iter_mut().for_each(|item| self.value(item)),
+            Value::Map(entries) => self.attributes(entries),
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+        }
+    }
+}
+
+fn compile_with(pattern: &str, unicode: bool) -> Result<Regex, String> {
+    let mut builder = RegexBuilder::new(pattern);
+    builder.size_limit(SIZE).unicode(unicode);
+    builder
+        .build()
+        .map_err(|error| format!("{pattern:?} is no regular expression: {}", error.to_string().lines().last().unwrap_or_default()))
+}
+
+fn apply(pattern: &Regex, text: &mut Cow<'_, str>, with: impl Fn(&Captures<'_>) -> String) {
+    if let Cow::Owned(changed) = pattern.replace_all(text, with) {
+        *text = Cow::Owned(changed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+use std::time::Instant;
+
+use super::*;
+use crate::model::{Event, Link, Payload, SpanId, Status, TraceId};
+
+fn redactor() -> Redactor {
+    Redactor::new(&[]).unwrap()
+}
+
+#[test]
+fn secrets_are_hidden_and_what_stands_around_them_stays() {
+    let redactor = redactor();
+    for (text, hidden) in [
+        ("use sk-proj-abcdefghijklmnop1234 now", "use [redacted] now"),
+        ("sk-ant-api03-abcdefghijklmnop_-1234", "[redacted]"),
+        ("k=AIzaSyA1234567890abcdefghijklmnopqrstuv.", "k=[redacted]."),
+        ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "[redacted]"),
+        ("id AKIAIOSFODNN7EXAMPLE, more", "id [redacted], more"),
+        ("xoxb-123456789012-abcdef", "[redacted]"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmN", "[redacted]"),
+        ("see http://h:1/a?b=c@d, ok", "see http://h:1/a?b=c@d, ok"),
+        ("curl -H 'Authorization: Bearer abc.def-123456' http://x", "curl -H 'Authorization: [redacted]' http://x"),
+        ("auth bearer abcdefgh12345678", "auth bearer [redacted]"),
+        (r#"{"password": "hunter2 and more", "n": 1}"#, r#"{"password": "[redacted]", "n": 1}"#),
+        (r#"{\"api_key\": \"x\", \"n\": 1}"#, r#"{\"api_key\": \"[redacted]\", \"n\": 1}"#),
+        ("{'client_secret': 's', 'n': 1}", "{'client_secret': '[redacted]', 'n': 1}"),
+        ("?api_key=abc&n=1", "?api_key=[redacted]&n=1"),
+        ("OPENAI_API_KEY=abc\nN=1", "OPENAI_API_KEY=[redacted]\nN=1"),
+        ("postgresql://ai:pa55@db:5432/ai", "postgresql://ai:[redacted]@db:5432/ai"),
+        ("write to ann.lee+x@mail.example.org!", "write to [redacted]!"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nend", "[redacted]\nend"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIE", "[redacted]"),
+    ] {
+        assert_eq!(redactor.text(text), hidden, "{text}");
+    }
+    for plain in [
+        "max_tokens=100, token count: 5",
+        "the risk-free task-oriented desk-lamp",
+        "a secret of the trade: patience",
+        "12:30@noon",
+        "http://localhost:4318/v1/traces",
+        "{\"tokens\": 5, \"key\": \"name\"}",
+        "author: Ann",
+        "a basic thing",
+    ] {
+        assert_eq!(redactor.text(plain), plain);
+    }
+}
+
+#[test]
+fn own_patterns_hide_too_and_a_bad_one_is_named() {
+    let own = Redactor::new(&["ORD-[0-9]+".to_owned(), "(zz)*".to_owned()]).unwrap();
+    assert_eq!(own.text("order ORD-17 of ann@example.org"), "order [redacted] of [redacted]");
+    assert!(Redactor::new(&["(".to_owned()]).unwrap_err().starts_with("\"(\" is no regular expression"));
+    assert!(Redactor::new(&["(a{1000}){1000}".to_owned()]).is_err());
+}
+
+#[test]
+fn every_text_of_a_span_is_looked_at() {
+    let secret = "sk-abcdefghijklmnopqrst";
+    let text = |name: &str| (name.to_owned(), Value::Text(format!("a {secret} b")));
+    let nested = Value::List(vec![Value::Map(vec![text("x"), ("password".to_owned(), Value::Int(5)), (secret.to_owned(), Value::Null)])]);
+    let (trace, id) = (TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap());
+    let mut record = super::super::SpanRecord::new(trace, id, secret, 1, Some(2));
+    for field in [&mut record.agent, &mut record.model, &mut record.provider, &mut record.tool, &mut record.session, &mut record.user] {
+        *field = Some(secret.to_owned());
+    }
+    record.error = Some("message cut in sk-abcdef".to_owned());
+    let payload = Payload {
+        attributes: vec![text("x"), ("n".to_owned(), nested), ("http.request.header.x-api-key".to_owned(), Value::Text("q".to_owned()))],
+        events: vec![Event { name: secret.to_owned(), time: 1, attributes: vec![text("exception.message")] }],
+        links: vec![Link { trace, span: id, trace_state: secret.to_owned(), attributes: vec![text("x")] }],
+        status_message: format!("message cut in {secret}"),
+        resource: vec![("b".to_owned(), Value::Bytes(secret.as_bytes().to_vec()))],
+        scope: (secret.to_owned(), secret.to_owned()),
+        scope_attributes: vec![text("x")],
+        trace_state: secret.to_owned(),
+        ..Payload::default()
+    };
+    let mut span = Exported { record, status: Status::Error, depth: 0, payload };
+    redactor().span(&mut span);
+    let all = format!("{span:?}");
+    assert!(!all.contains("sk-abcdef"), "{all}");
+    assert_eq!(span.payload.attributes[2].1, Value::Text(MASK.to_owned()));
+    assert_eq!(span.payload.resource[0].1, Value::Bytes(MASK.as_bytes().to_vec()));
+    let Value::List(items) = &span.payload.attributes[1].1 else { panic!() };
+    let Value::Map(entries) = &items[0] else { panic!() };
+    assert_eq!((&entries[1].1, entries[2].0.as_str()), (&Value::Text(MASK.to_owned()), MASK));
+    assert_eq!(span.record.error.as_deref(), Some("message cut in [redacted]"));
+}
+
+#[test]
+fn hostile_text_is_read_in_one_go() {
+    let redactor = redactor();
+    for piece in ["a@", "a.", "password", "sk-", "eyJaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "://a:", "\\\"", "bearer "] {
+        let text = piece.repeat(500_000 / piece.len());
+        let started = Instant::now();
+        let _ = redactor.text(&text);
+        assert!(started.elapsed().as_secs() < 20, "{piece}: {:?}", started.elapsed());
+    }
+}

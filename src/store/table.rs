@@ -1,0 +1,57 @@
+//! A hash table of indexes that grows in parts: growing moves everything that a table holds, and a million at once would be seen.
+
+use hashbrown::HashTable;
+
+const PARTS: usize = 64;
+
+/// Indexes under hashes that the caller computes.
+#[derive(Debug)]
+pub(super) struct Table {
+    parts: [HashTable<u32>; PARTS],
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { parts: [const { HashTable::new() }; PARTS] }
+    }
+}
+
+impl Table {
+    /// The index with this hash that is the one looked for.
+    pub(super) fn find(&self, hash: u64, is: impl FnMut(&u32) -> bool) -> Option<&u32> {
+        self.parts[part(hash)].find(hash, is)
+    }
+
+    /// Puts in an index that is not there.
+    pub(super) fn insert_unique(&mut self, hash: u64, index: u32, rehash: impl Fn(&u32) -> u64) {
+        self.parts[part(hash)].insert_unique(hash, index, rehash);
+    }
+
+    /// Takes an index out.
+    pub(super) fn remove(&mut self, hash: u64, is: impl FnMut(&u32) -> bool) {
+        if let Ok(found) = self.parts[part(hash)].find_entry(hash, is) {
+            found.remove();
+        }
+    }
+}
+
+/// The table under it looks at the lowest bits of a hash and at the highest.
+fn part(hash: u64) -> usize {
+    (hash >> 40) as usize % PARTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indexes_are_spread_found_and_taken_out() {
+        let hash = |index: &u32| u64::from(*index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut table = Table::default();
+        (0..100_000).for_each(|index| table.insert_unique(hash(&index), index, hash));
+        assert!(table.parts.iter().all(|part| part.len() < 100_000 / PARTS * 2));
+        table.remove(hash(&7), |at| *at == 7);
+        assert_eq!(table.find(hash(&7), |at| *at == 7), None);
+        assert!((8..100_000).all(|index| table.find(hash(&index), |at| *at == index) == Some(&index)));
+    }
+}

@@ -1,0 +1,126 @@
+//! Every field that programs may rely on: its name, its place, its unit, and null where nothing is known.
+
+use serde_json::{Value, json};
+
+use super::{Program, names};
+
+const USAGE: [&str; 6] = ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd"];
+
+const TRACE: [&str; 12] =
+    ["source", "trace_id", "name", "status", "start", "end", "duration_ms", "spans", "errors", "agent", "session", "user"];
+
+const SPAN: [&str; 17] = [
+    "trace_id",
+    "span_id",
+    "parent_id",
+    "name",
+    "kind",
+    "status",
+    "error",
+    "start",
+    "end",
+    "duration_ms",
+    "self_ms",
+    "agent",
+    "model",
+    "provider",
+    "tool",
+    "session",
+    "user",
+];
+
+const STATS: [&str; 8] = ["by", "key", "calls", "errors", "p50_ms", "p95_ms", "p99_ms", "max_ms"];
+
+const FAILED: &str = "f1da07c790e40640405b376d69e46dbc";
+
+#[test]
+fn a_trace_has_these_fields() {
+    let traces = Program::new().objects(&["list", "--json", "traces.db"]);
+    for trace in &traces {
+        assert_eq!(names(trace), [&TRACE[..], &USAGE].concat());
+    }
+    let trace = |id: &str| traces.iter().find(|trace| trace["trace_id"] == id).unwrap();
+    assert_eq!(
+        *trace(FAILED),
+        json!({
+            "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "status": "error",
+            "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
+            "spans": 2, "errors": 2, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
+            "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
+            "cost_usd": null,
+        })
+    );
+    let team = trace("bcc844e18edeb6510135150b6e8fc602");
+    assert_eq!((&team["input_tokens"], &team["output_tokens"], &team["user"]), (&json!(1831), &json!(764), &json!("erin")));
+}
+
+#[test]
+fn traces_come_newest_first() {
+    let traces = Program::new().objects(&["list", "--json", "traces.db"]);
+    let starts: Vec<&str> = traces.iter().map(|trace| trace["start"].as_str().unwrap()).collect();
+    assert_eq!(starts.len(), 11);
+    assert!(starts.is_sorted_by(|left, right| left >= right), "{starts:?}");
+}
+
+#[test]
+fn a_trace_shown_holds_its_spans_in_the_order_of_the_tree() {
+    let program = Program::new();
+    let text = program.text(&["show", "--json", "bcc8", "traces.db"]);
+    assert_eq!(text.matches("\"spans\":").count(), 1, "no name comes twice");
+    let trace: Value = serde_json::from_str(&text).unwrap();
+    let without_count: Vec<&str> = [&TRACE[..], &USAGE].concat().into_iter().filter(|name| *name != "spans").chain(["spans"]).collect();
+    assert_eq!(names(&trace), without_count);
+    let spans = trace["spans"].as_array().unwrap();
+    assert_eq!(spans.len(), 38);
+    let mut path: Vec<&Value> = Vec::new();
+    for span in spans {
+        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE].concat());
+        let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
+        assert!(depth <= path.len());
+        path.truncate(depth);
+        assert_eq!(span["parent_id"], path.last().map_or(Value::Null, |parent| (*parent).clone()));
+        path.push(&span["span_id"]);
+    }
+    let tool = spans.iter().find(|span| span["kind"] == "tool").unwrap();
+    assert_eq!((&tool["tool"], &tool["agent"], &tool["model"]), (&json!("delegate_task_to_member"), &json!("Report Team"), &Value::Null));
+    assert_eq!(tool["input_tokens"], Value::Null);
+    let model = &spans[1];
+    assert_eq!((&model["model"], &model["status"], &model["error"]), (&json!("gpt-5"), &json!("ok"), &Value::Null));
+    assert!(model["input_tokens"].as_u64().unwrap() > 0);
+    assert!(spans[0]["self_ms"].as_f64().unwrap() < spans[0]["duration_ms"].as_f64().unwrap());
+}
+
+#[test]
+fn payloads_come_along_when_asked_for() {
+    let program = Program::new();
+    let [trace] = program.objects(&["show", "--json", "--payload", &FAILED.to_uppercase(), "traces.db"]).try_into().unwrap();
+    for span in trace["spans"].as_array().unwrap() {
+        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["attributes", "events"]].concat());
+        assert!(span["attributes"]["openinference.span.kind"].is_string());
+        assert_eq!(span["events"], json!([]), "Agno's databases hold none");
+    }
+    assert_eq!(trace["spans"][1]["error"], "ModelProviderError: upstream model exploded");
+}
+
+#[test]
+fn a_count_has_these_fields() {
+    let program = Program::new();
+    for by in ["agent", "model", "tool", "session", "error"] {
+        for line in program.objects(&["stats", "--json", "--by", by, "traces.db"]) {
+            assert_eq!(names(&line), [&STATS[..], &USAGE].concat());
+            assert_eq!(line["by"], by);
+        }
+    }
+}
+
+#[test]
+fn a_span_that_ended_has_the_fields_of_one_shown() {
+    let program = Program::new();
+    let spans = program.objects(&["tail", "--json", "--since", "2026-01-01", "--limit", "75", "traces.db"]);
+    assert_eq!(spans.len(), 75);
+    for span in &spans {
+        assert_eq!(names(span), [&SPAN[..], &USAGE].concat());
+    }
+    let ends: Vec<&str> = spans.iter().map(|span| span["end"].as_str().unwrap()).collect();
+    assert!(ends.is_sorted(), "{ends:?}");
+}

@@ -1,0 +1,57 @@
+//! Lines that count sum up to what there is.
+
+use serde_json::Value;
+
+use super::{Program, fixture};
+
+const SUMMED: [&str; 4] = ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens"];
+
+fn sum(lines: &[Value], field: &str) -> u64 {
+    lines.iter().filter_map(|line| line[field].as_u64()).sum()
+}
+
+#[test]
+fn usage_is_on_one_line_each_whatever_it_is_counted_by() {
+    let program = Program::new();
+    for source in ["frameworks/agno-claude/traces.sqlite", "frameworks/agno-team-workflow/traces.sqlite", "agno-3.1.10.sqlite"] {
+        let source = fixture(source);
+        let source = source.to_str().unwrap();
+        let traces = program.objects(&["list", "--json", source]);
+        for by in ["agent", "model", "tool", "session"] {
+            let lines = program.objects(&["stats", "--json", "--by", by, source]);
+            for field in SUMMED {
+                assert_eq!(sum(&lines, field), sum(&traces, field), "{field} by {by} in {source}");
+            }
+        }
+    }
+}
+
+#[test]
+fn times_are_those_of_calls_that_were_made() {
+    let program = Program::new();
+    let lines = program.objects(&["stats", "--json", "--by", "tool", "traces.db"]);
+    let spans = program.objects(&["tail", "--json", "--since", "2026-01-01", "--limit", "75", "traces.db"]);
+    let tools: Vec<&Value> = spans.iter().filter(|span| span["kind"] == "tool").collect();
+    assert_eq!(sum(&lines, "calls"), tools.len() as u64);
+    for line in lines.iter().filter(|line| !line["key"].is_null()) {
+        let mut times: Vec<f64> =
+            tools.iter().filter(|tool| tool["tool"] == line["key"]).map(|tool| tool["duration_ms"].as_f64().unwrap()).collect();
+        times.sort_by(f64::total_cmp);
+        let at = |share: usize| times[(times.len() * share).div_ceil(100) - 1];
+        assert_eq!(
+            [&line["p50_ms"], &line["p95_ms"], &line["max_ms"]],
+            [&at(50).into(), &at(95).into(), &at(100).into()] as [&Value; 3],
+            "{line}"
+        );
+    }
+    assert!(lines.last().unwrap()["key"].is_null(), "what ran under no tool comes last");
+}
+
+#[test]
+fn errors_that_differ_in_numbers_only_are_one() {
+    let program = Program::new();
+    let lines = program.objects(&["stats", "--json", "--by", "error", "traces.db"]);
+    assert_eq!(sum(&lines, "errors"), sum(&program.objects(&["list", "--json", "traces.db"]), "errors"));
+    let keys: Vec<&str> = lines.iter().map(|line| line["key"].as_str().unwrap()).collect();
+    assert!(keys.contains(&"tool refund_order: payment gateway refused refund of order *: HTTP *"), "{keys:?}");
+}

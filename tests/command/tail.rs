@@ -1,0 +1,145 @@
+//! Spans as they end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Stdio};
+
+use serde_json::Value;
+
+use super::{Program, fixture};
+
+/// `tail` at work.
+struct Tail {
+    child: Child,
+    lines: Option<BufReader<ChildStdout>>,
+}
+
+impl Tail {
+    fn start(program: &Program, arguments: &[&str]) -> Self {
+        let mut child = program.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = child.stdout.take().map(BufReader::new);
+        Self { child, lines }
+    }
+
+    fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.lines.as_mut().unwrap().read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("no object: {line:?}"))
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Adds a copy of a span under another id.
+fn write_span(program: &Program, name: &str) {
+    let database = rusqlite::Connection::open(program.path("traces.db")).unwrap();
+    database
+        .execute(
+            "INSERT INTO agno_spans SELECT 'feedfeedfeedfeed', trace_id, NULL, ?1, span_kind, status_code, status_message,
+             '2027-01-01T00:00:00+00:00', '2027-01-01T00:00:01+00:00', 1000, attributes, created_at FROM agno_spans LIMIT 1",
+            [name],
+        )
+        .unwrap();
+}
+
+#[test]
+fn what_an_agent_writes_comes_at_once() {
+    let program = Program::new();
+    let mut tail = Tail::start(&program, &["tail", "--json", "--since", "2026-01-01", "--limit", "76", "traces.db"]);
+    for _ in 0..75 {
+        assert_ne!(tail.next()["span_id"], "feedfeedfeedfeed");
+    }
+    write_span(&program, "fresh");
+    let span = tail.next();
+    assert_eq!((&span["span_id"], &span["name"], &span["duration_ms"]), (&"feedfeedfeedfeed".into(), &"fresh".into(), &1000.0.into()));
+    assert_eq!(tail.child.wait().unwrap().code(), Some(0), "the limit ends it");
+}
+
+#[test]
+fn only_what_passes_is_written_and_payloads_are_looked_at() {
+    let program = Program::new();
+    let lines = |filter: &str, limit: &str| {
+        program.objects(&["tail", "--json", "--since", "2026-01-01", "--filter", filter, "--limit", limit, "traces.db"])
+    };
+    assert!(lines("kind:tool", "16").iter().all(|span| span["kind"] == "tool"));
+    let failed = lines("kind:tool text:\"payment gateway\"", "1");
+    assert_eq!(failed[0]["tool"], "refund_order");
+}
+
+#[test]
+fn a_file_is_written_out_and_ends() {
+    let program = Program::alone();
+    let file = fixture("vercel-ai-5.jsonl");
+    let spans = program.objects(&["tail", "--json", file.to_str().unwrap()]);
+    assert_eq!(
+        spans.len(),
+        program.objects(&["list", "--json", file.to_str().unwrap()]).iter().map(|trace| trace["spans"].as_u64().unwrap()).sum::<u64>()
+            as usize
+    );
+    assert!(program.run(&["tail", "--filter", "agent:nobody", file.to_str().unwrap()]).status.code() == Some(1));
+}
+
+/// Posts Agno's recorded body.
+fn post(address: SocketAddr) {
+    let body = std::fs::read(fixture("agno-3.1.10.otlp.pb")).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = format!(
+        "POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-protobuf\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[cfg(unix)]
+#[test]
+fn spans_come_over_otlp_once_each_and_an_interrupt_ends_it_well() {
+    let program = Program::alone();
+    let mut tail = Tail::start(&program, &["tail", "--json", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    let mut told = BufReader::new(tail.child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("listening for OTLP on ") {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it never listened");
+    }
+    let address = line.trim_end().rsplit(' ').next().unwrap().parse().unwrap();
+    post(address);
+    post(address);
+    let first = tail.next();
+    assert!(first["end"].is_string() && first["trace_id"].is_string());
+    let pid = tail.child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let mut rest = String::new();
+    tail.lines.as_mut().unwrap().read_to_string(&mut rest).unwrap();
+    assert_eq!(tail.child.wait().unwrap().code(), Some(0));
+    let mut ids: Vec<String> =
+        rest.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["span_id"].as_str().unwrap().to_owned()).collect();
+    ids.push(first["span_id"].as_str().unwrap().to_owned());
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "a span that is sent twice is written once");
+}
+
+#[test]
+fn it_ends_when_nobody_reads() {
+    let program = Program::new();
+    let mut tail = Tail::start(&program, &["tail", "--json", "--since", "2026-01-01", "traces.db"]);
+    tail.next();
+    drop(tail.lines.take());
+    while tail.child.try_wait().unwrap().is_none() {
+        let database = rusqlite::Connection::open(program.path("traces.db")).unwrap();
+        let copy = "INSERT INTO agno_spans SELECT lower(hex(randomblob(8))), trace_id, NULL, name, span_kind, status_code, status_message,
+             start_time, end_time, duration_ms, attributes, created_at FROM agno_spans LIMIT 1";
+        database.execute(copy, []).unwrap();
+    }
+    assert_eq!(tail.child.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,84 @@
+//! What people read.
+
+use super::Program;
+
+#[test]
+fn a_list_has_a_line_a_trace_and_says_what_went_wrong() {
+    let text = Program::new().text(&["list", "traces.db"]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 12);
+    assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["BEGAN", "STATUS", "ID", "TIME", "SPANS", "ERR", "TOK", "COST", "TRACE"]);
+    assert!(lines[1].ends_with("ok      bcc844e1  1.29s     38    0  2.6k   $.0042  Report Team  Write a report about AI"), "{}", lines[1]);
+    let failed = lines.iter().find(|line| line.contains("f1da07c7")).unwrap();
+    assert!(
+        failed.ends_with("error   f1da07c7  106ms      2    2     –        –  Unlucky Agent  ModelProviderError: upstream model exploded"),
+        "{failed}"
+    );
+    assert!(!text.contains('\u{1b}'), "no colours where there is no terminal");
+}
+
+#[test]
+fn a_trace_is_a_tree_with_bars_and_its_errors() {
+    let program = Program::new();
+    assert_eq!(
+        program.text(&["show", "f1da", "traces.db"]),
+        "trace    f1da07c790e40640405b376d69e46dbc
+status   error
+began    2026-11-22T05:59:05.347970Z, for 106ms
+holds    2 spans · 2 errors · tokens unknown · cost unknown
+session  sess-5
+user     –
+source   traces.db
+
+                  TIME   TOK  0s ─────────────────────── 106ms
+◆ Unlucky Agent  106ms     –  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓  ✗ run status: error
+└ ✦ gpt-5-mini    97ms     –  ▕▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▍    ✗ ModelProviderError: upstream model exploded
+
+✗ model gpt-5-mini: ModelProviderError: upstream model exploded
+✗ agent Unlucky Agent: run status: error
+"
+    );
+    let ascii = program.text(&["show", "f1da", "--ascii", "traces.db"]);
+    assert!(ascii.is_ascii(), "{ascii}");
+}
+
+#[test]
+fn counts_are_a_table() {
+    let text = Program::new().text(&["stats", "--by", "model", "traces.db"]);
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED  OUT     COST  MODEL"));
+    assert!(lines.next().is_some_and(|line| line.starts_with("   22    2") && line.ends_with("gpt-5-mini")), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn colours_and_cut_lines_are_for_terminals_and_no_color_is_honoured() {
+    use std::io::Read;
+
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+    let shown = |no_color: &str| {
+        let program = Program::new();
+        let pair = native_pty_system().openpty(PtySize { rows: 24, cols: 60, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_agno-top"));
+        command.args(["list", "traces.db"]);
+        command.cwd(program.directory.path());
+        command.env("XDG_STATE_HOME", program.path("state"));
+        command.env("XDG_CONFIG_HOME", program.path("config"));
+        command.env("TERM", "xterm-256color");
+        command.env("NO_COLOR", no_color);
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        // At the end Linux answers with an error rather than with nothing.
+        let mut text = Vec::new();
+        let _ = reader.read_to_end(&mut text);
+        assert!(child.wait().unwrap().success());
+        String::from_utf8(text).unwrap()
+    };
+    let (coloured, plain) = (shown(""), shown("1"));
+    assert!(coloured.contains("\u{1b}[38;5;203m"), "{coloured:?}");
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+    assert!(plain.lines().all(|line| agno_top::format::width(line.trim_end()) <= 60), "{plain}");
+    assert!(plain.contains('…'), "{plain}");
+}

@@ -1,0 +1,122 @@
+//! No file is more than a message, whatever it holds.
+
+use agno_top::export::Format;
+use agno_top::model::Address;
+use agno_top::source::State;
+use proptest::prelude::*;
+
+use super::roundtrip::agnos_own;
+use super::{open_text, written};
+
+const JAEGER: &str = r#"{"data":[{"traceID":"1","spans":[{"traceID":"1","spanID":"2","operationName":"a","references":[{"refType":"CHILD_OF","traceID":"1","spanID":"3"}],"startTime":5,"duration":7,"tags":[{"key":"error","type":"bool","value":true}],"logs":[{"timestamp":6,"fields":[]}],"processID":"p"}],"processes":{"p":{"serviceName":"s","tags":[]}}}]}"#;
+const PHOENIX: &str = r#"{"name":"a","context":{"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331"},"span_kind":"LLM","parent_id":null,"start_time":"2026-11-22T05:59:04Z","end_time":5,"status_code":"OK","attributes":{"a":{"b":[{"c":1}]}},"events":[{"name":"x","timestamp":1}]}"#;
+
+/// A valid file of every form.
+fn files() -> Vec<Vec<u8>> {
+    let spans = &agnos_own()[..2];
+    let proto = written(spans, Format::OtlpProto);
+    let mut files: Vec<_> = [Format::Otlp, Format::OtlpProto, Format::Jsonl, Format::Agno].map(|format| written(spans, format)).to_vec();
+    files.push([&(proto.len() as u32).to_be_bytes()[..], &proto].concat());
+    files.push(ruzstd::encoding::compress_to_vec(&proto[..], ruzstd::encoding::CompressionLevel::Fastest));
+    files.extend([JAEGER, PHOENIX].map(|text| text.as_bytes().to_vec()));
+    files
+}
+
+/// Opens a file, and asks for every payload in it.
+fn read(file: &[u8]) -> usize {
+    let mut read = open_text(file);
+    let addresses: Vec<_> = read.spans.iter().map(|(span, ..)| span.address).chain([Address(-1), Address(i64::MAX)]).collect();
+    let asked = addresses.len();
+    assert_eq!(read.payloads(addresses).len(), asked);
+    match &read.state {
+        State::Failing(message) => {
+            assert!(!message.contains('\n') && message.chars().count() < 400, "{message}");
+            assert_eq!(read.spans.len(), 0);
+        }
+        State::Ended | State::Watching { .. } => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(read.skipped.iter().all(|skipped| !skipped.reason.is_empty() && skipped.reason.len() < 400), "{:?}", read.skipped);
+    read.spans.len()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_bytes_are_read_or_told(bytes in prop::collection::vec(any::<u8>(), 0..300), begin in prop::sample::select(vec![
+        &b""[..], b"{", b"[", b"\x0a", b"\0\0\0", b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"{\"resourceSpans\":", b"{\"trace_id\":", b"[{\"context.trace_id\":",
+        b"{\"data\":[{\"spanID\":\"1\",\"operationName\":", b"{\"context\":{\"trace_id\":",
+    ])) {
+        read(&[begin, &bytes].concat());
+    }
+
+    #[test]
+    fn files_that_were_changed_are_read_or_told(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4_u8), 1..6),
+    ) {
+        let files = files();
+        let mut file = files[which.index(files.len())].clone();
+        for (at, byte, how) in changes {
+            if file.is_empty() {
+                break;
+            }
+            let at = at.index(file.len());
+            match how {
+                0 => file[at] = byte,
+                1 => drop(file.remove(at)),
+                2 => file.insert(at, byte),
+                _ => file.truncate(at),
+            }
+        }
+        prop_assert!(read(&file) <= 4);
+    }
+}
+
+#[test]
+fn valid_files_of_every_form_are_read() {
+    for file in files() {
+        assert!(matches!(read(&file), 1 | 2), "{}", String::from_utf8_lossy(&file));
+    }
+}
+
+#[test]
+fn deep_nesting_is_told_in_every_form() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+    for value in [deep("[", "]"), deep("{\"a\":", "}")] {
+        for text in [
+            PHOENIX.replace("\"status_code\":\"OK\"", &format!("\"x\":{value}")),
+            PHOENIX.replace("{\"b\":[{\"c\":1}]}", &value),
+            JAEGER.replace("\"value\":true", &format!("\"value\":{value}")),
+            format!("{{\"trace_id\":{value}"),
+            format!("{{\"resourceSpans\":{value}}}"),
+        ] {
+            read(text.as_bytes());
+        }
+    }
+    // Protobuf: a value in lists in lists.
+    let mut message = Vec::new();
+    for _ in 0..2000 {
+        let mut outer = vec![0x2a];
+        prost::encoding::encode_varint(message.len() as u64 + 12, &mut outer);
+        message = [outer, vec![0x0a; 1], message].concat();
+    }
+    read(&[&[0x0a][..], &message].concat());
+}
+
+#[test]
+fn a_bomb_is_told_and_not_unpacked_for_ever() {
+    use std::io::Write;
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let mut layers = b"{}".to_vec();
+    for _ in 0..8 {
+        layers = gzip(&layers);
+    }
+    let read = open_text(layers);
+    assert!(read.failure().contains("compressed too many times over"), "{}", read.failure());
+}
