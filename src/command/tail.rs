@@ -22,7 +22,7 @@ use crate::view;
 /// What `tail` is told.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct Tail {
-    /// What to follow: SQLite databases, PostgreSQL URLs; files are written out and end; without any, the databases found here, and OTLP
+    /// What to follow: SQLite databases, PostgreSQL URLs, files of lines; other files are written out and end; without any, the databases found here, and OTLP
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 

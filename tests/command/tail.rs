@@ -73,16 +73,26 @@ fn only_what_passes_is_written_and_payloads_are_looked_at() {
 }
 
 #[test]
-fn a_file_is_written_out_and_ends() {
+fn a_whole_file_is_written_out_and_ends_and_one_of_lines_is_followed() {
     let program = Program::alone();
-    let file = fixture("vercel-ai-5.jsonl");
-    let spans = program.objects(&["tail", "--json", file.to_str().unwrap()]);
-    assert_eq!(
-        spans.len(),
-        program.objects(&["list", "--json", file.to_str().unwrap()]).iter().map(|trace| trace["spans"].as_u64().unwrap()).sum::<u64>()
-            as usize
-    );
-    assert!(program.run(&["tail", "--filter", "agent:nobody", file.to_str().unwrap()]).status.code() == Some(1));
+    let requests = std::fs::read_to_string(fixture("vercel-ai-5.jsonl")).unwrap();
+    let first = requests.lines().next().unwrap();
+    std::fs::write(program.path("whole.json"), first).unwrap();
+    let spans = program.objects(&["tail", "--json", "whole.json"]);
+    let counted: u64 = program.objects(&["list", "--json", "whole.json"]).iter().map(|trace| trace["spans"].as_u64().unwrap()).sum();
+    assert_eq!(spans.len() as u64, counted);
+    assert_eq!(program.run(&["tail", "--filter", "agent:nobody", "whole.json"]).status.code(), Some(1));
+
+    let path = program.path("lines.jsonl");
+    std::fs::write(&path, &requests).unwrap();
+    let counted: u64 = program.objects(&["list", "--json", "lines.jsonl"]).iter().map(|trace| trace["spans"].as_u64().unwrap()).sum();
+    let mut tail = Tail::start(&program, &["tail", "--json", "--since", "2026-01-01", "lines.jsonl"]);
+    for _ in 0..counted {
+        tail.next();
+    }
+    let fresh = first.replace("26de9a35ac1b8f06", "feedfeedfeedfeed");
+    std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(format!("{fresh}\n").as_bytes()).unwrap();
+    assert_eq!(tail.next()["span_id"], "feedfeedfeedfeed", "what comes again is not written again");
 }
 
 /// Posts Agno's recorded body.
