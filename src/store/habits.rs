@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::interner::Symbol;
 use super::row::{Phase, RowIx};
 use super::{Store, Totals};
-use crate::model::{Kind, Status};
+use crate::model::{Kind, Nanos, Status};
 
 /// Rows of a run that are looked at; of a longer one, the first.
 pub const LOOKED_AT: usize = 4096;
@@ -112,6 +112,12 @@ impl Store {
     fn growth(&self, rows: &[RowIx]) -> Vec<RowIx> {
         let own = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.below(row).inputs == 0;
         rows.iter().copied().filter(|&row| self.row(row).kind == Kind::Model && own(row)).collect()
+    }
+
+    /// How long rows took together, at `now`.
+    #[must_use]
+    pub fn time(&self, rows: &[RowIx], now: Nanos) -> Nanos {
+        rows.iter().fold(0, |time, &row| time.saturating_add(self.row(row).duration(now)))
     }
 
     /// Sums over rows of which none lies under another.

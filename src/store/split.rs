@@ -40,10 +40,10 @@ impl Store {
             }
         }
         turns.sort_unstable();
-        let (mut times, mut running, mut before) = ([0; 3], [0; 3], 0);
+        let (mut times, mut running, mut before) = ([0 as Nanos; 3], [0; 3], 0 as Nanos);
         for (at, by, of) in turns {
             if let Some(first) = running.iter().position(|&count| count > 0) {
-                times[first] += at - before;
+                times[first] = times[first].saturating_add(at.saturating_sub(before));
             }
             running[of] += by;
             before = at;
@@ -57,14 +57,14 @@ impl Store {
     pub fn own_time(&self, row: RowIx, now: Nanos) -> Nanos {
         let stretch = |row: RowIx| (self.row(row).start, self.row(row).start.saturating_add(self.row(row).duration(now)));
         let (start, end) = stretch(row);
-        let (mut own, mut until) = (0, start);
+        let (mut own, mut until) = (0 as Nanos, start);
         // Children stand in the order of their starts.
         for &child in self.children(row) {
             let (from, to) = stretch(child);
-            own += from.min(end).saturating_sub(until).max(0);
+            own = own.saturating_add(from.min(end).saturating_sub(until).max(0));
             until = until.max(to.min(end));
         }
-        own + end.saturating_sub(until).max(0)
+        own.saturating_add(end.saturating_sub(until).max(0))
     }
 
     /// From when to when a row ran, if it did and that is known.

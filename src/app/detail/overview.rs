@@ -176,10 +176,7 @@ impl Page {
     fn habits(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let run = store.run_of(row);
         let habits = store.habits(run);
-        let lost = |rows: &[RowIx]| {
-            let time: Nanos = rows.iter().map(|&row| store.row(row).duration(now)).sum();
-            format!("{}, cost {}", format::duration(time), format::money(store.sums(rows).cost()))
-        };
+        let lost = |rows: &[RowIx]| format!("{}, cost {}", format::duration(store.time(rows, now)), format::money(store.sums(rows).cost()));
         let all: Vec<&[RowIx]> =
             if run == row { habits.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(habits.repeats(row)) };
         for uses in all {

@@ -153,9 +153,8 @@ impl Line<'_> {
         }
         let habits = app.noticed.of(store, row)?;
         let wasted = |rows: &[RowIx]| {
-            let time: Nanos = rows.iter().map(|&row| store.row(row).duration(app.now)).sum();
             let cost = store.sums(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
-            format!("{}{cost}", format::duration(time))
+            format!("{}{cost}", format::duration(store.time(rows, app.now)))
         };
         if let Some(uses) = habits.repeats(row) {
             return Some((format!("×{} same, {}", uses.len(), wasted(uses)), theme.running()));
