@@ -17,7 +17,7 @@ mod walk;
 pub use order::{Sort, Sorting};
 pub use scale::Measure;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::model::Nanos;
 use crate::store::{Changes, RowIx, Store, TraceIx};
@@ -32,7 +32,7 @@ pub struct Forest {
     /// The shown traces.
     order: Order,
     /// What the shown traces are counted as, in `order` and in `scales`.
-    placed: HashMap<TraceIx, Placed>,
+    placed: PlacedTraces,
     scales: Scales,
     /// Traces that came to be shown, or no longer are, since somebody asked.
     turned: Vec<TraceIx>,
@@ -83,6 +83,28 @@ struct Placed {
     sizes: Sizes,
 }
 
+/// What each shown trace is counted as, by its index.
+#[derive(Debug, Default)]
+struct PlacedTraces(Vec<Option<Placed>>);
+
+impl PlacedTraces {
+    fn get(&self, trace: TraceIx) -> Option<&Placed> {
+        self.0.get(trace.index())?.as_ref()
+    }
+
+    fn put(&mut self, placed: Placed) {
+        let at = placed.entry.trace.index();
+        if at >= self.0.len() {
+            self.0.resize_with(at + 1, || None);
+        }
+        self.0[at] = Some(placed);
+    }
+
+    fn take(&mut self, trace: TraceIx) -> Option<Placed> {
+        self.0.get_mut(trace.index())?.take()
+    }
+}
+
 impl Forest {
     /// The row that the cursor is on.
     #[must_use]
@@ -127,7 +149,7 @@ impl Forest {
     }
 
     fn place(&self, trace: TraceIx) -> Option<usize> {
-        self.order.place(&self.placed.get(&trace)?.entry)
+        self.order.place(&self.placed.get(trace)?.entry)
     }
 
     /// What the traces are sorted by.
@@ -219,7 +241,7 @@ impl Forest {
     /// Whether the trace is shown.
     #[must_use]
     pub fn shows(&self, trace: TraceIx) -> bool {
-        self.placed.contains_key(&trace)
+        self.placed.get(trace).is_some()
     }
 
     fn placing(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placed {
@@ -228,17 +250,17 @@ impl Forest {
 
     /// Shows a trace at its place, or not at all. A cursor that loses its trace goes to the one that comes into its place.
     fn put(&mut self, trace: TraceIx, placed: Option<Placed>, store: &Store) {
-        if self.placed.get(&trace) == placed.as_ref() {
+        if self.placed.get(trace) == placed.as_ref() {
             return;
         }
-        if self.placed.contains_key(&trace) != placed.is_some() {
+        if self.shows(trace) != placed.is_some() {
             self.turned.push(trace);
         }
         let before = self.take_out(trace);
         if let Some(placed) = placed {
             self.order.insert(placed.entry.clone());
             self.scales.add(placed.sizes);
-            self.placed.insert(trace, placed);
+            self.placed.put(placed);
         } else if self.cursor.is_some_and(|(_, at)| at == trace) {
             self.go_near(store, before);
         }
@@ -246,7 +268,7 @@ impl Forest {
 
     /// Takes a trace from those shown; returns the place that it had.
     fn take_out(&mut self, trace: TraceIx) -> Option<usize> {
-        let placed = self.placed.remove(&trace)?;
+        let placed = self.placed.take(trace)?;
         self.scales.remove(placed.sizes);
         self.order.remove(&placed.entry)
     }
@@ -260,10 +282,14 @@ impl Forest {
     fn place_all(&mut self, store: &Store, sorting: Sorting, now: Nanos) {
         self.order = Order::new(sorting, Vec::new());
         let shown = store.traces().filter(|&trace| self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace)));
-        self.placed = shown.map(|trace| (trace, self.placing(store, trace, now))).collect();
-        self.order = Order::new(sorting, self.placed.values().map(|placed| placed.entry.clone()).collect());
+        let shown: Vec<Placed> = shown.map(|trace| self.placing(store, trace, now)).collect();
+        self.order = Order::new(sorting, shown.iter().map(|placed| placed.entry.clone()).collect());
         self.scales = Scales::default();
-        self.placed.values().for_each(|placed| self.scales.add(placed.sizes));
+        self.placed = PlacedTraces::default();
+        for placed in shown {
+            self.scales.add(placed.sizes);
+            self.placed.put(placed);
+        }
     }
 
     // --- the critical path ---

@@ -125,7 +125,12 @@ impl Store {
             _ => siblings.len(),
         };
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
-        self.siblings_mut(parent, row).insert(at, row);
+        let siblings = self.siblings_mut(parent, row);
+        if siblings.capacity() == 0 {
+            // What the allocator gives for one it gives for six.
+            siblings.reserve_exact(6);
+        }
+        siblings.insert(at, row);
         let (totals, baggage) = (self.totals(row), self.baggage(row, parent));
         self.carry(row, Totals::default(), totals, baggage);
         if let Some(parent) = parent {

@@ -28,7 +28,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     }
     let unpriced = totals.calls - totals.priced;
     if unpriced > 0 {
-        part(&format!("{} unpriced", super::plural(u64::from(unpriced), "call")), theme.running());
+        part(&format!("{} unpriced", format::count(u64::from(unpriced))), theme.running());
     }
     if app.budgets.total_exceeds() {
         part("over budget", theme.error());

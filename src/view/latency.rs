@@ -40,7 +40,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         let texts = [times.quantile(500), times.quantile(950), times.quantile(990), times.max()]
             .map(|time| time.map_or_else(|| "–".to_owned(), format::duration))
             .into_iter()
-            .chain([format::count(times.count())]);
+            .chain([format::tokens(Some(times.count()))]);
         for (at, text) in texts.take(columns).enumerate() {
             put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), y, TIME, &text, Style::new());
         }

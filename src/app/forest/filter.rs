@@ -118,7 +118,7 @@ impl Forest {
         let before = self.filter.take().map(|filter| filter.matcher);
         self.filter = (!query.is_empty()).then(|| Filter::new(before.unwrap_or_default().turn_to(query)));
         self.order = Order::new(self.sorting(), Vec::new());
-        self.placed = HashMap::new();
+        self.placed = super::PlacedTraces::default();
         self.scales = Scales::default();
         let mut judging = Judging::default();
         if let Some((_, trace)) = self.cursor {
@@ -127,7 +127,7 @@ impl Forest {
         self.judging = Some(judging);
         self.judge_for(store, now, AT_ONCE);
         match self.cursor {
-            Some((row, trace)) if self.placed.contains_key(&trace) => self.set_cursor(store, row),
+            Some((row, trace)) if self.shows(trace) => self.set_cursor(store, row),
             _ => {
                 self.line = 0;
                 self.go_to_trace(store, 0);

@@ -155,6 +155,8 @@ impl Order {
         self.len += 1;
         if piece.len() > PIECE {
             let half = piece.split_off(PIECE / 2);
+            // Most pieces are full for good once traces come at one end only.
+            piece.shrink_to_fit();
             self.pieces.insert(at + 1, half);
         }
     }

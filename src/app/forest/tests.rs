@@ -347,7 +347,7 @@ impl Desk {
         prop_assert_eq!(&down[start..start + window.len()], &window[..], "the window has a hole");
         let mut traces: Vec<TraceIx> = forest.traces().collect();
         let sorted = traces.clone();
-        traces.sort_by_key(|&trace| forest.placed[&trace].entry.clone());
+        traces.sort_by_key(|&trace| forest.placed.get(trace).unwrap().entry.clone());
         if forest.sorting().reversed == (forest.sorting().by == Sort::Name) {
             traces.reverse();
         }

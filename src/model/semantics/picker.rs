@@ -186,7 +186,7 @@ impl<'a> Picker<'a> {
     fn digest(&self, batch: &mut Batch) -> Text {
         let Some(text) = self.text(Field::Input) else { return Text::default() };
         let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = text else { return Text::default() };
-        if beginning(chars(text), PREVIEW).eq(chars(text)) {
+        if is_plain(raw) || beginning(chars(text), PREVIEW).eq(chars(text)) {
             return Text::default();
         }
         let mut hasher = DefaultHasher::new();
@@ -309,6 +309,12 @@ fn intern(text: Option<Scalar<'_>>, batch: &mut Batch) -> Text {
         Some(Scalar::Text(raw)) if let Ok(text) = std::str::from_utf8(raw) => batch.intern(text),
         Some(text) => batch.intern_chars(chars(text)),
     }
+}
+
+/// Whether a text is its own beginning for sure: short, and nothing in it could be folded.
+fn is_plain(raw: &[u8]) -> bool {
+    let folds = |pair: &[u8]| matches!(pair, b"  " | [b'\\', b'n' | b't' | b'r' | b'u' | b'f']) || !matches!(pair[0], b' '..=b'~');
+    raw.len() <= PREVIEW && matches!((raw.first(), raw.last()), (Some(b'!'..=b'~'), Some(b'!'..=b'~'))) && !raw.windows(2).any(folds)
 }
 
 /// The beginning of a text that has nothing to fold or unescape in it, as [`beginning`] gives it, but at once.
