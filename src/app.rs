@@ -54,7 +54,7 @@ use crate::model::price::Prices;
 use crate::model::{Address, Batch, Nanos, SourceId};
 use crate::query::{Mistake, values_of, with_values};
 use crate::source::{State, Traffic};
-use crate::store::{Changes, RowIx, Store, TraceIx};
+use crate::store::{Changes, MINUTE, RowIx, Store, TraceIx};
 
 /// Something that has to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -297,6 +297,7 @@ impl App {
 
     /// A second passed. Returns whether anything on the screen changed.
     pub fn tick(&mut self, store: &mut Store, now: Nanos) -> bool {
+        let before = self.now;
         let mut moving = self.rates.iter().any(|&rate| rate > 0) || store.all().running > 0;
         self.rates.pop_front();
         self.rates.push_back(0);
@@ -316,13 +317,23 @@ impl App {
                 self.detail.refresh_overview(store, now);
             }
         }
-        moving || message_ends
+        // What rests is made anew, and with each minute the last hour is another one.
+        let waits = self.scope.is_stale()
+            || self.noticed.is_stale()
+            || self.forest.has_stale_path()
+            || self.table.as_ref().is_some_and(Table::is_stale);
+        moving || message_ends || waits || before.div_euclid(MINUTE) != self.now.div_euclid(MINUTE)
     }
 
     /// A source says how it is.
     pub fn source_state(&mut self, source: usize, state: State) {
         if let Some(view) = self.sources.get_mut(source) {
+            // The header may have no room for all of it.
+            let news = if let State::Failing(why) = &state { Some(format!("{}: {why}", view.name)) } else { None };
             view.state = state;
+            if let Some(news) = news {
+                self.say(news, true, self.now);
+            }
         }
     }
 

@@ -301,10 +301,15 @@ impl Forest {
             return;
         };
         let large = store.trace(trace).totals().spans > LARGE;
-        let good = |path: &Path| path.trace == trace && !(path.stale && (!large || now.saturating_sub(path.found) >= PATH_REST));
+        let good = |path: &Path| path.trace == trace && !(path.stale && (!large || now.abs_diff(path.found) >= PATH_REST.unsigned_abs()));
         if !self.path.as_ref().is_some_and(good) {
             self.path = Some(Path { trace, rows: critical::path(store, trace, now), found: now, stale: false });
         }
+    }
+
+    /// Whether the critical path that is lit is that of the trace as it was.
+    pub(super) fn has_stale_path(&self) -> bool {
+        self.path.as_ref().is_some_and(|path| path.stale)
     }
 
     /// Whether the row is on its trace's critical path; `None` where that is not lit.

@@ -26,6 +26,8 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Noticed {
     runs: HashMap<RowIx, Known>,
+    /// Whether what is known of a run is what it was, and is to be looked at again.
+    stale: bool,
 }
 
 impl Noticed {
@@ -34,18 +36,26 @@ impl Noticed {
         if self.runs.len() > RUNS {
             self.runs.clear();
         }
+        self.stale = false;
         for &row in rows {
             let run = store.run_of(row);
             let trace = store.row(run).trace();
             let data = store.trace(trace);
             let good = |known: &Known| {
-                let rests = data.totals().spans > LARGE && now.saturating_sub(known.at) < REST;
+                let rests = data.totals().spans > LARGE && now.abs_diff(known.at) < REST.unsigned_abs();
                 known.trace == trace && (known.version == data.version() || rests)
             };
             if !self.runs.get(&run).is_some_and(good) {
                 self.runs.insert(run, Known { trace, version: data.version(), at: now, habits: store.habits(run) });
+            } else if self.runs.get(&run).is_some_and(|known| known.version != data.version()) {
+                self.stale = true;
             }
         }
+    }
+
+    /// Whether something on the screen waits to be looked at again.
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// What was noticed in the run that the row is or belongs to.

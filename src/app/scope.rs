@@ -26,6 +26,8 @@ pub struct Scope {
     /// How many were to be added in all.
     total: usize,
     trace: Option<OfTrace>,
+    /// Whether the trace's own sums are what they were, and wait to be made anew.
+    stale: bool,
 }
 
 /// A trace's own sums.
@@ -90,13 +92,19 @@ impl Scope {
         let running = data.totals().running > 0;
         let known = self.trace.as_ref().is_some_and(|known| {
             let same = known.trace == trace && known.version == data.version() && (!running || known.at == now);
-            let rests = data.totals().spans > LARGE && known.trace == trace && now.saturating_sub(known.at) < REST;
+            let rests = data.totals().spans > LARGE && known.trace == trace && now.abs_diff(known.at) < REST.unsigned_abs();
             same || rests
         });
+        self.stale = known && self.trace.as_ref().is_some_and(|known| known.version != data.version());
         if !known {
             let (stats, split) = (store.stats_of(trace), store.split_of(trace, now));
             self.trace = Some(OfTrace { trace, version: data.version(), at: now, stats, split });
         }
+    }
+
+    /// Whether sums wait to be made anew.
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// The sums that are asked for.

@@ -4,7 +4,7 @@ mod groups;
 mod index;
 mod page;
 
-use std::cmp::Ordering;
+use std::time::{Duration, Instant};
 
 use super::{Action, Forest, Scope};
 use crate::model::usage::NanoUsd;
@@ -82,9 +82,10 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Where it stands when lines are sorted by it: the largest, or A, first.
-    fn order(&self, other: &Self) -> Ordering {
-        let number = |cell: &Self| match *cell {
+    /// What lines are sorted by: A first, or the largest; what is not known last.
+    fn rank(&self) -> Rank {
+        let number = match *self {
+            Self::Text(ref text) => return Rank::Text(text.to_lowercase()),
             Self::Count(count) => Some(count as f64),
             Self::Tokens(tokens) => tokens.map(|tokens| tokens as f64),
             Self::Time(time) => time.map(|time| time as f64),
@@ -92,13 +93,16 @@ impl Cell {
             Self::Part(part, whole) => (whole > 0).then(|| part as f64 / whole as f64),
             Self::Moment(moment) => Some(moment as f64),
             Self::Rate(rate) => rate,
-            Self::Text(_) => None,
         };
-        match (self, other) {
-            (Self::Text(one), Self::Text(other)) => one.to_lowercase().cmp(&other.to_lowercase()),
-            _ => number(other).unwrap_or(-1.0).total_cmp(&number(self).unwrap_or(-1.0)),
-        }
+        // Of numbers that are not negative the bits are in their order.
+        Rank::Number(number.map_or(u64::MAX, |number| u64::MAX - 1 - number.max(0.0).to_bits()))
     }
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Text(String),
+    Number(u64),
 }
 
 /// A column.
@@ -133,8 +137,11 @@ impl Line {
     }
 }
 
-/// How long a table is shown before it is made anew, in nanoseconds.
-const REST: Nanos = 500_000_000;
+/// A table that is made faster than this is made anew whenever anything changed.
+const QUICK: Duration = Duration::from_millis(3);
+
+/// Another one rests for so many times what it took.
+const REST: u32 = 20;
 
 /// A view that is not the traces: its lines in order, and where one is.
 #[derive(Debug)]
@@ -155,7 +162,8 @@ pub struct Table {
     pub reader: Reader,
     index: Index,
     height: usize,
-    made: Option<Nanos>,
+    /// When it was made, and how long that took.
+    made: Option<(Instant, Duration)>,
     stale: bool,
 }
 
@@ -170,7 +178,15 @@ impl Table {
     }
 
     fn by_default(mut self) -> Self {
-        self.sorted = self.columns().iter().position(|column| ["COST", "LAST", "COUNT"].contains(&column.title)).unwrap_or_default();
+        self.sorted = self
+            .columns()
+            .iter()
+            .position(|column| {
+                ["LAST", "COUNT"].contains(&column.title)
+                    || (column.title == "COST" && self.view != View::Tools)
+                    || (column.title == "CALLS" && self.view == View::Tools)
+            })
+            .unwrap_or_default();
         self
     }
 
@@ -189,7 +205,7 @@ impl Table {
     /// Traces changed, or came to be shown or not.
     pub(super) fn changed(&mut self, traces: &[TraceIx]) {
         self.index.changed(traces);
-        self.stale = true;
+        self.stale |= !traces.is_empty();
     }
 
     /// Traces are gone.
@@ -201,12 +217,13 @@ impl Table {
     /// Makes the lines anew if anything changed, not too often. Whether more is left to do.
     pub(super) fn refresh(&mut self, store: &Store, forest: &Forest, scope: &Scope, now: Nanos) -> bool {
         let more = self.index.follow(store, forest);
-        let rested = self.made.is_none_or(|made| (now - made).abs() >= REST) || !more;
+        let rested = self.made.is_none_or(|(at, took)| took < QUICK || at.elapsed() >= took * REST);
         if self.stale && rested {
+            let begun = Instant::now();
             let key = self.lines.get(self.cursor).map(|line| line.key.clone());
             self.lines = groups::lines(self.view, store, scope, &self.index);
-            (self.made, self.stale) = (Some(now), more);
             self.sort();
+            (self.made, self.stale) = (Some((begun, begun.elapsed())), more);
             self.cursor = key.and_then(|key| self.lines.iter().position(|line| line.key == key)).unwrap_or(self.cursor);
             self.settle();
             self.write_page(store, scope, now);
@@ -215,11 +232,12 @@ impl Table {
     }
 
     fn sort(&mut self) {
-        let (sorted, reversed) = (self.sorted, self.reversed);
-        self.lines.sort_by(|one, other| {
-            let order = one.cells[sorted].order(&other.cells[sorted]);
-            if reversed { order.reverse() } else { order }.then_with(|| one.key.cmp(&other.key))
-        });
+        self.lines.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        if self.reversed {
+            self.lines.sort_by_cached_key(|line| std::cmp::Reverse(line.cells[self.sorted].rank()));
+        } else {
+            self.lines.sort_by_cached_key(|line| line.cells[self.sorted].rank());
+        }
     }
 
     fn settle(&mut self) {
@@ -283,9 +301,9 @@ impl Table {
         true
     }
 
-    /// Whether more traces are to be read for it.
+    /// Whether it is to be made anew.
     #[must_use]
-    pub fn is_reading(&self) -> bool {
+    pub fn is_stale(&self) -> bool {
         self.stale
     }
 

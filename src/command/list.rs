@@ -62,7 +62,7 @@ impl List {
             let names: Vec<String> = bad.iter().take(NAMED).map(|&trace| loaded.store.trace(trace).id.to_string()).collect();
             let more = if bad.len() > NAMED { ", …" } else { "" };
             let count = format::count(bad.len() as u64);
-            say(&format!("{count} of {} pass --fail-on: {}{more}", plural(traces.len() as u64, "trace"), names.join(", ")));
+            say(&format!("{count} of {} are what --fail-on says: {}{more}", plural(traces.len() as u64, "trace"), names.join(", ")));
         }
         Ok(outcome)
     }

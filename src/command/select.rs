@@ -15,7 +15,7 @@ pub struct Selection {
     pub sources: Vec<PathBuf>,
 
     /// Only traces with a span that passes this filter, written as on the screen: 'status:error agent:writer dur:>2s'
-    #[arg(long, value_name = "EXPR", value_parser = parse_filter)]
+    #[arg(long, value_name = "EXPR", value_parser = parse_filter, allow_hyphen_values = true)]
     pub filter: Option<Query>,
 
     /// Only traces that began since then: 90s, 15m, 2h or 7d ago, or a time such as 2026-11-22 or 2026-11-22T07:30Z

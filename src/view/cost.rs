@@ -22,11 +22,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), theme.title());
     let mut part = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);
     let minutes = stats.minutes(app.now, 60);
-    let hour: NanoUsd = minutes.iter().map(|minute| minute.cost).sum();
+    let hour: NanoUsd = minutes.iter().fold(0, |sum, minute| sum.saturating_add(minute.cost));
     if hour > 0 {
         part(&format!("{}/h", format::money(Some(hour))), theme.dim());
     }
-    let unpriced = totals.calls - totals.priced;
+    let unpriced = totals.calls.saturating_sub(totals.priced);
     if unpriced > 0 {
         part(&format!("{} unpriced", format::count(u64::from(unpriced))), theme.running());
     }

@@ -33,7 +33,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, th
         };
         let text = format!("{}{arrow}", column.title);
         let style = if arrow.is_empty() { theme.dim() } else { theme.key() };
-        cell(buffer, Rect { x, y: inner.y, width, height: 1 }, &text, is_text(table, at), style);
+        // An arrow stands where the blank before the next column would.
+        let wider = u16::from(!arrow.is_empty() && !is_text(table, at));
+        cell(buffer, Rect { x, y: inner.y, width: width + wider, height: 1 }, &text, is_text(table, at), style);
         x += width;
     }
     if table.lines.is_empty() {
@@ -68,7 +70,7 @@ pub(super) fn spot(area: Rect, table: &Table, place: Position) -> Spot {
 
 /// Why there is no line.
 fn nothing(app: &App, table: &Table) -> &'static str {
-    match (table.is_reading(), app.forest.is_filtered()) {
+    match (table.is_stale(), app.forest.is_filtered()) {
         (true, _) => "Reading…",
         (false, true) => "Nothing in what the filter lets through.",
         (false, false) => "Nothing yet.",

@@ -78,7 +78,7 @@ fn a_trace_that_must_not_be_is_a_3() {
     let program = Program::new();
     let (code, told) = end(&program, &["list", "traces.db", "--fail-on", "error"]);
     assert_eq!(code, Some(3));
-    assert!(told.starts_with("agno-top: 3 of 11 traces pass --fail-on: 244858b1"), "{told}");
+    assert!(told.starts_with("agno-top: 3 of 11 traces are what --fail-on says: 244858b1"), "{told}");
     for (arguments, code) in [
         (&["--fail-on", "error", "--filter", "agent:chatty"][..], 0),
         (&["--fail-on", "dur>400ms"], 3),

@@ -148,7 +148,7 @@ impl Page {
                 self.fact("", &format!("itself states {}", format::count(sum)), Role::Faint);
             }
         }
-        let unpriced = u64::from(totals.calls - totals.priced);
+        let unpriced = u64::from(totals.calls.saturating_sub(totals.priced));
         let calls = if unpriced == 1 { "call" } else { "calls" };
         let rest = if unpriced > 0 { format!(" and {} {calls} unpriced", format::count(unpriced)) } else { String::new() };
         let by = match (store.quote(row), own) {

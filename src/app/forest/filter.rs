@@ -3,8 +3,7 @@
 //! Rows are judged from the newest trace to the oldest, for a moment when the filter is set and for another with each frame, so that a key
 //! costs the same however many rows are held. What changes meanwhile is judged when it changes.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::Forest;
@@ -55,12 +54,12 @@ pub(super) struct Filter {
     pub(super) lit: RowSet,
     pub(super) matches: HashMap<TraceIx, u32>,
     /// When rows have to be judged again though nothing in them changes, the next on top.
-    changing: BinaryHeap<Reverse<(Nanos, RowIx)>>,
+    changing: BTreeSet<(Nanos, RowIx)>,
 }
 
 impl Filter {
     fn new(matcher: Matcher) -> Self {
-        Self { matcher, lit: RowSet::default(), matches: HashMap::new(), changing: BinaryHeap::new() }
+        Self { matcher, lit: RowSet::default(), matches: HashMap::new(), changing: BTreeSet::new() }
     }
 
     pub(super) fn shows(&self, store: &Store, trace: TraceIx) -> bool {
@@ -69,7 +68,7 @@ impl Filter {
 
     pub(super) fn judge(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let (before, after) = (self.lit.holds(row), self.matcher.matches(store, row, now));
-        self.changing.extend(self.matcher.next_change(store, row, now).map(|at| Reverse((at, row))));
+        self.changing.extend(self.matcher.next_change(store, row, now).map(|at| (at, row)));
         if before == after {
             return;
         }
@@ -125,6 +124,9 @@ impl Forest {
             judging.begin(store, trace);
         }
         self.judging = Some(judging);
+        if let (None, Some((_, trace))) = (&self.filter, self.cursor) {
+            self.show_or_hide(store, trace, now);
+        }
         self.judge_for(store, now, AT_ONCE);
         match self.cursor {
             Some((row, trace)) if self.shows(trace) => self.set_cursor(store, row),
@@ -235,10 +237,10 @@ impl Forest {
     pub fn tick(&mut self, store: &Store, now: Nanos) -> bool {
         let mut rows: Vec<RowIx> = store.running().collect();
         if let Some(filter) = &mut self.filter {
-            while let Some(Reverse((at, row))) = filter.changing.peek().copied()
+            while let Some(&(at, row)) = filter.changing.first()
                 && at <= now
             {
-                filter.changing.pop();
+                filter.changing.pop_first();
                 if store.is_held(row) {
                     rows.push(row);
                 }

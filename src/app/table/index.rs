@@ -1,6 +1,6 @@
 //! Which rows belong to which session or failure. Built a little each frame, newest traces first, and kept as traces change.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::{Key, View};
@@ -27,13 +27,16 @@ pub(super) struct Index {
     within: HashMap<RowIx, Vec<RowIx>>,
     /// Traces to be read, maybe again.
     left: VecDeque<TraceIx>,
+    /// The same, each once.
+    queued: HashSet<TraceIx>,
 }
 
 impl Index {
     pub(super) fn new(view: View, forest: &Forest) -> Self {
         let wanted = matches!(view, View::Sessions | View::Errors);
         let left = if wanted { forest.traces().collect() } else { VecDeque::new() };
-        Self { view, groups: HashMap::new(), of_trace: HashMap::new(), within: HashMap::new(), left }
+        let queued = left.iter().copied().collect();
+        Self { view, groups: HashMap::new(), of_trace: HashMap::new(), within: HashMap::new(), left, queued }
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = (&Key, &Rows)> {
@@ -62,7 +65,8 @@ impl Index {
 
     pub(super) fn changed(&mut self, traces: &[TraceIx]) {
         if matches!(self.view, View::Sessions | View::Errors) {
-            self.left.extend(traces);
+            let Self { left, queued, .. } = self;
+            left.extend(traces.iter().filter(|&&trace| queued.insert(trace)));
         }
     }
 
@@ -84,6 +88,7 @@ impl Index {
     pub(super) fn follow(&mut self, store: &Store, forest: &Forest) -> bool {
         let begun = Instant::now();
         while let Some(trace) = self.left.pop_front() {
+            self.queued.remove(&trace);
             self.forget(&[trace]);
             if store.is_trace_held(trace) && forest.shows(trace) {
                 let found = if self.view == View::Errors { failures(store, trace) } else { turns(store, trace, &mut self.within) };
