@@ -247,6 +247,9 @@ impl App {
         if let Some(table) = &mut self.table {
             table.set_size(lines, detail);
         }
+        if let Some(Overlay::Compare(compare)) = &mut self.overlay {
+            compare.catch_up(store);
+        }
         self.sum_up(store) || self.forest.is_judging()
     }
 
@@ -321,7 +324,8 @@ impl App {
         let waits = self.scope.is_stale()
             || self.noticed.is_stale()
             || self.forest.has_stale_path()
-            || self.table.as_ref().is_some_and(Table::is_stale);
+            || self.table.as_ref().is_some_and(Table::is_stale)
+            || matches!(&self.overlay, Some(Overlay::Compare(compare)) if compare.is_stale());
         moving || message_ends || waits || before.div_euclid(MINUTE) != self.now.div_euclid(MINUTE)
     }
 
@@ -360,7 +364,7 @@ impl App {
             table.forget(&changes.evicted);
             table.changed(&changes.traces);
         }
-        self.compare_again(store, &changes);
+        self.compare_again(&changes);
         self.look(store);
         if !changes.traces.is_empty() {
             self.detail.refresh_overview(store, self.now);

@@ -1,7 +1,11 @@
 //! Two traces side by side: which step of one is which step of the other, and what of the two differs.
 
 mod align;
+
+use std::time::{Duration, Instant};
+
 use super::detail::content;
+use super::table::{QUICK, REST};
 use super::{Action, App, Focus, Overlay, Wanted};
 use crate::model::{Kind, Nanos, Payload, SpanId};
 use crate::store::{Changes, Row, RowIx, Store, Symbol, Totals, TraceIx};
@@ -72,6 +76,10 @@ pub struct Compare {
     /// What the two steps under the cursor were given and answered; `None` until it has come.
     pub texts: [Option<Texts>; 2],
     asked: [bool; 2],
+    /// Whether the traces have changed since the steps were matched.
+    stale: bool,
+    /// When they were matched, and how long that took.
+    made: (Instant, Duration),
 }
 
 impl Compare {
@@ -80,13 +88,23 @@ impl Compare {
     pub fn new(store: &Store, traces: [TraceIx; 2]) -> Self {
         let mut traces = traces;
         traces.sort_by_key(|&trace| (store.trace(trace).start, trace));
-        let mut compare = Self { traces, pairs: Vec::new(), left_out: [0; 2], cursor: 0, texts: [None, None], asked: [false; 2] };
+        let mut compare = Self {
+            traces,
+            pairs: Vec::new(),
+            left_out: [0; 2],
+            cursor: 0,
+            texts: [None, None],
+            asked: [false; 2],
+            stale: false,
+            made: (Instant::now(), Duration::ZERO),
+        };
         compare.refresh(store);
         compare
     }
 
     /// Compares again what has changed. The cursor stays with its step.
     pub fn refresh(&mut self, store: &Store) {
+        let begun = Instant::now();
         let at = self.pairs.get(self.cursor).copied();
         let sides = self.traces.map(|trace| flat(store, trace));
         for (left_out, (steps, trace)) in self.left_out.iter_mut().zip(sides.iter().zip(self.traces)) {
@@ -103,7 +121,25 @@ impl Compare {
             .collect();
         let same = |pair: &Pair| at.is_some_and(|at| (0..2).any(|side| pair.rows[side].is_some() && pair.rows[side] == at.rows[side]));
         let cursor = self.pairs.iter().position(same).unwrap_or_default();
-        if self.pairs.get(cursor).map(|pair| pair.rows) == at.map(|at| at.rows) { self.cursor = cursor } else { self.go(cursor) }
+        if self.pairs.get(cursor).map(|pair| pair.rows) == at.map(|at| at.rows) {
+            self.cursor = cursor
+        } else {
+            self.go(cursor)
+        }
+        (self.stale, self.made) = (false, (begun, begun.elapsed()));
+    }
+
+    /// Matches the steps again if the traces have changed; what takes long is not done for every change.
+    pub(super) fn catch_up(&mut self, store: &Store) {
+        let (at, took) = self.made;
+        if self.stale && (took < QUICK || at.elapsed() >= took * REST) {
+            self.refresh(store);
+        }
+    }
+
+    /// Whether the steps wait to be matched again.
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// Moves the cursor, stopping at the ends.
@@ -239,13 +275,20 @@ impl App {
     }
 
     /// Takes into the comparison what has changed, or ends it if a trace of it is gone.
-    pub(super) fn compare_again(&mut self, store: &Store, changes: &Changes) {
+    pub(super) fn compare_again(&mut self, changes: &Changes) {
         let Some(Overlay::Compare(compare)) = &mut self.overlay else { return };
         if compare.traces.iter().any(|trace| changes.evicted.contains(trace)) {
             self.overlay = None;
             self.say("a trace that was compared is held no longer", true, self.now);
         } else if compare.traces.iter().any(|trace| changes.traces.contains(trace)) {
-            compare.refresh(store);
+            compare.stale = true;
+            // A step that came again may have another payload.
+            let rows = compare.pairs.get(compare.cursor).map(|pair| pair.rows).unwrap_or_default();
+            for (side, row) in rows.into_iter().enumerate() {
+                if row.is_some_and(|row| changes.rows.binary_search(&row).is_ok()) {
+                    (compare.asked[side], compare.texts[side]) = (false, None);
+                }
+            }
         }
     }
 

@@ -137,11 +137,11 @@ impl Line {
     }
 }
 
-/// A table that is made faster than this is made anew whenever anything changed.
-const QUICK: Duration = Duration::from_millis(3);
+/// What is made faster than this is made anew whenever anything changed.
+pub(super) const QUICK: Duration = Duration::from_millis(3);
 
-/// Another one rests for so many times what it took.
-const REST: u32 = 20;
+/// Anything else rests for so many times what it took.
+pub(super) const REST: u32 = 20;
 
 /// A view that is not the traces: its lines in order, and where one is.
 #[derive(Debug)]
