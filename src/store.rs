@@ -100,6 +100,8 @@ pub struct Store {
     texts: Interner,
     /// Traces by start, for eviction.
     age: BTreeSet<(Nanos, TraceIx)>,
+    /// Those of them in which nothing runs.
+    ended: BTreeSet<(Nanos, TraceIx)>,
     /// Rows that run.
     running: BTreeSet<RowIx>,
     /// The parents that rows name and do not hang under.
@@ -385,6 +387,7 @@ impl Store {
         self.by_trace.insert_unique(hasher.hash_one(span.trace), trace.0, |&trace| hasher.hash_one(traces[trace].id));
         self.stats.traces += 1;
         self.age.insert((span.start, trace));
+        self.ended.insert((span.start, trace));
         self.touch(trace, changes);
         trace
     }
@@ -402,9 +405,12 @@ impl Store {
         let end = span.end.unwrap_or(span.start);
         let data = &mut self.traces[trace.0];
         if span.start < data.start {
-            self.age.remove(&(data.start, trace));
+            for order in [&mut self.age, &mut self.ended] {
+                if order.remove(&(data.start, trace)) {
+                    order.insert((span.start, trace));
+                }
+            }
             data.start = span.start;
-            self.age.insert((span.start, trace));
         }
         data.end = data.end.max(end);
         data.heard = data.heard.max(end);

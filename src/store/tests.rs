@@ -187,6 +187,32 @@ fn the_oldest_ended_trace_goes_first_and_its_memory_is_used_again() {
     assert!(store.texts().len() <= texts + 3);
 }
 
+#[test]
+fn where_all_run_the_oldest_goes_and_what_came_in_the_same_call_is_told_as_gone_only() {
+    let mut store = Store::new(Limits { spans: 2, ..Limits::default() });
+    let of = |trace, id: u64| Given { trace, running: true, ..given(id, None) };
+    let first = store.apply(&batch(&[of(5, 5), of(6, 6)]), 10 * SECOND);
+    assert_eq!((first.evicted.len(), first.traces.len()), (0, 2));
+    let changes = store.apply(&batch(&[of(1, 1), of(2, 2), of(3, 3), of(4, 4), of(7, 7)]), 10 * SECOND);
+    let left: Vec<TraceId> = store.traces().map(|trace| store.trace(trace).id).collect();
+    assert_eq!(left, [trace_id(6), trace_id(7)]);
+    assert_eq!((changes.evicted.len(), changes.freed.len()), (5, 5));
+    assert_eq!(changes.traces, [store.find_trace(trace_id(7)).unwrap()]);
+    assert_eq!(changes.rows.len(), 1);
+}
+
+#[test]
+fn a_trace_that_ends_goes_before_older_ones_that_run_wherever_its_start_moved() {
+    let mut store = Store::new(Limits { spans: 4, ..Limits::default() });
+    let of = |trace, id: u64, running| Given { trace, running, ..given(id, None) };
+    store.apply(&batch(&[of(1, 1, true), of(2, 3, true), of(3, 4, true)]), 10 * SECOND);
+    store.apply(&batch(&[of(2, 2, false)]), 10 * SECOND);
+    store.apply(&batch(&[of(2, 3, false)]), 10 * SECOND);
+    store.apply(&batch(&[of(4, 5, true)]), 10 * SECOND);
+    let left: Vec<TraceId> = store.traces().map(|trace| store.trace(trace).id).collect();
+    assert_eq!(left, [trace_id(1), trace_id(3), trace_id(4)]);
+}
+
 /// The spans with this weight, in a batch that says whether its payloads are rich.
 fn heavy(spans: &[Given], weight: u32, source: u16, rich: bool) -> Batch {
     let mut batch = batch(spans);
@@ -433,6 +459,8 @@ proptest! {
             if let Some(trace) = trace {
                 store.select(trace, step % 3 != 0);
             }
+            let ended = store.age.iter().filter(|&&(_, trace)| store.trace(trace).totals().running == 0);
+            prop_assert!(store.ended.iter().eq(ended));
             let selected = |trace: TraceIx| store.trace(trace).selected;
             prop_assert_eq!(store.stats(), &swept(&store, |_| true));
             prop_assert_eq!(store.selection().unwrap(), &swept(&store, selected));
