@@ -306,9 +306,12 @@ impl Store {
     }
 
     fn pass(&mut self, now: Nanos) {
-        self.stats.pass(now);
+        let is_back = self.stats.pass(now);
         if let Some(selection) = &mut self.selection {
             selection.pass(now);
+        }
+        if is_back {
+            self.fill_minutes();
         }
     }
 
@@ -317,7 +320,7 @@ impl Store {
     }
 
     fn take(&mut self, batch: &Batch, span: &Span, now: Nanos, changes: &mut Changes) {
-        let trace = self.trace_of(span, changes);
+        let trace = self.trace_of(span, now, changes);
         let known = self.find(trace, span.id);
         if known.is_none() && self.age.len() == 1 && !self.has_room() {
             return self.refuse(batch, span, changes);
@@ -375,13 +378,14 @@ impl Store {
         ended && (span.end.is_none() || (data.rich && !batch.rich))
     }
 
-    fn trace_of(&mut self, span: &Span, changes: &mut Changes) -> TraceIx {
+    fn trace_of(&mut self, span: &Span, now: Nanos, changes: &mut Changes) -> TraceIx {
         if let Some(trace) = self.find_trace(span.trace) {
             self.touch(trace, changes);
             return trace;
         }
         let end = span.end.unwrap_or(span.start);
-        let data = Trace { id: span.trace, start: span.start, end, heard: end, top: Branch::default(), touched: 0, selected: false };
+        let data =
+            Trace { id: span.trace, start: span.start, end, heard: end.min(now), top: Branch::default(), touched: 0, selected: false };
         let trace = TraceIx(self.traces.insert(data));
         let (traces, hasher) = (&self.traces, &self.hasher);
         self.by_trace.insert_unique(hasher.hash_one(span.trace), trace.0, |&trace| hasher.hash_one(traces[trace].id));
@@ -413,10 +417,8 @@ impl Store {
             data.start = span.start;
         }
         data.end = data.end.max(end);
-        data.heard = data.heard.max(end);
-        if origin == Origin::Live {
-            data.heard = data.heard.max(now);
-        }
+        // An end that is yet to come must not keep the trace from being lost.
+        data.heard = data.heard.max(if origin == Origin::Live { now } else { end.min(now) });
         if data.top.below.lost > 0 && !self.is_stale(trace.0, now) {
             self.wake(trace, changes);
         }

@@ -86,6 +86,15 @@ impl Store {
         });
     }
 
+    /// Adds every row's own share to its minute. Costs the rows held.
+    pub(super) fn fill_minutes(&mut self) {
+        let rows: Vec<RowIx> = self.rows().collect();
+        for row in rows {
+            let (end, own) = (self.row(row).end, self.own(row));
+            self.each_stats(self.row(row).trace(), |stats| stats.flow(end, &own));
+        }
+    }
+
     /// The groups that the trace's rows count in.
     pub(super) fn each_stats(&mut self, trace: TraceIx, mut change: impl FnMut(&mut Stats)) {
         change(&mut self.stats);

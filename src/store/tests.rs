@@ -418,6 +418,41 @@ fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
     assert_eq!(store.quote(row(&store, 1)), None);
 }
 
+#[test]
+fn minutes_fill_again_when_the_clock_was_ahead_for_once() {
+    let day = 24 * 60 * MINUTE;
+    let now = 30 * day;
+    let at = |trace, id, start| Given { trace, start, tokens: Some((100, 10)), ..given(id, None) };
+    let mut store = Store::new(Limits { spans: 3, ..Limits::default() });
+    store.begin_selection();
+    store.apply(&batch(&[at(1, 1, now - 5 * MINUTE)]), now);
+    let first = store.traces().next().unwrap();
+    store.select(first, true);
+    store.expire(now + 3 * day);
+    assert_eq!(store.stats().minutes(now, 10), [Flow::default(); 10]);
+    store.expire(now);
+    let spans = |stats: &Stats| stats.minutes(now, 10).iter().map(|flow| flow.spans).collect::<Vec<_>>();
+    assert_eq!(spans(store.stats()), [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(spans(store.selection().unwrap()), spans(store.stats()));
+    store.apply(&batch(&[at(2, 2, now - 5 * MINUTE), at(2, 3, now - MINUTE), at(3, 4, now)]), now + 1);
+    assert_eq!(spans(store.stats()), [0, 0, 0, 0, 1, 0, 0, 0, 1, 1], "the first trace went, and was taken out once");
+    assert_eq!(store.stats(), &swept(&store, |_| true));
+    assert_eq!(store.selection().unwrap(), &swept(&store, |_| false));
+}
+
+#[test]
+fn a_span_that_ends_in_the_far_future_does_not_keep_its_trace_running() {
+    for origin in [Origin::Live, Origin::History] {
+        let mut store = Store::new(Limits::default());
+        let mut far = batch(&[given(2, Some(1))]);
+        (far.origin, far.spans[0].end) = (origin, Some(i64::MAX));
+        store.apply(&far, 10 * SECOND);
+        assert_eq!(store.all().running, 1);
+        store.expire(71 * SECOND);
+        assert_eq!((store.all().running, store.all().lost), (0, 1));
+    }
+}
+
 /// Everything that is summed, counted anew.
 fn swept(store: &Store, of: impl Fn(TraceIx) -> bool) -> Stats {
     let mut stats = Stats::begin_at(store.stats());
