@@ -327,7 +327,7 @@ impl Store {
         }
         self.hear(trace, batch.origin, span, now, changes);
         let row = known.unwrap_or_else(|| self.blank(trace, span.id, span.start));
-        let before = self.row(row).parent();
+        let (before, was) = (self.row(row).parent(), self.row(row).kind);
         if known.is_some() {
             if self.knows_better(row, batch, span) {
                 return release(batch.source, span.address, span.weight, changes);
@@ -347,6 +347,9 @@ impl Store {
         self.note_parent(row, span.parent, parent);
         self.link(row, parent);
         self.recount_around(row);
+        if was == Kind::Model && span.facts.kind != was {
+            self.recount_neighbours(row);
+        }
         if let Some(before) = before.filter(|&before| Some(before) != parent) {
             self.recount_around(before);
         }

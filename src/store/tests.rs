@@ -396,6 +396,20 @@ fn one_call_that_two_instruments_tell_of_is_one_call() {
 }
 
 #[test]
+fn what_hangs_by_a_span_that_is_no_model_call_after_all_is_counted_again() {
+    let model = |id, parent, usage| (id, Some(parent), Kind::Model, usage);
+    for ([upper, lower], other) in [([used(5, 10), None], 2), ([None, None], 3)] {
+        let mut store = Store::new(Limits::default());
+        store.apply(&of_kinds(&[(1, None, Kind::Agent, None), model(2, 1, upper), model(3, 2, lower)]), 10 * SECOND);
+        let counted = |store: &Store| [2, 3].map(|id| store.row(row(store, id)).counted);
+        assert_eq!(counted(&store), [upper.is_some(), upper.is_none()]);
+        store.apply(&of_kinds(&[(other, Some(other - 1), Kind::Other, None)]), 10 * SECOND);
+        assert_eq!(counted(&store), [other == 3, other == 2]);
+        assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 1);
+    }
+}
+
+#[test]
 fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
     let mut store = Store::new(Limits::default());
     store.apply(&of_kinds(&[(1, None, Kind::Agent, None), (2, Some(1), Kind::Model, used(1000, 100))]), 10 * SECOND);
