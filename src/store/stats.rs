@@ -173,7 +173,8 @@ impl Stats {
             }
             if let (Some(took), Some(written)) = (call.took, call.written) {
                 let sign = if back { -1 } else { 1 };
-                group.writing = group.writing.saturating_add(sign * took);
+                // Wraps, so that taking back undoes it.
+                group.writing = group.writing.wrapping_add(sign * took);
                 group.written = group.written.wrapping_add_signed(sign * i64::from(written));
             }
         });

@@ -467,6 +467,40 @@ fn a_span_that_ends_in_the_far_future_does_not_keep_its_trace_running() {
     }
 }
 
+#[test]
+fn spans_at_either_end_of_time_are_summed_and_taken_out_again() {
+    let ends = [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX), (0, i64::MAX), (-1, 1)];
+    let of = |trace: u8| {
+        let span =
+            |at: usize| (u64::from(trace) * 100 + at as u64, (at > 0).then_some(u64::from(trace) * 100), Kind::Model, used(1000, 10));
+        let mut batch = of_kinds(&(0..=ends.len()).map(span).collect::<Vec<_>>());
+        batch.spans[0].facts.kind = Kind::Agent;
+        for (span, (start, end)) in batch.spans[1..].iter_mut().zip(ends) {
+            (span.start, span.end, span.facts.first_token) = (start, Some(end), Some(end));
+        }
+        batch.spans.iter_mut().for_each(|span| span.trace = trace_id(trace));
+        batch
+    };
+    for now in [i64::MIN, 0, 10 * SECOND, i64::MAX] {
+        let mut store = Store::new(Limits { spans: 15, ..Limits::default() });
+        store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+        for trace in 1..=4 {
+            store.apply(&of(trace), now);
+            store.expire(now);
+            assert_eq!(store.stats(), &swept(&store, |_| true));
+        }
+        assert_eq!((store.trace_count(), store.all().calls, store.all().priced), (2, 12, 12));
+        let _ = store.stats().minutes(now, 10);
+        for trace in store.traces() {
+            let _ = store.split_of(trace, now);
+            for row in store.rows_of(trace) {
+                let _ = store.own_time(row, now);
+                let _ = store.habits(store.run_of(row));
+            }
+        }
+    }
+}
+
 /// Everything that is summed, counted anew.
 fn swept(store: &Store, of: impl Fn(TraceIx) -> bool) -> Stats {
     let mut stats = Stats::begin_at(store.stats());
