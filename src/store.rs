@@ -124,6 +124,12 @@ impl Store {
         Self { limits, ..Self::default() }
     }
 
+    /// What bounds it.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// A row. The index must be of this store and its trace not evicted since.
     #[must_use]
     pub fn row(&self, row: RowIx) -> &Row {
