@@ -137,7 +137,7 @@ impl Store {
         }
     }
 
-    fn is_call(&self, row: RowIx) -> bool {
+    pub(super) fn is_call(&self, row: RowIx) -> bool {
         let data = self.row(row);
         if data.placeholder {
             return false;

@@ -544,6 +544,7 @@ proptest! {
             }
             let ended = store.age.iter().filter(|&&(_, trace)| store.trace(trace).totals().running == 0);
             prop_assert!(store.ended.iter().eq(ended));
+            prop_assert!(store.rows().all(|row| store.row(row).counted == store.is_call(row)));
             let selected = |trace: TraceIx| store.trace(trace).selected;
             prop_assert_eq!(store.stats(), &swept(&store, |_| true));
             prop_assert_eq!(store.selection().unwrap(), &swept(&store, selected));

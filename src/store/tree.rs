@@ -111,6 +111,8 @@ impl Store {
                     }
                     self.recount_around(parent);
                 }
+            } else if (outer.calls == 0) != (now.calls == 0) && self.row(parent).kind == Kind::Model {
+                self.recount_around(parent);
             }
             for (due, by) in due.iter_mut().zip(CLAIMS) {
                 *due = self.pay(by, parent, *due);
