@@ -410,6 +410,15 @@ fn what_hangs_by_a_span_that_is_no_model_call_after_all_is_counted_again() {
 }
 
 #[test]
+fn a_model_row_that_states_nothing_is_no_call_once_calls_come_further_below() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&of_kinds(&[(2, None, Kind::Model, None), (3, Some(2), Kind::Tool, None)]), 10 * SECOND);
+    assert!(store.row(row(&store, 2)).counted);
+    store.apply(&of_kinds(&[(4, Some(3), Kind::Model, used(5, 10))]), 10 * SECOND);
+    assert_eq!([2, 4].map(|id| store.row(row(&store, id)).counted), [false, true]);
+}
+
+#[test]
 fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
     let mut store = Store::new(Limits::default());
     store.apply(&of_kinds(&[(1, None, Kind::Agent, None), (2, Some(1), Kind::Model, used(1000, 100))]), 10 * SECOND);
