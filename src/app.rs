@@ -143,7 +143,7 @@ const MESSAGE: Nanos = 8_000_000_000;
 /// Seconds of arrivals that the header's sparkline shows.
 const RATES: usize = 30;
 
-/// Spans that a paused view holds back; beyond it the oldest are let in.
+/// Spans that a paused view holds back, and batches; beyond it the oldest are let in.
 const HELD_BACK: usize = 200_000;
 
 /// The state of the screen.
@@ -196,6 +196,8 @@ pub struct App {
     refiltered: bool,
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
+    /// Bytes that sources hold in memory for these.
+    held_back_bytes: u64,
     typed: Option<String>,
     search: search::State,
     released: Vec<(SourceId, Address)>,
@@ -222,11 +224,19 @@ impl App {
             return self.take_in(store, &batch, now);
         };
         self.held_back_spans += batch.spans.len();
+        self.held_back_bytes += weight(&batch);
         held_back.push_back(batch);
-        while let Some(batch) = self.held_back.as_mut().filter(|_| self.held_back_spans > HELD_BACK).and_then(VecDeque::pop_front) {
+        while let Some(batch) = self.overdue(store.limits().bytes) {
             self.held_back_spans -= batch.spans.len();
+            self.held_back_bytes -= weight(&batch);
             self.take_in(store, &batch, now);
         }
+    }
+
+    /// The oldest batch held back, if more is held back than may be.
+    fn overdue(&mut self, bytes: u64) -> Option<Batch> {
+        let is_full = self.held_back_spans > HELD_BACK || self.held_back_bytes > bytes;
+        self.held_back.as_mut().filter(|held_back| is_full || held_back.len() > HELD_BACK)?.pop_front()
     }
 
     fn take_in(&mut self, store: &mut Store, batch: &Batch, now: Nanos) {
@@ -596,13 +606,18 @@ impl App {
         match self.held_back.take() {
             None => self.held_back = Some(VecDeque::new()),
             Some(batches) => {
-                (self.now, self.held_back_spans) = (now, 0);
+                (self.now, self.held_back_spans, self.held_back_bytes) = (now, 0, 0);
                 for batch in batches {
                     self.take_in(store, &batch, now);
                 }
             }
         }
     }
+}
+
+/// Bytes that the source holds in memory for the spans of a batch.
+fn weight(batch: &Batch) -> u64 {
+    batch.spans.iter().map(|span| u64::from(span.weight)).sum()
 }
 
 /// The rows by which an action moves, if it is one that moves by rows.

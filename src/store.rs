@@ -100,6 +100,8 @@ pub struct Store {
     texts: Interner,
     /// Traces by start, for eviction.
     age: BTreeSet<(Nanos, TraceIx)>,
+    /// Those of them in which nothing runs.
+    ended: BTreeSet<(Nanos, TraceIx)>,
     /// Rows that run.
     running: BTreeSet<RowIx>,
     /// The parents that rows name and do not hang under.
@@ -120,6 +122,12 @@ impl Store {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// What bounds it.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// A row. The index must be of this store and its trace not evicted since.
@@ -304,9 +312,12 @@ impl Store {
     }
 
     fn pass(&mut self, now: Nanos) {
-        self.stats.pass(now);
+        let is_back = self.stats.pass(now);
         if let Some(selection) = &mut self.selection {
             selection.pass(now);
+        }
+        if is_back {
+            self.fill_minutes();
         }
     }
 
@@ -315,14 +326,14 @@ impl Store {
     }
 
     fn take(&mut self, batch: &Batch, span: &Span, now: Nanos, changes: &mut Changes) {
-        let trace = self.trace_of(span, changes);
+        let trace = self.trace_of(span, now, changes);
         let known = self.find(trace, span.id);
         if known.is_none() && self.age.len() == 1 && !self.has_room() {
             return self.refuse(batch, span, changes);
         }
         self.hear(trace, batch.origin, span, now, changes);
         let row = known.unwrap_or_else(|| self.blank(trace, span.id, span.start));
-        let before = self.row(row).parent();
+        let (before, was) = (self.row(row).parent(), self.row(row).kind);
         if known.is_some() {
             if self.knows_better(row, batch, span) {
                 return release(batch.source, span.address, span.weight, changes);
@@ -342,6 +353,9 @@ impl Store {
         self.note_parent(row, span.parent, parent);
         self.link(row, parent);
         self.recount_around(row);
+        if was == Kind::Model && span.facts.kind != was {
+            self.recount_neighbours(row);
+        }
         if let Some(before) = before.filter(|&before| Some(before) != parent) {
             self.recount_around(before);
         }
@@ -373,18 +387,20 @@ impl Store {
         ended && (span.end.is_none() || (data.rich && !batch.rich))
     }
 
-    fn trace_of(&mut self, span: &Span, changes: &mut Changes) -> TraceIx {
+    fn trace_of(&mut self, span: &Span, now: Nanos, changes: &mut Changes) -> TraceIx {
         if let Some(trace) = self.find_trace(span.trace) {
             self.touch(trace, changes);
             return trace;
         }
         let end = span.end.unwrap_or(span.start);
-        let data = Trace { id: span.trace, start: span.start, end, heard: end, top: Branch::default(), touched: 0, selected: false };
+        let data =
+            Trace { id: span.trace, start: span.start, end, heard: end.min(now), top: Branch::default(), touched: 0, selected: false };
         let trace = TraceIx(self.traces.insert(data));
         let (traces, hasher) = (&self.traces, &self.hasher);
         self.by_trace.insert_unique(hasher.hash_one(span.trace), trace.0, |&trace| hasher.hash_one(traces[trace].id));
         self.stats.traces += 1;
         self.age.insert((span.start, trace));
+        self.ended.insert((span.start, trace));
         self.touch(trace, changes);
         trace
     }
@@ -402,15 +418,16 @@ impl Store {
         let end = span.end.unwrap_or(span.start);
         let data = &mut self.traces[trace.0];
         if span.start < data.start {
-            self.age.remove(&(data.start, trace));
+            for order in [&mut self.age, &mut self.ended] {
+                if order.remove(&(data.start, trace)) {
+                    order.insert((span.start, trace));
+                }
+            }
             data.start = span.start;
-            self.age.insert((span.start, trace));
         }
         data.end = data.end.max(end);
-        data.heard = data.heard.max(end);
-        if origin == Origin::Live {
-            data.heard = data.heard.max(now);
-        }
+        // An end that is yet to come must not keep the trace from being lost.
+        data.heard = data.heard.max(if origin == Origin::Live { now } else { end.min(now) });
         if data.top.below.lost > 0 && !self.is_stale(trace.0, now) {
             self.wake(trace, changes);
         }

@@ -162,6 +162,35 @@ fn a_pause_holds_back_and_then_shows_all() {
 }
 
 #[test]
+fn a_pause_holds_back_no_more_bytes_than_the_store_may_hold() {
+    let mut desk = Desk::new(Limits { bytes: 1000, ..Limits::default() });
+    desk.act(Action::Pause);
+    for number in 1..=5 {
+        let mut batch = Batch::new(SourceId(0), Origin::Live);
+        Desk::fill(&mut batch, number, 1, 0);
+        batch.spans.iter_mut().for_each(|span| span.weight = 150);
+        desk.app.receive(&mut desk.store, batch, 10 * SECOND);
+    }
+    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (2, Some(6)), "three times 300 bytes wait");
+    desk.act(Action::Pause);
+    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (3, None));
+    desk.act(Action::Pause);
+    desk.trace(6, 1, 0);
+    assert_eq!(desk.app.held_back_spans(), Some(2), "nothing is held back of the time before");
+}
+
+#[test]
+fn a_pause_holds_back_so_many_batches_whatever_is_in_them() {
+    let mut desk = Desk::new(Limits::default());
+    desk.act(Action::Pause);
+    desk.trace(1, 1, 0);
+    for _ in 0..HELD_BACK {
+        desk.app.receive(&mut desk.store, Batch::new(SourceId(0), Origin::Live), 10 * SECOND);
+    }
+    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (1, Some(0)));
+}
+
+#[test]
 fn a_filter_shows_traces_with_a_match_and_takes_in_later_ones() {
     let mut desk = three();
     for c in "/tool:\"tool 5\"\n".chars() {

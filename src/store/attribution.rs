@@ -86,6 +86,15 @@ impl Store {
         });
     }
 
+    /// Adds every row's own share to its minute. Costs the rows held.
+    pub(super) fn fill_minutes(&mut self) {
+        let rows: Vec<RowIx> = self.rows().collect();
+        for row in rows {
+            let (end, own) = (self.row(row).end, self.own(row));
+            self.each_stats(self.row(row).trace(), |stats| stats.flow(end, &own));
+        }
+    }
+
     /// The groups that the trace's rows count in.
     pub(super) fn each_stats(&mut self, trace: TraceIx, mut change: impl FnMut(&mut Stats)) {
         change(&mut self.stats);
@@ -106,13 +115,17 @@ impl Store {
         self.each_stats(self.row(row).trace(), |stats| stats.count(by, name, &call, !is_call));
     }
 
-    /// Counts a model row's neighbours again, since it tells whether they are calls.
+    /// Counts a row again and, if it is a model's, its neighbours.
     pub(super) fn recount_around(&mut self, row: RowIx) {
         self.recount(row, true);
-        let is_model = |store: &Self, row: RowIx| store.row(row).kind == Kind::Model;
-        if !is_model(self, row) {
-            return;
+        if self.row(row).kind == Kind::Model {
+            self.recount_neighbours(row);
         }
+    }
+
+    /// Counts the model rows next to a row again, since a model's row tells whether they are calls.
+    pub(super) fn recount_neighbours(&mut self, row: RowIx) {
+        let is_model = |store: &Self, row: RowIx| store.row(row).kind == Kind::Model;
         if let Some(parent) = self.row(row).parent().filter(|&parent| is_model(self, parent)) {
             self.recount(parent, true);
         }
@@ -124,7 +137,7 @@ impl Store {
         }
     }
 
-    fn is_call(&self, row: RowIx) -> bool {
+    pub(super) fn is_call(&self, row: RowIx) -> bool {
         let data = self.row(row);
         if data.placeholder {
             return false;

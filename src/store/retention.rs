@@ -9,11 +9,14 @@ impl Store {
     /// Evicts traces until the limit holds. The newest trace stays, however large.
     pub(super) fn shrink(&mut self, changes: &mut Changes) {
         while (self.all().spans as usize > self.limits.spans || self.held > self.limits.bytes) && self.age.len() > 1 {
-            let ended = |&&(_, trace): &&(i64, TraceIx)| self.trace(trace).totals().running == 0;
-            let candidates = self.age.len() - 1;
-            let oldest = self.age.iter().take(candidates).find(ended).or_else(|| self.age.first());
-            let Some(&(_, trace)) = oldest else { return };
+            let newest = self.age.last();
+            let oldest = self.ended.first().filter(|&oldest| Some(oldest) != newest).or_else(|| self.age.first());
+            let Some(&(_, trace)) = oldest else { break };
             self.evict(trace, changes);
+        }
+        if !changes.evicted.is_empty() {
+            changes.traces.retain(|&trace| self.is_trace_held(trace));
+            changes.rows.retain(|&row| self.is_held(row));
         }
     }
 
@@ -29,12 +32,9 @@ impl Store {
         let hash = self.hasher.hash_one(id);
         self.by_trace.remove(hash, |&at| at == trace.0);
         self.age.remove(&(start, trace));
+        self.ended.remove(&(start, trace));
         self.traces.free(trace.0);
         self.losses.evicted += u64::from(spans);
-        if self.traces[trace.0].touched == self.call {
-            changes.traces.retain(|&touched| touched != trace);
-            changes.rows.retain(|row| self.rows[row.0].trace != NONE);
-        }
         changes.evicted.push(trace);
         changes.freed.extend(gone);
     }

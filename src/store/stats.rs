@@ -129,13 +129,20 @@ impl Stats {
         (last + 1 - count..=last).map(|minute| self.minutes.get(&minute).copied().unwrap_or_default()).collect()
     }
 
-    /// Forgets minutes that are over for more than a day.
-    pub(super) fn pass(&mut self, now: Nanos) {
-        let floor = now.div_euclid(MINUTE) - MINUTES;
-        if floor > self.floor {
-            self.floor = floor;
+    /// Forgets minutes that are over for more than a day. True if the clock went back to before all that are remembered, as it does when it
+    /// was set wrong: then every minute is empty and is to be filled again.
+    pub(super) fn pass(&mut self, now: Nanos) -> bool {
+        let minute = now.div_euclid(MINUTE);
+        let (floor, is_back) = (minute - MINUTES, minute < self.floor);
+        if is_back {
+            self.minutes.clear();
+        } else if floor > self.floor {
             self.minutes = self.minutes.split_off(&floor);
+        } else {
+            return false;
         }
+        self.floor = floor;
+        is_back
     }
 
     pub(super) fn begin_at(floor: &Self) -> Self {
@@ -166,7 +173,8 @@ impl Stats {
             }
             if let (Some(took), Some(written)) = (call.took, call.written) {
                 let sign = if back { -1 } else { 1 };
-                group.writing = group.writing.saturating_add(sign * took);
+                // Wraps, so that taking back undoes it.
+                group.writing = group.writing.wrapping_add(sign * took);
                 group.written = group.written.wrapping_add_signed(sign * i64::from(written));
             }
         });

@@ -187,6 +187,32 @@ fn the_oldest_ended_trace_goes_first_and_its_memory_is_used_again() {
     assert!(store.texts().len() <= texts + 3);
 }
 
+#[test]
+fn where_all_run_the_oldest_goes_and_what_came_in_the_same_call_is_told_as_gone_only() {
+    let mut store = Store::new(Limits { spans: 2, ..Limits::default() });
+    let of = |trace, id: u64| Given { trace, running: true, ..given(id, None) };
+    let first = store.apply(&batch(&[of(5, 5), of(6, 6)]), 10 * SECOND);
+    assert_eq!((first.evicted.len(), first.traces.len()), (0, 2));
+    let changes = store.apply(&batch(&[of(1, 1), of(2, 2), of(3, 3), of(4, 4), of(7, 7)]), 10 * SECOND);
+    let left: Vec<TraceId> = store.traces().map(|trace| store.trace(trace).id).collect();
+    assert_eq!(left, [trace_id(6), trace_id(7)]);
+    assert_eq!((changes.evicted.len(), changes.freed.len()), (5, 5));
+    assert_eq!(changes.traces, [store.find_trace(trace_id(7)).unwrap()]);
+    assert_eq!(changes.rows.len(), 1);
+}
+
+#[test]
+fn a_trace_that_ends_goes_before_older_ones_that_run_wherever_its_start_moved() {
+    let mut store = Store::new(Limits { spans: 4, ..Limits::default() });
+    let of = |trace, id: u64, running| Given { trace, running, ..given(id, None) };
+    store.apply(&batch(&[of(1, 1, true), of(2, 3, true), of(3, 4, true)]), 10 * SECOND);
+    store.apply(&batch(&[of(2, 2, false)]), 10 * SECOND);
+    store.apply(&batch(&[of(2, 3, false)]), 10 * SECOND);
+    store.apply(&batch(&[of(4, 5, true)]), 10 * SECOND);
+    let left: Vec<TraceId> = store.traces().map(|trace| store.trace(trace).id).collect();
+    assert_eq!(left, [trace_id(1), trace_id(3), trace_id(4)]);
+}
+
 /// The spans with this weight, in a batch that says whether its payloads are rich.
 fn heavy(spans: &[Given], weight: u32, source: u16, rich: bool) -> Batch {
     let mut batch = batch(spans);
@@ -370,6 +396,29 @@ fn one_call_that_two_instruments_tell_of_is_one_call() {
 }
 
 #[test]
+fn what_hangs_by_a_span_that_is_no_model_call_after_all_is_counted_again() {
+    let model = |id, parent, usage| (id, Some(parent), Kind::Model, usage);
+    for ([upper, lower], other) in [([used(5, 10), None], 2), ([None, None], 3)] {
+        let mut store = Store::new(Limits::default());
+        store.apply(&of_kinds(&[(1, None, Kind::Agent, None), model(2, 1, upper), model(3, 2, lower)]), 10 * SECOND);
+        let counted = |store: &Store| [2, 3].map(|id| store.row(row(store, id)).counted);
+        assert_eq!(counted(&store), [upper.is_some(), upper.is_none()]);
+        store.apply(&of_kinds(&[(other, Some(other - 1), Kind::Other, None)]), 10 * SECOND);
+        assert_eq!(counted(&store), [other == 3, other == 2]);
+        assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 1);
+    }
+}
+
+#[test]
+fn a_model_row_that_states_nothing_is_no_call_once_calls_come_further_below() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&of_kinds(&[(2, None, Kind::Model, None), (3, Some(2), Kind::Tool, None)]), 10 * SECOND);
+    assert!(store.row(row(&store, 2)).counted);
+    store.apply(&of_kinds(&[(4, Some(3), Kind::Model, used(5, 10))]), 10 * SECOND);
+    assert_eq!([2, 4].map(|id| store.row(row(&store, id)).counted), [false, true]);
+}
+
+#[test]
 fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
     let mut store = Store::new(Limits::default());
     store.apply(&of_kinds(&[(1, None, Kind::Agent, None), (2, Some(1), Kind::Model, used(1000, 100))]), 10 * SECOND);
@@ -390,6 +439,75 @@ fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
     store.apply(&of_kinds(&[(1, None, Kind::Agent, Some(stated))]), 10 * SECOND);
     assert_eq!((store.all().cost(), store.all().priced), (Some(5), 3), "whoever states a cost knows it");
     assert_eq!(store.quote(row(&store, 1)), None);
+}
+
+#[test]
+fn minutes_fill_again_when_the_clock_was_ahead_for_once() {
+    let day = 24 * 60 * MINUTE;
+    let now = 30 * day;
+    let at = |trace, id, start| Given { trace, start, tokens: Some((100, 10)), ..given(id, None) };
+    let mut store = Store::new(Limits { spans: 3, ..Limits::default() });
+    store.begin_selection();
+    store.apply(&batch(&[at(1, 1, now - 5 * MINUTE)]), now);
+    let first = store.traces().next().unwrap();
+    store.select(first, true);
+    store.expire(now + 3 * day);
+    assert_eq!(store.stats().minutes(now, 10), [Flow::default(); 10]);
+    store.expire(now);
+    let spans = |stats: &Stats| stats.minutes(now, 10).iter().map(|flow| flow.spans).collect::<Vec<_>>();
+    assert_eq!(spans(store.stats()), [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(spans(store.selection().unwrap()), spans(store.stats()));
+    store.apply(&batch(&[at(2, 2, now - 5 * MINUTE), at(2, 3, now - MINUTE), at(3, 4, now)]), now + 1);
+    assert_eq!(spans(store.stats()), [0, 0, 0, 0, 1, 0, 0, 0, 1, 1], "the first trace went, and was taken out once");
+    assert_eq!(store.stats(), &swept(&store, |_| true));
+    assert_eq!(store.selection().unwrap(), &swept(&store, |_| false));
+}
+
+#[test]
+fn a_span_that_ends_in_the_far_future_does_not_keep_its_trace_running() {
+    for origin in [Origin::Live, Origin::History] {
+        let mut store = Store::new(Limits::default());
+        let mut far = batch(&[given(2, Some(1))]);
+        (far.origin, far.spans[0].end) = (origin, Some(i64::MAX));
+        store.apply(&far, 10 * SECOND);
+        assert_eq!(store.all().running, 1);
+        store.expire(71 * SECOND);
+        assert_eq!((store.all().running, store.all().lost), (0, 1));
+    }
+}
+
+#[test]
+fn spans_at_either_end_of_time_are_summed_and_taken_out_again() {
+    let ends = [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX), (0, i64::MAX), (-1, 1)];
+    let of = |trace: u8| {
+        let span =
+            |at: usize| (u64::from(trace) * 100 + at as u64, (at > 0).then_some(u64::from(trace) * 100), Kind::Model, used(1000, 10));
+        let mut batch = of_kinds(&(0..=ends.len()).map(span).collect::<Vec<_>>());
+        batch.spans[0].facts.kind = Kind::Agent;
+        for (span, (start, end)) in batch.spans[1..].iter_mut().zip(ends) {
+            (span.start, span.end, span.facts.first_token) = (start, Some(end), Some(end));
+        }
+        batch.spans.iter_mut().for_each(|span| span.trace = trace_id(trace));
+        batch
+    };
+    for now in [i64::MIN, 0, 10 * SECOND, i64::MAX] {
+        let mut store = Store::new(Limits { spans: 15, ..Limits::default() });
+        store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+        for trace in 1..=4 {
+            store.apply(&of(trace), now);
+            store.expire(now);
+            assert_eq!(store.stats(), &swept(&store, |_| true));
+        }
+        assert_eq!((store.trace_count(), store.all().calls, store.all().priced), (2, 12, 12));
+        let _ = store.stats().minutes(now, 10);
+        for trace in store.traces() {
+            let _ = store.split_of(trace, now);
+            for row in store.rows_of(trace) {
+                let _ = store.own_time(row, now);
+                let _ = store.habits(store.run_of(row));
+            }
+        }
+    }
 }
 
 /// Everything that is summed, counted anew.
@@ -433,6 +551,9 @@ proptest! {
             if let Some(trace) = trace {
                 store.select(trace, step % 3 != 0);
             }
+            let ended = store.age.iter().filter(|&&(_, trace)| store.trace(trace).totals().running == 0);
+            prop_assert!(store.ended.iter().eq(ended));
+            prop_assert!(store.rows().all(|row| store.row(row).counted == store.is_call(row)));
             let selected = |trace: TraceIx| store.trace(trace).selected;
             prop_assert_eq!(store.stats(), &swept(&store, |_| true));
             prop_assert_eq!(store.selection().unwrap(), &swept(&store, selected));

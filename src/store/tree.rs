@@ -82,7 +82,16 @@ impl Store {
             let data = self.row(row);
             let (parent, trace) = (data.parent, data.trace);
             if parent == NONE {
-                self.traces[trace].top.below.exchange(&before, &after);
+                let data = &mut self.traces[trace];
+                data.top.below.exchange(&before, &after);
+                if before.running != after.running {
+                    let place = (data.start, TraceIx(trace));
+                    if data.top.below.running == 0 {
+                        self.ended.insert(place)
+                    } else {
+                        self.ended.remove(&place)
+                    };
+                }
                 self.each_stats(TraceIx(trace), |stats| stats.totals.exchange(&before, &after));
                 return;
             }
@@ -102,6 +111,8 @@ impl Store {
                     }
                     self.recount_around(parent);
                 }
+            } else if (outer.calls == 0) != (now.calls == 0) && self.row(parent).kind == Kind::Model {
+                self.recount_around(parent);
             }
             for (due, by) in due.iter_mut().zip(CLAIMS) {
                 *due = self.pay(by, parent, *due);

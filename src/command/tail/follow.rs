@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use color_eyre::eyre::{Report, bail};
 use tokio::sync::mpsc::channel;
+use tokio::time::MissedTickBehavior;
 
 use super::super::look::Look;
 use super::super::{Outcome, say, sources, watch, written};
@@ -62,6 +64,8 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     runtime.block_on(async {
         // Listened for all along: an interrupt that comes while a line is written must not be missed.
         let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -70,6 +74,8 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
                     interrupted?;
                     return Ok(Outcome::Done);
                 }
+                // What is lost has ended for the store, so that it can give it up.
+                _ = second.tick() => drop(follower.store.expire(now())),
                 update = received.recv() => {
                     let Some(update) = update else { return Ok(Outcome::Done) };
                     match follower.take(&update) {

@@ -56,9 +56,15 @@ impl<K> Default for Tariffs<K> {
 impl<K: Copy + Eq + Hash> Tariffs<K> {
     /// The call's cost as [`Prices::quote`] gives it. `key` must stand for the call's provider and model and nothing else.
     pub fn cost(&mut self, prices: &Prices, key: K, call: &Call<'_>) -> Option<NanoUsd> {
+        // Lists know no time before 1970.
+        let call = &Call { at: call.at.max(0), ..*call };
         let exact = |prices: &Prices| prices.quote(call).map(|quote| quote.cost);
         if !super::is_whole(&call.usage) {
             return None;
+        }
+        if call.at > Nanos::MAX - DAY {
+            // This day does not end.
+            return exact(prices);
         }
         let model = match self.models.get(&key) {
             Some(model) => *model,

@@ -40,6 +40,21 @@ fn a_call_costs_what_its_provider_asks() {
 }
 
 #[test]
+fn calls_at_either_end_of_time_cost_what_the_list_says() {
+    let prices = Prices::bundled();
+    let mut tariffs = Tariffs::default();
+    for at in [Nanos::MIN, Nanos::MIN + 1, -1, 0, AT, Nanos::MAX - 86_400_000_000_001, Nanos::MAX - 86_400_000_000_000, Nanos::MAX] {
+        for (key, model) in ["gpt-4o", "deepseek-chat"].into_iter().enumerate() {
+            let provider = if key == 0 { "openai" } else { "deepseek" };
+            let call = Call { at, ..call(provider, model, usage(1000, 200, 0, 100, 0)) };
+            let quoted = prices.quote(&call).map(|quote| quote.cost);
+            assert!(quoted.is_some());
+            assert_eq!(tariffs.cost(&prices, key, &call), quoted, "{model} at {at}");
+        }
+    }
+}
+
+#[test]
 fn what_no_list_knows_has_no_price() {
     assert_eq!(cost("Ollama", "llama3.2", usage(1000, 0, 0, 100, 0)), None);
     assert_eq!(cost("OpenAI", "my-own-model", usage(1000, 0, 0, 100, 0)), None);
