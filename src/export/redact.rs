@@ -19,44 +19,64 @@ const ERROR: usize = 240;
 const SIZE: usize = 4 << 20;
 
 /// What is hidden whole, wherever it stands. ASCII only; each has letters of its own to be found by, which is what makes it fast.
+///
+/// A word boundary stands only before what words end in too, as "risk-" does.
 const SECRETS: &[&str] = &[
     // OpenAI, Anthropic, OpenRouter, DeepSeek.
     r"\b[srp]k-[A-Za-z0-9_-]{16,}",
+    r"[srp]k-(?:proj-|svcacct-|admin-|ant-|or-)[A-Za-z0-9_-]{16,}",
+    r"[srp]k-[A-Za-z0-9]{20,}",
     // Stripe.
     r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}",
+    r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{20,}",
     // Google.
-    r"\bAIza[A-Za-z0-9_-]{30,}",
-    r"\bya29\.[A-Za-z0-9_-]{20,}",
+    r"AIza[A-Za-z0-9_-]{30,}",
+    r"ya29\.[A-Za-z0-9_-]{20,}",
     // GitHub, GitLab.
-    r"\bgh[pousr]_[A-Za-z0-9]{20,}",
-    r"\bgithub_pat_[A-Za-z0-9_]{20,}",
-    r"\bglpat-[A-Za-z0-9_-]{20,}",
+    r"gh[pousr]_[A-Za-z0-9]{20,}",
+    r"github_pat_[A-Za-z0-9_]{20,}",
+    r"glpat-[A-Za-z0-9_-]{20,}",
     // AWS.
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    r"(?:AKIA|ASIA)[A-Z0-9]{16}\b",
     // Slack.
-    r"\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}",
+    r"xox[a-z]-[A-Za-z0-9-]{10,}",
+    r"\bxapp-[A-Za-z0-9-]{10,}",
     // Groq, Hugging Face, xAI, Perplexity, Tavily, npm, NVIDIA.
     r"\b(?:gsk_|hf_|xai-|pplx-|tvly-|npm_|nvapi-)[A-Za-z0-9_-]{20,}",
     // JSON web tokens.
-    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
     // Private keys, to their end or, cut off, to the text's.
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?su:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
     // E-mail addresses.
     r"[A-Za-z0-9_.%+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,}",
 ];
 
-/// What is hidden between two groups that stay.
+/// What is hidden between two groups that stay. `ESCAPE` is an escape of JSON, whose last letter would else count as the secret's first,
+/// and `NAMED` is what a secret is called, up to its value.
 const BETWEEN: &[&str] = &[
-    r"((?i-u:\b(?:bearer|basic)[ \t]+))[A-Za-z0-9._~+/=-]{8,}()",
-    r#"((?i-u:\bauthorization)\\*["']?[ \t]*[:=][ \t]*\\*["']?)[^"'\\\r\n,}]+()"#,
-    r#"((?i-u:api[_-]?key|password|passwd|passphrase|secret(?:[_-][a-z]+)*|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?[ \t]*[:=][ \t]*\\*["'])[^"'\\]+()"#,
-    r#"((?i-u:api[_-]?key|password|passwd|passphrase|client[_-]?secret|secret[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?[ \t]*[:=][ \t]*)[^\s"'\\,;&}\])]+()"#,
+    r"(ESCAPE)[A-Za-z0-9_.%+-]*@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,}()",
+    r"((?i-u:(?:\b|ESCAPE)(?:bearer|basic)[ \t]+))[A-Za-z0-9._~+/=-]{8,}()",
+    r#"((?i-u:authorization)\\*["']?[ \t]*[:=][ \t]*\\*["']?)[^"'\\\r\n,}]+()"#,
+    // In quotes, to the quote that ends it: plain, within a text of JSON, and deeper, where escapes are not followed.
+    r#"(NAMED")(?s:\\.|[^"\\])+()"#,
+    r#"(NAMED')(?s:\\.|[^"'\\])+()"#,
+    r#"(NAMED\\")(?s:\\\\(?:\\.|[^"\\])|[^"\\])+()"#,
+    r#"(NAMED(?:\\'|\\{2,}["']))[^"'\\]+()"#,
+    r#"((?i-u:api[_-]?key|password|passwd|passphrase|client[_-]?secret|secret[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*)[^\s"'\\,;&}\])]+()"#,
+    r#"((?i-u:\bmy[ \t]+(?:api[ _-]?key|password|passwd|passphrase)[ \t]+is[ \t]+)\\*["']?)[^\s"'\\,;&}\])\[:=][^\s"'\\,;&}\])]*()"#,
     // A password in a URL.
-    r"(://[^/\s:@]*:)[^/\s@]+(@)",
+    r#"(://[^/\s:@]*:)[^/\s@"]+(@)"#,
+    // Keys that are hidden at the beginning of a word.
+    r"(ESCAPE|_)(?:[srp]k-[A-Za-z0-9_-]{16,}|(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}|xapp-[A-Za-z0-9-]{10,}|(?:gsk_|hf_|xai-|pplx-|tvly-|npm_|nvapi-)[A-Za-z0-9_-]{20,})()",
 ];
 
-/// Names of attributes whose values are hidden whatever they are.
-const NAMES: &str = r"(?i)(?:^|[._-])(?:authorization|api[_-]?key|passw(?:or)?d|passphrase|secret|token|access[_-]?key|secret[_-]?key|private[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|client[_-]?secret|(?:set-)?cookie|credentials?)$";
+const ESCAPE: &str = r"(?-u:\\(?:[bfnrt]|u[0-9A-Fa-f]{4}))";
+
+const NAMED: &str = r#"(?i-u:api[_-]?key|password|passwd|passphrase|secret(?:[_-]?key|(?:[_-][a-z]+)*)|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*"#;
+
+/// Names of attributes whose values are hidden whatever they are. The shorter words must be words of the name, set apart by a character or
+/// by their capital.
+const NAMES: &str = r"(?i)(?:authorization|api[_-]?key|passw(?:or)?d|passphrase|(?:access|secret|private)[_-]?key|client[_-]?secret|set-cookie|(?:^|[._-])(?:secret|token|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|cookie|credentials?)|(?-i:[a-z0-9](?:Secret|Token|Cookie|Credentials?)))$";
 
 /// Hides API keys, tokens, passwords, e-mail addresses and what own patterns find. Takes time in proportion to the text.
 #[derive(Clone, Debug)]
@@ -76,7 +96,10 @@ impl Redactor {
         let own = own.iter().map(|pattern| compile(pattern)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self(Arc::new(Patterns {
             whole: own.into_iter().map(Ok).chain(SECRETS.iter().map(|pattern| compile_with(pattern, false))).collect::<Result<_, _>>()?,
-            between: BETWEEN.iter().map(|pattern| compile(pattern)).collect::<Result<_, _>>()?,
+            between: BETWEEN
+                .iter()
+                .map(|pattern| compile(&pattern.replace("ESCAPE", ESCAPE).replace("NAMED", NAMED)))
+                .collect::<Result<_, _>>()?,
             names: compile(NAMES)?,
         })))
     }

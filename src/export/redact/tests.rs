@@ -48,6 +48,109 @@ fn secrets_are_hidden_and_what_stands_around_them_stays() {
 }
 
 #[test]
+fn what_stands_before_a_secret_does_not_save_it() {
+    let redactor = redactor();
+    let keys = [
+        "sk-proj-abcdefghijklmnop1234",
+        "sk-0123456789abcdef0123456789abcdef",
+        "sk-abcd-efgh-ijkl-mnop",
+        "sk_live_abcdefghij0123456789",
+        "AIzaSyA1234567890abcdefghijklmnopqrstuv",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+        "AKIAIOSFODNN7EXAMPLE",
+        "xoxb-123456789012-abcdef",
+        "hf_abcdefghijklmnopqrstuvwxyz",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmN",
+        "bob@example.com",
+    ];
+    for key in keys {
+        for before in [r"\n", r"\t", r"\r", r"\u000a", r"to\n", r"\\n", "k=", "\n"] {
+            let text = format!("{before}{key}");
+            let hidden = redactor.text(&text);
+            assert_eq!(hidden, format!("{before}{MASK}"), "{text}");
+        }
+    }
+    for key in &keys[..keys.len() - 1] {
+        assert_eq!(redactor.text(&format!("my_{key}")), format!("my_{MASK}"));
+    }
+    for text in ["keysk-proj-abcdefghijklmnop1234", "keyAIzaSyA1234567890abcdefghijklmnopqrstuv", "ask-0123456789abcdef0123456789abcdef"] {
+        assert!(redactor.text(text).ends_with(MASK), "{text}");
+    }
+    assert_eq!(redactor.text(r"\nbearer abcdefgh12345678"), r"\nbearer [redacted]");
+}
+
+#[test]
+fn json_is_json_still() {
+    let redactor = redactor();
+    for text in [
+        r#"{"a": "to\nbob@example.com"}"#,
+        r#"{"a": "\n@example.com"}"#,
+        r#"{"a": "\u000abob@example.com", "b": "\u00e9bob@example.com"}"#,
+        r#"{"password": "ab\"cdef", "b": "it's"}"#,
+        r#"{"password": "ab\\", "b": "cdef@x"}"#,
+        r#"{"a": "{\"password\": \"ab\\\"cdef\", \"n\": 1}", "b": 1}"#,
+        r#"{"a": "{\"b\": \"{\\\"password\\\": \\\"cdef\\\"}\"}"}"#,
+        r#"{"a": "http://h:80", "b": "cdef@example.com"}"#,
+        r#"{"a": "password: 'cdef", "b": "'"}"#,
+    ] {
+        let hidden = redactor.text(text);
+        let value: serde_json::Value = serde_json::from_str(&hidden).unwrap_or_else(|error| panic!("{text}: {hidden}: {error}"));
+        let before: serde_json::Value = serde_json::from_str(text).unwrap();
+        let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&value), names(&before), "{text}: {hidden}");
+        assert!(
+            hidden.contains(MASK) && !hidden.contains("bob") && (!hidden.contains("cdef") || text.contains("cdef@x\"")),
+            "{text}: {hidden}"
+        );
+    }
+}
+
+#[test]
+fn passwords_are_hidden_to_their_end_and_as_people_tell_them() {
+    let redactor = redactor();
+    for (text, hidden) in [
+        (r#"{"password": "ab\"cdef", "n": 1}"#, r#"{"password": "[redacted]", "n": 1}"#),
+        (r#"{"password": "it's", "n": 1}"#, r#"{"password": "[redacted]", "n": 1}"#),
+        (r"{'password': 'ab\'cdef', 'n': 1}", "{'password': '[redacted]', 'n': 1}"),
+        (r#"{\"password\": \"ab\\\"cdef\\n\", \"n\": 1}"#, r#"{\"password\": \"[redacted]\", \"n\": 1}"#),
+        (r#"{\\\"password\\\": \\\"ab\\\", \\\"n\\\": 1}"#, r#"{\\\"password\\\": \\\"[redacted]\\\", \\\"n\\\": 1}"#),
+        (
+            r#"{"openaiApiKey": "abc", "dbPassword": "def", "secretKey": "x"}"#,
+            r#"{"openaiApiKey": "[redacted]", "dbPassword": "[redacted]", "secretKey": "[redacted]"}"#,
+        ),
+        ("the password is: hunter2 so", "the password is: [redacted] so"),
+        ("the password is: 'hunter two' so", "the password is: '[redacted]' so"),
+        ("My password is hunter2, yes", "My password is [redacted], yes"),
+    ] {
+        assert_eq!(redactor.text(text), hidden, "{text}");
+    }
+    for plain in ["the password is wrong", "my password is", "the password isn't needed: go on"] {
+        assert_eq!(redactor.text(plain), plain);
+    }
+}
+
+#[test]
+fn attributes_are_known_by_their_names_in_any_case() {
+    let names = &redactor().0.names;
+    for name in [
+        "openaiApiKey",
+        "dbPassword",
+        "clientSecret",
+        "botToken",
+        "db_password",
+        "x-api-key",
+        "token",
+        "OPENAI_API_KEY",
+        "githubAccessToken",
+    ] {
+        assert!(names.is_match(name), "{name}");
+    }
+    for name in ["maxTokens", "llm.token_count.total", "secretary", "nontoken", "passwordless"] {
+        assert!(!names.is_match(name), "{name}");
+    }
+}
+
+#[test]
 fn own_patterns_hide_too_and_a_bad_one_is_named() {
     let own = Redactor::new(&["ORD-[0-9]+".to_owned(), "(zz)*".to_owned()]).unwrap();
     assert_eq!(own.text("order ORD-17 of ann@example.org"), "order [redacted] of [redacted]");
@@ -92,7 +195,20 @@ fn every_text_of_a_span_is_looked_at() {
 #[test]
 fn hostile_text_is_read_in_one_go() {
     let redactor = redactor();
-    for piece in ["a@", "a.", "password", "sk-", "eyJaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "://a:", "\\\"", "bearer "] {
+    for piece in [
+        "a@",
+        "a.",
+        "password",
+        "sk-",
+        "eyJaaaaaaaa.",
+        "-----BEGIN PRIVATE KEY-----",
+        "://a:",
+        "\\\"",
+        "bearer ",
+        "\\n",
+        "password: \"",
+        "my password is ",
+    ] {
         let text = piece.repeat(500_000 / piece.len());
         let started = Instant::now();
         let _ = redactor.text(&text);

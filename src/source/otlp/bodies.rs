@@ -5,7 +5,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::shelf::{Place, Shelf};
+use super::shelf::{PIECE, Place, Shelf};
 use crate::model::Address;
 
 /// How a body is written.
@@ -85,14 +85,20 @@ impl Bodies {
         self.tidy();
     }
 
-    /// Moves what lies where little is left, so that memory is never much more than what is held.
+    /// Moves what lies where little is left, so that memory is never much more than what is held. Large bodies stay: they fill their pieces
+    /// well enough, and moving them costs.
     fn tidy(&mut self) {
-        while let Some(sparse) = self.shelf.sparse() {
+        // Pieces that this leaves with little are for the next time; else two could take turns for ever.
+        let sparse: Vec<Place> = std::iter::from_fn(|| self.shelf.sparse()).collect();
+        for sparse in sparse {
             let lying = self.by_place.range(..sparse.end).rev().map(|(_, number)| *number);
             let lying: Vec<u32> =
                 lying.take_while(|number| self.by_number.get(number).is_some_and(|body| body.place.end > sparse.start)).collect();
             for number in lying {
                 let Some(body) = self.by_number.get_mut(&number) else { continue };
+                if body.place.end - body.place.start >= PIECE as u64 / 2 {
+                    continue;
+                }
                 let Ok(place) = self.shelf.put(&self.shelf.get(&body.place)) else { return };
                 self.shelf.free(&body.place);
                 self.by_place.remove(&body.place.start);
@@ -134,6 +140,21 @@ mod tests {
         bodies.release(&[address(one, 2)]);
         bodies.release(&[address(one, 2)]);
         assert_eq!((bodies.held(), bodies.by_number.len(), bodies.by_place.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn tidying_ends_though_what_moves_leaves_little_behind() {
+        const MIB: usize = 1 << 20;
+        let mut bodies = Bodies::default();
+        for (first, second) in [(3 * MIB, 4 * MIB), (3 * MIB, 2 * MIB - 1), (7 * MIB, 8 * MIB + 1), (5 * MIB, MIB)] {
+            let one = bodies.keep(Form::Json, &vec![1; first], 1).unwrap();
+            let two = bodies.keep(Form::Json, &vec![2; second], 1).unwrap();
+            bodies.release(&[address(one, 0)]);
+            assert_eq!(bodies.find(address(two, 0)).unwrap().1, vec![2; second]);
+        }
+        // What is large stays, with a piece at each of its ends.
+        let (held, memory) = (bodies.held() as usize, bodies.shelf.memory());
+        assert!(memory <= held * 4 + (8 << 20), "{memory} for {held}");
     }
 
     #[test]

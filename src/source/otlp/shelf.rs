@@ -10,7 +10,7 @@ use bytes::Bytes;
 use memmap2::MmapMut;
 
 /// Bytes in one piece: two large pages.
-const PIECE: usize = 4 << 20;
+pub(super) const PIECE: usize = 4 << 20;
 
 /// Where something lies on the shelf.
 pub(super) type Place = Range<u64>;
