@@ -122,9 +122,9 @@ impl Compare {
         let same = |pair: &Pair| at.is_some_and(|at| (0..2).any(|side| pair.rows[side].is_some() && pair.rows[side] == at.rows[side]));
         let cursor = self.pairs.iter().position(same).unwrap_or_default();
         if self.pairs.get(cursor).map(|pair| pair.rows) == at.map(|at| at.rows) {
-            self.cursor = cursor
+            self.cursor = cursor;
         } else {
-            self.go(cursor)
+            self.go(cursor);
         }
         (self.stale, self.made) = (false, (begun, begun.elapsed()));
     }
