@@ -368,6 +368,12 @@ impl App {
         for trace in &changes.evicted {
             self.marks.remove(trace);
         }
+        if let Some(Overlay::Export(dialog)) = &mut self.overlay
+            && !dialog.forget(&changes.evicted)
+        {
+            self.overlay = None;
+            self.say("what was to be exported is held no longer", true, self.now);
+        }
         self.forest.update(store, &changes, self.now);
         self.noticed.forget(&changes.evicted);
         if let Some(table) = &mut self.table {

@@ -1,6 +1,7 @@
 //! The terminal: taken over, and given back as it was however the program ends.
 
 use std::io::{self, Stdout, Write};
+use std::mem::ManuallyDrop;
 
 use crossterm::cursor::Show;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
@@ -40,8 +41,9 @@ impl Write for WholeFrames {
 /// The terminal, in raw mode and on its alternate screen until this is dropped.
 #[derive(Debug)]
 pub struct Screen {
-    /// What is painted on.
-    pub terminal: Terminal<CrosstermBackend<WholeFrames>>,
+    /// What is painted on. It is never dropped: where the terminal is gone, it would say so on standard error, which is gone too, and panic.
+    /// All that it would do is show the cursor again, which is done here.
+    pub terminal: ManuallyDrop<Terminal<CrosstermBackend<WholeFrames>>>,
 }
 
 impl Screen {
@@ -50,7 +52,7 @@ impl Screen {
         let restore = Restore;
         enter(mouse)?;
         let out = WholeFrames { out: io::stdout(), frame: Vec::new() };
-        let terminal = Terminal::new(CrosstermBackend::new(out))?;
+        let terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(out))?);
         std::mem::forget(restore);
         Ok(Self { terminal })
     }

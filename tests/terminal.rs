@@ -215,6 +215,24 @@ fn signals_end_it_in_order() {
 }
 
 #[test]
+fn a_terminal_that_goes_away_ends_it_without_a_panic() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces");
+    let Program { mut child, master, keys, output, directory, .. } = program;
+    // Who reads the screen ends with the next frame, which the keyboard brings about as it goes.
+    drop(output);
+    drop(keys);
+    drop(master);
+    let begun = Instant::now();
+    while child.try_wait().expect("the program can be waited for").is_none() {
+        assert!(begun.elapsed() < PATIENCE, "the program does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let log = std::fs::read_to_string(directory.path().join("state/agno-top/agno-top.log")).expect("a log");
+    assert!(!log.contains("panic"), "{log}");
+}
+
+#[test]
 fn a_panic_in_any_thread_ends_it_with_a_message() {
     for place in ["main", "thread"] {
         let mut program = Program::start(&["traces.db"], &[("AGNO_TOP_REHEARSE_PANIC", place)]);

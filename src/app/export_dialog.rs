@@ -96,6 +96,12 @@ impl ExportDialog {
         }
     }
 
+    /// Leaves out traces that are held no longer, whose places others may take. Whether any is left.
+    pub(super) fn forget(&mut self, evicted: &[TraceIx]) -> bool {
+        self.traces.retain(|trace| !evicted.contains(trace));
+        !self.traces.is_empty()
+    }
+
     fn step(&mut self, by: usize) {
         let fields = ExportField::ALL;
         let at = fields.iter().position(|field| *field == self.field).unwrap_or_default();

@@ -295,6 +295,30 @@ fn marked_traces_are_exported_else_the_current_one() {
 }
 
 #[test]
+fn what_is_evicted_leaves_the_export_dialog_too() {
+    let mut desk = Desk::new(Limits { spans: 2, ..Limits::default() });
+    desk.trace(1, 0, 0);
+    desk.trace(2, 0, 0);
+    desk.act(Action::Top);
+    for _ in 0..2 {
+        desk.act(Action::Mark);
+        desk.act(Action::Down);
+    }
+    let asked = |desk: &Desk| match &desk.app.overlay {
+        Some(Overlay::Export(dialog)) => dialog.traces.iter().map(|&trace| desk.store.trace(trace).start / SECOND).collect(),
+        _ => Vec::new(),
+    };
+    desk.act(Action::Export);
+    assert_eq!(asked(&desk), [1, 2]);
+    // The third may have the first one's place in the store.
+    desk.trace(3, 0, 0);
+    assert_eq!(asked(&desk), [2]);
+    desk.trace(4, 0, 0);
+    assert!(desk.app.overlay.is_none());
+    assert_eq!(desk.app.message.as_ref().map(|message| message.text.as_str()), Some("what was to be exported is held no longer"));
+}
+
+#[test]
 fn what_is_evicted_leaves_no_trace_in_cursor_marks_folds_and_filter() {
     let mut desk = Desk::new(Limits { spans: 9, ..Limits::default() });
     for number in [1, 2, 3] {

@@ -9,7 +9,7 @@ use color_eyre::eyre::{Context, Report, bail};
 
 use super::load::{Loaded, plural};
 use super::select::Selection;
-use super::{Outcome, json, say, spans, written};
+use super::{Outcome, json, say, sources, spans, written};
 use crate::config::Config;
 use crate::export::{Exporter, Format, NewFile, Options, Redactor, TraceRecord};
 use crate::store::TraceIx;
@@ -50,6 +50,7 @@ impl Export {
         if to_terminal && self.format == Format::OtlpProto {
             bail!("otlp-proto is not for a terminal; -o FILE writes it to a file");
         }
+        self.refuse_sources(config)?;
         let mut loaded = Loaded::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
         let mut traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
@@ -77,6 +78,26 @@ impl Export {
         say(&format!("wrote {} of {} to {name}", plural(spans, "span"), plural(traces.len() as u64, "trace")));
         Ok(Outcome::Done)
     }
+
+    /// `Err` if what is written would take the place of what is read.
+    fn refuse_sources(&self, config: &Config) -> Result<(), Report> {
+        let named = if self.selection.sources.is_empty() { &config.sources } else { &self.selection.sources };
+        let plain = self.output != Path::new("-") && self.output.is_file();
+        if plain && sources::paths(named, config).iter().any(|source| is_same(source, &self.output)) {
+            bail!("{} is one of the sources; export to another file", self.output.display());
+        }
+        Ok(())
+    }
+}
+
+/// Whether both lead to one file, by whatever names.
+fn is_same(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(one), Ok(other)) = (one.metadata(), other.metadata()) {
+        use std::os::unix::fs::MetadataExt;
+        return (one.dev(), one.ino()) == (other.dev(), other.ino());
+    }
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Writes the traces and gives the number of their spans.

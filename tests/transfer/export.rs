@@ -63,6 +63,32 @@ fn what_can_not_be_written_is_told() {
 }
 
 #[test]
+fn a_source_is_never_replaced_by_what_is_exported_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = database(directory.path());
+    let before = std::fs::read(&path).unwrap();
+    std::fs::hard_link(&path, directory.path().join("other.json")).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut program = program(&[&["export"], arguments].concat());
+        let refused = predicate::str::contains("is one of the sources; export to another file");
+        program.current_dir(directory.path()).assert().code(1).stdout("").stderr(refused);
+    };
+    run(&["traces.db", "-o", "traces.db"]);
+    run(&["traces.db", "-o", "./traces.db", "--format", "jsonl"]);
+    run(&["nothing.db", path.to_str().unwrap(), "-o", "traces.db"]);
+    // Found in the working directory.
+    run(&["-o", "traces.db"]);
+    #[cfg(unix)]
+    {
+        run(&["traces.db", "-o", "other.json"]);
+        std::os::unix::fs::symlink("traces.db", directory.path().join("link.db")).unwrap();
+        run(&["link.db", "-o", "traces.db"]);
+        run(&["traces.db", "-o", "link.db"]);
+    }
+    assert!(std::fs::read(&path).unwrap() == before, "it is as it was");
+}
+
+#[test]
 fn secrets_stay_here_with_redact_and_go_without() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.jsonl");
