@@ -37,6 +37,9 @@ impl Store {
     /// What lies under the row, itself included, and under no claim below it.
     pub(super) fn unclaimed(&self, by: By, row: RowIx) -> Totals {
         let mut rest = self.totals(row);
+        if self.row(row).branch == NONE {
+            return rest;
+        }
         let mut open = vec![row];
         while let Some(row) = open.pop() {
             for &child in self.children(row) {
