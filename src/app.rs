@@ -252,6 +252,7 @@ impl App {
     /// is left to do.
     pub fn make_ready(&mut self, store: &mut Store, lines: usize, detail: (u16, u16)) -> bool {
         self.settle(store);
+        self.detail.catch_up(store, self.now);
         self.forest.set_height(lines);
         self.detail.set_size(detail);
         if let Some(table) = &mut self.table {
@@ -327,7 +328,7 @@ impl App {
                 moving = true;
             }
             if store.all().running > 0 {
-                self.detail.refresh_overview(store, now);
+                self.detail.outdate_overview();
             }
         }
         // What rests is made anew, and with each minute the last hour is another one.
@@ -383,7 +384,7 @@ impl App {
         self.compare_again(&changes);
         self.look(store);
         if !changes.traces.is_empty() {
-            self.detail.refresh_overview(store, self.now);
+            self.detail.outdate_overview();
         }
     }
 

@@ -155,6 +155,34 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// Its name, as records have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Team => "team",
+            Self::Workflow => "workflow",
+            Self::Step => "step",
+            Self::Model => "model",
+            Self::Tool => "tool",
+            Self::Retriever => "retriever",
+            Self::Reranker => "reranker",
+            Self::Embedding => "embedding",
+            Self::Guardrail => "guardrail",
+            Self::Evaluator => "evaluator",
+            Self::Prompt => "prompt",
+            Self::Other => "other",
+        }
+    }
+
+    /// Its name for a person.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        if self == Self::Other { "span" } else { self.name() }
+    }
+}
+
 /// A span's status as its sender set it. Most frameworks leave a good span unset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {

@@ -86,13 +86,15 @@ pub struct Detail {
     pub reader: Reader,
     looked: Option<Looked>,
     asked: bool,
+    /// Whether the page is to be written again.
+    outdated: bool,
     height: isize,
 }
 
 impl Default for Detail {
     fn default() -> Self {
         let reader = Reader::new(Document::new());
-        Self { tab: Tab::default(), loaded: Loaded::default(), reader, looked: None, asked: false, height: 0 }
+        Self { tab: Tab::default(), loaded: Loaded::default(), reader, looked: None, asked: false, outdated: false, height: 0 }
     }
 }
 
@@ -139,14 +141,20 @@ impl Detail {
         self.refresh(store, now);
     }
 
-    /// Writes the page again: the overview's sums and clocks may have changed.
-    pub fn refresh_overview(&mut self, store: &Store, now: Nanos) {
-        if self.tab == Tab::Overview {
+    /// The overview's sums and clocks may have changed.
+    pub(super) fn outdate_overview(&mut self) {
+        self.outdated |= self.tab == Tab::Overview;
+    }
+
+    /// Writes the page again before a frame, however often it was outdated since the last.
+    pub(super) fn catch_up(&mut self, store: &Store, now: Nanos) {
+        if self.outdated {
             self.refresh(store, now);
         }
     }
 
     fn refresh(&mut self, store: &Store, now: Nanos) {
+        self.outdated = false;
         let Some(looked) = self.looked else {
             self.reader.replace(Document::new());
             return;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::record::{kind_name, status_name};
+use super::record::status_name;
 use super::{Exported, Form, SpanRecord, TraceRecord, UsageRecord};
 use crate::format;
 use crate::model::semantics::{self, Message};
@@ -126,7 +126,7 @@ fn head(trace: &TraceRecord) -> String {
 /// A span's line in the tree.
 fn line(span: &Exported) -> String {
     let record = &span.record;
-    let mut line = format!("{}{} {}", "  ".repeat(span.depth.min(40)), kind_name(record.kind), who(record));
+    let mut line = format!("{}{} {}", "  ".repeat(span.depth.min(40)), record.kind.name(), who(record));
     match record.end {
         Some(end) => {
             let _ = write!(line, "  {}", format::duration(end.saturating_sub(record.start)));
@@ -156,7 +156,7 @@ fn who(record: &SpanRecord) -> String {
 }
 
 fn title(record: &SpanRecord) -> String {
-    plain(&format!("{} {}", kind_name(record.kind), who(record)))
+    plain(&format!("{} {}", record.kind.name(), who(record)))
 }
 
 fn usage(usage: &UsageRecord) -> Option<String> {

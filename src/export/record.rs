@@ -246,26 +246,6 @@ pub fn rfc3339(time: Nanos) -> String {
     DateTime::from_timestamp_nanos(time).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// A kind's name in records.
-#[must_use]
-pub fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Agent => "agent",
-        Kind::Team => "team",
-        Kind::Workflow => "workflow",
-        Kind::Step => "step",
-        Kind::Model => "model",
-        Kind::Tool => "tool",
-        Kind::Retriever => "retriever",
-        Kind::Reranker => "reranker",
-        Kind::Embedding => "embedding",
-        Kind::Guardrail => "guardrail",
-        Kind::Evaluator => "evaluator",
-        Kind::Prompt => "prompt",
-        Kind::Other => "other",
-    }
-}
-
 /// A status' name in records.
 #[must_use]
 pub fn status_name(standing: Standing) -> &'static str {
@@ -296,7 +276,7 @@ fn filled<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn kind<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(kind_name(*kind))
+    serializer.serialize_str(kind.name())
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

@@ -60,18 +60,19 @@ impl Store {
     #[must_use]
     pub fn habits(&self, run: RowIx) -> Habits {
         let (mut rows, mut more) = (Vec::new(), false);
-        let mut open: Vec<RowIx> = self.children(run).iter().rev().copied().collect();
+        // Runs below it count as looked at, and of many children no more are taken than can be.
+        let some = |row| self.children(row).iter().take(LOOKED_AT + 1).rev();
+        let (mut open, mut looked_at): (Vec<RowIx>, usize) = (some(run).copied().collect(), 0);
         while let Some(row) = open.pop() {
-            let data = self.row(row);
-            if matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) {
-                continue;
-            }
-            if rows.len() == LOOKED_AT {
+            if looked_at == LOOKED_AT {
                 more = true;
                 break;
             }
-            rows.push(row);
-            open.extend(self.children(row).iter().rev());
+            looked_at += 1;
+            if !matches!(self.row(row).kind, Kind::Agent | Kind::Team | Kind::Workflow) {
+                rows.push(row);
+                open.extend(some(row));
+            }
         }
         rows.sort_by_key(|&row| self.row(row).order());
         Habits { repeated: self.repeated(&rows), retried: self.retried(&rows), growth: self.growth(&rows), more }

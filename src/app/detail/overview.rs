@@ -72,7 +72,7 @@ impl Page {
             (true, true) => "not ended, so its name is not known yet",
             (true, false) => name,
         };
-        self.fact(kind(data.kind), who, Role::Key);
+        self.fact(data.kind.noun(), who, Role::Key);
         if !label.is_empty() && label != name {
             self.fact("span", name, Role::Plain);
         }
@@ -256,22 +256,4 @@ fn tokens(totals: &Totals) -> String {
         format::count(u64::from(totals.calls)),
         if totals.calls == 1 { "call" } else { "calls" },
     )
-}
-
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Agent => "agent",
-        Kind::Team => "team",
-        Kind::Workflow => "workflow",
-        Kind::Step => "step",
-        Kind::Model => "model",
-        Kind::Tool => "tool",
-        Kind::Retriever => "retriever",
-        Kind::Reranker => "reranker",
-        Kind::Embedding => "embedding",
-        Kind::Guardrail => "guardrail",
-        Kind::Evaluator => "evaluator",
-        Kind::Prompt => "prompt",
-        Kind::Other => "span",
-    }
 }

@@ -144,7 +144,7 @@ fn session(store: &Store, index: &Index, key: &Key, rows: &super::index::Rows) -
 fn error(key: &Key, rows: &super::index::Rows) -> Line {
     let moment = |row: Option<&(i64, RowIx)>| Cell::Moment(row.map_or(0, |&(start, _)| start));
     let (kind, place, message) = match key {
-        Key::Error(kind, place, message) => (super::page::kind_name(*kind), place.clone(), message.clone()),
+        Key::Error(kind, place, message) => (kind.noun(), place.clone(), message.clone()),
         Key::Name(name) => ("", String::new(), name.clone()),
     };
     let message = if message.is_empty() { "(no message)".to_owned() } else { message };

@@ -4,7 +4,7 @@ use super::index::Index;
 use super::{Key, Line, Table, View};
 use crate::app::Scope;
 use crate::format;
-use crate::model::{Kind, Nanos};
+use crate::model::Nanos;
 use crate::store::{By, Group, RowIx, Store, Totals};
 use crate::widget::text::{Document, Role};
 
@@ -145,24 +145,5 @@ impl Page {
             self.0.line(2, 4);
             self.0.push(&text, Role::Faint);
         }
-    }
-}
-
-/// What a kind is called.
-pub(super) fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Agent => "agent",
-        Kind::Team => "team",
-        Kind::Workflow => "workflow",
-        Kind::Step => "step",
-        Kind::Model => "model",
-        Kind::Tool => "tool",
-        Kind::Retriever => "retriever",
-        Kind::Reranker => "reranker",
-        Kind::Embedding => "embedding",
-        Kind::Guardrail => "guardrail",
-        Kind::Evaluator => "evaluator",
-        Kind::Prompt => "prompt",
-        Kind::Other => "span",
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::super::load::{Loaded, plural};
 use super::super::look::{Look, Piece, Tone};
-use crate::export::record::{kind_name, rfc3339, status_name};
+use crate::export::record::{rfc3339, status_name};
 use crate::format;
 use crate::model::{Kind, Nanos};
 use crate::store::{Phase, Row, RowIx, Standing, Store, Symbol, TraceIx};
@@ -219,7 +219,7 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], look: Lo
         let data = store.row(row);
         let error = store.text(data.error);
         let error = if error.is_empty() { "no message" } else { error };
-        let place = format!("{} {}: ", kind_name(data.kind), view::name(store, data));
+        let place = format!("{} {}: ", data.kind.name(), view::name(store, data));
         let look = Look { width: None, ..look };
         look.line(
             out,

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::super::tree::rows;
 use super::By;
-use crate::export::record::kind_name;
 use crate::model::{Kind, Nanos, Status, errors};
 use crate::store::{Phase, RowIx, Store, Totals, TraceIx};
 use crate::view;
@@ -86,7 +85,7 @@ fn key(store: &Store, row: RowIx, by: By) -> Option<String> {
         By::Error if data.status == Status::Error => {
             let error = errors::fold(store.text(data.error));
             let error = if error.is_empty() { "no message" } else { &error };
-            Some(format!("{} {}: {error}", kind_name(data.kind), view::name(store, data)))
+            Some(format!("{} {}: {error}", data.kind.name(), view::name(store, data)))
         }
         _ => None,
     }
