@@ -100,8 +100,8 @@ pub struct Store {
     texts: Interner,
     /// Traces by start, for eviction.
     age: BTreeSet<(Nanos, TraceIx)>,
-    /// Those of them in which nothing runs.
-    ended: BTreeSet<(Nanos, TraceIx)>,
+    /// In all traces older than this place something runs.
+    ended_from: (Nanos, TraceIx),
     /// Rows that run.
     running: BTreeSet<RowIx>,
     /// The parents that rows name and do not hang under.
@@ -115,6 +115,14 @@ pub struct Store {
     held: u64,
     losses: Losses,
     call: u32,
+    near: Near,
+}
+
+/// What was found for the last span: of those that come together, many name the same.
+#[derive(Debug, Default)]
+struct Near {
+    trace: Option<(TraceId, TraceIx)>,
+    parent: Option<(TraceIx, SpanId, RowIx)>,
 }
 
 impl Store {
@@ -275,6 +283,7 @@ impl Store {
     pub fn apply(&mut self, batch: &Batch, now: Nanos) -> Changes {
         self.call = self.call.wrapping_add(1);
         self.pass(now);
+        self.near = Near::default();
         let mut changes = Changes::default();
         for span in &batch.spans {
             self.take(batch, span, now, &mut changes);
@@ -286,6 +295,7 @@ impl Store {
             }
             self.losses.recent.push_back((batch.source, skipped.clone()));
         }
+        self.note_ends(&changes.traces);
         self.shrink(&mut changes);
         changes.rows.sort_unstable();
         changes.rows.dedup();
@@ -303,6 +313,7 @@ impl Store {
             changes.rows.push(row);
             self.touch(self.row(row).trace(), &mut changes);
         }
+        self.note_ends(&changes.traces);
         changes
     }
 
@@ -388,7 +399,9 @@ impl Store {
     }
 
     fn trace_of(&mut self, span: &Span, now: Nanos, changes: &mut Changes) -> TraceIx {
-        if let Some(trace) = self.find_trace(span.trace) {
+        let near = self.near.trace.filter(|(id, _)| *id == span.trace).map(|(_, trace)| trace);
+        if let Some(trace) = near.or_else(|| self.find_trace(span.trace)) {
+            self.near.trace = Some((span.trace, trace));
             self.touch(trace, changes);
             return trace;
         }
@@ -400,9 +413,18 @@ impl Store {
         self.by_trace.insert_unique(hasher.hash_one(span.trace), trace.0, |&trace| hasher.hash_one(traces[trace].id));
         self.stats.traces += 1;
         self.age.insert((span.start, trace));
-        self.ended.insert((span.start, trace));
         self.touch(trace, changes);
         trace
+    }
+
+    /// Notes of the traces that nothing may run in them any more.
+    fn note_ends(&mut self, traces: &[TraceIx]) {
+        for &trace in traces {
+            let data = &self.traces[trace.0];
+            if data.top.below.running == 0 {
+                self.ended_from = self.ended_from.min((data.start, trace));
+            }
+        }
     }
 
     fn touch(&mut self, trace: TraceIx, changes: &mut Changes) {
@@ -418,11 +440,8 @@ impl Store {
         let end = span.end.unwrap_or(span.start);
         let data = &mut self.traces[trace.0];
         if span.start < data.start {
-            for order in [&mut self.age, &mut self.ended] {
-                if order.remove(&(data.start, trace)) {
-                    order.insert((span.start, trace));
-                }
-            }
+            self.age.remove(&(data.start, trace));
+            self.age.insert((span.start, trace));
             data.start = span.start;
         }
         data.end = data.end.max(end);
@@ -521,7 +540,9 @@ impl Store {
     /// The row of the parent that `row` names, made as a placeholder if it has not come; `None` if it can't be the parent.
     fn parent_row(&mut self, row: RowIx, parent: SpanId, now: Nanos, changes: &mut Changes) -> Option<RowIx> {
         let (trace, start) = (self.row(row).trace(), self.row(row).start);
-        if let Some(parent) = self.find(trace, parent) {
+        let near = self.near.parent.filter(|near| (near.0, near.1) == (trace, parent)).map(|near| near.2);
+        if let Some(parent) = near.or_else(|| self.find(trace, parent)) {
+            self.near.parent = Some((trace, self.row(parent).id, parent));
             let cyclic = parent == row || (self.row(row).branch != NONE && self.is_below(parent, row));
             return (!cyclic).then(|| self.within_depth(parent));
         }

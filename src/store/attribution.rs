@@ -31,12 +31,15 @@ impl Store {
 
     /// What the row's totals hold beyond the sums below it.
     pub(super) fn own(&self, row: RowIx) -> Totals {
-        Totals::difference(&self.below(row), &self.totals(row))
+        match self.row(row).branch {
+            NONE => self.totals(row),
+            branch => Totals::difference(&self.branches[branch].below, &self.totals(row)),
+        }
     }
 
-    /// What lies under the row, itself included, and under no claim below it.
-    pub(super) fn unclaimed(&self, by: By, row: RowIx) -> Totals {
-        let mut rest = self.totals(row);
+    /// What lies under the row, itself included, and under no claim below it. `totals` are the row's.
+    fn unclaimed(&self, by: By, row: RowIx, totals: &Totals) -> Totals {
+        let mut rest = *totals;
         if self.row(row).branch == NONE {
             return rest;
         }
@@ -44,7 +47,7 @@ impl Store {
         while let Some(row) = open.pop() {
             for &child in self.children(row) {
                 if self.claim(by, child).is_some() {
-                    rest.exchange(&self.totals(child), &Totals::default());
+                    rest.take_out(&self.totals(child));
                 } else if self.row(child).branch != NONE {
                     open.push(child);
                 }
@@ -53,23 +56,27 @@ impl Store {
         rest
     }
 
-    /// What a row brings along for those above it when it is hung under `parent`, or takes along from there.
-    pub(super) fn baggage(&self, row: RowIx, parent: Option<RowIx>) -> [Totals; 2] {
-        CLAIMS.map(|by| {
+    /// What a row brings along for those above it when it is hung under `parent`, or takes along from there. `totals` are the row's.
+    pub(super) fn baggage(&self, row: RowIx, parent: Option<RowIx>, totals: &Totals) -> [Totals; 2] {
+        // Only what it costs much to know is worth asking whether anybody wants it.
+        let is_wanted = |by| {
             let above = |row: &RowIx| self.row(*row).parent();
-            let wanted = self.claim(by, row).is_none() && std::iter::successors(parent, above).any(|row| self.claim(by, row).is_some());
-            if wanted { self.unclaimed(by, row) } else { Totals::default() }
+            self.row(row).branch == NONE || std::iter::successors(parent, above).any(|row| self.claim(by, row).is_some())
+        };
+        CLAIMS.map(|by| {
+            let brings = self.claim(by, row).is_none() && is_wanted(by);
+            if brings { self.unclaimed(by, row, totals) } else { Totals::default() }
         })
     }
 
     /// Gives a row that hangs nowhere its own share and its claims, or takes them back.
     pub(super) fn settle(&mut self, row: RowIx, back: bool) {
-        let signed = |totals: Totals| if back { Totals::difference(&totals, &Totals::default()) } else { totals };
+        let signed = |totals: Totals| if back { totals.negated() } else { totals };
         let own = signed(self.own(row));
         self.share(row, &own);
         for by in CLAIMS {
             if let Some(name) = self.claim(by, row) {
-                let claimed = signed(self.unclaimed(by, row));
+                let claimed = signed(self.unclaimed(by, row, &self.totals(row)));
                 self.each_stats(self.row(row).trace(), |stats| stats.use_by(by, name, &claimed));
             }
         }
@@ -219,7 +226,7 @@ impl Store {
 
     /// Adds a whole trace to groups, or takes it out, row by row.
     pub(super) fn sweep(&self, trace: TraceIx, stats: &mut Stats, back: bool) {
-        let signed = |totals: &Totals| if back { Totals::difference(totals, &Totals::default()) } else { *totals };
+        let signed = |totals: &Totals| if back { totals.negated() } else { *totals };
         stats.totals.add(&signed(self.trace(trace).totals()));
         stats.traces = if back { stats.traces - 1 } else { stats.traces + 1 };
         let mut open: Vec<(RowIx, [Symbol; 2])> = self.trace(trace).tops().iter().map(|&top| (top, [Symbol::EMPTY; 2])).collect();

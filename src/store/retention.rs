@@ -4,20 +4,27 @@ use std::hash::BuildHasher;
 
 use super::row::{NONE, RowIx, TraceIx};
 use super::{Changes, Store};
+use crate::model::Nanos;
 
 impl Store {
     /// Evicts traces until the limit holds. The newest trace stays, however large.
     pub(super) fn shrink(&mut self, changes: &mut Changes) {
         while (self.all().spans as usize > self.limits.spans || self.held > self.limits.bytes) && self.age.len() > 1 {
-            let newest = self.age.last();
-            let oldest = self.ended.first().filter(|&oldest| Some(oldest) != newest).or_else(|| self.age.first());
-            let Some(&(_, trace)) = oldest else { break };
+            let ended = self.first_ended().filter(|ended| self.age.last() != Some(ended));
+            let Some((_, trace)) = ended.or_else(|| self.age.first().copied()) else { break };
             self.evict(trace, changes);
         }
         if !changes.evicted.is_empty() {
             changes.traces.retain(|&trace| self.is_trace_held(trace));
             changes.rows.retain(|&row| self.is_held(row));
         }
+    }
+
+    /// The oldest trace in which nothing runs. Costs the traces that it is the first to find running.
+    fn first_ended(&mut self) -> Option<(Nanos, TraceIx)> {
+        let found = self.age.range(self.ended_from..).copied().find(|(_, trace)| self.traces[trace.0].top.below.running == 0);
+        self.ended_from = found.unwrap_or((Nanos::MAX, TraceIx(u32::MAX)));
+        found
     }
 
     fn evict(&mut self, trace: TraceIx, changes: &mut Changes) {
@@ -32,7 +39,6 @@ impl Store {
         let hash = self.hasher.hash_one(id);
         self.by_trace.remove(hash, |&at| at == trace.0);
         self.age.remove(&(start, trace));
-        self.ended.remove(&(start, trace));
         self.traces.free(trace.0);
         self.losses.evicted += u64::from(spans);
         changes.evicted.push(trace);

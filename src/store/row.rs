@@ -1,5 +1,7 @@
 //! What the store keeps of a span and of a trace.
 
+use smallvec::SmallVec;
+
 use super::interner::Symbol;
 use super::totals::Totals;
 use crate::model::usage::NanoUsd;
@@ -10,7 +12,7 @@ use crate::model::{Address, Kind, Nanos, SourceId, SpanId, Status, TraceId, Usag
 pub struct RowIx(pub(super) u32);
 
 /// A trace's place in the store; reused only after the trace was evicted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceIx(pub(super) u32);
 
 impl RowIx {
@@ -116,10 +118,13 @@ impl Row {
     }
 }
 
+/// Rows that hang at one place. Most are few, and need no memory of their own.
+pub(super) type Children = SmallVec<[RowIx; 4]>;
+
 /// The rows under a row, in the order of their starts, and the sum of their totals.
 #[derive(Debug, Default)]
 pub(super) struct Branch {
-    pub(super) children: Vec<RowIx>,
+    pub(super) children: Children,
     pub(super) below: Totals,
 }
 

@@ -106,6 +106,11 @@ impl Totals {
         self.exchange(other, &Self::default());
     }
 
+    /// What takes out as much as this adds.
+    pub(super) fn negated(&self) -> Self {
+        Self::difference(self, &Self::default())
+    }
+
     /// What turns `old` into `new`: a difference.
     pub(super) fn difference(old: &Self, new: &Self) -> Self {
         let mut difference = Self::default();

@@ -6,7 +6,7 @@
 use super::Store;
 use super::attribution::CLAIMS;
 use super::interner::Symbol;
-use super::row::{Branch, NONE, Row, RowIx, Standing, TraceIx};
+use super::row::{Branch, Children, NONE, Row, RowIx, Standing, TraceIx};
 use super::stats::By;
 use super::totals::Totals;
 use crate::model::{Kind, Nanos, Status};
@@ -62,11 +62,10 @@ impl Store {
     pub(super) fn change(&mut self, row: RowIx, change: impl FnOnce(&mut Self)) {
         let before = self.totals(row);
         change(self);
-        let after = self.totals(row);
-        let difference = Totals::difference(&before, &after);
+        let difference = Totals::difference(&before, &self.totals(row));
         self.share(row, &difference);
         let due = CLAIMS.map(|by| self.pay(by, row, difference));
-        self.carry(row, before, after, due);
+        self.carry(row, difference, due);
     }
 
     /// Gives what is due to an agent or a tool to the row if it claims that; returns what is still due.
@@ -76,34 +75,33 @@ impl Store {
         Totals::default()
     }
 
-    /// Carries a change of a row's totals up to its trace and to all, and what is `due` for it to the next agent and tool.
-    fn carry(&mut self, mut row: RowIx, mut before: Totals, mut after: Totals, mut due: [Totals; 2]) {
-        while before != after || due.iter().any(|due| !due.is_zero()) {
+    /// Carries a difference of a row's totals up to its trace and to all, and what is `due` for it to the next agent and tool.
+    fn carry(&mut self, mut row: RowIx, mut change: Totals, mut due: [Totals; 2]) {
+        while !change.is_zero() || due.iter().any(|due| !due.is_zero()) {
             let data = self.row(row);
             let (parent, trace) = (data.parent, data.trace);
             if parent == NONE {
-                let data = &mut self.traces[trace];
-                data.top.below.exchange(&before, &after);
-                if before.running != after.running {
-                    let place = (data.start, TraceIx(trace));
-                    if data.top.below.running == 0 {
-                        self.ended.insert(place)
-                    } else {
-                        self.ended.remove(&place)
-                    };
-                }
-                self.each_stats(TraceIx(trace), |stats| stats.totals.exchange(&before, &after));
+                self.traces[trace].top.below.add(&change);
+                self.each_stats(TraceIx(trace), |stats| stats.totals.add(&change));
                 return;
             }
             let parent = RowIx(parent);
-            let outer = self.totals(parent);
-            let branch = self.row(parent).branch;
-            self.branches[branch].below.exchange(&before, &after);
-            let now = self.totals(parent);
-            if self.row(parent).usage != NONE {
+            let data = self.row(parent);
+            let (kind, branch) = (data.kind, data.branch);
+            if data.usage == NONE {
+                // What the parent states itself is not touched by what comes below it.
+                let below = &mut self.branches[branch].below;
+                let had_calls = below.calls != 0;
+                below.add(&change);
+                if kind == Kind::Model && had_calls != (below.calls != 0) {
+                    self.recount_around(parent);
+                }
+            } else {
                 // The parent's own share changes where it states what others below it now state, or no longer do.
-                let mut own = Totals::difference(&outer, &now);
-                own.exchange(&after, &before);
+                let before = self.totals(parent);
+                self.branches[branch].below.add(&change);
+                let outer = Totals::difference(&before, &self.totals(parent));
+                let own = Totals::difference(&change, &outer);
                 if !own.is_zero() {
                     self.share(parent, &own);
                     for due in &mut due {
@@ -111,13 +109,10 @@ impl Store {
                     }
                     self.recount_around(parent);
                 }
-            } else if (outer.calls == 0) != (now.calls == 0) && self.row(parent).kind == Kind::Model {
-                self.recount_around(parent);
+                change = outer;
             }
-            for (due, by) in due.iter_mut().zip(CLAIMS) {
-                *due = self.pay(by, parent, *due);
-            }
-            (before, after, row) = (outer, now, parent);
+            due = [self.pay(CLAIMS[0], parent, due[0]), self.pay(CLAIMS[1], parent, due[1])];
+            row = parent;
         }
     }
 
@@ -137,13 +132,10 @@ impl Store {
         };
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
         let siblings = self.siblings_mut(parent, row);
-        if siblings.capacity() == 0 {
-            // What the allocator gives for one it gives for six.
-            siblings.reserve_exact(6);
-        }
         siblings.insert(at, row);
-        let (totals, baggage) = (self.totals(row), self.baggage(row, parent));
-        self.carry(row, Totals::default(), totals, baggage);
+        let totals = self.totals(row);
+        let baggage = self.baggage(row, parent, &totals);
+        self.carry(row, totals, baggage);
         if let Some(parent) = parent {
             self.inherit(parent, row);
         }
@@ -151,8 +143,9 @@ impl Store {
 
     /// Takes a row, with all below it, from where it hangs.
     pub(super) fn unlink(&mut self, row: RowIx) {
-        let (totals, baggage) = (self.totals(row), self.baggage(row, self.row(row).parent()));
-        self.carry(row, totals, Totals::default(), baggage.map(|baggage| Totals::difference(&baggage, &Totals::default())));
+        let totals = self.totals(row);
+        let baggage = self.baggage(row, self.row(row).parent(), &totals);
+        self.carry(row, totals.negated(), baggage.map(|baggage| baggage.negated()));
         self.remove_from_siblings(row);
         self.rows[row.0].parent = NONE;
     }
@@ -259,7 +252,7 @@ impl Store {
         }
     }
 
-    fn siblings_mut(&mut self, parent: Option<RowIx>, row: RowIx) -> &mut Vec<RowIx> {
+    fn siblings_mut(&mut self, parent: Option<RowIx>, row: RowIx) -> &mut Children {
         if let Some(parent) = parent {
             let branch = self.row(parent).branch;
             &mut self.branches[branch].children
