@@ -19,6 +19,7 @@ mod pointer;
 pub mod run;
 mod scope;
 mod search;
+mod sorter;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use compare::Compare;
 pub use detail::{Detail, Loaded, Tab, Wanted};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use forest::{Forest, Measure, Sort, Sorting};
+pub use key::Key;
 pub use keymap::{Bindings, Keymap, Misbound};
 pub use line::{Editing, History, Offer, Offers};
 pub use noticed::Noticed;
@@ -39,6 +41,7 @@ use pick::Picked;
 pub use pick::{Choice, Picker};
 pub use pointer::Spot;
 pub use scope::Scope;
+pub use sorter::Sorter;
 pub use table::{Cell, Heading, Table, View};
 
 use std::collections::{HashSet, VecDeque};
@@ -97,6 +100,8 @@ pub enum Overlay {
     Help(usize),
     /// A list to choose from.
     Picker(Picker),
+    /// What to sort by.
+    Sorter(Sorter),
     /// What to export, and where to.
     Export(ExportDialog),
     /// Every action.
@@ -133,9 +138,6 @@ pub struct Message {
     pub bad: bool,
     until: Nanos,
 }
-
-/// A line of the help beyond its end; what is painted ends with the last.
-const HELP_END: usize = 100;
 
 /// How long a message stays, in nanoseconds.
 const MESSAGE: Nanos = 8_000_000_000;
@@ -439,25 +441,22 @@ impl App {
                     self.set_filter(store, line);
                 }
             },
+            (Some(Overlay::Sorter(sorter)), KeyCode::Enter, _) => {
+                let sorter = sorter.clone();
+                self.overlay = None;
+                self.sort_as_chosen(store, &sorter, now);
+            }
             (_, KeyCode::Esc, _)
             | (_, _, Some(Action::Back | Action::Quit | Action::Help))
+            | (Some(Overlay::Sorter(_)), _, Some(Action::SortBy))
             | (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
             (Some(Overlay::Compare(_)), _, Some(Action::Detail)) => self.go_to_compared(store),
             (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
                 self.next_difference(store, action == Some(Action::PreviousMatch), now);
             }
-            (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(match action {
-                Action::Top => isize::MIN,
-                Action::Bottom => isize::MAX,
-                _ => scroll(action, 10).unwrap_or_default(),
-            }),
-            (Some(Overlay::Help(line)), _, Some(action)) => {
-                *line = match action {
-                    Action::Top => 0,
-                    Action::Bottom => HELP_END,
-                    _ => line.saturating_add_signed(scroll(action, 10).unwrap_or_default()).min(HELP_END),
-                };
-            }
+            (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(leap(action)),
+            (Some(Overlay::Sorter(sorter)), _, Some(action)) => sorter.step(leap(action)),
+            (Some(Overlay::Help(line)), _, Some(action)) => *line = line.saturating_add_signed(leap(action)),
             _ => {}
         }
         None
@@ -484,6 +483,10 @@ impl App {
             }
             Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),
             Action::Help => self.overlay = Some(Overlay::Help(0)),
+            Action::SortBy => {
+                let sorter = self.table.as_ref().map_or_else(|| Sorter::of_forest(&self.forest), Sorter::of_table);
+                self.overlay = Some(Overlay::Sorter(sorter));
+            }
             Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
             Action::PickStatuses => self.overlay = Some(Overlay::Picker(Picker::statuses(store, &self.filter))),
             Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
@@ -638,4 +641,13 @@ fn scroll(action: Action, page: isize) -> Option<isize> {
         Action::HalfPageUp => -(page / 2).max(1),
         _ => return None,
     })
+}
+
+/// The same in a layer, its ends included.
+fn leap(action: Action) -> isize {
+    match action {
+        Action::Top => isize::MIN,
+        Action::Bottom => isize::MAX,
+        _ => scroll(action, 10).unwrap_or_default(),
+    }
 }
