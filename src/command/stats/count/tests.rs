@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
+use crate::app::{Action, App, Cell, Table};
 use crate::command::load::Loaded;
 use crate::config::Config;
 use crate::model::usage::Usage;
@@ -46,6 +47,24 @@ fn agree(store: &mut Store) {
     }
 }
 
+/// So are those of sessions: turns, tokens and cost. (Errors are turns that failed in the one, and spans that failed in the other.)
+fn agree_on_sessions(store: &mut Store, table: &Table) {
+    let traces: Vec<TraceIx> = store.traces().collect();
+    let lines = count(store, &traces, By::Session);
+    let of = |title: &str| table.columns().iter().position(|column| column.title == title).unwrap();
+    let [turns, tokens, cost] = ["TURNS", "TOK", "COST"].map(of);
+    let screen: HashMap<&str, _> =
+        table.lines.iter().map(|line| (line.name(), [turns, tokens, cost].map(|at| line.cells[at].clone()))).collect();
+    let named: HashMap<&str, _> = lines
+        .iter()
+        .filter_map(|line| {
+            let cells = [Cell::Count(line.calls), Cell::Tokens(line.usage.tokens()), Cell::Money(line.usage.cost())];
+            Some((line.key.as_deref()?, cells))
+        })
+        .collect();
+    assert_eq!(named, screen);
+}
+
 /// Files of spans and databases, each for itself, and what each framework sent together.
 fn fixtures() -> Vec<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -80,15 +99,16 @@ fn the_lines_of_what_frameworks_sent_are_those_of_the_screen() {
     }
 }
 
-/// A span: its parent (0: none), kind, name, whether it failed, how long it took if it ended, tokens in and out, cost, its trace.
-type Given = (u8, usize, u8, bool, Option<Nanos>, (Option<u32>, Option<u32>), Option<i64>, u8);
+/// A span: its parent (0: none), kind, name, whether it failed, how long it took if it ended, tokens in and out, cost, its trace and session.
+type Given = (u8, usize, u8, bool, Option<Nanos>, (Option<u32>, Option<u32>), Option<i64>, (u8, u8));
 
 const KINDS: [Kind; 8] = [Kind::Agent, Kind::Team, Kind::Workflow, Kind::Model, Kind::Model, Kind::Tool, Kind::Embedding, Kind::Other];
 
 fn batch(spans: &[Given]) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
-    for (id, &(parent, kind, name, failed, took, (input, output), cost, trace)) in (1_u8..).zip(spans) {
+    for (id, &(parent, kind, name, failed, took, (input, output), cost, (trace, session))) in (1_u8..).zip(spans) {
         let label = if name == 0 { Text::default() } else { batch.intern(&format!("name {name}")) };
+        let session = if session == 0 { Text::default() } else { batch.intern(&format!("session {session}")) };
         let usage = Usage { input, output, cost, ..Usage::default() };
         let usage = (usage != Usage::default()).then_some(usage);
         let start = Nanos::from(id) * 1000;
@@ -100,7 +120,7 @@ fn batch(spans: &[Given]) -> Batch {
             end: took.map(|took| start + took),
             status: if failed { Status::Error } else { Status::Ok },
             name: label,
-            facts: Facts { kind: KINDS[kind], agent: label, model: label, tool: label, usage, ..Facts::default() },
+            facts: Facts { kind: KINDS[kind], agent: label, model: label, tool: label, session, usage, ..Facts::default() },
             error: Text::default(),
             address: Address(i64::from(id)),
             weight: 0,
@@ -112,20 +132,31 @@ fn batch(spans: &[Given]) -> Batch {
 fn given() -> impl Strategy<Value = Given> {
     let some = |most: u32| prop::option::of(0..most);
     let took = prop::option::weighted(0.8, prop_oneof![0..5000_i64, 0..20_000_000_000_i64]);
-    (0..12_u8, 0..KINDS.len(), 0..4_u8, any::<bool>(), took, (some(9000), some(9000)), prop::option::of(0..9_000_000_i64), 0..2_u8)
+    (
+        0..12_u8,
+        0..KINDS.len(),
+        0..4_u8,
+        any::<bool>(),
+        took,
+        (some(9000), some(9000)),
+        prop::option::of(0..9_000_000_i64),
+        (0..2_u8, 0..3_u8),
+    )
 }
 
 proptest! {
     #[test]
     fn the_lines_of_anything_are_those_of_the_screen(spans in prop::collection::vec(given(), 1..14), cut in any::<prop::sample::Index>()) {
-        let mut store = Store::new(Limits::default());
-        let cut = cut.index(spans.len());
+        let (mut app, mut store) = (App::new(Vec::new(), false, 0), Store::new(Limits::default()));
         let mut later = batch(&spans);
         let mut sooner = batch(&spans);
-        sooner.spans.truncate(cut);
-        later.spans.drain(..cut);
-        store.apply(&later, 1_000_000);
-        store.apply(&sooner, 1_000_000);
+        sooner.spans.truncate(cut.index(spans.len()));
+        later.spans.drain(..sooner.spans.len());
+        app.receive(&mut store, later, 1_000_000);
+        app.receive(&mut store, sooner, 1_000_000);
         agree(&mut store);
+        app.update(&mut store, Action::ViewSessions, 1_000_000);
+        while app.make_ready(&mut store, 40, (80, 20)) {}
+        agree_on_sessions(&mut store, app.table.as_ref().unwrap());
     }
 }
