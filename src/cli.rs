@@ -202,13 +202,28 @@ const TABLES: [&str; 3] = ["spans_table", "traces_table", "schema"];
 /// The definition of the command line. Flags may stand with every subcommand; its help names those that mean something to it.
 #[must_use]
 pub fn command() -> clap::Command {
-    let command = Cli::command();
-    let flags: Vec<Arg> = command.get_arguments().filter(|flag| flag.is_global_set()).cloned().collect();
+    let (command, flags) = (Cli::command(), flags());
     command.mut_subcommands(|subcommand| {
         let hidden = flags.iter().filter(|flag| !heeds(subcommand.get_name(), flag)).map(|flag| flag.clone().hide(true));
         let hidden: Vec<Arg> = hidden.collect();
         subcommand.args(hidden)
     })
+}
+
+/// The same for completions, which would offer what is hidden: each subcommand takes the flags that it heeds and no others.
+#[must_use]
+pub fn heeded() -> clap::Command {
+    let (command, flags) = (Cli::command(), flags());
+    command.mut_args(|flag| flag.global(false)).mut_subcommands(|subcommand| {
+        let own = flags.iter().filter(|flag| heeds(subcommand.get_name(), flag)).map(|flag| flag.clone().global(false));
+        let own: Vec<Arg> = own.collect();
+        subcommand.args(own)
+    })
+}
+
+/// The flags that may stand with every subcommand.
+fn flags() -> Vec<Arg> {
+    Cli::command().get_arguments().filter(|flag| flag.is_global_set()).cloned().collect()
 }
 
 fn heeds(subcommand: &str, flag: &Arg) -> bool {
@@ -241,6 +256,7 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         command().debug_assert();
+        heeded().debug_assert();
     }
 
     #[test]
@@ -258,6 +274,21 @@ mod tests {
             assert!(named.iter().all(|flag| text.contains(flag)), "{line}: {text}");
             let words: Vec<&str> = text.split([' ', ',', '\n', '=']).collect();
             assert!(not.iter().all(|flag| !words.contains(flag)), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn completions_offer_what_the_help_names() {
+        let (command, heeded) = (command(), heeded());
+        for told in heeded.get_subcommands() {
+            let named = |command: &clap::Command| {
+                let shown = command.get_arguments().filter(|flag| !flag.is_hide_set());
+                shown.map(|flag| flag.get_id().to_string()).collect::<std::collections::BTreeSet<_>>()
+            };
+            let mut helped = command.clone();
+            helped.build();
+            let helped = named(helped.find_subcommand(told.get_name()).unwrap());
+            assert_eq!(named(told), helped.into_iter().filter(|flag| flag != "help").collect(), "{}", told.get_name());
         }
     }
 

@@ -8,7 +8,7 @@ use crate::cli;
 pub(super) fn completions(shell: clap_complete::Shell) -> io::Result<()> {
     // The generator takes a failed write for a reason to panic, so it writes to memory.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli::command(), "agno-top", &mut script);
+    clap_complete::generate(shell, &mut cli::heeded(), "agno-top", &mut script);
     io::stdout().write_all(&script)
 }
 

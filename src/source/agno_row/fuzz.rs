@@ -7,6 +7,10 @@ use crate::model::semantics::Picker;
 use crate::model::{Address, Batch, Origin, Pattern, Probe, SourceId};
 
 /// Reads a row. Zero bytes divide its columns, of which attributes and message come first; one that is left out is a good one.
+///
+/// # Panics
+///
+/// If a row is refused without a word, or if it is not read the same for a line and for a person.
 pub fn row(bytes: &[u8]) {
     let mut pieces = bytes.split(|byte| *byte == 0);
     let mut next = |usual: &'static [u8]| pieces.next().unwrap_or(usual);

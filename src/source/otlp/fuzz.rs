@@ -13,6 +13,10 @@ use crate::model::{Address, Pattern, Probe, SourceId, SpanId};
 use crate::source::{Outlet, Update};
 
 /// Takes a request: the first byte says of which signal and in which form. Every payload in it is read, searched and let go.
+///
+/// # Panics
+///
+/// If a search finds another number of spans than their payloads hold what is looked for, or if memory is held for spans let go.
 pub fn request(bytes: &[u8]) {
     let Some((which, body)) = bytes.split_first() else { return };
     let signal = [Signal::Traces, Signal::Logs, Signal::Metrics][usize::from(which >> 1) % 3];

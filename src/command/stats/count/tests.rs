@@ -42,7 +42,9 @@ fn agree(store: &mut Store) {
         }
         assert_eq!(named.len(), groups.keys().filter(|name| !name.is_empty()).count(), "{:?} {:?}", named.keys(), groups.keys());
         let mut sums = Totals::default();
-        lines.iter().for_each(|line| sums.add(&line.usage));
+        for line in &lines {
+            sums.add(&line.usage);
+        }
         assert_eq!(told(0, 0, &sums), told(0, 0, store.all()), "{by:?}");
     }
 }
