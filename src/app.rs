@@ -9,12 +9,12 @@ mod copy;
 #[cfg(test)]
 mod desk;
 mod detail;
+mod dispatch;
 mod export_dialog;
 mod forest;
 mod intake;
 pub mod key;
 mod keymap;
-mod keys;
 mod line;
 mod noticed;
 mod palette;
