@@ -49,13 +49,15 @@ pub(super) fn count(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Line> 
 /// A line for each agent, model or tool, as the screen's sums have it, and one for what ran under none.
 fn grouped(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Line> {
     let mut rest = Line::default();
-    store.begin_selection();
-    for &trace in traces {
-        store.select(trace, true);
-        rest.usage.add(store.trace(trace).totals());
+    // The sums over all traces are there already.
+    if traces.len() < store.trace_count() {
+        store.begin_selection();
+        traces.iter().for_each(|&trace| store.select(trace, true));
     }
+    let sums = store.selection().unwrap_or(store.stats());
+    rest.usage.add(sums.totals());
     let mut lines: HashMap<Symbol, Line> = HashMap::new();
-    for (symbol, group) in store.selection().into_iter().flat_map(|selection| selection.groups(by)) {
+    for (symbol, group) in sums.groups(by) {
         rest.usage.take_out(&group.usage);
         let key = Some(store.text(symbol).to_owned());
         let (calls, errors) = (group.calls.into(), group.errors.into());
