@@ -1,9 +1,10 @@
 //! The command line. What is not said here is taken from the environment, then from the configuration file ([`crate::config`]).
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::export::Export;
 use crate::command::list::List;
@@ -129,13 +130,13 @@ pub struct Options {
     #[arg(long, value_name = "FILE", global = true)]
     pub prices: Option<PathBuf>,
 
-    /// How spans are listened for.
-    #[command(flatten)]
-    pub otlp: OtlpOptions,
-
     /// What goes into the log file: off, error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL", global = true)]
     pub log_level: Option<crate::config::LogLevel>,
+
+    /// How spans are listened for.
+    #[command(flatten)]
+    pub otlp: OtlpOptions,
 }
 
 /// Flags about listening for OpenTelemetry's protocol. `None`, `false` and empty lists mean "not said here".
@@ -192,19 +193,111 @@ impl std::fmt::Debug for OtlpOptions {
     }
 }
 
+/// Flags that only the screen heeds.
+const SCREEN: [&str; 7] = ["no_follow", "theme", "no_mouse", "budget_cost", "budget_tokens", "budget_cost_total", "budget_tokens_total"];
+
+/// Flags about whose tables are read.
+const TABLES: [&str; 3] = ["spans_table", "traces_table", "schema"];
+
+/// The definition of the command line. Flags may stand with every subcommand; its help names those that mean something to it.
+#[must_use]
+pub fn command() -> clap::Command {
+    let (command, flags) = (Cli::command(), flags());
+    command.mut_subcommands(|subcommand| {
+        let hidden = flags.iter().filter(|flag| !heeds(subcommand.get_name(), flag)).map(|flag| flag.clone().hide(true));
+        let hidden: Vec<Arg> = hidden.collect();
+        subcommand.args(hidden)
+    })
+}
+
+/// The same for completions, which would offer what is hidden: each subcommand takes the flags that it heeds and no others.
+#[must_use]
+pub fn heeded() -> clap::Command {
+    let (command, flags) = (Cli::command(), flags());
+    command.mut_args(|flag| flag.global(false)).mut_subcommands(|subcommand| {
+        let own = flags.iter().filter(|flag| heeds(subcommand.get_name(), flag)).map(|flag| flag.clone().global(false));
+        let own: Vec<Arg> = own.collect();
+        subcommand.args(own)
+    })
+}
+
+/// The flags that may stand with every subcommand.
+fn flags() -> Vec<Arg> {
+    Cli::command().get_arguments().filter(|flag| flag.is_global_set()).cloned().collect()
+}
+
+fn heeds(subcommand: &str, flag: &Arg) -> bool {
+    let id = flag.get_id().as_str();
+    let (screen, listens) = (SCREEN.contains(&id), flag.get_help_heading().is_some());
+    match subcommand {
+        "config" => true,
+        "demo" => !TABLES.contains(&id),
+        "completions" | "man" => false,
+        "tail" => !screen,
+        "export" | "send" => !screen && !listens && id != "ascii",
+        _ => !screen && !listens,
+    }
+}
+
+/// Reads a command line, the program's name before all. `Err` is for the person: what is wrong, or the help asked for.
+pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+    let mut matches = command().try_get_matches_from(line)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(std::iter::once("agno-top").chain(line.split_whitespace()))
+        super::parse(std::iter::once("agno-top").chain(line.split_whitespace()))
     }
 
     #[test]
     fn the_definition_holds_together() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+        heeded().debug_assert();
+    }
+
+    #[test]
+    fn a_subcommands_help_names_the_flags_that_it_heeds() {
+        let help = |line: &str| parse(line).unwrap_err().to_string();
+        for (line, named, not) in [
+            ("list --help", ["--fail-on", "--schema", "--ascii", "--stale"], ["--theme", "--no-mouse", "--grpc", "--budget-cost"]),
+            ("tail --help", ["--since", "--schema", "--ascii", "--grpc"], ["--theme", "--no-mouse", "--no-follow", "--budget-cost"]),
+            ("send --help", ["--to", "--schema", "--config", "--prices"], ["--theme", "--ascii", "--grpc", "--budget-tokens"]),
+            ("demo --help", ["--theme", "--ascii", "--config", "--grpc"], ["--schema", "--spans-table", "--traces-table", "--to"]),
+            ("man --help", ["--help", "[COMMAND]", "page", "own"], ["--theme", "--config", "--grpc", "--log-level"]),
+            ("--help", ["--theme", "--ascii", "--schema", "--grpc"], ["--fail-on", "--since", "--to", "--json"]),
+        ] {
+            let text = help(line);
+            assert!(named.iter().all(|flag| text.contains(flag)), "{line}: {text}");
+            let words: Vec<&str> = text.split([' ', ',', '\n', '=']).collect();
+            assert!(not.iter().all(|flag| !words.contains(flag)), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn completions_offer_what_the_help_names() {
+        let (command, heeded) = (command(), heeded());
+        for told in heeded.get_subcommands() {
+            let named = |command: &clap::Command| {
+                let shown = command.get_arguments().filter(|flag| !flag.is_hide_set());
+                shown.map(|flag| flag.get_id().to_string()).collect::<std::collections::BTreeSet<_>>()
+            };
+            let mut helped = command.clone();
+            helped.build();
+            let helped = named(helped.find_subcommand(told.get_name()).unwrap());
+            assert_eq!(named(told), helped.into_iter().filter(|flag| flag != "help").collect(), "{}", told.get_name());
+        }
+    }
+
+    #[test]
+    fn a_flag_that_a_subcommand_does_not_heed_is_taken_all_the_same() {
+        let cli = parse("--schema a list --theme dark --grpc 1 b.db").unwrap();
+        assert_eq!((cli.options.schema.as_deref(), cli.options.theme.as_deref()), (Some("a"), Some("dark")));
+        assert_eq!(cli.options.otlp.grpc.map(|address| address.port()), Some(1));
+        assert_eq!(parse("--theme dark man").unwrap().options.theme.as_deref(), Some("dark"));
     }
 
     #[test]

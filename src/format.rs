@@ -13,7 +13,7 @@ mod width;
 pub use number::{bytes, count, money, percent, tokens};
 pub use plain::plain;
 pub use safe::{file_name, safe, safe_lines};
-pub use time::{age, clock, duration, moment, rfc3339, time_of_day};
+pub use time::{age, clock, duration, is_same_day, moment, rfc3339, short_moment, time_of_day};
 pub use width::{cells, fit, fit_end, pad_left, pad_right, width};
 
 /// Stands for a number that nobody stated.

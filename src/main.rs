@@ -5,13 +5,11 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use agno_top::cli::Cli;
-use agno_top::{command, config, panic};
-use clap::Parser;
+use agno_top::{cli, command, config, panic};
 use color_eyre::eyre::Report;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let config = match config::load(&cli) {
         Ok(config) => config,
         Err(error) => return fail(&Report::new(error), 2),

@@ -9,6 +9,9 @@ pub mod otlp;
 pub mod postgres;
 pub mod sqlite;
 
+#[cfg(feature = "fuzzing")]
+pub use agno_row::fuzz;
+
 use std::sync::{Arc, mpsc};
 
 use tokio::sync::mpsc::Sender;

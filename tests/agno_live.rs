@@ -4,51 +4,26 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and speaks to whoever runs it")]
 
+#[path = "agno/mod.rs"]
+mod real;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agno_top::model::{Batch, Kind, Nanos, Origin, SourceId, Span, Status};
 use agno_top::source::sqlite::{self, Tables};
 use agno_top::source::{Outlet, State, Update};
 use chrono::DateTime;
+use real::{Process, models, python};
 use rusqlite::Connection;
 use serde_json::Value;
 use tokio::sync::mpsc::Receiver;
 
 /// How long the source may take for what was written last.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A process that ends with the test.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn python() -> Option<OsString> {
-    let python = std::env::var_os("AGNO_TOP_AGNO_PYTHON").filter(|path| !path.is_empty());
-    if python.is_none() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI needs AGNO_TOP_AGNO_PYTHON: see .ci/run");
-        eprintln!("skipped: AGNO_TOP_AGNO_PYTHON names no Python that has Agno (see CONTRIBUTING.md)");
-    }
-    python
-}
-
-fn model_server(python: &OsString) -> (Process, String) {
-    let mut server = Command::new(python);
-    server.args(["tests/agno/model_server.py", "tests/agno/script.json"]).stdout(Stdio::piped());
-    let mut process = Process(server.spawn().unwrap());
-    let mut port = String::new();
-    BufReader::new(process.0.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
-    (process, format!("http://127.0.0.1:{}", port.trim()))
-}
 
 /// What the source sent: each span with the batch that holds its texts.
 #[derive(Default)]
@@ -114,7 +89,7 @@ fn rows(files: &BTreeMap<OsString, Vec<u8>>) -> HashMap<String, Row> {
 }
 
 fn follow_real_agno(python: &OsString, flags: &[&str]) {
-    let (_server, address) = model_server(python);
+    let (_server, address) = models(python);
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);

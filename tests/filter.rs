@@ -54,6 +54,24 @@ fn fields_and_values_are_completed() {
 }
 
 #[test]
+fn what_can_still_be_completed_is_no_mistake() {
+    let mut stage = open();
+    for typed in ["status:", "model:", "kind:to", "agent:x|"] {
+        stage.keys(&format!("/<Ctrl-u>{typed}"));
+        let offers = offers(&mut stage).len();
+        assert!(offers > 0 && stage.app.mistake.is_some() && !stage.text().contains("✗ at "), "{typed}: {offers}");
+        // Who is through with it is told.
+        stage.keys("<Enter>");
+        assert!(stage.app.editing.is_some() && !stage.text().contains("tool  "), "{typed}");
+        let said = stage.text().lines().last().map(str::to_owned).expect("a line");
+        assert!(said.contains(" at "), "{typed}: {said}");
+    }
+    // A mistake elsewhere shows all the same.
+    stage.keys("<Ctrl-u>dur:long kind:t");
+    assert!(stage.text().contains("expected a comparison") && !offers(&mut stage).is_empty());
+}
+
+#[test]
 fn what_is_offered_stands_above_the_line() {
     let mut stage = open();
     stage.keys("/kind:model agent:<Tab>");

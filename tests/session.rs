@@ -45,9 +45,49 @@ fn keys_that_are_bound_otherwise_are_shown_so() {
     assert!(footer.contains("^f filter  F3 error  x export"), "{footer}");
     stage.keys("?");
     let help = stage.text();
-    assert!(help.contains("F3  to the next error") && help.contains("Ctrl-f /  filter as you type"), "{help}");
+    assert!(help.contains("F3  to the next error") && help.contains("^f /  filter as you type"), "{help}");
     assert_eq!(stage.keys("<Esc>em").len(), 0);
     assert_eq!((stage.app.forest.rank(), stage.app.marks.len()), (Some(0), 0), "e and m do nothing now");
+}
+
+#[test]
+fn the_help_scrolls_to_its_end_and_back() {
+    let mut stage = open((80, 24));
+    stage.keys("?");
+    assert!(stage.text().contains("move down") && stage.text().contains("scroll"));
+    stage.keys("GG");
+    let end = stage.text();
+    assert!(end.contains("its children's") && !end.contains("move down"), "{end}");
+    stage.keys("k");
+    let above = stage.text();
+    assert!(above != end && !above.contains("its children's"), "{above}");
+    stage.keys("g");
+    assert!(stage.text().contains("move down"));
+}
+
+#[test]
+fn what_to_sort_by_is_chosen_from_a_list() {
+    let sorting = |stage: &Stage| (stage.app.forest.sorting().by.name(), stage.app.forest.sorting().reversed);
+    let column = |stage: &Stage| stage.app.table.as_ref().map(|table| (table.columns()[table.sorted].title, table.reversed));
+    let mut stage = open((100, 30));
+    stage.keys("O");
+    picture("sort-by", &stage.text());
+    stage.keys("jjk<Down><Enter>");
+    assert_eq!((sorting(&stage), stage.app.overlay.is_none()), (("tokens", false), true));
+    stage.keys("O<Enter>");
+    assert_eq!(sorting(&stage), ("tokens", true), "once more: the other way round");
+    stage.keys("OG<Enter>");
+    assert_eq!(sorting(&stage), ("name", false));
+    stage.keys("OkO");
+    assert_eq!((sorting(&stage), stage.app.overlay.is_none()), (("name", false), true), "left as it was");
+    stage.keys("3O");
+    let (x, y) = stage.find("Sort by");
+    assert_eq!((stage.spot(x, y + 6), stage.spot(0, 0)), (Spot::Item(5), Spot::Overlay));
+    stage.app.click(&stage.store, Spot::Item(5));
+    stage.keys("<Enter>");
+    assert_eq!(column(&stage), Some(("P95", false)));
+    stage.keys("O<Enter>");
+    assert_eq!((column(&stage), sorting(&stage)), (Some(("P95", true)), ("name", false)));
 }
 
 #[test]

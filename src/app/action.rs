@@ -62,6 +62,8 @@ pub enum Action {
     PickSessions,
     /// Sort the traces by the next thing.
     Sort,
+    /// Choose what to sort by.
+    SortBy,
     /// Turn the order of the traces round.
     Reverse,
     /// Let bars measure the next thing.
@@ -169,11 +171,12 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::PickModels, "pick-models", &["o"], "choose models"),
     entry(Action::PickTools, "pick-tools", &["t"], "choose tools"),
     entry(Action::PickSessions, "pick-sessions", &["i"], "choose sessions"),
-    entry(Action::Sort, "sort", &["s"], "sort by duration, tokens, cost, errors, name, start"),
+    entry(Action::Sort, "sort", &["s"], "sort by the next thing, or column"),
+    entry(Action::SortBy, "sort-by", &["O"], "choose what to sort by"),
     entry(Action::Reverse, "reverse", &["I"], "turn the order round"),
     entry(Action::Measure, "measure", &["b"], "bars: time, own time, tokens, cost"),
     entry(Action::CriticalPath, "critical-path", &["c"], "light what decided how long the trace took"),
-    entry(Action::ZoomIn, "zoom-in", &["+", "="], "look closer at the time of the cursor's span"),
+    entry(Action::ZoomIn, "zoom-in", &["+", "="], "look closer at the time of the span"),
     entry(Action::ZoomOut, "zoom-out", &["-"], "look at twice the time"),
     entry(Action::ZoomReset, "zoom-reset", &["0"], "look at all of the trace's time"),
     entry(Action::Earlier, "earlier", &["<"], "move along the time, to the left"),
@@ -199,6 +202,17 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::Back, "back", &["Esc"], "one step back: overlay, detail, filter"),
     entry(Action::Suspend, "suspend", &["Ctrl-z"], "suspend; fg in the shell comes back"),
     entry(Action::Quit, "quit", &["q", "Ctrl-c"], "quit"),
+];
+
+/// What the help calls actions that belong together, with the first of them in [`ENTRIES`].
+pub const GROUPS: [(&str, Action); 7] = [
+    ("Move and fold", Action::Down),
+    ("Read", Action::Detail),
+    ("Filter and find", Action::Filter),
+    ("Sort, bars and time", Action::Sort),
+    ("Views", Action::ViewTraces),
+    ("Mark, export and copy", Action::Mark),
+    ("The program", Action::Pause),
 ];
 
 #[cfg(test)]

@@ -62,6 +62,12 @@ impl Editing {
         Self { input: line.into(), finds, before: filter.to_owned(), ..Self::default() }
     }
 
+    /// Whether a mistake at this place is no more than a word that is still to be completed by one of the offers.
+    #[must_use]
+    pub fn completes(&self, at: usize) -> bool {
+        !self.offers.list.is_empty() && (self.offers.at..=self.input.cursor()).contains(&at)
+    }
+
     /// Goes so many lines back in the history, forward if negative. Whether the line is another now.
     fn recall(&mut self, history: &History, by: isize) -> bool {
         let back = self.back.saturating_add_signed(by).min(history.0.len());
@@ -107,6 +113,8 @@ impl App {
                     return Some(Effect::Remember(line));
                 }
             }
+            // What is wrong with the line shows where the offers were.
+            KeyCode::Enter => editing.offers.close(&editing.input),
             KeyCode::Esc => {
                 let (before, finds) = (std::mem::take(&mut editing.before), editing.finds);
                 self.editing = None;

@@ -1,6 +1,6 @@
 //! The mouse: what is done where it points.
 
-use super::{App, Focus, HELP_END, Overlay, Tab};
+use super::{App, Focus, Overlay, Tab};
 use crate::store::{RowIx, Store};
 
 /// What lies under the pointer.
@@ -59,6 +59,7 @@ impl App {
             }
             Spot::Item(item) => match &mut self.overlay {
                 Some(Overlay::Palette(palette)) => palette.cursor = item,
+                Some(Overlay::Sorter(sorter)) => sorter.cursor = item,
                 Some(Overlay::Compare(compare)) => compare.go_to(item),
                 _ => {}
             },
@@ -70,9 +71,10 @@ impl App {
     pub fn wheel(&mut self, store: &Store, spot: Spot, notches: isize) {
         let lines = notches * NOTCH;
         match (spot, &mut self.overlay) {
-            (Spot::Overlay | Spot::Item(_), Some(Overlay::Help(line))) => *line = line.saturating_add_signed(lines).min(HELP_END),
+            (Spot::Overlay | Spot::Item(_), Some(Overlay::Help(line))) => *line = line.saturating_add_signed(lines),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Picker(picker))) => picker.step(notches),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Palette(palette))) => palette.step(notches),
+            (Spot::Overlay | Spot::Item(_), Some(Overlay::Sorter(sorter))) => sorter.step(notches),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Compare(compare))) => compare.step(lines),
             (Spot::Forest | Spot::Line(_) | Spot::Detail, _) if self.table.is_some() => {
                 let Some(table) = &mut self.table else { return };

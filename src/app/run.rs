@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use self::export::{Collecting, Written};
-use super::{App, Effect};
+use super::{App, Effect, Overlay};
 use crate::clipboard;
 use crate::export::{Exported, Exporter, Options};
 use crate::format;
@@ -181,6 +181,9 @@ impl Loop<'_> {
         let Session { app, store, .. } = &mut *self.session;
         let panes = Panes::new(area, app.focus);
         self.area = area;
+        if let Some(Overlay::Help(line)) = &mut app.overlay {
+            *line = view::help_end(area).min(*line);
+        }
         app.make_ready(store, panes.forest_lines(), panes.detail_size())
     }
 

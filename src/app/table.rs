@@ -265,21 +265,21 @@ impl Table {
         self.write_page(store, scope, now);
     }
 
+    /// Sorts by a column, and goes to the top.
+    pub(super) fn sort_by(&mut self, store: &Store, scope: &Scope, column: usize, reversed: bool, now: Nanos) {
+        (self.sorted, self.reversed) = (column, reversed);
+        self.sort();
+        self.go_to(store, scope, 0, now);
+    }
+
     /// Moves or sorts; whether the action was one for it.
     pub(super) fn take(&mut self, store: &Store, scope: &Scope, action: Action, now: Nanos) -> bool {
         let page = self.height.saturating_sub(1).max(1) as isize;
         match action {
             Action::Top => self.go_to(store, scope, 0, now),
             Action::Bottom => self.go_to(store, scope, usize::MAX, now),
-            Action::Sort | Action::Reverse => {
-                if action == Action::Sort {
-                    (self.sorted, self.reversed) = ((self.sorted + 1) % self.columns().len(), false);
-                } else {
-                    self.reversed = !self.reversed;
-                }
-                self.sort();
-                self.go_to(store, scope, 0, now);
-            }
+            Action::Sort => self.sort_by(store, scope, (self.sorted + 1) % self.columns().len(), false, now),
+            Action::Reverse => self.sort_by(store, scope, self.sorted, !self.reversed, now),
             _ => match super::scroll(action, page) {
                 Some(by) => self.go_to(store, scope, self.cursor.saturating_add_signed(by), now),
                 None => return false,

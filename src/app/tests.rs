@@ -1,61 +1,36 @@
 #![allow(clippy::unwrap_used)]
 
-use crossterm::event::KeyModifiers;
+use crossterm::event::KeyCode;
 
+use super::desk::{Desk, span};
+use super::intake::HELD_BACK;
 use super::*;
-use crate::model::{Address, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId};
+use crate::model::{Facts, Kind, Origin, Span, SpanId, Status, Text, TraceId};
 use crate::source::{Found, Progress, Request};
 use crate::store::{Limits, RowIx};
 
 const SECOND: Nanos = 1_000_000_000;
 
-struct Desk {
-    app: App,
-    store: Store,
-    now: Nanos,
-}
-
 impl Desk {
-    fn new(limits: Limits) -> Self {
-        let mut app = App::new(Vec::new(), false, 0);
-        app.forest.set_height(10);
-        Self { app, store: Store::new(limits), now: 0 }
-    }
-
     /// A trace of an agent named after it, with tools under it; `failed` of them failed. It began at its number's second.
     fn trace(&mut self, number: u8, tools: u64, failed: u64) {
         let mut batch = Batch::new(SourceId(0), Origin::Live);
         Self::fill(&mut batch, number, tools, failed);
-        self.now += SECOND;
-        self.app.receive(&mut self.store, batch, self.now);
+        self.receive(batch, SECOND);
     }
 
     fn fill(batch: &mut Batch, number: u8, tools: u64, failed: u64) {
         for id in 1..=tools + 1 {
             let label = batch.intern(&if id == 1 { format!("agent {number}") } else { format!("tool {id}") });
-            batch.spans.push(Span {
-                trace: TraceId::new([number; 16]).unwrap(),
-                id: SpanId::new(id.to_be_bytes()).unwrap(),
-                parent: (id > 1).then(|| SpanId::new(1_u64.to_be_bytes()).unwrap()),
-                start: Nanos::from(number) * SECOND + id as Nanos,
-                end: Some(Nanos::from(number) * SECOND + id as Nanos + 5),
-                status: if id > 1 && id - 1 <= failed { Status::Error } else { Status::Ok },
-                name: label,
-                facts: Facts { kind: if id == 1 { Kind::Agent } else { Kind::Tool }, agent: label, tool: label, ..Facts::default() },
-                error: Text::default(),
-                address: Address(id as i64),
-                weight: 0,
-            });
+            let facts = Facts { kind: if id == 1 { Kind::Agent } else { Kind::Tool }, agent: label, tool: label, ..Facts::default() };
+            let start = Nanos::from(number) * SECOND + id as Nanos;
+            let status = if id > 1 && id - 1 <= failed { Status::Error } else { Status::Ok };
+            batch.spans.push(Span { status, ..span(number, id, u64::from(id > 1), (start, Some(start + 5)), label, facts) });
         }
     }
 
-    fn act(&mut self, action: Action) -> Option<Effect> {
-        self.app.update(&mut self.store, action, self.now)
-    }
-
     fn key(&mut self, c: char) -> Option<Effect> {
-        let code = if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) };
-        self.app.key(&mut self.store, KeyEvent::new(code, KeyModifiers::NONE), self.now)
+        self.press(if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) })
     }
 
     fn label(&self, row: RowIx) -> &str {
@@ -290,7 +265,7 @@ fn marked_traces_are_exported_else_the_current_one() {
     desk.act(Action::ClearMarks);
     assert_eq!(exported(&mut desk), 1);
     desk.act(Action::Export);
-    desk.app.key(&mut desk.store, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE), desk.now);
+    desk.press(KeyCode::Esc);
     assert!(desk.app.overlay.is_none());
 }
 

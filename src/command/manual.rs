@@ -2,21 +2,19 @@
 
 use std::io::{self, Write};
 
-use clap::CommandFactory;
-
-use crate::cli::Cli;
+use crate::cli;
 
 /// Writes the script for a shell to standard output.
 pub(super) fn completions(shell: clap_complete::Shell) -> io::Result<()> {
     // The generator takes a failed write for a reason to panic, so it writes to memory.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "agno-top", &mut script);
+    clap_complete::generate(shell, &mut cli::heeded(), "agno-top", &mut script);
     io::stdout().write_all(&script)
 }
 
 /// Writes the manual page of the program, or of one of its subcommands, to standard output.
 pub(super) fn page(subcommand: Option<&str>) -> io::Result<()> {
-    let mut program = Cli::command();
+    let mut program = cli::command();
     program.build();
     let page = match subcommand {
         None => clap_mangen::Man::new(program),

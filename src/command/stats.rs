@@ -89,7 +89,7 @@ impl Stats {
         if traces.is_empty() {
             return Ok(loaded.nothing(&self.selection));
         }
-        let lines = count(&loaded.store, &traces, self.by);
+        let lines = count(&mut loaded.store, &traces, self.by);
         if lines.is_empty() {
             say(&format!("no {} in {}", plural(0, self.by.name()).trim_start_matches("0 "), plural(traces.len() as u64, "trace")));
             return Ok(Outcome::Nothing);

@@ -1,13 +1,11 @@
 use std::fmt::Write;
 
-use clap::Parser;
-
 use super::*;
 use crate::app::action::ENTRIES;
 use crate::app::{Action, Column};
 
 fn cli(line: &str) -> Cli {
-    Cli::try_parse_from(std::iter::once("agno-top").chain(line.split_whitespace())).unwrap()
+    crate::cli::parse(std::iter::once("agno-top").chain(line.split_whitespace())).unwrap()
 }
 
 /// A directory with a configuration file.

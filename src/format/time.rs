@@ -63,6 +63,19 @@ pub fn moment(nanos: i64, now: i64) -> String {
     moment_in(&Local, nanos, now)
 }
 
+/// A moment in local time in so many cells, eight at least: `14:03:07` today, `Jun 21 14:03` or `Jun 21` this year, else `2025-06-21` or
+/// `Jun 2025`.
+#[must_use]
+pub fn short_moment(nanos: i64, now: i64, cells: usize) -> String {
+    short_moment_in(&Local, nanos, now, cells)
+}
+
+/// Whether two moments are on one day, local time.
+#[must_use]
+pub fn is_same_day(nanos: i64, other: i64) -> bool {
+    local(&Local, nanos).date() == local(&Local, other).date()
+}
+
 /// A moment in full, UTC: `2026-07-21T07:28:34.000000001Z`.
 #[must_use]
 pub fn rfc3339(nanos: i64) -> String {
@@ -81,6 +94,18 @@ fn moment_in<Z: TimeZone>(zone: &Z, nanos: i64, now: i64) -> String {
         "%m-%d %H:%M:%S"
     } else {
         "%Y-%m-%d %H:%M:%S"
+    };
+    then.format(pattern).to_string()
+}
+
+fn short_moment_in<Z: TimeZone>(zone: &Z, nanos: i64, now: i64, cells: usize) -> String {
+    let (then, now) = (local(zone, nanos), local(zone, now));
+    let pattern = match (then.date() == now.date(), then.year() == now.year()) {
+        (true, _) => "%H:%M:%S",
+        (_, true) if cells >= 12 => "%b %d %H:%M",
+        (_, true) => "%b %d",
+        _ if cells >= 10 => "%Y-%m-%d",
+        _ => "%b %Y",
     };
     then.format(pattern).to_string()
 }
@@ -124,7 +149,7 @@ mod tests {
     use chrono::FixedOffset;
     use proptest::prelude::*;
 
-    use super::{age, clock, duration, moment_in, rfc3339, time_of_day_in};
+    use super::{age, clock, duration, moment_in, rfc3339, short_moment_in, time_of_day_in};
     use crate::format::width;
 
     const S: i64 = 1_000_000_000;
@@ -209,6 +234,12 @@ mod tests {
         assert_eq!(moment_in(&zone, now - 3600 * S, now), "08:28:34");
         assert_eq!(moment_in(&zone, now - 10 * 3600 * S, now), "07-20 23:28:34");
         assert_eq!(moment_in(&zone, now - 365 * 86_400 * S, now), "2025-07-21 09:28:34");
+        for (before, wide, narrow) in
+            [(3600, "08:28:34", "08:28:34"), (10 * 3600, "Jul 20 23:28", "Jul 20"), (365 * 86_400, "2025-07-21", "Jul 2025")]
+        {
+            let short = |cells| short_moment_in(&zone, now - before * S, now, cells);
+            assert_eq!((short(12).as_str(), short(8).as_str()), (wide, narrow));
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! A row of Agno's table of spans, whichever database it lies in.
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
+
 use chrono::DateTime;
 
 use crate::model::json::{self, Scalar};

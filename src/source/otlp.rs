@@ -9,6 +9,8 @@ mod bind;
 mod bodies;
 mod door;
 pub(crate) mod forward;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 mod gather;
 mod grpc;
 mod http;

@@ -164,6 +164,15 @@ impl Store {
         }
     }
 
+    /// Whose call the row counts as: an agent's, a model's or a tool's, and its name, which a model may lack. `None`: it counts as none.
+    #[must_use]
+    pub fn call_of(&self, row: RowIx) -> Option<(By, Symbol)> {
+        self.row(row).counted.then(|| {
+            let (by, name, _) = self.as_call(row);
+            (by, name)
+        })
+    }
+
     fn as_call(&self, row: RowIx) -> (By, Symbol, Counted) {
         let data = self.row(row);
         let by = match data.kind {

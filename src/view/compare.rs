@@ -16,6 +16,7 @@ use crate::app::{Compare, Spot};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{Phase, RowIx, Standing, Store};
+use crate::widget::text;
 
 /// Levels of the trees that are indented.
 const LEVELS: usize = 12;
@@ -249,15 +250,8 @@ fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, them
 fn wrapped(line: &str, width: u16) -> impl Iterator<Item = &str> {
     let mut rest = Some(line).filter(|_| width > 1);
     std::iter::from_fn(move || {
-        let text = rest?;
-        let mut cells = 0;
-        let fits = |(_, width_of): &(&str, usize)| {
-            cells += width_of;
-            cells <= usize::from(width)
-        };
-        let end: usize = format::cells(text).take_while(fits).map(|(grapheme, _)| grapheme.len()).sum();
-        let (row, after) = text.split_at(end);
-        rest = Some(after).filter(|after| !after.is_empty() && end > 0);
-        Some(row)
+        let (row, after) = rest?.split_at(text::row(rest?, usize::from(width)));
+        rest = Some(after).filter(|after| !after.is_empty());
+        Some(row.trim_end_matches(' '))
     })
 }

@@ -126,7 +126,8 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> u16 {
 
 fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, theme: Theme) -> Position {
     let mut end = area.right();
-    if let Some(mistake) = &app.mistake {
+    let mistake = app.mistake.as_ref().filter(|mistake| !editing.completes(mistake.at));
+    if let Some(mistake) = mistake {
         let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.message);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, theme.error());
     } else {
@@ -152,7 +153,7 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, th
     };
     let shown: String = format::cells(editing.input.value()).skip_while(hidden).map(|(grapheme, _)| grapheme).collect();
     put(buffer, x, area.y, room as u16, &shown, Style::new());
-    if let Some(mistake) = &app.mistake {
+    if let Some(mistake) = mistake {
         let before: String = editing.input.value().chars().take(mistake.at).collect();
         let at = format::width(&before).saturating_sub(scroll);
         if at < room {

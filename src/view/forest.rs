@@ -26,8 +26,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let inner = block.inner(area);
     block.render(area, buffer);
     let cost_first = app.forest.sorting().by == Sort::Cost || app.forest.measure == Measure::Cost;
-    let columns = Columns::new(inner.width, store.all().cost().is_some(), cost_first, &app.columns.0);
     let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
+    let dated = rows.iter().any(|&row| !format::is_same_day(store.row(row).start, app.now));
+    let columns = Columns::new(inner.width, store.all().cost().is_some(), cost_first, dated, &app.columns.0);
     if rows.is_empty() {
         let none = format!("No trace passes the filter. {} takes it off.", app.keymap.hint(Action::Back));
         put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &none, theme.dim());

@@ -1,4 +1,4 @@
-//! Layers over the panes: the keys, and lists to choose from.
+//! Layers over the panes, and the list of values to choose from.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -7,8 +7,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::export_dialog;
 use super::theme::Theme;
-use super::{compare, palette, put, put_right};
-use crate::app::action::ENTRIES;
+use super::{compare, help, palette, put, put_right, sorter};
 use crate::app::{App, Overlay, Picker, Spot};
 use crate::format;
 use crate::store::Store;
@@ -16,8 +15,9 @@ use crate::store::Store;
 /// Paints a layer; returns where the terminal's cursor belongs, if anywhere.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, overlay: &Overlay, theme: Theme) -> Option<Position> {
     match overlay {
-        Overlay::Help(scroll) => help(buffer, area, app, *scroll, theme),
+        Overlay::Help(scroll) => help::draw(buffer, area, app, *scroll, theme),
         Overlay::Picker(picker) => pick(buffer, area, picker, theme),
+        Overlay::Sorter(sorter) => sorter::draw(buffer, area, sorter, theme),
         Overlay::Export(dialog) => export_dialog::draw(buffer, area, dialog, theme),
         Overlay::Compare(compare) => compare::draw(buffer, above_footer(area), compare, store, app.now, theme),
         Overlay::Palette(palette) => return Some(palette::draw(buffer, area, &app.keymap, palette, theme)),
@@ -29,6 +29,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, ov
 pub(super) fn spot(area: Rect, overlay: &Overlay, place: Position) -> Spot {
     match overlay {
         Overlay::Palette(palette) => palette::spot(area, palette, place),
+        Overlay::Sorter(sorter) => sorter::spot(area, sorter, place),
         Overlay::Compare(compare) => compare::spot(above_footer(area), compare, place),
         Overlay::Help(_) | Overlay::Picker(_) | Overlay::Export(_) => Spot::Overlay,
     }
@@ -54,38 +55,6 @@ pub(super) fn frame(buffer: &mut Buffer, area: Rect, size: (u16, u16), title: &s
     let inner = block.inner(outer);
     block.render(outer, buffer);
     inner
-}
-
-/// Cells of one column of keys.
-const KEYS: u16 = 58;
-
-/// What the symbols of the traces mean.
-const LEGEND: [&str; 2] =
-    ["◆ agent  ◈ team  ▣ workflow  ▫ step  ✦ model  ⚙ tool", "◐ runs  ◌ lost  ✗ failed  ┊ parent not seen  █ own  ▒ children's time"];
-
-fn help(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, theme: Theme) {
-    // As few columns as are needed to see all at once.
-    let frame_and_legend = 3 + LEGEND.len();
-    let fits = |columns: &u16| usize::from(area.height) >= ENTRIES.len().div_ceil(usize::from(*columns)) + frame_and_legend;
-    let columns = (1..=3).find(fits).unwrap_or(3).min((area.width.saturating_sub(2) / KEYS).max(1));
-    let keys = ENTRIES.len().div_ceil(usize::from(columns));
-    let lines = keys + 1 + LEGEND.len();
-    let fits = usize::from(area.height) >= lines + 2;
-    let title = if fits { "Keys · esc closes" } else { "Keys · j k scroll, esc closes" };
-    let inner = frame(buffer, area, (columns * KEYS + 2, lines as u16 + 2), title, theme);
-    let first = scroll.min(lines.saturating_sub(usize::from(inner.height)));
-    for (column, entries) in (0..).zip(ENTRIES.chunks(keys)) {
-        let x = inner.x + column * KEYS;
-        for (y, entry) in (inner.top()..inner.bottom()).zip(&entries[first.min(entries.len())..]) {
-            put_right(buffer, x + 16, y, 16, &app.keymap.names(entry.action), theme.key());
-            put(buffer, x + 18, y, inner.right().saturating_sub(x + 18).min(KEYS - 18), entry.help, Style::new());
-        }
-    }
-    for (at, legend) in (keys + 1..).zip(LEGEND) {
-        if let Some(y) = at.checked_sub(first).map(|line| inner.y + line as u16).filter(|y| *y < inner.bottom()) {
-            put(buffer, inner.x + 2, y, inner.width.saturating_sub(2), legend, theme.dim());
-        }
-    }
 }
 
 fn pick(buffer: &mut Buffer, area: Rect, picker: &Picker, theme: Theme) {

@@ -14,6 +14,9 @@ use crate::format;
 const NAME: u16 = 16;
 const MESSAGE: u16 = 40;
 
+/// Cells of a column of moments with their dates.
+const MOMENT: u16 = 13;
+
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Theme) {
     if area.is_empty() {
         return;
@@ -22,7 +25,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, th
     let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let columns = fitting(table.columns(), inner.width.saturating_sub(2), if table.view == View::Errors { MESSAGE } else { NAME });
+    let columns = fitting(table, app, inner);
     let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height.saturating_sub(1)));
     let mut x = inner.x + 1;
     for &(at, column, width) in &columns {
@@ -55,7 +58,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, th
                 (_, Cell::Text(_) | Cell::Moment(_)) => theme.dim(),
                 _ => Style::new(),
             };
-            cell(buffer, Rect { x, y, width, height: 1 }, &text(value, app), is_text(table, at), style);
+            cell(buffer, Rect { x, y, width, height: 1 }, &text(value, width - 1, app), is_text(table, at), style);
             x += width;
         }
     }
@@ -77,17 +80,27 @@ fn nothing(app: &App, table: &Table) -> &'static str {
     }
 }
 
-/// The columns that there is room for, each with its place among all and its width: the first ones count most.
-fn fitting(columns: &[Heading], width: u16, least: u16) -> Vec<(usize, Heading, u16)> {
-    let least = least.min(width);
+/// The columns that there is room for, each with its place among all and its width: the first ones count most. What is left after them
+/// goes to moments of other days, for their dates, before it goes to the first.
+fn fitting(table: &Table, app: &App, inner: Rect) -> Vec<(usize, Heading, u16)> {
+    let width = inner.width.saturating_sub(2);
+    let least = if table.view == View::Errors { MESSAGE } else { NAME }.min(width);
     let mut left = width - least;
     let mut fitting: Vec<(usize, Heading, u16)> = Vec::new();
-    for (at, &column) in columns.iter().enumerate() {
+    for (at, &column) in table.columns().iter().enumerate() {
         if column.width > left && at > 0 {
             break;
         }
         left -= column.width;
         fitting.push((at, column, column.width));
+    }
+    let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
+    let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
+    for (at, column, width) in &mut fitting {
+        let more = MOMENT.saturating_sub(column.width);
+        if more <= left && shown.clone().any(|line| is_dated(&line.cells[*at])) {
+            (*width, left) = (MOMENT, left - more);
+        }
     }
     if let Some(first) = fitting.first_mut() {
         first.2 = least + left;
@@ -108,7 +121,7 @@ fn cell(buffer: &mut Buffer, area: Rect, text: &str, left: bool, style: Style) {
     }
 }
 
-fn text(cell: &Cell, app: &App) -> String {
+fn text(cell: &Cell, room: u16, app: &App) -> String {
     let unknown = || "–".to_owned();
     match cell {
         Cell::Text(text) => text.clone(),
@@ -118,7 +131,7 @@ fn text(cell: &Cell, app: &App) -> String {
         Cell::Money(money) => format::money(*money),
         Cell::Part(_, 0) => unknown(),
         Cell::Part(part, whole) => format::percent(*part, *whole),
-        Cell::Moment(moment) => super::forest::line::moment(*moment, app.now),
+        Cell::Moment(moment) => format::short_moment(*moment, app.now, usize::from(room)),
         Cell::Rate(rate) => rate.map_or_else(unknown, |rate| format!("{rate:.0}")),
     }
 }
@@ -127,7 +140,7 @@ fn text(cell: &Cell, app: &App) -> String {
 pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Theme) {
     let Some(line) = table.lines.get(table.cursor).filter(|_| area.height > 0) else { return };
     put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), theme.frame(app.focus != Focus::Forest));
-    let name = line.cells.first().map_or(String::new(), |name| text(name, app));
+    let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));
     put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), theme.title());
     detail::draw_text(buffer, area, &table.reader, theme);
 }

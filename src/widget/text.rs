@@ -8,7 +8,7 @@ mod search;
 mod wrap;
 
 pub use search::Search;
-pub use wrap::{Layout, Place};
+pub use wrap::{Layout, Place, row};
 
 use std::borrow::Cow;
 use std::ops::Range;

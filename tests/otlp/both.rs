@@ -3,9 +3,8 @@
 //! Needs what `peers` needs.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agno_top::model::{Payload, SourceId, Status};
@@ -17,32 +16,18 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::FIXTURE;
 use crate::listener::{Listener, any_port};
-use crate::peers::named;
+use crate::real::{Process, models, python};
 use crate::record::{numbers, recording};
 
 const DATABASE: SourceId = SourceId(0);
 const OTLP: SourceId = SourceId(1);
 
-/// A process that ends with the test.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Real Agno at work on a database, and the models that it asks.
 fn agno(python: &OsStr, database: &Path) -> (Process, Command) {
-    let mut model = Command::new(python);
-    model.args(["tests/agno/model_server.py", "tests/agno/script.json"]).stdout(Stdio::piped());
-    let mut model = Process(model.spawn().unwrap());
-    let mut port = String::new();
-    BufReader::new(model.0.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
+    let (models, address) = models(python);
     let mut scenario = Command::new(python);
-    scenario.arg("tests/agno/scenario.py").arg(database).arg(format!("http://127.0.0.1:{}", port.trim()));
-    (model, scenario)
+    scenario.arg("tests/agno/scenario.py").arg(database).arg(address);
+    (models, scenario)
 }
 
 /// Takes in what comes until `done`, and tells how many spans came from either source.
@@ -73,7 +58,7 @@ fn payload(handle: &Handle, updates: &mut Receiver<Update>, store: &Store, row: 
 
 #[test]
 fn a_span_from_both_is_one_row_with_the_richer_payload() {
-    let Some(python) = named("AGNO_TOP_AGNO_PYTHON") else { return };
+    let Some(python) = python() else { return };
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
     let (sender, mut updates) = channel(64);
@@ -108,7 +93,7 @@ fn a_span_from_both_is_one_row_with_the_richer_payload() {
 
 #[test]
 fn agno_goes_on_in_a_file_that_was_recorded() {
-    let Some(python) = named("AGNO_TOP_AGNO_PYTHON") else { return };
+    let Some(python) = python() else { return };
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("recorded.db");
     assert_eq!(Listener::with(recording(&database), 16).post(FIXTURE).status, 200);

@@ -9,6 +9,8 @@ mod http;
 mod listener;
 mod manners;
 mod peers;
+#[path = "../agno/mod.rs"]
+mod real;
 mod record;
 mod search;
 mod spans;

@@ -3,7 +3,6 @@
 //! Needs a Python with `tests/agno/requirements.txt`, named by `AGNO_TOP_AGNO_PYTHON`, and for JavaScript a directory with the modules
 //! of `tests/peers/package.json`, named by `AGNO_TOP_PEERS_NODE`; without them nothing is tested, except in CI.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,12 +12,7 @@ use agno_top::source::sqlite::Tables;
 
 use crate::FIXTURE;
 use crate::listener::{Listener, any_port};
-
-pub(crate) fn named(variable: &str) -> Option<OsString> {
-    let path = std::env::var_os(variable).filter(|path| !path.is_empty());
-    assert!(path.is_some() || std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI needs {variable}: see .ci/run");
-    path
-}
+use crate::real::{named, python};
 
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
@@ -44,7 +38,7 @@ fn check(listener: &mut Listener) {
 
 #[test]
 fn the_python_sdk_over_grpc_and_http() {
-    let Some(python) = named("AGNO_TOP_AGNO_PYTHON") else { return };
+    let Some(python) = python() else { return };
     for (protocol, compression) in
         [("grpc", "none"), ("grpc", "gzip"), ("grpc", "deflate"), ("http", "none"), ("http", "gzip"), ("http", "deflate")]
     {
@@ -67,7 +61,7 @@ fn the_javascript_sdk_in_json() {
 
 #[test]
 fn agno_reads_what_was_recorded() {
-    let Some(python) = named("AGNO_TOP_AGNO_PYTHON") else { return };
+    let Some(python) = python() else { return };
     let directory = tempfile::tempdir().unwrap();
     let fresh = directory.path().join("fresh.db");
     let agnos = directory.path().join("agnos.db");

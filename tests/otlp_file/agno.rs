@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use agno_top::export::{Exporter, Format, Options, TraceRecord};
 
+use super::real::python;
 use super::roundtrip::agnos_own;
 use super::trace;
 
@@ -26,15 +27,7 @@ print(count)
 
 #[test]
 fn agnos_own_classes_read_what_is_exported() {
-    let python = std::env::var_os("AGNO_TOP_AGNO_PYTHON").filter(|path| !path.is_empty());
-    let Some(python) = python else {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI needs AGNO_TOP_AGNO_PYTHON: see .ci/run");
-        #[allow(clippy::print_stderr, reason = "it speaks to whoever runs it")]
-        {
-            eprintln!("skipped: AGNO_TOP_AGNO_PYTHON names no Python that has Agno (see CONTRIBUTING.md)");
-        }
-        return;
-    };
+    let Some(python) = python() else { return };
     let mut exporter = Exporter::new(&Options { format: Format::Agno, ..Options::default() }, Vec::new());
     // The trace of the first root, with its root first.
     let mut spans = agnos_own();

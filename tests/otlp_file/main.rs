@@ -6,6 +6,8 @@ mod agno;
 mod forms;
 mod hostile;
 mod reading;
+#[path = "../agno/mod.rs"]
+mod real;
 mod roundtrip;
 
 use std::path::Path;

@@ -3,45 +3,23 @@
 //! Needs a Python with `tests/agno/requirements.txt`, named by `AGNO_TOP_AGNO_PYTHON`; without it nothing is tested, except in CI.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use agno_top::model::{Kind, Origin};
 use agno_top::source::State;
 
 use crate::failures::once_each;
+use crate::real::{models, python};
 use crate::server::Server;
 
-/// A process that ends with the test.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn python() -> Option<OsString> {
-    let python = std::env::var_os("AGNO_TOP_AGNO_PYTHON").filter(|path| !path.is_empty());
-    if python.is_none() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI needs AGNO_TOP_AGNO_PYTHON: see .ci/run");
-        eprintln!("skipped: AGNO_TOP_AGNO_PYTHON names no Python that has Agno (see CONTRIBUTING.md)");
-    }
-    python
-}
-
 fn follow_real_agno(server: &Server, python: &OsString, flags: &[&str]) {
-    let models = Command::new(python).args(["tests/agno/model_server.py", "tests/agno/script.json"]).stdout(Stdio::piped()).spawn();
-    let mut models = Process(models.unwrap());
-    let mut port = String::new();
-    BufReader::new(models.0.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
+    let (_models, address) = models(python);
     let database = server.empty_database();
     let url = server.url(&database);
     let mut watch = server.watch(&database);
     watch.until_said("has no schema ai yet");
     let mut scenario = Command::new(python);
-    scenario.args(["tests/agno/scenario.py", &url, &format!("http://127.0.0.1:{}", port.trim())]).args(flags);
+    scenario.args(["tests/agno/scenario.py", &url, &address]).args(flags);
     let done = scenario.output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let stored: usize = server.writer(&database).ask("SELECT count(*) FROM ai.agno_spans")[0].parse().unwrap();

@@ -10,6 +10,8 @@ mod failures;
 mod lifecycle;
 mod manners;
 mod payloads;
+#[path = "../agno/mod.rs"]
+mod real;
 mod rows;
 mod search;
 mod server;

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use agno_top::app::{App, Effect, SourceView, Spot, Wanted};
+use agno_top::app::{App, Effect, Overlay, SourceView, Spot, Wanted};
 use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
 use agno_top::source::{Handle, Outlet, Request, State, Update, file, sqlite};
 use agno_top::store::{Limits, Store};
-use agno_top::view::{self, Panes};
+use agno_top::view::{self, Panes, help_end};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -64,7 +64,11 @@ impl Stage {
 
     fn lay_out(&mut self) {
         let size = self.terminal.size().expect("a size");
-        let panes = Panes::new(Rect::new(0, 0, size.width, size.height), self.app.focus);
+        let area = Rect::new(0, 0, size.width, size.height);
+        if let Some(Overlay::Help(line)) = &mut self.app.overlay {
+            *line = help_end(area).min(*line);
+        }
+        let panes = Panes::new(area, self.app.focus);
         while self.app.make_ready(&mut self.store, panes.forest_lines(), panes.detail_size()) {}
         for (_, request) in self.app.requests() {
             self.source.requests.send(request).expect("a source that lives");

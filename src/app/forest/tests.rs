@@ -5,22 +5,15 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::{Forest, Measure, Sort, Sorting};
-use crate::app::{Action, App};
+use crate::app::Action;
+use crate::app::desk::{Desk, span, span_id, trace_id};
 use crate::model::usage::Usage;
-use crate::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId};
-use crate::store::{Limits, RowIx, Store, TraceIx};
+use crate::model::{Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, TraceId};
+use crate::store::{Limits, RowIx, TraceIx};
 use crate::widget::Axis;
 
 /// A span in numbers: its trace, its id, its parent's id (0: none), its start, its end if it ended.
 type Small = (u8, u8, u8, Nanos, Option<Nanos>);
-
-fn trace_id(number: u8) -> TraceId {
-    TraceId::new([number; 16]).unwrap()
-}
-
-fn span_id(number: u8) -> SpanId {
-    SpanId::new(u64::from(number).to_be_bytes()).unwrap()
-}
 
 /// Every seventh span failed; a span has as many tokens as its id.
 fn batch(spans: &[Small]) -> Batch {
@@ -28,36 +21,14 @@ fn batch(spans: &[Small]) -> Batch {
     for &(trace, id, parent, start, end) in spans {
         let name = batch.intern(&format!("{id}"));
         let usage = Usage { input: Some(u32::from(id)), output: Some(0), ..Usage::default() };
-        batch.spans.push(Span {
-            trace: trace_id(trace),
-            id: span_id(id),
-            parent: (parent > 0).then(|| span_id(parent)),
-            start,
-            end,
-            status: if id % 7 == 0 { Status::Error } else { Status::Ok },
-            name,
-            facts: Facts { kind: Kind::Model, model: name, usage: Some(usage), ..Facts::default() },
-            error: Text::default(),
-            address: Address(i64::from(id)),
-            weight: 0,
-        });
+        let facts = Facts { kind: Kind::Model, model: name, usage: Some(usage), ..Facts::default() };
+        let status = if id % 7 == 0 { Status::Error } else { Status::Ok };
+        batch.spans.push(Span { status, ..span(trace, id.into(), parent.into(), (start, end), name, facts) });
     }
     batch
 }
 
-struct Desk {
-    app: App,
-    store: Store,
-    now: Nanos,
-}
-
 impl Desk {
-    fn new(limits: Limits) -> Self {
-        let mut app = App::new(Vec::new(), false, 0);
-        app.forest.set_height(10);
-        Self { app, store: Store::new(limits), now: 0 }
-    }
-
     fn of(spans: &[Small]) -> Self {
         let mut desk = Self::new(Limits::default());
         desk.arrive(spans);
@@ -65,21 +36,15 @@ impl Desk {
     }
 
     fn arrive(&mut self, spans: &[Small]) {
-        self.now += 1;
-        self.app.receive(&mut self.store, batch(spans), self.now);
+        self.receive(batch(spans), 1);
     }
 
-    fn act(&mut self, action: Action) {
-        self.app.update(&mut self.store, action, self.now);
-        self.app.settle(&self.store);
-    }
-
-    fn trace(&self, number: u8) -> TraceIx {
+    fn known(&self, number: u8) -> TraceIx {
         self.store.find_trace(trace_id(number)).unwrap()
     }
 
     fn row(&self, trace: u8, id: u8) -> RowIx {
-        self.store.find(self.trace(trace), span_id(id)).unwrap()
+        self.store.find(self.known(trace), span_id(id.into())).unwrap()
     }
 
     fn go(&mut self, trace: u8, id: u8) {
@@ -88,7 +53,7 @@ impl Desk {
     }
 
     /// The cursor's span, by its ids: rows are used again.
-    fn at(&self) -> Option<(TraceId, SpanId)> {
+    fn ids(&self) -> Option<(TraceId, SpanId)> {
         self.app.forest.cursor().map(|row| {
             let data = self.store.row(row);
             (self.store.trace(data.trace()).id, data.id)
@@ -109,7 +74,7 @@ impl Desk {
     }
 
     fn lit(&self, trace: u8) -> Vec<u64> {
-        let rows = self.store.rows_of(self.trace(trace)).into_iter();
+        let rows = self.store.rows_of(self.known(trace)).into_iter();
         let lit = rows.filter(|&row| self.app.forest.is_critical(&self.store, row) == Some(true));
         let mut ids: Vec<u64> = lit.map(|row| u64::from_be_bytes(self.store.row(row).id.bytes())).collect();
         ids.sort_unstable();
@@ -164,9 +129,9 @@ fn only_the_newest_on_top_is_followed() {
     desk.act(Action::Sort);
     assert!(!desk.app.forest.follow);
     desk.arrive(&[(3, 3, 0, 300, Some(310))]);
-    assert_eq!(desk.at(), Some((trace_id(1), span_id(1))));
+    assert_eq!(desk.ids(), Some((trace_id(1), span_id(1))));
     desk.act(Action::Follow);
-    assert_eq!((desk.order(), desk.at()), (vec![3, 2, 1], Some((trace_id(3), span_id(3)))));
+    assert_eq!((desk.order(), desk.ids()), (vec![3, 2, 1], Some((trace_id(3), span_id(3)))));
 }
 
 // --- scale, time, path ---
@@ -189,7 +154,7 @@ fn folded_traces_share_a_scale_that_goes_with_what_is_shown() {
 #[test]
 fn time_is_looked_at_closely_and_moved_along() {
     let mut desk = Desk::of(&[(1, 1, 0, 0, Some(80_000)), (1, 2, 1, 60_000, Some(64_000)), (2, 1, 0, 90_000, Some(99_000))]);
-    let time = |desk: &Desk| desk.app.forest.time(&desk.store, desk.trace(1), desk.now);
+    let time = |desk: &Desk| desk.app.forest.time(&desk.store, desk.known(1), desk.now);
     desk.act(Action::ZoomIn);
     assert!(desk.app.message.take().is_some(), "a folded trace has no time of its own");
     desk.go(1, 2);
@@ -202,11 +167,11 @@ fn time_is_looked_at_closely_and_moved_along() {
     desk.act(Action::Later);
     desk.act(Action::Later);
     assert_eq!(time(&desk), Axis { start: 60_000, end: 80_000 }, "no further than the end");
-    (0..99).for_each(|_| desk.act(Action::Earlier));
+    (0..99).for_each(|_| drop(desk.act(Action::Earlier)));
     assert_eq!(time(&desk), Axis { start: 0, end: 20_000 });
-    (0..99).for_each(|_| desk.act(Action::ZoomIn));
+    (0..99).for_each(|_| drop(desk.act(Action::ZoomIn)));
     assert_eq!(time(&desk).end - time(&desk).start, 1000);
-    (0..99).for_each(|_| desk.act(Action::ZoomOut));
+    (0..99).for_each(|_| drop(desk.act(Action::ZoomOut)));
     assert_eq!(time(&desk), Axis { start: 0, end: 80_000 });
     desk.act(Action::ZoomIn);
     desk.act(Action::ZoomReset);
@@ -251,11 +216,11 @@ fn what_is_evicted_takes_its_zoom_and_its_path_along() {
     desk.act(Action::CriticalPath);
     desk.act(Action::ZoomIn);
     desk.arrive(&[(2, 1, 0, 90_000, Some(99_000)), (3, 1, 0, 90_000, Some(99_000))]);
-    let trace = desk.trace(3);
+    let trace = desk.known(3);
     assert_eq!(desk.app.forest.zoomed(trace), None);
     assert!(desk.lit(3).is_empty());
     desk.app.settle(&desk.store);
-    assert!(desk.order().contains(&3) && desk.at().is_some());
+    assert!(desk.order().contains(&3) && desk.ids().is_some());
 }
 
 // --- the cursor ---
@@ -302,12 +267,12 @@ fn any_step() -> impl Strategy<Value = Step> {
 
 impl Desk {
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
-        let before = self.at();
+        let before = self.ids();
         let stays = matches!(step, Step::Arrive(_) | Step::Tick) && !self.app.forest.follow;
         let looks_for_error = matches!(step, Step::Act(Action::NextError | Action::PreviousError));
         match step {
             Step::Arrive(spans) => self.arrive(&spans),
-            Step::Act(action) => self.act(action),
+            Step::Act(action) => drop(self.act(action)),
             Step::Filter(line) => self.app.set_filter(&self.store, line.to_owned()),
             Step::Tick => {
                 self.now += 200;
@@ -316,7 +281,7 @@ impl Desk {
         }
         self.app.settle(&self.store);
         if let Some(before) = before.filter(|&before| stays && self.shows(before)) {
-            prop_assert_eq!(self.at(), Some(before), "the cursor left its span");
+            prop_assert_eq!(self.ids(), Some(before), "the cursor left its span");
         }
         if looks_for_error && self.app.message.take().is_none() {
             let found = self.app.forest.cursor().map(|row| self.store.row(row).status);
@@ -328,7 +293,7 @@ impl Desk {
     fn check(&self) -> Result<(), TestCaseError> {
         let forest = &self.app.forest;
         prop_assert_eq!(forest.cursor().is_some(), !forest.is_empty());
-        let Some(cursor) = self.at() else { return Ok(()) };
+        let Some(cursor) = self.ids() else { return Ok(()) };
         prop_assert!(self.shows(cursor), "the cursor stands on what is not shown");
         let (window, line) = forest.window(&self.store, 10);
         prop_assert_eq!(window[line], forest.cursor().unwrap());

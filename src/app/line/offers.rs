@@ -63,6 +63,13 @@ impl Offers {
         self.chosen.is_some()
     }
 
+    /// Offers nothing until the line is another.
+    pub(super) fn close(&mut self, input: &Input) {
+        self.list.clear();
+        self.chosen = None;
+        self.looked_up = Some((input.value().to_owned(), input.cursor()));
+    }
+
     /// What stands in the line stays.
     pub(super) fn let_go(&mut self) {
         self.chosen = None;

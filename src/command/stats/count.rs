@@ -1,11 +1,11 @@
-//! The counting: one walk over every row of the traces.
+//! The counting: of agents, models and tools from the sums that the screen shows, of sessions and errors in a walk over the rows.
 
 use std::collections::HashMap;
 
 use super::super::tree::rows;
 use super::By;
-use crate::model::{Kind, Nanos, Status, errors};
-use crate::store::{Phase, RowIx, Store, Totals, TraceIx};
+use crate::model::{Nanos, Status, errors};
+use crate::store::{self, Phase, RowIx, Store, Symbol, Totals, TraceIx};
 use crate::view;
 
 /// What was counted for one key.
@@ -32,7 +32,59 @@ impl Line {
 }
 
 /// The lines, the most calls first and the one without a key last.
-pub(super) fn count(store: &Store, traces: &[TraceIx], by: By) -> Vec<Line> {
+pub(super) fn count(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Line> {
+    let mut lines = match by {
+        By::Agent => grouped(store, traces, store::By::Agent),
+        By::Model => grouped(store, traces, store::By::Model),
+        By::Tool => grouped(store, traces, store::By::Tool),
+        By::Session | By::Error => walked(store, traces, by),
+    };
+    for line in &mut lines {
+        line.durations.sort_unstable();
+    }
+    lines.sort_by(|left, right| (left.key.is_none(), right.calls, &left.key).cmp(&(right.key.is_none(), left.calls, &right.key)));
+    lines
+}
+
+/// A line for each agent, model or tool, as the screen's sums have it, and one for what ran under none.
+fn grouped(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Line> {
+    let mut rest = Line::default();
+    // The sums over all traces are there already.
+    if traces.len() < store.trace_count() {
+        store.begin_selection();
+        traces.iter().for_each(|&trace| store.select(trace, true));
+    }
+    let sums = store.selection().unwrap_or(store.stats());
+    rest.usage.add(sums.totals());
+    let mut lines: HashMap<Symbol, Line> = HashMap::new();
+    for (symbol, group) in sums.groups(by) {
+        rest.usage.take_out(&group.usage);
+        let key = Some(store.text(symbol).to_owned());
+        let (calls, errors) = (group.calls.into(), group.errors.into());
+        lines.insert(symbol, Line { key, calls, errors, usage: group.usage, durations: Vec::new() });
+    }
+    // Those that the sums keep are rounded.
+    for row in traces.iter().flat_map(|&trace| store.rows_of(trace)) {
+        let data = store.row(row);
+        if let Some((_, symbol)) = store.call_of(row).filter(|(counted, _)| *counted == by && data.phase == Phase::Ended)
+            && let Some(line) = lines.get_mut(&symbol)
+        {
+            line.durations.push(data.duration(data.end));
+        }
+    }
+    store.end_selection();
+    // A call without a name is one of none.
+    if let Some(nameless) = lines.remove(&Symbol::EMPTY) {
+        rest.usage.add(&nameless.usage);
+        rest = Line { usage: rest.usage, key: None, ..nameless };
+    }
+    let mut lines: Vec<Line> = lines.into_values().collect();
+    lines.extend(Some(rest).filter(|rest| rest.calls > 0 || rest.uses()));
+    lines
+}
+
+/// One walk over every row of the traces.
+fn walked(store: &Store, traces: &[TraceIx], by: By) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let mut places: HashMap<Option<String>, usize> = HashMap::new();
     let mut place = |lines: &mut Vec<Line>, key: Option<String>| {
@@ -42,11 +94,9 @@ pub(super) fn count(store: &Store, traces: &[TraceIx], by: By) -> Vec<Line> {
         })
     };
     for &trace in traces {
-        let rows = rows(store, trace);
-        let lowest = if by == By::Model { lowest_models(store, &rows) } else { Vec::new() };
         // The line that each level of the tree counts for, down to the row.
         let mut levels: Vec<usize> = Vec::new();
-        for (at, &(row, depth)) in rows.iter().enumerate() {
+        for (row, depth) in rows(store, trace) {
             levels.truncate(depth);
             let outer = levels.last().copied();
             let line = match key(store, row, by) {
@@ -54,8 +104,7 @@ pub(super) fn count(store: &Store, traces: &[TraceIx], by: By) -> Vec<Line> {
                 Some(key) => {
                     let line = place(&mut lines, Some(key));
                     let goes_on = by == By::Session && outer == Some(line);
-                    let counts = !goes_on && lowest.get(at).is_none_or(|&lowest| lowest);
-                    if counts {
+                    if !goes_on {
                         lines[line].call(store, row, by);
                     }
                     line
@@ -65,22 +114,14 @@ pub(super) fn count(store: &Store, traces: &[TraceIx], by: By) -> Vec<Line> {
             levels.push(line);
         }
     }
-    lines.retain(|line| line.calls > 0 || (line.key.is_none() && by != By::Error && line.usage.calls > 0));
-    for line in &mut lines {
-        line.durations.sort_unstable();
-    }
-    lines.sort_by(|left, right| (left.key.is_none(), right.calls, &left.key).cmp(&(right.key.is_none(), left.calls, &right.key)));
+    lines.retain(|line| line.calls > 0 || (by == By::Session && line.uses()));
     lines
 }
 
 /// The line that begins with a row; `None`: the row belongs to that of the row above.
 fn key(store: &Store, row: RowIx, by: By) -> Option<String> {
     let data = store.row(row);
-    let name = || Some(view::name(store, data)).filter(|_| !data.placeholder);
     match by {
-        By::Agent if matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) => name(),
-        By::Model if is_model(data.kind) => name(),
-        By::Tool if data.kind == Kind::Tool => name(),
         By::Session if !data.session.is_empty() => Some(store.text(data.session).to_owned()),
         By::Error if data.status == Status::Error => {
             let error = errors::fold(store.text(data.error));
@@ -91,26 +132,13 @@ fn key(store: &Store, row: RowIx, by: By) -> Option<String> {
     }
 }
 
-fn is_model(kind: Kind) -> bool {
-    matches!(kind, Kind::Model | Kind::Embedding | Kind::Reranker)
-}
-
-/// Which rows are model calls with no other model call below: one call may be told by a framework and again by a provider's own library.
-fn lowest_models(store: &Store, rows: &[(RowIx, usize)]) -> Vec<bool> {
-    // From the end, children come before their parents: whether a model was seen at each level since the last higher row.
-    let mut seen: Vec<bool> = Vec::new();
-    let mut lowest = vec![false; rows.len()];
-    for (at, &(row, depth)) in rows.iter().enumerate().rev() {
-        seen.resize(seen.len().max(depth + 2), false);
-        let below = std::mem::take(&mut seen[depth + 1]);
-        let own = is_model(store.row(row).kind);
-        lowest[at] = own && !below;
-        seen[depth] |= own || below;
-    }
-    lowest
-}
-
 impl Line {
+    /// Whether anything was used. What a row adds to the sums below it is no call more.
+    fn uses(&self) -> bool {
+        let Totals { calls, inputs, outputs, priced, .. } = self.usage;
+        calls + inputs + outputs + priced > 0
+    }
+
     /// Counts a call.
     fn call(&mut self, store: &Store, row: RowIx, by: By) {
         let data = store.row(row);
@@ -131,3 +159,6 @@ impl Line {
         add!(input, output, cache_read, cache_write, reasoning, cost, calls, inputs, outputs, priced);
     }
 }
+
+#[cfg(test)]
+mod tests;

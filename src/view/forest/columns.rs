@@ -26,14 +26,15 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Those among the wanted ones that there is room for. The cost has a column once any cost is known, `cost_first` before the tokens.
-    pub(super) fn new(width: u16, priced: bool, cost_first: bool, wanted: &[Column]) -> Self {
+    /// Those among the wanted ones that there is room for. The cost has a column once any cost is known, `cost_first` before the tokens. When a
+    /// trace began takes more where one is `dated`: it began on another day.
+    pub(super) fn new(width: u16, priced: bool, cost_first: bool, dated: bool, wanted: &[Column]) -> Self {
         let column = |column: Column, from: u16, cells: u16| if width >= from && wanted.contains(&column) { cells } else { 0 };
         let time = column(Column::Time, 30, 7);
         let (tokens_from, cost_from) = if cost_first && priced { (80, 56) } else { (56, 80) };
         let tokens = column(Column::Tokens, tokens_from, 7);
         let cost = if priced { column(Column::Cost, cost_from, 8) } else { 0 };
-        let when = column(Column::Began, 104, 9);
+        let when = column(Column::Began, 104, if dated { 13 } else { 9 });
         let numbers = when + time + tokens + cost + 1;
         let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE)).max(10) } else { 0 };
         Self { tree: width.saturating_sub(numbers + bar), when, time, tokens, cost, bar }

@@ -10,7 +10,7 @@ use super::columns::Columns;
 use super::name;
 use crate::app::{App, Forest};
 use crate::format;
-use crate::model::{Kind, Nanos};
+use crate::model::Kind;
 use crate::store::{Phase, Row, RowIx, Standing, Store, Totals};
 
 /// Levels of the tree that are drawn; deeper rows stand at the last.
@@ -207,7 +207,8 @@ impl Line<'_> {
         let model = matches!(data.kind, Kind::Tool) && totals.tokens().is_none();
         let tokens = if model { String::new() } else { format::tokens(totals.tokens()) };
         let cost = if model { String::new() } else { format::money(totals.cost()) };
-        let when = if is_trace { moment(data.start, app.now) } else { String::new() };
+        let when =
+            if is_trace { format::short_moment(data.start, app.now, usize::from(columns.when).saturating_sub(1)) } else { String::new() };
         let known = |known: bool| if known { Style::new() } else { theme.dim() };
         for (text, width, style) in [
             (when, columns.when, theme.dim()),
@@ -218,15 +219,6 @@ impl Line<'_> {
             end += width;
             put_right(buffer, end, y, width.saturating_sub(1), &text, style);
         }
-    }
-}
-
-/// When a trace began: the time of day, or of another day its date.
-pub(in crate::view) fn moment(start: Nanos, now: Nanos) -> String {
-    let moment = format::moment(start, now);
-    match moment.split_once(' ') {
-        None => moment,
-        Some((date, _)) => date[date.len().saturating_sub(5)..].to_owned(),
     }
 }
 

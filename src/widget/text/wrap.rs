@@ -117,8 +117,9 @@ impl Document {
 }
 
 /// Bytes of `text` that make a row of `room` cells: up to the last word that fits, blanks behind it included. A word that
-/// would leave half of the row empty is broken.
-fn row(text: &str, room: usize) -> usize {
+/// would leave half of the row empty is broken. More than 0 of any text.
+#[must_use]
+pub fn row(text: &str, room: usize) -> usize {
     let (mut used, mut at, mut word) = (0, 0, None);
     for (grapheme, width) in cells(text) {
         if grapheme == " " {

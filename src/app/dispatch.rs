@@ -1,0 +1,86 @@
+//! What a key does: the layers on top answer first.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+
+use super::pick::Picked;
+use super::{Action, App, Effect, Key, Overlay, export_dialog, palette, scroll};
+use crate::model::Nanos;
+use crate::query::with_values;
+use crate::store::Store;
+
+impl App {
+    /// A key was pressed. The layers on top answer first.
+    pub fn key(&mut self, store: &mut Store, key: KeyEvent, now: Nanos) -> Option<Effect> {
+        if key.kind == KeyEventKind::Release {
+            return None;
+        }
+        let action = self.keymap.action(key);
+        if action == Some(Action::Quit) && !Key::pressed(key).types() {
+            return Some(Effect::Quit);
+        }
+        if self.editing.is_some() {
+            self.edit(store, key)
+        } else if self.overlay.is_some() {
+            self.overlay_key(store, key, action, now)
+        } else {
+            self.update(store, action?, now)
+        }
+    }
+
+    fn overlay_key(&mut self, store: &mut Store, key: KeyEvent, action: Option<Action>, now: Nanos) -> Option<Effect> {
+        match (&mut self.overlay, key.code, action) {
+            (Some(Overlay::Palette(palette)), ..) => match palette.key(key) {
+                palette::Answer::Open => {}
+                palette::Answer::Left => self.overlay = None,
+                palette::Answer::Do(action) => {
+                    self.overlay = None;
+                    return self.update(store, action, now);
+                }
+            },
+            (Some(Overlay::Export(dialog)), ..) => match dialog.key(key) {
+                export_dialog::Answer::Open => {}
+                export_dialog::Answer::Left => self.overlay = None,
+                export_dialog::Answer::Write(export) => {
+                    self.overlay = None;
+                    return Some(Effect::Export(export));
+                }
+            },
+            (Some(Overlay::Picker(picker)), ..) => match picker.key(key) {
+                Picked::Open => {}
+                Picked::Closed => self.overlay = None,
+                Picked::Chosen(values) => {
+                    let line = with_values(&self.filter, picker.field, &values);
+                    self.overlay = None;
+                    self.set_filter(store, line);
+                }
+            },
+            (Some(Overlay::Sorter(sorter)), KeyCode::Enter, _) => {
+                let sorter = sorter.clone();
+                self.overlay = None;
+                self.sort_as_chosen(store, &sorter, now);
+            }
+            (_, KeyCode::Esc, _)
+            | (_, _, Some(Action::Back | Action::Quit | Action::Help))
+            | (Some(Overlay::Sorter(_)), _, Some(Action::SortBy))
+            | (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
+            (Some(Overlay::Compare(_)), _, Some(Action::Detail)) => self.go_to_compared(store),
+            (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
+                self.next_difference(store, action == Some(Action::PreviousMatch), now);
+            }
+            (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(leap(action)),
+            (Some(Overlay::Sorter(sorter)), _, Some(action)) => sorter.step(leap(action)),
+            (Some(Overlay::Help(line)), _, Some(action)) => *line = line.saturating_add_signed(leap(action)),
+            _ => {}
+        }
+        None
+    }
+}
+
+/// The rows by which an action moves in a layer, its ends included.
+fn leap(action: Action) -> isize {
+    match action {
+        Action::Top => isize::MIN,
+        Action::Bottom => isize::MAX,
+        _ => scroll(action, 10).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,175 @@
+//! What each action does to the state.
+
+use chrono::{DateTime, Local};
+
+use super::{Action, App, Editing, Effect, ExportDialog, Focus, Overlay, Palette, Picker, Sorter, Sorting, View, views};
+use crate::export::{TraceRecord, file_stem};
+use crate::format;
+use crate::model::Nanos;
+use crate::query::{values_of, with_values};
+use crate::store::{Store, TraceIx};
+
+impl App {
+    /// Does what `action` says to the state; what has to be done outside is returned.
+    pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
+        match self.table_action(store, action, now) {
+            views::Answer::Done => return None,
+            views::Answer::Effect(effect) => return Some(effect),
+            views::Answer::Other => {}
+        }
+        match action {
+            Action::Quit => return Some(Effect::Quit),
+            Action::Export => self.ask_for_export(store, now),
+            Action::Compare => self.compare(store, now),
+            Action::Copy => return self.copy(store, now),
+            Action::CopySpan => return self.copy_span(store, now),
+            Action::Suspend => return Some(Effect::Suspend),
+            Action::Pause => self.toggle_pause(store, now),
+            Action::Theme => {
+                let name = format::safe(self.looks.turn()).into_owned();
+                self.say(format!("theme {name}"), false, now);
+            }
+            Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),
+            Action::Help => self.overlay = Some(Overlay::Help(0)),
+            Action::SortBy => {
+                let sorter = self.table.as_ref().map_or_else(|| Sorter::of_forest(&self.forest), Sorter::of_table);
+                self.overlay = Some(Overlay::Sorter(sorter));
+            }
+            Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
+            Action::PickStatuses => self.overlay = Some(Overlay::Picker(Picker::statuses(store, &self.filter))),
+            Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
+            Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
+            Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
+            Action::ViewTraces => self.open_view(store, View::Traces, now),
+            Action::ViewSessions => self.open_view(store, View::Sessions, now),
+            Action::ViewAgents => self.open_view(store, View::Agents, now),
+            Action::ViewModels => self.open_view(store, View::Models, now),
+            Action::ViewTools => self.open_view(store, View::Tools, now),
+            Action::ViewErrors => self.open_view(store, View::Errors, now),
+            Action::Scope => self.scope.of_trace = !self.scope.of_trace,
+            Action::Filter => {
+                let finds = self.focus != Focus::Forest;
+                let input = if finds { String::new() } else { self.filter.clone() };
+                self.editing = Some(Editing::new(input, finds, &self.filter));
+            }
+            Action::ErrorsOnly => {
+                let only = values_of(&self.filter, "status") == ["error"];
+                let wanted: &[String] = if only { &[] } else { &["error".to_owned()] };
+                self.set_filter(store, with_values(&self.filter, "status", wanted));
+            }
+            Action::Mark => self.mark(store),
+            Action::ClearMarks => self.marks.clear(),
+            Action::Detail => {
+                self.forest.follow = false;
+                self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::FullDetail };
+            }
+            Action::NextPane => {
+                self.forest.follow = false;
+                self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::Forest };
+            }
+            Action::Back => self.back(store),
+            Action::NextTab | Action::PreviousTab => {
+                self.forest.follow = false;
+                self.detail.turn(store, action == Action::NextTab, self.now);
+            }
+            Action::Wrap => self.detail.reader.set_wrap(!self.detail.reader.wraps()),
+            _ if self.focus != Focus::Forest && self.detail.take(store, action, self.now) => {}
+            _ => self.travel(store, action, now),
+        }
+        self.look(store);
+        None
+    }
+
+    fn travel(&mut self, store: &Store, action: Action, now: Nanos) {
+        let forest = &mut self.forest;
+        match action {
+            Action::Top => forest.go_top(store),
+            Action::Bottom => forest.go_bottom(store),
+            Action::Fold => forest.fold(store),
+            Action::Unfold => forest.unfold(store),
+            Action::FoldBelow => forest.toggle_below(store),
+            Action::FoldAll => forest.toggle_all(store),
+            Action::Follow if forest.follow => forest.follow = false,
+            Action::Follow => forest.start_following(store, self.now),
+            Action::Sort => forest.sort(store, Sorting { by: forest.sorting().by.next(), reversed: false }, self.now),
+            Action::Reverse => forest.sort(store, Sorting { reversed: !forest.sorting().reversed, ..forest.sorting() }, self.now),
+            Action::Measure => forest.measure = forest.measure.next(),
+            Action::CriticalPath => forest.lights_path = !forest.lights_path,
+            Action::ZoomReset => forest.zoom_out(),
+            Action::ZoomIn | Action::ZoomOut => {
+                if !forest.zoom(store, action == Action::ZoomIn, self.now) {
+                    self.say("folded traces share one scale: open the trace to look closer", false, now);
+                }
+            }
+            Action::Earlier | Action::Later => {
+                if !forest.pan(store, action == Action::Later, self.now) {
+                    self.say("all of the trace's time is shown: + looks closer", false, now);
+                }
+            }
+            Action::NextError | Action::PreviousError => {
+                if !forest.go_to_error(store, action == Action::PreviousError) {
+                    self.say("no other error in what is shown", false, now);
+                }
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                if !forest.is_filtered() {
+                    self.say(format!("no filter is set: {} sets one", self.keymap.hint(Action::Filter)), false, now);
+                } else if !forest.go_to_match(store, action == Action::PreviousMatch) {
+                    self.say("no other match", false, now);
+                }
+            }
+            _ => {
+                if let Some(by) = scroll(action, forest.page()) {
+                    forest.step(store, by);
+                }
+            }
+        }
+    }
+
+    fn back(&mut self, store: &Store) {
+        match self.focus {
+            Focus::FullDetail => self.focus = Focus::Detail,
+            Focus::Detail => self.focus = Focus::Forest,
+            Focus::Forest => {
+                if !self.stop_search() {
+                    self.set_filter(store, String::new());
+                }
+            }
+        }
+    }
+
+    fn mark(&mut self, store: &Store) {
+        let Some(row) = self.forest.cursor() else { return };
+        let trace = store.row(row).trace();
+        if !self.marks.remove(&trace) {
+            self.marks.insert(trace);
+        }
+    }
+
+    fn ask_for_export(&mut self, store: &Store, now: Nanos) {
+        let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
+        traces.sort_by_key(|&trace| store.trace(trace).start);
+        if traces.is_empty() {
+            traces.extend(self.forest.cursor().map(|row| store.row(row).trace()));
+        }
+        if traces.is_empty() {
+            return self.say("nothing to export yet", false, now);
+        }
+        let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::of(store, trace, "")).collect();
+        let stem = file_stem(&records, DateTime::from_timestamp_nanos(now).with_timezone(&Local).naive_local());
+        self.overlay = Some(Overlay::Export(ExportDialog::new(traces, &stem)));
+    }
+}
+
+/// The rows by which an action moves, if it is one that moves by rows.
+pub(super) fn scroll(action: Action, page: isize) -> Option<isize> {
+    Some(match action {
+        Action::Down => 1,
+        Action::Up => -1,
+        Action::PageDown => page,
+        Action::PageUp => -page,
+        Action::HalfPageDown => (page / 2).max(1),
+        Action::HalfPageUp => -(page / 2).max(1),
+        _ => return None,
+    })
+}

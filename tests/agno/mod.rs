@@ -1,0 +1,43 @@
+//! Real Agno, for the tests that need it: the Python that has it, and the models that it asks.
+
+#![allow(dead_code, reason = "each test uses the part that it needs")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking and speaks to whoever runs it")]
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// A process that ends with the test.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What an environment variable names; without it nothing is tested, except in CI.
+pub(crate) fn named(variable: &str) -> Option<OsString> {
+    let path = std::env::var_os(variable).filter(|path| !path.is_empty());
+    if path.is_none() {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI needs {variable}: see .ci/run");
+        eprintln!("skipped: {variable} is not set (see CONTRIBUTING.md)");
+    }
+    path
+}
+
+/// A Python with `requirements.txt`.
+pub(crate) fn python() -> Option<OsString> {
+    named("AGNO_TOP_AGNO_PYTHON")
+}
+
+/// Starts what plays the models; with it, where it listens.
+pub(crate) fn models(python: &OsStr) -> (Process, String) {
+    let mut server = Command::new(python);
+    server.args(["tests/agno/model_server.py", "tests/agno/script.json"]).stdout(Stdio::piped());
+    let mut process = Process(server.spawn().unwrap());
+    let mut port = String::new();
+    BufReader::new(process.0.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
+    (process, format!("http://127.0.0.1:{}", port.trim()))
+}
