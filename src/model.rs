@@ -260,6 +260,8 @@ pub struct Facts {
     pub input: Text,
     /// The tools that a model asked for in its answer, by name; of a tool call, a digest of its arguments where `input` is not all of them.
     pub calls: Text,
+    /// The provider's id of its answer: equal on every span that tells of the same call of a model.
+    pub response: Text,
     /// Tokens and cost as stated on this very span.
     pub usage: Option<Usage>,
     /// How long the first piece of a model's answer took.

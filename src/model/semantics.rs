@@ -3,6 +3,7 @@
 //! [`Picker`] reads the facts that a row shows out of attributes in any order and encoding; [`messages()`], [`input`] and
 //! [`output`] read for whoever looks at one span.
 
+mod answer;
 mod context;
 mod kinds;
 mod messages;

@@ -4,11 +4,13 @@ use crate::model::Kind;
 
 /// Reads the value of an attribute that states a kind. `None` if it says nothing of use: then the next attribute decides.
 pub(super) fn from_value(value: &str) -> Option<Kind> {
-    Some(match value.to_ascii_lowercase().as_str() {
-        "agent" | "invoke_agent" | "create_agent" => Kind::Agent,
+    // Some write even a word as JSON.
+    Some(match value.trim_matches('"').to_ascii_lowercase().as_str() {
+        "agent" | "invoke_agent" => Kind::Agent,
         "invoke_workflow" | "workflow" => Kind::Workflow,
-        "chain" | "task" => Kind::Step,
-        "llm" | "chat" | "generate_content" | "text_completion" | "completion" | "generation" => Kind::Model,
+        // An agent that is made does not run yet.
+        "chain" | "task" | "execute_task" | "create_agent" => Kind::Step,
+        "llm" | "chat" | "chat_model" | "generate_content" | "text_completion" | "completion" | "generation" => Kind::Model,
         "tool" | "execute_tool" => Kind::Tool,
         "retriever" | "retrieval" => Kind::Retriever,
         "reranker" | "rerank" => Kind::Reranker,

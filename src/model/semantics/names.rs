@@ -26,7 +26,19 @@ pub(super) enum Field {
     CacheRead,
     CacheWrite,
     Reasoning,
+    /// Tokens in and out.
+    Total,
+    /// Tokens as a map.
+    UsageDetails,
+    /// The whole answer, which may hold the provider's own words on what it used.
+    Answer,
+    /// The provider's id of the answer.
+    Response,
     Cost,
+    /// Dollars as a map.
+    CostDetails,
+    /// What a model was called with, as JSON.
+    Parameters,
     CostIn,
     CostOut,
     /// The AI SDK's name for what the span does: the span is its own.
@@ -54,11 +66,13 @@ const NAMES: &[(Field, &[&str])] = &[
         Field::Kind,
         &[
             "openinference.span.kind",
+            "langsmith.span.kind",
             "gen_ai.operation.name",
             "ai.operationId",
             "traceloop.span.kind",
             "langfuse.observation.type",
             "llm.request.type",
+            "mlflow.spanType",
         ],
     ),
     (
@@ -71,6 +85,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "agno.workflow.id",
             "gen_ai.agent.name",
             "gen_ai.agent.id",
+            "gen_ai.workflow.name",
             "agent_name",
             "agent.id",
         ],
@@ -91,9 +106,13 @@ const NAMES: &[(Field, &[&str])] = &[
             "ai.response.model",
             "ai.model.id",
             "llm.model",
+            "llm.request.model_name",
+            "langfuse.observation.model.name",
+            "mlflow.llm.model",
+            "model",
         ],
     ),
-    (Field::Provider, &["llm.provider", "llm.system", "gen_ai.provider.name", "gen_ai.system", "ai.model.provider"]),
+    (Field::Provider, &["llm.provider", "llm.system", "gen_ai.provider.name", "gen_ai.system", "ai.model.provider", "mlflow.llm.provider"]),
     (Field::Tool, &["tool.name", "gen_ai.tool.name", "ai.toolCall.name"]),
     (
         Field::Session,
@@ -103,11 +122,26 @@ const NAMES: &[(Field, &[&str])] = &[
             "ai.telemetry.metadata.sessionId",
             "traceloop.association.properties.session_id",
             "langfuse.session.id",
+            "langsmith.metadata.session_id",
+            "langsmith.metadata.thread_id",
+            "langsmith.trace.session_id",
+            "traceloop.association.properties.thread_id",
+            "gcp.vertex.agent.session_id",
+            "mlflow.trace.session",
+            "group_id",
         ],
     ),
     (
         Field::User,
-        &["user.id", "ai.telemetry.metadata.userId", "traceloop.association.properties.user_id", "langfuse.user.id", "enduser.id"],
+        &[
+            "user.id",
+            "ai.telemetry.metadata.userId",
+            "traceloop.association.properties.user_id",
+            "langfuse.user.id",
+            "enduser.id",
+            "langsmith.metadata.user_id",
+            "mlflow.trace.user",
+        ],
     ),
     (Field::Run, &["agno.run.id"]),
     (
@@ -121,6 +155,9 @@ const NAMES: &[(Field, &[&str])] = &[
             "agent.input",
             "tool.arguments",
             "tool.parameters",
+            "gcp.vertex.agent.tool_call_args",
+            "langfuse.observation.input",
+            "mlflow.spanInputs",
             "input",
         ],
     ),
@@ -179,9 +216,31 @@ const NAMES: &[(Field, &[&str])] = &[
             "gen_ai.usage.reasoning_tokens",
             "ai.usage.reasoningTokens",
             "ai.usage.outputTokenDetails.reasoningTokens",
+            "gen_ai.usage.output_tokens_details.reasoning",
         ],
     ),
-    (Field::Cost, &["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost"]),
+    (Field::Cost, &["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost", "gen_ai.cost.total_cost"]),
+    (Field::Total, &["llm.token_count.total", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "ai.usage.totalTokens"]),
+    (
+        Field::UsageDetails,
+        &[
+            "gen_ai.usage.raw",
+            "langfuse.observation.usage_details",
+            "langsmith.metadata.usage_metadata",
+            "metadata.usage_object",
+            "mlflow.chat.tokenUsage",
+            "llm.openai.usage",
+            "llm.anthropic.usage",
+            "usage",
+        ],
+    ),
+    (
+        Field::Answer,
+        &["output.value", "gcp.vertex.agent.llm_response", "gen_ai.completion", "mlflow.spanOutputs", "response", "response_data"],
+    ),
+    (Field::Response, &["gen_ai.response.id", "ai.response.id", "llm.response.id", "response_id", "llm.openai.id", "llm.anthropic.id"]),
+    (Field::CostDetails, &["langfuse.observation.cost_details"]),
+    (Field::Parameters, &["llm.invocation_parameters"]),
     (Field::CostIn, &["llm.cost.prompt"]),
     (Field::CostOut, &["llm.cost.completion"]),
     (Field::SdkOperation, &["ai.operationId"]),
@@ -189,7 +248,7 @@ const NAMES: &[(Field, &[&str])] = &[
     (Field::ProviderMetadata, &["ai.response.providerMetadata"]),
     (Field::FirstSeconds, &["gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token"]),
     (Field::FirstMillis, &["ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"]),
-    (Field::Error, &["error.message", "exception.message", "error.type"]),
+    (Field::Error, &["error.message", "exception.message", "error.type", "langfuse.observation.status_message"]),
     (Field::RecordType, &["logfire.span_type"]),
     (Field::PendingParent, &["logfire.pending_parent_id"]),
 ];
@@ -200,6 +259,9 @@ pub(super) const OUTPUT: &[&str] = &[
     "gen_ai.tool.call.result",
     "ai.toolCall.result",
     "ai.toolCall.output",
+    "gcp.vertex.agent.tool_response",
+    "langfuse.observation.output",
+    "mlflow.spanOutputs",
     "ai.response.text",
     "ai.response.object",
     "ai.response.toolCalls",
@@ -217,9 +279,9 @@ pub(super) fn of(field: Field) -> &'static [&'static str] {
     NAMES.iter().find(|(other, _)| *other == field).map_or(&[], |(_, names)| names)
 }
 
-/// Every attribute that states a fact; some are named twice.
+/// Every attribute that states a fact, but for whole answers; some are named twice.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    FLAT.iter().map(|(name, ..)| *name)
+    FLAT.iter().filter(|(_, field, _)| *field != Field::Answer).map(|(name, ..)| *name)
 }
 
 /// What each attribute states, and its rank there: 0 counts most.
@@ -304,7 +366,7 @@ mod tests {
 
     #[test]
     fn other_names_state_nothing() {
-        for name in ["", "a", "input.valuf", "llm.input_messages.0.message.content", "llm.token_count.total"] {
+        for name in ["", "a", "input.valuf", "llm.input_messages.0.message.content", "llm.token_count.totals"] {
             assert_eq!(lookup(name.as_bytes()).count(), 0, "{name}");
         }
     }

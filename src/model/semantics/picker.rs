@@ -3,16 +3,20 @@
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::answer::{Answer, answer, metadata, usage, whole};
 use super::names::{FIELDS, Field, lookup};
 use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, values};
-use crate::model::json::{Scalar, chars};
-use crate::model::{Batch, Facts, Kind, Nanos, SpanId, Text, Usage};
+use crate::model::json::{self, Scalar, chars};
+use crate::model::{Batch, Facts, Kind, Nanos, SpanId, Text, Usage, Value};
 
 /// What Agno's instrumentation is called where the sender names its instrumentation.
 const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
 
 /// Tools that an answer asks for whose names a row keeps.
 const CALLS: usize = 3;
+
+/// Longer parameters of a call are not taken apart.
+const LONGEST_PARAMETERS: usize = 1 << 14;
 
 /// What the names of a model's answers begin with.
 const ANSWER: &[u8] = b"llm.output_messages.";
@@ -120,19 +124,34 @@ impl<'a> Picker<'a> {
         let named = !matches!(kind, Kind::Model | Kind::Tool | Kind::Embedding);
         let tool = if kind == Kind::Tool { self.text(Field::Tool).or(self.text(Field::Entity)) } else { None };
         let agent = self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| named));
+        let model = match self.text(Field::Model) {
+            None if kind == Kind::Model => {
+                match self.part(Field::Parameters, "model").or_else(|| self.part(Field::Parameters, "model_name")) {
+                    Some(Value::Text(model)) => batch.intern(&model),
+                    _ => Text::default(),
+                }
+            }
+            model => intern(model, batch),
+        };
+        let Answer { usage, id } = self.answer(kind);
+        let response = match (self.text(Field::Response), id) {
+            (None, Some(id)) => batch.intern(&id),
+            (stated, _) => intern(stated, batch),
+        };
         let mut intern = |text| intern(text, batch);
         Facts {
             kind,
             agent: intern(agent),
-            model: intern(self.text(Field::Model)),
+            model,
             provider: intern(self.text(Field::Provider)),
             tool: intern(tool),
             session: intern(self.text(Field::Session)),
             user: intern(self.text(Field::User)),
             run: intern(self.text(Field::Run)),
+            response,
             input: if kind == Kind::Model { self.asked(batch) } else { self.input(batch) },
             calls: if kind == Kind::Tool { self.digest(batch) } else { self.calls(batch) },
-            usage: self.usage(name, scope),
+            usage: self.usage(name, scope, usage),
             first_token: self.first_token(),
         }
     }
@@ -216,23 +235,87 @@ impl<'a> Picker<'a> {
         self.billionths(Field::FirstSeconds).or_else(|| self.billionths(Field::FirstMillis).map(|millis| millis / 1000))
     }
 
-    fn usage(&self, name: &str, scope: Option<&str>) -> Option<Usage> {
-        let (cache_read, cache_write) = (self.count(Field::CacheRead), self.count(Field::CacheWrite).or_else(|| self.written()));
-        let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
-        let input = self.count(Field::Prompt).map(|prompt| {
-            let apart = cached > prompt || (cached > 0 && self.leaves_out_cached(name, scope));
-            if apart { prompt.saturating_add(cached) } else { prompt }
-        });
-        let both = || Some(self.billionths(Field::CostIn)?.saturating_add(self.billionths(Field::CostOut)?));
-        let usage = Usage {
-            input,
+    /// What the attributes state, put right by what the provider itself says where its words were kept.
+    fn usage(&self, name: &str, scope: Option<&str>, told: Usage) -> Option<Usage> {
+        let mut usage = Usage {
+            input: self.count(Field::Prompt),
             output: self.count(Field::Completion),
-            cache_read,
-            cache_write,
+            cache_read: self.count(Field::CacheRead),
+            cache_write: self.count(Field::CacheWrite),
             reasoning: self.count(Field::Reasoning),
-            cost: self.billionths(Field::Cost).or_else(both),
+            cost: self.cost(),
         };
+        if told.input.is_none() && told.output.is_none() {
+            usage.cache_read = usage.cache_read.or(told.cache_read);
+            usage.cache_write = usage.cache_write.or(told.cache_write);
+            usage.reasoning = usage.reasoning.or(told.reasoning);
+        }
+        let total = self.count(Field::Total);
+        // Nothing is answered to no tokens: whoever writes so does not know.
+        if usage.input.unwrap_or_default() == 0 && usage.output.unwrap_or_default() == 0 {
+            usage = Usage { cost: usage.cost, ..Usage::default() };
+        }
+        let (input, output) = (usage.input, usage.output);
+        whole(&mut usage, total, self.leaves_out_cached(name, scope), false);
+        let fits = input.is_none() || [input, usage.input].contains(&told.input) || input == fresh(&told);
+        if fits && (told.input.is_some() || told.output.is_some()) {
+            usage = Usage {
+                input: told.input.or(usage.input),
+                output: told.output.or(usage.output),
+                cache_read: told.cache_read.or(usage.cache_read),
+                cache_write: told.cache_write.filter(|write| *write > 0).or(usage.cache_write).or(told.cache_write),
+                reasoning: told.reasoning.or(usage.reasoning),
+                cost: usage.cost,
+            };
+        }
+        // What Gemini thought is in its total, if it is in no other count.
+        if let (Some(total), Some(input), Some(output)) = (total, usage.input, usage.output)
+            && total > input.saturating_add(output)
+            && self.is_google()
+        {
+            usage.output = Some(total - input);
+        }
         usage.is_some().then_some(usage)
+    }
+
+    /// What the call is said to have cost. Who says zero does not know: no call of a model that has a price is free.
+    fn cost(&self) -> Option<i64> {
+        let both = || Some(self.billionths(Field::CostIn)?.saturating_add(self.billionths(Field::CostOut)?));
+        let details = || match self.part(Field::CostDetails, "total")? {
+            Value::Float(total) => values::billionths(Scalar::Float(total)),
+            _ => None,
+        };
+        self.billionths(Field::Cost).or_else(both).or_else(details).filter(|cost| *cost > 0)
+    }
+
+    /// What the provider itself says, in an attribute of its own or in a model's whole answer.
+    fn answer(&self, kind: Kind) -> Answer {
+        let mut found = Answer { usage: Usage::default(), id: None };
+        if matches!(kind, Kind::Model | Kind::Embedding | Kind::Reranker) {
+            let kept = || self.text(Field::ProviderMetadata).and_then(metadata);
+            found = self.text(Field::Answer).and_then(answer).or_else(kept).unwrap_or(found);
+        }
+        if let Some(details) = self.text(Field::UsageDetails).and_then(usage) {
+            found.usage = details;
+        }
+        found
+    }
+
+    fn is_google(&self) -> bool {
+        let text = self.text(Field::Provider).or(self.text(Field::Model));
+        let text = text.map(|text| chars(text).take(64).collect::<String>().to_ascii_lowercase()).unwrap_or_default();
+        ["google", "gemini", "gcp", "vertex"].iter().any(|name| text.contains(name))
+    }
+
+    /// A member of a map that an attribute holds as JSON.
+    fn part(&self, field: Field, name: &str) -> Option<Value> {
+        let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = self.text(field)? else { return None };
+        if raw.len() > LONGEST_PARAMETERS || memchr::memmem::find(raw, name.as_bytes()).is_none() {
+            return None;
+        }
+        let text: String = chars(self.text(field)?).collect();
+        let map = json::parse(text.as_bytes()).ok()?;
+        map.into_iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 
     /// Whether the span comes from Agno's own instrumentation of a provider that counts cached tokens apart. A database does not
@@ -248,13 +331,6 @@ impl<'a> Picker<'a> {
             return class == "Claude" || ["anthropic", "bedrock"].iter().any(|apart| provider().contains(apart));
         }
         self.has(Field::SdkOperation) && !self.has(Field::SdkFresh) && provider().contains("anthropic")
-    }
-
-    /// Tokens written to the cache where only the provider's own answer tells them.
-    fn written(&self) -> Option<u32> {
-        let text: String = chars(self.text(Field::ProviderMetadata)?).collect();
-        let metadata: serde_json::Value = serde_json::from_str(&text).ok()?;
-        metadata.get("anthropic")?.get("cacheCreationInputTokens")?.as_u64()?.try_into().ok()
     }
 
     fn has(&self, field: Field) -> bool {
@@ -288,16 +364,26 @@ impl<'a> Found<'a> {
     fn read(field: Field, value: Scalar<'a>) -> Option<Self> {
         match field {
             Field::Kind => kinds::from_value(&chars(value).take(64).collect::<String>()).map(Self::Kind),
-            Field::Prompt | Field::Completion | Field::CacheRead | Field::CacheWrite | Field::Reasoning => {
+            Field::Prompt | Field::Completion | Field::Total | Field::CacheRead | Field::CacheWrite | Field::Reasoning => {
                 values::count(value).map(Self::Count)
             }
             Field::Cost | Field::CostIn | Field::CostOut | Field::FirstSeconds | Field::FirstMillis => {
                 values::billionths(value).map(Self::Billionths)
             }
-            Field::Input | Field::Messages => (!values::is_empty(value)).then_some(Self::Text(value)),
+            Field::Input | Field::Messages | Field::UsageDetails | Field::Answer | Field::CostDetails | Field::Parameters => {
+                (!values::is_empty(value)).then_some(Self::Text(value))
+            }
+            // Some write even a name as JSON.
+            _ if let Scalar::Text([b'"', name @ .., b'"']) = value => (!name.is_empty()).then_some(Self::Text(Scalar::Escaped(name))),
             _ => (!values::is_empty(value) && !matches!(value, Scalar::Other(_))).then_some(Self::Text(value)),
         }
     }
+}
+
+/// The part of the input that no cache held or holds.
+fn fresh(usage: &Usage) -> Option<u32> {
+    let cached = usage.cache_read.unwrap_or_default().saturating_add(usage.cache_write.unwrap_or_default());
+    usage.input.map(|input| input.saturating_sub(cached))
 }
 
 fn intern(text: Option<Scalar<'_>>, batch: &mut Batch) -> Text {
