@@ -1,14 +1,14 @@
 //! Spans that Agno writes to a SQLite file, followed as they come.
 //!
 //! The agent must not notice: between polls no connection is open and no lock is held, a poll looks at a few bytes of the file, a
-//! read is one short transaction, and nothing is ever created beside the file (`access`). One thread alone touches the file,
-//! because closing any handle of a file drops the locks that the process holds on it; another makes spans of the rows (`relay`).
+//! read is one short transaction, and nothing is ever created beside the file (`access`). What was there before is read by two
+//! connections side by side; nothing else touches the file meanwhile, because closing any handle of a file drops the locks that the
+//! process holds on it.
 
 mod access;
 mod ladder;
 mod payload;
 mod progress;
-mod relay;
 mod rows;
 mod schema;
 mod search;
@@ -17,14 +17,14 @@ mod trouble;
 mod visit;
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::{Closed, Found, Handle, Outlet, Request, State, Update};
-use crate::model::{Address, Nanos, Probe, SourceId, SpanId};
+use crate::model::{Address, Nanos, Probe, SpanId};
+use access::Database;
 pub(super) use access::read as read_once;
-use progress::{Progress, Sent};
-use relay::Job;
+use progress::{Page, Progress, Sent};
 pub(super) use schema::present as tables_present;
 use search::{Hits, Scan};
 use signature::Signature;
@@ -75,37 +75,28 @@ pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nano
     let name = path.display().to_string();
     super::spawn(name.clone(), outlet, move |outlet, inbox| {
         let progress = Progress::new(outlet.id, limit, since);
-        let (relay, jobs) = sync_channel(1);
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                let _ended = relay::run(&jobs, outlet);
-            });
-            let sent = Sent::default();
-            let mut watcher = Watcher {
-                path,
-                name,
-                tables,
-                id: outlet.id,
-                relay,
-                progress,
-                sent,
-                state: None,
-                read_at: None,
-                quiet: 0,
-                trouble: None,
-                scan: None,
-            };
-            let _ended = watcher.run(inbox);
-        });
+        let mut watcher = Watcher {
+            path,
+            name,
+            tables,
+            outlet,
+            progress,
+            sent: Sent::default(),
+            state: None,
+            read_at: None,
+            quiet: 0,
+            trouble: None,
+            scan: None,
+        };
+        let _ended = watcher.run(inbox);
     })
 }
 
-struct Watcher {
+struct Watcher<'a> {
     path: PathBuf,
     name: String,
     tables: Tables,
-    id: SourceId,
-    relay: SyncSender<Job>,
+    outlet: &'a Outlet,
     progress: Progress,
     sent: Sent,
     /// The state last told.
@@ -120,7 +111,7 @@ struct Watcher {
     scan: Option<Scan>,
 }
 
-impl Watcher {
+impl Watcher<'_> {
     fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
         let mut wait = Duration::ZERO;
         loop {
@@ -186,7 +177,7 @@ impl Watcher {
     }
 
     fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, trouble: Option<String>) -> Result<(), Closed> {
-        self.send(Job::Send(Update::Found(Found { source: self.id, ticket, spans, progress, trouble })))
+        self.outlet.send(Update::Found(Found { source: self.outlet.id, ticket, spans, progress, trouble }))
     }
 
     /// Looks whether the file changed, and reads a piece if so. Returns how long nothing needs to be done.
@@ -203,16 +194,19 @@ impl Watcher {
         self.progress.look_at(signature.file());
         // What a visit finds counts only once it ended well: an immutable read may turn out to have been of a changing file.
         let mut progress = self.progress.clone();
-        match access::visit(&self.path, &signature, |database| visit::visit(database, &self.tables, &self.sent, &mut progress)) {
-            Ok(found) => {
+        let lower = progress.load.as_ref().and_then(|load| load.stretches.get(1)).copied();
+        let (tables, sent, source, wanted) = (&self.tables, &self.sent, progress.source, progress.wanted());
+        let lower = lower.map(|stretch| move |database: &Database| visit::page(database, tables, sent, source, stretch, wanted));
+        match access::visit_beside(&self.path, &signature, |database| visit::visit(database, tables, sent, &mut progress), lower) {
+            Ok((found, lower)) => {
                 self.progress = progress;
                 self.trouble = None;
                 for batch in found.batches {
                     self.sent.remember(&batch);
-                    self.send(Job::Send(Update::Batch(batch)))?;
+                    self.outlet.send(Update::Batch(batch))?;
                 }
-                if let Some(old) = found.old {
-                    self.send(Job::Read(old))?;
+                if let Some(upper) = found.page {
+                    self.take(std::iter::once(upper).chain(lower).collect())?;
                 }
                 self.tell(self.progress.state())?;
                 if self.progress.is_behind() {
@@ -223,6 +217,15 @@ impl Watcher {
             }
             Err(trouble) => self.failed(&trouble),
         }
+    }
+
+    /// Passes on what was there before, the newest first.
+    fn take(&mut self, pages: Vec<Page>) -> Result<(), Closed> {
+        self.progress.loaded(&pages);
+        for batch in pages.into_iter().flat_map(|page| page.batches) {
+            self.outlet.send(Update::Batch(batch))?;
+        }
+        Ok(())
     }
 
     fn failed(&mut self, trouble: &Trouble) -> Result<Duration, Closed> {
@@ -242,7 +245,7 @@ impl Watcher {
 
     fn tell(&mut self, state: State) -> Result<(), Closed> {
         if self.state.as_ref() != Some(&state) {
-            self.send(Job::Send(Update::State(self.id, state.clone())))?;
+            self.outlet.send(Update::State(self.outlet.id, state.clone()))?;
             self.state = Some(state);
         }
         Ok(())
@@ -282,10 +285,6 @@ impl Watcher {
                 self.poll()?;
             }
         }
-        self.send(Job::Send(Update::Payloads { ticket, payloads }))
-    }
-
-    fn send(&self, job: Job) -> Result<(), Closed> {
-        self.relay.send(job).map_err(|_| Closed)
+        self.outlet.send(Update::Payloads { ticket, payloads })
     }
 }

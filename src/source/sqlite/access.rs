@@ -9,6 +9,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::thread::Builder;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -26,6 +27,13 @@ pub(in crate::source) struct Database {
     pub(super) blocks_writer: bool,
 }
 
+impl Database {
+    /// Lets a writer in that waits. What is read from now on is as the file is then.
+    pub(super) fn renew(&self) -> Result<(), Trouble> {
+        Ok(self.connection.execute_batch("COMMIT; BEGIN")?)
+    }
+}
+
 /// Looks at the file and reads it; tries again while it is being changed.
 pub(in crate::source) fn read<T>(path: &Path, tries: u32, mut work: impl FnMut(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
     let mut result = Err(Trouble::Busy);
@@ -41,20 +49,38 @@ pub(in crate::source) fn read<T>(path: &Path, tries: u32, mut work: impl FnMut(&
 
 /// Does `work` in one read transaction, then closes everything. `signature` must have been taken just before.
 pub(super) fn visit<T>(path: &Path, signature: &Signature, work: impl FnOnce(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    let beside: Option<fn(&Database) -> Result<(), Trouble>> = None;
+    visit_beside(path, signature, work, beside).map(|(found, _)| found)
+}
+
+/// The same, and does `other` beside it, in a transaction of its own.
+pub(super) fn visit_beside<T, U: Send>(
+    path: &Path,
+    signature: &Signature,
+    work: impl FnOnce(&Database) -> Result<T, Trouble>,
+    other: Option<impl FnOnce(&Database) -> Result<U, Trouble> + Send>,
+) -> Result<(T, Option<U>), Trouble> {
     let immutable = signature.is_wal() && !signature.has_index();
     if immutable && signature.has_log() {
         return Err(Trouble::LoneWal);
     }
-    let result = open(signature, immutable).and_then(|database| {
-        let result = work(&database);
-        // A connection that can't be closed has an unfinished statement, which `work` can't leave behind.
-        drop(database);
-        result
+    let result = std::thread::scope(|scope| {
+        let other = other.map(|other| Builder::new().spawn_scoped(scope, || read_all(signature, immutable, other))).transpose()?;
+        let found = read_all(signature, immutable, work);
+        // A panic is told wherever it happens, and ends the program.
+        let other = other.map(|other| other.join().unwrap_or(Err(Trouble::Busy))).transpose();
+        Ok((found?, other?))
     });
     if immutable && Signature::take(path, Some(signature))? != *signature {
         return Err(Trouble::Busy);
     }
     result
+}
+
+fn read_all<T>(signature: &Signature, immutable: bool, work: impl FnOnce(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    let database = open(signature, immutable)?;
+    // A connection that can't be closed has an unfinished statement, which `work` can't leave behind.
+    work(&database)
 }
 
 fn open(signature: &Signature, immutable: bool) -> Result<Database, Trouble> {

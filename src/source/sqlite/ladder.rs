@@ -23,9 +23,10 @@ impl Ladder {
         self.thin();
     }
 
-    /// A row was read that is older than all others.
-    pub(super) fn push_older(&mut self, mark: Mark) {
-        self.marks.insert(0, mark);
+    /// A row was read that is older than the newest.
+    pub(super) fn insert(&mut self, mark: Mark) {
+        let at = self.marks.partition_point(|other| other.row < mark.row);
+        self.marks.insert(at, mark);
         self.thin();
     }
 
@@ -62,7 +63,7 @@ mod tests {
     fn marks_are_few_and_reach_from_the_oldest_to_the_newest() {
         let mut ladder = Ladder::default();
         (1..10_000).for_each(|row| ladder.push(Mark::new(row, ValueRef::Null)));
-        ladder.push_older(Mark::new(0, ValueRef::Null));
+        ladder.insert(Mark::new(0, ValueRef::Null));
         let rows: Vec<i64> = ladder.marks.iter().map(|mark| mark.row).collect();
         assert!(rows.len() <= MOST && rows.is_sorted());
         assert_eq!((rows.first(), rows.last()), (Some(&0), Some(&9_999)));

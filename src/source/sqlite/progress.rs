@@ -11,6 +11,9 @@ use crate::source::State;
 /// Ids remembered as sent, so that a live child's parent is not looked up again.
 const REMEMBERED: usize = 1 << 16;
 
+/// Row ids from which on they are read in two halves.
+const HALVED: i64 = 8192;
+
 /// How far a database has been read.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
@@ -31,12 +34,43 @@ pub(super) struct Progress {
 }
 
 /// Reading what was there before, newest first.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Load {
-    /// The oldest row read so far.
-    pub(super) oldest: Option<Mark>,
+    /// What is being read, the newer rows first; two stretches are read side by side. None before the first page.
+    pub(super) stretches: Vec<Stretch>,
+    /// The lowest row id in them, and in those that were read.
+    from: i64,
     pub(super) done: u64,
     pub(super) total: u64,
+}
+
+/// Rows that are to be read, the newest first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    /// The lowest row id.
+    pub(super) from: i64,
+    /// The row id behind the highest.
+    pub(super) before: i64,
+    /// A row that was read: while it is there, row ids mean what they did.
+    pub(super) mark: Mark,
+    /// Perhaps the limit leaves out what lies below.
+    pub(super) cut: bool,
+}
+
+/// Some rows of a stretch.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub(super) batches: Vec<Batch>,
+    /// Rows read.
+    pub(super) rows: u64,
+    /// The oldest of them.
+    pub(super) oldest: Option<Mark>,
+    /// The stretch has no more.
+    pub(super) all: bool,
+    /// The lowest row id of the table.
+    pub(super) lowest: i64,
+    /// The rows have been numbered anew: nobody knows which were read.
+    pub(super) moved: bool,
 }
 
 /// Spans that were sent not long ago.
@@ -72,20 +106,77 @@ impl Progress {
     }
 
     pub(super) fn state(&self) -> State {
-        match self.load {
-            Some(Load { done, total, .. }) => State::Loading { done, total: total.max(done) },
+        match &self.load {
+            Some(Load { done, total, .. }) => State::Loading { done: *done, total: *total.max(done) },
             None => State::Watching { left_out: self.left_out },
         }
     }
 
-    /// A page of old rows was read, the last one if these were `all`.
-    pub(super) fn loaded(&mut self, load: Load, marks: &[Mark], all: bool, lowest: i64) {
-        let done = load.done + marks.len() as u64;
-        let oldest = marks.last().copied().or(load.oldest);
-        let full = done >= self.limit;
+    /// Rows that are still wanted of what was there before.
+    pub(super) fn wanted(&self) -> u64 {
+        self.load.as_ref().map_or(0, |load| self.limit.saturating_sub(load.done))
+    }
+
+    /// The newest rows were read; there are no others if these were `all`.
+    pub(super) fn begun(&mut self, total: u64, marks: &[Mark], all: bool, lowest: i64) {
+        let mut load = Load { done: marks.len() as u64, total, from: i64::MIN, stretches: Vec::new() };
+        if let Some(&mark) = marks.last().filter(|_| !all) {
+            let bottom = self.floor.max(lowest);
+            // No more row ids than rows are wanted, so that none is read too much.
+            let wanted = i64::try_from(self.limit.saturating_sub(load.done)).unwrap_or(i64::MAX);
+            load.from = mark.row;
+            let from = mark.row.saturating_sub(wanted).max(bottom);
+            let ids = mark.row.saturating_sub(from);
+            if ids >= HALVED {
+                let middle = from + ids / 2;
+                let (upper, lower) = (
+                    Stretch { from: middle, before: mark.row, mark, cut: false },
+                    Stretch { from, before: middle, mark, cut: from > bottom },
+                );
+                load.stretches = vec![upper, lower];
+                load.from = from;
+            }
+        }
+        self.load = Some(load);
+        self.go_on(lowest);
+    }
+
+    /// A page of each stretch was read.
+    pub(super) fn loaded(&mut self, pages: &[Page]) {
+        let (Some(load), Some(last)) = (&mut self.load, pages.last()) else { return };
+        if pages.iter().any(|page| page.moved) {
+            *load = Load::default();
+            return;
+        }
+        let mut left = Vec::new();
+        for (stretch, page) in load.stretches.drain(..).zip(pages) {
+            load.done += page.rows;
+            page.oldest.into_iter().for_each(|mark| self.ladder.insert(mark));
+            if !page.all {
+                let mark = page.oldest.unwrap_or(stretch.mark);
+                left.push(Stretch { before: page.oldest.map_or(stretch.before, |mark| mark.row), mark, ..stretch });
+            }
+        }
+        load.stretches = left;
+        self.go_on(last.lowest);
+    }
+
+    /// Once the stretches are through, goes on below them, or ends.
+    fn go_on(&mut self, lowest: i64) {
+        let (Some(load), bottom) = (&mut self.load, self.floor.max(lowest)) else { return };
+        let full = load.done >= self.limit;
+        if !full && !load.stretches.is_empty() {
+            return;
+        }
+        let oldest = self.ladder.oldest();
+        if let Some(mark) = oldest.filter(|_| !full && load.from > bottom) {
+            load.stretches = vec![Stretch { from: bottom, before: load.from, mark, cut: false }];
+            load.from = bottom;
+            return;
+        }
         let older = oldest.map_or(0, |mark| mark.row.saturating_sub(lowest));
         self.left_out = if full { u64::try_from(older).unwrap_or(0) } else { 0 };
-        self.load = if full || all { None } else { Some(Load { oldest, done, total: load.total }) };
+        self.load = None;
     }
 }
 

@@ -13,6 +13,8 @@ use crate::source::agno_row::{self, AgnoRow};
 const COLUMNS: usize = agno_row::COLUMNS.len();
 /// Rows of a batch: few enough that its memory is used again for the next but one.
 const BATCH: usize = 512;
+/// About one byte in so many of a row's values is kept.
+const TEXTS: usize = 8;
 
 /// Tells a row from another that took its row id: by the beginning of its span id, which is the table's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,91 +32,64 @@ impl Mark {
     }
 }
 
-/// Rows as they lie in the file, taken out of it in one short transaction, to be read at leisure.
+/// Rows that were read together, as batches.
 #[derive(Debug)]
-pub(super) struct Raw {
-    source: SourceId,
-    origin: Origin,
-    bytes: Vec<u8>,
-    rows: Vec<RawRow>,
+pub(super) struct Rows {
+    full: Vec<Batch>,
+    batch: Batch,
+    count: usize,
+    bytes: usize,
 }
 
-/// Where a row's values end in [`Raw::bytes`], and which of them are null.
-#[derive(Debug)]
-struct RawRow {
-    address: i64,
-    from: usize,
-    ends: [usize; COLUMNS],
-    nulls: [bool; COLUMNS],
-}
-
-impl Raw {
+impl Rows {
     pub(super) fn new(source: SourceId, origin: Origin) -> Self {
-        Self { source, origin, bytes: Vec::new(), rows: Vec::new() }
+        Self { full: Vec::new(), batch: Batch::new(source, origin), count: 0, bytes: 0 }
     }
 
-    /// Makes room for a page.
-    pub(super) fn reserve(&mut self, rows: usize, bytes: usize) {
-        self.rows.reserve(rows);
-        self.bytes.reserve(bytes);
-    }
-
-    /// Takes a row in: its row id, then the columns.
+    /// Reads a row: its row id, then the columns.
     pub(super) fn push(&mut self, row: &Row<'_>) -> Result<Mark, Trouble> {
-        let address = row.get(0)?;
-        let mut raw = RawRow { address, from: self.bytes.len(), ends: [0; COLUMNS], nulls: [false; COLUMNS] };
-        let mark = Mark::new(address, row.get_ref(1)?);
-        for column in 0..COLUMNS {
-            let value = row.get_ref(column + 1)?;
-            self.bytes.extend_from_slice(&bytes(value));
-            raw.ends[column] = self.bytes.len();
-            raw.nulls[column] = value == ValueRef::Null;
+        if self.batch.spans.len() + self.batch.skipped.len() == BATCH {
+            let mut next = Batch::new(self.batch.source, self.batch.origin);
+            next.reserve(BATCH, self.bytes / self.count / TEXTS * BATCH);
+            self.full.push(std::mem::replace(&mut self.batch, next));
         }
-        self.rows.push(raw);
-        Ok(mark)
+        self.count += 1;
+        read(row, &mut self.batch, &mut self.bytes)
     }
 
-    pub(super) fn rows(&self) -> usize {
-        self.rows.len()
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 
-    /// Bytes that the rows' values take.
+    /// Bytes that their values take in the file.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes
     }
 
-    /// Reads the rows, a batch at a time.
-    pub(super) fn batches(&self) -> impl Iterator<Item = Batch> {
-        self.rows.chunks(BATCH).map(|rows| {
-            let mut batch = Batch::new(self.source, self.origin);
-            batch.spans.reserve_exact(rows.len());
-            for row in rows {
-                self.read(row, &mut batch);
-            }
-            batch
-        })
+    /// The rows, in the order in which they were read.
+    pub(super) fn into_batches(self) -> Vec<Batch> {
+        let mut batches = self.full;
+        batches.extend((self.count > 0).then_some(self.batch));
+        batches
     }
+}
 
-    /// Reads the rows into a batch: as spans, or as skipped.
-    pub(super) fn read_into(&self, batch: &mut Batch) {
-        for row in &self.rows {
-            self.read(row, batch);
-        }
+/// Reads a row into the batch: as a span, or as skipped. Adds what its values take to `size`.
+pub(super) fn read(row: &Row<'_>, batch: &mut Batch, size: &mut usize) -> Result<Mark, Trouble> {
+    let address = row.get(0)?;
+    let mark = Mark::new(address, row.get_ref(1)?);
+    let mut values = [const { None }; COLUMNS];
+    for (column, value) in values.iter_mut().enumerate() {
+        let cell = row.get_ref(column + 1)?;
+        *value = (cell != ValueRef::Null).then(|| bytes(cell));
+        *size += value.as_ref().map_or(0, |value| value.len());
     }
-
-    fn read(&self, row: &RawRow, batch: &mut Batch) {
-        let mut from = row.from;
-        let mut values = [None; COLUMNS];
-        for (column, value) in values.iter_mut().enumerate() {
-            let bytes = self.bytes.get(from..row.ends[column]);
-            *value = bytes.filter(|_| !row.nulls[column]);
-            from = row.ends[column];
-        }
-        match AgnoRow(values).span(Address(row.address), batch) {
-            Ok(span) => batch.spans.push(span),
-            Err(reason) => batch.skipped.push(Skipped { place: format!("row {}", row.address), reason }),
-        }
+    match AgnoRow(values.each_ref().map(Option::as_deref)).span(Address(address), batch) {
+        Ok(span) => batch.spans.push(span),
+        Err(reason) => batch.skipped.push(Skipped { place: format!("row {address}"), reason }),
     }
+    Ok(mark)
 }
 
 /// A value as text, whatever type the column holds; empty for null.

@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
-use rusqlite::{OptionalExtension, Params};
+use rusqlite::{OptionalExtension, Params, Statement};
 
 use super::Tables;
 use super::access::Database;
 use super::ladder::Ladder;
-use super::progress::{Load, Progress, Sent};
-use super::rows::{Mark, Raw};
+use super::progress::{Load, Page, Progress, Sent, Stretch};
+use super::rows::{self, Mark, Rows};
 use super::schema::{check, quoted, select};
 use super::trouble::Trouble;
-use crate::model::{Batch, Nanos, Origin, SpanId};
+use crate::model::{Batch, Nanos, Origin, SourceId, SpanId};
 use crate::source::agno_row;
 
 /// Rows of the first page, which the first frame waits for.
@@ -35,38 +35,59 @@ const DAY: Nanos = 86_400_000_000_000;
 pub(super) struct Found {
     /// New spans, or the newest.
     pub(super) batches: Vec<Batch>,
-    /// Old ones, not yet read.
-    pub(super) old: Option<Raw>,
+    /// Old ones: a page of the first stretch.
+    pub(super) page: Option<Page>,
 }
 
 /// Reads what is new and a page of what is old.
 pub(super) fn visit(database: &Database, tables: &Tables, sent: &Sent, progress: &mut Progress) -> Result<Found, Trouble> {
     check(&database.connection, tables)?;
-    let visit = Visit { database, tables, sent };
+    let visit = Visit { database, tables, sent, source: progress.source };
     let mut found = Found::default();
-    if progress.load.is_none_or(|load| load.oldest.is_some()) {
+    if progress.load.as_ref().is_none_or(|load| !load.stretches.is_empty()) {
         found.batches = visit.tail(progress)?;
     }
-    if let Some(load) = progress.load {
-        visit.page(load, progress, &mut found)?;
+    match progress.load.as_ref().map(|load| load.stretches.first().copied()) {
+        None => {}
+        Some(None) => found.batches.extend(visit.first_page(progress)?),
+        Some(Some(stretch)) => found.page = Some(visit.page(stretch, progress.wanted())?),
     }
     Ok(found)
 }
 
-/// Rows that were read together.
+/// Reads a page of a stretch, of at most `wanted` rows.
+pub(super) fn page(
+    database: &Database,
+    tables: &Tables,
+    sent: &Sent,
+    source: SourceId,
+    stretch: Stretch,
+    wanted: u64,
+) -> Result<Page, Trouble> {
+    Visit { database, tables, sent, source }.page(stretch, wanted)
+}
+
+/// Rows that were read, page after page of one order.
 #[derive(Debug)]
-struct Page {
-    raw: Raw,
+struct Read {
+    rows: Rows,
     /// The rows, in the order in which they were read.
     marks: Vec<Mark>,
     /// There were no more.
     all: bool,
 }
 
+impl Read {
+    fn new(source: SourceId, origin: Origin) -> Self {
+        Self { rows: Rows::new(source, origin), marks: Vec::new(), all: false }
+    }
+}
+
 struct Visit<'a> {
     database: &'a Database,
     tables: &'a Tables,
     sent: &'a Sent,
+    source: SourceId,
 }
 
 impl Visit<'_> {
@@ -85,102 +106,104 @@ impl Visit<'_> {
             return Ok(Vec::new());
         }
         let after = newest.map_or(i64::MIN, |mark| mark.row);
-        let page = self.rows("WHERE rowid > ?1 ORDER BY rowid", [after], PAGE, Raw::new(progress.source, Origin::Live))?;
-        progress.newer = !page.all;
-        page.marks.iter().for_each(|mark| progress.ladder.push(*mark));
-        self.with_parents(&page.raw)
+        let mut read = Read::new(self.source, Origin::Live);
+        self.rows(&mut self.select("WHERE rowid > ?1 ORDER BY rowid")?, [after], PAGE, &mut read)?;
+        progress.newer = !read.all;
+        read.marks.iter().for_each(|mark| progress.ladder.push(*mark));
+        self.with_parents(read.rows.into_batches())
     }
 
-    /// Reads the page that is next to last.
-    fn page(&self, load: Load, progress: &mut Progress, found: &mut Found) -> Result<(), Trouble> {
-        let Some((lowest, highest)) = self.bounds()? else {
-            progress.load = None;
-            return Ok(());
-        };
-        let Some(oldest) = load.oldest else {
-            found.batches.extend(self.first_page(lowest, highest, progress)?);
-            return Ok(());
-        };
-        if !self.is_there(oldest)? && lowest < oldest.row {
-            // The rows have been numbered anew: nobody knows which were read.
-            progress.load = Some(Load::default());
-            return Ok(());
+    fn page(&self, stretch: Stretch, wanted: u64) -> Result<Page, Trouble> {
+        let Some((lowest, _)) = self.bounds()? else { return Ok(Page { all: true, lowest: i64::MAX, ..Page::default() }) };
+        if !self.is_there(stretch.mark)? && lowest < stretch.before {
+            return Ok(Page { moved: true, ..Page::default() });
         }
-        let wanted = usize::try_from(progress.limit - load.done).unwrap_or(PAGE).min(PAGE);
-        let mut raw = Raw::new(progress.source, Origin::History);
-        raw.reserve(wanted, PAGE_BYTES);
-        let page = self.rows("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC", [oldest.row, progress.floor], wanted, raw)?;
-        if let Some(oldest) = page.marks.last() {
-            progress.ladder.push_older(*oldest);
+        let most = usize::try_from(wanted).unwrap_or(PAGE).min(PAGE);
+        let begun = Instant::now();
+        let mut statement = self.select("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC")?;
+        let mut read = Read::new(self.source, Origin::History);
+        let mut before = stretch.before;
+        loop {
+            let full = self.rows(&mut statement, [before, stretch.from], most, &mut read)?;
+            let Some(mark) = read.marks.last().filter(|_| !full && !read.all && begun.elapsed() < PAGE_TIME) else { break };
+            before = mark.row;
+            // To open the file again for every bit costs much more than to read the bit.
+            if self.database.renew().is_err() || !self.is_there(*mark).unwrap_or_default() {
+                break;
+            }
         }
-        progress.loaded(load, &page.marks, page.all, lowest);
-        if progress.load.is_none() && progress.left_out > 0 {
+        let rows = read.marks.len() as u64;
+        let mut batches = read.rows.into_batches();
+        if rows == wanted || (read.all && stretch.cut) {
             // The limit cuts traces in two; the parents beyond it come along, so that none seems to run.
-            found.batches.extend(self.with_parents(&page.raw)?);
-        } else {
-            found.old = Some(page.raw);
+            batches = self.with_parents(batches)?;
         }
-        Ok(())
+        Ok(Page { batches, rows, oldest: read.marks.last().copied(), all: read.all, lowest, moved: false })
     }
 
     /// Reads the newest rows, and their parents though they may lie far back.
-    fn first_page(&self, lowest: i64, highest: i64, progress: &mut Progress) -> Result<Vec<Batch>, Trouble> {
+    fn first_page(&self, progress: &mut Progress) -> Result<Vec<Batch>, Trouble> {
+        let Some((lowest, highest)) = self.bounds()? else {
+            progress.load = None;
+            return Ok(Vec::new());
+        };
         let origin = if std::mem::take(&mut progress.awaited) { Origin::Live } else { Origin::History };
         let wanted = usize::try_from(progress.limit).unwrap_or(FIRST).min(FIRST);
         progress.floor = progress.since.map_or(Ok(i64::MIN), |since| self.floor(since))?;
-        let page = self.rows("WHERE rowid <= ?1 ORDER BY rowid DESC", [highest], wanted, Raw::new(progress.source, origin))?;
+        let mut read = Read::new(self.source, origin);
+        self.rows(&mut self.select("WHERE rowid <= ?1 ORDER BY rowid DESC")?, [highest], wanted, &mut read)?;
         progress.ladder = Ladder::default();
-        page.marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));
+        read.marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));
         let total = u64::try_from(highest.saturating_sub(lowest)).unwrap_or(0).saturating_add(1).min(progress.limit);
-        progress.loaded(Load { total, ..Load::default() }, &page.marks, page.all, lowest);
-        self.with_parents(&page.raw)
+        progress.begun(total, &read.marks, read.all, lowest);
+        self.with_parents(read.rows.into_batches())
     }
 
-    /// Takes up to `wanted` rows into `raw`; if these are many, as long as time and space allow.
-    fn rows(&self, rest: &str, after: impl Params, wanted: usize, raw: Raw) -> Result<Page, Trouble> {
+    /// Reads on until there are `wanted` rows; if these are many, as long as time and space allow. Whether there is no room for more.
+    fn rows(&self, statement: &mut Statement<'_>, after: impl Params, wanted: usize, read: &mut Read) -> Result<bool, Trouble> {
         let time = match self.database.blocks_writer {
             _ if wanted <= FIRST => Duration::MAX,
             true => PAGE_TIME_BLOCKING,
             false => PAGE_TIME,
         };
         let begun = Instant::now();
-        let mut statement = select(&self.database.connection, self.tables, rest)?;
         let mut rows = statement.query(after)?;
-        let mut page = Page { raw, marks: Vec::new(), all: true };
         while let Some(row) = rows.next()? {
-            let read = page.raw.rows();
-            if read == wanted || page.raw.bytes() > PAGE_BYTES || (read % 16 == 15 && begun.elapsed() > time) {
-                page.all = false;
-                break;
+            let count = read.rows.count();
+            let full = count == wanted || read.rows.bytes() > PAGE_BYTES;
+            if full || (count % 16 == 15 && begun.elapsed() > time) {
+                return Ok(full);
             }
-            page.marks.push(page.raw.push(row)?);
+            read.marks.push(read.rows.push(row)?);
         }
-        Ok(page)
+        read.all = true;
+        Ok(true)
     }
 
-    /// Reads the rows, and the parents that they name and that are not at hand, and their parents, so that none seems to run.
-    /// Parents come with the first batch.
-    fn with_parents(&self, raw: &Raw) -> Result<Vec<Batch>, Trouble> {
-        let mut batches: Vec<Batch> = raw.batches().collect();
+    fn select(&self, rest: &str) -> Result<Statement<'_>, Trouble> {
+        select(&self.database.connection, self.tables, rest)
+    }
+
+    /// Reads the parents that the spans name and that are not at hand, and their parents, so that none seems to run. They come with the
+    /// first batch.
+    fn with_parents(&self, mut batches: Vec<Batch>) -> Result<Vec<Batch>, Trouble> {
         let mut known: HashSet<SpanId> = batches.iter().flat_map(|batch| &batch.spans).map(|span| span.id).collect();
         let mut named: Vec<SpanId> = batches.iter().flat_map(|batch| &batch.spans).filter_map(|span| span.parent).collect();
         let Some(batch) = batches.first_mut() else { return Ok(batches) };
-        let mut statement = select(&self.database.connection, self.tables, "WHERE span_id = ?1")?;
+        let mut statement = self.select("WHERE span_id = ?1")?;
         for _ in 0..LEVELS {
-            let mut parents = Raw::new(batch.source, batch.origin);
+            let from = batch.spans.len();
             for parent in named.into_iter().filter(|parent| !self.sent.holds(*parent)) {
                 if known.insert(parent)
                     && let Some(row) = statement.query([parent.to_string()])?.next()?
                 {
-                    parents.push(row)?;
+                    rows::read(row, batch, &mut 0)?;
                 }
             }
-            if parents.rows() == 0 {
+            named = batch.spans.iter().skip(from).filter_map(|span| span.parent).collect();
+            if named.is_empty() {
                 break;
             }
-            let from = batch.spans.len();
-            parents.read_into(batch);
-            named = batch.spans.iter().skip(from).filter_map(|span| span.parent).collect();
         }
         Ok(batches)
     }
