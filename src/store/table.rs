@@ -22,6 +22,11 @@ impl Table {
         self.parts[part(hash)].find(hash, is)
     }
 
+    /// Every index that may have this hash.
+    pub(super) fn all(&self, hash: u64) -> impl Iterator<Item = &u32> {
+        self.parts[part(hash)].iter_hash(hash)
+    }
+
     /// Puts in an index that is not there.
     pub(super) fn insert_unique(&mut self, hash: u64, index: u32, rehash: impl Fn(&u32) -> u64) {
         self.parts[part(hash)].insert_unique(hash, index, rehash);
