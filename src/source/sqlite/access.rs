@@ -88,7 +88,7 @@ fn open(signature: &Signature, immutable: bool) -> Result<Database, Trouble> {
     let how = if immutable { "immutable=1" } else { "readonly_shm=1" };
     let connection = Connection::open_with_flags(format!("{}?mode=ro&{how}", uri(signature.path())), flags)?;
     connection.busy_timeout(LOCK_WAIT)?;
-    connection.execute_batch("PRAGMA query_only = 1; PRAGMA temp_store = 2; BEGIN")?;
+    connection.execute_batch("PRAGMA query_only = 1; PRAGMA temp_store = 2; PRAGMA cache_size = 64; BEGIN")?;
     Ok(Database { connection, blocks_writer: !signature.is_wal() })
 }
 
