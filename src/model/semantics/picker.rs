@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::answer::{Answer, answer, metadata, usage, whole};
 use super::names::{FIELDS, Field, lookup};
-use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, values};
+use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, titles, values};
 use crate::model::json::{self, Scalar, chars};
 use crate::model::{Batch, Facts, Kind, Nanos, SpanId, Text, Usage, Value};
 
@@ -122,8 +122,11 @@ impl<'a> Picker<'a> {
     pub fn facts(&self, name: &str, scope: Option<&str>, batch: &mut Batch) -> Facts {
         let kind = self.kind(name);
         let named = !matches!(kind, Kind::Model | Kind::Tool | Kind::Embedding);
-        let tool = if kind == Kind::Tool { self.text(Field::Tool).or(self.text(Field::Entity)) } else { None };
+        let tool = self.text(Field::Tool).or(self.text(Field::Entity));
         let agent = self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| named));
+        let title = Some(Scalar::Text(titles::title(name).as_bytes()));
+        let tool = if kind == Kind::Tool { tool.or(title) } else { None };
+        let agent = if matches!(kind, Kind::Agent | Kind::Team | Kind::Workflow) { agent.or(title) } else { agent };
         let model = match self.text(Field::Model) {
             None if kind == Kind::Model => {
                 match self.part(Field::Parameters, "model").or_else(|| self.part(Field::Parameters, "model_name")) {
@@ -177,6 +180,8 @@ impl<'a> Picker<'a> {
             _ => kinds::from_name(name),
         };
         match stated {
+            // Logfire writes what a streamed call used when it is over, apart from the call.
+            Some(Kind::Model) if self.text(Field::RecordType).is_some_and(|text| chars(text).eq("log".chars())) => Kind::Other,
             Some(Kind::Agent) if self.has(Field::TeamId) && !self.has(Field::AgentId) => Kind::Team,
             Some(Kind::Step) if self.has(Field::WorkflowId) => Kind::Workflow,
             Some(kind) => kind,
@@ -255,7 +260,7 @@ impl<'a> Picker<'a> {
         if usage.input.unwrap_or_default() == 0 && usage.output.unwrap_or_default() == 0 {
             usage = Usage { cost: usage.cost, ..Usage::default() };
         }
-        let (input, output) = (usage.input, usage.output);
+        let input = usage.input;
         whole(&mut usage, total, self.leaves_out_cached(name, scope), false);
         let fits = input.is_none() || [input, usage.input].contains(&told.input) || input == fresh(&told);
         if fits && (told.input.is_some() || told.output.is_some()) {
