@@ -19,7 +19,7 @@ fn counts_for(kind: Kind) -> Option<By> {
     match kind {
         Kind::Agent | Kind::Team | Kind::Workflow => Some(By::Agent),
         Kind::Tool => Some(By::Tool),
-        Kind::Model => Some(By::Model),
+        Kind::Model | Kind::Embedding | Kind::Reranker => Some(By::Model),
         _ => None,
     }
 }
@@ -124,8 +124,8 @@ impl Store {
     }
 
     /// Counts the row as a call of its agent, model or tool if it is one, or takes it back. Of model rows of which one hangs under the other
-    /// one is the call: the one whose usage counts, else the lower. Of two of one name, an agent's or a tool's, the upper is: a framework and
-    /// its instrumentation both tell of it.
+    /// one is the call: the one whose usage counts, else the lower. Of two rows of one name, as a framework and its instrumentation tell of it,
+    /// the upper is an agent's run, and the lower a tool's.
     pub(super) fn recount(&mut self, row: RowIx, is_there: bool) {
         let is_call = is_there && self.is_call(row);
         if is_call == self.row(row).counted {
@@ -163,15 +163,11 @@ impl Store {
             return false;
         }
         match data.kind {
-            Kind::Agent | Kind::Team | Kind::Workflow | Kind::Tool => {
-                let told_above = || {
-                    data.parent().map(|parent| self.row(parent)).is_some_and(|parent| {
-                        !parent.placeholder && parent.label == data.label && counts_for(parent.kind) == counts_for(data.kind)
-                    })
-                };
-                !data.label.is_empty() && !told_above()
+            _ if data.kind != Kind::Model && data.label.is_empty() => false,
+            Kind::Agent | Kind::Team | Kind::Workflow => !data.parent().is_some_and(|parent| self.tell_of_one(parent, row)),
+            Kind::Tool | Kind::Embedding | Kind::Reranker => {
+                !self.children(row).iter().take(NEAR).any(|&child| self.tell_of_one(row, child))
             }
-            Kind::Embedding | Kind::Reranker => !data.label.is_empty(),
             Kind::Model => {
                 let uses = |row| self.row(row).usage != NONE && self.below(row).calls == 0;
                 let models_below = || self.children(row).iter().take(NEAR).any(|&child| self.row(child).kind == Kind::Model);
@@ -180,6 +176,12 @@ impl Store {
             }
             _ => false,
         }
+    }
+
+    /// Whether two rows, of which one hangs under the other, do the same under the same name.
+    fn tell_of_one(&self, row: RowIx, child: RowIx) -> bool {
+        let (row, child) = (self.row(row), self.row(child));
+        !row.placeholder && !child.placeholder && row.label == child.label && counts_for(row.kind) == counts_for(child.kind)
     }
 
     /// Whose call the row counts as: an agent's, a model's or a tool's, and its name, which a model may lack. `None`: it counts as none.

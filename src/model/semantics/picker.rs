@@ -33,6 +33,8 @@ pub struct Picker<'a> {
     question: Option<(usize, Scalar<'a>)>,
     /// The names of the first tools that the answer asks for, and how many it asks for.
     calls: ([Option<Scalar<'a>>; CALLS], usize),
+    /// Whether messages of a model's answer were among the attributes.
+    answered: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ enum Found<'a> {
 
 impl Default for Picker<'_> {
     fn default() -> Self {
-        Self { slots: [None; FIELDS], message: (0, None, None), asked: None, question: None, calls: ([None; CALLS], 0) }
+        Self { slots: [None; FIELDS], message: (0, None, None), asked: None, question: None, calls: ([None; CALLS], 0), answered: false }
     }
 }
 
@@ -69,6 +71,7 @@ impl<'a> Picker<'a> {
             return self.take_message(rest, value);
         }
         if name.starts_with(ANSWER) {
+            self.answered = true;
             if name.ends_with(b".tool_call.function.name") {
                 if let Some(place) = self.calls.0.get_mut(self.calls.1) {
                     *place = Some(value);
@@ -182,6 +185,7 @@ impl<'a> Picker<'a> {
         match stated {
             // Logfire writes what a streamed call used when it is over, apart from the call.
             Some(Kind::Model) if self.text(Field::RecordType).is_some_and(|text| chars(text).eq("log".chars())) => Kind::Other,
+            Some(Kind::Model) if self.is_prepared() => Kind::Step,
             Some(Kind::Agent) if self.has(Field::TeamId) && !self.has(Field::AgentId) => Kind::Team,
             Some(Kind::Step) if self.has(Field::WorkflowId) => Kind::Workflow,
             Some(kind) => kind,
@@ -189,6 +193,15 @@ impl<'a> Picker<'a> {
             None if self.has(Field::Model) && (self.has(Field::Prompt) || self.has(Field::Completion)) => Kind::Model,
             None => Kind::Other,
         }
+    }
+
+    /// Whether the span only makes ready what a model is to be asked: an object came out, and neither an answer nor any count.
+    fn is_prepared(&self) -> bool {
+        let is_counted =
+            [Field::Prompt, Field::Completion, Field::Total, Field::Response, Field::UsageDetails].iter().any(|field| self.has(*field));
+        let has_object =
+            matches!(self.slots[Field::Answer as usize], Some((0, Found::Text(Scalar::Text([b'{', ..]) | Scalar::Escaped([b'{', ..])))));
+        has_object && !self.answered && !is_counted && self.text(Field::Answer).and_then(answer).is_none()
     }
 
     fn calls(&self, batch: &mut Batch) -> Text {
