@@ -373,8 +373,8 @@ impl Store {
         self.note_parent(row, span.parent, parent);
         self.link(row, parent);
         self.recount_around(row);
-        if was == Kind::Model && span.facts.kind != was {
-            self.recount_neighbours(row);
+        if span.facts.kind != was {
+            self.recount_neighbours(row, was);
         }
         if let Some(before) = before.filter(|&before| Some(before) != parent) {
             self.recount_around(before);

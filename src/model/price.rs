@@ -145,14 +145,24 @@ fn is_whole(usage: &Usage) -> bool {
 fn ask(list: &Calculator, call: &Call<'_>) -> Option<(f64, String)> {
     let counts = counts(&call.usage);
     let at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(call.at).unwrap_or_default());
-    let request = PriceRequest::new(call.model, &counts).with_timestamp(at);
-    // `openai.responses` is the way to a provider; the provider is what stands before the dot.
-    let stated = [Some(call.provider), call.provider.split_once('.').map(|(provider, _)| provider)];
+    let calculate = |provider: Option<&str>, model: &str| {
+        let request = PriceRequest::new(model, &counts).with_timestamp(at);
+        list.calculate(&match provider {
+            Some(provider) => request.with_provider_id(provider),
+            None => request,
+        })
+    };
+    // `openai.responses` is the way to a provider; the provider is what stands before the dot. Google has many names.
+    let head = call.provider.split_once('.').map(|(provider, _)| provider);
+    let stated = [Some(call.provider), head, head.filter(|head| *head == "gcp").map(|_| "google")];
     let priced = if call.provider.is_empty() {
-        list.calculate(&request).ok()
+        calculate(None, call.model).ok()
     } else {
-        stated.into_iter().flatten().find_map(|provider| list.calculate(&request.clone().with_provider_id(provider)).ok())
-    }?;
+        stated.into_iter().flatten().find_map(|provider| calculate(Some(provider), call.model).ok())
+    };
+    // Who routes calls writes `openai/gpt-5-mini`.
+    let routed = || call.model.split_once('/').and_then(|(provider, model)| calculate(Some(provider), model).ok());
+    let priced = priced.or_else(routed)?;
     Some((priced.total_price, format!("{} {}", priced.provider_id, priced.model_id)))
 }
 

@@ -9,6 +9,7 @@ mod kinds;
 mod messages;
 mod names;
 mod picker;
+mod titles;
 mod values;
 
 pub use context::agno_context;

@@ -14,6 +14,16 @@ use crate::model::{Kind, Status};
 /// Rows under a model row that are looked at for another row of the same call: it is the only one, or one of a few.
 const NEAR: usize = 64;
 
+/// What rows of a kind count as calls of, if there are others that tell of the same call.
+fn counts_for(kind: Kind) -> Option<By> {
+    match kind {
+        Kind::Agent | Kind::Team | Kind::Workflow => Some(By::Agent),
+        Kind::Tool => Some(By::Tool),
+        Kind::Model | Kind::Embedding | Kind::Reranker => Some(By::Model),
+        _ => None,
+    }
+}
+
 /// What rows below others claim for themselves.
 pub(super) const CLAIMS: [By; 2] = [By::Agent, By::Tool];
 
@@ -114,7 +124,8 @@ impl Store {
     }
 
     /// Counts the row as a call of its agent, model or tool if it is one, or takes it back. Of model rows of which one hangs under the other
-    /// one is the call: the one whose usage counts, else the lower.
+    /// one is the call: the one whose usage counts, else the lower. Of two rows of one name, as a framework and its instrumentation tell of it,
+    /// the upper is an agent's run, and the lower a tool's.
     pub(super) fn recount(&mut self, row: RowIx, is_there: bool) {
         let is_call = is_there && self.is_call(row);
         if is_call == self.row(row).counted {
@@ -125,23 +136,22 @@ impl Store {
         self.each_stats(self.row(row).trace(), |stats| stats.count(by, name, &call, !is_call));
     }
 
-    /// Counts a row again and, if it is a model's, its neighbours.
+    /// Counts a row again and, if it is one of which others tell too, its neighbours.
     pub(super) fn recount_around(&mut self, row: RowIx) {
         self.recount(row, true);
-        if self.row(row).kind == Kind::Model {
-            self.recount_neighbours(row);
-        }
+        self.recount_neighbours(row, self.row(row).kind);
     }
 
-    /// Counts the model rows next to a row again, since a model's row tells whether they are calls.
-    pub(super) fn recount_neighbours(&mut self, row: RowIx) {
-        let is_model = |store: &Self, row: RowIx| store.row(row).kind == Kind::Model;
-        if let Some(parent) = self.row(row).parent().filter(|&parent| is_model(self, parent)) {
+    /// Counts the rows next to a row again that do what it does or did, since it tells whether they are calls.
+    pub(super) fn recount_neighbours(&mut self, row: RowIx, kind: Kind) {
+        let Some(by) = counts_for(kind) else { return };
+        let is_kin = |store: &Self, row: RowIx| counts_for(store.row(row).kind) == Some(by);
+        if let Some(parent) = self.row(row).parent().filter(|&parent| is_kin(self, parent)) {
             self.recount(parent, true);
         }
         for at in 0..self.children(row).len().min(NEAR) {
             let child = self.children(row)[at];
-            if is_model(self, child) {
+            if is_kin(self, child) {
                 self.recount(child, true);
             }
         }
@@ -153,7 +163,11 @@ impl Store {
             return false;
         }
         match data.kind {
-            Kind::Agent | Kind::Team | Kind::Workflow | Kind::Tool | Kind::Embedding | Kind::Reranker => !data.label.is_empty(),
+            _ if data.kind != Kind::Model && data.label.is_empty() => false,
+            Kind::Agent | Kind::Team | Kind::Workflow => !data.parent().is_some_and(|parent| self.tell_of_one(parent, row)),
+            Kind::Tool | Kind::Embedding | Kind::Reranker => {
+                !self.children(row).iter().take(NEAR).any(|&child| self.tell_of_one(row, child))
+            }
             Kind::Model => {
                 let lowest = |row| !self.below(row).tells();
                 let uses = |row| self.row(row).usage != NONE && lowest(row);
@@ -163,6 +177,12 @@ impl Store {
             }
             _ => false,
         }
+    }
+
+    /// Whether two rows, of which one hangs under the other, do the same under the same name.
+    fn tell_of_one(&self, row: RowIx, child: RowIx) -> bool {
+        let (row, child) = (self.row(row), self.row(child));
+        !row.placeholder && !child.placeholder && row.label == child.label && counts_for(row.kind) == counts_for(child.kind)
     }
 
     /// Whose call the row counts as: an agent's, a model's or a tool's, and its name, which a model may lack. `None`: it counts as none.

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::answer::{Answer, answer, metadata, usage, whole};
 use super::names::{FIELDS, Field, lookup};
-use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, values};
+use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, titles, values};
 use crate::model::json::{self, Scalar, chars};
 use crate::model::{Batch, Facts, Kind, Nanos, SpanId, Text, Usage, Value};
 
@@ -33,6 +33,8 @@ pub struct Picker<'a> {
     question: Option<(usize, Scalar<'a>)>,
     /// The names of the first tools that the answer asks for, and how many it asks for.
     calls: ([Option<Scalar<'a>>; CALLS], usize),
+    /// Whether messages of a model's answer were among the attributes.
+    answered: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ enum Found<'a> {
 
 impl Default for Picker<'_> {
     fn default() -> Self {
-        Self { slots: [None; FIELDS], message: (0, None, None), asked: None, question: None, calls: ([None; CALLS], 0) }
+        Self { slots: [None; FIELDS], message: (0, None, None), asked: None, question: None, calls: ([None; CALLS], 0), answered: false }
     }
 }
 
@@ -69,6 +71,7 @@ impl<'a> Picker<'a> {
             return self.take_message(rest, value);
         }
         if name.starts_with(ANSWER) {
+            self.answered = true;
             if name.ends_with(b".tool_call.function.name") {
                 if let Some(place) = self.calls.0.get_mut(self.calls.1) {
                     *place = Some(value);
@@ -122,8 +125,11 @@ impl<'a> Picker<'a> {
     pub fn facts(&self, name: &str, scope: Option<&str>, batch: &mut Batch) -> Facts {
         let kind = self.kind(name);
         let named = !matches!(kind, Kind::Model | Kind::Tool | Kind::Embedding);
-        let tool = if kind == Kind::Tool { self.text(Field::Tool).or(self.text(Field::Entity)) } else { None };
+        let tool = self.text(Field::Tool).or(self.text(Field::Entity));
         let agent = self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| named));
+        let title = Some(Scalar::Text(titles::title(name).as_bytes()));
+        let tool = if kind == Kind::Tool { tool.or(title) } else { None };
+        let agent = if matches!(kind, Kind::Agent | Kind::Team | Kind::Workflow) { agent.or(title) } else { agent };
         let model = match self.text(Field::Model) {
             None if kind == Kind::Model => {
                 match self.part(Field::Parameters, "model").or_else(|| self.part(Field::Parameters, "model_name")) {
@@ -177,6 +183,9 @@ impl<'a> Picker<'a> {
             _ => kinds::from_name(name),
         };
         match stated {
+            // Logfire writes what a streamed call used when it is over, apart from the call.
+            Some(Kind::Model) if self.text(Field::RecordType).is_some_and(|text| chars(text).eq("log".chars())) => Kind::Other,
+            Some(Kind::Model) if self.is_prepared() => Kind::Step,
             Some(Kind::Agent) if self.has(Field::TeamId) && !self.has(Field::AgentId) => Kind::Team,
             Some(Kind::Step) if self.has(Field::WorkflowId) => Kind::Workflow,
             Some(kind) => kind,
@@ -184,6 +193,15 @@ impl<'a> Picker<'a> {
             None if self.has(Field::Model) && (self.has(Field::Prompt) || self.has(Field::Completion)) => Kind::Model,
             None => Kind::Other,
         }
+    }
+
+    /// Whether the span only makes ready what a model is to be asked: an object came out, and neither an answer nor any count.
+    fn is_prepared(&self) -> bool {
+        let is_counted =
+            [Field::Prompt, Field::Completion, Field::Total, Field::Response, Field::UsageDetails].iter().any(|field| self.has(*field));
+        let has_object =
+            matches!(self.slots[Field::Answer as usize], Some((0, Found::Text(Scalar::Text([b'{', ..]) | Scalar::Escaped([b'{', ..])))));
+        has_object && !self.answered && !is_counted && self.text(Field::Answer).and_then(answer).is_none()
     }
 
     fn calls(&self, batch: &mut Batch) -> Text {
@@ -255,7 +273,7 @@ impl<'a> Picker<'a> {
         if usage.input.unwrap_or_default() == 0 && usage.output.unwrap_or_default() == 0 {
             usage = Usage { cost: usage.cost, ..Usage::default() };
         }
-        let (input, output) = (usage.input, usage.output);
+        let input = usage.input;
         whole(&mut usage, total, self.leaves_out_cached(name, scope), false);
         let fits = input.is_none() || [input, usage.input].contains(&told.input) || input == fresh(&told);
         if fits && (told.input.is_some() || told.output.is_some()) {
