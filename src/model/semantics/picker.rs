@@ -18,13 +18,18 @@ const CALLS: usize = 3;
 /// Longer parameters of a call are not taken apart.
 const LONGEST_PARAMETERS: usize = 1 << 14;
 
+const _: () = assert!(FIELDS <= u64::BITS as usize);
+
 /// What the names of a model's answers begin with.
 const ANSWER: &[u8] = b"llm.output_messages.";
 
 /// Takes a span's attributes one by one, in any order, and keeps what counts most for each fact.
 #[derive(Clone, Debug)]
 pub struct Picker<'a> {
-    slots: [Option<(u8, Found<'a>)>; FIELDS],
+    /// The best that was found for each field, and its rank; only what `filled` names is of this span.
+    slots: [(u8, Found<'a>); FIELDS],
+    /// A bit for each field.
+    filled: u64,
     /// The message last seen among those that went into a model, by its number: its role and its text, whichever came.
     message: (usize, Option<bool>, Option<Scalar<'a>>),
     /// The number of the last message whose role is a user's.
@@ -48,14 +53,23 @@ enum Found<'a> {
 
 impl Default for Picker<'_> {
     fn default() -> Self {
-        Self { slots: [None; FIELDS], message: (0, None, None), asked: None, question: None, calls: ([None; CALLS], 0), answered: false }
+        Self {
+            slots: [(0, Found::Count(0)); FIELDS],
+            filled: 0,
+            message: (0, None, None),
+            asked: None,
+            question: None,
+            calls: ([None; CALLS], 0),
+            answered: false,
+        }
     }
 }
 
 impl<'a> Picker<'a> {
     /// Forgets everything, for the next span.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        (self.filled, self.message, self.asked, self.question) = (0, (0, None, None), None, None);
+        self.calls = ([None; CALLS], 0);
     }
 
     /// Whether an attribute of this name can state anything; whoever must build a value to hand it over asks first.
@@ -81,14 +95,15 @@ impl<'a> Picker<'a> {
             return;
         }
         for (field, rank) in lookup(name) {
-            let slot = &mut self.slots[field as usize];
-            if slot.is_some_and(|(best, _)| best < rank) {
+            let best = self.slot(field).map(|(best, _)| best);
+            if best.is_some_and(|best| best < rank) {
                 continue;
             }
             if let Some(found) = Found::read(field, value) {
-                *slot = Some((rank, found));
-            } else if slot.is_some_and(|(best, _)| best == rank) {
-                *slot = None;
+                self.slots[field as usize] = (rank, found);
+                self.filled |= 1 << field as u64;
+            } else if best == Some(rank) {
+                self.filled &= !(1 << field as u64);
             }
         }
     }
@@ -127,9 +142,9 @@ impl<'a> Picker<'a> {
         let named = !matches!(kind, Kind::Model | Kind::Tool | Kind::Embedding);
         let tool = self.text(Field::Tool).or(self.text(Field::Entity));
         let agent = self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| named));
-        let title = Some(Scalar::Text(titles::title(name).as_bytes()));
-        let tool = if kind == Kind::Tool { tool.or(title) } else { None };
-        let agent = if matches!(kind, Kind::Agent | Kind::Team | Kind::Workflow) { agent.or(title) } else { agent };
+        let title = || Some(Scalar::Text(titles::title(name).as_bytes()));
+        let tool = if kind == Kind::Tool { tool.or_else(title) } else { None };
+        let agent = if matches!(kind, Kind::Agent | Kind::Team | Kind::Workflow) { agent.or_else(title) } else { agent };
         let model = match self.text(Field::Model) {
             None if kind == Kind::Model => {
                 match self.part(Field::Parameters, "model").or_else(|| self.part(Field::Parameters, "model_name")) {
@@ -178,7 +193,7 @@ impl<'a> Picker<'a> {
     }
 
     fn kind(&self, name: &str) -> Kind {
-        let stated = match self.slots[Field::Kind as usize] {
+        let stated = match self.slot(Field::Kind) {
             Some((_, Found::Kind(kind))) => Some(kind),
             _ => kinds::from_name(name),
         };
@@ -199,8 +214,7 @@ impl<'a> Picker<'a> {
     fn is_prepared(&self) -> bool {
         let is_counted =
             [Field::Prompt, Field::Completion, Field::Total, Field::Response, Field::UsageDetails].iter().any(|field| self.has(*field));
-        let has_object =
-            matches!(self.slots[Field::Answer as usize], Some((0, Found::Text(Scalar::Text([b'{', ..]) | Scalar::Escaped([b'{', ..])))));
+        let has_object = matches!(self.slot(Field::Answer), Some((0, Found::Text(Scalar::Text([b'{', ..]) | Scalar::Escaped([b'{', ..])))));
         has_object && !self.answered && !is_counted && self.text(Field::Answer).and_then(answer).is_none()
     }
 
@@ -341,8 +355,7 @@ impl<'a> Picker<'a> {
     fn leaves_out_cached(&self, name: &str, scope: Option<&str>) -> bool {
         let (class, method) = name.rsplit_once('.').unwrap_or_default();
         let named = || matches!(method, "invoke" | "ainvoke" | "invoke_stream" | "ainvoke_stream");
-        let stated_by_agno =
-            matches!(self.slots[Field::Prompt as usize], Some((0, _))) && scope.map_or_else(named, |scope| scope == AGNO_SCOPE);
+        let stated_by_agno = matches!(self.slot(Field::Prompt), Some((0, _))) && scope.map_or_else(named, |scope| scope == AGNO_SCOPE);
         let provider =
             || self.text(Field::Provider).map(|text| chars(text).take(64).collect::<String>().to_ascii_lowercase()).unwrap_or_default();
         if stated_by_agno {
@@ -351,26 +364,30 @@ impl<'a> Picker<'a> {
         self.has(Field::SdkOperation) && !self.has(Field::SdkFresh) && provider().contains("anthropic")
     }
 
+    fn slot(&self, field: Field) -> Option<(u8, Found<'a>)> {
+        (self.filled >> field as u64 & 1 != 0).then(|| self.slots[field as usize])
+    }
+
     fn has(&self, field: Field) -> bool {
-        self.slots[field as usize].is_some()
+        self.slot(field).is_some()
     }
 
     fn text(&self, field: Field) -> Option<Scalar<'a>> {
-        match self.slots[field as usize] {
+        match self.slot(field) {
             Some((_, Found::Text(text))) => Some(text),
             _ => None,
         }
     }
 
     fn count(&self, field: Field) -> Option<u32> {
-        match self.slots[field as usize] {
+        match self.slot(field) {
             Some((_, Found::Count(count))) => Some(count),
             _ => None,
         }
     }
 
     fn billionths(&self, field: Field) -> Option<i64> {
-        match self.slots[field as usize] {
+        match self.slot(field) {
             Some((_, Found::Billionths(amount))) => Some(amount),
             _ => None,
         }
