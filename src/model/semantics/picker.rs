@@ -26,10 +26,16 @@ const ANSWER: &[u8] = b"llm.output_messages.";
 /// Takes a span's attributes one by one, in any order, and keeps what counts most for each fact.
 #[derive(Clone, Debug)]
 pub struct Picker<'a> {
-    /// The best that was found for each field, and its rank; only what `filled` names is of this span.
+    /// The best that was found for each field, and its rank; only what `seen` names is of this span.
     slots: [(u8, Found<'a>); FIELDS],
-    /// A bit for each field.
-    filled: u64,
+    seen: Seen<'a>,
+}
+
+/// What was found beside the fields.
+#[derive(Clone, Debug, Default)]
+struct Seen<'a> {
+    /// A bit for each field that was found.
+    fields: u64,
     /// The message last seen among those that went into a model, by its number: its role and its text, whichever came.
     message: (usize, Option<bool>, Option<Scalar<'a>>),
     /// The number of the last message whose role is a user's.
@@ -53,23 +59,14 @@ enum Found<'a> {
 
 impl Default for Picker<'_> {
     fn default() -> Self {
-        Self {
-            slots: [(0, Found::Count(0)); FIELDS],
-            filled: 0,
-            message: (0, None, None),
-            asked: None,
-            question: None,
-            calls: ([None; CALLS], 0),
-            answered: false,
-        }
+        Self { slots: [(0, Found::Count(0)); FIELDS], seen: Seen::default() }
     }
 }
 
 impl<'a> Picker<'a> {
     /// Forgets everything, for the next span.
     pub fn clear(&mut self) {
-        (self.filled, self.message, self.asked, self.question) = (0, (0, None, None), None, None);
-        self.calls = ([None; CALLS], 0);
+        self.seen = Seen::default();
     }
 
     /// Whether an attribute of this name can state anything; whoever must build a value to hand it over asks first.
@@ -85,12 +82,12 @@ impl<'a> Picker<'a> {
             return self.take_message(rest, value);
         }
         if name.starts_with(ANSWER) {
-            self.answered = true;
+            self.seen.answered = true;
             if name.ends_with(b".tool_call.function.name") {
-                if let Some(place) = self.calls.0.get_mut(self.calls.1) {
+                if let Some(place) = self.seen.calls.0.get_mut(self.seen.calls.1) {
                     *place = Some(value);
                 }
-                self.calls.1 += 1;
+                self.seen.calls.1 += 1;
             }
             return;
         }
@@ -101,9 +98,9 @@ impl<'a> Picker<'a> {
             }
             if let Some(found) = Found::read(field, value) {
                 self.slots[field as usize] = (rank, found);
-                self.filled |= 1 << field as u64;
+                self.seen.fields |= 1 << field as u64;
             } else if best == Some(rank) {
-                self.filled &= !(1 << field as u64);
+                self.seen.fields &= !(1 << field as u64);
             }
         }
     }
@@ -113,25 +110,25 @@ impl<'a> Picker<'a> {
     fn take_message(&mut self, rest: &[u8], value: Scalar<'a>) {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let number = rest[..digits.min(6)].iter().fold(0, |number, byte| number * 10 + usize::from(byte - b'0'));
-        if self.message.0 != number {
-            self.message = (number, None, None);
+        if self.seen.message.0 != number {
+            self.seen.message = (number, None, None);
         }
         let what = &rest[digits..];
         if what == MESSAGE[0].1.as_bytes() {
             let asks = chars(value).eq(ASKER.chars());
-            self.message.1 = Some(asks);
+            self.seen.message.1 = Some(asks);
             if asks {
-                self.asked = self.asked.max(Some(number));
+                self.seen.asked = self.seen.asked.max(Some(number));
             }
         } else if what == MESSAGE[1].1.as_bytes() {
-            self.message.2 = Some(value);
+            self.seen.message.2 = Some(value);
         } else {
             return;
         }
-        let (_, role, Some(text)) = self.message else { return };
-        let asks = role.unwrap_or(self.asked == Some(number));
-        if asks && self.question.is_none_or(|(before, _)| before <= number) {
-            self.question = Some((number, text));
+        let (_, role, Some(text)) = self.seen.message else { return };
+        let asks = role.unwrap_or(self.seen.asked == Some(number));
+        if asks && self.seen.question.is_none_or(|(before, _)| before <= number) {
+            self.seen.question = Some((number, text));
         }
     }
 
@@ -215,11 +212,11 @@ impl<'a> Picker<'a> {
         let is_counted =
             [Field::Prompt, Field::Completion, Field::Total, Field::Response, Field::UsageDetails].iter().any(|field| self.has(*field));
         let has_object = matches!(self.slot(Field::Answer), Some((0, Found::Text(Scalar::Text([b'{', ..]) | Scalar::Escaped([b'{', ..])))));
-        has_object && !self.answered && !is_counted && self.text(Field::Answer).and_then(answer).is_none()
+        has_object && !self.seen.answered && !is_counted && self.text(Field::Answer).and_then(answer).is_none()
     }
 
     fn calls(&self, batch: &mut Batch) -> Text {
-        let (names, count) = &self.calls;
+        let (names, count) = &self.seen.calls;
         let mut text = String::new();
         for name in names.iter().flatten() {
             if !text.is_empty() {
@@ -246,7 +243,7 @@ impl<'a> Picker<'a> {
     }
 
     fn asked(&self, batch: &mut Batch) -> Text {
-        let Some((_, text)) = self.question else { return Text::default() };
+        let Some((_, text)) = self.seen.question else { return Text::default() };
         match plain_beginning(text) {
             Some(plain) => batch.intern(plain),
             None => batch.intern_chars(beginning(chars(text), PREVIEW)),
@@ -365,7 +362,7 @@ impl<'a> Picker<'a> {
     }
 
     fn slot(&self, field: Field) -> Option<(u8, Found<'a>)> {
-        (self.filled >> field as u64 & 1 != 0).then(|| self.slots[field as usize])
+        (self.seen.fields >> field as u64 & 1 != 0).then(|| self.slots[field as usize])
     }
 
     fn has(&self, field: Field) -> bool {
