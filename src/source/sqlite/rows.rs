@@ -12,7 +12,7 @@ use crate::source::agno_row::{self, AgnoRow};
 /// Columns that a span is read from.
 const COLUMNS: usize = agno_row::COLUMNS.len();
 /// Rows of a batch: few enough that its memory is used again for the next but one.
-const BATCH: usize = 128;
+const BATCH: usize = 512;
 /// About one byte in so many of a row's values is kept.
 const TEXTS: usize = 8;
 
