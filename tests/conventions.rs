@@ -7,7 +7,7 @@ use std::sync::Arc;
 use agno_top::model::price::Prices;
 use agno_top::model::semantics::Picker;
 use agno_top::model::{Address, Batch, Origin, SourceId, Span, SpanId, Status, Text, TraceId, json};
-use agno_top::store::{Limits, Store};
+use agno_top::store::{By, Limits, Store};
 
 /// A span: its parent's place in the list, its name, its scope, its attributes.
 type Told = (Option<usize>, &'static str, &'static str, &'static str);
@@ -204,6 +204,151 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (300, 0, 0, 30, 0, Some(300 * 2500 + 30 * 10_000), 1),
     ),
     (
+        "what the provider said, beside the counts",
+        &[(
+            None,
+            "Chat Completion with {request_data[model]!r}",
+            "logfire.openai",
+            r#"{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 1000,
+            "gen_ai.usage.output_tokens": 50, "gen_ai.usage.raw": "{\"prompt_tokens\": 1000, \"completion_tokens\": 50, \"prompt_tokens_details\":
+            {\"cached_tokens\": 800}, \"completion_tokens_details\": {\"reasoning_tokens\": 30}}"}"#,
+        )],
+        (1000, 800, 0, 50, 30, Some(200 * 2500 + 800 * 1250 + 50 * 10_000), 1),
+    ),
+    (
+        "a provider's answer kept whole, whose input leaves the cache out",
+        &[(
+            None,
+            "Messages",
+            "openinference.instrumentation.anthropic",
+            r#"{"openinference.span.kind": "LLM", "llm.provider": "anthropic", "llm.model_name": "claude-sonnet-4-5", "llm.token_count.prompt": 6000,
+            "llm.token_count.completion": 10, "output.value": "{\"id\": \"msg_1\", \"usage\": {\"input_tokens\": 6000, \"output_tokens\": 10,
+            \"cache_read_input_tokens\": 500, \"cache_creation_input_tokens\": 100}}"}"#,
+        )],
+        (6600, 500, 100, 10, 0, Some(6000 * 3000 + 500 * 300 + 100 * 3750 + 10 * 15_000), 1),
+    ),
+    (
+        "an answer that is not this span's: other counts in it say nothing",
+        &[(
+            None,
+            "ChatOpenAI",
+            "x",
+            r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-4o", "llm.token_count.prompt": 70, "llm.token_count.completion": 1,
+            "output.value": "{\"usage\": {\"input_tokens\": 6000, \"output_tokens\": 10}}"}"#,
+        )],
+        (70, 0, 0, 1, 0, Some(70 * 2500 + 10_000), 1),
+    ),
+    (
+        "Langfuse: a map of counts and a map of costs",
+        &[(
+            None,
+            "claude",
+            "langfuse-sdk",
+            r#"{"langfuse.observation.type": "generation", "langfuse.observation.model.name": "claude-sonnet-4-5",
+            "langfuse.observation.usage_details": "{\"input\": 6000, \"output\": 10, \"cache_read_input_tokens\": 500}",
+            "langfuse.observation.cost_details": "{\"total\": 0.25}"}"#,
+        )],
+        (6500, 500, 0, 10, 0, Some(250_000_000), 1),
+    ),
+    (
+        "MLflow: words and a map as JSON",
+        &[(
+            None,
+            "Completions",
+            "mlflow",
+            r#"{"mlflow.spanType": "\"CHAT_MODEL\"", "mlflow.llm.model": "\"gpt-4o\"",
+            "mlflow.chat.tokenUsage": "{\"input_tokens\": 1000, \"output_tokens\": 50, \"total_tokens\": 1050, \"cache_read_input_tokens\": 800}"}"#,
+        )],
+        (1000, 800, 0, 50, 0, Some(200 * 2500 + 800 * 1250 + 50 * 10_000), 1),
+    ),
+    (
+        "LiteLLM: a map as Python prints it",
+        &[(
+            None,
+            "litellm_request",
+            "litellm",
+            r#"{"gen_ai.operation.name": "chat", "gen_ai.system": "openai", "gen_ai.request.model": "openai/gpt-4o", "gen_ai.usage.input_tokens": 1000,
+            "gen_ai.usage.output_tokens": 50, "metadata.usage_object": "{'prompt_tokens': 1000, 'completion_tokens': 50, 'completion_tokens_details':
+            {'reasoning_tokens': 30, 'audio_tokens': None}, 'prompt_tokens_details': {'cached_tokens': 800}}"}"#,
+        )],
+        (1000, 800, 0, 50, 30, Some(200 * 2500 + 800 * 1250 + 50 * 10_000), 1),
+    ),
+    (
+        "a total that proves what is apart",
+        &[(
+            None,
+            "chat",
+            "x",
+            r#"{"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-sonnet-4-5", "gen_ai.provider.name": "anthropic",
+            "gen_ai.usage.input_tokens": 6000, "gen_ai.usage.cache_read_input_tokens": 500, "gen_ai.usage.cache_write_input_tokens": 100,
+            "gen_ai.usage.output_tokens": 10, "gen_ai.usage.total_tokens": 6610}"#,
+        )],
+        (6600, 500, 100, 10, 0, Some(6000 * 3000 + 500 * 300 + 100 * 3750 + 10 * 15_000), 1),
+    ),
+    (
+        "Gemini's thoughts, in its total alone",
+        &[(
+            None,
+            "generate_content",
+            "x",
+            r#"{"gen_ai.operation.name": "generate_content", "gen_ai.provider.name": "gcp.gen_ai", "gen_ai.request.model": "no-such-gemini",
+            "gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 20, "gen_ai.usage.total_tokens": 1050}"#,
+        )],
+        (1000, 0, 0, 50, 0, None, 1),
+    ),
+    (
+        "the AI SDK 4: the cache in what the provider added",
+        &[(
+            None,
+            "ai.generateText.doGenerate",
+            "ai",
+            r#"{"ai.operationId": "ai.generateText.doGenerate", "ai.model.provider": "anthropic.messages", "ai.model.id": "claude-sonnet-4-5",
+            "ai.usage.promptTokens": 6000, "ai.usage.completionTokens": 10,
+            "ai.response.providerMetadata": "{\"anthropic\":{\"cacheCreationInputTokens\":100,\"cacheReadInputTokens\":500}}"}"#,
+        )],
+        (6600, 500, 100, 10, 0, Some(6000 * 3000 + 500 * 300 + 100 * 3750 + 10 * 15_000), 1),
+    ),
+    (
+        "no tokens at all are not known ones, and no cost is not a price",
+        &[
+            (
+                None,
+                "chat",
+                "x",
+                r#"{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o",
+                "gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0, "gen_ai.usage.cost": 0}"#,
+            ),
+            (
+                None,
+                "chat",
+                "x",
+                r#"{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o",
+                "gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 20, "gen_ai.usage.cost": 0}"#,
+            ),
+        ],
+        (30, 0, 0, 20, 0, Some(30 * 2500 + 20 * 10_000), 1),
+    ),
+    (
+        "an agent's aggregated usage, over calls that state less",
+        &[
+            (
+                None,
+                "invoke_agent x",
+                "pydantic-ai",
+                r#"{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "x", "gen_ai.aggregated_usage.input_tokens": 60,
+                "gen_ai.aggregated_usage.output_tokens": 20}"#,
+            ),
+            (
+                Some(0),
+                "chat gpt-4o",
+                "pydantic-ai",
+                r#"{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o",
+                "gen_ai.usage.input_tokens": 60, "gen_ai.usage.output_tokens": 20, "gen_ai.usage.details.cached_tokens": 10}"#,
+            ),
+        ],
+        (60, 10, 0, 20, 0, Some(50 * 2500 + 10 * 1250 + 20 * 10_000), 1),
+    ),
+    (
         "absurd numbers are not stated",
         &[(
             None,
@@ -269,4 +414,74 @@ fn every_convention_adds_up() {
             assert_eq!(sums(spans, backwards), *truth, "{what}");
         }
     }
+}
+
+/// Agents, tools and models with their calls, of which so many failed.
+fn calls(spans: &[(Told, Status)]) -> Vec<(By, String, u32, u32)> {
+    let mut store = Store::new(Limits::default());
+    let id = |at: usize| SpanId::new((at as u64 + 1).to_be_bytes()).unwrap();
+    for (at, &((parent, name, scope, attributes), status)) in spans.iter().enumerate().rev() {
+        let mut batch = Batch::new(SourceId(0), Origin::History);
+        let mut picker = Picker::default();
+        json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)).unwrap();
+        let facts = picker.facts(name, Some(scope), &mut batch);
+        let (trace, name, start) = (TraceId::new([1; 16]).unwrap(), batch.intern(name), 1_768_435_200_000_000_000 + at as i64 * 1000);
+        let (parent, end, address) = (parent.map(id), Some(start + 1_000_000), Address(at as i64));
+        batch.spans.push(Span { trace, id: id(at), parent, start, end, status, name, facts, error: Text::default(), address, weight: 0 });
+        store.apply(&batch, start);
+    }
+    let trace = store.find_trace(TraceId::new([1; 16]).unwrap()).unwrap();
+    let stats = store.stats_of(trace);
+    let mut calls = Vec::new();
+    for by in [By::Agent, By::Model, By::Tool] {
+        let groups = stats.groups(by).map(|(name, group)| (by, store.text(name).to_owned(), group.calls, group.errors));
+        let mut groups: Vec<_> = groups.filter(|(.., calls, _)| *calls > 0).collect();
+        groups.sort_by(|one, other| one.1.cmp(&other.1));
+        calls.extend(groups);
+    }
+    calls
+}
+
+#[test]
+fn what_two_tell_under_one_name_is_one_call() {
+    let agent = r#"{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "writer"}"#;
+    let found = calls(&[
+        ((None, "writer.run", "openinference", r#"{"openinference.span.kind": "AGENT"}"#), Status::Unset),
+        ((Some(0), "invoke_agent writer", "framework", agent), Status::Unset),
+        ((Some(1), "chat", "framework", r#"{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}"#), Status::Error),
+        ((Some(1), "search.__call__", "openinference", r#"{"openinference.span.kind": "TOOL"}"#), Status::Unset),
+        ((Some(3), "execute_tool search", "framework", "{}"), Status::Error),
+        ((Some(1), "create_agent writer", "framework", r#"{"gen_ai.operation.name": "create_agent"}"#), Status::Unset),
+        (
+            (Some(1), "prepare", "openinference", r#"{"openinference.span.kind": "LLM", "output.value": "{\"messages\": []}"}"#),
+            Status::Unset,
+        ),
+        (
+            (
+                Some(1),
+                "streamed",
+                "logfire",
+                r#"{"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "logfire.span_type": "log"}"#,
+            ),
+            Status::Unset,
+        ),
+    ]);
+    let expected = [(By::Agent, "writer", 1, 0), (By::Model, "m", 1, 1), (By::Tool, "search", 1, 1)];
+    assert_eq!(found, expected.map(|(by, name, calls, errors)| (by, name.to_owned(), calls, errors)));
+}
+
+#[test]
+fn an_answer_s_id_is_the_provider_s() {
+    let response = |attributes: &str| {
+        let mut batch = Batch::new(SourceId(0), Origin::History);
+        let mut picker = Picker::default();
+        json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)).unwrap();
+        let facts = picker.facts("x", None, &mut batch);
+        batch.text(facts.response).to_owned()
+    };
+    assert_eq!(response(r#"{"gen_ai.response.id": "chatcmpl-1"}"#), "chatcmpl-1");
+    assert_eq!(response(r#"{"ai.operationId": "ai.generateText.doGenerate", "ai.response.id": "resp_1"}"#), "resp_1");
+    let answer = r#""output.value": "{\"id\": \"msg_1\", \"usage\": {\"input_tokens\": 1}}""#;
+    assert_eq!(response(&format!(r#"{{"openinference.span.kind": "LLM", {answer}}}"#)), "msg_1");
+    assert_eq!(response(&format!(r#"{{"openinference.span.kind": "TOOL", {answer}}}"#)), "", "a tool's output is no model's");
 }

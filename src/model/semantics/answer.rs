@@ -225,13 +225,17 @@ impl Counts {
                 fill(&mut self.write);
                 self.cached_apart |= outermost;
             }
-            "cachedtokens" | "cachedinputtokens" | "cachedprompttokens" | "cachedcontenttokencount" | "cacheread" | "cachereadtokens" => {
-                fill(&mut self.read)
-            }
+            "cachedtokens"
+            | "cachedinputtokens"
+            | "cachedprompttokens"
+            | "cachedcontenttokencount"
+            | "cachedcontenttokens"
+            | "cacheread"
+            | "cachereadtokens" => fill(&mut self.read),
             "cachewritetokens" | "cachecreationtokens" | "cachecreation" | "cachewrite" => fill(&mut self.write),
             "ephemeral5minputtokens" | "ephemeral1hinputtokens" => self.written = self.written.saturating_add(count),
             "reasoningtokens" | "reasoningoutputtokens" | "reasoning" => fill(&mut self.reasoning),
-            "thoughtstokencount" | "outputreasoningtokens" | "outputreasoning" => {
+            "thoughtstokencount" | "thoughtstokens" | "outputreasoningtokens" | "outputreasoning" => {
                 fill(&mut self.reasoning);
                 self.reasoning_apart = true;
             }

@@ -6,15 +6,16 @@ use crate::model::Kind;
 pub(super) fn from_value(value: &str) -> Option<Kind> {
     // Some write even a word as JSON.
     Some(match value.trim_matches('"').to_ascii_lowercase().as_str() {
-        "agent" | "invoke_agent" => Kind::Agent,
-        "invoke_workflow" | "workflow" => Kind::Workflow,
+        "agent" | "invoke_agent" | "agent.run" | "agent_run" => Kind::Agent,
+        "invoke_workflow" | "workflow" | "workflow.run" | "workflow_run" | "flow" => Kind::Workflow,
         // An agent that is made does not run yet.
-        "chain" | "task" | "execute_task" | "create_agent" => Kind::Step,
-        "llm" | "chat" | "chat_model" | "generate_content" | "text_completion" | "completion" | "generation" => Kind::Model,
-        "tool" | "execute_tool" => Kind::Tool,
+        "chain" | "task" | "execute_task" | "workflow_step" | "create_agent" => Kind::Step,
+        "llm" | "chat" | "chat_model" | "model" | "model_generation" | "model.step" | "model_step" | "generate_content"
+        | "text_completion" | "completion" | "generation" => Kind::Model,
+        "tool" | "execute_tool" | "tool.execute" | "tool_call" | "mcp_tool_call" => Kind::Tool,
         "retriever" | "retrieval" => Kind::Retriever,
         "reranker" | "rerank" => Kind::Reranker,
-        "embedding" | "embeddings" => Kind::Embedding,
+        "embedding" | "embeddings" | "embedder" => Kind::Embedding,
         "guardrail" => Kind::Guardrail,
         "evaluator" => Kind::Evaluator,
         "prompt" => Kind::Prompt,

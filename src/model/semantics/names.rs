@@ -73,6 +73,8 @@ const NAMES: &[(Field, &[&str])] = &[
             "langfuse.observation.type",
             "llm.request.type",
             "mlflow.spanType",
+            "mastra.span.type",
+            "genkit:metadata:subtype",
         ],
     ),
     (
@@ -93,7 +95,7 @@ const NAMES: &[(Field, &[&str])] = &[
     (Field::AgentId, &["agno.agent.id"]),
     (Field::TeamId, &["agno.team.id"]),
     (Field::WorkflowId, &["agno.workflow.id"]),
-    (Field::Entity, &["traceloop.entity.name"]),
+    (Field::Entity, &["traceloop.entity.name", "genkit:name"]),
     (
         Field::Model,
         &[
@@ -111,6 +113,8 @@ const NAMES: &[(Field, &[&str])] = &[
             "mlflow.llm.model",
             "model",
             "model_name",
+            "modelId",
+            "genkit:name",
         ],
     ),
     (
@@ -172,6 +176,8 @@ const NAMES: &[(Field, &[&str])] = &[
             "mlflow.spanInputs",
             "tool_arguments",
             "gen_ai.tool.args",
+            "gen_ai.tool.input",
+            "genkit:input",
             "input",
         ],
     ),
@@ -214,6 +220,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "gen_ai.usage.details.cached_tokens",
             "gen_ai.usage.details.cached_content_tokens",
             "gen_ai.aggregated_usage.cache_read.input_tokens",
+            "gen_ai.usage.cached_input_tokens",
         ],
     ),
     (
@@ -260,7 +267,16 @@ const NAMES: &[(Field, &[&str])] = &[
     ),
     (
         Field::Answer,
-        &["output.value", "gcp.vertex.agent.llm_response", "gen_ai.completion", "mlflow.spanOutputs", "response", "response_data"],
+        &[
+            "output.value",
+            "gcp.vertex.agent.llm_response",
+            "gen_ai.completion",
+            "mlflow.spanOutputs",
+            "response",
+            "response_data",
+            "genkit:output",
+            "body",
+        ],
     ),
     (Field::Response, &["gen_ai.response.id", "ai.response.id", "llm.response.id", "response_id"]),
     (Field::CostDetails, &["langfuse.observation.cost_details"]),
@@ -288,6 +304,8 @@ pub(super) const OUTPUT: &[&str] = &[
     "ai.toolCall.output",
     "gcp.vertex.agent.tool_response",
     "tool_response",
+    "gen_ai.tool.output",
+    "genkit:output",
     "langfuse.observation.output",
     "mlflow.spanOutputs",
     "ai.response.text",

@@ -406,7 +406,9 @@ impl<'a> Found<'a> {
                 (!values::is_empty(value)).then_some(Self::Text(value))
             }
             // Some write even a name as JSON.
-            _ if let Scalar::Text([b'"', name @ .., b'"']) = value => (!name.is_empty()).then_some(Self::Text(Scalar::Escaped(name))),
+            _ if let Scalar::Text([b'"', name @ .., b'"']) | Scalar::Escaped([b'\\', b'"', name @ .., b'\\', b'"']) = value => {
+                (!name.is_empty()).then_some(Self::Text(Scalar::Escaped(name)))
+            }
             _ => (!values::is_empty(value) && !matches!(value, Scalar::Other(_))).then_some(Self::Text(value)),
         }
     }
