@@ -61,9 +61,6 @@ struct Term {
     sure: bool,
 }
 
-/// Bytes before a sign in which the beginning of an escape would make it doubtful: `\u00e9` has six.
-const ESCAPE: usize = 6;
-
 impl Probe {
     /// A probe for all of these, each negated or not.
     #[must_use]
@@ -117,13 +114,18 @@ impl Term {
         if self.sure
             && let Some(found) = sign.find(attributes)
         {
-            let before = &attributes[found.start().saturating_sub(ESCAPE)..found.start()];
-            return !before.contains(&b'\\') || self.sought.is_in_json(attributes, status_message);
+            return !ends_in_escape(&attributes[..found.start()]) || self.sought.is_in_json(attributes, status_message);
         }
         // A status message is no JSON.
         let there = !self.sure && sign.is_match(attributes);
         (there || !status_message.is_empty()) && self.sought.is_in_json(if there { attributes } else { b"null" }, status_message)
     }
+}
+
+/// Whether what follows may belong to an escape that begins here: `\n`, or `\u00e9` with its six bytes.
+fn ends_in_escape(json: &[u8]) -> bool {
+    let backslashes = json.iter().rev().take_while(|byte| **byte == b'\\').count();
+    backslashes % 2 == 1 || json[json.len().saturating_sub(5)..].windows(2).any(|pair| pair == b"\\u")
 }
 
 /// Whether a text that is found in JSON as it is can only lie in a string.
@@ -307,7 +309,9 @@ mod tests {
         ] {
             assert!(holds(there), "{there}");
         }
-        for absent in ["\"input.value\": \"", "refunds", "u8c22", "nnothing", "newn", "nothing", "a\", \"b\"x", "5001", "nnot"] {
+        for absent in
+            ["\"input.value\": \"", "refunds", "u8c22", "8c22", "22", "nnothing", "newn", "nothing", "a\", \"b\"x", "5001", "nnot"]
+        {
             assert!(!holds(absent), "{absent}");
         }
     }

@@ -165,11 +165,9 @@ impl Watcher<'_> {
             move |database: &Database| search::slice(database, tables, search, part)
         });
         let Some(newer) = parts.next() else { return Ok((next, Hits::new())) };
-        let ((mut hits, reached), older) = access::read_beside(&self.path, SEARCH_TRIES, newer, parts.next())?;
-        let (found, rows) = older.map_or_else(|| (Hits::new(), vec![reached]), |(hits, older)| (hits, vec![reached, older]));
-        hits.extend(found);
+        let (newer, older) = access::read_beside(&self.path, SEARCH_TRIES, newer, parts.next().as_ref())?;
         drop(parts);
-        next.reached(&rows);
+        let hits = next.take(newer, older);
         Ok((next, hits))
     }
 

@@ -165,6 +165,8 @@ fn a_lock_that_lasts_is_said() {
     let (mut writer, mut watch) = (server.writer(&database), server.watch(&database));
     watch.until_watching();
     writer.run(&format!("{}; BEGIN; LOCK TABLE ai.agno_spans IN ACCESS EXCLUSIVE MODE", spans(1, 3)));
+    // Another transaction ends, so that there is something to look for.
+    server.writer(&database).run("SELECT pg_current_xact_id()");
     watch.until_said("took too long to answer; trying again");
     writer.run("COMMIT");
     watch.until_spans(2);

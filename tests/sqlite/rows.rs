@@ -185,3 +185,22 @@ fn what_began_too_long_ago_is_left_in_the_file() {
     writer.run(&spans(5000, 5001));
     watch.until_spans(513);
 }
+
+#[test]
+fn the_newest_of_many_rows_are_read_once_each_with_the_parents_that_the_limit_cut_off() {
+    for begin in [Writer::wal, Writer::rollback] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("traces.db");
+        let mut writer = begin(&path);
+        writer.run(&spans(1, 40_001));
+        writer.run("DELETE FROM agno_spans WHERE rowid IN (39000, 20000, 12345)");
+        writer.run("UPDATE agno_spans SET parent_span_id = printf('%016x', 7) WHERE rowid = 10000");
+        let mut watch = Watch::limited(&path, 29_998);
+        watch.until_watching();
+        assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 9_999 }));
+        let expected = (10_000..=40_000).filter(|number| ![39_000, 20_000, 12_345].contains(number)).chain([7]).map(id);
+        let read: std::collections::BTreeSet<_> = watch.spans.keys().copied().collect();
+        assert_eq!(read, expected.collect());
+        assert!(watch.spans.iter().all(|(span, seen)| seen.times == 1 || *span == id(7)));
+    }
+}

@@ -44,9 +44,9 @@ pub(super) fn read_beside<T, U: Send>(
     path: &Path,
     tries: u32,
     work: impl Fn(&Database) -> Result<T, Trouble>,
-    other: Option<impl Fn(&Database) -> Result<U, Trouble> + Sync>,
+    other: Option<&(impl Fn(&Database) -> Result<U, Trouble> + Sync)>,
 ) -> Result<(T, Option<U>), Trouble> {
-    again(path, tries, |signature| visit_beside(path, signature, &work, other.as_ref()))
+    again(path, tries, |signature| visit_beside(path, signature, &work, other))
 }
 
 fn again<T>(path: &Path, tries: u32, mut look: impl FnMut(&Signature) -> Result<T, Trouble>) -> Result<T, Trouble> {
@@ -63,8 +63,7 @@ fn again<T>(path: &Path, tries: u32, mut look: impl FnMut(&Signature) -> Result<
 
 /// Does `work` in one read transaction, then closes everything. `signature` must have been taken just before.
 pub(super) fn visit<T>(path: &Path, signature: &Signature, work: impl FnOnce(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
-    let beside: Option<fn(&Database) -> Result<(), Trouble>> = None;
-    visit_beside(path, signature, work, beside).map(|(found, _)| found)
+    visit_beside(path, signature, work, None::<fn(&Database) -> _>).map(|(found, _): (T, Option<()>)| found)
 }
 
 /// The same, and does `other` beside it, in a transaction of its own.

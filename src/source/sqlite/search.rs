@@ -2,9 +2,11 @@
 //! what is found. It goes a slice at a time, so that the database's writer waits no longer than for any other look.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::time::{Duration, Instant};
 
+use rusqlite::Statement;
 use rusqlite::functions::FunctionFlags;
 
 use super::Tables;
@@ -16,13 +18,13 @@ use crate::model::{Address, Probe, SpanId, TraceId};
 use crate::source::{Progress, Search, agno_row};
 
 /// How long a search goes on before other things are looked after.
-const VISIT: Duration = Duration::from_millis(20);
+const VISIT: Duration = Duration::from_millis(25);
 /// How long the writer may have to wait for it.
 const BLOCKING: Duration = Duration::from_millis(4);
 /// Rows that are looked at between two looks at the clock.
 const STRETCH: u32 = 32;
 /// Row ids of a part, at least.
-const PART: i64 = 16_384;
+const PART: i64 = 32_768;
 /// Parts of a whole table, at most: row ids may lie far apart.
 const PARTS: i64 = 128;
 
@@ -48,12 +50,14 @@ pub(super) struct Scan {
     pub(super) parts: Vec<Part>,
     /// The rows below are to be searched afterwards.
     below: i64,
+    /// What was found in the older part, until the newer one is through.
+    held: Hits,
 }
 
 impl Scan {
     /// A search through the rows from `oldest` on.
     pub(super) fn new(search: Search, oldest: Option<i64>) -> Self {
-        Self { search, oldest, range: None, parts: Vec::new(), below: 0 }
+        Self { search, oldest, range: None, parts: Vec::new(), below: 0, held: Hits::new() }
     }
 
     /// How far it has come.
@@ -90,8 +94,21 @@ impl Scan {
         Ok(())
     }
 
+    /// What was found in the parts, and down to which rows they were searched. Gives what can be told: of the older part nothing before
+    /// the newer one is through.
+    pub(super) fn take(&mut self, newer: (Hits, i64), older: Option<(Hits, i64)>) -> Hits {
+        let (mut hits, row) = newer;
+        let (found, other) = older.unzip();
+        self.held.extend(found.unwrap_or_default());
+        if self.parts.first().is_none_or(|(from, _)| row <= *from) {
+            hits.append(&mut self.held);
+        }
+        self.reached(&[Some(row), other].into_iter().flatten().collect::<Vec<_>>());
+        hits
+    }
+
     /// The parts have been searched down to these rows.
-    pub(super) fn reached(&mut self, rows: &[i64]) {
+    fn reached(&mut self, rows: &[i64]) {
         self.parts.iter_mut().zip(rows).for_each(|((_, before), reached)| *before = *reached);
         self.parts.retain(|(from, before)| from < before);
         self.go_on();
@@ -112,42 +129,47 @@ impl Scan {
 #[derive(Debug)]
 struct Clock {
     begun: Instant,
-    time: Duration,
+    /// When it is late, in microseconds since then.
+    late_at: AtomicU64,
     rows: AtomicU32,
     late: AtomicBool,
 }
 
 impl Clock {
+    fn new() -> Self {
+        Self { begun: Instant::now(), late_at: AtomicU64::new(0), rows: AtomicU32::new(0), late: AtomicBool::new(false) }
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// From now on it is late after this time.
+    fn set(&self, time: Duration) {
+        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.late_at.store(self.micros().saturating_add(time), Relaxed);
+        self.rows.store(0, Relaxed);
+        self.late.store(false, Relaxed);
+    }
+
     fn is_late(&self) -> bool {
-        let looks = self.rows.fetch_add(1, Ordering::Relaxed) % STRETCH == STRETCH - 1;
-        if looks && self.begun.elapsed() > self.time {
-            self.late.store(true, Ordering::Relaxed);
+        let looks = self.rows.fetch_add(1, Relaxed) % STRETCH == STRETCH - 1;
+        if looks && self.micros() > self.late_at.load(Relaxed) {
+            self.late.store(true, Relaxed);
         }
-        self.late.load(Ordering::Relaxed)
+        self.late.load(Relaxed)
     }
 }
 
 /// Searches on in a part. Also tells down to which row it has come.
 pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from, before): Part) -> Result<(Hits, i64), Trouble> {
-    check(&database.connection, tables)?;
-    let (mut hits, mut reached) = (Hits::new(), before);
-    let begun = Instant::now();
-    loop {
-        reached = look(database, tables, search, (from, reached), &mut hits)?;
-        if reached <= from || begun.elapsed() > VISIT || database.renew().is_err() {
-            return Ok((hits, reached));
-        }
-    }
-}
-
-/// Searches on as long as the writer may have to wait.
-fn look(database: &Database, tables: &Tables, search: &Search, (from, before): Part, hits: &mut Hits) -> Result<i64, Trouble> {
-    let time = if database.blocks_writer { BLOCKING } else { VISIT };
-    let clock = Arc::new(Clock { begun: Instant::now(), time, rows: AtomicU32::new(0), late: AtomicBool::new(false) });
+    let connection = &database.connection;
+    check(connection, tables)?;
+    let clock = Arc::new(Clock::new());
     let (asked, probe) = (clock.clone(), search.probe.clone());
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-    database.connection.create_scalar_function("agno_top_is_late", 0, flags, move |_| Ok(asked.is_late()))?;
-    database.connection.create_scalar_function("agno_top_holds", 2, flags, move |values| {
+    connection.create_scalar_function("agno_top_is_late", 0, flags, move |_| Ok(asked.is_late()))?;
+    connection.create_scalar_function("agno_top_holds", 2, flags, move |values| {
         Ok(probe.holds_in_json(&bytes(values.get_raw(0)), &bytes(values.get_raw(1))))
     })?;
     let bounded = if search.since.is_some() || search.until.is_some() { BOUNDED } else { "" };
@@ -156,8 +178,7 @@ fn look(database: &Database, tables: &Tables, search: &Search, (from, before): P
          AND (agno_top_is_late() OR ({bounded} agno_top_holds(attributes, status_message))) ORDER BY rowid DESC",
         quoted(&tables.spans)
     );
-    let mut statement = database.connection.prepare(&sql)?;
-    statement.raw_bind_parameter(1, before)?;
+    let mut statement = connection.prepare(&sql)?;
     statement.raw_bind_parameter(2, from)?;
     if !bounded.is_empty() {
         let since = search.since.map_or_else(String::new, |at| agno_row::second(at, false));
@@ -165,15 +186,28 @@ fn look(database: &Database, tables: &Tables, search: &Search, (from, before): P
         statement.raw_bind_parameter(3, since)?;
         statement.raw_bind_parameter(4, until)?;
     }
+    let (mut hits, mut reached) = (Hits::new(), before);
+    loop {
+        statement.raw_bind_parameter(1, reached)?;
+        clock.set(if database.blocks_writer { BLOCKING } else { VISIT });
+        reached = look(&mut statement, &clock, &mut hits)?.unwrap_or(from);
+        if reached <= from || clock.begun.elapsed() > VISIT || database.renew().is_err() {
+            return Ok((hits, reached));
+        }
+    }
+}
+
+/// Searches on until it is late: then it tells down to which row it has come.
+fn look(statement: &mut Statement<'_>, clock: &Clock, hits: &mut Hits) -> Result<Option<i64>, Trouble> {
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
-        if clock.late.load(Ordering::Relaxed) {
+        if clock.late.load(Relaxed) {
             // This row has not been looked at.
-            return Ok(row.get::<_, i64>(0)?.saturating_add(1));
+            return Ok(Some(row.get::<_, i64>(0)?.saturating_add(1)));
         }
         hits.extend(hit(&bytes(row.get_ref(2)?), &bytes(row.get_ref(1)?)));
     }
-    Ok(from)
+    Ok(None)
 }
 
 /// Searches some rows, wherever they lie by now.
