@@ -4,12 +4,14 @@
 //! how a running span shows, since Agno writes a span when it ends. When the span comes it takes the placeholder's row.
 
 mod attribution;
+mod echoes;
 mod habits;
 mod histogram;
 mod interner;
 mod pricing;
 mod retention;
 mod row;
+mod services;
 mod slab;
 mod split;
 mod stats;
@@ -30,11 +32,12 @@ pub use totals::Totals;
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
 use crate::model::{Address, Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
 use pricing::Pricing;
 use row::{Branch, NONE, PackedUsage};
+use services::Services;
 use slab::Slab;
 use table::Table;
 
@@ -96,8 +99,13 @@ pub struct Store {
     traces: Slab<Trace>,
     by_span: Table,
     by_trace: Table,
+    /// Rows that tell of a model's answer, by its id.
+    by_response: Table,
+    /// Ids that are no answer's, since many calls bear them.
+    common_responses: HashSet<u32>,
     hasher: DefaultHashBuilder,
     texts: Interner,
+    services: Services,
     /// Traces by start, for eviction.
     age: BTreeSet<(Nanos, TraceIx)>,
     /// In all traces older than this place something runs.
@@ -235,14 +243,14 @@ impl Store {
     #[must_use]
     pub fn provider(&self, row: RowIx) -> Symbol {
         let usage = self.row(row).usage;
-        if usage == NONE { Symbol::EMPTY } else { self.usages[usage].provider }
+        if usage == NONE { Symbol::EMPTY } else { self.services.get(self.usages[usage].service).0 }
     }
 
     /// The model that the row's usage was stated with.
     #[must_use]
     pub fn model(&self, row: RowIx) -> Symbol {
         let usage = self.row(row).usage;
-        if usage == NONE { Symbol::EMPTY } else { self.usages[usage].model }
+        if usage == NONE { Symbol::EMPTY } else { self.services.get(self.usages[usage].service).1 }
     }
 
     /// How long the first token took, if the row states it with its usage.
@@ -357,6 +365,7 @@ impl Store {
             self.recount(row, false);
             self.settle(row, true);
         }
+        let told = self.forget_response(row);
 
         self.fill(row, batch, span);
         self.settle(row, false);
@@ -369,6 +378,10 @@ impl Store {
         }
         if let Some(before) = before.filter(|&before| Some(before) != parent) {
             self.recount_around(before);
+        }
+        let tells = self.tell(row, self.response(batch.text(span.facts.response)));
+        for response in [told, tells] {
+            self.judge(response, changes);
         }
         changes.rows.push(row);
     }
@@ -508,9 +521,10 @@ impl Store {
             [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user]
                 .map(|text| self.texts.take(batch.text(text)));
         let usage = facts.usage.map_or(NONE, |usage| {
-            let [provider, model] = [facts.provider, facts.model].map(|text| self.texts.take(batch.text(text)));
-            let mut usage = PackedUsage::new(usage, facts.first_token, provider, model);
-            usage.price(self.pricing.cost(&mut self.texts, &usage, facts.kind, span.start));
+            let service = self.services.take(&mut self.texts, batch.text(facts.provider), batch.text(facts.model));
+            let mut usage = PackedUsage::new(usage, facts.first_token, service);
+            let cost = self.pricing.cost(&mut self.texts, self.services.get(service), &usage, facts.kind, span.start);
+            usage.price(cost);
             self.usages.insert(usage)
         });
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
@@ -531,8 +545,7 @@ impl Store {
             self.texts.release(symbol);
         }
         if usage != NONE {
-            self.texts.release(self.usages[usage].provider);
-            self.texts.release(self.usages[usage].model);
+            self.services.release(&mut self.texts, self.usages[usage].service);
             self.usages.free(usage);
         }
     }

@@ -54,9 +54,20 @@ impl Differences {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
     /// What it was given.
-    pub input: Vec<String>,
+    pub input: Vec<TextLine>,
     /// What it answered.
-    pub output: Vec<String>,
+    pub output: Vec<TextLine>,
+}
+
+/// A line of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TextLine {
+    /// The line.
+    pub text: String,
+    /// Cells by which it is indented.
+    pub indent: usize,
+    /// Cells by which what it is wrapped into is indented.
+    pub hang: usize,
 }
 
 /// Lines of a text that are kept.
@@ -221,8 +232,9 @@ impl Compare {
 }
 
 /// A document's first lines.
-fn lines(document: &Document) -> Vec<String> {
-    (0..document.lines().min(LINES)).map(|line| " ".repeat(document.indent(line)) + document.line_text(line)).collect()
+fn lines(document: &Document) -> Vec<TextLine> {
+    let line = |line| TextLine { text: document.line_text(line).to_owned(), indent: document.indent(line), hang: document.hang(line) };
+    (0..document.lines().min(LINES)).map(line).collect()
 }
 
 /// A trace's rows as they stand on the screen when all is unfolded, with their depths.

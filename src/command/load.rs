@@ -1,5 +1,6 @@
 //! Everything that the sources hold, read once and kept as the screen keeps it.
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,13 +19,18 @@ use crate::source::{Handle, Request, Search, State, Update};
 use crate::store::{RowIx, Store, TraceIx};
 use crate::{format, panic};
 
+/// Batches that may wait: as many as come while the prices are read.
+const WAITING: usize = 64;
+
 /// What was read.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Every span, within the limits.
-    pub store: Store,
+    /// Every span, within the limits. The process ends with the command, and need not take it apart before.
+    pub store: ManuallyDrop<Store>,
     /// When it was read.
     pub now: Nanos,
+    /// Whether what a span was given, what it called for and what went wrong is kept.
+    texts: bool,
     /// Sources that could not be read.
     failed: usize,
     inbox: Inbox,
@@ -34,14 +40,24 @@ impl Loaded {
     /// Reads `named` sources, or those that are found, until each has given what it holds; if `since` is given, at least what began since
     /// then. A source that can't be read is told on standard error and left out. `Err` if one can't be started or a thread panics.
     pub fn read(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
+        Self::read_with(named, since, config, true)
+    }
+
+    /// The same for whoever asks for numbers and names alone: what a span was given, what it called for and what went wrong is not kept.
+    pub fn read_numbers(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
+        Self::read_with(named, since, config, false)
+    }
+
+    fn read_with(named: &[PathBuf], since: Option<&Since>, config: &Config, texts: bool) -> Result<Self, Report> {
         let named = if named.is_empty() { &config.sources } else { named };
         let extent = Extent { limit: u64::from(config.max_spans), since: since.map(|since| since.moment(now())) };
-        let (updates, received) = channel(sources::WAITING);
+        let (updates, received) = channel(WAITING);
         let paths = sources::paths(named, config);
         let open = |(at, path): (usize, &PathBuf)| sources::open(at, path, config, extent, &updates);
         let handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
         drop(updates);
-        let mut loaded = Self { store: Store::new(watch::limits(config)), now: now(), failed: 0, inbox: Inbox::new(handles, received)? };
+        let store = ManuallyDrop::new(Store::new(watch::limits(config)));
+        let mut loaded = Self { store, now: now(), texts, failed: 0, inbox: Inbox::new(handles, received)? };
         // The sources read meanwhile; what comes is priced as it comes.
         let (prices, trouble) = config.load_prices();
         if let Some(trouble) = &trouble {
@@ -51,7 +67,7 @@ impl Loaded {
         let mut reading = loaded.inbox.handles.len();
         while reading > 0 {
             reading -= match loaded.inbox.next()? {
-                Update::Batch(batch) => loaded.take(&batch),
+                Update::Batch(batch) => loaded.take(batch),
                 Update::State(source, state) => loaded.hear(source, state),
                 _ => 0,
             };
@@ -139,8 +155,13 @@ impl Loaded {
         Outcome::Nothing
     }
 
-    fn take(&mut self, batch: &Batch) -> usize {
-        let changes = self.store.apply(batch, now());
+    fn take(&mut self, mut batch: Batch) -> usize {
+        if !self.texts {
+            for span in &mut batch.spans {
+                (span.facts.input, span.facts.calls, span.error) = Default::default();
+            }
+        }
+        let changes = self.store.apply(&batch, now());
         self.inbox.release(changes.released);
         0
     }

@@ -57,7 +57,7 @@ pub fn open(at: usize, path: &Path, config: &Config, extent: Extent, updates: &S
     if let Some(url) = path.to_str().filter(|path| source::postgres::is_url(path)) {
         let place = source::postgres::Place { schema: config.schema.clone(), tables: tables(config) };
         // The URL may hold a password, which must not be told.
-        return source::postgres::start(url, place, limit, outlet).wrap_err("can't watch the PostgreSQL database");
+        return source::postgres::start_since(url, place, limit, since, outlet).wrap_err("can't watch the PostgreSQL database");
     }
     let handle = if source::file::is_file(path) {
         source::file::start(path.to_owned(), outlet)

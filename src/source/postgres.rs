@@ -22,6 +22,7 @@ mod trouble;
 mod visit;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::sqlite::Tables;
 use super::{Closed, Found, Handle, Outlet, Request, State, Update};
-use crate::model::{Batch, Payload, Probe, SpanId};
+use crate::model::{Batch, Nanos, Payload, Probe, SpanId};
 use link::Link;
 use progress::Progress;
 use search::{Hits, Scan};
@@ -80,12 +81,17 @@ impl Place {
 /// What the URL leaves open is taken from libpq's environment variables and password file. `Err` if the URL can't be read (the message
 /// does not repeat it, for it may hold a password), or no thread can be started.
 pub fn start(url: &str, place: Place, limit: u64, outlet: Outlet) -> std::io::Result<Handle> {
+    start_since(url, place, limit, None, outlet)
+}
+
+/// The same; of what was there before only the newest rows are read, down to those that were written about when a span began at `since`.
+pub fn start_since(url: &str, place: Place, limit: u64, since: Option<Nanos>, outlet: Outlet) -> std::io::Result<Handle> {
     let target = Target::parse(url, |name| std::env::var(name).ok());
     let target =
         target.map_err(|bad| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is no URL of a database: {bad}")))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     super::spawn(target.name.clone(), outlet, move |outlet, inbox| {
-        let progress = Progress::new(outlet.id, limit);
+        let progress = Progress::new(outlet.id, limit, since);
         let mut watcher = Watcher {
             target,
             place,
@@ -96,6 +102,7 @@ pub fn start(url: &str, place: Place, limit: u64, outlet: Outlet) -> std::io::Re
             retry: RETRY[0],
             batches: Vec::new(),
             scan: None,
+            checks: Vec::new(),
         };
         let _ended = watcher.run(inbox, &runtime);
     })
@@ -115,6 +122,15 @@ struct Watcher<'a> {
     batches: Vec<Batch>,
     /// A search under way.
     scan: Option<Scan>,
+    /// Spans that came after it began and have not been searched yet.
+    checks: Vec<Check>,
+}
+
+/// Spans to be searched.
+struct Check {
+    ticket: u64,
+    probe: Arc<Probe>,
+    spans: Vec<SpanId>,
 }
 
 impl Watcher<'_> {
@@ -127,6 +143,7 @@ impl Watcher<'_> {
                 Err(RecvTimeoutError::Disconnected) => return Err(Closed),
             }
             wait = self.poll(runtime)?;
+            self.check(runtime)?;
             if self.scan.is_some() {
                 wait = wait.min(self.search_on(runtime)?);
             }
@@ -166,17 +183,23 @@ impl Watcher<'_> {
         }
     }
 
-    /// Searches spans that came after a search had begun.
-    fn check(&mut self, ticket: u64, probe: &Probe, spans: &[SpanId], runtime: &Runtime) -> Result<(), Closed> {
-        let Some(session) = &self.link.session else { return Ok(()) };
-        match runtime.block_on(search::check(session, &self.place, spans, probe)) {
-            Ok(hits) if hits.is_empty() => Ok(()),
-            Ok(hits) => self.found(ticket, hits, None, None),
-            Err(trouble) => {
-                let words = trouble.words(&self.target, &self.place);
-                self.found(ticket, Hits::new(), None, Some(words))
+    /// Searches spans that came after a search had begun. Without a connection they wait for the next one.
+    fn check(&mut self, runtime: &Runtime) -> Result<(), Closed> {
+        while let (Some(session), Some(check)) = (&self.link.session, self.checks.last()) {
+            let outcome = runtime.block_on(search::check(session, &self.place, &check.spans, &check.probe));
+            if matches!(outcome, Err(Trouble::Lost(_))) {
+                // The next poll finds it out and connects again.
+                return Ok(());
+            }
+            let ticket = check.ticket;
+            self.checks.pop();
+            match outcome {
+                Ok(hits) if hits.is_empty() => {}
+                Ok(hits) => self.found(ticket, hits, None, None)?,
+                Err(trouble) => self.found(ticket, Hits::new(), None, Some(trouble.words(&self.target, &self.place)))?,
             }
         }
+        Ok(())
     }
 
     fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, trouble: Option<String>) -> Result<(), Closed> {
@@ -255,11 +278,13 @@ impl Watcher<'_> {
         let (ticket, addresses) = match request {
             Request::Payloads { ticket, addresses } => (ticket, addresses),
             Request::Check { ticket, probe, addresses } => {
-                let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
-                return self.check(ticket, &probe, &spans, runtime);
+                let spans = addresses.into_iter().map(|(_, span)| span).collect();
+                self.checks.push(Check { ticket, probe, spans });
+                return Ok(());
             }
             Request::Search(search) => {
                 self.scan = Some(Scan::new(search));
+                self.checks.clear();
                 return Ok(());
             }
             Request::StopSearch => {

@@ -131,10 +131,7 @@ impl Watcher<'_> {
     fn search_on(&mut self) -> Result<Duration, Closed> {
         let Some(mut scan) = self.scan.take() else { return Ok(POLL) };
         // As with all that is read, a slice counts only once it ended well.
-        match access::read(&self.path, SEARCH_TRIES, |database| {
-            let mut next = scan.clone();
-            next.slice(database, &self.tables).map(|hits| (next, hits))
-        }) {
+        match self.search_slice(&scan) {
             Ok((next, hits)) => {
                 scan = next;
                 self.found(scan.search.ticket, hits, Some(scan.progress()), None)?;
@@ -155,6 +152,25 @@ impl Watcher<'_> {
                 Ok(POLL)
             }
         }
+    }
+
+    /// What a slice of a search finds, and where the search goes on.
+    fn search_slice(&self, scan: &Scan) -> Result<(Scan, Hits), Trouble> {
+        let mut next = scan.clone();
+        if !next.has_begun() {
+            access::read(&self.path, SEARCH_TRIES, |database| next.begin(database, &self.tables))?;
+        }
+        let mut parts = next.parts.iter().copied().map(|part| {
+            let (search, tables) = (&scan.search, &self.tables);
+            move |database: &Database| search::slice(database, tables, search, part)
+        });
+        let Some(newer) = parts.next() else { return Ok((next, Hits::new())) };
+        let ((mut hits, reached), older) = access::read_beside(&self.path, SEARCH_TRIES, newer, parts.next())?;
+        let (found, rows) = older.map_or_else(|| (Hits::new(), vec![reached]), |(hits, older)| (hits, vec![reached, older]));
+        hits.extend(found);
+        drop(parts);
+        next.reached(&rows);
+        Ok((next, hits))
     }
 
     /// Searches spans that came after a search had begun.

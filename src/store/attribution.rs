@@ -159,7 +159,7 @@ impl Store {
 
     pub(super) fn is_call(&self, row: RowIx) -> bool {
         let data = self.row(row);
-        if data.placeholder {
+        if data.placeholder || self.is_echo(row) {
             return false;
         }
         match data.kind {
@@ -169,10 +169,11 @@ impl Store {
                 !self.children(row).iter().take(NEAR).any(|&child| self.tell_of_one(row, child))
             }
             Kind::Model => {
-                let uses = |row| self.row(row).usage != NONE && self.below(row).calls == 0;
+                let lowest = |row| !self.below(row).tells();
+                let uses = |row| self.row(row).usage != NONE && lowest(row);
                 let models_below = || self.children(row).iter().take(NEAR).any(|&child| self.row(child).kind == Kind::Model);
                 let told_above = || data.parent().is_some_and(|parent| self.row(parent).kind == Kind::Model && uses(parent));
-                uses(row) || (self.below(row).calls == 0 && !models_below() && !told_above())
+                uses(row) || (lowest(row) && !models_below() && !told_above())
             }
             _ => false,
         }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use super::interner::{Interner, Symbol};
+use super::interner::Interner;
 use super::row::{NONE, PackedUsage, RowIx};
+use super::services::Service;
 use super::{Changes, Store};
 use crate::model::price::{Call, Prices, Quote, Tariffs};
 use crate::model::usage::NanoUsd;
@@ -18,33 +19,32 @@ const MODELS: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Pricing {
     prices: Option<Arc<Prices>>,
-    tariffs: Tariffs<(Symbol, Symbol)>,
-    /// The providers and models in `tariffs`, whose symbols are held so that they never come to mean others.
-    held: HashSet<(Symbol, Symbol)>,
+    tariffs: Tariffs<Service>,
+    /// What stands in `tariffs`, whose symbols are held so that they never come to mean others.
+    held: HashSet<Service>,
 }
 
 impl Pricing {
     /// What the call costs by the prices; `None` if they are not here, or do not know.
-    pub(super) fn cost(&mut self, texts: &mut Interner, usage: &PackedUsage, kind: Kind, at: Nanos) -> Option<NanoUsd> {
+    pub(super) fn cost(&mut self, texts: &mut Interner, key: Service, usage: &PackedUsage, kind: Kind, at: Nanos) -> Option<NanoUsd> {
         let prices = self.prices.as_ref()?;
-        let key = (usage.provider, usage.model);
         if !self.held.contains(&key) {
             if self.held.len() == MODELS {
-                return prices.quote(&call(texts, usage, kind, at)?).map(|quote| quote.cost);
+                return prices.quote(&call(texts, key, usage, kind, at)?).map(|quote| quote.cost);
             }
             self.held.insert(key);
             texts.hold(key.0);
             texts.hold(key.1);
         }
-        self.tariffs.cost(prices, key, &call(texts, usage, kind, at)?)
+        self.tariffs.cost(prices, key, &call(texts, key, usage, kind, at)?)
     }
 }
 
 /// A row as a call to be priced: one that says what went in and, unless there is no answer in tokens, what came out.
-fn call<'a>(texts: &'a Interner, usage: &PackedUsage, kind: Kind, at: Nanos) -> Option<Call<'a>> {
+fn call<'a>(texts: &'a Interner, service: Service, usage: &PackedUsage, kind: Kind, at: Nanos) -> Option<Call<'a>> {
     let counts = usage.usage();
     let answered = counts.output.is_some() || matches!(kind, Kind::Embedding | Kind::Reranker);
-    let call = Call { provider: texts.text(usage.provider), model: texts.text(usage.model), at, usage: counts };
+    let call = Call { provider: texts.text(service.0), model: texts.text(service.1), at, usage: counts };
     (answered && !call.model.is_empty()).then_some(call)
 }
 
@@ -58,7 +58,7 @@ impl Store {
         for row in rows {
             let data = self.row(row);
             let (usage, kind, start, trace) = (data.usage, data.kind, data.start, data.trace());
-            let cost = self.pricing.cost(&mut self.texts, &self.usages[usage], kind, start);
+            let cost = self.pricing.cost(&mut self.texts, self.services.get(self.usages[usage].service), &self.usages[usage], kind, start);
             self.change(row, |store| store.usages[usage].price(cost));
             changes.rows.push(row);
             self.touch(trace, &mut changes);
@@ -71,7 +71,7 @@ impl Store {
     pub fn quote(&self, row: RowIx) -> Option<Quote> {
         let data = self.row(row);
         let usage = (data.usage != NONE).then(|| &self.usages[data.usage]).filter(|usage| !usage.states_cost())?;
-        self.pricing.prices.as_ref()?.quote(&call(&self.texts, usage, data.kind, data.start)?)
+        self.pricing.prices.as_ref()?.quote(&call(&self.texts, self.services.get(usage.service), usage, data.kind, data.start)?)
     }
 
     /// Tokens that the row's model can be given at once, if that is known.

@@ -32,6 +32,7 @@ impl Store {
         let (id, start, spans) = (data.id, data.start, data.totals().spans);
         self.forget_trace(trace);
         let gone = self.rows_of(trace);
+        let told: Vec<u32> = gone.iter().map(|&row| self.forget_response(row)).filter(|&response| response != 0).collect();
         for &row in &gone {
             self.forget_row(row, changes);
         }
@@ -43,6 +44,9 @@ impl Store {
         self.losses.evicted += u64::from(spans);
         changes.evicted.push(trace);
         changes.freed.extend(gone);
+        for response in told {
+            self.judge(response, changes);
+        }
     }
 
     /// Takes a trace out of all sums.

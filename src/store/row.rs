@@ -210,25 +210,30 @@ impl Row {
 pub(super) struct PackedUsage {
     cost: NanoUsd,
     counts: [u32; 5],
-    pub(super) provider: Symbol,
-    pub(super) model: Symbol,
-    /// Microseconds until the first token, and in the highest bit whether the cost was stated.
+    /// Who serves which model: a place in the store's services.
+    pub(super) service: u32,
+    /// Which answer it tells of; 0: not stated.
+    pub(super) response: u32,
+    /// Microseconds until the first token, and above them the flags.
     first_token: u32,
 }
 
 impl PackedUsage {
     const NO_COUNT: u32 = u32::MAX;
     const NO_COST: NanoUsd = NanoUsd::MIN;
+    /// The cost was stated.
     const STATED: u32 = 1 << 31;
-    const NO_TIME: u32 = Self::STATED - 1;
+    /// The call counts with another row.
+    const ECHO: u32 = 1 << 30;
+    const NO_TIME: u32 = Self::ECHO - 1;
 
-    pub(super) fn new(usage: Usage, first_token: Option<Nanos>, provider: Symbol, model: Symbol) -> Self {
+    pub(super) fn new(usage: Usage, first_token: Option<Nanos>, service: u32) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
         let pack = |count: Option<u32>| count.map_or(Self::NO_COUNT, |count| count.min(Self::NO_COUNT - 1));
         let micros =
             first_token.and_then(|nanos| u32::try_from(nanos / 1000).ok()).map_or(Self::NO_TIME, |micros| micros.min(Self::NO_TIME));
         let stated = if usage.cost.is_some() { Self::STATED } else { 0 };
-        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts: counts.map(pack), provider, model, first_token: micros | stated }
+        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts: counts.map(pack), service, response: 0, first_token: micros | stated }
     }
 
     /// What the row states, with its cost as stated or else as computed.
@@ -250,8 +255,17 @@ impl PackedUsage {
         }
     }
 
+    /// Whether another row tells of the same call, and it counts there.
+    pub(super) fn is_echo(&self) -> bool {
+        self.first_token & Self::ECHO != 0
+    }
+
+    pub(super) fn set_echo(&mut self, is_echo: bool) {
+        self.first_token = self.first_token & !Self::ECHO | if is_echo { Self::ECHO } else { 0 };
+    }
+
     pub(super) fn first_token(&self) -> Option<Nanos> {
-        let micros = self.first_token & !Self::STATED;
+        let micros = self.first_token & Self::NO_TIME;
         (micros != Self::NO_TIME).then(|| Nanos::from(micros) * 1000)
     }
 }

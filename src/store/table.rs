@@ -22,6 +22,11 @@ impl Table {
         self.parts[part(hash)].find(hash, is)
     }
 
+    /// Every index that may have this hash.
+    pub(super) fn all(&self, hash: u64) -> impl Iterator<Item = &u32> {
+        self.parts[part(hash)].iter_hash(hash)
+    }
+
     /// Puts in an index that is not there.
     pub(super) fn insert_unique(&mut self, hash: u64, index: u32, rehash: impl Fn(&u32) -> u64) {
         self.parts[part(hash)].insert_unique(hash, index, rehash);
@@ -35,9 +40,13 @@ impl Table {
     }
 }
 
-/// The table under it looks at the lowest bits of a hash and at the highest.
+/// The part that holds a hash. Of the hash, the table under it looks at the lowest bits and at the highest.
+///
+/// The last part gets twice as much as the first and those between them something between, so that they don't all grow at once: about
+/// `log2(1 + x)`, for `x` spread evenly from 0 to 1.
 fn part(hash: u64) -> usize {
-    (hash >> 40) as usize % PARTS
+    let x = (hash >> 40) as usize & 0xfff;
+    (x + ((88 * x * (0x1000 - x)) >> 20)) * PARTS >> 12
 }
 
 #[cfg(test)]
@@ -49,7 +58,9 @@ mod tests {
         let hash = |index: &u32| u64::from(*index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut table = Table::default();
         (0..100_000).for_each(|index| table.insert_unique(hash(&index), index, hash));
-        assert!(table.parts.iter().all(|part| part.len() < 100_000 / PARTS * 2));
+        let sizes = table.parts.each_ref().map(HashTable::len);
+        assert!(sizes.iter().all(|size| (900..2600).contains(size)), "{sizes:?}");
+        assert!(sizes[..8].iter().sum::<usize>() * 17 / 10 < sizes[PARTS - 8..].iter().sum(), "{sizes:?}");
         table.remove(hash(&7), |at| *at == 7);
         assert_eq!(table.find(hash(&7), |at| *at == 7), None);
         assert!((8..100_000).all(|index| table.find(hash(&index), |at| *at == index) == Some(&index)));

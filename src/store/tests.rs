@@ -519,7 +519,41 @@ fn swept(store: &Store, of: impl Fn(TraceIx) -> bool) -> Stats {
     stats
 }
 
+/// An id for a call that ran then: spans of the same second or two tell of the same.
+fn answer(given: &Given) -> String {
+    format!("answer {} {}", given.start / (2 * SECOND), given.id % 2)
+}
+
 proptest! {
+    #[test]
+    fn of_calls_told_twice_the_same_count_whatever_the_order((forest, arrival) in forests().prop_flat_map(|forest| {
+        let twice: Vec<Given> = forest.iter().chain(forest.iter().take(9)).cloned().collect();
+        (Just(forest), Just(twice).prop_shuffle())
+    }), size in 1..9usize) {
+        let told = |spans: &[Given]| {
+            let mut batch = batch(spans);
+            for (at, given) in spans.iter().enumerate() {
+                let response = batch.intern(&answer(given));
+                let facts = &mut batch.spans[at].facts;
+                (facts.response, facts.usage) = (response, facts.usage.map(|usage| Usage { output: Some(7), ..usage }));
+            }
+            batch
+        };
+        let (mut one, mut other) = (Store::new(Limits::default()), Store::new(Limits::default()));
+        one.apply(&told(&forest), 100 * SECOND);
+        for part in arrival.chunks(size) {
+            other.apply(&told(part), 100 * SECOND);
+        }
+        let echoes = |store: &Store| {
+            let mut ids: Vec<SpanId> = store.rows().filter(|&row| store.is_echo(row)).map(|row| store.row(row).id).collect();
+            ids.sort_unstable();
+            ids
+        };
+        prop_assert_eq!(echoes(&one), echoes(&other));
+        prop_assert_eq!(one.all(), other.all());
+        prop_assert_eq!(one.all().echoes as usize, echoes(&one).len());
+    }
+
     #[test]
     fn groups_equal_a_recount_whatever_the_order(
         (arrival, kinds) in forests().prop_flat_map(|forest| {
@@ -539,8 +573,10 @@ proptest! {
             for (at, given) in part.iter().enumerate() {
                 let (kind, name, states) = kinds[(given.id as usize * 7 + at) % kinds.len()];
                 let [label, model, provider] = [&format!("name {name}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
-                let usage = batch.spans[at].facts.usage.map(|usage| Usage { cost: (states && name == 3).then_some(7), ..usage });
-                batch.spans[at].facts = Facts { kind, usage, agent: label, tool: label, model, provider, ..Facts::default() };
+                let cost = (states && name == 3).then_some(7);
+                let usage = batch.spans[at].facts.usage.map(|usage| Usage { output: Some(7), cost, ..usage });
+                let response = batch.intern(&answer(given));
+                batch.spans[at].facts = Facts { kind, usage, agent: label, tool: label, model, provider, response, ..Facts::default() };
             }
             store.apply(&batch, 100 * SECOND);
             if step == priced_at {
@@ -554,11 +590,62 @@ proptest! {
             let ended = store.age.iter().find(|&&(_, trace)| store.trace(trace).totals().running == 0);
             prop_assert!(ended.is_none_or(|&ended| store.ended_from <= ended));
             prop_assert!(store.rows().all(|row| store.row(row).counted == store.is_call(row)));
+            let counts = |row: RowIx| store.teller(&store.tellers(store.usages[store.row(row).usage].response));
+            let tells = |row: &RowIx| store.row(*row).usage != NONE && store.usages[store.row(*row).usage].response != 0;
+            let repeats = |row: RowIx| counts(row).is_some_and(|counts| store.repeats(row, counts));
+            prop_assert!(store.rows().filter(tells).all(|row| store.is_echo(row) == repeats(row)));
             let selected = |trace: TraceIx| store.trace(trace).selected;
             prop_assert_eq!(store.stats(), &swept(&store, |_| true));
             prop_assert_eq!(store.selection().unwrap(), &swept(&store, selected));
         }
     }
+}
+
+/// A model's call that states usage, told of in a trace of its own or under a parent.
+fn told(trace: u8, id: u64, parent: Option<u64>, start: Nanos, response: &str) -> Batch {
+    let mut batch = batch(&[Given { trace, start, tokens: Some((100, 7)), ..given(id, parent) }]);
+    batch.spans[0].facts.response = batch.intern(response);
+    let label = batch.intern("gpt-5");
+    batch.spans[0].facts.model = label;
+    batch
+}
+
+#[test]
+fn a_call_told_of_in_two_traces_counts_once_and_in_the_agent_s() {
+    let mut store = Store::new(Limits { spans: 3, ..Limits::default() });
+    store.apply(&told(2, 9, None, 5 * SECOND + 10, "chatcmpl-1"), 100 * SECOND);
+    assert_eq!((store.all().calls, store.all().input), (1, 100));
+    let changes = store.apply(&told(1, 1, Some(5), 5 * SECOND, "chatcmpl-1"), 100 * SECOND);
+    let alone = store.find(store.find_trace(trace_id(2)).unwrap(), span_id(9)).unwrap();
+    assert!(changes.rows.contains(&alone) && store.is_echo(alone));
+    assert_eq!(store.echo_of(alone), Some(row(&store, 1)));
+    assert_eq!((store.all().calls, store.all().input, store.all().echoes), (1, 100, 1));
+    assert_eq!(store.totals(alone).tokens(), None, "its trace does not count it");
+    assert_eq!(store.usage(alone).unwrap().input, Some(100), "and still shows it");
+    let model = store.row(alone).label;
+    assert_eq!(store.stats().group(By::Model, model).unwrap().calls, 1);
+    // When the trace that counts it goes, the other one counts it.
+    store.apply(&told(1, 5, None, 4 * SECOND, ""), 100 * SECOND);
+    store.apply(&told(3, 20, None, 60 * SECOND, ""), 100 * SECOND);
+    assert!(store.find_trace(trace_id(1)).is_none() && !store.is_echo(alone));
+    assert_eq!((store.all().calls, store.all().echoes), (2, 0));
+    assert_eq!(store.stats(), &swept(&store, |_| true));
+}
+
+#[test]
+fn an_id_that_several_calls_bear_is_no_answer_s() {
+    let mut store = Store::new(Limits::default());
+    // One after the other.
+    for id in 1..4 {
+        store.apply(&told(id as u8, id, None, id as Nanos * 10 * SECOND, "chatcmpl-x"), 100 * SECOND);
+    }
+    assert_eq!((store.all().calls, store.all().echoes), (3, 0));
+    // At once, but too many.
+    for id in 11..31 {
+        store.apply(&told(id as u8, id, None, 0, "chatcmpl-y"), 100 * SECOND);
+    }
+    assert_eq!((store.all().calls, store.all().echoes), (23, 0));
+    assert_eq!(store.stats(), &swept(&store, |_| true));
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Totals {
     pub running: u32,
     /// Rows that are lost.
     pub lost: u32,
+    /// Rows whose call is counted elsewhere.
+    pub echoes: u32,
 }
 
 impl Totals {
@@ -54,6 +56,10 @@ impl Totals {
     /// Adds what a row states itself, fact by fact: only where nothing below it states the same. A cost that is stated goes before those
     /// that were computed below it, since whoever states one knows it.
     pub(super) fn complete(&mut self, usage: Usage, states_cost: bool) {
+        if self.echoes > 0 && self.calls == 0 {
+            // All that this tells of is counted elsewhere.
+            return;
+        }
         let count = |stated: Option<u32>| u64::from(stated.unwrap_or_default());
         let lowest = self.inputs == 0;
         if lowest && usage.input.is_some() {
@@ -92,7 +98,8 @@ impl Totals {
             spans,
             errors,
             running,
-            lost
+            lost,
+            echoes
         );
     }
 
@@ -120,7 +127,12 @@ impl Totals {
 
     /// Tokens and cost alone.
     pub(super) fn usage(&self) -> Self {
-        Self { spans: 0, errors: 0, running: 0, lost: 0, ..*self }
+        Self { spans: 0, errors: 0, running: 0, lost: 0, echoes: 0, ..*self }
+    }
+
+    /// Whether a row in it tells of usage, be it counted here or elsewhere.
+    pub(super) fn tells(&self) -> bool {
+        self.calls + self.echoes > 0
     }
 
     /// Whether it is nothing.

@@ -37,7 +37,11 @@ impl Store {
         };
         if data.usage != NONE {
             let own = &self.usages[data.usage];
-            totals.complete(own.usage(), own.states_cost());
+            if own.is_echo() {
+                totals.echoes += 1;
+            } else {
+                totals.complete(own.usage(), own.states_cost());
+            }
         }
         totals.spans += u32::from(!data.placeholder);
         totals.errors += u32::from(data.status == Status::Error);
@@ -91,9 +95,9 @@ impl Store {
             if data.usage == NONE {
                 // What the parent states itself is not touched by what comes below it.
                 let below = &mut self.branches[branch].below;
-                let had_calls = below.calls != 0;
+                let told = below.tells();
                 below.add(&change);
-                if kind == Kind::Model && had_calls != (below.calls != 0) {
+                if kind == Kind::Model && told != below.tells() {
                     self.recount_around(parent);
                 }
             } else {

@@ -11,7 +11,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 use super::overlay::frame;
 use super::theme::Theme;
 use super::{forest, put, put_right};
-use crate::app::compare::{Differences, Texts, totals};
+use crate::app::compare::{Differences, TextLine, Texts, totals};
 use crate::app::{Compare, Spot};
 use crate::format;
 use crate::model::Nanos;
@@ -223,7 +223,7 @@ fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, them
     let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
     let upper = area.height / 2;
     let halves = [Rect { height: upper, ..area }, Rect { y: area.y + upper, height: area.height - upper, ..area }];
-    let preview = |row: RowIx| vec![store.text(store.row(row).input).to_owned()];
+    let preview = |row: RowIx| vec![TextLine { text: store.text(store.row(row).input).to_owned(), ..TextLine::default() }];
     let known: [Option<Texts>; 2] = [0, 1].map(|side| {
         let row = pair.rows[side]?;
         Some(compare.texts[side].clone().unwrap_or_else(|| Texts { input: preview(row), output: Vec::new() }))
@@ -236,22 +236,23 @@ fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, them
         let body = Rect { y: half.y + 1, height: half.height.saturating_sub(1), ..half };
         for (side, part) in sides(body).into_iter().enumerate() {
             let Some(own) = lines[side] else { continue };
-            let other: HashSet<&String> = lines[1 - side].into_iter().flatten().collect();
+            let other: HashSet<&TextLine> = lines[1 - side].into_iter().flatten().collect();
             let rows = own.iter().flat_map(|line| wrapped(line, part.width).map(move |row| (line, row)));
-            for (y, (line, row)) in (part.top()..part.bottom()).zip(rows) {
+            for (y, (line, (indent, row))) in (part.top()..part.bottom()).zip(rows) {
                 let style = if other.contains(line) { theme.dim() } else { theme.lit() };
-                put(buffer, part.x, y, part.width, row, style);
+                put(buffer, part.x + indent, y, part.width - indent, row, style);
             }
         }
     }
 }
 
-/// A line in rows of so many cells; an empty one is a row, too.
-fn wrapped(line: &str, width: u16) -> impl Iterator<Item = &str> {
-    let mut rest = Some(line).filter(|_| width > 1);
+/// A line in rows of so many cells, each with its indent; an empty one is a row, too.
+fn wrapped(line: &TextLine, width: u16) -> impl Iterator<Item = (u16, &str)> {
+    let [first, hang] = [line.indent, line.hang].map(|indent| indent.min(usize::from(width) / 2) as u16);
+    let (mut rest, mut indent) = (Some(line.text.as_str()).filter(|_| width > 1), first);
     std::iter::from_fn(move || {
-        let (row, after) = rest?.split_at(text::row(rest?, usize::from(width)));
+        let (row, after) = rest?.split_at(text::row(rest?, usize::from(width - indent)));
         rest = Some(after).filter(|after| !after.is_empty());
-        Some(row.trim_end_matches(' '))
+        Some((std::mem::replace(&mut indent, hang), row.trim_end_matches(' ')))
     })
 }

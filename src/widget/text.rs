@@ -181,6 +181,12 @@ impl Document {
         self.lines.get(line).map_or(0, |line| usize::from(line.indent))
     }
 
+    /// The indent of the rows that a line is wrapped into, in cells.
+    #[must_use]
+    pub fn hang(&self, line: usize) -> usize {
+        self.lines.get(line).map_or(0, |line| usize::from(line.hang))
+    }
+
     /// Bytes of text that did not fit in.
     #[must_use]
     pub fn left_out(&self) -> usize {

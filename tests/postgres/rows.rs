@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use agno_top::model::{Batch, SourceId, Span};
-use agno_top::source::postgres::{Place, start};
+use agno_top::source::postgres::{Place, start, start_since};
 use agno_top::source::sqlite::{self, Tables};
 use agno_top::source::{Handle, Outlet, State, Update};
 use rusqlite::types::Value;
 
 use crate::server::Server;
-use crate::watch::{fixture, id};
+use crate::watch::{Watch, fixture, id};
 use crate::writer::{Writer, spans};
 
 /// A database with what real Agno wrote.
@@ -172,5 +172,35 @@ fn rows_of_one_moment_come_once_each() {
         watch.until_spans(8000);
         watch.until_watching();
         crate::failures::once_each(&watch);
+    }
+}
+
+#[test]
+fn what_was_written_too_long_ago_is_left_in_the_database() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    writer.run(&spans(1, 6001));
+    writer.run(
+        "UPDATE ai.agno_spans SET start_time = '2020-01-01T00:00:00+00:00', created_at = '2020-01-01T00:00:01.000000+00:00' \
+         WHERE substr(name, 6)::int <= 4000",
+    );
+    let watched = |since: &str| {
+        let since = agno_top::model::time::parse(since.as_bytes());
+        let mut watch = Watch::start(|outlet| start_since(&server.url(&database), Place::default(), u64::MAX, since, outlet));
+        watch.until_watching();
+        assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 0 }));
+        watch
+    };
+    // The newest page is read in any case, and so is what is written from then on.
+    let mut watch = watched("2200-01-01");
+    assert_eq!(watch.spans.len(), 512);
+    writer.run(&spans(6001, 6002));
+    watch.until_spans(513);
+    for (kind, rest) in [("text", 0), ("timestamptz", 0), ("bigint", 4000)] {
+        let using = if kind == "bigint" { "extract(epoch FROM created_at)::bigint".to_owned() } else { format!("created_at::{kind}") };
+        writer.run(&format!("ALTER TABLE ai.agno_spans ALTER created_at TYPE {kind} USING {using}"));
+        assert_eq!(watched("2026-11-22T05:00:00Z").spans.len(), 2001 + rest, "{kind}");
+        assert_eq!(watched("2020-01-01T23:00:00Z").spans.len(), 6001, "{kind}: clocks differ");
     }
 }

@@ -79,3 +79,20 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     watch.payloads(&[(Address(0), id(1))]);
     assert_eq!(watch.found.len(), told);
 }
+
+#[test]
+fn what_came_beside_a_search_is_searched_though_the_server_was_away() {
+    let Some(mut server) = Server::new() else { return };
+    let database = server.database();
+    server.writer(&database).run(&spans(1, 11));
+    let mut watch = server.watch(&database);
+    watch.until_watching();
+    server.stop();
+    watch.until_said("can't be reached");
+    let probe = Arc::new("text:input".parse::<Query>().unwrap().probe());
+    watch.ask(Request::Check { ticket: 3, probe, addresses: vec![(Address(0), id(4)), (Address(0), id(7))] });
+    server.start(&[]);
+    watch.until("what was checked", |watch| !watch.found.is_empty());
+    let found = &watch.found[0];
+    assert_eq!((found.ticket, found.spans.len(), found.progress, &found.trouble), (3, 2, None, &None));
+}

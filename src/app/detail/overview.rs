@@ -136,6 +136,16 @@ impl Page {
         let trace = store.trace(store.row(row).trace());
         // The first row stands for its trace, as it does among the traces.
         let totals = if trace.tops().first() == Some(&row) { *trace.totals() } else { store.totals(row) };
+        if let Some(counts) = store.echo_of(row) {
+            let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
+            let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);
+            self.fact("tokens", &format!("{}, counted elsewhere:", sum.map_or("–".to_owned(), format::count)), Role::Number);
+            self.fact("", &format!("span {} of trace {trace} tells of the same call", store.row(counts).id), Role::Faint);
+        } else if totals.echoes > 0 {
+            let calls =
+                if totals.echoes == 1 { "1 call is".to_owned() } else { format!("{} calls are", format::count(totals.echoes.into())) };
+            self.fact("", &format!("{calls} counted in another trace that tells of the same"), Role::Faint);
+        }
         if totals.calls == 0 {
             return;
         }

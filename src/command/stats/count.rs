@@ -52,7 +52,9 @@ fn grouped(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Line> {
     // The sums over all traces are there already.
     if traces.len() < store.trace_count() {
         store.begin_selection();
-        traces.iter().for_each(|&trace| store.select(trace, true));
+        for &trace in traces {
+            store.select(trace, true);
+        }
     }
     let sums = store.selection().unwrap_or(store.stats());
     rest.usage.add(sums.totals());

@@ -3,6 +3,10 @@
 //! They lie in an attribute of their own, or somewhere in the whole answer. Each provider counts in its own way; who reads the numbers
 //! finds them in ours: input with its cached part, output with its reasoning.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::values;
 use crate::model::json::{self, Scalar, chars};
 use crate::model::{Attribute, Usage, Value};
@@ -15,6 +19,9 @@ const LONGEST_USAGE: usize = 1 << 12;
 
 /// How deep an answer is searched.
 const DEEPEST: usize = 12;
+
+/// Of the word that every answer with usage has in it what is spelt the same everywhere.
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("sage"));
 
 /// What an answer says of itself.
 #[derive(Debug, Default, PartialEq)]
@@ -41,8 +48,7 @@ pub(super) fn usage(value: Scalar<'_>) -> Option<Usage> {
 /// Searches an answer in JSON for its usage, and for the id that stands beside it.
 pub(super) fn answer(value: Scalar<'_>) -> Option<Answer> {
     let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return None };
-    let has = |word| memchr::memmem::find(raw, word).is_some();
-    if raw.len() > LONGEST || !matches!(raw.first(), Some(b'{' | b'[')) || !(has(b"usage") || has(b"Usage")) {
+    if raw.len() > LONGEST || !matches!(raw.first(), Some(b'{' | b'[')) || USAGE.find(raw).is_none() {
         return None;
     }
     let parsed = match value {

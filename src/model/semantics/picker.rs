@@ -18,13 +18,24 @@ const CALLS: usize = 3;
 /// Longer parameters of a call are not taken apart.
 const LONGEST_PARAMETERS: usize = 1 << 14;
 
+const _: () = assert!(FIELDS <= u64::BITS as usize);
+
 /// What the names of a model's answers begin with.
 const ANSWER: &[u8] = b"llm.output_messages.";
 
 /// Takes a span's attributes one by one, in any order, and keeps what counts most for each fact.
 #[derive(Clone, Debug)]
 pub struct Picker<'a> {
-    slots: [Option<(u8, Found<'a>)>; FIELDS],
+    /// The best that was found for each field, and its rank; only what `seen` names is of this span.
+    slots: [(u8, Found<'a>); FIELDS],
+    seen: Seen<'a>,
+}
+
+/// What was found beside the fields.
+#[derive(Clone, Debug, Default)]
+struct Seen<'a> {
+    /// A bit for each field that was found.
+    fields: u64,
     /// The message last seen among those that went into a model, by its number: its role and its text, whichever came.
     message: (usize, Option<bool>, Option<Scalar<'a>>),
     /// The number of the last message whose role is a user's.
@@ -48,14 +59,14 @@ enum Found<'a> {
 
 impl Default for Picker<'_> {
     fn default() -> Self {
-        Self { slots: [None; FIELDS], message: (0, None, None), asked: None, question: None, calls: ([None; CALLS], 0), answered: false }
+        Self { slots: [(0, Found::Count(0)); FIELDS], seen: Seen::default() }
     }
 }
 
 impl<'a> Picker<'a> {
     /// Forgets everything, for the next span.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.seen = Seen::default();
     }
 
     /// Whether an attribute of this name can state anything; whoever must build a value to hand it over asks first.
@@ -71,24 +82,25 @@ impl<'a> Picker<'a> {
             return self.take_message(rest, value);
         }
         if name.starts_with(ANSWER) {
-            self.answered = true;
+            self.seen.answered = true;
             if name.ends_with(b".tool_call.function.name") {
-                if let Some(place) = self.calls.0.get_mut(self.calls.1) {
+                if let Some(place) = self.seen.calls.0.get_mut(self.seen.calls.1) {
                     *place = Some(value);
                 }
-                self.calls.1 += 1;
+                self.seen.calls.1 += 1;
             }
             return;
         }
         for (field, rank) in lookup(name) {
-            let slot = &mut self.slots[field as usize];
-            if slot.is_some_and(|(best, _)| best < rank) {
+            let best = self.slot(field).map(|(best, _)| best);
+            if best.is_some_and(|best| best < rank) {
                 continue;
             }
             if let Some(found) = Found::read(field, value) {
-                *slot = Some((rank, found));
-            } else if slot.is_some_and(|(best, _)| best == rank) {
-                *slot = None;
+                self.slots[field as usize] = (rank, found);
+                self.seen.fields |= 1 << field as u64;
+            } else if best == Some(rank) {
+                self.seen.fields &= !(1 << field as u64);
             }
         }
     }
@@ -98,25 +110,25 @@ impl<'a> Picker<'a> {
     fn take_message(&mut self, rest: &[u8], value: Scalar<'a>) {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let number = rest[..digits.min(6)].iter().fold(0, |number, byte| number * 10 + usize::from(byte - b'0'));
-        if self.message.0 != number {
-            self.message = (number, None, None);
+        if self.seen.message.0 != number {
+            self.seen.message = (number, None, None);
         }
         let what = &rest[digits..];
         if what == MESSAGE[0].1.as_bytes() {
             let asks = chars(value).eq(ASKER.chars());
-            self.message.1 = Some(asks);
+            self.seen.message.1 = Some(asks);
             if asks {
-                self.asked = self.asked.max(Some(number));
+                self.seen.asked = self.seen.asked.max(Some(number));
             }
         } else if what == MESSAGE[1].1.as_bytes() {
-            self.message.2 = Some(value);
+            self.seen.message.2 = Some(value);
         } else {
             return;
         }
-        let (_, role, Some(text)) = self.message else { return };
-        let asks = role.unwrap_or(self.asked == Some(number));
-        if asks && self.question.is_none_or(|(before, _)| before <= number) {
-            self.question = Some((number, text));
+        let (_, role, Some(text)) = self.seen.message else { return };
+        let asks = role.unwrap_or(self.seen.asked == Some(number));
+        if asks && self.seen.question.is_none_or(|(before, _)| before <= number) {
+            self.seen.question = Some((number, text));
         }
     }
 
@@ -127,10 +139,12 @@ impl<'a> Picker<'a> {
         let named = !matches!(kind, Kind::Model | Kind::Tool | Kind::Embedding);
         let tool = self.text(Field::Tool).or(self.text(Field::Entity));
         let agent = self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| named));
-        let titled = || Scalar::Text(titles::title(name).as_bytes());
-        let title = self.text(Field::Name).filter(|_| name.contains("{name")).or_else(|| Some(titled()));
-        let tool = if kind == Kind::Tool { tool.or(title) } else { None };
-        let agent = if matches!(kind, Kind::Agent | Kind::Team | Kind::Workflow) { agent.or(title) } else { agent };
+        let title = || {
+            let filled = if name.contains("{name") { self.text(Field::Name) } else { None };
+            Some(filled.unwrap_or_else(|| Scalar::Text(titles::title(name).as_bytes())))
+        };
+        let tool = if kind == Kind::Tool { tool.or_else(title) } else { None };
+        let agent = if matches!(kind, Kind::Agent | Kind::Team | Kind::Workflow) { agent.or_else(title) } else { agent };
         let model = match self.text(Field::Model) {
             None if kind == Kind::Model => {
                 match self.part(Field::Parameters, "model").or_else(|| self.part(Field::Parameters, "model_name")) {
@@ -179,7 +193,7 @@ impl<'a> Picker<'a> {
     }
 
     fn kind(&self, name: &str) -> Kind {
-        let stated = match self.slots[Field::Kind as usize] {
+        let stated = match self.slot(Field::Kind) {
             Some((_, Found::Kind(kind))) => Some(kind),
             _ => kinds::from_name(name),
         };
@@ -200,13 +214,12 @@ impl<'a> Picker<'a> {
     fn is_prepared(&self) -> bool {
         let is_counted =
             [Field::Prompt, Field::Completion, Field::Total, Field::Response, Field::UsageDetails].iter().any(|field| self.has(*field));
-        let has_object =
-            matches!(self.slots[Field::Answer as usize], Some((0, Found::Text(Scalar::Text([b'{', ..]) | Scalar::Escaped([b'{', ..])))));
-        has_object && !self.answered && !is_counted && self.text(Field::Answer).and_then(answer).is_none()
+        let has_object = matches!(self.slot(Field::Answer), Some((0, Found::Text(Scalar::Text([b'{', ..]) | Scalar::Escaped([b'{', ..])))));
+        has_object && !self.seen.answered && !is_counted && self.text(Field::Answer).and_then(answer).is_none()
     }
 
     fn calls(&self, batch: &mut Batch) -> Text {
-        let (names, count) = &self.calls;
+        let (names, count) = &self.seen.calls;
         let mut text = String::new();
         for name in names.iter().flatten() {
             if !text.is_empty() {
@@ -233,7 +246,7 @@ impl<'a> Picker<'a> {
     }
 
     fn asked(&self, batch: &mut Batch) -> Text {
-        let Some((_, text)) = self.question else { return Text::default() };
+        let Some((_, text)) = self.seen.question else { return Text::default() };
         match plain_beginning(text) {
             Some(plain) => batch.intern(plain),
             None => batch.intern_chars(beginning(chars(text), PREVIEW)),
@@ -340,13 +353,12 @@ impl<'a> Picker<'a> {
     /// Whether the span comes from Agno's own instrumentation of a provider that counts cached tokens apart. A database does not
     /// say who made a span, but Agno names it after the model's class and method: `Claude.ainvoke_stream`.
     fn leaves_out_cached(&self, name: &str, scope: Option<&str>) -> bool {
-        if self.slots[Field::Prompt as usize].is_some_and(|(rank, _)| is_raw_prompt(rank)) {
+        if self.slot(Field::Prompt).is_some_and(|(rank, _)| is_raw_prompt(rank)) {
             return true;
         }
         let (class, method) = name.rsplit_once('.').unwrap_or_default();
         let named = || matches!(method, "invoke" | "ainvoke" | "invoke_stream" | "ainvoke_stream");
-        let stated_by_agno =
-            matches!(self.slots[Field::Prompt as usize], Some((0, _))) && scope.map_or_else(named, |scope| scope == AGNO_SCOPE);
+        let stated_by_agno = matches!(self.slot(Field::Prompt), Some((0, _))) && scope.map_or_else(named, |scope| scope == AGNO_SCOPE);
         let provider =
             || self.text(Field::Provider).map(|text| chars(text).take(64).collect::<String>().to_ascii_lowercase()).unwrap_or_default();
         if stated_by_agno {
@@ -355,26 +367,30 @@ impl<'a> Picker<'a> {
         self.has(Field::SdkOperation) && !self.has(Field::SdkFresh) && provider().contains("anthropic")
     }
 
+    fn slot(&self, field: Field) -> Option<(u8, Found<'a>)> {
+        (self.seen.fields >> field as u64 & 1 != 0).then(|| self.slots[field as usize])
+    }
+
     fn has(&self, field: Field) -> bool {
-        self.slots[field as usize].is_some()
+        self.slot(field).is_some()
     }
 
     fn text(&self, field: Field) -> Option<Scalar<'a>> {
-        match self.slots[field as usize] {
+        match self.slot(field) {
             Some((_, Found::Text(text))) => Some(text),
             _ => None,
         }
     }
 
     fn count(&self, field: Field) -> Option<u32> {
-        match self.slots[field as usize] {
+        match self.slot(field) {
             Some((_, Found::Count(count))) => Some(count),
             _ => None,
         }
     }
 
     fn billionths(&self, field: Field) -> Option<i64> {
-        match self.slots[field as usize] {
+        match self.slot(field) {
             Some((_, Found::Billionths(amount))) => Some(amount),
             _ => None,
         }

@@ -1,10 +1,16 @@
 //! The reading of Agno's rows for the program in `fuzz/`.
 
+use std::sync::LazyLock;
+
 use super::{AgnoRow, payload, scan};
 use crate::model::json;
 use crate::model::probe::Sought;
 use crate::model::semantics::Picker;
 use crate::model::{Address, Batch, Origin, Pattern, Probe, SourceId};
+
+/// What is searched for.
+static PROBE: LazyLock<Probe> =
+    LazyLock::new(|| Probe::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Sought::Text(vec![pattern])))));
 
 /// Reads a row. Zero bytes divide its columns, of which attributes and message come first; one that is left out is a good one.
 ///
@@ -25,9 +31,8 @@ pub fn row(bytes: &[u8]) {
     // What is walked for a row and what is built for a person are read by one grammar.
     assert_eq!(scans(attributes), json::parse(attributes).is_ok());
     let payload = payload(attributes, message);
-    let probe = Probe::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Sought::Text(vec![pattern]))));
     if scans(attributes) {
-        assert_eq!(probe.holds_in_json(attributes, message), probe.holds(&payload));
+        assert_eq!(PROBE.holds_in_json(attributes, message), PROBE.holds(&payload));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The listener's reading of requests for the program in `fuzz/`.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::channel;
@@ -11,6 +13,10 @@ use super::search;
 use crate::model::probe::Sought;
 use crate::model::{Address, Pattern, Probe, SourceId, SpanId};
 use crate::source::{Outlet, Update};
+
+/// What is searched for.
+static PROBE: LazyLock<Probe> =
+    LazyLock::new(|| Probe::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Sought::Text(vec![pattern])))));
 
 /// Takes a request: the first byte says of which signal and in which form. Every payload in it is read, searched and let go.
 ///
@@ -33,10 +39,9 @@ pub fn request(bytes: &[u8]) {
         let places: Vec<(Address, SpanId)> = batch.spans.iter().map(|span| (span.address, span.id)).collect();
         let payloads: Vec<_> = places.iter().map(|(address, span)| intake.payload(*address, *span)).collect();
         // What is found in the bytes is what is found in the payloads.
-        let probe = Probe::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Sought::Text(vec![pattern]))));
-        let hits = search::check(&places, &probe, |number| intake.body(number));
+        let hits = search::check(&places, &PROBE, |number| intake.body(number));
         if payloads.iter().all(Result::is_ok) {
-            assert_eq!(hits.len(), payloads.iter().flatten().filter(|payload| probe.holds(payload)).count());
+            assert_eq!(hits.len(), payloads.iter().flatten().filter(|payload| PROBE.holds(payload)).count());
         }
         intake.release(&places.iter().map(|(address, _)| *address).collect::<Vec<_>>());
         assert_eq!(intake.traffic().held, 0);

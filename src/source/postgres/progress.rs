@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::snapshot::{Growth, Snapshot};
 use super::table::{Look, Shape};
-use crate::model::{Origin, SourceId};
+use crate::model::{Nanos, Origin, SourceId};
 use crate::source::State;
 
 /// Rows of a page, at most.
@@ -27,6 +27,8 @@ const SWEEP_ANYWAY: Duration = Duration::from_secs(600);
 pub(super) struct Progress {
     pub(super) source: SourceId,
     pub(super) limit: u64,
+    /// Spans that began before are not wanted.
+    pub(super) since: Option<Nanos>,
     /// The table's number on the server, which another table of the same name does not have.
     pub(super) table: Option<u32>,
     /// What the table is made of; `None` when that is to be looked at.
@@ -39,7 +41,7 @@ pub(super) struct Progress {
     pub(super) awaited: bool,
     /// What the first look saw: what was there before.
     pub(super) first: Option<Snapshot>,
-    /// `created_at` of the oldest row that the limit let in, if it left any out.
+    /// `created_at` from which on rows were let in, if any were left out.
     pub(super) oldest: Option<String>,
     /// What the last look saw.
     pub(super) seen: Option<Snapshot>,
@@ -92,11 +94,12 @@ pub(super) struct Swept {
 pub(super) struct Sent(HashMap<u64, u64>);
 
 impl Progress {
-    pub(super) fn new(source: SourceId, limit: u64) -> Self {
+    pub(super) fn new(source: SourceId, limit: u64, since: Option<Nanos>) -> Self {
         let now = Instant::now();
         Self {
             source,
             limit: limit.max(1),
+            since,
             table: None,
             shape: None,
             load: Some(Load::default()),
@@ -118,12 +121,12 @@ impl Progress {
 
     /// Everything is to be read anew.
     pub(super) fn start_over(&mut self) {
-        *self = Self { awaited: self.awaited, ..Self::new(self.source, self.limit) };
+        *self = Self { awaited: self.awaited, ..Self::new(self.source, self.limit, self.since) };
     }
 
     /// The table is not there: what appears in it is new.
     pub(super) fn await_new(&mut self) {
-        *self = Self { awaited: true, ..Self::new(self.source, self.limit) };
+        *self = Self { awaited: true, ..Self::new(self.source, self.limit, self.since) };
     }
 
     /// Whether there is more to read at once.

@@ -9,13 +9,16 @@ use super::Place;
 use super::session::{Session, number, text};
 use super::snapshot::Snapshot;
 use super::trouble::Trouble;
+use crate::model::Nanos;
 use crate::model::semantics::{ARGUMENTS, ASKER, MESSAGE, row_attributes};
-use crate::source::agno_row::COLUMNS;
+use crate::source::agno_row::{self, COLUMNS};
 
 /// Characters of a text attribute that a row needs.
 const LONGEST: u32 = 400;
 /// Bytes of attributes up to which picking costs the server more than handing out all of them.
 const SMALL: u32 = 1500;
+/// Nanoseconds of a day.
+const DAY: Nanos = 86_400_000_000_000;
 /// The oldest server that can be followed: the first to read a range of blocks.
 const OLDEST: u32 = 140_000;
 
@@ -145,10 +148,19 @@ impl Shape {
         self.select(place, &format!("WHERE span.created_at IS NOT NULL {NEWEST_FIRST} LIMIT $1::text::int"))
     }
 
-    /// Rows before a place in the order of time, the newest first. Takes `created_at`, place and number of rows.
-    pub(super) fn select_before(&self, place: &Place) -> String {
+    /// A time before which no row is created of a span that began at `since` or later; `None` where `created_at` is of a type that says
+    /// nothing. The clocks of a span and of its writer may differ by a day.
+    pub(super) fn created_by(&self, since: Nanos) -> Option<String> {
+        let dated = ["text", "character varying", "timestamp", "date"].iter().any(|kind| self.created.starts_with(kind));
+        agno_row::second(since.saturating_sub(DAY), false).get(..10).filter(|_| dated).map(str::to_owned)
+    }
+
+    /// Rows before a place in the order of time, the newest first, none of them created before `floor`. Takes `created_at`, place and
+    /// number of rows.
+    pub(super) fn select_before(&self, place: &Place, floor: Option<&str>) -> String {
         let before = format!("(span.created_at, span.ctid) < ($1::text::{}, $2::text::tid)", self.created);
-        self.select(place, &format!("WHERE {before} {NEWEST_FIRST} LIMIT $3::text::int"))
+        let floor = floor.map_or_else(String::new, |floor| format!(" AND span.{}", self.created_since(floor)));
+        self.select(place, &format!("WHERE {before}{floor} {NEWEST_FIRST} LIMIT $3::text::int"))
     }
 }
 

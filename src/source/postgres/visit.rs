@@ -73,10 +73,11 @@ impl Visit<'_> {
         let left = usize::try_from(progress.limit - load.done).unwrap_or(usize::MAX);
         let wanted = left.min(if first { FIRST.min(progress.page) } else { progress.page });
         let begun = Instant::now();
+        let floor = progress.since.and_then(|since| self.shape.created_by(since));
         let found = match &load.last {
             None => self.session.query(&self.shape.select_newest(self.place), &[(&wanted.to_string(), Type::TEXT)]).await?,
             Some((created, place)) => {
-                let sql = self.shape.select_before(self.place);
+                let sql = self.shape.select_before(self.place, floor.as_deref());
                 self.session.query(&sql, &[(created, Type::TEXT), (place, Type::TEXT), (&wanted.to_string(), Type::TEXT)]).await?
             }
         };
@@ -101,6 +102,8 @@ impl Visit<'_> {
         progress.left_out = left_out;
         if left_out > 0 {
             progress.oldest = load.last.as_ref().map(|(created, _)| created.clone());
+        } else if all {
+            progress.oldest = floor;
         }
         progress.load = (!all && !full).then_some(load);
         let parents = if first { self.parents(&mut batch, progress).await } else { Ok(()) };

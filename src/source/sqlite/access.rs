@@ -36,9 +36,23 @@ impl Database {
 
 /// Looks at the file and reads it; tries again while it is being changed.
 pub(in crate::source) fn read<T>(path: &Path, tries: u32, mut work: impl FnMut(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    again(path, tries, |signature| visit(path, signature, &mut work))
+}
+
+/// The same, and does `other` beside it, in a transaction of its own.
+pub(super) fn read_beside<T, U: Send>(
+    path: &Path,
+    tries: u32,
+    work: impl Fn(&Database) -> Result<T, Trouble>,
+    other: Option<impl Fn(&Database) -> Result<U, Trouble> + Sync>,
+) -> Result<(T, Option<U>), Trouble> {
+    again(path, tries, |signature| visit_beside(path, signature, &work, other.as_ref()))
+}
+
+fn again<T>(path: &Path, tries: u32, mut look: impl FnMut(&Signature) -> Result<T, Trouble>) -> Result<T, Trouble> {
     let mut result = Err(Trouble::Busy);
     for _ in 0..tries {
-        result = Signature::take(path, None).and_then(|signature| visit(path, &signature, &mut work));
+        result = Signature::take(path, None).and_then(|signature| look(&signature));
         match &result {
             Err(trouble) if trouble.passes() => std::thread::sleep(LOCK_WAIT),
             _ => break,
@@ -88,7 +102,7 @@ fn open(signature: &Signature, immutable: bool) -> Result<Database, Trouble> {
     let how = if immutable { "immutable=1" } else { "readonly_shm=1" };
     let connection = Connection::open_with_flags(format!("{}?mode=ro&{how}", uri(signature.path())), flags)?;
     connection.busy_timeout(LOCK_WAIT)?;
-    connection.execute_batch("PRAGMA query_only = 1; PRAGMA temp_store = 2; BEGIN")?;
+    connection.execute_batch("PRAGMA query_only = 1; PRAGMA temp_store = 2; PRAGMA cache_size = 64; BEGIN")?;
     Ok(Database { connection, blocks_writer: !signature.is_wal() })
 }
 

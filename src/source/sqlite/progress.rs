@@ -192,3 +192,60 @@ impl Sent {
         self.0.contains(&id)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+    use rusqlite::types::ValueRef;
+
+    use super::*;
+
+    fn mark(row: i64) -> Mark {
+        Mark::new(row, ValueRef::Null)
+    }
+
+    /// A page of a stretch of these rows, of at most `size`.
+    fn page(rows: &[i64], stretch: Stretch, size: usize) -> (Page, Vec<i64>) {
+        let all: Vec<i64> = rows.iter().rev().copied().filter(|row| (stretch.from..stretch.before).contains(row)).collect();
+        let read = all[..size.min(all.len())].to_vec();
+        let (rows, lowest) = (read.len() as u64, rows[0]);
+        (Page { rows, oldest: read.last().copied().map(mark), all: read.len() == all.len(), lowest, ..Page::default() }, read)
+    }
+
+    proptest! {
+        #[test]
+        fn the_newest_rows_are_read_once_each(
+            gaps in prop::collection::vec(1..8i64, 1..6000),
+            hole in prop_oneof![Just(0), 0..1i64 << 40],
+            limit in prop_oneof![1..7000u64, Just(u64::MAX)],
+            floor in prop_oneof![Just(i64::MIN), 0..10_000i64],
+            sizes in prop::collection::vec(1..3000usize, 1..9),
+        ) {
+            let mut rows: Vec<i64> = gaps.iter().scan(0, |row, gap| { *row += gap; Some(*row) }).collect();
+            let half = rows.len() / 2;
+            rows[half..].iter_mut().for_each(|row| *row += hole);
+            let mut progress = Progress { floor, ..Progress::new(SourceId(0), limit, None) };
+            let first: Vec<i64> = rows.iter().rev().copied().take(usize::try_from(limit).unwrap().min(512)).collect();
+            let marks: Vec<Mark> = first.iter().copied().map(mark).collect();
+            marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));
+            let mut read = first.clone();
+            progress.begun(1, &marks, first.len() == rows.len(), rows[0]);
+            for size in sizes.iter().cycle().take(20_000) {
+                let Some(load) = &progress.load else { break };
+                let size = (*size).min(usize::try_from(progress.wanted()).unwrap_or(usize::MAX));
+                let pages: Vec<(Page, Vec<i64>)> = load.stretches.iter().map(|stretch| page(&rows, *stretch, size)).collect();
+                read.extend(pages.iter().flat_map(|(_, rows)| rows));
+                progress.loaded(&pages.into_iter().map(|(page, _)| page).collect::<Vec<_>>());
+            }
+            prop_assert!(progress.load.is_none());
+            read.sort_unstable_by(|left, right| right.cmp(left));
+            let wanted = |(at, row): &(usize, i64)| *at < first.len() || (*row >= floor && (*at as u64) < limit);
+            let expected: Vec<i64> = rows.iter().rev().copied().enumerate().filter(wanted).map(|(_, row)| row).collect();
+            let lowest = expected.last().copied().unwrap();
+            prop_assert_eq!(read.len() as u64 == limit && lowest > rows[0], progress.left_out > 0);
+            prop_assert_eq!(read, expected);
+            prop_assert_eq!(progress.ladder.oldest().unwrap().row, lowest);
+        }
+    }
+}

@@ -1,6 +1,11 @@
-//! A search through the payloads of a whole database, a slice at a time, so that its writer waits no longer than for any other look.
+//! A search through the payloads of a whole database: the probe is a function of the statement's, so that SQLite hands out nothing but
+//! what is found. It goes a slice at a time, so that the database's writer waits no longer than for any other look.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use rusqlite::functions::FunctionFlags;
 
 use super::Tables;
 use super::access::Database;
@@ -10,19 +15,26 @@ use super::trouble::Trouble;
 use crate::model::{Address, Probe, SpanId, TraceId};
 use crate::source::{Progress, Search, agno_row};
 
-/// How long a slice may take.
-const SLICE: Duration = Duration::from_millis(20);
-/// How long a slice may take while the writer has to wait for it.
-const SLICE_BLOCKING: Duration = Duration::from_millis(4);
-/// Rows that are read between two looks at the clock.
-const STRETCH: usize = 32;
+/// How long a search goes on before other things are looked after.
+const VISIT: Duration = Duration::from_millis(20);
+/// How long the writer may have to wait for it.
+const BLOCKING: Duration = Duration::from_millis(4);
+/// Rows that are looked at between two looks at the clock.
+const STRETCH: u32 = 32;
+/// Row ids of a part, at least.
+const PART: i64 = 16_384;
+/// Parts of a whole table, at most: row ids may lie far apart.
+const PARTS: i64 = 128;
 
 /// What keeps spans out that began too early or too late. A time that is not written as Agno writes it is let through: whoever asked
 /// looks at it again. The signs keep an index on the time out of it, which would hand the rows out in another order.
-const BOUNDED: &str = "AND (+start_time NOT GLOB '????-??-??T??:??:??*+00:00' OR (+start_time >= ?3 AND +start_time < ?4))";
+const BOUNDED: &str = "(+start_time NOT GLOB '????-??-??T??:??:??*+00:00' OR (+start_time >= ?3 AND +start_time < ?4)) AND";
 
 /// Spans whose payloads hold what is looked for.
 pub(super) type Hits = Vec<(TraceId, SpanId)>;
+
+/// Row ids from the first to before the second, not yet searched.
+pub(super) type Part = (i64, i64);
 
 /// A search under way.
 #[derive(Clone, Debug)]
@@ -30,21 +42,26 @@ pub(super) struct Scan {
     pub(super) search: Search,
     /// The oldest row that is of interest, if not every one is.
     oldest: Option<i64>,
-    /// The rows from the lowest to the highest, and the lowest that was read; `None` before the first slice.
-    range: Option<(i64, i64, i64)>,
+    /// The rows; `None` before it is known.
+    range: Option<Part>,
+    /// What is being searched, the newer rows first: two parts side by side.
+    pub(super) parts: Vec<Part>,
+    /// The rows below are to be searched afterwards.
+    below: i64,
 }
 
 impl Scan {
     /// A search through the rows from `oldest` on.
     pub(super) fn new(search: Search, oldest: Option<i64>) -> Self {
-        Self { search, oldest, range: None }
+        Self { search, oldest, range: None, parts: Vec::new(), below: 0 }
     }
 
     /// How far it has come.
     pub(super) fn progress(&self) -> Progress {
-        let Some((lowest, highest, reached)) = self.range else { return Progress { done: 0, total: 1 } };
-        let rows = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).unwrap_or(0);
-        Progress { done: rows(reached, highest.saturating_add(1)), total: rows(lowest, highest.saturating_add(1)) }
+        let Some(range) = self.range else { return Progress { done: 0, total: 1 } };
+        let rows = |(from, before): Part| u64::try_from(before.saturating_sub(from)).unwrap_or(0);
+        let left = self.parts.iter().copied().map(rows).fold(rows((range.0, self.below)), u64::saturating_add);
+        Progress { done: rows(range).saturating_sub(left), total: rows(range) }
     }
 
     /// Whether it is through.
@@ -53,61 +70,110 @@ impl Scan {
         done >= total
     }
 
-    /// The rows to search, if there are any.
-    fn bounds(&self, database: &Database, table: &str) -> Result<Option<(i64, i64, i64)>, Trouble> {
+    /// Whether it is known which rows there are.
+    pub(super) fn has_begun(&self) -> bool {
+        self.range.is_some()
+    }
+
+    /// Looks which rows there are.
+    pub(super) fn begin(&mut self, database: &Database, tables: &Tables) -> Result<(), Trouble> {
+        check(&database.connection, tables)?;
+        let table = quoted(&tables.spans);
         let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
         let (lowest, highest): (Option<i64>, Option<i64>) =
             database.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let bounds = lowest.zip(highest);
-        Ok(bounds.map(|(lowest, highest)| (self.oldest.unwrap_or(lowest).clamp(lowest, highest), highest, highest.saturating_add(1))))
+        let range =
+            lowest.zip(highest).map(|(lowest, highest)| (self.oldest.unwrap_or(lowest).clamp(lowest, highest), highest.saturating_add(1)));
+        let (from, before) = range.unwrap_or_default();
+        (self.range, self.below) = (Some((from, before)), before);
+        self.go_on();
+        Ok(())
     }
 
-    /// Searches the next rows.
-    pub(super) fn slice(&mut self, database: &Database, tables: &Tables) -> Result<Hits, Trouble> {
-        check(&database.connection, tables)?;
-        let table = quoted(&tables.spans);
-        let range = match self.range {
-            Some(range) => Some(range),
-            None => self.bounds(database, &table)?,
-        };
-        let Some((lowest, highest, reached)) = range else {
-            self.range = Some((0, -1, 0));
-            return Ok(Hits::new());
-        };
-        let time = if database.blocks_writer { SLICE_BLOCKING } else { SLICE };
-        let begun = Instant::now();
-        let mut hits = Hits::new();
-        let bounded = if self.search.since.is_some() || self.search.until.is_some() { BOUNDED } else { "" };
-        let sql = format!(
-            "SELECT rowid, span_id, trace_id, attributes, status_message FROM {table} \
-             WHERE rowid < ?1 AND rowid >= ?2 {bounded} ORDER BY rowid DESC"
-        );
-        let mut statement = database.connection.prepare(&sql)?;
-        let (since, until) =
-            (self.search.since.map(|at| agno_row::second(at, false)), self.search.until.map(|at| agno_row::second(at, true)));
-        statement.raw_bind_parameter(1, reached)?;
-        statement.raw_bind_parameter(2, lowest)?;
-        if !bounded.is_empty() {
-            statement.raw_bind_parameter(3, since.as_deref().unwrap_or(""))?;
-            statement.raw_bind_parameter(4, until.as_deref().unwrap_or("~"))?;
-        }
-        let mut rows = statement.raw_query();
-        let (mut reached, mut read) = (lowest, 0);
-        while let Some(row) = rows.next()? {
-            if self.search.probe.holds_in_json(&bytes(row.get_ref(3)?), &bytes(row.get_ref(4)?))
-                && let Some(hit) = hit(&bytes(row.get_ref(2)?), &bytes(row.get_ref(1)?))
-            {
-                hits.push(hit);
-            }
-            read += 1;
-            if read % STRETCH == 0 && begun.elapsed() > time {
-                reached = row.get(0)?;
-                break;
-            }
-        }
-        self.range = Some((lowest, highest, reached));
-        Ok(hits)
+    /// The parts have been searched down to these rows.
+    pub(super) fn reached(&mut self, rows: &[i64]) {
+        self.parts.iter_mut().zip(rows).for_each(|((_, before), reached)| *before = *reached);
+        self.parts.retain(|(from, before)| from < before);
+        self.go_on();
     }
+
+    fn go_on(&mut self) {
+        let Some((lowest, highest)) = self.range.filter(|_| self.parts.is_empty()) else { return };
+        let size = (highest.saturating_sub(lowest) / PARTS).max(PART);
+        for _ in 0..2 {
+            let from = self.below.saturating_sub(size).max(lowest);
+            self.parts.extend((from < self.below).then_some((from, self.below)));
+            self.below = from;
+        }
+    }
+}
+
+/// Says when a look has taken too long; asked for each row.
+#[derive(Debug)]
+struct Clock {
+    begun: Instant,
+    time: Duration,
+    rows: AtomicU32,
+    late: AtomicBool,
+}
+
+impl Clock {
+    fn is_late(&self) -> bool {
+        let looks = self.rows.fetch_add(1, Ordering::Relaxed) % STRETCH == STRETCH - 1;
+        if looks && self.begun.elapsed() > self.time {
+            self.late.store(true, Ordering::Relaxed);
+        }
+        self.late.load(Ordering::Relaxed)
+    }
+}
+
+/// Searches on in a part. Also tells down to which row it has come.
+pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from, before): Part) -> Result<(Hits, i64), Trouble> {
+    check(&database.connection, tables)?;
+    let (mut hits, mut reached) = (Hits::new(), before);
+    let begun = Instant::now();
+    loop {
+        reached = look(database, tables, search, (from, reached), &mut hits)?;
+        if reached <= from || begun.elapsed() > VISIT || database.renew().is_err() {
+            return Ok((hits, reached));
+        }
+    }
+}
+
+/// Searches on as long as the writer may have to wait.
+fn look(database: &Database, tables: &Tables, search: &Search, (from, before): Part, hits: &mut Hits) -> Result<i64, Trouble> {
+    let time = if database.blocks_writer { BLOCKING } else { VISIT };
+    let clock = Arc::new(Clock { begun: Instant::now(), time, rows: AtomicU32::new(0), late: AtomicBool::new(false) });
+    let (asked, probe) = (clock.clone(), search.probe.clone());
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    database.connection.create_scalar_function("agno_top_is_late", 0, flags, move |_| Ok(asked.is_late()))?;
+    database.connection.create_scalar_function("agno_top_holds", 2, flags, move |values| {
+        Ok(probe.holds_in_json(&bytes(values.get_raw(0)), &bytes(values.get_raw(1))))
+    })?;
+    let bounded = if search.since.is_some() || search.until.is_some() { BOUNDED } else { "" };
+    let sql = format!(
+        "SELECT rowid, span_id, trace_id FROM {} WHERE rowid < ?1 AND rowid >= ?2 \
+         AND (agno_top_is_late() OR ({bounded} agno_top_holds(attributes, status_message))) ORDER BY rowid DESC",
+        quoted(&tables.spans)
+    );
+    let mut statement = database.connection.prepare(&sql)?;
+    statement.raw_bind_parameter(1, before)?;
+    statement.raw_bind_parameter(2, from)?;
+    if !bounded.is_empty() {
+        let since = search.since.map_or_else(String::new, |at| agno_row::second(at, false));
+        let until = search.until.map_or_else(|| "~".to_owned(), |at| agno_row::second(at, true));
+        statement.raw_bind_parameter(3, since)?;
+        statement.raw_bind_parameter(4, until)?;
+    }
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        if clock.late.load(Ordering::Relaxed) {
+            // This row has not been looked at.
+            return Ok(row.get::<_, i64>(0)?.saturating_add(1));
+        }
+        hits.extend(hit(&bytes(row.get_ref(2)?), &bytes(row.get_ref(1)?)));
+    }
+    Ok(from)
 }
 
 /// Searches some rows, wherever they lie by now.
@@ -130,4 +196,42 @@ pub(super) fn check_rows(database: &Database, tables: &Tables, wanted: &[(Addres
 
 fn hit(trace: &[u8], span: &[u8]) -> Option<(TraceId, SpanId)> {
     TraceId::parse(trace).zip(SpanId::parse(span))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_row_is_searched_once_the_newest_parts_first(
+            lowest in -1i64 << 40..1 << 40,
+            rows in prop_oneof![1..100_000i64, 1..1i64 << 62],
+            shares in prop::collection::vec((1..=4i64, 1..=4i64), 1..5),
+        ) {
+            let search = Search { ticket: 1, probe: Arc::default(), since: None, until: None };
+            let mut scan = Scan::new(search, None);
+            let range = (lowest, lowest.saturating_add(rows));
+            (scan.range, scan.below) = (Some(range), range.1);
+            scan.go_on();
+            let mut searched = Vec::new();
+            for shares in shares.iter().cycle().take(10_000) {
+                let at = |share: i64, (from, before): Part| if share == 4 || before - from < 100 { from } else { before - (before - from) / 4 * share };
+                let rows: Vec<i64> = scan.parts.iter().zip([shares.0, shares.1]).map(|(part, share)| at(share, *part)).collect();
+                searched.extend(scan.parts.iter().zip(&rows).map(|((_, before), reached)| (*reached, *before)));
+                let before = scan.progress().done;
+                scan.reached(&rows);
+                prop_assert!(scan.progress().done > before);
+                if scan.is_through() {
+                    break;
+                }
+            }
+            prop_assert!(scan.is_through() && scan.parts.is_empty());
+            searched.sort_unstable();
+            prop_assert_eq!((searched[0].0, searched[searched.len() - 1].1), range);
+            prop_assert!(searched.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        }
+    }
 }

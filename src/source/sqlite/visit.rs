@@ -18,12 +18,12 @@ use crate::source::agno_row;
 /// Rows of the first page, which the first frame waits for.
 const FIRST: usize = 512;
 /// Rows of any other page, at most.
-const PAGE: usize = 4096;
-/// Bytes of a page, about: values may be megabytes long.
-const PAGE_BYTES: usize = 8 << 20;
+const PAGE: usize = 8192;
+/// Bytes of a page's values, about, as they lie in the file: they may be megabytes long.
+const PAGE_BYTES: usize = 16 << 20;
 /// How long a page may take.
-const PAGE_TIME: Duration = Duration::from_millis(20);
-/// How long a page may take while the writer has to wait for it.
+const PAGE_TIME: Duration = Duration::from_millis(30);
+/// How long the writer may have to wait for a part of a page.
 const PAGE_TIME_BLOCKING: Duration = Duration::from_millis(4);
 /// Levels of parents that are looked up.
 const LEVELS: usize = 32;
