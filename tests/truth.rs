@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use agno_top::model::{Kind, SourceId, TraceId};
+use agno_top::model::{Kind, SourceId, Status, TraceId};
 use agno_top::source::{Outlet, Update, otlp};
 use agno_top::store::{By, Limits, RowIx, Store, Totals, TraceIx};
 use serde_json::Value;
@@ -53,11 +53,11 @@ struct Corpus {
     _room: tempfile::TempDir,
 }
 
-fn corpora() -> Vec<Corpus> {
-    let entries = std::fs::read_dir(fixture("frameworks")).expect("corpora");
+fn corpora(folder: &str) -> Vec<Corpus> {
+    let entries = std::fs::read_dir(fixture(folder)).expect("corpora");
     let mut corpora: Vec<Corpus> = entries.map(|entry| Corpus::open(&entry.expect("an entry").path())).collect();
     corpora.sort_by(|one, other| one.name.cmp(&other.name));
-    assert!(corpora.len() >= 9, "corpora are missing");
+    assert!(corpora.len() >= 8, "corpora are missing");
     corpora
 }
 
@@ -136,8 +136,10 @@ impl Corpus {
         }
         let unfinished = number(&self.truth, "unfinished_spans");
         let all = store.all();
+        // A parent that is named and never came is as one that runs.
+        let missing = number(&self.truth, "missing_parents");
+        self.expect(&format!("running from {from}"), u64::from(all.running + all.lost), &(unfinished + missing..=unfinished + missing));
         for (name, found) in [
-            ("unfinished_spans", u64::from(all.running + all.lost)),
             ("errors", u64::from(all.errors)),
             // The ledger's spans are those that ended.
             ("spans", u64::from(all.spans) - unfinished),
@@ -162,7 +164,8 @@ impl Corpus {
         }
         let stated = &self.truth["by_trace"][id];
         let (spans, errors) = (number(stated, "spans"), stated["errors"].as_u64().unwrap_or_default());
-        self.expect(&format!("spans {place}"), u64::from(totals.spans - totals.running - totals.lost), &(spans..=spans));
+        let unfinished = stated["unfinished_spans"].as_u64().unwrap_or_default();
+        self.expect(&format!("spans {place}"), u64::from(totals.spans) - unfinished, &(spans..=spans));
         self.expect(&format!("errors {place}"), u64::from(totals.errors), &(errors..=errors));
         let stats = store.stats_of(trace);
         let embeddings = kinds(store, trace).filter(|kind| *kind == Kind::Embedding).count() as u64;
@@ -246,8 +249,9 @@ fn post(address: SocketAddr, path: &Path) -> u16 {
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
 }
 
-/// What the program holds after the framework sent everything.
-fn received(corpus: &Corpus) -> Store {
+/// What the program holds after the framework sent everything, and the ids of answers that spans of model calls bear.
+fn received(corpus: &Corpus) -> (Store, BTreeMap<String, usize>) {
+    let mut answers = BTreeMap::new();
     let (updates, mut inbox) = tokio::sync::mpsc::channel(1024);
     let any = "127.0.0.1:0".parse().ok();
     let options = otlp::Options { grpc: None, http: any, ..otlp::Options::default() };
@@ -259,11 +263,14 @@ fn received(corpus: &Corpus) -> Store {
         // What was acknowledged is in the channel.
         while let Ok(update) = inbox.try_recv() {
             if let Update::Batch(batch) = update {
+                for span in batch.spans.iter().filter(|span| span.facts.kind == Kind::Model && span.status != Status::Error) {
+                    *answers.entry(batch.text(span.facts.response).to_owned()).or_default() += 1;
+                }
                 store.apply(&batch, NOW);
             }
         }
     }
-    store
+    (store, answers)
 }
 
 fn none_wrong(corpora: &[Corpus]) {
@@ -273,7 +280,7 @@ fn none_wrong(corpora: &[Corpus]) {
 
 #[test]
 fn agno_s_databases_add_up() {
-    let mut corpora = corpora();
+    let mut corpora = corpora("frameworks");
     let mut databases = 0;
     for corpus in &mut corpora {
         let database = fixture(&format!("frameworks/{}/traces.sqlite", corpus.name));
@@ -288,9 +295,9 @@ fn agno_s_databases_add_up() {
 
 #[test]
 fn what_frameworks_send_adds_up() {
-    let mut corpora = corpora();
+    let mut corpora = corpora("frameworks");
     for corpus in &mut corpora {
-        let store = received(corpus);
+        let (store, _) = received(corpus);
         corpus.check(&store, "OTLP");
     }
     none_wrong(&corpora);
@@ -298,9 +305,36 @@ fn what_frameworks_send_adds_up() {
 
 #[test]
 fn what_the_program_writes_adds_up() {
-    let mut corpora = corpora();
+    let mut corpora = corpora("frameworks");
     for corpus in &mut corpora {
         corpus.check_program();
+    }
+    none_wrong(&corpora);
+}
+
+/// Calls that a framework, its instrumentation and the provider's own library tell of side by side or in traces of their own.
+#[test]
+fn who_tells_of_a_call_again_names_the_same_answer() {
+    for corpus in corpora("told-twice") {
+        let (_, mut answers) = received(&corpus);
+        let nameless = answers.remove("").unwrap_or_default();
+        println!("{}: {nameless} without; {answers:?}", corpus.name);
+        let again = answers.values().filter(|count| **count > 1).count();
+        assert!(again >= 3 && answers.len() as u64 <= number(&corpus.truth, "llm_calls_ok"), "{}: {again} {answers:?}", corpus.name);
+    }
+}
+
+#[test]
+#[ignore = "a call that is told twice, in no row above or below, is still counted twice"]
+fn a_call_told_twice_counts_once() {
+    let mut corpora = corpora("told-twice");
+    for corpus in &mut corpora {
+        let (store, _) = received(corpus);
+        for (name, found) in TOKENS.iter().zip(counts(store.all())) {
+            let visible = number(&corpus.truth["visible"], name);
+            let embedded = corpus.truth["embedding_tokens"].as_u64().filter(|_| *name == "input_tokens").unwrap_or_default();
+            corpus.expect(name, found, &(visible..=number(&corpus.truth, name) + embedded));
+        }
     }
     none_wrong(&corpora);
 }

@@ -114,7 +114,11 @@ fn find(value: &Value, depth: usize) -> Option<Answer> {
     }
 }
 
+/// The id in a map; `LangChain` gives its messages ids of its own, and keeps the provider's with what else came.
 fn id(map: &[Attribute]) -> Option<String> {
+    if let Some((_, Value::Map(kept))) = map.iter().find(|(name, _)| name == "response_metadata") {
+        return id(kept);
+    }
     let named = |name: &&str| map.iter().find(|(other, _)| other == name);
     ["id", "response_id", "responseId"].iter().find_map(named).and_then(|(_, value)| match value {
         Value::Text(id) if !id.is_empty() => Some(id.clone()),
@@ -322,6 +326,8 @@ mod tests {
         let nested = r#"{"generations": [[{"message": {"kwargs": {"content": [{"id": "toolu"}], "response_metadata": {"id": "msg_1", "usage":
             {"input_tokens": 1, "cache_read_input_tokens": 6}}}}}]]}"#;
         assert_eq!(found(nested), some(7, "msg_1"));
+        let message = r#"{"id": "lc_run-1", "response_metadata": {"id": "msg_1"}, "usage_metadata": {"input_tokens": 7}}"#;
+        assert_eq!(found(message), some(7, "msg_1"));
         assert_eq!(found(r#"{"usage_metadata": {"prompt_token_count": 7}}"#), Some((Some(7), None)));
         assert_eq!(found(r#"{"text": "usage"}"#), None);
         assert_eq!(found(r#"{"usage": {"#), None);

@@ -39,8 +39,8 @@ fn from_operation(operation: &str) -> Option<Kind> {
 /// The names that Agno's and others' documentation shows, where no attribute states a kind.
 pub(super) fn from_name(name: &str) -> Option<Kind> {
     match name {
-        _ if name.starts_with("invoke_agent ") || name.starts_with("agent_run [") => Some(Kind::Agent),
-        _ if name.starts_with("execute_tool ") => Some(Kind::Tool),
+        _ if ["invoke_agent ", "agent_run [", "Agent run: "].iter().any(|start| name.starts_with(start)) => Some(Kind::Agent),
+        _ if ["execute_tool ", "Function: "].iter().any(|start| name.starts_with(start)) => Some(Kind::Tool),
         "call_llm" => Some(Kind::Model),
         "agent.run" | "agent run" => Some(Kind::Agent),
         "team.run" => Some(Kind::Team),

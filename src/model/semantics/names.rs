@@ -11,6 +11,8 @@ pub(super) enum Field {
     WorkflowId,
     /// What the traced function is called: an agent, a step or a tool, by the kind.
     Entity,
+    /// What stands in the span's name for `{name}`, where that is a template.
+    Name,
     Model,
     Provider,
     Tool,
@@ -60,6 +62,14 @@ pub(super) enum Field {
 /// How many facts there are.
 pub(super) const FIELDS: usize = Field::PendingParent as usize + 1;
 
+/// The input as the provider counts it, where it is kept among the details: Anthropic's without its cached part.
+const RAW_INPUT: &str = "gen_ai.usage.details.input_tokens";
+
+/// Whether the attribute of this rank states a prompt as the provider counts it.
+pub(super) fn is_raw_prompt(rank: u8) -> bool {
+    of(Field::Prompt).get(usize::from(rank)) == Some(&RAW_INPUT)
+}
+
 /// Each fact's attributes: the first one that a span bears states it.
 const NAMES: &[(Field, &[&str])] = &[
     (
@@ -95,6 +105,7 @@ const NAMES: &[(Field, &[&str])] = &[
     (Field::AgentId, &["agno.agent.id"]),
     (Field::TeamId, &["agno.team.id"]),
     (Field::WorkflowId, &["agno.workflow.id"]),
+    (Field::Name, &["name"]),
     (Field::Entity, &["traceloop.entity.name", "genkit:name"]),
     (
         Field::Model,
@@ -193,6 +204,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "ai.usage.tokens",
             "llm.usage.prompt_tokens",
             "gen_ai.aggregated_usage.input_tokens",
+            RAW_INPUT,
         ],
     ),
     (
@@ -205,6 +217,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "ai.usage.completionTokens",
             "llm.usage.completion_tokens",
             "gen_ai.aggregated_usage.output_tokens",
+            "gen_ai.usage.details.output_tokens",
         ],
     ),
     (

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::answer::{Answer, answer, metadata, usage, whole};
-use super::names::{FIELDS, Field, lookup};
+use super::names::{FIELDS, Field, is_raw_prompt, lookup};
 use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, titles, values};
 use crate::model::json::{self, Scalar, chars};
 use crate::model::{Batch, Facts, Kind, Nanos, SpanId, Text, Usage, Value};
@@ -139,7 +139,10 @@ impl<'a> Picker<'a> {
         let named = !matches!(kind, Kind::Model | Kind::Tool | Kind::Embedding);
         let tool = self.text(Field::Tool).or(self.text(Field::Entity));
         let agent = self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| named));
-        let title = || Some(Scalar::Text(titles::title(name).as_bytes()));
+        let title = || {
+            let filled = if name.contains("{name") { self.text(Field::Name) } else { None };
+            Some(filled.unwrap_or_else(|| Scalar::Text(titles::title(name).as_bytes())))
+        };
         let tool = if kind == Kind::Tool { tool.or_else(title) } else { None };
         let agent = if matches!(kind, Kind::Agent | Kind::Team | Kind::Workflow) { agent.or_else(title) } else { agent };
         let model = match self.text(Field::Model) {
@@ -350,6 +353,9 @@ impl<'a> Picker<'a> {
     /// Whether the span comes from Agno's own instrumentation of a provider that counts cached tokens apart. A database does not
     /// say who made a span, but Agno names it after the model's class and method: `Claude.ainvoke_stream`.
     fn leaves_out_cached(&self, name: &str, scope: Option<&str>) -> bool {
+        if self.slot(Field::Prompt).is_some_and(|(rank, _)| is_raw_prompt(rank)) {
+            return true;
+        }
         let (class, method) = name.rsplit_once('.').unwrap_or_default();
         let named = || matches!(method, "invoke" | "ainvoke" | "invoke_stream" | "ainvoke_stream");
         let stated_by_agno = matches!(self.slot(Field::Prompt), Some((0, _))) && scope.map_or_else(named, |scope| scope == AGNO_SCOPE);
