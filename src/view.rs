@@ -92,8 +92,3 @@ fn put_right(buffer: &mut Buffer, end: u16, y: u16, cells: u16, text: &str, styl
     put(buffer, x, y, width, text, style);
     x
 }
-
-/// A number of things.
-fn plural(count: u64, what: &str) -> String {
-    format!("{} {what}{}", format::count(count), if count == 1 { "" } else { "s" })
-}

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use color_eyre::eyre::{Context, Report, bail};
 
-use super::load::{Loaded, plural};
+use super::load::Loaded;
 use super::select::Selection;
 use super::{Outcome, json, say, sources, spans, written};
 use crate::config::Config;
 use crate::export::{Exporter, Format, NewFile, Options, Redactor, TraceRecord};
+use crate::format;
 use crate::store::TraceIx;
 
 /// What `export` is told.
@@ -75,7 +76,7 @@ impl Export {
             file.replace().wrap_err_with(failed)?;
             spans
         };
-        say(&format!("wrote {} of {} to {name}", plural(spans, "span"), plural(traces.len() as u64, "trace")));
+        say(&format!("wrote {} of {} to {name}", format::plural(spans, "span"), format::plural(traces.len() as u64, "trace")));
         Ok(Outcome::Done)
     }
 
@@ -118,7 +119,7 @@ fn write(loaded: &mut Loaded, traces: &[TraceIx], options: &Options, out: impl W
         }
     }
     if missing > 0 {
-        say(&format!("{} without attributes, which could not be read", plural(missing, "span")));
+        say(&format!("{} without attributes, which could not be read", format::plural(missing, "span")));
     }
     Ok(exporter.finish().map(|_| count))
 }

@@ -6,7 +6,7 @@ use std::thread::Builder;
 use clap::Args;
 use color_eyre::eyre::Report;
 
-use super::load::{Loaded, plural};
+use super::load::Loaded;
 use super::look::{Look, Piece, Tone};
 use super::select::{Selection, parse_filter};
 use super::table::{Column, Table, number, words};
@@ -65,7 +65,11 @@ impl List {
             let names: Vec<String> = bad.iter().take(NAMED).map(|&trace| loaded.store.trace(trace).id.to_string()).collect();
             let more = if bad.len() > NAMED { ", …" } else { "" };
             let count = format::count(bad.len() as u64);
-            say(&format!("{count} of {} are what --fail-on says: {}{more}", plural(traces.len() as u64, "trace"), names.join(", ")));
+            say(&format!(
+                "{count} of {} are what --fail-on says: {}{more}",
+                format::plural(traces.len() as u64, "trace"),
+                names.join(", ")
+            ));
         }
         Ok(outcome)
     }

@@ -178,7 +178,7 @@ impl Loaded {
             }
             State::Watching { left_out } if left_out > 0 => {
                 let name = self.source_of(source);
-                say(&format!("{name}: {} left out; --max-spans takes in more", plural(left_out, "older span")));
+                say(&format!("{name}: {} left out; --max-spans takes in more", format::plural(left_out, "older span")));
             }
             State::Loading { .. } | State::Watching { .. } | State::Ended => {}
         }
@@ -188,11 +188,11 @@ impl Loaded {
     fn tell_losses(&self) {
         let losses = self.store.losses();
         if losses.evicted + losses.refused > 0 {
-            let lost = plural(losses.evicted + losses.refused, "span");
+            let lost = format::plural(losses.evicted + losses.refused, "span");
             say(&format!("{lost} of the oldest traces left out for the limits; --max-spans and --max-memory take in more"));
         }
         if let Some((source, last)) = losses.recent.back() {
-            let (count, name) = (plural(losses.skipped, "span"), self.source_of(*source));
+            let (count, name) = (format::plural(losses.skipped, "span"), self.source_of(*source));
             say(&format!("{count} could not be read, the last in {name}, {}: {}", last.place, last.reason));
         }
     }
@@ -201,12 +201,6 @@ impl Loaded {
 /// Whether a trace is shown: one of its spans passes all of the filter.
 fn passes(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
     matcher.passes(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
-}
-
-/// A number of things.
-#[must_use]
-pub fn plural(count: u64, what: &str) -> String {
-    format!("{} {what}{}", format::count(count), if count == 1 { "" } else { "s" })
 }
 
 /// The sources and what they say.

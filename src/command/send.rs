@@ -6,7 +6,7 @@ use clap::Args;
 use color_eyre::eyre::{Report, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::load::{Loaded, plural};
+use super::load::Loaded;
 use super::select::Selection;
 use super::{Outcome, say, spans, written};
 use crate::config::{Config, parse_header};
@@ -75,14 +75,14 @@ impl Send {
         progress.finish_and_clear();
         for (count, what) in [(missing, "without attributes, which could not be read"), (running, "left out, which had not ended")] {
             if count > 0 {
-                say(&format!("{} {what}", plural(count, "span")));
+                say(&format!("{} {what}", format::plural(count, "span")));
             }
         }
         let sent = sender.sent();
-        let line = format!("{} accepted {} of {}\n", sender.name(), format::count(sent.accepted), plural(total - running, "span"));
+        let line = format!("{} accepted {} of {}\n", sender.name(), format::count(sent.accepted), format::plural(total - running, "span"));
         let outcome_written = written(io::stdout().write_all(line.as_bytes()), Outcome::Done)?;
         if sent.rejected > 0 {
-            say(&format!("{} rejected: {}", plural(sent.rejected, "span"), sent.why));
+            say(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.why));
         }
         match outcome {
             Err(error) => bail!("{}: {error}", sender.name()),

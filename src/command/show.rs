@@ -10,7 +10,7 @@ use clap::Args;
 use color_eyre::eyre::{Report, bail};
 use serde::Serialize;
 
-use super::load::{Loaded, plural};
+use super::load::Loaded;
 use super::look::Look;
 use super::tree::rows;
 use super::{Outcome, json, say, written};
@@ -121,7 +121,7 @@ impl Show {
             }
         }
         if missing > 0 {
-            say(&format!("{} without attributes, which could not be read", plural(missing as u64, "span")));
+            say(&format!("{} without attributes, which could not be read", format::plural(missing as u64, "span")));
         }
         Ok(result.and_then(|()| out.write_all(b"]}\n")))
     }

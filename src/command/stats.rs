@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use color_eyre::eyre::Report;
 use serde::Serialize;
 
-use super::load::{Loaded, plural};
+use super::load::Loaded;
 use super::look::{Look, Piece, Tone};
 use super::select::Selection;
 use super::table::{Table, number, words};
@@ -91,7 +91,11 @@ impl Stats {
         }
         let lines = count(&mut loaded.store, &traces, self.by);
         if lines.is_empty() {
-            say(&format!("no {} in {}", plural(0, self.by.name()).trim_start_matches("0 "), plural(traces.len() as u64, "trace")));
+            say(&format!(
+                "no {} in {}",
+                format::plural(0, self.by.name()).trim_start_matches("0 "),
+                format::plural(traces.len() as u64, "trace")
+            ));
             return Ok(Outcome::Nothing);
         }
         let mut out = BufWriter::new(io::stdout().lock());

@@ -28,6 +28,12 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// A number of things: `1 span`, `2,000 spans`.
+#[must_use]
+pub fn plural(number: u64, what: &str) -> String {
+    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// The share that `part` has in `whole`, in at most five cells: `38%`. A trace of something is `<1%`, almost all is `99%`;
 /// a share in nothing is unknown.
 #[must_use]

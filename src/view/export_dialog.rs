@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::overlay::frame;
+use super::put;
 use super::theme::Theme;
-use super::{plural, put};
 use crate::app::{ExportDialog, ExportField};
 use crate::export::Format;
 use crate::format;
@@ -15,7 +15,7 @@ use crate::format;
 const LABEL: u16 = 10;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, theme: Theme) {
-    let title = format!("Export {} · tab next, enter writes, esc leaves", plural(dialog.traces.len() as u64, "trace"));
+    let title = format!("Export {} · tab next, enter writes, esc leaves", format::plural(dialog.traces.len() as u64, "trace"));
     let inner = frame(buffer, area, (78, 5), &title, theme);
     for (y, field) in (inner.top()..inner.bottom()).zip(ExportField::ALL) {
         let focused = field == dialog.field;

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::theme::Theme;
-use super::{plural, put, put_right};
+use super::{put, put_right};
 use crate::app::{Action, App, Editing, Focus, Overlay};
 use crate::format;
 
@@ -137,7 +137,7 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, th
             None => {
                 let so_far = if app.forest.is_judging() { " so far" } else { "" };
                 let searched = app.searching().map_or_else(String::new, |(percent, _)| format!(", {percent}% searched"));
-                format!("{}{so_far}{searched}", plural(app.forest.len() as u64, "trace"))
+                format!("{}{so_far}{searched}", format::plural(app.forest.len() as u64, "trace"))
             }
         };
         let text = format!(" {what}  enter keep  esc undo ");

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::theme::Theme;
-use super::{plural, put, put_right};
+use super::{put, put_right};
 use crate::app::{App, SourceView};
 use crate::format;
 use crate::source::{State, Traffic};
@@ -85,8 +85,11 @@ pub(super) fn beside_name(source: &SourceView, why: &str) -> String {
 fn sums(app: &App, store: &Store, width: u16, theme: Theme) -> Vec<(String, ratatui::style::Style)> {
     let all = store.all();
     let (plain, dim) = (ratatui::style::Style::new(), theme.dim());
-    let mut parts =
-        vec![(plural(store.trace_count() as u64, "trace"), plain), (" · ".to_owned(), dim), (plural(u64::from(all.spans), "span"), plain)];
+    let mut parts = vec![
+        (format::plural(store.trace_count() as u64, "trace"), plain),
+        (" · ".to_owned(), dim),
+        (format::plural(u64::from(all.spans), "span"), plain),
+    ];
     let mut also = |count: u64, what: &str, style| {
         if count > 0 {
             parts.push((" · ".to_owned(), dim));

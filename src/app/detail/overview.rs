@@ -242,7 +242,7 @@ impl Page {
                 self.fact(name, store.text(symbol), Role::Plain);
             }
         }
-        self.fact("trace", &format!("{}, {} spans", trace.id, format::count(u64::from(trace.totals().spans))), Role::Plain);
+        self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.totals().spans.into(), "span")), Role::Plain);
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_odd_parent(row) => format!(", names {stated} as its parent, which can't be shown so"),
             (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not come"),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::super::load::{Loaded, plural};
+use super::super::load::Loaded;
 use super::super::look::{Look, Piece, Tone};
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
@@ -46,7 +46,7 @@ fn heading(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, look: Look) ->
         format!("{} tokens in, {} out", part(totals.inputs, totals.input), part(totals.outputs, totals.output))
     };
     let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
-    let counts = [plural(totals.spans.into(), "span"), plural(totals.errors.into(), "error"), tokens, cost].join(" · ");
+    let counts = [format::plural(totals.spans.into(), "span"), format::plural(totals.errors.into(), "error"), tokens, cost].join(" · ");
     let first = |fact: fn(&Row) -> Symbol| {
         let found = store.rows_of(trace).into_iter().map(|row| fact(store.row(row))).find(|symbol| !symbol.is_empty());
         found.map_or_else(|| format::UNKNOWN.to_owned(), |symbol| store.text(symbol).to_owned())
