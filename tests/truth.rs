@@ -325,7 +325,7 @@ fn who_tells_of_a_call_again_names_the_same_answer() {
 }
 
 #[test]
-#[ignore = "a call that is told twice, in no row above or below, is still counted twice"]
+#[ignore = "streams are still counted twice: those who tell of one state different counts, or one names no answer"]
 fn a_call_told_twice_counts_once() {
     let mut corpora = corpora("told-twice");
     for corpus in &mut corpora {
