@@ -307,7 +307,7 @@ mod tests {
                 [Some(6600), Some(500), Some(100), Some(9), None],
             ),
             (
-                r#"{'prompt_tokens': 1000, 'completion_tokens': 50, 'prompt_tokens_details': {'audio_tokens': None, 'cached_tokens': 800}}"#,
+                r"{'prompt_tokens': 1000, 'completion_tokens': 50, 'prompt_tokens_details': {'audio_tokens': None, 'cached_tokens': 800}}",
                 [Some(1000), Some(800), None, Some(50), None],
             ),
         ] {

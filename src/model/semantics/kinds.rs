@@ -41,11 +41,10 @@ pub(super) fn from_name(name: &str) -> Option<Kind> {
     match name {
         _ if ["invoke_agent ", "agent_run [", "Agent run: "].iter().any(|start| name.starts_with(start)) => Some(Kind::Agent),
         _ if ["execute_tool ", "Function: "].iter().any(|start| name.starts_with(start)) => Some(Kind::Tool),
-        "call_llm" => Some(Kind::Model),
         "agent.run" | "agent run" => Some(Kind::Agent),
         "team.run" => Some(Kind::Team),
         "workflow.run" => Some(Kind::Workflow),
-        "model.call" => Some(Kind::Model),
+        "model.call" | "call_llm" => Some(Kind::Model),
         "tool.execute" => Some(Kind::Tool),
         _ => None,
     }
