@@ -426,7 +426,8 @@ fn calls(spans: &[(Told, Status)]) -> Vec<(By, String, u32, u32)> {
         json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)).unwrap();
         let facts = picker.facts(name, Some(scope), &mut batch);
         let (trace, name, start) = (TraceId::new([1; 16]).unwrap(), batch.intern(name), 1_768_435_200_000_000_000 + at as i64 * 1000);
-        let (parent, end, address) = (parent.map(id), Some(start + 1_000_000), Address(at as i64));
+        // The later it begins the sooner it ends.
+        let (parent, end, address) = (parent.map(id), Some(start + 1_000_000 - at as i64 * 2000), Address(at as i64));
         batch.spans.push(Span { trace, id: id(at), parent, start, end, status, name, facts, error: Text::default(), address, weight: 0 });
         store.apply(&batch, start);
     }

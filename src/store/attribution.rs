@@ -179,10 +179,12 @@ impl Store {
         }
     }
 
-    /// Whether two rows, of which one hangs under the other, do the same under the same name.
+    /// Whether two rows, of which one hangs under the other, do the same under the same name, and the lower one while the upper one did.
     fn tell_of_one(&self, row: RowIx, child: RowIx) -> bool {
         let (row, child) = (self.row(row), self.row(child));
-        !row.placeholder && !child.placeholder && row.label == child.label && counts_for(row.kind) == counts_for(child.kind)
+        let came = !row.placeholder && !child.placeholder;
+        let within = row.start <= child.start && child.end <= row.end;
+        came && within && row.label == child.label && counts_for(row.kind) == counts_for(child.kind)
     }
 
     /// Whose call the row counts as: an agent's, a model's or a tool's, and its name, which a model may lack. `None`: it counts as none.

@@ -9,13 +9,13 @@ use smallvec::SmallVec;
 
 use super::row::{NONE, RowIx};
 use super::{Changes, Store};
-use crate::model::{Nanos, SpanId, TraceId};
+use crate::model::{Kind, Nanos, SpanId, TraceId, Usage};
 
 /// Spans that tell of one call at most. An id on more of them is no answer's: every call of some programs bears the same.
 const TELLERS: usize = 8;
 
-/// Of those that tell of one call the highest counts: one that somebody asked for, the innermost.
-type Rank = (bool, Nanos, std::cmp::Reverse<Nanos>, TraceId, SpanId);
+/// Of those that tell of one call the highest counts: one that somebody asked for, that knows most, the innermost.
+type Rank = (bool, usize, Nanos, std::cmp::Reverse<Nanos>, TraceId, SpanId);
 
 impl Store {
     /// Whether what the row states is counted with another row, which tells of the same call.
@@ -37,10 +37,11 @@ impl Store {
         if id.is_empty() { 0 } else { (self.hasher.hash_one(id) as u32).max(1) }
     }
 
-    /// Notes that the row tells of an answer, if it states usage; returns which, for `judge`.
+    /// Notes that the row tells of an answer, if it is a model's and states usage; returns which, for `judge`.
     pub(super) fn tell(&mut self, row: RowIx, response: u32) -> u32 {
-        let usage = self.row(row).usage;
-        if usage == NONE || response == 0 || self.common_responses.contains(&response) {
+        let (usage, kind) = (self.row(row).usage, self.row(row).kind);
+        let is_call = matches!(kind, Kind::Model | Kind::Embedding | Kind::Reranker);
+        if usage == NONE || !is_call || response == 0 || self.common_responses.contains(&response) {
             return 0;
         }
         self.usages[usage].response = response;
@@ -85,6 +86,29 @@ impl Store {
         if is_common {
             self.common_responses.insert(response);
         }
+        if let Some(counts) = counts {
+            self.learn(counts, &rows, changes);
+        }
+    }
+
+    /// Gives the row that counts what the others know and it does not.
+    fn learn(&mut self, counts: RowIx, rows: &[RowIx], changes: &mut Changes) {
+        let at = self.row(counts).usage;
+        let mut usage = self.usages[at];
+        let mut others: Vec<RowIx> = rows.iter().copied().filter(|&row| self.is_echo(row)).collect();
+        others.sort_by_key(|&row| std::cmp::Reverse(self.rank(row)));
+        let mut known = false;
+        for row in others {
+            known |= usage.learn(&self.usages[self.row(row).usage]);
+        }
+        if !known {
+            return;
+        }
+        let (kind, start) = (self.row(counts).kind, self.row(counts).start);
+        usage.price(self.pricing.cost(&mut self.texts, self.services.get(usage.service), &usage, kind, start));
+        self.change(counts, |store| store.usages[at] = usage);
+        changes.rows.push(counts);
+        self.touch(self.row(counts).trace(), changes);
     }
 
     pub(super) fn tellers(&self, response: u32) -> SmallVec<[RowIx; 2]> {
@@ -96,15 +120,22 @@ impl Store {
     pub(super) fn teller(&self, rows: &[RowIx]) -> Option<RowIx> {
         let began = rows.iter().map(|&row| self.row(row).start).max()?;
         let ended = rows.iter().map(|&row| self.row(row).end).min()?;
-        let mut outputs = rows.iter().filter_map(|&row| self.usage(row)?.output);
-        let first = outputs.next();
-        let agree = outputs.all(|output| Some(output) == first);
-        (rows.len() > 1 && began <= ended && agree).then(|| rows.iter().copied().max_by_key(|&row| self.rank(row)))?
+        let agree = |count: fn(&Usage) -> Option<u32>| {
+            let mut counts = rows.iter().filter_map(|&row| count(&self.usage(row)?));
+            let first = counts.next();
+            counts.all(|count| Some(count) == first)
+        };
+        // Some count one more token of a stream than others.
+        (rows.len() > 1 && began <= ended && (agree(|usage| usage.input) || agree(|usage| usage.output)))
+            .then(|| rows.iter().copied().max_by_key(|&row| self.rank(row)))?
     }
 
     fn rank(&self, row: RowIx) -> Rank {
         let data = self.row(row);
-        (self.stated_parent(row).is_some(), data.start, std::cmp::Reverse(data.end), self.trace(data.trace()).id, data.id)
+        let usage = self.usage(row).unwrap_or_default();
+        let parts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
+        let known = parts.iter().flatten().filter(|count| **count > 0).count();
+        (self.stated_parent(row).is_some(), known, data.start, std::cmp::Reverse(data.end), self.trace(data.trace()).id, data.id)
     }
 
     /// Whether a row that tells of the same call does not count beside the one that does. Of rows of one trace that may hang under each

@@ -255,6 +255,18 @@ impl PackedUsage {
         }
     }
 
+    /// Takes parts of tokens in and out that it does not state from another row that tells of the same call. Whether there were any.
+    pub(super) fn learn(&mut self, other: &Self) -> bool {
+        let before = self.counts;
+        for (at, told) in other.counts.into_iter().enumerate().skip(2) {
+            let whole = if at == 4 { self.counts[1] } else { self.counts[0] };
+            if self.counts[at] == Self::NO_COUNT && told <= whole && whole != Self::NO_COUNT {
+                self.counts[at] = told;
+            }
+        }
+        self.counts != before
+    }
+
     /// Whether another row tells of the same call, and it counts there.
     pub(super) fn is_echo(&self) -> bool {
         self.first_token & Self::ECHO != 0

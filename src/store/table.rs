@@ -46,7 +46,7 @@ impl Table {
 /// `log2(1 + x)`, for `x` spread evenly from 0 to 1.
 fn part(hash: u64) -> usize {
     let x = (hash >> 40) as usize & 0xfff;
-    (x + ((88 * x * (0x1000 - x)) >> 20)) * PARTS >> 12
+    ((x + ((88 * x * (0x1000 - x)) >> 20)) * PARTS) >> 12
 }
 
 #[cfg(test)]

@@ -612,7 +612,7 @@ fn told(trace: u8, id: u64, parent: Option<u64>, start: Nanos, response: &str) -
 
 #[test]
 fn a_call_told_of_in_two_traces_counts_once_and_in_the_agent_s() {
-    let mut store = Store::new(Limits { spans: 3, ..Limits::default() });
+    let mut store = Store::new(Limits { spans: 4, ..Limits::default() });
     store.apply(&told(2, 9, None, 5 * SECOND + 10, "chatcmpl-1"), 100 * SECOND);
     assert_eq!((store.all().calls, store.all().input), (1, 100));
     let changes = store.apply(&told(1, 1, Some(5), 5 * SECOND, "chatcmpl-1"), 100 * SECOND);
@@ -622,13 +622,18 @@ fn a_call_told_of_in_two_traces_counts_once_and_in_the_agent_s() {
     assert_eq!((store.all().calls, store.all().input, store.all().echoes), (1, 100, 1));
     assert_eq!(store.totals(alone).tokens(), None, "its trace does not count it");
     assert_eq!(store.usage(alone).unwrap().input, Some(100), "and still shows it");
+    let mut thinking = told(4, 30, None, 5 * SECOND, "chatcmpl-1");
+    thinking.spans[0].facts.usage = Some(Usage { input: Some(100), output: Some(8), reasoning: Some(5), ..Usage::default() });
+    store.apply(&thinking, 100 * SECOND);
+    assert_eq!((store.all().calls, store.all().output, store.all().reasoning), (1, 7, 5), "what others know is taken over");
     let model = store.row(alone).label;
     assert_eq!(store.stats().group(By::Model, model).unwrap().calls, 1);
     // When the trace that counts it goes, the other one counts it.
     store.apply(&told(1, 5, None, 4 * SECOND, ""), 100 * SECOND);
     store.apply(&told(3, 20, None, 60 * SECOND, ""), 100 * SECOND);
-    assert!(store.find_trace(trace_id(1)).is_none() && !store.is_echo(alone));
-    assert_eq!((store.all().calls, store.all().echoes), (2, 0));
+    let of = |trace, id| store.find(store.find_trace(trace_id(trace)).unwrap(), span_id(id)).unwrap();
+    assert!(store.find_trace(trace_id(1)).is_none() && store.is_echo(alone) != store.is_echo(of(4, 30)));
+    assert_eq!((store.all().calls, store.all().echoes), (2, 1));
     assert_eq!(store.stats(), &swept(&store, |_| true));
 }
 

@@ -48,7 +48,7 @@ pub(super) fn usage(value: Scalar<'_>) -> Option<Usage> {
 /// Searches an answer in JSON for its usage, and for the id that stands beside it.
 pub(super) fn answer(value: Scalar<'_>) -> Option<Answer> {
     let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return None };
-    if raw.len() > LONGEST || !matches!(raw.first(), Some(b'{' | b'[')) || USAGE.find(raw).is_none() {
+    if raw.len() > LONGEST || !matches!(raw.first(), Some(b'{' | b'[')) || !tells_of_usage(raw) {
         return None;
     }
     let parsed = match value {
@@ -58,12 +58,16 @@ pub(super) fn answer(value: Scalar<'_>) -> Option<Answer> {
     find(&parsed.ok()?, 0).or_else(|| Some(Answer { usage: written(raw)?, id: None }))
 }
 
-/// Finds usage in a text within the answer: where an object of Python's was kept as it prints itself.
+fn tells_of_usage(raw: &[u8]) -> bool {
+    USAGE.find_iter(raw).any(|at| at > 0 && matches!(raw[at - 1], b'u' | b'U'))
+}
+
+/// Finds usage in a text within the answer: where an object of Python's was kept as it prints itself, in single quotes. A model that
+/// writes of usage does so in JSON.
 fn written(raw: &[u8]) -> Option<Usage> {
-    memchr::memmem::find_iter(raw, b"usage").take(8).find_map(|at| {
+    memchr::memmem::find_iter(raw, b"'usage': {'").take(8).find_map(|at| {
         let rest = &raw[at..];
-        let colon = rest.iter().take(32).position(|byte| *byte == b':')?;
-        let open = colon + rest[colon..].iter().take(4).position(|byte| *byte == b'{')?;
+        let open = b"'usage': ".len();
         let mut depth = 0_i32;
         let length = rest[open..].iter().take(LONGEST_USAGE).position(|byte| {
             depth += i32::from(*byte == b'{') - i32::from(*byte == b'}');
@@ -99,10 +103,10 @@ fn find(value: &Value, depth: usize) -> Option<Answer> {
     match value {
         Value::List(items) => items.iter().find_map(deeper),
         Value::Map(map) => {
-            let is_usage =
-                |name: &str| name.ends_with("usage") || name.ends_with("Usage") || name == "usage_metadata" || name == "usageMetadata";
+            let is_usage = |name: &str| matches!(name, "usage" | "token_usage" | "tokenUsage" | "usage_metadata" | "usageMetadata");
+            let counts_tokens = |(name, _): &Attribute| name.to_ascii_lowercase().contains("token");
             let usage = map.iter().find_map(|(name, value)| match value {
-                Value::Map(counts) if is_usage(name) => counted(counts),
+                Value::Map(counts) if is_usage(name) && counts.iter().any(counts_tokens) => counted(counts),
                 _ => None,
             });
             match usage {
@@ -343,6 +347,14 @@ mod tests {
         let all = kept(r#"{"anthropic": {"usage": {"input_tokens": 1, "cache_read_input_tokens": 6}, "cacheCreationInputTokens": 0}}"#);
         assert_eq!(all.usage.input, Some(7));
         let deep = format!("{}{{\"usage\": {{\"input_tokens\": 1}}, \"id\": \"no\"}}{}", "[".repeat(50), "]".repeat(50));
-        assert_eq!(found(&deep), Some((Some(1), None)), "as if it were written in a text");
+        assert_eq!(found(&deep), None);
+        for text in [
+            r#"[{"role": "assistant", "content": "it says \"usage\": {\"prompt_tokens\": 13, \"completion_tokens\": 7}"}]"#,
+            r#"{"cpu_usage": {"input": 5, "output": 3}}"#,
+            r#"{"usage": {"input": 5, "output": 3}}"#,
+            r#"{"message": "one {sage: 5}"}"#,
+        ] {
+            assert_eq!(found(text), None, "what a model writes is not what it used: {text}");
+        }
     }
 }

@@ -15,6 +15,12 @@ const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
 /// Tools that an answer asks for whose names a row keeps.
 const CALLS: usize = 3;
 
+/// Billionths of a dollar that a call may cost: of more than a million such calls the sum could be kept no more.
+const HIGHEST: i64 = 9_000_000_000_000;
+
+/// Whose messages are a model's answers.
+const ANSWERER: &[u8] = b"assistant";
+
 /// Longer parameters of a call are not taken apart.
 const LONGEST_PARAMETERS: usize = 1 << 14;
 
@@ -210,12 +216,17 @@ impl<'a> Picker<'a> {
         }
     }
 
-    /// Whether the span only makes ready what a model is to be asked: an object came out, and neither an answer nor any count.
+    /// Whether the span only makes ready what a model is to be asked: what came out are messages of which none is an answer, and nothing
+    /// was counted.
     fn is_prepared(&self) -> bool {
         let is_counted =
             [Field::Prompt, Field::Completion, Field::Total, Field::Response, Field::UsageDetails].iter().any(|field| self.has(*field));
-        let has_object = matches!(self.slot(Field::Answer), Some((0, Found::Text(Scalar::Text([b'{', ..]) | Scalar::Escaped([b'{', ..])))));
-        has_object && !self.seen.answered && !is_counted && self.text(Field::Answer).and_then(answer).is_none()
+        let (Some((0, Found::Text(Scalar::Text(raw) | Scalar::Escaped(raw)))), false) = (self.slot(Field::Answer), is_counted) else {
+            return false;
+        };
+        let has_messages = raw.starts_with(b"{\"messages\"") || raw.starts_with(b"{\\\"messages\\\"");
+        let is_answer = |at: usize| matches!(raw[at + ANSWERER.len()..], [b'"', ..] | [b'\\', b'"', ..]);
+        has_messages && !self.seen.answered && !memchr::memmem::find_iter(raw, ANSWERER).any(is_answer)
     }
 
     fn calls(&self, batch: &mut Batch) -> Text {
@@ -284,13 +295,15 @@ impl<'a> Picker<'a> {
         }
         let total = self.count(Field::Total);
         // Nothing is answered to no tokens: whoever writes so does not know.
-        if usage.input.unwrap_or_default() == 0 && usage.output.unwrap_or_default() == 0 {
+        if [usage.input, usage.output, usage.cache_read, usage.cache_write].iter().all(|count| count.unwrap_or_default() == 0) {
             usage = Usage { cost: usage.cost, ..Usage::default() };
         }
         let input = usage.input;
         whole(&mut usage, total, self.leaves_out_cached(name, scope), false);
-        let fits = input.is_none() || [input, usage.input].contains(&told.input) || input == fresh(&told);
-        if fits && (told.input.is_some() || told.output.is_some()) {
+        let same_input = input.is_none() || [input, usage.input].contains(&told.input) || input == fresh(&told);
+        let unthought = told.output.map(|output| output.saturating_sub(told.reasoning.unwrap_or_default()));
+        let same_output = usage.output.is_none() || told.output.is_none() || [told.output, unthought].contains(&usage.output);
+        if same_input && same_output && (told.input.is_some() || told.output.is_some()) {
             usage = Usage {
                 input: told.input.or(usage.input),
                 output: told.output.or(usage.output),
@@ -317,7 +330,7 @@ impl<'a> Picker<'a> {
             Value::Float(total) => values::billionths(Scalar::Float(total)),
             _ => None,
         };
-        self.billionths(Field::Cost).or_else(both).or_else(details).filter(|cost| *cost > 0)
+        self.billionths(Field::Cost).or_else(both).or_else(details).filter(|cost| (1..=HIGHEST).contains(cost))
     }
 
     /// What the provider itself says, in an attribute of its own or in a model's whole answer.

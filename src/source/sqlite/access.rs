@@ -66,7 +66,8 @@ pub(super) fn visit<T>(path: &Path, signature: &Signature, work: impl FnOnce(&Da
     visit_beside(path, signature, work, None::<fn(&Database) -> _>).map(|(found, _): (T, Option<()>)| found)
 }
 
-/// The same, and does `other` beside it, in a transaction of its own.
+/// The same, and does `other` beside it, in a transaction of its own; not where a reader keeps a writer out: of two readers that take turns
+/// one holds the lock at any time.
 pub(super) fn visit_beside<T, U: Send>(
     path: &Path,
     signature: &Signature,
@@ -78,7 +79,10 @@ pub(super) fn visit_beside<T, U: Send>(
         return Err(Trouble::LoneWal);
     }
     let result = std::thread::scope(|scope| {
-        let other = other.map(|other| Builder::new().spawn_scoped(scope, || read_all(signature, immutable, other))).transpose()?;
+        let other = other
+            .filter(|_| signature.is_wal())
+            .map(|other| Builder::new().spawn_scoped(scope, || read_all(signature, immutable, other)))
+            .transpose()?;
         let found = read_all(signature, immutable, work);
         // A panic is told wherever it happens, and ends the program.
         let other = other.map(|other| other.join().unwrap_or(Err(Trouble::Busy))).transpose();

@@ -141,7 +141,7 @@ impl Progress {
         self.go_on(lowest);
     }
 
-    /// A page of each stretch was read.
+    /// A page of each stretch was read, or of the first of them.
     pub(super) fn loaded(&mut self, pages: &[Page]) {
         let (Some(load), Some(last)) = (&mut self.load, pages.last()) else { return };
         if pages.iter().any(|page| page.moved) {
@@ -149,7 +149,11 @@ impl Progress {
             return;
         }
         let mut left = Vec::new();
-        for (stretch, page) in load.stretches.drain(..).zip(pages) {
+        for (at, stretch) in load.stretches.drain(..).enumerate() {
+            let Some(page) = pages.get(at) else {
+                left.push(stretch);
+                continue;
+            };
             load.done += page.rows;
             page.oldest.into_iter().for_each(|mark| self.ladder.insert(mark));
             if !page.all {
