@@ -14,6 +14,7 @@ mod schema;
 mod search;
 mod signature;
 mod trouble;
+mod turns;
 mod visit;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::signature::Signature;
 use super::trouble::Trouble;
+use super::turns::{Place, Turns};
 
 /// How long SQLite waits for a lock itself.
 const LOCK_WAIT: Duration = Duration::from_millis(5);
@@ -25,12 +27,18 @@ pub(in crate::source) struct Database {
     pub(in crate::source) connection: Connection,
     /// While it is read, its writer can't commit.
     pub(super) blocks_writer: bool,
+    /// Among those who keep it out together. After the connection, which is closed first.
+    place: Option<Place>,
 }
 
 impl Database {
     /// Lets a writer in that waits. What is read from now on is as the file is then.
     pub(super) fn renew(&self) -> Result<(), Trouble> {
-        Ok(self.connection.execute_batch("COMMIT; BEGIN")?)
+        self.connection.execute_batch("COMMIT")?;
+        if let Some(place) = &self.place {
+            place.wait();
+        }
+        Ok(self.connection.execute_batch("BEGIN")?)
     }
 }
 
@@ -66,8 +74,7 @@ pub(super) fn visit<T>(path: &Path, signature: &Signature, work: impl FnOnce(&Da
     visit_beside(path, signature, work, None::<fn(&Database) -> _>).map(|(found, _): (T, Option<()>)| found)
 }
 
-/// The same, and does `other` beside it, in a transaction of its own; not where a reader keeps a writer out: of two readers that take turns
-/// one holds the lock at any time.
+/// The same, and does `other` beside it, in a transaction of its own.
 pub(super) fn visit_beside<T, U: Send>(
     path: &Path,
     signature: &Signature,
@@ -78,12 +85,13 @@ pub(super) fn visit_beside<T, U: Send>(
     if immutable && signature.has_log() {
         return Err(Trouble::LoneWal);
     }
+    let turns = Arc::new(Turns::default());
+    let place = || (other.is_some() && !signature.is_wal()).then(|| turns.place());
+    let places = (place(), place());
     let result = std::thread::scope(|scope| {
-        let other = other
-            .filter(|_| signature.is_wal())
-            .map(|other| Builder::new().spawn_scoped(scope, || read_all(signature, immutable, other)))
-            .transpose()?;
-        let found = read_all(signature, immutable, work);
+        let beside = |other| Builder::new().spawn_scoped(scope, || read_all(signature, immutable, places.1, other));
+        let other = other.map(beside).transpose()?;
+        let found = read_all(signature, immutable, places.0, work);
         // A panic is told wherever it happens, and ends the program.
         let other = other.map(|other| other.join().unwrap_or(Err(Trouble::Busy))).transpose();
         Ok((found?, other?))
@@ -94,19 +102,24 @@ pub(super) fn visit_beside<T, U: Send>(
     result
 }
 
-fn read_all<T>(signature: &Signature, immutable: bool, work: impl FnOnce(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
-    let database = open(signature, immutable)?;
+fn read_all<T>(
+    signature: &Signature,
+    immutable: bool,
+    place: Option<Place>,
+    work: impl FnOnce(&Database) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
+    let connection = open(signature, immutable)?;
     // A connection that can't be closed has an unfinished statement, which `work` can't leave behind.
-    work(&database)
+    work(&Database { connection, blocks_writer: !signature.is_wal(), place })
 }
 
-fn open(signature: &Signature, immutable: bool) -> Result<Database, Trouble> {
+fn open(signature: &Signature, immutable: bool) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let how = if immutable { "immutable=1" } else { "readonly_shm=1" };
     let connection = Connection::open_with_flags(format!("{}?mode=ro&{how}", uri(signature.path())), flags)?;
     connection.busy_timeout(LOCK_WAIT)?;
     connection.execute_batch("PRAGMA query_only = 1; PRAGMA temp_store = 2; PRAGMA cache_size = 64; BEGIN")?;
-    Ok(Database { connection, blocks_writer: !signature.is_wal() })
+    Ok(connection)
 }
 
 /// The path as a URI that SQLite reads back to the very same bytes.
