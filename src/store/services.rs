@@ -13,17 +13,27 @@ pub(super) struct Services {
     entries: Vec<(Service, u32)>,
     free: Vec<u32>,
     places: HashMap<Service, u32>,
+    /// The place that was taken last: most calls are of the same model as the one before.
+    last: u32,
 }
 
 impl Services {
     /// The place of a provider and a model, used once more than before.
     pub(super) fn take(&mut self, texts: &mut Interner, provider: &str, model: &str) -> u32 {
+        if let Some((last, uses @ 1..)) = self.entries.get_mut(self.last as usize)
+            && texts.text(last.1) == model
+            && texts.text(last.0) == provider
+        {
+            *uses += 1;
+            return self.last;
+        }
         let service = (texts.take(provider), texts.take(model));
         if let Some(&at) = self.places.get(&service) {
             // One use of the texts is enough for all.
             texts.release(service.0);
             texts.release(service.1);
             self.entries[at as usize].1 += 1;
+            self.last = at;
             return at;
         }
         let at = self.free.pop().unwrap_or_else(|| {
@@ -32,6 +42,7 @@ impl Services {
         });
         self.entries[at as usize] = (service, 1);
         self.places.insert(service, at);
+        self.last = at;
         at
     }
 
