@@ -299,7 +299,8 @@ impl<'a> Picker<'a> {
             usage = Usage { cost: usage.cost, ..Usage::default() };
         }
         let input = usage.input;
-        whole(&mut usage, total, self.leaves_out_cached(name, scope), false);
+        let is_cached = [usage.cache_read, usage.cache_write].iter().any(|count| count.is_some_and(|count| count > 0));
+        whole(&mut usage, total, is_cached && self.leaves_out_cached(name, scope), false);
         let same_input = input.is_none() || [input, usage.input].contains(&told.input) || input == fresh(&told);
         let unthought = told.output.map(|output| output.saturating_sub(told.reasoning.unwrap_or_default()));
         let same_output = usage.output.is_none() || told.output.is_none() || [told.output, unthought].contains(&usage.output);
