@@ -251,6 +251,17 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (6500, 500, 0, 10, 0, Some(250_000_000), 1),
     ),
     (
+        "Langfuse: a cost in whole dollars",
+        &[(
+            None,
+            "claude",
+            "langfuse-sdk",
+            r#"{"langfuse.observation.type": "generation", "langfuse.observation.model.name": "claude-sonnet-4-5",
+            "langfuse.observation.usage_details": "{\"input\": 6000, \"output\": 10}", "langfuse.observation.cost_details": "{\"total\": 2}"}"#,
+        )],
+        (6000, 0, 0, 10, 0, Some(2_000_000_000), 1),
+    ),
+    (
         "MLflow: words and a map as JSON",
         &[(
             None,

@@ -328,6 +328,7 @@ impl<'a> Picker<'a> {
     fn cost(&self) -> Option<i64> {
         let both = || Some(self.billionths(Field::CostIn)?.saturating_add(self.billionths(Field::CostOut)?));
         let details = || match self.part(Field::CostDetails, "total")? {
+            Value::Int(total) => values::billionths(Scalar::Int(total)),
             Value::Float(total) => values::billionths(Scalar::Float(total)),
             _ => None,
         };
