@@ -221,6 +221,32 @@ fn a_transaction_that_ran_at_the_start_lets_nothing_in_that_the_limit_left_out()
 }
 
 #[test]
+fn transactions_that_end_while_old_rows_are_read_let_nothing_in_that_the_limit_leaves_out() {
+    let Some(server) = Server::new() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    let mut open: Vec<_> = (0..20).map(|_| server.writer(&database)).collect();
+    // Each in a trace of its own, or one would wait for the other.
+    let late = |number: usize| 100_000 + 100 * number as u64;
+    for (number, open) in open.iter_mut().enumerate() {
+        open.run(&format!("BEGIN; {}", spans(late(number), late(number) + 1)));
+    }
+    writer.run(&spans(1, 20_001));
+    let mut watch = crate::server::watch(&server.url(&database), 5000);
+    watch.until_spans(512);
+    for open in &mut open {
+        open.run("COMMIT");
+    }
+    watch.until_watching();
+    for number in 0..20 {
+        watch.until_span(late(number));
+    }
+    once_each(&watch);
+    let old = (1..20_001).filter(|number| watch.spans.contains_key(&id(*number))).count();
+    assert!(old <= 5000, "{old}");
+}
+
+#[test]
 fn old_rows_are_left_out_at_the_limit() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();

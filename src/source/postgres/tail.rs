@@ -99,10 +99,11 @@ fn end_of_table(look: &Look, from: u64, progress: &mut Progress) -> u64 {
     start.max(widest)
 }
 
-/// Rows that the limit left out, as a condition that they do not meet; empty if there are none. A transaction that ran at the start
-/// makes those of later ones look new.
+/// Rows that the limit left out or that are still to be loaded, as a condition that they do not meet; empty if there are none. A
+/// transaction that ran at the start makes those of later ones look new.
 fn left_out(shape: &Shape, progress: &Progress) -> String {
-    match (&progress.first, &progress.oldest) {
+    let loaded_to = progress.load.as_ref().and_then(|load| Some(&load.last.as_ref()?.0));
+    match (&progress.first, loaded_to.or(progress.oldest.as_ref())) {
         (Some(first), Some(oldest)) => {
             format!(" AND ({} OR {})", shape.created_since(oldest), first.unseen())
         }
