@@ -1,11 +1,21 @@
 //! What a span does, in each convention's words.
 
 use crate::model::Kind;
+use crate::model::json::{Scalar, chars};
+
+/// The longest word that states a kind.
+const LONGEST: usize = 64;
 
 /// Reads the value of an attribute that states a kind. `None` if it says nothing of use: then the next attribute decides.
-pub(super) fn from_value(value: &str) -> Option<Kind> {
+pub(super) fn from_value(value: Scalar<'_>) -> Option<Kind> {
+    let mut word = [0; LONGEST];
+    let mut length = 0;
+    for (place, char) in word.iter_mut().zip(chars(value)) {
+        *place = u8::try_from(char).ok()?.to_ascii_lowercase();
+        length += 1;
+    }
     // Some write even a word as JSON.
-    Some(match value.trim_matches('"').to_ascii_lowercase().as_str() {
+    Some(match std::str::from_utf8(&word[..length]).ok()?.trim_matches('"') {
         "agent" | "invoke_agent" | "agent.run" | "agent_run" => Kind::Agent,
         "invoke_workflow" | "workflow" | "workflow.run" | "workflow_run" | "flow" => Kind::Workflow,
         // An agent that is made does not run yet.

@@ -343,18 +343,34 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
     FLAT.iter().filter(|(_, field, _)| *field != Field::Answer).map(|(name, ..)| *name)
 }
 
-/// What each attribute states, and its rank there: 0 counts most.
-pub(super) fn lookup(name: &[u8]) -> impl Iterator<Item = (Field, u8)> {
-    let mut slot = hash(name);
-    std::iter::from_fn(move || {
+/// A name that states something: where it stands first in [`FLAT`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name(u8);
+
+impl Name {
+    /// Looks a name up; `None` if it states nothing.
+    #[inline]
+    pub(super) fn find(name: &[u8]) -> Option<Self> {
+        let mut slot = hash(name);
         loop {
-            let entry = FLAT.get(usize::from(SLOTS[slot % SLOTS.len()]))?;
-            slot += 1;
-            if entry.0.as_bytes() == name {
-                return Some((entry.1, entry.2));
+            let at = SLOTS[slot % SLOTS.len()];
+            if FLAT.get(usize::from(at))?.0.as_bytes() == name {
+                return Some(Self(at));
             }
+            slot += 1;
         }
-    })
+    }
+
+    /// What it states, and its rank there: 0 counts most.
+    #[inline]
+    pub(super) fn facts(self) -> impl Iterator<Item = (Field, u8)> {
+        let mut at = self.0;
+        std::iter::from_fn(move || {
+            let (_, field, rank) = *FLAT.get(usize::from(at))?;
+            at = AGAIN[usize::from(at)];
+            Some((field, rank))
+        })
+    }
 }
 
 const COUNT: usize = {
@@ -382,21 +398,48 @@ static FLAT: [(&str, Field, u8); COUNT] = {
     flat
 };
 
-/// An open hash table over [`FLAT`]: a span bears twenty attributes, and most of them state nothing.
+/// Where the name of each line of [`FLAT`] stands again.
+static AGAIN: [u8; COUNT] = {
+    let (mut again, mut at) = ([EMPTY; COUNT], 0);
+    while at < COUNT {
+        let mut later = at + 1;
+        while later < COUNT {
+            if again[at] == EMPTY && is_same(FLAT[at].0.as_bytes(), FLAT[later].0.as_bytes()) {
+                again[at] = later as u8;
+            }
+            later += 1;
+        }
+        at += 1;
+    }
+    again
+};
+
+/// An open hash table over the first line of each name in [`FLAT`]: a span bears twenty attributes, and most of them state nothing.
 static SLOTS: [u8; 1024] = {
     assert!(COUNT < EMPTY as usize);
     let mut slots = [EMPTY; 1024];
     let mut at = 0;
     while at < COUNT {
-        let mut slot = hash(FLAT[at].0.as_bytes());
-        while slots[slot % 1024] != EMPTY {
+        let name = FLAT[at].0.as_bytes();
+        let mut slot = hash(name);
+        while slots[slot % 1024] != EMPTY && !is_same(FLAT[slots[slot % 1024] as usize].0.as_bytes(), name) {
             slot += 1;
         }
-        slots[slot % 1024] = at as u8;
+        if slots[slot % 1024] == EMPTY {
+            slots[slot % 1024] = at as u8;
+        }
         at += 1;
     }
     slots
 };
+
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
 
 const EMPTY: u8 = u8::MAX;
 
@@ -417,16 +460,17 @@ mod tests {
     fn every_name_is_found_at_its_rank() {
         for (field, names) in NAMES {
             for (rank, name) in names.iter().enumerate() {
-                assert!(lookup(name.as_bytes()).any(|found| found == (*field, rank as u8)), "{name}");
+                let name = Name::find(name.as_bytes()).unwrap();
+                assert!(name.facts().any(|found| found == (*field, rank as u8)), "{name:?}");
             }
         }
-        assert_eq!(lookup(b"agno.team.id").count(), 2);
+        assert_eq!(Name::find(b"agno.team.id").unwrap().facts().count(), 2);
     }
 
     #[test]
     fn other_names_state_nothing() {
         for name in ["", "a", "input.valuf", "llm.input_messages.0.message.content", "llm.token_count.totals"] {
-            assert_eq!(lookup(name.as_bytes()).count(), 0, "{name}");
+            assert!(Name::find(name.as_bytes()).is_none(), "{name}");
         }
     }
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::answer::{Answer, answer, metadata, usage, whole};
-use super::names::{FIELDS, Field, is_raw_prompt, lookup};
-use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, titles, values};
+use super::names::{FIELDS, Field, Name, is_raw_prompt};
+use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, preview, titles, values};
 use crate::model::json::{self, Scalar, chars};
 use crate::model::{Batch, Facts, Kind, Nanos, SpanId, Text, Usage, Value};
 
@@ -63,6 +63,33 @@ enum Found<'a> {
     Kind(Kind),
 }
 
+/// What an attribute is about, by its name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'n>(Part<'n>);
+
+#[derive(Clone, Copy, Debug)]
+enum Part<'n> {
+    /// A message that went into a model: the rest of the name.
+    Asked(&'n [u8]),
+    /// A message of a model's answer: the rest of the name.
+    Answered(&'n [u8]),
+    Fact(Name),
+}
+
+impl<'n> About<'n> {
+    /// `None` if an attribute of this name states nothing: whoever must build a value to hand it over asks first.
+    #[inline]
+    pub(crate) fn of(name: &'n [u8]) -> Option<Self> {
+        if let Some(rest) = name.strip_prefix(MESSAGE[0].0.as_bytes()) {
+            return Some(Self(Part::Asked(rest)));
+        }
+        if let Some(rest) = name.strip_prefix(ANSWER) {
+            return Some(Self(Part::Answered(rest)));
+        }
+        Name::find(name).map(|name| Self(Part::Fact(name)))
+    }
+}
+
 impl Default for Picker<'_> {
     fn default() -> Self {
         Self { slots: [(0, Found::Count(0)); FIELDS], seen: Seen::default() }
@@ -75,29 +102,32 @@ impl<'a> Picker<'a> {
         self.seen = Seen::default();
     }
 
-    /// Whether an attribute of this name can state anything; whoever must build a value to hand it over asks first.
-    #[must_use]
-    pub fn knows(name: &[u8]) -> bool {
-        name.starts_with(MESSAGE[0].0.as_bytes()) || name.starts_with(ANSWER) || lookup(name).next().is_some()
-    }
-
     /// Looks at one attribute. Of equal names the last one counts.
     #[inline]
     pub fn take(&mut self, name: &[u8], value: Scalar<'a>) {
-        if let Some(rest) = name.strip_prefix(MESSAGE[0].0.as_bytes()) {
-            return self.take_message(rest, value);
+        if let Some(about) = About::of(name) {
+            self.put(about, value);
         }
-        if name.starts_with(ANSWER) {
-            self.seen.answered = true;
-            if name.ends_with(b".tool_call.function.name") {
-                if let Some(place) = self.seen.calls.0.get_mut(self.seen.calls.1) {
-                    *place = Some(value);
+    }
+
+    /// Looks at the value of an attribute that is about something.
+    #[inline]
+    pub(crate) fn put(&mut self, about: About<'_>, value: Scalar<'a>) {
+        let name = match about.0 {
+            Part::Asked(rest) => return self.take_message(rest, value),
+            Part::Answered(rest) => {
+                self.seen.answered = true;
+                if rest.ends_with(b".tool_call.function.name") {
+                    if let Some(place) = self.seen.calls.0.get_mut(self.seen.calls.1) {
+                        *place = Some(value);
+                    }
+                    self.seen.calls.1 += 1;
                 }
-                self.seen.calls.1 += 1;
+                return;
             }
-            return;
-        }
-        for (field, rank) in lookup(name) {
+            Part::Fact(name) => name,
+        };
+        for (field, rank) in name.facts() {
             let best = self.slot(field).map(|(best, _)| best);
             if best.is_some_and(|best| best < rank) {
                 continue;
@@ -231,6 +261,9 @@ impl<'a> Picker<'a> {
 
     fn calls(&self, batch: &mut Batch) -> Text {
         let (names, count) = &self.seen.calls;
+        if let ([Some(name), ..], 1) = (names, count) {
+            return preview(*name, batch);
+        }
         let mut text = String::new();
         for name in names.iter().flatten() {
             if !text.is_empty() {
@@ -257,11 +290,7 @@ impl<'a> Picker<'a> {
     }
 
     fn asked(&self, batch: &mut Batch) -> Text {
-        let Some((_, text)) = self.seen.question else { return Text::default() };
-        match plain_beginning(text) {
-            Some(plain) => batch.intern(plain),
-            None => batch.intern_chars(beginning(chars(text), PREVIEW)),
-        }
+        self.seen.question.map_or_else(Text::default, |(_, text)| preview(text, batch))
     }
 
     fn input(&self, batch: &mut Batch) -> Text {
@@ -269,8 +298,7 @@ impl<'a> Picker<'a> {
         let Some(text) = plain.or(self.text(Field::Messages)) else { return Text::default() };
         match if plain.is_none() { messages::last_question(text) } else { None } {
             Some(question) => batch.intern_chars(beginning(question.chars(), PREVIEW)),
-            None if let Some(plain) = plain_beginning(text) => batch.intern(plain),
-            None => batch.intern_chars(beginning(chars(text), PREVIEW)),
+            None => preview(text, batch),
         }
     }
 
@@ -416,7 +444,7 @@ impl<'a> Found<'a> {
     /// The value in the fact's own terms; `None` if it states nothing.
     fn read(field: Field, value: Scalar<'a>) -> Option<Self> {
         match field {
-            Field::Kind => kinds::from_value(&chars(value).take(64).collect::<String>()).map(Self::Kind),
+            Field::Kind => kinds::from_value(value).map(Self::Kind),
             Field::Prompt | Field::Completion | Field::Total | Field::CacheRead | Field::CacheWrite | Field::Reasoning => {
                 values::count(value).map(Self::Count)
             }
@@ -456,15 +484,6 @@ fn intern(text: Option<Scalar<'_>>, batch: &mut Batch) -> Text {
 fn is_plain(raw: &[u8]) -> bool {
     let folds = |pair: &[u8]| matches!(pair, b"  " | [b'\\', b'n' | b't' | b'r' | b'u' | b'f']) || !matches!(pair[0], b' '..=b'~');
     raw.len() <= PREVIEW && matches!((raw.first(), raw.last()), (Some(b'!'..=b'~'), Some(b'!'..=b'~'))) && !raw.windows(2).any(folds)
-}
-
-/// The beginning of a text that has nothing to fold or unescape in it, as [`beginning`] gives it, but at once.
-fn plain_beginning(text: Scalar<'_>) -> Option<&str> {
-    let (Scalar::Text(raw) | Scalar::Escaped(raw)) = text else { return None };
-    let start = raw.get(..PREVIEW).unwrap_or(raw);
-    let plain = |pair: &[u8]| matches!(pair, [b'!'..=b'~', _] | [b' ', b'!'..=b'~']) && pair[0] != b'\\';
-    let ends_plain = start.first() != Some(&b' ') && matches!(start.last(), Some(last @ b'!'..=b'~') if *last != b'\\');
-    (ends_plain && start.windows(2).all(plain)).then(|| std::str::from_utf8(start).ok()).flatten()
 }
 
 #[cfg(test)]

@@ -6,11 +6,14 @@ use super::request::{self, Group};
 use super::value::{self, Any, any, entry};
 use super::wire::{Broken, Fields, Value, offset};
 use crate::model::json::Scalar;
-use crate::model::semantics::{PREVIEW, Picker, beginning};
+use crate::model::semantics::{About, PREVIEW, Picker, beginning, preview};
 use crate::model::{Address, Batch, Nanos, Skipped, Span, SpanId, Status, Text, TraceId};
 
 /// Bytes that a span of an agent takes at least, about: more room than needed costs nothing until it is touched.
 const SPAN: usize = 1024;
+
+/// The byte that an attribute of a span begins with: field 9, with a length.
+const ATTRIBUTE: u8 = 9 << 3 | 2;
 
 /// One in how many bytes goes into a row's texts, about.
 const TEXT: usize = 6;
@@ -68,8 +71,8 @@ struct Fresh<'a> {
     message: &'a [u8],
     exception: Option<&'a [u8]>,
     picker: Picker<'a>,
-    /// Attributes that are lists or maps and state something: key, value.
-    nested: Vec<(&'a [u8], &'a [u8])>,
+    /// Attributes that are lists or maps and state something: what about, value.
+    nested: Vec<(About<'a>, &'a [u8])>,
 }
 
 /// Trace, span, parent, start, end.
@@ -82,8 +85,25 @@ impl<'a> Fresh<'a> {
         self.picker.clear();
         self.nested.clear();
         let mut fields = Fields(message);
-        while let Some((number, field)) = fields.next()? {
+        loop {
+            // Nearly all that a span holds.
+            while let Some(attribute) = fields.next_bytes(ATTRIBUTE)? {
+                self.take_attribute(attribute)?;
+            }
+            let Some((number, field)) = fields.next()? else { return Ok(()) };
             self.take(number, field)?;
+        }
+    }
+
+    #[inline]
+    fn take_attribute(&mut self, message: &'a [u8]) -> Result<(), Broken> {
+        let (key, value) = entry(message)?;
+        // Most attributes state nothing, and their values need not even be fetched from memory.
+        if let Some(about) = About::of(key) {
+            match any(value)? {
+                Any::Scalar(scalar) => self.picker.put(about, scalar),
+                Any::Nested => self.nested.push((about, value)),
+            }
         }
         Ok(())
     }
@@ -97,16 +117,7 @@ impl<'a> Fresh<'a> {
             5 => self.name = field.bytes()?,
             7 => self.start = field.fixed64()?,
             8 => self.end = field.fixed64()?,
-            9 => {
-                let (key, value) = entry(field.bytes()?)?;
-                // Most attributes state nothing, and their values need not even be fetched from memory.
-                if Picker::knows(key) {
-                    match any(value)? {
-                        Any::Scalar(scalar) => self.picker.take(key, scalar),
-                        Any::Nested => self.nested.push((key, value)),
-                    }
-                }
-            }
+            9 => self.take_attribute(field.bytes()?)?,
             11 => self.take_event(field.bytes()?)?,
             15 => self.take_status(field.bytes()?)?,
             _ => {}
@@ -146,11 +157,12 @@ impl<'a> Fresh<'a> {
         if self.nested.is_empty() {
             return self.finish(&self.picker, named, scope, address, batch).map(Ok);
         }
-        let nested = self.nested.iter().map(|(key, value)| Ok((*key, value::whole(value)?.to_json()))).collect::<Result<Vec<_>, _>>()?;
+        let nested =
+            self.nested.iter().map(|(about, value)| Ok((*about, value::whole(value)?.to_json()))).collect::<Result<Vec<_>, _>>()?;
         // A picker of its own, since it borrows the texts made here.
         let mut picker = self.picker.clone();
-        for (key, json) in &nested {
-            picker.take(key, Scalar::Other(json.as_bytes()));
+        for (about, json) in &nested {
+            picker.put(*about, Scalar::Other(json.as_bytes()));
         }
         self.finish(&picker, named, scope, address, batch).map(Ok)
     }
@@ -210,7 +222,7 @@ fn error(message: &[u8], exception: Option<&[u8]>, picker: &Picker<'_>, batch: &
         _ => None,
     };
     if let Some(text) = from_event.or((!message.is_empty()).then_some(message)) {
-        return Ok(batch.intern_chars(beginning(crate::model::json::chars(Scalar::Text(text)), PREVIEW)));
+        return Ok(preview(Scalar::Text(text), batch));
     }
     Ok(picker.error().map_or_else(Text::default, |error| batch.intern_chars(beginning(error.chars(), PREVIEW))))
 }

@@ -33,12 +33,7 @@ impl<'a> Fields<'a> {
             }
             let value = match key & 7 {
                 0 => Value::Varint(varint(rest)?),
-                2 => {
-                    let length = usize::try_from(varint(rest)?).map_err(|_| TRUNCATED)?;
-                    let (value, after) = rest.split_at_checked(length).ok_or(TRUNCATED)?;
-                    *rest = after;
-                    Value::Bytes(value)
-                }
+                2 => Value::Bytes(bytes(rest)?),
                 1 => {
                     let (value, after) = rest.split_first_chunk().ok_or(TRUNCATED)?;
                     *rest = after;
@@ -60,6 +55,19 @@ impl<'a> Fields<'a> {
         }
         Ok(None)
     }
+
+    /// The next field's value if the field begins with this byte, which must be the key of one that holds bytes.
+    #[inline]
+    pub(super) fn next_bytes(&mut self, key: u8) -> Result<Option<&'a [u8]>, Broken> {
+        match self.0.split_first() {
+            Some((first, mut rest)) if *first == key => {
+                let value = bytes(&mut rest)?;
+                self.0 = rest;
+                Ok(Some(value))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 const NO_FIELD: Broken = Broken("a field's number or type is none");
@@ -80,6 +88,15 @@ fn varint(rest: &mut &[u8]) -> Result<u64, Broken> {
         }
         _ => long_varint(rest),
     }
+}
+
+/// As many bytes as the number at the beginning says.
+#[inline]
+fn bytes<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Broken> {
+    let length = usize::try_from(varint(rest)?).map_err(|_| TRUNCATED)?;
+    let (value, after) = rest.split_at_checked(length).ok_or(TRUNCATED)?;
+    *rest = after;
+    Ok(value)
 }
 
 #[cold]

@@ -200,20 +200,6 @@ fn a_pending_record_names_the_parent() {
     assert_eq!(pending(r#"{"logfire.span_type": "span"}"#), None);
 }
 
-proptest::proptest! {
-    #[test]
-    fn a_plain_beginning_is_the_beginning(text in "[ a-c\\\\\n\u{e9}]{0,6}.{0,140}[ a]{0,3}") {
-        let raw = Scalar::Text(text.as_bytes());
-        if let Some(plain) = plain_beginning(raw) {
-            proptest::prop_assert_eq!(plain, beginning(chars(raw), PREVIEW).collect::<String>());
-        }
-        let raw = Scalar::Escaped(text.as_bytes());
-        if let Some(plain) = plain_beginning(raw) {
-            proptest::prop_assert_eq!(plain, beginning(chars(raw), PREVIEW).collect::<String>());
-        }
-    }
-}
-
 #[test]
 fn the_ai_sdk_leaves_anthropic_s_cache_out_until_it_says_what_was_fresh() {
     let sdk = |attributes: &str| {
