@@ -590,8 +590,8 @@ proptest! {
             let ended = store.age.iter().find(|&&(_, trace)| store.trace(trace).totals().running == 0);
             prop_assert!(ended.is_none_or(|&ended| store.ended_from <= ended));
             prop_assert!(store.rows().all(|row| store.row(row).counted == store.is_call(row)));
-            let counts = |row: RowIx| store.teller(&store.tellers(store.usages[store.row(row).usage].response));
-            let tells = |row: &RowIx| store.row(*row).usage != NONE && store.usages[store.row(*row).usage].response != 0;
+            let counts = |row: RowIx| store.teller(&store.tellers(store.usages[store.row(row).usage].response()));
+            let tells = |row: &RowIx| store.row(*row).usage != NONE && store.usages[store.row(*row).usage].response() != 0;
             let repeats = |row: RowIx| counts(row).is_some_and(|counts| store.repeats(row, counts));
             prop_assert!(store.rows().filter(tells).all(|row| store.is_echo(row) == repeats(row)));
             let selected = |trace: TraceIx| store.trace(trace).selected;
