@@ -265,10 +265,7 @@ impl Group {
     fn may_join(&self, other: &Self) -> bool {
         let both = self.with(other);
         let names_one = self.named == 0 || other.named == 0;
-        self.instruments & other.instruments == 0
-            && names_one
-            && both.began <= both.ended
-            && both.calls.count_ones() as usize <= TELLERS
+        self.instruments & other.instruments == 0 && names_one && both.began <= both.ended && both.calls.count_ones() as usize <= TELLERS
     }
 }
 

@@ -38,12 +38,7 @@ fn batch(calls: &[Told]) -> Batch {
     for told in calls {
         let name = if told.answer == 0 { String::new() } else { format!("msg_{}", told.answer) };
         let (instrument, response) = (batch.intern_instrument(told.by), batch.intern(&name));
-        let usage = Some(Usage {
-            input: Some(told.counts.0),
-            output: Some(told.counts.1),
-            reasoning: told.reasoning,
-            ..Usage::default()
-        });
+        let usage = Some(Usage { input: Some(told.counts.0), output: Some(told.counts.1), reasoning: told.reasoning, ..Usage::default() });
         batch.spans.push(Span {
             trace: TraceId::new([told.trace; 16]).unwrap(),
             id: SpanId::new(told.id.to_be_bytes()).unwrap(),
@@ -120,9 +115,8 @@ fn calls_of_one_instrument_of_none_or_of_another_time_each_count() {
 
 #[test]
 fn calls_at_once_are_paired_one_to_one() {
-    let both = |lag: i64| {
-        [told(1, "a", (0, 150), 0), told(2, "a", (0, 160), 0), told(3, "b", (1, 150 - lag), 8), told(4, "b", (1, 160 - lag), 9)]
-    };
+    let both =
+        |lag: i64| [told(1, "a", (0, 150), 0), told(2, "a", (0, 160), 0), told(3, "b", (1, 150 - lag), 8), told(4, "b", (1, 160 - lag), 9)];
     for lag in [1, 10, 50] {
         assert_eq!(counted(&both(lag)), (2, 2));
     }
@@ -227,7 +221,9 @@ fn echoes(calls: &[Told]) -> Vec<u64> {
     let may_pair = |told: &Told| !told.by.is_empty();
     let mut sets: Vec<Vec<&Told>> = Vec::new();
     for told in calls {
-        match sets.iter_mut().find(|set| may_pair(set[0]) && may_pair(told) && told.answer != 0 && set[0].answer == told.answer && set[0].counts == told.counts) {
+        match sets.iter_mut().find(|set| {
+            may_pair(set[0]) && may_pair(told) && told.answer != 0 && set[0].answer == told.answer && set[0].counts == told.counts
+        }) {
             Some(set) => set.push(told),
             None => sets.push(vec![told]),
         }
