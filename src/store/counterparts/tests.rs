@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::super::Limits;
+use super::super::echoes::TELLERS;
+use super::super::{Limits, Stats};
 use super::*;
-use crate::model::{Batch, Facts, Origin, SourceId, Span, Status, Text, Usage};
+use crate::model::{Address, Batch, Facts, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
 
 const MILLI: Nanos = 1_000_000;
 const NOW: Nanos = 1_000_000 * MILLI;
@@ -49,7 +50,7 @@ fn batch(calls: &[Told]) -> Batch {
             name: Text::default(),
             facts: Facts { kind: Kind::Model, usage, instrument, response, ..Facts::default() },
             error: Text::default(),
-            address: crate::model::Address(0),
+            address: Address(0),
             weight: 0,
         });
     }
@@ -189,8 +190,8 @@ fn an_id_that_many_calls_bear_is_no_answer_s_and_they_are_paired_without() {
     assert_eq!(counted(&calls), (20, 20));
 }
 
-fn swept(store: &Store) -> super::super::Stats {
-    let mut stats = super::super::Stats::begin_at(store.stats());
+fn swept(store: &Store) -> Stats {
+    let mut stats = Stats::begin_at(store.stats());
     store.traces().for_each(|trace| store.sweep(trace, &mut stats, false));
     stats
 }
@@ -297,7 +298,8 @@ proptest! {
         (Just(calls), Just(twice).prop_shuffle())
     }), limit in 3..60usize) {
         let found = |store: &Store| {
-            let mut ids: Vec<u64> = store.rows().filter(|&row| store.is_echo(row)).map(|row| store.row(row).id.to_string()).map(|id| u64::from_str_radix(&id, 16).unwrap()).collect();
+            let id = |row: RowIx| u64::from_str_radix(&store.row(row).id.to_string(), 16).unwrap();
+            let mut ids: Vec<u64> = store.rows().filter(|&row| store.is_echo(row)).map(id).collect();
             ids.sort_unstable();
             ids
         };
