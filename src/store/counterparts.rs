@@ -127,6 +127,9 @@ impl Store {
     /// Pairs the rows of a place and of those next to it without a gap.
     fn pair_chain(&mut self, place: Place, changes: &mut Changes) {
         let Some((rows, is_crowd)) = self.chain(place) else { return };
+        if rows.iter().all(|&row| self.usages[self.row(row).usage].named() != 0) {
+            return;
+        }
         let answers = if is_crowd || rows.len() == 1 { vec![0; rows.len()] } else { self.answers(&rows) };
         for (row, answer) in rows.into_iter().zip(answers) {
             let usage = self.usages[self.row(row).usage];
@@ -181,14 +184,24 @@ impl Store {
         calls.sort_unstable_by_key(|call| call.id);
         let mut answers = vec![0; rows.len()];
         for group in groups(&calls).iter().filter(|group| group.calls.count_ones() > 1) {
-            let first = &calls[group.calls.trailing_zeros() as usize];
-            let answer = if group.named == 0 { (self.hasher.hash_one(first.id) as u32).max(1) } else { group.named };
-            if !self.common_responses.contains(&answer) {
-                let nameless = calls.iter().enumerate().filter(|(at, call)| group.calls >> at & 1 != 0 && call.named == 0);
-                nameless.for_each(|(_, call)| answers[call.at] = answer);
+            let of_group: Vec<&Call> =
+                calls.iter().enumerate().filter(|(at, _)| group.calls >> at & 1 != 0).map(|(_, call)| call).collect();
+            let answer = if group.named == 0 { self.invented(&of_group, rows) } else { group.named };
+            for call in of_group.iter().filter(|call| call.named == 0) {
+                answers[call.at] = answer;
             }
         }
         answers
+    }
+
+    /// An id for the answer that the calls tell of and none names: one that nobody else has.
+    fn invented(&self, calls: &[&Call], rows: &[RowIx]) -> u32 {
+        let mut answer = calls.first().map_or(0, |call| self.hasher.hash_one(call.id) as u32);
+        let is_other = |row: &RowIx| !calls.iter().any(|call| rows[call.at] == *row);
+        while answer == 0 || self.common_responses.contains(&answer) || self.tellers(answer).iter().any(is_other) {
+            answer = answer.wrapping_add(1);
+        }
+        answer
     }
 }
 

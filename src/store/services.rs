@@ -34,7 +34,9 @@ impl Services {
         let (service, by) = ((texts.take(provider), texts.take(model)), texts.take(instrument));
         if let Some(&at) = self.places.get(&(service, by)) {
             // One use of the texts is enough for all.
-            [service.0, service.1, by].into_iter().for_each(|text| texts.release(text));
+            for text in [service.0, service.1, by] {
+                texts.release(text);
+            }
             self.entries[at as usize].2 += 1;
             self.last = at;
             return at;
@@ -59,7 +61,9 @@ impl Services {
         *uses -= 1;
         if *uses == 0 {
             let (service, by) = (*service, *by);
-            [service.0, service.1, by].into_iter().for_each(|text| texts.release(text));
+            for text in [service.0, service.1, by] {
+                texts.release(text);
+            }
             self.places.remove(&(service, by));
             self.free.push(at);
         }

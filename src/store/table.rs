@@ -34,8 +34,8 @@ impl Table {
 
     /// Takes an index out; whether it was there.
     pub(super) fn remove(&mut self, hash: u64, is: impl FnMut(&u32) -> bool) -> bool {
-        let found = self.parts[part(hash)].find_entry(hash, is).map(|found| found.remove());
-        found.is_ok()
+        let found = self.parts[part(hash)].find_entry(hash, is);
+        found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok()
     }
 }
 

@@ -38,15 +38,12 @@ pub(super) fn groups(calls: &[Call]) -> Vec<Group> {
     for (at, call) in calls.iter().enumerate() {
         let instrument = calls.iter().position(|other| other.instrument == call.instrument).unwrap_or(at);
         let own = Group { calls: 1 << at, instruments: 1 << instrument, named: call.named, began: call.start, ended: call.end };
-        match groups.iter().position(|group| call.named != 0 && group.named == call.named) {
-            Some(group) => {
-                groups[group] = groups[group].with(&own);
-                of.push(group);
-            }
-            None => {
-                of.push(groups.len());
-                groups.push(own);
-            }
+        if let Some(group) = groups.iter().position(|group| call.named != 0 && group.named == call.named) {
+            groups[group] = groups[group].with(&own);
+            of.push(group);
+        } else {
+            of.push(groups.len());
+            groups.push(own);
         }
     }
     let pairs = (0..calls.len()).flat_map(|one| (0..one).map(move |other| (other, one)));

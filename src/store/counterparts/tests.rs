@@ -59,7 +59,9 @@ fn batch(calls: &[Told]) -> Batch {
 
 fn store(calls: &[Told]) -> Store {
     let mut store = Store::new(Limits::default());
-    calls.iter().for_each(|told| _ = store.apply(&batch(std::slice::from_ref(told)), NOW));
+    for told in calls {
+        store.apply(&batch(std::slice::from_ref(told)), NOW);
+    }
     store
 }
 
@@ -229,7 +231,7 @@ fn echoes(calls: &[Told]) -> Vec<u64> {
             None => sets.push(vec![told]),
         }
     }
-    let mut pairs: Vec<(i64, (u8, u64), (u8, u64))> = Vec::new();
+    let mut pairs = Vec::new();
     for one in calls {
         for other in calls.iter().filter(|other| id(one) < id(other)) {
             let holds = |one: &Told, other: &Told| one.start <= other.start + 5 && other.end <= one.end + 5;
@@ -281,7 +283,7 @@ fn echoes(calls: &[Told]) -> Vec<u64> {
     for set in sets.iter().filter(|set| set.len() > 1) {
         let at_once = set.iter().map(|told| told.start).max() <= set.iter().map(|told| told.end).min();
         let lowest = set.iter().filter(|told| !set.iter().any(|other| above(other).contains(&id(told))));
-        let known = |told: &Told| 2 + told.reasoning.is_some_and(|count| count > 0) as u8;
+        let known = |told: &Told| 2 + u8::from(told.reasoning.is_some_and(|count| count > 0));
         let rank = |told: &&&Told| (told.parent.is_some(), known(told), told.start, -told.end, id(told));
         if let Some(counts) = lowest.max_by_key(rank).filter(|_| at_once) {
             echoes.extend(set.iter().filter(|told| **told != *counts && !above(counts).contains(&id(told))).map(|told| told.id));
