@@ -262,6 +262,8 @@ pub struct Facts {
     pub calls: Text,
     /// The provider's id of its answer: equal on every span that tells of the same call of a model.
     pub response: Text,
+    /// The instrumentation that made the span: the name of OTLP's scope.
+    pub instrument: Text,
     /// Tokens and cost as stated on this very span.
     pub usage: Option<Usage>,
     /// How long the first piece of a model's answer took.
@@ -302,6 +304,8 @@ pub struct Batch {
     /// payload of such a batch is the one to keep.
     pub rich: bool,
     buffer: String,
+    /// The instrument that was named last: nearly always the next one, too.
+    instrument: Text,
 }
 
 impl Batch {
@@ -333,6 +337,14 @@ impl Batch {
         self.buffer.extend(chars);
         let end = u32::try_from(self.buffer.len()).ok();
         end.map_or_else(Text::default, |end| Text { at, len: end - at })
+    }
+
+    /// The name of an instrument, in the buffer once where it is named again and again.
+    pub fn intern_instrument(&mut self, name: &str) -> Text {
+        if self.text(self.instrument) != name {
+            self.instrument = self.intern(name);
+        }
+        self.instrument
     }
 
     /// The text behind `text`, which must come from this batch.

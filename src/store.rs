@@ -4,6 +4,7 @@
 //! how a running span shows, since Agno writes a span when it ends. When the span comes it takes the placeholder's row.
 
 mod attribution;
+mod counterparts;
 mod echoes;
 mod habits;
 mod histogram;
@@ -35,6 +36,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
 use crate::model::{Address, Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
+use counterparts::Counterparts;
 use pricing::Pricing;
 use row::{Branch, NONE, PackedUsage};
 use services::Services;
@@ -103,6 +105,7 @@ pub struct Store {
     by_response: Table,
     /// Ids that are no answer's, since many calls bear them.
     common_responses: HashSet<u32>,
+    counterparts: Counterparts,
     hasher: DefaultHashBuilder,
     texts: Interner,
     services: Services,
@@ -353,6 +356,7 @@ impl Store {
         self.hear(trace, batch.origin, span, now, changes);
         let row = known.unwrap_or_else(|| self.blank(trace, span.id, span.start));
         let (before, was) = (self.row(row).parent(), self.row(row).kind);
+        let (mut told, mut left) = (0, None);
         if known.is_some() {
             if self.knows_better(row, batch, span) {
                 return release(batch.source, span.address, span.weight, changes);
@@ -361,11 +365,11 @@ impl Store {
             if (data.source, data.address) != (batch.source, span.address) {
                 release(data.source, data.address, data.weight, changes);
             }
+            (told, left) = (self.untell(row, changes), self.leave_place(row));
             self.unlink(row);
             self.recount(row, false);
             self.settle(row, true);
         }
-        let told = self.forget_response(row);
 
         self.fill(row, batch, span);
         self.settle(row, false);
@@ -383,6 +387,12 @@ impl Store {
         for response in [told, tells] {
             self.judge(response, changes);
         }
+        if self.below(row).tells() {
+            self.judge_above(row, before, changes);
+        }
+        let came = self.take_place(row);
+        self.pair_around(came, changes);
+        self.pair_around(left.filter(|_| left != came), changes);
         changes.rows.push(row);
     }
 
@@ -521,7 +531,8 @@ impl Store {
             [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user]
                 .map(|text| self.texts.take(batch.text(text)));
         let usage = facts.usage.map_or(NONE, |usage| {
-            let service = self.services.take(&mut self.texts, batch.text(facts.provider), batch.text(facts.model));
+            let [provider, model, instrument] = [facts.provider, facts.model, facts.instrument].map(|text| batch.text(text));
+            let service = self.services.take(&mut self.texts, provider, model, instrument);
             let mut usage = PackedUsage::new(usage, facts.first_token, service);
             let cost = self.pricing.cost(&mut self.texts, self.services.get(service), &usage, facts.kind, span.start);
             usage.price(cost);

@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher;
 
+use super::counterparts::Place;
 use super::row::{NONE, RowIx, TraceIx};
 use super::{Changes, Store};
 use crate::model::Nanos;
@@ -33,6 +34,9 @@ impl Store {
         self.forget_trace(trace);
         let gone = self.rows_of(trace);
         let told: Vec<u32> = gone.iter().map(|&row| self.forget_response(row)).filter(|&response| response != 0).collect();
+        let mut places: Vec<Place> = gone.iter().filter_map(|&row| self.leave_place(row)).collect();
+        places.sort_unstable();
+        places.dedup();
         for &row in &gone {
             self.forget_row(row, changes);
         }
@@ -46,6 +50,9 @@ impl Store {
         changes.freed.extend(gone);
         for response in told {
             self.judge(response, changes);
+        }
+        for place in places {
+            self.pair_around(Some(place), changes);
         }
     }
 

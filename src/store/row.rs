@@ -212,8 +212,8 @@ pub(super) struct PackedUsage {
     counts: [u32; 5],
     /// Who serves which model: a place in the store's services.
     pub(super) service: u32,
-    /// Which answer it tells of; 0: not stated.
-    pub(super) response: u32,
+    /// Which answer it tells of; 0: unknown.
+    response: u32,
     /// Microseconds until the first token, and above them the flags.
     first_token: u32,
 }
@@ -225,11 +225,15 @@ impl PackedUsage {
     const STATED: u32 = 1 << 31;
     /// The call counts with another row.
     const ECHO: u32 = 1 << 30;
-    const NO_TIME: u32 = Self::ECHO - 1;
+    /// Which answer it tells of is known from another row alone.
+    const ADOPTED: u32 = 1 << 29;
+    const NO_TIME: u32 = Self::ADOPTED - 1;
+    /// Of a count: another row that tells of the same call states it, and this one does not.
+    const LEARNED: u32 = 1 << 31;
 
     pub(super) fn new(usage: Usage, first_token: Option<Nanos>, service: u32) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
-        let pack = |count: Option<u32>| count.map_or(Self::NO_COUNT, |count| count.min(Self::NO_COUNT - 1));
+        let pack = |count: Option<u32>| count.map_or(Self::NO_COUNT, |count| count.min(Self::LEARNED - 1));
         let micros =
             first_token.and_then(|nanos| u32::try_from(nanos / 1000).ok()).map_or(Self::NO_TIME, |micros| micros.min(Self::NO_TIME));
         let stated = if usage.cost.is_some() { Self::STATED } else { 0 };
@@ -238,7 +242,8 @@ impl PackedUsage {
 
     /// What the row states, with its cost as stated or else as computed.
     pub(super) fn usage(&self) -> Usage {
-        let [input, output, cache_read, cache_write, reasoning] = self.counts.map(|count| (count != Self::NO_COUNT).then_some(count));
+        let unpack = |count| (count != Self::NO_COUNT).then_some(count & !Self::LEARNED);
+        let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
         Usage { input, output, cache_read, cache_write, reasoning, cost }
     }
@@ -255,16 +260,41 @@ impl PackedUsage {
         }
     }
 
-    /// Takes parts of tokens in and out that it does not state from another row that tells of the same call. Whether there were any.
-    pub(super) fn learn(&mut self, other: &Self) -> bool {
-        let before = self.counts;
+    /// Takes parts of tokens in and out that it does not state from another row that tells of the same call, and has learnt nothing itself.
+    pub(super) fn learn(&mut self, other: &Self) {
         for (at, told) in other.counts.into_iter().enumerate().skip(2) {
             let whole = if at == 4 { self.counts[1] } else { self.counts[0] };
             if self.counts[at] == Self::NO_COUNT && told <= whole && whole != Self::NO_COUNT {
-                self.counts[at] = told;
+                self.counts[at] = told | Self::LEARNED;
             }
         }
-        self.counts != before
+    }
+
+    /// The row's own word, without what it learnt.
+    pub(super) fn unlearnt(&self) -> Self {
+        let own = |count: u32| if count & Self::LEARNED == 0 { count } else { Self::NO_COUNT };
+        Self { counts: self.counts.map(own), ..*self }
+    }
+
+    /// Whether it counts the same, and knows it from the same.
+    pub(super) fn counts_like(&self, other: &Self) -> bool {
+        self.counts == other.counts
+    }
+
+    /// Which answer it tells of, by its own word or another row's; 0: unknown.
+    pub(super) fn response(&self) -> u32 {
+        self.response
+    }
+
+    /// Which answer it tells of by its own word; 0: none.
+    pub(super) fn named(&self) -> u32 {
+        if self.first_token & Self::ADOPTED == 0 { self.response } else { 0 }
+    }
+
+    /// Notes which answer it tells of, and whether that is known from another row alone.
+    pub(super) fn set_response(&mut self, response: u32, is_adopted: bool) {
+        self.response = response;
+        self.first_token = self.first_token & !Self::ADOPTED | if is_adopted { Self::ADOPTED } else { 0 };
     }
 
     /// Whether another row tells of the same call, and it counts there.

@@ -1,4 +1,4 @@
-//! Providers with the models that they serve: few, and shared by many calls.
+//! Providers with the models that they serve, and the instruments that tell of it: few, and shared by many calls.
 
 use hashbrown::HashMap;
 
@@ -7,53 +7,64 @@ use super::interner::{Interner, Symbol};
 /// A provider and a model.
 pub(super) type Service = (Symbol, Symbol);
 
-/// Every distinct provider and model of the store's rows, with the number of rows that use it.
+/// Every distinct service of the store's rows by the instruments that tell of it, with the number of rows that use it.
 #[derive(Debug, Default)]
 pub(super) struct Services {
-    entries: Vec<(Service, u32)>,
+    entries: Vec<(Service, Symbol, u32)>,
     free: Vec<u32>,
-    places: HashMap<Service, u32>,
+    places: HashMap<(Service, Symbol), u32>,
     /// The place that was taken last: most calls are of the same model as the one before.
     last: u32,
+    /// The first instrument that told of any, and whether others did.
+    first: Symbol,
+    are_many: bool,
 }
 
 impl Services {
-    /// The place of a provider and a model, used once more than before.
-    pub(super) fn take(&mut self, texts: &mut Interner, provider: &str, model: &str) -> u32 {
-        if let Some((last, uses @ 1..)) = self.entries.get_mut(self.last as usize)
+    /// The place of a provider and a model by an instrument, used once more than before.
+    pub(super) fn take(&mut self, texts: &mut Interner, provider: &str, model: &str, instrument: &str) -> u32 {
+        if let Some((last, by, uses @ 1..)) = self.entries.get_mut(self.last as usize)
             && texts.text(last.1) == model
             && texts.text(last.0) == provider
+            && texts.text(*by) == instrument
         {
             *uses += 1;
             return self.last;
         }
-        let service = (texts.take(provider), texts.take(model));
-        if let Some(&at) = self.places.get(&service) {
+        let (service, by) = ((texts.take(provider), texts.take(model)), texts.take(instrument));
+        if let Some(&at) = self.places.get(&(service, by)) {
             // One use of the texts is enough for all.
-            texts.release(service.0);
-            texts.release(service.1);
-            self.entries[at as usize].1 += 1;
+            for text in [service.0, service.1, by] {
+                texts.release(text);
+            }
+            self.entries[at as usize].2 += 1;
             self.last = at;
             return at;
         }
         let at = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(((Symbol::EMPTY, Symbol::EMPTY), 0));
+            self.entries.push(Default::default());
             (self.entries.len() - 1) as u32
         });
-        self.entries[at as usize] = (service, 1);
-        self.places.insert(service, at);
+        self.entries[at as usize] = (service, by, 1);
+        self.places.insert((service, by), at);
         self.last = at;
+        if self.first.is_empty() {
+            self.first = by;
+        }
+        self.are_many |= !by.is_empty() && by != self.first;
         at
     }
 
     /// Counts one use less; what nobody uses is forgotten.
     pub(super) fn release(&mut self, texts: &mut Interner, at: u32) {
-        let (service, uses) = &mut self.entries[at as usize];
+        let (service, by, uses) = &mut self.entries[at as usize];
         *uses -= 1;
         if *uses == 0 {
-            texts.release(service.0);
-            texts.release(service.1);
-            self.places.remove(service);
+            let (service, by) = (*service, *by);
+            for text in [service.0, service.1, by] {
+                texts.release(text);
+            }
+            self.places.remove(&(service, by));
             self.free.push(at);
         }
     }
@@ -61,6 +72,16 @@ impl Services {
     /// What stands at a place in use.
     pub(super) fn get(&self, at: u32) -> Service {
         self.entries[at as usize].0
+    }
+
+    /// Who tells of what stands there; empty: unknown.
+    pub(super) fn instrument(&self, at: u32) -> Symbol {
+        self.entries[at as usize].1
+    }
+
+    /// Whether more than one instrument ever told of usage.
+    pub(super) fn are_of_many_instruments(&self) -> bool {
+        self.are_many
     }
 }
 
@@ -71,16 +92,21 @@ mod tests {
     #[test]
     fn a_service_is_kept_once_and_forgotten_with_its_last_use() {
         let (mut texts, mut services) = (Interner::default(), Services::default());
-        let first = services.take(&mut texts, "openai", "gpt-5");
-        assert_eq!(services.take(&mut texts, "openai", "gpt-5"), first);
-        let other = services.take(&mut texts, "", "gpt-5");
+        let first = services.take(&mut texts, "openai", "gpt-5", "agno");
+        assert_eq!(services.take(&mut texts, "openai", "gpt-5", "agno"), first);
+        let other = services.take(&mut texts, "", "gpt-5", "");
         assert_ne!(other, first);
+        assert!(!services.are_of_many_instruments());
+        let by_other = services.take(&mut texts, "openai", "gpt-5", "langchain");
+        assert_eq!(texts.text(services.instrument(by_other)), "langchain");
+        assert!(by_other != first && services.are_of_many_instruments());
+        services.release(&mut texts, by_other);
         services.release(&mut texts, first);
         assert_eq!(texts.text(services.get(first).0), "openai");
         services.release(&mut texts, first);
         assert_eq!((texts.text(services.get(other).1), services.places.len()), ("gpt-5", 1));
         services.release(&mut texts, other);
-        let (openai, gpt) = (texts.take("x"), texts.take("y"));
-        assert_eq!(texts.len(), 3, "{openai:?} and {gpt:?} stand where others stood");
+        let taken = ["v", "x", "y", "z"].map(|text| texts.take(text));
+        assert_eq!(texts.len(), 5, "{taken:?} stand where others stood");
     }
 }

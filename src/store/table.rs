@@ -32,11 +32,10 @@ impl Table {
         self.parts[part(hash)].insert_unique(hash, index, rehash);
     }
 
-    /// Takes an index out.
-    pub(super) fn remove(&mut self, hash: u64, is: impl FnMut(&u32) -> bool) {
-        if let Ok(found) = self.parts[part(hash)].find_entry(hash, is) {
-            found.remove();
-        }
+    /// Takes an index out; whether it was there.
+    pub(super) fn remove(&mut self, hash: u64, is: impl FnMut(&u32) -> bool) -> bool {
+        let found = self.parts[part(hash)].find_entry(hash, is);
+        found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok()
     }
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{Address, Facts};
+use crate::model::{Address, Facts, Text};
 
 const SECOND: Nanos = 1_000_000_000;
 
@@ -48,7 +48,7 @@ fn batch(spans: &[Given]) -> Batch {
             status: if given.failed { Status::Error } else { Status::Ok },
             name,
             facts: Facts { kind, usage, ..Facts::default() },
-            error: crate::model::Text::default(),
+            error: Text::default(),
             address: Address(given.id as i64),
             weight: 0,
         });
@@ -574,9 +574,12 @@ proptest! {
                 let (kind, name, states) = kinds[(given.id as usize * 7 + at) % kinds.len()];
                 let [label, model, provider] = [&format!("name {name}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
                 let cost = (states && name == 3).then_some(7);
-                let usage = batch.spans[at].facts.usage.map(|usage| Usage { output: Some(7), cost, ..usage });
-                let response = batch.intern(&answer(given));
-                batch.spans[at].facts = Facts { kind, usage, agent: label, tool: label, model, provider, response, ..Facts::default() };
+                let input = Some(100 + u32::from(name));
+                let usage = batch.spans[at].facts.usage.map(|usage| Usage { input, output: Some(7), cost, ..usage });
+                let response = if given.id % 3 == 0 { Text::default() } else { batch.intern(&answer(given)) };
+                let instrument = batch.intern_instrument(["", "a", "b"][given.id as usize / 3 % 3]);
+                batch.spans[at].facts =
+                    Facts { kind, usage, agent: label, tool: label, model, provider, response, instrument, ..Facts::default() };
             }
             store.apply(&batch, 100 * SECOND);
             if step == priced_at {
@@ -590,8 +593,8 @@ proptest! {
             let ended = store.age.iter().find(|&&(_, trace)| store.trace(trace).totals().running == 0);
             prop_assert!(ended.is_none_or(|&ended| store.ended_from <= ended));
             prop_assert!(store.rows().all(|row| store.row(row).counted == store.is_call(row)));
-            let counts = |row: RowIx| store.teller(&store.tellers(store.usages[store.row(row).usage].response));
-            let tells = |row: &RowIx| store.row(*row).usage != NONE && store.usages[store.row(*row).usage].response != 0;
+            let counts = |row: RowIx| store.teller(&store.tellers(store.usages[store.row(row).usage].response()));
+            let tells = |row: &RowIx| store.row(*row).usage != NONE && store.usages[store.row(*row).usage].response() != 0;
             let repeats = |row: RowIx| counts(row).is_some_and(|counts| store.repeats(row, counts));
             prop_assert!(store.rows().filter(tells).all(|row| store.is_echo(row) == repeats(row)));
             let selected = |trace: TraceIx| store.trace(trace).selected;

@@ -92,14 +92,10 @@ impl Store {
             let parent = RowIx(parent);
             let data = self.row(parent);
             let (kind, branch) = (data.kind, data.branch);
+            let told = self.branches[branch].below.tells();
             if data.usage == NONE {
                 // What the parent states itself is not touched by what comes below it.
-                let below = &mut self.branches[branch].below;
-                let told = below.tells();
-                below.add(&change);
-                if kind == Kind::Model && told != below.tells() {
-                    self.recount_around(parent);
-                }
+                self.branches[branch].below.add(&change);
             } else {
                 // The parent's own share changes where it states what others below it now state, or no longer do.
                 let before = self.totals(parent);
@@ -111,9 +107,11 @@ impl Store {
                     for due in &mut due {
                         due.add(&own);
                     }
-                    self.recount_around(parent);
                 }
                 change = outer;
+            }
+            if kind == Kind::Model && told != self.branches[branch].below.tells() {
+                self.recount_around(parent);
             }
             due = [self.pay(CLAIMS[0], parent, due[0]), self.pay(CLAIMS[1], parent, due[1])];
             row = parent;

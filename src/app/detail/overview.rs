@@ -144,7 +144,7 @@ impl Page {
         } else if totals.echoes > 0 {
             let calls =
                 if totals.echoes == 1 { "1 call is".to_owned() } else { format!("{} calls are", format::count(totals.echoes.into())) };
-            self.fact("", &format!("{calls} counted in another trace that tells of the same"), Role::Faint);
+            self.fact("", &format!("{calls} counted with another span that tells of the same"), Role::Faint);
         }
         if totals.calls == 0 {
             return;

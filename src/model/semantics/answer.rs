@@ -109,7 +109,9 @@ fn find(value: &Value, depth: usize) -> Option<Answer> {
                 Value::Map(counts) if is_usage(name) && counts.iter().any(counts_tokens) => counted(counts),
                 _ => None,
             });
-            match usage {
+            // Whoever answers says more than what that took: a text that is nothing else was written by a model.
+            let is_text = depth == 0 && map.len() == 1;
+            match usage.filter(|_| !is_text) {
                 Some(usage) => Some(Answer { usage, id: id(map) }),
                 None => map.iter().find_map(|(_, value)| deeper(value)),
             }
@@ -332,7 +334,7 @@ mod tests {
         assert_eq!(found(nested), some(7, "msg_1"));
         let message = r#"{"id": "lc_run-1", "response_metadata": {"id": "msg_1"}, "usage_metadata": {"input_tokens": 7}}"#;
         assert_eq!(found(message), some(7, "msg_1"));
-        assert_eq!(found(r#"{"usage_metadata": {"prompt_token_count": 7}}"#), Some((Some(7), None)));
+        assert_eq!(found(r#"{"candidates": [], "usage_metadata": {"prompt_token_count": 7}}"#), Some((Some(7), None)));
         assert_eq!(found(r#"{"text": "usage"}"#), None);
         assert_eq!(found(r#"{"usage": {"#), None);
         let escaped = answer(Scalar::Escaped(br#"{\"id\": \"c1\", \"usage\": {\"prompt_tokens\": 7}}"#)).unwrap();
@@ -352,6 +354,7 @@ mod tests {
             r#"[{"role": "assistant", "content": "it says \"usage\": {\"prompt_tokens\": 13, \"completion_tokens\": 7}"}]"#,
             r#"{"cpu_usage": {"input": 5, "output": 3}}"#,
             r#"{"usage": {"input": 5, "output": 3}}"#,
+            r#"{"usage": {"input_tokens": 5}}"#,
             r#"{"message": "one {sage: 5}"}"#,
         ] {
             assert_eq!(found(text), None, "what a model writes is not what it used: {text}");

@@ -195,6 +195,7 @@ impl<'a> Picker<'a> {
             (None, Some(id)) => batch.intern(&id),
             (stated, _) => intern(stated, batch),
         };
+        let instrument = scope.map_or_else(Text::default, |scope| batch.intern_instrument(scope));
         let mut intern = |text| intern(text, batch);
         Facts {
             kind,
@@ -206,6 +207,7 @@ impl<'a> Picker<'a> {
             user: intern(self.text(Field::User)),
             run: intern(self.text(Field::Run)),
             response,
+            instrument,
             input: if kind == Kind::Model { self.asked(batch) } else { self.input(batch) },
             calls: if kind == Kind::Tool { self.digest(batch) } else { self.calls(batch) },
             usage: self.usage(name, scope, usage),
