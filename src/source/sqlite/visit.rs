@@ -123,8 +123,9 @@ impl Visit<'_> {
         let mut statement = self.select("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC")?;
         let mut read = Read::new(self.source, Origin::History);
         let mut before = stretch.before;
+        let mut full;
         loop {
-            let full = self.rows(&mut statement, [before, stretch.from], most, &mut read)?;
+            full = self.rows(&mut statement, [before, stretch.from], most, &mut read)?;
             let Some(mark) = read.marks.last().filter(|_| !full && !read.all && begun.elapsed() < PAGE_TIME) else { break };
             before = mark.row;
             // To open the file again for every bit costs much more than to read the bit.
@@ -138,7 +139,7 @@ impl Visit<'_> {
             // The limit cuts traces in two; the parents beyond it come along, so that none seems to run.
             batches = self.with_parents(batches)?;
         }
-        Ok(Page { batches, rows, oldest: read.marks.last().copied(), all: read.all, lowest, moved: false })
+        Ok(Page { batches, rows, oldest: read.marks.last().copied(), all: read.all, slow: !full && !read.all, lowest, moved: false })
     }
 
     /// Reads the newest rows, and their parents though they may lie far back.
