@@ -18,6 +18,8 @@ const HALVED: i64 = 8192;
 
 /// Row ids that the system is asked to have ready.
 const AHEAD: i64 = 8192;
+/// Bytes of the file that these take, at most.
+const AHEAD_BYTES: u64 = 32 << 20;
 
 /// How far a database has been read.
 #[derive(Clone, Debug)]
@@ -47,7 +49,7 @@ pub(super) struct Load {
     from: i64,
     /// The lowest row id of the table when reading began.
     lowest: i64,
-    /// The last rows took long: the file is not in memory.
+    /// Rows took long: the file is not in memory.
     slow: bool,
     pub(super) done: u64,
     pub(super) total: u64,
@@ -76,7 +78,7 @@ pub(super) struct Page {
     pub(super) oldest: Option<Mark>,
     /// The stretch has no more.
     pub(super) all: bool,
-    /// There was no time for more.
+    /// The rows took long.
     pub(super) slow: bool,
     /// The lowest row id of the table.
     pub(super) lowest: i64,
@@ -128,15 +130,16 @@ impl Progress {
         self.load.as_ref().map_or(0, |load| self.limit.saturating_sub(load.done))
     }
 
-    /// Where in a file of `len` bytes the rows lie, about, that are read next; nothing while they come fast.
+    /// Where in a file of `len` bytes the rows lie, about, that are read next; nothing while rows come fast.
     pub(super) fn ahead(&self, len: u64) -> Vec<Range<u64>> {
         let (Some(load), Some(newest)) = (self.load.as_ref().filter(|load| load.slow), self.ladder.newest()) else { return Vec::new() };
         // Rows mostly lie in the order of their ids; what is between them may move them a bit.
-        let (rows, bit) = (newest.row.saturating_sub(load.lowest).max(1) as f64, len / 64);
+        let (rows, bit) = (newest.row.saturating_sub(load.lowest).max(1) as f64, (len / 64).min(AHEAD_BYTES / 4));
         let place = |row: i64| (row.saturating_sub(load.lowest) as f64 / rows * len as f64) as u64;
         let part = |stretch: &Stretch| {
-            let from = place(stretch.before.saturating_sub(AHEAD).max(stretch.from));
-            from.saturating_sub(bit)..place(stretch.before).saturating_add(bit).min(len)
+            let (from, to) = (place(stretch.before.saturating_sub(AHEAD).max(stretch.from)), place(stretch.before));
+            let to = to.saturating_add(bit).min(len);
+            from.saturating_sub(bit).max(to.saturating_sub(AHEAD_BYTES))..to
         };
         load.stretches.iter().map(part).collect()
     }
@@ -172,7 +175,7 @@ impl Progress {
             *load = Load::default();
             return;
         }
-        load.slow = pages.iter().any(|page| page.slow);
+        load.slow |= pages.iter().any(|page| page.slow);
         let mut left = Vec::new();
         for (at, stretch) in load.stretches.drain(..).enumerate() {
             let Some(page) = pages.get(at) else {
@@ -259,6 +262,7 @@ mod tests {
             assert!(part.contains(&(place - 1_000_000)) && part.contains(&(place + 900_000)), "{part:?}");
             assert!(part.end - part.start < 4_000_000, "{part:?}");
         }
+        assert!(progress.ahead(1 << 50).iter().all(|part| part.end - part.start == AHEAD_BYTES), "rows may be large");
     }
 
     proptest! {

@@ -23,6 +23,8 @@ const PAGE: usize = 8192;
 const PAGE_BYTES: usize = 16 << 20;
 /// How long a page may take.
 const PAGE_TIME: Duration = Duration::from_millis(30);
+/// Fewer rows than these in that time come from a disk.
+const SLOW: u64 = PAGE as u64 / 4;
 /// How long the writer may have to wait for a part of a page.
 const PAGE_TIME_BLOCKING: Duration = Duration::from_millis(4);
 /// Levels of parents that are looked up.
@@ -139,7 +141,15 @@ impl Visit<'_> {
             // The limit cuts traces in two; the parents beyond it come along, so that none seems to run.
             batches = self.with_parents(batches)?;
         }
-        Ok(Page { batches, rows, oldest: read.marks.last().copied(), all: read.all, slow: !full && !read.all, lowest, moved: false })
+        Ok(Page {
+            batches,
+            rows,
+            oldest: read.marks.last().copied(),
+            all: read.all,
+            slow: !full && !read.all && rows < SLOW,
+            lowest,
+            moved: false,
+        })
     }
 
     /// Reads the newest rows, and their parents though they may lie far back.
