@@ -14,7 +14,7 @@ pub(super) struct Quotes {
     /// Where the block begins.
     at: usize,
     /// Quotes that no backslash stands before, but for one that is itself escaped.
-    quotes: u64,
+    ends: u64,
     backslashes: u64,
     /// What is escaped and is neither a quote nor a backslash.
     odd: u64,
@@ -32,7 +32,7 @@ pub(super) struct End {
 
 impl Quotes {
     pub(super) fn new(text: &[u8]) -> Self {
-        let mut quotes = Self { at: 0, quotes: 0, backslashes: 0, odd: 0, carry: false };
+        let mut quotes = Self { at: 0, ends: 0, backslashes: 0, odd: 0, carry: false };
         quotes.load(text);
         quotes
     }
@@ -78,7 +78,7 @@ impl Quotes {
     #[inline]
     fn first(&self, from: usize) -> (u64, u64) {
         let behind = u64::MAX << (from - self.at);
-        let quotes = self.quotes & behind;
+        let quotes = self.ends & behind;
         // All bits below the lowest that is set; all bits if none is.
         (quotes, behind & quotes.wrapping_sub(1) & !quotes)
     }
@@ -102,16 +102,15 @@ impl Quotes {
     /// Looks at the block.
     fn load(&mut self, text: &[u8]) {
         let rest = text.get(self.at..).unwrap_or_default();
-        let (quotes, backslashes) = match rest.first_chunk() {
-            Some(block) => masks(*block),
-            None => {
-                let mut block = [0; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                masks(block)
-            }
+        let (quotes, backslashes) = if let Some(block) = rest.first_chunk() {
+            masks(*block)
+        } else {
+            let mut block = [0; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            masks(block)
         };
         let escaped = self.escaped(backslashes);
-        self.quotes = quotes & !escaped;
+        self.ends = quotes & !escaped;
         self.backslashes = backslashes;
         self.odd = escaped & !quotes & !backslashes;
     }
