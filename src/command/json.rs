@@ -29,7 +29,7 @@ impl Formatter for Safe {
 /// Writes a text with what a terminal might obey as JSON's escapes, but for ASCII's controls.
 pub(super) fn escape<W: ?Sized + Write>(text: &str, out: &mut W) -> io::Result<()> {
     // Nearly all is plain.
-    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+    if text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte)) {
         return out.write_all(text.as_bytes());
     }
     let mut written = 0;

@@ -77,21 +77,21 @@ impl List {
 
 /// Writes a line for each trace. Lines are made by two threads, since that takes longer than to write them.
 fn lines(loaded: &Loaded, traces: &[TraceIx], out: &mut impl Write) -> io::Result<()> {
-    let made = |traces: &[TraceIx]| {
-        let mut made = Vec::new();
-        let mut line = |&trace: &TraceIx| json::line(&mut made, &TraceRecord::of(&loaded.store, trace, loaded.source(trace)));
-        traces.iter().try_for_each(&mut line).map(|()| made)
+    let make = |traces: &[TraceIx], made: &mut Vec<u8>| {
+        made.clear();
+        traces.iter().try_for_each(|&trace| json::line(made, &TraceRecord::of(&loaded.store, trace, loaded.source(trace))))
     };
+    let (mut first, mut second) = (Vec::new(), Vec::new());
     for traces in traces.chunks(PIECE) {
         let (newer, older) = traces.split_at(traces.len() / 2);
-        let (newer, older) = std::thread::scope(|scope| {
-            let newer = Builder::new().spawn_scoped(scope, || made(newer))?;
-            let older = made(older);
+        std::thread::scope(|scope| {
+            let newer = Builder::new().spawn_scoped(scope, || make(newer, &mut first))?;
+            let older = make(older, &mut second);
             // A panic is told wherever it happens, and ends the program.
-            Ok::<_, io::Error>((newer.join().unwrap_or_else(|_| Ok(Vec::new()))?, older?))
+            newer.join().unwrap_or(Ok(())).and(older)
         })?;
-        out.write_all(&newer)?;
-        out.write_all(&older)?;
+        out.write_all(&first)?;
+        out.write_all(&second)?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod cursor;
 mod escape;
+mod quotes;
 
 use super::attributes::{Attribute, Value};
 use cursor::{Cursor, Token};

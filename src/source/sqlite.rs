@@ -6,6 +6,7 @@
 //! process holds on it.
 
 mod access;
+mod ahead;
 mod ladder;
 mod payload;
 mod progress;
@@ -209,6 +210,7 @@ impl Watcher<'_> {
         self.progress.look_at(signature.file());
         // What a visit finds counts only once it ended well: an immutable read may turn out to have been of a changing file.
         let mut progress = self.progress.clone();
+        ahead::read_ahead(signature.path(), &progress.ahead(signature.len()));
         let lower = progress.load.as_ref().and_then(|load| load.stretches.get(1)).copied();
         let (tables, sent, source, wanted) = (&self.tables, &self.sent, progress.source, progress.wanted());
         let lower = lower.map(|stretch| move |database: &Database| visit::page(database, tables, sent, source, stretch, wanted));

@@ -1,5 +1,6 @@
 //! A place in a JSON text that moves forward, token by token.
 
+use super::quotes::{End, Quotes};
 use super::{Broken, Scalar};
 
 /// Lists and maps in one another, at most; deeper text is refused rather than followed until the stack ends.
@@ -23,11 +24,12 @@ pub(super) struct Cursor<'a> {
     depth: usize,
     /// A list or map was just opened: no comma yet.
     fresh: bool,
+    quotes: Quotes,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, open: 0, depth: 0, fresh: false }
+        Self { text, at: 0, open: 0, depth: 0, fresh: false, quotes: Quotes::new(text) }
     }
 
     /// The text from the given byte to here.
@@ -151,23 +153,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn string(&mut self) -> Result<Scalar<'a>, Broken> {
         let from = self.at + 1;
-        let mut at = from;
-        let mut escaped = false;
-        loop {
-            at = special(self.text, at);
-            match self.text.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    at += match self.text.get(at + 1) {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                        Some(b'u') if self.text.get(at + 2..at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => 6,
-                        _ => return Err(Broken { at, what: "a broken escape" }),
-                    };
-                }
-                _ => return Err(Broken { at, what: "a string that never ends" }),
-            }
-        }
+        let End { at, escaped } = self.quotes.end(self.text, from)?;
         self.at = at + 1;
         let raw = self.text.get(from..at).unwrap_or_default();
         Ok(if escaped { Scalar::Escaped(raw) } else { Scalar::Text(raw) })
@@ -212,25 +198,4 @@ impl<'a> Cursor<'a> {
     fn broken<T>(&self, what: &'static str) -> Result<T, Broken> {
         Err(Broken { at: self.at, what })
     }
-}
-
-/// The first quote or backslash from `at` on, eight bytes at a time; the text's length if there is none.
-///
-/// Attributes are mostly JSON inside JSON, a `\"` every few bytes: too dense for a search that pays to begin.
-#[inline]
-fn special(text: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
-        let hit = (quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash) & HIGH;
-        if hit != 0 {
-            // A borrow can raise false hits, but only above a true one.
-            return at + hit.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let rest = text.get(at..).unwrap_or_default();
-    at + rest.iter().position(|&byte| byte == b'"' || byte == b'\\').unwrap_or(rest.len())
 }

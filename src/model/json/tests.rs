@@ -103,6 +103,45 @@ fn deep_text_is_refused_not_followed() {
 }
 
 #[test]
+fn escapes_are_read_wherever_they_stand() {
+    // Names and values of all lengths around a block of 64 bytes, each with what makes a quote one of the text or not.
+    let ends = ["", r"\\", r"\\\\", r#"\""#, r#"\\\""#, r"\n", r"\u00e9", r"\\u00e9", r#"\"\"\"\""#, r"\/\/"];
+    for (length, end) in (0..140).flat_map(|length| ends.map(|end| (length, end))) {
+        let runs = r"\\".repeat(length);
+        for text in
+            ["a".repeat(length) + end, runs.clone() + end, "é".repeat(length) + end + &runs, format!("{end}{}{end}", "b".repeat(length))]
+        {
+            let text = format!(r#"{{"{text}": "{text}", "k": ["{text}"], "z": "{text}"}}"#);
+            let expected = oracle(&text).unwrap();
+            assert_eq!(last_wins(parse(text.as_bytes()).unwrap()), expected, "{text}");
+            assert_eq!(last_wins(scanned(&text).unwrap()), expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn strings_that_break_are_told_where() {
+    for length in 0..140 {
+        let filled = |rest: &str| format!(r#"{{"{}{rest}"#, "a".repeat(length));
+        for (rest, at, what) in [
+            ("", 0, "a string that never ends"),
+            ("bc", 2, "a string that never ends"),
+            (r"\", 0, "a broken escape"),
+            (r"\\", 2, "a string that never ends"),
+            (r#"\""#, 2, "a string that never ends"),
+            (r#"\x""#, 0, "a broken escape"),
+            (r#"\\\x" \y"#, 2, "a broken escape"),
+            (r"\u00e", 0, "a broken escape"),
+            (r#"\u00e""#, 0, "a broken escape"),
+            (r#"\n\u12x4""#, 2, "a broken escape"),
+            (r#"" \""#, 2, "no colon"),
+        ] {
+            assert_eq!(parse(filled(rest).as_bytes()), Err(Broken { at: 2 + length + at, what }), "{length} {rest}");
+        }
+    }
+}
+
+#[test]
 fn bytes_that_are_not_text() {
     let text = b"{\"a\": \"x\xff\xe2\x82y\", \"b\": \"\\n\xff\"}";
     assert_eq!(parse(text).unwrap()[0].1, Value::Text("x\u{fffd}\u{fffd}y".to_owned()));

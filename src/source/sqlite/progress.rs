@@ -1,5 +1,7 @@
 //! How far a database has been read.
 
+use std::ops::Range;
+
 use hashbrown::HashSet;
 
 use super::ladder::Ladder;
@@ -13,6 +15,11 @@ const REMEMBERED: usize = 1 << 16;
 
 /// Row ids from which on they are read in two halves.
 const HALVED: i64 = 8192;
+
+/// Row ids that the system is asked to have ready.
+const AHEAD: i64 = 8192;
+/// Bytes of the file that these take, at most.
+const AHEAD_BYTES: u64 = 32 << 20;
 
 /// How far a database has been read.
 #[derive(Clone, Debug)]
@@ -40,6 +47,10 @@ pub(super) struct Load {
     pub(super) stretches: Vec<Stretch>,
     /// The lowest row id in them, and in those that were read.
     from: i64,
+    /// The lowest row id of the table when reading began.
+    lowest: i64,
+    /// Rows took long: the file is not in memory.
+    slow: bool,
     pub(super) done: u64,
     pub(super) total: u64,
 }
@@ -67,6 +78,8 @@ pub(super) struct Page {
     pub(super) oldest: Option<Mark>,
     /// The stretch has no more.
     pub(super) all: bool,
+    /// The rows took long.
+    pub(super) slow: bool,
     /// The lowest row id of the table.
     pub(super) lowest: i64,
     /// The rows have been numbered anew: nobody knows which were read.
@@ -117,9 +130,23 @@ impl Progress {
         self.load.as_ref().map_or(0, |load| self.limit.saturating_sub(load.done))
     }
 
+    /// Where in a file of `len` bytes the rows lie, about, that are read next; nothing while rows come fast.
+    pub(super) fn ahead(&self, len: u64) -> Vec<Range<u64>> {
+        let (Some(load), Some(newest)) = (self.load.as_ref().filter(|load| load.slow), self.ladder.newest()) else { return Vec::new() };
+        // Rows mostly lie in the order of their ids; what is between them may move them a bit.
+        let (rows, bit) = (newest.row.saturating_sub(load.lowest).max(1) as f64, (len / 64).min(AHEAD_BYTES / 4));
+        let place = |row: i64| (row.saturating_sub(load.lowest) as f64 / rows * len as f64) as u64;
+        let part = |stretch: &Stretch| {
+            let (from, to) = (place(stretch.before.saturating_sub(AHEAD).max(stretch.from)), place(stretch.before));
+            let to = to.saturating_add(bit).min(len);
+            from.saturating_sub(bit).max(to.saturating_sub(AHEAD_BYTES))..to
+        };
+        load.stretches.iter().map(part).collect()
+    }
+
     /// The newest rows were read; there are no others if these were `all`.
     pub(super) fn begun(&mut self, total: u64, marks: &[Mark], all: bool, lowest: i64) {
-        let mut load = Load { done: marks.len() as u64, total, from: i64::MIN, stretches: Vec::new() };
+        let mut load = Load { done: marks.len() as u64, total, from: i64::MIN, lowest, slow: false, stretches: Vec::new() };
         if let Some(&mark) = marks.last().filter(|_| !all) {
             let bottom = self.floor.max(lowest);
             // No more row ids than rows are wanted, so that none is read too much.
@@ -148,6 +175,7 @@ impl Progress {
             *load = Load::default();
             return;
         }
+        load.slow |= pages.iter().any(|page| page.slow);
         let mut left = Vec::new();
         for (at, stretch) in load.stretches.drain(..).enumerate() {
             let Some(page) = pages.get(at) else {
@@ -217,6 +245,26 @@ mod tests {
         (Page { rows, oldest: read.last().copied().map(mark), all: read.len() == all.len(), lowest, ..Page::default() }, read)
     }
 
+    #[test]
+    fn the_system_reads_ahead_of_rows_that_take_long() {
+        let mut progress = Progress::new(SourceId(0), u64::MAX, None);
+        progress.ladder.push(mark(1_000_000));
+        progress.begun(1, &[mark(1_000_000)], false, 1);
+        let stretches = progress.load.clone().unwrap().stretches;
+        let page = |slow| Page { oldest: Some(mark(400_000)), lowest: 1, slow, ..Page::default() };
+        progress.loaded(&[Page { oldest: Some(mark(900_000)), ..page(false) }, page(false)]);
+        assert_eq!(progress.ahead(64_000_000), [], "fast enough");
+        progress.loaded(&[Page { oldest: Some(mark(800_000)), ..page(false) }, page(true)]);
+        let parts = progress.ahead(64_000_000);
+        assert_eq!((stretches.len(), parts.len()), (2, 2));
+        for (part, row) in parts.iter().zip([800_000, 400_000]) {
+            let place = row * 64;
+            assert!(part.contains(&(place - 1_000_000)) && part.contains(&(place + 900_000)), "{part:?}");
+            assert!(part.end - part.start < 4_000_000, "{part:?}");
+        }
+        assert!(progress.ahead(1 << 50).iter().all(|part| part.end - part.start == AHEAD_BYTES), "rows may be large");
+    }
+
     proptest! {
         #[test]
         fn the_newest_rows_are_read_once_each(
@@ -242,7 +290,7 @@ mod tests {
                 read.extend(pages.iter().flat_map(|(_, rows)| rows));
                 progress.loaded(&pages.into_iter().map(|(page, _)| page).collect::<Vec<_>>());
             }
-            prop_assert!(progress.load.is_none());
+            prop_assert!(progress.load.is_none() && progress.ahead(1 << 30).is_empty());
             read.sort_unstable_by(|left, right| right.cmp(left));
             let wanted = |(at, row): &(usize, i64)| *at < first.len() || (*row >= floor && (*at as u64) < limit);
             let expected: Vec<i64> = rows.iter().rev().copied().enumerate().filter(wanted).map(|(_, row)| row).collect();

@@ -26,8 +26,15 @@ pub(super) struct Mark {
 impl Mark {
     /// The mark of a row.
     pub(super) fn new(row: i64, span_id: ValueRef<'_>) -> Self {
-        let mut span = [0; 16];
-        span.iter_mut().zip(bytes(span_id).iter()).for_each(|(to, from)| *to = *from);
+        Self::of(row, &bytes(span_id))
+    }
+
+    fn of(row: i64, span_id: &[u8]) -> Self {
+        let span = span_id.first_chunk().copied().unwrap_or_else(|| {
+            let mut span = [0; 16];
+            span[..span_id.len()].copy_from_slice(span_id);
+            span
+        });
         Self { row, span }
     }
 }
@@ -78,14 +85,20 @@ impl Rows {
 /// Reads a row into the batch: as a span, or as skipped. Adds what its values take to `size`.
 pub(super) fn read(row: &Row<'_>, batch: &mut Batch, size: &mut usize) -> Result<Mark, Trouble> {
     let address = row.get(0)?;
-    let mark = Mark::new(address, row.get_ref(1)?);
-    let mut values = [const { None }; COLUMNS];
-    for (column, value) in values.iter_mut().enumerate() {
-        let cell = row.get_ref(column + 1)?;
-        *value = (cell != ValueRef::Null).then(|| bytes(cell));
-        *size += value.as_ref().map_or(0, |value| value.len());
+    let (mut values, mut numbers) = ([None; COLUMNS], [const { Vec::new() }; COLUMNS]);
+    for (column, (value, number)) in values.iter_mut().zip(&mut numbers).enumerate() {
+        *value = match row.get_ref(column + 1)? {
+            ValueRef::Null => None,
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes),
+            other => {
+                *number = bytes(other).into_owned();
+                Some(number.as_slice())
+            }
+        };
+        *size += value.map_or(0, <[u8]>::len);
     }
-    match AgnoRow(values.each_ref().map(Option::as_deref)).span(Address(address), batch) {
+    let mark = Mark::of(address, values[0].unwrap_or_default());
+    match AgnoRow(values).span(Address(address), batch) {
         Ok(span) => batch.spans.push(span),
         Err(reason) => batch.skipped.push(Skipped { place: format!("row {address}"), reason }),
     }

@@ -74,6 +74,11 @@ impl Signature {
         self.main.file
     }
 
+    /// The file's length in bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.main.len
+    }
+
     /// The file's real path, symbolic links followed, as SQLite follows them to find the files beside it.
     pub(super) fn path(&self) -> &Path {
         &self.path

@@ -23,6 +23,8 @@ const PAGE: usize = 8192;
 const PAGE_BYTES: usize = 16 << 20;
 /// How long a page may take.
 const PAGE_TIME: Duration = Duration::from_millis(30);
+/// Fewer rows than these in that time come from a disk.
+const SLOW: u64 = PAGE as u64 / 4;
 /// How long the writer may have to wait for a part of a page.
 const PAGE_TIME_BLOCKING: Duration = Duration::from_millis(4);
 /// Levels of parents that are looked up.
@@ -123,8 +125,9 @@ impl Visit<'_> {
         let mut statement = self.select("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC")?;
         let mut read = Read::new(self.source, Origin::History);
         let mut before = stretch.before;
+        let mut full;
         loop {
-            let full = self.rows(&mut statement, [before, stretch.from], most, &mut read)?;
+            full = self.rows(&mut statement, [before, stretch.from], most, &mut read)?;
             let Some(mark) = read.marks.last().filter(|_| !full && !read.all && begun.elapsed() < PAGE_TIME) else { break };
             before = mark.row;
             // To open the file again for every bit costs much more than to read the bit.
@@ -138,7 +141,15 @@ impl Visit<'_> {
             // The limit cuts traces in two; the parents beyond it come along, so that none seems to run.
             batches = self.with_parents(batches)?;
         }
-        Ok(Page { batches, rows, oldest: read.marks.last().copied(), all: read.all, lowest, moved: false })
+        Ok(Page {
+            batches,
+            rows,
+            oldest: read.marks.last().copied(),
+            all: read.all,
+            slow: !full && !read.all && rows < SLOW,
+            lowest,
+            moved: false,
+        })
     }
 
     /// Reads the newest rows, and their parents though they may lie far back.
