@@ -61,11 +61,11 @@ fn plain_beginning<'a>(text: Scalar<'_>, out: &'a mut [u8; PREVIEW]) -> Option<&
     while let [first, after @ ..] = rest {
         rest = after;
         let byte = match (first, after) {
-            (b'\\', [escaped, after @ ..]) if escapes => {
+            (b'\\', [letter, after @ ..]) if escapes => {
                 rest = after;
-                match escaped {
+                match letter {
                     b'n' | b't' | b'r' => b'\n',
-                    b'"' | b'\\' | b'/' => *escaped,
+                    b'"' | b'\\' | b'/' => *letter,
                     _ => return None,
                 }
             }
