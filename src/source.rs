@@ -12,6 +12,7 @@ pub mod sqlite;
 #[cfg(feature = "fuzzing")]
 pub use agno_row::fuzz;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 
 use tokio::sync::mpsc::Sender;
@@ -75,7 +76,7 @@ pub struct Traffic {
     pub put_off: u64,
     /// Requests refused for what is wrong with them: not OTLP, too large, without the token.
     pub refused: u64,
-    /// Log records acknowledged and not kept.
+    /// Log records acknowledged, and not kept or let go since.
     pub logs: u64,
     /// Metric data points acknowledged and not kept.
     pub metrics: u64,
@@ -83,6 +84,30 @@ pub struct Traffic {
     pub held: u64,
     /// The endpoints that requests are passed on to, in the order given.
     pub forwards: Vec<Forwarding>,
+    /// The addresses listened on, then those that can't be.
+    pub ports: Vec<Port>,
+}
+
+/// An address where a listener is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The address.
+    pub address: SocketAddr,
+    /// What a person should know of it: that other machines reach it.
+    pub warning: Option<String>,
+    /// Why nobody listens there.
+    pub trouble: Option<PortTrouble>,
+}
+
+/// Why an address can't be listened on. It is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortTrouble {
+    /// Another program listens there.
+    pub taken: bool,
+    /// What is wrong and what to do, for a person, the address in it.
+    pub words: String,
+    /// The flag that names another address.
+    pub flag: &'static str,
 }
 
 /// How passing on to one endpoint goes. The numbers are requests.

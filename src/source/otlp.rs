@@ -40,7 +40,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, watch};
 
 use super::sqlite::Tables;
-use super::{Closed, Found, Handle, Outlet, Progress, Request, State, Traffic, Update};
+use super::{Closed, Found, Handle, Outlet, Port, Progress, Request, State, Traffic, Update};
 pub use bind::BindError;
 use bind::Bound;
 use door::Door;
@@ -156,7 +156,8 @@ pub fn start(options: Options, outlet: Outlet) -> io::Result<Listening> {
     let intake = Arc::new(Intake::new(outlet.clone(), recorder, forwards));
     let (bound, failed) = bind::all(&options);
     let addresses = bound.iter().map(|bound| bound.address).collect();
-    let warnings = warnings(&options);
+    let named = [options.grpc, options.http].into_iter().flatten();
+    let warnings = named.filter_map(|address| warning(address, options.token.is_some())).collect::<Vec<_>>();
     for warning in &warnings {
         tracing::warn!(warning, "OTLP");
     }
@@ -167,10 +168,11 @@ pub fn start(options: Options, outlet: Outlet) -> io::Result<Listening> {
     Ok(Listening { handle, addresses, failed, warnings })
 }
 
-fn warnings(options: &Options) -> Vec<String> {
-    let open = [options.grpc, options.http].into_iter().flatten().filter(|address| !address.ip().is_loopback());
-    let guard = if options.token.is_some() { " with the token" } else { "; --otlp-token TOKEN asks for a token" };
-    open.map(|address| format!("{address} is open to other machines: everybody who reaches it can send spans{guard}")).collect()
+/// What a person should know of an address that is listened on.
+fn warning(address: SocketAddr, guarded: bool) -> Option<String> {
+    let guard = if guarded { " with the token" } else { "; --otlp-token TOKEN asks for a token" };
+    let open = || format!("{address} is open to other machines: everybody who reaches it can send spans{guard}");
+    (!address.ip().is_loopback()).then(open)
 }
 
 fn run(
@@ -188,6 +190,7 @@ fn run(
         idle: options.manners.idle,
     });
     let connections = options.manners.connections;
+    let (guarded, listening) = (options.token.is_some(), bound.iter().map(|bound| bound.address).collect());
     let (end, ending) = watch::channel(false);
     let (more, listeners) = unbounded_channel();
     for bound in bound {
@@ -198,7 +201,7 @@ fn run(
         Ok(server) => server,
         Err(error) => return outlet.send(Update::State(outlet.id, State::Failing(format!("no thread can be started: {error}")))),
     };
-    let mut desk = Desk { intake, outlet, failed, more, told: Traffic::default(), scan: None };
+    let mut desk = Desk { intake, outlet, listening, guarded, failed, more, told: Traffic::default(), scan: None };
     let outcome = desk.run(inbox);
     end.send_replace(true);
     drop(desk);
@@ -231,6 +234,10 @@ fn serve(service: &Arc<Service>, connections: u32, mut listeners: UnboundedRecei
 struct Desk<'a> {
     intake: Arc<Intake>,
     outlet: &'a Outlet,
+    /// The addresses listened on.
+    listening: Vec<SocketAddr>,
+    /// Whether a token is asked for.
+    guarded: bool,
     failed: Vec<BindError>,
     more: UnboundedSender<TcpListener>,
     told: Traffic,
@@ -241,6 +248,7 @@ struct Desk<'a> {
 impl Desk<'_> {
     fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
         self.tell_state()?;
+        self.tell_traffic()?;
         let mut next = Instant::now() + TELL;
         loop {
             let wait = if self.scan.is_some() { Duration::ZERO } else { next.saturating_duration_since(Instant::now()) };
@@ -294,7 +302,9 @@ impl Desk<'_> {
     }
 
     fn tell_traffic(&mut self) -> Result<(), Closed> {
-        let traffic = self.intake.traffic();
+        let open = |&address: &SocketAddr| Port { address, warning: warning(address, self.guarded), trouble: None };
+        let ports = self.listening.iter().map(open).chain(self.failed.iter().map(BindError::port)).collect();
+        let traffic = Traffic { ports, ..self.intake.traffic() };
         if traffic != self.told {
             self.told = traffic.clone();
             self.outlet.send(Update::Traffic(self.outlet.id, traffic))?;
@@ -305,10 +315,14 @@ impl Desk<'_> {
     /// Tries the addresses that were in use.
     fn try_again(&mut self) -> Result<(), Closed> {
         let before = self.failed.len();
-        let more = &self.more;
-        self.failed.retain(|failed| match failed.again() {
-            Ok(listener) => more.send(listener).is_err(),
-            Err(_) => true,
+        let (more, listening) = (&self.more, &mut self.listening);
+        self.failed.retain(|failed| {
+            let Ok(listener) = failed.again() else { return true };
+            let is_lost = more.send(listener).is_err();
+            if !is_lost {
+                listening.push(failed.address);
+            }
+            is_lost
         });
         if self.failed.len() == before { Ok(()) } else { self.tell_state() }
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 
 use super::Options;
+use crate::source::{Port, PortTrouble};
 
 /// A bound address.
 #[derive(Debug)]
@@ -31,6 +32,13 @@ fn advice(kind: io::ErrorKind, flag: &str) -> String {
 }
 
 impl BindError {
+    /// As the screen shows it.
+    pub(super) fn port(&self) -> Port {
+        let taken = self.kind == io::ErrorKind::AddrInUse;
+        let trouble = PortTrouble { taken, words: self.to_string(), flag: self.flag };
+        Port { address: self.address, warning: None, trouble: Some(trouble) }
+    }
+
     /// Tries again.
     pub(super) fn again(&self) -> io::Result<TcpListener> {
         bind(self.address)

@@ -93,11 +93,11 @@ impl Intake {
                     Form::Protobuf => signals::logs(&body, keep).map_err(malformed),
                     Form::Json => signals::logs_json(text(&body)?, keep).map_err(malformed),
                 }?;
-                self.counts.logs.fetch_add(count, Relaxed);
                 let spans: Vec<SpanId> = {
                     let mut events = lock(&self.events);
                     records.into_iter().filter_map(|record| events.keep(record)).collect()
                 };
+                self.counts.logs.fetch_add(count.saturating_sub(spans.len() as u64), Relaxed);
                 if !spans.is_empty() {
                     // Without room for the word the messages are there all the same, for who looks at the span later.
                     let _ = timeout(PATIENCE, self.outlet.updates.send(Update::More(self.outlet.id, spans))).await;
@@ -216,13 +216,15 @@ impl Intake {
         count.fetch_add(1, Relaxed);
     }
 
-    /// What went through so far.
+    /// What went through so far; of ports it knows nothing.
     pub(super) fn traffic(&self) -> Traffic {
         let Counts { spans, rejected, put_off, refused, logs, metrics } = &self.counts;
         let [spans, rejected, put_off, refused, logs, metrics] =
             [spans, rejected, put_off, refused, logs, metrics].map(|count| count.load(Relaxed));
         let held = lock(&self.bodies).held();
-        Traffic { spans, rejected, put_off, refused, logs, metrics, held, forwards: self.forwards.iter().map(Forward::report).collect() }
+        let logs = logs + lock(&self.events).forgotten();
+        let forwards = self.forwards.iter().map(Forward::report).collect();
+        Traffic { spans, rejected, put_off, refused, logs, metrics, held, forwards, ports: Vec::new() }
     }
 }
 

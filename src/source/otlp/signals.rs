@@ -36,10 +36,11 @@ pub(super) struct Events {
     by_span: HashMap<(TraceId, SpanId), Vec<Event>>,
     order: VecDeque<((TraceId, SpanId), usize)>,
     size: usize,
+    forgotten: u64,
 }
 
 impl Events {
-    /// Keeps a record if it is a message of a span, which it names then.
+    /// Keeps a record if it is a message of a span, known or still to come, which it names then.
     pub(super) fn keep(&mut self, record: Record) -> Option<SpanId> {
         let Record { trace: Some(trace), span: Some(span), mut event, body, size } = record else { return None };
         if event.name.is_empty()
@@ -62,6 +63,7 @@ impl Events {
             && let Some((first, size)) = self.order.pop_front()
         {
             self.size -= size;
+            self.forgotten += 1;
             self.forget_first(first);
         }
         Some(span)
@@ -73,6 +75,11 @@ impl Events {
         if events.is_empty() {
             self.by_span.remove(&of);
         }
+    }
+
+    /// How many were kept first, and let go later for want of room.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// The messages of a span.
