@@ -97,6 +97,8 @@ pub enum Focus {
 pub enum Overlay {
     /// The keys; scrolled by so many lines.
     Help(usize),
+    /// The sources in full; scrolled by so many lines.
+    Sources(usize),
     /// A list to choose from.
     Picker(Picker),
     /// What to sort by.
@@ -136,6 +138,13 @@ pub struct Message {
     /// Whether it is bad.
     pub bad: bool,
     until: Nanos,
+}
+
+impl Message {
+    /// Whether it is there until a key is pressed.
+    fn stays(&self) -> bool {
+        self.until == Nanos::MAX
+    }
 }
 
 /// How long a message stays, in nanoseconds.
@@ -213,6 +222,11 @@ impl App {
     /// Shows a line for a while.
     pub fn say(&mut self, text: impl Into<String>, bad: bool, now: Nanos) {
         self.message = Some(Message { text: text.into(), bad, until: now.saturating_add(MESSAGE) });
+    }
+
+    /// Shows a line until a key is pressed, or another line takes its place.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.message = Some(Message { text: text.into(), bad: true, until: Nanos::MAX });
     }
 
     fn look(&mut self, store: &Store) {

@@ -15,6 +15,7 @@ mod palette;
 mod panes;
 mod pointer;
 mod sorter;
+mod sources;
 mod sums;
 mod table;
 mod theme;
@@ -23,13 +24,13 @@ mod welcome;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::App;
+use crate::app::{App, Overlay};
 use crate::format;
 use crate::store::Store;
 pub use forest::name;
-pub use help::help_end;
 pub use panes::Panes;
 pub use pointer::spot;
 use theme::Theme;
@@ -70,6 +71,16 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     }
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
+    }
+}
+
+/// By how many lines the layer over the panes can be scrolled on a screen of this size, if it is one that scrolls.
+#[must_use]
+pub fn layer_end(app: &App, area: Rect) -> usize {
+    match &app.overlay {
+        Some(Overlay::Help(_)) => help::end(area),
+        Some(Overlay::Sources(_)) => sources::end(app, area, Theme { look: app.looks.current(), ascii: app.ascii }),
+        _ => 0,
     }
 }
 

@@ -4,9 +4,10 @@
 
 mod stage;
 
-use agno_top::app::{Budget, Budgets, Effect, View};
+use agno_top::app::{Budget, Budgets, Effect, SourceView, View};
 use agno_top::export::Format;
 use agno_top::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
+use agno_top::source::{Forwarding, Port, PortTrouble, State, Traffic};
 use stage::{NOW, Stage, fixture};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
@@ -194,4 +195,95 @@ fn a_trace_beyond_its_budget_is_flagged_and_the_bell_rings_once() {
     };
     assert_eq!([receive(600, Origin::Live), receive(601, Origin::Live), receive(602, Origin::Live)], [false, true, false]);
     assert!(stage.text().contains("late over budget"));
+}
+
+fn source(name: &str, state: State) -> SourceView {
+    SourceView { state, ..SourceView::new(name) }
+}
+
+/// A listener at two addresses that passes on to two endpoints, of which the second is dead.
+fn listener() -> SourceView {
+    let port = |port| Port { address: ([127, 0, 0, 1], port).into(), warning: None, trouble: None };
+    let alive = Forwarding { url: "http://127.0.0.1:4319".to_owned(), sent: 12, ..Forwarding::default() };
+    let trouble = Some("io: Connection refused".to_owned());
+    let dead = Forwarding { url: "https://collector.example:4318".to_owned(), waiting: 3, dropped: 1, trouble, ..Forwarding::default() };
+    let traffic = Traffic { refused: 7, logs: 5, forwards: vec![alive, dead], ports: vec![port(4317), port(4318)], ..Traffic::default() };
+    SourceView { traffic, ..source("otlp", State::Watching { left_out: 0 }) }
+}
+
+/// The same where another program listens at the first address, and nothing is passed on.
+fn shut_out() -> SourceView {
+    let mut listener = listener();
+    let words =
+        "can't listen on 127.0.0.1:4317: it is in use; stop the program that listens there, or choose another address with --grpc ADDR";
+    listener.state = State::Failing(words.to_owned());
+    listener.traffic = Traffic { ports: listener.traffic.ports, ..Traffic::default() };
+    listener.traffic.ports[0].trouble = Some(PortTrouble { taken: true, words: words.to_owned(), flag: "--grpc" });
+    listener
+}
+
+/// The same, open to others.
+fn open() -> SourceView {
+    let mut listener = listener();
+    let warning = "0.0.0.0:4318 is open to other machines: everybody who reaches it can send spans; --otlp-token TOKEN asks for a token";
+    listener.traffic = Traffic { ports: listener.traffic.ports, ..Traffic::default() };
+    listener.traffic.ports[1] = Port { address: ([0, 0, 0, 0], 4318).into(), warning: Some(warning.to_owned()), trouble: None };
+    listener
+}
+
+#[test]
+fn the_header_tells_of_every_source_in_short_and_of_trouble_first() {
+    let missing = || source("tmp/traces.db", State::Waiting("tmp/traces.db does not exist yet; it is waited for".to_owned()));
+    let read = |name: &str| source(name, State::Watching { left_out: 0 });
+    let long = || source("postgres://agno@database.example:5432/production", State::Failing("it can't be reached: timed out".to_owned()));
+    let cases = [
+        ("a missing database and a dead endpoint", vec![missing(), listener()]),
+        ("four sources", vec![read("a.db"), read("b.db"), read("c.db"), listener()]),
+        ("a port that is taken", vec![missing(), shut_out()]),
+        ("open to others", vec![read("a.db"), open()]),
+        ("a database that fails", vec![read("a.db"), listener(), long()]),
+        ("nothing to say", vec![read("a.db")]),
+    ];
+    let mut told = String::new();
+    for (what, sources) in cases {
+        told.push_str(&format!("{what}\n"));
+        for width in [40, 80, 120, 160, 200] {
+            let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (width, 24));
+            stage.app.sources.clone_from(&sources);
+            let screen = stage.text();
+            let first = screen.lines().next().unwrap_or_default();
+            told.push_str(&format!("{width:3} {first}\n"));
+        }
+    }
+    insta::assert_snapshot!("header", told);
+}
+
+#[test]
+fn sources_are_told_in_full_by_a_key() {
+    for size in SIZES {
+        let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), size);
+        stage.app.sources.extend([open(), shut_out(), listener()]);
+        stage.keys("L");
+        picture(&format!("sources-{}x{}", size.0, size.1), &mut stage);
+        stage.keys("G");
+        assert!(stage.text().contains("Connection refused"));
+        stage.keys("L");
+        assert!(!stage.text().contains("Connection refused"));
+        stage.keys(":sources<Enter>");
+        assert!(stage.text().contains("Sources · "));
+    }
+}
+
+#[test]
+fn an_address_that_others_reach_is_warned_of_until_a_key_is_pressed() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
+    stage.app.sources.push(source("otlp", State::Watching { left_out: 0 }));
+    stage.app.source_traffic(1, open().traffic);
+    stage.app.tick(&mut stage.store, NOW + 3_600_000_000_000);
+    let warning = "0.0.0.0:4318 is open to other machines · L tells more";
+    assert!(stage.text().contains(warning));
+    stage.keys("j");
+    assert!(!stage.text().contains(warning));
+    stage.app.source_traffic(1, Traffic { spans: 1, ..open().traffic });
+    assert!(!stage.text().contains(warning), "it is told once");
 }

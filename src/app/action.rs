@@ -98,6 +98,8 @@ pub enum Action {
     Follow,
     /// To the next theme.
     Theme,
+    /// The sources in full.
+    Sources,
     /// Choose from every action.
     Palette,
     /// The traces.
@@ -197,6 +199,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::Pause, "pause", &["Space"], "freeze the view; receiving goes on"),
     entry(Action::Follow, "follow", &["F"], "follow the newest trace, or stop"),
     entry(Action::Theme, "theme", &["T"], "the next theme"),
+    entry(Action::Sources, "sources", &["L"], "the sources in full, with their counts"),
     entry(Action::Palette, "palette", &[":"], "every action by name"),
     entry(Action::Help, "help", &["?"], "show the keys"),
     entry(Action::Back, "back", &["Esc"], "one step back: overlay, detail, filter"),

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
 use super::pick::Picked;
-use super::{Action, App, Effect, Key, Overlay, export_dialog, palette, scroll};
+use super::{Action, App, Effect, Key, Message, Overlay, export_dialog, palette, scroll};
 use crate::model::Nanos;
 use crate::query::with_values;
 use crate::store::Store;
@@ -13,6 +13,9 @@ impl App {
     pub fn key(&mut self, store: &mut Store, key: KeyEvent, now: Nanos) -> Option<Effect> {
         if key.kind == KeyEventKind::Release {
             return None;
+        }
+        if self.message.as_ref().is_some_and(Message::stays) {
+            self.message = None;
         }
         let action = self.keymap.action(key);
         if action == Some(Action::Quit) && !Key::pressed(key).types() {
@@ -62,6 +65,7 @@ impl App {
             (_, KeyCode::Esc, _)
             | (_, _, Some(Action::Back | Action::Quit | Action::Help))
             | (Some(Overlay::Sorter(_)), _, Some(Action::SortBy))
+            | (Some(Overlay::Sources(_)), _, Some(Action::Sources))
             | (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
             (Some(Overlay::Compare(_)), _, Some(Action::Detail)) => self.go_to_compared(store),
             (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
@@ -69,7 +73,7 @@ impl App {
             }
             (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(leap(action)),
             (Some(Overlay::Sorter(sorter)), _, Some(action)) => sorter.step(leap(action)),
-            (Some(Overlay::Help(line)), _, Some(action)) => *line = line.saturating_add_signed(leap(action)),
+            (Some(Overlay::Help(line) | Overlay::Sources(line)), _, Some(action)) => *line = line.saturating_add_signed(leap(action)),
             _ => {}
         }
         None

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{App, Overlay, Table};
+use super::{Action, App, Overlay, Table};
 use crate::model::price::Prices;
 use crate::model::{Address, Batch, Nanos, Origin, SourceId};
 use crate::source::{State, Traffic};
@@ -123,8 +123,14 @@ impl App {
 
     /// A listener says what went through it.
     pub fn source_traffic(&mut self, source: usize, traffic: Traffic) {
-        if let Some(view) = self.sources.get_mut(source) {
-            view.traffic = traffic;
+        let Some(view) = self.sources.get_mut(source) else { return };
+        let is_open = |traffic: &Traffic, address| traffic.ports.iter().any(|port| port.address == address && port.warning.is_some());
+        let opened =
+            traffic.ports.iter().map(|port| port.address).find(|&address| is_open(&traffic, address) && !is_open(&view.traffic, address));
+        view.traffic = traffic;
+        if let Some(address) = opened {
+            // The whole warning is longer than most screens are wide.
+            self.warn(format!("{address} is open to other machines · {} tells more", self.keymap.hint(Action::Sources)));
         }
     }
 

@@ -71,7 +71,9 @@ impl App {
     pub fn wheel(&mut self, store: &Store, spot: Spot, notches: isize) {
         let lines = notches * NOTCH;
         match (spot, &mut self.overlay) {
-            (Spot::Overlay | Spot::Item(_), Some(Overlay::Help(line))) => *line = line.saturating_add_signed(lines),
+            (Spot::Overlay | Spot::Item(_), Some(Overlay::Help(line) | Overlay::Sources(line))) => {
+                *line = line.saturating_add_signed(lines)
+            }
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Picker(picker))) => picker.step(notches),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Palette(palette))) => palette.step(notches),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Sorter(sorter))) => sorter.step(notches),

@@ -181,8 +181,9 @@ impl Loop<'_> {
         let Session { app, store, .. } = &mut *self.session;
         let panes = Panes::new(area, app.focus);
         self.area = area;
-        if let Some(Overlay::Help(line)) = &mut app.overlay {
-            *line = view::help_end(area).min(*line);
+        let end = view::layer_end(app, area);
+        if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut app.overlay {
+            *line = end.min(*line);
         }
         app.make_ready(store, panes.forest_lines(), panes.detail_size())
     }

@@ -30,6 +30,7 @@ impl App {
                 self.say(format!("theme {name}"), false, now);
             }
             Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),
+            Action::Sources => self.overlay = Some(Overlay::Sources(0)),
             Action::Help => self.overlay = Some(Overlay::Help(0)),
             Action::SortBy => {
                 let sorter = self.table.as_ref().map_or_else(|| Sorter::of_forest(&self.forest), Sorter::of_table);

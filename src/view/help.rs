@@ -113,14 +113,13 @@ fn height(columns: &[Vec<Line>]) -> usize {
 }
 
 /// By how many lines it can be scrolled on a screen of this size.
-#[must_use]
-pub fn help_end(area: Rect) -> usize {
+pub(super) fn end(area: Rect) -> usize {
     height(&columns(area)).saturating_sub(usize::from(area.height.saturating_sub(FRAME)))
 }
 
 /// Paints it, scrolled by so many lines.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, theme: Theme) {
-    let (columns, end) = (columns(area), help_end(area));
+    let (columns, end) = (columns(area), end(area));
     let title = if end == 0 { "Keys · esc closes" } else { "Keys · j k scroll, esc closes" };
     let size = (columns.len() as u16 * COLUMN + FRAME, height(&columns) as u16 + FRAME);
     let inner = frame(buffer, area, size, title, theme);
@@ -176,7 +175,7 @@ mod tests {
 
     #[test]
     fn it_is_scrolled_where_it_must_be() {
-        let end = |width, height| help_end(Rect { x: 0, y: 0, width, height });
+        let end = |width, height| super::end(Rect { x: 0, y: 0, width, height });
         assert_eq!((end(200, 60), end(180, 36)), (0, 0));
         assert_eq!(end(80, 24), lines().len() - 22);
         assert_eq!(end(20, 5), lines().len() - 3);

@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::export_dialog;
 use super::theme::Theme;
-use super::{compare, help, palette, put, put_right, sorter};
+use super::{compare, help, palette, put, put_right, sorter, sources};
 use crate::app::{App, Overlay, Picker, Spot};
 use crate::format;
 use crate::store::Store;
@@ -16,6 +16,7 @@ use crate::store::Store;
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, overlay: &Overlay, theme: Theme) -> Option<Position> {
     match overlay {
         Overlay::Help(scroll) => help::draw(buffer, area, app, *scroll, theme),
+        Overlay::Sources(scroll) => sources::draw(buffer, area, app, *scroll, theme),
         Overlay::Picker(picker) => pick(buffer, area, picker, theme),
         Overlay::Sorter(sorter) => sorter::draw(buffer, area, sorter, theme),
         Overlay::Export(dialog) => export_dialog::draw(buffer, area, dialog, theme),
@@ -31,7 +32,7 @@ pub(super) fn spot(area: Rect, overlay: &Overlay, place: Position) -> Spot {
         Overlay::Palette(palette) => palette::spot(area, palette, place),
         Overlay::Sorter(sorter) => sorter::spot(area, sorter, place),
         Overlay::Compare(compare) => compare::spot(above_footer(area), compare, place),
-        Overlay::Help(_) | Overlay::Picker(_) | Overlay::Export(_) => Spot::Overlay,
+        Overlay::Help(_) | Overlay::Sources(_) | Overlay::Picker(_) | Overlay::Export(_) => Spot::Overlay,
     }
 }
 

@@ -13,7 +13,7 @@ use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
 use agno_top::source::{Handle, Outlet, Request, State, Update, file, sqlite};
 use agno_top::store::{Limits, Store};
-use agno_top::view::{self, Panes, help_end};
+use agno_top::view::{self, Panes};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -65,8 +65,9 @@ impl Stage {
     fn lay_out(&mut self) {
         let size = self.terminal.size().expect("a size");
         let area = Rect::new(0, 0, size.width, size.height);
-        if let Some(Overlay::Help(line)) = &mut self.app.overlay {
-            *line = help_end(area).min(*line);
+        let end = view::layer_end(&self.app, area);
+        if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut self.app.overlay {
+            *line = end.min(*line);
         }
         let panes = Panes::new(area, self.app.focus);
         while self.app.make_ready(&mut self.store, panes.forest_lines(), panes.detail_size()) {}
