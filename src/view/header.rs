@@ -24,6 +24,9 @@ const YIELDS: u8 = 3;
 /// The rank of what listens; what is wrong comes before it.
 const LISTENS: u8 = 1;
 
+/// The rank of what is only waited for, the last.
+const AWAITED: u8 = 3;
+
 /// From this width on the program's name is there.
 const NAMED_FROM: u16 = 60;
 
@@ -39,6 +42,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     let room = |sums: &[Part]| area.width.saturating_sub(width(sums) + name.len() as u16 + 1);
     // Every source is to be named, and trouble and what listens must be seen: sums of less weight make room for them.
     let [all, weighty] = [u8::MAX, LISTENS].map(|last| needed(&sources, last, theme));
+    let weighty = if weighty < all { weighty.saturating_add(note(sources.len())) } else { all };
     let sums = |yields| sums(app, store, area.width, yields, theme);
     let wanted = (0..YIELDS).map(|yields| (yields, all)).chain((0..YIELDS).map(|yields| (yields, weighty)));
     let fitting = wanted.map(|(yields, needed)| (sums(yields), needed)).find(|(sums, needed)| room(sums) >= *needed);
@@ -71,14 +75,19 @@ fn rank(source: &SourceView) -> u8 {
         State::Failing(_) => 0,
         _ if forwards.iter().any(is_troubled) => 0,
         _ if !ports.is_empty() => LISTENS,
-        State::Waiting(_) => 3,
+        State::Waiting(_) => AWAITED,
         _ => 2,
     }
 }
 
+/// How much is to be told of a source if others are to be named too.
+fn level_wanted(source: &SourceView) -> usize {
+    usize::from(rank(source) <= LISTENS)
+}
+
 /// Cells for the sources up to a rank: trouble, and what listens, with their numbers, and the names of others.
 fn needed(sources: &[&SourceView], last: u8, theme: Theme) -> u16 {
-    let told = |source: &&SourceView| told(source, usize::from(rank(source) <= LISTENS), theme);
+    let told = |source: &&SourceView| told(source, level_wanted(source), theme);
     let parts: Vec<_> = sources.iter().filter(|source| rank(source) <= last).map(told).collect();
     breadth(&parts)
 }
@@ -90,22 +99,51 @@ fn breadth(sources: &[Vec<Part>]) -> u16 {
 
 /// As many sources as there is room for, each told of as much as can be, the first before others; and how many are left out.
 fn fitted(sources: &[&SourceView], room: u16, theme: Theme) -> (Vec<Vec<Part>>, usize) {
-    let mut shown: Vec<Vec<Part>> = sources.iter().map(|source| told(source, 0, theme)).collect();
-    let note = |left_out: usize| if left_out == 0 { 0 } else { GAP + format!("+{left_out}").len() as u16 };
-    while shown.len() > 1 && breadth(&shown).saturating_add(note(sources.len() - shown.len())) > room {
-        shown.pop();
+    // What is only waited for gives way to the numbers of what is wrong and of what listens; else these give way to names.
+    let known = sources.iter().filter(|source| rank(source) < AWAITED).count().max(1);
+    let mut shown = first(sources, level_wanted, room, theme);
+    if shown.len() < known {
+        shown = first(sources, |_| 0, room, theme);
+    }
+    if let (true, Some(source)) = (shown.is_empty(), sources.first()) {
+        shown.push(told(source, 0, theme));
     }
     let left_out = sources.len() - shown.len();
+    let mut used = breadth(&shown).saturating_add(note(left_out));
     for level in 1..=FULL {
-        for at in 0..shown.len() {
-            let more = told(sources[at], level, theme);
-            let rest = breadth(&shown).saturating_sub(width(&shown[at])) + note(left_out);
-            if rest.saturating_add(width(&more)) <= room {
-                shown[at] = more;
+        for (source, parts) in sources.iter().zip(&mut shown) {
+            let more = told(source, level, theme);
+            let cells = used.saturating_sub(width(parts)).saturating_add(width(&more));
+            if cells <= room {
+                (*parts, used) = (more, cells);
             }
         }
     }
     (shown, left_out)
+}
+
+/// The first sources, as many as there is room for beside the number of the others.
+fn first(sources: &[&SourceView], level: fn(&SourceView) -> usize, room: u16, theme: Theme) -> Vec<Vec<Part>> {
+    let (mut shown, mut used, mut count) = (Vec::new(), 0_u16, 0);
+    for source in sources {
+        let parts = told(source, level(source), theme);
+        used = used.saturating_add(width(&parts));
+        if used > room {
+            break;
+        }
+        shown.push(parts);
+        if used.saturating_add(note(sources.len() - shown.len())) <= room {
+            count = shown.len();
+        }
+        used = used.saturating_add(GAP);
+    }
+    shown.truncate(count);
+    shown
+}
+
+/// Cells of the number of sources left out.
+fn note(left_out: usize) -> u16 {
+    if left_out == 0 { 0 } else { GAP + format!("+{left_out}").len() as u16 }
 }
 
 fn width(parts: &[Part]) -> u16 {
