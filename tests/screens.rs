@@ -4,6 +4,8 @@
 
 mod stage;
 
+use std::fmt::Write;
+
 use agno_top::app::{Budget, Budgets, Effect, SourceView, View};
 use agno_top::export::Format;
 use agno_top::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
@@ -246,13 +248,13 @@ fn the_header_tells_of_every_source_in_short_and_of_trouble_first() {
     ];
     let mut told = String::new();
     for (what, sources) in cases {
-        told.push_str(&format!("{what}\n"));
+        let _ = writeln!(told, "{what}");
         for width in [40, 80, 120, 160, 200] {
             let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (width, 24));
             stage.app.sources.clone_from(&sources);
             let screen = stage.text();
             let first = screen.lines().next().unwrap_or_default();
-            told.push_str(&format!("{width:3} {first}\n"));
+            let _ = writeln!(told, "{width:3} {first}");
         }
     }
     insta::assert_snapshot!("header", told);

@@ -72,7 +72,7 @@ impl App {
         let lines = notches * NOTCH;
         match (spot, &mut self.overlay) {
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Help(line) | Overlay::Sources(line))) => {
-                *line = line.saturating_add_signed(lines)
+                *line = line.saturating_add_signed(lines);
             }
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Picker(picker))) => picker.step(notches),
             (Spot::Overlay | Spot::Item(_), Some(Overlay::Palette(palette))) => palette.step(notches),

@@ -191,12 +191,12 @@ fn listening(traffic: &Traffic, level: usize, theme: Theme) -> Vec<Part> {
     let mut parts = Vec::new();
     for taken in [true, false] {
         let failed = traffic.ports.iter().filter_map(|port| Some((port.address.port(), port.trouble.as_ref()?)));
-        let (ports, flags): (Vec<_>, Vec<_>) =
+        let (numbers, flags): (Vec<_>, Vec<_>) =
             failed.filter(|(_, trouble)| trouble.taken == taken).map(|(port, trouble)| (format!(":{port}"), trouble.flag)).unzip();
-        if !ports.is_empty() {
+        if !numbers.is_empty() {
             let what = if taken { "taken" } else { "failed" };
             let way_out = if level > 1 { format!(", use {} ADDR", flags.join(", ")) } else { String::new() };
-            parts.push((format!("{} {what}{way_out}", ports.join(" ")), theme.error()));
+            parts.push((format!("{} {what}{way_out}", numbers.join(" ")), theme.error()));
         }
     }
     if traffic.ports.iter().any(|port| port.warning.is_some()) {

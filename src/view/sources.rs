@@ -39,25 +39,24 @@ fn lines(app: &App, area: Rect, theme: Theme) -> Vec<Line> {
             lines.push(Line { indent: 0, sign: "", text: String::new(), styles: [Style::new(); 2] });
         }
         for line in of_source(source, theme) {
-            wrap(line, room, &mut lines);
+            wrap(&line, room, &mut lines);
         }
     }
     lines
 }
 
 /// Divides a line into as many as it takes.
-fn wrap(line: Line, room: u16, lines: &mut Vec<Line>) {
-    let text = format::safe(&line.text).into_owned();
-    let (mut rest, mut line) = (text.as_str(), Line { text: String::new(), ..line });
+fn wrap(line: &Line, room: u16, lines: &mut Vec<Line>) {
+    let text = format::safe(&line.text);
+    let (mut rest, mut sign) = (&*text, line.sign);
     loop {
         let cells = usize::from(room.saturating_sub(line.indent + 2)).max(1);
         let (first, after) = rest.split_at(row(rest, cells));
-        let next = Line { sign: "", text: String::new(), ..line };
-        lines.push(Line { text: first.trim_end().to_owned(), ..line });
+        lines.push(Line { sign, text: first.trim_end().to_owned(), ..*line });
         if after.is_empty() {
             return;
         }
-        (rest, line) = (after, next);
+        (rest, sign) = (after, "");
     }
 }
 
