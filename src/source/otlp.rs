@@ -248,7 +248,6 @@ struct Desk<'a> {
 impl Desk<'_> {
     fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
         self.tell_state()?;
-        self.tell_traffic()?;
         let mut next = Instant::now() + TELL;
         loop {
             let wait = if self.scan.is_some() { Duration::ZERO } else { next.saturating_duration_since(Instant::now()) };

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use agno_top::source::otlp::Options;
-use agno_top::source::{State, otlp};
+use agno_top::source::{Outlet, State, Traffic, Update, otlp};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -177,7 +177,7 @@ fn a_port_in_use_is_named_and_taken_once_it_is_free() {
     let first = Listener::start();
     let taken = Options { grpc: Some(first.grpc), http: Some(first.http), ..Options::default() };
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let outlet = agno_top::source::Outlet { id: agno_top::model::SourceId(0), updates: sender };
+    let outlet = Outlet { id: agno_top::model::SourceId(0), updates: sender };
     let second = otlp::start(taken, outlet).unwrap();
     assert_eq!(second.failed.len(), 2);
     let expected = format!(
@@ -185,10 +185,21 @@ fn a_port_in_use_is_named_and_taken_once_it_is_free() {
         first.http
     );
     assert_eq!(second.failed[1].to_string(), expected);
-    let Some(agno_top::source::Update::State(_, State::Failing(text))) = updates.blocking_recv() else { panic!() };
+    let Some(Update::State(_, State::Failing(text))) = updates.blocking_recv() else { panic!() };
     assert!(text.ends_with(&expected), "{text}");
+    let Some(Update::Traffic(_, Traffic { ports, .. })) = updates.blocking_recv() else { panic!() };
+    let trouble = ports[1].trouble.as_ref().map(|trouble| (trouble.taken, trouble.words.as_str(), trouble.flag));
+    assert_eq!((ports.len(), ports[1].address, trouble), (2, first.http, Some((true, &*expected, "--http"))));
     let http = first.http;
     drop(first);
-    let Some(agno_top::source::Update::State(_, State::Watching { .. })) = updates.blocking_recv() else { panic!() };
+    let (mut watches, mut ports) = (false, ports);
+    // One address may be free a moment before the other.
+    while !watches || ports.iter().any(|port| port.trouble.is_some()) {
+        match updates.blocking_recv() {
+            Some(Update::State(_, state)) => watches = matches!(state, State::Watching { .. }),
+            Some(Update::Traffic(_, traffic)) => ports = traffic.ports,
+            other => panic!("{other:?}"),
+        }
+    }
     assert_eq!(Client::new(http).post("/v1/traces", &[PROTOBUF], FIXTURE).status, 200);
 }
