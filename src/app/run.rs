@@ -3,17 +3,15 @@
 mod export;
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
@@ -140,11 +138,7 @@ where
                     if state.event(&event?) {
                         return Ok(());
                     }
-                    // It is polled for this task: the stream remembers only who polled first, and wakes nobody else at the next key.
-                    next = match poll_fn(|task| Poll::Ready(events.poll_next_unpin(task))).await {
-                        Poll::Ready(event) => Some(event),
-                        Poll::Pending => None,
-                    };
+                    next = events.next().now_or_never();
                 }
                 if std::mem::take(&mut state.suspends) {
                     crate::terminal::suspend(state.session.mouse)?;
