@@ -39,7 +39,7 @@ pub(super) fn digest(text: Scalar<'_>) -> Option<u64> {
         }
         member = (member ^ u64::from(char)).wrapping_mul(PRIME);
     }
-    let is_whole = depth == 0 && chars.all(|char| char.is_whitespace());
+    let is_whole = depth == 0 && chars.all(char::is_whitespace);
     is_whole.then(|| sum.wrapping_add(ended(member)))
 }
 
