@@ -35,6 +35,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
+use crate::model::usage::NanoUsd;
 use crate::model::{Address, Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
 use counterparts::Counterparts;
 use pricing::Pricing;
@@ -261,6 +262,13 @@ impl Store {
     pub fn first_token(&self, row: RowIx) -> Option<Nanos> {
         let usage = self.row(row).usage;
         (usage != NONE).then(|| self.usages[usage].first_token()).flatten()
+    }
+
+    /// What the row itself says that it cost, in billionths of a dollar.
+    #[must_use]
+    pub fn stated_cost(&self, row: RowIx) -> Option<NanoUsd> {
+        let usage = self.row(row).usage;
+        (usage != NONE && self.usages[usage].states_cost()).then(|| self.usages[usage].usage().cost).flatten()
     }
 
     /// The trace with this id.

@@ -155,6 +155,22 @@ fn it_shows_the_traces_takes_keys_and_quits() {
 }
 
 #[test]
+fn keys_are_painted_before_the_clock_ticks() {
+    let mut program = Program::start(&["traces.db"], &[]);
+    program.wait_for("11 traces");
+    program.press("/");
+    let (begun, typed) = (Instant::now(), "zyxwvutsrqpo");
+    for end in 1..=typed.len() {
+        program.press(&typed[end - 1..end]);
+        program.wait_for(&typed[..end]);
+    }
+    // Twelve keys: to wait for the clock would take two or three times as long.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    program.press("\u{3}");
+    program.end();
+}
+
+#[test]
 fn it_finds_databases_in_the_working_directory() {
     let mut program = Program::start(&["--no-otlp"], &[]);
     program.wait_for("traces.db");

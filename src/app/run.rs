@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
+use futures_util::future::poll_immediate;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
@@ -138,7 +139,8 @@ where
                     if state.event(&event?) {
                         return Ok(());
                     }
-                    next = events.next().now_or_never();
+                    // Asked with the loop's own waker: the stream keeps the first that it is given until something comes.
+                    next = poll_immediate(events.next()).await;
                 }
                 if std::mem::take(&mut state.suspends) {
                     crate::terminal::suspend(state.session.mouse)?;

@@ -259,14 +259,14 @@ fn no_theme(name: &str, themes: &[String]) -> String {
     }
 }
 
-/// An unknown key is answered with the nearest one that there is.
+/// An unknown key is answered with the nearest one that there is. serde says which: "unknown field `x`, expected one of `y`, `z`".
 fn explain(message: &str) -> String {
-    let Some(unknown) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) else {
-        return message.trim_end().to_owned();
-    };
-    let nearest = KEYS.iter().map(|&key| (strsim::damerau_levenshtein(unknown, key), key)).min();
+    let mut names = message.split('`').skip(1).step_by(2);
+    let (true, Some(unknown)) = (message.starts_with("unknown field"), names.next()) else { return message.trim_end().to_owned() };
+    let known: Vec<&str> = names.collect();
+    let nearest = known.iter().map(|&key| (strsim::damerau_levenshtein(unknown, key), key)).min();
     match nearest {
         Some((distance, key)) if distance <= 1 + unknown.len() / 3 => format!("unknown key {unknown:?}; did you mean {key:?}?"),
-        _ => format!("unknown key {unknown:?}; there are {}", KEYS.join(", ")),
+        _ => format!("unknown key {unknown:?}; there are {}", known.join(", ")),
     }
 }

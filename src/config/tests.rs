@@ -154,6 +154,8 @@ fn listening_is_said_in_every_place() {
     assert!(wrong("otlp = 'perhaps'").starts_with(", line 1: unknown variant `perhaps`"));
     assert!(wrong("max_memory = 'much'").contains("is no number of bytes"));
     assert!(wrong("grpc = 'here'").contains("is no address"));
+    assert!(wrong("prices.m = { input = -1.0, output = 1.0 }").contains("-1 is no price"));
+    assert!(wrong("prices.m = { inputs = 1 }").contains("did you mean \"input\""));
 }
 
 #[test]

@@ -52,22 +52,25 @@ pub fn percent(part: u64, whole: u64) -> String {
 
 /// Nano-dollars in at most seven cells. Two significant digits below a cent (`$.0041`), tenths of a cent below a dollar
 /// (`$0.041`), cents below a thousand (`$12.40`), then `$1.2k`. Nothing is `$0.00`, next to nothing `~$0`; what is not
-/// known, or below zero, is `–`.
+/// known is `–`. What is below zero has a minus before it, and may take a cell more.
 #[must_use]
 pub fn money(nano: Option<i64>) -> String {
-    let Some(nano) = nano.and_then(|nano| u64::try_from(nano).ok()) else { return UNKNOWN.to_owned() };
-    match nano {
+    let Some(signed) = nano else { return UNKNOWN.to_owned() };
+    if signed < 0 {
+        return format!("−{}", money(Some(signed.saturating_neg())));
+    }
+    match signed as u64 {
         0 => "$0.00".to_owned(),
         1..5_000 => "~$0".to_owned(),
         // Two digits would not fit below a hundredth of a cent: there it is one.
-        5_000..995_000 => format!("$.{:05}", (nano + 5_000) / 10_000),
-        995_000..9_950_000 => format!("$.{:04}", (nano + 50_000) / 100_000),
-        9_950_000..999_500_000 => format!("$0.{:03}", (nano + 500_000) / 1_000_000),
-        999_500_000..999_995_000_000 => {
+        nano @ 5_000..995_000 => format!("$.{:05}", (nano + 5_000) / 10_000),
+        nano @ 995_000..9_950_000 => format!("$.{:04}", (nano + 50_000) / 100_000),
+        nano @ 9_950_000..999_500_000 => format!("$0.{:03}", (nano + 500_000) / 1_000_000),
+        nano @ 999_500_000..999_995_000_000 => {
             let cents = (nano + 5_000_000) / 10_000_000;
             format!("${}.{:02}", cents / 100, cents % 100)
         }
-        _ => format!("${}", scaled(nano, 999_995_000_000, 1_000_000_000, ["", "k", "M", "B", "T", "", ""])),
+        nano => format!("${}", scaled(nano, 999_995_000_000, 1_000_000_000, ["", "k", "M", "B", "T", "", ""])),
     }
 }
 
@@ -183,9 +186,8 @@ mod tests {
         ] {
             assert_eq!(money(Some(nano)), text, "{nano}");
         }
-        for unknown in [None, Some(-1), Some(i64::MIN)] {
-            assert_eq!(money(unknown), "–");
-        }
+        assert_eq!(money(None), "–");
+        assert_eq!([-33_000_000, -1, i64::MIN].map(|nano| money(Some(nano))), ["−$0.033", "−~$0", "−$9.2B"]);
     }
 
     proptest! {

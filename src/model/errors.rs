@@ -57,12 +57,21 @@ fn word(word: &str, folded: &mut String) {
     folded.push_str(&word[..word.len() - core.len()]);
     let end = core.trim_end_matches([')', ']', '>', '}', ',', ';', ':', '.', '!', '?']).len();
     let (core, tail) = core.split_at(end);
-    if is_place(core) || is_id(core) {
+    if is_code(core, folded) {
+        folded.push_str(core);
+    } else if is_place(core) || is_id(core) {
         star(folded);
     } else {
         parts(core, folded);
     }
     folded.push_str(tail);
+}
+
+/// Whether a word is a status of HTTP, going by the one before: `HTTP 404`, `Error code: 429`. It says what happened.
+fn is_code(word: &str, before: &str) -> bool {
+    let named = before.trim_end().trim_end_matches([':', '=']).rsplit([' ', '_', '-', '(']).next().unwrap_or_default();
+    let is_status = word.len() == 3 && matches!(word.as_bytes()[0], b'1'..=b'5') && word.bytes().all(|byte| byte.is_ascii_digit());
+    is_status && ["http", "http/*", "code", "status"].iter().any(|name| named.eq_ignore_ascii_case(name))
 }
 
 /// Whether a word is a URL or a path.
@@ -95,9 +104,10 @@ fn parts(word: &str, folded: &mut String) {
         if part.bytes().any(|byte| byte.is_ascii_digit()) && part.len() >= ID {
             star(folded);
         } else if digits > 0 {
-            // A number with its unit.
+            // A number with its unit; what follows the day and the time of day in a moment is none.
+            let unit = part[digits..].trim_start_matches('T').trim_start_matches(|c: char| c.is_ascii_digit());
             star(folded);
-            folded.push_str(&part[digits..]);
+            folded.push_str(if unit == "Z" { "" } else { unit });
         } else {
             folded.push_str(part);
         }
@@ -107,7 +117,7 @@ fn parts(word: &str, folded: &mut String) {
 
 /// Adds a `*`; numbers that one sign joins, as in a time or an address, are one.
 fn star(folded: &mut String) {
-    let joined = folded.strip_suffix(['.', ':', ',', '-', '/']).is_some_and(|before| before.ends_with('*'));
+    let joined = folded.strip_suffix(['.', ':', ',', '-', '+', '/']).is_some_and(|before| before.ends_with('*'));
     if joined {
         folded.pop();
     } else if !folded.ends_with('*') {
@@ -135,6 +145,10 @@ mod tests {
             ("ModelProviderError: upstream\n  exploded", "ModelProviderError: upstream exploded"),
             ("KeyError: 'a' and 'b', -3.5 of 1,000", "KeyError: * and *, -* of *"),
             ("C:\\temp\\x.txt: ../up and ~/home missing", "*: * and * missing"),
+            ("retry at 2026-11-22T10:00:00Z", "retry at *"),
+            ("retry at 2026-11-22T12:00:00.123+00:00, or 2026-11-22 12:00:00", "retry at *, or * *"),
+            ("HTTP 502 Bad Gateway after 502 ms", "HTTP 502 Bad Gateway after * ms"),
+            ("Error code: 429 - status=500, status_code 404", "Error code: 429 - status=*, status_code 404"),
             ("an \"open quote", "an \"open quote"),
             ("", ""),
         ] {

@@ -19,13 +19,27 @@ pub use tariff::Tariffs;
 #[serde(deny_unknown_fields)]
 pub struct Flat {
     /// Of tokens in.
+    #[serde(deserialize_with = "dollars")]
     pub input: f64,
     /// Of tokens out.
+    #[serde(deserialize_with = "dollars")]
     pub output: f64,
     /// Of tokens in that came from a cache; as other tokens in if not stated.
+    #[serde(default, deserialize_with = "maybe_dollars")]
     pub cache_read: Option<f64>,
     /// Of tokens in that were written to a cache; likewise.
+    #[serde(default, deserialize_with = "maybe_dollars")]
     pub cache_write: Option<f64>,
+}
+
+fn dollars<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let dollars = <f64 as serde::Deserialize>::deserialize(from)?;
+    let is_price = dollars.is_finite() && dollars >= 0.0;
+    is_price.then_some(dollars).ok_or_else(|| serde::de::Error::custom(format!("{dollars} is no price: dollars for a million tokens")))
+}
+
+fn maybe_dollars<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    dollars(from).map(Some)
 }
 
 /// What a call cost, and by whose price.

@@ -4,6 +4,7 @@
 //! [`output`] read for whoever looks at one span.
 
 mod answer;
+mod arguments;
 mod context;
 mod kinds;
 mod messages;

@@ -1,7 +1,7 @@
 //! Which agent, model and tool is given what a row used.
 //!
-//! A row's own share is what its totals hold beyond the sums below it: what it states and nothing below it does. It goes to the row's
-//! model, and to the nearest agent and the nearest tool on the way up, the row itself included. When sums change, the shares follow on the
+//! A row's own share is what its totals hold beyond the sums below it: what it states and nothing below it does; of a cost that goes before
+//! those below it, the difference, which may be below zero. It goes to the row's model (the empty one if it names none), and to the nearest agent and the nearest tool on the way up, the row itself included. When sums change, the shares follow on the
 //! same way up; a row that is moved brings along what no agent or tool below it has claimed.
 
 use super::interner::Symbol;
@@ -100,7 +100,7 @@ impl Store {
         let (end, model, usage) = (self.row(row).end, self.model(row), own.usage());
         self.each_stats(self.row(row).trace(), |stats| {
             stats.flow(end, own);
-            if !model.is_empty() && !usage.is_zero() {
+            if !usage.is_zero() {
                 stats.use_by(By::Model, model, &usage);
             }
         });
@@ -275,7 +275,7 @@ impl Store {
                     stats.use_by(by, name, &own);
                 }
                 let (model, usage) = (self.model(row), own.usage());
-                if !model.is_empty() && !usage.is_zero() {
+                if !usage.is_zero() {
                     stats.use_by(By::Model, model, &usage);
                 }
             }

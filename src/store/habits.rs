@@ -79,11 +79,12 @@ impl Store {
     }
 
     fn repeated(&self, rows: &[RowIx]) -> Vec<Vec<RowIx>> {
-        let mut uses: HashMap<(Symbol, Symbol, Symbol), Vec<RowIx>> = HashMap::new();
+        let mut uses: HashMap<(Symbol, Symbol), Vec<RowIx>> = HashMap::new();
         for &row in rows {
             let data = self.row(row);
             if data.kind == Kind::Tool && !data.label.is_empty() && !data.input.is_empty() {
-                uses.entry((data.label, data.input, data.calls)).or_default().push(row);
+                let arguments = if data.calls.is_empty() { data.input } else { data.calls };
+                uses.entry((data.label, arguments)).or_default().push(row);
             }
         }
         let mut repeated: Vec<_> = uses.into_values().filter(|uses| uses.len() >= OFTEN).collect();

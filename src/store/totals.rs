@@ -47,10 +47,10 @@ impl Totals {
         (self.inputs + self.outputs > 0).then(|| self.input + self.output)
     }
 
-    /// Cost in billionths of a dollar; `None` if no call's cost is known.
+    /// Cost in billionths of a dollar; `None` if no call's cost is known. Of a share it may be below zero.
     #[must_use]
     pub fn cost(&self) -> Option<NanoUsd> {
-        (self.priced > 0).then_some(self.cost)
+        (self.priced > 0 || self.cost != 0).then_some(self.cost)
     }
 
     /// Adds what a row states itself, fact by fact: only where nothing below it states the same. A cost that is stated goes before those

@@ -35,10 +35,10 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     }
     let lines = usize::from(inner.height.saturating_sub(1));
     let of = |by, count, kind| {
-        let amount = |group: &crate::store::Group| group.usage.cost().and_then(|cost| u64::try_from(cost).ok());
-        let rank =
-            move |(name, amount): (_, u64)| Rank { name, amount, text: format::money(i64::try_from(amount).ok()), style: theme.kind(kind) };
-        sums::ranked(app, store, by, count, amount).into_iter().map(rank).collect::<Vec<_>>()
+        let ranks = sums::ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
+        let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
+        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: theme.kind(kind) };
+        ranks.map(rank).collect::<Vec<_>>()
     };
     // Models have half of the lines, and what agents leave.
     let (mut models, mut agents) = (of(By::Model, lines, Kind::Model), of(By::Agent, lines, Kind::Agent));

@@ -35,14 +35,20 @@ pub(super) struct Rank<'a> {
 }
 
 /// The groups with the largest amounts, the largest first.
-pub(super) fn ranked<'a>(app: &App, store: &'a Store, by: By, count: usize, amount: impl Fn(&Group) -> Option<u64>) -> Vec<(&'a str, u64)> {
-    let mut ranks: Vec<(u64, &str)> = Vec::with_capacity(count + 1);
+pub(super) fn ranked<'a, A: Ord + Copy>(
+    app: &App,
+    store: &'a Store,
+    by: By,
+    count: usize,
+    amount: impl Fn(&Group) -> Option<A>,
+) -> Vec<(&'a str, A)> {
+    let mut ranks: Vec<(A, &str)> = Vec::with_capacity(count + 1);
     for (symbol, group) in app.scope.stats(store).groups(by) {
         let Some(amount) = amount(group) else { continue };
         if ranks.len() == count && ranks.last().is_some_and(|last| last.0 >= amount) {
             continue;
         }
-        let name = store.text(symbol);
+        let name = if symbol.is_empty() { "(no name)" } else { store.text(symbol) };
         let at = ranks.partition_point(|&(other, text)| (other, std::cmp::Reverse(text)) > (amount, std::cmp::Reverse(name)));
         ranks.insert(at, (amount, name));
         ranks.truncate(count);

@@ -163,10 +163,23 @@ impl Page {
         let rest = if unpriced > 0 { format!(" and {} {calls} unpriced", format::count(unpriced)) } else { String::new() };
         let by = match (store.quote(row), own) {
             (Some(quote), _) => format!(", as {} by the {}", quote.priced_as, quote.list),
-            (None, Some(own)) if own.cost.is_some() => ", as it states itself".to_owned(),
+            (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => ", as it states itself".to_owned(),
             _ => String::new(),
         };
         self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), Role::Number);
+        self.stated_cost(store, row, &totals);
+    }
+
+    /// What the row itself says that all cost, where that is not what counts or not what the calls below come to.
+    fn stated_cost(&mut self, store: &Store, row: RowIx, totals: &Totals) {
+        let Some(stated) = store.stated_cost(row) else { return };
+        let below = store.below(row);
+        let others = if totals.cost() == Some(stated) { below.cost().filter(|cost| *cost != stated) } else { None };
+        if totals.cost() != Some(stated) {
+            self.fact("", &format!("itself states {}", format::money(Some(stated))), Role::Faint);
+        } else if let Some(others) = others {
+            self.fact("", &format!("the calls below come to {}", format::money(Some(others))), Role::Faint);
+        }
     }
 
     /// How fast a model answered.
@@ -176,7 +189,7 @@ impl Page {
             self.fact("first token", &format!("after {}", format::duration(first)), Role::Plain);
         }
         let written = store.usage(row).and_then(|usage| usage.output).filter(|_| data.kind == Kind::Model && data.phase == Phase::Ended);
-        if let (Some(written), time @ 1..) = (written, data.duration(data.end)) {
+        if let (Some(written @ 1..), time @ 1..) = (written, data.duration(data.end)) {
             let rate = f64::from(written) * 1e9 / time as f64;
             self.fact("speed", &format!("{rate:.0} tokens out a second, from its beginning"), Role::Plain);
         }

@@ -99,7 +99,8 @@ pub(super) fn lines(view: View, store: &Store, scope: &Scope, index: &Index) -> 
 
 fn of_group(title: &str, name: &str, group: &Group) -> Cell {
     let usage = &group.usage;
-    let part = |part: u64, whole: u64, known: u32| if known > 0 { Cell::Part(part, whole) } else { Cell::Part(0, 0) };
+    // Who never tells of a cache may well have used one.
+    let part = |part: u64, whole: u64, known: u32| if known > 0 && part > 0 { Cell::Part(part, whole) } else { Cell::Part(0, 0) };
     match title {
         "RUNS" | "CALLS" => Cell::Count(u64::from(group.calls)),
         "ERR" => Cell::Count(u64::from(group.errors)),

@@ -85,7 +85,7 @@ impl Page {
                 &format!("{} in{cached}, {} out{reasoning}", known(usage.input, usage.inputs), known(usage.output, usage.outputs)),
             );
             let unpriced = usage.calls.saturating_sub(usage.priced);
-            let rest = if unpriced > 0 { format!(" and {} calls unpriced", format::count(u64::from(unpriced))) } else { String::new() };
+            let rest = if unpriced > 0 { format!(" and {} unpriced", format::plural(u64::from(unpriced), "call")) } else { String::new() };
             self.fact("cost", &format!("{}{rest}", format::money(usage.cost())));
         }
     }

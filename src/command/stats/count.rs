@@ -137,8 +137,8 @@ fn key(store: &Store, row: RowIx, by: By) -> Option<String> {
 impl Line {
     /// Whether anything was used. What a row adds to the sums below it is no call more.
     fn uses(&self) -> bool {
-        let Totals { calls, inputs, outputs, priced, .. } = self.usage;
-        calls + inputs + outputs + priced > 0
+        let Totals { calls, inputs, outputs, priced, cost, .. } = self.usage;
+        calls + inputs + outputs + priced > 0 || cost != 0
     }
 
     /// Counts a call.

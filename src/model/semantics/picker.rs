@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::answer::{Answer, answer, metadata, usage, whole};
 use super::names::{FIELDS, Field, Name, is_raw_prompt};
-use super::{ASKER, MESSAGE, PREVIEW, beginning, kinds, messages, preview, titles, values};
+use super::{ASKER, MESSAGE, PREVIEW, arguments, beginning, kinds, messages, preview, titles, values};
 use crate::model::json::{self, Scalar, chars};
 use crate::model::{Batch, Facts, Kind, Nanos, SpanId, Text, Usage, Value};
 
@@ -279,9 +279,13 @@ impl<'a> Picker<'a> {
         batch.intern(&text)
     }
 
-    /// What tells a tool's arguments from others that begin alike, if the beginning is not all of them.
+    /// What tells a tool's arguments from others: from those that begin alike, if the beginning is not all of them, and of an object from all
+    /// that mean something else.
     fn digest(&self, batch: &mut Batch) -> Text {
         let Some(text) = self.text(Field::Input) else { return Text::default() };
+        if let Some(digest) = arguments::digest(text) {
+            return batch.intern(&format!("{digest:016x}"));
+        }
         let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = text else { return Text::default() };
         if is_plain(raw) || beginning(chars(text), PREVIEW).eq(chars(text)) {
             return Text::default();

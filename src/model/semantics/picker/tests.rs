@@ -238,7 +238,9 @@ fn long_arguments_that_begin_alike_are_told_apart() {
         batch.text(facts.calls).to_owned()
     };
     let long = |end: &str| digest(&format!("{}{end}", "x".repeat(PREVIEW)));
-    assert_eq!(digest(r#"{"query": "AI agents"}"#), "", "the row's own text says it all");
+    assert_eq!(digest("AI agents"), "", "the row's own text says it all");
+    assert_eq!(digest(r#"{"query": "AI agents"}"#), digest(r#"{"query":"AI agents"}"#));
+    assert_ne!(digest(r#"{"query": "AI agents"}"#), digest(r#"{"query": "AIagents"}"#));
     assert_ne!(long("a"), long("b"));
     assert_eq!(long("a"), long("a"));
     assert_ne!(digest("a  b"), digest("a b"), "folded blanks hide a difference");
