@@ -62,10 +62,12 @@ fn wrap(line: &Line, room: u16, lines: &mut Vec<Line>) {
 
 fn of_source(source: &SourceView, theme: Theme) -> Vec<Line> {
     let Traffic { ports, forwards, .. } = &source.traffic;
+    let failed = ports.iter().filter(|port| port.trouble.is_some()).count();
     let (symbol, style) = sign(source, theme);
     let (what, look) = match &source.state {
         State::Waiting(why) => (beside_name(source, why), theme.running()),
-        State::Failing(_) if !ports.is_empty() => ("listening, but not everywhere".to_owned(), theme.error()),
+        State::Failing(_) if failed > 0 && failed < ports.len() => ("listening, but not everywhere".to_owned(), theme.error()),
+        State::Failing(_) if failed > 0 => ("not listening".to_owned(), theme.error()),
         State::Failing(why) => (beside_name(source, why), theme.error()),
         State::Loading { done, total } => {
             (format!("loading, {} of {} spans", format::count(*done), format::count(*total)), theme.running())

@@ -161,3 +161,26 @@ pub(super) fn metrics(body: &[u8]) -> Result<u64, Broken> {
 pub(super) fn metrics_json(body: &str) -> Result<u64, String> {
     json::metrics(body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_counted_as_gone_only_when_it_gives_way() {
+        let record = |number: u8| Record {
+            trace: TraceId::new([number; 16]),
+            span: SpanId::new([number; 8]),
+            event: Event { name: "gen_ai.choice".to_owned(), ..Event::default() },
+            size: KEPT / 2,
+            ..Record::default()
+        };
+        let mut events = Events::default();
+        let held = |events: &Events, number: u8| events.of(TraceId::new([number; 16]).unwrap(), SpanId::new([number; 8]).unwrap()).len();
+        assert!(events.keep(record(1)).is_some() && events.keep(record(2)).is_some());
+        assert_eq!((events.forgotten(), held(&events, 1), held(&events, 2)), (0, 1, 1));
+        assert!(events.keep(record(3)).is_some());
+        assert_eq!((events.forgotten(), held(&events, 1), held(&events, 3)), (1, 0, 1));
+        assert_eq!(events.keep(Record { size: KEPT + 1, ..record(4) }), None);
+    }
+}
