@@ -201,12 +201,19 @@ fn conversation(span: &Exported, said: &mut HashSet<String>, report: &mut Report
     say(format!("{}{usage}", title(&span.record)), &given, said, report);
 }
 
-/// What something that calls models was given; its answer, which comes after what ran under it, is given back with its heading.
+/// What something that calls models was given. Given back is what comes after all that ran under it: its answer, and messages, which
+/// are those of the calls again, as a rule.
 fn exchange(span: &Exported, said: &mut HashSet<String>, report: &mut Report) -> Option<(usize, String, Answer)> {
-    let (given, answer) = talk(&span.payload);
+    let (mut given, answer) = talk(&span.payload);
+    let values = given.iter().filter(|(name, _)| name == INPUT).count();
+    let mut later = given.split_off(values);
     say(title(&span.record), &given, said, report);
-    (!answer.is_empty()).then(|| (span.depth, title(&span.record), answer))
+    later.extend(answer);
+    (!later.is_empty()).then(|| (span.depth, title(&span.record), later))
 }
+
+/// What heads a text that a span was given, which is no message.
+const INPUT: &str = "input";
 
 /// Messages, each with what it is headed.
 type Answer = Vec<(String, Message)>;
@@ -226,7 +233,7 @@ fn talk(payload: &Payload) -> (Answer, Answer) {
         }
     };
     (
-        messages(talk.input, semantics::input(attributes), "input", "user"),
+        messages(talk.input, semantics::input(attributes), INPUT, "user"),
         messages(talk.output, semantics::output(attributes), "output", "assistant"),
     )
 }
@@ -258,8 +265,10 @@ fn say(heading: String, messages: &[(String, Message)], said: &mut HashSet<Strin
     }
 }
 
+/// What is equal in messages that say the same, however JSON is spaced.
 fn key(message: &Message) -> String {
-    let calls: Vec<_> = message.tool_calls.iter().map(|call| format!("{}({})", call.name, call.arguments)).collect();
+    let calls = message.tool_calls.iter().map(|call| format!("{}({})", call.name, call.arguments.split_whitespace().collect::<String>()));
+    let calls: Vec<_> = calls.collect();
     format!("{}\0{}\0{}", message.role, message.text.trim(), calls.join("\0"))
 }
 
