@@ -109,6 +109,11 @@ impl Redactor {
         })))
     }
 
+    /// `Err` says why this is no regular expression.
+    pub fn check(pattern: &str) -> Result<(), String> {
+        compile_with(pattern, true).map(drop)
+    }
+
     /// The text without its secrets.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {

@@ -185,11 +185,21 @@ pub(crate) struct Trouble {
     pub(crate) again: Option<Duration>,
 }
 
+/// `Err` says that nothing can be passed on to this URL.
+pub fn check_url(url: &str) -> Result<(), String> {
+    parse(url).map(drop)
+}
+
+fn parse(url: &str) -> Result<Uri, String> {
+    let uri: Option<Uri> = url.parse().ok();
+    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
+        .ok_or_else(|| format!("{url:?} is no URL to pass on to, such as http://localhost:4318 or https://host/v1/traces"))
+}
+
 impl Endpoint {
     fn new(url: &str, headers: &[(String, String)], roots: RootCerts) -> Result<Self, String> {
-        let wrong = || format!("{url:?} is no URL to pass on to, such as http://localhost:4318 or https://host/v1/traces");
-        let uri: Uri = url.parse().map_err(|_| wrong())?;
-        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
+        let uri = parse(url)?;
+        let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority().ok_or("it names no host")?);
         let name = format!("{scheme}://{}{}", authority.host(), authority.port().map(|port| format!(":{port}")).unwrap_or_default());
         let base = url.trim_end_matches('/');
         let base = base.strip_suffix("/v1/traces").unwrap_or(base).to_owned();
