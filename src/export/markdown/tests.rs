@@ -100,6 +100,10 @@ fn a_report_is_cut_to_any_size_and_says_so() {
         assert!(report.chars().count() <= limit, "{limit}: {}", report.chars().count());
         assert!(limit < 10 || report.contains("cut"), "{limit}:\n{report}");
     }
+    for limit in [500, 900, 1500] {
+        let used = report(Some(limit), 1).chars().count();
+        assert!(used > limit - CUT - 40, "{used} of {limit} characters are used");
+    }
     let cut = report(Some(1500), 1);
     assert!(cut.contains("characters cut)") && cut.contains("42 found") && cut.contains("half of it"), "{cut}");
     assert_eq!(report(Some(whole + CUT), 1).chars().count(), whole);
