@@ -85,7 +85,7 @@ impl Send {
             say(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.why));
         }
         match outcome {
-            Err(error) => bail!("{}: {error}", sender.name()),
+            Err(error) => bail!("{}: {}", sender.name(), format::safe(&error.to_string())),
             Ok(()) if sent.rejected > 0 => bail!("not every span was accepted"),
             Ok(()) => Ok(outcome_written),
         }
