@@ -119,7 +119,11 @@ impl Redactor {
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut masked = Cow::Borrowed(text);
         for pattern in &self.0.between {
-            apply(pattern, &mut masked, |captures| format!("{}{MASK}{}", &captures[1], &captures[2]));
+            apply(pattern, &mut masked, |captures| {
+                let (before, after) = (&captures[1], &captures[2]);
+                let quote = quote(before);
+                format!("{before}{quote}{MASK}{quote}{after}")
+            });
         }
         for pattern in &self.0.whole {
             // A pattern that matches nothing at all hides nothing.
@@ -216,6 +220,13 @@ fn compile_with(pattern: &str, unicode: bool) -> Result<Regex, String> {
     builder
         .build()
         .map_err(|error| format!("{pattern:?} is no regular expression: {}", error.to_string().lines().last().unwrap_or_default()))
+}
+
+/// What quotes a name before a value that is not quoted, as a number in JSON is not; the mask is text, and needs it.
+fn quote(before: &str) -> &str {
+    let name = before.trim_end().strip_suffix([':', '=']).unwrap_or_default().trim_end();
+    let quote = &name[name.trim_end_matches(['\\', '"', '\'']).len()..];
+    if quote.ends_with(['"', '\'']) { quote } else { "" }
 }
 
 fn apply(pattern: &Regex, text: &mut Cow<'_, str>, with: impl Fn(&Captures<'_>) -> String) {

@@ -123,7 +123,9 @@ fn talk_of(agent: [&str; 2], model: [&str; 2]) -> String {
     below.record.model = Some("m".to_owned());
     let mut exporter = Exporter::new(&Options { format: Format::Markdown, ..Options::default() }, Vec::new());
     exporter.trace(trace()).unwrap();
-    [above, below].into_iter().for_each(|span| exporter.span(span).unwrap());
+    for span in [above, below] {
+        exporter.span(span).unwrap();
+    }
     let report = String::from_utf8(exporter.finish().unwrap()).unwrap();
     report.split_once("## Conversation\n").map(|(_, talk)| talk.replace("```text\n", "").replace("\n```", "")).unwrap_or_default()
 }

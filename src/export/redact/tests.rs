@@ -24,6 +24,8 @@ fn secrets_are_hidden_and_what_stands_around_them_stays() {
         (r#"{"password": "hunter2 and more", "n": 1}"#, r#"{"password": "[redacted]", "n": 1}"#),
         (r#"{\"api_key\": \"x\", \"n\": 1}"#, r#"{\"api_key\": \"[redacted]\", \"n\": 1}"#),
         ("{'client_secret': 's', 'n': 1}", "{'client_secret': '[redacted]', 'n': 1}"),
+        (r#"{"password": 12345, "n": 1}"#, r#"{"password": "[redacted]", "n": 1}"#),
+        (r#"{\"password\": 12345}"#, r#"{\"password\": \"[redacted]\"}"#),
         ("?api_key=abc&n=1", "?api_key=[redacted]&n=1"),
         (r#"{"token": "abcdef", "n": 1}"#, r#"{"token": "[redacted]", "n": 1}"#),
         (r#"{\"githubToken\": \"abcdef\", \"n\": 1}"#, r#"{\"githubToken\": \"[redacted]\", \"n\": 1}"#),

@@ -40,6 +40,7 @@ struct Place {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "they are the request's keys")]
 struct Request<'a> {
     #[serde(borrow)]
     resource_spans: Option<Vec<ResourceSpans<'a>>>,
