@@ -110,9 +110,9 @@ fn no_duration_is_below_zero() {
         let answer = listener.client().post("/v1/traces", &[("content-type", "application/json")], body.as_bytes());
         assert_eq!(answer.status, 200);
     }
-    let one = |sql: &str| Connection::open(&path).unwrap().query_row(sql, [], |row| row.get::<_, f64>(0)).unwrap();
-    assert_eq!(one("SELECT CAST(sum(abs(duration_ms)) AS REAL) FROM agno_spans"), 0.0);
-    assert_eq!(one("SELECT CAST(duration_ms AS REAL) FROM agno_traces"), 0.0);
+    let one = |sql: &str| Connection::open(&path).unwrap().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(one("SELECT sum(abs(duration_ms)) FROM agno_spans"), 0);
+    assert_eq!(one("SELECT duration_ms FROM agno_traces"), 0);
 }
 
 #[test]
