@@ -217,9 +217,12 @@ impl Redactor {
 fn compile_with(pattern: &str, unicode: bool) -> Result<Regex, String> {
     let mut builder = RegexBuilder::new(pattern);
     builder.size_limit(SIZE).unicode(unicode);
-    builder
-        .build()
-        .map_err(|error| format!("{pattern:?} is no regular expression: {}", error.to_string().lines().last().unwrap_or_default()))
+    builder.build().map_err(|error| {
+        format!(
+            "{pattern:?} is no regular expression: {}",
+            error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ")
+        )
+    })
 }
 
 /// What quotes a name before a value that is not quoted, as a number in JSON is not; the mask is text, and needs it.
