@@ -143,7 +143,7 @@ pub struct Options {
 #[derive(Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Listening for OpenTelemetry (OTLP)")]
 pub struct OtlpOptions {
-    /// Listen for spans also beside the sources that are named
+    /// Listen for spans also beside the sources that are named, over gRPC and HTTP
     #[arg(long, global = true, conflicts_with = "no_otlp")]
     pub otlp: bool,
 
@@ -152,10 +152,14 @@ pub struct OtlpOptions {
     pub no_otlp: bool,
 
     /// Address to listen on for OTLP over gRPC: ADDRESS:PORT or PORT [default: 127.0.0.1:4317]
+    ///
+    /// Beside sources that are named, it opens this one alone.
     #[arg(long, value_name = "ADDR", global = true, conflicts_with = "no_otlp", value_parser = crate::config::parse_address)]
     pub grpc: Option<SocketAddr>,
 
     /// Address to listen on for OTLP over HTTP: ADDRESS:PORT or PORT [default: 127.0.0.1:4318]
+    ///
+    /// Beside sources that are named, it opens this one alone.
     #[arg(long, value_name = "ADDR", global = true, conflicts_with = "no_otlp", value_parser = crate::config::parse_address)]
     pub http: Option<SocketAddr>,
 

@@ -53,13 +53,18 @@ impl Outcome {
     }
 }
 
-/// Does what the command line says. `Err` is for the person and exit code 1.
+/// Wrong usage, which the definition of the command line can't tell: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Does what the command line says. `Err` is for the person and exit code 1, or 2 if it is [`Usage`].
 pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     match &cli.command {
         None | Some(Command::Demo) => return watch::run(cli, config),
         Some(Command::Completions { shell }) => return Ok(written(manual::completions(*shell), Outcome::Done)?),
         Some(Command::Config) => return Ok(written(config::run(cli)?, Outcome::Done)?),
-        Some(Command::Man { command }) => return Ok(written(manual::page(command.as_deref()), Outcome::Done)?),
+        Some(Command::Man { command }) => return Ok(written(manual::page(command.as_deref())?, Outcome::Done)?),
         Some(_) => {}
     }
     // Without a log the program runs as well.

@@ -25,7 +25,7 @@ use crate::model::price::{Flat, Prices};
 use crate::source::otlp;
 pub use effective::effective;
 use layer::{Layer, Place};
-pub use values::{parse_address, parse_bytes, parse_dollars, parse_header};
+pub use values::{Listen, parse_address, parse_bytes, parse_dollars, parse_header};
 
 /// Every key, as the file and (in capitals, with the prefix) the environment have it.
 const KEYS: &[&str] = &[
@@ -112,8 +112,8 @@ pub struct Config {
 /// How spans are listened for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OtlpConfig {
-    /// Whether to listen; `None`: only if no source is named.
-    pub listen: Option<bool>,
+    /// Whether to listen, and how.
+    pub listen: Listen,
     /// The address for gRPC.
     pub grpc: SocketAddr,
     /// The address for HTTP.
@@ -135,7 +135,7 @@ pub struct OtlpConfig {
 impl Default for OtlpConfig {
     fn default() -> Self {
         Self {
-            listen: None,
+            listen: Listen::default(),
             grpc: otlp::GRPC,
             http: otlp::HTTP,
             token: String::new(),

@@ -194,7 +194,7 @@ mod tests {
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     const PARTIAL: &str = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\nconnection: close\r\n\r\n\x0a\x06\x08\x03\x12\x02no";
     const BUSY: &str = "HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    const WRONG: &str = "HTTP/1.1 400 Wrong\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    const WRONG: &str = "HTTP/1.1 400 Wrong\r\ncontent-length: 9\r\nconnection: close\r\n\r\nbad stuff";
 
     #[test]
     fn spans_go_in_bounded_requests_which_are_tried_again() {
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(told, ["it answered 503 Service Unavailable"]);
         assert_eq!(*sender.sent(), Sent { accepted: SPANS as u64 + 7, rejected: 3, why: "no".to_owned() });
         sender.push(span(1), |_| ()).unwrap();
-        assert!(sender.finish(|_| ()).unwrap_err().to_string().contains("400"));
+        assert_eq!(sender.finish(|_| ()).unwrap_err().to_string(), "it answered 400 Bad Request: bad stuff");
         let sizes = served.join().unwrap();
         assert!(sizes[0] > sizes[1] * 10 && sizes[1] == sizes[2], "{sizes:?}");
         sender.finish(|_| panic!("nothing waits")).unwrap();

@@ -9,7 +9,7 @@ use color_eyre::eyre::{Context, Report, bail};
 
 use super::load::Loaded;
 use super::select::Selection;
-use super::{Outcome, json, say, sources, spans, written};
+use super::{Outcome, Usage, json, say, sources, spans, written};
 use crate::config::Config;
 use crate::export::{Exporter, Format, NewFile, Options, Redactor, TraceRecord};
 use crate::format;
@@ -43,7 +43,7 @@ impl Export {
     /// Exports.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
         if self.max_chars.is_some() && self.format != Format::Markdown {
-            bail!("--max-chars is for --format markdown");
+            return Err(Report::new(Usage("--max-chars is for --format markdown".to_owned())));
         }
         let redactor = self.redact.then(|| Redactor::new(&config.redact_patterns)).transpose().map_err(Report::msg)?;
         let options = Options { format: self.format, redactor, max_chars: self.max_chars };

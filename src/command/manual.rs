@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::Usage;
 use crate::cli;
 
 /// Writes the script for a shell to standard output.
@@ -12,19 +13,17 @@ pub(super) fn completions(shell: clap_complete::Shell) -> io::Result<()> {
     io::stdout().write_all(&script)
 }
 
-/// Writes the manual page of the program, or of one of its subcommands, to standard output.
-pub(super) fn page(subcommand: Option<&str>) -> io::Result<()> {
+/// Writes the manual page of the program, or of one of its subcommands, to standard output. `Err` if there is no such subcommand.
+pub(super) fn page(subcommand: Option<&str>) -> Result<io::Result<()>, Usage> {
     let mut program = cli::command();
     program.build();
     let page = match subcommand {
         None => clap_mangen::Man::new(program),
         Some(name) => {
             let known = program.find_subcommand(name).cloned();
-            let command = known.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no subcommand {name:?}")))?;
-            clap_mangen::Man::new(command)
+            clap_mangen::Man::new(known.ok_or_else(|| Usage(format!("there is no subcommand {name:?}")))?)
         }
     };
     let mut text = Vec::new();
-    page.render(&mut text)?;
-    io::stdout().write_all(&text)
+    Ok(page.render(&mut text).and_then(|()| io::stdout().write_all(&text)))
 }

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::load::Loaded;
 use super::select::Selection;
-use super::{Outcome, say, spans, written};
+use super::{Outcome, Usage, say, spans, written};
 use crate::config::{Config, parse_header};
 use crate::format;
 use crate::send::Sender;
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Send {
 impl Send {
     /// Sends.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let mut sender = Sender::new(&self.to, &self.header).map_err(Report::msg)?;
+        let mut sender = Sender::new(&self.to, &self.header).map_err(Usage)?;
         let mut loaded = Loaded::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
         let mut traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
@@ -85,7 +85,7 @@ impl Send {
             say(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.why));
         }
         match outcome {
-            Err(error) => bail!("{}: {error}", sender.name()),
+            Err(error) => bail!("{}: {}", sender.name(), format::safe(&error.to_string())),
             Ok(()) if sent.rejected > 0 => bail!("not every span was accepted"),
             Ok(()) => Ok(outcome_written),
         }

@@ -67,12 +67,16 @@ pub fn open(at: usize, path: &Path, config: &Config, extent: Extent, updates: &S
     handle.wrap_err_with(|| format!("can't start watching {}", path.display()))
 }
 
-/// Starts to listen for OTLP as the source with the number `at`.
-pub fn listen(at: usize, config: &Config, updates: &Sender<Update>) -> Result<otlp::Listening, Report> {
+/// Starts to listen for OTLP as the source with the number `at`, if that is wanted; `alone` if no source is named.
+pub fn listen(at: usize, alone: bool, config: &Config, updates: &Sender<Update>) -> Result<Option<otlp::Listening>, Report> {
+    let (by_grpc, by_http) = config.otlp.listen.protocols(alone);
+    if !by_grpc && !by_http {
+        return Ok(None);
+    }
     let OtlpConfig { grpc, http, token, allow_origins, max_body, record, forward, forward_headers, .. } = config.otlp.clone();
     let options = otlp::Options {
-        grpc: Some(grpc),
-        http: Some(http),
+        grpc: by_grpc.then_some(grpc),
+        http: by_http.then_some(http),
         token: (!token.is_empty()).then_some(token),
         origins: allow_origins,
         max_body: usize::try_from(max_body).unwrap_or(usize::MAX),
@@ -86,7 +90,7 @@ pub fn listen(at: usize, config: &Config, updates: &Sender<Update>) -> Result<ot
     if at == 0 && listening.addresses.is_empty() && !listening.failed.is_empty() {
         return Err(Report::new(listening.failed.swap_remove(0)));
     }
-    Ok(listening)
+    Ok(Some(listening))
 }
 
 fn outlet(at: usize, updates: &Sender<Update>) -> Result<Outlet, Report> {

@@ -77,7 +77,7 @@ fn pieces(store: &Store, row: RowIx) -> Vec<Piece> {
     let known = |text: String| if none { String::new() } else { text };
     let mut pieces = vec![
         Piece::new(&format::time_of_day(data.end), Tone::Dim),
-        number(format::duration(data.duration(data.end)), 8),
+        number(format::duration(data.end.saturating_sub(data.start)), 8),
         number(known(format::tokens(totals.tokens())), 7),
         number(known(format::money(totals.cost())), 8),
         "  ".to_owned().into(),

@@ -36,9 +36,8 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     let open = |(at, path)| sources::open(at, path, config, extent, &updates);
     let mut handles = paths.iter().map(PathBuf::as_path).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     // Without a word about it, the listener comes where no source is named.
-    if config.otlp.listen.unwrap_or(config.sources.is_empty() && demo.is_none()) {
-        handles.push(sources::listen(handles.len(), config, &updates)?.handle);
-    }
+    let alone = config.sources.is_empty() && demo.is_none();
+    handles.extend(sources::listen(handles.len(), alone, config, &updates)?.map(|listening| listening.handle));
     let views = handles.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
     config.prepare(&mut app, run::now());

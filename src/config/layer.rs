@@ -13,7 +13,9 @@ use super::values::{Address, Bytes, Dollars, Header, Listen, lossy};
 use super::{Config, ConfigError, KEYS, LogLevel};
 use crate::app::{Column, Columns, Measure};
 use crate::cli::{Cli, OtlpOptions};
+use crate::export::Redactor;
 use crate::model::price::Flat;
+use crate::source::otlp;
 
 /// What the environment's names for keys begin with: `AGNO_TOP_MAX_SPANS` sets `max_spans`.
 const PREFIX: &str = "AGNO_TOP_";
@@ -69,9 +71,9 @@ pub(super) struct Layer {
     allow_origins: Option<Vec<String>>,
     max_body: Option<Bytes>,
     record: Option<PathBuf>,
-    forward: Option<Vec<String>>,
+    forward: Option<Vec<Spanned<String>>>,
     forward_headers: Option<Vec<Header>>,
-    redact_patterns: Option<Vec<String>>,
+    redact_patterns: Option<Vec<Spanned<String>>>,
     budget_cost: Option<Dollars>,
     budget_tokens: Option<u64>,
     budget_cost_total: Option<Dollars>,
@@ -147,7 +149,7 @@ impl Layer {
             allow_origins: said(&options.otlp.allow_origin),
             max_body: options.otlp.max_body.map(Bytes),
             record: options.otlp.record.clone(),
-            forward: said(&options.otlp.forward),
+            forward: said(&options.otlp.forward).map(|urls| urls.into_iter().map(|url| Spanned::new(0..0, url)).collect()),
             forward_headers: said(&options.otlp.forward_header).map(|headers| headers.into_iter().map(Header).collect()),
             redact_patterns: None,
             budget_cost: options.budget_cost.map(Dollars),
@@ -160,7 +162,7 @@ impl Layer {
         }
     }
 
-    /// Puts what is said in force. An error says which theme is not there or which key can't be bound.
+    /// Puts what is said in force. An error says which theme is not there, which text is none of its kind, or which key can't be bound.
     pub(super) fn apply(self, place: &Place, themes: &[String], config: &mut Config) -> Result<(), ConfigError> {
         fn set<T>(setting: &mut T, said: Option<T>) {
             if let Some(said) = said {
@@ -186,17 +188,17 @@ impl Layer {
         set(&mut config.ascii, self.ascii);
         set(&mut config.mouse, self.mouse);
         set(&mut config.log_level, self.log_level);
-        let otlp = &mut config.otlp;
-        set(&mut otlp.listen, self.otlp.map(Listen::choice));
-        set(&mut otlp.grpc, self.grpc.map(|Address(address)| address));
-        set(&mut otlp.http, self.http.map(|Address(address)| address));
-        set(&mut otlp.token, self.otlp_token);
-        set(&mut otlp.allow_origins, self.allow_origins);
-        set(&mut otlp.max_body, self.max_body.map(|Bytes(bytes)| bytes));
-        set(&mut otlp.record, self.record);
-        set(&mut otlp.forward, self.forward);
-        set(&mut otlp.forward_headers, self.forward_headers.map(|headers| headers.into_iter().map(|Header(header)| header).collect()));
-        set(&mut config.redact_patterns, self.redact_patterns);
+        let listening = &mut config.otlp;
+        set(&mut listening.listen, self.otlp);
+        set(&mut listening.grpc, self.grpc.map(|Address(address)| address));
+        set(&mut listening.http, self.http.map(|Address(address)| address));
+        set(&mut listening.token, self.otlp_token);
+        set(&mut listening.allow_origins, self.allow_origins);
+        set(&mut listening.max_body, self.max_body.map(|Bytes(bytes)| bytes));
+        set(&mut listening.record, self.record);
+        set(&mut listening.forward, checked(self.forward, place, otlp::check_url)?);
+        set(&mut listening.forward_headers, self.forward_headers.map(|headers| headers.into_iter().map(|Header(header)| header).collect()));
+        set(&mut config.redact_patterns, checked(self.redact_patterns, place, Redactor::check)?);
         // Nothing may be used stands for as much as may be.
         let cost = |dollars: Option<Dollars>| dollars.map(|Dollars(cost)| (cost > 0).then_some(cost));
         let tokens = |count: Option<u64>| count.map(|count| (count > 0).then_some(count));
@@ -210,12 +212,27 @@ impl Layer {
     }
 }
 
-/// Whether flags say that there is to be listened; an address asks for it too.
+/// Whether flags say that there is to be listened, and how; an address asks for its own protocol.
 fn listen(flags: &OtlpOptions) -> Option<Listen> {
-    if flags.no_otlp {
-        return Some(Listen::No);
+    match (flags.no_otlp, flags.otlp, flags.grpc.is_some(), flags.http.is_some()) {
+        (true, ..) => Some(Listen::No),
+        (_, true, ..) | (_, _, true, true) => Some(Listen::Yes),
+        (_, _, true, false) => Some(Listen::Grpc),
+        (_, _, false, true) => Some(Listen::Http),
+        (false, false, false, false) => None,
     }
-    (flags.otlp || flags.grpc.is_some() || flags.http.is_some()).then_some(Listen::Yes)
+}
+
+/// Texts without their places. `Err` says where one is that does not pass.
+fn checked(
+    texts: Option<Vec<Spanned<String>>>,
+    place: &Place,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<Option<Vec<String>>, ConfigError> {
+    for text in texts.iter().flatten() {
+        check(text.get_ref()).map_err(|what| ConfigError::Wrong { place: place.name(Some(text.span().start)), what })?;
+    }
+    Ok(texts.map(|texts| texts.into_iter().map(Spanned::into_inner).collect()))
 }
 
 fn said<T: Clone>(list: &[T]) -> Option<Vec<T>> {

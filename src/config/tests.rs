@@ -53,7 +53,7 @@ fn the_example_holds_every_key_with_its_default() {
         prices: BTreeMap::from([(String::new(), Flat { input: 1.0, output: 1.0, cache_read: None, cache_write: None })]),
         keymap: Keymap::default(),
         otlp: OtlpConfig {
-            listen: Some(true),
+            listen: Listen::Yes,
             grpc: "[::1]:1".parse().unwrap(),
             http: "[::1]:1".parse().unwrap(),
             token: "x".to_owned(),
@@ -140,7 +140,7 @@ fn listening_is_said_in_every_place() {
     };
     let config = layered(&cli(""), Some(home.path()), environment).unwrap();
     let expected = OtlpConfig {
-        listen: Some(false),
+        listen: Listen::No,
         grpc: "127.0.0.1:4000".parse().unwrap(),
         http: "[::1]:5".parse().unwrap(),
         max_body: 2 << 20,
@@ -150,12 +150,15 @@ fn listening_is_said_in_every_place() {
     };
     assert_eq!((config.otlp, config.max_memory), (expected, 512 << 20));
     let listen = |line: &str| layered(&cli(line), Some(home.path()), |_| None).unwrap().otlp.listen;
-    assert_eq!((listen("--otlp"), listen("--http 1"), listen("--no-otlp")), (Some(true), Some(true), Some(false)));
+    assert_eq!((listen("--otlp"), listen("--http 1"), listen("--no-otlp")), (Listen::Yes, Listen::Http, Listen::No));
+    assert_eq!((listen("--grpc 1"), listen("--grpc 1 --http 2"), listen("--otlp --grpc 1")), (Listen::Grpc, Listen::Yes, Listen::Yes));
+    assert_eq!([Listen::Auto, Listen::Grpc, Listen::Http].map(|listen| listen.protocols(true)), [(true, true); 3]);
     assert!(wrong("otlp = 'perhaps'").starts_with(", line 1: unknown variant `perhaps`"));
     assert!(wrong("max_memory = 'much'").contains("is no number of bytes"));
     assert!(wrong("grpc = 'here'").contains("is no address"));
     assert!(wrong("prices.m = { input = -1.0, output = 1.0 }").contains("-1 is no price"));
     assert!(wrong("prices.m = { inputs = 1 }").contains("did you mean \"input\""));
+    assert!(wrong("follow = true\nforward = ['http://a',\n  'b']").starts_with(", line 3: \"b\" is no URL"));
 }
 
 #[test]
@@ -240,4 +243,13 @@ fn the_first_picture_is_chosen() {
     assert_eq!((config.columns, config.bar), (Columns(vec![Column::Cost, Column::Time]), Measure::Tokens));
     assert!(wrong("\ncolumns = ['time', 'token']").starts_with(", line 2: unknown variant `token`, expected one of `began`, `time`"));
     assert!(wrong("bar = 'length'").starts_with(", line 1: unknown variant `length`, expected one of `time`, `own`"));
+}
+
+#[test]
+fn a_pattern_that_is_none_is_named_with_its_place() {
+    assert!(wrong("mouse = true\nredact_patterns = ['a',\n  '(']").starts_with(", line 3: \"(\" is no regular expression: "));
+    let error = layered(&cli(""), None, |name| (name == "AGNO_TOP_REDACT_PATTERNS").then(|| "a\n[".into())).unwrap_err();
+    assert!(error.to_string().starts_with("AGNO_TOP_REDACT_PATTERNS: \"[\" is no regular expression"), "{error}");
+    let home = home("redact_patterns = ['a b', 'c']");
+    assert_eq!(layered(&cli(""), Some(home.path()), |_| None).unwrap().redact_patterns, ["a b", "c"]);
 }

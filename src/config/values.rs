@@ -6,26 +6,35 @@ use std::path::PathBuf;
 use crate::model::usage::NanoUsd;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-/// When to listen for spans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+/// When to listen for spans, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Listen {
-    /// Unless a source is named.
+pub enum Listen {
+    /// Over both, unless a source is named.
+    #[default]
     Auto,
-    /// In any case.
+    /// Over both in any case.
     #[serde(alias = "always", alias = "true", alias = "on")]
     Yes,
+    /// Over gRPC in any case, over both if no source is named.
+    Grpc,
+    /// Over HTTP in any case, over both if no source is named.
+    Http,
     /// In no case.
     #[serde(alias = "never", alias = "false", alias = "off")]
     No,
 }
 
 impl Listen {
-    pub(super) fn choice(self) -> Option<bool> {
+    /// Whether to listen over gRPC and over HTTP; `alone` if no source is named.
+    #[must_use]
+    pub fn protocols(self, alone: bool) -> (bool, bool) {
         match self {
-            Self::Auto => None,
-            Self::Yes => Some(true),
-            Self::No => Some(false),
+            Self::Auto => (alone, alone),
+            Self::Yes => (true, true),
+            Self::Grpc => (true, alone),
+            Self::Http => (alone, true),
+            Self::No => (false, false),
         }
     }
 }

@@ -93,7 +93,7 @@ fn head<'a>(trace: &'a TraceRecord, first: &Exported) -> Trace<'a> {
         status: if trace.status == Standing::Error { "ERROR" } else { "OK" },
         start_time: time(trace.start),
         end_time: time(end),
-        duration_ms: end.saturating_sub(trace.start) / 1_000_000,
+        duration_ms: end.saturating_sub(trace.start).max(0) / 1_000_000,
         total_spans: trace.spans,
         error_count: trace.errors,
         run_id: context("run_id"),
@@ -120,7 +120,7 @@ fn one(span: &Exported) -> Span<'_> {
         status_message: Some(payload.status_message.as_str()).filter(|message| !message.is_empty()),
         start_time: time(record.start),
         end_time: time(end),
-        duration_ms: end.saturating_sub(record.start) / 1_000_000,
+        duration_ms: end.saturating_sub(record.start).max(0) / 1_000_000,
         attributes: Map(&payload.attributes),
         created_at: time(end),
     }

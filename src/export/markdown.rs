@@ -20,6 +20,8 @@ pub(super) struct Markdown {
     report: Option<Report>,
     /// What was said already, which later calls repeat.
     said: HashSet<String>,
+    /// Spans whose answers come after what runs under them: depth, heading, answer; the innermost last.
+    open: Vec<(usize, String, Answer)>,
     /// Characters that may still be written.
     left: Option<usize>,
     /// Traces that found no room.
@@ -29,10 +31,19 @@ pub(super) struct Markdown {
 
 impl Markdown {
     pub(super) fn new(max_chars: Option<usize>) -> Self {
-        Self { report: None, said: HashSet::new(), left: max_chars, cut: 0, written: false }
+        Self { report: None, said: HashSet::new(), open: Vec::new(), left: max_chars, cut: 0, written: false }
+    }
+
+    /// Writes the answers of the spans that are still open at `depth` or deeper.
+    fn close(&mut self, depth: usize) {
+        let Some(report) = &mut self.report else { return };
+        while let Some((_, heading, answer)) = self.open.pop_if(|(open, ..)| *open >= depth) {
+            say(heading, &answer, &mut self.said, report);
+        }
     }
 
     fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.close(0);
         let Some(report) = self.report.take() else { return Ok(()) };
         self.said.clear();
         let mut text = String::new();
@@ -66,6 +77,7 @@ impl<W: Write> Form<W> for Markdown {
     }
 
     fn span(&mut self, span: &Exported, _: &mut W) -> io::Result<()> {
+        self.close(span.depth);
         let Some(report) = &mut self.report else { return Ok(()) };
         report.tree.push(line(span));
         if span.record.status == Standing::Error {
@@ -82,6 +94,8 @@ impl<W: Write> Form<W> for Markdown {
         match span.record.kind {
             Kind::Model => conversation(span, &mut self.said, report),
             Kind::Tool | Kind::Retriever => tool(span, &mut self.said, report),
+            Kind::Agent | Kind::Team | Kind::Workflow => self.open.extend(exchange(span, &mut self.said, report)),
+            _ if span.depth == 0 => self.open.extend(exchange(span, &mut self.said, report)),
             _ => {}
         }
         Ok(())
@@ -181,17 +195,67 @@ fn exceptions(payload: &Payload) -> impl Iterator<Item = (String, String)> {
 
 /// What a model was told and said, without what an earlier call of the trace was told.
 fn conversation(span: &Exported, said: &mut HashSet<String>, report: &mut Report) {
-    let talk = semantics::messages(&span.payload.attributes);
-    let heading = format!("{} {}", title(&span.record), usage(&span.record.usage).map(|usage| format!("({usage})")).unwrap_or_default());
-    let mut begun = false;
-    for message in talk.input.iter().chain(&talk.output) {
-        if !said.insert(key(&message.role, message)) || said.contains(&result_key(&message.text)) && message.role == "tool" {
+    let (mut given, answer) = talk(&span.payload);
+    given.extend(answer);
+    let usage = usage(&span.record.usage).map(|usage| format!(" ({usage})")).unwrap_or_default();
+    say(format!("{}{usage}", title(&span.record)), &given, said, report);
+}
+
+/// What something that calls models was given. Given back is what comes after all that ran under it: its answer, and messages, which
+/// are those of the calls again, as a rule.
+fn exchange(span: &Exported, said: &mut HashSet<String>, report: &mut Report) -> Option<(usize, String, Answer)> {
+    let (mut given, answer) = talk(&span.payload);
+    let values = given.iter().filter(|(name, _)| name == INPUT).count();
+    let mut later = given.split_off(values);
+    say(title(&span.record), &given, said, report);
+    later.extend(answer);
+    (!later.is_empty()).then(|| (span.depth, title(&span.record), later))
+}
+
+/// What heads a text that a span was given, which is no message.
+const INPUT: &str = "input";
+
+/// Messages, each with what it is headed.
+type Answer = Vec<(String, Message)>;
+
+/// What a span was given and what it answered: its messages, or else its input and output.
+fn talk(payload: &Payload) -> (Answer, Answer) {
+    let talk = semantics::conversation(payload);
+    let attributes = &payload.attributes;
+    let messages = |messages: Vec<Message>, value: Option<&Value>, name: &str, role: &str| -> Answer {
+        match text(value) {
+            Some(text) if messages.is_empty() => {
+                // Text that was written as JSON.
+                let text = serde_json::from_str(&text).unwrap_or(text);
+                vec![(name.to_owned(), Message { role: role.to_owned(), text, ..Message::default() })]
+            }
+            _ => messages.into_iter().map(|message| (plain(&message.role), message)).collect(),
+        }
+    };
+    (
+        messages(talk.input, semantics::input(attributes), INPUT, "user"),
+        messages(talk.output, semantics::output(attributes), "output", "assistant"),
+    )
+}
+
+fn text(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::Text(text) => Some(text.clone()),
+        other => Some(other.to_json()),
+    }
+}
+
+/// Messages below a heading, without those that were said before.
+fn say(heading: String, messages: &[(String, Message)], said: &mut HashSet<String>, report: &mut Report) {
+    let mut heading = Some(heading);
+    for (name, message) in messages {
+        if !said.insert(key(message)) || message.role == "tool" && said.contains(&result_key(&message.text)) {
             continue;
         }
-        if !std::mem::replace(&mut begun, true) {
-            report.messages.push((format!("### {}", heading.trim_end()), None));
+        if let Some(heading) = heading.take() {
+            report.messages.push((format!("### {heading}"), None));
         }
-        report.messages.push((format!("**{}**", plain(&message.role)), Some(message.text.clone()).filter(|text| !text.is_empty())));
+        report.messages.push((format!("**{name}**"), Some(message.text.clone()).filter(|text| !text.is_empty())));
         if !message.reasoning.is_empty() {
             report.messages.push(("**reasoning**".to_owned(), Some(message.reasoning.clone())));
         }
@@ -201,9 +265,11 @@ fn conversation(span: &Exported, said: &mut HashSet<String>, report: &mut Report
     }
 }
 
-fn key(role: &str, message: &Message) -> String {
-    let calls: Vec<_> = message.tool_calls.iter().map(|call| format!("{}({})", call.name, call.arguments)).collect();
-    format!("{role}\0{}\0{}", message.text, calls.join("\0"))
+/// What is equal in messages that say the same, however JSON is spaced.
+fn key(message: &Message) -> String {
+    let calls = message.tool_calls.iter().map(|call| format!("{}({})", call.name, call.arguments.split_whitespace().collect::<String>()));
+    let calls: Vec<_> = calls.collect();
+    format!("{}\0{}\0{}", message.role, message.text.trim(), calls.join("\0"))
 }
 
 fn result_key(text: &str) -> String {
@@ -212,10 +278,6 @@ fn result_key(text: &str) -> String {
 
 /// What a tool was given and gave.
 fn tool(span: &Exported, said: &mut HashSet<String>, report: &mut Report) {
-    let text = |value: Option<&Value>| match value? {
-        Value::Text(text) => Some(text.clone()),
-        other => Some(other.to_json()),
-    };
     let (input, output) = (text(semantics::input(&span.payload.attributes)), text(semantics::output(&span.payload.attributes)));
     report.messages.push((format!("### {}", title(&span.record)), None));
     report.messages.extend(input.map(|input| ("**input**".to_owned(), Some(input))));

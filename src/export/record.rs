@@ -120,7 +120,7 @@ impl SpanRecord {
             error: None,
             start,
             end,
-            duration_ms: end.map(|end| millis(end.saturating_sub(start).max(0))),
+            duration_ms: end.and_then(|end| lasted(start, end)),
             self_ms: None,
             agent: None,
             model: None,
@@ -144,7 +144,7 @@ impl SpanRecord {
             kind: data.kind,
             status: data.standing(),
             error: text(data.error),
-            self_ms: end.map(|end| millis(store.own_time(row, end))),
+            self_ms: end.filter(|end| *end >= data.start).map(|end| millis(store.own_time(row, end))),
             agent: text(store.agent(row)),
             model: label(&[Kind::Model, Kind::Embedding, Kind::Reranker]),
             provider: text(store.provider(row)),
@@ -219,7 +219,7 @@ impl TraceRecord {
             status: data.standing(),
             start: data.start,
             end,
-            duration_ms: end.map(|end| millis(end.saturating_sub(data.start).max(0))),
+            duration_ms: end.and_then(|end| lasted(data.start, end)),
             spans: totals.spans,
             errors: totals.errors,
             agent: first(&|row| store.agent(row)),
@@ -228,6 +228,12 @@ impl TraceRecord {
             usage: UsageRecord::of_totals(totals),
         }
     }
+}
+
+/// Milliseconds between two times; not known where a jumping clock put the end before the start.
+fn lasted(start: Nanos, end: Nanos) -> Option<f64> {
+    let lasted = end.saturating_sub(start);
+    (lasted >= 0).then(|| millis(lasted))
 }
 
 /// Nanoseconds as milliseconds.

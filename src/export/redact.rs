@@ -64,6 +64,11 @@ const BETWEEN: &[&str] = &[
     r#"(NAMED(?:\\'|\\{2,}["']))[^"'\\]+()"#,
     r#"((?i-u:api[_-]?key|password|passwd|passphrase|client[_-]?secret|secret[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*)[^\s"'\\,;&}\])]+()"#,
     r#"((?i-u:\bmy[ \t]+(?:api[ _-]?key|password|passwd|passphrase)[ \t]+is[ \t]+)\\*["']?)[^\s"'\\,;&}\])\[:=][^\s"'\\,;&}\])]*()"#,
+    // A token or a count of them: a number is none, and prose has words behind a colon.
+    r#"((?i-u:token)[ \t]*=[ \t]*)[0-9.]*[^\s"'\\,;&}\])0-9.][^\s"'\\,;&}\])]*()"#,
+    r#"((?i-u:token)[ \t]*:[ \t]*)(?:[A-Za-z_.~+/=-]+[0-9]|[0-9]+[A-Za-z_~+/=-])[^\s"'\\,;&}\])]{4,}()"#,
+    // Cookies, to the end of the line or what quotes them.
+    r#"((?i-u:cookie)[ \t]*:[ \t]*)[A-Za-z0-9_.%-]+=[^"'\\\r\n]+()"#,
     // A password in a URL.
     r#"(://[^/\s:@]*:)[^/\s@"]+(@)"#,
     // Keys that are hidden at the beginning of a word.
@@ -72,7 +77,7 @@ const BETWEEN: &[&str] = &[
 
 const ESCAPE: &str = r"(?-u:\\(?:[bfnrt]|u[0-9A-Fa-f]{4}))";
 
-const NAMED: &str = r#"(?i-u:api[_-]?key|password|passwd|passphrase|secret(?:[_-]?key|(?:[_-][a-z]+)*)|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*"#;
+const NAMED: &str = r#"(?i-u:api[_-]?key|password|passwd|passphrase|secret(?:[_-]?key|(?:[_-][a-z]+)*)|token|cookie|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*"#;
 
 /// Names of attributes whose values are hidden whatever they are. The shorter words must be words of the name, set apart by a character or
 /// by their capital.
@@ -104,12 +109,21 @@ impl Redactor {
         })))
     }
 
+    /// `Err` says why this is no regular expression.
+    pub fn check(pattern: &str) -> Result<(), String> {
+        compile_with(pattern, true).map(drop)
+    }
+
     /// The text without its secrets.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut masked = Cow::Borrowed(text);
         for pattern in &self.0.between {
-            apply(pattern, &mut masked, |captures| format!("{}{MASK}{}", &captures[1], &captures[2]));
+            apply(pattern, &mut masked, |captures| {
+                let (before, after) = (&captures[1], &captures[2]);
+                let quote = quote(before);
+                format!("{before}{quote}{MASK}{quote}{after}")
+            });
         }
         for pattern in &self.0.whole {
             // A pattern that matches nothing at all hides nothing.
@@ -172,7 +186,9 @@ impl Redactor {
 
     fn attributes(&self, attributes: &mut [Attribute]) {
         for (name, value) in attributes {
-            if self.0.names.is_match(name) && !matches!(value, Value::Null | Value::Bool(_)) {
+            // Tokens are counted, too.
+            let is_count = || matches!(value, Value::Int(_) | Value::Float(_)) && name.to_ascii_lowercase().ends_with("token");
+            if self.0.names.is_match(name) && !matches!(value, Value::Null | Value::Bool(_)) && !is_count() {
                 *value = Value::Text(MASK.to_owned());
             } else {
                 self.value(value);
@@ -201,9 +217,19 @@ impl Redactor {
 fn compile_with(pattern: &str, unicode: bool) -> Result<Regex, String> {
     let mut builder = RegexBuilder::new(pattern);
     builder.size_limit(SIZE).unicode(unicode);
-    builder
-        .build()
-        .map_err(|error| format!("{pattern:?} is no regular expression: {}", error.to_string().lines().last().unwrap_or_default()))
+    builder.build().map_err(|error| {
+        format!(
+            "{pattern:?} is no regular expression: {}",
+            error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ")
+        )
+    })
+}
+
+/// What quotes a name before a value that is not quoted, as a number in JSON is not; the mask is text, and needs it.
+fn quote(before: &str) -> &str {
+    let name = before.trim_end().strip_suffix([':', '=']).unwrap_or_default().trim_end();
+    let quote = &name[name.trim_end_matches(['\\', '"', '\'']).len()..];
+    if quote.ends_with(['"', '\'']) { quote } else { "" }
 }
 
 fn apply(pattern: &Regex, text: &mut Cow<'_, str>, with: impl Fn(&Captures<'_>) -> String) {

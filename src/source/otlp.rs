@@ -45,6 +45,7 @@ pub use bind::BindError;
 use bind::Bound;
 use door::Door;
 use forward::Forward;
+pub use forward::check_url;
 use gather::Budget;
 use intake::Intake;
 use record::Recorder;

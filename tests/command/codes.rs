@@ -66,11 +66,22 @@ fn wrong_usage_is_a_2_and_says_where() {
         (&["show", "xyz"], "hex digits"),
         (&["show", "bcc8", "--payload"], "--json"),
         (&["completions", "dos"], "possible values"),
+        (&["send", "traces.db", "--to", "foo"], "\"foo\" is no URL"),
+        (&["man", "nope"], "there is no subcommand \"nope\""),
+        (&["export", "traces.db", "--max-chars", "9"], "--max-chars is for --format markdown"),
     ] {
         let (code, text) = end(&program, arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {text}");
         assert!(text.contains(told), "{arguments:?}: {text}");
     }
+}
+
+#[test]
+fn a_pattern_that_is_none_is_a_2_wherever_it_stands() {
+    let program = Program::new();
+    std::fs::write(program.path("a.toml"), "mouse = true\nredact_patterns = [\"(\"]\n").unwrap();
+    let (code, told) = end(&program, &["list", "traces.db", "--config", "a.toml"]);
+    assert_eq!((code, told.starts_with("agno-top: a.toml, line 2: \"(\" is no regular expression: ")), (Some(2), true), "{told}");
 }
 
 #[test]
@@ -135,5 +146,5 @@ fn completions_and_manual_know_every_subcommand() {
     let page = program.text(&["man"]);
     assert!(page.starts_with(".ie") && page.contains("agno\\-top\\-list(1)"), "{page}");
     assert!(program.text(&["man", "list"]).contains("fail\\-on"));
-    assert_eq!(program.run(&["man", "nothing"]).status.code(), Some(1));
+    assert_eq!(program.run(&["man", "nothing"]).status.code(), Some(2));
 }

@@ -103,6 +103,20 @@ fn payloads_come_along_when_asked_for() {
 }
 
 #[test]
+fn a_span_that_ends_before_it_began_took_nobody_knows_how_long() {
+    let program = Program::alone();
+    let span = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"a","startTimeUnixNano":"1795327144000000000","endTimeUnixNano":"1795327143000000000"}"#;
+    std::fs::write(program.path("a.json"), format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#)).unwrap();
+    assert!(program.objects(&["list", "--json", "a.json"])[0]["duration_ms"].is_null());
+    let shown = program.objects(&["show", "0af7", "--json", "a.json"]).remove(0);
+    assert!(shown["spans"][0]["duration_ms"].is_null() && shown["spans"][0]["self_ms"].is_null(), "{shown}");
+    assert!(shown["spans"][0]["end"].is_string());
+    assert!(program.text(&["show", "0af7", "a.json"]).contains("for –\n"));
+    let exported = program.objects(&["export", "a.json", "--format", "agno"]).remove(0);
+    assert_eq!((&exported["trace"]["duration_ms"], &exported["spans"][0]["duration_ms"]), (&0.into(), &0.into()));
+}
+
+#[test]
 fn a_count_has_these_fields() {
     let program = Program::new();
     for by in ["agent", "model", "tool", "session", "error"] {

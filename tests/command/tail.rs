@@ -140,6 +140,22 @@ fn spans_come_over_otlp_once_each_and_an_interrupt_ends_it_well() {
 }
 
 #[test]
+fn beside_a_source_only_what_is_asked_for_is_listened_on() {
+    let program = Program::new();
+    let ports = |flags: &[&str]| {
+        let mut tail = Tail::start(&program, &[&["tail", "traces.db"], flags].concat());
+        let mut line = String::new();
+        BufReader::new(tail.child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let addresses = line.trim_end().strip_prefix("agno-top: listening for OTLP on ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        let ports = addresses.split(" and ").map(|address| address.parse::<SocketAddr>().unwrap().port());
+        ports.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!(ports(&["--http", "0"]), 1);
+    assert_eq!(ports(&["--grpc", "0"]), 1);
+    assert_eq!(ports(&["--otlp", "--http", "0", "--grpc", "0"]), 2);
+}
+
+#[test]
 fn it_ends_when_nobody_reads() {
     let program = Program::new();
     let mut tail = Tail::start(&program, &["tail", "--json", "--since", "2026-01-01", "traces.db"]);

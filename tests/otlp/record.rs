@@ -98,6 +98,24 @@ fn json_is_recorded_as_protobuf_is() {
 }
 
 #[test]
+fn no_duration_is_below_zero() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let listener = Listener::with(recording(&path), 64);
+    for id in ["b7ad6b7169203331", "b7ad6b7169203332"] {
+        let span = format!(
+            r#"{{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"{id}","name":"a","startTimeUnixNano":"1795327144000000000","endTimeUnixNano":"1795327143000000000"}}"#
+        );
+        let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
+        let answer = listener.client().post("/v1/traces", &[("content-type", "application/json")], body.as_bytes());
+        assert_eq!(answer.status, 200);
+    }
+    let one = |sql: &str| Connection::open(&path).unwrap().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(one("SELECT sum(abs(duration_ms)) FROM agno_spans"), 0);
+    assert_eq!(one("SELECT duration_ms FROM agno_traces"), 0);
+}
+
+#[test]
 fn a_file_that_is_no_database_is_named_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
@@ -106,6 +124,24 @@ fn a_file_that_is_no_database_is_named_at_the_start() {
     let error = otlp::start(recording(&path), Outlet { id: agno_top::model::SourceId(0), updates }).unwrap_err().to_string();
     assert!(error.contains("can't record into") && error.contains("a.db"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap().len(), 45);
+}
+
+#[test]
+fn a_database_of_something_else_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let made = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    made("CREATE TABLE x (a)");
+    let before = std::fs::read(&path).unwrap();
+    let start = || {
+        let (updates, _received) = tokio::sync::mpsc::channel(1);
+        otlp::start(recording(&path), Outlet { id: agno_top::model::SourceId(0), updates })
+    };
+    let error = start().unwrap_err().to_string();
+    assert!(error.ends_with("a.db: it holds tables that are not Agno's"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    made("CREATE TABLE agno_sessions (a)");
+    assert!(start().is_ok(), "Agno has worked with it");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn other_writers_spellings_are_read() {
 #[test]
 fn a_request_a_line_and_a_broken_line_among_them() {
     let good = request(&format!("{SPAN}}}"));
-    let text = format!("\u{feff}{good}\n\n{{\"resourceLogs\":[]}}\n{}\n{good}\r\n{}", &good[..60], &good[..90]);
+    let text = format!("\u{feff}{good}\n\n{{\"other\":[]}}\n{}\n{good}\r\n{}", &good[..60], &good[..90]);
     let read = open_text(text);
     assert_eq!(read.state, State::Watching { left_out: 0 });
     assert_eq!(read.spans.len(), 2);
@@ -48,6 +48,25 @@ fn a_request_a_line_and_a_broken_line_among_them() {
     assert_eq!(places, ["line 3", "line 4 column 60", "line 6 column 90"]);
     assert_eq!(read.skipped[0].reason, "it has no \"resourceSpans\"");
     assert!(read.skipped[2].reason.starts_with("it ends in the middle"), "{:?}", read.skipped[2]);
+}
+
+#[test]
+fn logs_and_metrics_among_the_traces_are_no_spans_and_no_fault() {
+    let others = [r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"1"}]}]}]}"#, r#"{"resourceMetrics":[]}"#];
+    let read = open_text(format!("{}\n{}\n{}\n[]\n", others[0], request(&format!("{SPAN}}}")), others[1]).as_bytes());
+    assert_eq!(read.spans.len(), 1);
+    let told: Vec<_> = read.skipped.iter().map(|skipped| (skipped.place.as_str(), skipped.reason.as_str())).collect();
+    assert_eq!(told, [("line 4 column 2", "it is a list, which no request of OTLP/JSON is")]);
+    let read = open_text(others[0].as_bytes());
+    assert_eq!((read.spans.len(), read.skipped.len(), &read.state), (0, 0, &State::Ended));
+}
+
+#[test]
+fn an_answer_without_traces_holds_none() {
+    for text in [r#"{"data":[],"total":0}"#, r#"{"data":[{"traceID":"1","spans":[],"processes":{}}]}"#] {
+        let read = open_text(text.as_bytes());
+        assert_eq!((read.spans.len(), read.skipped.len(), &read.state), (0, 0, &State::Ended), "{text}");
+    }
 }
 
 #[test]
@@ -95,10 +114,13 @@ fn a_file_that_is_no_trace_file_is_one_message() {
         (b"{\"trace_id\": \"12\"}\n", "the trace id \"12\" is not 32 hex digits"),
         (b"{\"trace_id\": [[[[", "EOF while parsing"),
         (b"{}", "it has no \"resourceSpans\" (line 1)"),
-        (b"[1, 2]", "(line 1 column"),
+        (b"[]", "not a file of spans: it is an empty list"),
+        (b" [1, 2]", "it is a list, and what it lists has no trace ids"),
+        (b"[{\"name\": \"x\"}]", "it is a list, and what it lists has no trace ids"),
+        (b"{\"data\": [{\"name\": 1}]}", "it has no \"resourceSpans\" (line 1)"),
         (b"{\"resourceSpans\": 7}", "invalid type: integer `7`"),
         (&good.as_bytes()[..good.len() - 9], "it ends in the middle"),
-        (&b"[".repeat(1_000_000), "(line 1 column"),
+        (&b"[".repeat(1_000_000), "at line 1 column"),
     ] {
         let mut read = open_text(text);
         assert!(read.failure().contains("traces.json: not a ") && read.failure().contains(reason), "{}", read.failure());

@@ -57,7 +57,7 @@ fn what_can_not_be_written_is_told() {
     };
     failed(&["-o", "no/such/folder/a.json"], 1, "can't write no/such/folder/a.json");
     failed(&["--format", "xml"], 2, "there is no format \"xml\"; there are otlp, otlp-proto");
-    failed(&["--max-chars", "5"], 1, "--max-chars is for --format markdown");
+    failed(&["--max-chars", "5"], 2, "--max-chars is for --format markdown");
     failed(&["--filter", "agent:nobody"], 1, "is what was asked for");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left behind");
 }

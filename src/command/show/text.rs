@@ -122,7 +122,7 @@ impl Tree<'_> {
         let (time, tone) = match data.phase {
             Phase::Running => (format::clock(data.duration(self.now)), Tone::Standing(Standing::Running)),
             Phase::Lost => (format::UNKNOWN.to_owned(), Tone::Dim),
-            Phase::Ended => (format::duration(data.duration(self.now)), Tone::Plain),
+            Phase::Ended => (format::duration(data.end.saturating_sub(data.start)), Tone::Plain),
         };
         // A tool that called no model has no tokens to know.
         let none = data.kind == Kind::Tool && totals.tokens().is_none();

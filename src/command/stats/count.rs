@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::tree::rows;
 use super::By;
 use crate::model::{Nanos, Status, errors};
-use crate::store::{self, Phase, RowIx, Store, Symbol, Totals, TraceIx};
+use crate::store::{self, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
 use crate::view;
 
 /// What was counted for one key.
@@ -71,7 +71,7 @@ fn grouped(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Line> {
         if let Some((_, symbol)) = store.call_of(row).filter(|(counted, _)| *counted == by && data.phase == Phase::Ended)
             && let Some(line) = lines.get_mut(&symbol)
         {
-            line.durations.push(data.duration(data.end));
+            line.durations.extend(lasted(data));
         }
     }
     store.end_selection();
@@ -148,7 +148,7 @@ impl Line {
         self.calls += 1;
         self.errors += u64::from(failed);
         if data.phase == Phase::Ended {
-            self.durations.push(data.duration(data.end));
+            self.durations.extend(lasted(data));
         }
     }
 
@@ -164,3 +164,8 @@ impl Line {
 
 #[cfg(test)]
 mod tests;
+
+/// How long a span took that ended; not known where a jumping clock put its end before its start.
+fn lasted(data: &Row) -> Option<Nanos> {
+    Some(data.end.saturating_sub(data.start)).filter(|lasted| *lasted >= 0)
+}

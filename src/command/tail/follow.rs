@@ -33,8 +33,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     let open = |(at, path)| sources::open(at, path, config, extent, &updates);
     let mut handles = paths.iter().map(PathBuf::as_path).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     // As on the screen: the listener comes where no source is named, or where it is asked for.
-    if config.otlp.listen.unwrap_or(named.is_empty()) {
-        let listening = sources::listen(handles.len(), config, &updates)?;
+    if let Some(listening) = sources::listen(handles.len(), named.is_empty(), config, &updates)? {
         let addresses: Vec<String> = listening.addresses.iter().map(ToString::to_string).collect();
         if !addresses.is_empty() {
             say(&format!("listening for OTLP on {}", addresses.join(" and ")));

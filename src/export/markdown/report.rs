@@ -31,33 +31,14 @@ impl Report {
         if whole.chars().count() <= limit {
             return Some(whole);
         }
-        // The longest texts are cut first, as far as needed: a longer allowance never makes a shorter report.
+        // The longest texts are cut first, as far as needed; where that is not enough, there are the first parts only.
         let fits = |most: usize, parts: usize| {
             let text = self.render(most, parts);
             (text.chars().count() <= limit).then_some(text)
         };
-        let parts = self.tree.len() + self.errors.len() + self.messages.len();
-        let (mut low, mut high) = (LEAST, whole.chars().count());
-        if let Some(mut best) = fits(low, parts) {
-            while high - low > 16 {
-                let middle = low.midpoint(high);
-                match fits(middle, parts) {
-                    Some(text) => (best, low) = (text, middle),
-                    None => high = middle,
-                }
-            }
-            return Some(best);
-        }
-        // Not even that: the first parts only.
-        let (mut low, mut high, mut best) = (0, parts, fits(LEAST, 0)?);
-        while high - low > 1 {
-            let middle = low.midpoint(high);
-            match fits(LEAST, middle) {
-                Some(text) => (best, low) = (text, middle),
-                None => high = middle,
-            }
-        }
-        Some(best)
+        let all = self.tree.len() + self.errors.len() + self.messages.len();
+        let parts = if fits(LEAST, all).is_some() { all } else { largest(0, all, |parts| fits(LEAST, parts))?.0 };
+        largest(LEAST, whole.chars().count(), |most| fits(most, parts)).map(|(_, text)| text)
     }
 
     /// The first `limit` characters, for a limit that leaves no room for a report.
@@ -102,6 +83,19 @@ impl Report {
         }
         out
     }
+}
+
+/// The largest number from `low` on and below `high` that fits, and its text; `None` if not even `low` does.
+fn largest(mut low: usize, mut high: usize, fits: impl Fn(usize) -> Option<String>) -> Option<(usize, String)> {
+    let mut best = fits(low)?;
+    while high.saturating_sub(low) > 1 {
+        let middle = low.midpoint(high);
+        match fits(middle) {
+            Some(text) => (best, low) = (text, middle),
+            None => high = middle,
+        }
+    }
+    Some((low, best))
 }
 
 fn part(line: &str, text: Option<&str>, most: usize, out: &mut String) {

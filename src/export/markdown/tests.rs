@@ -106,3 +106,74 @@ fn a_report_is_cut_to_any_size_and_says_so() {
     let several = report(Some(whole + 200), 3);
     assert!(several.chars().count() <= whole + 200 && several.contains("*2 more traces were cut.*"), "{several}");
 }
+
+/// The conversation of a report about an agent with one model call below it, each with these inputs and outputs.
+fn talk_of(agent: [&str; 2], model: [&str; 2]) -> String {
+    let [mut above, mut below] = [Kind::Agent, Kind::Model].map(|kind| {
+        let mut span = spans().remove(0);
+        span.record.kind = kind;
+        span
+    });
+    let exchange = |[input, output]: [&str; 2]| vec![text("input.value", input), text("output.value", output)];
+    (above.payload.attributes, below.payload.attributes, below.depth) = (exchange(agent), exchange(model), 1);
+    below.record.model = Some("m".to_owned());
+    let mut exporter = Exporter::new(&Options { format: Format::Markdown, ..Options::default() }, Vec::new());
+    exporter.trace(trace()).unwrap();
+    for span in [above, below] {
+        exporter.span(span).unwrap();
+    }
+    let report = String::from_utf8(exporter.finish().unwrap()).unwrap();
+    report.split_once("## Conversation\n").map(|(_, talk)| talk.replace("```text\n", "").replace("\n```", "")).unwrap_or_default()
+}
+
+#[test]
+fn inputs_and_outputs_are_a_conversation_too_and_said_once() {
+    assert_eq!(
+        talk_of(["the question", "the answer"], ["model q", "\"model\\na\""]),
+        "
+### agent Report Team
+
+**input**
+
+the question
+
+### model m
+
+**input**
+
+model q
+
+**output**
+
+model
+a
+
+### agent Report Team
+
+**output**
+
+the answer
+"
+    );
+    let talk = talk_of(["the question", "the answer"], ["the question", "the answer\n"]);
+    assert_eq!((talk.matches("the question").count(), talk.matches("the answer").count()), (1, 1), "{talk}");
+    let messages = [r#"[{"role": "user", "content": "the question"}]"#, r#"{"role": "assistant", "content": "yes"}"#];
+    let talk = talk_of(["the question", "yes"], messages);
+    assert_eq!((talk.matches("the question").count(), talk.matches("yes").count()), (1, 1), "{talk}");
+    assert!(talk_of(["yes", "no"], ["yes", "yes"]).matches("yes").count() == 2, "a model may repeat what it is told");
+}
+
+#[test]
+fn many_long_texts_use_the_room_that_there_is() {
+    for limit in [8000, 9000, 10_000] {
+        let mut exporter = Exporter::new(&Options { format: Format::Markdown, redactor: None, max_chars: Some(limit) }, Vec::new());
+        exporter.trace(trace()).unwrap();
+        for n in 0..40 {
+            let mut span = spans().remove(1);
+            span.payload.attributes = vec![text("output.value", &format!("{n}").repeat(500))];
+            exporter.span(span).unwrap();
+        }
+        let used = String::from_utf8(exporter.finish().unwrap()).unwrap().chars().count();
+        assert!(used <= limit && limit - used < CUT + 80, "{used} of {limit}");
+    }
+}

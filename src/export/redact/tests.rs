@@ -24,7 +24,18 @@ fn secrets_are_hidden_and_what_stands_around_them_stays() {
         (r#"{"password": "hunter2 and more", "n": 1}"#, r#"{"password": "[redacted]", "n": 1}"#),
         (r#"{\"api_key\": \"x\", \"n\": 1}"#, r#"{\"api_key\": \"[redacted]\", \"n\": 1}"#),
         ("{'client_secret': 's', 'n': 1}", "{'client_secret': '[redacted]', 'n': 1}"),
+        (r#"{"password": 12345, "n": 1}"#, r#"{"password": "[redacted]", "n": 1}"#),
+        (r#"{\"password\": 12345}"#, r#"{\"password\": \"[redacted]\"}"#),
         ("?api_key=abc&n=1", "?api_key=[redacted]&n=1"),
+        (r#"{"token": "abcdef", "n": 1}"#, r#"{"token": "[redacted]", "n": 1}"#),
+        (r#"{\"githubToken\": \"abcdef\", \"n\": 1}"#, r#"{\"githubToken\": \"[redacted]\", \"n\": 1}"#),
+        ("{'token': 'abcdef', 'n': 1}", "{'token': '[redacted]', 'n': 1}"),
+        ("GET /a?token=abcdef&n=1", "GET /a?token=[redacted]&n=1"),
+        ("token=4711abcdef, n=1", "token=[redacted], n=1"),
+        ("x-token: 4711abcdef and so on", "x-token: [redacted] and so on"),
+        ("curl -H 'Cookie: session=ab,c; b=d' http://x", "curl -H 'Cookie: [redacted]' http://x"),
+        ("set-cookie: session=abc; Path=/\nn: 1", "set-cookie: [redacted]\nn: 1"),
+        (r#"{"set-cookie": "session=abc", "n": 1}"#, r#"{"set-cookie": "[redacted]", "n": 1}"#),
         ("OPENAI_API_KEY=abc\nN=1", "OPENAI_API_KEY=[redacted]\nN=1"),
         ("postgresql://ai:pa55@db:5432/ai", "postgresql://ai:[redacted]@db:5432/ai"),
         ("write to ann.lee+x@mail.example.org!", "write to [redacted]!"),
@@ -42,6 +53,9 @@ fn secrets_are_hidden_and_what_stands_around_them_stays() {
         "{\"tokens\": 5, \"key\": \"name\"}",
         "author: Ann",
         "a basic thing",
+        r#"{"token": 5, "total_tokens": 12, "llm.token_count.prompt": 7, "token_count": "7", "b_token": null}"#,
+        "max_tokens: 100, token=5; token: 12.5, tokens=[1, 2]",
+        "a token: the smallest unit; a cookie: chocolate",
     ] {
         assert_eq!(redactor.text(plain), plain);
     }
@@ -92,6 +106,7 @@ fn json_is_json_still() {
         r#"{"a": "{\"b\": \"{\\\"password\\\": \\\"cdef\\\"}\"}"}"#,
         r#"{"a": "http://h:80", "b": "cdef@example.com"}"#,
         r#"{"a": "password: 'cdef", "b": "'"}"#,
+        r#"{"a": "token=cdef\n", "b": "cookie: a=cdef\\"}"#,
     ] {
         let hidden = redactor.text(text);
         let value: serde_json::Value = serde_json::from_str(&hidden).unwrap_or_else(|error| panic!("{text}: {hidden}: {error}"));
@@ -162,7 +177,12 @@ fn own_patterns_hide_too_and_a_bad_one_is_named() {
 fn every_text_of_a_span_is_looked_at() {
     let secret = "sk-abcdefghijklmnopqrst";
     let text = |name: &str| (name.to_owned(), Value::Text(format!("a {secret} b")));
-    let nested = Value::List(vec![Value::Map(vec![text("x"), ("password".to_owned(), Value::Int(5)), (secret.to_owned(), Value::Null)])]);
+    let nested = Value::List(vec![Value::Map(vec![
+        text("x"),
+        ("password".to_owned(), Value::Int(5)),
+        ("token".to_owned(), Value::Int(5)),
+        (secret.to_owned(), Value::Null),
+    ])]);
     let (trace, id) = (TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap());
     let mut record = super::super::SpanRecord::new(trace, id, secret, 1, Some(2));
     for field in [&mut record.agent, &mut record.model, &mut record.provider, &mut record.tool, &mut record.session, &mut record.user] {
@@ -188,7 +208,8 @@ fn every_text_of_a_span_is_looked_at() {
     assert_eq!(span.payload.resource[0].1, Value::Bytes(MASK.as_bytes().to_vec()));
     let Value::List(items) = &span.payload.attributes[1].1 else { panic!() };
     let Value::Map(entries) = &items[0] else { panic!() };
-    assert_eq!((&entries[1].1, entries[2].0.as_str()), (&Value::Text(MASK.to_owned()), MASK));
+    assert_eq!((&entries[1].1, entries[3].0.as_str()), (&Value::Text(MASK.to_owned()), MASK));
+    assert_eq!(entries[2].1, Value::Int(5), "a count of tokens");
     assert_eq!(span.record.error.as_deref(), Some("message cut in [redacted]"));
 }
 
@@ -208,6 +229,9 @@ fn hostile_text_is_read_in_one_go() {
         "\\n",
         "password: \"",
         "my password is ",
+        "token: 1",
+        "token=1",
+        "cookie: a=",
     ] {
         let text = piece.repeat(500_000 / piece.len());
         let started = Instant::now();

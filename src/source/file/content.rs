@@ -66,8 +66,10 @@ impl Content {
         if !is_json || (bytes.first() == Some(&b'\n') && !has("\"")) {
             return Self::protobuf(bytes);
         }
-        let (otlp, jaeger) = (has("\"resourceSpans\""), has("\"operationName\"") && has("\"spanID\""));
+        let otlp = ["\"resourceSpans\"", "\"resourceLogs\"", "\"resourceMetrics\""].iter().any(|name| has(name));
+        let jaeger = has("\"operationName\"") && has("\"spanID\"");
         let records = ["\"trace_id\"", "\"context.trace_id\"", "\"context\"", "\"traceId\""].iter().any(|name| has(name));
+        let begins_list = begin.first() == Some(&b'[');
         let mut text = String::from_utf8(bytes).map_err(|error| none(&error.utf8_error().to_string()))?;
         // Some editors put a byte order mark first, which is no part of JSON.
         if text.starts_with('\u{feff}') {
@@ -77,6 +79,10 @@ impl Content {
             Self::jaeger(text)
         } else if records && !otlp {
             Self::records(text)
+        } else if begins_list {
+            Err(none(&records::no_spans(&text)))
+        } else if !otlp && jaeger::is_empty(&text) {
+            Ok(Self::spans(Form::Records, Vec::new(), text))
         } else {
             Self::otlp(text)
         }

@@ -108,6 +108,19 @@ pub(super) fn index(text: &str) -> Result<(Vec<Place>, Processes), String> {
     Ok((places, processes))
 }
 
+/// Whether this is an answer, Jaeger's or Phoenix's, to a question that found no spans.
+pub(super) fn is_empty(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Answer {
+        data: Vec<Found>,
+    }
+    #[derive(Deserialize)]
+    struct Found {
+        spans: [serde::de::IgnoredAny; 0],
+    }
+    serde_json::from_str::<Answer>(text).is_ok_and(|answer| answer.data.iter().all(|found| found.spans.is_empty()))
+}
+
 /// Decodes a span of the trace with this number.
 pub(super) fn decode(text: &str, trace: usize, processes: &Processes) -> Result<Decoded, String> {
     let span: Span<'_> = serde_json::from_str(text).map_err(|error| super::content::without_place(&error))?;

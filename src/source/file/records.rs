@@ -273,6 +273,15 @@ fn brief(text: &str) -> String {
     if cut.len() == text.len() { format!("{text:?}") } else { format!("{cut:?}…") }
 }
 
+/// Why a list in which no trace id is seen is no list of spans.
+pub(super) fn no_spans(text: &str) -> String {
+    match serde_json::from_str::<Vec<serde::de::IgnoredAny>>(text) {
+        Ok(items) if items.is_empty() => "it is an empty list".to_owned(),
+        Ok(_) => "it is a list, and what it lists has no trace ids".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// What is wrong with a text that holds no span.
 pub(super) fn trouble(text: &str) -> Option<String> {
     serde_json::from_str::<serde::de::IgnoredAny>(text).err().map(|error| without_place(&error))

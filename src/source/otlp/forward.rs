@@ -1,6 +1,7 @@
 //! Requests passed on, as they came, to another OTLP/HTTP endpoint, by a thread of its own: neither the sender nor the screen waits.
 
 use std::collections::VecDeque;
+use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::bodies::Form;
 use super::intake::Signal;
+use super::wire::{Fields, Value as Wire};
 use crate::source::Forwarding;
 
 /// Bytes that may wait for an endpoint; what comes then is dropped and counted.
@@ -25,6 +27,10 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 
 /// Bytes of an answer that are read.
 const LARGEST_ANSWER: u64 = 1 << 16;
+
+/// Bytes of a refusal that are read, and characters of it that are told.
+const READ: u64 = 1 << 12;
+const SAID: usize = 200;
 
 /// How long an endpoint may take for one answer.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -185,11 +191,21 @@ pub(crate) struct Trouble {
     pub(crate) again: Option<Duration>,
 }
 
+/// `Err` says that nothing can be passed on to this URL.
+pub fn check_url(url: &str) -> Result<(), String> {
+    parse(url).map(drop)
+}
+
+fn parse(url: &str) -> Result<Uri, String> {
+    let uri: Option<Uri> = url.parse().ok();
+    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
+        .ok_or_else(|| format!("{url:?} is no URL to pass on to, such as http://localhost:4318 or https://host/v1/traces"))
+}
+
 impl Endpoint {
     fn new(url: &str, headers: &[(String, String)], roots: RootCerts) -> Result<Self, String> {
-        let wrong = || format!("{url:?} is no URL to pass on to, such as http://localhost:4318 or https://host/v1/traces");
-        let uri: Uri = url.parse().map_err(|_| wrong())?;
-        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
+        let uri = parse(url)?;
+        let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority().ok_or("it names no host")?);
         let name = format!("{scheme}://{}{}", authority.host(), authority.port().map(|port| format!(":{port}")).unwrap_or_default());
         let base = url.trim_end_matches('/');
         let base = base.strip_suffix("/v1/traces").unwrap_or(base).to_owned();
@@ -245,7 +261,7 @@ impl Endpoint {
                 // An answer that can't be read is one all the same.
                 Ok(response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().unwrap_or_default())
             }
-            Ok(response) => Err(refused(&response)),
+            Ok(mut response) => Err(refused(&mut response)),
             Err(error) => Err(Trouble { words: error.to_string(), passes: true, again: None }),
         }
     }
@@ -261,15 +277,51 @@ fn authorities(url: &str) -> RootCerts {
 }
 
 /// <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
-fn refused(response: &Response<ureq::Body>) -> Trouble {
+fn refused(response: &mut Response<ureq::Body>) -> Trouble {
     let status = response.status();
+    let mut body = Vec::new();
+    // What came until it broke off says enough.
+    let _ = response.body_mut().as_reader().take(READ).read_to_end(&mut body);
+    let why = why(&body);
+    let words = if why.is_empty() { format!("it answered {status}") } else { format!("it answered {status}: {why}") };
     let again = response.headers().get("retry-after").and_then(|after| after.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
-    Trouble { words: format!("it answered {status}"), passes: matches!(status.as_u16(), 408 | 429 | 502 | 503 | 504), again }
+    Trouble { words, passes: matches!(status.as_u16(), 408 | 429 | 502 | 503 | 504), again }
+}
+
+/// What an endpoint says of why it refused, the beginning of it on one line: a `Status`, in protobuf or JSON, or text.
+fn why(body: &[u8]) -> String {
+    let json = || serde_json::from_slice::<serde_json::Value>(body).ok()?.get("message")?.as_str().map(str::to_owned);
+    let text = match status(body).or_else(json) {
+        Some(message) => message,
+        // What else is no text says nothing to a person.
+        None if body.iter().any(|byte| matches!(byte, 0..=8)) => return String::new(),
+        None => String::from_utf8_lossy(body).into_owned(),
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut visible = text.chars().filter(|c| !c.is_control());
+    let mut line: String = visible.by_ref().take(SAID).collect();
+    if visible.next().is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// The message of a `google.rpc.Status`, if these bytes are one.
+fn status(body: &[u8]) -> Option<String> {
+    let (mut fields, mut message) = (Fields(body), None);
+    while let Some((number, value)) = fields.next().ok()? {
+        match (number, value) {
+            (2, Wire::Bytes(text)) => message = Some(std::str::from_utf8(text).ok()?.to_owned()),
+            (1, Wire::Varint(_)) | (3, Wire::Bytes(_)) => {}
+            _ => return None,
+        }
+    }
+    message
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::Write;
     use std::net::TcpListener;
     use std::thread::JoinHandle;
 
@@ -293,6 +345,17 @@ mod tests {
         }
         let named = Endpoint::new("https://user:pass@a/x?key=1", &[], RootCerts::WebPki);
         assert_eq!(named.map(|endpoint| endpoint.name), Ok("https://a".to_owned()));
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_a_line() {
+        assert_eq!(why(b"bad stuff"), "bad stuff");
+        assert_eq!(why(b"bad\r\n \x1b[2Jstuff\n"), "bad [2Jstuff");
+        assert_eq!(why(b"\x08\x03\x12\x03no!"), "no!");
+        assert_eq!(why(br#"{"code": 3, "message": "no such\nproject"}"#), "no such project");
+        assert_eq!(why(br#"{"detail": "x"}"#), r#"{"detail": "x"}"#);
+        assert_eq!((why(b""), why(b"\x0a\x00\xff")), (String::new(), String::new()));
+        assert_eq!(why("ä".repeat(1000).as_bytes()), format!("{}…", "ä".repeat(SAID)));
     }
 
     /// A server that speaks TLS, answers one request and gives back what came.

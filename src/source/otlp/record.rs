@@ -64,7 +64,7 @@ impl Recorder {
     /// Opens or makes the file, makes Agno's tables if they are not there, and starts the writer. `Err` says why that can't be.
     pub(super) fn start(path: &Path, tables: Tables) -> Result<Self, String> {
         let say = |error: &dyn std::fmt::Display| format!("can't record into {}: {error}", path.display());
-        let connection = open(path, &tables).map_err(|error| say(&error))?;
+        let connection = open(path, &tables).map_err(|error| say(&error))?.ok_or_else(|| say(&"it holds tables that are not Agno's"))?;
         let (jobs, inbox) = sync_channel(WAITING);
         let writer = Writer { connection, tables, path: path.to_owned() };
         let thread = std::thread::Builder::new().name("otlp recorder".to_owned());
@@ -80,20 +80,23 @@ impl Recorder {
     }
 }
 
-fn open(path: &Path, tables: &Tables) -> rusqlite::Result<Connection> {
+/// `None` if there is something in the file that is not Agno's, and nothing that is.
+fn open(path: &Path, tables: &Tables) -> rusqlite::Result<Option<Connection>> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(LOCKED)?;
     let fresh: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     if fresh == 0 {
         // As Agno does, so that readers and the writer do not wait for each other.
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    } else if !schema::is_agnos(&connection, tables)? {
+        return Ok(None);
     }
     connection.execute_batch("PRAGMA synchronous = FULL")?;
     schema::create(&connection, tables)?;
     // Tables of another version are found out here, not at the first span.
     connection.prepare(&rows::insert_span(tables))?;
     connection.prepare(&rows::upsert_trace(tables))?;
-    Ok(connection)
+    Ok(Some(connection))
 }
 
 struct Writer {

@@ -1,6 +1,8 @@
 //! Where in an OTLP/JSON text each span lies. Spans are decoded one at a time from the text, which stays as it came.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::{row, span};
@@ -38,9 +40,20 @@ struct Place {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "they are the request's keys")]
 struct Request<'a> {
     #[serde(borrow)]
     resource_spans: Option<Vec<ResourceSpans<'a>>>,
+    resource_logs: Option<IgnoredAny>,
+    resource_metrics: Option<IgnoredAny>,
+}
+
+impl<'a> Request<'a> {
+    /// Its spans; `None` if it is no request at all. A collector writes logs and metrics into the same file, which hold none.
+    fn spans(self) -> Option<Vec<ResourceSpans<'a>>> {
+        let other = self.resource_logs.is_some() || self.resource_metrics.is_some();
+        self.resource_spans.or_else(|| other.then(Vec::new))
+    }
 }
 
 #[derive(Deserialize)]
@@ -126,7 +139,7 @@ impl Document {
         loop {
             let before = base + stream.byte_offset();
             let begin = before + text[before..].len() - text[before..].trim_start().len();
-            match stream.next()?.map(|request| request.resource_spans) {
+            match stream.next()?.map(Request::spans) {
                 Ok(Some(groups)) => {
                     self.requests += 1;
                     self.index(text, groups);
@@ -141,7 +154,12 @@ impl Document {
                     let place = format!("line {} column {}", first_line + error.line() - 1, error.column());
                     let message = error.to_string();
                     let reason = message.split(" at line ").next().unwrap_or_default();
-                    let reason = if error.is_eof() { format!("it ends in the middle: {reason}") } else { reason.to_owned() };
+                    let reason = match error.classify() {
+                        Category::Eof => format!("it ends in the middle: {reason}"),
+                        Category::Data if text[begin..].starts_with('[') => "it is a list, which no request of OTLP/JSON is".to_owned(),
+                        Category::Data => format!("it is no OTLP/JSON: {reason}"),
+                        Category::Syntax | Category::Io => reason.to_owned(),
+                    };
                     return Some(Skipped { place, reason });
                 }
             }

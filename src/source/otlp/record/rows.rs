@@ -39,7 +39,7 @@ pub(super) fn upsert_trace(tables: &Tables) -> String {
         "INSERT INTO {traces} (trace_id, name, status, start_time, end_time, duration_ms, run_id, session_id, user_id, agent_id, \
          team_id, workflow_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
          ON CONFLICT (trace_id) DO UPDATE SET end_time = {end}, start_time = {start}, \
-         duration_ms = (julianday({end}) - julianday({start})) * 86400000, status = excluded.status, \
+         duration_ms = max(0, (julianday({end}) - julianday({start})) * 86400000), status = excluded.status, \
          name = CASE WHEN {} > {} THEN excluded.name ELSE {traces}.name END, {kept}",
         level("excluded"),
         level(&traces)
@@ -98,7 +98,7 @@ fn write_trace(trace: TraceId, members: &[(&Ended, &Payload)], now: &str, traces
         if failed { "ERROR" } else { "OK" },
         time(start),
         time(end),
-        (end - start).max(0) / 1_000_000,
+        end.saturating_sub(start).max(0) / 1_000_000,
         context("run_id"),
         context("session_id"),
         context("user_id"),
@@ -128,7 +128,7 @@ fn write_span(span: &Ended, payload: &Payload, now: &str, spans: &mut Statement<
         Some(&payload.status_message).filter(|message| !message.is_empty()),
         time(span.start),
         time(span.end),
-        (span.end - span.start) / 1_000_000,
+        span.end.saturating_sub(span.start).max(0) / 1_000_000,
         Value::Map(payload.attributes.clone()).to_json(),
         now,
     ])?;

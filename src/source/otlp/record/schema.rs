@@ -61,6 +61,13 @@ fn index(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Re
     Ok(())
 }
 
+/// Whether the file is one that Agno keeps: it holds these tables, or others of Agno's.
+pub(super) fn is_agnos(connection: &Connection, tables: &Tables) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name LIKE 'agno\\_%' ESCAPE '\\'";
+    let others: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(others > 0 || is_there(connection, &tables.traces)? || is_there(connection, &tables.spans)?)
+}
+
 fn is_there(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'view') AND lower(name) = lower(?1)";
     connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).map(|count| count > 0)
