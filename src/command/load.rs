@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::select::{Selection, Since};
 use super::sources::{self, Extent};
-use super::{Outcome, say, watch};
+use super::{Outcome, Usage, say, watch};
 use crate::app::run::now;
 use crate::config::Config;
 use crate::model::{Address, Batch, Nanos, Payload, SourceId, SpanId};
@@ -38,7 +38,8 @@ pub struct Loaded {
 
 impl Loaded {
     /// Reads `named` sources, or those that are found, until each has given what it holds; if `since` is given, at least what began since
-    /// then. A source that can't be read is told on standard error and left out. `Err` if one can't be started or a thread panics.
+    /// then. A source that can't be read is told on standard error and left out. `Err` if one can't be started, prices can't be used, or a
+    /// thread panics.
     pub fn read(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
         Self::read_with(named, since, config, true)
     }
@@ -60,8 +61,9 @@ impl Loaded {
         let mut loaded = Self { store, now: now(), texts, failed: 0, inbox: Inbox::new(handles, received)? };
         // The sources read meanwhile; what comes is priced as it comes.
         let (prices, trouble) = config.load_prices();
-        if let Some(trouble) = &trouble {
-            say(trouble);
+        if let Some(trouble) = trouble {
+            // Other prices than those that were asked for would be wrong ones.
+            return Err(Report::new(Usage(trouble)));
         }
         loaded.store.set_prices(Arc::new(prices));
         let mut reading = loaded.inbox.handles.len();

@@ -77,6 +77,15 @@ fn wrong_usage_is_a_2_and_says_where() {
 }
 
 #[test]
+fn prices_that_can_not_be_used_are_a_2() {
+    let program = Program::new();
+    for command in ["list", "tail"] {
+        let (code, told) = end(&program, &[command, "traces.db", "--prices", "nope.json"]);
+        assert_eq!((code, told.starts_with("agno-top: can't use the prices of nope.json: ")), (Some(2), true), "{told}");
+    }
+}
+
+#[test]
 fn a_pattern_that_is_none_is_a_2_wherever_it_stands() {
     let program = Program::new();
     std::fs::write(program.path("a.toml"), "mouse = true\nredact_patterns = [\"(\"]\n").unwrap();

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::channel;
 use tokio::time::MissedTickBehavior;
 
 use super::super::look::Look;
-use super::super::{Outcome, say, sources, watch, written};
+use super::super::{Outcome, Usage, say, sources, watch, written};
 use super::Tail;
 use crate::app::run::now;
 use crate::config::Config;
@@ -44,8 +44,8 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     drop(updates);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (prices, trouble) = config.load_prices();
-    if let Some(trouble) = &trouble {
-        say(trouble);
+    if let Some(trouble) = trouble {
+        return Err(Report::new(Usage(trouble)));
     }
     let mut store = Store::new(watch::limits(config));
     store.set_prices(Arc::new(prices));
