@@ -258,7 +258,8 @@ pub struct Facts {
     pub run: Text,
     /// The beginning of what the span was given ([`semantics::PREVIEW`] bytes at most); of a model call, of the user's last message.
     pub input: Text,
-    /// The tools that a model asked for in its answer, by name; of a tool call, a digest of its arguments where `input` is not all of them.
+    /// The tools that a model asked for in its answer, by name; of a tool call, a digest of its arguments where they are JSON or `input`
+    /// is not all of them.
     pub calls: Text,
     /// The provider's id of its answer: equal on every span that tells of the same call of a model.
     pub response: Text,

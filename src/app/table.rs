@@ -312,6 +312,8 @@ impl Table {
     pub fn narrowed(&self, filter: &str) -> Option<String> {
         let name = |field, name: &String| with_values(filter, field, std::slice::from_ref(name));
         Some(match (&self.lines.get(self.cursor)?.key, self.view) {
+            // No filter asks for what has no name.
+            (Key::Name(none), _) if none.is_empty() => return None,
             (Key::Name(session), View::Sessions) => name("session", session),
             (Key::Name(agent), View::Agents) => name("agent", agent),
             (Key::Name(model), View::Models) => name("model", model),

@@ -62,7 +62,8 @@ pub struct Row {
     pub label: Symbol,
     /// The beginning of its input.
     pub input: Symbol,
-    /// Of a model call, the tools that it asked for; of a tool call, a digest of arguments of which `input` is only the beginning.
+    /// Of a model call, the tools that it asked for; of a tool call, a digest of its arguments where they are JSON or `input` is only
+    /// their beginning.
     pub calls: Symbol,
     /// The beginning of its status message.
     pub error: Symbol,

@@ -117,6 +117,7 @@ fn of_group(title: &str, name: &str, group: &Group) -> Cell {
         "REASON" => part(usage.reasoning, usage.output, usage.outputs),
         "TOK/S" => Cell::Rate(group.tokens_per_second()),
         "COST" => Cell::Money(usage.cost()),
+        _ if name.is_empty() => Cell::Text("(no name)".to_owned()),
         _ => Cell::Text(name.to_owned()),
     }
 }
