@@ -89,6 +89,9 @@ pub struct Losses {
     pub recent: VecDeque<(SourceId, Skipped)>,
 }
 
+/// Spans of a trace that are found close together.
+const CLOSE: u32 = 16;
+
 /// Skipped pieces of input that [`Losses::recent`] remembers.
 const RECENT: usize = 100;
 
@@ -293,7 +296,7 @@ impl Store {
     /// The row of a span.
     #[must_use]
     pub fn find(&self, trace: TraceIx, id: SpanId) -> Option<RowIx> {
-        let hash = self.hasher.hash_one((trace, id));
+        let hash = place_of(&self.hasher, &self.traces, trace, id);
         let same = |&row: &u32| self.rows[row].id == id && self.rows[row].trace == trace.0;
         self.by_span.find(hash, same).map(|&row| RowIx(row))
     }
@@ -357,6 +360,9 @@ impl Store {
 
     fn take(&mut self, batch: &Batch, span: &Span, now: Nanos, changes: &mut Changes) {
         let trace = self.trace_of(span, now, changes);
+        if !self.trace(trace).spread && self.trace(trace).totals().spans >= CLOSE {
+            self.spread(trace);
+        }
         let known = self.find(trace, span.id);
         if known.is_none() && self.age.len() == 1 && !self.has_room() {
             return self.refuse(batch, span, changes);
@@ -437,8 +443,16 @@ impl Store {
             return trace;
         }
         let end = span.end.unwrap_or(span.start);
-        let data =
-            Trace { id: span.trace, start: span.start, end, heard: end.min(now), top: Branch::default(), touched: 0, selected: false };
+        let data = Trace {
+            id: span.trace,
+            start: span.start,
+            end,
+            heard: end.min(now),
+            top: Branch::default(),
+            touched: 0,
+            selected: false,
+            spread: false,
+        };
         let trace = TraceIx(self.traces.insert(data));
         let (traces, hasher) = (&self.traces, &self.hasher);
         self.by_trace.insert_unique(hasher.hash_one(span.trace), trace.0, |&trace| hasher.hash_one(traces[trace].id));
@@ -520,10 +534,30 @@ impl Store {
             counted: false,
         };
         let row = RowIx(self.rows.insert(row));
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        let hash = hasher.hash_one((trace, id));
-        self.by_span.insert_unique(hash, row.0, |&row| hasher.hash_one((TraceIx(rows[row].trace), rows[row].id)));
+        self.enter(row);
         row
+    }
+
+    /// Makes a row one that [`Store::find`] finds.
+    fn enter(&mut self, row: RowIx) {
+        let (rows, traces, hasher) = (&self.rows, &self.traces, &self.hasher);
+        let place = |&row: &u32| place_of(hasher, traces, rows[row].trace(), rows[row].id);
+        self.by_span.insert_unique(place(&row.0), row.0, place);
+    }
+
+    /// Makes a row one that [`Store::find`] finds no more.
+    fn leave(&mut self, row: RowIx) {
+        let data = self.row(row);
+        let place = place_of(&self.hasher, &self.traces, data.trace(), data.id);
+        self.by_span.remove(place, |&at| at == row.0);
+    }
+
+    /// From now on the rows of this trace are found all over the table.
+    fn spread(&mut self, trace: TraceIx) {
+        let rows = self.rows_of(trace);
+        rows.iter().for_each(|&row| self.leave(row));
+        self.traces[trace.0].spread = true;
+        rows.iter().for_each(|&row| self.enter(row));
     }
 
     /// Writes what the span says into its row, which must hang nowhere.
@@ -598,6 +632,13 @@ impl Store {
     fn set_phase(&mut self, row: RowIx, phase: Phase) {
         self.change(row, |store| store.enter_phase(row, phase));
     }
+}
+
+/// Under which hash a span is found: those of a small trace close together, since they come together, and memory is slow where it is
+/// not near what was used last.
+fn place_of(hasher: &DefaultHashBuilder, traces: &Slab<Trace>, trace: TraceIx, id: SpanId) -> u64 {
+    let own = hasher.hash_one((trace, id));
+    if traces[trace.0].spread { own } else { table::near(hasher.hash_one(trace), own) }
 }
 
 /// Notes that nobody will ask for a payload any more, if anybody holds it in memory.

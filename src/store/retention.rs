@@ -72,9 +72,7 @@ impl Store {
         self.forget_facts(row);
         self.running.remove(&row);
         self.odd_parents.remove(&row);
-        let data = &self.rows[row.0];
-        let hash = self.hasher.hash_one((data.trace(), data.id));
-        self.by_span.remove(hash, |&at| at == row.0);
+        self.leave(row);
         let branch = self.rows[row.0].branch;
         if branch != NONE {
             self.branches[branch] = super::Branch::default();

@@ -143,6 +143,8 @@ pub struct Trace {
     pub(super) top: Branch,
     pub(super) touched: u32,
     pub(super) selected: bool,
+    /// Whether its rows are found all over the table of spans, since they are many.
+    pub(super) spread: bool,
 }
 
 impl Trace {

@@ -39,6 +39,12 @@ impl Table {
     }
 }
 
+/// A hash that lies beside `home`, within a few places of the table, and else is as good as `own`.
+pub(super) fn near(home: u64, own: u64) -> u64 {
+    const OWN: u64 = 0x7f << 57 | 0x1f;
+    home & !OWN | own & OWN
+}
+
 /// The part that holds a hash. Of the hash, the table under it looks at the lowest bits and at the highest.
 ///
 /// The last part gets twice as much as the first and those between them something between, so that they don't all grow at once: about

@@ -170,6 +170,27 @@ fn a_chain_without_end_is_held_and_says_what_it_names() {
 }
 
 #[test]
+fn spans_are_found_while_their_trace_grows_and_not_after_it_went() {
+    let mut store = Store::new(Limits { spans: 300, ..Limits::default() });
+    // A parent that has not come when its trace grows beyond what is found close together comes last.
+    let all: Vec<Given> = (2..=200).chain([1]).map(|id| given(id, Some(id / 2).filter(|parent| *parent > 0))).collect();
+    for (already, one) in all.iter().enumerate() {
+        store.apply(&batch(std::slice::from_ref(one)), 300 * SECOND);
+        assert!(all[..=already].iter().all(|one| store.row(row(&store, one.id)).id == span_id(one.id)));
+    }
+    let mut rows = store.rows_of(store.find_trace(trace_id(1)).unwrap());
+    rows.sort();
+    assert_eq!(rows.len(), 200, "each once");
+    let other: Vec<Given> = (300..=500).map(|id| Given { trace: 2, ..given(id, None) }).collect();
+    let mut freed = store.apply(&batch(&other), 600 * SECOND).freed;
+    freed.sort();
+    assert_eq!(freed, rows);
+    store.apply(&batch(&[given(600, None)]), 600 * SECOND);
+    let trace = store.find_trace(trace_id(1)).unwrap();
+    assert!((1..=200).all(|id| store.find(trace, span_id(id)).is_none()));
+}
+
+#[test]
 fn the_oldest_ended_trace_goes_first_and_its_memory_is_used_again() {
     let mut store = Store::new(Limits { spans: 3, ..Limits::default() });
     let of = |trace, id: u64, parent| Given { trace, ..given(id, parent) };
