@@ -4,6 +4,9 @@ use hashbrown::HashTable;
 
 const PARTS: usize = 64;
 
+/// Indexes that a part has room for as soon as it has one: most of the costs of growing are those of growing while small.
+const ROOM: usize = 448;
+
 /// Indexes under hashes that the caller computes.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -29,7 +32,11 @@ impl Table {
 
     /// Puts in an index that is not there.
     pub(super) fn insert_unique(&mut self, hash: u64, index: u32, rehash: impl Fn(&u32) -> u64) {
-        self.parts[part(hash)].insert_unique(hash, index, rehash);
+        let part = &mut self.parts[part(hash)];
+        if part.capacity() == 0 {
+            part.reserve(ROOM, &rehash);
+        }
+        part.insert_unique(hash, index, rehash);
     }
 
     /// Takes an index out; whether it was there.

@@ -165,6 +165,10 @@ impl<'a> Pieces<'a> {
         let Some(frame) = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context)).await else { return Ok(false) };
         let frame = frame.map_err(|error| Refusal::Malformed(format!("the body breaks off: {error}")))?;
         let Ok(piece): Result<Bytes, _> = frame.into_data() else { return Ok(true) };
+        if piece.is_empty() {
+            // The end, as HTTP/2 often tells it: nothing to copy what came before for.
+            return Ok(true);
+        }
         let length = self.len() + piece.len();
         if length > self.budget.largest.max(expected) + 5 {
             return Err(self.budget.too_large());
