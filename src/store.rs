@@ -138,6 +138,7 @@ pub struct Store {
 struct Near {
     trace: Option<(TraceId, TraceIx)>,
     parent: Option<(TraceIx, SpanId, RowIx)>,
+    texts: [Symbol; 7],
 }
 
 impl Store {
@@ -569,9 +570,11 @@ impl Store {
             Kind::Tool => facts.tool,
             _ => facts.agent,
         };
-        let [name, label, input, calls, error, session, user] =
-            [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user]
-                .map(|text| self.texts.take(batch.text(text)));
+        let texts = [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user];
+        for (symbol, text) in self.near.texts.iter_mut().zip(texts) {
+            *symbol = self.texts.take_again(batch.text(text), *symbol);
+        }
+        let [name, label, input, calls, error, session, user] = self.near.texts;
         let usage = facts.usage.map_or(NONE, |usage| {
             let [provider, model, instrument] = [facts.provider, facts.model, facts.instrument].map(|text| batch.text(text));
             let service = self.services.take(&mut self.texts, provider, model, instrument);
@@ -621,10 +624,10 @@ impl Store {
     }
 
     fn enter_phase(&mut self, row: RowIx, phase: Phase) {
-        self.rows[row.0].phase = phase;
+        let before = std::mem::replace(&mut self.rows[row.0].phase, phase);
         if phase == Phase::Running {
             self.running.insert(row);
-        } else {
+        } else if before == Phase::Running {
             self.running.remove(&row);
         }
     }

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 
 use super::counterparts::Place;
-use super::row::{NONE, RowIx, TraceIx};
+use super::row::{NONE, Phase, RowIx, TraceIx};
 use super::{Changes, Store};
 use crate::model::Nanos;
 
@@ -70,7 +70,7 @@ impl Store {
         self.held -= u64::from(weight);
         super::release(source, address, weight, changes);
         self.forget_facts(row);
-        self.running.remove(&row);
+        self.enter_phase(row, Phase::Ended);
         self.odd_parents.remove(&row);
         self.leave(row);
         let branch = self.rows[row.0].branch;
