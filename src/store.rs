@@ -556,9 +556,13 @@ impl Store {
     /// From now on the rows of this trace are found all over the table.
     fn spread(&mut self, trace: TraceIx) {
         let rows = self.rows_of(trace);
-        rows.iter().for_each(|&row| self.leave(row));
+        for &row in &rows {
+            self.leave(row);
+        }
         self.traces[trace.0].spread = true;
-        rows.iter().for_each(|&row| self.enter(row));
+        for &row in &rows {
+            self.enter(row);
+        }
     }
 
     /// Writes what the span says into its row, which must hang nowhere.
