@@ -243,6 +243,41 @@ fn a_line_of_the_errors_leads_to_its_errors_and_to_no_others() {
 }
 
 #[test]
+fn a_total_that_disagrees_is_told_once() {
+    let usage = |input: u64, output: u64, total: u64| json!({"llm.model_name": "m", "llm.token_count.prompt": input, "llm.token_count.completion": output, "llm.token_count.total": total});
+    let with = |mut usage: Value, name: &str, value: Value| {
+        usage[name] = value;
+        usage
+    };
+    let cached = |total| with(usage(5, 50, total), "llm.token_count.prompt_details.cache_read", json!(100));
+    let call = |usage: Value| told((1, 1), ("Chat.invoke", "LLM"), &usage, None);
+    let alone = |usage: Value| told((1, 0), ("Chat.invoke", "LLM"), &usage, None);
+    let agent = |usage: Value| told((1, 0), ("Root.run", "AGENT"), &usage, None);
+    let many = json!({"llm.token_count.total": 300});
+    for (spans, expected) in [
+        (vec![alone(usage(100, 50, 150))], &[][..]),
+        (vec![alone(usage(100, 50, 200))], &["itself states 200 in all"]),
+        (vec![alone(with(usage(100, 50, 200), "llm.token_count.total", json!("200.0")))], &["itself states 200 in all"]),
+        (vec![alone(cached(55))], &[]),
+        (vec![alone(cached(155))], &[]),
+        (vec![alone(cached(156))], &["itself states 156 in all"]),
+        (vec![alone(with(usage(100, 50, 200), "llm.provider", json!("google")))], &[]),
+        (vec![alone(many.clone())], &[]),
+        (vec![agent(usage(100, 50, 150)), call(usage(100, 50, 150))], &[]),
+        (vec![agent(usage(60, 30, 90)), call(usage(100, 50, 150))], &["itself states 90"]),
+        (vec![agent(usage(60, 30, 150)), call(usage(100, 50, 150))], &["itself states 90"]),
+        (vec![agent(usage(60, 30, 80)), call(usage(100, 50, 150))], &["itself states 90", "itself states 80 in all"]),
+        (vec![agent(many), call(usage(100, 50, 150))], &["itself states 300 in all"]),
+    ] {
+        let (_folder, path) = file_of(&spans);
+        let text = Stage::open(&path, (120, 36)).text();
+        let told: Vec<&str> =
+            text.lines().filter_map(|line| line.find("itself states").map(|at| line[at..].trim_end_matches(['"', ' ']))).collect();
+        assert_eq!(told, expected, "{text}");
+    }
+}
+
+#[test]
 fn sums_are_of_what_is_shown_or_of_one_trace() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     let all = stage.app.scope.stats(&stage.store).totals().tokens();
