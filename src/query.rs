@@ -12,7 +12,7 @@ mod tests;
 mod time;
 mod word;
 
-pub use line::{quoted_value, values_of, with_parts, with_values};
+pub use line::{quoted, values_of, with_values};
 pub use matcher::Matcher;
 pub use parse::{FIELDS, KINDS, STATUSES};
 pub use word::{Mistake, Place, place_of};
@@ -67,6 +67,8 @@ enum Field {
     Session,
     User,
     Error,
+    /// The same of what failed, with a `*` for what varies.
+    Failure,
 }
 
 /// A number that a row has.
@@ -89,6 +91,12 @@ impl Query {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
+    }
+
+    /// Whether only failed spans pass.
+    #[must_use]
+    pub fn wants_errors(&self) -> bool {
+        self.terms.iter().any(|term| !term.negated && term.test == Test::Status(vec![Standing::Error]))
     }
 
     /// Whether rows alone can't tell what passes: payloads have to be searched.

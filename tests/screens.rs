@@ -4,12 +4,16 @@
 
 mod stage;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use agno_top::app::{Budget, Budgets, Effect, SourceView, View};
 use agno_top::export::Format;
-use agno_top::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
+use agno_top::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage, errors};
 use agno_top::source::{Forwarding, Port, PortTrouble, State, Traffic};
+use agno_top::store::RowIx;
+use serde_json::{Value, json};
 use stage::{NOW, Stage, fixture};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
@@ -154,6 +158,123 @@ fn a_line_of_a_view_leads_to_its_traces() {
     assert!(stage.text().contains("Sessions 1 "), "a view is of what the filter lets through");
     stage.keys("<Enter>");
     assert!(stage.app.filter.contains("session:"), "{}", stage.app.filter);
+}
+
+/// A span in OTLP/JSON, of a kind of OpenInference's, with more attributes. Its id is `trace * 100 + id`, and its parent the first one of
+/// its trace.
+fn told((trace, id): (u64, u64), (name, kind): (&str, &str), more: &Value, failure: Option<&str>) -> Value {
+    let start = NOW.unsigned_abs() - 1_000_000_000_000 + (trace * 100 + id) * 1_000_000_000;
+    let mut attributes = vec![json!({"key": "openinference.span.kind", "value": {"stringValue": kind}})];
+    for (key, value) in more.as_object().unwrap() {
+        let value = value.as_str().map_or_else(|| json!({"intValue": value}), |text| json!({"stringValue": text}));
+        attributes.push(json!({"key": key, "value": value}));
+    }
+    let span = |id: u64| format!("{:016x}", trace * 100 + id);
+    json!({
+        "traceId": format!("{trace:032x}"), "spanId": span(id), "parentSpanId": if id == 0 { String::new() } else { span(0) }, "name": name,
+        "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + 500_000_000).to_string(), "attributes": attributes,
+        "status": failure.map_or_else(|| json!({}), |message| json!({"code": 2, "message": message})),
+    })
+}
+
+/// A file that holds these spans, in a folder that must stay.
+fn file_of(spans: &[Value]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spans.json");
+    std::fs::write(&path, json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string()).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_line_of_the_errors_leads_to_its_errors_and_to_no_others() {
+    let mut spans = Vec::new();
+    for trace in 1..=4 {
+        let late = format!("Timeout after {trace} ms for 'u{trace}'");
+        let mut fail = |name: &str, kind: &str, more: Value, message: &str| {
+            let id = spans.len() as u64 % 20;
+            spans.push(told((trace, id), (name, kind), &more, Some(message)));
+        };
+        fail("Root.run", "AGENT", json!({"agent.name": "Root"}), "upstream exploded");
+        fail("Chat.invoke", "LLM", json!({"llm.model_name": "gpt"}), "upstream exploded");
+        fail("NoModel.invoke", "LLM", json!({}), "upstream exploded");
+        fail("search", "TOOL", json!({"tool.name": "search"}), &format!("'customer_{trace}'"));
+        fail("search", "TOOL", json!({"tool.name": "search"}), &late);
+        fail("search", "TOOL", json!({"tool.name": "search"}), &format!("{late}: gave up"));
+        fail("web_search", "TOOL", json!({"tool.name": "web_search"}), &late);
+        fail(if trace == 2 { "embed" } else { "embed more" }, "EMBEDDING", json!({"embedding.model_name": "small"}), "too long");
+        fail("validate.execute", "CHAIN", json!({"graph.node.name": "node"}), "odd * star");
+        fail("validate.execute", "CHAIN", json!({"graph.node.name": "node"}), "odd one star");
+        if trace > 2 {
+            fail("search", "TOOL", json!({"tool.name": "search"}), "");
+        }
+        while spans.len() % 20 > 0 {
+            let id = spans.len() as u64 % 20;
+            spans.push(told((trace, id), ("search", "TOOL"), &json!({"tool.name": "search"}), None));
+        }
+    }
+    let (_folder, path) = file_of(&spans);
+    let mut stage = Stage::open(&path, (120, 36));
+    let group = |stage: &Stage, row: RowIx| {
+        let data = stage.store.row(row);
+        let place = stage.store.text(if data.label.is_empty() { data.name } else { data.label }).to_owned();
+        (data.status == Status::Error).then(|| (data.kind, place, errors::fold(stage.store.text(data.error))))
+    };
+    let groups: BTreeSet<_> = stage.store.rows().filter_map(|row| group(&stage, row)).collect();
+    stage.keys("6");
+    assert_eq!(stage.app.table.as_ref().unwrap().lines.len(), groups.len());
+    assert_eq!(groups.len(), 11);
+    let (mut led, mut seen) = (BTreeSet::new(), 0);
+    for line in 0..groups.len() {
+        stage.keys("6");
+        stage.keys(&"j".repeat(line));
+        stage.keys("<Enter>");
+        let lit: BTreeSet<RowIx> = stage.store.rows().filter(|&row| stage.app.forest.is_lit(row)).collect();
+        let of = group(&stage, *lit.first().unwrap_or_else(|| panic!("{} lets nothing through", stage.app.filter)));
+        let all: BTreeSet<RowIx> = stage.store.rows().filter(|&row| group(&stage, row) == of).collect();
+        assert_eq!(lit, all, "{}", stage.app.filter);
+        let gone_to: BTreeSet<RowIx> = (0..all.len()).filter_map(|_| (stage.keys("e"), stage.app.forest.cursor()).1).collect();
+        assert_eq!(gone_to, all, "{}", stage.app.filter);
+        seen += all.len();
+        led.insert(of);
+        stage.keys("<Esc>");
+        assert_eq!(stage.app.filter, "");
+    }
+    assert_eq!((led.len(), seen), (groups.len(), 42));
+}
+
+#[test]
+fn a_total_that_disagrees_is_told_once() {
+    let usage = |input: u64, output: u64, total: u64| json!({"llm.model_name": "m", "llm.token_count.prompt": input, "llm.token_count.completion": output, "llm.token_count.total": total});
+    let with = |mut usage: Value, name: &str, value: Value| {
+        usage[name] = value;
+        usage
+    };
+    let cached = |total| with(usage(5, 50, total), "llm.token_count.prompt_details.cache_read", json!(100));
+    let call = |usage: Value| told((1, 1), ("Chat.invoke", "LLM"), &usage, None);
+    let alone = |usage: Value| told((1, 0), ("Chat.invoke", "LLM"), &usage, None);
+    let agent = |usage: Value| told((1, 0), ("Root.run", "AGENT"), &usage, None);
+    let many = json!({"llm.token_count.total": 300});
+    for (spans, expected) in [
+        (vec![alone(usage(100, 50, 150))], &[][..]),
+        (vec![alone(usage(100, 50, 200))], &["itself states 200 in all"]),
+        (vec![alone(with(usage(100, 50, 200), "llm.token_count.total", json!("200.0")))], &["itself states 200 in all"]),
+        (vec![alone(cached(55))], &[]),
+        (vec![alone(cached(155))], &[]),
+        (vec![alone(cached(156))], &["itself states 156 in all"]),
+        (vec![alone(with(usage(100, 50, 200), "llm.provider", json!("google")))], &[]),
+        (vec![alone(many.clone())], &[]),
+        (vec![agent(usage(100, 50, 150)), call(usage(100, 50, 150))], &[]),
+        (vec![agent(usage(60, 30, 90)), call(usage(100, 50, 150))], &["itself states 90"]),
+        (vec![agent(usage(60, 30, 150)), call(usage(100, 50, 150))], &["itself states 90"]),
+        (vec![agent(usage(60, 30, 80)), call(usage(100, 50, 150))], &["itself states 90", "itself states 80 in all"]),
+        (vec![agent(many), call(usage(100, 50, 150))], &["itself states 300 in all"]),
+    ] {
+        let (_folder, path) = file_of(&spans);
+        let text = Stage::open(&path, (120, 36)).text();
+        let told: Vec<&str> =
+            text.lines().filter_map(|line| line.find("itself states").map(|at| line[at..].trim_end_matches(['"', ' ']))).collect();
+        assert_eq!(told, expected, "{text}");
+    }
 }
 
 #[test]

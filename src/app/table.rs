@@ -4,12 +4,13 @@ mod groups;
 mod index;
 mod page;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{Action, Forest, Scope};
 use crate::model::usage::NanoUsd;
 use crate::model::{Kind, Nanos};
-use crate::query::{with_parts, with_values};
+use crate::query::{KINDS, with_values};
 use crate::store::{Store, TraceIx};
 use crate::widget::reader::Reader;
 use crate::widget::text::Document;
@@ -309,31 +310,47 @@ impl Table {
 
     /// The filter line that shows the traces of the line under the cursor.
     #[must_use]
-    pub fn narrowed(&self, filter: &str) -> Option<String> {
+    pub fn narrowed(&self, store: &Store, filter: &str) -> Option<String> {
         let name = |field, name: &String| with_values(filter, field, std::slice::from_ref(name));
-        Some(match (&self.lines.get(self.cursor)?.key, self.view) {
+        let key = &self.lines.get(self.cursor)?.key;
+        Some(match (key, self.view) {
             // No filter asks for what has no name.
             (Key::Name(none), _) if none.is_empty() => return None,
             (Key::Name(session), View::Sessions) => name("session", session),
             (Key::Name(agent), View::Agents) => name("agent", agent),
             (Key::Name(model), View::Models) => name("model", model),
             (Key::Name(tool), View::Tools) => name("tool", tool),
-            (Key::Error(kind, place, message), _) => {
-                let line = with_values(filter, "status", &["error".to_owned()]);
-                let field = match kind {
-                    Kind::Tool => "tool",
-                    Kind::Model => "model",
-                    Kind::Agent | Kind::Team | Kind::Workflow => "agent",
-                    _ => "name",
-                };
-                let line = with_values(&line, field, std::slice::from_ref(place));
-                if message.is_empty() {
-                    line
-                } else {
-                    with_parts(&line, "error", &message.split('*').map(str::to_owned).collect::<Vec<_>>())
-                }
-            }
+            (Key::Error(kind, place, message), _) => self.failed(store, filter, key, *kind, place, message),
             _ => return None,
         })
     }
+
+    /// The filter line that lets through the failures of this kind, place and message, and no others.
+    fn failed(&self, store: &Store, filter: &str, key: &Key, kind: Kind, place: &String, message: &String) -> String {
+        let rows = || self.index.rows(key).into_iter().flatten().map(|&(_, row)| store.row(row));
+        // Of what failed before, nothing is asked any more.
+        let bare = ["tool", "model", "name"].iter().fold(filter.to_owned(), |line, field| with_values(&line, field, &[]));
+        let line = with_values(&bare, "status", &["error".to_owned()]);
+        // What an agent calls is its, too, and other spans may be called the same.
+        let line = with_values(&line, "kind", &kind_named(kind));
+        let field = match kind {
+            Kind::Tool => "tool",
+            Kind::Model => "model",
+            Kind::Agent | Kind::Team | Kind::Workflow => "agent",
+            _ => "name",
+        };
+        let is_labelled = field != "name" && rows().all(|data| !data.label.is_empty());
+        let line = if is_labelled {
+            with_values(&line, field, std::slice::from_ref(place))
+        } else {
+            let names: BTreeSet<&str> = rows().map(|data| store.text(data.name)).filter(|name| !name.is_empty()).collect();
+            with_values(&line, "name", &names.into_iter().map(str::to_owned).collect::<Vec<_>>())
+        };
+        with_values(&line, "failure", std::slice::from_ref(message))
+    }
+}
+
+/// What a filter calls spans of this kind.
+fn kind_named(kind: Kind) -> Vec<String> {
+    KINDS.iter().filter(|(_, kinds)| kinds.contains(&kind)).map(|(name, _)| (*name).to_owned()).collect()
 }

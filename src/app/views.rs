@@ -39,7 +39,7 @@ impl App {
         let Some(table) = self.table.as_mut() else { return Answer::Other };
         match action {
             Action::Detail if self.focus == Focus::Forest => {
-                if let Some(line) = table.narrowed(&self.filter) {
+                if let Some(line) = table.narrowed(store, &self.filter) {
                     self.open_view(store, View::Traces, now);
                     self.set_filter(store, line);
                 }

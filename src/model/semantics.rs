@@ -19,7 +19,8 @@ pub(crate) use picker::About;
 pub use picker::Picker;
 
 use crate::model::json::{self, Scalar};
-use crate::model::{Batch, Text};
+use crate::model::{Attribute, Batch, Text};
+use names::Field;
 
 /// Bytes of a span's input that its row keeps.
 pub const PREVIEW: usize = 120;
@@ -41,6 +42,20 @@ pub const ARGUMENTS: (&str, &str, &str) = ("openinference.span.kind", "TOOL", "i
 /// Every attribute that [`Picker`] looks at, but for [`MESSAGE`]: what a database needs to hand out for a row.
 pub fn row_attributes() -> impl Iterator<Item = &'static str> {
     names::all()
+}
+
+/// How many tokens a span states in all; `None` also where that is the sum of those that it states in and out: a provider that counts
+/// cached tokens or thoughts apart leaves them out of its total, too.
+#[must_use]
+pub fn odd_total(attributes: &[Attribute]) -> Option<u64> {
+    let count = |field| {
+        names::of(field).iter().find_map(|name| {
+            let (_, value) = attributes.iter().rfind(|(other, _)| other == name)?;
+            values::scalar(value).and_then(values::count).map(u64::from)
+        })
+    };
+    let parts = count(Field::Prompt).zip(count(Field::Completion));
+    count(Field::Total).filter(|total| parts.is_none_or(|(input, output)| input + output != *total))
 }
 
 /// Copies the [`beginning`] of a text into the batch, for a row.
@@ -122,7 +137,8 @@ pub fn beginning(chars: impl Iterator<Item = char>, bytes: usize) -> impl Iterat
 
 #[cfg(test)]
 mod tests {
-    use super::{PREVIEW, beginning, plain_beginning};
+    use super::{PREVIEW, beginning, odd_total, plain_beginning};
+    use crate::model::Value;
     use crate::model::json::{Scalar, chars};
 
     #[test]
@@ -132,6 +148,31 @@ mod tests {
         assert_eq!(short("谢谢", 5), "谢");
         assert_eq!(short("a谢b", 2), "a");
         assert_eq!(short(" \n ", 9), "");
+    }
+
+    #[test]
+    fn a_total_is_odd_that_is_not_the_sum_of_what_stands_beside_it() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let openinference = ["llm.token_count.total", "llm.token_count.prompt", "llm.token_count.completion"];
+        let genai = ["gen_ai.usage.total_tokens", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"];
+        let sdk = ["ai.usage.totalTokens", "ai.usage.promptTokens", "ai.usage.completionTokens"];
+        for (names, [total, input, output], odd) in [
+            (openinference, [Value::Int(150), Value::Int(100), Value::Int(50)], None),
+            (openinference, [Value::Int(200), Value::Int(100), Value::Int(50)], Some(200)),
+            (genai, [Value::Float(150.0), text("100"), Value::Int(50)], None),
+            (genai, [text(" 200.0 "), Value::Float(100.0), text("50")], Some(200)),
+            (sdk, [Value::Int(0), Value::Int(100), Value::Int(50)], Some(0)),
+            (sdk, [Value::Int(200), Value::Null, Value::Int(50)], Some(200)),
+            (sdk, [Value::Int(-200), Value::Int(100), Value::Int(50)], None),
+            (sdk, [text("many"), Value::Int(100), Value::Int(50)], None),
+            (sdk, [Value::List(vec![Value::Int(200)]), Value::Int(100), Value::Int(50)], None),
+        ] {
+            let attributes: Vec<_> = names.map(str::to_owned).into_iter().zip([total, input, output]).collect();
+            assert_eq!(odd_total(&attributes), odd, "{attributes:?}");
+        }
+        let both = [("gen_ai.usage.total_tokens".to_owned(), Value::Int(7)), ("llm.token_count.total".to_owned(), Value::Int(8))];
+        assert_eq!(odd_total(&both), Some(8), "the name that counts most");
+        assert_eq!(odd_total(&[]), None);
     }
 
     proptest::proptest! {

@@ -13,20 +13,18 @@ pub fn values_of(line: &str, field: &str) -> Vec<String> {
 /// The line with `field` asked for exactly these values; with none, the field is not asked for.
 #[must_use]
 pub fn with_values(line: &str, field: &str, values: &[String]) -> String {
-    let values: Vec<String> = values.iter().map(|value| quoted(std::slice::from_ref(value))).collect();
+    // Of these the words are known, and no other holds one of them.
+    let is_word = matches!(field, "status" | "kind");
+    let values: Vec<String> = values.iter().map(|value| if is_word { value.clone() } else { quoted(value) }).collect();
     with(line, field, (!values.is_empty()).then(|| values.join("|")))
-}
-
-/// The line with `field` asked for a whole text of which only these parts are known, in order, with anything between them.
-#[must_use]
-pub fn with_parts(line: &str, field: &str, parts: &[String]) -> String {
-    with(line, field, (!parts.is_empty()).then(|| quoted(parts)))
 }
 
 /// A value as it stands in a line to be matched whole.
 #[must_use]
-pub fn quoted_value(value: &str) -> String {
-    quoted(&[value.to_owned()])
+pub fn quoted(value: &str) -> String {
+    let escaped =
+        value.chars().fold(String::new(), |text, c| if "\"\\*".contains(c) { text + "\\" } else { text } + c.encode_utf8(&mut [0; 4]));
+    format!("\"{escaped}\"")
 }
 
 fn with(line: &str, field: &str, value: Option<String>) -> String {
@@ -35,20 +33,6 @@ fn with(line: &str, field: &str, value: Option<String>) -> String {
     let mut kept: Vec<String> = others.map(|word| characters[word.at..word.end].iter().collect()).collect();
     kept.extend(value.map(|value| format!("{field}:{value}")));
     kept.join(" ")
-}
-
-/// A value as it stands in a line to be matched whole.
-fn quoted(parts: &[String]) -> String {
-    if let [word] = parts
-        && !word.is_empty()
-        && word.chars().all(|c| c.is_ascii_lowercase())
-    {
-        return word.clone();
-    }
-    let escaped = |part: &String| {
-        part.chars().fold(String::new(), |text, c| if "\"\\*".contains(c) { text + "\\" } else { text } + c.encode_utf8(&mut [0; 4]))
-    };
-    format!("\"{}\"", parts.iter().map(escaped).collect::<Vec<_>>().join("*"))
 }
 
 #[cfg(test)]
@@ -61,10 +45,11 @@ mod tests {
     #[test]
     fn values_are_set_and_found_again() {
         let line = with_values("refund agent:old dur:>2s", "agent", &["Support Agent".to_owned(), "writer".to_owned()]);
-        assert_eq!(line, "refund dur:>2s agent:\"Support Agent\"|writer");
+        assert_eq!(line, "refund dur:>2s agent:\"Support Agent\"|\"writer\"");
         assert_eq!(values_of(&line, "agent"), ["Support Agent", "writer"]);
         assert_eq!(with_values(&line, "agent", &[]), "refund dur:>2s");
-        assert_eq!(with_parts("", "error", &["after ".to_owned(), " ms \"*\"".to_owned()]), "error:\"after * ms \\\"\\*\\\"\"");
+        assert_eq!(with_values("", "failure", &["after * ms".to_owned()]), "failure:\"after \\* ms\"");
+        assert_eq!(with_values("x", "status", &["error".to_owned(), "lost".to_owned()]), "x status:error|lost");
     }
 
     proptest! {

@@ -6,7 +6,7 @@ mod own;
 use std::collections::HashSet;
 
 use super::{Bare, Field, Measure, Query, Term, Test};
-use crate::model::{Kind, Nanos, SpanId, TraceId};
+use crate::model::{Kind, Nanos, SpanId, Status, TraceId, errors};
 use crate::store::{RowIx, Standing, Store, Symbol, TraceIx};
 use fuzzy::Fuzzy;
 
@@ -120,6 +120,11 @@ fn holds(test: &Test, seen: &mut Vec<Verdict>, fuzzy: &Fuzzy, store: &Store, row
             };
             once(seen, text, || words.iter().any(|word| like(word, store.text(text))))
         }),
+        Test::Text(Field::Failure, patterns) => {
+            let like = |message: &str| patterns.iter().any(|pattern| pattern.matches(message));
+            let folded = || errors::fold(store.text(data.error));
+            data.status == Status::Error && if data.error.is_empty() { like("") } else { once(seen, data.error, || like(&folded())) }
+        }
         Test::Text(field, patterns) => {
             let symbol = text(*field, store, row);
             once(seen, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
@@ -150,7 +155,7 @@ fn text(field: Field, store: &Store, row: RowIx) -> Symbol {
         Field::Provider => store.provider(row),
         Field::Session => store.inherited(row, |data| data.session),
         Field::User => store.inherited(row, |data| data.user),
-        Field::Error => data.error,
+        Field::Error | Field::Failure => data.error,
     }
 }
 

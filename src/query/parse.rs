@@ -7,7 +7,7 @@ use crate::model::Kind;
 use crate::store::Standing;
 
 /// Every field with what it asks for, as a person reads it. `attr.` goes on with an attribute's name.
-pub const FIELDS: [(&str, &str); 22] = [
+pub const FIELDS: [(&str, &str); 23] = [
     ("status", "error, running, lost or ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
     ("agent", "the agent's name"),
@@ -15,6 +15,7 @@ pub const FIELDS: [(&str, &str); 22] = [
     ("tool", "the tool"),
     ("name", "the span's name"),
     ("error", "the status message"),
+    ("failure", "the same, * for what varies"),
     ("session", "the session"),
     ("user", "the user"),
     ("provider", "who serves the model"),
@@ -86,6 +87,7 @@ fn term(word: Word) -> Result<Term, Mistake> {
         "session" => like(Field::Session),
         "user" => like(Field::User),
         "error" => like(Field::Error),
+        "failure" => like(Field::Failure),
         "status" => each(&values, |value| named(value, "status", &STATUSES)).map(Test::Status),
         "kind" => each(&values, |value| named(value, "kind", &KINDS)).map(|kinds| Test::Kind(kinds.concat())),
         "trace" => each(&values, id).map(Test::Trace),

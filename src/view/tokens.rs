@@ -36,9 +36,17 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         let y = inner.bottom() - 1;
         let text = format!(" {}/h", format::tokens(Some(minutes.iter().sum())));
         let end = put_right(buffer, inner.right(), y, inner.width, &text, theme.dim());
-        let cells = usize::from(end.saturating_sub(inner.x)).min(minutes.len());
-        put(buffer, inner.x, y, end.saturating_sub(inner.x), &sparkline(&minutes, cells, theme.glyphs()), theme.good());
+        let columns = columns(&minutes, usize::from(end.saturating_sub(inner.x)));
+        put(buffer, inner.x, y, end.saturating_sub(inner.x), &sparkline(&columns, columns.len(), theme.glyphs()), theme.good());
     }
+}
+
+/// The minutes in at most so many columns, each of as many minutes as it takes; the newest ones are last, and the first column may hold fewer.
+fn columns(minutes: &[u64], cells: usize) -> Vec<u64> {
+    let each = minutes.len().div_ceil(cells.max(1)).max(1);
+    let mut columns: Vec<u64> = minutes.rchunks(each).map(|minutes| minutes.iter().sum()).collect();
+    columns.reverse();
+    columns
 }
 
 /// Tokens in and out, with as much of their parts as fits.
@@ -53,4 +61,24 @@ fn sentence(totals: &Totals, cells: usize) -> String {
     let shorter = format!("in {into}{cached}  out {out}");
     let forms = [whole, shorter, format!("in {into} out {out}")];
     forms.iter().find(|form| format::width(form) <= cells).unwrap_or(&forms[2]).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns;
+
+    #[test]
+    fn all_minutes_fit_into_the_columns() {
+        let minutes: Vec<u64> = (1..=60).collect();
+        assert_eq!(columns(&minutes, 60), minutes);
+        assert_eq!(columns(&minutes, 100), minutes);
+        assert_eq!(columns(&minutes, 21).len(), 20);
+        assert_eq!((columns(&minutes, 21)[0], columns(&minutes, 21)[19]), (1 + 2 + 3, 58 + 59 + 60));
+        assert_eq!(columns(&minutes, 8)[0], 1 + 2 + 3 + 4, "eight a column, the newest in a whole one");
+        assert_eq!(columns(&minutes, 0), [60 * 61 / 2]);
+        for cells in 1..70 {
+            assert!(columns(&minutes, cells).len() <= cells);
+            assert_eq!(columns(&minutes, cells).iter().sum::<u64>(), 60 * 61 / 2);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Loaded;
 use crate::format;
+use crate::model::semantics::odd_total;
 use crate::model::{self, Dropped, Kind, Nanos, Payload, Status};
 use crate::store::{self, Phase, RowIx, Standing, Store, Symbol, Totals};
 use crate::widget::text::{Document, Role};
@@ -18,7 +19,7 @@ pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -
     page.who(store, row);
     page.status(store, row, loaded);
     page.times(store, row, now);
-    page.sums(store, row);
+    page.sums(store, row, loaded);
     page.speed(store, row);
     page.habits(store, row, now);
     page.context(store, row);
@@ -132,7 +133,7 @@ impl Page {
         self.fact("began", &text, Role::Plain);
     }
 
-    fn sums(&mut self, store: &Store, row: RowIx) {
+    fn sums(&mut self, store: &Store, row: RowIx, loaded: &Loaded) {
         let trace = store.trace(store.row(row).trace());
         // The first row stands for its trace, as it does among the traces.
         let totals = if trace.tops().first() == Some(&row) { *trace.totals() } else { store.totals(row) };
@@ -157,6 +158,15 @@ impl Page {
             if totals.tokens() != Some(sum) {
                 self.fact("", &format!("itself states {}", format::count(sum)), Role::Faint);
             }
+        }
+        if let (Loaded::Ready(payload), sums) = (loaded, store.totals(row))
+            && let Some(total) = odd_total(&payload.attributes)
+            && sums.inputs > 0
+            && sums.outputs > 0
+            && sums.tokens() != Some(total)
+            && own.is_none_or(|own| own.input.zip(own.output).is_none_or(|(input, output)| u64::from(input) + u64::from(output) != total))
+        {
+            self.fact("", &format!("itself states {} in all", format::count(total)), Role::Faint);
         }
         let unpriced = u64::from(totals.calls.saturating_sub(totals.priced));
         let calls = if unpriced == 1 { "call" } else { "calls" };

@@ -6,7 +6,7 @@ use tui_input::Input;
 
 use crate::model::Kind;
 use crate::model::semantics::row_attributes;
-use crate::query::{FIELDS, KINDS, Place, STATUSES, place_of, quoted_value};
+use crate::query::{FIELDS, KINDS, Place, STATUSES, place_of, quoted};
 use crate::store::{RowIx, Store, Symbol};
 
 /// Something that could be typed.
@@ -170,7 +170,7 @@ fn texts(store: &Store, text: impl Fn(RowIx) -> Symbol) -> Vec<Offer> {
     }
     let offer = |(symbol, count): (Symbol, u64)| {
         let name = store.text(symbol).to_owned();
-        Offer { text: quoted_value(&name), name, count: Some(count), help: "" }
+        Offer { text: quoted(&name), name, count: Some(count), help: "" }
     };
     sorted(counts.into_iter().filter(|(symbol, _)| !symbol.is_empty()).map(offer).collect())
 }

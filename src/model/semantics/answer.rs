@@ -200,13 +200,7 @@ impl Counts {
                 self.take(details, false);
                 continue;
             }
-            let scalar = match value {
-                Value::Int(number) => Scalar::Int(*number),
-                Value::Float(number) => Scalar::Float(*number),
-                Value::Text(text) => Scalar::Text(text.as_bytes()),
-                _ => continue,
-            };
-            if let Some(count) = values::count(scalar) {
+            if let Some(count) = values::scalar(value).and_then(values::count) {
                 let name: String = name.chars().filter(|char| *char != '_').map(|char| char.to_ascii_lowercase()).collect();
                 self.name(&name, count, outermost);
             }

@@ -1,5 +1,6 @@
 //! Numbers, whatever they come as.
 
+use crate::model::Value;
 use crate::model::json::{Scalar, chars};
 
 /// A count of tokens. What is negative, no number, or beyond four billion is not stated.
@@ -23,6 +24,16 @@ fn number(value: Scalar<'_>) -> Option<f64> {
         Scalar::Float(number) => Some(number),
         Scalar::Text(_) | Scalar::Escaped(_) => chars(value).take(40).collect::<String>().trim().parse().ok(),
         Scalar::Bool(_) | Scalar::Other(_) => None,
+    }
+}
+
+/// A value as it lies in a text; `None` of what is neither a number nor text.
+pub(super) fn scalar(value: &Value) -> Option<Scalar<'_>> {
+    match value {
+        Value::Int(number) => Some(Scalar::Int(*number)),
+        Value::Float(number) => Some(Scalar::Float(*number)),
+        Value::Text(text) => Some(Scalar::Text(text.as_bytes())),
+        _ => None,
     }
 }
 

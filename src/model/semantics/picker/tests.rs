@@ -146,6 +146,7 @@ fn cost_is_stated_or_unknown() {
     assert_eq!(usage("x", r#"{"llm.cost.prompt": 0.5, "llm.cost.completion": "0.25"}"#).cost, Some(750_000_000));
     assert_eq!(usage("x", r#"{"llm.cost.prompt": 0.5}"#).cost, None);
     assert_eq!(usage("x", r#"{"llm.cost.total": -0.5}"#).cost, None);
+    assert_eq!(usage("x", r#"{"llm.cost.total": 0.0}"#).cost, None, "who says so does not know the price");
 }
 
 #[test]
