@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use memmap2::MmapMut;
@@ -27,6 +28,38 @@ pub(super) struct Shelf {
     end: u64,
     /// Full pieces of which less than half is in use, by number.
     sparse: Vec<u64>,
+    /// Bytes in use in all full pieces.
+    full_used: u64,
+    spare: Spare,
+}
+
+/// Pieces that nobody needs any more, a few of them: at its limit a shelf frees as many as it fills, and new memory costs more than old.
+type Spare = Arc<Mutex<Vec<MmapMut>>>;
+
+/// Pieces that are kept for later.
+const SPARE: usize = 2;
+
+/// The memory of a full piece, which comes back when its last reader is gone.
+#[derive(Debug)]
+struct Memory {
+    /// `None` only while it is dropped.
+    bytes: Option<MmapMut>,
+    spare: Spare,
+}
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or_default()
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE {
+            spare.extend(self.bytes.take());
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -43,7 +76,7 @@ impl Shelf {
             let at = (self.end % PIECE as u64) as usize;
             let open = match &mut self.open {
                 Some(open) => open,
-                none => match piece() {
+                none => match piece(&self.spare) {
                     Ok(piece) => none.insert(piece),
                     Err(error) => {
                         self.free(&(start..self.end));
@@ -69,6 +102,8 @@ impl Shelf {
             && used > 0
         {
             let number = (self.end - 1) / PIECE as u64;
+            let memory = Memory { bytes: Some(memory), spare: self.spare.clone() };
+            self.full_used += used as u64;
             self.full.insert(number, Full { memory: Bytes::from_owner(memory), used });
             if used < PIECE / 2 {
                 self.sparse.push(number);
@@ -104,6 +139,7 @@ impl Shelf {
             };
             let before = full.used;
             full.used = before.saturating_sub(part.len());
+            self.full_used -= (before - full.used) as u64;
             if full.used == 0 {
                 self.full.remove(&number);
             } else if full.used < PIECE / 2 && before >= PIECE / 2 {
@@ -112,8 +148,13 @@ impl Shelf {
         }
     }
 
-    /// A piece of which less than half is in use, each once: what lies there is to be put again, so that its memory goes back.
+    /// A piece of which less than half is in use, each once: what lies there is to be put again, so that its memory goes back. `None`
+    /// while all pieces together are well in use: what is left in one goes soon by itself where the oldest goes first.
     pub(super) fn sparse(&mut self) -> Option<Place> {
+        let memory = (self.full.len() * PIECE) as u64;
+        if memory <= self.full_used + self.full_used / 2 + PIECE as u64 {
+            return None;
+        }
         loop {
             let number = self.sparse.pop()?;
             if self.full.contains_key(&number) {
@@ -129,7 +170,10 @@ impl Shelf {
     }
 }
 
-fn piece() -> io::Result<MmapMut> {
+fn piece(spare: &Spare) -> io::Result<MmapMut> {
+    if let Some(piece) = spare.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+        return Ok(piece);
+    }
     let memory = MmapMut::map_anon(PIECE)?;
     // Only for speed: where the system knows no such pages, the small ones do.
     #[cfg(target_os = "linux")]
@@ -164,12 +208,32 @@ mod tests {
         }
         let all = shelf.memory();
         let kept = shelf.get(&places[0]);
-        (0..20).filter(|n| *n != 10).for_each(|n| shelf.free(&places[n]));
-        assert!(shelf.sparse().is_some_and(|sparse| sparse.contains(&places[10].start)));
-        assert_eq!(shelf.sparse(), None);
+        (0..20).filter(|n| ![3, 6, 10].contains(n)).for_each(|n| shelf.free(&places[n]));
+        let sparse: Vec<Place> = std::iter::from_fn(|| shelf.sparse()).collect();
+        assert!([3, 6, 10].iter().all(|n| sparse.iter().any(|sparse| sparse.contains(&places[*n].start))), "{sparse:?}");
+        shelf.free(&places[3]);
+        shelf.free(&places[6]);
         assert_eq!((all, shelf.memory()), (7 * PIECE, 2 * PIECE), "its own, and the one that is being filled");
         assert_eq!(kept, bodies[0][..], "who reads still, reads on");
         assert_eq!(shelf.get(&places[10]), bodies[10][..]);
+    }
+
+    #[test]
+    fn where_the_oldest_goes_first_nothing_moves_and_memory_is_used_again() {
+        let mut shelf = Shelf::default();
+        let put = |shelf: &mut Shelf, n: u8| shelf.put(&vec![n; PIECE / 5]).unwrap();
+        let mut places: Vec<Place> = (0..50).map(|n| put(&mut shelf, n)).collect();
+        let before = shelf.memory();
+        for n in 50..250 {
+            shelf.free(&places.remove(0));
+            assert_eq!(shelf.sparse(), None);
+            places.push(put(&mut shelf, n));
+            assert!(shelf.memory() <= before + PIECE);
+            assert!(places.iter().zip(n - 49..).all(|(place, n)| shelf.get(place).iter().all(|byte| *byte == n)));
+        }
+        assert_eq!(shelf.spare.lock().unwrap().len(), 0, "what one leaves the next takes");
+        shelf.free(&(places[0].start..places[49].end));
+        assert_eq!(shelf.spare.lock().unwrap().len(), SPARE);
     }
 
     #[test]
