@@ -26,7 +26,7 @@ const PAGE_TIME: Duration = Duration::from_millis(30);
 /// Fewer rows than these in that time come from a disk.
 const SLOW: u64 = PAGE as u64 / 4;
 /// How long the writer may have to wait for a part of a page.
-const PAGE_TIME_BLOCKING: Duration = Duration::from_millis(4);
+const PAGE_TIME_BLOCKING: Duration = Duration::from_millis(10);
 /// Levels of parents that are looked up.
 const LEVELS: usize = 32;
 /// Nanoseconds of a day.
