@@ -302,6 +302,12 @@ impl Store {
         self.by_span.find(hash, same).map(|&row| RowIx(row))
     }
 
+    /// About so many spans are about to come, says a source: room for them at once saves making it bit by bit.
+    pub fn expect(&mut self, spans: u64) {
+        let spans = usize::try_from(spans).unwrap_or(usize::MAX).min(self.limits.spans);
+        self.by_span.expect(spans);
+    }
+
     /// Takes in a batch; `now` is the time of its arrival.
     pub fn apply(&mut self, batch: &Batch, now: Nanos) -> Changes {
         self.call = self.call.wrapping_add(1);

@@ -29,7 +29,7 @@ use crate::history;
 use crate::model::price::Prices;
 use crate::model::{Nanos, Payload, SpanId};
 use crate::panic;
-use crate::source::{Handle, Request, Update};
+use crate::source::{Handle, Request, State, Update};
 use crate::store::{RowIx, Store};
 use crate::view::{self, Panes};
 
@@ -247,6 +247,9 @@ impl Loop<'_> {
                 }
                 Update::State(source, state) => {
                     tracing::info!(source = source.0, ?state, "source state");
+                    if let State::Loading { total, .. } = state {
+                        self.session.store.expect(total);
+                    }
                     self.session.app.source_state(usize::from(source.0), state);
                 }
                 Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),

@@ -170,7 +170,11 @@ impl Loaded {
 
     /// Whether the source has given what it holds (1) or not (0).
     fn hear(&mut self, source: SourceId, state: State) -> usize {
-        if matches!(state, State::Loading { .. }) || !self.inbox.is_first(source) {
+        if let State::Loading { total, .. } = state {
+            self.store.expect(total);
+            return 0;
+        }
+        if !self.inbox.is_first(source) {
             return 0;
         }
         match state {

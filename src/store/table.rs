@@ -11,15 +11,23 @@ const ROOM: usize = 448;
 #[derive(Debug)]
 pub(super) struct Table {
     parts: [HashTable<u32>; PARTS],
+    /// Indexes that a part gets room for when it grows.
+    room: usize,
 }
 
 impl Default for Table {
     fn default() -> Self {
-        Self { parts: [const { HashTable::new() }; PARTS] }
+        Self { parts: [const { HashTable::new() }; PARTS], room: ROOM }
     }
 }
 
 impl Table {
+    /// So many indexes are about to come, or to be there with those that are: growing for them at once is cheaper. Takes no memory yet.
+    pub(super) fn expect(&mut self, indexes: usize) {
+        // The smallest part's share; the others are to grow once more, and not all at once.
+        self.room = ROOM.max(indexes / PARTS * 2 / 3);
+    }
+
     /// The index with this hash that is the one looked for.
     pub(super) fn find(&self, hash: u64, is: impl FnMut(&u32) -> bool) -> Option<&u32> {
         self.parts[part(hash)].find(hash, is)
@@ -33,8 +41,8 @@ impl Table {
     /// Puts in an index that is not there.
     pub(super) fn insert_unique(&mut self, hash: u64, index: u32, rehash: impl Fn(&u32) -> u64) {
         let part = &mut self.parts[part(hash)];
-        if part.capacity() == 0 {
-            part.reserve(ROOM, &rehash);
+        if part.len() == part.capacity() && part.len() < self.room {
+            part.reserve(self.room - part.len(), &rehash);
         }
         part.insert_unique(hash, index, rehash);
     }
@@ -64,6 +72,23 @@ fn part(hash: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_expected_has_room_at_once() {
+        let hash = |index: &u32| u64::from(*index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let moved = |expected| {
+            let (mut table, moved) = (Table::default(), std::cell::Cell::new(0));
+            table.expect(expected);
+            let rehash = |index: &u32| {
+                moved.set(moved.get() + 1);
+                hash(index)
+            };
+            (0..100_000).for_each(|index| table.insert_unique(hash(&index), index, rehash));
+            assert!((0..100_000).all(|index| table.find(hash(&index), |at| *at == index) == Some(&index)));
+            moved.get()
+        };
+        assert!(moved(100_000) * 2 < moved(0), "{} {}", moved(100_000), moved(0));
+    }
 
     #[test]
     fn indexes_are_spread_found_and_taken_out() {
