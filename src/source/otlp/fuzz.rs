@@ -39,7 +39,7 @@ pub fn request(bytes: &[u8]) {
         let places: Vec<(Address, SpanId)> = batch.spans.iter().map(|span| (span.address, span.id)).collect();
         let payloads: Vec<_> = places.iter().map(|(address, span)| intake.payload(*address, *span)).collect();
         // What is found in the bytes is what is found in the payloads.
-        let hits = search::check(&places, &PROBE, |number| intake.body(number));
+        let hits = search::check(&places, &PROBE, |number, places| intake.places(number, places));
         if payloads.iter().all(Result::is_ok) {
             assert_eq!(hits.len(), payloads.iter().flatten().filter(|payload| PROBE.holds(payload)).count());
         }
