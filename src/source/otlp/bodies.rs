@@ -102,7 +102,8 @@ impl Bodies {
         self.by_number.get(&number).map(|body| (body.form, self.shelf.get(&body.place)))
     }
 
-    /// Lets go of the spans at these addresses, and of bodies that have none left. Returns the bodies of which little is left now.
+    /// Lets go of the spans at these addresses, and of bodies that have none left. Returns the bodies of which little is left now, to be
+    /// made anew before [`Self::tidy`], which else would move them whole.
     pub(super) fn release(&mut self, addresses: &[Address]) -> Vec<u32> {
         let mut sparse = Vec::new();
         for (number, was) in addresses.iter().copied().map(split) {
@@ -119,7 +120,6 @@ impl Bodies {
                 sparse.push(number);
             }
         }
-        self.tidy();
         sparse
     }
 
@@ -141,12 +141,11 @@ impl Bodies {
         body.spots = thinned.spots;
         body.left = body.len();
         self.held += body.len();
-        self.tidy();
     }
 
     /// Moves what lies where little is left, so that memory is never much more than what is held. Large bodies stay: they fill their pieces
     /// well enough, and moving them costs.
-    fn tidy(&mut self) {
+    pub(super) fn tidy(&mut self) {
         // Pieces that this leaves with little are for the next time; else two could take turns for ever.
         let sparse: Vec<Place> = std::iter::from_fn(|| self.shelf.sparse()).collect();
         for sparse in sparse {
@@ -214,6 +213,7 @@ mod tests {
             let one = keep(&mut bodies, Form::Json, &vec![1; first], &[0]);
             let two = keep(&mut bodies, Form::Json, &vec![2; second], &[0]);
             bodies.release(&[address(one, 0)]);
+            bodies.tidy();
             assert_eq!(bodies.find(address(two, 0)).unwrap().1, vec![2; second]);
         }
         // What is large stays, with a piece at each of its ends.
@@ -230,6 +230,7 @@ mod tests {
         let (keep, go): (Vec<usize>, Vec<usize>) = (0..400).partition(|n| n % 10 == 0);
         for n in go {
             bodies.release(&[address(numbers[n], 7)]);
+            bodies.tidy();
         }
         let (held, memory) = (bodies.held() as usize, bodies.shelf.memory());
         assert!(memory <= held * 2 + (8 << 20), "{memory} for {held}");

@@ -227,6 +227,7 @@ impl Intake {
                 lock(&self.bodies).replace(number, &spots, thinned);
             }
         }
+        lock(&self.bodies).tidy();
     }
 
     /// Counts a request that was not taken.

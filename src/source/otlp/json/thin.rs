@@ -59,8 +59,9 @@ impl<'a> Writer<'a, '_> {
         self.from = to;
     }
 
-    /// Writes the text up to a list's end, with only those of its items that hold spans that are wanted, each written by `item`.
-    fn list(&mut self, items: &[&'a RawValue], item: fn(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+    /// Writes the text up to a list's end, with only those of its items that hold spans that are wanted, each written by `item`. `None` if
+    /// that can't.
+    fn list(&mut self, items: &[&'a RawValue], item: impl Fn(&mut Self, &'a str) -> Option<()>) -> Option<()> {
         let mut comma: &[u8] = b"";
         for (n, raw) in items.iter().enumerate() {
             let begin = raw.get().as_ptr() as usize - self.text.as_ptr() as usize;
@@ -89,12 +90,10 @@ impl<'a> Writer<'a, '_> {
 
     fn scope(&mut self, text: &'a str) -> Option<()> {
         let scope: ScopeSpans<'_> = serde_json::from_str(text).ok()?;
-        self.list(&scope.spans.unwrap_or_default(), Self::span)
-    }
-
-    fn span(&mut self, text: &'a str) -> Option<()> {
-        self.out.span(text.as_bytes(), text.len());
-        self.from += text.len();
-        Some(())
+        self.list(&scope.spans.unwrap_or_default(), |writer, span| {
+            writer.out.span(span.as_bytes(), span.len());
+            writer.from += span.len();
+            Some(())
+        })
     }
 }

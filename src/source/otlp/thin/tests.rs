@@ -201,13 +201,12 @@ proptest! {
         let mut held = Held::new();
         held.take(style.form(), style.write(&request));
         held.check(&probe());
-        let mut weight = held.bytes();
         for step in steps {
             if held.spans.is_empty() {
                 break;
             }
             let numbers: Vec<usize> = step.iter().map(|index| index.index(held.spans.len())).collect();
-            weight = held.release(&numbers);
+            let weight = held.release(&numbers);
             held.check(&probe());
             if !held.spans.is_empty() {
                 // Lengths are written in five bytes, and a list that comes apart loses line breaks.
@@ -215,7 +214,6 @@ proptest! {
                 prop_assert!(held.bytes() <= most, "{} of {most}", held.bytes());
             }
         }
-        prop_assert!(weight <= held.bytes() * 2 + 5000);
         held.release(&(0..held.spans.len()).collect::<Vec<_>>());
         prop_assert_eq!(held.bytes(), 0);
     }
@@ -231,7 +229,7 @@ fn real() -> Vec<(Form, Vec<u8>)> {
             let path = file.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             let mut body = std::fs::read(&path).unwrap();
-            if name.ends_with(".gz") {
+            if path.extension().is_some_and(|extension| extension == "gz") {
                 let packed = std::mem::take(&mut body);
                 GzDecoder::new(&packed[..]).read_to_end(&mut body).unwrap();
             }
@@ -251,7 +249,8 @@ fn one_span_keeps_no_more_than_itself() {
     for (form, body) in real() {
         let mut all = Held::new();
         all.take(form, body.clone());
-        for stays in 0..all.spans.len() {
+        // A few of each, from its first to its last.
+        for stays in (0..all.spans.len()).step_by(all.spans.len() / 5 + 1).chain(all.spans.len().checked_sub(1)) {
             let mut held = Held::new();
             held.take(form, body.clone());
             let others: Vec<usize> = (0..held.spans.len()).filter(|n| *n != stays).collect();
@@ -277,7 +276,7 @@ fn a_span_that_stays_of_every_request_does_not_hold_them_all() {
         for body in 0..40_u64 {
             let spans = (0..100).map(|n| Span {
                 trace_id: vec![1 + n as u8; 16],
-                span_id: (body << 32 | n + 1).to_be_bytes().into(),
+                span_id: ((body << 32) | (n + 1)).to_be_bytes().into(),
                 start_time_unix_nano: 1,
                 attributes: attributes(vec![("text".into(), "ab".repeat(if n == 42 { 2000 } else { 500 }))]),
                 ..Span::default()
