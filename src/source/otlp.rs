@@ -1,8 +1,8 @@
 //! OTLP, the way every OpenTelemetry SDK sends its spans: <https://opentelemetry.io/docs/specs/otlp/>.
 //!
-//! Over gRPC and HTTP alike a body is indexed in one walk that builds no attribute, kept as it came for as long as a span of it is
-//! held, and acknowledged once its spans are on their way into the store. The servers have a thread and a runtime of their own, so
-//! that neither the screen nor a sender ever waits for the other.
+//! Over gRPC and HTTP alike a body is indexed in one walk that builds no attribute, kept as it came for as long as most of it is held
+//! (then what is left of it), and acknowledged once its spans are on their way into the store. The servers have a thread and a runtime
+//! of their own, so that neither the screen nor a sender ever waits for the other.
 
 mod answer;
 mod bind;
@@ -26,6 +26,7 @@ mod search;
 mod service;
 mod shelf;
 mod signals;
+mod thin;
 mod value;
 pub(in crate::source) mod wire;
 
@@ -260,7 +261,7 @@ impl Desk<'_> {
                 Ok(Request::Release(addresses)) => self.intake.release(&addresses),
                 Ok(Request::Search(search)) => self.scan = Some(Scan::new(search, self.intake.bodies())),
                 Ok(Request::Check { ticket, probe, addresses }) => {
-                    let hits = search::check(&addresses, &probe, |number| self.intake.body(number));
+                    let hits = search::check(&addresses, &probe, |number, places| self.intake.places(number, places));
                     self.tell_found(ticket, hits, None)?;
                 }
                 Ok(Request::StopSearch) => self.scan = None,

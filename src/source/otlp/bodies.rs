@@ -1,12 +1,17 @@
-//! The bodies that came, kept as long as a span of theirs is held.
+//! The bodies that came, kept as long as a span of theirs is held, and thinned out as spans go.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use bytes::Bytes;
 
+use super::search::Places;
 use super::shelf::{PIECE, Place, Shelf};
+use super::thin::{Spot, Thinned};
 use crate::model::Address;
+
+/// Bytes that must be to gain before a body is made anew; what is noted of one takes nearly as much.
+const WORTH: u64 = 512;
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +20,7 @@ pub(super) enum Form {
     Json,
 }
 
-/// Bodies by number. An address is a body's number and, in its lower half, where in it a span begins.
+/// Bodies by number. An address is a body's number and, in its lower half, where in it a span began as it came.
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
     by_number: HashMap<u32, Body>,
@@ -30,13 +35,31 @@ pub(super) struct Bodies {
 struct Body {
     form: Form,
     place: Place,
-    /// Spans of it that are held.
-    spans: usize,
+    /// Its spans, in order: those that are held, and those let go since it was last made.
+    spots: Vec<Spot>,
+    /// Bytes of the spans that are held.
+    left: u64,
+}
+
+impl Body {
+    fn len(&self) -> u64 {
+        self.place.end - self.place.start
+    }
+
+    /// The number of the span that began at `was`.
+    fn span(&self, was: usize) -> Option<usize> {
+        self.spots.binary_search_by_key(&was, |spot| spot.was as usize).ok()
+    }
+
+    /// Whether less than half of it is held.
+    fn is_sparse(&self) -> bool {
+        self.left * 2 < self.len() && self.len() - self.left >= WORTH
+    }
 }
 
 impl Bodies {
     /// Keeps a body for its spans, of which there must be one at least, and gives it a number. `Err` if the system has no more memory.
-    pub(super) fn keep(&mut self, form: Form, bytes: &[u8], spans: usize) -> io::Result<u32> {
+    pub(super) fn keep(&mut self, form: Form, bytes: &[u8], spots: Vec<Spot>) -> io::Result<u32> {
         let place = self.shelf.put(bytes)?;
         // Half of the numbers, so that an address is never negative. They start anew after two billion bodies.
         while self.by_number.contains_key(&self.next) {
@@ -46,15 +69,24 @@ impl Bodies {
         self.next = (self.next + 1) & 0x7fff_ffff;
         self.held += bytes.len() as u64;
         self.by_place.insert(place.start, number);
-        self.by_number.insert(number, Body { form, place, spans });
+        self.by_number.insert(number, Body { form, place, spots, left: bytes.len() as u64 });
         self.tidy();
         Ok(number)
     }
 
     /// The body that an address lies in, and where in it.
     pub(super) fn find(&self, address: Address) -> Option<(Form, Bytes, usize)> {
-        let (number, at) = split(address);
-        self.by_number.get(&number).map(|body| (body.form, self.shelf.get(&body.place), at))
+        let (number, was) = split(address);
+        let body = self.by_number.get(&number)?;
+        let at = body.spots[body.span(was)?].at as usize;
+        Some((body.form, self.shelf.get(&body.place), at))
+    }
+
+    /// A body by its number, and where in it those spans lie that began at these places when it came.
+    pub(super) fn places(&self, number: u32, places: &[usize]) -> Option<Places> {
+        let body = self.by_number.get(&number)?;
+        let now = places.iter().filter_map(|&was| body.span(was)).map(|span| body.spots[span].at as usize).collect();
+        Some((body.form, self.shelf.get(&body.place), now))
     }
 
     /// The numbers of all bodies, the newest last.
@@ -70,24 +102,50 @@ impl Bodies {
         self.by_number.get(&number).map(|body| (body.form, self.shelf.get(&body.place)))
     }
 
-    /// Lets go of the spans at these addresses, and of bodies that have none left.
-    pub(super) fn release(&mut self, addresses: &[Address]) {
-        for (number, _) in addresses.iter().copied().map(split) {
+    /// Lets go of the spans at these addresses, and of bodies that have none left. Returns the bodies of which little is left now, to be
+    /// made anew before [`Self::tidy`], which else would move them whole.
+    pub(super) fn release(&mut self, addresses: &[Address]) -> Vec<u32> {
+        let mut sparse = Vec::new();
+        for (number, was) in addresses.iter().copied().map(split) {
             let Some(body) = self.by_number.get_mut(&number) else { continue };
-            body.spans -= 1;
-            if body.spans == 0 {
-                self.held -= body.place.end - body.place.start;
+            let Some(span) = body.span(was) else { continue };
+            let before = body.is_sparse();
+            body.left -= u64::from(std::mem::take(&mut body.spots[span].bytes));
+            if body.left == 0 {
+                self.held -= body.len();
                 self.by_place.remove(&body.place.start);
                 self.shelf.free(&body.place);
                 self.by_number.remove(&number);
+            } else if body.is_sparse() && !before {
+                sparse.push(number);
             }
         }
-        self.tidy();
+        sparse
+    }
+
+    /// A body of which little is left, and its spans.
+    pub(super) fn sparse(&self, number: u32) -> Option<(Form, Bytes, Vec<Spot>)> {
+        let body = self.by_number.get(&number).filter(|body| body.is_sparse())?;
+        Some((body.form, self.shelf.get(&body.place), body.spots.clone()))
+    }
+
+    /// Keeps a body as it was made anew from one with these spans; it stays if it has others by now.
+    pub(super) fn replace(&mut self, number: u32, spots: &[Spot], thinned: Thinned) {
+        let Some(body) = self.by_number.get_mut(&number).filter(|body| body.spots == spots) else { return };
+        let Ok(place) = self.shelf.put(&thinned.bytes) else { return };
+        self.held -= body.len();
+        self.shelf.free(&body.place);
+        self.by_place.remove(&body.place.start);
+        self.by_place.insert(place.start, number);
+        body.place = place;
+        body.spots = thinned.spots;
+        body.left = body.len();
+        self.held += body.len();
     }
 
     /// Moves what lies where little is left, so that memory is never much more than what is held. Large bodies stay: they fill their pieces
     /// well enough, and moving them costs.
-    fn tidy(&mut self) {
+    pub(super) fn tidy(&mut self) {
         // Pieces that this leaves with little are for the next time; else two could take turns for ever.
         let sparse: Vec<Place> = std::iter::from_fn(|| self.shelf.sparse()).collect();
         for sparse in sparse {
@@ -96,7 +154,7 @@ impl Bodies {
                 lying.take_while(|number| self.by_number.get(number).is_some_and(|body| body.place.end > sparse.start)).collect();
             for number in lying {
                 let Some(body) = self.by_number.get_mut(&number) else { continue };
-                if body.place.end - body.place.start >= PIECE as u64 / 2 {
+                if body.len() >= PIECE as u64 / 2 {
                     continue;
                 }
                 let Ok(place) = self.shelf.put(&self.shelf.get(&body.place)) else { return };
@@ -126,16 +184,21 @@ pub(super) fn split(Address(address): Address) -> (u32, usize) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::thin::spots;
     use super::*;
+
+    fn keep(bodies: &mut Bodies, form: Form, bytes: &[u8], spans: &[usize]) -> u32 {
+        bodies.keep(form, bytes, spots(bytes.len(), spans.iter().copied())).unwrap()
+    }
 
     #[test]
     fn a_body_goes_with_its_last_span() {
         let mut bodies = Bodies::default();
-        let one = bodies.keep(Form::Protobuf, b"one", 2).unwrap();
-        let two = bodies.keep(Form::Json, b"other", 1).unwrap();
+        let one = keep(&mut bodies, Form::Protobuf, b"one", &[0, 2]);
+        let two = keep(&mut bodies, Form::Json, b"other", &[4]);
         assert_eq!(bodies.held(), 8);
         assert_eq!(bodies.find(address(two, 4)), Some((Form::Json, Bytes::from_static(b"other"), 4)));
-        bodies.release(&[address(one, 0), address(two, 4)]);
+        bodies.release(&[address(one, 0), address(two, 4), address(one, 0), address(one, 1), address(two, 4)]);
         assert_eq!((bodies.held(), bodies.find(address(two, 4))), (3, None));
         bodies.release(&[address(one, 2)]);
         bodies.release(&[address(one, 2)]);
@@ -147,9 +210,10 @@ mod tests {
         const MIB: usize = 1 << 20;
         let mut bodies = Bodies::default();
         for (first, second) in [(3 * MIB, 4 * MIB), (3 * MIB, 2 * MIB - 1), (7 * MIB, 8 * MIB + 1), (5 * MIB, MIB)] {
-            let one = bodies.keep(Form::Json, &vec![1; first], 1).unwrap();
-            let two = bodies.keep(Form::Json, &vec![2; second], 1).unwrap();
+            let one = keep(&mut bodies, Form::Json, &vec![1; first], &[0]);
+            let two = keep(&mut bodies, Form::Json, &vec![2; second], &[0]);
             bodies.release(&[address(one, 0)]);
+            bodies.tidy();
             assert_eq!(bodies.find(address(two, 0)).unwrap().1, vec![2; second]);
         }
         // What is large stays, with a piece at each of its ends.
@@ -161,11 +225,12 @@ mod tests {
     fn memory_follows_what_is_held() {
         let mut bodies = Bodies::default();
         let body = |n: usize| vec![n as u8; 100_000 + n];
-        let numbers: Vec<u32> = (0..400).map(|n| bodies.keep(Form::Protobuf, &body(n), 1).unwrap()).collect();
+        let numbers: Vec<u32> = (0..400).map(|n| keep(&mut bodies, Form::Protobuf, &body(n), &[7])).collect();
         // One in ten lives long, as a trace that runs does.
         let (keep, go): (Vec<usize>, Vec<usize>) = (0..400).partition(|n| n % 10 == 0);
         for n in go {
-            bodies.release(&[address(numbers[n], 0)]);
+            bodies.release(&[address(numbers[n], 7)]);
+            bodies.tidy();
         }
         let (held, memory) = (bodies.held() as usize, bodies.shelf.memory());
         assert!(memory <= held * 2 + (8 << 20), "{memory} for {held}");

@@ -22,7 +22,8 @@ static PROBE: LazyLock<Probe> =
 ///
 /// # Panics
 ///
-/// If a search finds another number of spans than their payloads hold what is looked for, or if memory is held for spans let go.
+/// If a search finds another number of spans than their payloads hold what is looked for, if a payload changes as others are let go,
+/// or if memory is held for spans let go.
 pub fn request(bytes: &[u8]) {
     let Some((which, body)) = bytes.split_first() else { return };
     let signal = [Signal::Traces, Signal::Logs, Signal::Metrics][usize::from(which >> 1) % 3];
@@ -39,11 +40,17 @@ pub fn request(bytes: &[u8]) {
         let places: Vec<(Address, SpanId)> = batch.spans.iter().map(|span| (span.address, span.id)).collect();
         let payloads: Vec<_> = places.iter().map(|(address, span)| intake.payload(*address, *span)).collect();
         // What is found in the bytes is what is found in the payloads.
-        let hits = search::check(&places, &PROBE, |number| intake.body(number));
+        let hits = search::check(&places, &PROBE, |number, places| intake.places(number, places));
         if payloads.iter().all(Result::is_ok) {
             assert_eq!(hits.len(), payloads.iter().flatten().filter(|payload| PROBE.holds(payload)).count());
         }
-        intake.release(&places.iter().map(|(address, _)| *address).collect::<Vec<_>>());
+        // In two parts: what is left after the first reads as before.
+        let (first, rest) = places.split_at(places.len() * 3 / 4);
+        intake.release(&first.iter().map(|(address, _)| *address).collect::<Vec<_>>());
+        for ((address, span), payload) in rest.iter().zip(&payloads[first.len()..]) {
+            assert_eq!(&intake.payload(*address, *span), payload);
+        }
+        intake.release(&rest.iter().map(|(address, _)| *address).collect::<Vec<_>>());
         assert_eq!(intake.traffic().held, 0);
     }
 }

@@ -14,13 +14,17 @@ use super::forward::{Forward, Passed};
 use super::inflate::Coding;
 use super::json::Document;
 use super::record::{Ended, Job, Recorder};
+use super::search::Places;
 use super::signals::{Events, Record};
-use super::{payload, rows, signals};
+use super::{payload, rows, signals, thin};
 use crate::model::{Address, Batch, Origin, Payload, SpanId, TraceId};
 use crate::source::{Outlet, Traffic, Update};
 
 /// How long a sender waits for room before it is told to come again.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Spans that are let go while senders wait.
+const AT_ONCE: usize = 4096;
 
 /// The three things that OTLP carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,14 +165,15 @@ impl Intake {
         }
     }
 
-    /// Keeps the body, and completes the addresses of its spans, which share its weight.
+    /// Keeps the body, and completes the addresses of its spans, which share its weight as they lie in it.
     fn keep(&self, form: Form, body: &[u8], batch: &mut Batch) -> Result<(), Refusal> {
-        let (spans, weight) = (batch.spans.len(), body.len());
-        let number = lock(&self.bodies).keep(form, body, spans).map_err(|_| Refusal::Busy)?;
-        let share = |n: usize| weight / spans + usize::from(n < weight % spans);
-        for (n, span) in batch.spans.iter_mut().enumerate() {
+        let spots = thin::spots(body.len(), batch.spans.iter().map(|span| span.address.0 as usize));
+        for (span, spot) in batch.spans.iter_mut().zip(&spots) {
+            span.weight = spot.bytes;
+        }
+        let number = lock(&self.bodies).keep(form, body, spots).map_err(|_| Refusal::Busy)?;
+        for span in &mut batch.spans {
             span.address = address(number, span.address.0 as usize);
-            span.weight = u32::try_from(share(n)).unwrap_or(u32::MAX);
         }
         Ok(())
     }
@@ -205,9 +210,24 @@ impl Intake {
         lock(&self.bodies).body(number)
     }
 
+    /// A body by its number, if it is held still, and where in it those spans lie that began at these places when it came.
+    pub(super) fn places(&self, number: u32, places: &[usize]) -> Option<Places> {
+        lock(&self.bodies).places(number, places)
+    }
+
     /// Lets go of what is held for these spans.
     pub(super) fn release(&self, addresses: &[Address]) {
-        lock(&self.bodies).release(addresses);
+        let sparse: Vec<u32> = addresses.chunks(AT_ONCE).flat_map(|some| lock(&self.bodies).release(some)).collect();
+        for number in sparse {
+            let Some((form, body, spots)) = lock(&self.bodies).sparse(number) else { continue };
+            // Meanwhile senders need not wait.
+            let thinned = thin::thin(form, &body, &spots);
+            drop(body);
+            if let Some(thinned) = thinned {
+                lock(&self.bodies).replace(number, &spots, thinned);
+            }
+        }
+        lock(&self.bodies).tidy();
     }
 
     /// Counts a request that was not taken.

@@ -4,7 +4,9 @@ mod document;
 pub(in crate::source) mod row;
 mod signals;
 pub(in crate::source) mod span;
+mod thin;
 mod value;
 
 pub(in crate::source) use document::Document;
 pub(super) use signals::{logs, metrics};
+pub(super) use thin::thin;

@@ -52,27 +52,31 @@ impl Scan {
     }
 }
 
-/// Searches the spans at these addresses.
-pub(super) fn check(addresses: &[(Address, SpanId)], probe: &Probe, body: impl Fn(u32) -> Option<(Form, Bytes)>) -> Hits {
+/// A body, and places in it.
+pub(super) type Places = (Form, Bytes, Vec<usize>);
+
+/// Searches the spans at these addresses; `body` looks up a body and where in it spans lie that began at these places.
+pub(super) fn check(addresses: &[(Address, SpanId)], probe: &Probe, body: impl Fn(u32, &[usize]) -> Option<Places>) -> Hits {
     let mut places: HashMap<u32, Vec<usize>> = HashMap::new();
     for (number, at) in addresses.iter().map(|(address, _)| split(*address)) {
         places.entry(number).or_default().push(at);
     }
     let mut hits = Hits::new();
     for (number, places) in places {
-        if let Some((form, bytes)) = body(number) {
+        if let Some((form, bytes, mut places)) = body(number, &places) {
+            places.sort_unstable();
             look(form, &bytes, probe, Some(&places), &mut hits);
         }
     }
     hits
 }
 
-/// Searches the spans of a body, or those that begin at some places of it.
+/// Searches the spans of a body, or those that begin at some places of it, in order.
 fn look(form: Form, body: &[u8], probe: &Probe, places: Option<&[usize]>, hits: &mut Hits) {
     if !probe.may_lie_in(&[body]) {
         return;
     }
-    let wanted = |at: usize| places.is_none_or(|places| places.contains(&at));
+    let wanted = |at: usize| places.is_none_or(|places| places.binary_search(&at).is_ok());
     match form {
         Form::Protobuf => {
             // What can't be read was told when the body came.
