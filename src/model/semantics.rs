@@ -110,12 +110,12 @@ fn plain_beginning<'a>(text: Scalar<'_>, out: &'a mut [u8; PREVIEW]) -> Option<&
     std::str::from_utf8(&out[..length]).ok()
 }
 
-/// Whether folding would leave a text as it lies; written so that the compiler looks at many bytes at once.
+/// Whether folding would leave a text as it lies. Counts, since so the compiler looks at many bytes at once.
 fn is_folded(text: &[u8], escapes: bool) -> bool {
     let ([b'!'..=b'~', after @ ..], [.., b'!'..=b'~']) = (text, text) else { return false };
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !(escapes && byte == b'\\');
-    text.iter().fold(true, |so_far, &byte| so_far & is_plain(byte))
-        && text.iter().zip(after).fold(true, |so_far, pair| so_far & (pair != (&b' ', &b' ')))
+    let (odd, blanks) = (text.iter().filter(|byte| !is_plain(**byte)), text.iter().zip(after).filter(|pair| *pair == (&b' ', &b' ')));
+    odd.count() + blanks.count() == 0
 }
 
 /// The beginning of a text, for a row: blanks, tabs and line ends folded into single blanks, at most `bytes` long.

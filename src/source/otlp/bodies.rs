@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::search::Places;
 use super::shelf::{PIECE, Place, Shelf};
-use super::thin::{Spot, Thinned};
+use super::thin::{Spot, Thinned, spots};
 use crate::model::Address;
 
 /// Bytes that must be to gain before a body is made anew; what is noted of one takes nearly as much.
@@ -35,20 +35,71 @@ pub(super) struct Bodies {
 struct Body {
     form: Form,
     place: Place,
-    /// Its spans, in order: those that are held, and those let go since it was last made.
-    spots: Vec<Spot>,
+    spans: Spans,
     /// Bytes of the spans that are held.
     left: u64,
+}
+
+/// A body's spans, in order: those that are held, and those let go since it was last made.
+#[derive(Debug)]
+enum Spans {
+    /// As the body came, in four bytes a span and a bit as soon as one is let go.
+    Whole { begins: Box<[u32]>, gone: Box<[u64]> },
+    /// Of a body that was made anew.
+    Thinned(Vec<Spot>),
+}
+
+impl Spans {
+    /// The number of the span that began at `was`.
+    fn find(&self, was: usize) -> Option<usize> {
+        match self {
+            Self::Whole { begins, .. } => begins.binary_search_by_key(&was, |begin| *begin as usize).ok(),
+            Self::Thinned(spots) => spots.binary_search_by_key(&was, |spot| spot.was as usize).ok(),
+        }
+    }
+
+    /// Where the span that began at `was` lies now.
+    fn place(&self, was: usize) -> Option<usize> {
+        let span = self.find(was)?;
+        Some(if let Self::Thinned(spots) = self { spots[span].at as usize } else { was })
+    }
+
+    /// Lets go of the span that began at `was`, in a body of `len` bytes. Its bytes; 0 if it is none or was let go before.
+    fn let_go(&mut self, was: usize, len: u64) -> u32 {
+        match (self.find(was), self) {
+            (None, _) => 0,
+            (Some(span), Self::Thinned(spots)) => std::mem::take(&mut spots[span].bytes),
+            (Some(span), Self::Whole { begins, gone }) => {
+                if gone.is_empty() {
+                    *gone = vec![0; begins.len().div_ceil(64)].into();
+                }
+                let (word, bit) = (&mut gone[span / 64], 1 << (span % 64));
+                if std::mem::replace(word, *word | bit) & bit != 0 {
+                    return 0;
+                }
+                // As `thin::spots` has it.
+                let begin = if span == 0 { 0 } else { begins[span] };
+                begins.get(span + 1).copied().unwrap_or(len as u32) - begin
+            }
+        }
+    }
+
+    fn spots(&self, len: u64) -> Vec<Spot> {
+        match self {
+            Self::Thinned(spots) => spots.clone(),
+            Self::Whole { begins, gone } => {
+                let mut spots = spots(len as usize, begins.iter().map(|begin| *begin as usize));
+                let is_gone = |span: usize| gone.get(span / 64).is_some_and(|word| word >> (span % 64) & 1 != 0);
+                spots.iter_mut().enumerate().filter(|(span, _)| is_gone(*span)).for_each(|(_, spot)| spot.bytes = 0);
+                spots
+            }
+        }
+    }
 }
 
 impl Body {
     fn len(&self) -> u64 {
         self.place.end - self.place.start
-    }
-
-    /// The number of the span that began at `was`.
-    fn span(&self, was: usize) -> Option<usize> {
-        self.spots.binary_search_by_key(&was, |spot| spot.was as usize).ok()
     }
 
     /// Whether less than half of it is held.
@@ -58,8 +109,9 @@ impl Body {
 }
 
 impl Bodies {
-    /// Keeps a body for its spans, of which there must be one at least, and gives it a number. `Err` if the system has no more memory.
-    pub(super) fn keep(&mut self, form: Form, bytes: &[u8], spots: Vec<Spot>) -> io::Result<u32> {
+    /// Keeps a body for its spans, of which there must be one at least, and gives it a number. `begins` are where they begin, in order. `Err`
+    /// if the system has no more memory.
+    pub(super) fn keep(&mut self, form: Form, bytes: &[u8], begins: Box<[u32]>) -> io::Result<u32> {
         let place = self.shelf.put(bytes)?;
         // Half of the numbers, so that an address is never negative. They start anew after two billion bodies.
         while self.by_number.contains_key(&self.next) {
@@ -69,7 +121,8 @@ impl Bodies {
         self.next = (self.next + 1) & 0x7fff_ffff;
         self.held += bytes.len() as u64;
         self.by_place.insert(place.start, number);
-        self.by_number.insert(number, Body { form, place, spots, left: bytes.len() as u64 });
+        let spans = Spans::Whole { begins, gone: Box::default() };
+        self.by_number.insert(number, Body { form, place, spans, left: bytes.len() as u64 });
         self.tidy();
         Ok(number)
     }
@@ -78,14 +131,13 @@ impl Bodies {
     pub(super) fn find(&self, address: Address) -> Option<(Form, Bytes, usize)> {
         let (number, was) = split(address);
         let body = self.by_number.get(&number)?;
-        let at = body.spots[body.span(was)?].at as usize;
-        Some((body.form, self.shelf.get(&body.place), at))
+        Some((body.form, self.shelf.get(&body.place), body.spans.place(was)?))
     }
 
     /// A body by its number, and where in it those spans lie that began at these places when it came.
     pub(super) fn places(&self, number: u32, places: &[usize]) -> Option<Places> {
         let body = self.by_number.get(&number)?;
-        let now = places.iter().filter_map(|&was| body.span(was)).map(|span| body.spots[span].at as usize).collect();
+        let now = places.iter().filter_map(|&was| body.spans.place(was)).collect();
         Some((body.form, self.shelf.get(&body.place), now))
     }
 
@@ -108,9 +160,8 @@ impl Bodies {
         let mut sparse = Vec::new();
         for (number, was) in addresses.iter().copied().map(split) {
             let Some(body) = self.by_number.get_mut(&number) else { continue };
-            let Some(span) = body.span(was) else { continue };
-            let before = body.is_sparse();
-            body.left -= u64::from(std::mem::take(&mut body.spots[span].bytes));
+            let (before, len) = (body.is_sparse(), body.len());
+            body.left -= u64::from(body.spans.let_go(was, len));
             if body.left == 0 {
                 self.held -= body.len();
                 self.by_place.remove(&body.place.start);
@@ -126,19 +177,19 @@ impl Bodies {
     /// A body of which little is left, and its spans.
     pub(super) fn sparse(&self, number: u32) -> Option<(Form, Bytes, Vec<Spot>)> {
         let body = self.by_number.get(&number).filter(|body| body.is_sparse())?;
-        Some((body.form, self.shelf.get(&body.place), body.spots.clone()))
+        Some((body.form, self.shelf.get(&body.place), body.spans.spots(body.len())))
     }
 
     /// Keeps a body as it was made anew from one with these spans; it stays if it has others by now.
     pub(super) fn replace(&mut self, number: u32, spots: &[Spot], thinned: Thinned) {
-        let Some(body) = self.by_number.get_mut(&number).filter(|body| body.spots == spots) else { return };
+        let Some(body) = self.by_number.get_mut(&number).filter(|body| body.spans.spots(body.len()) == spots) else { return };
         let Ok(place) = self.shelf.put(&thinned.bytes) else { return };
         self.held -= body.len();
         self.shelf.free(&body.place);
         self.by_place.remove(&body.place.start);
         self.by_place.insert(place.start, number);
         body.place = place;
-        body.spots = thinned.spots;
+        body.spans = Spans::Thinned(thinned.spots);
         body.left = body.len();
         self.held += body.len();
     }
@@ -184,11 +235,10 @@ pub(super) fn split(Address(address): Address) -> (u32, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::thin::spots;
     use super::*;
 
     fn keep(bodies: &mut Bodies, form: Form, bytes: &[u8], spans: &[usize]) -> u32 {
-        bodies.keep(form, bytes, spots(bytes.len(), spans.iter().copied())).unwrap()
+        bodies.keep(form, bytes, spans.iter().map(|begin| *begin as u32).collect()).unwrap()
     }
 
     #[test]

@@ -171,7 +171,8 @@ impl Intake {
         for (span, spot) in batch.spans.iter_mut().zip(&spots) {
             span.weight = spot.bytes;
         }
-        let number = lock(&self.bodies).keep(form, body, spots).map_err(|_| Refusal::Busy)?;
+        let begins = spots.iter().map(|spot| spot.was).collect();
+        let number = lock(&self.bodies).keep(form, body, begins).map_err(|_| Refusal::Busy)?;
         for span in &mut batch.spans {
             span.address = address(number, span.address.0 as usize);
         }
