@@ -19,6 +19,9 @@ const BATCH: u64 = 512;
 /// 2026-01-15.
 const START: Nanos = 1_768_435_200_000_000_000;
 
+/// When they come.
+const NOW: Nanos = START + 1_000_000_000_000;
+
 /// The spans with these numbers, children before their parents as Agno writes them.
 fn batch(numbers: std::ops::Range<u64>) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
@@ -54,34 +57,48 @@ fn batch(numbers: std::ops::Range<u64>) -> Batch {
     batch
 }
 
-/// The median time of a batch, with all that the app keeps beside it, after so many spans.
-fn median(held: u64, filter: &str) -> Duration {
-    let now = START + 1_000_000_000_000;
-    let mut store = Store::new(Limits { spans: usize::MAX, ..Limits::default() });
-    store.set_prices(Arc::new(Prices::bundled()));
-    let mut app = App::new(Vec::new(), true, now);
-    let mut next = 0;
-    let mut receive = |app: &mut App, store: &mut Store| {
-        let batch = batch(next..next + BATCH);
-        next += BATCH;
-        let begun = Instant::now();
-        app.receive(store, batch, now);
-        while app.make_ready(store, 40, (80, 20)) {}
-        begun.elapsed()
-    };
-    while u64::from(store.all().spans) < held {
-        receive(&mut app, &mut store);
+/// A store that holds spans, with all that the app keeps beside it.
+struct Held {
+    app: App,
+    store: Store,
+    next: u64,
+}
+
+impl Held {
+    fn new(spans: u64, filter: &str) -> Self {
+        let mut store = Store::new(Limits { spans: usize::MAX, ..Limits::default() });
+        store.set_prices(Arc::new(Prices::bundled()));
+        let mut held = Self { app: App::new(Vec::new(), true, NOW), store, next: 0 };
+        while u64::from(held.store.all().spans) < spans {
+            held.receive();
+        }
+        held.app.set_filter(&held.store, filter.to_owned());
+        while held.app.make_ready(&mut held.store, 40, (80, 20)) {}
+        held
     }
-    app.set_filter(&store, filter.to_owned());
-    while app.make_ready(&mut store, 40, (80, 20)) {}
-    let mut times: Vec<Duration> = (0..400).map(|_| receive(&mut app, &mut store)).collect();
+
+    /// Takes in a batch and tells how long that took.
+    fn receive(&mut self) -> Duration {
+        let batch = batch(self.next..self.next + BATCH);
+        self.next += BATCH;
+        let begun = Instant::now();
+        self.app.receive(&mut self.store, batch, NOW);
+        while self.app.make_ready(&mut self.store, 40, (80, 20)) {}
+        begun.elapsed()
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
 }
 
 fn main() {
     for (what, filter) in [("everything shown", ""), ("a filter at work", "status:error")] {
-        let (few, many) = (median(10_000, filter), median(1_000_000, filter));
+        let (mut few, mut many) = (Held::new(10_000, filter), Held::new(1_000_000, filter));
+        // In turns, so that whatever else the machine does slows both.
+        let (of_few, of_many) = (0..400).map(|_| (few.receive(), many.receive())).unzip();
+        let (few, many) = (median(of_few), median(of_many));
         eprintln!(
             "{what}: a batch of {BATCH} took {few:?} with 10,000 spans held and {many:?} with 1,000,000: {:.2} x",
             many.as_secs_f64() / few.as_secs_f64()
