@@ -275,6 +275,20 @@ fn a_total_that_disagrees_is_told_once() {
             text.lines().filter_map(|line| line.find("itself states").map(|at| line[at..].trim_end_matches(['"', ' ']))).collect();
         assert_eq!(told, expected, "{text}");
     }
+    // Also of a call that counts with another span.
+    let answer = |id: u64| told((1, id), ("Chat.invoke", "LLM"), &with(usage(100, 50, 200), "gen_ai.response.id", json!("one")), None);
+    let (one, mut other) = (answer(1), answer(2));
+    for time in ["startTimeUnixNano", "endTimeUnixNano"] {
+        other[time].clone_from(&one[time]);
+    }
+    let (_folder, path) = file_of(&[told((1, 0), ("Root.run", "AGENT"), &json!({}), None), one, other]);
+    let mut stage = Stage::open(&path, (120, 36));
+    let counted = ["l", "j"].map(|key| {
+        stage.keys(key);
+        assert!(stage.text().contains("itself states 200 in all"), "{}", stage.text());
+        !stage.text().contains("counted elsewhere")
+    });
+    assert_eq!(counted, [false, true]);
 }
 
 #[test]

@@ -137,11 +137,15 @@ impl Page {
         let trace = store.trace(store.row(row).trace());
         // The first row stands for its trace, as it does among the traces.
         let totals = if trace.tops().first() == Some(&row) { *trace.totals() } else { store.totals(row) };
+        let odd = if let Loaded::Ready(payload) = loaded { odd_total(&payload.attributes) } else { None };
         if let Some(counts) = store.echo_of(row) {
             let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
             let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);
             self.fact("tokens", &format!("{}, counted elsewhere:", sum.map_or("–".to_owned(), format::count)), Role::Number);
             self.fact("", &format!("span {} of trace {trace} tells of the same call", store.row(counts).id), Role::Faint);
+            if let (Some(total), Some(_)) = (odd.filter(|total| Some(*total) != sum), own.input.and(own.output)) {
+                self.total(total);
+            }
         } else if totals.echoes > 0 {
             let calls =
                 if totals.echoes == 1 { "1 call is".to_owned() } else { format!("{} calls are", format::count(totals.echoes.into())) };
@@ -159,14 +163,14 @@ impl Page {
                 self.fact("", &format!("itself states {}", format::count(sum)), Role::Faint);
             }
         }
-        if let (Loaded::Ready(payload), sums) = (loaded, store.totals(row))
-            && let Some(total) = odd_total(&payload.attributes)
+        let sums = store.totals(row);
+        if let Some(total) = odd
             && sums.inputs > 0
             && sums.outputs > 0
             && sums.tokens() != Some(total)
             && own.is_none_or(|own| own.input.zip(own.output).is_none_or(|(input, output)| u64::from(input) + u64::from(output) != total))
         {
-            self.fact("", &format!("itself states {} in all", format::count(total)), Role::Faint);
+            self.total(total);
         }
         let unpriced = u64::from(totals.calls.saturating_sub(totals.priced));
         let calls = if unpriced == 1 { "call" } else { "calls" };
@@ -178,6 +182,11 @@ impl Page {
         };
         self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), Role::Number);
         self.stated_cost(store, row, &totals);
+    }
+
+    /// A total of tokens that the row states and that nothing adds up to.
+    fn total(&mut self, total: u64) {
+        self.fact("", &format!("itself states {} in all", format::count(total)), Role::Faint);
     }
 
     /// What the row itself says that all cost, where that is not what counts or not what the calls below come to.
