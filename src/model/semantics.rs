@@ -66,8 +66,9 @@ pub fn preview(text: Scalar<'_>, batch: &mut Batch) -> Text {
     }
 }
 
-/// The [`beginning`] of a text of ASCII, which takes a tenth of the time; `None` for another one.
-fn plain_beginning<'a>(text: Scalar<'_>, out: &'a mut [u8; PREVIEW]) -> Option<&'a str> {
+/// The [`beginning`] of a text of ASCII, which takes a tenth of the time; `None` for another one. Written into `out` where it does not lie
+/// in the text as it is.
+fn plain_beginning<'a>(text: Scalar<'a>, out: &'a mut [u8; PREVIEW]) -> Option<&'a str> {
     let (mut rest, escapes) = match text {
         Scalar::Text(raw) => (raw, false),
         Scalar::Escaped(raw) => (raw, true),
@@ -75,8 +76,7 @@ fn plain_beginning<'a>(text: Scalar<'_>, out: &'a mut [u8; PREVIEW]) -> Option<&
     };
     let head = &rest[..rest.len().min(PREVIEW)];
     if is_folded(head, escapes) {
-        out[..head.len()].copy_from_slice(head);
-        return std::str::from_utf8(&out[..head.len()]).ok();
+        return std::str::from_utf8(head).ok();
     }
     let (mut length, mut blank) = (0, false);
     while let [first, after @ ..] = rest {
@@ -110,12 +110,15 @@ fn plain_beginning<'a>(text: Scalar<'_>, out: &'a mut [u8; PREVIEW]) -> Option<&
     std::str::from_utf8(&out[..length]).ok()
 }
 
-/// Whether folding would leave a text as it lies. Counts, since so the compiler looks at many bytes at once.
+/// Whether folding would leave a text as it lies. Looks at all of it, since so the compiler looks at many bytes at once.
 fn is_folded(text: &[u8], escapes: bool) -> bool {
     let ([b'!'..=b'~', after @ ..], [.., b'!'..=b'~']) = (text, text) else { return false };
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !(escapes && byte == b'\\');
-    let (odd, blanks) = (text.iter().filter(|byte| !is_plain(**byte)), text.iter().zip(after).filter(|pair| *pair == (&b' ', &b' ')));
-    odd.count() + blanks.count() == 0
+    // Where nothing is escaped, a byte that is no text anyway stands in for the backslash.
+    let escape = if escapes { b'\\' } else { 0 };
+    let is_odd = |byte: u8| u8::from(!matches!(byte, b' '..=b'~')) | u8::from(byte == escape);
+    let odd = text.iter().fold(0, |odd, byte| odd | is_odd(*byte));
+    let blanks = text.iter().zip(after).fold(0, |blanks, (left, right)| blanks | u8::from(*left == b' ') & u8::from(*right == b' '));
+    odd | blanks == 0
 }
 
 /// The beginning of a text, for a row: blanks, tabs and line ends folded into single blanks, at most `bytes` long.

@@ -26,6 +26,23 @@ const LONGEST_PARAMETERS: usize = 1 << 14;
 
 const _: () = assert!(FIELDS <= u64::BITS as usize);
 
+/// The facts of which usage is made, beside what an answer itself tells.
+const COUNTED: u64 = bit(Field::Prompt)
+    | bit(Field::Completion)
+    | bit(Field::CacheRead)
+    | bit(Field::CacheWrite)
+    | bit(Field::Reasoning)
+    | bit(Field::Total)
+    | bit(Field::Cost)
+    | bit(Field::CostIn)
+    | bit(Field::CostOut)
+    | bit(Field::CostDetails);
+
+/// A field's bit in [`Seen::fields`].
+const fn bit(field: Field) -> u64 {
+    1 << field as u64
+}
+
 /// What the names of a model's answers begin with.
 const ANSWER: &[u8] = b"llm.output_messages.";
 
@@ -80,11 +97,14 @@ impl<'n> About<'n> {
     /// `None` if an attribute of this name states nothing: whoever must build a value to hand it over asks first.
     #[inline]
     pub(crate) fn of(name: &'n [u8]) -> Option<Self> {
-        if let Some(rest) = name.strip_prefix(MESSAGE[0].0.as_bytes()) {
-            return Some(Self(Part::Asked(rest)));
-        }
-        if let Some(rest) = name.strip_prefix(ANSWER) {
-            return Some(Self(Part::Answered(rest)));
+        // Most names are neither; both begin so.
+        if let [b'l', b'l', b'm', b'.', b'i' | b'o', ..] = name {
+            if let Some(rest) = name.strip_prefix(MESSAGE[0].0.as_bytes()) {
+                return Some(Self(Part::Asked(rest)));
+            }
+            if let Some(rest) = name.strip_prefix(ANSWER) {
+                return Some(Self(Part::Answered(rest)));
+            }
         }
         Name::find(name).map(|name| Self(Part::Fact(name)))
     }
@@ -128,15 +148,15 @@ impl<'a> Picker<'a> {
             Part::Fact(name) => name,
         };
         for (field, rank) in name.facts() {
-            let best = self.slot(field).map(|(best, _)| best);
+            let best = self.slot(field).map(|(best, _)| *best);
             if best.is_some_and(|best| best < rank) {
                 continue;
             }
             if let Some(found) = Found::read(field, value) {
                 self.slots[field as usize] = (rank, found);
-                self.seen.fields |= 1 << field as u64;
+                self.seen.fields |= bit(field);
             } else if best == Some(rank) {
-                self.seen.fields &= !(1 << field as u64);
+                self.seen.fields &= !bit(field);
             }
         }
     }
@@ -232,7 +252,7 @@ impl<'a> Picker<'a> {
 
     fn kind(&self, name: &str) -> Kind {
         let stated = match self.slot(Field::Kind) {
-            Some((_, Found::Kind(kind))) => Some(kind),
+            Some((_, Found::Kind(kind))) => Some(*kind),
             _ => kinds::from_name(name),
         };
         match stated {
@@ -314,6 +334,9 @@ impl<'a> Picker<'a> {
 
     /// What the attributes state, put right by what the provider itself says where its words were kept.
     fn usage(&self, name: &str, scope: Option<&str>, told: Usage) -> Option<Usage> {
+        if self.seen.fields & COUNTED == 0 && !told.is_some() {
+            return None;
+        }
         let mut usage = Usage {
             input: self.count(Field::Prompt),
             output: self.count(Field::Completion),
@@ -402,7 +425,7 @@ impl<'a> Picker<'a> {
     /// Whether the span comes from Agno's own instrumentation of a provider that counts cached tokens apart. A database does not
     /// say who made a span, but Agno names it after the model's class and method: `Claude.ainvoke_stream`.
     fn leaves_out_cached(&self, name: &str, scope: Option<&str>) -> bool {
-        if self.slot(Field::Prompt).is_some_and(|(rank, _)| is_raw_prompt(rank)) {
+        if self.slot(Field::Prompt).is_some_and(|(rank, _)| is_raw_prompt(*rank)) {
             return true;
         }
         let (class, method) = name.rsplit_once('.').unwrap_or_default();
@@ -416,31 +439,34 @@ impl<'a> Picker<'a> {
         self.has(Field::SdkOperation) && !self.has(Field::SdkFresh) && provider().contains("anthropic")
     }
 
-    fn slot(&self, field: Field) -> Option<(u8, Found<'a>)> {
-        (self.seen.fields >> field as u64 & 1 != 0).then(|| self.slots[field as usize])
+    #[inline]
+    fn slot(&self, field: Field) -> Option<&(u8, Found<'a>)> {
+        self.has(field).then(|| &self.slots[field as usize])
     }
 
+    #[inline]
     fn has(&self, field: Field) -> bool {
-        self.slot(field).is_some()
+        self.seen.fields & bit(field) != 0
     }
 
+    #[inline]
     fn text(&self, field: Field) -> Option<Scalar<'a>> {
         match self.slot(field) {
-            Some((_, Found::Text(text))) => Some(text),
+            Some((_, Found::Text(text))) => Some(*text),
             _ => None,
         }
     }
 
     fn count(&self, field: Field) -> Option<u32> {
         match self.slot(field) {
-            Some((_, Found::Count(count))) => Some(count),
+            Some((_, Found::Count(count))) => Some(*count),
             _ => None,
         }
     }
 
     fn billionths(&self, field: Field) -> Option<i64> {
         match self.slot(field) {
-            Some((_, Found::Billionths(amount))) => Some(amount),
+            Some((_, Found::Billionths(amount))) => Some(*amount),
             _ => None,
         }
     }
@@ -475,14 +501,19 @@ fn fresh(usage: &Usage) -> Option<u32> {
     usage.input.map(|input| input.saturating_sub(cached))
 }
 
+/// A fact's text in the batch; most facts are not stated.
+#[inline]
 fn intern(text: Option<Scalar<'_>>, batch: &mut Batch) -> Text {
+    text.map_or_else(Text::default, |text| intern_stated(text, batch))
+}
+
+fn intern_stated(text: Scalar<'_>, batch: &mut Batch) -> Text {
     match text {
-        None => Text::default(),
-        Some(Scalar::Int(number)) => batch.intern(&number.to_string()),
-        Some(Scalar::Float(number)) => batch.intern(&number.to_string()),
-        Some(Scalar::Bool(flag)) => batch.intern(&flag.to_string()),
-        Some(Scalar::Text(raw)) if let Ok(text) = std::str::from_utf8(raw) => batch.intern(text),
-        Some(text) => batch.intern_chars(chars(text)),
+        Scalar::Int(number) => batch.intern(&number.to_string()),
+        Scalar::Float(number) => batch.intern(&number.to_string()),
+        Scalar::Bool(flag) => batch.intern(&flag.to_string()),
+        Scalar::Text(raw) if let Ok(text) = std::str::from_utf8(raw) => batch.intern(text),
+        text => batch.intern_chars(chars(text)),
     }
 }
 

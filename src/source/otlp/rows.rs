@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
         self.count += 1;
         let name = group.scope_name()?;
         if self.scope.0 != name {
-            self.scope = (name, (!name.is_empty()).then(|| String::from_utf8_lossy(name)));
+            self.scope = (name, (!name.is_empty()).then(|| lossy(name)));
         }
         self.fresh.read(message)?;
         match self.fresh.row(self.scope.1.as_deref(), address, batch)? {
@@ -172,7 +172,7 @@ impl<'a> Fresh<'a> {
         if let (Some(above), Some(running)) = (picker.pending(), parent) {
             (id, parent, end) = (running, above, None);
         }
-        let name = String::from_utf8_lossy(self.name);
+        let name = lossy(self.name);
         Ok(Span {
             trace,
             id,
@@ -238,6 +238,11 @@ fn exception_message(event: &[u8]) -> Result<Option<&[u8]>, Broken> {
         }
     }
     Ok(None)
+}
+
+/// As [`String::from_utf8_lossy`], which looks for what is broken byte by byte even where nothing is.
+fn lossy(text: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
 }
 
 /// Bytes in hex for a message, the first of them.

@@ -20,6 +20,12 @@ pub(super) fn entry(message: &[u8]) -> Result<(&[u8], &[u8]), Broken> {
     {
         return Ok((key, value));
     }
+    odd_entry(message)
+}
+
+/// An entry with its fields in any order, as often as they like.
+#[cold]
+fn odd_entry(message: &[u8]) -> Result<(&[u8], &[u8]), Broken> {
     let (mut key, mut value) = (&[][..], &[][..]);
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -49,6 +55,12 @@ pub(super) fn any(message: &[u8]) -> Result<Any<'_>, Broken> {
     {
         return Ok(Any::Scalar(Scalar::Text(text)));
     }
+    other(message)
+}
+
+/// Anything but text alone.
+#[inline(never)]
+fn other(message: &[u8]) -> Result<Any<'_>, Broken> {
     let mut any = Any::Scalar(Scalar::Other(b"null"));
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
