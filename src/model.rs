@@ -156,6 +156,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// How many kinds there are.
+    pub(crate) const COUNT: usize = Self::Other as usize + 1;
+
     /// Its name, as records have it.
     #[must_use]
     pub fn name(self) -> &'static str {

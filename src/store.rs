@@ -25,7 +25,7 @@ mod tree;
 pub use habits::{Habits, LOOKED_AT};
 pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
-pub use row::{Phase, Row, RowIx, Standing, Trace, TraceIx};
+pub use row::{Counts, Phase, Row, RowIx, Standing, Trace, TraceIx};
 pub use split::Split;
 pub use stats::{By, Flow, Group, MINUTE, Stats};
 pub use totals::Totals;
@@ -39,7 +39,7 @@ use crate::model::usage::NanoUsd;
 use crate::model::{Address, Batch, Kind, Nanos, Origin, Skipped, SourceId, Span, SpanId, Status, TraceId, Usage};
 use counterparts::Counterparts;
 use pricing::Pricing;
-use row::{Branch, NONE, PackedUsage};
+use row::{Branch, Children, NONE, PackedUsage};
 use services::Services;
 use slab::Slab;
 use table::Table;
@@ -138,7 +138,8 @@ pub struct Store {
 struct Near {
     trace: Option<(TraceId, TraceIx)>,
     parent: Option<(TraceIx, SpanId, RowIx)>,
-    texts: [Symbol; 7],
+    /// By the kind of span.
+    texts: [[Symbol; 7]; Kind::COUNT],
 }
 
 impl Store {
@@ -314,7 +315,10 @@ impl Store {
         self.pass(now);
         self.near = Near::default();
         let mut changes = Changes::default();
-        for span in &batch.spans {
+        // A span is sent when it ends. In the order of their starts parents come before what runs under them, and need no placeholder first.
+        let mut spans: Vec<&Span> = batch.spans.iter().collect();
+        spans.sort_by_key(|span| span.start);
+        for span in spans {
             self.take(batch, span, now, &mut changes);
         }
         self.losses.skipped += batch.skipped.len() as u64;
@@ -367,7 +371,7 @@ impl Store {
 
     fn take(&mut self, batch: &Batch, span: &Span, now: Nanos, changes: &mut Changes) {
         let trace = self.trace_of(span, now, changes);
-        if !self.trace(trace).spread && self.trace(trace).totals().spans >= CLOSE {
+        if !self.trace(trace).spread && self.trace(trace).counts.spans >= CLOSE {
             self.spread(trace);
         }
         let known = self.find(trace, span.id);
@@ -390,6 +394,7 @@ impl Store {
             self.unlink(row);
             self.recount(row, false);
             self.settle(row, true);
+            self.forget_facts(row);
         }
 
         self.fill(row, batch, span);
@@ -455,7 +460,9 @@ impl Store {
             start: span.start,
             end,
             heard: end.min(now),
-            top: Branch::default(),
+            tops: Children::default(),
+            sums: None,
+            counts: Counts::default(),
             touched: 0,
             selected: false,
             spread: false,
@@ -473,7 +480,7 @@ impl Store {
     fn note_ends(&mut self, traces: &[TraceIx]) {
         for &trace in traces {
             let data = &self.traces[trace.0];
-            if data.top.below.running == 0 {
+            if data.counts.running == 0 {
                 self.ended_from = self.ended_from.min((data.start, trace));
             }
         }
@@ -499,7 +506,7 @@ impl Store {
         data.end = data.end.max(end);
         // An end that is yet to come must not keep the trace from being lost.
         data.heard = data.heard.max(if origin == Origin::Live { now } else { end.min(now) });
-        if data.top.below.lost > 0 && !self.is_stale(trace.0, now) {
+        if data.counts.lost > 0 && !self.is_stale(trace.0, now) {
             self.wake(trace, changes);
         }
     }
@@ -571,9 +578,8 @@ impl Store {
         }
     }
 
-    /// Writes what the span says into its row, which must hang nowhere.
+    /// Writes what the span says into its row, which must hang nowhere and say nothing yet.
     fn fill(&mut self, row: RowIx, batch: &Batch, span: &Span) {
-        self.forget_facts(row);
         let facts = &span.facts;
         let label = match facts.kind {
             Kind::Model | Kind::Embedding | Kind::Reranker => facts.model,
@@ -581,10 +587,11 @@ impl Store {
             _ => facts.agent,
         };
         let texts = [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user];
-        for (symbol, text) in self.near.texts.iter_mut().zip(texts) {
+        let near = &mut self.near.texts[facts.kind as usize];
+        for (symbol, text) in near.iter_mut().zip(texts) {
             *symbol = self.texts.take_again(batch.text(text), *symbol);
         }
-        let [name, label, input, calls, error, session, user] = self.near.texts;
+        let [name, label, input, calls, error, session, user] = *near;
         let usage = facts.usage.map_or(NONE, |usage| {
             let [provider, model, instrument] = [facts.provider, facts.model, facts.instrument].map(|text| batch.text(text));
             let service = self.services.take(&mut self.texts, provider, model, instrument);

@@ -167,9 +167,9 @@ impl Corpus {
     }
 
     fn check_trace(&mut self, store: &Store, trace: TraceIx, id: &str, from: &str) {
-        let totals = store.trace(trace).totals();
+        let totals = store.totals_of(trace);
         let place = format!("of {} {id} from {from}", self.truth["by_trace"][id]["root"]);
-        for (name, found) in TOKENS.iter().zip(counts(totals)) {
+        for (name, found) in TOKENS.iter().zip(counts(&totals)) {
             let told = self.told(id, name);
             self.expect(&format!("{name} {place}"), found, &told);
         }

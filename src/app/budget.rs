@@ -63,7 +63,7 @@ impl Budgets {
         }
         let mut news = false;
         for &trace in changed {
-            if self.trace.is_exceeded(store.trace(trace).totals()) {
+            if self.trace.is_exceeded(&store.totals_of(trace)) {
                 news |= self.exceeded.insert(trace);
             } else {
                 self.exceeded.remove(&trace);

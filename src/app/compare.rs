@@ -253,8 +253,8 @@ fn flat(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
 /// The sums over a row and all below it; the first row of a trace stands for all of the trace.
 #[must_use]
 pub fn totals(store: &Store, row: RowIx) -> Totals {
-    let trace = store.trace(store.row(row).trace());
-    if trace.tops().first() == Some(&row) { *trace.totals() } else { store.totals(row) }
+    let trace = store.row(row).trace();
+    if store.trace(trace).tops().first() == Some(&row) { store.totals_of(trace) } else { store.totals(row) }
 }
 
 fn keys(store: &Store, steps: &[(RowIx, usize)]) -> Vec<(Kind, Symbol)> {

@@ -300,7 +300,7 @@ impl Forest {
             self.path = None;
             return;
         };
-        let large = store.trace(trace).totals().spans > LARGE;
+        let large = store.trace(trace).counts().spans > LARGE;
         let good = |path: &Path| path.trace == trace && !(path.stale && (!large || now.abs_diff(path.found) >= PATH_REST.unsigned_abs()));
         if !self.path.as_ref().is_some_and(good) {
             self.path = Some(Path { trace, rows: critical::path(store, trace, now), found: now, stale: false });
@@ -332,7 +332,7 @@ impl Forest {
 
     fn follow_newest(&mut self, store: &Store) {
         let Some(newest) = self.order.get(0) else { return };
-        let runs = |trace: TraceIx| store.trace(trace).totals().running > 0;
+        let runs = |trace: TraceIx| store.trace(trace).counts().running > 0;
         for trace in std::mem::take(&mut self.followed) {
             if trace == newest || runs(trace) {
                 self.followed.insert(trace);

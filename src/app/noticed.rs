@@ -42,7 +42,7 @@ impl Noticed {
             let trace = store.row(run).trace();
             let data = store.trace(trace);
             let good = |known: &Known| {
-                let rests = data.totals().spans > LARGE && now.abs_diff(known.at) < REST.unsigned_abs();
+                let rests = data.counts().spans > LARGE && now.abs_diff(known.at) < REST.unsigned_abs();
                 known.trace == trace && (known.version == data.version() || rests)
             };
             if !self.runs.get(&run).is_some_and(good) {

@@ -89,10 +89,10 @@ impl Scope {
             return;
         };
         let data = store.trace(trace);
-        let running = data.totals().running > 0;
+        let running = data.counts().running > 0;
         let known = self.trace.as_ref().is_some_and(|known| {
             let same = known.trace == trace && known.version == data.version() && (!running || known.at == now);
-            let rests = data.totals().spans > LARGE && known.trace == trace && now.abs_diff(known.at) < REST.unsigned_abs();
+            let rests = data.counts().spans > LARGE && known.trace == trace && now.abs_diff(known.at) < REST.unsigned_abs();
             same || rests
         });
         self.stale = known && self.trace.as_ref().is_some_and(|known| known.version != data.version());

@@ -309,7 +309,7 @@ fn what_is_evicted_leaves_no_trace_in_cursor_marks_folds_and_filter() {
     }
     assert!(desk.app.marks.is_empty());
     assert_eq!(desk.store.all().spans, 9);
-    let failed = desk.store.traces().filter(|&trace| desk.store.trace(trace).totals().errors > 0).count();
+    let failed = desk.store.traces().filter(|&trace| desk.store.trace(trace).counts().errors > 0).count();
     assert_eq!(desk.app.forest.len(), failed);
 }
 
@@ -340,7 +340,7 @@ fn a_filter_over_many_rows_ends_as_if_judged_at_once() {
     while desk.app.forest.is_judging() {
         desk.app.settle(&desk.store);
     }
-    let failed: Vec<_> = desk.store.traces().rev().filter(|&trace| desk.store.trace(trace).totals().errors > 0).collect();
+    let failed: Vec<_> = desk.store.traces().rev().filter(|&trace| desk.store.trace(trace).counts().errors > 0).collect();
     assert_eq!(desk.app.forest.traces().collect::<Vec<_>>(), failed);
     desk.app.set_filter(&desk.store, String::new());
     while desk.app.forest.is_judging() {

@@ -112,7 +112,7 @@ fn table(loaded: &Loaded, traces: &[TraceIx]) -> Table {
     let mut ids: Vec<String> = store.traces().map(|trace| store.trace(trace).id.to_string()).collect();
     ids.sort_unstable();
     let digits = digits(&ids);
-    let priced = traces.iter().any(|&trace| store.trace(trace).totals().cost().is_some());
+    let priced = traces.iter().any(|&trace| store.totals_of(trace).cost().is_some());
     let mut sources: Vec<&str> = traces.iter().map(|&trace| loaded.source(trace)).collect();
     sources.dedup();
     let several = sources.len() > 1;
@@ -124,7 +124,7 @@ fn table(loaded: &Loaded, traces: &[TraceIx]) -> Table {
     let mut table = Table::new(columns);
     for &trace in traces {
         let data = store.trace(trace);
-        let (totals, standing) = (data.totals(), data.standing());
+        let (totals, standing) = (store.totals_of(trace), data.standing());
         let errors = if totals.errors > 0 { Tone::Standing(Standing::Error) } else { Tone::Dim };
         let mut line = vec![
             vec![Piece::new(&format::moment(data.start, loaded.now), Tone::Dim)],
@@ -146,7 +146,7 @@ fn table(loaded: &Loaded, traces: &[TraceIx]) -> Table {
 /// How long a trace took, or has been running.
 fn time(loaded: &Loaded, trace: TraceIx) -> Piece {
     let data = loaded.store.trace(trace);
-    if data.totals().running > 0 {
+    if data.counts().running > 0 {
         Piece::new(&format::clock(loaded.now.saturating_sub(data.start)), Tone::Standing(Standing::Running))
     } else {
         Piece::from(format::duration(data.end.saturating_sub(data.start)))

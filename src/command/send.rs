@@ -47,7 +47,7 @@ impl Send {
         }
         // The oldest first, as they would have arrived.
         traces.reverse();
-        let total = traces.iter().map(|&trace| u64::from(loaded.store.trace(trace).totals().spans)).sum();
+        let total = traces.iter().map(|&trace| u64::from(loaded.store.trace(trace).counts().spans)).sum();
         let progress = if io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} spans, {per_sec}  {msg}") {
             progress.set_style(style);

@@ -5,7 +5,7 @@ use crate::store::{RowIx, Store, TraceIx};
 /// Every row of a trace with its depth, parents before children, siblings in the order of their starts.
 #[must_use]
 pub(crate) fn rows(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
-    let mut rows = Vec::with_capacity(store.trace(trace).totals().spans as usize);
+    let mut rows = Vec::with_capacity(store.trace(trace).counts().spans as usize);
     let mut open: Vec<(RowIx, usize)> = store.trace(trace).tops().iter().rev().map(|&row| (row, 0)).collect();
     while let Some((row, depth)) = open.pop() {
         rows.push((row, depth));

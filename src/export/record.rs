@@ -199,7 +199,7 @@ impl TraceRecord {
     #[must_use]
     pub fn of(store: &Store, trace: TraceIx, source: &str) -> Self {
         let data = store.trace(trace);
-        let totals = data.totals();
+        let totals = store.totals_of(trace);
         let end = (totals.running == 0).then_some(data.end);
         let first = |fact: &dyn Fn(RowIx) -> Symbol| {
             let mut open: Vec<RowIx> = data.tops().iter().rev().copied().collect();
@@ -225,7 +225,7 @@ impl TraceRecord {
             agent: first(&|row| store.agent(row)),
             session: first(&|row| store.row(row).session),
             user: first(&|row| store.row(row).user),
-            usage: UsageRecord::of_totals(totals),
+            usage: UsageRecord::of_totals(&totals),
         }
     }
 }

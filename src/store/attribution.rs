@@ -41,9 +41,14 @@ impl Store {
 
     /// What the row's totals hold beyond the sums below it.
     pub(super) fn own(&self, row: RowIx) -> Totals {
+        self.own_of(row, &self.totals(row))
+    }
+
+    /// The same where the row's totals are at hand.
+    fn own_of(&self, row: RowIx, totals: &Totals) -> Totals {
         match self.row(row).branch {
-            NONE => self.totals(row),
-            branch => Totals::difference(&self.branches[branch].below, &self.totals(row)),
+            NONE => *totals,
+            branch => Totals::difference(&self.branches[branch].below, totals),
         }
     }
 
@@ -73,20 +78,21 @@ impl Store {
             let above = |row: &RowIx| self.row(*row).parent();
             self.row(row).branch == NONE || std::iter::successors(parent, above).any(|row| self.claim(by, row).is_some())
         };
-        CLAIMS.map(|by| {
+        let brings = |by| {
             let brings = self.claim(by, row).is_none() && is_wanted(by);
             if brings { self.unclaimed(by, row, totals) } else { Totals::default() }
-        })
+        };
+        [brings(CLAIMS[0]), brings(CLAIMS[1])]
     }
 
     /// Gives a row that hangs nowhere its own share and its claims, or takes them back.
     pub(super) fn settle(&mut self, row: RowIx, back: bool) {
         let signed = |totals: Totals| if back { totals.negated() } else { totals };
-        let own = signed(self.own(row));
-        self.share(row, &own);
+        let totals = self.totals(row);
+        self.share(row, &signed(self.own_of(row, &totals)));
         for by in CLAIMS {
             if let Some(name) = self.claim(by, row) {
-                let claimed = signed(self.unclaimed(by, row, &self.totals(row)));
+                let claimed = signed(self.unclaimed(by, row, &totals));
                 self.each_stats(self.row(row).trace(), |stats| stats.use_by(by, name, &claimed));
             }
         }
@@ -259,7 +265,7 @@ impl Store {
     /// Adds a whole trace to groups, or takes it out, row by row.
     pub(super) fn sweep(&self, trace: TraceIx, stats: &mut Stats, back: bool) {
         let signed = |totals: &Totals| if back { totals.negated() } else { *totals };
-        stats.totals.add(&signed(self.trace(trace).totals()));
+        stats.totals.add(&signed(&self.totals_of(trace)));
         stats.traces = if back { stats.traces - 1 } else { stats.traces + 1 };
         let mut open: Vec<(RowIx, [Symbol; 2])> = self.trace(trace).tops().iter().map(|&top| (top, [Symbol::EMPTY; 2])).collect();
         while let Some((row, above)) = open.pop() {

@@ -23,14 +23,14 @@ impl Store {
 
     /// The oldest trace in which nothing runs. Costs the traces that it is the first to find running.
     fn first_ended(&mut self) -> Option<(Nanos, TraceIx)> {
-        let found = self.age.range(self.ended_from..).copied().find(|(_, trace)| self.traces[trace.0].top.below.running == 0);
+        let found = self.age.range(self.ended_from..).copied().find(|(_, trace)| self.traces[trace.0].counts.running == 0);
         self.ended_from = found.unwrap_or((Nanos::MAX, TraceIx(u32::MAX)));
         found
     }
 
     fn evict(&mut self, trace: TraceIx, changes: &mut Changes) {
         let data = self.trace(trace);
-        let (id, start, spans) = (data.id, data.start, data.totals().spans);
+        let (id, start, spans) = (data.id, data.start, data.counts.spans);
         self.forget_trace(trace);
         let gone = self.rows_of(trace);
         let told: Vec<u32> = gone.iter().map(|&row| self.forget_response(row)).filter(|&response| response != 0).collect();
@@ -40,7 +40,8 @@ impl Store {
         for &row in &gone {
             self.forget_row(row, changes);
         }
-        self.traces[trace.0].top = super::Branch::default();
+        let data = &mut self.traces[trace.0];
+        (data.tops, data.sums) = Default::default();
         let hash = self.hasher.hash_one(id);
         self.by_trace.remove(hash, |&at| at == trace.0);
         self.age.remove(&(start, trace));
@@ -85,7 +86,7 @@ impl Store {
     /// Every row of a trace, parents before children.
     #[must_use]
     pub fn rows_of(&self, trace: TraceIx) -> Vec<RowIx> {
-        let mut rows: Vec<RowIx> = Vec::with_capacity(self.trace(trace).totals().spans as usize);
+        let mut rows: Vec<RowIx> = Vec::with_capacity(self.trace(trace).counts.spans as usize);
         let mut open: Vec<RowIx> = self.trace(trace).tops().iter().rev().copied().collect();
         while let Some(row) = open.pop() {
             rows.push(row);

@@ -140,18 +140,44 @@ pub struct Trace {
     pub end: Nanos,
     /// When a span of it was last heard of: its end, or its arrival if it arrived while watched.
     pub heard: Nanos,
-    pub(super) top: Branch,
+    pub(super) tops: Children,
+    /// Sums over its rows where several hang at its top; where one does, they are that row's.
+    pub(super) sums: Option<Box<Totals>>,
+    pub(super) counts: Counts,
     pub(super) touched: u32,
     pub(super) selected: bool,
     /// Whether its rows are found all over the table of spans, since they are many.
     pub(super) spread: bool,
 }
 
+/// Of a trace's [`Totals`] what is asked of one trace after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Spans; placeholders are not counted.
+    pub spans: u32,
+    /// Spans that failed.
+    pub errors: u32,
+    /// Rows that run.
+    pub running: u32,
+    /// Rows that are lost.
+    pub lost: u32,
+}
+
+impl Counts {
+    /// Adds a difference, whose fields wrap below zero.
+    pub(super) fn add(&mut self, change: &Totals) {
+        self.spans = self.spans.wrapping_add(change.spans);
+        self.errors = self.errors.wrapping_add(change.errors);
+        self.running = self.running.wrapping_add(change.running);
+        self.lost = self.lost.wrapping_add(change.lost);
+    }
+}
+
 impl Trace {
     /// The rows at its top, in the order of their starts; never empty. The first stands for the trace.
     #[must_use]
     pub fn tops(&self) -> &[RowIx] {
-        &self.top.children
+        &self.tops
     }
 
     /// Another number whenever anything in it changed.
@@ -160,21 +186,21 @@ impl Trace {
         self.touched
     }
 
-    /// Sums over all its spans.
+    /// How many spans it holds, and how they stand. [`Store::totals_of`](super::Store::totals_of) has the rest.
     #[must_use]
-    pub fn totals(&self) -> &Totals {
-        &self.top.below
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// The trace's status, from its spans: failed if any failed, running while any runs, else how it ended.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        let totals = self.totals();
-        if totals.errors > 0 {
+        let Counts { errors, running, lost, .. } = self.counts;
+        if errors > 0 {
             Standing::Error
-        } else if totals.running > 0 {
+        } else if running > 0 {
             Standing::Running
-        } else if totals.lost > 0 {
+        } else if lost > 0 {
             Standing::Lost
         } else {
             Standing::Ok

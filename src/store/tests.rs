@@ -335,7 +335,13 @@ proptest! {
         for trace in store.traces() {
             let rows = store.rows_of(trace);
             let placeholders = rows.iter().filter(|&&row| store.row(row).placeholder).count();
-            prop_assert_eq!(store.trace(trace).totals().running as usize, placeholders);
+            let Counts { spans, errors, running, lost } = *store.trace(trace).counts();
+            prop_assert_eq!((running + lost) as usize, placeholders);
+            let totals = store.totals_of(trace);
+            prop_assert_eq!((spans, errors, running, lost), (totals.spans, totals.errors, totals.running, totals.lost));
+            let mut sum = Totals::default();
+            store.trace(trace).tops().iter().for_each(|&top| sum.add(&store.totals(top)));
+            prop_assert_eq!(totals, sum);
             let spans: Vec<&Given> = forest.iter().filter(|given| trace_id(given.trace) == store.trace(trace).id).collect();
             prop_assert_eq!(rows.len() - placeholders, spans.len());
             prop_assert_eq!(store.trace(trace).start, spans.iter().map(|given| given.start).min().unwrap());
@@ -611,7 +617,7 @@ proptest! {
             if let Some(trace) = trace {
                 store.select(trace, step % 3 != 0);
             }
-            let ended = store.age.iter().find(|&&(_, trace)| store.trace(trace).totals().running == 0);
+            let ended = store.age.iter().find(|&&(_, trace)| store.trace(trace).counts().running == 0);
             prop_assert!(ended.is_none_or(|&ended| store.ended_from <= ended));
             prop_assert!(store.rows().all(|row| store.row(row).counted == store.is_call(row)));
             let counts = |row: RowIx| store.teller(&store.tellers(store.usages[store.row(row).usage].response()));

@@ -7,7 +7,6 @@ use super::Store;
 use super::attribution::CLAIMS;
 use super::interner::Symbol;
 use super::row::{Branch, Children, NONE, Row, RowIx, Standing, TraceIx};
-use super::stats::By;
 use super::totals::Totals;
 use crate::model::{Kind, Nanos, Status};
 
@@ -53,6 +52,17 @@ impl Store {
         totals
     }
 
+    /// Sums over all rows of a trace.
+    #[must_use]
+    pub fn totals_of(&self, trace: TraceIx) -> Totals {
+        let data = self.trace(trace);
+        match (&data.sums, data.tops()) {
+            (Some(sums), _) => **sums,
+            (None, [top]) => self.totals(*top),
+            (None, _) => Totals::default(),
+        }
+    }
+
     /// Sums over all below `row`, without `row` itself.
     #[must_use]
     pub fn below(&self, row: RowIx) -> Totals {
@@ -68,15 +78,21 @@ impl Store {
         change(self);
         let difference = Totals::difference(&before, &self.totals(row));
         self.share(row, &difference);
-        let due = CLAIMS.map(|by| self.pay(by, row, difference));
+        let mut due = [difference; 2];
+        self.pay(row, &mut due);
         self.carry(row, difference, due);
     }
 
-    /// Gives what is due to an agent or a tool to the row if it claims that; returns what is still due.
-    fn pay(&mut self, by: By, row: RowIx, due: Totals) -> Totals {
-        let Some(name) = self.claim(by, row).filter(|_| !due.is_zero()) else { return due };
-        self.each_stats(self.row(row).trace(), |stats| stats.use_by(by, name, &due));
-        Totals::default()
+    /// Gives what is due to an agent and to a tool to the row if it claims that; then it is due no more.
+    fn pay(&mut self, row: RowIx, due: &mut [Totals; 2]) {
+        for (by, due) in CLAIMS.into_iter().zip(due) {
+            if let Some(name) = self.claim(by, row)
+                && !due.is_zero()
+            {
+                self.each_stats(self.row(row).trace(), |stats| stats.use_by(by, name, due));
+                *due = Totals::default();
+            }
+        }
     }
 
     /// Carries a difference of a row's totals up to its trace and to all, and what is `due` for it to the next agent and tool.
@@ -85,7 +101,11 @@ impl Store {
             let data = self.row(row);
             let (parent, trace) = (data.parent, data.trace);
             if parent == NONE {
-                self.traces[trace].top.below.add(&change);
+                let data = &mut self.traces[trace];
+                data.counts.add(&change);
+                if let Some(sums) = &mut data.sums {
+                    sums.add(&change);
+                }
                 self.each_stats(TraceIx(trace), |stats| stats.totals.add(&change));
                 return;
             }
@@ -113,7 +133,7 @@ impl Store {
             if kind == Kind::Model && told != self.branches[branch].below.tells() {
                 self.recount_around(parent);
             }
-            due = [self.pay(CLAIMS[0], parent, due[0]), self.pay(CLAIMS[1], parent, due[1])];
+            self.pay(parent, &mut due);
             row = parent;
         }
     }
@@ -133,8 +153,10 @@ impl Store {
             _ => siblings.len(),
         };
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
-        let siblings = self.siblings_mut(parent, row);
-        siblings.insert(at, row);
+        self.siblings_mut(parent, row).insert(at, row);
+        if parent.is_none() {
+            self.join_tops(self.row(row).trace(), row);
+        }
         let totals = self.totals(row);
         let baggage = self.baggage(row, parent, &totals);
         self.carry(row, totals, baggage);
@@ -149,7 +171,19 @@ impl Store {
         let baggage = self.baggage(row, self.row(row).parent(), &totals);
         self.carry(row, totals.negated(), baggage.map(|baggage| baggage.negated()));
         self.remove_from_siblings(row);
+        if self.row(row).parent == NONE {
+            let data = &mut self.traces[self.rows[row.0].trace];
+            data.sums = data.sums.take().filter(|_| data.tops.len() > 1);
+        }
         self.rows[row.0].parent = NONE;
+    }
+
+    /// Begins to keep sums over a trace if a row came to the one at its top.
+    fn join_tops(&mut self, trace: TraceIx, came: RowIx) {
+        if let [first, second] = *self.trace(trace).tops() {
+            let other = if first == came { second } else { first };
+            self.traces[trace.0].sums = Some(Box::new(self.totals(other)));
+        }
     }
 
     fn remove_from_siblings(&mut self, row: RowIx) {
@@ -250,7 +284,7 @@ impl Store {
     fn siblings(&self, parent: Option<RowIx>, row: RowIx) -> &[RowIx] {
         match parent {
             Some(parent) => self.children(parent),
-            None => &self.traces[self.row(row).trace].top.children,
+            None => &self.traces[self.row(row).trace].tops,
         }
     }
 
@@ -260,7 +294,7 @@ impl Store {
             &mut self.branches[branch].children
         } else {
             let trace = self.row(row).trace;
-            &mut self.traces[trace].top.children
+            &mut self.traces[trace].tops
         }
     }
 }

@@ -101,7 +101,7 @@ impl Page {
 
     /// What the database says beside the span. Its word on the trace's status is the last batch's, so it is told where it is wrong.
     fn notes(&mut self, store: &Store, row: RowIx, notes: &[(String, String)]) {
-        let failed = store.trace(store.row(row).trace()).totals().errors;
+        let failed = store.trace(store.row(row).trace()).counts().errors;
         for (name, value) in notes {
             match name.as_str() {
                 "stored status" if value == "OK" && failed > 0 => {
@@ -136,7 +136,7 @@ impl Page {
     fn sums(&mut self, store: &Store, row: RowIx, loaded: &Loaded) {
         let trace = store.trace(store.row(row).trace());
         // The first row stands for its trace, as it does among the traces.
-        let totals = if trace.tops().first() == Some(&row) { *trace.totals() } else { store.totals(row) };
+        let totals = if trace.tops().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
         let odd = if let Loaded::Ready(payload) = loaded { odd_total(&payload.attributes) } else { None };
         if let Some(counts) = store.echo_of(row) {
             let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
@@ -274,7 +274,7 @@ impl Page {
                 self.fact(name, store.text(symbol), Role::Plain);
             }
         }
-        self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.totals().spans.into(), "span")), Role::Plain);
+        self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), Role::Plain);
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_odd_parent(row) => format!(", names {stated} as its parent, which can't be shown so"),
             (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not come"),

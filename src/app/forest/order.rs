@@ -71,7 +71,7 @@ impl Sorting {
     /// Where a trace stands in this order. What is not known stands at the bottom.
     pub(super) fn entry(self, store: &Store, trace: TraceIx, now: Nanos) -> Entry {
         let data = store.trace(trace);
-        let totals = data.totals();
+        let totals = store.totals_of(trace);
         let unknown = if self.descends() { i64::MIN } else { i64::MAX };
         let number = |number: Option<u64>| number.map_or(unknown, |number| i64::try_from(number).unwrap_or(i64::MAX));
         let head = store.row(data.tops()[0]);

@@ -115,21 +115,21 @@ const NOT_KNOWN: u8 = u8::MAX;
 
 impl Sizes {
     pub(super) fn new(store: &Store, trace: TraceIx, now: Nanos) -> Self {
-        let data = store.trace(trace);
         let time = u64::try_from(length(store, trace, now)).ok();
-        let cost = data.totals().cost().and_then(|cost| u64::try_from(cost).ok());
+        let totals = store.totals_of(trace);
+        let cost = totals.cost().and_then(|cost| u64::try_from(cost).ok());
         let step = |list: usize, size: Option<u64>| {
             let steps = steps(list);
             size.map_or(NOT_KNOWN, |size| steps.partition_point(|&step| step < size).min(steps.len() - 1) as u8)
         };
-        Self([step(0, time), step(1, data.totals().tokens()), step(2, cost)])
+        Self([step(0, time), step(1, totals.tokens()), step(2, cost)])
     }
 }
 
 /// How long a trace is, from its first start to its last end; until `now` while it runs. Never negative.
 pub(super) fn length(store: &Store, trace: TraceIx, now: Nanos) -> Nanos {
     let data = store.trace(trace);
-    let end = if data.totals().running > 0 { data.end.max(now) } else { data.end };
+    let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
     end.saturating_sub(data.start).max(0)
 }
 

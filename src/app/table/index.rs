@@ -128,7 +128,7 @@ fn turns(store: &Store, trace: TraceIx, within: &mut HashMap<RowIx, Vec<RowIx>>)
 }
 
 fn failures(store: &Store, trace: TraceIx) -> Vec<Entry> {
-    if store.trace(trace).totals().errors == 0 {
+    if store.trace(trace).counts().errors == 0 {
         return Vec::new();
     }
     let failed = store.rows_of(trace).into_iter().filter(|&row| store.row(row).status == Status::Error);

@@ -37,7 +37,7 @@ pub(super) fn write(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, rows:
 fn heading(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, look: Look) -> io::Result<()> {
     let store = &loaded.store;
     let (data, standing) = (store.trace(trace), store.trace(trace).standing());
-    let totals = data.totals();
+    let totals = store.totals_of(trace);
     let end = if totals.running > 0 { loaded.now } else { data.end };
     let part = |known: u32, count| format::tokens((known > 0).then_some(count));
     let tokens = if totals.tokens().is_none() {
@@ -75,8 +75,8 @@ struct Tree<'a> {
 fn tree(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, rows: &[(RowIx, usize)], look: Look) -> io::Result<()> {
     let (store, now) = (&loaded.store, loaded.now);
     let data = store.trace(trace);
-    let end = if data.totals().running > 0 { data.end.max(now) } else { data.end };
-    let priced = data.totals().cost().is_some();
+    let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
+    let priced = store.totals_of(trace).cost().is_some();
     let widest =
         rows.iter().map(|&(row, depth)| depth.min(LEVELS) * 2 + 2 + format::width(&format::safe(&view::name(store, store.row(row))))).max();
     let numbers = TIME + TOKENS + if priced { COST } else { 0 };

@@ -103,7 +103,7 @@ impl Bars {
 /// What fills the bar of an open trace's row: all of the trace's.
 pub(super) fn whole_of(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<u64> {
     let trace = store.row(row).trace();
-    let totals = store.trace(trace).totals();
+    let totals = store.totals_of(trace);
     match measure {
         Measure::Time | Measure::Own => u64::try_from(length(Forest::whole_time(store, trace, now))).ok(),
         Measure::Tokens => totals.tokens(),

@@ -42,7 +42,7 @@ impl Line<'_> {
     /// Sums over the row and all below it; the row that stands for a trace has all of the trace's.
     pub(super) fn totals(&self) -> Totals {
         let is_trace = Forest::parent(self.store, self.row).is_none();
-        if is_trace { *self.store.trace(self.data.trace()).totals() } else { self.store.totals(self.row) }
+        if is_trace { self.store.totals_of(self.data.trace()) } else { self.store.totals(self.row) }
     }
 
     /// Whether the critical path of its trace is lit and leads past it.
