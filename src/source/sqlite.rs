@@ -212,9 +212,9 @@ impl Watcher<'_> {
         let mut progress = self.progress.clone();
         ahead::read_ahead(signature.path(), &progress.ahead(signature.len()));
         let lower = progress.load.as_ref().and_then(|load| load.stretches.get(1)).copied();
-        let (tables, sent, source, wanted) = (&self.tables, &self.sent, progress.source, progress.wanted());
-        let lower = lower.map(|stretch| move |database: &Database| visit::page(database, tables, sent, source, stretch, wanted));
-        match access::visit_beside(&self.path, &signature, |database| visit::visit(database, tables, sent, &mut progress), lower) {
+        let (tables, sent, outlet, wanted) = (&self.tables, &self.sent, self.outlet, progress.wanted());
+        let lower = lower.map(|stretch| move |database: &Database| visit::page(database, tables, sent, outlet, stretch, wanted));
+        match access::visit_beside(&self.path, &signature, |database| visit::visit(database, tables, sent, outlet, &mut progress), lower) {
             Ok((found, lower)) => {
                 self.progress = progress;
                 self.trouble = None;

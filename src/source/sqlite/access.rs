@@ -27,11 +27,29 @@ pub(in crate::source) struct Database {
     pub(in crate::source) connection: Connection,
     /// While it is read, its writer can't commit.
     pub(super) blocks_writer: bool,
-    /// Among those who keep it out together. After the connection, which is closed first.
-    place: Option<Place>,
+    /// Nothing keeps it as it is: what is read is worth nothing before it is known not to have changed meanwhile.
+    pub(super) may_change: bool,
+    /// Among those who read together. After the connection, which is closed first.
+    place: Option<Arc<Place>>,
+}
+
+/// Says when to stop reading.
+#[derive(Clone, Debug)]
+pub(super) struct Turn(Option<Arc<Place>>);
+
+impl Turn {
+    /// Whether who has read for so long is to stop, who was given `time` and reads on while others must.
+    pub(super) fn is_over(&self, read: Duration, time: Duration) -> bool {
+        self.0.as_ref().map_or(read > time, |place| place.is_over(read, time))
+    }
 }
 
 impl Database {
+    /// Tells when to stop reading.
+    pub(super) fn turn(&self) -> Turn {
+        Turn(self.place.clone())
+    }
+
     /// Lets a writer in that waits. What is read from now on is as the file is then.
     pub(super) fn renew(&self) -> Result<(), Trouble> {
         self.connection.execute_batch("COMMIT")?;
@@ -86,7 +104,7 @@ pub(super) fn visit_beside<T, U: Send>(
         return Err(Trouble::LoneWal);
     }
     let turns = Arc::new(Turns::default());
-    let place = || (other.is_some() && !signature.is_wal()).then(|| turns.place());
+    let place = || other.is_some().then(|| Arc::new(turns.place()));
     let places = (place(), place());
     let result = std::thread::scope(|scope| {
         let beside = |other| Builder::new().spawn_scoped(scope, || read_all(signature, immutable, places.1, other));
@@ -105,12 +123,12 @@ pub(super) fn visit_beside<T, U: Send>(
 fn read_all<T>(
     signature: &Signature,
     immutable: bool,
-    place: Option<Place>,
+    place: Option<Arc<Place>>,
     work: impl FnOnce(&Database) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {
     let connection = open(signature, immutable)?;
     // A connection that can't be closed has an unfinished statement, which `work` can't leave behind.
-    work(&Database { connection, blocks_writer: !signature.is_wal(), place })
+    work(&Database { connection, blocks_writer: !signature.is_wal(), may_change: immutable, place })
 }
 
 fn open(signature: &Signature, immutable: bool) -> Result<Connection, Trouble> {

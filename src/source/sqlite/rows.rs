@@ -53,12 +53,32 @@ impl Rows {
         Self { full: Vec::new(), batch: Batch::new(source, origin), count: 0, bytes: 0 }
     }
 
+    /// Whether the next row begins a new batch.
+    pub(super) fn is_batch_full(&self) -> bool {
+        self.batch.spans.len() + self.batch.skipped.len() == BATCH
+    }
+
+    /// Hands on all rows so far, a batch each time, until one is given back: that and the rest stay.
+    pub(super) fn hand_on(&mut self, mut take: impl FnMut(Batch) -> Result<(), Batch>) {
+        self.begin_batch();
+        let mut left = Vec::new();
+        for batch in self.full.drain(..) {
+            let given_back = if left.is_empty() { take(batch).err() } else { Some(batch) };
+            left.extend(given_back);
+        }
+        self.full = left;
+    }
+
+    fn begin_batch(&mut self) {
+        let mut next = Batch::new(self.batch.source, self.batch.origin);
+        next.reserve(BATCH, self.bytes / self.count.max(1) / TEXTS * BATCH);
+        self.full.push(std::mem::replace(&mut self.batch, next));
+    }
+
     /// Reads a row: its row id, then the columns.
     pub(super) fn push(&mut self, row: &Row<'_>) -> Result<Mark, Trouble> {
-        if self.batch.spans.len() + self.batch.skipped.len() == BATCH {
-            let mut next = Batch::new(self.batch.source, self.batch.origin);
-            next.reserve(BATCH, self.bytes / self.count / TEXTS * BATCH);
-            self.full.push(std::mem::replace(&mut self.batch, next));
+        if self.is_batch_full() {
+            self.begin_batch();
         }
         self.count += 1;
         read(row, &mut self.batch, &mut self.bytes)
@@ -77,7 +97,7 @@ impl Rows {
     /// The rows, in the order in which they were read.
     pub(super) fn into_batches(self) -> Vec<Batch> {
         let mut batches = self.full;
-        batches.extend((self.count > 0).then_some(self.batch));
+        batches.extend((!self.batch.spans.is_empty() || !self.batch.skipped.is_empty()).then_some(self.batch));
         batches
     }
 }

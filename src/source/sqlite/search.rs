@@ -10,7 +10,7 @@ use rusqlite::Statement;
 use rusqlite::functions::FunctionFlags;
 
 use super::Tables;
-use super::access::Database;
+use super::access::{Database, Turn};
 use super::rows::bytes;
 use super::schema::{check, quoted};
 use super::trouble::Trouble;
@@ -19,7 +19,7 @@ use crate::source::{Progress, Search, agno_row};
 
 /// How long a search goes on before other things are looked after.
 const VISIT: Duration = Duration::from_millis(25);
-/// How long the writer may have to wait for it.
+/// How long the writer may have to wait for it; twice as long while another reader is held up.
 const BLOCKING: Duration = Duration::from_millis(4);
 /// Rows that are looked at between two looks at the clock.
 const STRETCH: u32 = 32;
@@ -129,33 +129,37 @@ impl Scan {
 #[derive(Debug)]
 struct Clock {
     begun: Instant,
-    /// When it is late, in microseconds since then.
-    late_at: AtomicU64,
+    turn: Turn,
+    /// When the look began, and how long it may take: microseconds.
+    look: AtomicU64,
+    time: AtomicU64,
     rows: AtomicU32,
     late: AtomicBool,
 }
 
 impl Clock {
-    fn new() -> Self {
-        Self { begun: Instant::now(), late_at: AtomicU64::new(0), rows: AtomicU32::new(0), late: AtomicBool::new(false) }
+    fn new(turn: Turn) -> Self {
+        let (look, time, rows, late) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0), AtomicBool::new(false));
+        Self { begun: Instant::now(), turn, look, time, rows, late }
     }
 
     fn micros(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// From now on it is late after this time.
+    /// Begins a look that may take so long.
     fn set(&self, time: Duration) {
-        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.late_at.store(self.micros().saturating_add(time), Relaxed);
+        self.look.store(self.micros(), Relaxed);
+        self.time.store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Relaxed);
         self.rows.store(0, Relaxed);
         self.late.store(false, Relaxed);
     }
 
     fn is_late(&self) -> bool {
         let looks = self.rows.fetch_add(1, Relaxed) % STRETCH == STRETCH - 1;
-        if looks && self.micros() > self.late_at.load(Relaxed) {
-            self.late.store(true, Relaxed);
+        if looks {
+            let [taken, time] = [self.micros() - self.look.load(Relaxed), self.time.load(Relaxed)].map(Duration::from_micros);
+            self.late.store(self.turn.is_over(taken, time), Relaxed);
         }
         self.late.load(Relaxed)
     }
@@ -165,7 +169,7 @@ impl Clock {
 pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from, before): Part) -> Result<(Hits, i64), Trouble> {
     let connection = &database.connection;
     check(connection, tables)?;
-    let clock = Arc::new(Clock::new());
+    let clock = Arc::new(Clock::new(database.turn()));
     let (asked, probe) = (clock.clone(), search.probe.clone());
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("agno_top_is_late", 0, flags, move |_| Ok(asked.is_late()))?;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
 use rusqlite::{OptionalExtension, Params, Statement};
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::Tables;
 use super::access::Database;
@@ -13,19 +14,19 @@ use super::rows::{self, Mark, Rows};
 use super::schema::{check, quoted, select};
 use super::trouble::Trouble;
 use crate::model::{Batch, Nanos, Origin, SourceId, SpanId};
-use crate::source::agno_row;
+use crate::source::{Outlet, Update, agno_row};
 
 /// Rows of the first page, which the first frame waits for.
 const FIRST: usize = 512;
-/// Rows of any other page, at most.
-const PAGE: usize = 8192;
+/// Rows of any other page, at most: so many that two readers stop for the time, and so neither before the other.
+const PAGE: usize = 32_768;
 /// Bytes of a page's values, about, as they lie in the file: they may be megabytes long.
-const PAGE_BYTES: usize = 16 << 20;
+const PAGE_BYTES: usize = 64 << 20;
 /// How long a page may take.
 const PAGE_TIME: Duration = Duration::from_millis(30);
 /// Fewer rows than these in that time come from a disk.
-const SLOW: u64 = PAGE as u64 / 4;
-/// How long the writer may have to wait for a part of a page.
+const SLOW: u64 = 2048;
+/// How long the writer may have to wait for a part of a page; twice as long while another reader is held up.
 const PAGE_TIME_BLOCKING: Duration = Duration::from_millis(10);
 /// Levels of parents that are looked up.
 const LEVELS: usize = 32;
@@ -42,9 +43,15 @@ pub(super) struct Found {
 }
 
 /// Reads what is new and a page of what is old.
-pub(super) fn visit(database: &Database, tables: &Tables, sent: &Sent, progress: &mut Progress) -> Result<Found, Trouble> {
+pub(super) fn visit(
+    database: &Database,
+    tables: &Tables,
+    sent: &Sent,
+    outlet: &Outlet,
+    progress: &mut Progress,
+) -> Result<Found, Trouble> {
     check(&database.connection, tables)?;
-    let visit = Visit { database, tables, sent, source: progress.source };
+    let visit = Visit { database, tables, sent, outlet };
     let mut found = Found::default();
     if progress.load.as_ref().is_none_or(|load| !load.stretches.is_empty()) {
         found.batches = visit.tail(progress)?;
@@ -57,16 +64,16 @@ pub(super) fn visit(database: &Database, tables: &Tables, sent: &Sent, progress:
     Ok(found)
 }
 
-/// Reads a page of a stretch, of at most `wanted` rows.
+/// Reads a page of a stretch, of at most `wanted` rows. Some of them may be sent at once.
 pub(super) fn page(
     database: &Database,
     tables: &Tables,
     sent: &Sent,
-    source: SourceId,
+    outlet: &Outlet,
     stretch: Stretch,
     wanted: u64,
 ) -> Result<Page, Trouble> {
-    Visit { database, tables, sent, source }.page(stretch, wanted)
+    Visit { database, tables, sent, outlet }.page(stretch, wanted)
 }
 
 /// Rows that were read, page after page of one order.
@@ -77,11 +84,13 @@ struct Read {
     marks: Vec<Mark>,
     /// There were no more.
     all: bool,
+    /// Batches may be sent as soon as they are full.
+    early: bool,
 }
 
 impl Read {
     fn new(source: SourceId, origin: Origin) -> Self {
-        Self { rows: Rows::new(source, origin), marks: Vec::new(), all: false }
+        Self { rows: Rows::new(source, origin), marks: Vec::new(), all: false, early: false }
     }
 }
 
@@ -89,7 +98,7 @@ struct Visit<'a> {
     database: &'a Database,
     tables: &'a Tables,
     sent: &'a Sent,
-    source: SourceId,
+    outlet: &'a Outlet,
 }
 
 impl Visit<'_> {
@@ -108,7 +117,7 @@ impl Visit<'_> {
             return Ok(Vec::new());
         }
         let after = newest.map_or(i64::MIN, |mark| mark.row);
-        let mut read = Read::new(self.source, Origin::Live);
+        let mut read = Read::new(self.outlet.id, Origin::Live);
         self.rows(&mut self.select("WHERE rowid > ?1 ORDER BY rowid")?, [after], PAGE, &mut read)?;
         progress.newer = !read.all;
         read.marks.iter().for_each(|mark| progress.ladder.push(*mark));
@@ -123,7 +132,9 @@ impl Visit<'_> {
         let most = usize::try_from(wanted).unwrap_or(PAGE).min(PAGE);
         let begun = Instant::now();
         let mut statement = self.select("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC")?;
-        let mut read = Read::new(self.source, Origin::History);
+        let mut read = Read::new(self.outlet.id, Origin::History);
+        // Where no parents may have to come along. If the rest fails, these rows come once more, which changes nothing.
+        read.early = !self.database.may_change && wanted > PAGE as u64 && !stretch.cut;
         let mut before = stretch.before;
         let mut full;
         loop {
@@ -161,7 +172,7 @@ impl Visit<'_> {
         let origin = if std::mem::take(&mut progress.awaited) { Origin::Live } else { Origin::History };
         let wanted = usize::try_from(progress.limit).unwrap_or(FIRST).min(FIRST);
         progress.floor = progress.since.map_or(Ok(i64::MIN), |since| self.floor(since))?;
-        let mut read = Read::new(self.source, origin);
+        let mut read = Read::new(self.outlet.id, origin);
         self.rows(&mut self.select("WHERE rowid <= ?1 ORDER BY rowid DESC")?, [highest], wanted, &mut read)?;
         progress.ladder = Ladder::default();
         read.marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));
@@ -177,18 +188,29 @@ impl Visit<'_> {
             true => PAGE_TIME_BLOCKING,
             false => PAGE_TIME,
         };
-        let begun = Instant::now();
+        let (begun, turn) = (Instant::now(), self.database.turn());
         let mut rows = statement.query(after)?;
         while let Some(row) = rows.next()? {
             let count = read.rows.count();
             let full = count == wanted || read.rows.bytes() > PAGE_BYTES;
-            if full || (count % 16 == 15 && begun.elapsed() > time) {
+            if full || (count % 16 == 15 && turn.is_over(begun.elapsed(), time)) {
                 return Ok(full);
+            }
+            if read.early && read.rows.is_batch_full() {
+                read.rows.hand_on(|batch| self.send_early(batch));
             }
             read.marks.push(read.rows.push(row)?);
         }
         read.all = true;
         Ok(true)
+    }
+
+    /// Sends a batch unless that would have to wait, which the writer would have to do, too: then gives it back.
+    fn send_early(&self, batch: Batch) -> Result<(), Batch> {
+        match self.outlet.updates.try_send(Update::Batch(batch)) {
+            Err(TrySendError::Full(Update::Batch(batch)) | TrySendError::Closed(Update::Batch(batch))) => Err(batch),
+            _ => Ok(()),
+        }
     }
 
     fn select(&self, rest: &str) -> Result<Statement<'_>, Trouble> {
