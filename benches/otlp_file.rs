@@ -36,7 +36,7 @@ fn spans(count: u64) -> Vec<Exported> {
 
 fn read(path: &Path) -> usize {
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let _handle = file::start(path.to_owned(), Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let _handle = file::start(path.to_owned(), Outlet::new(SourceId(0), sender)).unwrap();
     let mut count = 0;
     loop {
         match updates.blocking_recv().unwrap() {

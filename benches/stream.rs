@@ -181,7 +181,7 @@ fn stream(name: &str, limits: Limits, template: &mut Template) {
     let (updates, mut received) = tokio::sync::mpsc::channel(16);
     let any = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     let options = Options { grpc: None, http: any, ..Options::default() };
-    let listening = otlp::start(options, Outlet { id: SourceId(0), updates }).unwrap();
+    let listening = otlp::start(options, Outlet::new(SourceId(0), updates)).unwrap();
     let address = *listening.addresses.iter().find(|address| address.is_ipv4()).unwrap();
     let mut screen = Screen::new(limits);
     let (mut frames, mut own) = (Vec::new(), Vec::new());

@@ -307,6 +307,8 @@ pub struct Batch {
     /// Whether the payloads hold events, links, resource and scope, as OTLP has them. Of a span that comes from two sources the
     /// payload of such a batch is the one to keep.
     pub rich: bool,
+    /// Whoever asked wants numbers and names alone: rows are made without what a span was given and asked for, which takes a while to read.
+    pub numbers_only: bool,
     buffer: String,
     /// The instrument that was named last: nearly always the next one, too.
     instrument: Text,
@@ -317,6 +319,12 @@ impl Batch {
     #[must_use]
     pub fn new(source: SourceId, origin: Origin) -> Self {
         Self { source, origin, ..Self::default() }
+    }
+
+    /// An empty batch of the same kind.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self { rich: self.rich, numbers_only: self.numbers_only, ..Self::new(self.source, self.origin) }
     }
 
     /// Makes room for so many more spans and so many more bytes of text.

@@ -17,7 +17,7 @@ use std::sync::{Arc, mpsc};
 
 use tokio::sync::mpsc::Sender;
 
-use crate::model::{Address, Batch, Nanos, Payload, Probe, SourceId, SpanId, TraceId};
+use crate::model::{Address, Batch, Nanos, Origin, Payload, Probe, SourceId, SpanId, TraceId};
 
 /// What a source says.
 #[derive(Debug)]
@@ -206,9 +206,25 @@ pub struct Outlet {
     pub id: SourceId,
     /// Where updates go.
     pub updates: Sender<Update>,
+    /// See [`Batch::numbers_only`].
+    pub numbers_only: bool,
 }
 
 impl Outlet {
+    /// An outlet for everything that rows bear.
+    #[must_use]
+    pub fn new(id: SourceId, updates: Sender<Update>) -> Self {
+        Self { id, updates, numbers_only: false }
+    }
+
+    /// An empty batch of what is wanted.
+    #[must_use]
+    pub fn batch(&self, origin: Origin) -> Batch {
+        let mut batch = Batch::new(self.id, origin);
+        batch.numbers_only = self.numbers_only;
+        batch
+    }
+
     /// Sends, waiting while the channel is full. `Err` if nobody listens any more: the source ends.
     pub fn send(&self, update: Update) -> Result<(), Closed> {
         self.updates.blocking_send(update).map_err(|_| Closed)

@@ -93,7 +93,7 @@ fn follow_real_agno(python: &OsString, flags: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let handle = sqlite::start(database.clone(), Tables::default(), 1_000_000, Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let handle = sqlite::start(database.clone(), Tables::default(), 1_000_000, Outlet::new(SourceId(0), sender)).unwrap();
     let mut scenario = Command::new(python);
     scenario.arg("tests/agno/scenario.py").arg(&database).arg(address).args(flags).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut scenario = Process(scenario.spawn().unwrap());

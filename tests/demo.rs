@@ -14,7 +14,7 @@ fn the_first_call_is_there_after_a_second_and_its_agent_still_runs() {
     let demo = demo::start().unwrap();
     let begun = Instant::now();
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let _handle = sqlite::start(demo.path.clone(), Tables::default(), 1_000_000, Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let _handle = sqlite::start(demo.path.clone(), Tables::default(), 1_000_000, Outlet::new(SourceId(0), sender)).unwrap();
     let batch = loop {
         assert!(begun.elapsed() < Duration::from_secs(20), "nothing came");
         match updates.try_recv() {

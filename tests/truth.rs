@@ -286,7 +286,7 @@ fn received(corpus: &Corpus) -> (Store, BTreeMap<String, usize>) {
     let (updates, mut inbox) = tokio::sync::mpsc::channel(1024);
     let any = "127.0.0.1:0".parse().ok();
     let options = otlp::Options { grpc: None, http: any, ..otlp::Options::default() };
-    let listening = otlp::start(options, Outlet { id: SourceId(0), updates }).expect("a listener");
+    let listening = otlp::start(options, Outlet::new(SourceId(0), updates)).expect("a listener");
     let address = *listening.addresses.first().expect("an address");
     let mut store = Store::new(Limits::default());
     for body in &corpus.bodies {

@@ -47,7 +47,7 @@ pub fn grown() -> PathBuf {
 /// The source at work.
 pub fn open(path: &Path) -> (Handle, Receiver<Update>) {
     let (updates, inbox) = tokio::sync::mpsc::channel(16);
-    (start(path.to_owned(), Tables::default(), u64::MAX, Outlet { id: SourceId(0), updates }).unwrap(), inbox)
+    (start(path.to_owned(), Tables::default(), u64::MAX, Outlet::new(SourceId(0), updates)).unwrap(), inbox)
 }
 
 /// Everything in the database, as the program holds it; `seen` is called after each batch and ends the reading by `false`.

@@ -29,8 +29,6 @@ pub struct Loaded {
     pub store: ManuallyDrop<Store>,
     /// When it was read.
     pub now: Nanos,
-    /// Whether what a span was given, what it called for and what went wrong is kept.
-    texts: bool,
     /// Sources that could not be read.
     failed: usize,
     inbox: Inbox,
@@ -41,24 +39,24 @@ impl Loaded {
     /// then. A source that can't be read is told on standard error and left out. `Err` if one can't be started, prices can't be used, or a
     /// thread panics.
     pub fn read(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
-        Self::read_with(named, since, config, true)
-    }
-
-    /// The same for whoever asks for numbers and names alone: what a span was given, what it called for and what went wrong is not kept.
-    pub fn read_numbers(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
         Self::read_with(named, since, config, false)
     }
 
-    fn read_with(named: &[PathBuf], since: Option<&Since>, config: &Config, texts: bool) -> Result<Self, Report> {
+    /// The same for whoever asks for numbers and names alone: what a span was given and what it called for is not read.
+    pub fn read_numbers(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
+        Self::read_with(named, since, config, true)
+    }
+
+    fn read_with(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
         let named = if named.is_empty() { &config.sources } else { named };
-        let extent = Extent { limit: u64::from(config.max_spans), since: since.map(|since| since.moment(now())) };
+        let extent = Extent { limit: u64::from(config.max_spans), since: since.map(|since| since.moment(now())), numbers_only };
         let (updates, received) = channel(WAITING);
         let paths = sources::paths(named, config);
         let open = |(at, path): (usize, &PathBuf)| sources::open(at, path, config, extent, &updates);
         let handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
         drop(updates);
         let store = ManuallyDrop::new(Store::new(watch::limits(config)));
-        let mut loaded = Self { store, now: now(), texts, failed: 0, inbox: Inbox::new(handles, received)? };
+        let mut loaded = Self { store, now: now(), failed: 0, inbox: Inbox::new(handles, received)? };
         // The sources read meanwhile; what comes is priced as it comes.
         let (prices, trouble) = config.load_prices();
         if let Some(trouble) = trouble {
@@ -69,7 +67,7 @@ impl Loaded {
         let mut reading = loaded.inbox.handles.len();
         while reading > 0 {
             reading -= match loaded.inbox.next()? {
-                Update::Batch(batch) => loaded.take(batch),
+                Update::Batch(batch) => loaded.take(&batch),
                 Update::State(source, state) => loaded.hear(source, state),
                 _ => 0,
             };
@@ -157,13 +155,8 @@ impl Loaded {
         Outcome::Nothing
     }
 
-    fn take(&mut self, mut batch: Batch) -> usize {
-        if !self.texts {
-            for span in &mut batch.spans {
-                (span.facts.input, span.facts.calls, span.error) = Default::default();
-            }
-        }
-        let changes = self.store.apply(&batch, now());
+    fn take(&mut self, batch: &Batch) -> usize {
+        let changes = self.store.apply(batch, now());
         self.inbox.release(changes.released);
         0
     }

@@ -20,6 +20,8 @@ pub struct Extent {
     pub limit: u64,
     /// Spans that began before are not wanted; a source may give them all the same.
     pub since: Option<Nanos>,
+    /// Nothing but numbers and names is wanted.
+    pub numbers_only: bool,
 }
 
 /// What is named, each file once; if nothing is, what is found.
@@ -52,8 +54,8 @@ fn tables(config: &Config) -> source::sqlite::Tables {
 
 /// Starts reading `path` as the source with the number `at`.
 pub fn open(at: usize, path: &Path, config: &Config, extent: Extent, updates: &Sender<Update>) -> Result<Handle, Report> {
-    let outlet = outlet(at, updates)?;
-    let Extent { limit, since } = extent;
+    let Extent { limit, since, numbers_only } = extent;
+    let outlet = Outlet { numbers_only, ..outlet(at, updates)? };
     if let Some(url) = path.to_str().filter(|path| source::postgres::is_url(path)) {
         let place = source::postgres::Place { schema: config.schema.clone(), tables: tables(config) };
         // The URL may hold a password, which must not be told.
@@ -94,5 +96,5 @@ pub fn listen(at: usize, alone: bool, config: &Config, updates: &Sender<Update>)
 }
 
 fn outlet(at: usize, updates: &Sender<Update>) -> Result<Outlet, Report> {
-    Ok(Outlet { id: SourceId(u16::try_from(at).wrap_err("too many sources")?), updates: updates.clone() })
+    Ok(Outlet::new(SourceId(u16::try_from(at).wrap_err("too many sources")?), updates.clone()))
 }

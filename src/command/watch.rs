@@ -32,7 +32,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         None => sources::paths(&config.sources, config),
     };
     let (updates, received) = channel(sources::WAITING);
-    let extent = sources::Extent { limit: u64::from(config.max_spans), since: None };
+    let extent = sources::Extent { limit: u64::from(config.max_spans), since: None, numbers_only: false };
     let open = |(at, path)| sources::open(at, path, config, extent, &updates);
     let mut handles = paths.iter().map(PathBuf::as_path).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     // Without a word about it, the listener comes where no source is named.

@@ -20,7 +20,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::{Closed, Found, Handle, Outlet, Request, State, Update};
-use crate::model::{Address, Batch, Origin, Payload};
+use crate::model::{Address, Origin, Payload};
 use content::Content;
 use growth::Growth;
 use search::Scan;
@@ -141,16 +141,13 @@ fn load(path: &Path) -> Result<(Content, Option<Growth>), String> {
 /// Sends the spans from the given one on.
 fn send(content: &Content, from: usize, origin: Origin, outlet: &Outlet) -> Result<(), Closed> {
     let total = content.len();
-    let empty = || {
-        let mut batch = Batch::new(outlet.id, origin);
-        batch.rich = true;
-        batch
-    };
-    let mut batch = empty();
+    let mut batch = outlet.batch(origin);
+    batch.rich = true;
     batch.skipped.extend_from_slice(content.skipped());
     for index in from..total {
         if batch.spans.len() + batch.skipped.len() >= BATCH {
-            outlet.send(Update::Batch(std::mem::replace(&mut batch, empty())))?;
+            let next = batch.next();
+            outlet.send(Update::Batch(std::mem::replace(&mut batch, next)))?;
             if origin == Origin::History {
                 outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total: total as u64 }))?;
             }

@@ -91,7 +91,7 @@ pub fn start_since(url: &str, place: Place, limit: u64, since: Option<Nanos>, ou
         target.map_err(|bad| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is no URL of a database: {bad}")))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     super::spawn(target.name.clone(), outlet, move |outlet, inbox| {
-        let progress = Progress::new(outlet.id, limit, since);
+        let progress = Progress::new(outlet.clone(), limit, since);
         let mut watcher = Watcher {
             target,
             place,

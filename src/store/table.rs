@@ -11,21 +11,20 @@ const ROOM: usize = 448;
 #[derive(Debug)]
 pub(super) struct Table {
     parts: [HashTable<u32>; PARTS],
-    /// Indexes that a part gets room for when it grows.
-    room: usize,
+    /// Indexes that are expected in all.
+    expected: usize,
 }
 
 impl Default for Table {
     fn default() -> Self {
-        Self { parts: [const { HashTable::new() }; PARTS], room: ROOM }
+        Self { parts: [const { HashTable::new() }; PARTS], expected: 0 }
     }
 }
 
 impl Table {
     /// So many indexes are about to come, or to be there with those that are: growing for them at once is cheaper. Takes no memory yet.
     pub(super) fn expect(&mut self, indexes: usize) {
-        // The smallest part's share; the others are to grow once more, and not all at once.
-        self.room = ROOM.max(indexes / PARTS * 2 / 3);
+        self.expected = indexes;
     }
 
     /// The index with this hash that is the one looked for.
@@ -40,9 +39,13 @@ impl Table {
 
     /// Puts in an index that is not there.
     pub(super) fn insert_unique(&mut self, hash: u64, index: u32, rehash: impl Fn(&u32) -> u64) {
-        let part = &mut self.parts[part(hash)];
-        if part.len() == part.capacity() && part.len() < self.room {
-            part.reserve(self.room - part.len(), &rehash);
+        let number = part(hash);
+        let part = &mut self.parts[number];
+        if part.len() == part.capacity() {
+            // A part's share, and a sixteenth more for chance.
+            let share = self.expected / PLACES * SHARES[number];
+            let room = ROOM.max(share + share / 16);
+            part.reserve(room.saturating_sub(part.len()), &rehash);
         }
         part.insert_unique(hash, index, rehash);
     }
@@ -64,10 +67,23 @@ pub(super) fn near(home: u64, own: u64) -> u64 {
 ///
 /// The last part gets twice as much as the first and those between them something between, so that they don't all grow at once: about
 /// `log2(1 + x)`, for `x` spread evenly from 0 to 1.
-fn part(hash: u64) -> usize {
-    let x = (hash >> 40) as usize & 0xfff;
-    ((x + ((88 * x * (0x1000 - x)) >> 20)) * PARTS) >> 12
+const fn part(hash: u64) -> usize {
+    let x = (hash >> 40) as usize % PLACES;
+    ((x + ((88 * x * (PLACES - x)) >> 20)) * PARTS) / PLACES
 }
+
+/// Places that hashes are spread over evenly.
+const PLACES: usize = 1 << 12;
+
+/// How many of [`PLACES`] each part has.
+static SHARES: [usize; PARTS] = {
+    let (mut shares, mut place) = ([0; PARTS], 0);
+    while place < PLACES {
+        shares[part((place as u64) << 40)] += 1;
+        place += 1;
+    }
+    shares
+};
 
 #[cfg(test)]
 mod tests {
@@ -87,7 +103,7 @@ mod tests {
             assert!((0..100_000).all(|index| table.find(hash(&index), |at| *at == index) == Some(&index)));
             moved.get()
         };
-        assert!(moved(100_000) * 2 < moved(0), "{} {}", moved(100_000), moved(0));
+        assert!(moved(100_000) * 100 < moved(0), "{} {}", moved(100_000), moved(0));
     }
 
     #[test]

@@ -62,8 +62,8 @@ fn a_span_from_both_is_one_row_with_the_richer_payload() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
     let (sender, mut updates) = channel(64);
-    let _tail = sqlite::start(database.clone(), Tables::default(), 1_000_000, Outlet { id: DATABASE, updates: sender.clone() }).unwrap();
-    let listening = otlp::start(any_port(), Outlet { id: OTLP, updates: sender }).unwrap();
+    let _tail = sqlite::start(database.clone(), Tables::default(), 1_000_000, Outlet::new(DATABASE, sender.clone())).unwrap();
+    let listening = otlp::start(any_port(), Outlet::new(OTLP, sender)).unwrap();
     let http = *listening.addresses.iter().filter(|address| address.is_ipv4()).nth(1).unwrap();
     let (_model, mut scenario) = agno(&python, &database);
     scenario.arg("--otlp").arg(format!("http://{http}/v1/traces"));

@@ -177,7 +177,7 @@ fn a_port_in_use_is_named_and_taken_once_it_is_free() {
     let first = Listener::start();
     let taken = Options { grpc: Some(first.grpc), http: Some(first.http), ..Options::default() };
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let outlet = Outlet { id: agno_top::model::SourceId(0), updates: sender };
+    let outlet = Outlet::new(agno_top::model::SourceId(0), sender);
     let second = otlp::start(taken, outlet).unwrap();
     assert_eq!(second.failed.len(), 2);
     let expected = format!(

@@ -36,7 +36,7 @@ impl Listener {
 
     pub(crate) fn with(options: Options, room: usize) -> Self {
         let (sender, updates) = channel(room);
-        let listening = otlp::start(options, Outlet { id: SourceId(3), updates: sender }).unwrap();
+        let listening = otlp::start(options, Outlet::new(SourceId(3), sender)).unwrap();
         assert_eq!(listening.failed, []);
         let own: Vec<_> = listening.addresses.iter().filter(|address| address.is_ipv4()).collect();
         let (grpc, http) = (*own[0], *own[1]);

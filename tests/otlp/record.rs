@@ -121,7 +121,7 @@ fn a_file_that_is_no_database_is_named_at_the_start() {
     let path = directory.path().join("a.db");
     std::fs::write(&path, "no database at all, but a text of some length").unwrap();
     let (updates, _received) = tokio::sync::mpsc::channel(1);
-    let error = otlp::start(recording(&path), Outlet { id: agno_top::model::SourceId(0), updates }).unwrap_err().to_string();
+    let error = otlp::start(recording(&path), Outlet::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string();
     assert!(error.contains("can't record into") && error.contains("a.db"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap().len(), 45);
 }
@@ -135,7 +135,7 @@ fn a_database_of_something_else_is_left_alone() {
     let before = std::fs::read(&path).unwrap();
     let start = || {
         let (updates, _received) = tokio::sync::mpsc::channel(1);
-        otlp::start(recording(&path), Outlet { id: agno_top::model::SourceId(0), updates })
+        otlp::start(recording(&path), Outlet::new(agno_top::model::SourceId(0), updates))
     };
     let error = start().unwrap_err().to_string();
     assert!(error.ends_with("a.db: it holds tables that are not Agno's"), "{error}");

@@ -30,7 +30,7 @@ struct Read {
 
 fn open(path: &Path) -> Read {
     let (sender, updates) = tokio::sync::mpsc::channel(64);
-    let handle = file::start(path.to_owned(), Outlet { id: SourceId(3), updates: sender }).unwrap();
+    let handle = file::start(path.to_owned(), Outlet::new(SourceId(3), sender)).unwrap();
     let mut read =
         Read { spans: Vec::new(), skipped: Vec::new(), batches: Vec::new(), state: State::Waiting(String::new()), handle, updates };
     while !matches!(read.state, State::Ended | State::Failing(_) | State::Watching { .. }) {

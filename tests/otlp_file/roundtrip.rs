@@ -169,7 +169,7 @@ pub(super) fn agnos_own() -> Vec<Exported> {
     let database = directory.path().join("traces.db");
     std::fs::copy("tests/fixtures/agno-3.1.10.sqlite", &database).unwrap();
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let handle = sqlite::start(database, Tables::default(), 1_000_000, Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let handle = sqlite::start(database, Tables::default(), 1_000_000, Outlet::new(SourceId(0), sender)).unwrap();
     let mut exported = Vec::new();
     while exported.len() < 75 {
         let Some(Update::Batch(batch)) = updates.blocking_recv() else { continue };

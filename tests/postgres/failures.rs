@@ -76,7 +76,7 @@ fn a_url_that_is_none_is_refused_without_repeating_it() {
     ];
     for url in bad {
         let (updates, _inbox) = tokio::sync::mpsc::channel(1);
-        let error = start(url, Place::default(), 1, Outlet { id: SourceId(0), updates }).unwrap_err().to_string();
+        let error = start(url, Place::default(), 1, Outlet::new(SourceId(0), updates)).unwrap_err().to_string();
         assert!(error.starts_with("this is no URL of a database: it"), "{error}");
         assert!(!error.contains("hush"), "{error}");
     }

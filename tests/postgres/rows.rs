@@ -44,7 +44,7 @@ fn copy(from: &rusqlite::Connection, table: &str, to: &mut Writer) {
 /// Everything that rows show, by span.
 fn facts(start: impl FnOnce(Outlet) -> std::io::Result<Handle>) -> BTreeMap<String, String> {
     let (updates, mut inbox) = tokio::sync::mpsc::channel(64);
-    let _handle = start(Outlet { id: SourceId(0), updates }).unwrap();
+    let _handle = start(Outlet::new(SourceId(0), updates)).unwrap();
     let mut found = BTreeMap::new();
     loop {
         match inbox.blocking_recv().unwrap() {

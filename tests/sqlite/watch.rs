@@ -58,7 +58,7 @@ impl Watch {
     /// Watches whatever is started.
     pub(crate) fn start(start: impl FnOnce(Outlet) -> std::io::Result<Handle>) -> Self {
         let (updates, inbox) = channel(8);
-        let handle = start(Outlet { id: SourceId(0), updates }).unwrap();
+        let handle = start(Outlet::new(SourceId(0), updates)).unwrap();
         let (spans, answers) = (BTreeMap::new(), BTreeMap::new());
         Self { spans, batches: Vec::new(), skipped: Vec::new(), states: Vec::new(), found: Vec::new(), answers, handle, inbox }
     }

@@ -43,7 +43,7 @@ impl Stage {
     /// A screen of this size on a file, read to its end.
     pub(crate) fn open(path: &Path, (width, height): (u16, u16)) -> Self {
         let (sender, updates) = channel(1024);
-        let outlet = Outlet { id: SourceId(0), updates: sender };
+        let outlet = Outlet::new(SourceId(0), sender);
         let source = if path.extension().is_some_and(|extension| extension == "json") {
             file::start(path.to_owned(), outlet)
         } else {

@@ -36,7 +36,7 @@ fn database(directory: &Path) -> PathBuf {
 /// Every span of a file with its payload, by trace and id.
 fn read(path: &Path) -> Vec<Exported> {
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let handle = file::start(path.to_owned(), Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let handle = file::start(path.to_owned(), Outlet::new(SourceId(0), sender)).unwrap();
     let mut spans = Vec::new();
     loop {
         match updates.blocking_recv().unwrap() {

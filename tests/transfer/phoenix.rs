@@ -129,7 +129,7 @@ fn facts(path: &Path) -> BTreeMap<String, (Kind, Option<u32>, Option<u32>, Strin
     use agno_top::model::SourceId;
     use agno_top::source::{Outlet, State, Update, file};
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let _handle = file::start(path.to_owned(), Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let _handle = file::start(path.to_owned(), Outlet::new(SourceId(0), sender)).unwrap();
     let mut facts = BTreeMap::new();
     loop {
         match updates.blocking_recv().unwrap() {

@@ -13,7 +13,7 @@ fn spans_that_are_sent_arrive() {
     let (sender, mut updates) = tokio::sync::mpsc::channel(256);
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = otlp::Options { grpc: None, http: Some(here), ..otlp::Options::default() };
-    let listening = otlp::start(options, Outlet { id: SourceId(0), updates: sender }).unwrap();
+    let listening = otlp::start(options, Outlet::new(SourceId(0), sender)).unwrap();
     let url = format!("http://{}", listening.addresses[0]);
     let directory = tempfile::tempdir().unwrap();
     let database = database(directory.path()).display().to_string();

@@ -28,7 +28,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     let since = tail.since.as_ref().map(|since| since.moment(now()));
     let limit = if since.is_some() { u64::from(config.max_spans) } else { 1 };
     // A span that ended since may have begun long before, so that all are looked at.
-    let extent = sources::Extent { limit, since: None };
+    let extent = sources::Extent { limit, since: None, numbers_only: false };
     let paths = sources::paths(named, config);
     let open = |(at, path)| sources::open(at, path, config, extent, &updates);
     let mut handles = paths.iter().map(PathBuf::as_path).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;

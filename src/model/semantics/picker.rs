@@ -216,6 +216,7 @@ impl<'a> Picker<'a> {
             (stated, _) => intern(stated, batch),
         };
         let instrument = scope.map_or_else(Text::default, |scope| batch.intern_instrument(scope));
+        let (input, calls) = if batch.numbers_only { Default::default() } else { (self.given(kind, batch), self.called(kind, batch)) };
         let mut intern = |text| intern(text, batch);
         Facts {
             kind,
@@ -228,8 +229,8 @@ impl<'a> Picker<'a> {
             run: intern(self.text(Field::Run)),
             response,
             instrument,
-            input: if kind == Kind::Model { self.asked(batch) } else { self.input(batch) },
-            calls: if kind == Kind::Tool { self.digest(batch) } else { self.calls(batch) },
+            input,
+            calls,
             usage: self.usage(name, scope, usage),
             first_token: self.first_token(),
         }
@@ -279,6 +280,16 @@ impl<'a> Picker<'a> {
         let has_messages = raw.starts_with(b"{\"messages\"") || raw.starts_with(b"{\\\"messages\\\"");
         let is_answer = |at: usize| matches!(raw[at + ANSWERER.len()..], [b'"', ..] | [b'\\', b'"', ..]);
         has_messages && !self.seen.answered && !memchr::memmem::find_iter(raw, ANSWERER).any(is_answer)
+    }
+
+    /// The beginning of what the span was given.
+    fn given(&self, kind: Kind, batch: &mut Batch) -> Text {
+        if kind == Kind::Model { self.asked(batch) } else { self.input(batch) }
+    }
+
+    /// The tools that a model asked for, or what tells a tool's arguments from others.
+    fn called(&self, kind: Kind, batch: &mut Batch) -> Text {
+        if kind == Kind::Tool { self.digest(batch) } else { self.calls(batch) }
     }
 
     fn calls(&self, batch: &mut Batch) -> Text {

@@ -29,7 +29,7 @@ pub fn request(bytes: &[u8]) {
     let signal = [Signal::Traces, Signal::Logs, Signal::Metrics][usize::from(which >> 1) % 3];
     let form = if which & 1 == 0 { Form::Protobuf } else { Form::Json };
     let (updates, mut inbox) = channel(4);
-    let intake = Intake::new(Outlet { id: SourceId(0), updates }, None, Vec::new());
+    let intake = Intake::new(Outlet::new(SourceId(0), updates), None, Vec::new());
     let body = Bytes::copy_from_slice(body);
     let sent = Sent { coding: Coding::Identity, bytes: body.clone() };
     let Ok(runtime) = Builder::new_current_thread().enable_time().build() else { return };

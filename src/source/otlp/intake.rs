@@ -122,7 +122,7 @@ impl Intake {
     async fn take_spans(&self, form: Form, body: Bytes) -> Result<Taken, Refusal> {
         // Room first: a body that can't go on need not be read.
         let room = self.room().await?;
-        let mut batch = Batch::new(self.outlet.id, Origin::Live);
+        let mut batch = self.outlet.batch(Origin::Live);
         batch.rich = true;
         match form {
             Form::Protobuf => rows::read(&body, &mut batch).map_err(malformed)?,

@@ -6,8 +6,8 @@ use hashbrown::HashMap;
 
 use super::snapshot::{Growth, Snapshot};
 use super::table::{Look, Shape};
-use crate::model::{Nanos, Origin, SourceId};
-use crate::source::State;
+use crate::model::{Nanos, Origin};
+use crate::source::{Outlet, State};
 
 /// Rows of a page, at most.
 const PAGE: usize = 2048;
@@ -25,7 +25,7 @@ const SWEEP_ANYWAY: Duration = Duration::from_secs(600);
 /// How far a table has been read.
 #[derive(Debug)]
 pub(super) struct Progress {
-    pub(super) source: SourceId,
+    pub(super) outlet: Outlet,
     pub(super) limit: u64,
     /// Spans that began before are not wanted.
     pub(super) since: Option<Nanos>,
@@ -94,10 +94,10 @@ pub(super) struct Swept {
 pub(super) struct Sent(HashMap<u64, u64>);
 
 impl Progress {
-    pub(super) fn new(source: SourceId, limit: u64, since: Option<Nanos>) -> Self {
+    pub(super) fn new(outlet: Outlet, limit: u64, since: Option<Nanos>) -> Self {
         let now = Instant::now();
         Self {
-            source,
+            outlet,
             limit: limit.max(1),
             since,
             table: None,
@@ -121,12 +121,12 @@ impl Progress {
 
     /// Everything is to be read anew.
     pub(super) fn start_over(&mut self) {
-        *self = Self { awaited: self.awaited, ..Self::new(self.source, self.limit, self.since) };
+        *self = Self { awaited: self.awaited, ..Self::new(self.outlet.clone(), self.limit, self.since) };
     }
 
     /// The table is not there: what appears in it is new.
     pub(super) fn await_new(&mut self) {
-        *self = Self { awaited: true, ..Self::new(self.source, self.limit, self.since) };
+        *self = Self { awaited: true, ..Self::new(self.outlet.clone(), self.limit, self.since) };
     }
 
     /// Whether there is more to read at once.

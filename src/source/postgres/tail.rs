@@ -70,7 +70,7 @@ pub(super) async fn read(
     if let Some((next, end)) = swept {
         parts.push(search.blocks(progress.base, next, Some(end)));
     }
-    let mut batches = [Origin::History, Origin::Live].map(|origin| Batch::new(progress.source, origin));
+    let mut batches = [Origin::History, Origin::Live].map(|origin| progress.outlet.batch(origin));
     if !parts.is_empty() {
         let candidates = session.query(&parts.join(" UNION ALL "), &[]).await?;
         let wanted = choose(&candidates, &look.snapshot, progress);

@@ -83,7 +83,7 @@ impl Visit<'_> {
         };
         let all = found.len() < wanted;
         progress.page_took(begun.elapsed());
-        let mut batch = Batch::new(progress.source, load.origin);
+        let mut batch = progress.outlet.batch(load.origin);
         let mut taken: Vec<_> = found.iter().map(|row| (row, Meta::of(row, &self.look.snapshot))).collect();
         if let Some((_, meta)) = taken.last() {
             load.last = meta.created.map(|created| (created.to_owned(), meta.place.to_owned()));

@@ -6,7 +6,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::trouble::Trouble;
-use crate::model::{Address, Batch, Origin, Skipped, SourceId};
+use crate::model::{Address, Batch, Skipped};
 use crate::source::agno_row::{self, AgnoRow};
 
 /// Columns that a span is read from.
@@ -49,8 +49,9 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(source: SourceId, origin: Origin) -> Self {
-        Self { full: Vec::new(), batch: Batch::new(source, origin), count: 0, bytes: 0 }
+    /// No rows yet. Batches are to be like `batch`, which must be empty.
+    pub(super) fn new(batch: Batch) -> Self {
+        Self { full: Vec::new(), batch, count: 0, bytes: 0 }
     }
 
     /// Whether the next row begins a new batch.
@@ -70,7 +71,7 @@ impl Rows {
     }
 
     fn begin_batch(&mut self) {
-        let mut next = Batch::new(self.batch.source, self.batch.origin);
+        let mut next = self.batch.next();
         next.reserve(BATCH, self.bytes / self.count.max(1) / TEXTS * BATCH);
         self.full.push(std::mem::replace(&mut self.batch, next));
     }

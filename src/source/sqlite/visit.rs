@@ -13,7 +13,7 @@ use super::progress::{Load, Page, Progress, Sent, Stretch};
 use super::rows::{self, Mark, Rows};
 use super::schema::{check, quoted, select};
 use super::trouble::Trouble;
-use crate::model::{Batch, Nanos, Origin, SourceId, SpanId};
+use crate::model::{Batch, Nanos, Origin, SpanId};
 use crate::source::{Outlet, Update, agno_row};
 
 /// Rows of the first page, which the first frame waits for.
@@ -43,13 +43,7 @@ pub(super) struct Found {
 }
 
 /// Reads what is new and a page of what is old.
-pub(super) fn visit(
-    database: &Database,
-    tables: &Tables,
-    sent: &Sent,
-    outlet: &Outlet,
-    progress: &mut Progress,
-) -> Result<Found, Trouble> {
+pub(super) fn visit(database: &Database, tables: &Tables, sent: &Sent, outlet: &Outlet, progress: &mut Progress) -> Result<Found, Trouble> {
     check(&database.connection, tables)?;
     let visit = Visit { database, tables, sent, outlet };
     let mut found = Found::default();
@@ -89,8 +83,8 @@ struct Read {
 }
 
 impl Read {
-    fn new(source: SourceId, origin: Origin) -> Self {
-        Self { rows: Rows::new(source, origin), marks: Vec::new(), all: false, early: false }
+    fn new(batch: Batch) -> Self {
+        Self { rows: Rows::new(batch), marks: Vec::new(), all: false, early: false }
     }
 }
 
@@ -117,7 +111,7 @@ impl Visit<'_> {
             return Ok(Vec::new());
         }
         let after = newest.map_or(i64::MIN, |mark| mark.row);
-        let mut read = Read::new(self.outlet.id, Origin::Live);
+        let mut read = Read::new(self.outlet.batch(Origin::Live));
         self.rows(&mut self.select("WHERE rowid > ?1 ORDER BY rowid")?, [after], PAGE, &mut read)?;
         progress.newer = !read.all;
         read.marks.iter().for_each(|mark| progress.ladder.push(*mark));
@@ -132,7 +126,7 @@ impl Visit<'_> {
         let most = usize::try_from(wanted).unwrap_or(PAGE).min(PAGE);
         let begun = Instant::now();
         let mut statement = self.select("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC")?;
-        let mut read = Read::new(self.outlet.id, Origin::History);
+        let mut read = Read::new(self.outlet.batch(Origin::History));
         // Where no parents may have to come along. If the rest fails, these rows come once more, which changes nothing.
         read.early = !self.database.may_change && wanted > PAGE as u64 && !stretch.cut;
         let mut before = stretch.before;
@@ -172,7 +166,7 @@ impl Visit<'_> {
         let origin = if std::mem::take(&mut progress.awaited) { Origin::Live } else { Origin::History };
         let wanted = usize::try_from(progress.limit).unwrap_or(FIRST).min(FIRST);
         progress.floor = progress.since.map_or(Ok(i64::MIN), |since| self.floor(since))?;
-        let mut read = Read::new(self.outlet.id, origin);
+        let mut read = Read::new(self.outlet.batch(origin));
         self.rows(&mut self.select("WHERE rowid <= ?1 ORDER BY rowid DESC")?, [highest], wanted, &mut read)?;
         progress.ladder = Ladder::default();
         read.marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));

@@ -246,3 +246,26 @@ fn long_arguments_that_begin_alike_are_told_apart() {
     assert_eq!(long("a"), long("a"));
     assert_ne!(digest("a  b"), digest("a b"), "folded blanks hide a difference");
 }
+
+#[test]
+fn who_wants_numbers_alone_gets_no_beginnings() {
+    for attributes in [
+        r#"{"openinference.span.kind": "TOOL", "tool.name": "add", "input.value": "{\"a\": 1}"}"#,
+        r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5", "llm.token_count.prompt": 45,
+            "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "add",
+            "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "add"}"#,
+    ] {
+        let mut picker = Picker::default();
+        assert_eq!(json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)), Ok(()));
+        let mut batches = [(); 2].map(|()| Batch::new(SourceId(0), Origin::History));
+        batches[1].numbers_only = true;
+        let [all, numbers] = batches.each_mut().map(|batch| picker.facts("a", None, batch));
+        assert!(!batches[0].text(all.input).is_empty() && !batches[0].text(all.calls).is_empty(), "{attributes}");
+        assert!(batches[1].text(numbers.input).is_empty() && batches[1].text(numbers.calls).is_empty(), "{attributes}");
+        let same = |facts: &Facts, batch: &Batch| {
+            let names = [facts.tool, facts.model, facts.agent].map(|text| batch.text(text).to_owned());
+            (facts.kind, facts.usage, names)
+        };
+        assert_eq!(same(&all, &batches[0]), same(&numbers, &batches[1]));
+    }
+}

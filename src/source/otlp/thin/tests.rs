@@ -30,7 +30,7 @@ struct Held {
 impl Held {
     fn new() -> Self {
         let (sender, updates) = channel(1);
-        Self { intake: Intake::new(Outlet { id: SourceId(0), updates: sender }, None, vec![]), updates, spans: vec![] }
+        Self { intake: Intake::new(Outlet::new(SourceId(0), sender), None, vec![]), updates, spans: vec![] }
     }
 
     /// Takes a request.
