@@ -14,7 +14,7 @@ use agno_top::source::{Found, Handle, Outlet, Request, Search, State, Update};
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A span as last sent.
 #[derive(Clone, Debug)]

@@ -17,8 +17,8 @@ const PAGE_TIME: Duration = Duration::from_millis(150);
 const REMEMBERED: usize = 1 << 18;
 /// The least time between two sweeps.
 const REST: Duration = Duration::from_secs(2);
-/// A sweep is followed by this many times its own length without one.
-const REST_FACTOR: u32 = 50;
+/// A sweep is followed by this many times what it took the server without one.
+const REST_FACTOR: u32 = 20;
 /// After this long with changes and without a sweep, there is one in any case.
 const SWEEP_ANYWAY: Duration = Duration::from_secs(600);
 
@@ -74,7 +74,8 @@ pub(super) struct Sweep {
     pub(super) end: u64,
     /// The lowest transaction that ran when it began: what earlier ones wrote has been seen when it ends.
     pub(super) base: u64,
-    begun: Instant,
+    /// What it took the server so far.
+    took: Duration,
 }
 
 /// When the table was last swept, and why it should be again.
@@ -184,7 +185,7 @@ impl Progress {
     pub(super) fn sweep_if_due(&mut self, look: &Look) -> bool {
         let begins = self.sweep.is_none() && self.wants_sweep();
         if begins {
-            self.sweep = Some(Sweep { next: 0, end: look.blocks, base: look.snapshot.lowest, begun: Instant::now() });
+            self.sweep = Some(Sweep { next: 0, end: look.blocks, base: look.snapshot.lowest, took: Duration::ZERO });
             self.swept.wanted = false;
         }
         begins
@@ -196,14 +197,15 @@ impl Progress {
         self.swept.came = 0;
     }
 
-    /// Blocks were swept up to this one.
-    pub(super) fn swept_to(&mut self, block: u64) {
+    /// Blocks were swept up to this one, which took the server so long.
+    pub(super) fn swept_to(&mut self, block: u64, took: Duration) {
         let Some(sweep) = &mut self.sweep else { return };
         sweep.next = block;
+        sweep.took += took;
         if block < sweep.end {
             return;
         }
-        let (base, length) = (sweep.base, sweep.begun.elapsed());
+        let (base, took) = (sweep.base, sweep.took);
         self.sweep = None;
         self.base = base;
         if self.first.as_ref().is_some_and(|first| first.next <= base) {
@@ -212,7 +214,7 @@ impl Progress {
         }
         self.sent.0.retain(|_, transaction| *transaction >= base);
         self.swept.last = Instant::now();
-        self.swept.rest_until = self.swept.last + REST.max(length * REST_FACTOR);
+        self.swept.rest_until = self.swept.last + REST.max(took * REST_FACTOR);
     }
 
     /// The server says how many rows were ever written. If more were than came, some may have been missed.

@@ -11,6 +11,7 @@
 //! when one is due.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -71,6 +72,7 @@ pub(super) async fn read(
         parts.push(search.blocks(progress.base, next, Some(end)));
     }
     let mut batches = [Origin::History, Origin::Live].map(|origin| progress.outlet.batch(origin));
+    let begun = Instant::now();
     if !parts.is_empty() {
         let candidates = session.query(&parts.join(" UNION ALL "), &[]).await?;
         let wanted = choose(&candidates, &look.snapshot, progress);
@@ -86,7 +88,7 @@ pub(super) async fn read(
     }
     progress.look_ended(look);
     if let Some((_, end)) = swept {
-        progress.swept_to(end);
+        progress.swept_to(end, begun.elapsed());
     }
     Ok(batches)
 }
