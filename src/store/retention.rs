@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 
 use super::counterparts::Place;
+use super::intake::release;
 use super::row::{NONE, Phase, RowIx, TraceIx};
 use super::{Changes, Store};
 use crate::model::Nanos;
@@ -69,7 +70,7 @@ impl Store {
         let data = self.row(row);
         let (source, address, weight) = (data.source, data.address, data.weight);
         self.held -= u64::from(weight);
-        super::release(source, address, weight, changes);
+        release(source, address, weight, changes);
         self.forget_facts(row);
         self.enter_phase(row, Phase::Ended);
         self.odd_parents.remove(&row);

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{Address, Facts, Text};
+use crate::model::{Address, Facts, Kind, Origin, Status, Text, TraceId};
 
 const SECOND: Nanos = 1_000_000_000;
 
