@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::json;
-use crate::model::{Origin, SourceId};
+use crate::model::{Origin, SourceId, Usage};
 
 /// The facts in a JSON object, and the batch that holds their texts.
 fn facts(name: &str, attributes: &str) -> (Facts, Batch) {
@@ -161,7 +161,7 @@ fn input_holds_cached_tokens() {
         ("ChatAnthropic", None, "anthropic", 500, 500),
         ("ChatAnthropic", None, "anthropic", 109, 219),
         ("Claude.invoke", Some("openinference.instrumentation.langchain"), "Anthropic", 500, 500),
-        ("any name", Some(AGNO_SCOPE), "Anthropic", 500, 610),
+        ("any name", Some("openinference.instrumentation.agno"), "Anthropic", 500, 610),
     ] {
         let attributes = format!("{{\"llm.provider\": \"{provider}\", \"llm.token_count.prompt\": {prompt}, {details}}}");
         let usage = facts_by(name, scope, &attributes).0.usage.unwrap_or_default();
