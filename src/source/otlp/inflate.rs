@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +50,67 @@ pub(in crate::source) fn inflate(coding: Coding, body: Bytes, limit: usize) -> R
         Coding::Identity if body.len() > limit => Err(InflateError::TooLarge),
         Coding::Identity => Ok(body),
         Coding::Gzip => read(MultiGzDecoder::new(&body[..]), body.len(), limit),
-        Coding::Deflate if is_zlib(&body) => read(ZlibDecoder::new(&body[..]), body.len(), limit),
-        Coding::Deflate => read(DeflateDecoder::new(&body[..]), body.len(), limit),
-        Coding::Zstd => {
-            let decoder = StreamingDecoder::new(&body[..]).map_err(|error| InflateError::Broken(error.to_string()))?;
-            read(decoder, body.len(), limit)
+        Coding::Deflate if is_zlib(&body) => {
+            let mut decoder = ZlibDecoder::new(&body[..]);
+            let inflated = read(&mut decoder, body.len(), limit)?;
+            ends_there(decoder.total_in(), &body).map(|()| inflated)
+        }
+        Coding::Deflate => {
+            let mut decoder = DeflateDecoder::new(&body[..]);
+            let inflated = read(&mut decoder, body.len(), limit)?;
+            ends_there(decoder.total_in(), &body).map(|()| inflated)
+        }
+        Coding::Zstd => read(Frames { rest: &body, decoder: None }, body.len(), limit),
+    }
+}
+
+fn ends_there(read: u64, body: &[u8]) -> Result<(), InflateError> {
+    if read == body.len() as u64 { Ok(()) } else { Err(InflateError::Broken("something follows its end".to_owned())) }
+}
+
+/// Frames of zstd, one behind the other, with what is to be skipped between them: <https://datatracker.ietf.org/doc/html/rfc8878#section-3>.
+struct Frames<'a> {
+    /// Behind the frame that is being read.
+    rest: &'a [u8],
+    decoder: Option<StreamingDecoder<&'a [u8], FrameDecoder>>,
+}
+
+/// The lowest magic number of frames that are to be skipped; there are sixteen.
+const SKIPPED: u32 = 0x184d_2a50;
+
+impl Frames<'_> {
+    /// Passes over frames that are to be skipped. Whether another frame follows.
+    fn skip(&mut self) -> io::Result<bool> {
+        while let Some((magic, after)) = self.rest.split_first_chunk()
+            && u32::from_le_bytes(*magic) & !0xf == SKIPPED
+        {
+            let skipped = after.split_first_chunk().and_then(|(length, after)| after.get(u32::from_le_bytes(*length) as usize..));
+            self.rest = skipped.ok_or_else(|| io::Error::other("it ends in the middle of a frame"))?;
+        }
+        Ok(!self.rest.is_empty())
+    }
+}
+
+impl Read for Frames<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Some(decoder) = &mut self.decoder else {
+                if !self.skip()? {
+                    return Ok(0);
+                }
+                self.decoder = Some(StreamingDecoder::new(self.rest).map_err(|_| io::Error::other("it is no zstd"))?);
+                continue;
+            };
+            let read = decoder.read(out)?;
+            if read > 0 || out.is_empty() {
+                return Ok(read);
+            }
+            let stated = decoder.decoder.get_checksum_from_data();
+            if stated.is_some() && stated != decoder.decoder.get_calculated_checksum() {
+                return Err(io::Error::other("its checksum is another one"));
+            }
+            self.rest = *decoder.get_ref();
+            self.decoder = None;
         }
     }
 }
@@ -117,6 +173,35 @@ mod tests {
             }
         }
         assert_eq!(Coding::named("br"), None);
+    }
+
+    #[test]
+    fn all_of_a_body_counts() {
+        let zstd = |body: &[u8]| ruzstd::encoding::compress_to_vec(body, ruzstd::encoding::CompressionLevel::Fastest);
+        let inflate = |coding, body: Vec<u8>| inflate(coding, body.into(), 100);
+        let skipped = [&SKIPPED.to_le_bytes()[..], &[3, 0, 0, 0, 9, 9, 9]].concat();
+        let frames = [&skipped, &zstd(b"one, "), &skipped, &zstd(b""), &zstd(b"two"), &skipped].map(Vec::as_slice).concat();
+        assert_eq!(inflate(Coding::Zstd, frames), Ok(Bytes::from_static(b"one, two")));
+        assert_eq!(inflate(Coding::Gzip, [gzip(b"one, "), gzip(b"two")].concat()), Ok(Bytes::from_static(b"one, two")));
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(b"one").unwrap();
+        let zlib = zlib.finish().unwrap();
+        let mut bare = DeflateEncoder::new(Vec::new(), Compression::fast());
+        bare.write_all(b"one").unwrap();
+        let bare = bare.finish().unwrap();
+        // The checksum stands last.
+        let mut spoilt = zstd(b"one");
+        *spoilt.last_mut().unwrap() ^= 1;
+        for (coding, body) in [
+            (Coding::Zstd, [zstd(b"one"), b"garbage".to_vec()].concat()),
+            (Coding::Zstd, spoilt),
+            (Coding::Zstd, skipped[..skipped.len() - 1].to_vec()),
+            (Coding::Gzip, [gzip(b"one"), b"garbage".to_vec()].concat()),
+            (Coding::Deflate, [&zlib[..], &zlib].concat()),
+            (Coding::Deflate, [&bare[..], b"x"].concat()),
+        ] {
+            assert!(matches!(inflate(coding, body.clone()), Err(InflateError::Broken(_))), "{coding:?} {body:?}");
+        }
     }
 
     #[test]

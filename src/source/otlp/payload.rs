@@ -25,8 +25,10 @@ pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, Broken> {
 /// Hands out the payload of every span with where it begins; without resource and scope.
 pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result<(), Broken> {
     request::spans(body, |_, message| {
-        let (payload, _) = span(message)?;
-        found(offset(body, message), payload);
+        // One that can't be read is no reason to leave out those behind it.
+        if let Ok((payload, _)) = span(message) {
+            found(offset(body, message), payload);
+        }
         Ok(())
     })
 }
@@ -51,7 +53,8 @@ pub(in crate::source) fn look(group: Group<'_>, message: &[u8], probe: &Probe) -
     Ok(names.filter(|_| probe.holds(&payload)))
 }
 
-/// Reads an encoded span, without resource and scope.
+/// Reads an encoded span, without resource and scope. What its row is not made of and has another type than OTLP gives it counts as not
+/// stated, as it does for the row.
 pub(in crate::source) fn span(message: &[u8]) -> Result<Found, Broken> {
     let mut payload = Payload::default();
     let (mut trace, mut id) = (None, None);
@@ -60,14 +63,14 @@ pub(in crate::source) fn span(message: &[u8]) -> Result<Found, Broken> {
         match number {
             1 => trace = trace_id(field)?,
             2 => id = span_id(field)?,
-            3 => payload.trace_state = text(field)?,
-            6 => payload.role = Role::numbered(field.varint()?),
+            3 => payload.trace_state = text(field).unwrap_or_default(),
+            6 => payload.role = field.varint().map_or(Role::Unspecified, Role::numbered),
             9 => payload.attributes.push(attribute(field.bytes()?)?),
-            10 => payload.dropped.attributes = count(field)?,
+            10 => payload.dropped.attributes = count(field),
             11 => payload.events.push(event(field.bytes()?)?),
-            12 => payload.dropped.events = count(field)?,
-            13 => payload.links.extend(link(field.bytes()?)?),
-            14 => payload.dropped.links = count(field)?,
+            12 => payload.dropped.events = count(field),
+            13 => payload.links.extend(field.bytes().and_then(link).ok().flatten()),
+            14 => payload.dropped.links = count(field),
             15 => payload.status_message = status_message(field.bytes()?)?,
             _ => {}
         }
@@ -75,8 +78,8 @@ pub(in crate::source) fn span(message: &[u8]) -> Result<Found, Broken> {
     Ok((payload, trace.zip(id)))
 }
 
-fn count(field: Value<'_>) -> Result<u32, Broken> {
-    field.varint().map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+fn count(field: Value<'_>) -> u32 {
+    field.varint().map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn trace_id(field: Value<'_>) -> Result<Option<TraceId>, Broken> {
@@ -92,9 +95,9 @@ fn event(message: &[u8]) -> Result<Event, Broken> {
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
         match number {
-            1 => event.time = Nanos::try_from(field.fixed64()?).unwrap_or(Nanos::MAX),
+            1 => event.time = field.fixed64().map_or(0, |time| Nanos::try_from(time).unwrap_or(Nanos::MAX)),
             2 => event.name = text(field)?,
-            3 => event.attributes.push(attribute(field.bytes()?)?),
+            3 => event.attributes.extend(field.bytes().and_then(attribute)),
             _ => {}
         }
     }
