@@ -14,6 +14,7 @@ pub use agno_row::fuzz;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::Sender;
 
@@ -197,6 +198,18 @@ pub struct Handle {
     pub name: String,
     /// Where it takes requests; it ends when this is dropped.
     pub requests: mpsc::Sender<Request>,
+    /// What it says when it has ended, of a source that has something to bring to an end.
+    ending: Option<JoinHandle<Vec<String>>>,
+}
+
+impl Handle {
+    /// Ends the source, and waits for it if it has something to bring to an end; gives what a person should know of that. Nobody may listen
+    /// to its updates any more.
+    pub fn end(self) -> Vec<String> {
+        drop(self.requests);
+        // A panic is told by who panics.
+        self.ending.and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
 }
 
 /// What every source needs to run.
@@ -241,8 +254,20 @@ pub fn spawn<F>(name: String, outlet: Outlet, body: F) -> std::io::Result<Handle
 where
     F: FnOnce(&Outlet, &mpsc::Receiver<Request>) + Send + 'static,
 {
+    let told = move |outlet: &Outlet, inbox: &mpsc::Receiver<Request>| {
+        body(outlet, inbox);
+        Vec::new()
+    };
+    Ok(Handle { ending: None, ..spawn_to_end(name, outlet, told)? })
+}
+
+/// The same for a body that has something to bring to an end, and says what a person should know of that.
+pub fn spawn_to_end<F>(name: String, outlet: Outlet, body: F) -> std::io::Result<Handle>
+where
+    F: FnOnce(&Outlet, &mpsc::Receiver<Request>) -> Vec<String> + Send + 'static,
+{
     let (requests, inbox) = mpsc::channel();
     let id = outlet.id;
-    std::thread::Builder::new().name(format!("source {name}")).spawn(move || body(&outlet, &inbox))?;
-    Ok(Handle { id, name, requests })
+    let thread = std::thread::Builder::new().name(format!("source {name}")).spawn(move || body(&outlet, &inbox))?;
+    Ok(Handle { id, name, requests, ending: Some(thread) })
 }

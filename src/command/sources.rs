@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use color_eyre::eyre::{Context, Report};
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Receiver, Sender};
 
-use crate::config::{Config, OtlpConfig};
+use super::say;
+
+use crate::config::{Config, Listen, OtlpConfig};
 use crate::model::{Nanos, SourceId};
 use crate::source::{self, Handle, Outlet, Update, otlp};
 
@@ -69,8 +71,8 @@ pub fn open(at: usize, path: &Path, config: &Config, extent: Extent, updates: &S
     handle.wrap_err_with(|| format!("can't start watching {}", path.display()))
 }
 
-/// Starts to listen for OTLP as the source with the number `at`, if that is wanted; `alone` if no source is named.
-pub fn listen(at: usize, alone: bool, config: &Config, updates: &Sender<Update>) -> Result<Option<otlp::Listening>, Report> {
+/// Starts to listen for OTLP as the source behind those at `paths`, if that is wanted; `alone` if none of them is named.
+pub fn listen(paths: &[PathBuf], alone: bool, config: &Config, updates: &Sender<Update>) -> Result<Option<otlp::Listening>, Report> {
     let (by_grpc, by_http) = config.otlp.listen.protocols(alone);
     if !by_grpc && !by_http {
         return Ok(None);
@@ -87,12 +89,22 @@ pub fn listen(at: usize, alone: bool, config: &Config, updates: &Sender<Update>)
         forward_headers,
         manners: otlp::Manners::default(),
     };
-    let mut listening = otlp::start(options, outlet(at, updates)?).wrap_err("can't listen for OTLP")?;
-    // With nothing else to watch there is nothing to wait for.
-    if at == 0 && listening.addresses.is_empty() && !listening.failed.is_empty() {
+    let mut listening = otlp::start(options, outlet(paths.len(), updates)?).wrap_err("can't listen for OTLP")?;
+    // With nothing else there is nothing to wait for: whoever asked to listen did not ask for a database that may come.
+    let is_there = |path: &PathBuf| path.exists() || path.to_str().is_some_and(source::postgres::is_url);
+    let is_only = alone && config.otlp.listen != Listen::Auto && !paths.iter().any(is_there);
+    if is_only && listening.addresses.is_empty() && !listening.failed.is_empty() {
         return Err(Report::new(listening.failed.swap_remove(0)));
     }
     Ok(Some(listening))
+}
+
+/// Ends the sources, and tells what they could not bring to an end.
+pub fn end(handles: impl IntoIterator<Item = Handle>, updates: Receiver<Update>) {
+    drop(updates);
+    for words in handles.into_iter().flat_map(Handle::end) {
+        say(&words);
+    }
 }
 
 fn outlet(at: usize, updates: &Sender<Update>) -> Result<Outlet, Report> {

@@ -37,7 +37,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     let mut handles = paths.iter().map(PathBuf::as_path).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     // Without a word about it, the listener comes where no source is named.
     let alone = config.sources.is_empty() && demo.is_none();
-    handles.extend(sources::listen(handles.len(), alone, config, &updates)?.map(|listening| listening.handle));
+    handles.extend(sources::listen(&paths, alone, config, &updates)?.map(|listening| listening.handle));
     let views = handles.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, run::now());
     config.prepare(&mut app, run::now());
@@ -59,8 +59,10 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     let mut screen = Screen::take(config.mouse).wrap_err("can't take over the terminal")?;
     #[cfg(debug_assertions)]
     crate::panic::rehearse();
-    runtime.block_on(run::run(&mut screen.terminal, &mut session))?;
-    Ok(Outcome::Done)
+    let outcome = runtime.block_on(run::run(&mut screen.terminal, &mut session));
+    drop(screen);
+    sources::end(session.sources, session.updates);
+    outcome.map(|()| Outcome::Done)
 }
 
 /// Reads the prices while the first traces are shown already.

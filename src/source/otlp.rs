@@ -157,15 +157,19 @@ pub fn start(options: Options, outlet: Outlet) -> io::Result<Listening> {
     let forwards = forwards.map_err(io::Error::other)?;
     let intake = Arc::new(Intake::new(outlet.clone(), recorder, forwards));
     let (bound, failed) = bind::all(&options);
-    let addresses = bound.iter().map(|bound| bound.address).collect();
+    let addresses: Vec<SocketAddr> = bound.iter().map(|bound| bound.address).collect();
+    if let Some(url) = options.forward.iter().find(|url| forward::leads_to(url, &addresses)) {
+        return Err(io::Error::other(format!("{url} is where agno-top itself listens: what it passes on there would come back for ever")));
+    }
     let named = [options.grpc, options.http].into_iter().flatten();
     let warnings = named.filter_map(|address| warning(address, options.token.is_some())).collect::<Vec<_>>();
     for warning in &warnings {
         tracing::warn!(warning, "OTLP");
     }
     let trouble = failed.clone();
-    let handle = super::spawn("otlp".to_owned(), outlet, move |outlet, inbox| {
-        let _ended = run(&options, intake, bound, trouble, outlet, inbox);
+    let handle = super::spawn_to_end("otlp".to_owned(), outlet, move |outlet, inbox| {
+        let _ended = run(&options, intake.clone(), bound, trouble, outlet, inbox);
+        intake.end(LEAVE)
     })?;
     Ok(Listening { handle, addresses, failed, warnings })
 }

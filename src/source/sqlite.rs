@@ -30,6 +30,7 @@ use progress::{Page, Progress, Sent};
 pub(super) use schema::present as tables_present;
 use search::{Hits, Scan};
 use signature::Signature;
+pub(super) use signature::{FileId, file_id};
 use trouble::Trouble;
 
 /// How long the agent's commit may lie unnoticed.

@@ -172,7 +172,7 @@ fn requests_are_passed_on_as_they_came() {
 }
 
 #[test]
-fn compressed_requests_arrive_and_other_signals_stay_away_from_a_place_for_spans() {
+fn compressed_requests_arrive_and_what_is_refused_is_counted() {
     let mut end = Listener::start();
     let forward = vec![format!("http://{}", end.http), format!("http://{}/otel", end.http)];
     let mut listener = Listener::with(Options { forward, ..any_port() }, 64);
@@ -188,11 +188,82 @@ fn compressed_requests_arrive_and_other_signals_stay_away_from_a_place_for_spans
         assert_eq!(client.post(path, &[("content-type", "application/json")], b"{}").status, 200);
     }
     let done = |traffic: &agno_top::source::Traffic| {
-        traffic.forwards.len() == 2 && traffic.forwards[0].sent == 4 && traffic.forwards[1].dropped == 2
+        traffic.forwards.len() == 2 && traffic.forwards[0].sent == 4 && traffic.forwards[1].dropped == 4
     };
     let traffic = listener.traffic(done);
-    // Nothing listens at that path: the spans are refused, and nothing else was tried.
+    // Nothing listens under that path.
     assert_eq!((traffic.forwards[1].sent, traffic.forwards[1].waiting), (0, 0));
     assert_eq!(end.spans().len(), 150);
-    assert_eq!(end.traffic(|traffic| traffic.refused > 0).refused, 2);
+    assert_eq!(end.traffic(|traffic| traffic.refused > 3).refused, 4);
+}
+
+#[test]
+fn a_file_that_was_deleted_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let listener = Listener::with(recording(&path), 64);
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    let delete = || std::fs::read_dir(directory.path()).unwrap().for_each(|file| std::fs::remove_file(file.unwrap().path()).unwrap());
+    delete();
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    assert_eq!(numbers(&path), (11, 75, 14));
+    delete();
+    std::fs::write(&path, "not a database, but long enough to be taken for one ".repeat(10)).unwrap();
+    assert_eq!(listener.post(FIXTURE).status, 503, "what is there now is somebody else's");
+}
+
+#[test]
+fn in_the_end_all_is_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let listener = Listener::with(recording(&path), 64);
+    assert_eq!(listener.post(FIXTURE).status, 200);
+    drop(listener.updates);
+    assert_eq!(listener.handle.end(), [] as [String; 0]);
+    let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["a.db"]);
+    assert_eq!(numbers(&path), (11, 75, 14));
+}
+
+#[test]
+fn in_the_end_what_waits_is_passed_on_and_what_can_not_be_is_told() {
+    let mut end = Listener::start();
+    let forward = vec![format!("http://{}", end.http), "http://127.0.0.1:9".to_owned()];
+    let listener = Listener::with(Options { forward, ..any_port() }, 64);
+    for _ in 0..5 {
+        assert_eq!(listener.post(FIXTURE).status, 200);
+    }
+    drop(listener.updates);
+    assert_eq!(listener.handle.end(), ["5 requests were not passed on to http://127.0.0.1:9"]);
+    assert_eq!(end.spans().len(), 5 * 75);
+}
+
+#[test]
+fn what_would_come_back_for_ever_is_not_passed_on() {
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (updates, _received) = tokio::sync::mpsc::channel(1);
+    let options = Options { http: Some(held), forward: vec![format!("http://localhost:{}", held.port())], ..any_port() };
+    let error = otlp::start(options, Outlet::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string();
+    assert!(error.contains("come back for ever"), "{error}");
+}
+
+#[test]
+fn a_span_with_an_odd_field_keeps_nobody_out_of_the_file() {
+    let field = |number: u8, content: &[u8]| {
+        let mut out = vec![number << 3 | 2];
+        prost::encoding::encode_varint(content.len() as u64, &mut out);
+        [&out, content].concat()
+    };
+    let source = ExportTraceServiceRequest::decode(FIXTURE).unwrap();
+    let mut spans: Vec<Vec<u8>> = source.resource_spans[0].scope_spans[0].spans.iter().take(4).map(Message::encode_to_vec).collect();
+    // Dropped attributes as a fixed number, a kind as text, an event whose time is a varint.
+    spans[0].extend([10 << 3 | 5, 1, 0, 0, 0]);
+    spans[1].extend([6 << 3 | 2, 1, b'x']);
+    spans[2].extend([11 << 3 | 2, 2, 1 << 3, 7]);
+    let spans: Vec<u8> = spans.iter().flat_map(|span| field(2, span)).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let mut listener = Listener::with(recording(&path), 64);
+    assert_eq!(listener.post(&field(1, &field(2, &spans))).status, 200);
+    assert_eq!((listener.spans().len(), numbers(&path).1), (4, 4));
 }

@@ -33,7 +33,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     let open = |(at, path)| sources::open(at, path, config, extent, &updates);
     let mut handles = paths.iter().map(PathBuf::as_path).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     // As on the screen: the listener comes where no source is named, or where it is asked for.
-    if let Some(listening) = sources::listen(handles.len(), named.is_empty(), config, &updates)? {
+    if let Some(listening) = sources::listen(&paths, named.is_empty(), config, &updates)? {
         let addresses: Vec<String> = listening.addresses.iter().map(ToString::to_string).collect();
         if !addresses.is_empty() {
             say(&format!("listening for OTLP on {}", addresses.join(" and ")));
@@ -60,7 +60,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
         left: tail.limit.map_or(u64::MAX, u64::from),
         wrote: false,
     };
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         // Listened for all along: an interrupt that comes while a line is written must not be missed.
         let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -85,7 +85,9 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
                 }
             }
         }
-    })
+    });
+    sources::end(follower.sources.into_iter().map(|source| source.handle), received);
+    outcome
 }
 
 struct Source {

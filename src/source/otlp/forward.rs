@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,14 +33,15 @@ const LARGEST_ANSWER: u64 = 1 << 16;
 const READ: u64 = 1 << 12;
 const SAID: usize = 200;
 
+/// What a request that waits takes beside its body, about.
+const BESIDE: usize = 256;
+
 /// How long an endpoint may take for one answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// One endpoint.
 #[derive(Debug)]
 pub(super) struct Forward {
-    /// The endpoint's URL names a place for spans alone.
-    spans_only: bool,
     shared: Arc<Shared>,
 }
 
@@ -51,6 +53,13 @@ pub(super) struct Passed {
     /// Whether the body is compressed.
     pub(super) gzip: bool,
     pub(super) body: Bytes,
+}
+
+impl Passed {
+    /// Bytes that it takes while it waits.
+    fn size(&self) -> usize {
+        self.body.len() + BESIDE
+    }
 }
 
 #[derive(Debug, Default)]
@@ -73,27 +82,35 @@ impl Forward {
         let endpoint = Endpoint::new(url, headers, authorities(url))?;
         let shared = Arc::new(Shared::default());
         shared.lock().report.url.clone_from(&endpoint.name);
-        let (inner, spans_only) = (shared.clone(), endpoint.path.is_some());
+        let inner = shared.clone();
         let thread = std::thread::Builder::new().name("otlp forward".to_owned());
         thread.spawn(move || inner.run(&endpoint)).map_err(|error| error.to_string())?;
-        Ok(Self { spans_only, shared })
+        Ok(Self { shared })
     }
 
-    /// Queues a request if the endpoint takes such, or drops it if too much waits.
+    /// Queues a request, or drops it if too much waits.
     pub(super) fn push(&self, request: Passed) {
-        if self.spans_only && request.signal != Signal::Traces {
-            return;
-        }
-        let body = &request.body;
         let mut queue = self.shared.lock();
-        if queue.size + body.len() > WAITING {
+        if queue.size + request.size() > WAITING {
             queue.report.dropped += 1;
             return;
         }
-        queue.size += body.len();
+        queue.size += request.size();
         queue.report.waiting += 1;
         queue.waiting.push_back(request);
         self.shared.changed.notify_all();
+    }
+
+    /// Waits until nothing waits, but not for longer than this, nor for an endpoint that takes nothing. Says what was not passed on.
+    pub(super) fn end(&self, time: Duration) -> Option<String> {
+        let is_under_way = |queue: &mut Queue| queue.report.waiting > 0 && queue.report.trouble.is_none();
+        let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), time, is_under_way);
+        let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        queue.closed = true;
+        self.shared.changed.notify_all();
+        let Forwarding { url, waiting, dropped, .. } = &queue.report;
+        let lost = waiting + dropped;
+        (lost > 0).then(|| format!("{lost} requests were not passed on to {url}"))
     }
 
     /// How it goes.
@@ -116,7 +133,7 @@ impl Shared {
 
     fn run(&self, endpoint: &Endpoint) {
         while let Some(request) = self.next() {
-            let size = request.body.len();
+            let size = request.size();
             let sent = self.send(endpoint, &request);
             let mut queue = self.lock();
             queue.size -= size;
@@ -126,6 +143,7 @@ impl Shared {
             } else {
                 queue.report.dropped += 1;
             }
+            self.changed.notify_all();
         }
     }
 
@@ -152,6 +170,7 @@ impl Shared {
             };
             let last = left == 0 || !trouble.passes;
             self.lock().report.trouble = Some(trouble.words);
+            self.changed.notify_all();
             if last || self.rest(trouble.again.unwrap_or(pause).min(PAUSES.1)) {
                 return false;
             }
@@ -172,9 +191,9 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     agent: Agent,
-    /// The URL without the signal's path; `None` of the latter: one path for all.
+    /// What stands before a signal's path and behind it, as for exporters: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
     base: String,
-    path: Option<String>,
+    query: String,
     headers: Vec<(String, String)>,
     /// For a person: scheme, host and port.
     name: String,
@@ -196,6 +215,19 @@ pub fn check_url(url: &str) -> Result<(), String> {
     parse(url).map(drop)
 }
 
+/// Whether the URL leads to one of these addresses of this machine.
+pub(super) fn leads_to(url: &str, addresses: &[SocketAddr]) -> bool {
+    let Ok(uri) = parse(url) else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let ip = host.parse::<IpAddr>().ok();
+    let is_own = |address: IpAddr| match ip {
+        Some(ip) => ip == address || (ip.is_unspecified() || ip.is_loopback()) && (address.is_loopback() || address.is_unspecified()),
+        None => host.eq_ignore_ascii_case("localhost") && (address.is_loopback() || address.is_unspecified()),
+    };
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+    addresses.iter().any(|address| address.port() == port && is_own(address.ip()))
+}
+
 fn parse(url: &str) -> Result<Uri, String> {
     let uri: Option<Uri> = url.parse().ok();
     uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
@@ -207,13 +239,12 @@ impl Endpoint {
         let uri = parse(url)?;
         let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority().ok_or("it names no host")?);
         let name = format!("{scheme}://{}{}", authority.host(), authority.port().map(|port| format!(":{port}")).unwrap_or_default());
-        let base = url.trim_end_matches('/');
-        let base = base.strip_suffix("/v1/traces").unwrap_or(base).to_owned();
-        let own_path = uri.path().trim_end_matches('/');
-        let path = (!own_path.is_empty() && !own_path.ends_with("/v1/traces")).then(|| url.to_owned());
+        let path = uri.path().trim_end_matches('/');
+        let base = format!("{scheme}://{authority}{}", path.strip_suffix("/v1/traces").unwrap_or(path));
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let config = Agent::config_builder().timeout_global(Some(ANSWER)).http_status_as_error(false).max_redirects(0);
         let config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
-        Ok(Self { agent: config.build().into(), base, path, headers: headers.to_vec(), name })
+        Ok(Self { agent: config.build().into(), base, query, headers: headers.to_vec(), name })
     }
 
     /// The endpoint at this URL. `Err` says what is wrong with it.
@@ -238,10 +269,7 @@ impl Endpoint {
             Signal::Logs => "logs",
             Signal::Metrics => "metrics",
         };
-        match &self.path {
-            Some(path) => path.clone(),
-            None => format!("{}/v1/{name}", self.base),
-        }
+        format!("{}/v1/{name}{}", self.base, self.query)
     }
 
     fn post(&self, request: &Passed) -> Result<Vec<u8>, Trouble> {
@@ -332,19 +360,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_without_a_path_gets_the_signals() {
+    fn a_url_gets_the_paths_of_the_signals() {
         let url = |url: &str, signal| Endpoint::new(url, &[], RootCerts::WebPki).map(|endpoint| endpoint.url(signal));
         let some = |url: &str| Ok(url.to_owned());
         assert_eq!(url("http://a:4318", Signal::Traces), some("http://a:4318/v1/traces"));
         assert_eq!(url("http://a:4318/", Signal::Logs), some("http://a:4318/v1/logs"));
         assert_eq!(url("https://a/x/v1/traces", Signal::Traces), some("https://a/x/v1/traces"));
         assert_eq!(url("https://a/x/v1/traces", Signal::Metrics), some("https://a/x/v1/metrics"));
-        assert_eq!(url("https://a/otel", Signal::Traces), some("https://a/otel"));
+        assert_eq!(url("https://a/otel/", Signal::Traces), some("https://a/otel/v1/traces"));
+        assert_eq!(url("https://u:p@a/v1/traces?key=1/", Signal::Logs), some("https://u:p@a/v1/logs?key=1/"));
         for wrong in ["", "a", "ftp://a", "http://", "localhost:4318"] {
             assert!(Endpoint::new(wrong, &[], RootCerts::WebPki).is_err(), "{wrong}");
         }
         let named = Endpoint::new("https://user:pass@a/x?key=1", &[], RootCerts::WebPki);
         assert_eq!(named.map(|endpoint| endpoint.name), Ok("https://a".to_owned()));
+    }
+
+    #[test]
+    fn it_is_noticed_where_a_url_leads_back() {
+        let own = ["127.0.0.1:4318", "[::1]:4318", "0.0.0.0:80"].map(|address| address.parse().unwrap());
+        for url in
+            ["http://127.0.0.1:4318", "http://LOCALHOST:4318/v1/traces", "http://[::1]:4318/", "http://localhost", "http://0.0.0.0:4318"]
+        {
+            assert!(leads_to(url, &own), "{url}");
+        }
+        for url in ["http://127.0.0.1:4319", "http://10.0.0.1:4318", "http://collector:4318", "https://localhost", "nothing"] {
+            assert!(!leads_to(url, &own), "{url}");
+        }
     }
 
     #[test]

@@ -231,6 +231,14 @@ impl Intake {
         lock(&self.bodies).tidy();
     }
 
+    /// Passes on what waits, within this time for each endpoint that takes it, and closes the file that records. Says what was not passed on.
+    pub(super) fn end(&self, time: Duration) -> Vec<String> {
+        if let Some(recorder) = &self.recorder {
+            recorder.end(time);
+        }
+        self.forwards.iter().filter_map(|forward| forward.end(time)).collect()
+    }
+
     /// Counts a request that was not taken.
     pub(super) fn count_refusal(&self, refusal: &Refusal) {
         let count = if refusal.passes() { &self.counts.put_off } else { &self.counts.refused };

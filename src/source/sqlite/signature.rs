@@ -33,7 +33,21 @@ struct Mark {
 }
 
 /// Tells a file from another that took its name: device and inode.
-pub(super) type FileId = (u64, u64);
+pub(in crate::source) type FileId = (u64, u64);
+
+/// Which file it is.
+pub(in crate::source) fn file_id(metadata: &Metadata) -> FileId {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (metadata.dev(), metadata.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let born = metadata.created().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        (0, born.map_or(0, |time| time.as_nanos() as u64))
+    }
+}
 
 impl Signature {
     /// Looks at the file; `last` is how it looked before, if it did. Must not be called while this process has the file open as a
@@ -102,17 +116,7 @@ impl Signature {
 
 impl Mark {
     fn of(metadata: &Metadata) -> Self {
-        #[cfg(unix)]
-        let file = {
-            use std::os::unix::fs::MetadataExt;
-            (metadata.dev(), metadata.ino())
-        };
-        #[cfg(not(unix))]
-        let file = {
-            let born = metadata.created().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
-            (0, born.map_or(0, |time| time.as_nanos() as u64))
-        };
-        Self { file, len: metadata.len(), changed: metadata.modified().ok() }
+        Self { file: file_id(metadata), len: metadata.len(), changed: metadata.modified().ok() }
     }
 }
 
