@@ -166,7 +166,7 @@ pub struct OtlpOptions {
     /// Token that every request must bear: Authorization: Bearer TOKEN
     ///
     /// Better given by the environment, where other users of the machine can't see it.
-    #[arg(long, value_name = "TOKEN", env = "AGNO_TOP_OTLP_TOKEN", hide_env_values = true, global = true)]
+    #[arg(long, value_name = "TOKEN", env = "AGNO_TOP_OTLP_TOKEN", hide_env_values = true, global = true, value_parser = token)]
     pub otlp_token: Option<String>,
 
     /// Origin of web pages that may send, as `http://localhost:3000`; * for all; can be repeated
@@ -247,6 +247,11 @@ fn heeds(subcommand: &str, flag: &Arg) -> bool {
 pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
     let mut matches = command().try_get_matches_from(line)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+}
+
+/// An empty token would guard nothing: a variable was not set, mostly.
+fn token(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 #[cfg(test)]

@@ -86,6 +86,21 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "agno-top: {}", crate::format::safe(text));
 }
 
+/// Whether nobody will ever read what is written to standard output.
+#[must_use]
+pub fn reader_left() -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let out = io::stdout();
+        let mut ends = [PollFd::new(&out, PollFlags::empty())];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut ends, Some(&at_once)).is_ok() && ends[0].revents().intersects(PollFlags::ERR)
+    }
+    #[cfg(not(unix))]
+    false
+}
+
 /// `outcome` once everything is written. Who reads may have read enough: that is no failure.
 pub fn written(result: io::Result<()>, outcome: Outcome) -> io::Result<Outcome> {
     match result {

@@ -18,6 +18,7 @@ use std::str::FromStr;
 
 use chrono::NaiveDateTime;
 
+use crate::model::semantics::forget_pending;
 use crate::model::{Payload, Status};
 use crate::store::{RowIx, Store, TraceIx};
 
@@ -145,6 +146,9 @@ impl<W: Write> Exporter<W> {
 
     /// Writes a span of the trace, after the span that it hangs under.
     pub fn span(&mut self, mut span: Exported) -> io::Result<()> {
+        if span.record.end.is_none() {
+            forget_pending(&mut span.payload.attributes);
+        }
         if let Some(redactor) = &self.redactor {
             redactor.span(&mut span);
         }

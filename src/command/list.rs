@@ -14,7 +14,7 @@ use super::{Outcome, json, say, written};
 use crate::config::Config;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
-use crate::query::Query;
+use crate::query::{Query, STATUSES};
 use crate::store::{Phase, RowIx, Standing, TraceIx};
 use crate::view;
 
@@ -41,7 +41,7 @@ pub struct List {
     pub json: bool,
 
     /// End with exit code 3 if one of the traces listed passes this filter: error, 'cost>0.5', 'dur>10s', or any other
-    #[arg(long, value_name = "EXPR", value_parser = parse_short)]
+    #[arg(long, value_name = "EXPR", value_parser = parse_short, allow_hyphen_values = true)]
     pub fail_on: Option<Query>,
 }
 
@@ -96,14 +96,18 @@ fn lines(loaded: &Loaded, traces: &[TraceIx], out: &mut impl Write) -> io::Resul
     Ok(())
 }
 
-/// Reads a filter that may be short: `error` for `status:error`, `cost>0.5` for `cost:>0.5`.
+/// Reads a filter that may be short: `error` for `status:error`. Another word alone is refused: it would be looked for in names, find
+/// nothing, and nobody would be told that nothing is checked.
 fn parse_short(line: &str) -> Result<Query, String> {
-    let word = |word: &str| match word.find(['<', '>']) {
-        _ if word == "error" => "status:error".to_owned(),
-        Some(at) if at > 0 && word[..at].bytes().all(|byte| byte.is_ascii_alphabetic()) => format!("{}:{}", &word[..at], &word[at..]),
-        _ => word.to_owned(),
-    };
-    parse_filter(&line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
+    let (sign, words) = line.trim().strip_prefix('-').map_or(("", line.trim()), |words| ("-", words));
+    if words.is_empty() || !words.chars().all(|c| c.is_alphanumeric() || matches!(c, '|' | '_' | '-')) {
+        return parse_filter(line);
+    }
+    let is_status = |word: &str| STATUSES.iter().any(|(name, _)| *name == word);
+    if words.split('|').all(is_status) {
+        return parse_filter(&format!("{sign}status:{words}"));
+    }
+    Err(format!("{words:?} is no status (error, running, lost, ok) and no comparison; to look for a word, name the field: name:{words}"))
 }
 
 /// The traces for people.

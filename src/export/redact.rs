@@ -43,6 +43,9 @@ const SECRETS: &[&str] = &[
     r"\bxapp-[A-Za-z0-9-]{10,}",
     // Groq, Hugging Face, xAI, Perplexity, Tavily, npm, NVIDIA.
     r"\b(?:gsk_|hf_|xai-|pplx-|tvly-|npm_|nvapi-)[A-Za-z0-9_-]{20,}",
+    // SendGrid, LangSmith.
+    r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+    r"lsv2_[A-Za-z0-9_]{20,}",
     // JSON web tokens.
     r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
     // Private keys, to their end or, cut off, to the text's.
@@ -64,6 +67,8 @@ const BETWEEN: &[&str] = &[
     r#"(NAMED(?:\\'|\\{2,}["']))[^"'\\]+()"#,
     r#"((?i-u:api[_-]?key|password|passwd|passphrase|client[_-]?secret|secret[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*)[^\s"'\\,;&}\])]+()"#,
     r#"((?i-u:\bmy[ \t]+(?:api[ _-]?key|password|passwd|passphrase)[ \t]+is[ \t]+)\\*["']?)[^\s"'\\,;&}\])\[:=][^\s"'\\,;&}\])]*()"#,
+    // As programs are told.
+    r#"((?i-u:--(?:api-?key|password|passwd|passphrase)[ \t]+))[^\s"'\\,;&}\])-][^\s"'\\,;&}\])]*()"#,
     // A token or a count of them: a number is none, and prose has words behind a colon.
     r#"((?i-u:token)[ \t]*=[ \t]*)[0-9.]*[^\s"'\\,;&}\])0-9.][^\s"'\\,;&}\])]*()"#,
     r#"((?i-u:token)[ \t]*:[ \t]*)(?:[A-Za-z_.~+/=-]+[0-9]|[0-9]+[A-Za-z_~+/=-])[^\s"'\\,;&}\])]{4,}()"#,

@@ -19,7 +19,7 @@ pub(crate) use picker::About;
 pub use picker::Picker;
 
 use crate::model::json::{self, Scalar};
-use crate::model::{Attribute, Batch, Text};
+use crate::model::{Attribute, Batch, Text, Value};
 use names::Field;
 
 /// Bytes of a span's input that its row keeps.
@@ -30,6 +30,9 @@ pub const MESSAGE: [(&str, &str); 2] = [("llm.input_messages.", ".message.role")
 
 /// What [`MESSAGE`] states as the role of the person who asks.
 pub const ASKER: &str = "user";
+
+/// What an attribute says of a record that stands for a span that runs.
+const PENDING: &str = "pending_span";
 
 /// The attribute that says what a span does, as OpenInference has it.
 pub const SPAN_KIND: &str = "openinference.span.kind";
@@ -56,6 +59,16 @@ pub fn odd_total(attributes: &[Attribute]) -> Option<u64> {
     };
     let parts = count(Field::Prompt).zip(count(Field::Completion));
     count(Field::Total).filter(|total| parts.is_none_or(|(input, output)| input + output != *total))
+}
+
+/// Takes away what makes a record stand for another span, which is its parent and runs: with the running span's own id it would say that of
+/// that one's parent.
+pub fn forget_pending(attributes: &mut Vec<Attribute>) {
+    let names = [Field::RecordType, Field::PendingParent].map(names::of).concat();
+    let is_pending = |(name, value): &Attribute| names.contains(&name.as_str()) && matches!(value, Value::Text(text) if text == PENDING);
+    if attributes.iter().any(is_pending) {
+        attributes.retain(|(name, _)| !names.contains(&name.as_str()));
+    }
 }
 
 /// Copies the [`beginning`] of a text into the batch, for a row.
@@ -140,7 +153,7 @@ pub fn beginning(chars: impl Iterator<Item = char>, bytes: usize) -> impl Iterat
 
 #[cfg(test)]
 mod tests {
-    use super::{PREVIEW, beginning, odd_total, plain_beginning};
+    use super::{PREVIEW, beginning, forget_pending, odd_total, plain_beginning};
     use crate::model::Value;
     use crate::model::json::{Scalar, chars};
 
@@ -151,6 +164,19 @@ mod tests {
         assert_eq!(short("谢谢", 5), "谢");
         assert_eq!(short("a谢b", 2), "a");
         assert_eq!(short(" \n ", 9), "");
+    }
+
+    #[test]
+    fn a_record_that_stands_for_another_is_that_one_once_it_bears_its_id() {
+        let attribute = |name: &str, value: &str| (name.to_owned(), Value::Text(value.to_owned()));
+        let (kind, parent, other) =
+            (|kind| attribute("logfire.span_type", kind), attribute("logfire.pending_parent_id", "0"), attribute("a", "pending_span"));
+        let mut pending = vec![other.clone(), kind("pending_span"), parent.clone()];
+        forget_pending(&mut pending);
+        assert_eq!(pending, [other]);
+        let mut ended = vec![kind("span"), parent];
+        forget_pending(&mut ended);
+        assert_eq!(ended.len(), 2);
     }
 
     #[test]

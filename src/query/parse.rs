@@ -129,6 +129,16 @@ fn each<T>(values: &[Value], read: impl Fn(&Value) -> Result<T, String>) -> Resu
 }
 
 fn bare(value: &Value) -> Result<Bare, String> {
+    let text = value.text();
+    if let Some((name, number)) = text.split_once(['<', '>']).filter(|_| !value.quoted && !value.expression) {
+        let number = number.trim_start_matches(['=', '$']);
+        if number.starts_with(|c: char| c.is_ascii_digit()) && name.is_empty() {
+            return Err(format!("{text} stands alone; a comparison stands right behind its field: cost:>0.01"));
+        }
+        if number.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            return Err(unknown(name));
+        }
+    }
     if value.expression || value.quoted || value.parts.len() > 1 { part(value).map(Bare::Like) } else { Ok(Bare::Fuzzy(value.text())) }
 }
 

@@ -16,6 +16,9 @@ impl Mistake {
     }
 }
 
+/// Fields whose values are numbers: between them and a comparison the colon may be left out.
+const MEASURES: [&str; 6] = ["dur", "self", "tokens", "in", "out", "cost"];
+
 /// One word of the line. Places are in characters from the line's beginning.
 #[derive(Debug, Default)]
 pub(super) struct Word {
@@ -112,19 +115,25 @@ impl Reader {
         Ok(word)
     }
 
-    /// The name before a colon.
+    /// The name before a colon; or before a comparison, where it is the name of what can be compared.
     fn field(&mut self) -> Option<String> {
         if self.peek() == Some('/') {
             return None;
         }
-        let stops = |c: &&char| c.is_whitespace() || matches!(c, ':' | '"' | '|');
+        let stops = |c: &&char| c.is_whitespace() || matches!(c, ':' | '"' | '|' | '<' | '>');
         let length = self.chars[self.at..].iter().position(|c| stops(&c))?;
         let end = self.at + length;
-        if length == 0 || self.chars[end] != ':' {
+        let name: String = self.chars[self.at..end].iter().collect();
+        let lower = name.to_ascii_lowercase();
+        let is_field = match self.chars[end] {
+            ':' => length > 0,
+            '<' | '>' => MEASURES.contains(&lower.as_str()) || lower.starts_with("attr."),
+            _ => false,
+        };
+        if !is_field {
             return None;
         }
-        let name = self.chars[self.at..end].iter().collect();
-        self.at = end + 1;
+        self.at = end + usize::from(self.chars[end] == ':');
         Some(name)
     }
 

@@ -124,6 +124,10 @@ fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Cl
 
 /// Reads a file, and how it may grow.
 fn load(path: &Path) -> Result<(Content, Option<Growth>), String> {
+    // To open a pipe would wait for who writes into it.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err("it is no regular file".to_owned());
+    }
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     (&file).take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

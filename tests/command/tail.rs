@@ -49,6 +49,17 @@ fn write_span(program: &Program, name: &str) {
 }
 
 #[test]
+fn it_ends_when_its_reader_leaves_though_nothing_is_written() {
+    let program = Program::new();
+    let mut tail = Tail::start(&program, &["tail", "--json", "--since", "2026-01-01", "traces.db"]);
+    for _ in 0..75 {
+        tail.next();
+    }
+    tail.lines = None;
+    assert_eq!(tail.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn what_an_agent_writes_comes_at_once() {
     let program = Program::new();
     let mut tail = Tail::start(&program, &["tail", "--json", "--since", "2026-01-01", "--limit", "76", "traces.db"]);

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::channel;
 use tokio::time::MissedTickBehavior;
 
 use super::super::look::Look;
-use super::super::{Outcome, Usage, say, sources, watch, written};
+use super::super::{Outcome, Usage, reader_left, say, sources, watch, written};
 use super::Tail;
 use crate::app::run::now;
 use crate::config::Config;
@@ -74,7 +74,12 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
                     return Ok(Outcome::Done);
                 }
                 // What is lost has ended for the store, so that it can give it up.
-                _ = second.tick() => drop(follower.store.expire(now())),
+                _ = second.tick() => {
+                    if reader_left() {
+                        return Ok(Outcome::Done);
+                    }
+                    follower.store.expire(now());
+                }
                 update = received.recv() => {
                     let Some(update) = update else { return Ok(Outcome::Done) };
                     match follower.take(&update) {

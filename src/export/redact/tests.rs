@@ -37,6 +37,9 @@ fn secrets_are_hidden_and_what_stands_around_them_stays() {
         ("set-cookie: session=abc; Path=/\nn: 1", "set-cookie: [redacted]\nn: 1"),
         (r#"{"set-cookie": "session=abc", "n": 1}"#, r#"{"set-cookie": "[redacted]", "n": 1}"#),
         ("OPENAI_API_KEY=abc\nN=1", "OPENAI_API_KEY=[redacted]\nN=1"),
+        ("mail SG.abcdefghijklmnop1234.abcdefghijklmnop1234 and", "mail [redacted] and"),
+        ("lsv2_pt_0123456789abcdef0123456789", "[redacted]"),
+        ("psql --password hunter3xyz --user ann", "psql --password [redacted] --user ann"),
         ("postgresql://ai:pa55@db:5432/ai", "postgresql://ai:[redacted]@db:5432/ai"),
         ("write to ann.lee+x@mail.example.org!", "write to [redacted]!"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nend", "[redacted]\nend"),
@@ -46,6 +49,7 @@ fn secrets_are_hidden_and_what_stands_around_them_stays() {
     }
     for plain in [
         "max_tokens=100, token count: 5",
+        "psql --password --user ann",
         "the risk-free task-oriented desk-lamp",
         "a secret of the trade: patience",
         "12:30@noon",

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::answer::Answer;
 use super::names::{FIELDS, Field, Name};
-use super::{ASKER, MESSAGE, PREVIEW, arguments, beginning, kinds, messages, preview, titles, values};
+use super::{ASKER, MESSAGE, PENDING, PREVIEW, arguments, beginning, kinds, messages, preview, titles, values};
 use crate::model::json::{Scalar, chars};
 use crate::model::{Batch, Facts, Kind, Nanos, SpanId, Text, Value};
 
@@ -227,7 +227,7 @@ impl<'a> Picker<'a> {
     /// running span's id is what the record calls its parent.
     #[must_use]
     pub fn pending(&self) -> Option<Option<SpanId>> {
-        let pending = chars(self.text(Field::RecordType)?).eq("pending_span".chars());
+        let pending = chars(self.text(Field::RecordType)?).eq(PENDING.chars());
         let parent = self.text(Field::PendingParent).and_then(|text| SpanId::parse(chars(text).collect::<String>().as_bytes()));
         pending.then_some(parent)
     }

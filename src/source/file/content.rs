@@ -6,8 +6,8 @@ use super::records;
 use super::unpack::{coding, unpack};
 use crate::model::{Address, Batch, Nanos, Payload, Probe, Skipped, SpanId, TraceId};
 use crate::source::otlp::json::Document;
-use crate::source::otlp::json::row;
 use crate::source::otlp::json::span::Decoded;
+use crate::source::otlp::json::{mended, row};
 
 /// Bytes at the beginning that tell what a text is.
 const TELLING: usize = 1 << 16;
@@ -70,6 +70,7 @@ impl Content {
         let jaeger = has("\"operationName\"") && has("\"spanID\"");
         let records = ["\"trace_id\"", "\"context.trace_id\"", "\"context\"", "\"traceId\""].iter().any(|name| has(name));
         let begins_list = begin.first() == Some(&b'[');
+        let bytes = mended(&bytes).unwrap_or(bytes);
         let mut text = String::from_utf8(bytes).map_err(|error| none(&error.utf8_error().to_string()))?;
         // Some editors put a byte order mark first, which is no part of JSON.
         if text.starts_with('\u{feff}') {

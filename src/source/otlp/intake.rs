@@ -12,7 +12,7 @@ use super::answer::{Refusal, Taken};
 use super::bodies::{Bodies, Form, address};
 use super::forward::{Forward, Passed};
 use super::inflate::Coding;
-use super::json::Document;
+use super::json::{self, Document};
 use super::record::{Ended, Job, Recorder};
 use super::search::Places;
 use super::signals::{Events, Record};
@@ -69,6 +69,8 @@ impl Intake {
 
     /// Takes a request's body. When this returns, everything in it that was not refused is on its way into the store.
     pub(super) async fn take(&self, signal: Signal, form: Form, body: Bytes, sent: &Sent) -> Result<Taken, Refusal> {
+        let mended = if form == Form::Json { json::mended(&body) } else { None };
+        let body = mended.map_or(body, Bytes::from);
         let taken = self.take_in(signal, form, body.clone()).await?;
         self.pass_on(signal, form, &body, sent);
         Ok(taken)
