@@ -36,9 +36,18 @@ fn a_mistake_is_named_with_its_place_and_what_was_expected() {
         ("since:soon", 6, "expected an age such as 15m, 2h or 1d, or a time such as 2026-11-22 or 2026-11-22T09:30, found \"soon\""),
         ("trace:xyz", 6, "expected the beginning of a trace's id, in hex digits, found \"xyz\""),
         ("attr.:x", 0, "expected an attribute's name after attr., such as attr.llm.system:openai"),
+        ("agent:x cost >0.5", 13, ">0.5 stands alone; a comparison stands right behind its field: cost:>0.01"),
+        ("costs>5", 0, "no field is called \"costs\"; did you mean cost?"),
+        ("tokens>", 6, "expected a number such as 500, 5k or 1.5m, found \"\""),
         ("attr.a:>b", 7, "expected a number such as 500, 5k or 0.5, found \"b\""),
     ] {
         assert_eq!(mistake(line), (at, message.to_owned()), "{line}");
+    }
+    for (short, long) in [("cost>0.5", "cost:>0.5"), ("-DUR<=2s x", "-dur:<=2s x"), ("attr.a.b>5", "attr.a.b:>5")] {
+        assert_eq!(short.parse::<Query>(), long.parse::<Query>(), "{short}");
+    }
+    for words in ["a>b", "x->5", "\"costs>5\"", "\">5\"", "/>5/", "<thought>"] {
+        assert!(words.parse::<Query>().is_ok(), "{words}");
     }
     let (at, message) = mistake("colour:red");
     assert!(at == 0 && message.starts_with("no field is called \"colour\"; there are status, kind, agent, "), "{message}");
