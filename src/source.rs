@@ -205,6 +205,7 @@ pub struct Handle {
 impl Handle {
     /// Ends the source, and waits for it if it has something to bring to an end; gives what a person should know of that. Nobody may listen
     /// to its updates any more.
+    #[must_use]
     pub fn end(self) -> Vec<String> {
         drop(self.requests);
         // A panic is told by who panics.

@@ -33,7 +33,9 @@ pub(in crate::source) fn mended(text: &[u8]) -> Option<Vec<u8>> {
     let halves = halves(text);
     (!halves.is_empty()).then(|| {
         let mut out = text.to_vec();
-        halves.into_iter().for_each(|at| out[at..at + REPLACEMENT.len()].copy_from_slice(REPLACEMENT));
+        for at in halves {
+            out[at..at + REPLACEMENT.len()].copy_from_slice(REPLACEMENT);
+        }
         out
     })
 }
