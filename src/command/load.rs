@@ -147,7 +147,7 @@ impl Loaded {
         let chosen = selection.filter.is_some() || selection.since.is_some();
         match self.store.trace_count() {
             // Why was told already.
-            0 if self.failed == self.inbox.handles.len() => {}
+            0 if self.failed == self.inbox.handles.len() || self.store.losses().skipped > 0 => {}
             0 => say(&format!("no traces in {}", self.names())),
             _ if chosen => say(&format!("no trace in {} is what was asked for", self.names())),
             _ => {}
