@@ -20,7 +20,7 @@ pub struct Send {
     #[command(flatten)]
     pub selection: Selection,
 
-    /// OTLP/HTTP endpoint to send to: `http://localhost:6006`, or with a path of its own
+    /// OTLP/HTTP endpoint to send to: `http://localhost:6006` means `http://localhost:6006/v1/traces`
     #[arg(long, value_name = "URL")]
     pub to: String,
 

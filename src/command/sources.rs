@@ -7,7 +7,6 @@ use color_eyre::eyre::{Context, Report};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::say;
-
 use crate::config::{Config, Listen, OtlpConfig};
 use crate::model::{Nanos, SourceId};
 use crate::source::{self, Handle, Outlet, Update, otlp};
