@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agno_top::app::App;
 use agno_top::model::price::Prices;
 use agno_top::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
 use agno_top::store::{Limits, Store};
+use agno_top::tui::app::App;
 
 /// Spans of a trace: an agent that calls a model, uses two tools and calls the model again, twice.
 const TRACE: u64 = 8;

@@ -10,12 +10,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agno_top::app::{App, SourceView};
 use agno_top::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
 use agno_top::query::Query;
-use agno_top::source::{Request, Search, State, Update};
+use agno_top::sources::{Request, Search, State, Update};
 use agno_top::store::{Limits, Store};
-use agno_top::view::{self, Panes};
+use agno_top::tui::app::{App, SourceView};
+use agno_top::tui::view::{self, Panes};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

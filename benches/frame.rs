@@ -6,11 +6,11 @@ mod grown;
 
 use std::time::Instant;
 
-use agno_top::app::run::now;
-use agno_top::app::{Action, App};
 use agno_top::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId};
 use agno_top::store::Store;
-use agno_top::view::{self, Panes};
+use agno_top::tui::app::{Action, App};
+use agno_top::tui::event_loop::now;
+use agno_top::tui::view::{self, Panes};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

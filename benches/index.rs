@@ -10,11 +10,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use agno_top::app::run::now;
-use agno_top::app::{App, SourceView};
-use agno_top::source::{State, Update};
+use agno_top::sources::{State, Update};
 use agno_top::store::{Limits, Store};
-use agno_top::view;
+use agno_top::tui::app::{App, SourceView};
+use agno_top::tui::event_loop::now;
+use agno_top::tui::view;
 use criterion::{Criterion, criterion_group, criterion_main};
 use grown::{SPANS, grown, open, read};
 use ratatui::Terminal;

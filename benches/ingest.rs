@@ -11,8 +11,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use agno_top::model::SourceId;
-use agno_top::source::otlp::{self, Options};
-use agno_top::source::{Outlet, Update};
+use agno_top::sources::otlp::{self, Options};
+use agno_top::sources::{Outlet, Update};
 use agno_top::store::{Limits, Store};
 use bytes::{Buf, BufMut, Bytes};
 use hyper::http::uri::PathAndQuery;

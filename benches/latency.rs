@@ -7,11 +7,11 @@ mod grown;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use agno_top::app::run::now;
-use agno_top::app::{App, SourceView};
-use agno_top::source::{State, Update};
+use agno_top::sources::{State, Update};
 use agno_top::store::{Limits, Store};
-use agno_top::view::{self, Panes};
+use agno_top::tui::app::{App, SourceView};
+use agno_top::tui::event_loop::now;
+use agno_top::tui::view::{self, Panes};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;

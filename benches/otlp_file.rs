@@ -8,7 +8,7 @@ use std::path::Path;
 
 use agno_top::export::{Exported, Exporter, Options, SpanRecord};
 use agno_top::model::{Payload, SourceId, SpanId, Status, TraceId, Value};
-use agno_top::source::{Outlet, State, Update, file};
+use agno_top::sources::{Outlet, State, Update, file};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Spans as an agent's model calls are: a few short attributes and a conversation.

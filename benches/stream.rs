@@ -12,13 +12,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use agno_top::app::run::now;
-use agno_top::app::{Action, App, SourceView};
 use agno_top::model::SourceId;
-use agno_top::source::otlp::{self, Options};
-use agno_top::source::{Outlet, Request, Update};
+use agno_top::sources::otlp::{self, Options};
+use agno_top::sources::{Outlet, Request, Update};
 use agno_top::store::{Limits, Store};
-use agno_top::view::{self, Panes};
+use agno_top::tui::app::{Action, App, SourceView};
+use agno_top::tui::event_loop::now;
+use agno_top::tui::view::{self, Panes};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use ratatui::Terminal;

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::command::export::Export;
-use crate::command::list::List;
-use crate::command::send::Send;
-use crate::command::show::Show;
-use crate::command::stats::Stats;
-use crate::command::tail::Tail;
+use crate::commands::export::Export;
+use crate::commands::list::List;
+use crate::commands::send::Send;
+use crate::commands::show::Show;
+use crate::commands::stats::Stats;
+use crate::commands::tail::Tail;
 
 /// htop for AI agents: watch the traces of Agno agents live.
 #[derive(Clone, Debug, PartialEq, Parser)]

@@ -17,12 +17,12 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
-use crate::app::{App, Budget, Budgets, Columns, Keymap, Measure};
 use crate::cli::Cli;
-use crate::look::{self, Depth, Looks};
 use crate::model::Nanos;
 use crate::model::price::{Flat, Prices};
-use crate::source::otlp;
+use crate::sources::otlp;
+use crate::tui::app::{App, Budget, Budgets, Columns, Keymap, Measure};
+use crate::tui::theme::{self, Depth, Looks};
 pub use effective::effective;
 use layer::{Layer, Place};
 pub use values::{Listen, parse_address, parse_bytes, parse_dollars, parse_header};
@@ -291,7 +291,7 @@ impl Config {
 
 fn layered(cli: &Cli, directory: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> Result<Config, ConfigError> {
     let mut config = Config::default();
-    let themes = look::names(directory.map(themes).as_deref());
+    let themes = theme::names(directory.map(themes).as_deref());
     for (place, layer) in layers(cli, directory, environment)? {
         layer.apply(&place, &themes, &mut config)?;
     }

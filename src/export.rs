@@ -18,8 +18,8 @@ use std::str::FromStr;
 
 use chrono::NaiveDateTime;
 
-use crate::model::semantics::forget_pending;
 use crate::model::{Payload, Status};
+use crate::semconv::forget_pending;
 use crate::store::{RowIx, Store, TraceIx};
 
 /// Characters of a trace's name that go into a file's name.

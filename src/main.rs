@@ -5,7 +5,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use agno_top::{cli, command, config, panic};
+use agno_top::{cli, commands, config, panic_hook};
 use color_eyre::eyre::Report;
 
 fn main() -> ExitCode {
@@ -14,11 +14,11 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&Report::new(error), 2),
     };
-    panic::install();
-    let outcome = catch_unwind(AssertUnwindSafe(|| command::run(&cli, &config)));
-    match (outcome, panic::message()) {
+    panic_hook::install();
+    let outcome = catch_unwind(AssertUnwindSafe(|| commands::run(&cli, &config)));
+    match (outcome, panic_hook::message()) {
         (Ok(Ok(outcome)), None) => ExitCode::from(outcome.code()),
-        (Ok(Err(error)), _) => fail(&error, if error.is::<command::Usage>() { 2 } else { 1 }),
+        (Ok(Err(error)), _) => fail(&error, if error.is::<commands::Usage>() { 2 } else { 1 }),
         (_, message) => fail(&Report::msg(format!("internal error: {}", message.unwrap_or_default())), 1),
     }
 }

@@ -8,7 +8,6 @@ pub mod json;
 pub mod pattern;
 pub mod price;
 pub mod probe;
-pub mod semantics;
 pub mod time;
 pub mod usage;
 
@@ -259,7 +258,7 @@ pub struct Facts {
     pub user: Text,
     /// Agno's id of the run.
     pub run: Text,
-    /// The beginning of what the span was given ([`semantics::PREVIEW`] bytes at most); of a model call, of the user's last message.
+    /// The beginning of what the span was given ([`semconv::PREVIEW`] bytes at most); of a model call, of the user's last message.
     pub input: Text,
     /// The tools that a model asked for in its answer, by name; of a tool call, a digest of its arguments where they are JSON or `input`
     /// is not all of them.

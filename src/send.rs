@@ -6,7 +6,7 @@ use std::time::Duration;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 use crate::export::{Exported, Exporter, Format, Options};
-use crate::source::otlp::forward::Endpoint;
+use crate::sources::otlp::forward::Endpoint;
 
 /// Spans of one request, at most.
 const SPANS: usize = 512;

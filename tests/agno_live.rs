@@ -14,8 +14,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agno_top::model::{Batch, Kind, Nanos, Origin, SourceId, Span, Status};
-use agno_top::source::sqlite::{self, Tables};
-use agno_top::source::{Outlet, State, Update};
+use agno_top::sources::sqlite::{self, Tables};
+use agno_top::sources::{Outlet, State, Update};
 use chrono::DateTime;
 use real::{Process, models, python};
 use rusqlite::Connection;

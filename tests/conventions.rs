@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use agno_top::model::price::Prices;
-use agno_top::model::semantics::Picker;
 use agno_top::model::{Address, Batch, Origin, SourceId, Span, SpanId, Status, Text, TraceId, json};
+use agno_top::semconv::Picker;
 use agno_top::store::{By, Limits, Store};
 
 /// A span: its parent's place in the list, its name, its scope, its attributes.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use agno_top::demo;
 use agno_top::model::{Kind, SourceId};
-use agno_top::source::sqlite::{self, Tables};
-use agno_top::source::{Outlet, Update};
+use agno_top::sources::sqlite::{self, Tables};
+use agno_top::sources::{Outlet, Update};
 
 #[test]
 fn the_first_call_is_there_after_a_second_and_its_agent_still_runs() {

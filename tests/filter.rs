@@ -4,7 +4,7 @@
 
 mod stage;
 
-use agno_top::app::Effect;
+use agno_top::tui::app::Effect;
 use stage::{Stage, fixture};
 
 fn open() -> Stage {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use agno_top::app::action::ENTRIES;
+use agno_top::tui::app::action::ENTRIES;
 
 #[test]
 fn readme_lists_the_keys_as_the_program_has_them() {

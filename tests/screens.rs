@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use agno_top::app::{Budget, Budgets, Effect, SourceView, View};
 use agno_top::export::Format;
 use agno_top::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage, errors};
-use agno_top::source::{Forwarding, Port, PortTrouble, State, Traffic};
+use agno_top::sources::{Forwarding, Port, PortTrouble, State, Traffic};
 use agno_top::store::RowIx;
+use agno_top::tui::app::{Budget, Budgets, Effect, SourceView, View};
 use serde_json::{Value, json};
 use stage::{NOW, Stage, fixture};
 

@@ -2,8 +2,8 @@
 
 mod stage;
 
-use agno_top::app::{Effect, Focus, Spot, Tab};
-use agno_top::look::{Depth, Looks};
+use agno_top::tui::app::{Effect, Focus, Spot, Tab};
+use agno_top::tui::theme::{Depth, Looks};
 use stage::{Stage, fixture};
 
 fn open(size: (u16, u16)) -> Stage {

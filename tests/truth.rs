@@ -16,7 +16,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use agno_top::model::{Kind, SourceId, Status, TraceId};
-use agno_top::source::{Outlet, Update, otlp};
+use agno_top::sources::{Outlet, Update, otlp};
 use agno_top::store::{By, Limits, RowIx, Store, Totals, TraceIx};
 use serde_json::Value;
 use stage::{NOW, Stage, fixture};

@@ -4,12 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use agno_top::app::run::now;
-use agno_top::app::{App, SourceView};
 use agno_top::model::SourceId;
-use agno_top::source::sqlite::{Tables, start};
-use agno_top::source::{Handle, Outlet, State, Update};
+use agno_top::sources::sqlite::{Tables, start};
+use agno_top::sources::{Handle, Outlet, State, Update};
 use agno_top::store::{Limits, Store};
+use agno_top::tui::app::{App, SourceView};
+use agno_top::tui::event_loop::now;
 use rusqlite::Connection;
 use tokio::sync::mpsc::Receiver;
 

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use agno_top::source::fuzz;
+use agno_top::sources::fuzz;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| fuzz::row(bytes));

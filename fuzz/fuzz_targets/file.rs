@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use agno_top::source::file::fuzz;
+use agno_top::sources::file::fuzz;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| fuzz::by_content(bytes));

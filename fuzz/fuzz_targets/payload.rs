@@ -4,12 +4,12 @@
 
 use std::sync::LazyLock;
 
-use agno_top::app::{Action, App, SourceView};
+use agno_top::tui::app::{Action, App, SourceView};
 use agno_top::export::{Exported, Exporter, Format, Options, Redactor, SpanRecord, TraceRecord};
-use agno_top::model::semantics::Picker;
+use agno_top::semconv::Picker;
 use agno_top::model::{Address, Batch, Event, Origin, Payload, SourceId, Span, SpanId, Status, Text, TraceId, json};
 use agno_top::store::{Limits, Store};
-use agno_top::view::{self, Panes};
+use agno_top::tui::view::{self, Panes};
 use libfuzzer_sys::fuzz_target;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

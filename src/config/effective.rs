@@ -8,8 +8,8 @@ use toml::{Table, Value};
 
 use super::layer::{Layer, Place};
 use super::{ConfigError, KEYS, directory, layers};
-use crate::app::action::ENTRIES;
 use crate::cli::Cli;
+use crate::tui::app::action::ENTRIES;
 
 /// Settings that may be secret as a whole.
 const SECRET: [&str; 2] = ["otlp_token", "forward_headers"];

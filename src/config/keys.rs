@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::ConfigError;
 use super::layer::Place;
-use crate::app::{Keymap, Misbound};
+use crate::tui::app::{Keymap, Misbound};
 
 /// Names of actions with names of keys, each with its place in the file.
 #[derive(Debug, Deserialize)]

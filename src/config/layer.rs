@@ -11,11 +11,11 @@ use toml::Spanned;
 use super::keys::Keys;
 use super::values::{Address, Bytes, Dollars, Header, Listen, lossy};
 use super::{Config, ConfigError, KEYS, LogLevel};
-use crate::app::{Column, Columns, Measure};
 use crate::cli::{Cli, OtlpOptions};
 use crate::export::Redactor;
 use crate::model::price::Flat;
-use crate::source::otlp;
+use crate::sources::otlp;
+use crate::tui::app::{Column, Columns, Measure};
 
 /// What the environment's names for keys begin with: `AGNO_TOP_MAX_SPANS` sets `max_spans`.
 const PREFIX: &str = "AGNO_TOP_";

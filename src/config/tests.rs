@@ -1,8 +1,8 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::app::action::ENTRIES;
-use crate::app::{Action, Column};
+use crate::tui::app::action::ENTRIES;
+use crate::tui::app::{Action, Column};
 
 fn cli(line: &str) -> Cli {
     crate::cli::parse(std::iter::once("agno-top").chain(line.split_whitespace())).unwrap()
@@ -65,7 +65,7 @@ fn the_example_holds_every_key_with_its_default() {
         },
     };
     let mut config = nothing();
-    layer.apply(&place, &look::names(None), &mut config).unwrap();
+    layer.apply(&place, &theme::names(None), &mut config).unwrap();
     assert_eq!(config, Config::default());
 }
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::jsonl::Map;
 use super::{Exported, Form, TraceRecord};
-use crate::model::semantics::agno_context;
 use crate::model::{Nanos, Role, Status};
+use crate::semconv::agno_context;
 use crate::store::Standing;
 
 #[derive(Debug, Default)]

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use super::record::status_name;
 use super::{Exported, Form, SpanRecord, TraceRecord, UsageRecord};
 use crate::format;
-use crate::model::semantics::{self, Message};
 use crate::model::{Kind, Payload, Value};
+use crate::semconv::{self, Message};
 use crate::store::Standing;
 use report::Report;
 
@@ -220,7 +220,7 @@ type Answer = Vec<(String, Message)>;
 
 /// What a span was given and what it answered: its messages, or else its input and output.
 fn talk(payload: &Payload) -> (Answer, Answer) {
-    let talk = semantics::conversation(payload);
+    let talk = semconv::conversation(payload);
     let attributes = &payload.attributes;
     let messages = |messages: Vec<Message>, value: Option<&Value>, name: &str, role: &str| -> Answer {
         match text(value) {
@@ -233,8 +233,8 @@ fn talk(payload: &Payload) -> (Answer, Answer) {
         }
     };
     (
-        messages(talk.input, semantics::input(attributes), INPUT, "user"),
-        messages(talk.output, semantics::output(attributes), "output", "assistant"),
+        messages(talk.input, semconv::input(attributes), INPUT, "user"),
+        messages(talk.output, semconv::output(attributes), "output", "assistant"),
     )
 }
 
@@ -278,7 +278,7 @@ fn result_key(text: &str) -> String {
 
 /// What a tool was given and gave.
 fn tool(span: &Exported, said: &mut HashSet<String>, report: &mut Report) {
-    let (input, output) = (text(semantics::input(&span.payload.attributes)), text(semantics::output(&span.payload.attributes)));
+    let (input, output) = (text(semconv::input(&span.payload.attributes)), text(semconv::output(&span.payload.attributes)));
     report.messages.push((format!("### {}", title(&span.record)), None));
     report.messages.extend(input.map(|input| ("**input**".to_owned(), Some(input))));
     if let Some(output) = output {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::{Exported, TraceRecord};
-use crate::model::semantics::beginning;
 use crate::model::{Attribute, Value};
+use crate::semconv::beginning;
 
 /// Stands for what was hidden.
 pub const MASK: &str = "[redacted]";

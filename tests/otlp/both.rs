@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agno_top::model::{Payload, SourceId, Status};
-use agno_top::source::sqlite::{self, Tables};
-use agno_top::source::{Handle, Outlet, Request, Update, otlp};
+use agno_top::sources::sqlite::{self, Tables};
+use agno_top::sources::{Handle, Outlet, Request, Update, otlp};
 use agno_top::store::{Limits, RowIx, Store};
 use rusqlite::Connection;
 use tokio::sync::mpsc::{Receiver, channel};

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use agno_top::source::otlp::Options;
-use agno_top::source::{Outlet, State, Traffic, Update, otlp};
+use agno_top::sources::otlp::Options;
+use agno_top::sources::{Outlet, State, Traffic, Update, otlp};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};

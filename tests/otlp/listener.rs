@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use agno_top::model::{Address, Batch, Payload, Skipped, SourceId, Span, SpanId};
-use agno_top::source::otlp::{self, Options};
-use agno_top::source::{Found, Handle, Outlet, Request, State, Traffic, Update};
+use agno_top::sources::otlp::{self, Options};
+use agno_top::sources::{Found, Handle, Outlet, Request, State, Traffic, Update};
 use tokio::sync::mpsc::{Receiver, channel};
 
 pub(crate) struct Listener {

@@ -4,7 +4,7 @@ use std::io::{BufRead, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use agno_top::source::otlp::{Manners, Options};
+use agno_top::sources::otlp::{Manners, Options};
 
 use crate::FIXTURE;
 use crate::listener::{Client, Listener, any_port};
@@ -96,7 +96,7 @@ fn a_request_under_way_at_the_end_is_taken_and_recorded() {
     assert_eq!(numbers(&path), (11, 75, 14));
     let mut spans = 0;
     while let Some(update) = updates.blocking_recv() {
-        if let agno_top::source::Update::Batch(batch) = update {
+        if let agno_top::sources::Update::Batch(batch) = update {
             spans += batch.spans.len();
         }
     }

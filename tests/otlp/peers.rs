@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use agno_top::model::{Kind, Status};
-use agno_top::source::otlp::Options;
-use agno_top::source::sqlite::Tables;
+use agno_top::sources::otlp::Options;
+use agno_top::sources::sqlite::Tables;
 
 use crate::FIXTURE;
 use crate::listener::{Listener, any_port};

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use agno_top::source::Outlet;
-use agno_top::source::otlp::{self, Options};
-use agno_top::source::sqlite::Tables;
+use agno_top::sources::Outlet;
+use agno_top::sources::otlp::{self, Options};
+use agno_top::sources::sqlite::Tables;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -187,7 +187,7 @@ fn compressed_requests_arrive_and_what_is_refused_is_counted() {
     for path in ["/v1/logs", "/v1/metrics"] {
         assert_eq!(client.post(path, &[("content-type", "application/json")], b"{}").status, 200);
     }
-    let done = |traffic: &agno_top::source::Traffic| {
+    let done = |traffic: &agno_top::sources::Traffic| {
         traffic.forwards.len() == 2 && traffic.forwards[0].sent == 4 && traffic.forwards[1].dropped == 4
     };
     let traffic = listener.traffic(done);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agno_top::query::Query;
-use agno_top::source::{Request, Search};
+use agno_top::sources::{Request, Search};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};

@@ -1,7 +1,7 @@
 //! What becomes of spans: their rows, their payloads, and how long these are held.
 
 use agno_top::model::{Dropped, Kind, Role, SpanId, Status, TraceId, Value};
-use agno_top::source::Request;
+use agno_top::sources::Request;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;

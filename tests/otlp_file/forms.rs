@@ -4,7 +4,7 @@ use std::io::Write;
 
 use agno_top::export::Format;
 use agno_top::model::{Kind, Origin, Payload, Role, SpanId, Status, Value};
-use agno_top::source::{State, Update};
+use agno_top::sources::{State, Update};
 
 use super::roundtrip::agnos_own;
 use super::{Read, open, open_text, sorted, written};

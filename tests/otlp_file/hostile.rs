@@ -2,7 +2,7 @@
 
 use agno_top::export::Format;
 use agno_top::model::Address;
-use agno_top::source::State;
+use agno_top::sources::State;
 use proptest::prelude::*;
 
 use super::roundtrip::agnos_own;

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use agno_top::export::{Exported, Exporter, Format, Options, SpanRecord, TraceRecord, UsageRecord};
 use agno_top::model::{Address, Batch, Payload, Skipped, SourceId, Span, SpanId};
-use agno_top::source::{Handle, Outlet, Request, State, Update, file};
+use agno_top::sources::{Handle, Outlet, Request, State, Update, file};
 use agno_top::store::Standing;
 use tokio::sync::mpsc::Receiver;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use agno_top::model::{Address, Dropped, Kind, Payload, Role, Status, Usage, Value};
-use agno_top::source::{Progress, Request, Search, State, Update};
+use agno_top::sources::{Progress, Request, Search, State, Update};
 
 use super::{open, open_text};
 

@@ -2,8 +2,8 @@
 
 use agno_top::export::{Exported, Format, SpanRecord};
 use agno_top::model::{Dropped, Event, Link, Payload, Role, SourceId, SpanId, Status, TraceId, Value};
-use agno_top::source::sqlite::{self, Tables};
-use agno_top::source::{Outlet, Request, Update};
+use agno_top::sources::sqlite::{self, Tables};
+use agno_top::sources::{Outlet, Request, Update};
 use proptest::prelude::*;
 
 use super::{exported as of, open, open_text, sorted, written};

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::process::Command;
 
 use agno_top::model::{Kind, Origin};
-use agno_top::source::State;
+use agno_top::sources::State;
 
 use crate::failures::once_each;
 use crate::real::{models, python};

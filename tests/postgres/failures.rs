@@ -3,9 +3,9 @@
 use std::net::TcpListener;
 
 use agno_top::model::SourceId;
-use agno_top::source::postgres::{Place, start};
-use agno_top::source::sqlite::Tables;
-use agno_top::source::{Outlet, State};
+use agno_top::sources::postgres::{Place, start};
+use agno_top::sources::sqlite::Tables;
+use agno_top::sources::{Outlet, State};
 
 use crate::server::{Server, watch};
 use crate::watch::Watch;

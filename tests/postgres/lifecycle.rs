@@ -1,6 +1,6 @@
 //! A server's life: not there yet, restarted, connections killed, tables dropped and created again.
 
-use agno_top::source::State;
+use agno_top::sources::State;
 
 use crate::failures::once_each;
 use crate::server::{SCHEMA, Server};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use agno_top::model::{Batch, SourceId, Span};
-use agno_top::source::postgres::{Place, start, start_since};
-use agno_top::source::sqlite::{self, Tables};
-use agno_top::source::{Handle, Outlet, State, Update};
+use agno_top::sources::postgres::{Place, start, start_since};
+use agno_top::sources::sqlite::{self, Tables};
+use agno_top::sources::{Handle, Outlet, State, Update};
 use rusqlite::types::Value;
 
 use crate::server::Server;

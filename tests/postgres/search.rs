@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agno_top::model::Address;
 use agno_top::query::Query;
-use agno_top::source::Request;
+use agno_top::sources::Request;
 
 use crate::server::Server;
 use crate::watch::id;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use agno_top::source::postgres::{Place, start};
+use agno_top::sources::postgres::{Place, start};
 use tempfile::TempDir;
 
 use crate::watch::Watch;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use agno_top::model::Origin;
-use agno_top::source::State;
+use agno_top::sources::State;
 
 use crate::server::Server;
 use crate::watch::{Watch, id};

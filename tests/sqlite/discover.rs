@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use agno_top::source::discover::discover;
-use agno_top::source::sqlite::Tables;
+use agno_top::sources::discover::discover;
+use agno_top::sources::sqlite::Tables;
 
 use crate::watch::{everything, fixture};
 use crate::writer::{Writer, spans};

@@ -3,7 +3,7 @@
 use std::fs;
 
 use agno_top::model::Origin;
-use agno_top::source::State;
+use agno_top::sources::State;
 
 use crate::watch::{Watch, names};
 use crate::writer::{SCHEMA, Writer, spans};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use agno_top::model::{Kind, Origin};
-use agno_top::source::State;
-use agno_top::source::sqlite::Tables;
+use agno_top::sources::State;
+use agno_top::sources::sqlite::Tables;
 
 use crate::watch::{Watch, everything, fixture, id};
 use crate::writer::{Writer, spans};
@@ -168,7 +168,7 @@ fn what_began_too_long_ago_is_left_in_the_file() {
         .run("UPDATE agno_spans SET start_time = '2020-01-01T00:00:00+00:00', end_time = '2020-01-01T00:00:01+00:00' WHERE rowid <= 2000");
     let read = |since: &str| {
         let since = agno_top::model::time::parse(since.as_bytes());
-        let start = |outlet| agno_top::source::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, since, outlet);
+        let start = |outlet| agno_top::sources::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, since, outlet);
         let mut watch = Watch::start(start);
         watch.until_watching();
         assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 0 }));
@@ -180,7 +180,7 @@ fn what_began_too_long_ago_is_left_in_the_file() {
     assert_eq!(read("2030-01-01"), 512);
     // And what is written from then on is read.
     let mut watch =
-        Watch::start(|outlet| agno_top::source::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, Some(i64::MAX), outlet));
+        Watch::start(|outlet| agno_top::sources::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, Some(i64::MAX), outlet));
     watch.until_watching();
     writer.run(&spans(5000, 5001));
     watch.until_spans(513);

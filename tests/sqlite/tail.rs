@@ -1,7 +1,7 @@
 //! Following what is written, whatever happens to row ids.
 
 use agno_top::model::Origin;
-use agno_top::source::State;
+use agno_top::sources::State;
 
 use crate::watch::{Watch, id};
 use crate::writer::{Writer, spans};

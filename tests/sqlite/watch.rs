@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use agno_top::model::{Address, Kind, Origin, Payload, Skipped, SourceId, SpanId, TraceId};
 use agno_top::query::Query;
-use agno_top::source::sqlite::{Tables, start};
-use agno_top::source::{Found, Handle, Outlet, Request, Search, State, Update};
+use agno_top::sources::sqlite::{Tables, start};
+use agno_top::sources::{Found, Handle, Outlet, Request, Search, State, Update};
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// How long anything may take before a test fails.

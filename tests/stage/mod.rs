@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use agno_top::app::{App, Effect, Overlay, SourceView, Spot, Wanted};
 use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
-use agno_top::source::{Handle, Outlet, Request, State, Update, file, sqlite};
+use agno_top::sources::{Handle, Outlet, Request, State, Update, file, sqlite};
 use agno_top::store::{Limits, Store};
-use agno_top::view::{self, Panes};
+use agno_top::tui::app::{App, Effect, Overlay, SourceView, Spot, Wanted};
+use agno_top::tui::view::{self, Panes};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -121,7 +121,7 @@ impl Stage {
     fn load(&mut self) {
         if let Some(wanted) = self.app.detail.wanted() {
             self.ask(wanted);
-            self.wait(|stage| !matches!(stage.app.detail.loaded, agno_top::app::Loaded::Waiting));
+            self.wait(|stage| !matches!(stage.app.detail.loaded, agno_top::tui::app::Loaded::Waiting));
         }
         for (side, wanted) in self.app.compared(&self.store) {
             self.ask(wanted);

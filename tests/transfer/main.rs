@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use agno_top::export::{Exported, SpanRecord};
 use agno_top::model::{Payload, SourceId};
-use agno_top::source::{Outlet, Request, State, Update, file};
+use agno_top::sources::{Outlet, Request, State, Update, file};
 use assert_cmd::Command;
 
 /// The program, with nothing of this user's settings.

@@ -127,7 +127,7 @@ fn plain((name, value): &Attribute) -> (String, String) {
 /// Kinds, tokens and errors, as rows show them.
 fn facts(path: &Path) -> BTreeMap<String, (Kind, Option<u32>, Option<u32>, String)> {
     use agno_top::model::SourceId;
-    use agno_top::source::{Outlet, State, Update, file};
+    use agno_top::sources::{Outlet, State, Update, file};
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
     let _handle = file::start(path.to_owned(), Outlet::new(SourceId(0), sender)).unwrap();
     let mut facts = BTreeMap::new();

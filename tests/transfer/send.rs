@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use agno_top::model::SourceId;
-use agno_top::source::{Outlet, Update, otlp};
+use agno_top::sources::{Outlet, Update, otlp};
 use predicates::prelude::*;
 
 use super::{database, program};

@@ -1,0 +1,289 @@
+//! Everything that the sources hold, read once and kept as the screen keeps it.
+
+use std::mem::ManuallyDrop;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use color_eyre::eyre::{Report, bail};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::select::{Selection, Since};
+use super::sources::{self, Extent};
+use super::{Outcome, Usage, say, watch};
+use crate::config::Config;
+use crate::model::{Address, Batch, Nanos, Payload, SourceId, SpanId};
+use crate::query::{Matcher, Query};
+use crate::sources::{Handle, Request, Search, State, Update};
+use crate::store::{RowIx, Store, TraceIx};
+use crate::tui::event_loop::now;
+use crate::{format, panic_hook};
+
+/// Batches that may wait: as many as come while the prices are read.
+const WAITING: usize = 64;
+
+/// What was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Every span, within the limits. The process ends with the command, and need not take it apart before.
+    pub store: ManuallyDrop<Store>,
+    /// When it was read.
+    pub now: Nanos,
+    /// Sources that could not be read.
+    failed: usize,
+    inbox: Inbox,
+}
+
+impl Loaded {
+    /// Reads `named` sources, or those that are found, until each has given what it holds; if `since` is given, at least what began since
+    /// then. A source that can't be read is told on standard error and left out. `Err` if one can't be started, prices can't be used, or a
+    /// thread panics.
+    pub fn read(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
+        Self::read_with(named, since, config, false)
+    }
+
+    /// The same for whoever asks for numbers and names alone: what a span was given and what it called for is not read.
+    pub fn read_numbers(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
+        Self::read_with(named, since, config, true)
+    }
+
+    fn read_with(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
+        let named = if named.is_empty() { &config.sources } else { named };
+        let extent = Extent { limit: u64::from(config.max_spans), since: since.map(|since| since.moment(now())), numbers_only };
+        let (updates, received) = channel(WAITING);
+        let paths = sources::paths(named, config);
+        let open = |(at, path): (usize, &PathBuf)| sources::open(at, path, config, extent, &updates);
+        let handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+        drop(updates);
+        let store = ManuallyDrop::new(Store::new(watch::limits(config)));
+        let mut loaded = Self { store, now: now(), failed: 0, inbox: Inbox::new(handles, received)? };
+        // The sources read meanwhile; what comes is priced as it comes.
+        let (prices, trouble) = config.load_prices();
+        if let Some(trouble) = trouble {
+            // Other prices than those that were asked for would be wrong ones.
+            return Err(Report::new(Usage(trouble)));
+        }
+        loaded.store.set_prices(Arc::new(prices));
+        let mut reading = loaded.inbox.handles.len();
+        while reading > 0 {
+            reading -= match loaded.inbox.next()? {
+                Update::Batch(batch) => loaded.take(&batch),
+                Update::State(source, state) => loaded.hear(source, state),
+                _ => 0,
+            };
+        }
+        loaded.now = now();
+        loaded.store.expire(loaded.now);
+        loaded.tell_losses();
+        Ok(loaded)
+    }
+
+    /// The traces that are wanted, newest first. Which sources the selection names is not looked at.
+    pub fn choose(&mut self, selection: &Selection) -> Result<Vec<TraceIx>, Report> {
+        let since = selection.since.as_ref().map_or(Nanos::MIN, |since| since.moment(self.now));
+        let query = selection.filter.clone().filter(|query| !query.is_empty());
+        let mut matcher = query.map(|query| self.matcher(query)).transpose()?;
+        let young = self.store.traces().rev().take_while(|&trace| self.store.trace(trace).start >= since);
+        let passes = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| passes(&self.store, matcher, trace, self.now));
+        Ok(young.filter(passes).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect())
+    }
+
+    /// The traces of `traces` that pass.
+    pub fn passing(&mut self, traces: &[TraceIx], query: Query) -> Result<Vec<TraceIx>, Report> {
+        let mut matcher = self.matcher(query)?;
+        Ok(traces.iter().copied().filter(|&trace| passes(&self.store, &mut matcher, trace, self.now)).collect())
+    }
+
+    /// A matcher that knows of all payloads what the query asks of them.
+    fn matcher(&mut self, query: Query) -> Result<Matcher, Report> {
+        let mut matcher = Matcher::new(query);
+        if matcher.query().needs_payloads() {
+            self.inbox.search(&mut matcher, self.now)?;
+        }
+        Ok(matcher)
+    }
+
+    /// What a person calls the source of a trace: that of its first span that came.
+    #[must_use]
+    pub fn source(&self, trace: TraceIx) -> &str {
+        let came = |row: &RowIx| !self.store.row(*row).placeholder;
+        let row = self.store.trace(trace).tops().iter().copied().find(came);
+        let row = row.or_else(|| self.store.rows_of(trace).into_iter().find(came));
+        row.map_or("", |row| self.source_of(self.store.row(row).source))
+    }
+
+    /// What a person calls a source.
+    #[must_use]
+    pub fn source_of(&self, source: SourceId) -> &str {
+        self.inbox.handles.get(usize::from(source.0)).map_or("", |handle| &handle.name)
+    }
+
+    /// Names of the sources, for messages.
+    #[must_use]
+    pub fn names(&self) -> String {
+        self.inbox.handles.iter().map(|handle| handle.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The payloads of rows, in the order asked for; `Err` says why one can't be had. They are held in memory: ask for some at a time.
+    pub fn payloads(&mut self, rows: &[RowIx]) -> Result<Vec<Result<Payload, String>>, Report> {
+        let mut found: Vec<Result<Payload, String>> = rows.iter().map(|_| Err("the span itself has not come".to_owned())).collect();
+        for source in 0..self.inbox.handles.len() {
+            let held = |row: &RowIx| !self.store.row(*row).placeholder && usize::from(self.store.row(*row).source.0) == source;
+            let places: Vec<usize> = (0..rows.len()).filter(|&place| held(&rows[place])).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let wanted = places.iter().map(|&place| self.store.row(rows[place])).map(|row| (row.address, row.id)).collect();
+            for (place, payload) in places.into_iter().zip(self.inbox.ask(source, wanted)?) {
+                found[place] = payload;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Nothing was found, which is told on standard error.
+    #[must_use]
+    pub fn nothing(&self, selection: &Selection) -> Outcome {
+        let chosen = selection.filter.is_some() || selection.since.is_some();
+        match self.store.trace_count() {
+            // Why was told already.
+            0 if self.failed == self.inbox.handles.len() || self.store.losses().skipped > 0 => {}
+            0 => say(&format!("no traces in {}", self.names())),
+            _ if chosen => say(&format!("no trace in {} is what was asked for", self.names())),
+            _ => {}
+        }
+        Outcome::Nothing
+    }
+
+    fn take(&mut self, batch: &Batch) -> usize {
+        let changes = self.store.apply(batch, now());
+        self.inbox.release(changes.released);
+        0
+    }
+
+    /// Whether the source has given what it holds (1) or not (0).
+    fn hear(&mut self, source: SourceId, state: State) -> usize {
+        if let State::Loading { total, .. } = state {
+            self.store.expect(total);
+            return 0;
+        }
+        if !self.inbox.is_first(source) {
+            return 0;
+        }
+        match state {
+            State::Waiting(why) | State::Failing(why) => {
+                say(&why);
+                self.failed += 1;
+            }
+            State::Watching { left_out } if left_out > 0 => {
+                let name = self.source_of(source);
+                say(&format!("{name}: {} left out; --max-spans takes in more", format::plural(left_out, "older span")));
+            }
+            State::Loading { .. } | State::Watching { .. } | State::Ended => {}
+        }
+        1
+    }
+
+    fn tell_losses(&self) {
+        let losses = self.store.losses();
+        if losses.evicted + losses.refused > 0 {
+            let lost = format::plural(losses.evicted + losses.refused, "span");
+            say(&format!("{lost} of the oldest traces left out for the limits; --max-spans and --max-memory take in more"));
+        }
+        if let Some((source, last)) = losses.recent.back() {
+            let (count, name) = (format::plural(losses.skipped, "span"), self.source_of(*source));
+            say(&format!("{count} could not be read, the last in {name}, {}: {}", last.place, last.reason));
+        }
+    }
+}
+
+/// Whether a trace is shown: one of its spans passes all of the filter.
+fn passes(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
+    matcher.passes(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
+}
+
+/// The sources and what they say.
+#[derive(Debug)]
+struct Inbox {
+    handles: Vec<Handle>,
+    updates: Receiver<Update>,
+    runtime: Runtime,
+    /// The sources that have given what they hold.
+    done: Vec<bool>,
+    ticket: u64,
+}
+
+impl Inbox {
+    fn new(handles: Vec<Handle>, updates: Receiver<Update>) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        Ok(Self { done: vec![false; handles.len()], handles, updates, runtime, ticket: 0 })
+    }
+
+    /// The next that any source says.
+    fn next(&mut self) -> Result<Update, Report> {
+        let Self { updates, runtime, .. } = self;
+        let update = runtime.block_on(async {
+            tokio::select! {
+                update = updates.recv() => update,
+                _ = panic_hook::happened() => None,
+            }
+        });
+        match (update, panic_hook::message()) {
+            (Some(update), None) => Ok(update),
+            (_, Some(message)) => bail!("internal error: {message}"),
+            (None, None) => bail!("the sources ended"),
+        }
+    }
+
+    /// Whether this is the first time that the source is done.
+    fn is_first(&mut self, source: SourceId) -> bool {
+        self.done.get_mut(usize::from(source.0)).is_some_and(|done| !std::mem::replace(done, true))
+    }
+
+    fn ask(&mut self, source: usize, addresses: Vec<(Address, SpanId)>) -> Result<Vec<Result<Payload, String>>, Report> {
+        self.ticket += 1;
+        if self.handles[source].requests.send(Request::Payloads { ticket: self.ticket, addresses }).is_err() {
+            bail!("{} can't be asked any more", self.handles[source].name);
+        }
+        loop {
+            // What is written meanwhile is not part of what was read.
+            if let Update::Payloads { ticket, payloads } = self.next()?
+                && ticket == self.ticket
+            {
+                return Ok(payloads);
+            }
+        }
+    }
+
+    /// Has every source look through its payloads for what the query asks of them, and tells the matcher what is found.
+    fn search(&mut self, matcher: &mut Matcher, now: Nanos) -> Result<(), Report> {
+        self.ticket += 1;
+        let (since, until) = matcher.query().bounds(now);
+        let search = Search { ticket: self.ticket, probe: Arc::new(matcher.query().probe()), since, until };
+        let ask = |handle: &Handle| handle.requests.send(Request::Search(search.clone())).is_ok();
+        let mut searching: Vec<bool> = self.handles.iter().map(ask).collect();
+        while searching.contains(&true) {
+            let Update::Found(found) = self.next()? else { continue };
+            if found.ticket != self.ticket {
+                continue;
+            }
+            found.spans.into_iter().for_each(|(trace, span)| matcher.found(trace, span));
+            if let Some(trouble) = found.trouble {
+                say(&format!("not searched: {trouble}"));
+            }
+            if found.progress.is_some_and(|progress| progress.done >= progress.total) {
+                searching[usize::from(found.source.0)] = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn release(&self, released: Vec<(SourceId, Address)>) {
+        for (source, address) in released {
+            if let Some(handle) = self.handles.get(usize::from(source.0)) {
+                // A source that has ended holds nothing.
+                let _ = handle.requests.send(Request::Release(vec![address]));
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! A trace for people: what it is, its tree with bars, and what went wrong.
+
+use std::io::{self, Write};
+
+use super::super::load::Loaded;
+use super::super::look::{Look, Piece, Tone};
+use crate::export::record::{rfc3339, status_name};
+use crate::format;
+use crate::model::{Kind, Nanos};
+use crate::store::{Phase, Row, RowIx, Standing, Store, Symbol, TraceIx};
+use crate::tui::view;
+use crate::tui::widget::{Axis, Bar, State, flame::Cell, flame::Shade};
+
+/// Levels of the tree that are drawn; deeper rows stand at the last.
+const LEVELS: usize = 24;
+
+/// Cells of a bar where lines are not cut, and at least.
+const BAR: usize = 32;
+const LEAST_BAR: usize = 10;
+
+/// Cells of numbers: time, tokens, cost.
+const TIME: usize = 7;
+const TOKENS: usize = 6;
+const COST: usize = 8;
+
+/// Children of one row whose time is told from the row's own; of more, every so manieth, since a bar has few cells.
+const CHILDREN: usize = 1024;
+
+pub(super) fn write(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, rows: &[(RowIx, usize)], look: Look) -> io::Result<()> {
+    heading(out, loaded, trace, look)?;
+    out.write_all(b"\n")?;
+    tree(out, loaded, trace, rows, look)?;
+    errors(out, &loaded.store, rows, look)
+}
+
+/// The trace in a few lines: a word, and what there is to say.
+fn heading(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, look: Look) -> io::Result<()> {
+    let store = &loaded.store;
+    let (data, standing) = (store.trace(trace), store.trace(trace).standing());
+    let totals = store.totals_of(trace);
+    let end = if totals.running > 0 { loaded.now } else { data.end };
+    let part = |known: u32, count| format::tokens((known > 0).then_some(count));
+    let tokens = if totals.tokens().is_none() {
+        "tokens unknown".to_owned()
+    } else {
+        format!("{} tokens in, {} out", part(totals.inputs, totals.input), part(totals.outputs, totals.output))
+    };
+    let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
+    let counts = [format::plural(totals.spans.into(), "span"), format::plural(totals.errors.into(), "error"), tokens, cost].join(" · ");
+    let first = |fact: fn(&Row) -> Symbol| {
+        let found = store.rows_of(trace).into_iter().map(|row| fact(store.row(row))).find(|symbol| !symbol.is_empty());
+        found.map_or_else(|| format::UNKNOWN.to_owned(), |symbol| store.text(symbol).to_owned())
+    };
+    let line = |out: &mut _, word: &str, what: Piece| look.line(out, &[Piece::new(&format::pad_right(word, 9), Tone::Dim), what]);
+    line(out, "trace", Piece::new(&data.id.to_string(), Tone::Strong))?;
+    line(out, "status", Piece::new(status_name(standing), Tone::Standing(standing)))?;
+    line(out, "began", format!("{}, for {}", rfc3339(data.start), format::duration(end.saturating_sub(data.start))).into())?;
+    line(out, "holds", counts.into())?;
+    line(out, "session", first(|row| row.session).into())?;
+    line(out, "user", first(|row| row.user).into())?;
+    line(out, "source", loaded.source(trace).to_owned().into())
+}
+
+/// What all lines of a tree share.
+struct Tree<'a> {
+    store: &'a Store,
+    now: Nanos,
+    look: Look,
+    axis: Axis,
+    names: usize,
+    priced: bool,
+    bar: usize,
+}
+
+fn tree(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, rows: &[(RowIx, usize)], look: Look) -> io::Result<()> {
+    let (store, now) = (&loaded.store, loaded.now);
+    let data = store.trace(trace);
+    let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
+    let priced = store.totals_of(trace).cost().is_some();
+    let widest =
+        rows.iter().map(|&(row, depth)| depth.min(LEVELS) * 2 + 2 + format::width(&format::safe(&view::name(store, store.row(row))))).max();
+    let numbers = TIME + TOKENS + if priced { COST } else { 0 };
+    let names = widest.unwrap_or_default().min(look.width.map_or(usize::MAX, |width| (width * 2 / 5).max(12)));
+    let bar = look.width.map_or(BAR, |width| (width.saturating_sub(names + numbers + 2) / 2).max(LEAST_BAR));
+    let tree = Tree { store, now, look, axis: Axis { start: data.start, end }, names, priced, bar };
+    tree.columns(out)?;
+    let guides = guides(rows);
+    rows.iter().zip(guides).try_for_each(|(&(row, depth), guide)| tree.line(out, row, depth, &guide))
+}
+
+impl Tree<'_> {
+    /// Names the columns; the bars' tells how long the trace took.
+    fn columns(&self, out: &mut impl Write) -> io::Result<()> {
+        let length = format::duration(self.axis.end.saturating_sub(self.axis.start));
+        let line = "─".repeat(self.bar.saturating_sub(format::width(&length) + 4));
+        let cost = if self.priced { format::pad_left("COST", COST) } else { String::new() };
+        let [pad, time, tokens] = [" ".repeat(self.names), format::pad_left("TIME", TIME), format::pad_left("TOK", TOKENS)];
+        self.look.line(out, &[Piece::new(&format!("{pad}{time}{tokens}{cost}  0s {line} {length}"), Tone::Dim)])
+    }
+
+    fn line(&self, out: &mut impl Write, row: RowIx, depth: usize, guide: &str) -> io::Result<()> {
+        let Self { store, look, .. } = *self;
+        let data = store.row(row);
+        let room = self.names.saturating_sub(format::width(guide) + 2);
+        let name = format::fit(&format::safe(&view::name(store, data)), room).into_owned();
+        let pad = " ".repeat(self.names.saturating_sub(format::width(guide) + 2 + format::width(&name)));
+        let label =
+            if depth == 0 || matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) { Tone::Kind(data.kind) } else { Tone::Plain };
+        let mut pieces =
+            vec![Piece::new(guide, Tone::Dim), Look::kind(data.kind), Piece::from(" ".to_owned()), Piece::new(&name, label), pad.into()];
+        pieces.extend(self.numbers(row));
+        pieces.push("  ".to_owned().into());
+        pieces.extend(self.bar(row));
+        pieces.push("  ".to_owned().into());
+        pieces.push(self.about(row));
+        look.line(out, &pieces)
+    }
+
+    fn numbers(&self, row: RowIx) -> Vec<Piece> {
+        let data = self.store.row(row);
+        let totals = self.store.totals(row);
+        let (time, tone) = match data.phase {
+            Phase::Running => (format::clock(data.duration(self.now)), Tone::Standing(Standing::Running)),
+            Phase::Lost => (format::UNKNOWN.to_owned(), Tone::Dim),
+            Phase::Ended => (format::duration(data.end.saturating_sub(data.start)), Tone::Plain),
+        };
+        // A tool that called no model has no tokens to know.
+        let none = data.kind == Kind::Tool && totals.tokens().is_none();
+        let tokens = if none { String::new() } else { format::tokens(totals.tokens()) };
+        let cost = if none { String::new() } else { format::money(totals.cost()) };
+        let mut pieces = vec![Piece::new(&format::pad_left(&time, TIME), tone), format::pad_left(&tokens, TOKENS).into()];
+        pieces.extend(self.priced.then(|| Piece::from(format::pad_left(&cost, COST))));
+        pieces
+    }
+
+    fn bar(&self, row: RowIx) -> Vec<Piece> {
+        let data = self.store.row(row);
+        let stretch = |data: &Row| (data.start, data.start.saturating_add(data.duration(self.now)));
+        let children = self.store.children(row);
+        let children = children.iter().step_by(children.len().div_ceil(CHILDREN).max(1));
+        let spans: Vec<(Nanos, Nanos)> = children.map(|&child| stretch(self.store.row(child))).collect();
+        let (start, end) = stretch(data);
+        let state = match data.standing() {
+            Standing::Running => State::Running,
+            Standing::Error => State::Error,
+            Standing::Ok | Standing::Lost => State::Done,
+        };
+        let cells = Bar { start, end, state, children: &spans, whole: false }.cells(self.axis, self.bar, self.look.glyphs);
+        let mut pieces: Vec<Piece> = Vec::new();
+        for cell in cells {
+            let piece = self.cell(cell, data);
+            match pieces.last_mut() {
+                Some(last) if last.joins(&piece) => last.join(&piece),
+                _ => pieces.push(piece),
+            }
+        }
+        pieces
+    }
+
+    /// A left edge is drawn by what it leaves free, colours exchanged; without colours by the half or eighth that is nearest.
+    fn cell(&self, cell: Cell, data: &Row) -> Piece {
+        let mut buffer = [0; 4];
+        let symbol: &str = cell.symbol.encode_utf8(&mut buffer);
+        let tone = match (data.standing(), cell.shade) {
+            (_, Shade::Blank) => Tone::Plain,
+            (Standing::Ok, _) => Tone::Kind(data.kind),
+            (standing, _) => Tone::Standing(standing),
+        };
+        match (cell.reversed, self.look.colour) {
+            (false, _) => Piece::new(symbol, tone),
+            (true, true) => Piece::new(symbol, Tone::Reversed(data.kind)),
+            (true, false) => Piece::new(if ('▏'..='▎').contains(&cell.symbol) { "▐" } else { "▕" }, tone),
+        }
+    }
+
+    /// What went wrong, what was asked for, or what was given.
+    fn about(&self, row: RowIx) -> Piece {
+        let data = self.store.row(row);
+        let [error, calls, input] = [data.error, data.calls, data.input].map(|symbol| self.store.text(symbol));
+        if data.status == crate::model::Status::Error {
+            Piece::new(&format!("✗ {error}"), Tone::Standing(Standing::Error))
+        } else if !calls.is_empty() {
+            Piece::new(&format!("→ {calls}"), Tone::Dim)
+        } else if data.kind == Kind::Model {
+            Piece::from(String::new())
+        } else {
+            Piece::new(input, Tone::Dim)
+        }
+    }
+}
+
+/// The lines before each row that lead to its parent.
+fn guides(rows: &[(RowIx, usize)]) -> Vec<String> {
+    // From the end: whether another row follows at each level before one that is higher.
+    let mut follows: Vec<bool> = Vec::new();
+    let mut guides: Vec<String> = Vec::with_capacity(rows.len());
+    for &(_, depth) in rows.iter().rev() {
+        let depth = depth.min(LEVELS);
+        follows.resize(depth + 1, false);
+        let above = (1..depth).map(|level| if follows[level] { "│ " } else { "  " });
+        let own = (depth > 0).then(|| if follows[depth] { "├ " } else { "└ " });
+        guides.push(above.chain(own).collect());
+        follows[depth] = true;
+    }
+    guides.reverse();
+    guides
+}
+
+/// What went wrong, whole as far as rows know it, where it went wrong first.
+fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], look: Look) -> io::Result<()> {
+    let failed = |&(row, _): &(RowIx, usize)| store.row(row).status == crate::model::Status::Error;
+    let mut failures: Vec<RowIx> = rows.iter().copied().filter(failed).map(|(row, _)| row).collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    failures.sort_by_key(|&row| store.row(row).end);
+    writeln!(out)?;
+    for row in failures {
+        let data = store.row(row);
+        let error = store.text(data.error);
+        let error = if error.is_empty() { "no message" } else { error };
+        let place = format!("{} {}: ", data.kind.name(), view::name(store, data));
+        let look = Look { width: None, ..look };
+        look.line(
+            out,
+            &[Piece::new("✗ ", Tone::Standing(Standing::Error)), Piece::new(&place, Tone::Strong), Piece::new(error, Tone::Plain)],
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::commands::load::Loaded;
+use crate::config::Config;
+use crate::model::usage::Usage;
+use crate::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Text, TraceId};
+use crate::store::{Group, Limits, Stats};
+use crate::tui::app::{Action, App, Cell, Table};
+
+const GROUPED: [(By, store::By); 3] = [(By::Agent, store::By::Agent), (By::Model, store::By::Model), (By::Tool, store::By::Tool)];
+
+/// What both tell of a name: calls, errors, and what was used.
+type Told = (u64, u64, [u64; 5], Option<i64>);
+
+fn told(calls: u64, errors: u64, usage: &Totals) -> Told {
+    let Totals { input, output, cache_read, cache_write, reasoning, .. } = *usage;
+    (calls, errors, [input, output, cache_read, cache_write, reasoning], usage.cost())
+}
+
+/// The lines are what the screen's sums are, of all traces and of each.
+fn agree(store: &mut Store) {
+    let traces: Vec<TraceIx> = store.traces().collect();
+    agree_on(store, &traces, &store.stats().clone());
+    for trace in traces {
+        agree_on(store, &[trace], &store.stats_of(trace));
+    }
+}
+
+/// Together they are all that there is.
+fn agree_on(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
+    for (by, grouped) in GROUPED {
+        let lines = count(store, traces, by);
+        let groups: HashMap<String, Group> =
+            stats.groups(grouped).map(|(symbol, group)| (store.text(symbol).to_owned(), group.clone())).collect();
+        let named: HashMap<&str, &Line> = lines.iter().filter_map(|line| Some((line.key.as_deref()?, line))).collect();
+        for (name, group) in groups.iter().filter(|(name, _)| !name.is_empty()) {
+            let line = named.get(name.as_str()).unwrap_or_else(|| panic!("no line of {name:?}: {group:?}"));
+            let screen = told(group.calls.into(), group.errors.into(), &group.usage);
+            assert_eq!(told(line.calls, line.errors, &line.usage), screen, "{name}");
+            for (share, shown) in [(50, group.times.quantile(500)), (95, group.times.quantile(950)), (100, group.times.max())] {
+                let exact = line.percentile(share);
+                let near = |(exact, shown): (Nanos, Nanos)| (exact - shown).abs() <= exact / 4096 + 1;
+                assert!(exact.is_some() == shown.is_some() && exact.zip(shown).is_none_or(near), "{name}: {exact:?} {shown:?}");
+            }
+        }
+        assert_eq!(named.len(), groups.keys().filter(|name| !name.is_empty()).count(), "{:?} {:?}", named.keys(), groups.keys());
+        let mut sums = Totals::default();
+        for line in &lines {
+            sums.add(&line.usage);
+        }
+        assert_eq!(told(0, 0, &sums), told(0, 0, stats.totals()), "{by:?}");
+    }
+}
+
+/// So are those of sessions: turns, tokens and cost. (Errors are turns that failed in the one, and spans that failed in the other.)
+fn agree_on_sessions(store: &mut Store, table: &Table) {
+    let traces: Vec<TraceIx> = store.traces().collect();
+    let lines = count(store, &traces, By::Session);
+    let of = |title: &str| table.columns().iter().position(|column| column.title == title).unwrap();
+    let [turns, tokens, cost] = ["TURNS", "TOK", "COST"].map(of);
+    let screen: HashMap<&str, _> =
+        table.lines.iter().map(|line| (line.name(), [turns, tokens, cost].map(|at| line.cells[at].clone()))).collect();
+    let named: HashMap<&str, _> = lines
+        .iter()
+        .filter_map(|line| {
+            let cells = [Cell::Count(line.calls), Cell::Tokens(line.usage.tokens()), Cell::Money(line.usage.cost())];
+            Some((line.key.as_deref()?, cells))
+        })
+        .collect();
+    assert_eq!(named, screen);
+}
+
+/// Files of spans and databases, each for itself, and what each framework sent together.
+fn fixtures() -> Vec<Vec<PathBuf>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let is_source = |path: &PathBuf| {
+        let of = |name: &str| path.extension().is_some_and(|extension| extension == name);
+        of("sqlite") || of("pb") || of("jsonl") || (of("json") && !path.ends_with("truth.json"))
+    };
+    let within = |directory: &Path| {
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    let mut all: Vec<Vec<PathBuf>> = within(&root).into_iter().filter(is_source).map(|path| vec![path]).collect();
+    for framework in within(&root.join("frameworks")) {
+        let (databases, bodies): (Vec<PathBuf>, Vec<PathBuf>) = within(&framework)
+            .into_iter()
+            .filter(is_source)
+            .partition(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
+        all.extend([databases, bodies].into_iter().filter(|paths| !paths.is_empty()));
+    }
+    all
+}
+
+#[test]
+fn the_lines_of_what_frameworks_sent_are_those_of_the_screen() {
+    let fixtures = fixtures();
+    assert!(fixtures.len() > 12, "{fixtures:?}");
+    for paths in fixtures {
+        let mut loaded = Loaded::read(&paths, None, &Config::default()).unwrap();
+        assert!(loaded.store.all().spans > 0);
+        agree(&mut loaded.store);
+    }
+}
+
+/// A span: its parent (0: none), kind, name, whether it failed, how long it took if it ended, tokens in and out, cost, its trace and session.
+type Given = (u8, usize, u8, bool, Option<Nanos>, (Option<u32>, Option<u32>), Option<i64>, (u8, u8));
+
+const KINDS: [Kind; 8] = [Kind::Agent, Kind::Team, Kind::Workflow, Kind::Model, Kind::Model, Kind::Tool, Kind::Embedding, Kind::Other];
+
+fn batch(spans: &[Given]) -> Batch {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    for (id, &(parent, kind, name, failed, took, (input, output), cost, (trace, session))) in (1_u8..).zip(spans) {
+        let label = if name == 0 { Text::default() } else { batch.intern(&format!("name {name}")) };
+        let session = if session == 0 { Text::default() } else { batch.intern(&format!("session {session}")) };
+        let usage = Usage { input, output, cost, ..Usage::default() };
+        let usage = (usage != Usage::default()).then_some(usage);
+        let start = Nanos::from(id) * 1000;
+        batch.spans.push(Span {
+            trace: TraceId::new([1 + trace; 16]).unwrap(),
+            id: SpanId::new(u64::from(id).to_be_bytes()).unwrap(),
+            parent: SpanId::new(u64::from(parent).to_be_bytes()),
+            start,
+            end: took.map(|took| start + took),
+            status: if failed { Status::Error } else { Status::Ok },
+            name: label,
+            facts: Facts { kind: KINDS[kind], agent: label, model: label, tool: label, session, usage, ..Facts::default() },
+            error: Text::default(),
+            address: Address(i64::from(id)),
+            weight: 0,
+        });
+    }
+    batch
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    let some = |most: u32| prop::option::of(0..most);
+    let took = prop::option::weighted(0.8, prop_oneof![0..5000_i64, 0..20_000_000_000_i64]);
+    (
+        0..12_u8,
+        0..KINDS.len(),
+        0..4_u8,
+        any::<bool>(),
+        took,
+        (some(9000), some(9000)),
+        prop::option::of(0..9_000_000_i64),
+        (0..2_u8, 0..3_u8),
+    )
+}
+
+proptest! {
+    #[test]
+    fn the_lines_of_anything_are_those_of_the_screen(spans in prop::collection::vec(given(), 1..14), cut in any::<prop::sample::Index>()) {
+        let (mut app, mut store) = (App::new(Vec::new(), false, 0), Store::new(Limits::default()));
+        let mut later = batch(&spans);
+        let mut sooner = batch(&spans);
+        sooner.spans.truncate(cut.index(spans.len()));
+        later.spans.drain(..sooner.spans.len());
+        app.receive(&mut store, later, 1_000_000);
+        app.receive(&mut store, sooner, 1_000_000);
+        agree(&mut store);
+        app.update(&mut store, Action::ViewSessions, 1_000_000);
+        while app.make_ready(&mut store, 40, (80, 20)) {}
+        agree_on_sessions(&mut store, app.table.as_ref().unwrap());
+    }
+}

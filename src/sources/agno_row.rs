@@ -1,0 +1,122 @@
+//! A row of Agno's table of spans, whichever database it lies in.
+
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
+
+use chrono::DateTime;
+
+use crate::model::json::{self, Scalar};
+use crate::model::{Address, Batch, Nanos, Payload, Role, Span, SpanId, Status, TraceId, Value, time};
+use crate::semconv::{Picker, beginning};
+
+/// The columns that a row is made of, in the order of [`AgnoRow`].
+pub(super) const COLUMNS: [&str; 9] =
+    ["span_id", "trace_id", "parent_span_id", "name", "status_code", "status_message", "start_time", "end_time", "attributes"];
+
+/// What a trace's row says, and what it is called for a person.
+pub(super) const NOTES: [(&str, &str); 9] = [
+    ("name", "stored name"),
+    ("status", "stored status"),
+    ("duration_ms", "stored time"),
+    ("run_id", "run"),
+    ("session_id", "session"),
+    ("user_id", "user"),
+    ("agent_id", "agent id"),
+    ("team_id", "team id"),
+    ("workflow_id", "workflow id"),
+];
+
+/// Bytes of a status message that a row keeps.
+const ERROR: usize = 240;
+/// Bytes of a broken value that a message quotes.
+const QUOTED: usize = 60;
+
+/// The values of [`COLUMNS`] as text; `None` for null.
+pub(super) struct AgnoRow<'a>(pub(super) [Option<&'a [u8]>; 9]);
+
+impl AgnoRow<'_> {
+    /// Makes a span of the row, with its texts in `batch`. An error says why it is none.
+    pub(super) fn span(&self, address: Address, batch: &mut Batch) -> Result<Span, String> {
+        let [id, trace, parent, name, status, message, start, end, attributes] = self.0;
+        let id = SpanId::parse(id.unwrap_or_default()).ok_or_else(|| refused("span_id", "16 hex digits", id))?;
+        let trace = TraceId::parse(trace.unwrap_or_default()).ok_or_else(|| refused("trace_id", "32 hex digits", trace))?;
+        let parent = match parent {
+            None | Some(b"") => None,
+            Some(text) => Some(SpanId::parse(text).ok_or_else(|| refused("parent_span_id", "16 hex digits", parent))?),
+        };
+        let start = time::parse(start.unwrap_or_default()).ok_or_else(|| refused("start_time", "a time", start))?;
+        let end = time::parse(end.unwrap_or_default()).ok_or_else(|| refused("end_time", "a time", end))?;
+        let mut picker = Picker::default();
+        scan(attributes.unwrap_or(b"null"), &mut picker)?;
+        let name = String::from_utf8_lossy(name.unwrap_or_default());
+        let error = match message.unwrap_or_default() {
+            b"" => picker.error().map(|error| batch.intern_chars(beginning(error.chars(), ERROR))),
+            message => Some(batch.intern_chars(beginning(json::chars(Scalar::Text(message)), ERROR))),
+        };
+        Ok(Span {
+            trace,
+            id,
+            parent,
+            start,
+            end: Some(end),
+            status: self::status(status.unwrap_or_default()),
+            facts: picker.facts(&name, None, batch),
+            name: batch.intern(&name),
+            error: error.unwrap_or_default(),
+            address,
+            weight: 0,
+        })
+    }
+}
+
+/// What a row holds beyond what its span shows.
+pub(super) fn payload(attributes: &[u8], status_message: &[u8]) -> Payload {
+    let attributes = match json::parse(if attributes.is_empty() { b"null" } else { attributes }) {
+        Ok(attributes) => attributes,
+        // The row was good when it was indexed and has changed since.
+        Err(_) => vec![("attributes".to_owned(), Value::Text(String::from_utf8_lossy(attributes).into_owned()))],
+    };
+    // Agno makes no other spans, and a database without the column is read too.
+    let role = Role::Internal;
+    Payload { attributes, status_message: String::from_utf8_lossy(status_message).into_owned(), role, ..Payload::default() }
+}
+
+/// What a trace's row says, for a person; `value` reads a column, and gives nothing where there is none.
+pub(super) fn notes(value: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+    let said = |(column, title): &(&str, &str)| {
+        let value = value(column).filter(|value| !value.is_empty())?;
+        let unit = if *column == "duration_ms" { " ms" } else { "" };
+        Some(((*title).to_owned(), format!("{value}{unit}")))
+    };
+    NOTES.iter().filter_map(said).collect()
+}
+
+/// A time as Agno writes it, to the second: `since` the second in which it lies, or `until` the next.
+pub(super) fn second(at: Nanos, next: bool) -> String {
+    let seconds = at.div_euclid(1_000_000_000).saturating_add(i64::from(next));
+    DateTime::from_timestamp(seconds, 0).map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S").to_string())
+}
+
+fn refused(column: &str, what: &str, value: Option<&[u8]>) -> String {
+    format!("{column} is not {what}: {}", quote(value))
+}
+
+fn scan<'a>(attributes: &'a [u8], picker: &mut Picker<'a>) -> Result<(), String> {
+    json::scan(attributes, |name, value| picker.take(name, value)).map_err(|broken| format!("attributes are no JSON object: {broken}"))
+}
+
+fn status(code: &[u8]) -> Status {
+    // Python's `StatusCode.ERROR`, and OpenTelemetry's numbers.
+    match code.rsplit(|byte| *byte == b'.').next().unwrap_or_default() {
+        code if code.eq_ignore_ascii_case(b"OK") || code == b"1" => Status::Ok,
+        code if code.eq_ignore_ascii_case(b"ERROR") || code == b"2" => Status::Error,
+        _ => Status::Unset,
+    }
+}
+
+fn quote(value: Option<&[u8]>) -> String {
+    let Some(bytes) = value else { return "null".to_owned() };
+    let quoted: String = beginning(json::chars(Scalar::Text(bytes)), QUOTED).collect();
+    let more = if quoted.len() + 4 > QUOTED { "…" } else { "" };
+    format!("{quoted:?}{more}")
+}

@@ -1,0 +1,41 @@
+//! The reading of Agno's rows for the program in `fuzz/`.
+
+use std::sync::LazyLock;
+
+use super::{AgnoRow, payload, scan};
+use crate::model::json;
+use crate::model::probe::Sought;
+use crate::model::{Address, Batch, Origin, Pattern, Probe, SourceId};
+use crate::semconv::Picker;
+
+/// What is searched for.
+static PROBE: LazyLock<Probe> =
+    LazyLock::new(|| Probe::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Sought::Text(vec![pattern])))));
+
+/// Reads a row. Zero bytes divide its columns, of which attributes and message come first; one that is left out is a good one.
+///
+/// # Panics
+///
+/// If a row is refused without a word, or if it is not read the same for a line and for a person.
+pub fn row(bytes: &[u8]) {
+    let mut pieces = bytes.split(|byte| *byte == 0);
+    let mut next = |usual: &'static [u8]| pieces.next().unwrap_or(usual);
+    let (attributes, message, name, status) = (next(b"{}"), next(b""), next(b"Agent.run"), next(b"OK"));
+    let (start, end) = (next(b"2026-11-22T05:59:04.123456+00:00"), next(b"2026-11-22T05:59:05+00:00"));
+    let (id, trace, parent) = (next(b"b7ad6b7169203331"), next(b"0af7651916cd43dd8448eb211c80319c"), next(b""));
+    let mut batch = Batch::new(SourceId(0), Origin::History);
+    let columns = [id, trace, parent, name, status, message, start, end, attributes];
+    if let Err(message) = AgnoRow(columns.map(Some)).span(Address(1), &mut batch) {
+        assert!(!message.is_empty() && message.len() < 400, "{message}");
+    }
+    // What is walked for a row and what is built for a person are read by one grammar.
+    assert_eq!(scans(attributes), json::parse(attributes).is_ok());
+    let payload = payload(attributes, message);
+    if scans(attributes) {
+        assert_eq!(PROBE.holds_in_json(attributes, message), PROBE.holds(&payload));
+    }
+}
+
+fn scans(attributes: &[u8]) -> bool {
+    scan(attributes, &mut Picker::default()).is_ok()
+}

@@ -1,0 +1,228 @@
+//! What Jaeger's user interface and its query service hand out: `{"data": [{"traceID", "spans": […], "processes": {…}}]}`.
+//!
+//! Times are microseconds. What Jaeger keeps of OpenTelemetry in tags of its own goes back to where it came from.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::content::Place;
+use crate::model::{Attribute, Event, Link, Nanos, Payload, Role, SpanId, Status, TraceId, Value};
+use crate::sources::otlp::json::span::Decoded;
+
+/// The processes of every trace, by their names within it.
+#[derive(Debug, Default)]
+pub(super) struct Processes(Vec<HashMap<String, Vec<Attribute>>>);
+
+#[derive(Deserialize)]
+struct Download<'a> {
+    #[serde(borrow)]
+    data: Option<Vec<Trace<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Trace<'a> {
+    #[serde(borrow)]
+    spans: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    processes: Option<HashMap<String, Process<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Process<'a> {
+    service_name: Option<String>,
+    #[serde(borrow)]
+    tags: Option<Vec<Tag<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Tag<'a> {
+    key: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "they are the download's keys")]
+struct Span<'a> {
+    #[serde(rename = "traceID")]
+    trace_id: Option<String>,
+    #[serde(rename = "spanID")]
+    span_id: Option<String>,
+    #[serde(rename = "parentSpanID")]
+    parent_span_id: Option<String>,
+    operation_name: Option<String>,
+    references: Option<Vec<Reference>>,
+    #[serde(borrow)]
+    start_time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    duration: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tags: Option<Vec<Tag<'a>>>,
+    #[serde(borrow)]
+    logs: Option<Vec<Log<'a>>>,
+    #[serde(rename = "processID")]
+    process_id: Option<String>,
+    #[serde(borrow)]
+    process: Option<Process<'a>>,
+    warnings: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reference {
+    ref_type: Option<String>,
+    #[serde(rename = "traceID")]
+    trace_id: Option<String>,
+    #[serde(rename = "spanID")]
+    span_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Log<'a> {
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    fields: Option<Vec<Tag<'a>>>,
+}
+
+/// Finds the spans of a download. `Err` says why it is none.
+pub(super) fn index(text: &str) -> Result<(Vec<Place>, Processes), String> {
+    let download: Download<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let (mut places, mut processes) = (Vec::new(), Processes::default());
+    for trace in download.data.unwrap_or_default() {
+        let group = processes.0.len();
+        processes.0.push(trace.processes.unwrap_or_default().into_iter().map(|(id, process)| (id, resource(process))).collect());
+        for raw in trace.spans.unwrap_or_default() {
+            let start = serde_json::from_str::<Span<'_>>(raw.get()).ok().and_then(|span| micros(span.start_time));
+            places.push(Place::of(text, raw.get(), group, start.unwrap_or_default()));
+        }
+    }
+    Ok((places, processes))
+}
+
+/// Whether this is an answer, Jaeger's or Phoenix's, to a question that found no spans.
+pub(super) fn is_empty(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Answer {
+        data: Vec<Found>,
+    }
+    #[derive(Deserialize)]
+    struct Found {
+        spans: [serde::de::IgnoredAny; 0],
+    }
+    serde_json::from_str::<Answer>(text).is_ok_and(|answer| answer.data.iter().all(|found| found.spans.is_empty()))
+}
+
+/// Decodes a span of the trace with this number.
+pub(super) fn decode(text: &str, trace: usize, processes: &Processes) -> Result<Decoded, String> {
+    let span: Span<'_> = serde_json::from_str(text).map_err(|error| super::content::without_place(&error))?;
+    let trace_id = id(span.trace_id.as_deref(), 32).and_then(|id| TraceId::parse(id.as_bytes()));
+    let trace_id = trace_id.ok_or_else(|| format!("the trace id {:?} is not up to 32 hex digits", span.trace_id.unwrap_or_default()))?;
+    let parse = |text: Option<&str>| id(text, 16).and_then(|id| SpanId::parse(id.as_bytes()));
+    let span_id = parse(span.span_id.as_deref())
+        .ok_or_else(|| format!("the span id {:?} is not up to 16 hex digits", span.span_id.clone().unwrap_or_default()))?;
+    let start = micros(span.start_time).filter(|start| *start > 0).ok_or("it has no start time")?;
+    let duration = micros(span.duration).ok_or("it has no duration")?;
+    let known = |process: String| processes.0.get(trace)?.get(&process).cloned();
+    let mut payload = Payload {
+        attributes: tags(span.tags),
+        events: span.logs.unwrap_or_default().into_iter().map(event).collect(),
+        resource: span.process.map(resource).or_else(|| known(span.process_id?)).unwrap_or_default(),
+        notes: span.warnings.unwrap_or_default().into_iter().map(|warning| ("warning".to_owned(), warning)).collect(),
+        ..Payload::default()
+    };
+    let mut parent = parse(span.parent_span_id.as_deref());
+    for reference in span.references.unwrap_or_default() {
+        let (Some(other), Some(to)) = (id(reference.trace_id.as_deref(), 32), parse(reference.span_id.as_deref())) else { continue };
+        let Some(other) = TraceId::parse(other.as_bytes()) else { continue };
+        if other == trace_id && parent.is_none() && reference.ref_type.as_deref() == Some("CHILD_OF") {
+            parent = Some(to);
+        } else if (other, Some(to)) != (trace_id, parent) {
+            payload.links.push(Link { trace: other, span: to, trace_state: String::new(), attributes: Vec::new() });
+        }
+    }
+    let status = status(&mut payload);
+    let end = start.checked_add(duration).ok_or("it ends after the year 2262")?;
+    let name = span.operation_name.unwrap_or_default();
+    Ok(Decoded { trace: trace_id, id: span_id, parent, start, end: Some(end), status, name, payload })
+}
+
+/// Moves what Jaeger keeps in tags to where OpenTelemetry has it.
+fn status(payload: &mut Payload) -> Status {
+    let mut take = |name: &str| {
+        let at = payload.attributes.iter().position(|(key, value)| key == name && matches!(value, Value::Text(_)))?;
+        match payload.attributes.remove(at).1 {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    };
+    let code = take("otel.status_code");
+    payload.status_message = take("otel.status_description").unwrap_or_default();
+    payload.role = take("span.kind").map_or(Role::Unspecified, |kind| Role::named(&kind));
+    payload.trace_state = take("w3c.tracestate").unwrap_or_default();
+    let scope = take("otel.scope.name").or_else(|| take("otel.library.name"));
+    let version = take("otel.scope.version").or_else(|| take("otel.library.version"));
+    payload.scope = (scope.unwrap_or_default(), version.unwrap_or_default());
+    let failed = payload.attributes.iter().position(|(key, value)| key == "error" && matches!(value, Value::Bool(true)));
+    match (code.as_deref(), failed) {
+        (Some("ERROR"), Some(at)) => {
+            payload.attributes.remove(at);
+            Status::Error
+        }
+        (Some("ERROR"), None) | (_, Some(_)) => Status::Error,
+        (Some("OK"), None) => Status::Ok,
+        _ => Status::Unset,
+    }
+}
+
+/// An id with the zeros in front that Jaeger leaves out; `None` for one that is absent or all zeros.
+fn id(text: Option<&str>, digits: usize) -> Option<String> {
+    text.filter(|text| !text.is_empty() && text.is_ascii() && text.len() <= digits).map(|text| format!("{text:0>digits$}"))
+}
+
+fn micros(raw: Option<&RawValue>) -> Option<Nanos> {
+    let text = raw?.get().trim_matches('"');
+    let micros =
+        text.parse::<i64>().ok().or_else(|| text.parse::<f64>().ok().filter(|float| float.is_finite()).map(|float| float as i64))?;
+    micros.checked_mul(1000).filter(|nanos| *nanos >= 0)
+}
+
+fn resource(process: Process<'_>) -> Vec<Attribute> {
+    let name = process.service_name.filter(|name| !name.is_empty()).map(|name| ("service.name".to_owned(), Value::Text(name)));
+    name.into_iter().chain(tags(process.tags)).collect()
+}
+
+fn event(log: Log<'_>) -> Event {
+    let mut attributes = tags(log.fields);
+    let name = attributes.iter().position(|(key, value)| key == "event" && matches!(value, Value::Text(_)));
+    let name = match name.map(|at| attributes.remove(at).1) {
+        Some(Value::Text(name)) => name,
+        _ => String::new(),
+    };
+    Event { name, time: micros(log.timestamp).unwrap_or_default(), attributes }
+}
+
+fn tags(tags: Option<Vec<Tag<'_>>>) -> Vec<Attribute> {
+    tags.unwrap_or_default().into_iter().map(|tag| (tag.key.unwrap_or_default(), value(tag.kind.as_deref(), tag.value))).collect()
+}
+
+/// A tag's value in the type that it names. Jaeger writes whole numbers that JavaScript can't tell as text.
+fn value(kind: Option<&str>, raw: Option<&RawValue>) -> Value {
+    let value = raw.and_then(|raw| crate::model::json::parse_value(raw.get().as_bytes()).ok()).unwrap_or_default();
+    match (kind, value) {
+        (Some("int64"), Value::Text(text)) => text.parse().map_or(Value::Text(text), Value::Int),
+        (Some("float64"), Value::Text(text)) => text.parse().map_or(Value::Text(text), Value::Float),
+        (Some("float64"), Value::Int(number)) => Value::Float(number as f64),
+        (Some("bool"), Value::Text(text)) => text.parse().map_or(Value::Text(text), Value::Bool),
+        (Some("binary"), Value::Text(text)) => BASE64.decode(&text).map_or(Value::Text(text), Value::Bytes),
+        (_, value) => value,
+    }
+}

@@ -1,0 +1,77 @@
+//! Addresses to listen on.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
+
+use super::Options;
+use crate::sources::{Port, PortTrouble};
+
+/// A bound address.
+#[derive(Debug)]
+pub(super) struct Bound {
+    pub(super) listener: TcpListener,
+    pub(super) address: SocketAddr,
+}
+
+/// Why an address can't be listened on, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("can't listen on {address}: {reason}; {}", advice(*kind, flag))]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    flag: &'static str,
+    kind: io::ErrorKind,
+    reason: String,
+}
+
+fn advice(kind: io::ErrorKind, flag: &str) -> String {
+    match kind {
+        io::ErrorKind::AddrInUse => format!("stop the program that listens there, or choose another address with {flag} ADDR"),
+        _ => format!("choose another address with {flag} ADDR"),
+    }
+}
+
+impl BindError {
+    /// As the screen shows it.
+    pub(super) fn port(&self) -> Port {
+        let taken = self.kind == io::ErrorKind::AddrInUse;
+        let trouble = PortTrouble { taken, words: self.to_string(), flag: self.flag };
+        Port { address: self.address, warning: None, trouble: Some(trouble) }
+    }
+
+    /// Tries again.
+    pub(super) fn again(&self) -> io::Result<TcpListener> {
+        bind(self.address)
+    }
+}
+
+/// Binds every address of the options. Where that is `127.0.0.1`, also `::1` if it can be had: `localhost` may mean either.
+pub(super) fn all(options: &Options) -> (Vec<Bound>, Vec<BindError>) {
+    let (mut bound, mut failed) = (Vec::new(), Vec::new());
+    for (address, flag) in [(options.grpc, "--grpc"), (options.http, "--http")] {
+        let Some(address) = address else { continue };
+        match bind(address).and_then(|listener| Ok(Bound { address: listener.local_addr()?, listener })) {
+            Ok(first) => {
+                let other = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), first.address.port());
+                bound.push(first);
+                if address.ip() == IpAddr::from([127, 0, 0, 1])
+                    && let Ok(listener) = bind(other)
+                {
+                    bound.push(Bound { listener, address: other });
+                }
+            }
+            Err(error) => {
+                let in_use = error.kind() == io::ErrorKind::AddrInUse;
+                let reason = if in_use { "it is in use".to_owned() } else { error.to_string() };
+                failed.push(BindError { address, flag, kind: error.kind(), reason });
+            }
+        }
+    }
+    (bound, failed)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}

@@ -1,0 +1,14 @@
+//! OTLP/JSON: requests as text, in files and in HTTP bodies.
+
+mod document;
+pub(in crate::sources) mod row;
+mod signals;
+pub(in crate::sources) mod span;
+mod surrogates;
+mod thin;
+mod value;
+
+pub(in crate::sources) use document::Document;
+pub(super) use signals::{logs, metrics};
+pub(in crate::sources) use surrogates::mended;
+pub(super) use thin::thin;

@@ -1,0 +1,132 @@
+//! One span read whole, for whoever looks at it.
+
+use super::request::{self, Group};
+use super::value::{attribute, text};
+use super::wire::{Broken, Fields, Value, offset};
+use crate::model::{Event, Link, Nanos, Payload, Probe, Role, SpanId, TraceId};
+
+/// A span's payload, and the trace and span that its bytes name.
+pub(in crate::sources) type Found = (Payload, Option<(TraceId, SpanId)>);
+
+/// Reads the span that begins at `at` in the request. `None` if none begins there.
+pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, Broken> {
+    let mut found = None;
+    request::spans(body, |group, message| {
+        if offset(body, message) == at && found.is_none() {
+            let (mut payload, names) = span(message)?;
+            group.describe(&mut payload)?;
+            found = Some((payload, names));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Hands out the payload of every span with where it begins; without resource and scope.
+pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result<(), Broken> {
+    request::spans(body, |_, message| {
+        // One that can't be read is no reason to leave out those behind it.
+        if let Ok((payload, _)) = span(message) {
+            found(offset(body, message), payload);
+        }
+        Ok(())
+    })
+}
+
+/// Adds the spans that hold what is looked for, of those whose messages are `wanted`.
+pub(super) fn search(body: &[u8], wanted: impl Fn(&[u8]) -> bool, probe: &Probe, hits: &mut Vec<(TraceId, SpanId)>) -> Result<(), Broken> {
+    request::spans(body, |group, message| {
+        if wanted(message) {
+            hits.extend(look(group, message, probe)?);
+        }
+        Ok(())
+    })
+}
+
+/// The span of an encoded message, if it holds what is looked for.
+pub(in crate::sources) fn look(group: Group<'_>, message: &[u8], probe: &Probe) -> Result<Option<(TraceId, SpanId)>, Broken> {
+    if !probe.may_lie_in(&[message, group.resource]) {
+        return Ok(None);
+    }
+    let (mut payload, names) = span(message)?;
+    payload.resource = group.resource()?;
+    Ok(names.filter(|_| probe.holds(&payload)))
+}
+
+/// Reads an encoded span, without resource and scope. What its row is not made of and has another type than OTLP gives it counts as not
+/// stated, as it does for the row.
+pub(in crate::sources) fn span(message: &[u8]) -> Result<Found, Broken> {
+    let mut payload = Payload::default();
+    let (mut trace, mut id) = (None, None);
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => trace = trace_id(field)?,
+            2 => id = span_id(field)?,
+            3 => payload.trace_state = text(field).unwrap_or_default(),
+            6 => payload.role = field.varint().map_or(Role::Unspecified, Role::numbered),
+            9 => payload.attributes.push(attribute(field.bytes()?)?),
+            10 => payload.dropped.attributes = count(field),
+            11 => payload.events.push(event(field.bytes()?)?),
+            12 => payload.dropped.events = count(field),
+            13 => payload.links.extend(field.bytes().and_then(link).ok().flatten()),
+            14 => payload.dropped.links = count(field),
+            15 => payload.status_message = status_message(field.bytes()?)?,
+            _ => {}
+        }
+    }
+    Ok((payload, trace.zip(id)))
+}
+
+fn count(field: Value<'_>) -> u32 {
+    field.varint().map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+fn trace_id(field: Value<'_>) -> Result<Option<TraceId>, Broken> {
+    Ok(field.bytes()?.try_into().ok().and_then(TraceId::new))
+}
+
+fn span_id(field: Value<'_>) -> Result<Option<SpanId>, Broken> {
+    Ok(field.bytes()?.try_into().ok().and_then(SpanId::new))
+}
+
+fn event(message: &[u8]) -> Result<Event, Broken> {
+    let mut event = Event::default();
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => event.time = field.fixed64().map_or(0, |time| Nanos::try_from(time).unwrap_or(Nanos::MAX)),
+            2 => event.name = text(field)?,
+            3 => event.attributes.extend(field.bytes().and_then(attribute)),
+            _ => {}
+        }
+    }
+    Ok(event)
+}
+
+/// A link; `None` if it points at nothing.
+fn link(message: &[u8]) -> Result<Option<Link>, Broken> {
+    let (mut trace, mut span, mut trace_state, mut attributes) = (None, None, String::new(), Vec::new());
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => trace = trace_id(field)?,
+            2 => span = span_id(field)?,
+            3 => trace_state = text(field)?,
+            4 => attributes.push(attribute(field.bytes()?)?),
+            _ => {}
+        }
+    }
+    Ok(trace.zip(span).map(|(trace, span)| Link { trace, span, trace_state, attributes }))
+}
+
+fn status_message(message: &[u8]) -> Result<String, Broken> {
+    let mut words = String::new();
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        if number == 2 {
+            words = text(field)?;
+        }
+    }
+    Ok(words)
+}

@@ -1,0 +1,143 @@
+//! Spans and traces as Agno writes them (`agno/tracing/schemas.py` and `SqliteDb.upsert_trace`).
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use rusqlite::{Statement, params};
+
+use super::schema::quoted;
+use super::{Ended, Job};
+use crate::model::{Nanos, Payload, Role, Status, TraceId, Value};
+use crate::semconv::agno_context;
+use crate::sources::otlp::bodies::Form;
+use crate::sources::otlp::json::Document;
+use crate::sources::otlp::payload;
+use crate::sources::sqlite::Tables;
+
+/// A span that is there already stays as it is.
+pub(super) fn insert_span(tables: &Tables) -> String {
+    format!(
+        "INSERT INTO {} (span_id, trace_id, parent_span_id, name, span_kind, status_code, status_message, start_time, end_time, \
+         duration_ms, attributes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
+        quoted(&tables.spans)
+    )
+}
+
+/// Widens a trace's time, keeps the context that it has, and names it after the workflow, team or agent at its top.
+pub(super) fn upsert_trace(tables: &Tables) -> String {
+    let traces = quoted(&tables.traces);
+    let level = |row: &str| {
+        let named = format!("({row}.name LIKE '%.run%' OR {row}.name LIKE '%.arun%')");
+        let of = |column: &str, level: u8| format!("WHEN {row}.{column} IS NOT NULL AND {named} THEN {level}");
+        format!("CASE {} {} {} ELSE 0 END", of("workflow_id", 3), of("team_id", 2), of("agent_id", 1))
+    };
+    let kept = ["run_id", "session_id", "user_id", "agent_id", "team_id", "workflow_id"]
+        .map(|column| format!("{column} = coalesce({traces}.{column}, excluded.{column})"))
+        .join(", ");
+    let (end, start) = (format!("max({traces}.end_time, excluded.end_time)"), format!("min({traces}.start_time, excluded.start_time)"));
+    format!(
+        "INSERT INTO {traces} (trace_id, name, status, start_time, end_time, duration_ms, run_id, session_id, user_id, agent_id, \
+         team_id, workflow_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+         ON CONFLICT (trace_id) DO UPDATE SET end_time = {end}, start_time = {start}, \
+         duration_ms = max(0, (julianday({end}) - julianday({start})) * 86400000), status = excluded.status, \
+         name = CASE WHEN {} > {} THEN excluded.name ELSE {traces}.name END, {kept}",
+        level("excluded"),
+        level(&traces)
+    )
+}
+
+/// Writes a request: each trace's row, then its spans.
+pub(super) fn write(job: &Job, traces: &mut Statement<'_>, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
+    let payloads = payloads(job);
+    let mut by_trace: Vec<(TraceId, Vec<(&Ended, &Payload)>)> = Vec::new();
+    for span in &job.spans {
+        let Some(payload) = payloads.get(&span.at) else { continue };
+        match by_trace.iter_mut().find(|(trace, _)| *trace == span.trace) {
+            Some((_, spans)) => spans.push((span, payload)),
+            None => by_trace.push((span.trace, vec![(span, payload)])),
+        }
+    }
+    let now = time(Utc::now().timestamp_nanos_opt().unwrap_or_default());
+    for (trace, members) in by_trace {
+        write_trace(trace, &members, &now, traces)?;
+        for (span, payload) in members {
+            write_span(span, payload, &now, spans)?;
+        }
+    }
+    Ok(())
+}
+
+/// Every payload of the request, by the place where its span begins.
+fn payloads(job: &Job) -> HashMap<usize, Payload> {
+    let mut payloads = HashMap::new();
+    match job.form {
+        Form::Protobuf => {
+            // It was read once already.
+            let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
+        }
+        Form::Json => {
+            let text = std::str::from_utf8(&job.body).unwrap_or_default();
+            let document = Document::request(text).unwrap_or_default();
+            let all = (0..document.len()).filter_map(|index| Some((document.offset(index), document.payload(text, index).ok()?)));
+            payloads.extend(all);
+        }
+    }
+    payloads
+}
+
+fn write_trace(trace: TraceId, members: &[(&Ended, &Payload)], now: &str, traces: &mut Statement<'_>) -> rusqlite::Result<()> {
+    let start = members.iter().map(|(span, _)| span.start).min().unwrap_or_default();
+    let end = members.iter().map(|(span, _)| span.end).max().unwrap_or_default();
+    let failed = members.iter().any(|(span, _)| span.status == Status::Error);
+    let root = members.iter().find(|(span, _)| span.parent.is_none());
+    let name = root.or(members.first()).map_or("", |(span, _)| span.name.as_str());
+    let context = |column| root.and_then(|(_, payload)| agno_context(&payload.attributes, column));
+    traces.execute(params![
+        trace.to_string(),
+        name,
+        if failed { "ERROR" } else { "OK" },
+        time(start),
+        time(end),
+        end.saturating_sub(start).max(0) / 1_000_000,
+        context("run_id"),
+        context("session_id"),
+        context("user_id"),
+        context("agent_id"),
+        context("team_id"),
+        context("workflow_id"),
+        now,
+    ])?;
+    Ok(())
+}
+
+fn write_span(span: &Ended, payload: &Payload, now: &str, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
+    // Agno has no word for a kind that is not stated.
+    let kind = if payload.role == Role::Unspecified { Role::Internal } else { payload.role }.name();
+    let status = match span.status {
+        Status::Unset => "UNSET",
+        Status::Ok => "OK",
+        Status::Error => "ERROR",
+    };
+    spans.execute(params![
+        span.id.to_string(),
+        span.trace.to_string(),
+        span.parent.map(|parent| parent.to_string()),
+        span.name,
+        kind,
+        status,
+        Some(&payload.status_message).filter(|message| !message.is_empty()),
+        time(span.start),
+        time(span.end),
+        span.end.saturating_sub(span.start).max(0) / 1_000_000,
+        Value::Map(payload.attributes.clone()).to_json(),
+        now,
+    ])?;
+    Ok(())
+}
+
+/// A time as Python's `datetime.isoformat()` writes it: microseconds, left out where they are zero.
+fn time(nanos: Nanos) -> String {
+    let micros = nanos.div_euclid(1000);
+    let format = if micros % 1_000_000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(format, false)
+}

@@ -1,0 +1,62 @@
+//! Everything that the database holds of some spans.
+
+use std::collections::HashMap;
+
+use tokio_postgres::types::Type;
+
+use super::Place;
+use super::session::{Bytes, Session, text};
+use super::trouble::Trouble;
+use crate::model::{Payload, SpanId, Value, json};
+use crate::sources::agno_row;
+
+/// Spans read at once: an export asks for many.
+const PAGE: usize = 64;
+
+/// Reads payloads; the spans that are gone are missing from what is returned.
+pub(super) async fn read(session: &Session, place: &Place, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Trouble> {
+    let mut found = HashMap::new();
+    for spans in spans.chunks(PAGE) {
+        let ids: Vec<String> = spans.iter().map(ToString::to_string).collect();
+        let outcome = page(session, place, &ids, &mut found).await;
+        let ended = session.end().await;
+        outcome.and(ended)?;
+    }
+    Ok(found)
+}
+
+async fn page(session: &Session, place: &Place, ids: &[String], found: &mut HashMap<SpanId, Payload>) -> Result<(), Trouble> {
+    let sql = format!(
+        "SELECT span_id::text, attributes::text, status_message::text, trace_id::text FROM {} WHERE span_id = ANY ($1)",
+        place.spans()
+    );
+    let rows = session.begin(&sql, &[(&ids, Type::TEXT_ARRAY)]).await?;
+    let traces: Vec<&str> = rows.iter().filter_map(|row| text(row, 3)).collect();
+    // There may be spans alone, or a table of traces from another version, or one that this user may not read.
+    let notes = notes(session, place, &traces).await.unwrap_or_default();
+    for row in &rows {
+        let bytes = |column| row.try_get::<_, Option<Bytes<'_>>>(column).ok().flatten().map_or(&b""[..], |bytes| bytes.0);
+        let Some(id) = SpanId::parse(bytes(0)) else { continue };
+        let mut payload = agno_row::payload(bytes(1), bytes(2));
+        payload.notes = text(row, 3).and_then(|trace| notes.get(trace)).cloned().unwrap_or_default();
+        found.insert(id, payload);
+    }
+    Ok(())
+}
+
+type Notes = Vec<(String, String)>;
+
+async fn notes(session: &Session, place: &Place, traces: &[&str]) -> Result<HashMap<String, Notes>, Trouble> {
+    let sql = format!("SELECT trace_id::text, row_to_json(trace)::text FROM {} AS trace WHERE trace_id = ANY ($1)", place.traces());
+    let rows = session.query(&sql, &[(&traces, Type::TEXT_ARRAY)]).await?;
+    let read = |row: &tokio_postgres::Row| {
+        let values = json::parse(text(row, 1)?.as_bytes()).ok()?;
+        let value = |column: &str| match values.iter().find(|(name, _)| name == column)? {
+            (_, Value::Null) => None,
+            (_, Value::Text(text)) => Some(text.clone()),
+            (_, other) => Some(other.to_json()),
+        };
+        Some((text(row, 0)?.to_owned(), agno_row::notes(value)))
+    };
+    Ok(rows.iter().filter_map(read).collect())
+}

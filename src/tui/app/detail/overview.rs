@@ -1,0 +1,301 @@
+//! A span's facts and sums, a line each.
+
+use super::Loaded;
+use crate::format;
+use crate::model::{self, Dropped, Kind, Nanos, Payload, Status};
+use crate::semconv::odd_total;
+use crate::store::{self, Phase, RowIx, Standing, Store, Symbol, Totals};
+use crate::tui::widget::text::{Document, Role};
+use crate::tui::widget::{Glyphs, sparkline};
+
+/// Cells of the strip that shows how a context grows.
+const STRIP: usize = 40;
+
+/// Cells before the values.
+const COLUMN: usize = 15;
+
+pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -> Document {
+    let mut page = Page(Document::new());
+    page.who(store, row);
+    page.status(store, row, loaded);
+    page.times(store, row, now);
+    page.sums(store, row, loaded);
+    page.speed(store, row);
+    page.habits(store, row, now);
+    page.context(store, row);
+    if let Loaded::Ready(payload) = loaded {
+        let (scope, version) = &payload.scope;
+        if !scope.is_empty() {
+            page.fact("scope", &format!("{scope} {version}"), Role::Plain);
+        }
+        page.beside(payload);
+        page.notes(store, row, &payload.notes);
+    }
+    if let Loaded::Failed(why) = loaded {
+        page.fact("payload", why, Role::Error);
+    }
+    page.0
+}
+
+struct Page(Document);
+
+impl Page {
+    fn fact(&mut self, name: &str, value: &str, role: Role) {
+        self.0.line(0, COLUMN);
+        self.0.push(&format::pad_right(&format::fit(name, COLUMN - 1), COLUMN), Role::Label);
+        self.0.push(value, role);
+    }
+
+    /// What a span has beside its attributes: links, and what its sender left out.
+    fn beside(&mut self, payload: &Payload) {
+        if !matches!(payload.role, model::Role::Unspecified | model::Role::Internal) {
+            self.fact("span kind", &payload.role.name().to_lowercase(), Role::Faint);
+        }
+        if !payload.trace_state.is_empty() {
+            self.fact("trace state", &payload.trace_state, Role::Faint);
+        }
+        for link in &payload.links {
+            self.fact("link to", &format!("span {} of trace {}", link.span, link.trace), Role::Faint);
+        }
+        let Dropped { attributes, events, links } = payload.dropped;
+        for (count, what) in [(attributes, "attributes"), (events, "events"), (links, "links")] {
+            if count > 0 {
+                self.fact("dropped", &format!("{count} {what}, by the sender"), Role::Faint);
+            }
+        }
+    }
+
+    fn who(&mut self, store: &Store, row: RowIx) {
+        let data = store.row(row);
+        let (label, name) = (store.text(data.label), store.text(data.name));
+        let who = match (label.is_empty(), data.placeholder) {
+            (false, _) => label,
+            (true, true) => "not ended, so its name is not known yet",
+            (true, false) => name,
+        };
+        self.fact(data.kind.noun(), who, Role::Key);
+        if !label.is_empty() && label != name {
+            self.fact("span", name, Role::Plain);
+        }
+        if data.placeholder {
+            self.fact("", "kind guessed from the spans that ran under it", Role::Faint);
+        }
+    }
+
+    fn status(&mut self, store: &Store, row: RowIx, loaded: &Loaded) {
+        let data = store.row(row);
+        let whole = if let Loaded::Ready(payload) = loaded { payload.status_message.as_str() } else { "" };
+        let message = if whole.is_empty() { store.text(data.error) } else { whole };
+        let (text, role) = match data.standing() {
+            Standing::Error => (if message.is_empty() { "error" } else { message }, Role::Error),
+            Standing::Running => ("running: spans under it have come, it has not", Role::Keyword),
+            Standing::Lost => ("lost: nothing was heard of its trace for a while", Role::Faint),
+            Standing::Ok => (if data.status == Status::Ok { "ok" } else { "ended, no status set" }, Role::Plain),
+        };
+        self.fact("status", text, role);
+        let below = store.below(row).errors;
+        if let Some(first) = store.first_failure(row) {
+            self.fact("", &format!("{below} failed below: {}", store.text(store.row(first).error)), Role::Error);
+        }
+    }
+
+    /// What the database says beside the span. Its word on the trace's status is the last batch's, so it is told where it is wrong.
+    fn notes(&mut self, store: &Store, row: RowIx, notes: &[(String, String)]) {
+        let failed = store.trace(store.row(row).trace()).counts().errors;
+        for (name, value) in notes {
+            match name.as_str() {
+                "stored status" if value == "OK" && failed > 0 => {
+                    self.fact(
+                        name,
+                        &format!("{value}, though {failed} {} failed", if failed == 1 { "span" } else { "spans" }),
+                        Role::Error,
+                    );
+                }
+                // The row's own facts say these better.
+                "stored status" | "stored name" | "stored time" | "session" | "user" => {}
+                _ => self.fact(name, value, Role::Faint),
+            }
+        }
+    }
+
+    fn times(&mut self, store: &Store, row: RowIx, now: Nanos) {
+        let data = store.row(row);
+        let (start, length) = (format::moment(data.start, now), data.duration(now));
+        let text = match data.phase {
+            Phase::Ended if data.end < data.start => format!("{start}, and ended before that: a clock jumped"),
+            Phase::Ended if store.children(row).is_empty() => format!("{start}, took {}", format::duration(length)),
+            Phase::Ended => {
+                format!("{start}, took {}, {} of it by itself", format::duration(length), format::duration(store.own_time(row, now)))
+            }
+            Phase::Running => format!("{start} or before, for {} now", format::clock(length)),
+            Phase::Lost => format!("{start} or before, last heard of {}", format::moment(data.end, now)),
+        };
+        self.fact("began", &text, Role::Plain);
+    }
+
+    fn sums(&mut self, store: &Store, row: RowIx, loaded: &Loaded) {
+        let trace = store.trace(store.row(row).trace());
+        // The first row stands for its trace, as it does among the traces.
+        let totals = if trace.tops().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
+        let odd = if let Loaded::Ready(payload) = loaded { odd_total(&payload.attributes) } else { None };
+        if let Some(counts) = store.echo_of(row) {
+            let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
+            let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);
+            self.fact("tokens", &format!("{}, counted elsewhere:", sum.map_or("–".to_owned(), format::count)), Role::Number);
+            self.fact("", &format!("span {} of trace {trace} tells of the same call", store.row(counts).id), Role::Faint);
+            if let (Some(total), Some(_)) = (odd.filter(|total| Some(*total) != sum), own.input.and(own.output)) {
+                self.total(total);
+            }
+        } else if totals.echoes > 0 {
+            let calls =
+                if totals.echoes == 1 { "1 call is".to_owned() } else { format!("{} calls are", format::count(totals.echoes.into())) };
+            self.fact("", &format!("{calls} counted with another span that tells of the same"), Role::Faint);
+        }
+        if totals.calls == 0 {
+            return;
+        }
+        let own = store.usage(row);
+        self.fact("tokens", &tokens(&totals), Role::Number);
+        let stated = own.filter(|own| store.below(row).calls > 0 && own.input.is_some());
+        if let Some(own) = stated {
+            let sum = u64::from(own.input.unwrap_or_default()) + u64::from(own.output.unwrap_or_default());
+            if totals.tokens() != Some(sum) {
+                self.fact("", &format!("itself states {}", format::count(sum)), Role::Faint);
+            }
+        }
+        let sums = store.totals(row);
+        if let Some(total) = odd
+            && sums.inputs > 0
+            && sums.outputs > 0
+            && sums.tokens() != Some(total)
+            && own.is_none_or(|own| own.input.zip(own.output).is_none_or(|(input, output)| u64::from(input) + u64::from(output) != total))
+        {
+            self.total(total);
+        }
+        let unpriced = u64::from(totals.calls.saturating_sub(totals.priced));
+        let calls = if unpriced == 1 { "call" } else { "calls" };
+        let rest = if unpriced > 0 { format!(" and {} {calls} unpriced", format::count(unpriced)) } else { String::new() };
+        let by = match (store.quote(row), own) {
+            (Some(quote), _) => format!(", as {} by the {}", quote.priced_as, quote.list),
+            (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => ", as it states itself".to_owned(),
+            _ => String::new(),
+        };
+        self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), Role::Number);
+        self.stated_cost(store, row, &totals);
+    }
+
+    /// A total of tokens that the row states and that nothing adds up to.
+    fn total(&mut self, total: u64) {
+        self.fact("", &format!("itself states {} in all", format::count(total)), Role::Faint);
+    }
+
+    /// What the row itself says that all cost, where that is not what counts or not what the calls below come to.
+    fn stated_cost(&mut self, store: &Store, row: RowIx, totals: &Totals) {
+        let Some(stated) = store.stated_cost(row) else { return };
+        let below = store.below(row);
+        let others = if totals.cost() == Some(stated) { below.cost().filter(|cost| *cost != stated) } else { None };
+        if totals.cost() != Some(stated) {
+            self.fact("", &format!("itself states {}", format::money(Some(stated))), Role::Faint);
+        } else if let Some(others) = others {
+            self.fact("", &format!("the calls below come to {}", format::money(Some(others))), Role::Faint);
+        }
+    }
+
+    /// How fast a model answered.
+    fn speed(&mut self, store: &Store, row: RowIx) {
+        let data = store.row(row);
+        if let Some(first) = store.first_token(row) {
+            self.fact("first token", &format!("after {}", format::duration(first)), Role::Plain);
+        }
+        let written = store.usage(row).and_then(|usage| usage.output).filter(|_| data.kind == Kind::Model && data.phase == Phase::Ended);
+        if let (Some(written @ 1..), time @ 1..) = (written, data.duration(data.end)) {
+            let rate = f64::from(written) * 1e9 / time as f64;
+            self.fact("speed", &format!("{rate:.0} tokens out a second, from its beginning"), Role::Plain);
+        }
+    }
+
+    /// What its run does over and over, and how what its models are given grows.
+    fn habits(&mut self, store: &Store, row: RowIx, now: Nanos) {
+        let run = store.run_of(row);
+        let habits = store.habits(run);
+        let lost = |rows: &[RowIx]| format!("{}, cost {}", format::duration(store.time(rows, now)), format::money(store.sums(rows).cost()));
+        let all: Vec<&[RowIx]> =
+            if run == row { habits.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(habits.repeats(row)) };
+        for uses in all {
+            let tool = store.text(store.row(uses[0]).label);
+            let text = format!("{tool} was called {} times with the same arguments: {} in all", uses.len(), lost(uses));
+            self.fact("repeated", &text, Role::Keyword);
+        }
+        if run == row && !habits.retried.is_empty() {
+            let failed: Vec<RowIx> = habits.retried.iter().map(|(failed, _)| *failed).collect();
+            let calls = if failed.len() == 1 { "model call was" } else { "model calls were" };
+            self.fact("retried", &format!("{} {calls} tried again after failing: {} lost", failed.len(), lost(&failed)), Role::Keyword);
+        } else if habits.retried_by(row).is_some() {
+            self.fact("retried", &format!("the same model was called again after this failed: {} lost", lost(&[row])), Role::Keyword);
+        } else if let Some(failed) = habits.retry_of(row) {
+            self.fact("retry", &format!("of span {}, which failed: {} lost", store.row(failed).id, lost(&[failed])), Role::Keyword);
+        }
+        if habits.more && run == row {
+            self.fact("", &format!("of this run, the first {} spans were looked at", format::count(store::LOOKED_AT as u64)), Role::Faint);
+        }
+        if run == row && habits.growth.len() > 1 {
+            self.growth(store, &habits.growth);
+        }
+    }
+
+    /// Tokens that went into each model call of a run, in order.
+    fn growth(&mut self, store: &Store, calls: &[RowIx]) {
+        let tokens = |row: &RowIx| u64::from(store.usage(*row).and_then(|usage| usage.input).unwrap_or_default());
+        let given: Vec<u64> = calls.iter().map(tokens).collect();
+        let (Some(first), Some(last), Some(latest)) = (given.first(), given.last(), calls.last()) else { return };
+        let share = store.context_window(*latest).filter(|&window| window > 0);
+        let share =
+            share.map_or_else(String::new, |window| format!(", {} of {}", format::percent(*last, window), format::tokens(Some(window))));
+        let strip = sparkline(&given, given.len().min(STRIP), Glyphs::Unicode);
+        let text = format!(
+            "{strip}  {} → {} tokens in over {} calls{share}",
+            format::count(*first),
+            format::count(*last),
+            format::count(given.len() as u64)
+        );
+        self.fact("context", &text, Role::Number);
+    }
+
+    fn context(&mut self, store: &Store, row: RowIx) {
+        let data = store.row(row);
+        let trace = store.trace(data.trace());
+        for (name, symbol) in [
+            ("agent", if matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) { Symbol::EMPTY } else { store.agent(row) }),
+            ("provider", store.provider(row)),
+            ("session", store.inherited(row, |data| data.session)),
+            ("user", store.inherited(row, |data| data.user)),
+        ] {
+            if !symbol.is_empty() {
+                self.fact(name, store.text(symbol), Role::Plain);
+            }
+        }
+        self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), Role::Plain);
+        let parent = match (store.stated_parent(row), data.parent()) {
+            (Some(stated), _) if store.has_odd_parent(row) => format!(", names {stated} as its parent, which can't be shown so"),
+            (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not come"),
+            (Some(stated), _) => format!(", under {stated}"),
+            (None, _) => String::new(),
+        };
+        self.fact("span id", &format!("{}{parent}", data.id), Role::Plain);
+    }
+}
+
+fn tokens(totals: &Totals) -> String {
+    let part =
+        |part: u64, whole: u64, name: &str| if part > 0 { format!(" ({} {name})", format::percent(part, whole)) } else { String::new() };
+    format!(
+        "{} in{}{}, {} out{} · {} model {}",
+        format::count(totals.input),
+        part(totals.cache_read, totals.input, "from cache"),
+        part(totals.cache_write, totals.input, "into cache"),
+        format::count(totals.output),
+        part(totals.reasoning, totals.output, "reasoning"),
+        format::count(u64::from(totals.calls)),
+        if totals.calls == 1 { "call" } else { "calls" },
+    )
+}

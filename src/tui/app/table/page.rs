@@ -1,0 +1,149 @@
+//! What there is to say of one line of a view.
+
+use super::index::Index;
+use super::{Key, Line, Table, View};
+use crate::format;
+use crate::model::Nanos;
+use crate::store::{By, Group, RowIx, Store, Totals};
+use crate::tui::app::Scope;
+use crate::tui::widget::text::{Document, Role};
+
+/// Turns and failures that are listed; of more, the last ones.
+const LISTED: usize = 500;
+
+/// Cells before a value.
+const COLUMN: usize = 15;
+
+pub(super) fn document(table: &Table, line: &Line, store: &Store, scope: &Scope, now: Nanos) -> Document {
+    let rows = table.index.rows(&line.key).map(|rows| rows.iter().map(|&(_, row)| row).collect::<Vec<_>>()).unwrap_or_default();
+    let mut page = Page(Document::new());
+    match (&line.key, table.view) {
+        (Key::Name(_), View::Sessions) => page.session(store, &table.index, &rows, now),
+        (Key::Error(..), _) => page.failures(store, &rows, now),
+        (Key::Name(name), view) => {
+            let by = match view {
+                View::Models => By::Model,
+                View::Tools => By::Tool,
+                _ => By::Agent,
+            };
+            let found = scope.shown(store).groups(by).find(|&(symbol, _)| store.text(symbol) == name);
+            if let Some((_, group)) = found {
+                page.group(by, group);
+            }
+        }
+    }
+    page.0
+}
+
+struct Page(Document);
+
+impl Page {
+    fn fact(&mut self, name: &str, value: &str) {
+        self.0.line(0, COLUMN);
+        self.0.push(&format::pad_right(name, COLUMN), Role::Label);
+        self.0.push(value, Role::Plain);
+    }
+
+    fn group(&mut self, by: By, group: &Group) {
+        let what = match by {
+            By::Agent => "runs",
+            By::Model | By::Tool => "calls",
+        };
+        let (calls, errors) = (u64::from(group.calls), u64::from(group.errors));
+        self.fact(what, &format!("{}, {} failed ({})", format::count(calls), format::count(errors), format::percent(errors, calls.max(1))));
+        let time = |thousandths| group.times.quantile(thousandths).map_or_else(|| "–".to_owned(), format::duration);
+        let max = group.times.max().map_or_else(|| "–".to_owned(), format::duration);
+        self.fact("time", &format!("p50 {}  p95 {}  p99 {}  max {max}", time(500), time(950), time(990)));
+        if let Some(first) = group.first_tokens.quantile(500) {
+            let p95 = group.first_tokens.quantile(950).map_or_else(String::new, |p95| format!("  p95 {}", format::duration(p95)));
+            self.fact(
+                "first token",
+                &format!("p50 {}{p95}, of {} that say it", format::duration(first), format::count(group.first_tokens.count())),
+            );
+        }
+        if let Some(rate) = group.tokens_per_second() {
+            self.fact("speed", &format!("{rate:.0} tokens out a second of its calls"));
+        }
+        self.usage(&group.usage);
+        if by == By::Agent {
+            self.fact("", "what ran under it, but not under another agent below it");
+        } else if by == By::Tool && group.usage.tokens().is_some() {
+            self.fact("", "what ran under its calls, but not under another tool below them");
+        }
+    }
+
+    fn usage(&mut self, usage: &Totals) {
+        let known = |count: u64, of: u32| format::tokens((of > 0).then_some(count));
+        let part = |part: u64, whole: u64, what: &str| {
+            if part > 0 { format!(" ({} {what})", format::percent(part, whole)) } else { String::new() }
+        };
+        if usage.tokens().is_some() {
+            let cached = part(usage.cache_read, usage.input, "from cache") + &part(usage.cache_write, usage.input, "into cache");
+            let reasoning = part(usage.reasoning, usage.output, "reasoning");
+            self.fact(
+                "tokens",
+                &format!("{} in{cached}, {} out{reasoning}", known(usage.input, usage.inputs), known(usage.output, usage.outputs)),
+            );
+            let unpriced = usage.calls.saturating_sub(usage.priced);
+            let rest = if unpriced > 0 { format!(" and {} unpriced", format::plural(u64::from(unpriced), "call")) } else { String::new() };
+            self.fact("cost", &format!("{}{rest}", format::money(usage.cost())));
+        }
+    }
+
+    /// The turns of a conversation in order, with what it had cost by then.
+    fn session(&mut self, store: &Store, index: &Index, turns: &[RowIx], now: Nanos) {
+        self.usage(&index.sums(store, turns.iter().copied()));
+        let left_out = turns.len().saturating_sub(LISTED);
+        if left_out > 0 {
+            self.fact("turns", &format!("the last {LISTED} of {}", format::count(turns.len() as u64)));
+        }
+        let mut running = index.sums(store, turns[..left_out].iter().copied());
+        self.0.line(0, 0);
+        self.0.push("TURN  BEGAN        TIME    TOK      COST   SO FAR  INPUT", Role::Faint);
+        for (at, &row) in turns.iter().enumerate().skip(left_out) {
+            let (data, totals) = (store.row(row), index.turn(store, row));
+            running.add(&totals);
+            // Where a call has no price, what is known is the least that it cost.
+            let least = if running.cost().is_some() && running.priced < running.calls { "≥" } else { "" };
+            let text = format!(
+                "{:>4}  {:<9}{:>8}{:>7}{:>10}{:>9}  ",
+                at + 1,
+                format::time_of_day(data.start),
+                format::duration(data.duration(now)),
+                format::tokens(totals.tokens()),
+                format::money(totals.cost()),
+                format!("{least}{}", format::money(running.cost())),
+            );
+            self.0.line(0, text.chars().count());
+            self.0.push(&text, Role::Plain);
+            let failed = totals.errors > 0;
+            self.0.push(store.text(data.input), if failed { Role::Error } else { Role::Plain });
+        }
+    }
+
+    fn failures(&mut self, store: &Store, rows: &[RowIx], now: Nanos) {
+        let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return };
+        let moment = |row: RowIx| format::moment(store.row(row).start, now);
+        self.fact(
+            "seen",
+            &match rows.len() {
+                1 => format!("once, {}", moment(first)),
+                count => format!("{} times, first {}, last {}", format::count(count as u64), moment(first), moment(last)),
+            },
+        );
+        self.0.line(0, COLUMN);
+        self.0.push(&format::pad_right("last message", COLUMN), Role::Label);
+        self.0.push(store.text(store.row(last).error), Role::Error);
+        let left_out = rows.len().saturating_sub(LISTED);
+        if left_out > 0 {
+            self.fact("listed", &format!("the last {LISTED}"));
+        }
+        for &row in rows[left_out..].iter().rev() {
+            let data = store.row(row);
+            let agent = store.text(store.agent(row));
+            let text = format!("{}  {}  {}", moment(row), store.trace(data.trace()).id, agent);
+            self.0.line(2, 4);
+            self.0.push(&text, Role::Faint);
+        }
+    }
+}

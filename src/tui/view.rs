@@ -1,0 +1,105 @@
+//! The screen: one pane a file. Painting reads the app and the store and changes neither; what it costs goes with the lines on the screen.
+
+mod compare;
+mod cost;
+mod detail;
+mod export_dialog;
+mod footer;
+mod forest;
+mod header;
+mod help;
+mod latency;
+mod offers;
+mod overlay;
+mod palette;
+mod panes;
+mod pointer;
+mod sorter;
+mod sources;
+mod sums;
+mod table;
+mod theme;
+mod tokens;
+mod welcome;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::format;
+use crate::store::Store;
+use crate::tui::app::{App, Overlay};
+pub use forest::name;
+pub use panes::Panes;
+pub use pointer::spot;
+use theme::Theme;
+pub use theme::{ascii, glyph};
+
+/// Paints everything.
+pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
+    let area = frame.area();
+    let theme = Theme { look: app.looks.current(), ascii: app.ascii };
+    let panes = Panes::new(area, app.focus);
+    let buffer = frame.buffer_mut();
+    buffer.set_style(area, theme.screen());
+    header::draw(buffer, panes.header, app, store, theme);
+    if store.trace_count() == 0 {
+        welcome::draw(buffer, panes.forest.union(panes.detail), app, theme);
+    } else {
+        match &app.table {
+            Some(table) => table::draw(buffer, panes.forest, app, table, theme),
+            None => forest::draw(buffer, panes.forest, app, store, theme),
+        }
+        tokens::draw(buffer, panes.tokens, app, store, theme);
+        cost::draw(buffer, panes.cost, app, store, theme);
+        latency::draw(buffer, panes.latency, app, store, theme);
+        match &app.table {
+            Some(table) => table::draw_page(buffer, panes.detail, app, table, theme),
+            None => detail::draw(buffer, panes.detail, app, store, theme),
+        }
+    }
+    let mut cursor = footer::draw(buffer, panes.footer, app, theme);
+    if let Some(editing) = &app.editing {
+        offers::draw(buffer, area, panes.footer, editing, theme);
+    }
+    if let Some(overlay) = &app.overlay {
+        cursor = overlay::draw(buffer, area, app, store, overlay, theme).or(cursor);
+    }
+    if app.ascii {
+        theme::to_ascii(buffer);
+    }
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// By how many lines the layer over the panes can be scrolled on a screen of this size, if it is one that scrolls.
+#[must_use]
+pub fn layer_end(app: &App, area: Rect) -> usize {
+    match &app.overlay {
+        Some(Overlay::Help(_)) => help::end(area),
+        Some(Overlay::Sources(_)) => sources::end(app, area, Theme { look: app.looks.current(), ascii: app.ascii }),
+        _ => 0,
+    }
+}
+
+/// Writes as much of `text` as fits into `cells` from `x`; returns the column behind it. The text is made safe here.
+fn put(buffer: &mut Buffer, x: u16, y: u16, cells: u16, text: &str, style: Style) -> u16 {
+    let area = buffer.area;
+    if y < area.top() || y >= area.bottom() || x >= area.right() {
+        return x;
+    }
+    let cells = cells.min(area.right() - x);
+    let safe = format::safe(text);
+    let fitted = format::fit(&safe, usize::from(cells));
+    buffer.set_stringn(x, y, &fitted, usize::from(cells), style).0
+}
+
+/// Writes `text` so that it ends before column `end`; returns the column where it begins.
+fn put_right(buffer: &mut Buffer, end: u16, y: u16, cells: u16, text: &str, style: Style) -> u16 {
+    let width = (format::width(text) as u16).min(cells);
+    let x = end.saturating_sub(width);
+    put(buffer, x, y, width, text, style);
+    x
+}

@@ -1,0 +1,49 @@
+//! Cost: in all and in the last hour, by model and by agent.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::put;
+use super::sums::{self, Rank};
+use super::theme::Theme;
+use crate::format;
+use crate::model::Kind;
+use crate::model::usage::NanoUsd;
+use crate::store::{By, Store};
+use crate::tui::app::App;
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+    if area.is_empty() {
+        return;
+    }
+    let inner = sums::framed(buffer, area, "Cost", app, theme);
+    let stats = app.scope.stats(store);
+    let totals = stats.totals();
+    let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), theme.title());
+    let mut part = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);
+    let minutes = stats.minutes(app.now, 60);
+    let hour: NanoUsd = minutes.iter().fold(0, |sum, minute| sum.saturating_add(minute.cost));
+    if hour > 0 {
+        part(&format!("{}/h", format::money(Some(hour))), theme.dim());
+    }
+    let unpriced = totals.calls.saturating_sub(totals.priced);
+    if unpriced > 0 {
+        part(&format!("{} unpriced", format::count(u64::from(unpriced))), theme.running());
+    }
+    if app.budgets.total_exceeds() {
+        part("over budget", theme.error());
+    }
+    let lines = usize::from(inner.height.saturating_sub(1));
+    let of = |by, count, kind| {
+        let ranks = sums::ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
+        let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
+        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: theme.kind(kind) };
+        ranks.map(rank).collect::<Vec<_>>()
+    };
+    // Models have half of the lines, and what agents leave.
+    let (mut models, mut agents) = (of(By::Model, lines, Kind::Model), of(By::Agent, lines, Kind::Agent));
+    agents.truncate((lines / 2).max(lines.saturating_sub(models.len())));
+    models.truncate(lines - agents.len());
+    models.append(&mut agents);
+    sums::draw(buffer, Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }, &models, theme);
+}

@@ -1,0 +1,102 @@
+//! The pane of the span under the cursor.
+
+use std::fmt::Write;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+
+use super::theme::Theme;
+use super::{forest, put, put_right};
+use crate::format;
+use crate::store::Store;
+use crate::tui::app::{App, Focus, Spot, Tab};
+use crate::tui::widget::reader::{Reader, Styles};
+use crate::tui::widget::text::Role;
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+    let Some(row) = app.forest.cursor().filter(|_| area.height > 0) else { return };
+    let data = store.row(row);
+    let frame = theme.frame(app.focus != Focus::Forest);
+    let line = "─";
+    put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
+    let label = forest::name(store, data);
+    let room = label_room(area);
+    let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
+    x = put(buffer, x, area.y, 1, theme.glyph(data.kind), theme.kind(data.kind));
+    x = put(buffer, x, area.y, 1, " ", Style::new());
+    x = put(buffer, x, area.y, room, &label, theme.text().patch(theme.title()));
+    x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
+    debug_assert!(x >= area.right() || x == first_tab(area, &label));
+    for (tab, title) in Tab::ALL {
+        let style = if tab == app.detail.tab { theme.tab() } else { theme.dim() };
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
+    }
+    draw_text(buffer, area, &app.detail.reader, theme);
+    progress(buffer, area, x, app, theme);
+}
+
+/// The text below the title.
+pub(super) fn draw_text(buffer: &mut Buffer, area: Rect, reader: &Reader, theme: Theme) {
+    let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(1) };
+    let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
+    reader.render(inner, buffer, &styles, theme.glyphs());
+}
+
+/// Cells for the name before the tabs.
+fn label_room(area: Rect) -> u16 {
+    let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
+    area.width.saturating_sub(tabs + 8).clamp(8, 40)
+}
+
+/// The column of the first tab.
+fn first_tab(area: Rect, label: &str) -> u16 {
+    let label = format::safe(label);
+    area.x + 6 + format::width(&format::fit(&label, usize::from(label_room(area)))) as u16
+}
+
+/// What of the pane is at a place.
+pub(super) fn spot(area: Rect, app: &App, store: &Store, place: Position) -> Spot {
+    let Some(row) = app.forest.cursor().filter(|_| place.y == area.y) else { return Spot::Detail };
+    let mut x = first_tab(area, &forest::name(store, store.row(row)));
+    for (tab, title) in Tab::ALL {
+        let end = x + title.len() as u16 + 2;
+        if (x..end).contains(&place.x) {
+            return Spot::Tab(tab);
+        }
+        x = end;
+    }
+    Spot::Detail
+}
+
+/// How far one has read, and what was found, at the end of the title.
+fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme) {
+    let reader = &app.detail.reader;
+    let (line, lines) = reader.progress();
+    let found = match reader.found() {
+        Some((at, count)) => format!(" {}/{} found ", format::count(at as u64), format::count(count as u64)),
+        None => String::new(),
+    };
+    let (mut text, mut short) = (found.clone(), found);
+    if line > 0 || reader.has_more() {
+        let more = if reader.is_complete() { "" } else { "+" };
+        let (line, lines) = (format::count(line as u64 + 1), format::count(lines as u64));
+        let _ = write!(text, " line {line} of {lines}{more} ");
+        let _ = write!(short, " {line}/{lines}{more} ");
+    }
+    let room = area.right().saturating_sub(from + 2);
+    let text = if format::width(&text) > usize::from(room) { short } else { text };
+    put_right(buffer, area.right().saturating_sub(1), area.y, room, &text, theme.dim());
+}
+
+fn style(role: Role, theme: Theme) -> Style {
+    match role {
+        Role::Plain => Style::new(),
+        Role::Key | Role::Call => theme.key(),
+        Role::String => theme.good(),
+        Role::Number => theme.running(),
+        Role::Keyword => theme.mark(),
+        Role::Punct | Role::Faint | Role::Label => theme.dim(),
+        Role::Error => theme.error(),
+    }
+}

@@ -1,0 +1,67 @@
+//! The dialog of an export.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::overlay::frame;
+use super::put;
+use super::theme::Theme;
+use crate::export::Format;
+use crate::format;
+use crate::tui::app::{ExportDialog, ExportField};
+
+/// Cells before the fields' values.
+const LABEL: u16 = 10;
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, theme: Theme) {
+    let title = format!("Export {} · tab next, enter writes, esc leaves", format::plural(dialog.traces.len() as u64, "trace"));
+    let inner = frame(buffer, area, (78, 5), &title, theme);
+    for (y, field) in (inner.top()..inner.bottom()).zip(ExportField::ALL) {
+        let focused = field == dialog.field;
+        if focused {
+            buffer.set_style(Rect { y, height: 1, ..inner }, theme.cursor());
+        }
+        let name = match field {
+            ExportField::Format => "format",
+            ExportField::Path => "file",
+            ExportField::Redact => "redact",
+        };
+        put(buffer, inner.x + 1, y, LABEL, name, if focused { theme.key() } else { theme.dim() });
+        let value = Rect { x: inner.x + LABEL, y, width: inner.width.saturating_sub(LABEL + 1), height: 1 };
+        match field {
+            ExportField::Format => formats(buffer, value, dialog.format, theme),
+            ExportField::Path => path(buffer, value, dialog, focused, theme),
+            ExportField::Redact => {
+                let text =
+                    if dialog.redact { "[x] hide keys, tokens, passwords and e-mail addresses" } else { "[ ] write everything as it is" };
+                put(buffer, value.x, y, value.width, text, Style::new());
+            }
+        }
+    }
+}
+
+fn formats(buffer: &mut Buffer, area: Rect, chosen: Format, theme: Theme) {
+    let mut x = area.x;
+    for format in Format::ALL {
+        let style = if format == chosen { theme.mark() } else { theme.dim() };
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), format.name(), style) + 2;
+    }
+}
+
+/// The end of the path if all of it does not fit; the cursor is a cell in other colours.
+fn path(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, focused: bool, theme: Theme) {
+    let room = usize::from(area.width.saturating_sub(1));
+    let scroll = dialog.path.visual_scroll(room);
+    let mut left = 0;
+    let hidden = |(_, cells): &(&str, usize)| {
+        left += cells;
+        left <= scroll
+    };
+    let shown: String = format::cells(dialog.path.value()).skip_while(hidden).map(|(grapheme, _)| grapheme).collect();
+    put(buffer, area.x, area.y, area.width, &shown, Style::new());
+    if focused {
+        let cursor = area.x + dialog.path.visual_cursor().saturating_sub(scroll).min(room) as u16;
+        buffer.set_style(Rect { x: cursor, y: area.y, width: 1, height: 1 }, theme.found());
+    }
+}

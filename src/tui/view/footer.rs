@@ -1,0 +1,165 @@
+//! The last line: the filter while it is typed, else a message, else the keys; and what is special about the view.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+
+use super::theme::Theme;
+use super::{put, put_right};
+use crate::format;
+use crate::tui::app::{Action, App, Editing, Focus, Overlay};
+
+/// Actions that the traces' line hints at, and the word for them.
+const FOREST_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Help], "help"),
+    (&[Action::Quit], "quit"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::Fold, Action::Unfold], "fold"),
+    (&[Action::Detail], "detail"),
+    (&[Action::Filter], "filter"),
+    (&[Action::NextError], "error"),
+    (&[Action::Mark], "mark"),
+    (&[Action::Export], "export"),
+    (&[Action::Pause], "pause"),
+    (&[Action::Follow], "follow"),
+];
+
+const TABLE_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Help], "help"),
+    (&[Action::Quit], "quit"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::Detail], "its traces"),
+    (&[Action::Filter], "filter"),
+    (&[Action::Sort], "sort"),
+    (&[Action::Reverse], "reverse"),
+    (&[Action::NextPane], "read below"),
+    (&[Action::ViewTraces], "traces"),
+];
+
+const COMPARE_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Back], "back"),
+    (&[Action::Up, Action::Down], "move"),
+    (&[Action::NextMatch, Action::PreviousMatch], "difference"),
+    (&[Action::Detail], "go to the step"),
+];
+
+const DETAIL_KEYS: &[(&[Action], &str)] = &[
+    (&[Action::Help], "help"),
+    (&[Action::Back], "back"),
+    (&[Action::Up, Action::Down], "scroll"),
+    (&[Action::Fold, Action::Unfold], "tab"),
+    (&[Action::Detail], "whole screen"),
+    (&[Action::Filter], "find"),
+    (&[Action::Wrap], "wrap"),
+    (&[Action::NextPane], "traces"),
+];
+
+/// Paints the line; returns where the terminal's cursor belongs, if anywhere.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> Option<Position> {
+    if area.height == 0 {
+        return None;
+    }
+    if let Some(editing) = &app.editing {
+        return Some(draw_filter(buffer, area, app, editing, theme));
+    }
+    let end = draw_state(buffer, area, app, theme);
+    let room = end.saturating_sub(area.x + 1);
+    if let Some(message) = &app.message {
+        let style = if message.bad { theme.error() } else { theme.good() };
+        put(buffer, area.x + 1, area.y, room.saturating_sub(1), &message.text, style);
+        return None;
+    }
+    let keys = match (app.focus, &app.table) {
+        _ if matches!(app.overlay, Some(Overlay::Compare(_))) => COMPARE_KEYS,
+        (Focus::Forest, Some(_)) => TABLE_KEYS,
+        (Focus::Forest, None) => FOREST_KEYS,
+        _ => DETAIL_KEYS,
+    };
+    let mut x = area.x + 1;
+    for (actions, what) in keys {
+        // What has no key has no hint.
+        if actions.iter().any(|&action| app.keymap.keys(action).is_empty()) {
+            continue;
+        }
+        let key: String = actions.iter().map(|&action| hint(app, action)).collect();
+        if x + (format::width(&key) + what.len() + 1) as u16 >= end {
+            break;
+        }
+        x = put(buffer, x, area.y, end - x, &key, theme.key());
+        x = put(buffer, x + 1, area.y, end.saturating_sub(x + 1), what, theme.dim()) + 2;
+    }
+    None
+}
+
+/// An arrow if there is one, since it takes no word to explain; else the first key.
+fn hint(app: &App, action: Action) -> String {
+    let mut keys = app.keymap.keys(action).iter().map(|key| key.short());
+    let first = keys.next().unwrap_or_default();
+    keys.find(|key| ["↑", "↓", "←", "→"].contains(&key.as_str())).unwrap_or(first)
+}
+
+/// What is special: a filter, a pause, following. Returns the column where it begins.
+fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> u16 {
+    let mut end = area.right().saturating_sub(1);
+    let mut part = |text: &str, style: Style| {
+        let cells = (area.width / 2).min(end.saturating_sub(area.x));
+        end = put_right(buffer, end, area.y, cells, text, style).saturating_sub(2);
+    };
+    if app.forest.follow {
+        part("follow", theme.good());
+    }
+    if let Some(held_back) = app.held_back_spans() {
+        part(&format!("PAUSED +{} new", format::count(held_back as u64)), theme.running());
+    }
+    if let Some((percent, runs)) = app.searching() {
+        let text = if runs { format!("searching {percent}% (esc stops)") } else { format!("search stopped at {percent}%") };
+        part(&text, theme.running());
+    }
+    if !app.filter.is_empty() {
+        part(&format!("{} {}", app.filter, "✕"), theme.key());
+    }
+    if !app.marks.is_empty() {
+        part(&format!("{} marked", app.marks.len()), theme.mark());
+    }
+    end
+}
+
+fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, theme: Theme) -> Position {
+    let mut end = area.right();
+    let mistake = app.mistake.as_ref().filter(|mistake| !editing.completes(mistake.at));
+    if let Some(mistake) = mistake {
+        let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.message);
+        end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, theme.error());
+    } else {
+        let what = match app.detail.reader.found().filter(|_| editing.finds) {
+            Some((_, count)) => format!("{} found", format::count(count as u64)),
+            None if editing.finds => "find in the detail".to_owned(),
+            None => {
+                let so_far = if app.forest.is_judging() { " so far" } else { "" };
+                let searched = app.searching().map_or_else(String::new, |(percent, _)| format!(", {percent}% searched"));
+                format!("{}{so_far}{searched}", format::plural(app.forest.len() as u64, "trace"))
+            }
+        };
+        let text = format!(" {what}  enter keep  esc undo ");
+        end = put_right(buffer, end, area.y, area.width / 2, &text, theme.dim());
+    }
+    let x = put(buffer, area.x, area.y, area.width, "/", theme.key());
+    let room = usize::from(end.saturating_sub(x + 1));
+    let scroll = editing.input.visual_scroll(room);
+    let mut left = 0;
+    let hidden = |(_, cells): &(&str, usize)| {
+        left += cells;
+        left <= scroll
+    };
+    let shown: String = format::cells(editing.input.value()).skip_while(hidden).map(|(grapheme, _)| grapheme).collect();
+    put(buffer, x, area.y, room as u16, &shown, Style::new());
+    if let Some(mistake) = mistake {
+        let before: String = editing.input.value().chars().take(mistake.at).collect();
+        let at = format::width(&before).saturating_sub(scroll);
+        if at < room {
+            buffer.set_style(Rect { x: x + at as u16, y: area.y, width: 1, height: 1 }, theme.error());
+        }
+    }
+    let cursor = editing.input.visual_cursor().saturating_sub(scroll).min(room) as u16;
+    Position::new(x + cursor, area.y)
+}

@@ -1,0 +1,66 @@
+//! Latency: where the time of the trace under the cursor went, and how long agents, models and tools take.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::sums::framed;
+use super::theme::Theme;
+use super::{put, put_right};
+use crate::format;
+use crate::model::Kind;
+use crate::store::{By, Split, Store};
+use crate::tui::app::App;
+
+/// Cells of a duration with a blank before it.
+const TIME: u16 = 7;
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+    if area.is_empty() {
+        return;
+    }
+    let inner = framed(buffer, area, "Latency", app, theme);
+    if let Some(split) = app.scope.split() {
+        draw_split(buffer, inner, split, theme);
+    }
+    let columns = usize::from(inner.width.saturating_sub(8) / TIME).min(5);
+    let heads = ["p50", "p95", "p99", "max", "calls"];
+    let with_heads = inner.height > 3;
+    if with_heads {
+        for (at, head) in heads.iter().take(columns).enumerate() {
+            put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), inner.y + 1, TIME, head, theme.dim());
+        }
+    }
+    let first = inner.y + 1 + u16::from(with_heads);
+    let stats = app.scope.stats(store);
+    let lines = [(By::Agent, "agents", Kind::Agent), (By::Model, "models", Kind::Model), (By::Tool, "tools", Kind::Tool)];
+    for (y, (by, name, kind)) in (first..inner.bottom()).zip(lines) {
+        put(buffer, inner.x, y, 8, name, theme.kind(kind));
+        let times = stats.times(by);
+        let texts = [times.quantile(500), times.quantile(950), times.quantile(990), times.max()]
+            .map(|time| time.map_or_else(|| "–".to_owned(), format::duration))
+            .into_iter()
+            .chain([format::tokens(Some(times.count()))]);
+        for (at, text) in texts.take(columns).enumerate() {
+            put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), y, TIME, &text, Style::new());
+        }
+    }
+}
+
+/// What part of the time was whose, as words and, where there is room, as a bar.
+fn draw_split(buffer: &mut Buffer, area: Rect, split: &Split, theme: Theme) {
+    let whole = split.whole();
+    if whole <= 0 {
+        return;
+    }
+    let percent = |part: i64| format::percent(part.unsigned_abs(), whole.unsigned_abs());
+    let parts = [
+        (format!("model {}", percent(split.model)), theme.kind(Kind::Model)),
+        (format!("tool {}", percent(split.tool)), theme.kind(Kind::Tool)),
+        (format!("rest {}", percent(split.rest)), theme.dim()),
+    ];
+    let mut x = area.x;
+    for (text, style) in parts {
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), &text, style) + 2;
+    }
+}

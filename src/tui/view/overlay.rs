@@ -1,0 +1,97 @@
+//! Layers over the panes, and the list of values to choose from.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
+
+use super::export_dialog;
+use super::theme::Theme;
+use super::{compare, help, palette, put, put_right, sorter, sources};
+use crate::format;
+use crate::store::Store;
+use crate::tui::app::{App, Overlay, Picker, Spot};
+
+/// Paints a layer; returns where the terminal's cursor belongs, if anywhere.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, overlay: &Overlay, theme: Theme) -> Option<Position> {
+    match overlay {
+        Overlay::Help(scroll) => help::draw(buffer, area, app, *scroll, theme),
+        Overlay::Sources(scroll) => sources::draw(buffer, area, app, *scroll, theme),
+        Overlay::Picker(picker) => pick(buffer, area, picker, theme),
+        Overlay::Sorter(sorter) => sorter::draw(buffer, area, sorter, theme),
+        Overlay::Export(dialog) => export_dialog::draw(buffer, area, dialog, theme),
+        Overlay::Compare(compare) => compare::draw(buffer, above_footer(area), compare, store, app.now, theme),
+        Overlay::Palette(palette) => return Some(palette::draw(buffer, area, &app.keymap, palette, theme)),
+    }
+    None
+}
+
+/// What of a layer is at a place.
+pub(super) fn spot(area: Rect, overlay: &Overlay, place: Position) -> Spot {
+    match overlay {
+        Overlay::Palette(palette) => palette::spot(area, palette, place),
+        Overlay::Sorter(sorter) => sorter::spot(area, sorter, place),
+        Overlay::Compare(compare) => compare::spot(above_footer(area), compare, place),
+        Overlay::Help(_) | Overlay::Sources(_) | Overlay::Picker(_) | Overlay::Export(_) => Spot::Overlay,
+    }
+}
+
+/// The screen without its last line, where messages are.
+fn above_footer(area: Rect) -> Rect {
+    Rect { height: area.height - u16::from(area.height > 1), ..area }
+}
+
+/// A box in the middle, of this size if there is room for it.
+pub(super) fn middle(area: Rect, (width, height): (u16, u16)) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// A framed box in the middle; returns its inside.
+pub(super) fn frame(buffer: &mut Buffer, area: Rect, size: (u16, u16), title: &str, theme: Theme) -> Rect {
+    let outer = middle(area, size);
+    Clear.render(outer, buffer);
+    buffer.set_style(outer, theme.screen());
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(true)).title(format!(" {title} "));
+    let inner = block.inner(outer);
+    block.render(outer, buffer);
+    inner
+}
+
+fn pick(buffer: &mut Buffer, area: Rect, picker: &Picker, theme: Theme) {
+    let widest = picker.shown().map(|choice| format::width(&format::safe(&choice.value))).max().unwrap_or_default();
+    let width = u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(18).clamp(52, 76);
+    let height = u16::try_from(picker.count().max(1) + 3).unwrap_or(u16::MAX).min(area.height.saturating_sub(2).max(4));
+    let chosen = match picker.chosen_count() {
+        0 => String::new(),
+        chosen => format!(" · {chosen} chosen"),
+    };
+    let title = format!("{} by {}{chosen} · space chooses, enter applies", picker.field, picker.counted);
+    let inner = frame(buffer, area, (width, height), &title, theme);
+    let room = |x: u16| inner.right().saturating_sub(x);
+    if inner.is_empty() {
+        return;
+    }
+    let x = put(buffer, inner.x + 1, inner.y, room(inner.x + 1), "/ ", theme.key());
+    let typed = format::safe(&picker.typed);
+    let x = put(buffer, x, inner.y, room(x + 1), &format::fit_end(&typed, usize::from(room(x + 12))), Style::new());
+    put(buffer, x, inner.y, 1, "_", theme.key());
+    let found = format!("{} of {}", format::count(picker.shown().len() as u64), format::count(picker.count() as u64));
+    put_right(buffer, inner.right().saturating_sub(1), inner.y, room(x + 2), &found, theme.dim());
+    let list = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
+    if picker.shown().len() == 0 {
+        let why = if picker.count() == 0 { "none seen yet" } else { "none fits what was typed" };
+        put(buffer, list.x + 2, list.y, list.width.saturating_sub(2), why, theme.dim());
+    }
+    let first = (picker.cursor + 1).saturating_sub(usize::from(list.height));
+    for (y, (at, choice)) in (list.top()..list.bottom()).zip(picker.shown().enumerate().skip(first)) {
+        let style = if at == picker.cursor { theme.cursor() } else { Style::new() };
+        buffer.set_style(Rect { y, height: 1, ..list }, style);
+        let cursor = if at == picker.cursor { "▸" } else { " " };
+        put(buffer, list.x, y, 1, cursor, theme.key());
+        let (sign, sign_style) = if choice.chosen { ("[x]", theme.mark()) } else { ("[ ]", theme.dim()) };
+        put(buffer, list.x + 2, y, 3, sign, sign_style);
+        put(buffer, list.x + 6, y, list.width.saturating_sub(16), &choice.value, Style::new());
+        put_right(buffer, list.right().saturating_sub(1), y, 8, &format::count(choice.count), theme.dim());
+    }
+}

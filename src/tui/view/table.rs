@@ -1,0 +1,146 @@
+//! A view that is not the traces: a table where they stand, and the line under the cursor where the detail does.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::widgets::{Block, BorderType, Widget};
+
+use super::theme::Theme;
+use super::{detail, put, put_right};
+use crate::format;
+use crate::tui::app::{App, Cell, Focus, Heading, Spot, Table, View};
+
+/// Cells that the column which takes what is left has at least: a name, or a message.
+const NAME: u16 = 16;
+const MESSAGE: u16 = 40;
+
+/// Cells of a column of moments with their dates.
+const MOMENT: u16 = 13;
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Theme) {
+    if area.is_empty() {
+        return;
+    }
+    let title = format!(" {} {} ", table.view.title(), format::count(table.lines.len() as u64));
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let columns = fitting(table, app, inner);
+    let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height.saturating_sub(1)));
+    let mut x = inner.x + 1;
+    for &(at, column, width) in &columns {
+        let arrow = match (table.sorted == at, table.reversed) {
+            (true, false) => "↓",
+            (true, true) => "↑",
+            (false, _) => "",
+        };
+        let text = format!("{}{arrow}", column.title);
+        let style = if arrow.is_empty() { theme.dim() } else { theme.key() };
+        // An arrow stands where the blank before the next column would.
+        let wider = u16::from(!arrow.is_empty() && !is_text(table, at));
+        cell(buffer, Rect { x, y: inner.y, width: width + wider, height: 1 }, &text, is_text(table, at), style);
+        x += width;
+    }
+    if table.lines.is_empty() {
+        put(buffer, inner.x + 1, inner.y + 1, inner.width.saturating_sub(1), nothing(app, table), theme.dim());
+    }
+    for (line, y) in lines.zip(inner.y + 1..) {
+        if line.0 == table.cursor {
+            buffer.set_style(Rect { y, height: 1, ..inner }, theme.cursor());
+            put(buffer, inner.x, y, 1, "▎", theme.key());
+        }
+        let mut x = inner.x + 1;
+        for &(at, column, width) in &columns {
+            let value = &line.1.cells[at];
+            let style = match (column.title, value) {
+                ("ERR" | "COUNT", Cell::Count(1..)) => theme.error(),
+                (_, Cell::Text(_)) if at == 0 => Style::new().add_modifier(Modifier::BOLD),
+                (_, Cell::Text(_) | Cell::Moment(_)) => theme.dim(),
+                _ => Style::new(),
+            };
+            cell(buffer, Rect { x, y, width, height: 1 }, &text(value, width - 1, app), is_text(table, at), style);
+            x += width;
+        }
+    }
+}
+
+/// What of the table is at a place.
+pub(super) fn spot(area: Rect, table: &Table, place: Position) -> Spot {
+    let inner = Block::bordered().inner(area);
+    let line = usize::from(place.y.saturating_sub(inner.y)).checked_sub(1).map(|at| at + table.top);
+    line.filter(|line| inner.contains(place) && *line < table.lines.len()).map_or(Spot::Forest, Spot::Line)
+}
+
+/// Why there is no line.
+fn nothing(app: &App, table: &Table) -> &'static str {
+    match (table.is_stale(), app.forest.is_filtered()) {
+        (true, _) => "Reading…",
+        (false, true) => "Nothing in what the filter lets through.",
+        (false, false) => "Nothing yet.",
+    }
+}
+
+/// The columns that there is room for, each with its place among all and its width: the first ones count most. What is left after them
+/// goes to moments of other days, for their dates, before it goes to the first.
+fn fitting(table: &Table, app: &App, inner: Rect) -> Vec<(usize, Heading, u16)> {
+    let width = inner.width.saturating_sub(2);
+    let least = if table.view == View::Errors { MESSAGE } else { NAME }.min(width);
+    let mut left = width - least;
+    let mut fitting: Vec<(usize, Heading, u16)> = Vec::new();
+    for (at, &column) in table.columns().iter().enumerate() {
+        if column.width > left && at > 0 {
+            break;
+        }
+        left -= column.width;
+        fitting.push((at, column, column.width));
+    }
+    let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
+    let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
+    for (at, column, width) in &mut fitting {
+        let more = MOMENT.saturating_sub(column.width);
+        if more <= left && shown.clone().any(|line| is_dated(&line.cells[*at])) {
+            (*width, left) = (MOMENT, left - more);
+        }
+    }
+    if let Some(first) = fitting.first_mut() {
+        first.2 = least + left;
+    }
+    fitting
+}
+
+fn is_text(table: &Table, column: usize) -> bool {
+    table.lines.first().is_some_and(|line| matches!(line.cells[column], Cell::Text(_))) || column == 0
+}
+
+fn cell(buffer: &mut Buffer, area: Rect, text: &str, left: bool, style: Style) {
+    let room = area.width.saturating_sub(1);
+    if left {
+        put(buffer, area.x, area.y, room, text, style);
+    } else {
+        put_right(buffer, area.right() - 1, area.y, room, text, style);
+    }
+}
+
+fn text(cell: &Cell, room: u16, app: &App) -> String {
+    let unknown = || "–".to_owned();
+    match cell {
+        Cell::Text(text) => text.clone(),
+        Cell::Count(count) => format::count(*count),
+        Cell::Tokens(tokens) => format::tokens(*tokens),
+        Cell::Time(time) => time.map_or_else(unknown, format::duration),
+        Cell::Money(money) => format::money(*money),
+        Cell::Part(_, 0) => unknown(),
+        Cell::Part(part, whole) => format::percent(*part, *whole),
+        Cell::Moment(moment) => format::short_moment(*moment, app.now, usize::from(room)),
+        Cell::Rate(rate) => rate.map_or_else(unknown, |rate| format!("{rate:.0}")),
+    }
+}
+
+/// The line under the cursor, in the detail's place.
+pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Theme) {
+    let Some(line) = table.lines.get(table.cursor).filter(|_| area.height > 0) else { return };
+    put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), theme.frame(app.focus != Focus::Forest));
+    let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));
+    put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), theme.title());
+    detail::draw_text(buffer, area, &table.reader, theme);
+}

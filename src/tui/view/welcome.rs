@@ -1,0 +1,73 @@
+//! The screen before the first span: what is watched, and how to make an agent trace into it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::header::beside_name;
+use super::put;
+use super::theme::Theme;
+use crate::sources::State;
+use crate::tui::app::{App, SourceView};
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
+    let (plain, dim, key) = (Style::new(), theme.dim(), theme.key());
+    let mut lines = vec![("No traces yet.".to_owned(), theme.title()), (String::new(), plain)];
+    for source in &app.sources {
+        let (what, style) = match &source.state {
+            State::Waiting(why) => (beside_name(source, why), theme.running()),
+            State::Failing(why) => (beside_name(source, why), theme.error()),
+            State::Loading { .. } => ("loading".to_owned(), theme.running()),
+            State::Watching { .. } => ("watching; it holds no spans yet".to_owned(), theme.good()),
+            State::Ended => ("read; it holds no spans".to_owned(), dim),
+        };
+        lines.push((format!("{}  {what}", source.name), style));
+    }
+    if let Some([import, database]) = app.sources.iter().find_map(database) {
+        lines.push((String::new(), plain));
+        lines.push(("To trace into it, say this in Python before you make the agent:".to_owned(), dim));
+        lines.push((String::new(), plain));
+        lines.push((import, key));
+        lines.push(("from agno.tracing import setup_tracing".to_owned(), key));
+        lines.push((format!("setup_tracing(db={database})"), key));
+        lines.push((String::new(), plain));
+        lines.push(("No agent at hand? `agno-top demo` plays a recorded run.".to_owned(), dim));
+    }
+    let top = area.y + area.height.saturating_sub(lines.len() as u16) / 3;
+    let width = lines.iter().map(|(text, _)| crate::format::width(text)).max().unwrap_or_default() as u16;
+    let left = area.x + area.width.saturating_sub(width) / 2;
+    for (y, (text, style)) in (top..area.bottom()).zip(&lines) {
+        put(buffer, left, y, area.right().saturating_sub(left), text, *style);
+    }
+}
+
+/// What Agno is told to write there: an import, and a value. `None` where it can't write.
+fn database(source: &SourceView) -> Option<[String; 2]> {
+    if matches!(source.state, State::Failing(_) | State::Ended) {
+        return None;
+    }
+    if let Some(rest) = source.name.strip_prefix("postgres://") {
+        // SQLAlchemy wants its driver in the URL.
+        let url = format!("postgresql+psycopg://{rest}");
+        return Some(["from agno.db.postgres import PostgresDb".to_owned(), format!("PostgresDb(db_url={url:?})")]);
+    }
+    let is_named_so = [".db", ".sqlite", ".sqlite3"].iter().any(|ending| source.name.ends_with(ending));
+    is_named_so.then(|| ["from agno.db.sqlite import SqliteDb".to_owned(), format!("SqliteDb(db_file={:?})", source.name)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::Traffic;
+
+    #[test]
+    fn agno_is_told_to_write_where_it_is_watched() {
+        let told =
+            |name: &str, state| database(&SourceView { name: name.to_owned(), state, traffic: Traffic::default() }).map(|[_, value]| value);
+        let waiting = || State::Waiting(String::new());
+        assert_eq!(told("tmp/x.db", waiting()).as_deref(), Some("SqliteDb(db_file=\"tmp/x.db\")"));
+        assert_eq!(told("postgres://u@h/d", waiting()).as_deref(), Some("PostgresDb(db_url=\"postgresql+psycopg://u@h/d\")"));
+        assert_eq!(told("x.json", waiting()), None);
+        assert_eq!(told("postgres://u@h/d", State::Failing(String::new())), None);
+    }
+}
