@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agno_top::model::price::Prices;
-use agno_top::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
+use agno_top::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::App;
 
@@ -31,11 +31,11 @@ fn batch(numbers: std::ops::Range<u64>) -> Batch {
         let (trace, place) = (number / TRACE + 1, number % TRACE);
         let is_agent = place == TRACE - 1;
         let kind = if is_agent {
-            Kind::Agent
+            SpanType::Agent
         } else if place % 3 == 0 {
-            Kind::Model
+            SpanType::Model
         } else {
-            Kind::Tool
+            SpanType::Tool
         };
         let usage = Usage { input: Some(900 + (number % 100) as u32), output: Some(80), ..Usage::default() };
         let session = batch.intern(&format!("session {}", trace / 3));
@@ -48,10 +48,19 @@ fn batch(numbers: std::ops::Range<u64>) -> Batch {
             end: Some(start + 700_000 + (number % 977) as Nanos * 1000),
             status: if number.is_multiple_of(97) { Status::Error } else { Status::Ok },
             name: agent,
-            facts: Facts { kind, agent, model, provider, tool, session, usage: (kind == Kind::Model).then_some(usage), ..Facts::default() },
+            facts: SpanFacts {
+                span_type: kind,
+                agent,
+                model,
+                provider,
+                tool,
+                session,
+                usage: (kind == SpanType::Model).then_some(usage),
+                ..SpanFacts::default()
+            },
             error: Text::default(),
-            address: Address(number as i64),
-            weight: 0,
+            payload_ref: PayloadRef(number as i64),
+            retained_bytes: 0,
         });
     }
     batch
@@ -73,7 +82,7 @@ impl Held {
             held.receive();
         }
         held.app.set_filter(&held.store, filter.to_owned());
-        while held.app.make_ready(&mut held.store, 40, (80, 20)) {}
+        while held.app.prepare_frame(&mut held.store, 40, (80, 20)) {}
         held
     }
 
@@ -83,7 +92,7 @@ impl Held {
         self.next += BATCH;
         let begun = Instant::now();
         self.app.receive(&mut self.store, batch, NOW);
-        while self.app.make_ready(&mut self.store, 40, (80, 20)) {}
+        while self.app.prepare_frame(&mut self.store, 40, (80, 20)) {}
         begun.elapsed()
     }
 }

@@ -10,12 +10,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agno_top::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage};
+use agno_top::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage};
 use agno_top::query::Query;
 use agno_top::sources::{Request, Search, State, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
-use agno_top::tui::view::{self, Panes};
+use agno_top::tui::view::{self, Layout};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -62,17 +62,18 @@ fn store() -> Store {
         let mut batch = Batch::new(SourceId(0), Origin::History);
         for _ in 0..512.min(ROWS - row) {
             let (trace, place) = (row / SPANS_IN_TRACE, row % SPANS_IN_TRACE);
-            let kind = [Kind::Agent, Kind::Model, Kind::Tool][if place == 0 { 0 } else { 1 + (place % 2) as usize }];
+            let kind = [SpanType::Agent, SpanType::Model, SpanType::Tool][if place == 0 { 0 } else { 1 + (place % 2) as usize }];
             let label = batch.intern(&match kind {
-                Kind::Agent => format!("Agent {}", trace % 40),
-                Kind::Model => format!("gpt-5-{}", trace % 5),
+                SpanType::Agent => format!("Agent {}", trace % 40),
+                SpanType::Model => format!("gpt-5-{}", trace % 5),
                 _ => format!("tool_{}", row % 60),
             });
             let words = (0..8).map(|n| WORDS[((row % INPUTS).wrapping_mul(2_654_435_761) >> (n * 3)) as usize % WORDS.len()]);
             let input = words.collect::<Vec<_>>().join(" ");
             let input = batch.intern(&format!("{input} {}", row % INPUTS));
             let start = NOW - (ROWS - row) as Nanos * 40_000_000;
-            let usage = (kind == Kind::Model).then(|| Usage { input: Some((row % 9000) as u32), output: Some(100), ..Usage::default() });
+            let usage =
+                (kind == SpanType::Model).then(|| Usage { input: Some((row % 9000) as u32), output: Some(100), ..Usage::default() });
             batch.spans.push(Span {
                 trace: TraceId::new(u128::from(trace + 1).to_be_bytes()).unwrap(),
                 id: SpanId::new((row + 1).to_be_bytes()).unwrap(),
@@ -81,10 +82,10 @@ fn store() -> Store {
                 end: Some(start + (row % 5000) as Nanos * 1_000_000),
                 status: if row % 97 == 0 { Status::Error } else { Status::Ok },
                 name: label,
-                facts: Facts { kind, agent: label, model: label, tool: label, input, usage, ..Facts::default() },
+                facts: SpanFacts { span_type: kind, agent: label, model: label, tool: label, input, usage, ..SpanFacts::default() },
                 error: Text::default(),
-                address: Address(row as i64),
-                weight: 0,
+                payload_ref: PayloadRef(row as i64),
+                retained_bytes: 0,
             });
             row += 1;
         }
@@ -115,7 +116,7 @@ fn keys() {
     let mut store = store();
     let mut app = App::new(vec![SourceView::new("bench")], true, NOW);
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
-    let panes = Panes::new(Rect::new(0, 0, 200, 60), app.focus);
+    let panes = Layout::new(Rect::new(0, 0, 200, 60), app.focus);
     app.forest.set_height(panes.forest_lines());
     app.set_filter(&store, "status:error".to_owned());
     let lines = [

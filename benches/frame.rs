@@ -6,11 +6,11 @@ mod grown;
 
 use std::time::Instant;
 
-use agno_top::model::{Address, Batch, Facts, Kind, Nanos, Origin, SourceId, Span, SpanId, Status, Text, TraceId};
+use agno_top::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use agno_top::store::Store;
 use agno_top::tui::app::{Action, App};
 use agno_top::tui::event_loop::now;
-use agno_top::tui::view::{self, Panes};
+use agno_top::tui::view::{self, PaneLayout};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -24,7 +24,7 @@ fn spans(trace: u8, ids: std::ops::Range<u64>, start: Nanos) -> Batch {
     let label = batch.intern("Researcher");
     for id in ids {
         let parent = if id == 1 { None } else { Some(if id % 5 == 2 { 1 } else { id - (id + 3) % 5 }) };
-        let kind = if id % 5 == 2 || id == 1 { Kind::Agent } else { Kind::Tool };
+        let kind = if id % 5 == 2 || id == 1 { SpanType::Agent } else { SpanType::Tool };
         batch.spans.push(Span {
             trace: TraceId::new([trace; 16]).unwrap(),
             id: SpanId::new(id.to_be_bytes()).unwrap(),
@@ -33,10 +33,10 @@ fn spans(trace: u8, ids: std::ops::Range<u64>, start: Nanos) -> Batch {
             end: Some(start + id as Nanos * 1_000_000 + 700_000),
             status: Status::Ok,
             name: label,
-            facts: Facts { kind, agent: label, tool: label, ..Facts::default() },
+            facts: SpanFacts { span_type: kind, agent: label, tool: label, ..SpanFacts::default() },
             error: Text::default(),
-            address: Address(id as i64),
-            weight: 0,
+            payload_ref: PayloadRef(id as i64),
+            retained_bytes: 0,
         });
     }
     batch
@@ -52,7 +52,7 @@ impl Screen {
     fn new() -> Self {
         let (mut app, mut store) = grown::read(&grown::grown(), |_, _| true);
         app.receive(&mut store, spans(7, 1..OPEN + 1, now()), now());
-        let panes = Panes::new(Rect::new(0, 0, 200, 60), app.focus);
+        let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus);
         app.forest.set_height(panes.forest_lines());
         app.detail.set_size(panes.detail_size());
         Self { app, store, terminal: Terminal::new(TestBackend::new(200, 60)).unwrap() }
@@ -60,8 +60,8 @@ impl Screen {
 
     fn draw(&mut self) {
         let Self { app, store, terminal } = self;
-        let panes = Panes::new(Rect::new(0, 0, 200, 60), app.focus);
-        app.make_ready(store, panes.forest_lines(), panes.detail_size());
+        let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus);
+        app.prepare_frame(store, panes.forest_lines(), panes.detail_size());
         terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
     }
 

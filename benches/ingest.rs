@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use agno_top::model::SourceId;
 use agno_top::sources::otlp::{self, Options};
-use agno_top::sources::{Outlet, Update};
+use agno_top::sources::{Update, UpdateSender};
 use agno_top::store::{Limits, Store};
 use bytes::{Buf, BufMut, Bytes};
 use hyper::http::uri::PathAndQuery;
@@ -164,7 +164,7 @@ fn listen(send: impl FnOnce([SocketAddr; 2]) + Send) -> Duration {
     let (updates, mut received) = tokio::sync::mpsc::channel(16);
     let any = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     let options = Options { grpc: any, http: any, ..Options::default() };
-    let listening = otlp::start(options, Outlet::new(SourceId(0), updates)).unwrap();
+    let listening = otlp::start(options, UpdateSender::new(SourceId(0), updates)).unwrap();
     let own: Vec<_> = listening.addresses.iter().copied().filter(SocketAddr::is_ipv4).collect();
     let store = std::thread::Builder::new().name("store".to_owned());
     let (done, ready) = std::sync::mpsc::channel();

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use agno_top::export::{Exported, Exporter, Options, SpanRecord};
 use agno_top::model::{Payload, SourceId, SpanId, Status, TraceId, Value};
-use agno_top::sources::{Outlet, State, Update, file};
+use agno_top::sources::{State, Update, UpdateSender, file};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Spans as an agent's model calls are: a few short attributes and a conversation.
@@ -36,7 +36,7 @@ fn spans(count: u64) -> Vec<Exported> {
 
 fn read(path: &Path) -> usize {
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let _handle = file::start(path.to_owned(), Outlet::new(SourceId(0), sender)).unwrap();
+    let _handle = file::start(path.to_owned(), UpdateSender::new(SourceId(0), sender)).unwrap();
     let mut count = 0;
     loop {
         match updates.blocking_recv().unwrap() {

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 use agno_top::model::SourceId;
 use agno_top::sources::otlp::{self, Options};
-use agno_top::sources::{Outlet, Request, Update};
+use agno_top::sources::{Request, Update, UpdateSender};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{Action, App, SourceView};
 use agno_top::tui::event_loop::now;
-use agno_top::tui::view::{self, Panes};
+use agno_top::tui::view::{self, PaneLayout};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use ratatui::Terminal;
@@ -148,7 +148,7 @@ impl Screen {
             Update::Batch(batch) => self.app.receive(&mut self.store, batch, now()),
             Update::State(source, state) => self.app.source_state(usize::from(source.0), state),
             Update::Traffic(source, traffic) => self.app.source_traffic(usize::from(source.0), traffic),
-            Update::Payloads { .. } | Update::Found(_) | Update::More(..) => {}
+            Update::Payloads { .. } | Update::Found(_) | Update::PayloadChanged(..) => {}
         }
     }
 
@@ -169,7 +169,7 @@ impl Screen {
             self.app.update(&mut self.store, key, now());
         }
         self.app.settle(&self.store);
-        let panes = Panes::new(Rect::new(0, 0, 200, 60), self.app.focus);
+        let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), self.app.focus);
         self.app.forest.set_height(panes.forest_lines());
         self.app.detail.set_size(panes.detail_size());
         let Self { app, store, terminal, .. } = self;
@@ -182,7 +182,7 @@ fn stream(name: &str, limits: Limits, template: &mut Template) {
     let (updates, mut received) = tokio::sync::mpsc::channel(16);
     let any = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     let options = Options { grpc: None, http: any, ..Options::default() };
-    let listening = otlp::start(options, Outlet::new(SourceId(0), updates)).unwrap();
+    let listening = otlp::start(options, UpdateSender::new(SourceId(0), updates)).unwrap();
     let address = *listening.addresses.iter().find(|address| address.is_ipv4()).unwrap();
     let mut screen = Screen::new(limits);
     let (mut frames, mut own) = (Vec::new(), Vec::new());
@@ -211,7 +211,7 @@ fn stream(name: &str, limits: Limits, template: &mut Template) {
         }
         sender.join().unwrap()
     });
-    let (seconds, held) = (begun.elapsed().as_secs_f64(), screen.store.held());
+    let (seconds, held) = (begun.elapsed().as_secs_f64(), screen.store.retained_bytes());
     let spans = i64::from(screen.store.all().spans);
     let memory = resident() - before;
     let worst = |times: &mut Vec<Duration>| {

@@ -208,7 +208,7 @@ const TABLES: [&str; 3] = ["spans_table", "traces_table", "schema"];
 pub fn command() -> clap::Command {
     let (command, flags) = (Cli::command(), flags());
     command.mut_subcommands(|subcommand| {
-        let hidden = flags.iter().filter(|flag| !heeds(subcommand.get_name(), flag)).map(|flag| flag.clone().hide(true));
+        let hidden = flags.iter().filter(|flag| !accepts(subcommand.get_name(), flag)).map(|flag| flag.clone().hide(true));
         let hidden: Vec<Arg> = hidden.collect();
         subcommand.args(hidden)
     })
@@ -216,10 +216,10 @@ pub fn command() -> clap::Command {
 
 /// The same for completions, which would offer what is hidden: each subcommand takes the flags that it heeds and no others.
 #[must_use]
-pub fn heeded() -> clap::Command {
+pub fn validate_options() -> clap::Command {
     let (command, flags) = (Cli::command(), flags());
     command.mut_args(|flag| flag.global(false)).mut_subcommands(|subcommand| {
-        let own = flags.iter().filter(|flag| heeds(subcommand.get_name(), flag)).map(|flag| flag.clone().global(false));
+        let own = flags.iter().filter(|flag| accepts(subcommand.get_name(), flag)).map(|flag| flag.clone().global(false));
         let own: Vec<Arg> = own.collect();
         subcommand.args(own)
     })
@@ -230,7 +230,7 @@ fn flags() -> Vec<Arg> {
     Cli::command().get_arguments().filter(|flag| flag.is_global_set()).cloned().collect()
 }
 
-fn heeds(subcommand: &str, flag: &Arg) -> bool {
+fn accepts(subcommand: &str, flag: &Arg) -> bool {
     let id = flag.get_id().as_str();
     let (screen, listens) = (SCREEN.contains(&id), flag.get_help_heading().is_some());
     match subcommand {
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         command().debug_assert();
-        heeded().debug_assert();
+        validate_options().debug_assert();
     }
 
     #[test]
@@ -288,8 +288,8 @@ mod tests {
 
     #[test]
     fn completions_offer_what_the_help_names() {
-        let (command, heeded) = (command(), heeded());
-        for told in heeded.get_subcommands() {
+        let (command, accepted) = (command(), validate_options());
+        for told in accepted.get_subcommands() {
             let named = |command: &clap::Command| {
                 let shown = command.get_arguments().filter(|flag| !flag.is_hide_set());
                 shown.map(|flag| flag.get_id().to_string()).collect::<std::collections::BTreeSet<_>>()

@@ -9,8 +9,9 @@ pub mod export;
 mod json;
 pub mod list;
 pub mod load;
-mod look;
 mod manual;
+mod output;
+mod screen;
 pub mod select;
 pub mod send;
 pub mod show;
@@ -20,7 +21,6 @@ pub mod stats;
 mod table;
 pub mod tail;
 mod tree;
-mod watch;
 
 use std::io::{self, Write};
 
@@ -56,12 +56,12 @@ impl Outcome {
 /// Wrong usage, which the definition of the command line can't tell: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Usage(pub String);
+pub struct UsageError(pub String);
 
 /// Does what the command line says. `Err` is for the person and exit code 1, or 2 if it is [`Usage`].
 pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     match &cli.command {
-        None | Some(Command::Demo) => return watch::run(cli, config),
+        None | Some(Command::Demo) => return screen::run(cli, config),
         Some(Command::Completions { shell }) => return Ok(written(manual::completions(*shell), Outcome::Done)?),
         Some(Command::Config) => return Ok(written(config::run(cli)?, Outcome::Done)?),
         Some(Command::Man { command }) => return Ok(written(manual::page(command.as_deref())?, Outcome::Done)?),
@@ -81,14 +81,14 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
 }
 
 /// A line for the person, beside what is written to standard output.
-pub fn say(text: &str) {
+pub fn print_message(text: &str) {
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(io::stderr(), "agno-top: {}", crate::format::safe(text));
 }
 
 /// Whether nobody will ever read what is written to standard output.
 #[must_use]
-pub fn reader_left() -> bool {
+pub fn stdout_closed() -> bool {
     #[cfg(unix)]
     {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};

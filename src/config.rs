@@ -19,10 +19,10 @@ use tracing::level_filters::LevelFilter;
 
 use crate::cli::Cli;
 use crate::model::Nanos;
-use crate::model::price::{Flat, Prices};
+use crate::model::price::{FlatPrice, Prices};
 use crate::sources::otlp;
 use crate::tui::app::{App, Budget, Budgets, Columns, Keymap, Measure};
-use crate::tui::theme::{self, Depth, Looks};
+use crate::tui::theme::{self, ColorSupport, Themes};
 pub use effective::effective;
 use layer::{Layer, Place};
 pub use values::{Listen, parse_address, parse_bytes, parse_dollars, parse_header};
@@ -104,7 +104,7 @@ pub struct Config {
     /// A price list that goes before the one that comes with the program; empty: none.
     pub prices_file: PathBuf,
     /// Own prices by model, which go before both.
-    pub prices: BTreeMap<String, Flat>,
+    pub prices: BTreeMap<String, FlatPrice>,
     /// Which key does what.
     pub keymap: Keymap,
 }
@@ -259,8 +259,8 @@ fn themes(directory: &Path) -> PathBuf {
 impl Config {
     /// Tells the app what concerns it. A theme's file that can't be read is told on the screen.
     pub fn prepare(&self, app: &mut App, now: Nanos) {
-        let depth = Depth::of(|name| std::env::var(name).ok());
-        let (looks, troubles) = Looks::load(&self.theme, directory().as_deref().map(themes).as_deref(), depth);
+        let depth = ColorSupport::of(|name| std::env::var(name).ok());
+        let (looks, troubles) = Themes::load(&self.theme, directory().as_deref().map(themes).as_deref(), depth);
         for trouble in &troubles {
             tracing::warn!(trouble, "theme");
         }

@@ -272,14 +272,14 @@ fn slug(text: &str, limit: usize) -> String {
 mod tests {
     use super::*;
     use crate::model::{SpanId, TraceId};
-    use crate::store::Standing;
+    use crate::store::RunStatus;
 
     fn trace(id: u8, name: &str) -> TraceRecord {
         TraceRecord {
             source: String::new(),
             trace_id: TraceId::new([id; 16]).unwrap(),
             name: name.to_owned(),
-            status: Standing::Ok,
+            status: RunStatus::Ok,
             start: 1,
             end: Some(2),
             duration_ms: None,

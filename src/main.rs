@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let outcome = catch_unwind(AssertUnwindSafe(|| commands::run(&cli, &config)));
     match (outcome, panic_hook::message()) {
         (Ok(Ok(outcome)), None) => ExitCode::from(outcome.code()),
-        (Ok(Err(error)), _) => fail(&error, if error.is::<commands::Usage>() { 2 } else { 1 }),
+        (Ok(Err(error)), _) => fail(&error, if error.is::<commands::UsageError>() { 2 } else { 1 }),
         (_, message) => fail(&Report::msg(format!("internal error: {}", message.unwrap_or_default())), 1),
     }
 }

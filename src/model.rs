@@ -6,8 +6,8 @@ pub mod attributes;
 pub mod errors;
 pub mod json;
 pub mod pattern;
+pub mod payload_query;
 pub mod price;
-pub mod probe;
 pub mod time;
 pub mod usage;
 
@@ -16,7 +16,7 @@ use std::num::NonZeroU64;
 
 pub use attributes::{Attribute, Value};
 pub use pattern::Pattern;
-pub use probe::Probe;
+pub use payload_query::PayloadQuery;
 pub use usage::Usage;
 
 /// Nanoseconds since the Unix epoch, UTC.
@@ -124,7 +124,7 @@ impl fmt::Debug for SpanId {
 
 /// What a span does. Read from attributes by [`semantics`]; shown as a glyph and a colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum SpanType {
     /// A single agent's run.
     Agent,
     /// A team's run: an agent that leads others.
@@ -154,7 +154,7 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl SpanType {
     /// How many kinds there are.
     pub(crate) const COUNT: usize = Self::Other as usize + 1;
 
@@ -203,7 +203,7 @@ pub struct SourceId(pub u16);
 
 /// Where a source finds a span's payload again, in the source's own terms (SQLite: the row id).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address(pub i64);
+pub struct PayloadRef(pub i64);
 
 /// Text that lies in its batch's buffer; [`Batch::text`] reads it. The default is the empty text, which means "not stated".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -230,20 +230,20 @@ pub struct Span {
     /// The span's name, as it came.
     pub name: Text,
     /// The rest of what a row shows, read from the attributes.
-    pub facts: Facts,
+    pub facts: SpanFacts,
     /// The status message, its beginning.
     pub error: Text,
     /// Where the payload lies.
-    pub address: Address,
+    pub payload_ref: PayloadRef,
     /// Bytes that the source keeps in memory for as long as the span is held: 0 where the payload lies in a file.
-    pub weight: u32,
+    pub retained_bytes: u32,
 }
 
 /// What [`semantics`] reads out of a span's attributes for its row. Empty text and `None` mean "not stated".
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Facts {
+pub struct SpanFacts {
     /// What the span does.
-    pub kind: Kind,
+    pub span_type: SpanType,
     /// The agent's, team's, workflow's or step's name.
     pub agent: Text,
     /// The model that answered, else the one asked for.
@@ -266,7 +266,7 @@ pub struct Facts {
     /// The provider's id of its answer: equal on every span that tells of the same call of a model.
     pub response: Text,
     /// The instrumentation that made the span: the name of OTLP's scope.
-    pub instrument: Text,
+    pub scope: Text,
     /// Tokens and cost as stated on this very span.
     pub usage: Option<Usage>,
     /// How long the first piece of a model's answer took.
@@ -310,7 +310,7 @@ pub struct Batch {
     pub numbers_only: bool,
     buffer: String,
     /// The instrument that was named last: nearly always the next one, too.
-    instrument: Text,
+    scope: Text,
 }
 
 impl Batch {
@@ -351,11 +351,11 @@ impl Batch {
     }
 
     /// The name of an instrument, in the buffer once where it is named again and again.
-    pub fn intern_instrument(&mut self, name: &str) -> Text {
-        if self.text(self.instrument) != name {
-            self.instrument = self.intern(name);
+    pub fn intern_scope(&mut self, name: &str) -> Text {
+        if self.text(self.scope) != name {
+            self.scope = self.intern(name);
         }
-        self.instrument
+        self.scope
     }
 
     /// The text behind `text`, which must come from this batch.
@@ -391,7 +391,7 @@ pub struct Payload {
     /// What else the instrumentation says of itself.
     pub scope_attributes: Vec<Attribute>,
     /// Its part in a call between programs.
-    pub role: Role,
+    pub span_kind: SpanKind,
     /// What systems on the way handed on with the trace: W3C's `tracestate`.
     pub trace_state: String,
     /// What else the source says of the span or its trace, for a person: name and value.
@@ -424,7 +424,7 @@ pub struct Link {
 
 /// A span's part in a call between programs: OpenTelemetry's span kind, which says nothing of agents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
+pub enum SpanKind {
     /// Not stated.
     #[default]
     Unspecified,
@@ -440,7 +440,7 @@ pub enum Role {
     Consumer,
 }
 
-impl Role {
+impl SpanKind {
     /// Every role at the place of its number in OTLP.
     const ALL: [Self; 6] = [Self::Unspecified, Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer];
 

@@ -4,22 +4,22 @@
 //! `/…/` is a regular expression. A bare word is fuzzy over name, agent, model, tool and the beginning of the input. What a row does not
 //! hold is looked for in payloads, elsewhere: [`Query::probe`] says what, and [`Matcher::found`] is told where it is.
 
-mod line;
+mod edit;
+mod lexer;
 mod matcher;
 mod parse;
 #[cfg(test)]
 mod tests;
 mod time;
-mod word;
 
-pub use line::{quoted, values_of, with_values};
+pub use edit::{quoted, values_of, with_values};
+pub use lexer::{CursorContext, ParseError, place_of};
 pub use matcher::Matcher;
 pub use parse::{FIELDS, KINDS, STATUSES};
-pub use word::{Mistake, Place, place_of};
 
-use crate::model::probe::{Comparison, Sought};
-use crate::model::{Kind, Nanos, Pattern, Probe};
-use crate::store::Standing;
+use crate::model::payload_query::{Comparison, Condition};
+use crate::model::{Nanos, Pattern, PayloadQuery, SpanType};
+use crate::store::RunStatus;
 use time::Moment;
 
 /// A filter. The empty one lets everything through.
@@ -39,14 +39,14 @@ struct Term {
 enum Test {
     Bare(Vec<Bare>),
     Text(Field, Vec<Pattern>),
-    Status(Vec<Standing>),
-    Kind(Vec<Kind>),
+    Status(Vec<RunStatus>),
+    Kind(Vec<SpanType>),
     /// Beginnings of trace ids, as hex digits.
     Trace(Vec<String>),
     Number(Measure, Comparison, i64),
     Since(Moment),
     Until(Moment),
-    Payload(Sought),
+    Payload(Condition),
 }
 
 /// A bare word.
@@ -96,7 +96,7 @@ impl Query {
     /// Whether only failed spans pass.
     #[must_use]
     pub fn wants_errors(&self) -> bool {
-        self.terms.iter().any(|term| !term.negated && term.test == Test::Status(vec![Standing::Error]))
+        self.terms.iter().any(|term| !term.negated && term.test == Test::Status(vec![RunStatus::Error]))
     }
 
     /// Whether rows alone can't tell what passes: payloads have to be searched.
@@ -107,8 +107,8 @@ impl Query {
 
     /// What a span's payload must hold; everything if the query asks for nothing in payloads.
     #[must_use]
-    pub fn probe(&self) -> Probe {
-        Probe::new(self.terms.iter().filter_map(|term| match &term.test {
+    pub fn probe(&self) -> PayloadQuery {
+        PayloadQuery::new(self.terms.iter().filter_map(|term| match &term.test {
             Test::Payload(sought) => Some((term.negated, sought.clone())),
             _ => None,
         }))

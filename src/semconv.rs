@@ -3,20 +3,20 @@
 //! [`Picker`] reads the facts that a row shows out of attributes in any order and encoding; [`messages()`], [`input`] and
 //! [`output`] read for whoever looks at one span.
 
-mod answer;
-mod arguments;
+mod argument_hash;
 mod context;
+mod extractor;
 mod kinds;
 mod messages;
 mod names;
-mod picker;
-mod titles;
+mod response_usage;
+mod span_names;
 mod values;
 
 pub use context::agno_context;
+pub(crate) use extractor::About;
+pub use extractor::Extractor;
 pub use messages::{Conversation, Message, ToolCall, conversation, input, messages, output, tool};
-pub(crate) use picker::About;
-pub use picker::Picker;
 
 use crate::model::json::{self, Scalar};
 use crate::model::{Attribute, Batch, Text, Value};

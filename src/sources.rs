@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::model::{Address, Batch, Nanos, Origin, Payload, Probe, SourceId, SpanId, TraceId};
+use crate::model::{Batch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SourceId, SpanId, TraceId};
 
 /// What a source says.
 #[derive(Debug)]
@@ -35,16 +35,16 @@ pub enum Update {
         payloads: Vec<Result<Payload, String>>,
     },
     /// What a search came upon.
-    Found(Found),
+    Found(SearchHits),
     /// What went through the source so far; told when it changed, about once a second.
     Traffic(SourceId, Traffic),
     /// More came that belongs to the payloads of these spans, which are known or will be: whoever looks at one asks again.
-    More(SourceId, Vec<SpanId>),
+    PayloadChanged(SourceId, Vec<SpanId>),
 }
 
 /// A piece of the answer to [`Request::Search`] or [`Request::Check`].
 #[derive(Debug)]
-pub struct Found {
+pub struct SearchHits {
     /// Who searched.
     pub source: SourceId,
     /// The number the request bore.
@@ -97,12 +97,12 @@ pub struct Port {
     /// What a person should know of it: that other machines reach it.
     pub warning: Option<String>,
     /// Why nobody listens there.
-    pub trouble: Option<PortTrouble>,
+    pub trouble: Option<PortError>,
 }
 
 /// Why an address can't be listened on. It is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortTrouble {
+pub struct PortError {
     /// Another program listens there.
     pub taken: bool,
     /// What is wrong and what to do, for a person, the address in it.
@@ -134,7 +134,7 @@ pub enum Request {
         /// Comes back with the answer.
         ticket: u64,
         /// Where the payloads lay when the spans were read, and the spans that they must belong to: a place may come to hold another.
-        addresses: Vec<(Address, SpanId)>,
+        addresses: Vec<(PayloadRef, SpanId)>,
     },
     /// Look through every payload, the newest first, for as long as it takes; whatever was searched for before is dropped.
     Search(Search),
@@ -143,14 +143,14 @@ pub enum Request {
         /// Comes back with the answer.
         ticket: u64,
         /// What is looked for.
-        probe: Arc<Probe>,
+        probe: Arc<PayloadQuery>,
         /// Where, as in [`Request::Payloads`].
-        addresses: Vec<(Address, SpanId)>,
+        addresses: Vec<(PayloadRef, SpanId)>,
     },
     /// Search no further.
     StopSearch,
     /// Nobody will ask for these payloads any more: what is held in memory for them can go. Each span is released once.
-    Release(Vec<Address>),
+    Release(Vec<PayloadRef>),
 }
 
 /// What to search for.
@@ -159,7 +159,7 @@ pub struct Search {
     /// Comes back with what is found.
     pub ticket: u64,
     /// What is looked for.
-    pub probe: Arc<Probe>,
+    pub probe: Arc<PayloadQuery>,
     /// Spans that began before are of no interest.
     pub since: Option<Nanos>,
     /// Spans that began after are of no interest.
@@ -206,7 +206,7 @@ impl Handle {
     /// Ends the source, and waits for it if it has something to bring to an end; gives what a person should know of that. Nobody may listen
     /// to its updates any more.
     #[must_use]
-    pub fn end(self) -> Vec<String> {
+    pub fn stop(self) -> Vec<String> {
         drop(self.requests);
         // A panic is told by who panics.
         self.ending.and_then(|thread| thread.join().ok()).unwrap_or_default()
@@ -215,7 +215,7 @@ impl Handle {
 
 /// What every source needs to run.
 #[derive(Clone, Debug)]
-pub struct Outlet {
+pub struct UpdateSender {
     /// The source's number.
     pub id: SourceId,
     /// Where updates go.
@@ -224,7 +224,7 @@ pub struct Outlet {
     pub numbers_only: bool,
 }
 
-impl Outlet {
+impl UpdateSender {
     /// An outlet for everything that rows bear.
     #[must_use]
     pub fn new(id: SourceId, updates: Sender<Update>) -> Self {
@@ -251,11 +251,11 @@ impl Outlet {
 pub struct Closed;
 
 /// Runs `body` on a thread of its own.
-pub fn spawn<F>(name: String, outlet: Outlet, body: F) -> std::io::Result<Handle>
+pub fn spawn<F>(name: String, outlet: UpdateSender, body: F) -> std::io::Result<Handle>
 where
-    F: FnOnce(&Outlet, &mpsc::Receiver<Request>) + Send + 'static,
+    F: FnOnce(&UpdateSender, &mpsc::Receiver<Request>) + Send + 'static,
 {
-    let told = move |outlet: &Outlet, inbox: &mpsc::Receiver<Request>| {
+    let told = move |outlet: &UpdateSender, inbox: &mpsc::Receiver<Request>| {
         body(outlet, inbox);
         Vec::new()
     };
@@ -263,9 +263,9 @@ where
 }
 
 /// The same for a body that has something to bring to an end, and says what a person should know of that.
-pub fn spawn_to_end<F>(name: String, outlet: Outlet, body: F) -> std::io::Result<Handle>
+pub fn spawn_to_end<F>(name: String, outlet: UpdateSender, body: F) -> std::io::Result<Handle>
 where
-    F: FnOnce(&Outlet, &mpsc::Receiver<Request>) -> Vec<String> + Send + 'static,
+    F: FnOnce(&UpdateSender, &mpsc::Receiver<Request>) -> Vec<String> + Send + 'static,
 {
     let (requests, inbox) = mpsc::channel();
     let id = outlet.id;

@@ -3,33 +3,33 @@
 //! [`Store::apply`] costs the batch, never the number of spans held. A parent that is named and has not come is a placeholder row: that is
 //! how a running span shows, since Agno writes a span when it ends. When the span comes it takes the placeholder's row.
 
+mod anomalies;
 mod attribution;
-mod counterparts;
-mod echoes;
-mod habits;
+mod dedup;
+mod hash_index;
 mod histogram;
-mod intake;
+mod index;
 mod interner;
-mod lookup;
+mod model_ids;
+mod pairing;
 mod pricing;
 mod retention;
 mod row;
-mod services;
 mod slab;
-mod split;
 mod stats;
-mod table;
 #[cfg(test)]
 mod tests;
+mod time_breakdown;
 mod totals;
 mod tree;
+mod upsert;
 
-pub use habits::{Habits, LOOKED_AT};
+pub use anomalies::{Anomalies, LOOKED_AT};
 pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
-pub use row::{Counts, Phase, Row, RowIx, Standing, Trace, TraceIx};
-pub use split::Split;
-pub use stats::{By, Flow, Group, MINUTE, Stats};
+pub use row::{Counts, Phase, Row, RowIx, RunStatus, Trace, TraceIx};
+pub use stats::{By, Group, MINUTE, MinuteTotals, Stats};
+pub use time_breakdown::TimeBreakdown;
 pub use totals::Totals;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -37,14 +37,14 @@ use std::collections::{BTreeSet, VecDeque};
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
 use crate::model::usage::NanoUsd;
-use crate::model::{Address, Batch, Nanos, Skipped, SourceId, Span, SpanId, Usage};
-use counterparts::Counterparts;
-use intake::Near;
+use crate::model::{Batch, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use hash_index::HashIndex;
+use model_ids::ModelIds;
+use pairing::Pairing;
 use pricing::Pricing;
-use row::{Branch, NONE, PackedUsage};
-use services::Services;
+use row::{ChildList, NONE, PackedUsage};
 use slab::Slab;
-use table::Table;
+use upsert::LastLookup;
 
 /// What bounds the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct Changes {
     /// The rows of these, likewise.
     pub freed: Vec<RowIx>,
     /// Payloads that sources hold in memory and nobody will ask for any more.
-    pub released: Vec<(SourceId, Address)>,
+    pub released: Vec<(SourceId, PayloadRef)>,
 }
 
 /// Things that could not be shown, counted.
@@ -99,19 +99,19 @@ const RECENT: usize = 100;
 pub struct Store {
     limits: Limits,
     rows: Slab<Row>,
-    branches: Slab<Branch>,
+    branches: Slab<ChildList>,
     usages: Slab<PackedUsage>,
     traces: Slab<Trace>,
-    by_span: Table,
-    by_trace: Table,
+    by_span: HashIndex,
+    by_trace: HashIndex,
     /// Rows that tell of a model's answer, by its id.
-    by_response: Table,
+    by_response: HashIndex,
     /// Ids that are no answer's, since many calls bear them.
     common_responses: HashSet<u32>,
-    counterparts: Counterparts,
+    counterparts: Pairing,
     hasher: DefaultHashBuilder,
     texts: Interner,
-    services: Services,
+    model_ids: ModelIds,
     /// Traces by start, for eviction.
     age: BTreeSet<(Nanos, TraceIx)>,
     /// In all traces older than this place something runs.
@@ -126,10 +126,10 @@ pub struct Store {
     selection: Option<Box<Stats>>,
     pricing: Pricing,
     /// The sum of the rows' weights.
-    held: u64,
+    retained_bytes: u64,
     losses: Losses,
     call: u32,
-    near: Near,
+    near: LastLookup,
 }
 
 impl Store {
@@ -189,8 +189,8 @@ impl Store {
 
     /// Bytes that sources hold in memory for the spans held.
     #[must_use]
-    pub fn held(&self) -> u64 {
-        self.held
+    pub fn retained_bytes(&self) -> u64 {
+        self.retained_bytes
     }
 
     /// Number of traces held.
@@ -242,14 +242,14 @@ impl Store {
     #[must_use]
     pub fn provider(&self, row: RowIx) -> Symbol {
         let usage = self.row(row).usage;
-        if usage == NONE { Symbol::EMPTY } else { self.services.get(self.usages[usage].service).0 }
+        if usage == NONE { Symbol::EMPTY } else { self.model_ids.get(self.usages[usage].model_id).0 }
     }
 
     /// The model that the row's usage was stated with.
     #[must_use]
     pub fn model(&self, row: RowIx) -> Symbol {
         let usage = self.row(row).usage;
-        if usage == NONE { Symbol::EMPTY } else { self.services.get(self.usages[usage].service).1 }
+        if usage == NONE { Symbol::EMPTY } else { self.model_ids.get(self.usages[usage].model_id).1 }
     }
 
     /// How long the first token took, if the row states it with its usage.
@@ -283,13 +283,13 @@ impl Store {
     pub fn apply(&mut self, batch: &Batch, now: Nanos) -> Changes {
         self.call = self.call.wrapping_add(1);
         self.pass(now);
-        self.near = Near::default();
+        self.near = LastLookup::default();
         let mut changes = Changes::default();
         // A span is sent when it ends. In the order of their starts parents come before what runs under them, and need no placeholder first.
         let mut spans: Vec<&Span> = batch.spans.iter().collect();
         spans.sort_by_key(|span| span.start);
         for span in spans {
-            self.take(batch, span, now, &mut changes);
+            self.upsert(batch, span, now, &mut changes);
         }
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use agno_top::model::{Batch, Kind, Nanos, Origin, SourceId, Span, Status};
+use agno_top::model::{Batch, Nanos, Origin, SourceId, Span, SpanType, Status};
 use agno_top::sources::sqlite::{self, Tables};
-use agno_top::sources::{Outlet, State, Update};
+use agno_top::sources::{State, Update, UpdateSender};
 use chrono::DateTime;
 use real::{Process, models, python};
 use rusqlite::Connection;
@@ -93,7 +93,7 @@ fn follow_real_agno(python: &OsString, flags: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let handle = sqlite::start(database.clone(), Tables::default(), 1_000_000, Outlet::new(SourceId(0), sender)).unwrap();
+    let handle = sqlite::start(database.clone(), Tables::default(), 1_000_000, UpdateSender::new(SourceId(0), sender)).unwrap();
     let mut scenario = Command::new(python);
     scenario.arg("tests/agno/scenario.py").arg(&database).arg(address).args(flags).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut scenario = Process(scenario.spawn().unwrap());
@@ -155,21 +155,21 @@ fn compare(received: &Received, mut rows: HashMap<String, Row>) {
 fn compare_facts(batch: &Batch, span: &Span, name: &str, attributes: &Value) {
     let text = |names: &[&str]| names.iter().find_map(|name| attributes[name].as_str()).unwrap_or_default();
     let count = |names: &[&str]| names.iter().find_map(|name| attributes[name].as_u64()).map(|count| count as u32);
-    let kinds: &[Kind] = match text(&["openinference.span.kind"]) {
-        "AGENT" => &[Kind::Agent, Kind::Team],
-        "LLM" => &[Kind::Model],
-        "TOOL" => &[Kind::Tool],
-        "CHAIN" => &[Kind::Workflow, Kind::Step],
-        _ => &[Kind::Model, Kind::Other],
+    let kinds: &[SpanType] = match text(&["openinference.span.kind"]) {
+        "AGENT" => &[SpanType::Agent, SpanType::Team],
+        "LLM" => &[SpanType::Model],
+        "TOOL" => &[SpanType::Tool],
+        "CHAIN" => &[SpanType::Workflow, SpanType::Step],
+        _ => &[SpanType::Model, SpanType::Other],
     };
     let facts = &span.facts;
-    assert!(kinds.contains(&facts.kind), "{name}: {:?}", facts.kind);
+    assert!(kinds.contains(&facts.span_type), "{name}: {:?}", facts.span_type);
     assert_eq!(batch.text(facts.session), text(&["session.id"]), "{name}");
     assert_eq!(batch.text(facts.model), text(&["llm.model_name", "gen_ai.response.model"]), "{name}");
-    if facts.kind == Kind::Agent || facts.kind == Kind::Team {
+    if facts.span_type == SpanType::Agent || facts.span_type == SpanType::Team {
         assert_eq!(batch.text(facts.agent), text(&["agent.name", "graph.node.name"]), "{name}");
     }
-    if facts.kind == Kind::Tool {
+    if facts.span_type == SpanType::Tool {
         assert_eq!(batch.text(facts.tool), text(&["tool.name"]), "{name}");
     }
     let usage = facts.usage.unwrap_or_default();

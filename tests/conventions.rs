@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use agno_top::model::price::Prices;
-use agno_top::model::{Address, Batch, Origin, SourceId, Span, SpanId, Status, Text, TraceId, json};
-use agno_top::semconv::Picker;
+use agno_top::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanId, Status, Text, TraceId, json};
+use agno_top::semconv::Extractor;
 use agno_top::store::{By, Limits, Store};
 
 /// A span: its parent's place in the list, its name, its scope, its attributes.
@@ -394,7 +394,7 @@ fn sums(spans: &[Told], backwards: bool) -> Sums {
     for at in order {
         let (parent, name, scope, attributes) = spans[at];
         let mut batch = Batch::new(SourceId(0), Origin::History);
-        let mut picker = Picker::default();
+        let mut picker = Extractor::default();
         json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)).unwrap();
         let facts = picker.facts(name, Some(scope), &mut batch);
         let name = batch.intern(name);
@@ -409,8 +409,8 @@ fn sums(spans: &[Told], backwards: bool) -> Sums {
             name,
             facts,
             error: Text::default(),
-            address: Address(at as i64),
-            weight: 0,
+            payload_ref: PayloadRef(at as i64),
+            retained_bytes: 0,
         });
         store.apply(&batch, start);
     }
@@ -433,13 +433,25 @@ fn calls(spans: &[(Told, Status)]) -> Vec<(By, String, u32, u32)> {
     let id = |at: usize| SpanId::new((at as u64 + 1).to_be_bytes()).unwrap();
     for (at, &((parent, name, scope, attributes), status)) in spans.iter().enumerate().rev() {
         let mut batch = Batch::new(SourceId(0), Origin::History);
-        let mut picker = Picker::default();
+        let mut picker = Extractor::default();
         json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)).unwrap();
         let facts = picker.facts(name, Some(scope), &mut batch);
         let (trace, name, start) = (TraceId::new([1; 16]).unwrap(), batch.intern(name), 1_768_435_200_000_000_000 + at as i64 * 1000);
         // The later it begins the sooner it ends.
-        let (parent, end, address) = (parent.map(id), Some(start + 1_000_000 - at as i64 * 2000), Address(at as i64));
-        batch.spans.push(Span { trace, id: id(at), parent, start, end, status, name, facts, error: Text::default(), address, weight: 0 });
+        let (parent, end, address) = (parent.map(id), Some(start + 1_000_000 - at as i64 * 2000), PayloadRef(at as i64));
+        batch.spans.push(Span {
+            trace,
+            id: id(at),
+            parent,
+            start,
+            end,
+            status,
+            name,
+            facts,
+            error: Text::default(),
+            payload_ref: address,
+            retained_bytes: 0,
+        });
         store.apply(&batch, start);
     }
     let trace = store.find_trace(TraceId::new([1; 16]).unwrap()).unwrap();
@@ -486,7 +498,7 @@ fn what_two_tell_under_one_name_is_one_call() {
 fn an_answer_s_id_is_the_provider_s() {
     let response = |attributes: &str| {
         let mut batch = Batch::new(SourceId(0), Origin::History);
-        let mut picker = Picker::default();
+        let mut picker = Extractor::default();
         json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)).unwrap();
         let facts = picker.facts("x", None, &mut batch);
         batch.text(facts.response).to_owned()

@@ -5,16 +5,16 @@
 use std::time::{Duration, Instant};
 
 use agno_top::demo;
-use agno_top::model::{Kind, SourceId};
+use agno_top::model::{SourceId, SpanType};
 use agno_top::sources::sqlite::{self, Tables};
-use agno_top::sources::{Outlet, Update};
+use agno_top::sources::{Update, UpdateSender};
 
 #[test]
 fn the_first_call_is_there_after_a_second_and_its_agent_still_runs() {
     let demo = demo::start().unwrap();
     let begun = Instant::now();
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let _handle = sqlite::start(demo.path.clone(), Tables::default(), 1_000_000, Outlet::new(SourceId(0), sender)).unwrap();
+    let _handle = sqlite::start(demo.path.clone(), Tables::default(), 1_000_000, UpdateSender::new(SourceId(0), sender)).unwrap();
     let batch = loop {
         assert!(begun.elapsed() < Duration::from_secs(20), "nothing came");
         match updates.try_recv() {
@@ -25,7 +25,7 @@ fn the_first_call_is_there_after_a_second_and_its_agent_still_runs() {
         }
     };
     let span = &batch.spans[0];
-    assert_eq!(span.facts.kind, Kind::Model);
+    assert_eq!(span.facts.span_type, SpanType::Model);
     assert!(batch.text(span.facts.model).starts_with("gpt-4o-mini"));
     assert!(span.parent.is_some_and(|parent| batch.spans.iter().all(|span| span.id != parent)), "its agent has not ended");
     assert!(span.facts.usage.is_some());

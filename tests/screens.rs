@@ -9,8 +9,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use agno_top::export::Format;
-use agno_top::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Status, Text, TraceId, Usage, errors};
-use agno_top::sources::{Forwarding, Port, PortTrouble, State, Traffic};
+use agno_top::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage, errors};
+use agno_top::sources::{Forwarding, Port, PortError, State, Traffic};
 use agno_top::store::RowIx;
 use agno_top::tui::app::{Budget, Budgets, Effect, SourceView, View};
 use serde_json::{Value, json};
@@ -217,7 +217,7 @@ fn a_line_of_the_errors_leads_to_its_errors_and_to_no_others() {
     let group = |stage: &Stage, row: RowIx| {
         let data = stage.store.row(row);
         let place = stage.store.text(if data.label.is_empty() { data.name } else { data.label }).to_owned();
-        (data.status == Status::Error).then(|| (data.kind, place, errors::fold(stage.store.text(data.error))))
+        (data.status == Status::Error).then(|| (data.span_type, place, errors::normalize(stage.store.text(data.error))))
     };
     let groups: BTreeSet<_> = stage.store.rows().filter_map(|row| group(&stage, row)).collect();
     stage.keys("6");
@@ -319,10 +319,10 @@ fn a_trace_beyond_its_budget_is_flagged_and_the_bell_rings_once() {
             end: Some(NOW - 1_000_000_000),
             status: Status::Ok,
             name,
-            facts: Facts { kind: Kind::Agent, agent: name, usage, ..Facts::default() },
+            facts: SpanFacts { span_type: SpanType::Agent, agent: name, usage, ..SpanFacts::default() },
             error: Text::default(),
-            address: Address(0),
-            weight: 0,
+            payload_ref: PayloadRef(0),
+            retained_bytes: 0,
         });
         batch
     };
@@ -355,7 +355,7 @@ fn shut_out() -> SourceView {
         "can't listen on 127.0.0.1:4317: it is in use; stop the program that listens there, or choose another address with --grpc ADDR";
     listener.state = State::Failing(words.to_owned());
     listener.traffic = Traffic { ports: listener.traffic.ports, ..Traffic::default() };
-    listener.traffic.ports[0].trouble = Some(PortTrouble { taken: true, words: words.to_owned(), flag: "--grpc" });
+    listener.traffic.ports[0].trouble = Some(PortError { taken: true, words: words.to_owned(), flag: "--grpc" });
     listener
 }
 

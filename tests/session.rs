@@ -2,8 +2,8 @@
 
 mod stage;
 
-use agno_top::tui::app::{Effect, Focus, Spot, Tab};
-use agno_top::tui::theme::{Depth, Looks};
+use agno_top::tui::app::{Effect, Focus, HitTarget, Tab};
+use agno_top::tui::theme::{ColorSupport, Themes};
 use stage::{Stage, fixture};
 
 fn open(size: (u16, u16)) -> Stage {
@@ -82,8 +82,8 @@ fn what_to_sort_by_is_chosen_from_a_list() {
     assert_eq!((sorting(&stage), stage.app.overlay.is_none()), (("name", false), true), "left as it was");
     stage.keys("3O");
     let (x, y) = stage.find("Sort by");
-    assert_eq!((stage.spot(x, y + 6), stage.spot(0, 0)), (Spot::Item(5), Spot::Overlay));
-    stage.app.click(&stage.store, Spot::Item(5));
+    assert_eq!((stage.spot(x, y + 6), stage.spot(0, 0)), (HitTarget::Item(5), HitTarget::Overlay));
+    stage.app.click(&stage.store, HitTarget::Item(5));
     stage.keys("<Enter>");
     assert_eq!(column(&stage), Some(("P95", false)));
     stage.keys("O<Enter>");
@@ -94,11 +94,11 @@ fn what_to_sort_by_is_chosen_from_a_list() {
 fn themes_colour_the_same_screen() {
     let mut stage = open((80, 24));
     for (theme, name) in [("dark", "colours-dark"), ("light", "colours-light")] {
-        stage.app.looks = Looks::load(theme, None, Depth::True).0;
+        stage.app.looks = Themes::load(theme, None, ColorSupport::True).0;
         let text = stage.colours(10);
         picture(name, &text);
     }
-    stage.app.looks = Looks::load("auto", None, Depth::None).0;
+    stage.app.looks = Themes::load("auto", None, ColorSupport::None).0;
     let text = stage.colours(24);
     let coloured = text.lines().any(|line| line.split('[').skip(1).any(|part| !part.starts_with("Reset on Reset")));
     assert!(!coloured, "without colours:\n{text}");
@@ -147,23 +147,23 @@ fn the_mouse_selects_folds_turns_and_scrolls() {
     };
     let place = stage.find("▸");
     let line = place.1;
-    assert!(matches!(click(&mut stage, place), Spot::Fold(_)));
+    assert!(matches!(click(&mut stage, place), HitTarget::Fold(_)));
     assert_eq!(stage.find("▾").1, line, "a fold opens in its place");
     let (x, _) = stage.find("▾");
-    assert!(matches!(click(&mut stage, (x + 4, line + 1)), Spot::Row(_)));
+    assert!(matches!(click(&mut stage, (x + 4, line + 1)), HitTarget::Row(_)));
     assert_eq!(stage.find("▎").1, line + 1);
     let tab = stage.find("Attributes");
-    assert_eq!(click(&mut stage, tab), Spot::Tab(Tab::Attributes));
+    assert_eq!(click(&mut stage, tab), HitTarget::Tab(Tab::Attributes));
     assert_eq!((stage.app.detail.tab, stage.app.focus), (Tab::Attributes, Focus::Forest));
-    for (place, spot) in [((3, 0), Spot::Nothing), ((3, 35), Spot::Nothing), ((0, 1), Spot::Forest)] {
+    for (place, spot) in [((3, 0), HitTarget::Nothing), ((3, 35), HitTarget::Nothing), ((0, 1), HitTarget::Forest)] {
         assert_eq!(click(&mut stage, place), spot, "{place:?}");
     }
     let (x, y) = (tab.0, tab.1 + 2);
-    assert_eq!(stage.spot(x, y), Spot::Detail);
+    assert_eq!(stage.spot(x, y), HitTarget::Detail);
     stage.text();
-    stage.app.wheel(&stage.store, Spot::Detail, 1);
+    stage.app.wheel(&stage.store, HitTarget::Detail, 1);
     assert!(stage.app.detail.reader.progress().0 > 0);
-    assert_eq!(click(&mut stage, (x, y)), Spot::Detail);
+    assert_eq!(click(&mut stage, (x, y)), HitTarget::Detail);
     assert_eq!(stage.app.focus, Focus::Detail);
     stage.keys("<Esc>Zg");
     let before = stage.app.forest.window(&stage.store, 10).0;
@@ -173,11 +173,11 @@ fn the_mouse_selects_folds_turns_and_scrolls() {
     assert_eq!(before[3..], after[..7], "the rows move up by three");
     stage.keys(":");
     let (x, y) = stage.find("page-down");
-    assert!(matches!(click(&mut stage, (x, y)), Spot::Item(_)));
+    assert!(matches!(click(&mut stage, (x, y)), HitTarget::Item(_)));
     stage.keys("<Enter>");
     assert!(stage.app.overlay.is_none());
     stage.keys("?");
-    assert_eq!(click(&mut stage, (5, 5)), Spot::Overlay, "what lies below is covered");
+    assert_eq!(click(&mut stage, (5, 5)), HitTarget::Overlay, "what lies below is covered");
 }
 
 #[test]

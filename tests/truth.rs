@@ -15,8 +15,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use agno_top::model::{Kind, SourceId, Status, TraceId};
-use agno_top::sources::{Outlet, Update, otlp};
+use agno_top::model::{SourceId, SpanType, Status, TraceId};
+use agno_top::sources::{Update, UpdateSender, otlp};
 use agno_top::store::{By, Limits, RowIx, Store, Totals, TraceIx};
 use serde_json::Value;
 use stage::{NOW, Stage, fixture};
@@ -179,7 +179,7 @@ impl Corpus {
         self.expect(&format!("spans {place}"), u64::from(totals.spans) - unfinished, &(spans..=spans));
         self.expect(&format!("errors {place}"), u64::from(totals.errors), &(errors..=errors));
         let stats = store.stats_of(trace);
-        let embeddings = kinds(store, trace).filter(|kind| *kind == Kind::Embedding).count() as u64;
+        let embeddings = kinds(store, trace).filter(|kind| *kind == SpanType::Embedding).count() as u64;
         let (calls, failed) =
             stats.groups(By::Model).fold((0, 0), |(calls, failed), (_, group)| (calls + group.calls, failed + group.errors));
         let told = self.told(id, "llm_calls");
@@ -201,7 +201,7 @@ impl Corpus {
 
     /// Of a corpus in which calls are told of twice: that each counts once.
     fn check_told_twice(&mut self, store: &Store, from: &str) {
-        assert!(store.all().echoes > 0, "{}", self.name);
+        assert!(store.all().duplicates > 0, "{}", self.name);
         let embedded = |name| self.truth[name].as_u64().unwrap_or_default();
         let (calls, tokens) = (number(&self.truth, "llm_calls_ok") + embedded("embedding_calls"), embedded("embedding_tokens"));
         self.expect(&format!("calls from {from}"), store.all().calls.into(), &(calls..=calls));
@@ -256,12 +256,12 @@ impl Corpus {
 }
 
 /// What every span of a trace does.
-fn kinds(store: &Store, trace: TraceIx) -> impl Iterator<Item = Kind> {
-    let mut open: Vec<RowIx> = store.trace(trace).tops().to_vec();
+fn kinds(store: &Store, trace: TraceIx) -> impl Iterator<Item = SpanType> {
+    let mut open: Vec<RowIx> = store.trace(trace).roots().to_vec();
     std::iter::from_fn(move || {
         let row = open.pop()?;
         open.extend(store.children(row));
-        Some(store.row(row).kind)
+        Some(store.row(row).span_type)
     })
 }
 
@@ -286,7 +286,7 @@ fn received(corpus: &Corpus) -> (Store, BTreeMap<String, usize>) {
     let (updates, mut inbox) = tokio::sync::mpsc::channel(1024);
     let any = "127.0.0.1:0".parse().ok();
     let options = otlp::Options { grpc: None, http: any, ..otlp::Options::default() };
-    let listening = otlp::start(options, Outlet::new(SourceId(0), updates)).expect("a listener");
+    let listening = otlp::start(options, UpdateSender::new(SourceId(0), updates)).expect("a listener");
     let address = *listening.addresses.first().expect("an address");
     let mut store = Store::new(Limits::default());
     for body in &corpus.bodies {
@@ -294,7 +294,7 @@ fn received(corpus: &Corpus) -> (Store, BTreeMap<String, usize>) {
         // What was acknowledged is in the channel.
         while let Ok(update) = inbox.try_recv() {
             if let Update::Batch(batch) = update {
-                for span in batch.spans.iter().filter(|span| span.facts.kind == Kind::Model && span.status != Status::Error) {
+                for span in batch.spans.iter().filter(|span| span.facts.span_type == SpanType::Model && span.status != Status::Error) {
                     *answers.entry(batch.text(span.facts.response).to_owned()).or_default() += 1;
                 }
                 store.apply(&batch, NOW);

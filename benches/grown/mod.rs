@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use agno_top::model::SourceId;
 use agno_top::sources::sqlite::{Tables, start};
-use agno_top::sources::{Handle, Outlet, State, Update};
+use agno_top::sources::{Handle, State, Update, UpdateSender};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
 use agno_top::tui::event_loop::now;
@@ -47,7 +47,7 @@ pub fn grown() -> PathBuf {
 /// The source at work.
 pub fn open(path: &Path) -> (Handle, Receiver<Update>) {
     let (updates, inbox) = tokio::sync::mpsc::channel(16);
-    (start(path.to_owned(), Tables::default(), u64::MAX, Outlet::new(SourceId(0), updates)).unwrap(), inbox)
+    (start(path.to_owned(), Tables::default(), u64::MAX, UpdateSender::new(SourceId(0), updates)).unwrap(), inbox)
 }
 
 /// Everything in the database, as the program holds it; `seen` is called after each batch and ends the reading by `false`.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use color_eyre::eyre::{Context, Report, bail};
 
-use super::load::Loaded;
+use super::load::Snapshot;
 use super::select::Selection;
-use super::{Outcome, Usage, json, say, sources, spans, written};
+use super::{Outcome, UsageError, json, print_message, sources, spans, written};
 use crate::config::Config;
 use crate::export::{Exporter, Format, NewFile, Options, Redactor, TraceRecord};
 use crate::format;
@@ -43,7 +43,7 @@ impl Export {
     /// Exports.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
         if self.max_chars.is_some() && self.format != Format::Markdown {
-            return Err(Report::new(Usage("--max-chars is for --format markdown".to_owned())));
+            return Err(Report::new(UsageError("--max-chars is for --format markdown".to_owned())));
         }
         let redactor = self.redact.then(|| Redactor::new(&config.redact_patterns)).transpose().map_err(Report::msg)?;
         let options = Options { format: self.format, redactor, max_chars: self.max_chars };
@@ -52,7 +52,7 @@ impl Export {
             bail!("otlp-proto is not for a terminal; -o FILE writes it to a file");
         }
         self.refuse_sources(config)?;
-        let mut loaded = Loaded::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
+        let mut loaded = Snapshot::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
         let mut traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
             return Ok(loaded.nothing(&self.selection));
@@ -60,7 +60,7 @@ impl Export {
         // The oldest first, as they would have arrived.
         traces.reverse();
         if self.output == Path::new("-") {
-            let out = BufWriter::new(Guard { out: io::stdout().lock(), on: to_terminal });
+            let out = BufWriter::new(EscapingStdout { out: io::stdout().lock(), on: to_terminal });
             let result = write(&mut loaded, &traces, &options, out)?;
             return Ok(written(result.map(drop), Outcome::Done)?);
         }
@@ -76,7 +76,7 @@ impl Export {
             file.replace().wrap_err_with(failed)?;
             spans
         };
-        say(&format!("wrote {} of {} to {name}", format::plural(spans, "span"), format::plural(traces.len() as u64, "trace")));
+        print_message(&format!("wrote {} of {} to {name}", format::plural(spans, "span"), format::plural(traces.len() as u64, "trace")));
         Ok(Outcome::Done)
     }
 
@@ -102,7 +102,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// Writes the traces and gives the number of their spans.
-fn write(loaded: &mut Loaded, traces: &[TraceIx], options: &Options, out: impl Write) -> Result<io::Result<u64>, Report> {
+fn write(loaded: &mut Snapshot, traces: &[TraceIx], options: &Options, out: impl Write) -> Result<io::Result<u64>, Report> {
     let mut exporter = Exporter::new(options, out);
     let (mut count, mut missing) = (0, 0);
     for &trace in traces {
@@ -119,18 +119,18 @@ fn write(loaded: &mut Loaded, traces: &[TraceIx], options: &Options, out: impl W
         }
     }
     if missing > 0 {
-        say(&format!("{} without attributes, which could not be read", format::plural(missing, "span")));
+        print_message(&format!("{} without attributes, which could not be read", format::plural(missing, "span")));
     }
     Ok(exporter.finish().map(|_| count))
 }
 
 /// Standard output. Where it is a terminal, what that might obey is written as JSON's escapes; formats that are no JSON hold none of it.
-struct Guard<W> {
+struct EscapingStdout<W> {
     out: W,
     on: bool,
 }
 
-impl<W: Write> Write for Guard<W> {
+impl<W: Write> Write for EscapingStdout<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !self.on {
             return self.out.write(bytes);

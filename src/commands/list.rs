@@ -6,16 +6,16 @@ use std::thread::Builder;
 use clap::Args;
 use color_eyre::eyre::Report;
 
-use super::load::Loaded;
-use super::look::{Look, Piece, Tone};
+use super::load::Snapshot;
+use super::output::{Output, Style, StyledText};
 use super::select::{Selection, parse_filter};
 use super::table::{Column, Table, number, words};
-use super::{Outcome, json, say, written};
+use super::{Outcome, json, print_message, written};
 use crate::config::Config;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
 use crate::query::{Query, STATUSES};
-use crate::store::{Phase, RowIx, Standing, TraceIx};
+use crate::store::{Phase, RowIx, RunStatus, TraceIx};
 use crate::tui::view;
 
 /// Digits of a trace's id that are shown, at least.
@@ -49,7 +49,7 @@ impl List {
     /// Lists.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
         let numbers = self.json && self.selection.filter.is_none() && self.fail_on.is_none();
-        let read = if numbers { Loaded::read_numbers } else { Loaded::read };
+        let read = if numbers { Snapshot::read_numbers } else { Snapshot::read };
         let mut loaded = read(&self.selection.sources, self.selection.since.as_ref(), config)?;
         let traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
@@ -57,15 +57,18 @@ impl List {
         }
         let bad = self.fail_on.clone().map(|query| loaded.passing(&traces, query)).transpose()?.unwrap_or_default();
         let mut out = BufWriter::new(io::stdout().lock());
-        let result =
-            if self.json { lines(&loaded, &traces, &mut out) } else { table(&loaded, &traces).write(&mut out, Look::stdout(config.ascii)) };
+        let result = if self.json {
+            lines(&loaded, &traces, &mut out)
+        } else {
+            table(&loaded, &traces).write(&mut out, Output::stdout(config.ascii))
+        };
         let outcome = if bad.is_empty() { Outcome::Done } else { Outcome::Matched };
         let outcome = written(result.and_then(|()| out.flush()), outcome)?;
         if outcome == Outcome::Matched {
             let names: Vec<String> = bad.iter().take(NAMED).map(|&trace| loaded.store.trace(trace).id.to_string()).collect();
             let more = if bad.len() > NAMED { ", …" } else { "" };
             let count = format::count(bad.len() as u64);
-            say(&format!(
+            print_message(&format!(
                 "{count} of {} are what --fail-on says: {}{more}",
                 format::plural(traces.len() as u64, "trace"),
                 names.join(", ")
@@ -76,7 +79,7 @@ impl List {
 }
 
 /// Writes a line for each trace. Lines are made by two threads, since that takes longer than to write them.
-fn lines(loaded: &Loaded, traces: &[TraceIx], out: &mut impl Write) -> io::Result<()> {
+fn lines(loaded: &Snapshot, traces: &[TraceIx], out: &mut impl Write) -> io::Result<()> {
     let make = |traces: &[TraceIx], made: &mut Vec<u8>| {
         made.clear();
         traces.iter().try_for_each(|&trace| json::line(made, &TraceRecord::of(&loaded.store, trace, loaded.source(trace))))
@@ -111,7 +114,7 @@ fn parse_short(line: &str) -> Result<Query, String> {
 }
 
 /// The traces for people.
-fn table(loaded: &Loaded, traces: &[TraceIx]) -> Table {
+fn table(loaded: &Snapshot, traces: &[TraceIx]) -> Table {
     let store = &loaded.store;
     let mut ids: Vec<String> = store.traces().map(|trace| store.trace(trace).id.to_string()).collect();
     ids.sort_unstable();
@@ -129,18 +132,18 @@ fn table(loaded: &Loaded, traces: &[TraceIx]) -> Table {
     for &trace in traces {
         let data = store.trace(trace);
         let (totals, standing) = (store.totals_of(trace), data.standing());
-        let errors = if totals.errors > 0 { Tone::Standing(Standing::Error) } else { Tone::Dim };
+        let errors = if totals.errors > 0 { Style::Standing(RunStatus::Error) } else { Style::Dim };
         let mut line = vec![
-            vec![Piece::new(&format::moment(data.start, loaded.now), Tone::Dim)],
-            vec![Piece::new(status_name(standing), Tone::Standing(standing))],
-            vec![Piece::from(data.id.to_string()[..digits].to_owned())],
+            vec![StyledText::new(&format::moment(data.start, loaded.now), Style::Dim)],
+            vec![StyledText::new(status_name(standing), Style::Standing(standing))],
+            vec![StyledText::from(data.id.to_string()[..digits].to_owned())],
             vec![time(loaded, trace)],
-            vec![Piece::from(format::count(totals.spans.into()))],
-            vec![Piece::new(&format::count(totals.errors.into()), errors)],
-            vec![Piece::from(format::tokens(totals.tokens()))],
+            vec![StyledText::from(format::count(totals.spans.into()))],
+            vec![StyledText::new(&format::count(totals.errors.into()), errors)],
+            vec![StyledText::from(format::tokens(totals.tokens()))],
         ];
-        line.extend(priced.then(|| vec![Piece::from(format::money(totals.cost()))]));
-        line.extend(several.then(|| vec![Piece::new(loaded.source(trace), Tone::Dim)]));
+        line.extend(priced.then(|| vec![StyledText::from(format::money(totals.cost()))]));
+        line.extend(several.then(|| vec![StyledText::new(loaded.source(trace), Style::Dim)]));
         line.push(what(loaded, trace));
         table.push(line);
     }
@@ -148,31 +151,31 @@ fn table(loaded: &Loaded, traces: &[TraceIx]) -> Table {
 }
 
 /// How long a trace took, or has been running.
-fn time(loaded: &Loaded, trace: TraceIx) -> Piece {
+fn time(loaded: &Snapshot, trace: TraceIx) -> StyledText {
     let data = loaded.store.trace(trace);
     if data.counts().running > 0 {
-        Piece::new(&format::clock(loaded.now.saturating_sub(data.start)), Tone::Standing(Standing::Running))
+        StyledText::new(&format::clock(loaded.now.saturating_sub(data.start)), Style::Standing(RunStatus::Running))
     } else {
-        Piece::from(format::duration(data.end.saturating_sub(data.start)))
+        StyledText::from(format::duration(data.end.saturating_sub(data.start)))
     }
 }
 
 /// Who ran, and what went wrong or in.
-fn what(loaded: &Loaded, trace: TraceIx) -> Vec<Piece> {
+fn what(loaded: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     let store = &loaded.store;
-    let Some(&head) = store.trace(trace).tops().first() else { return Vec::new() };
+    let Some(&head) = store.trace(trace).roots().first() else { return Vec::new() };
     let data = store.row(head);
-    let mut pieces = vec![Piece::new(&view::name(store, data), Tone::Kind(data.kind))];
+    let mut pieces = vec![StyledText::new(&view::name(store, data), Style::Kind(data.span_type))];
     let failed = |row: &RowIx| store.totals(*row).errors > 0;
-    let cause = store.trace(trace).tops().iter().copied().find(failed).map(|top| store.first_failure(top).unwrap_or(top));
+    let cause = store.trace(trace).roots().iter().copied().find(failed).map(|top| store.first_failure(top).unwrap_or(top));
     let error = cause.map_or("", |cause| store.text(store.row(cause).error));
     // A span that has not come shows what its first child was given.
     let input = if data.phase == Phase::Ended { Some(head) } else { store.children(head).first().copied() };
     let input = input.map_or("", |row| store.text(store.row(row).input));
     if !error.is_empty() {
-        pieces.push(Piece::new(&format!("  {error}"), Tone::Standing(Standing::Error)));
+        pieces.push(StyledText::new(&format!("  {error}"), Style::Standing(RunStatus::Error)));
     } else if !input.is_empty() {
-        pieces.push(Piece::new(&format!("  {input}"), Tone::Dim));
+        pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));
     }
     pieces
 }

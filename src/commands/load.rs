@@ -9,10 +9,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::select::{Selection, Since};
-use super::sources::{self, Extent};
-use super::{Outcome, Usage, say, watch};
+use super::sources::{self, ReadLimits};
+use super::{Outcome, UsageError, print_message, screen};
 use crate::config::Config;
-use crate::model::{Address, Batch, Nanos, Payload, SourceId, SpanId};
+use crate::model::{Batch, Nanos, Payload, PayloadRef, SourceId, SpanId};
 use crate::query::{Matcher, Query};
 use crate::sources::{Handle, Request, Search, State, Update};
 use crate::store::{RowIx, Store, TraceIx};
@@ -24,7 +24,7 @@ const WAITING: usize = 64;
 
 /// What was read.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct Snapshot {
     /// Every span, within the limits. The process ends with the command, and need not take it apart before.
     pub store: ManuallyDrop<Store>,
     /// When it was read.
@@ -34,7 +34,7 @@ pub struct Loaded {
     inbox: Inbox,
 }
 
-impl Loaded {
+impl Snapshot {
     /// Reads `named` sources, or those that are found, until each has given what it holds; if `since` is given, at least what began since
     /// then. A source that can't be read is told on standard error and left out. `Err` if one can't be started, prices can't be used, or a
     /// thread panics.
@@ -49,19 +49,19 @@ impl Loaded {
 
     fn read_with(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
         let named = if named.is_empty() { &config.sources } else { named };
-        let extent = Extent { limit: u64::from(config.max_spans), since: since.map(|since| since.moment(now())), numbers_only };
+        let extent = ReadLimits { limit: u64::from(config.max_spans), since: since.map(|since| since.moment(now())), numbers_only };
         let (updates, received) = channel(WAITING);
         let paths = sources::paths(named, config);
         let open = |(at, path): (usize, &PathBuf)| sources::open(at, path, config, extent, &updates);
         let handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
         drop(updates);
-        let store = ManuallyDrop::new(Store::new(watch::limits(config)));
+        let store = ManuallyDrop::new(Store::new(screen::limits(config)));
         let mut loaded = Self { store, now: now(), failed: 0, inbox: Inbox::new(handles, received)? };
         // The sources read meanwhile; what comes is priced as it comes.
         let (prices, trouble) = config.load_prices();
         if let Some(trouble) = trouble {
             // Other prices than those that were asked for would be wrong ones.
-            return Err(Report::new(Usage(trouble)));
+            return Err(Report::new(UsageError(trouble)));
         }
         loaded.store.set_prices(Arc::new(prices));
         let mut reading = loaded.inbox.handles.len();
@@ -107,7 +107,7 @@ impl Loaded {
     #[must_use]
     pub fn source(&self, trace: TraceIx) -> &str {
         let came = |row: &RowIx| !self.store.row(*row).placeholder;
-        let row = self.store.trace(trace).tops().iter().copied().find(came);
+        let row = self.store.trace(trace).roots().iter().copied().find(came);
         let row = row.or_else(|| self.store.rows_of(trace).into_iter().find(came));
         row.map_or("", |row| self.source_of(self.store.row(row).source))
     }
@@ -133,7 +133,7 @@ impl Loaded {
             if places.is_empty() {
                 continue;
             }
-            let wanted = places.iter().map(|&place| self.store.row(rows[place])).map(|row| (row.address, row.id)).collect();
+            let wanted = places.iter().map(|&place| self.store.row(rows[place])).map(|row| (row.payload_ref, row.id)).collect();
             for (place, payload) in places.into_iter().zip(self.inbox.ask(source, wanted)?) {
                 found[place] = payload;
             }
@@ -148,8 +148,8 @@ impl Loaded {
         match self.store.trace_count() {
             // Why was told already.
             0 if self.failed == self.inbox.handles.len() || self.store.losses().skipped > 0 => {}
-            0 => say(&format!("no traces in {}", self.names())),
-            _ if chosen => say(&format!("no trace in {} is what was asked for", self.names())),
+            0 => print_message(&format!("no traces in {}", self.names())),
+            _ if chosen => print_message(&format!("no trace in {} is what was asked for", self.names())),
             _ => {}
         }
         Outcome::Nothing
@@ -172,12 +172,12 @@ impl Loaded {
         }
         match state {
             State::Waiting(why) | State::Failing(why) => {
-                say(&why);
+                print_message(&why);
                 self.failed += 1;
             }
             State::Watching { left_out } if left_out > 0 => {
                 let name = self.source_of(source);
-                say(&format!("{name}: {} left out; --max-spans takes in more", format::plural(left_out, "older span")));
+                print_message(&format!("{name}: {} left out; --max-spans takes in more", format::plural(left_out, "older span")));
             }
             State::Loading { .. } | State::Watching { .. } | State::Ended => {}
         }
@@ -188,11 +188,11 @@ impl Loaded {
         let losses = self.store.losses();
         if losses.evicted + losses.refused > 0 {
             let lost = format::plural(losses.evicted + losses.refused, "span");
-            say(&format!("{lost} of the oldest traces left out for the limits; --max-spans and --max-memory take in more"));
+            print_message(&format!("{lost} of the oldest traces left out for the limits; --max-spans and --max-memory take in more"));
         }
         if let Some((source, last)) = losses.recent.back() {
             let (count, name) = (format::plural(losses.skipped, "span"), self.source_of(*source));
-            say(&format!("{count} could not be read, the last in {name}, {}: {}", last.place, last.reason));
+            print_message(&format!("{count} could not be read, the last in {name}, {}: {}", last.place, last.reason));
         }
     }
 }
@@ -240,7 +240,7 @@ impl Inbox {
         self.done.get_mut(usize::from(source.0)).is_some_and(|done| !std::mem::replace(done, true))
     }
 
-    fn ask(&mut self, source: usize, addresses: Vec<(Address, SpanId)>) -> Result<Vec<Result<Payload, String>>, Report> {
+    fn ask(&mut self, source: usize, addresses: Vec<(PayloadRef, SpanId)>) -> Result<Vec<Result<Payload, String>>, Report> {
         self.ticket += 1;
         if self.handles[source].requests.send(Request::Payloads { ticket: self.ticket, addresses }).is_err() {
             bail!("{} can't be asked any more", self.handles[source].name);
@@ -269,7 +269,7 @@ impl Inbox {
             }
             found.spans.into_iter().for_each(|(trace, span)| matcher.found(trace, span));
             if let Some(trouble) = found.trouble {
-                say(&format!("not searched: {trouble}"));
+                print_message(&format!("not searched: {trouble}"));
             }
             if found.progress.is_some_and(|progress| progress.done >= progress.total) {
                 searching[usize::from(found.source.0)] = false;
@@ -278,7 +278,7 @@ impl Inbox {
         Ok(())
     }
 
-    fn release(&self, released: Vec<(SourceId, Address)>) {
+    fn release(&self, released: Vec<(SourceId, PayloadRef)>) {
         for (source, address) in released {
             if let Some(handle) = self.handles.get(usize::from(source.0)) {
                 // A source that has ended holds nothing.

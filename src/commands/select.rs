@@ -41,7 +41,7 @@ impl Since {
 
 /// Reads a filter expression; a mistake is told with its place.
 pub fn parse_filter(line: &str) -> Result<Query, String> {
-    line.parse().map_err(|mistake: crate::query::Mistake| format!("{mistake} (at character {})", mistake.at + 1))
+    line.parse().map_err(|mistake: crate::query::ParseError| format!("{mistake} (at character {})", mistake.at + 1))
 }
 
 /// Reads an age such as `15m`, `2h` or `7d`, or a time in ISO 8601, which is local if it names no zone.

@@ -6,9 +6,9 @@ use clap::Args;
 use color_eyre::eyre::{Report, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::load::Loaded;
+use super::load::Snapshot;
 use super::select::Selection;
-use super::{Outcome, Usage, say, spans, written};
+use super::{Outcome, UsageError, print_message, spans, written};
 use crate::config::{Config, parse_header};
 use crate::format;
 use crate::send::Sender;
@@ -39,8 +39,8 @@ impl std::fmt::Debug for Send {
 impl Send {
     /// Sends.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let mut sender = Sender::new(&self.to, &self.header).map_err(Usage)?;
-        let mut loaded = Loaded::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
+        let mut sender = Sender::new(&self.to, &self.header).map_err(UsageError)?;
+        let mut loaded = Snapshot::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
         let mut traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
             return Ok(loaded.nothing(&self.selection));
@@ -75,14 +75,14 @@ impl Send {
         progress.finish_and_clear();
         for (count, what) in [(missing, "without attributes, which could not be read"), (running, "left out, which had not ended")] {
             if count > 0 {
-                say(&format!("{} {what}", format::plural(count, "span")));
+                print_message(&format!("{} {what}", format::plural(count, "span")));
             }
         }
         let sent = sender.sent();
         let line = format!("{} accepted {} of {}\n", sender.name(), format::count(sent.accepted), format::plural(total - running, "span"));
         let outcome_written = written(io::stdout().write_all(line.as_bytes()), Outcome::Done)?;
         if sent.rejected > 0 {
-            say(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.why));
+            print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.why));
         }
         match outcome {
             Err(error) => bail!("{}: {}", sender.name(), format::safe(&error.to_string())),

@@ -10,10 +10,10 @@ use clap::Args;
 use color_eyre::eyre::{Report, bail};
 use serde::Serialize;
 
-use super::load::Loaded;
-use super::look::Look;
+use super::load::Snapshot;
+use super::output::Output;
 use super::tree::rows;
-use super::{Outcome, json, say, written};
+use super::{Outcome, json, print_message, written};
 use crate::config::Config;
 use crate::export::record::{SpanRecord, TraceRecord};
 use crate::format;
@@ -62,10 +62,10 @@ struct SpanInTree<'a> {
 impl Show {
     /// Shows.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let mut loaded = Loaded::read(&self.sources, None, config)?;
+        let mut loaded = Snapshot::read(&self.sources, None, config)?;
         let trace = match self.find(&loaded).as_slice() {
             [] => {
-                say(&format!("no trace in {} has an id that begins with {}", loaded.names(), self.trace));
+                print_message(&format!("no trace in {} has an id that begins with {}", loaded.names(), self.trace));
                 return Ok(Outcome::Nothing);
             }
             [trace] => *trace,
@@ -76,13 +76,13 @@ impl Show {
         let result = if self.json {
             self.write_json(&mut out, &mut loaded, trace, &rows)?
         } else {
-            text::write(&mut out, &loaded, trace, &rows, Look::stdout(config.ascii))
+            text::write(&mut out, &loaded, trace, &rows, Output::stdout(config.ascii))
         };
         Ok(written(result.and_then(|()| out.flush()), Outcome::Done)?)
     }
 
     /// The traces whose ids begin so, newest first.
-    fn find(&self, loaded: &Loaded) -> Vec<TraceIx> {
+    fn find(&self, loaded: &Snapshot) -> Vec<TraceIx> {
         let fits = |trace: &TraceIx| loaded.store.trace(*trace).id.to_string().starts_with(&self.trace);
         loaded.store.traces().rev().filter(fits).collect()
     }
@@ -92,7 +92,7 @@ impl Show {
     fn write_json(
         &self,
         out: &mut impl Write,
-        loaded: &mut Loaded,
+        loaded: &mut Snapshot,
         trace: TraceIx,
         rows: &[(RowIx, usize)],
     ) -> Result<io::Result<()>, Report> {
@@ -121,7 +121,7 @@ impl Show {
             }
         }
         if missing > 0 {
-            say(&format!("{} without attributes, which could not be read", format::plural(missing as u64, "span")));
+            print_message(&format!("{} without attributes, which could not be read", format::plural(missing as u64, "span")));
         }
         Ok(result.and_then(|()| out.write_all(b"]}\n")))
     }
@@ -134,10 +134,10 @@ fn parse_prefix(text: &str) -> Result<String, String> {
 }
 
 /// Traces with what tells them apart for a person.
-fn names(loaded: &Loaded, traces: &[TraceIx]) -> String {
+fn names(loaded: &Snapshot, traces: &[TraceIx]) -> String {
     let name = |&trace: &TraceIx| {
         let data = loaded.store.trace(trace);
-        let head = data.tops().first().map_or(String::new(), |&top| view::name(&loaded.store, loaded.store.row(top)));
+        let head = data.roots().first().map_or(String::new(), |&top| view::name(&loaded.store, loaded.store.row(top)));
         format!("{} ({head}, {})", data.id, format::moment(data.start, loaded.now))
     };
     let more = if traces.len() > NAMED { ", …" } else { "" };

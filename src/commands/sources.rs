@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use color_eyre::eyre::{Context, Report};
 use tokio::sync::mpsc::{Receiver, Sender};
 
-use super::say;
+use super::print_message;
 use crate::config::{Config, Listen, OtlpConfig};
 use crate::model::{Nanos, SourceId};
-use crate::sources::{self, Handle, Outlet, Update, otlp};
+use crate::sources::{self, Handle, Update, UpdateSender, otlp};
 
 /// Batches that may wait between the sources and who reads them.
 pub const WAITING: usize = 16;
 
 /// How much of what is there already a source gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub struct ReadLimits {
     /// At most so many spans, the newest.
     pub limit: u64,
     /// Spans that began before are not wanted; a source may give them all the same.
@@ -54,11 +54,11 @@ fn tables(config: &Config) -> sources::sqlite::Tables {
 }
 
 /// Starts reading `path` as the source with the number `at`.
-pub fn open(at: usize, path: &Path, config: &Config, extent: Extent, updates: &Sender<Update>) -> Result<Handle, Report> {
-    let Extent { limit, since, numbers_only } = extent;
-    let outlet = Outlet { numbers_only, ..outlet(at, updates)? };
+pub fn open(at: usize, path: &Path, config: &Config, extent: ReadLimits, updates: &Sender<Update>) -> Result<Handle, Report> {
+    let ReadLimits { limit, since, numbers_only } = extent;
+    let outlet = UpdateSender { numbers_only, ..outlet(at, updates)? };
     if let Some(url) = path.to_str().filter(|path| sources::postgres::is_url(path)) {
-        let place = sources::postgres::Place { schema: config.schema.clone(), tables: tables(config) };
+        let place = sources::postgres::Location { schema: config.schema.clone(), tables: tables(config) };
         // The URL may hold a password, which must not be told.
         return sources::postgres::start_since(url, place, limit, since, outlet).wrap_err("can't watch the PostgreSQL database");
     }
@@ -86,7 +86,7 @@ pub fn listen(paths: &[PathBuf], alone: bool, config: &Config, updates: &Sender<
         record: (!record.as_os_str().is_empty()).then(|| (record, tables(config))),
         forward,
         forward_headers,
-        manners: otlp::Manners::default(),
+        manners: otlp::ConnectionLimits::default(),
     };
     let mut listening = otlp::start(options, outlet(paths.len(), updates)?).wrap_err("can't listen for OTLP")?;
     // With nothing else there is nothing to wait for: whoever asked to listen did not ask for a database that may come.
@@ -101,11 +101,11 @@ pub fn listen(paths: &[PathBuf], alone: bool, config: &Config, updates: &Sender<
 /// Ends the sources, and tells what they could not bring to an end.
 pub fn end(handles: impl IntoIterator<Item = Handle>, updates: Receiver<Update>) {
     drop(updates);
-    for words in handles.into_iter().flat_map(Handle::end) {
-        say(&words);
+    for words in handles.into_iter().flat_map(Handle::stop) {
+        print_message(&words);
     }
 }
 
-fn outlet(at: usize, updates: &Sender<Update>) -> Result<Outlet, Report> {
-    Ok(Outlet::new(SourceId(u16::try_from(at).wrap_err("too many sources")?), updates.clone()))
+fn outlet(at: usize, updates: &Sender<Update>) -> Result<UpdateSender, Report> {
+    Ok(UpdateSender::new(SourceId(u16::try_from(at).wrap_err("too many sources")?), updates.clone()))
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use color_eyre::eyre::Report;
 
-use super::load::Loaded;
+use super::load::Snapshot;
 use crate::export::{self, Exported};
 use crate::store::{RowIx, TraceIx};
 
@@ -14,7 +14,7 @@ const SLICE: usize = 256;
 /// Hands out the spans of a trace that came, in the order of its tree. Gives the number of those whose payload could not be read.
 /// The outer `Err` says why payloads can't be asked for, the inner one is what `take` gave.
 pub(super) fn each(
-    loaded: &mut Loaded,
+    loaded: &mut Snapshot,
     trace: TraceIx,
     mut take: impl FnMut(Exported) -> io::Result<()>,
 ) -> Result<io::Result<u64>, Report> {

@@ -8,15 +8,15 @@ use clap::{Args, ValueEnum};
 use color_eyre::eyre::Report;
 use serde::Serialize;
 
-use super::load::Loaded;
-use super::look::{Look, Piece, Tone};
+use super::load::Snapshot;
+use super::output::{Output, Style, StyledText};
 use super::select::Selection;
 use super::table::{Table, number, words};
-use super::{Outcome, json, say, written};
+use super::{Outcome, json, print_message, written};
 use crate::config::Config;
 use crate::export::record::{UsageRecord, millis};
 use crate::format;
-use crate::store::Standing;
+use crate::store::RunStatus;
 use count::{Line, count};
 
 /// What `stats` is told.
@@ -84,14 +84,14 @@ struct Record<'a> {
 impl Stats {
     /// Counts.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let mut loaded = Loaded::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
+        let mut loaded = Snapshot::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
         let traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
             return Ok(loaded.nothing(&self.selection));
         }
         let lines = count(&mut loaded.store, &traces, self.by);
         if lines.is_empty() {
-            say(&format!(
+            print_message(&format!(
                 "no {} in {}",
                 format::plural(0, self.by.name()).trim_start_matches("0 "),
                 format::plural(traces.len() as u64, "trace")
@@ -102,7 +102,7 @@ impl Stats {
         let result = if self.json {
             lines.iter().try_for_each(|line| json::line(&mut out, &self.record(line)))
         } else {
-            self.table(&lines).write(&mut out, Look::stdout(config.ascii))
+            self.table(&lines).write(&mut out, Output::stdout(config.ascii))
         };
         Ok(written(result.and_then(|()| out.flush()), Outcome::Done)?)
     }
@@ -140,12 +140,12 @@ impl Stats {
         let mut table = Table::new(columns);
         for line in lines {
             let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::of_totals(&line.usage);
-            let errors = if line.errors > 0 { Tone::Standing(Standing::Error) } else { Tone::Dim };
-            let mut cells = vec![Piece::from(format::count(line.calls)), Piece::new(&format::count(line.errors), errors)];
+            let errors = if line.errors > 0 { Style::Standing(RunStatus::Error) } else { Style::Dim };
+            let mut cells = vec![StyledText::from(format::count(line.calls)), StyledText::new(&format::count(line.errors), errors)];
             cells.extend([50, 95, 99, 100].map(|share| line.percentile(share).map_or(format::UNKNOWN.to_owned(), format::duration).into()));
-            cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| Piece::from(format::tokens(count))));
-            cells.extend(priced.then(|| Piece::from(format::money(line.usage.cost()))));
-            cells.push(Piece::new(line.key.as_deref().unwrap_or(format::UNKNOWN), Tone::Strong));
+            cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| StyledText::from(format::tokens(count))));
+            cells.extend(priced.then(|| StyledText::from(format::money(line.usage.cost()))));
+            cells.push(StyledText::new(line.key.as_deref().unwrap_or(format::UNKNOWN), Style::Strong));
             table.push(cells.into_iter().map(|cell| vec![cell]).collect());
         }
         table

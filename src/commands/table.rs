@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::look::{Look, Piece, Tone};
+use super::output::{Output, Style, StyledText};
 
 /// Blanks between columns.
 const GAP: usize = 2;
@@ -44,7 +44,7 @@ pub(crate) const fn words(name: &'static str) -> Column {
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: Vec<Column>,
-    lines: Vec<Vec<Vec<Piece>>>,
+    lines: Vec<Vec<Vec<StyledText>>>,
 }
 
 impl Table {
@@ -55,14 +55,14 @@ impl Table {
     }
 
     /// Adds a line: the pieces of each column.
-    pub(crate) fn push(&mut self, line: Vec<Vec<Piece>>) {
+    pub(crate) fn push(&mut self, line: Vec<Vec<StyledText>>) {
         self.lines.push(line);
     }
 
     /// Writes heading and lines.
-    pub(crate) fn write(&self, out: &mut impl Write, look: Look) -> io::Result<()> {
-        let heading = self.columns.iter().map(|column| vec![Piece::new(column.name, Tone::Dim)]).collect();
-        let lines: Vec<&Vec<Vec<Piece>>> = std::iter::once(&heading).chain(&self.lines).collect();
+    pub(crate) fn write(&self, out: &mut impl Write, look: Output) -> io::Result<()> {
+        let heading = self.columns.iter().map(|column| vec![StyledText::new(column.name, Style::Dim)]).collect();
+        let lines: Vec<&Vec<Vec<StyledText>>> = std::iter::once(&heading).chain(&self.lines).collect();
         let widest = |at: usize| lines.iter().map(|line| width(&line[at])).max().unwrap_or_default();
         let widths: Vec<usize> = (0..self.columns.len()).map(widest).collect();
         let left_out = self.left_out(&widths, look);
@@ -88,7 +88,7 @@ impl Table {
 
 impl Table {
     /// The spare columns that there is no room for, the rightmost first.
-    fn left_out(&self, widths: &[usize], look: Look) -> Vec<usize> {
+    fn left_out(&self, widths: &[usize], look: Output) -> Vec<usize> {
         let room = look.width.unwrap_or(usize::MAX).saturating_sub(LAST);
         let mut taken: usize = widths.iter().rev().skip(1).map(|width| width + GAP).sum();
         let mut left_out = Vec::new();
@@ -102,19 +102,19 @@ impl Table {
     }
 }
 
-fn width(cell: &[Piece]) -> usize {
-    cell.iter().map(Piece::width).sum()
+fn width(cell: &[StyledText]) -> usize {
+    cell.iter().map(StyledText::width).sum()
 }
 
-fn blanks(count: usize) -> Piece {
-    Piece::from(" ".repeat(count))
+fn blanks(count: usize) -> StyledText {
+    StyledText::from(" ".repeat(count))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn text(table: &Table, look: Look) -> String {
+    fn text(table: &Table, look: Output) -> String {
         let mut out = Vec::new();
         table.write(&mut out, look).unwrap();
         String::from_utf8(out).unwrap()
@@ -124,12 +124,16 @@ mod tests {
     fn columns_stand_one_under_the_other_and_a_line_is_cut_at_the_edge() {
         let mut table = Table::new(vec![number("N"), words("WHAT").spare(), words("REST")]);
         for (n, what, rest) in [("1", "研究", "long enough to be cut"), ("1000", "a", "\u{1b}[2Jhi")] {
-            table.push(vec![vec![Piece::new(n, Tone::Plain)], vec![Piece::new(what, Tone::Strong)], vec![Piece::new(rest, Tone::Plain)]]);
+            table.push(vec![
+                vec![StyledText::new(n, Style::Plain)],
+                vec![StyledText::new(what, Style::Strong)],
+                vec![StyledText::new(rest, Style::Plain)],
+            ]);
         }
-        assert_eq!(text(&table, Look::default()), "   N  WHAT  REST\n   1  研究  long enough to be cut\n1000  a     hi\n");
-        let narrow = |width| text(&table, Look { width: Some(width), ..Look::default() }).lines().nth(1).map(str::to_owned);
+        assert_eq!(text(&table, Output::default()), "   N  WHAT  REST\n   1  研究  long enough to be cut\n1000  a     hi\n");
+        let narrow = |width| text(&table, Output { width: Some(width), ..Output::default() }).lines().nth(1).map(str::to_owned);
         assert_eq!(narrow(28).as_deref(), Some("   1  研究  long enough to …"));
         assert_eq!(narrow(20).as_deref(), Some("   1  long enough t…"));
-        assert!(text(&table, Look { colour: true, ..Look::default() }).contains("\u{1b}["));
+        assert!(text(&table, Output { colour: true, ..Output::default() }).contains("\u{1b}["));
     }
 }

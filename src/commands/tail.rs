@@ -8,15 +8,15 @@ use std::path::PathBuf;
 use clap::Args;
 use color_eyre::eyre::Report;
 
-use super::look::{Look, Piece, Tone};
+use super::output::{Output, Style, StyledText};
 use super::select::{Since, parse_filter, parse_since};
 use super::{Outcome, json};
 use crate::config::Config;
 use crate::export::record::SpanRecord;
 use crate::format;
-use crate::model::{Kind, Status};
+use crate::model::{SpanType, Status};
 use crate::query::Query;
-use crate::store::{RowIx, Standing, Store};
+use crate::store::{RowIx, RunStatus, Store};
 use crate::tui::view;
 
 /// What `tail` is told.
@@ -54,7 +54,7 @@ impl Tail {
     }
 
     /// Writes a span at once, whoever reads.
-    fn write(&self, store: &Store, row: RowIx, look: Look) -> io::Result<()> {
+    fn write(&self, store: &Store, row: RowIx, look: Output) -> io::Result<()> {
         let mut line = Vec::new();
         if self.json {
             json::line(&mut line, &SpanRecord::of(store, row))?;
@@ -68,33 +68,33 @@ impl Tail {
 }
 
 /// When it ended, how long it took, tokens and cost, who and what, and what went wrong.
-fn pieces(store: &Store, row: RowIx) -> Vec<Piece> {
+fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
     let data = store.row(row);
     let totals = store.totals(row);
-    let number = |text: String, cells| Piece::from(format::pad_left(&text, cells));
+    let number = |text: String, cells| StyledText::from(format::pad_left(&text, cells));
     // A tool that called no model has no tokens to know.
-    let none = data.kind == Kind::Tool && totals.tokens().is_none();
+    let none = data.span_type == SpanType::Tool && totals.tokens().is_none();
     let known = |text: String| if none { String::new() } else { text };
     let mut pieces = vec![
-        Piece::new(&format::time_of_day(data.end), Tone::Dim),
+        StyledText::new(&format::time_of_day(data.end), Style::Dim),
         number(format::duration(data.end.saturating_sub(data.start)), 8),
         number(known(format::tokens(totals.tokens())), 7),
         number(known(format::money(totals.cost())), 8),
         "  ".to_owned().into(),
-        Look::kind(data.kind),
+        Output::kind(data.span_type),
         " ".to_owned().into(),
     ];
     let (agent, name) = (store.text(store.agent(row)), view::name(store, data));
     if !agent.is_empty() && agent != name {
-        pieces.push(Piece::new(agent, Tone::Kind(Kind::Agent)));
-        pieces.push(Piece::new(" / ", Tone::Dim));
+        pieces.push(StyledText::new(agent, Style::Kind(SpanType::Agent)));
+        pieces.push(StyledText::new(" / ", Style::Dim));
     }
-    pieces.push(Piece::new(&name, Tone::Kind(data.kind)));
+    pieces.push(StyledText::new(&name, Style::Kind(data.span_type)));
     let (error, calls) = (store.text(data.error), store.text(data.calls));
     if data.status == Status::Error {
-        pieces.push(Piece::new(&format!("  ✗ {error}"), Tone::Standing(Standing::Error)));
+        pieces.push(StyledText::new(&format!("  ✗ {error}"), Style::Standing(RunStatus::Error)));
     } else if !calls.is_empty() {
-        pieces.push(Piece::new(&format!("  → {calls}"), Tone::Dim));
+        pieces.push(StyledText::new(&format!("  → {calls}"), Style::Dim));
     }
     pieces
 }

@@ -13,7 +13,7 @@ use super::values::{Address, Bytes, Dollars, Header, Listen, lossy};
 use super::{Config, ConfigError, KEYS, LogLevel};
 use crate::cli::{Cli, OtlpOptions};
 use crate::export::Redactor;
-use crate::model::price::Flat;
+use crate::model::price::FlatPrice;
 use crate::sources::otlp;
 use crate::tui::app::{Column, Columns, Measure};
 
@@ -79,7 +79,7 @@ pub(super) struct Layer {
     budget_cost_total: Option<Dollars>,
     budget_tokens_total: Option<u64>,
     prices_file: Option<PathBuf>,
-    prices: Option<BTreeMap<String, Flat>>,
+    prices: Option<BTreeMap<String, FlatPrice>>,
     pub(super) keys: Option<Keys>,
 }
 

@@ -50,7 +50,7 @@ fn the_example_holds_every_key_with_its_default() {
         budget: Budget { cost: Some(1), tokens: Some(1) },
         total_budget: Budget { cost: Some(1), tokens: Some(1) },
         prices_file: "x".into(),
-        prices: BTreeMap::from([(String::new(), Flat { input: 1.0, output: 1.0, cache_read: None, cache_write: None })]),
+        prices: BTreeMap::from([(String::new(), FlatPrice { input: 1.0, output: 1.0, cache_read: None, cache_write: None })]),
         keymap: Keymap::default(),
         otlp: OtlpConfig {
             listen: Listen::Yes,

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::jsonl::Map;
 use super::{Exported, Form, TraceRecord};
-use crate::model::{Nanos, Role, Status};
+use crate::model::{Nanos, SpanKind, Status};
 use crate::semconv::agno_context;
-use crate::store::Standing;
+use crate::store::RunStatus;
 
 #[derive(Debug, Default)]
 pub(super) struct Agno {
@@ -90,7 +90,7 @@ fn head<'a>(trace: &'a TraceRecord, first: &Exported) -> Trace<'a> {
     Trace {
         trace_id: trace.trace_id.to_string(),
         name: &trace.name,
-        status: if trace.status == Standing::Error { "ERROR" } else { "OK" },
+        status: if trace.status == RunStatus::Error { "ERROR" } else { "OK" },
         start_time: time(trace.start),
         end_time: time(end),
         duration_ms: end.saturating_sub(trace.start).max(0) / 1_000_000,
@@ -115,7 +115,7 @@ fn one(span: &Exported) -> Span<'_> {
         trace_id: record.trace_id.to_string(),
         parent_span_id: record.parent_id.map(|parent| parent.to_string()),
         name: &record.name,
-        span_kind: if payload.role == Role::Unspecified { Role::Internal } else { payload.role }.name(),
+        span_kind: if payload.span_kind == SpanKind::Unspecified { SpanKind::Internal } else { payload.span_kind }.name(),
         status_code: status(span.status),
         status_message: Some(payload.status_message.as_str()).filter(|message| !message.is_empty()),
         start_time: time(record.start),

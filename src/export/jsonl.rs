@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::agno::status;
 use super::record::rfc3339;
 use super::{Exported, Form, SpanRecord, TraceRecord};
-use crate::model::{Attribute, Event, Link, Role, Value};
+use crate::model::{Attribute, Event, Link, SpanKind, Value};
 
 #[derive(Debug)]
 pub(super) struct Jsonl;
@@ -93,7 +93,7 @@ impl<'a> Line<'a> {
             events: payload.events.iter().map(EventRecord::of).collect(),
             status_code: status(span.status),
             status_message: &payload.status_message,
-            span_kind: (payload.role != Role::Unspecified).then(|| payload.role.name()),
+            span_kind: (payload.span_kind != SpanKind::Unspecified).then(|| payload.span_kind.name()),
             trace_state: &payload.trace_state,
             links: payload.links.iter().map(link).collect(),
             scope: (!name.is_empty() || !version.is_empty() || !payload.scope_attributes.is_empty()).then_some(scope),

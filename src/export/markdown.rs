@@ -9,9 +9,9 @@ use std::io::{self, Write};
 use super::record::status_name;
 use super::{Exported, Form, SpanRecord, TraceRecord, UsageRecord};
 use crate::format;
-use crate::model::{Kind, Payload, Value};
+use crate::model::{Payload, SpanType, Value};
 use crate::semconv::{self, Message};
-use crate::store::Standing;
+use crate::store::RunStatus;
 use report::Report;
 
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl<W: Write> Form<W> for Markdown {
         self.close(span.depth);
         let Some(report) = &mut self.report else { return Ok(()) };
         report.tree.push(line(span));
-        if span.record.status == Standing::Error {
+        if span.record.status == RunStatus::Error {
             let message = if span.payload.status_message.is_empty() {
                 span.record.error.clone().unwrap_or_default()
             } else {
@@ -92,9 +92,9 @@ impl<W: Write> Form<W> for Markdown {
             }
         }
         match span.record.kind {
-            Kind::Model => conversation(span, &mut self.said, report),
-            Kind::Tool | Kind::Retriever => tool(span, &mut self.said, report),
-            Kind::Agent | Kind::Team | Kind::Workflow => self.open.extend(exchange(span, &mut self.said, report)),
+            SpanType::Model => conversation(span, &mut self.said, report),
+            SpanType::Tool | SpanType::Retriever => tool(span, &mut self.said, report),
+            SpanType::Agent | SpanType::Team | SpanType::Workflow => self.open.extend(exchange(span, &mut self.said, report)),
             _ if span.depth == 0 => self.open.extend(exchange(span, &mut self.said, report)),
             _ => {}
         }
@@ -152,7 +152,7 @@ fn line(span: &Exported) -> String {
     if let Some(usage) = usage(&record.usage) {
         let _ = write!(line, "  {usage}");
     }
-    if record.status == Standing::Error {
+    if record.status == RunStatus::Error {
         let _ = write!(line, "  ERROR {}", record.error.as_deref().map(format::safe).unwrap_or_default());
     }
     line
@@ -161,9 +161,9 @@ fn line(span: &Exported) -> String {
 /// Who or what ran, in its kind's terms.
 fn who(record: &SpanRecord) -> String {
     let label = match record.kind {
-        Kind::Model | Kind::Embedding | Kind::Reranker => &record.model,
-        Kind::Tool => &record.tool,
-        Kind::Agent | Kind::Team | Kind::Workflow => &record.agent,
+        SpanType::Model | SpanType::Embedding | SpanType::Reranker => &record.model,
+        SpanType::Tool => &record.tool,
+        SpanType::Agent | SpanType::Team | SpanType::Workflow => &record.agent,
         _ => &None,
     };
     format::safe(label.as_deref().unwrap_or(&record.name)).into_owned()

@@ -93,7 +93,7 @@ impl Serialize for Exported {
                 map.serialize_entry("parentSpanId", &parent.to_string())?;
             }
             map.serialize_entry("name", &record.name)?;
-            map.serialize_entry("kind", &payload.role.number())?;
+            map.serialize_entry("kind", &payload.span_kind.number())?;
             map.serialize_entry("startTimeUnixNano", &nanos(record.start))?;
             if let Some(end) = record.end {
                 map.serialize_entry("endTimeUnixNano", &nanos(end))?;

@@ -77,7 +77,7 @@ fn put_span(span: &Exported, out: &mut Vec<u8>) {
         bytes(4, &parent.bytes(), out);
     }
     bytes(5, record.name.as_bytes(), out);
-    varint(6, u64::from(payload.role.number()), out);
+    varint(6, u64::from(payload.span_kind.number()), out);
     time(7, record.start, out);
     time(8, record.end.unwrap_or_default(), out);
     put_attributes(9, &payload.attributes, out);

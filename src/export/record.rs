@@ -5,8 +5,8 @@
 use chrono::{DateTime, SecondsFormat};
 use serde::{Serialize, Serializer};
 
-use crate::model::{Kind, Nanos, SpanId, TraceId};
-use crate::store::{Phase, RowIx, Standing, Store, Symbol, Totals, TraceIx};
+use crate::model::{Nanos, SpanId, SpanType, TraceId};
+use crate::store::{Phase, RowIx, RunStatus, Store, Symbol, Totals, TraceIx};
 
 /// Tokens and money. Tokens in include what came from a cache or went into one; tokens out include reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -73,10 +73,10 @@ pub struct SpanRecord {
     pub name: String,
     /// What it does: `agent`, `model`, `tool` and so on.
     #[serde(serialize_with = "kind")]
-    pub kind: Kind,
+    pub kind: SpanType,
     /// `ok`, `error`, `running` or `lost`; of this very span.
     #[serde(serialize_with = "standing")]
-    pub status: Standing,
+    pub status: RunStatus,
     /// The beginning of what went wrong.
     pub error: Option<String>,
     /// When it began.
@@ -115,8 +115,8 @@ impl SpanRecord {
             span_id,
             parent_id: None,
             name: name.into(),
-            kind: Kind::Other,
-            status: if end.is_some() { Standing::Ok } else { Standing::Running },
+            kind: SpanType::Other,
+            status: if end.is_some() { RunStatus::Ok } else { RunStatus::Running },
             error: None,
             start,
             end,
@@ -137,18 +137,18 @@ impl SpanRecord {
     pub fn of(store: &Store, row: RowIx) -> Self {
         let data = store.row(row);
         let text = |symbol: Symbol| some(store.text(symbol));
-        let label = |of: &[Kind]| if of.contains(&data.kind) { text(data.label) } else { None };
+        let label = |of: &[SpanType]| if of.contains(&data.span_type) { text(data.label) } else { None };
         let end = (data.phase == Phase::Ended).then_some(data.end);
         Self {
             parent_id: store.stated_parent(row),
-            kind: data.kind,
+            kind: data.span_type,
             status: data.standing(),
             error: text(data.error),
             self_ms: end.filter(|end| *end >= data.start).map(|end| millis(store.own_time(row, end))),
             agent: text(store.agent(row)),
-            model: label(&[Kind::Model, Kind::Embedding, Kind::Reranker]),
+            model: label(&[SpanType::Model, SpanType::Embedding, SpanType::Reranker]),
             provider: text(store.provider(row)),
-            tool: label(&[Kind::Tool]),
+            tool: label(&[SpanType::Tool]),
             session: text(store.inherited(row, |data| data.session)),
             user: text(store.inherited(row, |data| data.user)),
             usage: UsageRecord::of_row(store, row),
@@ -170,7 +170,7 @@ pub struct TraceRecord {
     pub name: String,
     /// `error` if any span failed, `running` while any runs, else `ok` or `lost`.
     #[serde(serialize_with = "standing")]
-    pub status: Standing,
+    pub status: RunStatus,
     /// The earliest start of its spans.
     #[serde(serialize_with = "time")]
     pub start: Nanos,
@@ -202,7 +202,7 @@ impl TraceRecord {
         let totals = store.totals_of(trace);
         let end = (totals.running == 0).then_some(data.end);
         let first = |fact: &dyn Fn(RowIx) -> Symbol| {
-            let mut open: Vec<RowIx> = data.tops().iter().rev().copied().collect();
+            let mut open: Vec<RowIx> = data.roots().iter().rev().copied().collect();
             while let Some(row) = open.pop() {
                 if !fact(row).is_empty() {
                     return some(store.text(fact(row)));
@@ -211,7 +211,7 @@ impl TraceRecord {
             }
             None
         };
-        let top = data.tops().first();
+        let top = data.roots().first();
         Self {
             source: source.to_owned(),
             trace_id: data.id,
@@ -254,12 +254,12 @@ pub fn rfc3339(time: Nanos) -> String {
 
 /// A status' name in records.
 #[must_use]
-pub fn status_name(standing: Standing) -> &'static str {
+pub fn status_name(standing: RunStatus) -> &'static str {
     match standing {
-        Standing::Error => "error",
-        Standing::Running => "running",
-        Standing::Lost => "lost",
-        Standing::Ok => "ok",
+        RunStatus::Error => "error",
+        RunStatus::Running => "running",
+        RunStatus::Lost => "lost",
+        RunStatus::Ok => "ok",
     }
 }
 
@@ -281,12 +281,12 @@ fn filled<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn kind<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+fn kind<S: Serializer>(kind: &SpanType, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.name())
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn standing<S: Serializer>(standing: &Standing, serializer: S) -> Result<S::Ok, S::Error> {
+fn standing<S: Serializer>(standing: &RunStatus, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(status_name(*standing))
 }
 

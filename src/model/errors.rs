@@ -2,7 +2,7 @@
 
 /// `message` with numbers, ids, quoted texts, paths and URLs replaced by `*`, on one line: `Timeout after * ms for *`.
 #[must_use]
-pub fn fold(message: &str) -> String {
+pub fn normalize(message: &str) -> String {
     let mut folded = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(c) = rest.chars().next() {
@@ -152,15 +152,15 @@ mod tests {
             ("an \"open quote", "an \"open quote"),
             ("", ""),
         ] {
-            assert_eq!(fold(message), folded, "{message}");
+            assert_eq!(normalize(message), folded, "{message}");
         }
     }
 
     proptest! {
         #[test]
         fn any_text_is_folded_and_numbers_never_matter(text in ".{0,80}", one in 0_u32..9999, other in 0_u32..9999) {
-            let _ = fold(&text);
-            prop_assert_eq!(fold(&format!("failed after {one} tries")), fold(&format!("failed after {other} tries")));
+            let _ = normalize(&text);
+            prop_assert_eq!(normalize(&format!("failed after {one} tries")), normalize(&format!("failed after {other} tries")));
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum Scalar<'a> {
 /// Why a text is no JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
-pub struct Broken {
+pub struct JsonError {
     /// Where it goes wrong, in bytes from the start.
     pub at: usize,
     /// What is wrong.
@@ -41,7 +41,7 @@ pub struct Broken {
 /// Walks the top level of a JSON object and hands out each name and value, in order. `null` counts as an empty object.
 ///
 /// What was handed out before an error is worth nothing.
-pub fn scan<'a>(text: &'a [u8], mut found: impl FnMut(&[u8], Scalar<'a>)) -> Result<(), Broken> {
+pub fn scan<'a>(text: &'a [u8], mut found: impl FnMut(&[u8], Scalar<'a>)) -> Result<(), JsonError> {
     let mut cursor = Cursor::new(text);
     object(&mut cursor, |cursor, key| {
         let value = match cursor.token()? {
@@ -61,7 +61,7 @@ pub fn scan<'a>(text: &'a [u8], mut found: impl FnMut(&[u8], Scalar<'a>)) -> Res
 }
 
 /// Reads a JSON object whole. `null` counts as an empty object; numbers too large for an `i64` become floats.
-pub fn parse(text: &[u8]) -> Result<Vec<Attribute>, Broken> {
+pub fn parse(text: &[u8]) -> Result<Vec<Attribute>, JsonError> {
     let mut cursor = Cursor::new(text);
     let mut attributes = Vec::new();
     object(&mut cursor, |cursor, key| {
@@ -72,14 +72,17 @@ pub fn parse(text: &[u8]) -> Result<Vec<Attribute>, Broken> {
 }
 
 /// Reads any JSON value whole, as [`parse`] does.
-pub fn parse_value(text: &[u8]) -> Result<Value, Broken> {
+pub fn parse_value(text: &[u8]) -> Result<Value, JsonError> {
     let mut cursor = Cursor::new(text);
     let value = value(&mut cursor)?;
     cursor.end()?;
     Ok(value)
 }
 
-fn object<'a>(cursor: &mut Cursor<'a>, mut each: impl FnMut(&mut Cursor<'a>, Scalar<'a>) -> Result<(), Broken>) -> Result<(), Broken> {
+fn object<'a>(
+    cursor: &mut Cursor<'a>,
+    mut each: impl FnMut(&mut Cursor<'a>, Scalar<'a>) -> Result<(), JsonError>,
+) -> Result<(), JsonError> {
     match cursor.token()? {
         Token::Map(_) => {
             while let Some(key) = cursor.key()? {
@@ -87,12 +90,12 @@ fn object<'a>(cursor: &mut Cursor<'a>, mut each: impl FnMut(&mut Cursor<'a>, Sca
             }
         }
         Token::Scalar(Scalar::Other(_)) => {}
-        _ => return Err(Broken { at: 0, what: "not an object" }),
+        _ => return Err(JsonError { at: 0, what: "not an object" }),
     }
     cursor.end()
 }
 
-fn value(cursor: &mut Cursor<'_>) -> Result<Value, Broken> {
+fn value(cursor: &mut Cursor<'_>) -> Result<Value, JsonError> {
     Ok(match cursor.token()? {
         Token::Scalar(Scalar::Int(number)) => Value::Int(number),
         Token::Scalar(Scalar::Float(number)) => Value::Float(number),

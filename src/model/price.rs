@@ -3,7 +3,7 @@
 //! Prices come from the `genai-prices` crate: the list that it carries, and a newer or own one of the same schema. A flat price from the
 //! configuration goes before both. What no list knows has no price.
 
-mod tariff;
+mod rate_cache;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,12 +12,12 @@ use genai_prices::{Calculator, PriceRequest, Usage as Counts, UsageKey};
 use super::Nanos;
 use super::usage::{NanoUsd, Usage};
 
-pub use tariff::Tariffs;
+pub use rate_cache::RateCache;
 
 /// A price of one's own, in US dollars for a million tokens.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Flat {
+pub struct FlatPrice {
     /// Of tokens in.
     #[serde(deserialize_with = "dollars")]
     pub input: f64,
@@ -69,7 +69,7 @@ pub struct Call<'a> {
 /// Every price that is known; the default knows none.
 #[derive(Debug, Default)]
 pub struct Prices {
-    flat: Vec<(String, Flat)>,
+    flat: Vec<(String, FlatPrice)>,
     own: Option<Calculator>,
     bundled: Option<&'static Calculator>,
 }
@@ -83,7 +83,7 @@ impl Prices {
 
     /// Puts flat prices before all others, each by its model's name.
     #[must_use]
-    pub fn with_flat(mut self, flat: impl IntoIterator<Item = (String, Flat)>) -> Self {
+    pub fn with_flat(mut self, flat: impl IntoIterator<Item = (String, FlatPrice)>) -> Self {
         self.flat.extend(flat);
         self
     }
@@ -132,12 +132,12 @@ impl Prices {
         })
     }
 
-    fn flat(&self, model: &str) -> Option<(&str, Flat)> {
+    fn flat(&self, model: &str) -> Option<(&str, FlatPrice)> {
         self.flat.iter().find(|(name, _)| name.eq_ignore_ascii_case(model)).map(|(name, flat)| (name.as_str(), *flat))
     }
 }
 
-impl Flat {
+impl FlatPrice {
     fn dollars(&self, usage: &Usage) -> f64 {
         let count = |count: Option<u32>| f64::from(count.unwrap_or_default());
         let (read, write) = (count(usage.cache_read), count(usage.cache_write));

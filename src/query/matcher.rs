@@ -6,8 +6,8 @@ mod own;
 use std::collections::HashSet;
 
 use super::{Bare, Field, Measure, Query, Term, Test};
-use crate::model::{Kind, Nanos, SpanId, Status, TraceId, errors};
-use crate::store::{RowIx, Standing, Store, Symbol, TraceIx};
+use crate::model::{Nanos, SpanId, SpanType, Status, TraceId, errors};
+use crate::store::{RowIx, RunStatus, Store, Symbol, TraceIx};
 use fuzzy::Fuzzy;
 
 /// A query with what it has found out about texts and payloads so far.
@@ -71,8 +71,8 @@ impl Matcher {
     /// Whether the trace as a whole passes: where only `status:ok` is asked for, all of it must be well.
     #[must_use]
     pub fn passes(&self, store: &Store, trace: TraceIx) -> bool {
-        let wants_ok = |term: &Term| !term.negated && term.test == Test::Status(vec![Standing::Ok]);
-        !self.query.terms.iter().any(wants_ok) || store.trace(trace).standing() == Standing::Ok
+        let wants_ok = |term: &Term| !term.negated && term.test == Test::Status(vec![RunStatus::Ok]);
+        !self.query.terms.iter().any(wants_ok) || store.trace(trace).standing() == RunStatus::Ok
     }
 
     /// Whether every term holds for the row; `now` ends what still runs. Of payloads it knows what it was told by [`Matcher::found`].
@@ -122,7 +122,7 @@ fn holds(test: &Test, seen: &mut Vec<Verdict>, fuzzy: &Fuzzy, store: &Store, row
         }),
         Test::Text(Field::Failure, patterns) => {
             let like = |message: &str| patterns.iter().any(|pattern| pattern.matches(message));
-            let folded = || errors::fold(store.text(data.error));
+            let folded = || errors::normalize(store.text(data.error));
             data.status == Status::Error && if data.error.is_empty() { like("") } else { once(seen, data.error, || like(&folded())) }
         }
         Test::Text(field, patterns) => {
@@ -130,7 +130,7 @@ fn holds(test: &Test, seen: &mut Vec<Verdict>, fuzzy: &Fuzzy, store: &Store, row
             once(seen, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
         }
         Test::Status(wanted) => wanted.contains(&data.standing()),
-        Test::Kind(wanted) => wanted.contains(&data.kind),
+        Test::Kind(wanted) => wanted.contains(&data.span_type),
         Test::Trace(beginnings) => {
             let id = store.trace(data.trace()).id;
             beginnings.iter().any(|beginning| begins(id, beginning))
@@ -149,8 +149,8 @@ fn text(field: Field, store: &Store, row: RowIx) -> Symbol {
     match field {
         Field::Name => data.name,
         Field::Agent => store.agent(row),
-        Field::Model if data.kind == Kind::Model => data.label,
-        Field::Tool if data.kind == Kind::Tool => data.label,
+        Field::Model if data.span_type == SpanType::Model => data.label,
+        Field::Tool if data.span_type == SpanType::Tool => data.label,
         Field::Model | Field::Tool => Symbol::EMPTY,
         Field::Provider => store.provider(row),
         Field::Session => store.inherited(row, |data| data.session),

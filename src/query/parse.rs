@@ -1,10 +1,10 @@
 //! From the filter line to a [`Query`].
 
+use super::lexer::{ParseError, Value, Word, words};
 use super::time::Moment;
-use super::word::{Mistake, Value, Word, words};
-use super::{Bare, Comparison, Field, Measure, Pattern, Query, Sought, Term, Test};
-use crate::model::Kind;
-use crate::store::Standing;
+use super::{Bare, Comparison, Condition, Field, Measure, Pattern, Query, Term, Test};
+use crate::model::SpanType;
+use crate::store::RunStatus;
 
 /// Every field with what it asks for, as a person reads it. `attr.` goes on with an attribute's name.
 pub const FIELDS: [(&str, &str); 23] = [
@@ -34,35 +34,35 @@ pub const FIELDS: [(&str, &str); 23] = [
 ];
 
 /// Every status by name.
-pub const STATUSES: [(&str, Standing); 4] =
-    [("error", Standing::Error), ("running", Standing::Running), ("lost", Standing::Lost), ("ok", Standing::Ok)];
+pub const STATUSES: [(&str, RunStatus); 4] =
+    [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
 
 /// Every kind by name; several kinds may share a name.
-pub const KINDS: [(&str, &[Kind]); 10] = [
-    ("agent", &[Kind::Agent]),
-    ("team", &[Kind::Team]),
-    ("workflow", &[Kind::Workflow]),
-    ("step", &[Kind::Step]),
-    ("model", &[Kind::Model]),
-    ("tool", &[Kind::Tool]),
-    ("retriever", &[Kind::Retriever, Kind::Reranker]),
-    ("embedding", &[Kind::Embedding]),
-    ("guardrail", &[Kind::Guardrail]),
-    ("other", &[Kind::Other, Kind::Evaluator, Kind::Prompt]),
+pub const KINDS: [(&str, &[SpanType]); 10] = [
+    ("agent", &[SpanType::Agent]),
+    ("team", &[SpanType::Team]),
+    ("workflow", &[SpanType::Workflow]),
+    ("step", &[SpanType::Step]),
+    ("model", &[SpanType::Model]),
+    ("tool", &[SpanType::Tool]),
+    ("retriever", &[SpanType::Retriever, SpanType::Reranker]),
+    ("embedding", &[SpanType::Embedding]),
+    ("guardrail", &[SpanType::Guardrail]),
+    ("other", &[SpanType::Other, SpanType::Evaluator, SpanType::Prompt]),
 ];
 
 /// The attribute that holds the id of Agno's run.
 const RUN: &str = "agno.run.id";
 
 impl std::str::FromStr for Query {
-    type Err = Mistake;
+    type Err = ParseError;
 
-    fn from_str(line: &str) -> Result<Self, Mistake> {
+    fn from_str(line: &str) -> Result<Self, ParseError> {
         words(line)?.into_iter().map(term).collect::<Result<_, _>>().map(|terms| Self { terms })
     }
 }
 
-fn term(word: Word) -> Result<Term, Mistake> {
+fn term(word: Word) -> Result<Term, ParseError> {
     let Word { at, negated, field, values, .. } = word;
     let at = at + usize::from(negated);
     let Some(field) = field else {
@@ -75,7 +75,7 @@ fn term(word: Word) -> Result<Term, Mistake> {
     let like = |field| Ok(Test::Text(field, each(&values, pattern)?));
     let number = |measure, read: fn(&str) -> Result<i64, String>| {
         let (comparison, number) = comparison(&values)?;
-        let number = read(number).map_err(|message| Mistake::new(values[0].at, message))?;
+        let number = read(number).map_err(|message| ParseError::new(values[0].at, message))?;
         Ok(Test::Number(measure, comparison, number))
     };
     let test = match lower.as_str() {
@@ -99,12 +99,12 @@ fn term(word: Word) -> Result<Term, Mistake> {
         "cost" => number(Measure::Cost, money),
         "since" => moment(&values, false).map(Test::Since),
         "until" => moment(&values, true).map(Test::Until),
-        "text" => each(&values, part).map(|patterns| Test::Payload(Sought::Text(patterns))),
+        "text" => each(&values, part).map(|patterns| Test::Payload(Condition::Text(patterns))),
         "run" => each(&values, beginning).and_then(|patterns| {
-            let name = Pattern::whole(&[RUN.to_owned()]).map_err(|message| Mistake::new(at, message))?;
-            Ok(Test::Payload(Sought::Attribute(name, patterns)))
+            let name = Pattern::whole(&[RUN.to_owned()]).map_err(|message| ParseError::new(at, message))?;
+            Ok(Test::Payload(Condition::Attribute(name, patterns)))
         }),
-        _ => Err(Mistake::new(at, unknown(&field))),
+        _ => Err(ParseError::new(at, unknown(&field))),
     };
     test.map(|test| Term { negated, test })
 }
@@ -124,8 +124,8 @@ fn unknown(field: &str) -> String {
     }
 }
 
-fn each<T>(values: &[Value], read: impl Fn(&Value) -> Result<T, String>) -> Result<Vec<T>, Mistake> {
-    values.iter().map(|value| read(value).map_err(|message| Mistake::new(value.at, message))).collect()
+fn each<T>(values: &[Value], read: impl Fn(&Value) -> Result<T, String>) -> Result<Vec<T>, ParseError> {
+    values.iter().map(|value| read(value).map_err(|message| ParseError::new(value.at, message))).collect()
 }
 
 fn bare(value: &Value) -> Result<Bare, String> {
@@ -175,15 +175,15 @@ fn named<T: Clone>(value: &Value, what: &str, names: &[(&str, T)]) -> Result<T, 
     })
 }
 
-fn moment(values: &[Value], end: bool) -> Result<Moment, Mistake> {
+fn moment(values: &[Value], end: bool) -> Result<Moment, ParseError> {
     let value = only(values)?;
-    Moment::parse(&value.text(), end).map_err(|message| Mistake::new(value.at, message))
+    Moment::parse(&value.text(), end).map_err(|message| ParseError::new(value.at, message))
 }
 
-fn only(values: &[Value]) -> Result<&Value, Mistake> {
+fn only(values: &[Value]) -> Result<&Value, ParseError> {
     match values {
         [value] => Ok(value),
-        _ => Err(Mistake::new(values.get(1).map_or(0, |value| value.at), "this field takes one value")),
+        _ => Err(ParseError::new(values.get(1).map_or(0, |value| value.at), "this field takes one value")),
     }
 }
 
@@ -194,24 +194,24 @@ fn sign(value: &Value) -> Option<(Comparison, &str)> {
     forms.into_iter().filter(|_| !value.quoted).find_map(|(sign, comparison)| text.strip_prefix(sign).map(|number| (comparison, number)))
 }
 
-fn comparison(values: &[Value]) -> Result<(Comparison, &str), Mistake> {
+fn comparison(values: &[Value]) -> Result<(Comparison, &str), ParseError> {
     let value = only(values)?;
-    sign(value).ok_or_else(|| Mistake::new(value.at, format!("expected a comparison such as >2, found {:?}", value.text())))
+    sign(value).ok_or_else(|| ParseError::new(value.at, format!("expected a comparison such as >2, found {:?}", value.text())))
 }
 
-fn attribute(name: &str, at: usize, values: &[Value]) -> Result<Sought, Mistake> {
+fn attribute(name: &str, at: usize, values: &[Value]) -> Result<Condition, ParseError> {
     if name.is_empty() {
-        return Err(Mistake::new(at, "expected an attribute's name after attr., such as attr.llm.system:openai"));
+        return Err(ParseError::new(at, "expected an attribute's name after attr., such as attr.llm.system:openai"));
     }
     let parts: Vec<String> = name.split('*').map(str::to_owned).collect();
-    let name = Pattern::whole(&parts).map_err(|message| Mistake::new(at, message))?;
+    let name = Pattern::whole(&parts).map_err(|message| ParseError::new(at, message))?;
     match values {
         [value] if sign(value).is_some() => {
             let (comparison, number) = comparison(values)?;
-            let number = scaled(number, &COUNTS, "500, 5k or 0.5").map_err(|message| Mistake::new(value.at, message))?;
-            Ok(Sought::Number(name, comparison, number))
+            let number = scaled(number, &COUNTS, "500, 5k or 0.5").map_err(|message| ParseError::new(value.at, message))?;
+            Ok(Condition::Number(name, comparison, number))
         }
-        _ => Ok(Sought::Attribute(name, each(values, pattern)?)),
+        _ => Ok(Condition::Attribute(name, each(values, pattern)?)),
     }
 }
 

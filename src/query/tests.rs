@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Address, Batch, Facts, Origin, SourceId, Span, SpanId, Status, TraceId, Usage};
+use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, Status, TraceId, Usage};
 use crate::store::{Limits, Store};
 
 const SECOND: Nanos = 1_000_000_000;
@@ -56,9 +56,9 @@ fn a_mistake_is_named_with_its_place_and_what_was_expected() {
 /// An agent with a model call and a failed tool under it.
 fn store() -> Store {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
-    let mut span = |id: u64, kind: Kind, label: &str, name: &str, input: &str, (from, to): (Nanos, Nanos)| {
+    let mut span = |id: u64, kind: SpanType, label: &str, name: &str, input: &str, (from, to): (Nanos, Nanos)| {
         let [label, name, input] = [label, name, input].map(|text| batch.intern(text));
-        let facts = Facts { kind, agent: label, model: label, tool: label, input, ..Facts::default() };
+        let facts = SpanFacts { span_type: kind, agent: label, model: label, tool: label, input, ..SpanFacts::default() };
         batch.spans.push(Span {
             trace: TraceId::parse(b"661e0000000000000000000000000001").unwrap(),
             id: SpanId::new(id.to_be_bytes()).unwrap(),
@@ -69,13 +69,13 @@ fn store() -> Store {
             name,
             facts,
             error: crate::model::Text::default(),
-            address: Address(0),
-            weight: 0,
+            payload_ref: PayloadRef(0),
+            retained_bytes: 0,
         });
     };
-    span(1, Kind::Agent, "Refund Agent", "Refund_Agent.run", "Say \"hi\" to all 5* hotels", (0, 10 * SECOND));
-    span(2, Kind::Model, "gpt-5-mini", "OpenAIChat.invoke", "", (SECOND, 4 * SECOND));
-    span(3, Kind::Tool, "refund_payment", "refund_payment", "{\"id\": 5}", (3 * SECOND, 9 * SECOND));
+    span(1, SpanType::Agent, "Refund Agent", "Refund_Agent.run", "Say \"hi\" to all 5* hotels", (0, 10 * SECOND));
+    span(2, SpanType::Model, "gpt-5-mini", "OpenAIChat.invoke", "", (SECOND, 4 * SECOND));
+    span(3, SpanType::Tool, "refund_payment", "refund_payment", "{\"id\": 5}", (3 * SECOND, 9 * SECOND));
     let [error, provider, session, user] = ["Timeout after 20 ms", "OpenAI", "sess-1", "bob"].map(|text| batch.intern(text));
     (batch.spans[2].error, batch.spans[2].status) = (error, Status::Error);
     (batch.spans[0].facts.session, batch.spans[0].facts.user) = (session, user);
@@ -186,7 +186,7 @@ fn payloads_are_asked_for_and_waited_for() {
     assert!(!"agent:x".parse::<Query>().unwrap().needs_payloads());
     assert!("run:661e attr.llm.token_count.prompt:>5k attr.a*:b".parse::<Query>().unwrap().needs_payloads());
     let mut matcher = Matcher::new(query);
-    let tool = store.rows().find(|&row| store.row(row).kind == Kind::Tool).unwrap();
+    let tool = store.rows().find(|&row| store.row(row).span_type == SpanType::Tool).unwrap();
     assert!(matcher.may_match(&store, tool, START + HOUR) && !matcher.matches(&store, tool, START + HOUR));
     matcher.found(store.trace(store.row(tool).trace()).id, store.row(tool).id);
     assert!(matcher.matches(&store, tool, START + HOUR));
@@ -204,7 +204,7 @@ fn what_is_typed_is_known_by_its_place() {
         ("agent:\"a \\\"b", 6, Some("agent"), "a \"b"),
         ("attr.llm.s", 0, None, "attr.llm.s"),
     ] {
-        let expected = Place { at, field: field.map(str::to_owned), typed: typed.to_owned() };
+        let expected = CursorContext { at, field: field.map(str::to_owned), typed: typed.to_owned() };
         assert_eq!(place_of(line, line.chars().count()), expected, "{line}");
     }
 }

@@ -6,8 +6,8 @@ pub mod fuzz;
 use chrono::DateTime;
 
 use crate::model::json::{self, Scalar};
-use crate::model::{Address, Batch, Nanos, Payload, Role, Span, SpanId, Status, TraceId, Value, time};
-use crate::semconv::{Picker, beginning};
+use crate::model::{Batch, Nanos, Payload, PayloadRef, Span, SpanId, SpanKind, Status, TraceId, Value, time};
+use crate::semconv::{Extractor, beginning};
 
 /// The columns that a row is made of, in the order of [`AgnoRow`].
 pub(super) const COLUMNS: [&str; 9] =
@@ -36,7 +36,7 @@ pub(super) struct AgnoRow<'a>(pub(super) [Option<&'a [u8]>; 9]);
 
 impl AgnoRow<'_> {
     /// Makes a span of the row, with its texts in `batch`. An error says why it is none.
-    pub(super) fn span(&self, address: Address, batch: &mut Batch) -> Result<Span, String> {
+    pub(super) fn span(&self, address: PayloadRef, batch: &mut Batch) -> Result<Span, String> {
         let [id, trace, parent, name, status, message, start, end, attributes] = self.0;
         let id = SpanId::parse(id.unwrap_or_default()).ok_or_else(|| refused("span_id", "16 hex digits", id))?;
         let trace = TraceId::parse(trace.unwrap_or_default()).ok_or_else(|| refused("trace_id", "32 hex digits", trace))?;
@@ -46,7 +46,7 @@ impl AgnoRow<'_> {
         };
         let start = time::parse(start.unwrap_or_default()).ok_or_else(|| refused("start_time", "a time", start))?;
         let end = time::parse(end.unwrap_or_default()).ok_or_else(|| refused("end_time", "a time", end))?;
-        let mut picker = Picker::default();
+        let mut picker = Extractor::default();
         scan(attributes.unwrap_or(b"null"), &mut picker)?;
         let name = String::from_utf8_lossy(name.unwrap_or_default());
         let error = match message.unwrap_or_default() {
@@ -63,8 +63,8 @@ impl AgnoRow<'_> {
             facts: picker.facts(&name, None, batch),
             name: batch.intern(&name),
             error: error.unwrap_or_default(),
-            address,
-            weight: 0,
+            payload_ref: address,
+            retained_bytes: 0,
         })
     }
 }
@@ -77,8 +77,8 @@ pub(super) fn payload(attributes: &[u8], status_message: &[u8]) -> Payload {
         Err(_) => vec![("attributes".to_owned(), Value::Text(String::from_utf8_lossy(attributes).into_owned()))],
     };
     // Agno makes no other spans, and a database without the column is read too.
-    let role = Role::Internal;
-    Payload { attributes, status_message: String::from_utf8_lossy(status_message).into_owned(), role, ..Payload::default() }
+    let role = SpanKind::Internal;
+    Payload { attributes, status_message: String::from_utf8_lossy(status_message).into_owned(), span_kind: role, ..Payload::default() }
 }
 
 /// What a trace's row says, for a person; `value` reads a column, and gives nothing where there is none.
@@ -101,7 +101,7 @@ fn refused(column: &str, what: &str, value: Option<&[u8]>) -> String {
     format!("{column} is not {what}: {}", quote(value))
 }
 
-fn scan<'a>(attributes: &'a [u8], picker: &mut Picker<'a>) -> Result<(), String> {
+fn scan<'a>(attributes: &'a [u8], picker: &mut Extractor<'a>) -> Result<(), String> {
     json::scan(attributes, |name, value| picker.take(name, value)).map_err(|broken| format!("attributes are no JSON object: {broken}"))
 }
 

@@ -3,15 +3,15 @@
 //! It is held in memory; spans are decoded from it once for their rows, and again whenever a payload is asked for. To a file of lines
 //! that grows, as the OpenTelemetry collector's file exporter writes, is added what is appended.
 
-mod content;
+mod decompress;
+mod follow;
+mod format;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
-mod growth;
 mod jaeger;
 mod protobuf;
-mod records;
 mod search;
-mod unpack;
+mod span_json;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,10 +19,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::{Closed, Found, Handle, Outlet, Request, State, Update};
-use crate::model::{Address, Origin, Payload};
-use content::Content;
-use growth::Growth;
+use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
+use crate::model::{Origin, Payload, PayloadRef};
+use follow::Follower;
+use format::Content;
 use search::Scan;
 
 /// Spans that travel together.
@@ -49,7 +49,7 @@ pub fn is_file(path: &Path) -> bool {
     match read {
         Ok(0) | Err(_) => named(),
         // A name that says database is believed, so that what is wrong with it is told as of one.
-        Ok(_) => begin != SQLITE && (named() || content::begins_spans(&begin)),
+        Ok(_) => begin != SQLITE && (named() || format::begins_spans(&begin)),
     }
 }
 
@@ -57,7 +57,7 @@ pub fn is_file(path: &Path) -> bool {
 /// appended, and goes on answering requests.
 ///
 /// What can't be read is a message: [`State::Failing`] if that is all of the file, else a [`Skipped`](crate::model::Skipped) piece.
-pub fn start(path: PathBuf, outlet: Outlet) -> io::Result<Handle> {
+pub fn start(path: PathBuf, outlet: UpdateSender) -> io::Result<Handle> {
     let name = path.display().to_string();
     super::spawn(name, outlet, move |outlet, inbox| {
         // Closed: nobody listens, so that there is nobody to tell.
@@ -65,7 +65,7 @@ pub fn start(path: PathBuf, outlet: Outlet) -> io::Result<Handle> {
     })
 }
 
-fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Closed> {
+fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<(), Closed> {
     let fail = |error: String| outlet.send(Update::State(outlet.id, State::Failing(format!("{}: {error}", path.display()))));
     let mut content = None;
     let mut growth = None;
@@ -88,7 +88,7 @@ fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Cl
         }
         let request = match (&scan, &growth) {
             (Some(_), _) => inbox.recv_timeout(Duration::ZERO),
-            (None, Some(_)) => inbox.recv_timeout(growth::PAUSE),
+            (None, Some(_)) => inbox.recv_timeout(follow::PAUSE),
             (None, None) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match request {
@@ -100,7 +100,7 @@ fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Cl
             Ok(Request::StopSearch) => scan = None,
             Ok(Request::Check { ticket, probe, addresses }) => {
                 let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &probe));
-                outlet.send(Update::Found(Found { source: outlet.id, ticket, spans, progress: None, trouble: None }))?;
+                outlet.send(Update::Found(SearchHits { source: outlet.id, ticket, spans, progress: None, trouble: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             // The content is held as one piece; it goes with the program.
@@ -123,7 +123,7 @@ fn run(path: &Path, outlet: &Outlet, inbox: &Receiver<Request>) -> Result<(), Cl
 }
 
 /// Reads a file, and how it may grow.
-fn load(path: &Path) -> Result<(Content, Option<Growth>), String> {
+fn load(path: &Path) -> Result<(Content, Option<Follower>), String> {
     // To open a pipe would wait for who writes into it.
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err("it is no regular file".to_owned());
@@ -135,15 +135,15 @@ fn load(path: &Path) -> Result<(Content, Option<Growth>), String> {
         return Err(format!("it is larger than {} GiB; split it", LARGEST >> 30));
     }
     let size = bytes.len() as u64;
-    let packed = unpack::coding(&bytes).is_some() || bytes.first() == Some(&0);
+    let packed = decompress::coding(&bytes).is_some() || bytes.first() == Some(&0);
     let content = Content::read(bytes, LARGEST)?;
     let unfinished = content.unfinished().filter(|_| !packed);
-    let growth = unfinished.map(|unfinished| Growth::new(file, size.saturating_sub(unfinished as u64)));
+    let growth = unfinished.map(|unfinished| Follower::new(file, size.saturating_sub(unfinished as u64)));
     Ok((content, growth))
 }
 
 /// Sends the spans from the given one on.
-fn send(content: &Content, from: usize, origin: Origin, outlet: &Outlet) -> Result<(), Closed> {
+fn send(content: &Content, from: usize, origin: Origin, outlet: &UpdateSender) -> Result<(), Closed> {
     let total = content.len();
     let mut batch = outlet.batch(origin);
     batch.rich = true;
@@ -156,12 +156,12 @@ fn send(content: &Content, from: usize, origin: Origin, outlet: &Outlet) -> Resu
                 outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total: total as u64 }))?;
             }
         }
-        content.push(index, Address(index as i64), &mut batch);
+        content.push(index, PayloadRef(index as i64), &mut batch);
     }
     if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
 }
 
-fn payload(content: Option<&Content>, address: Address) -> Result<Payload, String> {
+fn payload(content: Option<&Content>, address: PayloadRef) -> Result<Payload, String> {
     let content = content.ok_or("the file could not be read")?;
     let index = usize::try_from(address.0).map_err(|_| "there is no such span".to_owned())?;
     content.payload(index).map_err(|skipped| format!("{}: {}", skipped.place, skipped.reason))

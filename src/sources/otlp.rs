@@ -4,29 +4,29 @@
 //! (then what is left of it), and acknowledged once its spans are on their way into the store. The servers have a thread and a runtime
 //! of their own, so that neither the screen nor a sender ever waits for the other.
 
-mod answer;
+mod arena;
+mod auth;
 mod bind;
-mod bodies;
-mod door;
+mod body_reader;
+mod body_store;
+mod compact;
+pub(in crate::sources) mod compression;
 pub(crate) mod forward;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
-mod gather;
 mod grpc;
 mod http;
-pub(in crate::sources) mod inflate;
-mod intake;
+mod ingest;
 pub(in crate::sources) mod json;
 pub(in crate::sources) mod payload;
 mod record;
-mod reply;
 pub(in crate::sources) mod request;
+mod response;
+mod response_body;
 pub(in crate::sources) mod rows;
 mod search;
 mod service;
-mod shelf;
 mod signals;
-mod thin;
 mod value;
 pub(in crate::sources) mod wire;
 
@@ -41,14 +41,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, watch};
 
 use super::sqlite::Tables;
-use super::{Closed, Found, Handle, Outlet, Port, Progress, Request, State, Traffic, Update};
+use super::{Closed, Handle, Port, Progress, Request, SearchHits, State, Traffic, Update, UpdateSender};
+use auth::AccessPolicy;
 pub use bind::BindError;
 use bind::Bound;
-use door::Door;
+use body_reader::MemoryBudget;
 use forward::Forward;
 pub use forward::check_url;
-use gather::Budget;
-use intake::Intake;
+use ingest::Ingest;
 use record::Recorder;
 use search::{Hits, Scan};
 use service::Service;
@@ -64,7 +64,7 @@ pub const MAX_BODY: usize = 16 << 20;
 
 /// What a sender may take of the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Manners {
+pub struct ConnectionLimits {
     /// Connections at one time; more are closed as they come.
     pub connections: u32,
     /// How long a request's head may take, and how long a connection may lie idle.
@@ -73,7 +73,7 @@ pub struct Manners {
     pub body: Duration,
 }
 
-impl Default for Manners {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self { connections: 256, idle: Duration::from_secs(60), body: Duration::from_secs(30) }
     }
@@ -105,7 +105,7 @@ pub struct Options {
     /// Headers for these: name, value.
     pub forward_headers: Vec<(String, String)>,
     /// What senders may take; nobody asks for other than the default but tests.
-    pub manners: Manners,
+    pub manners: ConnectionLimits,
 }
 
 impl Default for Options {
@@ -119,7 +119,7 @@ impl Default for Options {
             record: None,
             forward: Vec::new(),
             forward_headers: Vec::new(),
-            manners: Manners::default(),
+            manners: ConnectionLimits::default(),
         }
     }
 }
@@ -150,12 +150,12 @@ pub struct Listening {
 
 /// Listens for spans over gRPC and HTTP. Addresses are bound before this returns. `Err` if no thread can be started, if the file that
 /// is to record can't be written, or if what is to be passed on to is no URL.
-pub fn start(options: Options, outlet: Outlet) -> io::Result<Listening> {
+pub fn start(options: Options, outlet: UpdateSender) -> io::Result<Listening> {
     let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose();
     let recorder = recorder.map_err(io::Error::other)?;
     let forwards = options.forward.iter().map(|url| Forward::start(url, &options.forward_headers)).collect::<Result<Vec<_>, _>>();
     let forwards = forwards.map_err(io::Error::other)?;
-    let intake = Arc::new(Intake::new(outlet.clone(), recorder, forwards));
+    let intake = Arc::new(Ingest::new(outlet.clone(), recorder, forwards));
     let (bound, failed) = bind::all(&options);
     let addresses: Vec<SocketAddr> = bound.iter().map(|bound| bound.address).collect();
     if let Some(url) = options.forward.iter().find(|url| forward::leads_to(url, &addresses)) {
@@ -183,16 +183,16 @@ fn warning(address: SocketAddr, guarded: bool) -> Option<String> {
 
 fn run(
     options: &Options,
-    intake: Arc<Intake>,
+    intake: Arc<Ingest>,
     bound: Vec<Bound>,
     failed: Vec<BindError>,
-    outlet: &Outlet,
+    outlet: &UpdateSender,
     inbox: &Receiver<Request>,
 ) -> Result<(), Closed> {
     let service = Arc::new(Service {
         intake: intake.clone(),
-        budget: Budget::new(options.max_body.min(1 << 30), options.manners.body),
-        door: Door { token: options.token.clone(), origins: options.origins.clone() },
+        budget: MemoryBudget::new(options.max_body.min(1 << 30), options.manners.body),
+        door: AccessPolicy { token: options.token.clone(), origins: options.origins.clone() },
         idle: options.manners.idle,
     });
     let connections = options.manners.connections;
@@ -207,7 +207,7 @@ fn run(
         Ok(server) => server,
         Err(error) => return outlet.send(Update::State(outlet.id, State::Failing(format!("no thread can be started: {error}")))),
     };
-    let mut desk = Desk { intake, outlet, listening, guarded, failed, more, told: Traffic::default(), scan: None };
+    let mut desk = Worker { intake, outlet, listening, guarded, failed, more, told: Traffic::default(), scan: None };
     let outcome = desk.run(inbox);
     end.send_replace(true);
     drop(desk);
@@ -237,9 +237,9 @@ fn serve(service: &Arc<Service>, connections: u32, mut listeners: UnboundedRecei
 }
 
 /// Answers requests for payloads, and tells how things are.
-struct Desk<'a> {
-    intake: Arc<Intake>,
-    outlet: &'a Outlet,
+struct Worker<'a> {
+    intake: Arc<Ingest>,
+    outlet: &'a UpdateSender,
     /// The addresses listened on.
     listening: Vec<SocketAddr>,
     /// Whether a token is asked for.
@@ -251,7 +251,7 @@ struct Desk<'a> {
     scan: Option<Scan>,
 }
 
-impl Desk<'_> {
+impl Worker<'_> {
     fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
         self.tell_state()?;
         let mut next = Instant::now() + TELL;
@@ -294,7 +294,7 @@ impl Desk<'_> {
         if spans.is_empty() && progress.is_none() {
             return Ok(());
         }
-        self.outlet.send(Update::Found(Found { source: self.outlet.id, ticket, spans, progress, trouble: None }))
+        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, trouble: None }))
     }
 
     fn tell_state(&self) -> Result<(), Closed> {

@@ -6,20 +6,20 @@
 //! Nothing is missed, whatever clocks say and however late transactions commit: see `snapshot.rs` for how new rows are told from
 //! old ones, `tail.rs` for where they are looked for, and `progress.rs` for when everything is looked through.
 
-mod link;
+mod connection;
+mod connection_config;
+mod error;
 mod passfile;
 mod payload;
 mod progress;
+mod read;
 mod rows;
 mod search;
 mod session;
 mod snapshot;
 mod table;
 mod tail;
-mod target;
 mod tls;
-mod trouble;
-mod visit;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,15 +29,15 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use super::sqlite::Tables;
-use super::{Closed, Found, Handle, Outlet, Request, State, Update};
-use crate::model::{Batch, Nanos, Payload, Probe, SpanId};
-use link::Link;
+use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
+use crate::model::{Batch, Nanos, Payload, PayloadQuery, SpanId};
+use connection::Connection;
+use connection_config::ConnectionConfig;
+pub use connection_config::is_url;
+use error::Error;
 use progress::Progress;
 use search::{Hits, Scan};
 use table::quoted;
-use target::Target;
-pub use target::is_url;
-use trouble::Trouble;
 
 /// How long the agent's commit may lie unnoticed: while it writes, and when it has not written for a while.
 const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
@@ -50,20 +50,20 @@ const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)
 
 /// The schema and the tables in it that Agno was told to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Agno's `db_schema`.
     pub schema: String,
     /// The tables.
     pub tables: Tables,
 }
 
-impl Default for Place {
+impl Default for Location {
     fn default() -> Self {
         Self { schema: "ai".to_owned(), tables: Tables::default() }
     }
 }
 
-impl Place {
+impl Location {
     /// The table of spans as it stands in a statement.
     fn spans(&self) -> String {
         format!("{}.{}", quoted(&self.schema), quoted(&self.tables.spans))
@@ -80,13 +80,13 @@ impl Place {
 ///
 /// What the URL leaves open is taken from libpq's environment variables and password file. `Err` if the URL can't be read (the message
 /// does not repeat it, for it may hold a password), or no thread can be started.
-pub fn start(url: &str, place: Place, limit: u64, outlet: Outlet) -> std::io::Result<Handle> {
+pub fn start(url: &str, place: Location, limit: u64, outlet: UpdateSender) -> std::io::Result<Handle> {
     start_since(url, place, limit, None, outlet)
 }
 
 /// The same; of what was there before only the newest rows are read, down to those that were written about when a span began at `since`.
-pub fn start_since(url: &str, place: Place, limit: u64, since: Option<Nanos>, outlet: Outlet) -> std::io::Result<Handle> {
-    let target = Target::parse(url, |name| std::env::var(name).ok());
+pub fn start_since(url: &str, place: Location, limit: u64, since: Option<Nanos>, outlet: UpdateSender) -> std::io::Result<Handle> {
+    let target = ConnectionConfig::parse(url, |name| std::env::var(name).ok());
     let target =
         target.map_err(|bad| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is no URL of a database: {bad}")))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -97,7 +97,7 @@ pub fn start_since(url: &str, place: Place, limit: u64, since: Option<Nanos>, ou
             place,
             outlet,
             progress,
-            link: Link::default(),
+            link: Connection::default(),
             state: None,
             retry: RETRY[0],
             batches: Vec::new(),
@@ -109,11 +109,11 @@ pub fn start_since(url: &str, place: Place, limit: u64, since: Option<Nanos>, ou
 }
 
 struct Watcher<'a> {
-    target: Target,
-    place: Place,
-    outlet: &'a Outlet,
+    target: ConnectionConfig,
+    place: Location,
+    outlet: &'a UpdateSender,
     progress: Progress,
-    link: Link,
+    link: Connection,
     /// The state last told.
     state: Option<State>,
     /// How long to wait after the next failure.
@@ -129,7 +129,7 @@ struct Watcher<'a> {
 /// Spans to be searched.
 struct Check {
     ticket: u64,
-    probe: Arc<Probe>,
+    probe: Arc<PayloadQuery>,
     spans: Vec<SpanId>,
 }
 
@@ -165,11 +165,11 @@ impl Watcher<'_> {
                 self.scan = (progress.done < progress.total).then_some(scan);
                 Ok(STEP)
             }
-            Err(Trouble::Slow) if scan.be_patient() => {
+            Err(Error::Slow) if scan.be_patient() => {
                 self.scan = Some(scan);
                 Ok(STEP)
             }
-            Err(Trouble::Lost(_)) => {
+            Err(Error::Lost(_)) => {
                 // The next poll finds it out and connects again.
                 self.scan = Some(scan);
                 Ok(POLL[0])
@@ -187,7 +187,7 @@ impl Watcher<'_> {
     fn check(&mut self, runtime: &Runtime) -> Result<(), Closed> {
         while let (Some(session), Some(check)) = (&self.link.session, self.checks.last()) {
             let outcome = runtime.block_on(search::check(session, &self.place, &check.spans, &check.probe));
-            if matches!(outcome, Err(Trouble::Lost(_))) {
+            if matches!(outcome, Err(Error::Lost(_))) {
                 // The next poll finds it out and connects again.
                 return Ok(());
             }
@@ -203,7 +203,7 @@ impl Watcher<'_> {
     }
 
     fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, trouble: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::Found(Found { source: self.outlet.id, ticket, spans, progress, trouble }))
+        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, trouble }))
     }
 
     /// Looks whether anything changed, and reads a piece if so. Returns how long nothing needs to be done.
@@ -226,21 +226,21 @@ impl Watcher<'_> {
         }
     }
 
-    async fn look(&mut self) -> Result<(), Trouble> {
+    async fn look(&mut self) -> Result<(), Error> {
         self.link.connect(&self.target, &mut self.progress).await?;
         let changed = self.link.probe(&mut self.progress).await?;
         if !changed && !self.progress.is_behind() {
             return Ok(());
         }
         let Some(session) = &self.link.session else { return Ok(()) };
-        visit::visit(session, &self.place, &mut self.progress, &mut self.batches).await?;
+        read::read(session, &self.place, &mut self.progress, &mut self.batches).await?;
         self.link.everything_read();
         Ok(())
     }
 
-    fn failed(&mut self, trouble: &Trouble) -> Result<Duration, Closed> {
+    fn failed(&mut self, trouble: &Error) -> Result<Duration, Closed> {
         self.link.forget();
-        let lost = matches!(trouble, Trouble::Lost(_));
+        let lost = matches!(trouble, Error::Lost(_));
         if !trouble.keeps_connection() {
             self.link.session = None;
         }
@@ -252,7 +252,7 @@ impl Watcher<'_> {
         if trouble.awaits() {
             self.progress.await_new();
         }
-        if matches!(trouble, Trouble::Slow) {
+        if matches!(trouble, Error::Slow) {
             self.progress.page = (self.progress.page / 8).max(1);
         }
         // Perhaps the table has been changed.
@@ -305,16 +305,16 @@ impl Watcher<'_> {
         self.outlet.send(Update::Payloads { ticket, payloads })
     }
 
-    async fn payloads(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Trouble> {
+    async fn payloads(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {
         // After a restart the old connection is dead, which shows only when it is used.
         for _ in 0..2 {
             self.link.connect(&self.target, &mut self.progress).await?;
             let Some(session) = &self.link.session else { break };
             match payload::read(session, &self.place, spans).await {
-                Err(Trouble::Lost(_)) => self.link.session = None,
+                Err(Error::Lost(_)) => self.link.session = None,
                 outcome => return outcome,
             }
         }
-        Err(Trouble::Lost("it was closed".to_owned()))
+        Err(Error::Lost("it was closed".to_owned()))
     }
 }

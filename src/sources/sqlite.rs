@@ -6,32 +6,32 @@
 //! process holds on it.
 
 mod access;
-mod ahead;
-mod ladder;
+mod checkpoints;
+mod error;
+mod file_state;
 mod payload;
 mod progress;
+mod read;
+mod read_gate;
+mod readahead;
 mod rows;
 mod schema;
 mod search;
-mod signature;
-mod trouble;
-mod turns;
-mod visit;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::{Closed, Found, Handle, Outlet, Request, State, Update};
-use crate::model::{Address, Nanos, Probe, SpanId};
+use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
+use crate::model::{Nanos, PayloadQuery, PayloadRef, SpanId};
 use access::Database;
 pub(super) use access::read as read_once;
+use error::Error;
+use file_state::FileState;
+pub(super) use file_state::{FileId, file_id};
 use progress::{Page, Progress, Sent};
 pub(super) use schema::present as tables_present;
 use search::{Hits, Scan};
-use signature::Signature;
-pub(super) use signature::{FileId, file_id};
-use trouble::Trouble;
 
 /// How long the agent's commit may lie unnoticed.
 const POLL: Duration = Duration::from_millis(20);
@@ -69,12 +69,12 @@ impl Default for Tables {
 
 /// Follows the database at `path`, which need not exist yet. Reads at most `limit` spans of what was there before, newest first,
 /// and everything that is written from then on. `Err` only if no thread can be started.
-pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: Outlet) -> std::io::Result<Handle> {
+pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: UpdateSender) -> std::io::Result<Handle> {
     start_since(path, tables, limit, None, outlet)
 }
 
 /// The same; of what was there before only the newest rows are read, down to the oldest span that began at `since` or later.
-pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nanos>, outlet: Outlet) -> std::io::Result<Handle> {
+pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nanos>, outlet: UpdateSender) -> std::io::Result<Handle> {
     let name = path.display().to_string();
     super::spawn(name.clone(), outlet, move |outlet, inbox| {
         let progress = Progress::new(outlet.id, limit, since);
@@ -99,13 +99,13 @@ struct Watcher<'a> {
     path: PathBuf,
     name: String,
     tables: Tables,
-    outlet: &'a Outlet,
+    outlet: &'a UpdateSender,
     progress: Progress,
     sent: Sent,
     /// The state last told.
     state: Option<State>,
     /// How the file looked just before everything in it had been read.
-    read_at: Option<Signature>,
+    read_at: Option<FileState>,
     /// Polls without news.
     quiet: u32,
     /// Since when the file can't be read.
@@ -158,7 +158,7 @@ impl Watcher<'_> {
     }
 
     /// What a slice of a search finds, and where the search goes on.
-    fn search_slice(&self, scan: &Scan) -> Result<(Scan, Hits), Trouble> {
+    fn search_slice(&self, scan: &Scan) -> Result<(Scan, Hits), Error> {
         let mut next = scan.clone();
         if !next.has_begun() {
             access::read(&self.path, SEARCH_TRIES, |database| next.begin(database, &self.tables))?;
@@ -175,7 +175,7 @@ impl Watcher<'_> {
     }
 
     /// Searches spans that came after a search had begun.
-    fn check(&mut self, ticket: u64, probe: &Probe, addresses: &[(Address, SpanId)]) -> Result<(), Closed> {
+    fn check(&mut self, ticket: u64, probe: &PayloadQuery, addresses: &[(PayloadRef, SpanId)]) -> Result<(), Closed> {
         let mut chunks = addresses.chunks(PAYLOADS).peekable();
         while let Some(chunk) = chunks.next() {
             match access::read(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, probe)) {
@@ -194,12 +194,12 @@ impl Watcher<'_> {
     }
 
     fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, trouble: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::Found(Found { source: self.outlet.id, ticket, spans, progress, trouble }))
+        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, trouble }))
     }
 
     /// Looks whether the file changed, and reads a piece if so. Returns how long nothing needs to be done.
     fn poll(&mut self) -> Result<Duration, Closed> {
-        let signature = match Signature::take(&self.path, self.read_at.as_ref()) {
+        let signature = match FileState::take(&self.path, self.read_at.as_ref()) {
             Ok(signature) if self.read_at.as_ref() == Some(&signature) => {
                 self.quiet = self.quiet.saturating_add(1);
                 return Ok(if self.quiet < RESTLESS { POLL } else { QUIET_POLL });
@@ -211,11 +211,11 @@ impl Watcher<'_> {
         self.progress.look_at(signature.file());
         // What a visit finds counts only once it ended well: an immutable read may turn out to have been of a changing file.
         let mut progress = self.progress.clone();
-        ahead::read_ahead(signature.path(), &progress.ahead(signature.len()));
+        readahead::read_ahead(signature.path(), &progress.ahead(signature.len()));
         let lower = progress.load.as_ref().and_then(|load| load.stretches.get(1)).copied();
         let (tables, sent, outlet, wanted) = (&self.tables, &self.sent, self.outlet, progress.wanted());
-        let lower = lower.map(|stretch| move |database: &Database| visit::page(database, tables, sent, outlet, stretch, wanted));
-        match access::visit_beside(&self.path, &signature, |database| visit::visit(database, tables, sent, outlet, &mut progress), lower) {
+        let lower = lower.map(|stretch| move |database: &Database| read::page(database, tables, sent, outlet, stretch, wanted));
+        match access::visit_beside(&self.path, &signature, |database| read::read(database, tables, sent, outlet, &mut progress), lower) {
             Ok((found, lower)) => {
                 self.progress = progress;
                 self.trouble = None;
@@ -246,7 +246,7 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    fn failed(&mut self, trouble: &Trouble) -> Result<Duration, Closed> {
+    fn failed(&mut self, trouble: &Error) -> Result<Duration, Closed> {
         self.read_at = None;
         let since = *self.trouble.get_or_insert_with(Instant::now);
         if trouble.passes() && since.elapsed() < PATIENCE {

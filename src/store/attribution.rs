@@ -9,17 +9,17 @@ use super::row::{NONE, RowIx, TraceIx};
 use super::stats::{By, Counted, Stats};
 use super::totals::Totals;
 use super::{Phase, Store};
-use crate::model::{Kind, Status};
+use crate::model::{SpanType, Status};
 
 /// Rows under a model row that are looked at for another row of the same call: it is the only one, or one of a few.
 const NEAR: usize = 64;
 
 /// What rows of a kind count as calls of, if there are others that tell of the same call.
-fn counts_for(kind: Kind) -> Option<By> {
+fn counts_for(kind: SpanType) -> Option<By> {
     match kind {
-        Kind::Agent | Kind::Team | Kind::Workflow => Some(By::Agent),
-        Kind::Tool => Some(By::Tool),
-        Kind::Model | Kind::Embedding | Kind::Reranker => Some(By::Model),
+        SpanType::Agent | SpanType::Team | SpanType::Workflow => Some(By::Agent),
+        SpanType::Tool => Some(By::Tool),
+        SpanType::Model | SpanType::Embedding | SpanType::Reranker => Some(By::Model),
         _ => None,
     }
 }
@@ -29,11 +29,11 @@ pub(super) const CLAIMS: [By; 2] = [By::Agent, By::Tool];
 
 impl Store {
     /// The name under which the row claims what runs under it; `None` if it claims nothing.
-    pub(super) fn claim(&self, by: By, row: RowIx) -> Option<Symbol> {
+    pub(super) fn attributed_to(&self, by: By, row: RowIx) -> Option<Symbol> {
         let data = self.row(row);
         let claims = match by {
-            By::Agent => matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow),
-            By::Tool => data.kind == Kind::Tool,
+            By::Agent => matches!(data.span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow),
+            By::Tool => data.span_type == SpanType::Tool,
             By::Model => false,
         };
         (claims && !data.placeholder && !data.label.is_empty()).then_some(data.label)
@@ -46,7 +46,7 @@ impl Store {
 
     /// The same where the row's totals are at hand.
     fn own_of(&self, row: RowIx, totals: &Totals) -> Totals {
-        match self.row(row).branch {
+        match self.row(row).children {
             NONE => *totals,
             branch => Totals::difference(&self.branches[branch].below, totals),
         }
@@ -55,15 +55,15 @@ impl Store {
     /// What lies under the row, itself included, and under no claim below it. `totals` are the row's.
     fn unclaimed(&self, by: By, row: RowIx, totals: &Totals) -> Totals {
         let mut rest = *totals;
-        if self.row(row).branch == NONE {
+        if self.row(row).children == NONE {
             return rest;
         }
         let mut open = vec![row];
         while let Some(row) = open.pop() {
             for &child in self.children(row) {
-                if self.claim(by, child).is_some() {
+                if self.attributed_to(by, child).is_some() {
                     rest.take_out(&self.totals(child));
-                } else if self.row(child).branch != NONE {
+                } else if self.row(child).children != NONE {
                     open.push(child);
                 }
             }
@@ -72,26 +72,26 @@ impl Store {
     }
 
     /// What a row brings along for those above it when it is hung under `parent`, or takes along from there. `totals` are the row's.
-    pub(super) fn baggage(&self, row: RowIx, parent: Option<RowIx>, totals: &Totals) -> [Totals; 2] {
+    pub(super) fn carried_totals(&self, row: RowIx, parent: Option<RowIx>, totals: &Totals) -> [Totals; 2] {
         // Only what it costs much to know is worth asking whether anybody wants it.
         let is_wanted = |by| {
             let above = |row: &RowIx| self.row(*row).parent();
-            self.row(row).branch == NONE || std::iter::successors(parent, above).any(|row| self.claim(by, row).is_some())
+            self.row(row).children == NONE || std::iter::successors(parent, above).any(|row| self.attributed_to(by, row).is_some())
         };
         let brings = |by| {
-            let brings = self.claim(by, row).is_none() && is_wanted(by);
+            let brings = self.attributed_to(by, row).is_none() && is_wanted(by);
             if brings { self.unclaimed(by, row, totals) } else { Totals::default() }
         };
         [brings(CLAIMS[0]), brings(CLAIMS[1])]
     }
 
     /// Gives a row that hangs nowhere its own share and its claims, or takes them back.
-    pub(super) fn settle(&mut self, row: RowIx, back: bool) {
+    pub(super) fn attribute(&mut self, row: RowIx, back: bool) {
         let signed = |totals: Totals| if back { totals.negated() } else { totals };
         let totals = self.totals(row);
-        self.share(row, &signed(self.own_of(row, &totals)));
+        self.attribute_share(row, &signed(self.own_of(row, &totals)));
         for by in CLAIMS {
-            if let Some(name) = self.claim(by, row) {
+            if let Some(name) = self.attributed_to(by, row) {
                 let claimed = signed(self.unclaimed(by, row, &totals));
                 self.each_stats(self.row(row).trace(), |stats| stats.use_by(by, name, &claimed));
             }
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// Adds to the row's own share: to its model's, and to its minute's.
-    pub(super) fn share(&mut self, row: RowIx, own: &Totals) {
+    pub(super) fn attribute_share(&mut self, row: RowIx, own: &Totals) {
         if own.is_zero() {
             return;
         }
@@ -145,13 +145,13 @@ impl Store {
     /// Counts a row again and, if it is one of which others tell too, its neighbours.
     pub(super) fn recount_around(&mut self, row: RowIx) {
         self.recount(row, true);
-        self.recount_neighbours(row, self.row(row).kind);
+        self.recount_neighbours(row, self.row(row).span_type);
     }
 
     /// Counts the rows next to a row again that do what it does or did, since it tells whether they are calls.
-    pub(super) fn recount_neighbours(&mut self, row: RowIx, kind: Kind) {
+    pub(super) fn recount_neighbours(&mut self, row: RowIx, kind: SpanType) {
         let Some(by) = counts_for(kind) else { return };
-        let is_kin = |store: &Self, row: RowIx| counts_for(store.row(row).kind) == Some(by);
+        let is_kin = |store: &Self, row: RowIx| counts_for(store.row(row).span_type) == Some(by);
         if let Some(parent) = self.row(row).parent().filter(|&parent| is_kin(self, parent)) {
             self.recount(parent, true);
         }
@@ -165,20 +165,20 @@ impl Store {
 
     pub(super) fn is_call(&self, row: RowIx) -> bool {
         let data = self.row(row);
-        if data.placeholder || self.is_echo(row) {
+        if data.placeholder || self.is_duplicate(row) {
             return false;
         }
-        match data.kind {
-            _ if data.kind != Kind::Model && data.label.is_empty() => false,
-            Kind::Agent | Kind::Team | Kind::Workflow => !data.parent().is_some_and(|parent| self.tell_of_one(parent, row)),
-            Kind::Tool | Kind::Embedding | Kind::Reranker => {
+        match data.span_type {
+            _ if data.span_type != SpanType::Model && data.label.is_empty() => false,
+            SpanType::Agent | SpanType::Team | SpanType::Workflow => !data.parent().is_some_and(|parent| self.tell_of_one(parent, row)),
+            SpanType::Tool | SpanType::Embedding | SpanType::Reranker => {
                 !self.children(row).iter().take(NEAR).any(|&child| self.tell_of_one(row, child))
             }
-            Kind::Model => {
+            SpanType::Model => {
                 let lowest = |row| !self.below(row).tells();
                 let uses = |row| self.row(row).usage != NONE && lowest(row);
-                let models_below = || self.children(row).iter().take(NEAR).any(|&child| self.row(child).kind == Kind::Model);
-                let told_above = || data.parent().is_some_and(|parent| self.row(parent).kind == Kind::Model && uses(parent));
+                let models_below = || self.children(row).iter().take(NEAR).any(|&child| self.row(child).span_type == SpanType::Model);
+                let told_above = || data.parent().is_some_and(|parent| self.row(parent).span_type == SpanType::Model && uses(parent));
                 uses(row) || (lowest(row) && !models_below() && !told_above())
             }
             _ => false,
@@ -190,7 +190,7 @@ impl Store {
         let (row, child) = (self.row(row), self.row(child));
         let came = !row.placeholder && !child.placeholder;
         let within = row.start <= child.start && child.end <= row.end;
-        came && within && row.label == child.label && counts_for(row.kind) == counts_for(child.kind)
+        came && within && row.label == child.label && counts_for(row.span_type) == counts_for(child.span_type)
     }
 
     /// Whose call the row counts as: an agent's, a model's or a tool's, and its name, which a model may lack. `None`: it counts as none.
@@ -204,9 +204,9 @@ impl Store {
 
     fn as_call(&self, row: RowIx) -> (By, Symbol, Counted) {
         let data = self.row(row);
-        let by = match data.kind {
-            Kind::Tool => By::Tool,
-            Kind::Model | Kind::Embedding | Kind::Reranker => By::Model,
+        let by = match data.span_type {
+            SpanType::Tool => By::Tool,
+            SpanType::Model | SpanType::Embedding | SpanType::Reranker => By::Model,
             _ => By::Agent,
         };
         let usage = self.usage(row).filter(|_| by == By::Model);
@@ -267,11 +267,11 @@ impl Store {
         let signed = |totals: &Totals| if back { totals.negated() } else { *totals };
         stats.totals.add(&signed(&self.totals_of(trace)));
         stats.traces = if back { stats.traces - 1 } else { stats.traces + 1 };
-        let mut open: Vec<(RowIx, [Symbol; 2])> = self.trace(trace).tops().iter().map(|&top| (top, [Symbol::EMPTY; 2])).collect();
+        let mut open: Vec<(RowIx, [Symbol; 2])> = self.trace(trace).roots().iter().map(|&top| (top, [Symbol::EMPTY; 2])).collect();
         while let Some((row, above)) = open.pop() {
             let mut names = above;
             for (name, by) in names.iter_mut().zip(CLAIMS) {
-                *name = self.claim(by, row).unwrap_or(*name);
+                *name = self.attributed_to(by, row).unwrap_or(*name);
             }
             let own = self.own(row);
             if !own.is_zero() {

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::table::Table;
+use super::hash_index::HashIndex;
 
 /// A text in the [`Interner`]. The default is the empty text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +38,7 @@ struct Entry {
 pub struct Interner {
     entries: Vec<Entry>,
     free: Vec<u32>,
-    table: Table,
+    table: HashIndex,
     hasher: DefaultHashBuilder,
     reused: u64,
 }
@@ -46,13 +46,13 @@ pub struct Interner {
 impl Default for Interner {
     fn default() -> Self {
         let empty = Entry { text: Box::default(), uses: 1 };
-        Self { entries: vec![empty], free: Vec::new(), table: Table::default(), hasher: DefaultHashBuilder::default(), reused: 0 }
+        Self { entries: vec![empty], free: Vec::new(), table: HashIndex::default(), hasher: DefaultHashBuilder::default(), reused: 0 }
     }
 }
 
 impl Interner {
     /// The symbol of `text`, used once more than before.
-    pub fn take(&mut self, text: &str) -> Symbol {
+    pub fn intern(&mut self, text: &str) -> Symbol {
         if text.is_empty() {
             return Symbol::EMPTY;
         }
@@ -76,14 +76,14 @@ impl Interner {
     }
 
     /// As [`Interner::take`]; quicker if the text is what `guess` means or meant.
-    pub(super) fn take_again(&mut self, text: &str, guess: Symbol) -> Symbol {
+    pub(super) fn intern_again(&mut self, text: &str, guess: Symbol) -> Symbol {
         match self.entries.get_mut(guess.index()) {
             // A forgotten text is empty.
             Some(entry) if !text.is_empty() && *entry.text == *text => {
                 entry.uses += 1;
                 guess
             }
-            _ => self.take(text),
+            _ => self.intern(text),
         }
     }
 
@@ -142,22 +142,22 @@ mod tests {
     #[test]
     fn a_text_is_kept_once_and_forgotten_with_its_last_use() {
         let mut interner = Interner::default();
-        let first = interner.take("gpt-5");
-        assert_eq!(interner.take("gpt-5"), first);
+        let first = interner.intern("gpt-5");
+        assert_eq!(interner.intern("gpt-5"), first);
         assert_eq!(interner.text(first), "gpt-5");
         interner.release(first);
         assert_eq!(interner.text(first), "gpt-5");
         interner.release(first);
-        let other = interner.take("gpt-4o");
+        let other = interner.intern("gpt-4o");
         assert_eq!(other, first, "the place is used again");
-        assert_ne!(interner.take("gpt-5"), other);
+        assert_ne!(interner.intern("gpt-5"), other);
         assert_eq!(interner.len(), 3);
     }
 
     #[test]
     fn the_empty_text_is_nobody_s() {
         let mut interner = Interner::default();
-        assert!(interner.take("").is_empty());
+        assert!(interner.intern("").is_empty());
         interner.release(Symbol::EMPTY);
         assert_eq!(interner.text(Symbol::EMPTY), "");
     }

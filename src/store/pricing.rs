@@ -5,12 +5,12 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use super::interner::Interner;
+use super::model_ids::ModelId;
 use super::row::{NONE, PackedUsage, RowIx};
-use super::services::Service;
 use super::{Changes, Store};
-use crate::model::price::{Call, Prices, Quote, Tariffs};
+use crate::model::price::{Call, Prices, Quote, RateCache};
 use crate::model::usage::NanoUsd;
-use crate::model::{Kind, Nanos};
+use crate::model::{Nanos, SpanType};
 
 /// Models whose prices are remembered.
 const MODELS: usize = 1024;
@@ -19,14 +19,14 @@ const MODELS: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Pricing {
     prices: Option<Arc<Prices>>,
-    tariffs: Tariffs<Service>,
+    tariffs: RateCache<ModelId>,
     /// What stands in `tariffs`, whose symbols are held so that they never come to mean others.
-    held: HashSet<Service>,
+    held: HashSet<ModelId>,
 }
 
 impl Pricing {
     /// What the call costs by the prices; `None` if they are not here, or do not know.
-    pub(super) fn cost(&mut self, texts: &mut Interner, key: Service, usage: &PackedUsage, kind: Kind, at: Nanos) -> Option<NanoUsd> {
+    pub(super) fn cost(&mut self, texts: &mut Interner, key: ModelId, usage: &PackedUsage, kind: SpanType, at: Nanos) -> Option<NanoUsd> {
         let prices = self.prices.as_ref()?;
         if !self.held.contains(&key) {
             if self.held.len() == MODELS {
@@ -41,9 +41,9 @@ impl Pricing {
 }
 
 /// A row as a call to be priced: one that says what went in and, unless there is no answer in tokens, what came out.
-fn call<'a>(texts: &'a Interner, service: Service, usage: &PackedUsage, kind: Kind, at: Nanos) -> Option<Call<'a>> {
+fn call<'a>(texts: &'a Interner, service: ModelId, usage: &PackedUsage, kind: SpanType, at: Nanos) -> Option<Call<'a>> {
     let counts = usage.usage();
-    let answered = counts.output.is_some() || matches!(kind, Kind::Embedding | Kind::Reranker);
+    let answered = counts.output.is_some() || matches!(kind, SpanType::Embedding | SpanType::Reranker);
     let call = Call { provider: texts.text(service.0), model: texts.text(service.1), at, usage: counts };
     (answered && !call.model.is_empty()).then_some(call)
 }
@@ -51,14 +51,15 @@ fn call<'a>(texts: &'a Interner, service: Service, usage: &PackedUsage, kind: Ki
 impl Store {
     /// Prices everything held, and what comes from now on. Costs the rows held.
     pub fn set_prices(&mut self, prices: Arc<Prices>) -> Changes {
-        (self.pricing.prices, self.pricing.tariffs) = (Some(prices), Tariffs::default());
+        (self.pricing.prices, self.pricing.tariffs) = (Some(prices), RateCache::default());
         self.call = self.call.wrapping_add(1);
         let mut changes = Changes::default();
         let rows: Vec<RowIx> = self.rows().filter(|&row| self.row(row).usage != NONE).collect();
         for row in rows {
             let data = self.row(row);
-            let (usage, kind, start, trace) = (data.usage, data.kind, data.start, data.trace());
-            let cost = self.pricing.cost(&mut self.texts, self.services.get(self.usages[usage].service), &self.usages[usage], kind, start);
+            let (usage, kind, start, trace) = (data.usage, data.span_type, data.start, data.trace());
+            let cost =
+                self.pricing.cost(&mut self.texts, self.model_ids.get(self.usages[usage].model_id), &self.usages[usage], kind, start);
             self.change(row, |store| store.usages[usage].price(cost));
             changes.rows.push(row);
             self.touch(trace, &mut changes);
@@ -71,7 +72,7 @@ impl Store {
     pub fn quote(&self, row: RowIx) -> Option<Quote> {
         let data = self.row(row);
         let usage = (data.usage != NONE).then(|| &self.usages[data.usage]).filter(|usage| !usage.states_cost())?;
-        self.pricing.prices.as_ref()?.quote(&call(&self.texts, self.services.get(usage.service), usage, data.kind, data.start)?)
+        self.pricing.prices.as_ref()?.quote(&call(&self.texts, self.model_ids.get(usage.model_id), usage, data.span_type, data.start)?)
     }
 
     /// Tokens that the row's model can be given at once, if that is known.

@@ -2,16 +2,16 @@
 
 use std::hash::BuildHasher;
 
-use super::counterparts::Place;
-use super::intake::release;
+use super::pairing::Slot;
 use super::row::{NONE, Phase, RowIx, TraceIx};
+use super::upsert::release;
 use super::{Changes, Store};
 use crate::model::Nanos;
 
 impl Store {
     /// Evicts traces until the limit holds. The newest trace stays, however large.
     pub(super) fn shrink(&mut self, changes: &mut Changes) {
-        while (self.all().spans as usize > self.limits.spans || self.held > self.limits.bytes) && self.age.len() > 1 {
+        while (self.all().spans as usize > self.limits.spans || self.retained_bytes > self.limits.bytes) && self.age.len() > 1 {
             let ended = self.first_ended().filter(|ended| self.age.last() != Some(ended));
             let Some((_, trace)) = ended.or_else(|| self.age.first().copied()) else { break };
             self.evict(trace, changes);
@@ -35,14 +35,14 @@ impl Store {
         self.forget_trace(trace);
         let gone = self.rows_of(trace);
         let told: Vec<u32> = gone.iter().map(|&row| self.forget_response(row)).filter(|&response| response != 0).collect();
-        let mut places: Vec<Place> = gone.iter().filter_map(|&row| self.leave_place(row)).collect();
+        let mut places: Vec<Slot> = gone.iter().filter_map(|&row| self.leave_pairing(row)).collect();
         places.sort_unstable();
         places.dedup();
         for &row in &gone {
             self.forget_row(row, changes);
         }
         let data = &mut self.traces[trace.0];
-        (data.tops, data.sums) = Default::default();
+        (data.roots, data.sums) = Default::default();
         let hash = self.hasher.hash_one(id);
         self.by_trace.remove(hash, |&at| at == trace.0);
         self.age.remove(&(start, trace));
@@ -51,10 +51,10 @@ impl Store {
         changes.evicted.push(trace);
         changes.freed.extend(gone);
         for response in told {
-            self.judge(response, changes);
+            self.elect_primary(response, changes);
         }
         for place in places {
-            self.pair_around(Some(place), changes);
+            self.pair_neighbours(Some(place), changes);
         }
     }
 
@@ -68,16 +68,16 @@ impl Store {
 
     fn forget_row(&mut self, row: RowIx, changes: &mut Changes) {
         let data = self.row(row);
-        let (source, address, weight) = (data.source, data.address, data.weight);
-        self.held -= u64::from(weight);
+        let (source, address, weight) = (data.source, data.payload_ref, data.retained_bytes);
+        self.retained_bytes -= u64::from(weight);
         release(source, address, weight, changes);
         self.forget_facts(row);
         self.enter_phase(row, Phase::Ended);
         self.odd_parents.remove(&row);
         self.leave(row);
-        let branch = self.rows[row.0].branch;
+        let branch = self.rows[row.0].children;
         if branch != NONE {
-            self.branches[branch] = super::Branch::default();
+            self.branches[branch] = super::ChildList::default();
             self.branches.free(branch);
         }
         self.rows[row.0].trace = NONE;
@@ -88,7 +88,7 @@ impl Store {
     #[must_use]
     pub fn rows_of(&self, trace: TraceIx) -> Vec<RowIx> {
         let mut rows: Vec<RowIx> = Vec::with_capacity(self.trace(trace).counts.spans as usize);
-        let mut open: Vec<RowIx> = self.trace(trace).tops().iter().rev().copied().collect();
+        let mut open: Vec<RowIx> = self.trace(trace).roots().iter().rev().copied().collect();
         while let Some(row) = open.pop() {
             rows.push(row);
             open.extend(self.children(row).iter().rev());

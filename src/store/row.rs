@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::interner::Symbol;
 use super::totals::Totals;
 use crate::model::usage::NanoUsd;
-use crate::model::{Address, Kind, Nanos, SourceId, SpanId, Status, TraceId, Usage};
+use crate::model::{Nanos, PayloadRef, SourceId, SpanId, SpanType, Status, TraceId, Usage};
 
 /// A row's place in the store. Stays with its span from placeholder to end; reused only after its trace was evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ pub struct Row {
     /// When it ended; of a row that did not end, the last moment of which anything is known.
     pub end: Nanos,
     /// Where the payload lies.
-    pub address: Address,
+    pub payload_ref: PayloadRef,
     /// The span's name.
     pub name: Symbol,
     /// Who or what it is in its kind's terms: the agent, the model, the tool.
@@ -73,14 +73,14 @@ pub struct Row {
     pub user: Symbol,
     pub(super) trace: u32,
     pub(super) parent: u32,
-    pub(super) branch: u32,
+    pub(super) children: u32,
     pub(super) usage: u32,
     /// Bytes that the source holds in memory for it.
-    pub weight: u32,
+    pub retained_bytes: u32,
     /// Who sent it.
     pub source: SourceId,
     /// What it does; of a placeholder, a guess from its children.
-    pub kind: Kind,
+    pub span_type: SpanType,
     /// As its sender set it.
     pub status: Status,
     /// How far it is.
@@ -124,7 +124,7 @@ pub(super) type Children = SmallVec<[RowIx; 4]>;
 
 /// The rows under a row, in the order of their starts, and the sum of their totals.
 #[derive(Debug, Default)]
-pub(super) struct Branch {
+pub(super) struct ChildList {
     pub(super) children: Children,
     pub(super) below: Totals,
 }
@@ -140,7 +140,7 @@ pub struct Trace {
     pub end: Nanos,
     /// When a span of it was last heard of: its end, or its arrival if it arrived while watched.
     pub heard: Nanos,
-    pub(super) tops: Children,
+    pub(super) roots: Children,
     /// Sums over its rows where several hang at its top; where one does, they are that row's.
     pub(super) sums: Option<Box<Totals>>,
     pub(super) counts: Counts,
@@ -176,8 +176,8 @@ impl Counts {
 impl Trace {
     /// The rows at its top, in the order of their starts; never empty. The first stands for the trace.
     #[must_use]
-    pub fn tops(&self) -> &[RowIx] {
-        &self.tops
+    pub fn roots(&self) -> &[RowIx] {
+        &self.roots
     }
 
     /// Another number whenever anything in it changed.
@@ -194,23 +194,23 @@ impl Trace {
 
     /// The trace's status, from its spans: failed if any failed, running while any runs, else how it ended.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> RunStatus {
         let Counts { errors, running, lost, .. } = self.counts;
         if errors > 0 {
-            Standing::Error
+            RunStatus::Error
         } else if running > 0 {
-            Standing::Running
+            RunStatus::Running
         } else if lost > 0 {
-            Standing::Lost
+            RunStatus::Lost
         } else {
-            Standing::Ok
+            RunStatus::Ok
         }
     }
 }
 
 /// A row's or a trace's status as shown and filtered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Standing {
+pub enum RunStatus {
     /// It, or a span in the trace, failed.
     Error,
     /// It runs.
@@ -224,12 +224,12 @@ pub enum Standing {
 impl Row {
     /// The row's own status, whatever lies below it.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> RunStatus {
         match (self.status, self.phase) {
-            (Status::Error, _) => Standing::Error,
-            (_, Phase::Running) => Standing::Running,
-            (_, Phase::Lost) => Standing::Lost,
-            (_, Phase::Ended) => Standing::Ok,
+            (Status::Error, _) => RunStatus::Error,
+            (_, Phase::Running) => RunStatus::Running,
+            (_, Phase::Lost) => RunStatus::Lost,
+            (_, Phase::Ended) => RunStatus::Ok,
         }
     }
 }
@@ -240,7 +240,7 @@ pub(super) struct PackedUsage {
     cost: NanoUsd,
     counts: [u32; 5],
     /// Who serves which model: a place in the store's services.
-    pub(super) service: u32,
+    pub(super) model_id: u32,
     /// Which answer it tells of; 0: unknown.
     response: u32,
     /// Microseconds until the first token, and above them the flags.
@@ -266,7 +266,13 @@ impl PackedUsage {
         let micros =
             first_token.and_then(|nanos| u32::try_from(nanos / 1000).ok()).map_or(Self::NO_TIME, |micros| micros.min(Self::NO_TIME));
         let stated = if usage.cost.is_some() { Self::STATED } else { 0 };
-        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts: counts.map(pack), service, response: 0, first_token: micros | stated }
+        Self {
+            cost: usage.cost.unwrap_or(Self::NO_COST),
+            counts: counts.map(pack),
+            model_id: service,
+            response: 0,
+            first_token: micros | stated,
+        }
     }
 
     /// What the row states, with its cost as stated or else as computed.
@@ -290,7 +296,7 @@ impl PackedUsage {
     }
 
     /// Takes parts of tokens in and out that it does not state from another row that tells of the same call, and has learnt nothing itself.
-    pub(super) fn learn(&mut self, other: &Self) {
+    pub(super) fn fill_from(&mut self, other: &Self) {
         for (at, told) in other.counts.into_iter().enumerate().skip(2) {
             let whole = if at == 4 { self.counts[1] } else { self.counts[0] };
             if self.counts[at] == Self::NO_COUNT && told <= whole && whole != Self::NO_COUNT {
@@ -300,7 +306,7 @@ impl PackedUsage {
     }
 
     /// The row's own word, without what it learnt.
-    pub(super) fn unlearnt(&self) -> Self {
+    pub(super) fn without_filled(&self) -> Self {
         let own = |count: u32| if count & Self::LEARNED == 0 { count } else { Self::NO_COUNT };
         Self { counts: self.counts.map(own), ..*self }
     }
@@ -327,7 +333,7 @@ impl PackedUsage {
     }
 
     /// Whether another row tells of the same call, and it counts there.
-    pub(super) fn is_echo(&self) -> bool {
+    pub(super) fn is_duplicate(&self) -> bool {
         self.first_token & Self::ECHO != 0
     }
 

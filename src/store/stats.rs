@@ -63,7 +63,7 @@ pub(super) struct Counted {
 
 /// What ended in one minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flow {
+pub struct MinuteTotals {
     /// Tokens in and out.
     pub tokens: u64,
     /// What it cost, as far as is known.
@@ -85,7 +85,7 @@ const MINUTES: i64 = 24 * 60;
 pub struct Stats {
     groups: [HashMap<Symbol, Group>; 3],
     times: [Histogram; 3],
-    minutes: BTreeMap<i64, Flow>,
+    minutes: BTreeMap<i64, MinuteTotals>,
     /// The first minute that is remembered.
     floor: i64,
     pub(super) totals: Totals,
@@ -124,7 +124,7 @@ impl Stats {
 
     /// What ended in each of the last `count` minutes before `now`, the current one last. A day is remembered.
     #[must_use]
-    pub fn minutes(&self, now: Nanos, count: i64) -> Vec<Flow> {
+    pub fn minutes(&self, now: Nanos, count: i64) -> Vec<MinuteTotals> {
         let last = now.div_euclid(MINUTE);
         (last + 1 - count..=last).map(|minute| self.minutes.get(&minute).copied().unwrap_or_default()).collect()
     }
@@ -199,7 +199,7 @@ impl Stats {
         flow.cost = flow.cost.wrapping_add(own.cost);
         flow.spans = flow.spans.wrapping_add(own.spans);
         flow.errors = flow.errors.wrapping_add(own.errors);
-        if *flow == Flow::default() {
+        if *flow == MinuteTotals::default() {
             self.minutes.remove(&minute);
         }
     }

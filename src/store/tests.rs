@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{Address, Facts, Kind, Origin, Status, Text, TraceId};
+use crate::model::{Origin, PayloadRef, SpanFacts, SpanType, Status, Text, TraceId};
 
 const SECOND: Nanos = 1_000_000_000;
 
@@ -38,7 +38,7 @@ fn batch(spans: &[Given]) -> Batch {
     for given in spans {
         let name = batch.intern(&format!("span {}", given.id));
         let usage = given.tokens.map(|(input, output)| Usage { input: Some(input), output: Some(output), ..Usage::default() });
-        let kind = if usage.is_some() { Kind::Model } else { Kind::Tool };
+        let kind = if usage.is_some() { SpanType::Model } else { SpanType::Tool };
         batch.spans.push(Span {
             trace: trace_id(given.trace),
             id: span_id(given.id),
@@ -47,10 +47,10 @@ fn batch(spans: &[Given]) -> Batch {
             end: (!given.running).then_some(given.start + SECOND),
             status: if given.failed { Status::Error } else { Status::Ok },
             name,
-            facts: Facts { kind, usage, ..Facts::default() },
+            facts: SpanFacts { span_type: kind, usage, ..SpanFacts::default() },
             error: Text::default(),
-            address: Address(given.id as i64),
-            weight: 0,
+            payload_ref: PayloadRef(given.id as i64),
+            retained_bytes: 0,
         });
     }
     batch
@@ -73,7 +73,7 @@ fn a_parent_that_has_not_come_runs_and_keeps_its_row_when_it_comes() {
     assert_eq!(changes.rows.len(), 2);
     let parent = row(&store, 1);
     assert!(store.row(parent).placeholder);
-    assert_eq!(store.row(parent).standing(), Standing::Running);
+    assert_eq!(store.row(parent).standing(), RunStatus::Running);
     assert_eq!(store.row(parent).start, 2 * SECOND, "it began no later than its child");
     assert_eq!(store.all().spans, 1, "a placeholder is no span");
 
@@ -90,7 +90,7 @@ fn what_runs_is_lost_after_a_while_without_news_and_wakes_with_the_next() {
     store.apply(&batch(&[given(2, Some(1))]), 3 * SECOND);
     assert!(store.expire(63 * SECOND).rows.is_empty());
     assert_eq!(store.expire(64 * SECOND).rows, [row(&store, 1)]);
-    assert_eq!(store.row(row(&store, 1)).standing(), Standing::Lost);
+    assert_eq!(store.row(row(&store, 1)).standing(), RunStatus::Lost);
     assert_eq!((store.all().running, store.all().lost), (0, 1));
     store.apply(&batch(&[given(3, Some(1))]), 65 * SECOND);
     assert_eq!((store.all().running, store.all().lost), (1, 0));
@@ -238,7 +238,7 @@ fn a_trace_that_ends_goes_before_older_ones_that_run_wherever_its_start_moved() 
 fn heavy(spans: &[Given], weight: u32, source: u16, rich: bool) -> Batch {
     let mut batch = batch(spans);
     (batch.source, batch.rich) = (SourceId(source), rich);
-    batch.spans.iter_mut().for_each(|span| span.weight = weight);
+    batch.spans.iter_mut().for_each(|span| span.retained_bytes = weight);
     batch
 }
 
@@ -248,8 +248,8 @@ fn bytes_are_bounded_too_and_what_goes_is_released() {
     let of = |trace, id: u64| Given { trace, ..given(id, None) };
     store.apply(&heavy(&[of(1, 1), of(2, 2)], 100, 7, true), 10 * SECOND);
     let changes = store.apply(&heavy(&[of(3, 3)], 100, 7, true), 10 * SECOND);
-    assert_eq!(changes.released, [(SourceId(7), Address(1))]);
-    assert_eq!((store.held(), store.trace_count()), (200, 2));
+    assert_eq!(changes.released, [(SourceId(7), PayloadRef(1))]);
+    assert_eq!((store.retained_bytes(), store.trace_count()), (200, 2));
 }
 
 #[test]
@@ -257,13 +257,13 @@ fn of_two_sources_the_richer_payload_stays() {
     let mut store = Store::new(Limits::default());
     store.apply(&heavy(&[given(1, None)], 0, 0, false), 10 * SECOND);
     let changes = store.apply(&heavy(&[given(1, None)], 100, 7, true), 10 * SECOND);
-    assert_eq!((store.row(row(&store, 1)).source, store.held()), (SourceId(7), 100));
+    assert_eq!((store.row(row(&store, 1)).source, store.retained_bytes()), (SourceId(7), 100));
     assert!(changes.released.is_empty());
     store.apply(&heavy(&[given(1, None)], 0, 0, false), 10 * SECOND);
-    assert_eq!((store.row(row(&store, 1)).source, store.held(), store.all().spans), (SourceId(7), 100, 1));
+    assert_eq!((store.row(row(&store, 1)).source, store.retained_bytes(), store.all().spans), (SourceId(7), 100, 1));
     let again = store.apply(&heavy(&[Given { running: true, ..given(1, None) }], 30, 7, true), 10 * SECOND);
-    assert_eq!(again.released, [(SourceId(7), Address(1))], "a late record of its beginning is of no use");
-    assert_eq!((store.held(), store.all().running), (100, 0));
+    assert_eq!(again.released, [(SourceId(7), PayloadRef(1))], "a late record of its beginning is of no use");
+    assert_eq!((store.retained_bytes(), store.all().running), (100, 0));
 }
 
 #[test]
@@ -340,7 +340,7 @@ proptest! {
             let totals = store.totals_of(trace);
             prop_assert_eq!((spans, errors, running, lost), (totals.spans, totals.errors, totals.running, totals.lost));
             let mut sum = Totals::default();
-            store.trace(trace).tops().iter().for_each(|&top| sum.add(&store.totals(top)));
+            store.trace(trace).roots().iter().for_each(|&top| sum.add(&store.totals(top)));
             prop_assert_eq!(totals, sum);
             let spans: Vec<&Given> = forest.iter().filter(|given| trace_id(given.trace) == store.trace(trace).id).collect();
             prop_assert_eq!(rows.len() - placeholders, spans.len());
@@ -355,13 +355,13 @@ fn a_row_is_as_small_as_it_says() {
 }
 
 /// A store priced by the list that comes with the program, and a batch of spans of a kind each, all of gpt-4o or named by their ids.
-fn of_kinds(spans: &[(u64, Option<u64>, Kind, Option<Usage>)]) -> Batch {
+fn of_kinds(spans: &[(u64, Option<u64>, SpanType, Option<Usage>)]) -> Batch {
     let given: Vec<Given> = spans.iter().map(|&(id, parent, ..)| given(id, parent)).collect();
     let mut batch = batch(&given);
     for (at, &(id, _, kind, usage)) in spans.iter().enumerate() {
         let [name, model, provider] = [&format!("{kind:?} {id}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
         let facts = &mut batch.spans[at].facts;
-        *facts = Facts { kind, usage, agent: name, tool: name, model, provider, ..Facts::default() };
+        *facts = SpanFacts { span_type: kind, usage, agent: name, tool: name, model, provider, ..SpanFacts::default() };
     }
     batch
 }
@@ -378,12 +378,12 @@ fn group<'a>(stats: &'a Stats, store: &Store, by: By, name: &str) -> &'a Group {
 #[test]
 fn what_ran_is_given_to_the_nearest_agent_and_tool() {
     let spans = [
-        (1, None, Kind::Team, used(999, 999)),
-        (2, Some(1), Kind::Model, used(100, 10)),
-        (3, Some(1), Kind::Tool, None),
-        (4, Some(3), Kind::Agent, None),
-        (5, Some(4), Kind::Model, used(30, 3)),
-        (6, Some(4), Kind::Tool, None),
+        (1, None, SpanType::Team, used(999, 999)),
+        (2, Some(1), SpanType::Model, used(100, 10)),
+        (3, Some(1), SpanType::Tool, None),
+        (4, Some(3), SpanType::Agent, None),
+        (5, Some(4), SpanType::Model, used(30, 3)),
+        (6, Some(4), SpanType::Tool, None),
     ];
     for order in [spans.to_vec(), spans.iter().rev().copied().collect()] {
         let mut store = Store::new(Limits::default());
@@ -404,13 +404,13 @@ fn what_ran_is_given_to_the_nearest_agent_and_tool() {
 #[test]
 fn one_call_that_two_instruments_tell_of_is_one_call() {
     let spans = [
-        (1, None, Kind::Agent, None),
-        (2, Some(1), Kind::Model, used(5, 10)),
-        (3, Some(2), Kind::Model, used(130, 10)),
-        (4, Some(1), Kind::Model, None),
-        (5, Some(4), Kind::Model, None),
-        (6, Some(1), Kind::Model, used(7, 7)),
-        (7, Some(6), Kind::Model, None),
+        (1, None, SpanType::Agent, None),
+        (2, Some(1), SpanType::Model, used(5, 10)),
+        (3, Some(2), SpanType::Model, used(130, 10)),
+        (4, Some(1), SpanType::Model, None),
+        (5, Some(4), SpanType::Model, None),
+        (6, Some(1), SpanType::Model, used(7, 7)),
+        (7, Some(6), SpanType::Model, None),
     ];
     for order in [spans.to_vec(), spans.iter().rev().copied().collect()] {
         let mut store = Store::new(Limits::default());
@@ -424,13 +424,13 @@ fn one_call_that_two_instruments_tell_of_is_one_call() {
 
 #[test]
 fn what_hangs_by_a_span_that_is_no_model_call_after_all_is_counted_again() {
-    let model = |id, parent, usage| (id, Some(parent), Kind::Model, usage);
+    let model = |id, parent, usage| (id, Some(parent), SpanType::Model, usage);
     for ([upper, lower], other) in [([used(5, 10), None], 2), ([None, None], 3)] {
         let mut store = Store::new(Limits::default());
-        store.apply(&of_kinds(&[(1, None, Kind::Agent, None), model(2, 1, upper), model(3, 2, lower)]), 10 * SECOND);
+        store.apply(&of_kinds(&[(1, None, SpanType::Agent, None), model(2, 1, upper), model(3, 2, lower)]), 10 * SECOND);
         let counted = |store: &Store| [2, 3].map(|id| store.row(row(store, id)).counted);
         assert_eq!(counted(&store), [upper.is_some(), upper.is_none()]);
-        store.apply(&of_kinds(&[(other, Some(other - 1), Kind::Other, None)]), 10 * SECOND);
+        store.apply(&of_kinds(&[(other, Some(other - 1), SpanType::Other, None)]), 10 * SECOND);
         assert_eq!(counted(&store), [other == 3, other == 2]);
         assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 1);
     }
@@ -439,31 +439,31 @@ fn what_hangs_by_a_span_that_is_no_model_call_after_all_is_counted_again() {
 #[test]
 fn a_model_row_that_states_nothing_is_no_call_once_calls_come_further_below() {
     let mut store = Store::new(Limits::default());
-    store.apply(&of_kinds(&[(2, None, Kind::Model, None), (3, Some(2), Kind::Tool, None)]), 10 * SECOND);
+    store.apply(&of_kinds(&[(2, None, SpanType::Model, None), (3, Some(2), SpanType::Tool, None)]), 10 * SECOND);
     assert!(store.row(row(&store, 2)).counted);
-    store.apply(&of_kinds(&[(4, Some(3), Kind::Model, used(5, 10))]), 10 * SECOND);
+    store.apply(&of_kinds(&[(4, Some(3), SpanType::Model, used(5, 10))]), 10 * SECOND);
     assert_eq!([2, 4].map(|id| store.row(row(&store, id)).counted), [false, true]);
 }
 
 #[test]
 fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
     let mut store = Store::new(Limits::default());
-    store.apply(&of_kinds(&[(1, None, Kind::Agent, None), (2, Some(1), Kind::Model, used(1000, 100))]), 10 * SECOND);
+    store.apply(&of_kinds(&[(1, None, SpanType::Agent, None), (2, Some(1), SpanType::Model, used(1000, 100))]), 10 * SECOND);
     assert_eq!((store.all().cost(), store.all().calls), (None, 1));
     let changes = store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
     assert_eq!(changes.rows, [row(&store, 2)]);
     assert_eq!(store.totals(row(&store, 1)).cost(), Some(3_500_000));
     store.apply(
         &of_kinds(&[
-            (3, Some(1), Kind::Model, used(1000, 0)),
-            (4, Some(1), Kind::Model, Some(Usage { output: Some(5), ..Usage::default() })),
+            (3, Some(1), SpanType::Model, used(1000, 0)),
+            (4, Some(1), SpanType::Model, Some(Usage { output: Some(5), ..Usage::default() })),
         ]),
         10 * SECOND,
     );
     assert_eq!((store.all().cost(), store.all().calls, store.all().priced), (Some(6_000_000), 3, 2));
     assert_eq!(store.quote(row(&store, 2)).unwrap().priced_as, "openai gpt-4o");
     let stated = Usage { input: Some(2000), cost: Some(5), ..Usage::default() };
-    store.apply(&of_kinds(&[(1, None, Kind::Agent, Some(stated))]), 10 * SECOND);
+    store.apply(&of_kinds(&[(1, None, SpanType::Agent, Some(stated))]), 10 * SECOND);
     assert_eq!((store.all().cost(), store.all().priced), (Some(5), 3), "whoever states a cost knows it");
     assert_eq!(store.quote(row(&store, 1)), None);
 }
@@ -479,7 +479,7 @@ fn minutes_fill_again_when_the_clock_was_ahead_for_once() {
     let first = store.traces().next().unwrap();
     store.select(first, true);
     store.expire(now + 3 * day);
-    assert_eq!(store.stats().minutes(now, 10), [Flow::default(); 10]);
+    assert_eq!(store.stats().minutes(now, 10), [MinuteTotals::default(); 10]);
     store.expire(now);
     let spans = |stats: &Stats| stats.minutes(now, 10).iter().map(|flow| flow.spans).collect::<Vec<_>>();
     assert_eq!(spans(store.stats()), [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
@@ -508,9 +508,9 @@ fn spans_at_either_end_of_time_are_summed_and_taken_out_again() {
     let ends = [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX), (0, i64::MAX), (-1, 1)];
     let of = |trace: u8| {
         let span =
-            |at: usize| (u64::from(trace) * 100 + at as u64, (at > 0).then_some(u64::from(trace) * 100), Kind::Model, used(1000, 10));
+            |at: usize| (u64::from(trace) * 100 + at as u64, (at > 0).then_some(u64::from(trace) * 100), SpanType::Model, used(1000, 10));
         let mut batch = of_kinds(&(0..=ends.len()).map(span).collect::<Vec<_>>());
-        batch.spans[0].facts.kind = Kind::Agent;
+        batch.spans[0].facts.span_type = SpanType::Agent;
         for (span, (start, end)) in batch.spans[1..].iter_mut().zip(ends) {
             (span.start, span.end, span.facts.first_token) = (start, Some(end), Some(end));
         }
@@ -572,20 +572,20 @@ proptest! {
             other.apply(&told(part), 100 * SECOND);
         }
         let echoes = |store: &Store| {
-            let mut ids: Vec<SpanId> = store.rows().filter(|&row| store.is_echo(row)).map(|row| store.row(row).id).collect();
+            let mut ids: Vec<SpanId> = store.rows().filter(|&row| store.is_duplicate(row)).map(|row| store.row(row).id).collect();
             ids.sort_unstable();
             ids
         };
         prop_assert_eq!(echoes(&one), echoes(&other));
         prop_assert_eq!(one.all(), other.all());
-        prop_assert_eq!(one.all().echoes as usize, echoes(&one).len());
+        prop_assert_eq!(one.all().duplicates as usize, echoes(&one).len());
     }
 
     #[test]
     fn groups_equal_a_recount_whatever_the_order(
         (arrival, kinds) in forests().prop_flat_map(|forest| {
             let twice: Vec<Given> = forest.iter().chain(forest.iter().take(9)).cloned().collect();
-            let kind = prop::sample::select(vec![Kind::Agent, Kind::Team, Kind::Tool, Kind::Model, Kind::Other]);
+            let kind = prop::sample::select(vec![SpanType::Agent, SpanType::Team, SpanType::Tool, SpanType::Model, SpanType::Other]);
             let kinds = proptest::collection::vec((kind, 0..4u8, any::<bool>()), twice.len() + 60);
             (Just(twice).prop_shuffle(), kinds)
         }),
@@ -604,9 +604,9 @@ proptest! {
                 let input = Some(100 + u32::from(name));
                 let usage = batch.spans[at].facts.usage.map(|usage| Usage { input, output: Some(7), cost, ..usage });
                 let response = if given.id % 3 == 0 { Text::default() } else { batch.intern(&answer(given)) };
-                let instrument = batch.intern_instrument(["", "a", "b"][given.id as usize / 3 % 3]);
+                let scope = batch.intern_scope(["", "a", "b"][given.id as usize / 3 % 3]);
                 batch.spans[at].facts =
-                    Facts { kind, usage, agent: label, tool: label, model, provider, response, instrument, ..Facts::default() };
+                    SpanFacts { span_type: kind, usage, agent: label, tool: label, model, provider, response, scope, ..SpanFacts::default() };
             }
             store.apply(&batch, 100 * SECOND);
             if step == priced_at {
@@ -623,7 +623,7 @@ proptest! {
             let counts = |row: RowIx| store.teller(&store.tellers(store.usages[store.row(row).usage].response()));
             let tells = |row: &RowIx| store.row(*row).usage != NONE && store.usages[store.row(*row).usage].response() != 0;
             let repeats = |row: RowIx| counts(row).is_some_and(|counts| store.repeats(row, counts));
-            prop_assert!(store.rows().filter(tells).all(|row| store.is_echo(row) == repeats(row)));
+            prop_assert!(store.rows().filter(tells).all(|row| store.is_duplicate(row) == repeats(row)));
             let selected = |trace: TraceIx| store.trace(trace).selected;
             prop_assert_eq!(store.stats(), &swept(&store, |_| true));
             prop_assert_eq!(store.selection().unwrap(), &swept(&store, selected));
@@ -647,9 +647,9 @@ fn a_call_told_of_in_two_traces_counts_once_and_in_the_agent_s() {
     assert_eq!((store.all().calls, store.all().input), (1, 100));
     let changes = store.apply(&told(1, 1, Some(5), 5 * SECOND, "chatcmpl-1"), 100 * SECOND);
     let alone = store.find(store.find_trace(trace_id(2)).unwrap(), span_id(9)).unwrap();
-    assert!(changes.rows.contains(&alone) && store.is_echo(alone));
-    assert_eq!(store.echo_of(alone), Some(row(&store, 1)));
-    assert_eq!((store.all().calls, store.all().input, store.all().echoes), (1, 100, 1));
+    assert!(changes.rows.contains(&alone) && store.is_duplicate(alone));
+    assert_eq!(store.primary_of(alone), Some(row(&store, 1)));
+    assert_eq!((store.all().calls, store.all().input, store.all().duplicates), (1, 100, 1));
     assert_eq!(store.totals(alone).tokens(), None, "its trace does not count it");
     assert_eq!(store.usage(alone).unwrap().input, Some(100), "and still shows it");
     let mut thinking = told(4, 30, None, 5 * SECOND, "chatcmpl-1");
@@ -662,8 +662,8 @@ fn a_call_told_of_in_two_traces_counts_once_and_in_the_agent_s() {
     store.apply(&told(1, 5, None, 4 * SECOND, ""), 100 * SECOND);
     store.apply(&told(3, 20, None, 60 * SECOND, ""), 100 * SECOND);
     let of = |trace, id| store.find(store.find_trace(trace_id(trace)).unwrap(), span_id(id)).unwrap();
-    assert!(store.find_trace(trace_id(1)).is_none() && store.is_echo(alone) != store.is_echo(of(4, 30)));
-    assert_eq!((store.all().calls, store.all().echoes), (2, 1));
+    assert!(store.find_trace(trace_id(1)).is_none() && store.is_duplicate(alone) != store.is_duplicate(of(4, 30)));
+    assert_eq!((store.all().calls, store.all().duplicates), (2, 1));
     assert_eq!(store.stats(), &swept(&store, |_| true));
 }
 
@@ -674,21 +674,29 @@ fn an_id_that_several_calls_bear_is_no_answer_s() {
     for id in 1..4 {
         store.apply(&told(id as u8, id, None, id as Nanos * 10 * SECOND, "chatcmpl-x"), 100 * SECOND);
     }
-    assert_eq!((store.all().calls, store.all().echoes), (3, 0));
+    assert_eq!((store.all().calls, store.all().duplicates), (3, 0));
     // At once, but too many.
     for id in 11..31 {
         store.apply(&told(id as u8, id, None, 0, "chatcmpl-y"), 100 * SECOND);
     }
-    assert_eq!((store.all().calls, store.all().echoes), (23, 0));
+    assert_eq!((store.all().calls, store.all().duplicates), (23, 0));
     assert_eq!(store.stats(), &swept(&store, |_| true));
 }
 
 #[test]
 fn calls_with_the_same_arguments_and_retries_are_noticed() {
-    let tool = |id| (id, Some(1), Kind::Tool, None);
-    let model = |id, usage| (id, Some(1), Kind::Model, usage);
-    let spans =
-        [(1, None, Kind::Agent, None), model(2, used(100, 1)), tool(3), tool(4), tool(5), tool(6), model(7, None), model(8, used(300, 1))];
+    let tool = |id| (id, Some(1), SpanType::Tool, None);
+    let model = |id, usage| (id, Some(1), SpanType::Model, usage);
+    let spans = [
+        (1, None, SpanType::Agent, None),
+        model(2, used(100, 1)),
+        tool(3),
+        tool(4),
+        tool(5),
+        tool(6),
+        model(7, None),
+        model(8, used(300, 1)),
+    ];
     let mut batch = of_kinds(&spans);
     let [same, other, search] = ["{\"q\": 1}", "{\"q\": 2}", "search"].map(|text| batch.intern(text));
     for (at, arguments) in [(2, same), (3, same), (4, other), (5, same)] {
@@ -710,10 +718,10 @@ fn calls_with_the_same_arguments_and_retries_are_noticed() {
 fn time_that_overlaps_counts_once_and_models_go_first() {
     let at = |id, parent, kind, start: Nanos, end: Nanos| (id, parent, kind, start, end);
     let spans = [
-        at(1, None, Kind::Agent, 0, 100),
-        at(2, Some(1), Kind::Model, 10, 40),
-        at(3, Some(1), Kind::Model, 30, 50),
-        at(4, Some(1), Kind::Tool, 45, 70),
+        at(1, None, SpanType::Agent, 0, 100),
+        at(2, Some(1), SpanType::Model, 10, 40),
+        at(3, Some(1), SpanType::Model, 30, 50),
+        at(4, Some(1), SpanType::Tool, 45, 70),
     ];
     let mut batch = of_kinds(&spans.map(|(id, parent, kind, ..)| (id, parent, kind, None)));
     for (span, (_, _, _, start, end)) in batch.spans.iter_mut().zip(spans) {
@@ -721,6 +729,6 @@ fn time_that_overlaps_counts_once_and_models_go_first() {
     }
     let mut store = Store::new(Limits::default());
     store.apply(&batch, SECOND);
-    assert_eq!(store.split_of(store.row(row(&store, 1)).trace(), SECOND), Split { model: 40, tool: 20, rest: 40 });
+    assert_eq!(store.split_of(store.row(row(&store, 1)).trace(), SECOND), TimeBreakdown { model: 40, tool: 20, rest: 40 });
     assert_eq!(store.own_time(row(&store, 1), SECOND), 40);
 }

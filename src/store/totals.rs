@@ -37,7 +37,7 @@ pub struct Totals {
     /// Rows that are lost.
     pub lost: u32,
     /// Rows whose call is counted elsewhere.
-    pub echoes: u32,
+    pub duplicates: u32,
 }
 
 impl Totals {
@@ -56,7 +56,7 @@ impl Totals {
     /// Adds what a row states itself, fact by fact: only where nothing below it states the same. A cost that is stated goes before those
     /// that were computed below it, since whoever states one knows it.
     pub(super) fn complete(&mut self, usage: Usage, states_cost: bool) {
-        if self.echoes > 0 && self.calls == 0 {
+        if self.duplicates > 0 && self.calls == 0 {
             // All that this tells of is counted elsewhere.
             return;
         }
@@ -99,7 +99,7 @@ impl Totals {
             errors,
             running,
             lost,
-            echoes
+            duplicates
         );
     }
 
@@ -127,18 +127,18 @@ impl Totals {
 
     /// Tokens and cost alone.
     pub(super) fn usage(&self) -> Self {
-        Self { spans: 0, errors: 0, running: 0, lost: 0, echoes: 0, ..*self }
+        Self { spans: 0, errors: 0, running: 0, lost: 0, duplicates: 0, ..*self }
     }
 
     /// Whether a row in it tells of usage, be it counted here or elsewhere.
     pub(super) fn tells(&self) -> bool {
-        self.calls + self.echoes > 0
+        self.calls + self.duplicates > 0
     }
 
     /// Whether it is nothing.
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
-        let Self { calls, inputs, outputs, priced, stated, spans, errors, running, lost, echoes, .. } = *self;
+        let Self { calls, inputs, outputs, priced, stated, spans, errors, running, lost, duplicates: echoes, .. } = *self;
         // All at once: most that are asked are zero, so that to stop at the first that is not would save nothing.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0

@@ -6,9 +6,9 @@
 use super::Store;
 use super::attribution::CLAIMS;
 use super::interner::Symbol;
-use super::row::{Branch, Children, NONE, Row, RowIx, Standing, TraceIx};
+use super::row::{ChildList, Children, NONE, Row, RowIx, RunStatus, TraceIx};
 use super::totals::Totals;
-use crate::model::{Kind, Nanos, Status};
+use crate::model::{Nanos, SpanType, Status};
 
 /// How far up a row's facts are looked for: real trees are shallow, and a hostile one must not cost its depth for each row.
 const ANCESTORS: usize = 256;
@@ -20,7 +20,7 @@ impl Store {
     /// Rows directly under `row`, in the order of their starts.
     #[must_use]
     pub fn children(&self, row: RowIx) -> &[RowIx] {
-        match self.row(row).branch {
+        match self.row(row).children {
             NONE => &[],
             branch => &self.branches[branch].children,
         }
@@ -30,14 +30,14 @@ impl Store {
     #[must_use]
     pub fn totals(&self, row: RowIx) -> Totals {
         let data = self.row(row);
-        let mut totals = match data.branch {
+        let mut totals = match data.children {
             NONE => Totals::default(),
             branch => self.branches[branch].below,
         };
         if data.usage != NONE {
             let own = &self.usages[data.usage];
-            if own.is_echo() {
-                totals.echoes += 1;
+            if own.is_duplicate() {
+                totals.duplicates += 1;
             } else {
                 totals.complete(own.usage(), own.states_cost());
             }
@@ -45,9 +45,9 @@ impl Store {
         totals.spans += u32::from(!data.placeholder);
         totals.errors += u32::from(data.status == Status::Error);
         match data.standing() {
-            Standing::Running => totals.running += 1,
-            Standing::Lost => totals.lost += 1,
-            Standing::Ok | Standing::Error => {}
+            RunStatus::Running => totals.running += 1,
+            RunStatus::Lost => totals.lost += 1,
+            RunStatus::Ok | RunStatus::Error => {}
         }
         totals
     }
@@ -56,7 +56,7 @@ impl Store {
     #[must_use]
     pub fn totals_of(&self, trace: TraceIx) -> Totals {
         let data = self.trace(trace);
-        match (&data.sums, data.tops()) {
+        match (&data.sums, data.roots()) {
             (Some(sums), _) => **sums,
             (None, [top]) => self.totals(*top),
             (None, _) => Totals::default(),
@@ -66,7 +66,7 @@ impl Store {
     /// Sums over all below `row`, without `row` itself.
     #[must_use]
     pub fn below(&self, row: RowIx) -> Totals {
-        match self.row(row).branch {
+        match self.row(row).children {
             NONE => Totals::default(),
             branch => self.branches[branch].below,
         }
@@ -77,16 +77,16 @@ impl Store {
         let before = self.totals(row);
         change(self);
         let difference = Totals::difference(&before, &self.totals(row));
-        self.share(row, &difference);
+        self.attribute_share(row, &difference);
         let mut due = [difference; 2];
-        self.pay(row, &mut due);
-        self.carry(row, difference, due);
+        self.deduct_carried(row, &mut due);
+        self.propagate(row, difference, due);
     }
 
     /// Gives what is due to an agent and to a tool to the row if it claims that; then it is due no more.
-    fn pay(&mut self, row: RowIx, due: &mut [Totals; 2]) {
+    fn deduct_carried(&mut self, row: RowIx, due: &mut [Totals; 2]) {
         for (by, due) in CLAIMS.into_iter().zip(due) {
-            if let Some(name) = self.claim(by, row)
+            if let Some(name) = self.attributed_to(by, row)
                 && !due.is_zero()
             {
                 self.each_stats(self.row(row).trace(), |stats| stats.use_by(by, name, due));
@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// Carries a difference of a row's totals up to its trace and to all, and what is `due` for it to the next agent and tool.
-    fn carry(&mut self, mut row: RowIx, mut change: Totals, mut due: [Totals; 2]) {
+    fn propagate(&mut self, mut row: RowIx, mut change: Totals, mut due: [Totals; 2]) {
         while !change.is_zero() || due.iter().any(|due| !due.is_zero()) {
             let data = self.row(row);
             let (parent, trace) = (data.parent, data.trace);
@@ -111,7 +111,7 @@ impl Store {
             }
             let parent = RowIx(parent);
             let data = self.row(parent);
-            let (kind, branch) = (data.kind, data.branch);
+            let (kind, branch) = (data.span_type, data.children);
             let told = self.branches[branch].below.tells();
             if data.usage == NONE {
                 // What the parent states itself is not touched by what comes below it.
@@ -123,17 +123,17 @@ impl Store {
                 let outer = Totals::difference(&before, &self.totals(parent));
                 let own = Totals::difference(&change, &outer);
                 if !own.is_zero() {
-                    self.share(parent, &own);
+                    self.attribute_share(parent, &own);
                     for due in &mut due {
                         due.add(&own);
                     }
                 }
                 change = outer;
             }
-            if kind == Kind::Model && told != self.branches[branch].below.tells() {
+            if kind == SpanType::Model && told != self.branches[branch].below.tells() {
                 self.recount_around(parent);
             }
-            self.pay(parent, &mut due);
+            self.deduct_carried(parent, &mut due);
             row = parent;
         }
     }
@@ -142,10 +142,10 @@ impl Store {
     pub(super) fn link(&mut self, row: RowIx, parent: Option<RowIx>) {
         let order = self.row(row).order();
         if let Some(parent) = parent
-            && self.row(parent).branch == NONE
+            && self.row(parent).children == NONE
         {
-            let branch = self.branches.insert(Branch::default());
-            self.rows[parent.0].branch = branch;
+            let branch = self.branches.insert(ChildList::default());
+            self.rows[parent.0].children = branch;
         }
         let siblings = self.siblings(parent, row);
         let at = match siblings.last() {
@@ -158,8 +158,8 @@ impl Store {
             self.join_tops(self.row(row).trace(), row);
         }
         let totals = self.totals(row);
-        let baggage = self.baggage(row, parent, &totals);
-        self.carry(row, totals, baggage);
+        let baggage = self.carried_totals(row, parent, &totals);
+        self.propagate(row, totals, baggage);
         if let Some(parent) = parent {
             self.inherit(parent, row);
         }
@@ -168,19 +168,19 @@ impl Store {
     /// Takes a row, with all below it, from where it hangs.
     pub(super) fn unlink(&mut self, row: RowIx) {
         let totals = self.totals(row);
-        let baggage = self.baggage(row, self.row(row).parent(), &totals);
-        self.carry(row, totals.negated(), baggage.map(|baggage| baggage.negated()));
+        let baggage = self.carried_totals(row, self.row(row).parent(), &totals);
+        self.propagate(row, totals.negated(), baggage.map(|baggage| baggage.negated()));
         self.remove_from_siblings(row);
         if self.row(row).parent == NONE {
             let data = &mut self.traces[self.rows[row.0].trace];
-            data.sums = data.sums.take().filter(|_| data.tops.len() > 1);
+            data.sums = data.sums.take().filter(|_| data.roots.len() > 1);
         }
         self.rows[row.0].parent = NONE;
     }
 
     /// Begins to keep sums over a trace if a row came to the one at its top.
     fn join_tops(&mut self, trace: TraceIx, came: RowIx) {
-        if let [first, second] = *self.trace(trace).tops() {
+        if let [first, second] = *self.trace(trace).roots() {
             let other = if first == came { second } else { first };
             self.traces[trace.0].sums = Some(Box::new(self.totals(other)));
         }
@@ -195,17 +195,17 @@ impl Store {
 
     /// Gives a placeholder what its child tells of it: an earlier start, a kind.
     fn inherit(&mut self, parent: RowIx, child: RowIx) {
-        let (start, end, kind) = (self.row(child).start, self.row(child).end, self.row(child).kind);
+        let (start, end, kind) = (self.row(child).start, self.row(child).end, self.row(child).span_type);
         let data = self.row(parent);
         if !data.placeholder {
             return;
         }
-        let guess = guess(data.kind, kind);
+        let guess = guess(data.span_type, kind);
         if start < data.start {
             self.move_start(parent, start);
         }
         let data = &mut self.rows[parent.0];
-        (data.kind, data.end) = (guess, data.end.max(end));
+        (data.span_type, data.end) = (guess, data.end.max(end));
     }
 
     /// Gives a row an earlier start, and so another place among its siblings.
@@ -256,7 +256,9 @@ impl Store {
     /// The name of the agent, team or workflow that the row is, or runs under; empty if none is known.
     #[must_use]
     pub fn agent(&self, row: RowIx) -> Symbol {
-        self.inherited(row, |data| if matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) { data.label } else { Symbol::EMPTY })
+        self.inherited(row, |data| {
+            if matches!(data.span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow) { data.label } else { Symbol::EMPTY }
+        })
     }
 
     /// The first text that `fact` finds on the row or, going up, above it. Looks at a bounded number of rows.
@@ -284,26 +286,26 @@ impl Store {
     fn siblings(&self, parent: Option<RowIx>, row: RowIx) -> &[RowIx] {
         match parent {
             Some(parent) => self.children(parent),
-            None => &self.traces[self.row(row).trace].tops,
+            None => &self.traces[self.row(row).trace].roots,
         }
     }
 
     fn siblings_mut(&mut self, parent: Option<RowIx>, row: RowIx) -> &mut Children {
         if let Some(parent) = parent {
-            let branch = self.row(parent).branch;
+            let branch = self.row(parent).children;
             &mut self.branches[branch].children
         } else {
             let trace = self.row(row).trace;
-            &mut self.traces[trace].tops
+            &mut self.traces[trace].roots
         }
     }
 }
 
 /// What a span that has not come is, going by the kind of one that runs under it.
-fn guess(so_far: Kind, child: Kind) -> Kind {
+fn guess(so_far: SpanType, child: SpanType) -> SpanType {
     match (so_far, child) {
-        (Kind::Workflow, _) | (_, Kind::Step) => Kind::Workflow,
-        (Kind::Team, _) | (_, Kind::Agent | Kind::Team) => Kind::Team,
-        _ => Kind::Agent,
+        (SpanType::Workflow, _) | (_, SpanType::Step) => SpanType::Workflow,
+        (SpanType::Team, _) | (_, SpanType::Agent | SpanType::Team) => SpanType::Team,
+        _ => SpanType::Agent,
     }
 }

@@ -2,60 +2,60 @@
 //! be done outside comes back as an [`Effect`].
 
 pub mod action;
+mod aggregates;
 mod budget;
 mod columns;
 pub mod compare;
 mod copy;
-#[cfg(test)]
-mod desk;
 mod detail;
 mod dispatch;
 mod export_dialog;
-mod forest;
+mod insights;
 mod intake;
 pub mod key;
 mod keymap;
 mod line;
-mod noticed;
+mod mouse;
 mod palette;
 mod pick;
-mod pointer;
-mod ready;
-mod scope;
+mod prepare_frame;
 mod search;
 mod sorter;
 mod table;
+mod table_actions;
+#[cfg(test)]
+mod test_harness;
 #[cfg(test)]
 mod tests;
+mod trace_tree;
 mod update;
-mod views;
 
 pub use action::Action;
+pub use aggregates::Aggregates;
 pub use budget::{Budget, Budgets};
 pub use columns::{Column, Columns};
 pub use compare::Compare;
-pub use detail::{Detail, Loaded, Tab, Wanted};
+pub use detail::{Detail, Loaded, PayloadRequest, Tab};
 pub use export_dialog::{Export, ExportDialog, ExportField};
-pub use forest::{Forest, Measure, Sort, Sorting};
+pub use insights::Insights;
 pub use key::Key;
-pub use keymap::{Bindings, Keymap, Misbound};
-pub use line::{Editing, History, Offer, Offers};
-pub use noticed::Noticed;
+pub use keymap::{Bindings, Keymap, KeymapError};
+pub use line::{Completion, Completions, History, LineEditor};
+pub use mouse::HitTarget;
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
-pub use pointer::Spot;
-pub use scope::Scope;
 pub use sorter::Sorter;
 pub use table::{Cell, Heading, Table, View};
+pub use trace_tree::{Measure, Sort, Sorting, TraceTree};
 use update::scroll;
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::model::{Address, Batch, Nanos, SourceId};
-use crate::query::Mistake;
+use crate::model::{Batch, Nanos, PayloadRef, SourceId};
+use crate::query::ParseError;
 use crate::sources::{State, Traffic};
 use crate::store::{RowIx, Store, TraceIx};
-use crate::tui::theme::Looks;
+use crate::tui::theme::Themes;
 
 /// Something that has to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ const RATES: usize = 30;
 #[derive(Debug, Default)]
 pub struct App {
     /// The traces.
-    pub forest: Forest,
+    pub forest: TraceTree,
     /// The span looked at.
     pub detail: Detail,
     /// Which pane has the keys.
@@ -166,9 +166,9 @@ pub struct App {
     /// The filter line in force.
     pub filter: String,
     /// The filter line while it is typed.
-    pub editing: Option<Editing>,
+    pub editing: Option<LineEditor>,
     /// What is wrong with the line that is typed.
-    pub mistake: Option<Mistake>,
+    pub mistake: Option<ParseError>,
     /// The filter lines that were used before.
     pub history: History,
     /// Marked traces.
@@ -182,7 +182,7 @@ pub struct App {
     /// Which key does what.
     pub keymap: Keymap,
     /// The themes.
-    pub looks: Looks,
+    pub looks: Themes,
     /// The columns beside the traces.
     pub columns: Columns,
     /// Whether symbols must be plain ASCII.
@@ -192,9 +192,9 @@ pub struct App {
     /// What traces may cost.
     pub budgets: Budgets,
     /// What is worth a flag on the rows shown.
-    pub noticed: Noticed,
+    pub noticed: Insights,
     /// What the sums speak of.
-    pub scope: Scope,
+    pub scope: Aggregates,
     /// The view that is open, unless it is the traces.
     pub table: Option<Table>,
     bell: bool,
@@ -206,7 +206,7 @@ pub struct App {
     held_back_bytes: u64,
     typed: Option<String>,
     search: search::State,
-    released: Vec<(SourceId, Address)>,
+    released: Vec<(SourceId, PayloadRef)>,
 }
 
 impl App {

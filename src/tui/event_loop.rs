@@ -31,7 +31,7 @@ use crate::sources::{Handle, Request, State, Update};
 use crate::store::{RowIx, Store};
 use crate::tui::clipboard;
 use crate::tui::history;
-use crate::tui::view::{self, Panes};
+use crate::tui::view::{self, PaneLayout};
 
 /// The least time between two frames that nobody asked for with a key.
 const FRAME: Duration = Duration::from_millis(16);
@@ -181,13 +181,13 @@ impl Loop<'_> {
     /// Makes ready what the next frame shows. Whether more is left to do.
     fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
-        let panes = Panes::new(area, app.focus);
+        let panes = PaneLayout::new(area, app.focus);
         self.area = area;
         let end = view::layer_end(app, area);
         if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut app.overlay {
             *line = end.min(*line);
         }
-        app.make_ready(store, panes.forest_lines(), panes.detail_size())
+        app.prepare_frame(store, panes.forest_lines(), panes.detail_size())
     }
 
     /// Whether it was the last.
@@ -201,7 +201,7 @@ impl Loop<'_> {
             }
             Event::Mouse(mouse) => {
                 let place = Position::new(mouse.column, mouse.row);
-                let spot = view::spot(app, store, self.area, place);
+                let spot = view::hit_test(app, store, self.area, place);
                 match mouse.kind {
                     MouseEventKind::Down(MouseButton::Left) => app.click(store, spot),
                     MouseEventKind::ScrollDown => app.wheel(store, spot, 1),
@@ -257,7 +257,7 @@ impl Loop<'_> {
                     let Session { app, store, .. } = &mut *self.session;
                     app.take_found(store, found);
                 }
-                Update::More(source, spans) => self.session.app.detail.ask_again(source, &spans),
+                Update::PayloadChanged(source, spans) => self.session.app.detail.ask_again(source, &spans),
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);
@@ -279,7 +279,7 @@ impl Loop<'_> {
         }
     }
 
-    fn request(&mut self, source: usize, addresses: Vec<(crate::model::Address, crate::model::SpanId)>, pending: Pending) -> bool {
+    fn request(&mut self, source: usize, addresses: Vec<(crate::model::PayloadRef, crate::model::SpanId)>, pending: Pending) -> bool {
         self.ticket += 1;
         let request = Request::Payloads { ticket: self.ticket, addresses };
         let sent = self.session.sources.get(source).is_some_and(|source| source.requests.send(request).is_ok());
@@ -358,7 +358,7 @@ impl Loop<'_> {
 
     fn copy_span(&mut self, row: RowIx) {
         let data = self.session.store.row(row);
-        let (source, address) = (usize::from(data.source.0), (data.address, data.id));
+        let (source, address) = (usize::from(data.source.0), (data.payload_ref, data.id));
         let span = Box::new(crate::export::exported(&self.session.store, row, 0));
         if !self.request(source, vec![address], Pending::Copy(span)) {
             self.session.app.say("could not copy: the source has ended", true, now());

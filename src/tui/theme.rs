@@ -1,13 +1,13 @@
 //! Themes: how each role on the screen looks, in as many colours as the terminal has. Knows nothing of what plays the roles.
 
-mod colour;
+mod color;
 mod file;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
-pub use colour::Depth;
+pub use color::ColorSupport;
 use ratatui::style::Style;
 
 /// What something on the screen is to a person.
@@ -98,13 +98,13 @@ const MOST: usize = 100;
 
 /// A theme.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Theme {
     /// Its name.
     pub name: String,
     styles: [Style; ROLES.len()],
 }
 
-impl Look {
+impl Theme {
     /// How a role looks.
     #[must_use]
     pub fn style(&self, role: Role) -> Style {
@@ -112,30 +112,30 @@ impl Look {
     }
 
     /// The same in as many colours as there are.
-    fn at(&self, depth: Depth) -> Self {
+    fn at(&self, depth: ColorSupport) -> Self {
         Self { name: self.name.clone(), styles: self.styles.map(|style| depth.style(style)) }
     }
 }
 
 /// The themes there are, and which is on.
 #[derive(Clone, Debug)]
-pub struct Looks {
-    all: Vec<Look>,
+pub struct Themes {
+    all: Vec<Theme>,
     current: usize,
 }
 
-impl Default for Looks {
+impl Default for Themes {
     fn default() -> Self {
-        Self::load(AUTO, None, Depth::True).0
+        Self::load(AUTO, None, ColorSupport::True).0
     }
 }
 
-impl Looks {
+impl Themes {
     /// The built-in themes and those in `directory` (`NAME.toml`), in the terminal's colours, the one called `name` on; with what is
     /// wrong with files, a line each. Without such a theme the dark one is on.
     #[must_use]
-    pub fn load(name: &str, directory: Option<&Path>, depth: Depth) -> (Self, Vec<String>) {
-        let mut all: Vec<Look> = Vec::new();
+    pub fn load(name: &str, directory: Option<&Path>, depth: ColorSupport) -> (Self, Vec<String>) {
+        let mut all: Vec<Theme> = Vec::new();
         let mut troubles = Vec::new();
         for (name, text) in BUILT_IN {
             match file::parse(name, text, &all) {
@@ -153,18 +153,18 @@ impl Looks {
             }
         }
         let name = match (name, depth) {
-            (AUTO, Depth::Sixteen) => "16-colour",
+            (AUTO, ColorSupport::Sixteen) => "16-colour",
             (AUTO, _) => "dark",
             (name, _) => name,
         };
-        let all: Vec<Look> = all.iter().map(|look| look.at(depth)).collect();
+        let all: Vec<Theme> = all.iter().map(|look| look.at(depth)).collect();
         let current = all.iter().position(|look| look.name == name).unwrap_or_default();
         (Self { all, current }, troubles)
     }
 
     /// The theme that is on.
     #[must_use]
-    pub fn current(&self) -> &Look {
+    pub fn current(&self) -> &Theme {
         &self.all[self.current]
     }
 

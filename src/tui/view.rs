@@ -1,25 +1,25 @@
 //! The screen: one pane a file. Painting reads the app and the store and changes neither; what it costs goes with the lines on the screen.
 
 mod compare;
+mod completions;
 mod cost;
 mod detail;
 mod export_dialog;
 mod footer;
-mod forest;
 mod header;
 mod help;
 mod latency;
-mod offers;
+mod layout;
+mod mouse;
 mod overlay;
 mod palette;
-mod panes;
-mod pointer;
+mod rankings;
 mod sorter;
 mod sources;
-mod sums;
+mod styling;
 mod table;
-mod theme;
 mod tokens;
+mod trace_tree;
 mod welcome;
 
 use ratatui::Frame;
@@ -30,17 +30,17 @@ use ratatui::style::Style;
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{App, Overlay};
-pub use forest::name;
-pub use panes::Panes;
-pub use pointer::spot;
-use theme::Theme;
-pub use theme::{ascii, glyph};
+pub use layout::PaneLayout;
+pub use mouse::hit_test;
+use styling::Styling;
+pub use styling::{ascii, glyph};
+pub use trace_tree::name;
 
 /// Paints everything.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     let area = frame.area();
-    let theme = Theme { look: app.looks.current(), ascii: app.ascii };
-    let panes = Panes::new(area, app.focus);
+    let theme = Styling { theme: app.looks.current(), ascii: app.ascii };
+    let panes = PaneLayout::new(area, app.focus);
     let buffer = frame.buffer_mut();
     buffer.set_style(area, theme.screen());
     header::draw(buffer, panes.header, app, store, theme);
@@ -49,7 +49,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     } else {
         match &app.table {
             Some(table) => table::draw(buffer, panes.forest, app, table, theme),
-            None => forest::draw(buffer, panes.forest, app, store, theme),
+            None => trace_tree::draw(buffer, panes.forest, app, store, theme),
         }
         tokens::draw(buffer, panes.tokens, app, store, theme);
         cost::draw(buffer, panes.cost, app, store, theme);
@@ -61,13 +61,13 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, theme);
     if let Some(editing) = &app.editing {
-        offers::draw(buffer, area, panes.footer, editing, theme);
+        completions::draw(buffer, area, panes.footer, editing, theme);
     }
     if let Some(overlay) = &app.overlay {
         cursor = overlay::draw(buffer, area, app, store, overlay, theme).or(cursor);
     }
     if app.ascii {
-        theme::to_ascii(buffer);
+        styling::to_ascii(buffer);
     }
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
@@ -79,7 +79,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
 pub fn layer_end(app: &App, area: Rect) -> usize {
     match &app.overlay {
         Some(Overlay::Help(_)) => help::end(area),
-        Some(Overlay::Sources(_)) => sources::end(app, area, Theme { look: app.looks.current(), ascii: app.ascii }),
+        Some(Overlay::Sources(_)) => sources::end(app, area, Styling { theme: app.looks.current(), ascii: app.ascii }),
         _ => 0,
     }
 }

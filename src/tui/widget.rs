@@ -3,19 +3,19 @@
 //! A widget is told what to draw and writes text or cells; colours are chosen by who calls it.
 
 pub mod chat;
-pub mod flame;
 pub mod gauge;
 pub mod json;
-pub mod reader;
+pub mod pager;
 pub mod sparkline;
 pub mod text;
+pub mod waterfall;
 
 pub use chat::{Message, Part};
-pub use flame::{Axis, Bar, Palette, State};
 pub use gauge::gauge;
-pub use reader::{Reader, Styles};
+pub use pager::{Pager, Styles};
 pub use sparkline::sparkline;
-pub use text::{Document, Role};
+pub use text::{Document, TextRole};
+pub use waterfall::{Axis, Bar, Palette, State};
 
 /// Which characters a terminal can be trusted with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

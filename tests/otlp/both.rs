@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use agno_top::model::{Payload, SourceId, Status};
 use agno_top::sources::sqlite::{self, Tables};
-use agno_top::sources::{Handle, Outlet, Request, Update, otlp};
+use agno_top::sources::{Handle, Request, Update, UpdateSender, otlp};
 use agno_top::store::{Limits, RowIx, Store};
 use rusqlite::Connection;
 use tokio::sync::mpsc::{Receiver, channel};
@@ -48,7 +48,7 @@ fn take(updates: &mut Receiver<Update>, store: &mut Store, came: &mut [usize; 2]
 
 fn payload(handle: &Handle, updates: &mut Receiver<Update>, store: &Store, row: RowIx) -> Payload {
     let data = store.row(row);
-    handle.requests.send(Request::Payloads { ticket: 1, addresses: vec![(data.address, data.id)] }).unwrap();
+    handle.requests.send(Request::Payloads { ticket: 1, addresses: vec![(data.payload_ref, data.id)] }).unwrap();
     loop {
         if let Update::Payloads { payloads, .. } = updates.blocking_recv().unwrap() {
             return payloads.into_iter().next().unwrap().unwrap();
@@ -62,8 +62,8 @@ fn a_span_from_both_is_one_row_with_the_richer_payload() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
     let (sender, mut updates) = channel(64);
-    let _tail = sqlite::start(database.clone(), Tables::default(), 1_000_000, Outlet::new(DATABASE, sender.clone())).unwrap();
-    let listening = otlp::start(any_port(), Outlet::new(OTLP, sender)).unwrap();
+    let _tail = sqlite::start(database.clone(), Tables::default(), 1_000_000, UpdateSender::new(DATABASE, sender.clone())).unwrap();
+    let listening = otlp::start(any_port(), UpdateSender::new(OTLP, sender)).unwrap();
     let http = *listening.addresses.iter().filter(|address| address.is_ipv4()).nth(1).unwrap();
     let (_model, mut scenario) = agno(&python, &database);
     scenario.arg("--otlp").arg(format!("http://{http}/v1/traces"));

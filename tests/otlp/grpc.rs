@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use agno_top::sources::otlp::{Manners, Options};
+use agno_top::sources::otlp::{ConnectionLimits, Options};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -173,7 +173,7 @@ fn all_encodings_are_understood() {
 
 #[test]
 fn a_call_that_never_ends_is_refused() {
-    let manners = Manners { body: Duration::from_millis(100), ..Manners::default() };
+    let manners = ConnectionLimits { body: Duration::from_millis(100), ..ConnectionLimits::default() };
     let listener = Listener::with(Options { manners, ..any_port() }, 16);
     assert_eq!(call(&listener, async |channel| raw(channel, "identity", Raw(None)).await), "4");
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use agno_top::sources::otlp::Options;
-use agno_top::sources::{Outlet, State, Traffic, Update, otlp};
+use agno_top::sources::{State, Traffic, Update, UpdateSender, otlp};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -24,7 +24,7 @@ fn agnos_request_is_taken_whole() {
     assert_eq!(listener.skipped(), []);
     assert!(listener.batches.iter().all(|batch| batch.rich));
     assert_eq!(listener.states, [State::Watching { left_out: 0 }]);
-    let weight: u64 = listener.spans().iter().map(|(span, _)| u64::from(span.weight)).sum();
+    let weight: u64 = listener.spans().iter().map(|(span, _)| u64::from(span.retained_bytes)).sum();
     assert_eq!(weight, FIXTURE.len() as u64);
 }
 
@@ -45,7 +45,7 @@ fn json_is_the_same_as_protobuf() {
             let (batch, facts) = (&listener.batches[batch], &span.facts);
             let texts =
                 [facts.agent, facts.model, facts.provider, facts.tool, facts.session, facts.user, facts.run, facts.input, span.error];
-            (facts.kind, facts.usage, texts.map(|text| batch.text(text).to_owned()))
+            (facts.span_type, facts.usage, texts.map(|text| batch.text(text).to_owned()))
         };
         assert_eq!(texts(a, 0), texts(b, 1), "{name}");
     }
@@ -177,7 +177,7 @@ fn a_port_in_use_is_named_and_taken_once_it_is_free() {
     let first = Listener::start();
     let taken = Options { grpc: Some(first.grpc), http: Some(first.http), ..Options::default() };
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let outlet = Outlet::new(agno_top::model::SourceId(0), sender);
+    let outlet = UpdateSender::new(agno_top::model::SourceId(0), sender);
     let second = otlp::start(taken, outlet).unwrap();
     assert_eq!(second.failed.len(), 2);
     let expected = format!(

@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use agno_top::model::{Address, Batch, Payload, Skipped, SourceId, Span, SpanId};
+use agno_top::model::{Batch, Payload, PayloadRef, Skipped, SourceId, Span, SpanId};
 use agno_top::sources::otlp::{self, Options};
-use agno_top::sources::{Found, Handle, Outlet, Request, State, Traffic, Update};
+use agno_top::sources::{Handle, Request, SearchHits, State, Traffic, Update, UpdateSender};
 use tokio::sync::mpsc::{Receiver, channel};
 
 pub(crate) struct Listener {
@@ -19,7 +19,7 @@ pub(crate) struct Listener {
     pub(crate) states: Vec<State>,
     pub(crate) traffic: Traffic,
     /// What searches came upon.
-    pub(crate) found: Vec<Found>,
+    pub(crate) found: Vec<SearchHits>,
     /// Spans whose payloads came to hold more.
     pub(crate) more: Vec<SpanId>,
 }
@@ -36,7 +36,7 @@ impl Listener {
 
     pub(crate) fn with(options: Options, room: usize) -> Self {
         let (sender, updates) = channel(room);
-        let listening = otlp::start(options, Outlet::new(SourceId(3), sender)).unwrap();
+        let listening = otlp::start(options, UpdateSender::new(SourceId(3), sender)).unwrap();
         assert_eq!(listening.failed, []);
         let own: Vec<_> = listening.addresses.iter().filter(|address| address.is_ipv4()).collect();
         let (grpc, http) = (*own[0], *own[1]);
@@ -69,7 +69,7 @@ impl Listener {
             }
             Update::Traffic(_, traffic) => self.traffic = traffic,
             Update::Found(found) => self.found.push(found),
-            Update::More(_, spans) => self.more.extend(spans),
+            Update::PayloadChanged(_, spans) => self.more.extend(spans),
             Update::Payloads { payloads, .. } => return Some(payloads),
         }
         None
@@ -98,7 +98,7 @@ impl Listener {
         self.batches.iter().flat_map(|batch| batch.skipped.clone()).collect()
     }
 
-    pub(crate) fn payloads(&mut self, of: &[(Address, SpanId)]) -> Vec<Result<Payload, String>> {
+    pub(crate) fn payloads(&mut self, of: &[(PayloadRef, SpanId)]) -> Vec<Result<Payload, String>> {
         self.handle.requests.send(Request::Payloads { ticket: 7, addresses: of.to_vec() }).unwrap();
         loop {
             let update = self.updates.blocking_recv().unwrap();
@@ -120,7 +120,7 @@ impl Listener {
     }
 
     pub(crate) fn payload(&mut self, span: &Span) -> Payload {
-        self.payloads(&[(span.address, span.id)]).remove(0).unwrap()
+        self.payloads(&[(span.payload_ref, span.id)]).remove(0).unwrap()
     }
 
     pub(crate) fn client(&self) -> Client {

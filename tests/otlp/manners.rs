@@ -4,7 +4,7 @@ use std::io::{BufRead, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use agno_top::sources::otlp::{Manners, Options};
+use agno_top::sources::otlp::{ConnectionLimits, Options};
 
 use crate::FIXTURE;
 use crate::listener::{Client, Listener, any_port};
@@ -12,7 +12,7 @@ use crate::record::{numbers, recording};
 
 const HEAD: &str = "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\n";
 
-fn with(manners: Manners) -> Listener {
+fn with(manners: ConnectionLimits) -> Listener {
     Listener::with(Options { manners, ..any_port() }, 16)
 }
 
@@ -28,7 +28,7 @@ fn last_words(stream: &mut TcpStream) -> String {
 
 #[test]
 fn a_body_that_comes_too_slowly_is_refused() {
-    let mut listener = with(Manners { body: Duration::from_millis(100), ..Manners::default() });
+    let mut listener = with(ConnectionLimits { body: Duration::from_millis(100), ..ConnectionLimits::default() });
     let mut client = listener.client();
     write!(client.0.get_mut(), "{HEAD}content-length: {}\r\n\r\n", FIXTURE.len()).unwrap();
     client.0.get_mut().write_all(&FIXTURE[..1000]).unwrap();
@@ -38,7 +38,7 @@ fn a_body_that_comes_too_slowly_is_refused() {
 
 #[test]
 fn who_says_nothing_is_cut_off() {
-    let listener = with(Manners { idle: Duration::from_millis(100), ..Manners::default() });
+    let listener = with(ConnectionLimits { idle: Duration::from_millis(100), ..ConnectionLimits::default() });
     for said in ["", "P", "PRI * HTTP/2.0\r\n", "POST /v1/traces HT", HEAD] {
         let mut stream = TcpStream::connect(listener.http).unwrap();
         stream.write_all(said.as_bytes()).unwrap();
@@ -58,7 +58,7 @@ fn is_served(address: SocketAddr) -> bool {
 
 #[test]
 fn there_are_so_many_connections_and_no_more() {
-    let listener = with(Manners { connections: 2, ..Manners::default() });
+    let listener = with(ConnectionLimits { connections: 2, ..ConnectionLimits::default() });
     let mut clients = [listener.client(), listener.client()];
     for client in &mut clients {
         assert_eq!(client.post("/v1/traces", &[("content-type", "application/x-protobuf")], b"").status, 200);

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use agno_top::model::{Kind, Status};
+use agno_top::model::{SpanType, Status};
 use agno_top::sources::otlp::Options;
 use agno_top::sources::sqlite::Tables;
 
@@ -23,8 +23,8 @@ fn run(command: &mut Command) -> String {
 /// Twenty times an agent, a model call and a tool that failed.
 fn check(listener: &mut Listener) {
     let spans = listener.spans();
-    let of = |kind| spans.iter().filter(move |(span, _)| span.facts.kind == kind).map(|(span, _)| span.clone()).collect::<Vec<_>>();
-    let [agents, models, tools] = [Kind::Agent, Kind::Model, Kind::Tool].map(of);
+    let of = |kind| spans.iter().filter(move |(span, _)| span.facts.span_type == kind).map(|(span, _)| span.clone()).collect::<Vec<_>>();
+    let [agents, models, tools] = [SpanType::Agent, SpanType::Model, SpanType::Tool].map(of);
     assert_eq!((spans.len(), agents.len(), models.len(), tools.len()), (60, 20, 20, 20));
     assert!(tools.iter().all(|tool| tool.status == Status::Error));
     let mut prompts: Vec<_> = models.iter().map(|model| model.facts.usage.unwrap().input.unwrap()).collect();

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use agno_top::sources::Outlet;
+use agno_top::sources::UpdateSender;
 use agno_top::sources::otlp::{self, Options};
 use agno_top::sources::sqlite::Tables;
 use flate2::Compression;
@@ -121,7 +121,7 @@ fn a_file_that_is_no_database_is_named_at_the_start() {
     let path = directory.path().join("a.db");
     std::fs::write(&path, "no database at all, but a text of some length").unwrap();
     let (updates, _received) = tokio::sync::mpsc::channel(1);
-    let error = otlp::start(recording(&path), Outlet::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string();
+    let error = otlp::start(recording(&path), UpdateSender::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string();
     assert!(error.contains("can't record into") && error.contains("a.db"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap().len(), 45);
 }
@@ -135,7 +135,7 @@ fn a_database_of_something_else_is_left_alone() {
     let before = std::fs::read(&path).unwrap();
     let start = || {
         let (updates, _received) = tokio::sync::mpsc::channel(1);
-        otlp::start(recording(&path), Outlet::new(agno_top::model::SourceId(0), updates))
+        otlp::start(recording(&path), UpdateSender::new(agno_top::model::SourceId(0), updates))
     };
     let error = start().unwrap_err().to_string();
     assert!(error.ends_with("a.db: it holds tables that are not Agno's"), "{error}");
@@ -219,7 +219,7 @@ fn in_the_end_all_is_in_the_file() {
     let listener = Listener::with(recording(&path), 64);
     assert_eq!(listener.post(FIXTURE).status, 200);
     drop(listener.updates);
-    assert_eq!(listener.handle.end(), [] as [String; 0]);
+    assert_eq!(listener.handle.stop(), [] as [String; 0]);
     let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(left, ["a.db"]);
     assert_eq!(numbers(&path), (11, 75, 14));
@@ -234,7 +234,7 @@ fn in_the_end_what_waits_is_passed_on_and_what_can_not_be_is_told() {
         assert_eq!(listener.post(FIXTURE).status, 200);
     }
     drop(listener.updates);
-    assert_eq!(listener.handle.end(), ["5 requests were not passed on to http://127.0.0.1:9"]);
+    assert_eq!(listener.handle.stop(), ["5 requests were not passed on to http://127.0.0.1:9"]);
     assert_eq!(end.spans().len(), 5 * 75);
 }
 
@@ -243,7 +243,7 @@ fn what_would_come_back_for_ever_is_not_passed_on() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (updates, _received) = tokio::sync::mpsc::channel(1);
     let options = Options { http: Some(held), forward: vec![format!("http://localhost:{}", held.port())], ..any_port() };
-    let error = otlp::start(options, Outlet::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string();
+    let error = otlp::start(options, UpdateSender::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string();
     assert!(error.contains("come back for ever"), "{error}");
 }
 

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use crate::listener::Listener;
 use crate::spans::{attribute, request, span};
 
-fn probe(line: &str) -> Arc<agno_top::model::Probe> {
+fn probe(line: &str) -> Arc<agno_top::model::PayloadQuery> {
     Arc::new(line.parse::<Query>().unwrap().probe())
 }
 
@@ -35,7 +35,7 @@ fn bodies_are_searched_the_newest_first_as_what_they_say() {
          "endTimeUnixNano": "1790000001000000000", "attributes": [{"key": "input.value", "value": {"stringValue": "Gr\u00f6\u00dfe \"hi\""}}]}]}]}]}"#;
     listener.client().post("/v1/traces", &[("content-type", "application/json")], json.as_bytes());
     assert_eq!(listener.spans().len(), 4);
-    let all: Vec<_> = listener.spans().iter().map(|(span, _)| (span.address, span.id)).collect();
+    let all: Vec<_> = listener.spans().iter().map(|(span, _)| (span.payload_ref, span.id)).collect();
     for (line, expected) in [
         ("text:größe", &[4, 1][..]),
         ("text:\"\\\"hi\\\" to\"", &[1]),

@@ -1,6 +1,6 @@
 //! What becomes of spans: their rows, their payloads, and how long these are held.
 
-use agno_top::model::{Dropped, Kind, Role, SpanId, Status, TraceId, Value};
+use agno_top::model::{Dropped, SpanId, SpanKind, SpanType, Status, TraceId, Value};
 use agno_top::sources::Request;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -45,8 +45,8 @@ fn agnos_spans_bear_their_facts_and_their_exceptions() {
     let mut listener = Listener::start();
     listener.post(FIXTURE);
     let spans = listener.spans();
-    let count = |kind| spans.iter().filter(|(span, _)| span.facts.kind == kind).count();
-    assert!(count(Kind::Agent) > 3 && count(Kind::Model) > 10 && count(Kind::Tool) > 3, "{}", count(Kind::Model));
+    let count = |kind| spans.iter().filter(|(span, _)| span.facts.span_type == kind).count();
+    assert!(count(SpanType::Agent) > 3 && count(SpanType::Model) > 10 && count(SpanType::Tool) > 3, "{}", count(SpanType::Model));
     assert!(spans.iter().any(|(span, _)| span.facts.usage.is_some_and(|usage| usage.input > Some(0))));
     let failed: Vec<_> = spans.iter().filter(|(span, _)| span.status == Status::Error).cloned().collect();
     let mut stacks = 0;
@@ -85,7 +85,7 @@ fn all_of_a_span_is_read_again() {
     assert_eq!((payload.links[0].trace, payload.links[0].span), (TraceId::new([9; 16]).unwrap(), SpanId::new([8; 8]).unwrap()));
     assert_eq!(payload.links[0].attributes, [("why".to_owned(), Value::Text("retry".to_owned()))]);
     assert_eq!(payload.attributes[1].1, Value::List(vec![Value::Text("x".to_owned()), Value::Int(-5)]));
-    assert_eq!((payload.notes.len(), payload.role), (0, Role::Client));
+    assert_eq!((payload.notes.len(), payload.span_kind), (0, SpanKind::Client));
     assert_eq!(payload.scope, ("s".to_owned(), "2".to_owned()));
     assert_eq!(payload.resource, [("service.name".to_owned(), Value::Text("shop".to_owned()))]);
 }
@@ -111,13 +111,13 @@ fn a_body_is_held_until_its_last_span_is_released() {
     let body = request(vec![span(1), span(2), span(3)]);
     listener.post(&body);
     let spans: Vec<_> = listener.spans().into_iter().map(|(span, _)| span).collect();
-    assert_eq!(spans.iter().map(|span| span.weight as usize).sum::<usize>(), body.len());
-    listener.handle.requests.send(Request::Release(vec![spans[0].address, spans[1].address])).unwrap();
+    assert_eq!(spans.iter().map(|span| span.retained_bytes as usize).sum::<usize>(), body.len());
+    listener.handle.requests.send(Request::Release(vec![spans[0].payload_ref, spans[1].payload_ref])).unwrap();
     assert_eq!(listener.payload(&spans[2]).resource.len(), 1);
     listener.traffic(|traffic| traffic.held == body.len() as u64);
-    listener.handle.requests.send(Request::Release(vec![spans[2].address])).unwrap();
+    listener.handle.requests.send(Request::Release(vec![spans[2].payload_ref])).unwrap();
     listener.traffic(|traffic| traffic.held == 0);
-    let answers = listener.payloads(&[(spans[2].address, spans[2].id)]);
+    let answers = listener.payloads(&[(spans[2].payload_ref, spans[2].id)]);
     assert!(answers[0].as_ref().unwrap_err().contains("memory limit"), "{answers:?}");
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use agno_top::export::Format;
-use agno_top::model::{Kind, Origin, Payload, Role, SpanId, Status, Value};
+use agno_top::model::{Origin, Payload, SpanId, SpanKind, SpanType, Status, Value};
 use agno_top::sources::{State, Update};
 
 use super::roundtrip::agnos_own;
@@ -15,7 +15,7 @@ fn text(text: &str) -> Value {
 
 /// The payloads, by the names of their spans.
 fn payloads(read: &mut Read) -> Vec<(String, Payload)> {
-    let payloads = read.payloads(read.spans.iter().map(|(span, ..)| span.address).collect());
+    let payloads = read.payloads(read.spans.iter().map(|(span, ..)| span.payload_ref).collect());
     read.spans.iter().zip(payloads).map(|((_, name, _), payload)| (name.clone(), payload.unwrap())).collect()
 }
 
@@ -45,16 +45,16 @@ fn a_download_of_jaegers_is_read() {
     assert_eq!((agent.start, agent.end), (1_795_327_144_229_975_000, Some(1_795_327_145_729_975_000)));
     assert_eq!((chat.parent, chat.status, agent.status), (Some(agent.id), Status::Error, Status::Unset));
     assert_eq!(
-        (agent.facts.kind, read.batches[0].text(agent.facts.agent), read.spans[1].2.as_str()),
-        (Kind::Agent, "Clerk", "no such model")
+        (agent.facts.span_type, read.batches[0].text(agent.facts.agent), read.spans[1].2.as_str()),
+        (SpanType::Agent, "Clerk", "no such model")
     );
     let payloads = payloads(&mut read);
     let (_, agent) = &payloads[0];
     assert_eq!(agent.resource, [("service.name".to_owned(), text("shop")), ("host.name".to_owned(), text("h"))]);
-    assert_eq!((agent.role, agent.scope.0.as_str(), agent.attributes.len()), (Role::Internal, "agno", 2));
+    assert_eq!((agent.span_kind, agent.scope.0.as_str(), agent.attributes.len()), (SpanKind::Internal, "agno", 2));
     assert_eq!(agent.notes, [("warning".to_owned(), "clock skew".to_owned())]);
     let (name, chat) = &payloads[1];
-    assert_eq!((name.as_str(), chat.role, chat.status_message.as_str()), ("chat", Role::Client, "no such model"));
+    assert_eq!((name.as_str(), chat.span_kind, chat.status_message.as_str()), ("chat", SpanKind::Client, "no such model"));
     let values: Vec<_> = chat.attributes.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     assert_eq!(
         values,
@@ -80,7 +80,11 @@ fn spans_out_of_phoenix_are_read_in_every_form() {
         assert_eq!((span.start / 1_000_000, span.end, span.status), (1_795_327_144_229, Some(1_795_327_145_000_000_000), Status::Error));
         assert_eq!((name.as_str(), error.as_str(), span.parent.unwrap().to_string().as_str()), ("chat", "no", "00f067aa0ba902b7"));
         let batch = &read.batches[0];
-        assert_eq!((span.facts.kind, batch.text(span.facts.model), batch.text(span.facts.input)), (Kind::Model, "gpt-5", "hi"), "{form}");
+        assert_eq!(
+            (span.facts.span_type, batch.text(span.facts.model), batch.text(span.facts.input)),
+            (SpanType::Model, "gpt-5", "hi"),
+            "{form}"
+        );
         assert_eq!(span.facts.usage.unwrap().input, Some(10));
         let (_, payload) = payloads(&mut read).remove(0);
         let get = |name: &str| payload.attributes.iter().find(|(other, _)| other == name).map(|(_, value)| value);

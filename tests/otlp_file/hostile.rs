@@ -1,7 +1,7 @@
 //! No file is more than a message, whatever it holds.
 
 use agno_top::export::Format;
-use agno_top::model::Address;
+use agno_top::model::PayloadRef;
 use agno_top::sources::State;
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ fn files() -> Vec<Vec<u8>> {
 /// Opens a file, and asks for every payload in it.
 fn read(file: &[u8]) -> usize {
     let mut read = open_text(file);
-    let addresses: Vec<_> = read.spans.iter().map(|(span, ..)| span.address).chain([Address(-1), Address(i64::MAX)]).collect();
+    let addresses: Vec<_> = read.spans.iter().map(|(span, ..)| span.payload_ref).chain([PayloadRef(-1), PayloadRef(i64::MAX)]).collect();
     let asked = addresses.len();
     assert_eq!(read.payloads(addresses).len(), asked);
     match &read.state {

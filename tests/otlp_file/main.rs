@@ -13,9 +13,9 @@ mod roundtrip;
 use std::path::Path;
 
 use agno_top::export::{Exported, Exporter, Format, Options, SpanRecord, TraceRecord, UsageRecord};
-use agno_top::model::{Address, Batch, Payload, Skipped, SourceId, Span, SpanId};
-use agno_top::sources::{Handle, Outlet, Request, State, Update, file};
-use agno_top::store::Standing;
+use agno_top::model::{Batch, Payload, PayloadRef, Skipped, SourceId, Span, SpanId};
+use agno_top::sources::{Handle, Request, State, Update, UpdateSender, file};
+use agno_top::store::RunStatus;
 use tokio::sync::mpsc::Receiver;
 
 /// What a file source said: spans with their names and errors, pieces skipped, and its last state.
@@ -30,7 +30,7 @@ struct Read {
 
 fn open(path: &Path) -> Read {
     let (sender, updates) = tokio::sync::mpsc::channel(64);
-    let handle = file::start(path.to_owned(), Outlet::new(SourceId(3), sender)).unwrap();
+    let handle = file::start(path.to_owned(), UpdateSender::new(SourceId(3), sender)).unwrap();
     let mut read =
         Read { spans: Vec::new(), skipped: Vec::new(), batches: Vec::new(), state: State::Waiting(String::new()), handle, updates };
     while !matches!(read.state, State::Ended | State::Failing(_) | State::Watching { .. }) {
@@ -78,7 +78,7 @@ fn trace(first: &SpanRecord) -> TraceRecord {
         source: String::new(),
         trace_id: first.trace_id,
         name: first.name.clone(),
-        status: Standing::Error,
+        status: RunStatus::Error,
         start: first.start,
         end: first.end,
         duration_ms: None,
@@ -105,7 +105,7 @@ fn open_text(text: impl AsRef<[u8]>) -> Read {
 }
 
 impl Read {
-    fn payloads(&mut self, addresses: Vec<Address>) -> Vec<Result<Payload, String>> {
+    fn payloads(&mut self, addresses: Vec<PayloadRef>) -> Vec<Result<Payload, String>> {
         // The file does not change: an address alone says which span it is.
         let any = SpanId::new([9; 8]).unwrap();
         let addresses = addresses.into_iter().map(|address| (address, any)).collect();
@@ -117,7 +117,7 @@ impl Read {
     }
 
     fn exported(&mut self) -> Vec<Exported> {
-        let payloads = self.payloads(self.spans.iter().map(|(span, ..)| span.address).collect());
+        let payloads = self.payloads(self.spans.iter().map(|(span, ..)| span.payload_ref).collect());
         let spans = self.spans.iter().zip(payloads);
         spans.map(|((span, name, _), payload)| exported(span, name, payload.unwrap())).collect()
     }

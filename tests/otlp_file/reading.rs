@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use agno_top::model::{Address, Dropped, Kind, Payload, Role, Status, Usage, Value};
+use agno_top::model::{Dropped, Payload, PayloadRef, SpanKind, SpanType, Status, Usage, Value};
 use agno_top::sources::{Progress, Request, Search, State, Update};
 
 use super::{open, open_text};
@@ -17,7 +17,7 @@ fn request(span: &str) -> String {
 fn one_payload(fields: &str) -> Payload {
     let mut read = open_text(request(&format!("{SPAN},{fields}}}")));
     assert_eq!(read.skipped, []);
-    read.payloads(vec![Address(0)]).remove(0).unwrap()
+    read.payloads(vec![PayloadRef(0)]).remove(0).unwrap()
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn other_writers_spellings_are_read() {
     assert_eq!(values[..2], [Value::Int(5), Value::Int(-5)]);
     assert_eq!(values[3..], [Value::List(vec![]), Value::Int(5), Value::Null, Value::Null, Value::Bytes(vec![255, 239])]);
     assert_eq!(payload.status_message, "m");
-    assert_eq!(payload.role, Role::Client);
+    assert_eq!(payload.span_kind, SpanKind::Client);
     assert_eq!(payload.dropped, Dropped { attributes: 3, events: 0, links: 4 });
     assert_eq!(payload.links.iter().map(|link| link.span.to_string()).collect::<Vec<_>>(), ["b7ad6b7169203331"]);
 }
@@ -95,7 +95,7 @@ fn a_bad_span_is_skipped_and_named() {
         assert_eq!((read.spans.len(), &read.state), (1, &State::Ended), "{fields}");
         assert_eq!(read.skipped[0].place, "span 2");
         assert!(read.skipped[0].reason.contains(reason), "{:?} lacks {reason}", read.skipped[0]);
-        assert!(read.payloads(vec![Address(9), Address(-1)]).iter().all(Result::is_err));
+        assert!(read.payloads(vec![PayloadRef(9), PayloadRef(-1)]).iter().all(Result::is_err));
     }
 }
 
@@ -124,7 +124,7 @@ fn a_file_that_is_no_trace_file_is_one_message() {
     ] {
         let mut read = open_text(text);
         assert!(read.failure().contains("traces.json: not a ") && read.failure().contains(reason), "{}", read.failure());
-        assert_eq!(read.payloads(vec![Address(0)]), [Err("the file could not be read".to_owned())]);
+        assert_eq!(read.payloads(vec![PayloadRef(0)]), [Err("the file could not be read".to_owned())]);
     }
     assert!(open(Path::new("no/such/file.json")).failure().starts_with("no/such/file.json: "));
     assert!(open(Path::new("/")).failure().starts_with("/: "));
@@ -173,7 +173,7 @@ fn rows_bear_the_facts_of_their_attributes() {
         r#"{"name":"exception","timeUnixNano":6,"attributes":[{"key":"exception.message","value":{"stringValue":"too  many requests"}}]}"#;
     let read = open_text(request(&format!("{SPAN},\"attributes\":[{}],\"events\":[{event}]}}", attributes.join(","))));
     let (batch, span) = (&read.batches[0], &read.batches[0].spans[0]);
-    assert_eq!((span.facts.kind, batch.text(span.facts.model), batch.text(span.facts.session)), (Kind::Model, "gpt-5", "s"));
+    assert_eq!((span.facts.span_type, batch.text(span.facts.model), batch.text(span.facts.session)), (SpanType::Model, "gpt-5", "s"));
     assert_eq!(span.facts.usage, Some(Usage { input: Some(10), output: Some(3), ..Usage::default() }));
     assert_eq!(batch.text(span.error), "too many requests");
 }
@@ -195,7 +195,7 @@ fn another_frameworks_requests_are_read_whole() {
     let traces: std::collections::HashSet<_> = read.spans.iter().map(|(span, ..)| span.trace).collect();
     let failed = read.spans.iter().filter(|(span, ..)| span.status == Status::Error).count();
     assert_eq!((read.spans.len(), traces.len(), failed), (24, 7, 3));
-    let models = read.spans.iter().filter(|(span, ..)| span.facts.kind == Kind::Model && span.facts.usage.is_some()).count();
+    let models = read.spans.iter().filter(|(span, ..)| span.facts.span_type == SpanType::Model && span.facts.usage.is_some()).count();
     assert!(models >= 10, "{models} calls with usage");
 }
 

@@ -1,9 +1,9 @@
 //! What is exported and opened again is what it was.
 
 use agno_top::export::{Exported, Format, SpanRecord};
-use agno_top::model::{Dropped, Event, Link, Payload, Role, SourceId, SpanId, Status, TraceId, Value};
+use agno_top::model::{Dropped, Event, Link, Payload, SourceId, SpanId, SpanKind, Status, TraceId, Value};
 use agno_top::sources::sqlite::{self, Tables};
-use agno_top::sources::{Outlet, Request, Update};
+use agno_top::sources::{Request, Update, UpdateSender};
 use proptest::prelude::*;
 
 use super::{exported as of, open, open_text, sorted, written};
@@ -51,7 +51,7 @@ fn payload() -> impl Strategy<Value = Payload> {
             resource,
             scope,
             scope_attributes,
-            role: Role::numbered(role),
+            span_kind: SpanKind::numbered(role),
             trace_state,
             notes: Vec::new(),
         },
@@ -129,7 +129,7 @@ fn opentelemetrys_own_types_read_an_export() {
         events,
         status_message: "no".to_owned(),
         scope: ("s".to_owned(), "1".to_owned()),
-        role: Role::Client,
+        span_kind: SpanKind::Client,
         links,
         ..Payload::default()
     };
@@ -169,11 +169,11 @@ pub(super) fn agnos_own() -> Vec<Exported> {
     let database = directory.path().join("traces.db");
     std::fs::copy("tests/fixtures/agno-3.1.10.sqlite", &database).unwrap();
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let handle = sqlite::start(database, Tables::default(), 1_000_000, Outlet::new(SourceId(0), sender)).unwrap();
+    let handle = sqlite::start(database, Tables::default(), 1_000_000, UpdateSender::new(SourceId(0), sender)).unwrap();
     let mut exported = Vec::new();
     while exported.len() < 75 {
         let Some(Update::Batch(batch)) = updates.blocking_recv() else { continue };
-        let addresses = batch.spans.iter().map(|span| (span.address, span.id)).collect();
+        let addresses = batch.spans.iter().map(|span| (span.payload_ref, span.id)).collect();
         handle.requests.send(Request::Payloads { ticket: 1, addresses }).unwrap();
         let payloads = loop {
             if let Some(Update::Payloads { payloads, .. }) = updates.blocking_recv() {

@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
-use agno_top::model::{Kind, Origin};
+use agno_top::model::{Origin, SpanType};
 use agno_top::sources::State;
 
 use crate::failures::once_each;
@@ -29,7 +29,7 @@ fn follow_real_agno(server: &Server, python: &OsString, flags: &[&str]) {
     once_each(&watch);
     assert_eq!((watch.skipped.len(), watch.states.last()), (0, Some(&State::Watching { left_out: 0 })));
     assert!(watch.spans.values().all(|span| span.origin == Origin::Live));
-    for kind in [Kind::Agent, Kind::Team, Kind::Workflow, Kind::Model, Kind::Tool] {
+    for kind in [SpanType::Agent, SpanType::Team, SpanType::Workflow, SpanType::Model, SpanType::Tool] {
         assert!(watch.spans.values().any(|span| span.kind == kind), "{kind:?}");
     }
 }

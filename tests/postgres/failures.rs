@@ -3,9 +3,9 @@
 use std::net::TcpListener;
 
 use agno_top::model::SourceId;
-use agno_top::sources::postgres::{Place, start};
+use agno_top::sources::postgres::{Location, start};
 use agno_top::sources::sqlite::Tables;
-use agno_top::sources::{Outlet, State};
+use agno_top::sources::{State, UpdateSender};
 
 use crate::server::{Server, watch};
 use crate::watch::Watch;
@@ -17,7 +17,7 @@ fn nobody_listens() {
     let mut watch = watch(&format!("postgres://u:secret@127.0.0.1:{port}/d"), 1);
     watch.until_said(&format!("postgres://u@127.0.0.1:{port}/d can't be reached: Connection refused"));
     assert!(matches!(watch.states.last(), Some(State::Failing(_))));
-    assert!(watch.payloads(&[(agno_top::model::Address(0), crate::watch::id(1))])[0].as_ref().unwrap_err().contains("can't be reached"));
+    assert!(watch.payloads(&[(agno_top::model::PayloadRef(0), crate::watch::id(1))])[0].as_ref().unwrap_err().contains("can't be reached"));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_url_that_is_none_is_refused_without_repeating_it() {
     ];
     for url in bad {
         let (updates, _inbox) = tokio::sync::mpsc::channel(1);
-        let error = start(url, Place::default(), 1, Outlet::new(SourceId(0), updates)).unwrap_err().to_string();
+        let error = start(url, Location::default(), 1, UpdateSender::new(SourceId(0), updates)).unwrap_err().to_string();
         assert!(error.starts_with("this is no URL of a database: it"), "{error}");
         assert!(!error.contains("hush"), "{error}");
     }
@@ -181,7 +181,7 @@ fn other_names() {
     writer.run(&spans(1, 3));
     writer.run("ALTER SCHEMA ai RENAME TO \"My \"\"Schema\"; ALTER TABLE \"My \"\"Schema\".agno_spans RENAME TO \"my spans'\"");
     let tables = Tables { spans: "my spans'".to_owned(), ..Tables::default() };
-    let place = Place { schema: "My \"Schema".to_owned(), tables };
+    let place = Location { schema: "My \"Schema".to_owned(), tables };
     let mut watch = Watch::start(|outlet| start(&server.url(&database), place, 100, outlet));
     watch.until_spans(2);
     assert_eq!(

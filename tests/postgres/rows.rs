@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use agno_top::model::{Batch, SourceId, Span};
-use agno_top::sources::postgres::{Place, start, start_since};
+use agno_top::sources::postgres::{Location, start, start_since};
 use agno_top::sources::sqlite::{self, Tables};
-use agno_top::sources::{Handle, Outlet, State, Update};
+use agno_top::sources::{Handle, State, Update, UpdateSender};
 use rusqlite::types::Value;
 
 use crate::server::Server;
@@ -42,9 +42,9 @@ fn copy(from: &rusqlite::Connection, table: &str, to: &mut Writer) {
 }
 
 /// Everything that rows show, by span.
-fn facts(start: impl FnOnce(Outlet) -> std::io::Result<Handle>) -> BTreeMap<String, String> {
+fn facts(start: impl FnOnce(UpdateSender) -> std::io::Result<Handle>) -> BTreeMap<String, String> {
     let (updates, mut inbox) = tokio::sync::mpsc::channel(64);
-    let _handle = start(Outlet::new(SourceId(0), updates)).unwrap();
+    let _handle = start(UpdateSender::new(SourceId(0), updates)).unwrap();
     let mut found = BTreeMap::new();
     loop {
         match inbox.blocking_recv().unwrap() {
@@ -62,7 +62,7 @@ fn told(batch: &Batch, span: &Span) -> String {
     let texts = texts.map(|text| batch.text(text));
     format!(
         "{:?} {:?} {} {:?} {:?} {:?} {:?} {texts:?}",
-        span.trace, span.parent, span.start, span.end, span.status, facts.kind, facts.usage
+        span.trace, span.parent, span.start, span.end, span.status, facts.span_type, facts.usage
     )
 }
 
@@ -72,7 +72,7 @@ fn rows_say_the_same_as_in_sqlite() {
     for file in ["agno-3.1.10.sqlite", "agno-2.5.0.sqlite"] {
         let database = agno(server, file);
         let there = facts(|outlet| sqlite::start(fixture(file), Tables::default(), u64::MAX, outlet));
-        let here = facts(|outlet| start(&server.url(&database), Place::default(), u64::MAX, outlet));
+        let here = facts(|outlet| start(&server.url(&database), Location::default(), u64::MAX, outlet));
         assert!(there.len() > 60);
         for (span, told) in &there {
             assert_eq!(here.get(span), Some(told), "{span}");
@@ -81,10 +81,10 @@ fn rows_say_the_same_as_in_sqlite() {
         // The same where attributes are kept as text, and where none of them is short.
         let mut writer = server.writer(&database);
         writer.run("UPDATE ai.agno_spans SET attributes = attributes || jsonb_build_object('long', repeat(md5(span_id), 200))");
-        assert_eq!(facts(|outlet| start(&server.url(&database), Place::default(), u64::MAX, outlet)), there);
+        assert_eq!(facts(|outlet| start(&server.url(&database), Location::default(), u64::MAX, outlet)), there);
         for kind in ["json", "text"] {
             writer.run(&format!("ALTER TABLE ai.agno_spans ALTER COLUMN attributes TYPE {kind}"));
-            assert_eq!(facts(|outlet| start(&server.url(&database), Place::default(), u64::MAX, outlet)), there, "{kind}");
+            assert_eq!(facts(|outlet| start(&server.url(&database), Location::default(), u64::MAX, outlet)), there, "{kind}");
         }
     }
 }
@@ -187,7 +187,7 @@ fn what_was_written_too_long_ago_is_left_in_the_database() {
     );
     let watched = |since: &str| {
         let since = agno_top::model::time::parse(since.as_bytes());
-        let mut watch = Watch::start(|outlet| start_since(&server.url(&database), Place::default(), u64::MAX, since, outlet));
+        let mut watch = Watch::start(|outlet| start_since(&server.url(&database), Location::default(), u64::MAX, since, outlet));
         watch.until_watching();
         assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 0 }));
         watch

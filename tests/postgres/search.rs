@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agno_top::model::Address;
+use agno_top::model::PayloadRef;
 use agno_top::query::Query;
 use agno_top::sources::Request;
 
@@ -66,7 +66,7 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     writer.run(&spans(60_001, 60_002));
     watch.until_span(60_001);
     let probe = Arc::new("text:input".parse::<Query>().unwrap().probe());
-    watch.ask(Request::Check { ticket: 7, probe, addresses: vec![(Address(0), id(60_001)), (Address(0), id(77_777))] });
+    watch.ask(Request::Check { ticket: 7, probe, addresses: vec![(PayloadRef(0), id(60_001)), (PayloadRef(0), id(77_777))] });
     watch.until("what was checked", |watch| watch.found.iter().any(|found| found.progress.is_none()));
     watch.until("the end", |watch| watch.found.iter().any(|found| found.progress.is_some_and(|progress| progress.done == progress.total)));
     let found = watch.found.iter().filter(|found| found.progress.is_some()).map(|found| found.spans.len()).sum::<usize>();
@@ -74,9 +74,9 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     watch.ask_for(8, "text:input");
     watch.until("the search", |watch| watch.found.iter().any(|found| found.ticket == 8));
     watch.ask(Request::StopSearch);
-    watch.payloads(&[(Address(0), id(1))]);
+    watch.payloads(&[(PayloadRef(0), id(1))]);
     let told = watch.found.len();
-    watch.payloads(&[(Address(0), id(1))]);
+    watch.payloads(&[(PayloadRef(0), id(1))]);
     assert_eq!(watch.found.len(), told);
 }
 
@@ -90,7 +90,7 @@ fn what_came_beside_a_search_is_searched_though_the_server_was_away() {
     server.stop();
     watch.until_said("can't be reached");
     let probe = Arc::new("text:input".parse::<Query>().unwrap().probe());
-    watch.ask(Request::Check { ticket: 3, probe, addresses: vec![(Address(0), id(4)), (Address(0), id(7))] });
+    watch.ask(Request::Check { ticket: 3, probe, addresses: vec![(PayloadRef(0), id(4)), (PayloadRef(0), id(7))] });
     server.start(&[]);
     watch.until("what was checked", |watch| !watch.found.is_empty());
     let found = &watch.found[0];

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use agno_top::sources::postgres::{Place, start};
+use agno_top::sources::postgres::{Location, start};
 use tempfile::TempDir;
 
 use crate::watch::Watch;
@@ -215,5 +215,5 @@ fn finish(command: &mut Command) {
 
 /// Watches whatever the URL names.
 pub(crate) fn watch(url: &str, limit: u64) -> Watch {
-    Watch::start(|outlet| start(url, Place::default(), limit, outlet))
+    Watch::start(|outlet| start(url, Location::default(), limit, outlet))
 }

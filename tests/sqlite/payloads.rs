@@ -1,6 +1,6 @@
 //! Reading one span again, whole.
 
-use agno_top::model::{Address, Value};
+use agno_top::model::{PayloadRef, Value};
 
 use crate::watch::{Watch, fixture, id};
 use crate::writer::{Writer, spans};
@@ -32,7 +32,7 @@ fn a_payload_is_never_another_spans() {
     writer.run(&spans(1, 11));
     let mut watch = Watch::new(&path);
     watch.until_spans(10);
-    let addresses: Vec<Address> = (1..11).map(|number| watch.spans[&id(number)].address).collect();
+    let addresses: Vec<PayloadRef> = (1..11).map(|number| watch.spans[&id(number)].address).collect();
     writer.run("BEGIN; CREATE TABLE moved AS SELECT * FROM agno_spans WHERE rowid > 5; DELETE FROM agno_spans; INSERT INTO agno_spans SELECT * FROM moved; COMMIT");
     let asked: Vec<_> = (1..11).map(|number| (addresses[number as usize - 1], id(number))).collect();
     for (number, payload) in (1..11).zip(watch.payloads(&asked)) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use agno_top::model::{Kind, Origin};
+use agno_top::model::{Origin, SpanType};
 use agno_top::sources::State;
 use agno_top::sources::sqlite::Tables;
 
@@ -20,8 +20,8 @@ fn real_files_are_read_whole() {
         watch.until_watching();
         assert_eq!(watch.spans.len(), spans, "{file}");
         assert_eq!(watch.spans.values().map(|span| span.trace).collect::<BTreeSet<_>>().len(), traces);
-        assert_eq!(watch.spans.values().filter(|span| span.kind == Kind::Agent).count(), agents);
-        assert_eq!(watch.spans.values().filter(|span| span.kind == Kind::Team).count(), 1);
+        assert_eq!(watch.spans.values().filter(|span| span.kind == SpanType::Agent).count(), agents);
+        assert_eq!(watch.spans.values().filter(|span| span.kind == SpanType::Team).count(), 1);
         assert!(watch.spans.values().all(|span| span.times == 1 && span.origin == Origin::History));
         assert!(watch.spans.values().any(|span| span.error == "payment gateway refused refund of order 12345: HTTP 502"));
         assert_eq!(watch.skipped, []);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agno_top::model::Address;
+use agno_top::model::PayloadRef;
 use agno_top::query::Query;
 use agno_top::sources::Request;
 
@@ -97,7 +97,7 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     writer.run(&spans(60_001, 60_002));
     watch.until_span(60_001);
     let probe = Arc::new("text:input".parse::<Query>().unwrap().probe());
-    watch.ask(Request::Check { ticket: 7, probe, addresses: vec![(Address(1), id(60_001)), (Address(2), id(77_777))] });
+    watch.ask(Request::Check { ticket: 7, probe, addresses: vec![(PayloadRef(1), id(60_001)), (PayloadRef(2), id(77_777))] });
     watch.until("what was checked", |watch| watch.found.iter().any(|found| found.progress.is_none()));
     let checked = watch.found.iter().find(|found| found.progress.is_none()).unwrap();
     assert_eq!(checked.spans.iter().map(|(_, span)| *span).collect::<Vec<_>>(), [id(60_001)]);
@@ -108,9 +108,9 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     watch.ask_for(8, "text:input");
     watch.until("the search", |watch| watch.found.iter().any(|found| found.ticket == 8));
     watch.ask(Request::StopSearch);
-    watch.payloads(&[(Address(1), id(1))]);
+    watch.payloads(&[(PayloadRef(1), id(1))]);
     let told = watch.found.len();
-    watch.payloads(&[(Address(1), id(1))]);
+    watch.payloads(&[(PayloadRef(1), id(1))]);
     assert_eq!(watch.found.len(), told);
 }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agno_top::model::{Address, Kind, Origin, Payload, Skipped, SourceId, SpanId, TraceId};
+use agno_top::model::{Origin, Payload, PayloadRef, Skipped, SourceId, SpanId, SpanType, TraceId};
 use agno_top::query::Query;
 use agno_top::sources::sqlite::{Tables, start};
-use agno_top::sources::{Found, Handle, Outlet, Request, Search, State, Update};
+use agno_top::sources::{Handle, Request, Search, SearchHits, State, Update, UpdateSender};
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// How long anything may take before a test fails.
@@ -23,8 +23,8 @@ pub(crate) struct Seen {
     pub(crate) name: String,
     pub(crate) input: String,
     pub(crate) error: String,
-    pub(crate) kind: Kind,
-    pub(crate) address: Address,
+    pub(crate) kind: SpanType,
+    pub(crate) address: PayloadRef,
     pub(crate) origin: Origin,
     pub(crate) times: u32,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Watch {
     pub(crate) skipped: Vec<Skipped>,
     pub(crate) states: Vec<State>,
     /// What searches came upon.
-    pub(crate) found: Vec<Found>,
+    pub(crate) found: Vec<SearchHits>,
     answers: BTreeMap<u64, Vec<Result<Payload, String>>>,
     handle: Handle,
     inbox: Receiver<Update>,
@@ -56,9 +56,9 @@ impl Watch {
     }
 
     /// Watches whatever is started.
-    pub(crate) fn start(start: impl FnOnce(Outlet) -> std::io::Result<Handle>) -> Self {
+    pub(crate) fn start(start: impl FnOnce(UpdateSender) -> std::io::Result<Handle>) -> Self {
         let (updates, inbox) = channel(8);
-        let handle = start(Outlet::new(SourceId(0), updates)).unwrap();
+        let handle = start(UpdateSender::new(SourceId(0), updates)).unwrap();
         let (spans, answers) = (BTreeMap::new(), BTreeMap::new());
         Self { spans, batches: Vec::new(), skipped: Vec::new(), states: Vec::new(), found: Vec::new(), answers, handle, inbox }
     }
@@ -70,7 +70,7 @@ impl Watch {
                 for span in &batch.spans {
                     let times = self.spans.get(&span.id).map_or(0, |seen| seen.times) + 1;
                     let [name, input, error] = [span.name, span.facts.input, span.error].map(|text| batch.text(text).to_owned());
-                    let (trace, kind, address, origin) = (span.trace, span.facts.kind, span.address, batch.origin);
+                    let (trace, kind, address, origin) = (span.trace, span.facts.span_type, span.payload_ref, batch.origin);
                     let seen = Seen { trace, name, input, error, kind, address, origin, times };
                     self.spans.insert(span.id, seen);
                 }
@@ -80,7 +80,7 @@ impl Watch {
             Ok(Update::State(_, state)) => self.states.push(state),
             Ok(Update::Payloads { ticket, payloads }) => drop(self.answers.insert(ticket, payloads)),
             Ok(Update::Found(found)) => self.found.push(found),
-            Ok(Update::Traffic(..) | Update::More(..)) => {}
+            Ok(Update::Traffic(..) | Update::PayloadChanged(..)) => {}
             Err(_) => return false,
         }
         true
@@ -119,7 +119,7 @@ impl Watch {
     }
 
     /// Asks for payloads and waits for the answer.
-    pub(crate) fn payloads(&mut self, asked: &[(Address, SpanId)]) -> Vec<Result<Payload, String>> {
+    pub(crate) fn payloads(&mut self, asked: &[(PayloadRef, SpanId)]) -> Vec<Result<Payload, String>> {
         let ticket = self.answers.keys().next_back().map_or(1, |last| last + 1);
         self.handle.requests.send(Request::Payloads { ticket, addresses: asked.to_vec() }).unwrap();
         self.until("payloads", |watch| watch.answers.contains_key(&ticket));
@@ -142,7 +142,7 @@ impl Watch {
     pub(crate) fn search(&mut self, line: &str) -> Vec<u64> {
         let ticket = self.found.iter().map(|found| found.ticket).max().unwrap_or(100) + 1;
         self.ask_for(ticket, line);
-        let ends = |found: &Found| found.ticket == ticket && found.progress.is_some_and(|progress| progress.done == progress.total);
+        let ends = |found: &SearchHits| found.ticket == ticket && found.progress.is_some_and(|progress| progress.done == progress.total);
         self.until("the end of a search", |watch| watch.found.iter().any(ends));
         let answers = self.found.iter().filter(|found| found.ticket == ticket);
         answers.flat_map(|found| &found.spans).map(|(_, span)| u64::from_be_bytes(span.bytes())).collect()

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
-use agno_top::sources::{Handle, Outlet, Request, State, Update, file, sqlite};
+use agno_top::sources::{Handle, Request, State, Update, UpdateSender, file, sqlite};
 use agno_top::store::{Limits, Store};
-use agno_top::tui::app::{App, Effect, Overlay, SourceView, Spot, Wanted};
-use agno_top::tui::view::{self, Panes};
+use agno_top::tui::app::{App, Effect, HitTarget, Overlay, PayloadRequest, SourceView};
+use agno_top::tui::view::{self, PaneLayout};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -43,7 +43,7 @@ impl Stage {
     /// A screen of this size on a file, read to its end.
     pub(crate) fn open(path: &Path, (width, height): (u16, u16)) -> Self {
         let (sender, updates) = channel(1024);
-        let outlet = Outlet::new(SourceId(0), sender);
+        let outlet = UpdateSender::new(SourceId(0), sender);
         let source = if path.extension().is_some_and(|extension| extension == "json") {
             file::start(path.to_owned(), outlet)
         } else {
@@ -69,8 +69,8 @@ impl Stage {
         if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut self.app.overlay {
             *line = end.min(*line);
         }
-        let panes = Panes::new(area, self.app.focus);
-        while self.app.make_ready(&mut self.store, panes.forest_lines(), panes.detail_size()) {}
+        let panes = PaneLayout::new(area, self.app.focus);
+        while self.app.prepare_frame(&mut self.store, panes.forest_lines(), panes.detail_size()) {}
         for (_, request) in self.app.requests() {
             self.source.requests.send(request).expect("a source that lives");
         }
@@ -92,7 +92,7 @@ impl Stage {
                     }
                 }
                 Update::Found(found) => self.app.take_found(&self.store, found),
-                Update::More(source, spans) => self.app.detail.ask_again(source, &spans),
+                Update::PayloadChanged(source, spans) => self.app.detail.ask_again(source, &spans),
                 Update::Payloads { .. } | Update::Traffic(..) => {}
             }
         }
@@ -130,17 +130,17 @@ impl Stage {
         }
     }
 
-    fn ask(&mut self, wanted: Wanted) {
+    fn ask(&mut self, wanted: PayloadRequest) {
         self.tickets += 1;
         let request = Request::Payloads { ticket: self.tickets, addresses: vec![(wanted.address, wanted.id)] };
         self.source.requests.send(request).expect("a source that lives");
     }
 
     /// What is painted at a place.
-    pub(crate) fn spot(&mut self, x: u16, y: u16) -> Spot {
+    pub(crate) fn spot(&mut self, x: u16, y: u16) -> HitTarget {
         self.lay_out();
         let size = self.terminal.size().expect("a size");
-        view::spot(&self.app, &self.store, Rect::new(0, 0, size.width, size.height), Position::new(x, y))
+        view::hit_test(&self.app, &self.store, Rect::new(0, 0, size.width, size.height), Position::new(x, y))
     }
 
     /// Where a text is painted first: its column and line.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use agno_top::export::{Exported, SpanRecord};
 use agno_top::model::{Payload, SourceId};
-use agno_top::sources::{Outlet, Request, State, Update, file};
+use agno_top::sources::{Request, State, Update, UpdateSender, file};
 use assert_cmd::Command;
 
 /// The program, with nothing of this user's settings.
@@ -36,7 +36,7 @@ fn database(directory: &Path) -> PathBuf {
 /// Every span of a file with its payload, by trace and id.
 fn read(path: &Path) -> Vec<Exported> {
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let handle = file::start(path.to_owned(), Outlet::new(SourceId(0), sender)).unwrap();
+    let handle = file::start(path.to_owned(), UpdateSender::new(SourceId(0), sender)).unwrap();
     let mut spans = Vec::new();
     loop {
         match updates.blocking_recv().unwrap() {
@@ -49,7 +49,7 @@ fn read(path: &Path) -> Vec<Exported> {
             other => panic!("{other:?}"),
         }
     }
-    let addresses = spans.iter().map(|(span, _)| (span.address, span.id)).collect();
+    let addresses = spans.iter().map(|(span, _)| (span.payload_ref, span.id)).collect();
     handle.requests.send(Request::Payloads { ticket: 1, addresses }).unwrap();
     let Some(Update::Payloads { payloads, .. }) = updates.blocking_recv() else { panic!() };
     let mut exported: Vec<_> = spans

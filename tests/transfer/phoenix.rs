@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agno_top::export::Exported;
-use agno_top::model::{Attribute, Kind, Status, Value};
+use agno_top::model::{Attribute, SpanType, Status, Value};
 
 use super::{fixture, program, read};
 
@@ -125,17 +125,17 @@ fn plain((name, value): &Attribute) -> (String, String) {
 }
 
 /// Kinds, tokens and errors, as rows show them.
-fn facts(path: &Path) -> BTreeMap<String, (Kind, Option<u32>, Option<u32>, String)> {
+fn facts(path: &Path) -> BTreeMap<String, (SpanType, Option<u32>, Option<u32>, String)> {
     use agno_top::model::SourceId;
-    use agno_top::sources::{Outlet, State, Update, file};
+    use agno_top::sources::{State, Update, UpdateSender, file};
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let _handle = file::start(path.to_owned(), Outlet::new(SourceId(0), sender)).unwrap();
+    let _handle = file::start(path.to_owned(), UpdateSender::new(SourceId(0), sender)).unwrap();
     let mut facts = BTreeMap::new();
     loop {
         match updates.blocking_recv().unwrap() {
             Update::Batch(batch) => facts.extend(batch.spans.iter().map(|span| {
                 let usage = span.facts.usage.unwrap_or_default();
-                (span.id.to_string(), (span.facts.kind, usage.input, usage.output, batch.text(span.error).to_owned()))
+                (span.id.to_string(), (span.facts.span_type, usage.input, usage.output, batch.text(span.error).to_owned()))
             })),
             Update::State(_, State::Ended | State::Watching { .. }) => return facts,
             _ => {}

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use agno_top::model::SourceId;
-use agno_top::sources::{Outlet, Update, otlp};
+use agno_top::sources::{Update, UpdateSender, otlp};
 use predicates::prelude::*;
 
 use super::{database, program};
@@ -13,7 +13,7 @@ fn spans_that_are_sent_arrive() {
     let (sender, mut updates) = tokio::sync::mpsc::channel(256);
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = otlp::Options { grpc: None, http: Some(here), ..otlp::Options::default() };
-    let listening = otlp::start(options, Outlet::new(SourceId(0), sender)).unwrap();
+    let listening = otlp::start(options, UpdateSender::new(SourceId(0), sender)).unwrap();
     let url = format!("http://{}", listening.addresses[0]);
     let directory = tempfile::tempdir().unwrap();
     let database = database(directory.path()).display().to_string();

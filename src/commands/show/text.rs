@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use super::super::load::Loaded;
-use super::super::look::{Look, Piece, Tone};
+use super::super::load::Snapshot;
+use super::super::output::{Output, Style, StyledText};
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
-use crate::model::{Kind, Nanos};
-use crate::store::{Phase, Row, RowIx, Standing, Store, Symbol, TraceIx};
+use crate::model::{Nanos, SpanType};
+use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
 use crate::tui::view;
-use crate::tui::widget::{Axis, Bar, State, flame::Cell, flame::Shade};
+use crate::tui::widget::{Axis, Bar, State, waterfall::Cell, waterfall::Shade};
 
 /// Levels of the tree that are drawn; deeper rows stand at the last.
 const LEVELS: usize = 24;
@@ -26,7 +26,7 @@ const COST: usize = 8;
 /// Children of one row whose time is told from the row's own; of more, every so manieth, since a bar has few cells.
 const CHILDREN: usize = 1024;
 
-pub(super) fn write(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, rows: &[(RowIx, usize)], look: Look) -> io::Result<()> {
+pub(super) fn write(out: &mut impl Write, loaded: &Snapshot, trace: TraceIx, rows: &[(RowIx, usize)], look: Output) -> io::Result<()> {
     heading(out, loaded, trace, look)?;
     out.write_all(b"\n")?;
     tree(out, loaded, trace, rows, look)?;
@@ -34,7 +34,7 @@ pub(super) fn write(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, rows:
 }
 
 /// The trace in a few lines: a word, and what there is to say.
-fn heading(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, look: Look) -> io::Result<()> {
+fn heading(out: &mut impl Write, loaded: &Snapshot, trace: TraceIx, look: Output) -> io::Result<()> {
     let store = &loaded.store;
     let (data, standing) = (store.trace(trace), store.trace(trace).standing());
     let totals = store.totals_of(trace);
@@ -51,9 +51,10 @@ fn heading(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, look: Look) ->
         let found = store.rows_of(trace).into_iter().map(|row| fact(store.row(row))).find(|symbol| !symbol.is_empty());
         found.map_or_else(|| format::UNKNOWN.to_owned(), |symbol| store.text(symbol).to_owned())
     };
-    let line = |out: &mut _, word: &str, what: Piece| look.line(out, &[Piece::new(&format::pad_right(word, 9), Tone::Dim), what]);
-    line(out, "trace", Piece::new(&data.id.to_string(), Tone::Strong))?;
-    line(out, "status", Piece::new(status_name(standing), Tone::Standing(standing)))?;
+    let line =
+        |out: &mut _, word: &str, what: StyledText| look.line(out, &[StyledText::new(&format::pad_right(word, 9), Style::Dim), what]);
+    line(out, "trace", StyledText::new(&data.id.to_string(), Style::Strong))?;
+    line(out, "status", StyledText::new(status_name(standing), Style::Standing(standing)))?;
     line(out, "began", format!("{}, for {}", rfc3339(data.start), format::duration(end.saturating_sub(data.start))).into())?;
     line(out, "holds", counts.into())?;
     line(out, "session", first(|row| row.session).into())?;
@@ -65,14 +66,14 @@ fn heading(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, look: Look) ->
 struct Tree<'a> {
     store: &'a Store,
     now: Nanos,
-    look: Look,
+    look: Output,
     axis: Axis,
     names: usize,
     priced: bool,
     bar: usize,
 }
 
-fn tree(out: &mut impl Write, loaded: &Loaded, trace: TraceIx, rows: &[(RowIx, usize)], look: Look) -> io::Result<()> {
+fn tree(out: &mut impl Write, loaded: &Snapshot, trace: TraceIx, rows: &[(RowIx, usize)], look: Output) -> io::Result<()> {
     let (store, now) = (&loaded.store, loaded.now);
     let data = store.trace(trace);
     let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
@@ -95,7 +96,7 @@ impl Tree<'_> {
         let line = "─".repeat(self.bar.saturating_sub(format::width(&length) + 4));
         let cost = if self.priced { format::pad_left("COST", COST) } else { String::new() };
         let [pad, time, tokens] = [" ".repeat(self.names), format::pad_left("TIME", TIME), format::pad_left("TOK", TOKENS)];
-        self.look.line(out, &[Piece::new(&format!("{pad}{time}{tokens}{cost}  0s {line} {length}"), Tone::Dim)])
+        self.look.line(out, &[StyledText::new(&format!("{pad}{time}{tokens}{cost}  0s {line} {length}"), Style::Dim)])
     }
 
     fn line(&self, out: &mut impl Write, row: RowIx, depth: usize, guide: &str) -> io::Result<()> {
@@ -104,10 +105,18 @@ impl Tree<'_> {
         let room = self.names.saturating_sub(format::width(guide) + 2);
         let name = format::fit(&format::safe(&view::name(store, data)), room).into_owned();
         let pad = " ".repeat(self.names.saturating_sub(format::width(guide) + 2 + format::width(&name)));
-        let label =
-            if depth == 0 || matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) { Tone::Kind(data.kind) } else { Tone::Plain };
-        let mut pieces =
-            vec![Piece::new(guide, Tone::Dim), Look::kind(data.kind), Piece::from(" ".to_owned()), Piece::new(&name, label), pad.into()];
+        let label = if depth == 0 || matches!(data.span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow) {
+            Style::Kind(data.span_type)
+        } else {
+            Style::Plain
+        };
+        let mut pieces = vec![
+            StyledText::new(guide, Style::Dim),
+            Output::kind(data.span_type),
+            StyledText::from(" ".to_owned()),
+            StyledText::new(&name, label),
+            pad.into(),
+        ];
         pieces.extend(self.numbers(row));
         pieces.push("  ".to_owned().into());
         pieces.extend(self.bar(row));
@@ -116,24 +125,24 @@ impl Tree<'_> {
         look.line(out, &pieces)
     }
 
-    fn numbers(&self, row: RowIx) -> Vec<Piece> {
+    fn numbers(&self, row: RowIx) -> Vec<StyledText> {
         let data = self.store.row(row);
         let totals = self.store.totals(row);
         let (time, tone) = match data.phase {
-            Phase::Running => (format::clock(data.duration(self.now)), Tone::Standing(Standing::Running)),
-            Phase::Lost => (format::UNKNOWN.to_owned(), Tone::Dim),
-            Phase::Ended => (format::duration(data.end.saturating_sub(data.start)), Tone::Plain),
+            Phase::Running => (format::clock(data.duration(self.now)), Style::Standing(RunStatus::Running)),
+            Phase::Lost => (format::UNKNOWN.to_owned(), Style::Dim),
+            Phase::Ended => (format::duration(data.end.saturating_sub(data.start)), Style::Plain),
         };
         // A tool that called no model has no tokens to know.
-        let none = data.kind == Kind::Tool && totals.tokens().is_none();
+        let none = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if none { String::new() } else { format::tokens(totals.tokens()) };
         let cost = if none { String::new() } else { format::money(totals.cost()) };
-        let mut pieces = vec![Piece::new(&format::pad_left(&time, TIME), tone), format::pad_left(&tokens, TOKENS).into()];
-        pieces.extend(self.priced.then(|| Piece::from(format::pad_left(&cost, COST))));
+        let mut pieces = vec![StyledText::new(&format::pad_left(&time, TIME), tone), format::pad_left(&tokens, TOKENS).into()];
+        pieces.extend(self.priced.then(|| StyledText::from(format::pad_left(&cost, COST))));
         pieces
     }
 
-    fn bar(&self, row: RowIx) -> Vec<Piece> {
+    fn bar(&self, row: RowIx) -> Vec<StyledText> {
         let data = self.store.row(row);
         let stretch = |data: &Row| (data.start, data.start.saturating_add(data.duration(self.now)));
         let children = self.store.children(row);
@@ -141,12 +150,12 @@ impl Tree<'_> {
         let spans: Vec<(Nanos, Nanos)> = children.map(|&child| stretch(self.store.row(child))).collect();
         let (start, end) = stretch(data);
         let state = match data.standing() {
-            Standing::Running => State::Running,
-            Standing::Error => State::Error,
-            Standing::Ok | Standing::Lost => State::Done,
+            RunStatus::Running => State::Running,
+            RunStatus::Error => State::Error,
+            RunStatus::Ok | RunStatus::Lost => State::Done,
         };
         let cells = Bar { start, end, state, children: &spans, whole: false }.cells(self.axis, self.bar, self.look.glyphs);
-        let mut pieces: Vec<Piece> = Vec::new();
+        let mut pieces: Vec<StyledText> = Vec::new();
         for cell in cells {
             let piece = self.cell(cell, data);
             match pieces.last_mut() {
@@ -158,33 +167,33 @@ impl Tree<'_> {
     }
 
     /// A left edge is drawn by what it leaves free, colours exchanged; without colours by the half or eighth that is nearest.
-    fn cell(&self, cell: Cell, data: &Row) -> Piece {
+    fn cell(&self, cell: Cell, data: &Row) -> StyledText {
         let mut buffer = [0; 4];
         let symbol: &str = cell.symbol.encode_utf8(&mut buffer);
         let tone = match (data.standing(), cell.shade) {
-            (_, Shade::Blank) => Tone::Plain,
-            (Standing::Ok, _) => Tone::Kind(data.kind),
-            (standing, _) => Tone::Standing(standing),
+            (_, Shade::Blank) => Style::Plain,
+            (RunStatus::Ok, _) => Style::Kind(data.span_type),
+            (standing, _) => Style::Standing(standing),
         };
         match (cell.reversed, self.look.colour) {
-            (false, _) => Piece::new(symbol, tone),
-            (true, true) => Piece::new(symbol, Tone::Reversed(data.kind)),
-            (true, false) => Piece::new(if ('▏'..='▎').contains(&cell.symbol) { "▐" } else { "▕" }, tone),
+            (false, _) => StyledText::new(symbol, tone),
+            (true, true) => StyledText::new(symbol, Style::Reversed(data.span_type)),
+            (true, false) => StyledText::new(if ('▏'..='▎').contains(&cell.symbol) { "▐" } else { "▕" }, tone),
         }
     }
 
     /// What went wrong, what was asked for, or what was given.
-    fn about(&self, row: RowIx) -> Piece {
+    fn about(&self, row: RowIx) -> StyledText {
         let data = self.store.row(row);
         let [error, calls, input] = [data.error, data.calls, data.input].map(|symbol| self.store.text(symbol));
         if data.status == crate::model::Status::Error {
-            Piece::new(&format!("✗ {error}"), Tone::Standing(Standing::Error))
+            StyledText::new(&format!("✗ {error}"), Style::Standing(RunStatus::Error))
         } else if !calls.is_empty() {
-            Piece::new(&format!("→ {calls}"), Tone::Dim)
-        } else if data.kind == Kind::Model {
-            Piece::from(String::new())
+            StyledText::new(&format!("→ {calls}"), Style::Dim)
+        } else if data.span_type == SpanType::Model {
+            StyledText::from(String::new())
         } else {
-            Piece::new(input, Tone::Dim)
+            StyledText::new(input, Style::Dim)
         }
     }
 }
@@ -207,7 +216,7 @@ fn guides(rows: &[(RowIx, usize)]) -> Vec<String> {
 }
 
 /// What went wrong, whole as far as rows know it, where it went wrong first.
-fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], look: Look) -> io::Result<()> {
+fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], look: Output) -> io::Result<()> {
     let failed = |&(row, _): &(RowIx, usize)| store.row(row).status == crate::model::Status::Error;
     let mut failures: Vec<RowIx> = rows.iter().copied().filter(failed).map(|(row, _)| row).collect();
     if failures.is_empty() {
@@ -219,11 +228,15 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], look: Lo
         let data = store.row(row);
         let error = store.text(data.error);
         let error = if error.is_empty() { "no message" } else { error };
-        let place = format!("{} {}: ", data.kind.name(), view::name(store, data));
-        let look = Look { width: None, ..look };
+        let place = format!("{} {}: ", data.span_type.name(), view::name(store, data));
+        let look = Output { width: None, ..look };
         look.line(
             out,
-            &[Piece::new("✗ ", Tone::Standing(Standing::Error)), Piece::new(&place, Tone::Strong), Piece::new(error, Tone::Plain)],
+            &[
+                StyledText::new("✗ ", Style::Standing(RunStatus::Error)),
+                StyledText::new(&place, Style::Strong),
+                StyledText::new(error, Style::Plain),
+            ],
         )?;
     }
     Ok(())

@@ -126,9 +126,9 @@ fn key(store: &Store, row: RowIx, by: By) -> Option<String> {
     match by {
         By::Session if !data.session.is_empty() => Some(store.text(data.session).to_owned()),
         By::Error if data.status == Status::Error => {
-            let error = errors::fold(store.text(data.error));
+            let error = errors::normalize(store.text(data.error));
             let error = if error.is_empty() { "no message" } else { &error };
-            Some(format!("{} {}: {error}", data.kind.name(), view::name(store, data)))
+            Some(format!("{} {}: {error}", data.span_type.name(), view::name(store, data)))
         }
         _ => None,
     }

@@ -10,14 +10,14 @@ use color_eyre::eyre::{Report, bail};
 use tokio::sync::mpsc::channel;
 use tokio::time::MissedTickBehavior;
 
-use super::super::look::Look;
-use super::super::{Outcome, Usage, reader_left, say, sources, watch, written};
+use super::super::output::Output;
+use super::super::{Outcome, UsageError, print_message, screen, sources, stdout_closed, written};
 use super::Tail;
 use crate::config::Config;
 use crate::model::{Batch, Nanos, Origin, SourceId};
 use crate::panic_hook;
 use crate::query::Matcher;
-use crate::sources::{Found, Handle, Request, State, Update};
+use crate::sources::{Handle, Request, SearchHits, State, Update};
 use crate::store::{Phase, RowIx, Store};
 use crate::tui::event_loop::now;
 
@@ -28,7 +28,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     let since = tail.since.as_ref().map(|since| since.moment(now()));
     let limit = if since.is_some() { u64::from(config.max_spans) } else { 1 };
     // A span that ended since may have begun long before, so that all are looked at.
-    let extent = sources::Extent { limit, since: None, numbers_only: false };
+    let extent = sources::ReadLimits { limit, since: None, numbers_only: false };
     let paths = sources::paths(named, config);
     let open = |(at, path)| sources::open(at, path, config, extent, &updates);
     let mut handles = paths.iter().map(PathBuf::as_path).enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
@@ -36,22 +36,22 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     if let Some(listening) = sources::listen(&paths, named.is_empty(), config, &updates)? {
         let addresses: Vec<String> = listening.addresses.iter().map(ToString::to_string).collect();
         if !addresses.is_empty() {
-            say(&format!("listening for OTLP on {}", addresses.join(" and ")));
+            print_message(&format!("listening for OTLP on {}", addresses.join(" and ")));
         }
-        listening.warnings.iter().for_each(|warning| say(warning));
+        listening.warnings.iter().for_each(|warning| print_message(warning));
         handles.push(listening.handle);
     }
     drop(updates);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (prices, trouble) = config.load_prices();
     if let Some(trouble) = trouble {
-        return Err(Report::new(Usage(trouble)));
+        return Err(Report::new(UsageError(trouble)));
     }
-    let mut store = Store::new(watch::limits(config));
+    let mut store = Store::new(screen::limits(config));
     store.set_prices(Arc::new(prices));
     let mut follower = Follower {
         tail,
-        look: Look::stdout(config.ascii),
+        look: Output::stdout(config.ascii),
         store,
         matcher: tail.filter.clone().map(Matcher::new),
         since,
@@ -75,7 +75,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
                 }
                 // What is lost has ended for the store, so that it can give it up.
                 _ = second.tick() => {
-                    if reader_left() {
+                    if stdout_closed() {
                         return Ok(Outcome::Done);
                     }
                     follower.store.expire(now());
@@ -106,7 +106,7 @@ struct Source {
 
 struct Follower<'a> {
     tail: &'a Tail,
-    look: Look,
+    look: Output,
     store: Store,
     matcher: Option<Matcher>,
     since: Option<Nanos>,
@@ -172,7 +172,7 @@ impl Follower<'_> {
             State::Ended => source.ended = true,
             State::Waiting(why) | State::Failing(why) => {
                 if source.trouble.as_ref() != Some(why) {
-                    say(why);
+                    print_message(why);
                     source.trouble = Some(why.clone());
                 }
             }
@@ -223,12 +223,12 @@ impl Follower<'_> {
         let (Some(matcher), Some(source)) = (&self.matcher, self.sources.get(usize::from(data.source.0))) else { return };
         let probe = Arc::new(matcher.query().probe());
         // One that can't be asked any more is told of by its state.
-        let _ = source.handle.requests.send(Request::Check { ticket: 0, probe, addresses: vec![(data.address, data.id)] });
+        let _ = source.handle.requests.send(Request::Check { ticket: 0, probe, addresses: vec![(data.payload_ref, data.id)] });
     }
 
-    fn found(&mut self, found: &Found) -> io::Result<()> {
+    fn found(&mut self, found: &SearchHits) -> io::Result<()> {
         if let Some(trouble) = &found.trouble {
-            say(&format!("not searched: {trouble}"));
+            print_message(&format!("not searched: {trouble}"));
         }
         for &(trace, span) in &found.spans {
             if let Some(row) = self.store.find_trace(trace).and_then(|trace| self.store.find(trace, span)) {

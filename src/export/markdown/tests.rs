@@ -7,7 +7,7 @@ fn trace() -> TraceRecord {
         source: "a.db".to_owned(),
         trace_id: TraceId::new([1; 16]).unwrap(),
         name: "Report_Team.run".to_owned(),
-        status: Standing::Error,
+        status: RunStatus::Error,
         start: 1_795_327_144_000_000_000,
         end: Some(1_795_327_146_500_000_000),
         duration_ms: Some(2500.0),
@@ -46,15 +46,15 @@ fn spans() -> Vec<Exported> {
         text("llm.output_messages.0.message.role", "assistant"),
         text("llm.output_messages.0.message.content", &format!("It is 42. {}", "And so on. ".repeat(200))),
     ]);
-    let mut agent = span(1, Kind::Agent, 0, Vec::new());
+    let mut agent = span(1, SpanType::Agent, 0, Vec::new());
     agent.record.agent = Some("Report Team".to_owned());
-    let mut model = span(2, Kind::Model, 1, first);
+    let mut model = span(2, SpanType::Model, 1, first);
     model.record.model = Some("gpt-5".to_owned());
     model.record.usage.input_tokens = Some(1200);
-    let mut tool = span(3, Kind::Tool, 1, vec![text("input.value", "{\"q\": 1}"), text("output.value", "42 found")]);
+    let mut tool = span(3, SpanType::Tool, 1, vec![text("input.value", "{\"q\": 1}"), text("output.value", "42 found")]);
     tool.record.tool = Some("look_up".to_owned());
-    (tool.record.status, tool.payload.status_message) = (Standing::Error, "half of it is *missing*".to_owned());
-    vec![agent, model, tool, span(4, Kind::Model, 1, second)]
+    (tool.record.status, tool.payload.status_message) = (RunStatus::Error, "half of it is *missing*".to_owned());
+    vec![agent, model, tool, span(4, SpanType::Model, 1, second)]
 }
 
 fn report(max_chars: Option<usize>, traces: usize) -> String {
@@ -109,7 +109,7 @@ fn a_report_is_cut_to_any_size_and_says_so() {
 
 /// The conversation of a report about an agent with one model call below it, each with these inputs and outputs.
 fn talk_of(agent: [&str; 2], model: [&str; 2]) -> String {
-    let [mut above, mut below] = [Kind::Agent, Kind::Model].map(|kind| {
+    let [mut above, mut below] = [SpanType::Agent, SpanType::Model].map(|kind| {
         let mut span = spans().remove(0);
         span.record.kind = kind;
         span

@@ -1,13 +1,13 @@
 use super::*;
-use crate::model::{Address, Batch, Facts, Origin, SourceId, Span, Status, Text, Usage};
+use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, Status, Text, Usage};
 use crate::store::Limits;
 
-fn add(batch: &mut Batch, id: u8, parent: u8, kind: Kind, label: &str, times: (Nanos, Option<Nanos>)) {
+fn add(batch: &mut Batch, id: u8, parent: u8, kind: SpanType, label: &str, times: (Nanos, Option<Nanos>)) {
     let (name, label) = (batch.intern("a name"), batch.intern(label));
     let facts = match kind {
-        Kind::Model => Facts { kind, model: label, ..Facts::default() },
-        Kind::Tool => Facts { kind, tool: label, ..Facts::default() },
-        _ => Facts { kind, agent: label, ..Facts::default() },
+        SpanType::Model => SpanFacts { span_type: kind, model: label, ..SpanFacts::default() },
+        SpanType::Tool => SpanFacts { span_type: kind, tool: label, ..SpanFacts::default() },
+        _ => SpanFacts { span_type: kind, agent: label, ..SpanFacts::default() },
     };
     batch.spans.push(Span {
         trace: TraceId::new([7; 16]).unwrap(),
@@ -19,8 +19,8 @@ fn add(batch: &mut Batch, id: u8, parent: u8, kind: Kind, label: &str, times: (N
         name,
         facts,
         error: Text::default(),
-        address: Address(0),
-        weight: 0,
+        payload_ref: PayloadRef(0),
+        retained_bytes: 0,
     });
 }
 
@@ -33,13 +33,13 @@ fn store(batch: &Batch) -> Store {
 #[test]
 fn a_trace_and_its_spans_are_told_with_stable_names() {
     let mut batch = Batch::new(SourceId(0), Origin::History);
-    add(&mut batch, 1, 0, Kind::Agent, "Clerk", (1_000_000, Some(9_000_000)));
+    add(&mut batch, 1, 0, SpanType::Agent, "Clerk", (1_000_000, Some(9_000_000)));
     let (session, user) = (batch.intern("s1"), batch.intern("ann"));
     (batch.spans[0].facts.session, batch.spans[0].facts.user) = (session, user);
     // Two at once, one that ends after its parent.
-    add(&mut batch, 2, 1, Kind::Model, "gpt-5", (2_000_000, Some(4_000_000)));
-    add(&mut batch, 3, 1, Kind::Tool, "look_up", (3_000_000, Some(5_000_000)));
-    add(&mut batch, 4, 1, Kind::Tool, "look_up", (8_500_000, Some(12_000_000)));
+    add(&mut batch, 2, 1, SpanType::Model, "gpt-5", (2_000_000, Some(4_000_000)));
+    add(&mut batch, 3, 1, SpanType::Tool, "look_up", (3_000_000, Some(5_000_000)));
+    add(&mut batch, 4, 1, SpanType::Tool, "look_up", (8_500_000, Some(12_000_000)));
     let provider = batch.intern("OpenAI");
     batch.spans[1].facts.provider = provider;
     batch.spans[1].facts.usage = Some(Usage { input: Some(10), output: Some(3), cost: Some(1_500_000), ..Usage::default() });
@@ -79,7 +79,7 @@ fn a_trace_and_its_spans_are_told_with_stable_names() {
 #[test]
 fn what_has_not_ended_has_no_end_and_what_has_not_come_no_name() {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
-    add(&mut batch, 2, 1, Kind::Model, "", (2_000_000, Some(4_000_000)));
+    add(&mut batch, 2, 1, SpanType::Model, "", (2_000_000, Some(4_000_000)));
     let store = store(&batch);
     let trace = store.traces().next().unwrap();
     let missing = serde_json::to_value(SpanRecord::of(&store, store.rows_of(trace)[0])).unwrap();

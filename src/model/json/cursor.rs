@@ -1,7 +1,7 @@
 //! A place in a JSON text that moves forward, token by token.
 
 use super::quotes::{End, Quotes};
-use super::{Broken, Scalar};
+use super::{JsonError, Scalar};
 
 /// Lists and maps in one another, at most; deeper text is refused rather than followed until the stack ends.
 const DEEPEST: usize = 127;
@@ -38,13 +38,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// Nothing but blanks may follow.
-    pub(super) fn end(&mut self) -> Result<(), Broken> {
+    pub(super) fn end(&mut self) -> Result<(), JsonError> {
         if self.peek().is_some() { self.broken("text after the end") } else { Ok(()) }
     }
 
     /// Reads a scalar, or goes into a list or map.
     #[inline]
-    pub(super) fn token(&mut self) -> Result<Token<'a>, Broken> {
+    pub(super) fn token(&mut self) -> Result<Token<'a>, JsonError> {
         let from = self.at_next();
         match self.text.get(from) {
             Some(b'"') => Ok(Token::Scalar(self.string()?)),
@@ -64,7 +64,7 @@ impl<'a> Cursor<'a> {
 
     /// The next key of the innermost map, its colon read; `None` and out of the map at its end.
     #[inline]
-    pub(super) fn key(&mut self) -> Result<Option<Scalar<'a>>, Broken> {
+    pub(super) fn key(&mut self) -> Result<Option<Scalar<'a>>, JsonError> {
         if !self.more(b'}')? {
             return Ok(None);
         }
@@ -80,12 +80,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether the innermost list has another item; out of the list if not.
-    pub(super) fn item(&mut self) -> Result<bool, Broken> {
+    pub(super) fn item(&mut self) -> Result<bool, JsonError> {
         self.more(b']')
     }
 
     /// Skips the rest of the innermost list or map, checking it.
-    pub(super) fn skip_rest(&mut self) -> Result<(), Broken> {
+    pub(super) fn skip_rest(&mut self) -> Result<(), JsonError> {
         let outside = self.depth - 1;
         while self.depth > outside {
             let more = if self.open & 1 == 1 { self.key()?.is_some() } else { self.item()? };
@@ -96,7 +96,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    fn more(&mut self, close: u8) -> Result<bool, Broken> {
+    fn more(&mut self, close: u8) -> Result<bool, JsonError> {
         let fresh = std::mem::take(&mut self.fresh);
         match self.peek() {
             Some(byte) if byte == close => {
@@ -115,7 +115,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn enter(&mut self, map: u128) -> Result<(), Broken> {
+    fn enter(&mut self, map: u128) -> Result<(), JsonError> {
         if self.depth == DEEPEST {
             return self.broken("lists and maps nested too deep");
         }
@@ -141,7 +141,7 @@ impl<'a> Cursor<'a> {
         self.text.get(at).copied()
     }
 
-    fn word(&mut self, word: &[u8], scalar: Scalar<'a>) -> Result<Token<'a>, Broken> {
+    fn word(&mut self, word: &[u8], scalar: Scalar<'a>) -> Result<Token<'a>, JsonError> {
         if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             return self.broken("no value");
         }
@@ -151,7 +151,7 @@ impl<'a> Cursor<'a> {
 
     /// Reads a string; the cursor stands on its opening quote.
     #[inline]
-    fn string(&mut self) -> Result<Scalar<'a>, Broken> {
+    fn string(&mut self) -> Result<Scalar<'a>, JsonError> {
         let from = self.at + 1;
         let End { at, escaped } = self.quotes.end(self.text, from)?;
         self.at = at + 1;
@@ -159,7 +159,7 @@ impl<'a> Cursor<'a> {
         Ok(if escaped { Scalar::Escaped(raw) } else { Scalar::Text(raw) })
     }
 
-    fn number(&mut self) -> Result<Scalar<'a>, Broken> {
+    fn number(&mut self) -> Result<Scalar<'a>, JsonError> {
         let from = self.at;
         if self.text.get(self.at) == Some(&b'-') {
             self.at += 1;
@@ -187,7 +187,7 @@ impl<'a> Cursor<'a> {
         Ok(int.map_or_else(|| Scalar::Float(text.parse().unwrap_or(f64::NAN)), Scalar::Int))
     }
 
-    fn digits(&mut self) -> Result<usize, Broken> {
+    fn digits(&mut self) -> Result<usize, JsonError> {
         let from = self.at;
         while self.text.get(self.at).is_some_and(u8::is_ascii_digit) {
             self.at += 1;
@@ -195,7 +195,7 @@ impl<'a> Cursor<'a> {
         if self.at == from { self.broken("a number without digits") } else { Ok(self.at - from) }
     }
 
-    fn broken<T>(&self, what: &'static str) -> Result<T, Broken> {
-        Err(Broken { at: self.at, what })
+    fn broken<T>(&self, what: &'static str) -> Result<T, JsonError> {
+        Err(JsonError { at: self.at, what })
     }
 }

@@ -4,7 +4,7 @@
 
 use wide::u8x64;
 
-use super::Broken;
+use super::JsonError;
 
 /// Bytes of a block.
 const BLOCK: usize = 64;
@@ -40,7 +40,7 @@ impl Quotes {
     /// Finds the end of the string whose first byte stands at `from`. Each call must ask for a later one, and behind no backslash that
     /// is not in a string.
     #[inline]
-    pub(super) fn end(&mut self, text: &[u8], from: usize) -> Result<End, Broken> {
+    pub(super) fn end(&mut self, text: &[u8], from: usize) -> Result<End, JsonError> {
         // Nearly all names end in the block in which they begin.
         if from - self.at < BLOCK {
             let (quotes, inside) = self.first(from);
@@ -52,7 +52,7 @@ impl Quotes {
     }
 
     #[inline(never)]
-    fn search(&mut self, text: &[u8], mut from: usize) -> Result<End, Broken> {
+    fn search(&mut self, text: &[u8], mut from: usize) -> Result<End, JsonError> {
         let mut escaped = false;
         loop {
             while from - self.at >= BLOCK {
@@ -69,7 +69,7 @@ impl Quotes {
             }
             from = self.at + BLOCK;
             if from > text.len() {
-                return Err(Broken { at: text.len(), what: "a string that never ends" });
+                return Err(JsonError { at: text.len(), what: "a string that never ends" });
             }
         }
     }
@@ -85,14 +85,14 @@ impl Quotes {
 
     /// Checks the escapes of what is odd.
     #[cold]
-    fn check(&self, text: &[u8], inside: u64) -> Result<(), Broken> {
+    fn check(&self, text: &[u8], inside: u64) -> Result<(), JsonError> {
         let mut odd = self.odd & inside;
         while odd != 0 {
             let at = self.at + odd.trailing_zeros() as usize;
             match text.get(at) {
                 Some(b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
                 Some(b'u') if text.get(at + 1..at + 5).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => {}
-                _ => return Err(Broken { at: at - 1, what: "a broken escape" }),
+                _ => return Err(JsonError { at: at - 1, what: "a broken escape" }),
             }
             odd &= odd - 1;
         }

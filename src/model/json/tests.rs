@@ -44,7 +44,7 @@ fn settled(value: Value) -> Value {
 }
 
 /// What the walk hands out, as values.
-fn scanned(text: &str) -> Result<Vec<Attribute>, Broken> {
+fn scanned(text: &str) -> Result<Vec<Attribute>, JsonError> {
     let mut attributes = Vec::new();
     scan(text.as_bytes(), |key, scalar| {
         let value = match scalar {
@@ -136,7 +136,7 @@ fn strings_that_break_are_told_where() {
             (r#"\n\u12x4""#, 2, "a broken escape"),
             (r#"" \""#, 2, "no colon"),
         ] {
-            assert_eq!(parse(filled(rest).as_bytes()), Err(Broken { at: 2 + length + at, what }), "{length} {rest}");
+            assert_eq!(parse(filled(rest).as_bytes()), Err(JsonError { at: 2 + length + at, what }), "{length} {rest}");
         }
     }
 }

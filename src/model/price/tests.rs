@@ -42,7 +42,7 @@ fn a_call_costs_what_its_provider_asks() {
 #[test]
 fn calls_at_either_end_of_time_cost_what_the_list_says() {
     let prices = Prices::bundled();
-    let mut tariffs = Tariffs::default();
+    let mut tariffs = RateCache::default();
     for at in [Nanos::MIN, Nanos::MIN + 1, -1, 0, AT, Nanos::MAX - 86_400_000_000_001, Nanos::MAX - 86_400_000_000_000, Nanos::MAX] {
         for (key, model) in ["gpt-4o", "deepseek-chat"].into_iter().enumerate() {
             let provider = if key == 0 { "openai" } else { "deepseek" };
@@ -67,7 +67,7 @@ fn what_no_list_knows_has_no_price() {
 
 #[test]
 fn own_prices_go_before_those_of_the_list() {
-    let flat = |input| Flat { input, output: 2.0, cache_read: Some(0.1), cache_write: None };
+    let flat = |input| FlatPrice { input, output: 2.0, cache_read: Some(0.1), cache_write: None };
     let list = r#"[{"id": "acme", "name": "Acme", "api_pattern": "acme", "models": [
         {"id": "roadrunner", "match": {"starts_with": "road"}, "context_window": 1000, "prices": {"input_mtok": 7, "output_mtok": 9}}]}]"#;
     let prices = Prices::bundled().with_list(list.as_bytes()).unwrap().with_flat([("GPT-4o".to_owned(), flat(1.0))]);
@@ -84,7 +84,7 @@ fn own_prices_go_before_those_of_the_list() {
 #[test]
 fn remembered_rates_are_the_list_s() {
     let prices = Prices::bundled();
-    let mut tariffs = Tariffs::default();
+    let mut tariffs = RateCache::default();
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let counts = (0u32..24, 0u32..1000, 0u32..1000, 0u32..200_000, 0u32..1000, 0i64..60 * 86_400);
     let mut compared = 0;

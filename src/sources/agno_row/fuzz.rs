@@ -4,13 +4,13 @@ use std::sync::LazyLock;
 
 use super::{AgnoRow, payload, scan};
 use crate::model::json;
-use crate::model::probe::Sought;
-use crate::model::{Address, Batch, Origin, Pattern, Probe, SourceId};
-use crate::semconv::Picker;
+use crate::model::payload_query::Condition;
+use crate::model::{Batch, Origin, Pattern, PayloadQuery, PayloadRef, SourceId};
+use crate::semconv::Extractor;
 
 /// What is searched for.
-static PROBE: LazyLock<Probe> =
-    LazyLock::new(|| Probe::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Sought::Text(vec![pattern])))));
+static PROBE: LazyLock<PayloadQuery> =
+    LazyLock::new(|| PayloadQuery::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern])))));
 
 /// Reads a row. Zero bytes divide its columns, of which attributes and message come first; one that is left out is a good one.
 ///
@@ -25,7 +25,7 @@ pub fn row(bytes: &[u8]) {
     let (id, trace, parent) = (next(b"b7ad6b7169203331"), next(b"0af7651916cd43dd8448eb211c80319c"), next(b""));
     let mut batch = Batch::new(SourceId(0), Origin::History);
     let columns = [id, trace, parent, name, status, message, start, end, attributes];
-    if let Err(message) = AgnoRow(columns.map(Some)).span(Address(1), &mut batch) {
+    if let Err(message) = AgnoRow(columns.map(Some)).span(PayloadRef(1), &mut batch) {
         assert!(!message.is_empty() && message.len() < 400, "{message}");
     }
     // What is walked for a row and what is built for a person are read by one grammar.
@@ -37,5 +37,5 @@ pub fn row(bytes: &[u8]) {
 }
 
 fn scans(attributes: &[u8]) -> bool {
-    scan(attributes, &mut Picker::default()).is_ok()
+    scan(attributes, &mut Extractor::default()).is_ok()
 }

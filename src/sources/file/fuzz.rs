@@ -1,7 +1,7 @@
 //! Readers of files for the programs in `fuzz/`: each reads all that it finds.
 
-use super::content::Content;
-use crate::model::{Address, Batch, Origin, SourceId};
+use super::format::Content;
+use crate::model::{Batch, Origin, PayloadRef, SourceId};
 
 /// Bytes that a file may become.
 const LIMIT: usize = 1 << 24;
@@ -42,7 +42,7 @@ fn read(content: Result<Content, String>) {
     };
     let mut batch = Batch::new(SourceId(0), Origin::History);
     for index in 0..content.len() {
-        content.push(index, Address(index as i64), &mut batch);
+        content.push(index, PayloadRef(index as i64), &mut batch);
         let _ = content.payload(index);
     }
     assert!(batch.spans.len() <= content.len());

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::content::Place;
-use crate::model::{Attribute, Event, Link, Nanos, Payload, Role, SpanId, Status, TraceId, Value};
+use super::format::Position;
+use crate::model::{Attribute, Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId, Value};
 use crate::sources::otlp::json::span::Decoded;
 
 /// The processes of every trace, by their names within it.
@@ -94,7 +94,7 @@ struct Log<'a> {
 }
 
 /// Finds the spans of a download. `Err` says why it is none.
-pub(super) fn index(text: &str) -> Result<(Vec<Place>, Processes), String> {
+pub(super) fn index(text: &str) -> Result<(Vec<Position>, Processes), String> {
     let download: Download<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let (mut places, mut processes) = (Vec::new(), Processes::default());
     for trace in download.data.unwrap_or_default() {
@@ -102,7 +102,7 @@ pub(super) fn index(text: &str) -> Result<(Vec<Place>, Processes), String> {
         processes.0.push(trace.processes.unwrap_or_default().into_iter().map(|(id, process)| (id, resource(process))).collect());
         for raw in trace.spans.unwrap_or_default() {
             let start = serde_json::from_str::<Span<'_>>(raw.get()).ok().and_then(|span| micros(span.start_time));
-            places.push(Place::of(text, raw.get(), group, start.unwrap_or_default()));
+            places.push(Position::of(text, raw.get(), group, start.unwrap_or_default()));
         }
     }
     Ok((places, processes))
@@ -123,7 +123,7 @@ pub(super) fn is_empty(text: &str) -> bool {
 
 /// Decodes a span of the trace with this number.
 pub(super) fn decode(text: &str, trace: usize, processes: &Processes) -> Result<Decoded, String> {
-    let span: Span<'_> = serde_json::from_str(text).map_err(|error| super::content::without_place(&error))?;
+    let span: Span<'_> = serde_json::from_str(text).map_err(|error| super::format::without_place(&error))?;
     let trace_id = id(span.trace_id.as_deref(), 32).and_then(|id| TraceId::parse(id.as_bytes()));
     let trace_id = trace_id.ok_or_else(|| format!("the trace id {:?} is not up to 32 hex digits", span.trace_id.unwrap_or_default()))?;
     let parse = |text: Option<&str>| id(text, 16).and_then(|id| SpanId::parse(id.as_bytes()));
@@ -166,7 +166,7 @@ fn status(payload: &mut Payload) -> Status {
     };
     let code = take("otel.status_code");
     payload.status_message = take("otel.status_description").unwrap_or_default();
-    payload.role = take("span.kind").map_or(Role::Unspecified, |kind| Role::named(&kind));
+    payload.span_kind = take("span.kind").map_or(SpanKind::Unspecified, |kind| SpanKind::named(&kind));
     payload.trace_state = take("w3c.tracestate").unwrap_or_default();
     let scope = take("otel.scope.name").or_else(|| take("otel.library.name"));
     let version = take("otel.scope.version").or_else(|| take("otel.library.version"));

@@ -1,10 +1,10 @@
 //! OTLP in protobuf: `TracesData` or `ExportTraceServiceRequest`, which are the same on the wire, one or several.
 
-use crate::model::{Address, Batch, Nanos, Payload, Probe, Skipped, SpanId, TraceId};
+use crate::model::{Batch, Nanos, Payload, PayloadQuery, PayloadRef, Skipped, SpanId, TraceId};
 use crate::sources::otlp::payload;
 use crate::sources::otlp::request::{self, Group};
 use crate::sources::otlp::rows::Reader;
-use crate::sources::otlp::wire::{Broken, Fields, offset};
+use crate::sources::otlp::wire::{DecodeError, Fields, offset};
 
 /// Where spans lie in bytes, which every method must be given again.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Index {
     }
 
     /// Appends the row of the span at `index` to the batch, or that it was skipped.
-    pub(super) fn push(&self, bytes: &[u8], index: usize, address: Address, batch: &mut Batch) {
+    pub(super) fn push(&self, bytes: &[u8], index: usize, address: PayloadRef, batch: &mut Batch) {
         let Some((group, message)) = self.at(bytes, index) else { return };
         let skipped = batch.skipped.len();
         let broken = Reader::default().push(group, message, address, batch).err();
@@ -73,7 +73,7 @@ impl Index {
     }
 
     /// The span at `index`, if its payload holds what is looked for.
-    pub(super) fn search(&self, bytes: &[u8], index: usize, probe: &Probe) -> Option<(TraceId, SpanId)> {
+    pub(super) fn search(&self, bytes: &[u8], index: usize, probe: &PayloadQuery) -> Option<(TraceId, SpanId)> {
         let (group, message) = self.at(bytes, index)?;
         payload::look(group, message, probe).ok().flatten()
     }
@@ -87,7 +87,7 @@ impl Index {
             group.describe(&mut payload)?;
             Ok(payload)
         };
-        read().map_err(|broken: Broken| skipped(broken.to_string()))
+        read().map_err(|broken: DecodeError| skipped(broken.to_string()))
     }
 }
 
@@ -95,7 +95,7 @@ fn place(index: usize) -> String {
     format!("span {}", index + 1)
 }
 
-fn start(message: &[u8]) -> Result<Nanos, Broken> {
+fn start(message: &[u8]) -> Result<Nanos, DecodeError> {
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
         if number == 7 {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::content::Content;
-use crate::model::{Address, Probe, SourceId, SpanId, TraceId};
-use crate::sources::{Found, Progress, Search};
+use super::format::Content;
+use crate::model::{PayloadQuery, PayloadRef, SourceId, SpanId, TraceId};
+use crate::sources::{Progress, Search, SearchHits};
 
 /// How long a slice of a search may take before requests are answered.
 const SLICE: Duration = Duration::from_millis(20);
@@ -28,19 +28,19 @@ impl Scan {
     }
 
     /// Searches on for a while.
-    pub(super) fn slice(&mut self, content: &Content, source: SourceId) -> Found {
+    pub(super) fn slice(&mut self, content: &Content, source: SourceId) -> SearchHits {
         let (begun, mut spans) = (Instant::now(), Vec::new());
         while self.left > 0 && begun.elapsed() < SLICE {
             self.left -= 1;
             spans.extend(content.search(self.left, &self.search.probe));
         }
         let (done, total) = ((self.total - self.left) as u64, self.total as u64);
-        Found { source, ticket: self.search.ticket, spans, progress: Some(Progress { done, total }), trouble: None }
+        SearchHits { source, ticket: self.search.ticket, spans, progress: Some(Progress { done, total }), trouble: None }
     }
 }
 
 /// Searches the spans at these addresses.
-pub(super) fn check(content: &Content, addresses: &[(Address, SpanId)], probe: &Probe) -> Vec<(TraceId, SpanId)> {
+pub(super) fn check(content: &Content, addresses: &[(PayloadRef, SpanId)], probe: &PayloadQuery) -> Vec<(TraceId, SpanId)> {
     let indexes = addresses.iter().filter_map(|(address, _)| usize::try_from(address.0).ok());
     indexes.filter_map(|index| content.search(index, probe)).collect()
 }

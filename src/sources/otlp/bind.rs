@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 
 use super::Options;
-use crate::sources::{Port, PortTrouble};
+use crate::sources::{Port, PortError};
 
 /// A bound address.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl BindError {
     /// As the screen shows it.
     pub(super) fn port(&self) -> Port {
         let taken = self.kind == io::ErrorKind::AddrInUse;
-        let trouble = PortTrouble { taken, words: self.to_string(), flag: self.flag };
+        let trouble = PortError { taken, words: self.to_string(), flag: self.flag };
         Port { address: self.address, warning: None, trouble: Some(trouble) }
     }
 

@@ -12,8 +12,8 @@ use ureq::Agent;
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::bodies::Form;
-use super::intake::Signal;
+use super::body_store::Encoding;
+use super::ingest::Signal;
 use super::wire::{Fields, Value as Wire};
 use crate::sources::Forwarding;
 
@@ -47,15 +47,15 @@ pub(super) struct Forward {
 
 /// A request to be passed on.
 #[derive(Debug)]
-pub(super) struct Passed {
+pub(super) struct ForwardRequest {
     pub(super) signal: Signal,
-    pub(super) form: Form,
+    pub(super) form: Encoding,
     /// Whether the body is compressed.
     pub(super) gzip: bool,
     pub(super) body: Bytes,
 }
 
-impl Passed {
+impl ForwardRequest {
     /// Bytes that it takes while it waits.
     fn size(&self) -> usize {
         self.body.len() + BESIDE
@@ -70,7 +70,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<Passed>,
+    waiting: VecDeque<ForwardRequest>,
     size: usize,
     report: Forwarding,
     closed: bool,
@@ -89,7 +89,7 @@ impl Forward {
     }
 
     /// Queues a request, or drops it if too much waits.
-    pub(super) fn push(&self, request: Passed) {
+    pub(super) fn push(&self, request: ForwardRequest) {
         let mut queue = self.shared.lock();
         if queue.size + request.size() > WAITING {
             queue.report.dropped += 1;
@@ -147,7 +147,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Option<Passed> {
+    fn next(&self) -> Option<ForwardRequest> {
         let mut queue = self.lock();
         loop {
             if queue.closed {
@@ -161,7 +161,7 @@ impl Shared {
     }
 
     /// Tries until the endpoint takes it, refuses it for good, or was tried enough.
-    fn send(&self, endpoint: &Endpoint, request: &Passed) -> bool {
+    fn send(&self, endpoint: &Endpoint, request: &ForwardRequest) -> bool {
         let mut pause = PAUSES.0;
         for left in (0..TRIES).rev() {
             let Err(trouble) = endpoint.post(request) else {
@@ -201,7 +201,7 @@ pub(crate) struct Endpoint {
 
 /// Why a request was not taken.
 #[derive(Debug)]
-pub(crate) struct Trouble {
+pub(crate) struct ForwardError {
     /// What happened, for a person.
     pub(crate) words: String,
     /// Whether it may be taken later.
@@ -258,8 +258,8 @@ impl Endpoint {
     }
 
     /// Posts spans in protobuf, and gives what was answered.
-    pub(crate) fn post_traces(&self, body: &Bytes) -> Result<Vec<u8>, Trouble> {
-        self.post(&Passed { signal: Signal::Traces, form: Form::Protobuf, gzip: false, body: body.clone() })
+    pub(crate) fn post_traces(&self, body: &Bytes) -> Result<Vec<u8>, ForwardError> {
+        self.post(&ForwardRequest { signal: Signal::Traces, form: Encoding::Protobuf, gzip: false, body: body.clone() })
     }
 
     /// Where a signal goes.
@@ -272,10 +272,10 @@ impl Endpoint {
         format!("{}/v1/{name}{}", self.base, self.query)
     }
 
-    fn post(&self, request: &Passed) -> Result<Vec<u8>, Trouble> {
+    fn post(&self, request: &ForwardRequest) -> Result<Vec<u8>, ForwardError> {
         let content_type = match request.form {
-            Form::Protobuf => "application/x-protobuf",
-            Form::Json => "application/json",
+            Encoding::Protobuf => "application/x-protobuf",
+            Encoding::Json => "application/json",
         };
         let mut post = self.agent.post(self.url(request.signal)).header("content-type", content_type);
         if request.gzip {
@@ -290,7 +290,7 @@ impl Endpoint {
                 Ok(response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().unwrap_or_default())
             }
             Ok(mut response) => Err(refused(&mut response)),
-            Err(error) => Err(Trouble { words: error.to_string(), passes: true, again: None }),
+            Err(error) => Err(ForwardError { words: error.to_string(), passes: true, again: None }),
         }
     }
 }
@@ -305,7 +305,7 @@ fn authorities(url: &str) -> RootCerts {
 }
 
 /// <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
-fn refused(response: &mut Response<ureq::Body>) -> Trouble {
+fn refused(response: &mut Response<ureq::Body>) -> ForwardError {
     let status = response.status();
     let mut body = Vec::new();
     // What came until it broke off says enough.
@@ -313,7 +313,7 @@ fn refused(response: &mut Response<ureq::Body>) -> Trouble {
     let why = why(&body);
     let words = if why.is_empty() { format!("it answered {status}") } else { format!("it answered {status}: {why}") };
     let again = response.headers().get("retry-after").and_then(|after| after.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
-    Trouble { words, passes: matches!(status.as_u16(), 408 | 429 | 502 | 503 | 504), again }
+    ForwardError { words, passes: matches!(status.as_u16(), 408 | 429 | 502 | 503 | 504), again }
 }
 
 /// What an endpoint says of why it refused, the beginning of it on one line: a `Status`, in protobuf or JSON, or text.
@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn an_encrypted_endpoint_is_trusted_by_its_authority_alone() {
-        let request = Passed { signal: Signal::Traces, form: Form::Protobuf, gzip: true, body: Bytes::from_static(b"body") };
+        let request = ForwardRequest { signal: Signal::Traces, form: Encoding::Protobuf, gzip: true, body: Bytes::from_static(b"body") };
         for trusted in [true, false] {
             let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
             let own = Certificate::from_der(certificate.cert.der()).to_owned();

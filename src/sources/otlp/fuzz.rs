@@ -6,17 +6,17 @@ use bytes::Bytes;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::channel;
 
-use super::bodies::Form;
-use super::inflate::Coding;
-use super::intake::{Intake, Sent, Signal};
+use super::body_store::Encoding;
+use super::compression::ContentEncoding;
+use super::ingest::{Ingest, Sent, Signal};
 use super::search;
-use crate::model::probe::Sought;
-use crate::model::{Address, Pattern, Probe, SourceId, SpanId};
-use crate::sources::{Outlet, Update};
+use crate::model::payload_query::Condition;
+use crate::model::{Pattern, PayloadQuery, PayloadRef, SourceId, SpanId};
+use crate::sources::{Update, UpdateSender};
 
 /// What is searched for.
-static PROBE: LazyLock<Probe> =
-    LazyLock::new(|| Probe::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Sought::Text(vec![pattern])))));
+static PROBE: LazyLock<PayloadQuery> =
+    LazyLock::new(|| PayloadQuery::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern])))));
 
 /// Takes a request: the first byte says of which signal and in which form. Every payload in it is read, searched and let go.
 ///
@@ -27,17 +27,17 @@ static PROBE: LazyLock<Probe> =
 pub fn request(bytes: &[u8]) {
     let Some((which, body)) = bytes.split_first() else { return };
     let signal = [Signal::Traces, Signal::Logs, Signal::Metrics][usize::from(which >> 1) % 3];
-    let form = if which & 1 == 0 { Form::Protobuf } else { Form::Json };
+    let form = if which & 1 == 0 { Encoding::Protobuf } else { Encoding::Json };
     let (updates, mut inbox) = channel(4);
-    let intake = Intake::new(Outlet::new(SourceId(0), updates), None, Vec::new());
+    let intake = Ingest::new(UpdateSender::new(SourceId(0), updates), None, Vec::new());
     let body = Bytes::copy_from_slice(body);
-    let sent = Sent { coding: Coding::Identity, bytes: body.clone() };
+    let sent = Sent { coding: ContentEncoding::Identity, bytes: body.clone() };
     let Ok(runtime) = Builder::new_current_thread().enable_time().build() else { return };
-    let taken = runtime.block_on(intake.take(signal, form, body, &sent));
+    let taken = runtime.block_on(intake.ingest(signal, form, body, &sent));
     while let Ok(update) = inbox.try_recv() {
         let Update::Batch(batch) = update else { continue };
         assert!(taken.is_ok());
-        let places: Vec<(Address, SpanId)> = batch.spans.iter().map(|span| (span.address, span.id)).collect();
+        let places: Vec<(PayloadRef, SpanId)> = batch.spans.iter().map(|span| (span.payload_ref, span.id)).collect();
         let payloads: Vec<_> = places.iter().map(|(address, span)| intake.payload(*address, *span)).collect();
         // What is found in the bytes is what is found in the payloads.
         let hits = search::check(&places, &PROBE, |number, places| intake.places(number, places));

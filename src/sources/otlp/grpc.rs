@@ -7,13 +7,13 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 
-use super::answer::{Refusal, Taken};
-use super::bodies::Form;
-use super::gather;
+use super::body_reader;
+use super::body_store::Encoding;
+use super::compression::{CODINGS, ContentEncoding};
 use super::http::{coding, unpack};
-use super::inflate::{CODINGS, Coding};
-use super::intake::{Sent, Signal};
-use super::reply::Reply;
+use super::ingest::{Sent, Signal};
+use super::response::{Accepted, Rejection};
+use super::response_body::ResponseBody;
 use super::service::Service;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -29,7 +29,7 @@ pub(super) fn is_call(request: &Request<Incoming>) -> bool {
 }
 
 /// Answers one call.
-pub(super) async fn answer(service: &Service, request: Request<Incoming>) -> Response<Reply> {
+pub(super) async fn answer(service: &Service, request: Request<Incoming>) -> Response<ResponseBody> {
     match take(service, request).await {
         Ok(taken) => accepted(&taken),
         Err(refusal) => {
@@ -39,48 +39,48 @@ pub(super) async fn answer(service: &Service, request: Request<Incoming>) -> Res
     }
 }
 
-async fn take(service: &Service, request: Request<Incoming>) -> Result<Taken, Refusal> {
+async fn take(service: &Service, request: Request<Incoming>) -> Result<Accepted, Rejection> {
     let signal = match request.uri().path() {
         "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => Signal::Traces,
         "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => Signal::Logs,
         "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => Signal::Metrics,
-        path => return Err(Refusal::Unknown(format!("there is no {path}"))),
+        path => return Err(Rejection::Unknown(format!("there is no {path}"))),
     };
     service.door.admit(request.headers())?;
     if !matches!(request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes), Some(b"application/grpc" | b"application/grpc+proto")) {
-        return Err(Refusal::Unsupported("calls must be in protobuf".to_owned()));
+        return Err(Rejection::Unsupported("calls must be in protobuf".to_owned()));
     }
     let coding = coding(request.headers(), &ENCODING)?;
     let budget = &service.budget;
     let mut body = request.into_body();
-    let (compressed, body, mut hold) = gather::message(&mut body, budget).await?;
-    let sent = Sent { coding: if compressed { coding } else { Coding::Identity }, bytes: body.clone() };
+    let (compressed, body, mut hold) = body_reader::message(&mut body, budget).await?;
+    let sent = Sent { coding: if compressed { coding } else { ContentEncoding::Identity }, bytes: body.clone() };
     let body = match coding {
         _ if !compressed => body,
-        Coding::Identity => return Err(Refusal::Malformed("a compressed message without grpc-encoding".to_owned())),
+        ContentEncoding::Identity => return Err(Rejection::Malformed("a compressed message without grpc-encoding".to_owned())),
         coding => {
             budget.widen(&mut hold, body.len() + budget.largest).await?;
             unpack(coding, body, budget)?
         }
     };
-    service.intake.take(signal, Form::Protobuf, body, &sent).await
+    service.intake.ingest(signal, Encoding::Protobuf, body, &sent).await
 }
 
-fn accepted(taken: &Taken) -> Response<Reply> {
-    let message = taken.body(Form::Protobuf);
+fn accepted(taken: &Accepted) -> Response<ResponseBody> {
+    let message = taken.body(Encoding::Protobuf);
     let mut framed = Vec::with_capacity(message.len() + 5);
     framed.push(0);
     framed.extend_from_slice(&(message.len() as u32).to_be_bytes());
     framed.extend_from_slice(&message);
     let mut trailers = HeaderMap::new();
     trailers.insert(STATUS, HeaderValue::from_static("0"));
-    let mut response = Response::new(Reply::with_trailers(framed, trailers));
+    let mut response = Response::new(ResponseBody::with_trailers(framed, trailers));
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     response
 }
 
-fn refused(refusal: &Refusal) -> Response<Reply> {
-    let mut response = Response::new(Reply::default());
+fn refused(refusal: &Rejection) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::default());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, GRPC);
     headers.insert(STATUS, HeaderValue::from(refusal.codes().1));
@@ -92,7 +92,7 @@ fn refused(refusal: &Refusal) -> Response<Reply> {
     {
         headers.insert(DETAILS, details);
     }
-    if matches!(refusal, Refusal::Unsupported(_)) {
+    if matches!(refusal, Rejection::Unsupported(_)) {
         headers.insert(ACCEPT, HeaderValue::from_static(CODINGS));
     }
     response

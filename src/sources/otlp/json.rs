@@ -10,5 +10,5 @@ mod value;
 
 pub(in crate::sources) use document::Document;
 pub(super) use signals::{logs, metrics};
-pub(in crate::sources) use surrogates::mended;
+pub(in crate::sources) use surrogates::replace_lone_surrogates;
 pub(super) use thin::thin;

@@ -2,14 +2,14 @@
 
 use super::request::{self, Group};
 use super::value::{attribute, text};
-use super::wire::{Broken, Fields, Value, offset};
-use crate::model::{Event, Link, Nanos, Payload, Probe, Role, SpanId, TraceId};
+use super::wire::{DecodeError, Fields, Value, offset};
+use crate::model::{Event, Link, Nanos, Payload, PayloadQuery, SpanId, SpanKind, TraceId};
 
 /// A span's payload, and the trace and span that its bytes name.
 pub(in crate::sources) type Found = (Payload, Option<(TraceId, SpanId)>);
 
 /// Reads the span that begins at `at` in the request. `None` if none begins there.
-pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, Broken> {
+pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, DecodeError> {
     let mut found = None;
     request::spans(body, |group, message| {
         if offset(body, message) == at && found.is_none() {
@@ -23,7 +23,7 @@ pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, Broken> {
 }
 
 /// Hands out the payload of every span with where it begins; without resource and scope.
-pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result<(), Broken> {
+pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result<(), DecodeError> {
     request::spans(body, |_, message| {
         // One that can't be read is no reason to leave out those behind it.
         if let Ok((payload, _)) = span(message) {
@@ -34,7 +34,12 @@ pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result
 }
 
 /// Adds the spans that hold what is looked for, of those whose messages are `wanted`.
-pub(super) fn search(body: &[u8], wanted: impl Fn(&[u8]) -> bool, probe: &Probe, hits: &mut Vec<(TraceId, SpanId)>) -> Result<(), Broken> {
+pub(super) fn search(
+    body: &[u8],
+    wanted: impl Fn(&[u8]) -> bool,
+    probe: &PayloadQuery,
+    hits: &mut Vec<(TraceId, SpanId)>,
+) -> Result<(), DecodeError> {
     request::spans(body, |group, message| {
         if wanted(message) {
             hits.extend(look(group, message, probe)?);
@@ -44,7 +49,7 @@ pub(super) fn search(body: &[u8], wanted: impl Fn(&[u8]) -> bool, probe: &Probe,
 }
 
 /// The span of an encoded message, if it holds what is looked for.
-pub(in crate::sources) fn look(group: Group<'_>, message: &[u8], probe: &Probe) -> Result<Option<(TraceId, SpanId)>, Broken> {
+pub(in crate::sources) fn look(group: Group<'_>, message: &[u8], probe: &PayloadQuery) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
     if !probe.may_lie_in(&[message, group.resource]) {
         return Ok(None);
     }
@@ -55,7 +60,7 @@ pub(in crate::sources) fn look(group: Group<'_>, message: &[u8], probe: &Probe) 
 
 /// Reads an encoded span, without resource and scope. What its row is not made of and has another type than OTLP gives it counts as not
 /// stated, as it does for the row.
-pub(in crate::sources) fn span(message: &[u8]) -> Result<Found, Broken> {
+pub(in crate::sources) fn span(message: &[u8]) -> Result<Found, DecodeError> {
     let mut payload = Payload::default();
     let (mut trace, mut id) = (None, None);
     let mut fields = Fields(message);
@@ -64,7 +69,7 @@ pub(in crate::sources) fn span(message: &[u8]) -> Result<Found, Broken> {
             1 => trace = trace_id(field)?,
             2 => id = span_id(field)?,
             3 => payload.trace_state = text(field).unwrap_or_default(),
-            6 => payload.role = field.varint().map_or(Role::Unspecified, Role::numbered),
+            6 => payload.span_kind = field.varint().map_or(SpanKind::Unspecified, SpanKind::numbered),
             9 => payload.attributes.push(attribute(field.bytes()?)?),
             10 => payload.dropped.attributes = count(field),
             11 => payload.events.push(event(field.bytes()?)?),
@@ -82,15 +87,15 @@ fn count(field: Value<'_>) -> u32 {
     field.varint().map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-fn trace_id(field: Value<'_>) -> Result<Option<TraceId>, Broken> {
+fn trace_id(field: Value<'_>) -> Result<Option<TraceId>, DecodeError> {
     Ok(field.bytes()?.try_into().ok().and_then(TraceId::new))
 }
 
-fn span_id(field: Value<'_>) -> Result<Option<SpanId>, Broken> {
+fn span_id(field: Value<'_>) -> Result<Option<SpanId>, DecodeError> {
     Ok(field.bytes()?.try_into().ok().and_then(SpanId::new))
 }
 
-fn event(message: &[u8]) -> Result<Event, Broken> {
+fn event(message: &[u8]) -> Result<Event, DecodeError> {
     let mut event = Event::default();
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -105,7 +110,7 @@ fn event(message: &[u8]) -> Result<Event, Broken> {
 }
 
 /// A link; `None` if it points at nothing.
-fn link(message: &[u8]) -> Result<Option<Link>, Broken> {
+fn link(message: &[u8]) -> Result<Option<Link>, DecodeError> {
     let (mut trace, mut span, mut trace_state, mut attributes) = (None, None, String::new(), Vec::new());
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -120,7 +125,7 @@ fn link(message: &[u8]) -> Result<Option<Link>, Broken> {
     Ok(trace.zip(span).map(|(trace, span)| Link { trace, span, trace_state, attributes }))
 }
 
-fn status_message(message: &[u8]) -> Result<String, Broken> {
+fn status_message(message: &[u8]) -> Result<String, DecodeError> {
     let mut words = String::new();
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {

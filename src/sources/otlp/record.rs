@@ -13,7 +13,7 @@ use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::bodies::Form;
+use super::body_store::Encoding;
 use crate::model::{Nanos, Span, SpanId, Status, TraceId};
 use crate::sources::sqlite::{FileId, Tables, file_id};
 
@@ -25,15 +25,15 @@ const LOCKED: Duration = Duration::from_secs(5);
 
 /// A request to be written.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) form: Form,
+pub(super) struct WriteJob {
+    pub(super) form: Encoding,
     pub(super) body: Bytes,
-    pub(super) spans: Vec<Ended>,
+    pub(super) spans: Vec<FinishedSpan>,
 }
 
 /// A span that ended, and where in its body it begins.
 #[derive(Clone, Debug)]
-pub(super) struct Ended {
+pub(super) struct FinishedSpan {
     at: usize,
     trace: TraceId,
     id: SpanId,
@@ -44,10 +44,10 @@ pub(super) struct Ended {
     name: String,
 }
 
-impl Ended {
+impl FinishedSpan {
     /// The span, if it ended. Its address must still be its place in the body.
     pub(super) fn new(span: &Span, name: &str) -> Option<Self> {
-        let &Span { trace, id, parent, start, end, status, address, .. } = span;
+        let &Span { trace, id, parent, start, end, status, payload_ref: address, .. } = span;
         Some(Self { at: address.0 as usize, trace, id, parent, start, end: end?, status, name: name.to_owned() })
     }
 }
@@ -55,8 +55,8 @@ impl Ended {
 type Answer = oneshot::Sender<Result<(), String>>;
 
 #[derive(Debug)]
-enum Order {
-    Write(Job, Answer),
+enum Command {
+    Write(WriteJob, Answer),
     /// Close the file, and say so by dropping this.
     End(SyncSender<()>),
 }
@@ -64,7 +64,7 @@ enum Order {
 /// The writer, for those who have something to be written.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    orders: SyncSender<Order>,
+    orders: SyncSender<Command>,
 }
 
 impl Recorder {
@@ -80,9 +80,9 @@ impl Recorder {
     }
 
     /// Writes a request. When this returns well it is in the file for good.
-    pub(super) async fn write(&self, job: Job) -> Result<(), String> {
+    pub(super) async fn write(&self, job: WriteJob) -> Result<(), String> {
         let (answer, written) = oneshot::channel();
-        self.orders.try_send(Order::Write(job, answer)).map_err(|error| match error {
+        self.orders.try_send(Command::Write(job, answer)).map_err(|error| match error {
             TrySendError::Full(_) => "the disk is behind".to_owned(),
             TrySendError::Disconnected(_) => "the writer ended".to_owned(),
         })?;
@@ -92,7 +92,7 @@ impl Recorder {
     /// Has the file closed, so that all is in it and nothing lies beside it, and waits so long for that.
     pub(super) fn end(&self, time: Duration) {
         let (done, ended) = sync_channel(0);
-        if self.orders.send(Order::End(done)).is_ok() {
+        if self.orders.send(Command::End(done)).is_ok() {
             let _ = ended.recv_timeout(time);
         }
     }
@@ -145,16 +145,16 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, inbox: &Receiver<Order>) {
+    fn run(mut self, inbox: &Receiver<Command>) {
         while let Ok(first) = inbox.recv() {
             let (mut jobs, mut answers, mut ended) = (Vec::new(), Vec::new(), None);
             for order in std::iter::once(first).chain(inbox.try_iter().take(WAITING)) {
                 match order {
-                    Order::Write(job, answer) => {
+                    Command::Write(job, answer) => {
                         jobs.push(job);
                         answers.push(answer);
                     }
-                    Order::End(done) => ended = Some(done),
+                    Command::End(done) => ended = Some(done),
                 }
             }
             let written = self.write_all(&jobs).map_err(|error| format!("{}: {error}", self.path.display()));
@@ -187,7 +187,7 @@ impl Writer {
     }
 
     /// Writes into the file that bears the name now: people delete it, or put another one there.
-    fn write_all(&mut self, jobs: &[Job]) -> Result<(), OpenError> {
+    fn write_all(&mut self, jobs: &[WriteJob]) -> Result<(), OpenError> {
         if jobs.is_empty() {
             return Ok(());
         }
@@ -200,7 +200,7 @@ impl Writer {
         Ok(self.write(jobs)?)
     }
 
-    fn write(&mut self, jobs: &[Job]) -> rusqlite::Result<()> {
+    fn write(&mut self, jobs: &[WriteJob]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         {
             let mut spans = transaction.prepare_cached(&rows::insert_span(&self.tables))?;

@@ -1,7 +1,7 @@
 //! The frame around spans in protobuf: `ExportTraceServiceRequest`, resources and scopes.
 
 use super::value::{attribute, text};
-use super::wire::{Broken, Fields};
+use super::wire::{DecodeError, Fields};
 use crate::model::{Attribute, Payload};
 
 /// What spans share.
@@ -14,7 +14,10 @@ pub(in crate::sources) struct Group<'a> {
 }
 
 /// Hands out every encoded span of a request with what it shares, in order.
-pub(in crate::sources) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), Broken>) -> Result<(), Broken> {
+pub(in crate::sources) fn spans<'a>(
+    body: &'a [u8],
+    mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
     let mut requests = Fields(body);
     while let Some((number, field)) = requests.next()? {
         if number != 1 {
@@ -41,7 +44,7 @@ pub(in crate::sources) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'
 }
 
 /// Field 1, wherever it lies; nearly always first.
-fn first(message: &[u8]) -> Result<&[u8], Broken> {
+fn first(message: &[u8]) -> Result<&[u8], DecodeError> {
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
         if number == 1 {
@@ -53,12 +56,12 @@ fn first(message: &[u8]) -> Result<&[u8], Broken> {
 
 impl<'a> Group<'a> {
     /// The scope's name, not checked to be UTF-8; empty if it has none.
-    pub(super) fn scope_name(&self) -> Result<&'a [u8], Broken> {
+    pub(super) fn scope_name(&self) -> Result<&'a [u8], DecodeError> {
         first(self.scope)
     }
 
     /// Writes resource and scope into a span's payload.
-    pub(in crate::sources) fn describe(&self, payload: &mut Payload) -> Result<(), Broken> {
+    pub(in crate::sources) fn describe(&self, payload: &mut Payload) -> Result<(), DecodeError> {
         payload.resource = self.resource()?;
         let mut fields = Fields(self.scope);
         while let Some((number, field)) = fields.next()? {
@@ -73,7 +76,7 @@ impl<'a> Group<'a> {
     }
 
     /// The resource's attributes.
-    pub(super) fn resource(&self) -> Result<Vec<Attribute>, Broken> {
+    pub(super) fn resource(&self) -> Result<Vec<Attribute>, DecodeError> {
         let mut attributes = Vec::new();
         let mut fields = Fields(self.resource);
         while let Some((number, field)) = fields.next()? {

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::request::{self, Group};
 use super::value::{self, Any, any, entry};
-use super::wire::{Broken, Fields, Value, offset};
+use super::wire::{DecodeError, Fields, Value, offset};
 use crate::model::json::Scalar;
-use crate::model::{Address, Batch, Nanos, Skipped, Span, SpanId, Status, Text, TraceId};
-use crate::semconv::{About, PREVIEW, Picker, beginning, preview};
+use crate::model::{Batch, Nanos, PayloadRef, Skipped, Span, SpanId, Status, Text, TraceId};
+use crate::semconv::{About, Extractor, PREVIEW, beginning, preview};
 
 /// Bytes that a span of an agent takes at least, about: more room than needed costs nothing until it is touched.
 const SPAN: usize = 1024;
@@ -20,10 +20,10 @@ const TEXT: usize = 6;
 
 /// Appends a row for each span of a request to the batch, in order, and a [`Skipped`] for each that can't be one. The address of a
 /// row is where its span begins in `body`. `Err` if the body is no such request; the batch is worth nothing then.
-pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), Broken> {
+pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
     batch.reserve(body.len() / SPAN, body.len() / TEXT);
     let mut reader = Reader::default();
-    request::spans(body, |group, message| reader.push(group, message, Address(offset(body, message) as i64), batch))
+    request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))
 }
 
 /// Makes rows of encoded spans, one after the other.
@@ -41,9 +41,9 @@ impl<'a> Reader<'a> {
         &mut self,
         group: Group<'a>,
         message: &'a [u8],
-        address: Address,
+        address: PayloadRef,
         batch: &mut Batch,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), DecodeError> {
         self.count += 1;
         let name = group.scope_name()?;
         if self.scope.0 != name {
@@ -70,7 +70,7 @@ struct Fresh<'a> {
     status: u64,
     message: &'a [u8],
     exception: Option<&'a [u8]>,
-    picker: Picker<'a>,
+    picker: Extractor<'a>,
     /// Attributes that are lists or maps and state something: what about, value.
     nested: Vec<(About<'a>, &'a [u8])>,
 }
@@ -79,7 +79,7 @@ struct Fresh<'a> {
 type Named = (TraceId, SpanId, Option<SpanId>, Nanos, Option<Nanos>);
 
 impl<'a> Fresh<'a> {
-    fn read(&mut self, message: &'a [u8]) -> Result<(), Broken> {
+    fn read(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
         (self.trace, self.id, self.parent, self.name, self.message) = (&[], &[], &[], &[], &[]);
         (self.start, self.end, self.status, self.exception) = (0, 0, 0, None);
         self.picker.clear();
@@ -96,7 +96,7 @@ impl<'a> Fresh<'a> {
     }
 
     #[inline]
-    fn take_attribute(&mut self, message: &'a [u8]) -> Result<(), Broken> {
+    fn take_attribute(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
         let (key, value) = entry(message)?;
         // Most attributes state nothing, and their values need not even be fetched from memory.
         if let Some(about) = About::of(key) {
@@ -109,7 +109,7 @@ impl<'a> Fresh<'a> {
     }
 
     #[inline]
-    fn take(&mut self, number: u32, field: Value<'a>) -> Result<(), Broken> {
+    fn take(&mut self, number: u32, field: Value<'a>) -> Result<(), DecodeError> {
         match number {
             1 => self.trace = field.bytes()?,
             2 => self.id = field.bytes()?,
@@ -125,7 +125,7 @@ impl<'a> Fresh<'a> {
         Ok(())
     }
 
-    fn take_status(&mut self, message: &'a [u8]) -> Result<(), Broken> {
+    fn take_status(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
         let mut fields = Fields(message);
         while let Some((number, field)) = fields.next()? {
             match number {
@@ -138,7 +138,7 @@ impl<'a> Fresh<'a> {
     }
 
     /// Remembers the last exception, whose message stands in for a status without one.
-    fn take_event(&mut self, message: &'a [u8]) -> Result<(), Broken> {
+    fn take_event(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
         let mut fields = Fields(message);
         while let Some((number, field)) = fields.next()? {
             if number == 2 && field.bytes()? == b"exception" {
@@ -149,7 +149,7 @@ impl<'a> Fresh<'a> {
     }
 
     /// The span's row; the inner error says why it can't be one.
-    fn row(&mut self, scope: Option<&str>, address: Address, batch: &mut Batch) -> Result<Result<Span, String>, Broken> {
+    fn row(&mut self, scope: Option<&str>, address: PayloadRef, batch: &mut Batch) -> Result<Result<Span, String>, DecodeError> {
         let named = match self.names() {
             Ok(named) => named,
             Err(reason) => return Ok(Err(reason)),
@@ -167,7 +167,14 @@ impl<'a> Fresh<'a> {
         self.finish(&picker, named, scope, address, batch).map(Ok)
     }
 
-    fn finish(&self, picker: &Picker<'_>, named: Named, scope: Option<&str>, address: Address, batch: &mut Batch) -> Result<Span, Broken> {
+    fn finish(
+        &self,
+        picker: &Extractor<'_>,
+        named: Named,
+        scope: Option<&str>,
+        address: PayloadRef,
+        batch: &mut Batch,
+    ) -> Result<Span, DecodeError> {
         let (trace, mut id, mut parent, start, mut end) = named;
         if let (Some(above), Some(running)) = (picker.pending(), parent) {
             (id, parent, end) = (running, above, None);
@@ -187,8 +194,8 @@ impl<'a> Fresh<'a> {
             facts: picker.facts(&name, scope, batch),
             error: error(self.message, self.exception, picker, batch)?,
             name: batch.intern(&name),
-            address,
-            weight: 0,
+            payload_ref: address,
+            retained_bytes: 0,
         })
     }
 
@@ -216,7 +223,7 @@ impl<'a> Fresh<'a> {
 }
 
 /// The beginning of what went wrong: the status message, else what the last exception said, else what an attribute says.
-fn error(message: &[u8], exception: Option<&[u8]>, picker: &Picker<'_>, batch: &mut Batch) -> Result<Text, Broken> {
+fn error(message: &[u8], exception: Option<&[u8]>, picker: &Extractor<'_>, batch: &mut Batch) -> Result<Text, DecodeError> {
     let from_event = match exception {
         Some(event) if message.is_empty() => exception_message(event)?,
         _ => None,
@@ -227,7 +234,7 @@ fn error(message: &[u8], exception: Option<&[u8]>, picker: &Picker<'_>, batch: &
     Ok(picker.error().map_or_else(Text::default, |error| batch.intern_chars(beginning(error.chars(), PREVIEW))))
 }
 
-fn exception_message(event: &[u8]) -> Result<Option<&[u8]>, Broken> {
+fn exception_message(event: &[u8]) -> Result<Option<&[u8]>, DecodeError> {
     let mut fields = Fields(event);
     while let Some((number, field)) = fields.next()? {
         if number == 3

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::bodies::{Form, split};
+use super::body_store::{Encoding, split};
 use super::json::Document;
 use super::payload;
 use super::wire::offset;
-use crate::model::{Address, Probe, SpanId, TraceId};
+use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
 use crate::sources::{Progress, Search};
 
 /// How long a slice may take before requests are answered.
@@ -39,7 +39,7 @@ impl Scan {
     }
 
     /// Searches the next bodies; `body` looks one up.
-    pub(super) fn slice(&mut self, body: impl Fn(u32) -> Option<(Form, Bytes)>) -> Hits {
+    pub(super) fn slice(&mut self, body: impl Fn(u32) -> Option<(Encoding, Bytes)>) -> Hits {
         let (begun, mut hits) = (Instant::now(), Hits::new());
         while begun.elapsed() < SLICE
             && let Some(number) = self.left.pop()
@@ -53,10 +53,10 @@ impl Scan {
 }
 
 /// A body, and places in it.
-pub(super) type Places = (Form, Bytes, Vec<usize>);
+pub(super) type Places = (Encoding, Bytes, Vec<usize>);
 
 /// Searches the spans at these addresses; `body` looks up a body and where in it spans lie that began at these places.
-pub(super) fn check(addresses: &[(Address, SpanId)], probe: &Probe, body: impl Fn(u32, &[usize]) -> Option<Places>) -> Hits {
+pub(super) fn check(addresses: &[(PayloadRef, SpanId)], probe: &PayloadQuery, body: impl Fn(u32, &[usize]) -> Option<Places>) -> Hits {
     let mut places: HashMap<u32, Vec<usize>> = HashMap::new();
     for (number, at) in addresses.iter().map(|(address, _)| split(*address)) {
         places.entry(number).or_default().push(at);
@@ -72,17 +72,17 @@ pub(super) fn check(addresses: &[(Address, SpanId)], probe: &Probe, body: impl F
 }
 
 /// Searches the spans of a body, or those that begin at some places of it, in order.
-fn look(form: Form, body: &[u8], probe: &Probe, places: Option<&[usize]>, hits: &mut Hits) {
+fn look(form: Encoding, body: &[u8], probe: &PayloadQuery, places: Option<&[usize]>, hits: &mut Hits) {
     if !probe.may_lie_in(&[body]) {
         return;
     }
     let wanted = |at: usize| places.is_none_or(|places| places.binary_search(&at).is_ok());
     match form {
-        Form::Protobuf => {
+        Encoding::Protobuf => {
             // What can't be read was told when the body came.
             let _ = payload::search(body, |message| wanted(offset(body, message)), probe, hits);
         }
-        Form::Json => {
+        Encoding::Json => {
             let Ok(text) = std::str::from_utf8(body) else { return };
             let Ok(document) = Document::request(text) else { return };
             hits.extend(

@@ -11,10 +11,10 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use super::answer::Refusal;
-use super::door::Door;
-use super::gather::Budget;
-use super::intake::Intake;
+use super::auth::AccessPolicy;
+use super::body_reader::MemoryBudget;
+use super::ingest::Ingest;
+use super::response::Rejection;
 use super::{grpc, http};
 
 /// How often a silent HTTP/2 connection is asked whether it is still there.
@@ -32,16 +32,16 @@ const FRAME: u32 = 1 << 20;
 /// Everything that an answer needs.
 #[derive(Debug)]
 pub(super) struct Service {
-    pub(super) intake: Arc<Intake>,
-    pub(super) budget: Budget,
-    pub(super) door: Door,
+    pub(super) intake: Arc<Ingest>,
+    pub(super) budget: MemoryBudget,
+    pub(super) door: AccessPolicy,
     /// How long a request's head may take, and how long a connection may lie idle.
     pub(super) idle: Duration,
 }
 
 impl Service {
     /// Counts a refusal and logs it.
-    pub(super) fn refuse(&self, refusal: &Refusal) {
+    pub(super) fn refuse(&self, refusal: &Rejection) {
         self.intake.count_refusal(refusal);
         tracing::warn!(reason = refusal.words(), "OTLP request refused");
     }

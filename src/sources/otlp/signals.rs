@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::value::{attribute, text, whole};
-use super::wire::{Broken, Fields};
+use super::wire::{DecodeError, Fields};
 use super::{json, request};
 use crate::model::{Attribute, Event, Nanos, SpanId, TraceId, Value};
 
@@ -89,7 +89,7 @@ impl Events {
 }
 
 /// Reads an `ExportLogsServiceRequest`, hands out the records that name a span, and returns how many there are in all.
-pub(super) fn logs(body: &[u8], mut each: impl FnMut(Record)) -> Result<u64, Broken> {
+pub(super) fn logs(body: &[u8], mut each: impl FnMut(Record)) -> Result<u64, DecodeError> {
     let mut count = 0;
     request::spans(body, |_, message| {
         count += 1;
@@ -106,7 +106,7 @@ pub(super) fn logs_json(body: &str, each: impl FnMut(Record)) -> Result<u64, Str
     json::logs(body, each)
 }
 
-fn record(message: &[u8]) -> Result<Option<Record>, Broken> {
+fn record(message: &[u8]) -> Result<Option<Record>, DecodeError> {
     let (mut trace, mut span) = (None, None);
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -139,7 +139,7 @@ fn record(message: &[u8]) -> Result<Option<Record>, Broken> {
 }
 
 /// Reads an `ExportMetricsServiceRequest` and returns how many data points it holds.
-pub(super) fn metrics(body: &[u8]) -> Result<u64, Broken> {
+pub(super) fn metrics(body: &[u8]) -> Result<u64, DecodeError> {
     let mut count = 0;
     request::spans(body, |_, metric| {
         let mut fields = Fields(metric);

@@ -1,6 +1,6 @@
 //! Attributes and their values in protobuf: `KeyValue` and `AnyValue` of `opentelemetry/proto/common/v1/common.proto`.
 
-use super::wire::{Broken, Fields, Value as Wire, last};
+use super::wire::{DecodeError, Fields, Value as Wire, last};
 use crate::model::json::Scalar;
 use crate::model::{Attribute, Value};
 
@@ -12,7 +12,7 @@ const TOO_DEEP: &str = "(nested too deep)";
 
 /// A `KeyValue`: its key, and its value still encoded.
 #[inline]
-pub(super) fn entry(message: &[u8]) -> Result<(&[u8], &[u8]), Broken> {
+pub(super) fn entry(message: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
     // As every SDK writes it: the key, the value, nothing else.
     if let [0x0a, length @ 0..0x80, rest @ ..] = message
         && let Some((key, [0x12, rest @ ..])) = rest.split_at_checked(usize::from(*length))
@@ -25,7 +25,7 @@ pub(super) fn entry(message: &[u8]) -> Result<(&[u8], &[u8]), Broken> {
 
 /// An entry with its fields in any order, as often as they like.
 #[cold]
-fn odd_entry(message: &[u8]) -> Result<(&[u8], &[u8]), Broken> {
+fn odd_entry(message: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
     let (mut key, mut value) = (&[][..], &[][..]);
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -49,7 +49,7 @@ pub(super) enum Any<'a> {
 
 /// Looks at an `AnyValue`.
 #[inline]
-pub(super) fn any(message: &[u8]) -> Result<Any<'_>, Broken> {
+pub(super) fn any(message: &[u8]) -> Result<Any<'_>, DecodeError> {
     if let [0x0a, rest @ ..] = message
         && let Some(text) = last(rest)
     {
@@ -60,7 +60,7 @@ pub(super) fn any(message: &[u8]) -> Result<Any<'_>, Broken> {
 
 /// Anything but text alone.
 #[inline(never)]
-fn other(message: &[u8]) -> Result<Any<'_>, Broken> {
+fn other(message: &[u8]) -> Result<Any<'_>, DecodeError> {
     let mut any = Any::Scalar(Scalar::Other(b"null"));
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -78,11 +78,11 @@ fn other(message: &[u8]) -> Result<Any<'_>, Broken> {
 }
 
 /// Reads an `AnyValue` whole.
-pub(super) fn whole(message: &[u8]) -> Result<Value, Broken> {
+pub(super) fn whole(message: &[u8]) -> Result<Value, DecodeError> {
     nested(message, 0)
 }
 
-fn nested(message: &[u8], depth: usize) -> Result<Value, Broken> {
+fn nested(message: &[u8], depth: usize) -> Result<Value, DecodeError> {
     let mut value = Value::Null;
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -101,7 +101,7 @@ fn nested(message: &[u8], depth: usize) -> Result<Value, Broken> {
     Ok(value)
 }
 
-fn list(message: &[u8], depth: usize) -> Result<Vec<Value>, Broken> {
+fn list(message: &[u8], depth: usize) -> Result<Vec<Value>, DecodeError> {
     let mut list = Vec::new();
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -112,7 +112,7 @@ fn list(message: &[u8], depth: usize) -> Result<Vec<Value>, Broken> {
     Ok(list)
 }
 
-fn map(message: &[u8], depth: usize) -> Result<Vec<Attribute>, Broken> {
+fn map(message: &[u8], depth: usize) -> Result<Vec<Attribute>, DecodeError> {
     let mut map = Vec::new();
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
@@ -125,7 +125,7 @@ fn map(message: &[u8], depth: usize) -> Result<Vec<Attribute>, Broken> {
 }
 
 /// Reads a `KeyValue` whole.
-pub(super) fn attribute(message: &[u8]) -> Result<Attribute, Broken> {
+pub(super) fn attribute(message: &[u8]) -> Result<Attribute, DecodeError> {
     let (key, value) = entry(message)?;
     // The row was made without looking into this value.
     let value = whole(value).unwrap_or_else(|broken| Value::Text(format!("(can't be read: {broken})")));
@@ -133,6 +133,6 @@ pub(super) fn attribute(message: &[u8]) -> Result<Attribute, Broken> {
 }
 
 /// A field's text. What is not UTF-8 becomes U+FFFD.
-pub(super) fn text(field: Wire<'_>) -> Result<String, Broken> {
+pub(super) fn text(field: Wire<'_>) -> Result<String, DecodeError> {
     Ok(String::from_utf8_lossy(field.bytes()?).into_owned())
 }

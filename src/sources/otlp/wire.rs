@@ -5,7 +5,7 @@ use prost::encoding::{DecodeContext, WireType, decode_varint, skip_field};
 /// Why bytes are no message of the expected type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(in crate::sources) struct Broken(pub(super) &'static str);
+pub(in crate::sources) struct DecodeError(pub(super) &'static str);
 
 /// A field's value, as it lies in the message.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ impl<'a> Fields<'a> {
     /// The next field's number and value; `None` at the end. Groups, which OTLP has none of, are passed over.
     #[expect(clippy::inline_always, reason = "in a loop of its own a field takes half the time, and there are twenty in a span")]
     #[inline(always)]
-    pub(in crate::sources) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Broken> {
+    pub(in crate::sources) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, DecodeError> {
         let rest = &mut self.0;
         while !rest.is_empty() {
             let key = u32::try_from(varint(rest)?).map_err(|_| NO_FIELD)?;
@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
 
     /// The next field's value if the field begins with this byte, which must be the key of one that holds bytes.
     #[inline]
-    pub(super) fn next_bytes(&mut self, key: u8) -> Result<Option<&'a [u8]>, Broken> {
+    pub(super) fn next_bytes(&mut self, key: u8) -> Result<Option<&'a [u8]>, DecodeError> {
         match self.0.split_first() {
             Some((first, mut rest)) if *first == key => {
                 let value = bytes(&mut rest)?;
@@ -70,13 +70,13 @@ impl<'a> Fields<'a> {
     }
 }
 
-const NO_FIELD: Broken = Broken("a field's number or type is none");
-const TRUNCATED: Broken = Broken("it ends in the middle of a field");
-const WRONG: Broken = Broken("a field has another type than OTLP gives it");
+const NO_FIELD: DecodeError = DecodeError("a field's number or type is none");
+const TRUNCATED: DecodeError = DecodeError("it ends in the middle of a field");
+const WRONG: DecodeError = DecodeError("a field has another type than OTLP gives it");
 
 /// Nearly every number here is a field's or a length, of one byte or two.
 #[inline]
-fn varint(rest: &mut &[u8]) -> Result<u64, Broken> {
+fn varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
     match **rest {
         [low @ 0..0x80, ..] => {
             *rest = &rest[1..];
@@ -92,7 +92,7 @@ fn varint(rest: &mut &[u8]) -> Result<u64, Broken> {
 
 /// As many bytes as the number at the beginning says.
 #[inline]
-fn bytes<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Broken> {
+fn bytes<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let length = usize::try_from(varint(rest)?).map_err(|_| TRUNCATED)?;
     let (value, after) = rest.split_at_checked(length).ok_or(TRUNCATED)?;
     *rest = after;
@@ -100,13 +100,13 @@ fn bytes<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Broken> {
 }
 
 #[cold]
-fn skip_group(number: u32, rest: &mut &[u8]) -> Result<(), Broken> {
-    skip_field(WireType::StartGroup, number, rest, DecodeContext::default()).map_err(|_| Broken("a group is not closed"))
+fn skip_group(number: u32, rest: &mut &[u8]) -> Result<(), DecodeError> {
+    skip_field(WireType::StartGroup, number, rest, DecodeContext::default()).map_err(|_| DecodeError("a group is not closed"))
 }
 
 #[cold]
-fn long_varint(rest: &mut &[u8]) -> Result<u64, Broken> {
-    decode_varint(rest).map_err(|_| Broken("a number does not end"))
+fn long_varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
+    decode_varint(rest).map_err(|_| DecodeError("a number does not end"))
 }
 
 /// What follows the length that `rest` begins with, if that goes to the very end.
@@ -119,17 +119,17 @@ pub(super) fn last(mut rest: &[u8]) -> Option<&[u8]> {
 impl<'a> Value<'a> {
     /// Text, bytes or a message.
     #[inline]
-    pub(super) fn bytes(self) -> Result<&'a [u8], Broken> {
+    pub(super) fn bytes(self) -> Result<&'a [u8], DecodeError> {
         if let Self::Bytes(bytes) = self { Ok(bytes) } else { Err(WRONG) }
     }
 
     #[inline]
-    pub(super) fn varint(self) -> Result<u64, Broken> {
+    pub(super) fn varint(self) -> Result<u64, DecodeError> {
         if let Self::Varint(number) = self { Ok(number) } else { Err(WRONG) }
     }
 
     #[inline]
-    pub(in crate::sources) fn fixed64(self) -> Result<u64, Broken> {
+    pub(in crate::sources) fn fixed64(self) -> Result<u64, DecodeError> {
         if let Self::Fixed64(number) = self { Ok(number) } else { Err(WRONG) }
     }
 }

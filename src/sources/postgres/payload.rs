@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use tokio_postgres::types::Type;
 
-use super::Place;
+use super::Location;
+use super::error::Error;
 use super::session::{Bytes, Session, text};
-use super::trouble::Trouble;
 use crate::model::{Payload, SpanId, Value, json};
 use crate::sources::agno_row;
 
@@ -14,7 +14,7 @@ use crate::sources::agno_row;
 const PAGE: usize = 64;
 
 /// Reads payloads; the spans that are gone are missing from what is returned.
-pub(super) async fn read(session: &Session, place: &Place, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Trouble> {
+pub(super) async fn read(session: &Session, place: &Location, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {
     let mut found = HashMap::new();
     for spans in spans.chunks(PAGE) {
         let ids: Vec<String> = spans.iter().map(ToString::to_string).collect();
@@ -25,7 +25,7 @@ pub(super) async fn read(session: &Session, place: &Place, spans: &[SpanId]) -> 
     Ok(found)
 }
 
-async fn page(session: &Session, place: &Place, ids: &[String], found: &mut HashMap<SpanId, Payload>) -> Result<(), Trouble> {
+async fn page(session: &Session, place: &Location, ids: &[String], found: &mut HashMap<SpanId, Payload>) -> Result<(), Error> {
     let sql = format!(
         "SELECT span_id::text, attributes::text, status_message::text, trace_id::text FROM {} WHERE span_id = ANY ($1)",
         place.spans()
@@ -46,7 +46,7 @@ async fn page(session: &Session, place: &Place, ids: &[String], found: &mut Hash
 
 type Notes = Vec<(String, String)>;
 
-async fn notes(session: &Session, place: &Place, traces: &[&str]) -> Result<HashMap<String, Notes>, Trouble> {
+async fn notes(session: &Session, place: &Location, traces: &[&str]) -> Result<HashMap<String, Notes>, Error> {
     let sql = format!("SELECT trace_id::text, row_to_json(trace)::text FROM {} AS trace WHERE trace_id = ANY ($1)", place.traces());
     let rows = session.query(&sql, &[(&traces, Type::TEXT_ARRAY)]).await?;
     let read = |row: &tokio_postgres::Row| {

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
-use super::snapshot::{Growth, Snapshot};
-use super::table::{Look, Shape};
+use super::snapshot::{SizeHistory, Snapshot};
+use super::table::{Shape, TableState};
 use crate::model::{Nanos, Origin};
-use crate::sources::{Outlet, State};
+use crate::sources::{State, UpdateSender};
 
 /// Rows of a page, at most.
 const PAGE: usize = 2048;
@@ -25,7 +25,7 @@ const SWEEP_ANYWAY: Duration = Duration::from_secs(600);
 /// How far a table has been read.
 #[derive(Debug)]
 pub(super) struct Progress {
-    pub(super) outlet: Outlet,
+    pub(super) outlet: UpdateSender,
     pub(super) limit: u64,
     /// Spans that began before are not wanted.
     pub(super) since: Option<Nanos>,
@@ -47,7 +47,7 @@ pub(super) struct Progress {
     pub(super) seen: Option<Snapshot>,
     pub(super) file: u32,
     pub(super) blocks: u64,
-    pub(super) growth: Growth,
+    pub(super) growth: SizeHistory,
     /// Rows that transactions before this one wrote have all been sent, or belong to what was there before.
     pub(super) base: u64,
     /// Rows that were sent and that later transactions than `base` wrote.
@@ -95,7 +95,7 @@ pub(super) struct Swept {
 pub(super) struct Sent(HashMap<u64, u64>);
 
 impl Progress {
-    pub(super) fn new(outlet: Outlet, limit: u64, since: Option<Nanos>) -> Self {
+    pub(super) fn new(outlet: UpdateSender, limit: u64, since: Option<Nanos>) -> Self {
         let now = Instant::now();
         Self {
             outlet,
@@ -112,7 +112,7 @@ impl Progress {
             seen: None,
             file: 0,
             blocks: 0,
-            growth: Growth::default(),
+            growth: SizeHistory::default(),
             base: 0,
             sent: Sent::default(),
             sweep: None,
@@ -143,7 +143,7 @@ impl Progress {
     }
 
     /// The table is looked at for the first time.
-    pub(super) fn begin(&mut self, look: &Look) {
+    pub(super) fn begin(&mut self, look: &TableState) {
         self.base = look.snapshot.lowest;
         self.first = Some(look.snapshot.clone());
         self.file = look.file;
@@ -158,7 +158,7 @@ impl Progress {
     }
 
     /// Everything that the look saw of new rows has been sent.
-    pub(super) fn look_ended(&mut self, look: &Look) {
+    pub(super) fn look_ended(&mut self, look: &TableState) {
         self.growth.note(look.snapshot.next, look.blocks);
         self.blocks = look.blocks;
         self.seen = Some(look.snapshot.clone());
@@ -182,7 +182,7 @@ impl Progress {
     }
 
     /// Begins a sweep if one is due. Then the rows that the server has counted are to be told ([`Progress::count_from`]).
-    pub(super) fn sweep_if_due(&mut self, look: &Look) -> bool {
+    pub(super) fn sweep_if_due(&mut self, look: &TableState) -> bool {
         let begins = self.sweep.is_none() && self.wants_sweep();
         if begins {
             self.sweep = Some(Sweep { next: 0, end: look.blocks, base: look.snapshot.lowest, took: Duration::ZERO });

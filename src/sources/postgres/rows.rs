@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 
 use super::session::{Bytes, number, text};
 use super::snapshot::Snapshot;
-use crate::model::{Address, Batch, Skipped, SpanId};
+use crate::model::{Batch, PayloadRef, Skipped, SpanId};
 use crate::sources::agno_row::{AgnoRow, COLUMNS};
 
 /// Columns that come before a span's own.
@@ -46,7 +46,7 @@ pub(super) fn take(row: &Row, meta: &Meta<'_>, batch: &mut Batch) {
         *value = row.try_get::<_, Option<Bytes<'_>>>(BEFORE + column).ok().flatten().map(|bytes| bytes.0);
     }
     // A payload is found by the span's id.
-    match AgnoRow(values).span(Address::default(), batch) {
+    match AgnoRow(values).span(PayloadRef::default(), batch) {
         Ok(span) => batch.spans.push(span),
         Err(reason) => {
             let id = text(row, BEFORE).filter(|id| SpanId::parse(id.as_bytes()).is_some());

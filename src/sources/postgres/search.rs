@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::Place;
+use super::Location;
+use super::error::Error;
 use super::session::{Bytes, Parameter, Session};
-use super::table::look;
-use super::trouble::Trouble;
-use crate::model::{Probe, SpanId, TraceId};
+use super::table::inspect;
+use crate::model::{PayloadQuery, SpanId, TraceId};
 use crate::sources::{Progress, Search, agno_row};
 
 /// How long the server should take for a slice; it tells how many blocks are searched at once.
@@ -51,14 +51,14 @@ impl Scan {
     }
 
     /// Searches the next blocks.
-    pub(super) async fn slice(&mut self, session: &Session, place: &Place) -> Result<Hits, Trouble> {
+    pub(super) async fn slice(&mut self, session: &Session, place: &Location) -> Result<Hits, Error> {
         let outcome = self.read(session, place).await;
         let ended = session.end().await;
         outcome.and_then(|hits| ended.map(|()| hits))
     }
 
-    async fn read(&mut self, session: &Session, place: &Place) -> Result<Hits, Trouble> {
-        let look = look(session, place).await?;
+    async fn read(&mut self, session: &Session, place: &Location) -> Result<Hits, Error> {
+        let look = inspect(session, place).await?;
         // Rows that are added meanwhile are checked one by one.
         let (total, left) = self.blocks.unwrap_or((look.blocks, look.blocks));
         let from = left.saturating_sub(self.stride);
@@ -87,7 +87,7 @@ impl Scan {
 }
 
 /// Searches some spans.
-pub(super) async fn check(session: &Session, place: &Place, spans: &[SpanId], probe: &Probe) -> Result<Hits, Trouble> {
+pub(super) async fn check(session: &Session, place: &Location, spans: &[SpanId], probe: &PayloadQuery) -> Result<Hits, Error> {
     let sql = format!(
         "SELECT trace_id::text, span_id::text, attributes::text, status_message::text FROM {} WHERE span_id = ANY ($1)",
         place.spans()
@@ -103,7 +103,7 @@ pub(super) async fn check(session: &Session, place: &Place, spans: &[SpanId], pr
     Ok(hits)
 }
 
-fn hit(row: &Row, probe: &Probe) -> Option<(TraceId, SpanId)> {
+fn hit(row: &Row, probe: &PayloadQuery) -> Option<(TraceId, SpanId)> {
     let bytes = |column| row.try_get::<_, Option<Bytes<'_>>>(column).ok().flatten().map_or(&b""[..], |bytes| bytes.0);
     if !probe.holds_in_json(bytes(2), bytes(3)) {
         return None;
@@ -112,8 +112,8 @@ fn hit(row: &Row, probe: &Probe) -> Option<(TraceId, SpanId)> {
 }
 
 /// What is looked for as patterns of `ILIKE`; a clue has no character that means something else there.
-fn patterns(probe: &Probe) -> Vec<Vec<String>> {
-    probe.clues().into_iter().map(|clues| clues.into_iter().map(|clue| format!("%{clue}%")).collect()).collect()
+fn patterns(probe: &PayloadQuery) -> Vec<Vec<String>> {
+    probe.required_substrings().into_iter().map(|clues| clues.into_iter().map(|clue| format!("%{clue}%")).collect()).collect()
 }
 
 /// A bound of a time. One that is not written as Agno writes it is let through: whoever asked looks at it again.

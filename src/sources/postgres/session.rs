@@ -9,8 +9,8 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use super::target::Target;
-use super::trouble::Trouble;
+use super::connection_config::ConnectionConfig;
+use super::error::Error;
 
 /// How a transaction begins. Without the planner's other ways a look never reads the whole table, and nothing is compiled for it.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 500; \
@@ -28,15 +28,15 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects, in whichever of the ways that the settings allow.
-    pub(super) async fn open(target: &Target) -> Result<Self, Trouble> {
-        let tls = target.tls.connector().map_err(Trouble::Tls)?;
-        let mut outcome = Err(Trouble::Slow);
+    pub(super) async fn open(target: &ConnectionConfig) -> Result<Self, Error> {
+        let tls = target.tls.connector().map_err(Error::Tls)?;
+        let mut outcome = Err(Error::Slow);
         for &mode in target.tls.attempts() {
             let mut config = target.config.clone();
             config.ssl_mode(mode);
             outcome = match timeout(SILENCE, config.connect(tls.clone())).await {
-                Err(_) => Err(Trouble::Unreachable("it does not answer".to_owned())),
-                Ok(Err(error)) => Err(Trouble::connecting(&error)),
+                Err(_) => Err(Error::Unreachable("it does not answer".to_owned())),
+                Ok(Err(error)) => Err(Error::connecting(&error)),
                 Ok(Ok((client, connection))) => {
                     tokio::spawn(async move {
                         // Whoever waits for an answer hears of the end, too.
@@ -48,7 +48,7 @@ impl Session {
             if !matches!(&outcome, Err(trouble) if trouble.asks_for_another_way()) {
                 break;
             }
-            if mode == SslMode::Prefer && matches!(outcome, Err(Trouble::NoTls)) {
+            if mode == SslMode::Prefer && matches!(outcome, Err(Error::NoTls)) {
                 break;
             }
         }
@@ -56,12 +56,12 @@ impl Session {
     }
 
     /// Runs a statement that touches no table, outside of any transaction.
-    pub(super) async fn ask(&self, sql: &str) -> Result<Vec<Row>, Trouble> {
+    pub(super) async fn ask(&self, sql: &str) -> Result<Vec<Row>, Error> {
         patient(self.client.query_typed(sql, &[])).await
     }
 
     /// Begins a transaction that sees one state of the database, and runs its first statement.
-    pub(super) async fn begin(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Trouble> {
+    pub(super) async fn begin(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         // Both are on their way before the first is answered.
         let (begun, rows) = tokio::join!(patient(self.client.batch_execute(BEGIN)), patient(self.client.query_typed(sql, parameters)));
         begun?;
@@ -69,18 +69,18 @@ impl Session {
     }
 
     /// Runs a statement in the transaction.
-    pub(super) async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Trouble> {
+    pub(super) async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         patient(self.client.query_typed(sql, parameters)).await
     }
 
     /// Ends the transaction.
-    pub(super) async fn end(&self) -> Result<(), Trouble> {
+    pub(super) async fn end(&self) -> Result<(), Error> {
         patient(self.client.batch_execute("ROLLBACK")).await
     }
 }
 
-async fn patient<T>(answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Trouble> {
-    timeout(SILENCE, answer).await.map_err(|_| Trouble::Lost("the server does not answer".to_owned()))?.map_err(Trouble::from)
+async fn patient<T>(answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Error> {
+    timeout(SILENCE, answer).await.map_err(|_| Error::Lost("the server does not answer".to_owned()))?.map_err(Error::from)
 }
 
 /// A value's bytes as the server sent them: text for whatever is cast to text, in any encoding.

@@ -72,12 +72,12 @@ impl Snapshot {
 
 /// How large the table was when which transaction was next: where the rows of later ones begin.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Growth(Vec<(u64, u64)>);
+pub(super) struct SizeHistory(Vec<(u64, u64)>);
 
 /// Sizes remembered.
 const MOST: usize = 512;
 
-impl Growth {
+impl SizeHistory {
     /// The table had so many blocks when the transaction was next.
     pub(super) fn note(&mut self, next: u64, blocks: u64) {
         if self.0.last().is_some_and(|(last, _)| *last == next) {
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn growth_remembers_the_newest_best() {
-        let mut growth = Growth::default();
+        let mut growth = SizeHistory::default();
         for number in 1..5000 {
             growth.note(number * 10, number);
         }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::Place;
+use super::Location;
+use super::error::Error;
 use super::session::{Session, number, text};
 use super::snapshot::Snapshot;
-use super::trouble::Trouble;
 use crate::model::Nanos;
 use crate::semconv::{ARGUMENTS, ASKER, MESSAGE, row_attributes};
 use crate::sources::agno_row::{self, COLUMNS};
@@ -27,7 +27,7 @@ const NEWEST_FIRST: &str = "ORDER BY span.created_at DESC, span.ctid DESC";
 
 /// How the table is at one moment.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(super) struct TableState {
     pub(super) snapshot: Snapshot,
     pub(super) oid: u32,
     /// The file it lies in: another one after the table was emptied or written anew.
@@ -50,29 +50,29 @@ pub(super) struct Shape {
 }
 
 /// Begins a transaction and looks at the table.
-pub(super) async fn look(session: &Session, place: &Place) -> Result<Look, Trouble> {
+pub(super) async fn inspect(session: &Session, place: &Location) -> Result<TableState, Error> {
     let sql = "SELECT pg_current_snapshot()::text, pg_is_in_recovery()::text, n.oid::text, c.oid::text, c.relkind::text, c.relfilenode::text, \
         (pg_relation_size(c.oid) / current_setting('block_size')::int)::text, c.reltuples::bigint::text, c.relpages::text \
         FROM (SELECT 1) AS one LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $1 \
         LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = $2";
     let rows = session.begin(sql, &[(&place.schema, Type::TEXT), (&place.tables.spans, Type::TEXT)]).await?;
-    let row = rows.first().ok_or(Trouble::Changed)?;
-    let snapshot = text(row, 0).and_then(|snapshot| Snapshot::parse(snapshot, text(row, 1) == Some("true"))).ok_or(Trouble::Changed)?;
+    let row = rows.first().ok_or(Error::Changed)?;
+    let snapshot = text(row, 0).and_then(|snapshot| Snapshot::parse(snapshot, text(row, 1) == Some("true"))).ok_or(Error::Changed)?;
     if text(row, 2).is_none() {
-        return Err(Trouble::NoSchema);
+        return Err(Error::NoSchema);
     }
     match text(row, 4) {
-        None => return Err(Trouble::NoTable(tables(session, place).await?)),
+        None => return Err(Error::NoTable(tables(session, place).await?)),
         Some("r") => {}
-        Some("v") => return Err(Trouble::NotATable("a view")),
-        Some("m") => return Err(Trouble::NotATable("a materialized view")),
-        Some("p") => return Err(Trouble::NotATable("divided into partitions")),
-        Some("f") => return Err(Trouble::NotATable("a foreign table")),
-        Some(_) => return Err(Trouble::NotATable("no table")),
+        Some("v") => return Err(Error::NotATable("a view")),
+        Some("m") => return Err(Error::NotATable("a materialized view")),
+        Some("p") => return Err(Error::NotATable("divided into partitions")),
+        Some("f") => return Err(Error::NotATable("a foreign table")),
+        Some(_) => return Err(Error::NotATable("no table")),
     }
     let (oid, file, blocks) = (number(row, 3), number(row, 5), number(row, 6));
-    let blocks = blocks.ok_or(Trouble::Changed)?;
-    Ok(Look { snapshot, oid: oid.ok_or(Trouble::Changed)?, file: file.ok_or(Trouble::Changed)?, blocks, rows: estimate(row, blocks) })
+    let blocks = blocks.ok_or(Error::Changed)?;
+    Ok(TableState { snapshot, oid: oid.ok_or(Error::Changed)?, file: file.ok_or(Error::Changed)?, blocks, rows: estimate(row, blocks) })
 }
 
 /// The rows that were last counted, grown as the table has.
@@ -83,7 +83,7 @@ fn estimate(row: &Row, blocks: u64) -> Option<u64> {
 }
 
 /// The tables of the schema that bear Agno's name.
-async fn tables(session: &Session, place: &Place) -> Result<Vec<String>, Trouble> {
+async fn tables(session: &Session, place: &Location) -> Result<Vec<String>, Error> {
     let sql = "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
         WHERE n.nspname = $1 AND c.relkind = 'r' ORDER BY 1 LIMIT 20";
     let rows = session.query(sql, &[(&place.schema, Type::TEXT)]).await?;
@@ -92,18 +92,18 @@ async fn tables(session: &Session, place: &Place) -> Result<Vec<String>, Trouble
 
 impl Shape {
     /// Looks what the table is made of. It must hold a row's columns, and indexes by time and by id.
-    pub(super) async fn of(session: &Session, oid: u32) -> Result<Self, Trouble> {
+    pub(super) async fn of(session: &Session, oid: u32) -> Result<Self, Error> {
         let sql = "SELECT a.attname::text, format_type(a.atttypid, NULL), a.attnotnull::text, \
             EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid \
                 AND i.indpred IS NULL)::text, \
             current_setting('server_version_num'), current_setting('server_version') \
             FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped";
         let rows = session.query(sql, &[(&oid.to_string(), Type::TEXT)]).await?;
-        let row = rows.first().ok_or(Trouble::Changed)?;
+        let row = rows.first().ok_or(Error::Changed)?;
         if number::<u32>(row, 4).is_none_or(|version| version < OLDEST) {
-            return Err(Trouble::TooOld(text(row, 5).unwrap_or_default().to_owned()));
+            return Err(Error::TooOld(text(row, 5).unwrap_or_default().to_owned()));
         }
-        let column = |name: &'static str| rows.iter().find(|row| text(row, 0) == Some(name)).ok_or(Trouble::NoColumn(name));
+        let column = |name: &'static str| rows.iter().find(|row| text(row, 0) == Some(name)).ok_or(Error::NoColumn(name));
         let mut columns = String::new();
         for name in COLUMNS {
             let kind = text(column(name)?, 1).unwrap_or_default();
@@ -111,7 +111,7 @@ impl Shape {
         }
         for name in ["created_at", "span_id"] {
             if text(column(name)?, 3) != Some("true") {
-                return Err(Trouble::NoIndex(name));
+                return Err(Error::NoIndex(name));
             }
         }
         let created = column("created_at")?;
@@ -120,7 +120,7 @@ impl Shape {
     }
 
     /// Rows that were ever written to the table, as far as the server has counted. It counts late, and also what was rolled back.
-    pub(super) async fn rows_written(&self, session: &Session) -> Result<Option<u64>, Trouble> {
+    pub(super) async fn rows_written(&self, session: &Session) -> Result<Option<u64>, Error> {
         let oid = self.oid;
         let rows = session.ask(&format!("SELECT (pg_stat_get_tuples_inserted({oid}) + pg_stat_get_tuples_updated({oid}))::text")).await?;
         Ok(rows.first().and_then(|row| number(row, 0)))
@@ -139,12 +139,12 @@ impl Shape {
     /// A statement that reads rows: place, transaction, `created_at`, then a row's columns; `rest` follows the table's name.
     ///
     /// `ORDER BY` takes a bare name for what is handed out, which is text and sorts as such: the columns are `span.created_at`.
-    pub(super) fn select(&self, place: &Place, rest: &str) -> String {
+    pub(super) fn select(&self, place: &Location, rest: &str) -> String {
         format!("SELECT ctid::text, xmin::text, created_at::text{} FROM {} AS span {rest}", self.columns, place.spans())
     }
 
     /// The newest rows. Takes their number.
-    pub(super) fn select_newest(&self, place: &Place) -> String {
+    pub(super) fn select_newest(&self, place: &Location) -> String {
         self.select(place, &format!("WHERE span.created_at IS NOT NULL {NEWEST_FIRST} LIMIT $1::text::int"))
     }
 
@@ -157,7 +157,7 @@ impl Shape {
 
     /// Rows before a place in the order of time, the newest first, none of them created before `floor`. Takes `created_at`, place and
     /// number of rows.
-    pub(super) fn select_before(&self, place: &Place, floor: Option<&str>) -> String {
+    pub(super) fn select_before(&self, place: &Location, floor: Option<&str>) -> String {
         let before = format!("(span.created_at, span.ctid) < ($1::text::{}, $2::text::tid)", self.created);
         let floor = floor.map_or_else(String::new, |floor| format!(" AND span.{}", self.created_since(floor)));
         self.select(place, &format!("WHERE {before}{floor} {NEWEST_FIRST} LIMIT $3::text::int"))

@@ -16,13 +16,13 @@ use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::Place;
+use super::Location;
+use super::error::Error;
 use super::progress::Progress;
 use super::rows::{self, Meta};
 use super::session::{Session, number, text};
 use super::snapshot::Snapshot;
-use super::table::{Look, Shape};
-use super::trouble::Trouble;
+use super::table::{Shape, TableState};
 use crate::model::{Batch, Origin};
 
 /// Blocks looked at before the end: rows fill what was left of the last ones.
@@ -44,15 +44,15 @@ const BY_TIME: &str = "t";
 /// from what is new.
 pub(super) async fn read(
     session: &Session,
-    place: &Place,
+    place: &Location,
     shape: &Shape,
-    look: &Look,
+    look: &TableState,
     progress: &mut Progress,
-) -> Result<[Batch; 2], Trouble> {
+) -> Result<[Batch; 2], Error> {
     if progress.file != look.file {
         // Every row lies elsewhere now.
         progress.file = look.file;
-        progress.growth = super::snapshot::Growth::default();
+        progress.growth = super::snapshot::SizeHistory::default();
         progress.blocks = 0;
         progress.swept.wanted = true;
         progress.sweep = None;
@@ -94,7 +94,7 @@ pub(super) async fn read(
 }
 
 /// Where the rows of a transaction begin that have been put at the end of the table.
-fn end_of_table(look: &Look, from: u64, progress: &mut Progress) -> u64 {
+fn end_of_table(look: &TableState, from: u64, progress: &mut Progress) -> u64 {
     let start = progress.growth.before(from).unwrap_or(0).min(progress.blocks).saturating_sub(BACK);
     let widest = look.blocks.saturating_sub(WIDEST);
     progress.swept.wanted |= start < widest;
@@ -115,7 +115,7 @@ fn left_out(shape: &Shape, progress: &Progress) -> String {
 
 /// What the statements that search for rows have in common.
 struct Search<'a> {
-    place: &'a Place,
+    place: &'a Location,
     snapshot: &'a Snapshot,
     left_out: String,
 }
@@ -165,7 +165,7 @@ fn choose(candidates: &[Row], snapshot: &Snapshot, progress: &mut Progress) -> V
 }
 
 /// Reads rows by their places, which hold in this transaction.
-async fn fetch(session: &Session, place: &Place, shape: &Shape, wanted: &[String]) -> Result<Vec<Row>, Trouble> {
+async fn fetch(session: &Session, place: &Location, shape: &Shape, wanted: &[String]) -> Result<Vec<Row>, Error> {
     let sql = shape.select(place, "WHERE ctid = ANY ($1::text[]::tid[])");
     let mut found = Vec::new();
     for wanted in wanted.chunks(PAGE) {

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::signature::Signature;
-use super::trouble::Trouble;
-use super::turns::{Place, Turns};
+use super::error::Error;
+use super::file_state::FileState;
+use super::read_gate::{ReadGate, Slot};
 
 /// How long SQLite waits for a lock itself.
 const LOCK_WAIT: Duration = Duration::from_millis(5);
@@ -30,12 +30,12 @@ pub(in crate::sources) struct Database {
     /// Nothing keeps it as it is: what is read is worth nothing before it is known not to have changed meanwhile.
     pub(super) may_change: bool,
     /// Among those who read together. After the connection, which is closed first.
-    place: Option<Arc<Place>>,
+    place: Option<Arc<Slot>>,
 }
 
 /// Says when to stop reading.
 #[derive(Clone, Debug)]
-pub(super) struct Turn(Option<Arc<Place>>);
+pub(super) struct Turn(Option<Arc<Slot>>);
 
 impl Turn {
     /// Whether who has read for so long is to stop, who was given `time` and reads on while others must.
@@ -51,7 +51,7 @@ impl Database {
     }
 
     /// Lets a writer in that waits. What is read from now on is as the file is then.
-    pub(super) fn renew(&self) -> Result<(), Trouble> {
+    pub(super) fn renew(&self) -> Result<(), Error> {
         self.connection.execute_batch("COMMIT")?;
         if let Some(place) = &self.place {
             place.wait();
@@ -61,24 +61,24 @@ impl Database {
 }
 
 /// Looks at the file and reads it; tries again while it is being changed.
-pub(in crate::sources) fn read<T>(path: &Path, tries: u32, mut work: impl FnMut(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
-    again(path, tries, |signature| visit(path, signature, &mut work))
+pub(in crate::sources) fn read<T>(path: &Path, tries: u32, mut work: impl FnMut(&Database) -> Result<T, Error>) -> Result<T, Error> {
+    again(path, tries, |signature| with_database(path, signature, &mut work))
 }
 
 /// The same, and does `other` beside it, in a transaction of its own.
 pub(super) fn read_beside<T, U: Send>(
     path: &Path,
     tries: u32,
-    work: impl Fn(&Database) -> Result<T, Trouble>,
-    other: Option<&(impl Fn(&Database) -> Result<U, Trouble> + Sync)>,
-) -> Result<(T, Option<U>), Trouble> {
+    work: impl Fn(&Database) -> Result<T, Error>,
+    other: Option<&(impl Fn(&Database) -> Result<U, Error> + Sync)>,
+) -> Result<(T, Option<U>), Error> {
     again(path, tries, |signature| visit_beside(path, signature, &work, other))
 }
 
-fn again<T>(path: &Path, tries: u32, mut look: impl FnMut(&Signature) -> Result<T, Trouble>) -> Result<T, Trouble> {
-    let mut result = Err(Trouble::Busy);
+fn again<T>(path: &Path, tries: u32, mut look: impl FnMut(&FileState) -> Result<T, Error>) -> Result<T, Error> {
+    let mut result = Err(Error::Busy);
     for _ in 0..tries {
-        result = Signature::take(path, None).and_then(|signature| look(&signature));
+        result = FileState::take(path, None).and_then(|signature| look(&signature));
         match &result {
             Err(trouble) if trouble.passes() => std::thread::sleep(LOCK_WAIT),
             _ => break,
@@ -88,22 +88,22 @@ fn again<T>(path: &Path, tries: u32, mut look: impl FnMut(&Signature) -> Result<
 }
 
 /// Does `work` in one read transaction, then closes everything. `signature` must have been taken just before.
-pub(super) fn visit<T>(path: &Path, signature: &Signature, work: impl FnOnce(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
+pub(super) fn with_database<T>(path: &Path, signature: &FileState, work: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, Error> {
     visit_beside(path, signature, work, None::<fn(&Database) -> _>).map(|(found, _): (T, Option<()>)| found)
 }
 
 /// The same, and does `other` beside it, in a transaction of its own.
 pub(super) fn visit_beside<T, U: Send>(
     path: &Path,
-    signature: &Signature,
-    work: impl FnOnce(&Database) -> Result<T, Trouble>,
-    other: Option<impl FnOnce(&Database) -> Result<U, Trouble> + Send>,
-) -> Result<(T, Option<U>), Trouble> {
+    signature: &FileState,
+    work: impl FnOnce(&Database) -> Result<T, Error>,
+    other: Option<impl FnOnce(&Database) -> Result<U, Error> + Send>,
+) -> Result<(T, Option<U>), Error> {
     let immutable = signature.is_wal() && !signature.has_index();
     if immutable && signature.has_log() {
-        return Err(Trouble::LoneWal);
+        return Err(Error::LoneWal);
     }
-    let turns = Arc::new(Turns::default());
+    let turns = Arc::new(ReadGate::default());
     let place = || other.is_some().then(|| Arc::new(turns.place()));
     let places = (place(), place());
     let result = std::thread::scope(|scope| {
@@ -111,27 +111,27 @@ pub(super) fn visit_beside<T, U: Send>(
         let other = other.map(beside).transpose()?;
         let found = read_all(signature, immutable, places.0, work);
         // A panic is told wherever it happens, and ends the program.
-        let other = other.map(|other| other.join().unwrap_or(Err(Trouble::Busy))).transpose();
+        let other = other.map(|other| other.join().unwrap_or(Err(Error::Busy))).transpose();
         Ok((found?, other?))
     });
-    if immutable && Signature::take(path, Some(signature))? != *signature {
-        return Err(Trouble::Busy);
+    if immutable && FileState::take(path, Some(signature))? != *signature {
+        return Err(Error::Busy);
     }
     result
 }
 
 fn read_all<T>(
-    signature: &Signature,
+    signature: &FileState,
     immutable: bool,
-    place: Option<Arc<Place>>,
-    work: impl FnOnce(&Database) -> Result<T, Trouble>,
-) -> Result<T, Trouble> {
+    place: Option<Arc<Slot>>,
+    work: impl FnOnce(&Database) -> Result<T, Error>,
+) -> Result<T, Error> {
     let connection = open(signature, immutable)?;
     // A connection that can't be closed has an unfinished statement, which `work` can't leave behind.
     work(&Database { connection, blocks_writer: !signature.is_wal(), may_change: immutable, place })
 }
 
-fn open(signature: &Signature, immutable: bool) -> Result<Connection, Trouble> {
+fn open(signature: &FileState, immutable: bool) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let how = if immutable { "immutable=1" } else { "readonly_shm=1" };
     let connection = Connection::open_with_flags(format!("{}?mode=ro&{how}", uri(signature.path())), flags)?;

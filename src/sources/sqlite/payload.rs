@@ -4,17 +4,17 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::Tables;
 use super::access::Database;
+use super::error::Error;
 use super::rows::bytes;
 use super::schema::{check, quoted};
-use super::trouble::Trouble;
-use crate::model::{Address, Payload, SpanId};
+use crate::model::{Payload, PayloadRef, SpanId};
 use crate::sources::agno_row;
 
 /// What the database says of a trace beside its spans.
 type Notes = Vec<(String, String)>;
 
 /// Reads spans' payloads, each from its row or, where another span took that row, from wherever it is now.
-pub(super) fn read(database: &Database, tables: &Tables, wanted: &[(Address, SpanId)]) -> Result<Vec<Option<Payload>>, Trouble> {
+pub(super) fn read(database: &Database, tables: &Tables, wanted: &[(PayloadRef, SpanId)]) -> Result<Vec<Option<Payload>>, Error> {
     let connection = &database.connection;
     check(connection, tables)?;
     let columns = format!("SELECT attributes, status_message, trace_id FROM {}", quoted(&tables.spans));

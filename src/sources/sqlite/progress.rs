@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use hashbrown::HashSet;
 
-use super::ladder::Ladder;
-use super::rows::Mark;
-use super::signature::FileId;
+use super::checkpoints::Checkpoints;
+use super::file_state::FileId;
+use super::rows::Checkpoint;
 use crate::model::{Batch, Nanos, SourceId, SpanId};
 use crate::sources::State;
 
@@ -31,7 +31,7 @@ pub(super) struct Progress {
     /// The lowest row that is wanted because of it.
     pub(super) floor: i64,
     file: Option<FileId>,
-    pub(super) ladder: Ladder,
+    pub(super) ladder: Checkpoints,
     pub(super) load: Option<Load>,
     /// The table holds rows that are newer than the ladder's newest.
     pub(super) newer: bool,
@@ -44,7 +44,7 @@ pub(super) struct Progress {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Load {
     /// What is being read, the newer rows first; two stretches are read side by side. None before the first page.
-    pub(super) stretches: Vec<Stretch>,
+    pub(super) stretches: Vec<RowRange>,
     /// The lowest row id in them, and in those that were read.
     from: i64,
     /// The lowest row id of the table when reading began.
@@ -57,13 +57,13 @@ pub(super) struct Load {
 
 /// Rows that are to be read, the newest first.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stretch {
+pub(super) struct RowRange {
     /// The lowest row id.
     pub(super) from: i64,
     /// The row id behind the highest.
     pub(super) before: i64,
     /// A row that was read: while it is there, row ids mean what they did.
-    pub(super) mark: Mark,
+    pub(super) mark: Checkpoint,
     /// Perhaps the limit leaves out what lies below.
     pub(super) cut: bool,
 }
@@ -75,7 +75,7 @@ pub(super) struct Page {
     /// Rows read.
     pub(super) rows: u64,
     /// The oldest of them.
-    pub(super) oldest: Option<Mark>,
+    pub(super) oldest: Option<Checkpoint>,
     /// The stretch has no more.
     pub(super) all: bool,
     /// The rows took long.
@@ -92,7 +92,7 @@ pub(super) struct Sent(HashSet<SpanId>);
 
 impl Progress {
     pub(super) fn new(source: SourceId, limit: u64, since: Option<Nanos>) -> Self {
-        let (ladder, load) = (Ladder::default(), Some(Load::default()));
+        let (ladder, load) = (Checkpoints::default(), Some(Load::default()));
         Self { source, limit: limit.max(1), since, floor: i64::MIN, file: None, ladder, load, newer: false, left_out: 0, awaited: false }
     }
 
@@ -136,7 +136,7 @@ impl Progress {
         // Rows mostly lie in the order of their ids; what is between them may move them a bit.
         let (rows, bit) = (newest.row.saturating_sub(load.lowest).max(1) as f64, (len / 64).min(AHEAD_BYTES / 4));
         let place = |row: i64| (row.saturating_sub(load.lowest) as f64 / rows * len as f64) as u64;
-        let part = |stretch: &Stretch| {
+        let part = |stretch: &RowRange| {
             let (from, to) = (place(stretch.before.saturating_sub(AHEAD).max(stretch.from)), place(stretch.before));
             let to = to.saturating_add(bit).min(len);
             from.saturating_sub(bit).max(to.saturating_sub(AHEAD_BYTES))..to
@@ -145,7 +145,7 @@ impl Progress {
     }
 
     /// The newest rows were read; there are no others if these were `all`.
-    pub(super) fn begun(&mut self, total: u64, marks: &[Mark], all: bool, lowest: i64) {
+    pub(super) fn begun(&mut self, total: u64, marks: &[Checkpoint], all: bool, lowest: i64) {
         let mut load = Load { done: marks.len() as u64, total, from: i64::MIN, lowest, slow: false, stretches: Vec::new() };
         if let Some(&mark) = marks.last().filter(|_| !all) {
             let bottom = self.floor.max(lowest);
@@ -157,8 +157,8 @@ impl Progress {
             if ids >= HALVED {
                 let middle = from + ids / 2;
                 let (upper, lower) = (
-                    Stretch { from: middle, before: mark.row, mark, cut: false },
-                    Stretch { from, before: middle, mark, cut: from > bottom },
+                    RowRange { from: middle, before: mark.row, mark, cut: false },
+                    RowRange { from, before: middle, mark, cut: from > bottom },
                 );
                 load.stretches = vec![upper, lower];
                 load.from = from;
@@ -186,7 +186,7 @@ impl Progress {
             page.oldest.into_iter().for_each(|mark| self.ladder.insert(mark));
             if !page.all {
                 let mark = page.oldest.unwrap_or(stretch.mark);
-                left.push(Stretch { before: page.oldest.map_or(stretch.before, |mark| mark.row), mark, ..stretch });
+                left.push(RowRange { before: page.oldest.map_or(stretch.before, |mark| mark.row), mark, ..stretch });
             }
         }
         load.stretches = left;
@@ -202,7 +202,7 @@ impl Progress {
         }
         let oldest = self.ladder.oldest();
         if let Some(mark) = oldest.filter(|_| !full && load.from > bottom) {
-            load.stretches = vec![Stretch { from: bottom, before: load.from, mark, cut: false }];
+            load.stretches = vec![RowRange { from: bottom, before: load.from, mark, cut: false }];
             load.from = bottom;
             return;
         }
@@ -233,12 +233,12 @@ mod tests {
 
     use super::*;
 
-    fn mark(row: i64) -> Mark {
-        Mark::new(row, ValueRef::Null)
+    fn mark(row: i64) -> Checkpoint {
+        Checkpoint::new(row, ValueRef::Null)
     }
 
     /// A page of a stretch of these rows, of at most `size`.
-    fn page(rows: &[i64], stretch: Stretch, size: usize) -> (Page, Vec<i64>) {
+    fn page(rows: &[i64], stretch: RowRange, size: usize) -> (Page, Vec<i64>) {
         let all: Vec<i64> = rows.iter().rev().copied().filter(|row| (stretch.from..stretch.before).contains(row)).collect();
         let read = all[..size.min(all.len())].to_vec();
         let (rows, lowest) = (read.len() as u64, rows[0]);
@@ -279,7 +279,7 @@ mod tests {
             rows[half..].iter_mut().for_each(|row| *row += hole);
             let mut progress = Progress { floor, ..Progress::new(SourceId(0), limit, None) };
             let first: Vec<i64> = rows.iter().rev().copied().take(usize::try_from(limit).unwrap().min(512)).collect();
-            let marks: Vec<Mark> = first.iter().copied().map(mark).collect();
+            let marks: Vec<Checkpoint> = first.iter().copied().map(mark).collect();
             marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));
             let mut read = first.clone();
             progress.begun(1, &marks, first.len() == rows.len(), rows[0]);

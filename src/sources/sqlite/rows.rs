@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use super::trouble::Trouble;
-use crate::model::{Address, Batch, Skipped};
+use super::error::Error;
+use crate::model::{Batch, PayloadRef, Skipped};
 use crate::sources::agno_row::{self, AgnoRow};
 
 /// Columns that a span is read from.
@@ -18,12 +18,12 @@ const TEXTS: usize = 8;
 
 /// Tells a row from another that took its row id: by the beginning of its span id, which is the table's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct Checkpoint {
     pub(super) row: i64,
     span: [u8; 16],
 }
 
-impl Mark {
+impl Checkpoint {
     /// The mark of a row.
     pub(super) fn new(row: i64, span_id: ValueRef<'_>) -> Self {
         Self::of(row, &bytes(span_id))
@@ -77,7 +77,7 @@ impl Rows {
     }
 
     /// Reads a row: its row id, then the columns.
-    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<Mark, Trouble> {
+    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<Checkpoint, Error> {
         if self.is_batch_full() {
             self.begin_batch();
         }
@@ -104,7 +104,7 @@ impl Rows {
 }
 
 /// Reads a row into the batch: as a span, or as skipped. Adds what its values take to `size`.
-pub(super) fn read(row: &Row<'_>, batch: &mut Batch, size: &mut usize) -> Result<Mark, Trouble> {
+pub(super) fn read(row: &Row<'_>, batch: &mut Batch, size: &mut usize) -> Result<Checkpoint, Error> {
     let address = row.get(0)?;
     let (mut values, mut numbers) = ([None; COLUMNS], [const { Vec::new() }; COLUMNS]);
     for (column, (value, number)) in values.iter_mut().zip(&mut numbers).enumerate() {
@@ -118,8 +118,8 @@ pub(super) fn read(row: &Row<'_>, batch: &mut Batch, size: &mut usize) -> Result
         };
         *size += value.map_or(0, <[u8]>::len);
     }
-    let mark = Mark::of(address, values[0].unwrap_or_default());
-    match AgnoRow(values).span(Address(address), batch) {
+    let mark = Checkpoint::of(address, values[0].unwrap_or_default());
+    match AgnoRow(values).span(PayloadRef(address), batch) {
         Ok(span) => batch.spans.push(span),
         Err(reason) => batch.skipped.push(Skipped { place: format!("row {address}"), reason }),
     }

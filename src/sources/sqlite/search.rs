@@ -11,10 +11,10 @@ use rusqlite::functions::FunctionFlags;
 
 use super::Tables;
 use super::access::{Database, Turn};
+use super::error::Error;
 use super::rows::bytes;
 use super::schema::{check, quoted};
-use super::trouble::Trouble;
-use crate::model::{Address, Probe, SpanId, TraceId};
+use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
 use crate::sources::{Progress, Search, agno_row};
 
 /// How long a search goes on before other things are looked after.
@@ -80,7 +80,7 @@ impl Scan {
     }
 
     /// Looks which rows there are.
-    pub(super) fn begin(&mut self, database: &Database, tables: &Tables) -> Result<(), Trouble> {
+    pub(super) fn begin(&mut self, database: &Database, tables: &Tables) -> Result<(), Error> {
         check(&database.connection, tables)?;
         let table = quoted(&tables.spans);
         let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
@@ -166,7 +166,7 @@ impl Clock {
 }
 
 /// Searches on in a part. Also tells down to which row it has come.
-pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from, before): Part) -> Result<(Hits, i64), Trouble> {
+pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from, before): Part) -> Result<(Hits, i64), Error> {
     let connection = &database.connection;
     check(connection, tables)?;
     let clock = Arc::new(Clock::new(database.turn()));
@@ -202,7 +202,7 @@ pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from
 }
 
 /// Searches on until it is late: then it tells down to which row it has come.
-fn look(statement: &mut Statement<'_>, clock: &Clock, hits: &mut Hits) -> Result<Option<i64>, Trouble> {
+fn look(statement: &mut Statement<'_>, clock: &Clock, hits: &mut Hits) -> Result<Option<i64>, Error> {
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
         if clock.late.load(Relaxed) {
@@ -215,7 +215,12 @@ fn look(statement: &mut Statement<'_>, clock: &Clock, hits: &mut Hits) -> Result
 }
 
 /// Searches some rows, wherever they lie by now.
-pub(super) fn check_rows(database: &Database, tables: &Tables, wanted: &[(Address, SpanId)], probe: &Probe) -> Result<Hits, Trouble> {
+pub(super) fn check_rows(
+    database: &Database,
+    tables: &Tables,
+    wanted: &[(PayloadRef, SpanId)],
+    probe: &PayloadQuery,
+) -> Result<Hits, Error> {
     check(&database.connection, tables)?;
     let columns = format!("SELECT trace_id, attributes, status_message FROM {}", quoted(&tables.spans));
     let mut anywhere = database.connection.prepare(&format!("{columns} WHERE span_id = ?1"))?;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::detail::content;
 use super::table::{QUICK, REST};
-use super::{Action, App, Focus, Overlay, Wanted};
-use crate::model::{Kind, Nanos, Payload, SpanId};
+use super::{Action, App, Focus, Overlay, PayloadRequest};
+use crate::model::{Nanos, Payload, SpanId, SpanType};
 use crate::store::{Changes, Row, RowIx, Store, Symbol, Totals, TraceIx};
 use crate::tui::widget::Document;
 use align::align;
@@ -17,7 +17,7 @@ pub const STEPS: usize = 2000;
 
 /// A step of one trace, of the other, or of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pair {
+pub struct StepPair {
     /// The rows: of the earlier trace, of the later.
     pub rows: [Option<RowIx>; 2],
     /// How deep each lies in its tree.
@@ -79,7 +79,7 @@ pub struct Compare {
     /// The earlier and the later.
     pub traces: [TraceIx; 2],
     /// The steps, in the order of their trees.
-    pub pairs: Vec<Pair>,
+    pub pairs: Vec<StepPair>,
     /// Steps of each that are not compared.
     pub left_out: [usize; 2],
     /// The pair that the cursor is on.
@@ -127,10 +127,10 @@ impl Compare {
             .into_iter()
             .map(|[a, b]| {
                 let steps = [step(left, a), step(right, b)];
-                Pair { rows: steps.map(|step| step.map(|(row, _)| row)), depths: steps.map(|step| step.map_or(0, |(_, depth)| depth)) }
+                StepPair { rows: steps.map(|step| step.map(|(row, _)| row)), depths: steps.map(|step| step.map_or(0, |(_, depth)| depth)) }
             })
             .collect();
-        let same = |pair: &Pair| at.is_some_and(|at| (0..2).any(|side| pair.rows[side].is_some() && pair.rows[side] == at.rows[side]));
+        let same = |pair: &StepPair| at.is_some_and(|at| (0..2).any(|side| pair.rows[side].is_some() && pair.rows[side] == at.rows[side]));
         let cursor = self.pairs.iter().position(same).unwrap_or_default();
         if self.pairs.get(cursor).map(|pair| pair.rows) == at.map(|at| at.rows) {
             self.cursor = cursor;
@@ -208,14 +208,14 @@ impl Compare {
     }
 
     /// The payloads of the two steps under the cursor, to be asked for once.
-    pub fn wanted(&mut self, store: &Store) -> Vec<(usize, Wanted)> {
+    pub fn wanted(&mut self, store: &Store) -> Vec<(usize, PayloadRequest)> {
         let Some(pair) = self.pairs.get(self.cursor) else { return Vec::new() };
         let mut wanted = Vec::new();
         for side in 0..2 {
             let data = pair.rows[side].map(|row| store.row(row)).filter(|data| !data.placeholder);
             if let Some(data) = data.filter(|_| !self.asked[side]) {
                 self.asked[side] = true;
-                wanted.push((side, Wanted { source: data.source, address: data.address, id: data.id }));
+                wanted.push((side, PayloadRequest { source: data.source, address: data.payload_ref, id: data.id }));
             }
         }
         wanted
@@ -240,7 +240,7 @@ fn lines(document: &Document) -> Vec<TextLine> {
 /// A trace's rows as they stand on the screen when all is unfolded, with their depths.
 fn flat(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
     let mut steps = Vec::new();
-    let Some((&head, others)) = store.trace(trace).tops().split_first() else { return steps };
+    let Some((&head, others)) = store.trace(trace).roots().split_first() else { return steps };
     let mut open: Vec<(RowIx, usize)> = others.iter().rev().map(|&row| (row, 1)).collect();
     open.push((head, 0));
     while let Some((row, depth)) = open.pop().filter(|_| steps.len() < STEPS) {
@@ -254,16 +254,16 @@ fn flat(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
 #[must_use]
 pub fn totals(store: &Store, row: RowIx) -> Totals {
     let trace = store.row(row).trace();
-    if store.trace(trace).tops().first() == Some(&row) { store.totals_of(trace) } else { store.totals(row) }
+    if store.trace(trace).roots().first() == Some(&row) { store.totals_of(trace) } else { store.totals(row) }
 }
 
-fn keys(store: &Store, steps: &[(RowIx, usize)]) -> Vec<(Kind, Symbol)> {
+fn keys(store: &Store, steps: &[(RowIx, usize)]) -> Vec<(SpanType, Symbol)> {
     steps.iter().map(|&(row, _)| key(store.row(row))).collect()
 }
 
 /// What steps are matched by: kind, and name.
-fn key(row: &Row) -> (Kind, Symbol) {
-    (row.kind, if row.label.is_empty() { row.name } else { row.label })
+fn key(row: &Row) -> (SpanType, Symbol) {
+    (row.span_type, if row.label.is_empty() { row.name } else { row.label })
 }
 
 impl App {
@@ -324,7 +324,7 @@ impl App {
     }
 
     /// The payloads that the comparison wants, with the side that each is for.
-    pub fn compared(&mut self, store: &Store) -> Vec<(usize, Wanted)> {
+    pub fn compared(&mut self, store: &Store) -> Vec<(usize, PayloadRequest)> {
         if let Some(Overlay::Compare(compare)) = &mut self.overlay { compare.wanted(store) } else { Vec::new() }
     }
 

@@ -1,6 +1,6 @@
 //! What is copied: the value that is looked at.
 
-use super::{App, Effect, Focus, Forest};
+use super::{App, Effect, Focus, TraceTree};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::Store;
@@ -14,7 +14,7 @@ impl App {
         };
         if self.focus == Focus::Forest {
             let data = store.row(row);
-            let (what, text) = match Forest::parent(store, row) {
+            let (what, text) = match TraceTree::parent(store, row) {
                 None => ("trace id", store.trace(data.trace()).id.to_string()),
                 Some(_) => ("span id", data.id.to_string()),
             };

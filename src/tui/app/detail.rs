@@ -1,15 +1,15 @@
 //! The span under the cursor, read as one reads a page: tabs, a place in the text, and the payload, which is asked for when it is wanted.
 
 pub(super) mod content;
+mod conversation;
 mod overview;
-mod talk;
 
 use std::sync::Arc;
 
 use super::Action;
-use crate::model::{Address, Nanos, Payload, SourceId, SpanId};
+use crate::model::{Nanos, Payload, PayloadRef, SourceId, SpanId};
 use crate::store::{Phase, RowIx, Store};
-use crate::tui::widget::reader::Reader;
+use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
 
 /// What of a span is shown.
@@ -58,20 +58,20 @@ pub enum Loaded {
 
 /// A payload to ask a source for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct PayloadRequest {
     /// The source.
     pub source: SourceId,
     /// Where the payload lies.
-    pub address: Address,
+    pub address: PayloadRef,
     /// The span that it must belong to.
     pub id: SpanId,
 }
 
 /// The row looked at, and what of it would change the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Looked {
+struct Viewed {
     row: RowIx,
-    wanted: Option<Wanted>,
+    wanted: Option<PayloadRequest>,
     phase: Phase,
 }
 
@@ -83,8 +83,8 @@ pub struct Detail {
     /// The payload.
     pub loaded: Loaded,
     /// The text, and where one is in it.
-    pub reader: Reader,
-    looked: Option<Looked>,
+    pub reader: Pager,
+    looked: Option<Viewed>,
     asked: bool,
     /// Whether the page is to be written again.
     outdated: bool,
@@ -93,7 +93,7 @@ pub struct Detail {
 
 impl Default for Detail {
     fn default() -> Self {
-        let reader = Reader::new(Document::new());
+        let reader = Pager::new(Document::new());
         Self { tab: Tab::default(), loaded: Loaded::default(), reader, looked: None, asked: false, outdated: false, height: 0 }
     }
 }
@@ -103,8 +103,8 @@ impl Detail {
     pub fn look_at(&mut self, store: &Store, row: Option<RowIx>, now: Nanos) {
         let looked = row.map(|row| {
             let data = store.row(row);
-            let wanted = (!data.placeholder).then_some(Wanted { source: data.source, address: data.address, id: data.id });
-            Looked { row, wanted, phase: data.phase }
+            let wanted = (!data.placeholder).then_some(PayloadRequest { source: data.source, address: data.payload_ref, id: data.id });
+            Viewed { row, wanted, phase: data.phase }
         });
         if looked == self.looked {
             return;
@@ -119,7 +119,7 @@ impl Detail {
     }
 
     /// The payload to ask for, once.
-    pub fn wanted(&mut self) -> Option<Wanted> {
+    pub fn wanted(&mut self) -> Option<PayloadRequest> {
         let wanted = self.looked.and_then(|looked| looked.wanted).filter(|_| !self.asked);
         self.asked |= wanted.is_some();
         wanted

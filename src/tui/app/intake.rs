@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Action, App, Overlay, Table};
 use crate::model::price::Prices;
-use crate::model::{Address, Batch, Nanos, Origin, SourceId};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId};
 use crate::sources::{State, Traffic};
 use crate::store::{Changes, MINUTE, Store};
 
@@ -140,7 +140,7 @@ impl App {
     }
 
     /// Payloads that sources need to hold no longer; each is told once.
-    pub fn released(&mut self) -> Vec<(SourceId, Address)> {
+    pub fn released(&mut self) -> Vec<(SourceId, PayloadRef)> {
         std::mem::take(&mut self.released)
     }
 
@@ -165,5 +165,5 @@ impl App {
 
 /// Bytes that the source holds in memory for the spans of a batch.
 fn weight(batch: &Batch) -> u64 {
-    batch.spans.iter().map(|span| u64::from(span.weight)).sum()
+    batch.spans.iter().map(|span| u64::from(span.retained_bytes)).sum()
 }

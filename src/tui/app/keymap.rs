@@ -18,7 +18,7 @@ pub type Bindings = [(String, Vec<String>)];
 
 /// Why a binding can't be; `action` and `key` say which, by their places.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misbound {
+pub struct KeymapError {
     /// Which of the actions.
     pub action: usize,
     /// Which of its keys; `None`: the action itself is wrong.
@@ -36,10 +36,10 @@ impl Default for Keymap {
 
 impl Keymap {
     /// Gives actions other keys than they have. A key that is taken from no action can't be given to another.
-    pub fn bind(&mut self, bindings: &Bindings) -> Result<(), Misbound> {
+    pub fn bind(&mut self, bindings: &Bindings) -> Result<(), KeymapError> {
         let mut places = Vec::new();
         for (action, (name, keys)) in bindings.iter().enumerate() {
-            let wrong = |key, what| Misbound { action, key, what };
+            let wrong = |key, what| KeymapError { action, key, what };
             let place = ENTRIES.iter().position(|entry| entry.name == name).ok_or_else(|| wrong(None, unknown(name)))?;
             let read = |(at, key): (usize, &String)| key.parse().map_err(|what| wrong(Some(at), what));
             self.keys[place] = keys.iter().enumerate().map(read).collect::<Result<_, _>>()?;
@@ -51,14 +51,14 @@ impl Keymap {
         for (action, &place) in places.iter().enumerate() {
             for (at, key) in self.keys[place].iter().enumerate() {
                 if self.keys[place][..at].contains(key) {
-                    return Err(Misbound { action, key: Some(at), what: format!("{key} stands twice") });
+                    return Err(KeymapError { action, key: Some(at), what: format!("{key} stands twice") });
                 }
                 if let Some(other) = (0..ENTRIES.len()).find(|&other| other != place && self.keys[other].contains(key)) {
                     let (name, other) = (ENTRIES[place].name, ENTRIES[other].name);
                     let what = format!(
                         "{key} is bound to {other} already; free it by another key for {other}, or none ({other} = []), or choose another for {name}"
                     );
-                    return Err(Misbound { action, key: Some(at), what });
+                    return Err(KeymapError { action, key: Some(at), what });
                 }
             }
         }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crossterm::event::{KeyCode, KeyModifiers};
 
-    fn bound(bindings: &[(&str, &[&str])]) -> Result<Keymap, Misbound> {
+    fn bound(bindings: &[(&str, &[&str])]) -> Result<Keymap, KeymapError> {
         let owned: Vec<_> =
             bindings.iter().map(|(name, keys)| ((*name).to_owned(), keys.iter().map(|key| (*key).to_owned()).collect())).collect();
         let mut keymap = Keymap::default();
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn what_cannot_be_bound_is_named_with_its_place() {
         let wrong = |bindings: &[(&str, &[&str])]| {
-            let Misbound { action, key, what } = bound(bindings).unwrap_err();
+            let KeymapError { action, key, what } = bound(bindings).unwrap_err();
             (action, key, what)
         };
         assert_eq!(

@@ -1,6 +1,6 @@
 //! The line that is typed: a filter with what could complete it and the lines before it, or a text to find.
 
-mod offers;
+mod completions;
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::Input;
@@ -10,7 +10,7 @@ use super::{App, Effect, Overlay};
 use crate::format;
 use crate::query::Query;
 use crate::store::Store;
-pub use offers::{Offer, Offers};
+pub use completions::{Completion, Completions};
 
 /// Filter lines that are kept.
 const KEPT: usize = 200;
@@ -42,13 +42,13 @@ impl History {
 
 /// The line that is typed.
 #[derive(Debug, Default)]
-pub struct Editing {
+pub struct LineEditor {
     /// The line and its cursor.
     pub input: Input,
     /// Whether it is looked for in the detail; else it filters the traces.
     pub finds: bool,
     /// What could stand where the cursor is.
-    pub offers: Offers,
+    pub offers: Completions,
     /// The filter line before this one was begun.
     before: String,
     /// How many lines back in the history this is, and what was typed before one went there.
@@ -56,7 +56,7 @@ pub struct Editing {
     draft: String,
 }
 
-impl Editing {
+impl LineEditor {
     /// A line to be changed; `filter` is what Esc brings back.
     pub(super) fn new(line: String, finds: bool, filter: &str) -> Self {
         Self { input: line.into(), finds, before: filter.to_owned(), ..Self::default() }

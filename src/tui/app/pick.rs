@@ -7,9 +7,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use fuzzy_matcher::FuzzyMatcher;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
-use crate::model::Kind;
+use crate::model::SpanType;
 use crate::query::values_of;
-use crate::store::{Row, Standing, Store, Symbol};
+use crate::store::{Row, RunStatus, Store, Symbol};
 
 /// A value that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,19 +57,19 @@ impl Picker {
     /// Agents, teams and workflows by number of runs. Costs the rows held.
     #[must_use]
     pub fn agents(store: &Store, line: &str) -> Self {
-        Self::labels(store, line, "agent", "runs", &[Kind::Agent, Kind::Team, Kind::Workflow])
+        Self::labels(store, line, "agent", "runs", &[SpanType::Agent, SpanType::Team, SpanType::Workflow])
     }
 
     /// Models by number of calls. Costs the rows held.
     #[must_use]
     pub fn models(store: &Store, line: &str) -> Self {
-        Self::labels(store, line, "model", "calls", &[Kind::Model, Kind::Embedding, Kind::Reranker])
+        Self::labels(store, line, "model", "calls", &[SpanType::Model, SpanType::Embedding, SpanType::Reranker])
     }
 
     /// Tools by number of calls. Costs the rows held.
     #[must_use]
     pub fn tools(store: &Store, line: &str) -> Self {
-        Self::labels(store, line, "tool", "calls", &[Kind::Tool])
+        Self::labels(store, line, "tool", "calls", &[SpanType::Tool])
     }
 
     /// Sessions by number of traces. Costs the rows held.
@@ -85,14 +85,14 @@ impl Picker {
     /// Statuses by number of traces. Costs the traces held.
     #[must_use]
     pub fn statuses(store: &Store, line: &str) -> Self {
-        let standings = [("error", Standing::Error), ("running", Standing::Running), ("lost", Standing::Lost), ("ok", Standing::Ok)];
+        let standings = [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
         let count = |standing| store.traces().filter(|&trace| store.trace(trace).standing() == standing).count() as u64;
         let counts = standings.into_iter().map(|(name, standing)| (name.to_owned(), count(standing))).collect();
         Self::new("status", "traces", counts, line)
     }
 
-    fn labels(store: &Store, line: &str, field: &'static str, counted: &'static str, kinds: &[Kind]) -> Self {
-        Self::texts(store, line, field, counted, |data| if kinds.contains(&data.kind) { data.label } else { Symbol::EMPTY })
+    fn labels(store: &Store, line: &str, field: &'static str, counted: &'static str, kinds: &[SpanType]) -> Self {
+        Self::texts(store, line, field, counted, |data| if kinds.contains(&data.span_type) { data.label } else { Symbol::EMPTY })
     }
 
     fn texts(store: &Store, line: &str, field: &'static str, counted: &'static str, mut text: impl FnMut(&Row) -> Symbol) -> Self {

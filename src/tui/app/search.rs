@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::App;
-use crate::model::{Batch, Origin, Probe, SourceId};
+use crate::model::{Batch, Origin, PayloadQuery, SourceId};
 use crate::query::Query;
-use crate::sources::{Found, Progress, Request, Search};
+use crate::sources::{Progress, Request, Search, SearchHits};
 use crate::store::{RowIx, Store};
 
 /// A search through payloads.
@@ -14,7 +14,7 @@ pub(super) struct State {
     /// The number of the last search.
     ticket: u64,
     /// What is looked for; `None` where the filter asks nothing of payloads.
-    probe: Option<Arc<Probe>>,
+    probe: Option<Arc<PayloadQuery>>,
     /// How far each source has come.
     progress: Vec<Progress>,
     /// Whether somebody stopped it.
@@ -88,7 +88,7 @@ impl App {
     }
 
     /// Takes in what a search came upon.
-    pub fn take_found(&mut self, store: &Store, found: Found) {
+    pub fn take_found(&mut self, store: &Store, found: SearchHits) {
         if found.ticket != self.search.ticket || self.search.probe.is_none() {
             return;
         }
@@ -118,7 +118,7 @@ impl App {
         let rows = self.forest.doubtful(store, rows, self.now);
         let mut by_source: Vec<(SourceId, Vec<_>)> = Vec::new();
         for data in rows.into_iter().map(|row| store.row(row)) {
-            let wanted = (data.address, data.id);
+            let wanted = (data.payload_ref, data.id);
             match by_source.iter_mut().find(|(source, _)| *source == data.source) {
                 Some((_, addresses)) => addresses.push(wanted),
                 None => by_source.push((data.source, vec![wanted])),

@@ -1,6 +1,6 @@
 //! A list of what the traces, or the lines of a table, can be sorted by.
 
-use super::{App, Forest, Sort, Sorting, Table};
+use super::{App, Sort, Sorting, Table, TraceTree};
 use crate::model::Nanos;
 use crate::store::Store;
 
@@ -25,7 +25,7 @@ impl Sorter {
     }
 
     /// For the traces.
-    pub(super) fn of_forest(forest: &Forest) -> Self {
+    pub(super) fn of_forest(forest: &TraceTree) -> Self {
         let Sorting { by, reversed } = forest.sorting();
         Self { names: Sort::ALL.map(|(_, name)| name).to_vec(), cursor: by as usize, current: by as usize, reversed }
     }

@@ -7,12 +7,12 @@ mod page;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::{Action, Forest, Scope};
+use super::{Action, Aggregates, TraceTree};
 use crate::model::usage::NanoUsd;
-use crate::model::{Kind, Nanos};
+use crate::model::{Nanos, SpanType};
 use crate::query::{KINDS, with_values};
 use crate::store::{Store, TraceIx};
-use crate::tui::widget::reader::Reader;
+use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
 use index::Index;
 
@@ -58,7 +58,7 @@ pub enum Key {
     /// A session's, an agent's, a model's or a tool's name.
     Name(String),
     /// A failure's kind, the agent, model or tool that failed, and its message with what varies left out.
-    Error(Kind, String, String),
+    Error(SpanType, String, String),
 }
 
 /// A value in a line. What is not known sorts last and shows as "–".
@@ -160,7 +160,7 @@ pub struct Table {
     /// The first line on the screen.
     pub top: usize,
     /// What there is to say of the line under the cursor.
-    pub reader: Reader,
+    pub reader: Pager,
     index: Index,
     height: usize,
     /// When it was made, and how long that took.
@@ -171,9 +171,9 @@ pub struct Table {
 impl Table {
     /// A view over what is shown.
     #[must_use]
-    pub fn new(view: View, forest: &Forest) -> Self {
+    pub fn new(view: View, forest: &TraceTree) -> Self {
         let index = Index::new(view, forest);
-        let reader = Reader::new(Document::new());
+        let reader = Pager::new(Document::new());
         Self { view, lines: Vec::new(), sorted: 0, reversed: false, cursor: 0, top: 0, reader, index, height: 0, made: None, stale: true }
             .by_default()
     }
@@ -198,7 +198,7 @@ impl Table {
     }
 
     /// Begins anew with another filter.
-    pub(super) fn restart(&mut self, forest: &Forest) {
+    pub(super) fn restart(&mut self, forest: &TraceTree) {
         self.index = Index::new(self.view, forest);
         (self.stale, self.made) = (true, None);
     }
@@ -216,7 +216,7 @@ impl Table {
     }
 
     /// Makes the lines anew if anything changed, not too often. Whether more is left to do.
-    pub(super) fn refresh(&mut self, store: &Store, forest: &Forest, scope: &Scope, now: Nanos) -> bool {
+    pub(super) fn refresh(&mut self, store: &Store, forest: &TraceTree, scope: &Aggregates, now: Nanos) -> bool {
         let more = self.index.follow(store, forest);
         let rested = self.made.is_none_or(|(at, took)| took < QUICK || at.elapsed() >= took * REST);
         if self.stale && rested {
@@ -246,7 +246,7 @@ impl Table {
         self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.height.max(1)));
     }
 
-    fn write_page(&mut self, store: &Store, scope: &Scope, now: Nanos) {
+    fn write_page(&mut self, store: &Store, scope: &Aggregates, now: Nanos) {
         let page = self.lines.get(self.cursor).map(|line| page::document(self, line, store, scope, now));
         self.reader.replace(page.unwrap_or_default());
     }
@@ -259,7 +259,7 @@ impl Table {
     }
 
     /// Goes to a line.
-    pub(super) fn go_to(&mut self, store: &Store, scope: &Scope, line: usize, now: Nanos) {
+    pub(super) fn go_to(&mut self, store: &Store, scope: &Aggregates, line: usize, now: Nanos) {
         self.cursor = line;
         self.settle();
         self.reader.to_top();
@@ -267,14 +267,14 @@ impl Table {
     }
 
     /// Sorts by a column, and goes to the top.
-    pub(super) fn sort_by(&mut self, store: &Store, scope: &Scope, column: usize, reversed: bool, now: Nanos) {
+    pub(super) fn sort_by(&mut self, store: &Store, scope: &Aggregates, column: usize, reversed: bool, now: Nanos) {
         (self.sorted, self.reversed) = (column, reversed);
         self.sort();
         self.go_to(store, scope, 0, now);
     }
 
     /// Moves or sorts; whether the action was one for it.
-    pub(super) fn take(&mut self, store: &Store, scope: &Scope, action: Action, now: Nanos) -> bool {
+    pub(super) fn take(&mut self, store: &Store, scope: &Aggregates, action: Action, now: Nanos) -> bool {
         let page = self.height.saturating_sub(1).max(1) as isize;
         match action {
             Action::Top => self.go_to(store, scope, 0, now),
@@ -326,7 +326,7 @@ impl Table {
     }
 
     /// The filter line that lets through the failures of this kind, place and message, and no others.
-    fn failed(&self, store: &Store, filter: &str, key: &Key, kind: Kind, place: &String, message: &String) -> String {
+    fn failed(&self, store: &Store, filter: &str, key: &Key, kind: SpanType, place: &String, message: &String) -> String {
         let rows = || self.index.rows(key).into_iter().flatten().map(|&(_, row)| store.row(row));
         // Of what failed before, nothing is asked any more.
         let bare = ["tool", "model", "name"].iter().fold(filter.to_owned(), |line, field| with_values(&line, field, &[]));
@@ -334,9 +334,9 @@ impl Table {
         // What an agent calls is its, too, and other spans may be called the same.
         let line = with_values(&line, "kind", &kind_named(kind));
         let field = match kind {
-            Kind::Tool => "tool",
-            Kind::Model => "model",
-            Kind::Agent | Kind::Team | Kind::Workflow => "agent",
+            SpanType::Tool => "tool",
+            SpanType::Model => "model",
+            SpanType::Agent | SpanType::Team | SpanType::Workflow => "agent",
             _ => "name",
         };
         let is_labelled = field != "name" && rows().all(|data| !data.label.is_empty());
@@ -351,6 +351,6 @@ impl Table {
 }
 
 /// What a filter calls spans of this kind.
-fn kind_named(kind: Kind) -> Vec<String> {
+fn kind_named(kind: SpanType) -> Vec<String> {
     KINDS.iter().filter(|(_, kinds)| kinds.contains(&kind)).map(|(name, _)| (*name).to_owned()).collect()
 }

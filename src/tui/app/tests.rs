@@ -2,16 +2,16 @@
 
 use crossterm::event::KeyCode;
 
-use super::desk::{Desk, span};
 use super::intake::HELD_BACK;
+use super::test_harness::{TestHarness, span};
 use super::*;
-use crate::model::{Facts, Kind, Origin, Span, SpanId, Status, Text, TraceId};
-use crate::sources::{Found, Progress, Request};
+use crate::model::{Origin, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use crate::sources::{Progress, Request, SearchHits};
 use crate::store::{Limits, RowIx};
 
 const SECOND: Nanos = 1_000_000_000;
 
-impl Desk {
+impl TestHarness {
     /// A trace of an agent named after it, with tools under it; `failed` of them failed. It began at its number's second.
     fn trace(&mut self, number: u8, tools: u64, failed: u64) {
         let mut batch = Batch::new(SourceId(0), Origin::Live);
@@ -22,7 +22,12 @@ impl Desk {
     fn fill(batch: &mut Batch, number: u8, tools: u64, failed: u64) {
         for id in 1..=tools + 1 {
             let label = batch.intern(&if id == 1 { format!("agent {number}") } else { format!("tool {id}") });
-            let facts = Facts { kind: if id == 1 { Kind::Agent } else { Kind::Tool }, agent: label, tool: label, ..Facts::default() };
+            let facts = SpanFacts {
+                span_type: if id == 1 { SpanType::Agent } else { SpanType::Tool },
+                agent: label,
+                tool: label,
+                ..SpanFacts::default()
+            };
             let start = Nanos::from(number) * SECOND + id as Nanos;
             let status = if id > 1 && id - 1 <= failed { Status::Error } else { Status::Ok };
             batch.spans.push(Span { status, ..span(number, id, u64::from(id > 1), (start, Some(start + 5)), label, facts) });
@@ -48,8 +53,8 @@ impl Desk {
     }
 }
 
-fn three() -> Desk {
-    let mut desk = Desk::new(Limits::default());
+fn three() -> TestHarness {
+    let mut desk = TestHarness::new(Limits::default());
     for number in [2, 1, 3] {
         desk.trace(number, 2, u64::from(number == 2));
     }
@@ -138,12 +143,12 @@ fn a_pause_holds_back_and_then_shows_all() {
 
 #[test]
 fn a_pause_holds_back_no_more_bytes_than_the_store_may_hold() {
-    let mut desk = Desk::new(Limits { bytes: 1000, ..Limits::default() });
+    let mut desk = TestHarness::new(Limits { bytes: 1000, ..Limits::default() });
     desk.act(Action::Pause);
     for number in 1..=5 {
         let mut batch = Batch::new(SourceId(0), Origin::Live);
-        Desk::fill(&mut batch, number, 1, 0);
-        batch.spans.iter_mut().for_each(|span| span.weight = 150);
+        TestHarness::fill(&mut batch, number, 1, 0);
+        batch.spans.iter_mut().for_each(|span| span.retained_bytes = 150);
         desk.app.receive(&mut desk.store, batch, 10 * SECOND);
     }
     assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (2, Some(6)), "three times 300 bytes wait");
@@ -156,7 +161,7 @@ fn a_pause_holds_back_no_more_bytes_than_the_store_may_hold() {
 
 #[test]
 fn a_pause_holds_back_so_many_batches_whatever_is_in_them() {
-    let mut desk = Desk::new(Limits::default());
+    let mut desk = TestHarness::new(Limits::default());
     desk.act(Action::Pause);
     desk.trace(1, 1, 0);
     for _ in 0..HELD_BACK {
@@ -206,7 +211,7 @@ fn a_mistake_leaves_the_last_good_filter() {
 
 #[test]
 fn a_cursor_survives_the_eviction_of_its_trace_and_its_neighbours() {
-    let mut desk = Desk::new(Limits { spans: 6, ..Limits::default() });
+    let mut desk = TestHarness::new(Limits { spans: 6, ..Limits::default() });
     for number in 1..=6 {
         desk.trace(number, 0, 0);
     }
@@ -214,7 +219,7 @@ fn a_cursor_survives_the_eviction_of_its_trace_and_its_neighbours() {
     assert_eq!(desk.at(), "agent 1");
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     for number in 10..14 {
-        Desk::fill(&mut batch, number, 0, 0);
+        TestHarness::fill(&mut batch, number, 0, 0);
     }
     desk.app.receive(&mut desk.store, batch, desk.now);
     assert_eq!((desk.at(), desk.app.forest.len()), ("agent 5", 6));
@@ -222,7 +227,7 @@ fn a_cursor_survives_the_eviction_of_its_trace_and_its_neighbours() {
 
 #[test]
 fn a_cursor_comes_out_of_a_fold_that_grows_around_it() {
-    let mut desk = Desk::new(Limits::default());
+    let mut desk = TestHarness::new(Limits::default());
     let span = |id: u64, parent: u64| {
         let mut batch = Batch::new(SourceId(0), Origin::Live);
         let name = batch.intern(&format!("span {id}"));
@@ -234,23 +239,23 @@ fn a_cursor_comes_out_of_a_fold_that_grows_around_it() {
             end: Some(9),
             status: Status::Ok,
             name,
-            facts: Facts::default(),
+            facts: SpanFacts::default(),
             error: Text::default(),
-            address: Address(0),
-            weight: 0,
+            payload_ref: PayloadRef(0),
+            retained_bytes: 0,
         });
         batch
     };
     desk.app.receive(&mut desk.store, span(1, 2), 10);
     desk.app.receive(&mut desk.store, span(2, 3), 10);
     assert_eq!(desk.screen().0.len(), 1, "a folded trace is one row");
-    assert_eq!(desk.app.forest.cursor(), Some(desk.store.trace(desk.store.traces().next().unwrap()).tops()[0]));
+    assert_eq!(desk.app.forest.cursor(), Some(desk.store.trace(desk.store.traces().next().unwrap()).roots()[0]));
 }
 
 #[test]
 fn marked_traces_are_exported_else_the_current_one() {
     let mut desk = three();
-    let exported = |desk: &mut Desk| {
+    let exported = |desk: &mut TestHarness| {
         desk.act(Action::Export);
         assert!(matches!(&desk.app.overlay, Some(Overlay::Export(_))));
         let Some(Effect::Export(export)) = desk.key('\n') else { panic!("an export") };
@@ -271,7 +276,7 @@ fn marked_traces_are_exported_else_the_current_one() {
 
 #[test]
 fn what_is_evicted_leaves_the_export_dialog_too() {
-    let mut desk = Desk::new(Limits { spans: 2, ..Limits::default() });
+    let mut desk = TestHarness::new(Limits { spans: 2, ..Limits::default() });
     desk.trace(1, 0, 0);
     desk.trace(2, 0, 0);
     desk.act(Action::Top);
@@ -279,7 +284,7 @@ fn what_is_evicted_leaves_the_export_dialog_too() {
         desk.act(Action::Mark);
         desk.act(Action::Down);
     }
-    let asked = |desk: &Desk| match &desk.app.overlay {
+    let asked = |desk: &TestHarness| match &desk.app.overlay {
         Some(Overlay::Export(dialog)) => dialog.traces.iter().map(|&trace| desk.store.trace(trace).start / SECOND).collect(),
         _ => Vec::new(),
     };
@@ -295,7 +300,7 @@ fn what_is_evicted_leaves_the_export_dialog_too() {
 
 #[test]
 fn what_is_evicted_leaves_no_trace_in_cursor_marks_folds_and_filter() {
-    let mut desk = Desk::new(Limits { spans: 9, ..Limits::default() });
+    let mut desk = TestHarness::new(Limits { spans: 9, ..Limits::default() });
     for number in [1, 2, 3] {
         desk.trace(number, 2, 1);
     }
@@ -329,7 +334,7 @@ fn a_bound_slides_along_and_traces_fall_out_of_it() {
 
 #[test]
 fn a_filter_over_many_rows_ends_as_if_judged_at_once() {
-    let mut desk = Desk::new(Limits::default());
+    let mut desk = TestHarness::new(Limits::default());
     for number in 1..=200 {
         desk.trace(number, 40, u64::from(number % 3 == 0));
     }
@@ -356,7 +361,7 @@ fn what_payloads_hold_is_told_by_sources() {
     desk.app.set_filter(&desk.store, "text:refund kind:tool".to_owned());
     assert_eq!(desk.app.forest.len(), 0);
     let [(SourceId(0), Request::Search(search))] = &desk.app.requests()[..] else { panic!("a search") };
-    let found = |number: u8, id: u64, progress| Found {
+    let found = |number: u8, id: u64, progress| SearchHits {
         source: SourceId(0),
         ticket: search.ticket,
         spans: vec![(TraceId::new([number; 16]).unwrap(), SpanId::new(id.to_be_bytes()).unwrap())],

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Local};
 
-use super::{Action, App, Editing, Effect, ExportDialog, Focus, Overlay, Palette, Picker, Sorter, Sorting, View, views};
+use super::{Action, App, Effect, ExportDialog, Focus, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, View, table_actions};
 use crate::export::{TraceRecord, file_stem};
 use crate::format;
 use crate::model::Nanos;
@@ -13,9 +13,9 @@ impl App {
     /// Does what `action` says to the state; what has to be done outside is returned.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
         match self.table_action(store, action, now) {
-            views::Answer::Done => return None,
-            views::Answer::Effect(effect) => return Some(effect),
-            views::Answer::Other => {}
+            table_actions::Answer::Done => return None,
+            table_actions::Answer::Effect(effect) => return Some(effect),
+            table_actions::Answer::Other => {}
         }
         match action {
             Action::Quit => return Some(Effect::Quit),
@@ -51,7 +51,7 @@ impl App {
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
                 let input = if finds { String::new() } else { self.filter.clone() };
-                self.editing = Some(Editing::new(input, finds, &self.filter));
+                self.editing = Some(LineEditor::new(input, finds, &self.filter));
             }
             Action::ErrorsOnly => {
                 let only = values_of(&self.filter, "status") == ["error"];

@@ -41,7 +41,7 @@ impl Loop<'_> {
             for (row, depth) in rows {
                 let data = store.row(row);
                 let (wanted, places) = by_source.entry(usize::from(data.source.0)).or_default();
-                wanted.push((data.address, data.id));
+                wanted.push((data.payload_ref, data.id));
                 places.push(spans.len());
                 spans.push(export::exported(store, row, depth));
             }

@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use toml::{Spanned, Value};
 
-use super::{Look, ROLES};
+use super::{ROLES, Theme};
 
 /// Bytes of a file at most.
 const LARGEST: u64 = 64 << 10;
@@ -17,9 +17,9 @@ const LARGEST: u64 = 64 << 10;
 #[expect(clippy::struct_excessive_bools, reason = "a file has a key for each")]
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ink {
-    fg: Option<Paint>,
-    bg: Option<Paint>,
+struct StyleSpec {
+    fg: Option<ColorSpec>,
+    bg: Option<ColorSpec>,
     #[serde(default)]
     bold: bool,
     #[serde(default)]
@@ -33,7 +33,7 @@ struct Ink {
 }
 
 /// A colour as a file has it.
-struct Paint(Color);
+struct ColorSpec(Color);
 
 const NAMES: [(&str, Color); 17] = [
     ("default", Color::Reset),
@@ -56,7 +56,7 @@ const NAMES: [(&str, Color); 17] = [
 ];
 
 /// Reads a theme of one's own. An error names file and line.
-pub(super) fn read(directory: &Path, name: &str, others: &[Look]) -> Result<Look, String> {
+pub(super) fn read(directory: &Path, name: &str, others: &[Theme]) -> Result<Theme, String> {
     let path = directory.join(format!("{name}.toml"));
     let read = || {
         let mut text = String::new();
@@ -75,7 +75,7 @@ pub(super) fn read(directory: &Path, name: &str, others: &[Look]) -> Result<Look
 }
 
 /// Reads a theme; what it does not say is as in its `base`, the first of the others unless it names one. An error comes with its line.
-pub(super) fn parse(name: &str, text: &str, others: &[Look]) -> Result<Look, (usize, String)> {
+pub(super) fn parse(name: &str, text: &str, others: &[Theme]) -> Result<Theme, (usize, String)> {
     let line = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
     let said: BTreeMap<Spanned<String>, Value> = toml::from_str(text)
         .map_err(|error| (line(error.span().map_or(0, |span| span.start)), error.message().trim_end().replace('\n', " ")))?;
@@ -91,10 +91,10 @@ pub(super) fn parse(name: &str, text: &str, others: &[Look]) -> Result<Look, (us
             continue;
         }
         let place = ROLES.iter().position(|(_, known)| known == role.get_ref()).ok_or_else(|| (at, unknown(role.get_ref())))?;
-        let ink: Ink = value.try_into().map_err(|error: toml::de::Error| (at, error.message().trim_end().replace('\n', " ")))?;
+        let ink: StyleSpec = value.try_into().map_err(|error: toml::de::Error| (at, error.message().trim_end().replace('\n', " ")))?;
         styles[place] = ink.style();
     }
-    Ok(Look { name: name.to_owned(), styles })
+    Ok(Theme { name: name.to_owned(), styles })
 }
 
 fn unknown(role: &str) -> String {
@@ -105,7 +105,7 @@ fn unknown(role: &str) -> String {
     }
 }
 
-impl Ink {
+impl StyleSpec {
     fn style(self) -> Style {
         let attributes = [
             (self.bold, Modifier::BOLD),
@@ -115,28 +115,29 @@ impl Ink {
             (self.reverse, Modifier::REVERSED),
         ];
         let attributes = attributes.into_iter().filter(|(is, _)| *is).fold(Modifier::empty(), |all, (_, attribute)| all | attribute);
-        Style { fg: self.fg.map(|Paint(colour)| colour), bg: self.bg.map(|Paint(colour)| colour), ..Style::new() }.add_modifier(attributes)
+        Style { fg: self.fg.map(|ColorSpec(colour)| colour), bg: self.bg.map(|ColorSpec(colour)| colour), ..Style::new() }
+            .add_modifier(attributes)
     }
 }
 
-impl<'de> Deserialize<'de> for Paint {
+impl<'de> Deserialize<'de> for ColorSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Written;
 
         impl Visitor<'_> for Written {
-            type Value = Paint;
+            type Value = ColorSpec;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a colour: \"#rrggbb\", a number up to 255, or a name such as \"bright-blue\"")
             }
 
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Paint, E> {
+            fn visit_i64<E: Error>(self, number: i64) -> Result<ColorSpec, E> {
                 let wrong = |_| E::custom(format!("{number} is no colour; there are 0 to 255"));
-                u8::try_from(number).map(|index| Paint(Color::Indexed(index))).map_err(wrong)
+                u8::try_from(number).map(|index| ColorSpec(Color::Indexed(index))).map_err(wrong)
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Paint, E> {
-                colour(text).map(Paint).ok_or_else(|| {
+            fn visit_str<E: Error>(self, text: &str) -> Result<ColorSpec, E> {
+                colour(text).map(ColorSpec).ok_or_else(|| {
                     let names = NAMES.map(|(name, _)| name).join(", ");
                     E::custom(format!("{text:?} is no colour; there are \"#rrggbb\", 0 to 255, {names}"))
                 })

@@ -2,8 +2,8 @@ use ratatui::style::Color;
 
 use super::*;
 
-fn look(name: &str) -> Look {
-    Looks::load(name, None, Depth::True).0.current().clone()
+fn look(name: &str) -> Theme {
+    Themes::load(name, None, ColorSupport::True).0.current().clone()
 }
 
 /// The contrast of two colours as WCAG 2 reckons it: from 1 to 21.
@@ -46,7 +46,7 @@ fn themes_with_a_background_of_their_own_can_be_read_on_it() {
 
 #[test]
 fn every_built_in_theme_is_read_and_says_every_role() {
-    let (mut looks, troubles) = Looks::load(AUTO, None, Depth::True);
+    let (mut looks, troubles) = Themes::load(AUTO, None, ColorSupport::True);
     assert_eq!(troubles, Vec::<String>::new());
     let names: Vec<String> = (0..4).map(|_| looks.turn().to_owned()).collect();
     assert_eq!(names, ["light", "high-contrast", "16-colour", "dark"]);
@@ -65,9 +65,9 @@ fn every_built_in_theme_is_read_and_says_every_role() {
 
 #[test]
 fn auto_is_what_suits_the_terminal() {
-    assert_eq!(Looks::load(AUTO, None, Depth::Sixteen).0.current().name, "16-colour");
-    assert_eq!(Looks::load(AUTO, None, Depth::Indexed).0.current().name, "dark");
-    let (looks, _) = Looks::load("light", None, Depth::None);
+    assert_eq!(Themes::load(AUTO, None, ColorSupport::Sixteen).0.current().name, "16-colour");
+    assert_eq!(Themes::load(AUTO, None, ColorSupport::Indexed).0.current().name, "dark");
+    let (looks, _) = Themes::load("light", None, ColorSupport::None);
     assert!(ROLES.iter().all(|(role, _)| looks.current().style(*role).fg.is_none() && looks.current().style(*role).bg.is_none()));
 }
 
@@ -77,7 +77,7 @@ fn a_theme_of_ones_own_says_what_differs() {
     let put = |name: &str, text: &[u8]| std::fs::write(directory.path().join(name), text).unwrap();
     put("mine.toml", b"base = 'light'\nerror = { fg = 'bright-red', bold = true }\n");
     put("notes.txt", b"not a theme");
-    let (looks, troubles) = Looks::load("mine", Some(directory.path()), Depth::True);
+    let (looks, troubles) = Themes::load("mine", Some(directory.path()), ColorSupport::True);
     assert_eq!((troubles, looks.current().name.as_str()), (Vec::new(), "mine"));
     assert_eq!(looks.current().style(Role::Error).fg, Some(Color::LightRed));
     assert_eq!(looks.current().style(Role::Agent), look("light").style(Role::Agent));
@@ -89,7 +89,7 @@ fn a_bad_file_is_told_in_a_line_and_another_theme_is_on() {
     let directory = tempfile::tempdir().unwrap();
     let told = |text: &[u8]| {
         std::fs::write(directory.path().join("bad.toml"), text).unwrap();
-        let (looks, troubles) = Looks::load("bad", Some(directory.path()), Depth::True);
+        let (looks, troubles) = Themes::load("bad", Some(directory.path()), ColorSupport::True);
         assert_eq!(looks.current().name, "dark");
         let [trouble] = troubles.as_slice() else { panic!("one line: {troubles:?}") };
         assert!(!trouble.contains('\n'), "{trouble}");

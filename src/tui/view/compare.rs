@@ -9,13 +9,13 @@ use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::overlay::frame;
-use super::theme::Theme;
-use super::{forest, put, put_right};
+use super::styling::Styling;
+use super::{put, put_right, trace_tree};
 use crate::format;
 use crate::model::Nanos;
-use crate::store::{Phase, RowIx, Standing, Store};
+use crate::store::{Phase, RowIx, RunStatus, Store};
 use crate::tui::app::compare::{Differences, TextLine, Texts, totals};
-use crate::tui::app::{Compare, Spot};
+use crate::tui::app::{Compare, HitTarget};
 use crate::tui::widget::text;
 
 /// Levels of the trees that are indented.
@@ -79,13 +79,13 @@ fn first(compare: &Compare, list: Rect) -> usize {
 }
 
 /// The pair at a place.
-pub(super) fn spot(area: Rect, compare: &Compare, place: Position) -> Spot {
+pub(super) fn hit_test(area: Rect, compare: &Compare, place: Position) -> HitTarget {
     let list = Parts::new(area, compare.pairs.len()).pairs;
     let pair = first(compare, list) + usize::from(place.y.saturating_sub(list.y));
-    if list.contains(place) && pair < compare.pairs.len() { Spot::Item(pair) } else { Spot::Overlay }
+    if list.contains(place) && pair < compare.pairs.len() { HitTarget::Item(pair) } else { HitTarget::Overlay }
 }
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Styling) {
     let differing = compare.differing(store, now);
     let title = match differing {
         0 => "Compare · nothing differs".to_owned(),
@@ -110,11 +110,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &S
 }
 
 /// Which trace is which, and what the columns are.
-fn head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, columns: Columns, theme: Theme) {
+fn head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, columns: Columns, theme: Styling) {
     for (side, part) in sides(area).into_iter().enumerate() {
         let trace = store.trace(compare.traces[side]);
         let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], theme.key());
-        let name = forest::name(store, store.row(trace.tops()[0]));
+        let name = trace_tree::name(store, store.row(trace.roots()[0]));
         let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, theme.title()) + 2;
         let left_out = match compare.left_out[side] {
             0 => String::new(),
@@ -133,7 +133,7 @@ fn head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: 
 }
 
 #[expect(clippy::too_many_arguments, reason = "a line needs what the whole picture needs, and its place")]
-fn pair(buffer: &mut Buffer, line: Rect, compare: &Compare, store: &Store, at: usize, now: Nanos, columns: Columns, theme: Theme) {
+fn pair(buffer: &mut Buffer, line: Rect, compare: &Compare, store: &Store, at: usize, now: Nanos, columns: Columns, theme: Styling) {
     let differences = compare.differences(store, at, now);
     let pair = compare.pairs[at];
     let parts = sides(line);
@@ -162,16 +162,16 @@ fn step(
     differs: Differences,
     now: Nanos,
     columns: Columns,
-    theme: Theme,
+    theme: Styling,
 ) {
     let lit = |style: Style, differs: bool| if differs { style.patch(theme.lit()) } else { style };
     let data = store.row(row);
     let end = area.right() - columns.numbers();
     let room = |x: u16| end.saturating_sub(x + 1);
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
-    let x = put(buffer, x, area.y, room(x), theme.glyph(data.kind), theme.kind(data.kind)) + 1;
-    let mut x = put(buffer, x, area.y, room(x), &forest::name(store, data), lit(Style::new(), differs.step)) + 1;
-    if data.standing() != Standing::Ok {
+    let x = put(buffer, x, area.y, room(x), theme.glyph(data.span_type), theme.kind(data.span_type)) + 1;
+    let mut x = put(buffer, x, area.y, room(x), &trace_tree::name(store, data), lit(Style::new(), differs.step)) + 1;
+    if data.standing() != RunStatus::Ok {
         let standing = data.standing();
         x = put(buffer, x, area.y, room(x), theme.standing_glyph(standing), lit(theme.standing(standing), differs.standing)) + 1;
     }
@@ -216,7 +216,7 @@ fn gaps(compare: &Compare, store: &Store, now: Nanos) -> String {
 }
 
 /// What the steps under the cursor were given and answered; lines that the other does not have are lit.
-fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, theme: Theme) {
+fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, theme: Styling) {
     let block = Block::new().borders(ratatui::widgets::Borders::TOP).border_type(BorderType::Plain).border_style(theme.frame(false));
     block.render(area, buffer);
     let Some(pair) = compare.pairs.get(compare.cursor) else { return };

@@ -4,19 +4,19 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::put;
-use super::sums::{self, Rank};
-use super::theme::Theme;
+use super::rankings::{self, Rank};
+use super::styling::Styling;
 use crate::format;
-use crate::model::Kind;
+use crate::model::SpanType;
 use crate::model::usage::NanoUsd;
 use crate::store::{By, Store};
 use crate::tui::app::App;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
     if area.is_empty() {
         return;
     }
-    let inner = sums::framed(buffer, area, "Cost", app, theme);
+    let inner = rankings::framed(buffer, area, "Cost", app, theme);
     let stats = app.scope.stats(store);
     let totals = stats.totals();
     let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), theme.title());
@@ -35,15 +35,15 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     }
     let lines = usize::from(inner.height.saturating_sub(1));
     let of = |by, count, kind| {
-        let ranks = sums::ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
+        let ranks = rankings::ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
         let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
         let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: theme.kind(kind) };
         ranks.map(rank).collect::<Vec<_>>()
     };
     // Models have half of the lines, and what agents leave.
-    let (mut models, mut agents) = (of(By::Model, lines, Kind::Model), of(By::Agent, lines, Kind::Agent));
+    let (mut models, mut agents) = (of(By::Model, lines, SpanType::Model), of(By::Agent, lines, SpanType::Agent));
     agents.truncate((lines / 2).max(lines.saturating_sub(models.len())));
     models.truncate(lines - agents.len());
     models.append(&mut agents);
-    sums::draw(buffer, Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }, &models, theme);
+    rankings::draw(buffer, Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }, &models, theme);
 }

@@ -6,24 +6,24 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use super::theme::Theme;
-use super::{forest, put, put_right};
+use super::styling::Styling;
+use super::{put, put_right, trace_tree};
 use crate::format;
 use crate::store::Store;
-use crate::tui::app::{App, Focus, Spot, Tab};
-use crate::tui::widget::reader::{Reader, Styles};
-use crate::tui::widget::text::Role;
+use crate::tui::app::{App, Focus, HitTarget, Tab};
+use crate::tui::widget::pager::{Pager, Styles};
+use crate::tui::widget::text::TextRole;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
     let Some(row) = app.forest.cursor().filter(|_| area.height > 0) else { return };
     let data = store.row(row);
     let frame = theme.frame(app.focus != Focus::Forest);
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
-    let label = forest::name(store, data);
+    let label = trace_tree::name(store, data);
     let room = label_room(area);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
-    x = put(buffer, x, area.y, 1, theme.glyph(data.kind), theme.kind(data.kind));
+    x = put(buffer, x, area.y, 1, theme.glyph(data.span_type), theme.kind(data.span_type));
     x = put(buffer, x, area.y, 1, " ", Style::new());
     x = put(buffer, x, area.y, room, &label, theme.text().patch(theme.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
@@ -37,7 +37,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
 }
 
 /// The text below the title.
-pub(super) fn draw_text(buffer: &mut Buffer, area: Rect, reader: &Reader, theme: Theme) {
+pub(super) fn draw_text(buffer: &mut Buffer, area: Rect, reader: &Pager, theme: Styling) {
     let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(1) };
     let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
     reader.render(inner, buffer, &styles, theme.glyphs());
@@ -56,21 +56,21 @@ fn first_tab(area: Rect, label: &str) -> u16 {
 }
 
 /// What of the pane is at a place.
-pub(super) fn spot(area: Rect, app: &App, store: &Store, place: Position) -> Spot {
-    let Some(row) = app.forest.cursor().filter(|_| place.y == area.y) else { return Spot::Detail };
-    let mut x = first_tab(area, &forest::name(store, store.row(row)));
+pub(super) fn hit_test(area: Rect, app: &App, store: &Store, place: Position) -> HitTarget {
+    let Some(row) = app.forest.cursor().filter(|_| place.y == area.y) else { return HitTarget::Detail };
+    let mut x = first_tab(area, &trace_tree::name(store, store.row(row)));
     for (tab, title) in Tab::ALL {
         let end = x + title.len() as u16 + 2;
         if (x..end).contains(&place.x) {
-            return Spot::Tab(tab);
+            return HitTarget::Tab(tab);
         }
         x = end;
     }
-    Spot::Detail
+    HitTarget::Detail
 }
 
 /// How far one has read, and what was found, at the end of the title.
-fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme) {
+fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Styling) {
     let reader = &app.detail.reader;
     let (line, lines) = reader.progress();
     let found = match reader.found() {
@@ -89,14 +89,14 @@ fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Theme)
     put_right(buffer, area.right().saturating_sub(1), area.y, room, &text, theme.dim());
 }
 
-fn style(role: Role, theme: Theme) -> Style {
+fn style(role: TextRole, theme: Styling) -> Style {
     match role {
-        Role::Plain => Style::new(),
-        Role::Key | Role::Call => theme.key(),
-        Role::String => theme.good(),
-        Role::Number => theme.running(),
-        Role::Keyword => theme.mark(),
-        Role::Punct | Role::Faint | Role::Label => theme.dim(),
-        Role::Error => theme.error(),
+        TextRole::Plain => Style::new(),
+        TextRole::Key | TextRole::Call => theme.key(),
+        TextRole::String => theme.good(),
+        TextRole::Number => theme.running(),
+        TextRole::Keyword => theme.mark(),
+        TextRole::Punct | TextRole::Faint | TextRole::Label => theme.dim(),
+        TextRole::Error => theme.error(),
     }
 }

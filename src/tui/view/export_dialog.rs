@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::overlay::frame;
 use super::put;
-use super::theme::Theme;
+use super::styling::Styling;
 use crate::export::Format;
 use crate::format;
 use crate::tui::app::{ExportDialog, ExportField};
@@ -14,7 +14,7 @@ use crate::tui::app::{ExportDialog, ExportField};
 /// Cells before the fields' values.
 const LABEL: u16 = 10;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, theme: Styling) {
     let title = format!("Export {} · tab next, enter writes, esc leaves", format::plural(dialog.traces.len() as u64, "trace"));
     let inner = frame(buffer, area, (78, 5), &title, theme);
     for (y, field) in (inner.top()..inner.bottom()).zip(ExportField::ALL) {
@@ -41,7 +41,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, theme
     }
 }
 
-fn formats(buffer: &mut Buffer, area: Rect, chosen: Format, theme: Theme) {
+fn formats(buffer: &mut Buffer, area: Rect, chosen: Format, theme: Styling) {
     let mut x = area.x;
     for format in Format::ALL {
         let style = if format == chosen { theme.mark() } else { theme.dim() };
@@ -50,7 +50,7 @@ fn formats(buffer: &mut Buffer, area: Rect, chosen: Format, theme: Theme) {
 }
 
 /// The end of the path if all of it does not fit; the cursor is a cell in other colours.
-fn path(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, focused: bool, theme: Theme) {
+fn path(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, focused: bool, theme: Styling) {
     let room = usize::from(area.width.saturating_sub(1));
     let scroll = dialog.path.visual_scroll(room);
     let mut left = 0;

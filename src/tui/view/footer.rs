@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use super::theme::Theme;
+use super::styling::Styling;
 use super::{put, put_right};
 use crate::format;
-use crate::tui::app::{Action, App, Editing, Focus, Overlay};
+use crate::tui::app::{Action, App, Focus, LineEditor, Overlay};
 
 /// Actions that the traces' line hints at, and the word for them.
 const FOREST_KEYS: &[(&[Action], &str)] = &[
@@ -55,7 +55,7 @@ const DETAIL_KEYS: &[(&[Action], &str)] = &[
 ];
 
 /// Paints the line; returns where the terminal's cursor belongs, if anywhere.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> Option<Position> {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) -> Option<Position> {
     if area.height == 0 {
         return None;
     }
@@ -99,7 +99,7 @@ fn hint(app: &App, action: Action) -> String {
 }
 
 /// What is special: a filter, a pause, following. Returns the column where it begins.
-fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> u16 {
+fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) -> u16 {
     let mut end = area.right().saturating_sub(1);
     let mut part = |text: &str, style: Style| {
         let cells = (area.width / 2).min(end.saturating_sub(area.x));
@@ -124,7 +124,7 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) -> u16 {
     end
 }
 
-fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &Editing, theme: Theme) -> Position {
+fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor, theme: Styling) -> Position {
     let mut end = area.right();
     let mistake = app.mistake.as_ref().filter(|mistake| !editing.completes(mistake.at));
     if let Some(mistake) = mistake {

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::put;
-use super::theme::Theme;
+use super::styling::Styling;
 use crate::format;
 use crate::sources::{Forwarding, State, Traffic};
 use crate::store::Store;
@@ -33,7 +33,7 @@ const NAMED_FROM: u16 = 60;
 /// Cells between two sources.
 const GAP: u16 = 2;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
     if area.height == 0 {
         return;
     }
@@ -86,7 +86,7 @@ fn level_wanted(source: &SourceView) -> usize {
 }
 
 /// Cells for the sources up to a rank: trouble, and what listens, with their numbers, and the names of others.
-fn needed(sources: &[&SourceView], last: u8, theme: Theme) -> u16 {
+fn needed(sources: &[&SourceView], last: u8, theme: Styling) -> u16 {
     let told = |source: &&SourceView| told(source, level_wanted(source), theme);
     let parts: Vec<_> = sources.iter().filter(|source| rank(source) <= last).map(told).collect();
     breadth(&parts)
@@ -98,7 +98,7 @@ fn breadth(sources: &[Vec<Part>]) -> u16 {
 }
 
 /// As many sources as there is room for, each told of as much as can be, the first before others; and how many are left out.
-fn fitted(sources: &[&SourceView], room: u16, theme: Theme) -> (Vec<Vec<Part>>, usize) {
+fn fitted(sources: &[&SourceView], room: u16, theme: Styling) -> (Vec<Vec<Part>>, usize) {
     // What is only waited for gives way to the numbers of what is wrong and of what listens; else these give way to names.
     let known = sources.iter().filter(|source| rank(source) < AWAITED).count().max(1);
     let mut shown = first(sources, level_wanted, room, theme);
@@ -123,7 +123,7 @@ fn fitted(sources: &[&SourceView], room: u16, theme: Theme) -> (Vec<Vec<Part>>, 
 }
 
 /// The first sources, as many as there is room for beside the number of the others.
-fn first(sources: &[&SourceView], level: fn(&SourceView) -> usize, room: u16, theme: Theme) -> Vec<Vec<Part>> {
+fn first(sources: &[&SourceView], level: fn(&SourceView) -> usize, room: u16, theme: Styling) -> Vec<Vec<Part>> {
     let (mut shown, mut used, mut count) = (Vec::new(), 0_u16, 0);
     for source in sources {
         let parts = told(source, level(source), theme);
@@ -152,7 +152,7 @@ fn width(parts: &[Part]) -> u16 {
 }
 
 /// What is told of a source at a level of detail.
-fn told(source: &SourceView, level: usize, theme: Theme) -> Vec<Part> {
+fn told(source: &SourceView, level: usize, theme: Styling) -> Vec<Part> {
     let (sign, style) = sign(source, theme);
     let name = format::safe(&source.name);
     let mut parts =
@@ -176,7 +176,7 @@ fn told(source: &SourceView, level: usize, theme: Theme) -> Vec<Part> {
 }
 
 /// A source's symbol and its colour.
-pub(super) fn sign(source: &SourceView, theme: Theme) -> (&'static str, Style) {
+pub(super) fn sign(source: &SourceView, theme: Styling) -> (&'static str, Style) {
     match &source.state {
         State::Watching { .. } => ("●", theme.good()),
         State::Ended => ("■", theme.dim()),
@@ -187,7 +187,7 @@ pub(super) fn sign(source: &SourceView, theme: Theme) -> (&'static str, Style) {
 }
 
 /// How a listener is: where it can't listen, who reaches it, how passing on goes, and what it did not show as spans.
-fn listening(traffic: &Traffic, level: usize, theme: Theme) -> Vec<Part> {
+fn listening(traffic: &Traffic, level: usize, theme: Styling) -> Vec<Part> {
     let mut parts = Vec::new();
     for taken in [true, false] {
         let failed = traffic.ports.iter().filter_map(|port| Some((port.address.port(), port.trouble.as_ref()?)));
@@ -220,7 +220,7 @@ fn listening(traffic: &Traffic, level: usize, theme: Theme) -> Vec<Part> {
 }
 
 /// The endpoints taken together: how many there are, whether it goes wrong, and from level 1 on the numbers.
-fn passing_on(forwards: &[Forwarding], level: usize, theme: Theme) -> Vec<Part> {
+fn passing_on(forwards: &[Forwarding], level: usize, theme: Styling) -> Vec<Part> {
     if forwards.is_empty() {
         return Vec::new();
     }
@@ -254,7 +254,7 @@ pub(super) fn beside_name(source: &SourceView, why: &str) -> String {
 }
 
 /// The sums over everything, less what gives way: the rate, then tokens and money, then the number of spans.
-fn sums(app: &App, store: &Store, width: u16, yields: u8, theme: Theme) -> Vec<Part> {
+fn sums(app: &App, store: &Store, width: u16, yields: u8, theme: Styling) -> Vec<Part> {
     let all = store.all();
     let (plain, dim) = (Style::new(), theme.dim());
     let mut parts = vec![(format::plural(store.trace_count() as u64, "trace"), plain)];

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::overlay::frame;
-use super::theme::Theme;
+use super::styling::Styling;
 use super::{put, put_right};
 use crate::tui::app::action::{ENTRIES, Entry, GROUPS};
 use crate::tui::app::{App, Key};
@@ -118,7 +118,7 @@ pub(super) fn end(area: Rect) -> usize {
 }
 
 /// Paints it, scrolled by so many lines.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, theme: Styling) {
     let (columns, end) = (columns(area), end(area));
     let title = if end == 0 { "Keys · esc closes" } else { "Keys · j k scroll, esc closes" };
     let size = (columns.len() as u16 * COLUMN + FRAME, height(&columns) as u16 + FRAME);
@@ -133,7 +133,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, th
     }
 }
 
-fn draw_line(buffer: &mut Buffer, area: Rect, app: &App, line: Line, theme: Theme) {
+fn draw_line(buffer: &mut Buffer, area: Rect, app: &App, line: Line, theme: Styling) {
     let Rect { x, y, width, .. } = area;
     let room = |x: u16| area.right().saturating_sub(x + 1);
     match line {

@@ -4,18 +4,18 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::sums::framed;
-use super::theme::Theme;
+use super::rankings::framed;
+use super::styling::Styling;
 use super::{put, put_right};
 use crate::format;
-use crate::model::Kind;
-use crate::store::{By, Split, Store};
+use crate::model::SpanType;
+use crate::store::{By, Store, TimeBreakdown};
 use crate::tui::app::App;
 
 /// Cells of a duration with a blank before it.
 const TIME: u16 = 7;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
     if area.is_empty() {
         return;
     }
@@ -33,7 +33,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     }
     let first = inner.y + 1 + u16::from(with_heads);
     let stats = app.scope.stats(store);
-    let lines = [(By::Agent, "agents", Kind::Agent), (By::Model, "models", Kind::Model), (By::Tool, "tools", Kind::Tool)];
+    let lines = [(By::Agent, "agents", SpanType::Agent), (By::Model, "models", SpanType::Model), (By::Tool, "tools", SpanType::Tool)];
     for (y, (by, name, kind)) in (first..inner.bottom()).zip(lines) {
         put(buffer, inner.x, y, 8, name, theme.kind(kind));
         let times = stats.times(by);
@@ -48,15 +48,15 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
 }
 
 /// What part of the time was whose, as words and, where there is room, as a bar.
-fn draw_split(buffer: &mut Buffer, area: Rect, split: &Split, theme: Theme) {
+fn draw_split(buffer: &mut Buffer, area: Rect, split: &TimeBreakdown, theme: Styling) {
     let whole = split.whole();
     if whole <= 0 {
         return;
     }
     let percent = |part: i64| format::percent(part.unsigned_abs(), whole.unsigned_abs());
     let parts = [
-        (format!("model {}", percent(split.model)), theme.kind(Kind::Model)),
-        (format!("tool {}", percent(split.tool)), theme.kind(Kind::Tool)),
+        (format!("model {}", percent(split.model)), theme.kind(SpanType::Model)),
+        (format!("tool {}", percent(split.tool)), theme.kind(SpanType::Tool)),
         (format!("rest {}", percent(split.rest)), theme.dim()),
     ];
     let mut x = area.x;

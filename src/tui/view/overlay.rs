@@ -6,14 +6,14 @@ use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::export_dialog;
-use super::theme::Theme;
+use super::styling::Styling;
 use super::{compare, help, palette, put, put_right, sorter, sources};
 use crate::format;
 use crate::store::Store;
-use crate::tui::app::{App, Overlay, Picker, Spot};
+use crate::tui::app::{App, HitTarget, Overlay, Picker};
 
 /// Paints a layer; returns where the terminal's cursor belongs, if anywhere.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, overlay: &Overlay, theme: Theme) -> Option<Position> {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, overlay: &Overlay, theme: Styling) -> Option<Position> {
     match overlay {
         Overlay::Help(scroll) => help::draw(buffer, area, app, *scroll, theme),
         Overlay::Sources(scroll) => sources::draw(buffer, area, app, *scroll, theme),
@@ -27,12 +27,12 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, ov
 }
 
 /// What of a layer is at a place.
-pub(super) fn spot(area: Rect, overlay: &Overlay, place: Position) -> Spot {
+pub(super) fn hit_test(area: Rect, overlay: &Overlay, place: Position) -> HitTarget {
     match overlay {
-        Overlay::Palette(palette) => palette::spot(area, palette, place),
-        Overlay::Sorter(sorter) => sorter::spot(area, sorter, place),
-        Overlay::Compare(compare) => compare::spot(above_footer(area), compare, place),
-        Overlay::Help(_) | Overlay::Sources(_) | Overlay::Picker(_) | Overlay::Export(_) => Spot::Overlay,
+        Overlay::Palette(palette) => palette::hit_test(area, palette, place),
+        Overlay::Sorter(sorter) => sorter::hit_test(area, sorter, place),
+        Overlay::Compare(compare) => compare::hit_test(above_footer(area), compare, place),
+        Overlay::Help(_) | Overlay::Sources(_) | Overlay::Picker(_) | Overlay::Export(_) => HitTarget::Overlay,
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn middle(area: Rect, (width, height): (u16, u16)) -> Rect {
 }
 
 /// A framed box in the middle; returns its inside.
-pub(super) fn frame(buffer: &mut Buffer, area: Rect, size: (u16, u16), title: &str, theme: Theme) -> Rect {
+pub(super) fn frame(buffer: &mut Buffer, area: Rect, size: (u16, u16), title: &str, theme: Styling) -> Rect {
     let outer = middle(area, size);
     Clear.render(outer, buffer);
     buffer.set_style(outer, theme.screen());
@@ -58,7 +58,7 @@ pub(super) fn frame(buffer: &mut Buffer, area: Rect, size: (u16, u16), title: &s
     inner
 }
 
-fn pick(buffer: &mut Buffer, area: Rect, picker: &Picker, theme: Theme) {
+fn pick(buffer: &mut Buffer, area: Rect, picker: &Picker, theme: Styling) {
     let widest = picker.shown().map(|choice| format::width(&format::safe(&choice.value))).max().unwrap_or_default();
     let width = u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(18).clamp(52, 76);
     let height = u16::try_from(picker.count().max(1) + 3).unwrap_or(u16::MAX).min(area.height.saturating_sub(2).max(4));

@@ -6,10 +6,10 @@ use ratatui::style::Style;
 use ratatui::widgets::Block;
 
 use super::overlay::{frame, middle};
-use super::theme::Theme;
+use super::styling::Styling;
 use super::{put, put_right};
 use crate::format;
-use crate::tui::app::{Keymap, Palette, Spot};
+use crate::tui::app::{HitTarget, Keymap, Palette};
 
 /// The box at most, frame included.
 const SIZE: (u16, u16) = (82, 18);
@@ -29,14 +29,14 @@ fn first(palette: &Palette, list: Rect) -> usize {
 }
 
 /// The action at a place.
-pub(super) fn spot(area: Rect, palette: &Palette, place: Position) -> Spot {
+pub(super) fn hit_test(area: Rect, palette: &Palette, place: Position) -> HitTarget {
     let list = list(Block::bordered().inner(middle(area, SIZE)));
     let item = first(palette, list) + usize::from(place.y.saturating_sub(list.y));
-    if list.contains(place) && item < palette.found.len() { Spot::Item(item) } else { Spot::Overlay }
+    if list.contains(place) && item < palette.found.len() { HitTarget::Item(item) } else { HitTarget::Overlay }
 }
 
 /// Paints the list; returns where the terminal's cursor belongs.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, keymap: &Keymap, palette: &Palette, theme: Theme) -> Position {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, keymap: &Keymap, palette: &Palette, theme: Styling) -> Position {
     let inner = frame(buffer, area, SIZE, "Actions · enter does it, esc closes", theme);
     let x = put(buffer, inner.x, inner.y, inner.width, ":", theme.key());
     let room = inner.right().saturating_sub(x + 1);

@@ -7,8 +7,8 @@ use ratatui::widgets::Block;
 
 use super::overlay::{frame, middle};
 use super::put;
-use super::theme::Theme;
-use crate::tui::app::{Sorter, Spot};
+use super::styling::Styling;
+use crate::tui::app::{HitTarget, Sorter};
 
 /// Cells of the box, frame included.
 const WIDTH: u16 = 44;
@@ -23,14 +23,14 @@ fn first(sorter: &Sorter, list: Rect) -> usize {
 }
 
 /// The item at a place.
-pub(super) fn spot(area: Rect, sorter: &Sorter, place: Position) -> Spot {
+pub(super) fn hit_test(area: Rect, sorter: &Sorter, place: Position) -> HitTarget {
     let list = Block::bordered().inner(middle(area, size(sorter)));
     let item = first(sorter, list) + usize::from(place.y.saturating_sub(list.y));
-    if list.contains(place) && item < sorter.names.len() { Spot::Item(item) } else { Spot::Overlay }
+    if list.contains(place) && item < sorter.names.len() { HitTarget::Item(item) } else { HitTarget::Overlay }
 }
 
 /// Paints the list.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, sorter: &Sorter, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, sorter: &Sorter, theme: Styling) {
     let list = frame(buffer, area, size(sorter), "Sort by · enter sorts, esc closes", theme);
     for (y, (at, name)) in (list.top()..list.bottom()).zip(sorter.names.iter().enumerate().skip(first(sorter, list))) {
         let style = if at == sorter.cursor { theme.cursor() } else { Style::new() };

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use super::header::{beside_name, ranked, sign};
 use super::overlay::frame;
 use super::put;
-use super::theme::Theme;
+use super::styling::Styling;
 use crate::format;
 use crate::sources::{Forwarding, Port, State, Traffic};
 use crate::tui::app::{App, SourceView};
@@ -31,7 +31,7 @@ struct Line {
 }
 
 /// Everything, each line as wide as the box allows.
-fn lines(app: &App, area: Rect, theme: Theme) -> Vec<Line> {
+fn lines(app: &App, area: Rect, theme: Styling) -> Vec<Line> {
     let room = area.width.min(WIDTH).saturating_sub(FRAME + 1);
     let mut lines = Vec::new();
     for source in ranked(app) {
@@ -60,7 +60,7 @@ fn wrap(line: &Line, room: u16, lines: &mut Vec<Line>) {
     }
 }
 
-fn of_source(source: &SourceView, theme: Theme) -> Vec<Line> {
+fn of_source(source: &SourceView, theme: Styling) -> Vec<Line> {
     let Traffic { ports, forwards, .. } = &source.traffic;
     let failed = ports.iter().filter(|port| port.trouble.is_some()).count();
     let (symbol, style) = sign(source, theme);
@@ -92,7 +92,7 @@ fn of_source(source: &SourceView, theme: Theme) -> Vec<Line> {
     lines
 }
 
-fn of_port(port: &Port, theme: Theme) -> impl Iterator<Item = (&'static str, String, Style)> {
+fn of_port(port: &Port, theme: Styling) -> impl Iterator<Item = (&'static str, String, Style)> {
     let first = match &port.trouble {
         Some(trouble) => ("✗", format!("{}; it is tried again", trouble.words), theme.error()),
         None => ("●", port.address.to_string(), theme.good()),
@@ -101,7 +101,7 @@ fn of_port(port: &Port, theme: Theme) -> impl Iterator<Item = (&'static str, Str
 }
 
 /// What went through a listener, good and bad apart.
-fn counts(traffic: &Traffic, theme: Theme) -> Vec<(String, Style)> {
+fn counts(traffic: &Traffic, theme: Styling) -> Vec<(String, Style)> {
     let Traffic { spans, rejected, put_off, refused, logs, metrics, held, .. } = traffic;
     let mut counts = vec![(format!("{} taken, {} of payloads held", format::plural(*spans, "span"), format::bytes(*held)), Style::new())];
     if rejected + refused + put_off > 0 {
@@ -115,7 +115,7 @@ fn counts(traffic: &Traffic, theme: Theme) -> Vec<(String, Style)> {
     counts
 }
 
-fn of_forward(forward: &Forwarding, theme: Theme) -> impl Iterator<Item = (&'static str, String, Style)> {
+fn of_forward(forward: &Forwarding, theme: Styling) -> impl Iterator<Item = (&'static str, String, Style)> {
     let [sent, waiting, dropped] = [forward.sent, forward.waiting, forward.dropped].map(format::count);
     let is_bad = forward.trouble.is_some() || forward.dropped > 0;
     let style = if is_bad { theme.error() } else { theme.good() };
@@ -125,12 +125,12 @@ fn of_forward(forward: &Forwarding, theme: Theme) -> impl Iterator<Item = (&'sta
 }
 
 /// By how many lines it can be scrolled on a screen of this size.
-pub(super) fn end(app: &App, area: Rect, theme: Theme) -> usize {
+pub(super) fn end(app: &App, area: Rect, theme: Styling) -> usize {
     lines(app, area, theme).len().saturating_sub(usize::from(area.height.saturating_sub(FRAME)))
 }
 
 /// Paints it, scrolled by so many lines.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, theme: Styling) {
     let lines = lines(app, area, theme);
     let end = end(app, area, theme);
     let title = if end == 0 { "Sources · esc closes" } else { "Sources · j k scroll, esc closes" };

@@ -5,10 +5,10 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Widget};
 
-use super::theme::Theme;
+use super::styling::Styling;
 use super::{detail, put, put_right};
 use crate::format;
-use crate::tui::app::{App, Cell, Focus, Heading, Spot, Table, View};
+use crate::tui::app::{App, Cell, Focus, Heading, HitTarget, Table, View};
 
 /// Cells that the column which takes what is left has at least: a name, or a message.
 const NAME: u16 = 16;
@@ -17,7 +17,7 @@ const MESSAGE: u16 = 40;
 /// Cells of a column of moments with their dates.
 const MOMENT: u16 = 13;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Styling) {
     if area.is_empty() {
         return;
     }
@@ -65,10 +65,10 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, th
 }
 
 /// What of the table is at a place.
-pub(super) fn spot(area: Rect, table: &Table, place: Position) -> Spot {
+pub(super) fn hit_test(area: Rect, table: &Table, place: Position) -> HitTarget {
     let inner = Block::bordered().inner(area);
     let line = usize::from(place.y.saturating_sub(inner.y)).checked_sub(1).map(|at| at + table.top);
-    line.filter(|line| inner.contains(place) && *line < table.lines.len()).map_or(Spot::Forest, Spot::Line)
+    line.filter(|line| inner.contains(place) && *line < table.lines.len()).map_or(HitTarget::Forest, HitTarget::Line)
 }
 
 /// Why there is no line.
@@ -137,7 +137,7 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
 }
 
 /// The line under the cursor, in the detail's place.
-pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Theme) {
+pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Styling) {
     let Some(line) = table.lines.get(table.cursor).filter(|_| area.height > 0) else { return };
     put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), theme.frame(app.focus != Focus::Forest));
     let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));

@@ -4,11 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::sums::{self, Rank};
-use super::theme::Theme;
+use super::rankings::{self, Rank};
+use super::styling::Styling;
 use super::{put, put_right};
 use crate::format;
-use crate::model::Kind;
+use crate::model::SpanType;
 use crate::store::{By, Store, Totals};
 use crate::tui::app::App;
 use crate::tui::widget::sparkline;
@@ -16,22 +16,22 @@ use crate::tui::widget::sparkline;
 /// Minutes of the sparkline.
 const HOUR: i64 = 60;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
     if area.is_empty() {
         return;
     }
-    let inner = sums::framed(buffer, area, "Tokens", app, theme);
+    let inner = rankings::framed(buffer, area, "Tokens", app, theme);
     let stats = app.scope.stats(store);
     put(buffer, inner.x, inner.y, inner.width, &sentence(stats.totals(), usize::from(inner.width)), Style::new());
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
     let flows = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);
     let lines = inner.height.saturating_sub(1 + u16::from(flows));
-    let ranks = sums::ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
+    let ranks = rankings::ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
     let ranks: Vec<Rank<'_>> = ranks
         .into_iter()
-        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: theme.kind(Kind::Model) })
+        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: theme.kind(SpanType::Model) })
         .collect();
-    sums::draw(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, theme);
+    rankings::draw(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, theme);
     if flows {
         let y = inner.bottom() - 1;
         let text = format!(" {}/h", format::tokens(Some(minutes.iter().sum())));

@@ -6,11 +6,11 @@ use ratatui::style::Style;
 
 use super::header::beside_name;
 use super::put;
-use super::theme::Theme;
+use super::styling::Styling;
 use crate::sources::State;
 use crate::tui::app::{App, SourceView};
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) {
     let (plain, dim, key) = (Style::new(), theme.dim(), theme.key());
     let mut lines = vec![("No traces yet.".to_owned(), theme.title()), (String::new(), plain)];
     for source in &app.sources {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Glyphs;
 use super::json;
-use super::text::{Document, Role};
+use super::text::{Document, TextRole};
 use crate::format::{pad_right, safe};
 
 /// Cells of the column that says who speaks, with the blank behind it.
@@ -70,8 +70,8 @@ fn begin(document: &mut Document, label: Option<&str>) {
     match label {
         Some(label) => {
             document.line(0, COLUMN);
-            document.push(&pad_right(&safe(label), COLUMN - 1), Role::Label);
-            document.push(" ", Role::Plain);
+            document.push(&pad_right(&safe(label), COLUMN - 1), TextRole::Label);
+            document.push(" ", TextRole::Plain);
         }
         None => document.line(COLUMN, COLUMN),
     }
@@ -81,31 +81,31 @@ impl Part<'_> {
     fn write(&self, document: &mut Document, glyphs: Glyphs) {
         let (to, from) = if glyphs == Glyphs::Ascii { ("-> ", "<- ") } else { ("→ ", "← ") };
         match self {
-            Self::Text(text) => value(document, text.trim_end(), Role::Plain),
-            Self::Thought(text) => document.push(text.trim_end(), Role::Faint),
-            Self::Error(text) => document.push(text.trim_end(), Role::Error),
-            Self::Media(what) => document.push(&format!("[{what}]"), Role::Faint),
+            Self::Text(text) => value(document, text.trim_end(), TextRole::Plain),
+            Self::Thought(text) => document.push(text.trim_end(), TextRole::Faint),
+            Self::Error(text) => document.push(text.trim_end(), TextRole::Error),
+            Self::Media(what) => document.push(&format!("[{what}]"), TextRole::Faint),
             Self::Call { name, arguments } => {
-                document.push(to, Role::Punct);
-                document.push(&safe(name), Role::Call);
-                document.push("(", Role::Punct);
+                document.push(to, TextRole::Punct);
+                document.push(&safe(name), TextRole::Call);
+                document.push("(", TextRole::Punct);
                 json::append_arguments(document, arguments);
-                document.push(")", Role::Punct);
+                document.push(")", TextRole::Punct);
             }
             Self::Result { name, value: returned } => {
-                document.push(from, Role::Punct);
+                document.push(from, TextRole::Punct);
                 if let Some(name) = name {
-                    document.push(&safe(name), Role::Call);
-                    document.push(": ", Role::Punct);
+                    document.push(&safe(name), TextRole::Call);
+                    document.push(": ", TextRole::Punct);
                 }
-                value(document, returned.trim(), Role::String);
+                value(document, returned.trim(), TextRole::String);
             }
         }
     }
 }
 
 /// Text, or, if it is long and begins with a bracket, the value that it is.
-fn value(document: &mut Document, text: &str, role: Role) {
+fn value(document: &mut Document, text: &str, role: TextRole) {
     if text.len() > SHORT && text.starts_with(['{', '[']) {
         json::append(document, text, COLUMN);
     } else {
@@ -119,7 +119,7 @@ mod tests {
 
     use super::{Message, Part, document};
     use crate::tui::widget::Glyphs;
-    use crate::tui::widget::text::{Document, Role};
+    use crate::tui::widget::text::{Document, TextRole};
 
     fn say<'a>(role: &'a str, parts: Vec<Part<'a>>) -> Message<'a> {
         Message { role: role.into(), parts }
@@ -169,7 +169,7 @@ mod tests {
     fn roles_are_labels_of_one_width() {
         let shown = document(&[say("日本語日本語", vec![Part::Text("x".into())]), say("", vec![Part::Text("y".into())])], Glyphs::Unicode);
         assert_eq!(lines(&shown), ["日本語日…  x", "           y"]);
-        assert_eq!(shown.segments(0).next(), Some(("日本語日… ", Role::Label)));
+        assert_eq!(shown.segments(0).next(), Some(("日本語日… ", TextRole::Label)));
     }
 
     #[test]

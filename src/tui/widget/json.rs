@@ -4,16 +4,16 @@
 
 mod escape;
 mod grammar;
-mod rest;
+mod lazy_tail;
 mod scan;
 
 use std::borrow::Cow;
 
-use super::text::{Document, Role};
+use super::text::{Document, TextRole};
 use crate::format::safe_lines;
 use grammar::Grammar;
-pub use rest::{Rest, open};
-use scan::{Kind, Scanner, Token};
+pub use lazy_tail::{LazyTail, open};
+use scan::{Scanner, Token, TokenKind};
 
 /// Cells by which what is in brackets is indented.
 const STEP: usize = 2;
@@ -55,7 +55,7 @@ pub(super) fn append(document: &mut Document, text: &str, base: usize) {
     let mark = document.mark();
     if (base > 0 && text.len() > LONG) || lay_out(document, &text, base).is_none_or(|shape| shape == Shape::Plain) {
         document.rewind(mark);
-        document.push_safe(&text, Role::Plain);
+        document.push_safe(&text, TextRole::Plain);
     }
 }
 
@@ -76,17 +76,17 @@ pub(super) fn append_arguments(document: &mut Document, text: &str) {
     let text = safe_lines(text);
     let braced = text.trim_start().starts_with('{') && text.trim_end().ends_with('}');
     if !braced || text.len() > LONG || parse(&text) == Shape::Plain {
-        document.push_safe(&text, Role::Plain);
+        document.push_safe(&text, TextRole::Plain);
         return;
     }
     let body = text.trim();
     let mut scanner = Scanner::new(&body[1..body.len() - 1]);
     while let Some(Ok(token)) = scanner.next() {
         match token.kind {
-            Kind::String if scanner.peek() == Some(b':') => document.push_safe(unquoted(token.text), Role::Key),
-            Kind::String => document.push(&escape::decoded(token.text).replace('\n', "\\n"), Role::String),
-            Kind::Comma => document.push_safe(", ", Role::Punct),
-            Kind::Colon => document.push_safe(": ", Role::Punct),
+            TokenKind::String if scanner.peek() == Some(b':') => document.push_safe(unquoted(token.text), TextRole::Key),
+            TokenKind::String => document.push(&escape::decoded(token.text).replace('\n', "\\n"), TextRole::String),
+            TokenKind::Comma => document.push_safe(", ", TextRole::Punct),
+            TokenKind::Colon => document.push_safe(": ", TextRole::Punct),
             _ => document.push_safe(token.text, role(token)),
         }
     }
@@ -126,30 +126,32 @@ impl Layout<'_, '_> {
         let called = token.joined && self.begun;
         self.grammar.step(token).ok()?;
         match token.kind {
-            Kind::Open => self.open(token, called),
-            Kind::Close => {
+            TokenKind::Open => self.open(token, called),
+            TokenKind::Close => {
                 if self.flat == Flat::No {
                     self.line();
                 }
-                self.document.push_safe(token.text, Role::Punct);
+                self.document.push_safe(token.text, TextRole::Punct);
                 self.flat = Flat::No;
             }
-            Kind::Comma => match self.flat {
-                Flat::Numbers => self.document.push_safe(", ", Role::Number),
-                Flat::Short => self.document.push_safe(", ", Role::Punct),
+            TokenKind::Comma => match self.flat {
+                Flat::Numbers => self.document.push_safe(", ", TextRole::Number),
+                Flat::Short => self.document.push_safe(", ", TextRole::Punct),
                 Flat::No => {
-                    self.document.push_safe(",", Role::Punct);
+                    self.document.push_safe(",", TextRole::Punct);
                     self.line();
                 }
             },
-            Kind::Colon => self.document.push_safe(": ", Role::Punct),
-            Kind::Equals => self.document.push_safe("=", Role::Punct),
-            Kind::String | Kind::Word if matches!(self.scanner.peek(), Some(b':' | b'=')) => self.document.push_safe(token.text, Role::Key),
-            Kind::String => match escape::decoded(token.text) {
-                Cow::Borrowed(text) => self.document.push_safe(text, Role::String),
-                Cow::Owned(text) => self.document.push(&text, Role::String),
+            TokenKind::Colon => self.document.push_safe(": ", TextRole::Punct),
+            TokenKind::Equals => self.document.push_safe("=", TextRole::Punct),
+            TokenKind::String | TokenKind::Word if matches!(self.scanner.peek(), Some(b':' | b'=')) => {
+                self.document.push_safe(token.text, TextRole::Key)
+            }
+            TokenKind::String => match escape::decoded(token.text) {
+                Cow::Borrowed(text) => self.document.push_safe(text, TextRole::String),
+                Cow::Owned(text) => self.document.push(&text, TextRole::String),
             },
-            Kind::Number | Kind::Word | Kind::Opaque => self.document.push_safe(token.text, role(token)),
+            TokenKind::Number | TokenKind::Word | TokenKind::Opaque => self.document.push_safe(token.text, role(token)),
         }
         self.begun = true;
         Some(())
@@ -159,7 +161,7 @@ impl Layout<'_, '_> {
         if self.grammar.depth() == 1 && self.begun && !(called && token.text == "(") {
             self.document.line(self.base, self.base + STEP);
         }
-        self.document.push_safe(token.text, Role::Punct);
+        self.document.push_safe(token.text, TextRole::Punct);
         self.flat = flat(token.text, self.scanner.rest());
         if self.flat == Flat::No {
             self.line();
@@ -172,13 +174,13 @@ impl Layout<'_, '_> {
     }
 }
 
-fn role(token: Token<'_>) -> Role {
+fn role(token: Token<'_>) -> TextRole {
     match token.kind {
-        Kind::Number => Role::Number,
-        Kind::Word => Role::Keyword,
-        Kind::String => Role::String,
-        Kind::Opaque => Role::Faint,
-        _ => Role::Punct,
+        TokenKind::Number => TextRole::Number,
+        TokenKind::Word => TextRole::Keyword,
+        TokenKind::String => TextRole::String,
+        TokenKind::Opaque => TextRole::Faint,
+        _ => TextRole::Punct,
     }
 }
 

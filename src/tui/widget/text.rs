@@ -8,7 +8,7 @@ mod search;
 mod wrap;
 
 pub use search::Search;
-pub use wrap::{Layout, Place, row};
+pub use wrap::{Layout, Position, row};
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -24,7 +24,7 @@ const LINE: usize = 16 << 10;
 
 /// What a piece of text is; whoever draws it picks the colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Role {
+pub enum TextRole {
     /// Running text.
     #[default]
     Plain,
@@ -70,7 +70,7 @@ struct Line {
 #[derive(Clone, Copy, Debug)]
 struct Segment {
     end: u32,
-    role: Role,
+    role: TextRole,
 }
 
 /// How long a document was.
@@ -93,7 +93,7 @@ impl Document {
     #[must_use]
     pub fn plain(text: &str) -> Self {
         let mut document = Self::new();
-        document.push(text, Role::Plain);
+        document.push(text, TextRole::Plain);
         document
     }
 
@@ -103,7 +103,7 @@ impl Document {
     }
 
     /// Adds text from anywhere to the last line. Line breaks in it begin new lines.
-    pub fn push(&mut self, text: &str, role: Role) {
+    pub fn push(&mut self, text: &str, role: TextRole) {
         match safe_lines(text) {
             Cow::Borrowed(text) => self.push_safe(text, role),
             Cow::Owned(text) => self.push_safe(&text, role),
@@ -111,7 +111,7 @@ impl Document {
     }
 
     /// Adds text that has been through [`safe_lines`].
-    pub(super) fn push_safe(&mut self, text: &str, role: Role) {
+    pub(super) fn push_safe(&mut self, text: &str, role: TextRole) {
         if self.lines.is_empty() {
             self.line(0, 0);
         }
@@ -171,7 +171,7 @@ impl Document {
     }
 
     /// A line's pieces, in order.
-    pub fn segments(&self, line: usize) -> impl Iterator<Item = (&str, Role)> {
+    pub fn segments(&self, line: usize) -> impl Iterator<Item = (&str, TextRole)> {
         self.segments_in(line, self.range(line)).map(|(range, role)| (&self.text[range], role))
     }
 
@@ -203,7 +203,7 @@ impl Document {
     }
 
     /// Adds text without line breaks, continued on further lines if it is long.
-    fn append(&mut self, text: &str, role: Role) {
+    fn append(&mut self, text: &str, role: TextRole) {
         let mut rest = text;
         while !rest.is_empty() {
             let Some(&line) = self.lines.last() else { return };
@@ -222,7 +222,7 @@ impl Document {
         }
     }
 
-    fn write(&mut self, text: &str, role: Role) {
+    fn write(&mut self, text: &str, role: TextRole) {
         self.text.push_str(text);
         let end = self.text.len() as u32;
         let first = self.lines.last().map_or(0, |line| line.segment as usize);
@@ -240,7 +240,7 @@ impl Document {
     }
 
     /// The pieces of a line that `range`, which lies in it, cuts out.
-    fn segments_in(&self, line: usize, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, Role)> {
+    fn segments_in(&self, line: usize, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, TextRole)> {
         let first = |line: usize| self.lines.get(line).map_or(self.segments.len(), |line| line.segment as usize);
         let segments = &self.segments[first(line)..first(line + 1)];
         let skip = segments.partition_point(|segment| segment.end as usize <= range.start);
@@ -253,7 +253,7 @@ impl Document {
     }
 
     /// The pieces of a row that begins at `row` and ends at the byte `end` of its line, by their place in the text.
-    pub(super) fn pieces(&self, row: Place, end: usize) -> impl Iterator<Item = (Range<usize>, Role)> {
+    pub(super) fn pieces(&self, row: Position, end: usize) -> impl Iterator<Item = (Range<usize>, TextRole)> {
         let line = self.range(row.line);
         let start = (line.start + row.byte).min(line.end);
         self.segments_in(row.line, start..(line.start + end).min(line.end))
@@ -265,7 +265,7 @@ impl Document {
     }
 
     /// The cells before `place` in its unwrapped line.
-    pub(super) fn column(&self, place: Place) -> usize {
+    pub(super) fn column(&self, place: Position) -> usize {
         self.indent(place.line) + width(self.line_text(place.line).get(..place.byte).unwrap_or_default())
     }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
-use crate::commands::load::Loaded;
+use crate::commands::load::Snapshot;
 use crate::config::Config;
 use crate::model::usage::Usage;
-use crate::model::{Address, Batch, Facts, Kind, Origin, SourceId, Span, SpanId, Text, TraceId};
+use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Text, TraceId};
 use crate::store::{Group, Limits, Stats};
 use crate::tui::app::{Action, App, Cell, Table};
 
@@ -103,7 +103,7 @@ fn the_lines_of_what_frameworks_sent_are_those_of_the_screen() {
     let fixtures = fixtures();
     assert!(fixtures.len() > 12, "{fixtures:?}");
     for paths in fixtures {
-        let mut loaded = Loaded::read(&paths, None, &Config::default()).unwrap();
+        let mut loaded = Snapshot::read(&paths, None, &Config::default()).unwrap();
         assert!(loaded.store.all().spans > 0);
         agree(&mut loaded.store);
     }
@@ -112,7 +112,16 @@ fn the_lines_of_what_frameworks_sent_are_those_of_the_screen() {
 /// A span: its parent (0: none), kind, name, whether it failed, how long it took if it ended, tokens in and out, cost, its trace and session.
 type Given = (u8, usize, u8, bool, Option<Nanos>, (Option<u32>, Option<u32>), Option<i64>, (u8, u8));
 
-const KINDS: [Kind; 8] = [Kind::Agent, Kind::Team, Kind::Workflow, Kind::Model, Kind::Model, Kind::Tool, Kind::Embedding, Kind::Other];
+const KINDS: [SpanType; 8] = [
+    SpanType::Agent,
+    SpanType::Team,
+    SpanType::Workflow,
+    SpanType::Model,
+    SpanType::Model,
+    SpanType::Tool,
+    SpanType::Embedding,
+    SpanType::Other,
+];
 
 fn batch(spans: &[Given]) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
@@ -130,10 +139,10 @@ fn batch(spans: &[Given]) -> Batch {
             end: took.map(|took| start + took),
             status: if failed { Status::Error } else { Status::Ok },
             name: label,
-            facts: Facts { kind: KINDS[kind], agent: label, model: label, tool: label, session, usage, ..Facts::default() },
+            facts: SpanFacts { span_type: KINDS[kind], agent: label, model: label, tool: label, session, usage, ..SpanFacts::default() },
             error: Text::default(),
-            address: Address(i64::from(id)),
-            weight: 0,
+            payload_ref: PayloadRef(i64::from(id)),
+            retained_bytes: 0,
         });
     }
     batch
@@ -166,7 +175,7 @@ proptest! {
         app.receive(&mut store, sooner, 1_000_000);
         agree(&mut store);
         app.update(&mut store, Action::ViewSessions, 1_000_000);
-        while app.make_ready(&mut store, 40, (80, 20)) {}
+        while app.prepare_frame(&mut store, 40, (80, 20)) {}
         agree_on_sessions(&mut store, app.table.as_ref().unwrap());
     }
 }

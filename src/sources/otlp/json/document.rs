@@ -6,7 +6,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::{row, span};
-use crate::model::{Address, Batch, Nanos, Payload, Probe, Skipped, SpanId, TraceId};
+use crate::model::{Batch, Nanos, Payload, PayloadQuery, PayloadRef, Skipped, SpanId, TraceId};
 
 /// An index of a text, which every method must be given again.
 #[derive(Debug, Default)]
@@ -210,7 +210,7 @@ impl Document {
     }
 
     /// Appends the row of the span at `index` to the batch, or that it was skipped.
-    pub(in crate::sources) fn push(&self, text: &str, index: usize, address: Address, batch: &mut Batch) {
+    pub(in crate::sources) fn push(&self, text: &str, index: usize, address: PayloadRef, batch: &mut Batch) {
         match self.span(text, index) {
             Ok(decoded) => row::push(batch, &decoded, address),
             Err(skipped) => batch.skipped.push(skipped),
@@ -233,7 +233,7 @@ impl Document {
     }
 
     /// The span at `index`, if its payload holds what is looked for.
-    pub(in crate::sources) fn search(&self, text: &str, index: usize, probe: &Probe) -> Option<(TraceId, SpanId)> {
+    pub(in crate::sources) fn search(&self, text: &str, index: usize, probe: &PayloadQuery) -> Option<(TraceId, SpanId)> {
         let place = self.places.get(index)?;
         let lies = text.get(place.at..place.at + place.len)?;
         let group = self.groups.get(place.group)?;

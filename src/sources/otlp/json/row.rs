@@ -2,16 +2,16 @@
 
 use super::span::Decoded;
 use crate::model::json::Scalar;
-use crate::model::{Address, Attribute, Batch, Payload, Span, Value};
-use crate::semconv::{PREVIEW, Picker, beginning};
+use crate::model::{Attribute, Batch, Payload, PayloadRef, Span, Value};
+use crate::semconv::{Extractor, PREVIEW, beginning};
 
 /// Appends the row of a span to the batch.
 ///
 /// A record that only says that another span began becomes that span's row, still running.
-pub(in crate::sources) fn push(batch: &mut Batch, decoded: &Decoded, address: Address) {
+pub(in crate::sources) fn push(batch: &mut Batch, decoded: &Decoded, address: PayloadRef) {
     let payload = &decoded.payload;
     let nested: Vec<String> = payload.attributes.iter().map(|(_, value)| nested(value)).collect();
-    let mut picker = Picker::default();
+    let mut picker = Extractor::default();
     for ((name, value), nested) in payload.attributes.iter().zip(&nested) {
         picker.take(name.as_bytes(), scalar(value, nested));
     }
@@ -31,8 +31,8 @@ pub(in crate::sources) fn push(batch: &mut Batch, decoded: &Decoded, address: Ad
         name: batch.intern(&decoded.name),
         facts: picker.facts(&decoded.name, scope, batch),
         error: batch.intern_chars(beginning(error.chars(), PREVIEW)),
-        address,
-        weight: 0,
+        payload_ref: address,
+        retained_bytes: 0,
     };
     batch.spans.push(span);
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::value::{KeyValue, attributes, brief, read, unquoted, whole};
-use crate::model::{Dropped, Event, Link, Nanos, Payload, Role, SpanId, Status, TraceId};
+use crate::model::{Dropped, Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId};
 
 /// A span, decoded.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ struct Scope<'a> {
 /// Decodes one span. `Err` says what is wrong with it.
 pub(in crate::sources) fn decode(text: &str) -> Result<Decoded, String> {
     let wire: Wire<'_> = read(text)?;
-    let role = wire.kind.map_or(Role::Unspecified, role);
+    let role = wire.kind.map_or(SpanKind::Unspecified, role);
     let id = |text: &str, what| {
         format!("the {what} id {:?} is not {} hex digits that are not all zero", brief(text), if what == "trace" { 32 } else { 16 })
     };
@@ -122,7 +122,7 @@ pub(in crate::sources) fn decode(text: &str) -> Result<Decoded, String> {
             links,
             dropped,
             status_message: wire.status.and_then(|status| status.message).unwrap_or_default(),
-            role,
+            span_kind: role,
             trace_state: wire.trace_state.unwrap_or_default(),
             ..Payload::default()
         },
@@ -152,9 +152,9 @@ pub(super) fn scope(text: &str, payload: &mut Payload) {
     payload.scope_attributes = attributes(scope.attributes, 0).unwrap_or_default();
 }
 
-fn role(raw: &RawValue) -> Role {
+fn role(raw: &RawValue) -> SpanKind {
     let kind = unquoted(raw);
-    kind.parse().map_or_else(|_| Role::named(kind), Role::numbered)
+    kind.parse().map_or_else(|_| SpanKind::named(kind), SpanKind::numbered)
 }
 
 fn count(raw: Option<&RawValue>) -> u32 {

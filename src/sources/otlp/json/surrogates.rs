@@ -29,7 +29,7 @@ fn unit(text: &[u8], at: usize) -> Option<u32> {
 }
 
 /// The text with a replacement character for each half of a pair; `None` if there is none, as nearly always. Everything stays where it is.
-pub(in crate::sources) fn mended(text: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::sources) fn replace_lone_surrogates(text: &[u8]) -> Option<Vec<u8>> {
     let halves = halves(text);
     (!halves.is_empty()).then(|| {
         let mut out = text.to_vec();
@@ -42,7 +42,7 @@ pub(in crate::sources) fn mended(text: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::mended;
+    use super::replace_lone_surrogates;
 
     #[test]
     fn halves_are_replaced_and_pairs_stay() {
@@ -53,7 +53,7 @@ mod tests {
             (r#"["\\\ud83d"]"#, Some(r#"["\\\ufffd"]"#)),
             (r#"["\ud83"#, None),
         ] {
-            assert_eq!(mended(text.as_bytes()), expected.map(|text| text.as_bytes().to_vec()), "{text}");
+            assert_eq!(replace_lone_surrogates(text.as_bytes()), expected.map(|text| text.as_bytes().to_vec()), "{text}");
         }
     }
 }

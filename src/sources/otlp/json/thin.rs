@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::sources::otlp::thin::Thinner;
+use crate::sources::otlp::compact::Compactor;
 
 // These have every field that `Document` reads, so that whatever it takes for a request is one here.
 
@@ -37,7 +37,7 @@ struct ScopeSpans<'a> {
 }
 
 /// Writes a request with the spans that are wanted. `None` if it is none.
-pub(in crate::sources::otlp) fn thin(text: &str, out: &mut Thinner) -> Option<()> {
+pub(in crate::sources::otlp) fn thin(text: &str, out: &mut Compactor) -> Option<()> {
     let request: Request<'_> = serde_json::from_str(text).ok()?;
     let mut writer = Writer { text, from: 0, out };
     writer.list(&request.resource_spans.unwrap_or_default(), Writer::resource)?;
@@ -49,7 +49,7 @@ struct Writer<'a, 'b> {
     text: &'a str,
     /// Up to here the text is written or left out.
     from: usize,
-    out: &'b mut Thinner,
+    out: &'b mut Compactor,
 }
 
 impl<'a> Writer<'a, '_> {
@@ -76,7 +76,7 @@ impl<'a> Writer<'a, '_> {
                 comma = b",";
                 item(self, raw.get())?;
                 self.copy(end);
-                self.out.spread(mark);
+                self.out.relocate(mark);
             }
             self.from = end;
         }

@@ -6,10 +6,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::{Statement, params};
 
 use super::schema::quoted;
-use super::{Ended, Job};
-use crate::model::{Nanos, Payload, Role, Status, TraceId, Value};
+use super::{FinishedSpan, WriteJob};
+use crate::model::{Nanos, Payload, SpanKind, Status, TraceId, Value};
 use crate::semconv::agno_context;
-use crate::sources::otlp::bodies::Form;
+use crate::sources::otlp::body_store::Encoding;
 use crate::sources::otlp::json::Document;
 use crate::sources::otlp::payload;
 use crate::sources::sqlite::Tables;
@@ -47,9 +47,9 @@ pub(super) fn upsert_trace(tables: &Tables) -> String {
 }
 
 /// Writes a request: each trace's row, then its spans.
-pub(super) fn write(job: &Job, traces: &mut Statement<'_>, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
+pub(super) fn write(job: &WriteJob, traces: &mut Statement<'_>, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
     let payloads = payloads(job);
-    let mut by_trace: Vec<(TraceId, Vec<(&Ended, &Payload)>)> = Vec::new();
+    let mut by_trace: Vec<(TraceId, Vec<(&FinishedSpan, &Payload)>)> = Vec::new();
     for span in &job.spans {
         let Some(payload) = payloads.get(&span.at) else { continue };
         match by_trace.iter_mut().find(|(trace, _)| *trace == span.trace) {
@@ -68,14 +68,14 @@ pub(super) fn write(job: &Job, traces: &mut Statement<'_>, spans: &mut Statement
 }
 
 /// Every payload of the request, by the place where its span begins.
-fn payloads(job: &Job) -> HashMap<usize, Payload> {
+fn payloads(job: &WriteJob) -> HashMap<usize, Payload> {
     let mut payloads = HashMap::new();
     match job.form {
-        Form::Protobuf => {
+        Encoding::Protobuf => {
             // It was read once already.
             let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
         }
-        Form::Json => {
+        Encoding::Json => {
             let text = std::str::from_utf8(&job.body).unwrap_or_default();
             let document = Document::request(text).unwrap_or_default();
             let all = (0..document.len()).filter_map(|index| Some((document.offset(index), document.payload(text, index).ok()?)));
@@ -85,7 +85,7 @@ fn payloads(job: &Job) -> HashMap<usize, Payload> {
     payloads
 }
 
-fn write_trace(trace: TraceId, members: &[(&Ended, &Payload)], now: &str, traces: &mut Statement<'_>) -> rusqlite::Result<()> {
+fn write_trace(trace: TraceId, members: &[(&FinishedSpan, &Payload)], now: &str, traces: &mut Statement<'_>) -> rusqlite::Result<()> {
     let start = members.iter().map(|(span, _)| span.start).min().unwrap_or_default();
     let end = members.iter().map(|(span, _)| span.end).max().unwrap_or_default();
     let failed = members.iter().any(|(span, _)| span.status == Status::Error);
@@ -110,9 +110,9 @@ fn write_trace(trace: TraceId, members: &[(&Ended, &Payload)], now: &str, traces
     Ok(())
 }
 
-fn write_span(span: &Ended, payload: &Payload, now: &str, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
+fn write_span(span: &FinishedSpan, payload: &Payload, now: &str, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
     // Agno has no word for a kind that is not stated.
-    let kind = if payload.role == Role::Unspecified { Role::Internal } else { payload.role }.name();
+    let kind = if payload.span_kind == SpanKind::Unspecified { SpanKind::Internal } else { payload.span_kind }.name();
     let status = match span.status {
         Status::Unset => "UNSET",
         Status::Ok => "OK",

@@ -1,9 +1,9 @@
 //! Which member of one list is which of another: the longest run of members that both have in the same order.
 
-use crate::model::Kind;
+use crate::model::SpanType;
 
 /// A step's kind and name.
-pub(super) type Key<N> = (Kind, N);
+pub(super) type Key<N> = (SpanType, N);
 
 /// Places in the two lists, together or alone.
 type Places = [Option<usize>; 2];
@@ -86,9 +86,9 @@ mod tests {
     /// Steps by two letters: the kind (`m`odel, `t`ool) and the name.
     fn steps(text: &str) -> Vec<Key<&str>> {
         let kind = |letter: &str| match letter {
-            "m" => Kind::Model,
-            "t" => Kind::Tool,
-            _ => Kind::Agent,
+            "m" => SpanType::Model,
+            "t" => SpanType::Tool,
+            _ => SpanType::Agent,
         };
         text.split_whitespace().map(|step| (kind(&step[..1]), &step[1..])).collect()
     }

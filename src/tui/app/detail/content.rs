@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::{Tab, talk};
+use super::{Tab, conversation};
 use crate::format;
 use crate::model::{Attribute, Payload, Value};
 use crate::semconv::{self, Message};
 use crate::tui::widget::chat::{self, Part};
-use crate::tui::widget::json::Rest;
-use crate::tui::widget::text::{Document, Role};
+use crate::tui::widget::json::LazyTail;
+use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, json};
 
 /// The page of a tab, its beginning if it is long; the overview has its own module.
-pub(super) fn document(tab: Tab, payload: &Payload) -> (Document, Option<Rest>) {
+pub(super) fn document(tab: Tab, payload: &Payload) -> (Document, Option<LazyTail>) {
     let page = match tab {
         Tab::Overview => Document::new(),
         Tab::Messages => messages(payload, Glyphs::Unicode),
@@ -28,7 +28,7 @@ pub(super) fn document(tab: Tab, payload: &Payload) -> (Document, Option<Rest>) 
 pub(super) fn note(text: &str) -> Document {
     let mut document = Document::new();
     document.line(0, 0);
-    document.push(text, Role::Faint);
+    document.push(text, TextRole::Faint);
     document
 }
 
@@ -37,7 +37,7 @@ fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
     let attributes = &payload.attributes;
     let talk = semconv::conversation(payload);
     let heard: Vec<&Message> = talk.input.iter().chain(&talk.output).collect();
-    let mut said = talk::talk(&heard);
+    let mut said = conversation::talk(&heard);
     let (given, answered) = exchanged(payload);
     if talk.input.is_empty() {
         said.splice(0..0, given);
@@ -62,7 +62,7 @@ pub(in crate::tui::app) fn exchange(payload: &Payload) -> [Document; 2] {
         let value = |value: Option<&Value>| value.map_or_else(Document::new, |value| json::document(&text(value)));
         return [value(semconv::input(&payload.attributes)), value(semconv::output(&payload.attributes))];
     }
-    [talk.input, talk.output].map(|messages| chat::document(&talk::talk(&messages.iter().collect::<Vec<_>>()), Glyphs::Unicode))
+    [talk.input, talk.output].map(|messages| chat::document(&conversation::talk(&messages.iter().collect::<Vec<_>>()), Glyphs::Unicode))
 }
 
 /// What a span was given, and what it answered.
@@ -78,7 +78,7 @@ fn exchanged(payload: &Payload) -> (Option<chat::Message<'static>>, Option<chat:
     (given.map(|given| message("input", Part::Text(given))), answered.map(|answer| message("output", Part::Text(answer))))
 }
 
-fn value(value: Option<&Value>, none: &str) -> (Document, Option<Rest>) {
+fn value(value: Option<&Value>, none: &str) -> (Document, Option<LazyTail>) {
     value.map_or_else(|| (note(none), None), |value| json::open(&text(value)))
 }
 
@@ -88,7 +88,7 @@ fn attributes(payload: &Payload) -> (Document, Vec<(usize, &Attribute)>) {
     let mut places = table(&mut document, &payload.attributes, 0);
     if !payload.resource.is_empty() {
         document.line(0, 0);
-        document.push("resource", Role::Label);
+        document.push("resource", TextRole::Label);
         places.append(&mut table(&mut document, &payload.resource, 0));
     }
     if places.is_empty() {
@@ -124,11 +124,11 @@ fn table<'a>(document: &mut Document, attributes: &'a [Attribute], indent: usize
         let (name, value) = attribute;
         places.push((document.lines(), attribute));
         document.line(indent, indent + column);
-        document.push(&format::pad_right(&middle_out(&format::safe(name), column - 2), column), Role::Key);
+        document.push(&format::pad_right(&middle_out(&format::safe(name), column - 2), column), TextRole::Key);
         let role = match value {
-            Value::Int(_) | Value::Float(_) => Role::Number,
-            Value::Bool(_) | Value::Null => Role::Keyword,
-            _ => Role::Plain,
+            Value::Int(_) | Value::Float(_) => TextRole::Number,
+            Value::Bool(_) | Value::Null => TextRole::Keyword,
+            _ => TextRole::Plain,
         };
         document.push(&text(value), role);
     }
@@ -155,8 +155,8 @@ fn events(payload: &Payload) -> Document {
     let mut document = Document::new();
     for event in &payload.events {
         document.line(0, 0);
-        document.push(&event.name, Role::Label);
-        document.push(&format!("  {}", format::rfc3339(event.time)), Role::Faint);
+        document.push(&event.name, TextRole::Label);
+        document.push(&format!("  {}", format::rfc3339(event.time)), TextRole::Faint);
         table(&mut document, &event.attributes, 2);
     }
     document

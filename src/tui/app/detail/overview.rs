@@ -2,10 +2,10 @@
 
 use super::Loaded;
 use crate::format;
-use crate::model::{self, Dropped, Kind, Nanos, Payload, Status};
+use crate::model::{self, Dropped, Nanos, Payload, SpanType, Status};
 use crate::semconv::odd_total;
-use crate::store::{self, Phase, RowIx, Standing, Store, Symbol, Totals};
-use crate::tui::widget::text::{Document, Role};
+use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
+use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
 /// Cells of the strip that shows how a context grows.
@@ -26,13 +26,13 @@ pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -
     if let Loaded::Ready(payload) = loaded {
         let (scope, version) = &payload.scope;
         if !scope.is_empty() {
-            page.fact("scope", &format!("{scope} {version}"), Role::Plain);
+            page.fact("scope", &format!("{scope} {version}"), TextRole::Plain);
         }
         page.beside(payload);
         page.notes(store, row, &payload.notes);
     }
     if let Loaded::Failed(why) = loaded {
-        page.fact("payload", why, Role::Error);
+        page.fact("payload", why, TextRole::Error);
     }
     page.0
 }
@@ -40,27 +40,27 @@ pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -
 struct Page(Document);
 
 impl Page {
-    fn fact(&mut self, name: &str, value: &str, role: Role) {
+    fn fact(&mut self, name: &str, value: &str, role: TextRole) {
         self.0.line(0, COLUMN);
-        self.0.push(&format::pad_right(&format::fit(name, COLUMN - 1), COLUMN), Role::Label);
+        self.0.push(&format::pad_right(&format::fit(name, COLUMN - 1), COLUMN), TextRole::Label);
         self.0.push(value, role);
     }
 
     /// What a span has beside its attributes: links, and what its sender left out.
     fn beside(&mut self, payload: &Payload) {
-        if !matches!(payload.role, model::Role::Unspecified | model::Role::Internal) {
-            self.fact("span kind", &payload.role.name().to_lowercase(), Role::Faint);
+        if !matches!(payload.span_kind, model::SpanKind::Unspecified | model::SpanKind::Internal) {
+            self.fact("span kind", &payload.span_kind.name().to_lowercase(), TextRole::Faint);
         }
         if !payload.trace_state.is_empty() {
-            self.fact("trace state", &payload.trace_state, Role::Faint);
+            self.fact("trace state", &payload.trace_state, TextRole::Faint);
         }
         for link in &payload.links {
-            self.fact("link to", &format!("span {} of trace {}", link.span, link.trace), Role::Faint);
+            self.fact("link to", &format!("span {} of trace {}", link.span, link.trace), TextRole::Faint);
         }
         let Dropped { attributes, events, links } = payload.dropped;
         for (count, what) in [(attributes, "attributes"), (events, "events"), (links, "links")] {
             if count > 0 {
-                self.fact("dropped", &format!("{count} {what}, by the sender"), Role::Faint);
+                self.fact("dropped", &format!("{count} {what}, by the sender"), TextRole::Faint);
             }
         }
     }
@@ -73,12 +73,12 @@ impl Page {
             (true, true) => "not ended, so its name is not known yet",
             (true, false) => name,
         };
-        self.fact(data.kind.noun(), who, Role::Key);
+        self.fact(data.span_type.noun(), who, TextRole::Key);
         if !label.is_empty() && label != name {
-            self.fact("span", name, Role::Plain);
+            self.fact("span", name, TextRole::Plain);
         }
         if data.placeholder {
-            self.fact("", "kind guessed from the spans that ran under it", Role::Faint);
+            self.fact("", "kind guessed from the spans that ran under it", TextRole::Faint);
         }
     }
 
@@ -87,15 +87,15 @@ impl Page {
         let whole = if let Loaded::Ready(payload) = loaded { payload.status_message.as_str() } else { "" };
         let message = if whole.is_empty() { store.text(data.error) } else { whole };
         let (text, role) = match data.standing() {
-            Standing::Error => (if message.is_empty() { "error" } else { message }, Role::Error),
-            Standing::Running => ("running: spans under it have come, it has not", Role::Keyword),
-            Standing::Lost => ("lost: nothing was heard of its trace for a while", Role::Faint),
-            Standing::Ok => (if data.status == Status::Ok { "ok" } else { "ended, no status set" }, Role::Plain),
+            RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
+            RunStatus::Running => ("running: spans under it have come, it has not", TextRole::Keyword),
+            RunStatus::Lost => ("lost: nothing was heard of its trace for a while", TextRole::Faint),
+            RunStatus::Ok => (if data.status == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
         };
         self.fact("status", text, role);
         let below = store.below(row).errors;
         if let Some(first) = store.first_failure(row) {
-            self.fact("", &format!("{below} failed below: {}", store.text(store.row(first).error)), Role::Error);
+            self.fact("", &format!("{below} failed below: {}", store.text(store.row(first).error)), TextRole::Error);
         }
     }
 
@@ -108,12 +108,12 @@ impl Page {
                     self.fact(
                         name,
                         &format!("{value}, though {failed} {} failed", if failed == 1 { "span" } else { "spans" }),
-                        Role::Error,
+                        TextRole::Error,
                     );
                 }
                 // The row's own facts say these better.
                 "stored status" | "stored name" | "stored time" | "session" | "user" => {}
-                _ => self.fact(name, value, Role::Faint),
+                _ => self.fact(name, value, TextRole::Faint),
             }
         }
     }
@@ -130,37 +130,40 @@ impl Page {
             Phase::Running => format!("{start} or before, for {} now", format::clock(length)),
             Phase::Lost => format!("{start} or before, last heard of {}", format::moment(data.end, now)),
         };
-        self.fact("began", &text, Role::Plain);
+        self.fact("began", &text, TextRole::Plain);
     }
 
     fn sums(&mut self, store: &Store, row: RowIx, loaded: &Loaded) {
         let trace = store.trace(store.row(row).trace());
         // The first row stands for its trace, as it does among the traces.
-        let totals = if trace.tops().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
+        let totals = if trace.roots().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
         let odd = if let Loaded::Ready(payload) = loaded { odd_total(&payload.attributes) } else { None };
-        if let Some(counts) = store.echo_of(row) {
+        if let Some(counts) = store.primary_of(row) {
             let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
             let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);
-            self.fact("tokens", &format!("{}, counted elsewhere:", sum.map_or("–".to_owned(), format::count)), Role::Number);
-            self.fact("", &format!("span {} of trace {trace} tells of the same call", store.row(counts).id), Role::Faint);
+            self.fact("tokens", &format!("{}, counted elsewhere:", sum.map_or("–".to_owned(), format::count)), TextRole::Number);
+            self.fact("", &format!("span {} of trace {trace} tells of the same call", store.row(counts).id), TextRole::Faint);
             if let (Some(total), Some(_)) = (odd.filter(|total| Some(*total) != sum), own.input.and(own.output)) {
                 self.total(total);
             }
-        } else if totals.echoes > 0 {
-            let calls =
-                if totals.echoes == 1 { "1 call is".to_owned() } else { format!("{} calls are", format::count(totals.echoes.into())) };
-            self.fact("", &format!("{calls} counted with another span that tells of the same"), Role::Faint);
+        } else if totals.duplicates > 0 {
+            let calls = if totals.duplicates == 1 {
+                "1 call is".to_owned()
+            } else {
+                format!("{} calls are", format::count(totals.duplicates.into()))
+            };
+            self.fact("", &format!("{calls} counted with another span that tells of the same"), TextRole::Faint);
         }
         if totals.calls == 0 {
             return;
         }
         let own = store.usage(row);
-        self.fact("tokens", &tokens(&totals), Role::Number);
+        self.fact("tokens", &tokens(&totals), TextRole::Number);
         let stated = own.filter(|own| store.below(row).calls > 0 && own.input.is_some());
         if let Some(own) = stated {
             let sum = u64::from(own.input.unwrap_or_default()) + u64::from(own.output.unwrap_or_default());
             if totals.tokens() != Some(sum) {
-                self.fact("", &format!("itself states {}", format::count(sum)), Role::Faint);
+                self.fact("", &format!("itself states {}", format::count(sum)), TextRole::Faint);
             }
         }
         let sums = store.totals(row);
@@ -180,13 +183,13 @@ impl Page {
             (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => ", as it states itself".to_owned(),
             _ => String::new(),
         };
-        self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), Role::Number);
+        self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), TextRole::Number);
         self.stated_cost(store, row, &totals);
     }
 
     /// A total of tokens that the row states and that nothing adds up to.
     fn total(&mut self, total: u64) {
-        self.fact("", &format!("itself states {} in all", format::count(total)), Role::Faint);
+        self.fact("", &format!("itself states {} in all", format::count(total)), TextRole::Faint);
     }
 
     /// What the row itself says that all cost, where that is not what counts or not what the calls below come to.
@@ -195,9 +198,9 @@ impl Page {
         let below = store.below(row);
         let others = if totals.cost() == Some(stated) { below.cost().filter(|cost| *cost != stated) } else { None };
         if totals.cost() != Some(stated) {
-            self.fact("", &format!("itself states {}", format::money(Some(stated))), Role::Faint);
+            self.fact("", &format!("itself states {}", format::money(Some(stated))), TextRole::Faint);
         } else if let Some(others) = others {
-            self.fact("", &format!("the calls below come to {}", format::money(Some(others))), Role::Faint);
+            self.fact("", &format!("the calls below come to {}", format::money(Some(others))), TextRole::Faint);
         }
     }
 
@@ -205,12 +208,13 @@ impl Page {
     fn speed(&mut self, store: &Store, row: RowIx) {
         let data = store.row(row);
         if let Some(first) = store.first_token(row) {
-            self.fact("first token", &format!("after {}", format::duration(first)), Role::Plain);
+            self.fact("first token", &format!("after {}", format::duration(first)), TextRole::Plain);
         }
-        let written = store.usage(row).and_then(|usage| usage.output).filter(|_| data.kind == Kind::Model && data.phase == Phase::Ended);
+        let written =
+            store.usage(row).and_then(|usage| usage.output).filter(|_| data.span_type == SpanType::Model && data.phase == Phase::Ended);
         if let (Some(written @ 1..), time @ 1..) = (written, data.duration(data.end)) {
             let rate = f64::from(written) * 1e9 / time as f64;
-            self.fact("speed", &format!("{rate:.0} tokens out a second, from its beginning"), Role::Plain);
+            self.fact("speed", &format!("{rate:.0} tokens out a second, from its beginning"), TextRole::Plain);
         }
     }
 
@@ -224,19 +228,23 @@ impl Page {
         for uses in all {
             let tool = store.text(store.row(uses[0]).label);
             let text = format!("{tool} was called {} times with the same arguments: {} in all", uses.len(), lost(uses));
-            self.fact("repeated", &text, Role::Keyword);
+            self.fact("repeated", &text, TextRole::Keyword);
         }
         if run == row && !habits.retried.is_empty() {
             let failed: Vec<RowIx> = habits.retried.iter().map(|(failed, _)| *failed).collect();
             let calls = if failed.len() == 1 { "model call was" } else { "model calls were" };
-            self.fact("retried", &format!("{} {calls} tried again after failing: {} lost", failed.len(), lost(&failed)), Role::Keyword);
+            self.fact("retried", &format!("{} {calls} tried again after failing: {} lost", failed.len(), lost(&failed)), TextRole::Keyword);
         } else if habits.retried_by(row).is_some() {
-            self.fact("retried", &format!("the same model was called again after this failed: {} lost", lost(&[row])), Role::Keyword);
+            self.fact("retried", &format!("the same model was called again after this failed: {} lost", lost(&[row])), TextRole::Keyword);
         } else if let Some(failed) = habits.retry_of(row) {
-            self.fact("retry", &format!("of span {}, which failed: {} lost", store.row(failed).id, lost(&[failed])), Role::Keyword);
+            self.fact("retry", &format!("of span {}, which failed: {} lost", store.row(failed).id, lost(&[failed])), TextRole::Keyword);
         }
         if habits.more && run == row {
-            self.fact("", &format!("of this run, the first {} spans were looked at", format::count(store::LOOKED_AT as u64)), Role::Faint);
+            self.fact(
+                "",
+                &format!("of this run, the first {} spans were looked at", format::count(store::LOOKED_AT as u64)),
+                TextRole::Faint,
+            );
         }
         if run == row && habits.growth.len() > 1 {
             self.growth(store, &habits.growth);
@@ -258,30 +266,37 @@ impl Page {
             format::count(*last),
             format::count(given.len() as u64)
         );
-        self.fact("context", &text, Role::Number);
+        self.fact("context", &text, TextRole::Number);
     }
 
     fn context(&mut self, store: &Store, row: RowIx) {
         let data = store.row(row);
         let trace = store.trace(data.trace());
         for (name, symbol) in [
-            ("agent", if matches!(data.kind, Kind::Agent | Kind::Team | Kind::Workflow) { Symbol::EMPTY } else { store.agent(row) }),
+            (
+                "agent",
+                if matches!(data.span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow) {
+                    Symbol::EMPTY
+                } else {
+                    store.agent(row)
+                },
+            ),
             ("provider", store.provider(row)),
             ("session", store.inherited(row, |data| data.session)),
             ("user", store.inherited(row, |data| data.user)),
         ] {
             if !symbol.is_empty() {
-                self.fact(name, store.text(symbol), Role::Plain);
+                self.fact(name, store.text(symbol), TextRole::Plain);
             }
         }
-        self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), Role::Plain);
+        self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), TextRole::Plain);
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_odd_parent(row) => format!(", names {stated} as its parent, which can't be shown so"),
             (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not come"),
             (Some(stated), _) => format!(", under {stated}"),
             (None, _) => String::new(),
         };
-        self.fact("span id", &format!("{}{parent}", data.id), Role::Plain);
+        self.fact("span id", &format!("{}{parent}", data.id), TextRole::Plain);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::{Cell, Heading, Key, Line, View, heading};
 use crate::store::{By, Group, RowIx, Store};
-use crate::tui::app::Scope;
+use crate::tui::app::Aggregates;
 
 const SESSIONS: &[Heading] = &[
     heading("SESSION", 0),
@@ -81,7 +81,7 @@ pub(super) fn columns(view: View) -> &'static [Heading] {
 }
 
 /// The lines of a view, in no order. Costs the lines, and of sessions and errors what is behind them.
-pub(super) fn lines(view: View, store: &Store, scope: &Scope, index: &Index) -> Vec<Line> {
+pub(super) fn lines(view: View, store: &Store, scope: &Aggregates, index: &Index) -> Vec<Line> {
     let by = match view {
         View::Agents => By::Agent,
         View::Models => By::Model,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Key, View};
 use crate::model::{Nanos, Status, errors};
 use crate::store::{RowIx, Store, Symbol, Totals, TraceIx};
-use crate::tui::app::Forest;
+use crate::tui::app::TraceTree;
 
 /// How long traces are read before the next frame.
 const A_FRAME: Duration = Duration::from_millis(4);
@@ -32,7 +32,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(view: View, forest: &Forest) -> Self {
+    pub(super) fn new(view: View, forest: &TraceTree) -> Self {
         let wanted = matches!(view, View::Sessions | View::Errors);
         let left = if wanted { forest.traces().collect() } else { VecDeque::new() };
         let queued = left.iter().copied().collect();
@@ -85,7 +85,7 @@ impl Index {
     }
 
     /// Reads what is left, for a moment. Whether more is left.
-    pub(super) fn follow(&mut self, store: &Store, forest: &Forest) -> bool {
+    pub(super) fn follow(&mut self, store: &Store, forest: &TraceTree) -> bool {
         let begun = Instant::now();
         while let Some(trace) = self.left.pop_front() {
             self.queued.remove(&trace);
@@ -110,7 +110,7 @@ impl Index {
 /// The rows that begin a turn of a session: those that name one which nothing above them names.
 fn turns(store: &Store, trace: TraceIx, within: &mut HashMap<RowIx, Vec<RowIx>>) -> Vec<Entry> {
     let mut found = Vec::new();
-    let mut open: Vec<(RowIx, Symbol, Option<RowIx>)> = store.trace(trace).tops().iter().map(|&top| (top, Symbol::EMPTY, None)).collect();
+    let mut open: Vec<(RowIx, Symbol, Option<RowIx>)> = store.trace(trace).roots().iter().map(|&top| (top, Symbol::EMPTY, None)).collect();
     while let Some((row, above, turn)) = open.pop() {
         let data = store.row(row);
         let session = if data.session.is_empty() { above } else { data.session };
@@ -135,7 +135,7 @@ fn failures(store: &Store, trace: TraceIx) -> Vec<Entry> {
     let keyed = failed.map(|row| {
         let data = store.row(row);
         let place = store.text(if data.label.is_empty() { data.name } else { data.label });
-        (Key::Error(data.kind, place.to_owned(), errors::fold(store.text(data.error))), (data.start, row))
+        (Key::Error(data.span_type, place.to_owned(), errors::normalize(store.text(data.error))), (data.start, row))
     });
     keyed.collect()
 }

@@ -5,8 +5,8 @@ use super::{Key, Line, Table, View};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{By, Group, RowIx, Store, Totals};
-use crate::tui::app::Scope;
-use crate::tui::widget::text::{Document, Role};
+use crate::tui::app::Aggregates;
+use crate::tui::widget::text::{Document, TextRole};
 
 /// Turns and failures that are listed; of more, the last ones.
 const LISTED: usize = 500;
@@ -14,7 +14,7 @@ const LISTED: usize = 500;
 /// Cells before a value.
 const COLUMN: usize = 15;
 
-pub(super) fn document(table: &Table, line: &Line, store: &Store, scope: &Scope, now: Nanos) -> Document {
+pub(super) fn document(table: &Table, line: &Line, store: &Store, scope: &Aggregates, now: Nanos) -> Document {
     let rows = table.index.rows(&line.key).map(|rows| rows.iter().map(|&(_, row)| row).collect::<Vec<_>>()).unwrap_or_default();
     let mut page = Page(Document::new());
     match (&line.key, table.view) {
@@ -40,8 +40,8 @@ struct Page(Document);
 impl Page {
     fn fact(&mut self, name: &str, value: &str) {
         self.0.line(0, COLUMN);
-        self.0.push(&format::pad_right(name, COLUMN), Role::Label);
-        self.0.push(value, Role::Plain);
+        self.0.push(&format::pad_right(name, COLUMN), TextRole::Label);
+        self.0.push(value, TextRole::Plain);
     }
 
     fn group(&mut self, by: By, group: &Group) {
@@ -99,7 +99,7 @@ impl Page {
         }
         let mut running = index.sums(store, turns[..left_out].iter().copied());
         self.0.line(0, 0);
-        self.0.push("TURN  BEGAN        TIME    TOK      COST   SO FAR  INPUT", Role::Faint);
+        self.0.push("TURN  BEGAN        TIME    TOK      COST   SO FAR  INPUT", TextRole::Faint);
         for (at, &row) in turns.iter().enumerate().skip(left_out) {
             let (data, totals) = (store.row(row), index.turn(store, row));
             running.add(&totals);
@@ -115,9 +115,9 @@ impl Page {
                 format!("{least}{}", format::money(running.cost())),
             );
             self.0.line(0, text.chars().count());
-            self.0.push(&text, Role::Plain);
+            self.0.push(&text, TextRole::Plain);
             let failed = totals.errors > 0;
-            self.0.push(store.text(data.input), if failed { Role::Error } else { Role::Plain });
+            self.0.push(store.text(data.input), if failed { TextRole::Error } else { TextRole::Plain });
         }
     }
 
@@ -132,8 +132,8 @@ impl Page {
             },
         );
         self.0.line(0, COLUMN);
-        self.0.push(&format::pad_right("last message", COLUMN), Role::Label);
-        self.0.push(store.text(store.row(last).error), Role::Error);
+        self.0.push(&format::pad_right("last message", COLUMN), TextRole::Label);
+        self.0.push(store.text(store.row(last).error), TextRole::Error);
         let left_out = rows.len().saturating_sub(LISTED);
         if left_out > 0 {
             self.fact("listed", &format!("the last {LISTED}"));
@@ -143,7 +143,7 @@ impl Page {
             let agent = store.text(store.agent(row));
             let text = format!("{}  {}  {}", moment(row), store.trace(data.trace()).id, agent);
             self.0.line(2, 4);
-            self.0.push(&text, Role::Faint);
+            self.0.push(&text, TextRole::Faint);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Whether tokens make up JSON or a Python `repr`. The text may end anywhere: values are often cut.
 
 use super::Shape;
-use super::scan::{Kind, Scanner, Token, is_closed};
+use super::scan::{Scanner, Token, TokenKind, is_closed};
 
 /// The tokens make up neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Broken;
+pub(super) struct SyntaxError;
 
 /// What has been read so far, a byte for each bracket that is open.
 #[derive(Clone, Debug, Default)]
@@ -47,33 +47,33 @@ const BOUND: u8 = 0x80;
 
 impl Grammar {
     /// Reads the next token.
-    pub(super) fn step(&mut self, token: Token<'_>) -> Result<(), Broken> {
+    pub(super) fn step(&mut self, token: Token<'_>) -> Result<(), SyntaxError> {
         match token.kind {
-            Kind::Open => self.open(token)?,
-            Kind::Close => self.close(token)?,
-            Kind::Comma => {
+            TokenKind::Open => self.open(token)?,
+            TokenKind::Close => self.close(token)?,
+            TokenKind::Comma => {
                 if !matches!(self.state, State::Value(_)) || self.open.is_empty() {
-                    return Err(Broken);
+                    return Err(SyntaxError);
                 }
                 self.python |= self.bracket() == Some(b'{') && self.is_key();
                 self.unbind();
                 self.state = State::Comma;
             }
-            Kind::Colon => {
-                let State::Value(last) = self.state else { return Err(Broken) };
+            TokenKind::Colon => {
+                let State::Value(last) = self.state else { return Err(SyntaxError) };
                 if self.bracket() != Some(b'{') || !self.is_key() {
-                    return Err(Broken);
+                    return Err(SyntaxError);
                 }
                 self.python |= last != Last::Text;
                 self.bind();
             }
-            Kind::Equals => {
+            TokenKind::Equals => {
                 if self.state != State::Value(Last::Name) || self.bracket() != Some(b'(') {
-                    return Err(Broken);
+                    return Err(SyntaxError);
                 }
                 self.bind();
             }
-            Kind::String | Kind::Number | Kind::Word | Kind::Opaque => self.scalar(token)?,
+            TokenKind::String | TokenKind::Number | TokenKind::Word | TokenKind::Opaque => self.scalar(token)?,
         }
         Ok(())
     }
@@ -97,12 +97,12 @@ impl Grammar {
         self.open.last().map(|byte| byte & !BOUND)
     }
 
-    fn open(&mut self, token: Token<'_>) -> Result<(), Broken> {
+    fn open(&mut self, token: Token<'_>) -> Result<(), SyntaxError> {
         let bracket = token.text.as_bytes()[0];
         let call = bracket == b'(' && token.joined && self.state == State::Value(Last::Name);
         let follows = self.open.is_empty() && self.state == State::Value(Last::Brackets);
         if matches!(self.state, State::Value(_)) && !call && !follows {
-            return Err(Broken);
+            return Err(SyntaxError);
         }
         self.python |= bracket == b'(';
         self.open.push(bracket);
@@ -110,15 +110,15 @@ impl Grammar {
         Ok(())
     }
 
-    fn close(&mut self, token: Token<'_>) -> Result<(), Broken> {
+    fn close(&mut self, token: Token<'_>) -> Result<(), SyntaxError> {
         let expected = match self.bracket() {
             Some(b'{') => "}",
             Some(b'[') => "]",
             Some(b'(') => ")",
-            _ => return Err(Broken),
+            _ => return Err(SyntaxError),
         };
         if token.text != expected || self.state == State::Bound {
-            return Err(Broken);
+            return Err(SyntaxError);
         }
         self.python |= self.state == State::Comma || (expected == "}" && self.is_key() && self.state != State::Opened);
         self.open.pop();
@@ -126,21 +126,21 @@ impl Grammar {
         Ok(())
     }
 
-    fn scalar(&mut self, token: Token<'_>) -> Result<(), Broken> {
+    fn scalar(&mut self, token: Token<'_>) -> Result<(), SyntaxError> {
         if matches!(self.state, State::Value(_)) {
-            return Err(Broken);
+            return Err(SyntaxError);
         }
         let last = match token.kind {
-            Kind::String if token.text.starts_with('"') => Last::Text,
-            Kind::Word if !is_keyword(token.text) => Last::Name,
+            TokenKind::String if token.text.starts_with('"') => Last::Text,
+            TokenKind::Word if !is_keyword(token.text) => Last::Name,
             _ => Last::Scalar,
         };
-        if token.kind == Kind::String && self.open.is_empty() && !is_closed(token.text) {
-            return Err(Broken);
+        if token.kind == TokenKind::String && self.open.is_empty() && !is_closed(token.text) {
+            return Err(SyntaxError);
         }
         self.python |= match token.kind {
-            Kind::Number => false,
-            Kind::Word => !matches!(token.text, "true" | "false" | "null"),
+            TokenKind::Number => false,
+            TokenKind::Word => !matches!(token.text, "true" | "false" | "null"),
             _ => last != Last::Text,
         };
         self.state = State::Value(last);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// `{`, `[` or `(`.
     Open,
     /// `}`, `]` or `)`.
@@ -24,7 +24,7 @@ pub(super) enum Kind {
 /// A piece of the text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token<'a> {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) text: &'a str,
     /// Nothing stands between it and the token before.
     pub(super) joined: bool,
@@ -32,7 +32,7 @@ pub(super) struct Token<'a> {
 
 /// What begins with a character that begins no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Foreign;
+pub(super) struct NotJson;
 
 pub(super) struct Scanner<'a> {
     text: &'a str,
@@ -64,25 +64,25 @@ impl<'a> Scanner<'a> {
         self.rest().bytes().find(|byte| !byte.is_ascii_whitespace())
     }
 
-    fn token(&mut self) -> Option<Result<Token<'a>, Foreign>> {
+    fn token(&mut self) -> Option<Result<Token<'a>, NotJson>> {
         let rest = self.rest();
         let bytes = rest.as_bytes();
         let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         let bytes = &bytes[blank..];
         let (kind, length) = match *bytes.first()? {
-            b'{' | b'[' | b'(' => (Kind::Open, 1),
-            b'}' | b']' | b')' => (Kind::Close, 1),
-            b',' => (Kind::Comma, 1),
-            b':' => (Kind::Colon, 1),
-            b'=' => (Kind::Equals, 1),
-            quote @ (b'"' | b'\'') => (Kind::String, string(bytes, 0, quote)),
+            b'{' | b'[' | b'(' => (TokenKind::Open, 1),
+            b'}' | b']' | b')' => (TokenKind::Close, 1),
+            b',' => (TokenKind::Comma, 1),
+            b':' => (TokenKind::Colon, 1),
+            b'=' => (TokenKind::Equals, 1),
+            quote @ (b'"' | b'\'') => (TokenKind::String, string(bytes, 0, quote)),
             b'-' | b'0'..=b'9' => number_or_word(bytes),
             b'<' => match opaque(bytes) {
-                Some(length) => (Kind::Opaque, length),
-                None => return Some(Err(Foreign)),
+                Some(length) => (TokenKind::Opaque, length),
+                None => return Some(Err(NotJson)),
             },
             byte if in_word(byte) => word_or_string(bytes),
-            _ => return Some(Err(Foreign)),
+            _ => return Some(Err(NotJson)),
         };
         let Range { start, end } = blank..blank + length;
         self.at += end;
@@ -91,7 +91,7 @@ impl<'a> Scanner<'a> {
 }
 
 impl<'a> Iterator for Scanner<'a> {
-    type Item = Result<Token<'a>, Foreign>;
+    type Item = Result<Token<'a>, NotJson>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.token()
@@ -121,7 +121,7 @@ fn string(bytes: &[u8], open: usize, quote: u8) -> usize {
     bytes.len()
 }
 
-fn number_or_word(bytes: &[u8]) -> (Kind, usize) {
+fn number_or_word(bytes: &[u8]) -> (TokenKind, usize) {
     let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let sign = usize::from(bytes[0] == b'-');
     let mut at = sign + digits(sign);
@@ -135,19 +135,19 @@ fn number_or_word(bytes: &[u8]) -> (Kind, usize) {
         at = if exponent > 0 || sign == bytes.len() { sign + exponent } else { at };
     }
     match bytes.get(at) {
-        Some(&byte) if in_word(byte) || byte == b'-' => (Kind::Word, at + word(&bytes[at..])),
-        _ if at == sign => (Kind::Word, at.max(1)),
-        _ => (Kind::Number, at),
+        Some(&byte) if in_word(byte) || byte == b'-' => (TokenKind::Word, at + word(&bytes[at..])),
+        _ if at == sign => (TokenKind::Word, at.max(1)),
+        _ => (TokenKind::Number, at),
     }
 }
 
-fn word_or_string(bytes: &[u8]) -> (Kind, usize) {
+fn word_or_string(bytes: &[u8]) -> (TokenKind, usize) {
     let length = word(bytes);
     match bytes.get(length) {
         Some(&quote @ (b'"' | b'\'')) if length <= 2 && bytes[..length].iter().all(|byte| b"bBrRuUfF".contains(byte)) => {
-            (Kind::String, string(bytes, length, quote))
+            (TokenKind::String, string(bytes, length, quote))
         }
-        _ => (Kind::Word, length),
+        _ => (TokenKind::Word, length),
     }
 }
 
@@ -180,15 +180,15 @@ fn opaque(bytes: &[u8]) -> Option<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Foreign, Kind, Scanner, is_closed};
+    use super::{NotJson, Scanner, TokenKind, is_closed};
 
-    fn scan(text: &str) -> Vec<(Kind, &str)> {
+    fn scan(text: &str) -> Vec<(TokenKind, &str)> {
         Scanner::new(text).map_while(Result::ok).map(|token| (token.kind, token.text)).collect()
     }
 
     #[test]
     fn json_falls_into_tokens() {
-        use Kind::{Close, Colon, Comma, Number, Open, String, Word};
+        use TokenKind::{Close, Colon, Comma, Number, Open, String, Word};
         assert_eq!(
             scan(r#"{"a\"b": -1.5e+3, "c":[true,0]}"#),
             [
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn repr_falls_into_tokens() {
-        use Kind::{Close, Equals, Number, Opaque, Open, String, Word};
+        use TokenKind::{Close, Equals, Number, Opaque, Open, String, Word};
         assert_eq!(scan(r"b'it\'s' u'x'"), [(String, r"b'it\'s'"), (String, "u'x'")]);
         assert_eq!(scan("a.B(c=1)"), [(Word, "a.B"), (Open, "("), (Word, "c"), (Equals, "="), (Number, "1"), (Close, ")")]);
         assert_eq!(scan("<Role.USER: 'user'> <a <b>>"), [(Opaque, "<Role.USER: 'user'>"), (Opaque, "<a <b>>")]);
@@ -220,15 +220,15 @@ mod tests {
 
     #[test]
     fn unfinished_strings_reach_the_end() {
-        assert_eq!(scan(r#""abc\"#), [(Kind::String, r#""abc\"#)]);
+        assert_eq!(scan(r#""abc\"#), [(TokenKind::String, r#""abc\"#)]);
         assert!(is_closed(r#""a""#) && is_closed(r#""""#) && is_closed(r"b'\\'"));
         assert!(!is_closed(r#"""#) && !is_closed(r#""a\""#) && !is_closed(r#""a'"#));
     }
 
     #[test]
     fn other_characters_are_foreign() {
-        assert_eq!(Scanner::new("#").next().map(Result::err), Some(Some(Foreign)));
-        assert_eq!(Scanner::new("<p").next().map(Result::err), Some(Some(Foreign)));
+        assert_eq!(Scanner::new("#").next().map(Result::err), Some(Some(NotJson)));
+        assert_eq!(Scanner::new("<p").next().map(Result::err), Some(Some(NotJson)));
     }
 
     proptest! {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{Shape, append_arguments, document, parse};
-use crate::tui::widget::text::{Document, Role};
+use crate::tui::widget::text::{Document, TextRole};
 
 fn lines(document: &Document) -> Vec<String> {
     (0..document.lines()).map(|line| format!("{}{}", " ".repeat(document.indent(line)), document.line_text(line))).collect()
@@ -65,8 +65,11 @@ fn pieces_have_their_roles() {
     let document = document(r#"{"a": "b", "c": [1, true]}"#);
     let roles = |line| document.segments(line).map(|(text, role)| (text.to_owned(), role)).collect::<Vec<_>>();
     let piece = |text: &str, role| (text.to_owned(), role);
-    assert_eq!(roles(1), [piece(r#""a""#, Role::Key), piece(": ", Role::Punct), piece(r#""b""#, Role::String), piece(",", Role::Punct)]);
-    assert!(roles(2).contains(&piece("1", Role::Number)) && roles(2).contains(&piece("true", Role::Keyword)));
+    assert_eq!(
+        roles(1),
+        [piece(r#""a""#, TextRole::Key), piece(": ", TextRole::Punct), piece(r#""b""#, TextRole::String), piece(",", TextRole::Punct)]
+    );
+    assert!(roles(2).contains(&piece("1", TextRole::Number)) && roles(2).contains(&piece("true", TextRole::Keyword)));
 }
 
 #[test]

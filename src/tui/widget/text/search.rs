@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Document, Place};
+use super::{Document, Position};
 
 /// Places that are found at most.
 const MOST: usize = 10_000;
@@ -35,7 +35,7 @@ impl Search {
     }
 
     /// Looks at the first place at or behind `place`, else at the first of all, and says where it is.
-    pub fn go(&mut self, document: &Document, place: Place) -> Option<Place> {
+    pub fn go(&mut self, document: &Document, place: Position) -> Option<Position> {
         let byte = document.range(place.line).start + place.byte;
         self.current = self.found.partition_point(|found| found.start < byte);
         if self.current == self.found.len() {
@@ -45,23 +45,23 @@ impl Search {
     }
 
     /// Looks at the place after the one looked at, round and round.
-    pub fn forward(&mut self, document: &Document) -> Option<Place> {
+    pub fn forward(&mut self, document: &Document) -> Option<Position> {
         self.current = if self.current + 1 < self.found.len() { self.current + 1 } else { 0 };
         self.place(document)
     }
 
     /// Looks at the place before.
-    pub fn backward(&mut self, document: &Document) -> Option<Place> {
+    pub fn backward(&mut self, document: &Document) -> Option<Position> {
         self.current = self.current.checked_sub(1).unwrap_or(self.found.len().saturating_sub(1));
         self.place(document)
     }
 
     /// Where the place looked at is; `None` if nothing was found.
     #[must_use]
-    pub fn place(&self, document: &Document) -> Option<Place> {
+    pub fn place(&self, document: &Document) -> Option<Position> {
         let byte = self.found.get(self.current)?.start;
         let line = document.line_of(byte);
-        Some(Place { line, byte: byte - document.range(line).start })
+        Some(Position { line, byte: byte - document.range(line).start })
     }
 
     /// The places that lie in or reach into `range` of the text; whether each is the one looked at.

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{CAPACITY, Document, LINE, Layout, Place, Role, Search};
+use super::{CAPACITY, Document, LINE, Layout, Position, Search, TextRole};
 use crate::format::{safe_lines, width};
 
 const TEN: Layout = Layout { width: 10, wrap: true };
@@ -8,7 +8,7 @@ const TEN: Layout = Layout { width: 10, wrap: true };
 /// Every row's text, indents as blanks.
 fn rows(document: &Document, layout: Layout) -> Vec<String> {
     let mut rows = Vec::new();
-    let mut place = (document.lines() > 0).then(Place::default);
+    let mut place = (document.lines() > 0).then(Position::default);
     while let Some(row) = place {
         let end = document.row_end(row, layout);
         rows.push(format!("{}{}", " ".repeat(document.row_indent(row, layout)), &document.line_text(row.line)[row.byte..end]));
@@ -32,8 +32,8 @@ fn text_breaks_between_words() {
 fn wrapped_rows_hang_under_their_line() {
     let mut document = Document::new();
     document.line(0, 4);
-    document.push("who ", Role::Label);
-    document.push("says a thing\nor two", Role::Plain);
+    document.push("who ", TextRole::Label);
+    document.push("says a thing\nor two", TextRole::Plain);
     assert_eq!(rows(&document, TEN), ["who says a ", "    thing", "    or two"]);
     assert_eq!(rows(&document, Layout { width: 6, wrap: true })[1], "   say");
 }
@@ -41,12 +41,12 @@ fn wrapped_rows_hang_under_their_line() {
 #[test]
 fn neighbours_of_one_role_are_one_piece() {
     let mut document = Document::new();
-    document.push("a", Role::Key);
-    document.push("b\nc", Role::Key);
-    document.push("", Role::Number);
-    document.push("d", Role::Plain);
-    assert_eq!(document.segments(0).collect::<Vec<_>>(), [("ab", Role::Key)]);
-    assert_eq!(document.segments(1).collect::<Vec<_>>(), [("c", Role::Key), ("d", Role::Plain)]);
+    document.push("a", TextRole::Key);
+    document.push("b\nc", TextRole::Key);
+    document.push("", TextRole::Number);
+    document.push("d", TextRole::Plain);
+    assert_eq!(document.segments(0).collect::<Vec<_>>(), [("ab", TextRole::Key)]);
+    assert_eq!(document.segments(1).collect::<Vec<_>>(), [("c", TextRole::Key), ("d", TextRole::Plain)]);
     assert_eq!(document.segments(2).count(), 0);
 }
 
@@ -54,11 +54,11 @@ fn neighbours_of_one_role_are_one_piece() {
 fn what_was_added_can_be_taken_back() {
     let mut document = Document::plain("a\nb");
     let mark = document.mark();
-    document.push("c\nd", Role::Plain);
-    document.push("e", Role::Key);
+    document.push("c\nd", TextRole::Plain);
+    document.push("e", TextRole::Key);
     document.rewind(mark);
-    document.push("f", Role::Key);
-    assert_eq!(document.segments(1).collect::<Vec<_>>(), [("b", Role::Plain), ("f", Role::Key)]);
+    document.push("f", TextRole::Key);
+    assert_eq!(document.segments(1).collect::<Vec<_>>(), [("b", TextRole::Plain), ("f", TextRole::Key)]);
     assert_eq!(document.lines(), 2);
 }
 
@@ -76,9 +76,9 @@ fn long_lines_go_on_and_none_of_them_is_lost() {
 fn what_does_not_fit_is_counted() {
     let text = "x".repeat(CAPACITY - 1);
     let mut document = Document::plain(&text);
-    document.push("abc", Role::Plain);
+    document.push("abc", TextRole::Plain);
     assert_eq!(document.left_out(), 3);
-    document.push("d", Role::Plain);
+    document.push("d", TextRole::Plain);
     assert_eq!(document.left_out(), 4);
     assert!(Document::plain(&"\n".repeat(2 << 20)).left_out() > 1 << 20);
 }
@@ -88,15 +88,15 @@ fn rows_are_walked_both_ways() {
     let document = Document::plain("the quick brown fox\n\njumps over the lazy dog");
     let end = document.last(1, TEN);
     assert_eq!(document.line_text(end.line)[end.byte..].to_owned(), "dog");
-    assert_eq!(document.down(Place::default(), 3, TEN), Place { line: 2, byte: 0 });
-    assert_eq!(document.down(Place::default(), 99, TEN), end);
-    assert_eq!(document.up(end, 99, TEN), Place::default());
-    assert_eq!(document.up(end, 2, TEN), Place { line: 2, byte: 0 });
-    assert_eq!(document.up(end, 4, TEN), Place { line: 0, byte: 10 });
-    assert_eq!(document.last(99, TEN), Place::default());
-    assert_eq!(document.row_of(Place { line: 0, byte: 12 }, TEN), Place { line: 0, byte: 10 });
+    assert_eq!(document.down(Position::default(), 3, TEN), Position { line: 2, byte: 0 });
+    assert_eq!(document.down(Position::default(), 99, TEN), end);
+    assert_eq!(document.up(end, 99, TEN), Position::default());
+    assert_eq!(document.up(end, 2, TEN), Position { line: 2, byte: 0 });
+    assert_eq!(document.up(end, 4, TEN), Position { line: 0, byte: 10 });
+    assert_eq!(document.last(99, TEN), Position::default());
+    assert_eq!(document.row_of(Position { line: 0, byte: 12 }, TEN), Position { line: 0, byte: 10 });
     let flat = Layout { wrap: false, ..TEN };
-    assert_eq!(document.up(document.last(2, flat), 1, flat), Place::default());
+    assert_eq!(document.up(document.last(2, flat), 1, flat), Position::default());
 }
 
 #[test]
@@ -104,10 +104,10 @@ fn search_knows_no_case() {
     let document = Document::plain("Refund the refund\nREFUND Straße ÜBER über");
     let mut search = Search::new(&document, "refund");
     assert_eq!(search.count(), 3);
-    assert_eq!(search.go(&document, Place { line: 0, byte: 1 }), Some(Place { line: 0, byte: 11 }));
-    assert_eq!(search.forward(&document), Some(Place { line: 1, byte: 0 }));
-    assert_eq!(search.forward(&document), Some(Place::default()));
-    assert_eq!(search.backward(&document), Some(Place { line: 1, byte: 0 }));
+    assert_eq!(search.go(&document, Position { line: 0, byte: 1 }), Some(Position { line: 0, byte: 11 }));
+    assert_eq!(search.forward(&document), Some(Position { line: 1, byte: 0 }));
+    assert_eq!(search.forward(&document), Some(Position::default()));
+    assert_eq!(search.backward(&document), Some(Position { line: 1, byte: 0 }));
     assert_eq!(Search::new(&document, "über").count(), 2);
     assert_eq!(Search::new(&document, "fundre").count(), 0);
     assert_eq!(Search::new(&document, "").count(), 0);
@@ -146,9 +146,9 @@ proptest! {
         let layout = Layout { width: room, wrap: true };
         let rows = rows(&document, layout).len();
         let steps = steps.min(rows.saturating_sub(1));
-        let below = document.down(Place::default(), steps, layout);
-        prop_assert_eq!(document.up(below, steps, layout), Place::default());
-        prop_assert_eq!(document.down(Place::default(), rows, layout), document.last(1, layout));
+        let below = document.down(Position::default(), steps, layout);
+        prop_assert_eq!(document.up(below, steps, layout), Position::default());
+        prop_assert_eq!(document.down(Position::default(), rows, layout), document.last(1, layout));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Layout {
 
 /// A row of a document: a line, and the byte of it with which the row begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Position {
     /// The line, from 0.
     pub line: usize,
     /// The byte in the line.
@@ -29,10 +29,10 @@ pub struct Place {
 impl Document {
     /// The row `rows` below `place`, or the last.
     #[must_use]
-    pub fn down(&self, place: Place, rows: usize, layout: Layout) -> Place {
+    pub fn down(&self, place: Position, rows: usize, layout: Layout) -> Position {
         let mut place = place;
         if !layout.wrap {
-            return Place { line: place.line.saturating_add(rows).min(self.lines.len().saturating_sub(1)), byte: 0 };
+            return Position { line: place.line.saturating_add(rows).min(self.lines.len().saturating_sub(1)), byte: 0 };
         }
         for _ in 0..rows {
             let Some(next) = self.next(place, layout) else { break };
@@ -43,19 +43,19 @@ impl Document {
 
     /// The row `rows` above `place`, or the first.
     #[must_use]
-    pub fn up(&self, place: Place, rows: usize, layout: Layout) -> Place {
+    pub fn up(&self, place: Position, rows: usize, layout: Layout) -> Position {
         if !layout.wrap {
-            return Place { line: place.line.saturating_sub(rows), byte: 0 };
+            return Position { line: place.line.saturating_sub(rows), byte: 0 };
         }
         let (mut line, mut byte, mut rows) = (place.line, place.byte, rows);
         loop {
             let starts = self.starts(line, layout);
             let row = starts.partition_point(|&start| start <= byte).saturating_sub(1);
             if rows <= row {
-                return Place { line, byte: starts[row - rows] };
+                return Position { line, byte: starts[row - rows] };
             }
             if line == 0 {
-                return Place::default();
+                return Position::default();
             }
             rows -= row + 1;
             line -= 1;
@@ -65,30 +65,30 @@ impl Document {
 
     /// The topmost row from which `height` rows reach the end.
     #[must_use]
-    pub fn last(&self, height: usize, layout: Layout) -> Place {
-        let end = Place { line: self.lines.len().saturating_sub(1), byte: usize::MAX };
+    pub fn last(&self, height: usize, layout: Layout) -> Position {
+        let end = Position { line: self.lines.len().saturating_sub(1), byte: usize::MAX };
         self.up(end, height.saturating_sub(1), layout)
     }
 
     /// The row that shows what stands at `place`.
     #[must_use]
-    pub fn row_of(&self, place: Place, layout: Layout) -> Place {
+    pub fn row_of(&self, place: Position, layout: Layout) -> Position {
         let line = place.line.min(self.lines.len().saturating_sub(1));
-        self.up(Place { line, byte: place.byte }, 0, layout)
+        self.up(Position { line, byte: place.byte }, 0, layout)
     }
 
     /// The row after `place`.
-    pub(in crate::tui::widget) fn next(&self, place: Place, layout: Layout) -> Option<Place> {
+    pub(in crate::tui::widget) fn next(&self, place: Position, layout: Layout) -> Option<Position> {
         let end = self.row_end(place, layout);
         if layout.wrap && end < self.line_text(place.line).len() {
-            Some(Place { line: place.line, byte: end })
+            Some(Position { line: place.line, byte: end })
         } else {
-            (place.line + 1 < self.lines.len()).then_some(Place { line: place.line + 1, byte: 0 })
+            (place.line + 1 < self.lines.len()).then_some(Position { line: place.line + 1, byte: 0 })
         }
     }
 
     /// The byte of the line at which the row ends.
-    pub(in crate::tui::widget) fn row_end(&self, place: Place, layout: Layout) -> usize {
+    pub(in crate::tui::widget) fn row_end(&self, place: Position, layout: Layout) -> usize {
         let text = self.line_text(place.line);
         if !layout.wrap {
             return text.len();
@@ -98,7 +98,7 @@ impl Document {
     }
 
     /// The indent of a row in cells; never more than half of the width.
-    pub(in crate::tui::widget) fn row_indent(&self, place: Place, layout: Layout) -> usize {
+    pub(in crate::tui::widget) fn row_indent(&self, place: Position, layout: Layout) -> usize {
         let indent = self.lines.get(place.line).map_or(0, |line| if place.byte == 0 { line.indent } else { line.hang });
         usize::from(indent).min(usize::from(layout.width) / 2)
     }
@@ -107,10 +107,10 @@ impl Document {
     fn starts(&self, line: usize, layout: Layout) -> Vec<usize> {
         let mut starts = vec![0];
         let length = self.line_text(line).len();
-        let mut byte = self.row_end(Place { line, byte: 0 }, layout);
+        let mut byte = self.row_end(Position { line, byte: 0 }, layout);
         while byte < length {
             starts.push(byte);
-            byte = self.row_end(Place { line, byte }, layout);
+            byte = self.row_end(Position { line, byte }, layout);
         }
         starts
     }

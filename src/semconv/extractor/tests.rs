@@ -1,0 +1,271 @@
+use super::*;
+use crate::model::json;
+use crate::model::{Origin, SourceId, Usage};
+
+/// The facts in a JSON object, and the batch that holds their texts.
+fn facts(name: &str, attributes: &str) -> (SpanFacts, Batch) {
+    facts_by(name, None, attributes)
+}
+
+fn facts_by(name: &str, scope: Option<&str>, attributes: &str) -> (SpanFacts, Batch) {
+    let mut batch = Batch::new(SourceId(0), Origin::History);
+    let mut picker = Extractor::default();
+    assert_eq!(json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)), Ok(()), "{attributes}");
+    (picker.facts(name, scope, &mut batch), batch)
+}
+
+fn usage(name: &str, attributes: &str) -> Usage {
+    facts(name, attributes).0.usage.unwrap_or_default()
+}
+
+#[test]
+fn an_agent_of_agno() {
+    let (facts, batch) = facts(
+        "Customer_Service_Agent.run",
+        r#"{"graph.node.id": "fad1", "input.value": "Help me\n with \"my\" order", "graph.node.name": "node", "agent.name": "Customer Service Agent",
+            "agno.agent.id": "customer-service", "session.id": "sess-1", "user.id": 42, "output.value": "Done", "agno.run.id": "364e",
+            "openinference.span.kind": "AGENT", "agno.tools": ["x", {"a": null}]}"#,
+    );
+    assert_eq!(facts.span_type, SpanType::Agent);
+    let texts = [facts.agent, facts.session, facts.user, facts.run, facts.input, facts.model].map(|text| batch.text(text));
+    assert_eq!(texts, ["Customer Service Agent", "sess-1", "42", "364e", "Help me with \"my\" order", ""]);
+    assert_eq!(facts.usage, None);
+}
+
+#[test]
+fn a_model_call_of_agno() {
+    let (facts, batch) = facts(
+        "OpenAIChat.invoke",
+        r#"{"llm.model_name": "gpt-5-mini", "llm.system": "openai", "llm.provider": "OpenAI", "input.value": "{\"messages\": []}",
+            "llm.token_count.prompt": 45, "llm.token_count.completion": 53, "llm.token_count.prompt_details.cache_read": 20,
+            "openinference.span.kind": "LLM"}"#,
+    );
+    assert_eq!((facts.span_type, batch.text(facts.model), batch.text(facts.provider)), (SpanType::Model, "gpt-5-mini", "OpenAI"));
+    assert_eq!(batch.text(facts.input), "");
+    let expected = Usage { input: Some(45), output: Some(53), cache_read: Some(20), ..Usage::default() };
+    assert_eq!(facts.usage, Some(expected));
+}
+
+#[test]
+fn a_model_call_was_asked_what_the_user_said_last() {
+    let asked = |attributes: &str| {
+        let (facts, batch) = facts("OpenAIChat.invoke", &format!(r#"{{"openinference.span.kind": "LLM", {attributes}}}"#));
+        batch.text(facts.input).to_owned()
+    };
+    let message =
+        |n, role, text| format!(r#""llm.input_messages.{n}.message.role": "{role}", "llm.input_messages.{n}.message.content": "{text}""#);
+    let conversation =
+        [message(0, "system", "be good"), message(1, "user", "one"), message(2, "assistant", "two"), message(10, "user", "three")];
+    assert_eq!(asked(&conversation.join(", ")), "three");
+    assert_eq!(asked(&[&*conversation[3], &conversation[1]].join(", ")), "three", "by number, not by place");
+    assert_eq!(
+        asked(r#""llm.input_messages.0.message.content": "first the text", "llm.input_messages.0.message.role": "user""#),
+        "first the text"
+    );
+    assert_eq!(asked(&conversation[0]), "");
+}
+
+#[test]
+fn an_answer_names_the_tools_it_asks_for() {
+    let asked = |count: usize| {
+        let calls: Vec<String> =
+            (0..count).map(|n| format!(r#""llm.output_messages.0.message.tool_calls.{n}.tool_call.function.name": "tool{n}""#)).collect();
+        let (facts, batch) = facts("OpenAIChat.invoke", &format!("{{{}}}", calls.join(", ")));
+        batch.text(facts.calls).to_owned()
+    };
+    assert_eq!([asked(0), asked(1), asked(3), asked(5)], ["", "tool0", "tool0, tool1, tool2", "tool0, tool1, tool2 and 2 more"]);
+}
+
+#[test]
+fn kinds_in_every_convention() {
+    for (name, attributes, kind) in [
+        ("Report_Team.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "t"}"#, SpanType::Team),
+        ("member.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "t", "agno.agent.id": "a"}"#, SpanType::Agent),
+        ("Order_Processing.run", r#"{"openinference.span.kind": "CHAIN", "agno.workflow.id": "w"}"#, SpanType::Workflow),
+        ("validate_order.execute", r#"{"openinference.span.kind": "CHAIN"}"#, SpanType::Step),
+        ("x", r#"{"openinference.span.kind": "UNKNOWN", "gen_ai.operation.name": "execute_tool"}"#, SpanType::Tool),
+        ("x", r#"{"gen_ai.operation.name": "invoke_agent"}"#, SpanType::Agent),
+        ("x", r#"{"gen_ai.operation.name": "chat", "traceloop.span.kind": "task"}"#, SpanType::Model),
+        ("x", r#"{"ai.operationId": "ai.streamText"}"#, SpanType::Agent),
+        ("x", r#"{"ai.operationId": "ai.streamText.doStream"}"#, SpanType::Model),
+        ("x", r#"{"ai.operationId": "ai.toolCall"}"#, SpanType::Tool),
+        ("x", r#"{"langfuse.observation.type": "generation"}"#, SpanType::Model),
+        ("model.call", "{}", SpanType::Model),
+        ("agent.run", "{}", SpanType::Agent),
+        ("x", r#"{"gen_ai.response.model": "m", "gen_ai.usage.output_tokens": 1}"#, SpanType::Model),
+        ("x", r#"{"tool.name": "t"}"#, SpanType::Tool),
+        ("x", r#"{"openinference.span.kind": 7}"#, SpanType::Other),
+        ("x", "null", SpanType::Other),
+    ] {
+        assert_eq!(facts(name, attributes).0.span_type, kind, "{name} {attributes}");
+    }
+}
+
+#[test]
+fn the_best_name_wins_in_any_order() {
+    for attributes in [
+        r#"{"gen_ai.request.model": "c", "llm.model_name": "b", "llm.response.model_name": "a"}"#,
+        r#"{"llm.response.model_name": "a", "gen_ai.request.model": "c", "llm.model_name": "b"}"#,
+        r#"{"llm.response.model_name": "z", "llm.response.model_name": "a"}"#,
+        r#"{"llm.response.model_name": "", "llm.model_name": "a", "gen_ai.request.model": "c"}"#,
+    ] {
+        let (facts, batch) = facts("x", attributes);
+        assert_eq!(batch.text(facts.model), "a", "{attributes}");
+    }
+}
+
+#[test]
+fn numbers_in_every_dress() {
+    for (number, expected) in [
+        ("12", Some(12)),
+        ("12.0", Some(12)),
+        ("\"12\"", Some(12)),
+        ("\" 12.0 \"", Some(12)),
+        ("4294967295", Some(u32::MAX)),
+        ("4294967296", None),
+        ("-1", None),
+        ("-1.5", None),
+        ("NaN", None),
+        ("\"nan\"", None),
+        ("Infinity", None),
+        ("1e300", None),
+        ("\"\"", None),
+        ("\"many\"", None),
+        ("true", None),
+        ("null", None),
+        ("[1]", None),
+    ] {
+        assert_eq!(usage("x", &format!("{{\"llm.token_count.prompt\": {number}}}")).input, expected, "{number}");
+    }
+    assert_eq!(usage("x", r#"{"llm.token_count.prompt": -1, "gen_ai.usage.input_tokens": "7"}"#).input, Some(7));
+}
+
+#[test]
+fn cost_is_stated_or_unknown() {
+    assert_eq!(usage("x", r#"{"operation.cost": 0.00017}"#).cost, Some(170_000));
+    assert_eq!(usage("x", r#"{"llm.cost.prompt": 0.5, "llm.cost.completion": "0.25"}"#).cost, Some(750_000_000));
+    assert_eq!(usage("x", r#"{"llm.cost.prompt": 0.5}"#).cost, None);
+    assert_eq!(usage("x", r#"{"llm.cost.total": -0.5}"#).cost, None);
+    assert_eq!(usage("x", r#"{"llm.cost.total": 0.0}"#).cost, None, "who says so does not know the price");
+}
+
+#[test]
+fn input_holds_cached_tokens() {
+    let details = r#""llm.token_count.prompt_details.cache_read": 100, "llm.token_count.prompt_details.cache_write": 10"#;
+    for (name, scope, provider, prompt, input) in [
+        ("Claude.invoke", None, "Anthropic", 5, 115),
+        ("Claude.ainvoke_stream", None, "Anthropic", 500, 610),
+        ("Claude.invoke", None, "VertexAI", 500, 610),
+        ("AwsBedrock.invoke", None, "AwsBedrock", 500, 610),
+        ("OpenAIChat.invoke", None, "OpenAI", 500, 500),
+        ("ChatAnthropic", None, "anthropic", 500, 500),
+        ("ChatAnthropic", None, "anthropic", 109, 219),
+        ("Claude.invoke", Some("openinference.instrumentation.langchain"), "Anthropic", 500, 500),
+        ("any name", Some("openinference.instrumentation.agno"), "Anthropic", 500, 610),
+    ] {
+        let attributes = format!("{{\"llm.provider\": \"{provider}\", \"llm.token_count.prompt\": {prompt}, {details}}}");
+        let usage = facts_by(name, scope, &attributes).0.usage.unwrap_or_default();
+        assert_eq!((usage.input, usage.cache_read, usage.cache_write), (Some(input), Some(100), Some(10)), "{name} {provider} {prompt}");
+    }
+}
+
+#[test]
+fn a_preview_shows_the_question() {
+    for (attributes, input) in [
+        (r#"{"gen_ai.input.messages": "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"Weather?\"}]}]"}"#, "Weather?"),
+        (r#"{"ai.prompt": "{\"prompt\":\"Weather?\"}"}"#, "Weather?"),
+        (r#"{"gen_ai.prompt": "plain"}"#, "plain"),
+        (r#"{"input.value": ["a", 1]}"#, r#"["a", 1]"#),
+        (r#"{"gen_ai.tool.call.arguments": "{\"city\": \"Lisbon\"}"}"#, r#"{"city": "Lisbon"}"#),
+    ] {
+        let (facts, batch) = facts("x", attributes);
+        assert_eq!(batch.text(facts.input), input);
+    }
+    let long = format!("{{\"input.value\": \"{}\"}}", "é".repeat(1000));
+    let (facts, batch) = facts("x", &long);
+    assert_eq!(batch.text(facts.input).len(), PREVIEW);
+}
+
+#[test]
+fn a_pending_record_names_the_parent() {
+    let pending = |attributes: &'static str| {
+        let mut picker = Extractor::default();
+        assert_eq!(json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)), Ok(()));
+        picker.pending()
+    };
+    assert_eq!(pending(r#"{"logfire.span_type": "pending_span", "logfire.pending_parent_id": "0000000000000000"}"#), Some(None));
+    assert_eq!(
+        pending(r#"{"logfire.span_type": "pending_span", "logfire.pending_parent_id": "00000000000000ff"}"#),
+        Some(SpanId::parse(b"00000000000000ff"))
+    );
+    assert_eq!(pending(r#"{"logfire.span_type": "span"}"#), None);
+}
+
+#[test]
+fn the_ai_sdk_leaves_anthropic_s_cache_out_until_it_says_what_was_fresh() {
+    let sdk = |attributes: &str| {
+        usage(
+            "ai.generateText.doGenerate",
+            &format!(r#"{{"ai.operationId": "ai.generateText.doGenerate", "ai.model.provider": "anthropic.messages", {attributes}}}"#),
+        )
+    };
+    let old = sdk(
+        r#""gen_ai.usage.input_tokens": 5000, "ai.usage.inputTokens": 5000, "ai.usage.outputTokens": 9, "ai.usage.cachedInputTokens": 1000,
+        "ai.response.providerMetadata": "{\"anthropic\":{\"cacheCreationInputTokens\":2000}}""#,
+    );
+    let expected = Usage { input: Some(8000), output: Some(9), cache_read: Some(1000), cache_write: Some(2000), ..Usage::default() };
+    assert_eq!(old, expected);
+    let new = sdk(r#""ai.usage.inputTokens": 8000, "ai.usage.outputTokens": 9, "ai.usage.inputTokenDetails.noCacheTokens": 5000,
+        "ai.usage.inputTokenDetails.cacheReadTokens": 1000, "ai.usage.inputTokenDetails.cacheWriteTokens": 2000"#);
+    assert_eq!(new, expected);
+    let broken = sdk(r#""ai.usage.inputTokens": 8, "ai.usage.cachedInputTokens": 1, "ai.response.providerMetadata": "{\"anthropic\":""#);
+    assert_eq!((broken.input, broken.cache_write), (Some(9), None));
+}
+
+#[test]
+fn the_first_token_comes_in_seconds_or_milliseconds() {
+    let first = |attributes: &str| facts("chat", attributes).0.first_token;
+    assert_eq!(first(r#"{"gen_ai.response.time_to_first_chunk": 0.25}"#), Some(250_000_000));
+    assert_eq!(first(r#"{"ai.response.msToFirstChunk": "312.5"}"#), Some(312_500_000));
+    assert_eq!(first(r#"{"ai.response.msToFirstChunk": -1}"#), None);
+}
+
+#[test]
+fn long_arguments_that_begin_alike_are_told_apart() {
+    let digest = |arguments: &str| {
+        let arguments = serde_json::Value::from(arguments);
+        let (facts, batch) =
+            facts("search", &format!(r#"{{"openinference.span.kind": "TOOL", "tool.name": "search", "input.value": {arguments}}}"#));
+        batch.text(facts.calls).to_owned()
+    };
+    let long = |end: &str| digest(&format!("{}{end}", "x".repeat(PREVIEW)));
+    assert_eq!(digest("AI agents"), "", "the row's own text says it all");
+    assert_eq!(digest(r#"{"query": "AI agents"}"#), digest(r#"{"query":"AI agents"}"#));
+    assert_ne!(digest(r#"{"query": "AI agents"}"#), digest(r#"{"query": "AIagents"}"#));
+    assert_ne!(long("a"), long("b"));
+    assert_eq!(long("a"), long("a"));
+    assert_ne!(digest("a  b"), digest("a b"), "folded blanks hide a difference");
+}
+
+#[test]
+fn who_wants_numbers_alone_gets_no_beginnings() {
+    for attributes in [
+        r#"{"openinference.span.kind": "TOOL", "tool.name": "add", "input.value": "{\"a\": 1}"}"#,
+        r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5", "llm.token_count.prompt": 45,
+            "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "add",
+            "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "add"}"#,
+    ] {
+        let mut picker = Extractor::default();
+        assert_eq!(json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)), Ok(()));
+        let mut batches = [(); 2].map(|()| Batch::new(SourceId(0), Origin::History));
+        batches[1].numbers_only = true;
+        let [all, numbers] = batches.each_mut().map(|batch| picker.facts("a", None, batch));
+        assert!(!batches[0].text(all.input).is_empty() && !batches[0].text(all.calls).is_empty(), "{attributes}");
+        assert!(batches[1].text(numbers.input).is_empty() && batches[1].text(numbers.calls).is_empty(), "{attributes}");
+        let same = |facts: &SpanFacts, batch: &Batch| {
+            let names = [facts.tool, facts.model, facts.agent].map(|text| batch.text(text).to_owned());
+            (facts.span_type, facts.usage, names)
+        };
+        assert_eq!(same(&all, &batches[0]), same(&numbers, &batches[1]));
+    }
+}

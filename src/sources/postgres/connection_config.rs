@@ -1,0 +1,214 @@
+//! Which server, database and user a URL names, with what the environment and the password file add.
+//!
+//! The forms are libpq's, and SQLAlchemy's with a driver in the scheme, so that the URL given to Agno works as it is.
+
+mod url;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
+
+use super::passfile;
+use super::tls::{Mode, Roots, Tls};
+pub use url::is_url;
+
+/// What the server calls this program.
+const APPLICATION: &str = "agno-top";
+/// How long a connection may take to come about, unless the URL says otherwise.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Where libpq looks for a server on this machine.
+const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+
+/// What the environment says in libpq's variables, and which setting that is.
+const VARIABLES: [(&str, &str); 13] = [
+    ("PGHOST", "host"),
+    ("PGHOSTADDR", "hostaddr"),
+    ("PGPORT", "port"),
+    ("PGDATABASE", "dbname"),
+    ("PGUSER", "user"),
+    ("PGPASSWORD", "password"),
+    ("PGPASSFILE", "passfile"),
+    ("PGSSLMODE", "sslmode"),
+    ("PGSSLROOTCERT", "sslrootcert"),
+    ("PGCONNECT_TIMEOUT", "connect_timeout"),
+    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ("PGCHANNELBINDING", "channel_binding"),
+    ("PGOPTIONS", "options"),
+];
+
+/// A database, and how to get there.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectionConfig {
+    /// What a person calls it; holds no password.
+    pub(super) name: String,
+    pub(super) user: String,
+    pub(super) config: Config,
+    pub(super) tls: Tls,
+    /// What must not be told: the password, as it is and as the URL has it.
+    secrets: Vec<String>,
+}
+
+/// Why a URL names no database.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UrlError(String);
+
+impl ConnectionConfig {
+    /// Reads a URL. `environment` answers for variables.
+    pub(super) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
+        let mut settings: BTreeMap<String, String> = BTreeMap::new();
+        for (variable, setting) in VARIABLES {
+            if let Some(value) = environment(variable).filter(|value| !value.is_empty()) {
+                settings.insert(setting.to_owned(), value);
+            }
+        }
+        let mut secrets = settings.get("password").cloned().into_iter().collect::<Vec<_>>();
+        secrets.extend(url::read(url, &mut settings)?);
+        let home = environment("HOME").or_else(|| environment("USERPROFILE")).map(PathBuf::from);
+        let user = take(&mut settings, "user")
+            .or_else(|| ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment(name)))
+            .unwrap_or_else(|| "postgres".to_owned());
+        let database = take(&mut settings, "dbname").unwrap_or_else(|| user.clone());
+        let mut config = Config::new();
+        config.user(&user).dbname(&database).application_name(APPLICATION).tcp_user_timeout(Duration::from_secs(10));
+        let (hosts, name) = places(&mut settings, &mut config)?;
+        let password = take(&mut settings, "password").or_else(|| {
+            let file = take(&mut settings, "passfile").map(PathBuf::from).or_else(|| passfile::usual(home.as_deref()));
+            hosts.iter().find_map(|(host, port)| passfile::password(file.as_deref()?, host, *port, &database, &user))
+        });
+        if let Some(password) = &password {
+            config.password(password);
+            secrets.push(password.clone());
+        }
+        options(&mut settings, &mut config)?;
+        let tls = tls(&mut settings, home)?;
+        secrets.retain(|secret| !secret.is_empty());
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        let name = format!("postgres://{user}@{name}/{database}");
+        Ok(Self { name, user, config, tls, secrets })
+    }
+
+    /// The text without anything secret.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| hide(&text, secret))
+    }
+}
+
+/// Puts stars for a secret. One of a few letters is hidden only where it stands alone: holes in every word would tell it.
+fn hide(text: &str, secret: &str) -> String {
+    const SHORT: usize = 4;
+    if secret.len() >= SHORT {
+        return text.replace(secret, "***");
+    }
+    let (mut hidden, mut from) = (String::new(), 0);
+    for (at, _) in text.match_indices(secret) {
+        let in_a_word = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
+        let end = at + secret.len();
+        if at >= from && !in_a_word(text[..at].chars().next_back()) && !in_a_word(text[end..].chars().next()) {
+            hidden.push_str(&text[from..at]);
+            hidden.push_str("***");
+            from = end;
+        }
+    }
+    hidden + &text[from..]
+}
+
+/// Sets hosts and ports. Returns them, and what they are called for a person.
+fn places(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Result<(Vec<(String, u16)>, String), UrlError> {
+    let ports = take(settings, "port").unwrap_or_else(|| "5432".to_owned());
+    let ports = ports.split(',').map(|port| if port.is_empty() { Ok(5432) } else { port.parse::<u16>() });
+    let ports: Vec<u16> = ports.collect::<Result<_, _>>().map_err(|_| wrong("its port is no number from 0 to 65535"))?;
+    let addresses = take(settings, "hostaddr");
+    let named = take(settings, "host").or_else(|| addresses.clone()).unwrap_or_else(|| on_this_machine(ports[0]));
+    let hosts: Vec<&str> = named.split(',').map(|host| if host.is_empty() { "localhost" } else { host }).collect();
+    let port_of = |at: usize| if ports.len() == 1 { Some(ports[0]) } else { ports.get(at).copied() };
+    let mut found = Vec::new();
+    for (at, host) in hosts.iter().enumerate() {
+        let port = port_of(at).ok_or_else(|| wrong("it names more hosts than ports"))?;
+        config.host(*host).port(port);
+        found.push(((*host).to_owned(), port));
+    }
+    if let Some(addresses) = addresses {
+        for address in addresses.split(',') {
+            config.hostaddr(address.parse().map_err(|_| wrong("its hostaddr is no address"))?);
+        }
+    }
+    let called = |(host, port): &(String, u16)| match (host.starts_with('/'), *port) {
+        // A socket's directory would look like the database.
+        (true, _) => String::new(),
+        (false, 5432) => host.clone(),
+        (false, port) => format!("{host}:{port}"),
+    };
+    let name = found.iter().map(called).collect::<Vec<_>>().join(",");
+    Ok((found, name))
+}
+
+/// Where a server on this machine listens.
+fn on_this_machine(port: u16) -> String {
+    let listens = |dir: &&str| cfg!(unix) && PathBuf::from(dir).join(format!(".s.PGSQL.{port}")).exists();
+    SOCKETS.into_iter().find(listens).unwrap_or("localhost").to_owned()
+}
+
+fn options(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Result<(), UrlError> {
+    let seconds = match take(settings, "connect_timeout") {
+        Some(text) => text.parse::<u64>().map_err(|_| wrong("its connect_timeout is no number of seconds"))?,
+        None => 0,
+    };
+    config.connect_timeout(if seconds == 0 { CONNECT } else { Duration::from_secs(seconds) });
+    if let Some(options) = take(settings, "options") {
+        config.options(options);
+    }
+    match take(settings, "target_session_attrs").as_deref() {
+        Some("read-write" | "primary") => drop(config.target_session_attrs(TargetSessionAttrs::ReadWrite)),
+        Some("read-only" | "standby") => drop(config.target_session_attrs(TargetSessionAttrs::ReadOnly)),
+        _ => {}
+    }
+    match take(settings, "channel_binding").as_deref() {
+        Some("require") => drop(config.channel_binding(ChannelBinding::Require)),
+        Some("disable") => drop(config.channel_binding(ChannelBinding::Disable)),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn tls(settings: &mut BTreeMap<String, String>, home: Option<PathBuf>) -> Result<Tls, UrlError> {
+    let named = take(settings, "sslrootcert");
+    // asyncpg's URLs say `ssl=`.
+    let mode = match take(settings, "sslmode").or_else(|| take(settings, "ssl")).as_deref() {
+        None => None,
+        Some("disable" | "false") => Some(Mode::Disable),
+        Some("allow") => Some(Mode::Allow),
+        Some("prefer") => Some(Mode::Prefer),
+        Some("require" | "true") => Some(Mode::Require),
+        Some("verify-ca") => Some(Mode::VerifyCa),
+        Some("verify-full") => Some(Mode::VerifyFull),
+        Some(_) => return Err(wrong("its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full")),
+    };
+    let roots = match named.as_deref() {
+        Some("system") => Roots::System,
+        Some(path) => Roots::File(PathBuf::from(path)),
+        None => home.map(|home| home.join(".postgresql/root.crt")).filter(|path| path.exists()).map_or(Roots::System, Roots::File),
+    };
+    let mode = match mode {
+        None if named.as_deref() == Some("system") => Mode::VerifyFull,
+        // As libpq has it: who names a root certificate wants it to be used.
+        Some(Mode::Require) if named.is_some() => Mode::VerifyCa,
+        mode => mode.unwrap_or(Mode::Prefer),
+    };
+    Ok(Tls { mode, roots })
+}
+
+fn take(settings: &mut BTreeMap<String, String>, name: &str) -> Option<String> {
+    settings.remove(name)
+}
+
+fn wrong(what: impl Into<String>) -> UrlError {
+    UrlError(what.into())
+}
+
+#[cfg(test)]
+mod tests;

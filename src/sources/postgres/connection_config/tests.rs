@@ -1,0 +1,109 @@
+use super::*;
+
+fn parse(url: &str, environment: &[(&str, &str)]) -> ConnectionConfig {
+    try_parse(url, environment).unwrap()
+}
+
+fn try_parse(url: &str, environment: &[(&str, &str)]) -> Result<ConnectionConfig, UrlError> {
+    ConnectionConfig::parse(url, |name| environment.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()))
+}
+
+fn password(target: &ConnectionConfig) -> Option<&str> {
+    target.config.get_password().map(|bytes| std::str::from_utf8(bytes).unwrap())
+}
+
+#[test]
+fn urls_are_told_from_paths() {
+    for url in ["postgres://", "postgresql://u@h/d", "PostgreSQL+psycopg://h", "postgresql+asyncpg://h/d", "postgres+psycopg_async:///d"] {
+        assert!(is_url(url), "{url}");
+    }
+    for path in ["tmp/traces.db", "postgres", "postgres:", "mysql://h/d", "postgresqlx://h", "sqlite:///x", "http://postgres://"] {
+        assert!(!is_url(path), "{path}");
+    }
+}
+
+#[test]
+fn every_part_is_read() {
+    let target =
+        parse("postgresql+psycopg://me:p%40ss@db.example:6000/my%20db?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=3", &[]);
+    assert_eq!((target.name.as_str(), target.user.as_str()), ("postgres://me@db.example:6000/my db", "me"));
+    assert_eq!((password(&target), target.config.get_dbname()), (Some("p@ss"), Some("my db")));
+    assert_eq!(target.config.get_ports(), [6000]);
+    assert_eq!(target.config.get_connect_timeout(), Some(&Duration::from_secs(3)));
+    assert_eq!(target.config.get_application_name(), Some("agno-top"));
+    assert_eq!(target.tls, Tls { mode: Mode::VerifyFull, roots: Roots::File("/ca.pem".into()) });
+    assert_eq!(target.redact("no p@ss, no p%40ss"), "no ***, no ***");
+}
+
+#[test]
+fn passwords_with_signs_in_them() {
+    let target = parse("postgres://me:a@b:c@h/d", &[]);
+    assert_eq!((password(&target), target.name.as_str()), (Some("a@b:c"), "postgres://me@h/d"));
+    let target = parse("postgres://h/d?user=me&password=x%26y", &[]);
+    assert_eq!((password(&target), target.name.as_str()), (Some("x&y"), "postgres://me@h/d"));
+}
+
+#[test]
+fn hosts_of_every_kind() {
+    for (url, name, ports) in [
+        ("postgres://me@[::1]:7000/d", "postgres://me@::1:7000/d", vec![7000]),
+        ("postgres://me@a,b:7000/d", "postgres://me@a,b:7000/d", vec![5432, 7000]),
+        ("postgres://me@a,b/d?port=7000", "postgres://me@a:7000,b:7000/d", vec![7000, 7000]),
+        ("postgres://me@%2Frun%2Fpg/d", "postgres://me@/d", vec![5432]),
+        ("postgres://me@/d?host=/run/pg", "postgres://me@/d", vec![5432]),
+    ] {
+        let target = parse(url, &[]);
+        assert_eq!(target.name, name);
+        assert_eq!(target.config.get_ports(), ports, "{url}");
+    }
+    assert!(try_parse("postgres://h/d?hostaddr=x", &[]).is_err());
+    assert_eq!(parse("postgres://me@h/d?hostaddr=127.0.0.1", &[]).config.get_hostaddrs().len(), 1);
+}
+
+#[test]
+fn the_environment_says_what_the_url_leaves_open() {
+    let environment =
+        [("PGHOST", "eh"), ("PGPORT", "1"), ("PGUSER", "eu"), ("PGPASSWORD", "ep"), ("PGDATABASE", "ed"), ("PGSSLMODE", "require")];
+    let target = parse("postgres://", &environment);
+    assert_eq!((target.name.as_str(), password(&target), target.tls.mode), ("postgres://eu@eh:1/ed", Some("ep"), Mode::Require));
+    let target = parse("postgres://u:p@h:2/d?sslmode=disable", &environment);
+    assert_eq!((target.name.as_str(), password(&target), target.tls.mode), ("postgres://u@h:2/d", Some("p"), Mode::Disable));
+    assert_eq!(target.redact("ep, help p: 'p'"), "***, help ***: '***'", "what the environment says is secret, too");
+    let target = parse("postgres://h", &[("USER", "os")]);
+    assert_eq!((target.name.as_str(), password(&target), target.tls.mode), ("postgres://os@h/os", None, Mode::Prefer));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_password_file_is_asked_last() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(".pgpass");
+    std::fs::write(&file, "other:*:*:*:no\nh:5432:d:me:from the file\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let at_home = [("HOME", home.path().to_str().unwrap())];
+    assert_eq!(password(&parse("postgres://me@h/d", &at_home)), Some("from the file"));
+    assert_eq!(password(&parse("postgres://me:url@h/d", &at_home)), Some("url"));
+    assert_eq!(password(&parse("postgres://me@h/e", &at_home)), None);
+    assert_eq!(password(&parse("postgres://me@h/d", &[("PGPASSFILE", file.to_str().unwrap())])), Some("from the file"));
+    assert_eq!(parse("postgres://me@h/d", &at_home).redact("it is from the file"), "it is ***");
+}
+
+#[test]
+fn encryption_is_as_strict_as_asked() {
+    for (query, mode, roots) in [
+        ("", Mode::Prefer, Roots::System),
+        ("?sslmode=allow", Mode::Allow, Roots::System),
+        ("?sslmode=require", Mode::Require, Roots::System),
+        ("?sslmode=require&sslrootcert=/x", Mode::VerifyCa, Roots::File("/x".into())),
+        ("?sslmode=verify-ca", Mode::VerifyCa, Roots::System),
+        ("?sslrootcert=system", Mode::VerifyFull, Roots::System),
+        ("?ssl=true", Mode::Require, Roots::System),
+    ] {
+        assert_eq!(parse(&format!("postgres://h/d{query}"), &[]).tls, Tls { mode, roots }, "{query}");
+    }
+    assert_eq!(
+        try_parse("postgres://h/d?sslmode=yes", &[]).unwrap_err().to_string().split(' ').take(2).collect::<Vec<_>>(),
+        ["its", "sslmode"]
+    );
+}

@@ -1,0 +1,83 @@
+//! What keys do in a view that is not the traces.
+
+use super::table::{Table, View};
+use super::{Action, App, Effect, Focus, LineEditor};
+use crate::model::Nanos;
+use crate::store::Store;
+
+/// What became of an action.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// It was one for the table.
+    Done,
+    /// So it was, and this has to be done outside.
+    Effect(Effect),
+    /// It was not.
+    Other,
+}
+
+impl App {
+    /// Which view is open.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.table.as_ref().map_or(View::Traces, |table| table.view)
+    }
+
+    pub(super) fn open_view(&mut self, store: &Store, view: View, now: Nanos) {
+        self.focus = Focus::Forest;
+        if view == self.view() {
+            return;
+        }
+        self.table = (view != View::Traces).then(|| Table::new(view, &self.forest));
+        if let Some(table) = &mut self.table {
+            table.refresh(store, &self.forest, &self.scope, now);
+        }
+    }
+
+    /// Does what the action says to the open table, if it is one for it.
+    pub(super) fn table_action(&mut self, store: &Store, action: Action, now: Nanos) -> Answer {
+        let Some(table) = self.table.as_mut() else { return Answer::Other };
+        match action {
+            Action::Detail if self.focus == Focus::Forest => {
+                if let Some(line) = table.narrowed(store, &self.filter) {
+                    self.open_view(store, View::Traces, now);
+                    self.set_filter(store, line);
+                }
+            }
+            Action::Back if self.focus == Focus::Forest => self.open_view(store, View::Traces, now),
+            Action::Copy => {
+                let text = table.lines.get(table.cursor).map(|line| line.name().to_owned()).filter(|text| !text.is_empty());
+                return text.map_or(Answer::Done, |text| Answer::Effect(Effect::Copy { what: text.clone(), text }));
+            }
+            Action::Filter if self.focus != Focus::Forest => {
+                self.editing = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
+            }
+            Action::Wrap => table.reader.set_wrap(!table.reader.wraps()),
+            // These are about a trace, and none is under the cursor.
+            Action::Mark
+            | Action::CopySpan
+            | Action::Fold
+            | Action::Unfold
+            | Action::FoldBelow
+            | Action::FoldAll
+            | Action::NextTab
+            | Action::PreviousTab
+            | Action::NextError
+            | Action::PreviousError
+            | Action::NextMatch
+            | Action::PreviousMatch
+            | Action::ZoomIn
+            | Action::ZoomOut
+            | Action::ZoomReset
+            | Action::Earlier
+            | Action::Later
+            | Action::Measure
+            | Action::CriticalPath => {}
+            _ => {
+                let done = if self.focus == Focus::Forest { table.take(store, &self.scope, action, now) } else { table.read(action) };
+                return if done { Answer::Done } else { Answer::Other };
+            }
+        }
+        Answer::Done
+    }
+}

@@ -1,0 +1,65 @@
+//! A screen that tests drive: an app and its store, and spans to put into them.
+
+#![allow(clippy::unwrap_used)]
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::{Action, App, Effect};
+use crate::model::{Batch, Nanos, PayloadRef, Span, SpanFacts, SpanId, Status, Text, TraceId};
+use crate::store::{Limits, Store};
+
+pub(super) struct TestHarness {
+    pub(super) app: App,
+    pub(super) store: Store,
+    pub(super) now: Nanos,
+}
+
+impl TestHarness {
+    /// Ten lines that show nothing yet.
+    pub(super) fn new(limits: Limits) -> Self {
+        let mut app = App::new(Vec::new(), false, 0);
+        app.forest.set_height(10);
+        Self { app, store: Store::new(limits), now: 0 }
+    }
+
+    /// Spans come, so much later.
+    pub(super) fn receive(&mut self, batch: Batch, later: Nanos) {
+        self.now += later;
+        self.app.receive(&mut self.store, batch, self.now);
+    }
+
+    pub(super) fn act(&mut self, action: Action) -> Option<Effect> {
+        let effect = self.app.update(&mut self.store, action, self.now);
+        self.app.settle(&self.store);
+        effect
+    }
+
+    pub(super) fn press(&mut self, code: KeyCode) -> Option<Effect> {
+        self.app.key(&mut self.store, KeyEvent::new(code, KeyModifiers::NONE), self.now)
+    }
+}
+
+pub(super) fn trace_id(number: u8) -> TraceId {
+    TraceId::new([number; 16]).unwrap()
+}
+
+pub(super) fn span_id(number: u64) -> SpanId {
+    SpanId::new(number.to_be_bytes()).unwrap()
+}
+
+/// A span that went well, below another unless `parent` is 0; it ran from the first time to the second, if that is known.
+pub(super) fn span(trace: u8, id: u64, parent: u64, (start, end): (Nanos, Option<Nanos>), name: Text, facts: SpanFacts) -> Span {
+    Span {
+        trace: trace_id(trace),
+        id: span_id(id),
+        parent: (parent > 0).then(|| span_id(parent)),
+        start,
+        end,
+        status: Status::Ok,
+        name,
+        facts,
+        error: Text::default(),
+        payload_ref: PayloadRef(id as i64),
+        retained_bytes: 0,
+    }
+}

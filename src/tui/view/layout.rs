@@ -1,0 +1,128 @@
+//! Where the panes are, by the size of the screen.
+
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use crate::tui::app::Focus;
+
+/// Where the panes are; one that there is no room for is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PaneLayout {
+    pub(super) header: Rect,
+    pub(super) forest: Rect,
+    /// Tokens by model.
+    pub(super) tokens: Rect,
+    /// Cost by model.
+    pub(super) cost: Rect,
+    /// Where the time went.
+    pub(super) latency: Rect,
+    pub(super) detail: Rect,
+    pub(super) footer: Rect,
+}
+
+/// Below this height the detail gives way to the traces unless it is focused.
+const DETAIL_FROM: u16 = 16;
+
+/// From this width on the sums stand beside the traces.
+const SUMS_FROM: u16 = 120;
+
+/// Columns of the sums there.
+const SUMS: u16 = 34;
+
+/// From this size on the detail stands beside the traces too, under the sums: text is read better in short lines, and the traces have
+/// all the height.
+const BESIDE_FROM: (u16, u16) = (160, 36);
+
+/// The least height of a pane with sums.
+const LEAST: u16 = 4;
+
+impl PaneLayout {
+    /// Divides a screen of this size.
+    #[must_use]
+    pub fn new(area: Rect, focus: Focus) -> Self {
+        let [header, body, footer] = area.layout(&Layout::vertical([
+            Constraint::Length(u16::from(area.height > 3)),
+            Constraint::Fill(1),
+            Constraint::Length(u16::from(area.height > 1)),
+        ]));
+        let outer = Self { header, footer, ..Self::default() };
+        if focus == Focus::FullDetail {
+            Self { detail: body, ..outer }
+        } else if area.width >= BESIDE_FROM.0 && area.height >= BESIDE_FROM.1 {
+            outer.beside(body)
+        } else {
+            outer.below(body, focus, area.height)
+        }
+    }
+
+    fn beside(self, body: Rect) -> Self {
+        let right = (body.width * 2 / 5).clamp(64, 100);
+        let [forest, right] = body.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]));
+        let rows = [Constraint::Length(body.height / 6), Constraint::Length(body.height / 8), Constraint::Fill(1)];
+        let [sums, latency, detail] = right.layout(&Layout::vertical(rows));
+        let [tokens, cost] = sums.layout(&Layout::horizontal([Constraint::Fill(1); 2]));
+        Self { forest, tokens, cost, latency, detail, ..self }
+    }
+
+    fn below(self, body: Rect, focus: Focus, screen: u16) -> Self {
+        let height = match focus {
+            Focus::Forest if screen < DETAIL_FROM => 0,
+            Focus::Forest => (body.height * 2 / 5).max(6),
+            _ => (body.height * 3 / 5).max(6).min(body.height),
+        };
+        let [upper, detail] = body.layout(&Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]));
+        if body.width < SUMS_FROM || upper.height < LEAST {
+            return Self { forest: upper, detail, ..self };
+        }
+        let [forest, right] = upper.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(SUMS)]));
+        let count = (right.height / LEAST).min(3);
+        let rows = [0, 1, 2].map(|at| if at < count { Constraint::Fill(1) } else { Constraint::Length(0) });
+        let [tokens, cost, latency] = right.layout(&Layout::vertical(rows));
+        Self { forest, tokens, cost, latency, detail, ..self }
+    }
+
+    /// Lines for rows in the forest.
+    #[must_use]
+    pub fn forest_lines(&self) -> usize {
+        usize::from(self.forest.height.saturating_sub(2))
+    }
+
+    /// The size of the detail's text: columns and lines.
+    #[must_use]
+    pub fn detail_size(&self) -> (u16, u16) {
+        (self.detail.width.saturating_sub(2), self.detail.height.saturating_sub(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_panes_fill_any_screen_and_never_overlap() {
+        let sizes =
+            (1..=260).flat_map(|width| [1, 2, 3, 4, 5, 7, 10, 12, 15, 16, 17, 23, 24, 35, 36, 60, 100].map(|height| (width, height)));
+        for (width, height) in sizes {
+            for focus in [Focus::Forest, Focus::Detail, Focus::FullDetail] {
+                let area = Rect::new(0, 0, width, height);
+                let PaneLayout { header, forest, tokens, cost, latency, detail, footer } = PaneLayout::new(area, focus);
+                let panes = [header, forest, tokens, cost, latency, detail, footer].map(Rect::area);
+                assert_eq!(panes.iter().sum::<u32>(), area.area(), "{width}x{height} {focus:?}");
+                for pane in [header, forest, tokens, cost, latency, detail, footer] {
+                    assert_eq!(area.intersection(pane).area(), pane.area(), "{width}x{height} {focus:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn panes_appear_as_the_width_allows() {
+        let panes = |width, height| PaneLayout::new(Rect::new(0, 0, width, height), Focus::Forest);
+        assert_eq!((panes(119, 36).tokens.area(), panes(80, 15).detail.height), (0, 0));
+        let wide = panes(120, 36);
+        assert_eq!((wide.forest.width, wide.cost.width, wide.detail.width), (86, 34, 120));
+        let large = panes(200, 60);
+        assert_eq!((large.forest.width, large.forest.height, large.detail.width), (120, 58, 80));
+        assert!(large.detail.height > 35 && large.latency.height >= LEAST);
+        assert!(panes(160, 36).latency.height >= LEAST);
+    }
+}

@@ -1,0 +1,91 @@
+//! The traces: a line a row, with the tree, the numbers and the flame bar.
+
+mod bar;
+mod columns;
+pub(super) mod line;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::widgets::{Block, BorderType, Widget};
+
+use super::put;
+use super::styling::Styling;
+use crate::format;
+use crate::model::SpanType;
+use crate::store::{Phase, Row, Store};
+use crate::tui::app::{Action, App, Focus, HitTarget, Measure, Sort, TraceTree};
+use columns::{Bars, Columns};
+use line::{LEVELS, Line};
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
+    if area.is_empty() {
+        return;
+    }
+    let block =
+        Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title(app, store));
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let cost_first = app.forest.sorting().by == Sort::Cost || app.forest.measure == Measure::Cost;
+    let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
+    let dated = rows.iter().any(|&row| !format::is_same_day(store.row(row).start, app.now));
+    let columns = Columns::new(inner.width, store.all().cost().is_some(), cost_first, dated, &app.columns.0);
+    if rows.is_empty() {
+        let none = format!("No trace passes the filter. {} takes it off.", app.keymap.hint(Action::Back));
+        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &none, theme.dim());
+    }
+    let bars = rows.get(cursor).map(|&row| Bars::new(&app.forest, store, row, app.now));
+    columns.heading(buffer, inner, area.y, bars.as_ref(), theme);
+    for (at, &row) in rows.iter().enumerate() {
+        let line = Rect { y: inner.y + at as u16, height: 1, ..inner };
+        if at == cursor {
+            buffer.set_style(line, theme.cursor());
+        }
+        Line { app, store, theme, row, data: store.row(row), is_cursor: at == cursor }.draw(buffer, line, columns);
+    }
+}
+
+fn title(app: &App, store: &Store) -> String {
+    let shown = app.forest.len();
+    let of = if app.forest.is_filtered() { format!(" of {}", format::count(store.trace_count() as u64)) } else { String::new() };
+    let rank = app.forest.rank().map_or(String::new(), |rank| format!("{}/", format::count(rank as u64 + 1)));
+    let sorting = app.forest.sorting();
+    let by = match (sorting.newest_first(), sorting.reversed) {
+        (true, _) => String::new(),
+        (false, false) => format!("· by {} ", sorting.by.name()),
+        (false, true) => format!("· by {}, reversed ", sorting.by.name()),
+    };
+    let path = if app.forest.lights_path { "· critical path " } else { "" };
+    format!(" Traces {rank}{}{of} {by}{path}", format::count(shown as u64))
+}
+
+/// What of the pane is at a place.
+pub(super) fn hit_test(area: Rect, app: &App, store: &Store, place: Position) -> HitTarget {
+    let inner = Block::bordered().inner(area);
+    if !inner.contains(place) {
+        return HitTarget::Forest;
+    }
+    let (rows, _) = app.forest.window(store, usize::from(inner.height));
+    let Some(&row) = rows.get(usize::from(place.y - inner.y)) else { return HitTarget::Forest };
+    let above = std::iter::successors(TraceTree::parent(store, row), |&row| TraceTree::parent(store, row)).take(LEVELS).count();
+    let fold = inner.x + 1 + 2 * above as u16;
+    if place.x == fold && app.forest.child_count(store, row) > 0 { HitTarget::Fold(row) } else { HitTarget::Row(row) }
+}
+
+/// What a row is called.
+#[must_use]
+pub fn name(store: &Store, data: &Row) -> String {
+    match (data.label.is_empty(), data.name.is_empty()) {
+        (false, _) => store.text(data.label).to_owned(),
+        (true, false) => store.text(data.name).to_owned(),
+        (true, true) if data.placeholder => match data.span_type {
+            SpanType::Team => unended("team or workflow", data.phase),
+            SpanType::Workflow => unended("workflow", data.phase),
+            _ => unended("agent", data.phase),
+        },
+        (true, true) => "(no name)".to_owned(),
+    }
+}
+
+fn unended(what: &str, phase: Phase) -> String {
+    if phase == Phase::Running { format!("{what}, still running") } else { format!("{what}, never ended") }
+}

@@ -1,0 +1,74 @@
+//! A line's bar.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::columns::whole_of;
+use super::line::Line;
+use crate::model::Nanos;
+use crate::store::{Row, RunStatus};
+use crate::tui::app::{Measure, TraceTree};
+use crate::tui::widget::waterfall::{self, Palette};
+use crate::tui::widget::{Bar, gauge};
+
+use super::super::put;
+
+/// Children of one row whose time is told from the row's own; of more, every so manieth, since a bar has few cells.
+const CHILDREN: usize = 1024;
+
+impl Line<'_> {
+    /// The bar in its column; of what is not known there is none.
+    pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
+        let Self { app, theme, data, .. } = *self;
+        let style = match data.standing() {
+            _ if self.is_beside() => theme.dim(),
+            RunStatus::Error => theme.error(),
+            RunStatus::Running => theme.running(),
+            RunStatus::Lost => theme.dim(),
+            RunStatus::Ok => theme.kind(data.span_type),
+        };
+        match app.forest.measure {
+            Measure::Time => self.draw_time(buffer, area, style),
+            measure => {
+                let bar = self.amount(measure).map(|(part, whole)| gauge(part, whole, usize::from(area.width), theme.glyphs()));
+                put(buffer, area.x, area.y, area.width, &bar.unwrap_or_default(), style);
+            }
+        }
+    }
+
+    fn draw_time(&self, buffer: &mut Buffer, area: Rect, style: Style) {
+        let Self { app, store, theme, row, data, .. } = *self;
+        let state = match data.standing() {
+            RunStatus::Running => waterfall::State::Running,
+            RunStatus::Error => waterfall::State::Error,
+            RunStatus::Ok | RunStatus::Lost => waterfall::State::Done,
+        };
+        let count = app.forest.child_count(store, row);
+        let children = TraceTree::children(store, row).step_by(count.div_ceil(CHILDREN).max(1));
+        let spans: Vec<(Nanos, Nanos)> = children.map(|child| self.stretch(store.row(child))).collect();
+        let (start, end) = self.stretch(data);
+        let trace = data.trace();
+        let axis =
+            if app.forest.shows_time(store, row) { app.forest.time(store, trace, app.now) } else { app.forest.common_time(store, trace) };
+        let bar = Bar { start, end, state, children: &spans, whole: !app.forest.is_open(store, row) };
+        bar.render(axis, theme.glyphs(), &Palette { own: style, child: style, mark: style }, area, buffer);
+    }
+
+    /// How much of what the row has; `None` if that is not known.
+    fn amount(&self, measure: Measure) -> Option<(u64, u64)> {
+        let Self { app, store, row, .. } = *self;
+        let totals = self.totals();
+        let part = match measure {
+            Measure::Time | Measure::Own => u64::try_from(store.own_time(row, app.now)).ok(),
+            Measure::Tokens => totals.tokens(),
+            Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
+        };
+        let whole = if app.forest.shows_time(store, row) { whole_of(measure, store, row, app.now) } else { Some(app.forest.scale()) };
+        Some((part?, whole?))
+    }
+
+    fn stretch(&self, data: &Row) -> (Nanos, Nanos) {
+        (data.start, data.start.saturating_add(data.duration(self.app.now)))
+    }
+}

@@ -1,0 +1,116 @@
+//! The columns of a line, by the width there is, and their names.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::styling::Styling;
+use super::super::{put, put_right};
+use crate::format;
+use crate::model::Nanos;
+use crate::store::{RowIx, Store};
+use crate::tui::app::{Column, Measure, TraceTree};
+use crate::tui::widget::Axis;
+
+/// Cells that the tree takes at most; on a wider screen the bars grow.
+const TREE: u16 = 90;
+
+/// Cells of the columns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns {
+    pub(super) tree: u16,
+    pub(super) when: u16,
+    pub(super) time: u16,
+    pub(super) tokens: u16,
+    pub(super) cost: u16,
+    pub(super) bar: u16,
+}
+
+impl Columns {
+    /// Those among the wanted ones that there is room for. The cost has a column once any cost is known, `cost_first` before the tokens. When a
+    /// trace began takes more where one is `dated`: it began on another day.
+    pub(super) fn new(width: u16, priced: bool, cost_first: bool, dated: bool, wanted: &[Column]) -> Self {
+        let column = |column: Column, from: u16, cells: u16| if width >= from && wanted.contains(&column) { cells } else { 0 };
+        let time = column(Column::Time, 30, 7);
+        let (tokens_from, cost_from) = if cost_first && priced { (80, 56) } else { (56, 80) };
+        let tokens = column(Column::Tokens, tokens_from, 7);
+        let cost = if priced { column(Column::Cost, cost_from, 8) } else { 0 };
+        let when = column(Column::Began, 104, if dated { 13 } else { 9 });
+        let numbers = when + time + tokens + cost + 1;
+        let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE)).max(10) } else { 0 };
+        Self { tree: width.saturating_sub(numbers + bar), when, time, tokens, cost, bar }
+    }
+
+    /// Names the columns on the upper frame, over the numbers themselves; over the bars, what they measure for the line of the cursor.
+    pub(super) fn heading(self, buffer: &mut Buffer, inner: Rect, y: u16, bars: Option<&Bars>, theme: Styling) {
+        if inner.width < 30 {
+            return;
+        }
+        let mut end = inner.x + self.tree;
+        for (name, width) in [(" BEGAN ", self.when), (" TIME", self.time), (" TOK", self.tokens), (" COST", self.cost)] {
+            end += width;
+            put_right(buffer, end, y, width, if width == 0 { "" } else { name }, theme.dim());
+        }
+        let Some(bars) = bars.filter(|_| self.bar > 0) else { return };
+        let left = inner.right() - self.bar;
+        let style = if bars.special { theme.key() } else { theme.dim() };
+        let x = put(buffer, left, y, self.bar, &format!(" {} ", bars.from), style);
+        let to = put_right(buffer, inner.right(), y, self.bar.saturating_sub(x - left), &format!(" {}", bars.to), style);
+        let what = format!(" {} ", bars.what);
+        let room = to.saturating_sub(x);
+        if format::width(&what) <= usize::from(room) {
+            put_right(buffer, to - (room - format::width(&what) as u16) / 2, y, room, &what, style);
+        }
+    }
+}
+
+/// What the bars measure from where to where, in words.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Bars {
+    from: String,
+    what: String,
+    to: String,
+    /// Whether it is not what one sees at first.
+    special: bool,
+}
+
+impl Bars {
+    /// Of the scale that the bar of `row` has.
+    pub(super) fn new(forest: &TraceTree, store: &Store, row: RowIx, now: Nanos) -> Self {
+        let trace = store.row(row).trace();
+        let measure = forest.measure;
+        let open = forest.shows_time(store, row);
+        let whole = TraceTree::whole_time(store, trace, now);
+        if let (Measure::Time, true, Some(zoom)) = (measure, open, forest.zoomed(trace)) {
+            let since = |time: Nanos| format!("+{}", format::duration(time.saturating_sub(whole.start)));
+            let times = length(whole).checked_div(length(zoom)).unwrap_or_default();
+            return Self { from: since(zoom.start), what: format!("×{times}"), to: since(zoom.end), special: true };
+        }
+        let most = if open { whole_of(measure, store, row, now) } else { Some(forest.scale()) };
+        let (zero, to) = match measure {
+            Measure::Time | Measure::Own => ("0s", most.map(|most| format::duration(most.cast_signed()))),
+            Measure::Tokens => ("0", most.map(|most| format::tokens(Some(most)))),
+            Measure::Cost => ("$0", most.map(|most| format::money(Some(most.cast_signed())))),
+        };
+        let what = match (open, measure) {
+            (true, Measure::Time) => "this trace".to_owned(),
+            (false, Measure::Time) => "folded traces".to_owned(),
+            (_, measure) => measure.name().to_owned(),
+        };
+        Self { from: zero.to_owned(), what, to: to.unwrap_or_else(|| "–".to_owned()), special: measure != Measure::Time }
+    }
+}
+
+/// What fills the bar of an open trace's row: all of the trace's.
+pub(super) fn whole_of(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<u64> {
+    let trace = store.row(row).trace();
+    let totals = store.totals_of(trace);
+    match measure {
+        Measure::Time | Measure::Own => u64::try_from(length(TraceTree::whole_time(store, trace, now))).ok(),
+        Measure::Tokens => totals.tokens(),
+        Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
+    }
+}
+
+fn length(axis: Axis) -> Nanos {
+    axis.end.saturating_sub(axis.start)
+}

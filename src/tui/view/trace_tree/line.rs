@@ -1,0 +1,230 @@
+//! One line of the forest: the tree, what the row is, and its numbers.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::super::styling::Styling;
+use super::super::{put, put_right};
+use super::columns::Columns;
+use super::name;
+use crate::format;
+use crate::model::SpanType;
+use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
+use crate::tui::app::{App, TraceTree};
+
+/// Levels of the tree that are drawn; deeper rows stand at the last.
+pub(super) const LEVELS: usize = 24;
+
+/// One line of the forest.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) app: &'a App,
+    pub(super) store: &'a Store,
+    pub(super) theme: Styling<'a>,
+    pub(super) row: RowIx,
+    pub(super) data: &'a Row,
+    pub(super) is_cursor: bool,
+}
+
+impl Line<'_> {
+    pub(super) fn draw(&self, buffer: &mut Buffer, line: Rect, columns: Columns) {
+        let end = line.x + columns.tree;
+        let x = self.draw_tree(buffer, line.x, end, line.y);
+        self.draw_text(buffer, x, end, line.y);
+        self.draw_numbers(buffer, end, line.y, columns);
+        if columns.bar > 0 {
+            let bar = Rect { x: line.right() - columns.bar, width: columns.bar, ..line };
+            self.draw_bar(buffer, bar);
+        }
+    }
+
+    /// Sums over the row and all below it; the row that stands for a trace has all of the trace's.
+    pub(super) fn totals(&self) -> Totals {
+        let is_trace = TraceTree::parent(self.store, self.row).is_none();
+        if is_trace { self.store.totals_of(self.data.trace()) } else { self.store.totals(self.row) }
+    }
+
+    /// Whether the critical path of its trace is lit and leads past it.
+    pub(super) fn is_beside(&self) -> bool {
+        self.app.forest.is_critical(self.store, self.row) == Some(false)
+    }
+
+    /// A folded row speaks for all that it hides.
+    fn standing(&self) -> RunStatus {
+        let open = self.app.forest.is_open(self.store, self.row);
+        let parent = TraceTree::parent(self.store, self.row);
+        if parent.is_none() && (!open || self.data.standing() == RunStatus::Ok) {
+            return self.store.trace(self.data.trace()).standing();
+        }
+        match self.data.standing() {
+            RunStatus::Ok if !open && self.store.below(self.row).errors > 0 => RunStatus::Error,
+            standing => standing,
+        }
+    }
+
+    /// The cursor, the mark, the branches and the fold; returns the column behind them.
+    fn draw_tree(&self, buffer: &mut Buffer, x: u16, end: u16, y: u16) -> u16 {
+        let Self { app, store, theme, row, .. } = *self;
+        let marked = app.marks.contains(&self.data.trace()) && TraceTree::parent(store, row).is_none();
+        let (sign, style) = match (marked, self.is_cursor) {
+            (true, _) => ("✓", theme.mark()),
+            (false, true) => ("▎", theme.key()),
+            (false, false) => (" ", Style::new()),
+        };
+        put(buffer, x, y, 1, sign, style);
+        let mut guides = Vec::with_capacity(LEVELS);
+        let mut at = row;
+        while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < LEVELS) {
+            guides.push(app.forest.is_last(store, at));
+            at = parent;
+        }
+        let mut x = x + 1;
+        if let [own, above @ ..] = guides.as_slice() {
+            x += 1;
+            for &last in above.iter().rev() {
+                put(buffer, x, y, end.saturating_sub(x), if last { " " } else { "│" }, theme.frame(false));
+                x += 2;
+            }
+            let stated = self.data.parent().is_some();
+            let critical = app.forest.is_critical(store, row) == Some(true);
+            let branch = match (*own, stated) {
+                (true, true) if critical => "┗",
+                (false, true) if critical => "┣",
+                (true, true) => "└",
+                (false, true) => "├",
+                (_, false) => "┊",
+            };
+            put(buffer, x, y, end.saturating_sub(x), branch, if critical { theme.key() } else { theme.frame(false) });
+            x += 1;
+        }
+        let fold = match (app.forest.child_count(store, row) > 0, app.forest.is_open(store, row)) {
+            (false, _) => " ",
+            (true, true) => "▾",
+            (true, false) => "▸",
+        };
+        put(buffer, x, y, end.saturating_sub(x), fold, theme.dim());
+        x + 1
+    }
+
+    /// The kind, who or what it is, and what went wrong or in.
+    fn draw_text(&self, buffer: &mut Buffer, x: u16, end: u16, y: u16) {
+        let Self { app, store, theme, data, .. } = *self;
+        let room = |x: u16| end.saturating_sub(x);
+        let own = data.standing();
+        let (glyph, style) = match own {
+            RunStatus::Running | RunStatus::Lost => (theme.standing_glyph(own), theme.standing(own)),
+            _ => (theme.glyph(data.span_type), theme.kind(data.span_type)),
+        };
+        let x = put(buffer, x, y, room(x), glyph, style) + 1;
+        let lit = if app.forest.is_lit(self.row) { theme.lit() } else { Style::new() };
+        let label = if data.placeholder || self.is_beside() { theme.dim() } else { label_style(theme, data.span_type) };
+        let name = name(store, data);
+        // The error is what one looks for, so the name leaves it a place.
+        let name_room = if self.standing() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
+        let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
+        if self.standing() == RunStatus::Error {
+            x = put(buffer, x, y, room(x), theme.standing_glyph(RunStatus::Error), theme.error()) + 1;
+        }
+        if let Some((flag, style)) = self.flag() {
+            x = put(buffer, x, y, room(x), &flag, style) + 1;
+        }
+        // A folded row tells the cause of what it hides.
+        let cause = if app.forest.is_open(store, self.row) { None } else { store.first_failure(self.row) };
+        let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
+        if !error.is_empty() {
+            put(buffer, x, y, room(x).saturating_sub(1), error, theme.error());
+        } else if data.span_type == SpanType::Model && !data.calls.is_empty() {
+            let (calls, style) = self.calls();
+            put(buffer, x, y, room(x).saturating_sub(1), &calls, style);
+        } else if let Some(about) = self.about() {
+            put(buffer, x, y, room(x).saturating_sub(1), &about, theme.dim());
+        }
+    }
+
+    /// What was noticed of the row, with what it cost.
+    fn flag(&self) -> Option<(String, Style)> {
+        let Self { app, store, theme, row, data, .. } = *self;
+        if TraceTree::parent(store, row).is_none() && app.budgets.exceeds(data.trace()) {
+            return Some(("over budget".to_owned(), theme.error()));
+        }
+        if !matches!(data.span_type, SpanType::Tool | SpanType::Model) {
+            return None;
+        }
+        let habits = app.noticed.of(store, row)?;
+        let wasted = |rows: &[RowIx]| {
+            let cost = store.sums(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
+            format!("{}{cost}", format::duration(store.time(rows, app.now)))
+        };
+        if let Some(uses) = habits.repeats(row) {
+            return Some((format!("×{} same, {}", uses.len(), wasted(uses)), theme.running()));
+        }
+        if habits.retried_by(row).is_some() {
+            return Some((format!("retried, lost {}", wasted(&[row])), theme.running()));
+        }
+        habits.retry_of(row).map(|_| ("a retry".to_owned(), theme.running()))
+    }
+
+    /// The tools that a model asked for. While nothing came after it under a parent that runs, they are what is being waited for.
+    fn calls(&self) -> (String, Style) {
+        let Self { app, store, theme, data, .. } = *self;
+        let calls = store.text(data.calls);
+        let waited =
+            data.parent().filter(|&parent| store.row(parent).phase == Phase::Running && store.children(parent).last() == Some(&self.row));
+        match waited {
+            Some(_) => (format!("→ {calls}, for {}", format::clock(app.now.saturating_sub(data.end).max(0))), theme.running()),
+            None => (format!("→ {calls}"), theme.dim()),
+        }
+    }
+
+    /// The beginning of what the row was given; a placeholder shows what its first child was given.
+    fn about(&self) -> Option<String> {
+        let store = self.store;
+        let input = if self.data.placeholder {
+            let first = store.children(self.row).first()?;
+            store.row(*first).input
+        } else {
+            self.data.input
+        };
+        let text = store.text(input);
+        match (text.is_empty(), self.data.span_type) {
+            (true, _) => None,
+            (false, SpanType::Tool) => Some(text.to_owned()),
+            (false, SpanType::Model) if !self.data.placeholder => None,
+            (false, _) => Some(format!("“{text}”")),
+        }
+    }
+
+    fn draw_numbers(&self, buffer: &mut Buffer, mut end: u16, y: u16, columns: Columns) {
+        let Self { app, store, theme, data, .. } = *self;
+        let is_trace = TraceTree::parent(store, self.row).is_none();
+        let totals = self.totals();
+        let (time, style) = match data.phase {
+            Phase::Running => (format::clock(data.duration(app.now)), theme.running()),
+            Phase::Lost => ("–".to_owned(), theme.dim()),
+            Phase::Ended => (format::duration(data.duration(app.now)), Style::new()),
+        };
+        let model = matches!(data.span_type, SpanType::Tool) && totals.tokens().is_none();
+        let tokens = if model { String::new() } else { format::tokens(totals.tokens()) };
+        let cost = if model { String::new() } else { format::money(totals.cost()) };
+        let when =
+            if is_trace { format::short_moment(data.start, app.now, usize::from(columns.when).saturating_sub(1)) } else { String::new() };
+        let known = |known: bool| if known { Style::new() } else { theme.dim() };
+        for (text, width, style) in [
+            (when, columns.when, theme.dim()),
+            (time, columns.time, style),
+            (tokens, columns.tokens, known(totals.tokens().is_some())),
+            (cost, columns.cost, known(totals.cost().is_some())),
+        ] {
+            end += width;
+            put_right(buffer, end, y, width.saturating_sub(1), &text, style);
+        }
+    }
+}
+
+fn label_style(theme: Styling, kind: SpanType) -> Style {
+    match kind {
+        SpanType::Agent | SpanType::Team | SpanType::Workflow => theme.kind(kind).patch(theme.title()),
+        _ => Style::new(),
+    }
+}

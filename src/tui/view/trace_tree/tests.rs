@@ -1,0 +1,129 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::columns::Columns;
+use super::{Styling, draw};
+use crate::tui::app::{Action, App, Column, Measure};
+use crate::model::usage::Usage;
+use crate::model::{PayloadRef, Batch, SpanFacts, SpanType, Nanos, Origin, SourceId, Span, SpanId, Status, TraceId};
+use crate::store::{Limits, Store};
+
+const MS: Nanos = 1_000_000;
+
+/// Names that terminals and programs stumble over: wide, joined, combining, from right to left, controls, nothing.
+const NAMES: [&str; 10] = [
+    "日本語のエージェント",
+    "👩‍👩‍👧‍👦 👍🏽 🇩🇪",
+    "e\u{301}\u{20dd}a\u{308}\u{302}o",
+    "وكيل البحث",
+    "סוכן\u{202e}abc",
+    "\u{1b}[31mred\u{7}\u{9b}2J",
+    "tab\tand\nline",
+    "ﷺ ำำ ｱｲｳ",
+    "\u{200b}\u{feff}",
+    "",
+];
+
+/// A trace a name: a run that failed, with a tool and a model under it, every text of theirs that name.
+fn store(names: &[&str]) -> Store {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    for (at, name) in (0_u8..).zip(names) {
+        let name = batch.intern(name);
+        for (id, kind) in (1_u64..).zip([SpanType::Agent, SpanType::Tool, SpanType::Model]) {
+            let facts = SpanFacts { kind, agent: name, tool: name, model: name, input: name, calls: name, session: name, ..SpanFacts::default() };
+            let start = Nanos::from(at) * 100 * MS + id as Nanos * 10 * MS;
+            batch.spans.push(Span {
+                trace: TraceId::new([at + 1; 16]).unwrap(),
+                id: SpanId::new(id.to_be_bytes()).unwrap(),
+                parent: SpanId::new((id - 1).to_be_bytes()),
+                start,
+                end: Some(start + 70 * MS),
+                status: if id == 2 { Status::Error } else { Status::Ok },
+                name,
+                facts: SpanFacts { usage: Some(Usage { input: Some(7), ..Usage::default() }), ..facts },
+                error: name,
+                address: PayloadRef(0),
+                weight: 0,
+            });
+        }
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, 0);
+    store
+}
+
+fn screen(names: &[&str], width: u16, open: bool, measure: Measure) -> Buffer {
+    let mut store = store(names);
+    let mut app = App::new(Vec::new(), false, 0);
+    app.forest.measure = measure;
+    app.forest.set_height(40);
+    app.forest.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    if open {
+        app.update(&mut store, Action::FoldAll, 0);
+        app.update(&mut store, Action::CriticalPath, 0);
+        app.settle(&store);
+    }
+    let area = Rect::new(0, 0, width, 42);
+    let mut buffer = Buffer::empty(area);
+    draw(&mut buffer, area, &app, &store, Styling { theme: app.looks.current(), ascii: false });
+    buffer
+}
+
+#[test]
+fn no_name_moves_a_column() {
+    let plain = NAMES.map(|_| "a plain name");
+    for width in (1..60).chain([80, 104, 120, 200, 260]) {
+        for (open, measure) in [(false, Measure::Time), (true, Measure::Time), (true, Measure::Tokens)] {
+            let (strange, usual) = (screen(&NAMES, width, open, measure), screen(&plain, width, open, measure));
+            let columns = Columns::new(width.saturating_sub(2), false, false, false, &Column::ALL);
+            for (x, y) in (0..42).flat_map(|y| (1 + columns.tree..width).map(move |x| (x, y))) {
+                let (found, expected) = (&strange[(x, y)], &usual[(x, y)]);
+                assert_eq!(found.symbol(), expected.symbol(), "at {x}, {y} of {width} columns");
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_name_keeps_to_its_column(name in any::<String>(), width in 1_u16..150) {
+        let strange = screen(&[&name], width, true, Measure::Time);
+        let usual = screen(&["x"], width, true, Measure::Time);
+        let columns = Columns::new(width.saturating_sub(2), false, false, false, &Column::ALL);
+        for (x, y) in (0..6).flat_map(|y| (1 + columns.tree..width).map(move |x| (x, y))) {
+            prop_assert_eq!(strange[(x, y)].symbol(), usual[(x, y)].symbol());
+        }
+    }
+}
+
+/// What the heading over the bars says.
+fn heading(actions: &[Action], width: u16) -> String {
+    let mut store = store(&["a", "b"]);
+    let mut app = App::new(Vec::new(), false, 0);
+    app.forest.set_height(10);
+    app.forest.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    for &action in actions {
+        app.update(&mut store, action, 0);
+    }
+    let area = Rect::new(0, 0, width, 12);
+    let mut buffer = Buffer::empty(area);
+    draw(&mut buffer, area, &app, &store, Styling { theme: app.looks.current(), ascii: false });
+    let from = width - 1 - Columns::new(width - 2, false, false, false, &Column::ALL).bar;
+    (from..width - 1).map(|x| buffer[(x, 0)].symbol()).collect::<String>().replace('─', "")
+}
+
+#[test]
+fn the_heading_says_what_bars_measure() {
+    use Action::{Measure as Bars, Unfold, ZoomIn};
+    assert_eq!(heading(&[], 120), " 0s  folded traces  100ms");
+    assert_eq!(heading(&[Unfold], 120), " 0s  this trace  90ms");
+    assert_eq!(heading(&[Unfold, ZoomIn, ZoomIn], 120), " +22ms  ×4  +45ms");
+    assert_eq!(heading(&[Bars], 120), " 0s  own time  100ms");
+    assert_eq!(heading(&[Bars, Bars], 120), " 0  tokens  10");
+    assert_eq!(heading(&[Unfold, Bars, Bars], 120), " 0  tokens  7");
+    assert_eq!(heading(&[Unfold, Bars, Bars, Bars], 120), " $0  cost  –");
+    assert_eq!(heading(&[], 48), " 0s  100ms", "no room to say more");
+}

@@ -1,0 +1,208 @@
+//! Long values, laid out as far as one reads: a first screen of five megabytes costs what one of five hundred kilobytes does.
+
+use std::borrow::Cow;
+
+use super::grammar::Grammar;
+use super::scan::{Scanner, TokenKind};
+use super::{Flat, Layout, STEP, document, escape};
+use crate::format::safe_lines;
+use crate::tui::widget::text::{Document, TextRole};
+
+/// Bytes that are laid out at once.
+pub(super) const SLICE: usize = 256 << 10;
+
+/// What of a value is not laid out yet.
+#[derive(Clone, Debug)]
+pub struct LazyTail {
+    /// The whole value, safe.
+    text: String,
+    at: usize,
+    grammar: Grammar,
+    flat: Flat,
+    begun: bool,
+    /// Where the long string ends that is being laid out.
+    string: Option<usize>,
+    /// Whether what comes is no value, but text.
+    plain: bool,
+}
+
+/// A value laid out as [`document`] does, its beginning if it is long. Text that goes on as something else than a value is shown as text
+/// from there.
+#[must_use]
+pub fn open(text: &str) -> (Document, Option<LazyTail>) {
+    if text.len() <= 2 * SLICE {
+        return (document(text), None);
+    }
+    let text = safe_lines(text).into_owned();
+    let mut rest = LazyTail { text, at: 0, grammar: Grammar::default(), flat: Flat::No, begun: false, string: None, plain: false };
+    let mut document = Document::new();
+    document.line(0, STEP);
+    rest.lay_out(&mut document);
+    if rest.plain {
+        // It is no value, then.
+        document = Document::new();
+        rest.at = 0;
+        rest.lay_out(&mut document);
+    }
+    let more = rest.at < rest.text.len();
+    (document, more.then_some(rest))
+}
+
+impl LazyTail {
+    /// Lays out some more; whether anything is left then.
+    pub fn lay_out(&mut self, document: &mut Document) -> bool {
+        let until = self.at + SLICE;
+        while self.at < self.text.len().min(until) {
+            if self.plain {
+                let end = boundary(&self.text, until);
+                document.push_safe(&self.text[self.at..end], TextRole::Plain);
+                self.at = end;
+            } else if let Some(end) = self.string {
+                self.piece_of_string(document, until, end);
+            } else {
+                self.tokens(document, until);
+            }
+        }
+        if document.left_out() > 0 {
+            // There is no room for more, which the document says.
+            self.at = self.text.len();
+        }
+        self.at < self.text.len()
+    }
+
+    fn tokens(&mut self, document: &mut Document, until: usize) {
+        let (grammar, scanner) = (std::mem::take(&mut self.grammar), Scanner::resume(&self.text, self.at));
+        let mut layout = Layout { scanner, grammar, document, base: 0, flat: self.flat, begun: self.begun };
+        while layout.scanner.at() < until {
+            self.at = layout.scanner.at();
+            let Some(token) = layout.scanner.next() else {
+                self.at = self.text.len();
+                break;
+            };
+            let end = layout.scanner.at();
+            match token {
+                Ok(token) if token.text.len() > SLICE => {
+                    self.plain = token.kind != TokenKind::String || layout.grammar.step(token).is_err();
+                    (self.string, self.at) = ((!self.plain).then_some(end), end - token.text.len());
+                    layout.begun = true;
+                    break;
+                }
+                token => self.plain = token.ok().and_then(|token| layout.token(token)).is_none(),
+            }
+            if self.plain {
+                break;
+            }
+            self.at = end;
+        }
+        (self.flat, self.begun) = (layout.flat, layout.begun);
+        self.grammar = layout.grammar;
+    }
+
+    fn piece_of_string(&mut self, document: &mut Document, until: usize, end: usize) {
+        let cut = cut(&self.text[..end], self.at, until);
+        match escape::decoded(&self.text[self.at..cut]) {
+            Cow::Borrowed(text) => document.push_safe(text, TextRole::String),
+            Cow::Owned(text) => document.push(&text, TextRole::String),
+        }
+        self.at = cut;
+        self.string = Some(end).filter(|&end| cut < end);
+    }
+}
+
+/// The first byte at or behind `until` that is within no escape, where none is at `from`.
+fn cut(text: &str, from: usize, until: usize) -> usize {
+    let mut at = from;
+    while let Some(step) = text.as_bytes().get(at..until.min(text.len())).and_then(|rest| memchr::memchr(b'\\', rest)) {
+        at += step;
+        let long = |at: usize| text.get(at..at + 2) == Some("\\u");
+        let length = match (long(at), long(at + 6)) {
+            (true, true) => 12,
+            (true, false) => 6,
+            _ => 2,
+        };
+        at = boundary(text, at + length);
+    }
+    boundary(text, at.max(until))
+}
+
+/// The first byte at or behind `at` where a character begins, or the end.
+fn boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The lines with their colours, all of them.
+    fn whole((mut document, rest): (Document, Option<LazyTail>)) -> Vec<String> {
+        if let Some(mut rest) = rest {
+            while rest.lay_out(&mut document) {}
+        }
+        lines(&document)
+    }
+
+    fn lines(document: &Document) -> Vec<String> {
+        (0..document.lines()).map(|line| format!("{} {:?}", document.indent(line), document.segments(line).collect::<Vec<_>>())).collect()
+    }
+
+    fn filled(item: &str, bytes: usize) -> String {
+        let items = vec![item; bytes / item.len() + 1];
+        format!("[{}]", items.join(", "))
+    }
+
+    #[test]
+    fn five_megabytes_are_laid_out_as_far_as_one_reads() {
+        let item = r#"{"id": 1, "name": "customer", "tags": ["a", "b"]}"#;
+        for text in [
+            filled(item, 5 << 20),
+            filled(item, 5 << 20).replace('"', "'"),
+            format!(r#"{{"data": "{}"}}"#, "line\\nline \\u00e9 ".repeat(300_000)),
+            "a word and another ".repeat(300_000),
+            "QUJD".repeat(1_300_000),
+        ] {
+            let (document, rest) = open(&text);
+            let laid_out: usize = (0..document.lines()).map(|line| document.line_text(line).len()).sum();
+            assert!((SLICE / 4..SLICE * 2).contains(&laid_out), "{laid_out} bytes of {:?}", &text[..20]);
+            let rest = rest.unwrap_or_else(|| panic!("more of {:?}", &text[..20]));
+            assert!(rest.at < SLICE * 2);
+        }
+    }
+
+    #[test]
+    fn in_slices_it_is_the_same() {
+        for text in [
+            filled(r#"{"id": 1, "name": "a\u00e9\nb", "tags": ["a", "b"]}"#, 1 << 20),
+            filled("Message(role='user', parts=[1, 2, None])", 1 << 20),
+            filled("1.5", 1 << 20),
+            format!(r#"{{"data": "{}", "more": [1, {{}}]}}"#, "é\\nline \\ud83d\\ude00".repeat(60_000)),
+            "a word, é and another\n".repeat(60_000),
+        ] {
+            let one_by_one = whole(open(&text));
+            let at_once = lines(&document(&text));
+            assert_eq!(one_by_one.len(), at_once.len());
+            assert!(one_by_one == at_once, "{:?}", one_by_one.iter().zip(&at_once).find(|(one, other)| one != other));
+        }
+    }
+
+    #[test]
+    fn what_breaks_off_late_goes_on_as_text() {
+        let text = format!("{} and words", filled("{\"a\": 1}", 2 * SLICE));
+        let shown = whole(open(&text));
+        assert!(shown.last().is_some_and(|line| line.contains(" and words")), "{:?}", shown.last());
+        assert!(shown.len() > 1000);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn nothing_is_lost(item in "[{}\\[\\]a1\"'\\\\, é:]{1,60}") {
+            let text = item.repeat(2 * SLICE / item.len() + 2000);
+            let letters = |text: &str| text.matches('1').count();
+            let shown: usize = whole(open(&text)).iter().map(|line| letters(&line[line.find('[').unwrap_or(0)..])).sum();
+            prop_assert!(shown >= letters(&text));
+        }
+    }
+}
