@@ -15,7 +15,7 @@ use agno_top::query::Query;
 use agno_top::sources::{Request, Search, State, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
-use agno_top::tui::view::{self, Layout};
+use agno_top::tui::view::{self, PaneLayout};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -116,7 +116,7 @@ fn keys() {
     let mut store = store();
     let mut app = App::new(vec![SourceView::new("bench")], true, NOW);
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
-    let panes = Layout::new(Rect::new(0, 0, 200, 60), app.focus);
+    let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus);
     app.forest.set_height(panes.forest_lines());
     app.set_filter(&store, "status:error".to_owned());
     let lines = [

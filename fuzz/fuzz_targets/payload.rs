@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use agno_top::tui::app::{Action, App, SourceView};
 use agno_top::export::{Exported, Exporter, Format, Options, Redactor, SpanRecord, TraceRecord};
-use agno_top::semconv::Picker;
-use agno_top::model::{Address, Batch, Event, Origin, Payload, SourceId, Span, SpanId, Status, Text, TraceId, json};
+use agno_top::semconv::Extractor;
+use agno_top::model::{PayloadRef, Batch, Event, Origin, Payload, SourceId, Span, SpanId, Status, Text, TraceId, json};
 use agno_top::store::{Limits, Store};
-use agno_top::tui::view::{self, Panes};
+use agno_top::tui::view::{self, PaneLayout};
 use libfuzzer_sys::fuzz_target;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (attributes, message) = (pieces.next().unwrap_or_default(), pieces.next().unwrap_or_default());
     let Ok(parsed) = json::parse(attributes) else { return };
     let mut batch = Batch::new(SourceId(0), Origin::Live);
-    let mut picker = Picker::default();
+    let mut picker = Extractor::default();
     let _ = json::scan(attributes, |name, value| picker.take(name, value));
     let facts = picker.facts("OpenAIChat.invoke", None, &mut batch);
     let (trace, id) = (TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap());
@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
         name: Text::default(),
         facts,
         error: Text::default(),
-        address: Address(1),
+        address: PayloadRef(1),
         weight: 0,
     });
     let event = Event { time: 1_500, name: "gen_ai.choice".to_owned(), attributes: parsed.clone() };
@@ -55,7 +55,7 @@ fn look(batch: Batch, payload: Payload) {
     let mut terminal = Terminal::new(TestBackend::new(SIZE.width, SIZE.height)).unwrap();
     for action in [Action::Detail, Action::NextTab, Action::NextTab, Action::NextTab, Action::NextTab, Action::NextTab, Action::Wrap] {
         let _ = app.update(&mut store, action, 3_000_000);
-        let panes = Panes::new(SIZE, app.focus);
+        let panes = PaneLayout::new(SIZE, app.focus);
         while app.make_ready(&mut store, panes.forest_lines(), panes.detail_size()) {}
         if app.detail.wanted().is_some() {
             app.detail.load(&store, Ok(payload.clone()), 3_000_000);
@@ -86,7 +86,7 @@ fn first(trace: TraceId) -> TraceRecord {
         source: String::new(),
         trace_id: trace,
         name: "x".to_owned(),
-        status: agno_top::store::Standing::Error,
+        status: agno_top::store::RunStatus::Error,
         start: 1_000,
         end: Some(2_000_000),
         duration_ms: None,
