@@ -11,7 +11,7 @@ use agno_top::sources::{State, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
 use agno_top::tui::event_loop::now;
-use agno_top::tui::view::{self, Layout};
+use agno_top::tui::view::{self, PaneLayout};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
@@ -41,7 +41,7 @@ fn measure(path: &Path, mode: &str) {
     let views = vec![SourceView::new("grown")];
     let (mut app, mut store) = (App::new(views, true, now()), Store::new(Limits::default()));
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
-    app.forest.set_height(Layout::new(Rect::new(0, 0, 200, 60), app.focus).forest_lines());
+    app.forest.set_height(PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus).forest_lines());
     while !matches!(updates.blocking_recv().unwrap(), Update::State(_, State::Watching { .. })) {}
     let mut times = Vec::new();
     for at in 0..SAMPLES {
