@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::jsonl::Map;
 use super::{Exported, Form, TraceRecord};
-use crate::model::{Nanos};
+use crate::model::Nanos;
 use crate::semconv::agno_context;
 use crate::store::RunStatus;
 
