@@ -102,8 +102,16 @@ where
 {
     let written = tokio::sync::mpsc::unbounded_channel();
     let copied = tokio::sync::mpsc::unbounded_channel();
-    let mut state =
-        Loop { session, ticket: 0, pending: HashMap::new(), exports: HashMap::new(), written, copied, hits: HitMap::default(), suspends: false };
+    let mut state = Loop {
+        session,
+        ticket: 0,
+        pending: HashMap::new(),
+        exports: HashMap::new(),
+        written,
+        copied,
+        hits: HitMap::default(),
+        suspends: false,
+    };
     let mut events = EventStream::new();
     let mut signals = Signals::new()?;
     let mut tick = interval(Duration::from_secs(1));

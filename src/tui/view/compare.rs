@@ -71,15 +71,7 @@ fn sides(area: Rect) -> [Rect; 2] {
     [Rect { width, ..area }, Rect { x: area.right() - width, width, ..area }]
 }
 
-pub(super) fn draw(
-    buffer: &mut Buffer,
-    hits: &mut HitMap,
-    area: Rect,
-    compare: &Compare,
-    store: &Store,
-    now: Nanos,
-    theme: Styling,
-) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Styling) {
     let differing = compare.differing(store, now);
     let title = match differing {
         0 => "Compare · nothing differs".to_owned(),

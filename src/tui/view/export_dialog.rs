@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::{popup, put};
 use super::styling::Styling;
+use super::{popup, put};
 use crate::export::Format;
 use crate::format;
 use crate::tui::app::{ExportDialog, ExportField};

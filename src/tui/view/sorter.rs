@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::{HitMap, popup, put};
 use super::styling::Styling;
+use super::{HitMap, popup, put};
 use crate::tui::app::{HitTarget, Sorter};
 
 /// Cells of the box, frame included.

@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::header::{beside_name, ranked, sign};
-use super::{popup, put};
 use super::styling::Styling;
+use super::{popup, put};
 use crate::format;
 use crate::sources::{Forwarding, Port, State, Traffic};
 use crate::tui::app::{App, SourceView};

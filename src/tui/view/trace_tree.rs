@@ -8,8 +8,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Block, BorderType, Widget};
 
-use super::{HitMap, put};
 use super::styling::Styling;
+use super::{HitMap, put};
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{Phase, Row, Store};
