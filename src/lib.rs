@@ -11,6 +11,7 @@ pub mod export;
 pub mod format;
 pub mod log;
 pub mod model;
+pub(crate) mod otlp;
 pub mod panic_hook;
 pub mod query;
 pub mod semconv;
