@@ -24,6 +24,7 @@ mod response_body;
 mod search;
 mod service;
 mod signals;
+mod types;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

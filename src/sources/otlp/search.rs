@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::body_store::{Encoding, split};
+use super::body_store::split;
 use super::json::Document;
+use super::types::Encoding;
 use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
 use crate::otlp::payload;
 use crate::otlp::wire::offset;

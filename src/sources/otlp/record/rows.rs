@@ -10,8 +10,8 @@ use super::{FinishedSpan, WriteJob};
 use crate::model::{Nanos, Payload, SpanKind, Status, TraceId, Value};
 use crate::otlp::payload;
 use crate::semconv::agno_context;
-use crate::sources::otlp::body_store::Encoding;
 use crate::sources::otlp::json::Document;
+use crate::sources::otlp::types::Encoding;
 use crate::sources::sqlite::Tables;
 
 /// A span that is there already stays as it is.
