@@ -145,7 +145,7 @@ impl Line<'_> {
     /// What was noticed of the row, with what it cost.
     fn flag(&self) -> Option<(String, Style)> {
         let Self { app, store, theme, row, data, .. } = *self;
-        if TraceTree::parent(store, row).is_none() && app.budgets.exceeds(data.trace()) {
+        if TraceTree::parent(store, row).is_none() && app.budgets.is_exceeded_by(data.trace()) {
             return Some(("over budget".to_owned(), theme.error()));
         }
         if !matches!(data.span_type, SpanType::Tool | SpanType::Model) {
