@@ -34,8 +34,6 @@ use crate::tui::app::{App, HitTarget, Overlay};
 pub use hit_map::HitMap;
 pub use layout::PaneLayout;
 use styling::Styling;
-pub use styling::{ascii, glyph};
-pub use trace_tree::name;
 
 /// Draws the screen, and replaces the mouse targets in `hits` by those of this frame.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) {
