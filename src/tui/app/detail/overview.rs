@@ -275,7 +275,7 @@ impl Page {
         for (name, symbol) in [
             (
                 "agent",
-                if matches!(data.span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow) {
+                if data.span_type.is_agentic() {
                     Symbol::EMPTY
                 } else {
                     store.agent(row)
