@@ -27,6 +27,7 @@ pub(in crate::sources) mod rows;
 mod search;
 mod service;
 mod signals;
+mod types;
 mod value;
 pub(in crate::sources) mod wire;
 

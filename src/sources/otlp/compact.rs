@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use prost::encoding::{WireType, encode_key};
 
-use super::body_store::Encoding;
 use super::json;
+use super::types::Encoding;
 use super::wire::{DecodeError, Fields, offset};
 
 /// Where a span lies in a body.

@@ -12,8 +12,7 @@ use ureq::Agent;
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::body_store::Encoding;
-use super::ingest::Signal;
+use super::types::{Encoding, Signal};
 use super::wire::{Fields, Value as Wire};
 use crate::sources::Forwarding;
 

@@ -69,7 +69,7 @@ pub(in crate::sources) fn span(message: &[u8]) -> Result<Found, DecodeError> {
             1 => trace = trace_id(field)?,
             2 => id = span_id(field)?,
             3 => payload.trace_state = text(field).unwrap_or_default(),
-            6 => payload.span_kind = field.varint().map_or(SpanKind::Unspecified, SpanKind::numbered),
+            6 => payload.span_kind = field.varint().map_or(SpanKind::Unspecified, SpanKind::from_code),
             9 => payload.attributes.push(attribute(field.bytes()?)?),
             10 => payload.dropped.attributes = count(field),
             11 => payload.events.push(event(field.bytes()?)?),

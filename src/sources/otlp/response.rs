@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::body_store::Encoding;
+use super::types::Encoding;
 use super::wire::{put_bytes, put_varint};
 
 /// When a sender that was put off is asked to come again.

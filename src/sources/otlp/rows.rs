@@ -186,11 +186,7 @@ impl<'a> Fresh<'a> {
             parent,
             start,
             end,
-            status: match self.status {
-                1 => Status::Ok,
-                2 => Status::Error,
-                _ => Status::Unset,
-            },
+            status: Status::from_code(self.status).unwrap_or_default(),
             facts: picker.facts(&name, scope, batch),
             error: error(self.message, self.exception, picker, batch)?,
             name: batch.intern(&name),

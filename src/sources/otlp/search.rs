@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::body_store::{Encoding, split};
+use super::body_store::split;
 use super::json::Document;
 use super::payload;
+use super::types::Encoding;
 use super::wire::offset;
 use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
 use crate::sources::{Progress, Search};
