@@ -3,6 +3,7 @@
 //! Times are nanoseconds since the Unix epoch, UTC ([`Nanos`]). Nothing here knows where spans come from or how they are shown.
 
 pub mod attributes;
+pub mod duration;
 pub mod errors;
 pub mod json;
 pub mod pattern;
