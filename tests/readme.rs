@@ -1,8 +1,13 @@
-//! What README says of the program is what the program says of itself.
+//! README shows what the program prints.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fmt::Write;
+use std::path::Path;
 
 use agno_top::tui::app::action::ENTRIES;
+
+const README: &str = include_str!("../README.md");
 
 #[test]
 fn readme_lists_the_keys_as_the_program_has_them() {
@@ -11,6 +16,48 @@ fn readme_lists_the_keys_as_the_program_has_them() {
         let keys: Vec<String> = entry.keys.iter().map(|key| format!("`{}`", key.replace('|', "\\|"))).collect();
         let _ = writeln!(table, "| {} | {} | {} |", keys.join(" "), entry.help, entry.name);
     }
-    let readme = include_str!("../README.md");
-    assert!(readme.contains(&table), "put this table into README.md:\n{table}");
+    assert!(README.contains(&table), "put this table into README.md:\n{table}");
+}
+
+/// The commands in the fenced block that begins with `$ agno-top list`, each with the output that README shows.
+fn command_outputs() -> Vec<(&'static str, String)> {
+    let block = README.split("```text\n").find(|block| block.starts_with("$ agno-top list")).unwrap().split("```").next().unwrap();
+    let commands = block.split("$ agno-top ").skip(1).map(|part| part.split_once('\n').unwrap());
+    commands.map(|(command, output)| (command, output.trim_end().to_owned() + "\n")).collect()
+}
+
+/// Runs a command in a directory where `traces.db` is the fixture that Agno wrote.
+fn run(arguments: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/agno-3.1.10.sqlite");
+    std::fs::copy(fixture, directory.path().join("traces.db")).unwrap();
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_agno-top"));
+    command.args(arguments.split_whitespace()).current_dir(directory.path()).env("TZ", "UTC");
+    command.env("XDG_STATE_HOME", directory.path()).env("XDG_CONFIG_HOME", directory.path());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Removes the column `BEGAN` of `list`, whose times carry a date on any other day.
+fn without_began(table: &str) -> String {
+    let Some(start) = table.lines().next().and_then(|heading| heading.find("STATUS")) else { return table.to_owned() };
+    table.lines().fold(String::new(), |text, line| text + &line[start..] + "\n")
+}
+
+/// Whether two lines are equal, or `shown` is cut with `…` as it is in a terminal.
+fn is_shown(shown: &str, printed: &str) -> bool {
+    shown.strip_suffix('…').map_or(shown == printed, |start| printed.starts_with(start))
+}
+
+#[test]
+fn readme_shows_the_output_of_the_commands() {
+    let outputs = command_outputs();
+    assert_eq!(outputs.len(), 3);
+    for (command, shown) in outputs {
+        let (shown, printed) = (without_began(&shown), without_began(&run(command)));
+        let is_equal = shown.lines().count() == printed.lines().count()
+            && shown.lines().zip(printed.lines()).all(|(shown, printed)| is_shown(shown, printed));
+        assert!(is_equal, "README shows for `agno-top {command}`\n{shown}\nbut it prints\n{printed}");
+    }
 }

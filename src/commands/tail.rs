@@ -90,11 +90,13 @@ fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
         pieces.push(StyledText::new(" / ", Style::Dim));
     }
     pieces.push(StyledText::new(&name, Style::Kind(data.span_type)));
-    let (error, calls) = (store.text(data.error), store.text(data.calls));
+    let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
     if data.status == Status::Error {
         pieces.push(StyledText::new(&format!("  ✗ {error}"), Style::Standing(RunStatus::Error)));
-    } else if !calls.is_empty() {
-        pieces.push(StyledText::new(&format!("  → {calls}"), Style::Dim));
+    } else if !tools.is_empty() {
+        pieces.push(StyledText::new(&format!("  → {tools}"), Style::Dim));
+    } else if data.span_type == SpanType::Tool && !input.is_empty() {
+        pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));
     }
     pieces
 }

@@ -83,7 +83,8 @@ impl Store {
         for &row in rows {
             let data = self.row(row);
             if data.span_type == SpanType::Tool && !data.label.is_empty() && !data.input.is_empty() {
-                let arguments = if data.calls.is_empty() { data.input } else { data.calls };
+                let hash = data.argument_hash();
+                let arguments = if hash.is_empty() { data.input } else { hash };
                 uses.entry((data.label, arguments)).or_default().push(row);
             }
         }

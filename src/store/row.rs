@@ -62,9 +62,8 @@ pub struct Row {
     pub label: Symbol,
     /// The beginning of its input.
     pub input: Symbol,
-    /// Of a model call, the tools that it asked for; of a tool call, a digest of its arguments where they are JSON or `input` is only
-    /// their beginning.
-    pub calls: Symbol,
+    /// Read it with [`Row::requested_tools`] or [`Row::argument_hash`]: its meaning depends on the span type.
+    pub(super) calls: Symbol,
     /// The beginning of its status message.
     pub error: Symbol,
     /// The conversation, if this very span names it.
@@ -94,6 +93,19 @@ pub struct Row {
 }
 
 impl Row {
+    /// Returns the names of the tools that the span's output asks for; empty for a tool span.
+    #[must_use]
+    pub fn requested_tools(&self) -> Symbol {
+        if self.span_type == SpanType::Tool { Symbol::EMPTY } else { self.calls }
+    }
+
+    /// Returns the hash of a tool span's arguments, which identifies equal arguments and is no text for the user. Empty for any other span, and
+    /// where `input` holds all of the arguments.
+    #[must_use]
+    pub fn argument_hash(&self) -> Symbol {
+        if self.span_type == SpanType::Tool { self.calls } else { Symbol::EMPTY }
+    }
+
     /// The trace it belongs to.
     #[must_use]
     pub fn trace(&self) -> TraceIx {

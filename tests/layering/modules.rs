@@ -8,7 +8,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
 /// A module's path below the crate's root: `["store", "row"]`.
-pub type ModulePath = Vec<String>;
+pub(crate) type ModulePath = Vec<String>;
 
 /// Re-exports to follow before a path is taken as it is; more would be a chain that leads back to itself.
 const REEXPORTS: usize = 8;
@@ -23,11 +23,11 @@ struct Module {
 }
 
 /// All modules below `src`, without code that is compiled for tests alone.
-pub struct Modules(BTreeMap<ModulePath, Module>);
+pub(crate) struct Modules(BTreeMap<ModulePath, Module>);
 
 impl Modules {
     /// Reads the crate in `root`.
-    pub fn read(root: &Path) -> Self {
+    pub(crate) fn read(root: &Path) -> Self {
         let mut modules = BTreeMap::new();
         for entry in ["lib.rs", "main.rs"] {
             let text = fs::read_to_string(root.join("src").join(entry)).expect("a crate root can be read");
@@ -39,12 +39,12 @@ impl Modules {
     }
 
     /// The paths of all modules.
-    pub fn paths(&self) -> impl Iterator<Item = &ModulePath> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &ModulePath> {
         self.0.keys()
     }
 
     /// Pairs of modules of which the first names the second or something in it. Re-exports are followed to where an item is defined.
-    pub fn edges(&self) -> BTreeSet<(&ModulePath, ModulePath)> {
+    pub(crate) fn edges(&self) -> BTreeSet<(&ModulePath, ModulePath)> {
         let mut edges = BTreeSet::new();
         for (module, content) in &self.0 {
             for path in &content.paths {
@@ -57,7 +57,7 @@ impl Modules {
     }
 
     /// Modules that name `library`, a crate other than this one.
-    pub fn users_of(&self, library: &str) -> Vec<&ModulePath> {
+    pub(crate) fn users_of(&self, library: &str) -> Vec<&ModulePath> {
         let names = |module: &Module| module.paths.iter().any(|path| path.first().is_some_and(|first| first == library));
         self.0.iter().filter(|(_, module)| names(module)).map(|(path, _)| path).collect()
     }

@@ -185,7 +185,7 @@ impl Tree<'_> {
     /// What went wrong, what was asked for, or what was given.
     fn about(&self, row: RowIx) -> StyledText {
         let data = self.store.row(row);
-        let [error, calls, input] = [data.error, data.calls, data.input].map(|symbol| self.store.text(symbol));
+        let [error, calls, input] = [data.error, data.requested_tools(), data.input].map(|symbol| self.store.text(symbol));
         if data.status == crate::model::Status::Error {
             StyledText::new(&format!("✗ {error}"), Style::Standing(RunStatus::Error))
         } else if !calls.is_empty() {

@@ -8,8 +8,7 @@ use fuzzy_matcher::skim::SkimMatcherV2;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::Action;
-use super::action::{ENTRIES, Entry};
+use crate::keymap::{Action, ENTRIES, Entry};
 
 /// An action that passes what is typed.
 #[derive(Clone, Debug)]

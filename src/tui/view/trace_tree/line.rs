@@ -134,7 +134,7 @@ impl Line<'_> {
         let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
         if !error.is_empty() {
             put(buffer, x, y, room(x).saturating_sub(1), error, theme.error());
-        } else if data.span_type == SpanType::Model && !data.calls.is_empty() {
+        } else if data.span_type == SpanType::Model && !data.requested_tools().is_empty() {
             let (calls, style) = self.calls();
             put(buffer, x, y, room(x).saturating_sub(1), &calls, style);
         } else if let Some(about) = self.about() {
@@ -145,7 +145,7 @@ impl Line<'_> {
     /// What was noticed of the row, with what it cost.
     fn flag(&self) -> Option<(String, Style)> {
         let Self { app, store, theme, row, data, .. } = *self;
-        if TraceTree::parent(store, row).is_none() && app.budgets.exceeds(data.trace()) {
+        if TraceTree::parent(store, row).is_none() && app.budgets.is_exceeded_by(data.trace()) {
             return Some(("over budget".to_owned(), theme.error()));
         }
         if !matches!(data.span_type, SpanType::Tool | SpanType::Model) {
@@ -168,7 +168,7 @@ impl Line<'_> {
     /// The tools that a model asked for. While nothing came after it under a parent that runs, they are what is being waited for.
     fn calls(&self) -> (String, Style) {
         let Self { app, store, theme, data, .. } = *self;
-        let calls = store.text(data.calls);
+        let calls = store.text(data.requested_tools());
         let waited =
             data.parent().filter(|&parent| store.row(parent).phase == Phase::Running && store.children(parent).last() == Some(&self.row));
         match waited {
