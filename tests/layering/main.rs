@@ -74,8 +74,10 @@ fn parts_name_only_the_parts_below_them() {
 fn only_the_screen_names_the_terminal_s_libraries() {
     let modules = modules();
     let users = ["ratatui", "crossterm"].into_iter().flat_map(|library| modules.users_of(library));
-    let wrong: Vec<String> =
-        users.filter(|path| NO_TERMINAL.iter().any(|part| path.first().is_some_and(|first| first == part))).map(|path| show(path)).collect();
+    let wrong: Vec<String> = users
+        .filter(|path| NO_TERMINAL.iter().any(|part| path.first().is_some_and(|first| first == part)))
+        .map(|path| show(path))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join(", "));
 }
 
@@ -97,7 +99,12 @@ fn siblings(modules: &Modules) -> BTreeMap<ModulePath, Siblings> {
 
 /// The imports along a cycle, if there is one.
 fn cycle(siblings: &Siblings) -> Option<Vec<&str>> {
-    fn search<'s>(at: &'s str, siblings: &'s Siblings, path: &mut Vec<(&'s str, &'s str)>, done: &mut BTreeSet<&'s str>) -> Option<Vec<&'s str>> {
+    fn search<'s>(
+        at: &'s str,
+        siblings: &'s Siblings,
+        path: &mut Vec<(&'s str, &'s str)>,
+        done: &mut BTreeSet<&'s str>,
+    ) -> Option<Vec<&'s str>> {
         for (next, example) in siblings.get(at).into_iter().flatten() {
             if let Some(start) = path.iter().position(|(from, _)| from == next) {
                 return Some(path[start..].iter().map(|(_, example)| *example).chain([example.as_str()]).skip(1).collect());
