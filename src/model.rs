@@ -9,6 +9,7 @@ pub mod pattern;
 pub mod payload_query;
 pub mod price;
 mod span_kind;
+mod span_type;
 mod status;
 pub mod time;
 pub mod usage;
@@ -20,6 +21,7 @@ pub use attributes::{Attribute, Value};
 pub use pattern::Pattern;
 pub use payload_query::PayloadQuery;
 pub use span_kind::SpanKind;
+pub use span_type::SpanType;
 pub use status::Status;
 pub use usage::Usage;
 
@@ -123,69 +125,6 @@ impl fmt::Debug for TraceId {
 impl fmt::Debug for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
-    }
-}
-
-/// What a span does. Read from attributes by [`semantics`]; shown as a glyph and a colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SpanType {
-    /// A single agent's run.
-    Agent,
-    /// A team's run: an agent that leads others.
-    Team,
-    /// A workflow's run.
-    Workflow,
-    /// One step of a workflow, or another link in a chain of calls.
-    Step,
-    /// A call to a language model.
-    Model,
-    /// A tool that a model asked for.
-    Tool,
-    /// A look-up of documents.
-    Retriever,
-    /// A re-ranking of documents.
-    Reranker,
-    /// A call to an embedding model.
-    Embedding,
-    /// A check of an input or an output.
-    Guardrail,
-    /// A judgement of an output.
-    Evaluator,
-    /// Rendering of a prompt.
-    Prompt,
-    /// Anything else, also where nothing is said.
-    #[default]
-    Other,
-}
-
-impl SpanType {
-    /// How many kinds there are.
-    pub(crate) const COUNT: usize = Self::Other as usize + 1;
-
-    /// Its name, as records have it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Team => "team",
-            Self::Workflow => "workflow",
-            Self::Step => "step",
-            Self::Model => "model",
-            Self::Tool => "tool",
-            Self::Retriever => "retriever",
-            Self::Reranker => "reranker",
-            Self::Embedding => "embedding",
-            Self::Guardrail => "guardrail",
-            Self::Evaluator => "evaluator",
-            Self::Prompt => "prompt",
-            Self::Other => "other",
-        }
-    }
-
-    /// Its name for a person.
-    #[must_use]
-    pub fn noun(self) -> &'static str {
-        if self == Self::Other { "span" } else { self.name() }
     }
 }
 

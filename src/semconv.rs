@@ -15,8 +15,8 @@ mod span_names;
 mod values;
 
 pub use context::agno_context;
-pub(crate) use extractor::KnownKey;
 pub use extractor::Extractor;
+pub(crate) use extractor::KnownKey;
 pub use messages::{Conversation, Message, ToolCall, conversation, input, messages, output, tool};
 pub use span_builder::{SpanBuilder, SpanHeader};
 

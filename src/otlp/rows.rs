@@ -30,7 +30,7 @@ const QUOTED_ID: usize = 20;
 /// # Errors
 ///
 /// If the body is not such a request. Then the contents of the batch are unspecified.
-pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
+pub(crate) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
     batch.reserve(body.len() / BYTES_PER_SPAN, body.len() / BYTES_PER_TEXT_BYTE);
     let mut reader = Reader::default();
     request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))
@@ -38,7 +38,7 @@ pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
 
 /// Builds rows from encoded spans, one after another.
 #[derive(Default)]
-pub(in crate::sources) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     /// The number of spans read.
     count: usize,
     span: SpanReader<'a>,
@@ -49,7 +49,7 @@ pub(in crate::sources) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Appends the span's row to the batch, or a [`Skipped`].
     #[inline]
-    pub(in crate::sources) fn push(
+    pub(crate) fn push(
         &mut self,
         group: Group<'a>,
         message: &'a [u8],
