@@ -10,6 +10,7 @@ use super::{Outcome, sources};
 use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::model::price::Prices;
+use crate::sources::Hub;
 use crate::store::{Limits, Store};
 use crate::tui::app::{App, History, SourceView};
 use crate::tui::event_loop;
@@ -50,8 +51,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     let mut session = event_loop::Session {
         app,
         store: Store::new(limits(config)),
-        sources: handles,
-        updates: received,
+        sources: Hub::new(handles, received),
         directory,
         redact_patterns: config.redact_patterns.clone(),
         mouse: config.mouse,
@@ -63,7 +63,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     crate::panic_hook::rehearse();
     let outcome = runtime.block_on(event_loop::run(&mut screen.terminal, &mut session));
     drop(screen);
-    sources::end(session.sources, session.updates);
+    sources::stop(session.sources);
     outcome.map(|()| Outcome::Done)
 }
 

@@ -35,7 +35,7 @@ pub use aggregates::Aggregates;
 pub use budget::{Budget, Budgets};
 pub use columns::{Column, Columns};
 pub use compare::Compare;
-pub use detail::{Detail, Loaded, PayloadRequest, Tab};
+pub use detail::{Detail, Loaded, Tab};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use insights::Insights;
 pub use key::Key;
