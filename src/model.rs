@@ -8,6 +8,9 @@ pub mod json;
 pub mod pattern;
 pub mod payload_query;
 pub mod price;
+mod span_kind;
+mod span_type;
+mod status;
 pub mod time;
 pub mod usage;
 
@@ -17,6 +20,9 @@ use std::num::NonZeroU64;
 pub use attributes::{Attribute, Value};
 pub use pattern::Pattern;
 pub use payload_query::PayloadQuery;
+pub use span_kind::SpanKind;
+pub use span_type::SpanType;
+pub use status::Status;
 pub use usage::Usage;
 
 /// Nanoseconds since the Unix epoch, UTC.
@@ -120,81 +126,6 @@ impl fmt::Debug for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
-}
-
-/// What a span does. Read from attributes by [`semantics`]; shown as a glyph and a colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SpanType {
-    /// A single agent's run.
-    Agent,
-    /// A team's run: an agent that leads others.
-    Team,
-    /// A workflow's run.
-    Workflow,
-    /// One step of a workflow, or another link in a chain of calls.
-    Step,
-    /// A call to a language model.
-    Model,
-    /// A tool that a model asked for.
-    Tool,
-    /// A look-up of documents.
-    Retriever,
-    /// A re-ranking of documents.
-    Reranker,
-    /// A call to an embedding model.
-    Embedding,
-    /// A check of an input or an output.
-    Guardrail,
-    /// A judgement of an output.
-    Evaluator,
-    /// Rendering of a prompt.
-    Prompt,
-    /// Anything else, also where nothing is said.
-    #[default]
-    Other,
-}
-
-impl SpanType {
-    /// How many kinds there are.
-    pub(crate) const COUNT: usize = Self::Other as usize + 1;
-
-    /// Its name, as records have it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Team => "team",
-            Self::Workflow => "workflow",
-            Self::Step => "step",
-            Self::Model => "model",
-            Self::Tool => "tool",
-            Self::Retriever => "retriever",
-            Self::Reranker => "reranker",
-            Self::Embedding => "embedding",
-            Self::Guardrail => "guardrail",
-            Self::Evaluator => "evaluator",
-            Self::Prompt => "prompt",
-            Self::Other => "other",
-        }
-    }
-
-    /// Its name for a person.
-    #[must_use]
-    pub fn noun(self) -> &'static str {
-        if self == Self::Other { "span" } else { self.name() }
-    }
-}
-
-/// A span's status as its sender set it. Most frameworks leave a good span unset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Status {
-    /// Nothing was said; counts as good.
-    #[default]
-    Unset,
-    /// Said to be good.
-    Ok,
-    /// Failed.
-    Error,
 }
 
 /// Which source a span came from: its place in the list of sources that the program was started with.
@@ -420,61 +351,6 @@ pub struct Link {
     pub trace_state: String,
     /// What the link says of itself.
     pub attributes: Vec<Attribute>,
-}
-
-/// A span's part in a call between programs: OpenTelemetry's span kind, which says nothing of agents.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SpanKind {
-    /// Not stated.
-    #[default]
-    Unspecified,
-    /// Within one program.
-    Internal,
-    /// It answers a request.
-    Server,
-    /// It makes a request.
-    Client,
-    /// It sends a message.
-    Producer,
-    /// It takes a message.
-    Consumer,
-}
-
-impl SpanKind {
-    /// Every role at the place of its number in OTLP.
-    const ALL: [Self; 6] = [Self::Unspecified, Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer];
-
-    /// The role with this number in OTLP; one that is not known is not stated.
-    #[must_use]
-    pub fn numbered(number: u64) -> Self {
-        usize::try_from(number).ok().and_then(|number| Self::ALL.get(number).copied()).unwrap_or_default()
-    }
-
-    /// The role that a name of either case means: `SERVER`, `SPAN_KIND_SERVER`.
-    #[must_use]
-    pub fn named(name: &str) -> Self {
-        let name = name.get(..10).filter(|start| start.eq_ignore_ascii_case("SPAN_KIND_")).map_or(name, |_| &name[10..]);
-        Self::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(name)).unwrap_or_default()
-    }
-
-    /// Its number in OTLP.
-    #[must_use]
-    pub fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// Its name: `SERVER`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unspecified => "UNSPECIFIED",
-            Self::Internal => "INTERNAL",
-            Self::Server => "SERVER",
-            Self::Client => "CLIENT",
-            Self::Producer => "PRODUCER",
-            Self::Consumer => "CONSUMER",
-        }
-    }
 }
 
 /// How many pieces of a span its sender dropped before it sent the rest.

@@ -181,7 +181,7 @@ impl<'a> Extractor<'a> {
             Some(filled.unwrap_or_else(|| Scalar::Text(span_names::title(name).as_bytes())))
         };
         let tool = if kind == SpanType::Tool { tool.or_else(title) } else { None };
-        let agent = if matches!(kind, SpanType::Agent | SpanType::Team | SpanType::Workflow) { agent.or_else(title) } else { agent };
+        let agent = if kind.is_agentic() { agent.or_else(title) } else { agent };
         let model = match self.text(Field::Model) {
             None if kind == SpanType::Model => {
                 match self.part(Field::Parameters, "model").or_else(|| self.part(Field::Parameters, "model_name")) {

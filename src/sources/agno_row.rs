@@ -59,7 +59,7 @@ impl AgnoRow<'_> {
             parent,
             start,
             end: Some(end),
-            status: self::status(status.unwrap_or_default()),
+            status: status.and_then(|code| Status::parse(std::str::from_utf8(code).ok()?)).unwrap_or_default(),
             facts: picker.facts(&name, None, batch),
             name: batch.intern(&name),
             error: error.unwrap_or_default(),
@@ -103,15 +103,6 @@ fn refused(column: &str, what: &str, value: Option<&[u8]>) -> String {
 
 fn scan<'a>(attributes: &'a [u8], picker: &mut Extractor<'a>) -> Result<(), String> {
     json::scan(attributes, |name, value| picker.take(name, value)).map_err(|broken| format!("attributes are no JSON object: {broken}"))
-}
-
-fn status(code: &[u8]) -> Status {
-    // Python's `StatusCode.ERROR`, and OpenTelemetry's numbers.
-    match code.rsplit(|byte| *byte == b'.').next().unwrap_or_default() {
-        code if code.eq_ignore_ascii_case(b"OK") || code == b"1" => Status::Ok,
-        code if code.eq_ignore_ascii_case(b"ERROR") || code == b"2" => Status::Error,
-        _ => Status::Unset,
-    }
 }
 
 fn quote(value: Option<&[u8]>) -> String {

@@ -8,17 +8,11 @@ use bytes::Bytes;
 use super::arena::{Arena, Extent, SEGMENT_SIZE};
 use super::compact::{Compacted, SpanExtent, spots};
 use super::search::Places;
+use super::types::Encoding;
 use crate::model::PayloadRef;
 
 /// Bytes that must be to gain before a body is made anew; what is noted of one takes nearly as much.
 const WORTH: u64 = 512;
-
-/// How a body is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Protobuf,
-    Json,
-}
 
 /// Bodies by number. An address is a body's number and, in its lower half, where in it a span began as it came.
 #[derive(Debug, Default)]

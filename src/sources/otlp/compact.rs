@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use prost::encoding::{WireType, encode_key};
 
-use super::body_store::Encoding;
 use super::json;
-use super::wire::{DecodeError, Fields, offset};
+use super::types::Encoding;
+use crate::otlp::wire::{DecodeError, Fields, offset};
 
 /// Where a span lies in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

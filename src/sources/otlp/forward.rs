@@ -12,9 +12,8 @@ use ureq::Agent;
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::body_store::Encoding;
-use super::ingest::Signal;
-use super::wire::{Fields, Value as Wire};
+use super::types::{Encoding, Signal};
+use crate::otlp::wire::{Fields, Value as Wire};
 use crate::sources::Forwarding;
 
 /// Bytes that may wait for an endpoint; what comes then is dropped and counted.

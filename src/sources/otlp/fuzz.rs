@@ -6,10 +6,10 @@ use bytes::Bytes;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::channel;
 
-use super::body_store::Encoding;
 use super::compression::ContentEncoding;
-use super::ingest::{Ingest, Sent, Signal};
+use super::ingest::{Ingest, Sent};
 use super::search;
+use super::types::{Encoding, Signal};
 use crate::model::payload_query::Condition;
 use crate::model::{Pattern, PayloadQuery, PayloadRef, SourceId, SpanId};
 use crate::sources::{Update, UpdateSender};

@@ -8,13 +8,13 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 
 use super::body_reader;
-use super::body_store::Encoding;
 use super::compression::{CODINGS, ContentEncoding};
 use super::http::{coding, unpack};
-use super::ingest::{Sent, Signal};
+use super::ingest::Sent;
 use super::response::{Accepted, Rejection};
 use super::response_body::ResponseBody;
 use super::service::Service;
+use super::types::{Encoding, Signal};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

@@ -10,12 +10,12 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::body_reader;
-use super::body_store::Encoding;
 use super::compression::{CODINGS, ContentEncoding, InflateError, inflate};
-use super::ingest::{Sent, Signal};
+use super::ingest::Sent;
 use super::response::{AGAIN, Accepted, Rejection};
 use super::response_body::ResponseBody;
 use super::service::Service;
+use super::types::{Encoding, Signal};
 
 /// Answers one request.
 pub(super) async fn answer(service: &Service, request: Request<Incoming>) -> Response<ResponseBody> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::Permit;
 use tokio::time::timeout;
 
-use super::body_store::{BodyStore, Encoding, address};
+use super::body_store::{BodyStore, address};
 use super::compression::ContentEncoding;
 use super::forward::{Forward, ForwardRequest};
 use super::json::{self, Document};
@@ -16,8 +16,10 @@ use super::record::{FinishedSpan, Recorder, WriteJob};
 use super::response::{Accepted, Rejection};
 use super::search::Places;
 use super::signals::{Events, Record};
-use super::{compact, payload, rows, signals};
+use super::types::{Encoding, Signal};
+use super::{compact, signals};
 use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId, TraceId};
+use crate::otlp::{payload, rows};
 use crate::sources::{Traffic, Update, UpdateSender};
 
 /// How long a sender waits for room before it is told to come again.
@@ -25,14 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Spans that are let go while senders wait.
 const AT_ONCE: usize = 4096;
-
-/// The three things that OTLP carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
-    Traces,
-    Logs,
-    Metrics,
-}
 
 /// A body as its sender sent it.
 #[derive(Debug)]

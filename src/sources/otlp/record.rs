@@ -13,7 +13,7 @@ use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::body_store::Encoding;
+use super::types::Encoding;
 use crate::model::{Nanos, Span, SpanId, Status, TraceId};
 use crate::sources::sqlite::{FileId, Tables, file_id};
 

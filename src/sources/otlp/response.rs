@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::body_store::Encoding;
-use super::wire::{put_bytes, put_varint};
+use super::types::Encoding;
+use crate::otlp::wire::{put_bytes, put_varint};
 
 /// When a sender that was put off is asked to come again.
 pub(super) const AGAIN: Duration = Duration::from_secs(1);

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::body_store::{Encoding, split};
+use super::body_store::split;
 use super::json::Document;
-use super::payload;
-use super::wire::offset;
+use super::types::Encoding;
 use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
+use crate::otlp::payload;
+use crate::otlp::wire::offset;
 use crate::sources::{Progress, Search};
 
 /// How long a slice may take before requests are answered.
