@@ -190,7 +190,7 @@ pub struct SpanFacts {
     pub user: Text,
     /// Agno's id of the run.
     pub run: Text,
-    /// The beginning of what the span was given ([`semconv::PREVIEW`] bytes at most); of a model call, of the user's last message.
+    /// The beginning of what the span was given ([`semconv::INPUT_PREVIEW`] bytes at most); of a model call, of the user's last message.
     pub input: Text,
     /// The tools that a model asked for in its answer, by name; of a tool call, a digest of its arguments where they are JSON or `input`
     /// is not all of them.
