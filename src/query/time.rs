@@ -17,7 +17,10 @@ const EXPECTED: &str = "expected an age such as 15m, 2h or 1d, or a time such as
 impl Moment {
     /// Reads an age (`15m`, `1h30m`) or an ISO 8601 time: local unless it names a zone. A day means its beginning, or its `end`.
     pub(super) fn parse(text: &str, end: bool) -> Result<Self, String> {
-        duration::parse(text).map(Self::Ago).or_else(|| absolute(text, end).map(Self::At)).ok_or_else(|| format!("{EXPECTED}, found {text:?}"))
+        duration::parse(text)
+            .map(Self::Ago)
+            .or_else(|| absolute(text, end).map(Self::At))
+            .ok_or_else(|| format!("{EXPECTED}, found {text:?}"))
     }
 
     /// The moment, at `now`.
