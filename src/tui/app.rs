@@ -29,7 +29,7 @@ mod update;
 pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
-pub use detail::{Detail, Loaded, PayloadRequest, Tab};
+pub use detail::{Detail, Loaded, Tab};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use insights::Insights;
 pub use line::{Completion, Completions, History, LineEditor};

@@ -201,7 +201,7 @@ impl Line<'_> {
             Phase::Lost => theme.dim(),
             Phase::Ended => Style::new(),
         };
-        let model = matches!(data.span_type, SpanType::Tool) && totals.tokens().is_none();
+        let model = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if model { String::new() } else { format::tokens(totals.tokens()) };
         let cost = if model { String::new() } else { format::money(totals.cost()) };
         let when =
@@ -220,8 +220,5 @@ impl Line<'_> {
 }
 
 fn label_style(theme: Styling, kind: SpanType) -> Style {
-    match kind {
-        SpanType::Agent | SpanType::Team | SpanType::Workflow => theme.kind(kind).patch(theme.title()),
-        _ => Style::new(),
-    }
+    if kind.is_agentic() { theme.kind(kind).patch(theme.title()) } else { Style::new() }
 }
