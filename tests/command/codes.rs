@@ -21,7 +21,7 @@ fn what_is_not_there_is_told_in_a_line() {
     assert_eq!(code, Some(1));
     assert!(told.starts_with(missing), "{told}");
     std::fs::write(program.path("text.db"), "not a database, though long enough to be one".repeat(40)).unwrap();
-    assert_eq!(end(&program, &["list", "text.db"]), (Some(1), "agno-top: text.db is no SQLite database\n".to_owned()));
+    assert_eq!(end(&program, &["list", "text.db"]), (Some(1), "agno-top: text.db is not an SQLite database\n".to_owned()));
     // Beside others it is told, and the others are listed.
     let output = program.run(&["list", "--json", "nope.db", "traces.db"]);
     assert_eq!((output.status.code(), errors(&output)), (Some(0), missing.to_owned()));

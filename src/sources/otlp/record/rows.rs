@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::{Statement, params};
 
-use super::schema::quoted;
 use super::{FinishedSpan, WriteJob};
 use crate::model::{Nanos, Payload, Status, TraceId, Value};
 use crate::otlp::payload;
 use crate::semconv::agno_context;
 use crate::sources::otlp::json::Document;
 use crate::sources::otlp::types::Encoding;
+use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
 /// A span that is there already stays as it is.
@@ -19,13 +19,13 @@ pub(super) fn insert_span(tables: &Tables) -> String {
     format!(
         "INSERT INTO {} (span_id, trace_id, parent_span_id, name, span_kind, status_code, status_message, start_time, end_time, \
          duration_ms, attributes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
-        quoted(&tables.spans)
+        identifier(&tables.spans)
     )
 }
 
 /// Widens a trace's time, keeps the context that it has, and names it after the workflow, team or agent at its top.
 pub(super) fn upsert_trace(tables: &Tables) -> String {
-    let traces = quoted(&tables.traces);
+    let traces = identifier(&tables.traces);
     let level = |row: &str| {
         let named = format!("({row}.name LIKE '%.run%' OR {row}.name LIKE '%.arun%')");
         let of = |column: &str, level: u8| format!("WHEN {row}.{column} IS NOT NULL AND {named} THEN {level}");

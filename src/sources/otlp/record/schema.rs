@@ -3,6 +3,7 @@
 use chrono::Local;
 use rusqlite::Connection;
 
+use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
 /// What Agno calls this version of them.
@@ -16,7 +17,7 @@ const SPANS: [&str; 4] = ["trace_id", "parent_span_id", "start_time", "created_a
 
 /// Makes the tables that are not there. What is there stays as it is.
 pub(super) fn create(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
-    let (traces, spans) = (quoted(&tables.traces), quoted(&tables.spans));
+    let (traces, spans) = (identifier(&tables.traces), identifier(&tables.spans));
     if !is_there(connection, &tables.traces)? {
         connection.execute_batch(&format!(
             "CREATE TABLE {traces} (trace_id VARCHAR NOT NULL, name VARCHAR NOT NULL, status VARCHAR NOT NULL, \
@@ -55,8 +56,8 @@ fn note_version(connection: &Connection, table: &str) -> rusqlite::Result<()> {
 
 fn index(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<()> {
     for column in columns {
-        let name = quoted(&format!("idx_{table}_{column}"));
-        connection.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {name} ON {} ({column})", quoted(table)))?;
+        let name = identifier(&format!("idx_{table}_{column}"));
+        connection.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {name} ON {} ({column})", identifier(table)))?;
     }
     Ok(())
 }
@@ -71,9 +72,4 @@ pub(super) fn is_agnos(connection: &Connection, tables: &Tables) -> rusqlite::Re
 fn is_there(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'view') AND lower(name) = lower(?1)";
     connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).map(|count| count > 0)
-}
-
-/// A name as SQL has it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
