@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
-use super::jsonl::Map;
 use super::{Exported, Form, TraceRecord};
 use crate::model::Nanos;
+use crate::model::attributes::AttributeMap;
 use crate::semconv::agno_context;
 use crate::store::RunStatus;
 
@@ -52,7 +52,7 @@ struct Span<'a> {
     start_time: String,
     end_time: String,
     duration_ms: i64,
-    attributes: Map<'a>,
+    attributes: AttributeMap<'a>,
     created_at: String,
 }
 
@@ -121,7 +121,7 @@ fn one(span: &Exported) -> Span<'_> {
         start_time: time(record.start),
         end_time: time(end),
         duration_ms: end.saturating_sub(record.start).max(0) / 1_000_000,
-        attributes: Map(&payload.attributes),
+        attributes: AttributeMap(&payload.attributes),
         created_at: time(end),
     }
 }

@@ -7,7 +7,7 @@ mod cursor;
 mod escape;
 mod quotes;
 
-use super::attributes::{Attribute, Value};
+use super::attributes::{Attribute, Value, keep_last};
 use cursor::{Cursor, Token};
 pub use escape::{chars, unescape};
 
@@ -68,6 +68,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Attribute>, JsonError> {
         attributes.push((owned(key), value(cursor)?));
         Ok(())
     })?;
+    keep_last(&mut attributes);
     Ok(attributes)
 }
 
@@ -114,6 +115,7 @@ fn value(cursor: &mut Cursor<'_>) -> Result<Value, JsonError> {
             while let Some(key) = cursor.key()? {
                 map.push((owned(key), value(cursor)?));
             }
+            keep_last(&mut map);
             Value::Map(map)
         }
     })

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::json::RejectedSpan;
 use super::request::{self, Group};
 use super::value::{self, Any, any, entry};
 use super::wire::{DecodeError, Fields, Value, offset};
@@ -20,16 +21,23 @@ const TEXT: usize = 6;
 
 /// Appends a row for each span of a request to the batch, in order, and a [`Skipped`] for each that can't be one. The address of a
 /// row is where its span begins in `body`. `Err` if the body is no such request; the batch is worth nothing then.
-pub(crate) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
+///
+/// `rejected` are the spans of the request that `body` lacks; they are reported, too, and count where spans are numbered.
+pub(crate) fn read(body: &[u8], rejected: Vec<RejectedSpan>, batch: &mut Batch) -> Result<(), DecodeError> {
     batch.reserve(body.len() / SPAN, body.len() / TEXT);
-    let mut reader = Reader::default();
-    request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))
+    let mut reader = Reader { rejected, ..Reader::default() };
+    reader.rejected.reverse();
+    request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))?;
+    reader.report_rejected(batch);
+    Ok(())
 }
 
 /// Makes rows of encoded spans, one after the other.
 #[derive(Default)]
 pub(crate) struct Reader<'a> {
     count: usize,
+    /// Spans that could not be encoded, the first one last.
+    rejected: Vec<RejectedSpan>,
     fresh: Fresh<'a>,
     scope: (&'a [u8], Option<Cow<'a, str>>),
 }
@@ -38,6 +46,9 @@ impl<'a> Reader<'a> {
     /// Appends the span's row to the batch, or that it can't be one.
     #[inline]
     pub(crate) fn push(&mut self, group: Group<'a>, message: &'a [u8], address: PayloadRef, batch: &mut Batch) -> Result<(), DecodeError> {
+        if !self.rejected.is_empty() {
+            self.report_rejected(batch);
+        }
         self.count += 1;
         let name = group.scope_name()?;
         if self.scope.0 != name {
@@ -49,6 +60,15 @@ impl<'a> Reader<'a> {
             Err(reason) => batch.skipped.push(Skipped { place: format!("span {}", self.count), reason }),
         }
         Ok(())
+    }
+
+    /// Reports the rejected spans that precede the next span.
+    #[cold]
+    fn report_rejected(&mut self, batch: &mut Batch) {
+        while let Some(rejected) = self.rejected.pop_if(|rejected| rejected.number == self.count + 1) {
+            self.count += 1;
+            batch.skipped.push(Skipped { place: format!("span {}", self.count), reason: rejected.reason });
+        }
     }
 }
 

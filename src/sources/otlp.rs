@@ -17,13 +17,12 @@ pub mod fuzz;
 mod grpc;
 mod http;
 mod ingest;
-pub(in crate::sources) mod json;
 mod record;
 mod response;
 mod response_body;
 mod search;
 mod service;
-mod signals;
+mod span_events;
 mod types;
 
 use std::io;

@@ -9,17 +9,17 @@ use tokio::sync::mpsc::Permit;
 use tokio::time::timeout;
 
 use super::body_store::{BodyStore, address};
+use super::compact;
 use super::compression::ContentEncoding;
 use super::forward::{Forward, ForwardRequest};
-use super::json::{self, Document};
 use super::record::{FinishedSpan, Recorder, WriteJob};
 use super::response::{Accepted, Rejection};
 use super::search::Places;
-use super::signals::{Events, Record};
+use super::span_events::SpanEvents;
 use super::types::{Encoding, Signal};
-use super::{compact, signals};
-use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId, TraceId};
-use crate::otlp::{payload, rows};
+use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId};
+use crate::otlp::json::{self, EncodedTraces};
+use crate::otlp::{payload, rows, signals};
 use crate::sources::{Traffic, Update, UpdateSender};
 
 /// How long a sender waits for room before it is told to come again.
@@ -40,7 +40,7 @@ pub(super) struct Sent {
 pub(super) struct Ingest {
     outlet: UpdateSender,
     bodies: Mutex<BodyStore>,
-    events: Mutex<Events>,
+    events: Mutex<SpanEvents>,
     counts: Counts,
     recorder: Option<Recorder>,
     forwards: Vec<Forward>,
@@ -63,8 +63,6 @@ impl Ingest {
 
     /// Takes a request's body. When this returns, everything in it that was not refused is on its way into the store.
     pub(super) async fn ingest(&self, signal: Signal, form: Encoding, body: Bytes, sent: &Sent) -> Result<Accepted, Rejection> {
-        let mended = if form == Encoding::Json { json::replace_lone_surrogates(&body) } else { None };
-        let body = mended.map_or(body, Bytes::from);
         let taken = self.take_in(signal, form, body.clone()).await?;
         self.pass_on(signal, form, &body, sent);
         Ok(taken)
@@ -83,19 +81,16 @@ impl Ingest {
         }
     }
 
-    async fn take_in(&self, signal: Signal, form: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
+    async fn take_in(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
         match signal {
-            Signal::Traces => self.take_spans(form, body).await,
+            Signal::Traces => self.take_spans(encoding, body).await,
             Signal::Logs => {
-                let mut records = Vec::new();
-                let keep = |record: Record| records.push(record);
-                let count = match form {
-                    Encoding::Protobuf => signals::logs(&body, keep).map_err(malformed),
-                    Encoding::Json => signals::logs_json(text(&body)?, keep).map_err(malformed),
-                }?;
+                let body = protobuf(encoding, body, json::encode_logs)?;
+                let mut logs = Vec::new();
+                let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
                 let spans: Vec<SpanId> = {
                     let mut events = lock(&self.events);
-                    records.into_iter().filter_map(|record| events.keep(record)).collect()
+                    logs.into_iter().filter_map(|log| events.insert(log)).collect()
                 };
                 self.counts.logs.fetch_add(count.saturating_sub(spans.len() as u64), Relaxed);
                 if !spans.is_empty() {
@@ -105,26 +100,28 @@ impl Ingest {
                 Ok(Accepted::default())
             }
             Signal::Metrics => {
-                let count = match form {
-                    Encoding::Protobuf => signals::metrics(&body).map_err(malformed),
-                    Encoding::Json => signals::metrics_json(text(&body)?).map_err(malformed),
-                }?;
+                let body = protobuf(encoding, body, json::encode_metrics)?;
+                let count = signals::data_points(&body).map_err(malformed)?;
                 self.counts.metrics.fetch_add(count, Relaxed);
                 Ok(Accepted::default())
             }
         }
     }
 
-    async fn take_spans(&self, form: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
+    async fn take_spans(&self, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
         // Room first: a body that can't go on need not be read.
         let room = self.room().await?;
+        let (body, rejected) = match encoding {
+            Encoding::Protobuf => (body, Vec::new()),
+            Encoding::Json => {
+                let EncodedTraces { body, rejected } = json::encode_traces(&body).map_err(malformed)?;
+                (body.into(), rejected)
+            }
+        };
         let mut batch = self.outlet.batch(Origin::Live);
         batch.rich = true;
-        match form {
-            Encoding::Protobuf => rows::read(&body, &mut batch).map_err(malformed)?,
-            Encoding::Json => read_json(text(&body)?, &mut batch)?,
-        }
-        self.record(form, &body, &batch).await?;
+        rows::read(&body, rejected, &mut batch).map_err(malformed)?;
+        self.record(&body, &batch).await?;
         let taken = Accepted {
             rejected: batch.skipped.len() as u64,
             reason: batch.skipped.first().map(|skipped| format!("{}: {}", skipped.place, skipped.reason)).unwrap_or_default(),
@@ -132,7 +129,7 @@ impl Ingest {
         self.counts.spans.fetch_add(batch.spans.len() as u64, Relaxed);
         self.counts.rejected.fetch_add(taken.rejected, Relaxed);
         if !batch.spans.is_empty() {
-            self.keep(form, &body, &mut batch)?;
+            self.keep(&body, &mut batch)?;
         }
         if !batch.spans.is_empty() || !batch.skipped.is_empty() {
             room.send(Update::Batch(batch));
@@ -141,13 +138,13 @@ impl Ingest {
     }
 
     /// Writes the spans that ended into the file that records, if there is one.
-    async fn record(&self, form: Encoding, body: &Bytes, batch: &Batch) -> Result<(), Rejection> {
+    async fn record(&self, body: &Bytes, batch: &Batch) -> Result<(), Rejection> {
         let Some(recorder) = &self.recorder else { return Ok(()) };
         let spans: Vec<_> = batch.spans.iter().filter_map(|span| FinishedSpan::new(span, batch.text(span.name))).collect();
         if spans.is_empty() {
             return Ok(());
         }
-        recorder.write(WriteJob { form, body: body.clone(), spans }).await.map_err(Rejection::Unrecorded)
+        recorder.write(WriteJob { body: body.clone(), spans }).await.map_err(Rejection::Unrecorded)
     }
 
     /// A place in the channel to the screen.
@@ -162,13 +159,13 @@ impl Ingest {
     }
 
     /// Keeps the body, and completes the addresses of its spans, which share its weight as they lie in it.
-    fn keep(&self, form: Encoding, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
+    fn keep(&self, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
         let spots = compact::spots(body.len(), batch.spans.iter().map(|span| span.payload_ref.0 as usize));
         for (span, spot) in batch.spans.iter_mut().zip(&spots) {
             span.retained_bytes = spot.bytes;
         }
         let begins = spots.iter().map(|spot| spot.was).collect();
-        let number = lock(&self.bodies).keep(form, body, begins).map_err(|_| Rejection::Busy)?;
+        let number = lock(&self.bodies).insert(body, begins).map_err(|_| Rejection::Busy)?;
         for span in &mut batch.spans {
             span.payload_ref = address(number, span.payload_ref.0 as usize);
         }
@@ -178,18 +175,12 @@ impl Ingest {
     /// Reads a span's payload again from the body in which it came.
     pub(super) fn payload(&self, address: PayloadRef, span: SpanId) -> Result<Payload, String> {
         let gone = || "this span's payload was let go to stay within the memory limit".to_owned();
-        let (form, body, at) = lock(&self.bodies).find(address).ok_or_else(gone)?;
-        let (mut payload, trace) = match form {
-            Encoding::Protobuf => {
-                let found = payload::read(&body, at).map_err(|broken| broken.to_string())?;
-                let (payload, names) = found.ok_or_else(gone)?;
-                (payload, names.map(|(trace, _)| trace))
-            }
-            Encoding::Json => read_json_payload(std::str::from_utf8(&body).unwrap_or_default(), at).ok_or_else(gone)?,
-        };
-        if let Some(trace) = trace {
+        let (body, at) = lock(&self.bodies).find(address).ok_or_else(gone)?;
+        let found = payload::read(&body, at).map_err(|error| error.to_string())?;
+        let (mut payload, ids) = found.ok_or_else(gone)?;
+        if let Some((trace, _)) = ids {
             let known = payload.events.len();
-            payload.events.extend_from_slice(lock(&self.events).of(trace, span));
+            payload.events.extend_from_slice(lock(&self.events).get(trace, span));
             if payload.events.len() > known {
                 payload.events.sort_by_key(|event| event.time);
             }
@@ -203,7 +194,7 @@ impl Ingest {
     }
 
     /// A body by its number, if it is held still.
-    pub(super) fn body(&self, number: u32) -> Option<(Encoding, Bytes)> {
+    pub(super) fn body(&self, number: u32) -> Option<Bytes> {
         lock(&self.bodies).body(number)
     }
 
@@ -216,9 +207,9 @@ impl Ingest {
     pub(super) fn release(&self, addresses: &[PayloadRef]) {
         let sparse: Vec<u32> = addresses.chunks(AT_ONCE).flat_map(|some| lock(&self.bodies).release(some)).collect();
         for number in sparse {
-            let Some((form, body, spots)) = lock(&self.bodies).fragmented(number) else { continue };
+            let Some((body, spots)) = lock(&self.bodies).fragmented(number) else { continue };
             // Meanwhile senders need not wait.
-            let thinned = compact::thin(form, &body, &spots);
+            let thinned = compact::thin(&body, &spots);
             drop(body);
             if let Some(thinned) = thinned {
                 lock(&self.bodies).replace(number, &spots, thinned);
@@ -247,7 +238,7 @@ impl Ingest {
         let [spans, rejected, put_off, refused, logs, metrics] =
             [spans, rejected, put_off, refused, logs, metrics].map(|count| count.load(Relaxed));
         let held = lock(&self.bodies).retained_bytes();
-        let logs = logs + lock(&self.events).forgotten();
+        let logs = logs + lock(&self.events).evicted();
         let forwards = self.forwards.iter().map(Forward::report).collect();
         Traffic { spans, rejected, put_off, refused, logs, metrics, held, forwards, ports: Vec::new() }
     }
@@ -262,20 +253,10 @@ fn malformed(error: impl std::fmt::Display) -> Rejection {
     Rejection::Malformed(format!("this is no OTLP request: {error}"))
 }
 
-fn text(body: &[u8]) -> Result<&str, Rejection> {
-    std::str::from_utf8(body).map_err(malformed)
-}
-
-fn read_json(text: &str, batch: &mut Batch) -> Result<(), Rejection> {
-    let document = Document::request(text).map_err(malformed)?;
-    for index in 0..document.len() {
-        document.push(text, index, PayloadRef(document.offset(index) as i64), batch);
+/// Returns a body of logs or metrics as protobuf.
+fn protobuf(encoding: Encoding, body: Bytes, encode: impl Fn(&[u8]) -> Result<Vec<u8>, String>) -> Result<Bytes, Rejection> {
+    match encoding {
+        Encoding::Protobuf => Ok(body),
+        Encoding::Json => encode(&body).map(Bytes::from).map_err(malformed),
     }
-    Ok(())
-}
-
-fn read_json_payload(text: &str, at: usize) -> Option<(Payload, Option<TraceId>)> {
-    let document = Document::request(text).ok()?;
-    let index = document.at(at)?;
-    Some((document.payload(text, index).ok()?, document.trace(text, index)))
 }

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::types::Encoding;
 use crate::model::{Nanos, Span, SpanId, Status, TraceId};
 use crate::sources::sqlite::{FileId, Tables, file_id};
 
@@ -26,7 +25,6 @@ const LOCKED: Duration = Duration::from_secs(5);
 /// A request to be written.
 #[derive(Debug)]
 pub(super) struct WriteJob {
-    pub(super) form: Encoding,
     pub(super) body: Bytes,
     pub(super) spans: Vec<FinishedSpan>,
 }

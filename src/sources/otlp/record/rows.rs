@@ -7,11 +7,10 @@ use rusqlite::{Statement, params};
 
 use super::schema::quoted;
 use super::{FinishedSpan, WriteJob};
-use crate::model::{Nanos, Payload, Status, TraceId, Value};
+use crate::model::attributes::AttributeMap;
+use crate::model::{Nanos, Payload, Status, TraceId};
 use crate::otlp::payload;
 use crate::semconv::agno_context;
-use crate::sources::otlp::json::Document;
-use crate::sources::otlp::types::Encoding;
 use crate::sources::sqlite::Tables;
 
 /// A span that is there already stays as it is.
@@ -70,18 +69,8 @@ pub(super) fn write(job: &WriteJob, traces: &mut Statement<'_>, spans: &mut Stat
 /// Every payload of the request, by the place where its span begins.
 fn payloads(job: &WriteJob) -> HashMap<usize, Payload> {
     let mut payloads = HashMap::new();
-    match job.form {
-        Encoding::Protobuf => {
-            // It was read once already.
-            let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
-        }
-        Encoding::Json => {
-            let text = std::str::from_utf8(&job.body).unwrap_or_default();
-            let document = Document::request(text).unwrap_or_default();
-            let all = (0..document.len()).filter_map(|index| Some((document.offset(index), document.payload(text, index).ok()?)));
-            payloads.extend(all);
-        }
-    }
+    // It was read once already.
+    let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
     payloads
 }
 
@@ -122,7 +111,7 @@ fn write_span(span: &FinishedSpan, payload: &Payload, now: &str, spans: &mut Sta
         time(span.start),
         time(span.end),
         span.end.saturating_sub(span.start).max(0) / 1_000_000,
-        Value::Map(payload.attributes.clone()).to_json(),
+        AttributeMap(&payload.attributes).to_json(),
         now,
     ])?;
     Ok(())
