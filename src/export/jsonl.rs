@@ -5,20 +5,20 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::record::rfc3339;
-use super::{Exported, Form, SpanRecord, TraceRecord};
+use super::{Exported, SpanRecord, SpanWriter, TraceRecord};
 use crate::model::attributes::AttributeMap;
 use crate::model::{Event, Link, SpanKind};
 
 #[derive(Debug)]
 pub(super) struct Jsonl;
 
-impl<W: Write> Form<W> for Jsonl {
+impl<W: Write> SpanWriter<W> for Jsonl {
     fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
         Ok(())
     }
 
-    fn span(&mut self, span: &Exported, out: &mut W) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, &Line::of(span))?;
+    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, &Line::of(&span))?;
         out.write_all(b"\n")
     }
 

@@ -10,11 +10,15 @@ use serde_json::value::RawValue;
 use super::index::Position;
 use super::lines::LineCounter;
 use super::spans::DecodedSpans;
-use crate::model::json::parse;
+use crate::model::attributes::MAX_NESTING;
+use crate::model::json::parse_to_depth;
 use crate::model::{Attribute, Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId, Value, time};
 use crate::otlp::encode::{SpanData, SpanMessages};
 use crate::otlp::json::{self, brief};
 use crate::semconv::{JSON_TEXTS, SPAN_KIND};
+
+/// How deep the attributes of an event are nested in a record: `{"events": [{"attributes": {}}]}`. Their values may be [`MAX_NESTING`] deep.
+const ENVELOPE: usize = 3;
 
 #[derive(Default, Deserialize)]
 struct Wrapper<'a> {
@@ -65,7 +69,7 @@ fn push(spans: &mut DecodedSpans, line: u32, item: &str) {
 
 /// Decodes a span.
 fn decode_span(text: &str) -> Result<SpanMessages, String> {
-    let fields = Fields(parse(text.as_bytes()).map_err(|broken| broken.to_string())?);
+    let fields = Fields(parse_to_depth(text.as_bytes(), MAX_NESTING + ENVELOPE).map_err(|error| error.to_string())?);
     if fields.get(&["traceId"]).is_some() {
         return json::decode_span(text).map(|span| SpanMessages { span, ..SpanMessages::default() });
     }
