@@ -12,6 +12,7 @@ pub mod format;
 pub mod keymap;
 pub mod log;
 pub mod model;
+pub(crate) mod otlp;
 pub mod panic_hook;
 pub mod query;
 pub mod semconv;

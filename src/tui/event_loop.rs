@@ -31,7 +31,7 @@ use crate::sources::{Handle, Request, State, Update};
 use crate::store::{RowIx, Store};
 use crate::tui::clipboard;
 use crate::tui::history;
-use crate::tui::view::{self, PaneLayout};
+use crate::tui::view::{self, HitMap, PaneLayout};
 
 /// The least time between two frames that nobody asked for with a key.
 const FRAME: Duration = Duration::from_millis(16);
@@ -74,8 +74,8 @@ struct Loop<'a> {
     ticket: u64,
     pending: HashMap<u64, Pending>,
     exports: HashMap<u64, Collecting>,
-    /// The screen when it was last laid out.
-    area: Rect,
+    /// The mouse targets of the last frame.
+    hits: HitMap,
     /// Whether the terminal is wanted by the shell.
     suspends: bool,
     written: (tokio::sync::mpsc::UnboundedSender<Written>, tokio::sync::mpsc::UnboundedReceiver<Written>),
@@ -102,8 +102,16 @@ where
 {
     let written = tokio::sync::mpsc::unbounded_channel();
     let copied = tokio::sync::mpsc::unbounded_channel();
-    let mut state =
-        Loop { session, ticket: 0, pending: HashMap::new(), exports: HashMap::new(), written, copied, area: Rect::ZERO, suspends: false };
+    let mut state = Loop {
+        session,
+        ticket: 0,
+        pending: HashMap::new(),
+        exports: HashMap::new(),
+        written,
+        copied,
+        hits: HitMap::default(),
+        suspends: false,
+    };
     let mut events = EventStream::new();
     let mut signals = Signals::new()?;
     let mut tick = interval(Duration::from_secs(1));
@@ -114,8 +122,8 @@ where
         if dirty && (at_once || drawn.elapsed() >= FRAME) {
             let size = terminal.size()?;
             let more = state.lay_out(Rect::new(0, 0, size.width, size.height));
-            let Session { app, store, .. } = &*state.session;
-            terminal.draw(|frame| view::draw(frame, app, store))?;
+            let Loop { session: Session { app, store, .. }, hits, .. } = &mut state;
+            terminal.draw(|frame| view::draw(frame, app, store, hits))?;
             drawn = Instant::now();
             // A filter that is not through goes on with the next frame, and so do the sums over what it lets through.
             (dirty, at_once) = (more, false);
@@ -182,7 +190,6 @@ impl Loop<'_> {
     fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
         let panes = PaneLayout::new(area, app.focus);
-        self.area = area;
         let end = view::layer_end(app, area);
         if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut app.overlay {
             *line = end.min(*line);
@@ -200,12 +207,11 @@ impl Loop<'_> {
                 None
             }
             Event::Mouse(mouse) => {
-                let place = Position::new(mouse.column, mouse.row);
-                let spot = view::hit_test(app, store, self.area, place);
+                let target = self.hits.at(Position::new(mouse.column, mouse.row));
                 match mouse.kind {
-                    MouseEventKind::Down(MouseButton::Left) => app.click(store, spot),
-                    MouseEventKind::ScrollDown => app.wheel(store, spot, 1),
-                    MouseEventKind::ScrollUp => app.wheel(store, spot, -1),
+                    MouseEventKind::Down(MouseButton::Left) => app.click(store, target),
+                    MouseEventKind::ScrollDown => app.wheel(store, target, 1),
+                    MouseEventKind::ScrollUp => app.wheel(store, target, -1),
                     _ => {}
                 }
                 None

@@ -13,7 +13,7 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::types::{Encoding, Signal};
-use super::wire::{Fields, Value as Wire};
+use crate::otlp::wire::{Fields, Value as Wire};
 use crate::sources::Forwarding;
 
 /// Bytes that may wait for an endpoint; what comes then is dropped and counted.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::types::Encoding;
-use super::wire::{put_bytes, put_varint};
+use crate::otlp::wire::{put_bytes, put_varint};
 
 /// When a sender that was put off is asked to come again.
 pub(super) const AGAIN: Duration = Duration::from_secs(1);

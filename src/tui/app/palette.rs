@@ -78,6 +78,11 @@ impl Palette {
         self.search();
     }
 
+    /// Moves the cursor to an item, or to the last.
+    pub fn go_to(&mut self, item: usize) {
+        self.cursor = item.min(self.found.len().saturating_sub(1));
+    }
+
     /// Moves the cursor, stopping at the ends.
     pub fn step(&mut self, by: isize) {
         self.cursor = self.cursor.saturating_add_signed(by).min(self.found.len().saturating_sub(1));

@@ -4,13 +4,12 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Widget};
 
-use super::overlay::frame;
 use super::styling::Styling;
-use super::{put, put_right, trace_tree};
+use super::{HitMap, popup, put, put_right, trace_tree};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{Phase, RowIx, RunStatus, Store};
@@ -72,32 +71,21 @@ fn sides(area: Rect) -> [Rect; 2] {
     [Rect { width, ..area }, Rect { x: area.right() - width, width, ..area }]
 }
 
-/// The pair at the top of the list.
-fn first(compare: &Compare, list: Rect) -> usize {
-    let (height, count) = (usize::from(list.height), compare.pairs.len());
-    compare.cursor.saturating_sub(height / 2).min(count.saturating_sub(height))
-}
-
-/// The pair at a place.
-pub(super) fn hit_test(area: Rect, compare: &Compare, place: Position) -> HitTarget {
-    let list = Parts::new(area, compare.pairs.len()).pairs;
-    let pair = first(compare, list) + usize::from(place.y.saturating_sub(list.y));
-    if list.contains(place) && pair < compare.pairs.len() { HitTarget::Item(pair) } else { HitTarget::Overlay }
-}
-
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Styling) {
     let differing = compare.differing(store, now);
     let title = match differing {
         0 => "Compare · nothing differs".to_owned(),
         count => format!("Compare · {} of {} steps differ", format::count(count as u64), compare.pairs.len()),
     };
-    frame(buffer, area, (area.width, area.height), &title, theme);
+    popup::draw(buffer, area, (area.width, area.height), &title, theme);
     let parts = Parts::new(area, compare.pairs.len());
     let columns = Columns::new(sides(area)[0].width, store.all().cost().is_some());
     head(buffer, parts.head, compare, store, now, columns, theme);
-    let first = first(compare, parts.pairs);
+    let (height, count) = (usize::from(parts.pairs.height), compare.pairs.len());
+    let first = compare.cursor.saturating_sub(height / 2).min(count.saturating_sub(height));
     for (y, at) in (parts.pairs.top()..parts.pairs.bottom()).zip(first..compare.pairs.len()) {
         let line = Rect { y, height: 1, ..parts.pairs };
+        hits.add(line, HitTarget::Item(at));
         if at == compare.cursor {
             buffer.set_style(line, theme.cursor());
         }

@@ -8,9 +8,9 @@ use rusqlite::{Statement, params};
 use super::schema::quoted;
 use super::{FinishedSpan, WriteJob};
 use crate::model::{Nanos, Payload, Status, TraceId, Value};
+use crate::otlp::payload;
 use crate::semconv::agno_context;
 use crate::sources::otlp::json::Document;
-use crate::sources::otlp::payload;
 use crate::sources::otlp::types::Encoding;
 use crate::sources::sqlite::Tables;
 

@@ -5,16 +5,16 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::styling::Styling;
-use super::super::{put, put_right};
+use super::super::{HitMap, put, put_right};
 use super::columns::Columns;
 use super::name;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
-use crate::tui::app::{App, TraceTree};
+use crate::tui::app::{App, HitTarget, TraceTree};
 
 /// Levels of the tree that are drawn; deeper rows stand at the last.
-pub(super) const LEVELS: usize = 24;
+const LEVELS: usize = 24;
 
 /// One line of the forest.
 #[derive(Clone, Copy)]
@@ -28,9 +28,10 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    pub(super) fn draw(&self, buffer: &mut Buffer, line: Rect, columns: Columns) {
+    pub(super) fn draw(&self, buffer: &mut Buffer, hits: &mut HitMap, line: Rect, columns: Columns) {
+        hits.add(line, HitTarget::Row(self.row));
         let end = line.x + columns.tree;
-        let x = self.draw_tree(buffer, line.x, end, line.y);
+        let x = self.draw_tree(buffer, hits, line.x, end, line.y);
         self.draw_text(buffer, x, end, line.y);
         self.draw_numbers(buffer, end, line.y, columns);
         if columns.bar > 0 {
@@ -64,7 +65,7 @@ impl Line<'_> {
     }
 
     /// The cursor, the mark, the branches and the fold; returns the column behind them.
-    fn draw_tree(&self, buffer: &mut Buffer, x: u16, end: u16, y: u16) -> u16 {
+    fn draw_tree(&self, buffer: &mut Buffer, hits: &mut HitMap, x: u16, end: u16, y: u16) -> u16 {
         let Self { app, store, theme, row, .. } = *self;
         let marked = app.marks.contains(&self.data.trace()) && TraceTree::parent(store, row).is_none();
         let (sign, style) = match (marked, self.is_cursor) {
@@ -98,12 +99,11 @@ impl Line<'_> {
             put(buffer, x, y, end.saturating_sub(x), branch, if critical { theme.key() } else { theme.frame(false) });
             x += 1;
         }
-        let fold = match (app.forest.child_count(store, row) > 0, app.forest.is_open(store, row)) {
-            (false, _) => " ",
-            (true, true) => "▾",
-            (true, false) => "▸",
-        };
-        put(buffer, x, y, end.saturating_sub(x), fold, theme.dim());
+        if app.forest.child_count(store, row) > 0 {
+            let fold = if app.forest.is_open(store, row) { "▾" } else { "▸" };
+            put(buffer, x, y, end.saturating_sub(x), fold, theme.dim());
+            hits.add(Rect { x, y, width: 1, height: 1 }, HitTarget::Fold(row));
+        }
         x + 1
     }
 

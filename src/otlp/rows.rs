@@ -20,7 +20,7 @@ const TEXT: usize = 6;
 
 /// Appends a row for each span of a request to the batch, in order, and a [`Skipped`] for each that can't be one. The address of a
 /// row is where its span begins in `body`. `Err` if the body is no such request; the batch is worth nothing then.
-pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
+pub(crate) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
     batch.reserve(body.len() / SPAN, body.len() / TEXT);
     let mut reader = Reader::default();
     request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))
@@ -28,7 +28,7 @@ pub(super) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
 
 /// Makes rows of encoded spans, one after the other.
 #[derive(Default)]
-pub(in crate::sources) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     count: usize,
     fresh: Fresh<'a>,
     scope: (&'a [u8], Option<Cow<'a, str>>),
@@ -37,13 +37,7 @@ pub(in crate::sources) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Appends the span's row to the batch, or that it can't be one.
     #[inline]
-    pub(in crate::sources) fn push(
-        &mut self,
-        group: Group<'a>,
-        message: &'a [u8],
-        address: PayloadRef,
-        batch: &mut Batch,
-    ) -> Result<(), DecodeError> {
+    pub(crate) fn push(&mut self, group: Group<'a>, message: &'a [u8], address: PayloadRef, batch: &mut Batch) -> Result<(), DecodeError> {
         self.count += 1;
         let name = group.scope_name()?;
         if self.scope.0 != name {
