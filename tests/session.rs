@@ -68,7 +68,7 @@ fn the_help_scrolls_to_its_end_and_back() {
 #[test]
 fn what_to_sort_by_is_chosen_from_a_list() {
     let sorting = |stage: &Stage| (stage.app.forest.sorting().by.name(), stage.app.forest.sorting().reversed);
-    let column = |stage: &Stage| stage.app.table.as_ref().map(|table| (table.columns()[table.sorted].title, table.reversed));
+    let column = |stage: &Stage| stage.app.table.as_ref().map(|table| (table.columns()[table.sorted].title(table.view), table.is_reversed));
     let mut stage = open((100, 30));
     stage.keys("O");
     picture("sort-by", &stage.text());
@@ -162,7 +162,7 @@ fn the_mouse_selects_folds_turns_and_scrolls() {
     assert_eq!(stage.spot(x, y), HitTarget::Detail);
     stage.text();
     stage.app.wheel(&stage.store, HitTarget::Detail, 1);
-    assert!(stage.app.detail.reader.progress().0 > 0);
+    assert!(stage.app.detail.pager.progress().0 > 0);
     assert_eq!(click(&mut stage, (x, y)), HitTarget::Detail);
     assert_eq!(stage.app.focus, Focus::Detail);
     stage.keys("<Esc>Zg");

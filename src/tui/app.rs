@@ -15,6 +15,7 @@ mod mouse;
 mod palette;
 mod pick;
 mod prepare_frame;
+mod refresh;
 mod search;
 mod sorter;
 mod table;
@@ -29,7 +30,7 @@ mod update;
 pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
-pub use detail::{Detail, Loaded, PayloadRequest, Tab};
+pub use detail::{Detail, Page, PayloadRequest, PayloadState, Tab, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use insights::Insights;
 pub use line::{Completion, Completions, History, LineEditor};
@@ -37,7 +38,7 @@ pub use mouse::HitTarget;
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
 pub use sorter::Sorter;
-pub use table::{Cell, Heading, Table, View};
+pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
 pub use trace_tree::{Sort, Sorting, TraceTree};
 use update::scroll;
 
@@ -223,6 +224,6 @@ impl App {
     }
 
     fn look(&mut self, store: &Store) {
-        self.detail.look_at(store, self.forest.cursor(), self.now);
+        self.detail.show(store, self.forest.cursor());
     }
 }

@@ -20,7 +20,7 @@ impl App {
             };
             return Some(Effect::Copy { what: format!("{what} {text}"), text });
         }
-        match self.detail.copied() {
+        match self.detail.copy() {
             Ok((what, text)) => Some(Effect::Copy { what: format!("{what}, {}", format::bytes(text.len() as u64)), text }),
             Err(why) => {
                 self.say(why, false, now);

@@ -100,7 +100,7 @@ impl App {
         self.noticed.forget(&changes.evicted);
         if let Some(table) = &mut self.table {
             table.forget(&changes.evicted);
-            table.changed(&changes.traces);
+            table.traces_changed(&changes.traces);
         }
         self.compare_again(&changes);
         self.look(store);

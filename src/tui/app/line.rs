@@ -121,7 +121,7 @@ impl App {
                 self.mistake = None;
                 self.typed = None;
                 if finds {
-                    self.detail.reader.search("");
+                    self.detail.pager.search("");
                 } else {
                     self.set_filter(store, before);
                 }
@@ -160,7 +160,7 @@ impl App {
         let Some(editing) = &self.editing else { return };
         let line = editing.input.value().to_owned();
         if editing.finds {
-            self.detail.reader.search(&line);
+            self.detail.pager.search(&line);
             return;
         }
         match line.parse::<Query>() {

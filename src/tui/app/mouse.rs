@@ -36,7 +36,7 @@ impl App {
             HitTarget::Line(line) => {
                 self.focus = Focus::Forest;
                 if let Some(table) = &mut self.table {
-                    table.go_to(store, &self.scope, line, self.now);
+                    table.go_to(line);
                 }
             }
             // The store may have evicted the row since the frame was drawn.
@@ -57,7 +57,7 @@ impl App {
             HitTarget::Nothing | HitTarget::Forest | HitTarget::Overlay | HitTarget::Detail => {}
             HitTarget::Tab(tab) => {
                 self.forest.follow = false;
-                self.detail.open(store, tab, self.now);
+                self.detail.open(tab);
             }
             HitTarget::Item(item) => match &mut self.overlay {
                 Some(Overlay::Palette(palette)) => palette.go_to(item),
@@ -83,13 +83,13 @@ impl App {
             (HitTarget::Forest | HitTarget::Line(_) | HitTarget::Detail, _) if self.table.is_some() => {
                 let Some(table) = &mut self.table else { return };
                 if target == HitTarget::Detail {
-                    table.reader.scroll(lines);
+                    table.pager.scroll(lines);
                 } else {
-                    table.go_to(store, &self.scope, table.cursor.saturating_add_signed(notches), self.now);
+                    table.go_to(table.cursor.saturating_add_signed(notches));
                 }
             }
             (HitTarget::Forest | HitTarget::Row(_) | HitTarget::Fold(_), _) => self.forest.scroll(store, lines),
-            (HitTarget::Detail | HitTarget::Tab(_), _) => self.detail.reader.scroll(lines),
+            (HitTarget::Detail | HitTarget::Tab(_), _) => self.detail.pager.scroll(lines),
             _ => {}
         }
         self.look(store);

@@ -8,7 +8,6 @@ impl App {
     /// is left to do.
     pub fn prepare_frame(&mut self, store: &mut Store, lines: usize, detail: (u16, u16)) -> bool {
         self.settle(store);
-        self.detail.catch_up(store, self.now);
         self.forest.set_height(lines);
         self.detail.set_size(detail);
         if let Some(table) = &mut self.table {
@@ -31,8 +30,8 @@ impl App {
         let turned = self.forest.turned();
         let mut more = self.scope.follow(store, &self.forest, &turned);
         if let Some(table) = &mut self.table {
-            table.changed(&turned);
-            more |= table.refresh(store, &self.forest, &self.scope, self.now);
+            table.traces_changed(&turned);
+            more |= table.refresh(store, &self.forest, &self.scope);
         }
         if self.table.is_none() {
             let (rows, _) = self.forest.window(store, self.forest.height());

@@ -392,11 +392,11 @@ fn what_payloads_hold_is_told_by_sources() {
 #[test]
 fn a_detail_asks_again_when_more_of_its_payload_came() {
     let mut desk = three();
-    let wanted = desk.app.detail.wanted().unwrap();
-    assert_eq!(desk.app.detail.wanted(), None);
+    let wanted = desk.app.detail.take_request().unwrap();
+    assert_eq!(desk.app.detail.take_request(), None);
     let other = SpanId::new([0xee; 8]).unwrap();
-    desk.app.detail.ask_again(wanted.source, &[other]);
-    assert_eq!(desk.app.detail.wanted(), None);
-    desk.app.detail.ask_again(wanted.source, &[other, wanted.id]);
-    assert_eq!(desk.app.detail.wanted(), Some(wanted));
+    desk.app.detail.request_again(wanted.source, &[other]);
+    assert_eq!(desk.app.detail.take_request(), None);
+    desk.app.detail.request_again(wanted.source, &[other, wanted.id]);
+    assert_eq!(desk.app.detail.take_request(), Some(wanted));
 }

@@ -12,7 +12,7 @@ use crate::store::{Store, TraceIx};
 impl App {
     /// Does what `action` says to the state; what has to be done outside is returned.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
-        match self.table_action(store, action, now) {
+        match self.table_action(store, action) {
             table_actions::Answer::Done => return None,
             table_actions::Answer::Effect(effect) => return Some(effect),
             table_actions::Answer::Other => {}
@@ -41,12 +41,12 @@ impl App {
             Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
             Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
             Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
-            Action::ViewTraces => self.open_view(store, View::Traces, now),
-            Action::ViewSessions => self.open_view(store, View::Sessions, now),
-            Action::ViewAgents => self.open_view(store, View::Agents, now),
-            Action::ViewModels => self.open_view(store, View::Models, now),
-            Action::ViewTools => self.open_view(store, View::Tools, now),
-            Action::ViewErrors => self.open_view(store, View::Errors, now),
+            Action::ViewTraces => self.open_view(store, View::Traces),
+            Action::ViewSessions => self.open_view(store, View::Sessions),
+            Action::ViewAgents => self.open_view(store, View::Agents),
+            Action::ViewModels => self.open_view(store, View::Models),
+            Action::ViewTools => self.open_view(store, View::Tools),
+            Action::ViewErrors => self.open_view(store, View::Errors),
             Action::Scope => self.scope.of_trace = !self.scope.of_trace,
             Action::Filter => {
                 let finds = self.focus != Focus::Forest;
@@ -71,10 +71,10 @@ impl App {
             Action::Back => self.back(store),
             Action::NextTab | Action::PreviousTab => {
                 self.forest.follow = false;
-                self.detail.turn(store, action == Action::NextTab, self.now);
+                self.detail.cycle(action == Action::NextTab);
             }
-            Action::Wrap => self.detail.reader.set_wrap(!self.detail.reader.wraps()),
-            _ if self.focus != Focus::Forest && self.detail.take(store, action, self.now) => {}
+            Action::Wrap => self.detail.pager.set_wrap(!self.detail.pager.wraps()),
+            _ if self.focus != Focus::Forest && self.detail.handle(action) => {}
             _ => self.travel(store, action, now),
         }
         self.look(store);

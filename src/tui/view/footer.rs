@@ -131,7 +131,7 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor,
         let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.message);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, theme.error());
     } else {
-        let what = match app.detail.reader.found().filter(|_| editing.finds) {
+        let what = match app.detail.pager.found().filter(|_| editing.finds) {
             Some((_, count)) => format!("{} found", format::count(count as u64)),
             None if editing.finds => "find in the detail".to_owned(),
             None => {

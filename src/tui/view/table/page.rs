@@ -3,7 +3,7 @@
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{By, Group, RowIx, Store, Totals};
-use crate::tui::app::{Aggregates, Key, Table, View};
+use crate::tui::app::{Aggregates, GroupKey, Table, View};
 use crate::tui::widget::text::{Document, TextRole};
 
 /// Turns and failures to list at most, the newest ones.
@@ -13,13 +13,13 @@ const LISTED: usize = 500;
 const COLUMN: usize = 15;
 
 /// Returns the page of the line under the cursor; an empty one if there is no line.
-pub(super) fn page(table: &Table, store: &Store, aggregates: &Aggregates, now: Nanos) -> Document {
+pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggregates, now: Nanos) -> Document {
     let mut page = Page(Document::new());
     let Some(line) = table.lines.get(table.cursor) else { return page.0 };
     match (&line.key, table.view) {
-        (Key::Name(_), View::Sessions) => page.session(store, table, now),
-        (Key::Error(..), _) => page.failures(store, &table.rows(), now),
-        (Key::Name(_), _) => {
+        (GroupKey::Name(_), View::Sessions) => page.session(store, table, now),
+        (GroupKey::Error(..), _) => page.failures(store, &table.rows(), now),
+        (GroupKey::Name(_), _) => {
             if let Some((by, group)) = table.group(store, aggregates) {
                 page.group(by, group);
             }
