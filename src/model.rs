@@ -9,6 +9,7 @@ pub mod pattern;
 pub mod payload_query;
 pub mod price;
 mod span_kind;
+mod span_type;
 mod status;
 pub mod time;
 pub mod usage;
@@ -20,6 +21,7 @@ pub use attributes::{Attribute, Value};
 pub use pattern::Pattern;
 pub use payload_query::PayloadQuery;
 pub use span_kind::SpanKind;
+pub use span_type::SpanType;
 pub use status::Status;
 pub use usage::Usage;
 
@@ -126,69 +128,6 @@ impl fmt::Debug for SpanId {
     }
 }
 
-/// What a span does. Read from attributes by [`semantics`]; shown as a glyph and a colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SpanType {
-    /// A single agent's run.
-    Agent,
-    /// A team's run: an agent that leads others.
-    Team,
-    /// A workflow's run.
-    Workflow,
-    /// One step of a workflow, or another link in a chain of calls.
-    Step,
-    /// A call to a language model.
-    Model,
-    /// A tool that a model asked for.
-    Tool,
-    /// A look-up of documents.
-    Retriever,
-    /// A re-ranking of documents.
-    Reranker,
-    /// A call to an embedding model.
-    Embedding,
-    /// A check of an input or an output.
-    Guardrail,
-    /// A judgement of an output.
-    Evaluator,
-    /// Rendering of a prompt.
-    Prompt,
-    /// Anything else, also where nothing is said.
-    #[default]
-    Other,
-}
-
-impl SpanType {
-    /// How many kinds there are.
-    pub(crate) const COUNT: usize = Self::Other as usize + 1;
-
-    /// Its name, as records have it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Team => "team",
-            Self::Workflow => "workflow",
-            Self::Step => "step",
-            Self::Model => "model",
-            Self::Tool => "tool",
-            Self::Retriever => "retriever",
-            Self::Reranker => "reranker",
-            Self::Embedding => "embedding",
-            Self::Guardrail => "guardrail",
-            Self::Evaluator => "evaluator",
-            Self::Prompt => "prompt",
-            Self::Other => "other",
-        }
-    }
-
-    /// Its name for a person.
-    #[must_use]
-    pub fn noun(self) -> &'static str {
-        if self == Self::Other { "span" } else { self.name() }
-    }
-}
-
 /// Which source a span came from: its place in the list of sources that the program was started with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(pub u16);
@@ -250,7 +189,7 @@ pub struct SpanFacts {
     pub user: Text,
     /// Agno's id of the run.
     pub run: Text,
-    /// The beginning of what the span was given ([`semconv::PREVIEW`] bytes at most); of a model call, of the user's last message.
+    /// The beginning of what the span was given ([`semconv::INPUT_PREVIEW`] bytes at most); of a model call, of the user's last message.
     pub input: Text,
     /// The tools that a model asked for in its answer, by name; of a tool call, a digest of its arguments where they are JSON or `input`
     /// is not all of them.

@@ -11,6 +11,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{self, Config};
 use crate::model::Nanos;
 use crate::model::price::Prices;
+use crate::sources::Hub;
 use crate::store::{Limits, Store};
 use crate::tui::app::{App, Budgets, History, SourceView};
 use crate::tui::event_loop;
@@ -52,8 +53,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     let mut session = event_loop::Session {
         app,
         store: Store::new(limits(config)),
-        sources: handles,
-        updates: received,
+        sources: Hub::new(handles, received),
         directory,
         redact_patterns: config.redact_patterns.clone(),
         mouse: config.mouse,
@@ -65,7 +65,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     crate::panic_hook::rehearse();
     let outcome = runtime.block_on(event_loop::run(&mut screen.terminal, &mut session));
     drop(screen);
-    sources::end(session.sources, session.updates);
+    sources::stop(session.sources);
     outcome.map(|()| Outcome::Done)
 }
 
@@ -79,8 +79,8 @@ fn configure(app: &mut App, config: &Config, now: Nanos) {
     if let Some(warning) = warnings.into_iter().next() {
         app.say(warning, true, now);
     }
-    (app.looks, app.keymap, app.ascii) = (themes, config.keymap.clone(), config.ascii);
-    (app.columns, app.forest.measure) = (config.columns.clone(), config.bar);
+    (app.themes, app.keymap, app.ascii) = (themes, config.keymap.clone(), config.ascii);
+    (app.columns, app.tree.measure) = (config.columns.clone(), config.bar);
     app.budgets = Budgets::new(config.budget, config.total_budget);
 }
 

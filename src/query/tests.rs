@@ -95,6 +95,40 @@ fn passing(store: &Store, line: &str, now: Nanos) -> Vec<u64> {
     passing
 }
 
+/// A store with one row of each type, all of them named `x`; an agent and a step state usage.
+fn store_of_every_type() -> Store {
+    let mut batch = Batch::new(SourceId(0), Origin::History);
+    for (id, span_type) in (1_u64..).zip(SpanType::ALL) {
+        let [agent, model, tool, name] = ["an agent", "a model", "a tool", "a name"].map(|text| batch.intern(text));
+        let usage = matches!(span_type, SpanType::Agent | SpanType::Step).then(|| Usage { input: Some(5), ..Usage::default() });
+        batch.spans.push(Span {
+            trace: TraceId::parse(b"661e0000000000000000000000000001").unwrap(),
+            id: SpanId::new(id.to_be_bytes()).unwrap(),
+            parent: None,
+            start: START,
+            end: Some(START + SECOND),
+            status: Status::Ok,
+            name,
+            facts: SpanFacts { span_type, agent, model, tool, usage, ..SpanFacts::default() },
+            error: crate::model::Text::default(),
+            payload_ref: PayloadRef(0),
+            retained_bytes: 0,
+        });
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, START + HOUR);
+    store
+}
+
+#[test]
+fn a_model_is_found_on_every_row_that_counts_for_it() {
+    let store = store_of_every_type();
+    let numbers = |types: &[SpanType]| types.iter().map(|&span_type| span_type as u64 + 1).collect::<Vec<_>>();
+    let calls = [SpanType::Agent, SpanType::Step, SpanType::Model, SpanType::Reranker, SpanType::Embedding];
+    assert_eq!(passing(&store, "model:\"a model\"", START + HOUR), numbers(&calls));
+    assert_eq!(passing(&store, "tool:\"a tool\"", START + HOUR), numbers(&[SpanType::Tool]));
+}
+
 #[test]
 fn every_field_lets_through_what_it_says() {
     let store = store();

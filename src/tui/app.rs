@@ -30,7 +30,7 @@ mod update;
 pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
-pub use detail::{Detail, Page, PayloadRequest, PayloadState, Tab, value_text};
+pub use detail::{Detail, Page, PayloadState, Tab, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use insights::Insights;
 pub use line::{Completion, Completions, History, LineEditor};
@@ -79,7 +79,7 @@ pub enum Effect {
 pub enum Focus {
     /// The traces.
     #[default]
-    Forest,
+    Traces,
     /// The detail below them.
     Detail,
     /// The detail, filling the screen.
@@ -151,7 +151,7 @@ const RATES: usize = 30;
 #[derive(Debug, Default)]
 pub struct App {
     /// The traces.
-    pub forest: TraceTree,
+    pub tree: TraceTree,
     /// The span looked at.
     pub detail: Detail,
     /// Which pane has the keys.
@@ -177,7 +177,7 @@ pub struct App {
     /// Which key does what.
     pub keymap: Keymap,
     /// The themes.
-    pub looks: Themes,
+    pub themes: Themes,
     /// The columns beside the traces.
     pub columns: Columns,
     /// Whether symbols must be plain ASCII.
@@ -187,9 +187,9 @@ pub struct App {
     /// What traces may cost.
     pub budgets: Budgets,
     /// What is worth a flag on the rows shown.
-    pub noticed: Insights,
+    pub insights: Insights,
     /// What the sums speak of.
-    pub scope: Aggregates,
+    pub aggregates: Aggregates,
     /// The view that is open, unless it is the traces.
     pub table: Option<Table>,
     bell: bool,
@@ -209,7 +209,7 @@ impl App {
     #[must_use]
     pub fn new(sources: Vec<SourceView>, follow: bool, now: Nanos) -> Self {
         let mut app = Self { sources, now, rates: VecDeque::from([0; RATES]), ..Self::default() };
-        app.forest.follow = follow;
+        app.tree.follow = follow;
         app
     }
 
@@ -224,6 +224,6 @@ impl App {
     }
 
     fn look(&mut self, store: &Store) {
-        self.detail.show(store, self.forest.cursor());
+        self.detail.show(store, self.tree.cursor());
     }
 }

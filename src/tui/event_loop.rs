@@ -16,18 +16,17 @@ use futures_util::future::poll_immediate;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
-use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use self::export::{Collecting, Written};
+use self::export::{PendingExport, Written};
 use super::app::{App, Effect};
 use crate::export::{Exported, Exporter, Options};
 use crate::format;
 use crate::model::price::Prices;
 use crate::model::{Nanos, Payload, SpanId};
 use crate::panic_hook;
-use crate::sources::{Handle, Request, State, Update};
+use crate::sources::{Hub, PayloadRequest, State, Update};
 use crate::store::{RowIx, Store};
 use crate::tui::clipboard;
 use crate::tui::history;
@@ -46,10 +45,8 @@ pub struct Session {
     pub app: App,
     /// What is known.
     pub store: Store,
-    /// The sources, in the order of their ids.
-    pub sources: Vec<Handle>,
-    /// What the sources say.
-    pub updates: Receiver<Update>,
+    /// The running sources.
+    pub sources: Hub,
     /// Where exports are written.
     pub directory: PathBuf,
     /// What exports leave out, if they leave out secrets, beside what they leave out anyway.
@@ -64,16 +61,14 @@ pub struct Session {
 #[derive(Debug)]
 enum Pending {
     Detail,
-    Export { export: u64, places: Vec<usize> },
+    Export(Box<PendingExport>),
     Copy(Box<Exported>),
     Compare { side: usize, id: SpanId },
 }
 
 struct Loop<'a> {
     session: &'a mut Session,
-    ticket: u64,
     pending: HashMap<u64, Pending>,
-    exports: HashMap<u64, Collecting>,
     /// The mouse targets of the last frame.
     hits: HitMap,
     /// Whether the terminal is wanted by the shell.
@@ -102,16 +97,7 @@ where
 {
     let written = tokio::sync::mpsc::unbounded_channel();
     let copied = tokio::sync::mpsc::unbounded_channel();
-    let mut state = Loop {
-        session,
-        ticket: 0,
-        pending: HashMap::new(),
-        exports: HashMap::new(),
-        written,
-        copied,
-        hits: HitMap::default(),
-        suspends: false,
-    };
+    let mut state = Loop { session, pending: HashMap::new(), written, copied, hits: HitMap::default(), suspends: false };
     let mut events = EventStream::new();
     let mut signals = Signals::new()?;
     let mut tick = interval(Duration::from_secs(1));
@@ -170,11 +156,9 @@ where
                 state.take_prices(list, trouble);
                 dirty = true;
             }
-            update = state.session.updates.recv() => {
-                if let Some(update) = update {
-                    state.take_updates(update);
-                    dirty = true;
-                }
+            Some(update) = state.session.sources.recv() => {
+                state.take_updates(update);
+                dirty = true;
             }
             _ = tick.tick() => {
                 let Session { app, store, .. } = &mut *state.session;
@@ -241,7 +225,7 @@ impl Loop<'_> {
             match update {
                 Update::Batch(batch) => {
                     for skipped in &batch.skipped {
-                        let name = self.session.sources.get(usize::from(batch.source.0)).map_or("?", |source| &source.name);
+                        let name = self.session.sources.name(batch.source);
                         tracing::warn!(source = name, place = skipped.place, reason = skipped.reason, "skipped");
                     }
                     let Session { app, store, .. } = &mut *self.session;
@@ -268,7 +252,7 @@ impl Loop<'_> {
             if started.elapsed() > UPDATES {
                 break;
             }
-            next = self.session.updates.try_recv().ok();
+            next = self.session.sources.try_recv();
         }
     }
 
@@ -281,47 +265,35 @@ impl Loop<'_> {
         }
     }
 
-    fn request(&mut self, source: usize, addresses: Vec<(crate::model::PayloadRef, crate::model::SpanId)>, pending: Pending) -> bool {
-        self.ticket += 1;
-        let request = Request::Payloads { ticket: self.ticket, addresses };
-        let sent = self.session.sources.get(source).is_some_and(|source| source.requests.send(request).is_ok());
-        if sent {
-            self.pending.insert(self.ticket, pending);
-        }
-        sent
+    fn request(&mut self, payloads: impl IntoIterator<Item = PayloadRequest>, pending: Pending) {
+        let ticket = self.session.sources.request_payloads(payloads);
+        self.pending.insert(ticket, pending);
     }
 
     fn ask_for_detail(&mut self) {
         if let Some(wanted) = self.session.app.detail.take_request() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
-            self.request(usize::from(wanted.source.0), vec![(wanted.payload_ref, wanted.id)], Pending::Detail);
+            self.request([wanted], Pending::Detail);
         }
     }
 
     fn ask_for_compared(&mut self) {
         let Session { app, store, .. } = &mut *self.session;
         for (side, wanted) in app.compared(store) {
-            self.request(usize::from(wanted.source.0), vec![(wanted.payload_ref, wanted.id)], Pending::Compare { side, id: wanted.id });
+            self.request([wanted], Pending::Compare { side, id: wanted.span });
         }
     }
 
     fn release(&mut self) {
-        let mut by_source: HashMap<usize, Vec<_>> = HashMap::new();
-        for (source, address) in self.session.app.released() {
-            by_source.entry(usize::from(source.0)).or_default().push(address);
-        }
-        for (source, addresses) in by_source {
-            if let Some(source) = self.session.sources.get(source) {
-                // A source that has ended holds nothing.
-                let _ = source.requests.send(Request::Release(addresses));
-            }
-        }
+        let Session { app, sources, .. } = &mut *self.session;
+        sources.release(app.released());
     }
 
     fn send_requests(&mut self) {
-        for (source, request) in self.session.app.requests() {
-            if self.session.sources.get(usize::from(source.0)).is_none_or(|handle| handle.requests.send(request).is_err()) {
-                self.session.app.source_is_gone(source);
+        let Session { app, sources, .. } = &mut *self.session;
+        for (source, request) in app.requests() {
+            if !sources.send(source, request) {
+                app.source_is_gone(source);
             }
         }
     }
@@ -339,7 +311,7 @@ impl Loop<'_> {
                     app.load_compared(store, side, id, view::exchange_texts(payload));
                 }
             }
-            Some(Pending::Export { export, places }) => self.take_exported(export, places, payloads),
+            Some(Pending::Export(export)) => self.write_export(*export, payloads),
             Some(Pending::Copy(mut span)) => match payloads.into_iter().next() {
                 Some(Ok(payload)) => {
                     span.payload = payload;
@@ -359,11 +331,9 @@ impl Loop<'_> {
 
     fn copy_span(&mut self, row: RowIx) {
         let data = self.session.store.row(row);
-        let (source, address) = (usize::from(data.source.0), (data.payload_ref, data.id));
+        let payload = PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id };
         let span = Box::new(crate::export::exported(&self.session.store, row, 0));
-        if !self.request(source, vec![address], Pending::Copy(span)) {
-            self.session.app.say("could not copy: the source has ended", true, now());
-        }
+        self.request([payload], Pending::Copy(span));
     }
 
     /// Copies what can do no harm where it is pasted, all of it or nothing.

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
-use agno_top::sources::{Handle, Request, State, Update, UpdateSender, file, sqlite};
+use agno_top::sources::{Handle, PayloadRequest, Request, State, Update, UpdateSender, file, sqlite};
 use agno_top::store::{Limits, Store};
-use agno_top::tui::app::{App, Effect, HitTarget, PayloadRequest, PayloadState, SourceView};
+use agno_top::tui::app::{App, Effect, HitTarget, PayloadState, SourceView};
 use agno_top::tui::view::{self, HitMap};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
@@ -121,14 +121,14 @@ impl Stage {
         }
         for (side, wanted) in self.app.compared(&self.store) {
             self.ask(wanted);
-            self.compared = Some((side, wanted.id));
+            self.compared = Some((side, wanted.span));
             self.wait(|stage| stage.compared.is_none());
         }
     }
 
     fn ask(&mut self, wanted: PayloadRequest) {
         self.tickets += 1;
-        let request = Request::Payloads { ticket: self.tickets, addresses: vec![(wanted.payload_ref, wanted.id)] };
+        let request = Request::Payloads { ticket: self.tickets, addresses: vec![(wanted.payload_ref, wanted.span)] };
         self.source.requests.send(request).expect("a source that lives");
     }
 

@@ -105,11 +105,7 @@ impl Tree<'_> {
         let room = self.names.saturating_sub(format::width(guide) + 2);
         let name = format::fit(&format::safe(&view::name(store, data)), room).into_owned();
         let pad = " ".repeat(self.names.saturating_sub(format::width(guide) + 2 + format::width(&name)));
-        let label = if depth == 0 || matches!(data.span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow) {
-            Style::Kind(data.span_type)
-        } else {
-            Style::Plain
-        };
+        let label = if depth == 0 || data.span_type.is_agentic() { Style::Kind(data.span_type) } else { Style::Plain };
         let mut pieces = vec![
             StyledText::new(guide, Style::Dim),
             Output::kind(data.span_type),

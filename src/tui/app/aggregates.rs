@@ -36,7 +36,7 @@ struct TraceAggregates {
 impl Aggregates {
     /// Starts over with another filter.
     pub(super) fn restart(&mut self, store: &mut Store, tree: &mut TraceTree) {
-        tree.take_toggled();
+        tree.take_visibility_changes();
         self.queue = VecDeque::new();
         if tree.is_filtered() {
             store.begin_selection();
@@ -48,12 +48,12 @@ impl Aggregates {
     }
 
     /// Queues traces that the filter newly shows or hides, and works on the queue for a moment. Returns whether any are left.
-    pub(super) fn advance(&mut self, store: &mut Store, tree: &TraceTree, toggled: &[TraceIx]) -> bool {
+    pub(super) fn advance(&mut self, store: &mut Store, tree: &TraceTree, changes: &[TraceIx]) -> bool {
         if store.selection().is_none() {
             return false;
         }
-        self.queued += toggled.len();
-        self.queue.extend(toggled);
+        self.queued += changes.len();
+        self.queue.extend(changes);
         let begun = Instant::now();
         while let Some(trace) = self.queue.pop_front() {
             if store.is_trace_held(trace) {

@@ -5,8 +5,9 @@ mod align;
 use std::time::Instant;
 
 use super::refresh::Pace;
-use super::{Action, App, Focus, Overlay, PayloadRequest};
+use super::{Action, App, Focus, Overlay};
 use crate::model::{Nanos, SpanId, SpanType};
+use crate::sources::PayloadRequest;
 use crate::store::{Changes, Row, RowIx, Store, Symbol, Totals, TraceIx};
 use align::align;
 
@@ -205,7 +206,7 @@ impl Compare {
             let data = pair.rows[side].map(|row| store.row(row)).filter(|data| !data.placeholder);
             if let Some(data) = data.filter(|_| !self.asked[side]) {
                 self.asked[side] = true;
-                wanted.push((side, PayloadRequest { source: data.source, payload_ref: data.payload_ref, id: data.id }));
+                wanted.push((side, PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id }));
             }
         }
         wanted
@@ -253,7 +254,7 @@ impl App {
     /// Compares the two marked traces, or the one marked with the one under the cursor.
     pub(super) fn compare(&mut self, store: &Store, now: Nanos) {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
-        if let ([marked], Some(row)) = (traces.as_slice(), self.forest.cursor()) {
+        if let ([marked], Some(row)) = (traces.as_slice(), self.tree.cursor()) {
             traces.extend(Some(store.row(row).trace()).filter(|here| here != marked));
         }
         if let [a, b] = traces[..] {
@@ -292,8 +293,8 @@ impl App {
         let Some(Overlay::Compare(compare)) = self.overlay.take() else { return };
         let row = compare.pairs.get(compare.cursor).and_then(|pair| pair.rows[0].or(pair.rows[1]));
         if let Some(row) = row {
-            self.focus = Focus::Forest;
-            self.forest.reveal(store, row);
+            self.focus = Focus::Traces;
+            self.tree.reveal(store, row);
             self.look(store);
         }
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Action;
-use crate::model::{Attribute, Payload, PayloadRef, SourceId, SpanId, Value};
+use crate::model::{Attribute, Payload, SourceId, SpanId, Value};
 use crate::semconv;
+use crate::sources::PayloadRequest;
 use crate::store::{Phase, RowIx, Store};
 use crate::tui::widget::json::LazyTail;
 use crate::tui::widget::pager::Pager;
@@ -56,17 +57,6 @@ pub enum PayloadState {
     Ready(Arc<Payload>),
     /// Not available; the reason.
     Failed(String),
-}
-
-/// A payload to request from a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PayloadRequest {
-    /// The source.
-    pub source: SourceId,
-    /// The address of the payload in the source.
-    pub payload_ref: PayloadRef,
-    /// The span that the payload must belong to.
-    pub id: SpanId,
 }
 
 /// The text of the open tab.
@@ -132,7 +122,7 @@ impl Detail {
         let shown = row.map(|row| {
             let data = store.row(row);
             let request =
-                (!data.placeholder).then_some(PayloadRequest { source: data.source, payload_ref: data.payload_ref, id: data.id });
+                (!data.placeholder).then_some(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
             ShownRow { row, request, phase: data.phase }
         });
         if shown == self.shown {
@@ -166,7 +156,7 @@ impl Detail {
 
     /// Requests the payload again if it belongs to one of these spans.
     pub fn request_again(&mut self, source: SourceId, spans: &[SpanId]) {
-        if self.request().is_some_and(|request| request.source == source && spans.contains(&request.id)) {
+        if self.request().is_some_and(|request| request.source == source && spans.contains(&request.span)) {
             self.is_requested = false;
         }
     }

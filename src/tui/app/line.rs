@@ -179,11 +179,11 @@ impl App {
         }
         if let Some(line) = self.typed.take() {
             self.set_filter(store, line);
-        } else if self.forest.is_judging() {
-            self.forest.judge_more(store, self.now);
+        } else if self.tree.is_judging() {
+            self.tree.judge_more(store, self.now);
             self.look(store);
         }
-        self.forest.find_path(store, self.now);
+        self.tree.find_path(store, self.now);
     }
 
     /// Puts a filter line in force; one with a mistake changes nothing.
@@ -191,9 +191,9 @@ impl App {
         let Ok(query) = line.parse::<Query>() else { return };
         if line != self.filter {
             self.filter = line;
-            let before = self.forest.query().cloned();
+            let before = self.tree.query().cloned();
             self.search_for(&query, before.as_ref());
-            self.forest.set_filter(store, query, self.now);
+            self.tree.set_filter(store, query, self.now);
             self.refiltered = true;
             self.look(store);
         }

@@ -24,8 +24,8 @@ impl Sorter {
     }
 
     /// For the traces.
-    pub(super) fn of_forest(forest: &TraceTree) -> Self {
-        let Sorting { by, reversed } = forest.sorting();
+    pub(super) fn of_traces(tree: &TraceTree) -> Self {
+        let Sorting { by, reversed } = tree.sorting();
         Self { names: Sort::ALL.map(|(_, name)| name).to_vec(), cursor: by as usize, current: by as usize, reversed }
     }
 
@@ -47,7 +47,7 @@ impl App {
         if let Some(table) = &mut self.table {
             table.sort_by(sorter.cursor, reversed);
         } else if let Some(&(by, _)) = Sort::ALL.get(sorter.cursor) {
-            self.forest.sort(store, Sorting { by, reversed }, self.now);
+            self.tree.sort(store, Sorting { by, reversed }, self.now);
             self.look(store);
         }
     }

@@ -362,11 +362,11 @@ impl Table {
         let line = with_values(&bare, "status", &["error".to_owned()]);
         // `agent:` also matches the calls of the agent, and other spans may have the same name.
         let line = with_values(&line, "kind", &filter_kinds(span_type));
-        let field = match span_type {
-            SpanType::Tool => "tool",
-            SpanType::Model => "model",
-            SpanType::Agent | SpanType::Team | SpanType::Workflow => "agent",
-            _ => "name",
+        let field = match By::of(span_type) {
+            Some(By::Tool) => "tool",
+            Some(By::Model) => "model",
+            Some(By::Agent) => "agent",
+            None => "name",
         };
         let is_labelled = field != "name" && rows().all(|data| !data.label.is_empty());
         let line = if is_labelled {

@@ -23,13 +23,13 @@ impl App {
     }
 
     pub(super) fn open_view(&mut self, store: &Store, view: View) {
-        self.focus = Focus::Forest;
+        self.focus = Focus::Traces;
         if view == self.view() {
             return;
         }
-        self.table = (view != View::Traces).then(|| Table::new(view, &self.forest));
+        self.table = (view != View::Traces).then(|| Table::new(view, &self.tree));
         if let Some(table) = &mut self.table {
-            table.refresh(store, &self.forest, &self.scope);
+            table.refresh(store, &self.tree, &self.aggregates);
         }
     }
 
@@ -37,18 +37,18 @@ impl App {
     pub(super) fn table_action(&mut self, store: &Store, action: Action) -> Answer {
         let Some(table) = self.table.as_mut() else { return Answer::Other };
         match action {
-            Action::Detail if self.focus == Focus::Forest => {
+            Action::Detail if self.focus == Focus::Traces => {
                 if let Some(line) = table.narrowed_filter(store, &self.filter) {
                     self.open_view(store, View::Traces);
                     self.set_filter(store, line);
                 }
             }
-            Action::Back if self.focus == Focus::Forest => self.open_view(store, View::Traces),
+            Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
             Action::Copy => {
                 let text = table.line().map(|line| line.name().to_owned()).filter(|text| !text.is_empty());
                 return text.map_or(Answer::Done, |text| Answer::Effect(Effect::Copy { what: text.clone(), text }));
             }
-            Action::Filter if self.focus != Focus::Forest => {
+            Action::Filter if self.focus != Focus::Traces => {
                 self.editing = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
             }
             Action::Wrap => table.pager.set_wrap(!table.pager.wraps()),
@@ -73,7 +73,7 @@ impl App {
             | Action::Measure
             | Action::CriticalPath => {}
             _ => {
-                let done = if self.focus == Focus::Forest { table.handle(action) } else { table.handle_in_page(action) };
+                let done = if self.focus == Focus::Traces { table.handle(action) } else { table.handle_in_page(action) };
                 return if done { Answer::Done } else { Answer::Other };
             }
         }

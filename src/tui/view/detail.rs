@@ -33,9 +33,9 @@ pub(super) fn page(detail: &Detail, store: &Store, now: Nanos) -> Page {
 }
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, theme: Styling) {
-    let Some(row) = app.forest.cursor().filter(|_| area.height > 0) else { return };
+    let Some(row) = app.tree.cursor().filter(|_| area.height > 0) else { return };
     let data = store.row(row);
-    let frame = theme.frame(app.focus != Focus::Forest);
+    let frame = theme.frame(app.focus != Focus::Traces);
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
     let label = trace_tree::name(store, data);

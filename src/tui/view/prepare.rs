@@ -13,7 +13,7 @@ pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
         *line = end.min(*line);
     }
     let panes = PaneLayout::new(area, app.focus);
-    let more = app.prepare_frame(store, panes.forest_lines(), panes.detail_size());
+    let more = app.prepare_frame(store, panes.trace_lines(), panes.detail_size());
     write_pages(app, store);
     more
 }
@@ -25,7 +25,7 @@ pub fn write_pages(app: &mut App, store: &Store) {
         app.detail.set_page(page);
     }
     if let Some(open) = app.table.as_mut().filter(|open| open.is_page_outdated()) {
-        let page = table::page(open, store, &app.scope, app.now);
+        let page = table::page(open, store, &app.aggregates, app.now);
         open.set_page(page);
     }
 }

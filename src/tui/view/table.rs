@@ -25,7 +25,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         return;
     }
     let title = format!(" {} {} ", table.view.title(), format::count(table.lines.len() as u64));
-    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title);
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Traces)).title(title);
     let inner = block.inner(area);
     block.render(area, buffer);
     let columns = fitting(table, app, inner);
@@ -71,7 +71,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
 
 /// Why there is no line.
 fn nothing(app: &App, table: &Table) -> &'static str {
-    match (table.is_stale(), app.forest.is_filtered()) {
+    match (table.is_stale(), app.tree.is_filtered()) {
         (true, _) => "Reading…",
         (false, true) => "Nothing in what the filter lets through.",
         (false, false) => "Nothing yet.",
@@ -154,7 +154,7 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
 /// The line under the cursor, in the detail's place.
 pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Styling) {
     let Some(line) = table.line().filter(|_| area.height > 0) else { return };
-    put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), theme.frame(app.focus != Focus::Forest));
+    put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), theme.frame(app.focus != Focus::Traces));
     let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));
     put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), theme.title());
     detail::draw_text(buffer, area, &table.pager, theme);

@@ -28,7 +28,7 @@ impl Line<'_> {
             RunStatus::Lost => theme.dim(),
             RunStatus::Ok => theme.kind(data.span_type),
         };
-        match app.forest.measure {
+        match app.tree.measure {
             Measure::Time => self.draw_time(buffer, area, style),
             measure => {
                 let bar = self.amount(measure).map(|(part, whole)| gauge(part, whole, usize::from(area.width), theme.glyphs()));
@@ -44,14 +44,14 @@ impl Line<'_> {
             RunStatus::Error => waterfall::State::Error,
             RunStatus::Ok | RunStatus::Lost => waterfall::State::Done,
         };
-        let count = app.forest.child_count(store, row);
+        let count = app.tree.child_count(store, row);
         let children = TraceTree::children(store, row).step_by(count.div_ceil(CHILDREN).max(1));
         let spans: Vec<(Nanos, Nanos)> = children.map(|child| self.stretch(store.row(child))).collect();
         let (start, end) = self.stretch(data);
         let trace = data.trace();
         let axis =
-            if app.forest.shows_time(store, row) { app.forest.time(store, trace, app.now) } else { app.forest.common_time(store, trace) };
-        let bar = Bar { start, end, state, children: &spans, whole: !app.forest.is_open(store, row) };
+            if app.tree.shows_time(store, row) { app.tree.time(store, trace, app.now) } else { app.tree.common_time(store, trace) };
+        let bar = Bar { start, end, state, children: &spans, whole: !app.tree.is_open(store, row) };
         bar.render(axis, theme.glyphs(), &Palette { own: style, child: style, mark: style }, area, buffer);
     }
 
@@ -64,7 +64,7 @@ impl Line<'_> {
             Measure::Tokens => totals.tokens(),
             Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
         };
-        let whole = if app.forest.shows_time(store, row) { whole_of(measure, store, row, app.now) } else { Some(app.forest.scale()) };
+        let whole = if app.tree.shows_time(store, row) { whole_of(measure, store, row, app.now) } else { Some(app.tree.scale()) };
         Some((part?, whole?))
     }
 
