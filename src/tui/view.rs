@@ -38,8 +38,6 @@ pub use exchange::texts as exchange_texts;
 pub use layout::PaneLayout;
 pub use prepare::{prepare_frame, write_pages};
 use styling::Styling;
-pub use styling::{ascii, glyph};
-pub use trace_tree::name;
 
 /// Draws the screen, and replaces the mouse targets in `hits` by those of this frame.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) {

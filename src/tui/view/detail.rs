@@ -11,7 +11,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::styling::Styling;
-use super::{HitMap, put, put_right, trace_tree};
+use super::{HitMap, put, put_right};
+use crate::display;
 use crate::format;
 use crate::model::Nanos;
 use crate::store::Store;
@@ -38,11 +39,11 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let frame = theme.frame(app.focus != Focus::Traces);
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
-    let label = trace_tree::name(store, data);
+    let label = display::name(store, data);
     let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
     let label_width = area.width.saturating_sub(tabs + 8).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
-    x = put(buffer, x, area.y, 1, theme.glyph(data.span_type), theme.kind(data.span_type));
+    x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), theme.kind(data.span_type));
     x = put(buffer, x, area.y, 1, " ", Style::new());
     x = put(buffer, x, area.y, label_width, &label, theme.text().patch(theme.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;

@@ -11,8 +11,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 use super::styling::Styling;
 use super::{HitMap, put};
 use crate::format;
-use crate::model::SpanType;
-use crate::store::{Phase, Row, Store};
+use crate::store::Store;
 use crate::tui::app::{Action, App, Focus, Measure, Sort};
 use columns::{Bars, Columns};
 use line::Line;
@@ -56,23 +55,4 @@ fn title(app: &App, store: &Store) -> String {
     };
     let path = if app.tree.lights_path { "· critical path " } else { "" };
     format!(" Traces {rank}{}{of} {by}{path}", format::count(shown as u64))
-}
-
-/// What a row is called.
-#[must_use]
-pub fn name(store: &Store, data: &Row) -> String {
-    match (data.label.is_empty(), data.name.is_empty()) {
-        (false, _) => store.text(data.label).to_owned(),
-        (true, false) => store.text(data.name).to_owned(),
-        (true, true) if data.placeholder => match data.span_type {
-            SpanType::Team => unended("team or workflow", data.phase),
-            SpanType::Workflow => unended("workflow", data.phase),
-            _ => unended("agent", data.phase),
-        },
-        (true, true) => "(no name)".to_owned(),
-    }
-}
-
-fn unended(what: &str, phase: Phase) -> String {
-    if phase == Phase::Running { format!("{what}, still running") } else { format!("{what}, never ended") }
 }

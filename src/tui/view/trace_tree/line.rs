@@ -7,14 +7,11 @@ use ratatui::style::Style;
 use super::super::styling::Styling;
 use super::super::{HitMap, put, put_right};
 use super::columns::Columns;
-use super::name;
+use crate::display;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
 use crate::tui::app::{App, HitTarget, TraceTree};
-
-/// Levels of the tree that are drawn; deeper rows stand at the last.
-const LEVELS: usize = 24;
 
 /// One line of the tree.
 #[derive(Clone, Copy)]
@@ -74,9 +71,9 @@ impl Line<'_> {
             (false, false) => (" ", Style::new()),
         };
         put(buffer, x, y, 1, sign, style);
-        let mut guides = Vec::with_capacity(LEVELS);
+        let mut guides = Vec::with_capacity(display::INDENTED_LEVELS);
         let mut at = row;
-        while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < LEVELS) {
+        while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < display::INDENTED_LEVELS) {
             guides.push(app.tree.is_last(store, at));
             at = parent;
         }
@@ -113,18 +110,18 @@ impl Line<'_> {
         let room = |x: u16| end.saturating_sub(x);
         let own = data.standing();
         let (glyph, style) = match own {
-            RunStatus::Running | RunStatus::Lost => (theme.standing_glyph(own), theme.standing(own)),
-            _ => (theme.glyph(data.span_type), theme.kind(data.span_type)),
+            RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), theme.standing(own)),
+            _ => (display::span_type_symbol(data.span_type), theme.kind(data.span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
         let lit = if app.tree.is_lit(self.row) { theme.lit() } else { Style::new() };
         let label = if data.placeholder || self.is_beside() { theme.dim() } else { label_style(theme, data.span_type) };
-        let name = name(store, data);
+        let name = display::name(store, data);
         // The error is what one looks for, so the name leaves it a place.
         let name_room = if self.standing() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
         if self.standing() == RunStatus::Error {
-            x = put(buffer, x, y, room(x), theme.standing_glyph(RunStatus::Error), theme.error()) + 1;
+            x = put(buffer, x, y, room(x), display::status_symbol(RunStatus::Error), theme.error()) + 1;
         }
         if let Some((flag, style)) = self.flag() {
             x = put(buffer, x, y, room(x), &flag, style) + 1;
@@ -199,10 +196,10 @@ impl Line<'_> {
         let Self { app, store, theme, data, .. } = *self;
         let is_trace = TraceTree::parent(store, self.row).is_none();
         let totals = self.totals();
-        let (time, style) = match data.phase {
-            Phase::Running => (format::clock(data.duration(app.now)), theme.running()),
-            Phase::Lost => ("–".to_owned(), theme.dim()),
-            Phase::Ended => (format::duration(data.duration(app.now)), Style::new()),
+        let style = match data.phase {
+            Phase::Running => theme.running(),
+            Phase::Lost => theme.dim(),
+            Phase::Ended => Style::new(),
         };
         let model = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if model { String::new() } else { format::tokens(totals.tokens()) };
@@ -212,7 +209,7 @@ impl Line<'_> {
         let known = |known: bool| if known { Style::new() } else { theme.dim() };
         for (text, width, style) in [
             (when, columns.when, theme.dim()),
-            (time, columns.time, style),
+            (display::elapsed(data, app.now), columns.time, style),
             (tokens, columns.tokens, known(totals.tokens().is_some())),
             (cost, columns.cost, known(totals.cost().is_some())),
         ] {
