@@ -82,9 +82,10 @@ impl Aggregates {
             return;
         };
         let is_running = store.trace(trace).counts().running > 0;
-        let usable = self.trace.as_ref().map(|known| known.version).filter(|version| {
-            version.is_usable(store, trace, now) && (!is_running || version.is_from(now) || version.is_kept(store, now))
-        });
+        let usable =
+            self.trace.as_ref().map(|known| known.version).filter(|version| {
+                version.is_usable(store, trace, now) && (!is_running || version.is_from(now) || version.is_kept(store, now))
+            });
         self.is_stale = usable.is_some_and(|version| version.is_stale(store));
         if usable.is_none() {
             let (stats, times) = (store.stats_of(trace), store.split_of(trace, now));

@@ -92,15 +92,8 @@ impl Compare {
     pub fn new(store: &Store, traces: [TraceIx; 2]) -> Self {
         let mut traces = traces;
         traces.sort_by_key(|&trace| (store.trace(trace).start, trace));
-        let mut compare = Self {
-            traces,
-            pairs: Vec::new(),
-            left_out: [0; 2],
-            cursor: 0,
-            texts: [None, None],
-            asked: [false; 2],
-            pace: Pace::due(),
-        };
+        let mut compare =
+            Self { traces, pairs: Vec::new(), left_out: [0; 2], cursor: 0, texts: [None, None], asked: [false; 2], pace: Pace::due() };
         compare.refresh(store);
         compare
     }

@@ -119,11 +119,7 @@ fn errors_are_gone_to_round_and_round_and_opened() {
     let mut seen = Vec::new();
     for _ in 0..4 {
         desk.act(Action::NextError);
-        seen.push(format!(
-            "{} of {}",
-            desk.at(),
-            desk.store.trace(desk.store.row(desk.app.tree.cursor().unwrap()).trace()).start / SECOND
-        ));
+        seen.push(format!("{} of {}", desk.at(), desk.store.trace(desk.store.row(desk.app.tree.cursor().unwrap()).trace()).start / SECOND));
     }
     assert_eq!(seen, ["tool 2 of 5", "tool 3 of 5", "tool 2 of 2", "tool 2 of 5"]);
     desk.act(Action::PreviousError);

@@ -111,7 +111,8 @@ fn is_indexed(view: View) -> bool {
 /// Returns the rows that begin a turn of a session: they state a session that no row above them states. Adds nested turns to `nested`.
 fn turns(store: &Store, trace: TraceIx, nested: &mut HashMap<RowIx, Vec<RowIx>>) -> Vec<Entry> {
     let mut entries = Vec::new();
-    let mut open: Vec<(RowIx, Symbol, Option<RowIx>)> = store.trace(trace).roots().iter().map(|&root| (root, Symbol::EMPTY, None)).collect();
+    let mut open: Vec<(RowIx, Symbol, Option<RowIx>)> =
+        store.trace(trace).roots().iter().map(|&root| (root, Symbol::EMPTY, None)).collect();
     while let Some((row, inherited, enclosing)) = open.pop() {
         let data = store.row(row);
         let session = if data.session.is_empty() { inherited } else { data.session };

@@ -38,8 +38,7 @@ impl Line<'_> {
         let children = TraceTree::children(store, row);
         let times = RowBar::new(store, row, children, app.tree.child_count(store, row), app.now);
         let trace = data.trace();
-        let axis =
-            if app.tree.shows_time(store, row) { app.tree.time(store, trace, app.now) } else { app.tree.common_time(store, trace) };
+        let axis = if app.tree.shows_time(store, row) { app.tree.time(store, trace, app.now) } else { app.tree.common_time(store, trace) };
         times.bar(!app.tree.is_open(store, row)).render(
             axis,
             theme.glyphs(),
