@@ -1,70 +1,88 @@
-//! From a request in protobuf to rows, in one walk that builds no attribute.
+//! Builds rows from OTLP protobuf in one walk over the bytes, without decoding attributes into values.
+//!
+//! The messages are `ExportTraceServiceRequest` and `Span` of `opentelemetry/proto/trace/v1/trace.proto`.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::json::RejectedSpan;
 use super::request::{self, Group};
 use super::value::{self, Any, any, entry};
 use super::wire::{DecodeError, Fields, Value, offset};
 use crate::model::json::Scalar;
-use crate::model::{Batch, Nanos, PayloadRef, Skipped, Span, SpanId, Status, Text, TraceId};
-use crate::semconv::{About, Extractor, PREVIEW, beginning, preview};
+use crate::model::{Batch, Nanos, PayloadRef, Skipped, Span, SpanId, Status, TraceId};
+use crate::semconv::{KnownKey, SpanBuilder, SpanHeader};
 
-/// Bytes that a span of an agent takes at least, about: more room than needed costs nothing until it is touched.
-const SPAN: usize = 1024;
+/// The estimated size of an encoded span, in bytes, to reserve rows. Too many cost nothing until they are used.
+const BYTES_PER_SPAN: usize = 1024;
 
-/// The byte that an attribute of a span begins with: field 9, with a length.
-const ATTRIBUTE: u8 = 9 << 3 | 2;
+/// The estimated number of encoded bytes for each byte of a row's texts.
+const BYTES_PER_TEXT_BYTE: usize = 6;
 
-/// One in how many bytes goes into a row's texts, about.
-const TEXT: usize = 6;
+/// The key of the field `attributes` of `Span`: field 9, length-delimited.
+const ATTRIBUTE_KEY: u8 = 9 << 3 | 2;
 
-/// Appends a row for each span of a request to the batch, in order, and a [`Skipped`] for each that can't be one. The address of a
-/// row is where its span begins in `body`. `Err` if the body is no such request; the batch is worth nothing then.
+/// The most bytes of an id that an error message quotes.
+const QUOTED_ID: usize = 20;
+
+/// Appends to the batch, in order, a row for each span of a request, or a [`Skipped`] for a span that is not valid. The payload reference
+/// of a row is the offset of its span in `body`.
 ///
-/// `rejected` are the spans of the request that `body` lacks; they are reported, too, and count where spans are numbered.
+/// `rejected` are the spans of the request that `body` lacks. They are skipped, too, and count where spans are numbered.
+///
+/// # Errors
+///
+/// If the body is not such a request. Then the contents of the batch are unspecified.
 pub(crate) fn read(body: &[u8], rejected: Vec<RejectedSpan>, batch: &mut Batch) -> Result<(), DecodeError> {
-    batch.reserve(body.len() / SPAN, body.len() / TEXT);
+    batch.reserve(body.len() / BYTES_PER_SPAN, body.len() / BYTES_PER_TEXT_BYTE);
     let mut reader = Reader { rejected, ..Reader::default() };
     reader.rejected.reverse();
     request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))?;
-    reader.report_rejected(batch);
+    reader.skip_rejected(batch);
     Ok(())
 }
 
-/// Makes rows of encoded spans, one after the other.
+/// Builds rows from encoded spans, one after another.
 #[derive(Default)]
 pub(crate) struct Reader<'a> {
+    /// The number of spans read.
     count: usize,
-    /// Spans that could not be encoded, the first one last.
+    /// The spans that could not be encoded, the first one last.
     rejected: Vec<RejectedSpan>,
-    fresh: Fresh<'a>,
+    span: SpanReader<'a>,
+    /// The encoded name of the last scope, and the same decoded.
     scope: (&'a [u8], Option<Cow<'a, str>>),
 }
 
 impl<'a> Reader<'a> {
-    /// Appends the span's row to the batch, or that it can't be one.
+    /// Appends the span's row to the batch, or a [`Skipped`].
     #[inline]
-    pub(crate) fn push(&mut self, group: Group<'a>, message: &'a [u8], address: PayloadRef, batch: &mut Batch) -> Result<(), DecodeError> {
+    pub(crate) fn push(
+        &mut self,
+        group: Group<'a>,
+        message: &'a [u8],
+        payload_ref: PayloadRef,
+        batch: &mut Batch,
+    ) -> Result<(), DecodeError> {
         if !self.rejected.is_empty() {
-            self.report_rejected(batch);
+            self.skip_rejected(batch);
         }
         self.count += 1;
-        let name = group.scope_name()?;
-        if self.scope.0 != name {
-            self.scope = (name, (!name.is_empty()).then(|| lossy(name)));
+        let scope = group.scope_name()?;
+        if self.scope.0 != scope {
+            self.scope = (scope, (!scope.is_empty()).then(|| String::from_utf8_lossy(scope)));
         }
-        self.fresh.read(message)?;
-        match self.fresh.row(self.scope.1.as_deref(), address, batch)? {
+        self.span.read(message)?;
+        match self.span.row(self.scope.1.as_deref(), payload_ref, batch)? {
             Ok(span) => batch.spans.push(span),
             Err(reason) => batch.skipped.push(Skipped { place: format!("span {}", self.count), reason }),
         }
         Ok(())
     }
 
-    /// Reports the rejected spans that precede the next span.
+    /// Skips the rejected spans that precede the next span.
     #[cold]
-    fn report_rejected(&mut self, batch: &mut Batch) {
+    fn skip_rejected(&mut self, batch: &mut Batch) {
         while let Some(rejected) = self.rejected.pop_if(|rejected| rejected.number == self.count + 1) {
             self.count += 1;
             batch.skipped.push(Skipped { place: format!("span {}", self.count), reason: rejected.reason });
@@ -72,87 +90,83 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A span's fields as they lie.
+/// Reads the fields of one encoded span. It is reused for all spans of a request.
 #[derive(Default)]
-struct Fresh<'a> {
+struct SpanReader<'a> {
     trace: &'a [u8],
     id: &'a [u8],
     parent: &'a [u8],
-    name: &'a [u8],
     start: u64,
     end: u64,
-    status: u64,
-    message: &'a [u8],
+    status_code: u64,
+    status_message: &'a [u8],
+    /// The last event named `exception`, encoded.
     exception: Option<&'a [u8]>,
-    picker: Extractor<'a>,
-    /// Attributes that are lists or maps and state something: what about, value.
-    nested: Vec<(About<'a>, &'a [u8])>,
+    builder: SpanBuilder<'a>,
+    /// Encoded lists and maps of attributes that state a fact.
+    nested: Vec<(KnownKey<'a>, &'a [u8])>,
 }
 
-/// Trace, span, parent, start, end.
-type Named = (TraceId, SpanId, Option<SpanId>, Nanos, Option<Nanos>);
-
-impl<'a> Fresh<'a> {
+impl<'a> SpanReader<'a> {
     fn read(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
-        (self.trace, self.id, self.parent, self.name, self.message) = (&[], &[], &[], &[], &[]);
-        (self.start, self.end, self.status, self.exception) = (0, 0, 0, None);
-        self.picker.clear();
+        (self.trace, self.id, self.parent, self.status_message) = (&[], &[], &[], &[]);
+        (self.start, self.end, self.status_code, self.exception) = (0, 0, 0, None);
+        self.builder.clear();
         self.nested.clear();
         let mut fields = Fields(message);
         loop {
-            // Nearly all that a span holds.
-            while let Some(attribute) = fields.next_bytes(ATTRIBUTE)? {
-                self.take_attribute(attribute)?;
+            // Most fields of a span are attributes.
+            while let Some(attribute) = fields.next_bytes(ATTRIBUTE_KEY)? {
+                self.read_attribute(attribute)?;
             }
             let Some((number, field)) = fields.next()? else { return Ok(()) };
-            self.take(number, field)?;
+            self.read_field(number, field)?;
         }
     }
 
     #[inline]
-    fn take_attribute(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
+    fn read_attribute(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
         let (key, value) = entry(message)?;
-        // Most attributes state nothing, and their values need not even be fetched from memory.
-        if let Some(about) = About::of(key) {
+        // Most keys state no fact, and then the value need not be fetched from memory.
+        if let Some(key) = KnownKey::find(key) {
             match any(value)? {
-                Any::Scalar(scalar) => self.picker.put(about, scalar),
-                Any::Nested => self.nested.push((about, value)),
+                Any::Scalar(scalar) => self.builder.known_attribute(key, scalar),
+                Any::Nested => self.nested.push((key, value)),
             }
         }
         Ok(())
     }
 
     #[inline]
-    fn take(&mut self, number: u32, field: Value<'a>) -> Result<(), DecodeError> {
+    fn read_field(&mut self, number: u32, field: Value<'a>) -> Result<(), DecodeError> {
         match number {
             1 => self.trace = field.bytes()?,
             2 => self.id = field.bytes()?,
             4 => self.parent = field.bytes()?,
-            5 => self.name = field.bytes()?,
+            5 => self.builder.name(field.bytes()?),
             7 => self.start = field.fixed64()?,
             8 => self.end = field.fixed64()?,
-            9 => self.take_attribute(field.bytes()?)?,
-            11 => self.take_event(field.bytes()?)?,
-            15 => self.take_status(field.bytes()?)?,
+            9 => self.read_attribute(field.bytes()?)?,
+            11 => self.read_event(field.bytes()?)?,
+            15 => self.read_status(field.bytes()?)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn take_status(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
+    fn read_status(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
         let mut fields = Fields(message);
         while let Some((number, field)) = fields.next()? {
             match number {
-                2 => self.message = field.bytes()?,
-                3 => self.status = field.varint()?,
+                2 => self.status_message = field.bytes()?,
+                3 => self.status_code = field.varint()?,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    /// Remembers the last exception, whose message stands in for a status without one.
-    fn take_event(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
+    fn read_event(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
         let mut fields = Fields(message);
         while let Some((number, field)) = fields.next()? {
             if number == 2 && field.bytes()? == b"exception" {
@@ -162,57 +176,35 @@ impl<'a> Fresh<'a> {
         Ok(())
     }
 
-    /// The span's row; the inner error says why it can't be one.
-    fn row(&mut self, scope: Option<&str>, address: PayloadRef, batch: &mut Batch) -> Result<Result<Span, String>, DecodeError> {
-        let named = match self.names() {
-            Ok(named) => named,
+    /// Builds the row. The inner error says why the span is not valid.
+    fn row(&mut self, scope: Option<&str>, payload_ref: PayloadRef, batch: &mut Batch) -> Result<Result<Span, String>, DecodeError> {
+        let header = match self.header() {
+            Ok(header) => header,
             Err(reason) => return Ok(Err(reason)),
         };
+        self.builder.status(Status::from_code(self.status_code).unwrap_or_default(), self.status_message);
+        if let Some(event) = self.exception
+            && !self.builder.has_status_message()
+        {
+            self.builder.exception(exception_message(event)?);
+        }
         if self.nested.is_empty() {
-            return self.finish(&self.picker, named, scope, address, batch).map(Ok);
+            return Ok(Ok(self.builder.build(header, scope, payload_ref, batch)));
         }
-        let nested =
-            self.nested.iter().map(|(about, value)| Ok((*about, value::whole(value)?.to_json()))).collect::<Result<Vec<_>, _>>()?;
-        // A picker of its own, since it borrows the texts made here.
-        let mut picker = self.picker.clone();
-        for (about, json) in &nested {
-            picker.put(*about, Scalar::Other(json.as_bytes()));
+        let to_json = |(key, value): &(KnownKey<'a>, &[u8])| Ok((*key, value::whole(value)?.to_json()));
+        let nested = self.nested.iter().map(to_json).collect::<Result<Vec<_>, _>>()?;
+        // A copy, because it borrows the JSON made here.
+        let mut builder = self.builder.clone();
+        for (key, json) in &nested {
+            builder.known_attribute(*key, Scalar::Other(json.as_bytes()));
         }
-        self.finish(&picker, named, scope, address, batch).map(Ok)
+        Ok(Ok(builder.build(header, scope, payload_ref, batch)))
     }
 
-    fn finish(
-        &self,
-        picker: &Extractor<'_>,
-        named: Named,
-        scope: Option<&str>,
-        address: PayloadRef,
-        batch: &mut Batch,
-    ) -> Result<Span, DecodeError> {
-        let (trace, mut id, mut parent, start, mut end) = named;
-        if let (Some(above), Some(running)) = (picker.pending(), parent) {
-            (id, parent, end) = (running, above, None);
-        }
-        let name = lossy(self.name);
-        Ok(Span {
-            trace,
-            id,
-            parent,
-            start,
-            end,
-            status: Status::from_code(self.status).unwrap_or_default(),
-            facts: picker.facts(&name, scope, batch),
-            error: error(self.message, self.exception, picker, batch)?,
-            name: batch.intern(&name),
-            payload_ref: address,
-            retained_bytes: 0,
-        })
-    }
-
-    fn names(&self) -> Result<Named, String> {
+    fn header(&self) -> Result<SpanHeader, String> {
         let trace = <[u8; 16]>::try_from(self.trace).ok().and_then(TraceId::new);
         let span = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).ok().and_then(SpanId::new);
-        let bad = |what, bytes: &[u8], length| format!("the {what} id {} is not {length} bytes that are not all zero", hex(bytes));
+        let bad = |what, bytes: &[u8], length| format!("the {what} id {} is not {length} bytes that are not all zero", quoted_hex(bytes));
         let parent = match self.parent {
             none if none.iter().all(|byte| *byte == 0) => None,
             bytes => Some(span(bytes).ok_or_else(|| bad("parent span", bytes, 8))?),
@@ -222,53 +214,36 @@ impl<'a> Fresh<'a> {
         if start == 0 {
             return Err("it has no start time".to_owned());
         }
-        Ok((
-            trace.ok_or_else(|| bad("trace", self.trace, 16))?,
-            span(self.id).ok_or_else(|| bad("span", self.id, 8))?,
+        Ok(SpanHeader {
+            trace: trace.ok_or_else(|| bad("trace", self.trace, 16))?,
+            id: span(self.id).ok_or_else(|| bad("span", self.id, 8))?,
             parent,
             start,
-            (end != 0).then_some(end),
-        ))
+            end: (end != 0).then_some(end),
+        })
     }
 }
 
-/// The beginning of what went wrong: the status message, else what the last exception said, else what an attribute says.
-fn error(message: &[u8], exception: Option<&[u8]>, picker: &Extractor<'_>, batch: &mut Batch) -> Result<Text, DecodeError> {
-    let from_event = match exception {
-        Some(event) if message.is_empty() => exception_message(event)?,
-        _ => None,
-    };
-    if let Some(text) = from_event.or((!message.is_empty()).then_some(message)) {
-        return Ok(preview(Scalar::Text(text), batch));
-    }
-    Ok(picker.error().map_or_else(Text::default, |error| batch.intern_chars(beginning(error.chars(), PREVIEW))))
-}
-
-fn exception_message(event: &[u8]) -> Result<Option<&[u8]>, DecodeError> {
+/// Returns the attribute `exception.message` of an encoded event; empty if it has none.
+fn exception_message(event: &[u8]) -> Result<&[u8], DecodeError> {
     let mut fields = Fields(event);
     while let Some((number, field)) = fields.next()? {
         if number == 3
             && let (b"exception.message", value) = entry(field.bytes()?)?
             && let Any::Scalar(Scalar::Text(text)) = any(value)?
         {
-            return Ok(Some(text));
+            return Ok(text);
         }
     }
-    Ok(None)
+    Ok(&[])
 }
 
-/// As [`String::from_utf8_lossy`], which looks for what is broken byte by byte even where nothing is.
-fn lossy(text: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
-}
-
-/// Bytes in hex for a message, the first of them.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
+/// Formats the first bytes of an id in hex, in quotes, for a message.
+fn quoted_hex(bytes: &[u8]) -> String {
     let mut text = String::from("\"");
-    for byte in bytes.iter().take(20) {
+    for byte in bytes.iter().take(QUOTED_ID) {
         let _ = write!(text, "{byte:02x}");
     }
-    text.push_str(if bytes.len() > 20 { "…\"" } else { "\"" });
+    text.push_str(if bytes.len() > QUOTED_ID { "…\"" } else { "\"" });
     text
 }
