@@ -2,7 +2,7 @@
 
 mod json;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 pub use json::AttributeMap;
 pub(crate) use json::non_finite_name;
@@ -57,8 +57,8 @@ impl Value {
     }
 }
 
-/// Keeps the last of several attributes with the same name, at its place. OTLP requires names to be unique; where a sender breaks the rule,
-/// the last attribute counts.
+/// Leaves one attribute of each name: the value of the last one, in the place of the first one, as a map has it. OTLP requires names to be
+/// unique; of a sender that breaks the rule, the last value counts everywhere.
 ///
 /// ```
 /// use agno_top::model::{Value, attributes::keep_last};
@@ -66,16 +66,28 @@ impl Value {
 /// let mut attributes = ["a", "b", "a"].map(|name| (name.to_owned(), Value::Null)).to_vec();
 /// attributes[2].1 = Value::Bool(true);
 /// keep_last(&mut attributes);
-/// assert_eq!(attributes, [("b".to_owned(), Value::Null), ("a".to_owned(), Value::Bool(true))]);
+/// assert_eq!(attributes, [("a".to_owned(), Value::Bool(true)), ("b".to_owned(), Value::Null)]);
 /// ```
 pub fn keep_last(attributes: &mut Vec<Attribute>) {
-    let mut seen = HashSet::with_capacity(attributes.len());
-    let is_last: Vec<bool> = attributes.iter().rev().map(|(name, _)| seen.insert(name.as_str())).collect();
-    if seen.len() == is_last.len() {
+    let mut names = HashSet::with_capacity(attributes.len());
+    if attributes.iter().all(|(name, _)| names.insert(name.as_str())) {
         return;
     }
-    let mut is_last = is_last.into_iter().rev();
-    attributes.retain(|_| is_last.next().unwrap_or(true));
+    let mut places = HashMap::with_capacity(attributes.len());
+    let mut unique: Vec<Attribute> = Vec::with_capacity(attributes.len());
+    for (name, value) in attributes.drain(..) {
+        match places.get(&name) {
+            Some(&place) => {
+                let (_, earlier): &mut Attribute = &mut unique[place];
+                *earlier = value;
+            }
+            None => {
+                places.insert(name.clone(), unique.len());
+                unique.push((name, value));
+            }
+        }
+    }
+    *attributes = unique;
 }
 
 #[cfg(test)]

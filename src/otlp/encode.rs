@@ -53,12 +53,8 @@ impl From<SpanData> for SpanMessages {
         } = payload;
         let resource = Resource { attributes: key_values(resource), ..Resource::default() };
         let (scope_name, version) = scope;
-        let scope = InstrumentationScope {
-            name: scope_name,
-            version,
-            attributes: key_values(scope_attributes),
-            ..InstrumentationScope::default()
-        };
+        let scope =
+            InstrumentationScope { name: scope_name, version, attributes: key_values(scope_attributes), ..InstrumentationScope::default() };
         let span = Span {
             trace_id: trace.bytes().to_vec(),
             span_id: id.bytes().to_vec(),

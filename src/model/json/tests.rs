@@ -185,7 +185,7 @@ proptest! {
     #[test]
     fn good_text_is_read_as_serde_json_reads_it(text in json()) {
         let expected = oracle(&text).unwrap();
-        prop_assert_eq!(&last_wins(parse(text.as_bytes()).unwrap()), &expected);
+        prop_assert_eq!(&parse(text.as_bytes()).unwrap(), &expected);
         prop_assert_eq!(&last_wins(scanned(&text).unwrap()), &expected);
     }
 
@@ -197,7 +197,7 @@ proptest! {
         // `serde_json` refuses half a surrogate pair, line ends in strings, and numbers beyond a double.
         prop_assume!(!damaged.contains("\\ud") && !damaged.contains(['e', 'E', '\n']));
         let expected = oracle(&damaged);
-        prop_assert_eq!(parse(damaged.as_bytes()).ok().map(last_wins), expected.clone());
+        prop_assert_eq!(parse(damaged.as_bytes()).ok(), expected.clone());
         prop_assert_eq!(scanned(&damaged).ok().map(last_wins), expected);
     }
 }

@@ -100,10 +100,7 @@ pub(crate) fn decode(text: &str) -> Result<proto::Span, String> {
         dropped_events_count: count(span.dropped_events_count),
         links: span.links.unwrap_or_default().into_iter().filter_map(link).collect(),
         dropped_links_count: count(span.dropped_links_count),
-        status: Some(proto::Status {
-            message: message.unwrap_or_default(),
-            code: code.map_or(Ok(Status::Unset), status)?.code().into(),
-        }),
+        status: Some(proto::Status { message: message.unwrap_or_default(), code: code.map_or(Ok(Status::Unset), status)?.code().into() }),
         ..proto::Span::default()
     })
 }

@@ -61,12 +61,7 @@ struct SpanEntry {
 
 impl SpanIndex {
     /// Indexes the spans from the offset `from` on; `positions` has one position for each. After an error, the spans before it are indexed.
-    pub(super) fn append(
-        &mut self,
-        body: &[u8],
-        from: usize,
-        mut positions: impl Iterator<Item = Position>,
-    ) -> Result<(), DecodeError> {
+    pub(super) fn append(&mut self, body: &[u8], from: usize, mut positions: impl Iterator<Item = Position>) -> Result<(), DecodeError> {
         let known = self.spans.len();
         let extent = |part: &[u8]| if part.is_empty() { (0, 0) } else { (offset(body, part), part.len()) };
         let outcome = request::spans(body.get(from..).unwrap_or_default(), |group, message| {

@@ -46,7 +46,13 @@ impl RequestReader {
     }
 
     /// Decodes requests from the offset `from` up to the end (`None`) or an invalid one (its offset, and what is wrong with it).
-    fn read_requests(&mut self, text: &str, lines: &mut LineCounter<'_>, from: usize, spans: &mut DecodedSpans) -> Option<(usize, Skipped)> {
+    fn read_requests(
+        &mut self,
+        text: &str,
+        lines: &mut LineCounter<'_>,
+        from: usize,
+        spans: &mut DecodedSpans,
+    ) -> Option<(usize, Skipped)> {
         let first_line = self.lines + lines.line_at(from);
         let mut stream = Deserializer::from_str(&text[from..]).into_iter::<TracesRequest<'_>>();
         loop {
