@@ -1,6 +1,6 @@
 //! What is wrapped around spans in a file: compression, and the frames of the OpenTelemetry collector's file exporter.
 
-use crate::sources::otlp::compression::{ContentEncoding, inflate};
+use crate::sources::compression::{ContentEncoding, decompress};
 
 /// Compressed within compressed: what unpacks to more layers than this is nothing that anybody writes.
 const LAYERS: usize = 4;
@@ -9,7 +9,7 @@ const LAYERS: usize = 4;
 pub(super) fn unpack(mut bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, String> {
     for _ in 0..LAYERS {
         bytes = match coding(&bytes) {
-            Some(coding) => inflate(coding, bytes.into(), limit).map_err(|error| error.to_string())?.into(),
+            Some(coding) => decompress(coding, bytes.into(), limit).map_err(|error| error.to_string())?.into(),
             None => match unframe(&bytes, limit)? {
                 Some(inside) => inside,
                 None => return Ok(bytes),
@@ -48,7 +48,7 @@ fn unframe(bytes: &[u8], limit: usize) -> Result<Option<Vec<u8>>, String> {
         match coding(frame) {
             Some(coding) => {
                 let room = limit.saturating_sub(inside.len());
-                let frame = inflate(coding, frame.to_vec().into(), room).map_err(|error| format!("message {}: {error}", frames + 1))?;
+                let frame = decompress(coding, frame.to_vec().into(), room).map_err(|error| format!("message {}: {error}", frames + 1))?;
                 inside.extend_from_slice(&frame);
             }
             None => inside.extend_from_slice(frame),
