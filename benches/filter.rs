@@ -15,7 +15,7 @@ use agno_top::query::Query;
 use agno_top::sources::{Request, Search, State, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
-use agno_top::tui::view::{self, PaneLayout};
+use agno_top::tui::view::{self, HitMap, PaneLayout};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -98,13 +98,13 @@ fn store() -> Store {
 fn key(app: &mut App, store: &Store, terminal: &mut Terminal<TestBackend>, line: &str) -> Duration {
     let begun = Instant::now();
     app.set_filter(store, line.to_owned());
-    terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
+    terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
     let key = begun.elapsed();
     let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
     while app.forest.is_judging() {
         let begun = Instant::now();
         app.settle(store);
-        terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
+        terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
         slowest = slowest.max(begun.elapsed());
     }
     let traces = app.forest.len();
@@ -149,7 +149,7 @@ fn keys() {
         let begun = Instant::now();
         app.key(&mut store, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), NOW);
         app.settle(&store);
-        terminal.draw(|frame| view::draw(frame, &app, &store)).unwrap();
+        terminal.draw(|frame| view::draw(frame, &app, &store, &mut HitMap::default())).unwrap();
         eprintln!("typing {c:?} {:.1?}", begun.elapsed());
     }
     eprintln!("{} rows, {} distinct texts: slowest key or frame {:.1?}\n", ROWS, store.texts().len(), slowest.unwrap_or_default());

@@ -10,7 +10,7 @@ use agno_top::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFact
 use agno_top::store::Store;
 use agno_top::tui::app::{Action, App};
 use agno_top::tui::event_loop::now;
-use agno_top::tui::view::{self, PaneLayout};
+use agno_top::tui::view::{self, HitMap, PaneLayout};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -46,6 +46,7 @@ struct Screen {
     app: App,
     store: Store,
     terminal: Terminal<TestBackend>,
+    hits: HitMap,
 }
 
 impl Screen {
@@ -55,14 +56,14 @@ impl Screen {
         let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus);
         app.forest.set_height(panes.forest_lines());
         app.detail.set_size(panes.detail_size());
-        Self { app, store, terminal: Terminal::new(TestBackend::new(200, 60)).unwrap() }
+        Self { app, store, terminal: Terminal::new(TestBackend::new(200, 60)).unwrap(), hits: HitMap::default() }
     }
 
     fn draw(&mut self) {
-        let Self { app, store, terminal } = self;
+        let Self { app, store, terminal, hits } = self;
         let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus);
         app.prepare_frame(store, panes.forest_lines(), panes.detail_size());
-        terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
+        terminal.draw(|frame| view::draw(frame, app, store, hits)).unwrap();
     }
 
     fn act(&mut self, action: Action) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Processor time of an idle screen over a minute: 200×60, with the database given, or one of 300,000 spans that `cargo bench --bench index`
-# has made. Needs tmux and Linux's /proc.
+# Measures the processor time of an idle 200×60 screen over a minute, with the given database or the one of 300,000 spans that
+# `cargo bench --bench index` creates. Needs tmux and Linux's /proc.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 database=${1:-target/tmp/grown-300000.sqlite}

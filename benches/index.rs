@@ -14,7 +14,7 @@ use agno_top::sources::{State, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
 use agno_top::tui::event_loop::now;
-use agno_top::tui::view;
+use agno_top::tui::view::{self, HitMap};
 use criterion::{Criterion, criterion_group, criterion_main};
 use grown::{SPANS, grown, open, read};
 use ratatui::Terminal;
@@ -43,7 +43,7 @@ fn drain(path: &Path) -> usize {
 fn first_frame(path: &Path) {
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
     read(path, |app, store| {
-        terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
+        terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
         false
     });
 }

@@ -11,7 +11,7 @@ use agno_top::sources::{State, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
 use agno_top::tui::event_loop::now;
-use agno_top::tui::view::{self, PaneLayout};
+use agno_top::tui::view::{self, HitMap, PaneLayout};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
@@ -43,7 +43,7 @@ fn measure(path: &Path, mode: &str) {
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
     app.forest.set_height(PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus).forest_lines());
     while !matches!(updates.blocking_recv().unwrap(), Update::State(_, State::Watching { .. })) {}
-    let mut times = Vec::new();
+    let (mut hits, mut times) = (HitMap::default(), Vec::new());
     for at in 0..SAMPLES {
         // Agents do not write in step with the reader.
         std::thread::sleep(Duration::from_micros(17_000 + at * 7919 % 23_000));
@@ -54,7 +54,7 @@ fn measure(path: &Path, mode: &str) {
                 app.receive(&mut store, batch, now());
             }
         }
-        terminal.draw(|frame| view::draw(frame, &app, &store)).unwrap();
+        terminal.draw(|frame| view::draw(frame, &app, &store, &mut hits)).unwrap();
         times.push(committed.elapsed());
     }
     times.sort_unstable();

@@ -18,7 +18,7 @@ use agno_top::sources::{Request, Update, UpdateSender};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{Action, App, SourceView};
 use agno_top::tui::event_loop::now;
-use agno_top::tui::view::{self, PaneLayout};
+use agno_top::tui::view::{self, HitMap, PaneLayout};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use ratatui::Terminal;
@@ -173,7 +173,7 @@ impl Screen {
         self.app.forest.set_height(panes.forest_lines());
         self.app.detail.set_size(panes.detail_size());
         let Self { app, store, terminal, .. } = self;
-        terminal.draw(|frame| view::draw(frame, app, store)).unwrap();
+        terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
         self.drawn = Instant::now();
     }
 }

@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::Cli;
-use crate::model::Nanos;
+use crate::keymap::Keymap;
 use crate::model::price::{FlatPrice, Prices};
+use crate::settings::{Budget, Columns, Measure};
 use crate::sources::otlp;
-use crate::tui::app::{App, Budget, Budgets, Columns, Keymap, Measure};
-use crate::tui::theme::{self, ColorSupport, Themes};
+use crate::tui::theme;
 pub use effective::effective;
 use layer::{Layer, Place};
 pub use values::{Listen, parse_address, parse_bytes, parse_dollars, parse_header};
@@ -251,27 +251,18 @@ fn directory() -> Option<PathBuf> {
     etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("agno-top"))
 }
 
+/// Returns the user's directory of themes; `None` if there is no home directory.
+#[must_use]
+pub fn theme_directory() -> Option<PathBuf> {
+    directory().as_deref().map(themes)
+}
+
 /// The directory of own themes in the user's.
 fn themes(directory: &Path) -> PathBuf {
     directory.join("themes")
 }
 
 impl Config {
-    /// Tells the app what concerns it. A theme's file that can't be read is told on the screen.
-    pub fn prepare(&self, app: &mut App, now: Nanos) {
-        let depth = ColorSupport::of(|name| std::env::var(name).ok());
-        let (looks, troubles) = Themes::load(&self.theme, directory().as_deref().map(themes).as_deref(), depth);
-        for trouble in &troubles {
-            tracing::warn!(trouble, "theme");
-        }
-        if let Some(trouble) = troubles.into_iter().next() {
-            app.say(trouble, true, now);
-        }
-        (app.looks, app.keymap, app.ascii) = (looks, self.keymap.clone(), self.ascii);
-        (app.columns, app.forest.measure) = (self.columns.clone(), self.bar);
-        app.budgets = Budgets::new(self.budget, self.total_budget);
-    }
-
     /// Every price there is, and why the file of prices can't be used, if it can't. Takes a twentieth of a second.
     #[must_use]
     pub fn load_prices(&self) -> (Prices, Option<String>) {

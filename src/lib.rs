@@ -7,14 +7,18 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod demo;
+pub mod display;
 pub mod export;
 pub mod format;
+pub mod keymap;
 pub mod log;
 pub mod model;
+pub(crate) mod otlp;
 pub mod panic_hook;
 pub mod query;
 pub mod semconv;
 pub mod send;
+pub mod settings;
 pub mod sources;
 pub mod store;
 

@@ -10,20 +10,25 @@ mod kinds;
 mod messages;
 mod names;
 mod response_usage;
+mod span_builder;
 mod span_names;
 mod values;
 
 pub use context::agno_context;
-pub(crate) use extractor::About;
 pub use extractor::Extractor;
+pub(crate) use extractor::KnownKey;
 pub use messages::{Conversation, Message, ToolCall, conversation, input, messages, output, tool};
+pub use span_builder::{SpanBuilder, SpanHeader};
 
 use crate::model::json::{self, Scalar};
 use crate::model::{Attribute, Batch, Text, Value};
 use names::Field;
 
-/// Bytes of a span's input that its row keeps.
-pub const PREVIEW: usize = 120;
+/// The most bytes of a span's input that its row keeps.
+pub const INPUT_PREVIEW: usize = 120;
+
+/// The most bytes of a span's error text that its row keeps, whatever the source.
+pub const ERROR_PREVIEW: usize = 240;
 
 /// The attributes of a message that went into a model, before and behind its number: its role and its text.
 pub const MESSAGE: [(&str, &str); 2] = [("llm.input_messages.", ".message.role"), ("llm.input_messages.", ".message.content")];
@@ -71,23 +76,23 @@ pub fn forget_pending(attributes: &mut Vec<Attribute>) {
     }
 }
 
-/// Copies the [`beginning`] of a text into the batch, for a row.
-pub fn preview(text: Scalar<'_>, batch: &mut Batch) -> Text {
-    match plain_beginning(text, &mut [0; PREVIEW]) {
+/// Copies the first `N` bytes of a text, as [`beginning`] gives them, into the batch.
+pub fn preview<const N: usize>(text: Scalar<'_>, batch: &mut Batch) -> Text {
+    match plain_beginning(text, &mut [0; N]) {
         Some(plain) => batch.intern(plain),
-        None => batch.intern_chars(beginning(json::chars(text), PREVIEW)),
+        None => batch.intern_chars(beginning(json::chars(text), N)),
     }
 }
 
 /// The [`beginning`] of a text of ASCII, which takes a tenth of the time; `None` for another one. Written into `out` where it does not lie
 /// in the text as it is.
-fn plain_beginning<'a>(text: Scalar<'a>, out: &'a mut [u8; PREVIEW]) -> Option<&'a str> {
+fn plain_beginning<'a, const N: usize>(text: Scalar<'a>, out: &'a mut [u8; N]) -> Option<&'a str> {
     let (mut rest, escapes) = match text {
         Scalar::Text(raw) => (raw, false),
         Scalar::Escaped(raw) => (raw, true),
         _ => return None,
     };
-    let head = &rest[..rest.len().min(PREVIEW)];
+    let head = &rest[..rest.len().min(N)];
     if is_folded(head, escapes) {
         return std::str::from_utf8(head).ok();
     }
@@ -109,7 +114,7 @@ fn plain_beginning<'a>(text: Scalar<'a>, out: &'a mut [u8; PREVIEW]) -> Option<&
         match byte {
             b' ' | b'\t'..=b'\r' => blank = length > 0,
             b'!'..=b'~' => {
-                if std::mem::take(&mut blank) && length < PREVIEW {
+                if std::mem::take(&mut blank) && length < N {
                     out[length] = b' ';
                     length += 1;
                 }
@@ -153,7 +158,7 @@ pub fn beginning(chars: impl Iterator<Item = char>, bytes: usize) -> impl Iterat
 
 #[cfg(test)]
 mod tests {
-    use super::{PREVIEW, beginning, forget_pending, odd_total, plain_beginning};
+    use super::{INPUT_PREVIEW, beginning, forget_pending, odd_total, plain_beginning};
     use crate::model::Value;
     use crate::model::json::{Scalar, chars};
 
@@ -208,15 +213,15 @@ mod tests {
         #[test]
         fn a_plain_beginning_is_the_beginning(text in r#"[ a-c\\\n\u{e9}\u{1}"nu/]{0,6}([ -~]{0,140}|.{0,140})[ \na\\]{0,3}"#) {
             for raw in [Scalar::Text(text.as_bytes()), Scalar::Escaped(text.as_bytes())] {
-                if let Some(plain) = plain_beginning(raw, &mut [0; PREVIEW]) {
-                    proptest::prop_assert_eq!(plain, beginning(chars(raw), PREVIEW).collect::<String>());
+                if let Some(plain) = plain_beginning(raw, &mut [0; INPUT_PREVIEW]) {
+                    proptest::prop_assert_eq!(plain, beginning(chars(raw), INPUT_PREVIEW).collect::<String>());
                 }
             }
         }
 
         #[test]
         fn ascii_is_plain(text in "[ -~\n\t]{0,200}") {
-            proptest::prop_assert!(plain_beginning(Scalar::Text(text.as_bytes()), &mut [0; PREVIEW]).is_some());
+            proptest::prop_assert!(plain_beginning(Scalar::Text(text.as_bytes()), &mut [0; INPUT_PREVIEW]).is_some());
         }
     }
 }

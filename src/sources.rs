@@ -6,12 +6,14 @@ mod agno_row;
 mod compression;
 pub mod discover;
 pub mod file;
+mod hub;
 pub mod otlp;
 pub mod postgres;
 pub mod sqlite;
 
 #[cfg(feature = "fuzzing")]
 pub use agno_row::fuzz;
+pub use hub::Hub;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -152,6 +154,17 @@ pub enum Request {
     StopSearch,
     /// Nobody will ask for these payloads any more: what is held in memory for them can go. Each span is released once.
     Release(Vec<PayloadRef>),
+}
+
+/// A span's payload, to request from its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadRequest {
+    /// The source.
+    pub source: SourceId,
+    /// Where the source finds the payload.
+    pub payload_ref: PayloadRef,
+    /// The span that the payload must belong to.
+    pub span: SpanId,
 }
 
 /// What to search for.

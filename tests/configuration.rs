@@ -49,7 +49,7 @@ fn a_mistake_is_told_with_its_line_and_what_would_be_right() {
         ("\nmax_span = 7", "line 2: unknown key \"max_span\"; did you mean \"max_spans\"?"),
         (
             "[keys]\nup = ['q']",
-            "line 2: q is bound to quit already; free it by another key for quit, or none (quit = []), or choose another for up",
+            "line 2: q is already bound to quit; bind quit to another key or to none (quit = []), or choose another key for up",
         ),
         ("[keys]\nnex-tab = []", "line 2: unknown action \"nex-tab\"; did you mean \"next-tab\"?"),
         ("theme = 'ligth'", "line 1: no theme is called \"ligth\"; did you mean \"light\"?"),

@@ -394,9 +394,9 @@ fn sums(spans: &[Told], backwards: bool) -> Sums {
     for at in order {
         let (parent, name, scope, attributes) = spans[at];
         let mut batch = Batch::new(SourceId(0), Origin::History);
-        let mut picker = Extractor::default();
-        json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)).unwrap();
-        let facts = picker.facts(name, Some(scope), &mut batch);
+        let mut extractor = Extractor::default();
+        json::scan(attributes.as_bytes(), |name, value| extractor.add(name, value)).unwrap();
+        let facts = extractor.facts(name, Some(scope), &mut batch);
         let name = batch.intern(name);
         let start = 1_768_435_200_000_000_000 + at as i64 * 1000;
         batch.spans.push(Span {
@@ -433,9 +433,9 @@ fn calls(spans: &[(Told, Status)]) -> Vec<(By, String, u32, u32)> {
     let id = |at: usize| SpanId::new((at as u64 + 1).to_be_bytes()).unwrap();
     for (at, &((parent, name, scope, attributes), status)) in spans.iter().enumerate().rev() {
         let mut batch = Batch::new(SourceId(0), Origin::History);
-        let mut picker = Extractor::default();
-        json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)).unwrap();
-        let facts = picker.facts(name, Some(scope), &mut batch);
+        let mut extractor = Extractor::default();
+        json::scan(attributes.as_bytes(), |name, value| extractor.add(name, value)).unwrap();
+        let facts = extractor.facts(name, Some(scope), &mut batch);
         let (trace, name, start) = (TraceId::new([1; 16]).unwrap(), batch.intern(name), 1_768_435_200_000_000_000 + at as i64 * 1000);
         // The later it begins the sooner it ends.
         let (parent, end, address) = (parent.map(id), Some(start + 1_000_000 - at as i64 * 2000), PayloadRef(at as i64));
@@ -498,9 +498,9 @@ fn what_two_tell_under_one_name_is_one_call() {
 fn an_answer_s_id_is_the_provider_s() {
     let response = |attributes: &str| {
         let mut batch = Batch::new(SourceId(0), Origin::History);
-        let mut picker = Extractor::default();
-        json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)).unwrap();
-        let facts = picker.facts("x", None, &mut batch);
+        let mut extractor = Extractor::default();
+        json::scan(attributes.as_bytes(), |name, value| extractor.add(name, value)).unwrap();
+        let facts = extractor.facts("x", None, &mut batch);
         batch.text(facts.response).to_owned()
     };
     assert_eq!(response(r#"{"gen_ai.response.id": "chatcmpl-1"}"#), "chatcmpl-1");

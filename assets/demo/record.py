@@ -1,10 +1,10 @@
-"""Records assets/demo.jsonl and assets/demo.sql: runs scenario.py against the stand-in model server and keeps what Agno writes, as it writes it.
+"""Records assets/demo.jsonl and assets/demo.sql: runs scenario.py against a fake model server and journals every write of Agno.
 
-    python assets/demo/record.py            (needs what tests/agno/requirements.txt lists)
+    python assets/demo/record.py            (needs the packages in tests/agno/requirements.txt)
 
-Triggers in the database note every write to Agno's two tables with its time. Each line of the recording is
-`{"at_ms": since the first span's start, "table": name, "row": {column: value}}`; a row of agno_traces replaces the one before.
-The tables and indexes, as Agno made them, go to demo.sql.
+Triggers in the database journal each write to Agno's two tables with its time. A line of the recording is
+`{"at_ms": milliseconds since the first span's start, "table": name, "row": {column: value}}`; a row of agno_traces replaces the
+previous row with its id. demo.sql holds the tables and indexes that Agno created.
 """
 
 import json
@@ -20,7 +20,7 @@ TABLES = ("agno_traces", "agno_spans")
 
 
 def prepare(database):
-    """Agno's tables, made by Agno itself, with the triggers beside them."""
+    """Lets Agno create its tables, and adds the triggers."""
     make = "import sys; from agno.db.sqlite import SqliteDb; db = SqliteDb(db_file=sys.argv[1]); db._get_table('traces', True); db._get_table('spans', True)"
     subprocess.run([sys.executable, "-c", make, database], check=True)
     connection = sqlite3.connect(database)

@@ -1,4 +1,4 @@
-"""What the demo shows: a busy minute of a shop's agents, each run in a thread of its own. Started by record.py."""
+"""The demo's agents: a busy minute in a shop, each run in its own thread. Started by record.py."""
 
 import os
 import sys

@@ -25,9 +25,9 @@ fuzz_target!(|bytes: &[u8]| {
     let (attributes, message) = (pieces.next().unwrap_or_default(), pieces.next().unwrap_or_default());
     let Ok(parsed) = json::parse(attributes) else { return };
     let mut batch = Batch::new(SourceId(0), Origin::Live);
-    let mut picker = Extractor::default();
-    let _ = json::scan(attributes, |name, value| picker.take(name, value));
-    let facts = picker.facts("OpenAIChat.invoke", None, &mut batch);
+    let mut extractor = Extractor::default();
+    let _ = json::scan(attributes, |name, value| extractor.add(name, value));
+    let facts = extractor.facts("OpenAIChat.invoke", None, &mut batch);
     let (trace, id) = (TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap());
     batch.spans.push(Span {
         trace,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use color_eyre::eyre::{Report, bail};
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::mpsc::channel;
 
 use super::select::{Selection, Since};
 use super::sources::{self, ReadLimits};
 use super::{Outcome, UsageError, print_message, screen};
 use crate::config::Config;
-use crate::model::{Batch, Nanos, Payload, PayloadRef, SourceId, SpanId};
+use crate::model::{Batch, Nanos, Payload, SourceId};
 use crate::query::{Matcher, Query};
-use crate::sources::{Handle, Request, Search, State, Update};
+use crate::sources::{Handle, Hub, PayloadRequest, Request, Search, State, Update};
 use crate::store::{RowIx, Store, TraceIx};
 use crate::tui::event_loop::now;
 use crate::{format, panic_hook};
@@ -31,7 +31,10 @@ pub struct Snapshot {
     pub now: Nanos,
     /// Sources that could not be read.
     failed: usize,
-    inbox: Inbox,
+    hub: Hub,
+    runtime: Runtime,
+    /// Per source, whether it has read what was there.
+    is_read: Vec<bool>,
 }
 
 impl Snapshot {
@@ -56,7 +59,9 @@ impl Snapshot {
         let handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
         drop(updates);
         let store = ManuallyDrop::new(Store::new(screen::limits(config)));
-        let mut loaded = Self { store, now: now(), failed: 0, inbox: Inbox::new(handles, received)? };
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let is_read = vec![false; handles.len()];
+        let mut loaded = Self { store, now: now(), failed: 0, hub: Hub::new(handles, received), runtime, is_read };
         // The sources read meanwhile; what comes is priced as it comes.
         let (prices, trouble) = config.load_prices();
         if let Some(trouble) = trouble {
@@ -64,13 +69,12 @@ impl Snapshot {
             return Err(Report::new(UsageError(trouble)));
         }
         loaded.store.set_prices(Arc::new(prices));
-        let mut reading = loaded.inbox.handles.len();
-        while reading > 0 {
-            reading -= match loaded.inbox.next()? {
-                Update::Batch(batch) => loaded.take(&batch),
-                Update::State(source, state) => loaded.hear(source, state),
-                _ => 0,
-            };
+        while loaded.is_read.contains(&false) {
+            match loaded.recv()? {
+                Update::Batch(batch) => loaded.apply(&batch),
+                Update::State(source, state) => loaded.update_state(source, state),
+                _ => {}
+            }
         }
         loaded.now = now();
         loaded.store.expire(loaded.now);
@@ -98,7 +102,7 @@ impl Snapshot {
     fn matcher(&mut self, query: Query) -> Result<Matcher, Report> {
         let mut matcher = Matcher::new(query);
         if matcher.query().needs_payloads() {
-            self.inbox.search(&mut matcher, self.now)?;
+            self.search_payloads(&mut matcher)?;
         }
         Ok(matcher)
     }
@@ -109,36 +113,33 @@ impl Snapshot {
         let came = |row: &RowIx| !self.store.row(*row).placeholder;
         let row = self.store.trace(trace).roots().iter().copied().find(came);
         let row = row.or_else(|| self.store.rows_of(trace).into_iter().find(came));
-        row.map_or("", |row| self.source_of(self.store.row(row).source))
-    }
-
-    /// What a person calls a source.
-    #[must_use]
-    pub fn source_of(&self, source: SourceId) -> &str {
-        self.inbox.handles.get(usize::from(source.0)).map_or("", |handle| &handle.name)
+        row.map_or("", |row| self.hub.name(self.store.row(row).source))
     }
 
     /// Names of the sources, for messages.
     #[must_use]
     pub fn names(&self) -> String {
-        self.inbox.handles.iter().map(|handle| handle.name.as_str()).collect::<Vec<_>>().join(", ")
+        self.hub.sources().iter().map(|handle| handle.name.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// The payloads of rows, in the order asked for; `Err` says why one can't be had. They are held in memory: ask for some at a time.
     pub fn payloads(&mut self, rows: &[RowIx]) -> Result<Vec<Result<Payload, String>>, Report> {
-        let mut found: Vec<Result<Payload, String>> = rows.iter().map(|_| Err("the span itself has not come".to_owned())).collect();
-        for source in 0..self.inbox.handles.len() {
-            let held = |row: &RowIx| !self.store.row(*row).placeholder && usize::from(self.store.row(*row).source.0) == source;
-            let places: Vec<usize> = (0..rows.len()).filter(|&place| held(&rows[place])).collect();
-            if places.is_empty() {
-                continue;
-            }
-            let wanted = places.iter().map(|&place| self.store.row(rows[place])).map(|row| (row.payload_ref, row.id)).collect();
-            for (place, payload) in places.into_iter().zip(self.inbox.ask(source, wanted)?) {
-                found[place] = payload;
+        let data = rows.iter().map(|&row| self.store.row(row)).enumerate().filter(|(_, data)| !data.placeholder);
+        let (indexes, requests): (Vec<usize>, Vec<PayloadRequest>) =
+            data.map(|(index, data)| (index, PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id })).unzip();
+        let mut answer: Vec<Result<Payload, String>> = rows.iter().map(|_| Err("the span itself has not arrived".to_owned())).collect();
+        let requested = self.hub.request_payloads(requests);
+        loop {
+            // Spans that arrive meanwhile are not part of the snapshot.
+            if let Update::Payloads { ticket, payloads } = self.recv()?
+                && ticket == requested
+            {
+                for (index, payload) in indexes.into_iter().zip(payloads) {
+                    answer[index] = payload;
+                }
+                return Ok(answer);
             }
         }
-        Ok(found)
     }
 
     /// Nothing was found, which is told on standard error.
@@ -147,7 +148,7 @@ impl Snapshot {
         let chosen = selection.filter.is_some() || selection.since.is_some();
         match self.store.trace_count() {
             // Why was told already.
-            0 if self.failed == self.inbox.handles.len() || self.store.losses().skipped > 0 => {}
+            0 if self.failed == self.hub.sources().len() || self.store.losses().skipped > 0 => {}
             0 => print_message(&format!("no traces in {}", self.names())),
             _ if chosen => print_message(&format!("no trace in {} is what was asked for", self.names())),
             _ => {}
@@ -155,76 +156,12 @@ impl Snapshot {
         Outcome::Nothing
     }
 
-    fn take(&mut self, batch: &Batch) -> usize {
-        let changes = self.store.apply(batch, now());
-        self.inbox.release(changes.released);
-        0
-    }
-
-    /// Whether the source has given what it holds (1) or not (0).
-    fn hear(&mut self, source: SourceId, state: State) -> usize {
-        if let State::Loading { total, .. } = state {
-            self.store.expect(total);
-            return 0;
-        }
-        if !self.inbox.is_first(source) {
-            return 0;
-        }
-        match state {
-            State::Waiting(why) | State::Failing(why) => {
-                print_message(&why);
-                self.failed += 1;
-            }
-            State::Watching { left_out } if left_out > 0 => {
-                let name = self.source_of(source);
-                print_message(&format!("{name}: {} left out; --max-spans takes in more", format::plural(left_out, "older span")));
-            }
-            State::Loading { .. } | State::Watching { .. } | State::Ended => {}
-        }
-        1
-    }
-
-    fn tell_losses(&self) {
-        let losses = self.store.losses();
-        if losses.evicted + losses.refused > 0 {
-            let lost = format::plural(losses.evicted + losses.refused, "span");
-            print_message(&format!("{lost} of the oldest traces left out for the limits; --max-spans and --max-memory take in more"));
-        }
-        if let Some((source, last)) = losses.recent.back() {
-            let (count, name) = (format::plural(losses.skipped, "span"), self.source_of(*source));
-            print_message(&format!("{count} could not be read, the last in {name}, {}: {}", last.place, last.reason));
-        }
-    }
-}
-
-/// Whether a trace is shown: one of its spans passes all of the filter.
-fn passes(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
-    matcher.passes(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
-}
-
-/// The sources and what they say.
-#[derive(Debug)]
-struct Inbox {
-    handles: Vec<Handle>,
-    updates: Receiver<Update>,
-    runtime: Runtime,
-    /// The sources that have given what they hold.
-    done: Vec<bool>,
-    ticket: u64,
-}
-
-impl Inbox {
-    fn new(handles: Vec<Handle>, updates: Receiver<Update>) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        Ok(Self { done: vec![false; handles.len()], handles, updates, runtime, ticket: 0 })
-    }
-
-    /// The next that any source says.
-    fn next(&mut self) -> Result<Update, Report> {
-        let Self { updates, runtime, .. } = self;
+    /// Waits for the next update. The error is a panic of any thread, or the end of all sources.
+    fn recv(&mut self) -> Result<Update, Report> {
+        let Self { hub, runtime, .. } = self;
         let update = runtime.block_on(async {
             tokio::select! {
-                update = updates.recv() => update,
+                update = hub.recv() => update,
                 _ = panic_hook::happened() => None,
             }
         });
@@ -235,36 +172,40 @@ impl Inbox {
         }
     }
 
-    /// Whether this is the first time that the source is done.
-    fn is_first(&mut self, source: SourceId) -> bool {
-        self.done.get_mut(usize::from(source.0)).is_some_and(|done| !std::mem::replace(done, true))
+    fn apply(&mut self, batch: &Batch) {
+        let changes = self.store.apply(batch, now());
+        self.hub.release(changes.released);
     }
 
-    fn ask(&mut self, source: usize, addresses: Vec<(PayloadRef, SpanId)>) -> Result<Vec<Result<Payload, String>>, Report> {
-        self.ticket += 1;
-        if self.handles[source].requests.send(Request::Payloads { ticket: self.ticket, addresses }).is_err() {
-            bail!("{} can't be asked any more", self.handles[source].name);
+    fn update_state(&mut self, source: SourceId, state: State) {
+        if let State::Loading { total, .. } = state {
+            return self.store.expect(total);
         }
-        loop {
-            // What is written meanwhile is not part of what was read.
-            if let Update::Payloads { ticket, payloads } = self.next()?
-                && ticket == self.ticket
-            {
-                return Ok(payloads);
+        if self.is_read.get_mut(usize::from(source.0)).is_none_or(|is_read| std::mem::replace(is_read, true)) {
+            return;
+        }
+        match state {
+            State::Waiting(why) | State::Failing(why) => {
+                print_message(&why);
+                self.failed += 1;
             }
+            State::Watching { left_out } if left_out > 0 => {
+                let name = self.hub.name(source);
+                print_message(&format!("{name}: {} left out; --max-spans takes in more", format::plural(left_out, "older span")));
+            }
+            State::Loading { .. } | State::Watching { .. } | State::Ended => {}
         }
     }
 
-    /// Has every source look through its payloads for what the query asks of them, and tells the matcher what is found.
-    fn search(&mut self, matcher: &mut Matcher, now: Nanos) -> Result<(), Report> {
-        self.ticket += 1;
-        let (since, until) = matcher.query().bounds(now);
-        let search = Search { ticket: self.ticket, probe: Arc::new(matcher.query().probe()), since, until };
-        let ask = |handle: &Handle| handle.requests.send(Request::Search(search.clone())).is_ok();
-        let mut searching: Vec<bool> = self.handles.iter().map(ask).collect();
-        while searching.contains(&true) {
-            let Update::Found(found) = self.next()? else { continue };
-            if found.ticket != self.ticket {
+    /// Has every source search its payloads for what the query requires, and adds the hits to the matcher.
+    fn search_payloads(&mut self, matcher: &mut Matcher) -> Result<(), Report> {
+        let (since, until) = matcher.query().bounds(self.now);
+        let search = Search { ticket: self.hub.next_ticket(), probe: Arc::new(matcher.query().probe()), since, until };
+        let request = |handle: &Handle| self.hub.send(handle.id, Request::Search(search.clone()));
+        let mut is_searching: Vec<bool> = self.hub.sources().iter().map(request).collect();
+        while is_searching.contains(&true) {
+            let Update::Found(found) = self.recv()? else { continue };
+            if found.ticket != search.ticket {
                 continue;
             }
             found.spans.into_iter().for_each(|(trace, span)| matcher.found(trace, span));
@@ -272,18 +213,26 @@ impl Inbox {
                 print_message(&format!("not searched: {trouble}"));
             }
             if found.progress.is_some_and(|progress| progress.done >= progress.total) {
-                searching[usize::from(found.source.0)] = false;
+                is_searching[usize::from(found.source.0)] = false;
             }
         }
         Ok(())
     }
 
-    fn release(&self, released: Vec<(SourceId, PayloadRef)>) {
-        for (source, address) in released {
-            if let Some(handle) = self.handles.get(usize::from(source.0)) {
-                // A source that has ended holds nothing.
-                let _ = handle.requests.send(Request::Release(vec![address]));
-            }
+    fn tell_losses(&self) {
+        let losses = self.store.losses();
+        if losses.evicted + losses.refused > 0 {
+            let lost = format::plural(losses.evicted + losses.refused, "span");
+            print_message(&format!("{lost} of the oldest traces left out for the limits; --max-spans and --max-memory take in more"));
+        }
+        if let Some((source, last)) = losses.recent.back() {
+            let (count, name) = (format::plural(losses.skipped, "span"), self.hub.name(*source));
+            print_message(&format!("{count} could not be read, the last in {name}, {}: {}", last.place, last.reason));
         }
     }
+}
+
+/// Whether a trace is shown: one of its spans passes all of the filter.
+fn passes(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
+    matcher.passes(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
 }

@@ -8,13 +8,16 @@ use tokio::sync::{mpsc::channel, oneshot};
 
 use super::{Outcome, sources};
 use crate::cli::{Cli, Command};
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::model::Nanos;
 use crate::model::price::Prices;
+use crate::sources::Hub;
 use crate::store::{Limits, Store};
-use crate::tui::app::{App, History, SourceView};
+use crate::tui::app::{App, Budgets, History, SourceView};
 use crate::tui::event_loop;
 use crate::tui::history;
 use crate::tui::terminal::Screen;
+use crate::tui::theme::{ColorSupport, Themes};
 use crate::{demo, log};
 
 /// Shows the sources, or the demo, until somebody quits.
@@ -42,7 +45,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     handles.extend(sources::listen(&paths, alone, config, &updates)?.map(|listening| listening.handle));
     let views = handles.iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, event_loop::now());
-    config.prepare(&mut app, event_loop::now());
+    configure(&mut app, config, event_loop::now());
     app.history = History::new(history::load());
     if demo.is_some() {
         "demo".clone_into(&mut app.sources[0].name);
@@ -50,8 +53,7 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     let mut session = event_loop::Session {
         app,
         store: Store::new(limits(config)),
-        sources: handles,
-        updates: received,
+        sources: Hub::new(handles, received),
         directory,
         redact_patterns: config.redact_patterns.clone(),
         mouse: config.mouse,
@@ -63,8 +65,23 @@ pub(super) fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     crate::panic_hook::rehearse();
     let outcome = runtime.block_on(event_loop::run(&mut screen.terminal, &mut session));
     drop(screen);
-    sources::end(session.sources, session.updates);
+    sources::stop(session.sources);
     outcome.map(|()| Outcome::Done)
+}
+
+/// Applies the settings that concern the screen. Reports an unusable theme file on the screen.
+fn configure(app: &mut App, config: &Config, now: Nanos) {
+    let colors = ColorSupport::of(|name| std::env::var(name).ok());
+    let (themes, warnings) = Themes::load(&config.theme, config::theme_directory().as_deref(), colors);
+    for warning in &warnings {
+        tracing::warn!(warning, "theme");
+    }
+    if let Some(warning) = warnings.into_iter().next() {
+        app.say(warning, true, now);
+    }
+    (app.looks, app.keymap, app.ascii) = (themes, config.keymap.clone(), config.ascii);
+    (app.columns, app.forest.measure) = (config.columns.clone(), config.bar);
+    app.budgets = Budgets::new(config.budget, config.total_budget);
 }
 
 /// Reads the prices while the first traces are shown already.

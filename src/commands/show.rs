@@ -15,10 +15,10 @@ use super::output::Output;
 use super::tree::rows;
 use super::{Outcome, json, print_message, written};
 use crate::config::Config;
+use crate::display;
 use crate::export::record::{SpanRecord, TraceRecord};
 use crate::format;
 use crate::store::{RowIx, TraceIx};
-use crate::tui::view;
 use payload::Details;
 
 /// Payloads that are held in memory at a time.
@@ -137,7 +137,7 @@ fn parse_prefix(text: &str) -> Result<String, String> {
 fn names(loaded: &Snapshot, traces: &[TraceIx]) -> String {
     let name = |&trace: &TraceIx| {
         let data = loaded.store.trace(trace);
-        let head = data.roots().first().map_or(String::new(), |&top| view::name(&loaded.store, loaded.store.row(top)));
+        let head = data.roots().first().map_or(String::new(), |&top| display::name(&loaded.store, loaded.store.row(top)));
         format!("{} ({head}, {})", data.id, format::moment(data.start, loaded.now))
     };
     let more = if traces.len() > NAMED { ", …" } else { "" };

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use color_eyre::eyre::{Context, Report};
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::Sender;
 
 use super::print_message;
 use crate::config::{Config, Listen, OtlpConfig};
 use crate::model::{Nanos, SourceId};
-use crate::sources::{self, Handle, Update, UpdateSender, otlp};
+use crate::sources::{self, Handle, Hub, Update, UpdateSender, otlp};
 
 /// Batches that may wait between the sources and who reads them.
 pub const WAITING: usize = 16;
@@ -98,12 +98,9 @@ pub fn listen(paths: &[PathBuf], alone: bool, config: &Config, updates: &Sender<
     Ok(Some(listening))
 }
 
-/// Ends the sources, and tells what they could not bring to an end.
-pub fn end(handles: impl IntoIterator<Item = Handle>, updates: Receiver<Update>) {
-    drop(updates);
-    for words in handles.into_iter().flat_map(Handle::stop) {
-        print_message(&words);
-    }
+/// Stops the sources and prints their warnings.
+pub fn stop(hub: Hub) {
+    hub.stop().iter().for_each(|warning| print_message(warning));
 }
 
 fn outlet(at: usize, updates: &Sender<Update>) -> Result<UpdateSender, Report> {

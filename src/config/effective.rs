@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::layer::{Layer, Place};
 use super::{ConfigError, KEYS, directory, layers};
 use crate::cli::Cli;
-use crate::tui::app::action::ENTRIES;
+use crate::keymap::ENTRIES;
 
 /// Settings that may be secret as a whole.
 const SECRET: [&str; 2] = ["otlp_token", "forward_headers"];

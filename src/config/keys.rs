@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::ConfigError;
 use super::layer::Place;
-use crate::tui::app::{Keymap, KeymapError};
+use crate::keymap::{Keymap, KeymapError};
 
 /// Names of actions with names of keys, each with its place in the file.
 #[derive(Debug, Deserialize)]
@@ -17,9 +17,9 @@ pub(super) struct Keys(BTreeMap<Spanned<String>, Vec<Spanned<String>>>);
 impl Keys {
     /// Binds them beside what is bound. An error names the line.
     pub(super) fn bind(&self, place: &Place, keymap: &mut Keymap) -> Result<(), ConfigError> {
-        keymap.bind(&self.bindings()).map_err(|KeymapError { action, key, what }| {
+        keymap.bind(&self.bindings()).map_err(|KeymapError { action, key, message }| {
             let at = self.0.iter().nth(action).map(|(name, keys)| key.and_then(|key| keys.get(key)).unwrap_or(name).span().start);
-            ConfigError::Wrong { place: place.name(at), what }
+            ConfigError::Wrong { place: place.name(at), what: message }
         })
     }
 

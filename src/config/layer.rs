@@ -14,8 +14,8 @@ use super::{Config, ConfigError, KEYS, LogLevel};
 use crate::cli::{Cli, OtlpOptions};
 use crate::export::Redactor;
 use crate::model::price::FlatPrice;
+use crate::settings::{Column, Columns, Measure};
 use crate::sources::otlp;
-use crate::tui::app::{Column, Columns, Measure};
 
 /// What the environment's names for keys begin with: `AGNO_TOP_MAX_SPANS` sets `max_spans`.
 const PREFIX: &str = "AGNO_TOP_";

@@ -1,8 +1,9 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::tui::app::action::ENTRIES;
-use crate::tui::app::{Action, Column};
+use crate::keymap::Action;
+use crate::keymap::ENTRIES;
+use crate::settings::Column;
 
 fn cli(line: &str) -> Cli {
     crate::cli::parse(std::iter::once("agno-top").chain(line.split_whitespace())).unwrap()
@@ -181,13 +182,13 @@ fn keys_are_bound_in_the_file_and_the_environment() {
 #[test]
 fn a_binding_that_cannot_be_is_named_with_its_line() {
     assert_eq!(wrong("[keys]\n\nnxt-error = ['x']"), ", line 3: unknown action \"nxt-error\"; did you mean \"next-error\"?");
-    assert!(wrong("[keys]\nup = [\n 'k',\n 'x',\n]").starts_with(", line 4: x is bound to export already; free it by another key"));
+    assert!(wrong("[keys]\nup = [\n 'k',\n 'x',\n]").starts_with(", line 4: x is already bound to export; bind export to another key"));
     assert!(wrong("[keys]\nhelp = ['?']\nup = ['F3', 'Ctrl-h']").starts_with(", line 3: terminals send Ctrl-h as Backspace"));
     assert!(wrong("[keys]\nup = ['Entr']").ends_with("did you mean \"Enter\"?"));
     assert!(wrong("[keys]\nup = 'k'").starts_with(", line 2: invalid type"));
     let environment = |name: &str| (name == "AGNO_TOP_KEYS").then(|| "{up = ['q']}".into());
     let error = layered(&cli(""), None, environment).unwrap_err().to_string();
-    assert!(error.starts_with("AGNO_TOP_KEYS: q is bound to quit already"), "{error}");
+    assert!(error.starts_with("AGNO_TOP_KEYS: q is already bound to quit"), "{error}");
 }
 
 #[test]

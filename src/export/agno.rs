@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::jsonl::Map;
 use super::{Exported, Form, TraceRecord};
-use crate::model::{Nanos, SpanKind, Status};
+use crate::model::Nanos;
 use crate::semconv::agno_context;
 use crate::store::RunStatus;
 
@@ -115,23 +115,14 @@ fn one(span: &Exported) -> Span<'_> {
         trace_id: record.trace_id.to_string(),
         parent_span_id: record.parent_id.map(|parent| parent.to_string()),
         name: &record.name,
-        span_kind: if payload.span_kind == SpanKind::Unspecified { SpanKind::Internal } else { payload.span_kind }.name(),
-        status_code: status(span.status),
+        span_kind: payload.span_kind.or_internal().name(),
+        status_code: span.status.name(),
         status_message: Some(payload.status_message.as_str()).filter(|message| !message.is_empty()),
         start_time: time(record.start),
         end_time: time(end),
         duration_ms: end.saturating_sub(record.start).max(0) / 1_000_000,
         attributes: Map(&payload.attributes),
         created_at: time(end),
-    }
-}
-
-/// A status' name in Agno and OpenTelemetry.
-pub(super) fn status(status: Status) -> &'static str {
-    match status {
-        Status::Unset => "UNSET",
-        Status::Ok => "OK",
-        Status::Error => "ERROR",
     }
 }
 

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::agno::status;
 use super::record::rfc3339;
 use super::{Exported, Form, SpanRecord, TraceRecord};
 use crate::model::{Attribute, Event, Link, SpanKind, Value};
@@ -91,7 +90,7 @@ impl<'a> Line<'a> {
             record: &span.record,
             attributes: Map(&payload.attributes),
             events: payload.events.iter().map(EventRecord::of).collect(),
-            status_code: status(span.status),
+            status_code: span.status.name(),
             status_message: &payload.status_message,
             span_kind: (payload.span_kind != SpanKind::Unspecified).then(|| payload.span_kind.name()),
             trace_state: &payload.trace_state,

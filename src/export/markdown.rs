@@ -11,7 +11,7 @@ use super::{Exported, Form, SpanRecord, TraceRecord, UsageRecord};
 use crate::format;
 use crate::model::{Payload, SpanType, Value};
 use crate::semconv::{self, Message};
-use crate::store::RunStatus;
+use crate::store::{By, RunStatus};
 use report::Report;
 
 #[derive(Debug)]
@@ -93,8 +93,8 @@ impl<W: Write> Form<W> for Markdown {
         }
         match span.record.kind {
             SpanType::Model => conversation(span, &mut self.said, report),
-            SpanType::Tool | SpanType::Retriever => tool(span, &mut self.said, report),
-            SpanType::Agent | SpanType::Team | SpanType::Workflow => self.open.extend(exchange(span, &mut self.said, report)),
+            kind if kind.calls_tool() => tool(span, &mut self.said, report),
+            kind if kind.is_agentic() => self.open.extend(exchange(span, &mut self.said, report)),
             _ if span.depth == 0 => self.open.extend(exchange(span, &mut self.said, report)),
             _ => {}
         }
@@ -160,11 +160,11 @@ fn line(span: &Exported) -> String {
 
 /// Who or what ran, in its kind's terms.
 fn who(record: &SpanRecord) -> String {
-    let label = match record.kind {
-        SpanType::Model | SpanType::Embedding | SpanType::Reranker => &record.model,
-        SpanType::Tool => &record.tool,
-        SpanType::Agent | SpanType::Team | SpanType::Workflow => &record.agent,
-        _ => &None,
+    let label = match By::of(record.kind) {
+        Some(By::Model) => &record.model,
+        Some(By::Tool) => &record.tool,
+        Some(By::Agent) => &record.agent,
+        None => &None,
     };
     format::safe(label.as_deref().unwrap_or(&record.name)).into_owned()
 }

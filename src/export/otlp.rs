@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Exported, Form, TraceRecord};
-use crate::model::{Attribute, Dropped, Event, Link, Nanos, Payload, Status, Value};
+use crate::model::{Attribute, Dropped, Event, Link, Nanos, Payload, Value};
 
 /// One trace export request, written as its spans come: neighbours with equal resource and scope share a group.
 ///
@@ -93,7 +93,7 @@ impl Serialize for Exported {
                 map.serialize_entry("parentSpanId", &parent.to_string())?;
             }
             map.serialize_entry("name", &record.name)?;
-            map.serialize_entry("kind", &payload.span_kind.number())?;
+            map.serialize_entry("kind", &payload.span_kind.code())?;
             map.serialize_entry("startTimeUnixNano", &nanos(record.start))?;
             if let Some(end) = record.end {
                 map.serialize_entry("endTimeUnixNano", &nanos(end))?;
@@ -130,13 +130,8 @@ struct StatusOf<'a>(&'a Exported);
 
 impl Serialize for StatusOf<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let code: u8 = match self.0.status {
-            Status::Unset => 0,
-            Status::Ok => 1,
-            Status::Error => 2,
-        };
         object(serializer, |map| {
-            map.serialize_entry("code", &code)?;
+            map.serialize_entry("code", &self.0.status.code())?;
             map.serialize_entry("message", &self.0.payload.status_message)
         })
     }

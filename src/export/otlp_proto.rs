@@ -6,7 +6,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::otlp::{same_scope, shared};
 use super::{Exported, Form, TraceRecord};
-use crate::model::{Attribute, Event, Link, Nanos, Payload, Status, Value};
+use crate::model::{Attribute, Event, Link, Nanos, Payload, Value};
 
 /// Bytes of spans after which their group is written, and the next one begun.
 const GROUP: usize = 1 << 20;
@@ -77,7 +77,7 @@ fn put_span(span: &Exported, out: &mut Vec<u8>) {
         bytes(4, &parent.bytes(), out);
     }
     bytes(5, record.name.as_bytes(), out);
-    varint(6, u64::from(payload.span_kind.number()), out);
+    varint(6, u64::from(payload.span_kind.code()), out);
     time(7, record.start, out);
     time(8, record.end.unwrap_or_default(), out);
     put_attributes(9, &payload.attributes, out);
@@ -92,12 +92,7 @@ fn put_span(span: &Exported, out: &mut Vec<u8>) {
     varint(14, u64::from(payload.dropped.links), out);
     message(15, out, |out| {
         bytes(2, payload.status_message.as_bytes(), out);
-        let code = match span.status {
-            Status::Unset => 0,
-            Status::Ok => 1,
-            Status::Error => 2,
-        };
-        varint(3, code, out);
+        varint(3, u64::from(span.status.code()), out);
     });
 }
 

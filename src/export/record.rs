@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::{Serialize, Serializer};
 
 use crate::model::{Nanos, SpanId, SpanType, TraceId};
-use crate::store::{Phase, RowIx, RunStatus, Store, Symbol, Totals, TraceIx};
+use crate::store::{By, Phase, RowIx, RunStatus, Store, Symbol, Totals, TraceIx};
 
 /// Tokens and money. Tokens in include what came from a cache or went into one; tokens out include reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -137,7 +137,6 @@ impl SpanRecord {
     pub fn of(store: &Store, row: RowIx) -> Self {
         let data = store.row(row);
         let text = |symbol: Symbol| some(store.text(symbol));
-        let label = |of: &[SpanType]| if of.contains(&data.span_type) { text(data.label) } else { None };
         let end = (data.phase == Phase::Ended).then_some(data.end);
         Self {
             parent_id: store.stated_parent(row),
@@ -146,9 +145,9 @@ impl SpanRecord {
             error: text(data.error),
             self_ms: end.filter(|end| *end >= data.start).map(|end| millis(store.own_time(row, end))),
             agent: text(store.agent(row)),
-            model: label(&[SpanType::Model, SpanType::Embedding, SpanType::Reranker]),
+            model: text(store.label(By::Model, row)),
             provider: text(store.provider(row)),
-            tool: label(&[SpanType::Tool]),
+            tool: text(store.label(By::Tool, row)),
             session: text(store.inherited(row, |data| data.session)),
             user: text(store.inherited(row, |data| data.user)),
             usage: UsageRecord::of_row(store, row),

@@ -7,13 +7,10 @@ use regex::{Captures, Regex, RegexBuilder};
 
 use super::{Exported, TraceRecord};
 use crate::model::{Attribute, Value};
-use crate::semconv::beginning;
+use crate::semconv::{ERROR_PREVIEW, beginning};
 
 /// Stands for what was hidden.
 pub const MASK: &str = "[redacted]";
-
-/// Bytes of the beginning of a status message that a record keeps.
-const ERROR: usize = 240;
 
 /// Bytes that a compiled pattern may take.
 const SIZE: usize = 4 << 20;
@@ -152,7 +149,7 @@ impl Redactor {
         self.owned(&mut payload.status_message);
         // The record's is the beginning of it, and a secret that is cut is not known for one.
         if record.error.is_some() && !payload.status_message.is_empty() {
-            record.error = Some(beginning(payload.status_message.chars(), ERROR).collect());
+            record.error = Some(beginning(payload.status_message.chars(), ERROR_PREVIEW).collect());
         }
         self.owned(&mut record.name);
         let texts = [

@@ -6,8 +6,8 @@ mod own;
 use std::collections::HashSet;
 
 use super::{Bare, Field, Measure, Query, Term, Test};
-use crate::model::{Nanos, SpanId, SpanType, Status, TraceId, errors};
-use crate::store::{RowIx, RunStatus, Store, Symbol, TraceIx};
+use crate::model::{Nanos, SpanId, Status, TraceId, errors};
+use crate::store::{By, RowIx, RunStatus, Store, Symbol, TraceIx};
 use fuzzy::Fuzzy;
 
 /// A query with what it has found out about texts and payloads so far.
@@ -149,9 +149,8 @@ fn text(field: Field, store: &Store, row: RowIx) -> Symbol {
     match field {
         Field::Name => data.name,
         Field::Agent => store.agent(row),
-        Field::Model if data.span_type == SpanType::Model => data.label,
-        Field::Tool if data.span_type == SpanType::Tool => data.label,
-        Field::Model | Field::Tool => Symbol::EMPTY,
+        Field::Model => store.attributed_model(row),
+        Field::Tool => store.label(By::Tool, row),
         Field::Provider => store.provider(row),
         Field::Session => store.inherited(row, |data| data.session),
         Field::User => store.inherited(row, |data| data.user),

@@ -3,7 +3,7 @@
 use super::lexer::{ParseError, Value, Word, words};
 use super::time::Moment;
 use super::{Bare, Comparison, Condition, Field, Measure, Pattern, Query, Term, Test};
-use crate::model::SpanType;
+use crate::model::{SpanType, duration};
 use crate::store::RunStatus;
 
 /// Every field with what it asks for, as a person reads it. `attr.` goes on with an attribute's name.
@@ -91,8 +91,8 @@ fn term(word: Word) -> Result<Term, ParseError> {
         "status" => each(&values, |value| named(value, "status", &STATUSES)).map(Test::Status),
         "kind" => each(&values, |value| named(value, "kind", &KINDS)).map(|kinds| Test::Kind(kinds.concat())),
         "trace" => each(&values, id).map(Test::Trace),
-        "dur" => number(Measure::Duration, duration),
-        "self" => number(Measure::Own, duration),
+        "dur" => number(Measure::Duration, nanoseconds),
+        "self" => number(Measure::Own, nanoseconds),
         "tokens" => number(Measure::Tokens, count),
         "in" => number(Measure::Input, count),
         "out" => number(Measure::Output, count),
@@ -217,9 +217,8 @@ fn attribute(name: &str, at: usize, values: &[Value]) -> Result<Condition, Parse
 
 const COUNTS: [(&str, f64); 4] = [("k", 1e3), ("m", 1e6), ("g", 1e9), ("", 1.0)];
 
-fn duration(value: &str) -> Result<i64, String> {
-    let units = [("ms", 1e6), ("us", 1e3), ("µs", 1e3), ("ns", 1.0), ("s", 1e9), ("m", 60e9), ("h", 3600e9), ("d", 86400e9), ("", 1e9)];
-    scaled(value, &units, "2s, 150ms or 1m").map(|nanos| nanos as i64)
+fn nanoseconds(value: &str) -> Result<i64, String> {
+    duration::parse_or_seconds(value).ok_or_else(|| format!("expected a duration such as 2s, 150ms or 1h30m, found {value:?}"))
 }
 
 fn count(value: &str) -> Result<i64, String> {

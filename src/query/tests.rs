@@ -23,7 +23,7 @@ fn a_mistake_is_named_with_its_place_and_what_was_expected() {
         ("-atr.:x", 1, "no field is called \"atr.\"; an attribute is asked for as attr.NAME:value"),
         ("status:error|bad", 13, "no status is called \"bad\"; there are error, running, lost, ok"),
         ("dur:2s", 4, "expected a comparison such as >2, found \"2s\""),
-        ("dur:>x", 4, "expected a number such as 2s, 150ms or 1m, found \"x\""),
+        ("dur:>x", 4, "expected a duration such as 2s, 150ms or 1h30m, found \"x\""),
         ("cost:>inf", 5, "expected a number such as $0.01 or 0.01, found \"inf\""),
         ("tokens:>1|2", 10, "this field takes one value"),
         ("a \"b", 2, "this quote is not closed"),
@@ -95,6 +95,40 @@ fn passing(store: &Store, line: &str, now: Nanos) -> Vec<u64> {
     passing
 }
 
+/// A store with one row of each type, all of them named `x`; an agent and a step state usage.
+fn store_of_every_type() -> Store {
+    let mut batch = Batch::new(SourceId(0), Origin::History);
+    for (id, span_type) in (1_u64..).zip(SpanType::ALL) {
+        let [agent, model, tool, name] = ["an agent", "a model", "a tool", "a name"].map(|text| batch.intern(text));
+        let usage = matches!(span_type, SpanType::Agent | SpanType::Step).then(|| Usage { input: Some(5), ..Usage::default() });
+        batch.spans.push(Span {
+            trace: TraceId::parse(b"661e0000000000000000000000000001").unwrap(),
+            id: SpanId::new(id.to_be_bytes()).unwrap(),
+            parent: None,
+            start: START,
+            end: Some(START + SECOND),
+            status: Status::Ok,
+            name,
+            facts: SpanFacts { span_type, agent, model, tool, usage, ..SpanFacts::default() },
+            error: crate::model::Text::default(),
+            payload_ref: PayloadRef(0),
+            retained_bytes: 0,
+        });
+    }
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch, START + HOUR);
+    store
+}
+
+#[test]
+fn a_model_is_found_on_every_row_that_counts_for_it() {
+    let store = store_of_every_type();
+    let numbers = |types: &[SpanType]| types.iter().map(|&span_type| span_type as u64 + 1).collect::<Vec<_>>();
+    let calls = [SpanType::Agent, SpanType::Step, SpanType::Model, SpanType::Reranker, SpanType::Embedding];
+    assert_eq!(passing(&store, "model:\"a model\"", START + HOUR), numbers(&calls));
+    assert_eq!(passing(&store, "tool:\"a tool\"", START + HOUR), numbers(&[SpanType::Tool]));
+}
+
 #[test]
 fn every_field_lets_through_what_it_says() {
     let store = store();
@@ -141,6 +175,8 @@ fn every_field_lets_through_what_it_says() {
         ("dur:>=3s", &[1, 2, 3]),
         ("dur:<=3000ms", &[2]),
         ("dur:<0.1m dur:>5", &[]),
+        ("dur:>0.1min", &[1]),
+        ("dur:>0.05MIN dur:<9999ms", &[3]),
         ("self:<=2s", &[1]),
         ("self:>2s", &[2, 3]),
         ("tokens:>6.1k", &[1, 2]),
@@ -157,6 +193,7 @@ fn every_field_lets_through_what_it_says() {
         ("until:2026-11-22T05:59:05Z", &[1, 2]),
         ("since:2026-11-20 until:2026-11-24", &[1, 2, 3]),
         ("since:1d", &[1, 2, 3]),
+        ("since:59.99min", &[2, 3]),
         ("since:59m59s", &[2, 3]),
         ("until:59m58s", &[1, 2]),
         ("-since:59m59s", &[1]),

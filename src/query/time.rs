@@ -2,7 +2,7 @@
 
 use chrono::{Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 
-use crate::model::{Nanos, time};
+use crate::model::{Nanos, duration, time};
 
 /// A moment that stands still, or one that slides along with the present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,21 +14,13 @@ pub(super) enum Moment {
 
 const EXPECTED: &str = "expected an age such as 15m, 2h or 1d, or a time such as 2026-11-22 or 2026-11-22T09:30";
 
-const UNITS: [(&str, Nanos); 8] = [
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("min", 60_000_000_000),
-    ("m", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-    ("d", 86_400_000_000_000),
-    ("w", 604_800_000_000_000),
-    ("y", 31_536_000_000_000_000),
-];
-
 impl Moment {
     /// Reads an age (`15m`, `1h30m`) or an ISO 8601 time: local unless it names a zone. A day means its beginning, or its `end`.
     pub(super) fn parse(text: &str, end: bool) -> Result<Self, String> {
-        age(text).map(Self::Ago).or_else(|| absolute(text, end).map(Self::At)).ok_or_else(|| format!("{EXPECTED}, found {text:?}"))
+        duration::parse(text)
+            .map(Self::Ago)
+            .or_else(|| absolute(text, end).map(Self::At))
+            .ok_or_else(|| format!("{EXPECTED}, found {text:?}"))
     }
 
     /// The moment, at `now`.
@@ -44,21 +36,6 @@ impl Moment {
         let Self::Ago(age) = self else { return None };
         start.checked_add(age)?.checked_add(1).filter(|at| *at > now)
     }
-}
-
-fn age(text: &str) -> Option<Nanos> {
-    let mut rest = text;
-    let mut sum: Nanos = 0;
-    while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, after) = rest.split_at(digits);
-        let unit = after.len() - after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
-        let (unit, after) = after.split_at(unit);
-        let (_, scale) = UNITS.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name))?;
-        sum = sum.checked_add(number.parse::<Nanos>().ok()?.checked_mul(*scale)?)?;
-        rest = after;
-    }
-    (!text.is_empty()).then_some(sum)
 }
 
 fn absolute(text: &str, end: bool) -> Option<Nanos> {

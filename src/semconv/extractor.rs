@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::names::{FIELDS, Field, Name};
 use super::response_usage::ResponseUsage;
-use super::{ASKER, MESSAGE, PENDING, PREVIEW, argument_hash, beginning, kinds, messages, preview, span_names, values};
+use super::{ASKER, INPUT_PREVIEW, MESSAGE, PENDING, argument_hash, beginning, kinds, messages, preview, span_names, values};
 use crate::model::json::{Scalar, chars};
 use crate::model::{Batch, Nanos, SpanFacts, SpanId, SpanType, Text, Value};
 
@@ -63,7 +63,7 @@ enum Found<'a> {
 
 /// What an attribute is about, by its name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct About<'n>(Part<'n>);
+pub(crate) struct KnownKey<'n>(Part<'n>);
 
 #[derive(Clone, Copy, Debug)]
 enum Part<'n> {
@@ -74,10 +74,10 @@ enum Part<'n> {
     Fact(Name),
 }
 
-impl<'n> About<'n> {
+impl<'n> KnownKey<'n> {
     /// `None` if an attribute of this name states nothing: whoever must build a value to hand it over asks first.
     #[inline]
-    pub(crate) fn of(name: &'n [u8]) -> Option<Self> {
+    pub(crate) fn find(name: &'n [u8]) -> Option<Self> {
         // Most names are neither; both begin so.
         if let [b'l', b'l', b'm', b'.', b'i' | b'o', ..] = name {
             if let Some(rest) = name.strip_prefix(MESSAGE[0].0.as_bytes()) {
@@ -105,16 +105,16 @@ impl<'a> Extractor<'a> {
 
     /// Looks at one attribute. Of equal names the last one counts.
     #[inline]
-    pub fn take(&mut self, name: &[u8], value: Scalar<'a>) {
-        if let Some(about) = About::of(name) {
-            self.put(about, value);
+    pub fn add(&mut self, key: &[u8], value: Scalar<'a>) {
+        if let Some(key) = KnownKey::find(key) {
+            self.add_known(key, value);
         }
     }
 
     /// Looks at the value of an attribute that is about something.
     #[inline]
-    pub(crate) fn put(&mut self, about: About<'_>, value: Scalar<'a>) {
-        let name = match about.0 {
+    pub(crate) fn add_known(&mut self, key: KnownKey<'_>, value: Scalar<'a>) {
+        let name = match key.0 {
             Part::Asked(rest) => return self.take_message(rest, value),
             Part::Answered(rest) => {
                 self.seen.answered = true;
@@ -181,7 +181,7 @@ impl<'a> Extractor<'a> {
             Some(filled.unwrap_or_else(|| Scalar::Text(span_names::title(name).as_bytes())))
         };
         let tool = if kind == SpanType::Tool { tool.or_else(title) } else { None };
-        let agent = if matches!(kind, SpanType::Agent | SpanType::Team | SpanType::Workflow) { agent.or_else(title) } else { agent };
+        let agent = if kind.is_agentic() { agent.or_else(title) } else { agent };
         let model = match self.text(Field::Model) {
             None if kind == SpanType::Model => {
                 match self.part(Field::Parameters, "model").or_else(|| self.part(Field::Parameters, "model_name")) {
@@ -217,10 +217,10 @@ impl<'a> Extractor<'a> {
         }
     }
 
-    /// What went wrong, where an attribute says so; for spans whose status has no message.
+    /// Returns the error text that an attribute states.
     #[must_use]
-    pub fn error(&self) -> Option<String> {
-        self.text(Field::Error).map(|text| chars(text).collect())
+    pub fn error(&self) -> Option<Scalar<'a>> {
+        self.text(Field::Error)
     }
 
     /// If the record only says that another span began and still runs, that span's parent (`Some(None)`: it has none). The
@@ -276,14 +276,14 @@ impl<'a> Extractor<'a> {
     fn calls(&self, batch: &mut Batch) -> Text {
         let (names, count) = &self.seen.calls;
         if let ([Some(name), ..], 1) = (names, count) {
-            return preview(*name, batch);
+            return preview::<INPUT_PREVIEW>(*name, batch);
         }
         let mut text = String::new();
         for name in names.iter().flatten() {
             if !text.is_empty() {
                 text.push_str(", ");
             }
-            text.extend(beginning(chars(*name), PREVIEW));
+            text.extend(beginning(chars(*name), INPUT_PREVIEW));
         }
         if let Some(more @ 1..) = count.checked_sub(CALLS) {
             let _ = write!(text, " and {more} more");
@@ -299,7 +299,7 @@ impl<'a> Extractor<'a> {
             return batch.intern(&format!("{digest:016x}"));
         }
         let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = text else { return Text::default() };
-        if is_plain(raw) || beginning(chars(text), PREVIEW).eq(chars(text)) {
+        if is_plain(raw) || beginning(chars(text), INPUT_PREVIEW).eq(chars(text)) {
             return Text::default();
         }
         let mut hasher = DefaultHasher::new();
@@ -308,15 +308,15 @@ impl<'a> Extractor<'a> {
     }
 
     fn asked(&self, batch: &mut Batch) -> Text {
-        self.seen.question.map_or_else(Text::default, |(_, text)| preview(text, batch))
+        self.seen.question.map_or_else(Text::default, |(_, text)| preview::<INPUT_PREVIEW>(text, batch))
     }
 
     fn input(&self, batch: &mut Batch) -> Text {
         let plain = self.text(Field::Input);
         let Some(text) = plain.or(self.text(Field::Messages)) else { return Text::default() };
         match if plain.is_none() { messages::last_question(text) } else { None } {
-            Some(question) => batch.intern_chars(beginning(question.chars(), PREVIEW)),
-            None => preview(text, batch),
+            Some(question) => batch.intern_chars(beginning(question.chars(), INPUT_PREVIEW)),
+            None => preview::<INPUT_PREVIEW>(text, batch),
         }
     }
 
@@ -399,7 +399,7 @@ fn intern_stated(text: Scalar<'_>, batch: &mut Batch) -> Text {
 /// Whether a text is its own beginning for sure: short, and nothing in it could be folded.
 fn is_plain(raw: &[u8]) -> bool {
     let folds = |pair: &[u8]| matches!(pair, b"  " | [b'\\', b'n' | b't' | b'r' | b'u' | b'f']) || !matches!(pair[0], b' '..=b'~');
-    raw.len() <= PREVIEW && matches!((raw.first(), raw.last()), (Some(b'!'..=b'~'), Some(b'!'..=b'~'))) && !raw.windows(2).any(folds)
+    raw.len() <= INPUT_PREVIEW && matches!((raw.first(), raw.last()), (Some(b'!'..=b'~'), Some(b'!'..=b'~'))) && !raw.windows(2).any(folds)
 }
 
 #[cfg(test)]

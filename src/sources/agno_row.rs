@@ -7,7 +7,7 @@ use chrono::DateTime;
 
 use crate::model::json::{self, Scalar};
 use crate::model::{Batch, Nanos, Payload, PayloadRef, Span, SpanId, SpanKind, Status, TraceId, Value, time};
-use crate::semconv::{Extractor, beginning};
+use crate::semconv::{SpanBuilder, SpanHeader, beginning};
 
 /// The columns that a row is made of, in the order of [`AgnoRow`].
 pub(super) const COLUMNS: [&str; 9] =
@@ -26,8 +26,6 @@ pub(super) const NOTES: [(&str, &str); 9] = [
     ("workflow_id", "workflow id"),
 ];
 
-/// Bytes of a status message that a row keeps.
-const ERROR: usize = 240;
 /// Bytes of a broken value that a message quotes.
 const QUOTED: usize = 60;
 
@@ -46,26 +44,12 @@ impl AgnoRow<'_> {
         };
         let start = time::parse(start.unwrap_or_default()).ok_or_else(|| refused("start_time", "a time", start))?;
         let end = time::parse(end.unwrap_or_default()).ok_or_else(|| refused("end_time", "a time", end))?;
-        let mut picker = Extractor::default();
-        scan(attributes.unwrap_or(b"null"), &mut picker)?;
-        let name = String::from_utf8_lossy(name.unwrap_or_default());
-        let error = match message.unwrap_or_default() {
-            b"" => picker.error().map(|error| batch.intern_chars(beginning(error.chars(), ERROR))),
-            message => Some(batch.intern_chars(beginning(json::chars(Scalar::Text(message)), ERROR))),
-        };
-        Ok(Span {
-            trace,
-            id,
-            parent,
-            start,
-            end: Some(end),
-            status: self::status(status.unwrap_or_default()),
-            facts: picker.facts(&name, None, batch),
-            name: batch.intern(&name),
-            error: error.unwrap_or_default(),
-            payload_ref: address,
-            retained_bytes: 0,
-        })
+        let mut builder = SpanBuilder::default();
+        builder.name(name.unwrap_or_default());
+        let status = status.and_then(|code| Status::parse(std::str::from_utf8(code).ok()?));
+        builder.status(status.unwrap_or_default(), message.unwrap_or_default());
+        scan(attributes.unwrap_or(b"null"), &mut builder)?;
+        Ok(builder.build(SpanHeader { trace, id, parent, start, end: Some(end) }, None, address, batch))
     }
 }
 
@@ -101,17 +85,8 @@ fn refused(column: &str, what: &str, value: Option<&[u8]>) -> String {
     format!("{column} is not {what}: {}", quote(value))
 }
 
-fn scan<'a>(attributes: &'a [u8], picker: &mut Extractor<'a>) -> Result<(), String> {
-    json::scan(attributes, |name, value| picker.take(name, value)).map_err(|broken| format!("attributes are no JSON object: {broken}"))
-}
-
-fn status(code: &[u8]) -> Status {
-    // Python's `StatusCode.ERROR`, and OpenTelemetry's numbers.
-    match code.rsplit(|byte| *byte == b'.').next().unwrap_or_default() {
-        code if code.eq_ignore_ascii_case(b"OK") || code == b"1" => Status::Ok,
-        code if code.eq_ignore_ascii_case(b"ERROR") || code == b"2" => Status::Error,
-        _ => Status::Unset,
-    }
+fn scan<'a>(attributes: &'a [u8], builder: &mut SpanBuilder<'a>) -> Result<(), String> {
+    json::scan(attributes, |key, value| builder.attribute(key, value)).map_err(|broken| format!("attributes are no JSON object: {broken}"))
 }
 
 fn quote(value: Option<&[u8]>) -> String {

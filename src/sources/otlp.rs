@@ -17,18 +17,13 @@ mod grpc;
 mod http;
 mod ingest;
 pub(in crate::sources) mod json;
-pub(in crate::sources) mod payload;
 mod record;
-pub(in crate::sources) mod request;
 mod response;
-pub(in crate::sources) mod rows;
 mod search;
 mod server;
 mod service;
 mod signals;
 mod types;
-mod value;
-pub(in crate::sources) mod wire;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

@@ -51,7 +51,7 @@ impl Store {
     /// The agent's run that the row is or belongs to: the nearest agent, team or workflow, else the top of its trace.
     #[must_use]
     pub fn run_of(&self, row: RowIx) -> RowIx {
-        let is_run = |row: &RowIx| matches!(self.row(*row).span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow);
+        let is_run = |row: &RowIx| self.row(*row).span_type.is_agentic();
         let up = || std::iter::successors(Some(row), |&row| self.row(row).parent());
         up().find(is_run).or_else(|| up().last()).unwrap_or(row)
     }
@@ -69,7 +69,7 @@ impl Store {
                 break;
             }
             looked_at += 1;
-            if !matches!(self.row(row).span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow) {
+            if !self.row(row).span_type.is_agentic() {
                 rows.push(row);
                 open.extend(some(row));
             }

@@ -14,13 +14,16 @@ use crate::model::{SpanType, Status};
 /// Rows under a model row that are looked at for another row of the same call: it is the only one, or one of a few.
 const NEAR: usize = 64;
 
-/// What rows of a kind count as calls of, if there are others that tell of the same call.
-fn counts_for(kind: SpanType) -> Option<By> {
-    match kind {
-        SpanType::Agent | SpanType::Team | SpanType::Workflow => Some(By::Agent),
-        SpanType::Tool => Some(By::Tool),
-        SpanType::Model | SpanType::Embedding | SpanType::Reranker => Some(By::Model),
-        _ => None,
+impl By {
+    /// Returns what a span of this type is a call of; `None` if it is no call.
+    #[must_use]
+    pub fn of(span_type: SpanType) -> Option<Self> {
+        match span_type {
+            _ if span_type.is_agentic() => Some(Self::Agent),
+            _ if span_type.calls_model() => Some(Self::Model),
+            SpanType::Tool => Some(Self::Tool),
+            _ => None,
+        }
     }
 }
 
@@ -28,14 +31,25 @@ fn counts_for(kind: SpanType) -> Option<By> {
 pub(super) const CLAIMS: [By; 2] = [By::Agent, By::Tool];
 
 impl Store {
+    /// Returns the agent, the model or the tool that the row is a run or a call of; empty if it is none or has no name.
+    #[must_use]
+    pub fn label(&self, by: By, row: RowIx) -> Symbol {
+        let data = self.row(row);
+        if By::of(data.span_type) == Some(by) { data.label } else { Symbol::EMPTY }
+    }
+
+    /// Returns the model that the row counts for in [`Store::stats`]: the model it calls, or the one that its own usage is attributed to.
+    #[must_use]
+    pub fn attributed_model(&self, row: RowIx) -> Symbol {
+        let label = self.label(By::Model, row);
+        let has_own_usage = || self.row(row).usage != NONE && !self.own(row).usage().is_zero();
+        if label.is_empty() && has_own_usage() { self.model(row) } else { label }
+    }
+
     /// The name under which the row claims what runs under it; `None` if it claims nothing.
     pub(super) fn attributed_to(&self, by: By, row: RowIx) -> Option<Symbol> {
         let data = self.row(row);
-        let claims = match by {
-            By::Agent => matches!(data.span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow),
-            By::Tool => data.span_type == SpanType::Tool,
-            By::Model => false,
-        };
+        let claims = by != By::Model && By::of(data.span_type) == Some(by);
         (claims && !data.placeholder && !data.label.is_empty()).then_some(data.label)
     }
 
@@ -150,8 +164,8 @@ impl Store {
 
     /// Counts the rows next to a row again that do what it does or did, since it tells whether they are calls.
     pub(super) fn recount_neighbours(&mut self, row: RowIx, kind: SpanType) {
-        let Some(by) = counts_for(kind) else { return };
-        let is_kin = |store: &Self, row: RowIx| counts_for(store.row(row).span_type) == Some(by);
+        let Some(by) = By::of(kind) else { return };
+        let is_kin = |store: &Self, row: RowIx| By::of(store.row(row).span_type) == Some(by);
         if let Some(parent) = self.row(row).parent().filter(|&parent| is_kin(self, parent)) {
             self.recount(parent, true);
         }
@@ -170,10 +184,6 @@ impl Store {
         }
         match data.span_type {
             _ if data.span_type != SpanType::Model && data.label.is_empty() => false,
-            SpanType::Agent | SpanType::Team | SpanType::Workflow => !data.parent().is_some_and(|parent| self.tell_of_one(parent, row)),
-            SpanType::Tool | SpanType::Embedding | SpanType::Reranker => {
-                !self.children(row).iter().take(NEAR).any(|&child| self.tell_of_one(row, child))
-            }
             SpanType::Model => {
                 let lowest = |row| !self.below(row).tells();
                 let uses = |row| self.row(row).usage != NONE && lowest(row);
@@ -181,7 +191,11 @@ impl Store {
                 let told_above = || data.parent().is_some_and(|parent| self.row(parent).span_type == SpanType::Model && uses(parent));
                 uses(row) || (lowest(row) && !models_below() && !told_above())
             }
-            _ => false,
+            kind => match By::of(kind) {
+                Some(By::Agent) => !data.parent().is_some_and(|parent| self.tell_of_one(parent, row)),
+                Some(_) => !self.children(row).iter().take(NEAR).any(|&child| self.tell_of_one(row, child)),
+                None => false,
+            },
         }
     }
 
@@ -190,7 +204,7 @@ impl Store {
         let (row, child) = (self.row(row), self.row(child));
         let came = !row.placeholder && !child.placeholder;
         let within = row.start <= child.start && child.end <= row.end;
-        came && within && row.label == child.label && counts_for(row.span_type) == counts_for(child.span_type)
+        came && within && row.label == child.label && By::of(row.span_type) == By::of(child.span_type)
     }
 
     /// Whose call the row counts as: an agent's, a model's or a tool's, and its name, which a model may lack. `None`: it counts as none.
@@ -204,11 +218,7 @@ impl Store {
 
     fn as_call(&self, row: RowIx) -> (By, Symbol, Counted) {
         let data = self.row(row);
-        let by = match data.span_type {
-            SpanType::Tool => By::Tool,
-            SpanType::Model | SpanType::Embedding | SpanType::Reranker => By::Model,
-            _ => By::Agent,
-        };
+        let by = By::of(data.span_type).unwrap_or(By::Agent);
         let usage = self.usage(row).filter(|_| by == By::Model);
         let call = Counted {
             failed: data.status == Status::Error,

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::row::{NONE, PackedUsage, RowIx};
 use super::{Changes, Store};
-use crate::model::{Nanos, SpanId, SpanType, TraceId, Usage};
+use crate::model::{Nanos, SpanId, TraceId, Usage};
 
 /// Spans that tell of one call at most. An id on more of them is no answer's: every call of some programs bears the same.
 pub(super) const TELLERS: usize = 8;
@@ -41,7 +41,7 @@ impl Store {
     /// Notes that the row tells of an answer, if it is a model's and states usage; returns which, for `judge`.
     pub(super) fn report(&mut self, row: RowIx, response: u32) -> u32 {
         let (usage, kind) = (self.row(row).usage, self.row(row).span_type);
-        let is_call = matches!(kind, SpanType::Model | SpanType::Embedding | SpanType::Reranker);
+        let is_call = kind.calls_model();
         if usage == NONE || !is_call || response == 0 || self.common_responses.contains(&response) {
             return 0;
         }

@@ -41,7 +41,7 @@ pub(super) struct Pairing {
 
 /// Where a row stands; `None` if it can't be paired.
 fn place(row: &Row, usages: &Slab<PackedUsage>, services: &ModelIds) -> Option<Slot> {
-    let is_call = matches!(row.span_type, SpanType::Model | SpanType::Embedding | SpanType::Reranker);
+    let is_call = row.span_type.calls_model();
     if row.usage == NONE || !is_call || row.phase != Phase::Ended || row.start > row.end {
         return None;
     }

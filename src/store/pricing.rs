@@ -43,7 +43,7 @@ impl Pricing {
 /// A row as a call to be priced: one that says what went in and, unless there is no answer in tokens, what came out.
 fn call<'a>(texts: &'a Interner, service: ModelId, usage: &PackedUsage, kind: SpanType, at: Nanos) -> Option<Call<'a>> {
     let counts = usage.usage();
-    let answered = counts.output.is_some() || matches!(kind, SpanType::Embedding | SpanType::Reranker);
+    let answered = counts.output.is_some() || (kind != SpanType::Model && kind.calls_model());
     let call = Call { provider: texts.text(service.0), model: texts.text(service.1), at, usage: counts };
     (answered && !call.model.is_empty()).then_some(call)
 }

@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::row::{Phase, RowIx, TraceIx};
-use crate::model::{Nanos, SpanType};
+use crate::model::Nanos;
 
 /// How long anything ran in a trace, by what it was. Where models and tools run at the same time, it is the models' time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,8 +32,8 @@ impl Store {
         for row in self.rows_of(trace) {
             if let Some((start, end)) = self.ran(row, now) {
                 let of = match self.row(row).span_type {
-                    SpanType::Model | SpanType::Embedding | SpanType::Reranker => 0,
-                    SpanType::Tool | SpanType::Retriever => 1,
+                    kind if kind.calls_model() => 0,
+                    kind if kind.calls_tool() => 1,
                     _ => 2,
                 };
                 turns.extend([(start, 1, of), (end, -1, of)]);

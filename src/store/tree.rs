@@ -256,9 +256,7 @@ impl Store {
     /// The name of the agent, team or workflow that the row is, or runs under; empty if none is known.
     #[must_use]
     pub fn agent(&self, row: RowIx) -> Symbol {
-        self.inherited(row, |data| {
-            if matches!(data.span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow) { data.label } else { Symbol::EMPTY }
-        })
+        self.inherited(row, |data| if data.span_type.is_agentic() { data.label } else { Symbol::EMPTY })
     }
 
     /// The first text that `fact` finds on the row or, going up, above it. Looks at a bounded number of rows.
@@ -305,7 +303,8 @@ impl Store {
 fn guess(so_far: SpanType, child: SpanType) -> SpanType {
     match (so_far, child) {
         (SpanType::Workflow, _) | (_, SpanType::Step) => SpanType::Workflow,
-        (SpanType::Team, _) | (_, SpanType::Agent | SpanType::Team) => SpanType::Team,
+        (SpanType::Team, _) => SpanType::Team,
+        (_, child) if child.is_agentic() => SpanType::Team,
         _ => SpanType::Agent,
     }
 }

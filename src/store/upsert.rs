@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use super::interner::Symbol;
 use super::row::{Children, Counts, NONE, PackedUsage, Phase, Row, RowIx, Trace, TraceIx};
-use super::{Changes, Store};
+use super::{By, Changes, Store};
 use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Status, TraceId};
 
 /// Spans of a trace that are found close together.
@@ -16,7 +16,7 @@ pub(super) struct LastLookup {
     trace: Option<(TraceId, TraceIx)>,
     parent: Option<(TraceIx, SpanId, RowIx)>,
     /// By the kind of span.
-    texts: [[Symbol; 7]; SpanType::COUNT],
+    texts: [[Symbol; 7]; SpanType::ALL.len()],
 }
 
 impl Store {
@@ -188,9 +188,9 @@ impl Store {
     /// Writes what the span says into its row, which must hang nowhere and say nothing yet.
     fn fill(&mut self, row: RowIx, batch: &Batch, span: &Span) {
         let facts = &span.facts;
-        let label = match facts.span_type {
-            SpanType::Model | SpanType::Embedding | SpanType::Reranker => facts.model,
-            SpanType::Tool => facts.tool,
+        let label = match By::of(facts.span_type) {
+            Some(By::Model) => facts.model,
+            Some(By::Tool) => facts.tool,
             _ => facts.agent,
         };
         let texts = [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user];

@@ -1,10 +1,8 @@
 //! What one is looking at, and what a key makes of it. Knows nothing of terminals but their keys, and carries nothing out itself: what has to
 //! be done outside comes back as an [`Effect`].
 
-pub mod action;
 mod aggregates;
 mod budget;
-mod columns;
 pub mod compare;
 mod copy;
 mod detail;
@@ -12,8 +10,6 @@ mod dispatch;
 mod export_dialog;
 mod insights;
 mod intake;
-pub mod key;
-mod keymap;
 mod line;
 mod mouse;
 mod palette;
@@ -30,29 +26,27 @@ mod tests;
 mod trace_tree;
 mod update;
 
-pub use action::Action;
 pub use aggregates::Aggregates;
-pub use budget::{Budget, Budgets};
-pub use columns::{Column, Columns};
+pub use budget::Budgets;
 pub use compare::Compare;
-pub use detail::{Detail, Loaded, PayloadRequest, Tab};
+pub use detail::{Detail, Loaded, Tab};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use insights::Insights;
-pub use key::Key;
-pub use keymap::{Bindings, Keymap, KeymapError};
 pub use line::{Completion, Completions, History, LineEditor};
 pub use mouse::HitTarget;
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
 pub use sorter::Sorter;
 pub use table::{Cell, Heading, Table, View};
-pub use trace_tree::{Measure, Sort, Sorting, TraceTree};
+pub use trace_tree::{Sort, Sorting, TraceTree};
 use update::scroll;
 
 use std::collections::{HashSet, VecDeque};
 
+pub use crate::keymap::{Action, Key, Keymap, action};
 use crate::model::{Batch, Nanos, PayloadRef, SourceId};
 use crate::query::ParseError;
+pub use crate::settings::{Budget, Column, Columns, Measure};
 use crate::sources::{State, Traffic};
 use crate::store::{RowIx, Store, TraceIx};
 use crate::tui::theme::Themes;

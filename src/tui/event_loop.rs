@@ -16,22 +16,21 @@ use futures_util::future::poll_immediate;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
-use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use self::export::{Collecting, Written};
+use self::export::{PendingExport, Written};
 use super::app::{App, Effect, Overlay};
 use crate::export::{Exported, Exporter, Options};
 use crate::format;
 use crate::model::price::Prices;
 use crate::model::{Nanos, Payload, SpanId};
 use crate::panic_hook;
-use crate::sources::{Handle, Request, State, Update};
+use crate::sources::{Hub, PayloadRequest, State, Update};
 use crate::store::{RowIx, Store};
 use crate::tui::clipboard;
 use crate::tui::history;
-use crate::tui::view::{self, PaneLayout};
+use crate::tui::view::{self, HitMap, PaneLayout};
 
 /// The least time between two frames that nobody asked for with a key.
 const FRAME: Duration = Duration::from_millis(16);
@@ -46,10 +45,8 @@ pub struct Session {
     pub app: App,
     /// What is known.
     pub store: Store,
-    /// The sources, in the order of their ids.
-    pub sources: Vec<Handle>,
-    /// What the sources say.
-    pub updates: Receiver<Update>,
+    /// The running sources.
+    pub sources: Hub,
     /// Where exports are written.
     pub directory: PathBuf,
     /// What exports leave out, if they leave out secrets, beside what they leave out anyway.
@@ -64,18 +61,16 @@ pub struct Session {
 #[derive(Debug)]
 enum Pending {
     Detail,
-    Export { export: u64, places: Vec<usize> },
+    Export(Box<PendingExport>),
     Copy(Box<Exported>),
     Compare { side: usize, id: SpanId },
 }
 
 struct Loop<'a> {
     session: &'a mut Session,
-    ticket: u64,
     pending: HashMap<u64, Pending>,
-    exports: HashMap<u64, Collecting>,
-    /// The screen when it was last laid out.
-    area: Rect,
+    /// The mouse targets of the last frame.
+    hits: HitMap,
     /// Whether the terminal is wanted by the shell.
     suspends: bool,
     written: (tokio::sync::mpsc::UnboundedSender<Written>, tokio::sync::mpsc::UnboundedReceiver<Written>),
@@ -102,8 +97,7 @@ where
 {
     let written = tokio::sync::mpsc::unbounded_channel();
     let copied = tokio::sync::mpsc::unbounded_channel();
-    let mut state =
-        Loop { session, ticket: 0, pending: HashMap::new(), exports: HashMap::new(), written, copied, area: Rect::ZERO, suspends: false };
+    let mut state = Loop { session, pending: HashMap::new(), written, copied, hits: HitMap::default(), suspends: false };
     let mut events = EventStream::new();
     let mut signals = Signals::new()?;
     let mut tick = interval(Duration::from_secs(1));
@@ -114,8 +108,8 @@ where
         if dirty && (at_once || drawn.elapsed() >= FRAME) {
             let size = terminal.size()?;
             let more = state.lay_out(Rect::new(0, 0, size.width, size.height));
-            let Session { app, store, .. } = &*state.session;
-            terminal.draw(|frame| view::draw(frame, app, store))?;
+            let Loop { session: Session { app, store, .. }, hits, .. } = &mut state;
+            terminal.draw(|frame| view::draw(frame, app, store, hits))?;
             drawn = Instant::now();
             // A filter that is not through goes on with the next frame, and so do the sums over what it lets through.
             (dirty, at_once) = (more, false);
@@ -162,11 +156,9 @@ where
                 state.take_prices(list, trouble);
                 dirty = true;
             }
-            update = state.session.updates.recv() => {
-                if let Some(update) = update {
-                    state.take_updates(update);
-                    dirty = true;
-                }
+            Some(update) = state.session.sources.recv() => {
+                state.take_updates(update);
+                dirty = true;
             }
             _ = tick.tick() => {
                 let Session { app, store, .. } = &mut *state.session;
@@ -182,7 +174,6 @@ impl Loop<'_> {
     fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
         let panes = PaneLayout::new(area, app.focus);
-        self.area = area;
         let end = view::layer_end(app, area);
         if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut app.overlay {
             *line = end.min(*line);
@@ -200,12 +191,11 @@ impl Loop<'_> {
                 None
             }
             Event::Mouse(mouse) => {
-                let place = Position::new(mouse.column, mouse.row);
-                let spot = view::hit_test(app, store, self.area, place);
+                let target = self.hits.at(Position::new(mouse.column, mouse.row));
                 match mouse.kind {
-                    MouseEventKind::Down(MouseButton::Left) => app.click(store, spot),
-                    MouseEventKind::ScrollDown => app.wheel(store, spot, 1),
-                    MouseEventKind::ScrollUp => app.wheel(store, spot, -1),
+                    MouseEventKind::Down(MouseButton::Left) => app.click(store, target),
+                    MouseEventKind::ScrollDown => app.wheel(store, target, 1),
+                    MouseEventKind::ScrollUp => app.wheel(store, target, -1),
                     _ => {}
                 }
                 None
@@ -239,7 +229,7 @@ impl Loop<'_> {
             match update {
                 Update::Batch(batch) => {
                     for skipped in &batch.skipped {
-                        let name = self.session.sources.get(usize::from(batch.source.0)).map_or("?", |source| &source.name);
+                        let name = self.session.sources.name(batch.source);
                         tracing::warn!(source = name, place = skipped.place, reason = skipped.reason, "skipped");
                     }
                     let Session { app, store, .. } = &mut *self.session;
@@ -266,7 +256,7 @@ impl Loop<'_> {
             if started.elapsed() > UPDATES {
                 break;
             }
-            next = self.session.updates.try_recv().ok();
+            next = self.session.sources.try_recv();
         }
     }
 
@@ -279,47 +269,35 @@ impl Loop<'_> {
         }
     }
 
-    fn request(&mut self, source: usize, addresses: Vec<(crate::model::PayloadRef, crate::model::SpanId)>, pending: Pending) -> bool {
-        self.ticket += 1;
-        let request = Request::Payloads { ticket: self.ticket, addresses };
-        let sent = self.session.sources.get(source).is_some_and(|source| source.requests.send(request).is_ok());
-        if sent {
-            self.pending.insert(self.ticket, pending);
-        }
-        sent
+    fn request(&mut self, payloads: impl IntoIterator<Item = PayloadRequest>, pending: Pending) {
+        let ticket = self.session.sources.request_payloads(payloads);
+        self.pending.insert(ticket, pending);
     }
 
     fn ask_for_detail(&mut self) {
         if let Some(wanted) = self.session.app.detail.wanted() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
-            self.request(usize::from(wanted.source.0), vec![(wanted.address, wanted.id)], Pending::Detail);
+            self.request([wanted], Pending::Detail);
         }
     }
 
     fn ask_for_compared(&mut self) {
         let Session { app, store, .. } = &mut *self.session;
         for (side, wanted) in app.compared(store) {
-            self.request(usize::from(wanted.source.0), vec![(wanted.address, wanted.id)], Pending::Compare { side, id: wanted.id });
+            self.request([wanted], Pending::Compare { side, id: wanted.span });
         }
     }
 
     fn release(&mut self) {
-        let mut by_source: HashMap<usize, Vec<_>> = HashMap::new();
-        for (source, address) in self.session.app.released() {
-            by_source.entry(usize::from(source.0)).or_default().push(address);
-        }
-        for (source, addresses) in by_source {
-            if let Some(source) = self.session.sources.get(source) {
-                // A source that has ended holds nothing.
-                let _ = source.requests.send(Request::Release(addresses));
-            }
-        }
+        let Session { app, sources, .. } = &mut *self.session;
+        sources.release(app.released());
     }
 
     fn send_requests(&mut self) {
-        for (source, request) in self.session.app.requests() {
-            if self.session.sources.get(usize::from(source.0)).is_none_or(|handle| handle.requests.send(request).is_err()) {
-                self.session.app.source_is_gone(source);
+        let Session { app, sources, .. } = &mut *self.session;
+        for (source, request) in app.requests() {
+            if !sources.send(source, request) {
+                app.source_is_gone(source);
             }
         }
     }
@@ -338,7 +316,7 @@ impl Loop<'_> {
                     app.load_compared(store, side, id, payload);
                 }
             }
-            Some(Pending::Export { export, places }) => self.take_exported(export, places, payloads),
+            Some(Pending::Export(export)) => self.write_export(*export, payloads),
             Some(Pending::Copy(mut span)) => match payloads.into_iter().next() {
                 Some(Ok(payload)) => {
                     span.payload = payload;
@@ -358,11 +336,9 @@ impl Loop<'_> {
 
     fn copy_span(&mut self, row: RowIx) {
         let data = self.session.store.row(row);
-        let (source, address) = (usize::from(data.source.0), (data.payload_ref, data.id));
+        let payload = PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id };
         let span = Box::new(crate::export::exported(&self.session.store, row, 0));
-        if !self.request(source, vec![address], Pending::Copy(span)) {
-            self.session.app.say("could not copy: the source has ended", true, now());
-        }
+        self.request([payload], Pending::Copy(span));
     }
 
     /// Copies what can do no harm where it is pasted, all of it or nothing.

@@ -8,11 +8,12 @@ mod export_dialog;
 mod footer;
 mod header;
 mod help;
+mod hit_map;
 mod latency;
 mod layout;
-mod mouse;
 mod overlay;
 mod palette;
+mod popup;
 mod rankings;
 mod sorter;
 mod sources;
@@ -29,15 +30,14 @@ use ratatui::style::Style;
 
 use crate::format;
 use crate::store::Store;
-use crate::tui::app::{App, Overlay};
+use crate::tui::app::{App, HitTarget, Overlay};
+pub use hit_map::HitMap;
 pub use layout::PaneLayout;
-pub use mouse::hit_test;
 use styling::Styling;
-pub use styling::{ascii, glyph};
-pub use trace_tree::name;
 
-/// Paints everything.
-pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
+/// Draws the screen, and replaces the mouse targets in `hits` by those of this frame.
+pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) {
+    hits.clear();
     let area = frame.area();
     let theme = Styling { theme: app.looks.current(), ascii: app.ascii };
     let panes = PaneLayout::new(area, app.focus);
@@ -47,16 +47,18 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
     if store.trace_count() == 0 {
         welcome::draw(buffer, panes.forest.union(panes.detail), app, theme);
     } else {
+        hits.add(panes.forest, HitTarget::Forest);
+        hits.add(panes.detail, HitTarget::Detail);
         match &app.table {
-            Some(table) => table::draw(buffer, panes.forest, app, table, theme),
-            None => trace_tree::draw(buffer, panes.forest, app, store, theme),
+            Some(table) => table::draw(buffer, hits, panes.forest, app, table, theme),
+            None => trace_tree::draw(buffer, hits, panes.forest, app, store, theme),
         }
         tokens::draw(buffer, panes.tokens, app, store, theme);
         cost::draw(buffer, panes.cost, app, store, theme);
         latency::draw(buffer, panes.latency, app, store, theme);
         match &app.table {
             Some(table) => table::draw_page(buffer, panes.detail, app, table, theme),
-            None => detail::draw(buffer, panes.detail, app, store, theme),
+            None => detail::draw(buffer, hits, panes.detail, app, store, theme),
         }
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, theme);
@@ -64,7 +66,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store) {
         completions::draw(buffer, area, panes.footer, editing, theme);
     }
     if let Some(overlay) = &app.overlay {
-        cursor = overlay::draw(buffer, area, app, store, overlay, theme).or(cursor);
+        cursor = overlay::draw(buffer, hits, area, app, store, overlay, theme).or(cursor);
     }
     if app.ascii {
         styling::to_ascii(buffer);

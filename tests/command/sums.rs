@@ -1,5 +1,7 @@
 //! Lines that count sum up to what there is.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 
 use super::{Program, fixture};
@@ -45,6 +47,35 @@ fn times_are_those_of_calls_that_were_made() {
         );
     }
     assert!(lines.last().unwrap()["key"].is_null(), "what ran under no tool comes last");
+}
+
+#[test]
+fn every_model_that_is_counted_can_be_filtered_by() {
+    let program = Program::new();
+    let folders = std::fs::read_dir(fixture("frameworks")).unwrap().map(|entry| entry.unwrap().path());
+    let mut models = 0;
+    for folder in folders.filter(|path| path.is_dir()) {
+        let files = requests(&folder);
+        let with_files = |arguments: &[&str]| -> Vec<Value> {
+            let files = files.iter().map(String::as_str);
+            let output = program.run(&arguments.iter().copied().chain(files).collect::<Vec<_>>());
+            String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        for line in with_files(&["stats", "--json", "--by", "model"]) {
+            let Some(model) = line["key"].as_str() else { continue };
+            let filter = format!("model:\"{model}\"");
+            assert!(!with_files(&["list", "--json", "--filter", &filter]).is_empty(), "{filter} in {}", folder.display());
+            models += 1;
+        }
+    }
+    assert!(models > 30, "{models} models");
+}
+
+/// The recorded requests in a folder.
+fn requests(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_request = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "gz" || extension == "pb");
+    entries.filter(is_request).map(|path| path.to_str().unwrap().to_owned()).collect()
 }
 
 #[test]

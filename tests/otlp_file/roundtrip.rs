@@ -51,7 +51,7 @@ fn payload() -> impl Strategy<Value = Payload> {
             resource,
             scope,
             scope_attributes,
-            span_kind: SpanKind::numbered(role),
+            span_kind: SpanKind::from_code(role),
             trace_state,
             notes: Vec::new(),
         },

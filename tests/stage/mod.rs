@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
-use agno_top::sources::{Handle, Request, State, Update, UpdateSender, file, sqlite};
+use agno_top::sources::{Handle, PayloadRequest, Request, State, Update, UpdateSender, file, sqlite};
 use agno_top::store::{Limits, Store};
-use agno_top::tui::app::{App, Effect, HitTarget, Overlay, PayloadRequest, SourceView};
-use agno_top::tui::view::{self, PaneLayout};
+use agno_top::tui::app::{App, Effect, HitTarget, Overlay, SourceView};
+use agno_top::tui::view::{self, HitMap, PaneLayout};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -34,6 +34,7 @@ pub(crate) struct Stage {
     source: Handle,
     updates: Receiver<Update>,
     terminal: Terminal<TestBackend>,
+    hits: HitMap,
     tickets: u64,
     /// The side of a comparison, and its span, that the last ticket is for.
     compared: Option<(usize, SpanId)>,
@@ -56,7 +57,7 @@ impl Stage {
         let source = source.expect("a source starts");
         let mut store = Store::new(Limits::default());
         store.set_prices(Arc::new(Prices::bundled()));
-        let mut stage = Self { app, store, source, updates, terminal, tickets: 0, compared: None };
+        let mut stage = Self { app, store, source, updates, terminal, hits: HitMap::default(), tickets: 0, compared: None };
         stage.lay_out();
         stage.wait(|stage| matches!(stage.app.sources[0].state, State::Watching { .. } | State::Ended | State::Failing(_)));
         stage
@@ -125,22 +126,21 @@ impl Stage {
         }
         for (side, wanted) in self.app.compared(&self.store) {
             self.ask(wanted);
-            self.compared = Some((side, wanted.id));
+            self.compared = Some((side, wanted.span));
             self.wait(|stage| stage.compared.is_none());
         }
     }
 
     fn ask(&mut self, wanted: PayloadRequest) {
         self.tickets += 1;
-        let request = Request::Payloads { ticket: self.tickets, addresses: vec![(wanted.address, wanted.id)] };
+        let request = Request::Payloads { ticket: self.tickets, addresses: vec![(wanted.payload_ref, wanted.span)] };
         self.source.requests.send(request).expect("a source that lives");
     }
 
     /// What is painted at a place.
     pub(crate) fn spot(&mut self, x: u16, y: u16) -> HitTarget {
-        self.lay_out();
-        let size = self.terminal.size().expect("a size");
-        view::hit_test(&self.app, &self.store, Rect::new(0, 0, size.width, size.height), Position::new(x, y))
+        self.text();
+        self.hits.at(Position::new(x, y))
     }
 
     /// Where a text is painted first: its column and line.
@@ -179,8 +179,8 @@ impl Stage {
     pub(crate) fn text(&mut self) -> String {
         self.lay_out();
         self.load();
-        let Self { app, store, terminal, .. } = self;
-        terminal.draw(|frame| view::draw(frame, app, store)).expect("painting in memory");
+        let Self { app, store, terminal, hits, .. } = self;
+        terminal.draw(|frame| view::draw(frame, app, store, hits)).expect("painting in memory");
         terminal.backend().to_string()
     }
 

@@ -1,6 +1,5 @@
 //! The loop of `tail`: what the sources say comes in, rows whose spans ended go out.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,13 +16,13 @@ use crate::config::Config;
 use crate::model::{Batch, Nanos, Origin, SourceId};
 use crate::panic_hook;
 use crate::query::Matcher;
-use crate::sources::{Handle, Request, SearchHits, State, Update};
+use crate::sources::{Hub, Request, SearchHits, State, Update};
 use crate::store::{Phase, RowIx, Store};
 use crate::tui::event_loop::now;
 
 pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
     let named = if tail.sources.is_empty() { &config.sources } else { &tail.sources };
-    let (updates, mut received) = channel(sources::WAITING);
+    let (updates, received) = channel(sources::WAITING);
     // Where nothing older is wanted, the newest span is enough to begin at.
     let since = tail.since.as_ref().map(|since| since.moment(now()));
     let limit = if since.is_some() { u64::from(config.max_spans) } else { 1 };
@@ -55,7 +54,8 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
         store,
         matcher: tail.filter.clone().map(Matcher::new),
         since,
-        sources: handles.into_iter().map(|handle| Source { handle, begun: false, ended: false, trouble: None }).collect(),
+        sources: handles.iter().map(|_| Source::default()).collect(),
+        hub: Hub::new(handles, received),
         waiting: Vec::new(),
         left: tail.limit.map_or(u64::MAX, u64::from),
         wrote: false,
@@ -80,7 +80,7 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
                     }
                     follower.store.expire(now());
                 }
-                update = received.recv() => {
+                update = follower.hub.recv() => {
                     let Some(update) = update else { return Ok(Outcome::Done) };
                     match follower.take(&update) {
                         Ok(false) => {}
@@ -91,12 +91,12 @@ pub(super) fn run(tail: &Tail, config: &Config) -> Result<Outcome, Report> {
             }
         }
     });
-    sources::end(follower.sources.into_iter().map(|source| source.handle), received);
+    sources::stop(follower.hub);
     outcome
 }
 
+#[derive(Default)]
 struct Source {
-    handle: Handle,
     /// Whether it has given what there was.
     begun: bool,
     ended: bool,
@@ -110,6 +110,7 @@ struct Follower<'a> {
     store: Store,
     matcher: Option<Matcher>,
     since: Option<Nanos>,
+    hub: Hub,
     sources: Vec<Source>,
     /// Rows that ended while the sources gave what there was; written once all have, in the order of their ends.
     /// With each, whether it was written while the source was watched.
@@ -144,14 +145,7 @@ impl Follower<'_> {
         };
         let fresh: Vec<usize> = (0..batch.spans.len()).filter(|&at| find(&self.store, at).is_none()).collect();
         let changes = self.store.apply(batch, now());
-        let mut released: HashMap<SourceId, Vec<_>> = HashMap::new();
-        for (source, address) in changes.released {
-            released.entry(source).or_default().push(address);
-        }
-        for (source, addresses) in released {
-            // A source that has ended holds nothing.
-            let _ = self.sources[usize::from(source.0)].handle.requests.send(Request::Release(addresses));
-        }
+        self.hub.release(changes.released);
         let freed: std::collections::HashSet<RowIx> = changes.freed.into_iter().collect();
         self.waiting.retain(|(row, _)| !freed.contains(row));
         let mut rows: Vec<RowIx> = fresh.into_iter().filter_map(|at| find(&self.store, at)).collect();
@@ -220,10 +214,10 @@ impl Follower<'_> {
     /// Has the payload of a row looked at; if it holds what the filter asks for, the answer comes as [`Update::Found`].
     fn check(&self, row: RowIx) {
         let data = self.store.row(row);
-        let (Some(matcher), Some(source)) = (&self.matcher, self.sources.get(usize::from(data.source.0))) else { return };
+        let Some(matcher) = &self.matcher else { return };
         let probe = Arc::new(matcher.query().probe());
         // One that can't be asked any more is told of by its state.
-        let _ = source.handle.requests.send(Request::Check { ticket: 0, probe, addresses: vec![(data.payload_ref, data.id)] });
+        self.hub.send(data.source, Request::Check { ticket: 0, probe, addresses: vec![(data.payload_ref, data.id)] });
     }
 
     fn found(&mut self, found: &SearchHits) -> io::Result<()> {

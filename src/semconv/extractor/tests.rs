@@ -9,9 +9,9 @@ fn facts(name: &str, attributes: &str) -> (SpanFacts, Batch) {
 
 fn facts_by(name: &str, scope: Option<&str>, attributes: &str) -> (SpanFacts, Batch) {
     let mut batch = Batch::new(SourceId(0), Origin::History);
-    let mut picker = Extractor::default();
-    assert_eq!(json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)), Ok(()), "{attributes}");
-    (picker.facts(name, scope, &mut batch), batch)
+    let mut extractor = Extractor::default();
+    assert_eq!(json::scan(attributes.as_bytes(), |name, value| extractor.add(name, value)), Ok(()), "{attributes}");
+    (extractor.facts(name, scope, &mut batch), batch)
 }
 
 fn usage(name: &str, attributes: &str) -> Usage {
@@ -183,15 +183,15 @@ fn a_preview_shows_the_question() {
     }
     let long = format!("{{\"input.value\": \"{}\"}}", "é".repeat(1000));
     let (facts, batch) = facts("x", &long);
-    assert_eq!(batch.text(facts.input).len(), PREVIEW);
+    assert_eq!(batch.text(facts.input).len(), INPUT_PREVIEW);
 }
 
 #[test]
 fn a_pending_record_names_the_parent() {
     let pending = |attributes: &'static str| {
-        let mut picker = Extractor::default();
-        assert_eq!(json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)), Ok(()));
-        picker.pending()
+        let mut extractor = Extractor::default();
+        assert_eq!(json::scan(attributes.as_bytes(), |name, value| extractor.add(name, value)), Ok(()));
+        extractor.pending()
     };
     assert_eq!(pending(r#"{"logfire.span_type": "pending_span", "logfire.pending_parent_id": "0000000000000000"}"#), Some(None));
     assert_eq!(
@@ -238,7 +238,7 @@ fn long_arguments_that_begin_alike_are_told_apart() {
             facts("search", &format!(r#"{{"openinference.span.kind": "TOOL", "tool.name": "search", "input.value": {arguments}}}"#));
         batch.text(facts.calls).to_owned()
     };
-    let long = |end: &str| digest(&format!("{}{end}", "x".repeat(PREVIEW)));
+    let long = |end: &str| digest(&format!("{}{end}", "x".repeat(INPUT_PREVIEW)));
     assert_eq!(digest("AI agents"), "", "the row's own text says it all");
     assert_eq!(digest(r#"{"query": "AI agents"}"#), digest(r#"{"query":"AI agents"}"#));
     assert_ne!(digest(r#"{"query": "AI agents"}"#), digest(r#"{"query": "AIagents"}"#));
@@ -255,11 +255,11 @@ fn who_wants_numbers_alone_gets_no_beginnings() {
             "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "add",
             "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "add"}"#,
     ] {
-        let mut picker = Extractor::default();
-        assert_eq!(json::scan(attributes.as_bytes(), |name, value| picker.take(name, value)), Ok(()));
+        let mut extractor = Extractor::default();
+        assert_eq!(json::scan(attributes.as_bytes(), |name, value| extractor.add(name, value)), Ok(()));
         let mut batches = [(); 2].map(|()| Batch::new(SourceId(0), Origin::History));
         batches[1].numbers_only = true;
-        let [all, numbers] = batches.each_mut().map(|batch| picker.facts("a", None, batch));
+        let [all, numbers] = batches.each_mut().map(|batch| extractor.facts("a", None, batch));
         assert!(!batches[0].text(all.input).is_empty() && !batches[0].text(all.calls).is_empty(), "{attributes}");
         assert!(batches[1].text(numbers.input).is_empty() && batches[1].text(numbers.calls).is_empty(), "{attributes}");
         let same = |facts: &SpanFacts, batch: &Batch| {

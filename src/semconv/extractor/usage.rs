@@ -92,7 +92,7 @@ impl Extractor<'_> {
     /// What the provider itself says, in an attribute of its own or in a model's whole answer.
     pub(super) fn answer(&self, kind: SpanType) -> ResponseUsage {
         let mut found = ResponseUsage { usage: Usage::default(), id: None };
-        if matches!(kind, SpanType::Model | SpanType::Embedding | SpanType::Reranker) {
+        if kind.calls_model() {
             let kept = || self.text(Field::ProviderMetadata).and_then(metadata);
             found = self.text(Field::Answer).and_then(answer).or_else(kept).unwrap_or(found);
         }

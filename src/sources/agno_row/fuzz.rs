@@ -6,7 +6,7 @@ use super::{AgnoRow, payload, scan};
 use crate::model::json;
 use crate::model::payload_query::Condition;
 use crate::model::{Batch, Origin, Pattern, PayloadQuery, PayloadRef, SourceId};
-use crate::semconv::Extractor;
+use crate::semconv::SpanBuilder;
 
 /// What is searched for.
 static PROBE: LazyLock<PayloadQuery> =
@@ -37,5 +37,5 @@ pub fn row(bytes: &[u8]) {
 }
 
 fn scans(attributes: &[u8]) -> bool {
-    scan(attributes, &mut Extractor::default()).is_ok()
+    scan(attributes, &mut SpanBuilder::default()).is_ok()
 }

@@ -166,7 +166,7 @@ fn status(payload: &mut Payload) -> Status {
     };
     let code = take("otel.status_code");
     payload.status_message = take("otel.status_description").unwrap_or_default();
-    payload.span_kind = take("span.kind").map_or(SpanKind::Unspecified, |kind| SpanKind::named(&kind));
+    payload.span_kind = take("span.kind").map_or(SpanKind::Unspecified, |kind| SpanKind::parse(&kind));
     payload.trace_state = take("w3c.tracestate").unwrap_or_default();
     let scope = take("otel.scope.name").or_else(|| take("otel.library.name"));
     let version = take("otel.scope.version").or_else(|| take("otel.library.version"));

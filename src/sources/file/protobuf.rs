@@ -1,10 +1,10 @@
 //! OTLP in protobuf: `TracesData` or `ExportTraceServiceRequest`, which are the same on the wire, one or several.
 
 use crate::model::{Batch, Nanos, Payload, PayloadQuery, PayloadRef, Skipped, SpanId, TraceId};
-use crate::sources::otlp::payload;
-use crate::sources::otlp::request::{self, Group};
-use crate::sources::otlp::rows::Reader;
-use crate::sources::otlp::wire::{DecodeError, Fields, offset};
+use crate::otlp::payload;
+use crate::otlp::request::{self, Group};
+use crate::otlp::rows::Reader;
+use crate::otlp::wire::{DecodeError, Fields, offset};
 
 /// Where spans lie in bytes, which every method must be given again.
 #[derive(Debug, Default)]

@@ -105,7 +105,7 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
         (Some(kind), true) if !kind.is_empty() && kind != "UNKNOWN" && !payload.attributes.iter().any(|(name, _)| name == SPAN_KIND) => {
             payload.attributes.insert(0, (SPAN_KIND.to_owned(), Value::Text(kind.to_owned())));
         }
-        (Some(kind), false) => payload.span_kind = SpanKind::named(kind),
+        (Some(kind), false) => payload.span_kind = SpanKind::parse(kind),
         _ => {}
     }
     let bad = |text: &str, what: &str, digits: usize| format!("the {what} id {} is not {digits} hex digits", brief(text));
@@ -115,11 +115,7 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
         parent: parent.map(|parent| SpanId::parse(parent.as_bytes()).ok_or_else(|| bad(parent, "parent span", 16))).transpose()?,
         start: time(&["start", "start_time"], "start")?.ok_or("it has no start time")?,
         end: time(&["end", "end_time"], "end")?,
-        status: match fields.text(&["status_code"]).unwrap_or_default().trim_start_matches("StatusCode.") {
-            "OK" => Status::Ok,
-            "ERROR" => Status::Error,
-            _ => Status::Unset,
-        },
+        status: fields.text(&["status_code"]).and_then(Status::parse).unwrap_or_default(),
         name: fields.text(&["name"]).unwrap_or_default().to_owned(),
         payload,
     })

@@ -6,7 +6,7 @@ use prost::encoding::{WireType, encode_key};
 
 use super::json;
 use super::types::Encoding;
-use super::wire::{DecodeError, Fields, offset};
+use crate::otlp::wire::{DecodeError, Fields, offset};
 
 /// Where a span lies in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,8 +17,9 @@ use super::response::{Accepted, Rejection};
 use super::search::Places;
 use super::signals::{Events, Record};
 use super::types::{Encoding, Signal};
-use super::{compact, payload, rows, signals};
+use super::{compact, signals};
 use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId, TraceId};
+use crate::otlp::{payload, rows};
 use crate::sources::compression::ContentEncoding;
 use crate::sources::{Traffic, Update, UpdateSender};
 

@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use super::body_store::split;
 use super::json::Document;
-use super::payload;
 use super::types::Encoding;
-use super::wire::offset;
 use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
+use crate::otlp::payload;
+use crate::otlp::wire::offset;
 use crate::sources::{Progress, Search};
 
 /// How long a slice may take before requests are answered.

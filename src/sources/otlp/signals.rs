@@ -5,10 +5,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::value::{attribute, text, whole};
-use super::wire::{DecodeError, Fields};
-use super::{json, request};
+use super::json;
 use crate::model::{Attribute, Event, Nanos, SpanId, TraceId, Value};
+use crate::otlp::request;
+use crate::otlp::value::{attribute, text, whole};
+use crate::otlp::wire::{DecodeError, Fields};
 
 /// Bytes of messages that are kept for spans; beyond it the first that came go first.
 const KEPT: usize = 32 << 20;

@@ -1,75 +1,58 @@
-//! What a trace, and all traces together, may cost; who goes beyond is told once.
+//! Budgets of traces, and the alarm when usage first exceeds one.
 
 use std::collections::HashSet;
 
-use crate::model::usage::NanoUsd;
+use crate::settings::Budget;
 use crate::store::{Store, Totals, TraceIx};
 
-/// What may be used; `None`: as much as may be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Budget {
-    /// Money.
-    pub cost: Option<NanoUsd>,
-    /// Tokens in and out.
-    pub tokens: Option<u64>,
-}
-
-impl Budget {
-    /// Whether what is known to be used is more.
-    #[must_use]
-    pub fn is_exceeded(&self, used: &Totals) -> bool {
-        let costs = self.cost.zip(used.cost()).is_some_and(|(most, cost)| cost > most);
-        costs || self.tokens.zip(used.tokens()).is_some_and(|(most, tokens)| tokens > most)
-    }
-}
-
-/// The budgets, and who has exceeded them.
+/// The budgets, and the traces that exceed them.
 #[derive(Debug, Default)]
 pub struct Budgets {
-    /// For each trace.
+    /// The budget of each trace.
     pub trace: Budget,
-    /// For all together.
+    /// The budget of all traces together.
     pub total: Budget,
-    exceeded: HashSet<TraceIx>,
-    total_exceeded: bool,
+    exceeding: HashSet<TraceIx>,
+    is_total_exceeded: bool,
 }
 
 impl Budgets {
-    /// No trace has used anything yet.
+    /// Returns budgets that no trace exceeds yet.
     #[must_use]
     pub fn new(trace: Budget, total: Budget) -> Self {
         Self { trace, total, ..Self::default() }
     }
 
-    /// Whether the trace has used more than it may.
+    /// Whether the trace exceeds its budget.
     #[must_use]
-    pub fn exceeds(&self, trace: TraceIx) -> bool {
-        self.exceeded.contains(&trace)
+    pub fn is_exceeded_by(&self, trace: TraceIx) -> bool {
+        self.exceeding.contains(&trace)
     }
 
-    /// Whether all together have used more than they may.
+    /// Whether all traces together exceed their budget.
     #[must_use]
-    pub fn total_exceeds(&self) -> bool {
-        self.total_exceeded
+    pub fn is_total_exceeded(&self) -> bool {
+        self.is_total_exceeded
     }
 
-    /// Looks at traces that changed; whether one of them, or all together, went beyond a budget just now.
+    /// Checks changed traces. Returns whether usage newly exceeds a budget.
     pub(super) fn check(&mut self, store: &Store, changed: &[TraceIx], evicted: &[TraceIx]) -> bool {
         for trace in evicted {
-            self.exceeded.remove(trace);
+            self.exceeding.remove(trace);
         }
         if self.trace == Budget::default() && self.total == Budget::default() {
             return false;
         }
-        let mut news = false;
+        let exceeds = |budget: Budget, totals: &Totals| budget.is_exceeded(totals.cost(), totals.tokens());
+        let mut is_new = false;
         for &trace in changed {
-            if self.trace.is_exceeded(&store.totals_of(trace)) {
-                news |= self.exceeded.insert(trace);
+            if exceeds(self.trace, &store.totals_of(trace)) {
+                is_new |= self.exceeding.insert(trace);
             } else {
-                self.exceeded.remove(&trace);
+                self.exceeding.remove(&trace);
             }
         }
-        let before = std::mem::replace(&mut self.total_exceeded, self.total.is_exceeded(store.all()));
-        news || self.total_exceeded && !before
+        let was_exceeded = std::mem::replace(&mut self.is_total_exceeded, exceeds(self.total, store.all()));
+        is_new || self.is_total_exceeded && !was_exceeded
     }
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::detail::content;
 use super::table::{QUICK, REST};
-use super::{Action, App, Focus, Overlay, PayloadRequest};
+use super::{Action, App, Focus, Overlay};
 use crate::model::{Nanos, Payload, SpanId, SpanType};
+use crate::sources::PayloadRequest;
 use crate::store::{Changes, Row, RowIx, Store, Symbol, Totals, TraceIx};
 use crate::tui::widget::Document;
 use align::align;
@@ -215,7 +216,7 @@ impl Compare {
             let data = pair.rows[side].map(|row| store.row(row)).filter(|data| !data.placeholder);
             if let Some(data) = data.filter(|_| !self.asked[side]) {
                 self.asked[side] = true;
-                wanted.push((side, PayloadRequest { source: data.source, address: data.payload_ref, id: data.id }));
+                wanted.push((side, PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id }));
             }
         }
         wanted

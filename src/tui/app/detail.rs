@@ -7,7 +7,8 @@ mod overview;
 use std::sync::Arc;
 
 use super::Action;
-use crate::model::{Nanos, Payload, PayloadRef, SourceId, SpanId};
+use crate::model::{Nanos, Payload, SourceId, SpanId};
+use crate::sources::PayloadRequest;
 use crate::store::{Phase, RowIx, Store};
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
@@ -56,17 +57,6 @@ pub enum Loaded {
     Failed(String),
 }
 
-/// A payload to ask a source for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PayloadRequest {
-    /// The source.
-    pub source: SourceId,
-    /// Where the payload lies.
-    pub address: PayloadRef,
-    /// The span that it must belong to.
-    pub id: SpanId,
-}
-
 /// The row looked at, and what of it would change the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Viewed {
@@ -103,7 +93,8 @@ impl Detail {
     pub fn look_at(&mut self, store: &Store, row: Option<RowIx>, now: Nanos) {
         let looked = row.map(|row| {
             let data = store.row(row);
-            let wanted = (!data.placeholder).then_some(PayloadRequest { source: data.source, address: data.payload_ref, id: data.id });
+            let wanted =
+                (!data.placeholder).then_some(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
             Viewed { row, wanted, phase: data.phase }
         });
         if looked == self.looked {
@@ -127,7 +118,7 @@ impl Detail {
 
     /// Asks for the payload once more if it is that of one of these spans.
     pub fn ask_again(&mut self, source: SourceId, spans: &[SpanId]) {
-        if self.looked.and_then(|looked| looked.wanted).is_some_and(|wanted| wanted.source == source && spans.contains(&wanted.id)) {
+        if self.looked.and_then(|looked| looked.wanted).is_some_and(|wanted| wanted.source == source && spans.contains(&wanted.span)) {
             self.asked = false;
         }
     }

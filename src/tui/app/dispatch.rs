@@ -18,7 +18,7 @@ impl App {
             self.message = None;
         }
         let action = self.keymap.action(key);
-        if action == Some(Action::Quit) && !Key::pressed(key).types() {
+        if action == Some(Action::Quit) && !Key::pressed(key).is_input() {
             return Some(Effect::Quit);
         }
         if self.editing.is_some() {

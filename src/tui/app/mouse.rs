@@ -31,14 +31,16 @@ const NOTCH: isize = 3;
 
 impl App {
     /// The left button was pressed.
-    pub fn click(&mut self, store: &Store, spot: HitTarget) {
-        match spot {
+    pub fn click(&mut self, store: &Store, target: HitTarget) {
+        match target {
             HitTarget::Line(line) => {
                 self.focus = Focus::Forest;
                 if let Some(table) = &mut self.table {
                     table.go_to(store, &self.scope, line, self.now);
                 }
             }
+            // The store may have evicted the row since the frame was drawn.
+            HitTarget::Row(row) | HitTarget::Fold(row) if !self.forest.is_visible(store, row) => {}
             HitTarget::Row(row) => {
                 self.focus = Focus::Forest;
                 self.forest.reveal(store, row);
@@ -58,8 +60,8 @@ impl App {
                 self.detail.open(store, tab, self.now);
             }
             HitTarget::Item(item) => match &mut self.overlay {
-                Some(Overlay::Palette(palette)) => palette.cursor = item,
-                Some(Overlay::Sorter(sorter)) => sorter.cursor = item,
+                Some(Overlay::Palette(palette)) => palette.go_to(item),
+                Some(Overlay::Sorter(sorter)) => sorter.go_to(item),
                 Some(Overlay::Compare(compare)) => compare.go_to(item),
                 _ => {}
             },
@@ -68,9 +70,9 @@ impl App {
     }
 
     /// The wheel was turned by so many notches, down if positive.
-    pub fn wheel(&mut self, store: &Store, spot: HitTarget, notches: isize) {
+    pub fn wheel(&mut self, store: &Store, target: HitTarget, notches: isize) {
         let lines = notches * NOTCH;
-        match (spot, &mut self.overlay) {
+        match (target, &mut self.overlay) {
             (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Help(line) | Overlay::Sources(line))) => {
                 *line = line.saturating_add_signed(lines);
             }
@@ -80,7 +82,7 @@ impl App {
             (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Compare(compare))) => compare.step(lines),
             (HitTarget::Forest | HitTarget::Line(_) | HitTarget::Detail, _) if self.table.is_some() => {
                 let Some(table) = &mut self.table else { return };
-                if spot == HitTarget::Detail {
+                if target == HitTarget::Detail {
                     table.reader.scroll(lines);
                 } else {
                     table.go_to(store, &self.scope, table.cursor.saturating_add_signed(notches), self.now);

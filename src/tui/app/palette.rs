@@ -8,8 +8,7 @@ use fuzzy_matcher::skim::SkimMatcherV2;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::Action;
-use super::action::{ENTRIES, Entry};
+use crate::keymap::{Action, ENTRIES, Entry};
 
 /// An action that passes what is typed.
 #[derive(Clone, Debug)]
@@ -77,6 +76,11 @@ impl Palette {
             self.input.handle(tui_input::InputRequest::InsertChar(c));
         }
         self.search();
+    }
+
+    /// Moves the cursor to an item, or to the last.
+    pub fn go_to(&mut self, item: usize) {
+        self.cursor = item.min(self.found.len().saturating_sub(1));
     }
 
     /// Moves the cursor, stopping at the ends.

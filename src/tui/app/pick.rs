@@ -7,9 +7,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use fuzzy_matcher::FuzzyMatcher;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
-use crate::model::SpanType;
 use crate::query::values_of;
-use crate::store::{Row, RunStatus, Store, Symbol};
+use crate::store::{By, RowIx, RunStatus, Store, Symbol};
 
 /// A value that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,26 +56,27 @@ impl Picker {
     /// Agents, teams and workflows by number of runs. Costs the rows held.
     #[must_use]
     pub fn agents(store: &Store, line: &str) -> Self {
-        Self::labels(store, line, "agent", "runs", &[SpanType::Agent, SpanType::Team, SpanType::Workflow])
+        Self::labels(store, line, "agent", "runs", By::Agent)
     }
 
     /// Models by number of calls. Costs the rows held.
     #[must_use]
     pub fn models(store: &Store, line: &str) -> Self {
-        Self::labels(store, line, "model", "calls", &[SpanType::Model, SpanType::Embedding, SpanType::Reranker])
+        Self::labels(store, line, "model", "calls", By::Model)
     }
 
     /// Tools by number of calls. Costs the rows held.
     #[must_use]
     pub fn tools(store: &Store, line: &str) -> Self {
-        Self::labels(store, line, "tool", "calls", &[SpanType::Tool])
+        Self::labels(store, line, "tool", "calls", By::Tool)
     }
 
     /// Sessions by number of traces. Costs the rows held.
     #[must_use]
     pub fn sessions(store: &Store, line: &str) -> Self {
         let mut seen = HashSet::new();
-        Self::texts(store, line, "session", "traces", |data| {
+        Self::texts(store, line, "session", "traces", |row| {
+            let data = store.row(row);
             let new = !data.session.is_empty() && seen.insert((data.session, data.trace()));
             if new { data.session } else { Symbol::EMPTY }
         })
@@ -91,14 +91,14 @@ impl Picker {
         Self::new("status", "traces", counts, line)
     }
 
-    fn labels(store: &Store, line: &str, field: &'static str, counted: &'static str, kinds: &[SpanType]) -> Self {
-        Self::texts(store, line, field, counted, |data| if kinds.contains(&data.span_type) { data.label } else { Symbol::EMPTY })
+    fn labels(store: &Store, line: &str, field: &'static str, counted: &'static str, by: By) -> Self {
+        Self::texts(store, line, field, counted, |row| store.label(by, row))
     }
 
-    fn texts(store: &Store, line: &str, field: &'static str, counted: &'static str, mut text: impl FnMut(&Row) -> Symbol) -> Self {
+    fn texts(store: &Store, line: &str, field: &'static str, counted: &'static str, mut text: impl FnMut(RowIx) -> Symbol) -> Self {
         let mut counts: HashMap<Symbol, u64> = HashMap::new();
         for row in store.rows() {
-            let text = text(store.row(row));
+            let text = text(row);
             if !text.is_empty() {
                 *counts.entry(text).or_default() += 1;
             }

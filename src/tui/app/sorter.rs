@@ -30,6 +30,11 @@ impl Sorter {
         Self { names: Sort::ALL.map(|(_, name)| name).to_vec(), cursor: by as usize, current: by as usize, reversed }
     }
 
+    /// Moves the cursor to an item, or to the last.
+    pub(super) fn go_to(&mut self, item: usize) {
+        self.cursor = item.min(self.names.len().saturating_sub(1));
+    }
+
     /// Moves the cursor, stopping at the ends.
     pub(super) fn step(&mut self, by: isize) {
         self.cursor = self.cursor.saturating_add_signed(by).min(self.names.len().saturating_sub(1));

@@ -11,7 +11,7 @@ use super::{Action, Aggregates, TraceTree};
 use crate::model::usage::NanoUsd;
 use crate::model::{Nanos, SpanType};
 use crate::query::{KINDS, with_values};
-use crate::store::{Store, TraceIx};
+use crate::store::{By, Store, TraceIx};
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
 use index::Index;
@@ -333,11 +333,11 @@ impl Table {
         let line = with_values(&bare, "status", &["error".to_owned()]);
         // What an agent calls is its, too, and other spans may be called the same.
         let line = with_values(&line, "kind", &kind_named(kind));
-        let field = match kind {
-            SpanType::Tool => "tool",
-            SpanType::Model => "model",
-            SpanType::Agent | SpanType::Team | SpanType::Workflow => "agent",
-            _ => "name",
+        let field = match By::of(kind) {
+            Some(By::Tool) => "tool",
+            Some(By::Model) => "model",
+            Some(By::Agent) => "agent",
+            None => "name",
         };
         let is_labelled = field != "name" && rows().all(|data| !data.label.is_empty());
         let line = if is_labelled {

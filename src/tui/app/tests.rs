@@ -397,6 +397,6 @@ fn a_detail_asks_again_when_more_of_its_payload_came() {
     let other = SpanId::new([0xee; 8]).unwrap();
     desk.app.detail.ask_again(wanted.source, &[other]);
     assert_eq!(desk.app.detail.wanted(), None);
-    desk.app.detail.ask_again(wanted.source, &[other, wanted.id]);
+    desk.app.detail.ask_again(wanted.source, &[other, wanted.span]);
     assert_eq!(desk.app.detail.wanted(), Some(wanted));
 }

@@ -15,11 +15,11 @@ mod time;
 mod visible_rows;
 
 pub use order::{Sort, Sorting};
-pub use scale::Measure;
 
 use std::collections::HashSet;
 
 use crate::model::Nanos;
+use crate::settings::Measure;
 use crate::store::{Changes, RowIx, Store, TraceIx};
 use filter::{Filter, Judging, RowSet};
 use order::{Entry, Order};

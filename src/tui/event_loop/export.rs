@@ -1,23 +1,21 @@
 //! Exports: payloads are asked for where they lie, and written by a thread of its own.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Loop, Pending, now};
 use crate::export::{self, Exported, Exporter, NewFile, Options, Redactor, TraceRecord};
 use crate::model::Payload;
+use crate::sources::PayloadRequest;
 use crate::tui::app::Export;
 
 /// An export whose payloads are being read.
 #[derive(Debug)]
-pub(super) struct Collecting {
-    what: Export,
+pub(super) struct PendingExport {
+    export: Export,
     /// The traces, each with the number of its spans.
     traces: Vec<(TraceRecord, usize)>,
     spans: Vec<Exported>,
-    waiting: usize,
-    missing: usize,
 }
 
 /// An export that was written, or why not; the number of spans whose payload was gone.
@@ -29,59 +27,37 @@ pub(super) struct Written {
 }
 
 impl Loop<'_> {
-    pub(super) fn start_export(&mut self, what: Export) {
+    pub(super) fn start_export(&mut self, export: Export) {
         let store = &self.session.store;
-        let (mut traces, mut spans) = (Vec::new(), Vec::new());
-        let mut by_source: HashMap<usize, (Vec<_>, Vec<usize>)> = HashMap::new();
-        // A trace may have been given up while the dialog was open.
+        let (mut traces, mut spans, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
+        // A trace may have been evicted while the dialog was open.
         let held: std::collections::HashSet<_> = store.traces().collect();
-        for &trace in what.traces.iter().filter(|trace| held.contains(trace)) {
+        for &trace in export.traces.iter().filter(|trace| held.contains(trace)) {
             let rows = export::rows(store, trace);
             traces.push((TraceRecord::of(store, trace, ""), rows.len()));
             for (row, depth) in rows {
                 let data = store.row(row);
-                let (wanted, places) = by_source.entry(usize::from(data.source.0)).or_default();
-                wanted.push((data.payload_ref, data.id));
-                places.push(spans.len());
+                payloads.push(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
                 spans.push(export::exported(store, row, depth));
             }
         }
-        let number = self.ticket + 1;
-        let mut collecting = Collecting { what, traces, spans, waiting: 0, missing: 0 };
-        for (source, (wanted, places)) in by_source {
-            let count = places.len();
-            if self.request(source, wanted, Pending::Export { export: number, places }) {
-                collecting.waiting += 1;
-            } else {
-                collecting.missing += count;
-            }
-        }
-        self.exports.insert(number, collecting);
-        self.finish_export(number);
+        self.request(payloads, Pending::Export(Box::new(PendingExport { export, traces, spans })));
     }
 
-    pub(super) fn take_exported(&mut self, number: u64, places: Vec<usize>, payloads: Vec<Result<Payload, String>>) {
-        let Some(collecting) = self.exports.get_mut(&number) else { return };
-        for (place, payload) in places.into_iter().zip(payloads) {
+    /// Writes an export with the payloads of its spans, on a thread of its own.
+    pub(super) fn write_export(&mut self, mut export: PendingExport, payloads: Vec<Result<Payload, String>>) {
+        let mut missing = 0;
+        for (span, payload) in export.spans.iter_mut().zip(payloads) {
             match payload {
-                Ok(payload) => collecting.spans[place].payload = payload,
-                Err(_) => collecting.missing += 1,
+                Ok(payload) => span.payload = payload,
+                Err(_) => missing += 1,
             }
         }
-        collecting.waiting -= 1;
-        self.finish_export(number);
-    }
-
-    fn finish_export(&mut self, number: u64) {
-        if self.exports.get(&number).is_none_or(|collecting| collecting.waiting > 0) {
-            return;
-        }
-        let Some(collecting) = self.exports.remove(&number) else { return };
         let (done, directory) = (self.written.0.clone(), self.session.directory.clone());
         let patterns = self.session.redact_patterns.clone();
         tokio::task::spawn_blocking(move || {
-            let (spans, missing) = (collecting.spans.len(), collecting.missing);
-            let _ = done.send(Written { path: write(&directory, collecting, &patterns), spans, missing });
+            let spans = export.spans.len();
+            let _ = done.send(Written { path: write(&directory, export, &patterns), spans, missing });
         });
     }
 
@@ -98,11 +74,11 @@ impl Loop<'_> {
     }
 }
 
-fn write(directory: &Path, collecting: Collecting, patterns: &[String]) -> io::Result<PathBuf> {
-    let Collecting { what, traces, spans, .. } = collecting;
-    let redactor = what.redact.then(|| Redactor::new(patterns)).transpose().map_err(io::Error::other)?;
-    let mut file = NewFile::create(&directory.join(&what.path))?;
-    let mut exporter = Exporter::new(&Options { format: what.format, redactor, max_chars: None }, file.writer());
+fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Result<PathBuf> {
+    let PendingExport { export, traces, spans } = export;
+    let redactor = export.redact.then(|| Redactor::new(patterns)).transpose().map_err(io::Error::other)?;
+    let mut file = NewFile::create(&directory.join(&export.path))?;
+    let mut exporter = Exporter::new(&Options { format: export.format, redactor, max_chars: None }, file.writer());
     let mut spans = spans.into_iter();
     for (trace, count) in traces {
         exporter.trace(trace)?;

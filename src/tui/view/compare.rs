@@ -4,16 +4,16 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Widget};
 
-use super::overlay::frame;
 use super::styling::Styling;
-use super::{put, put_right, trace_tree};
+use super::{HitMap, popup, put, put_right};
+use crate::display;
 use crate::format;
 use crate::model::Nanos;
-use crate::store::{Phase, RowIx, RunStatus, Store};
+use crate::store::{RowIx, RunStatus, Store};
 use crate::tui::app::compare::{Differences, TextLine, Texts, totals};
 use crate::tui::app::{Compare, HitTarget};
 use crate::tui::widget::text;
@@ -72,32 +72,21 @@ fn sides(area: Rect) -> [Rect; 2] {
     [Rect { width, ..area }, Rect { x: area.right() - width, width, ..area }]
 }
 
-/// The pair at the top of the list.
-fn first(compare: &Compare, list: Rect) -> usize {
-    let (height, count) = (usize::from(list.height), compare.pairs.len());
-    compare.cursor.saturating_sub(height / 2).min(count.saturating_sub(height))
-}
-
-/// The pair at a place.
-pub(super) fn hit_test(area: Rect, compare: &Compare, place: Position) -> HitTarget {
-    let list = Parts::new(area, compare.pairs.len()).pairs;
-    let pair = first(compare, list) + usize::from(place.y.saturating_sub(list.y));
-    if list.contains(place) && pair < compare.pairs.len() { HitTarget::Item(pair) } else { HitTarget::Overlay }
-}
-
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Styling) {
     let differing = compare.differing(store, now);
     let title = match differing {
         0 => "Compare · nothing differs".to_owned(),
         count => format!("Compare · {} of {} steps differ", format::count(count as u64), compare.pairs.len()),
     };
-    frame(buffer, area, (area.width, area.height), &title, theme);
+    popup::draw(buffer, area, (area.width, area.height), &title, theme);
     let parts = Parts::new(area, compare.pairs.len());
     let columns = Columns::new(sides(area)[0].width, store.all().cost().is_some());
     head(buffer, parts.head, compare, store, now, columns, theme);
-    let first = first(compare, parts.pairs);
+    let (height, count) = (usize::from(parts.pairs.height), compare.pairs.len());
+    let first = compare.cursor.saturating_sub(height / 2).min(count.saturating_sub(height));
     for (y, at) in (parts.pairs.top()..parts.pairs.bottom()).zip(first..compare.pairs.len()) {
         let line = Rect { y, height: 1, ..parts.pairs };
+        hits.add(line, HitTarget::Item(at));
         if at == compare.cursor {
             buffer.set_style(line, theme.cursor());
         }
@@ -114,7 +103,7 @@ fn head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: 
     for (side, part) in sides(area).into_iter().enumerate() {
         let trace = store.trace(compare.traces[side]);
         let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], theme.key());
-        let name = trace_tree::name(store, store.row(trace.roots()[0]));
+        let name = display::name(store, store.row(trace.roots()[0]));
         let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, theme.title()) + 2;
         let left_out = match compare.left_out[side] {
             0 => String::new(),
@@ -169,23 +158,18 @@ fn step(
     let end = area.right() - columns.numbers();
     let room = |x: u16| end.saturating_sub(x + 1);
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
-    let x = put(buffer, x, area.y, room(x), theme.glyph(data.span_type), theme.kind(data.span_type)) + 1;
-    let mut x = put(buffer, x, area.y, room(x), &trace_tree::name(store, data), lit(Style::new(), differs.step)) + 1;
+    let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), theme.kind(data.span_type)) + 1;
+    let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differs.step)) + 1;
     if data.standing() != RunStatus::Ok {
         let standing = data.standing();
-        x = put(buffer, x, area.y, room(x), theme.standing_glyph(standing), lit(theme.standing(standing), differs.standing)) + 1;
+        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(theme.standing(standing), differs.standing)) + 1;
     }
     let about = if data.error.is_empty() { (store.text(data.input), theme.dim()) } else { (store.text(data.error), theme.error()) };
     put(buffer, x, area.y, room(x), about.0, lit(about.1, differs.text));
     let sums = totals(store, row);
-    let time = match data.phase {
-        Phase::Running => format::clock(data.duration(now)),
-        Phase::Lost => format::UNKNOWN.to_owned(),
-        Phase::Ended => format::duration(data.duration(now)),
-    };
     let mut end = end;
     for (text, width, differs) in [
-        (time, columns.time, differs.time),
+        (display::elapsed(data, now), columns.time, differs.time),
         (format::tokens(sums.tokens()), columns.tokens, differs.tokens),
         (format::money(sums.cost()), columns.cost, differs.cost),
     ] {

@@ -3,10 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::widgets::{Block, BorderType, Clear, Widget};
+use ratatui::widgets::Block;
 
 use super::styling::Styling;
-use super::{put, put_right};
+use super::{popup, put, put_right};
 use crate::format;
 use crate::tui::app::LineEditor;
 
@@ -35,13 +35,9 @@ pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editing: &Line
     // Names stand below each other and above what is typed of them.
     let x = (line.x + u16::try_from(offers.at).unwrap_or(u16::MAX).min(screen.width)).min(screen.right().saturating_sub(width));
     let outer = Rect { x, y: line.y - height, width, height };
-    Clear.render(outer, buffer);
-    buffer.set_style(outer, theme.screen());
     let more = offers.list.len() - lines;
     let note = if more > 0 { format!(" {} more ", format::count(more as u64)) } else { String::new() };
-    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(true)).title_bottom(note);
-    let area = block.inner(outer);
-    block.render(outer, buffer);
+    let area = popup::draw_at(buffer, outer, Block::new().title_bottom(note), theme);
     for (y, (number, offer)) in (area.top()..).zip(shown.iter().enumerate()) {
         let chosen = offers.chosen == Some(first + number);
         buffer.set_style(Rect { y, height: 1, ..area }, if chosen { theme.cursor() } else { Style::new() });

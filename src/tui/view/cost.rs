@@ -30,7 +30,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     if unpriced > 0 {
         part(&format!("{} unpriced", format::count(u64::from(unpriced))), theme.running());
     }
-    if app.budgets.total_exceeds() {
+    if app.budgets.is_total_exceeded() {
         part("over budget", theme.error());
     }
     let lines = usize::from(inner.height.saturating_sub(1));

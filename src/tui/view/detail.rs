@@ -3,34 +3,37 @@
 use std::fmt::Write;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::styling::Styling;
-use super::{put, put_right, trace_tree};
+use super::{HitMap, put, put_right};
+use crate::display;
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{App, Focus, HitTarget, Tab};
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, theme: Styling) {
     let Some(row) = app.forest.cursor().filter(|_| area.height > 0) else { return };
     let data = store.row(row);
     let frame = theme.frame(app.focus != Focus::Forest);
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
-    let label = trace_tree::name(store, data);
-    let room = label_room(area);
+    let label = display::name(store, data);
+    let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
+    let label_width = area.width.saturating_sub(tabs + 8).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
-    x = put(buffer, x, area.y, 1, theme.glyph(data.span_type), theme.kind(data.span_type));
+    x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), theme.kind(data.span_type));
     x = put(buffer, x, area.y, 1, " ", Style::new());
-    x = put(buffer, x, area.y, room, &label, theme.text().patch(theme.title()));
+    x = put(buffer, x, area.y, label_width, &label, theme.text().patch(theme.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
-    debug_assert!(x >= area.right() || x == first_tab(area, &label));
     for (tab, title) in Tab::ALL {
         let style = if tab == app.detail.tab { theme.tab() } else { theme.dim() };
-        x = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
+        let end = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
+        hits.add(Rect { x, y: area.y, width: end.saturating_sub(x), height: 1 }, HitTarget::Tab(tab));
+        x = end;
     }
     draw_text(buffer, area, &app.detail.reader, theme);
     progress(buffer, area, x, app, theme);
@@ -41,32 +44,6 @@ pub(super) fn draw_text(buffer: &mut Buffer, area: Rect, reader: &Pager, theme: 
     let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(1) };
     let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
     reader.render(inner, buffer, &styles, theme.glyphs());
-}
-
-/// Cells for the name before the tabs.
-fn label_room(area: Rect) -> u16 {
-    let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
-    area.width.saturating_sub(tabs + 8).clamp(8, 40)
-}
-
-/// The column of the first tab.
-fn first_tab(area: Rect, label: &str) -> u16 {
-    let label = format::safe(label);
-    area.x + 6 + format::width(&format::fit(&label, usize::from(label_room(area)))) as u16
-}
-
-/// What of the pane is at a place.
-pub(super) fn hit_test(area: Rect, app: &App, store: &Store, place: Position) -> HitTarget {
-    let Some(row) = app.forest.cursor().filter(|_| place.y == area.y) else { return HitTarget::Detail };
-    let mut x = first_tab(area, &trace_tree::name(store, store.row(row)));
-    for (tab, title) in Tab::ALL {
-        let end = x + title.len() as u16 + 2;
-        if (x..end).contains(&place.x) {
-            return HitTarget::Tab(tab);
-        }
-        x = end;
-    }
-    HitTarget::Detail
 }
 
 /// How far one has read, and what was found, at the end of the title.

@@ -4,9 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::overlay::frame;
-use super::put;
 use super::styling::Styling;
+use super::{popup, put};
 use crate::export::Format;
 use crate::format;
 use crate::tui::app::{ExportDialog, ExportField};
@@ -16,7 +15,7 @@ const LABEL: u16 = 10;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, theme: Styling) {
     let title = format!("Export {} · tab next, enter writes, esc leaves", format::plural(dialog.traces.len() as u64, "trace"));
-    let inner = frame(buffer, area, (78, 5), &title, theme);
+    let inner = popup::draw(buffer, area, (78, 5), &title, theme);
     for (y, field) in (inner.top()..inner.bottom()).zip(ExportField::ALL) {
         let focused = field == dialog.field;
         if focused {

@@ -4,9 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::overlay::frame;
 use super::styling::Styling;
-use super::{put, put_right};
+use super::{popup, put, put_right};
 use crate::tui::app::action::{ENTRIES, Entry, GROUPS};
 use crate::tui::app::{App, Key};
 
@@ -122,7 +121,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, th
     let (columns, end) = (columns(area), end(area));
     let title = if end == 0 { "Keys · esc closes" } else { "Keys · j k scroll, esc closes" };
     let size = (columns.len() as u16 * COLUMN + FRAME, height(&columns) as u16 + FRAME);
-    let inner = frame(buffer, area, size, title, theme);
+    let inner = popup::draw(buffer, area, size, title, theme);
     let first = scroll.min(end);
     for (column, lines) in (0..).zip(&columns) {
         let x = inner.x + column * COLUMN;

@@ -3,59 +3,40 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
-use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::export_dialog;
 use super::styling::Styling;
-use super::{compare, help, palette, put, put_right, sorter, sources};
+use super::{HitMap, compare, help, palette, popup, put, put_right, sorter, sources};
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{App, HitTarget, Overlay, Picker};
 
 /// Paints a layer; returns where the terminal's cursor belongs, if anywhere.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, overlay: &Overlay, theme: Styling) -> Option<Position> {
+pub(super) fn draw(
+    buffer: &mut Buffer,
+    hits: &mut HitMap,
+    area: Rect,
+    app: &App,
+    store: &Store,
+    overlay: &Overlay,
+    theme: Styling,
+) -> Option<Position> {
+    hits.add(area, HitTarget::Overlay);
     match overlay {
         Overlay::Help(scroll) => help::draw(buffer, area, app, *scroll, theme),
         Overlay::Sources(scroll) => sources::draw(buffer, area, app, *scroll, theme),
         Overlay::Picker(picker) => pick(buffer, area, picker, theme),
-        Overlay::Sorter(sorter) => sorter::draw(buffer, area, sorter, theme),
+        Overlay::Sorter(sorter) => sorter::draw(buffer, hits, area, sorter, theme),
         Overlay::Export(dialog) => export_dialog::draw(buffer, area, dialog, theme),
-        Overlay::Compare(compare) => compare::draw(buffer, above_footer(area), compare, store, app.now, theme),
-        Overlay::Palette(palette) => return Some(palette::draw(buffer, area, &app.keymap, palette, theme)),
+        Overlay::Compare(compare) => compare::draw(buffer, hits, above_footer(area), compare, store, app.now, theme),
+        Overlay::Palette(palette) => return Some(palette::draw(buffer, hits, area, &app.keymap, palette, theme)),
     }
     None
-}
-
-/// What of a layer is at a place.
-pub(super) fn hit_test(area: Rect, overlay: &Overlay, place: Position) -> HitTarget {
-    match overlay {
-        Overlay::Palette(palette) => palette::hit_test(area, palette, place),
-        Overlay::Sorter(sorter) => sorter::hit_test(area, sorter, place),
-        Overlay::Compare(compare) => compare::hit_test(above_footer(area), compare, place),
-        Overlay::Help(_) | Overlay::Sources(_) | Overlay::Picker(_) | Overlay::Export(_) => HitTarget::Overlay,
-    }
 }
 
 /// The screen without its last line, where messages are.
 fn above_footer(area: Rect) -> Rect {
     Rect { height: area.height - u16::from(area.height > 1), ..area }
-}
-
-/// A box in the middle, of this size if there is room for it.
-pub(super) fn middle(area: Rect, (width, height): (u16, u16)) -> Rect {
-    let (width, height) = (width.min(area.width), height.min(area.height));
-    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
-}
-
-/// A framed box in the middle; returns its inside.
-pub(super) fn frame(buffer: &mut Buffer, area: Rect, size: (u16, u16), title: &str, theme: Styling) -> Rect {
-    let outer = middle(area, size);
-    Clear.render(outer, buffer);
-    buffer.set_style(outer, theme.screen());
-    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(true)).title(format!(" {title} "));
-    let inner = block.inner(outer);
-    block.render(outer, buffer);
-    inner
 }
 
 fn pick(buffer: &mut Buffer, area: Rect, picker: &Picker, theme: Styling) {
@@ -67,7 +48,7 @@ fn pick(buffer: &mut Buffer, area: Rect, picker: &Picker, theme: Styling) {
         chosen => format!(" · {chosen} chosen"),
     };
     let title = format!("{} by {}{chosen} · space chooses, enter applies", picker.field, picker.counted);
-    let inner = frame(buffer, area, (width, height), &title, theme);
+    let inner = popup::draw(buffer, area, (width, height), &title, theme);
     let room = |x: u16| inner.right().saturating_sub(x);
     if inner.is_empty() {
         return;

@@ -3,11 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
-use ratatui::widgets::Block;
 
-use super::overlay::{frame, middle};
 use super::styling::Styling;
-use super::{put, put_right};
+use super::{HitMap, popup, put, put_right};
 use crate::format;
 use crate::tui::app::{HitTarget, Keymap, Palette};
 
@@ -18,40 +16,25 @@ const SIZE: (u16, u16) = (82, 18);
 const NAME: u16 = 17;
 const KEYS: u16 = 16;
 
-/// Where the actions are: below the line that is typed.
-fn list(inner: Rect) -> Rect {
-    Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }
-}
-
-/// The action at the top of the list.
-fn first(palette: &Palette, list: Rect) -> usize {
-    (palette.cursor + 1).saturating_sub(usize::from(list.height))
-}
-
-/// The action at a place.
-pub(super) fn hit_test(area: Rect, palette: &Palette, place: Position) -> HitTarget {
-    let list = list(Block::bordered().inner(middle(area, SIZE)));
-    let item = first(palette, list) + usize::from(place.y.saturating_sub(list.y));
-    if list.contains(place) && item < palette.found.len() { HitTarget::Item(item) } else { HitTarget::Overlay }
-}
-
 /// Paints the list; returns where the terminal's cursor belongs.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, keymap: &Keymap, palette: &Palette, theme: Styling) -> Position {
-    let inner = frame(buffer, area, SIZE, "Actions · enter does it, esc closes", theme);
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &Keymap, palette: &Palette, theme: Styling) -> Position {
+    let inner = popup::draw(buffer, area, SIZE, "Actions · enter does it, esc closes", theme);
     let x = put(buffer, inner.x, inner.y, inner.width, ":", theme.key());
     let room = inner.right().saturating_sub(x + 1);
     let scroll = palette.input.visual_scroll(usize::from(room));
     let shown: String = palette.input.value().chars().skip(scroll).collect();
     put(buffer, x, inner.y, room, &shown, Style::new());
     let cursor = Position::new(x + palette.input.visual_cursor().saturating_sub(scroll).min(usize::from(room)) as u16, inner.y);
-    let list = list(inner);
+    let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     if palette.found.is_empty() {
         put(buffer, list.x + 1, list.y, list.width.saturating_sub(1), "no such action", theme.dim());
     }
-    let first = first(palette, list);
+    let first = (palette.cursor + 1).saturating_sub(usize::from(list.height));
     for (y, (at, found)) in (list.top()..list.bottom()).zip(palette.found.iter().enumerate().skip(first)) {
+        let line = Rect { y, height: 1, ..list };
+        hits.add(line, HitTarget::Item(at));
         if at == palette.cursor {
-            buffer.set_style(Rect { y, height: 1, ..list }, theme.cursor());
+            buffer.set_style(line, theme.cursor());
             put(buffer, list.x, y, 1, "▸", theme.key());
         }
         let (end, mut x) = (list.right(), list.x + 2);

@@ -5,9 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::header::{beside_name, ranked, sign};
-use super::overlay::frame;
-use super::put;
 use super::styling::Styling;
+use super::{popup, put};
 use crate::format;
 use crate::sources::{Forwarding, Port, State, Traffic};
 use crate::tui::app::{App, SourceView};
@@ -135,7 +134,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, th
     let end = end(app, area, theme);
     let title = if end == 0 { "Sources · esc closes" } else { "Sources · j k scroll, esc closes" };
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(FRAME);
-    let inner = frame(buffer, area, (WIDTH, height), title, theme);
+    let inner = popup::draw(buffer, area, (WIDTH, height), title, theme);
     for (y, line) in (inner.top()..inner.bottom()).zip(lines.iter().skip(scroll.min(end))) {
         let x = inner.x + 1 + line.indent;
         let room = |x: u16| inner.right().saturating_sub(x);

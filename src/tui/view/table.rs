@@ -1,12 +1,12 @@
 //! A view that is not the traces: a table where they stand, and the line under the cursor where the detail does.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::styling::Styling;
-use super::{detail, put, put_right};
+use super::{HitMap, detail, put, put_right};
 use crate::format;
 use crate::tui::app::{App, Cell, Focus, Heading, HitTarget, Table, View};
 
@@ -17,7 +17,7 @@ const MESSAGE: u16 = 40;
 /// Cells of a column of moments with their dates.
 const MOMENT: u16 = 13;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, table: &Table, theme: Styling) {
     if area.is_empty() {
         return;
     }
@@ -45,8 +45,10 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, th
         put(buffer, inner.x + 1, inner.y + 1, inner.width.saturating_sub(1), nothing(app, table), theme.dim());
     }
     for (line, y) in lines.zip(inner.y + 1..) {
+        let line_area = Rect { y, height: 1, ..inner };
+        hits.add(line_area, HitTarget::Line(line.0));
         if line.0 == table.cursor {
-            buffer.set_style(Rect { y, height: 1, ..inner }, theme.cursor());
+            buffer.set_style(line_area, theme.cursor());
             put(buffer, inner.x, y, 1, "▎", theme.key());
         }
         let mut x = inner.x + 1;
@@ -62,13 +64,6 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, th
             x += width;
         }
     }
-}
-
-/// What of the table is at a place.
-pub(super) fn hit_test(area: Rect, table: &Table, place: Position) -> HitTarget {
-    let inner = Block::bordered().inner(area);
-    let line = usize::from(place.y.saturating_sub(inner.y)).checked_sub(1).map(|at| at + table.top);
-    line.filter(|line| inner.contains(place) && *line < table.lines.len()).map_or(HitTarget::Forest, HitTarget::Line)
 }
 
 /// Why there is no line.

@@ -5,19 +5,18 @@ mod columns;
 pub(super) mod line;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::widgets::{Block, BorderType, Widget};
 
-use super::put;
 use super::styling::Styling;
+use super::{HitMap, put};
 use crate::format;
-use crate::model::SpanType;
-use crate::store::{Phase, Row, Store};
-use crate::tui::app::{Action, App, Focus, HitTarget, Measure, Sort, TraceTree};
+use crate::store::Store;
+use crate::tui::app::{Action, App, Focus, Measure, Sort};
 use columns::{Bars, Columns};
-use line::{LEVELS, Line};
+use line::Line;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, theme: Styling) {
     if area.is_empty() {
         return;
     }
@@ -40,7 +39,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         if at == cursor {
             buffer.set_style(line, theme.cursor());
         }
-        Line { app, store, theme, row, data: store.row(row), is_cursor: at == cursor }.draw(buffer, line, columns);
+        Line { app, store, theme, row, data: store.row(row), is_cursor: at == cursor }.draw(buffer, hits, line, columns);
     }
 }
 
@@ -56,36 +55,4 @@ fn title(app: &App, store: &Store) -> String {
     };
     let path = if app.forest.lights_path { "· critical path " } else { "" };
     format!(" Traces {rank}{}{of} {by}{path}", format::count(shown as u64))
-}
-
-/// What of the pane is at a place.
-pub(super) fn hit_test(area: Rect, app: &App, store: &Store, place: Position) -> HitTarget {
-    let inner = Block::bordered().inner(area);
-    if !inner.contains(place) {
-        return HitTarget::Forest;
-    }
-    let (rows, _) = app.forest.window(store, usize::from(inner.height));
-    let Some(&row) = rows.get(usize::from(place.y - inner.y)) else { return HitTarget::Forest };
-    let above = std::iter::successors(TraceTree::parent(store, row), |&row| TraceTree::parent(store, row)).take(LEVELS).count();
-    let fold = inner.x + 1 + 2 * above as u16;
-    if place.x == fold && app.forest.child_count(store, row) > 0 { HitTarget::Fold(row) } else { HitTarget::Row(row) }
-}
-
-/// What a row is called.
-#[must_use]
-pub fn name(store: &Store, data: &Row) -> String {
-    match (data.label.is_empty(), data.name.is_empty()) {
-        (false, _) => store.text(data.label).to_owned(),
-        (true, false) => store.text(data.name).to_owned(),
-        (true, true) if data.placeholder => match data.span_type {
-            SpanType::Team => unended("team or workflow", data.phase),
-            SpanType::Workflow => unended("workflow", data.phase),
-            _ => unended("agent", data.phase),
-        },
-        (true, true) => "(no name)".to_owned(),
-    }
-}
-
-fn unended(what: &str, phase: Phase) -> String {
-    if phase == Phase::Running { format!("{what}, still running") } else { format!("{what}, never ended") }
 }

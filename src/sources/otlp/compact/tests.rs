@@ -11,10 +11,10 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::model::payload_query::Condition;
 use crate::model::{Pattern, Payload, PayloadQuery, PayloadRef, SourceId, SpanId};
+use crate::otlp::wire::put_bytes;
 use crate::sources::otlp::ingest::{ExportRequest, Ingest};
 use crate::sources::otlp::search::{self, Scan};
 use crate::sources::otlp::types::{Encoding, Signal};
-use crate::sources::otlp::wire::put_bytes;
 use crate::sources::{Search, Update, UpdateSender};
 
 /// What an intake holds of one request.

@@ -2,8 +2,8 @@
 
 use super::span::Decoded;
 use crate::model::json::Scalar;
-use crate::model::{Attribute, Batch, Payload, PayloadRef, Span, Value};
-use crate::semconv::{Extractor, PREVIEW, beginning};
+use crate::model::{Attribute, Batch, Payload, PayloadRef, Value};
+use crate::semconv::{SpanBuilder, SpanHeader};
 
 /// Appends the row of a span to the batch.
 ///
@@ -11,37 +11,23 @@ use crate::semconv::{Extractor, PREVIEW, beginning};
 pub(in crate::sources) fn push(batch: &mut Batch, decoded: &Decoded, address: PayloadRef) {
     let payload = &decoded.payload;
     let nested: Vec<String> = payload.attributes.iter().map(|(_, value)| nested(value)).collect();
-    let mut picker = Extractor::default();
-    for ((name, value), nested) in payload.attributes.iter().zip(&nested) {
-        picker.take(name.as_bytes(), scalar(value, nested));
+    let mut builder = SpanBuilder::default();
+    builder.name(decoded.name.as_bytes());
+    builder.status(decoded.status, payload.status_message.as_bytes());
+    if let Some(message) = exception_message(payload) {
+        builder.exception(message.as_bytes());
+    }
+    for ((key, value), nested) in payload.attributes.iter().zip(&nested) {
+        builder.attribute(key.as_bytes(), scalar(value, nested));
     }
     let scope = Some(payload.scope.0.as_str()).filter(|scope| !scope.is_empty());
-    let (id, parent, end) = match (picker.pending(), decoded.parent) {
-        (Some(parent), Some(running)) => (running, parent, None),
-        _ => (decoded.id, decoded.parent, decoded.end),
-    };
-    let error = error(payload).map_or_else(|| picker.error().unwrap_or_default(), ToOwned::to_owned);
-    let span = Span {
-        trace: decoded.trace,
-        id,
-        parent,
-        start: decoded.start,
-        end,
-        status: decoded.status,
-        name: batch.intern(&decoded.name),
-        facts: picker.facts(&decoded.name, scope, batch),
-        error: batch.intern_chars(beginning(error.chars(), PREVIEW)),
-        payload_ref: address,
-        retained_bytes: 0,
-    };
+    let Decoded { trace, id, parent, start, end, .. } = *decoded;
+    let span = builder.build(SpanHeader { trace, id, parent, start, end }, scope, address, batch);
     batch.spans.push(span);
 }
 
-/// What went wrong: the status message, else what the last exception said.
-fn error(payload: &Payload) -> Option<&str> {
-    if !payload.status_message.is_empty() {
-        return Some(&payload.status_message);
-    }
+/// Returns the message of the last exception event.
+fn exception_message(payload: &Payload) -> Option<&str> {
     let exception = payload.events.iter().rfind(|event| event.name == "exception")?;
     exception.attributes.iter().find_map(|(name, value)| match value {
         Value::Text(text) if name == "exception.message" => Some(text.as_str()),

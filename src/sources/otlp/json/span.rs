@@ -154,7 +154,7 @@ pub(super) fn scope(text: &str, payload: &mut Payload) {
 
 fn role(raw: &RawValue) -> SpanKind {
     let kind = unquoted(raw);
-    kind.parse().map_or_else(|_| SpanKind::named(kind), SpanKind::numbered)
+    kind.parse().map_or_else(|_| SpanKind::parse(kind), SpanKind::from_code)
 }
 
 fn count(raw: Option<&RawValue>) -> u32 {
@@ -177,12 +177,8 @@ fn event(wire: WireEvent<'_>) -> Result<Event, String> {
 }
 
 fn status_code(raw: &RawValue) -> Result<Status, String> {
-    match unquoted(raw).trim_start_matches("STATUS_CODE_") {
-        "0" | "UNSET" => Ok(Status::Unset),
-        "1" | "OK" => Ok(Status::Ok),
-        "2" | "ERROR" => Ok(Status::Error),
-        other => Err(format!("{:?} is no status code", brief(other))),
-    }
+    let code = unquoted(raw);
+    Status::parse(code).ok_or_else(|| format!("{:?} is no status code", brief(code)))
 }
 
 /// A time; `None` if it is absent or 0, which is how a span that still runs has no end.

@@ -7,10 +7,10 @@ use rusqlite::{Statement, params};
 
 use super::job::{FinishedSpan, WriteJob};
 use super::schema::quoted;
-use crate::model::{Nanos, Payload, SpanKind, Status, TraceId, Value};
+use crate::model::{Nanos, Payload, Status, TraceId, Value};
+use crate::otlp::payload;
 use crate::semconv::agno_context;
 use crate::sources::otlp::json::Document;
-use crate::sources::otlp::payload;
 use crate::sources::otlp::types::Encoding;
 use crate::sources::sqlite::Tables;
 
@@ -112,20 +112,13 @@ fn write_trace(trace: TraceId, members: &[(&FinishedSpan, &Payload)], now: &str,
 }
 
 fn write_span(span: &FinishedSpan, payload: &Payload, now: &str, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
-    // Agno has no unspecified kind.
-    let kind = if payload.span_kind == SpanKind::Unspecified { SpanKind::Internal } else { payload.span_kind }.name();
-    let status = match span.status {
-        Status::Unset => "UNSET",
-        Status::Ok => "OK",
-        Status::Error => "ERROR",
-    };
     spans.execute(params![
         span.id.to_string(),
         span.trace.to_string(),
         span.parent.map(|parent| parent.to_string()),
         span.name,
-        kind,
-        status,
+        payload.span_kind.or_internal().name(),
+        span.status.name(),
         Some(&payload.status_message).filter(|message| !message.is_empty()),
         time(span.start),
         time(span.end),

@@ -273,14 +273,7 @@ impl Page {
         let data = store.row(row);
         let trace = store.trace(data.trace());
         for (name, symbol) in [
-            (
-                "agent",
-                if matches!(data.span_type, SpanType::Agent | SpanType::Team | SpanType::Workflow) {
-                    Symbol::EMPTY
-                } else {
-                    store.agent(row)
-                },
-            ),
+            ("agent", if data.span_type.is_agentic() { Symbol::EMPTY } else { store.agent(row) }),
             ("provider", store.provider(row)),
             ("session", store.inherited(row, |data| data.session)),
             ("user", store.inherited(row, |data| data.user)),

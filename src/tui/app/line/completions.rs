@@ -7,7 +7,7 @@ use tui_input::Input;
 use crate::model::SpanType;
 use crate::query::{CursorContext, FIELDS, KINDS, STATUSES, place_of, quoted};
 use crate::semconv::row_attributes;
-use crate::store::{RowIx, Store, Symbol};
+use crate::store::{By, RowIx, Store, Symbol};
 
 /// Something that could be typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,10 +132,6 @@ fn fitting(seen: &[Completion], place: &CursorContext) -> Vec<Completion> {
 
 /// The values of a field that were seen, the most frequent first. Costs the rows held.
 fn values(store: &Store, field: &str) -> Vec<Completion> {
-    let runs = |kind| matches!(kind, SpanType::Agent | SpanType::Team | SpanType::Workflow);
-    let label = |wanted: fn(SpanType) -> bool| {
-        move |row: RowIx| if wanted(store.row(row).span_type) { store.row(row).label } else { Symbol::EMPTY }
-    };
     match field {
         "status" => named(
             STATUSES
@@ -147,9 +143,9 @@ fn values(store: &Store, field: &str) -> Vec<Completion> {
             store.rows().for_each(|row| *counts.entry(store.row(row).span_type).or_default() += 1);
             named(KINDS.iter().map(|(name, kinds)| (*name, kinds.iter().filter_map(|kind| counts.get(kind)).sum())))
         }
-        "agent" => texts(store, label(runs)),
-        "model" => texts(store, label(|kind| kind == SpanType::Model)),
-        "tool" => texts(store, label(|kind| kind == SpanType::Tool)),
+        "agent" => texts(store, |row| store.label(By::Agent, row)),
+        "model" => texts(store, |row| store.attributed_model(row)),
+        "tool" => texts(store, |row| store.label(By::Tool, row)),
         "name" => texts(store, |row| store.row(row).name),
         "session" => texts(store, |row| store.row(row).session),
         "user" => texts(store, |row| store.row(row).user),

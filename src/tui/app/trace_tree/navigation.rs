@@ -91,6 +91,11 @@ impl TraceTree {
         self.place_cursor(store, row);
     }
 
+    /// Whether the screen shows `row`.
+    pub(in crate::tui::app) fn is_visible(&self, store: &Store, row: RowIx) -> bool {
+        self.window(store, self.height).0.contains(&row)
+    }
+
     /// Goes to a shown row; the screen stays as it is if the row is on it.
     pub(super) fn place_cursor(&mut self, store: &Store, row: RowIx) {
         let (rows, _) = self.window(store, self.height);

@@ -3,50 +3,16 @@
 //! It is a round number that nine of ten shown traces fit into; the others' bars run over its end. It depends on all shown traces, not on
 //! those that happen to be on the screen, so that it does not change while one scrolls, and rarely as traces come.
 
-use serde::{Deserialize, Serialize};
-
 use crate::model::Nanos;
+use crate::settings::Measure;
 use crate::store::{Store, TraceIx};
 
-/// What bars measure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Measure {
-    /// When a span ran.
-    #[default]
-    Time,
-    /// The time of a span in which none of its children ran.
-    Own,
-    /// Tokens in and out.
-    Tokens,
-    /// Money.
-    Cost,
-}
-
-impl Measure {
-    /// Every measure, with its name.
-    pub const ALL: [(Self, &'static str); 4] =
-        [(Self::Time, "time"), (Self::Own, "own time"), (Self::Tokens, "tokens"), (Self::Cost, "cost")];
-
-    /// The measure after this one.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self::ALL[(self as usize + 1) % Self::ALL.len()].0
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
-
-    /// The list of sizes that it is counted in: time, tokens, cost.
-    fn list(self) -> usize {
-        match self {
-            Self::Time | Self::Own => 0,
-            Self::Tokens => 1,
-            Self::Cost => 2,
-        }
+/// The list of sizes that a measure is counted in.
+fn list(measure: Measure) -> usize {
+    match measure {
+        Measure::Time | Measure::Own => 0,
+        Measure::Tokens => 1,
+        Measure::Cost => 2,
     }
 }
 
@@ -162,16 +128,16 @@ impl Scales {
 
     /// The round number that nine of ten traces fit into: nanoseconds, tokens, or billionths of a dollar.
     pub(super) fn fitting(&self, measure: Measure) -> u64 {
-        let counts = &self.0[measure.list()];
+        let counts = &self.0[list(measure)];
         let all: u64 = counts.iter().map(|&count| u64::from(count)).sum();
         let mut within = 0;
-        for (&count, &step) in counts.iter().zip(steps(measure.list())) {
+        for (&count, &step) in counts.iter().zip(steps(list(measure))) {
             within += u64::from(count);
             if within * 10 >= all * 9 {
                 return step;
             }
         }
-        steps(measure.list()).last().copied().unwrap_or(1)
+        steps(list(measure)).last().copied().unwrap_or(1)
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::{Measure, Sort, Sorting, TraceTree};
+use super::{Sort, Sorting, TraceTree};
 use crate::model::usage::Usage;
 use crate::model::{Batch, Nanos, Origin, SourceId, Span, SpanFacts, SpanId, SpanType, Status, TraceId};
+use crate::settings::Measure;
 use crate::store::{Limits, RowIx, TraceIx};
 use crate::tui::app::Action;
 use crate::tui::app::test_harness::{TestHarness, span, span_id, trace_id};

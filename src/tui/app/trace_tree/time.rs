@@ -2,6 +2,7 @@
 
 use super::{TraceTree, scale};
 use crate::model::Nanos;
+use crate::settings::Measure;
 use crate::store::{Store, TraceIx};
 use crate::tui::widget::Axis;
 
@@ -39,7 +40,7 @@ impl TraceTree {
     #[must_use]
     pub fn common_time(&self, store: &Store, trace: TraceIx) -> Axis {
         let start = store.trace(trace).start;
-        Axis { start, end: start.saturating_add_unsigned(self.scales.fitting(super::Measure::Time)) }
+        Axis { start, end: start.saturating_add_unsigned(self.scales.fitting(Measure::Time)) }
     }
 
     /// Looks at half of the time, about the cursor's span, or at twice the time. `false` if the cursor is not in an open trace.

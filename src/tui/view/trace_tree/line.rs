@@ -5,16 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::styling::Styling;
-use super::super::{put, put_right};
+use super::super::{HitMap, put, put_right};
 use super::columns::Columns;
-use super::name;
+use crate::display;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
-use crate::tui::app::{App, TraceTree};
-
-/// Levels of the tree that are drawn; deeper rows stand at the last.
-pub(super) const LEVELS: usize = 24;
+use crate::tui::app::{App, HitTarget, TraceTree};
 
 /// One line of the forest.
 #[derive(Clone, Copy)]
@@ -28,9 +25,10 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    pub(super) fn draw(&self, buffer: &mut Buffer, line: Rect, columns: Columns) {
+    pub(super) fn draw(&self, buffer: &mut Buffer, hits: &mut HitMap, line: Rect, columns: Columns) {
+        hits.add(line, HitTarget::Row(self.row));
         let end = line.x + columns.tree;
-        let x = self.draw_tree(buffer, line.x, end, line.y);
+        let x = self.draw_tree(buffer, hits, line.x, end, line.y);
         self.draw_text(buffer, x, end, line.y);
         self.draw_numbers(buffer, end, line.y, columns);
         if columns.bar > 0 {
@@ -64,7 +62,7 @@ impl Line<'_> {
     }
 
     /// The cursor, the mark, the branches and the fold; returns the column behind them.
-    fn draw_tree(&self, buffer: &mut Buffer, x: u16, end: u16, y: u16) -> u16 {
+    fn draw_tree(&self, buffer: &mut Buffer, hits: &mut HitMap, x: u16, end: u16, y: u16) -> u16 {
         let Self { app, store, theme, row, .. } = *self;
         let marked = app.marks.contains(&self.data.trace()) && TraceTree::parent(store, row).is_none();
         let (sign, style) = match (marked, self.is_cursor) {
@@ -73,9 +71,9 @@ impl Line<'_> {
             (false, false) => (" ", Style::new()),
         };
         put(buffer, x, y, 1, sign, style);
-        let mut guides = Vec::with_capacity(LEVELS);
+        let mut guides = Vec::with_capacity(display::INDENTED_LEVELS);
         let mut at = row;
-        while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < LEVELS) {
+        while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < display::INDENTED_LEVELS) {
             guides.push(app.forest.is_last(store, at));
             at = parent;
         }
@@ -98,12 +96,11 @@ impl Line<'_> {
             put(buffer, x, y, end.saturating_sub(x), branch, if critical { theme.key() } else { theme.frame(false) });
             x += 1;
         }
-        let fold = match (app.forest.child_count(store, row) > 0, app.forest.is_open(store, row)) {
-            (false, _) => " ",
-            (true, true) => "▾",
-            (true, false) => "▸",
-        };
-        put(buffer, x, y, end.saturating_sub(x), fold, theme.dim());
+        if app.forest.child_count(store, row) > 0 {
+            let fold = if app.forest.is_open(store, row) { "▾" } else { "▸" };
+            put(buffer, x, y, end.saturating_sub(x), fold, theme.dim());
+            hits.add(Rect { x, y, width: 1, height: 1 }, HitTarget::Fold(row));
+        }
         x + 1
     }
 
@@ -113,18 +110,18 @@ impl Line<'_> {
         let room = |x: u16| end.saturating_sub(x);
         let own = data.standing();
         let (glyph, style) = match own {
-            RunStatus::Running | RunStatus::Lost => (theme.standing_glyph(own), theme.standing(own)),
-            _ => (theme.glyph(data.span_type), theme.kind(data.span_type)),
+            RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), theme.standing(own)),
+            _ => (display::span_type_symbol(data.span_type), theme.kind(data.span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
         let lit = if app.forest.is_lit(self.row) { theme.lit() } else { Style::new() };
         let label = if data.placeholder || self.is_beside() { theme.dim() } else { label_style(theme, data.span_type) };
-        let name = name(store, data);
+        let name = display::name(store, data);
         // The error is what one looks for, so the name leaves it a place.
         let name_room = if self.standing() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
         if self.standing() == RunStatus::Error {
-            x = put(buffer, x, y, room(x), theme.standing_glyph(RunStatus::Error), theme.error()) + 1;
+            x = put(buffer, x, y, room(x), display::status_symbol(RunStatus::Error), theme.error()) + 1;
         }
         if let Some((flag, style)) = self.flag() {
             x = put(buffer, x, y, room(x), &flag, style) + 1;
@@ -145,7 +142,7 @@ impl Line<'_> {
     /// What was noticed of the row, with what it cost.
     fn flag(&self) -> Option<(String, Style)> {
         let Self { app, store, theme, row, data, .. } = *self;
-        if TraceTree::parent(store, row).is_none() && app.budgets.exceeds(data.trace()) {
+        if TraceTree::parent(store, row).is_none() && app.budgets.is_exceeded_by(data.trace()) {
             return Some(("over budget".to_owned(), theme.error()));
         }
         if !matches!(data.span_type, SpanType::Tool | SpanType::Model) {
@@ -199,12 +196,12 @@ impl Line<'_> {
         let Self { app, store, theme, data, .. } = *self;
         let is_trace = TraceTree::parent(store, self.row).is_none();
         let totals = self.totals();
-        let (time, style) = match data.phase {
-            Phase::Running => (format::clock(data.duration(app.now)), theme.running()),
-            Phase::Lost => ("–".to_owned(), theme.dim()),
-            Phase::Ended => (format::duration(data.duration(app.now)), Style::new()),
+        let style = match data.phase {
+            Phase::Running => theme.running(),
+            Phase::Lost => theme.dim(),
+            Phase::Ended => Style::new(),
         };
-        let model = matches!(data.span_type, SpanType::Tool) && totals.tokens().is_none();
+        let model = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if model { String::new() } else { format::tokens(totals.tokens()) };
         let cost = if model { String::new() } else { format::money(totals.cost()) };
         let when =
@@ -212,7 +209,7 @@ impl Line<'_> {
         let known = |known: bool| if known { Style::new() } else { theme.dim() };
         for (text, width, style) in [
             (when, columns.when, theme.dim()),
-            (time, columns.time, style),
+            (display::elapsed(data, app.now), columns.time, style),
             (tokens, columns.tokens, known(totals.tokens().is_some())),
             (cost, columns.cost, known(totals.cost().is_some())),
         ] {
@@ -223,8 +220,5 @@ impl Line<'_> {
 }
 
 fn label_style(theme: Styling, kind: SpanType) -> Style {
-    match kind {
-        SpanType::Agent | SpanType::Team | SpanType::Workflow => theme.kind(kind).patch(theme.title()),
-        _ => Style::new(),
-    }
+    if kind.is_agentic() { theme.kind(kind).patch(theme.title()) } else { Style::new() }
 }

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::columns::Columns;
-use super::{Styling, draw};
+use super::{HitMap, Styling, draw};
 use crate::tui::app::{Action, App, Column, Measure};
 use crate::model::usage::Usage;
 use crate::model::{PayloadRef, Batch, SpanFacts, SpanType, Nanos, Origin, SourceId, Span, SpanId, Status, TraceId};
@@ -68,7 +68,7 @@ fn screen(names: &[&str], width: u16, open: bool, measure: Measure) -> Buffer {
     }
     let area = Rect::new(0, 0, width, 42);
     let mut buffer = Buffer::empty(area);
-    draw(&mut buffer, area, &app, &store, Styling { theme: app.looks.current(), ascii: false });
+    draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.looks.current(), ascii: false });
     buffer
 }
 
@@ -110,7 +110,7 @@ fn heading(actions: &[Action], width: u16) -> String {
     }
     let area = Rect::new(0, 0, width, 12);
     let mut buffer = Buffer::empty(area);
-    draw(&mut buffer, area, &app, &store, Styling { theme: app.looks.current(), ascii: false });
+    draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.looks.current(), ascii: false });
     let from = width - 1 - Columns::new(width - 2, false, false, false, &Column::ALL).bar;
     (from..width - 1).map(|x| buffer[(x, 0)].symbol()).collect::<String>().replace('─', "")
 }

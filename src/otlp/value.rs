@@ -12,7 +12,7 @@ const TOO_DEEP: &str = "(nested too deep)";
 
 /// A `KeyValue`: its key, and its value still encoded.
 #[inline]
-pub(super) fn entry(message: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
+pub(crate) fn entry(message: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
     // As every SDK writes it: the key, the value, nothing else.
     if let [0x0a, length @ 0..0x80, rest @ ..] = message
         && let Some((key, [0x12, rest @ ..])) = rest.split_at_checked(usize::from(*length))
@@ -40,7 +40,7 @@ fn odd_entry(message: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
 
 /// What an `AnyValue` holds, without going into lists and maps.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Any<'a> {
+pub(crate) enum Any<'a> {
     /// Text, a number, a truth, or nothing; bytes count as nothing.
     Scalar(Scalar<'a>),
     /// `ArrayValue` or `KeyValueList`.
@@ -49,7 +49,7 @@ pub(super) enum Any<'a> {
 
 /// Looks at an `AnyValue`.
 #[inline]
-pub(super) fn any(message: &[u8]) -> Result<Any<'_>, DecodeError> {
+pub(crate) fn any(message: &[u8]) -> Result<Any<'_>, DecodeError> {
     if let [0x0a, rest @ ..] = message
         && let Some(text) = last(rest)
     {
@@ -78,7 +78,7 @@ fn other(message: &[u8]) -> Result<Any<'_>, DecodeError> {
 }
 
 /// Reads an `AnyValue` whole.
-pub(super) fn whole(message: &[u8]) -> Result<Value, DecodeError> {
+pub(crate) fn whole(message: &[u8]) -> Result<Value, DecodeError> {
     nested(message, 0)
 }
 
@@ -125,7 +125,7 @@ fn map(message: &[u8], depth: usize) -> Result<Vec<Attribute>, DecodeError> {
 }
 
 /// Reads a `KeyValue` whole.
-pub(super) fn attribute(message: &[u8]) -> Result<Attribute, DecodeError> {
+pub(crate) fn attribute(message: &[u8]) -> Result<Attribute, DecodeError> {
     let (key, value) = entry(message)?;
     // The row was made without looking into this value.
     let value = whole(value).unwrap_or_else(|broken| Value::Text(format!("(can't be read: {broken})")));
@@ -133,6 +133,6 @@ pub(super) fn attribute(message: &[u8]) -> Result<Attribute, DecodeError> {
 }
 
 /// A field's text. What is not UTF-8 becomes U+FFFD.
-pub(super) fn text(field: Wire<'_>) -> Result<String, DecodeError> {
+pub(crate) fn text(field: Wire<'_>) -> Result<String, DecodeError> {
     Ok(String::from_utf8_lossy(field.bytes()?).into_owned())
 }

@@ -6,18 +6,15 @@ use crate::model::{Attribute, Payload};
 
 /// What spans share.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::sources) struct Group<'a> {
+pub(crate) struct Group<'a> {
     /// `Resource`, encoded.
-    pub(in crate::sources) resource: &'a [u8],
+    pub(crate) resource: &'a [u8],
     /// `InstrumentationScope`, encoded.
-    pub(in crate::sources) scope: &'a [u8],
+    pub(crate) scope: &'a [u8],
 }
 
 /// Hands out every encoded span of a request with what it shares, in order.
-pub(in crate::sources) fn spans<'a>(
-    body: &'a [u8],
-    mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
+pub(crate) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), DecodeError>) -> Result<(), DecodeError> {
     let mut requests = Fields(body);
     while let Some((number, field)) = requests.next()? {
         if number != 1 {
@@ -56,12 +53,12 @@ fn first(message: &[u8]) -> Result<&[u8], DecodeError> {
 
 impl<'a> Group<'a> {
     /// The scope's name, not checked to be UTF-8; empty if it has none.
-    pub(super) fn scope_name(&self) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn scope_name(&self) -> Result<&'a [u8], DecodeError> {
         first(self.scope)
     }
 
     /// Writes resource and scope into a span's payload.
-    pub(in crate::sources) fn describe(&self, payload: &mut Payload) -> Result<(), DecodeError> {
+    pub(crate) fn describe(&self, payload: &mut Payload) -> Result<(), DecodeError> {
         payload.resource = self.resource()?;
         let mut fields = Fields(self.scope);
         while let Some((number, field)) = fields.next()? {
@@ -76,7 +73,7 @@ impl<'a> Group<'a> {
     }
 
     /// The resource's attributes.
-    pub(super) fn resource(&self) -> Result<Vec<Attribute>, DecodeError> {
+    pub(crate) fn resource(&self) -> Result<Vec<Attribute>, DecodeError> {
         let mut attributes = Vec::new();
         let mut fields = Fields(self.resource);
         while let Some((number, field)) = fields.next()? {

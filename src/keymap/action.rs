@@ -1,86 +1,86 @@
-//! Everything a person can do, with its name, its keys and a line of help: one table for the keyboard, the help, the palette, the
-//! configuration and the documentation.
+//! The actions of the user interface: one table of names, default keys and help lines. The keyboard, the help, the command palette, the
+//! configuration and the documentation all read it.
 
-/// Something a person asks for.
+/// Something the user can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// One row down.
+    /// Move one row down.
     Down,
-    /// One row up.
+    /// Move one row up.
     Up,
-    /// A page down.
+    /// Move one page down.
     PageDown,
-    /// A page up.
+    /// Move one page up.
     PageUp,
-    /// Half a page down.
+    /// Move half a page down.
     HalfPageDown,
-    /// Half a page up.
+    /// Move half a page up.
     HalfPageUp,
-    /// To the first row.
+    /// Go to the first row.
     Top,
-    /// To the last row.
+    /// Go to the last row.
     Bottom,
-    /// Fold, or go to the parent.
+    /// Fold the row, or go to its parent.
     Fold,
-    /// Unfold, or go to the first child.
+    /// Unfold the row, or go to its first child.
     Unfold,
-    /// Fold or unfold all below.
+    /// Fold or unfold the subtree.
     FoldBelow,
-    /// Fold or unfold every trace.
+    /// Fold or unfold all traces.
     FoldAll,
-    /// Into the detail pane.
+    /// Open the detail pane; if it is open, enlarge it.
     Detail,
-    /// To the other pane.
+    /// Switch to the other pane.
     NextPane,
-    /// The detail's next tab.
+    /// Open the next tab of the detail.
     NextTab,
-    /// The detail's previous tab.
+    /// Open the previous tab of the detail.
     PreviousTab,
-    /// Wrap long lines or not.
+    /// Toggle the wrapping of long lines.
     Wrap,
     /// Edit the filter.
     Filter,
-    /// To the next match.
+    /// Go to the next match.
     NextMatch,
-    /// To the previous match.
+    /// Go to the previous match.
     PreviousMatch,
-    /// To the next error.
+    /// Go to the next error.
     NextError,
-    /// To the previous error.
+    /// Go to the previous error.
     PreviousError,
-    /// Errors only, or everything again.
+    /// Toggle the filter for errors.
     ErrorsOnly,
-    /// Choose agents.
+    /// Filter by agents from a list.
     PickAgents,
-    /// Choose statuses.
+    /// Filter by statuses from a list.
     PickStatuses,
-    /// Choose models.
+    /// Filter by models from a list.
     PickModels,
-    /// Choose tools.
+    /// Filter by tools from a list.
     PickTools,
-    /// Choose sessions.
+    /// Filter by sessions from a list.
     PickSessions,
-    /// Sort the traces by the next thing.
+    /// Sort by the next key or column.
     Sort,
-    /// Choose what to sort by.
+    /// Choose the sort key from a list.
     SortBy,
-    /// Turn the order of the traces round.
+    /// Reverse the order.
     Reverse,
-    /// Let bars measure the next thing.
+    /// Show the next measure in the bars.
     Measure,
-    /// Light the critical path, or not.
+    /// Toggle the highlight of the critical path.
     CriticalPath,
-    /// Look at half of the time.
+    /// Halve the visible time range.
     ZoomIn,
-    /// Look at twice the time.
+    /// Double the visible time range.
     ZoomOut,
-    /// Look at all of the time.
+    /// Show the whole time range of the trace.
     ZoomReset,
-    /// Look at earlier time.
+    /// Pan to earlier times.
     Earlier,
-    /// Look at later time.
+    /// Pan to later times.
     Later,
-    /// Mark the trace.
+    /// Mark or unmark the trace.
     Mark,
     /// Unmark all traces.
     ClearMarks,
@@ -88,54 +88,54 @@ pub enum Action {
     Export,
     /// Compare two traces.
     Compare,
-    /// Copy the value that is looked at.
+    /// Copy the value under the cursor.
     Copy,
-    /// Copy the span as JSON.
+    /// Copy the span as OTLP/JSON.
     CopySpan,
-    /// Freeze the view, or go on.
+    /// Pause or resume the view.
     Pause,
-    /// Follow the newest trace.
+    /// Toggle following the newest trace.
     Follow,
-    /// To the next theme.
+    /// Switch to the next theme.
     Theme,
-    /// The sources in full.
+    /// Show the sources.
     Sources,
-    /// Choose from every action.
+    /// Open the command palette.
     Palette,
-    /// The traces.
+    /// Show the traces.
     ViewTraces,
-    /// Conversations.
+    /// Show the sessions.
     ViewSessions,
-    /// Agents.
+    /// Show the agents.
     ViewAgents,
-    /// Models.
+    /// Show the models.
     ViewModels,
-    /// Tools.
+    /// Show the tools.
     ViewTools,
-    /// Failures.
+    /// Show the errors.
     ViewErrors,
-    /// What the sums beside the traces speak of.
+    /// Switch the totals between everything shown and the current trace.
     Scope,
     /// Show the keys.
     Help,
-    /// One step back.
+    /// Go one step back.
     Back,
-    /// Give the terminal to the shell.
+    /// Suspend the program.
     Suspend,
-    /// Leave.
+    /// Quit.
     Quit,
 }
 
-/// An action, its name, its keys and what it does, for a person.
+/// An action with its name, default keys and help line.
 #[derive(Debug)]
 pub struct Entry {
     /// The action.
     pub action: Action,
-    /// Its name, as the configuration and the palette have it.
+    /// The name in the configuration and the palette.
     pub name: &'static str,
-    /// Its keys unless the configuration says otherwise, the first before others.
+    /// The default keys, in order of preference.
     pub keys: &'static [&'static str],
-    /// What it does.
+    /// One line that says what the action does.
     pub help: &'static str,
 }
 
@@ -143,7 +143,7 @@ const fn entry(action: Action, name: &'static str, keys: &'static [&'static str]
     Entry { action, name, keys, help }
 }
 
-/// Every action, in the order of the help.
+/// All actions, in the order of the help.
 pub const ENTRIES: &[Entry] = &[
     entry(Action::Down, "down", &["j", "Down"], "move down"),
     entry(Action::Up, "up", &["k", "Up"], "move up"),
@@ -207,7 +207,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(Action::Quit, "quit", &["q", "Ctrl-c"], "quit"),
 ];
 
-/// What the help calls actions that belong together, with the first of them in [`ENTRIES`].
+/// The groups of the help, each with its first action in [`ENTRIES`].
 pub const GROUPS: [(&str, Action); 7] = [
     ("Move and fold", Action::Down),
     ("Read", Action::Detail),
@@ -224,7 +224,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn no_key_and_no_name_stands_twice() {
+    fn names_and_default_keys_are_unique() {
         let mut seen = HashSet::new();
         for entry in ENTRIES {
             assert!(seen.insert(entry.name), "{} is named twice", entry.name);

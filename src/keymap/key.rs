@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// A key with what is held down with it. Its name is `q`, `Q`, `Ctrl-d`, `Alt-Enter`, `Space`, `F5`.
+/// A key with its modifiers. Its name looks like `q`, `Q`, `Ctrl-d`, `Alt-Enter`, `Space` or `F5`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     code: KeyCode,
     modifiers: KeyModifiers,
 }
 
-/// Names of keys that are no single character.
+/// Keys that are named by a word instead of a character.
 const NAMED: [(&str, KeyCode); 16] = [
     ("Space", KeyCode::Char(' ')),
     ("Enter", KeyCode::Enter),
@@ -32,16 +32,16 @@ const NAMED: [(&str, KeyCode); 16] = [
     ("End", KeyCode::End),
 ];
 
-/// The last function key that terminals send.
+/// The highest function key that terminals send.
 const LAST_FUNCTION: u8 = 12;
 
-/// Characters that terminals send, with Ctrl, as another key.
+/// Characters that, together with Ctrl, terminals send as another key.
 const ALIASES: [(char, &str); 5] = [('h', "Backspace"), ('i', "Tab"), ('j', "Enter"), ('m', "Enter"), ('[', "Esc")];
 
 const MODIFIERS: [(&str, KeyModifiers); 2] = [("Ctrl-", KeyModifiers::CONTROL), ("Alt-", KeyModifiers::ALT)];
 
 impl Key {
-    /// The key that was pressed. Shift is part of a character, and of no other key but Tab.
+    /// Returns the key of a terminal event. Shift counts only as part of a character and of Tab.
     #[must_use]
     pub fn pressed(event: KeyEvent) -> Self {
         let modifiers = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
@@ -52,13 +52,13 @@ impl Key {
         Self { code, modifiers }
     }
 
-    /// Whether it writes a character where a line is typed, or has a meaning there.
+    /// Whether a line editor uses the key.
     #[must_use]
-    pub fn types(self) -> bool {
+    pub fn is_input(self) -> bool {
         self.modifiers.is_empty() && !matches!(self.code, KeyCode::F(_))
     }
 
-    /// The name in as few cells as can be: `↑`, `⏎`, `esc`, `q`, `^d`.
+    /// Returns the shortest name for hints: `↑`, `⏎`, `esc`, `q`, `^d`.
     #[must_use]
     pub fn short(self) -> String {
         let name = match self.code {
@@ -96,45 +96,47 @@ impl fmt::Display for Key {
 impl FromStr for Key {
     type Err = String;
 
-    /// Reads a name, upper and lower case alike where that is no matter.
+    /// Parses a name. Case matters only for single characters without Ctrl.
     fn from_str(text: &str) -> Result<Self, String> {
         let (mut rest, mut modifiers) = (text, KeyModifiers::NONE);
-        while let Some((name, modifier)) = MODIFIERS.iter().find(|(name, _)| rest.len() > name.len() && begins(rest, name)) {
+        while let Some((name, modifier)) =
+            MODIFIERS.iter().find(|(name, _)| rest.len() > name.len() && starts_with_ignoring_case(rest, name))
+        {
             modifiers |= *modifier;
             rest = &rest[name.len()..];
         }
         let mut chars = rest.chars();
         let code = match (chars.next(), chars.next()) {
             (Some(c), None) if !c.is_control() && c != ' ' => KeyCode::Char(c),
-            _ => named(rest).ok_or_else(|| unknown(text))?,
+            _ => named_code(rest).ok_or_else(|| unknown_key(text))?,
         };
         let key = Self::pressed(KeyEvent::new(code, modifiers));
         match ALIASES.iter().find(|(c, _)| modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char(*c)) {
-            Some((_, sent)) => Err(format!("terminals send {key} as {sent}, so that it can't be told from it; bind another key")),
+            Some((_, sent)) => Err(format!("terminals send {key} as {sent}; bind another key")),
             None => Ok(key),
         }
     }
 }
 
-fn begins(text: &str, with: &str) -> bool {
-    text.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with))
+fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
-fn named(name: &str) -> Option<KeyCode> {
+fn named_code(name: &str) -> Option<KeyCode> {
     let function = name.strip_prefix(['F', 'f']).and_then(|number| number.parse().ok());
     let function = function.filter(|number| (1..=LAST_FUNCTION).contains(number)).map(KeyCode::F);
     function.or_else(|| NAMED.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, code)| *code))
 }
 
-fn unknown(text: &str) -> String {
+fn unknown_key(text: &str) -> String {
     if let Some(c) = text.strip_prefix("Shift-").filter(|rest| rest.chars().count() == 1) {
         return format!("{text:?} is written {:?}", c.to_uppercase());
     }
-    let near = |name: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &text.to_lowercase());
-    match NAMED.iter().map(|(name, _)| *name).min_by_key(near).filter(|name| near(name) <= 2 && text.len() > 2) {
+    let distance = |name: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &text.to_lowercase());
+    match NAMED.iter().map(|(name, _)| *name).min_by_key(distance).filter(|name| distance(name) <= 2 && text.len() > 2) {
         Some(name) => format!("no key is called {text:?}; did you mean {name:?}?"),
         None => format!(
-            "no key is called {text:?}; there are characters, {} and F1 to F{LAST_FUNCTION}, with Ctrl- or Alt- before them",
+            "no key is called {text:?}; use a character, {} or F1 to F{LAST_FUNCTION}, with Ctrl- or Alt- before it",
             NAMED.map(|(name, _)| name).join(", ")
         ),
     }
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_read_and_written_the_same() {
+    fn names_parse_and_print_the_same() {
         for name in
             ["q", "Q", "?", "-", "é", "Ctrl-d", "Alt-x", "Ctrl-Alt-k", "Space", "Ctrl-Space", "Shift-Tab", "F12", "Alt-Enter", "Ctrl--"]
         {
@@ -157,19 +159,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_answered_with_one_or_with_all() {
-        let wrong = |name: &str| name.parse::<Key>().unwrap_err();
-        assert_eq!(wrong("Entr"), "no key is called \"Entr\"; did you mean \"Enter\"?");
-        assert_eq!(wrong("Shift-x"), "\"Shift-x\" is written \"X\"");
-        assert!(wrong("F13").starts_with("no key is called \"F13\"; there are characters, Space, "));
-        assert_eq!(wrong("ctrl-M"), "terminals send Ctrl-m as Enter, so that it can't be told from it; bind another key");
+    fn unknown_keys_get_a_suggestion_or_the_list() {
+        let error = |name: &str| name.parse::<Key>().unwrap_err();
+        assert_eq!(error("Entr"), "no key is called \"Entr\"; did you mean \"Enter\"?");
+        assert_eq!(error("Shift-x"), "\"Shift-x\" is written \"X\"");
+        assert!(error("F13").starts_with("no key is called \"F13\"; use a character, Space, "));
+        assert_eq!(error("ctrl-M"), "terminals send Ctrl-m as Enter; bind another key");
         for name in ["", " ", "Ctrl-", "ab", "\u{1b}", "F0", "Ctrl-i", "Ctrl-["] {
             assert!(name.parse::<Key>().is_err(), "{name:?}");
         }
     }
 
     #[test]
-    fn what_the_terminal_sends_is_named() {
+    fn terminal_events_have_names() {
         let name = |code, modifiers| Key::pressed(KeyEvent::new(code, modifiers)).to_string();
         assert_eq!(name(KeyCode::Char('G'), KeyModifiers::SHIFT), "G");
         assert_eq!(name(KeyCode::Char('D'), KeyModifiers::CONTROL | KeyModifiers::SHIFT), "Ctrl-d");
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_name_takes_few_cells() {
+    fn short_names_use_symbols() {
         let short = |name: &str| name.parse::<Key>().unwrap().short();
         assert_eq!(
             ["Up", "Enter", "Esc", "Space", "G", "Ctrl-d", "Alt-x", "F5"].map(short),

@@ -5,11 +5,11 @@ use prost::encoding::{DecodeContext, WireType, decode_varint, skip_field};
 /// Why bytes are no message of the expected type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(in crate::sources) struct DecodeError(pub(super) &'static str);
+pub(crate) struct DecodeError(pub(crate) &'static str);
 
 /// A field's value, as it lies in the message.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::sources) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
     Fixed32,
@@ -18,13 +18,13 @@ pub(in crate::sources) enum Value<'a> {
 
 /// The fields of one message, in the order in which they lie.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::sources) struct Fields<'a>(pub(in crate::sources) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {
     /// The next field's number and value; `None` at the end. Groups, which OTLP has none of, are passed over.
     #[expect(clippy::inline_always, reason = "in a loop of its own a field takes half the time, and there are twenty in a span")]
     #[inline(always)]
-    pub(in crate::sources) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, DecodeError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, DecodeError> {
         let rest = &mut self.0;
         while !rest.is_empty() {
             let key = u32::try_from(varint(rest)?).map_err(|_| NO_FIELD)?;
@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
 
     /// The next field's value if the field begins with this byte, which must be the key of one that holds bytes.
     #[inline]
-    pub(super) fn next_bytes(&mut self, key: u8) -> Result<Option<&'a [u8]>, DecodeError> {
+    pub(crate) fn next_bytes(&mut self, key: u8) -> Result<Option<&'a [u8]>, DecodeError> {
         match self.0.split_first() {
             Some((first, mut rest)) if *first == key => {
                 let value = bytes(&mut rest)?;
@@ -111,7 +111,7 @@ fn long_varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
 
 /// What follows the length that `rest` begins with, if that goes to the very end.
 #[inline]
-pub(super) fn last(mut rest: &[u8]) -> Option<&[u8]> {
+pub(crate) fn last(mut rest: &[u8]) -> Option<&[u8]> {
     let length = varint(&mut rest).ok()?;
     (length == rest.len() as u64).then_some(rest)
 }
@@ -119,29 +119,29 @@ pub(super) fn last(mut rest: &[u8]) -> Option<&[u8]> {
 impl<'a> Value<'a> {
     /// Text, bytes or a message.
     #[inline]
-    pub(super) fn bytes(self) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn bytes(self) -> Result<&'a [u8], DecodeError> {
         if let Self::Bytes(bytes) = self { Ok(bytes) } else { Err(WRONG) }
     }
 
     #[inline]
-    pub(super) fn varint(self) -> Result<u64, DecodeError> {
+    pub(crate) fn varint(self) -> Result<u64, DecodeError> {
         if let Self::Varint(number) = self { Ok(number) } else { Err(WRONG) }
     }
 
     #[inline]
-    pub(in crate::sources) fn fixed64(self) -> Result<u64, DecodeError> {
+    pub(crate) fn fixed64(self) -> Result<u64, DecodeError> {
         if let Self::Fixed64(number) = self { Ok(number) } else { Err(WRONG) }
     }
 }
 
 /// Where `part` begins in `whole`, of which it must be a piece.
-pub(in crate::sources) fn offset(whole: &[u8], part: &[u8]) -> usize {
+pub(crate) fn offset(whole: &[u8], part: &[u8]) -> usize {
     (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize)
 }
 
 /// Writes a field that holds text, bytes or a message; nothing if that is empty.
 #[cfg(test)]
-pub(super) fn put_bytes(number: u32, value: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn put_bytes(number: u32, value: &[u8], out: &mut Vec<u8>) {
     if !value.is_empty() {
         prost::encoding::encode_key(number, WireType::LengthDelimited, out);
         prost::encoding::encode_varint(value.len() as u64, out);

@@ -6,10 +6,10 @@ use super::wire::{DecodeError, Fields, Value, offset};
 use crate::model::{Event, Link, Nanos, Payload, PayloadQuery, SpanId, SpanKind, TraceId};
 
 /// A span's payload, and the trace and span that its bytes name.
-pub(in crate::sources) type Found = (Payload, Option<(TraceId, SpanId)>);
+pub(crate) type Found = (Payload, Option<(TraceId, SpanId)>);
 
 /// Reads the span that begins at `at` in the request. `None` if none begins there.
-pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, DecodeError> {
+pub(crate) fn read(body: &[u8], at: usize) -> Result<Option<Found>, DecodeError> {
     let mut found = None;
     request::spans(body, |group, message| {
         if offset(body, message) == at && found.is_none() {
@@ -23,7 +23,7 @@ pub(super) fn read(body: &[u8], at: usize) -> Result<Option<Found>, DecodeError>
 }
 
 /// Hands out the payload of every span with where it begins; without resource and scope.
-pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result<(), DecodeError> {
+pub(crate) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result<(), DecodeError> {
     request::spans(body, |_, message| {
         // One that can't be read is no reason to leave out those behind it.
         if let Ok((payload, _)) = span(message) {
@@ -34,7 +34,7 @@ pub(super) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result
 }
 
 /// Adds the spans that hold what is looked for, of those whose messages are `wanted`.
-pub(super) fn search(
+pub(crate) fn search(
     body: &[u8],
     wanted: impl Fn(&[u8]) -> bool,
     probe: &PayloadQuery,
@@ -49,7 +49,7 @@ pub(super) fn search(
 }
 
 /// The span of an encoded message, if it holds what is looked for.
-pub(in crate::sources) fn look(group: Group<'_>, message: &[u8], probe: &PayloadQuery) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
+pub(crate) fn look(group: Group<'_>, message: &[u8], probe: &PayloadQuery) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
     if !probe.may_lie_in(&[message, group.resource]) {
         return Ok(None);
     }
@@ -60,7 +60,7 @@ pub(in crate::sources) fn look(group: Group<'_>, message: &[u8], probe: &Payload
 
 /// Reads an encoded span, without resource and scope. What its row is not made of and has another type than OTLP gives it counts as not
 /// stated, as it does for the row.
-pub(in crate::sources) fn span(message: &[u8]) -> Result<Found, DecodeError> {
+pub(crate) fn span(message: &[u8]) -> Result<Found, DecodeError> {
     let mut payload = Payload::default();
     let (mut trace, mut id) = (None, None);
     let mut fields = Fields(message);
@@ -69,7 +69,7 @@ pub(in crate::sources) fn span(message: &[u8]) -> Result<Found, DecodeError> {
             1 => trace = trace_id(field)?,
             2 => id = span_id(field)?,
             3 => payload.trace_state = text(field).unwrap_or_default(),
-            6 => payload.span_kind = field.varint().map_or(SpanKind::Unspecified, SpanKind::numbered),
+            6 => payload.span_kind = field.varint().map_or(SpanKind::Unspecified, SpanKind::from_code),
             9 => payload.attributes.push(attribute(field.bytes()?)?),
             10 => payload.dropped.attributes = count(field),
             11 => payload.events.push(event(field.bytes()?)?),

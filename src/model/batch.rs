@@ -1,0 +1,108 @@
+//! Batches: spans on their way from a source to the store.
+
+use super::{SourceId, Span};
+
+/// A text in the buffer of a [`Batch`]; read it with [`Batch::text`]. The default is the empty text, which means "not stated".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    start: u32,
+    len: u32,
+}
+
+/// Whether the spans of a batch are new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// They existed when the source was opened or reread.
+    #[default]
+    History,
+    /// They were written while the source was followed.
+    Live,
+}
+
+/// A piece of input that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its position in the source, for the user: `row 17`.
+    pub place: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Spans that travel together. Their texts share one buffer, so that a span needs no allocation of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The source of the spans.
+    pub source: SourceId,
+    /// Whether the spans are new.
+    pub origin: Origin,
+    /// The spans in the order in which they were read.
+    pub spans: Vec<Span>,
+    /// The pieces of input that could not be read.
+    pub skipped: Vec<Skipped>,
+    /// Whether the payloads include events, links, resource and scope, as OTLP delivers them. If two sources deliver the same span,
+    /// the store keeps the payload from such a batch.
+    pub rich: bool,
+    /// Whether the receiver needs names and numbers only. The spans then lack `input` and `calls`, which are slow to derive.
+    pub numbers_only: bool,
+    buffer: String,
+    /// The scope interned last: consecutive spans mostly share it.
+    last_scope: Text,
+}
+
+impl Batch {
+    /// Returns an empty batch.
+    #[must_use]
+    pub fn new(source: SourceId, origin: Origin) -> Self {
+        Self { source, origin, ..Self::default() }
+    }
+
+    /// Returns an empty batch with the same settings.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self { rich: self.rich, numbers_only: self.numbers_only, ..Self::new(self.source, self.origin) }
+    }
+
+    /// Reserves capacity for `spans` more spans and `text` more bytes of text.
+    pub fn reserve(&mut self, spans: usize, text: usize) {
+        self.spans.reserve(spans);
+        self.buffer.reserve(text);
+    }
+
+    /// Copies `text` into the buffer. Returns the empty text once the buffer would exceed 4 GiB.
+    pub fn intern(&mut self, text: &str) -> Text {
+        let (Ok(start), Ok(len)) = (u32::try_from(self.buffer.len()), u32::try_from(text.len())) else { return Text::default() };
+        if start.checked_add(len).is_none() {
+            return Text::default();
+        }
+        self.buffer.push_str(text);
+        Text { start, len }
+    }
+
+    /// Copies characters into the buffer, like [`Batch::intern`].
+    pub fn intern_chars(&mut self, chars: impl Iterator<Item = char>) -> Text {
+        let Ok(start) = u32::try_from(self.buffer.len()) else { return Text::default() };
+        self.buffer.extend(chars);
+        let end = u32::try_from(self.buffer.len()).ok();
+        end.map_or_else(Text::default, |end| Text { start, len: end - start })
+    }
+
+    /// Copies the name of an instrumentation scope into the buffer, once for consecutive spans of the same scope.
+    pub fn intern_scope(&mut self, name: &str) -> Text {
+        if self.text(self.last_scope) != name {
+            self.last_scope = self.intern(name);
+        }
+        self.last_scope
+    }
+
+    /// Returns the characters of a text of this batch.
+    #[must_use]
+    pub fn text(&self, text: Text) -> &str {
+        self.buffer.get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
+    }
+
+    /// Returns the bytes of memory that the batch occupies.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.buffer.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+}

@@ -1,0 +1,65 @@
+//! The payload of a span: everything beyond its row, read from the source on demand.
+
+use super::{Attribute, Nanos, SpanId, SpanKind, TraceId};
+
+/// Everything a source knows about a span beyond its row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Payload {
+    /// The attributes in stored order.
+    pub attributes: Vec<Attribute>,
+    /// The events; Agno's databases hold none.
+    pub events: Vec<Event>,
+    /// The links to other spans; Agno's databases hold none.
+    pub links: Vec<Link>,
+    /// How much the sender dropped because of its own limits.
+    pub dropped: Dropped,
+    /// The complete status message.
+    pub status_message: String,
+    /// The attributes of the resource: the program that made the span.
+    pub resource: Vec<Attribute>,
+    /// The name and the version of the instrumentation scope.
+    pub scope: (String, String),
+    /// The attributes of the instrumentation scope.
+    pub scope_attributes: Vec<Attribute>,
+    /// The span kind.
+    pub span_kind: SpanKind,
+    /// The W3C `tracestate`.
+    pub trace_state: String,
+    /// What else the source knows about the span or its trace, for display: name and value.
+    pub notes: Vec<(String, String)>,
+}
+
+/// A span event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Event {
+    /// Its name, such as `exception`.
+    pub name: String,
+    /// When it happened.
+    pub time: Nanos,
+    /// Its attributes, such as `exception.type`, `exception.message` and `exception.stacktrace`.
+    pub attributes: Vec<Attribute>,
+}
+
+/// A link to another span, mostly of another trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// The trace of the other span.
+    pub trace: TraceId,
+    /// The other span.
+    pub span: SpanId,
+    /// The W3C `tracestate` of the other trace.
+    pub trace_state: String,
+    /// The attributes of the link.
+    pub attributes: Vec<Attribute>,
+}
+
+/// How many parts of a span its sender dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Dropped attributes.
+    pub attributes: u32,
+    /// Dropped events.
+    pub events: u32,
+    /// Dropped links.
+    pub links: u32,
+}

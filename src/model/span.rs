@@ -1,0 +1,63 @@
+//! A span as sources deliver it to the store.
+
+use super::{Nanos, PayloadRef, SpanId, SpanType, Status, Text, TraceId, Usage};
+
+/// A span: the facts for its row in the store, and the address of its payload.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// The trace it belongs to.
+    pub trace: TraceId,
+    /// Its id, unique within the trace.
+    pub id: SpanId,
+    /// The parent span it names.
+    pub parent: Option<SpanId>,
+    /// The start time.
+    pub start: Nanos,
+    /// The end time; `None` while the span runs. May be before `start` if the sender's clock jumped.
+    pub end: Option<Nanos>,
+    /// The status as the sender set it.
+    pub status: Status,
+    /// The span's name.
+    pub name: Text,
+    /// The facts derived from the attributes.
+    pub facts: SpanFacts,
+    /// The beginning of the error message.
+    pub error: Text,
+    /// The address of the payload.
+    pub payload_ref: PayloadRef,
+    /// Bytes of memory that the source retains while the store holds the span; 0 if the payload is in a file or a database.
+    pub retained_bytes: u32,
+}
+
+/// The facts that [`semconv`](crate::semconv) derives from a span's attributes. An empty text and `None` mean "not stated".
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SpanFacts {
+    /// What the span does.
+    pub span_type: SpanType,
+    /// The name of the agent, the team, the workflow or the step.
+    pub agent: Text,
+    /// The model that answered, else the requested one.
+    pub model: Text,
+    /// The provider that serves the model.
+    pub provider: Text,
+    /// The tool's name.
+    pub tool: Text,
+    /// The session (conversation) id.
+    pub session: Text,
+    /// The id of the end user.
+    pub user: Text,
+    /// Agno's run id.
+    pub run: Text,
+    /// The beginning of the input (at most [`semconv::INPUT_PREVIEW`](crate::semconv::INPUT_PREVIEW) bytes); of a model call, of the last user message.
+    pub input: Text,
+    /// Of a model call, the names of the tools it requested. Of a tool call, a hash of its arguments, if they are JSON or if `input` is cut.
+    pub calls: Text,
+    /// The provider's response id: equal on every span that reports the same model call.
+    pub response: Text,
+    /// The name of the instrumentation scope.
+    pub scope: Text,
+    /// Tokens and cost that this span itself states.
+    pub usage: Option<Usage>,
+    /// The time from the start of a model call to the first token of its answer.
+    pub first_token: Option<Nanos>,
+}

@@ -1,0 +1,229 @@
+//! Builds rows from OTLP protobuf in one walk over the bytes, without decoding attributes into values.
+//!
+//! The messages are `ExportTraceServiceRequest` and `Span` of `opentelemetry/proto/trace/v1/trace.proto`.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::request::{self, Group};
+use super::value::{self, Any, any, entry};
+use super::wire::{DecodeError, Fields, Value, offset};
+use crate::model::json::Scalar;
+use crate::model::{Batch, Nanos, PayloadRef, Skipped, Span, SpanId, Status, TraceId};
+use crate::semconv::{KnownKey, SpanBuilder, SpanHeader};
+
+/// The estimated size of an encoded span, in bytes, to reserve rows. Too many cost nothing until they are used.
+const BYTES_PER_SPAN: usize = 1024;
+
+/// The estimated number of encoded bytes for each byte of a row's texts.
+const BYTES_PER_TEXT_BYTE: usize = 6;
+
+/// The key of the field `attributes` of `Span`: field 9, length-delimited.
+const ATTRIBUTE_KEY: u8 = 9 << 3 | 2;
+
+/// The most bytes of an id that an error message quotes.
+const QUOTED_ID: usize = 20;
+
+/// Appends to the batch, in order, a row for each span of a request, or a [`Skipped`] for a span that is not valid. The payload reference
+/// of a row is the offset of its span in `body`.
+///
+/// # Errors
+///
+/// If the body is not such a request. Then the contents of the batch are unspecified.
+pub(crate) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
+    batch.reserve(body.len() / BYTES_PER_SPAN, body.len() / BYTES_PER_TEXT_BYTE);
+    let mut reader = Reader::default();
+    request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))
+}
+
+/// Builds rows from encoded spans, one after another.
+#[derive(Default)]
+pub(crate) struct Reader<'a> {
+    /// The number of spans read.
+    count: usize,
+    span: SpanReader<'a>,
+    /// The encoded name of the last scope, and the same decoded.
+    scope: (&'a [u8], Option<Cow<'a, str>>),
+}
+
+impl<'a> Reader<'a> {
+    /// Appends the span's row to the batch, or a [`Skipped`].
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        group: Group<'a>,
+        message: &'a [u8],
+        payload_ref: PayloadRef,
+        batch: &mut Batch,
+    ) -> Result<(), DecodeError> {
+        self.count += 1;
+        let scope = group.scope_name()?;
+        if self.scope.0 != scope {
+            self.scope = (scope, (!scope.is_empty()).then(|| String::from_utf8_lossy(scope)));
+        }
+        self.span.read(message)?;
+        match self.span.row(self.scope.1.as_deref(), payload_ref, batch)? {
+            Ok(span) => batch.spans.push(span),
+            Err(reason) => batch.skipped.push(Skipped { place: format!("span {}", self.count), reason }),
+        }
+        Ok(())
+    }
+}
+
+/// Reads the fields of one encoded span. It is reused for all spans of a request.
+#[derive(Default)]
+struct SpanReader<'a> {
+    trace: &'a [u8],
+    id: &'a [u8],
+    parent: &'a [u8],
+    start: u64,
+    end: u64,
+    status_code: u64,
+    status_message: &'a [u8],
+    /// The last event named `exception`, encoded.
+    exception: Option<&'a [u8]>,
+    builder: SpanBuilder<'a>,
+    /// Encoded lists and maps of attributes that state a fact.
+    nested: Vec<(KnownKey<'a>, &'a [u8])>,
+}
+
+impl<'a> SpanReader<'a> {
+    fn read(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
+        (self.trace, self.id, self.parent, self.status_message) = (&[], &[], &[], &[]);
+        (self.start, self.end, self.status_code, self.exception) = (0, 0, 0, None);
+        self.builder.clear();
+        self.nested.clear();
+        let mut fields = Fields(message);
+        loop {
+            // Most fields of a span are attributes.
+            while let Some(attribute) = fields.next_bytes(ATTRIBUTE_KEY)? {
+                self.read_attribute(attribute)?;
+            }
+            let Some((number, field)) = fields.next()? else { return Ok(()) };
+            self.read_field(number, field)?;
+        }
+    }
+
+    #[inline]
+    fn read_attribute(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
+        let (key, value) = entry(message)?;
+        // Most keys state no fact, and then the value need not be fetched from memory.
+        if let Some(key) = KnownKey::find(key) {
+            match any(value)? {
+                Any::Scalar(scalar) => self.builder.known_attribute(key, scalar),
+                Any::Nested => self.nested.push((key, value)),
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read_field(&mut self, number: u32, field: Value<'a>) -> Result<(), DecodeError> {
+        match number {
+            1 => self.trace = field.bytes()?,
+            2 => self.id = field.bytes()?,
+            4 => self.parent = field.bytes()?,
+            5 => self.builder.name(field.bytes()?),
+            7 => self.start = field.fixed64()?,
+            8 => self.end = field.fixed64()?,
+            9 => self.read_attribute(field.bytes()?)?,
+            11 => self.read_event(field.bytes()?)?,
+            15 => self.read_status(field.bytes()?)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_status(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
+        let mut fields = Fields(message);
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                2 => self.status_message = field.bytes()?,
+                3 => self.status_code = field.varint()?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read_event(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
+        let mut fields = Fields(message);
+        while let Some((number, field)) = fields.next()? {
+            if number == 2 && field.bytes()? == b"exception" {
+                self.exception = Some(message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the row. The inner error says why the span is not valid.
+    fn row(&mut self, scope: Option<&str>, payload_ref: PayloadRef, batch: &mut Batch) -> Result<Result<Span, String>, DecodeError> {
+        let header = match self.header() {
+            Ok(header) => header,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        self.builder.status(Status::from_code(self.status_code).unwrap_or_default(), self.status_message);
+        if let Some(event) = self.exception
+            && !self.builder.has_status_message()
+        {
+            self.builder.exception(exception_message(event)?);
+        }
+        if self.nested.is_empty() {
+            return Ok(Ok(self.builder.build(header, scope, payload_ref, batch)));
+        }
+        let to_json = |(key, value): &(KnownKey<'a>, &[u8])| Ok((*key, value::whole(value)?.to_json()));
+        let nested = self.nested.iter().map(to_json).collect::<Result<Vec<_>, _>>()?;
+        // A copy, because it borrows the JSON made here.
+        let mut builder = self.builder.clone();
+        for (key, json) in &nested {
+            builder.known_attribute(*key, Scalar::Other(json.as_bytes()));
+        }
+        Ok(Ok(builder.build(header, scope, payload_ref, batch)))
+    }
+
+    fn header(&self) -> Result<SpanHeader, String> {
+        let trace = <[u8; 16]>::try_from(self.trace).ok().and_then(TraceId::new);
+        let span = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).ok().and_then(SpanId::new);
+        let bad = |what, bytes: &[u8], length| format!("the {what} id {} is not {length} bytes that are not all zero", quoted_hex(bytes));
+        let parent = match self.parent {
+            none if none.iter().all(|byte| *byte == 0) => None,
+            bytes => Some(span(bytes).ok_or_else(|| bad("parent span", bytes, 8))?),
+        };
+        let time = |what, nanos: u64| Nanos::try_from(nanos).map_err(|_| format!("the {what} time {nanos} lies after the year 2262"));
+        let (start, end) = (time("start", self.start)?, time("end", self.end)?);
+        if start == 0 {
+            return Err("it has no start time".to_owned());
+        }
+        Ok(SpanHeader {
+            trace: trace.ok_or_else(|| bad("trace", self.trace, 16))?,
+            id: span(self.id).ok_or_else(|| bad("span", self.id, 8))?,
+            parent,
+            start,
+            end: (end != 0).then_some(end),
+        })
+    }
+}
+
+/// Returns the attribute `exception.message` of an encoded event; empty if it has none.
+fn exception_message(event: &[u8]) -> Result<&[u8], DecodeError> {
+    let mut fields = Fields(event);
+    while let Some((number, field)) = fields.next()? {
+        if number == 3
+            && let (b"exception.message", value) = entry(field.bytes()?)?
+            && let Any::Scalar(Scalar::Text(text)) = any(value)?
+        {
+            return Ok(text);
+        }
+    }
+    Ok(&[])
+}
+
+/// Formats the first bytes of an id in hex, in quotes, for a message.
+fn quoted_hex(bytes: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for byte in bytes.iter().take(QUOTED_ID) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push_str(if bytes.len() > QUOTED_ID { "…\"" } else { "\"" });
+    text
+}

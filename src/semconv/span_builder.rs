@@ -1,0 +1,204 @@
+//! Builds the row of a span from what its sender states.
+
+use std::borrow::Cow;
+
+use super::{ERROR_PREVIEW, Extractor, KnownKey, preview};
+use crate::model::json::Scalar;
+use crate::model::{Batch, Nanos, PayloadRef, Span, SpanId, Status, Text, TraceId};
+
+/// The ids and times of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpanHeader {
+    /// The trace id.
+    pub trace: TraceId,
+    /// The span id.
+    pub id: SpanId,
+    /// The parent span id.
+    pub parent: Option<SpanId>,
+    /// The start time.
+    pub start: Nanos,
+    /// The end time, or `None` while the span runs.
+    pub end: Option<Nanos>,
+}
+
+/// Collects the name, status, exception and attributes of one span, in any order, and builds its row.
+///
+/// Every source builds its rows here, so that the same span gives the same row from a database, a file and OTLP. The builder borrows its
+/// input and copies only what the row keeps.
+///
+/// ```
+/// use agno_top::model::json::Scalar;
+/// use agno_top::model::{Batch, PayloadRef, SpanId, SpanType, Status, TraceId};
+/// use agno_top::semconv::{SpanBuilder, SpanHeader};
+///
+/// # fn main() -> Option<()> {
+/// let mut builder = SpanBuilder::default();
+/// builder.name(b"execute_tool get_weather");
+/// builder.attribute(b"gen_ai.operation.name", Scalar::Text(b"execute_tool"));
+/// builder.status(Status::Error, b"");
+/// builder.exception(b"no route to host");
+///
+/// let header = SpanHeader {
+///     trace: TraceId::parse(b"0af7651916cd43dd8448eb211c80319c")?,
+///     id: SpanId::parse(b"b7ad6b7169203331")?,
+///     parent: None,
+///     start: 1_000_000_000,
+///     end: Some(2_000_000_000),
+/// };
+/// let mut batch = Batch::default();
+/// let span = builder.build(header, None, PayloadRef(1), &mut batch);
+/// assert_eq!(span.facts.span_type, SpanType::Tool);
+/// assert_eq!(batch.text(span.facts.tool), "get_weather");
+/// assert_eq!(batch.text(span.error), "no route to host");
+/// # Some(())
+/// # }
+/// # main().unwrap();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct SpanBuilder<'a> {
+    name: &'a [u8],
+    status: Status,
+    status_message: &'a [u8],
+    exception_message: &'a [u8],
+    attributes: Extractor<'a>,
+}
+
+impl<'a> SpanBuilder<'a> {
+    /// Forgets everything, for the next span.
+    pub fn clear(&mut self) {
+        (self.name, self.status, self.status_message, self.exception_message) = (&[], Status::Unset, &[], &[]);
+        self.attributes.clear();
+    }
+
+    /// Sets the span's name. Bytes that are not UTF-8 become U+FFFD.
+    pub fn name(&mut self, name: &'a [u8]) {
+        self.name = name;
+    }
+
+    /// Sets the status and its message; an empty message is none.
+    pub fn status(&mut self, status: Status, message: &'a [u8]) {
+        (self.status, self.status_message) = (status, message);
+    }
+
+    /// Whether the status has a message. If so, the message of an exception is not needed.
+    #[must_use]
+    pub fn has_status_message(&self) -> bool {
+        !self.status_message.is_empty()
+    }
+
+    /// Sets the `exception.message` of the span's last event named `exception`; an empty message is none.
+    pub fn exception(&mut self, message: &'a [u8]) {
+        self.exception_message = message;
+    }
+
+    /// Adds an attribute. Of attributes with equal keys the last one counts.
+    #[inline]
+    pub fn attribute(&mut self, key: &[u8], value: Scalar<'a>) {
+        self.attributes.add(key, value);
+    }
+
+    /// Adds an attribute whose key is known to state a fact.
+    #[inline]
+    pub(crate) fn known_attribute(&mut self, key: KnownKey<'_>, value: Scalar<'a>) {
+        self.attributes.add_known(key, value);
+    }
+
+    /// Builds the row and copies its texts into the batch. `scope` is the name of the instrumentation scope, `None` where the source does
+    /// not record it.
+    ///
+    /// Logfire sends a record when a span starts, as a child of that span. Such a record becomes the row of its parent, still running.
+    #[must_use]
+    pub fn build(&self, header: SpanHeader, scope: Option<&str>, payload_ref: PayloadRef, batch: &mut Batch) -> Span {
+        let SpanHeader { trace, mut id, mut parent, start, mut end } = header;
+        if let (Some(grandparent), Some(running)) = (self.attributes.pending(), parent) {
+            (id, parent, end) = (running, grandparent, None);
+        }
+        let name = utf8_lossy(self.name);
+        Span {
+            trace,
+            id,
+            parent,
+            start,
+            end,
+            status: self.status,
+            facts: self.attributes.facts(&name, scope, batch),
+            name: batch.intern(&name),
+            error: self.error(batch),
+            payload_ref,
+            retained_bytes: 0,
+        }
+    }
+
+    /// Copies the beginning of the error text: the status message, else the exception's message, else what an attribute states.
+    fn error(&self, batch: &mut Batch) -> Text {
+        let text = [self.status_message, self.exception_message].into_iter().find(|text| !text.is_empty());
+        let text = text.map(Scalar::Text).or_else(|| self.attributes.error());
+        text.map_or_else(Text::default, |text| preview::<ERROR_PREVIEW>(text, batch))
+    }
+}
+
+/// Returns the same as [`String::from_utf8_lossy`], which is slower on valid text.
+fn utf8_lossy(text: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn span_id(byte: u8) -> SpanId {
+        SpanId::new([byte; 8]).unwrap()
+    }
+
+    fn header() -> SpanHeader {
+        SpanHeader { trace: TraceId::new([1; 16]).unwrap(), id: span_id(2), parent: None, start: 1, end: Some(2) }
+    }
+
+    fn error(builder: &SpanBuilder<'_>) -> String {
+        let mut batch = Batch::default();
+        let span = builder.build(header(), None, PayloadRef(0), &mut batch);
+        batch.text(span.error).to_owned()
+    }
+
+    #[test]
+    fn the_error_text_is_the_status_message_then_the_exception_then_an_attribute() {
+        let mut builder = SpanBuilder::default();
+        assert_eq!(error(&builder), "");
+        builder.attribute(b"error.message", Scalar::Text(b"from an attribute"));
+        assert_eq!(error(&builder), "from an attribute");
+        builder.exception(b"from the exception");
+        assert_eq!(error(&builder), "from the exception");
+        builder.status(Status::Error, b"from\n the status");
+        assert_eq!(error(&builder), "from the status");
+        builder.clear();
+        assert_eq!(error(&builder), "");
+    }
+
+    #[test]
+    fn every_error_text_is_cut_at_the_same_length() {
+        let long = "é".repeat(ERROR_PREVIEW);
+        let expected = "é".repeat(ERROR_PREVIEW / 2);
+        let (mut status, mut exception, mut attribute) = (SpanBuilder::default(), SpanBuilder::default(), SpanBuilder::default());
+        status.status(Status::Error, long.as_bytes());
+        exception.exception(long.as_bytes());
+        attribute.attribute(b"exception.message", Scalar::Text(long.as_bytes()));
+        for builder in [status, exception, attribute] {
+            assert_eq!(error(&builder), expected);
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_started_span_becomes_the_row_of_its_parent() {
+        let mut builder = SpanBuilder::default();
+        let grandparent = span_id(4).to_string();
+        builder.attribute(b"logfire.span_type", Scalar::Text(b"pending_span"));
+        builder.attribute(b"logfire.pending_parent_id", Scalar::Text(grandparent.as_bytes()));
+        let mut batch = Batch::default();
+        let mut build = |parent| builder.build(SpanHeader { parent, ..header() }, None, PayloadRef(0), &mut batch);
+        let pending = build(Some(span_id(3)));
+        assert_eq!((pending.id, pending.parent, pending.end), (span_id(3), Some(span_id(4)), None));
+        let root = build(None);
+        assert_eq!((root.id, root.parent, root.end), (span_id(2), None, Some(2)), "without a parent it stands for itself");
+    }
+}

@@ -1,0 +1,232 @@
+//! All running sources behind one type: their updates, requests to them, and how they stop.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::error::TryRecvError;
+
+use super::{Handle, PayloadRequest, Request, Update};
+use crate::model::{Payload, PayloadRef, SourceId};
+
+/// The running sources, in the order of their ids.
+///
+/// Requests for payloads may span sources: the hub sends one request per source, and passes the answer on as one [`Update::Payloads`].
+#[derive(Debug)]
+pub struct Hub {
+    sources: Vec<Handle>,
+    updates: Receiver<Update>,
+    last_ticket: u64,
+    /// By the ticket of each request that was sent to a source.
+    sent: HashMap<u64, SentRequest>,
+    /// By the ticket that the caller holds.
+    incomplete: HashMap<u64, IncompleteAnswer>,
+    complete: VecDeque<(u64, Vec<Result<Payload, String>>)>,
+}
+
+/// A part of a request for payloads, as one source got it.
+#[derive(Debug)]
+struct SentRequest {
+    ticket: u64,
+    /// The index of each payload in the whole answer.
+    indexes: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct IncompleteAnswer {
+    payloads: Vec<Result<Payload, String>>,
+    waiting_for: usize,
+}
+
+impl Hub {
+    /// Creates a hub of `sources`, which send to the other end of `updates`.
+    #[must_use]
+    pub fn new(sources: Vec<Handle>, updates: Receiver<Update>) -> Self {
+        let (sent, incomplete, complete) = Default::default();
+        Self { sources, updates, last_ticket: 0, sent, incomplete, complete }
+    }
+
+    /// Returns the sources, indexed by their ids.
+    #[must_use]
+    pub fn sources(&self) -> &[Handle] {
+        &self.sources
+    }
+
+    /// Returns a source's display name; empty for an unknown id.
+    #[must_use]
+    pub fn name(&self, source: SourceId) -> &str {
+        self.sources.get(usize::from(source.0)).map_or("", |source| &source.name)
+    }
+
+    /// Waits for the next update; `None` when every source has ended. Cancel safe.
+    pub async fn recv(&mut self) -> Option<Update> {
+        loop {
+            if let Some((ticket, payloads)) = self.complete.pop_front() {
+                return Some(Update::Payloads { ticket, payloads });
+            }
+            let update = self.updates.recv().await?;
+            if let Some(update) = self.route(update) {
+                return Some(update);
+            }
+        }
+    }
+
+    /// Returns an update that has arrived, without waiting.
+    pub fn try_recv(&mut self) -> Option<Update> {
+        loop {
+            if let Some((ticket, payloads)) = self.complete.pop_front() {
+                return Some(Update::Payloads { ticket, payloads });
+            }
+            match self.updates.try_recv() {
+                Ok(update) => {
+                    if let Some(update) = self.route(update) {
+                        return Some(update);
+                    }
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// Sends a request to one source. Returns `false` if the source has ended.
+    pub fn send(&self, source: SourceId, request: Request) -> bool {
+        self.sources.get(usize::from(source.0)).is_some_and(|source| source.requests.send(request).is_ok())
+    }
+
+    /// Returns a ticket that no other request bears.
+    pub fn next_ticket(&mut self) -> u64 {
+        self.last_ticket += 1;
+        self.last_ticket
+    }
+
+    /// Requests payloads. The answer arrives as one [`Update::Payloads`] with the returned ticket, in the order of `requests`; a payload of a
+    /// source that has ended is an error in it.
+    pub fn request_payloads(&mut self, requests: impl IntoIterator<Item = PayloadRequest>) -> u64 {
+        let mut by_source: HashMap<SourceId, (Vec<_>, Vec<usize>)> = HashMap::new();
+        let mut count = 0;
+        for (index, PayloadRequest { source, payload_ref, span }) in requests.into_iter().enumerate() {
+            let (addresses, indexes) = by_source.entry(source).or_default();
+            addresses.push((payload_ref, span));
+            indexes.push(index);
+            count = index + 1;
+        }
+        let ticket = self.next_ticket();
+        let mut waiting_for = 0;
+        for (source, (addresses, indexes)) in by_source {
+            let part = self.next_ticket();
+            if self.send(source, Request::Payloads { ticket: part, addresses }) {
+                self.sent.insert(part, SentRequest { ticket, indexes });
+                waiting_for += 1;
+            }
+        }
+        let payloads = (0..count).map(|_| Err("the source has ended".to_owned())).collect();
+        if waiting_for == 0 {
+            self.complete.push_back((ticket, payloads));
+        } else {
+            self.incomplete.insert(ticket, IncompleteAnswer { payloads, waiting_for });
+        }
+        ticket
+    }
+
+    /// Tells the sources that these payloads will not be requested again, with one request per source.
+    pub fn release(&self, released: impl IntoIterator<Item = (SourceId, PayloadRef)>) {
+        let mut by_source: HashMap<SourceId, Vec<PayloadRef>> = HashMap::new();
+        for (source, payload_ref) in released {
+            by_source.entry(source).or_default().push(payload_ref);
+        }
+        for (source, payloads) in by_source {
+            // A source that has ended holds nothing.
+            self.send(source, Request::Release(payloads));
+        }
+    }
+
+    /// Stops the sources and returns their warnings for the user.
+    #[must_use]
+    pub fn stop(self) -> Vec<String> {
+        // A source may be blocked on sending.
+        drop(self.updates);
+        self.sources.into_iter().flat_map(Handle::stop).collect()
+    }
+
+    /// Collects the parts of an answer; passes everything else on.
+    fn route(&mut self, update: Update) -> Option<Update> {
+        let Update::Payloads { ticket, payloads } = update else { return Some(update) };
+        let SentRequest { ticket, indexes } = self.sent.remove(&ticket)?;
+        let answer = self.incomplete.get_mut(&ticket)?;
+        for (index, payload) in indexes.into_iter().zip(payloads) {
+            answer.payloads[index] = payload;
+        }
+        answer.waiting_for -= 1;
+        if answer.waiting_for > 0 {
+            return None;
+        }
+        let answer = self.incomplete.remove(&ticket)?;
+        Some(Update::Payloads { ticket, payloads: answer.payloads })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::channel;
+
+    use super::super::{UpdateSender, spawn};
+    use super::*;
+    use crate::model::SpanId;
+
+    /// Two sources. Each answers with errors that name the source and the span, and the first ends after one request.
+    fn hub() -> Hub {
+        let (sender, updates) = channel(8);
+        let source = |id: u16| {
+            spawn(id.to_string(), UpdateSender::new(SourceId(id), sender.clone()), move |outlet, requests| {
+                for request in requests {
+                    if let Request::Payloads { ticket, addresses } = request {
+                        let payloads =
+                            addresses.iter().map(|(_, span)| Err(format!("{id}/{}", span.to_string().trim_start_matches('0')))).collect();
+                        outlet.send(Update::Payloads { ticket, payloads }).unwrap();
+                    }
+                    if id == 0 {
+                        return;
+                    }
+                }
+            })
+        };
+        let sources = vec![source(0).unwrap(), source(1).unwrap()];
+        drop(sender);
+        Hub::new(sources, updates)
+    }
+
+    fn answer(hub: &mut Hub, ticket: u64) -> Vec<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        match runtime.block_on(hub.recv()) {
+            Some(Update::Payloads { ticket: answered, payloads }) if answered == ticket => {
+                payloads.into_iter().map(Result::unwrap_err).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn request(source: u16, span: u64) -> PayloadRequest {
+        PayloadRequest { source: SourceId(source), payload_ref: PayloadRef::default(), span: SpanId::new(span.to_be_bytes()).unwrap() }
+    }
+
+    #[test]
+    fn payloads_of_several_sources_come_as_one_answer_in_order() {
+        let mut hub = hub();
+        let ticket = hub.request_payloads([request(1, 7), request(0, 8), request(1, 9), request(5, 3)]);
+        assert_eq!(answer(&mut hub, ticket), ["1/7", "0/8", "1/9", "the source has ended"]);
+        assert!(hub.stop().is_empty());
+    }
+
+    #[test]
+    fn a_source_that_has_ended_answers_with_errors() {
+        let mut hub = hub();
+        let ticket = hub.request_payloads([request(0, 1)]);
+        assert_eq!(answer(&mut hub, ticket), ["0/1"]);
+        while hub.send(SourceId(0), Request::StopSearch) {
+            std::thread::yield_now();
+        }
+        let ticket = hub.request_payloads([request(0, 2)]);
+        assert_eq!(answer(&mut hub, ticket), ["the source has ended"]);
+        let ticket = hub.request_payloads([]);
+        assert!(answer(&mut hub, ticket).is_empty());
+    }
+}
