@@ -15,10 +15,10 @@ use super::output::Output;
 use super::tree::rows;
 use super::{Outcome, json, print_message, written};
 use crate::config::Config;
-use crate::display;
 use crate::export::record::{SpanRecord, TraceRecord};
 use crate::format;
 use crate::store::{RowIx, TraceIx};
+use crate::tui::display;
 use payload::Details;
 
 /// Payloads that are held in memory at a time.

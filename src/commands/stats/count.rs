@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::super::tree::rows;
 use super::By;
-use crate::display;
 use crate::model::{Nanos, Status, errors};
 use crate::store::{self, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
+use crate::tui::display;
 
 /// What was counted for one key.
 #[derive(Debug, Default)]

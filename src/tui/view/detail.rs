@@ -8,10 +8,10 @@ use ratatui::style::Style;
 
 use super::styling::Styling;
 use super::{HitMap, put, put_right};
-use crate::display;
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{App, Focus, HitTarget, Tab};
+use crate::tui::display;
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
 
