@@ -16,7 +16,7 @@ use crate::export::record::{TraceRecord, status_name};
 use crate::format;
 use crate::query::{Query, STATUSES};
 use crate::store::{Phase, RowIx, RunStatus, TraceIx};
-use crate::tui::view;
+use crate::tui::display;
 
 /// Digits of a trace's id that are shown, at least.
 const DIGITS: usize = 8;
@@ -165,7 +165,7 @@ fn what(loaded: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     let store = &loaded.store;
     let Some(&head) = store.trace(trace).roots().first() else { return Vec::new() };
     let data = store.row(head);
-    let mut pieces = vec![StyledText::new(&view::name(store, data), Style::Kind(data.span_type))];
+    let mut pieces = vec![StyledText::new(&display::name(store, data), Style::Kind(data.span_type))];
     let failed = |row: &RowIx| store.totals(*row).errors > 0;
     let cause = store.trace(trace).roots().iter().copied().find(failed).map(|top| store.first_failure(top).unwrap_or(top));
     let error = cause.map_or("", |cause| store.text(store.row(cause).error));

@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
 
-use crossterm::style::{Attribute, Color, ContentStyle, StyledContent};
+use crossterm::style::{ContentStyle, StyledContent};
+use ratatui::prelude::IntoCrossterm;
 
 use crate::format;
 use crate::model::SpanType;
 use crate::store::RunStatus;
-use crate::tui::view;
+use crate::tui::display;
+use crate::tui::theme::{AUTO, ColorSupport, Role, Themes};
 use crate::tui::widget::Glyphs;
 
 /// How standard output takes lines.
@@ -86,10 +89,8 @@ impl Output {
         if !io::stdout().is_terminal() {
             return Self { colour: false, glyphs, width: None };
         }
-        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let width = crossterm::terminal::size().ok().map(|(width, _)| usize::from(width)).filter(|&width| width > 0);
-        Self { colour: !set("NO_COLOR") && !dumb, glyphs, width }
+        Self { colour: color_support() != ColorSupport::None, glyphs, width }
     }
 
     /// Writes pieces as one line, cut where it would be too wide.
@@ -100,7 +101,7 @@ impl Output {
             let fitted = format::fit(text, room);
             room -= format::width(&fitted).min(room);
             let shown = if self.glyphs == Glyphs::Ascii { to_ascii(&fitted) } else { fitted };
-            match style(*tone).filter(|_| self.colour && !shown.trim().is_empty()) {
+            match content_style(*tone).filter(|_| self.colour && !shown.trim().is_empty()) {
                 Some(style) => write!(out, "{}", StyledContent::new(style, shown))?,
                 None => out.write_all(shown.as_bytes())?,
             }
@@ -111,37 +112,33 @@ impl Output {
     /// The symbol of a kind.
     #[must_use]
     pub(crate) fn kind(kind: SpanType) -> StyledText {
-        StyledText::new(view::glyph(kind), Style::Kind(kind))
+        StyledText::new(display::span_type_symbol(kind), Style::Kind(kind))
     }
 }
 
 /// The program's own symbols replaced; what else came from outside stays.
 fn to_ascii(text: &str) -> Cow<'static, str> {
-    let plain = |c: char| view::ascii(c.encode_utf8(&mut [0; 4])).map_or_else(|| c.to_string(), str::to_owned);
+    let plain = |c: char| display::ascii_symbol(c.encode_utf8(&mut [0; 4])).map_or_else(|| c.to_string(), str::to_owned);
     text.chars().map(plain).collect::<String>().into()
 }
 
-/// Colours as the screen has them.
-fn style(tone: Style) -> Option<ContentStyle> {
-    let colour = |number| ContentStyle { foreground_color: Some(Color::AnsiValue(number)), ..ContentStyle::default() };
-    Some(match tone {
-        Style::Plain | Style::Standing(RunStatus::Ok) => return None,
-        Style::Strong => ContentStyle { attributes: Attribute::Bold.into(), ..ContentStyle::default() },
-        Style::Dim | Style::Standing(RunStatus::Lost) => colour(243),
-        Style::Standing(RunStatus::Error) => colour(203),
-        Style::Standing(RunStatus::Running) => colour(220),
-        Style::Kind(kind) => colour(kind_colour(kind)),
-        Style::Reversed(kind) => ContentStyle { attributes: Attribute::Reverse.into(), ..colour(kind_colour(kind)) },
-    })
+/// The themes of the screen; standard output uses the default one.
+static THEMES: LazyLock<Themes> = LazyLock::new(|| Themes::load(AUTO, None, color_support()).0);
+
+fn color_support() -> ColorSupport {
+    ColorSupport::of(|name| std::env::var(name).ok())
 }
 
-fn kind_colour(kind: SpanType) -> u8 {
-    match kind {
-        SpanType::Agent => 75,
-        SpanType::Team => 141,
-        SpanType::Workflow | SpanType::Step => 109,
-        SpanType::Model | SpanType::Embedding => 79,
-        SpanType::Tool | SpanType::Retriever | SpanType::Reranker => 179,
-        SpanType::Guardrail | SpanType::Evaluator | SpanType::Prompt | SpanType::Other => 246,
-    }
+/// Returns the colours and attributes of a style in the default theme; `None` for text as it is.
+fn content_style(style: Style) -> Option<ContentStyle> {
+    let theme = |role| THEMES.current().style(role);
+    let style = match style {
+        Style::Plain => return None,
+        Style::Strong => theme(Role::Title),
+        Style::Dim => theme(Role::Dim),
+        Style::Standing(status) => theme(display::status_role(status)?),
+        Style::Kind(span_type) => theme(display::span_type_role(span_type)),
+        Style::Reversed(span_type) => theme(display::span_type_role(span_type)).reversed(),
+    };
+    Some(style.into_crossterm())
 }

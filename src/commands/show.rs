@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::export::record::{SpanRecord, TraceRecord};
 use crate::format;
 use crate::store::{RowIx, TraceIx};
-use crate::tui::view;
+use crate::tui::display;
 use payload::Details;
 
 /// Payloads that are held in memory at a time.
@@ -136,7 +136,7 @@ fn parse_prefix(text: &str) -> Result<String, String> {
 fn names(loaded: &Snapshot, traces: &[TraceIx]) -> String {
     let name = |&trace: &TraceIx| {
         let data = loaded.store.trace(trace);
-        let head = data.roots().first().map_or(String::new(), |&top| view::name(&loaded.store, loaded.store.row(top)));
+        let head = data.roots().first().map_or(String::new(), |&top| display::name(&loaded.store, loaded.store.row(top)));
         format!("{} ({head}, {})", data.id, format::moment(data.start, loaded.now))
     };
     let more = if traces.len() > NAMED { ", …" } else { "" };

@@ -17,7 +17,7 @@ use crate::format;
 use crate::model::{SpanType, Status};
 use crate::query::Query;
 use crate::store::{RowIx, RunStatus, Store};
-use crate::tui::view;
+use crate::tui::display;
 
 /// What `tail` is told.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -84,7 +84,7 @@ fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
         Output::kind(data.span_type),
         " ".to_owned().into(),
     ];
-    let (agent, name) = (store.text(store.agent(row)), view::name(store, data));
+    let (agent, name) = (store.text(store.agent(row)), display::name(store, data));
     if !agent.is_empty() && agent != name {
         pieces.push(StyledText::new(agent, Style::Kind(SpanType::Agent)));
         pieces.push(StyledText::new(" / ", Style::Dim));

@@ -8,11 +8,9 @@ use crate::export::record::{rfc3339, status_name};
 use crate::format;
 use crate::model::{Nanos, SpanType};
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
-use crate::tui::view;
-use crate::tui::widget::{Axis, Bar, State, waterfall::Cell, waterfall::Shade};
-
-/// Levels of the tree that are drawn; deeper rows stand at the last.
-const LEVELS: usize = 24;
+use crate::tui::display::{self, INDENTED_LEVELS, RowBar};
+use crate::tui::widget::Axis;
+use crate::tui::widget::waterfall::{Cell, Shade};
 
 /// Cells of a bar where lines are not cut, and at least.
 const BAR: usize = 32;
@@ -22,9 +20,6 @@ const LEAST_BAR: usize = 10;
 const TIME: usize = 7;
 const TOKENS: usize = 6;
 const COST: usize = 8;
-
-/// Children of one row whose time is told from the row's own; of more, every so manieth, since a bar has few cells.
-const CHILDREN: usize = 1024;
 
 pub(super) fn write(out: &mut impl Write, loaded: &Snapshot, trace: TraceIx, rows: &[(RowIx, usize)], look: Output) -> io::Result<()> {
     heading(out, loaded, trace, look)?;
@@ -78,8 +73,10 @@ fn tree(out: &mut impl Write, loaded: &Snapshot, trace: TraceIx, rows: &[(RowIx,
     let data = store.trace(trace);
     let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
     let priced = store.totals_of(trace).cost().is_some();
-    let widest =
-        rows.iter().map(|&(row, depth)| depth.min(LEVELS) * 2 + 2 + format::width(&format::safe(&view::name(store, store.row(row))))).max();
+    let widest = rows
+        .iter()
+        .map(|&(row, depth)| depth.min(INDENTED_LEVELS) * 2 + 2 + format::width(&format::safe(&display::name(store, store.row(row)))))
+        .max();
     let numbers = TIME + TOKENS + if priced { COST } else { 0 };
     let names = widest.unwrap_or_default().min(look.width.map_or(usize::MAX, |width| (width * 2 / 5).max(12)));
     let bar = look.width.map_or(BAR, |width| (width.saturating_sub(names + numbers + 2) / 2).max(LEAST_BAR));
@@ -103,7 +100,7 @@ impl Tree<'_> {
         let Self { store, look, .. } = *self;
         let data = store.row(row);
         let room = self.names.saturating_sub(format::width(guide) + 2);
-        let name = format::fit(&format::safe(&view::name(store, data)), room).into_owned();
+        let name = format::fit(&format::safe(&display::name(store, data)), room).into_owned();
         let pad = " ".repeat(self.names.saturating_sub(format::width(guide) + 2 + format::width(&name)));
         let label = if depth == 0 || data.span_type.is_agentic() { Style::Kind(data.span_type) } else { Style::Plain };
         let mut pieces = vec![
@@ -124,10 +121,11 @@ impl Tree<'_> {
     fn numbers(&self, row: RowIx) -> Vec<StyledText> {
         let data = self.store.row(row);
         let totals = self.store.totals(row);
-        let (time, tone) = match data.phase {
-            Phase::Running => (format::clock(data.duration(self.now)), Style::Standing(RunStatus::Running)),
-            Phase::Lost => (format::UNKNOWN.to_owned(), Style::Dim),
-            Phase::Ended => (format::duration(data.end.saturating_sub(data.start)), Style::Plain),
+        let time = display::elapsed(data, self.now);
+        let tone = match data.phase {
+            Phase::Running => Style::Standing(RunStatus::Running),
+            Phase::Lost => Style::Dim,
+            Phase::Ended => Style::Plain,
         };
         // A tool that called no model has no tokens to know.
         let none = data.span_type == SpanType::Tool && totals.tokens().is_none();
@@ -140,17 +138,9 @@ impl Tree<'_> {
 
     fn bar(&self, row: RowIx) -> Vec<StyledText> {
         let data = self.store.row(row);
-        let stretch = |data: &Row| (data.start, data.start.saturating_add(data.duration(self.now)));
         let children = self.store.children(row);
-        let children = children.iter().step_by(children.len().div_ceil(CHILDREN).max(1));
-        let spans: Vec<(Nanos, Nanos)> = children.map(|&child| stretch(self.store.row(child))).collect();
-        let (start, end) = stretch(data);
-        let state = match data.standing() {
-            RunStatus::Running => State::Running,
-            RunStatus::Error => State::Error,
-            RunStatus::Ok | RunStatus::Lost => State::Done,
-        };
-        let cells = Bar { start, end, state, children: &spans, whole: false }.cells(self.axis, self.bar, self.look.glyphs);
+        let times = RowBar::new(self.store, row, children.iter().copied(), children.len(), self.now);
+        let cells = times.bar(false).cells(self.axis, self.bar, self.look.glyphs);
         let mut pieces: Vec<StyledText> = Vec::new();
         for cell in cells {
             let piece = self.cell(cell, data);
@@ -200,7 +190,7 @@ fn guides(rows: &[(RowIx, usize)]) -> Vec<String> {
     let mut follows: Vec<bool> = Vec::new();
     let mut guides: Vec<String> = Vec::with_capacity(rows.len());
     for &(_, depth) in rows.iter().rev() {
-        let depth = depth.min(LEVELS);
+        let depth = depth.min(INDENTED_LEVELS);
         follows.resize(depth + 1, false);
         let above = (1..depth).map(|level| if follows[level] { "│ " } else { "  " });
         let own = (depth > 0).then(|| if follows[depth] { "├ " } else { "└ " });
@@ -224,7 +214,7 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], look: Ou
         let data = store.row(row);
         let error = store.text(data.error);
         let error = if error.is_empty() { "no message" } else { error };
-        let place = format!("{} {}: ", data.span_type.name(), view::name(store, data));
+        let place = format!("{} {}: ", data.span_type.name(), display::name(store, data));
         let look = Output { width: None, ..look };
         look.line(
             out,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::By;
 use crate::model::{Nanos, Status, errors};
 use crate::store::{self, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
-use crate::tui::view;
+use crate::tui::display;
 
 /// What was counted for one key.
 #[derive(Debug, Default)]
@@ -127,7 +127,7 @@ fn key(store: &Store, row: RowIx, by: By) -> Option<String> {
         By::Error if data.status == Status::Error => {
             let error = errors::normalize(store.text(data.error));
             let error = if error.is_empty() { "no message" } else { &error };
-            Some(format!("{} {}: {error}", data.span_type.name(), view::name(store, data)))
+            Some(format!("{} {}: {error}", data.span_type.name(), display::name(store, data)))
         }
         _ => None,
     }

@@ -9,12 +9,13 @@ use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::styling::Styling;
-use super::{HitMap, popup, put, put_right, trace_tree};
+use super::{HitMap, popup, put, put_right};
 use crate::format;
 use crate::model::Nanos;
-use crate::store::{Phase, RowIx, RunStatus, Store};
+use crate::store::{RowIx, RunStatus, Store};
 use crate::tui::app::compare::{Differences, TextLine, Texts, totals};
 use crate::tui::app::{Compare, HitTarget};
+use crate::tui::display;
 use crate::tui::widget::text;
 
 /// Levels of the trees that are indented.
@@ -102,7 +103,7 @@ fn head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: 
     for (side, part) in sides(area).into_iter().enumerate() {
         let trace = store.trace(compare.traces[side]);
         let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], theme.key());
-        let name = trace_tree::name(store, store.row(trace.roots()[0]));
+        let name = display::name(store, store.row(trace.roots()[0]));
         let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, theme.title()) + 2;
         let left_out = match compare.left_out[side] {
             0 => String::new(),
@@ -157,23 +158,18 @@ fn step(
     let end = area.right() - columns.numbers();
     let room = |x: u16| end.saturating_sub(x + 1);
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
-    let x = put(buffer, x, area.y, room(x), theme.glyph(data.span_type), theme.kind(data.span_type)) + 1;
-    let mut x = put(buffer, x, area.y, room(x), &trace_tree::name(store, data), lit(Style::new(), differs.step)) + 1;
+    let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), theme.kind(data.span_type)) + 1;
+    let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differs.step)) + 1;
     if data.standing() != RunStatus::Ok {
         let standing = data.standing();
-        x = put(buffer, x, area.y, room(x), theme.standing_glyph(standing), lit(theme.standing(standing), differs.standing)) + 1;
+        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(theme.standing(standing), differs.standing)) + 1;
     }
     let about = if data.error.is_empty() { (store.text(data.input), theme.dim()) } else { (store.text(data.error), theme.error()) };
     put(buffer, x, area.y, room(x), about.0, lit(about.1, differs.text));
     let sums = totals(store, row);
-    let time = match data.phase {
-        Phase::Running => format::clock(data.duration(now)),
-        Phase::Lost => format::UNKNOWN.to_owned(),
-        Phase::Ended => format::duration(data.duration(now)),
-    };
     let mut end = end;
     for (text, width, differs) in [
-        (time, columns.time, differs.time),
+        (display::elapsed(data, now), columns.time, differs.time),
         (format::tokens(sums.tokens()), columns.tokens, differs.tokens),
         (format::money(sums.cost()), columns.cost, differs.cost),
     ] {

@@ -5,6 +5,7 @@ use ratatui::style::Style;
 
 use crate::model::SpanType;
 use crate::store::RunStatus;
+use crate::tui::display;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::Glyphs;
 
@@ -17,40 +18,13 @@ pub(super) struct Styling<'a> {
     pub(super) ascii: bool,
 }
 
-#[expect(clippy::unused_self, reason = "a symbol is asked of the theme, as a colour is")]
 impl Styling<'_> {
     pub(super) fn kind(self, kind: SpanType) -> Style {
-        self.theme.style(match kind {
-            SpanType::Agent => Role::Agent,
-            SpanType::Team => Role::Team,
-            SpanType::Workflow | SpanType::Step => Role::Step,
-            SpanType::Model | SpanType::Embedding => Role::Model,
-            SpanType::Tool | SpanType::Retriever | SpanType::Reranker => Role::Tool,
-            SpanType::Guardrail | SpanType::Evaluator | SpanType::Prompt | SpanType::Other => Role::Other,
-        })
-    }
-
-    pub(super) fn glyph(self, kind: SpanType) -> &'static str {
-        symbol(kind)
-    }
-
-    /// The symbol of a row that did not simply end well.
-    pub(super) fn standing_glyph(self, standing: RunStatus) -> &'static str {
-        match standing {
-            RunStatus::Error => "✗",
-            RunStatus::Running => "◐",
-            RunStatus::Lost => "◌",
-            RunStatus::Ok => " ",
-        }
+        self.theme.style(display::span_type_role(kind))
     }
 
     pub(super) fn standing(self, standing: RunStatus) -> Style {
-        match standing {
-            RunStatus::Error => self.error(),
-            RunStatus::Running => self.running(),
-            RunStatus::Lost => self.dim(),
-            RunStatus::Ok => Style::new(),
-        }
+        display::status_role(standing).map_or(Style::new(), |role| self.theme.style(role))
     }
 
     /// Under everything.
@@ -120,92 +94,10 @@ impl Styling<'_> {
     }
 }
 
-fn symbol(kind: SpanType) -> &'static str {
-    match kind {
-        SpanType::Agent => "◆",
-        SpanType::Team => "◈",
-        SpanType::Workflow => "▣",
-        SpanType::Step => "▫",
-        SpanType::Model | SpanType::Embedding => "✦",
-        SpanType::Tool => "⚙",
-        SpanType::Retriever | SpanType::Reranker => "⌕",
-        SpanType::Guardrail => "⛨",
-        SpanType::Evaluator | SpanType::Prompt | SpanType::Other => "·",
-    }
-}
-
-/// The program's own symbols and what stands for them where only ASCII can be trusted.
-const ASCII: &[(&str, &str)] = &[
-    ("◆", "A"),
-    ("◈", "T"),
-    ("▣", "W"),
-    ("▫", "s"),
-    ("✦", "m"),
-    ("⚙", "t"),
-    ("⌕", "r"),
-    ("⛨", "g"),
-    ("·", "."),
-    ("✗", "x"),
-    ("◐", "~"),
-    ("◌", "?"),
-    ("●", "*"),
-    ("○", "o"),
-    ("◔", "~"),
-    ("■", "="),
-    ("✓", "+"),
-    ("✕", "x"),
-    ("▎", ">"),
-    ("▾", "-"),
-    ("▸", "+"),
-    ("│", "|"),
-    ("─", "-"),
-    ("├", "|"),
-    ("└", "`"),
-    ("┊", ":"),
-    ("┣", "#"),
-    ("┗", "#"),
-    ("×", "x"),
-    ("╭", "+"),
-    ("╮", "+"),
-    ("╰", "+"),
-    ("╯", "+"),
-    ("“", "\""),
-    ("”", "\""),
-    ("…", "~"),
-    ("–", "-"),
-    ("→", ">"),
-    ("←", "<"),
-    ("⏎", "$"),
-    ("↑", "k"),
-    ("↓", "j"),
-    ("▁", "."),
-    ("▂", "."),
-    ("▃", ":"),
-    ("▄", ":"),
-    ("▅", "="),
-    ("▆", "="),
-    ("▇", "#"),
-    ("█", "#"),
-    ("×", "x"),
-    ("≥", ">"),
-];
-
-/// The symbol of a kind.
-#[must_use]
-pub fn glyph(kind: SpanType) -> &'static str {
-    symbol(kind)
-}
-
-/// What stands for one of the program's own symbols where only ASCII can be trusted; `None` for what is none.
-#[must_use]
-pub fn ascii(symbol: &str) -> Option<&'static str> {
-    ASCII.iter().find(|(own, _)| *own == symbol).map(|(_, ascii)| *ascii)
-}
-
 /// Replaces the program's own symbols on a painted screen; what came from outside stays.
 pub(super) fn to_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
-        if let Some(ascii) = ascii(cell.symbol()) {
+        if let Some(ascii) = display::ascii_symbol(cell.symbol()) {
             cell.set_symbol(ascii);
         }
     }

@@ -6,16 +6,12 @@ use ratatui::style::Style;
 
 use super::columns::whole_of;
 use super::line::Line;
-use crate::model::Nanos;
-use crate::store::{Row, RunStatus};
+use crate::store::RunStatus;
 use crate::tui::app::{Measure, TraceTree};
-use crate::tui::widget::waterfall::{self, Palette};
-use crate::tui::widget::{Bar, gauge};
+use crate::tui::display::RowBar;
+use crate::tui::widget::{Palette, gauge};
 
 use super::super::put;
-
-/// Children of one row whose time is told from the row's own; of more, every so manieth, since a bar has few cells.
-const CHILDREN: usize = 1024;
 
 impl Line<'_> {
     /// The bar in its column; of what is not known there is none.
@@ -28,7 +24,7 @@ impl Line<'_> {
             RunStatus::Lost => theme.dim(),
             RunStatus::Ok => theme.kind(data.span_type),
         };
-        match app.forest.measure {
+        match app.tree.measure {
             Measure::Time => self.draw_time(buffer, area, style),
             measure => {
                 let bar = self.amount(measure).map(|(part, whole)| gauge(part, whole, usize::from(area.width), theme.glyphs()));
@@ -39,20 +35,17 @@ impl Line<'_> {
 
     fn draw_time(&self, buffer: &mut Buffer, area: Rect, style: Style) {
         let Self { app, store, theme, row, data, .. } = *self;
-        let state = match data.standing() {
-            RunStatus::Running => waterfall::State::Running,
-            RunStatus::Error => waterfall::State::Error,
-            RunStatus::Ok | RunStatus::Lost => waterfall::State::Done,
-        };
-        let count = app.forest.child_count(store, row);
-        let children = TraceTree::children(store, row).step_by(count.div_ceil(CHILDREN).max(1));
-        let spans: Vec<(Nanos, Nanos)> = children.map(|child| self.stretch(store.row(child))).collect();
-        let (start, end) = self.stretch(data);
+        let children = TraceTree::children(store, row);
+        let times = RowBar::new(store, row, children, app.tree.child_count(store, row), app.now);
         let trace = data.trace();
-        let axis =
-            if app.forest.shows_time(store, row) { app.forest.time(store, trace, app.now) } else { app.forest.common_time(store, trace) };
-        let bar = Bar { start, end, state, children: &spans, whole: !app.forest.is_open(store, row) };
-        bar.render(axis, theme.glyphs(), &Palette { own: style, child: style, mark: style }, area, buffer);
+        let axis = if app.tree.shows_time(store, row) { app.tree.time(store, trace, app.now) } else { app.tree.common_time(store, trace) };
+        times.bar(!app.tree.is_open(store, row)).render(
+            axis,
+            theme.glyphs(),
+            &Palette { own: style, child: style, mark: style },
+            area,
+            buffer,
+        );
     }
 
     /// How much of what the row has; `None` if that is not known.
@@ -64,11 +57,7 @@ impl Line<'_> {
             Measure::Tokens => totals.tokens(),
             Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
         };
-        let whole = if app.forest.shows_time(store, row) { whole_of(measure, store, row, app.now) } else { Some(app.forest.scale()) };
+        let whole = if app.tree.shows_time(store, row) { whole_of(measure, store, row, app.now) } else { Some(app.tree.scale()) };
         Some((part?, whole?))
-    }
-
-    fn stretch(&self, data: &Row) -> (Nanos, Nanos) {
-        (data.start, data.start.saturating_add(data.duration(self.app.now)))
     }
 }

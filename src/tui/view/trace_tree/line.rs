@@ -1,4 +1,4 @@
-//! One line of the forest: the tree, what the row is, and its numbers.
+//! One line of the tree: the tree, what the row is, and its numbers.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -7,16 +7,13 @@ use ratatui::style::Style;
 use super::super::styling::Styling;
 use super::super::{HitMap, put, put_right};
 use super::columns::Columns;
-use super::name;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
 use crate::tui::app::{App, HitTarget, TraceTree};
+use crate::tui::display;
 
-/// Levels of the tree that are drawn; deeper rows stand at the last.
-const LEVELS: usize = 24;
-
-/// One line of the forest.
+/// One line of the tree.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) app: &'a App,
@@ -48,12 +45,12 @@ impl Line<'_> {
 
     /// Whether the critical path of its trace is lit and leads past it.
     pub(super) fn is_beside(&self) -> bool {
-        self.app.forest.is_critical(self.store, self.row) == Some(false)
+        self.app.tree.is_critical(self.store, self.row) == Some(false)
     }
 
     /// A folded row speaks for all that it hides.
     fn standing(&self) -> RunStatus {
-        let open = self.app.forest.is_open(self.store, self.row);
+        let open = self.app.tree.is_open(self.store, self.row);
         let parent = TraceTree::parent(self.store, self.row);
         if parent.is_none() && (!open || self.data.standing() == RunStatus::Ok) {
             return self.store.trace(self.data.trace()).standing();
@@ -74,10 +71,10 @@ impl Line<'_> {
             (false, false) => (" ", Style::new()),
         };
         put(buffer, x, y, 1, sign, style);
-        let mut guides = Vec::with_capacity(LEVELS);
+        let mut guides = Vec::with_capacity(display::INDENTED_LEVELS);
         let mut at = row;
-        while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < LEVELS) {
-            guides.push(app.forest.is_last(store, at));
+        while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < display::INDENTED_LEVELS) {
+            guides.push(app.tree.is_last(store, at));
             at = parent;
         }
         let mut x = x + 1;
@@ -88,7 +85,7 @@ impl Line<'_> {
                 x += 2;
             }
             let stated = self.data.parent().is_some();
-            let critical = app.forest.is_critical(store, row) == Some(true);
+            let critical = app.tree.is_critical(store, row) == Some(true);
             let branch = match (*own, stated) {
                 (true, true) if critical => "┗",
                 (false, true) if critical => "┣",
@@ -99,8 +96,8 @@ impl Line<'_> {
             put(buffer, x, y, end.saturating_sub(x), branch, if critical { theme.key() } else { theme.frame(false) });
             x += 1;
         }
-        if app.forest.child_count(store, row) > 0 {
-            let fold = if app.forest.is_open(store, row) { "▾" } else { "▸" };
+        if app.tree.child_count(store, row) > 0 {
+            let fold = if app.tree.is_open(store, row) { "▾" } else { "▸" };
             put(buffer, x, y, end.saturating_sub(x), fold, theme.dim());
             hits.add(Rect { x, y, width: 1, height: 1 }, HitTarget::Fold(row));
         }
@@ -113,24 +110,24 @@ impl Line<'_> {
         let room = |x: u16| end.saturating_sub(x);
         let own = data.standing();
         let (glyph, style) = match own {
-            RunStatus::Running | RunStatus::Lost => (theme.standing_glyph(own), theme.standing(own)),
-            _ => (theme.glyph(data.span_type), theme.kind(data.span_type)),
+            RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), theme.standing(own)),
+            _ => (display::span_type_symbol(data.span_type), theme.kind(data.span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
-        let lit = if app.forest.is_lit(self.row) { theme.lit() } else { Style::new() };
+        let lit = if app.tree.is_lit(self.row) { theme.lit() } else { Style::new() };
         let label = if data.placeholder || self.is_beside() { theme.dim() } else { label_style(theme, data.span_type) };
-        let name = name(store, data);
+        let name = display::name(store, data);
         // The error is what one looks for, so the name leaves it a place.
         let name_room = if self.standing() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
         if self.standing() == RunStatus::Error {
-            x = put(buffer, x, y, room(x), theme.standing_glyph(RunStatus::Error), theme.error()) + 1;
+            x = put(buffer, x, y, room(x), display::status_symbol(RunStatus::Error), theme.error()) + 1;
         }
         if let Some((flag, style)) = self.flag() {
             x = put(buffer, x, y, room(x), &flag, style) + 1;
         }
         // A folded row tells the cause of what it hides.
-        let cause = if app.forest.is_open(store, self.row) { None } else { store.first_failure(self.row) };
+        let cause = if app.tree.is_open(store, self.row) { None } else { store.first_failure(self.row) };
         let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
         if !error.is_empty() {
             put(buffer, x, y, room(x).saturating_sub(1), error, theme.error());
@@ -151,7 +148,7 @@ impl Line<'_> {
         if !matches!(data.span_type, SpanType::Tool | SpanType::Model) {
             return None;
         }
-        let habits = app.noticed.of(store, row)?;
+        let habits = app.insights.of_row(store, row)?;
         let wasted = |rows: &[RowIx]| {
             let cost = store.sums(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
             format!("{}{cost}", format::duration(store.time(rows, app.now)))
@@ -199,10 +196,10 @@ impl Line<'_> {
         let Self { app, store, theme, data, .. } = *self;
         let is_trace = TraceTree::parent(store, self.row).is_none();
         let totals = self.totals();
-        let (time, style) = match data.phase {
-            Phase::Running => (format::clock(data.duration(app.now)), theme.running()),
-            Phase::Lost => ("–".to_owned(), theme.dim()),
-            Phase::Ended => (format::duration(data.duration(app.now)), Style::new()),
+        let style = match data.phase {
+            Phase::Running => theme.running(),
+            Phase::Lost => theme.dim(),
+            Phase::Ended => Style::new(),
         };
         let model = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if model { String::new() } else { format::tokens(totals.tokens()) };
@@ -212,7 +209,7 @@ impl Line<'_> {
         let known = |known: bool| if known { Style::new() } else { theme.dim() };
         for (text, width, style) in [
             (when, columns.when, theme.dim()),
-            (time, columns.time, style),
+            (display::elapsed(data, app.now), columns.time, style),
             (tokens, columns.tokens, known(totals.tokens().is_some())),
             (cost, columns.cost, known(totals.cost().is_some())),
         ] {
