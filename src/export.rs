@@ -216,19 +216,7 @@ impl<W> std::fmt::Debug for Exporter<W> {
 /// The rows of a trace as an export takes them, in the order of the tree, with how deep each hangs; without spans that have not come.
 #[must_use]
 pub fn rows(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
-    let mut above: Vec<RowIx> = Vec::new();
-    let mut rows = Vec::new();
-    for row in store.rows_of(trace) {
-        let parent = store.row(row).parent();
-        while above.last().is_some_and(|last| Some(*last) != parent) {
-            above.pop();
-        }
-        if !store.row(row).placeholder {
-            rows.push((row, above.len()));
-        }
-        above.push(row);
-    }
-    rows
+    store.walk(trace).filter(|&(row, _)| !store.row(row).placeholder).collect()
 }
 
 /// A row as it is exported, its payload still empty.

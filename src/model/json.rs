@@ -9,7 +9,7 @@ mod quotes;
 
 use super::attributes::{Attribute, MAX_NESTING, TOO_DEEP, Value, keep_last};
 use cursor::{Cursor, Token};
-pub use escape::{chars, unescape};
+pub use escape::{chars, unescape, unicode_escape};
 
 /// An attribute's value as it lies in the text.
 #[derive(Clone, Copy, Debug, PartialEq)]

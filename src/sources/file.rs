@@ -138,7 +138,7 @@ fn load(path: &Path) -> Result<(Content, Option<Follower>), String> {
         return Err(format!("it is larger than {} GiB; split it", LARGEST >> 30));
     }
     let size = bytes.len() as u64;
-    let packed = decompress::encoding(&bytes).is_some() || bytes.first() == Some(&0);
+    let packed = decompress::coding(&bytes).is_some() || bytes.first() == Some(&0);
     let content = Content::read(bytes, LARGEST)?;
     let unfinished = content.unfinished().filter(|_| !packed);
     let growth = unfinished.map(|unfinished| Follower::new(file, size.saturating_sub(unfinished as u64)));

@@ -115,7 +115,7 @@ where
             (dirty, at_once) = (more, false);
         }
         if state.session.app.take_bell() {
-            clipboard::ring();
+            clipboard::ring_bell();
         }
         state.ask_for_detail();
         state.ask_for_compared();
@@ -339,7 +339,7 @@ impl Loop<'_> {
     /// Copies what can do no harm where it is pasted, all of it or nothing.
     fn copy(&mut self, what: String, text: &str) {
         let text = format::plain(text).into_owned();
-        if text.is_empty() || text.len() > clipboard::LARGEST {
+        if text.is_empty() || text.len() > clipboard::MAX_SIZE {
             let why = match text.len() {
                 0 => "it is empty".to_owned(),
                 size => format!("terminals take no more than 1 MB, and it has {}; x exports it", format::bytes(size as u64)),
@@ -352,7 +352,7 @@ impl Loop<'_> {
         }
         let done = self.copied.0.clone();
         tokio::task::spawn_blocking(move || {
-            let left = copied.left.filter(|text| clipboard::to_tmux(text).is_err());
+            let left = copied.left.filter(|text| clipboard::copy_to_tmux(text).is_err());
             let _ = done.send(Copied { left, ..copied });
         });
     }
@@ -360,9 +360,8 @@ impl Loop<'_> {
     /// Gives the terminal what is left to give, and says what was copied.
     fn say_copied(&mut self, Copied { what, size, left }: Copied) {
         let told = match &left {
-            Some(text) => {
-                clipboard::to_terminal(text).map(|()| if size > clipboard::SURE { "; some terminals take no more than 74 KB" } else { "" })
-            }
+            Some(text) => clipboard::copy_to_terminal(text)
+                .map(|()| if size > clipboard::PORTABLE_SIZE { "; some terminals take no more than 74 KB" } else { "" }),
             None => Ok(""),
         };
         match told {

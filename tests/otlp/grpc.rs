@@ -173,8 +173,8 @@ fn all_encodings_are_understood() {
 
 #[test]
 fn a_call_that_never_ends_is_refused() {
-    let manners = ConnectionLimits { body: Duration::from_millis(100), ..ConnectionLimits::default() };
-    let listener = Listener::with(Options { manners, ..any_port() }, 16);
+    let limits = ConnectionLimits { body_timeout: Duration::from_millis(100), ..ConnectionLimits::default() };
+    let listener = Listener::with(Options { limits, ..any_port() }, 16);
     assert_eq!(call(&listener, async |channel| raw(channel, "identity", Raw(None)).await), "4");
 }
 

@@ -12,8 +12,8 @@ use crate::record::{numbers, recording};
 
 const HEAD: &str = "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\n";
 
-fn with(manners: ConnectionLimits) -> Listener {
-    Listener::with(Options { manners, ..any_port() }, 16)
+fn with(limits: ConnectionLimits) -> Listener {
+    Listener::with(Options { limits, ..any_port() }, 16)
 }
 
 /// What the listener says until it closes the connection, which it must.
@@ -28,7 +28,7 @@ fn last_words(stream: &mut TcpStream) -> String {
 
 #[test]
 fn a_body_that_comes_too_slowly_is_refused() {
-    let mut listener = with(ConnectionLimits { body: Duration::from_millis(100), ..ConnectionLimits::default() });
+    let mut listener = with(ConnectionLimits { body_timeout: Duration::from_millis(100), ..ConnectionLimits::default() });
     let mut client = listener.client();
     write!(client.0.get_mut(), "{HEAD}content-length: {}\r\n\r\n", FIXTURE.len()).unwrap();
     client.0.get_mut().write_all(&FIXTURE[..1000]).unwrap();
@@ -38,7 +38,7 @@ fn a_body_that_comes_too_slowly_is_refused() {
 
 #[test]
 fn who_says_nothing_is_cut_off() {
-    let listener = with(ConnectionLimits { idle: Duration::from_millis(100), ..ConnectionLimits::default() });
+    let listener = with(ConnectionLimits { idle_timeout: Duration::from_millis(100), ..ConnectionLimits::default() });
     for said in ["", "P", "PRI * HTTP/2.0\r\n", "POST /v1/traces HT", HEAD] {
         let mut stream = TcpStream::connect(listener.http).unwrap();
         stream.write_all(said.as_bytes()).unwrap();

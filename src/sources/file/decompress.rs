@@ -1,15 +1,15 @@
 //! What is wrapped around spans in a file: compression, and the frames of the OpenTelemetry collector's file exporter.
 
-use crate::sources::otlp::compression::{ContentEncoding, inflate};
+use crate::sources::compression::{ContentEncoding, decompress};
 
 /// Compressed within compressed: what unpacks to more layers than this is nothing that anybody writes.
 const LAYERS: usize = 4;
 
 /// Takes off compression and frames until neither is there. `Err` says what is wrong; `limit` is the most bytes that it may become.
-pub(super) fn decompress(mut bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, String> {
+pub(super) fn unwrap(mut bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, String> {
     for _ in 0..LAYERS {
-        bytes = match encoding(&bytes) {
-            Some(encoding) => inflate(encoding, bytes.into(), limit).map_err(|error| error.to_string())?.into(),
+        bytes = match coding(&bytes) {
+            Some(coding) => decompress(coding, bytes.into(), limit).map_err(|error| error.to_string())?.into(),
             None => match unframe(&bytes, limit)? {
                 Some(inside) => inside,
                 None => return Ok(bytes),
@@ -19,7 +19,7 @@ pub(super) fn decompress(mut bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, St
     Err("it is compressed too many times over".to_owned())
 }
 
-pub(super) fn encoding(bytes: &[u8]) -> Option<ContentEncoding> {
+pub(super) fn coding(bytes: &[u8]) -> Option<ContentEncoding> {
     match bytes {
         [0x1f, 0x8b, ..] => Some(ContentEncoding::Gzip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(ContentEncoding::Zstd),
@@ -45,10 +45,10 @@ fn unframe(bytes: &[u8], limit: usize) -> Result<Option<Vec<u8>>, String> {
         if length == 0 {
             return Ok(None);
         }
-        match encoding(frame) {
-            Some(encoding) => {
+        match coding(frame) {
+            Some(coding) => {
                 let room = limit.saturating_sub(inside.len());
-                let frame = inflate(encoding, frame.to_vec().into(), room).map_err(|error| format!("message {}: {error}", frames + 1))?;
+                let frame = decompress(coding, frame.to_vec().into(), room).map_err(|error| format!("message {}: {error}", frames + 1))?;
                 inside.extend_from_slice(&frame);
             }
             None => inside.extend_from_slice(frame),
@@ -73,12 +73,12 @@ mod tests {
     fn frames_and_compression_are_taken_off() {
         let zstd = ruzstd::encoding::compress_to_vec(&b"{\"b\":2}"[..], ruzstd::encoding::CompressionLevel::Fastest);
         let file = framed(&[b"{\"a\":1}", &zstd]);
-        assert_eq!(decompress(file.clone(), 100), Ok(b"{\"a\":1}\n{\"b\":2}\n".to_vec()));
-        assert_eq!(decompress(file[..file.len() - 3].to_vec(), 100), Ok(b"{\"a\":1}\n".to_vec()), "the last one is cut");
-        assert_eq!(decompress(framed(&[b"\x0a\x01x", b"\x0a\x01y"]), 100), Ok(b"\x0a\x01x\x0a\x01y".to_vec()));
-        assert!(decompress(zstd, 3).unwrap_err().contains("too large"));
+        assert_eq!(unwrap(file.clone(), 100), Ok(b"{\"a\":1}\n{\"b\":2}\n".to_vec()));
+        assert_eq!(unwrap(file[..file.len() - 3].to_vec(), 100), Ok(b"{\"a\":1}\n".to_vec()), "the last one is cut");
+        assert_eq!(unwrap(framed(&[b"\x0a\x01x", b"\x0a\x01y"]), 100), Ok(b"\x0a\x01x\x0a\x01y".to_vec()));
+        assert!(unwrap(zstd, 3).unwrap_err().contains("too large"));
         for plain in [&b""[..], b"{}", b"\0", b"\0\0\0\0", b"\0\0\0\x09x"] {
-            assert_eq!(decompress(plain.to_vec(), 100), Ok(plain.to_vec()));
+            assert_eq!(unwrap(plain.to_vec(), 100), Ok(plain.to_vec()));
         }
     }
 }

@@ -216,15 +216,13 @@ impl Compare {
 
 /// A trace's rows as they stand on the screen when all is unfolded, with their depths.
 fn flat(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
-    let mut steps = Vec::new();
-    let Some((&head, others)) = store.trace(trace).roots().split_first() else { return steps };
-    let mut open: Vec<(RowIx, usize)> = others.iter().rev().map(|&row| (row, 1)).collect();
-    open.push((head, 0));
-    while let Some((row, depth)) = open.pop().filter(|_| steps.len() < STEPS) {
-        steps.push((row, depth));
-        open.extend(store.children(row).iter().rev().map(|&child| (child, depth + 1)));
-    }
-    steps
+    // The screen shows the other roots below the first one.
+    let mut roots = 0;
+    let steps = store.walk(trace).map(|(row, depth)| {
+        roots += usize::from(depth == 0);
+        (row, depth + usize::from(roots > 1))
+    });
+    steps.take(STEPS).collect()
 }
 
 /// The sums over a row and all below it; the first row of a trace stands for all of the trace.
