@@ -26,7 +26,7 @@ impl App {
             Action::Suspend => return Some(Effect::Suspend),
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
-                let name = format::safe(self.themes.turn()).into_owned();
+                let name = format::safe(self.themes.select_next()).into_owned();
                 self.say(format!("theme {name}"), false, now);
             }
             Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),
