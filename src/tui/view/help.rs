@@ -33,7 +33,7 @@ enum Line {
 
 /// The lines about filters.
 const FILTER: [Line; 8] = [
-    Line::Text("A trace is shown if one of its spans matches every word."),
+    Line::Text("A trace is shown if one span matches every word."),
     Line::Words("status:error kind:tool", "both, on the same span"),
     Line::Words("agent:ann|bob", "one or the other"),
     Line::Words("-agent:ann", "a span of another agent"),

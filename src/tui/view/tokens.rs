@@ -11,6 +11,7 @@ use crate::format;
 use crate::model::SpanType;
 use crate::store::{By, Store, Totals};
 use crate::tui::app::App;
+use crate::tui::display::{self, Shares};
 use crate::tui::widget::sparkline;
 
 /// Minutes that the sparkline covers.
@@ -22,7 +23,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
     }
     let inner = rankings::draw_frame(buffer, area, "Tokens", app, styling);
     let stats = app.aggregates.stats(store);
-    put(buffer, inner.x, inner.y, inner.width, &sentence(stats.totals(), usize::from(inner.width)), Style::new());
+    put(buffer, inner.x, inner.y, inner.width, &in_out(stats.totals(), usize::from(inner.width)), Style::new());
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
     let flows = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);
     let lines = inner.height.saturating_sub(1 + u16::from(flows));
@@ -49,18 +50,11 @@ fn columns(minutes: &[u64], cells: usize) -> Vec<u64> {
     columns
 }
 
-/// Tokens in and out, with as much of their parts as fits.
-fn sentence(totals: &Totals, cells: usize) -> String {
-    let known = |count: u64, of: u32| format::tokens((of > 0).then_some(count));
-    let part =
-        |part: u64, whole: u64, what: &str| if part > 0 { format!(" ({} {what})", format::percent(part, whole)) } else { String::new() };
-    let (into, out) = (known(totals.input, totals.inputs), known(totals.output, totals.outputs));
-    let cached = part(totals.cache_read, totals.input, "cached");
-    let reasoning = part(totals.reasoning, totals.output, "reasoning");
-    let whole = format!("in {into}{cached}  out {out}{reasoning}");
-    let shorter = format!("in {into}{cached}  out {out}");
-    let forms = [whole, shorter, format!("in {into} out {out}")];
-    forms.iter().find(|form| format::width(form) <= cells).unwrap_or(&forms[2]).clone()
+/// Formats tokens in and out with as many of their shares as fit into `cells` cells.
+fn in_out(totals: &Totals, cells: usize) -> String {
+    let text = |shares| display::tokens_in_out(totals, |count| format::tokens(Some(count)), shares);
+    let fitting = [Shares::All, Shares::CacheReads].map(text).into_iter().find(|text| format::width(text) <= cells);
+    fitting.unwrap_or_else(|| text(Shares::None))
 }
 
 #[cfg(test)]

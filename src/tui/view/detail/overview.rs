@@ -5,6 +5,7 @@ use crate::model::{self, Dropped, Nanos, Payload, SpanType, Status};
 use crate::semconv::odd_total;
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
+use crate::tui::display::{Shares, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
@@ -294,16 +295,6 @@ impl Page {
 }
 
 fn tokens(totals: &Totals) -> String {
-    let part =
-        |part: u64, whole: u64, name: &str| if part > 0 { format!(" ({} {name})", format::percent(part, whole)) } else { String::new() };
-    format!(
-        "{} in{}{}, {} out{} · {} model {}",
-        format::count(totals.input),
-        part(totals.cache_read, totals.input, "from cache"),
-        part(totals.cache_write, totals.input, "into cache"),
-        format::count(totals.output),
-        part(totals.reasoning, totals.output, "reasoning"),
-        format::count(u64::from(totals.calls)),
-        if totals.calls == 1 { "call" } else { "calls" },
-    )
+    let calls = format::plural(u64::from(totals.calls), "model call");
+    format!("{} · {calls}", tokens_in_out(totals, format::count, Shares::All))
 }
