@@ -1,8 +1,8 @@
-//! A trace's rows in the order in which a tree shows them.
+//! The rows of a trace in tree order.
 
 use crate::store::{RowIx, Store, TraceIx};
 
-/// Every row of a trace with its depth, parents before children, siblings in the order of their starts.
+/// Returns the rows of a trace with their depths: parents before children, siblings by start.
 #[must_use]
 pub(crate) fn rows(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
     let mut rows = Vec::with_capacity(store.trace(trace).counts().spans as usize);

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::StreamExt;
@@ -24,7 +23,8 @@ use super::app::{App, Effect, Overlay};
 use crate::export::{Exported, Exporter, Options};
 use crate::format;
 use crate::model::price::Prices;
-use crate::model::{Nanos, Payload, SpanId};
+use crate::model::time::now;
+use crate::model::{Payload, SpanId};
 use crate::panic_hook;
 use crate::sources::{Hub, PayloadRequest, State, Update};
 use crate::store::{RowIx, Store};
@@ -82,12 +82,6 @@ struct Copied {
     what: String,
     size: usize,
     left: Option<String>,
-}
-
-/// The present.
-#[must_use]
-pub fn now() -> Nanos {
-    Utc::now().timestamp_nanos_opt().unwrap_or_default()
 }
 
 /// Runs until somebody quits. `Err` if the terminal fails or any thread panics.

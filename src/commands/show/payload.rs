@@ -5,24 +5,24 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::export::record::rfc3339;
 use crate::model::{Attribute, Event, Payload, Value};
 
-/// What `--payload` adds to a span; null where the payload is gone.
+/// What `--payload` adds to a span; null if the payload could not be read.
 #[derive(serde::Serialize)]
-pub(super) struct Details<'a> {
+pub(super) struct PayloadRecord<'a> {
     attributes: Option<Bag<'a>>,
-    events: Option<Vec<Happened<'a>>>,
+    events: Option<Vec<EventRecord<'a>>>,
 }
 
-impl<'a> Details<'a> {
+impl<'a> PayloadRecord<'a> {
     pub(super) fn new(payload: Option<&'a Payload>) -> Self {
         let attributes = payload.map(|payload| Bag(&payload.attributes));
-        Self { attributes, events: payload.map(|payload| payload.events.iter().map(Happened).collect()) }
+        Self { attributes, events: payload.map(|payload| payload.events.iter().map(EventRecord).collect()) }
     }
 }
 
 /// Attributes as an object. Of a name that comes twice the first counts, as everywhere.
 struct Bag<'a>(&'a [Attribute]);
 
-struct Happened<'a>(&'a Event);
+struct EventRecord<'a>(&'a Event);
 
 /// A value in JSON's own types; bytes are hex digits, a number that JSON can't write is text.
 struct Plain<'a>(&'a Value);
@@ -42,7 +42,7 @@ impl Serialize for Bag<'_> {
     }
 }
 
-impl Serialize for Happened<'_> {
+impl Serialize for EventRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Event { name, time, attributes } = self.0;
         let mut map = serializer.serialize_map(Some(3))?;
