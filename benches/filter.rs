@@ -101,13 +101,13 @@ fn key(app: &mut App, store: &Store, terminal: &mut Terminal<TestBackend>, line:
     terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
     let key = begun.elapsed();
     let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
-    while app.forest.is_judging() {
+    while app.tree.is_judging() {
         let begun = Instant::now();
         app.settle(store);
         terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
         slowest = slowest.max(begun.elapsed());
     }
-    let traces = app.forest.len();
+    let traces = app.tree.len();
     eprintln!("{line:30} key {key:>9.1?}   all rows {:>9.1?}   slowest frame {slowest:>9.1?}   {traces} traces", key + begun.elapsed());
     key.max(slowest)
 }
@@ -117,7 +117,7 @@ fn keys() {
     let mut app = App::new(vec![SourceView::new("bench")], true, NOW);
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
     let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus);
-    app.forest.set_height(panes.forest_lines());
+    app.tree.set_height(panes.trace_lines());
     app.set_filter(&store, "status:error".to_owned());
     let lines = [
         "",

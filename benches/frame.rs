@@ -16,6 +16,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 
+/// The size of the screen.
+const AREA: Rect = Rect::new(0, 0, 200, 60);
+
 const OPEN: u64 = 50_000;
 
 /// Part of a trace of one long session: agents under the root, model calls and tools under each.
@@ -53,16 +56,15 @@ impl Screen {
     fn new() -> Self {
         let (mut app, mut store) = grown::read(&grown::grown(), |_, _| true);
         app.receive(&mut store, spans(7, 1..OPEN + 1, now()), now());
-        let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus);
-        app.forest.set_height(panes.forest_lines());
+        let panes = PaneLayout::new(AREA, app.focus);
+        app.tree.set_height(panes.trace_lines());
         app.detail.set_size(panes.detail_size());
         Self { app, store, terminal: Terminal::new(TestBackend::new(200, 60)).unwrap(), hits: HitMap::default() }
     }
 
     fn draw(&mut self) {
         let Self { app, store, terminal, hits } = self;
-        let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus);
-        app.prepare_frame(store, panes.forest_lines(), panes.detail_size());
+        view::prepare_frame(app, store, AREA);
         terminal.draw(|frame| view::draw(frame, app, store, hits)).unwrap();
     }
 

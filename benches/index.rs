@@ -61,7 +61,7 @@ fn resident() -> u64 {
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * 4096
 }
 
-/// Tells what a span takes in the store and the forest: measured first, while the allocator has nothing to give again, and beside the
+/// Tells what a span takes in the store and the tree: measured first, while the allocator has nothing to give again, and beside the
 /// batches, so that what the source's threads need for reading does not count.
 fn memory(path: &Path) {
     let (_handle, mut inbox) = open(path);

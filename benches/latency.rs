@@ -17,6 +17,9 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use rusqlite::Connection;
 
+/// The size of the screen.
+const AREA: Rect = Rect::new(0, 0, 200, 60);
+
 const SAMPLES: u64 = 300;
 
 /// Writes a span as Agno does: one row, one commit.
@@ -41,7 +44,7 @@ fn measure(path: &Path, mode: &str) {
     let views = vec![SourceView::new("grown")];
     let (mut app, mut store) = (App::new(views, true, now()), Store::new(Limits::default()));
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
-    app.forest.set_height(PaneLayout::new(Rect::new(0, 0, 200, 60), app.focus).forest_lines());
+    app.tree.set_height(PaneLayout::new(AREA, app.focus).trace_lines());
     while !matches!(updates.blocking_recv().unwrap(), Update::State(_, State::Watching { .. })) {}
     let (mut hits, mut times) = (HitMap::default(), Vec::new());
     for at in 0..SAMPLES {
@@ -54,6 +57,7 @@ fn measure(path: &Path, mode: &str) {
                 app.receive(&mut store, batch, now());
             }
         }
+        view::prepare_frame(&mut app, &mut store, AREA);
         terminal.draw(|frame| view::draw(frame, &app, &store, &mut hits)).unwrap();
         times.push(committed.elapsed());
     }

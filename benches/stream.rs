@@ -170,7 +170,7 @@ impl Screen {
         }
         self.app.settle(&self.store);
         let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), self.app.focus);
-        self.app.forest.set_height(panes.forest_lines());
+        self.app.tree.set_height(panes.trace_lines());
         self.app.detail.set_size(panes.detail_size());
         let Self { app, store, terminal, .. } = self;
         terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();

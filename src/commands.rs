@@ -18,7 +18,6 @@ mod spans;
 mod stats;
 mod table;
 mod tail;
-mod tree;
 
 use std::io::{self, Write};
 

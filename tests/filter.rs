@@ -25,7 +25,7 @@ fn line(stage: &Stage) -> &str {
 fn traces(stage: &mut Stage, filter: &str) -> usize {
     stage.keys(&format!("/<Ctrl-u>{filter}<Enter>"));
     stage.wait(|stage| stage.app.searching().is_none());
-    stage.app.forest.len()
+    stage.app.tree.len()
 }
 
 #[test]
@@ -110,17 +110,17 @@ fn words_of_the_line_are_edited_as_in_a_shell() {
 #[test]
 fn payloads_are_searched_and_what_holds_the_text_is_lit() {
     let mut stage = open();
-    let all = stage.app.forest.len();
+    let all = stage.app.tree.len();
     let some = traces(&mut stage, "text:lisbon");
     assert!(0 < some && some < all, "{some} of {all}");
     assert!(!stage.text().contains("searching"));
     stage.keys("n");
-    let row = stage.app.forest.cursor().expect("a match");
-    assert!(stage.app.forest.is_lit(row));
+    let row = stage.app.tree.cursor().expect("a match");
+    assert!(stage.app.tree.is_lit(row));
     let models = traces(&mut stage, "text:lisbon kind:model");
     assert!(0 < models && models <= some, "{models} of {some}");
     assert_eq!(traces(&mut stage, "text:lisbon kind:model -text:lisbon"), 0);
     assert_eq!(traces(&mut stage, "attr.llm.system:nobody"), 0);
     stage.keys("<Esc>");
-    assert_eq!(stage.app.forest.len(), all);
+    assert_eq!(stage.app.tree.len(), all);
 }

@@ -83,7 +83,7 @@ fn errors_only_shows_the_traces_that_failed() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("!g<Left>");
     picture("errors-only", &mut stage);
-    assert_eq!(stage.app.forest.len(), 3);
+    assert_eq!(stage.app.tree.len(), 3);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_line_of_a_view_leads_to_its_traces() {
     stage.keys(&"j".repeat(usize::from(line) - 3));
     stage.keys("<Enter>");
     assert_eq!(stage.app.view(), View::Traces);
-    assert_eq!(stage.app.forest.len(), 1, "{}", stage.app.filter);
+    assert_eq!(stage.app.tree.len(), 1, "{}", stage.app.filter);
     stage.keys("2");
     assert!(stage.text().contains("Sessions 1 "), "a view is of what the filter lets through");
     stage.keys("<Enter>");
@@ -228,11 +228,11 @@ fn a_line_of_the_errors_leads_to_its_errors_and_to_no_others() {
         stage.keys("6");
         stage.keys(&"j".repeat(line));
         stage.keys("<Enter>");
-        let lit: BTreeSet<RowIx> = stage.store.rows().filter(|&row| stage.app.forest.is_lit(row)).collect();
+        let lit: BTreeSet<RowIx> = stage.store.rows().filter(|&row| stage.app.tree.is_lit(row)).collect();
         let of = group(&stage, *lit.first().unwrap_or_else(|| panic!("{} lets nothing through", stage.app.filter)));
         let all: BTreeSet<RowIx> = stage.store.rows().filter(|&row| group(&stage, row) == of).collect();
         assert_eq!(lit, all, "{}", stage.app.filter);
-        let gone_to: BTreeSet<RowIx> = (0..all.len()).filter_map(|_| (stage.keys("e"), stage.app.forest.cursor()).1).collect();
+        let gone_to: BTreeSet<RowIx> = (0..all.len()).filter_map(|_| (stage.keys("e"), stage.app.tree.cursor()).1).collect();
         assert_eq!(gone_to, all, "{}", stage.app.filter);
         seen += all.len();
         led.insert(of);
@@ -294,11 +294,11 @@ fn a_total_that_disagrees_is_told_once() {
 #[test]
 fn sums_are_of_what_is_shown_or_of_one_trace() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
-    let all = stage.app.scope.stats(&stage.store).totals().tokens();
+    let all = stage.app.aggregates.stats(&stage.store).totals().tokens();
     stage.keys("/agent:chatty<Enter>");
-    let shown = stage.app.scope.stats(&stage.store).totals().tokens();
+    let shown = stage.app.aggregates.stats(&stage.store).totals().tokens();
     stage.keys("p");
-    let one = stage.app.scope.stats(&stage.store).totals().tokens();
+    let one = stage.app.aggregates.stats(&stage.store).totals().tokens();
     assert_eq!((all, shown, one), (Some(4152), Some(550), Some(182)));
     assert!(stage.text().contains("this trace"));
 }

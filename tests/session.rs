@@ -47,7 +47,7 @@ fn keys_that_are_bound_otherwise_are_shown_so() {
     let help = stage.text();
     assert!(help.contains("F3  to the next error") && help.contains("^f /  filter as you type"), "{help}");
     assert_eq!(stage.keys("<Esc>em").len(), 0);
-    assert_eq!((stage.app.forest.rank(), stage.app.marks.len()), (Some(0), 0), "e and m do nothing now");
+    assert_eq!((stage.app.tree.rank(), stage.app.marks.len()), (Some(0), 0), "e and m do nothing now");
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn the_help_scrolls_to_its_end_and_back() {
 
 #[test]
 fn what_to_sort_by_is_chosen_from_a_list() {
-    let sorting = |stage: &Stage| (stage.app.forest.sorting().by.name(), stage.app.forest.sorting().reversed);
-    let column = |stage: &Stage| stage.app.table.as_ref().map(|table| (table.columns()[table.sorted].title, table.reversed));
+    let sorting = |stage: &Stage| (stage.app.tree.sorting().by.name(), stage.app.tree.sorting().reversed);
+    let column = |stage: &Stage| stage.app.table.as_ref().map(|table| (table.columns()[table.sorted].title(table.view), table.is_reversed));
     let mut stage = open((100, 30));
     stage.keys("O");
     picture("sort-by", &stage.text());
@@ -94,11 +94,11 @@ fn what_to_sort_by_is_chosen_from_a_list() {
 fn themes_colour_the_same_screen() {
     let mut stage = open((80, 24));
     for (theme, name) in [("dark", "colours-dark"), ("light", "colours-light")] {
-        stage.app.looks = Themes::load(theme, None, ColorSupport::True).0;
+        stage.app.themes = Themes::load(theme, None, ColorSupport::True).0;
         let text = stage.colours(10);
         picture(name, &text);
     }
-    stage.app.looks = Themes::load("auto", None, ColorSupport::None).0;
+    stage.app.themes = Themes::load("auto", None, ColorSupport::None).0;
     let text = stage.colours(24);
     let coloured = text.lines().any(|line| line.split('[').skip(1).any(|part| !part.starts_with("Reset on Reset")));
     assert!(!coloured, "without colours:\n{text}");
@@ -114,13 +114,13 @@ fn what_is_looked_at_is_copied() {
         Some(Effect::Copy { what, text }) => (what, text),
         other => panic!("{keys} copies nothing: {other:?}, {:?}", stage.app.message),
     };
-    let row = stage.app.forest.cursor().expect("a row");
+    let row = stage.app.tree.cursor().expect("a row");
     let trace = stage.store.trace(stage.store.row(row).trace()).id.to_string();
     assert_eq!(copied(&mut stage, "y"), (format!("trace id {trace}"), trace));
     stage.keys("<Right><Right>");
-    let id = stage.store.row(stage.app.forest.cursor().expect("a row")).id.to_string();
+    let id = stage.store.row(stage.app.tree.cursor().expect("a row")).id.to_string();
     assert_eq!(copied(&mut stage, "y"), (format!("span id {id}"), id));
-    let row = stage.app.forest.cursor().expect("a row");
+    let row = stage.app.tree.cursor().expect("a row");
     assert_eq!(stage.keys("Y"), [Effect::CopySpan(row)]);
     stage.keys("g<Enter>");
     let (what, text) = copied(&mut stage, "y");
@@ -154,22 +154,22 @@ fn the_mouse_selects_folds_turns_and_scrolls() {
     assert_eq!(stage.find("▎").1, line + 1);
     let tab = stage.find("Attributes");
     assert_eq!(click(&mut stage, tab), HitTarget::Tab(Tab::Attributes));
-    assert_eq!((stage.app.detail.tab, stage.app.focus), (Tab::Attributes, Focus::Forest));
-    for (place, spot) in [((3, 0), HitTarget::Nothing), ((3, 35), HitTarget::Nothing), ((0, 1), HitTarget::Forest)] {
+    assert_eq!((stage.app.detail.tab, stage.app.focus), (Tab::Attributes, Focus::Traces));
+    for (place, spot) in [((3, 0), HitTarget::Nothing), ((3, 35), HitTarget::Nothing), ((0, 1), HitTarget::Traces)] {
         assert_eq!(click(&mut stage, place), spot, "{place:?}");
     }
     let (x, y) = (tab.0, tab.1 + 2);
     assert_eq!(stage.spot(x, y), HitTarget::Detail);
     stage.text();
     stage.app.wheel(&stage.store, HitTarget::Detail, 1);
-    assert!(stage.app.detail.reader.progress().0 > 0);
+    assert!(stage.app.detail.pager.progress().0 > 0);
     assert_eq!(click(&mut stage, (x, y)), HitTarget::Detail);
     assert_eq!(stage.app.focus, Focus::Detail);
     stage.keys("<Esc>Zg");
-    let before = stage.app.forest.window(&stage.store, 10).0;
+    let before = stage.app.tree.window(&stage.store, 10).0;
     let spot = stage.spot(5, 5);
     stage.app.wheel(&stage.store, spot, 1);
-    let after = stage.app.forest.window(&stage.store, 10).0;
+    let after = stage.app.tree.window(&stage.store, 10).0;
     assert_eq!(before[3..], after[..7], "the rows move up by three");
     stage.keys(":");
     let (x, y) = stage.find("page-down");

@@ -13,7 +13,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return Err(config.error("theme", None, unknown_theme(&config.theme, &themes)));
     }
     for (index, url) in config.forward.iter().enumerate() {
-        otlp::check_url(url).map_err(|message| config.error("forward", Some(index), message))?;
+        otlp::check_url(url).map_err(|error| config.error("forward", Some(index), error.to_string()))?;
     }
     for (index, pattern) in config.redact_patterns.iter().enumerate() {
         Redactor::check(pattern).map_err(|message| config.error("redact_patterns", Some(index), message))?;

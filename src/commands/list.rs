@@ -11,10 +11,10 @@ use super::table::{Column, Table, number, text};
 use super::{Outcome, ignore_broken_pipe, json, print_message};
 use crate::cli::ListArgs;
 use crate::config::Config;
-use crate::display;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
 use crate::store::{Phase, RowIx, RunStatus, TraceIx};
+use crate::tui::display;
 
 /// The minimum number of digits of a trace id to print.
 const MIN_DIGITS: usize = 8;

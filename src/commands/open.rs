@@ -149,7 +149,7 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Send
         record: (!config.record.as_os_str().is_empty()).then(|| (config.record.clone(), tables(config))),
         forward: config.forward.clone(),
         forward_headers: config.forward_headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),
-        manners: otlp::ConnectionLimits::default(),
+        limits: otlp::ConnectionLimits::default(),
     };
     let mut listening = otlp::start(options, update_sender(paths.len(), updates)?).wrap_err("can't listen for OTLP")?;
     // Without any other source that exists there is nothing to show: the user asked to listen, not for a database that may appear.

@@ -70,8 +70,8 @@ fn configure(app: &mut App, config: &Config, now: Nanos) {
     if let Some(warning) = warnings.into_iter().next() {
         app.say(warning, true, now);
     }
-    (app.looks, app.keymap, app.ascii) = (themes, config.keymap.clone(), config.ascii);
-    (app.columns, app.forest.measure) = (config.columns.clone(), config.bar);
+    (app.themes, app.keymap, app.ascii) = (themes, config.keymap.clone(), config.ascii);
+    (app.columns, app.tree.measure) = (config.columns.clone(), config.bar);
     app.budgets = Budgets::new(config.budget(), config.total_budget());
 }
 

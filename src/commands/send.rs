@@ -47,7 +47,7 @@ pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
     let line = format!("{} accepted {accepted} of {spans}\n", sender.name());
     let outcome = ignore_broken_pipe(io::stdout().write_all(line.as_bytes()), Outcome::Done)?;
     if sent.rejected > 0 {
-        print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.why));
+        print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.reason));
     }
     match result {
         Err(error) => bail!("{}: {}", sender.name(), format::safe(&error.to_string())),

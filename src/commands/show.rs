@@ -11,14 +11,13 @@ use serde::Serialize;
 use super::output::Output;
 use super::snapshot::Snapshot;
 use super::spans::{SLICE, report_missing};
-use super::tree::rows;
 use super::{Outcome, ignore_broken_pipe, json, print_message};
 use crate::cli::ShowArgs;
 use crate::config::Config;
-use crate::display;
 use crate::export::record::{SpanRecord, TraceRecord};
 use crate::format;
 use crate::store::{RowIx, TraceIx};
+use crate::tui::display;
 use payload::PayloadRecord;
 
 /// The maximum number of traces to name if an id prefix is ambiguous.
@@ -46,7 +45,7 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
         [trace] => *trace,
         several => bail!("{} trace ids start with {prefix}: {}", several.len(), describe(&snapshot, several)),
     };
-    let rows = rows(&snapshot.store, trace);
+    let rows: Vec<_> = snapshot.store.walk(trace).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
         write_json(&mut out, &mut snapshot, trace, &rows, args.payload)?

@@ -15,6 +15,7 @@ mod mouse;
 mod palette;
 mod pick;
 mod prepare_frame;
+mod refresh;
 mod search;
 mod sorter;
 mod table;
@@ -29,7 +30,7 @@ mod update;
 pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
-pub use detail::{Detail, Loaded, Tab};
+pub use detail::{Detail, Page, PayloadState, Tab, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use insights::Insights;
 pub use line::{Completion, Completions, History, LineEditor};
@@ -37,7 +38,7 @@ pub use mouse::HitTarget;
 pub use palette::Palette;
 pub use pick::{Choice, Picker};
 pub use sorter::Sorter;
-pub use table::{Cell, Heading, Table, View};
+pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
 pub use trace_tree::{Sort, Sorting, TraceTree};
 use update::scroll;
 
@@ -78,7 +79,7 @@ pub enum Effect {
 pub enum Focus {
     /// The traces.
     #[default]
-    Forest,
+    Traces,
     /// The detail below them.
     Detail,
     /// The detail, filling the screen.
@@ -150,7 +151,7 @@ const RATES: usize = 30;
 #[derive(Debug, Default)]
 pub struct App {
     /// The traces.
-    pub forest: TraceTree,
+    pub tree: TraceTree,
     /// The span looked at.
     pub detail: Detail,
     /// Which pane has the keys.
@@ -176,7 +177,7 @@ pub struct App {
     /// Which key does what.
     pub keymap: Keymap,
     /// The themes.
-    pub looks: Themes,
+    pub themes: Themes,
     /// The columns beside the traces.
     pub columns: Columns,
     /// Whether symbols must be plain ASCII.
@@ -186,9 +187,9 @@ pub struct App {
     /// What traces may cost.
     pub budgets: Budgets,
     /// What is worth a flag on the rows shown.
-    pub noticed: Insights,
+    pub insights: Insights,
     /// What the sums speak of.
-    pub scope: Aggregates,
+    pub aggregates: Aggregates,
     /// The view that is open, unless it is the traces.
     pub table: Option<Table>,
     bell: bool,
@@ -208,7 +209,7 @@ impl App {
     #[must_use]
     pub fn new(sources: Vec<SourceView>, follow: bool, now: Nanos) -> Self {
         let mut app = Self { sources, now, rates: VecDeque::from([0; RATES]), ..Self::default() };
-        app.forest.follow = follow;
+        app.tree.follow = follow;
         app
     }
 
@@ -223,6 +224,6 @@ impl App {
     }
 
     fn look(&mut self, store: &Store) {
-        self.detail.look_at(store, self.forest.cursor(), self.now);
+        self.detail.show(store, self.tree.cursor());
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use self::export::{PendingExport, Written};
-use super::app::{App, Effect, Overlay};
+use super::app::{App, Effect};
 use crate::export::{Exported, Exporter, Options};
 use crate::format;
 use crate::model::price::Prices;
@@ -30,7 +30,7 @@ use crate::sources::{Hub, PayloadRequest, State, Update};
 use crate::store::{RowIx, Store};
 use crate::tui::clipboard;
 use crate::tui::history;
-use crate::tui::view::{self, HitMap, PaneLayout};
+use crate::tui::view::{self, HitMap};
 
 /// The least time between two frames that nobody asked for with a key.
 const FRAME: Duration = Duration::from_millis(16);
@@ -109,7 +109,7 @@ where
             (dirty, at_once) = (more, false);
         }
         if state.session.app.take_bell() {
-            clipboard::ring();
+            clipboard::ring_bell();
         }
         state.ask_for_detail();
         state.ask_for_compared();
@@ -167,17 +167,13 @@ impl Loop<'_> {
     /// Makes ready what the next frame shows. Whether more is left to do.
     fn lay_out(&mut self, area: Rect) -> bool {
         let Session { app, store, .. } = &mut *self.session;
-        let panes = PaneLayout::new(area, app.focus);
-        let end = view::layer_end(app, area);
-        if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut app.overlay {
-            *line = end.min(*line);
-        }
-        app.prepare_frame(store, panes.forest_lines(), panes.detail_size())
+        view::prepare_frame(app, store, area)
     }
 
     /// Whether it was the last.
     fn event(&mut self, event: &Event) -> bool {
         let Session { app, store, .. } = &mut *self.session;
+        view::write_pages(app, store);
         let effect = match event {
             Event::Key(key) => app.key(store, *key, now()),
             Event::Paste(text) => {
@@ -241,7 +237,7 @@ impl Loop<'_> {
                     let Session { app, store, .. } = &mut *self.session;
                     app.take_found(store, found);
                 }
-                Update::PayloadChanged(source, spans) => self.session.app.detail.ask_again(source, &spans),
+                Update::PayloadChanged(source, spans) => self.session.app.detail.request_again(source, &spans),
                 Update::Traffic(source, traffic) => {
                     tracing::debug!(source = source.0, ?traffic, "source traffic");
                     self.session.app.source_traffic(usize::from(source.0), traffic);
@@ -269,7 +265,7 @@ impl Loop<'_> {
     }
 
     fn ask_for_detail(&mut self) {
-        if let Some(wanted) = self.session.app.detail.wanted() {
+        if let Some(wanted) = self.session.app.detail.take_request() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
             self.request([wanted], Pending::Detail);
         }
@@ -300,14 +296,13 @@ impl Loop<'_> {
         match self.pending.remove(&ticket) {
             Some(Pending::Detail) => {
                 if let Some(payload) = payloads.into_iter().next() {
-                    let Session { app, store, .. } = &mut *self.session;
-                    app.detail.load(store, payload, app.now);
+                    self.session.app.detail.load(payload);
                 }
             }
             Some(Pending::Compare { side, id }) => {
                 if let Some(Ok(payload)) = payloads.first() {
                     let Session { app, store, .. } = &mut *self.session;
-                    app.load_compared(store, side, id, payload);
+                    app.load_compared(store, side, id, view::exchange_texts(payload));
                 }
             }
             Some(Pending::Export(export)) => self.write_export(*export, payloads),
@@ -338,7 +333,7 @@ impl Loop<'_> {
     /// Copies what can do no harm where it is pasted, all of it or nothing.
     fn copy(&mut self, what: String, text: &str) {
         let text = format::plain(text).into_owned();
-        if text.is_empty() || text.len() > clipboard::LARGEST {
+        if text.is_empty() || text.len() > clipboard::MAX_SIZE {
             let why = match text.len() {
                 0 => "it is empty".to_owned(),
                 size => format!("terminals take no more than 1 MB, and it has {}; x exports it", format::bytes(size as u64)),
@@ -351,7 +346,7 @@ impl Loop<'_> {
         }
         let done = self.copied.0.clone();
         tokio::task::spawn_blocking(move || {
-            let left = copied.left.filter(|text| clipboard::to_tmux(text).is_err());
+            let left = copied.left.filter(|text| clipboard::copy_to_tmux(text).is_err());
             let _ = done.send(Copied { left, ..copied });
         });
     }
@@ -359,9 +354,8 @@ impl Loop<'_> {
     /// Gives the terminal what is left to give, and says what was copied.
     fn say_copied(&mut self, Copied { what, size, left }: Copied) {
         let told = match &left {
-            Some(text) => {
-                clipboard::to_terminal(text).map(|()| if size > clipboard::SURE { "; some terminals take no more than 74 KB" } else { "" })
-            }
+            Some(text) => clipboard::copy_to_terminal(text)
+                .map(|()| if size > clipboard::PORTABLE_SIZE { "; some terminals take no more than 74 KB" } else { "" }),
             None => Ok(""),
         };
         match told {

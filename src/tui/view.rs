@@ -4,6 +4,7 @@ mod compare;
 mod completions;
 mod cost;
 mod detail;
+mod exchange;
 mod export_dialog;
 mod footer;
 mod header;
@@ -14,6 +15,7 @@ mod layout;
 mod overlay;
 mod palette;
 mod popup;
+mod prepare;
 mod rankings;
 mod sorter;
 mod sources;
@@ -31,27 +33,29 @@ use ratatui::style::Style;
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{App, HitTarget, Overlay};
+pub use exchange::texts as exchange_texts;
 pub use hit_map::HitMap;
 pub use layout::PaneLayout;
+pub use prepare::{prepare_frame, write_pages};
 use styling::Styling;
 
 /// Draws the screen, and replaces the mouse targets in `hits` by those of this frame.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) {
     hits.clear();
     let area = frame.area();
-    let theme = Styling { theme: app.looks.current(), ascii: app.ascii };
+    let theme = Styling { theme: app.themes.current(), ascii: app.ascii };
     let panes = PaneLayout::new(area, app.focus);
     let buffer = frame.buffer_mut();
     buffer.set_style(area, theme.screen());
     header::draw(buffer, panes.header, app, store, theme);
     if store.trace_count() == 0 {
-        welcome::draw(buffer, panes.forest.union(panes.detail), app, theme);
+        welcome::draw(buffer, panes.traces.union(panes.detail), app, theme);
     } else {
-        hits.add(panes.forest, HitTarget::Forest);
+        hits.add(panes.traces, HitTarget::Traces);
         hits.add(panes.detail, HitTarget::Detail);
         match &app.table {
-            Some(table) => table::draw(buffer, hits, panes.forest, app, table, theme),
-            None => trace_tree::draw(buffer, hits, panes.forest, app, store, theme),
+            Some(table) => table::draw(buffer, hits, panes.traces, app, table, theme),
+            None => trace_tree::draw(buffer, hits, panes.traces, app, store, theme),
         }
         tokens::draw(buffer, panes.tokens, app, store, theme);
         cost::draw(buffer, panes.cost, app, store, theme);
@@ -81,7 +85,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
 pub fn layer_end(app: &App, area: Rect) -> usize {
     match &app.overlay {
         Some(Overlay::Help(_)) => help::end(area),
-        Some(Overlay::Sources(_)) => sources::end(app, area, Styling { theme: app.looks.current(), ascii: app.ascii }),
+        Some(Overlay::Sources(_)) => sources::end(app, area, Styling { theme: app.themes.current(), ascii: app.ascii }),
         _ => 0,
     }
 }

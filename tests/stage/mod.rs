@@ -12,8 +12,8 @@ use agno_top::model::price::Prices;
 use agno_top::model::{Nanos, SourceId, SpanId};
 use agno_top::sources::{Handle, PayloadRequest, Request, State, Update, UpdateSender, file, sqlite};
 use agno_top::store::{Limits, Store};
-use agno_top::tui::app::{App, Effect, HitTarget, Overlay, SourceView};
-use agno_top::tui::view::{self, HitMap, PaneLayout};
+use agno_top::tui::app::{App, Effect, HitTarget, PayloadState, SourceView};
+use agno_top::tui::view::{self, HitMap};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -66,12 +66,7 @@ impl Stage {
     fn lay_out(&mut self) {
         let size = self.terminal.size().expect("a size");
         let area = Rect::new(0, 0, size.width, size.height);
-        let end = view::layer_end(&self.app, area);
-        if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut self.app.overlay {
-            *line = end.min(*line);
-        }
-        let panes = PaneLayout::new(area, self.app.focus);
-        while self.app.prepare_frame(&mut self.store, panes.forest_lines(), panes.detail_size()) {}
+        while view::prepare_frame(&mut self.app, &mut self.store, area) {}
         for (_, request) in self.app.requests() {
             self.source.requests.send(request).expect("a source that lives");
         }
@@ -88,12 +83,14 @@ impl Stage {
                 Update::Payloads { ticket, payloads } if ticket == self.tickets => {
                     let payload = payloads.into_iter().next().expect("one answer to one question");
                     match self.compared.take() {
-                        Some((side, id)) => self.app.load_compared(&self.store, side, id, &payload.expect("a payload")),
-                        None => self.app.detail.load(&self.store, payload, NOW),
+                        Some((side, id)) => {
+                            self.app.load_compared(&self.store, side, id, view::exchange_texts(&payload.expect("a payload")))
+                        }
+                        None => self.app.detail.load(payload),
                     }
                 }
                 Update::Found(found) => self.app.take_found(&self.store, found),
-                Update::PayloadChanged(source, spans) => self.app.detail.ask_again(source, &spans),
+                Update::PayloadChanged(source, spans) => self.app.detail.request_again(source, &spans),
                 Update::Payloads { .. } | Update::Traffic(..) => {}
             }
         }
@@ -120,9 +117,9 @@ impl Stage {
 
     /// Reads the payloads that the detail and a comparison want, if any.
     fn load(&mut self) {
-        if let Some(wanted) = self.app.detail.wanted() {
+        if let Some(wanted) = self.app.detail.take_request() {
             self.ask(wanted);
-            self.wait(|stage| !matches!(stage.app.detail.loaded, agno_top::tui::app::Loaded::Waiting));
+            self.wait(|stage| !matches!(stage.app.detail.payload, PayloadState::Loading));
         }
         for (side, wanted) in self.app.compared(&self.store) {
             self.ask(wanted);
@@ -179,6 +176,7 @@ impl Stage {
     pub(crate) fn text(&mut self) -> String {
         self.lay_out();
         self.load();
+        self.lay_out();
         let Self { app, store, terminal, hits, .. } = self;
         terminal.draw(|frame| view::draw(frame, app, store, hits)).expect("painting in memory");
         terminal.backend().to_string()

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::super::tree::rows;
 use crate::cli::GroupBy;
-use crate::display;
 use crate::model::{Nanos, Status, errors};
 use crate::store::{self, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
+use crate::tui::display;
 
 /// What was counted for one key.
 #[derive(Debug, Default)]
@@ -98,7 +97,7 @@ fn from_rows(store: &Store, traces: &[TraceIx], by: GroupBy) -> Vec<Group> {
     for &trace in traces {
         // The group of each ancestor, from the root.
         let mut levels: Vec<usize> = Vec::new();
-        for (row, depth) in rows(store, trace) {
+        for (row, depth) in store.walk(trace) {
             levels.truncate(depth);
             let outer = levels.last().copied();
             let index = match key(store, row, by) {

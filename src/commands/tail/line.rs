@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use super::super::json;
 use super::super::output::{Output, Style, StyledText};
-use crate::display;
 use crate::export::record::SpanRecord;
 use crate::format;
 use crate::model::{SpanType, Status};
 use crate::store::{RowIx, RunStatus, Store};
+use crate::tui::display;
 
 /// Prints a span, and flushes.
 pub(super) fn print(store: &Store, row: RowIx, json: bool, output: Output) -> io::Result<()> {

@@ -1,130 +1,121 @@
-//! What the sums beside the traces speak of: everything that the filter lets through, or the trace under the cursor.
+//! The totals beside the traces: over everything that the filter shows, or over the trace under the cursor.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::TraceTree;
+use super::refresh::TraceVersion;
 use crate::model::Nanos;
 use crate::store::{Stats, Store, TimeBreakdown, TraceIx};
 
-/// How long traces are added to the sums before the next frame.
-const A_FRAME: Duration = Duration::from_millis(4);
+/// How long to add traces before the next frame.
+const TIME_PER_FRAME: Duration = Duration::from_millis(4);
 
-/// Spans of a trace beyond which its own sums are made anew once a second only.
-const LARGE: u32 = 2000;
-
-/// How long those rest, in nanoseconds.
-const REST: Nanos = 1_000_000_000;
-
-/// The sums over what is shown, and those of the trace under the cursor.
+/// The totals over the shown traces, and over the trace under the cursor.
 #[derive(Debug, Default)]
 pub struct Aggregates {
-    /// Whether the sums speak of the trace under the cursor.
-    pub of_trace: bool,
-    /// Shown traces that are not in the store's selection yet, the next one first.
-    left: VecDeque<TraceIx>,
-    /// How many were to be added in all.
-    total: usize,
+    /// Whether the totals cover only the trace under the cursor.
+    pub is_trace_only: bool,
+    /// Shown traces to add to the store's selection.
+    queue: VecDeque<TraceIx>,
+    /// Traces that the queue has held since it was last empty.
+    queued: usize,
     trace: Option<TraceAggregates>,
-    /// Whether the trace's own sums are what they were, and wait to be made anew.
-    stale: bool,
+    /// Whether `trace` waits to be recomputed.
+    is_stale: bool,
 }
 
-/// A trace's own sums.
+/// The totals of one trace.
 #[derive(Debug)]
 struct TraceAggregates {
-    trace: TraceIx,
-    version: u32,
-    at: Nanos,
+    version: TraceVersion,
     stats: Stats,
-    split: TimeBreakdown,
+    times: TimeBreakdown,
 }
 
 impl Aggregates {
-    /// Begins anew with another filter.
-    pub(super) fn restart(&mut self, store: &mut Store, forest: &mut TraceTree) {
-        forest.turned();
-        self.left = VecDeque::new();
-        if forest.is_filtered() {
+    /// Starts over with another filter.
+    pub(super) fn restart(&mut self, store: &mut Store, tree: &mut TraceTree) {
+        tree.take_visibility_changes();
+        self.queue = VecDeque::new();
+        if tree.is_filtered() {
             store.begin_selection();
-            self.left = forest.traces().collect();
+            self.queue = tree.traces().collect();
         } else {
             store.end_selection();
         }
-        self.total = self.left.len();
+        self.queued = self.queue.len();
     }
 
-    /// Follows what came to be shown, for a moment. Whether more is left.
-    pub(super) fn follow(&mut self, store: &mut Store, forest: &TraceTree, turned: &[TraceIx]) -> bool {
+    /// Queues traces that the filter newly shows or hides, and works on the queue for a moment. Returns whether any are left.
+    pub(super) fn advance(&mut self, store: &mut Store, tree: &TraceTree, changes: &[TraceIx]) -> bool {
         if store.selection().is_none() {
             return false;
         }
-        self.total += turned.len();
-        self.left.extend(turned);
+        self.queued += changes.len();
+        self.queue.extend(changes);
         let begun = Instant::now();
-        while let Some(trace) = self.left.pop_front() {
+        while let Some(trace) = self.queue.pop_front() {
             if store.is_trace_held(trace) {
-                store.select(trace, forest.shows(trace));
+                store.select(trace, tree.shows(trace));
             }
-            if begun.elapsed() > A_FRAME {
+            if begun.elapsed() > TIME_PER_FRAME {
                 break;
             }
         }
-        if self.left.is_empty() {
-            self.total = 0;
+        if self.queue.is_empty() {
+            self.queued = 0;
         }
-        !self.left.is_empty()
+        !self.queue.is_empty()
     }
 
-    /// How many of the shown traces are in the sums, and how many will be; `None` if all are.
+    /// Returns how many traces are added and how many there are; `None` if all are added.
     #[must_use]
     pub fn progress(&self) -> Option<(usize, usize)> {
-        (!self.left.is_empty()).then(|| (self.total - self.left.len(), self.total))
+        (!self.queue.is_empty()).then(|| (self.queued - self.queue.len(), self.queued))
     }
 
-    /// Makes the sums of the trace under the cursor, unless they are known. Costs its rows.
-    pub(super) fn look_at(&mut self, store: &Store, trace: Option<TraceIx>, now: Nanos) {
+    /// Computes the totals of the trace under the cursor, unless a usable result is held. Costs the rows of the trace.
+    pub(super) fn update_trace(&mut self, store: &Store, trace: Option<TraceIx>, now: Nanos) {
         let Some(trace) = trace else {
             self.trace = None;
             return;
         };
-        let data = store.trace(trace);
-        let running = data.counts().running > 0;
-        let known = self.trace.as_ref().is_some_and(|known| {
-            let same = known.trace == trace && known.version == data.version() && (!running || known.at == now);
-            let rests = data.counts().spans > LARGE && known.trace == trace && now.abs_diff(known.at) < REST.unsigned_abs();
-            same || rests
-        });
-        self.stale = known && self.trace.as_ref().is_some_and(|known| known.version != data.version());
-        if !known {
-            let (stats, split) = (store.stats_of(trace), store.split_of(trace, now));
-            self.trace = Some(TraceAggregates { trace, version: data.version(), at: now, stats, split });
+        let is_running = store.trace(trace).counts().running > 0;
+        let usable =
+            self.trace.as_ref().map(|known| known.version).filter(|version| {
+                version.is_usable(store, trace, now) && (!is_running || version.is_from(now) || version.is_kept(store, now))
+            });
+        self.is_stale = usable.is_some_and(|version| version.is_stale(store));
+        if usable.is_none() {
+            let (stats, times) = (store.stats_of(trace), store.split_of(trace, now));
+            self.trace = Some(TraceAggregates { version: TraceVersion::new(store, trace, now), stats, times });
         }
     }
 
-    /// Whether sums wait to be made anew.
+    /// Whether the totals of the trace wait to be recomputed.
     pub(super) fn is_stale(&self) -> bool {
-        self.stale
+        self.is_stale
     }
 
-    /// The sums that are asked for.
+    /// Returns the statistics to show.
     #[must_use]
     pub fn stats<'a>(&'a self, store: &'a Store) -> &'a Stats {
         match &self.trace {
-            Some(known) if self.of_trace => &known.stats,
-            _ => store.selection().unwrap_or(store.stats()),
+            Some(known) if self.is_trace_only => &known.stats,
+            _ => self.shown(store),
         }
     }
 
-    /// The sums over what is shown.
+    /// Returns the statistics over the shown traces.
     #[must_use]
     pub fn shown<'a>(&self, store: &'a Store) -> &'a Stats {
         store.selection().unwrap_or(store.stats())
     }
 
-    /// Where the time of the trace under the cursor went.
+    /// Returns how the time of the trace under the cursor divides.
     #[must_use]
-    pub fn split(&self) -> Option<&TimeBreakdown> {
-        self.trace.as_ref().map(|known| &known.split)
+    pub fn time_breakdown(&self) -> Option<&TimeBreakdown> {
+        self.trace.as_ref().map(|known| &known.times)
     }
 }

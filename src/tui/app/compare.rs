@@ -2,15 +2,13 @@
 
 mod align;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::detail::content;
-use super::table::{QUICK, REST};
+use super::refresh::Pace;
 use super::{Action, App, Focus, Overlay};
-use crate::model::{Nanos, Payload, SpanId, SpanType};
+use crate::model::{Nanos, SpanId, SpanType};
 use crate::sources::PayloadRequest;
 use crate::store::{Changes, Row, RowIx, Store, Symbol, Totals, TraceIx};
-use crate::tui::widget::Document;
 use align::align;
 
 /// Steps of a trace that are compared; the rest is counted.
@@ -71,9 +69,6 @@ pub struct TextLine {
     pub hang: usize,
 }
 
-/// Lines of a text that are kept.
-const LINES: usize = 40;
-
 /// Two traces side by side.
 #[derive(Clone, Debug)]
 pub struct Compare {
@@ -88,10 +83,7 @@ pub struct Compare {
     /// What the two steps under the cursor were given and answered; `None` until it has come.
     pub texts: [Option<Texts>; 2],
     asked: [bool; 2],
-    /// Whether the traces have changed since the steps were matched.
-    stale: bool,
-    /// When they were matched, and how long that took.
-    made: (Instant, Duration),
+    pace: Pace,
 }
 
 impl Compare {
@@ -100,16 +92,8 @@ impl Compare {
     pub fn new(store: &Store, traces: [TraceIx; 2]) -> Self {
         let mut traces = traces;
         traces.sort_by_key(|&trace| (store.trace(trace).start, trace));
-        let mut compare = Self {
-            traces,
-            pairs: Vec::new(),
-            left_out: [0; 2],
-            cursor: 0,
-            texts: [None, None],
-            asked: [false; 2],
-            stale: false,
-            made: (Instant::now(), Duration::ZERO),
-        };
+        let mut compare =
+            Self { traces, pairs: Vec::new(), left_out: [0; 2], cursor: 0, texts: [None, None], asked: [false; 2], pace: Pace::due() };
         compare.refresh(store);
         compare
     }
@@ -138,20 +122,19 @@ impl Compare {
         } else {
             self.go(cursor);
         }
-        (self.stale, self.made) = (false, (begun, begun.elapsed()));
+        self.pace.finish(begun);
     }
 
     /// Matches the steps again if the traces have changed; what takes long is not done for every change.
     pub(super) fn catch_up(&mut self, store: &Store) {
-        let (at, took) = self.made;
-        if self.stale && (took < QUICK || at.elapsed() >= took * REST) {
+        if self.pace.is_due() {
             self.refresh(store);
         }
     }
 
     /// Whether the steps wait to be matched again.
     pub(super) fn is_stale(&self) -> bool {
-        self.stale
+        self.pace.is_stale()
     }
 
     /// Moves the cursor, stopping at the ends.
@@ -223,32 +206,23 @@ impl Compare {
     }
 
     /// Takes in a payload that was asked for, if its step is still under the cursor.
-    pub fn load(&mut self, store: &Store, side: usize, id: SpanId, payload: &Payload) {
+    pub fn load(&mut self, store: &Store, side: usize, id: SpanId, texts: Texts) {
         let row = self.pairs.get(self.cursor).and_then(|pair| pair.rows[side]);
         if row.is_some_and(|row| store.row(row).id == id) {
-            let [input, output] = content::exchange(payload).each_ref().map(lines);
-            self.texts[side] = Some(Texts { input, output });
+            self.texts[side] = Some(texts);
         }
     }
 }
 
-/// A document's first lines.
-fn lines(document: &Document) -> Vec<TextLine> {
-    let line = |line| TextLine { text: document.line_text(line).to_owned(), indent: document.indent(line), hang: document.hang(line) };
-    (0..document.lines().min(LINES)).map(line).collect()
-}
-
 /// A trace's rows as they stand on the screen when all is unfolded, with their depths.
 fn flat(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
-    let mut steps = Vec::new();
-    let Some((&head, others)) = store.trace(trace).roots().split_first() else { return steps };
-    let mut open: Vec<(RowIx, usize)> = others.iter().rev().map(|&row| (row, 1)).collect();
-    open.push((head, 0));
-    while let Some((row, depth)) = open.pop().filter(|_| steps.len() < STEPS) {
-        steps.push((row, depth));
-        open.extend(store.children(row).iter().rev().map(|&child| (child, depth + 1)));
-    }
-    steps
+    // The screen shows the other roots below the first one.
+    let mut roots = 0;
+    let steps = store.walk(trace).map(|(row, depth)| {
+        roots += usize::from(depth == 0);
+        (row, depth + usize::from(roots > 1))
+    });
+    steps.take(STEPS).collect()
 }
 
 /// The sums over a row and all below it; the first row of a trace stands for all of the trace.
@@ -271,7 +245,7 @@ impl App {
     /// Compares the two marked traces, or the one marked with the one under the cursor.
     pub(super) fn compare(&mut self, store: &Store, now: Nanos) {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
-        if let ([marked], Some(row)) = (traces.as_slice(), self.forest.cursor()) {
+        if let ([marked], Some(row)) = (traces.as_slice(), self.tree.cursor()) {
             traces.extend(Some(store.row(row).trace()).filter(|here| here != marked));
         }
         if let [a, b] = traces[..] {
@@ -294,7 +268,7 @@ impl App {
             self.overlay = None;
             self.say("a trace that was compared is held no longer", true, self.now);
         } else if compare.traces.iter().any(|trace| changes.traces.contains(trace)) {
-            compare.stale = true;
+            compare.pace.invalidate();
             // A step that came again may have another payload.
             let rows = compare.pairs.get(compare.cursor).map(|pair| pair.rows).unwrap_or_default();
             for (side, row) in rows.into_iter().enumerate() {
@@ -310,8 +284,8 @@ impl App {
         let Some(Overlay::Compare(compare)) = self.overlay.take() else { return };
         let row = compare.pairs.get(compare.cursor).and_then(|pair| pair.rows[0].or(pair.rows[1]));
         if let Some(row) = row {
-            self.focus = Focus::Forest;
-            self.forest.reveal(store, row);
+            self.focus = Focus::Traces;
+            self.tree.reveal(store, row);
             self.look(store);
         }
     }
@@ -330,9 +304,9 @@ impl App {
     }
 
     /// Takes in a payload that the comparison asked for; one that can't be had leaves what the rows hold.
-    pub fn load_compared(&mut self, store: &Store, side: usize, id: SpanId, payload: &Payload) {
+    pub fn load_compared(&mut self, store: &Store, side: usize, id: SpanId, texts: Texts) {
         if let Some(Overlay::Compare(compare)) = &mut self.overlay {
-            compare.load(store, side, id, payload);
+            compare.load(store, side, id, texts);
         }
     }
 }

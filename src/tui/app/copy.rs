@@ -8,11 +8,11 @@ use crate::store::Store;
 impl App {
     /// The value looked at: in the traces the id of the trace or span under the cursor, in the detail what its tab shows.
     pub(super) fn copy(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
-        let Some(row) = self.forest.cursor() else {
+        let Some(row) = self.tree.cursor() else {
             self.say("nothing to copy yet", false, now);
             return None;
         };
-        if self.focus == Focus::Forest {
+        if self.focus == Focus::Traces {
             let data = store.row(row);
             let (what, text) = match TraceTree::parent(store, row) {
                 None => ("trace id", store.trace(data.trace()).id.to_string()),
@@ -20,7 +20,7 @@ impl App {
             };
             return Some(Effect::Copy { what: format!("{what} {text}"), text });
         }
-        match self.detail.copied() {
+        match self.detail.copy() {
             Ok((what, text)) => Some(Effect::Copy { what: format!("{what}, {}", format::bytes(text.len() as u64)), text }),
             Err(why) => {
                 self.say(why, false, now);
@@ -31,7 +31,7 @@ impl App {
 
     /// The span under the cursor, to be copied as JSON.
     pub(super) fn copy_span(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
-        let row = self.forest.cursor().filter(|&row| !store.row(row).placeholder);
+        let row = self.tree.cursor().filter(|&row| !store.row(row).placeholder);
         if row.is_none() {
             self.say("nothing to copy yet: the span has not come", false, now);
         }

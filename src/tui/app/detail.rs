@@ -1,38 +1,36 @@
-//! The span under the cursor, read as one reads a page: tabs, a place in the text, and the payload, which is asked for when it is wanted.
-
-pub(super) mod content;
-mod conversation;
-mod overview;
+//! The detail pane: the span under the cursor, its payload and the open tab.
 
 use std::sync::Arc;
 
 use super::Action;
-use crate::model::{Nanos, Payload, SourceId, SpanId};
+use crate::model::{Attribute, Payload, SourceId, SpanId, Value};
+use crate::semconv;
 use crate::sources::PayloadRequest;
 use crate::store::{Phase, RowIx, Store};
+use crate::tui::widget::json::LazyTail;
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
 
-/// What of a span is shown.
+/// A tab of the detail pane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tab {
-    /// Facts and sums.
+    /// Facts and totals.
     #[default]
     Overview,
     /// The conversation with the model.
     Messages,
-    /// What it was given.
+    /// The input value.
     Input,
-    /// What it answered.
+    /// The output value.
     Output,
-    /// Every attribute.
+    /// All attributes.
     Attributes,
-    /// What happened meanwhile.
+    /// The span events.
     Events,
 }
 
 impl Tab {
-    /// Every tab, in order, with its title.
+    /// All tabs with their titles, from left to right.
     pub const ALL: [(Self, &'static str); 6] = [
         (Self::Overview, "Overview"),
         (Self::Messages, "Messages"),
@@ -41,178 +39,223 @@ impl Tab {
         (Self::Attributes, "Attributes"),
         (Self::Events, "Events"),
     ];
+
+    fn title(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
 }
 
-/// How the payload is.
+/// The payload of the span under the cursor.
 #[derive(Clone, Debug, Default)]
-pub enum Loaded {
-    /// The row has none: its span has not come.
+pub enum PayloadState {
+    /// There is none: the span has not ended.
     #[default]
-    Nothing,
-    /// Asked for.
-    Waiting,
-    /// Here.
+    Missing,
+    /// Requested from the source.
+    Loading,
+    /// Loaded.
     Ready(Arc<Payload>),
-    /// It can't be had; why.
+    /// Not available; the reason.
     Failed(String),
 }
 
-/// The row looked at, and what of it would change the page.
+/// The text of the open tab.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The text.
+    pub document: Document,
+    /// The part of a long value that the pager lays out on demand.
+    pub tail: Option<LazyTail>,
+    /// Where attributes begin: a line, and an index into the attributes of the span followed by those of the resource.
+    pub attributes: Vec<(usize, usize)>,
+}
+
+impl From<Document> for Page {
+    fn from(document: Document) -> Self {
+        Self { document, ..Self::default() }
+    }
+}
+
+/// The row that the pane shows. A change in any field outdates the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Viewed {
+struct ShownRow {
     row: RowIx,
-    wanted: Option<PayloadRequest>,
+    request: Option<PayloadRequest>,
     phase: Phase,
 }
 
-/// The page.
+/// The state of the detail pane.
 #[derive(Debug)]
 pub struct Detail {
-    /// The tab.
+    /// The open tab.
     pub tab: Tab,
-    /// The payload.
-    pub loaded: Loaded,
-    /// The text, and where one is in it.
-    pub reader: Pager,
-    looked: Option<Viewed>,
-    asked: bool,
-    /// Whether the page is to be written again.
-    outdated: bool,
+    /// The payload of the span.
+    pub payload: PayloadState,
+    /// The text of the tab, with the scroll position and the search.
+    pub pager: Pager,
+    shown: Option<ShownRow>,
+    is_requested: bool,
+    is_outdated: bool,
+    /// See [`Page::attributes`].
+    attributes: Vec<(usize, usize)>,
     height: isize,
 }
 
 impl Default for Detail {
     fn default() -> Self {
-        let reader = Pager::new(Document::new());
-        Self { tab: Tab::default(), loaded: Loaded::default(), reader, looked: None, asked: false, outdated: false, height: 0 }
+        Self {
+            tab: Tab::default(),
+            payload: PayloadState::default(),
+            pager: Pager::new(Document::new()),
+            shown: None,
+            is_requested: false,
+            is_outdated: false,
+            attributes: Vec::new(),
+            height: 0,
+        }
     }
 }
 
 impl Detail {
-    /// Looks at a row, anew if it is another one or came to be more than a placeholder.
-    pub fn look_at(&mut self, store: &Store, row: Option<RowIx>, now: Nanos) {
-        let looked = row.map(|row| {
+    /// Shows a row. Nothing changes if the pane already shows it in its current state.
+    pub fn show(&mut self, store: &Store, row: Option<RowIx>) {
+        let shown = row.map(|row| {
             let data = store.row(row);
-            let wanted =
+            let request =
                 (!data.placeholder).then_some(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
-            Viewed { row, wanted, phase: data.phase }
+            ShownRow { row, request, phase: data.phase }
         });
-        if looked == self.looked {
+        if shown == self.shown {
             return;
         }
-        if looked.map(|looked| looked.row) != self.looked.map(|looked| looked.row) {
-            self.reader.to_top();
+        if shown.map(|shown| shown.row) != self.row() {
+            self.pager.to_top();
         }
-        self.looked = looked;
-        self.asked = false;
-        self.loaded = if looked.is_some_and(|looked| looked.wanted.is_some()) { Loaded::Waiting } else { Loaded::Nothing };
-        self.refresh(store, now);
+        self.shown = shown;
+        self.is_requested = false;
+        self.payload = if self.request().is_some() { PayloadState::Loading } else { PayloadState::Missing };
+        self.is_outdated = true;
     }
 
-    /// The payload to ask for, once.
-    pub fn wanted(&mut self) -> Option<PayloadRequest> {
-        let wanted = self.looked.and_then(|looked| looked.wanted).filter(|_| !self.asked);
-        self.asked |= wanted.is_some();
-        wanted
+    /// Returns the row that the pane shows.
+    #[must_use]
+    pub fn row(&self) -> Option<RowIx> {
+        self.shown.map(|shown| shown.row)
     }
 
-    /// Asks for the payload once more if it is that of one of these spans.
-    pub fn ask_again(&mut self, source: SourceId, spans: &[SpanId]) {
-        if self.looked.and_then(|looked| looked.wanted).is_some_and(|wanted| wanted.source == source && spans.contains(&wanted.span)) {
-            self.asked = false;
+    fn request(&self) -> Option<PayloadRequest> {
+        self.shown.and_then(|shown| shown.request)
+    }
+
+    /// Returns the payload to request, once.
+    pub fn take_request(&mut self) -> Option<PayloadRequest> {
+        let request = self.request().filter(|_| !self.is_requested);
+        self.is_requested |= request.is_some();
+        request
+    }
+
+    /// Requests the payload again if it belongs to one of these spans.
+    pub fn request_again(&mut self, source: SourceId, spans: &[SpanId]) {
+        if self.request().is_some_and(|request| request.source == source && spans.contains(&request.span)) {
+            self.is_requested = false;
         }
     }
 
-    /// Takes in the payload that was asked for last.
-    pub fn load(&mut self, store: &Store, payload: Result<Payload, String>, now: Nanos) {
-        self.loaded = match payload {
-            Ok(payload) => Loaded::Ready(Arc::new(payload)),
-            Err(why) => Loaded::Failed(why),
+    /// Stores the payload that was requested last, or the reason why it is not available.
+    pub fn load(&mut self, payload: Result<Payload, String>) {
+        self.payload = match payload {
+            Ok(payload) => PayloadState::Ready(Arc::new(payload)),
+            Err(reason) => PayloadState::Failed(reason),
         };
-        self.refresh(store, now);
+        self.is_outdated = true;
     }
 
-    /// The overview's sums and clocks may have changed.
+    /// Outdates the overview: its totals or times may have changed.
     pub(super) fn outdate_overview(&mut self) {
-        self.outdated |= self.tab == Tab::Overview;
+        self.is_outdated |= self.tab == Tab::Overview;
     }
 
-    /// Writes the page again before a frame, however often it was outdated since the last.
-    pub(super) fn catch_up(&mut self, store: &Store, now: Nanos) {
-        if self.outdated {
-            self.refresh(store, now);
-        }
+    /// Whether the page must be written again.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        self.is_outdated
     }
 
-    fn refresh(&mut self, store: &Store, now: Nanos) {
-        self.outdated = false;
-        let Some(looked) = self.looked else {
-            self.reader.replace(Document::new());
-            return;
-        };
-        let payload = if let Loaded::Ready(payload) = &self.loaded { Some(&**payload) } else { None };
-        let (page, rest) = match (self.tab, payload, &self.loaded) {
-            (Tab::Overview, ..) => (overview::document(store, looked.row, &self.loaded, now), None),
-            (tab, Some(payload), _) => content::document(tab, payload),
-            (_, None, Loaded::Failed(why)) => (content::note(why), None),
-            (_, None, Loaded::Nothing) => (content::note("This span has not ended; Agno writes it when it does."), None),
-            (_, None, _) => (Document::new(), None),
-        };
-        self.reader.open(page, rest);
+    /// Replaces the page.
+    pub fn set_page(&mut self, page: Page) {
+        let Page { document, tail, attributes } = page;
+        (self.is_outdated, self.attributes) = (false, attributes);
+        self.pager.open(document, tail);
     }
 
-    /// Tells how much room there is, in columns and lines.
+    /// Sets the size of the pane in columns and lines.
     pub fn set_size(&mut self, (width, height): (u16, u16)) {
         self.height = height as isize;
-        self.reader.resize(width, height);
+        self.pager.resize(width, height);
     }
 
-    /// The text that is looked at, and what it is called; why there is none.
-    pub fn copied(&self) -> Result<(String, String), String> {
-        let title = Tab::ALL.iter().find(|(tab, _)| *tab == self.tab).map_or(String::new(), |(_, title)| title.to_lowercase());
-        let value = match (&self.loaded, self.tab) {
-            (_, Tab::Overview) => None,
-            (Loaded::Ready(payload), tab) => content::value_at(tab, payload, self.reader.line()),
-            (Loaded::Waiting, _) => return Err("it is still being read".to_owned()),
-            (Loaded::Failed(why), _) => return Err(format!("nothing to copy: {why}")),
-            (Loaded::Nothing, _) => return Err("nothing to copy: the span has not ended".to_owned()),
+    /// Returns the name and the text of the value on the screen, or the reason why there is none.
+    pub fn copy(&self) -> Result<(String, String), String> {
+        let title = self.tab.title().to_lowercase();
+        let payload = match (&self.payload, self.tab) {
+            (_, Tab::Overview) => return Ok((title, self.pager.document().to_text())),
+            (PayloadState::Ready(payload), _) => payload,
+            (PayloadState::Loading, _) => return Err("nothing to copy: the payload is loading".to_owned()),
+            (PayloadState::Failed(reason), _) => return Err(format!("nothing to copy: {reason}")),
+            (PayloadState::Missing, _) => return Err("nothing to copy: the span has not ended".to_owned()),
         };
-        match (value, self.tab) {
-            (Some((name, text)), _) => Ok((name, text)),
-            (None, Tab::Input | Tab::Output | Tab::Attributes) => Err(format!("nothing to copy: the span has no {title}")),
-            (None, _) => Ok((title, self.reader.document().to_text())),
-        }
+        let value = match self.tab {
+            Tab::Input => semconv::input(&payload.attributes).map(|value| (title.clone(), value_text(value))),
+            Tab::Output => semconv::output(&payload.attributes).map(|value| (title.clone(), value_text(value))),
+            Tab::Attributes => self.attribute_at(payload, self.pager.line()).map(|(name, value)| (name.clone(), value_text(value))),
+            _ => return Ok((title, self.pager.document().to_text())),
+        };
+        value.ok_or_else(|| format!("nothing to copy: the span has no {title}"))
     }
 
-    /// To a tab.
-    pub fn open(&mut self, store: &Store, tab: Tab, now: Nanos) {
+    /// Returns the attribute that a line of the page belongs to.
+    fn attribute_at<'a>(&self, payload: &'a Payload, line: usize) -> Option<&'a Attribute> {
+        let (_, index) = *self.attributes.iter().rev().find(|(first, _)| *first <= line).or(self.attributes.first())?;
+        payload.attributes.iter().chain(&payload.resource).nth(index)
+    }
+
+    /// Opens a tab.
+    pub fn open(&mut self, tab: Tab) {
         self.tab = tab;
-        self.reader.to_top();
-        self.refresh(store, now);
+        self.pager.to_top();
+        self.is_outdated = true;
     }
 
-    /// To the next tab, or the one before.
-    pub fn turn(&mut self, store: &Store, forward: bool, now: Nanos) {
+    /// Opens the next tab or the previous one.
+    pub fn cycle(&mut self, forward: bool) {
         let count = Tab::ALL.len();
-        let at = Tab::ALL.iter().position(|&(tab, _)| tab == self.tab).unwrap_or_default();
-        self.open(store, Tab::ALL[(at + if forward { 1 } else { count - 1 }) % count].0, now);
+        self.open(Tab::ALL[(self.tab as usize + if forward { 1 } else { count - 1 }) % count].0);
     }
 
-    /// Scrolls, turns the page or goes to what was found; whether the action was one for it.
-    pub fn take(&mut self, store: &Store, action: Action, now: Nanos) -> bool {
+    /// Scrolls, changes the tab or goes to a match. Returns whether the pane handles the action.
+    pub fn handle(&mut self, action: Action) -> bool {
         match action {
-            Action::Top => self.reader.to_top(),
-            Action::Bottom => self.reader.to_end(),
-            Action::Fold | Action::Unfold if self.reader.wraps() => self.turn(store, action == Action::Unfold, now),
-            Action::Fold => self.reader.shift(-8),
-            Action::Unfold => self.reader.shift(8),
-            Action::NextMatch if self.reader.found().is_some() => self.reader.next_found(),
-            Action::PreviousMatch if self.reader.found().is_some() => self.reader.previous_found(),
+            Action::Top => self.pager.to_top(),
+            Action::Bottom => self.pager.to_end(),
+            Action::Fold | Action::Unfold if self.pager.wraps() => self.cycle(action == Action::Unfold),
+            Action::Fold => self.pager.shift(-8),
+            Action::Unfold => self.pager.shift(8),
+            Action::NextMatch if self.pager.found().is_some() => self.pager.next_found(),
+            Action::PreviousMatch if self.pager.found().is_some() => self.pager.previous_found(),
             _ => match super::scroll(action, (self.height - 1).max(1)) {
-                Some(rows) => self.reader.scroll(rows),
+                Some(rows) => self.pager.scroll(rows),
                 None => return false,
             },
         }
         true
+    }
+}
+
+/// Returns a value as text: strings unquoted, other values as JSON.
+#[must_use]
+pub fn value_text(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        other => other.to_json(),
     }
 }

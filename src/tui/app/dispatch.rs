@@ -60,7 +60,7 @@ impl App {
             (Some(Overlay::Sorter(sorter)), KeyCode::Enter, _) => {
                 let sorter = sorter.clone();
                 self.overlay = None;
-                self.sort_as_chosen(store, &sorter, now);
+                self.sort_as_chosen(store, &sorter);
             }
             (_, KeyCode::Esc, _)
             | (_, _, Some(Action::Back | Action::Quit | Action::Help))

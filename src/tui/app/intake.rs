@@ -68,7 +68,7 @@ impl App {
             self.now = now;
             let changes = store.expire(now);
             self.changed(store, changes);
-            if self.forest.tick(store, now) {
+            if self.tree.tick(store, now) {
                 self.look(store);
                 moving = true;
             }
@@ -77,9 +77,9 @@ impl App {
             }
         }
         // What rests is made anew, and with each minute the last hour is another one.
-        let waits = self.scope.is_stale()
-            || self.noticed.is_stale()
-            || self.forest.has_stale_path()
+        let waits = self.aggregates.is_stale()
+            || self.insights.is_stale()
+            || self.tree.has_stale_path(store)
             || self.table.as_ref().is_some_and(Table::is_stale)
             || matches!(&self.overlay, Some(Overlay::Compare(compare)) if compare.is_stale());
         moving || message_ends || waits || before.div_euclid(MINUTE) != self.now.div_euclid(MINUTE)
@@ -96,11 +96,11 @@ impl App {
             self.overlay = None;
             self.say("what was to be exported is held no longer", true, self.now);
         }
-        self.forest.update(store, &changes, self.now);
-        self.noticed.forget(&changes.evicted);
+        self.tree.update(store, &changes, self.now);
+        self.insights.forget(&changes.evicted);
         if let Some(table) = &mut self.table {
             table.forget(&changes.evicted);
-            table.changed(&changes.traces);
+            table.traces_changed(&changes.traces);
         }
         self.compare_again(&changes);
         self.look(store);

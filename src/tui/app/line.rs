@@ -121,7 +121,7 @@ impl App {
                 self.mistake = None;
                 self.typed = None;
                 if finds {
-                    self.detail.reader.search("");
+                    self.detail.pager.search("");
                 } else {
                     self.set_filter(store, before);
                 }
@@ -160,7 +160,7 @@ impl App {
         let Some(editing) = &self.editing else { return };
         let line = editing.input.value().to_owned();
         if editing.finds {
-            self.detail.reader.search(&line);
+            self.detail.pager.search(&line);
             return;
         }
         match line.parse::<Query>() {
@@ -179,11 +179,11 @@ impl App {
         }
         if let Some(line) = self.typed.take() {
             self.set_filter(store, line);
-        } else if self.forest.is_judging() {
-            self.forest.judge_more(store, self.now);
+        } else if self.tree.is_judging() {
+            self.tree.judge_more(store, self.now);
             self.look(store);
         }
-        self.forest.find_path(store, self.now);
+        self.tree.find_path(store, self.now);
     }
 
     /// Puts a filter line in force; one with a mistake changes nothing.
@@ -191,9 +191,9 @@ impl App {
         let Ok(query) = line.parse::<Query>() else { return };
         if line != self.filter {
             self.filter = line;
-            let before = self.forest.query().cloned();
+            let before = self.tree.query().cloned();
             self.search_for(&query, before.as_ref());
-            self.forest.set_filter(store, query, self.now);
+            self.tree.set_filter(store, query, self.now);
             self.refiltered = true;
             self.look(store);
         }

@@ -9,7 +9,7 @@ pub enum HitTarget {
     /// Nothing that answers.
     Nothing,
     /// The traces, where no row is.
-    Forest,
+    Traces,
     /// A line of the table that is open instead of the traces.
     Line(usize),
     /// A row.
@@ -34,30 +34,30 @@ impl App {
     pub fn click(&mut self, store: &Store, target: HitTarget) {
         match target {
             HitTarget::Line(line) => {
-                self.focus = Focus::Forest;
+                self.focus = Focus::Traces;
                 if let Some(table) = &mut self.table {
-                    table.go_to(store, &self.scope, line, self.now);
+                    table.go_to(line);
                 }
             }
             // The store may have evicted the row since the frame was drawn.
-            HitTarget::Row(row) | HitTarget::Fold(row) if !self.forest.is_visible(store, row) => {}
+            HitTarget::Row(row) | HitTarget::Fold(row) if !self.tree.is_visible(store, row) => {}
             HitTarget::Row(row) => {
-                self.focus = Focus::Forest;
-                self.forest.reveal(store, row);
+                self.focus = Focus::Traces;
+                self.tree.reveal(store, row);
             }
             HitTarget::Fold(row) => {
-                self.focus = Focus::Forest;
-                self.forest.reveal(store, row);
-                self.forest.toggle(store);
+                self.focus = Focus::Traces;
+                self.tree.reveal(store, row);
+                self.tree.toggle(store);
             }
-            HitTarget::Detail if self.focus == Focus::Forest => {
-                self.forest.follow = false;
+            HitTarget::Detail if self.focus == Focus::Traces => {
+                self.tree.follow = false;
                 self.focus = Focus::Detail;
             }
-            HitTarget::Nothing | HitTarget::Forest | HitTarget::Overlay | HitTarget::Detail => {}
+            HitTarget::Nothing | HitTarget::Traces | HitTarget::Overlay | HitTarget::Detail => {}
             HitTarget::Tab(tab) => {
-                self.forest.follow = false;
-                self.detail.open(store, tab, self.now);
+                self.tree.follow = false;
+                self.detail.open(tab);
             }
             HitTarget::Item(item) => match &mut self.overlay {
                 Some(Overlay::Palette(palette)) => palette.go_to(item),
@@ -80,16 +80,16 @@ impl App {
             (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Palette(palette))) => palette.step(notches),
             (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Sorter(sorter))) => sorter.step(notches),
             (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Compare(compare))) => compare.step(lines),
-            (HitTarget::Forest | HitTarget::Line(_) | HitTarget::Detail, _) if self.table.is_some() => {
+            (HitTarget::Traces | HitTarget::Line(_) | HitTarget::Detail, _) if self.table.is_some() => {
                 let Some(table) = &mut self.table else { return };
                 if target == HitTarget::Detail {
-                    table.reader.scroll(lines);
+                    table.pager.scroll(lines);
                 } else {
-                    table.go_to(store, &self.scope, table.cursor.saturating_add_signed(notches), self.now);
+                    table.go_to(table.cursor.saturating_add_signed(notches));
                 }
             }
-            (HitTarget::Forest | HitTarget::Row(_) | HitTarget::Fold(_), _) => self.forest.scroll(store, lines),
-            (HitTarget::Detail | HitTarget::Tab(_), _) => self.detail.reader.scroll(lines),
+            (HitTarget::Traces | HitTarget::Row(_) | HitTarget::Fold(_), _) => self.tree.scroll(store, lines),
+            (HitTarget::Detail | HitTarget::Tab(_), _) => self.detail.pager.scroll(lines),
             _ => {}
         }
         self.look(store);

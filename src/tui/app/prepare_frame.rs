@@ -8,8 +8,7 @@ impl App {
     /// is left to do.
     pub fn prepare_frame(&mut self, store: &mut Store, lines: usize, detail: (u16, u16)) -> bool {
         self.settle(store);
-        self.detail.catch_up(store, self.now);
-        self.forest.set_height(lines);
+        self.tree.set_height(lines);
         self.detail.set_size(detail);
         if let Some(table) = &mut self.table {
             table.set_size(lines, detail);
@@ -17,28 +16,28 @@ impl App {
         if let Some(Overlay::Compare(compare)) = &mut self.overlay {
             compare.catch_up(store);
         }
-        self.sum_up(store) || self.forest.is_judging()
+        self.sum_up(store) || self.tree.is_judging()
     }
 
     /// Looks after the sums beside the traces, for a moment. Whether more is left to do.
     fn sum_up(&mut self, store: &mut Store) -> bool {
         if std::mem::take(&mut self.refiltered) {
-            self.scope.restart(store, &mut self.forest);
+            self.aggregates.restart(store, &mut self.tree);
             if let Some(table) = &mut self.table {
-                table.restart(&self.forest);
+                table.restart(&self.tree);
             }
         }
-        let turned = self.forest.turned();
-        let mut more = self.scope.follow(store, &self.forest, &turned);
+        let changes = self.tree.take_visibility_changes();
+        let mut more = self.aggregates.advance(store, &self.tree, &changes);
         if let Some(table) = &mut self.table {
-            table.changed(&turned);
-            more |= table.refresh(store, &self.forest, &self.scope, self.now);
+            table.traces_changed(&changes);
+            more |= table.refresh(store, &self.tree, &self.aggregates);
         }
         if self.table.is_none() {
-            let (rows, _) = self.forest.window(store, self.forest.height());
-            self.noticed.look_at(store, &rows, self.now);
+            let (rows, _) = self.tree.window(store, self.tree.height());
+            self.insights.update(store, &rows, self.now);
         }
-        self.scope.look_at(store, self.forest.cursor().map(|row| store.row(row).trace()), self.now);
+        self.aggregates.update_trace(store, self.tree.cursor().map(|row| store.row(row).trace()), self.now);
         more
     }
 }

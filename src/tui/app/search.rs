@@ -92,7 +92,7 @@ impl App {
         if found.ticket != self.search.ticket || self.search.probe.is_none() {
             return;
         }
-        self.forest.found(store, &found.spans, self.now);
+        self.tree.found(store, &found.spans, self.now);
         if let (Some(progress), Some(known)) = (found.progress, self.search.progress.get_mut(usize::from(found.source.0))) {
             *known = progress;
         }
@@ -115,7 +115,7 @@ impl App {
         if batch.origin != Origin::Live && !self.search.is_through(batch.source) {
             return;
         }
-        let rows = self.forest.doubtful(store, rows, self.now);
+        let rows = self.tree.doubtful(store, rows, self.now);
         let mut by_source: Vec<(SourceId, Vec<_>)> = Vec::new();
         for data in rows.into_iter().map(|row| store.row(row)) {
             let wanted = (data.payload_ref, data.id);

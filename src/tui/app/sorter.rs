@@ -1,7 +1,6 @@
 //! A list of what the traces, or the lines of a table, can be sorted by.
 
 use super::{App, Sort, Sorting, Table, TraceTree};
-use crate::model::Nanos;
 use crate::store::Store;
 
 /// The open list.
@@ -20,13 +19,13 @@ pub struct Sorter {
 impl Sorter {
     /// For a table.
     pub(super) fn of_table(table: &Table) -> Self {
-        let names = table.columns().iter().map(|column| column.title).collect();
-        Self { names, cursor: table.sorted, current: table.sorted, reversed: table.reversed }
+        let names = table.columns().iter().map(|column| column.title(table.view)).collect();
+        Self { names, cursor: table.sorted, current: table.sorted, reversed: table.is_reversed }
     }
 
     /// For the traces.
-    pub(super) fn of_forest(forest: &TraceTree) -> Self {
-        let Sorting { by, reversed } = forest.sorting();
+    pub(super) fn of_traces(tree: &TraceTree) -> Self {
+        let Sorting { by, reversed } = tree.sorting();
         Self { names: Sort::ALL.map(|(_, name)| name).to_vec(), cursor: by as usize, current: by as usize, reversed }
     }
 
@@ -43,12 +42,12 @@ impl Sorter {
 
 impl App {
     /// Sorts by what the cursor of the list is on; by what is sorted by already, the other way round.
-    pub(super) fn sort_as_chosen(&mut self, store: &Store, sorter: &Sorter, now: Nanos) {
+    pub(super) fn sort_as_chosen(&mut self, store: &Store, sorter: &Sorter) {
         let reversed = sorter.cursor == sorter.current && !sorter.reversed;
         if let Some(table) = &mut self.table {
-            table.sort_by(store, &self.scope, sorter.cursor, reversed, now);
+            table.sort_by(sorter.cursor, reversed);
         } else if let Some(&(by, _)) = Sort::ALL.get(sorter.cursor) {
-            self.forest.sort(store, Sorting { by, reversed }, self.now);
+            self.tree.sort(store, Sorting { by, reversed }, self.now);
             self.look(store);
         }
     }

@@ -1,28 +1,30 @@
-//! The views beside the traces: sessions, agents, models, tools and errors, a line each, over what the filter lets through.
+//! The views beside the traces: tables of sessions, agents, models, tools and errors over everything that the filter shows.
 
-mod groups;
+mod columns;
 mod index;
-mod page;
+mod lines;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::refresh::Pace;
 use super::{Action, Aggregates, TraceTree};
 use crate::model::usage::NanoUsd;
 use crate::model::{Nanos, SpanType};
 use crate::query::{KINDS, with_values};
-use crate::store::{By, Store, TraceIx};
+use crate::store::{By, Group, RowIx, Store, Totals, TraceIx};
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
+pub use columns::TableColumn;
 use index::Index;
 
-/// What the screen lists.
+/// What the upper pane lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum View {
-    /// The traces.
+    /// Traces.
     #[default]
     Traces,
-    /// Conversations.
+    /// Sessions.
     Sessions,
     /// Agents, teams and workflows.
     Agents,
@@ -30,12 +32,12 @@ pub enum View {
     Models,
     /// Tools.
     Tools,
-    /// Failures, by kind, place and message.
+    /// Failed spans, grouped by type, place and message.
     Errors,
 }
 
 impl View {
-    /// Every view, in the order of their keys, with its title.
+    /// All views with their titles, in the order of their keys.
     pub const ALL: [(Self, &'static str); 6] = [
         (Self::Traces, "Traces"),
         (Self::Sessions, "Sessions"),
@@ -45,23 +47,33 @@ impl View {
         (Self::Errors, "Errors"),
     ];
 
-    /// Its title.
+    /// Returns the title.
     #[must_use]
     pub fn title(self) -> &'static str {
         Self::ALL[self as usize].1
     }
+
+    /// Returns the store's grouping that the view lists.
+    fn grouping(self) -> Option<By> {
+        match self {
+            Self::Agents => Some(By::Agent),
+            Self::Models => Some(By::Model),
+            Self::Tools => Some(By::Tool),
+            Self::Traces | Self::Sessions | Self::Errors => None,
+        }
+    }
 }
 
-/// What a line is about.
+/// What a line stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
-    /// A session's, an agent's, a model's or a tool's name.
+pub enum GroupKey {
+    /// The name of a session, an agent, a model or a tool.
     Name(String),
-    /// A failure's kind, the agent, model or tool that failed, and its message with what varies left out.
+    /// The type of failed spans, the agent, model or tool that failed, and the normalized message.
     Error(SpanType, String, String),
 }
 
-/// A value in a line. What is not known sorts last and shows as "–".
+/// A value in a line. Unknown values sort last and show as "–".
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
     /// Text.
@@ -72,21 +84,21 @@ pub enum Cell {
     Tokens(Option<u64>),
     /// A duration.
     Time(Option<Nanos>),
-    /// Money.
+    /// Cost.
     Money(Option<NanoUsd>),
-    /// So many of so many.
+    /// A part of a whole; unknown if the whole is 0.
     Part(u64, u64),
-    /// A moment.
+    /// A point in time.
     Moment(Nanos),
-    /// So many in a second.
+    /// A number per second.
     Rate(Option<f64>),
 }
 
 impl Cell {
-    /// What lines are sorted by: A first, or the largest; what is not known last.
-    fn rank(&self) -> Rank {
+    /// Returns the sort key: texts from A to Z, numbers from the largest, unknown values last.
+    fn sort_key(&self) -> SortKey {
         let number = match *self {
-            Self::Text(ref text) => return Rank::Text(text.to_lowercase()),
+            Self::Text(ref text) => return SortKey::Text(text.to_lowercase()),
             Self::Count(count) => Some(count as f64),
             Self::Tokens(tokens) => tokens.map(|tokens| tokens as f64),
             Self::Time(time) => time.map(|time| time as f64),
@@ -95,245 +107,262 @@ impl Cell {
             Self::Moment(moment) => Some(moment as f64),
             Self::Rate(rate) => rate,
         };
-        // Of numbers that are not negative the bits are in their order.
-        Rank::Number(number.map_or(u64::MAX, |number| u64::MAX - 1 - number.max(0.0).to_bits()))
+        // The bits of floats that are not negative are in the order of the floats.
+        SortKey::Number(number.map_or(u64::MAX, |number| u64::MAX - 1 - number.max(0.0).to_bits()))
     }
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+enum SortKey {
     Text(String),
     Number(u64),
 }
 
-/// A column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heading {
-    /// Its title.
-    pub title: &'static str,
-    /// Cells on the screen; 0: as many as are left.
-    pub width: u16,
-}
-
-const fn heading(title: &'static str, width: u16) -> Heading {
-    Heading { title, width }
-}
-
-/// A line: what it is about, and a cell for each column.
+/// A line of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// What it is about.
-    pub key: Key,
-    /// Its cells.
+    /// What the line stands for.
+    pub key: GroupKey,
+    /// One cell for each of [`Table::columns`].
     pub cells: Vec<Cell>,
 }
 
 impl Line {
-    /// The name of what it is about.
+    /// Returns the name or the error message.
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.key {
-            Key::Name(name) | Key::Error(_, _, name) => name,
+            GroupKey::Name(name) | GroupKey::Error(_, _, name) => name,
         }
     }
 }
 
-/// What is made faster than this is made anew whenever anything changed.
-pub(super) const QUICK: Duration = Duration::from_millis(3);
-
-/// Anything else rests for so many times what it took.
-pub(super) const REST: u32 = 20;
-
-/// A view that is not the traces: its lines in order, and where one is.
+/// The state of a view other than the traces.
 #[derive(Debug)]
 pub struct Table {
-    /// What it lists.
+    /// What the table lists.
     pub view: View,
-    /// The lines.
+    /// The lines in order.
     pub lines: Vec<Line>,
-    /// The column that the lines are sorted by.
+    /// The index of the column that the lines are sorted by.
     pub sorted: usize,
-    /// Whether the other end is on top.
-    pub reversed: bool,
-    /// The line that the cursor is on.
+    /// Whether the order is reversed.
+    pub is_reversed: bool,
+    /// The index of the line under the cursor.
     pub cursor: usize,
-    /// The first line on the screen.
+    /// The index of the first line on the screen.
     pub top: usize,
-    /// What there is to say of the line under the cursor.
-    pub reader: Pager,
+    /// The page about the line under the cursor.
+    pub pager: Pager,
+    is_page_outdated: bool,
     index: Index,
     height: usize,
-    /// When it was made, and how long that took.
-    made: Option<(Instant, Duration)>,
-    stale: bool,
+    pace: Pace,
 }
 
 impl Table {
-    /// A view over what is shown.
+    /// Returns a view of the traces that the tree shows.
     #[must_use]
-    pub fn new(view: View, forest: &TraceTree) -> Self {
-        let index = Index::new(view, forest);
-        let reader = Pager::new(Document::new());
-        Self { view, lines: Vec::new(), sorted: 0, reversed: false, cursor: 0, top: 0, reader, index, height: 0, made: None, stale: true }
-            .by_default()
+    pub fn new(view: View, tree: &TraceTree) -> Self {
+        Self {
+            view,
+            lines: Vec::new(),
+            sorted: columns::default_sort(view),
+            is_reversed: false,
+            cursor: 0,
+            top: 0,
+            pager: Pager::new(Document::new()),
+            is_page_outdated: true,
+            index: Index::new(view, tree),
+            height: 0,
+            pace: Pace::due(),
+        }
     }
 
-    fn by_default(mut self) -> Self {
-        self.sorted = self
-            .columns()
-            .iter()
-            .position(|column| {
-                ["LAST", "COUNT"].contains(&column.title)
-                    || (column.title == "COST" && self.view != View::Tools)
-                    || (column.title == "CALLS" && self.view == View::Tools)
-            })
-            .unwrap_or_default();
-        self
-    }
-
-    /// The columns; the first ones count most where there is little room.
+    /// Returns the columns, the most important ones first.
     #[must_use]
-    pub fn columns(&self) -> &'static [Heading] {
-        groups::columns(self.view)
+    pub fn columns(&self) -> &'static [TableColumn] {
+        columns::of(self.view)
     }
 
-    /// Begins anew with another filter.
-    pub(super) fn restart(&mut self, forest: &TraceTree) {
-        self.index = Index::new(self.view, forest);
-        (self.stale, self.made) = (true, None);
+    /// Starts over with another filter.
+    pub(super) fn restart(&mut self, tree: &TraceTree) {
+        self.index = Index::new(self.view, tree);
+        self.pace = Pace::due();
     }
 
-    /// Traces changed, or came to be shown or not.
-    pub(super) fn changed(&mut self, traces: &[TraceIx]) {
-        self.index.changed(traces);
-        self.stale |= !traces.is_empty();
+    /// Notes traces that changed, or that the filter newly shows or hides.
+    pub(super) fn traces_changed(&mut self, traces: &[TraceIx]) {
+        self.index.traces_changed(traces);
+        if !traces.is_empty() {
+            self.pace.invalidate();
+        }
     }
 
-    /// Traces are gone.
+    /// Forgets traces that the store evicted.
     pub(super) fn forget(&mut self, traces: &[TraceIx]) {
         self.index.forget(traces);
-        self.stale |= !traces.is_empty();
+        if !traces.is_empty() {
+            self.pace.invalidate();
+        }
     }
 
-    /// Makes the lines anew if anything changed, not too often. Whether more is left to do.
-    pub(super) fn refresh(&mut self, store: &Store, forest: &TraceTree, scope: &Aggregates, now: Nanos) -> bool {
-        let more = self.index.follow(store, forest);
-        let rested = self.made.is_none_or(|(at, took)| took < QUICK || at.elapsed() >= took * REST);
-        if self.stale && rested {
+    /// Recomputes the lines if that is due. Returns whether traces are left to index.
+    pub(super) fn refresh(&mut self, store: &Store, tree: &TraceTree, aggregates: &Aggregates) -> bool {
+        let more = self.index.advance(store, tree);
+        if self.pace.is_due() {
             let begun = Instant::now();
             let key = self.lines.get(self.cursor).map(|line| line.key.clone());
-            self.lines = groups::lines(self.view, store, scope, &self.index);
+            self.lines = lines::lines(self.view, store, aggregates, &self.index);
             self.sort();
-            (self.made, self.stale) = (Some((begun, begun.elapsed())), more);
+            self.pace.finish(begun);
+            if more {
+                self.pace.invalidate();
+            }
             self.cursor = key.and_then(|key| self.lines.iter().position(|line| line.key == key)).unwrap_or(self.cursor);
-            self.settle();
-            self.write_page(store, scope, now);
+            self.clamp();
+            self.is_page_outdated = true;
         }
         more
     }
 
     fn sort(&mut self) {
         self.lines.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        if self.reversed {
-            self.lines.sort_by_cached_key(|line| std::cmp::Reverse(line.cells[self.sorted].rank()));
+        if self.is_reversed {
+            self.lines.sort_by_cached_key(|line| std::cmp::Reverse(line.cells[self.sorted].sort_key()));
         } else {
-            self.lines.sort_by_cached_key(|line| line.cells[self.sorted].rank());
+            self.lines.sort_by_cached_key(|line| line.cells[self.sorted].sort_key());
         }
     }
 
-    fn settle(&mut self) {
+    /// Keeps the cursor within the lines, and on the screen.
+    fn clamp(&mut self) {
         self.cursor = self.cursor.min(self.lines.len().saturating_sub(1));
         self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.height.max(1)));
     }
 
-    fn write_page(&mut self, store: &Store, scope: &Aggregates, now: Nanos) {
-        let page = self.lines.get(self.cursor).map(|line| page::document(self, line, store, scope, now));
-        self.reader.replace(page.unwrap_or_default());
+    /// Whether the page about the line under the cursor must be written again.
+    #[must_use]
+    pub fn is_page_outdated(&self) -> bool {
+        self.is_page_outdated
     }
 
-    /// Tells how many lines there is room for, with the heading, and the size of what is said of one.
+    /// Replaces the page about the line under the cursor.
+    pub fn set_page(&mut self, page: Document) {
+        self.pager.replace(page);
+        self.is_page_outdated = false;
+    }
+
+    /// Sets the height of the table in lines with its heading, and the size of the page.
     pub(super) fn set_size(&mut self, lines: usize, (width, height): (u16, u16)) {
         self.height = lines.saturating_sub(1);
-        self.reader.resize(width, height);
-        self.settle();
+        self.pager.resize(width, height);
+        self.clamp();
     }
 
-    /// Goes to a line.
-    pub(super) fn go_to(&mut self, store: &Store, scope: &Aggregates, line: usize, now: Nanos) {
+    /// Moves the cursor to a line, or to the last one.
+    pub(super) fn go_to(&mut self, line: usize) {
         self.cursor = line;
-        self.settle();
-        self.reader.to_top();
-        self.write_page(store, scope, now);
+        self.clamp();
+        self.pager.to_top();
+        self.is_page_outdated = true;
     }
 
-    /// Sorts by a column, and goes to the top.
-    pub(super) fn sort_by(&mut self, store: &Store, scope: &Aggregates, column: usize, reversed: bool, now: Nanos) {
-        (self.sorted, self.reversed) = (column, reversed);
+    /// Sorts by a column and moves the cursor to the top.
+    pub(super) fn sort_by(&mut self, column: usize, is_reversed: bool) {
+        (self.sorted, self.is_reversed) = (column, is_reversed);
         self.sort();
-        self.go_to(store, scope, 0, now);
+        self.go_to(0);
     }
 
-    /// Moves or sorts; whether the action was one for it.
-    pub(super) fn take(&mut self, store: &Store, scope: &Aggregates, action: Action, now: Nanos) -> bool {
+    /// Moves the cursor or sorts the lines. Returns whether the table handles the action.
+    pub(super) fn handle(&mut self, action: Action) -> bool {
         let page = self.height.saturating_sub(1).max(1) as isize;
         match action {
-            Action::Top => self.go_to(store, scope, 0, now),
-            Action::Bottom => self.go_to(store, scope, usize::MAX, now),
-            Action::Sort => self.sort_by(store, scope, (self.sorted + 1) % self.columns().len(), false, now),
-            Action::Reverse => self.sort_by(store, scope, self.sorted, !self.reversed, now),
+            Action::Top => self.go_to(0),
+            Action::Bottom => self.go_to(usize::MAX),
+            Action::Sort => self.sort_by((self.sorted + 1) % self.columns().len(), false),
+            Action::Reverse => self.sort_by(self.sorted, !self.is_reversed),
             _ => match super::scroll(action, page) {
-                Some(by) => self.go_to(store, scope, self.cursor.saturating_add_signed(by), now),
+                Some(by) => self.go_to(self.cursor.saturating_add_signed(by)),
                 None => return false,
             },
         }
         true
     }
 
-    /// Scrolls what is said of the line under the cursor; whether the action was one for that.
-    pub(super) fn read(&mut self, action: Action) -> bool {
+    /// Scrolls the page about the line under the cursor. Returns whether the page handles the action.
+    pub(super) fn handle_in_page(&mut self, action: Action) -> bool {
         match action {
-            Action::Top => self.reader.to_top(),
-            Action::Bottom => self.reader.to_end(),
+            Action::Top => self.pager.to_top(),
+            Action::Bottom => self.pager.to_end(),
             _ => match super::scroll(action, self.height.max(2) as isize - 1) {
-                Some(rows) => self.reader.scroll(rows),
+                Some(rows) => self.pager.scroll(rows),
                 None => return false,
             },
         }
         true
     }
 
-    /// Whether it is to be made anew.
+    /// Whether the lines wait to be recomputed.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.stale
+        self.pace.is_stale()
     }
 
-    /// The filter line that shows the traces of the line under the cursor.
+    /// Returns the line under the cursor.
     #[must_use]
-    pub fn narrowed(&self, store: &Store, filter: &str) -> Option<String> {
+    pub fn line(&self) -> Option<&Line> {
+        self.lines.get(self.cursor)
+    }
+
+    /// Returns the turns of the session or the failed spans under the cursor, by start time.
+    #[must_use]
+    pub fn rows(&self) -> Vec<RowIx> {
+        let rows = self.line().and_then(|line| self.index.rows(&line.key));
+        rows.into_iter().flatten().map(|&(_, row)| row).collect()
+    }
+
+    /// Returns the totals of turns of a session.
+    #[must_use]
+    pub fn turn_totals(&self, store: &Store, turns: &[RowIx]) -> Totals {
+        self.index.turn_totals(store, turns.iter().copied())
+    }
+
+    /// Returns the statistics of the agent, model or tool under the cursor.
+    #[must_use]
+    pub fn group<'a>(&self, store: &'a Store, aggregates: &Aggregates) -> Option<(By, &'a Group)> {
+        let (by, line) = (self.view.grouping()?, self.line()?);
+        let (_, group) = aggregates.shown(store).groups(by).find(|&(symbol, _)| store.text(symbol) == line.name())?;
+        Some((by, group))
+    }
+
+    /// Returns the filter line that shows the traces behind the line under the cursor.
+    #[must_use]
+    pub fn narrowed_filter(&self, store: &Store, filter: &str) -> Option<String> {
         let name = |field, name: &String| with_values(filter, field, std::slice::from_ref(name));
-        let key = &self.lines.get(self.cursor)?.key;
+        let key = &self.line()?.key;
         Some(match (key, self.view) {
-            // No filter asks for what has no name.
-            (Key::Name(none), _) if none.is_empty() => return None,
-            (Key::Name(session), View::Sessions) => name("session", session),
-            (Key::Name(agent), View::Agents) => name("agent", agent),
-            (Key::Name(model), View::Models) => name("model", model),
-            (Key::Name(tool), View::Tools) => name("tool", tool),
-            (Key::Error(kind, place, message), _) => self.failed(store, filter, key, *kind, place, message),
+            // No filter can ask for an empty name.
+            (GroupKey::Name(name), _) if name.is_empty() => return None,
+            (GroupKey::Name(session), View::Sessions) => name("session", session),
+            (GroupKey::Name(agent), View::Agents) => name("agent", agent),
+            (GroupKey::Name(model), View::Models) => name("model", model),
+            (GroupKey::Name(tool), View::Tools) => name("tool", tool),
+            (GroupKey::Error(span_type, place, message), _) => self.error_filter(store, filter, key, *span_type, place, message),
             _ => return None,
         })
     }
 
-    /// The filter line that lets through the failures of this kind, place and message, and no others.
-    fn failed(&self, store: &Store, filter: &str, key: &Key, kind: SpanType, place: &String, message: &String) -> String {
+    /// Returns the filter line that shows exactly the failures with this type, place and message.
+    fn error_filter(&self, store: &Store, filter: &str, key: &GroupKey, span_type: SpanType, place: &String, message: &String) -> String {
         let rows = || self.index.rows(key).into_iter().flatten().map(|&(_, row)| store.row(row));
-        // Of what failed before, nothing is asked any more.
+        // The fields of an earlier failure no longer apply.
         let bare = ["tool", "model", "name"].iter().fold(filter.to_owned(), |line, field| with_values(&line, field, &[]));
         let line = with_values(&bare, "status", &["error".to_owned()]);
-        // What an agent calls is its, too, and other spans may be called the same.
-        let line = with_values(&line, "kind", &kind_named(kind));
-        let field = match By::of(kind) {
+        // `agent:` also matches the calls of the agent, and other spans may have the same name.
+        let line = with_values(&line, "kind", &filter_kinds(span_type));
+        let field = match By::of(span_type) {
             Some(By::Tool) => "tool",
             Some(By::Model) => "model",
             Some(By::Agent) => "agent",
@@ -350,7 +379,7 @@ impl Table {
     }
 }
 
-/// What a filter calls spans of this kind.
-fn kind_named(kind: SpanType) -> Vec<String> {
-    KINDS.iter().filter(|(_, kinds)| kinds.contains(&kind)).map(|(name, _)| (*name).to_owned()).collect()
+/// Returns the values of the filter field `kind` that match spans of this type.
+fn filter_kinds(span_type: SpanType) -> Vec<String> {
+    KINDS.iter().filter(|(_, types)| types.contains(&span_type)).map(|(name, _)| (*name).to_owned()).collect()
 }

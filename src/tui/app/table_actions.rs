@@ -2,7 +2,6 @@
 
 use super::table::{Table, View};
 use super::{Action, App, Effect, Focus, LineEditor};
-use crate::model::Nanos;
 use crate::store::Store;
 
 /// What became of an action.
@@ -23,36 +22,36 @@ impl App {
         self.table.as_ref().map_or(View::Traces, |table| table.view)
     }
 
-    pub(super) fn open_view(&mut self, store: &Store, view: View, now: Nanos) {
-        self.focus = Focus::Forest;
+    pub(super) fn open_view(&mut self, store: &Store, view: View) {
+        self.focus = Focus::Traces;
         if view == self.view() {
             return;
         }
-        self.table = (view != View::Traces).then(|| Table::new(view, &self.forest));
+        self.table = (view != View::Traces).then(|| Table::new(view, &self.tree));
         if let Some(table) = &mut self.table {
-            table.refresh(store, &self.forest, &self.scope, now);
+            table.refresh(store, &self.tree, &self.aggregates);
         }
     }
 
     /// Does what the action says to the open table, if it is one for it.
-    pub(super) fn table_action(&mut self, store: &Store, action: Action, now: Nanos) -> Answer {
+    pub(super) fn table_action(&mut self, store: &Store, action: Action) -> Answer {
         let Some(table) = self.table.as_mut() else { return Answer::Other };
         match action {
-            Action::Detail if self.focus == Focus::Forest => {
-                if let Some(line) = table.narrowed(store, &self.filter) {
-                    self.open_view(store, View::Traces, now);
+            Action::Detail if self.focus == Focus::Traces => {
+                if let Some(line) = table.narrowed_filter(store, &self.filter) {
+                    self.open_view(store, View::Traces);
                     self.set_filter(store, line);
                 }
             }
-            Action::Back if self.focus == Focus::Forest => self.open_view(store, View::Traces, now),
+            Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
             Action::Copy => {
-                let text = table.lines.get(table.cursor).map(|line| line.name().to_owned()).filter(|text| !text.is_empty());
+                let text = table.line().map(|line| line.name().to_owned()).filter(|text| !text.is_empty());
                 return text.map_or(Answer::Done, |text| Answer::Effect(Effect::Copy { what: text.clone(), text }));
             }
-            Action::Filter if self.focus != Focus::Forest => {
+            Action::Filter if self.focus != Focus::Traces => {
                 self.editing = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
             }
-            Action::Wrap => table.reader.set_wrap(!table.reader.wraps()),
+            Action::Wrap => table.pager.set_wrap(!table.pager.wraps()),
             // These are about a trace, and none is under the cursor.
             Action::Mark
             | Action::CopySpan
@@ -74,7 +73,7 @@ impl App {
             | Action::Measure
             | Action::CriticalPath => {}
             _ => {
-                let done = if self.focus == Focus::Forest { table.take(store, &self.scope, action, now) } else { table.read(action) };
+                let done = if self.focus == Focus::Traces { table.handle(action) } else { table.handle_in_page(action) };
                 return if done { Answer::Done } else { Answer::Other };
             }
         }

@@ -18,7 +18,7 @@ impl TestHarness {
     /// Ten lines that show nothing yet.
     pub(super) fn new(limits: Limits) -> Self {
         let mut app = App::new(Vec::new(), false, 0);
-        app.forest.set_height(10);
+        app.tree.set_height(10);
         Self { app, store: Store::new(limits), now: 0 }
     }
 

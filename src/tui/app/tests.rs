@@ -43,12 +43,12 @@ impl TestHarness {
     }
 
     fn at(&self) -> &str {
-        self.label(self.app.forest.cursor().unwrap())
+        self.label(self.app.tree.cursor().unwrap())
     }
 
     /// The labels on the screen, and the cursor's line.
     fn screen(&self) -> (Vec<&str>, usize) {
-        let (rows, cursor) = self.app.forest.window(&self.store, 10);
+        let (rows, cursor) = self.app.tree.window(&self.store, 10);
         (rows.into_iter().map(|row| self.label(row)).collect(), cursor)
     }
 }
@@ -108,7 +108,7 @@ fn following_opens_the_newest_and_folds_what_ended() {
     desk.act(Action::Down);
     desk.trace(5, 1, 0);
     assert_eq!(desk.at(), "tool 2", "who moves, leads");
-    assert!(!desk.app.forest.follow);
+    assert!(!desk.app.tree.follow);
 }
 
 #[test]
@@ -119,11 +119,7 @@ fn errors_are_gone_to_round_and_round_and_opened() {
     let mut seen = Vec::new();
     for _ in 0..4 {
         desk.act(Action::NextError);
-        seen.push(format!(
-            "{} of {}",
-            desk.at(),
-            desk.store.trace(desk.store.row(desk.app.forest.cursor().unwrap()).trace()).start / SECOND
-        ));
+        seen.push(format!("{} of {}", desk.at(), desk.store.trace(desk.store.row(desk.app.tree.cursor().unwrap()).trace()).start / SECOND));
     }
     assert_eq!(seen, ["tool 2 of 5", "tool 3 of 5", "tool 2 of 2", "tool 2 of 5"]);
     desk.act(Action::PreviousError);
@@ -181,9 +177,9 @@ fn a_filter_shows_traces_with_a_match_and_takes_in_later_ones() {
     assert_eq!(desk.screen().0, ["agent 7"]);
     desk.act(Action::NextMatch);
     assert_eq!(desk.at(), "tool 5");
-    assert!(desk.app.forest.is_lit(desk.app.forest.cursor().unwrap()));
+    assert!(desk.app.tree.is_lit(desk.app.tree.cursor().unwrap()));
     desk.act(Action::Back);
-    assert_eq!(desk.app.forest.len(), 4);
+    assert_eq!(desk.app.tree.len(), 4);
     assert_eq!(desk.at(), "tool 5", "the cursor stays when the filter goes");
 }
 
@@ -222,7 +218,7 @@ fn a_cursor_survives_the_eviction_of_its_trace_and_its_neighbours() {
         TestHarness::fill(&mut batch, number, 0, 0);
     }
     desk.app.receive(&mut desk.store, batch, desk.now);
-    assert_eq!((desk.at(), desk.app.forest.len()), ("agent 5", 6));
+    assert_eq!((desk.at(), desk.app.tree.len()), ("agent 5", 6));
 }
 
 #[test]
@@ -249,7 +245,7 @@ fn a_cursor_comes_out_of_a_fold_that_grows_around_it() {
     desk.app.receive(&mut desk.store, span(1, 2), 10);
     desk.app.receive(&mut desk.store, span(2, 3), 10);
     assert_eq!(desk.screen().0.len(), 1, "a folded trace is one row");
-    assert_eq!(desk.app.forest.cursor(), Some(desk.store.trace(desk.store.traces().next().unwrap()).roots()[0]));
+    assert_eq!(desk.app.tree.cursor(), Some(desk.store.trace(desk.store.traces().next().unwrap()).roots()[0]));
 }
 
 #[test]
@@ -315,7 +311,7 @@ fn what_is_evicted_leaves_no_trace_in_cursor_marks_folds_and_filter() {
     assert!(desk.app.marks.is_empty());
     assert_eq!(desk.store.all().spans, 9);
     let failed = desk.store.traces().filter(|&trace| desk.store.trace(trace).counts().errors > 0).count();
-    assert_eq!(desk.app.forest.len(), failed);
+    assert_eq!(desk.app.tree.len(), failed);
 }
 
 #[test]
@@ -342,16 +338,16 @@ fn a_filter_over_many_rows_ends_as_if_judged_at_once() {
     desk.trace(201, 3, 3);
     desk.trace(6, 90, 7);
     desk.trace(4, 50, 2);
-    while desk.app.forest.is_judging() {
+    while desk.app.tree.is_judging() {
         desk.app.settle(&desk.store);
     }
     let failed: Vec<_> = desk.store.traces().rev().filter(|&trace| desk.store.trace(trace).counts().errors > 0).collect();
-    assert_eq!(desk.app.forest.traces().collect::<Vec<_>>(), failed);
+    assert_eq!(desk.app.tree.traces().collect::<Vec<_>>(), failed);
     desk.app.set_filter(&desk.store, String::new());
-    while desk.app.forest.is_judging() {
+    while desk.app.tree.is_judging() {
         desk.app.settle(&desk.store);
     }
-    assert_eq!(desk.app.forest.len(), 201);
+    assert_eq!(desk.app.tree.len(), 201);
 }
 
 #[test]
@@ -359,7 +355,7 @@ fn what_payloads_hold_is_told_by_sources() {
     let mut desk = three();
     desk.app.sources = vec![SourceView::new("one")];
     desk.app.set_filter(&desk.store, "text:refund kind:tool".to_owned());
-    assert_eq!(desk.app.forest.len(), 0);
+    assert_eq!(desk.app.tree.len(), 0);
     let [(SourceId(0), Request::Search(search))] = &desk.app.requests()[..] else { panic!("a search") };
     let found = |number: u8, id: u64, progress| SearchHits {
         source: SourceId(0),
@@ -384,19 +380,19 @@ fn what_payloads_hold_is_told_by_sources() {
     assert!(matches!(desk.app.requests()[..], [(_, Request::StopSearch)]));
     assert_eq!((desk.app.searching(), desk.app.filter.is_empty()), (Some((25, false)), false), "the first step back ends the search");
     desk.act(Action::Back);
-    assert_eq!((desk.app.searching(), desk.app.forest.len()), (None, 4));
+    assert_eq!((desk.app.searching(), desk.app.tree.len()), (None, 4));
     desk.app.take_found(&desk.store, found(3, 2, None));
-    assert!(!desk.app.forest.is_filtered());
+    assert!(!desk.app.tree.is_filtered());
 }
 
 #[test]
 fn a_detail_asks_again_when_more_of_its_payload_came() {
     let mut desk = three();
-    let wanted = desk.app.detail.wanted().unwrap();
-    assert_eq!(desk.app.detail.wanted(), None);
+    let wanted = desk.app.detail.take_request().unwrap();
+    assert_eq!(desk.app.detail.take_request(), None);
     let other = SpanId::new([0xee; 8]).unwrap();
-    desk.app.detail.ask_again(wanted.source, &[other]);
-    assert_eq!(desk.app.detail.wanted(), None);
-    desk.app.detail.ask_again(wanted.source, &[other, wanted.span]);
-    assert_eq!(desk.app.detail.wanted(), Some(wanted));
+    desk.app.detail.request_again(wanted.source, &[other]);
+    assert_eq!(desk.app.detail.take_request(), None);
+    desk.app.detail.request_again(wanted.source, &[other, wanted.span]);
+    assert_eq!(desk.app.detail.take_request(), Some(wanted));
 }

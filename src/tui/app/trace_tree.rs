@@ -1,6 +1,6 @@
 //! What of the store is shown, in which order, and where one is in it.
 //!
-//! The forest keeps the order of the traces, what is folded, and the cursor; it keeps no list of rows. The rows on the screen are found by
+//! The tree keeps the order of the traces, what is folded, and the cursor; it keeps no list of rows. The rows on the screen are found by
 //! walking from the cursor, so that nothing here costs the number of rows held or opened. On the screen a trace is its first top row, with
 //! the other top rows (whose parents never came) below it.
 
@@ -21,6 +21,7 @@ use std::collections::HashSet;
 use crate::model::Nanos;
 use crate::settings::Measure;
 use crate::store::{Changes, RowIx, Store, TraceIx};
+use crate::tui::app::refresh::TraceVersion;
 use filter::{Filter, Judging, RowSet};
 use order::{Entry, Order};
 use scale::{Scales, Sizes};
@@ -34,13 +35,13 @@ pub struct TraceTree {
     /// What the shown traces are counted as, in `order` and in `scales`.
     placed: PlacedTraces,
     scales: Scales,
-    /// Traces that came to be shown, or no longer are, since somebody asked.
-    turned: Vec<TraceIx>,
+    /// Traces that the filter newly shows or hides.
+    visibility_changes: Vec<TraceIx>,
     filter: Option<Filter>,
     /// How far the filter has come, unless it is through.
     judging: Option<Judging>,
     /// Traces whose fold is not what `all_open` says.
-    toggled: HashSet<TraceIx>,
+    fold_exceptions: HashSet<TraceIx>,
     all_open: bool,
     /// Folded rows inside traces.
     folded: RowSet,
@@ -60,21 +61,12 @@ pub struct TraceTree {
     pub follow: bool,
 }
 
-/// A critical path that was found.
+/// The critical path of a trace.
 #[derive(Debug)]
 struct Path {
-    trace: TraceIx,
+    version: TraceVersion,
     rows: HashSet<RowIx>,
-    found: Nanos,
-    /// Whether the trace has changed since.
-    stale: bool,
 }
-
-/// Spans from which on a trace that keeps changing has its critical path found no more than once in [`PATH_REST`].
-const LARGE: u32 = 5000;
-
-/// In nanoseconds.
-const PATH_REST: Nanos = 1_000_000_000;
 
 /// What a shown trace is counted as.
 #[derive(Debug, PartialEq, Eq)]
@@ -191,9 +183,6 @@ impl TraceTree {
         if self.follow {
             self.follow_newest(store);
         }
-        if let Some(path) = &mut self.path {
-            path.stale |= changes.traces.contains(&path.trace);
-        }
     }
 
     /// Forgets traces that are gone from the store, all before the cursor moves: its neighbour may be among them.
@@ -206,10 +195,10 @@ impl TraceTree {
             } else if let Some(at) = at {
                 lost = lost.map(|lost| if at < lost { lost - 1 } else { lost });
             }
-            self.toggled.remove(&trace);
+            self.fold_exceptions.remove(&trace);
             self.followed.remove(&trace);
             self.zoom = self.zoom.filter(|zoom| zoom.trace != trace);
-            self.path.take_if(|path| path.trace == trace);
+            self.path.take_if(|path| path.version.trace == trace);
             if let Some(filter) = &mut self.filter {
                 filter.matches.remove(&trace);
             }
@@ -234,8 +223,8 @@ impl TraceTree {
     }
 
     /// Traces that came to be shown, or no longer are, each maybe more than once, since this was asked last.
-    pub(super) fn turned(&mut self) -> Vec<TraceIx> {
-        std::mem::take(&mut self.turned)
+    pub(super) fn take_visibility_changes(&mut self) -> Vec<TraceIx> {
+        std::mem::take(&mut self.visibility_changes)
     }
 
     /// Whether the trace is shown.
@@ -254,7 +243,7 @@ impl TraceTree {
             return;
         }
         if self.shows(trace) != placed.is_some() {
-            self.turned.push(trace);
+            self.visibility_changes.push(trace);
         }
         let before = self.take_out(trace);
         if let Some(placed) = placed {
@@ -300,23 +289,21 @@ impl TraceTree {
             self.path = None;
             return;
         };
-        let large = store.trace(trace).counts().spans > LARGE;
-        let good = |path: &Path| path.trace == trace && !(path.stale && (!large || now.abs_diff(path.found) >= PATH_REST.unsigned_abs()));
-        if !self.path.as_ref().is_some_and(good) {
-            self.path = Some(Path { trace, rows: critical::path(store, trace, now), found: now, stale: false });
+        if !self.path.as_ref().is_some_and(|path| path.version.is_usable(store, trace, now)) {
+            self.path = Some(Path { version: TraceVersion::new(store, trace, now), rows: critical::path(store, trace, now) });
         }
     }
 
-    /// Whether the critical path that is lit is that of the trace as it was.
-    pub(super) fn has_stale_path(&self) -> bool {
-        self.path.as_ref().is_some_and(|path| path.stale)
+    /// Whether the trace has changed since its critical path was computed.
+    pub(super) fn has_stale_path(&self, store: &Store) -> bool {
+        self.path.as_ref().is_some_and(|path| path.version.is_stale(store))
     }
 
     /// Whether the row is on its trace's critical path; `None` where that is not lit.
     #[must_use]
     pub fn is_critical(&self, store: &Store, row: RowIx) -> Option<bool> {
         let path = self.path.as_ref()?;
-        (store.row(row).trace() == path.trace).then(|| path.rows.contains(&row))
+        (store.row(row).trace() == path.version.trace).then(|| path.rows.contains(&row))
     }
 
     // --- following ---

@@ -12,7 +12,7 @@ use crate::store::{Store, TraceIx};
 impl App {
     /// Does what `action` says to the state; what has to be done outside is returned.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
-        match self.table_action(store, action, now) {
+        match self.table_action(store, action) {
             table_actions::Answer::Done => return None,
             table_actions::Answer::Effect(effect) => return Some(effect),
             table_actions::Answer::Other => {}
@@ -26,14 +26,14 @@ impl App {
             Action::Suspend => return Some(Effect::Suspend),
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
-                let name = format::safe(self.looks.turn()).into_owned();
+                let name = format::safe(self.themes.turn()).into_owned();
                 self.say(format!("theme {name}"), false, now);
             }
             Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),
             Action::Sources => self.overlay = Some(Overlay::Sources(0)),
             Action::Help => self.overlay = Some(Overlay::Help(0)),
             Action::SortBy => {
-                let sorter = self.table.as_ref().map_or_else(|| Sorter::of_forest(&self.forest), Sorter::of_table);
+                let sorter = self.table.as_ref().map_or_else(|| Sorter::of_traces(&self.tree), Sorter::of_table);
                 self.overlay = Some(Overlay::Sorter(sorter));
             }
             Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
@@ -41,15 +41,15 @@ impl App {
             Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
             Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
             Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
-            Action::ViewTraces => self.open_view(store, View::Traces, now),
-            Action::ViewSessions => self.open_view(store, View::Sessions, now),
-            Action::ViewAgents => self.open_view(store, View::Agents, now),
-            Action::ViewModels => self.open_view(store, View::Models, now),
-            Action::ViewTools => self.open_view(store, View::Tools, now),
-            Action::ViewErrors => self.open_view(store, View::Errors, now),
-            Action::Scope => self.scope.of_trace = !self.scope.of_trace,
+            Action::ViewTraces => self.open_view(store, View::Traces),
+            Action::ViewSessions => self.open_view(store, View::Sessions),
+            Action::ViewAgents => self.open_view(store, View::Agents),
+            Action::ViewModels => self.open_view(store, View::Models),
+            Action::ViewTools => self.open_view(store, View::Tools),
+            Action::ViewErrors => self.open_view(store, View::Errors),
+            Action::Scope => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
             Action::Filter => {
-                let finds = self.focus != Focus::Forest;
+                let finds = self.focus != Focus::Traces;
                 let input = if finds { String::new() } else { self.filter.clone() };
                 self.editing = Some(LineEditor::new(input, finds, &self.filter));
             }
@@ -61,20 +61,20 @@ impl App {
             Action::Mark => self.mark(store),
             Action::ClearMarks => self.marks.clear(),
             Action::Detail => {
-                self.forest.follow = false;
-                self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::FullDetail };
+                self.tree.follow = false;
+                self.focus = if self.focus == Focus::Traces { Focus::Detail } else { Focus::FullDetail };
             }
             Action::NextPane => {
-                self.forest.follow = false;
-                self.focus = if self.focus == Focus::Forest { Focus::Detail } else { Focus::Forest };
+                self.tree.follow = false;
+                self.focus = if self.focus == Focus::Traces { Focus::Detail } else { Focus::Traces };
             }
             Action::Back => self.back(store),
             Action::NextTab | Action::PreviousTab => {
-                self.forest.follow = false;
-                self.detail.turn(store, action == Action::NextTab, self.now);
+                self.tree.follow = false;
+                self.detail.cycle(action == Action::NextTab);
             }
-            Action::Wrap => self.detail.reader.set_wrap(!self.detail.reader.wraps()),
-            _ if self.focus != Focus::Forest && self.detail.take(store, action, self.now) => {}
+            Action::Wrap => self.detail.pager.set_wrap(!self.detail.pager.wraps()),
+            _ if self.focus != Focus::Traces && self.detail.handle(action) => {}
             _ => self.travel(store, action, now),
         }
         self.look(store);
@@ -82,46 +82,46 @@ impl App {
     }
 
     fn travel(&mut self, store: &Store, action: Action, now: Nanos) {
-        let forest = &mut self.forest;
+        let tree = &mut self.tree;
         match action {
-            Action::Top => forest.go_top(store),
-            Action::Bottom => forest.go_bottom(store),
-            Action::Fold => forest.fold(store),
-            Action::Unfold => forest.unfold(store),
-            Action::FoldBelow => forest.toggle_below(store),
-            Action::FoldAll => forest.toggle_all(store),
-            Action::Follow if forest.follow => forest.follow = false,
-            Action::Follow => forest.start_following(store, self.now),
-            Action::Sort => forest.sort(store, Sorting { by: forest.sorting().by.next(), reversed: false }, self.now),
-            Action::Reverse => forest.sort(store, Sorting { reversed: !forest.sorting().reversed, ..forest.sorting() }, self.now),
-            Action::Measure => forest.measure = forest.measure.next(),
-            Action::CriticalPath => forest.lights_path = !forest.lights_path,
-            Action::ZoomReset => forest.zoom_out(),
+            Action::Top => tree.go_top(store),
+            Action::Bottom => tree.go_bottom(store),
+            Action::Fold => tree.fold(store),
+            Action::Unfold => tree.unfold(store),
+            Action::FoldBelow => tree.toggle_below(store),
+            Action::FoldAll => tree.toggle_all(store),
+            Action::Follow if tree.follow => tree.follow = false,
+            Action::Follow => tree.start_following(store, self.now),
+            Action::Sort => tree.sort(store, Sorting { by: tree.sorting().by.next(), reversed: false }, self.now),
+            Action::Reverse => tree.sort(store, Sorting { reversed: !tree.sorting().reversed, ..tree.sorting() }, self.now),
+            Action::Measure => tree.measure = tree.measure.next(),
+            Action::CriticalPath => tree.lights_path = !tree.lights_path,
+            Action::ZoomReset => tree.zoom_out(),
             Action::ZoomIn | Action::ZoomOut => {
-                if !forest.zoom(store, action == Action::ZoomIn, self.now) {
+                if !tree.zoom(store, action == Action::ZoomIn, self.now) {
                     self.say("folded traces share one scale: open the trace to look closer", false, now);
                 }
             }
             Action::Earlier | Action::Later => {
-                if !forest.pan(store, action == Action::Later, self.now) {
+                if !tree.pan(store, action == Action::Later, self.now) {
                     self.say("all of the trace's time is shown: + looks closer", false, now);
                 }
             }
             Action::NextError | Action::PreviousError => {
-                if !forest.go_to_error(store, action == Action::PreviousError) {
+                if !tree.go_to_error(store, action == Action::PreviousError) {
                     self.say("no other error in what is shown", false, now);
                 }
             }
             Action::NextMatch | Action::PreviousMatch => {
-                if !forest.is_filtered() {
+                if !tree.is_filtered() {
                     self.say(format!("no filter is set: {} sets one", self.keymap.hint(Action::Filter)), false, now);
-                } else if !forest.go_to_match(store, action == Action::PreviousMatch) {
+                } else if !tree.go_to_match(store, action == Action::PreviousMatch) {
                     self.say("no other match", false, now);
                 }
             }
             _ => {
-                if let Some(by) = scroll(action, forest.page()) {
-                    forest.step(store, by);
+                if let Some(by) = scroll(action, tree.page()) {
+                    tree.step(store, by);
                 }
             }
         }
@@ -130,8 +130,8 @@ impl App {
     fn back(&mut self, store: &Store) {
         match self.focus {
             Focus::FullDetail => self.focus = Focus::Detail,
-            Focus::Detail => self.focus = Focus::Forest,
-            Focus::Forest => {
+            Focus::Detail => self.focus = Focus::Traces,
+            Focus::Traces => {
                 if !self.stop_search() {
                     self.set_filter(store, String::new());
                 }
@@ -140,7 +140,7 @@ impl App {
     }
 
     fn mark(&mut self, store: &Store) {
-        let Some(row) = self.forest.cursor() else { return };
+        let Some(row) = self.tree.cursor() else { return };
         let trace = store.row(row).trace();
         if !self.marks.remove(&trace) {
             self.marks.insert(trace);
@@ -151,7 +151,7 @@ impl App {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
         traces.sort_by_key(|&trace| store.trace(trace).start);
         if traces.is_empty() {
-            traces.extend(self.forest.cursor().map(|row| store.row(row).trace()));
+            traces.extend(self.tree.cursor().map(|row| store.row(row).trace()));
         }
         if traces.is_empty() {
             return self.say("nothing to export yet", false, now);

@@ -17,7 +17,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         return;
     }
     let inner = rankings::framed(buffer, area, "Cost", app, theme);
-    let stats = app.scope.stats(store);
+    let stats = app.aggregates.stats(store);
     let totals = stats.totals();
     let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), theme.title());
     let mut part = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);

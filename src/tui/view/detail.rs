@@ -1,5 +1,9 @@
 //! The pane of the span under the cursor.
 
+mod content;
+mod conversation;
+mod overview;
+
 use std::fmt::Write;
 
 use ratatui::buffer::Buffer;
@@ -8,17 +12,31 @@ use ratatui::style::Style;
 
 use super::styling::Styling;
 use super::{HitMap, put, put_right};
-use crate::display;
 use crate::format;
+use crate::model::Nanos;
 use crate::store::Store;
-use crate::tui::app::{App, Focus, HitTarget, Tab};
+use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab};
+use crate::tui::display;
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
+pub(super) use content::exchange;
+
+/// Returns the page of the open tab.
+pub(super) fn page(detail: &Detail, store: &Store, now: Nanos) -> Page {
+    let Some(row) = detail.row() else { return Page::default() };
+    match (detail.tab, &detail.payload) {
+        (Tab::Overview, payload) => overview::page(store, row, payload, now).into(),
+        (tab, PayloadState::Ready(payload)) => content::page(tab, payload),
+        (_, PayloadState::Failed(reason)) => content::note(reason).into(),
+        (_, PayloadState::Missing) => content::note("This span has not ended; Agno writes it when it does.").into(),
+        (_, PayloadState::Loading) => Page::default(),
+    }
+}
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, theme: Styling) {
-    let Some(row) = app.forest.cursor().filter(|_| area.height > 0) else { return };
+    let Some(row) = app.tree.cursor().filter(|_| area.height > 0) else { return };
     let data = store.row(row);
-    let frame = theme.frame(app.focus != Focus::Forest);
+    let frame = theme.frame(app.focus != Focus::Traces);
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
     let label = display::name(store, data);
@@ -35,7 +53,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         hits.add(Rect { x, y: area.y, width: end.saturating_sub(x), height: 1 }, HitTarget::Tab(tab));
         x = end;
     }
-    draw_text(buffer, area, &app.detail.reader, theme);
+    draw_text(buffer, area, &app.detail.pager, theme);
     progress(buffer, area, x, app, theme);
 }
 
@@ -48,7 +66,7 @@ pub(super) fn draw_text(buffer: &mut Buffer, area: Rect, reader: &Pager, theme: 
 
 /// How far one has read, and what was found, at the end of the title.
 fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Styling) {
-    let reader = &app.detail.reader;
+    let reader = &app.detail.pager;
     let (line, lines) = reader.progress();
     let found = match reader.found() {
         Some((at, count)) => format!(" {}/{} found ", format::count(at as u64), format::count(count as u64)),

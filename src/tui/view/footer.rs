@@ -71,8 +71,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) -
     }
     let keys = match (app.focus, &app.table) {
         _ if matches!(app.overlay, Some(Overlay::Compare(_))) => COMPARE_KEYS,
-        (Focus::Forest, Some(_)) => TABLE_KEYS,
-        (Focus::Forest, None) => FOREST_KEYS,
+        (Focus::Traces, Some(_)) => TABLE_KEYS,
+        (Focus::Traces, None) => FOREST_KEYS,
         _ => DETAIL_KEYS,
     };
     let mut x = area.x + 1;
@@ -105,7 +105,7 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) -> u16
         let cells = (area.width / 2).min(end.saturating_sub(area.x));
         end = put_right(buffer, end, area.y, cells, text, style).saturating_sub(2);
     };
-    if app.forest.follow {
+    if app.tree.follow {
         part("follow", theme.good());
     }
     if let Some(held_back) = app.held_back_spans() {
@@ -131,13 +131,13 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor,
         let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.message);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, theme.error());
     } else {
-        let what = match app.detail.reader.found().filter(|_| editing.finds) {
+        let what = match app.detail.pager.found().filter(|_| editing.finds) {
             Some((_, count)) => format!("{} found", format::count(count as u64)),
             None if editing.finds => "find in the detail".to_owned(),
             None => {
-                let so_far = if app.forest.is_judging() { " so far" } else { "" };
+                let so_far = if app.tree.is_judging() { " so far" } else { "" };
                 let searched = app.searching().map_or_else(String::new, |(percent, _)| format!(", {percent}% searched"));
-                format!("{}{so_far}{searched}", format::plural(app.forest.len() as u64, "trace"))
+                format!("{}{so_far}{searched}", format::plural(app.tree.len() as u64, "trace"))
             }
         };
         let text = format!(" {what}  enter keep  esc undo ");

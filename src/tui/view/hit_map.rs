@@ -36,10 +36,10 @@ mod tests {
     #[test]
     fn the_topmost_target_is_hit() {
         let mut hits = HitMap::default();
-        hits.add(Rect::new(0, 0, 10, 5), HitTarget::Forest);
+        hits.add(Rect::new(0, 0, 10, 5), HitTarget::Traces);
         hits.add(Rect::new(2, 1, 3, 1), HitTarget::Line(7));
         let at = |hits: &HitMap, x, y| hits.at(Position::new(x, y));
-        assert_eq!([at(&hits, 2, 1), at(&hits, 5, 1), at(&hits, 10, 0)], [HitTarget::Line(7), HitTarget::Forest, HitTarget::Nothing]);
+        assert_eq!([at(&hits, 2, 1), at(&hits, 5, 1), at(&hits, 10, 0)], [HitTarget::Line(7), HitTarget::Traces, HitTarget::Nothing]);
         hits.clear();
         assert_eq!(at(&hits, 2, 1), HitTarget::Nothing);
     }

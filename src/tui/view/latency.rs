@@ -20,7 +20,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         return;
     }
     let inner = framed(buffer, area, "Latency", app, theme);
-    if let Some(split) = app.scope.split() {
+    if let Some(split) = app.aggregates.time_breakdown() {
         draw_split(buffer, inner, split, theme);
     }
     let columns = usize::from(inner.width.saturating_sub(8) / TIME).min(5);
@@ -32,7 +32,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         }
     }
     let first = inner.y + 1 + u16::from(with_heads);
-    let stats = app.scope.stats(store);
+    let stats = app.aggregates.stats(store);
     let lines = [(By::Agent, "agents", SpanType::Agent), (By::Model, "models", SpanType::Model), (By::Tool, "tools", SpanType::Tool)];
     for (y, (by, name, kind)) in (first..inner.bottom()).zip(lines) {
         put(buffer, inner.x, y, 8, name, theme.kind(kind));

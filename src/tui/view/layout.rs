@@ -8,7 +8,7 @@ use crate::tui::app::Focus;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PaneLayout {
     pub(super) header: Rect,
-    pub(super) forest: Rect,
+    pub(super) traces: Rect,
     /// Tokens by model.
     pub(super) tokens: Rect,
     /// Cost by model.
@@ -56,34 +56,34 @@ impl PaneLayout {
 
     fn beside(self, body: Rect) -> Self {
         let right = (body.width * 2 / 5).clamp(64, 100);
-        let [forest, right] = body.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]));
+        let [traces, right] = body.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]));
         let rows = [Constraint::Length(body.height / 6), Constraint::Length(body.height / 8), Constraint::Fill(1)];
         let [sums, latency, detail] = right.layout(&Layout::vertical(rows));
         let [tokens, cost] = sums.layout(&Layout::horizontal([Constraint::Fill(1); 2]));
-        Self { forest, tokens, cost, latency, detail, ..self }
+        Self { traces, tokens, cost, latency, detail, ..self }
     }
 
     fn below(self, body: Rect, focus: Focus, screen: u16) -> Self {
         let height = match focus {
-            Focus::Forest if screen < DETAIL_FROM => 0,
-            Focus::Forest => (body.height * 2 / 5).max(6),
+            Focus::Traces if screen < DETAIL_FROM => 0,
+            Focus::Traces => (body.height * 2 / 5).max(6),
             _ => (body.height * 3 / 5).max(6).min(body.height),
         };
         let [upper, detail] = body.layout(&Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]));
         if body.width < SUMS_FROM || upper.height < LEAST {
-            return Self { forest: upper, detail, ..self };
+            return Self { traces: upper, detail, ..self };
         }
-        let [forest, right] = upper.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(SUMS)]));
+        let [traces, right] = upper.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(SUMS)]));
         let count = (right.height / LEAST).min(3);
         let rows = [0, 1, 2].map(|at| if at < count { Constraint::Fill(1) } else { Constraint::Length(0) });
         let [tokens, cost, latency] = right.layout(&Layout::vertical(rows));
-        Self { forest, tokens, cost, latency, detail, ..self }
+        Self { traces, tokens, cost, latency, detail, ..self }
     }
 
-    /// Lines for rows in the forest.
+    /// Lines for rows in the traces.
     #[must_use]
-    pub fn forest_lines(&self) -> usize {
-        usize::from(self.forest.height.saturating_sub(2))
+    pub fn trace_lines(&self) -> usize {
+        usize::from(self.traces.height.saturating_sub(2))
     }
 
     /// The size of the detail's text: columns and lines.
@@ -102,12 +102,12 @@ mod tests {
         let sizes =
             (1..=260).flat_map(|width| [1, 2, 3, 4, 5, 7, 10, 12, 15, 16, 17, 23, 24, 35, 36, 60, 100].map(|height| (width, height)));
         for (width, height) in sizes {
-            for focus in [Focus::Forest, Focus::Detail, Focus::FullDetail] {
+            for focus in [Focus::Traces, Focus::Detail, Focus::FullDetail] {
                 let area = Rect::new(0, 0, width, height);
-                let PaneLayout { header, forest, tokens, cost, latency, detail, footer } = PaneLayout::new(area, focus);
-                let panes = [header, forest, tokens, cost, latency, detail, footer].map(Rect::area);
+                let PaneLayout { header, traces, tokens, cost, latency, detail, footer } = PaneLayout::new(area, focus);
+                let panes = [header, traces, tokens, cost, latency, detail, footer].map(Rect::area);
                 assert_eq!(panes.iter().sum::<u32>(), area.area(), "{width}x{height} {focus:?}");
-                for pane in [header, forest, tokens, cost, latency, detail, footer] {
+                for pane in [header, traces, tokens, cost, latency, detail, footer] {
                     assert_eq!(area.intersection(pane).area(), pane.area(), "{width}x{height} {focus:?}");
                 }
             }
@@ -116,12 +116,12 @@ mod tests {
 
     #[test]
     fn panes_appear_as_the_width_allows() {
-        let panes = |width, height| PaneLayout::new(Rect::new(0, 0, width, height), Focus::Forest);
+        let panes = |width, height| PaneLayout::new(Rect::new(0, 0, width, height), Focus::Traces);
         assert_eq!((panes(119, 36).tokens.area(), panes(80, 15).detail.height), (0, 0));
         let wide = panes(120, 36);
-        assert_eq!((wide.forest.width, wide.cost.width, wide.detail.width), (86, 34, 120));
+        assert_eq!((wide.traces.width, wide.cost.width, wide.detail.width), (86, 34, 120));
         let large = panes(200, 60);
-        assert_eq!((large.forest.width, large.forest.height, large.detail.width), (120, 58, 80));
+        assert_eq!((large.traces.width, large.traces.height, large.detail.width), (120, 58, 80));
         assert!(large.detail.height > 35 && large.latency.height >= LEAST);
         assert!(panes(160, 36).latency.height >= LEAST);
     }

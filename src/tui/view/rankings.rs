@@ -14,10 +14,10 @@ use crate::tui::widget::gauge;
 
 /// Draws a pane's frame; returns what is inside.
 pub(super) fn framed(buffer: &mut Buffer, area: Rect, what: &str, app: &App, theme: Styling) -> Rect {
-    let of = match (app.scope.of_trace, app.scope.progress()) {
+    let of = match (app.aggregates.is_trace_only, app.aggregates.progress()) {
         (true, _) => " · this trace".to_owned(),
         (false, Some((done, total))) => format!(" · {} of the shown", format::percent(done as u64, total as u64)),
-        (false, None) if app.forest.is_filtered() => " · shown".to_owned(),
+        (false, None) if app.tree.is_filtered() => " · shown".to_owned(),
         (false, None) => String::new(),
     };
     let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(false)).title(format!(" {what}{of} "));
@@ -43,7 +43,7 @@ pub(super) fn ranked<'a, A: Ord + Copy>(
     amount: impl Fn(&Group) -> Option<A>,
 ) -> Vec<(&'a str, A)> {
     let mut ranks: Vec<(A, &str)> = Vec::with_capacity(count + 1);
-    for (symbol, group) in app.scope.stats(store).groups(by) {
+    for (symbol, group) in app.aggregates.stats(store).groups(by) {
         let Some(amount) = amount(group) else { continue };
         if ranks.len() == count && ranks.last().is_some_and(|last| last.0 >= amount) {
             continue;

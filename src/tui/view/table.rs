@@ -1,5 +1,7 @@
 //! A view that is not the traces: a table where they stand, and the line under the cursor where the detail does.
 
+mod page;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -8,7 +10,8 @@ use ratatui::widgets::{Block, BorderType, Widget};
 use super::styling::Styling;
 use super::{HitMap, detail, put, put_right};
 use crate::format;
-use crate::tui::app::{App, Cell, Focus, Heading, HitTarget, Table, View};
+use crate::tui::app::{App, Cell, Focus, HitTarget, Table, TableColumn, View};
+pub(super) use page::page;
 
 /// Cells that the column which takes what is left has at least: a name, or a message.
 const NAME: u16 = 16;
@@ -22,19 +25,19 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         return;
     }
     let title = format!(" {} {} ", table.view.title(), format::count(table.lines.len() as u64));
-    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title);
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Traces)).title(title);
     let inner = block.inner(area);
     block.render(area, buffer);
     let columns = fitting(table, app, inner);
     let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height.saturating_sub(1)));
     let mut x = inner.x + 1;
     for &(at, column, width) in &columns {
-        let arrow = match (table.sorted == at, table.reversed) {
+        let arrow = match (table.sorted == at, table.is_reversed) {
             (true, false) => "↓",
             (true, true) => "↑",
             (false, _) => "",
         };
-        let text = format!("{}{arrow}", column.title);
+        let text = format!("{}{arrow}", column.title(table.view));
         let style = if arrow.is_empty() { theme.dim() } else { theme.key() };
         // An arrow stands where the blank before the next column would.
         let wider = u16::from(!arrow.is_empty() && !is_text(table, at));
@@ -54,8 +57,8 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         let mut x = inner.x + 1;
         for &(at, column, width) in &columns {
             let value = &line.1.cells[at];
-            let style = match (column.title, value) {
-                ("ERR" | "COUNT", Cell::Count(1..)) => theme.error(),
+            let style = match (column, value) {
+                (TableColumn::Errors | TableColumn::Count, Cell::Count(1..)) => theme.error(),
                 (_, Cell::Text(_)) if at == 0 => Style::new().add_modifier(Modifier::BOLD),
                 (_, Cell::Text(_) | Cell::Moment(_)) => theme.dim(),
                 _ => Style::new(),
@@ -68,7 +71,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
 
 /// Why there is no line.
 fn nothing(app: &App, table: &Table) -> &'static str {
-    match (table.is_stale(), app.forest.is_filtered()) {
+    match (table.is_stale(), app.tree.is_filtered()) {
         (true, _) => "Reading…",
         (false, true) => "Nothing in what the filter lets through.",
         (false, false) => "Nothing yet.",
@@ -77,22 +80,23 @@ fn nothing(app: &App, table: &Table) -> &'static str {
 
 /// The columns that there is room for, each with its place among all and its width: the first ones count most. What is left after them
 /// goes to moments of other days, for their dates, before it goes to the first.
-fn fitting(table: &Table, app: &App, inner: Rect) -> Vec<(usize, Heading, u16)> {
+fn fitting(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn, u16)> {
     let width = inner.width.saturating_sub(2);
     let least = if table.view == View::Errors { MESSAGE } else { NAME }.min(width);
     let mut left = width - least;
-    let mut fitting: Vec<(usize, Heading, u16)> = Vec::new();
+    let mut fitting: Vec<(usize, TableColumn, u16)> = Vec::new();
     for (at, &column) in table.columns().iter().enumerate() {
-        if column.width > left && at > 0 {
+        let width = if at == 0 { 0 } else { column_width(column, table.view) };
+        if width > left {
             break;
         }
-        left -= column.width;
-        fitting.push((at, column, column.width));
+        left -= width;
+        fitting.push((at, column, width));
     }
     let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
     let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
-    for (at, column, width) in &mut fitting {
-        let more = MOMENT.saturating_sub(column.width);
+    for (at, _, width) in &mut fitting {
+        let more = MOMENT.saturating_sub(*width);
         if more <= left && shown.clone().any(|line| is_dated(&line.cells[*at])) {
             (*width, left) = (MOMENT, left - more);
         }
@@ -101,6 +105,22 @@ fn fitting(table: &Table, app: &App, inner: Rect) -> Vec<(usize, Heading, u16)> 
         first.2 = least + left;
     }
     fitting
+}
+
+/// Returns the width of a column other than the first, with a blank between columns.
+fn column_width(column: TableColumn, view: View) -> u16 {
+    let content = match column {
+        TableColumn::Name => 0,
+        TableColumn::Errors => 5,
+        TableColumn::Turns | TableColumn::Runs | TableColumn::Calls | TableColumn::ErrorRate => 6,
+        TableColumn::Cost => 8,
+        TableColumn::First | TableColumn::Last => 9,
+        TableColumn::Kind => 10,
+        TableColumn::User => 14,
+        TableColumn::Where => 20,
+        _ => 7,
+    };
+    content.max(column.title(view).len() as u16 + 1)
 }
 
 fn is_text(table: &Table, column: usize) -> bool {
@@ -133,9 +153,9 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
 
 /// The line under the cursor, in the detail's place.
 pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Styling) {
-    let Some(line) = table.lines.get(table.cursor).filter(|_| area.height > 0) else { return };
-    put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), theme.frame(app.focus != Focus::Forest));
+    let Some(line) = table.line().filter(|_| area.height > 0) else { return };
+    put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), theme.frame(app.focus != Focus::Traces));
     let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));
     put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), theme.title());
-    detail::draw_text(buffer, area, &table.reader, theme);
+    detail::draw_text(buffer, area, &table.pager, theme);
 }

@@ -21,7 +21,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
         return;
     }
     let inner = rankings::framed(buffer, area, "Tokens", app, theme);
-    let stats = app.scope.stats(store);
+    let stats = app.aggregates.stats(store);
     put(buffer, inner.x, inner.y, inner.width, &sentence(stats.totals(), usize::from(inner.width)), Style::new());
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
     let flows = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);

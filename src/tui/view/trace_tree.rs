@@ -21,18 +21,18 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         return;
     }
     let block =
-        Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Forest)).title(title(app, store));
+        Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Traces)).title(title(app, store));
     let inner = block.inner(area);
     block.render(area, buffer);
-    let cost_first = app.forest.sorting().by == Sort::Cost || app.forest.measure == Measure::Cost;
-    let (rows, cursor) = app.forest.window(store, usize::from(inner.height));
+    let cost_first = app.tree.sorting().by == Sort::Cost || app.tree.measure == Measure::Cost;
+    let (rows, cursor) = app.tree.window(store, usize::from(inner.height));
     let dated = rows.iter().any(|&row| !format::is_same_day(store.row(row).start, app.now));
     let columns = Columns::new(inner.width, store.all().cost().is_some(), cost_first, dated, &app.columns.0);
     if rows.is_empty() {
         let none = format!("No trace passes the filter. {} takes it off.", app.keymap.hint(Action::Back));
         put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &none, theme.dim());
     }
-    let bars = rows.get(cursor).map(|&row| Bars::new(&app.forest, store, row, app.now));
+    let bars = rows.get(cursor).map(|&row| Bars::new(&app.tree, store, row, app.now));
     columns.heading(buffer, inner, area.y, bars.as_ref(), theme);
     for (at, &row) in rows.iter().enumerate() {
         let line = Rect { y: inner.y + at as u16, height: 1, ..inner };
@@ -44,15 +44,15 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
 }
 
 fn title(app: &App, store: &Store) -> String {
-    let shown = app.forest.len();
-    let of = if app.forest.is_filtered() { format!(" of {}", format::count(store.trace_count() as u64)) } else { String::new() };
-    let rank = app.forest.rank().map_or(String::new(), |rank| format!("{}/", format::count(rank as u64 + 1)));
-    let sorting = app.forest.sorting();
+    let shown = app.tree.len();
+    let of = if app.tree.is_filtered() { format!(" of {}", format::count(store.trace_count() as u64)) } else { String::new() };
+    let rank = app.tree.rank().map_or(String::new(), |rank| format!("{}/", format::count(rank as u64 + 1)));
+    let sorting = app.tree.sorting();
     let by = match (sorting.newest_first(), sorting.reversed) {
         (true, _) => String::new(),
         (false, false) => format!("· by {} ", sorting.by.name()),
         (false, true) => format!("· by {}, reversed ", sorting.by.name()),
     };
-    let path = if app.forest.lights_path { "· critical path " } else { "" };
+    let path = if app.tree.lights_path { "· critical path " } else { "" };
     format!(" Traces {rank}{}{of} {by}{path}", format::count(shown as u64))
 }

@@ -62,7 +62,7 @@ fn agree_on(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
 fn agree_on_sessions(store: &mut Store, table: &Table) {
     let traces: Vec<TraceIx> = store.traces().collect();
     let lines = count(store, &traces, GroupBy::Session);
-    let of = |title: &str| table.columns().iter().position(|column| column.title == title).unwrap();
+    let of = |title: &str| table.columns().iter().position(|column| column.title(table.view) == title).unwrap();
     let [turns, tokens, cost] = ["TURNS", "TOK", "COST"].map(of);
     let screen: HashMap<&str, _> =
         table.lines.iter().map(|line| (line.name(), [turns, tokens, cost].map(|at| line.cells[at].clone()))).collect();

@@ -83,10 +83,8 @@ impl Filter {
 
     /// Judges a row that changed, all below it (it may have changed their agent or session), and what is above it (their sums changed).
     pub(super) fn judge_around(&mut self, store: &Store, row: RowIx, now: Nanos) {
-        let mut open = vec![row];
-        while let Some(row) = open.pop() {
+        for (row, _) in store.walk_below(row) {
             self.judge(store, row, now);
-            open.extend(store.children(row));
         }
         let above = std::iter::successors(store.row(row).parent(), |&row| store.row(row).parent());
         for row in above.take(ANCESTORS) {

@@ -159,7 +159,7 @@ impl TraceTree {
     pub fn toggle_all(&mut self, store: &Store) {
         self.follow = false;
         self.all_open = !self.all_open;
-        self.toggled.clear();
+        self.fold_exceptions.clear();
         self.folded = RowSet::default();
         if !self.all_open {
             self.cursor = self.cursor.map(|(_, trace)| (Self::head(store, trace), trace));

@@ -50,12 +50,12 @@ impl TestHarness {
 
     fn go(&mut self, trace: u8, id: u8) {
         let row = self.row(trace, id);
-        self.app.forest.reveal(&self.store, row);
+        self.app.tree.reveal(&self.store, row);
     }
 
     /// The cursor's span, by its ids: rows are used again.
     fn ids(&self) -> Option<(TraceId, SpanId)> {
-        self.app.forest.cursor().map(|row| {
+        self.app.tree.cursor().map(|row| {
             let data = self.store.row(row);
             (self.store.trace(data.trace()).id, data.id)
         })
@@ -63,20 +63,20 @@ impl TestHarness {
 
     /// Whether the span is on the screen if one scrolls to it.
     fn shows(&self, (trace, id): (TraceId, SpanId)) -> bool {
-        let forest = &self.app.forest;
+        let tree = &self.app.tree;
         let Some(row) = self.store.find_trace(trace).and_then(|trace| self.store.find(trace, id)) else { return false };
         let mut above = std::iter::successors(TraceTree::parent(&self.store, row), |&row| TraceTree::parent(&self.store, row));
-        forest.traces().any(|shown| self.store.trace(shown).id == trace) && above.all(|row| forest.is_open(&self.store, row))
+        tree.traces().any(|shown| self.store.trace(shown).id == trace) && above.all(|row| tree.is_open(&self.store, row))
     }
 
     /// The numbers of the traces from the top of the screen.
     fn order(&self) -> Vec<u8> {
-        self.app.forest.traces().map(|trace| self.store.trace(trace).id.bytes()[0]).collect()
+        self.app.tree.traces().map(|trace| self.store.trace(trace).id.bytes()[0]).collect()
     }
 
     fn lit(&self, trace: u8) -> Vec<u64> {
         let rows = self.store.rows_of(self.known(trace)).into_iter();
-        let lit = rows.filter(|&row| self.app.forest.is_critical(&self.store, row) == Some(true));
+        let lit = rows.filter(|&row| self.app.tree.is_critical(&self.store, row) == Some(true));
         let mut ids: Vec<u64> = lit.map(|row| u64::from_be_bytes(self.store.row(row).id.bytes())).collect();
         ids.sort_unstable();
         ids
@@ -90,7 +90,7 @@ fn traces_are_sorted_by_what_one_asks_for_and_stay_so() {
     let mut desk = TestHarness::of(&[(1, 9, 0, 100, Some(400)), (2, 3, 0, 200, Some(900)), (3, 7, 0, 300, Some(350))]);
     let mut orders = Vec::new();
     for _ in Sort::ALL {
-        orders.push((desk.app.forest.sorting().by.name(), desk.order()));
+        orders.push((desk.app.tree.sorting().by.name(), desk.order()));
         desk.act(Action::Sort);
     }
     let expected = [
@@ -102,7 +102,7 @@ fn traces_are_sorted_by_what_one_asks_for_and_stay_so() {
         ("name", vec![2, 3, 1]),
     ];
     assert_eq!(orders, expected);
-    assert_eq!(desk.app.forest.sorting(), Sorting::default(), "round and round");
+    assert_eq!(desk.app.tree.sorting(), Sorting::default(), "round and round");
     desk.act(Action::Sort);
     desk.act(Action::Reverse);
     assert_eq!(desk.order(), [3, 1, 2]);
@@ -128,7 +128,7 @@ fn only_the_newest_on_top_is_followed() {
     let mut desk = TestHarness::of(&[(1, 1, 0, 100, Some(900)), (2, 2, 0, 200, Some(300))]);
     desk.act(Action::Follow);
     desk.act(Action::Sort);
-    assert!(!desk.app.forest.follow);
+    assert!(!desk.app.tree.follow);
     desk.arrive(&[(3, 3, 0, 300, Some(310))]);
     assert_eq!(desk.ids(), Some((trace_id(1), span_id(1))));
     desk.act(Action::Follow);
@@ -141,21 +141,21 @@ fn only_the_newest_on_top_is_followed() {
 fn folded_traces_share_a_scale_that_goes_with_what_is_shown() {
     const MS: Nanos = 1_000_000;
     let mut desk = TestHarness::of(&[(1, 1, 0, 0, Some(900 * MS)), (2, 2, 0, 5, Some(3 * MS))]);
-    assert_eq!(desk.app.forest.scale(), 1_000_000_000);
+    assert_eq!(desk.app.tree.scale(), 1_000_000_000);
     desk.app.set_filter(&desk.store, "name:2".to_owned());
-    assert_eq!(desk.app.forest.scale(), 5 * 1_000_000);
-    desk.app.forest.measure = Measure::Tokens;
-    assert_eq!(desk.app.forest.scale(), 2);
+    assert_eq!(desk.app.tree.scale(), 5 * 1_000_000);
+    desk.app.tree.measure = Measure::Tokens;
+    assert_eq!(desk.app.tree.scale(), 2);
     desk.app.set_filter(&desk.store, String::new());
-    desk.app.forest.measure = Measure::Time;
+    desk.app.tree.measure = Measure::Time;
     desk.arrive(&[(1, 9, 1, 0, Some(4000 * MS))]);
-    assert_eq!(desk.app.forest.scale(), 5_000_000_000);
+    assert_eq!(desk.app.tree.scale(), 5_000_000_000);
 }
 
 #[test]
 fn time_is_looked_at_closely_and_moved_along() {
     let mut desk = TestHarness::of(&[(1, 1, 0, 0, Some(80_000)), (1, 2, 1, 60_000, Some(64_000)), (2, 1, 0, 90_000, Some(99_000))]);
-    let time = |desk: &TestHarness| desk.app.forest.time(&desk.store, desk.known(1), desk.now);
+    let time = |desk: &TestHarness| desk.app.tree.time(&desk.store, desk.known(1), desk.now);
     desk.act(Action::ZoomIn);
     assert!(desk.app.message.take().is_some(), "a folded trace has no time of its own");
     desk.go(1, 2);
@@ -218,7 +218,7 @@ fn what_is_evicted_takes_its_zoom_and_its_path_along() {
     desk.act(Action::ZoomIn);
     desk.arrive(&[(2, 1, 0, 90_000, Some(99_000)), (3, 1, 0, 90_000, Some(99_000))]);
     let trace = desk.known(3);
-    assert_eq!(desk.app.forest.zoomed(trace), None);
+    assert_eq!(desk.app.tree.zoomed(trace), None);
     assert!(desk.lit(3).is_empty());
     desk.app.settle(&desk.store);
     assert!(desk.order().contains(&3) && desk.ids().is_some());
@@ -269,7 +269,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 impl TestHarness {
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         let before = self.ids();
-        let stays = matches!(step, Step::Arrive(_) | Step::Tick) && !self.app.forest.follow;
+        let stays = matches!(step, Step::Arrive(_) | Step::Tick) && !self.app.tree.follow;
         let looks_for_error = matches!(step, Step::Act(Action::NextError | Action::PreviousError));
         match step {
             Step::Arrive(spans) => self.arrive(&spans),
@@ -285,36 +285,36 @@ impl TestHarness {
             prop_assert_eq!(self.ids(), Some(before), "the cursor left its span");
         }
         if looks_for_error && self.app.message.take().is_none() {
-            let found = self.app.forest.cursor().map(|row| self.store.row(row).status);
+            let found = self.app.tree.cursor().map(|row| self.store.row(row).status);
             prop_assert_eq!(found, Some(Status::Error));
         }
         self.check()
     }
 
     fn check(&self) -> Result<(), TestCaseError> {
-        let forest = &self.app.forest;
-        prop_assert_eq!(forest.cursor().is_some(), !forest.is_empty());
+        let tree = &self.app.tree;
+        prop_assert_eq!(tree.cursor().is_some(), !tree.is_empty());
         let Some(cursor) = self.ids() else { return Ok(()) };
         prop_assert!(self.shows(cursor), "the cursor stands on what is not shown");
-        let (window, line) = forest.window(&self.store, 10);
-        prop_assert_eq!(window[line], forest.cursor().unwrap());
+        let (window, line) = tree.window(&self.store, 10);
+        prop_assert_eq!(window[line], tree.cursor().unwrap());
         let mut seen = HashSet::new();
         prop_assert!(window.iter().all(|row| seen.insert(row)), "a row stands twice");
         // The whole list, downwards and upwards.
         let head = |trace: TraceIx| self.store.trace(trace).roots()[0];
-        let first = forest.traces().next().map(head);
-        let down: Vec<RowIx> = std::iter::successors(first, |&row| forest.next(&self.store, row)).take(500).collect();
-        let mut up: Vec<RowIx> = std::iter::successors(down.last().copied(), |&row| forest.previous(&self.store, row)).take(500).collect();
+        let first = tree.traces().next().map(head);
+        let down: Vec<RowIx> = std::iter::successors(first, |&row| tree.next(&self.store, row)).take(500).collect();
+        let mut up: Vec<RowIx> = std::iter::successors(down.last().copied(), |&row| tree.previous(&self.store, row)).take(500).collect();
         up.reverse();
         prop_assert_eq!(&down, &up);
         let shown = |row: &RowIx| self.shows((self.store.trace(self.store.row(*row).trace()).id, self.store.row(*row).id));
         prop_assert_eq!(down.len(), self.store.rows().filter(shown).count(), "a row is missing");
         let start = down.iter().position(|row| *row == window[0]).unwrap();
         prop_assert_eq!(&down[start..start + window.len()], &window[..], "the window has a hole");
-        let mut traces: Vec<TraceIx> = forest.traces().collect();
+        let mut traces: Vec<TraceIx> = tree.traces().collect();
         let sorted = traces.clone();
-        traces.sort_by_key(|&trace| forest.placed.get(trace).unwrap().entry.clone());
-        if forest.sorting().reversed == (forest.sorting().by == Sort::Name) {
+        traces.sort_by_key(|&trace| tree.placed.get(trace).unwrap().entry.clone());
+        if tree.sorting().reversed == (tree.sorting().by == Sort::Name) {
             traces.reverse();
         }
         prop_assert_eq!(traces, sorted);

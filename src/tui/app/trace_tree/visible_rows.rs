@@ -20,7 +20,7 @@ impl TraceTree {
     #[must_use]
     pub fn is_open(&self, store: &Store, row: RowIx) -> bool {
         let data = store.row(row);
-        if Self::is_head(store, row) { self.all_open != self.toggled.contains(&data.trace()) } else { !self.folded.holds(row) }
+        if Self::is_head(store, row) { self.all_open != self.fold_exceptions.contains(&data.trace()) } else { !self.folded.holds(row) }
     }
 
     pub(super) fn set_open(&mut self, store: &Store, row: RowIx, open: bool) {
@@ -28,9 +28,9 @@ impl TraceTree {
         if Self::is_head(store, row) {
             let trace = data.trace();
             if open == self.all_open {
-                self.toggled.remove(&trace);
+                self.fold_exceptions.remove(&trace);
             } else {
-                self.toggled.insert(trace);
+                self.fold_exceptions.insert(trace);
             }
         } else {
             self.folded.put(row, !open);

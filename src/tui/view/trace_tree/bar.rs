@@ -6,9 +6,9 @@ use ratatui::style::Style;
 
 use super::columns::whole_of;
 use super::line::Line;
-use crate::display::RowBar;
 use crate::store::RunStatus;
 use crate::tui::app::{Measure, TraceTree};
+use crate::tui::display::RowBar;
 use crate::tui::widget::{Palette, gauge};
 
 use super::super::put;
@@ -24,7 +24,7 @@ impl Line<'_> {
             RunStatus::Lost => theme.dim(),
             RunStatus::Ok => theme.kind(data.span_type),
         };
-        match app.forest.measure {
+        match app.tree.measure {
             Measure::Time => self.draw_time(buffer, area, style),
             measure => {
                 let bar = self.amount(measure).map(|(part, whole)| gauge(part, whole, usize::from(area.width), theme.glyphs()));
@@ -36,11 +36,10 @@ impl Line<'_> {
     fn draw_time(&self, buffer: &mut Buffer, area: Rect, style: Style) {
         let Self { app, store, theme, row, data, .. } = *self;
         let children = TraceTree::children(store, row);
-        let times = RowBar::new(store, row, children, app.forest.child_count(store, row), app.now);
+        let times = RowBar::new(store, row, children, app.tree.child_count(store, row), app.now);
         let trace = data.trace();
-        let axis =
-            if app.forest.shows_time(store, row) { app.forest.time(store, trace, app.now) } else { app.forest.common_time(store, trace) };
-        times.bar(!app.forest.is_open(store, row)).render(
+        let axis = if app.tree.shows_time(store, row) { app.tree.time(store, trace, app.now) } else { app.tree.common_time(store, trace) };
+        times.bar(!app.tree.is_open(store, row)).render(
             axis,
             theme.glyphs(),
             &Palette { own: style, child: style, mark: style },
@@ -58,7 +57,7 @@ impl Line<'_> {
             Measure::Tokens => totals.tokens(),
             Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
         };
-        let whole = if app.forest.shows_time(store, row) { whole_of(measure, store, row, app.now) } else { Some(app.forest.scale()) };
+        let whole = if app.tree.shows_time(store, row) { whole_of(measure, store, row, app.now) } else { Some(app.tree.scale()) };
         Some((part?, whole?))
     }
 }

@@ -75,17 +75,17 @@ pub(super) struct Bars {
 
 impl Bars {
     /// Of the scale that the bar of `row` has.
-    pub(super) fn new(forest: &TraceTree, store: &Store, row: RowIx, now: Nanos) -> Self {
+    pub(super) fn new(tree: &TraceTree, store: &Store, row: RowIx, now: Nanos) -> Self {
         let trace = store.row(row).trace();
-        let measure = forest.measure;
-        let open = forest.shows_time(store, row);
+        let measure = tree.measure;
+        let open = tree.shows_time(store, row);
         let whole = TraceTree::whole_time(store, trace, now);
-        if let (Measure::Time, true, Some(zoom)) = (measure, open, forest.zoomed(trace)) {
+        if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoomed(trace)) {
             let since = |time: Nanos| format!("+{}", format::duration(time.saturating_sub(whole.start)));
             let times = length(whole).checked_div(length(zoom)).unwrap_or_default();
             return Self { from: since(zoom.start), what: format!("×{times}"), to: since(zoom.end), special: true };
         }
-        let most = if open { whole_of(measure, store, row, now) } else { Some(forest.scale()) };
+        let most = if open { whole_of(measure, store, row, now) } else { Some(tree.scale()) };
         let (zero, to) = match measure {
             Measure::Time | Measure::Own => ("0s", most.map(|most| format::duration(most.cast_signed()))),
             Measure::Tokens => ("0", most.map(|most| format::tokens(Some(most)))),

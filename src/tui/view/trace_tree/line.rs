@@ -1,4 +1,4 @@
-//! One line of the forest: the tree, what the row is, and its numbers.
+//! One line of the tree: the tree, what the row is, and its numbers.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -7,13 +7,13 @@ use ratatui::style::Style;
 use super::super::styling::Styling;
 use super::super::{HitMap, put, put_right};
 use super::columns::Columns;
-use crate::display;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
 use crate::tui::app::{App, HitTarget, TraceTree};
+use crate::tui::display;
 
-/// One line of the forest.
+/// One line of the tree.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) app: &'a App,
@@ -45,12 +45,12 @@ impl Line<'_> {
 
     /// Whether the critical path of its trace is lit and leads past it.
     pub(super) fn is_beside(&self) -> bool {
-        self.app.forest.is_critical(self.store, self.row) == Some(false)
+        self.app.tree.is_critical(self.store, self.row) == Some(false)
     }
 
     /// A folded row speaks for all that it hides.
     fn standing(&self) -> RunStatus {
-        let open = self.app.forest.is_open(self.store, self.row);
+        let open = self.app.tree.is_open(self.store, self.row);
         let parent = TraceTree::parent(self.store, self.row);
         if parent.is_none() && (!open || self.data.standing() == RunStatus::Ok) {
             return self.store.trace(self.data.trace()).standing();
@@ -74,7 +74,7 @@ impl Line<'_> {
         let mut guides = Vec::with_capacity(display::INDENTED_LEVELS);
         let mut at = row;
         while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < display::INDENTED_LEVELS) {
-            guides.push(app.forest.is_last(store, at));
+            guides.push(app.tree.is_last(store, at));
             at = parent;
         }
         let mut x = x + 1;
@@ -85,7 +85,7 @@ impl Line<'_> {
                 x += 2;
             }
             let stated = self.data.parent().is_some();
-            let critical = app.forest.is_critical(store, row) == Some(true);
+            let critical = app.tree.is_critical(store, row) == Some(true);
             let branch = match (*own, stated) {
                 (true, true) if critical => "┗",
                 (false, true) if critical => "┣",
@@ -96,8 +96,8 @@ impl Line<'_> {
             put(buffer, x, y, end.saturating_sub(x), branch, if critical { theme.key() } else { theme.frame(false) });
             x += 1;
         }
-        if app.forest.child_count(store, row) > 0 {
-            let fold = if app.forest.is_open(store, row) { "▾" } else { "▸" };
+        if app.tree.child_count(store, row) > 0 {
+            let fold = if app.tree.is_open(store, row) { "▾" } else { "▸" };
             put(buffer, x, y, end.saturating_sub(x), fold, theme.dim());
             hits.add(Rect { x, y, width: 1, height: 1 }, HitTarget::Fold(row));
         }
@@ -114,7 +114,7 @@ impl Line<'_> {
             _ => (display::span_type_symbol(data.span_type), theme.kind(data.span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
-        let lit = if app.forest.is_lit(self.row) { theme.lit() } else { Style::new() };
+        let lit = if app.tree.is_lit(self.row) { theme.lit() } else { Style::new() };
         let label = if data.placeholder || self.is_beside() { theme.dim() } else { label_style(theme, data.span_type) };
         let name = display::name(store, data);
         // The error is what one looks for, so the name leaves it a place.
@@ -127,7 +127,7 @@ impl Line<'_> {
             x = put(buffer, x, y, room(x), &flag, style) + 1;
         }
         // A folded row tells the cause of what it hides.
-        let cause = if app.forest.is_open(store, self.row) { None } else { store.first_failure(self.row) };
+        let cause = if app.tree.is_open(store, self.row) { None } else { store.first_failure(self.row) };
         let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
         if !error.is_empty() {
             put(buffer, x, y, room(x).saturating_sub(1), error, theme.error());
@@ -148,7 +148,7 @@ impl Line<'_> {
         if !matches!(data.span_type, SpanType::Tool | SpanType::Model) {
             return None;
         }
-        let habits = app.noticed.of(store, row)?;
+        let habits = app.insights.of_row(store, row)?;
         let wasted = |rows: &[RowIx]| {
             let cost = store.sums(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
             format!("{}{cost}", format::duration(store.time(rows, app.now)))

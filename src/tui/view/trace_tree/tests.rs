@@ -58,9 +58,9 @@ fn store(names: &[&str]) -> Store {
 fn screen(names: &[&str], width: u16, open: bool, measure: Measure) -> Buffer {
     let mut store = store(names);
     let mut app = App::new(Vec::new(), false, 0);
-    app.forest.measure = measure;
-    app.forest.set_height(40);
-    app.forest.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    app.tree.measure = measure;
+    app.tree.set_height(40);
+    app.tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
     if open {
         app.update(&mut store, Action::FoldAll, 0);
         app.update(&mut store, Action::CriticalPath, 0);
@@ -68,7 +68,7 @@ fn screen(names: &[&str], width: u16, open: bool, measure: Measure) -> Buffer {
     }
     let area = Rect::new(0, 0, width, 42);
     let mut buffer = Buffer::empty(area);
-    draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.looks.current(), ascii: false });
+    draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
     buffer
 }
 
@@ -103,14 +103,14 @@ proptest! {
 fn heading(actions: &[Action], width: u16) -> String {
     let mut store = store(&["a", "b"]);
     let mut app = App::new(Vec::new(), false, 0);
-    app.forest.set_height(10);
-    app.forest.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
+    app.tree.set_height(10);
+    app.tree.update(&store, &crate::store::Changes { traces: store.traces().collect(), ..Default::default() }, 0);
     for &action in actions {
         app.update(&mut store, action, 0);
     }
     let area = Rect::new(0, 0, width, 12);
     let mut buffer = Buffer::empty(area);
-    draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.looks.current(), ascii: false });
+    draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
     let from = width - 1 - Columns::new(width - 2, false, false, false, &Column::ALL).bar;
     (from..width - 1).map(|x| buffer[(x, 0)].symbol()).collect::<String>().replace('─', "")
 }

@@ -1,66 +1,66 @@
-//! A conversation as one reads it: what a tool returned stands under the call that asked for it.
+//! Conversations with each tool result below its call.
 
 use std::collections::HashMap;
 
 use crate::semconv::Message;
 use crate::tui::widget::chat::{self, Part};
 
-/// The messages in order, with results moved to their calls. A result that belongs to no call stays where it is.
-pub(super) fn talk<'a>(messages: &[&'a Message]) -> Vec<chat::Message<'a>> {
-    let answers = answers(messages);
-    let mut moved = vec![false; messages.len()];
-    answers.iter().flatten().for_each(|&at| moved[at] = true);
-    let mut answers = answers.into_iter();
-    let mut said = Vec::with_capacity(messages.len());
-    for (message, moved) in messages.iter().zip(moved) {
-        let results = answers.by_ref().take(message.tool_calls.len()).map(|answer| answer.map(|at| messages[at]));
-        let results: Vec<Option<&Message>> = results.collect();
-        if !moved || !results.is_empty() {
-            said.push(say(message, &results));
+/// Returns the messages in order, with results moved to their calls. A result without a call keeps its place.
+pub(super) fn pair_results<'a>(messages: &[&'a Message]) -> Vec<chat::Message<'a>> {
+    let results = results_of_calls(messages);
+    let mut is_moved = vec![false; messages.len()];
+    results.iter().flatten().for_each(|&at| is_moved[at] = true);
+    let mut results = results.into_iter();
+    let mut shown = Vec::with_capacity(messages.len());
+    for (message, is_moved) in messages.iter().zip(is_moved) {
+        let own: Vec<Option<&Message>> =
+            results.by_ref().take(message.tool_calls.len()).map(|result| result.map(|at| messages[at])).collect();
+        if !is_moved || !own.is_empty() {
+            shown.push(chat_message(message, &own));
         }
     }
-    said
+    shown
 }
 
 fn is_result(message: &Message) -> bool {
     message.tool_call_id.is_some() || message.role == "tool"
 }
 
-/// For each call of all messages, in order, the place of the message that answers it: found by its id, else the first result that may
-/// mean a call of the last who called.
-fn answers(messages: &[&Message]) -> Vec<Option<usize>> {
-    let mut answers: Vec<Option<usize>> = Vec::new();
+/// Returns, for each call of all messages in order, the index of the message with its result. A result is matched by its call id; without
+/// a match it goes to the first call of the last calling message that has no result and the same name.
+fn results_of_calls(messages: &[&Message]) -> Vec<Option<usize>> {
+    let mut results: Vec<Option<usize>> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
     let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
-    // The calls of the last who called that may have no answer yet.
-    let mut last = 0;
+    // The first call of the last calling message that may have no result yet.
+    let mut first_open = 0;
     for (at, message) in messages.iter().enumerate() {
         if is_result(message) {
             let id = message.tool_call_id.as_deref().unwrap_or_default();
-            while answers.get(last).is_some_and(Option::is_some) {
-                last += 1;
+            while results.get(first_open).is_some_and(Option::is_some) {
+                first_open += 1;
             }
-            let meant = |call: &usize| answers[*call].is_none() && (message.name.is_empty() || names[*call] == message.name);
-            let by_its_id = by_id.get_mut(id).and_then(Vec::pop).filter(|&call| answers[call].is_none());
-            if let Some(call) = by_its_id.or_else(|| (last..answers.len()).find(meant)) {
-                answers[call] = Some(at);
+            let fits = |call: &usize| results[*call].is_none() && (message.name.is_empty() || names[*call] == message.name);
+            let same_id = by_id.get_mut(id).and_then(Vec::pop).filter(|&call| results[call].is_none());
+            if let Some(call) = same_id.or_else(|| (first_open..results.len()).find(fits)) {
+                results[call] = Some(at);
             }
         }
         if !message.tool_calls.is_empty() {
-            last = answers.len();
+            first_open = results.len();
         }
         for call in &message.tool_calls {
             if !call.id.is_empty() {
-                by_id.entry(&call.id).or_default().push(answers.len());
+                by_id.entry(&call.id).or_default().push(results.len());
             }
             names.push(&call.name);
-            answers.push(None);
+            results.push(None);
         }
     }
-    answers
+    results
 }
 
-fn say<'a>(message: &'a Message, results: &[Option<&'a Message>]) -> chat::Message<'a> {
+fn chat_message<'a>(message: &'a Message, results: &[Option<&'a Message>]) -> chat::Message<'a> {
     let mut parts = Vec::new();
     if !message.reasoning.is_empty() {
         parts.push(Part::Thought(message.reasoning.as_str().into()));
@@ -99,8 +99,8 @@ mod tests {
         Message { role: "tool".to_owned(), text: text.to_owned(), name: name.to_owned(), tool_call_id, ..Message::default() }
     }
 
-    /// Calls as `→name`, results as `←text`, by message.
-    fn read(messages: &[Message]) -> Vec<String> {
+    /// Returns the messages with calls as `→name` and results as `←text`.
+    fn render(messages: &[Message]) -> Vec<String> {
         let messages: Vec<&Message> = messages.iter().collect();
         let part = |part: &Part<'_>| match part {
             Part::Call { name, .. } => format!("→{name}"),
@@ -108,36 +108,36 @@ mod tests {
             Part::Text(text) => text.to_string(),
             _ => String::new(),
         };
-        talk(&messages).iter().map(|message| message.parts.iter().map(part).collect::<Vec<_>>().join(" ")).collect()
+        pair_results(&messages).iter().map(|message| message.parts.iter().map(part).collect::<Vec<_>>().join(" ")).collect()
     }
 
     #[test]
-    fn results_stand_under_their_calls() {
-        let said = [
+    fn results_follow_their_calls() {
+        let messages = [
             calls(&[("a", "weather"), ("b", "weather"), ("c", "clock")]),
             result(Some("c"), "", "noon"),
             result(Some("b"), "", "18C"),
             result(Some("a"), "", ""),
             calls(&[("d", "clock")]),
         ];
-        assert_eq!(read(&said), ["→weather ←(nothing) →weather ←18C →clock ←noon", "→clock"]);
+        assert_eq!(render(&messages), ["→weather ←(nothing) →weather ←18C →clock ←noon", "→clock"]);
     }
 
     #[test]
-    fn without_an_id_names_and_order_tell() {
-        let said = [
+    fn results_without_an_id_are_matched_by_name_and_order() {
+        let messages = [
             calls(&[("", "clock"), ("x", "weather"), ("", "weather")]),
             result(None, "weather", "21C"),
             result(Some("unknown"), "weather", "18C"),
             result(None, "", "noon"),
             result(None, "", "who asked?"),
         ];
-        assert_eq!(read(&said), ["→clock ←noon →weather ←21C →weather ←18C", "←who asked?"]);
+        assert_eq!(render(&messages), ["→clock ←noon →weather ←21C →weather ←18C", "←who asked?"]);
     }
 
     #[test]
-    fn an_id_that_comes_again_is_the_next_call() {
-        let said = [
+    fn a_repeated_id_belongs_to_the_next_call() {
+        let messages = [
             calls(&[("a", "x")]),
             result(Some("a"), "", "1"),
             calls(&[("a", "x")]),
@@ -145,6 +145,6 @@ mod tests {
             result(Some("a"), "y", "3"),
             Message::default(),
         ];
-        assert_eq!(read(&said), ["→x ←1", "→x ←2", "←3", "(empty)"]);
+        assert_eq!(render(&messages), ["→x ←1", "→x ←2", "←3", "(empty)"]);
     }
 }

@@ -1,33 +1,26 @@
-//! What there is to say of one line of a view.
+//! The page below a table: details of the line under the cursor.
 
-use super::index::Index;
-use super::{Key, Line, Table, View};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{By, Group, RowIx, Store, Totals};
-use crate::tui::app::Aggregates;
+use crate::tui::app::{Aggregates, GroupKey, Table, View};
 use crate::tui::widget::text::{Document, TextRole};
 
-/// Turns and failures that are listed; of more, the last ones.
+/// Turns and failures to list at most, the newest ones.
 const LISTED: usize = 500;
 
-/// Cells before a value.
+/// Cells before the values.
 const COLUMN: usize = 15;
 
-pub(super) fn document(table: &Table, line: &Line, store: &Store, scope: &Aggregates, now: Nanos) -> Document {
-    let rows = table.index.rows(&line.key).map(|rows| rows.iter().map(|&(_, row)| row).collect::<Vec<_>>()).unwrap_or_default();
+/// Returns the page of the line under the cursor; an empty one if there is no line.
+pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggregates, now: Nanos) -> Document {
     let mut page = Page(Document::new());
+    let Some(line) = table.lines.get(table.cursor) else { return page.0 };
     match (&line.key, table.view) {
-        (Key::Name(_), View::Sessions) => page.session(store, &table.index, &rows, now),
-        (Key::Error(..), _) => page.failures(store, &rows, now),
-        (Key::Name(name), view) => {
-            let by = match view {
-                View::Models => By::Model,
-                View::Tools => By::Tool,
-                _ => By::Agent,
-            };
-            let found = scope.shown(store).groups(by).find(|&(symbol, _)| store.text(symbol) == name);
-            if let Some((_, group)) = found {
+        (GroupKey::Name(_), View::Sessions) => page.session(store, table, now),
+        (GroupKey::Error(..), _) => page.failures(store, &table.rows(), now),
+        (GroupKey::Name(_), _) => {
+            if let Some((by, group)) = table.group(store, aggregates) {
                 page.group(by, group);
             }
         }
@@ -90,18 +83,19 @@ impl Page {
         }
     }
 
-    /// The turns of a conversation in order, with what it had cost by then.
-    fn session(&mut self, store: &Store, index: &Index, turns: &[RowIx], now: Nanos) {
-        self.usage(&index.sums(store, turns.iter().copied()));
+    /// Lists the turns of a session in order, with the running cost.
+    fn session(&mut self, store: &Store, table: &Table, now: Nanos) {
+        let turns = table.rows();
+        self.usage(&table.turn_totals(store, &turns));
         let left_out = turns.len().saturating_sub(LISTED);
         if left_out > 0 {
             self.fact("turns", &format!("the last {LISTED} of {}", format::count(turns.len() as u64)));
         }
-        let mut running = index.sums(store, turns[..left_out].iter().copied());
+        let mut running = table.turn_totals(store, &turns[..left_out]);
         self.0.line(0, 0);
         self.0.push("TURN  BEGAN        TIME    TOK      COST   SO FAR  INPUT", TextRole::Faint);
         for (at, &row) in turns.iter().enumerate().skip(left_out) {
-            let (data, totals) = (store.row(row), index.turn(store, row));
+            let (data, totals) = (store.row(row), table.turn_totals(store, &[row]));
             running.add(&totals);
             // Where a call has no price, what is known is the least that it cost.
             let least = if running.cost().is_some() && running.priced < running.calls { "≥" } else { "" };

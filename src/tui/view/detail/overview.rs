@@ -1,10 +1,10 @@
-//! A span's facts and sums, a line each.
+//! The overview page: the facts and totals of a span.
 
-use super::Loaded;
 use crate::format;
 use crate::model::{self, Dropped, Nanos, Payload, SpanType, Status};
 use crate::semconv::odd_total;
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
+use crate::tui::app::PayloadState;
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
@@ -14,16 +14,16 @@ const STRIP: usize = 40;
 /// Cells before the values.
 const COLUMN: usize = 15;
 
-pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -> Document {
+pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos) -> Document {
     let mut page = Page(Document::new());
     page.who(store, row);
-    page.status(store, row, loaded);
+    page.status(store, row, payload);
     page.times(store, row, now);
-    page.sums(store, row, loaded);
+    page.sums(store, row, payload);
     page.speed(store, row);
     page.habits(store, row, now);
     page.context(store, row);
-    if let Loaded::Ready(payload) = loaded {
+    if let PayloadState::Ready(payload) = payload {
         let (scope, version) = &payload.scope;
         if !scope.is_empty() {
             page.fact("scope", &format!("{scope} {version}"), TextRole::Plain);
@@ -31,8 +31,8 @@ pub(super) fn document(store: &Store, row: RowIx, loaded: &Loaded, now: Nanos) -
         page.beside(payload);
         page.notes(store, row, &payload.notes);
     }
-    if let Loaded::Failed(why) = loaded {
-        page.fact("payload", why, TextRole::Error);
+    if let PayloadState::Failed(reason) = payload {
+        page.fact("payload", reason, TextRole::Error);
     }
     page.0
 }
@@ -82,9 +82,9 @@ impl Page {
         }
     }
 
-    fn status(&mut self, store: &Store, row: RowIx, loaded: &Loaded) {
+    fn status(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
         let data = store.row(row);
-        let whole = if let Loaded::Ready(payload) = loaded { payload.status_message.as_str() } else { "" };
+        let whole = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
         let message = if whole.is_empty() { store.text(data.error) } else { whole };
         let (text, role) = match data.standing() {
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
@@ -133,11 +133,11 @@ impl Page {
         self.fact("began", &text, TextRole::Plain);
     }
 
-    fn sums(&mut self, store: &Store, row: RowIx, loaded: &Loaded) {
+    fn sums(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
         let trace = store.trace(store.row(row).trace());
         // The first row stands for its trace, as it does among the traces.
         let totals = if trace.roots().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
-        let odd = if let Loaded::Ready(payload) = loaded { odd_total(&payload.attributes) } else { None };
+        let odd = if let PayloadState::Ready(payload) = payload { odd_total(&payload.attributes) } else { None };
         if let Some(counts) = store.primary_of(row) {
             let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
             let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);

@@ -1,0 +1,96 @@
+//! The lines of each view.
+
+use super::index::{Index, Rows};
+use super::{Cell, GroupKey, Line, TableColumn, View, columns};
+use crate::store::{By, Group, RowIx, Store};
+use crate::tui::app::Aggregates;
+
+/// Returns the lines of a view, unsorted. Costs the lines, and for sessions and errors the rows behind them.
+pub(super) fn lines(view: View, store: &Store, aggregates: &Aggregates, index: &Index) -> Vec<Line> {
+    match (view, view.grouping()) {
+        (_, Some(by)) => groups(view, by, store, aggregates),
+        (View::Sessions, _) => index.groups().map(|(key, rows)| session(store, index, key, rows)).collect(),
+        (View::Errors, _) => index.groups().map(|(key, rows)| error(key, rows)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn groups(view: View, by: By, store: &Store, aggregates: &Aggregates) -> Vec<Line> {
+    let line = |(symbol, group): (_, &Group)| {
+        let name = store.text(symbol).to_owned();
+        Line { cells: columns::of(view).iter().map(|&column| group_cell(column, &name, group)).collect(), key: GroupKey::Name(name) }
+    };
+    aggregates.shown(store).groups(by).map(line).collect()
+}
+
+fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
+    let usage = &group.usage;
+    // A provider that never reports a cache may still use one: 0 is unknown.
+    let part = |part: u64, whole: u64, known: u32| if known > 0 && part > 0 { Cell::Part(part, whole) } else { Cell::Part(0, 0) };
+    match column {
+        TableColumn::Runs | TableColumn::Calls => Cell::Count(u64::from(group.calls)),
+        TableColumn::Errors => Cell::Count(u64::from(group.errors)),
+        TableColumn::ErrorRate => Cell::Part(u64::from(group.errors), u64::from(group.calls)),
+        TableColumn::P50 => Cell::Time(group.times.quantile(500)),
+        TableColumn::P95 => Cell::Time(group.times.quantile(950)),
+        TableColumn::P99 => Cell::Time(group.times.quantile(990)),
+        TableColumn::Max => Cell::Time(group.times.max()),
+        TableColumn::FirstToken => Cell::Time(group.first_tokens.quantile(500)),
+        TableColumn::Tokens => Cell::Tokens(usage.tokens()),
+        TableColumn::Input => Cell::Tokens((usage.inputs > 0).then_some(usage.input)),
+        TableColumn::Output => Cell::Tokens((usage.outputs > 0).then_some(usage.output)),
+        TableColumn::Cached => part(usage.cache_read, usage.input, usage.inputs),
+        TableColumn::Reasoning => part(usage.reasoning, usage.output, usage.outputs),
+        TableColumn::TokensPerSecond => Cell::Rate(group.tokens_per_second()),
+        TableColumn::Cost => Cell::Money(usage.cost()),
+        _ if name.is_empty() => Cell::Text("(no name)".to_owned()),
+        _ => Cell::Text(name.to_owned()),
+    }
+}
+
+fn session(store: &Store, index: &Index, key: &GroupKey, rows: &Rows) -> Line {
+    let totals = index.turn_totals(store, rows.iter().map(|&(_, row)| row));
+    let turns = rows.len() as u64;
+    let user = rows.iter().rev().map(|&(_, row)| store.inherited(row, |data| data.user)).find(|user| !user.is_empty());
+    let cell = |&column: &TableColumn| match column {
+        TableColumn::Turns => Cell::Count(turns),
+        TableColumn::Last => start(rows.last()),
+        TableColumn::First => start(rows.first()),
+        TableColumn::Errors => Cell::Count(u64::from(totals.errors)),
+        TableColumn::Cost => Cell::Money(totals.cost()),
+        TableColumn::Tokens => Cell::Tokens(totals.tokens()),
+        TableColumn::TokensPerTurn => Cell::Tokens(totals.tokens().map(|tokens| tokens / turns.max(1))),
+        TableColumn::Input => Cell::Tokens((totals.inputs > 0).then_some(totals.input)),
+        TableColumn::Output => Cell::Tokens((totals.outputs > 0).then_some(totals.output)),
+        TableColumn::User => Cell::Text(user.map_or(String::new(), |user| store.text(user).to_owned())),
+        _ => Cell::Text(name(key).to_owned()),
+    };
+    Line { cells: columns::of(View::Sessions).iter().map(cell).collect(), key: key.clone() }
+}
+
+fn error(key: &GroupKey, rows: &Rows) -> Line {
+    let (kind, place) = match key {
+        GroupKey::Error(span_type, place, _) => (span_type.noun(), place.as_str()),
+        GroupKey::Name(_) => ("", ""),
+    };
+    let message = Some(name(key)).filter(|message| !message.is_empty()).unwrap_or("(no message)");
+    let cell = |&column: &TableColumn| match column {
+        TableColumn::Count => Cell::Count(rows.len() as u64),
+        TableColumn::Last => start(rows.last()),
+        TableColumn::First => start(rows.first()),
+        TableColumn::Where => Cell::Text(place.to_owned()),
+        TableColumn::Kind => Cell::Text(kind.to_owned()),
+        _ => Cell::Text(message.to_owned()),
+    };
+    Line { cells: columns::of(View::Errors).iter().map(cell).collect(), key: key.clone() }
+}
+
+fn start(row: Option<&(i64, RowIx)>) -> Cell {
+    Cell::Moment(row.map_or(0, |&(start, _)| start))
+}
+
+fn name(key: &GroupKey) -> &str {
+    match key {
+        GroupKey::Name(name) | GroupKey::Error(_, _, name) => name,
+    }
+}

@@ -1,0 +1,149 @@
+//! The pages of the tabs that show the payload.
+
+use std::borrow::Cow;
+
+use super::conversation;
+use crate::format;
+use crate::model::{Attribute, Payload, Value};
+use crate::semconv::{self, Message};
+use crate::tui::app::{Page, Tab, value_text};
+use crate::tui::widget::chat::{self, Part};
+use crate::tui::widget::text::{Document, TextRole};
+use crate::tui::widget::{Glyphs, json};
+
+/// Returns the page of a tab. Of a long value it holds the beginning; the pager lays out the rest on demand.
+pub(super) fn page(tab: Tab, payload: &Payload) -> Page {
+    match tab {
+        Tab::Overview => Page::default(),
+        Tab::Messages => messages(payload, Glyphs::Unicode).into(),
+        Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
+        Tab::Output => value(semconv::output(&payload.attributes), "No output is recorded on this span."),
+        Tab::Attributes => attributes(payload),
+        Tab::Events => events(payload).into(),
+    }
+}
+
+/// Returns a line that says why there is nothing to show.
+pub(super) fn note(text: &str) -> Document {
+    let mut document = Document::new();
+    document.line(0, 0);
+    document.push(text, TextRole::Faint);
+    document
+}
+
+/// Returns the conversation with a model. A span without messages shows its input and output instead.
+fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
+    let attributes = &payload.attributes;
+    let conversation = semconv::conversation(payload);
+    let recorded: Vec<&Message> = conversation.input.iter().chain(&conversation.output).collect();
+    let mut shown = conversation::pair_results(&recorded);
+    let (input, output) = input_output(payload);
+    if conversation.input.is_empty() {
+        shown.splice(0..0, input);
+    }
+    if conversation.output.is_empty() {
+        shown.extend(output);
+    }
+    if recorded.is_empty() && semconv::tool(attributes).is_none() && !shown.is_empty() {
+        let hint = "The model calls below this span hold the full messages.";
+        shown.push(chat::Message { role: "".into(), parts: vec![Part::Media(hint.into())] });
+    }
+    if !payload.status_message.is_empty() {
+        shown.push(chat::Message { role: "error".into(), parts: vec![Part::Error(payload.status_message.as_str().into())] });
+    }
+    if shown.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&shown, glyphs) }
+}
+
+/// Returns the input and the output of a span: the messages of a model call, else the values.
+pub(in crate::tui::view) fn exchange(payload: &Payload) -> [Document; 2] {
+    let conversation = semconv::conversation(payload);
+    if conversation.input.is_empty() && conversation.output.is_empty() {
+        let value = |value: Option<&Value>| value.map_or_else(Document::new, |value| json::document(&value_text(value)));
+        return [value(semconv::input(&payload.attributes)), value(semconv::output(&payload.attributes))];
+    }
+    [conversation.input, conversation.output]
+        .map(|messages| chat::document(&conversation::pair_results(&messages.iter().collect::<Vec<_>>()), Glyphs::Unicode))
+}
+
+/// Returns the input and the output value of a span as messages.
+fn input_output(payload: &Payload) -> (Option<chat::Message<'static>>, Option<chat::Message<'static>>) {
+    let attributes = &payload.attributes;
+    let text = |value: &Value| json::string(&value_text(value)).into_owned().into();
+    let (input, output) = (semconv::input(attributes).map(text), semconv::output(attributes).map(text));
+    let message = |role: &'static str, part| chat::Message { role: role.into(), parts: vec![part] };
+    if let Some(name) = semconv::tool(attributes) {
+        let call = input.map(|arguments| message("call", Part::Call { name: name.to_owned().into(), arguments }));
+        return (call, output.map(|value| message("result", Part::Result { name: None, value })));
+    }
+    (input.map(|text| message("input", Part::Text(text))), output.map(|text| message("output", Part::Text(text))))
+}
+
+fn value(value: Option<&Value>, none: &str) -> Page {
+    let Some(value) = value else { return note(none).into() };
+    let (document, tail) = json::open(&value_text(value));
+    Page { document, tail, ..Page::default() }
+}
+
+fn attributes(payload: &Payload) -> Page {
+    let mut document = Document::new();
+    let mut attributes = table(&mut document, &payload.attributes, 0);
+    if !payload.resource.is_empty() {
+        document.line(0, 0);
+        document.push("resource", TextRole::Label);
+        let resource = table(&mut document, &payload.resource, 0);
+        attributes.extend(resource.into_iter().map(|(line, index)| (line, payload.attributes.len() + index)));
+    }
+    if attributes.is_empty() {
+        document = note("This span has no attributes.");
+    }
+    Page { document, attributes, ..Page::default() }
+}
+
+/// Writes attributes sorted by name. Numbers in names sort as numbers: message 10 follows message 9.
+///
+/// Returns the first line of each attribute with its index.
+fn table(document: &mut Document, attributes: &[Attribute], indent: usize) -> Vec<(usize, usize)> {
+    let mut lines = Vec::with_capacity(attributes.len());
+    let mut sorted: Vec<(usize, &Attribute)> = attributes.iter().enumerate().collect();
+    sorted.sort_by_cached_key(|(_, (name, _))| natural_key(name));
+    let column = sorted.iter().map(|(_, (name, _))| format::width(&format::safe(name))).max().unwrap_or_default().min(44) + 2;
+    for (index, (name, value)) in sorted {
+        lines.push((document.lines(), index));
+        document.line(indent, indent + column);
+        document.push(&format::pad_right(&elide_middle(&format::safe(name), column - 2), column), TextRole::Key);
+        let role = match value {
+            Value::Int(_) | Value::Float(_) => TextRole::Number,
+            Value::Bool(_) | Value::Null => TextRole::Keyword,
+            _ => TextRole::Plain,
+        };
+        document.push(&value_text(value), role);
+    }
+    lines
+}
+
+/// Cuts a name in its middle: long names differ at their ends.
+fn elide_middle(name: &str, cells: usize) -> Cow<'_, str> {
+    if format::width(name) <= cells {
+        return name.into();
+    }
+    let (head, tail) = (cells / 3, cells - cells / 3);
+    format!("{}{}", format::fit(name, head).trim_end_matches('…'), format::fit_end(name, tail + 1)).into()
+}
+
+fn natural_key(name: &str) -> Vec<(u64, String)> {
+    name.split('.').map(|part| part.parse().map_or_else(|_| (u64::MAX, part.to_owned()), |number| (number, String::new()))).collect()
+}
+
+fn events(payload: &Payload) -> Document {
+    if payload.events.is_empty() {
+        return note("No events. Agno's databases hold none; they come with OTLP.");
+    }
+    let mut document = Document::new();
+    for event in &payload.events {
+        document.line(0, 0);
+        document.push(&event.name, TextRole::Label);
+        document.push(&format!("  {}", format::rfc3339(event.time)), TextRole::Faint);
+        table(&mut document, &event.attributes, 2);
+    }
+    document
+}
