@@ -31,7 +31,7 @@ pub(super) fn write(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, r
 /// Writes the facts about the trace, one per line.
 fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Output) -> io::Result<()> {
     let store = &snapshot.store;
-    let (data, status) = (store.trace(trace), store.trace(trace).standing());
+    let (data, status) = (store.trace(trace), store.trace(trace).run_status());
     let totals = store.totals_of(trace);
     let end = if totals.running > 0 { snapshot.now } else { data.end };
     let known = |calls: u32, tokens| format::tokens((calls > 0).then_some(tokens));
@@ -157,7 +157,7 @@ impl Tree<'_> {
     fn cell(&self, cell: Cell, data: &Row) -> StyledText {
         let mut buffer = [0; 4];
         let symbol: &str = cell.symbol.encode_utf8(&mut buffer);
-        let style = match (data.standing(), cell.shade) {
+        let style = match (data.run_status(), cell.shade) {
             (_, Shade::Blank) => Style::Plain,
             (RunStatus::Ok, _) => Style::Kind(data.span_type),
             (status, _) => Style::Standing(status),

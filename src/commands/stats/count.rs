@@ -59,7 +59,7 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Grou
     rest.usage.add(totals.totals());
     let mut groups: HashMap<Symbol, Group> = HashMap::new();
     for (symbol, group) in totals.groups(by) {
-        rest.usage.take_out(&group.usage);
+        rest.usage.subtract(&group.usage);
         let key = Some(store.text(symbol).to_owned());
         let (calls, errors) = (group.calls.into(), group.errors.into());
         groups.insert(symbol, Group { key, calls, errors, usage: group.usage, durations: Vec::new() });
