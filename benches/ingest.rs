@@ -1,7 +1,7 @@
-//! Listening for OTLP: processor time a span, all in, against what `prost` alone needs to decode the same bytes.
+//! The CPU time per span of the OTLP listener, compared with `prost` decoding the same bytes.
 //!
-//! All in: the kernel's share of receiving, HTTP or gRPC, the walk, the channel, and a store that takes the batches in on another
-//! thread; not the sender, which runs on threads of its own. Linux only, where the kernel tells each thread's time.
+//! The time of the listener includes the kernel's share of receiving, HTTP or gRPC, the walk, the channel, and the store on another
+//! thread. It excludes the sender, which has threads of its own. Linux only: it reads the CPU time of each thread from `/proc`.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking and prints")]
 
@@ -27,11 +27,11 @@ const REQUESTS: usize = 100;
 const SPANS: usize = 512;
 const ROUNDS: usize = 9;
 
-/// Requests of 512 spans each, from a real run, with fresh ids.
+/// Builds requests of 512 spans each from a real run, with new ids.
 fn requests() -> Vec<ExportTraceServiceRequest> {
     let source = ExportTraceServiceRequest::decode(FIXTURE).unwrap();
     let spans = &source.resource_spans[0].scope_spans[0].spans;
-    let mut fresh = 0_u64;
+    let mut counter = 0_u64;
     let mut request = || {
         let mut request = source.clone();
         let out = &mut request.resource_spans[0].scope_spans[0].spans;
@@ -39,8 +39,8 @@ fn requests() -> Vec<ExportTraceServiceRequest> {
         while out.len() < SPANS {
             let (mut traces, mut ids) = (HashMap::new(), HashMap::new());
             let mut next = || {
-                fresh += 1;
-                fresh.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
+                counter += 1;
+                counter.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
             };
             for span in spans.iter().take(SPANS - out.len()) {
                 let mut span = span.clone();
@@ -57,13 +57,13 @@ fn requests() -> Vec<ExportTraceServiceRequest> {
     (0..REQUESTS).map(|_| request()).collect()
 }
 
-fn own_time() -> Duration {
+fn thread_time() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// What the threads of the listener and the store have used so far. They must be asleep, or the last tick is missing.
-fn listeners_time() -> Duration {
+/// Returns the CPU time of the threads of listener and store so far. They must be asleep, or the last tick is missing.
+fn listener_time() -> Duration {
     std::thread::sleep(Duration::from_millis(50));
     let mut sum = 0;
     for task in std::fs::read_dir("/proc/self/task").unwrap() {
@@ -77,16 +77,16 @@ fn listeners_time() -> Duration {
     Duration::from_nanos(sum)
 }
 
-/// The decoding alone, and with letting go of what was decoded.
-fn prost_alone(bodies: &[Bytes]) -> [Duration; 2] {
+/// Measures decoding with `prost`, without and with dropping the result.
+fn prost_time(bodies: &[Bytes]) -> [Duration; 2] {
     let mut sums = [Duration::ZERO; 2];
     for body in bodies {
-        let before = own_time();
+        let before = thread_time();
         let request = ExportTraceServiceRequest::decode(&body[..]).unwrap();
-        let decoded = own_time();
+        let decoded = thread_time();
         drop(request);
         sums[0] += decoded.saturating_sub(before);
-        sums[1] += own_time().saturating_sub(before);
+        sums[1] += thread_time().saturating_sub(before);
     }
     sums
 }
@@ -94,20 +94,19 @@ fn prost_alone(bodies: &[Bytes]) -> [Duration; 2] {
 fn over_http(address: SocketAddr, bodies: &[Bytes]) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
-    let mut answer = [0; 4096];
+    let mut response = [0; 4096];
     for body in bodies {
         let length = body.len();
         let head =
             format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: {length}\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body).unwrap();
-        let read = stream.read(&mut answer).unwrap();
-        assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+        let read = stream.read(&mut response).unwrap();
+        assert!(response[..read].starts_with(b"HTTP/1.1 200"));
     }
 }
 
-/// Messages that are encoded already: like the other sender, this one is to do nothing but send, since what it does beside the listener
-/// slows that one's memory.
+/// A codec for encoded messages. The sender must do as little as possible: its memory traffic would slow the listener.
 #[derive(Clone, Copy)]
 struct Encoded;
 
@@ -140,8 +139,8 @@ impl Decoder for Encoded {
     type Item = ();
     type Error = Status;
 
-    fn decode(&mut self, answer: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
-        answer.advance(answer.remaining());
+    fn decode(&mut self, response: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
+        response.advance(response.remaining());
         Ok(Some(()))
     }
 }
@@ -159,7 +158,7 @@ fn over_grpc(address: SocketAddr, bodies: &[Bytes]) {
     });
 }
 
-/// Processor time of a listener and a store for these requests.
+/// Returns the CPU time of a listener and a store for the requests that `send` sends.
 fn listen(send: impl FnOnce([SocketAddr; 2]) + Send) -> Duration {
     let (updates, mut received) = tokio::sync::mpsc::channel(16);
     let any = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -181,10 +180,10 @@ fn listen(send: impl FnOnce([SocketAddr; 2]) + Send) -> Duration {
             }
         }
     });
-    let before = listeners_time();
+    let before = listener_time();
     std::thread::scope(|scope| scope.spawn(|| send([own[0], own[1]])).join().unwrap());
     ready.recv().unwrap();
-    let time = listeners_time().saturating_sub(before);
+    let time = listener_time().saturating_sub(before);
     drop(listening);
     store.unwrap().join().unwrap();
     time
@@ -193,25 +192,25 @@ fn listen(send: impl FnOnce([SocketAddr; 2]) + Send) -> Duration {
 fn main() {
     let bodies: Vec<Bytes> = requests().iter().map(|request| request.encode_to_vec().into()).collect();
     let bytes: usize = bodies.iter().map(Bytes::len).sum();
-    println!("{REQUESTS} requests of {SPANS} spans, {} bytes a span; µs of processor time a span", bytes / REQUESTS / SPANS);
+    println!("{REQUESTS} requests of {SPANS} spans, {} bytes per span; µs of CPU time per span", bytes / REQUESTS / SPANS);
     let each = |time: Duration| time.as_secs_f64() * 1e6 / (REQUESTS * SPANS) as f64;
     let mut ratios = [Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
-        let [before, and_dropped] = prost_alone(&bodies);
+        let [before, with_drop] = prost_time(&bodies);
         let http = listen(|[_, http]| over_http(http, &bodies));
-        let [between, _] = prost_alone(&bodies);
+        let [between, _] = prost_time(&bodies);
         let grpc = listen(|[grpc, _]| over_grpc(grpc, &bodies));
-        let [after, _] = prost_alone(&bodies);
+        let [after, _] = prost_time(&bodies);
         if round == 0 {
             continue;
         }
-        // Machines are now faster and now slower: each is compared with what was measured around it.
+        // The machine's speed varies, so each measurement is compared with those of prost around it.
         let http_ratio = http.as_secs_f64() * 2.0 / (before + between).as_secs_f64();
         let grpc_ratio = grpc.as_secs_f64() * 2.0 / (between + after).as_secs_f64();
         println!(
-            "prost alone {:.2} (and dropped {:.2})   HTTP {:.2} = {http_ratio:.2} x   prost {:.2}   gRPC {:.2} = {grpc_ratio:.2} x   prost {:.2}",
+            "prost {:.2} (with drop {:.2})   HTTP {:.2} = {http_ratio:.2} x   prost {:.2}   gRPC {:.2} = {grpc_ratio:.2} x   prost {:.2}",
             each(before),
-            each(and_dropped),
+            each(with_drop),
             each(http),
             each(between),
             each(grpc),
@@ -222,6 +221,6 @@ fn main() {
     }
     for (name, mut all) in ["HTTP", "gRPC"].into_iter().zip(ratios) {
         all.sort_by(f64::total_cmp);
-        println!("{name}: median {:.2} x prost's own decoding of the same bytes", all[ROUNDS / 2]);
+        println!("{name}: median {:.2} x prost decoding the same bytes", all[ROUNDS / 2]);
     }
 }

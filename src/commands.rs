@@ -20,7 +20,6 @@ mod spans;
 pub mod stats;
 mod table;
 pub mod tail;
-mod tree;
 
 use std::io::{self, Write};
 

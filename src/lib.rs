@@ -7,7 +7,6 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod demo;
-pub mod display;
 pub mod export;
 pub mod format;
 pub mod keymap;

@@ -3,6 +3,7 @@
 //! The channel of updates is bounded: a source that is faster than the screen waits, and loses nothing by it.
 
 mod agno_row;
+mod compression;
 pub mod discover;
 pub mod file;
 mod hub;

@@ -23,6 +23,7 @@ mod time_breakdown;
 mod totals;
 mod tree;
 mod upsert;
+mod walk;
 
 pub use anomalies::{Anomalies, LOOKED_AT};
 pub use histogram::Histogram;
@@ -31,6 +32,7 @@ pub use row::{Counts, Phase, Row, RowIx, RunStatus, Trace, TraceIx};
 pub use stats::{By, Group, MINUTE, MinuteTotals, Stats};
 pub use time_breakdown::TimeBreakdown;
 pub use totals::Totals;
+pub use walk::Walk;
 
 use std::collections::{BTreeSet, VecDeque};
 

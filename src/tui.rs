@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod clipboard;
+pub mod display;
 pub mod event_loop;
 pub mod history;
 pub mod terminal;

@@ -296,7 +296,7 @@ fn any_size_will_do() {
 fn clipboard(program: &Program) -> Option<String> {
     let written = String::from_utf8_lossy(&program.written).into_owned();
     let (_, rest) = written.rsplit_once("\u{1b}]52;c;")?;
-    let (text, _) = rest.split_once('\u{7}')?;
+    let (text, _) = rest.split_once("\u{1b}\\")?;
     let bytes = base64::engine::general_purpose::STANDARD.decode(text).expect("base64");
     Some(String::from_utf8(bytes).expect("text"))
 }

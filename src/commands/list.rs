@@ -12,11 +12,11 @@ use super::select::{Selection, parse_filter};
 use super::table::{Column, Table, number, words};
 use super::{Outcome, json, print_message, written};
 use crate::config::Config;
-use crate::display;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
 use crate::query::{Query, STATUSES};
 use crate::store::{Phase, RowIx, RunStatus, TraceIx};
+use crate::tui::display;
 
 /// Digits of a trace's id that are shown, at least.
 const DIGITS: usize = 8;

@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 use crossterm::style::{ContentStyle, StyledContent};
 use ratatui::prelude::IntoCrossterm;
 
-use crate::display;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::RunStatus;
+use crate::tui::display;
 use crate::tui::theme::{AUTO, ColorSupport, Role, Themes};
 use crate::tui::widget::Glyphs;
 

@@ -39,7 +39,7 @@ impl std::fmt::Debug for Send {
 impl Send {
     /// Sends.
     pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let mut sender = Sender::new(&self.to, &self.header).map_err(UsageError)?;
+        let mut sender = Sender::new(&self.to, &self.header).map_err(|error| UsageError(error.to_string()))?;
         let mut loaded = Snapshot::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
         let mut traces = loaded.choose(&self.selection)?;
         if traces.is_empty() {
@@ -82,7 +82,7 @@ impl Send {
         let line = format!("{} accepted {} of {}\n", sender.name(), format::count(sent.accepted), format::plural(total - running, "span"));
         let outcome_written = written(io::stdout().write_all(line.as_bytes()), Outcome::Done)?;
         if sent.rejected > 0 {
-            print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.why));
+            print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.reason));
         }
         match outcome {
             Err(error) => bail!("{}: {}", sender.name(), format::safe(&error.to_string())),

@@ -12,13 +12,12 @@ use serde::Serialize;
 
 use super::load::Snapshot;
 use super::output::Output;
-use super::tree::rows;
 use super::{Outcome, json, print_message, written};
 use crate::config::Config;
-use crate::display;
 use crate::export::record::{SpanRecord, TraceRecord};
 use crate::format;
 use crate::store::{RowIx, TraceIx};
+use crate::tui::display;
 use payload::Details;
 
 /// Payloads that are held in memory at a time.
@@ -71,7 +70,7 @@ impl Show {
             [trace] => *trace,
             several => bail!("{} traces have an id that begins with {}: {}", several.len(), self.trace, names(&loaded, several)),
         };
-        let rows = rows(&loaded.store, trace);
+        let rows: Vec<_> = loaded.store.walk(trace).collect();
         let mut out = BufWriter::new(io::stdout().lock());
         let result = if self.json {
             self.write_json(&mut out, &mut loaded, trace, &rows)?

@@ -86,7 +86,7 @@ pub fn listen(paths: &[PathBuf], alone: bool, config: &Config, updates: &Sender<
         record: (!record.as_os_str().is_empty()).then(|| (record, tables(config))),
         forward,
         forward_headers,
-        manners: otlp::ConnectionLimits::default(),
+        limits: otlp::ConnectionLimits::default(),
     };
     let mut listening = otlp::start(options, outlet(paths.len(), updates)?).wrap_err("can't listen for OTLP")?;
     // With nothing else there is nothing to wait for: whoever asked to listen did not ask for a database that may come.

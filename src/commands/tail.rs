@@ -12,12 +12,12 @@ use super::output::{Output, Style, StyledText};
 use super::select::{Since, parse_filter, parse_since};
 use super::{Outcome, json};
 use crate::config::Config;
-use crate::display;
 use crate::export::record::SpanRecord;
 use crate::format;
 use crate::model::{SpanType, Status};
 use crate::query::Query;
 use crate::store::{RowIx, RunStatus, Store};
+use crate::tui::display;
 
 /// What `tail` is told.
 #[derive(Clone, Debug, Default, PartialEq, Args)]

@@ -196,7 +196,7 @@ impl Layer {
         set(&mut listening.allow_origins, self.allow_origins);
         set(&mut listening.max_body, self.max_body.map(|Bytes(bytes)| bytes));
         set(&mut listening.record, self.record);
-        set(&mut listening.forward, checked(self.forward, place, otlp::check_url)?);
+        set(&mut listening.forward, checked(self.forward, place, |url| otlp::check_url(url).map_err(|error| error.to_string()))?);
         set(&mut listening.forward_headers, self.forward_headers.map(|headers| headers.into_iter().map(|Header(header)| header).collect()));
         set(&mut config.redact_patterns, checked(self.redact_patterns, place, Redactor::check)?);
         // Nothing may be used stands for as much as may be.

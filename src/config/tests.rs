@@ -159,7 +159,7 @@ fn listening_is_said_in_every_place() {
     assert!(wrong("grpc = 'here'").contains("is no address"));
     assert!(wrong("prices.m = { input = -1.0, output = 1.0 }").contains("-1 is no price"));
     assert!(wrong("prices.m = { inputs = 1 }").contains("did you mean \"input\""));
-    assert!(wrong("follow = true\nforward = ['http://a',\n  'b']").starts_with(", line 3: \"b\" is no URL"));
+    assert!(wrong("follow = true\nforward = ['http://a',\n  'b']").starts_with(", line 3: \"b\" is not the URL"));
 }
 
 #[test]

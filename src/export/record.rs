@@ -201,14 +201,8 @@ impl TraceRecord {
         let totals = store.totals_of(trace);
         let end = (totals.running == 0).then_some(data.end);
         let first = |fact: &dyn Fn(RowIx) -> Symbol| {
-            let mut open: Vec<RowIx> = data.roots().iter().rev().copied().collect();
-            while let Some(row) = open.pop() {
-                if !fact(row).is_empty() {
-                    return some(store.text(fact(row)));
-                }
-                open.extend(store.children(row).iter().rev());
-            }
-            None
+            let text = store.walk(trace).map(|(row, _)| fact(row)).find(|text| !text.is_empty())?;
+            some(store.text(text))
         };
         let top = data.roots().first();
         Self {

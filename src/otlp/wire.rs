@@ -140,18 +140,11 @@ pub(crate) fn offset(whole: &[u8], part: &[u8]) -> usize {
 }
 
 /// Writes a field that holds text, bytes or a message; nothing if that is empty.
+#[cfg(test)]
 pub(crate) fn put_bytes(number: u32, value: &[u8], out: &mut Vec<u8>) {
     if !value.is_empty() {
         prost::encoding::encode_key(number, WireType::LengthDelimited, out);
         prost::encoding::encode_varint(value.len() as u64, out);
         out.extend_from_slice(value);
-    }
-}
-
-/// Writes a field that holds a number; nothing if that is 0.
-pub(crate) fn put_varint(number: u32, value: u64, out: &mut Vec<u8>) {
-    if value != 0 {
-        prost::encoding::encode_key(number, WireType::Varint, out);
-        prost::encoding::encode_varint(value, out);
     }
 }

@@ -1,7 +1,6 @@
 //! Rows against a [`Query`]. Texts are shared between rows, so each is looked at once.
 
 mod fuzzy;
-mod own;
 
 use std::collections::HashSet;
 
@@ -164,7 +163,7 @@ fn number(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<i64
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     match measure {
         Measure::Duration => Some(store.row(row).duration(now)),
-        Measure::Own => Some(own::time(store, row, now)),
+        Measure::Own => Some(store.own_time(row, now)),
         Measure::Tokens => totals().tokens().map(count),
         Measure::Input => Some(totals()).filter(|totals| totals.inputs > 0).map(|totals| count(totals.input)),
         Measure::Output => Some(totals()).filter(|totals| totals.outputs > 0).map(|totals| count(totals.output)),

@@ -1,29 +1,27 @@
-//! OTLP, the way every OpenTelemetry SDK sends its spans: <https://opentelemetry.io/docs/specs/otlp/>.
+//! Listens for OTLP over gRPC and HTTP: <https://opentelemetry.io/docs/specs/otlp/>.
 //!
-//! Over gRPC and HTTP alike a body is indexed in one walk that builds no attribute, kept as it came for as long as most of it is held
-//! (then what is left of it), and acknowledged once its spans are on their way into the store. The servers have a thread and a runtime
-//! of their own, so that neither the screen nor a sender ever waits for the other.
+//! The servers run on a thread and a runtime of their own, so that the screen and the senders never wait for each other. A body is
+//! indexed in one pass, kept in memory as long as a span of it is, and acknowledged once its spans are on their way to the store.
 
 mod arena;
 mod auth;
 mod bind;
 mod body_reader;
 mod body_store;
+pub(crate) mod client;
 mod compact;
-pub(in crate::sources) mod compression;
-pub(crate) mod forward;
+mod forward;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
 mod grpc;
 mod http;
 mod ingest;
-pub(in crate::sources) mod json;
 mod record;
 mod response;
-mod response_body;
 mod search;
+mod server;
 mod service;
-mod signals;
+mod span_events;
 mod types;
 
 use std::io;
@@ -42,66 +40,71 @@ use auth::AccessPolicy;
 pub use bind::BindError;
 use bind::Bound;
 use body_reader::MemoryBudget;
+use client::Client;
+pub use client::{InvalidUrl, check_url};
 use forward::Forward;
-pub use forward::check_url;
 use ingest::Ingest;
 use record::Recorder;
 use search::{Hits, Scan};
+use server::Server;
 use service::Service;
 
-/// Where OTLP over gRPC is expected.
+/// The default address for OTLP over gRPC.
 pub const GRPC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4317);
 
-/// Where OTLP over HTTP is expected.
+/// The default address for OTLP over HTTP.
 pub const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4318);
 
-/// The largest request that is taken unless told otherwise, in bytes.
+/// The default size limit of a request in bytes.
 pub const MAX_BODY: usize = 16 << 20;
 
-/// What a sender may take of the listener.
+/// The upper bound of the size limit: the offsets of spans have 32 bits.
+const MAX_BODY_LIMIT: usize = 1 << 30;
+
+/// The limits of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Connections at one time; more are closed as they come.
+    /// The number of connections. More are closed at once.
     pub connections: u32,
-    /// How long a request's head may take, and how long a connection may lie idle.
-    pub idle: Duration,
-    /// How long a body may take to arrive whole.
-    pub body: Duration,
+    /// The time limit for a request's head, and for an idle connection.
+    pub idle_timeout: Duration,
+    /// The time limit for a request's body.
+    pub body_timeout: Duration,
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { connections: 256, idle: Duration::from_secs(60), body: Duration::from_secs(30) }
+        Self { connections: 256, idle_timeout: Duration::from_secs(60), body_timeout: Duration::from_secs(30) }
     }
 }
 
-/// How often what went through is told, if it changed, and how often an address that was in use is tried again.
-const TELL: Duration = Duration::from_secs(1);
+/// The interval of traffic updates, and of attempts to bind an address that is in use.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long requests that are under way may take once the program ends.
-const LEAVE: Duration = Duration::from_secs(2);
+/// The time limit for open requests, the recorder and the forward queues at shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How to listen.
+/// The options of the listener.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The address for gRPC; `None`: none. Either protocol is understood at either address.
+    /// The address for gRPC, if any. Each address accepts both protocols.
     pub grpc: Option<SocketAddr>,
-    /// The address for HTTP; `None`: none.
+    /// The address for HTTP, if any.
     pub http: Option<SocketAddr>,
-    /// The token that every request must bear (`Authorization: Bearer …`), if there is one.
+    /// The bearer token that every request must have (`Authorization: Bearer …`).
     pub token: Option<String>,
-    /// Origins of web pages that may send; `*` stands for all.
+    /// The allowed origins of web pages; `*` allows all.
     pub origins: Vec<String>,
-    /// The largest request, in bytes, as it comes and inflated. At most 1 GiB.
+    /// The size limit of a request in bytes, compressed and decompressed. At most 1 GiB.
     pub max_body: usize,
-    /// The SQLite file that what arrives is also written into, as Agno writes it, and its tables.
+    /// The SQLite file that spans are recorded into with Agno's schema, and the names of its tables.
     pub record: Option<(PathBuf, Tables)>,
-    /// OTLP/HTTP endpoints that every request taken is passed on to.
+    /// OTLP/HTTP endpoints that every accepted request is forwarded to.
     pub forward: Vec<String>,
-    /// Headers for these: name, value.
+    /// Names and values of headers for these endpoints.
     pub forward_headers: Vec<(String, String)>,
-    /// What senders may take; nobody asks for other than the default but tests.
-    pub manners: ConnectionLimits,
+    /// The limits of connections. Only tests change them.
+    pub limits: ConnectionLimits,
 }
 
 impl Default for Options {
@@ -115,12 +118,12 @@ impl Default for Options {
             record: None,
             forward: Vec::new(),
             forward_headers: Vec::new(),
-            manners: ConnectionLimits::default(),
+            limits: ConnectionLimits::default(),
         }
     }
 }
 
-/// Leaves out what may be secret.
+/// Omits secrets.
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { grpc, http, token, origins, max_body, record, .. } = self;
@@ -131,200 +134,232 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// A listener that was started.
+/// A started listener.
 #[derive(Debug)]
 pub struct Listening {
     /// The source.
     pub handle: Handle,
-    /// Where it listens; empty if every address was in use.
+    /// The bound addresses; empty if all were in use.
     pub addresses: Vec<SocketAddr>,
-    /// The addresses that can't be listened on. They are tried again, and [`State::Failing`] names them until that succeeds.
+    /// The addresses that can't be bound. The listener tries again, and reports [`State::Failing`] until it succeeds.
     pub failed: Vec<BindError>,
-    /// What a person should know of how it listens.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// Listens for spans over gRPC and HTTP. Addresses are bound before this returns. `Err` if no thread can be started, if the file that
-/// is to record can't be written, or if what is to be passed on to is no URL.
+/// Starts a listener. Addresses are bound before this returns.
+///
+/// Fails if the file to record into can't be written, if an endpoint to forward to is invalid or is the listener itself, or if a thread
+/// can't be started.
 pub fn start(options: Options, outlet: UpdateSender) -> io::Result<Listening> {
     let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose();
     let recorder = recorder.map_err(io::Error::other)?;
-    let forwards = options.forward.iter().map(|url| Forward::start(url, &options.forward_headers)).collect::<Result<Vec<_>, _>>();
-    let forwards = forwards.map_err(io::Error::other)?;
-    let intake = Arc::new(Ingest::new(outlet.clone(), recorder, forwards));
+    let start_forward = |url: &String| Forward::start(Client::new(url, &options.forward_headers).map_err(io::Error::other)?);
+    let forwards = options.forward.iter().map(start_forward).collect::<io::Result<Vec<_>>>()?;
+    let ingest = Arc::new(Ingest::new(outlet.clone(), recorder, forwards));
     let (bound, failed) = bind::all(&options);
     let addresses: Vec<SocketAddr> = bound.iter().map(|bound| bound.address).collect();
-    if let Some(url) = options.forward.iter().find(|url| forward::leads_to(url, &addresses)) {
-        return Err(io::Error::other(format!("{url} is where agno-top itself listens: what it passes on there would come back for ever")));
+    if let Some(url) = options.forward.iter().find(|url| client::is_own_address(url, &addresses)) {
+        return Err(io::Error::other(format!("{url} is an address of agno-top itself: requests forwarded there would loop")));
     }
-    let named = [options.grpc, options.http].into_iter().flatten();
-    let warnings = named.filter_map(|address| warning(address, options.token.is_some())).collect::<Vec<_>>();
+    let configured = [options.grpc, options.http].into_iter().flatten();
+    let warnings = configured.filter_map(|address| warning(address, options.token.is_some())).collect::<Vec<_>>();
     for warning in &warnings {
         tracing::warn!(warning, "OTLP");
     }
-    let trouble = failed.clone();
+    let unbound = failed.clone();
     let handle = super::spawn_to_end("otlp".to_owned(), outlet, move |outlet, inbox| {
-        let _ended = run(&options, intake.clone(), bound, trouble, outlet, inbox);
-        intake.end(LEAVE)
+        let _closed = run(&options, &ingest, bound, unbound, outlet, inbox);
+        ingest.shut_down(SHUTDOWN_TIMEOUT)
     })?;
     Ok(Listening { handle, addresses, failed, warnings })
 }
 
-/// What a person should know of an address that is listened on.
-fn warning(address: SocketAddr, guarded: bool) -> Option<String> {
-    let guard = if guarded { " with the token" } else { "; --otlp-token TOKEN asks for a token" };
-    let open = || format!("{address} is open to other machines: everybody who reaches it can send spans{guard}");
-    (!address.ip().is_loopback()).then(open)
+/// Returns a warning if other machines can reach the address.
+fn warning(address: SocketAddr, has_token: bool) -> Option<String> {
+    let token = if has_token { " with the token" } else { "; --otlp-token TOKEN requires a token" };
+    let warning = || format!("{address} is open to other machines: everyone who reaches it can send spans{token}");
+    (!address.ip().is_loopback()).then(warning)
 }
 
 fn run(
     options: &Options,
-    intake: Arc<Ingest>,
+    ingest: &Arc<Ingest>,
     bound: Vec<Bound>,
     failed: Vec<BindError>,
-    outlet: &UpdateSender,
-    inbox: &Receiver<Request>,
+    updates: &UpdateSender,
+    requests: &Receiver<Request>,
 ) -> Result<(), Closed> {
-    let service = Arc::new(Service {
-        intake: intake.clone(),
-        budget: MemoryBudget::new(options.max_body.min(1 << 30), options.manners.body),
-        door: AccessPolicy { token: options.token.clone(), origins: options.origins.clone() },
-        idle: options.manners.idle,
-    });
-    let connections = options.manners.connections;
-    let (guarded, listening) = (options.token.is_some(), bound.iter().map(|bound| bound.address).collect());
-    let (end, ending) = watch::channel(false);
-    let (more, listeners) = unbounded_channel();
-    for bound in bound {
-        let _ = more.send(bound.listener);
-    }
-    let server = std::thread::Builder::new().name("otlp server".to_owned()).spawn(move || serve(&service, connections, listeners, &ending));
-    let server = match server {
-        Ok(server) => server,
-        Err(error) => return outlet.send(Update::State(outlet.id, State::Failing(format!("no thread can be started: {error}")))),
+    let service = Service {
+        ingest: ingest.clone(),
+        budget: MemoryBudget::new(options.max_body.min(MAX_BODY_LIMIT), options.limits.body_timeout),
+        access: AccessPolicy { token: options.token.clone(), origins: options.origins.clone() },
     };
-    let mut desk = Worker { intake, outlet, listening, guarded, failed, more, told: Traffic::default(), scan: None };
-    let outcome = desk.run(inbox);
-    end.send_replace(true);
-    drop(desk);
-    // It ends within LEAVE.
-    let _ = server.join();
+    let connections = options.limits.connections;
+    let (shutdown, shutdown_receiver) = watch::channel(false);
+    let server = Server {
+        service: Arc::new(service),
+        connections: Arc::new(Semaphore::new(connections as usize)),
+        idle_timeout: options.limits.idle_timeout,
+        shutdown: shutdown_receiver,
+    };
+    let addresses = bound.iter().map(|bound| bound.address).collect();
+    let (listeners, listeners_receiver) = unbounded_channel();
+    for bound in bound {
+        let _ = listeners.send(bound.listener);
+    }
+    let thread = std::thread::Builder::new().name("otlp server".to_owned());
+    let thread = match thread.spawn(move || run_servers(&server, connections, listeners_receiver)) {
+        Ok(thread) => thread,
+        Err(error) => return updates.send(Update::State(updates.id, State::Failing(format!("can't start a thread: {error}")))),
+    };
+    let mut worker = Worker {
+        ingest,
+        updates,
+        addresses,
+        has_token: options.token.is_some(),
+        failed,
+        listeners,
+        reported: Traffic::default(),
+        scan: None,
+    };
+    let outcome = worker.run(requests);
+    shutdown.send_replace(true);
+    drop(worker);
+    // The servers end within SHUTDOWN_TIMEOUT.
+    let _ = thread.join();
     outcome
 }
 
-/// The servers' thread.
-fn serve(service: &Arc<Service>, connections: u32, mut listeners: UnboundedReceiver<TcpListener>, ending: &watch::Receiver<bool>) {
+/// Runs the servers on this thread until the listeners' channel closes and the connections end.
+fn run_servers(server: &Server, connections: u32, mut listeners: UnboundedReceiver<TcpListener>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return tracing::error!(%error, "OTLP can't be listened for"),
+        Err(error) => return tracing::error!(%error, "can't start the OTLP servers"),
     };
-    let places = Arc::new(Semaphore::new(connections as usize));
     runtime.block_on(async {
         while let Some(listener) = listeners.recv().await {
             match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => drop(tokio::spawn(service::listen(listener, service.clone(), places.clone(), ending.clone()))),
-                Err(error) => tracing::error!(%error, "an address can't be listened on"),
+                Ok(listener) => drop(tokio::spawn(server.clone().listen(listener))),
+                Err(error) => tracing::error!(%error, "can't listen on an address"),
             }
         }
-        // The screen is gone or going; what is under way may come to its end.
-        let _ = tokio::time::timeout(LEAVE, places.acquire_many(connections)).await;
+        // All permits are free once all connections have ended.
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server.connections.acquire_many(connections)).await;
     });
     runtime.shutdown_background();
 }
 
-/// Answers requests for payloads, and tells how things are.
+/// Answers the requests of the program and reports state and traffic.
 struct Worker<'a> {
-    intake: Arc<Ingest>,
-    outlet: &'a UpdateSender,
-    /// The addresses listened on.
-    listening: Vec<SocketAddr>,
-    /// Whether a token is asked for.
-    guarded: bool,
+    ingest: &'a Ingest,
+    updates: &'a UpdateSender,
+    /// The bound addresses.
+    addresses: Vec<SocketAddr>,
+    has_token: bool,
+    /// The addresses that can't be bound yet.
     failed: Vec<BindError>,
-    more: UnboundedSender<TcpListener>,
-    told: Traffic,
-    /// A search under way.
+    /// Takes listeners to the servers' thread.
+    listeners: UnboundedSender<TcpListener>,
+    /// The last report.
+    reported: Traffic,
+    /// The search in progress.
     scan: Option<Scan>,
 }
 
 impl Worker<'_> {
-    fn run(&mut self, inbox: &Receiver<Request>) -> Result<(), Closed> {
-        self.tell_state()?;
-        let mut next = Instant::now() + TELL;
+    fn run(&mut self, requests: &Receiver<Request>) -> Result<(), Closed> {
+        self.report_state()?;
+        let mut next_report = Instant::now() + REPORT_INTERVAL;
         loop {
-            let wait = if self.scan.is_some() { Duration::ZERO } else { next.saturating_duration_since(Instant::now()) };
-            match inbox.recv_timeout(wait) {
-                Ok(Request::Payloads { ticket, addresses }) => {
-                    let payloads = addresses.into_iter().map(|(address, span)| self.intake.payload(address, span)).collect();
-                    self.outlet.send(Update::Payloads { ticket, payloads })?;
-                }
-                Ok(Request::Release(addresses)) => self.intake.release(&addresses),
-                Ok(Request::Search(search)) => self.scan = Some(Scan::new(search, self.intake.bodies())),
-                Ok(Request::Check { ticket, probe, addresses }) => {
-                    let hits = search::check(&addresses, &probe, |number, places| self.intake.places(number, places));
-                    self.tell_found(ticket, hits, None)?;
-                }
-                Ok(Request::StopSearch) => self.scan = None,
-                Err(RecvTimeoutError::Timeout) if Instant::now() < next => self.search_on()?,
+            let timeout = if self.scan.is_some() { Duration::ZERO } else { next_report.saturating_duration_since(Instant::now()) };
+            match requests.recv_timeout(timeout) {
+                Ok(request) => self.answer(request)?,
+                Err(RecvTimeoutError::Timeout) if Instant::now() < next_report => self.continue_search()?,
                 Err(RecvTimeoutError::Timeout) => {
-                    next = Instant::now() + TELL;
-                    self.tell_traffic()?;
-                    self.try_again()?;
+                    next_report = Instant::now() + REPORT_INTERVAL;
+                    self.report_traffic()?;
+                    self.retry_bind()?;
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(Closed),
             }
         }
     }
 
-    /// Searches a slice.
-    fn search_on(&mut self) -> Result<(), Closed> {
+    fn answer(&mut self, request: Request) -> Result<(), Closed> {
+        match request {
+            Request::Payloads { ticket, addresses } => {
+                let payloads = addresses.into_iter().map(|(address, span)| self.ingest.payload(address, span)).collect();
+                self.updates.send(Update::Payloads { ticket, payloads })
+            }
+            Request::Release(addresses) => {
+                self.ingest.release(&addresses);
+                Ok(())
+            }
+            Request::Search(search) => {
+                self.scan = Some(Scan::new(search, self.ingest.bodies()));
+                Ok(())
+            }
+            Request::Check { ticket, probe, addresses } => {
+                let hits = search::check(&addresses, &probe, |number, places| self.ingest.places(number, places));
+                self.report_hits(ticket, hits, None)
+            }
+            Request::StopSearch => {
+                self.scan = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Searches a few more bodies.
+    fn continue_search(&mut self) -> Result<(), Closed> {
         let Some(mut scan) = self.scan.take() else { return Ok(()) };
-        let hits = scan.slice(|number| self.intake.body(number));
+        let hits = scan.slice(|number| self.ingest.body(number));
         let progress = scan.progress();
-        self.tell_found(scan.search.ticket, hits, Some(progress))?;
+        self.report_hits(scan.search.ticket, hits, Some(progress))?;
         self.scan = (progress.done < progress.total).then_some(scan);
         Ok(())
     }
 
-    fn tell_found(&self, ticket: u64, spans: Hits, progress: Option<Progress>) -> Result<(), Closed> {
+    fn report_hits(&self, ticket: u64, spans: Hits, progress: Option<Progress>) -> Result<(), Closed> {
         if spans.is_empty() && progress.is_none() {
             return Ok(());
         }
-        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, trouble: None }))
+        self.updates.send(Update::Found(SearchHits { source: self.updates.id, ticket, spans, progress, trouble: None }))
     }
 
-    fn tell_state(&self) -> Result<(), Closed> {
+    fn report_state(&self) -> Result<(), Closed> {
         let state = if self.failed.is_empty() {
             State::Watching { left_out: 0 }
         } else {
             State::Failing(self.failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         };
-        self.outlet.send(Update::State(self.outlet.id, state))
+        self.updates.send(Update::State(self.updates.id, state))
     }
 
-    fn tell_traffic(&mut self) -> Result<(), Closed> {
-        let open = |&address: &SocketAddr| Port { address, warning: warning(address, self.guarded), trouble: None };
-        let ports = self.listening.iter().map(open).chain(self.failed.iter().map(BindError::port)).collect();
-        let traffic = Traffic { ports, ..self.intake.traffic() };
-        if traffic != self.told {
-            self.told = traffic.clone();
-            self.outlet.send(Update::Traffic(self.outlet.id, traffic))?;
+    fn report_traffic(&mut self) -> Result<(), Closed> {
+        let bound = |&address: &SocketAddr| Port { address, warning: warning(address, self.has_token), trouble: None };
+        let ports = self.addresses.iter().map(bound).chain(self.failed.iter().map(BindError::port)).collect();
+        let traffic = Traffic { ports, ..self.ingest.traffic() };
+        if traffic != self.reported {
+            self.reported = traffic.clone();
+            self.updates.send(Update::Traffic(self.updates.id, traffic))?;
         }
         Ok(())
     }
 
-    /// Tries the addresses that were in use.
-    fn try_again(&mut self) -> Result<(), Closed> {
+    /// Tries to bind the addresses that were in use.
+    fn retry_bind(&mut self) -> Result<(), Closed> {
         let before = self.failed.len();
-        let (more, listening) = (&self.more, &mut self.listening);
+        let (listeners, addresses) = (&self.listeners, &mut self.addresses);
         self.failed.retain(|failed| {
-            let Ok(listener) = failed.again() else { return true };
-            let is_lost = more.send(listener).is_err();
-            if !is_lost {
-                listening.push(failed.address);
+            let Ok(listener) = failed.retry() else { return true };
+            let is_sent = listeners.send(listener).is_ok();
+            if is_sent {
+                addresses.push(failed.address);
             }
-            is_lost
+            !is_sent
         });
-        if self.failed.len() == before { Ok(()) } else { self.tell_state() }
+        if self.failed.len() == before { Ok(()) } else { self.report_state() }
     }
 }

@@ -83,16 +83,4 @@ impl Store {
         self.rows[row.0].trace = NONE;
         self.rows.free(row.0);
     }
-
-    /// Every row of a trace, parents before children.
-    #[must_use]
-    pub fn rows_of(&self, trace: TraceIx) -> Vec<RowIx> {
-        let mut rows: Vec<RowIx> = Vec::with_capacity(self.trace(trace).counts.spans as usize);
-        let mut open: Vec<RowIx> = self.trace(trace).roots().iter().rev().copied().collect();
-        while let Some(row) = open.pop() {
-            rows.push(row);
-            open.extend(self.children(row).iter().rev());
-        }
-        rows
-    }
 }

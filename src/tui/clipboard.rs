@@ -1,42 +1,28 @@
-//! The clipboard of whoever looks at the terminal, near or far.
+//! The clipboard of the terminal's user, local or remote, and the terminal's bell.
 //!
-//! OSC 52 asks the terminal itself, which takes it over ssh too. Between an application and the terminal, tmux as it is set up by default
-//! drops it, so that inside tmux its own command is asked, which sets tmux's buffer and the terminal's clipboard.
+//! OSC 52 asks the terminal itself, which also works over ssh. In its default configuration tmux drops that sequence, so inside tmux its own
+//! `load-buffer` command sets tmux's buffer and the terminal's clipboard.
 
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::execute;
+use crossterm::style::Print;
 
-/// Bytes of text beyond which nothing is copied: no terminal is known to take so much.
-pub const LARGEST: usize = 1 << 20;
+/// The largest text, in bytes, that is copied; no known terminal takes as much.
+pub const MAX_SIZE: usize = 1 << 20;
 
-/// Bytes of text that every terminal with OSC 52 takes: 100 000 bytes of sequence.
-pub const SURE: usize = 74_994;
+/// The largest text, in bytes, that every terminal with OSC 52 takes: it makes a sequence of 100 000 bytes.
+pub const PORTABLE_SIZE: usize = 74_994;
 
-/// The sequence that puts `text` into the clipboard.
-#[must_use]
-pub fn sequence(text: &str) -> String {
-    format!("\u{1b}]52;c;{}\u{7}", BASE64.encode(text))
+/// Copies `text` through the terminal. Fails if the terminal is gone.
+pub fn copy_to_terminal(text: &str) -> io::Result<()> {
+    execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
 }
 
-/// Hands `text` to the terminal. An error says that the terminal is gone.
-pub fn to_terminal(text: &str) -> io::Result<()> {
-    let mut out = io::stdout();
-    out.write_all(sequence(text).as_bytes())?;
-    out.flush()
-}
-
-/// Rings the terminal's bell.
-pub fn ring() {
-    let mut out = io::stdout();
-    // A terminal that is gone hears nothing.
-    let _ = out.write_all(b"\x07").and_then(|()| out.flush());
-}
-
-/// Hands `text` to the tmux that this runs in (3.2 or later). An error says that there is none or that it would not take it.
-pub fn to_tmux(text: &str) -> io::Result<()> {
+/// Copies `text` through the tmux (3.2 or later) that the program runs in. Fails if there is none or if it refuses the text.
+pub fn copy_to_tmux(text: &str) -> io::Result<()> {
     let mut tmux = Command::new("tmux");
     tmux.args(["load-buffer", "-w", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut tmux = tmux.spawn()?;
@@ -44,4 +30,9 @@ pub fn to_tmux(text: &str) -> io::Result<()> {
     let status = tmux.wait()?;
     written?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("tmux ended with {status}"))) }
+}
+
+/// Rings the terminal's bell. Errors are ignored: a terminal that is gone needs no bell.
+pub fn ring_bell() {
+    let _ = execute!(io::stdout(), Print('\u{7}'));
 }

@@ -173,7 +173,7 @@ impl Loop<'_> {
         let has_more = view::prepare_frame(app, store, Rect::new(0, 0, size.width, size.height));
         terminal.draw(|frame| view::draw(frame, app, store, hits))?;
         if app.take_bell() {
-            crate::tui::clipboard::ring();
+            crate::tui::clipboard::ring_bell();
         }
         Ok(has_more)
     }

@@ -69,7 +69,7 @@ fn wrong_usage_is_a_2_and_says_where() {
         (&["show", "xyz"], "hex digits"),
         (&["show", "bcc8", "--payload"], "--json"),
         (&["completions", "dos"], "possible values"),
-        (&["send", "traces.db", "--to", "foo"], "\"foo\" is no URL"),
+        (&["send", "traces.db", "--to", "foo"], "\"foo\" is not the URL"),
         (&["man", "nope"], "there is no subcommand \"nope\""),
         (&["export", "traces.db", "--max-chars", "9"], "--max-chars is for --format markdown"),
     ] {

@@ -1,4 +1,4 @@
-//! Bodies that are broken, hostile or strange.
+//! Malformed, hostile and unusual bodies.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value};
@@ -21,7 +21,7 @@ fn with(change: impl FnOnce(&mut opentelemetry_proto::tonic::trace::v1::Span)) -
 }
 
 #[test]
-fn a_body_cut_anywhere_is_refused_whole_and_the_next_one_is_taken() {
+fn a_truncated_body_is_rejected_and_the_next_one_is_accepted() {
     let mut listener = Listener::start();
     let mut client = listener.client();
     for cut in (1..FIXTURE.len()).step_by(1999) {
@@ -33,7 +33,7 @@ fn a_body_cut_anywhere_is_refused_whole_and_the_next_one_is_taken() {
 }
 
 #[test]
-fn absurd_times_are_refused_or_kept() {
+fn impossible_times_are_rejected_or_kept() {
     let mut listener = Listener::start();
     for (start, end, kept) in [(5, 3, true), (u64::MAX, 5, false), (5, u64::MAX, false), (0, 5, false), (1, 0, true)] {
         let body = with(|span| (span.start_time_unix_nano, span.end_time_unix_nano) = (start, end));
@@ -67,7 +67,7 @@ fn ten_thousand_attributes_and_deep_nesting_are_kept() {
 }
 
 #[test]
-fn nesting_without_end_does_not_exhaust_the_stack() {
+fn deep_nesting_does_not_exhaust_the_stack() {
     // AnyValue { array_value { values: AnyValue { … } } }, 100 000 deep, each length written in five bytes.
     let mut deep: Vec<u8> = Vec::new();
     for _ in 0..100_000 {
@@ -100,22 +100,22 @@ fn field(number: u8, value: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_not_utf8_is_shown_as_far_as_it_is() {
+fn invalid_utf8_is_replaced() {
     let span = [field(1, &[1; 16]), field(2, &[2; 8]), field(5, b"a\xff b"), [0x39, 1, 0, 0, 0, 0, 0, 0, 0].to_vec()].concat();
     let mut listener = Listener::start();
     assert_eq!(listener.post(&field(1, &field(2, &field(2, &span)))).status, 200);
     assert_eq!(listener.spans()[0].1, "a\u{fffd} b");
 }
 
-/// Whatever bytes are changed, the listener takes what `prost` takes with the same spans, and refuses only what `prost` refuses.
+/// The listener accepts every changed body that `prost` accepts, with the same spans, and rejects only what `prost` rejects.
 #[test]
-fn changed_bodies_are_judged_as_prost_judges_them() {
+fn changed_bodies_are_accepted_if_prost_accepts_them() {
     let mut listener = Listener::start();
     let mut client = listener.client();
     let small = with(|span| span.attributes.truncate(4));
     let changes = prop::collection::vec((0..small.len(), any::<u8>()), 1..4);
     let mut runner = TestRunner::new(Config { cases: 600, ..Config::default() });
-    let judge = |changes: Vec<(usize, u8)>| {
+    let check = |changes: Vec<(usize, u8)>| {
         let mut body = small.clone();
         for (at, byte) in changes {
             body[at] = byte;
@@ -132,6 +132,6 @@ fn changed_bodies_are_judged_as_prost_judges_them() {
         listener.batches.clear();
         Ok(())
     };
-    let judge = std::cell::RefCell::new(judge);
-    runner.run(&changes, |changes| (judge.borrow_mut())(changes)).unwrap();
+    let check = std::cell::RefCell::new(check);
+    runner.run(&changes, |changes| (check.borrow_mut())(changes)).unwrap();
 }

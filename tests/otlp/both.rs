@@ -1,6 +1,6 @@
-//! Real Agno beside the listener: it writes into its database and sends at once, and goes on in a file that was recorded.
+//! Real Agno beside the listener: it writes into its database and sends OTLP, and continues in a recording.
 //!
-//! Needs what `peers` needs.
+//! See `peers` for the requirements.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -22,7 +22,7 @@ use crate::record::{numbers, recording};
 const DATABASE: SourceId = SourceId(0);
 const OTLP: SourceId = SourceId(1);
 
-/// Real Agno at work on a database, and the models that it asks.
+/// Prepares an Agno run on a database, and starts the server of its models.
 fn agno(python: &OsStr, database: &Path) -> (Process, Command) {
     let (models, address) = models(python);
     let mut scenario = Command::new(python);
@@ -30,17 +30,17 @@ fn agno(python: &OsStr, database: &Path) -> (Process, Command) {
     (models, scenario)
 }
 
-/// Takes in what comes until `done`, and tells how many spans came from either source.
-fn take(updates: &mut Receiver<Update>, store: &mut Store, came: &mut [usize; 2], mut done: impl FnMut(&[usize; 2]) -> bool) {
+/// Applies updates until `done`, and counts the spans of each source.
+fn receive(updates: &mut Receiver<Update>, store: &mut Store, counts: &mut [usize; 2], mut done: impl FnMut(&[usize; 2]) -> bool) {
     let started = Instant::now();
-    while !done(came) {
-        assert!(started.elapsed() < Duration::from_secs(120), "{came:?}");
+    while !done(counts) {
+        assert!(started.elapsed() < Duration::from_secs(120), "{counts:?}");
         let Ok(update) = updates.try_recv() else {
             std::thread::sleep(Duration::from_millis(5));
             continue;
         };
         if let Update::Batch(batch) = update {
-            came[usize::from(batch.source.0)] += batch.spans.len();
+            counts[usize::from(batch.source.0)] += batch.spans.len();
             store.apply(&batch, 0);
         }
     }
@@ -57,7 +57,7 @@ fn payload(handle: &Handle, updates: &mut Receiver<Update>, store: &Store, row: 
 }
 
 #[test]
-fn a_span_from_both_is_one_row_with_the_richer_payload() {
+fn a_span_from_both_sources_is_one_row_with_the_richer_payload() {
     let Some(python) = python() else { return };
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
@@ -69,9 +69,9 @@ fn a_span_from_both_is_one_row_with_the_richer_payload() {
     scenario.arg("--otlp").arg(format!("http://{http}/v1/traces"));
     let mut scenario = Process(scenario.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
 
-    let (mut store, mut came) = (Store::new(Limits::default()), [0, 0]);
+    let (mut store, mut counts) = (Store::new(Limits::default()), [0, 0]);
     let mut ended = None;
-    take(&mut updates, &mut store, &mut came, |_| {
+    receive(&mut updates, &mut store, &mut counts, |_| {
         ended = scenario.0.try_wait().unwrap();
         ended.is_some()
     });
@@ -79,9 +79,9 @@ fn a_span_from_both_is_one_row_with_the_richer_payload() {
     let count = |sql: &str| Connection::open(&database).unwrap().query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap() as usize;
     let stored = count("SELECT count(*) FROM agno_spans");
     assert!(stored > 40, "{stored}");
-    take(&mut updates, &mut store, &mut came, |came| *came == [stored, stored]);
+    receive(&mut updates, &mut store, &mut counts, |counts| *counts == [stored, stored]);
 
-    assert_eq!((store.all().spans as usize, store.rows().count()), (stored, stored), "each once, and no placeholder is left");
+    assert_eq!((store.all().spans as usize, store.rows().count()), (stored, stored), "each span has one row, and no placeholder remains");
     assert_eq!(store.all().errors as usize, count("SELECT count(*) FROM agno_spans WHERE status_code = 'ERROR'"));
     assert!(store.rows().all(|row| store.row(row).source == OTLP), "the payload of every row is the richer one");
     let failed: Vec<RowIx> = store.rows().filter(|row| store.row(*row).status == Status::Error).collect();
@@ -92,16 +92,16 @@ fn a_span_from_both_is_one_row_with_the_richer_payload() {
 }
 
 #[test]
-fn agno_goes_on_in_a_file_that_was_recorded() {
+fn agno_continues_in_a_recording() {
     let Some(python) = python() else { return };
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("recorded.db");
     assert_eq!(Listener::with(recording(&database), 16).post(FIXTURE).status, 200);
     let (_model, mut scenario) = agno(&python, &database);
     let output = scenario.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
-    assert!(output.status.success(), "{said}");
-    assert!(!said.contains("table") && !said.contains("schema") && !said.contains("trace(s)"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).to_lowercase();
+    assert!(output.status.success(), "{stderr}");
+    assert!(!stderr.contains("table") && !stderr.contains("schema") && !stderr.contains("trace(s)"), "{stderr}");
     let (traces, spans, _) = numbers(&database);
     assert!(traces > 11 + 5 && spans > 75 + 40, "{traces} {spans}");
     let read = Command::new(&python).arg("tests/peers/read_traces.py").arg(&database).output().unwrap();

@@ -1,7 +1,7 @@
-//! Calls over gRPC, made by tonic's client.
+//! Calls over gRPC, from tonic's client.
 
 use std::convert::Infallible;
-use std::io::Write;
+use std::io::{BufRead, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use tonic::{Code, Request, Status};
 use crate::FIXTURE;
 use crate::listener::{Listener, any_port};
 
-/// Runs calls on a channel to the listener.
+/// Runs calls on a channel to the listener and returns their result.
 fn call<T>(listener: &Listener, calls: impl AsyncFnOnce(Channel) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let address = format!("http://{}", listener.grpc);
@@ -33,8 +33,8 @@ fn call<T>(listener: &Listener, calls: impl AsyncFnOnce(Channel) -> T) -> T {
 }
 
 async fn export(channel: Channel, request: ExportTraceServiceRequest) -> Result<i64, Status> {
-    let answer = TraceServiceClient::new(channel).export(request).await?.into_inner();
-    Ok(answer.partial_success.map_or(0, |partial| partial.rejected_spans))
+    let response = TraceServiceClient::new(channel).export(request).await?.into_inner();
+    Ok(response.partial_success.map_or(0, |partial| partial.rejected_spans))
 }
 
 fn fixture() -> ExportTraceServiceRequest {
@@ -42,7 +42,7 @@ fn fixture() -> ExportTraceServiceRequest {
 }
 
 #[test]
-fn spans_are_taken_and_read_again() {
+fn exported_spans_and_their_payloads_can_be_read() {
     let mut listener = Listener::start();
     call(&listener, async |channel| {
         for _ in 0..3 {
@@ -57,7 +57,7 @@ fn spans_are_taken_and_read_again() {
 }
 
 #[test]
-fn a_rejected_span_is_told() {
+fn rejected_spans_are_counted_in_the_response() {
     let listener = Listener::start();
     let mut request = fixture();
     request.resource_spans[0].scope_spans[0].spans[0].span_id.clear();
@@ -75,7 +75,7 @@ fn logs_and_metrics_are_acknowledged() {
 }
 
 #[test]
-fn without_room_the_sender_is_asked_to_come_again() {
+fn a_full_channel_returns_unavailable_with_retry_info() {
     let listener = Listener::with(any_port(), 1);
     let status = call(&listener, async |channel| export(channel, fixture()).await).unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
@@ -84,7 +84,7 @@ fn without_room_the_sender_is_asked_to_come_again() {
 }
 
 #[test]
-fn wrong_calls_are_told_what_is_wrong() {
+fn invalid_calls_return_specific_codes() {
     let listener = Listener::with(Options { max_body: 50_000, token: Some("t".to_owned()), ..any_port() }, 16);
     let with = |name: &'static str, value: &'static str, request| {
         call(&listener, async |channel| {
@@ -102,7 +102,7 @@ fn wrong_calls_are_told_what_is_wrong() {
     assert_eq!(with("grpc-encoding", "br", empty()), Err(Code::Unimplemented));
 }
 
-/// A body in one piece; or one that never comes.
+/// A body of one frame, or one that never arrives.
 struct Raw(Option<Bytes>);
 
 impl Body for Raw {
@@ -118,7 +118,7 @@ impl Body for Raw {
     }
 }
 
-/// The status of a call whose frame is written by hand.
+/// Sends a body as it is and returns the gRPC status.
 async fn raw(mut channel: Channel, encoding: &str, body: Raw) -> String {
     let request = hyper::Request::post("http://localhost/opentelemetry.proto.collector.trace.v1.TraceService/Export")
         .header("content-type", "application/grpc")
@@ -129,12 +129,12 @@ async fn raw(mut channel: Channel, encoding: &str, body: Raw) -> String {
     std::future::poll_fn(|context| GrpcService::poll_ready(&mut channel, context)).await.unwrap();
     let response = GrpcService::call(&mut channel, request).await.unwrap();
     let status = |headers: &hyper::HeaderMap| headers.get("grpc-status").map(|status| status.to_str().unwrap().to_owned());
-    let mut found = status(response.headers());
+    let mut result = status(response.headers());
     let mut body = response.into_body();
     while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        found = found.or(frame.unwrap().trailers_ref().and_then(status));
+        result = result.or(frame.unwrap().trailers_ref().and_then(status));
     }
-    found.unwrap()
+    result.unwrap()
 }
 
 fn framed(compressed: u8, message: &[u8]) -> Raw {
@@ -143,7 +143,7 @@ fn framed(compressed: u8, message: &[u8]) -> Raw {
 }
 
 #[test]
-fn all_encodings_are_understood() {
+fn all_compressions_are_supported() {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(FIXTURE).unwrap();
     let gzip = gzip.finish().unwrap();
@@ -152,7 +152,7 @@ fn all_encodings_are_understood() {
     let deflate = deflate.finish().unwrap();
     let zstd = ruzstd::encoding::compress_to_vec(FIXTURE, ruzstd::encoding::CompressionLevel::Fastest);
     let mut listener = Listener::start();
-    let (ok, malformed, unknown) = ("0", "3", "12");
+    let (ok, malformed, unimplemented) = ("0", "3", "12");
     let cases = [
         ("identity", 0, FIXTURE, ok),
         ("gzip", 1, &gzip[..], ok),
@@ -161,7 +161,7 @@ fn all_encodings_are_understood() {
         ("gzip", 0, FIXTURE, ok),
         ("identity", 1, FIXTURE, malformed),
         ("gzip", 1, &zstd[..], malformed),
-        ("br", 1, FIXTURE, unknown),
+        ("br", 1, FIXTURE, unimplemented),
     ];
     call(&listener, async |channel| {
         for (encoding, compressed, message, status) in cases {
@@ -172,14 +172,70 @@ fn all_encodings_are_understood() {
 }
 
 #[test]
-fn a_call_that_never_ends_is_refused() {
-    let manners = ConnectionLimits { body: Duration::from_millis(100), ..ConnectionLimits::default() };
-    let listener = Listener::with(Options { manners, ..any_port() }, 16);
+fn a_call_must_hold_exactly_one_message_within_the_size_limit() {
+    let gzip = |bytes: &[u8]| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(bytes).unwrap();
+        gzip.finish().unwrap()
+    };
+    let frame = |compressed, message: &[u8]| framed(compressed, message).0.unwrap().to_vec();
+    let two_members = [gzip(&FIXTURE[..1000]), gzip(&FIXTURE[1000..])].concat();
+    let (ok, malformed, too_large) = ("0", "3", "8");
+    let cases = [
+        ("two messages", [frame(0, FIXTURE), frame(0, b"")].concat(), malformed),
+        ("no message", b"\0\0".to_vec(), malformed),
+        ("a truncated message", frame(0, FIXTURE)[..1000].to_vec(), malformed),
+        ("a large message", frame(0, &vec![0; 200_001]), too_large),
+        ("a large compressed message", frame(1, &gzip(&vec![0; 200_001])), too_large),
+        ("two gzip members", frame(1, &two_members), ok),
+        ("an empty message", frame(0, b""), ok),
+    ];
+    let mut listener = Listener::with(Options { max_body: 200_000, ..any_port() }, 16);
+    call(&listener, async |channel| {
+        for (name, body, status) in cases {
+            assert_eq!(raw(channel.clone(), "gzip", Raw(Some(body.into()))).await, status, "{name}");
+        }
+    });
+    assert_eq!(listener.spans().len(), 75);
+}
+
+#[test]
+fn a_compressed_message_is_forwarded_as_received() {
+    let endpoint = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let forward = vec![format!("http://{}", endpoint.local_addr().unwrap())];
+    let received = std::thread::spawn(move || {
+        let mut stream = std::io::BufReader::new(endpoint.accept().unwrap().0);
+        let (mut head, mut length) = (String::new(), 0);
+        while !head.ends_with("\r\n\r\n") {
+            stream.read_line(&mut head).unwrap();
+        }
+        for line in head.to_lowercase().lines() {
+            length = line.strip_prefix("content-length: ").map_or(length, |value| value.parse().unwrap());
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).unwrap();
+        stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        (head.to_lowercase(), body)
+    });
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(FIXTURE).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let listener = Listener::with(Options { forward, ..any_port() }, 16);
+    assert_eq!(call(&listener, async |channel| raw(channel, "gzip", framed(1, &gzip)).await), "0");
+    let (head, body) = received.join().unwrap();
+    assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
+    assert_eq!(body, gzip);
+}
+
+#[test]
+fn a_call_without_a_message_times_out() {
+    let limits = ConnectionLimits { body_timeout: Duration::from_millis(100), ..ConnectionLimits::default() };
+    let listener = Listener::with(Options { limits, ..any_port() }, 16);
     assert_eq!(call(&listener, async |channel| raw(channel, "identity", Raw(None)).await), "4");
 }
 
 #[test]
-fn either_protocol_is_understood_at_either_port() {
+fn each_port_serves_both_protocols() {
     let mut listener = Listener::start();
     std::mem::swap(&mut listener.grpc, &mut listener.http);
     assert_eq!(call(&listener, async |channel| export(channel, fixture()).await).unwrap(), 0);

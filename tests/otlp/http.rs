@@ -1,4 +1,4 @@
-//! Requests over HTTP and what they are answered.
+//! Requests over HTTP and their responses.
 
 use std::io::Write;
 
@@ -16,7 +16,7 @@ const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 #[test]
-fn agnos_request_is_taken_whole() {
+fn all_spans_of_an_agno_request_are_ingested() {
     let mut listener = Listener::start();
     let answer = listener.post(FIXTURE);
     assert_eq!((answer.status, answer.header("content-type"), answer.body.len()), (200, Some("application/x-protobuf"), 0));
@@ -24,12 +24,12 @@ fn agnos_request_is_taken_whole() {
     assert_eq!(listener.skipped(), []);
     assert!(listener.batches.iter().all(|batch| batch.rich));
     assert_eq!(listener.states, [State::Watching { left_out: 0 }]);
-    let weight: u64 = listener.spans().iter().map(|(span, _)| u64::from(span.retained_bytes)).sum();
-    assert_eq!(weight, FIXTURE.len() as u64);
+    let retained: u64 = listener.spans().iter().map(|(span, _)| u64::from(span.retained_bytes)).sum();
+    assert_eq!(retained, FIXTURE.len() as u64);
 }
 
 #[test]
-fn json_is_the_same_as_protobuf() {
+fn json_and_protobuf_give_equal_rows_and_payloads() {
     let request = ExportTraceServiceRequest::decode(FIXTURE).unwrap();
     let json = serde_json::to_vec(&request).unwrap();
     let mut listener = Listener::start();
@@ -37,9 +37,9 @@ fn json_is_the_same_as_protobuf() {
     let answer = listener.client().post("/v1/traces", &[("content-type", "application/json; charset=utf-8")], &json);
     assert_eq!((answer.status, answer.header("content-type"), answer.text().as_str()), (200, Some("application/json"), "{}"));
     let spans = listener.spans();
-    let (one, two) = spans.split_at(75);
-    assert_eq!(two.len(), 75);
-    for ((a, name), (b, other)) in one.iter().zip(two) {
+    let (protobuf, json) = spans.split_at(75);
+    assert_eq!(json.len(), 75);
+    for ((a, name), (b, other)) in protobuf.iter().zip(json) {
         assert_eq!((a.trace, a.id, a.parent, a.start, a.end, a.status, name), (b.trace, b.id, b.parent, b.start, b.end, b.status, other));
         let texts = |span: &agno_top::model::Span, batch: usize| {
             let (batch, facts) = (&listener.batches[batch], &span.facts);
@@ -49,13 +49,13 @@ fn json_is_the_same_as_protobuf() {
         };
         assert_eq!(texts(a, 0), texts(b, 1), "{name}");
     }
-    for (a, b) in one.to_vec().iter().zip(two.to_vec()) {
+    for (a, b) in protobuf.to_vec().iter().zip(json.to_vec()) {
         assert_eq!(listener.payload(&a.0), listener.payload(&b.0), "{}", a.1);
     }
 }
 
 #[test]
-fn compressed_bodies_and_one_connection_for_all() {
+fn compressed_bodies_are_accepted_on_one_connection() {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(FIXTURE).unwrap();
     let mut deflate = ZlibEncoder::new(Vec::new(), Compression::fast());
@@ -77,26 +77,26 @@ fn compressed_bodies_and_one_connection_for_all() {
 }
 
 #[test]
-fn wrong_requests_are_told_what_is_wrong() {
+fn invalid_requests_return_specific_statuses() {
     let listener = Listener::start();
-    let ask = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| listener.client().send(method, path, headers, body);
-    let unknown = ask("POST", "/v2/spans", &[JSON], b"{}");
+    let send = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| listener.client().send(method, path, headers, body);
+    let unknown = send("POST", "/v2/spans", &[JSON], b"{}");
     assert_eq!((unknown.status, unknown.header("content-type")), (404, Some("application/json")));
     assert_eq!(unknown.text(), r#"{"code":12,"message":"spans go to /v1/traces, logs to /v1/logs, metrics to /v1/metrics"}"#);
-    let get = ask("GET", "/v1/traces", &[], b"");
+    let get = send("GET", "/v1/traces", &[], b"");
     assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
-    assert_eq!(ask("POST", "/v1/traces", &[], FIXTURE).status, 415);
-    assert_eq!(ask("POST", "/v1/traces", &[("content-type", "text/plain")], FIXTURE).status, 415);
-    assert_eq!(ask("POST", "/v1/traces", &[JSON], b"{\"resourceSpans\":[{").status, 400);
-    assert_eq!(ask("POST", "/v1/traces", &[JSON], b"\xff{}").status, 400);
-    assert_eq!(ask("POST", "/v1/traces", &[JSON], b"{}").status, 200);
-    assert_eq!(ask("POST", "/v1/traces", &[PROTOBUF], b"").status, 200);
-    let broken = ask("POST", "/v1/traces", &[PROTOBUF], b"hello, world");
+    assert_eq!(send("POST", "/v1/traces", &[], FIXTURE).status, 415);
+    assert_eq!(send("POST", "/v1/traces", &[("content-type", "text/plain")], FIXTURE).status, 415);
+    assert_eq!(send("POST", "/v1/traces", &[JSON], b"{\"resourceSpans\":[{").status, 400);
+    assert_eq!(send("POST", "/v1/traces", &[JSON], b"\xff{}").status, 400);
+    assert_eq!(send("POST", "/v1/traces", &[JSON], b"{}").status, 200);
+    assert_eq!(send("POST", "/v1/traces", &[PROTOBUF], b"").status, 200);
+    let broken = send("POST", "/v1/traces", &[PROTOBUF], b"hello, world");
     assert_eq!((broken.status, broken.header("content-type")), (400, Some("application/x-protobuf")));
 }
 
 #[test]
-fn bodies_have_a_limit_before_and_after_they_are_inflated() {
+fn the_size_limit_applies_before_and_after_decompression() {
     let mut listener = Listener::with(Options { max_body: 100_000, ..any_port() }, 16);
     let answer = listener.post(&vec![0; 100_001]);
     assert_eq!(answer.status, 413);
@@ -115,23 +115,23 @@ fn bodies_have_a_limit_before_and_after_they_are_inflated() {
         let _ = stream.write_all(&vec![0; 0x8000]);
         let _ = stream.write_all(b"\r\n");
     }
-    assert_eq!(client.answer().status, 413);
+    assert_eq!(client.response().status, 413);
     assert_eq!(listener.spans().len(), 0);
 }
 
 #[test]
-fn what_finds_no_room_is_put_off_and_what_is_acknowledged_is_there() {
+fn a_full_channel_returns_retry_after_and_accepted_spans_are_delivered() {
     let mut listener = Listener::with(any_port(), 4);
-    let mut taken = 0;
+    let mut accepted = 0;
     let answer = loop {
         let answer = listener.post(FIXTURE);
         if answer.status != 200 {
             break answer;
         }
-        taken += 1;
+        accepted += 1;
     };
-    assert_eq!((answer.status, answer.header("retry-after"), taken), (429, Some("1"), 3));
-    assert_eq!(listener.spans().len(), 75 * taken);
+    assert_eq!((answer.status, answer.header("retry-after"), accepted), (429, Some("1"), 3));
+    assert_eq!(listener.spans().len(), 75 * accepted);
     assert_eq!(listener.post(FIXTURE).status, 200);
     assert_eq!(listener.spans().len(), 75 * 4);
     let traffic = listener.traffic(|traffic| traffic.put_off == 1 && traffic.spans == 300);
@@ -139,7 +139,7 @@ fn what_finds_no_room_is_put_off_and_what_is_acknowledged_is_there() {
 }
 
 #[test]
-fn a_token_and_an_origin_are_asked_for() {
+fn the_token_and_the_origin_are_checked() {
     let options = Options { token: Some("t".to_owned()), origins: vec!["http://good".to_owned()], ..any_port() };
     let listener = Listener::with(options, 16);
     let post = |headers: &[(&str, &str)]| listener.client().post("/v1/traces", &[&[PROTOBUF], headers].concat(), b"");
@@ -149,14 +149,14 @@ fn a_token_and_an_origin_are_asked_for() {
     assert_eq!(post(&[("authorization", "Bearer t"), ("origin", "http://evil")]).status, 403);
     let good = post(&[("authorization", "Bearer t"), ("origin", "http://good")]);
     assert_eq!((good.status, good.header("access-control-allow-origin")), (200, Some("http://good")));
-    let asks = [("origin", "http://good"), ("access-control-request-headers", "content-type,authorization")];
-    let preflight = listener.client().send("OPTIONS", "/v1/traces", &asks, b"");
+    let headers = [("origin", "http://good"), ("access-control-request-headers", "content-type,authorization")];
+    let preflight = listener.client().send("OPTIONS", "/v1/traces", &headers, b"");
     assert_eq!((preflight.status, preflight.header("access-control-allow-headers")), (204, Some("content-type,authorization")));
     assert_eq!(listener.client().send("OPTIONS", "/v1/traces", &[("origin", "http://evil")], b"").status, 403);
 }
 
 #[test]
-fn spans_that_are_none_are_named_in_a_partial_success() {
+fn invalid_spans_are_reported_as_a_partial_success() {
     let mut request = ExportTraceServiceRequest::decode(FIXTURE).unwrap();
     let spans = &mut request.resource_spans[0].scope_spans[0].spans;
     spans[3].span_id = vec![1; 7];
@@ -173,12 +173,12 @@ fn spans_that_are_none_are_named_in_a_partial_success() {
 }
 
 #[test]
-fn a_port_in_use_is_named_and_taken_once_it_is_free() {
+fn a_port_in_use_is_reported_and_bound_once_it_is_free() {
     let first = Listener::start();
-    let taken = Options { grpc: Some(first.grpc), http: Some(first.http), ..Options::default() };
+    let options = Options { grpc: Some(first.grpc), http: Some(first.http), ..Options::default() };
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
     let outlet = UpdateSender::new(agno_top::model::SourceId(0), sender);
-    let second = otlp::start(taken, outlet).unwrap();
+    let second = otlp::start(options, outlet).unwrap();
     assert_eq!(second.failed.len(), 2);
     let expected = format!(
         "can't listen on {}: it is in use; stop the program that listens there, or choose another address with --http ADDR",
@@ -193,7 +193,7 @@ fn a_port_in_use_is_named_and_taken_once_it_is_free() {
     let http = first.http;
     drop(first);
     let (mut watches, mut ports) = (false, ports);
-    // One address may be free a moment before the other.
+    // One address may become free before the other.
     while !watches || ports.iter().any(|port| port.trouble.is_some()) {
         match updates.blocking_recv() {
             Some(Update::State(_, state)) => watches = matches!(state, State::Watching { .. }),

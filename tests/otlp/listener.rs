@@ -1,4 +1,4 @@
-//! A listener that runs, and a plain client for it.
+//! A running listener, and a plain HTTP client for it.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,10 +18,10 @@ pub(crate) struct Listener {
     pub(crate) batches: Vec<Batch>,
     pub(crate) states: Vec<State>,
     pub(crate) traffic: Traffic,
-    /// What searches came upon.
-    pub(crate) found: Vec<SearchHits>,
-    /// Spans whose payloads came to hold more.
-    pub(crate) more: Vec<SpanId>,
+    /// The hits of searches.
+    pub(crate) hits: Vec<SearchHits>,
+    /// Spans whose payloads changed.
+    pub(crate) changed: Vec<SpanId>,
 }
 
 pub(crate) fn any_port() -> Options {
@@ -48,19 +48,19 @@ impl Listener {
             batches: vec![],
             states: vec![],
             traffic: Traffic::default(),
-            found: vec![],
-            more: vec![],
+            hits: vec![],
+            changed: vec![],
         }
     }
 
-    /// Takes in the updates that have come.
-    pub(crate) fn take(&mut self) {
+    /// Handles the updates that have arrived.
+    pub(crate) fn receive(&mut self) {
         while let Ok(update) = self.updates.try_recv() {
-            self.sort(update);
+            self.handle(update);
         }
     }
 
-    fn sort(&mut self, update: Update) -> Option<Vec<Result<Payload, String>>> {
+    fn handle(&mut self, update: Update) -> Option<Vec<Result<Payload, String>>> {
         match update {
             Update::Batch(batch) => self.batches.push(batch),
             Update::State(id, state) => {
@@ -68,55 +68,55 @@ impl Listener {
                 self.states.push(state);
             }
             Update::Traffic(_, traffic) => self.traffic = traffic,
-            Update::Found(found) => self.found.push(found),
-            Update::PayloadChanged(_, spans) => self.more.extend(spans),
+            Update::Found(hits) => self.hits.push(hits),
+            Update::PayloadChanged(_, spans) => self.changed.extend(spans),
             Update::Payloads { payloads, .. } => return Some(payloads),
         }
         None
     }
 
-    /// Waits for the traffic to be as wanted.
-    pub(crate) fn traffic(&mut self, wanted: impl Fn(&Traffic) -> bool) -> Traffic {
+    /// Waits until the reported traffic matches.
+    pub(crate) fn traffic(&mut self, matches: impl Fn(&Traffic) -> bool) -> Traffic {
         let started = Instant::now();
-        while !wanted(&self.traffic) {
+        while !matches(&self.traffic) {
             assert!(started.elapsed() < Duration::from_secs(10), "{:?}", self.traffic);
-            self.take();
+            self.receive();
             std::thread::sleep(Duration::from_millis(10));
         }
         self.traffic.clone()
     }
 
-    /// Every span that came, with its name.
+    /// Returns all spans so far with their names.
     pub(crate) fn spans(&mut self) -> Vec<(Span, String)> {
-        self.take();
+        self.receive();
         let named = |batch: &Batch, span: &Span| (span.clone(), batch.text(span.name).to_owned());
         self.batches.iter().flat_map(|batch| batch.spans.iter().map(move |span| named(batch, span))).collect()
     }
 
     pub(crate) fn skipped(&mut self) -> Vec<Skipped> {
-        self.take();
+        self.receive();
         self.batches.iter().flat_map(|batch| batch.skipped.clone()).collect()
     }
 
-    pub(crate) fn payloads(&mut self, of: &[(PayloadRef, SpanId)]) -> Vec<Result<Payload, String>> {
-        self.handle.requests.send(Request::Payloads { ticket: 7, addresses: of.to_vec() }).unwrap();
+    pub(crate) fn payloads(&mut self, spans: &[(PayloadRef, SpanId)]) -> Vec<Result<Payload, String>> {
+        self.handle.requests.send(Request::Payloads { ticket: 7, addresses: spans.to_vec() }).unwrap();
         loop {
             let update = self.updates.blocking_recv().unwrap();
-            if let Some(payloads) = self.sort(update) {
+            if let Some(payloads) = self.handle(update) {
                 return payloads;
             }
         }
     }
 
-    /// Asks, and gives the spans that were found by the end.
+    /// Runs a search to its end and returns the hits.
     pub(crate) fn search(&mut self, request: Request) -> Vec<SpanId> {
-        self.found.clear();
+        self.hits.clear();
         self.handle.requests.send(request).unwrap();
-        while self.found.last().is_none_or(|found| found.progress.is_some_and(|progress| progress.done < progress.total)) {
+        while self.hits.last().is_none_or(|hits| hits.progress.is_some_and(|progress| progress.done < progress.total)) {
             let update = self.updates.blocking_recv().unwrap();
-            self.sort(update);
+            self.handle(update);
         }
-        self.found.iter().flat_map(|found| &found.spans).map(|(_, span)| *span).collect()
+        self.hits.iter().flat_map(|hits| &hits.spans).map(|(_, span)| *span).collect()
     }
 
     pub(crate) fn payload(&mut self, span: &Span) -> Payload {
@@ -127,21 +127,21 @@ impl Listener {
         Client::new(self.http)
     }
 
-    /// Posts protobuf, on a connection of its own.
-    pub(crate) fn post(&self, body: &[u8]) -> Answer {
+    /// Posts protobuf on a new connection.
+    pub(crate) fn post(&self, body: &[u8]) -> Response {
         self.client().post("/v1/traces", &[("content-type", "application/x-protobuf")], body)
     }
 }
 
-/// An HTTP answer.
+/// An HTTP response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
@@ -151,7 +151,7 @@ impl Answer {
     }
 }
 
-/// One connection, kept open.
+/// A persistent connection.
 pub(crate) struct Client(pub(crate) BufReader<TcpStream>);
 
 impl Client {
@@ -162,11 +162,11 @@ impl Client {
         Self(BufReader::new(stream))
     }
 
-    pub(crate) fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         self.send("POST", path, headers, body)
     }
 
-    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             write!(head, "{name}: {value}\r\n").unwrap();
@@ -174,12 +174,12 @@ impl Client {
         head.push_str("\r\n");
         let stream = self.0.get_mut();
         stream.write_all(head.as_bytes()).unwrap();
-        // Where the listener refuses by the head alone it may close before it has read the body.
+        // The listener may reject the head and close before it has read the body.
         let _ = stream.write_all(body);
-        self.answer()
+        self.response()
     }
 
-    pub(crate) fn answer(&mut self) -> Answer {
+    pub(crate) fn response(&mut self) -> Response {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -196,6 +196,6 @@ impl Client {
         let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, length)| length.parse().unwrap());
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).unwrap();
-        Answer { status, headers, body }
+        Response { status, headers, body }
     }
 }

@@ -1,13 +1,13 @@
-//! Listening for OTLP, from the outside: requests over real sockets, and what the rest of the program is told.
+//! The OTLP listener as a whole: requests over real sockets, and the updates that it sends.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test ends where it cannot go on")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod bad_input;
 mod both;
 mod grpc;
 mod http;
+mod limits;
 mod listener;
-mod manners;
 mod peers;
 #[path = "../agno/mod.rs"]
 mod real;

@@ -1,7 +1,7 @@
-//! OpenTelemetry's own SDKs send, and Agno itself reads what was recorded.
+//! OpenTelemetry's SDKs send spans, and Agno reads a recording.
 //!
-//! Needs a Python with `tests/agno/requirements.txt`, named by `AGNO_TOP_AGNO_PYTHON`, and for JavaScript a directory with the modules
-//! of `tests/peers/package.json`, named by `AGNO_TOP_PEERS_NODE`; without them nothing is tested, except in CI.
+//! `AGNO_TOP_AGNO_PYTHON` names a Python with `tests/agno/requirements.txt`, and `AGNO_TOP_PEERS_NODE` a directory with the modules of
+//! `tests/peers/package.json`. Without them the tests are skipped, except in CI.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,11 +20,12 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Twenty times an agent, a model call and a tool that failed.
+/// Checks twenty runs of an agent, a model call and a failed tool.
 fn check(listener: &mut Listener) {
     let spans = listener.spans();
-    let of = |kind| spans.iter().filter(move |(span, _)| span.facts.span_type == kind).map(|(span, _)| span.clone()).collect::<Vec<_>>();
-    let [agents, models, tools] = [SpanType::Agent, SpanType::Model, SpanType::Tool].map(of);
+    let spans_of =
+        |kind| spans.iter().filter(move |(span, _)| span.facts.span_type == kind).map(|(span, _)| span.clone()).collect::<Vec<_>>();
+    let [agents, models, tools] = [SpanType::Agent, SpanType::Model, SpanType::Tool].map(spans_of);
     assert_eq!((spans.len(), agents.len(), models.len(), tools.len()), (60, 20, 20, 20));
     assert!(tools.iter().all(|tool| tool.status == Status::Error));
     let mut prompts: Vec<_> = models.iter().map(|model| model.facts.usage.unwrap().input.unwrap()).collect();
@@ -60,7 +61,7 @@ fn the_javascript_sdk_in_json() {
 }
 
 #[test]
-fn agno_reads_what_was_recorded() {
+fn agno_reads_a_recording() {
     let Some(python) = python() else { return };
     let directory = tempfile::tempdir().unwrap();
     let fresh = directory.path().join("fresh.db");
@@ -73,7 +74,7 @@ fn agno_reads_what_was_recorded() {
         assert_eq!(Listener::with(options, 16).post(FIXTURE).status, 200);
     }
     assert!(read(&fresh).starts_with("11 75 75 "), "{}", read(&fresh));
-    // The recording and Agno's own file are of one run, so that Agno finds the same in both.
+    // The fixture and Agno's file come from the same run.
     assert_eq!(read(&fresh).lines().next(), before.lines().next());
     assert!(read(&agnos).lines().count() > before.lines().count() || read(&agnos) == before);
 }

@@ -1,4 +1,4 @@
-//! Recording and passing on.
+//! Recording and forwarding.
 
 use std::io::Write;
 use std::path::Path;
@@ -19,14 +19,15 @@ pub(crate) fn recording(path: &Path) -> Options {
     Options { record: Some((path.to_owned(), Tables::default())), ..any_port() }
 }
 
+/// Returns the numbers of traces, spans and indexes.
 pub(crate) fn numbers(path: &Path) -> (i64, i64, i64) {
-    let one = |sql: &str| Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
-    let indexes = one("SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name LIKE 'idx_agno%'");
-    (one("SELECT count(*) FROM agno_traces"), one("SELECT count(*) FROM agno_spans"), indexes)
+    let query = |sql: &str| Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
+    let indexes = query("SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name LIKE 'idx_agno%'");
+    (query("SELECT count(*) FROM agno_traces"), query("SELECT count(*) FROM agno_spans"), indexes)
 }
 
 #[test]
-fn what_is_acknowledged_is_in_the_file_once() {
+fn an_acknowledged_span_is_recorded_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let listener = Listener::with(recording(&path), 64);
@@ -37,7 +38,7 @@ fn what_is_acknowledged_is_in_the_file_once() {
 }
 
 #[test]
-fn spans_are_written_as_agno_writes_them() {
+fn recorded_rows_equal_those_of_agno() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     assert_eq!(Listener::with(recording(&path), 64).post(FIXTURE).status, 200);
@@ -72,7 +73,7 @@ fn spans_are_written_as_agno_writes_them() {
 }
 
 #[test]
-fn json_is_recorded_as_protobuf_is() {
+fn json_and_protobuf_are_recorded_alike() {
     let directory = tempfile::tempdir().unwrap();
     let rows = |name: &str, content_type: &str, body: &[u8]| -> Vec<String> {
         let path = directory.path().join(name);
@@ -98,7 +99,7 @@ fn json_is_recorded_as_protobuf_is() {
 }
 
 #[test]
-fn no_duration_is_below_zero() {
+fn a_negative_duration_is_recorded_as_zero() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let listener = Listener::with(recording(&path), 64);
@@ -116,7 +117,7 @@ fn no_duration_is_below_zero() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_named_at_the_start() {
+fn a_file_that_is_not_a_database_is_reported_at_start() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     std::fs::write(&path, "no database at all, but a text of some length").unwrap();
@@ -127,11 +128,11 @@ fn a_file_that_is_no_database_is_named_at_the_start() {
 }
 
 #[test]
-fn a_database_of_something_else_is_left_alone() {
+fn a_foreign_database_is_not_changed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
-    let made = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    made("CREATE TABLE x (a)");
+    let execute = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    execute("CREATE TABLE x (a)");
     let before = std::fs::read(&path).unwrap();
     let start = || {
         let (updates, _received) = tokio::sync::mpsc::channel(1);
@@ -140,12 +141,12 @@ fn a_database_of_something_else_is_left_alone() {
     let error = start().unwrap_err().to_string();
     assert!(error.ends_with("a.db: it holds tables that are not Agno's"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
-    made("CREATE TABLE agno_sessions (a)");
-    assert!(start().is_ok(), "Agno has worked with it");
+    execute("CREATE TABLE agno_sessions (a)");
+    assert!(start().is_ok(), "a table of Agno makes it an Agno database");
 }
 
 #[test]
-fn what_can_not_be_written_is_not_acknowledged() {
+fn a_request_that_can_not_be_recorded_is_not_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let mut listener = Listener::with(recording(&path), 64);
@@ -156,7 +157,7 @@ fn what_can_not_be_written_is_not_acknowledged() {
 }
 
 #[test]
-fn requests_are_passed_on_as_they_came() {
+fn requests_are_forwarded_unchanged() {
     let mut end = Listener::start();
     let forward = vec![format!("http://{}", end.http), "http://127.0.0.1:9".to_owned()];
     let headers = vec![("x-key".to_owned(), "v".to_owned())];
@@ -172,7 +173,7 @@ fn requests_are_passed_on_as_they_came() {
 }
 
 #[test]
-fn compressed_requests_arrive_and_what_is_refused_is_counted() {
+fn compressed_requests_are_forwarded_and_rejections_counted() {
     let mut end = Listener::start();
     let forward = vec![format!("http://{}", end.http), format!("http://{}/otel", end.http)];
     let mut listener = Listener::with(Options { forward, ..any_port() }, 64);
@@ -191,14 +192,14 @@ fn compressed_requests_arrive_and_what_is_refused_is_counted() {
         traffic.forwards.len() == 2 && traffic.forwards[0].sent == 4 && traffic.forwards[1].dropped == 4
     };
     let traffic = listener.traffic(done);
-    // Nothing listens under that path.
+    // The endpoint does not serve that path.
     assert_eq!((traffic.forwards[1].sent, traffic.forwards[1].waiting), (0, 0));
     assert_eq!(end.spans().len(), 150);
     assert_eq!(end.traffic(|traffic| traffic.refused > 3).refused, 4);
 }
 
 #[test]
-fn a_file_that_was_deleted_is_made_again() {
+fn a_deleted_recording_is_created_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let listener = Listener::with(recording(&path), 64);
@@ -209,11 +210,11 @@ fn a_file_that_was_deleted_is_made_again() {
     assert_eq!(numbers(&path), (11, 75, 14));
     delete();
     std::fs::write(&path, "not a database, but long enough to be taken for one ".repeat(10)).unwrap();
-    assert_eq!(listener.post(FIXTURE).status, 503, "what is there now is somebody else's");
+    assert_eq!(listener.post(FIXTURE).status, 503, "another file has taken its place");
 }
 
 #[test]
-fn in_the_end_all_is_in_the_file() {
+fn everything_is_in_the_file_at_shutdown() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let listener = Listener::with(recording(&path), 64);
@@ -226,7 +227,7 @@ fn in_the_end_all_is_in_the_file() {
 }
 
 #[test]
-fn in_the_end_what_waits_is_passed_on_and_what_can_not_be_is_told() {
+fn waiting_requests_are_forwarded_at_shutdown_and_lost_ones_reported() {
     let mut end = Listener::start();
     let forward = vec![format!("http://{}", end.http), "http://127.0.0.1:9".to_owned()];
     let listener = Listener::with(Options { forward, ..any_port() }, 64);
@@ -234,21 +235,21 @@ fn in_the_end_what_waits_is_passed_on_and_what_can_not_be_is_told() {
         assert_eq!(listener.post(FIXTURE).status, 200);
     }
     drop(listener.updates);
-    assert_eq!(listener.handle.stop(), ["5 requests were not passed on to http://127.0.0.1:9"]);
+    assert_eq!(listener.handle.stop(), ["5 requests were not forwarded to http://127.0.0.1:9"]);
     assert_eq!(end.spans().len(), 5 * 75);
 }
 
 #[test]
-fn what_would_come_back_for_ever_is_not_passed_on() {
+fn a_forwarding_loop_is_rejected_at_start() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (updates, _received) = tokio::sync::mpsc::channel(1);
     let options = Options { http: Some(held), forward: vec![format!("http://localhost:{}", held.port())], ..any_port() };
     let error = otlp::start(options, UpdateSender::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string();
-    assert!(error.contains("come back for ever"), "{error}");
+    assert!(error.contains("would loop"), "{error}");
 }
 
 #[test]
-fn a_span_with_an_odd_field_keeps_nobody_out_of_the_file() {
+fn a_span_with_a_malformed_field_does_not_stop_the_recording() {
     let field = |number: u8, content: &[u8]| {
         let mut out = vec![number << 3 | 2];
         prost::encoding::encode_varint(content.len() as u64, &mut out);

@@ -1,4 +1,4 @@
-//! Searches through the bodies that are held.
+//! Searches in the payloads in memory.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ fn probe(line: &str) -> Arc<agno_top::model::PayloadQuery> {
 }
 
 #[test]
-fn bodies_are_searched_the_newest_first_as_what_they_say() {
+fn decoded_payloads_are_searched_newest_first() {
     let mut listener = Listener::start();
     let mut number = attribute("n", "");
     number.value = Some(AnyValue { value: Some(any_value::Value::IntValue(5000)) });

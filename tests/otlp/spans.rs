@@ -1,4 +1,4 @@
-//! What becomes of spans: their rows, their payloads, and how long these are held.
+//! Rows and payloads of spans, and how long payloads stay in memory.
 
 use agno_top::model::{Dropped, SpanId, SpanKind, SpanType, Status, TraceId, Value};
 use agno_top::sources::Request;
@@ -41,7 +41,7 @@ pub(crate) fn request(spans: Vec<Span>) -> Vec<u8> {
 }
 
 #[test]
-fn agnos_spans_bear_their_facts_and_their_exceptions() {
+fn agno_spans_have_facts_and_exceptions() {
     let mut listener = Listener::start();
     listener.post(FIXTURE);
     let spans = listener.spans();
@@ -63,7 +63,7 @@ fn agnos_spans_bear_their_facts_and_their_exceptions() {
 }
 
 #[test]
-fn all_of_a_span_is_read_again() {
+fn a_payload_holds_everything_of_the_span() {
     let nested = ArrayValue { values: vec![attribute("", "x").value.unwrap(), AnyValue { value: Some(any_value::Value::IntValue(-5)) }] };
     let nested = AnyValue { value: Some(any_value::Value::ArrayValue(nested)) };
     let one = Span {
@@ -91,7 +91,7 @@ fn all_of_a_span_is_read_again() {
 }
 
 #[test]
-fn a_span_that_did_not_end_runs_and_so_does_one_that_is_pending() {
+fn unfinished_and_pending_spans_are_running() {
     let running = Span { end_time_unix_nano: 0, ..span(1) };
     let pending = Span {
         parent_span_id: vec![3; 8],
@@ -106,7 +106,7 @@ fn a_span_that_did_not_end_runs_and_so_does_one_that_is_pending() {
 }
 
 #[test]
-fn a_body_is_held_until_its_last_span_is_released() {
+fn a_body_stays_in_memory_until_its_last_span_is_released() {
     let mut listener = Listener::start();
     let body = request(vec![span(1), span(2), span(3)]);
     listener.post(&body);
@@ -134,7 +134,7 @@ fn log(name: &str, body: &str, time: u64) -> LogRecord {
 }
 
 #[test]
-fn messages_that_come_as_logs_are_events_of_their_span() {
+fn log_messages_become_events_of_their_span() {
     let mut old_style = log("", "second", 2);
     old_style.attributes.push(attribute("event.name", "gen_ai.choice"));
     let records = vec![old_style, log("gen_ai.user.message", "first", 1), log("app.started", "other", 3), LogRecord::default()];
@@ -152,7 +152,7 @@ fn messages_that_come_as_logs_are_events_of_their_span() {
         assert_eq!(answer.status, 200);
         listener.post(&request(vec![span(1), span(2)]));
         let spans = listener.spans();
-        assert_eq!(listener.more, [spans[0].0.id; 2], "whoever looks at the span is told");
+        assert_eq!(listener.changed, [spans[0].0.id; 2], "the change is reported");
         let events = listener.payload(&spans[0].0).events;
         let events: Vec<_> = events
             .iter()
@@ -165,7 +165,7 @@ fn messages_that_come_as_logs_are_events_of_their_span() {
         assert_eq!(events, expected);
         assert_eq!(listener.payload(&spans[1].0).events, []);
         let dropped = listener.traffic(|traffic| traffic.logs > 0).logs;
-        assert_eq!(dropped, 2, "what is kept for a span is not dropped, though it comes before the span");
+        assert_eq!(dropped, 2, "messages that arrive before their span are kept");
     }
 }
 

@@ -1,11 +1,11 @@
-//! Exports of whole sources.
+//! The command `export`.
 
 use predicates::prelude::*;
 
 use super::{database, fixture, program, read};
 
 #[test]
-fn what_is_exported_is_opened_again_the_same() {
+fn an_exported_file_reads_back_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let database = database(directory.path()).display().to_string();
     let write = |source: &str, name: &str, format: &str| {
@@ -24,13 +24,13 @@ fn what_is_exported_is_opened_again_the_same() {
         assert!(otlp.iter().all(|span| !span.payload.attributes.is_empty()));
         assert_eq!(read(&write(&source, "a.pb", "otlp-proto")), otlp);
         assert_eq!(read(&write(&source, "a.jsonl", "jsonl")), otlp);
-        // Once more from what was written, in place of the file that is there.
+        // Export from the export, and replace an existing file.
         assert_eq!(read(&write(directory.path().join("a.pb").to_str().unwrap(), "a.json", "otlp")), otlp);
     }
 }
 
 #[test]
-fn standard_output_takes_lines_rows_and_reports() {
+fn all_text_formats_can_be_written_to_standard_output() {
     let directory = tempfile::tempdir().unwrap();
     let database = database(directory.path()).display().to_string();
     let written = |arguments: &[&str]| {
@@ -49,21 +49,21 @@ fn standard_output_takes_lines_rows_and_reports() {
 }
 
 #[test]
-fn what_can_not_be_written_is_told() {
+fn errors_are_reported() {
     let directory = tempfile::tempdir().unwrap();
     let database = database(directory.path()).display().to_string();
-    let failed = |arguments: &[&str], code: i32, why: &str| {
-        program(&[&["export", &database], arguments].concat()).assert().code(code).stdout("").stderr(predicate::str::contains(why));
+    let failed = |arguments: &[&str], code: i32, message: &str| {
+        program(&[&["export", &database], arguments].concat()).assert().code(code).stdout("").stderr(predicate::str::contains(message));
     };
     failed(&["-o", "no/such/folder/a.json"], 1, "can't write no/such/folder/a.json");
     failed(&["--format", "xml"], 2, "there is no format \"xml\"; there are otlp, otlp-proto");
     failed(&["--max-chars", "5"], 2, "--max-chars is for --format markdown");
     failed(&["--filter", "agent:nobody"], 1, "is what was asked for");
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left behind");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file remains");
 }
 
 #[test]
-fn a_source_is_never_replaced_by_what_is_exported_of_it() {
+fn an_export_never_replaces_its_source() {
     let directory = tempfile::tempdir().unwrap();
     let path = database(directory.path());
     let before = std::fs::read(&path).unwrap();
@@ -85,11 +85,11 @@ fn a_source_is_never_replaced_by_what_is_exported_of_it() {
         run(&["link.db", "-o", "traces.db"]);
         run(&["traces.db", "-o", "link.db"]);
     }
-    assert!(std::fs::read(&path).unwrap() == before, "it is as it was");
+    assert!(std::fs::read(&path).unwrap() == before, "the source is unchanged");
 }
 
 #[test]
-fn secrets_stay_here_with_redact_and_go_without() {
+fn secrets_are_removed_with_redact_only() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.jsonl");
     let line = r#"{"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331","name":"a","start":"2026-11-22T05:59:04Z","end":"2026-11-22T05:59:05Z","attributes":{"input.value":"mail ann@example.org about ORD-17"}}"#;

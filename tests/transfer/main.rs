@@ -1,6 +1,6 @@
-//! `export` and `send`: what the program writes and posts without a screen.
+//! The commands `export` and `send`.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and speaks to whoever runs it")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and prints why it is skipped")]
 
 mod export;
 mod phoenix;
@@ -13,11 +13,11 @@ use agno_top::model::{Payload, SourceId};
 use agno_top::sources::{Request, State, Update, UpdateSender, file};
 use assert_cmd::Command;
 
-/// The program, with nothing of this user's settings.
+/// Prepares the program without the user's settings.
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::cargo_bin("agno-top").unwrap();
-    let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nobody");
-    command.env_clear().env("HOME", &nowhere).env("XDG_CONFIG_HOME", &nowhere).env("XDG_STATE_HOME", &nowhere);
+    let empty_home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty-home");
+    command.env_clear().env("HOME", &empty_home).env("XDG_CONFIG_HOME", &empty_home).env("XDG_STATE_HOME", &empty_home);
     command.args(arguments);
     command
 }
@@ -26,14 +26,14 @@ fn fixture(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name).display().to_string()
 }
 
-/// A copy of the database that Agno 3.1.10 wrote.
+/// Copies a database of Agno 3.1.10 and returns its path.
 fn database(directory: &Path) -> PathBuf {
     let path = directory.join("traces.db");
     std::fs::copy(fixture("agno-3.1.10.sqlite"), &path).unwrap();
     path
 }
 
-/// Every span of a file with its payload, by trace and id.
+/// Reads all spans of a file with their payloads, sorted by trace and id.
 fn read(path: &Path) -> Vec<Exported> {
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
     let handle = file::start(path.to_owned(), UpdateSender::new(SourceId(0), sender)).unwrap();

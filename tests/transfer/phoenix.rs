@@ -1,6 +1,6 @@
-//! A real Arize Phoenix takes what is sent, and gives it back the same.
+//! `send` to a real Arize Phoenix, and its download of the same spans.
 //!
-//! Needs a Python with `tests/phoenix/requirements.txt`, named by `AGNO_TOP_PHOENIX_PYTHON`; without it nothing is tested.
+//! `AGNO_TOP_PHOENIX_PYTHON` names a Python with `tests/phoenix/requirements.txt`. Without it the test is skipped.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -13,10 +13,10 @@ use agno_top::model::{Attribute, SpanType, Status, Value};
 
 use super::{fixture, program, read};
 
-/// How long Phoenix may take to start, and to store what it was sent.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long Phoenix may take to start, and to store the spans.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Phoenix, which ends with the test.
+/// A Phoenix process, killed on drop.
 struct Phoenix(Child);
 
 impl Drop for Phoenix {
@@ -40,24 +40,24 @@ fn start(python: &std::ffi::OsStr, directory: &Path) -> (Phoenix, String) {
     (Phoenix(phoenix.spawn().unwrap()), format!("http://127.0.0.1:{port}"))
 }
 
-/// What is at a path, once it is there.
+/// Fetches a JSON document.
 fn get(url: &str) -> Option<serde_json::Value> {
-    let mut answer = ureq::get(url).call().ok()?;
-    serde_json::from_reader(answer.body_mut().as_reader()).ok()
+    let mut response = ureq::get(url).call().ok()?;
+    serde_json::from_reader(response.body_mut().as_reader()).ok()
 }
 
-fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
+fn wait<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = poll() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "{what} took too long");
+        assert!(started.elapsed() < TIMEOUT, "{what} took too long");
         std::thread::sleep(Duration::from_millis(200));
     }
 }
 
-/// All spans of the default project, as its REST interface hands them out: a page a line.
+/// Downloads all spans of the default project over the REST API: one page per line.
 fn download(url: &str, spans: usize) -> String {
     let pages = || {
         let (mut pages, mut count, mut cursor) = (String::new(), 0, String::new());
@@ -76,9 +76,9 @@ fn download(url: &str, spans: usize) -> String {
 }
 
 #[test]
-fn phoenix_takes_what_is_sent_and_gives_it_back() {
+fn phoenix_stores_the_sent_spans() {
     let Some(python) = std::env::var_os("AGNO_TOP_PHOENIX_PYTHON").filter(|path| !path.is_empty()) else {
-        eprintln!("skipped: AGNO_TOP_PHOENIX_PYTHON names no Python that has Phoenix (see CONTRIBUTING.md)");
+        eprintln!("skipped: AGNO_TOP_PHOENIX_PYTHON does not name a Python with Phoenix (see CONTRIBUTING.md)");
         return;
     };
     let directory = tempfile::tempdir().unwrap();
@@ -89,23 +89,22 @@ fn phoenix_takes_what_is_sent_and_gives_it_back() {
 
     let path = directory.path().join("phoenix.jsonl");
     std::fs::write(&path, download(&url, 75)).unwrap();
-    let (sent, back) = (read(Path::new(&source)), read(&path));
-    assert_eq!(back.len(), 75);
-    for (sent, back) in sent.iter().zip(&back) {
-        assert_eq!(told(back), told(sent), "{}", sent.record.span_id);
+    let (sent, downloaded) = (read(Path::new(&source)), read(&path));
+    assert_eq!(downloaded.len(), 75);
+    for (sent, downloaded) in sent.iter().zip(&downloaded) {
+        assert_eq!(kept(downloaded), kept(sent), "{}", sent.record.span_id);
         // Phoenix rounds to microseconds.
         let near = |one: i64, other: i64| (one - other).abs() <= 1000;
-        let (end, other) = (back.record.end.unwrap(), sent.record.end.unwrap());
-        assert!(near(back.record.start, sent.record.start) && near(end, other), "{}", sent.record.span_id);
+        let (end, other) = (downloaded.record.end.unwrap(), sent.record.end.unwrap());
+        assert!(near(downloaded.record.start, sent.record.start) && near(end, other), "{}", sent.record.span_id);
     }
     assert_eq!(facts(&path), facts(Path::new(&source)));
 }
 
-/// What a span says beside its times, in as much detail as Phoenix keeps: no resource and scope, whole numbers and texts that are JSON
-/// as one.
-fn told(span: &Exported) -> (String, Option<String>, Status, String, BTreeMap<String, String>, usize) {
+/// Returns the parts of a span that Phoenix keeps: not the resource, the scope and the exact times. JSON texts are normalized.
+fn kept(span: &Exported) -> (String, Option<String>, Status, String, BTreeMap<String, String>, usize) {
     let record = &span.record;
-    let attributes = span.payload.attributes.iter().map(plain).collect();
+    let attributes = span.payload.attributes.iter().map(normalized).collect();
     (
         record.name.clone(),
         record.parent_id.map(|parent| parent.to_string()),
@@ -116,7 +115,7 @@ fn told(span: &Exported) -> (String, Option<String>, Status, String, BTreeMap<St
     )
 }
 
-fn plain((name, value): &Attribute) -> (String, String) {
+fn normalized((name, value): &Attribute) -> (String, String) {
     let text = match value {
         Value::Text(text) => serde_json::from_str::<serde_json::Value>(text).map_or_else(|_| text.clone(), |json| json.to_string()),
         other => other.to_json(),
@@ -124,7 +123,7 @@ fn plain((name, value): &Attribute) -> (String, String) {
     (name.clone(), text)
 }
 
-/// Kinds, tokens and errors, as rows show them.
+/// Returns span types, tokens and errors of the rows.
 fn facts(path: &Path) -> BTreeMap<String, (SpanType, Option<u32>, Option<u32>, String)> {
     use agno_top::model::SourceId;
     use agno_top::sources::{State, Update, UpdateSender, file};

@@ -28,9 +28,12 @@ fn spans_that_are_sent_arrive() {
 }
 
 #[test]
-fn an_endpoint_that_is_none_or_refuses_is_told() {
+fn an_invalid_endpoint_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let database = database(directory.path()).display().to_string();
-    program(&["send", &database, "--to", "localhost:1"]).assert().code(2).stderr(predicate::str::contains("\"localhost:1\" is no URL"));
+    program(&["send", &database, "--to", "localhost:1"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("\"localhost:1\" is not the URL"));
     program(&["send", &database]).assert().code(2).stderr(predicate::str::contains("--to"));
 }

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use super::super::load::Snapshot;
 use super::super::output::{Output, Style, StyledText};
-use crate::display::{self, INDENTED_LEVELS, RowBar};
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
 use crate::model::{Nanos, SpanType};
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
+use crate::tui::display::{self, INDENTED_LEVELS, RowBar};
 use crate::tui::widget::Axis;
 use crate::tui::widget::waterfall::{Cell, Shade};
 

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::super::tree::rows;
 use super::By;
-use crate::display;
 use crate::model::{Nanos, Status, errors};
 use crate::store::{self, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
+use crate::tui::display;
 
 /// What was counted for one key.
 #[derive(Debug, Default)]
@@ -98,7 +97,7 @@ fn walked(store: &Store, traces: &[TraceIx], by: By) -> Vec<Line> {
     for &trace in traces {
         // The line that each level of the tree counts for, down to the row.
         let mut levels: Vec<usize> = Vec::new();
-        for (row, depth) in rows(store, trace) {
+        for (row, depth) in store.walk(trace) {
             levels.truncate(depth);
             let outer = levels.last().copied();
             let line = match key(store, row, by) {

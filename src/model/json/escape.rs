@@ -64,18 +64,23 @@ fn escape(bytes: &[u8]) -> (char, usize) {
 }
 
 fn unicode(bytes: &[u8]) -> (char, usize) {
-    let Some(first) = hex(bytes.get(2..6)) else { return ('\\', 1) };
-    if !(0xd800..0xdc00).contains(&first) {
-        return (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6);
+    unicode_escape(bytes).unwrap_or(match hex(bytes.get(2..6)) {
+        Some(_) => (char::REPLACEMENT_CHARACTER, 6),
+        None => ('\\', 1),
+    })
+}
+
+/// Decodes the escape `\uXXXX`, or the two escapes of a surrogate pair, at the beginning of `bytes`; returns the character and the
+/// length of its escape in bytes. `None` for anything else, half a surrogate pair included.
+#[must_use]
+pub fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
+    let unit = |at: usize| bytes.get(at..at + 2).filter(|prefix| *prefix == b"\\u").and_then(|_| hex(bytes.get(at + 2..at + 6)));
+    let first = unit(0)?;
+    if let Some(c) = char::from_u32(first) {
+        return Some((c, 6));
     }
-    let second = bytes.get(6..8).filter(|mark| *mark == b"\\u").and_then(|_| hex(bytes.get(8..12)));
-    match second.filter(|second| (0xdc00..0xe000).contains(second)) {
-        Some(second) => {
-            let joined = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
-        }
-        None => (char::REPLACEMENT_CHARACTER, 6),
-    }
+    let second = unit(6).filter(|second| (0xdc00..0xe000).contains(second) && first < 0xdc00)?;
+    char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)).map(|c| (c, 12))
 }
 
 fn hex(digits: Option<&[u8]>) -> Option<u32> {

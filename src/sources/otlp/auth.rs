@@ -1,47 +1,39 @@
-//! Who may send: the token, and web pages.
+//! Access control: the bearer token and the origins of web pages.
 
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderValue, ORIGIN};
+use subtle::ConstantTimeEq;
 
 use super::response::Rejection;
 
-/// What a request must bear, and what it must not.
+/// Which requests are allowed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AccessPolicy {
-    /// The token that every request must bear, if there is one.
+    /// The bearer token that every request must have.
     pub(super) token: Option<String>,
-    /// Origins of web pages that may send; `*` stands for all.
+    /// The allowed origins of web pages; `*` allows all.
     pub(super) origins: Vec<String>,
 }
 
 impl AccessPolicy {
-    /// Lets a request in, or says why not. The origin that is given back is one that may read the answer.
-    pub(super) fn admit<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, Rejection> {
-        let origin = self.origin(headers)?;
-        if let Some(token) = &self.token {
-            let stated = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-            let (scheme, stated) = stated.split_at_checked("Bearer ".len()).unwrap_or_default();
-            if !scheme.eq_ignore_ascii_case(b"bearer ") || !equal(stated, token.as_bytes()) {
-                return Err(Rejection::Token);
-            }
-        }
-        Ok(origin)
+    /// Checks the bearer token, in constant time.
+    pub(super) fn check_token(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        let (scheme, credentials) = value.split_at_checked("Bearer ".len()).unwrap_or_default();
+        let is_allowed = scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(credentials.ct_eq(token.as_bytes()));
+        if is_allowed { Ok(()) } else { Err(Rejection::Unauthenticated) }
     }
 
-    /// Looks at the origin alone: a browser asks whether it may send before it sends, and bears no token then.
-    pub(super) fn origin<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, Rejection> {
+    /// Checks the origin and returns it, if the request has one. A CORS preflight has an origin, but no token.
+    pub(super) fn check_origin<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, Rejection> {
         let Some(origin) = headers.get(ORIGIN) else { return Ok(None) };
-        let allowed = |allowed: &String| allowed == "*" || allowed.trim_end_matches('/').as_bytes().eq_ignore_ascii_case(origin.as_bytes());
-        if self.origins.iter().any(allowed) {
+        let matches = |allowed: &String| allowed == "*" || allowed.trim_end_matches('/').as_bytes().eq_ignore_ascii_case(origin.as_bytes());
+        if self.origins.iter().any(matches) {
             return Ok(Some(origin));
         }
-        Err(Rejection::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned()))
+        Err(Rejection::ForbiddenOrigin(String::from_utf8_lossy(origin.as_bytes()).into_owned()))
     }
-}
-
-/// Compares in a time that does not tell how much of it is right.
-fn equal(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
 #[cfg(test)]
@@ -53,26 +45,26 @@ mod tests {
     }
 
     #[test]
-    fn a_token_must_be_the_token() {
-        let door = AccessPolicy { token: Some("s3cret".to_owned()), origins: Vec::new() };
-        assert!(door.admit(&headers(&[("authorization", "Bearer s3cret")])).is_ok());
-        assert!(door.admit(&headers(&[("authorization", "bearer s3cret")])).is_ok());
+    fn only_the_exact_token_is_accepted() {
+        let policy = AccessPolicy { token: Some("s3cret".to_owned()), origins: Vec::new() };
+        assert!(policy.check_token(&headers(&[("authorization", "Bearer s3cret")])).is_ok());
+        assert!(policy.check_token(&headers(&[("authorization", "bearer s3cret")])).is_ok());
         for wrong in ["Bearer s3cre", "Bearer s3cret ", "Basic s3cret", "s3cret", "", "Bearer"] {
-            assert_eq!(door.admit(&headers(&[("authorization", wrong)])), Err(Rejection::Token), "{wrong}");
+            assert_eq!(policy.check_token(&headers(&[("authorization", wrong)])), Err(Rejection::Unauthenticated), "{wrong}");
         }
-        assert_eq!(door.admit(&HeaderMap::new()), Err(Rejection::Token));
+        assert_eq!(policy.check_token(&HeaderMap::new()), Err(Rejection::Unauthenticated));
     }
 
     #[test]
-    fn web_pages_stay_out_unless_allowed() {
+    fn web_pages_are_rejected_unless_their_origin_is_allowed() {
         let page = headers(&[("origin", "http://localhost:3000")]);
-        assert!(matches!(AccessPolicy::default().admit(&page), Err(Rejection::Origin(_))));
-        assert!(matches!(AccessPolicy::default().admit(&headers(&[("origin", "null")])), Err(Rejection::Origin(_))));
+        assert!(matches!(AccessPolicy::default().check_origin(&page), Err(Rejection::ForbiddenOrigin(_))));
+        assert!(matches!(AccessPolicy::default().check_origin(&headers(&[("origin", "null")])), Err(Rejection::ForbiddenOrigin(_))));
         for allowed in ["http://localhost:3000/", "*"] {
-            let door = AccessPolicy { token: None, origins: vec![allowed.to_owned()] };
-            assert_eq!(door.admit(&page).unwrap().unwrap(), "http://localhost:3000");
+            let policy = AccessPolicy { token: None, origins: vec![allowed.to_owned()] };
+            assert_eq!(policy.check_origin(&page).unwrap().unwrap(), "http://localhost:3000");
         }
-        let door = AccessPolicy { token: None, origins: vec!["http://localhost:300".to_owned()] };
-        assert!(door.admit(&page).is_err());
+        let policy = AccessPolicy { token: None, origins: vec!["http://localhost:300".to_owned()] };
+        assert!(policy.check_origin(&page).is_err());
     }
 }

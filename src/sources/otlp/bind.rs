@@ -1,4 +1,4 @@
-//! Addresses to listen on.
+//! Binds the addresses to listen on.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
@@ -13,7 +13,7 @@ pub(super) struct Bound {
     pub(super) address: SocketAddr,
 }
 
-/// Why an address can't be listened on, and what to do.
+/// Why an address can't be bound, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("can't listen on {address}: {reason}; {}", advice(*kind, flag))]
 pub struct BindError {
@@ -32,37 +32,37 @@ fn advice(kind: io::ErrorKind, flag: &str) -> String {
 }
 
 impl BindError {
-    /// As the screen shows it.
+    /// Returns the port for the traffic report.
     pub(super) fn port(&self) -> Port {
-        let taken = self.kind == io::ErrorKind::AddrInUse;
-        let trouble = PortError { taken, words: self.to_string(), flag: self.flag };
+        let is_in_use = self.kind == io::ErrorKind::AddrInUse;
+        let trouble = PortError { taken: is_in_use, words: self.to_string(), flag: self.flag };
         Port { address: self.address, warning: None, trouble: Some(trouble) }
     }
 
-    /// Tries again.
-    pub(super) fn again(&self) -> io::Result<TcpListener> {
+    /// Tries to bind the address again.
+    pub(super) fn retry(&self) -> io::Result<TcpListener> {
         bind(self.address)
     }
 }
 
-/// Binds every address of the options. Where that is `127.0.0.1`, also `::1` if it can be had: `localhost` may mean either.
+/// Binds the configured addresses. `127.0.0.1` also binds `::1` if possible: `localhost` may resolve to either.
 pub(super) fn all(options: &Options) -> (Vec<Bound>, Vec<BindError>) {
     let (mut bound, mut failed) = (Vec::new(), Vec::new());
     for (address, flag) in [(options.grpc, "--grpc"), (options.http, "--http")] {
         let Some(address) = address else { continue };
         match bind(address).and_then(|listener| Ok(Bound { address: listener.local_addr()?, listener })) {
             Ok(first) => {
-                let other = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), first.address.port());
+                let ipv6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), first.address.port());
                 bound.push(first);
                 if address.ip() == IpAddr::from([127, 0, 0, 1])
-                    && let Ok(listener) = bind(other)
+                    && let Ok(listener) = bind(ipv6)
                 {
-                    bound.push(Bound { listener, address: other });
+                    bound.push(Bound { listener, address: ipv6 });
                 }
             }
             Err(error) => {
-                let in_use = error.kind() == io::ErrorKind::AddrInUse;
-                let reason = if in_use { "it is in use".to_owned() } else { error.to_string() };
+                let is_in_use = error.kind() == io::ErrorKind::AddrInUse;
+                let reason = if is_in_use { "it is in use".to_owned() } else { error.to_string() };
                 failed.push(BindError { address, flag, kind: error.kind(), reason });
             }
         }

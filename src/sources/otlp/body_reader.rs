@@ -1,188 +1,214 @@
-//! Bodies as they arrive in pieces: bounded each, and all together.
+//! Reads request bodies within a size limit, a time limit and a memory budget for all connections.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderName};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::response::Rejection;
+use crate::sources::compression::{ContentEncoding, DecompressError, SUPPORTED_ENCODINGS, decompress};
 
-/// How long a body is read that was refused.
-const DRAIN: Duration = Duration::from_secs(2);
+/// How long the rest of a rejected body is read.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a body waits for others to make room for it.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a body waits for memory.
+const MEMORY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Bodies on their way in may occupy this much in all, or four times the largest one if that is more.
-const UNDER_WAY: usize = 64 << 20;
+/// Memory for all incoming bodies in bytes; at least [`MIN_BODIES`] of the largest size fit.
+const TOTAL_MEMORY: usize = 64 << 20;
+const MIN_BODIES: usize = 4;
 
-/// Memory is counted in pieces of this many bytes.
-const PIECE: usize = 4096;
+/// Bytes per semaphore permit.
+const PERMIT_SIZE: usize = 4096;
 
-/// What bounds bodies.
+/// The length of a gRPC frame header: the compression flag and the length of the message.
+const FRAME_HEADER: usize = 5;
+
+/// The limits of incoming bodies.
 #[derive(Clone, Debug)]
 pub(super) struct MemoryBudget {
-    /// The largest body, in bytes, before it is inflated and after.
-    pub(super) largest: usize,
-    /// How long a body may take to arrive whole.
-    whole: Duration,
+    /// The largest body in bytes, both compressed and decompressed.
+    max_body: usize,
+    /// How long a body may take to arrive.
+    read_timeout: Duration,
     memory: Arc<Semaphore>,
 }
 
-/// Memory that a body on its way may use, until this is dropped.
+/// Memory reserved for one body until this is dropped.
 #[derive(Debug)]
 pub(super) struct MemoryPermit(Option<OwnedSemaphorePermit>);
 
 impl MemoryBudget {
-    pub(super) fn new(largest: usize, whole: Duration) -> Self {
-        let pieces = (UNDER_WAY.max(largest.saturating_mul(4)) / PIECE).min(Semaphore::MAX_PERMITS >> 1);
-        Self { largest, whole, memory: Arc::new(Semaphore::new(pieces)) }
+    pub(super) fn new(max_body: usize, read_timeout: Duration) -> Self {
+        let permits = (TOTAL_MEMORY.max(max_body.saturating_mul(MIN_BODIES)) / PERMIT_SIZE).min(Semaphore::MAX_PERMITS >> 1);
+        Self { max_body, read_timeout, memory: Arc::new(Semaphore::new(permits)) }
     }
 
-    /// Widens what `hold` may use to `bytes` in all.
-    pub(super) async fn widen(&self, hold: &mut MemoryPermit, bytes: usize) -> Result<(), Rejection> {
-        let wanted = bytes.div_ceil(PIECE);
-        let more = wanted.saturating_sub(hold.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
-        if more == 0 {
+    /// Grows `permit` to `bytes` in total. Waits up to [`MEMORY_TIMEOUT`].
+    async fn reserve(&self, permit: &mut MemoryPermit, bytes: usize) -> Result<(), Rejection> {
+        let missing = bytes.div_ceil(PERMIT_SIZE).saturating_sub(permit.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        if missing == 0 {
             return Ok(());
         }
-        let more = u32::try_from(more).map_err(|_| Rejection::Busy)?;
-        let permit = match self.memory.clone().try_acquire_many_owned(more) {
-            Ok(permit) => permit,
-            Err(_) => match timeout(PATIENCE, self.memory.clone().acquire_many_owned(more)).await {
-                Ok(Ok(permit)) => permit,
-                Ok(Err(_)) | Err(_) => return Err(Rejection::Busy),
+        let missing = u32::try_from(missing).map_err(|_| Rejection::Overloaded)?;
+        let acquired = match self.memory.clone().try_acquire_many_owned(missing) {
+            Ok(acquired) => acquired,
+            Err(_) => match timeout(MEMORY_TIMEOUT, self.memory.clone().acquire_many_owned(missing)).await {
+                Ok(Ok(acquired)) => acquired,
+                Ok(Err(_)) | Err(_) => return Err(Rejection::Overloaded),
             },
         };
-        match &mut hold.0 {
-            Some(before) => before.merge(permit),
-            none => *none = Some(permit),
+        match &mut permit.0 {
+            Some(permit) => permit.merge(acquired),
+            empty => *empty = Some(acquired),
         }
         Ok(())
     }
 
-    pub(super) fn too_large(&self) -> Rejection {
+    /// Decompresses a body.
+    pub(super) async fn decompress(&self, encoding: ContentEncoding, body: Bytes, permit: &mut MemoryPermit) -> Result<Bytes, Rejection> {
+        if encoding != ContentEncoding::Identity {
+            self.reserve(permit, body.len() + self.max_body).await?;
+        }
+        decompress(encoding, body, self.max_body).map_err(|error| match error {
+            DecompressError::TooLarge => self.too_large(),
+            DecompressError::Malformed(_) => Rejection::Malformed(error.to_string()),
+        })
+    }
+
+    fn too_large(&self) -> Rejection {
         Rejection::TooLarge(format!(
-            "the request is larger than {} bytes; send fewer spans in one, or start agno-top with a larger --max-body",
-            self.largest
+            "the request is larger than {} bytes; send fewer spans per request, or start agno-top with a larger --max-body",
+            self.max_body
         ))
     }
 }
 
-/// Reads a body of an HTTP request whole. `declared` is its length where the sender says it.
-pub(super) async fn whole(body: &mut Incoming, declared: Option<u64>, budget: &MemoryBudget) -> Result<(Bytes, MemoryPermit), Rejection> {
-    let declared = declared.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
-    if declared > budget.largest {
-        return Err(budget.too_large());
-    }
-    let mut pieces = BodyReader::new(body, budget, declared);
-    timeout(budget.whole, async {
-        while pieces.next(budget.largest).await? {}
-        Ok((pieces.bytes(), pieces.hold))
-    })
-    .await
-    .unwrap_or(Err(Rejection::Slow))
+/// Parses a header that names a compression.
+pub(super) fn content_encoding(headers: &HeaderMap, name: &HeaderName) -> Result<ContentEncoding, Rejection> {
+    let Some(value) = headers.get(name) else { return Ok(ContentEncoding::Identity) };
+    let encoding = value.to_str().ok().and_then(ContentEncoding::parse);
+    encoding.ok_or_else(|| Rejection::Unsupported(format!("the {name} must be one of {SUPPORTED_ENCODINGS}")))
 }
 
-/// Reads on and throws away, within limits: who is refused in the middle of sending may otherwise see a broken connection instead of
-/// the answer, and try again.
+/// Reads the body of an HTTP request.
+pub(super) async fn read_body(
+    body: &mut Incoming,
+    content_length: Option<u64>,
+    budget: &MemoryBudget,
+) -> Result<(Bytes, MemoryPermit), Rejection> {
+    let content_length = content_length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
+    if content_length > budget.max_body {
+        return Err(budget.too_large());
+    }
+    let mut reader = BodyReader::new(body, budget, content_length);
+    timeout(budget.read_timeout, async {
+        while reader.read_frame(budget.max_body).await? {}
+        Ok((reader.take(), reader.permit))
+    })
+    .await
+    .unwrap_or(Err(Rejection::Timeout))
+}
+
+/// Reads and discards the rest of a rejected body, within limits. A client that is still sending may otherwise see a reset connection
+/// instead of the response, and retry.
 pub(super) async fn drain(mut body: Incoming, budget: &MemoryBudget) {
-    let most = budget.largest.saturating_mul(4);
+    let limit = budget.max_body.saturating_mul(4);
     let drained = async {
         let mut bytes = 0;
-        while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        while let Some(Ok(frame)) = body.frame().await {
             bytes += frame.data_ref().map_or(0, Bytes::len);
-            if bytes > most {
+            if bytes > limit {
                 return;
             }
         }
     };
-    let _ = timeout(DRAIN, drained).await;
+    let _ = timeout(DRAIN_TIMEOUT, drained).await;
 }
 
-/// Reads the one message of a gRPC call, and whether it is compressed:
-/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
-pub(super) async fn message(body: &mut Incoming, budget: &MemoryBudget) -> Result<(bool, Bytes, MemoryPermit), Rejection> {
-    const PREFIX: usize = 5;
-    let mut pieces = BodyReader::new(body, budget, PREFIX);
-    timeout(budget.whole, async {
-        while pieces.len() < PREFIX && pieces.next(PREFIX).await? {}
-        let Some((&[compressed, a, b, c, d], _)) = pieces.beginning().split_first_chunk::<PREFIX>() else {
+/// Reads the only message of a unary gRPC call. Returns whether it is compressed, and its bytes.
+///
+/// Spec: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
+pub(super) async fn read_message(body: &mut Incoming, budget: &MemoryBudget) -> Result<(bool, Bytes, MemoryPermit), Rejection> {
+    let mut reader = BodyReader::new(body, budget, FRAME_HEADER);
+    timeout(budget.read_timeout, async {
+        while reader.len() < FRAME_HEADER && reader.read_frame(FRAME_HEADER).await? {}
+        let Some((&[is_compressed, a, b, c, d], _)) = reader.as_slice().split_first_chunk::<FRAME_HEADER>() else {
             return Err(Rejection::Malformed("the call ends before its message".to_owned()));
         };
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
-        if length > budget.largest {
+        if length > budget.max_body {
             return Err(budget.too_large());
         }
-        pieces.expected = length + PREFIX;
-        while pieces.next(length).await? {}
-        if pieces.len() != length + PREFIX {
-            return Err(Rejection::Malformed("the call holds less or more than one message".to_owned()));
+        reader.expected = length + FRAME_HEADER;
+        while reader.read_frame(length).await? {}
+        if reader.len() != length + FRAME_HEADER {
+            return Err(Rejection::Malformed("the call must hold exactly one message".to_owned()));
         }
-        Ok((compressed != 0, pieces.bytes().slice(PREFIX..), pieces.hold))
+        Ok((is_compressed != 0, reader.take().slice(FRAME_HEADER..), reader.permit))
     })
     .await
-    .unwrap_or(Err(Rejection::Slow))
+    .unwrap_or(Err(Rejection::Timeout))
 }
 
+/// Collects the frames of a body. A body of one frame is not copied.
 struct BodyReader<'a> {
     body: &'a mut Incoming,
     budget: &'a MemoryBudget,
-    hold: MemoryPermit,
-    /// Bytes that are expected in all.
+    permit: MemoryPermit,
+    /// The expected length in bytes.
     expected: usize,
-    /// The only piece so far: mostly the whole, which then need not be copied.
+    /// The first frame, while it is the only one.
     first: Bytes,
-    /// All pieces, as soon as there are two.
-    all: Vec<u8>,
+    /// All frames, from the second one on.
+    buffer: Vec<u8>,
 }
 
 impl<'a> BodyReader<'a> {
     fn new(body: &'a mut Incoming, budget: &'a MemoryBudget, expected: usize) -> Self {
-        Self { body, budget, hold: MemoryPermit(None), expected, first: Bytes::new(), all: Vec::new() }
+        Self { body, budget, permit: MemoryPermit(None), expected, first: Bytes::new(), buffer: Vec::new() }
     }
 
-    fn beginning(&self) -> &[u8] {
-        if self.all.is_empty() { &self.first } else { &self.all }
+    fn as_slice(&self) -> &[u8] {
+        if self.buffer.is_empty() { &self.first } else { &self.buffer }
     }
 
     fn len(&self) -> usize {
-        self.beginning().len()
+        self.as_slice().len()
     }
 
-    /// What came, which is taken away.
-    fn bytes(&mut self) -> Bytes {
-        if self.all.is_empty() { std::mem::take(&mut self.first) } else { std::mem::take(&mut self.all).into() }
+    fn take(&mut self) -> Bytes {
+        if self.buffer.is_empty() { std::mem::take(&mut self.first) } else { std::mem::take(&mut self.buffer).into() }
     }
 
-    /// Appends the next piece. `false` at the end.
-    async fn next(&mut self, expected: usize) -> Result<bool, Rejection> {
-        let Some(frame) = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context)).await else { return Ok(false) };
-        let frame = frame.map_err(|error| Rejection::Malformed(format!("the body breaks off: {error}")))?;
-        let Ok(piece): Result<Bytes, _> = frame.into_data() else { return Ok(true) };
-        if piece.is_empty() {
-            // The end, as HTTP/2 often tells it: nothing to copy what came before for.
+    /// Reads the next frame. Returns `false` at the end of the body.
+    async fn read_frame(&mut self, expected: usize) -> Result<bool, Rejection> {
+        let Some(frame) = self.body.frame().await else { return Ok(false) };
+        let frame = frame.map_err(|error| Rejection::Malformed(format!("the body is incomplete: {error}")))?;
+        let Ok(data): Result<Bytes, _> = frame.into_data() else { return Ok(true) };
+        if data.is_empty() {
+            // HTTP/2 often ends a body with an empty frame. The only frame before it needs no copy.
             return Ok(true);
         }
-        let length = self.len() + piece.len();
-        if length > self.budget.largest.max(expected) + 5 {
+        let length = self.len() + data.len();
+        if length > self.budget.max_body.max(expected) + FRAME_HEADER {
             return Err(self.budget.too_large());
         }
-        self.budget.widen(&mut self.hold, length).await?;
-        if length == piece.len() {
-            self.first = piece;
+        self.budget.reserve(&mut self.permit, length).await?;
+        if length == data.len() {
+            self.first = data;
             return Ok(true);
         }
-        if self.all.is_empty() {
-            self.all.reserve(self.expected.max(length));
-            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        if self.buffer.is_empty() {
+            self.buffer.reserve(self.expected.max(length));
+            self.buffer.extend_from_slice(&std::mem::take(&mut self.first));
         }
-        self.all.extend_from_slice(&piece);
+        self.buffer.extend_from_slice(&data);
         Ok(true)
     }
 }

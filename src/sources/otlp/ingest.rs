@@ -1,4 +1,4 @@
-//! What both protocols share: a request's body is read, indexed, handed on, and only then acknowledged.
+//! Ingests requests of both protocols: the spans are indexed, recorded, kept and sent to the store before the request is acknowledged.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,38 +9,52 @@ use tokio::sync::mpsc::Permit;
 use tokio::time::timeout;
 
 use super::body_store::{BodyStore, address};
-use super::compression::ContentEncoding;
-use super::forward::{Forward, ForwardRequest};
-use super::json::{self, Document};
+use super::client::Message;
+use super::compact;
+use super::forward::Forward;
 use super::record::{FinishedSpan, Recorder, WriteJob};
 use super::response::{Accepted, Rejection};
 use super::search::Places;
-use super::signals::{Events, Record};
+use super::span_events::SpanEvents;
 use super::types::{Encoding, Signal};
-use super::{compact, signals};
-use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId, TraceId};
-use crate::otlp::{payload, rows};
+use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId};
+use crate::otlp::json::{self, EncodedTraces};
+use crate::otlp::{payload, rows, signals};
+use crate::sources::compression::ContentEncoding;
 use crate::sources::{Traffic, Update, UpdateSender};
 
-/// How long a sender waits for room before it is told to come again.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a request waits for room in the update channel.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Spans that are let go while senders wait.
-const AT_ONCE: usize = 4096;
+/// Spans that are released under one lock, while requests wait.
+const RELEASE_CHUNK: usize = 4096;
 
-/// A body as its sender sent it.
+/// An `Export…ServiceRequest` of any signal.
 #[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) coding: ContentEncoding,
-    pub(super) bytes: Bytes,
+pub(super) struct ExportRequest {
+    pub(super) signal: Signal,
+    pub(super) encoding: Encoding,
+    /// The message, decompressed.
+    pub(super) body: Bytes,
+    /// The compression of `original`.
+    pub(super) compression: ContentEncoding,
+    /// The body as received.
+    pub(super) original: Bytes,
 }
 
-/// Where requests of all connections come together.
+#[cfg(any(test, feature = "fuzzing"))]
+impl ExportRequest {
+    pub(super) fn uncompressed(signal: Signal, encoding: Encoding, body: Bytes) -> Self {
+        Self { signal, encoding, body: body.clone(), compression: ContentEncoding::Identity, original: body }
+    }
+}
+
+/// Ingests the requests of all connections.
 #[derive(Debug)]
 pub(super) struct Ingest {
     outlet: UpdateSender,
     bodies: Mutex<BodyStore>,
-    events: Mutex<Events>,
+    events: Mutex<SpanEvents>,
     counts: Counts,
     recorder: Option<Recorder>,
     forwards: Vec<Forward>,
@@ -61,135 +75,127 @@ impl Ingest {
         Self { outlet, bodies: Mutex::default(), events: Mutex::default(), counts: Counts::default(), recorder, forwards }
     }
 
-    /// Takes a request's body. When this returns, everything in it that was not refused is on its way into the store.
-    pub(super) async fn ingest(&self, signal: Signal, form: Encoding, body: Bytes, sent: &Sent) -> Result<Accepted, Rejection> {
-        let mended = if form == Encoding::Json { json::replace_lone_surrogates(&body) } else { None };
-        let body = mended.map_or(body, Bytes::from);
-        let taken = self.take_in(signal, form, body.clone()).await?;
-        self.pass_on(signal, form, &body, sent);
-        Ok(taken)
+    /// Ingests a request. When this returns, every span that was not rejected is on its way to the store.
+    pub(super) async fn ingest(&self, request: ExportRequest) -> Result<Accepted, Rejection> {
+        let accepted = self.ingest_signal(request.signal, request.encoding, request.body.clone()).await?;
+        self.forward(&request);
+        Ok(accepted)
     }
 
-    fn pass_on(&self, signal: Signal, form: Encoding, body: &[u8], sent: &Sent) {
+    fn forward(&self, request: &ExportRequest) {
         if self.forwards.is_empty() {
             return;
         }
-        // Every endpoint understands gzip, and not every one the others: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
-        let gzip = sent.coding == ContentEncoding::Gzip;
-        // A copy: what came may be a small part of a connection's buffer, which must not wait too.
-        let body = Bytes::copy_from_slice(if gzip { &sent.bytes } else { body });
+        // Every endpoint must accept gzip, but not the other encodings: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
+        let is_gzip = request.compression == ContentEncoding::Gzip;
+        // A copy, since the bytes may be a small part of a connection's read buffer, which must not stay in memory.
+        let body = Bytes::copy_from_slice(if is_gzip { &request.original } else { &request.body });
+        let message = Message { signal: request.signal, encoding: request.encoding, is_gzip, body };
         for forward in &self.forwards {
-            forward.push(ForwardRequest { signal, form, gzip, body: body.clone() });
+            forward.push(message.clone());
         }
     }
 
-    async fn take_in(&self, signal: Signal, form: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
+    async fn ingest_signal(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
         match signal {
-            Signal::Traces => self.take_spans(form, body).await,
+            Signal::Traces => self.ingest_spans(encoding, body).await,
             Signal::Logs => {
-                let mut records = Vec::new();
-                let keep = |record: Record| records.push(record);
-                let count = match form {
-                    Encoding::Protobuf => signals::logs(&body, keep).map_err(malformed),
-                    Encoding::Json => signals::logs_json(text(&body)?, keep).map_err(malformed),
-                }?;
+                let body = protobuf(encoding, body, json::encode_logs)?;
+                let mut logs = Vec::new();
+                let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
                 let spans: Vec<SpanId> = {
                     let mut events = lock(&self.events);
-                    records.into_iter().filter_map(|record| events.keep(record)).collect()
+                    logs.into_iter().filter_map(|log| events.insert(log)).collect()
                 };
                 self.counts.logs.fetch_add(count.saturating_sub(spans.len() as u64), Relaxed);
                 if !spans.is_empty() {
-                    // Without room for the word the messages are there all the same, for who looks at the span later.
-                    let _ = timeout(PATIENCE, self.outlet.updates.send(Update::PayloadChanged(self.outlet.id, spans))).await;
+                    // If the channel stays full, the messages appear when the span is next read.
+                    let _ = timeout(SEND_TIMEOUT, self.outlet.updates.send(Update::PayloadChanged(self.outlet.id, spans))).await;
                 }
                 Ok(Accepted::default())
             }
             Signal::Metrics => {
-                let count = match form {
-                    Encoding::Protobuf => signals::metrics(&body).map_err(malformed),
-                    Encoding::Json => signals::metrics_json(text(&body)?).map_err(malformed),
-                }?;
+                let body = protobuf(encoding, body, json::encode_metrics)?;
+                let count = signals::data_points(&body).map_err(malformed)?;
                 self.counts.metrics.fetch_add(count, Relaxed);
                 Ok(Accepted::default())
             }
         }
     }
 
-    async fn take_spans(&self, form: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
-        // Room first: a body that can't go on need not be read.
-        let room = self.room().await?;
+    async fn ingest_spans(&self, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
+        // Reserve first: without room in the channel the body need not be read.
+        let permit = self.reserve().await?;
+        let (body, rejected) = match encoding {
+            Encoding::Protobuf => (body, Vec::new()),
+            Encoding::Json => {
+                let EncodedTraces { body, rejected } = json::encode_traces(&body).map_err(malformed)?;
+                (body.into(), rejected)
+            }
+        };
         let mut batch = self.outlet.batch(Origin::Live);
         batch.rich = true;
-        match form {
-            Encoding::Protobuf => rows::read(&body, &mut batch).map_err(malformed)?,
-            Encoding::Json => read_json(text(&body)?, &mut batch)?,
-        }
-        self.record(form, &body, &batch).await?;
-        let taken = Accepted {
+        rows::read(&body, rejected, &mut batch).map_err(malformed)?;
+        self.record(&body, &batch).await?;
+        let accepted = Accepted {
             rejected: batch.skipped.len() as u64,
             reason: batch.skipped.first().map(|skipped| format!("{}: {}", skipped.place, skipped.reason)).unwrap_or_default(),
         };
         self.counts.spans.fetch_add(batch.spans.len() as u64, Relaxed);
-        self.counts.rejected.fetch_add(taken.rejected, Relaxed);
+        self.counts.rejected.fetch_add(accepted.rejected, Relaxed);
         if !batch.spans.is_empty() {
-            self.keep(form, &body, &mut batch)?;
+            self.keep(&body, &mut batch)?;
         }
         if !batch.spans.is_empty() || !batch.skipped.is_empty() {
-            room.send(Update::Batch(batch));
+            permit.send(Update::Batch(batch));
         }
-        Ok(taken)
+        Ok(accepted)
     }
 
-    /// Writes the spans that ended into the file that records, if there is one.
-    async fn record(&self, form: Encoding, body: &Bytes, batch: &Batch) -> Result<(), Rejection> {
+    /// Records the finished spans, if a file is configured.
+    async fn record(&self, body: &Bytes, batch: &Batch) -> Result<(), Rejection> {
         let Some(recorder) = &self.recorder else { return Ok(()) };
         let spans: Vec<_> = batch.spans.iter().filter_map(|span| FinishedSpan::new(span, batch.text(span.name))).collect();
         if spans.is_empty() {
             return Ok(());
         }
-        recorder.write(WriteJob { form, body: body.clone(), spans }).await.map_err(Rejection::Unrecorded)
+        recorder.write(WriteJob { body: body.clone(), spans }).await.map_err(Rejection::RecordFailed)
     }
 
-    /// A place in the channel to the screen.
-    async fn room(&self) -> Result<Permit<'_, Update>, Rejection> {
-        if let Ok(room) = self.outlet.updates.try_reserve() {
-            return Ok(room);
+    /// Reserves a place in the update channel.
+    async fn reserve(&self) -> Result<Permit<'_, Update>, Rejection> {
+        if let Ok(permit) = self.outlet.updates.try_reserve() {
+            return Ok(permit);
         }
-        match timeout(PATIENCE, self.outlet.updates.reserve()).await {
-            Ok(Ok(room)) => Ok(room),
-            Ok(Err(_)) | Err(_) => Err(Rejection::Busy),
+        match timeout(SEND_TIMEOUT, self.outlet.updates.reserve()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(Rejection::Overloaded),
         }
     }
 
-    /// Keeps the body, and completes the addresses of its spans, which share its weight as they lie in it.
-    fn keep(&self, form: Encoding, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
+    /// Keeps the body, and sets the address and the retained bytes of its spans.
+    fn keep(&self, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
         let spots = compact::spots(body.len(), batch.spans.iter().map(|span| span.payload_ref.0 as usize));
         for (span, spot) in batch.spans.iter_mut().zip(&spots) {
             span.retained_bytes = spot.bytes;
         }
         let begins = spots.iter().map(|spot| spot.was).collect();
-        let number = lock(&self.bodies).keep(form, body, begins).map_err(|_| Rejection::Busy)?;
+        let number = lock(&self.bodies).insert(body, begins).map_err(|_| Rejection::Overloaded)?;
         for span in &mut batch.spans {
             span.payload_ref = address(number, span.payload_ref.0 as usize);
         }
         Ok(())
     }
 
-    /// Reads a span's payload again from the body in which it came.
+    /// Reads a span's payload from its body.
     pub(super) fn payload(&self, address: PayloadRef, span: SpanId) -> Result<Payload, String> {
-        let gone = || "this span's payload was let go to stay within the memory limit".to_owned();
-        let (form, body, at) = lock(&self.bodies).find(address).ok_or_else(gone)?;
-        let (mut payload, trace) = match form {
-            Encoding::Protobuf => {
-                let found = payload::read(&body, at).map_err(|broken| broken.to_string())?;
-                let (payload, names) = found.ok_or_else(gone)?;
-                (payload, names.map(|(trace, _)| trace))
-            }
-            Encoding::Json => read_json_payload(std::str::from_utf8(&body).unwrap_or_default(), at).ok_or_else(gone)?,
-        };
-        if let Some(trace) = trace {
+        let gone = || "this span's payload was dropped to stay within the memory limit".to_owned();
+        let (body, at) = lock(&self.bodies).find(address).ok_or_else(gone)?;
+        let found = payload::read(&body, at).map_err(|error| error.to_string())?;
+        let (mut payload, ids) = found.ok_or_else(gone)?;
+        if let Some((trace, _)) = ids {
             let known = payload.events.len();
-            payload.events.extend_from_slice(lock(&self.events).of(trace, span));
+            payload.events.extend_from_slice(lock(&self.events).get(trace, span));
             if payload.events.len() > known {
                 payload.events.sort_by_key(|event| event.time);
             }
@@ -197,28 +203,28 @@ impl Ingest {
         Ok(payload)
     }
 
-    /// The numbers of the bodies that are held, the newest last.
+    /// Returns the numbers of the bodies in memory, the newest last.
     pub(super) fn bodies(&self) -> Vec<u32> {
         lock(&self.bodies).numbers()
     }
 
-    /// A body by its number, if it is held still.
-    pub(super) fn body(&self, number: u32) -> Option<(Encoding, Bytes)> {
+    /// Returns a body, if it is still in memory.
+    pub(super) fn body(&self, number: u32) -> Option<Bytes> {
         lock(&self.bodies).body(number)
     }
 
-    /// A body by its number, if it is held still, and where in it those spans lie that began at these places when it came.
+    /// Returns a body, if it is still in memory, and the current offsets of the spans at these original offsets.
     pub(super) fn places(&self, number: u32, places: &[usize]) -> Option<Places> {
         lock(&self.bodies).places(number, places)
     }
 
-    /// Lets go of what is held for these spans.
+    /// Releases the payloads of these spans.
     pub(super) fn release(&self, addresses: &[PayloadRef]) {
-        let sparse: Vec<u32> = addresses.chunks(AT_ONCE).flat_map(|some| lock(&self.bodies).release(some)).collect();
+        let sparse: Vec<u32> = addresses.chunks(RELEASE_CHUNK).flat_map(|some| lock(&self.bodies).release(some)).collect();
         for number in sparse {
-            let Some((form, body, spots)) = lock(&self.bodies).fragmented(number) else { continue };
-            // Meanwhile senders need not wait.
-            let thinned = compact::thin(form, &body, &spots);
+            let Some((body, spots)) = lock(&self.bodies).fragmented(number) else { continue };
+            // Without the lock, so that requests need not wait.
+            let thinned = compact::thin(&body, &spots);
             drop(body);
             if let Some(thinned) = thinned {
                 lock(&self.bodies).replace(number, &spots, thinned);
@@ -227,55 +233,45 @@ impl Ingest {
         lock(&self.bodies).compact();
     }
 
-    /// Passes on what waits, within this time for each endpoint that takes it, and closes the file that records. Says what was not passed on.
-    pub(super) fn end(&self, time: Duration) -> Vec<String> {
+    /// Flushes the recorder and the forward queues, each within `timeout`. Returns warnings about requests that were not forwarded.
+    pub(super) fn shut_down(&self, timeout: Duration) -> Vec<String> {
         if let Some(recorder) = &self.recorder {
-            recorder.end(time);
+            recorder.shut_down(timeout);
         }
-        self.forwards.iter().filter_map(|forward| forward.end(time)).collect()
+        self.forwards.iter().filter_map(|forward| forward.shut_down(timeout)).collect()
     }
 
-    /// Counts a request that was not taken.
-    pub(super) fn count_refusal(&self, refusal: &Rejection) {
-        let count = if refusal.passes() { &self.counts.put_off } else { &self.counts.refused };
+    /// Counts a rejected request.
+    pub(super) fn count_rejection(&self, rejection: &Rejection) {
+        let count = if rejection.is_retryable() { &self.counts.put_off } else { &self.counts.refused };
         count.fetch_add(1, Relaxed);
     }
 
-    /// What went through so far; of ports it knows nothing.
+    /// Returns the counters, without the ports.
     pub(super) fn traffic(&self) -> Traffic {
         let Counts { spans, rejected, put_off, refused, logs, metrics } = &self.counts;
         let [spans, rejected, put_off, refused, logs, metrics] =
             [spans, rejected, put_off, refused, logs, metrics].map(|count| count.load(Relaxed));
         let held = lock(&self.bodies).retained_bytes();
-        let logs = logs + lock(&self.events).forgotten();
+        let logs = logs + lock(&self.events).evicted();
         let forwards = self.forwards.iter().map(Forward::report).collect();
         Traffic { spans, rejected, put_off, refused, logs, metrics, held, forwards, ports: Vec::new() }
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic ends the program anyway; what the mutex holds is whole.
+    // A panic ends the program; the value behind the lock stays valid.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn malformed(error: impl std::fmt::Display) -> Rejection {
-    Rejection::Malformed(format!("this is no OTLP request: {error}"))
+    Rejection::Malformed(format!("not a valid OTLP request: {error}"))
 }
 
-fn text(body: &[u8]) -> Result<&str, Rejection> {
-    std::str::from_utf8(body).map_err(malformed)
-}
-
-fn read_json(text: &str, batch: &mut Batch) -> Result<(), Rejection> {
-    let document = Document::request(text).map_err(malformed)?;
-    for index in 0..document.len() {
-        document.push(text, index, PayloadRef(document.offset(index) as i64), batch);
+/// Returns the body of a request for logs or metrics in protobuf.
+fn protobuf(encoding: Encoding, body: Bytes, encode: impl Fn(&[u8]) -> Result<Vec<u8>, String>) -> Result<Bytes, Rejection> {
+    match encoding {
+        Encoding::Protobuf => Ok(body),
+        Encoding::Json => encode(&body).map(Bytes::from).map_err(malformed),
     }
-    Ok(())
-}
-
-fn read_json_payload(text: &str, at: usize) -> Option<(Payload, Option<TraceId>)> {
-    let document = Document::request(text).ok()?;
-    let index = document.at(at)?;
-    Some((document.payload(text, index).ok()?, document.trace(text, index)))
 }

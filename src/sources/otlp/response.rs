@@ -1,133 +1,191 @@
-//! What senders are told: `Export…ServiceResponse` and `google.rpc.Status`, in protobuf and JSON.
+//! Answers to senders: `Export…ServiceResponse` and `google.rpc.Status`, in protobuf and JSON.
 //!
-//! <https://opentelemetry.io/docs/specs/otlp/#otlphttp-response>
+//! Spec: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-response>
 
 use std::time::Duration;
 
+use hyper::StatusCode;
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
+use prost::Message;
+use serde_json::{Value, json};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt, pb};
+
 use super::types::Encoding;
-use crate::otlp::wire::{put_bytes, put_varint};
 
-/// When a sender that was put off is asked to come again.
-pub(super) const AGAIN: Duration = Duration::from_secs(1);
+/// The delay after which a sender may retry.
+pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What a request brought, if it was taken.
+/// The outcome of an accepted request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Accepted {
-    /// Spans that were refused.
-    pub(super) rejected: u64,
-    /// Why, of the first.
-    pub(super) reason: String,
+pub(crate) struct Accepted {
+    /// Number of rejected spans.
+    pub(crate) rejected: u64,
+    /// Why they were rejected; the listener gives the reason of the first.
+    pub(crate) reason: String,
 }
 
-/// Why a request was not taken. The text is for a person.
+/// Why a request is rejected. Texts are for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
-    /// It is not what it should be.
+    /// The request is not valid OTLP.
     Malformed(String),
-    /// Nothing here has that name.
-    Unknown(String),
-    /// It is not posted.
-    Method,
-    /// It is encoded in no way that is understood.
+    /// The path or method does not exist.
+    NotFound(String),
+    /// The HTTP method is not POST.
+    MethodNotAllowed,
+    /// The content type or the compression is not supported.
     Unsupported(String),
-    /// It is larger than the limit.
+    /// The request exceeds the size limit.
     TooLarge(String),
-    /// It comes too slowly.
-    Slow,
-    /// It does not bear the token.
-    Token,
-    /// A web page sent it.
-    Origin(String),
-    /// There is no room now; come again.
-    Busy,
-    /// It could not be written to the file that records; come again.
-    Unrecorded(String),
+    /// The request did not arrive in time.
+    Timeout,
+    /// The bearer token is missing or wrong.
+    Unauthenticated,
+    /// The request comes from a web page of this origin, which is not allowed.
+    ForbiddenOrigin(String),
+    /// Memory or the update channel is full; the sender may retry.
+    Overloaded,
+    /// The recording failed; the sender may retry.
+    RecordFailed(String),
 }
 
 impl Rejection {
-    /// HTTP's status and gRPC's: <https://grpc.io/docs/guides/status-codes/>.
-    pub(super) fn codes(&self) -> (u16, u32) {
+    /// Returns the HTTP status.
+    pub(super) fn http_status(&self) -> StatusCode {
         match self {
-            Self::Malformed(_) => (400, 3),
-            Self::Unknown(_) => (404, 12),
-            Self::Method => (405, 12),
-            Self::Unsupported(_) => (415, 12),
-            // Without a time to come again this is final.
-            Self::TooLarge(_) => (413, 8),
-            Self::Slow => (408, 4),
-            Self::Token => (401, 16),
-            Self::Origin(_) => (403, 7),
-            Self::Busy => (429, 14),
-            Self::Unrecorded(_) => (503, 14),
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::ForbiddenOrigin(_) => StatusCode::FORBIDDEN,
+            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::RecordFailed(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    /// Whether the sender may come again with the same request.
-    pub(super) fn passes(&self) -> bool {
-        matches!(self, Self::Busy | Self::Unrecorded(_))
-    }
-
-    /// What to tell the sender.
-    pub(super) fn words(&self) -> String {
+    /// Returns the gRPC status code: <https://grpc.io/docs/guides/status-codes/>.
+    pub(super) fn grpc_code(&self) -> Code {
         match self {
-            Self::Malformed(what) | Self::Unknown(what) | Self::Unsupported(what) | Self::TooLarge(what) => what.clone(),
-            Self::Method => "use POST".to_owned(),
-            Self::Slow => "the request came too slowly".to_owned(),
-            Self::Token => "the bearer token is missing or wrong (agno-top was started with --otlp-token)".to_owned(),
-            Self::Origin(origin) => format!("requests from web pages are refused; start agno-top with --allow-origin {origin}"),
-            Self::Busy => "agno-top is behind; send it again".to_owned(),
-            Self::Unrecorded(why) => format!("it could not be recorded: {why}"),
+            Self::Malformed(_) => Code::InvalidArgument,
+            Self::NotFound(_) | Self::MethodNotAllowed | Self::Unsupported(_) => Code::Unimplemented,
+            // Senders do not retry this code without a RetryInfo.
+            Self::TooLarge(_) => Code::ResourceExhausted,
+            Self::Timeout => Code::DeadlineExceeded,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::ForbiddenOrigin(_) => Code::PermissionDenied,
+            Self::Overloaded | Self::RecordFailed(_) => Code::Unavailable,
         }
     }
 
-    /// The body of an HTTP answer: `google.rpc.Status`.
-    pub(super) fn body(&self, form: Encoding) -> Vec<u8> {
-        let (code, message) = (self.codes().1, self.words());
-        match form {
-            Encoding::Protobuf => status(code, &message, None),
-            Encoding::Json => serde_json::json!({ "code": code, "message": message }).to_string().into_bytes(),
+    /// Whether the sender may retry the same request later.
+    pub(super) fn is_retryable(&self) -> bool {
+        matches!(self, Self::Overloaded | Self::RecordFailed(_))
+    }
+
+    /// Returns the message for the sender.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Malformed(reason) | Self::NotFound(reason) | Self::Unsupported(reason) | Self::TooLarge(reason) => reason.clone(),
+            Self::MethodNotAllowed => "use POST".to_owned(),
+            Self::Timeout => "the request arrived too slowly".to_owned(),
+            Self::Unauthenticated => "the bearer token is missing or wrong (agno-top was started with --otlp-token)".to_owned(),
+            Self::ForbiddenOrigin(origin) => {
+                format!("requests from web pages are refused; start agno-top with --allow-origin {origin}")
+            }
+            Self::Overloaded => "agno-top is overloaded; retry later".to_owned(),
+            Self::RecordFailed(reason) => format!("the request could not be recorded: {reason}"),
         }
     }
 
-    /// `google.rpc.Status` with a time to come again, as gRPC's `grpc-status-details-bin` holds it; `None` if it is final.
-    pub(super) fn details(&self) -> Option<Vec<u8>> {
-        self.passes().then(|| status(self.codes().1, &self.words(), Some(AGAIN)))
+    /// Encodes the body of the HTTP response, a `google.rpc.Status`.
+    pub(super) fn encode(&self, encoding: Encoding) -> Vec<u8> {
+        let (code, message) = (self.grpc_code() as i32, self.message());
+        match encoding {
+            Encoding::Protobuf => pb::Status { code, message, details: Vec::new() }.encode_to_vec(),
+            Encoding::Json => json!({ "code": code, "message": message }).to_string().into_bytes(),
+        }
     }
-}
 
-/// `google.rpc.Status`; with a `google.rpc.RetryInfo` if `again` is given.
-fn status(code: u32, message: &str, again: Option<Duration>) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_varint(1, u64::from(code), &mut out);
-    put_bytes(2, message.as_bytes(), &mut out);
-    if let Some(again) = again {
-        let (mut delay, mut info, mut any) = (Vec::new(), Vec::new(), Vec::new());
-        put_varint(1, again.as_secs(), &mut delay);
-        put_varint(2, u64::from(again.subsec_nanos()), &mut delay);
-        put_bytes(1, &delay, &mut info);
-        put_bytes(1, b"type.googleapis.com/google.rpc.RetryInfo", &mut any);
-        put_bytes(2, &info, &mut any);
-        put_bytes(3, &any, &mut out);
+    /// Returns the gRPC status, with a `google.rpc.RetryInfo` if the sender may retry.
+    pub(super) fn grpc_status(&self) -> Status {
+        let (code, message) = (self.grpc_code(), self.message());
+        if self.is_retryable() {
+            Status::with_error_details(code, message, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
+        } else {
+            Status::new(code, message)
+        }
     }
-    out
 }
 
 impl Accepted {
-    /// `ExportTraceServiceResponse`, also for logs and metrics, of which nothing is refused.
-    pub(super) fn body(&self, form: Encoding) -> Vec<u8> {
-        match form {
-            Encoding::Protobuf => {
-                let (mut partial, mut out) = (Vec::new(), Vec::new());
-                put_varint(1, self.rejected, &mut partial);
-                put_bytes(2, self.reason.as_bytes(), &mut partial);
-                put_bytes(1, &partial, &mut out);
-                out
-            }
+    /// Returns the response message. Responses to logs and metrics are always empty, and equal to that of traces.
+    pub(super) fn message(&self) -> ExportTraceServiceResponse {
+        let partial_success = ExportTracePartialSuccess {
+            rejected_spans: i64::try_from(self.rejected).unwrap_or(i64::MAX),
+            error_message: self.reason.clone(),
+        };
+        ExportTraceServiceResponse { partial_success: (self.rejected > 0).then_some(partial_success) }
+    }
+
+    /// Encodes the body of the HTTP response.
+    pub(super) fn encode(&self, encoding: Encoding) -> Vec<u8> {
+        match encoding {
+            Encoding::Protobuf => self.message().encode_to_vec(),
             Encoding::Json if self.rejected == 0 => b"{}".to_vec(),
+            // ProtoJSON writes 64-bit integers as strings, the generated serializer does not.
             Encoding::Json => {
-                let partial = serde_json::json!({ "rejectedSpans": self.rejected.to_string(), "errorMessage": self.reason });
-                serde_json::json!({ "partialSuccess": partial }).to_string().into_bytes()
+                let partial_success = json!({ "rejectedSpans": self.rejected.to_string(), "errorMessage": self.reason });
+                json!({ "partialSuccess": partial_success }).to_string().into_bytes()
             }
+        }
+    }
+
+    /// Decodes the body of an HTTP response in either encoding. An unreadable body rejects nothing.
+    pub(super) fn decode(body: &[u8]) -> Self {
+        if body.first() == Some(&b'{') {
+            let response: Value = serde_json::from_slice(body).unwrap_or_default();
+            let partial_success = &response["partialSuccess"];
+            let rejected = &partial_success["rejectedSpans"];
+            let rejected = rejected.as_u64().or_else(|| rejected.as_str()?.parse().ok()).unwrap_or_default();
+            return Self { rejected, reason: partial_success["errorMessage"].as_str().unwrap_or_default().to_owned() };
+        }
+        let response = ExportTraceServiceResponse::decode(body).unwrap_or_default();
+        let ExportTracePartialSuccess { rejected_spans, error_message } = response.partial_success.unwrap_or_default();
+        Self { rejected: u64::try_from(rejected_spans).unwrap_or_default(), reason: error_message }
+    }
+}
+
+/// Decodes the message of a `google.rpc.Status` in either encoding. Returns `None` if the body is none or has no message.
+pub(super) fn decode_error_message(body: &[u8]) -> Option<String> {
+    let protobuf = pb::Status::decode(body).ok().map(|status| status.message);
+    let json = || serde_json::from_slice::<Value>(body).ok()?.get("message")?.as_str().map(str::to_owned);
+    protobuf.filter(|message| !message.is_empty()).or_else(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_decoded_in_either_encoding() {
+        let accepted = |rejected, reason: &str| Accepted { rejected, reason: reason.to_owned() };
+        assert_eq!(Accepted::decode(b""), accepted(0, ""));
+        assert_eq!(Accepted::decode(b"\x0a\x06\x08\x03\x12\x02no"), accepted(3, "no"));
+        assert_eq!(Accepted::decode(br#"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"why"}}"#), accepted(2, "why"));
+        assert_eq!(Accepted::decode(br#"{"partialSuccess":{"rejectedSpans":2}}"#).rejected, 2);
+        for other in [&b"{}"[..], b"{", b"OK", b"\x0a\xff", b"\x0a\x06\x08", b"<html>"] {
+            assert_eq!(Accepted::decode(other).rejected, 0, "{other:?}");
+        }
+        for encoding in [Encoding::Protobuf, Encoding::Json] {
+            for response in [accepted(0, ""), accepted(7, "no ids")] {
+                assert_eq!(Accepted::decode(&response.encode(encoding)), response);
+            }
+            let message = decode_error_message(&Rejection::Overloaded.encode(encoding));
+            assert_eq!(message, Some(Rejection::Overloaded.message()));
         }
     }
 }

@@ -8,9 +8,30 @@ pub(super) enum Signal {
     Metrics,
 }
 
+impl Signal {
+    /// Returns the default path of OTLP/HTTP: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Traces => "/v1/traces",
+            Self::Logs => "/v1/logs",
+            Self::Metrics => "/v1/metrics",
+        }
+    }
+}
+
 /// The encoding of an OTLP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Protobuf,
     Json,
+}
+
+impl Encoding {
+    /// Returns the media type of OTLP/HTTP: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
+        }
+    }
 }

@@ -225,15 +225,13 @@ impl Compare {
 
 /// Returns the rows of a trace in screen order with their depths.
 fn steps(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
-    let mut steps = Vec::new();
-    let Some((&head, roots)) = store.trace(trace).roots().split_first() else { return steps };
-    let mut open: Vec<(RowIx, usize)> = roots.iter().rev().map(|&row| (row, 1)).collect();
-    open.push((head, 0));
-    while let Some((row, depth)) = open.pop().filter(|_| steps.len() < STEPS) {
-        steps.push((row, depth));
-        open.extend(store.children(row).iter().rev().map(|&child| (child, depth + 1)));
-    }
-    steps
+    // The screen shows the other roots below the first one.
+    let mut roots = 0;
+    let steps = store.walk(trace).map(|(row, depth)| {
+        roots += usize::from(depth == 0);
+        (row, depth + usize::from(roots > 1))
+    });
+    steps.take(STEPS).collect()
 }
 
 /// Returns the totals of a subtree; for the first root of a trace, those of the trace.

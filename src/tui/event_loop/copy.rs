@@ -42,7 +42,7 @@ impl Loop<'_> {
     /// Copies a text without the characters that could harm where it is pasted. Refuses a text that is too long.
     pub(super) fn copy(&mut self, what: String, text: &str) {
         let text = format::plain(text).into_owned();
-        if text.is_empty() || text.len() > clipboard::LARGEST {
+        if text.is_empty() || text.len() > clipboard::MAX_SIZE {
             let reason = match text.len() {
                 0 => "it is empty".to_owned(),
                 size => format!("terminals take at most 1 MB and it has {}; x exports it", format::bytes(size as u64)),
@@ -55,7 +55,7 @@ impl Loop<'_> {
         }
         let finished = self.finished.clone();
         tokio::task::spawn_blocking(move || {
-            let text = result.text.filter(|text| clipboard::to_tmux(text).is_err());
+            let text = result.text.filter(|text| clipboard::copy_to_tmux(text).is_err());
             // Without a receiver the program is ending.
             let _ = finished.send(Finished::Copy(CopyResult { text, ..result }));
         });
@@ -64,9 +64,9 @@ impl Loop<'_> {
     /// Writes a text to the terminal's clipboard unless tmux took it, and reports the result.
     pub(super) fn report_copy(&mut self, CopyResult { what, size, text }: CopyResult) {
         let app = &mut self.session.app;
-        match text.as_deref().map_or(Ok(()), clipboard::to_terminal) {
+        match text.as_deref().map_or(Ok(()), clipboard::copy_to_terminal) {
             Ok(()) => {
-                let is_risky = text.is_some() && size > clipboard::SURE;
+                let is_risky = text.is_some() && size > clipboard::PORTABLE_SIZE;
                 let warning = if is_risky { "; some terminals take at most 74 KB" } else { "" };
                 app.show_message(format!("copied {}{warning}", format::safe(&what)), false, now());
             }

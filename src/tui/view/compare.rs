@@ -10,12 +10,12 @@ use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::styling::Styling;
 use super::{HitMap, popup, put, put_right};
-use crate::display;
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{RowIx, RunStatus, Store};
 use crate::tui::app::compare::{Differences, TextLine, Texts, totals};
 use crate::tui::app::{Compare, HitTarget};
+use crate::tui::display;
 use crate::tui::widget::text;
 
 /// Levels of the trees that are indented.

@@ -12,11 +12,11 @@ use ratatui::style::Style;
 
 use super::styling::Styling;
 use super::{HitMap, put, put_right};
-use crate::display;
 use crate::format;
 use crate::model::Nanos;
 use crate::store::Store;
 use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab};
+use crate::tui::display;
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
 pub(super) use content::exchange;

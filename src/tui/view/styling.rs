@@ -3,9 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
-use crate::display;
 use crate::model::SpanType;
 use crate::store::RunStatus;
+use crate::tui::display;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::Glyphs;
 

@@ -84,7 +84,7 @@ pub(super) fn append_arguments(document: &mut Document, text: &str) {
     while let Some(Ok(token)) = scanner.next() {
         match token.kind {
             TokenKind::String if scanner.peek() == Some(b':') => document.push_safe(unquoted(token.text), TextRole::Key),
-            TokenKind::String => document.push(&escape::decoded(token.text).replace('\n', "\\n"), TextRole::String),
+            TokenKind::String => document.push(&escape::decode(token.text).replace('\n', "\\n"), TextRole::String),
             TokenKind::Comma => document.push_safe(", ", TextRole::Punct),
             TokenKind::Colon => document.push_safe(": ", TextRole::Punct),
             _ => document.push_safe(token.text, role(token)),
@@ -99,7 +99,7 @@ pub fn string(text: &str) -> Cow<'_, str> {
     let one = trimmed.len() >= 2
         && trimmed.starts_with('"')
         && Scanner::new(trimmed).next().is_some_and(|token| token.is_ok_and(|token| token.text == trimmed));
-    if one { Cow::Owned(unquoted(&escape::decoded(trimmed)).to_owned()) } else { Cow::Borrowed(text) }
+    if one { Cow::Owned(unquoted(&escape::decode(trimmed)).to_owned()) } else { Cow::Borrowed(text) }
 }
 
 /// Whether brackets are open whose content stays on their line.
@@ -147,7 +147,7 @@ impl Layout<'_, '_> {
             TokenKind::String | TokenKind::Word if matches!(self.scanner.peek(), Some(b':' | b'=')) => {
                 self.document.push_safe(token.text, TextRole::Key)
             }
-            TokenKind::String => match escape::decoded(token.text) {
+            TokenKind::String => match escape::decode(token.text) {
                 Cow::Borrowed(text) => self.document.push_safe(text, TextRole::String),
                 Cow::Owned(text) => self.document.push(&text, TextRole::String),
             },

@@ -146,7 +146,7 @@ impl Pager {
     #[must_use]
     pub fn line(&self) -> usize {
         let bottom = self.document.down(self.top, usize::from(self.height.saturating_sub(1)), self.layout);
-        let found = self.search.as_ref().and_then(|search| search.place(&self.document)).map(|place| place.line);
+        let found = self.search.as_ref().and_then(|search| search.position(&self.document)).map(|place| place.line);
         found.filter(|line| (self.top.line..=bottom.line).contains(line)).unwrap_or(self.top.line)
     }
 
@@ -168,20 +168,20 @@ impl Pager {
             self.lay_out_while(|_| true);
         }
         let mut search = Search::new(&self.document, needle);
-        let place = search.go(&self.document, self.top);
+        let place = search.select_from(&self.document, self.top);
         self.search = (!needle.is_empty()).then_some(search);
         self.reveal(place);
     }
 
     /// Goes to the next place found.
     pub fn next_found(&mut self) {
-        let place = self.search.as_mut().and_then(|search| search.forward(&self.document));
+        let place = self.search.as_mut().and_then(|search| search.select_next(&self.document));
         self.reveal(place);
     }
 
     /// Goes to the place found before.
     pub fn previous_found(&mut self) {
-        let place = self.search.as_mut().and_then(|search| search.backward(&self.document));
+        let place = self.search.as_mut().and_then(|search| search.select_previous(&self.document));
         self.reveal(place);
     }
 
@@ -213,7 +213,7 @@ impl Pager {
         let room = isize::try_from(area.width).unwrap_or_default();
         for (range, role) in self.document.pieces(row, end) {
             let style = (styles.role)(role);
-            let mut found = self.search.iter().flat_map(|search| search.within(range.clone())).peekable();
+            let mut found = self.search.iter().flat_map(|search| search.overlapping(range.clone())).peekable();
             let mut byte = range.start;
             for (grapheme, width) in cells(self.document.slice(range.clone())) {
                 while found.next_if(|(found, _)| found.end <= byte).is_some() {}

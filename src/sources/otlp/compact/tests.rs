@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use bytes::Bytes;
 use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -13,8 +12,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use crate::model::payload_query::Condition;
 use crate::model::{Pattern, Payload, PayloadQuery, PayloadRef, SourceId, SpanId};
 use crate::otlp::wire::put_bytes;
-use crate::sources::otlp::compression::ContentEncoding;
-use crate::sources::otlp::ingest::{Ingest, Sent};
+use crate::sources::otlp::ingest::{ExportRequest, Ingest};
 use crate::sources::otlp::search::{self, Scan};
 use crate::sources::otlp::types::{Encoding, Signal};
 use crate::sources::{Search, Update, UpdateSender};
@@ -35,10 +33,8 @@ impl Held {
 
     /// Takes a request.
     fn take(&mut self, form: Encoding, body: Vec<u8>) {
-        let body = Bytes::from(body);
-        let sent = Sent { coding: ContentEncoding::Identity, bytes: body.clone() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(self.intake.ingest(Signal::Traces, form, body, &sent)).unwrap();
+        runtime.block_on(self.intake.ingest(ExportRequest::uncompressed(Signal::Traces, form, body.into()))).unwrap();
         while let Ok(Update::Batch(batch)) = self.updates.try_recv() {
             self.spans.extend(batch.spans.iter().map(|span| {
                 let payload = self.intake.payload(span.payload_ref, span.id).unwrap();

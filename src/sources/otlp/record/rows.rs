@@ -1,20 +1,19 @@
-//! Spans and traces as Agno writes them (`agno/tracing/schemas.py` and `SqliteDb.upsert_trace`).
+//! Writes spans and traces as Agno does: see `agno/tracing/schemas.py` and `SqliteDb.upsert_trace`.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::{Statement, params};
 
+use super::job::{FinishedSpan, WriteJob};
 use super::schema::quoted;
-use super::{FinishedSpan, WriteJob};
-use crate::model::{Nanos, Payload, Status, TraceId, Value};
+use crate::model::attributes::AttributeMap;
+use crate::model::{Nanos, Payload, Status, TraceId};
 use crate::otlp::payload;
 use crate::semconv::agno_context;
-use crate::sources::otlp::json::Document;
-use crate::sources::otlp::types::Encoding;
 use crate::sources::sqlite::Tables;
 
-/// A span that is there already stays as it is.
+/// Returns the statement that inserts a span and keeps an existing one.
 pub(super) fn insert_span(tables: &Tables) -> String {
     format!(
         "INSERT INTO {} (span_id, trace_id, parent_span_id, name, span_kind, status_code, status_message, start_time, end_time, \
@@ -23,13 +22,14 @@ pub(super) fn insert_span(tables: &Tables) -> String {
     )
 }
 
-/// Widens a trace's time, keeps the context that it has, and names it after the workflow, team or agent at its top.
+/// Returns the statement that inserts a trace or extends an existing one: the times widen, known context stays, and the name becomes that
+/// of the workflow, team or agent run at the top.
 pub(super) fn upsert_trace(tables: &Tables) -> String {
     let traces = quoted(&tables.traces);
     let level = |row: &str| {
         let named = format!("({row}.name LIKE '%.run%' OR {row}.name LIKE '%.arun%')");
-        let of = |column: &str, level: u8| format!("WHEN {row}.{column} IS NOT NULL AND {named} THEN {level}");
-        format!("CASE {} {} {} ELSE 0 END", of("workflow_id", 3), of("team_id", 2), of("agent_id", 1))
+        let when = |column: &str, level: u8| format!("WHEN {row}.{column} IS NOT NULL AND {named} THEN {level}");
+        format!("CASE {} {} {} ELSE 0 END", when("workflow_id", 3), when("team_id", 2), when("agent_id", 1))
     };
     let kept = ["run_id", "session_id", "user_id", "agent_id", "team_id", "workflow_id"]
         .map(|column| format!("{column} = coalesce({traces}.{column}, excluded.{column})"))
@@ -46,12 +46,12 @@ pub(super) fn upsert_trace(tables: &Tables) -> String {
     )
 }
 
-/// Writes a request: each trace's row, then its spans.
+/// Writes a request: the row of each trace, then its spans.
 pub(super) fn write(job: &WriteJob, traces: &mut Statement<'_>, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
     let payloads = payloads(job);
     let mut by_trace: Vec<(TraceId, Vec<(&FinishedSpan, &Payload)>)> = Vec::new();
     for span in &job.spans {
-        let Some(payload) = payloads.get(&span.at) else { continue };
+        let Some(payload) = payloads.get(&span.offset) else { continue };
         match by_trace.iter_mut().find(|(trace, _)| *trace == span.trace) {
             Some((_, spans)) => spans.push((span, payload)),
             None => by_trace.push((span.trace, vec![(span, payload)])),
@@ -67,21 +67,11 @@ pub(super) fn write(job: &WriteJob, traces: &mut Statement<'_>, spans: &mut Stat
     Ok(())
 }
 
-/// Every payload of the request, by the place where its span begins.
+/// Decodes the payloads of a request, keyed by the offset of the span.
 fn payloads(job: &WriteJob) -> HashMap<usize, Payload> {
     let mut payloads = HashMap::new();
-    match job.form {
-        Encoding::Protobuf => {
-            // It was read once already.
-            let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
-        }
-        Encoding::Json => {
-            let text = std::str::from_utf8(&job.body).unwrap_or_default();
-            let document = Document::request(text).unwrap_or_default();
-            let all = (0..document.len()).filter_map(|index| Some((document.offset(index), document.payload(text, index).ok()?)));
-            payloads.extend(all);
-        }
-    }
+    // The ingest path has already decoded the body once.
+    let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
     payloads
 }
 
@@ -122,13 +112,13 @@ fn write_span(span: &FinishedSpan, payload: &Payload, now: &str, spans: &mut Sta
         time(span.start),
         time(span.end),
         span.end.saturating_sub(span.start).max(0) / 1_000_000,
-        Value::Map(payload.attributes.clone()).to_json(),
+        AttributeMap(&payload.attributes).to_json(),
         now,
     ])?;
     Ok(())
 }
 
-/// A time as Python's `datetime.isoformat()` writes it: microseconds, left out where they are zero.
+/// Formats a time as Python's `datetime.isoformat()`: microseconds, omitted if zero.
 fn time(nanos: Nanos) -> String {
     let micros = nanos.div_euclid(1000);
     let format = if micros % 1_000_000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };

@@ -83,10 +83,8 @@ impl Filter {
 
     /// Checks a changed row, its subtree (which may inherit another agent or session) and its ancestors (whose totals have changed).
     pub(super) fn check_around(&mut self, store: &Store, row: RowIx, now: Nanos) {
-        let mut open = vec![row];
-        while let Some(row) = open.pop() {
+        for (row, _) in store.walk_below(row) {
             self.check(store, row, now);
-            open.extend(store.children(row));
         }
         let ancestors = std::iter::successors(store.row(row).parent(), |&row| store.row(row).parent());
         for row in ancestors.take(ANCESTORS) {

@@ -179,7 +179,7 @@ impl TraceTree {
             if !may_contain(trace) {
                 continue;
             }
-            let rows = self.rows_in_order(store, trace);
+            let rows: Vec<RowIx> = store.walk(trace).map(|(row, _)| row).collect();
             let here = rows.iter().position(|&row| row == cursor).filter(|_| step == 0);
             let found = match (back, here) {
                 (false, Some(here)) => rows[here + 1..].iter().find(|&&row| is_wanted(row)),
@@ -192,17 +192,6 @@ impl TraceTree {
             }
         }
         None
-    }
-
-    /// Returns the rows of a trace in screen order, folded or not.
-    fn rows_in_order(&self, store: &Store, trace: TraceIx) -> Vec<RowIx> {
-        let mut rows = Vec::new();
-        let mut open = vec![Self::head(store, trace)];
-        while let Some(row) = open.pop() {
-            rows.push(row);
-            open.extend((0..self.child_count(store, row)).rev().map(|index| Self::child(store, row, index)));
-        }
-        rows
     }
 
     /// Goes to the next failed span or the previous one. If the filter asks for errors, goes only to matches. Returns whether there is one.

@@ -6,9 +6,9 @@ use ratatui::style::Style;
 
 use super::columns::whole_of;
 use super::line::Line;
-use crate::display::RowBar;
 use crate::store::RunStatus;
 use crate::tui::app::{Measure, TraceTree};
+use crate::tui::display::RowBar;
 use crate::tui::widget::{Palette, gauge};
 
 use super::super::put;

@@ -7,11 +7,11 @@ use ratatui::style::Style;
 use super::super::styling::Styling;
 use super::super::{HitMap, put, put_right};
 use super::columns::Columns;
-use crate::display;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
 use crate::tui::app::{App, HitTarget, TraceTree};
+use crate::tui::display;
 
 /// One line of the tree.
 #[derive(Clone, Copy)]

@@ -100,7 +100,7 @@ impl LazyTail {
 
     fn piece_of_string(&mut self, document: &mut Document, until: usize, end: usize) {
         let cut = cut(&self.text[..end], self.at, until);
-        match escape::decoded(&self.text[self.at..cut]) {
+        match escape::decode(&self.text[self.at..cut]) {
             Cow::Borrowed(text) => document.push_safe(text, TextRole::String),
             Cow::Owned(text) => document.push(&text, TextRole::String),
         }

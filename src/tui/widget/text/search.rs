@@ -1,133 +1,105 @@
-//! Finding text in a document, upper and lower case alike.
+//! Case-insensitive search in a document.
 
 use std::ops::Range;
 
+use regex::RegexBuilder;
+
 use super::{Document, Position};
 
-/// Places that are found at most.
-const MOST: usize = 10_000;
+/// The largest number of matches of one search.
+const MAX_MATCHES: usize = 10_000;
 
-/// Where something was found in a document, in order, and which of these places is looked at.
+/// The matches of a text in a document, in order, and the current one.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    found: Vec<Range<usize>>,
+    /// Byte ranges of the document's text.
+    matches: Vec<Range<usize>>,
     current: usize,
 }
 
 impl Search {
-    /// Every place where `needle` stands in `document`, ten thousand at most. Nothing is found nowhere.
+    /// Searches `document` for `needle`. Only the first ten thousand matches count; an empty needle has none.
     #[must_use]
     pub fn new(document: &Document, needle: &str) -> Self {
-        let found = if needle.is_ascii() { ascii(document, needle.as_bytes()) } else { folded(document, needle) };
-        Self { found, current: 0 }
+        Self { matches: find(document, needle), current: 0 }
     }
 
-    /// How many places there are.
+    /// Returns the number of matches.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.found.len()
+        self.matches.len()
     }
 
-    /// Which of them is looked at, from 0.
+    /// Returns the index of the current match, from 0.
     #[must_use]
     pub fn current(&self) -> usize {
         self.current
     }
 
-    /// Looks at the first place at or behind `place`, else at the first of all, and says where it is.
-    pub fn go(&mut self, document: &Document, place: Position) -> Option<Position> {
-        let byte = document.range(place.line).start + place.byte;
-        self.current = self.found.partition_point(|found| found.start < byte);
-        if self.current == self.found.len() {
+    /// Selects the first match at or after `position`, else the first of all, and returns its position.
+    pub fn select_from(&mut self, document: &Document, position: Position) -> Option<Position> {
+        let byte = document.range(position.line).start + position.byte;
+        self.current = self.matches.partition_point(|found| found.start < byte);
+        if self.current == self.matches.len() {
             self.current = 0;
         }
-        self.place(document)
+        self.position(document)
     }
 
-    /// Looks at the place after the one looked at, round and round.
-    pub fn forward(&mut self, document: &Document) -> Option<Position> {
-        self.current = if self.current + 1 < self.found.len() { self.current + 1 } else { 0 };
-        self.place(document)
+    /// Selects the next match, after the last the first, and returns its position.
+    pub fn select_next(&mut self, document: &Document) -> Option<Position> {
+        self.current = if self.current + 1 < self.matches.len() { self.current + 1 } else { 0 };
+        self.position(document)
     }
 
-    /// Looks at the place before.
-    pub fn backward(&mut self, document: &Document) -> Option<Position> {
-        self.current = self.current.checked_sub(1).unwrap_or(self.found.len().saturating_sub(1));
-        self.place(document)
+    /// Selects the previous match, before the first the last, and returns its position.
+    pub fn select_previous(&mut self, document: &Document) -> Option<Position> {
+        self.current = self.current.checked_sub(1).unwrap_or(self.matches.len().saturating_sub(1));
+        self.position(document)
     }
 
-    /// Where the place looked at is; `None` if nothing was found.
+    /// Returns the position of the current match, or `None` without matches.
     #[must_use]
-    pub fn place(&self, document: &Document) -> Option<Position> {
-        let byte = self.found.get(self.current)?.start;
+    pub fn position(&self, document: &Document) -> Option<Position> {
+        let byte = self.matches.get(self.current)?.start;
         let line = document.line_of(byte);
         Some(Position { line, byte: byte - document.range(line).start })
     }
 
-    /// The places that lie in or reach into `range` of the text; whether each is the one looked at.
-    pub(in crate::tui::widget) fn within(&self, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, bool)> {
-        let first = self.found.partition_point(|found| found.end <= range.start);
+    /// Returns the matches that overlap `range` of the document's text, each with whether it is the current one.
+    pub(in crate::tui::widget) fn overlapping(&self, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, bool)> {
+        let first = self.matches.partition_point(|found| found.end <= range.start);
         (first..)
-            .zip(&self.found[first..])
+            .zip(&self.matches[first..])
             .take_while(move |(_, found)| found.start < range.end)
             .map(|(at, found)| (found.clone(), at == self.current))
     }
 }
 
 impl Document {
-    /// Whether `range` of the text is read as one line.
+    /// Whether `range` of the text crosses no line break.
     fn is_one_line(&self, range: &Range<usize>) -> bool {
         let (first, last) = (self.line_of(range.start), self.line_of(range.end - 1));
         self.lines[first + 1..=last].iter().all(|line| line.continues)
     }
 }
 
-fn ascii(document: &Document, needle: &[u8]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let Some(first) = needle.first() else { return found };
-    let text = document.text.as_bytes();
-    let mut at = 0;
-    while let Some(step) = memchr::memchr2(first.to_ascii_lowercase(), first.to_ascii_uppercase(), &text[at..]) {
-        at += step;
-        let range = at..at + needle.len();
-        let Some(candidate) = text.get(range.clone()) else { break };
-        if candidate.eq_ignore_ascii_case(needle) && document.is_one_line(&range) {
-            at = range.end;
-            found.push(range);
+/// Returns at most [`MAX_MATCHES`] places of `needle`, in order. An empty needle, or one too long for the regex engine, has none.
+fn find(document: &Document, needle: &str) -> Vec<Range<usize>> {
+    let mut matches = Vec::new();
+    let regex = RegexBuilder::new(&regex::escape(needle)).case_insensitive(true).build();
+    let Some(regex) = regex.ok().filter(|_| !needle.is_empty()) else { return matches };
+    let mut start = 0;
+    while matches.len() < MAX_MATCHES
+        && let Some(found) = regex.find_at(&document.text, start)
+    {
+        if document.is_one_line(&found.range()) {
+            start = found.end();
+            matches.push(found.range());
         } else {
-            at += 1;
-        }
-        if found.len() == MOST {
-            break;
+            // Lines are stored without the breaks between them: a match may begin one character later.
+            start = found.start() + document.text[found.start()..].chars().next().map_or(1, char::len_utf8);
         }
     }
-    found
-}
-
-fn folded(document: &Document, needle: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let needle: Vec<char> = needle.chars().map(fold).collect();
-    let mut at = 0;
-    while let Some(c) = document.text[at..].chars().next() {
-        let mut rest = document.text[at..].chars();
-        let range = needle
-            .iter()
-            .all(|&wanted| rest.next().is_some_and(|c| fold(c) == wanted))
-            .then(|| at..document.text.len() - rest.as_str().len());
-        match range.filter(|range| document.is_one_line(range)) {
-            Some(range) => {
-                at = range.end;
-                found.push(range);
-            }
-            None => at += c.len_utf8(),
-        }
-        if found.len() == MOST {
-            break;
-        }
-    }
-    found
-}
-
-fn fold(c: char) -> char {
-    c.to_lowercase().next().unwrap_or(c)
+    matches
 }

@@ -100,22 +100,22 @@ fn rows_are_walked_both_ways() {
 }
 
 #[test]
-fn search_knows_no_case() {
+fn search_ignores_case() {
     let document = Document::plain("Refund the refund\nREFUND Straße ÜBER über");
     let mut search = Search::new(&document, "refund");
     assert_eq!(search.count(), 3);
-    assert_eq!(search.go(&document, Position { line: 0, byte: 1 }), Some(Position { line: 0, byte: 11 }));
-    assert_eq!(search.forward(&document), Some(Position { line: 1, byte: 0 }));
-    assert_eq!(search.forward(&document), Some(Position::default()));
-    assert_eq!(search.backward(&document), Some(Position { line: 1, byte: 0 }));
+    assert_eq!(search.select_from(&document, Position { line: 0, byte: 1 }), Some(Position { line: 0, byte: 11 }));
+    assert_eq!(search.select_next(&document), Some(Position { line: 1, byte: 0 }));
+    assert_eq!(search.select_next(&document), Some(Position::default()));
+    assert_eq!(search.select_previous(&document), Some(Position { line: 1, byte: 0 }));
     assert_eq!(Search::new(&document, "über").count(), 2);
     assert_eq!(Search::new(&document, "fundre").count(), 0);
     assert_eq!(Search::new(&document, "").count(), 0);
-    assert_eq!(Search::new(&document, "nothing").forward(&document), None);
+    assert_eq!(Search::new(&document, "nothing").select_next(&document), None);
 }
 
 #[test]
-fn search_sees_through_continued_lines_but_not_through_ends() {
+fn matches_cross_continued_lines_but_no_line_breaks() {
     let document = Document::plain(&format!("{}needle", "x".repeat(LINE - 3)));
     assert!(document.lines() > 1);
     assert_eq!(Search::new(&document, "needle").count(), 1);

@@ -1,0 +1,218 @@
+//! Decompression with a size limit.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+
+/// A compression, as `Content-Encoding` and `grpc-encoding` name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ContentEncoding {
+    Identity,
+    Gzip,
+    /// The zlib format, as HTTP defines it, or the raw deflate stream that some clients send.
+    Deflate,
+    Zstd,
+}
+
+/// The names of all encodings, as `grpc-accept-encoding` lists them.
+pub(super) const SUPPORTED_ENCODINGS: &str = "identity,gzip,deflate,zstd";
+
+/// Why data can't be decompressed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum DecompressError {
+    /// The decompressed data exceeds the limit.
+    #[error("the decompressed data is too large")]
+    TooLarge,
+    /// The data is not valid in its format.
+    #[error("the compressed data is malformed: {0}")]
+    Malformed(String),
+}
+
+impl ContentEncoding {
+    /// Parses the value of a header. Returns `None` for an unsupported encoding.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        match name.trim() {
+            "" => Some(Self::Identity),
+            name if name.eq_ignore_ascii_case("identity") => Some(Self::Identity),
+            name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => Some(Self::Gzip),
+            name if name.eq_ignore_ascii_case("deflate") => Some(Self::Deflate),
+            name if name.eq_ignore_ascii_case("zstd") => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}
+
+/// Decompresses `data`. Stops with [`DecompressError::TooLarge`] once the output exceeds `limit` bytes.
+pub(super) fn decompress(encoding: ContentEncoding, data: Bytes, limit: usize) -> Result<Bytes, DecompressError> {
+    match encoding {
+        ContentEncoding::Identity if data.len() > limit => Err(DecompressError::TooLarge),
+        ContentEncoding::Identity => Ok(data),
+        ContentEncoding::Gzip => read(MultiGzDecoder::new(&data[..]), data.len(), limit),
+        ContentEncoding::Deflate if has_zlib_header(&data) => {
+            let mut decoder = ZlibDecoder::new(&data[..]);
+            let output = read(&mut decoder, data.len(), limit)?;
+            check_end(decoder.total_in(), &data).map(|()| output)
+        }
+        ContentEncoding::Deflate => {
+            let mut decoder = DeflateDecoder::new(&data[..]);
+            let output = read(&mut decoder, data.len(), limit)?;
+            check_end(decoder.total_in(), &data).map(|()| output)
+        }
+        ContentEncoding::Zstd => read(ZstdFrames { remaining: &data, decoder: None }, data.len(), limit),
+    }
+}
+
+fn check_end(consumed: u64, data: &[u8]) -> Result<(), DecompressError> {
+    if consumed == data.len() as u64 { Ok(()) } else { Err(DecompressError::Malformed("trailing bytes".to_owned())) }
+}
+
+/// Reads consecutive zstd frames, with skippable frames between them: <https://datatracker.ietf.org/doc/html/rfc8878#section-3>.
+struct ZstdFrames<'a> {
+    /// The bytes after the current frame.
+    remaining: &'a [u8],
+    decoder: Option<StreamingDecoder<&'a [u8], FrameDecoder>>,
+}
+
+/// The lowest of the sixteen magic numbers of skippable frames.
+const SKIPPABLE_MAGIC: u32 = 0x184d_2a50;
+
+impl ZstdFrames<'_> {
+    /// Skips skippable frames. Returns whether another frame follows.
+    fn skip(&mut self) -> io::Result<bool> {
+        while let Some((magic, after)) = self.remaining.split_first_chunk()
+            && u32::from_le_bytes(*magic) & !0xf == SKIPPABLE_MAGIC
+        {
+            let next = after.split_first_chunk().and_then(|(length, after)| after.get(u32::from_le_bytes(*length) as usize..));
+            self.remaining = next.ok_or_else(|| io::Error::other("truncated zstd frame"))?;
+        }
+        Ok(!self.remaining.is_empty())
+    }
+}
+
+impl Read for ZstdFrames<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Some(decoder) = &mut self.decoder else {
+                if !self.skip()? {
+                    return Ok(0);
+                }
+                self.decoder = Some(StreamingDecoder::new(self.remaining).map_err(|_| io::Error::other("not a zstd frame"))?);
+                continue;
+            };
+            let read = decoder.read(out)?;
+            if read > 0 || out.is_empty() {
+                return Ok(read);
+            }
+            let checksum = decoder.decoder.get_checksum_from_data();
+            if checksum.is_some() && checksum != decoder.decoder.get_calculated_checksum() {
+                return Err(io::Error::other("wrong zstd checksum"));
+            }
+            self.remaining = *decoder.get_ref();
+            self.decoder = None;
+        }
+    }
+}
+
+/// Whether the data begins with the two bytes of a zlib header: the method, and a checksum over both.
+fn has_zlib_header(data: &[u8]) -> bool {
+    matches!(*data, [method, flags, ..] if method & 0xf == 8 && (u16::from(method) << 8 | u16::from(flags)) % 31 == 0)
+}
+
+fn read(decoder: impl Read, compressed: usize, limit: usize) -> Result<Bytes, DecompressError> {
+    let mut output = Vec::with_capacity(compressed.saturating_mul(4).min(limit) + 1);
+    let result: io::Result<usize> = decoder.take(limit as u64 + 1).read_to_end(&mut output);
+    result.map_err(|error| DecompressError::Malformed(error.to_string()))?;
+    if output.len() > limit {
+        return Err(DecompressError::TooLarge);
+    }
+    Ok(output.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+
+    use super::*;
+
+    fn gzip(body: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn every_encoding_round_trips() {
+        let body: Vec<u8> = (0..100_000_u32).flat_map(|n| (n.wrapping_mul(n) / 7).to_le_bytes()).collect();
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(&body).unwrap();
+        let mut raw = DeflateEncoder::new(Vec::new(), Compression::fast());
+        raw.write_all(&body).unwrap();
+        let zstd = ruzstd::encoding::compress_to_vec(&body[..], ruzstd::encoding::CompressionLevel::Fastest);
+        let limit = body.len();
+        for (name, compressed) in [
+            ("gzip", gzip(&body)),
+            ("GZIP", gzip(&body)),
+            ("deflate", zlib.finish().unwrap()),
+            ("deflate", raw.finish().unwrap()),
+            ("zstd", zstd),
+            ("", body.clone()),
+            ("identity", body.clone()),
+        ] {
+            let encoding = ContentEncoding::parse(name).unwrap();
+            assert!(decompress(encoding, compressed.clone().into(), limit).as_deref() == Ok(&body[..]), "{name}");
+            assert_eq!(decompress(encoding, compressed.clone().into(), limit - 1), Err(DecompressError::TooLarge), "{name}");
+            if encoding != ContentEncoding::Identity {
+                let cut = compressed[..compressed.len() / 2].to_vec();
+                assert!(matches!(decompress(encoding, cut.into(), limit), Err(DecompressError::Malformed(_))), "{name}");
+                assert!(
+                    matches!(decompress(encoding, Bytes::from_static(b"no such thing"), limit), Err(DecompressError::Malformed(_))),
+                    "{name}"
+                );
+            }
+        }
+        assert_eq!(ContentEncoding::parse("br"), None);
+    }
+
+    #[test]
+    fn all_members_and_frames_are_read_and_trailing_bytes_are_refused() {
+        let zstd = |body: &[u8]| ruzstd::encoding::compress_to_vec(body, ruzstd::encoding::CompressionLevel::Fastest);
+        let decompress = |encoding, body: Vec<u8>| decompress(encoding, body.into(), 100);
+        let skippable = [&SKIPPABLE_MAGIC.to_le_bytes()[..], &[3, 0, 0, 0, 9, 9, 9]].concat();
+        let frames = [&skippable, &zstd(b"one, "), &skippable, &zstd(b""), &zstd(b"two"), &skippable].map(Vec::as_slice).concat();
+        assert_eq!(decompress(ContentEncoding::Zstd, frames), Ok(Bytes::from_static(b"one, two")));
+        assert_eq!(decompress(ContentEncoding::Gzip, [gzip(b"one, "), gzip(b"two")].concat()), Ok(Bytes::from_static(b"one, two")));
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(b"one").unwrap();
+        let zlib = zlib.finish().unwrap();
+        let mut raw = DeflateEncoder::new(Vec::new(), Compression::fast());
+        raw.write_all(b"one").unwrap();
+        let raw = raw.finish().unwrap();
+        // The last byte belongs to the checksum.
+        let mut corrupt = zstd(b"one");
+        *corrupt.last_mut().unwrap() ^= 1;
+        for (encoding, body) in [
+            (ContentEncoding::Zstd, [zstd(b"one"), b"garbage".to_vec()].concat()),
+            (ContentEncoding::Zstd, corrupt),
+            (ContentEncoding::Zstd, skippable[..skippable.len() - 1].to_vec()),
+            (ContentEncoding::Gzip, [gzip(b"one"), b"garbage".to_vec()].concat()),
+            (ContentEncoding::Deflate, [&zlib[..], &zlib].concat()),
+            (ContentEncoding::Deflate, [&raw[..], b"x"].concat()),
+        ] {
+            assert!(matches!(decompress(encoding, body.clone()), Err(DecompressError::Malformed(_))), "{encoding:?} {body:?}");
+        }
+    }
+
+    #[test]
+    fn a_decompression_bomb_is_stopped_early() {
+        let bomb = gzip(&gzip(&vec![0; 64 << 20]));
+        let bomb = decompress(ContentEncoding::Gzip, bomb.into(), 1 << 20).unwrap();
+        let started = std::time::Instant::now();
+        assert_eq!(decompress(ContentEncoding::Gzip, bomb, 1 << 20), Err(DecompressError::TooLarge));
+        assert!(started.elapsed().as_secs() < 1);
+    }
+}

@@ -1,0 +1,130 @@
+//! The connections: their number, their time limits and their protocols.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use super::service::Service;
+use super::{grpc, http};
+
+/// The interval of pings on a silent HTTP/2 connection.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Concurrent calls on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 128;
+
+/// Flow control windows in bytes: of one call, and of one connection.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+
+/// The largest DATA frame in bytes. Most bodies fit into one and need no copy.
+const MAX_FRAME: u32 = 1 << 20;
+
+/// The delay after a failed `accept`. The usual cause is a lack of file descriptors; an immediate retry would only burn CPU time.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// Serves connections.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    pub(super) service: Arc<Service>,
+    /// One permit per connection.
+    pub(super) connections: Arc<Semaphore>,
+    /// The time limit for a request's head, and for an idle connection.
+    pub(super) idle_timeout: Duration,
+    /// Becomes `true` at shutdown.
+    pub(super) shutdown: watch::Receiver<bool>,
+}
+
+impl Server {
+    /// Accepts connections until the shutdown. Open connections may finish their requests.
+    pub(super) async fn listen(mut self, listener: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = self.shutdown.wait_for(|shutdown| *shutdown) => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let Ok(permit) = self.connections.clone().try_acquire_owned() else {
+                        tracing::warn!(%peer, "OTLP connection closed: too many connections");
+                        continue;
+                    };
+                    let server = self.clone();
+                    tokio::spawn(async move {
+                        server.serve(stream).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "can't accept an OTLP connection");
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+                }
+            }
+        }
+    }
+
+    /// Serves one connection. Each port accepts both protocols.
+    async fn serve(mut self, stream: TcpStream) {
+        // Responses are short; Nagle's algorithm would only delay them.
+        let _ = stream.set_nodelay(true);
+        let builder = connection_builder(self.idle_timeout);
+        let has_request = AtomicBool::new(false);
+        let handler = service_fn(|request| {
+            has_request.store(true, Relaxed);
+            let service = self.service.clone();
+            async move {
+                Ok::<_, Infallible>(if grpc::is_call(&request) {
+                    grpc::handle(&service, request).await
+                } else {
+                    http::handle(&service, request).await
+                })
+            }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), handler);
+        let mut connection = std::pin::pin!(connection);
+        // hyper's timeouts start with the first byte, once the protocol is known.
+        let mut first_request_timeout = std::pin::pin!(tokio::time::sleep(self.idle_timeout));
+        let (mut is_shutting_down, mut has_timed_out) = (false, false);
+        loop {
+            tokio::select! {
+                outcome = connection.as_mut() => {
+                    if let Err(error) = outcome {
+                        tracing::debug!(error, "OTLP connection ended");
+                    }
+                    return;
+                }
+                () = first_request_timeout.as_mut(), if !has_timed_out => {
+                    if !has_request.load(Relaxed) {
+                        return tracing::debug!("OTLP connection closed: no request arrived");
+                    }
+                    has_timed_out = true;
+                }
+                _ = self.shutdown.wait_for(|shutdown| *shutdown), if !is_shutting_down => {
+                    connection.as_mut().graceful_shutdown();
+                    is_shutting_down = true;
+                }
+            }
+        }
+    }
+}
+
+fn connection_builder(idle_timeout: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle_timeout).max_buf_size(MAX_FRAME as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(MAX_FRAME);
+    builder
+}
