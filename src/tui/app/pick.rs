@@ -87,7 +87,7 @@ impl Picker {
     #[must_use]
     pub fn statuses(store: &Store, line: &str) -> Self {
         let statuses = [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
-        let count = |status| store.traces().filter(|&trace| store.trace(trace).standing() == status).count() as u64;
+        let count = |status| store.traces().filter(|&trace| store.trace(trace).run_status() == status).count() as u64;
         let counts = statuses.into_iter().map(|(name, status)| (name.to_owned(), count(status))).collect();
         Self::new("status", "traces", counts, line)
     }

@@ -39,7 +39,7 @@ impl Loop<'_> {
             Update::State(source, state) => {
                 tracing::info!(source = source.0, ?state, "source state");
                 if let State::Loading { total, .. } = state {
-                    store.expect(total);
+                    store.reserve(total);
                 }
                 app.source_state(usize::from(source.0), state);
             }
