@@ -131,7 +131,7 @@ fn table(loaded: &Snapshot, traces: &[TraceIx]) -> Table {
     let mut table = Table::new(columns);
     for &trace in traces {
         let data = store.trace(trace);
-        let (totals, standing) = (store.totals_of(trace), data.standing());
+        let (totals, standing) = (store.totals_of(trace), data.run_status());
         let errors = if totals.errors > 0 { Style::Standing(RunStatus::Error) } else { Style::Dim };
         let mut line = vec![
             vec![StyledText::new(&format::moment(data.start, loaded.now), Style::Dim)],

@@ -179,7 +179,7 @@ impl Snapshot {
 
     fn update_state(&mut self, source: SourceId, state: State) {
         if let State::Loading { total, .. } = state {
-            return self.store.expect(total);
+            return self.store.reserve(total);
         }
         if self.is_read.get_mut(usize::from(source.0)).is_none_or(|is_read| std::mem::replace(is_read, true)) {
             return;

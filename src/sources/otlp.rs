@@ -16,14 +16,13 @@ pub mod fuzz;
 mod grpc;
 mod http;
 mod ingest;
-pub(in crate::sources) mod json;
 mod options;
 mod record;
 mod response;
 mod search;
 mod server;
 mod service;
-mod signals;
+mod span_events;
 mod types;
 mod worker;
 

@@ -234,7 +234,7 @@ impl Loop<'_> {
                 Update::State(source, state) => {
                     tracing::info!(source = source.0, ?state, "source state");
                     if let State::Loading { total, .. } = state {
-                        self.session.store.expect(total);
+                        self.session.store.reserve(total);
                     }
                     self.session.app.source_state(usize::from(source.0), state);
                 }

@@ -31,7 +31,7 @@ pub(super) fn write(out: &mut impl Write, loaded: &Snapshot, trace: TraceIx, row
 /// The trace in a few lines: a word, and what there is to say.
 fn heading(out: &mut impl Write, loaded: &Snapshot, trace: TraceIx, look: Output) -> io::Result<()> {
     let store = &loaded.store;
-    let (data, standing) = (store.trace(trace), store.trace(trace).standing());
+    let (data, standing) = (store.trace(trace), store.trace(trace).run_status());
     let totals = store.totals_of(trace);
     let end = if totals.running > 0 { loaded.now } else { data.end };
     let part = |known: u32, count| format::tokens((known > 0).then_some(count));
@@ -156,7 +156,7 @@ impl Tree<'_> {
     fn cell(&self, cell: Cell, data: &Row) -> StyledText {
         let mut buffer = [0; 4];
         let symbol: &str = cell.symbol.encode_utf8(&mut buffer);
-        let tone = match (data.standing(), cell.shade) {
+        let tone = match (data.run_status(), cell.shade) {
             (_, Shade::Blank) => Style::Plain,
             (RunStatus::Ok, _) => Style::Kind(data.span_type),
             (standing, _) => Style::Standing(standing),

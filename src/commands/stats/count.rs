@@ -59,7 +59,7 @@ fn grouped(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Line> {
     rest.usage.add(sums.totals());
     let mut lines: HashMap<Symbol, Line> = HashMap::new();
     for (symbol, group) in sums.groups(by) {
-        rest.usage.take_out(&group.usage);
+        rest.usage.subtract(&group.usage);
         let key = Some(store.text(symbol).to_owned());
         let (calls, errors) = (group.calls.into(), group.errors.into());
         lines.insert(symbol, Line { key, calls, errors, usage: group.usage, durations: Vec::new() });

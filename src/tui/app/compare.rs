@@ -177,7 +177,7 @@ impl Compare {
         };
         Differences {
             step: key(a) != key(b),
-            standing: a.standing() != b.standing(),
+            standing: a.run_status() != b.run_status(),
             time: long - short >= 10_000_000 && long - short >= short / 5,
             tokens: x.tokens() != y.tokens(),
             cost: x.cost() != y.cost(),

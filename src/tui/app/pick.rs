@@ -86,7 +86,7 @@ impl Picker {
     #[must_use]
     pub fn statuses(store: &Store, line: &str) -> Self {
         let standings = [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
-        let count = |standing| store.traces().filter(|&trace| store.trace(trace).standing() == standing).count() as u64;
+        let count = |standing| store.traces().filter(|&trace| store.trace(trace).run_status() == standing).count() as u64;
         let counts = standings.into_iter().map(|(name, standing)| (name.to_owned(), count(standing))).collect();
         Self::new("status", "traces", counts, line)
     }

@@ -160,8 +160,8 @@ fn step(
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
     let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), theme.kind(data.span_type)) + 1;
     let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differs.step)) + 1;
-    if data.standing() != RunStatus::Ok {
-        let standing = data.standing();
+    if data.run_status() != RunStatus::Ok {
+        let standing = data.run_status();
         x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(theme.standing(standing), differs.standing)) + 1;
     }
     let about = if data.error.is_empty() { (store.text(data.input), theme.dim()) } else { (store.text(data.error), theme.error()) };

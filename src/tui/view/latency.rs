@@ -49,7 +49,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
 
 /// What part of the time was whose, as words and, where there is room, as a bar.
 fn draw_split(buffer: &mut Buffer, area: Rect, split: &TimeBreakdown, theme: Styling) {
-    let whole = split.whole();
+    let whole = split.total();
     if whole <= 0 {
         return;
     }
@@ -57,7 +57,7 @@ fn draw_split(buffer: &mut Buffer, area: Rect, split: &TimeBreakdown, theme: Sty
     let parts = [
         (format!("model {}", percent(split.model)), theme.kind(SpanType::Model)),
         (format!("tool {}", percent(split.tool)), theme.kind(SpanType::Tool)),
-        (format!("rest {}", percent(split.rest)), theme.dim()),
+        (format!("rest {}", percent(split.other)), theme.dim()),
     ];
     let mut x = area.x;
     for (text, style) in parts {

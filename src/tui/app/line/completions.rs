@@ -136,7 +136,7 @@ fn values(store: &Store, field: &str) -> Vec<Completion> {
         "status" => named(
             STATUSES
                 .iter()
-                .map(|(name, standing)| (*name, store.rows().filter(|&row| store.row(row).standing() == *standing).count() as u64)),
+                .map(|(name, standing)| (*name, store.rows().filter(|&row| store.row(row).run_status() == *standing).count() as u64)),
         ),
         "kind" => {
             let mut counts: HashMap<SpanType, u64> = HashMap::new();

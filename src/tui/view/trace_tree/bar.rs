@@ -17,7 +17,7 @@ impl Line<'_> {
     /// The bar in its column; of what is not known there is none.
     pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
         let Self { app, theme, data, .. } = *self;
-        let style = match data.standing() {
+        let style = match data.run_status() {
             _ if self.is_beside() => theme.dim(),
             RunStatus::Error => theme.error(),
             RunStatus::Running => theme.running(),
