@@ -168,7 +168,7 @@ impl Screen {
         if let Some(key) = key {
             self.app.update(&mut self.store, key, now());
         }
-        self.app.settle(&self.store);
+        self.app.advance_filter(&self.store);
         let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), self.app.focus);
         self.app.tree.set_height(panes.trace_lines());
         self.app.detail.set_size(panes.detail_size());
@@ -201,7 +201,7 @@ fn stream(name: &str, limits: Limits, template: &mut Template) {
                 screen.take(update);
                 next = if busy.elapsed() > UPDATES { None } else { received.try_recv().ok() };
             }
-            let released = screen.app.released().into_iter().map(|(_, address)| address).collect();
+            let released = screen.app.take_released().into_iter().map(|(_, address)| address).collect();
             listening.handle.requests.send(Request::Release(released)).unwrap();
             if screen.drawn.elapsed() >= FRAME {
                 screen.paint();

@@ -77,7 +77,7 @@ fn configure(app: &mut App, config: &Config, now: Nanos) {
         tracing::warn!(warning, "theme");
     }
     if let Some(warning) = warnings.into_iter().next() {
-        app.say(warning, true, now);
+        app.show_message(warning, true, now);
     }
     (app.themes, app.keymap, app.ascii) = (themes, config.keymap.clone(), config.ascii);
     (app.columns, app.tree.measure) = (config.columns.clone(), config.bar);

@@ -73,7 +73,7 @@ fn sides(area: Rect) -> [Rect; 2] {
 }
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Styling) {
-    let differing = compare.differing(store, now);
+    let differing = compare.difference_count(store, now);
     let title = match differing {
         0 => "Compare · nothing differs".to_owned(),
         count => format!("Compare · {} of {} steps differ", format::count(count as u64), compare.pairs.len()),
@@ -105,7 +105,7 @@ fn head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: 
         let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], theme.key());
         let name = display::name(store, store.row(trace.roots()[0]));
         let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, theme.title()) + 2;
-        let left_out = match compare.left_out[side] {
+        let left_out = match compare.omitted[side] {
             0 => String::new(),
             count => format!(" · the last {} steps are left out", format::count(count as u64)),
         };
@@ -162,7 +162,7 @@ fn step(
     let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differs.step)) + 1;
     if data.run_status() != RunStatus::Ok {
         let standing = data.run_status();
-        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(theme.standing(standing), differs.standing)) + 1;
+        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(theme.standing(standing), differs.status)) + 1;
     }
     let about = if data.error.is_empty() { (store.text(data.input), theme.dim()) } else { (store.text(data.error), theme.error()) };
     put(buffer, x, area.y, room(x), about.0, lit(about.1, differs.text));

@@ -21,9 +21,9 @@ const FRAME: u16 = 2;
 
 /// Paints the list so that it ends above `line`.
 pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editing: &LineEditor, theme: Styling) {
-    let offers = &editing.offers;
+    let offers = &editing.completions;
     let lines = offers.list.len().min(LINES).min(usize::from(line.y.saturating_sub(screen.y + FRAME)));
-    if lines == 0 || editing.finds {
+    if lines == 0 || editing.is_search {
         return;
     }
     let first = offers.chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(lines));
@@ -33,7 +33,7 @@ pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editing: &Line
     let width = (name + help.max(COUNT) + 4 + FRAME).min(WIDEST).min(screen.width);
     let height = lines as u16 + FRAME;
     // Names stand below each other and above what is typed of them.
-    let x = (line.x + u16::try_from(offers.at).unwrap_or(u16::MAX).min(screen.width)).min(screen.right().saturating_sub(width));
+    let x = (line.x + u16::try_from(offers.start).unwrap_or(u16::MAX).min(screen.width)).min(screen.right().saturating_sub(width));
     let outer = Rect { x, y: line.y - height, width, height };
     let more = offers.list.len() - lines;
     let note = if more > 0 { format!(" {} more ", format::count(more as u64)) } else { String::new() };

@@ -114,7 +114,7 @@ impl Line<'_> {
             _ => (display::span_type_symbol(data.span_type), theme.kind(data.span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
-        let lit = if app.tree.is_lit(self.row) { theme.lit() } else { Style::new() };
+        let lit = if app.tree.is_match(self.row) { theme.lit() } else { Style::new() };
         let label = if data.placeholder || self.is_beside() { theme.dim() } else { label_style(theme, data.span_type) };
         let name = display::name(store, data);
         // The error is what one looks for, so the name leaves it a place.
