@@ -4,8 +4,7 @@ pub mod agno;
 pub mod csv;
 pub mod jsonl;
 pub mod markdown;
-pub mod otlp;
-pub mod otlp_proto;
+mod otlp;
 pub mod record;
 pub mod redact;
 
@@ -108,16 +107,56 @@ pub struct Options {
     pub max_chars: Option<usize>,
 }
 
-/// What a format writes, in this order: traces, each with its spans after it, parents before children.
-trait Form<W: Write> {
+/// Writes traces in one format. [`Exporter`] calls [`trace`](Self::trace) once for each trace, then [`span`](Self::span) for each of its
+/// spans, parents before children, and [`finish`](Self::finish) at the end.
+///
+/// ```
+/// use std::io::{self, Write};
+///
+/// use agno_top::export::{Exported, Exporter, SpanRecord, SpanWriter, TraceRecord};
+/// use agno_top::model::{Payload, SpanId, Status, TraceId};
+///
+/// /// Writes the name of each span, indented by its depth.
+/// struct Outline;
+///
+/// impl<W: Write> SpanWriter<W> for Outline {
+///     fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()> {
+///         writeln!(out, "trace {}", trace.trace_id)
+///     }
+///
+///     fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
+///         writeln!(out, "{}{}", "  ".repeat(span.depth), span.record.name)
+///     }
+///
+///     fn finish(&mut self, _: &mut W) -> io::Result<()> {
+///         Ok(())
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let trace = TraceId::parse(b"0af7651916cd43dd8448eb211c80319c").ok_or("no trace id")?;
+/// let span = SpanId::parse(b"b7ad6b7169203331").ok_or("no span id")?;
+/// let record = SpanRecord::new(trace, span, "Clerk.run", 0, Some(1_000_000));
+/// let mut exporter = Exporter::with_writer(Outline, None, Vec::new());
+/// exporter.span(Exported { record, status: Status::Ok, depth: 1, payload: Payload::default() })?;
+/// assert_eq!(exporter.finish()?, b"  Clerk.run\n");
+/// # Ok(())
+/// # }
+/// ```
+pub trait SpanWriter<W: Write> {
+    /// Begins a trace.
     fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()>;
-    fn span(&mut self, span: &Exported, out: &mut W) -> io::Result<()>;
+
+    /// Writes a span of the trace.
+    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()>;
+
+    /// Ends the export.
     fn finish(&mut self, out: &mut W) -> io::Result<()>;
 }
 
-/// Writes traces as they come, holding no more than one trace's texts.
+/// Writes traces one span at a time.
 pub struct Exporter<W> {
-    form: Box<dyn Form<W>>,
+    writer: Box<dyn SpanWriter<W>>,
     redactor: Option<Redactor>,
     out: W,
 }
@@ -125,15 +164,20 @@ pub struct Exporter<W> {
 impl<W: Write> Exporter<W> {
     /// Begins an export.
     pub fn new(options: &Options, out: W) -> Self {
-        let form: Box<dyn Form<W>> = match options.format {
-            Format::Otlp => Box::new(otlp::Otlp::default()),
-            Format::OtlpProto => Box::new(otlp_proto::OtlpProto::default()),
+        let writer: Box<dyn SpanWriter<W>> = match options.format {
+            Format::Otlp => Box::new(otlp::OtlpJson::default()),
+            Format::OtlpProto => Box::new(otlp::OtlpProto::default()),
             Format::Agno => Box::new(agno::Agno::default()),
             Format::Jsonl => Box::new(jsonl::Jsonl),
             Format::Csv => Box::new(csv::Csv::default()),
             Format::Markdown => Box::new(markdown::Markdown::new(options.max_chars)),
         };
-        Self { form, redactor: options.redactor.clone(), out }
+        Self { writer, redactor: options.redactor.clone(), out }
+    }
+
+    /// Begins an export in a format of the caller's.
+    pub fn with_writer(writer: impl SpanWriter<W> + 'static, redactor: Option<Redactor>, out: W) -> Self {
+        Self { writer: Box::new(writer), redactor, out }
     }
 
     /// Begins a trace; its spans follow.
@@ -141,7 +185,7 @@ impl<W: Write> Exporter<W> {
         if let Some(redactor) = &self.redactor {
             redactor.trace(&mut trace);
         }
-        self.form.trace(&trace, &mut self.out)
+        self.writer.trace(&trace, &mut self.out)
     }
 
     /// Writes a span of the trace, after the span that it hangs under.
@@ -152,12 +196,12 @@ impl<W: Write> Exporter<W> {
         if let Some(redactor) = &self.redactor {
             redactor.span(&mut span);
         }
-        self.form.span(&span, &mut self.out)
+        self.writer.span(span, &mut self.out)
     }
 
     /// Ends the export and gives back where it was written.
     pub fn finish(mut self) -> io::Result<W> {
-        self.form.finish(&mut self.out)?;
+        self.writer.finish(&mut self.out)?;
         self.out.flush()?;
         Ok(self.out)
     }

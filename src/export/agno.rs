@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
-use super::jsonl::Map;
-use super::{Exported, Form, TraceRecord};
+use super::{Exported, SpanWriter, TraceRecord};
 use crate::model::Nanos;
+use crate::model::attributes::AttributeMap;
 use crate::semconv::agno_context;
 use crate::store::RunStatus;
 
@@ -52,27 +52,27 @@ struct Span<'a> {
     start_time: String,
     end_time: String,
     duration_ms: i64,
-    attributes: Map<'a>,
+    attributes: AttributeMap<'a>,
     created_at: String,
 }
 
-impl<W: Write> Form<W> for Agno {
+impl<W: Write> SpanWriter<W> for Agno {
     fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()> {
-        Form::<W>::finish(self, out)?;
+        SpanWriter::<W>::finish(self, out)?;
         self.next = Some(trace.clone());
         Ok(())
     }
 
-    fn span(&mut self, span: &Exported, out: &mut W) -> io::Result<()> {
+    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
         if let Some(trace) = self.next.take() {
             out.write_all(b"{\"trace\":")?;
-            serde_json::to_writer(&mut *out, &head(&trace, span))?;
+            serde_json::to_writer(&mut *out, &head(&trace, &span))?;
             out.write_all(b",\"spans\":[")?;
             self.open = true;
         } else {
             out.write_all(b",")?;
         }
-        serde_json::to_writer(&mut *out, &one(span))?;
+        serde_json::to_writer(&mut *out, &one(&span))?;
         Ok(())
     }
 
@@ -121,7 +121,7 @@ fn one(span: &Exported) -> Span<'_> {
         start_time: time(record.start),
         end_time: time(end),
         duration_ms: end.saturating_sub(record.start).max(0) / 1_000_000,
-        attributes: Map(&payload.attributes),
+        attributes: AttributeMap(&payload.attributes),
         created_at: time(end),
     }
 }

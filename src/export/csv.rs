@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::{Exported, Form, SpanRecord, TraceRecord};
+use super::{Exported, SpanRecord, SpanWriter, TraceRecord};
 use crate::format;
 
 /// The columns, which are the fields of a [`SpanRecord`].
@@ -39,12 +39,12 @@ pub(super) struct Csv {
     begun: bool,
 }
 
-impl<W: Write> Form<W> for Csv {
+impl<W: Write> SpanWriter<W> for Csv {
     fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
         Ok(())
     }
 
-    fn span(&mut self, span: &Exported, out: &mut W) -> io::Result<()> {
+    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
         self.begin(out)?;
         row(cells(&span.record)?, out)
     }
@@ -96,7 +96,7 @@ mod tests {
         for name in ["=HYPERLINK(\"x\")", "a, \"b\"\nc\u{1b}[2J"] {
             let span =
                 Exported { record: record(name), status: crate::model::Status::Ok, depth: 0, payload: crate::model::Payload::default() };
-            csv.span(&span, &mut out).unwrap();
+            csv.span(span, &mut out).unwrap();
         }
         let mut reader = csv::Reader::from_reader(&out[..]);
         let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();

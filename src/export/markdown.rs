@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::record::status_name;
-use super::{Exported, Form, SpanRecord, TraceRecord, UsageRecord};
+use super::{Exported, SpanRecord, SpanWriter, TraceRecord, UsageRecord};
 use crate::format;
 use crate::model::{Payload, SpanType, Value};
 use crate::semconv::{self, Message};
@@ -69,17 +69,17 @@ impl Markdown {
 /// Characters of the line that says how many traces were cut, at most.
 const CUT: usize = 60;
 
-impl<W: Write> Form<W> for Markdown {
+impl<W: Write> SpanWriter<W> for Markdown {
     fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()> {
         self.flush(out)?;
         self.report = Some(Report::new(head(trace)));
         Ok(())
     }
 
-    fn span(&mut self, span: &Exported, _: &mut W) -> io::Result<()> {
+    fn span(&mut self, span: Exported, _: &mut W) -> io::Result<()> {
         self.close(span.depth);
         let Some(report) = &mut self.report else { return Ok(()) };
-        report.tree.push(line(span));
+        report.tree.push(line(&span));
         if span.record.status == RunStatus::Error {
             let message = if span.payload.status_message.is_empty() {
                 span.record.error.clone().unwrap_or_default()
@@ -92,10 +92,10 @@ impl<W: Write> Form<W> for Markdown {
             }
         }
         match span.record.kind {
-            SpanType::Model => conversation(span, &mut self.said, report),
-            kind if kind.calls_tool() => tool(span, &mut self.said, report),
-            kind if kind.is_agentic() => self.open.extend(exchange(span, &mut self.said, report)),
-            _ if span.depth == 0 => self.open.extend(exchange(span, &mut self.said, report)),
+            SpanType::Model => conversation(&span, &mut self.said, report),
+            kind if kind.calls_tool() => tool(&span, &mut self.said, report),
+            kind if kind.is_agentic() => self.open.extend(exchange(&span, &mut self.said, report)),
+            _ if span.depth == 0 => self.open.extend(exchange(&span, &mut self.said, report)),
             _ => {}
         }
         Ok(())

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::{Exported, TraceRecord};
-use crate::model::{Attribute, Value};
+use super::{Exported, SpanRecord, TraceRecord};
+use crate::model::{Attribute, Event, Link, Payload, Value};
 use crate::semconv::{ERROR_PREVIEW, beginning};
 
 /// Stands for what was hidden.
@@ -134,49 +134,87 @@ impl Redactor {
         masked
     }
 
-    /// Hides what a trace's record says.
+    /// Redacts the texts of a trace. Every field is named, so that a new field does not compile before it is decided whether it is redacted.
     pub(super) fn trace(&self, trace: &mut TraceRecord) {
-        self.owned(&mut trace.source);
-        self.owned(&mut trace.name);
-        for text in [&mut trace.agent, &mut trace.session, &mut trace.user].into_iter().flatten() {
-            self.owned(text);
-        }
+        let TraceRecord {
+            source,
+            trace_id: _,
+            name,
+            status: _,
+            start: _,
+            end: _,
+            duration_ms: _,
+            spans: _,
+            errors: _,
+            agent,
+            session,
+            user,
+            usage: _,
+        } = trace;
+        self.owned(source);
+        self.owned(name);
+        [agent, session, user].into_iter().flatten().for_each(|text| self.owned(text));
     }
 
-    /// Hides what a span says.
+    /// Redacts the texts of a span.
     pub(super) fn span(&self, span: &mut Exported) {
-        let (record, payload) = (&mut span.record, &mut span.payload);
-        self.owned(&mut payload.status_message);
-        // The record's is the beginning of it, and a secret that is cut is not known for one.
-        if record.error.is_some() && !payload.status_message.is_empty() {
-            record.error = Some(beginning(payload.status_message.chars(), ERROR_PREVIEW).collect());
+        let Exported { record, status: _, depth: _, payload } = span;
+        self.payload(payload);
+        let SpanRecord {
+            trace_id: _,
+            span_id: _,
+            parent_id: _,
+            name,
+            kind: _,
+            status: _,
+            error,
+            start: _,
+            end: _,
+            duration_ms: _,
+            self_ms: _,
+            agent,
+            model,
+            provider,
+            tool,
+            session,
+            user,
+            usage: _,
+        } = record;
+        // The error is the beginning of the status message, and a secret that is cut is not recognized.
+        if let (Some(error), false) = (&mut *error, payload.status_message.is_empty()) {
+            *error = beginning(payload.status_message.chars(), ERROR_PREVIEW).collect();
         }
-        self.owned(&mut record.name);
-        let texts = [
-            &mut record.error,
-            &mut record.agent,
-            &mut record.model,
-            &mut record.provider,
-            &mut record.tool,
-            &mut record.session,
-            &mut record.user,
-        ];
-        for text in texts.into_iter().flatten() {
-            self.owned(text);
+        self.owned(name);
+        [error, agent, model, provider, tool, session, user].into_iter().flatten().for_each(|text| self.owned(text));
+    }
+
+    fn payload(&self, payload: &mut Payload) {
+        let Payload {
+            attributes,
+            events,
+            links,
+            dropped: _,
+            status_message,
+            resource,
+            scope: (scope_name, scope_version),
+            scope_attributes,
+            span_kind: _,
+            trace_state,
+            notes,
+        } = payload;
+        [attributes, resource, scope_attributes].into_iter().for_each(|attributes| self.attributes(attributes));
+        [status_message, scope_name, scope_version, trace_state].into_iter().for_each(|text| self.owned(text));
+        for Event { name, time: _, attributes } in events {
+            self.owned(name);
+            self.attributes(attributes);
         }
-        self.attributes(&mut payload.attributes);
-        self.attributes(&mut payload.resource);
-        self.attributes(&mut payload.scope_attributes);
-        for text in [&mut payload.scope.0, &mut payload.scope.1, &mut payload.trace_state] {
-            self.owned(text);
+        for Link { trace: _, span: _, trace_state, attributes } in links {
+            self.owned(trace_state);
+            self.attributes(attributes);
         }
-        for event in &mut payload.events {
-            self.owned(&mut event.name);
-            self.attributes(&mut event.attributes);
-        }
-        for link in &mut payload.links {
-            self.owned(&mut link.trace_state);
-            self.attributes(&mut link.attributes);
+        for (name, value) in notes {
+            self.owned(name);
+            self.owned(value);
         }
     }
 

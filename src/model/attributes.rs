@@ -1,23 +1,37 @@
-//! Attributes as a span bears them: a name and a typed value.
+//! Attributes: names with typed values.
 
-use std::fmt::Write as _;
+mod json;
+
+use std::collections::{HashMap, HashSet};
+
+pub use json::AttributeMap;
+pub(crate) use json::non_finite_name;
 
 /// A name and its value.
 pub type Attribute = (String, Value);
 
-/// An attribute's value, in OTLP's types.
+/// How deep lists and maps are read inside one another; what is nested deeper is replaced by [`TOO_DEEP`].
+///
+/// Readers limit nesting, too. `prost` reads 100 nested messages, of which a map takes 3 and the value of an event's attribute 6.
+/// `serde_json` reads 127 nested containers, of which a map takes 4 in OTLP/JSON and the value of an event's attribute 12.
+pub const MAX_NESTING: usize = 28;
+
+/// Replaces a list or a map that is nested deeper than [`MAX_NESTING`].
+pub const TOO_DEEP: &str = "(nested too deep)";
+
+/// The value of an attribute, in OTLP's types.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
-    /// Nothing.
+    /// No value.
     #[default]
     Null,
-    /// True or false.
+    /// A boolean.
     Bool(bool),
-    /// A whole number.
+    /// A 64-bit integer.
     Int(i64),
     /// Any other number.
     Float(f64),
-    /// Text, as it came: not yet safe for a terminal.
+    /// Text as it was received: not yet safe for a terminal.
     Text(String),
     /// Raw bytes.
     Bytes(Vec<u8>),
@@ -28,73 +42,52 @@ pub enum Value {
 }
 
 impl Value {
-    /// The value as JSON on one line. Bytes become hex digits; a number that JSON can't write becomes text.
+    /// Returns the value as JSON on one line. Bytes become hex digits; a non-finite number becomes its name as text: `"NaN"`, `"Infinity"`,
+    /// `"-Infinity"`.
+    ///
+    /// ```
+    /// use agno_top::model::Value;
+    ///
+    /// let value = Value::List(vec![Value::Int(1), Value::Bytes(vec![0, 255]), Value::Float(f64::NAN)]);
+    /// assert_eq!(value.to_json(), r#"[1,"00ff","NaN"]"#);
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut json = String::new();
-        self.write(&mut json);
-        json
-    }
-
-    fn write(&self, json: &mut String) {
-        match self {
-            Self::Null => json.push_str("null"),
-            Self::Bool(flag) => json.push_str(if *flag { "true" } else { "false" }),
-            Self::Int(number) => {
-                let _ = write!(json, "{number}");
-            }
-            Self::Float(number) if number.is_finite() => {
-                let _ = write!(json, "{number:?}");
-            }
-            Self::Float(number) => {
-                let _ = write!(json, "\"{number}\"");
-            }
-            Self::Text(text) => quote(text, json),
-            Self::Bytes(bytes) => {
-                json.push('"');
-                for byte in bytes {
-                    let _ = write!(json, "{byte:02x}");
-                }
-                json.push('"');
-            }
-            Self::List(items) => {
-                json.push('[');
-                for (i, item) in items.iter().enumerate() {
-                    json.push_str(if i == 0 { "" } else { "," });
-                    item.write(json);
-                }
-                json.push(']');
-            }
-            Self::Map(map) => {
-                json.push('{');
-                for (i, (name, value)) in map.iter().enumerate() {
-                    json.push_str(if i == 0 { "" } else { "," });
-                    quote(name, json);
-                    json.push(':');
-                    value.write(json);
-                }
-                json.push('}');
-            }
-        }
+        json::to_string(self)
     }
 }
 
-fn quote(text: &str, json: &mut String) {
-    json.push('"');
-    for char in text.chars() {
-        match char {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            '\n' => json.push_str("\\n"),
-            '\t' => json.push_str("\\t"),
-            '\r' => json.push_str("\\r"),
-            control if control < ' ' => {
-                let _ = write!(json, "\\u{:04x}", u32::from(control));
+/// Leaves one attribute of each name: the value of the last one, in the place of the first one, as a map has it. OTLP requires names to be
+/// unique; of a sender that breaks the rule, the last value counts everywhere.
+///
+/// ```
+/// use agno_top::model::{Value, attributes::keep_last};
+///
+/// let mut attributes = ["a", "b", "a"].map(|name| (name.to_owned(), Value::Null)).to_vec();
+/// attributes[2].1 = Value::Bool(true);
+/// keep_last(&mut attributes);
+/// assert_eq!(attributes, [("a".to_owned(), Value::Bool(true)), ("b".to_owned(), Value::Null)]);
+/// ```
+pub fn keep_last(attributes: &mut Vec<Attribute>) {
+    let mut names = HashSet::with_capacity(attributes.len());
+    if attributes.iter().all(|(name, _)| names.insert(name.as_str())) {
+        return;
+    }
+    let mut places = HashMap::with_capacity(attributes.len());
+    let mut unique: Vec<Attribute> = Vec::with_capacity(attributes.len());
+    for (name, value) in attributes.drain(..) {
+        match places.get(&name) {
+            Some(&place) => {
+                let (_, earlier): &mut Attribute = &mut unique[place];
+                *earlier = value;
             }
-            other => json.push(other),
+            None => {
+                places.insert(name.clone(), unique.len());
+                unique.push((name, value));
+            }
         }
     }
-    json.push('"');
+    *attributes = unique;
 }
 
 #[cfg(test)]
@@ -103,7 +96,7 @@ mod tests {
     use crate::model::json;
 
     #[test]
-    fn json_that_is_written_is_read_again() {
+    fn json_is_read_back() {
         let value = Value::Map(vec![
             ("a \"b\"\\\n\u{1}é".to_owned(), Value::List(vec![Value::Int(-1), Value::Float(2.0), Value::Null, Value::Bool(true)])),
             (String::new(), Value::Map(vec![("x".to_owned(), Value::Text("\t\r\u{1f600}".to_owned()))])),
@@ -111,5 +104,6 @@ mod tests {
         assert_eq!(json::parse_value(value.to_json().as_bytes()), Ok(value));
         assert_eq!(Value::Bytes(vec![0, 255]).to_json(), "\"00ff\"");
         assert_eq!(Value::Float(f64::NAN).to_json(), "\"NaN\"");
+        assert_eq!(Value::Float(f64::NEG_INFINITY).to_json(), "\"-Infinity\"");
     }
 }

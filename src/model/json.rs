@@ -7,7 +7,7 @@ mod cursor;
 mod escape;
 mod quotes;
 
-use super::attributes::{Attribute, Value};
+use super::attributes::{Attribute, MAX_NESTING, TOO_DEEP, Value, keep_last};
 use cursor::{Cursor, Token};
 pub use escape::{chars, unescape, unicode_escape};
 
@@ -60,21 +60,27 @@ pub fn scan<'a>(text: &'a [u8], mut found: impl FnMut(&[u8], Scalar<'a>)) -> Res
     })
 }
 
-/// Reads a JSON object whole. `null` counts as an empty object; numbers too large for an `i64` become floats.
+/// Parses a JSON object. `null` is an empty object; integers outside `i64` become floats; values nested deeper than [`MAX_NESTING`] are cut.
 pub fn parse(text: &[u8]) -> Result<Vec<Attribute>, JsonError> {
+    parse_to_depth(text, MAX_NESTING)
+}
+
+/// Parses a JSON object whose values are nested at most `depth` lists and maps deep; deeper values are cut.
+pub fn parse_to_depth(text: &[u8], depth: usize) -> Result<Vec<Attribute>, JsonError> {
     let mut cursor = Cursor::new(text);
     let mut attributes = Vec::new();
     object(&mut cursor, |cursor, key| {
-        attributes.push((owned(key), value(cursor)?));
+        attributes.push((owned(key), value(cursor, depth)?));
         Ok(())
     })?;
+    keep_last(&mut attributes);
     Ok(attributes)
 }
 
-/// Reads any JSON value whole, as [`parse`] does.
+/// Parses any JSON value, as [`parse`] does.
 pub fn parse_value(text: &[u8]) -> Result<Value, JsonError> {
     let mut cursor = Cursor::new(text);
-    let value = value(&mut cursor)?;
+    let value = value(&mut cursor, MAX_NESTING)?;
     cursor.end()?;
     Ok(value)
 }
@@ -95,25 +101,31 @@ fn object<'a>(
     cursor.end()
 }
 
-fn value(cursor: &mut Cursor<'_>) -> Result<Value, JsonError> {
+/// Parses a value; `depth` is how deep lists and maps may still be nested.
+fn value(cursor: &mut Cursor<'_>, depth: usize) -> Result<Value, JsonError> {
     Ok(match cursor.token()? {
         Token::Scalar(Scalar::Int(number)) => Value::Int(number),
         Token::Scalar(Scalar::Float(number)) => Value::Float(number),
         Token::Scalar(Scalar::Bool(flag)) => Value::Bool(flag),
         Token::Scalar(Scalar::Other(_)) => Value::Null,
         Token::Scalar(text) => Value::Text(owned(text)),
+        Token::List(_) | Token::Map(_) if depth == 0 => {
+            cursor.skip_rest()?;
+            Value::Text(TOO_DEEP.to_owned())
+        }
         Token::List(_) => {
             let mut list = Vec::new();
             while cursor.item()? {
-                list.push(value(cursor)?);
+                list.push(value(cursor, depth - 1)?);
             }
             Value::List(list)
         }
         Token::Map(_) => {
             let mut map = Vec::new();
             while let Some(key) = cursor.key()? {
-                map.push((owned(key), value(cursor)?));
+                map.push((owned(key), value(cursor, depth - 1)?));
             }
+            keep_last(&mut map);
             Value::Map(map)
         }
     })

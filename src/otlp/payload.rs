@@ -3,6 +3,7 @@
 use super::request::{self, Group};
 use super::value::{attribute, text};
 use super::wire::{DecodeError, Fields, Value, offset};
+use crate::model::attributes::keep_last;
 use crate::model::{Event, Link, Nanos, Payload, PayloadQuery, SpanId, SpanKind, TraceId};
 
 /// A span's payload, and the trace and span that its bytes name.
@@ -13,9 +14,9 @@ pub(crate) fn read(body: &[u8], at: usize) -> Result<Option<Found>, DecodeError>
     let mut found = None;
     request::spans(body, |group, message| {
         if offset(body, message) == at && found.is_none() {
-            let (mut payload, names) = span(message)?;
+            let (mut payload, ids) = span(message)?;
             group.describe(&mut payload)?;
-            found = Some((payload, names));
+            found = Some((payload, ids));
         }
         Ok(())
     })?;
@@ -42,14 +43,21 @@ pub(crate) fn search(
 ) -> Result<(), DecodeError> {
     request::spans(body, |group, message| {
         if wanted(message) {
-            hits.extend(look(group, message, probe)?);
+            hits.extend(matching(group, message, probe)?);
         }
         Ok(())
     })
 }
 
-/// The span of an encoded message, if it holds what is looked for.
-pub(crate) fn look(group: Group<'_>, message: &[u8], probe: &PayloadQuery) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
+/// Reads an encoded span with its resource and scope.
+pub(crate) fn span_with_group(group: Group<'_>, message: &[u8]) -> Result<Payload, DecodeError> {
+    let (mut payload, _) = span(message)?;
+    group.describe(&mut payload)?;
+    Ok(payload)
+}
+
+/// Returns the ids of an encoded span if its payload matches.
+pub(crate) fn matching(group: Group<'_>, message: &[u8], probe: &PayloadQuery) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
     if !probe.may_lie_in(&[message, group.resource]) {
         return Ok(None);
     }
@@ -80,6 +88,7 @@ pub(crate) fn span(message: &[u8]) -> Result<Found, DecodeError> {
             _ => {}
         }
     }
+    keep_last(&mut payload.attributes);
     Ok((payload, trace.zip(id)))
 }
 
@@ -106,6 +115,7 @@ fn event(message: &[u8]) -> Result<Event, DecodeError> {
             _ => {}
         }
     }
+    keep_last(&mut event.attributes);
     Ok(event)
 }
 
@@ -122,6 +132,7 @@ fn link(message: &[u8]) -> Result<Option<Link>, DecodeError> {
             _ => {}
         }
     }
+    keep_last(&mut attributes);
     Ok(trace.zip(span).map(|(trace, span)| Link { trace, span, trace_state, attributes }))
 }
 

@@ -2,6 +2,7 @@
 
 use super::value::{attribute, text};
 use super::wire::{DecodeError, Fields};
+use crate::model::attributes::keep_last;
 use crate::model::{Attribute, Payload};
 
 /// What spans share.
@@ -69,10 +70,11 @@ impl<'a> Group<'a> {
                 _ => {}
             }
         }
+        keep_last(&mut payload.scope_attributes);
         Ok(())
     }
 
-    /// The resource's attributes.
+    /// Reads the attributes of the resource.
     pub(crate) fn resource(&self) -> Result<Vec<Attribute>, DecodeError> {
         let mut attributes = Vec::new();
         let mut fields = Fields(self.resource);
@@ -81,6 +83,7 @@ impl<'a> Group<'a> {
                 attributes.push(attribute(field.bytes()?)?);
             }
         }
+        keep_last(&mut attributes);
         Ok(attributes)
     }
 }

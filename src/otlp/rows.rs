@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::json::RejectedSpan;
 use super::request::{self, Group};
 use super::value::{self, Any, any, entry};
 use super::wire::{DecodeError, Fields, Value, offset};
@@ -27,13 +28,18 @@ const QUOTED_ID: usize = 20;
 /// Appends to the batch, in order, a row for each span of a request, or a [`Skipped`] for a span that is not valid. The payload reference
 /// of a row is the offset of its span in `body`.
 ///
+/// `rejected` are the spans of the request that `body` lacks. They are skipped, too, and count where spans are numbered.
+///
 /// # Errors
 ///
 /// If the body is not such a request. Then the contents of the batch are unspecified.
-pub(crate) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
+pub(crate) fn read(body: &[u8], rejected: Vec<RejectedSpan>, batch: &mut Batch) -> Result<(), DecodeError> {
     batch.reserve(body.len() / BYTES_PER_SPAN, body.len() / BYTES_PER_TEXT_BYTE);
-    let mut reader = Reader::default();
-    request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))
+    let mut reader = Reader { rejected, ..Reader::default() };
+    reader.rejected.reverse();
+    request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))?;
+    reader.skip_rejected(batch);
+    Ok(())
 }
 
 /// Builds rows from encoded spans, one after another.
@@ -41,6 +47,8 @@ pub(crate) fn read(body: &[u8], batch: &mut Batch) -> Result<(), DecodeError> {
 pub(crate) struct Reader<'a> {
     /// The number of spans read.
     count: usize,
+    /// The spans that could not be encoded, the first one last.
+    rejected: Vec<RejectedSpan>,
     span: SpanReader<'a>,
     /// The encoded name of the last scope, and the same decoded.
     scope: (&'a [u8], Option<Cow<'a, str>>),
@@ -56,6 +64,9 @@ impl<'a> Reader<'a> {
         payload_ref: PayloadRef,
         batch: &mut Batch,
     ) -> Result<(), DecodeError> {
+        if !self.rejected.is_empty() {
+            self.skip_rejected(batch);
+        }
         self.count += 1;
         let scope = group.scope_name()?;
         if self.scope.0 != scope {
@@ -67,6 +78,15 @@ impl<'a> Reader<'a> {
             Err(reason) => batch.skipped.push(Skipped { place: format!("span {}", self.count), reason }),
         }
         Ok(())
+    }
+
+    /// Skips the rejected spans that precede the next span.
+    #[cold]
+    fn skip_rejected(&mut self, batch: &mut Batch) {
+        while let Some(rejected) = self.rejected.pop_if(|rejected| rejected.number == self.count + 1) {
+            self.count += 1;
+            batch.skipped.push(Skipped { place: format!("span {}", self.count), reason: rejected.reason });
+        }
     }
 }
 

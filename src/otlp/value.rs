@@ -1,14 +1,9 @@
 //! Attributes and their values in protobuf: `KeyValue` and `AnyValue` of `opentelemetry/proto/common/v1/common.proto`.
 
 use super::wire::{DecodeError, Fields, Value as Wire, last};
+use crate::model::attributes::{MAX_NESTING, TOO_DEEP, keep_last};
 use crate::model::json::Scalar;
 use crate::model::{Attribute, Value};
-
-/// How deep lists and maps may lie in each other; what lies deeper is left out.
-const DEPTH: usize = 64;
-
-/// Stands for what lies deeper than [`DEPTH`].
-const TOO_DEEP: &str = "(nested too deep)";
 
 /// A `KeyValue`: its key, and its value still encoded.
 #[inline]
@@ -91,7 +86,7 @@ fn nested(message: &[u8], depth: usize) -> Result<Value, DecodeError> {
             2 => Value::Bool(field.varint()? != 0),
             3 => Value::Int(field.varint()? as i64),
             4 => Value::Float(f64::from_bits(field.fixed64()?)),
-            5 | 6 if depth == DEPTH => Value::Text(TOO_DEEP.to_owned()),
+            5 | 6 if depth == MAX_NESTING => Value::Text(TOO_DEEP.to_owned()),
             5 => Value::List(list(field.bytes()?, depth + 1)?),
             6 => Value::Map(map(field.bytes()?, depth + 1)?),
             7 => Value::Bytes(field.bytes()?.to_vec()),
@@ -121,6 +116,7 @@ fn map(message: &[u8], depth: usize) -> Result<Vec<Attribute>, DecodeError> {
             map.push((String::from_utf8_lossy(key).into_owned(), nested(value, depth)?));
         }
     }
+    keep_last(&mut map);
     Ok(map)
 }
 

@@ -8,10 +8,13 @@ mod follow;
 mod format;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
+mod index;
 mod jaeger;
-mod protobuf;
+mod lines;
+mod requests;
 mod search;
 mod span_json;
+mod spans;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -111,7 +114,7 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
             Ok(None) => {}
             Ok(Some(lines)) => {
                 let known = content.len();
-                content.append(&lines);
+                content.append_lines(&lines);
                 send(content, known, Origin::Live, outlet)?;
             }
             Err(error) => {
@@ -156,7 +159,7 @@ fn send(content: &Content, from: usize, origin: Origin, outlet: &UpdateSender) -
                 outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total: total as u64 }))?;
             }
         }
-        content.push(index, PayloadRef(index as i64), &mut batch);
+        content.push_row(index, PayloadRef(index as i64), &mut batch);
     }
     if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
 }
@@ -164,5 +167,5 @@ fn send(content: &Content, from: usize, origin: Origin, outlet: &UpdateSender) -
 fn payload(content: Option<&Content>, address: PayloadRef) -> Result<Payload, String> {
     let content = content.ok_or("the file could not be read")?;
     let index = usize::try_from(address.0).map_err(|_| "there is no such span".to_owned())?;
-    content.payload(index).map_err(|skipped| format!("{}: {}", skipped.place, skipped.reason))
+    content.payload(index)
 }

@@ -66,7 +66,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
         }
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, styling);
-    if let Some(editing) = &app.editing {
+    if let Some(editing) = &app.editor {
         completions::draw(buffer, area, panes.footer, editing, styling);
     }
     if let Some(overlay) = &app.overlay {

@@ -9,6 +9,7 @@ mod reading;
 #[path = "../agno/mod.rs"]
 mod real;
 mod roundtrip;
+mod values;
 
 use std::path::Path;
 

@@ -1,7 +1,8 @@
 //! What is exported and opened again is what it was.
 
 use agno_top::export::{Exported, Format, SpanRecord};
-use agno_top::model::{Dropped, Event, Link, Payload, SourceId, SpanId, SpanKind, Status, TraceId, Value};
+use agno_top::model::attributes::keep_last;
+use agno_top::model::{Attribute, Dropped, Event, Link, Payload, SourceId, SpanId, SpanKind, Status, TraceId, Value};
 use agno_top::sources::sqlite::{self, Tables};
 use agno_top::sources::{Request, Update, UpdateSender};
 use proptest::prelude::*;
@@ -20,13 +21,19 @@ fn value() -> impl Strategy<Value = Value> {
         any::<Vec<u8>>().prop_map(Value::Bytes),
     ];
     leaf.prop_recursive(4, 32, 5, |inner| {
-        let entries = prop::collection::vec((any::<String>(), inner.clone()), 0..5);
+        let entries = prop::collection::vec((any::<String>(), inner.clone()), 0..5).prop_map(unique);
         prop_oneof![prop::collection::vec(inner, 0..5).prop_map(Value::List), entries.prop_map(Value::Map)]
     })
 }
 
-fn attributes() -> impl Strategy<Value = Vec<(String, Value)>> {
-    prop::collection::vec((any::<String>(), value()), 0..6)
+/// Attributes with unique names, as OTLP requires.
+fn unique(mut attributes: Vec<Attribute>) -> Vec<Attribute> {
+    keep_last(&mut attributes);
+    attributes
+}
+
+fn attributes() -> impl Strategy<Value = Vec<Attribute>> {
+    prop::collection::vec((any::<String>(), value()), 0..6).prop_map(unique)
 }
 
 fn payload() -> impl Strategy<Value = Payload> {

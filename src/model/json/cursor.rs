@@ -3,7 +3,7 @@
 use super::quotes::{End, Quotes};
 use super::{JsonError, Scalar};
 
-/// Lists and maps in one another, at most; deeper text is refused rather than followed until the stack ends.
+/// How deep lists and maps are followed, one bit for each in [`Cursor::open`]. Deeper ones can only be skipped.
 const DEEPEST: usize = 127;
 
 /// What stands at the cursor.
@@ -89,11 +89,35 @@ impl<'a> Cursor<'a> {
         let outside = self.depth - 1;
         while self.depth > outside {
             let more = if self.open & 1 == 1 { self.key()?.is_some() } else { self.item()? };
-            if more {
+            if more && self.depth == DEEPEST && matches!(self.peek(), Some(b'{' | b'[')) {
+                self.skip_brackets()?;
+            } else if more {
                 self.token()?;
             }
         }
         Ok(())
+    }
+
+    /// Skips a list or a map by its brackets alone, without checking what is inside.
+    #[cold]
+    fn skip_brackets(&mut self) -> Result<(), JsonError> {
+        let mut open = 0_usize;
+        loop {
+            match self.text.get(self.at) {
+                Some(b'"') => {
+                    self.string()?;
+                    continue;
+                }
+                Some(b'[' | b'{') => open += 1,
+                Some(b']' | b'}') => open -= 1,
+                Some(_) => {}
+                None => return self.broken("the text ends too early"),
+            }
+            self.at += 1;
+            if open == 0 {
+                return Ok(());
+            }
+        }
     }
 
     fn more(&mut self, close: u8) -> Result<bool, JsonError> {

@@ -6,7 +6,7 @@ use crate::sources::compression::{ContentEncoding, decompress};
 const LAYERS: usize = 4;
 
 /// Takes off compression and frames until neither is there. `Err` says what is wrong; `limit` is the most bytes that it may become.
-pub(super) fn unpack(mut bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, String> {
+pub(super) fn unwrap(mut bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, String> {
     for _ in 0..LAYERS {
         bytes = match coding(&bytes) {
             Some(coding) => decompress(coding, bytes.into(), limit).map_err(|error| error.to_string())?.into(),
@@ -73,12 +73,12 @@ mod tests {
     fn frames_and_compression_are_taken_off() {
         let zstd = ruzstd::encoding::compress_to_vec(&b"{\"b\":2}"[..], ruzstd::encoding::CompressionLevel::Fastest);
         let file = framed(&[b"{\"a\":1}", &zstd]);
-        assert_eq!(unpack(file.clone(), 100), Ok(b"{\"a\":1}\n{\"b\":2}\n".to_vec()));
-        assert_eq!(unpack(file[..file.len() - 3].to_vec(), 100), Ok(b"{\"a\":1}\n".to_vec()), "the last one is cut");
-        assert_eq!(unpack(framed(&[b"\x0a\x01x", b"\x0a\x01y"]), 100), Ok(b"\x0a\x01x\x0a\x01y".to_vec()));
-        assert!(unpack(zstd, 3).unwrap_err().contains("too large"));
+        assert_eq!(unwrap(file.clone(), 100), Ok(b"{\"a\":1}\n{\"b\":2}\n".to_vec()));
+        assert_eq!(unwrap(file[..file.len() - 3].to_vec(), 100), Ok(b"{\"a\":1}\n".to_vec()), "the last one is cut");
+        assert_eq!(unwrap(framed(&[b"\x0a\x01x", b"\x0a\x01y"]), 100), Ok(b"\x0a\x01x\x0a\x01y".to_vec()));
+        assert!(unwrap(zstd, 3).unwrap_err().contains("too large"));
         for plain in [&b""[..], b"{}", b"\0", b"\0\0\0\0", b"\0\0\0\x09x"] {
-            assert_eq!(unpack(plain.to_vec(), 100), Ok(plain.to_vec()));
+            assert_eq!(unwrap(plain.to_vec(), 100), Ok(plain.to_vec()));
         }
     }
 }

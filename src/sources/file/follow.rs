@@ -24,7 +24,7 @@ impl Follower {
     }
 
     /// The whole lines that were appended since. `Err` if the file was cut, or can't be read any more.
-    pub(super) fn look(&mut self) -> Result<Option<String>, String> {
+    pub(super) fn look(&mut self) -> Result<Option<Vec<u8>>, String> {
         let size = self.file.metadata().map_err(|error| error.to_string())?.len();
         if size < self.read {
             return Err("it was cut short while it was read; start again to read it anew".to_owned());
@@ -43,6 +43,6 @@ impl Follower {
         };
         bytes.truncate(end + 1);
         self.read += bytes.len() as u64;
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(Some(bytes))
     }
 }

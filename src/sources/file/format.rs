@@ -1,53 +1,39 @@
-//! What a file holds, told by its content: OTLP as JSON or protobuf, Jaeger's download, or spans as one object each.
+//! Detects the format of a file by its content and converts it to OTLP protobuf, from which rows and payloads are read.
 
-use super::decompress::{coding, unpack};
-use super::jaeger::{self, Processes};
-use super::protobuf::Index;
-use super::span_json;
-use crate::model::{Batch, Nanos, Payload, PayloadQuery, PayloadRef, Skipped, SpanId, TraceId};
-use crate::sources::otlp::json::Document;
-use crate::sources::otlp::json::span::Decoded;
-use crate::sources::otlp::json::{replace_lone_surrogates, row};
+use std::collections::HashMap;
 
-/// Bytes at the beginning that tell what a text is.
-const TELLING: usize = 1 << 16;
+use super::decompress::{coding, unwrap};
+use super::index::{Position, SpanIndex};
+use super::requests::RequestReader;
+use super::spans::DecodedSpans;
+use super::{jaeger, span_json};
+use crate::model::{Batch, Payload, PayloadQuery, PayloadRef, Skipped, SpanId, TraceId};
+use crate::otlp::json::replace_lone_surrogates;
 
-/// A file's spans, in the order of their starts, and the bytes that they are decoded from.
+/// The number of bytes at the beginning of a text that decide its format.
+const PREFIX: usize = 1 << 16;
+
+/// The spans of a file, in the order of their starts.
 #[derive(Debug)]
-pub(super) enum Content {
-    /// Requests of OTLP/JSON.
-    Otlp(Document, String),
-    /// A request in protobuf.
-    Protobuf(Index, Vec<u8>),
-    /// Spans of another form.
-    Spans(Form, Vec<Position>, String),
+pub(super) struct Content {
+    /// A `TracesData` message in protobuf.
+    body: Vec<u8>,
+    index: SpanIndex,
+    skipped: Vec<Skipped>,
+    /// Warnings of the program that wrote the file, by the number of their span.
+    warnings: HashMap<u32, Vec<String>>,
+    requests: Option<Requests>,
 }
 
-/// How spans are written.
+/// The state of a text of OTLP/JSON, to which requests may be appended.
 #[derive(Debug)]
-pub(super) enum Form {
-    Jaeger(Processes),
-    Records,
+struct Requests {
+    reader: RequestReader,
+    /// The number of bytes after the last complete line.
+    unfinished: usize,
 }
 
-/// Where a span lies in a text.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Position {
-    at: usize,
-    len: usize,
-    /// What it shares with others lies there.
-    group: usize,
-    start: Nanos,
-}
-
-impl Position {
-    /// The place of `part` in `text`, of which it must be a piece.
-    pub(super) fn of(text: &str, part: &str, group: usize, start: Nanos) -> Self {
-        Self { at: (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize), len: part.len(), group, start }
-    }
-}
-
-/// Whether bytes may begin a file of spans: JSON, protobuf's first field, compression, a frame.
+/// Whether bytes may begin a file of spans: JSON, the first field of a `TracesData` message, a compressed stream, or a frame.
 pub(super) fn begins_spans(begin: &[u8]) -> bool {
     let begin = begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin);
     let visible = begin.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -55,12 +41,12 @@ pub(super) fn begins_spans(begin: &[u8]) -> bool {
 }
 
 impl Content {
-    /// Reads a file's bytes, which may become `limit` bytes when inflated. `Err` says why there is nothing in it to read.
+    /// Reads a file's bytes, which may decompress to `limit` bytes. Fails with a message for the user if the file holds no spans.
     pub(super) fn read(bytes: Vec<u8>, limit: usize) -> Result<Self, String> {
-        let bytes = unpack(bytes, limit).map_err(|error| none(&error))?;
-        let telling = &bytes[..bytes.len().min(TELLING)];
-        let has = |part: &str| memchr::memmem::find(telling, part.as_bytes()).is_some();
-        let begin = telling.strip_prefix(b"\xef\xbb\xbf").unwrap_or(telling).trim_ascii_start();
+        let bytes = unwrap(bytes, limit).map_err(|error| not_spans(&error))?;
+        let prefix = &bytes[..bytes.len().min(PREFIX)];
+        let has = |part: &str| memchr::memmem::find(prefix, part.as_bytes()).is_some();
+        let begin = prefix.strip_prefix(b"\xef\xbb\xbf").unwrap_or(prefix).trim_ascii_start();
         let is_json = begin.is_empty()
             || matches!(begin[0], b'{' | b'[') && (begin.len() < 2 || !matches!(begin[1], 0..=8 | 0x0b | 0x0c | 0x0e..0x20));
         if !is_json || (bytes.first() == Some(&b'\n') && !has("\"")) {
@@ -71,162 +57,138 @@ impl Content {
         let records = ["\"trace_id\"", "\"context.trace_id\"", "\"context\"", "\"traceId\""].iter().any(|name| has(name));
         let begins_list = begin.first() == Some(&b'[');
         let bytes = replace_lone_surrogates(&bytes).unwrap_or(bytes);
-        let mut text = String::from_utf8(bytes).map_err(|error| none(&error.utf8_error().to_string()))?;
-        // Some editors put a byte order mark first, which is no part of JSON.
-        if text.starts_with('\u{feff}') {
-            text.drain(..'\u{feff}'.len_utf8());
-        }
+        let text = std::str::from_utf8(&bytes).map_err(|error| not_spans(&error.to_string()))?;
+        // A byte order mark is not part of JSON.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if jaeger && !otlp {
             Self::jaeger(text)
         } else if records && !otlp {
             Self::records(text)
         } else if begins_list {
-            Err(none(&span_json::no_spans(&text)))
-        } else if !otlp && jaeger::is_empty(&text) {
-            Ok(Self::spans(Form::Records, Vec::new(), text))
+            Err(not_spans(&span_json::describe_list(text)))
+        } else if !otlp && jaeger::is_empty(text) {
+            Ok(Self::new(DecodedSpans::default()))
         } else {
             Self::otlp(text)
         }
     }
 
-    pub(super) fn otlp(text: String) -> Result<Self, String> {
-        let document = Document::file(&text).map_err(|error| none(&error))?;
-        Ok(Self::Otlp(document, text))
-    }
-
-    pub(super) fn jaeger(text: String) -> Result<Self, String> {
-        let (places, processes) = jaeger::index(&text).map_err(|error| format!("not a download of Jaeger's: {error}"))?;
-        Ok(Self::spans(Form::Jaeger(processes), places, text))
-    }
-
-    pub(super) fn records(text: String) -> Result<Self, String> {
-        let places = span_json::index(&text).map_err(|error| none(&error))?;
-        let content = Self::spans(Form::Records, places, text);
-        content.first_trouble().map_or(Ok(content), |trouble| Err(none(&trouble)))
-    }
-
-    pub(super) fn protobuf(bytes: Vec<u8>) -> Result<Self, String> {
-        let begins = bytes.first() == Some(&b'\n');
-        match Index::new(&bytes) {
-            Ok(index) if index.len() > 0 => Ok(Self::Protobuf(index, bytes)),
-            Err(broken) if begins => Err(none(&format!("as OTLP in protobuf, {broken}"))),
-            Ok(_) | Err(_) => Err(none("it is neither JSON nor OTLP in protobuf")),
+    /// Reads requests of OTLP/JSON.
+    pub(super) fn otlp(text: &str) -> Result<Self, String> {
+        let mut reader = RequestReader::new();
+        let spans = reader.read(text);
+        if reader.requests() == 0 {
+            let reason = spans.skipped.first().map_or("it is empty".to_owned(), |first| format!("{} ({})", first.reason, first.place));
+            return Err(not_spans(&reason));
         }
-    }
-
-    /// Adds what was appended to requests that lie one a line.
-    pub(super) fn append(&mut self, lines: &str) {
-        if let Self::Otlp(document, text) = self {
-            let from = text.len();
-            text.push_str(lines);
-            document.append(text, from);
-        }
-    }
-
-    /// Whether these are requests one a line, to which more may be appended; then the number of bytes after the last whole one.
-    pub(super) fn unfinished(&self) -> Option<usize> {
-        let Self::Otlp(document, text) = self else { return None };
         let last = text.rsplit('\n').next().unwrap_or_default();
-        let is_whole = last.trim().is_empty() || span_json::trouble(last).is_none();
-        document.is_several().then_some(if is_whole { 0 } else { last.len() })
+        let is_complete = last.trim().is_empty() || span_json::syntax_error(last).is_none();
+        let unfinished = if is_complete { 0 } else { last.len() };
+        Ok(Self { requests: Some(Requests { reader, unfinished }), ..Self::new(spans) })
     }
 
-    fn spans(form: Form, mut places: Vec<Position>, text: String) -> Self {
-        // Newest last, as they would have arrived.
-        places.sort_by_key(|place| place.start);
-        Self::Spans(form, places, text)
+    /// Reads a download of Jaeger's.
+    pub(super) fn jaeger(text: &str) -> Result<Self, String> {
+        let spans = jaeger::decode(text).map_err(|error| format!("not a download of Jaeger's: {error}"))?;
+        Ok(Self::new(spans))
     }
 
-    /// Why not one span can be read, if so: then this is no file of spans.
-    fn first_trouble(&self) -> Option<String> {
-        let Self::Spans(_, places, text) = self else { return None };
-        let mut trouble = None;
-        for index in 0..places.len() {
-            match self.decode(index) {
-                Ok(_) => return None,
-                Err(skipped) => trouble = trouble.or(Some(skipped.reason)),
-            }
+    /// Reads spans that are one JSON object each.
+    pub(super) fn records(text: &str) -> Result<Self, String> {
+        let spans = span_json::decode(text).map_err(|error| not_spans(&error))?;
+        if spans.positions.is_empty() {
+            let first = spans.skipped.into_iter().next().map(|skipped| skipped.reason);
+            let reason = first.or_else(|| span_json::syntax_error(text)).unwrap_or_else(|| "it holds no spans".to_owned());
+            return Err(not_spans(&reason));
         }
-        trouble.or_else(|| span_json::trouble(text)).or_else(|| Some("it holds no spans".to_owned()))
+        Ok(Self::new(spans))
     }
 
-    /// How many spans there are.
+    /// Reads a `TracesData` or `ExportTraceServiceRequest` message in protobuf, or several one after another, which are the same.
+    pub(super) fn protobuf(body: Vec<u8>) -> Result<Self, String> {
+        let begins = body.first() == Some(&b'\n');
+        let (mut index, mut skipped) = (SpanIndex::default(), Vec::new());
+        let outcome = index.append(&body, 0, (1..).map(Position::Span));
+        match outcome {
+            Err(error) if index.len() == 0 && begins => return Err(not_spans(&format!("as OTLP in protobuf, {error}"))),
+            _ if index.len() == 0 => return Err(not_spans("it is neither JSON nor OTLP in protobuf")),
+            Err(error) => skipped.push(Skipped { place: format!("after span {}", index.len()), reason: error.to_string() }),
+            Ok(()) => {}
+        }
+        Ok(Self { body, index, skipped, warnings: HashMap::new(), requests: None })
+    }
+
+    fn new(mut spans: DecodedSpans) -> Self {
+        let mut content =
+            Self { body: Vec::new(), index: SpanIndex::default(), skipped: Vec::new(), warnings: HashMap::new(), requests: None };
+        content.warnings = std::mem::take(&mut spans.warnings);
+        content.append(spans);
+        content.body.shrink_to_fit();
+        content
+    }
+
+    fn append(&mut self, mut spans: DecodedSpans) {
+        let from = self.body.len();
+        let mut body = spans.take_body();
+        if self.body.is_empty() {
+            self.body = body;
+        } else {
+            self.body.append(&mut body);
+        }
+        self.skipped = spans.skipped;
+        if let Err(error) = self.index.append(&self.body, from, spans.positions.into_iter()) {
+            self.skipped.push(Skipped { place: format!("after span {}", self.index.len()), reason: error.to_string() });
+        }
+    }
+
+    /// Adds lines that were appended to a file of OTLP/JSON.
+    pub(super) fn append_lines(&mut self, lines: &[u8]) {
+        let Some(requests) = &mut self.requests else { return };
+        let replaced = replace_lone_surrogates(lines);
+        let text = String::from_utf8_lossy(replaced.as_deref().unwrap_or(lines));
+        let spans = requests.reader.read(&text);
+        self.append(spans);
+    }
+
+    /// Whether lines may be appended: the file holds several requests of OTLP/JSON. Returns the number of bytes after the last complete
+    /// line.
+    pub(super) fn unfinished(&self) -> Option<usize> {
+        let requests = self.requests.as_ref()?;
+        (requests.reader.requests() > 1).then_some(requests.unfinished)
+    }
+
+    /// Returns the number of spans.
     pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Otlp(document, _) => document.len(),
-            Self::Protobuf(index, _) => index.len(),
-            Self::Spans(_, places, _) => places.len(),
-        }
+        self.index.len()
     }
 
-    /// What could not be read at all, since this was asked last or anything was appended.
+    /// Returns what could not be read of the file, or of the lines that were appended last.
     pub(super) fn skipped(&self) -> &[Skipped] {
-        match self {
-            Self::Otlp(document, _) => &document.skipped,
-            Self::Protobuf(index, _) => &index.skipped,
-            Self::Spans(..) => &[],
-        }
+        &self.skipped
     }
 
-    fn decode(&self, index: usize) -> Result<Decoded, Skipped> {
-        let skipped = |reason: String| Skipped { place: format!("span {}", index + 1), reason };
-        let Self::Spans(form, places, text) = self else { return Err(skipped("there is no such span".to_owned())) };
-        let place = places.get(index).ok_or_else(|| skipped("there is no such span".to_owned()))?;
-        let span = text.get(place.at..place.at + place.len).unwrap_or_default();
-        let decoded = match form {
-            Form::Jaeger(processes) => jaeger::decode(span, place.group, processes),
-            Form::Records => span_json::decode(span),
-        };
-        let line = || 1 + text[..place.at].bytes().filter(|byte| *byte == b'\n').count();
-        decoded.map_err(|reason| Skipped { place: format!("line {}", line()), reason })
+    /// Appends the row of the span at `index` to the batch, or the reason why it has none.
+    pub(super) fn push_row(&self, index: usize, payload_ref: PayloadRef, batch: &mut Batch) {
+        self.index.push_row(&self.body, index, payload_ref, batch);
     }
 
-    /// Appends the row of the span at `index` to the batch, or that it was skipped.
-    pub(super) fn push(&self, index: usize, address: PayloadRef, batch: &mut Batch) {
-        match self {
-            Self::Otlp(document, text) => document.push(text, index, address, batch),
-            Self::Protobuf(places, bytes) => places.push(bytes, index, address, batch),
-            Self::Spans(..) => match self.decode(index) {
-                Ok(decoded) => row::push(batch, &decoded, address),
-                Err(skipped) => batch.skipped.push(skipped),
-            },
-        }
+    /// Returns the ids of the span at `index` if its payload matches.
+    pub(super) fn search(&self, index: usize, query: &PayloadQuery) -> Option<(TraceId, SpanId)> {
+        self.index.search(&self.body, index, query)
     }
 
-    /// The span at `index`, if its payload holds what is looked for.
-    pub(super) fn search(&self, index: usize, probe: &PayloadQuery) -> Option<(TraceId, SpanId)> {
-        match self {
-            Self::Otlp(document, text) => document.search(text, index, probe),
-            Self::Protobuf(places, bytes) => places.search(bytes, index, probe),
-            Self::Spans(form, places, text) => {
-                let place = places.get(index)?;
-                let lies = text.get(place.at..place.at + place.len)?;
-                // Jaeger's resources lie elsewhere, and Phoenix's names in pieces.
-                let whole = matches!(form, Form::Records) && !lies.contains("\"context");
-                if whole && !probe.may_lie_in(&[lies.as_bytes()]) {
-                    return None;
-                }
-                let decoded = self.decode(index).ok()?;
-                probe.holds(&decoded.payload).then_some((decoded.trace, decoded.id))
-            }
+    /// Reads everything that the span at `index` states.
+    pub(super) fn payload(&self, index: usize) -> Result<Payload, String> {
+        let mut payload = self.index.payload(&self.body, index)?;
+        if let Some(Position::Span(number)) = self.index.position(index)
+            && let Some(warnings) = self.warnings.get(&number)
+        {
+            payload.notes.extend(warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));
         }
-    }
-
-    /// All that is known of the span at `index`.
-    pub(super) fn payload(&self, index: usize) -> Result<Payload, Skipped> {
-        match self {
-            Self::Otlp(document, text) => document.payload(text, index),
-            Self::Protobuf(places, bytes) => places.payload(bytes, index),
-            Self::Spans(..) => self.decode(index).map(|decoded| decoded.payload),
-        }
+        Ok(payload)
     }
 }
 
-fn none(reason: &str) -> String {
+fn not_spans(reason: &str) -> String {
     format!("not a file of spans: {reason}")
-}
-
-/// What `serde_json` says, without a place that is one within a span.
-pub(super) fn without_place(error: &serde_json::Error) -> String {
-    error.to_string().split(" at line ").next().unwrap_or_default().to_owned()
 }

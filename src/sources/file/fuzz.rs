@@ -13,7 +13,7 @@ pub fn by_content(bytes: &[u8]) {
 
 /// OTLP/JSON.
 pub fn otlp_json(bytes: &[u8]) {
-    read(Content::otlp(text(bytes)));
+    read(Content::otlp(&text(bytes)));
 }
 
 /// OTLP in protobuf.
@@ -23,12 +23,12 @@ pub fn otlp_proto(bytes: &[u8]) {
 
 /// Jaeger's download.
 pub fn jaeger(bytes: &[u8]) {
-    read(Content::jaeger(text(bytes)));
+    read(Content::jaeger(&text(bytes)));
 }
 
 /// Spans of one JSON object each.
 pub fn records(bytes: &[u8]) {
-    read(Content::records(text(bytes)));
+    read(Content::records(&text(bytes)));
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -42,7 +42,7 @@ fn read(content: Result<Content, String>) {
     };
     let mut batch = Batch::new(SourceId(0), Origin::History);
     for index in 0..content.len() {
-        content.push(index, PayloadRef(index as i64), &mut batch);
+        content.push_row(index, PayloadRef(index as i64), &mut batch);
         let _ = content.payload(index);
     }
     assert!(batch.spans.len() <= content.len());

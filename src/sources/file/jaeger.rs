@@ -9,13 +9,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::format::Position;
+use super::index::Position;
+use super::spans::DecodedSpans;
 use crate::model::{Attribute, Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId, Value};
-use crate::sources::otlp::json::span::Decoded;
+use crate::otlp::encode::SpanData;
+use crate::otlp::json::parse;
 
-/// The processes of every trace, by their names within it.
-#[derive(Debug, Default)]
-pub(super) struct Processes(Vec<HashMap<String, Vec<Attribute>>>);
+/// The resources of a trace's processes, by the id of the process.
+type Processes = HashMap<String, Vec<Attribute>>;
 
 #[derive(Deserialize)]
 struct Download<'a> {
@@ -93,19 +94,24 @@ struct Log<'a> {
     fields: Option<Vec<Tag<'a>>>,
 }
 
-/// Finds the spans of a download. `Err` says why it is none.
-pub(super) fn index(text: &str) -> Result<(Vec<Position>, Processes), String> {
+/// Decodes the spans of a download. Fails if the text is no download.
+pub(super) fn decode(text: &str) -> Result<DecodedSpans, String> {
     let download: Download<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let (mut places, mut processes) = (Vec::new(), Processes::default());
+    let (mut spans, mut number) = (DecodedSpans::default(), 0);
     for trace in download.data.unwrap_or_default() {
-        let group = processes.0.len();
-        processes.0.push(trace.processes.unwrap_or_default().into_iter().map(|(id, process)| (id, resource(process))).collect());
+        let processes = trace.processes.unwrap_or_default().into_iter().map(|(id, process)| (id, resource(process))).collect();
         for raw in trace.spans.unwrap_or_default() {
-            let start = serde_json::from_str::<Span<'_>>(raw.get()).ok().and_then(|span| micros(span.start_time));
-            places.push(Position::of(text, raw.get(), group, start.unwrap_or_default()));
+            number += 1;
+            let decoded = decode_span(raw.get(), &processes);
+            if let Ok((_, warnings)) = &decoded
+                && !warnings.is_empty()
+            {
+                spans.warnings.insert(number, warnings.clone());
+            }
+            spans.push(Position::Span(number), decoded.map(|(span, _)| span.into()));
         }
     }
-    Ok((places, processes))
+    Ok(spans)
 }
 
 /// Whether this is an answer, Jaeger's or Phoenix's, to a question that found no spans.
@@ -121,9 +127,9 @@ pub(super) fn is_empty(text: &str) -> bool {
     serde_json::from_str::<Answer>(text).is_ok_and(|answer| answer.data.iter().all(|found| found.spans.is_empty()))
 }
 
-/// Decodes a span of the trace with this number.
-pub(super) fn decode(text: &str, trace: usize, processes: &Processes) -> Result<Decoded, String> {
-    let span: Span<'_> = serde_json::from_str(text).map_err(|error| super::format::without_place(&error))?;
+/// Decodes a span and its warnings.
+fn decode_span(text: &str, processes: &Processes) -> Result<(SpanData, Vec<String>), String> {
+    let span: Span<'_> = parse(text)?;
     let trace_id = id(span.trace_id.as_deref(), 32).and_then(|id| TraceId::parse(id.as_bytes()));
     let trace_id = trace_id.ok_or_else(|| format!("the trace id {:?} is not up to 32 hex digits", span.trace_id.unwrap_or_default()))?;
     let parse = |text: Option<&str>| id(text, 16).and_then(|id| SpanId::parse(id.as_bytes()));
@@ -131,12 +137,11 @@ pub(super) fn decode(text: &str, trace: usize, processes: &Processes) -> Result<
         .ok_or_else(|| format!("the span id {:?} is not up to 16 hex digits", span.span_id.clone().unwrap_or_default()))?;
     let start = micros(span.start_time).filter(|start| *start > 0).ok_or("it has no start time")?;
     let duration = micros(span.duration).ok_or("it has no duration")?;
-    let known = |process: String| processes.0.get(trace)?.get(&process).cloned();
+    let known = |process: String| processes.get(&process).cloned();
     let mut payload = Payload {
         attributes: tags(span.tags),
         events: span.logs.unwrap_or_default().into_iter().map(event).collect(),
         resource: span.process.map(resource).or_else(|| known(span.process_id?)).unwrap_or_default(),
-        notes: span.warnings.unwrap_or_default().into_iter().map(|warning| ("warning".to_owned(), warning)).collect(),
         ..Payload::default()
     };
     let mut parent = parse(span.parent_span_id.as_deref());
@@ -152,7 +157,8 @@ pub(super) fn decode(text: &str, trace: usize, processes: &Processes) -> Result<
     let status = status(&mut payload);
     let end = start.checked_add(duration).ok_or("it ends after the year 2262")?;
     let name = span.operation_name.unwrap_or_default();
-    Ok(Decoded { trace: trace_id, id: span_id, parent, start, end: Some(end), status, name, payload })
+    let data = SpanData { trace: trace_id, id: span_id, parent, start, end: Some(end), status, name, payload };
+    Ok((data, span.warnings.unwrap_or_default()))
 }
 
 /// Moves what Jaeger keeps in tags to where OpenTelemetry has it.

@@ -4,13 +4,21 @@
 //! Each may stand on a line of its own, in a list, or in an object under `spans` or `data`.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::format::{Position, without_place};
-use crate::model::json::{parse, parse_value};
+use super::index::Position;
+use super::lines::LineCounter;
+use super::spans::DecodedSpans;
+use crate::model::attributes::MAX_NESTING;
+use crate::model::json::parse_to_depth;
 use crate::model::{Attribute, Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId, Value, time};
+use crate::otlp::encode::{SpanData, SpanMessages};
+use crate::otlp::json::{self, brief};
 use crate::semconv::{JSON_TEXTS, SPAN_KIND};
-use crate::sources::otlp::json::span::{self, Decoded};
+
+/// How deep the attributes of an event are nested in a record: `{"events": [{"attributes": {}}]}`. Their values may be [`MAX_NESTING`] deep.
+const ENVELOPE: usize = 3;
 
 #[derive(Default, Deserialize)]
 struct Wrapper<'a> {
@@ -20,56 +28,50 @@ struct Wrapper<'a> {
     data: Option<Vec<&'a RawValue>>,
 }
 
-#[derive(Deserialize)]
-struct Start<'a> {
-    #[serde(borrow, alias = "start_time", alias = "startTimeUnixNano")]
-    start: Option<&'a RawValue>,
-}
-
-/// Finds the spans. `Err` says why there can't be any.
-pub(super) fn index(text: &str) -> Result<Vec<Position>, String> {
-    let mut places = Vec::new();
+/// Decodes spans. Fails if the text is not JSON.
+pub(super) fn decode(text: &str) -> Result<DecodedSpans, String> {
+    let mut spans = DecodedSpans::default();
     let first = text.trim_start().lines().next().unwrap_or_default().trim_end();
-    // Lines are taken one by one, since Python writes numbers into them that strict JSON has none of.
+    // Lines are decoded one by one, because Python writes `NaN` into them, which `serde_json` refuses.
     if first.starts_with('{') && first.ends_with('}') && first.len() > 2 {
-        lines(text, 0, &mut places);
+        for (number, line) in (1..).zip(text.lines()) {
+            push(&mut spans, number, line.trim());
+        }
     } else if text.trim_start().starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut lines = LineCounter::new(text);
         for item in items {
-            push(text, item.get(), &mut places);
+            push(&mut spans, lines.line_of(item.get()), item.get());
         }
     } else {
         let item: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        push(text, item.get(), &mut places);
+        push(&mut spans, LineCounter::new(text).line_of(item.get()), item.get());
     }
-    Ok(places)
+    Ok(spans)
 }
 
-/// Finds the spans of the lines from the given place on.
-pub(super) fn lines(text: &str, from: usize, places: &mut Vec<Position>) {
-    for line in text[from..].lines().map(str::trim).filter(|line| !line.is_empty()) {
-        push(text, line, places);
+/// Decodes a span, or an object with a list of spans, that begins on this line.
+fn push(spans: &mut DecodedSpans, line: u32, item: &str) {
+    if item.is_empty() {
+        return;
     }
-}
-
-fn push(text: &str, item: &str, places: &mut Vec<Position>) {
     let wrapper: Wrapper<'_> = serde_json::from_str(item).unwrap_or_default();
     match wrapper.spans.or(wrapper.data) {
-        Some(spans) => places.extend(spans.into_iter().map(|span| place(text, span.get()))),
-        None => places.push(place(text, item)),
+        Some(list) => {
+            let mut lines = LineCounter::new(item);
+            for span in list {
+                spans.push(Position::Line(line + lines.line_of(span.get()) - 1), decode_span(span.get()));
+            }
+        }
+        None => spans.push(Position::Line(line), decode_span(item)),
     }
-}
-
-fn place(text: &str, span: &str) -> Position {
-    let start = serde_json::from_str::<Start<'_>>(span).ok().and_then(|start| when(&parse_value(start.start?.get().as_bytes()).ok()?));
-    Position::of(text, span, 0, start.unwrap_or_default())
 }
 
 /// Decodes a span.
-pub(super) fn decode(text: &str) -> Result<Decoded, String> {
-    let fields = Fields(parse(text.as_bytes()).map_err(|broken| broken.to_string())?);
+fn decode_span(text: &str) -> Result<SpanMessages, String> {
+    let fields = Fields(parse_to_depth(text.as_bytes(), MAX_NESTING + ENVELOPE).map_err(|error| error.to_string())?);
     if fields.get(&["traceId"]).is_some() {
-        return span::decode(text);
+        return json::decode_span(text).map(|span| SpanMessages { span, ..SpanMessages::default() });
     }
     let context = match fields.get(&["context"]) {
         Some(Value::Map(context)) => Fields(context.clone()),
@@ -81,7 +83,7 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
     let parent = fields.text(&["parent_id", "parent_span_id"]).filter(|parent| !parent.is_empty());
     let time = |names: &[&str], what: &str| match fields.get(names) {
         None => Ok(None),
-        Some(value) => when(value).map(Some).ok_or_else(|| format!("the {what} time {} is none", brief(&value.to_json()))),
+        Some(value) => when(value).map(Some).ok_or_else(|| format!("the {what} time {:?} is not a time", brief(&value.to_json()))),
     };
     let mut payload = Payload {
         attributes: fields.map(&["attributes"]),
@@ -108,8 +110,8 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
         (Some(kind), false) => payload.span_kind = SpanKind::parse(kind),
         _ => {}
     }
-    let bad = |text: &str, what: &str, digits: usize| format!("the {what} id {} is not {digits} hex digits", brief(text));
-    Ok(Decoded {
+    let bad = |text: &str, what: &str, digits: usize| format!("the {what} id {:?} is not {digits} hex digits", brief(text));
+    let data = SpanData {
         trace: TraceId::parse(trace.replace('-', "").as_bytes()).ok_or_else(|| bad(trace, "trace", 32))?,
         id: SpanId::parse(id.as_bytes()).ok_or_else(|| bad(id, "span", 16))?,
         parent: parent.map(|parent| SpanId::parse(parent.as_bytes()).ok_or_else(|| bad(parent, "parent span", 16))).transpose()?,
@@ -118,7 +120,8 @@ pub(super) fn decode(text: &str) -> Result<Decoded, String> {
         status: fields.text(&["status_code"]).and_then(Status::parse).unwrap_or_default(),
         name: fields.text(&["name"]).unwrap_or_default().to_owned(),
         payload,
-    })
+    };
+    Ok(data.into())
 }
 
 /// The fields of an object.
@@ -264,21 +267,16 @@ fn flatten(name: String, value: Value, flat: &mut Vec<Attribute>) {
     }
 }
 
-fn brief(text: &str) -> String {
-    let cut: String = text.chars().take(40).collect();
-    if cut.len() == text.len() { format!("{text:?}") } else { format!("{cut:?}…") }
-}
-
-/// Why a list in which no trace id is seen is no list of spans.
-pub(super) fn no_spans(text: &str) -> String {
-    match serde_json::from_str::<Vec<serde::de::IgnoredAny>>(text) {
+/// Describes a list without trace ids, which is no list of spans.
+pub(super) fn describe_list(text: &str) -> String {
+    match serde_json::from_str::<Vec<IgnoredAny>>(text) {
         Ok(items) if items.is_empty() => "it is an empty list".to_owned(),
         Ok(_) => "it is a list, and what it lists has no trace ids".to_owned(),
         Err(error) => error.to_string(),
     }
 }
 
-/// What is wrong with a text that holds no span.
-pub(super) fn trouble(text: &str) -> Option<String> {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).err().map(|error| without_place(&error))
+/// Returns the reason why a text is not JSON.
+pub(super) fn syntax_error(text: &str) -> Option<String> {
+    json::parse::<IgnoredAny>(text).err()
 }

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::arena::{Arena, Extent, SEGMENT_SIZE};
 use super::compact::{Compacted, SpanExtent, spots};
 use super::search::Places;
-use super::types::Encoding;
 use crate::model::PayloadRef;
 
 /// Bytes that must be to gain before a body is made anew; what is noted of one takes nearly as much.
@@ -27,7 +26,6 @@ pub(super) struct BodyStore {
 
 #[derive(Debug)]
 struct Body {
-    form: Encoding,
     place: Extent,
     spans: Spans,
     /// Bytes of the spans that are held.
@@ -105,7 +103,7 @@ impl Body {
 impl BodyStore {
     /// Keeps a body for its spans, of which there must be one at least, and gives it a number. `begins` are where they begin, in order. `Err`
     /// if the system has no more memory.
-    pub(super) fn keep(&mut self, form: Encoding, bytes: &[u8], begins: Box<[u32]>) -> io::Result<u32> {
+    pub(super) fn insert(&mut self, bytes: &[u8], begins: Box<[u32]>) -> io::Result<u32> {
         let place = self.shelf.insert(bytes)?;
         // Half of the numbers, so that an address is never negative. They start anew after two billion bodies.
         while self.by_number.contains_key(&self.next) {
@@ -116,23 +114,23 @@ impl BodyStore {
         self.retained_bytes += bytes.len() as u64;
         self.by_place.insert(place.start, number);
         let spans = Spans::Whole { begins, gone: Box::default() };
-        self.by_number.insert(number, Body { form, place, spans, left: bytes.len() as u64 });
+        self.by_number.insert(number, Body { place, spans, left: bytes.len() as u64 });
         self.compact();
         Ok(number)
     }
 
     /// The body that an address lies in, and where in it.
-    pub(super) fn find(&self, address: PayloadRef) -> Option<(Encoding, Bytes, usize)> {
+    pub(super) fn find(&self, address: PayloadRef) -> Option<(Bytes, usize)> {
         let (number, was) = split(address);
         let body = self.by_number.get(&number)?;
-        Some((body.form, self.shelf.get(&body.place), body.spans.place(was)?))
+        Some((self.shelf.get(&body.place), body.spans.place(was)?))
     }
 
     /// A body by its number, and where in it those spans lie that began at these places when it came.
     pub(super) fn places(&self, number: u32, places: &[usize]) -> Option<Places> {
         let body = self.by_number.get(&number)?;
         let now = places.iter().filter_map(|&was| body.spans.place(was)).collect();
-        Some((body.form, self.shelf.get(&body.place), now))
+        Some((self.shelf.get(&body.place), now))
     }
 
     /// The numbers of all bodies, the newest last.
@@ -144,8 +142,8 @@ impl BodyStore {
     }
 
     /// A body by its number.
-    pub(super) fn body(&self, number: u32) -> Option<(Encoding, Bytes)> {
-        self.by_number.get(&number).map(|body| (body.form, self.shelf.get(&body.place)))
+    pub(super) fn body(&self, number: u32) -> Option<Bytes> {
+        self.by_number.get(&number).map(|body| self.shelf.get(&body.place))
     }
 
     /// Lets go of the spans at these addresses, and of bodies that have none left. Returns the bodies of which little is left now, to be
@@ -169,9 +167,9 @@ impl BodyStore {
     }
 
     /// A body of which little is left, and its spans.
-    pub(super) fn fragmented(&self, number: u32) -> Option<(Encoding, Bytes, Vec<SpanExtent>)> {
+    pub(super) fn fragmented(&self, number: u32) -> Option<(Bytes, Vec<SpanExtent>)> {
         let body = self.by_number.get(&number).filter(|body| body.is_sparse())?;
-        Some((body.form, self.shelf.get(&body.place), body.spans.spots(body.len())))
+        Some((self.shelf.get(&body.place), body.spans.spots(body.len())))
     }
 
     /// Keeps a body as it was made anew from one with these spans; it stays if it has others by now.
@@ -231,17 +229,17 @@ pub(super) fn split(PayloadRef(address): PayloadRef) -> (u32, usize) {
 mod tests {
     use super::*;
 
-    fn keep(bodies: &mut BodyStore, form: Encoding, bytes: &[u8], spans: &[usize]) -> u32 {
-        bodies.keep(form, bytes, spans.iter().map(|begin| *begin as u32).collect()).unwrap()
+    fn keep(bodies: &mut BodyStore, bytes: &[u8], spans: &[usize]) -> u32 {
+        bodies.insert(bytes, spans.iter().map(|begin| *begin as u32).collect()).unwrap()
     }
 
     #[test]
     fn a_body_goes_with_its_last_span() {
         let mut bodies = BodyStore::default();
-        let one = keep(&mut bodies, Encoding::Protobuf, b"one", &[0, 2]);
-        let two = keep(&mut bodies, Encoding::Json, b"other", &[4]);
+        let one = keep(&mut bodies, b"one", &[0, 2]);
+        let two = keep(&mut bodies, b"other", &[4]);
         assert_eq!(bodies.retained_bytes(), 8);
-        assert_eq!(bodies.find(address(two, 4)), Some((Encoding::Json, Bytes::from_static(b"other"), 4)));
+        assert_eq!(bodies.find(address(two, 4)), Some((Bytes::from_static(b"other"), 4)));
         bodies.release(&[address(one, 0), address(two, 4), address(one, 0), address(one, 1), address(two, 4)]);
         assert_eq!((bodies.retained_bytes(), bodies.find(address(two, 4))), (3, None));
         bodies.release(&[address(one, 2)]);
@@ -254,11 +252,11 @@ mod tests {
         const MIB: usize = 1 << 20;
         let mut bodies = BodyStore::default();
         for (first, second) in [(3 * MIB, 4 * MIB), (3 * MIB, 2 * MIB - 1), (7 * MIB, 8 * MIB + 1), (5 * MIB, MIB)] {
-            let one = keep(&mut bodies, Encoding::Json, &vec![1; first], &[0]);
-            let two = keep(&mut bodies, Encoding::Json, &vec![2; second], &[0]);
+            let one = keep(&mut bodies, &vec![1; first], &[0]);
+            let two = keep(&mut bodies, &vec![2; second], &[0]);
             bodies.release(&[address(one, 0)]);
             bodies.compact();
-            assert_eq!(bodies.find(address(two, 0)).unwrap().1, vec![2; second]);
+            assert_eq!(bodies.find(address(two, 0)).unwrap().0, vec![2; second]);
         }
         // What is large stays, with a piece at each of its ends.
         let (held, memory) = (bodies.retained_bytes() as usize, bodies.shelf.memory());
@@ -269,7 +267,7 @@ mod tests {
     fn memory_follows_what_is_held() {
         let mut bodies = BodyStore::default();
         let body = |n: usize| vec![n as u8; 100_000 + n];
-        let numbers: Vec<u32> = (0..400).map(|n| keep(&mut bodies, Encoding::Protobuf, &body(n), &[7])).collect();
+        let numbers: Vec<u32> = (0..400).map(|n| keep(&mut bodies, &body(n), &[7])).collect();
         // One in ten lives long, as a trace that runs does.
         let (keep, go): (Vec<usize>, Vec<usize>) = (0..400).partition(|n| n % 10 == 0);
         for n in go {
@@ -279,7 +277,7 @@ mod tests {
         let (held, memory) = (bodies.retained_bytes() as usize, bodies.shelf.memory());
         assert!(memory <= held * 2 + (8 << 20), "{memory} for {held}");
         for n in keep {
-            assert_eq!(bodies.find(address(numbers[n], 7)).unwrap().1, body(n)[..]);
+            assert_eq!(bodies.find(address(numbers[n], 7)).unwrap().0, body(n)[..]);
         }
     }
 }

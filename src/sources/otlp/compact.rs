@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use prost::encoding::{WireType, encode_key};
 
-use super::json;
-use super::types::Encoding;
 use crate::otlp::wire::{DecodeError, Fields, offset};
 
 /// Where a span lies in a body.
@@ -43,16 +41,13 @@ pub(super) struct Compacted {
 
 /// A body with only those of its spans that are held. What lies beside them stays, but for groups that have none left. `None` if the
 /// body can't be walked.
-pub(super) fn thin(form: Encoding, body: &[u8], spots: &[SpanExtent]) -> Option<Compacted> {
+pub(super) fn thin(body: &[u8], spots: &[SpanExtent]) -> Option<Compacted> {
     let held: Vec<SpanExtent> = spots.iter().copied().filter(|spot| spot.bytes > 0).collect();
     let room = held.iter().map(|spot| spot.bytes as usize).sum();
     let made = Compacted { bytes: Vec::with_capacity(room), spots: Vec::with_capacity(held.len()) };
     let mut thinner = Compactor { held, made };
     let whole = thinner.mark();
-    match form {
-        Encoding::Protobuf => thinner.message(body, body, &FRAME).ok()?,
-        Encoding::Json => json::thin(std::str::from_utf8(body).ok()?, &mut thinner)?,
-    }
+    thinner.message(body, body, &FRAME).ok()?;
     thinner.relocate(whole);
     (thinner.made.spots.len() == thinner.held.len()).then_some(thinner.made)
 }

@@ -10,16 +10,16 @@ use tokio::time::timeout;
 
 use super::body_store::{BodyStore, address};
 use super::client::Message;
+use super::compact;
 use super::forward::Forward;
-use super::json::{self, Document};
 use super::record::{FinishedSpan, Recorder, WriteJob};
 use super::response::{Accepted, Rejection};
 use super::search::Places;
-use super::signals::{Events, Record};
+use super::span_events::SpanEvents;
 use super::types::{Encoding, Signal};
-use super::{compact, signals};
-use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId, TraceId};
-use crate::otlp::{payload, rows};
+use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId};
+use crate::otlp::json::{self, EncodedTraces};
+use crate::otlp::{payload, rows, signals};
 use crate::sources::compression::ContentEncoding;
 use crate::sources::{Traffic, Update, UpdateSender};
 
@@ -52,9 +52,9 @@ impl ExportRequest {
 /// Ingests the requests of all connections.
 #[derive(Debug)]
 pub(super) struct Ingest {
-    outlet: UpdateSender,
+    sender: UpdateSender,
     bodies: Mutex<BodyStore>,
-    events: Mutex<Events>,
+    events: Mutex<SpanEvents>,
     counts: Counts,
     recorder: Option<Recorder>,
     forwards: Vec<Forward>,
@@ -71,17 +71,12 @@ struct Counts {
 }
 
 impl Ingest {
-    pub(super) fn new(outlet: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>) -> Self {
-        Self { outlet, bodies: Mutex::default(), events: Mutex::default(), counts: Counts::default(), recorder, forwards }
+    pub(super) fn new(sender: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>) -> Self {
+        Self { sender, bodies: Mutex::default(), events: Mutex::default(), counts: Counts::default(), recorder, forwards }
     }
 
     /// Ingests a request. When this returns, every span that was not rejected is on its way to the store.
-    pub(super) async fn ingest(&self, mut request: ExportRequest) -> Result<Accepted, Rejection> {
-        if request.encoding == Encoding::Json
-            && let Some(body) = json::replace_lone_surrogates(&request.body)
-        {
-            request.body = body.into();
-        }
+    pub(super) async fn ingest(&self, request: ExportRequest) -> Result<Accepted, Rejection> {
         let accepted = self.ingest_signal(request.signal, request.encoding, request.body.clone()).await?;
         self.forward(&request);
         Ok(accepted)
@@ -105,28 +100,23 @@ impl Ingest {
         match signal {
             Signal::Traces => self.ingest_spans(encoding, body).await,
             Signal::Logs => {
-                let mut records = Vec::new();
-                let keep = |record: Record| records.push(record);
-                let count = match encoding {
-                    Encoding::Protobuf => signals::logs(&body, keep).map_err(malformed),
-                    Encoding::Json => signals::logs_json(text(&body)?, keep).map_err(malformed),
-                }?;
+                let body = protobuf(encoding, body, json::encode_logs)?;
+                let mut logs = Vec::new();
+                let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
                 let spans: Vec<SpanId> = {
                     let mut events = lock(&self.events);
-                    records.into_iter().filter_map(|record| events.keep(record)).collect()
+                    logs.into_iter().filter_map(|log| events.insert(log)).collect()
                 };
                 self.counts.logs.fetch_add(count.saturating_sub(spans.len() as u64), Relaxed);
                 if !spans.is_empty() {
                     // If the channel stays full, the messages appear when the span is next read.
-                    let _ = timeout(SEND_TIMEOUT, self.outlet.updates.send(Update::PayloadChanged(self.outlet.id, spans))).await;
+                    let _ = timeout(SEND_TIMEOUT, self.sender.updates.send(Update::PayloadChanged(self.sender.id, spans))).await;
                 }
                 Ok(Accepted::default())
             }
             Signal::Metrics => {
-                let count = match encoding {
-                    Encoding::Protobuf => signals::metrics(&body).map_err(malformed),
-                    Encoding::Json => signals::metrics_json(text(&body)?).map_err(malformed),
-                }?;
+                let body = protobuf(encoding, body, json::encode_metrics)?;
+                let count = signals::data_points(&body).map_err(malformed)?;
                 self.counts.metrics.fetch_add(count, Relaxed);
                 Ok(Accepted::default())
             }
@@ -136,13 +126,17 @@ impl Ingest {
     async fn ingest_spans(&self, encoding: Encoding, body: Bytes) -> Result<Accepted, Rejection> {
         // Reserve first: without room in the channel the body need not be read.
         let permit = self.reserve().await?;
-        let mut batch = self.outlet.batch(Origin::Live);
+        let (body, rejected) = match encoding {
+            Encoding::Protobuf => (body, Vec::new()),
+            Encoding::Json => {
+                let EncodedTraces { body, rejected } = json::encode_traces(&body).map_err(malformed)?;
+                (body.into(), rejected)
+            }
+        };
+        let mut batch = self.sender.batch(Origin::Live);
         batch.rich = true;
-        match encoding {
-            Encoding::Protobuf => rows::read(&body, &mut batch).map_err(malformed)?,
-            Encoding::Json => read_json(text(&body)?, &mut batch)?,
-        }
-        self.record(encoding, &body, &batch).await?;
+        rows::read(&body, rejected, &mut batch).map_err(malformed)?;
+        self.record(&body, &batch).await?;
         let accepted = Accepted {
             rejected: batch.skipped.len() as u64,
             reason: batch.skipped.first().map(|skipped| format!("{}: {}", skipped.place, skipped.reason)).unwrap_or_default(),
@@ -150,7 +144,7 @@ impl Ingest {
         self.counts.spans.fetch_add(batch.spans.len() as u64, Relaxed);
         self.counts.rejected.fetch_add(accepted.rejected, Relaxed);
         if !batch.spans.is_empty() {
-            self.keep(encoding, &body, &mut batch)?;
+            self.keep(&body, &mut batch)?;
         }
         if !batch.spans.is_empty() || !batch.skipped.is_empty() {
             permit.send(Update::Batch(batch));
@@ -159,34 +153,34 @@ impl Ingest {
     }
 
     /// Records the finished spans, if a file is configured.
-    async fn record(&self, encoding: Encoding, body: &Bytes, batch: &Batch) -> Result<(), Rejection> {
+    async fn record(&self, body: &Bytes, batch: &Batch) -> Result<(), Rejection> {
         let Some(recorder) = &self.recorder else { return Ok(()) };
         let spans: Vec<_> = batch.spans.iter().filter_map(|span| FinishedSpan::new(span, batch.text(span.name))).collect();
         if spans.is_empty() {
             return Ok(());
         }
-        recorder.write(WriteJob { encoding, body: body.clone(), spans }).await.map_err(Rejection::RecordFailed)
+        recorder.write(WriteJob { body: body.clone(), spans }).await.map_err(Rejection::RecordFailed)
     }
 
     /// Reserves a place in the update channel.
     async fn reserve(&self) -> Result<Permit<'_, Update>, Rejection> {
-        if let Ok(permit) = self.outlet.updates.try_reserve() {
+        if let Ok(permit) = self.sender.updates.try_reserve() {
             return Ok(permit);
         }
-        match timeout(SEND_TIMEOUT, self.outlet.updates.reserve()).await {
+        match timeout(SEND_TIMEOUT, self.sender.updates.reserve()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Rejection::Overloaded),
         }
     }
 
     /// Keeps the body, and sets the address and the retained bytes of its spans.
-    fn keep(&self, encoding: Encoding, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
+    fn keep(&self, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
         let spots = compact::spots(body.len(), batch.spans.iter().map(|span| span.payload_ref.0 as usize));
         for (span, spot) in batch.spans.iter_mut().zip(&spots) {
             span.retained_bytes = spot.bytes;
         }
         let begins = spots.iter().map(|spot| spot.was).collect();
-        let number = lock(&self.bodies).keep(encoding, body, begins).map_err(|_| Rejection::Overloaded)?;
+        let number = lock(&self.bodies).insert(body, begins).map_err(|_| Rejection::Overloaded)?;
         for span in &mut batch.spans {
             span.payload_ref = address(number, span.payload_ref.0 as usize);
         }
@@ -196,18 +190,12 @@ impl Ingest {
     /// Reads a span's payload from its body.
     pub(super) fn payload(&self, address: PayloadRef, span: SpanId) -> Result<Payload, String> {
         let gone = || "this span's payload was dropped to stay within the memory limit".to_owned();
-        let (encoding, body, at) = lock(&self.bodies).find(address).ok_or_else(gone)?;
-        let (mut payload, trace) = match encoding {
-            Encoding::Protobuf => {
-                let found = payload::read(&body, at).map_err(|broken| broken.to_string())?;
-                let (payload, names) = found.ok_or_else(gone)?;
-                (payload, names.map(|(trace, _)| trace))
-            }
-            Encoding::Json => read_json_payload(std::str::from_utf8(&body).unwrap_or_default(), at).ok_or_else(gone)?,
-        };
-        if let Some(trace) = trace {
+        let (body, at) = lock(&self.bodies).find(address).ok_or_else(gone)?;
+        let found = payload::read(&body, at).map_err(|error| error.to_string())?;
+        let (mut payload, ids) = found.ok_or_else(gone)?;
+        if let Some((trace, _)) = ids {
             let known = payload.events.len();
-            payload.events.extend_from_slice(lock(&self.events).of(trace, span));
+            payload.events.extend_from_slice(lock(&self.events).get(trace, span));
             if payload.events.len() > known {
                 payload.events.sort_by_key(|event| event.time);
             }
@@ -221,7 +209,7 @@ impl Ingest {
     }
 
     /// Returns a body, if it is still in memory.
-    pub(super) fn body(&self, number: u32) -> Option<(Encoding, Bytes)> {
+    pub(super) fn body(&self, number: u32) -> Option<Bytes> {
         lock(&self.bodies).body(number)
     }
 
@@ -234,9 +222,9 @@ impl Ingest {
     pub(super) fn release(&self, addresses: &[PayloadRef]) {
         let sparse: Vec<u32> = addresses.chunks(RELEASE_CHUNK).flat_map(|some| lock(&self.bodies).release(some)).collect();
         for number in sparse {
-            let Some((encoding, body, spots)) = lock(&self.bodies).fragmented(number) else { continue };
+            let Some((body, spots)) = lock(&self.bodies).fragmented(number) else { continue };
             // Without the lock, so that requests need not wait.
-            let thinned = compact::thin(encoding, &body, &spots);
+            let thinned = compact::thin(&body, &spots);
             drop(body);
             if let Some(thinned) = thinned {
                 lock(&self.bodies).replace(number, &spots, thinned);
@@ -265,7 +253,7 @@ impl Ingest {
         let [spans, rejected, put_off, refused, logs, metrics] =
             [spans, rejected, put_off, refused, logs, metrics].map(|count| count.load(Relaxed));
         let held = lock(&self.bodies).retained_bytes();
-        let logs = logs + lock(&self.events).forgotten();
+        let logs = logs + lock(&self.events).evicted();
         let forwards = self.forwards.iter().map(Forward::report).collect();
         Traffic { spans, rejected, put_off, refused, logs, metrics, held, forwards, ports: Vec::new() }
     }
@@ -280,20 +268,10 @@ fn malformed(error: impl std::fmt::Display) -> Rejection {
     Rejection::Malformed(format!("not a valid OTLP request: {error}"))
 }
 
-fn text(body: &[u8]) -> Result<&str, Rejection> {
-    std::str::from_utf8(body).map_err(malformed)
-}
-
-fn read_json(text: &str, batch: &mut Batch) -> Result<(), Rejection> {
-    let document = Document::request(text).map_err(malformed)?;
-    for index in 0..document.len() {
-        document.push(text, index, PayloadRef(document.offset(index) as i64), batch);
+/// Returns the body of a request for logs or metrics in protobuf.
+fn protobuf(encoding: Encoding, body: Bytes, encode: impl Fn(&[u8]) -> Result<Vec<u8>, String>) -> Result<Bytes, Rejection> {
+    match encoding {
+        Encoding::Protobuf => Ok(body),
+        Encoding::Json => encode(&body).map(Bytes::from).map_err(malformed),
     }
-    Ok(())
-}
-
-fn read_json_payload(text: &str, at: usize) -> Option<(Payload, Option<TraceId>)> {
-    let document = Document::request(text).ok()?;
-    let index = document.at(at)?;
-    Some((document.payload(text, index).ok()?, document.trace(text, index)))
 }

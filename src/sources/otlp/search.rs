@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::body_store::split;
-use super::json::Document;
-use super::types::Encoding;
 use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
 use crate::otlp::payload;
 use crate::otlp::wire::offset;
@@ -40,13 +38,13 @@ impl Scan {
     }
 
     /// Searches the next bodies; `body` looks one up.
-    pub(super) fn slice(&mut self, body: impl Fn(u32) -> Option<(Encoding, Bytes)>) -> Hits {
+    pub(super) fn slice(&mut self, body: impl Fn(u32) -> Option<Bytes>) -> Hits {
         let (begun, mut hits) = (Instant::now(), Hits::new());
         while begun.elapsed() < SLICE
             && let Some(number) = self.left.pop()
         {
-            if let Some((form, bytes)) = body(number) {
-                look(form, &bytes, &self.search.probe, None, &mut hits);
+            if let Some(bytes) = body(number) {
+                look(&bytes, &self.search.probe, None, &mut hits);
             }
         }
         hits
@@ -54,7 +52,7 @@ impl Scan {
 }
 
 /// A body, and places in it.
-pub(super) type Places = (Encoding, Bytes, Vec<usize>);
+pub(super) type Places = (Bytes, Vec<usize>);
 
 /// Searches the spans at these addresses; `body` looks up a body and where in it spans lie that began at these places.
 pub(super) fn check(addresses: &[(PayloadRef, SpanId)], probe: &PayloadQuery, body: impl Fn(u32, &[usize]) -> Option<Places>) -> Hits {
@@ -64,31 +62,20 @@ pub(super) fn check(addresses: &[(PayloadRef, SpanId)], probe: &PayloadQuery, bo
     }
     let mut hits = Hits::new();
     for (number, places) in places {
-        if let Some((form, bytes, mut places)) = body(number, &places) {
+        if let Some((bytes, mut places)) = body(number, &places) {
             places.sort_unstable();
-            look(form, &bytes, probe, Some(&places), &mut hits);
+            look(&bytes, probe, Some(&places), &mut hits);
         }
     }
     hits
 }
 
 /// Searches the spans of a body, or those that begin at some places of it, in order.
-fn look(form: Encoding, body: &[u8], probe: &PayloadQuery, places: Option<&[usize]>, hits: &mut Hits) {
+fn look(body: &[u8], probe: &PayloadQuery, places: Option<&[usize]>, hits: &mut Hits) {
     if !probe.may_lie_in(&[body]) {
         return;
     }
     let wanted = |at: usize| places.is_none_or(|places| places.binary_search(&at).is_ok());
-    match form {
-        Encoding::Protobuf => {
-            // What can't be read was told when the body came.
-            let _ = payload::search(body, |message| wanted(offset(body, message)), probe, hits);
-        }
-        Encoding::Json => {
-            let Ok(text) = std::str::from_utf8(body) else { return };
-            let Ok(document) = Document::request(text) else { return };
-            hits.extend(
-                (0..document.len()).filter(|&index| wanted(document.offset(index))).filter_map(|index| document.search(text, index, probe)),
-            );
-        }
-    }
+    // What can't be read was told when the body came.
+    let _ = payload::search(body, |message| wanted(offset(body, message)), probe, hits);
 }

@@ -242,7 +242,7 @@ impl Detail {
             Action::Unfold => self.pager.shift(8),
             Action::NextMatch if self.pager.matches().is_some() => self.pager.next_match(),
             Action::PreviousMatch if self.pager.matches().is_some() => self.pager.previous_match(),
-            _ => match super::scroll(action, (self.height - 1).max(1)) {
+            _ => match action.rows((self.height - 1).max(1)) {
                 Some(rows) => self.pager.scroll(rows),
                 None => return false,
             },

@@ -283,7 +283,7 @@ impl Table {
             Action::Bottom => self.go_to(usize::MAX),
             Action::Sort => self.sort_by((self.sorted + 1) % self.columns().len(), false),
             Action::Reverse => self.sort_by(self.sorted, !self.is_reversed),
-            _ => match super::scroll(action, page) {
+            _ => match action.rows(page) {
                 Some(by) => self.go_to(self.cursor.saturating_add_signed(by)),
                 None => return false,
             },
@@ -296,7 +296,7 @@ impl Table {
         match action {
             Action::Top => self.pager.scroll_to_top(),
             Action::Bottom => self.pager.scroll_to_end(),
-            _ => match super::scroll(action, self.height.max(2) as isize - 1) {
+            _ => match action.rows(self.height.max(2) as isize - 1) {
                 Some(rows) => self.pager.scroll(rows),
                 None => return false,
             },

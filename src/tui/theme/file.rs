@@ -99,8 +99,7 @@ pub(super) fn parse(name: &str, text: &str, others: &[Theme]) -> Result<Theme, (
 }
 
 fn unknown(role: &str) -> String {
-    let distance = |known: &&str| strsim::damerau_levenshtein(known, role);
-    match ROLES.iter().map(|(_, known)| *known).min_by_key(distance).filter(|known| distance(known) <= 1 + role.len() / 3) {
+    match crate::model::nearest(role, ROLES.map(|(_, known)| known)) {
         Some(known) => format!("unknown role {role:?}; did you mean {known:?}?"),
         None => format!("unknown role {role:?}; use base, {}", ROLES.map(|(_, known)| known).join(", ")),
     }

@@ -24,7 +24,7 @@ const LEVELS: usize = 12;
 /// The areas of the popup.
 struct Parts {
     /// Two lines: the traces and the column titles.
-    draw_head: Rect,
+    head: Rect,
     pairs: Rect,
     texts: Rect,
 }
@@ -32,12 +32,12 @@ struct Parts {
 impl Parts {
     fn new(area: Rect, pairs: usize) -> Self {
         let inner = Block::bordered().inner(area);
-        let draw_head = Rect { height: inner.height.min(2), ..inner };
+        let head = Rect { height: inner.height.min(2), ..inner };
         // Two fifths, and all lines that the steps leave free.
-        let left = usize::from(inner.height - draw_head.height).saturating_sub(pairs) as u16;
+        let left = usize::from(inner.height - head.height).saturating_sub(pairs) as u16;
         let texts = if inner.height < 14 { 0 } else { (inner.height * 2 / 5).max(left) };
-        let pairs = Rect { y: draw_head.bottom(), height: inner.height - draw_head.height - texts, ..inner };
-        Self { draw_head, pairs, texts: Rect { y: pairs.bottom(), height: texts, ..inner } }
+        let pairs = Rect { y: head.bottom(), height: inner.height - head.height - texts, ..inner };
+        Self { head, pairs, texts: Rect { y: pairs.bottom(), height: texts, ..inner } }
     }
 }
 
@@ -73,7 +73,7 @@ fn sides(area: Rect) -> [Rect; 2] {
 }
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, styling: Styling) {
-    let differing = compare.differing(store, now);
+    let differing = compare.difference_count(store, now);
     let title = match differing {
         0 => "Compare · no differences".to_owned(),
         count => format!("Compare · {} of {} steps differ", format::count(count as u64), compare.pairs.len()),
@@ -81,7 +81,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: 
     popup::draw(buffer, area, (area.width, area.height), &title, styling);
     let parts = Parts::new(area, compare.pairs.len());
     let columns = Columns::new(sides(area)[0].width, store.all().cost().is_some());
-    draw_head(buffer, parts.draw_head, compare, store, now, columns, styling);
+    draw_head(buffer, parts.head, compare, store, now, columns, styling);
     let (height, count) = (usize::from(parts.pairs.height), compare.pairs.len());
     let first = compare.cursor.saturating_sub(height / 2).min(count.saturating_sub(height));
     for (y, at) in (parts.pairs.top()..parts.pairs.bottom()).zip(first..compare.pairs.len()) {
@@ -112,7 +112,7 @@ fn draw_head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, 
         let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], styling.key());
         let name = display::name(store, store.row(trace.roots()[0]));
         let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, styling.title()) + 2;
-        let left_out = match compare.left_out[side] {
+        let left_out = match compare.omitted[side] {
             0 => String::new(),
             count => format!(" · the last {} steps left out", format::count(count as u64)),
         };
@@ -167,9 +167,9 @@ fn step(
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
     let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), styling.kind(data.span_type)) + 1;
     let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differs.step)) + 1;
-    if data.standing() != RunStatus::Ok {
-        let standing = data.standing();
-        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(styling.standing(standing), differs.standing)) + 1;
+    if data.run_status() != RunStatus::Ok {
+        let standing = data.run_status();
+        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(styling.standing(standing), differs.status)) + 1;
     }
     let about = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
     put(buffer, x, area.y, room(x), about.0, lit(about.1, differs.text));

@@ -21,9 +21,9 @@ const FRAME: u16 = 2;
 
 /// Draws the list so that it ends above `line`.
 pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editing: &LineEditor, styling: Styling) {
-    let offers = &editing.offers;
+    let offers = &editing.completions;
     let lines = offers.list.len().min(MAX_LINES).min(usize::from(line.y.saturating_sub(screen.y + FRAME)));
-    if lines == 0 || editing.finds {
+    if lines == 0 || editing.is_search {
         return;
     }
     let first = offers.chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(lines));
@@ -33,7 +33,7 @@ pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editing: &Line
     let width = (name + help.max(COUNT_WIDTH) + 4 + FRAME).min(MAX_WIDTH).min(screen.width);
     let height = lines as u16 + FRAME;
     // The names are aligned with the word that they complete.
-    let x = (line.x + u16::try_from(offers.at).unwrap_or(u16::MAX).min(screen.width)).min(screen.right().saturating_sub(width));
+    let x = (line.x + u16::try_from(offers.start).unwrap_or(u16::MAX).min(screen.width)).min(screen.right().saturating_sub(width));
     let outer = Rect { x, y: line.y - height, width, height };
     let more = offers.list.len() - lines;
     let note = if more > 0 { format!(" {} more ", format::count(more as u64)) } else { String::new() };

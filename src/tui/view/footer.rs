@@ -59,13 +59,13 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     if area.height == 0 {
         return None;
     }
-    if let Some(editing) = &app.editing {
+    if let Some(editing) = &app.editor {
         return Some(draw_editor(buffer, area, app, editing, styling));
     }
     let end = draw_state(buffer, area, app, styling);
     let room = end.saturating_sub(area.x + 1);
     if let Some(message) = &app.message {
-        let style = if message.bad { styling.error() } else { styling.good() };
+        let style = if message.is_error { styling.error() } else { styling.good() };
         put(buffer, area.x + 1, area.y, room.saturating_sub(1), &message.text, style);
         return None;
     }
@@ -111,7 +111,7 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) -> u
     if let Some(held_back) = app.held_back_spans() {
         part(&format!("PAUSED +{} new", format::count(held_back as u64)), styling.running());
     }
-    if let Some((percent, runs)) = app.searching() {
+    if let Some((percent, runs)) = app.search_progress() {
         let text = if runs { format!("searching {percent}% (esc stops)") } else { format!("search stopped at {percent}%") };
         part(&text, styling.running());
     }
@@ -126,17 +126,17 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) -> u
 
 fn draw_editor(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor, styling: Styling) -> Position {
     let mut end = area.right();
-    let mistake = app.mistake.as_ref().filter(|mistake| !editing.completes(mistake.at));
+    let mistake = app.parse_error.as_ref().filter(|mistake| !editing.is_completable(mistake.at));
     if let Some(mistake) = mistake {
         let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.message);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, styling.error());
     } else {
-        let what = match app.detail.pager.matches().filter(|_| editing.finds) {
+        let what = match app.detail.pager.matches().filter(|_| editing.is_search) {
             Some((_, count)) => format!("{} found", format::count(count as u64)),
-            None if editing.finds => "find in the detail".to_owned(),
+            None if editing.is_search => "find in the detail".to_owned(),
             None => {
-                let so_far = if app.tree.is_judging() { " so far" } else { "" };
-                let searched = app.searching().map_or_else(String::new, |(percent, _)| format!(", {percent}% searched"));
+                let so_far = if app.tree.is_filtering() { " so far" } else { "" };
+                let searched = app.search_progress().map_or_else(String::new, |(percent, _)| format!(", {percent}% searched"));
                 format!("{}{so_far}{searched}", format::plural(app.tree.len() as u64, "trace"))
             }
         };

@@ -49,7 +49,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
 
 /// Draws the shares of models, tools and the rest in the time of the trace.
 fn draw_breakdown(buffer: &mut Buffer, area: Rect, split: &TimeBreakdown, styling: Styling) {
-    let whole = split.whole();
+    let whole = split.total();
     if whole <= 0 {
         return;
     }
@@ -57,7 +57,7 @@ fn draw_breakdown(buffer: &mut Buffer, area: Rect, split: &TimeBreakdown, stylin
     let parts = [
         (format!("model {}", percent(split.model)), styling.kind(SpanType::Model)),
         (format!("tool {}", percent(split.tool)), styling.kind(SpanType::Tool)),
-        (format!("rest {}", percent(split.rest)), styling.dim()),
+        (format!("rest {}", percent(split.other)), styling.dim()),
     ];
     let mut x = area.x;
     for (text, style) in parts {

@@ -43,7 +43,7 @@ fn draw_picker(buffer: &mut Buffer, area: Rect, picker: &Picker, styling: Stylin
     let widest = picker.shown().map(|choice| format::width(&format::safe(&choice.value))).max().unwrap_or_default();
     let width = u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(18).clamp(52, 76);
     let height = u16::try_from(picker.count().max(1) + 3).unwrap_or(u16::MAX).min(area.height.saturating_sub(2).max(4));
-    let chosen = match picker.chosen_count() {
+    let chosen = match picker.selected_count() {
         0 => String::new(),
         chosen => format!(" · {chosen} chosen"),
     };
@@ -70,7 +70,7 @@ fn draw_picker(buffer: &mut Buffer, area: Rect, picker: &Picker, styling: Stylin
         buffer.set_style(Rect { y, height: 1, ..list }, style);
         let cursor = if at == picker.cursor { "▸" } else { " " };
         put(buffer, list.x, y, 1, cursor, styling.key());
-        let (sign, sign_style) = if choice.chosen { ("[x]", styling.mark()) } else { ("[ ]", styling.dim()) };
+        let (sign, sign_style) = if choice.is_selected { ("[x]", styling.mark()) } else { ("[ ]", styling.dim()) };
         put(buffer, list.x + 2, y, 3, sign, sign_style);
         put(buffer, list.x + 6, y, list.width.saturating_sub(16), &choice.value, Style::new());
         put_right(buffer, list.right().saturating_sub(1), y, 8, &format::count(choice.count), styling.dim());

@@ -26,11 +26,11 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &
     put(buffer, x, inner.y, room, &shown, Style::new());
     let cursor = Position::new(x + palette.input.visual_cursor().saturating_sub(scroll).min(usize::from(room)) as u16, inner.y);
     let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
-    if palette.found.is_empty() {
+    if palette.matches.is_empty() {
         put(buffer, list.x + 1, list.y, list.width.saturating_sub(1), "no such action", styling.dim());
     }
     let first = (palette.cursor + 1).saturating_sub(usize::from(list.height));
-    for (y, (at, found)) in (list.top()..list.bottom()).zip(palette.found.iter().enumerate().skip(first)) {
+    for (y, (at, found)) in (list.top()..list.bottom()).zip(palette.matches.iter().enumerate().skip(first)) {
         let line = Rect { y, height: 1, ..list };
         hits.add(line, HitTarget::Item(at));
         if at == palette.cursor {
@@ -39,7 +39,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &
         }
         let (end, mut x) = (list.right(), list.x + 2);
         for (place, c) in found.entry.name.chars().enumerate() {
-            let style = if found.typed.contains(&place) { styling.lit() } else { Style::new() };
+            let style = if found.matched.contains(&place) { styling.lit() } else { Style::new() };
             x = put(buffer, x, y, end.saturating_sub(x), c.encode_utf8(&mut [0; 4]), style);
         }
         let keys = keymap.names(found.entry.action);

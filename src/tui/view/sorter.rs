@@ -23,7 +23,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, sorter: &
         put(buffer, list.x, y, 1, if at == sorter.cursor { "▸" } else { " " }, styling.key());
         let x = put(buffer, list.x + 2, y, list.width.saturating_sub(3), name, Style::new());
         if at == sorter.current {
-            let arrow = if sorter.reversed { "↑" } else { "↓" };
+            let arrow = if sorter.is_reversed { "↑" } else { "↓" };
             let x = put(buffer, x + 1, y, list.right().saturating_sub(x + 1), arrow, styling.key());
             put(buffer, x + 2, y, list.right().saturating_sub(x + 2), "enter reverses", styling.dim());
         }

@@ -48,11 +48,11 @@ fn title(app: &App, store: &Store) -> String {
     let of = if app.tree.is_filtered() { format!(" of {}", format::count(store.trace_count() as u64)) } else { String::new() };
     let rank = app.tree.rank().map_or(String::new(), |rank| format!("{}/", format::count(rank as u64 + 1)));
     let sorting = app.tree.sorting();
-    let by = match (sorting.newest_first(), sorting.reversed) {
+    let by = match (sorting.is_newest_first(), sorting.is_reversed) {
         (true, _) => String::new(),
         (false, false) => format!("· by {} ", sorting.by.name()),
         (false, true) => format!("· by {}, reversed ", sorting.by.name()),
     };
-    let path = if app.tree.lights_path { "· critical path " } else { "" };
+    let path = if app.tree.shows_critical_path { "· critical path " } else { "" };
     format!(" Traces {rank}{}{of} {by}{path}", format::count(shown as u64))
 }

@@ -3,12 +3,10 @@
 use bytes::Bytes;
 
 use crate::model::{Nanos, Span, SpanId, Status, TraceId};
-use crate::sources::otlp::types::Encoding;
 
-/// A request to record.
+/// A request to record, in protobuf.
 #[derive(Debug)]
 pub(in crate::sources::otlp) struct WriteJob {
-    pub(in crate::sources::otlp) encoding: Encoding,
     pub(in crate::sources::otlp) body: Bytes,
     pub(in crate::sources::otlp) spans: Vec<FinishedSpan>,
 }

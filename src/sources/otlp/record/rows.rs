@@ -7,11 +7,10 @@ use rusqlite::{Statement, params};
 
 use super::job::{FinishedSpan, WriteJob};
 use super::schema::quoted;
-use crate::model::{Nanos, Payload, Status, TraceId, Value};
+use crate::model::attributes::AttributeMap;
+use crate::model::{Nanos, Payload, Status, TraceId};
 use crate::otlp::payload;
 use crate::semconv::agno_context;
-use crate::sources::otlp::json::Document;
-use crate::sources::otlp::types::Encoding;
 use crate::sources::sqlite::Tables;
 
 /// Returns the statement that inserts a span and keeps an existing one.
@@ -71,18 +70,8 @@ pub(super) fn write(job: &WriteJob, traces: &mut Statement<'_>, spans: &mut Stat
 /// Decodes the payloads of a request, keyed by the offset of the span.
 fn payloads(job: &WriteJob) -> HashMap<usize, Payload> {
     let mut payloads = HashMap::new();
-    match job.encoding {
-        Encoding::Protobuf => {
-            // The ingest path has already decoded the body once.
-            let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
-        }
-        Encoding::Json => {
-            let text = std::str::from_utf8(&job.body).unwrap_or_default();
-            let document = Document::request(text).unwrap_or_default();
-            let all = (0..document.len()).filter_map(|index| Some((document.offset(index), document.payload(text, index).ok()?)));
-            payloads.extend(all);
-        }
-    }
+    // The ingest path has already decoded the body once.
+    let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
     payloads
 }
 
@@ -123,7 +112,7 @@ fn write_span(span: &FinishedSpan, payload: &Payload, now: &str, spans: &mut Sta
         time(span.start),
         time(span.end),
         span.end.saturating_sub(span.start).max(0) / 1_000_000,
-        Value::Map(payload.attributes.clone()).to_json(),
+        AttributeMap(&payload.attributes).to_json(),
         now,
     ])?;
     Ok(())

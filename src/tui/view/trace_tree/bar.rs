@@ -17,7 +17,7 @@ impl Line<'_> {
     /// Draws the bar, or nothing for an unknown amount.
     pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
         let Self { app, styling, data, .. } = *self;
-        let style = match data.standing() {
+        let style = match data.run_status() {
             _ if self.is_off_critical_path() => styling.dim(),
             RunStatus::Error => styling.error(),
             RunStatus::Running => styling.running(),
@@ -38,7 +38,8 @@ impl Line<'_> {
         let children = TraceTree::children(store, row);
         let times = RowBar::new(store, row, children, app.tree.child_count(store, row), app.now);
         let trace = data.trace();
-        let axis = if app.tree.shows_time(store, row) { app.tree.time(store, trace, app.now) } else { app.tree.common_time(store, trace) };
+        let axis =
+            if app.tree.uses_trace_axis(store, row) { app.tree.axis(store, trace, app.now) } else { app.tree.shared_axis(store, trace) };
         times.bar(!app.tree.is_open(store, row)).render(
             axis,
             styling.glyphs(),
@@ -57,7 +58,7 @@ impl Line<'_> {
             Measure::Tokens => totals.tokens(),
             Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
         };
-        let whole = if app.tree.shows_time(store, row) { full_amount(measure, store, row, app.now) } else { Some(app.tree.scale()) };
+        let whole = if app.tree.uses_trace_axis(store, row) { full_amount(measure, store, row, app.now) } else { Some(app.tree.scale()) };
         Some((part?, whole?))
     }
 }

@@ -78,9 +78,9 @@ impl BarScale {
     pub(super) fn new(tree: &TraceTree, store: &Store, row: RowIx, now: Nanos) -> Self {
         let trace = store.row(row).trace();
         let measure = tree.measure;
-        let open = tree.shows_time(store, row);
-        let whole = TraceTree::whole_time(store, trace, now);
-        if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoomed(trace)) {
+        let open = tree.uses_trace_axis(store, row);
+        let whole = TraceTree::full_axis(store, trace, now);
+        if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoom_axis(trace)) {
             let since = |time: Nanos| format!("+{}", format::duration(time.saturating_sub(whole.start)));
             let times = length(whole).checked_div(length(zoom)).unwrap_or_default();
             return Self { from: since(zoom.start), what: format!("×{times}"), to: since(zoom.end), is_custom: true };
@@ -105,7 +105,7 @@ pub(super) fn full_amount(measure: Measure, store: &Store, row: RowIx, now: Nano
     let trace = store.row(row).trace();
     let totals = store.totals_of(trace);
     match measure {
-        Measure::Time | Measure::Own => u64::try_from(length(TraceTree::whole_time(store, trace, now))).ok(),
+        Measure::Time | Measure::Own => u64::try_from(length(TraceTree::full_axis(store, trace, now))).ok(),
         Measure::Tokens => totals.tokens(),
         Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
     }

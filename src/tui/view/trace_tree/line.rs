@@ -52,10 +52,10 @@ impl Line<'_> {
     fn shown_status(&self) -> RunStatus {
         let open = self.app.tree.is_open(self.store, self.row);
         let parent = TraceTree::parent(self.store, self.row);
-        if parent.is_none() && (!open || self.data.standing() == RunStatus::Ok) {
-            return self.store.trace(self.data.trace()).standing();
+        if parent.is_none() && (!open || self.data.run_status() == RunStatus::Ok) {
+            return self.store.trace(self.data.trace()).run_status();
         }
-        match self.data.standing() {
+        match self.data.run_status() {
             RunStatus::Ok if !open && self.store.below(self.row).errors > 0 => RunStatus::Error,
             standing => standing,
         }
@@ -108,13 +108,13 @@ impl Line<'_> {
     fn draw_text(&self, buffer: &mut Buffer, x: u16, end: u16, y: u16) {
         let Self { app, store, styling, data, .. } = *self;
         let room = |x: u16| end.saturating_sub(x);
-        let own = data.standing();
+        let own = data.run_status();
         let (glyph, style) = match own {
             RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), styling.standing(own)),
             _ => (display::span_type_symbol(data.span_type), styling.kind(data.span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
-        let lit = if app.tree.is_lit(self.row) { styling.lit() } else { Style::new() };
+        let lit = if app.tree.is_match(self.row) { styling.lit() } else { Style::new() };
         let label = if data.placeholder || self.is_off_critical_path() { styling.dim() } else { label_style(styling, data.span_type) };
         let name = display::name(store, data);
         // The name leaves room for the error, which matters more.
@@ -150,8 +150,8 @@ impl Line<'_> {
         }
         let habits = app.insights.of_row(store, row)?;
         let wasted = |rows: &[RowIx]| {
-            let cost = store.sums(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
-            format!("{}{cost}", format::duration(store.time(rows, app.now)))
+            let cost = store.sum(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
+            format!("{}{cost}", format::duration(store.total_duration(rows, app.now)))
         };
         if let Some(uses) = habits.repeats(row) {
             return Some((format!("×{} same, {}", uses.len(), wasted(uses)), styling.running()));

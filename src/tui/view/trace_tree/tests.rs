@@ -64,7 +64,7 @@ fn screen(names: &[&str], width: u16, open: bool, measure: Measure) -> Buffer {
     if open {
         app.update(&mut store, Action::FoldAll, 0);
         app.update(&mut store, Action::CriticalPath, 0);
-        app.settle(&store);
+        app.advance_filter(&store);
     }
     let area = Rect::new(0, 0, width, 42);
     let mut buffer = Buffer::empty(area);

@@ -1,0 +1,182 @@
+//! Encodes spans as OTLP protobuf.
+
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status as SpanStatus, span};
+use prost::encoding::{WireType, encode_key, encode_varint, message};
+
+use crate::model::attributes::{MAX_NESTING, TOO_DEEP};
+use crate::model::{Attribute, Event, Link, Nanos, Payload, SpanId, Status, TraceId, Value};
+
+/// Bytes of encoded spans after which a group is closed. Bounds the memory of a writer.
+const GROUP_SIZE: usize = 1 << 20;
+
+/// A span with everything that OTLP states about it.
+#[derive(Clone, Debug)]
+pub(crate) struct SpanData {
+    pub(crate) trace: TraceId,
+    pub(crate) id: SpanId,
+    pub(crate) parent: Option<SpanId>,
+    /// OTLP has no times before 1970: an earlier time is encoded as 0, which means "not set".
+    pub(crate) start: Nanos,
+    /// `None` while the span runs.
+    pub(crate) end: Option<Nanos>,
+    pub(crate) status: Status,
+    pub(crate) name: String,
+    /// [`Payload::notes`] have no place in OTLP and are dropped.
+    pub(crate) payload: Payload,
+}
+
+/// The OTLP messages of a span: the resource and the scope, which it may share with other spans, and the rest.
+#[derive(Debug, Default)]
+pub(crate) struct SpanMessages {
+    pub(crate) resource: Resource,
+    pub(crate) scope: InstrumentationScope,
+    pub(crate) span: Span,
+}
+
+impl From<SpanData> for SpanMessages {
+    fn from(data: SpanData) -> Self {
+        let SpanData { trace, id, parent, start, end, status, name, payload } = data;
+        let Payload {
+            attributes,
+            events,
+            links,
+            dropped,
+            status_message,
+            resource,
+            scope,
+            scope_attributes,
+            span_kind,
+            trace_state,
+            notes: _,
+        } = payload;
+        let resource = Resource { attributes: key_values(resource), ..Resource::default() };
+        let (scope_name, version) = scope;
+        let scope =
+            InstrumentationScope { name: scope_name, version, attributes: key_values(scope_attributes), ..InstrumentationScope::default() };
+        let span = Span {
+            trace_id: trace.bytes().to_vec(),
+            span_id: id.bytes().to_vec(),
+            trace_state,
+            parent_span_id: parent.map(|parent| parent.bytes().to_vec()).unwrap_or_default(),
+            name,
+            kind: span_kind.code().into(),
+            start_time_unix_nano: unix_nanos(start),
+            end_time_unix_nano: unix_nanos(end.unwrap_or_default()),
+            attributes: key_values(attributes),
+            dropped_attributes_count: dropped.attributes,
+            events: events.into_iter().map(event).collect(),
+            dropped_events_count: dropped.events,
+            links: links.into_iter().map(link).collect(),
+            dropped_links_count: dropped.links,
+            status: Some(SpanStatus { message: status_message, code: status.code().into() }),
+            ..Span::default()
+        };
+        Self { resource, scope, span }
+    }
+}
+
+fn unix_nanos(time: Nanos) -> u64 {
+    u64::try_from(time).unwrap_or_default()
+}
+
+fn event(Event { name, time, attributes }: Event) -> span::Event {
+    span::Event { time_unix_nano: unix_nanos(time), name, attributes: key_values(attributes), ..span::Event::default() }
+}
+
+fn link(Link { trace, span, trace_state, attributes }: Link) -> span::Link {
+    span::Link {
+        trace_id: trace.bytes().to_vec(),
+        span_id: span.bytes().to_vec(),
+        trace_state,
+        attributes: key_values(attributes),
+        ..span::Link::default()
+    }
+}
+
+fn key_values(attributes: Vec<Attribute>) -> Vec<KeyValue> {
+    nested_key_values(attributes, 0)
+}
+
+fn nested_key_values(attributes: Vec<Attribute>, depth: usize) -> Vec<KeyValue> {
+    attributes.into_iter().map(|(key, value)| key_value(key, any_value(value, depth))).collect()
+}
+
+/// Returns an attribute.
+pub(super) fn key_value(key: String, value: AnyValue) -> KeyValue {
+    KeyValue { key, value: Some(value), ..KeyValue::default() }
+}
+
+/// Converts a value inside `depth` lists and maps; what is nested deeper than [`MAX_NESTING`] is cut.
+fn any_value(value: Value, depth: usize) -> AnyValue {
+    let value = match value {
+        Value::Null => None,
+        Value::Bool(flag) => Some(any_value::Value::BoolValue(flag)),
+        Value::Int(number) => Some(any_value::Value::IntValue(number)),
+        Value::Float(number) => Some(any_value::Value::DoubleValue(number)),
+        Value::Text(text) => Some(any_value::Value::StringValue(text)),
+        Value::Bytes(bytes) => Some(any_value::Value::BytesValue(bytes)),
+        Value::List(_) | Value::Map(_) if depth == MAX_NESTING => Some(any_value::Value::StringValue(TOO_DEEP.to_owned())),
+        Value::List(items) => {
+            let values = items.into_iter().map(|item| any_value(item, depth + 1)).collect();
+            Some(any_value::Value::ArrayValue(ArrayValue { values }))
+        }
+        Value::Map(entries) => Some(any_value::Value::KvlistValue(KeyValueList { values: nested_key_values(entries, depth + 1) })),
+    };
+    AnyValue { value }
+}
+
+/// Encodes a `TracesData` message span by span.
+///
+/// Consecutive spans with equal resource and scope share a group. The message can be written out in pieces, because concatenated
+/// `TracesData` messages are one message.
+#[derive(Debug, Default)]
+pub(crate) struct TracesEncoder {
+    resource: Resource,
+    scope: InstrumentationScope,
+    /// The encoded `ScopeSpans.spans` fields of the open group.
+    spans: Vec<u8>,
+}
+
+impl TracesEncoder {
+    /// Sets the resource and the scope of the spans that follow.
+    pub(crate) fn set_group(&mut self, resource: Resource, scope: InstrumentationScope, out: &mut Vec<u8>) {
+        if self.resource != resource || self.scope != scope {
+            self.flush(out);
+            (self.resource, self.scope) = (resource, scope);
+        }
+    }
+
+    /// Encodes a span of the current group. Groups that are complete are appended to `out`.
+    pub(crate) fn push(&mut self, span: &Span, out: &mut Vec<u8>) {
+        message::encode(2, span, &mut self.spans);
+        if self.spans.len() > GROUP_SIZE {
+            self.flush(out);
+        }
+    }
+
+    /// Encodes a span together with its resource and scope.
+    pub(crate) fn push_messages(&mut self, messages: SpanMessages, out: &mut Vec<u8>) {
+        let SpanMessages { resource, scope, span } = messages;
+        self.set_group(resource, scope, out);
+        self.push(&span, out);
+    }
+
+    /// Appends the open group to `out`.
+    pub(crate) fn flush(&mut self, out: &mut Vec<u8>) {
+        if self.spans.is_empty() {
+            return;
+        }
+        let (mut scope, mut group) = (Vec::new(), Vec::new());
+        message::encode(1, &self.scope, &mut scope);
+        message::encode(1, &self.resource, &mut group);
+        encode_key(2, WireType::LengthDelimited, &mut group);
+        encode_varint((scope.len() + self.spans.len()) as u64, &mut group);
+        group.append(&mut scope);
+        encode_key(1, WireType::LengthDelimited, out);
+        encode_varint((group.len() + self.spans.len()) as u64, out);
+        out.append(&mut group);
+        out.append(&mut self.spans);
+    }
+}

@@ -1,0 +1,117 @@
+//! OTLP/JSON, encoded as protobuf at the entrance: <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
+//!
+//! The decoder accepts what writers other than OpenTelemetry's SDKs produce: numbers with and without quotes, names and numbers of enums,
+//! `null` for absent fields, lone surrogates. A span that can't be decoded is rejected alone.
+
+mod signals;
+mod span;
+mod surrogates;
+mod value;
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::encode::TracesEncoder;
+pub(crate) use span::decode as decode_span;
+pub(crate) use surrogates::replace_lone_surrogates;
+pub(crate) use value::{brief, parse};
+
+/// A trace request, encoded as protobuf.
+#[derive(Debug, Default)]
+pub(crate) struct EncodedTraces {
+    pub(crate) body: Vec<u8>,
+    /// The spans that `body` lacks, in order.
+    pub(crate) rejected: Vec<RejectedSpan>,
+}
+
+/// A span that could not be decoded.
+#[derive(Debug)]
+pub(crate) struct RejectedSpan {
+    /// Its number in the request, from 1.
+    pub(crate) number: usize,
+    pub(crate) reason: String,
+}
+
+/// Encodes an `ExportTraceServiceRequest` as protobuf. Fails if the text is no such request.
+pub(crate) fn encode_traces(text: &[u8]) -> Result<EncodedTraces, String> {
+    let text = sanitize(text)?;
+    let request: TracesRequest<'_> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let (mut encoder, mut traces) = (TracesEncoder::default(), EncodedTraces::default());
+    request.encode(1, &mut encoder, &mut traces);
+    encoder.flush(&mut traces.body);
+    Ok(traces)
+}
+
+/// Encodes an `ExportLogsServiceRequest` as protobuf.
+pub(crate) fn encode_logs(text: &[u8]) -> Result<Vec<u8>, String> {
+    signals::encode_logs(&sanitize(text)?)
+}
+
+/// Encodes an `ExportMetricsServiceRequest` as protobuf; its data points are empty.
+pub(crate) fn encode_metrics(text: &[u8]) -> Result<Vec<u8>, String> {
+    signals::encode_metrics(&sanitize(text)?)
+}
+
+/// Replaces lone surrogates and checks that the text is UTF-8.
+fn sanitize(text: &[u8]) -> Result<Cow<'_, str>, String> {
+    match replace_lone_surrogates(text) {
+        Some(text) => String::from_utf8(text).map(Cow::Owned).map_err(|error| error.to_string()),
+        None => std::str::from_utf8(text).map(Cow::Borrowed).map_err(|error| error.to_string()),
+    }
+}
+
+/// An `ExportTraceServiceRequest` whose spans are not decoded yet.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "these are the keys of the request")]
+pub(crate) struct TracesRequest<'a> {
+    #[serde(borrow)]
+    resource_spans: Option<Vec<ResourceSpans<'a>>>,
+    resource_logs: Option<IgnoredAny>,
+    resource_metrics: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceSpans<'a> {
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+    #[serde(borrow)]
+    scope_spans: Option<Vec<ScopeSpans<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct ScopeSpans<'a> {
+    #[serde(borrow)]
+    scope: Option<&'a RawValue>,
+    #[serde(borrow)]
+    spans: Option<Vec<&'a RawValue>>,
+}
+
+impl TracesRequest<'_> {
+    /// Whether this is a request of any signal. The OpenTelemetry collector writes traces, logs and metrics into one file.
+    pub(crate) fn is_otlp(&self) -> bool {
+        self.resource_spans.is_some() || self.resource_logs.is_some() || self.resource_metrics.is_some()
+    }
+
+    /// Appends the spans to `traces`; `number` is the number of the first one. Returns the number of the span that would follow.
+    pub(crate) fn encode(self, mut number: usize, encoder: &mut TracesEncoder, traces: &mut EncodedTraces) -> usize {
+        for group in self.resource_spans.unwrap_or_default() {
+            let resource = span::resource(group.resource);
+            for scope in group.scope_spans.unwrap_or_default() {
+                encoder.set_group(resource.clone(), span::scope(scope.scope), &mut traces.body);
+                for raw in scope.spans.unwrap_or_default() {
+                    match span::decode(raw.get()) {
+                        Ok(span) => encoder.push(&span, &mut traces.body),
+                        Err(reason) => traces.rejected.push(RejectedSpan { number, reason }),
+                    }
+                    number += 1;
+                }
+            }
+        }
+        number
+    }
+}

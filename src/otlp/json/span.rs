@@ -1,0 +1,173 @@
+//! Decodes a span of OTLP/JSON.
+
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
+use opentelemetry_proto::tonic::trace::v1::{self as proto, span};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::value::{KeyValue, attributes, brief, integer, parse, unquoted};
+use crate::model::{SpanKind, Status};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Span<'a> {
+    trace_id: Option<String>,
+    span_id: Option<String>,
+    parent_span_id: Option<String>,
+    trace_state: Option<String>,
+    name: Option<String>,
+    #[serde(borrow)]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    start_time_unix_nano: Option<&'a RawValue>,
+    #[serde(borrow)]
+    end_time_unix_nano: Option<&'a RawValue>,
+    #[serde(borrow)]
+    attributes: Option<Vec<KeyValue<'a>>>,
+    #[serde(borrow)]
+    dropped_attributes_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    events: Option<Vec<Event<'a>>>,
+    #[serde(borrow)]
+    dropped_events_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    links: Option<Vec<Link<'a>>>,
+    #[serde(borrow)]
+    dropped_links_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<SpanStatus<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    #[serde(borrow)]
+    time_unix_nano: Option<&'a RawValue>,
+    name: Option<String>,
+    #[serde(borrow)]
+    attributes: Option<Vec<KeyValue<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Link<'a> {
+    trace_id: Option<String>,
+    span_id: Option<String>,
+    trace_state: Option<String>,
+    #[serde(borrow)]
+    attributes: Option<Vec<KeyValue<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct SpanStatus<'a> {
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Resource<'a> {
+    #[serde(borrow)]
+    attributes: Option<Vec<KeyValue<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Scope<'a> {
+    name: Option<String>,
+    version: Option<String>,
+    #[serde(borrow)]
+    attributes: Option<Vec<KeyValue<'a>>>,
+}
+
+/// Decodes a span. Fails only on what protobuf can't express; whether ids and times are valid is decided where its row is built.
+pub(crate) fn decode(text: &str) -> Result<proto::Span, String> {
+    let span: Span<'_> = parse(text)?;
+    let (code, message) = span.status.map_or((None, None), |status| (status.code, status.message));
+    let parent = span.parent_span_id.filter(|parent| parent.bytes().any(|byte| byte != b'0'));
+    Ok(proto::Span {
+        trace_id: id(&span.trace_id.unwrap_or_default(), "trace")?,
+        span_id: id(&span.span_id.unwrap_or_default(), "span")?,
+        parent_span_id: id(&parent.unwrap_or_default(), "parent span")?,
+        trace_state: span.trace_state.unwrap_or_default(),
+        name: span.name.unwrap_or_default(),
+        kind: span.kind.map_or(SpanKind::Unspecified, kind).code().into(),
+        start_time_unix_nano: time(span.start_time_unix_nano, "start time")?,
+        end_time_unix_nano: time(span.end_time_unix_nano, "end time")?,
+        attributes: attributes(span.attributes)?,
+        dropped_attributes_count: count(span.dropped_attributes_count),
+        events: span.events.unwrap_or_default().into_iter().map(event).collect::<Result<_, _>>()?,
+        dropped_events_count: count(span.dropped_events_count),
+        links: span.links.unwrap_or_default().into_iter().filter_map(link).collect(),
+        dropped_links_count: count(span.dropped_links_count),
+        status: Some(proto::Status { message: message.unwrap_or_default(), code: code.map_or(Ok(Status::Unset), status)?.code().into() }),
+        ..proto::Span::default()
+    })
+}
+
+/// Decodes a resource; empty if it is invalid.
+pub(super) fn resource(raw: Option<&RawValue>) -> ProtoResource {
+    let decode = |raw: &RawValue| parse::<Resource<'_>>(raw.get()).and_then(|resource| attributes(resource.attributes)).ok();
+    ProtoResource { attributes: raw.and_then(decode).unwrap_or_default(), ..ProtoResource::default() }
+}
+
+/// Decodes an instrumentation scope; empty if it is invalid.
+pub(super) fn scope(raw: Option<&RawValue>) -> InstrumentationScope {
+    let Some(scope) = raw.and_then(|raw| parse::<Scope<'_>>(raw.get()).ok()) else { return InstrumentationScope::default() };
+    InstrumentationScope {
+        name: scope.name.unwrap_or_default(),
+        version: scope.version.unwrap_or_default(),
+        attributes: attributes(scope.attributes).unwrap_or_default(),
+        ..InstrumentationScope::default()
+    }
+}
+
+/// Decodes the hex digits of an id.
+pub(super) fn id(text: &str, what: &str) -> Result<Vec<u8>, String> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let bytes = text.as_bytes().chunks(2).map(|pair| match *pair {
+        [high, low] => Some((digit(high)? << 4 | digit(low)?) as u8),
+        _ => None,
+    });
+    bytes.collect::<Option<_>>().ok_or_else(|| format!("the {what} id {:?} is not a number of bytes in hex digits", brief(text)))
+}
+
+fn kind(raw: &RawValue) -> SpanKind {
+    let kind = unquoted(raw);
+    kind.parse().map_or_else(|_| SpanKind::parse(kind), SpanKind::from_code)
+}
+
+fn count(raw: Option<&RawValue>) -> u32 {
+    raw.and_then(|raw| integer(unquoted(raw))).map_or(0, |count| u32::try_from(count.max(0)).unwrap_or(u32::MAX))
+}
+
+/// Decodes a link; `None` if it is invalid.
+fn link(link: Link<'_>) -> Option<span::Link> {
+    Some(span::Link {
+        trace_id: id(&link.trace_id?, "trace").ok()?,
+        span_id: id(&link.span_id?, "span").ok()?,
+        trace_state: link.trace_state.unwrap_or_default(),
+        attributes: attributes(link.attributes).ok()?,
+        ..span::Link::default()
+    })
+}
+
+fn event(event: Event<'_>) -> Result<span::Event, String> {
+    Ok(span::Event {
+        time_unix_nano: time(event.time_unix_nano, "time of an event")?,
+        name: event.name.unwrap_or_default(),
+        attributes: attributes(event.attributes)?,
+        ..span::Event::default()
+    })
+}
+
+fn status(raw: &RawValue) -> Result<Status, String> {
+    let code = unquoted(raw);
+    Status::parse(code).ok_or_else(|| format!("{:?} is no status code", brief(code)))
+}
+
+/// Decodes a time in nanoseconds since 1970; 0 if it is absent.
+pub(super) fn time(raw: Option<&RawValue>, what: &str) -> Result<u64, String> {
+    let Some(text) = raw.map(unquoted).filter(|text| !text.is_empty()) else { return Ok(0) };
+    text.parse().map_err(|_| format!("the {what} {:?} is not a number of nanoseconds since 1970", brief(text)))
+}

@@ -1,0 +1,80 @@
+//! Reads logs and metrics in protobuf, as far as agno-top uses them.
+
+use super::request;
+use super::value::{attribute, text, whole};
+use super::wire::{DecodeError, Fields};
+use crate::model::attributes::keep_last;
+use crate::model::{Attribute, Event, Nanos, SpanId, TraceId, Value};
+
+/// A log record that belongs to a span.
+#[derive(Debug)]
+pub(crate) struct SpanLog {
+    pub(crate) trace: TraceId,
+    pub(crate) span: SpanId,
+    pub(crate) event: Event,
+    pub(crate) body: Value,
+    /// The length of the encoded record in bytes.
+    pub(crate) size: usize,
+}
+
+/// Reads an `ExportLogsServiceRequest`: passes the records with a span's ids to `each` and returns the number of all records.
+pub(crate) fn logs(body: &[u8], mut each: impl FnMut(SpanLog)) -> Result<u64, DecodeError> {
+    let mut count = 0;
+    request::spans(body, |_, message| {
+        count += 1;
+        if let Some(record) = span_log(message)? {
+            each(record);
+        }
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+fn span_log(message: &[u8]) -> Result<Option<SpanLog>, DecodeError> {
+    let (mut trace, mut span) = (None, None);
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            9 => trace = field.bytes()?.try_into().ok().and_then(TraceId::new),
+            10 => span = field.bytes()?.try_into().ok().and_then(SpanId::new),
+            _ => {}
+        }
+    }
+    let (Some(trace), Some(span)) = (trace, span) else { return Ok(None) };
+    let (mut time, mut observed) = (0, 0);
+    let (mut name, mut body) = (String::new(), Value::Null);
+    let mut attributes: Vec<Attribute> = Vec::new();
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => time = field.fixed64()?,
+            5 => body = whole(field.bytes()?)?,
+            6 => attributes.push(attribute(field.bytes()?)?),
+            11 => observed = field.fixed64()?,
+            12 => name = text(field)?,
+            _ => {}
+        }
+    }
+    keep_last(&mut attributes);
+    let time = Nanos::try_from(if time == 0 { observed } else { time }).unwrap_or(Nanos::MAX);
+    Ok(Some(SpanLog { trace, span, event: Event { name, time, attributes }, body, size: message.len() }))
+}
+
+/// Reads an `ExportMetricsServiceRequest` and returns the number of its data points.
+pub(crate) fn data_points(body: &[u8]) -> Result<u64, DecodeError> {
+    let mut count = 0;
+    request::spans(body, |_, metric| {
+        let mut fields = Fields(metric);
+        while let Some((number, field)) = fields.next()? {
+            // Gauge, sum, histogram, exponential histogram, summary.
+            if matches!(number, 5 | 7 | 9 | 10 | 11) {
+                let mut points = Fields(field.bytes()?);
+                while let Some((number, _)) = points.next()? {
+                    count += u64::from(number == 1);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(count)
+}

@@ -1,0 +1,131 @@
+//! An index of the spans of a file in memory.
+
+use std::fmt;
+
+use crate::model::{Batch, Nanos, Payload, PayloadQuery, PayloadRef, Skipped, SpanId, TraceId};
+use crate::otlp::payload;
+use crate::otlp::request::{self, Group};
+use crate::otlp::rows::Reader;
+use crate::otlp::wire::{DecodeError, Fields, offset};
+
+/// The position of a span in its file, for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Position {
+    /// The number of the span, from 1.
+    Span(u32),
+    /// The number of its line, from 1.
+    Line(u32),
+}
+
+impl Position {
+    /// Describes a piece of input that was skipped here.
+    pub(super) fn skipped(self, reason: String) -> Skipped {
+        Skipped { place: self.to_string(), reason }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Span(number) => write!(f, "span {number}"),
+            Self::Line(number) => write!(f, "line {number}"),
+        }
+    }
+}
+
+/// An index of the spans of a `TracesData` message, which every method must be given again. The spans are in the order of their starts.
+#[derive(Debug, Default)]
+pub(super) struct SpanIndex {
+    groups: Vec<GroupExtents>,
+    spans: Vec<SpanEntry>,
+}
+
+/// Where the resource and the scope of a group are in the message.
+#[derive(Debug, PartialEq, Eq)]
+struct GroupExtents {
+    resource: Extent,
+    scope: Extent,
+}
+
+/// An offset and a length in bytes.
+type Extent = (usize, usize);
+
+#[derive(Debug)]
+struct SpanEntry {
+    extent: Extent,
+    /// The index of its group.
+    group: usize,
+    start: Nanos,
+    position: Position,
+}
+
+impl SpanIndex {
+    /// Indexes the spans from the offset `from` on; `positions` has one position for each. After an error, the spans before it are indexed.
+    pub(super) fn append(&mut self, body: &[u8], from: usize, mut positions: impl Iterator<Item = Position>) -> Result<(), DecodeError> {
+        let known = self.spans.len();
+        let extent = |part: &[u8]| if part.is_empty() { (0, 0) } else { (offset(body, part), part.len()) };
+        let outcome = request::spans(body.get(from..).unwrap_or_default(), |group, message| {
+            let group = GroupExtents { resource: extent(group.resource), scope: extent(group.scope) };
+            if self.groups.last() != Some(&group) {
+                self.groups.push(group);
+            }
+            let (start, position) = (start(message)?, positions.next().unwrap_or(Position::Span(0)));
+            self.spans.push(SpanEntry { extent: extent(message), group: self.groups.len() - 1, start, position });
+            Ok(())
+        });
+        // The newest last, as a live source would have sent them.
+        self.spans[known..].sort_by_key(|span| span.start);
+        outcome
+    }
+
+    /// Returns the number of spans.
+    pub(super) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Returns the position of the span in its file.
+    pub(super) fn position(&self, index: usize) -> Option<Position> {
+        self.spans.get(index).map(|span| span.position)
+    }
+
+    fn span<'a>(&self, body: &'a [u8], index: usize) -> Option<(Group<'a>, &'a [u8])> {
+        let bytes = |(offset, len): Extent| body.get(offset..offset + len).unwrap_or_default();
+        let span = self.spans.get(index)?;
+        let group = &self.groups[span.group];
+        Some((Group { resource: bytes(group.resource), scope: bytes(group.scope) }, bytes(span.extent)))
+    }
+
+    /// Appends the row of the span to the batch, or the reason why it has none.
+    pub(super) fn push_row(&self, body: &[u8], index: usize, payload_ref: PayloadRef, batch: &mut Batch) {
+        let (Some((group, message)), Some(position)) = (self.span(body, index), self.position(index)) else { return };
+        let skipped = batch.skipped.len();
+        if let Err(error) = Reader::default().push(group, message, payload_ref, batch) {
+            batch.skipped.push(position.skipped(error.to_string()));
+        }
+        for skipped in &mut batch.skipped[skipped..] {
+            skipped.place = position.to_string();
+        }
+    }
+
+    /// Returns the ids of the span if its payload matches.
+    pub(super) fn search(&self, body: &[u8], index: usize, query: &PayloadQuery) -> Option<(TraceId, SpanId)> {
+        let (group, message) = self.span(body, index)?;
+        payload::matching(group, message, query).ok().flatten()
+    }
+
+    /// Reads everything that the span states.
+    pub(super) fn payload(&self, body: &[u8], index: usize) -> Result<Payload, String> {
+        let (group, message) = self.span(body, index).ok_or_else(|| "there is no such span".to_owned())?;
+        payload::span_with_group(group, message).map_err(|error| error.to_string())
+    }
+}
+
+fn start(message: &[u8]) -> Result<Nanos, DecodeError> {
+    let mut fields = Fields(message);
+    while let Some((number, field)) = fields.next()? {
+        if number == 7 {
+            return Ok(Nanos::try_from(field.fixed64()?).unwrap_or(Nanos::MAX));
+        }
+    }
+    Ok(0)
+}
