@@ -13,11 +13,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use agno_top::model::SourceId;
+use agno_top::model::time::now;
 use agno_top::sources::otlp::{self, Options};
 use agno_top::sources::{Request, Update, UpdateSender};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{Action, App, SourceView};
-use agno_top::tui::event_loop::now;
 use agno_top::tui::view::{self, HitMap, PaneLayout};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;

@@ -1,11 +1,17 @@
 //! Times as text: ISO 8601, as Python's `datetime.isoformat()` writes it, and what else people store.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 
 use super::Nanos;
 
 const FORMS: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y%m%dT%H%M%S%.f"];
 const FORMS_WITH_OFFSET: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f %#z", "%Y-%m-%dT%H:%M %#z", "%Y%m%dT%H%M%S%.f %#z"];
+
+/// Returns the current time.
+#[must_use]
+pub fn now() -> Nanos {
+    Utc::now().timestamp_nanos_opt().unwrap_or_default()
+}
 
 /// Reads an ISO 8601 time. Without an offset it is UTC. `None` if it is no time, or lies outside the years 1677 to 2262
 /// that [`Nanos`] can tell.

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::StreamExt;
@@ -26,8 +25,9 @@ use self::export::{ExportResult, PendingExport};
 use self::signals::Signals;
 use super::app::{App, Effect};
 use crate::export::Exported;
+use crate::model::SpanId;
 use crate::model::price::Prices;
-use crate::model::{Nanos, SpanId};
+use crate::model::time::now;
 use crate::panic_hook;
 use crate::sources::{Hub, PayloadRequest};
 use crate::store::Store;
@@ -95,12 +95,6 @@ impl FramePacer {
     fn is_due(&self) -> bool {
         self.is_dirty && (self.is_urgent || self.drawn.elapsed() >= FRAME)
     }
-}
-
-/// Returns the current time.
-#[must_use]
-pub fn now() -> Nanos {
-    Utc::now().timestamp_nanos_opt().unwrap_or_default()
 }
 
 /// Runs until the user quits.

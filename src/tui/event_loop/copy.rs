@@ -1,9 +1,10 @@
 //! Copying to the clipboard, through tmux if the program runs in it, else through the terminal.
 
-use super::{Finished, Loop, Pending, now};
+use super::{Finished, Loop, Pending};
 use crate::export::{self, Exported, Exporter, Options};
 use crate::format;
 use crate::model::Payload;
+use crate::model::time::now;
 use crate::sources::PayloadRequest;
 use crate::store::RowIx;
 use crate::tui::clipboard;

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Finished, Loop, Pending, now};
+use super::{Finished, Loop, Pending};
 use crate::export::{self, Exported, Exporter, NewFile, Options, Redactor, TraceRecord};
 use crate::model::Payload;
+use crate::model::time::now;
 use crate::sources::PayloadRequest;
 use crate::tui::app::Export;
 

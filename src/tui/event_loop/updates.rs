@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Loop, Pending, Session, now};
+use super::{Loop, Pending, Session};
 use crate::model::Payload;
 use crate::model::price::Prices;
+use crate::model::time::now;
 use crate::sources::{State, Update};
 use crate::tui::view;
 

@@ -98,8 +98,7 @@ pub(super) fn parse(name: &str, text: &str, others: &[Theme]) -> Result<Theme, (
 }
 
 fn unknown(role: &str) -> String {
-    let near = |known: &&str| strsim::damerau_levenshtein(known, role);
-    match ROLES.iter().map(|(_, known)| *known).min_by_key(near).filter(|known| near(known) <= 1 + role.len() / 3) {
+    match crate::model::nearest(role, ROLES.map(|(_, known)| known)) {
         Some(known) => format!("unknown role {role:?}; did you mean {known:?}?"),
         None => format!("unknown role {role:?}; there are base, {}", ROLES.map(|(_, known)| known).join(", ")),
     }
