@@ -104,7 +104,9 @@ fn decode_span(text: &str) -> Result<SpanMessages, String> {
         payload.attributes = flat(payload.attributes, &fields);
     }
     match (fields.text(&["span_kind"]), phoenix) {
-        (Some(kind), true) if !kind.is_empty() && kind != "UNKNOWN" && !payload.attributes.iter().any(|(name, _)| name == SPAN_KIND_KEY) => {
+        (Some(kind), true)
+            if !kind.is_empty() && kind != "UNKNOWN" && !payload.attributes.iter().any(|(name, _)| name == SPAN_KIND_KEY) =>
+        {
             payload.attributes.insert(0, (SPAN_KIND_KEY.to_owned(), Value::Text(kind.to_owned())));
         }
         (Some(kind), false) => payload.span_kind = SpanKind::parse(kind),
