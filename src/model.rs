@@ -22,7 +22,7 @@ pub mod usage;
 pub use attributes::{Attribute, Value};
 pub use batch::{Batch, Origin, Skipped, Text};
 pub use ids::{PayloadRef, SourceId, SpanId, TraceId};
-pub use pattern::Pattern;
+pub use pattern::{Pattern, PatternError};
 pub use payload::{Dropped, Event, Link, Payload};
 pub use payload_query::PayloadQuery;
 pub use span::{Span, SpanFacts};

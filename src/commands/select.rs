@@ -35,7 +35,7 @@ impl Since {
     /// The moment, at `now`.
     #[must_use]
     pub fn moment(&self, now: Nanos) -> Nanos {
-        self.0.bounds(now).0.unwrap_or(Nanos::MIN)
+        self.0.start_bounds(now).0.unwrap_or(Nanos::MIN)
     }
 }
 

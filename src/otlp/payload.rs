@@ -58,12 +58,12 @@ pub(crate) fn span_with_group(group: Group<'_>, message: &[u8]) -> Result<Payloa
 
 /// Returns the ids of an encoded span if its payload matches.
 pub(crate) fn matching(group: Group<'_>, message: &[u8], probe: &PayloadQuery) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
-    if !probe.may_lie_in(&[message, group.resource]) {
+    if !probe.may_match_bytes(&[message, group.resource]) {
         return Ok(None);
     }
     let (mut payload, names) = span(message)?;
     payload.resource = group.resource()?;
-    Ok(names.filter(|_| probe.holds(&payload)))
+    Ok(names.filter(|_| probe.matches(&payload)))
 }
 
 /// Reads an encoded span, without resource and scope. What its row is not made of and has another type than OTLP gives it counts as not

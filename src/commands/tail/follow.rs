@@ -215,7 +215,7 @@ impl Follower<'_> {
     fn check(&self, row: RowIx) {
         let data = self.store.row(row);
         let Some(matcher) = &self.matcher else { return };
-        let probe = Arc::new(matcher.query().probe());
+        let probe = Arc::new(matcher.query().payload_query());
         // One that can't be asked any more is told of by its state.
         self.hub.send(data.source, Request::Check { ticket: 0, probe, addresses: vec![(data.payload_ref, data.id)] });
     }

@@ -72,7 +72,7 @@ pub(super) fn check(addresses: &[(PayloadRef, SpanId)], probe: &PayloadQuery, bo
 
 /// Searches the spans of a body, or those that begin at some places of it, in order.
 fn look(body: &[u8], probe: &PayloadQuery, places: Option<&[usize]>, hits: &mut Hits) {
-    if !probe.may_lie_in(&[body]) {
+    if !probe.may_match_bytes(&[body]) {
         return;
     }
     let wanted = |at: usize| places.is_none_or(|places| places.binary_search(&at).is_ok());

@@ -59,11 +59,11 @@ impl App {
             self.search.probe = None;
             return;
         }
-        if before.is_some_and(|before| before.asks_the_same_of_payloads(query)) && !self.search.stopped {
+        if before.is_some_and(|before| before.has_same_payload_search(query)) && !self.search.stopped {
             return;
         }
-        let probe = Arc::new(query.probe());
-        let (since, until) = query.bounds(self.now);
+        let probe = Arc::new(query.payload_query());
+        let (since, until) = query.start_bounds(self.now);
         let ticket = self.search.ticket + 1;
         // Until a source has told how much there is.
         let progress = vec![Progress { done: 0, total: 1 }; self.sources.len()];

@@ -128,7 +128,7 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor,
     let mut end = area.right();
     let mistake = app.mistake.as_ref().filter(|mistake| !editing.completes(mistake.at));
     if let Some(mistake) = mistake {
-        let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.message);
+        let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.kind);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, theme.error());
     } else {
         let what = match app.detail.pager.found().filter(|_| editing.finds) {

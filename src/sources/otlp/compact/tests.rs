@@ -57,7 +57,7 @@ impl Held {
         for (address, id, _, payload) in &self.spans {
             assert_eq!(self.intake.payload(*address, *id).as_ref(), Ok(payload));
         }
-        let sought = self.spans.iter().filter(|(.., payload)| probe.holds(payload));
+        let sought = self.spans.iter().filter(|(.., payload)| probe.matches(payload));
         let mut sought: Vec<SpanId> = sought.map(|(_, id, ..)| *id).collect();
         let places: Vec<_> = self.spans.iter().map(|(address, id, ..)| (*address, *id)).collect();
         let found = search::check(&places, probe, |number, places| self.intake.places(number, places));
@@ -80,7 +80,7 @@ impl Held {
 }
 
 fn probe() -> PayloadQuery {
-    PayloadQuery::new(Pattern::part(&["ab".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern]))))
+    PayloadQuery::new(Pattern::substring(&["ab".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern]))))
 }
 
 /// Field 50 in the form that protobuf gave up.

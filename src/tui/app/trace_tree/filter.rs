@@ -63,7 +63,7 @@ impl Filter {
     }
 
     pub(super) fn shows(&self, store: &Store, trace: TraceIx) -> bool {
-        self.matches.contains_key(&trace) && self.matcher.passes(store, trace)
+        self.matches.contains_key(&trace) && self.matcher.matches_trace(store, trace)
     }
 
     pub(super) fn judge(&mut self, store: &Store, row: RowIx, now: Nanos) {
@@ -113,7 +113,7 @@ impl TraceTree {
     /// them. Judges the trace under the cursor and the newest ones; [`Forest::judge_more`] goes on.
     pub fn set_filter(&mut self, store: &Store, query: Query, now: Nanos) {
         let before = self.filter.take().map(|filter| filter.matcher);
-        self.filter = (!query.is_empty()).then(|| Filter::new(before.unwrap_or_default().turn_to(query)));
+        self.filter = (!query.is_empty()).then(|| Filter::new(before.unwrap_or_default().with_query(query)));
         self.order = Order::new(self.sorting(), Vec::new());
         self.placed = super::PlacedTraces::default();
         self.scales = Scales::default();
@@ -212,7 +212,7 @@ impl TraceTree {
     pub fn found(&mut self, store: &Store, spans: &[(TraceId, SpanId)], now: Nanos) {
         for &(trace, span) in spans {
             let Some(filter) = &mut self.filter else { return };
-            filter.matcher.found(trace, span);
+            filter.matcher.add_payload_match(trace, span);
             if let Some(trace) = store.find_trace(trace)
                 && let Some(row) = store.find(trace, span)
             {

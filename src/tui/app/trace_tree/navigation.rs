@@ -207,7 +207,7 @@ impl TraceTree {
     /// Goes to the next failed span, or the one before, of those alone that match where the filter asks for such; whether there is one.
     pub fn go_to_error(&mut self, store: &Store, back: bool) -> bool {
         let worth = |trace: TraceIx| store.trace(trace).counts().errors > 0;
-        let asked_for = self.query().is_some_and(Query::wants_errors);
+        let asked_for = self.query().is_some_and(Query::requires_error);
         let found = self.seek(store, back, worth, |row| store.row(row).status == Status::Error && (!asked_for || self.is_lit(row)));
         self.go_to_found(store, found)
     }
