@@ -9,6 +9,7 @@ pub mod file;
 mod hub;
 pub mod otlp;
 pub mod postgres;
+mod sql;
 pub mod sqlite;
 
 #[cfg(feature = "fuzzing")]
@@ -165,6 +166,14 @@ pub struct PayloadRequest {
     pub payload_ref: PayloadRef,
     /// The span that the payload must belong to.
     pub span: SpanId,
+}
+
+impl PayloadRequest {
+    /// Creates a request.
+    #[must_use]
+    pub fn new(source: SourceId, payload_ref: PayloadRef, span: SpanId) -> Self {
+        Self { source, payload_ref, span }
+    }
 }
 
 /// What to search for.

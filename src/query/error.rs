@@ -1,7 +1,7 @@
 //! What can be wrong with a filter line.
 
 use super::FIELDS;
-use crate::model::pattern::PatternError;
+use crate::model::{PatternError, nearest};
 
 /// An error in a filter line, with its position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,9 +85,7 @@ impl ParseErrorKind {
 
     /// The error for a field that does not exist.
     pub(super) fn unknown_field(name: &str) -> Self {
-        let distance = |field: &str| strsim::osa_distance(field, &name.to_ascii_lowercase());
-        let nearest = FIELDS.iter().map(|(field, _)| (distance(field), *field)).min();
-        let suggestion = nearest.filter(|(distance, _)| *distance <= 2 && *distance < name.chars().count()).map(|(_, field)| field);
+        let suggestion = nearest(name, FIELDS.iter().map(|(field, _)| *field));
         Self::UnknownField { name: name.to_owned(), suggestion }
     }
 }
