@@ -190,7 +190,7 @@ impl Ingest {
     pub(super) fn payload(&self, address: PayloadRef, span: SpanId) -> Result<Payload, String> {
         let gone = || "this span's payload was dropped to stay within the memory limit".to_owned();
         let (body, at) = lock(&self.bodies).find(address).ok_or_else(gone)?;
-        let found = payload::read(&body, at).map_err(|error| error.to_string())?;
+        let found = payload::decode_at(&body, at).map_err(|error| error.to_string())?;
         let (mut payload, ids) = found.ok_or_else(gone)?;
         if let Some((trace, _)) = ids {
             let known = payload.events.len();

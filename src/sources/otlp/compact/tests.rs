@@ -11,7 +11,6 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::model::payload_query::Condition;
 use crate::model::{Pattern, Payload, PayloadQuery, PayloadRef, SourceId, SpanId};
-use crate::otlp::wire::put_bytes;
 use crate::sources::otlp::ingest::{ExportRequest, Ingest};
 use crate::sources::otlp::search::{self, Scan};
 use crate::sources::otlp::types::{Encoding, Signal};
@@ -109,16 +108,16 @@ impl Style {
             return if pretty { serde_json::to_vec_pretty(&request) } else { serde_json::to_vec(&request) }.unwrap();
         }
         let mut body = vec![];
-        put_bytes(7, b"before", &mut body);
+        prost::encoding::bytes::encode(7, &b"before".to_vec(), &mut body);
         for group in request {
             let mut message = EMPTY_GROUP.to_vec();
-            put_bytes(100, b"in a group", &mut message);
+            prost::encoding::bytes::encode(100, &b"in a group".to_vec(), &mut message);
             message.extend(EMPTY_GROUP);
             message.extend(group.encode_to_vec());
             body.extend(EMPTY_GROUP);
-            put_bytes(1, &message, &mut body);
+            prost::encoding::bytes::encode(1, &message, &mut body);
         }
-        put_bytes(2, b"behind", &mut body);
+        prost::encoding::bytes::encode(2, &b"behind".to_vec(), &mut body);
         body
     }
 }
