@@ -101,9 +101,9 @@ fn key(app: &mut App, store: &Store, terminal: &mut Terminal<TestBackend>, line:
     terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
     let key = begun.elapsed();
     let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
-    while app.tree.is_judging() {
+    while app.tree.is_filtering() {
         let begun = Instant::now();
-        app.settle(store);
+        app.advance_filter(store);
         terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
         slowest = slowest.max(begun.elapsed());
     }
@@ -148,7 +148,7 @@ fn keys() {
     for c in "/name:".chars() {
         let begun = Instant::now();
         app.key(&mut store, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), NOW);
-        app.settle(&store);
+        app.advance_filter(&store);
         terminal.draw(|frame| view::draw(frame, &app, &store, &mut HitMap::default())).unwrap();
         eprintln!("typing {c:?} {:.1?}", begun.elapsed());
     }

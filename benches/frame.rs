@@ -6,10 +6,10 @@ mod grown;
 
 use std::time::Instant;
 
+use agno_top::model::time::now;
 use agno_top::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use agno_top::store::Store;
 use agno_top::tui::app::{Action, App};
-use agno_top::tui::event_loop::now;
 use agno_top::tui::view::{self, HitMap, PaneLayout};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ratatui::Terminal;

@@ -10,10 +10,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use agno_top::model::time::now;
 use agno_top::sources::{State, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
-use agno_top::tui::event_loop::now;
 use agno_top::tui::view::{self, HitMap};
 use criterion::{Criterion, criterion_group, criterion_main};
 use grown::{SPANS, grown, open, read};

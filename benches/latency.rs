@@ -7,10 +7,10 @@ mod grown;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use agno_top::model::time::now;
 use agno_top::sources::{State, Update};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
-use agno_top::tui::event_loop::now;
 use agno_top::tui::view::{self, HitMap, PaneLayout};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

@@ -13,11 +13,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use agno_top::model::SourceId;
+use agno_top::model::time::now;
 use agno_top::sources::otlp::{self, Options};
 use agno_top::sources::{Request, Update, UpdateSender};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{Action, App, SourceView};
-use agno_top::tui::event_loop::now;
 use agno_top::tui::view::{self, HitMap, PaneLayout};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
@@ -168,7 +168,7 @@ impl Screen {
         if let Some(key) = key {
             self.app.update(&mut self.store, key, now());
         }
-        self.app.settle(&self.store);
+        self.app.advance_filter(&self.store);
         let panes = PaneLayout::new(Rect::new(0, 0, 200, 60), self.app.focus);
         self.app.tree.set_height(panes.trace_lines());
         self.app.detail.set_size(panes.detail_size());
@@ -201,7 +201,7 @@ fn stream(name: &str, limits: Limits, template: &mut Template) {
                 screen.take(update);
                 next = if busy.elapsed() > UPDATES { None } else { received.try_recv().ok() };
             }
-            let released = screen.app.released().into_iter().map(|(_, address)| address).collect();
+            let released = screen.app.take_released().into_iter().map(|(_, address)| address).collect();
             listening.handle.requests.send(Request::Release(released)).unwrap();
             if screen.drawn.elapsed() >= FRAME {
                 screen.paint();

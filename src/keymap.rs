@@ -8,6 +8,8 @@ use crossterm::event::KeyEvent;
 pub use action::{Action, ENTRIES, Entry, GROUPS};
 pub use key::Key;
 
+use crate::model::nearest;
+
 /// The keys of every action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keymap {
@@ -97,9 +99,7 @@ impl Keymap {
 }
 
 fn unknown_action(name: &str) -> String {
-    let distance = |known: &&str| strsim::damerau_levenshtein(known, name);
-    let nearest = ENTRIES.iter().map(|entry| entry.name).min_by_key(distance);
-    match nearest.filter(|known| distance(known) <= 1 + name.len() / 2) {
+    match nearest(name, ENTRIES.iter().map(|entry| entry.name)) {
         Some(known) => format!("unknown action {name:?}; did you mean {known:?}?"),
         None => format!("unknown action {name:?}; actions: {}", ENTRIES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")),
     }

@@ -1,42 +1,42 @@
-//! A panic in any thread ends the program, with the terminal restored and the message in the log.
+//! A panic in any thread ends the program: the terminal is restored and the message is logged.
 
 use std::sync::Mutex;
 
 use tokio::sync::Notify;
 
-static FIRST: Mutex<Option<String>> = Mutex::new(None);
-static NEWS: Notify = Notify::const_new();
+static FIRST_MESSAGE: Mutex<Option<String>> = Mutex::new(None);
+static PANICKED: Notify = Notify::const_new();
 
-/// From now on a panic is logged and remembered, and nothing is printed: the screen may be up.
+/// Installs a hook that logs and keeps the message of a panic. It prints nothing, since the screen may be shown.
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
         let message = info.to_string().replace('\n', " ");
         tracing::error!(message, "panic");
-        if let Ok(mut first) = FIRST.lock() {
+        if let Ok(mut first) = FIRST_MESSAGE.lock() {
             first.get_or_insert(message);
         }
-        NEWS.notify_one();
+        PANICKED.notify_one();
     }));
 }
 
-/// The first panic's message, if any thread panicked.
+/// Returns the message of the first panic; `None` if no thread panicked.
 #[must_use]
 pub fn message() -> Option<String> {
-    FIRST.lock().ok()?.clone()
+    FIRST_MESSAGE.lock().ok()?.clone()
 }
 
-/// Waits until some thread panics, and gives the message.
+/// Waits for a panic in any thread, and returns its message.
 pub async fn happened() -> String {
-    NEWS.notified().await;
+    PANICKED.notified().await;
     message().unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// Lets a test see what a person would see of a panic; debug builds only.
+/// Panics on request, so that tests see what a user would see. In debug builds only.
 ///
 /// # Panics
-/// Where the variable `AGNO_TOP_REHEARSE_PANIC` asks for it, in the `main` thread or in another `thread`.
+/// If the variable `AGNO_TOP_REHEARSE_PANIC` is `main`, or, in another thread, if it is `thread`.
 #[cfg(debug_assertions)]
-#[expect(clippy::panic, reason = "it is what this is for")]
+#[expect(clippy::panic, reason = "its purpose is to panic")]
 pub fn rehearse() {
     match std::env::var("AGNO_TOP_REHEARSE_PANIC").as_deref() {
         Ok("main") => panic!("rehearsed"),

@@ -24,7 +24,7 @@ impl Column {
 }
 
 /// The columns to show where there is room.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Columns(pub Vec<Column>);
 
 impl Default for Columns {

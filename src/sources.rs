@@ -167,6 +167,14 @@ pub struct PayloadRequest {
     pub span: SpanId,
 }
 
+impl PayloadRequest {
+    /// Creates a request.
+    #[must_use]
+    pub fn new(source: SourceId, payload_ref: PayloadRef, span: SpanId) -> Self {
+        Self { source, payload_ref, span }
+    }
+}
+
 /// What to search for.
 #[derive(Clone, Debug)]
 pub struct Search {

@@ -1,8 +1,22 @@
-//! Every span known, as compact rows in a forest, with totals kept as spans arrive.
+//! Every known span as a compact row, with the tree of rows and sums that are kept up to date as spans arrive.
 //!
-//! [`Store::apply`] costs the batch, never the number of spans held. A parent that is named and has not come is a placeholder row: that is
-//! how a running span shows, since Agno writes a span when it ends. When the span comes it takes the placeholder's row.
+//! # The model
+//!
+//! - A **row** ([`Row`]) is a span in memory: times, status and interned texts. Attributes stay in the source.
+//! - A **placeholder** is the row of a span that has not arrived but that another span names as its parent. Agno writes a span when it
+//!   ends, so a placeholder is how a running span shows. When the span arrives, it takes the placeholder's row.
+//! - **Totals** ([`Totals`]) are sums over a row and all rows below it. If a row and a row below it state the same usage, as an agent
+//!   span and its model calls do, the lower one counts.
+//! - **Own totals** are what a row adds to the totals below it. They are *attributed* to the row's model, to the nearest agent and to
+//!   the nearest tool at or above the row, and to the minute in which the row ended ([`Stats`]).
+//! - A **report** is a row that states usage for a model call and names the provider's response id. Two instrumentations in one program
+//!   may report the same call. The **primary** row counts; the others are **duplicates**: their usage shows but counts nowhere.
+//! - **Pairing** finds reports of the same call when one of them lacks the response id, by equal token counts and overlapping times.
+//!
+//! The module `upsert` inserts or updates one span and documents the phases of that. [`Store::apply`] costs the size of the
+//! batch, not the number of rows held.
 
+mod ancestors;
 mod anomalies;
 mod attribution;
 mod dedup;
@@ -10,52 +24,62 @@ mod hash_index;
 mod histogram;
 mod index;
 mod interner;
+#[cfg(test)]
+mod invariants;
 mod model_ids;
+mod packed_usage;
 mod pairing;
 mod pricing;
+mod propagation;
 mod retention;
 mod row;
+mod selection;
 mod slab;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod time_breakdown;
 mod totals;
+mod trace;
 mod tree;
 mod upsert;
 mod walk;
 
-pub use anomalies::{Anomalies, LOOKED_AT};
+pub use anomalies::{Anomalies, MAX_ANALYZED_ROWS};
 pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
-pub use row::{Counts, Phase, Row, RowIx, RunStatus, Trace, TraceIx};
+pub use row::{Phase, Row, RowIx, RunStatus};
 pub use stats::{By, Group, MINUTE, MinuteTotals, Stats};
 pub use time_breakdown::TimeBreakdown;
 pub use totals::Totals;
+pub use trace::{Counts, Trace, TraceIx};
 pub use walk::Walk;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::model::usage::NanoUsd;
 use crate::model::{Batch, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use dedup::Reports;
 use hash_index::HashIndex;
 use model_ids::ModelIds;
+use packed_usage::PackedUsage;
 use pairing::Pairing;
 use pricing::Pricing;
-use row::{ChildList, NONE, PackedUsage};
+use row::NONE;
 use slab::Slab;
+use tree::ChildList;
 use upsert::LastLookup;
 
 /// What bounds the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Spans held; beyond it the oldest traces that ended go first.
+    /// The number of spans held. Beyond it the oldest ended traces are evicted.
     pub spans: usize,
-    /// Bytes that sources may hold in memory for the spans held; likewise.
+    /// The bytes of memory that sources retain for the spans held. Beyond it the oldest ended traces are evicted.
     pub bytes: u64,
-    /// After this long without a word of a trace, what runs in it counts as lost. Nanoseconds.
+    /// The time without news of a trace after which its running rows count as lost.
     pub stale: Nanos,
 }
 
@@ -65,229 +89,232 @@ impl Default for Limits {
     }
 }
 
-/// What one call changed. Every list names a thing once.
+/// What one call changed. No list contains an item twice.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// Rows that are new or bear other facts than before.
+    /// Rows that are new or changed.
     pub rows: Vec<RowIx>,
-    /// Traces in which anything changed, new ones too.
+    /// Traces that are new or in which anything changed.
     pub traces: Vec<TraceIx>,
-    /// Traces that are gone. Their indexes may be used again by the next call.
+    /// Evicted traces. The next call may reuse their indexes.
     pub evicted: Vec<TraceIx>,
-    /// The rows of these, likewise.
+    /// The rows of the evicted traces. The next call may reuse their indexes.
     pub freed: Vec<RowIx>,
-    /// Payloads that sources hold in memory and nobody will ask for any more.
+    /// Payloads that sources hold in memory and that are no longer needed.
     pub released: Vec<(SourceId, PayloadRef)>,
 }
 
-/// Things that could not be shown, counted.
+/// Counts of what the store could not hold or the sources could not read.
 #[derive(Debug, Default)]
 pub struct Losses {
-    /// Spans given up for the limit.
+    /// Spans that were evicted.
     pub evicted: u64,
-    /// Spans that did not fit, since nothing could be given up for them.
+    /// Spans that were refused because nothing could be evicted for them.
     pub refused: u64,
     /// Pieces of input that could not be read.
     pub skipped: u64,
-    /// The last of these, newest last.
+    /// The latest skipped pieces, newest last.
     pub recent: VecDeque<(SourceId, Skipped)>,
 }
 
-/// Skipped pieces of input that [`Losses::recent`] remembers.
-const RECENT: usize = 100;
+/// The maximum length of [`Losses::recent`].
+const MAX_RECENT: usize = 100;
 
-/// The forest of spans.
+/// The rows of all spans held, their trees and their sums.
 #[derive(Debug, Default)]
 pub struct Store {
     limits: Limits,
     rows: Slab<Row>,
-    branches: Slab<ChildList>,
+    child_lists: Slab<ChildList>,
     usages: Slab<PackedUsage>,
     traces: Slab<Trace>,
     by_span: HashIndex,
     by_trace: HashIndex,
-    /// Rows that tell of a model's answer, by its id.
-    by_response: HashIndex,
-    /// Ids that are no answer's, since many calls bear them.
-    common_responses: HashSet<u32>,
-    counterparts: Pairing,
+    reports: Reports,
+    pairing: Pairing,
     hasher: DefaultHashBuilder,
     texts: Interner,
     model_ids: ModelIds,
-    /// Traces by start, for eviction.
-    age: BTreeSet<(Nanos, TraceIx)>,
-    /// In all traces older than this place something runs.
-    ended_from: (Nanos, TraceIx),
-    /// Rows that run.
+    /// All traces by start time.
+    by_start: BTreeSet<(Nanos, TraceIx)>,
+    /// Every trace before this position of `by_start` has a running row.
+    first_evictable: (Nanos, TraceIx),
+    /// The running rows.
     running: BTreeSet<RowIx>,
-    /// The parents that rows name and do not hang under.
-    odd_parents: HashMap<RowIx, SpanId>,
-    /// Sums over everything held.
+    /// The stated parents of rows that are not linked to them.
+    unlinked_parents: HashMap<RowIx, SpanId>,
+    /// Sums over all traces.
     stats: Stats,
-    /// Sums over the traces that are selected.
+    /// Sums over the selected traces.
     selection: Option<Box<Stats>>,
     pricing: Pricing,
-    /// The sum of the rows' weights.
+    /// The sum of [`Row::retained_bytes`].
     retained_bytes: u64,
     losses: Losses,
-    call: u32,
-    near: LastLookup,
+    /// The number of the current call that changes the store; [`Trace::version`] is set to it.
+    version: u32,
+    last_lookup: LastLookup,
 }
 
 impl Store {
-    /// An empty store.
+    /// Returns an empty store.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// What bounds it.
+    /// Returns the limits.
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// A row. The index must be of this store and its trace not evicted since.
+    /// Returns a row. The index must be of this store and its trace still held.
     #[must_use]
     pub fn row(&self, row: RowIx) -> &Row {
         &self.rows[row.0]
     }
 
-    /// A trace. The index must be of this store and not evicted since.
+    /// Returns a trace. The index must be of this store and the trace still held.
     #[must_use]
     pub fn trace(&self, trace: TraceIx) -> &Trace {
         &self.traces[trace.0]
     }
 
-    /// The text of a row's symbol, as it came: not yet safe for a terminal.
+    /// Returns the text of a row's symbol as the sender wrote it. It may contain terminal control characters.
     #[must_use]
     pub fn text(&self, symbol: Symbol) -> &str {
         self.texts.text(symbol)
     }
 
-    /// The distinct texts of all rows.
+    /// Returns the distinct texts of all rows.
     #[must_use]
     pub fn texts(&self) -> &Interner {
         &self.texts
     }
 
-    /// Sums over everything held.
+    /// Returns the sums over all spans.
     #[must_use]
     pub fn all(&self) -> &Totals {
         self.stats.totals()
     }
 
-    /// What every agent, model and tool did.
+    /// Returns the statistics over all traces.
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// The same over the traces selected; `None` if there is no selection.
+    /// Returns the statistics over the selected traces; `None` if there is no selection.
     #[must_use]
     pub fn selection(&self) -> Option<&Stats> {
         self.selection.as_deref()
     }
 
-    /// Bytes that sources hold in memory for the spans held.
+    /// Returns the bytes of memory that sources retain for the spans held.
     #[must_use]
     pub fn retained_bytes(&self) -> u64 {
         self.retained_bytes
     }
 
-    /// Number of traces held.
+    /// Returns the number of traces held.
     #[must_use]
     pub fn trace_count(&self) -> usize {
-        self.age.len()
+        self.by_start.len()
     }
 
-    /// Every trace held, oldest first.
+    /// Returns all traces, oldest first.
     #[must_use]
     pub fn traces(&self) -> impl DoubleEndedIterator<Item = TraceIx> {
-        self.age.iter().map(|&(_, trace)| trace)
+        self.by_start.iter().map(|&(_, trace)| trace)
     }
 
-    /// The newest trace that is older than one, given by its start; the newest of all for `None`.
+    /// Returns the newest trace before `position` (start time and index), or the newest of all for `None`.
     #[must_use]
-    pub fn newest_before(&self, than: Option<(Nanos, TraceIx)>) -> Option<(Nanos, TraceIx)> {
-        match than {
-            Some(than) => self.age.range(..than).next_back().copied(),
-            None => self.age.last().copied(),
+    pub fn newest_before(&self, position: Option<(Nanos, TraceIx)>) -> Option<(Nanos, TraceIx)> {
+        match position {
+            Some(position) => self.by_start.range(..position).next_back().copied(),
+            None => self.by_start.last().copied(),
         }
     }
 
-    /// Whether the row is held still.
+    /// Returns whether the row is held.
     #[must_use]
     pub fn is_held(&self, row: RowIx) -> bool {
         row.0 < self.rows.end() && self.rows[row.0].trace != NONE
     }
 
-    /// Every row held, placeholders too, in no order.
+    /// Returns all rows, including placeholders, in no order.
     pub fn rows(&self) -> impl Iterator<Item = RowIx> {
         (0..self.rows.end()).filter(|&row| self.rows[row].trace != NONE).map(RowIx)
     }
 
-    /// What could not be shown.
+    /// Returns the running rows.
+    pub fn running(&self) -> impl Iterator<Item = RowIx> {
+        self.running.iter().copied()
+    }
+
+    /// Returns the counts of what could not be held or read.
     #[must_use]
     pub fn losses(&self) -> &Losses {
         &self.losses
     }
 
-    /// What the row itself states, counted or not.
+    /// Returns the usage that the row itself states, whether it counts or not.
     #[must_use]
     pub fn usage(&self, row: RowIx) -> Option<Usage> {
-        let usage = self.row(row).usage;
-        (usage != NONE).then(|| self.usages[usage].usage())
+        self.packed_usage(row).map(PackedUsage::usage)
     }
 
-    /// Who served the row's model, if usage was stated with it.
+    /// Returns the provider of the row's model, if the row states usage.
     #[must_use]
     pub fn provider(&self, row: RowIx) -> Symbol {
-        let usage = self.row(row).usage;
-        if usage == NONE { Symbol::EMPTY } else { self.model_ids.get(self.usages[usage].model_id).0 }
+        self.packed_usage(row).map_or(Symbol::EMPTY, |usage| self.model_ids.get(usage.model_id).0)
     }
 
-    /// The model that the row's usage was stated with.
+    /// Returns the model that the row states usage for.
     #[must_use]
     pub fn model(&self, row: RowIx) -> Symbol {
-        let usage = self.row(row).usage;
-        if usage == NONE { Symbol::EMPTY } else { self.model_ids.get(self.usages[usage].model_id).1 }
+        self.packed_usage(row).map_or(Symbol::EMPTY, |usage| self.model_ids.get(usage.model_id).1)
     }
 
-    /// How long the first token took, if the row states it with its usage.
+    /// Returns the time to the first token, if the row states it and usage.
     #[must_use]
     pub fn first_token(&self, row: RowIx) -> Option<Nanos> {
-        let usage = self.row(row).usage;
-        (usage != NONE).then(|| self.usages[usage].first_token()).flatten()
+        self.packed_usage(row)?.first_token()
     }
 
-    /// What the row itself says that it cost, in billionths of a dollar.
+    /// Returns the cost that the row itself states, in billionths of a dollar.
     #[must_use]
     pub fn stated_cost(&self, row: RowIx) -> Option<NanoUsd> {
-        let usage = self.row(row).usage;
-        (usage != NONE && self.usages[usage].states_cost()).then(|| self.usages[usage].usage().cost).flatten()
+        self.packed_usage(row).filter(|usage| usage.states_cost())?.usage().cost
     }
 
-    /// The parent that the row's span names, wherever it hangs.
+    fn packed_usage(&self, row: RowIx) -> Option<&PackedUsage> {
+        let usage = self.row(row).usage;
+        (usage != NONE).then(|| &self.usages[usage])
+    }
+
+    /// Returns the parent that the row's span names, even if the row is not linked to it.
     #[must_use]
     pub fn stated_parent(&self, row: RowIx) -> Option<SpanId> {
         let parent = self.row(row).parent().map(|parent| self.row(parent).id);
-        self.odd_parents.get(&row).copied().or(parent)
+        self.unlinked_parents.get(&row).copied().or(parent)
     }
 
-    /// Whether the row names a parent that it can't hang under: itself, a row below it, or one too deep.
+    /// Returns whether the row names a parent that it cannot be linked to: itself, a row below it, or a row at the maximum depth.
     #[must_use]
-    pub fn has_odd_parent(&self, row: RowIx) -> bool {
-        self.odd_parents.contains_key(&row)
+    pub fn has_invalid_parent(&self, row: RowIx) -> bool {
+        self.unlinked_parents.contains_key(&row)
     }
 
-    /// Takes in a batch; `now` is the time of its arrival.
+    /// Inserts or updates the spans of a batch that arrived at `now`, then evicts traces until the limits hold.
     pub fn apply(&mut self, batch: &Batch, now: Nanos) -> Changes {
-        self.call = self.call.wrapping_add(1);
-        self.pass(now);
-        self.near = LastLookup::default();
+        self.version = self.version.wrapping_add(1);
+        self.advance_clock(now);
+        self.last_lookup = LastLookup::default();
         let mut changes = Changes::default();
-        // A span is sent when it ends. In the order of their starts parents come before what runs under them, and need no placeholder first.
+        // Senders send a span when it ends, children first. Ordered by start, parents come first and need no placeholder.
         let mut spans: Vec<&Span> = batch.spans.iter().collect();
         spans.sort_by_key(|span| span.start);
         for span in spans {
@@ -295,22 +322,22 @@ impl Store {
         }
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {
-            if self.losses.recent.len() == RECENT {
+            if self.losses.recent.len() == MAX_RECENT {
                 self.losses.recent.pop_front();
             }
             self.losses.recent.push_back((batch.source, skipped.clone()));
         }
-        self.note_ends(&changes.traces);
+        self.note_evictable(&changes.traces);
         self.shrink(&mut changes);
         changes.rows.sort_unstable();
         changes.rows.dedup();
         changes
     }
 
-    /// Declares lost what ran and was not heard of for [`Limits::stale`]. Costs the number of running rows.
+    /// Marks running rows as lost if their trace had no news for [`Limits::stale`]. Costs the number of running rows.
     pub fn expire(&mut self, now: Nanos) -> Changes {
-        self.call = self.call.wrapping_add(1);
-        self.pass(now);
+        self.version = self.version.wrapping_add(1);
+        self.advance_clock(now);
         let mut changes = Changes::default();
         let stale: Vec<RowIx> = self.running.iter().copied().filter(|&row| self.is_stale(self.row(row).trace, now)).collect();
         for row in stale {
@@ -318,43 +345,39 @@ impl Store {
             changes.rows.push(row);
             self.touch(self.row(row).trace(), &mut changes);
         }
-        self.note_ends(&changes.traces);
+        self.note_evictable(&changes.traces);
         changes
     }
 
-    /// Rows that run now.
-    pub fn running(&self) -> impl Iterator<Item = RowIx> {
-        self.running.iter().copied()
-    }
-
-    fn pass(&mut self, now: Nanos) {
-        let is_back = self.stats.pass(now);
+    fn advance_clock(&mut self, now: Nanos) {
+        let is_reset = self.stats.advance_clock(now);
         if let Some(selection) = &mut self.selection {
-            selection.pass(now);
+            selection.advance_clock(now);
         }
-        if is_back {
-            self.fill_minutes();
+        if is_reset {
+            self.refill_minutes();
         }
     }
 
     fn is_stale(&self, trace: u32, now: Nanos) -> bool {
-        now.saturating_sub(self.traces[trace].heard) > self.limits.stale
+        now.saturating_sub(self.traces[trace].last_news) > self.limits.stale
     }
 
-    /// Notes of the traces that nothing may run in them any more.
-    fn note_ends(&mut self, traces: &[TraceIx]) {
+    /// Moves `first_evictable` back to the oldest of these traces that has no running row.
+    fn note_evictable(&mut self, traces: &[TraceIx]) {
         for &trace in traces {
             let data = &self.traces[trace.0];
             if data.counts.running == 0 {
-                self.ended_from = self.ended_from.min((data.start, trace));
+                self.first_evictable = self.first_evictable.min((data.start, trace));
             }
         }
     }
 
+    /// Adds a trace to the changes, once per call.
     fn touch(&mut self, trace: TraceIx, changes: &mut Changes) {
         let data = &mut self.traces[trace.0];
-        if data.touched != self.call {
-            data.touched = self.call;
+        if data.version != self.version {
+            data.version = self.version;
             changes.traces.push(trace);
         }
     }

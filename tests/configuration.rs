@@ -1,4 +1,4 @@
-//! `agno-top config`, and how a mistake in the configuration is told.
+//! `agno-top config`, and errors in the configuration.
 
 #![allow(clippy::expect_used, reason = "a test ends where it cannot go on")]
 
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
-/// The program with this directory as the user's for configuration.
+/// Returns the program with this directory as the user's configuration directory.
 fn program(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
     command.env_clear().env("HOME", home).env("XDG_CONFIG_HOME", home).env("XDG_STATE_HOME", home);
@@ -21,7 +21,7 @@ fn home(config: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn the_settings_in_force_are_written_as_a_file_that_is_read_again() {
+fn config_prints_a_file_that_can_be_read_again() {
     let home = home("max_spans = 7\n[keys]\nnext-error = ['x']\nexport = ['e']\n");
     let output =
         program(home.path()).env("AGNO_TOP_FOLLOW", "no").args(["config", "--theme", "light"]).assert().code(0).get_output().clone();
@@ -44,19 +44,19 @@ fn the_settings_in_force_are_written_as_a_file_that_is_read_again() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_line_and_what_would_be_right() {
-    for (config, told) in [
+fn an_error_names_the_line_and_a_correction() {
+    for (config, message) in [
         ("\nmax_span = 7", "line 2: unknown key \"max_span\"; did you mean \"max_spans\"?"),
         (
             "[keys]\nup = ['q']",
             "line 2: q is already bound to quit; bind quit to another key or to none (quit = []), or choose another key for up",
         ),
         ("[keys]\nnex-tab = []", "line 2: unknown action \"nex-tab\"; did you mean \"next-tab\"?"),
-        ("theme = 'ligth'", "line 1: no theme is called \"ligth\"; did you mean \"light\"?"),
+        ("theme = 'ligth'", "line 1: unknown theme \"ligth\"; did you mean \"light\"?"),
     ] {
         let home = home(config);
         let output = program(home.path()).arg("config").assert().code(2).get_output().clone();
         let text = String::from_utf8(output.stderr).expect("text");
-        assert!(text.contains(told) && text.trim_end().lines().count() == 1, "{config:?} is answered with {text}");
+        assert!(text.contains(message) && text.trim_end().lines().count() == 1, "{config:?} is answered with {text}");
     }
 }

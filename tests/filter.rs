@@ -14,17 +14,17 @@ fn open() -> Stage {
 /// The names that are offered.
 fn offers(stage: &mut Stage) -> Vec<String> {
     stage.text();
-    stage.app.editing.as_ref().expect("a line").offers.list.iter().map(|offer| offer.name.clone()).collect()
+    stage.app.editor.as_ref().expect("a line").completions.list.iter().map(|offer| offer.name.clone()).collect()
 }
 
 fn line(stage: &Stage) -> &str {
-    stage.app.editing.as_ref().expect("a line").input.value()
+    stage.app.editor.as_ref().expect("a line").input.value()
 }
 
 /// Types a filter and waits until all payloads are searched; how many traces it shows.
 fn traces(stage: &mut Stage, filter: &str) -> usize {
     stage.keys(&format!("/<Ctrl-u>{filter}<Enter>"));
-    stage.wait(|stage| stage.app.searching().is_none());
+    stage.wait(|stage| stage.app.search_progress().is_none());
     stage.app.tree.len()
 }
 
@@ -48,7 +48,7 @@ fn fields_and_values_are_completed() {
     assert!(all.len() > 3 && line(&stage).ends_with(&format!("|\"{}\"", all[0])), "{} of {all:?}", line(&stage));
     stage.keys("<Tab><Down><BackTab>");
     assert!(line(&stage).ends_with(&format!("|\"{}\"", all[1])), "{} of {all:?}", line(&stage));
-    assert!(stage.app.mistake.is_none());
+    assert!(stage.app.parse_error.is_none());
     stage.keys("<Ctrl-u>attr.llm.model<Tab>");
     assert!(line(&stage).starts_with("attr.llm.model"), "{}", line(&stage));
 }
@@ -59,10 +59,10 @@ fn what_can_still_be_completed_is_no_mistake() {
     for typed in ["status:", "model:", "kind:to", "agent:x|"] {
         stage.keys(&format!("/<Ctrl-u>{typed}"));
         let offers = offers(&mut stage).len();
-        assert!(offers > 0 && stage.app.mistake.is_some() && !stage.text().contains("✗ at "), "{typed}: {offers}");
+        assert!(offers > 0 && stage.app.parse_error.is_some() && !stage.text().contains("✗ at "), "{typed}: {offers}");
         // Who is through with it is told.
         stage.keys("<Enter>");
-        assert!(stage.app.editing.is_some() && !stage.text().contains("tool  "), "{typed}");
+        assert!(stage.app.editor.is_some() && !stage.text().contains("tool  "), "{typed}");
         let said = stage.text().lines().last().map(str::to_owned).expect("a line");
         assert!(said.contains(" at "), "{typed}: {said}");
     }
@@ -116,7 +116,7 @@ fn payloads_are_searched_and_what_holds_the_text_is_lit() {
     assert!(!stage.text().contains("searching"));
     stage.keys("n");
     let row = stage.app.tree.cursor().expect("a match");
-    assert!(stage.app.tree.is_lit(row));
+    assert!(stage.app.tree.is_match(row));
     let models = traces(&mut stage, "text:lisbon kind:model");
     assert!(0 < models && models <= some, "{models} of {some}");
     assert_eq!(traces(&mut stage, "text:lisbon kind:model -text:lisbon"), 0);

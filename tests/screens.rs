@@ -155,7 +155,7 @@ fn a_line_of_a_view_leads_to_its_traces() {
     assert_eq!(stage.app.view(), View::Traces);
     assert_eq!(stage.app.tree.len(), 1, "{}", stage.app.filter);
     stage.keys("2");
-    assert!(stage.text().contains("Sessions 1 "), "a view is of what the filter lets through");
+    assert!(stage.text().contains("Sessions 1 "), "a view shows what matches the filter");
     stage.keys("<Enter>");
     assert!(stage.app.filter.contains("session:"), "{}", stage.app.filter);
 }
@@ -228,7 +228,7 @@ fn a_line_of_the_errors_leads_to_its_errors_and_to_no_others() {
         stage.keys("6");
         stage.keys(&"j".repeat(line));
         stage.keys("<Enter>");
-        let lit: BTreeSet<RowIx> = stage.store.rows().filter(|&row| stage.app.tree.is_lit(row)).collect();
+        let lit: BTreeSet<RowIx> = stage.store.rows().filter(|&row| stage.app.tree.is_match(row)).collect();
         let of = group(&stage, *lit.first().unwrap_or_else(|| panic!("{} lets nothing through", stage.app.filter)));
         let all: BTreeSet<RowIx> = stage.store.rows().filter(|&row| group(&stage, row) == of).collect();
         assert_eq!(lit, all, "{}", stage.app.filter);

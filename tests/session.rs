@@ -57,17 +57,17 @@ fn the_help_scrolls_to_its_end_and_back() {
     assert!(stage.text().contains("move down") && stage.text().contains("scroll"));
     stage.keys("GG");
     let end = stage.text();
-    assert!(end.contains("its children's") && !end.contains("move down"), "{end}");
+    assert!(end.contains("children's time") && !end.contains("move down"), "{end}");
     stage.keys("k");
     let above = stage.text();
-    assert!(above != end && !above.contains("its children's"), "{above}");
+    assert!(above != end && !above.contains("children's time"), "{above}");
     stage.keys("g");
     assert!(stage.text().contains("move down"));
 }
 
 #[test]
 fn what_to_sort_by_is_chosen_from_a_list() {
-    let sorting = |stage: &Stage| (stage.app.tree.sorting().by.name(), stage.app.tree.sorting().reversed);
+    let sorting = |stage: &Stage| (stage.app.tree.sorting().by.name(), stage.app.tree.sorting().is_reversed);
     let column = |stage: &Stage| stage.app.table.as_ref().map(|table| (table.columns()[table.sorted].title(table.view), table.is_reversed));
     let mut stage = open((100, 30));
     stage.keys("O");
@@ -186,7 +186,7 @@ fn two_traces_are_compared_step_by_step() {
     stage.keys("d");
     assert_eq!(
         stage.app.message.as_ref().map(|message| message.text.as_str()),
-        Some("mark a trace with m, go to another, and d compares them")
+        Some("mark a trace with m, go to another one and press d to compare them")
     );
     stage.keys("jjjjjjjjmjd");
     picture("compare", &stage.text());
@@ -197,7 +197,7 @@ fn two_traces_are_compared_step_by_step() {
     stage.keys("<Enter>");
     assert!(stage.app.overlay.is_none());
     stage.keys("gMmjmjmd");
-    assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), Some("3 traces are marked; two can be compared"));
+    assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), Some("3 traces are marked; mark two to compare them"));
 }
 
 #[test]

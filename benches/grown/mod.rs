@@ -5,11 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use agno_top::model::SourceId;
+use agno_top::model::time::now;
 use agno_top::sources::sqlite::{Tables, start};
 use agno_top::sources::{Handle, State, Update, UpdateSender};
 use agno_top::store::{Limits, Store};
 use agno_top::tui::app::{App, SourceView};
-use agno_top::tui::event_loop::now;
 use rusqlite::Connection;
 use tokio::sync::mpsc::Receiver;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::selection::{Selection, Since, parse_filter, parse_since};
-use crate::config::parse_header;
+use crate::config::Header;
 use crate::export::Format;
 use crate::query::{Query, STATUSES};
 
@@ -162,8 +162,8 @@ pub struct SendArgs {
     pub to: String,
 
     /// Header of every request, as NAME=VALUE; repeatable
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_header)]
-    pub header: Vec<(String, String)>,
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub header: Vec<Header>,
 }
 
 /// Hides the headers and the URL, which may hold secrets.

@@ -1,27 +1,27 @@
-//! Completions and the manual page, from the definition of the command line.
+//! `agno-top completions` and `agno-top man`, both from the definition of the command line.
 
 use std::io::{self, Write};
 
 use super::UsageError;
 use crate::cli;
 
-/// Writes the script for a shell to standard output.
-pub(super) fn completions(shell: clap_complete::Shell) -> io::Result<()> {
-    // The generator takes a failed write for a reason to panic, so it writes to memory.
+/// Prints the completion script for a shell.
+pub(super) fn print_completions(shell: clap_complete::Shell) -> io::Result<()> {
+    // The generator panics if a write fails, so it writes to memory.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli::validate_options(), "agno-top", &mut script);
+    clap_complete::generate(shell, &mut cli::command_for_completions(), "agno-top", &mut script);
     io::stdout().write_all(&script)
 }
 
-/// Writes the manual page of the program, or of one of its subcommands, to standard output. `Err` if there is no such subcommand.
-pub(super) fn page(subcommand: Option<&str>) -> Result<io::Result<()>, UsageError> {
+/// Prints the manual page of the program or of a subcommand. The outer error is an unknown subcommand.
+pub(super) fn print_page(subcommand: Option<&str>) -> Result<io::Result<()>, UsageError> {
     let mut program = cli::command();
     program.build();
     let page = match subcommand {
         None => clap_mangen::Man::new(program),
         Some(name) => {
             let known = program.find_subcommand(name).cloned();
-            clap_mangen::Man::new(known.ok_or_else(|| UsageError(format!("there is no subcommand {name:?}")))?)
+            clap_mangen::Man::new(known.ok_or_else(|| UsageError(format!("unknown subcommand {name:?}")))?)
         }
     };
     let mut text = Vec::new();

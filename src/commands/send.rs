@@ -1,93 +1,92 @@
-//! `agno-top send`: traces posted to another program's OTLP endpoint.
+//! `agno-top send`: traces sent to an OTLP endpoint.
 
 use std::io::{self, IsTerminal, Write};
 
-use clap::Args;
 use color_eyre::eyre::{Report, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::load::Snapshot;
-use super::select::Selection;
-use super::{Outcome, UsageError, print_message, spans, written};
-use crate::config::{Config, parse_header};
+use super::snapshot::Snapshot;
+use super::{Outcome, UsageError, ignore_broken_pipe, print_message, spans};
+use crate::cli::SendArgs;
+use crate::config::Config;
+use crate::export::Exported;
 use crate::format;
 use crate::send::Sender;
+use crate::store::TraceIx;
 
-/// What `send` is told.
-#[derive(Clone, Default, PartialEq, Args)]
-pub struct Send {
-    /// The traces.
-    #[command(flatten)]
-    pub selection: Selection,
-
-    /// OTLP/HTTP endpoint to send to: `http://localhost:6006` means `http://localhost:6006/v1/traces`
-    #[arg(long, value_name = "URL")]
-    pub to: String,
-
-    /// Header of every request, as NAME=VALUE; can be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_header)]
-    pub header: Vec<(String, String)>,
+/// Spans that were not sent.
+#[derive(Default)]
+struct Unsent {
+    /// Sent without attributes, which could not be read.
+    without_payload: u64,
+    running: u64,
 }
 
-/// Leaves out what may be secret.
-impl std::fmt::Debug for Send {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Send").field("selection", &self.selection).finish_non_exhaustive()
+/// Sends the selected traces.
+pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
+    let headers: Vec<_> = args.header.iter().map(|header| (header.name.clone(), header.value.clone())).collect();
+    let mut sender = Sender::new(&args.to, &headers).map_err(|error| UsageError(error.to_string()))?;
+    let mut snapshot = Snapshot::read(&args.selection.sources, args.selection.since.as_ref(), config)?;
+    let mut traces = snapshot.select(&args.selection)?;
+    if traces.is_empty() {
+        return Ok(snapshot.report_nothing(&args.selection));
+    }
+    // Oldest first, as they arrived.
+    traces.reverse();
+    let total = traces.iter().map(|&trace| u64::from(snapshot.store.trace(trace).counts().spans)).sum();
+    let progress = progress_bar(total);
+    let mut unsent = Unsent::default();
+    let result = send(&mut sender, &mut snapshot, &traces, &progress, &mut unsent)?;
+    progress.finish_and_clear();
+    spans::report_missing(unsent.without_payload);
+    if unsent.running > 0 {
+        print_message(&format!("{} left out, still running", format::plural(unsent.running, "span")));
+    }
+    let sent = sender.sent();
+    let (accepted, spans) = (format::count(sent.accepted), format::plural(total - unsent.running, "span"));
+    let line = format!("{} accepted {accepted} of {spans}\n", sender.name());
+    let outcome = ignore_broken_pipe(io::stdout().write_all(line.as_bytes()), Outcome::Done)?;
+    if sent.rejected > 0 {
+        print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.reason));
+    }
+    match result {
+        Err(error) => bail!("{}: {}", sender.name(), format::safe(&error.to_string())),
+        Ok(()) if sent.rejected > 0 => bail!("not every span was accepted"),
+        Ok(()) => Ok(outcome),
     }
 }
 
-impl Send {
-    /// Sends.
-    pub fn run(&self, config: &Config) -> Result<Outcome, Report> {
-        let mut sender = Sender::new(&self.to, &self.header).map_err(|error| UsageError(error.to_string()))?;
-        let mut loaded = Snapshot::read(&self.selection.sources, self.selection.since.as_ref(), config)?;
-        let mut traces = loaded.choose(&self.selection)?;
-        if traces.is_empty() {
-            return Ok(loaded.nothing(&self.selection));
-        }
-        // The oldest first, as they would have arrived.
-        traces.reverse();
-        let total = traces.iter().map(|&trace| u64::from(loaded.store.trace(trace).counts().spans)).sum();
-        let progress = if io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} spans, {per_sec}  {msg}") {
-            progress.set_style(style);
-        }
-        let (mut missing, mut running) = (0, 0);
-        let mut outcome = Ok(());
-        for &trace in &traces {
-            let take = |span: crate::export::Exported| {
-                progress.inc(1);
-                if span.record.end.is_none() {
-                    running += 1;
-                    return Ok(());
-                }
-                sender.push(span, |trouble| progress.set_message(format::safe(trouble).into_owned()))
-            };
-            match spans::each(&mut loaded, trace, take)? {
-                Ok(without) => missing += without,
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
+/// Sends every span that has ended. The outer error says why payloads can't be requested; the inner one why sending failed.
+fn send(
+    sender: &mut Sender,
+    snapshot: &mut Snapshot,
+    traces: &[TraceIx],
+    progress: &ProgressBar,
+    unsent: &mut Unsent,
+) -> Result<io::Result<()>, Report> {
+    let report = |error: &str| progress.set_message(format::safe(error).into_owned());
+    for &trace in traces {
+        let push = |span: Exported| {
+            progress.inc(1);
+            if span.record.end.is_none() {
+                unsent.running += 1;
+                return Ok(());
             }
-        }
-        let outcome = outcome.and_then(|()| sender.finish(|trouble| progress.set_message(format::safe(trouble).into_owned())));
-        progress.finish_and_clear();
-        for (count, what) in [(missing, "without attributes, which could not be read"), (running, "left out, which had not ended")] {
-            if count > 0 {
-                print_message(&format!("{} {what}", format::plural(count, "span")));
-            }
-        }
-        let sent = sender.sent();
-        let line = format!("{} accepted {} of {}\n", sender.name(), format::count(sent.accepted), format::plural(total - running, "span"));
-        let outcome_written = written(io::stdout().write_all(line.as_bytes()), Outcome::Done)?;
-        if sent.rejected > 0 {
-            print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.reason));
-        }
-        match outcome {
-            Err(error) => bail!("{}: {}", sender.name(), format::safe(&error.to_string())),
-            Ok(()) if sent.rejected > 0 => bail!("not every span was accepted"),
-            Ok(()) => Ok(outcome_written),
+            sender.push(span, report)
+        };
+        match spans::for_each(snapshot, trace, push)? {
+            Ok(missing) => unsent.without_payload += missing,
+            Err(error) => return Ok(Err(error)),
         }
     }
+    Ok(sender.finish(report))
+}
+
+/// Returns a progress bar, hidden if standard error is not a terminal.
+fn progress_bar(total: u64) -> ProgressBar {
+    let progress = if io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} spans, {per_sec}  {msg}") {
+        progress.set_style(style);
+    }
+    progress
 }

@@ -1,37 +1,47 @@
-//! The spans of a trace as they are exported, read a slice at a time: together their payloads may be larger than the memory.
+//! The spans of a trace with their payloads, read in slices: all payloads of a trace may exceed the memory.
 
 use std::io;
 
 use color_eyre::eyre::Report;
 
-use super::load::Snapshot;
+use super::print_message;
+use super::snapshot::Snapshot;
 use crate::export::{self, Exported};
+use crate::format;
 use crate::store::{RowIx, TraceIx};
 
-/// Payloads that are held in memory at a time.
-const SLICE: usize = 256;
+/// Payloads in memory at a time.
+pub(super) const SLICE: usize = 256;
 
-/// Hands out the spans of a trace that came, in the order of its tree. Gives the number of those whose payload could not be read.
-/// The outer `Err` says why payloads can't be asked for, the inner one is what `take` gave.
-pub(super) fn each(
-    loaded: &mut Snapshot,
+/// Calls `f` with each span of a trace that has arrived, in tree order. Returns the number of spans whose payload could not be read.
+///
+/// The outer error says why payloads can't be requested; the inner one is the error of `f`.
+pub(super) fn for_each(
+    snapshot: &mut Snapshot,
     trace: TraceIx,
-    mut take: impl FnMut(Exported) -> io::Result<()>,
+    mut f: impl FnMut(Exported) -> io::Result<()>,
 ) -> Result<io::Result<u64>, Report> {
     let mut missing = 0;
-    for slice in export::rows(&loaded.store, trace).chunks(SLICE) {
-        let asked: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
-        let payloads = loaded.payloads(&asked)?;
+    for slice in export::rows(&snapshot.store, trace).chunks(SLICE) {
+        let rows: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
+        let payloads = snapshot.payloads(&rows)?;
         for (&(row, depth), payload) in slice.iter().zip(payloads) {
-            let mut span = export::exported(&loaded.store, row, depth);
+            let mut span = export::exported(&snapshot.store, row, depth);
             match payload {
                 Ok(payload) => span.payload = payload,
                 Err(_) => missing += 1,
             }
-            if let Err(error) = take(span) {
+            if let Err(error) = f(span) {
                 return Ok(Err(error));
             }
         }
     }
     Ok(Ok(missing))
+}
+
+/// Prints how many spans lack attributes, if any do.
+pub(super) fn report_missing(missing: u64) {
+    if missing > 0 {
+        print_message(&format!("{} without attributes, which could not be read", format::plural(missing, "span")));
+    }
 }

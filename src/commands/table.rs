@@ -1,46 +1,46 @@
-//! Columns for people: aligned, with a heading, the last one as wide as it likes.
+//! Tables: aligned columns with headings. The last column takes the remaining width.
 
 use std::io::{self, Write};
 
 use super::output::{Output, Style, StyledText};
 
-/// Blanks between columns.
+/// Spaces between columns.
 const GAP: usize = 2;
 
-/// Cells for the last column, at least, as long as others can be left out for it.
-const LAST: usize = 16;
+/// The width that optional columns leave for the last column.
+const MIN_LAST: usize = 16;
 
 /// A column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     /// Its heading.
     pub(crate) name: &'static str,
-    /// Whether it holds numbers, which end at one place.
-    pub(crate) right: bool,
-    /// Whether it is left out where there is little room.
-    pub(crate) spare: bool,
+    /// Whether the cells are aligned to the right.
+    pub(crate) is_right: bool,
+    /// Whether a narrow terminal leaves it out.
+    pub(crate) is_optional: bool,
 }
 
 impl Column {
-    /// The column, to be left out where there is little room.
-    pub(crate) const fn spare(self) -> Self {
-        Self { spare: true, ..self }
+    /// Returns the column as one that a narrow terminal leaves out.
+    pub(crate) const fn optional(self) -> Self {
+        Self { is_optional: true, ..self }
     }
 }
 
-/// A column of numbers.
+/// Returns a column of numbers, aligned to the right.
 #[must_use]
 pub(crate) const fn number(name: &'static str) -> Column {
-    Column { name, right: true, spare: false }
+    Column { name, is_right: true, is_optional: false }
 }
 
-/// A column of words.
+/// Returns a column of text, aligned to the left.
 #[must_use]
-pub(crate) const fn words(name: &'static str) -> Column {
-    Column { name, right: false, spare: false }
+pub(crate) const fn text(name: &'static str) -> Column {
+    Column { name, is_right: false, is_optional: false }
 }
 
-/// A table that is being filled.
+/// A table.
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: Vec<Column>,
@@ -48,53 +48,53 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table.
+    /// Creates an empty table.
     #[must_use]
     pub(crate) fn new(columns: Vec<Column>) -> Self {
         Self { columns, lines: Vec::new() }
     }
 
-    /// Adds a line: the pieces of each column.
+    /// Adds a line, with the pieces of each cell.
     pub(crate) fn push(&mut self, line: Vec<Vec<StyledText>>) {
         self.lines.push(line);
     }
 
-    /// Writes heading and lines.
-    pub(crate) fn write(&self, out: &mut impl Write, look: Output) -> io::Result<()> {
+    /// Writes the headings and the lines.
+    pub(crate) fn write(&self, out: &mut impl Write, output: Output) -> io::Result<()> {
         let heading = self.columns.iter().map(|column| vec![StyledText::new(column.name, Style::Dim)]).collect();
         let lines: Vec<&Vec<Vec<StyledText>>> = std::iter::once(&heading).chain(&self.lines).collect();
         let widest = |at: usize| lines.iter().map(|line| width(&line[at])).max().unwrap_or_default();
         let widths: Vec<usize> = (0..self.columns.len()).map(widest).collect();
-        let left_out = self.left_out(&widths, look);
+        let left_out = self.left_out(&widths, output);
         for line in lines {
             let mut pieces = Vec::new();
             for (at, (column, cell)) in self.columns.iter().zip(line).enumerate().filter(|(at, _)| !left_out.contains(at)) {
-                let pad = blanks(widths[at] - width(cell));
+                let pad = spaces(widths[at] - width(cell));
                 let last = at + 1 == self.columns.len();
-                if column.right {
+                if column.is_right {
                     pieces.push(pad);
                     pieces.extend(cell.iter().cloned());
                 } else {
                     pieces.extend(cell.iter().cloned());
                     pieces.extend((!last).then_some(pad));
                 }
-                pieces.extend((!last).then(|| blanks(GAP)));
+                pieces.extend((!last).then(|| spaces(GAP)));
             }
-            look.line(out, &pieces)?;
+            output.line(out, &pieces)?;
         }
         Ok(())
     }
 }
 
 impl Table {
-    /// The spare columns that there is no room for, the rightmost first.
-    fn left_out(&self, widths: &[usize], look: Output) -> Vec<usize> {
-        let room = look.width.unwrap_or(usize::MAX).saturating_sub(LAST);
-        let mut taken: usize = widths.iter().rev().skip(1).map(|width| width + GAP).sum();
+    /// Returns the indexes of the optional columns that do not fit, from the right.
+    fn left_out(&self, widths: &[usize], output: Output) -> Vec<usize> {
+        let room = output.width.unwrap_or(usize::MAX).saturating_sub(MIN_LAST);
+        let mut used: usize = widths.iter().rev().skip(1).map(|width| width + GAP).sum();
         let mut left_out = Vec::new();
-        for (at, _) in self.columns.iter().enumerate().rev().filter(|(_, column)| column.spare) {
-            if taken > room {
-                taken -= widths[at] + GAP;
+        for (at, _) in self.columns.iter().enumerate().rev().filter(|(_, column)| column.is_optional) {
+            if used > room {
+                used -= widths[at] + GAP;
                 left_out.push(at);
             }
         }
@@ -106,7 +106,7 @@ fn width(cell: &[StyledText]) -> usize {
     cell.iter().map(StyledText::width).sum()
 }
 
-fn blanks(count: usize) -> StyledText {
+fn spaces(count: usize) -> StyledText {
     StyledText::from(" ".repeat(count))
 }
 
@@ -114,15 +114,15 @@ fn blanks(count: usize) -> StyledText {
 mod tests {
     use super::*;
 
-    fn text(table: &Table, look: Output) -> String {
+    fn written(table: &Table, output: Output) -> String {
         let mut out = Vec::new();
-        table.write(&mut out, look).unwrap();
+        table.write(&mut out, output).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn columns_stand_one_under_the_other_and_a_line_is_cut_at_the_edge() {
-        let mut table = Table::new(vec![number("N"), words("WHAT").spare(), words("REST")]);
+    fn columns_are_aligned_and_lines_are_cut_to_the_width() {
+        let mut table = Table::new(vec![number("N"), super::text("WHAT").optional(), super::text("REST")]);
         for (n, what, rest) in [("1", "研究", "long enough to be cut"), ("1000", "a", "\u{1b}[2Jhi")] {
             table.push(vec![
                 vec![StyledText::new(n, Style::Plain)],
@@ -130,10 +130,10 @@ mod tests {
                 vec![StyledText::new(rest, Style::Plain)],
             ]);
         }
-        assert_eq!(text(&table, Output::default()), "   N  WHAT  REST\n   1  研究  long enough to be cut\n1000  a     hi\n");
-        let narrow = |width| text(&table, Output { width: Some(width), ..Output::default() }).lines().nth(1).map(str::to_owned);
+        assert_eq!(written(&table, Output::default()), "   N  WHAT  REST\n   1  研究  long enough to be cut\n1000  a     hi\n");
+        let narrow = |width| written(&table, Output { width: Some(width), ..Output::default() }).lines().nth(1).map(str::to_owned);
         assert_eq!(narrow(28).as_deref(), Some("   1  研究  long enough to …"));
         assert_eq!(narrow(20).as_deref(), Some("   1  long enough t…"));
-        assert!(text(&table, Output { colour: true, ..Output::default() }).contains("\u{1b}["));
+        assert!(written(&table, Output { colour: true, ..Output::default() }).contains("\u{1b}["));
     }
 }

@@ -1,89 +1,61 @@
-//! The settings as they are in force, as a configuration file that says where each value comes from.
+//! The settings in force, as a configuration file that says where each value comes from.
 
-use std::collections::HashMap;
 use std::fmt::Write;
-use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::layer::{Layer, Place};
-use super::{ConfigError, KEYS, directory, layers};
-use crate::cli::Cli;
+use super::Config;
+use super::definition::{SETTINGS, Settings};
+use super::layer::{Layer, Origin};
 use crate::keymap::ENTRIES;
 
-/// Settings that may be secret as a whole.
-const SECRET: [&str; 2] = ["otlp_token", "forward_headers"];
-
-/// The settings for this command line as TOML, each with its origin, and where the configuration file is or would be.
-pub fn effective(cli: &Cli) -> Result<String, ConfigError> {
-    written(cli, directory().as_deref(), |name| std::env::var_os(name))
-}
-
-pub(super) fn written(
-    cli: &Cli,
-    directory: Option<&Path>,
-    environment: impl Fn(&str) -> Option<std::ffi::OsString>,
-) -> Result<String, ConfigError> {
-    // What can't be in force is an error here, too.
-    super::layered(cli, directory, &environment)?;
-    let layers = layers(cli, directory, environment)?;
-    let mut said: HashMap<String, (Value, String)> = HashMap::new();
-    let mut keys: HashMap<String, (Value, String)> = HashMap::new();
-    for (place, layer) in &layers {
-        for (key, value) in table(place, layer)? {
-            match value {
-                Value::Table(bound) if key == "keys" => keys.extend(bound.into_iter().map(|(name, value)| (name, (value, origin(place))))),
-                value => drop(said.insert(key, (value, origin(place)))),
-            }
+impl Config {
+    /// Returns the settings in force as TOML, each with its origin, and the path of the configuration file. Secrets are left out.
+    #[must_use]
+    pub fn effective(&self) -> String {
+        let mut text = self.head();
+        let defaults = Table::try_from(Settings::default()).unwrap_or_default();
+        for setting in SETTINGS.iter().filter(|setting| setting.key != "keys") {
+            let layer = self.layers.iter().rev().find(|layer| layer.values.contains_key(setting.key));
+            let value = layer.map_or(&defaults, |layer| &layer.values).get(setting.key);
+            let Some(value) = value else { continue };
+            let origin = layer.map_or("default", Layer::label);
+            let _ = if setting.syntax.is_secret() && !is_empty(value) {
+                writeln!(text, "# {} is set and not shown  # {origin}", setting.key)
+            } else {
+                writeln!(text, "{} = {}  # {origin}", setting.key, without_passwords(value.clone()))
+            };
         }
-    }
-    let mut text = head(cli, directory, &layers);
-    let defaults: Table = DEFAULTS.parse().unwrap_or_default();
-    let line = |text: &mut String, key: &str, said: Option<(Value, String)>, default: Option<Value>| {
-        if let Some((value, origin)) = said.or_else(|| default.map(|default| (default, "default".to_owned()))) {
-            let _ = writeln!(text, "{key} = {value}  # {origin}");
+        text.push_str("\n[keys]\n");
+        for entry in ENTRIES {
+            let bound = |layer: &Layer| layer.values.get("keys").and_then(|keys| keys.get(entry.name)).cloned();
+            let layered = self.layers.iter().rev().find_map(|layer| Some((bound(layer)?, layer.label())));
+            let default = || (entry.keys.iter().copied().map(Value::from).collect::<Vec<_>>().into(), "default");
+            let (keys, origin) = layered.unwrap_or_else(default);
+            let _ = writeln!(text, "{} = {keys}  # {origin}", entry.name);
         }
-    };
-    for &key in KEYS.iter().filter(|key| **key != "keys") {
-        match said.remove(key) {
-            Some((value, origin)) if SECRET.contains(&key) && !is_empty(&value) => {
-                let _ = writeln!(text, "# {key} is set and not shown  # {origin}");
-            }
-            said => line(&mut text, key, said.map(|(value, origin)| (without_passwords(value), origin)), defaults.get(key).cloned()),
+        text
+    }
+
+    fn head(&self) -> String {
+        let is_read = self.layers.iter().any(|layer| matches!(layer.origin, Origin::File(..)));
+        let file = match &self.file {
+            Some(path) if is_read => path.display().to_string(),
+            Some(path) => format!("{} (does not exist)", path.display()),
+            None => "none, since there is no home directory".to_owned(),
+        };
+        let file = crate::format::safe(&file).into_owned();
+        format!("# The settings of agno-top in force, and the origin of each value.\n# Configuration file: {file}\n\n")
+    }
+}
+
+impl Layer {
+    fn label(&self) -> &str {
+        match &self.origin {
+            Origin::File(..) => "file",
+            Origin::Variable(name) => name,
+            Origin::Flags => "flag",
         }
-    }
-    text.push_str("\n[keys]\n");
-    for entry in ENTRIES {
-        line(&mut text, entry.name, keys.remove(entry.name), Some(entry.keys.iter().copied().map(Value::from).collect::<Vec<_>>().into()));
-    }
-    Ok(text)
-}
-
-/// Every key with its default; a test holds it to be so.
-const DEFAULTS: &str = include_str!("../../config.toml.example");
-
-fn table(place: &Place, layer: &Layer) -> Result<Table, ConfigError> {
-    Table::try_from(layer).map_err(|error| ConfigError::Wrong { place: place.name(None), what: error.to_string() })
-}
-
-fn head(cli: &Cli, directory: Option<&Path>, layers: &[(Place, Layer)]) -> String {
-    let read = layers.iter().find_map(|(place, _)| if let Place::File(path, _) = place { Some(path.as_path()) } else { None });
-    let usual = directory.map(|directory| directory.join(super::FILE));
-    let path = cli.options.config.as_deref().or(usual.as_deref());
-    let file = match (read, path) {
-        (Some(path), _) => path.display().to_string(),
-        (None, Some(path)) => format!("{} (not there)", path.display()),
-        (None, None) => "none, since there is no home directory".to_owned(),
-    };
-    let file = crate::format::safe(&file).into_owned();
-    format!("# The settings of agno-top as they are in force, and where each comes from.\n# Configuration file: {file}\n\n")
-}
-
-fn origin(place: &Place) -> String {
-    match place {
-        Place::File(..) => "file".to_owned(),
-        Place::Variable(name) => name.clone(),
-        Place::Flags => "flag".to_owned(),
     }
 }
 
@@ -91,7 +63,7 @@ fn is_empty(value: &Value) -> bool {
     value.as_str().is_some_and(str::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// URLs without the passwords in them.
+/// Removes passwords from URLs.
 fn without_passwords(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(without_passwords).collect::<Vec<_>>().into(),

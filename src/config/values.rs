@@ -1,82 +1,113 @@
-//! Settings' values that are more than a word or a number.
+//! Types of settings that are more than text, a number or a boolean, with how each is written.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use tracing::level_filters::LevelFilter;
 
 use crate::model::usage::NanoUsd;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-/// When to listen for spans, and how.
+/// The text is not a value of the expected type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {expected}")]
+pub struct InvalidValue {
+    text: String,
+    expected: &'static str,
+}
+
+impl InvalidValue {
+    fn new(text: &str, expected: &'static str) -> Self {
+        Self { text: text.to_owned(), expected }
+    }
+}
+
+/// Whether to listen for OTLP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Listen {
-    /// Over both, unless a source is named.
+pub enum ListenMode {
+    /// Both protocols, unless a source is named.
     #[default]
     Auto,
-    /// Over both in any case.
+    /// Both protocols.
     #[serde(alias = "always", alias = "true", alias = "on")]
     Yes,
-    /// Over gRPC in any case, over both if no source is named.
+    /// gRPC; also HTTP unless a source is named.
     Grpc,
-    /// Over HTTP in any case, over both if no source is named.
+    /// HTTP; also gRPC unless a source is named.
     Http,
-    /// In no case.
+    /// Neither protocol.
     #[serde(alias = "never", alias = "false", alias = "off")]
     No,
 }
 
-impl Listen {
-    /// Whether to listen over gRPC and over HTTP; `alone` if no source is named.
+impl ListenMode {
+    /// Returns whether to listen over gRPC and over HTTP.
     #[must_use]
-    pub fn protocols(self, alone: bool) -> (bool, bool) {
+    pub fn protocols(self, is_source_named: bool) -> (bool, bool) {
         match self {
-            Self::Auto => (alone, alone),
+            Self::Auto => (!is_source_named, !is_source_named),
             Self::Yes => (true, true),
-            Self::Grpc => (true, alone),
-            Self::Http => (alone, true),
+            Self::Grpc => (true, !is_source_named),
+            Self::Http => (!is_source_named, true),
             Self::No => (false, false),
         }
     }
 }
 
-/// A number of bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bytes(pub(super) u64);
+/// The detail of the log file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// No log file.
+    Off,
+    /// Failures.
+    Error,
+    /// Also skipped spans and retries.
+    Warn,
+    /// Also what is opened and closed.
+    Info,
+    /// Also each batch.
+    Debug,
+    /// Everything.
+    Trace,
+}
 
-/// US dollars, in billionths.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Dollars(pub(super) NanoUsd);
-
-impl<'de> Deserialize<'de> for Dollars {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        dollars(f64::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Off => Self::OFF,
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
     }
 }
 
-impl Serialize for Dollars {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.0 as f64 / 1e9)
+/// A number of bytes, at least one: `4096`, `512K`, `16M`, `2GiB`. The units are powers of 1024.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl std::str::FromStr for Bytes {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidValue::new(text, "a number of bytes, such as 512M or 2G");
+        let trimmed = text.trim();
+        let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
+        let (number, unit) = trimmed.split_at(digits);
+        let shift = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "b" => 0,
+            "k" | "kb" | "kib" => 10,
+            "m" | "mb" | "mib" => 20,
+            "g" | "gb" | "gib" => 30,
+            _ => return Err(invalid()),
+        };
+        let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+        bytes.filter(|bytes| *bytes > 0).map(Self).ok_or_else(invalid)
     }
 }
-
-/// Reads US dollars: `0.5`, `$2`.
-pub fn parse_dollars(text: &str) -> Result<NanoUsd, String> {
-    let number = text.strip_prefix('$').unwrap_or(text);
-    number.parse().map_err(|_| format!("{text:?} is no amount of dollars such as 0.5")).and_then(dollars)
-}
-
-fn dollars(amount: f64) -> Result<NanoUsd, String> {
-    let is_amount = (0.0..=1e9).contains(&amount);
-    if is_amount { Ok((amount * 1e9).round() as NanoUsd) } else { Err(format!("{amount} is no amount of dollars such as 0.5")) }
-}
-
-/// An address to listen on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Address(pub(super) SocketAddr);
-
-/// A header's name and value.
-#[derive(Clone, Debug)]
-pub(super) struct Header(pub(super) (String, String));
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -90,19 +121,7 @@ impl<'de> Deserialize<'de> for Bytes {
             Written::Number(number) => number.to_string(),
             Written::Text(text) => text,
         };
-        parse_bytes(&text).map(Self).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Address {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        parse_address(&String::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        parse_header(&String::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+        text.parse().map_err(D::Error::custom)
     }
 }
 
@@ -116,60 +135,104 @@ impl Serialize for Bytes {
     }
 }
 
-impl Serialize for Address {
+/// US dollars, in billionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dollars(pub NanoUsd);
+
+impl<'de> Deserialize<'de> for Dollars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let amount = f64::deserialize(deserializer)?;
+        let is_amount = (0.0..=1e9).contains(&amount);
+        let invalid = || D::Error::custom(format_args!("{amount} is not an amount of dollars, such as 0.5"));
+        if is_amount { Ok(Self((amount * 1e9).round() as NanoUsd)) } else { Err(invalid()) }
+    }
+}
+
+impl Serialize for Dollars {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0 as f64 / 1e9)
+    }
+}
+
+/// An address to listen on: `0.0.0.0:4318`, `localhost:4318`, or a port of `127.0.0.1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenAddress(pub SocketAddr);
+
+impl ListenAddress {
+    /// Returns a port of `127.0.0.1`.
+    #[must_use]
+    pub const fn local(port: u16) -> Self {
+        Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+    }
+}
+
+impl std::str::FromStr for ListenAddress {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let trimmed = text.trim();
+        let port = trimmed.strip_prefix("localhost:").or(trimmed.strip_prefix(':')).unwrap_or(trimmed);
+        if let Ok(port) = port.parse() {
+            return Ok(Self::local(port));
+        }
+        let address = trimmed.parse().ok().or_else(|| trimmed.to_socket_addrs().ok()?.next());
+        address.map(Self).ok_or_else(|| InvalidValue::new(text, "an address, such as 127.0.0.1:4318 or 4318"))
+    }
+}
+
+impl<'de> Deserialize<'de> for ListenAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for ListenAddress {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
 }
 
+/// A header of HTTP: `NAME=VALUE`, as `OTEL_EXPORTER_OTLP_HEADERS` has it, or `NAME: VALUE`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The header's name.
+    pub name: String,
+    /// The header's value, which may be secret.
+    pub value: String,
+}
+
+/// Hides the value.
+impl std::fmt::Debug for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Header").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl std::str::FromStr for Header {
+    type Err = InvalidHeader;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let separator = text.find(['=', ':']).filter(|separator| *separator > 0).ok_or(InvalidHeader)?;
+        let (name, value) = (text[..separator].trim().to_owned(), text[separator + 1..].trim().to_owned());
+        Ok(Self { name, value })
+    }
+}
+
+/// The text is not a header. The text itself may be secret, so the error does not quote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a header is written NAME=VALUE")]
+pub struct InvalidHeader;
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 impl Serialize for Header {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (name, value) = &self.0;
-        serializer.collect_str(&format_args!("{name}={value}"))
+        serializer.collect_str(&format_args!("{}={}", self.name, self.value))
     }
-}
-
-/// Paths as text, as near as can be.
-#[expect(clippy::ref_option, reason = "serde hands a field over so")]
-pub(super) fn lossy<S: Serializer>(paths: &Option<Vec<PathBuf>>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(paths.iter().flatten().map(|path| path.to_string_lossy().into_owned()))
-}
-
-/// Reads a number of bytes, at least one: `4096`, `512K`, `16M`, `2GiB`. The units are powers of 1024.
-pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no number of bytes, such as 512M or 2G");
-    let trimmed = text.trim();
-    let digits = trimmed.find(|char: char| !char.is_ascii_digit()).unwrap_or(trimmed.len());
-    let (number, unit) = trimmed.split_at(digits);
-    let shift = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        _ => return Err(wrong()),
-    };
-    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
-    bytes.filter(|bytes| *bytes > 0).ok_or_else(wrong)
-}
-
-/// Reads an address to listen on: `0.0.0.0:4318`, `localhost:4318`, or a port alone, which is one of `127.0.0.1`.
-pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let wrong = || format!("{text:?} is no address, such as 127.0.0.1:4318 or 4318");
-    let text = text.trim();
-    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse::<u16>() {
-        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
-    }
-    if let Some(port) = text.strip_prefix("localhost:") {
-        return parse_address(port).map_err(|_| wrong());
-    }
-    text.parse().ok().or_else(|| text.to_socket_addrs().ok()?.next()).ok_or_else(wrong)
-}
-
-/// Reads a header: `NAME=VALUE`, as `OTEL_EXPORTER_OTLP_HEADERS` has it, or `NAME: VALUE`.
-pub fn parse_header(text: &str) -> Result<(String, String), String> {
-    let at = text.find(['=', ':']).filter(|at| *at > 0);
-    let (name, value) = at.map(|at| text.split_at(at)).ok_or_else(|| "a header is written NAME=VALUE".to_owned())?;
-    Ok((name.trim().to_owned(), value[1..].trim().to_owned()))
 }
 
 #[cfg(test)]
@@ -179,10 +242,10 @@ mod tests {
     #[test]
     fn bytes_have_units() {
         for (text, bytes) in [("1", 1), ("4096", 4096), ("512K", 512 << 10), (" 16 MiB ", 16 << 20), ("2g", 2 << 30)] {
-            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
         }
         for text in ["", "0", "M", "-1", "1.5G", "5T", "99999999999G"] {
-            assert!(parse_bytes(text).is_err(), "{text}");
+            assert!(text.parse::<Bytes>().is_err(), "{text}");
         }
     }
 
@@ -195,17 +258,18 @@ mod tests {
             ("[::]:6", "[::]:6"),
             ("0.0.0.0:7", "0.0.0.0:7"),
         ] {
-            assert_eq!(parse_address(text), Ok(address.parse().unwrap()), "{text}");
+            assert_eq!(text.parse(), Ok(ListenAddress(address.parse().unwrap())), "{text}");
         }
         for text in ["", "x", "127.0.0.1", "99999", "localhost:x"] {
-            assert!(parse_address(text).is_err(), "{text}");
+            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_header_has_a_name_and_a_value() {
-        assert_eq!(parse_header("Authorization=Basic a=="), Ok(("Authorization".to_owned(), "Basic a==".to_owned())));
-        assert_eq!(parse_header("x-key: v"), Ok(("x-key".to_owned(), "v".to_owned())));
-        assert!(parse_header("x").is_err() && parse_header("=x").is_err());
+        let header = |text: &str| text.parse::<Header>().map(|header| (header.name, header.value));
+        assert_eq!(header("Authorization=Basic a=="), Ok(("Authorization".to_owned(), "Basic a==".to_owned())));
+        assert_eq!(header("x-key: v"), Ok(("x-key".to_owned(), "v".to_owned())));
+        assert!(header("x").is_err() && header("=x").is_err());
     }
 }

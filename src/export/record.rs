@@ -141,7 +141,7 @@ impl SpanRecord {
         Self {
             parent_id: store.stated_parent(row),
             kind: data.span_type,
-            status: data.standing(),
+            status: data.run_status(),
             error: text(data.error),
             self_ms: end.filter(|end| *end >= data.start).map(|end| millis(store.own_time(row, end))),
             agent: text(store.agent(row)),
@@ -209,7 +209,7 @@ impl TraceRecord {
             source: source.to_owned(),
             trace_id: data.id,
             name: top.map_or_else(String::new, |&top| store.text(store.row(top).name).to_owned()),
-            status: data.standing(),
+            status: data.run_status(),
             start: data.start,
             end,
             duration_ms: end.and_then(|end| lasted(data.start, end)),

@@ -126,6 +126,22 @@ pub enum Action {
     Quit,
 }
 
+impl Action {
+    /// Returns the rows by which the action moves, down if positive; `None` if it does not move by rows. `page` is the height of a page.
+    #[must_use]
+    pub fn rows(self, page: isize) -> Option<isize> {
+        Some(match self {
+            Self::Down => 1,
+            Self::Up => -1,
+            Self::PageDown => page,
+            Self::PageUp => -page,
+            Self::HalfPageDown => (page / 2).max(1),
+            Self::HalfPageUp => -(page / 2).max(1),
+            _ => return None,
+        })
+    }
+}
+
 /// An action with its name, default keys and help line.
 #[derive(Debug)]
 pub struct Entry {

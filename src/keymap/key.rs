@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::model::nearest;
+
 /// A key with its modifiers. Its name looks like `q`, `Q`, `Ctrl-d`, `Alt-Enter`, `Space` or `F5`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -132,8 +134,7 @@ fn unknown_key(text: &str) -> String {
     if let Some(c) = text.strip_prefix("Shift-").filter(|rest| rest.chars().count() == 1) {
         return format!("{text:?} is written {:?}", c.to_uppercase());
     }
-    let distance = |name: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &text.to_lowercase());
-    match NAMED.iter().map(|(name, _)| *name).min_by_key(distance).filter(|name| distance(name) <= 2 && text.len() > 2) {
+    match nearest(text, NAMED.map(|(name, _)| name)) {
         Some(name) => format!("no key is called {text:?}; did you mean {name:?}?"),
         None => format!(
             "no key is called {text:?}; use a character, {} or F1 to F{LAST_FUNCTION}, with Ctrl- or Alt- before it",

@@ -1,17 +1,31 @@
 //! Times as text: ISO 8601, as Python's `datetime.isoformat()` writes it, and what else people store.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 
 use super::Nanos;
 
 const FORMS: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y%m%dT%H%M%S%.f"];
 const FORMS_WITH_OFFSET: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f %#z", "%Y-%m-%dT%H:%M %#z", "%Y%m%dT%H%M%S%.f %#z"];
 
+/// Returns the current time.
+#[must_use]
+pub fn now() -> Nanos {
+    Utc::now().timestamp_nanos_opt().unwrap_or_default()
+}
+
 /// Reads an ISO 8601 time. Without an offset it is UTC. `None` if it is no time, or lies outside the years 1677 to 2262
 /// that [`Nanos`] can tell.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Nanos> {
     fast(text).or_else(|| slow(std::str::from_utf8(text).ok()?))
+}
+
+/// Formats a time as Python's `datetime.isoformat()`: in UTC, with microseconds unless they are zero.
+#[must_use]
+pub fn to_isoformat(nanos: Nanos) -> String {
+    let micros = nanos.div_euclid(1000);
+    let fraction = if micros % 1_000_000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(fraction, false)
 }
 
 /// The form in which nearly every time comes: `2026-11-22T05:59:04.229975+00:00`, the fraction left out where it is zero.
@@ -90,7 +104,7 @@ fn slow(text: &str) -> Option<Nanos> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use chrono::{FixedOffset, SecondsFormat, TimeZone};
+    use chrono::{FixedOffset, TimeZone};
     use proptest::prelude::*;
 
     use super::*;
@@ -135,6 +149,13 @@ mod tests {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse(b"\xff\xfe"), None);
+    }
+
+    #[test]
+    fn microseconds_are_omitted_if_zero() {
+        assert_eq!(to_isoformat(0), "1970-01-01T00:00:00+00:00");
+        assert_eq!(to_isoformat(1_500_999), "1970-01-01T00:00:00.001500+00:00");
+        assert_eq!(to_isoformat(-1), "1969-12-31T23:59:59.999999+00:00");
     }
 
     proptest! {

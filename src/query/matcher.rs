@@ -71,7 +71,7 @@ impl Matcher {
     #[must_use]
     pub fn passes(&self, store: &Store, trace: TraceIx) -> bool {
         let wants_ok = |term: &Term| !term.negated && term.test == Test::Status(vec![RunStatus::Ok]);
-        !self.query.terms.iter().any(wants_ok) || store.trace(trace).standing() == RunStatus::Ok
+        !self.query.terms.iter().any(wants_ok) || store.trace(trace).run_status() == RunStatus::Ok
     }
 
     /// Whether every term holds for the row; `now` ends what still runs. Of payloads it knows what it was told by [`Matcher::found`].
@@ -81,8 +81,8 @@ impl Matcher {
 
     /// Whether the row matches if its payload does.
     pub fn may_match(&mut self, store: &Store, row: RowIx, now: Nanos) -> bool {
-        if self.reused != store.texts().reused() {
-            self.reused = store.texts().reused();
+        if self.reused != store.texts().reuses() {
+            self.reused = store.texts().reuses();
             self.seen.iter_mut().for_each(Vec::clear);
         }
         let Self { query, fuzzy, seen, .. } = self;
@@ -128,7 +128,7 @@ fn holds(test: &Test, seen: &mut Vec<Verdict>, fuzzy: &Fuzzy, store: &Store, row
             let symbol = text(*field, store, row);
             once(seen, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
         }
-        Test::Status(wanted) => wanted.contains(&data.standing()),
+        Test::Status(wanted) => wanted.contains(&data.run_status()),
         Test::Kind(wanted) => wanted.contains(&data.span_type),
         Test::Trace(beginnings) => {
             let id = store.trace(data.trace()).id;

@@ -3,7 +3,7 @@
 use super::lexer::{ParseError, Value, Word, words};
 use super::time::Moment;
 use super::{Bare, Comparison, Condition, Field, Measure, Pattern, Query, Term, Test};
-use crate::model::{SpanType, duration};
+use crate::model::{SpanType, duration, nearest};
 use crate::store::RunStatus;
 
 /// Every field with what it asks for, as a person reads it. `attr.` goes on with an attribute's name.
@@ -111,15 +111,9 @@ fn term(word: Word) -> Result<Term, ParseError> {
 
 /// What to say of a field that there is not.
 fn unknown(field: &str) -> String {
-    let distance = |name: &str| strsim::osa_distance(name, &field.to_ascii_lowercase());
-    let nearest = FIELDS
-        .iter()
-        .map(|(name, _)| (distance(name), *name))
-        .min()
-        .filter(|(distance, _)| *distance <= 2 && *distance < field.chars().count());
-    match nearest {
-        Some((_, "attr.")) => format!("no field is called {field:?}; an attribute is asked for as attr.NAME:value"),
-        Some((_, name)) => format!("no field is called {field:?}; did you mean {name}?"),
+    match nearest(field, FIELDS.iter().map(|(name, _)| *name)) {
+        Some("attr.") => format!("no field is called {field:?}; an attribute is asked for as attr.NAME:value"),
+        Some(name) => format!("no field is called {field:?}; did you mean {name}?"),
         None => format!("no field is called {field:?}; there are {}", FIELDS.map(|(name, _)| name).join(", ")),
     }
 }

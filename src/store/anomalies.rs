@@ -1,5 +1,4 @@
-//! What an agent's run does over and over: tools called again with the same arguments, model calls tried again after they failed, and how
-//! what its models are given grows.
+//! Anomalies of an agent's run: tool calls repeated with the same arguments, retried model calls, and growing prompts.
 
 use std::collections::HashMap;
 
@@ -8,104 +7,104 @@ use super::row::{Phase, RowIx};
 use super::{Store, Totals};
 use crate::model::{Nanos, SpanType, Status};
 
-/// Rows of a run that are looked at; of a longer one, the first.
-pub const LOOKED_AT: usize = 4096;
+/// The maximum number of rows of a run that are analyzed: the first ones.
+pub const MAX_ANALYZED_ROWS: usize = 4096;
 
-/// The same call so often is worth a flag.
-const OFTEN: usize = 3;
+/// The number of equal tool calls from which they count as repeated.
+const MIN_REPEATS: usize = 3;
 
-/// What was noticed in a run.
+/// The anomalies of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Anomalies {
-    /// Tools that were called at least three times with the same arguments: the uses, in order.
+    /// The tool calls with the same arguments, in order, for each tool and arguments that occur at least three times.
     pub repeated: Vec<Vec<RowIx>>,
-    /// Model calls that failed, with the next call of the same model.
+    /// The failed model calls, each with the next call of the same model.
     pub retried: Vec<(RowIx, RowIx)>,
-    /// The run's own model calls that say what went in, in order.
+    /// The run's own model calls that state input tokens, in order.
     pub growth: Vec<RowIx>,
-    /// Whether the run is longer than what was looked at.
-    pub more: bool,
+    /// Whether the run has more rows than were analyzed.
+    pub is_truncated: bool,
 }
 
 impl Anomalies {
-    /// The uses of a tool with the same arguments as `row`, if there are so many that it is flagged.
+    /// Returns the tool calls with the same arguments as `row`, if they count as repeated.
     #[must_use]
     pub fn repeats(&self, row: RowIx) -> Option<&[RowIx]> {
-        self.repeated.iter().map(Vec::as_slice).find(|uses| uses.contains(&row))
+        self.repeated.iter().map(Vec::as_slice).find(|calls| calls.contains(&row))
     }
 
-    /// The call that `row` is another try of.
+    /// Returns the failed call that `row` retries.
     #[must_use]
     pub fn retry_of(&self, row: RowIx) -> Option<RowIx> {
-        self.retried.iter().find(|(_, again)| *again == row).map(|(failed, _)| *failed)
+        self.retried.iter().find(|(_, retry)| *retry == row).map(|(failed, _)| *failed)
     }
 
-    /// The call that tried again what `row` failed to.
+    /// Returns the call that retries the failed call `row`.
     #[must_use]
     pub fn retried_by(&self, row: RowIx) -> Option<RowIx> {
-        self.retried.iter().find(|(failed, _)| *failed == row).map(|(_, again)| *again)
+        self.retried.iter().find(|(failed, _)| *failed == row).map(|(_, retry)| *retry)
     }
 }
 
 impl Store {
-    /// The agent's run that the row is or belongs to: the nearest agent, team or workflow, else the top of its trace.
+    /// Returns the run that the row is or belongs to: the nearest agent, team or workflow at or above it, else its root.
     #[must_use]
     pub fn run_of(&self, row: RowIx) -> RowIx {
         let is_run = |row: &RowIx| self.row(*row).span_type.is_agentic();
-        let up = || std::iter::successors(Some(row), |&row| self.row(row).parent());
-        up().find(is_run).or_else(|| up().last()).unwrap_or(row)
+        let path = || std::iter::successors(Some(row), |&row| self.row(row).parent());
+        path().find(is_run).or_else(|| path().last()).unwrap_or(row)
     }
 
-    /// What a run does over and over. Costs its rows, those of runs below it left out.
+    /// Returns the anomalies of a run. Costs its rows, without those of runs below it.
     #[must_use]
-    pub fn habits(&self, run: RowIx) -> Anomalies {
-        let (mut rows, mut more) = (Vec::new(), false);
-        // Runs below it count as looked at, and of many children no more are taken than can be.
-        let some = |row| self.children(row).iter().take(LOOKED_AT + 1).rev();
-        let (mut open, mut looked_at): (Vec<RowIx>, usize) = (some(run).copied().collect(), 0);
-        while let Some(row) = open.pop() {
-            if looked_at == LOOKED_AT {
-                more = true;
+    pub fn anomalies(&self, run: RowIx) -> Anomalies {
+        let (mut rows, mut is_truncated) = (Vec::new(), false);
+        // Runs below count as analyzed, so that a row with many children costs no more than the limit.
+        let children = |row| self.children(row).iter().take(MAX_ANALYZED_ROWS + 1).rev();
+        let (mut stack, mut analyzed): (Vec<RowIx>, usize) = (children(run).copied().collect(), 0);
+        while let Some(row) = stack.pop() {
+            if analyzed == MAX_ANALYZED_ROWS {
+                is_truncated = true;
                 break;
             }
-            looked_at += 1;
+            analyzed += 1;
             if !self.row(row).span_type.is_agentic() {
                 rows.push(row);
-                open.extend(some(row));
+                stack.extend(children(row));
             }
         }
         rows.sort_by_key(|&row| self.row(row).order());
-        Anomalies { repeated: self.repeated(&rows), retried: self.retried(&rows), growth: self.growth(&rows), more }
+        Anomalies { repeated: self.repeated(&rows), retried: self.retried(&rows), growth: self.growth(&rows), is_truncated }
     }
 
     fn repeated(&self, rows: &[RowIx]) -> Vec<Vec<RowIx>> {
-        let mut uses: HashMap<(Symbol, Symbol), Vec<RowIx>> = HashMap::new();
+        let mut calls: HashMap<(Symbol, Symbol), Vec<RowIx>> = HashMap::new();
         for &row in rows {
             let data = self.row(row);
             if data.span_type == SpanType::Tool && !data.label.is_empty() && !data.input.is_empty() {
                 let hash = data.argument_hash();
                 let arguments = if hash.is_empty() { data.input } else { hash };
-                uses.entry((data.label, arguments)).or_default().push(row);
+                calls.entry((data.label, arguments)).or_default().push(row);
             }
         }
-        let mut repeated: Vec<_> = uses.into_values().filter(|uses| uses.len() >= OFTEN).collect();
+        let mut repeated: Vec<_> = calls.into_values().filter(|calls| calls.len() >= MIN_REPEATS).collect();
         repeated.sort_unstable();
         repeated
     }
 
-    /// Of model calls in order, each that failed with the next of the same model, unless that began before it had failed.
+    /// Pairs each failed model call with the next call of the same model that began after the failure.
     fn retried(&self, rows: &[RowIx]) -> Vec<(RowIx, RowIx)> {
         let mut failed: HashMap<Symbol, RowIx> = HashMap::new();
         let mut retried = Vec::new();
         for &row in rows.iter().filter(|&&row| self.row(row).span_type == SpanType::Model) {
             let data = self.row(row);
-            // Of nested rows of one call the outer one comes first, and is the one that failed.
             if failed.get(&data.label).is_some_and(|&before| data.start >= self.row(before).end)
                 && let Some(before) = failed.remove(&data.label)
             {
                 retried.push((before, row));
             }
             if data.status == Status::Error && data.phase == Phase::Ended {
+                // Of nested rows of one failed call, the outer one comes first and represents it.
                 failed.entry(data.label).or_insert(row);
             }
         }
@@ -113,23 +112,23 @@ impl Store {
     }
 
     fn growth(&self, rows: &[RowIx]) -> Vec<RowIx> {
-        let own = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.below(row).inputs == 0;
-        rows.iter().copied().filter(|&row| self.row(row).span_type == SpanType::Model && own(row)).collect()
+        let states_input = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.below(row).inputs == 0;
+        rows.iter().copied().filter(|&row| self.row(row).span_type == SpanType::Model && states_input(row)).collect()
     }
 
-    /// How long rows took together, at `now`.
+    /// Returns the sum of the rows' durations up to `now`.
     #[must_use]
-    pub fn time(&self, rows: &[RowIx], now: Nanos) -> Nanos {
-        rows.iter().fold(0, |time, &row| time.saturating_add(self.row(row).duration(now)))
+    pub fn total_duration(&self, rows: &[RowIx], now: Nanos) -> Nanos {
+        rows.iter().fold(0, |sum, &row| sum.saturating_add(self.row(row).duration(now)))
     }
 
-    /// Sums over rows of which none lies under another.
+    /// Returns the sum of the rows' totals. No row may be below another one.
     #[must_use]
-    pub fn sums(&self, rows: &[RowIx]) -> Totals {
-        let mut sums = Totals::default();
+    pub fn sum(&self, rows: &[RowIx]) -> Totals {
+        let mut sum = Totals::default();
         for &row in rows {
-            sums.add(&self.totals(row));
+            sum.add(&self.totals(row));
         }
-        sums
+        sum
     }
 }

@@ -1,17 +1,18 @@
-//! A hash table of indexes that grows in parts: growing moves everything that a table holds, and a million at once would be seen.
+//! A hash table of `u32` indexes that grows in parts: growing a single table would move a million entries at once, which the user would
+//! notice as a pause.
 
 use hashbrown::HashTable;
 
 const PARTS: usize = 64;
 
-/// Indexes that a part has room for as soon as it has one: most of the costs of growing are those of growing while small.
-const ROOM: usize = 448;
+/// The initial capacity of a part. Most of the cost of growing arises while a table is small.
+const MIN_CAPACITY: usize = 448;
 
-/// Indexes under hashes that the caller computes.
+/// Indexes by hashes that the caller computes.
 #[derive(Debug)]
 pub(super) struct HashIndex {
     parts: [HashTable<u32>; PARTS],
-    /// Indexes that are expected in all.
+    /// The expected number of indexes.
     expected: usize,
 }
 
@@ -22,65 +23,66 @@ impl Default for HashIndex {
 }
 
 impl HashIndex {
-    /// So many indexes are about to come, or to be there with those that are: growing for them at once is cheaper. Takes no memory yet.
-    pub(super) fn expect(&mut self, indexes: usize) {
+    /// Sets the expected number of indexes. Parts then grow to their share at once. Allocates nothing yet.
+    pub(super) fn reserve(&mut self, indexes: usize) {
         self.expected = indexes;
     }
 
-    /// The index with this hash that is the one looked for.
-    pub(super) fn find(&self, hash: u64, is: impl FnMut(&u32) -> bool) -> Option<&u32> {
-        self.parts[part(hash)].find(hash, is)
+    /// Returns the index with this hash for which `is_equal` holds.
+    pub(super) fn find(&self, hash: u64, is_equal: impl FnMut(&u32) -> bool) -> Option<&u32> {
+        self.parts[part(hash)].find(hash, is_equal)
     }
 
-    /// Every index that may have this hash.
+    /// Returns all indexes that may have this hash; the caller filters them.
     pub(super) fn all(&self, hash: u64) -> impl Iterator<Item = &u32> {
         self.parts[part(hash)].iter_hash(hash)
     }
 
-    /// Puts in an index that is not there.
+    /// Inserts an index that is not in the table.
     pub(super) fn insert_unique(&mut self, hash: u64, index: u32, rehash: impl Fn(&u32) -> u64) {
         let number = part(hash);
         let part = &mut self.parts[number];
         if part.len() == part.capacity() {
-            // A part's share, and a sixteenth more for chance.
-            let share = self.expected / PLACES * SHARES[number];
-            let room = ROOM.max(share + share / 16);
-            part.reserve(room.saturating_sub(part.len()), &rehash);
+            // The expected share of the part, and a sixteenth for variation.
+            let share = self.expected / BUCKETS * SHARES[number];
+            let capacity = MIN_CAPACITY.max(share + share / 16);
+            part.reserve(capacity.saturating_sub(part.len()), &rehash);
         }
         part.insert_unique(hash, index, rehash);
     }
 
-    /// Takes an index out; whether it was there.
-    pub(super) fn remove(&mut self, hash: u64, is: impl FnMut(&u32) -> bool) -> bool {
-        let found = self.parts[part(hash)].find_entry(hash, is);
+    /// Removes the index with this hash for which `is_equal` holds. Returns whether there was one.
+    pub(super) fn remove(&mut self, hash: u64, is_equal: impl FnMut(&u32) -> bool) -> bool {
+        let found = self.parts[part(hash)].find_entry(hash, is_equal);
         found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok()
     }
 }
 
-/// A hash that lies beside `home`, within a few places of the table, and else is as good as `own`.
-pub(super) fn near(home: u64, own: u64) -> u64 {
+/// Returns a hash that puts entries with the same `cluster` hash within a few buckets of each other and otherwise is as good as `own`.
+pub(super) fn clustered(cluster: u64, own: u64) -> u64 {
+    // hashbrown takes its control byte from the highest bits and the bucket from the lowest ones.
     const OWN: u64 = 0x7f << 57 | 0x1f;
-    home & !OWN | own & OWN
+    cluster & !OWN | own & OWN
 }
 
-/// The part that holds a hash. Of the hash, the table under it looks at the lowest bits and at the highest.
+/// Returns the part that holds a hash. It depends on middle bits, since the table uses the lowest and the highest ones.
 ///
-/// The last part gets twice as much as the first and those between them something between, so that they don't all grow at once: about
-/// `log2(1 + x)`, for `x` spread evenly from 0 to 1.
+/// The parts have different shares, so that they do not all grow at once: the last part holds twice as much as the first. The part is
+/// about `log2(1 + x)` for an `x` that is evenly distributed from 0 to 1.
 const fn part(hash: u64) -> usize {
-    let x = (hash >> 40) as usize % PLACES;
-    ((x + ((88 * x * (PLACES - x)) >> 20)) * PARTS) / PLACES
+    let x = (hash >> 40) as usize % BUCKETS;
+    ((x + ((88 * x * (BUCKETS - x)) >> 20)) * PARTS) / BUCKETS
 }
 
-/// Places that hashes are spread over evenly.
-const PLACES: usize = 1 << 12;
+/// The number of buckets that hashes are distributed over evenly.
+const BUCKETS: usize = 1 << 12;
 
-/// How many of [`PLACES`] each part has.
+/// How many of the [`BUCKETS`] each part has.
 static SHARES: [usize; PARTS] = {
-    let (mut shares, mut place) = ([0; PARTS], 0);
-    while place < PLACES {
-        shares[part((place as u64) << 40)] += 1;
-        place += 1;
+    let (mut shares, mut bucket) = ([0; PARTS], 0);
+    while bucket < BUCKETS {
+        shares[part((bucket as u64) << 40)] += 1;
+        bucket += 1;
     }
     shares
 };
@@ -90,32 +92,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_expected_has_room_at_once() {
+    fn reserved_capacity_avoids_rehashing() {
         let hash = |index: &u32| u64::from(*index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let moved = |expected| {
             let (mut table, moved) = (HashIndex::default(), std::cell::Cell::new(0));
-            table.expect(expected);
+            table.reserve(expected);
             let rehash = |index: &u32| {
                 moved.set(moved.get() + 1);
                 hash(index)
             };
             (0..100_000).for_each(|index| table.insert_unique(hash(&index), index, rehash));
-            assert!((0..100_000).all(|index| table.find(hash(&index), |at| *at == index) == Some(&index)));
+            assert!((0..100_000).all(|index| table.find(hash(&index), |other| *other == index) == Some(&index)));
             moved.get()
         };
         assert!(moved(100_000) * 100 < moved(0), "{} {}", moved(100_000), moved(0));
     }
 
     #[test]
-    fn indexes_are_spread_found_and_taken_out() {
+    fn indexes_are_distributed_found_and_removed() {
         let hash = |index: &u32| u64::from(*index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut table = HashIndex::default();
         (0..100_000).for_each(|index| table.insert_unique(hash(&index), index, hash));
         let sizes = table.parts.each_ref().map(HashTable::len);
         assert!(sizes.iter().all(|size| (900..2600).contains(size)), "{sizes:?}");
         assert!(sizes[..8].iter().sum::<usize>() * 17 / 10 < sizes[PARTS - 8..].iter().sum(), "{sizes:?}");
-        table.remove(hash(&7), |at| *at == 7);
-        assert_eq!(table.find(hash(&7), |at| *at == 7), None);
-        assert!((8..100_000).all(|index| table.find(hash(&index), |at| *at == index) == Some(&index)));
+        table.remove(hash(&7), |other| *other == 7);
+        assert_eq!(table.find(hash(&7), |other| *other == 7), None);
+        assert!((8..100_000).all(|index| table.find(hash(&index), |other| *other == index) == Some(&index)));
     }
 }

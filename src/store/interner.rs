@@ -1,4 +1,4 @@
-//! Texts that many rows share, kept once and counted, so that eviction gives their memory back.
+//! Interned texts with reference counts: rows share equal texts, and eviction frees those that no row uses.
 
 use std::hash::BuildHasher;
 
@@ -14,13 +14,13 @@ impl Symbol {
     /// The empty text: "not stated".
     pub const EMPTY: Self = Self(0);
 
-    /// Whether the text is empty.
+    /// Returns whether the text is empty.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self == Self::EMPTY
     }
 
-    /// The place in tables that hold something for each symbol.
+    /// Returns the index for tables with one entry per symbol.
     #[must_use]
     pub fn index(self) -> usize {
         self.0 as usize
@@ -33,52 +33,52 @@ struct Entry {
     uses: u32,
 }
 
-/// Every distinct text of the store's rows, with the number of rows that use it.
+/// The distinct texts of the store's rows, with the number of their uses.
 #[derive(Debug)]
 pub struct Interner {
     entries: Vec<Entry>,
     free: Vec<u32>,
     table: HashIndex,
     hasher: DefaultHashBuilder,
-    reused: u64,
+    reuses: u64,
 }
 
 impl Default for Interner {
     fn default() -> Self {
         let empty = Entry { text: Box::default(), uses: 1 };
-        Self { entries: vec![empty], free: Vec::new(), table: HashIndex::default(), hasher: DefaultHashBuilder::default(), reused: 0 }
+        Self { entries: vec![empty], free: Vec::new(), table: HashIndex::default(), hasher: DefaultHashBuilder::default(), reuses: 0 }
     }
 }
 
 impl Interner {
-    /// The symbol of `text`, used once more than before.
+    /// Returns the symbol of `text` and adds a use.
     pub fn intern(&mut self, text: &str) -> Symbol {
         if text.is_empty() {
             return Symbol::EMPTY;
         }
         let hash = self.hasher.hash_one(text);
-        if let Some(&at) = self.table.find(hash, |&at| &*self.entries[at as usize].text == text) {
-            self.entries[at as usize].uses += 1;
-            return Symbol(at);
+        if let Some(&index) = self.table.find(hash, |&index| &*self.entries[index as usize].text == text) {
+            self.entries[index as usize].uses += 1;
+            return Symbol(index);
         }
         let entry = Entry { text: text.into(), uses: 1 };
-        let at = if let Some(at) = self.free.pop() {
-            self.entries[at as usize] = entry;
-            self.reused += 1;
-            at
+        let index = if let Some(index) = self.free.pop() {
+            self.entries[index as usize] = entry;
+            self.reuses += 1;
+            index
         } else {
             self.entries.push(entry);
             (self.entries.len() - 1) as u32
         };
         let (entries, hasher) = (&self.entries, &self.hasher);
-        self.table.insert_unique(hash, at, |&at| hasher.hash_one(&*entries[at as usize].text));
-        Symbol(at)
+        self.table.insert_unique(hash, index, |&index| hasher.hash_one(&*entries[index as usize].text));
+        Symbol(index)
     }
 
-    /// As [`Interner::take`]; quicker if the text is what `guess` means or meant.
-    pub(super) fn intern_again(&mut self, text: &str, guess: Symbol) -> Symbol {
+    /// Does the same as [`Interner::intern`], faster if `guess` is or was the symbol of `text`.
+    pub(super) fn intern_with_guess(&mut self, text: &str, guess: Symbol) -> Symbol {
         match self.entries.get_mut(guess.index()) {
-            // A forgotten text is empty.
+            // A freed entry holds the empty text.
             Some(entry) if !text.is_empty() && *entry.text == *text => {
                 entry.uses += 1;
                 guess
@@ -87,14 +87,14 @@ impl Interner {
         }
     }
 
-    /// Counts one use more of a symbol in use.
-    pub(super) fn hold(&mut self, symbol: Symbol) {
+    /// Adds a use of a symbol.
+    pub(super) fn retain(&mut self, symbol: Symbol) {
         if !symbol.is_empty() {
             self.entries[symbol.index()].uses += 1;
         }
     }
 
-    /// Counts one use less; a text that nobody uses is forgotten and its symbol given to another.
+    /// Removes a use of a symbol. Without uses, its text is freed and the symbol may be reused for another text.
     pub fn release(&mut self, symbol: Symbol) {
         if symbol.is_empty() {
             return;
@@ -106,29 +106,34 @@ impl Interner {
         }
         let text = std::mem::take(&mut entry.text);
         let hash = self.hasher.hash_one(&*text);
-        self.table.remove(hash, |&at| at == symbol.0);
+        self.table.remove(hash, |&index| index == symbol.0);
         self.free.push(symbol.0);
     }
 
-    /// The text of a symbol in use.
+    #[cfg(test)]
+    pub(super) fn uses(&self, symbol: Symbol) -> u32 {
+        self.entries[symbol.index()].uses
+    }
+
+    /// Returns the text of a symbol in use.
     #[must_use]
     pub fn text(&self, symbol: Symbol) -> &str {
         &self.entries[symbol.index()].text
     }
 
-    /// One more than the highest symbol's [`Symbol::index`].
+    /// Returns one more than the highest [`Symbol::index`].
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// How often a symbol came to mean another text: what was remembered of symbols before is void after.
+    /// Returns how often a symbol was reused for another text. When it changes, cached facts about symbols are invalid.
     #[must_use]
-    pub fn reused(&self) -> u64 {
-        self.reused
+    pub fn reuses(&self) -> u64 {
+        self.reuses
     }
 
-    /// Whether no text was ever taken.
+    /// Returns whether no text was ever interned.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.len() == 1
@@ -140,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_kept_once_and_forgotten_with_its_last_use() {
+    fn a_text_is_stored_once_and_freed_with_its_last_use() {
         let mut interner = Interner::default();
         let first = interner.intern("gpt-5");
         assert_eq!(interner.intern("gpt-5"), first);
@@ -149,13 +154,13 @@ mod tests {
         assert_eq!(interner.text(first), "gpt-5");
         interner.release(first);
         let other = interner.intern("gpt-4o");
-        assert_eq!(other, first, "the place is used again");
+        assert_eq!(other, first, "the index is reused");
         assert_ne!(interner.intern("gpt-5"), other);
         assert_eq!(interner.len(), 3);
     }
 
     #[test]
-    fn the_empty_text_is_nobody_s() {
+    fn the_empty_text_has_no_uses() {
         let mut interner = Interner::default();
         assert!(interner.intern("").is_empty());
         interner.release(Symbol::EMPTY);

@@ -1,4 +1,4 @@
-//! Providers with the models that they serve, and the instruments that tell of it: few, and shared by many calls.
+//! Interned combinations of provider, model and instrumentation scope: few, and shared by many calls.
 
 use hashbrown::HashMap;
 
@@ -7,81 +7,82 @@ use super::interner::{Interner, Symbol};
 /// A provider and a model.
 pub(super) type ModelId = (Symbol, Symbol);
 
-/// Every distinct service of the store's rows by the instruments that tell of it, with the number of rows that use it.
+/// The distinct model ids of the store's rows by instrumentation scope, with the number of their uses.
 #[derive(Debug, Default)]
 pub(super) struct ModelIds {
+    /// Model id, scope and uses.
     entries: Vec<(ModelId, Symbol, u32)>,
     free: Vec<u32>,
-    places: HashMap<(ModelId, Symbol), u32>,
-    /// The place that was taken last: most calls are of the same model as the one before.
+    indexes: HashMap<(ModelId, Symbol), u32>,
+    /// The index interned last: most calls have the model of the call before.
     last: u32,
-    /// The first instrument that told of any, and whether others did.
-    first: Symbol,
-    are_many: bool,
+    /// The first scope that was not empty, and whether there was another one since.
+    first_scope: Symbol,
+    has_other_scope: bool,
 }
 
 impl ModelIds {
-    /// The place of a provider and a model by an instrument, used once more than before.
-    pub(super) fn intern(&mut self, texts: &mut Interner, provider: &str, model: &str, instrument: &str) -> u32 {
-        if let Some((last, by, uses @ 1..)) = self.entries.get_mut(self.last as usize)
+    /// Returns the index of a combination and adds a use.
+    pub(super) fn intern(&mut self, texts: &mut Interner, provider: &str, model: &str, scope: &str) -> u32 {
+        if let Some((last, last_scope, uses @ 1..)) = self.entries.get_mut(self.last as usize)
             && texts.text(last.1) == model
             && texts.text(last.0) == provider
-            && texts.text(*by) == instrument
+            && texts.text(*last_scope) == scope
         {
             *uses += 1;
             return self.last;
         }
-        let (service, by) = ((texts.intern(provider), texts.intern(model)), texts.intern(instrument));
-        if let Some(&at) = self.places.get(&(service, by)) {
-            // One use of the texts is enough for all.
-            for text in [service.0, service.1, by] {
+        let (model_id, scope) = ((texts.intern(provider), texts.intern(model)), texts.intern(scope));
+        if let Some(&index) = self.indexes.get(&(model_id, scope)) {
+            // An entry uses its texts once, however often it is used itself.
+            for text in [model_id.0, model_id.1, scope] {
                 texts.release(text);
             }
-            self.entries[at as usize].2 += 1;
-            self.last = at;
-            return at;
+            self.entries[index as usize].2 += 1;
+            self.last = index;
+            return index;
         }
-        let at = self.free.pop().unwrap_or_else(|| {
+        let index = self.free.pop().unwrap_or_else(|| {
             self.entries.push(Default::default());
             (self.entries.len() - 1) as u32
         });
-        self.entries[at as usize] = (service, by, 1);
-        self.places.insert((service, by), at);
-        self.last = at;
-        if self.first.is_empty() {
-            self.first = by;
+        self.entries[index as usize] = (model_id, scope, 1);
+        self.indexes.insert((model_id, scope), index);
+        self.last = index;
+        if self.first_scope.is_empty() {
+            self.first_scope = scope;
         }
-        self.are_many |= !by.is_empty() && by != self.first;
-        at
+        self.has_other_scope |= !scope.is_empty() && scope != self.first_scope;
+        index
     }
 
-    /// Counts one use less; what nobody uses is forgotten.
-    pub(super) fn release(&mut self, texts: &mut Interner, at: u32) {
-        let (service, by, uses) = &mut self.entries[at as usize];
+    /// Removes a use of an index. Without uses, the combination is freed.
+    pub(super) fn release(&mut self, texts: &mut Interner, index: u32) {
+        let (model_id, scope, uses) = &mut self.entries[index as usize];
         *uses -= 1;
         if *uses == 0 {
-            let (service, by) = (*service, *by);
-            for text in [service.0, service.1, by] {
+            let (model_id, scope) = (*model_id, *scope);
+            for text in [model_id.0, model_id.1, scope] {
                 texts.release(text);
             }
-            self.places.remove(&(service, by));
-            self.free.push(at);
+            self.indexes.remove(&(model_id, scope));
+            self.free.push(index);
         }
     }
 
-    /// What stands at a place in use.
-    pub(super) fn get(&self, at: u32) -> ModelId {
-        self.entries[at as usize].0
+    /// Returns the provider and the model of an index in use.
+    pub(super) fn get(&self, index: u32) -> ModelId {
+        self.entries[index as usize].0
     }
 
-    /// Who tells of what stands there; empty: unknown.
-    pub(super) fn instrument(&self, at: u32) -> Symbol {
-        self.entries[at as usize].1
+    /// Returns the instrumentation scope of an index in use; empty if unknown.
+    pub(super) fn scope(&self, index: u32) -> Symbol {
+        self.entries[index as usize].1
     }
 
-    /// Whether more than one instrument ever told of usage.
-    pub(super) fn are_of_many_instruments(&self) -> bool {
-        self.are_many
+    /// Returns whether usage ever came from more than one instrumentation scope.
+    pub(super) fn have_several_scopes(&self) -> bool {
+        self.has_other_scope
     }
 }
 
@@ -90,23 +91,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_is_kept_once_and_forgotten_with_its_last_use() {
-        let (mut texts, mut services) = (Interner::default(), ModelIds::default());
-        let first = services.intern(&mut texts, "openai", "gpt-5", "agno");
-        assert_eq!(services.intern(&mut texts, "openai", "gpt-5", "agno"), first);
-        let other = services.intern(&mut texts, "", "gpt-5", "");
+    fn a_model_id_is_stored_once_and_freed_with_its_last_use() {
+        let (mut texts, mut ids) = (Interner::default(), ModelIds::default());
+        let first = ids.intern(&mut texts, "openai", "gpt-5", "agno");
+        assert_eq!(ids.intern(&mut texts, "openai", "gpt-5", "agno"), first);
+        let other = ids.intern(&mut texts, "", "gpt-5", "");
         assert_ne!(other, first);
-        assert!(!services.are_of_many_instruments());
-        let by_other = services.intern(&mut texts, "openai", "gpt-5", "langchain");
-        assert_eq!(texts.text(services.instrument(by_other)), "langchain");
-        assert!(by_other != first && services.are_of_many_instruments());
-        services.release(&mut texts, by_other);
-        services.release(&mut texts, first);
-        assert_eq!(texts.text(services.get(first).0), "openai");
-        services.release(&mut texts, first);
-        assert_eq!((texts.text(services.get(other).1), services.places.len()), ("gpt-5", 1));
-        services.release(&mut texts, other);
+        assert!(!ids.have_several_scopes());
+        let other_scope = ids.intern(&mut texts, "openai", "gpt-5", "langchain");
+        assert_eq!(texts.text(ids.scope(other_scope)), "langchain");
+        assert!(other_scope != first && ids.have_several_scopes());
+        ids.release(&mut texts, other_scope);
+        ids.release(&mut texts, first);
+        assert_eq!(texts.text(ids.get(first).0), "openai");
+        ids.release(&mut texts, first);
+        assert_eq!((texts.text(ids.get(other).1), ids.indexes.len()), ("gpt-5", 1));
+        ids.release(&mut texts, other);
         let taken = ["v", "x", "y", "z"].map(|text| texts.intern(text));
-        assert_eq!(texts.len(), 5, "{taken:?} stand where others stood");
+        assert_eq!(texts.len(), 5, "{taken:?} reuse freed symbols");
     }
 }

@@ -1,11 +1,13 @@
-//! Calls that two instruments of one program tell of, where one of them does not name the provider's answer.
+//! Pairs of model rows that report the same call although one of them does not state the provider's response id.
 //!
-//! What ties the two is that they count the same tokens and that one ran while the other did. Of calls that ran at once and count the
-//! same, those are paired whose times differ least, each with one of each other instrument at most; a row that names no answer adopts the
-//! other's. Rows of one instrument are never paired: each is a call of its own.
+//! Two rows are a candidate pair if they are of different instrumentations, have equal token counts, and one ran while the other did.
+//! Among candidates, the rows whose times differ least are paired ([`groups`]), and each row is paired with at most one row of each other
+//! instrumentation. A row without a response id adopts the id of its partner; if neither states one, both adopt an invented one. Rows of
+//! the same instrumentation are never paired: each is a call of its own.
 //!
-//! Rows whose ends lie far apart are no pair, so it is enough to look at the rows with the same counts that ended in the same seconds, up to
-//! a second in which none did. If those are very many, as under a load test, nobody is paired there.
+//! The ends of a pair lie within [`MAX_END_DISTANCE`]. So rows are indexed by their *slot*: their token counts and the second of their
+//! end. Only rows in the same *chain*, consecutive slots that are not empty, can influence each other. A change pairs its chain again. If a chain
+//! has more than [`MAX_CHAIN`] rows, as in a load test, no row in it is paired.
 
 mod groups;
 
@@ -15,104 +17,104 @@ use hashbrown::HashMap;
 
 use super::hash_index::HashIndex;
 use super::model_ids::ModelIds;
+use super::packed_usage::PackedUsage;
 use super::row::{NONE, Phase, Row, RowIx};
 use super::slab::Slab;
-use super::{Changes, PackedUsage, Store};
+use super::{Changes, Store};
 use crate::model::{Nanos, SpanType};
 use groups::{Call, groups};
 
-/// How far apart the ends of a pair lie at most.
-const FAR: Nanos = 1_000_000_000;
+/// The maximum distance between the ends of a pair, and the width of a slot.
+const MAX_END_DISTANCE: Nanos = 1_000_000_000;
 
-/// Rows of the same counts in seconds on end beyond which nobody is paired there.
-pub(super) const CROWD: usize = 64;
+/// The maximum length of a chain whose rows are paired. [`groups`] marks rows in the bits of a `u64`.
+const MAX_CHAIN: usize = 64;
 
-/// Tokens in and out, and when the row ended in units of [`FAR`].
+/// Input tokens, output tokens, and the end in units of [`MAX_END_DISTANCE`].
 pub(super) type Slot = (u32, u32, Nanos);
 
-/// Rows that may be paired by their places; empty while one instrument alone tells of usage.
+/// The rows that may be paired, by slot. Unused while all usage comes from one instrumentation.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
-    is_kept: bool,
+    is_active: bool,
     rows: HashIndex,
-    /// How many rows more than [`CROWD`] there are at a place; they are not in the table.
-    surplus: HashMap<Slot, u32>,
+    /// The number of rows per slot that are not in `rows`, since the slot has more than [`MAX_CHAIN`] rows.
+    overflow: HashMap<Slot, u32>,
 }
 
-/// Where a row stands; `None` if it can't be paired.
-fn place(row: &Row, usages: &Slab<PackedUsage>, services: &ModelIds) -> Option<Slot> {
-    let is_call = row.span_type.calls_model();
-    if row.usage == NONE || !is_call || row.phase != Phase::Ended || row.start > row.end {
+/// Returns the slot of a row; `None` if it cannot be paired.
+fn slot(row: &Row, usages: &Slab<PackedUsage>, model_ids: &ModelIds) -> Option<Slot> {
+    if row.usage == NONE || !row.span_type.calls_model() || row.phase != Phase::Ended || row.start > row.end {
         return None;
     }
     let packed = &usages[row.usage];
     let usage = packed.usage();
     let (input, output) = (usage.input?, usage.output.unwrap_or_default());
-    let is_counted = input > 0 && (output > 0 || row.span_type != SpanType::Model);
-    (is_counted && !services.instrument(packed.model_id).is_empty()).then(|| (input, output, row.end.div_euclid(FAR)))
+    let has_counts = input > 0 && (output > 0 || row.span_type != SpanType::Model);
+    (has_counts && !model_ids.scope(packed.model_id).is_empty()).then(|| (input, output, row.end.div_euclid(MAX_END_DISTANCE)))
 }
 
 impl Store {
-    pub(super) fn place(&self, row: RowIx) -> Option<Slot> {
-        place(self.row(row), &self.usages, &self.model_ids)
+    pub(super) fn slot(&self, row: RowIx) -> Option<Slot> {
+        slot(self.row(row), &self.usages, &self.model_ids)
     }
 
-    /// Puts a row where it can be found, if it can be paired and there is more than one instrument; returns where, for `pair_around`.
+    /// Adds a row to its slot. Returns the slot, for [`Store::pair_around`]; `None` if the row cannot be paired.
     pub(super) fn enter_pairing(&mut self, row: RowIx) -> Option<Slot> {
-        if self.counterparts.is_kept {
-            return self.put(row);
+        if self.pairing.is_active {
+            return self.insert_into_slot(row);
         }
-        if !self.model_ids.are_of_many_instruments() {
+        if !self.model_ids.have_several_scopes() {
             return None;
         }
-        self.counterparts.is_kept = true;
-        let all: Vec<RowIx> = self.rows().collect();
-        for row in all {
-            self.put(row);
+        self.pairing.is_active = true;
+        let rows: Vec<RowIx> = self.rows().collect();
+        for row in rows {
+            self.insert_into_slot(row);
         }
-        self.place(row)
+        self.slot(row)
     }
 
-    fn put(&mut self, row: RowIx) -> Option<Slot> {
-        let at = self.place(row)?;
-        if self.counterparts.surplus.contains_key(&at) || self.rows_at(at).count() > CROWD {
-            // Nobody is paired here before, and nobody after.
-            *self.counterparts.surplus.entry(at).or_default() += 1;
+    fn insert_into_slot(&mut self, row: RowIx) -> Option<Slot> {
+        let slot = self.slot(row)?;
+        if self.pairing.overflow.contains_key(&slot) || self.rows_in(slot).count() > MAX_CHAIN {
+            // The chain was too long before and still is: there is nothing to pair again.
+            *self.pairing.overflow.entry(slot).or_default() += 1;
             return None;
         }
-        let (rows, usages, services, hasher) = (&self.rows, &self.usages, &self.model_ids, &self.hasher);
-        let rehash = |&row: &u32| hasher.hash_one(place(&rows[row], usages, services).unwrap_or_default());
-        self.counterparts.rows.insert_unique(hasher.hash_one(at), row.0, rehash);
-        Some(at)
+        let (rows, usages, model_ids, hasher) = (&self.rows, &self.usages, &self.model_ids, &self.hasher);
+        let rehash = |&row: &u32| hasher.hash_one(self::slot(&rows[row], usages, model_ids).unwrap_or_default());
+        self.pairing.rows.insert_unique(hasher.hash_one(slot), row.0, rehash);
+        Some(slot)
     }
 
-    /// Takes a row away from where it was put; returns where that was, for `pair_around`.
+    /// Removes a row from its slot. Returns the slot, for [`Store::pair_around`].
     pub(super) fn leave_pairing(&mut self, row: RowIx) -> Option<Slot> {
-        if !self.counterparts.is_kept {
+        if !self.pairing.is_active {
             return None;
         }
-        let place = self.place(row)?;
-        if !self.counterparts.rows.remove(self.hasher.hash_one(place), |&at| at == row.0)
-            && let Some(surplus) = self.counterparts.surplus.get_mut(&place)
+        let slot = self.slot(row)?;
+        if !self.pairing.rows.remove(self.hasher.hash_one(slot), |&other| other == row.0)
+            && let Some(overflow) = self.pairing.overflow.get_mut(&slot)
         {
-            *surplus -= 1;
-            if *surplus == 0 {
-                self.counterparts.surplus.remove(&place);
+            *overflow -= 1;
+            if *overflow == 0 {
+                self.pairing.overflow.remove(&slot);
             }
         }
-        Some(place)
+        Some(slot)
     }
 
-    fn rows_at(&self, place: Slot) -> impl Iterator<Item = RowIx> {
-        let all = self.counterparts.rows.all(self.hasher.hash_one(place)).map(|&row| RowIx(row));
-        all.filter(move |&row| self.place(row) == Some(place))
+    fn rows_in(&self, slot: Slot) -> impl Iterator<Item = RowIx> {
+        let rows = self.pairing.rows.all(self.hasher.hash_one(slot)).map(|&row| RowIx(row));
+        rows.filter(move |&row| self.slot(row) == Some(slot))
     }
 
-    /// Pairs anew the rows that what came or went at a place concerns.
-    pub(super) fn pair_neighbours(&mut self, place: Option<Slot>, changes: &mut Changes) {
-        let Some((input, output, second)) = place.filter(|_| self.counterparts.is_kept) else { return };
-        if self.is_empty_at((input, output, second)) {
-            // What stood to its left and to its right may have been one.
+    /// Pairs the chain of a slot again, after a row entered or left the slot.
+    pub(super) fn pair_around(&mut self, slot: Option<Slot>, changes: &mut Changes) {
+        let Some((input, output, second)) = slot.filter(|_| self.pairing.is_active) else { return };
+        if self.is_empty_slot((input, output, second)) {
+            // The slot's last row may have connected the chains on both sides.
             self.pair_chain((input, output, second - 1), changes);
             self.pair_chain((input, output, second + 1), changes);
         } else {
@@ -120,88 +122,89 @@ impl Store {
         }
     }
 
-    fn is_empty_at(&self, place: Slot) -> bool {
-        self.rows_at(place).next().is_none() && !self.counterparts.surplus.contains_key(&place)
+    fn is_empty_slot(&self, slot: Slot) -> bool {
+        self.rows_in(slot).next().is_none() && !self.pairing.overflow.contains_key(&slot)
     }
 
-    /// Pairs the rows of a place and of those next to it without a gap.
-    fn pair_chain(&mut self, place: Slot, changes: &mut Changes) {
-        let Some((rows, is_crowd)) = self.chain(place) else { return };
-        if rows.iter().all(|&row| self.usages[self.row(row).usage].named() != 0) {
+    /// Pairs the rows of the chain that contains a slot.
+    fn pair_chain(&mut self, slot: Slot, changes: &mut Changes) {
+        let Some((rows, is_too_long)) = self.chain(slot) else { return };
+        if rows.iter().all(|&row| self.usages[self.row(row).usage].stated_response() != 0) {
             return;
         }
-        let answers = if is_crowd || rows.len() == 1 { vec![0; rows.len()] } else { self.answers(&rows) };
-        for (row, answer) in rows.into_iter().zip(answers) {
+        let responses = if is_too_long || rows.len() == 1 { vec![0; rows.len()] } else { self.responses(&rows) };
+        for (row, response) in rows.into_iter().zip(responses) {
             let usage = self.usages[self.row(row).usage];
-            if usage.named() != 0 || usage.response() == answer {
+            if usage.stated_response() != 0 || usage.response() == response {
                 continue;
             }
-            let before = self.retract(row, changes);
-            self.set_echo(row, false, changes);
-            self.elect_primary(before, changes);
-            if answer != 0 {
-                self.note_response(row, answer, true);
-                self.elect_primary(answer, changes);
+            let old_response = self.retract_report(row, changes);
+            self.set_duplicate(row, false, changes);
+            self.elect_primary(old_response, changes);
+            if response != 0 {
+                self.add_report(row, response, true);
+                self.elect_primary(response, changes);
             }
         }
     }
 
-    /// The rows of a place and of those next to it without a gap, at least as many on either side as tell that they are too many, and
-    /// whether they are. `None` if there is none.
+    /// Returns the rows of the chain that contains a slot, and whether the chain is too long. In that case the rows of farther slots may be
+    /// missing. `None` if the slot and the next one are empty.
     fn chain(&self, (input, output, second): Slot) -> Option<(Vec<RowIx>, bool)> {
-        let (mut rows, mut is_crowd) = (Vec::new(), false);
+        let (mut rows, mut is_too_long) = (Vec::new(), false);
         for (from, step) in [(second, -1), (second + 1, 1)] {
-            let (mut second, before) = (from, rows.len());
-            while rows.len() - before <= CROWD {
-                let (place, known) = ((input, output, second), rows.len());
-                rows.extend(self.rows_at(place));
-                is_crowd |= self.counterparts.surplus.contains_key(&place);
-                if rows.len() == known {
+            let (mut second, known) = (from, rows.len());
+            while rows.len() - known <= MAX_CHAIN {
+                let (slot, before) = ((input, output, second), rows.len());
+                rows.extend(self.rows_in(slot));
+                is_too_long |= self.pairing.overflow.contains_key(&slot);
+                if rows.len() == before {
                     break;
                 }
                 second += step;
             }
         }
-        is_crowd |= rows.len() > CROWD;
-        (!rows.is_empty()).then_some((rows, is_crowd))
+        is_too_long |= rows.len() > MAX_CHAIN;
+        (!rows.is_empty()).then_some((rows, is_too_long))
     }
 
-    /// The answer that each of the rows adopts; 0: none.
-    fn answers(&self, rows: &[RowIx]) -> Vec<u32> {
-        let call = |(at, &row): (usize, &RowIx)| {
+    /// Returns the response that each of the rows is to adopt; 0 for none.
+    fn responses(&self, rows: &[RowIx]) -> Vec<u32> {
+        let call = |(index, &row): (usize, &RowIx)| {
             let (data, usage) = (self.row(row), &self.usages[self.row(row).usage]);
             Call {
                 id: (self.trace(data.trace()).id, data.id),
-                at,
+                index,
                 start: data.start,
                 end: data.end,
                 parent: self.stated_parent(row),
-                instrument: self.model_ids.instrument(usage.model_id),
-                named: usage.named(),
+                scope: self.model_ids.scope(usage.model_id),
+                response: usage.stated_response(),
             }
         };
         let mut calls: Vec<Call> = rows.iter().enumerate().map(call).collect();
         calls.sort_unstable_by_key(|call| call.id);
-        let mut answers = vec![0; rows.len()];
+        let mut responses = vec![0; rows.len()];
         for group in groups(&calls).iter().filter(|group| group.calls.count_ones() > 1) {
-            let of_group: Vec<&Call> =
-                calls.iter().enumerate().filter(|(at, _)| group.calls >> at & 1 != 0).map(|(_, call)| call).collect();
-            let answer = if group.named == 0 { self.invented(&of_group, rows) } else { group.named };
-            for call in of_group.iter().filter(|call| call.named == 0) {
-                answers[call.at] = answer;
+            let in_group = calls.iter().enumerate().filter(|(index, _)| group.calls >> index & 1 != 0).map(|(_, call)| call);
+            let members: Vec<&Call> = in_group.collect();
+            let response = if group.response == 0 { self.invent_response(&members, rows) } else { group.response };
+            for call in members.iter().filter(|call| call.response == 0) {
+                responses[call.index] = response;
             }
         }
-        answers
+        responses
     }
 
-    /// An id for the answer that the calls tell of and none names: one that nobody else has.
-    fn invented(&self, calls: &[&Call], rows: &[RowIx]) -> u32 {
-        let mut answer = calls.first().map_or(0, |call| self.hasher.hash_one(call.id) as u32);
-        let is_other = |row: &RowIx| !calls.iter().any(|call| rows[call.at] == *row);
-        while answer == 0 || self.common_responses.contains(&answer) || self.tellers(answer).iter().any(is_other) {
-            answer = answer.wrapping_add(1);
+    /// Returns a response that only these calls report. It is derived from the first call, so that it does not depend on the order of
+    /// arrival.
+    fn invent_response(&self, calls: &[&Call], rows: &[RowIx]) -> u32 {
+        let mut response = calls.first().map_or(0, |call| self.hasher.hash_one(call.id) as u32);
+        let is_other = |row: &RowIx| !calls.iter().any(|call| rows[call.index] == *row);
+        while response == 0 || self.reports.ambiguous.contains(&response) || self.reports_of(response).iter().any(is_other) {
+            response = response.wrapping_add(1);
         }
-        answer
+        response
     }
 }
 

@@ -1,19 +1,21 @@
-//! What goes when the limit is reached: whole traces, the oldest that ended first.
+//! Eviction: when a limit is exceeded, the store drops whole traces, the oldest ended ones first.
 
 use std::hash::BuildHasher;
 
 use super::pairing::Slot;
-use super::row::{NONE, Phase, RowIx, TraceIx};
-use super::upsert::release;
+use super::row::{NONE, Phase, RowIx};
+use super::trace::TraceIx;
+use super::tree::ChildList;
+use super::upsert::release_payload;
 use super::{Changes, Store};
 use crate::model::Nanos;
 
 impl Store {
-    /// Evicts traces until the limit holds. The newest trace stays, however large.
+    /// Evicts traces until the limits hold. Never evicts the newest trace, however large it is.
     pub(super) fn shrink(&mut self, changes: &mut Changes) {
-        while (self.all().spans as usize > self.limits.spans || self.retained_bytes > self.limits.bytes) && self.age.len() > 1 {
-            let ended = self.first_ended().filter(|ended| self.age.last() != Some(ended));
-            let Some((_, trace)) = ended.or_else(|| self.age.first().copied()) else { break };
+        while (self.all().spans as usize > self.limits.spans || self.retained_bytes > self.limits.bytes) && self.by_start.len() > 1 {
+            let ended = self.oldest_ended().filter(|ended| self.by_start.last() != Some(ended));
+            let Some((_, trace)) = ended.or_else(|| self.by_start.first().copied()) else { break };
             self.evict(trace, changes);
         }
         if !changes.evicted.is_empty() {
@@ -22,63 +24,62 @@ impl Store {
         }
     }
 
-    /// The oldest trace in which nothing runs. Costs the traces that it is the first to find running.
-    fn first_ended(&mut self) -> Option<(Nanos, TraceIx)> {
-        let found = self.age.range(self.ended_from..).copied().find(|(_, trace)| self.traces[trace.0].counts.running == 0);
-        self.ended_from = found.unwrap_or((Nanos::MAX, TraceIx(u32::MAX)));
+    /// Returns the oldest trace without a running row. Visits each running trace only once until it ends.
+    fn oldest_ended(&mut self) -> Option<(Nanos, TraceIx)> {
+        let found = self.by_start.range(self.first_evictable..).copied().find(|(_, trace)| self.traces[trace.0].counts.running == 0);
+        self.first_evictable = found.unwrap_or((Nanos::MAX, TraceIx(u32::MAX)));
         found
     }
 
     fn evict(&mut self, trace: TraceIx, changes: &mut Changes) {
         let data = self.trace(trace);
         let (id, start, spans) = (data.id, data.start, data.counts.spans);
-        self.forget_trace(trace);
-        let gone = self.rows_of(trace);
-        let told: Vec<u32> = gone.iter().map(|&row| self.forget_response(row)).filter(|&response| response != 0).collect();
-        let mut places: Vec<Slot> = gone.iter().filter_map(|&row| self.leave_pairing(row)).collect();
-        places.sort_unstable();
-        places.dedup();
-        for &row in &gone {
-            self.forget_row(row, changes);
+        self.remove_from_stats(trace);
+        let rows = self.rows_of(trace);
+        let responses: Vec<u32> = rows.iter().map(|&row| self.remove_report(row)).filter(|&response| response != 0).collect();
+        let mut slots: Vec<Slot> = rows.iter().filter_map(|&row| self.leave_pairing(row)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        for &row in &rows {
+            self.free_row(row, changes);
         }
         let data = &mut self.traces[trace.0];
         (data.roots, data.sums) = Default::default();
         let hash = self.hasher.hash_one(id);
-        self.by_trace.remove(hash, |&at| at == trace.0);
-        self.age.remove(&(start, trace));
+        self.by_trace.remove(hash, |&other| other == trace.0);
+        self.by_start.remove(&(start, trace));
         self.traces.free(trace.0);
         self.losses.evicted += u64::from(spans);
         changes.evicted.push(trace);
-        changes.freed.extend(gone);
-        for response in told {
+        changes.freed.extend(rows);
+        for response in responses {
             self.elect_primary(response, changes);
         }
-        for place in places {
-            self.pair_neighbours(Some(place), changes);
+        for slot in slots {
+            self.pair_around(Some(slot), changes);
         }
     }
 
-    /// Takes a trace out of all sums.
-    fn forget_trace(&mut self, trace: TraceIx) {
+    fn remove_from_stats(&mut self, trace: TraceIx) {
         self.select(trace, false);
         let mut stats = std::mem::take(&mut self.stats);
-        self.sweep(trace, &mut stats, true);
+        self.add_trace(trace, &mut stats, false);
         self.stats = stats;
     }
 
-    fn forget_row(&mut self, row: RowIx, changes: &mut Changes) {
+    fn free_row(&mut self, row: RowIx, changes: &mut Changes) {
         let data = self.row(row);
-        let (source, address, weight) = (data.source, data.payload_ref, data.retained_bytes);
-        self.retained_bytes -= u64::from(weight);
-        release(source, address, weight, changes);
-        self.forget_facts(row);
+        let (source, payload_ref, retained_bytes) = (data.source, data.payload_ref, data.retained_bytes);
+        self.retained_bytes -= u64::from(retained_bytes);
+        release_payload(source, payload_ref, retained_bytes, changes);
+        self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
-        self.odd_parents.remove(&row);
-        self.leave(row);
-        let branch = self.rows[row.0].children;
-        if branch != NONE {
-            self.branches[branch] = super::ChildList::default();
-            self.branches.free(branch);
+        self.unlinked_parents.remove(&row);
+        self.unindex_row(row);
+        let list = self.rows[row.0].children;
+        if list != NONE {
+            self.child_lists[list] = ChildList::default();
+            self.child_lists.free(list);
         }
         self.rows[row.0].trace = NONE;
         self.rows.free(row.0);

@@ -1,8 +1,8 @@
-//! A growing table with holes: it never moves what it holds, and uses freed places again.
+//! A paged slab: values under stable `u32` indexes that are reused after being freed.
 
-const PAGE: usize = 1024;
+const PAGE_SIZE: usize = 1024;
 
-/// Values of one type under `u32` indexes that stay valid until freed. Grows a page at a time, so that growth never copies.
+/// Values under indexes that stay valid until freed. It grows by pages, so that growth moves no value.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
     pages: Vec<Vec<T>>,
@@ -17,27 +17,27 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// Puts `value` into a free place.
+    /// Inserts a value and returns its index.
     pub(super) fn insert(&mut self, value: T) -> u32 {
-        if let Some(at) = self.free.pop() {
-            self[at] = value;
-            return at;
+        if let Some(index) = self.free.pop() {
+            self[index] = value;
+            return index;
         }
-        let at = self.len;
-        if at as usize / PAGE == self.pages.len() {
-            self.pages.push(Vec::with_capacity(PAGE));
+        let index = self.len;
+        if index as usize / PAGE_SIZE == self.pages.len() {
+            self.pages.push(Vec::with_capacity(PAGE_SIZE));
         }
-        self.pages[at as usize / PAGE].push(value);
+        self.pages[index as usize / PAGE_SIZE].push(value);
         self.len += 1;
-        at
+        index
     }
 
-    /// Frees a place; its value stays until the place is used again, unless `T` is replaced here.
-    pub(super) fn free(&mut self, at: u32) {
-        self.free.push(at);
+    /// Frees an index. The value is dropped only when the index is reused; the caller replaces values that own memory.
+    pub(super) fn free(&mut self, index: u32) {
+        self.free.push(index);
     }
 
-    /// One more than the highest index ever used.
+    /// Returns one more than the highest index ever used.
     pub(super) fn end(&self) -> u32 {
         self.len
     }
@@ -45,13 +45,13 @@ impl<T> Slab<T> {
 
 impl<T> std::ops::Index<u32> for Slab<T> {
     type Output = T;
-    fn index(&self, at: u32) -> &T {
-        &self.pages[at as usize / PAGE][at as usize % PAGE]
+    fn index(&self, index: u32) -> &T {
+        &self.pages[index as usize / PAGE_SIZE][index as usize % PAGE_SIZE]
     }
 }
 
 impl<T> std::ops::IndexMut<u32> for Slab<T> {
-    fn index_mut(&mut self, at: u32) -> &mut T {
-        &mut self.pages[at as usize / PAGE][at as usize % PAGE]
+    fn index_mut(&mut self, index: u32) -> &mut T {
+        &mut self.pages[index as usize / PAGE_SIZE][index as usize % PAGE_SIZE]
     }
 }

@@ -1,4 +1,4 @@
-//! What each agent, model and tool did: calls, times and usage, kept as spans arrive.
+//! Statistics by agent, model and tool, and by minute.
 
 use std::collections::BTreeMap;
 
@@ -10,41 +10,41 @@ use super::totals::Totals;
 use crate::model::Nanos;
 use crate::model::usage::NanoUsd;
 
-/// By what calls are grouped.
+/// What calls are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum By {
-    /// The agent, team or workflow. Its usage is that of what ran under it and under no other agent below it.
+    /// The agent, team or workflow. Its usage is that of the rows below its runs, except below runs of other agents.
     Agent,
     /// The model. Its usage is that of its calls.
     Model,
-    /// The tool. Its usage is that of what ran under its calls and under no other tool below them.
+    /// The tool. Its usage is that of the rows below its calls, except below calls of other tools.
     Tool,
 }
 
-/// What was done by one agent, model or tool.
+/// The statistics of one agent, model or tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
-    /// Spans that came: runs, calls of the model (once, however many spans tell of one), uses of the tool.
+    /// The number of runs or calls. A model call counts once, whatever the number of spans that report it.
     pub calls: u32,
-    /// Those that failed.
+    /// The number of failed calls.
     pub errors: u32,
-    /// How long those that ended took.
+    /// The durations of the ended calls.
     pub times: Histogram,
-    /// How long a model's first token took, where that is known.
+    /// The times to the first token, of the model calls that state one.
     pub first_tokens: Histogram,
-    /// Tokens out of the calls whose time is in `writing`.
-    pub written: u64,
-    /// Time of the calls that state their tokens out.
-    pub writing: Nanos,
-    /// What was used, in all.
+    /// The output tokens of the ended calls that state them.
+    output: u64,
+    /// The duration of the calls whose tokens are in `output`.
+    output_time: Nanos,
+    /// The attributed usage.
     pub usage: Totals,
 }
 
 impl Group {
-    /// Tokens out in a second of a model's calls, from their beginning; `None` if no call states them.
+    /// Returns the output tokens per second of call duration; `None` if no ended call states its output tokens.
     #[must_use]
     pub fn tokens_per_second(&self) -> Option<f64> {
-        (self.writing > 0).then(|| self.written as f64 * 1e9 / self.writing as f64)
+        (self.output_time > 0).then(|| self.output as f64 * 1e9 / self.output_time as f64)
     }
 
     fn is_empty(&self) -> bool {
@@ -52,154 +52,165 @@ impl Group {
     }
 }
 
-/// A call, as it is counted in its group.
+/// A call as its group counts it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Counted {
+pub(super) struct Call {
     pub(super) failed: bool,
-    pub(super) took: Option<Nanos>,
+    /// `None` while it runs.
+    pub(super) duration: Option<Nanos>,
     pub(super) first_token: Option<Nanos>,
-    pub(super) written: Option<u32>,
+    /// Output tokens.
+    pub(super) output: Option<u32>,
 }
 
-/// What ended in one minute.
+/// The sums over the spans that ended in one minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MinuteTotals {
-    /// Tokens in and out.
+    /// Input and output tokens.
     pub tokens: u64,
-    /// What it cost, as far as is known.
+    /// The known cost.
     pub cost: NanoUsd,
     /// Spans.
     pub spans: u32,
-    /// Those that failed.
+    /// Failed spans.
     pub errors: u32,
 }
 
-/// Nanoseconds of a minute.
+/// A minute in nanoseconds.
 pub const MINUTE: Nanos = 60_000_000_000;
 
-/// Minutes that are remembered.
-const MINUTES: i64 = 24 * 60;
+/// The number of minutes that are kept: a day.
+const KEPT_MINUTES: i64 = 24 * 60;
 
-/// The groups over some traces.
+/// Statistics over some traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     groups: [HashMap<Symbol, Group>; 3],
     times: [Histogram; 3],
     minutes: BTreeMap<i64, MinuteTotals>,
-    /// The first minute that is remembered.
-    floor: i64,
+    /// The first minute that is kept.
+    first_minute: i64,
     pub(super) totals: Totals,
     pub(super) traces: usize,
 }
 
 impl Stats {
-    /// Every agent, model or tool with what it did, in no order.
+    /// Returns all agents, models or tools with their statistics, in no order.
     pub fn groups(&self, by: By) -> impl Iterator<Item = (Symbol, &Group)> {
-        self.groups[by as usize].iter().map(|(&symbol, group)| (symbol, group))
+        self.groups[by as usize].iter().map(|(&name, group)| (name, group))
     }
 
-    /// What one agent, model or tool did.
+    /// Returns the statistics of one agent, model or tool.
     #[must_use]
-    pub fn group(&self, by: By, symbol: Symbol) -> Option<&Group> {
-        self.groups[by as usize].get(&symbol)
+    pub fn group(&self, by: By, name: Symbol) -> Option<&Group> {
+        self.groups[by as usize].get(&name)
     }
 
-    /// How long all runs, calls or uses together took that ended.
+    /// Returns the durations of all ended runs or calls of a kind.
     #[must_use]
     pub fn times(&self, by: By) -> &Histogram {
         &self.times[by as usize]
     }
 
-    /// Sums over all spans of the traces.
+    /// Returns the sums over all rows of the traces.
     #[must_use]
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// How many traces these are.
+    /// Returns the number of traces.
     #[must_use]
     pub fn traces(&self) -> usize {
         self.traces
     }
 
-    /// What ended in each of the last `count` minutes before `now`, the current one last. A day is remembered.
+    /// Returns the sums of the last `count` minutes up to `now`, the current minute last. One day is kept.
     #[must_use]
     pub fn minutes(&self, now: Nanos, count: i64) -> Vec<MinuteTotals> {
         let last = now.div_euclid(MINUTE);
         (last + 1 - count..=last).map(|minute| self.minutes.get(&minute).copied().unwrap_or_default()).collect()
     }
 
-    /// Forgets minutes that are over for more than a day. True if the clock went back to before all that are remembered, as it does when it
-    /// was set wrong: then every minute is empty and is to be filled again.
-    pub(super) fn pass(&mut self, now: Nanos) -> bool {
+    /// Drops minutes older than a day. If the clock went back to before all kept minutes, clears them and returns true: the caller must
+    /// then add all rows to their minutes again.
+    pub(super) fn advance_clock(&mut self, now: Nanos) -> bool {
         let minute = now.div_euclid(MINUTE);
-        let (floor, is_back) = (minute - MINUTES, minute < self.floor);
-        if is_back {
+        let (first_minute, is_reset) = (minute - KEPT_MINUTES, minute < self.first_minute);
+        if is_reset {
             self.minutes.clear();
-        } else if floor > self.floor {
-            self.minutes = self.minutes.split_off(&floor);
+        } else if first_minute > self.first_minute {
+            self.minutes = self.minutes.split_off(&first_minute);
         } else {
             return false;
         }
-        self.floor = floor;
-        is_back
+        self.first_minute = first_minute;
+        is_reset
     }
 
-    pub(super) fn begin_at(floor: &Self) -> Self {
-        Self { floor: floor.floor, ..Self::default() }
+    /// Returns empty statistics that keep the same minutes.
+    pub(super) fn empty_like(&self) -> Self {
+        Self { first_minute: self.first_minute, ..Self::default() }
     }
 
-    /// Adds usage to a group, or a difference of it.
-    pub(super) fn use_by(&mut self, by: By, symbol: Symbol, usage: &Totals) {
-        self.change(by, symbol, |group| group.usage.add(usage));
+    /// Adds usage, or a difference of it, to a group.
+    pub(super) fn add_usage(&mut self, by: By, name: Symbol, usage: &Totals) {
+        self.change(by, name, |group| group.usage.add(usage));
     }
 
-    /// Counts a call, or takes it back.
-    pub(super) fn count(&mut self, by: By, symbol: Symbol, call: &Counted, back: bool) {
-        if let Some(took) = call.took {
-            let times = &mut self.times[by as usize];
-            if back { times.remove(took) } else { times.add(took) }
+    /// Counts a call.
+    pub(super) fn add_call(&mut self, by: By, name: Symbol, call: &Call) {
+        self.count(by, name, call, true);
+    }
+
+    /// Undoes [`Stats::add_call`].
+    pub(super) fn remove_call(&mut self, by: By, name: Symbol, call: &Call) {
+        self.count(by, name, call, false);
+    }
+
+    fn count(&mut self, by: By, name: Symbol, call: &Call, add: bool) {
+        let record = |histogram: &mut Histogram, time| if add { histogram.add(time) } else { histogram.remove(time) };
+        if let Some(duration) = call.duration {
+            record(&mut self.times[by as usize], duration);
         }
-        self.change(by, symbol, |group| {
-            let by_one = |count: &mut u32, so: bool| *count = if back { *count - u32::from(so) } else { *count + u32::from(so) };
-            by_one(&mut group.calls, true);
-            by_one(&mut group.errors, call.failed);
-            let record = |histogram: &mut Histogram, time| if back { histogram.remove(time) } else { histogram.add(time) };
-            if let Some(took) = call.took {
-                record(&mut group.times, took);
+        self.change(by, name, |group| {
+            let adjust = |count: &mut u32, by: bool| *count = if add { *count + u32::from(by) } else { *count - u32::from(by) };
+            adjust(&mut group.calls, true);
+            adjust(&mut group.errors, call.failed);
+            if let Some(duration) = call.duration {
+                record(&mut group.times, duration);
             }
             if let Some(first_token) = call.first_token {
                 record(&mut group.first_tokens, first_token);
             }
-            if let (Some(took), Some(written)) = (call.took, call.written) {
-                let sign = if back { -1 } else { 1 };
-                // Wraps, so that taking back undoes it.
-                group.writing = group.writing.wrapping_add(sign * took);
-                group.written = group.written.wrapping_add_signed(sign * i64::from(written));
+            if let (Some(duration), Some(output)) = (call.duration, call.output) {
+                // Wrapping arithmetic, so that removing a call undoes adding it even after an overflow.
+                let sign = if add { 1 } else { -1 };
+                group.output_time = group.output_time.wrapping_add(sign * duration);
+                group.output = group.output.wrapping_add_signed(sign * i64::from(output));
             }
         });
     }
 
-    fn change(&mut self, by: By, symbol: Symbol, change: impl FnOnce(&mut Group)) {
-        let group = self.groups[by as usize].entry(symbol).or_default();
+    fn change(&mut self, by: By, name: Symbol, change: impl FnOnce(&mut Group)) {
+        let group = self.groups[by as usize].entry(name).or_default();
         change(group);
         if group.is_empty() {
-            self.groups[by as usize].remove(&symbol);
+            self.groups[by as usize].remove(&name);
         }
     }
 
-    /// Adds to the minute in which a span ended what it used itself, or a difference of it.
-    pub(super) fn flow(&mut self, end: Nanos, own: &Totals) {
+    /// Adds the own totals of a span, or a difference of them, to the minute in which the span ended.
+    pub(super) fn add_to_minute(&mut self, end: Nanos, own: &Totals) {
         let minute = end.div_euclid(MINUTE);
-        if minute < self.floor {
+        if minute < self.first_minute {
             return;
         }
-        let flow = self.minutes.entry(minute).or_default();
-        flow.tokens = flow.tokens.wrapping_add(own.input).wrapping_add(own.output);
-        flow.cost = flow.cost.wrapping_add(own.cost);
-        flow.spans = flow.spans.wrapping_add(own.spans);
-        flow.errors = flow.errors.wrapping_add(own.errors);
-        if *flow == MinuteTotals::default() {
+        let totals = self.minutes.entry(minute).or_default();
+        totals.tokens = totals.tokens.wrapping_add(own.input).wrapping_add(own.output);
+        totals.cost = totals.cost.wrapping_add(own.cost);
+        totals.spans = totals.spans.wrapping_add(own.spans);
+        totals.errors = totals.errors.wrapping_add(own.errors);
+        if *totals == MinuteTotals::default() {
             self.minutes.remove(&minute);
         }
     }

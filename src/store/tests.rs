@@ -17,9 +17,9 @@ fn span_id(n: u64) -> SpanId {
     SpanId::new(n.to_be_bytes()).unwrap()
 }
 
-/// A span in the terms that the store cares for.
+/// The facts of a span that the store depends on.
 #[derive(Clone, Debug)]
-struct Given {
+struct SpanSpec {
     trace: u8,
     id: u64,
     parent: Option<u64>,
@@ -29,34 +29,34 @@ struct Given {
     running: bool,
 }
 
-fn given(id: u64, parent: Option<u64>) -> Given {
-    Given { trace: 1, id, parent, start: id as Nanos * SECOND, failed: false, tokens: None, running: false }
+fn spec(id: u64, parent: Option<u64>) -> SpanSpec {
+    SpanSpec { trace: 1, id, parent, start: id as Nanos * SECOND, failed: false, tokens: None, running: false }
 }
 
-fn batch(spans: &[Given]) -> Batch {
+fn batch(spans: &[SpanSpec]) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
-    for given in spans {
-        let name = batch.intern(&format!("span {}", given.id));
-        let usage = given.tokens.map(|(input, output)| Usage { input: Some(input), output: Some(output), ..Usage::default() });
+    for spec in spans {
+        let name = batch.intern(&format!("span {}", spec.id));
+        let usage = spec.tokens.map(|(input, output)| Usage { input: Some(input), output: Some(output), ..Usage::default() });
         let kind = if usage.is_some() { SpanType::Model } else { SpanType::Tool };
         batch.spans.push(Span {
-            trace: trace_id(given.trace),
-            id: span_id(given.id),
-            parent: given.parent.map(span_id),
-            start: given.start,
-            end: (!given.running).then_some(given.start + SECOND),
-            status: if given.failed { Status::Error } else { Status::Ok },
+            trace: trace_id(spec.trace),
+            id: span_id(spec.id),
+            parent: spec.parent.map(span_id),
+            start: spec.start,
+            end: (!spec.running).then_some(spec.start + SECOND),
+            status: if spec.failed { Status::Error } else { Status::Ok },
             name,
             facts: SpanFacts { span_type: kind, usage, ..SpanFacts::default() },
             error: Text::default(),
-            payload_ref: PayloadRef(given.id as i64),
+            payload_ref: PayloadRef(spec.id as i64),
             retained_bytes: 0,
         });
     }
     batch
 }
 
-fn store(spans: &[Given]) -> Store {
+fn store(spans: &[SpanSpec]) -> Store {
     let mut store = Store::new(Limits::default());
     store.apply(&batch(spans), 100 * SECOND);
     store
@@ -67,17 +67,17 @@ fn row(store: &Store, id: u64) -> RowIx {
 }
 
 #[test]
-fn a_parent_that_has_not_come_runs_and_keeps_its_row_when_it_comes() {
+fn a_missing_parent_is_a_running_placeholder_and_keeps_its_row_when_it_arrives() {
     let mut store = Store::new(Limits::default());
-    let changes = store.apply(&batch(&[given(2, Some(1))]), 3 * SECOND);
+    let changes = store.apply(&batch(&[spec(2, Some(1))]), 3 * SECOND);
     assert_eq!(changes.rows.len(), 2);
     let parent = row(&store, 1);
     assert!(store.row(parent).placeholder);
-    assert_eq!(store.row(parent).standing(), RunStatus::Running);
-    assert_eq!(store.row(parent).start, 2 * SECOND, "it began no later than its child");
-    assert_eq!(store.all().spans, 1, "a placeholder is no span");
+    assert_eq!(store.row(parent).run_status(), RunStatus::Running);
+    assert_eq!(store.row(parent).start, 2 * SECOND, "it starts no later than its child");
+    assert_eq!(store.all().spans, 1, "a placeholder does not count as a span");
 
-    store.apply(&batch(&[given(1, None)]), 4 * SECOND);
+    store.apply(&batch(&[spec(1, None)]), 4 * SECOND);
     assert_eq!(row(&store, 1), parent);
     assert!(!store.row(parent).placeholder);
     assert_eq!(store.children(parent), [row(&store, 2)]);
@@ -85,27 +85,27 @@ fn a_parent_that_has_not_come_runs_and_keeps_its_row_when_it_comes() {
 }
 
 #[test]
-fn what_runs_is_lost_after_a_while_without_news_and_wakes_with_the_next() {
+fn a_running_row_is_lost_without_news_and_runs_again_with_the_next_span() {
     let mut store = Store::new(Limits::default());
-    store.apply(&batch(&[given(2, Some(1))]), 3 * SECOND);
+    store.apply(&batch(&[spec(2, Some(1))]), 3 * SECOND);
     assert!(store.expire(63 * SECOND).rows.is_empty());
     assert_eq!(store.expire(64 * SECOND).rows, [row(&store, 1)]);
-    assert_eq!(store.row(row(&store, 1)).standing(), RunStatus::Lost);
+    assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Lost);
     assert_eq!((store.all().running, store.all().lost), (0, 1));
-    store.apply(&batch(&[given(3, Some(1))]), 65 * SECOND);
+    store.apply(&batch(&[spec(3, Some(1))]), 65 * SECOND);
     assert_eq!((store.all().running, store.all().lost), (1, 0));
 }
 
 #[test]
-fn what_is_lost_was_last_heard_of_when_its_last_child_ended() {
-    let store = store(&[given(5, Some(1)), given(2, Some(1))]);
+fn a_lost_placeholder_ends_with_its_last_child() {
+    let store = store(&[spec(5, Some(1)), spec(2, Some(1))]);
     assert_eq!(store.row(row(&store, 1)).end, 6 * SECOND);
 }
 
 #[test]
-fn what_was_already_old_when_it_was_read_is_lost_at_once() {
+fn a_placeholder_of_old_history_is_lost_at_once() {
     let mut store = Store::new(Limits::default());
-    let mut old = batch(&[given(2, Some(1))]);
+    let mut old = batch(&[spec(2, Some(1))]);
     old.origin = Origin::History;
     store.apply(&old, 1000 * SECOND);
     assert_eq!((store.all().running, store.all().lost), (0, 1));
@@ -113,15 +113,15 @@ fn what_was_already_old_when_it_was_read_is_lost_at_once() {
 
 #[test]
 fn a_span_that_ends_replaces_its_running_record() {
-    let mut store = store(&[Given { running: true, ..given(1, None) }]);
+    let mut store = store(&[SpanSpec { running: true, ..spec(1, None) }]);
     assert_eq!(store.all().running, 1);
-    store.apply(&batch(&[given(1, None)]), 100 * SECOND);
+    store.apply(&batch(&[spec(1, None)]), 100 * SECOND);
     assert_eq!((store.all().running, store.all().spans), (0, 1));
 }
 
 #[test]
 fn usage_is_counted_on_the_lowest_row_that_states_it() {
-    let model = |id, parent, tokens| Given { tokens: Some(tokens), ..given(id, parent) };
+    let model = |id, parent, tokens| SpanSpec { tokens: Some(tokens), ..spec(id, parent) };
     let mut store = store(&[model(1, None, (100, 10)), model(2, Some(1), (60, 5)), model(3, Some(2), (61, 6))]);
     assert_eq!(store.all().tokens(), Some(67));
     store.apply(&batch(&[model(4, Some(1), (30, 1))]), 100 * SECOND);
@@ -131,7 +131,7 @@ fn usage_is_counted_on_the_lowest_row_that_states_it() {
 
 #[test]
 fn each_fact_comes_from_the_lowest_row_that_states_it() {
-    let mut agent = batch(&[given(1, None), given(2, Some(1))]);
+    let mut agent = batch(&[spec(1, None), spec(2, Some(1))]);
     agent.spans[0].facts.usage = Some(Usage { input: Some(1000), output: Some(100), ..Usage::default() });
     agent.spans[1].facts.usage = Some(Usage { output: Some(50), cost: Some(7), ..Usage::default() });
     let mut store = Store::new(Limits::default());
@@ -142,24 +142,25 @@ fn each_fact_comes_from_the_lowest_row_that_states_it() {
 
 #[test]
 fn unknown_tokens_are_not_zero() {
-    let store = store(&[given(1, None)]);
+    let store = store(&[spec(1, None)]);
     assert_eq!((store.all().tokens(), store.all().cost()), (None, None));
 }
 
 #[test]
-fn a_span_that_is_its_own_ancestor_stands_at_the_top() {
-    let store = store(&[given(1, Some(1)), given(2, Some(3)), given(3, Some(4)), given(4, Some(2))]);
+fn a_span_that_is_its_own_ancestor_becomes_a_root() {
+    let store = store(&[spec(1, Some(1)), spec(2, Some(3)), spec(3, Some(4)), spec(4, Some(2))]);
     let trace = store.find_trace(trace_id(1)).unwrap();
     assert_eq!(store.rows_of(trace).len(), 4);
-    assert!(store.has_odd_parent(row(&store, 1)));
-    assert!([2, 3, 4].iter().any(|&id| store.has_odd_parent(row(&store, id))));
+    assert!(store.has_invalid_parent(row(&store, 1)));
+    assert!([2, 3, 4].iter().any(|&id| store.has_invalid_parent(row(&store, id))));
     assert_eq!(store.all().running, 0);
 }
 
 #[test]
-fn a_chain_without_end_is_held_and_says_what_it_names() {
+fn a_chain_beyond_the_maximum_depth_is_held_and_keeps_its_stated_parents() {
     let deep = 20_000;
-    let chain: Vec<Given> = (1..=deep).map(|id| Given { tokens: Some((id as u32, 0)), ..given(id, (id > 1).then(|| id - 1)) }).collect();
+    let chain: Vec<SpanSpec> =
+        (1..=deep).map(|id| SpanSpec { tokens: Some((id as u32, 0)), ..spec(id, (id > 1).then(|| id - 1)) }).collect();
     for order in [chain.clone(), chain.iter().rev().cloned().collect()] {
         let store = store(&order);
         assert_eq!(u64::from(store.all().spans), deep);
@@ -170,34 +171,34 @@ fn a_chain_without_end_is_held_and_says_what_it_names() {
 }
 
 #[test]
-fn spans_are_found_while_their_trace_grows_and_not_after_it_went() {
+fn spans_are_found_while_their_trace_grows_and_not_after_its_eviction() {
     let mut store = Store::new(Limits { spans: 300, ..Limits::default() });
-    // A parent that has not come when its trace grows beyond what is found close together comes last.
-    let all: Vec<Given> = (2..=200).chain([1]).map(|id| given(id, Some(id / 2).filter(|parent| *parent > 0))).collect();
+    // The last parent arrives after the trace was scattered over the index.
+    let all: Vec<SpanSpec> = (2..=200).chain([1]).map(|id| spec(id, Some(id / 2).filter(|parent| *parent > 0))).collect();
     for (already, one) in all.iter().enumerate() {
         store.apply(&batch(std::slice::from_ref(one)), 300 * SECOND);
         assert!(all[..=already].iter().all(|one| store.row(row(&store, one.id)).id == span_id(one.id)));
     }
     let mut rows = store.rows_of(store.find_trace(trace_id(1)).unwrap());
     rows.sort();
-    assert_eq!(rows.len(), 200, "each once");
-    let other: Vec<Given> = (300..=500).map(|id| Given { trace: 2, ..given(id, None) }).collect();
+    assert_eq!(rows.len(), 200, "each span once");
+    let other: Vec<SpanSpec> = (300..=500).map(|id| SpanSpec { trace: 2, ..spec(id, None) }).collect();
     let mut freed = store.apply(&batch(&other), 600 * SECOND).freed;
     freed.sort();
     assert_eq!(freed, rows);
-    store.apply(&batch(&[given(600, None)]), 600 * SECOND);
+    store.apply(&batch(&[spec(600, None)]), 600 * SECOND);
     let trace = store.find_trace(trace_id(1)).unwrap();
     assert!((1..=200).all(|id| store.find(trace, span_id(id)).is_none()));
 }
 
 #[test]
-fn the_oldest_ended_trace_goes_first_and_its_memory_is_used_again() {
+fn the_oldest_ended_trace_is_evicted_first_and_its_memory_is_reused() {
     let mut store = Store::new(Limits { spans: 3, ..Limits::default() });
-    let of = |trace, id: u64, parent| Given { trace, ..given(id, parent) };
+    let of = |trace, id: u64, parent| SpanSpec { trace, ..spec(id, parent) };
     store.apply(&batch(&[of(1, 1, Some(9)), of(2, 2, None), of(2, 3, None)]), 10 * SECOND);
     let changes = store.apply(&batch(&[of(3, 4, None)]), 10 * SECOND);
     assert_eq!(changes.evicted.len(), 1);
-    assert!(store.find_trace(trace_id(2)).is_none(), "trace 1 is older, but runs");
+    assert!(store.find_trace(trace_id(2)).is_none(), "trace 1 is older but runs");
     assert_eq!(store.losses().evicted, 2);
     assert_eq!((store.all().spans, store.trace_count()), (2, 2));
     let texts = store.texts().len();
@@ -209,9 +210,9 @@ fn the_oldest_ended_trace_goes_first_and_its_memory_is_used_again() {
 }
 
 #[test]
-fn where_all_run_the_oldest_goes_and_what_came_in_the_same_call_is_told_as_gone_only() {
+fn if_all_traces_run_the_oldest_is_evicted_and_changes_name_no_evicted_trace() {
     let mut store = Store::new(Limits { spans: 2, ..Limits::default() });
-    let of = |trace, id: u64| Given { trace, running: true, ..given(id, None) };
+    let of = |trace, id: u64| SpanSpec { trace, running: true, ..spec(id, None) };
     let first = store.apply(&batch(&[of(5, 5), of(6, 6)]), 10 * SECOND);
     assert_eq!((first.evicted.len(), first.traces.len()), (0, 2));
     let changes = store.apply(&batch(&[of(1, 1), of(2, 2), of(3, 3), of(4, 4), of(7, 7)]), 10 * SECOND);
@@ -223,9 +224,9 @@ fn where_all_run_the_oldest_goes_and_what_came_in_the_same_call_is_told_as_gone_
 }
 
 #[test]
-fn a_trace_that_ends_goes_before_older_ones_that_run_wherever_its_start_moved() {
+fn an_ended_trace_is_evicted_before_older_running_ones_even_if_its_start_moved() {
     let mut store = Store::new(Limits { spans: 4, ..Limits::default() });
-    let of = |trace, id: u64, running| Given { trace, running, ..given(id, None) };
+    let of = |trace, id: u64, running| SpanSpec { trace, running, ..spec(id, None) };
     store.apply(&batch(&[of(1, 1, true), of(2, 3, true), of(3, 4, true)]), 10 * SECOND);
     store.apply(&batch(&[of(2, 2, false)]), 10 * SECOND);
     store.apply(&batch(&[of(2, 3, false)]), 10 * SECOND);
@@ -234,71 +235,71 @@ fn a_trace_that_ends_goes_before_older_ones_that_run_wherever_its_start_moved() 
     assert_eq!(left, [trace_id(1), trace_id(3), trace_id(4)]);
 }
 
-/// The spans with this weight, in a batch that says whether its payloads are rich.
-fn heavy(spans: &[Given], weight: u32, source: u16, rich: bool) -> Batch {
+/// A batch whose spans retain bytes.
+fn retaining_batch(spans: &[SpanSpec], retained_bytes: u32, source: u16, rich: bool) -> Batch {
     let mut batch = batch(spans);
     (batch.source, batch.rich) = (SourceId(source), rich);
-    batch.spans.iter_mut().for_each(|span| span.retained_bytes = weight);
+    batch.spans.iter_mut().for_each(|span| span.retained_bytes = retained_bytes);
     batch
 }
 
 #[test]
-fn bytes_are_bounded_too_and_what_goes_is_released() {
+fn retained_bytes_are_limited_and_evicted_payloads_are_released() {
     let mut store = Store::new(Limits { bytes: 250, ..Limits::default() });
-    let of = |trace, id: u64| Given { trace, ..given(id, None) };
-    store.apply(&heavy(&[of(1, 1), of(2, 2)], 100, 7, true), 10 * SECOND);
-    let changes = store.apply(&heavy(&[of(3, 3)], 100, 7, true), 10 * SECOND);
+    let of = |trace, id: u64| SpanSpec { trace, ..spec(id, None) };
+    store.apply(&retaining_batch(&[of(1, 1), of(2, 2)], 100, 7, true), 10 * SECOND);
+    let changes = store.apply(&retaining_batch(&[of(3, 3)], 100, 7, true), 10 * SECOND);
     assert_eq!(changes.released, [(SourceId(7), PayloadRef(1))]);
     assert_eq!((store.retained_bytes(), store.trace_count()), (200, 2));
 }
 
 #[test]
-fn of_two_sources_the_richer_payload_stays() {
+fn the_richer_payload_of_two_sources_is_kept() {
     let mut store = Store::new(Limits::default());
-    store.apply(&heavy(&[given(1, None)], 0, 0, false), 10 * SECOND);
-    let changes = store.apply(&heavy(&[given(1, None)], 100, 7, true), 10 * SECOND);
+    store.apply(&retaining_batch(&[spec(1, None)], 0, 0, false), 10 * SECOND);
+    let changes = store.apply(&retaining_batch(&[spec(1, None)], 100, 7, true), 10 * SECOND);
     assert_eq!((store.row(row(&store, 1)).source, store.retained_bytes()), (SourceId(7), 100));
     assert!(changes.released.is_empty());
-    store.apply(&heavy(&[given(1, None)], 0, 0, false), 10 * SECOND);
+    store.apply(&retaining_batch(&[spec(1, None)], 0, 0, false), 10 * SECOND);
     assert_eq!((store.row(row(&store, 1)).source, store.retained_bytes(), store.all().spans), (SourceId(7), 100, 1));
-    let again = store.apply(&heavy(&[Given { running: true, ..given(1, None) }], 30, 7, true), 10 * SECOND);
-    assert_eq!(again.released, [(SourceId(7), PayloadRef(1))], "a late record of its beginning is of no use");
+    let again = store.apply(&retaining_batch(&[SpanSpec { running: true, ..spec(1, None) }], 30, 7, true), 10 * SECOND);
+    assert_eq!(again.released, [(SourceId(7), PayloadRef(1))], "a late record of the running span is ignored");
     assert_eq!((store.retained_bytes(), store.all().running), (100, 0));
 }
 
 #[test]
 fn a_single_trace_beyond_the_limit_refuses_and_counts() {
     let mut store = Store::new(Limits { spans: 2, ..Limits::default() });
-    store.apply(&batch(&[given(1, None), given(2, Some(1)), given(3, Some(1))]), 10 * SECOND);
+    store.apply(&batch(&[spec(1, None), spec(2, Some(1)), spec(3, Some(1))]), 10 * SECOND);
     assert_eq!((store.all().spans, store.losses().refused), (2, 1));
 }
 
-/// Trees of any shape, over two traces, with parents that may never come.
-fn forests() -> impl Strategy<Value = Vec<Given>> {
+/// Trees of any shape in two traces. Some parents never arrive.
+fn span_trees() -> impl Strategy<Value = Vec<SpanSpec>> {
     let span = (0..2u8, any::<prop::sample::Index>(), 0..50i64, any::<bool>(), proptest::option::of((0..1000u32, 0..1000u32)), 0..8u8);
     proptest::collection::vec(span, 1..60).prop_map(|spans| {
-        let mut forest: Vec<Given> = Vec::new();
+        let mut specs: Vec<SpanSpec> = Vec::new();
         for (at, (trace, parent, start, failed, tokens, rare)) in spans.into_iter().enumerate() {
             let id = at as u64 + 1;
-            let in_trace: Vec<u64> = forest.iter().filter(|other| other.trace == trace + 1).map(|other| other.id).collect();
+            let in_trace: Vec<u64> = specs.iter().filter(|other| other.trace == trace + 1).map(|other| other.id).collect();
             let parent = match rare {
                 0 => Some(1000 + id % 3),
                 1 => None,
                 _ if in_trace.is_empty() => None,
                 _ => Some(*parent.get(&in_trace)),
             };
-            forest.push(Given { trace: trace + 1, id, parent, start: start * SECOND, failed, tokens, running: false });
+            specs.push(SpanSpec { trace: trace + 1, id, parent, start: start * SECOND, failed, tokens, running: false });
         }
-        forest
+        specs
     })
 }
 
-/// Tokens under a span by the count-once rule, computed from scratch.
-fn recount(forest: &[Given], trace: u8, id: u64) -> (u64, u32, u32, u32) {
-    let own = forest.iter().find(|given| given.trace == trace && given.id == id);
+/// The tokens, calls, errors and spans at and below a span by the count-once rule, computed from scratch.
+fn recomputed_totals(specs: &[SpanSpec], trace: u8, id: u64) -> (u64, u32, u32, u32) {
+    let own = specs.iter().find(|spec| spec.trace == trace && spec.id == id);
     let mut sum = (0, 0, 0, 0);
-    for child in forest.iter().filter(|given| given.trace == trace && given.parent == Some(id)) {
-        let below = recount(forest, trace, child.id);
+    for child in specs.iter().filter(|spec| spec.trace == trace && spec.parent == Some(id)) {
+        let below = recomputed_totals(specs, trace, child.id);
         sum = (sum.0 + below.0, sum.1 + below.1, sum.2 + below.2, sum.3 + below.3);
     }
     if let Some(own) = own {
@@ -313,22 +314,23 @@ fn recount(forest: &[Given], trace: u8, id: u64) -> (u64, u32, u32, u32) {
 
 proptest! {
     #[test]
-    fn totals_equal_a_recount_whatever_the_order((forest, arrival) in forests().prop_flat_map(|forest| {
-        let twice: Vec<Given> = forest.iter().chain(forest.iter().take(5)).cloned().collect();
-        (Just(forest), Just(twice).prop_shuffle())
+    fn totals_equal_recomputed_ones_in_any_order((specs, arrival) in span_trees().prop_flat_map(|specs| {
+        let twice: Vec<SpanSpec> = specs.iter().chain(specs.iter().take(5)).cloned().collect();
+        (Just(specs), Just(twice).prop_shuffle())
     }), size in 1..20usize) {
         let mut store = Store::new(Limits::default());
         for part in arrival.chunks(size) {
             store.apply(&batch(part), 100 * SECOND);
+            store.check_invariants();
         }
-        prop_assert_eq!(store.all().spans as usize, forest.len());
-        for given in &forest {
-            let trace = store.find_trace(trace_id(given.trace)).unwrap();
-            let row = store.find(trace, span_id(given.id)).unwrap();
+        prop_assert_eq!(store.all().spans as usize, specs.len());
+        for spec in &specs {
+            let trace = store.find_trace(trace_id(spec.trace)).unwrap();
+            let row = store.find(trace, span_id(spec.id)).unwrap();
             let totals = store.totals(row);
             let found = (totals.input + totals.output, totals.calls, totals.errors, totals.spans);
-            prop_assert_eq!(found, recount(&forest, given.trace, given.id));
-            prop_assert_eq!(store.row(row).parent().map(|parent| store.row(parent).id), given.parent.map(span_id));
+            prop_assert_eq!(found, recomputed_totals(&specs, spec.trace, spec.id));
+            prop_assert_eq!(store.row(row).parent().map(|parent| store.row(parent).id), spec.parent.map(span_id));
             prop_assert!(store.children(row).is_sorted_by_key(|&child| store.row(child).order()));
             prop_assert!(!store.row(row).placeholder);
         }
@@ -342,22 +344,22 @@ proptest! {
             let mut sum = Totals::default();
             store.trace(trace).roots().iter().for_each(|&top| sum.add(&store.totals(top)));
             prop_assert_eq!(totals, sum);
-            let spans: Vec<&Given> = forest.iter().filter(|given| trace_id(given.trace) == store.trace(trace).id).collect();
+            let spans: Vec<&SpanSpec> = specs.iter().filter(|spec| trace_id(spec.trace) == store.trace(trace).id).collect();
             prop_assert_eq!(rows.len() - placeholders, spans.len());
-            prop_assert_eq!(store.trace(trace).start, spans.iter().map(|given| given.start).min().unwrap());
+            prop_assert_eq!(store.trace(trace).start, spans.iter().map(|spec| spec.start).min().unwrap());
         }
     }
 }
 
 #[test]
-fn a_row_is_as_small_as_it_says() {
+fn a_row_has_88_bytes() {
     assert_eq!(size_of::<Row>(), 88);
 }
 
-/// A store priced by the list that comes with the program, and a batch of spans of a kind each, all of gpt-4o or named by their ids.
-fn of_kinds(spans: &[(u64, Option<u64>, SpanType, Option<Usage>)]) -> Batch {
-    let given: Vec<Given> = spans.iter().map(|&(id, parent, ..)| given(id, parent)).collect();
-    let mut batch = batch(&given);
+/// A batch of spans with types and usage; all models are gpt-4o, agents and tools are named by type and id.
+fn typed_batch(spans: &[(u64, Option<u64>, SpanType, Option<Usage>)]) -> Batch {
+    let spec: Vec<SpanSpec> = spans.iter().map(|&(id, parent, ..)| spec(id, parent)).collect();
+    let mut batch = batch(&spec);
     for (at, &(id, _, kind, usage)) in spans.iter().enumerate() {
         let [name, model, provider] = [&format!("{kind:?} {id}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
         let facts = &mut batch.spans[at].facts;
@@ -366,8 +368,8 @@ fn of_kinds(spans: &[(u64, Option<u64>, SpanType, Option<Usage>)]) -> Batch {
     batch
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "a row of a table, some of whose rows use nothing")]
-fn used(input: u32, output: u32) -> Option<Usage> {
+#[expect(clippy::unnecessary_wraps, reason = "some spans of the tables state no usage")]
+fn tokens(input: u32, output: u32) -> Option<Usage> {
     Some(Usage { input: Some(input), output: Some(output), ..Usage::default() })
 }
 
@@ -376,19 +378,19 @@ fn group<'a>(stats: &'a Stats, store: &Store, by: By, name: &str) -> &'a Group {
 }
 
 #[test]
-fn what_ran_is_given_to_the_nearest_agent_and_tool() {
+fn usage_is_attributed_to_the_nearest_agent_and_tool() {
     let spans = [
-        (1, None, SpanType::Team, used(999, 999)),
-        (2, Some(1), SpanType::Model, used(100, 10)),
+        (1, None, SpanType::Team, tokens(999, 999)),
+        (2, Some(1), SpanType::Model, tokens(100, 10)),
         (3, Some(1), SpanType::Tool, None),
         (4, Some(3), SpanType::Agent, None),
-        (5, Some(4), SpanType::Model, used(30, 3)),
+        (5, Some(4), SpanType::Model, tokens(30, 3)),
         (6, Some(4), SpanType::Tool, None),
     ];
     for order in [spans.to_vec(), spans.iter().rev().copied().collect()] {
         let mut store = Store::new(Limits::default());
         for span in order {
-            store.apply(&of_kinds(&[span]), 10 * SECOND);
+            store.apply(&typed_batch(&[span]), 10 * SECOND);
         }
         let tokens = |by, name| group(store.stats(), &store, by, name).usage.tokens();
         assert_eq!(tokens(By::Agent, "Team 1"), Some(110));
@@ -405,17 +407,17 @@ fn what_ran_is_given_to_the_nearest_agent_and_tool() {
 fn one_call_that_two_instruments_tell_of_is_one_call() {
     let spans = [
         (1, None, SpanType::Agent, None),
-        (2, Some(1), SpanType::Model, used(5, 10)),
-        (3, Some(2), SpanType::Model, used(130, 10)),
+        (2, Some(1), SpanType::Model, tokens(5, 10)),
+        (3, Some(2), SpanType::Model, tokens(130, 10)),
         (4, Some(1), SpanType::Model, None),
         (5, Some(4), SpanType::Model, None),
-        (6, Some(1), SpanType::Model, used(7, 7)),
+        (6, Some(1), SpanType::Model, tokens(7, 7)),
         (7, Some(6), SpanType::Model, None),
     ];
     for order in [spans.to_vec(), spans.iter().rev().copied().collect()] {
         let mut store = Store::new(Limits::default());
         for span in order {
-            store.apply(&of_kinds(&[span]), 10 * SECOND);
+            store.apply(&typed_batch(&[span]), 10 * SECOND);
         }
         assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 3, "3 for 2; 5 for 4, which states nothing; 6, which does");
         assert_eq!(store.all().tokens(), Some(154));
@@ -425,12 +427,12 @@ fn one_call_that_two_instruments_tell_of_is_one_call() {
 #[test]
 fn what_hangs_by_a_span_that_is_no_model_call_after_all_is_counted_again() {
     let model = |id, parent, usage| (id, Some(parent), SpanType::Model, usage);
-    for ([upper, lower], other) in [([used(5, 10), None], 2), ([None, None], 3)] {
+    for ([upper, lower], other) in [([tokens(5, 10), None], 2), ([None, None], 3)] {
         let mut store = Store::new(Limits::default());
-        store.apply(&of_kinds(&[(1, None, SpanType::Agent, None), model(2, 1, upper), model(3, 2, lower)]), 10 * SECOND);
+        store.apply(&typed_batch(&[(1, None, SpanType::Agent, None), model(2, 1, upper), model(3, 2, lower)]), 10 * SECOND);
         let counted = |store: &Store| [2, 3].map(|id| store.row(row(store, id)).counted);
         assert_eq!(counted(&store), [upper.is_some(), upper.is_none()]);
-        store.apply(&of_kinds(&[(other, Some(other - 1), SpanType::Other, None)]), 10 * SECOND);
+        store.apply(&typed_batch(&[(other, Some(other - 1), SpanType::Other, None)]), 10 * SECOND);
         assert_eq!(counted(&store), [other == 3, other == 2]);
         assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 1);
     }
@@ -439,23 +441,23 @@ fn what_hangs_by_a_span_that_is_no_model_call_after_all_is_counted_again() {
 #[test]
 fn a_model_row_that_states_nothing_is_no_call_once_calls_come_further_below() {
     let mut store = Store::new(Limits::default());
-    store.apply(&of_kinds(&[(2, None, SpanType::Model, None), (3, Some(2), SpanType::Tool, None)]), 10 * SECOND);
+    store.apply(&typed_batch(&[(2, None, SpanType::Model, None), (3, Some(2), SpanType::Tool, None)]), 10 * SECOND);
     assert!(store.row(row(&store, 2)).counted);
-    store.apply(&of_kinds(&[(4, Some(3), SpanType::Model, used(5, 10))]), 10 * SECOND);
+    store.apply(&typed_batch(&[(4, Some(3), SpanType::Model, tokens(5, 10))]), 10 * SECOND);
     assert_eq!([2, 4].map(|id| store.row(row(&store, id)).counted), [false, true]);
 }
 
 #[test]
 fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
     let mut store = Store::new(Limits::default());
-    store.apply(&of_kinds(&[(1, None, SpanType::Agent, None), (2, Some(1), SpanType::Model, used(1000, 100))]), 10 * SECOND);
+    store.apply(&typed_batch(&[(1, None, SpanType::Agent, None), (2, Some(1), SpanType::Model, tokens(1000, 100))]), 10 * SECOND);
     assert_eq!((store.all().cost(), store.all().calls), (None, 1));
     let changes = store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
     assert_eq!(changes.rows, [row(&store, 2)]);
     assert_eq!(store.totals(row(&store, 1)).cost(), Some(3_500_000));
     store.apply(
-        &of_kinds(&[
-            (3, Some(1), SpanType::Model, used(1000, 0)),
+        &typed_batch(&[
+            (3, Some(1), SpanType::Model, tokens(1000, 0)),
             (4, Some(1), SpanType::Model, Some(Usage { output: Some(5), ..Usage::default() })),
         ]),
         10 * SECOND,
@@ -463,16 +465,16 @@ fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
     assert_eq!((store.all().cost(), store.all().calls, store.all().priced), (Some(6_000_000), 3, 2));
     assert_eq!(store.quote(row(&store, 2)).unwrap().priced_as, "openai gpt-4o");
     let stated = Usage { input: Some(2000), cost: Some(5), ..Usage::default() };
-    store.apply(&of_kinds(&[(1, None, SpanType::Agent, Some(stated))]), 10 * SECOND);
+    store.apply(&typed_batch(&[(1, None, SpanType::Agent, Some(stated))]), 10 * SECOND);
     assert_eq!((store.all().cost(), store.all().priced), (Some(5), 3), "whoever states a cost knows it");
     assert_eq!(store.quote(row(&store, 1)), None);
 }
 
 #[test]
-fn minutes_fill_again_when_the_clock_was_ahead_for_once() {
+fn minutes_are_refilled_after_the_clock_was_ahead() {
     let day = 24 * 60 * MINUTE;
     let now = 30 * day;
-    let at = |trace, id, start| Given { trace, start, tokens: Some((100, 10)), ..given(id, None) };
+    let at = |trace, id, start| SpanSpec { trace, start, tokens: Some((100, 10)), ..spec(id, None) };
     let mut store = Store::new(Limits { spans: 3, ..Limits::default() });
     store.begin_selection();
     store.apply(&batch(&[at(1, 1, now - 5 * MINUTE)]), now);
@@ -485,16 +487,15 @@ fn minutes_fill_again_when_the_clock_was_ahead_for_once() {
     assert_eq!(spans(store.stats()), [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
     assert_eq!(spans(store.selection().unwrap()), spans(store.stats()));
     store.apply(&batch(&[at(2, 2, now - 5 * MINUTE), at(2, 3, now - MINUTE), at(3, 4, now)]), now + 1);
-    assert_eq!(spans(store.stats()), [0, 0, 0, 0, 1, 0, 0, 0, 1, 1], "the first trace went, and was taken out once");
-    assert_eq!(store.stats(), &swept(&store, |_| true));
-    assert_eq!(store.selection().unwrap(), &swept(&store, |_| false));
+    assert_eq!(spans(store.stats()), [0, 0, 0, 0, 1, 0, 0, 0, 1, 1], "the first trace was evicted and subtracted once");
+    store.check_invariants();
 }
 
 #[test]
 fn a_span_that_ends_in_the_far_future_does_not_keep_its_trace_running() {
     for origin in [Origin::Live, Origin::History] {
         let mut store = Store::new(Limits::default());
-        let mut far = batch(&[given(2, Some(1))]);
+        let mut far = batch(&[spec(2, Some(1))]);
         (far.origin, far.spans[0].end) = (origin, Some(i64::MAX));
         store.apply(&far, 10 * SECOND);
         assert_eq!(store.all().running, 1);
@@ -504,12 +505,12 @@ fn a_span_that_ends_in_the_far_future_does_not_keep_its_trace_running() {
 }
 
 #[test]
-fn spans_at_either_end_of_time_are_summed_and_taken_out_again() {
+fn spans_with_extreme_times_are_summed_and_evicted() {
     let ends = [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX), (0, i64::MAX), (-1, 1)];
     let of = |trace: u8| {
         let span =
-            |at: usize| (u64::from(trace) * 100 + at as u64, (at > 0).then_some(u64::from(trace) * 100), SpanType::Model, used(1000, 10));
-        let mut batch = of_kinds(&(0..=ends.len()).map(span).collect::<Vec<_>>());
+            |at: usize| (u64::from(trace) * 100 + at as u64, (at > 0).then_some(u64::from(trace) * 100), SpanType::Model, tokens(1000, 10));
+        let mut batch = typed_batch(&(0..=ends.len()).map(span).collect::<Vec<_>>());
         batch.spans[0].facts.span_type = SpanType::Agent;
         for (span, (start, end)) in batch.spans[1..].iter_mut().zip(ends) {
             (span.start, span.end, span.facts.first_token) = (start, Some(end), Some(end));
@@ -523,68 +524,60 @@ fn spans_at_either_end_of_time_are_summed_and_taken_out_again() {
         for trace in 1..=4 {
             store.apply(&of(trace), now);
             store.expire(now);
-            assert_eq!(store.stats(), &swept(&store, |_| true));
+            store.check_invariants();
         }
         assert_eq!((store.trace_count(), store.all().calls, store.all().priced), (2, 12, 12));
         let _ = store.stats().minutes(now, 10);
         for trace in store.traces() {
-            let _ = store.split_of(trace, now);
+            let _ = store.time_breakdown(trace, now);
             for row in store.rows_of(trace) {
                 let _ = store.own_time(row, now);
-                let _ = store.habits(store.run_of(row));
+                let _ = store.anomalies(store.run_of(row));
             }
         }
     }
 }
 
-/// Everything that is summed, counted anew.
-fn swept(store: &Store, of: impl Fn(TraceIx) -> bool) -> Stats {
-    let mut stats = Stats::begin_at(store.stats());
-    for trace in store.traces().filter(|&trace| of(trace)) {
-        store.sweep(trace, &mut stats, false);
-    }
-    stats
-}
-
-/// An id for a call that ran then: spans of the same second or two tell of the same.
-fn answer(given: &Given) -> String {
-    format!("answer {} {}", given.start / (2 * SECOND), given.id % 2)
+/// A response id that spans share if they start within the same two seconds.
+fn answer(spec: &SpanSpec) -> String {
+    format!("answer {} {}", spec.start / (2 * SECOND), spec.id % 2)
 }
 
 proptest! {
     #[test]
-    fn of_calls_told_twice_the_same_count_whatever_the_order((forest, arrival) in forests().prop_flat_map(|forest| {
-        let twice: Vec<Given> = forest.iter().chain(forest.iter().take(9)).cloned().collect();
-        (Just(forest), Just(twice).prop_shuffle())
+    fn duplicates_do_not_depend_on_the_order_of_arrival((specs, arrival) in span_trees().prop_flat_map(|specs| {
+        let twice: Vec<SpanSpec> = specs.iter().chain(specs.iter().take(9)).cloned().collect();
+        (Just(specs), Just(twice).prop_shuffle())
     }), size in 1..9usize) {
-        let told = |spans: &[Given]| {
+        let report_batch = |spans: &[SpanSpec]| {
             let mut batch = batch(spans);
-            for (at, given) in spans.iter().enumerate() {
-                let response = batch.intern(&answer(given));
+            for (at, spec) in spans.iter().enumerate() {
+                let response = batch.intern(&answer(spec));
                 let facts = &mut batch.spans[at].facts;
                 (facts.response, facts.usage) = (response, facts.usage.map(|usage| Usage { output: Some(7), ..usage }));
             }
             batch
         };
         let (mut one, mut other) = (Store::new(Limits::default()), Store::new(Limits::default()));
-        one.apply(&told(&forest), 100 * SECOND);
+        one.apply(&report_batch(&specs), 100 * SECOND);
         for part in arrival.chunks(size) {
-            other.apply(&told(part), 100 * SECOND);
+            other.apply(&report_batch(part), 100 * SECOND);
+            other.check_invariants();
         }
-        let echoes = |store: &Store| {
+        let duplicates = |store: &Store| {
             let mut ids: Vec<SpanId> = store.rows().filter(|&row| store.is_duplicate(row)).map(|row| store.row(row).id).collect();
             ids.sort_unstable();
             ids
         };
-        prop_assert_eq!(echoes(&one), echoes(&other));
+        prop_assert_eq!(duplicates(&one), duplicates(&other));
         prop_assert_eq!(one.all(), other.all());
-        prop_assert_eq!(one.all().duplicates as usize, echoes(&one).len());
+        prop_assert_eq!(one.all().duplicates as usize, duplicates(&one).len());
     }
 
     #[test]
-    fn groups_equal_a_recount_whatever_the_order(
-        (arrival, kinds) in forests().prop_flat_map(|forest| {
-            let twice: Vec<Given> = forest.iter().chain(forest.iter().take(9)).cloned().collect();
+    fn all_derived_values_equal_recomputed_ones_in_any_order(
+        (arrival, kinds) in span_trees().prop_flat_map(|specs| {
+            let twice: Vec<SpanSpec> = specs.iter().chain(specs.iter().take(9)).cloned().collect();
             let kind = prop::sample::select(vec![SpanType::Agent, SpanType::Team, SpanType::Tool, SpanType::Model, SpanType::Other]);
             let kinds = proptest::collection::vec((kind, 0..4u8, any::<bool>()), twice.len() + 60);
             (Just(twice).prop_shuffle(), kinds)
@@ -597,14 +590,14 @@ proptest! {
         store.begin_selection();
         for (step, part) in arrival.chunks(size).enumerate() {
             let mut batch = batch(part);
-            for (at, given) in part.iter().enumerate() {
-                let (kind, name, states) = kinds[(given.id as usize * 7 + at) % kinds.len()];
+            for (at, spec) in part.iter().enumerate() {
+                let (kind, name, states) = kinds[(spec.id as usize * 7 + at) % kinds.len()];
                 let [label, model, provider] = [&format!("name {name}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
                 let cost = (states && name == 3).then_some(7);
                 let input = Some(100 + u32::from(name));
                 let usage = batch.spans[at].facts.usage.map(|usage| Usage { input, output: Some(7), cost, ..usage });
-                let response = if given.id % 3 == 0 { Text::default() } else { batch.intern(&answer(given)) };
-                let scope = batch.intern_scope(["", "a", "b"][given.id as usize / 3 % 3]);
+                let response = if spec.id % 3 == 0 { Text::default() } else { batch.intern(&answer(spec)) };
+                let scope = batch.intern_scope(["", "a", "b"][spec.id as usize / 3 % 3]);
                 batch.spans[at].facts =
                     SpanFacts { span_type: kind, usage, agent: label, tool: label, model, provider, response, scope, ..SpanFacts::default() };
             }
@@ -617,23 +610,14 @@ proptest! {
             if let Some(trace) = trace {
                 store.select(trace, step % 3 != 0);
             }
-            let ended = store.age.iter().find(|&&(_, trace)| store.trace(trace).counts().running == 0);
-            prop_assert!(ended.is_none_or(|&ended| store.ended_from <= ended));
-            prop_assert!(store.rows().all(|row| store.row(row).counted == store.is_call(row)));
-            let counts = |row: RowIx| store.teller(&store.tellers(store.usages[store.row(row).usage].response()));
-            let tells = |row: &RowIx| store.row(*row).usage != NONE && store.usages[store.row(*row).usage].response() != 0;
-            let repeats = |row: RowIx| counts(row).is_some_and(|counts| store.repeats(row, counts));
-            prop_assert!(store.rows().filter(tells).all(|row| store.is_duplicate(row) == repeats(row)));
-            let selected = |trace: TraceIx| store.trace(trace).selected;
-            prop_assert_eq!(store.stats(), &swept(&store, |_| true));
-            prop_assert_eq!(store.selection().unwrap(), &swept(&store, selected));
+            store.check_invariants();
         }
     }
 }
 
-/// A model's call that states usage, told of in a trace of its own or under a parent.
-fn told(trace: u8, id: u64, parent: Option<u64>, start: Nanos, response: &str) -> Batch {
-    let mut batch = batch(&[Given { trace, start, tokens: Some((100, 7)), ..given(id, parent) }]);
+/// A batch with one model call that states usage.
+fn report_batch(trace: u8, id: u64, parent: Option<u64>, start: Nanos, response: &str) -> Batch {
+    let mut batch = batch(&[SpanSpec { trace, start, tokens: Some((100, 7)), ..spec(id, parent) }]);
     batch.spans[0].facts.response = batch.intern(response);
     let label = batch.intern("gpt-5");
     batch.spans[0].facts.model = label;
@@ -641,63 +625,63 @@ fn told(trace: u8, id: u64, parent: Option<u64>, start: Nanos, response: &str) -
 }
 
 #[test]
-fn a_call_told_of_in_two_traces_counts_once_and_in_the_agent_s() {
+fn a_call_reported_in_two_traces_counts_once_in_the_one_with_a_parent() {
     let mut store = Store::new(Limits { spans: 4, ..Limits::default() });
-    store.apply(&told(2, 9, None, 5 * SECOND + 10, "chatcmpl-1"), 100 * SECOND);
+    store.apply(&report_batch(2, 9, None, 5 * SECOND + 10, "chatcmpl-1"), 100 * SECOND);
     assert_eq!((store.all().calls, store.all().input), (1, 100));
-    let changes = store.apply(&told(1, 1, Some(5), 5 * SECOND, "chatcmpl-1"), 100 * SECOND);
+    let changes = store.apply(&report_batch(1, 1, Some(5), 5 * SECOND, "chatcmpl-1"), 100 * SECOND);
     let alone = store.find(store.find_trace(trace_id(2)).unwrap(), span_id(9)).unwrap();
     assert!(changes.rows.contains(&alone) && store.is_duplicate(alone));
     assert_eq!(store.primary_of(alone), Some(row(&store, 1)));
     assert_eq!((store.all().calls, store.all().input, store.all().duplicates), (1, 100, 1));
     assert_eq!(store.totals(alone).tokens(), None, "its trace does not count it");
-    assert_eq!(store.usage(alone).unwrap().input, Some(100), "and still shows it");
-    let mut thinking = told(4, 30, None, 5 * SECOND, "chatcmpl-1");
+    assert_eq!(store.usage(alone).unwrap().input, Some(100), "its usage still shows");
+    let mut thinking = report_batch(4, 30, None, 5 * SECOND, "chatcmpl-1");
     thinking.spans[0].facts.usage = Some(Usage { input: Some(100), output: Some(8), reasoning: Some(5), ..Usage::default() });
     store.apply(&thinking, 100 * SECOND);
-    assert_eq!((store.all().calls, store.all().output, store.all().reasoning), (1, 7, 5), "what others know is taken over");
+    assert_eq!((store.all().calls, store.all().output, store.all().reasoning), (1, 7, 5), "counts are filled from duplicates");
     let model = store.row(alone).label;
     assert_eq!(store.stats().group(By::Model, model).unwrap().calls, 1);
-    // When the trace that counts it goes, the other one counts it.
-    store.apply(&told(1, 5, None, 4 * SECOND, ""), 100 * SECOND);
-    store.apply(&told(3, 20, None, 60 * SECOND, ""), 100 * SECOND);
+    // After the trace of the primary row is evicted, another report counts.
+    store.apply(&report_batch(1, 5, None, 4 * SECOND, ""), 100 * SECOND);
+    store.apply(&report_batch(3, 20, None, 60 * SECOND, ""), 100 * SECOND);
     let of = |trace, id| store.find(store.find_trace(trace_id(trace)).unwrap(), span_id(id)).unwrap();
     assert!(store.find_trace(trace_id(1)).is_none() && store.is_duplicate(alone) != store.is_duplicate(of(4, 30)));
     assert_eq!((store.all().calls, store.all().duplicates), (2, 1));
-    assert_eq!(store.stats(), &swept(&store, |_| true));
+    store.check_invariants();
 }
 
 #[test]
-fn an_id_that_several_calls_bear_is_no_answer_s() {
+fn a_response_id_of_several_calls_is_ignored() {
     let mut store = Store::new(Limits::default());
-    // One after the other.
+    // The calls do not overlap.
     for id in 1..4 {
-        store.apply(&told(id as u8, id, None, id as Nanos * 10 * SECOND, "chatcmpl-x"), 100 * SECOND);
+        store.apply(&report_batch(id as u8, id, None, id as Nanos * 10 * SECOND, "chatcmpl-x"), 100 * SECOND);
     }
     assert_eq!((store.all().calls, store.all().duplicates), (3, 0));
-    // At once, but too many.
+    // The calls overlap, but there are too many reports.
     for id in 11..31 {
-        store.apply(&told(id as u8, id, None, 0, "chatcmpl-y"), 100 * SECOND);
+        store.apply(&report_batch(id as u8, id, None, 0, "chatcmpl-y"), 100 * SECOND);
     }
     assert_eq!((store.all().calls, store.all().duplicates), (23, 0));
-    assert_eq!(store.stats(), &swept(&store, |_| true));
+    store.check_invariants();
 }
 
 #[test]
-fn calls_with_the_same_arguments_and_retries_are_noticed() {
+fn repeated_tool_calls_and_retries_are_found() {
     let tool = |id| (id, Some(1), SpanType::Tool, None);
     let model = |id, usage| (id, Some(1), SpanType::Model, usage);
     let spans = [
         (1, None, SpanType::Agent, None),
-        model(2, used(100, 1)),
+        model(2, tokens(100, 1)),
         tool(3),
         tool(4),
         tool(5),
         tool(6),
         model(7, None),
-        model(8, used(300, 1)),
+        model(8, tokens(300, 1)),
     ];
-    let mut batch = of_kinds(&spans);
+    let mut batch = typed_batch(&spans);
     let [same, other, search] = ["{\"q\": 1}", "{\"q\": 2}", "search"].map(|text| batch.intern(text));
     for (at, arguments) in [(2, same), (3, same), (4, other), (5, same)] {
         (batch.spans[at].facts.tool, batch.spans[at].facts.input) = (search, arguments);
@@ -705,17 +689,17 @@ fn calls_with_the_same_arguments_and_retries_are_noticed() {
     batch.spans[6].status = Status::Error;
     let mut store = Store::new(Limits::default());
     store.apply(&batch, 10 * SECOND);
-    let habits = store.habits(store.run_of(row(&store, 4)));
+    let anomalies = store.anomalies(store.run_of(row(&store, 4)));
     let [same, failed, again] = [&[3, 4, 6][..], &[7], &[8]].map(|ids| ids.iter().map(|&id| row(&store, id)).collect::<Vec<_>>());
-    assert_eq!(habits.repeats(row(&store, 4)), Some(&same[..]));
-    assert_eq!(habits.repeats(row(&store, 5)), None, "other arguments");
-    assert_eq!((habits.retry_of(again[0]), habits.retried_by(failed[0])), (Some(failed[0]), Some(again[0])));
-    assert_eq!(habits.growth, [row(&store, 2), row(&store, 8)]);
-    assert!(!habits.more);
+    assert_eq!(anomalies.repeats(row(&store, 4)), Some(&same[..]));
+    assert_eq!(anomalies.repeats(row(&store, 5)), None, "other arguments");
+    assert_eq!((anomalies.retry_of(again[0]), anomalies.retried_by(failed[0])), (Some(failed[0]), Some(again[0])));
+    assert_eq!(anomalies.growth, [row(&store, 2), row(&store, 8)]);
+    assert!(!anomalies.is_truncated);
 }
 
 #[test]
-fn time_that_overlaps_counts_once_and_models_go_first() {
+fn overlapping_time_counts_once_and_as_model_time_first() {
     let at = |id, parent, kind, start: Nanos, end: Nanos| (id, parent, kind, start, end);
     let spans = [
         at(1, None, SpanType::Agent, 0, 100),
@@ -723,12 +707,12 @@ fn time_that_overlaps_counts_once_and_models_go_first() {
         at(3, Some(1), SpanType::Model, 30, 50),
         at(4, Some(1), SpanType::Tool, 45, 70),
     ];
-    let mut batch = of_kinds(&spans.map(|(id, parent, kind, ..)| (id, parent, kind, None)));
+    let mut batch = typed_batch(&spans.map(|(id, parent, kind, ..)| (id, parent, kind, None)));
     for (span, (_, _, _, start, end)) in batch.spans.iter_mut().zip(spans) {
         (span.start, span.end) = (start, Some(end));
     }
     let mut store = Store::new(Limits::default());
     store.apply(&batch, SECOND);
-    assert_eq!(store.split_of(store.row(row(&store, 1)).trace(), SECOND), TimeBreakdown { model: 40, tool: 20, rest: 40 });
+    assert_eq!(store.time_breakdown(store.row(row(&store, 1)).trace(), SECOND), TimeBreakdown { model: 40, tool: 20, other: 40 });
     assert_eq!(store.own_time(row(&store, 1), SECOND), 40);
 }

@@ -1,77 +1,79 @@
-//! Where a trace's time went: to models, to tools, to the rest. What runs at the same time counts once.
+//! Where the time of a trace and of a row went.
 
 use super::Store;
-use super::row::{Phase, RowIx, TraceIx};
+use super::row::{Phase, RowIx};
+use super::trace::TraceIx;
 use crate::model::Nanos;
 
-/// How long anything ran in a trace, by what it was. Where models and tools run at the same time, it is the models' time.
+/// The time in which anything ran in a trace, by what ran. Time in which several spans ran counts once: as model time if a model ran, else
+/// as tool time if a tool ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeBreakdown {
-    /// Calls of models.
+    /// Model calls.
     pub model: Nanos,
-    /// Tools, without models that ran meanwhile.
+    /// Tool calls and document searches, while no model ran.
     pub tool: Nanos,
-    /// Everything else that ran.
-    pub rest: Nanos,
+    /// Anything else.
+    pub other: Nanos,
 }
 
 impl TimeBreakdown {
-    /// All of it: the time in which anything ran.
+    /// Returns the time in which anything ran.
     #[must_use]
-    pub fn whole(&self) -> Nanos {
-        self.model.saturating_add(self.tool).saturating_add(self.rest)
+    pub fn total(&self) -> Nanos {
+        self.model.saturating_add(self.tool).saturating_add(self.other)
     }
 }
 
 impl Store {
-    /// Where the trace's time went, at `now`. Costs its rows, sorted.
+    /// Returns where the trace's time went, up to `now`. Costs its rows, sorted.
     #[must_use]
-    pub fn split_of(&self, trace: TraceIx, now: Nanos) -> TimeBreakdown {
-        // What begins counts 1, what ends -1; of the same moment, ends come first.
-        let mut turns: Vec<(Nanos, i32, usize)> = Vec::new();
-        for row in self.rows_of(trace) {
-            if let Some((start, end)) = self.ran(row, now) {
-                let of = match self.row(row).span_type {
-                    kind if kind.calls_model() => 0,
-                    kind if kind.calls_tool() => 1,
+    pub fn time_breakdown(&self, trace: TraceIx, now: Nanos) -> TimeBreakdown {
+        // Each row adds 1 at its start and -1 at its end; at equal times, ends sort first.
+        let mut steps: Vec<(Nanos, i32, usize)> = Vec::new();
+        for (row, _) in self.walk(trace) {
+            if let Some((start, end)) = self.run_time(row, now) {
+                let category = match self.row(row).span_type {
+                    span_type if span_type.calls_model() => 0,
+                    span_type if span_type.calls_tool() => 1,
                     _ => 2,
                 };
-                turns.extend([(start, 1, of), (end, -1, of)]);
+                steps.extend([(start, 1, category), (end, -1, category)]);
             }
         }
-        turns.sort_unstable();
-        let (mut times, mut running, mut before) = ([0 as Nanos; 3], [0; 3], 0 as Nanos);
-        for (at, by, of) in turns {
+        steps.sort_unstable();
+        let (mut times, mut running, mut last_step) = ([0 as Nanos; 3], [0; 3], 0 as Nanos);
+        for (time, step, category) in steps {
             if let Some(first) = running.iter().position(|&count| count > 0) {
-                times[first] = times[first].saturating_add(at.saturating_sub(before));
+                times[first] = times[first].saturating_add(time.saturating_sub(last_step));
             }
-            running[of] += by;
-            before = at;
+            running[category] += step;
+            last_step = time;
         }
-        let [model, tool, rest] = times;
-        TimeBreakdown { model, tool, rest }
+        let [model, tool, other] = times;
+        TimeBreakdown { model, tool, other }
     }
 
-    /// The part of a row's time, at `now`, in which no row directly under it ran.
+    /// Returns the part of the row's time, up to `now`, in which no child ran.
     #[must_use]
     pub fn own_time(&self, row: RowIx, now: Nanos) -> Nanos {
-        let stretch = |row: RowIx| (self.row(row).start, self.row(row).start.saturating_add(self.row(row).duration(now)));
-        let (start, end) = stretch(row);
-        let (mut own, mut until) = (0 as Nanos, start);
-        // Children stand in the order of their starts.
+        let interval = |row: RowIx| (self.row(row).start, self.row(row).start.saturating_add(self.row(row).duration(now)));
+        let (start, end) = interval(row);
+        let (mut own, mut covered_until) = (0 as Nanos, start);
+        // Children are sorted by start.
         for &child in self.children(row) {
-            let (from, to) = stretch(child);
-            own = own.saturating_add(from.min(end).saturating_sub(until).max(0));
-            until = until.max(to.min(end));
+            let (child_start, child_end) = interval(child);
+            own = own.saturating_add(child_start.min(end).saturating_sub(covered_until).max(0));
+            covered_until = covered_until.max(child_end.min(end));
         }
-        own.saturating_add(end.saturating_sub(until).max(0))
+        own.saturating_add(end.saturating_sub(covered_until).max(0))
     }
 
-    /// From when to when a row ran, if it did and that is known.
-    fn ran(&self, row: RowIx, now: Nanos) -> Option<(Nanos, Nanos)> {
+    /// Returns the start and the end of a row, if both are known and it took time.
+    fn run_time(&self, row: RowIx, now: Nanos) -> Option<(Nanos, Nanos)> {
         let data = self.row(row);
-        let known = data.phase != Phase::Lost && !(data.placeholder && data.phase == Phase::Ended);
+        let is_known = data.phase != Phase::Lost && !(data.placeholder && data.phase == Phase::Ended);
         let end = data.start.checked_add(data.duration(now))?;
-        (known && end > data.start).then_some((data.start, end))
+        (is_known && end > data.start).then_some((data.start, end))
     }
 }

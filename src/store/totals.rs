@@ -1,68 +1,70 @@
-//! Sums over a row and all below it, kept as spans arrive.
+//! Sums over a row and all rows below it.
 
 use crate::model::Usage;
 use crate::model::usage::NanoUsd;
 
-/// What a subtree holds. Usage is counted once: a row that has usage below it does not add its own.
+/// Sums over a subtree. Usage counts once: where a row below states a fact, the row itself does not add its own.
+///
+/// A value may also be the difference of two sums; its fields then wrap below zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Tokens in, cached ones included.
+    /// Input tokens, including cached ones.
     pub input: u64,
-    /// Tokens out.
+    /// Output tokens, including reasoning.
     pub output: u64,
-    /// The part of `input` read from a cache.
+    /// The part of `input` that was read from a cache.
     pub cache_read: u64,
-    /// The part of `input` written to a cache.
+    /// The part of `input` that was written to a cache.
     pub cache_write: u64,
     /// The part of `output` that was reasoning.
     pub reasoning: u64,
-    /// What the priced calls cost.
+    /// The cost of the priced calls.
     pub cost: NanoUsd,
-    /// Rows whose usage is counted here; 0: nothing is known of tokens.
+    /// Rows whose usage counts; 0 if no usage is known.
     pub calls: u32,
-    /// Rows whose tokens in are counted; 0: they are unknown.
+    /// Rows whose input tokens count; 0 if they are unknown.
     pub inputs: u32,
-    /// Rows whose tokens out are counted; 0: they are unknown.
+    /// Rows whose output tokens count; 0 if they are unknown.
     pub outputs: u32,
-    /// Calls whose cost is counted; 0: it is unknown.
+    /// Calls whose cost counts; 0 if it is unknown.
     pub priced: u32,
-    /// Rows whose own word on the cost is counted.
+    /// Rows whose stated cost counts.
     pub stated: u32,
-    /// Spans; placeholders are not counted.
+    /// Spans, without placeholders.
     pub spans: u32,
-    /// Spans that failed.
+    /// Failed spans.
     pub errors: u32,
-    /// Rows that run.
+    /// Running rows.
     pub running: u32,
-    /// Rows that are lost.
+    /// Lost rows.
     pub lost: u32,
-    /// Rows whose call is counted elsewhere.
+    /// Duplicates: rows whose call counts elsewhere.
     pub duplicates: u32,
 }
 
 impl Totals {
-    /// Tokens in and out; `None` if none are stated.
+    /// Returns input plus output tokens; `None` if neither is known.
     #[must_use]
     pub fn tokens(&self) -> Option<u64> {
         (self.inputs + self.outputs > 0).then(|| self.input + self.output)
     }
 
-    /// Cost in billionths of a dollar; `None` if no call's cost is known. Of a share it may be below zero.
+    /// Returns the cost in billionths of a dollar; `None` if no call's cost is known. Own totals may have a negative cost.
     #[must_use]
     pub fn cost(&self) -> Option<NanoUsd> {
         (self.priced > 0 || self.cost != 0).then_some(self.cost)
     }
 
-    /// Adds what a row states itself, fact by fact: only where nothing below it states the same. A cost that is stated goes before those
-    /// that were computed below it, since whoever states one knows it.
-    pub(super) fn complete(&mut self, usage: Usage, states_cost: bool) {
+    /// Adds the usage that a row states to the totals below it, for each fact that no row below states. A stated cost replaces computed
+    /// costs below it, since the sender knows it.
+    pub(super) fn add_stated(&mut self, usage: Usage, states_cost: bool) {
         if self.duplicates > 0 && self.calls == 0 {
-            // All that this tells of is counted elsewhere.
+            // All calls below are duplicates: this usage counts elsewhere, too.
             return;
         }
         let count = |stated: Option<u32>| u64::from(stated.unwrap_or_default());
-        let lowest = self.inputs == 0;
-        if lowest && usage.input.is_some() {
+        let is_lowest = self.inputs == 0;
+        if is_lowest && usage.input.is_some() {
             self.inputs = 1;
             (self.input, self.cache_read, self.cache_write) = (count(usage.input), count(usage.cache_read), count(usage.cache_write));
         }
@@ -73,17 +75,17 @@ impl Totals {
         self.calls = self.calls.max(1);
         match usage.cost {
             Some(cost) if states_cost && self.stated == 0 => (self.priced, self.cost, self.stated) = (self.calls, cost, 1),
-            Some(cost) if !states_cost && self.priced == 0 && lowest => (self.priced, self.cost) = (1, cost),
+            Some(cost) if !states_cost && self.priced == 0 && is_lowest => (self.priced, self.cost) = (1, cost),
             _ => {}
         }
     }
 
-    /// `self - old + new`, field by field.
-    pub(super) fn exchange(&mut self, old: &Self, new: &Self) {
-        macro_rules! exchange {
+    /// Subtracts `old` and adds `new`, field by field.
+    pub(super) fn replace(&mut self, old: &Self, new: &Self) {
+        macro_rules! replace {
             ($($field:ident),*) => { $( self.$field = self.$field.wrapping_sub(old.$field).wrapping_add(new.$field); )* };
         }
-        exchange!(
+        replace!(
             input,
             output,
             cache_read,
@@ -103,45 +105,45 @@ impl Totals {
         );
     }
 
-    /// `self + other`; either may be a difference, whose fields wrap below zero.
+    /// Adds `other`.
     pub fn add(&mut self, other: &Self) {
-        self.exchange(&Self::default(), other);
+        self.replace(&Self::default(), other);
     }
 
-    /// `self - other`.
-    pub fn take_out(&mut self, other: &Self) {
-        self.exchange(other, &Self::default());
+    /// Subtracts `other`.
+    pub fn subtract(&mut self, other: &Self) {
+        self.replace(other, &Self::default());
     }
 
-    /// What takes out as much as this adds.
+    /// Returns the difference that undoes adding `self`.
     pub(super) fn negated(&self) -> Self {
         Self::difference(self, &Self::default())
     }
 
-    /// What turns `old` into `new`: a difference.
+    /// Returns `new - old`.
     pub(super) fn difference(old: &Self, new: &Self) -> Self {
         let mut difference = Self::default();
-        difference.exchange(old, new);
+        difference.replace(old, new);
         difference
     }
 
-    /// Tokens and cost alone.
-    pub(super) fn usage(&self) -> Self {
+    /// Returns tokens and cost only.
+    pub(super) fn usage_only(&self) -> Self {
         Self { spans: 0, errors: 0, running: 0, lost: 0, duplicates: 0, ..*self }
     }
 
-    /// Whether a row in it tells of usage, be it counted here or elsewhere.
-    pub(super) fn tells(&self) -> bool {
+    /// Returns whether any row states usage, even if it is a duplicate.
+    pub(super) fn has_usage(&self) -> bool {
         self.calls + self.duplicates > 0
     }
 
-    /// Whether it is nothing.
+    /// Returns whether every field is zero.
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
-        let Self { calls, inputs, outputs, priced, stated, spans, errors, running, lost, duplicates: echoes, .. } = *self;
-        // All at once: most that are asked are zero, so that to stop at the first that is not would save nothing.
+        let Self { calls, inputs, outputs, priced, stated, spans, errors, running, lost, duplicates, .. } = *self;
+        // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
-            && (calls | inputs | outputs | priced | stated | spans | errors | running | lost | echoes) == 0
+            && (calls | inputs | outputs | priced | stated | spans | errors | running | lost | duplicates) == 0
     }
 }

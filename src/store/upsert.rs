@@ -1,84 +1,124 @@
-//! A span into its row: found or made, filled, and hung under the row of the parent that it names.
+//! Inserting or updating the row of a span.
+//!
+//! An upsert has four phases. The order matters: each phase relies on what the earlier ones left.
+//!
+//! 1. **Remove** ([`Store::remove`], only if the row exists): the row leaves everything that was derived from its old facts. It leaves the
+//!    reports and its pairing slot first, while its usage is still there to find them; then the tree, so that its totals leave every sum;
+//!    then the counts of calls and the attribution; last, its texts and usage are released.
+//! 2. **Fill** ([`Store::fill`]): the span's facts are written into the row, which is not linked and not counted, and its own totals are
+//!    attributed.
+//! 3. **Link**: the row is linked to its parent, for which a placeholder is created if it has not arrived. Its totals reach every sum.
+//! 4. **Reconcile** ([`Store::reconcile`]): what depends on neighbors is decided again. Calls are recounted around the row's old and new
+//!    place; then primary rows are elected for the old and the new response and, since nesting decides elections, above the row; then the
+//!    old and the new pairing slot are paired again, which may elect further primary rows.
+//!
+//! After each upsert, every derived value equals one computed from scratch; the tests check that (`invariants`).
 
 use std::hash::BuildHasher;
 
 use super::interner::Symbol;
-use super::row::{Children, Counts, NONE, PackedUsage, Phase, Row, RowIx, Trace, TraceIx};
+use super::packed_usage::PackedUsage;
+use super::pairing::Slot;
+use super::row::{NONE, Phase, Row, RowIx};
+use super::trace::{Counts, Trace, TraceIx};
+use super::tree::Children;
 use super::{By, Changes, Store};
 use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Status, TraceId};
 
-/// Spans of a trace that are found close together.
-const CLOSE: u32 = 16;
+/// The number of spans up to which a trace's rows are kept close together in the index.
+const MAX_CLUSTERED_SPANS: u32 = 16;
 
-/// What was found for the last span: of those that come together, many name the same.
+/// The results of the lookups for the previous span: consecutive spans often have the same trace, parent and texts.
 #[derive(Debug, Default)]
 pub(super) struct LastLookup {
     trace: Option<(TraceId, TraceIx)>,
     parent: Option<(TraceIx, SpanId, RowIx)>,
-    /// By the kind of span.
+    /// By span type.
     texts: [[Symbol; 7]; SpanType::ALL.len()],
 }
 
+/// What a row was part of before it was removed; for a new row, of nothing.
+struct Removed {
+    parent: Option<RowIx>,
+    span_type: SpanType,
+    response: u32,
+    slot: Option<Slot>,
+}
+
 impl Store {
+    /// Inserts or updates the row of a span that arrived at `now`.
     pub(super) fn upsert(&mut self, batch: &Batch, span: &Span, now: Nanos, changes: &mut Changes) {
-        let trace = self.trace_of(span, now, changes);
-        if !self.trace(trace).spread && self.trace(trace).counts.spans >= CLOSE {
-            self.spread(trace);
+        let trace = self.upsert_trace(span, now, changes);
+        if !self.trace(trace).scattered && self.trace(trace).counts.spans >= MAX_CLUSTERED_SPANS {
+            self.scatter(trace);
         }
-        let known = self.find(trace, span.id);
-        if known.is_none() && self.age.len() == 1 && !self.has_room() {
-            return self.reject(batch, span, changes);
+        let existing = self.find(trace, span.id);
+        if existing.is_none() && self.by_start.len() == 1 && !self.has_room() {
+            return self.refuse(batch, span, changes);
         }
         self.extend_trace(trace, batch.origin, span, now, changes);
-        let row = known.unwrap_or_else(|| self.insert_placeholder(trace, span.id, span.start));
-        let (before, was) = (self.row(row).parent(), self.row(row).span_type);
-        let (mut told, mut left) = (0, None);
-        if known.is_some() {
-            if self.knows_better(row, batch, span) {
-                return release(batch.source, span.payload_ref, span.retained_bytes, changes);
-            }
-            let data = self.row(row);
-            if (data.source, data.payload_ref) != (batch.source, span.payload_ref) {
-                release(data.source, data.payload_ref, data.retained_bytes, changes);
-            }
-            (told, left) = (self.retract(row, changes), self.leave_pairing(row));
-            self.unlink(row);
-            self.recount(row, false);
-            self.attribute(row, true);
-            self.forget_facts(row);
+        if existing.is_some_and(|row| self.is_newer(row, batch, span)) {
+            return release_payload(batch.source, span.payload_ref, span.retained_bytes, changes);
         }
-
+        let row = existing.unwrap_or_else(|| self.insert_placeholder(trace, span.id, span.start));
+        let removed = if existing.is_some() {
+            self.replace_payload(row, batch, span, changes);
+            self.remove(row, changes)
+        } else {
+            Removed { parent: None, span_type: SpanType::Other, response: 0, slot: None }
+        };
         self.fill(row, batch, span);
-        self.attribute(row, false);
+        self.attribute(row);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
-        self.note_parent(row, span.parent, parent);
+        self.set_unlinked_parent(row, span.parent, parent);
         self.link(row, parent);
-        self.recount_around(row);
-        if span.facts.span_type != was {
-            self.recount_neighbours(row, was);
-        }
-        if let Some(before) = before.filter(|&before| Some(before) != parent) {
-            self.recount_around(before);
-        }
-        let tells = self.report(row, self.response(batch.text(span.facts.response)));
-        for response in [told, tells] {
-            self.elect_primary(response, changes);
-        }
-        if self.below(row).tells() {
-            self.elect_primary_above(row, before, changes);
-        }
-        let came = self.enter_pairing(row);
-        self.pair_neighbours(came, changes);
-        self.pair_neighbours(left.filter(|_| left != came), changes);
+        let response = self.hash_response(batch.text(span.facts.response));
+        self.reconcile(row, response, &removed, changes);
         changes.rows.push(row);
     }
 
-    /// Remembers the parent that a row names, if it hangs elsewhere.
-    fn note_parent(&mut self, row: RowIx, stated: Option<SpanId>, parent: Option<RowIx>) {
-        let odd = stated.filter(|&stated| parent.is_none_or(|parent| self.row(parent).id != stated));
-        match odd {
-            Some(stated) => self.odd_parents.insert(row, stated),
-            None => self.odd_parents.remove(&row),
+    /// Phase 1: removes a row from everything that is derived from its facts.
+    fn remove(&mut self, row: RowIx, changes: &mut Changes) -> Removed {
+        let (parent, span_type) = (self.row(row).parent(), self.row(row).span_type);
+        let response = self.retract_report(row, changes);
+        let slot = self.leave_pairing(row);
+        self.unlink(row);
+        self.set_counted(row, false);
+        self.unattribute(row);
+        self.release_facts(row);
+        Removed { parent, span_type, response, slot }
+    }
+
+    /// Phase 4: decides again what depends on the row and its neighbors.
+    fn reconcile(&mut self, row: RowIx, response: u32, removed: &Removed, changes: &mut Changes) {
+        let (parent, span_type) = (self.row(row).parent(), self.row(row).span_type);
+        self.recount_around(row);
+        if span_type != removed.span_type {
+            self.recount_neighbors(row, removed.span_type);
+        }
+        if let Some(old_parent) = removed.parent.filter(|&old_parent| Some(old_parent) != parent) {
+            self.recount_around(old_parent);
+        }
+
+        let response = self.report(row, response);
+        for response in [removed.response, response] {
+            self.elect_primary(response, changes);
+        }
+        if self.below(row).has_usage() {
+            self.elect_primary_above(row, removed.parent, changes);
+        }
+
+        let slot = self.enter_pairing(row);
+        self.pair_around(slot, changes);
+        self.pair_around(removed.slot.filter(|_| removed.slot != slot), changes);
+    }
+
+    /// Remembers the stated parent if the row cannot be linked to it.
+    fn set_unlinked_parent(&mut self, row: RowIx, stated: Option<SpanId>, parent: Option<RowIx>) {
+        let unlinked = stated.filter(|&stated| parent.is_none_or(|parent| self.row(parent).id != stated));
+        match unlinked {
+            Some(stated) => self.unlinked_parents.insert(row, stated),
+            None => self.unlinked_parents.remove(&row),
         };
     }
 
@@ -86,22 +126,31 @@ impl Store {
         (self.all().spans as usize) < self.limits.spans && self.retained_bytes < self.limits.bytes
     }
 
-    fn reject(&mut self, batch: &Batch, span: &Span, changes: &mut Changes) {
+    fn refuse(&mut self, batch: &Batch, span: &Span, changes: &mut Changes) {
         self.losses.refused += 1;
-        release(batch.source, span.payload_ref, span.retained_bytes, changes);
+        release_payload(batch.source, span.payload_ref, span.retained_bytes, changes);
     }
 
-    /// Whether the row is a span that ended and has more to show than what comes now.
-    fn knows_better(&self, row: RowIx, batch: &Batch, span: &Span) -> bool {
+    /// Returns whether the row is an ended span that has more to show than the arriving record of it.
+    fn is_newer(&self, row: RowIx, batch: &Batch, span: &Span) -> bool {
         let data = self.row(row);
-        let ended = !data.placeholder && data.phase == Phase::Ended;
-        ended && (span.end.is_none() || (data.rich && !batch.rich))
+        let has_ended = !data.placeholder && data.phase == Phase::Ended;
+        has_ended && (span.end.is_none() || (data.rich && !batch.rich))
     }
 
-    fn trace_of(&mut self, span: &Span, now: Nanos, changes: &mut Changes) -> TraceIx {
-        let near = self.near.trace.filter(|(id, _)| *id == span.trace).map(|(_, trace)| trace);
-        if let Some(trace) = near.or_else(|| self.find_trace(span.trace)) {
-            self.near.trace = Some((span.trace, trace));
+    /// Releases the row's payload if the arriving record has another one.
+    fn replace_payload(&self, row: RowIx, batch: &Batch, span: &Span, changes: &mut Changes) {
+        let data = self.row(row);
+        if (data.source, data.payload_ref) != (batch.source, span.payload_ref) {
+            release_payload(data.source, data.payload_ref, data.retained_bytes, changes);
+        }
+    }
+
+    /// Finds the trace of a span or inserts it.
+    fn upsert_trace(&mut self, span: &Span, now: Nanos, changes: &mut Changes) -> TraceIx {
+        let last = self.last_lookup.trace.filter(|(id, _)| *id == span.trace).map(|(_, trace)| trace);
+        if let Some(trace) = last.or_else(|| self.find_trace(span.trace)) {
+            self.last_lookup.trace = Some((span.trace, trace));
             self.touch(trace, changes);
             return trace;
         }
@@ -110,41 +159,41 @@ impl Store {
             id: span.trace,
             start: span.start,
             end,
-            heard: end.min(now),
+            last_news: end.min(now),
             roots: Children::default(),
             sums: None,
             counts: Counts::default(),
-            touched: 0,
+            version: 0,
             selected: false,
-            spread: false,
+            scattered: false,
         };
         let trace = TraceIx(self.traces.insert(data));
         let (traces, hasher) = (&self.traces, &self.hasher);
         self.by_trace.insert_unique(hasher.hash_one(span.trace), trace.0, |&trace| hasher.hash_one(traces[trace].id));
         self.stats.traces += 1;
-        self.age.insert((span.start, trace));
+        self.by_start.insert((span.start, trace));
         self.touch(trace, changes);
         trace
     }
 
-    /// Widens the trace's time to hold the span, and wakes what was thought lost.
+    /// Extends the trace's time to include the span. If that is news of the trace, its lost rows run again.
     fn extend_trace(&mut self, trace: TraceIx, origin: Origin, span: &Span, now: Nanos, changes: &mut Changes) {
         let end = span.end.unwrap_or(span.start);
         let data = &mut self.traces[trace.0];
         if span.start < data.start {
-            self.age.remove(&(data.start, trace));
-            self.age.insert((span.start, trace));
+            self.by_start.remove(&(data.start, trace));
+            self.by_start.insert((span.start, trace));
             data.start = span.start;
         }
         data.end = data.end.max(end);
-        // An end that is yet to come must not keep the trace from being lost.
-        data.heard = data.heard.max(if origin == Origin::Live { now } else { end.min(now) });
+        // An end in the future must not keep the trace from becoming stale.
+        data.last_news = data.last_news.max(if origin == Origin::Live { now } else { end.min(now) });
         if data.counts.lost > 0 && !self.is_stale(trace.0, now) {
-            self.wake(trace, changes);
+            self.resume_lost(trace, changes);
         }
     }
 
-    fn wake(&mut self, trace: TraceIx, changes: &mut Changes) {
+    fn resume_lost(&mut self, trace: TraceIx, changes: &mut Changes) {
         for row in self.rows_of(trace) {
             if self.row(row).phase == Phase::Lost {
                 self.set_phase(row, Phase::Running);
@@ -153,7 +202,7 @@ impl Store {
         }
     }
 
-    /// A row for a span of which only the id is known; it hangs nowhere yet.
+    /// Inserts an unlinked placeholder.
     fn insert_placeholder(&mut self, trace: TraceIx, id: SpanId, start: Nanos) -> RowIx {
         let row = Row {
             id,
@@ -181,11 +230,11 @@ impl Store {
             counted: false,
         };
         let row = RowIx(self.rows.insert(row));
-        self.enter(row);
+        self.index_row(row);
         row
     }
 
-    /// Writes what the span says into its row, which must hang nowhere and say nothing yet.
+    /// Phase 2: writes the facts of a span into its row, which must be unlinked and hold no facts.
     fn fill(&mut self, row: RowIx, batch: &Batch, span: &Span) {
         let facts = &span.facts;
         let label = match By::of(facts.span_type) {
@@ -194,17 +243,17 @@ impl Store {
             _ => facts.agent,
         };
         let texts = [span.name, label, facts.input, facts.calls, span.error, facts.session, facts.user];
-        let near = &mut self.near.texts[facts.span_type as usize];
-        for (symbol, text) in near.iter_mut().zip(texts) {
-            *symbol = self.texts.intern_again(batch.text(text), *symbol);
+        let symbols = &mut self.last_lookup.texts[facts.span_type as usize];
+        for (symbol, text) in symbols.iter_mut().zip(texts) {
+            *symbol = self.texts.intern_with_guess(batch.text(text), *symbol);
         }
-        let [name, label, input, calls, error, session, user] = *near;
+        let [name, label, input, calls, error, session, user] = *symbols;
         let usage = facts.usage.map_or(NONE, |usage| {
-            let [provider, model, instrument] = [facts.provider, facts.model, facts.scope].map(|text| batch.text(text));
-            let service = self.model_ids.intern(&mut self.texts, provider, model, instrument);
-            let mut usage = PackedUsage::new(usage, facts.first_token, service);
-            let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(service), &usage, facts.span_type, span.start);
-            usage.price(cost);
+            let [provider, model, scope] = [facts.provider, facts.model, facts.scope].map(|text| batch.text(text));
+            let model_id = self.model_ids.intern(&mut self.texts, provider, model, scope);
+            let mut usage = PackedUsage::new(usage, facts.first_token, model_id);
+            let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(model_id), &usage, facts.span_type, span.start);
+            usage.set_computed_cost(cost);
             self.usages.insert(usage)
         });
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
@@ -219,7 +268,8 @@ impl Store {
         self.enter_phase(row, phase);
     }
 
-    pub(super) fn forget_facts(&mut self, row: RowIx) {
+    /// Releases the texts and the usage of a row.
+    pub(super) fn release_facts(&mut self, row: RowIx) {
         let data = &self.rows[row.0];
         let usage = data.usage;
         for symbol in [data.name, data.label, data.input, data.calls, data.error, data.session, data.user] {
@@ -231,14 +281,15 @@ impl Store {
         }
     }
 
-    /// The row of the parent that `row` names, made as a placeholder if it has not come; `None` if it can't be the parent.
+    /// Phase 3: finds the row of the stated parent, or inserts a placeholder. Returns the row to link to: the parent, a row above it if it
+    /// is too deep, or `None` if the parent is `row` or below it.
     fn parent_row(&mut self, row: RowIx, parent: SpanId, now: Nanos, changes: &mut Changes) -> Option<RowIx> {
         let (trace, start) = (self.row(row).trace(), self.row(row).start);
-        let near = self.near.parent.filter(|near| (near.0, near.1) == (trace, parent)).map(|near| near.2);
-        if let Some(parent) = near.or_else(|| self.find(trace, parent)) {
-            self.near.parent = Some((trace, self.row(parent).id, parent));
-            let cyclic = parent == row || (self.row(row).children != NONE && self.is_below(parent, row));
-            return (!cyclic).then(|| self.within_depth(parent));
+        let last = self.last_lookup.parent.filter(|last| (last.0, last.1) == (trace, parent)).map(|last| last.2);
+        if let Some(parent) = last.or_else(|| self.find(trace, parent)) {
+            self.last_lookup.parent = Some((trace, self.row(parent).id, parent));
+            let is_cyclic = parent == row || (self.row(row).children != NONE && self.is_at_or_below(parent, row));
+            return (!is_cyclic).then(|| self.within_depth(parent));
         }
         let placeholder = self.insert_placeholder(trace, parent, start);
         let phase = if self.is_stale(trace.0, now) { Phase::Lost } else { Phase::Running };
@@ -248,6 +299,7 @@ impl Store {
         Some(placeholder)
     }
 
+    /// Sets the phase of an unlinked row.
     pub(super) fn enter_phase(&mut self, row: RowIx, phase: Phase) {
         let before = std::mem::replace(&mut self.rows[row.0].phase, phase);
         if phase == Phase::Running {
@@ -257,14 +309,15 @@ impl Store {
         }
     }
 
+    /// Sets the phase of a linked row.
     pub(super) fn set_phase(&mut self, row: RowIx, phase: Phase) {
         self.change(row, |store| store.enter_phase(row, phase));
     }
 }
 
-/// Notes that nobody will ask for a payload any more, if anybody holds it in memory.
-pub(super) fn release(source: SourceId, address: PayloadRef, weight: u32, changes: &mut Changes) {
-    if weight > 0 {
-        changes.released.push((source, address));
+/// Adds a payload that is no longer needed to the changes, if its source holds it in memory.
+pub(super) fn release_payload(source: SourceId, payload_ref: PayloadRef, retained_bytes: u32, changes: &mut Changes) {
+    if retained_bytes > 0 {
+        changes.released.push((source, payload_ref));
     }
 }

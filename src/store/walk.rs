@@ -1,7 +1,8 @@
 //! The pre-order walk: parents before children, siblings in the order of their starts.
 
 use super::Store;
-use super::row::{RowIx, TraceIx};
+use super::row::RowIx;
+use super::trace::TraceIx;
 
 /// A pre-order walk over rows, each with its depth below the rows where the walk began.
 #[derive(Debug)]

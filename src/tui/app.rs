@@ -1,5 +1,5 @@
-//! What one is looking at, and what a key makes of it. Knows nothing of terminals but their keys, and carries nothing out itself: what has to
-//! be done outside comes back as an [`Effect`].
+//! The state of the screen and what each key does to it. It knows nothing of the terminal but its keys, and has no effects of its own: an
+//! [`Effect`] says what the event loop must do.
 
 mod aggregates;
 mod budget;
@@ -40,7 +40,6 @@ pub use pick::{Choice, Picker};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
 pub use trace_tree::{Sort, Sorting, TraceTree};
-use update::scroll;
 
 use std::collections::{HashSet, VecDeque};
 
@@ -52,91 +51,91 @@ use crate::sources::{State, Traffic};
 use crate::store::{RowIx, Store, TraceIx};
 use crate::tui::theme::Themes;
 
-/// Something that has to be done outside.
+/// Something that the event loop must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Write traces to a file.
     Export(Export),
-    /// Put a text into the clipboard.
+    /// Copy a text to the clipboard.
     Copy {
-        /// What it is, for a person.
+        /// A description for the user.
         what: String,
-        /// The text, as it came.
+        /// The text, not yet safe for a terminal.
         text: String,
     },
-    /// Put a span, as JSON, into the clipboard.
+    /// Copy a span as OTLP/JSON to the clipboard.
     CopySpan(RowIx),
-    /// Give the terminal to the shell until it is given back.
+    /// Suspend the program.
     Suspend,
-    /// Keep this filter line for the next time.
+    /// Save a filter line to the history file.
     Remember(String),
-    /// Leave.
+    /// Quit.
     Quit,
 }
 
-/// Which pane the keys speak to.
+/// The pane that the keys act on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Focus {
-    /// The traces.
+    /// The traces, or the table in their place.
     #[default]
     Traces,
-    /// The detail below them.
+    /// The detail pane.
     Detail,
-    /// The detail, filling the screen.
+    /// The detail pane over the whole screen.
     FullDetail,
 }
 
-/// A layer over the panes.
+/// A window over the panes.
 #[derive(Clone, Debug)]
 pub enum Overlay {
-    /// The keys; scrolled by so many lines.
+    /// The keys, with the first line on the screen.
     Help(usize),
-    /// The sources in full; scrolled by so many lines.
+    /// The sources, with the first line on the screen.
     Sources(usize),
-    /// A list to choose from.
+    /// A list of values to filter by.
     Picker(Picker),
-    /// What to sort by.
+    /// A list of sort keys.
     Sorter(Sorter),
-    /// What to export, and where to.
+    /// The export dialog.
     Export(ExportDialog),
-    /// Every action.
+    /// The command palette.
     Palette(Palette),
-    /// Two traces side by side.
+    /// The comparison of two traces.
     Compare(Box<Compare>),
 }
 
 /// A source as the header shows it.
 #[derive(Clone, Debug)]
 pub struct SourceView {
-    /// What a person calls it.
+    /// The display name.
     pub name: String,
-    /// How it is.
+    /// The last reported state.
     pub state: State,
-    /// What went through it, if it listens.
+    /// What a listener has received.
     pub traffic: Traffic,
 }
 
 impl SourceView {
-    /// A source that has said nothing yet.
+    /// Returns a source that has reported nothing yet.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), state: State::Loading { done: 0, total: 0 }, traffic: Traffic::default() }
     }
 }
 
-/// A line for the person, shown for a while.
+/// A message to the user in the last line of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// What happened.
+    /// The text.
     pub text: String,
-    /// Whether it is bad.
-    pub bad: bool,
+    /// Whether it reports an error.
+    pub is_error: bool,
     until: Nanos,
 }
 
 impl Message {
-    /// Whether it is there until a key is pressed.
-    fn stays(&self) -> bool {
+    /// Whether the message stays until a key is pressed.
+    fn is_sticky(&self) -> bool {
         self.until == Nanos::MAX
     }
 }
@@ -144,68 +143,70 @@ impl Message {
 /// How long a message stays, in nanoseconds.
 const MESSAGE: Nanos = 8_000_000_000;
 
-/// Seconds of arrivals that the header's sparkline shows.
+/// The length of [`App::rates`].
 const RATES: usize = 30;
 
 /// The state of the screen.
 #[derive(Debug, Default)]
 pub struct App {
-    /// The traces.
+    /// The shown traces with the cursor.
     pub tree: TraceTree,
-    /// The span looked at.
+    /// The detail pane.
     pub detail: Detail,
-    /// Which pane has the keys.
+    /// The pane that the keys act on.
     pub focus: Focus,
-    /// What lies over the panes.
+    /// The window over the panes.
     pub overlay: Option<Overlay>,
-    /// The filter line in force.
+    /// The filter line in effect.
     pub filter: String,
-    /// The filter line while it is typed.
-    pub editing: Option<LineEditor>,
-    /// What is wrong with the line that is typed.
-    pub mistake: Option<ParseError>,
-    /// The filter lines that were used before.
+    /// The editor of the filter line or of a text to find.
+    pub editor: Option<LineEditor>,
+    /// The error in the line in the editor.
+    pub parse_error: Option<ParseError>,
+    /// Earlier filter lines.
     pub history: History,
     /// Marked traces.
     pub marks: HashSet<TraceIx>,
-    /// The sources, in the order of their ids.
+    /// The sources, indexed by their ids.
     pub sources: Vec<SourceView>,
-    /// The last message.
+    /// The current message.
     pub message: Option<Message>,
-    /// Spans that arrived in each of the last seconds, the current one last.
+    /// Live spans received in each of the last seconds, the current second last.
     pub rates: VecDeque<u64>,
-    /// Which key does what.
+    /// The keys of each action.
     pub keymap: Keymap,
     /// The themes.
     pub themes: Themes,
     /// The columns beside the traces.
     pub columns: Columns,
-    /// Whether symbols must be plain ASCII.
+    /// Whether to draw only ASCII characters.
     pub ascii: bool,
-    /// The time of the last tick or arrival; every clock on the screen shows it.
+    /// The time of the last tick or batch; all times on the screen refer to it.
     pub now: Nanos,
-    /// What traces may cost.
+    /// Budgets for traces.
     pub budgets: Budgets,
-    /// What is worth a flag on the rows shown.
+    /// Anomalies in the runs on the screen.
     pub insights: Insights,
-    /// What the sums speak of.
+    /// The totals beside the traces.
     pub aggregates: Aggregates,
-    /// The view that is open, unless it is the traces.
+    /// The open view, unless it is the traces.
     pub table: Option<Table>,
     bell: bool,
-    /// Whether another filter came into force since the sums were last looked after.
-    refiltered: bool,
+    /// Whether the filter has changed since the totals were last updated.
+    is_refiltered: bool,
+    /// Batches that arrived during a pause.
     held_back: Option<VecDeque<Batch>>,
     held_back_spans: usize,
-    /// Bytes that sources hold in memory for these.
+    /// Bytes that sources hold for these spans.
     held_back_bytes: u64,
+    /// A valid filter line from the editor that is not in effect yet.
     typed: Option<String>,
     search: search::State,
     released: Vec<(SourceId, PayloadRef)>,
 }
 
 impl App {
-    /// An app that has seen nothing.
+    /// Returns the state before the first update.
     #[must_use]
     pub fn new(sources: Vec<SourceView>, follow: bool, now: Nanos) -> Self {
         let mut app = Self { sources, now, rates: VecDeque::from([0; RATES]), ..Self::default() };
@@ -213,17 +214,18 @@ impl App {
         app
     }
 
-    /// Shows a line for a while.
-    pub fn say(&mut self, text: impl Into<String>, bad: bool, now: Nanos) {
-        self.message = Some(Message { text: text.into(), bad, until: now.saturating_add(MESSAGE) });
+    /// Shows a message for a while.
+    pub fn show_message(&mut self, text: impl Into<String>, is_error: bool, now: Nanos) {
+        self.message = Some(Message { text: text.into(), is_error, until: now.saturating_add(MESSAGE) });
     }
 
-    /// Shows a line until a key is pressed, or another line takes its place.
-    pub fn warn(&mut self, text: impl Into<String>) {
-        self.message = Some(Message { text: text.into(), bad: true, until: Nanos::MAX });
+    /// Shows an error message until a key is pressed or another message replaces it.
+    pub fn show_warning(&mut self, text: impl Into<String>) {
+        self.message = Some(Message { text: text.into(), is_error: true, until: Nanos::MAX });
     }
 
-    fn look(&mut self, store: &Store) {
+    /// Shows the row under the cursor in the detail pane.
+    fn show_detail(&mut self, store: &Store) {
         self.detail.show(store, self.tree.cursor());
     }
 }

@@ -1,14 +1,14 @@
-//! The only loop: keys, updates, ticks and signals come in, frames and effects go out.
+//! The event loop: terminal events, updates of the sources, ticks and signals come in; frames and effects go out.
 
+mod copy;
 mod export;
+mod signals;
+mod updates;
 
 use std::collections::HashMap;
-use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::StreamExt;
@@ -16,168 +16,178 @@ use futures_util::future::poll_immediate;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use self::export::{PendingExport, Written};
+use self::copy::CopyResult;
+use self::export::{ExportResult, PendingExport};
+use self::signals::Signals;
 use super::app::{App, Effect};
-use crate::export::{Exported, Exporter, Options};
-use crate::format;
+use crate::export::Exported;
+use crate::model::SpanId;
 use crate::model::price::Prices;
-use crate::model::{Nanos, Payload, SpanId};
+use crate::model::time::now;
 use crate::panic_hook;
-use crate::sources::{Hub, PayloadRequest, State, Update};
-use crate::store::{RowIx, Store};
-use crate::tui::clipboard;
+use crate::sources::{Hub, PayloadRequest};
+use crate::store::Store;
 use crate::tui::history;
+use crate::tui::terminal::suspend;
 use crate::tui::view::{self, HitMap};
 
-/// The least time between two frames that nobody asked for with a key.
+/// The shortest time between two frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
 
-/// The longest time that updates are taken in before keys are looked at again.
-const UPDATES: Duration = Duration::from_millis(6);
-
-/// Everything the loop works on.
+/// Everything that the event loop works on.
 #[derive(Debug)]
 pub struct Session {
-    /// What is looked at.
+    /// The state of the screen.
     pub app: App,
-    /// What is known.
+    /// The spans in memory.
     pub store: Store,
     /// The running sources.
     pub sources: Hub,
-    /// Where exports are written.
+    /// The directory for exports.
     pub directory: PathBuf,
-    /// What exports leave out, if they leave out secrets, beside what they leave out anyway.
+    /// Regular expressions for secrets, in addition to the built-in ones.
     pub redact_patterns: Vec<String>,
-    /// Whether the mouse is listened to.
+    /// Whether the program captures the mouse.
     pub mouse: bool,
-    /// Prices, which take a moment to be read; an error says which file of them can't be used.
+    /// The prices, which load in the background, and a warning if the user's price file is unusable.
     pub prices: oneshot::Receiver<(Prices, Option<String>)>,
 }
 
-/// Payloads that were asked for, by ticket.
+/// What the answer to a request for payloads is for.
 #[derive(Debug)]
 enum Pending {
     Detail,
     Export(Box<PendingExport>),
     Copy(Box<Exported>),
-    Compare { side: usize, id: SpanId },
+    Compare { side: usize, span: SpanId },
+}
+
+/// The result of work on another thread.
+enum Finished {
+    Copy(CopyResult),
+    Export(ExportResult),
 }
 
 struct Loop<'a> {
     session: &'a mut Session,
+    /// By ticket.
     pending: HashMap<u64, Pending>,
     /// The mouse targets of the last frame.
     hits: HitMap,
-    /// Whether the terminal is wanted by the shell.
-    suspends: bool,
-    written: (tokio::sync::mpsc::UnboundedSender<Written>, tokio::sync::mpsc::UnboundedReceiver<Written>),
-    copied: (tokio::sync::mpsc::UnboundedSender<Copied>, tokio::sync::mpsc::UnboundedReceiver<Copied>),
+    is_suspending: bool,
+    finished: UnboundedSender<Finished>,
 }
 
-/// A text that was handed to tmux, or back if it would not take it.
-struct Copied {
-    what: String,
-    size: usize,
-    left: Option<String>,
+/// Decides when to draw.
+struct FramePacer {
+    drawn: Instant,
+    /// Whether the screen is outdated.
+    is_dirty: bool,
+    /// Whether to draw without waiting for [`FRAME`] to pass.
+    is_urgent: bool,
 }
 
-/// The present.
-#[must_use]
-pub fn now() -> Nanos {
-    Utc::now().timestamp_nanos_opt().unwrap_or_default()
+impl FramePacer {
+    fn is_due(&self) -> bool {
+        self.is_dirty && (self.is_urgent || self.drawn.elapsed() >= FRAME)
+    }
 }
 
-/// Runs until somebody quits. `Err` if the terminal fails or any thread panics.
+/// Runs until the user quits.
+///
+/// # Errors
+///
+/// Fails if the terminal fails or a thread panics.
 pub async fn run<B: Backend>(terminal: &mut Terminal<B>, session: &mut Session) -> Result<(), Report>
 where
     B::Error: Send + Sync + 'static,
 {
-    let written = tokio::sync::mpsc::unbounded_channel();
-    let copied = tokio::sync::mpsc::unbounded_channel();
-    let mut state = Loop { session, pending: HashMap::new(), written, copied, hits: HitMap::default(), suspends: false };
+    let (finished, mut results) = unbounded_channel();
+    let mut state = Loop { session, pending: HashMap::new(), hits: HitMap::default(), is_suspending: false, finished };
     let mut events = EventStream::new();
     let mut signals = Signals::new()?;
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut drawn = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
-    let (mut dirty, mut at_once, mut priced) = (true, true, false);
+    let mut frames = FramePacer { drawn: Instant::now(), is_dirty: true, is_urgent: true };
+    let mut is_priced = false;
     loop {
-        if dirty && (at_once || drawn.elapsed() >= FRAME) {
-            let size = terminal.size()?;
-            let more = state.lay_out(Rect::new(0, 0, size.width, size.height));
-            let Loop { session: Session { app, store, .. }, hits, .. } = &mut state;
-            terminal.draw(|frame| view::draw(frame, app, store, hits))?;
-            drawn = Instant::now();
-            // A filter that is not through goes on with the next frame, and so do the sums over what it lets through.
-            (dirty, at_once) = (more, false);
+        if frames.is_due() {
+            let has_more = state.draw(terminal)?;
+            // An unfinished filter, and the totals over what it shows, go on with the next frame.
+            frames = FramePacer { drawn: Instant::now(), is_dirty: has_more, is_urgent: false };
         }
-        if state.session.app.take_bell() {
-            clipboard::ring_bell();
-        }
-        state.ask_for_detail();
-        state.ask_for_compared();
-        state.release();
         state.send_requests();
         tokio::select! {
             biased;
             message = panic_hook::happened() => bail!("internal error: {message}"),
             () = signals.next() => return Ok(()),
             event = events.next() => {
-                // All that was typed meanwhile is taken in before the next frame, which is then painted once.
-                let mut next = Some(event);
-                while let Some(event) = next {
-                    let Some(event) = event else { return Ok(()) };
-                    if state.event(&event?) {
-                        return Ok(());
-                    }
-                    // Asked with the loop's own waker: the stream keeps the first that it is given until something comes.
-                    next = poll_immediate(events.next()).await;
+                if state.handle_events(event, &mut events).await? {
+                    return Ok(());
                 }
-                if std::mem::take(&mut state.suspends) {
-                    crate::tui::terminal::suspend(state.session.mouse)?;
-                    // All that was painted is forgotten, so that the next frame is painted whole.
+                if std::mem::take(&mut state.is_suspending) {
+                    suspend(state.session.mouse)?;
+                    // The shell has written to the screen: redraw all cells.
                     terminal.swap_buffers();
                 }
-                (dirty, at_once) = (true, true);
+                frames.is_urgent = true;
             }
-            Some(copied) = state.copied.1.recv() => {
-                state.say_copied(copied);
-                dirty = true;
+            Some(result) = results.recv() => state.report(result),
+            prices = &mut state.session.prices, if !is_priced => {
+                is_priced = true;
+                if let Ok((prices, warning)) = prices {
+                    state.set_prices(prices, warning);
+                }
             }
-            Some(written) = state.written.1.recv() => {
-                state.say_written(written);
-                dirty = true;
-            }
-            Ok((list, trouble)) = &mut state.session.prices, if !priced => {
-                priced = true;
-                state.take_prices(list, trouble);
-                dirty = true;
-            }
-            Some(update) = state.session.sources.recv() => {
-                state.take_updates(update);
-                dirty = true;
-            }
+            Some(update) = state.session.sources.recv() => state.handle_updates(update),
             _ = tick.tick() => {
                 let Session { app, store, .. } = &mut *state.session;
-                dirty |= app.tick(store, now());
+                if !app.tick(store, now()) {
+                    continue;
+                }
             }
-            () = sleep_until((drawn + FRAME).into()), if dirty => {}
+            () = sleep_until((frames.drawn + FRAME).into()), if frames.is_dirty => {}
         }
+        frames.is_dirty = true;
     }
 }
 
 impl Loop<'_> {
-    /// Makes ready what the next frame shows. Whether more is left to do.
-    fn lay_out(&mut self, area: Rect) -> bool {
-        let Session { app, store, .. } = &mut *self.session;
-        view::prepare_frame(app, store, area)
+    /// Draws a frame. Returns whether work is left for further frames.
+    fn draw<B: Backend>(&mut self, terminal: &mut Terminal<B>) -> Result<bool, Report>
+    where
+        B::Error: Send + Sync + 'static,
+    {
+        let Self { session: Session { app, store, .. }, hits, .. } = self;
+        let size = terminal.size()?;
+        let has_more = view::prepare_frame(app, store, Rect::new(0, 0, size.width, size.height));
+        terminal.draw(|frame| view::draw(frame, app, store, hits))?;
+        if app.take_bell() {
+            crate::tui::clipboard::ring_bell();
+        }
+        Ok(has_more)
     }
 
-    /// Whether it was the last.
-    fn event(&mut self, event: &Event) -> bool {
+    /// Handles an event and all that wait behind it, so that one frame shows their effect. Returns whether to quit.
+    async fn handle_events(&mut self, first: Option<std::io::Result<Event>>, events: &mut EventStream) -> Result<bool, Report> {
+        let mut next = Some(first);
+        while let Some(event) = next {
+            let Some(event) = event else { return Ok(true) };
+            if self.handle_event(&event?) {
+                return Ok(true);
+            }
+            // Poll with the waker of this task: the stream keeps the first waker until an event arrives.
+            next = poll_immediate(events.next()).await;
+        }
+        Ok(false)
+    }
+
+    /// Handles an event. Returns whether to quit.
+    fn handle_event(&mut self, event: &Event) -> bool {
         let Session { app, store, .. } = &mut *self.session;
         view::write_pages(app, store);
         let effect = match event {
@@ -201,15 +211,15 @@ impl Loop<'_> {
         match effect {
             Some(Effect::Quit) => return true,
             Some(Effect::Export(export)) => {
-                self.session.app.say("reading what is to be exported…", false, now());
+                app.show_message("reading the payloads to export…", false, now());
                 self.start_export(export);
             }
             Some(Effect::Copy { what, text }) => self.copy(what, &text),
             Some(Effect::CopySpan(row)) => self.copy_span(row),
-            Some(Effect::Suspend) => self.suspends = true,
+            Some(Effect::Suspend) => self.is_suspending = true,
             Some(Effect::Remember(line)) => {
                 if let Err(error) = history::add(&line) {
-                    tracing::warn!(%error, "the filter line was not kept");
+                    tracing::warn!(%error, "can't save the filter line");
                 }
             }
             None => {}
@@ -217,51 +227,10 @@ impl Loop<'_> {
         false
     }
 
-    /// Takes in one update and those that wait behind it, for a bounded time.
-    fn take_updates(&mut self, first: Update) {
-        let started = Instant::now();
-        let mut next = Some(first);
-        while let Some(update) = next {
-            match update {
-                Update::Batch(batch) => {
-                    for skipped in &batch.skipped {
-                        let name = self.session.sources.name(batch.source);
-                        tracing::warn!(source = name, place = skipped.place, reason = skipped.reason, "skipped");
-                    }
-                    let Session { app, store, .. } = &mut *self.session;
-                    app.receive(store, batch, now());
-                }
-                Update::State(source, state) => {
-                    tracing::info!(source = source.0, ?state, "source state");
-                    if let State::Loading { total, .. } = state {
-                        self.session.store.expect(total);
-                    }
-                    self.session.app.source_state(usize::from(source.0), state);
-                }
-                Update::Payloads { ticket, payloads } => self.take_payloads(ticket, payloads),
-                Update::Found(found) => {
-                    let Session { app, store, .. } = &mut *self.session;
-                    app.take_found(store, found);
-                }
-                Update::PayloadChanged(source, spans) => self.session.app.detail.request_again(source, &spans),
-                Update::Traffic(source, traffic) => {
-                    tracing::debug!(source = source.0, ?traffic, "source traffic");
-                    self.session.app.source_traffic(usize::from(source.0), traffic);
-                }
-            }
-            if started.elapsed() > UPDATES {
-                break;
-            }
-            next = self.session.sources.try_recv();
-        }
-    }
-
-    fn take_prices(&mut self, prices: Prices, trouble: Option<String>) {
-        let Session { app, store, .. } = &mut *self.session;
-        app.take_prices(store, Arc::new(prices));
-        if let Some(trouble) = trouble {
-            tracing::warn!(trouble, "prices");
-            app.say(trouble, true, now());
+    fn report(&mut self, result: Finished) {
+        match result {
+            Finished::Copy(result) => self.report_copy(result),
+            Finished::Export(result) => self.report_export(result),
         }
     }
 
@@ -270,137 +239,22 @@ impl Loop<'_> {
         self.pending.insert(ticket, pending);
     }
 
-    fn ask_for_detail(&mut self) {
-        if let Some(wanted) = self.session.app.detail.take_request() {
-            self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
-            self.request([wanted], Pending::Detail);
-        }
-    }
-
-    fn ask_for_compared(&mut self) {
-        let Session { app, store, .. } = &mut *self.session;
-        for (side, wanted) in app.compared(store) {
-            self.request([wanted], Pending::Compare { side, id: wanted.span });
-        }
-    }
-
-    fn release(&mut self) {
-        let Session { app, sources, .. } = &mut *self.session;
-        sources.release(app.released());
-    }
-
+    /// Sends everything that the app wants to tell the sources.
     fn send_requests(&mut self) {
-        let Session { app, sources, .. } = &mut *self.session;
-        for (source, request) in app.requests() {
+        let Session { app, store, sources, .. } = &mut *self.session;
+        sources.release(app.take_released());
+        for (source, request) in app.take_requests() {
             if !sources.send(source, request) {
-                app.source_is_gone(source);
+                app.source_ended(source);
             }
         }
-    }
-
-    fn take_payloads(&mut self, ticket: u64, payloads: Vec<Result<Payload, String>>) {
-        match self.pending.remove(&ticket) {
-            Some(Pending::Detail) => {
-                if let Some(payload) = payloads.into_iter().next() {
-                    self.session.app.detail.load(payload);
-                }
-            }
-            Some(Pending::Compare { side, id }) => {
-                if let Some(Ok(payload)) = payloads.first() {
-                    let Session { app, store, .. } = &mut *self.session;
-                    app.load_compared(store, side, id, view::exchange_texts(payload));
-                }
-            }
-            Some(Pending::Export(export)) => self.write_export(*export, payloads),
-            Some(Pending::Copy(mut span)) => match payloads.into_iter().next() {
-                Some(Ok(payload)) => {
-                    span.payload = payload;
-                    let what = format!("span {} as OTLP/JSON", span.record.span_id);
-                    let mut exporter = Exporter::new(&Options::default(), Vec::new());
-                    match exporter.span(*span).and_then(|()| exporter.finish()) {
-                        Ok(json) => self.copy(what, String::from_utf8_lossy(&json).trim_end()),
-                        Err(error) => self.session.app.say(format!("could not copy: {error}"), true, now()),
-                    }
-                }
-                Some(Err(why)) => self.session.app.say(format!("could not copy: {why}"), true, now()),
-                None => {}
-            },
-            None => {}
+        let compared = app.take_compare_requests(store);
+        if let Some(request) = app.detail.take_request() {
+            self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
+            self.request([request], Pending::Detail);
         }
-    }
-
-    fn copy_span(&mut self, row: RowIx) {
-        let data = self.session.store.row(row);
-        let payload = PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id };
-        let span = Box::new(crate::export::exported(&self.session.store, row, 0));
-        self.request([payload], Pending::Copy(span));
-    }
-
-    /// Copies what can do no harm where it is pasted, all of it or nothing.
-    fn copy(&mut self, what: String, text: &str) {
-        let text = format::plain(text).into_owned();
-        if text.is_empty() || text.len() > clipboard::MAX_SIZE {
-            let why = match text.len() {
-                0 => "it is empty".to_owned(),
-                size => format!("terminals take no more than 1 MB, and it has {}; x exports it", format::bytes(size as u64)),
-            };
-            return self.session.app.say(format!("did not copy {what}: {why}"), true, now());
+        for (side, request) in compared {
+            self.request([request], Pending::Compare { side, span: request.span });
         }
-        let copied = Copied { what, size: text.len(), left: Some(text) };
-        if std::env::var_os("TMUX").is_none_or(|tmux| tmux.is_empty()) {
-            return self.say_copied(copied);
-        }
-        let done = self.copied.0.clone();
-        tokio::task::spawn_blocking(move || {
-            let left = copied.left.filter(|text| clipboard::copy_to_tmux(text).is_err());
-            let _ = done.send(Copied { left, ..copied });
-        });
-    }
-
-    /// Gives the terminal what is left to give, and says what was copied.
-    fn say_copied(&mut self, Copied { what, size, left }: Copied) {
-        let told = match &left {
-            Some(text) => clipboard::copy_to_terminal(text)
-                .map(|()| if size > clipboard::PORTABLE_SIZE { "; some terminals take no more than 74 KB" } else { "" }),
-            None => Ok(""),
-        };
-        match told {
-            Ok(beyond) => self.session.app.say(format!("copied {}{beyond}", format::safe(&what)), false, now()),
-            Err(error) => self.session.app.say(format!("could not copy: {error}"), true, now()),
-        }
-    }
-}
-
-/// Signals that ask the program to end.
-struct Signals {
-    #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 3],
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { signals: [signal(SignalKind::terminate())?, signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?] })
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        let [terminate, hangup, interrupt] = &mut self.signals;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        std::future::pending().await
     }
 }

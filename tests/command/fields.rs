@@ -1,4 +1,4 @@
-//! Every field that programs may rely on: its name, its place, its unit, and null where nothing is known.
+//! The fields of JSON output: names, order, units, and null for unknown values.
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ const STATS: [&str; 8] = ["by", "key", "calls", "errors", "p50_ms", "p95_ms", "p
 const FAILED: &str = "f1da07c790e40640405b376d69e46dbc";
 
 #[test]
-fn a_trace_has_these_fields() {
+fn list_writes_these_fields() {
     let traces = Program::new().objects(&["list", "--json", "traces.db"]);
     for trace in &traces {
         assert_eq!(names(trace), [&TRACE[..], &USAGE].concat());
@@ -63,7 +63,7 @@ fn traces_come_newest_first() {
 }
 
 #[test]
-fn a_trace_shown_holds_its_spans_in_the_order_of_the_tree() {
+fn show_writes_spans_in_tree_order() {
     let program = Program::new();
     let text = program.text(&["show", "--json", "bcc8", "traces.db"]);
     assert_eq!(text.matches("\"spans\":").count(), 1, "no name comes twice");
@@ -91,7 +91,7 @@ fn a_trace_shown_holds_its_spans_in_the_order_of_the_tree() {
 }
 
 #[test]
-fn payloads_come_along_when_asked_for() {
+fn payload_adds_attributes_and_events() {
     let program = Program::new();
     let [trace] = program.objects(&["show", "--json", "--payload", &FAILED.to_uppercase(), "traces.db"]).try_into().unwrap();
     for span in trace["spans"].as_array().unwrap() {
@@ -103,8 +103,8 @@ fn payloads_come_along_when_asked_for() {
 }
 
 #[test]
-fn a_span_that_ends_before_it_began_took_nobody_knows_how_long() {
-    let program = Program::alone();
+fn a_span_that_ends_before_its_start_has_no_duration() {
+    let program = Program::empty();
     let span = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"a","startTimeUnixNano":"1795327144000000000","endTimeUnixNano":"1795327143000000000"}"#;
     std::fs::write(program.path("a.json"), format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#)).unwrap();
     assert!(program.objects(&["list", "--json", "a.json"])[0]["duration_ms"].is_null());
@@ -117,7 +117,7 @@ fn a_span_that_ends_before_it_began_took_nobody_knows_how_long() {
 }
 
 #[test]
-fn a_count_has_these_fields() {
+fn stats_writes_these_fields() {
     let program = Program::new();
     for by in ["agent", "model", "tool", "session", "error"] {
         for line in program.objects(&["stats", "--json", "--by", by, "traces.db"]) {
@@ -128,7 +128,7 @@ fn a_count_has_these_fields() {
 }
 
 #[test]
-fn a_span_that_ended_has_the_fields_of_one_shown() {
+fn tail_writes_the_fields_of_show() {
     let program = Program::new();
     let spans = program.objects(&["tail", "--json", "--since", "2026-01-01", "--limit", "75", "traces.db"]);
     assert_eq!(spans.len(), 75);

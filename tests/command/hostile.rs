@@ -1,4 +1,4 @@
-//! What comes from outside reaches a terminal as text, and as nothing else.
+//! Text in traces can't control the terminal.
 
 use serde_json::json;
 
@@ -6,9 +6,9 @@ use super::Program;
 
 const HOSTILE: &str = "evil\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}gnihtemos\u{200b}\r\nagno-top: forged";
 
-/// A file with one trace whose every text is hostile.
+/// Returns a directory with a file of one trace in which every text is hostile.
 fn program() -> Program {
-    let program = Program::alone();
+    let program = Program::empty();
     let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let span = json!({
         "traceId": "0123456789abcdef0123456789abcdef", "spanId": "0123456789abcdef", "name": HOSTILE,
@@ -30,7 +30,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 #[test]
-fn no_command_passes_it_on() {
+fn no_command_prints_control_characters() {
     let program = program();
     for arguments in [
         &["list", "evil.json"][..],
@@ -52,7 +52,7 @@ fn no_command_passes_it_on() {
 }
 
 #[test]
-fn json_loses_nothing_by_it() {
+fn json_keeps_the_text() {
     let program = program();
     let [trace] = program.objects(&["show", "0", "--json", "--payload", "evil.json"]).try_into().unwrap();
     let span = &trace["spans"][0];
@@ -64,7 +64,7 @@ fn json_loses_nothing_by_it() {
 }
 
 #[test]
-fn a_prefix_that_fits_two_names_them_safely() {
+fn names_in_a_message_are_safe() {
     let program = program();
     let second = std::fs::read_to_string(program.path("evil.json"))
         .unwrap()

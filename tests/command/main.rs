@@ -1,4 +1,4 @@
-//! The program without a terminal: what it writes, and how it ends.
+//! The subcommands: output, messages and exit codes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -14,28 +14,28 @@ use std::process::Output;
 
 use serde_json::Value;
 
-/// 75 spans in 11 traces, three of which failed.
+/// 75 spans in 11 traces, three of them with errors.
 const AGNO: &str = "agno-3.1.10.sqlite";
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// The program, in a directory and with settings of its own.
+/// The program in a temporary directory, with its own configuration.
 struct Program {
     directory: tempfile::TempDir,
 }
 
 impl Program {
-    /// In a directory where Agno's fixture is `traces.db`.
+    /// Creates a directory in which `traces.db` is a database that Agno wrote.
     fn new() -> Self {
-        let program = Self::alone();
+        let program = Self::empty();
         std::fs::copy(fixture(AGNO), program.path("traces.db")).unwrap();
         program
     }
 
-    /// In an empty directory.
-    fn alone() -> Self {
+    /// Creates an empty directory.
+    fn empty() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
@@ -55,7 +55,7 @@ impl Program {
         assert_cmd::Command::from_std(self.command(arguments)).output().unwrap()
     }
 
-    /// What it writes, if it ends well.
+    /// Returns standard output. Asserts exit code 0 and no messages.
     fn text(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", errors(&output));
@@ -63,7 +63,7 @@ impl Program {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The objects that it writes, one a line.
+    /// Returns the objects that it writes, one per line.
     fn objects(&self, arguments: &[&str]) -> Vec<Value> {
         self.text(arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

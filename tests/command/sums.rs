@@ -1,4 +1,4 @@
-//! Lines that count sum up to what there is.
+//! The groups of `stats` add up to the totals.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ fn sum(lines: &[Value], field: &str) -> u64 {
 }
 
 #[test]
-fn usage_is_on_one_line_each_whatever_it_is_counted_by() {
+fn every_grouping_adds_up_to_the_same_usage() {
     let program = Program::new();
     for source in ["frameworks/agno-claude/traces.sqlite", "frameworks/agno-team-workflow/traces.sqlite", "agno-3.1.10.sqlite"] {
         let source = fixture(source);
@@ -29,7 +29,7 @@ fn usage_is_on_one_line_each_whatever_it_is_counted_by() {
 }
 
 #[test]
-fn times_are_those_of_calls_that_were_made() {
+fn percentiles_are_those_of_the_calls() {
     let program = Program::new();
     let lines = program.objects(&["stats", "--json", "--by", "tool", "traces.db"]);
     let spans = program.objects(&["tail", "--json", "--since", "2026-01-01", "--limit", "75", "traces.db"]);
@@ -71,7 +71,7 @@ fn every_model_that_is_counted_can_be_filtered_by() {
     assert!(models > 30, "{models} models");
 }
 
-/// The recorded requests in a folder.
+/// Returns the recorded requests in a folder.
 fn requests(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let is_request = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "gz" || extension == "pb");
@@ -79,7 +79,7 @@ fn requests(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn errors_that_differ_in_numbers_only_are_one() {
+fn errors_that_differ_in_numbers_only_form_one_group() {
     let program = Program::new();
     let lines = program.objects(&["stats", "--json", "--by", "error", "traces.db"]);
     assert_eq!(sum(&lines, "errors"), sum(&program.objects(&["list", "--json", "traces.db"]), "errors"));

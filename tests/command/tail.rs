@@ -1,4 +1,4 @@
-//! Spans as they end.
+//! `tail`: spans as they end.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Program, fixture};
 
-/// `tail` at work.
+/// A running `tail`.
 struct Tail {
     child: Child,
     lines: Option<BufReader<ChildStdout>>,
@@ -24,19 +24,19 @@ impl Tail {
     fn next(&mut self) -> Value {
         let mut line = String::new();
         self.lines.as_mut().unwrap().read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|_| panic!("no object: {line:?}"))
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("not an object: {line:?}"))
     }
 }
 
 impl Drop for Tail {
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Adds a copy of a span under another id.
+/// Inserts a copy of a span with another id.
 fn write_span(program: &Program, name: &str) {
     let database = rusqlite::Connection::open(program.path("traces.db")).unwrap();
     database
@@ -49,7 +49,7 @@ fn write_span(program: &Program, name: &str) {
 }
 
 #[test]
-fn it_ends_when_its_reader_leaves_though_nothing_is_written() {
+fn tail_ends_when_its_reader_closes_the_pipe_and_nothing_is_written() {
     let program = Program::new();
     let mut tail = Tail::start(&program, &["tail", "--json", "--since", "2026-01-01", "traces.db"]);
     for _ in 0..75 {
@@ -60,7 +60,7 @@ fn it_ends_when_its_reader_leaves_though_nothing_is_written() {
 }
 
 #[test]
-fn what_an_agent_writes_comes_at_once() {
+fn a_new_span_is_printed_at_once() {
     let program = Program::new();
     let mut tail = Tail::start(&program, &["tail", "--json", "--since", "2026-01-01", "--limit", "76", "traces.db"]);
     for _ in 0..75 {
@@ -73,7 +73,7 @@ fn what_an_agent_writes_comes_at_once() {
 }
 
 #[test]
-fn only_what_passes_is_written_and_payloads_are_looked_at() {
+fn a_filter_selects_spans_and_searches_payloads() {
     let program = Program::new();
     let lines = |filter: &str, limit: &str| {
         program.objects(&["tail", "--json", "--since", "2026-01-01", "--filter", filter, "--limit", limit, "traces.db"])
@@ -84,8 +84,8 @@ fn only_what_passes_is_written_and_payloads_are_looked_at() {
 }
 
 #[test]
-fn a_whole_file_is_written_out_and_ends_and_one_of_lines_is_followed() {
-    let program = Program::alone();
+fn a_json_file_is_printed_once_and_a_file_of_lines_is_followed() {
+    let program = Program::empty();
     let requests = std::fs::read_to_string(fixture("vercel-ai-5.jsonl")).unwrap();
     let first = requests.lines().next().unwrap();
     std::fs::write(program.path("whole.json"), first).unwrap();
@@ -103,10 +103,10 @@ fn a_whole_file_is_written_out_and_ends_and_one_of_lines_is_followed() {
     }
     let fresh = first.replace("26de9a35ac1b8f06", "feedfeedfeedfeed");
     std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(format!("{fresh}\n").as_bytes()).unwrap();
-    assert_eq!(tail.next()["span_id"], "feedfeedfeedfeed", "what comes again is not written again");
+    assert_eq!(tail.next()["span_id"], "feedfeedfeedfeed", "a span that arrives again is not printed again");
 }
 
-/// Posts Agno's recorded body.
+/// Posts a request recorded from Agno.
 fn post(address: SocketAddr) {
     let body = std::fs::read(fixture("agno-3.1.10.otlp.pb")).unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -122,14 +122,14 @@ fn post(address: SocketAddr) {
 
 #[cfg(unix)]
 #[test]
-fn spans_come_over_otlp_once_each_and_an_interrupt_ends_it_well() {
-    let program = Program::alone();
+fn otlp_spans_are_printed_once_and_an_interrupt_ends_tail() {
+    let program = Program::empty();
     let mut tail = Tail::start(&program, &["tail", "--json", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-    let mut told = BufReader::new(tail.child.stderr.take().unwrap());
+    let mut messages = BufReader::new(tail.child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("listening for OTLP on ") {
         line.clear();
-        assert!(told.read_line(&mut line).unwrap() > 0, "it never listened");
+        assert!(messages.read_line(&mut line).unwrap() > 0, "it does not listen");
     }
     let address = line.trim_end().rsplit(' ').next().unwrap().parse().unwrap();
     post(address);
@@ -147,11 +147,11 @@ fn spans_come_over_otlp_once_each_and_an_interrupt_ends_it_well() {
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), count, "a span that is sent twice is written once");
+    assert_eq!(ids.len(), count, "a span that is sent twice is printed once");
 }
 
 #[test]
-fn beside_a_source_only_what_is_asked_for_is_listened_on() {
+fn beside_a_source_only_the_requested_ports_are_opened() {
     let program = Program::new();
     let ports = |flags: &[&str]| {
         let mut tail = Tail::start(&program, &[&["tail", "traces.db"], flags].concat());
@@ -167,7 +167,7 @@ fn beside_a_source_only_what_is_asked_for_is_listened_on() {
 }
 
 #[test]
-fn it_ends_when_nobody_reads() {
+fn tail_ends_when_its_reader_closes_the_pipe() {
     let program = Program::new();
     let mut tail = Tail::start(&program, &["tail", "--json", "--since", "2026-01-01", "traces.db"]);
     tail.next();

@@ -1,9 +1,9 @@
-//! What people read.
+//! Output for users.
 
 use super::Program;
 
 #[test]
-fn a_list_has_a_line_a_trace_and_says_what_went_wrong() {
+fn list_prints_a_line_per_trace_with_its_error() {
     let text = Program::new().text(&["list", "traces.db"]);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 12);
@@ -14,11 +14,11 @@ fn a_list_has_a_line_a_trace_and_says_what_went_wrong() {
         failed.ends_with("error   f1da07c7  106ms      2    2     –        –  Unlucky Agent  ModelProviderError: upstream model exploded"),
         "{failed}"
     );
-    assert!(!text.contains('\u{1b}'), "no colours where there is no terminal");
+    assert!(!text.contains('\u{1b}'), "no colours without a terminal");
 }
 
 #[test]
-fn a_trace_is_a_tree_with_bars_and_its_errors() {
+fn show_prints_a_tree_with_bars_and_errors() {
     let program = Program::new();
     assert_eq!(
         program.text(&["show", "f1da", "traces.db"]),
@@ -56,7 +56,7 @@ fn a_tool_call_shows_its_arguments_and_not_their_hash() {
 }
 
 #[test]
-fn counts_are_a_table() {
+fn stats_prints_a_table() {
     let text = Program::new().text(&["stats", "--by", "model", "traces.db"]);
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED  OUT     COST  MODEL"));
@@ -65,7 +65,7 @@ fn counts_are_a_table() {
 
 #[cfg(unix)]
 #[test]
-fn colours_and_cut_lines_are_for_terminals_and_no_color_is_honoured() {
+fn only_a_terminal_gets_colours_and_cut_lines_and_no_color_removes_colours() {
     use std::io::Read;
 
     use portable_pty::{CommandBuilder, PtySize, native_pty_system};
@@ -83,7 +83,7 @@ fn colours_and_cut_lines_are_for_terminals_and_no_color_is_honoured() {
         let mut child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
-        // At the end Linux answers with an error rather than with nothing.
+        // At the end of the terminal Linux returns an error.
         let mut text = Vec::new();
         let _ = reader.read_to_end(&mut text);
         assert!(child.wait().unwrap().success());

@@ -67,7 +67,7 @@ impl Stage {
         let size = self.terminal.size().expect("a size");
         let area = Rect::new(0, 0, size.width, size.height);
         while view::prepare_frame(&mut self.app, &mut self.store, area) {}
-        for (_, request) in self.app.requests() {
+        for (_, request) in self.app.take_requests() {
             self.source.requests.send(request).expect("a source that lives");
         }
     }
@@ -89,7 +89,7 @@ impl Stage {
                         None => self.app.detail.load(payload),
                     }
                 }
-                Update::Found(found) => self.app.take_found(&self.store, found),
+                Update::Found(found) => self.app.search_hits(&self.store, found),
                 Update::PayloadChanged(source, spans) => self.app.detail.request_again(source, &spans),
                 Update::Payloads { .. } | Update::Traffic(..) => {}
             }
@@ -121,7 +121,7 @@ impl Stage {
             self.ask(wanted);
             self.wait(|stage| !matches!(stage.app.detail.payload, PayloadState::Loading));
         }
-        for (side, wanted) in self.app.compared(&self.store) {
+        for (side, wanted) in self.app.take_compare_requests(&self.store) {
             self.ask(wanted);
             self.compared = Some((side, wanted.span));
             self.wait(|stage| stage.compared.is_none());

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 
-use super::Options;
+use super::options::Options;
 use crate::sources::{Port, PortError};
 
 /// A bound address.
@@ -68,6 +68,13 @@ pub(super) fn all(options: &Options) -> (Vec<Bound>, Vec<BindError>) {
         }
     }
     (bound, failed)
+}
+
+/// Returns a warning if other machines can reach the address.
+pub(super) fn open_port_warning(address: SocketAddr, has_token: bool) -> Option<String> {
+    let token = if has_token { " with the token" } else { "; --otlp-token TOKEN requires a token" };
+    let warning = || format!("{address} is open to other machines: everyone who reaches it can send spans{token}");
+    (!address.ip().is_loopback()).then(warning)
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

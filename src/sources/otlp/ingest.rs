@@ -51,7 +51,7 @@ impl ExportRequest {
 /// Ingests the requests of all connections.
 #[derive(Debug)]
 pub(super) struct Ingest {
-    outlet: UpdateSender,
+    sender: UpdateSender,
     bodies: Mutex<BodyStore>,
     events: Mutex<SpanEvents>,
     counts: Counts,
@@ -70,8 +70,8 @@ struct Counts {
 }
 
 impl Ingest {
-    pub(super) fn new(outlet: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>) -> Self {
-        Self { outlet, bodies: Mutex::default(), events: Mutex::default(), counts: Counts::default(), recorder, forwards }
+    pub(super) fn new(sender: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>) -> Self {
+        Self { sender, bodies: Mutex::default(), events: Mutex::default(), counts: Counts::default(), recorder, forwards }
     }
 
     /// Ingests a request. When this returns, every span that was not rejected is on its way to the store.
@@ -109,7 +109,7 @@ impl Ingest {
                 self.counts.logs.fetch_add(count.saturating_sub(spans.len() as u64), Relaxed);
                 if !spans.is_empty() {
                     // If the channel stays full, the messages appear when the span is next read.
-                    let _ = timeout(SEND_TIMEOUT, self.outlet.updates.send(Update::PayloadChanged(self.outlet.id, spans))).await;
+                    let _ = timeout(SEND_TIMEOUT, self.sender.updates.send(Update::PayloadChanged(self.sender.id, spans))).await;
                 }
                 Ok(Accepted::default())
             }
@@ -132,7 +132,7 @@ impl Ingest {
                 (body.into(), rejected)
             }
         };
-        let mut batch = self.outlet.batch(Origin::Live);
+        let mut batch = self.sender.batch(Origin::Live);
         batch.rich = true;
         rows::read(&body, rejected, &mut batch).map_err(malformed)?;
         self.record(&body, &batch).await?;
@@ -163,10 +163,10 @@ impl Ingest {
 
     /// Reserves a place in the update channel.
     async fn reserve(&self) -> Result<Permit<'_, Update>, Rejection> {
-        if let Ok(permit) = self.outlet.updates.try_reserve() {
+        if let Ok(permit) = self.sender.updates.try_reserve() {
             return Ok(permit);
         }
-        match timeout(SEND_TIMEOUT, self.outlet.updates.reserve()).await {
+        match timeout(SEND_TIMEOUT, self.sender.updates.reserve()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Rejection::Overloaded),
         }

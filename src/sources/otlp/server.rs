@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, watch};
 
 use super::service::Service;
@@ -30,12 +31,17 @@ const MAX_FRAME: u32 = 1 << 20;
 /// The delay after a failed `accept`. The usual cause is a lack of file descriptors; an immediate retry would only burn CPU time.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// The time limit for open connections at shutdown.
+pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Serves connections.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     pub(super) service: Arc<Service>,
+    /// The number of connections.
+    pub(super) max_connections: u32,
     /// One permit per connection.
-    pub(super) connections: Arc<Semaphore>,
+    pub(super) permits: Arc<Semaphore>,
     /// The time limit for a request's head, and for an idle connection.
     pub(super) idle_timeout: Duration,
     /// Becomes `true` at shutdown.
@@ -43,8 +49,27 @@ pub(super) struct Server {
 }
 
 impl Server {
+    /// Serves the listeners that arrive, on this thread. Returns after the channel is closed and the connections have ended.
+    pub(super) fn run(&self, mut listeners: UnboundedReceiver<std::net::TcpListener>) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return tracing::error!(%error, "can't start the OTLP servers"),
+        };
+        runtime.block_on(async {
+            while let Some(listener) = listeners.recv().await {
+                match TcpListener::from_std(listener) {
+                    Ok(listener) => drop(tokio::spawn(self.clone().listen(listener))),
+                    Err(error) => tracing::error!(%error, "can't listen on an address"),
+                }
+            }
+            // All permits are free once all connections have ended.
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.permits.acquire_many(self.max_connections)).await;
+        });
+        runtime.shutdown_background();
+    }
+
     /// Accepts connections until the shutdown. Open connections may finish their requests.
-    pub(super) async fn listen(mut self, listener: TcpListener) {
+    async fn listen(mut self, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -52,7 +77,7 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Ok(permit) = self.connections.clone().try_acquire_owned() else {
+                    let Ok(permit) = self.permits.clone().try_acquire_owned() else {
                         tracing::warn!(%peer, "OTLP connection closed: too many connections");
                         continue;
                     };

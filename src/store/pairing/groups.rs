@@ -1,96 +1,104 @@
-//! Which calls at one time with the same counts are one.
+//! Groups of rows that report one call, among rows with equal token counts.
 
-use super::super::dedup::TELLERS;
+use super::super::dedup::MAX_REPORTS;
 use super::super::interner::Symbol;
-use super::FAR;
+use super::MAX_END_DISTANCE;
 use crate::model::{Nanos, SpanId, TraceId};
 
-/// How far one of a pair may reach beyond the other: clocks are read one after the other.
-const SLACK: Nanos = 5_000_000;
+/// How far one row of a pair may exceed the other in time: instrumentations read the clock one after the other.
+const TOLERANCE: Nanos = 5_000_000;
 
 /// A row that may be paired.
 pub(super) struct Call {
     pub(super) id: (TraceId, SpanId),
-    /// Its place among the rows that are looked at.
-    pub(super) at: usize,
+    /// Its index among the rows of the chain.
+    pub(super) index: usize,
     pub(super) start: Nanos,
     pub(super) end: Nanos,
     pub(super) parent: Option<SpanId>,
-    pub(super) instrument: Symbol,
-    /// The answer that it names; 0: none.
-    pub(super) named: u32,
+    /// The instrumentation scope.
+    pub(super) scope: Symbol,
+    /// The hash of the stated response id; 0 for none.
+    pub(super) response: u32,
 }
 
-/// Calls that are one: bits by their numbers, and by those of the first call of each one's instrument.
+/// Rows that report one call.
 #[derive(Clone, Copy)]
 pub(super) struct Group {
+    /// Bits by the indexes of the calls.
     pub(super) calls: u64,
-    instruments: u64,
-    pub(super) named: u32,
-    began: Nanos,
-    ended: Nanos,
+    /// Bits by the index of the first call of each scope.
+    scopes: u64,
+    /// The stated response; 0 for none.
+    pub(super) response: u32,
+    latest_start: Nanos,
+    earliest_end: Nanos,
 }
 
-/// The calls in groups of those that are one. Each call's first group is that of its answer; then the nearest groups are joined.
+/// Groups calls. Calls with the same stated response are a group from the start; then the nearest groups that may report one call are
+/// merged, step by step. Returns merged groups, too, without calls.
 pub(super) fn groups(calls: &[Call]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let mut of: Vec<usize> = Vec::with_capacity(calls.len());
-    for (at, call) in calls.iter().enumerate() {
-        let instrument = calls.iter().position(|other| other.instrument == call.instrument).unwrap_or(at);
-        let own = Group { calls: 1 << at, instruments: 1 << instrument, named: call.named, began: call.start, ended: call.end };
-        if let Some(group) = groups.iter().position(|group| call.named != 0 && group.named == call.named) {
-            groups[group] = groups[group].with(&own);
-            of.push(group);
+    let mut group_of: Vec<usize> = Vec::with_capacity(calls.len());
+    for (index, call) in calls.iter().enumerate() {
+        let scope = calls.iter().position(|other| other.scope == call.scope).unwrap_or(index);
+        let single =
+            Group { calls: 1 << index, scopes: 1 << scope, response: call.response, latest_start: call.start, earliest_end: call.end };
+        if let Some(group) = groups.iter().position(|group| call.response != 0 && group.response == call.response) {
+            groups[group] = groups[group].union(&single);
+            group_of.push(group);
         } else {
-            of.push(groups.len());
-            groups.push(own);
+            group_of.push(groups.len());
+            groups.push(single);
         }
     }
     let pairs = (0..calls.len()).flat_map(|one| (0..one).map(move |other| (other, one)));
-    let mut near: Vec<(u64, usize, usize)> =
+    let mut candidates: Vec<(u64, usize, usize)> =
         pairs.filter_map(|(one, other)| Some((calls[one].distance(&calls[other])?, one, other))).collect();
-    near.sort_unstable();
-    for (_, one, other) in near {
-        let (to, from) = (of[one], of[other]);
-        if to != from && groups[to].may_join(&groups[from]) {
-            groups[to] = groups[to].with(&groups[from]);
+    candidates.sort_unstable();
+    for (_, one, other) in candidates {
+        let (to, from) = (group_of[one], group_of[other]);
+        if to != from && groups[to].may_merge(&groups[from]) {
+            groups[to] = groups[to].union(&groups[from]);
             groups[from].calls = 0;
-            of.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
+            group_of.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
         }
     }
     groups
 }
 
 impl Group {
-    fn with(&self, other: &Self) -> Self {
+    fn union(&self, other: &Self) -> Self {
         Self {
             calls: self.calls | other.calls,
-            instruments: self.instruments | other.instruments,
-            named: self.named | other.named,
-            began: self.began.max(other.began),
-            ended: self.ended.min(other.ended),
+            scopes: self.scopes | other.scopes,
+            response: self.response | other.response,
+            latest_start: self.latest_start.max(other.latest_start),
+            earliest_end: self.earliest_end.min(other.earliest_end),
         }
     }
 
-    /// Whether both may be one call: told of by other instruments, of one answer at most, and at one time.
-    fn may_join(&self, other: &Self) -> bool {
-        let both = self.with(other);
-        let names_one = self.named == 0 || other.named == 0;
-        self.instruments & other.instruments == 0 && names_one && both.began <= both.ended && both.calls.count_ones() as usize <= TELLERS
+    /// Returns whether both may report one call: no scope twice, at most one stated response, and all rows overlap in time.
+    fn may_merge(&self, other: &Self) -> bool {
+        let union = self.union(other);
+        let states_one = self.response == 0 || other.response == 0;
+        let overlap = union.latest_start <= union.earliest_end;
+        self.scopes & other.scopes == 0 && states_one && overlap && union.calls.count_ones() as usize <= MAX_REPORTS
     }
 }
 
 impl Call {
-    /// How far apart the times of two that may be one call are; `None` if they can't be.
+    /// Returns the time distance of two calls that may be one; `None` if they cannot be. Parent and child have distance 0.
     fn distance(&self, other: &Self) -> Option<u64> {
-        let holds = |one: &Self, other: &Self| one.start <= other.start.saturating_add(SLACK) && other.end <= one.end.saturating_add(SLACK);
+        let contains =
+            |one: &Self, other: &Self| one.start <= other.start.saturating_add(TOLERANCE) && other.end <= one.end.saturating_add(TOLERANCE);
         let (starts, ends) = (self.start.abs_diff(other.start), self.end.abs_diff(other.end));
-        let is_one = self.instrument != other.instrument
-            && (self.named == 0 || other.named == 0)
-            && ends <= FAR.unsigned_abs()
-            && (holds(self, other) || holds(other, self));
+        let may_be_one = self.scope != other.scope
+            && (self.response == 0 || other.response == 0)
+            && ends <= MAX_END_DISTANCE.unsigned_abs()
+            && (contains(self, other) || contains(other, self));
         let is_parent = |one: &Self, other: &Self| one.id.0 == other.id.0 && other.parent == Some(one.id.1);
-        let is_near = is_parent(self, other) || is_parent(other, self);
-        is_one.then(|| if is_near { 0 } else { starts.saturating_add(ends) })
+        let are_linked = is_parent(self, other) || is_parent(other, self);
+        may_be_one.then(|| if are_linked { 0 } else { starts.saturating_add(ends) })
     }
 }

@@ -88,7 +88,7 @@ impl Aggregates {
             });
         self.is_stale = usable.is_some_and(|version| version.is_stale(store));
         if usable.is_none() {
-            let (stats, times) = (store.stats_of(trace), store.split_of(trace, now));
+            let (stats, times) = (store.stats_of(trace), store.time_breakdown(trace, now));
             self.trace = Some(TraceAggregates { version: TraceVersion::new(store, trace, now), stats, times });
         }
     }

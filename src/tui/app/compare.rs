@@ -1,4 +1,4 @@
-//! Two traces side by side: which step of one is which step of the other, and what of the two differs.
+//! The comparison of two traces: which steps correspond, and how they differ.
 
 mod align;
 
@@ -11,33 +11,33 @@ use crate::sources::PayloadRequest;
 use crate::store::{Changes, Row, RowIx, Store, Symbol, Totals, TraceIx};
 use align::align;
 
-/// Steps of a trace that are compared; the rest is counted.
+/// Steps of a trace to compare at most; the others are only counted.
 pub const STEPS: usize = 2000;
 
-/// A step of one trace, of the other, or of both.
+/// A pair of corresponding steps, or a step without a counterpart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepPair {
-    /// The rows: of the earlier trace, of the later.
+    /// The rows in the earlier and the later trace.
     pub rows: [Option<RowIx>; 2],
-    /// How deep each lies in its tree.
+    /// The depth of each row in its tree.
     pub depths: [usize; 2],
 }
 
-/// What of a pair differs enough to be told.
-#[expect(clippy::struct_excessive_bools, reason = "each is shown by itself")]
+/// The relevant differences of a pair.
+#[expect(clippy::struct_excessive_bools, reason = "the view highlights each one by itself")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// It is in one trace only, or has another name.
+    /// The step is in one trace only, or its name differs.
     pub step: bool,
-    /// One failed, runs or is lost, and the other is not so.
-    pub standing: bool,
-    /// The times are a fifth apart, and ten milliseconds.
+    /// The status.
+    pub status: bool,
+    /// The duration, by at least a fifth and ten milliseconds.
     pub time: bool,
     /// The tokens.
     pub tokens: bool,
     /// The cost.
     pub cost: bool,
-    /// The beginnings of the inputs or of the errors.
+    /// The beginning of the input, or the error.
     pub text: bool,
 }
 
@@ -49,65 +49,72 @@ impl Differences {
     }
 }
 
-/// First lines of what a step was given and what it answered.
+/// The first lines of the input and the output of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
-    /// What it was given.
+    /// The input.
     pub input: Vec<TextLine>,
-    /// What it answered.
+    /// The output.
     pub output: Vec<TextLine>,
 }
 
 /// A line of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TextLine {
-    /// The line.
+    /// The text.
     pub text: String,
-    /// Cells by which it is indented.
+    /// The indentation in cells.
     pub indent: usize,
-    /// Cells by which what it is wrapped into is indented.
+    /// The indentation of continuation lines in cells.
     pub hang: usize,
 }
 
-/// Two traces side by side.
+/// The state of the comparison.
 #[derive(Clone, Debug)]
 pub struct Compare {
-    /// The earlier and the later.
+    /// The earlier and the later trace.
     pub traces: [TraceIx; 2],
-    /// The steps, in the order of their trees.
+    /// The pairs in tree order.
     pub pairs: Vec<StepPair>,
-    /// Steps of each that are not compared.
-    pub left_out: [usize; 2],
-    /// The pair that the cursor is on.
+    /// The number of steps in each trace that are not compared.
+    pub omitted: [usize; 2],
+    /// The index of the pair under the cursor.
     pub cursor: usize,
-    /// What the two steps under the cursor were given and answered; `None` until it has come.
+    /// The texts of the two steps under the cursor; `None` until their payloads arrive.
     pub texts: [Option<Texts>; 2],
-    asked: [bool; 2],
+    is_requested: [bool; 2],
     pace: Pace,
 }
 
 impl Compare {
-    /// Compares two traces. Costs the product of their steps, of which [`STEPS`] are taken at most.
+    /// Compares two traces. In the worst case it costs the product of the numbers of their steps.
     #[must_use]
     pub fn new(store: &Store, traces: [TraceIx; 2]) -> Self {
         let mut traces = traces;
         traces.sort_by_key(|&trace| (store.trace(trace).start, trace));
-        let mut compare =
-            Self { traces, pairs: Vec::new(), left_out: [0; 2], cursor: 0, texts: [None, None], asked: [false; 2], pace: Pace::due() };
+        let mut compare = Self {
+            traces,
+            pairs: Vec::new(),
+            omitted: [0; 2],
+            cursor: 0,
+            texts: [None, None],
+            is_requested: [false; 2],
+            pace: Pace::due(),
+        };
         compare.refresh(store);
         compare
     }
 
-    /// Compares again what has changed. The cursor stays with its step.
-    pub fn refresh(&mut self, store: &Store) {
+    /// Compares the traces again. The cursor stays on its step.
+    fn refresh(&mut self, store: &Store) {
         let begun = Instant::now();
-        let at = self.pairs.get(self.cursor).copied();
-        let sides = self.traces.map(|trace| flat(store, trace));
-        for (left_out, (steps, trace)) in self.left_out.iter_mut().zip(sides.iter().zip(self.traces)) {
-            *left_out = store.rows_of(trace).len().saturating_sub(steps.len());
+        let current = self.pairs.get(self.cursor).copied();
+        let sides = self.traces.map(|trace| steps(store, trace));
+        for (omitted, (steps, trace)) in self.omitted.iter_mut().zip(sides.iter().zip(self.traces)) {
+            *omitted = store.rows_of(trace).len().saturating_sub(steps.len());
         }
         let [left, right] = &sides;
-        let step = |side: &[(RowIx, usize)], at: Option<usize>| at.map(|at| side[at]);
+        let step = |side: &[(RowIx, usize)], index: Option<usize>| index.map(|index| side[index]);
         self.pairs = align(&keys(store, left), &keys(store, right))
             .into_iter()
             .map(|[a, b]| {
@@ -115,24 +122,26 @@ impl Compare {
                 StepPair { rows: steps.map(|step| step.map(|(row, _)| row)), depths: steps.map(|step| step.map_or(0, |(_, depth)| depth)) }
             })
             .collect();
-        let same = |pair: &StepPair| at.is_some_and(|at| (0..2).any(|side| pair.rows[side].is_some() && pair.rows[side] == at.rows[side]));
-        let cursor = self.pairs.iter().position(same).unwrap_or_default();
-        if self.pairs.get(cursor).map(|pair| pair.rows) == at.map(|at| at.rows) {
+        let is_current = |pair: &StepPair| {
+            current.is_some_and(|current| (0..2).any(|side| pair.rows[side].is_some() && pair.rows[side] == current.rows[side]))
+        };
+        let cursor = self.pairs.iter().position(is_current).unwrap_or_default();
+        if self.pairs.get(cursor).map(|pair| pair.rows) == current.map(|current| current.rows) {
             self.cursor = cursor;
         } else {
-            self.go(cursor);
+            self.set_cursor(cursor);
         }
         self.pace.finish(begun);
     }
 
-    /// Matches the steps again if the traces have changed; what takes long is not done for every change.
-    pub(super) fn catch_up(&mut self, store: &Store) {
+    /// Compares the traces again if they have changed and a comparison is due.
+    pub(super) fn refresh_if_due(&mut self, store: &Store) {
         if self.pace.is_due() {
             self.refresh(store);
         }
     }
 
-    /// Whether the steps wait to be matched again.
+    /// Whether the comparison is outdated.
     pub(super) fn is_stale(&self) -> bool {
         self.pace.is_stale()
     }
@@ -141,7 +150,7 @@ impl Compare {
     pub fn step(&mut self, by: isize) {
         let cursor = self.cursor.saturating_add_signed(by).min(self.pairs.len().saturating_sub(1));
         if cursor != self.cursor {
-            self.go(cursor);
+            self.set_cursor(cursor);
         }
     }
 
@@ -150,22 +159,22 @@ impl Compare {
         self.step(pair as isize - self.cursor as isize);
     }
 
-    fn go(&mut self, cursor: usize) {
-        (self.cursor, self.texts, self.asked) = (cursor, [None, None], [false; 2]);
+    fn set_cursor(&mut self, cursor: usize) {
+        (self.cursor, self.texts, self.is_requested) = (cursor, [None, None], [false; 2]);
     }
 
-    /// Goes to the next pair that differs, or the one before; whether there is one.
+    /// Goes to the next pair that differs or the previous one. Returns whether there is one.
     pub fn seek(&mut self, store: &Store, back: bool, now: Nanos) -> bool {
         let differs = |&at: &usize| self.differences(store, at, now).any();
         let count = self.pairs.len();
         let found = if back { (0..self.cursor).rev().find(differs) } else { (self.cursor + 1..count).find(differs) };
         if let Some(at) = found {
-            self.go(at);
+            self.set_cursor(at);
         }
         found.is_some()
     }
 
-    /// What differs in a pair.
+    /// Returns how the steps of a pair differ.
     #[must_use]
     pub fn differences(&self, store: &Store, pair: usize, now: Nanos) -> Differences {
         let [Some(left), Some(right)] = self.pairs[pair].rows else { return Differences { step: true, ..Differences::default() } };
@@ -177,7 +186,7 @@ impl Compare {
         };
         Differences {
             step: key(a) != key(b),
-            standing: a.standing() != b.standing(),
+            status: a.run_status() != b.run_status(),
             time: long - short >= 10_000_000 && long - short >= short / 5,
             tokens: x.tokens() != y.tokens(),
             cost: x.cost() != y.cost(),
@@ -185,28 +194,28 @@ impl Compare {
         }
     }
 
-    /// Pairs that differ.
+    /// Returns the number of pairs that differ.
     #[must_use]
-    pub fn differing(&self, store: &Store, now: Nanos) -> usize {
+    pub fn difference_count(&self, store: &Store, now: Nanos) -> usize {
         (0..self.pairs.len()).filter(|&at| self.differences(store, at, now).any()).count()
     }
 
-    /// The payloads of the two steps under the cursor, to be asked for once.
-    pub fn wanted(&mut self, store: &Store) -> Vec<(usize, PayloadRequest)> {
+    /// Returns the payloads of the two steps under the cursor with their sides, once.
+    fn take_requests(&mut self, store: &Store) -> Vec<(usize, PayloadRequest)> {
         let Some(pair) = self.pairs.get(self.cursor) else { return Vec::new() };
-        let mut wanted = Vec::new();
+        let mut requests = Vec::new();
         for side in 0..2 {
             let data = pair.rows[side].map(|row| store.row(row)).filter(|data| !data.placeholder);
-            if let Some(data) = data.filter(|_| !self.asked[side]) {
-                self.asked[side] = true;
-                wanted.push((side, PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id }));
+            if let Some(data) = data.filter(|_| !self.is_requested[side]) {
+                self.is_requested[side] = true;
+                requests.push((side, PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id }));
             }
         }
-        wanted
+        requests
     }
 
-    /// Takes in a payload that was asked for, if its step is still under the cursor.
-    pub fn load(&mut self, store: &Store, side: usize, id: SpanId, texts: Texts) {
+    /// Sets the texts of a step, if it is still under the cursor.
+    fn load(&mut self, store: &Store, side: usize, id: SpanId, texts: Texts) {
         let row = self.pairs.get(self.cursor).and_then(|pair| pair.rows[side]);
         if row.is_some_and(|row| store.row(row).id == id) {
             self.texts[side] = Some(texts);
@@ -214,8 +223,8 @@ impl Compare {
     }
 }
 
-/// A trace's rows as they stand on the screen when all is unfolded, with their depths.
-fn flat(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
+/// Returns the rows of a trace in screen order with their depths.
+fn steps(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
     // The screen shows the other roots below the first one.
     let mut roots = 0;
     let steps = store.walk(trace).map(|(row, depth)| {
@@ -225,7 +234,7 @@ fn flat(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
     steps.take(STEPS).collect()
 }
 
-/// The sums over a row and all below it; the first row of a trace stands for all of the trace.
+/// Returns the totals of a subtree; for the first root of a trace, those of the trace.
 #[must_use]
 pub fn totals(store: &Store, row: RowIx) -> Totals {
     let trace = store.row(row).trace();
@@ -236,17 +245,17 @@ fn keys(store: &Store, steps: &[(RowIx, usize)]) -> Vec<(SpanType, Symbol)> {
     steps.iter().map(|&(row, _)| key(store.row(row))).collect()
 }
 
-/// What steps are matched by: kind, and name.
+/// Returns what steps are matched by: their type and name.
 fn key(row: &Row) -> (SpanType, Symbol) {
     (row.span_type, if row.label.is_empty() { row.name } else { row.label })
 }
 
 impl App {
-    /// Compares the two marked traces, or the one marked with the one under the cursor.
+    /// Compares the two marked traces, or the marked trace with the one under the cursor.
     pub(super) fn compare(&mut self, store: &Store, now: Nanos) {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
         if let ([marked], Some(row)) = (traces.as_slice(), self.tree.cursor()) {
-            traces.extend(Some(store.row(row).trace()).filter(|here| here != marked));
+            traces.extend(Some(store.row(row).trace()).filter(|current| current != marked));
         }
         if let [a, b] = traces[..] {
             self.overlay = Some(Overlay::Compare(Box::new(Compare::new(store, [a, b]))));
@@ -255,55 +264,56 @@ impl App {
         }
         let (mark, compare) = (self.keymap.hint(Action::Mark), self.keymap.hint(Action::Compare));
         let text = match self.marks.len() {
-            0 | 1 => format!("mark a trace with {mark}, go to another, and {compare} compares them"),
-            count => format!("{count} traces are marked; two can be compared"),
+            0 | 1 => format!("mark a trace with {mark}, go to another one and press {compare} to compare them"),
+            count => format!("{count} traces are marked; mark two to compare them"),
         };
-        self.say(text, false, now);
+        self.show_message(text, false, now);
     }
 
-    /// Takes into the comparison what has changed, or ends it if a trace of it is gone.
-    pub(super) fn compare_again(&mut self, changes: &Changes) {
+    /// Notes changes of the compared traces. Closes the comparison if one is evicted.
+    pub(super) fn update_compare(&mut self, changes: &Changes) {
         let Some(Overlay::Compare(compare)) = &mut self.overlay else { return };
         if compare.traces.iter().any(|trace| changes.evicted.contains(trace)) {
             self.overlay = None;
-            self.say("a trace that was compared is held no longer", true, self.now);
+            self.show_message("a compared trace was evicted from memory", true, self.now);
         } else if compare.traces.iter().any(|trace| changes.traces.contains(trace)) {
             compare.pace.invalidate();
-            // A step that came again may have another payload.
+            // A step that arrived again may have another payload.
             let rows = compare.pairs.get(compare.cursor).map(|pair| pair.rows).unwrap_or_default();
             for (side, row) in rows.into_iter().enumerate() {
                 if row.is_some_and(|row| changes.rows.binary_search(&row).is_ok()) {
-                    (compare.asked[side], compare.texts[side]) = (false, None);
+                    (compare.is_requested[side], compare.texts[side]) = (false, None);
                 }
             }
         }
     }
 
-    /// Leaves the comparison for the step under its cursor.
-    pub(super) fn go_to_compared(&mut self, store: &Store) {
+    /// Closes the comparison and goes to the step under its cursor.
+    pub(super) fn leave_compare(&mut self, store: &Store) {
         let Some(Overlay::Compare(compare)) = self.overlay.take() else { return };
         let row = compare.pairs.get(compare.cursor).and_then(|pair| pair.rows[0].or(pair.rows[1]));
         if let Some(row) = row {
             self.focus = Focus::Traces;
             self.tree.reveal(store, row);
-            self.look(store);
+            self.show_detail(store);
         }
     }
 
-    pub(super) fn next_difference(&mut self, store: &Store, back: bool, now: Nanos) {
+    /// Goes to the next difference or the previous one.
+    pub(super) fn go_to_difference(&mut self, store: &Store, back: bool, now: Nanos) {
         if let Some(Overlay::Compare(compare)) = &mut self.overlay
             && !compare.seek(store, back, now)
         {
-            self.say("no other difference", false, now);
+            self.show_message("no other difference", false, now);
         }
     }
 
-    /// The payloads that the comparison wants, with the side that each is for.
-    pub fn compared(&mut self, store: &Store) -> Vec<(usize, PayloadRequest)> {
-        if let Some(Overlay::Compare(compare)) = &mut self.overlay { compare.wanted(store) } else { Vec::new() }
+    /// Returns the payloads that the comparison needs with their sides, once.
+    pub fn take_compare_requests(&mut self, store: &Store) -> Vec<(usize, PayloadRequest)> {
+        if let Some(Overlay::Compare(compare)) = &mut self.overlay { compare.take_requests(store) } else { Vec::new() }
     }
 
-    /// Takes in a payload that the comparison asked for; one that can't be had leaves what the rows hold.
+    /// Sets the texts of a step on one side of the comparison.
     pub fn load_compared(&mut self, store: &Store, side: usize, id: SpanId, texts: Texts) {
         if let Some(Overlay::Compare(compare)) = &mut self.overlay {
             compare.load(store, side, id, texts);

@@ -1,4 +1,4 @@
-//! What is copied: the value that is looked at.
+//! The actions that copy.
 
 use super::{App, Effect, Focus, TraceTree};
 use crate::format;
@@ -6,10 +6,10 @@ use crate::model::Nanos;
 use crate::store::Store;
 
 impl App {
-    /// The value looked at: in the traces the id of the trace or span under the cursor, in the detail what its tab shows.
+    /// Copies the id of the trace or span under the cursor, or the value in the detail pane if that has the focus.
     pub(super) fn copy(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
         let Some(row) = self.tree.cursor() else {
-            self.say("nothing to copy yet", false, now);
+            self.show_message("nothing to copy yet", false, now);
             return None;
         };
         if self.focus == Focus::Traces {
@@ -22,18 +22,18 @@ impl App {
         }
         match self.detail.copy() {
             Ok((what, text)) => Some(Effect::Copy { what: format!("{what}, {}", format::bytes(text.len() as u64)), text }),
-            Err(why) => {
-                self.say(why, false, now);
+            Err(reason) => {
+                self.show_message(reason, false, now);
                 None
             }
         }
     }
 
-    /// The span under the cursor, to be copied as JSON.
+    /// Copies the span under the cursor as JSON.
     pub(super) fn copy_span(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
         let row = self.tree.cursor().filter(|&row| !store.row(row).placeholder);
         if row.is_none() {
-            self.say("nothing to copy yet: the span has not come", false, now);
+            self.show_message("nothing to copy yet: the span has not arrived", false, now);
         }
         row.map(Effect::CopySpan)
     }

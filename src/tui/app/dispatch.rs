@@ -1,27 +1,27 @@
-//! What a key does: the layers on top answer first.
+//! Which part of the screen handles a key: the editor, else the window over the panes, else the panes.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
 use super::pick::Picked;
-use super::{Action, App, Effect, Key, Message, Overlay, export_dialog, palette, scroll};
+use super::{Action, App, Effect, Key, Message, Overlay, export_dialog, palette};
 use crate::model::Nanos;
 use crate::query::with_values;
 use crate::store::Store;
 
 impl App {
-    /// A key was pressed. The layers on top answer first.
+    /// Handles a key. Returns what the event loop must do.
     pub fn key(&mut self, store: &mut Store, key: KeyEvent, now: Nanos) -> Option<Effect> {
         if key.kind == KeyEventKind::Release {
             return None;
         }
-        if self.message.as_ref().is_some_and(Message::stays) {
+        if self.message.as_ref().is_some_and(Message::is_sticky) {
             self.message = None;
         }
         let action = self.keymap.action(key);
         if action == Some(Action::Quit) && !Key::pressed(key).is_input() {
             return Some(Effect::Quit);
         }
-        if self.editing.is_some() {
+        if self.editor.is_some() {
             self.edit(store, key)
         } else if self.overlay.is_some() {
             self.overlay_key(store, key, action, now)
@@ -33,17 +33,17 @@ impl App {
     fn overlay_key(&mut self, store: &mut Store, key: KeyEvent, action: Option<Action>, now: Nanos) -> Option<Effect> {
         match (&mut self.overlay, key.code, action) {
             (Some(Overlay::Palette(palette)), ..) => match palette.key(key) {
-                palette::Answer::Open => {}
-                palette::Answer::Left => self.overlay = None,
-                palette::Answer::Do(action) => {
+                palette::Outcome::Open => {}
+                palette::Outcome::Closed => self.overlay = None,
+                palette::Outcome::Perform(action) => {
                     self.overlay = None;
                     return self.update(store, action, now);
                 }
             },
             (Some(Overlay::Export(dialog)), ..) => match dialog.key(key) {
-                export_dialog::Answer::Open => {}
-                export_dialog::Answer::Left => self.overlay = None,
-                export_dialog::Answer::Write(export) => {
+                export_dialog::Outcome::Open => {}
+                export_dialog::Outcome::Closed => self.overlay = None,
+                export_dialog::Outcome::Write(export) => {
                     self.overlay = None;
                     return Some(Effect::Export(export));
                 }
@@ -60,31 +60,31 @@ impl App {
             (Some(Overlay::Sorter(sorter)), KeyCode::Enter, _) => {
                 let sorter = sorter.clone();
                 self.overlay = None;
-                self.sort_as_chosen(store, &sorter);
+                self.apply_sorter(store, &sorter);
             }
             (_, KeyCode::Esc, _)
             | (_, _, Some(Action::Back | Action::Quit | Action::Help))
             | (Some(Overlay::Sorter(_)), _, Some(Action::SortBy))
             | (Some(Overlay::Sources(_)), _, Some(Action::Sources))
             | (Some(Overlay::Compare(_)), _, Some(Action::Compare)) => self.overlay = None,
-            (Some(Overlay::Compare(_)), _, Some(Action::Detail)) => self.go_to_compared(store),
+            (Some(Overlay::Compare(_)), _, Some(Action::Detail)) => self.leave_compare(store),
             (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
-                self.next_difference(store, action == Some(Action::PreviousMatch), now);
+                self.go_to_difference(store, action == Some(Action::PreviousMatch), now);
             }
-            (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(leap(action)),
-            (Some(Overlay::Sorter(sorter)), _, Some(action)) => sorter.step(leap(action)),
-            (Some(Overlay::Help(line) | Overlay::Sources(line)), _, Some(action)) => *line = line.saturating_add_signed(leap(action)),
+            (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(rows(action)),
+            (Some(Overlay::Sorter(sorter)), _, Some(action)) => sorter.step(rows(action)),
+            (Some(Overlay::Help(line) | Overlay::Sources(line)), _, Some(action)) => *line = line.saturating_add_signed(rows(action)),
             _ => {}
         }
         None
     }
 }
 
-/// The rows by which an action moves in a layer, its ends included.
-fn leap(action: Action) -> isize {
+/// Returns the rows by which an action moves in a window.
+fn rows(action: Action) -> isize {
     match action {
         Action::Top => isize::MIN,
         Action::Bottom => isize::MAX,
-        _ => scroll(action, 10).unwrap_or_default(),
+        _ => action.rows(10).unwrap_or_default(),
     }
 }

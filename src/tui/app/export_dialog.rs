@@ -1,4 +1,4 @@
-//! The question what to export as, where to, and whether secrets are hidden.
+//! The export dialog: format, path and redaction.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
@@ -8,20 +8,20 @@ use crate::export::Format;
 use crate::format;
 use crate::store::TraceIx;
 
-/// What is to be written, and how.
+/// A confirmed export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// The traces.
     pub traces: Vec<TraceIx>,
-    /// As what.
+    /// The file format.
     pub format: Format,
-    /// Where to, from the working directory; a file that is there is left alone.
+    /// The path, relative to the working directory. An existing file is not overwritten.
     pub path: String,
-    /// Whether secrets are hidden.
+    /// Whether to hide secrets.
     pub redact: bool,
 }
 
-/// The part of the dialog that has the keys.
+/// The field of the dialog that the keys act on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExportField {
     /// The format.
@@ -29,40 +29,40 @@ pub enum ExportField {
     Format,
     /// The path.
     Path,
-    /// Whether secrets are hidden.
+    /// Whether to hide secrets.
     Redact,
 }
 
 impl ExportField {
-    /// Every field, from top to bottom.
+    /// All fields, from top to bottom.
     pub const ALL: [Self; 3] = [Self::Format, Self::Path, Self::Redact];
 }
 
 /// The open dialog.
 #[derive(Clone, Debug)]
 pub struct ExportDialog {
-    /// The part that has the keys.
+    /// The field that the keys act on.
     pub field: ExportField,
-    /// The format chosen.
+    /// The file format.
     pub format: Format,
-    /// The path and its cursor.
+    /// The path with its cursor.
     pub path: Input,
-    /// Whether secrets are hidden.
+    /// Whether to hide secrets.
     pub redact: bool,
-    /// The traces.
+    /// The traces to export.
     pub traces: Vec<TraceIx>,
 }
 
-/// What a key makes of the dialog.
+/// The effect of a key on the dialog.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Outcome {
     Open,
-    Left,
+    Closed,
     Write(Export),
 }
 
 impl ExportDialog {
-    /// A dialog that proposes a file of this name in the working directory.
+    /// Opens the dialog with a file name without its extension.
     #[must_use]
     pub fn new(traces: Vec<TraceIx>, stem: &str) -> Self {
         let format = Format::default();
@@ -70,24 +70,24 @@ impl ExportDialog {
         Self { field: ExportField::Format, format, path, redact: false, traces }
     }
 
-    pub(super) fn key(&mut self, key: KeyEvent) -> Answer {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Outcome {
         match (key.code, self.field) {
-            (KeyCode::Esc, _) => return Answer::Left,
-            (KeyCode::Enter, _) if !self.path.value().trim().is_empty() => return Answer::Write(self.clone().export()),
+            (KeyCode::Esc, _) => return Outcome::Closed,
+            (KeyCode::Enter, _) if !self.path.value().trim().is_empty() => return Outcome::Write(self.clone().export()),
             (KeyCode::Tab | KeyCode::Down, _) => self.step(1),
             (KeyCode::BackTab | KeyCode::Up, _) => self.step(ExportField::ALL.len() - 1),
-            (KeyCode::Left | KeyCode::Char('h'), ExportField::Format) => self.turn(Format::ALL.len() - 1),
-            (KeyCode::Right | KeyCode::Char(' ' | 'l'), ExportField::Format) => self.turn(1),
+            (KeyCode::Left | KeyCode::Char('h'), ExportField::Format) => self.cycle_format(Format::ALL.len() - 1),
+            (KeyCode::Right | KeyCode::Char(' ' | 'l'), ExportField::Format) => self.cycle_format(1),
             (KeyCode::Left | KeyCode::Right | KeyCode::Char(' '), ExportField::Redact) => self.redact = !self.redact,
             (_, ExportField::Path) => {
                 self.path.handle_event(&crossterm::event::Event::Key(key));
             }
             _ => {}
         }
-        Answer::Open
+        Outcome::Open
     }
 
-    /// Text was pasted.
+    /// Inserts pasted text.
     pub(super) fn paste(&mut self, text: &str) {
         if self.field == ExportField::Path {
             for c in format::safe(text).chars() {
@@ -96,7 +96,7 @@ impl ExportDialog {
         }
     }
 
-    /// Leaves out traces that are held no longer, whose places others may take. Whether any is left.
+    /// Removes evicted traces, whose indices the store reuses. Returns whether any are left.
     pub(super) fn forget(&mut self, evicted: &[TraceIx]) -> bool {
         self.traces.retain(|trace| !evicted.contains(trace));
         !self.traces.is_empty()
@@ -108,8 +108,8 @@ impl ExportDialog {
         self.field = fields[(at + by) % fields.len()];
     }
 
-    /// Chooses another format; the path's extension goes with it, unless somebody gave it another.
-    fn turn(&mut self, by: usize) {
+    /// Changes the format. The extension of the path changes too, unless the user has edited it.
+    fn cycle_format(&mut self, by: usize) {
         let formats = Format::ALL;
         let at = formats.iter().position(|format| *format == self.format).unwrap_or_default();
         let next = formats[(at + by) % formats.len()];
@@ -130,12 +130,12 @@ mod tests {
 
     use super::*;
 
-    fn press(dialog: &mut ExportDialog, codes: &[KeyCode]) -> Answer {
-        codes.iter().map(|&code| dialog.key(KeyEvent::new(code, KeyModifiers::NONE))).last().unwrap_or(Answer::Open)
+    fn press(dialog: &mut ExportDialog, codes: &[KeyCode]) -> Outcome {
+        codes.iter().map(|&code| dialog.key(KeyEvent::new(code, KeyModifiers::NONE))).last().unwrap_or(Outcome::Open)
     }
 
     #[test]
-    fn the_extension_goes_with_the_format_until_somebody_gives_another() {
+    fn the_extension_follows_the_format_until_the_user_edits_it() {
         let mut dialog = ExportDialog::new(Vec::new(), "a-1");
         press(&mut dialog, &[KeyCode::Left]);
         assert_eq!((dialog.format, dialog.path.value()), (Format::Markdown, "a-1.md"));
@@ -146,15 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn enter_writes_from_every_field_but_not_without_a_path() {
+    fn enter_confirms_in_every_field_but_needs_a_path() {
         let mut dialog = ExportDialog::new(Vec::new(), "a");
         press(&mut dialog, &[KeyCode::Up, KeyCode::Char(' ')]);
         let written = Export { traces: Vec::new(), format: Format::Otlp, path: "a.json".to_owned(), redact: true };
-        assert_eq!(press(&mut dialog, &[KeyCode::Enter]), Answer::Write(written));
+        assert_eq!(press(&mut dialog, &[KeyCode::Enter]), Outcome::Write(written));
         press(&mut dialog, &[KeyCode::Up]);
         dialog.path = " ".into();
-        assert_eq!(press(&mut dialog, &[KeyCode::Enter]), Answer::Open);
-        // Letters that are keys elsewhere are letters here.
+        assert_eq!(press(&mut dialog, &[KeyCode::Enter]), Outcome::Open);
+        // Letters that are keys elsewhere are text here.
         press(&mut dialog, &[KeyCode::Char('q'), KeyCode::Char('?')]);
         dialog.paste("\u{1b}[2Jb\n");
         assert_eq!(dialog.path.value(), " q?b ");

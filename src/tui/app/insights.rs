@@ -35,7 +35,7 @@ impl Insights {
             match self.by_run.get(&run).filter(|insight| insight.version.is_usable(store, trace, now)) {
                 Some(insight) => self.is_stale |= insight.version.is_stale(store),
                 None => {
-                    let insight = Insight { version: TraceVersion::new(store, trace, now), anomalies: store.habits(run) };
+                    let insight = Insight { version: TraceVersion::new(store, trace, now), anomalies: store.anomalies(run) };
                     self.by_run.insert(run, insight);
                 }
             }

@@ -1,4 +1,4 @@
-//! The line that is typed: a filter with what could complete it and the lines before it, or a text to find.
+//! The line editor: a filter with completions and history, or a text to find in the detail pane.
 
 mod completions;
 
@@ -12,15 +12,15 @@ use crate::query::Query;
 use crate::store::Store;
 pub use completions::{Completion, Completions};
 
-/// Filter lines that are kept.
+/// Lines of history to keep at most.
 const KEPT: usize = 200;
 
-/// Filter lines that were used, the last one last.
+/// Earlier filter lines, the latest last.
 #[derive(Clone, Debug, Default)]
 pub struct History(Vec<String>);
 
 impl History {
-    /// The lines, the last one last.
+    /// Returns a history of these lines, the latest last.
     #[must_use]
     pub fn new(lines: Vec<String>) -> Self {
         let mut history = Self::default();
@@ -30,7 +30,7 @@ impl History {
         history
     }
 
-    /// Adds a line; one that was there before moves.
+    /// Adds a line at the end; removes an earlier duplicate.
     pub fn add(&mut self, line: String) {
         self.0.retain(|known| *known != line);
         self.0.push(line);
@@ -40,52 +40,53 @@ impl History {
     }
 }
 
-/// The line that is typed.
+/// The open line editor.
 #[derive(Debug, Default)]
 pub struct LineEditor {
     /// The line and its cursor.
     pub input: Input,
-    /// Whether it is looked for in the detail; else it filters the traces.
-    pub finds: bool,
-    /// What could stand where the cursor is.
-    pub offers: Completions,
-    /// The filter line before this one was begun.
-    before: String,
-    /// How many lines back in the history this is, and what was typed before one went there.
-    back: usize,
+    /// Whether the line is a text to find in the detail pane instead of a filter.
+    pub is_search: bool,
+    /// Completions at the cursor.
+    pub completions: Completions,
+    /// The filter line to restore on Esc.
+    original: String,
+    /// The position in the history, counted from its end; 0 is the draft.
+    history_offset: usize,
+    /// The line before the user went to the history.
     draft: String,
 }
 
 impl LineEditor {
-    /// A line to be changed; `filter` is what Esc brings back.
-    pub(super) fn new(line: String, finds: bool, filter: &str) -> Self {
-        Self { input: line.into(), finds, before: filter.to_owned(), ..Self::default() }
+    /// Opens the editor. Esc restores `filter`.
+    pub(super) fn new(line: String, is_search: bool, filter: &str) -> Self {
+        Self { input: line.into(), is_search, original: filter.to_owned(), ..Self::default() }
     }
 
-    /// Whether a mistake at this place is no more than a word that is still to be completed by one of the offers.
+    /// Whether an error at this position is only an incomplete word that a completion can finish.
     #[must_use]
-    pub fn completes(&self, at: usize) -> bool {
-        !self.offers.list.is_empty() && (self.offers.at..=self.input.cursor()).contains(&at)
+    pub fn is_completable(&self, position: usize) -> bool {
+        !self.completions.list.is_empty() && (self.completions.start..=self.input.cursor()).contains(&position)
     }
 
-    /// Goes so many lines back in the history, forward if negative. Whether the line is another now.
+    /// Goes back in the history, or forward if `by` is negative. Returns whether the line has changed.
     fn recall(&mut self, history: &History, by: isize) -> bool {
-        let back = self.back.saturating_add_signed(by).min(history.0.len());
-        if back == self.back {
+        let offset = self.history_offset.saturating_add_signed(by).min(history.0.len());
+        if offset == self.history_offset {
             return false;
         }
-        if self.back == 0 {
+        if self.history_offset == 0 {
             self.input.value().clone_into(&mut self.draft);
         }
-        self.back = back;
-        let line = if back == 0 { &self.draft } else { &history.0[history.0.len() - back] };
+        self.history_offset = offset;
+        let line = if offset == 0 { &self.draft } else { &history.0[history.0.len() - offset] };
         self.input = Input::new(line.clone());
         true
     }
 }
 
 impl App {
-    /// Text was pasted: into the line that is open, else nowhere.
+    /// Inserts pasted text into the open line editor, if any.
     pub fn paste(&mut self, text: &str) {
         if let Some(Overlay::Export(dialog)) = &mut self.overlay {
             return dialog.paste(text);
@@ -93,109 +94,109 @@ impl App {
         if let Some(Overlay::Palette(palette)) = &mut self.overlay {
             return palette.paste(&format::safe(text));
         }
-        let Some(editing) = &mut self.editing else { return };
+        let Some(editor) = &mut self.editor else { return };
         for c in format::safe(text).chars() {
-            editing.input.handle(tui_input::InputRequest::InsertChar(c));
+            editor.input.handle(tui_input::InputRequest::InsertChar(c));
         }
-        self.try_line();
+        self.parse_line();
     }
 
     pub(super) fn edit(&mut self, store: &Store, key: KeyEvent) -> Option<Effect> {
-        let editing = self.editing.as_mut()?;
+        let editor = self.editor.as_mut()?;
         match key.code {
-            KeyCode::Enter if self.mistake.is_none() => {
-                let line = editing.input.value().trim().to_owned();
-                let filters = !editing.finds && !line.is_empty();
-                self.editing = None;
-                self.settle(store);
-                if filters {
+            KeyCode::Enter if self.parse_error.is_none() => {
+                let line = editor.input.value().trim().to_owned();
+                let is_filter = !editor.is_search && !line.is_empty();
+                self.editor = None;
+                self.advance_filter(store);
+                if is_filter {
                     self.history.add(line.clone());
                     return Some(Effect::Remember(line));
                 }
             }
-            // What is wrong with the line shows where the offers were.
-            KeyCode::Enter => editing.offers.close(&editing.input),
+            // The error takes the place of the completions.
+            KeyCode::Enter => editor.completions.close(&editor.input),
             KeyCode::Esc => {
-                let (before, finds) = (std::mem::take(&mut editing.before), editing.finds);
-                self.editing = None;
-                self.mistake = None;
+                let (original, is_search) = (std::mem::take(&mut editor.original), editor.is_search);
+                self.editor = None;
+                self.parse_error = None;
                 self.typed = None;
-                if finds {
+                if is_search {
                     self.detail.pager.search("");
                 } else {
-                    self.set_filter(store, before);
+                    self.set_filter(store, original);
                 }
             }
-            KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down if editing.finds => {}
+            KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down if editor.is_search => {}
             KeyCode::Tab | KeyCode::BackTab => {
-                editing.offers.refresh(store, &editing.input, true);
-                if editing.offers.choose(&mut editing.input, key.code == KeyCode::Tab) {
-                    self.try_line();
+                editor.completions.refresh(store, &editor.input, true);
+                if editor.completions.cycle(&mut editor.input, key.code == KeyCode::Tab) {
+                    self.parse_line();
                 }
             }
             KeyCode::Up | KeyCode::Down => {
                 let up = key.code == KeyCode::Up;
-                let changed = if editing.offers.is_choosing() {
-                    editing.offers.choose(&mut editing.input, !up)
+                let changed = if editor.completions.is_cycling() {
+                    editor.completions.cycle(&mut editor.input, !up)
                 } else {
-                    editing.recall(&self.history, if up { 1 } else { -1 })
+                    editor.recall(&self.history, if up { 1 } else { -1 })
                 };
                 if changed {
-                    self.try_line();
+                    self.parse_line();
                 }
             }
             _ => {
-                editing.offers.let_go();
-                let changed = editing.input.handle_event(&Event::Key(key));
+                editor.completions.accept();
+                let changed = editor.input.handle_event(&Event::Key(key));
                 if changed.is_some_and(|changed| changed.value) {
-                    editing.back = 0;
-                    self.try_line();
+                    editor.history_offset = 0;
+                    self.parse_line();
                 }
             }
         }
         None
     }
 
-    fn try_line(&mut self) {
-        let Some(editing) = &self.editing else { return };
-        let line = editing.input.value().to_owned();
-        if editing.finds {
+    fn parse_line(&mut self) {
+        let Some(editor) = &self.editor else { return };
+        let line = editor.input.value().to_owned();
+        if editor.is_search {
             self.detail.pager.search(&line);
             return;
         }
         match line.parse::<Query>() {
             Ok(_) => {
-                self.mistake = None;
+                self.parse_error = None;
                 self.typed = Some(line);
             }
-            Err(mistake) => self.mistake = Some(mistake),
+            Err(error) => self.parse_error = Some(error),
         }
     }
 
-    /// Puts the line that was typed last in force; whoever types fast pays for it once. Then a filter goes on where it had come to.
-    pub fn settle(&mut self, store: &Store) {
-        if let Some(editing) = self.editing.as_mut().filter(|editing| !editing.finds) {
-            editing.offers.refresh(store, &editing.input, false);
+    /// Applies the last typed filter (at most once per frame), or continues an unfinished filter pass. Updates the critical path.
+    pub fn advance_filter(&mut self, store: &Store) {
+        if let Some(editor) = self.editor.as_mut().filter(|editor| !editor.is_search) {
+            editor.completions.refresh(store, &editor.input, false);
         }
         if let Some(line) = self.typed.take() {
             self.set_filter(store, line);
-        } else if self.tree.is_judging() {
-            self.tree.judge_more(store, self.now);
-            self.look(store);
+        } else if self.tree.is_filtering() {
+            self.tree.continue_filtering(store, self.now);
+            self.show_detail(store);
         }
-        self.tree.find_path(store, self.now);
+        self.tree.update_critical_path(store, self.now);
     }
 
-    /// Puts a filter line in force; one with a mistake changes nothing.
+    /// Applies a filter line. An invalid line changes nothing.
     pub fn set_filter(&mut self, store: &Store, line: String) {
         let Ok(query) = line.parse::<Query>() else { return };
         if line != self.filter {
             self.filter = line;
-            let before = self.tree.query().cloned();
-            self.search_for(&query, before.as_ref());
+            let previous = self.tree.query().cloned();
+            self.update_search(&query, previous.as_ref());
             self.tree.set_filter(store, query, self.now);
-            self.refiltered = true;
-            self.look(store);
+            self.is_refiltered = true;
+            self.show_detail(store);
         }
     }
 }

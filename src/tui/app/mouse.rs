@@ -1,36 +1,36 @@
-//! The mouse: what is done where it points.
+//! What mouse clicks and the wheel do.
 
 use super::{App, Focus, Overlay, Tab};
 use crate::store::{RowIx, Store};
 
-/// What lies under the pointer.
+/// What is on the screen under the mouse pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HitTarget {
-    /// Nothing that answers.
+    /// Nothing that responds.
     Nothing,
-    /// The traces, where no row is.
+    /// The traces pane outside its rows.
     Traces,
-    /// A line of the table that is open instead of the traces.
+    /// A line of the open table, by its index.
     Line(usize),
-    /// A row.
+    /// A row of the traces.
     Row(RowIx),
-    /// A row's fold.
+    /// The fold symbol of a row.
     Fold(RowIx),
-    /// The detail's text.
+    /// The text of the detail pane.
     Detail,
-    /// The name of a tab.
+    /// The title of a tab.
     Tab(Tab),
-    /// The layer over the panes.
+    /// The window over the panes.
     Overlay,
-    /// An item of the layer's list.
+    /// An item of the window's list, by its index.
     Item(usize),
 }
 
-/// Lines by which a notch of the wheel scrolls.
+/// Lines per notch of the wheel.
 const NOTCH: isize = 3;
 
 impl App {
-    /// The left button was pressed.
+    /// Handles a click with the left button.
     pub fn click(&mut self, store: &Store, target: HitTarget) {
         match target {
             HitTarget::Line(line) => {
@@ -66,10 +66,10 @@ impl App {
                 _ => {}
             },
         }
-        self.look(store);
+        self.show_detail(store);
     }
 
-    /// The wheel was turned by so many notches, down if positive.
+    /// Handles a turn of the wheel, down if `notches` is positive.
     pub fn wheel(&mut self, store: &Store, target: HitTarget, notches: isize) {
         let lines = notches * NOTCH;
         match (target, &mut self.overlay) {
@@ -92,6 +92,6 @@ impl App {
             (HitTarget::Detail | HitTarget::Tab(_), _) => self.detail.pager.scroll(lines),
             _ => {}
         }
-        self.look(store);
+        self.show_detail(store);
     }
 }

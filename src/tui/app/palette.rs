@@ -1,4 +1,4 @@
-//! Every action by name, found by a few of its letters.
+//! The command palette: all actions, found by some letters of their names.
 
 use std::cmp::Reverse;
 
@@ -10,51 +10,51 @@ use tui_input::backend::crossterm::EventHandler;
 
 use crate::keymap::{Action, ENTRIES, Entry};
 
-/// An action that passes what is typed.
+/// An action that matches the typed text.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct PaletteMatch {
     /// The action.
     pub entry: &'static Entry,
-    /// Which characters of its name were typed.
-    pub typed: Vec<usize>,
+    /// The indices of the matching characters in its name.
+    pub matched: Vec<usize>,
 }
 
-/// The open list.
+/// The open palette.
 #[derive(Clone, Debug)]
 pub struct Palette {
-    /// What is typed.
+    /// The typed text.
     pub input: Input,
-    /// The actions that pass, the best first.
-    pub found: Vec<Found>,
-    /// Which of them the cursor is on.
+    /// The matching actions, the best first.
+    pub matches: Vec<PaletteMatch>,
+    /// The index of the match under the cursor.
     pub cursor: usize,
 }
 
-/// What a key means to the list.
+/// The effect of a key on the palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Outcome {
     /// It stays open.
     Open,
-    /// It is left.
-    Left,
-    /// This is to be done.
-    Do(Action),
+    /// It closes.
+    Closed,
+    /// It closes; perform this action.
+    Perform(Action),
 }
 
 impl Default for Palette {
     fn default() -> Self {
-        Self { input: Input::default(), found: find(""), cursor: 0 }
+        Self { input: Input::default(), matches: find(""), cursor: 0 }
     }
 }
 
 impl Palette {
-    /// A key was pressed.
-    pub fn key(&mut self, key: KeyEvent) -> Answer {
+    /// Handles a key.
+    pub fn key(&mut self, key: KeyEvent) -> Outcome {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Esc => return Answer::Left,
-            KeyCode::Enter => return self.found.get(self.cursor).map_or(Answer::Open, |found| Answer::Do(found.entry.action)),
-            KeyCode::Backspace if self.input.value().is_empty() => return Answer::Left,
+            KeyCode::Esc => return Outcome::Closed,
+            KeyCode::Enter => return self.matches.get(self.cursor).map_or(Outcome::Open, |found| Outcome::Perform(found.entry.action)),
+            KeyCode::Backspace if self.input.value().is_empty() => return Outcome::Closed,
             KeyCode::Down | KeyCode::Tab => self.step(1),
             KeyCode::Up | KeyCode::BackTab => self.step(-1),
             KeyCode::Char('n') if control => self.step(1),
@@ -67,10 +67,10 @@ impl Palette {
                 }
             }
         }
-        Answer::Open
+        Outcome::Open
     }
 
-    /// Adds text that was pasted.
+    /// Inserts pasted text.
     pub fn paste(&mut self, text: &str) {
         for c in text.chars() {
             self.input.handle(tui_input::InputRequest::InsertChar(c));
@@ -80,36 +80,36 @@ impl Palette {
 
     /// Moves the cursor to an item, or to the last.
     pub fn go_to(&mut self, item: usize) {
-        self.cursor = item.min(self.found.len().saturating_sub(1));
+        self.cursor = item.min(self.matches.len().saturating_sub(1));
     }
 
     /// Moves the cursor, stopping at the ends.
     pub fn step(&mut self, by: isize) {
-        self.cursor = self.cursor.saturating_add_signed(by).min(self.found.len().saturating_sub(1));
+        self.go_to(self.cursor.saturating_add_signed(by));
     }
 
     fn search(&mut self) {
-        (self.found, self.cursor) = (find(self.input.value().trim()), 0);
+        (self.matches, self.cursor) = (find(self.input.value().trim()), 0);
     }
 }
 
-/// The actions whose names hold these letters in this order, then those whose help does.
-fn find(typed: &str) -> Vec<Found> {
+/// Returns the actions whose names contain these letters in order, then those whose help lines do.
+fn find(typed: &str) -> Vec<PaletteMatch> {
     if typed.is_empty() {
-        return ENTRIES.iter().map(|entry| Found { entry, typed: Vec::new() }).collect();
+        return ENTRIES.iter().map(|entry| PaletteMatch { entry, matched: Vec::new() }).collect();
     }
     let matcher = SkimMatcherV2::default().ignore_case();
     let typed = typed.replace(' ', "-");
-    let judge = |entry: &'static Entry| {
-        if let Some((score, typed)) = matcher.fuzzy_indices(entry.name, &typed) {
-            return Some(((true, score, Reverse(entry.name.len())), Found { entry, typed }));
+    let rate = |entry: &'static Entry| {
+        if let Some((score, matched)) = matcher.fuzzy_indices(entry.name, &typed) {
+            return Some(((true, score, Reverse(entry.name.len())), PaletteMatch { entry, matched }));
         }
         let score = matcher.fuzzy_match(entry.help, &typed.replace('-', " "))?;
-        Some(((false, score, Reverse(0)), Found { entry, typed: Vec::new() }))
+        Some(((false, score, Reverse(0)), PaletteMatch { entry, matched: Vec::new() }))
     };
-    let mut found: Vec<_> = ENTRIES.iter().filter_map(judge).collect();
-    found.sort_by_key(|(rank, _)| Reverse(*rank));
-    found.into_iter().map(|(_, found)| found).collect()
+    let mut matches: Vec<_> = ENTRIES.iter().filter_map(rate).collect();
+    matches.sort_by_key(|(rank, _)| Reverse(*rank));
+    matches.into_iter().map(|(_, found)| found).collect()
 }
 
 #[cfg(test)]
@@ -119,30 +119,30 @@ mod tests {
     fn typed(keys: &str) -> Palette {
         let mut palette = Palette::default();
         for c in keys.chars() {
-            assert_eq!(palette.key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), Answer::Open);
+            assert_eq!(palette.key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), Outcome::Open);
         }
         palette
     }
 
     #[test]
-    fn a_few_letters_find_an_action_by_its_name_and_else_by_its_help() {
-        let first = |keys: &str| typed(keys).found.first().map(|found| found.entry.name);
+    fn letters_find_actions_by_name_then_by_help() {
+        let first = |keys: &str| typed(keys).matches.first().map(|found| found.entry.name);
         assert_eq!(first("nxer"), Some("next-error"));
         assert_eq!(first("Next Err"), Some("next-error"));
         assert_eq!(first("quit"), Some("quit"));
         assert_eq!(first("unmark"), Some("clear-marks"));
         assert_eq!(first("zzzz"), None);
-        assert_eq!(typed("").found.len(), ENTRIES.len());
+        assert_eq!(typed("").matches.len(), ENTRIES.len());
     }
 
     #[test]
-    fn enter_does_what_the_cursor_is_on() {
+    fn enter_performs_the_action_under_the_cursor() {
         let mut palette = typed("error");
         let press = |palette: &mut Palette, code| palette.key(KeyEvent::new(code, KeyModifiers::NONE));
         press(&mut palette, KeyCode::Down);
-        assert_eq!(press(&mut palette, KeyCode::Enter), Answer::Do(palette.found[1].entry.action));
-        assert_eq!(press(&mut typed("zzzz"), KeyCode::Enter), Answer::Open, "there is nothing to do");
-        assert_eq!(press(&mut palette, KeyCode::Esc), Answer::Left);
-        assert_eq!(press(&mut typed(""), KeyCode::Backspace), Answer::Left);
+        assert_eq!(press(&mut palette, KeyCode::Enter), Outcome::Perform(palette.matches[1].entry.action));
+        assert_eq!(press(&mut typed("zzzz"), KeyCode::Enter), Outcome::Open, "there is nothing to do");
+        assert_eq!(press(&mut palette, KeyCode::Esc), Outcome::Closed);
+        assert_eq!(press(&mut typed(""), KeyCode::Backspace), Outcome::Closed);
     }
 }

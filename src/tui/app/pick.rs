@@ -1,4 +1,4 @@
-//! A list to choose several values of a field from: what is typed narrows it.
+//! A list of values to filter by. Typed text narrows it.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -10,42 +10,43 @@ use fuzzy_matcher::skim::SkimMatcherV2;
 use crate::query::values_of;
 use crate::store::{By, RowIx, RunStatus, Store, Symbol};
 
-/// A value that can be chosen.
+/// A value in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The value, as it came.
+    /// The value, not yet safe for a terminal.
     pub value: String,
-    /// How many there are of what the list counts.
+    /// How often it occurs, in units of [`Picker::counted`].
     pub count: u64,
-    /// Whether it is chosen.
-    pub chosen: bool,
+    /// Whether it is selected.
+    pub is_selected: bool,
 }
 
 /// An open list.
 #[derive(Clone, Debug)]
 pub struct Picker {
-    /// The field of the filter line that it sets.
+    /// The filter field that the list sets.
     pub field: &'static str,
-    /// What is counted: `runs`, `calls`, `traces`.
+    /// The unit of the counts: `runs`, `calls` or `traces`.
     pub counted: &'static str,
-    /// What was typed to narrow the list.
+    /// The typed text.
     pub typed: String,
-    /// The place of the cursor among those shown.
+    /// The index of the choice under the cursor, among the shown ones.
     pub cursor: usize,
     choices: Vec<Choice>,
-    /// The choices that fit what was typed, the best first.
+    /// The indices of the choices that match the typed text, the best first.
     shown: Vec<usize>,
-    touched: bool,
+    /// Whether the user has selected or deselected a value.
+    is_touched: bool,
 }
 
-/// What became of a list.
+/// The effect of a key on the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Picked {
     /// It stays open.
     Open,
-    /// It was closed; nothing changes.
+    /// It closes without a change.
     Closed,
-    /// These values are to be filtered by.
+    /// It closes; filter by these values.
     Chosen(Vec<String>),
 }
 
@@ -53,41 +54,41 @@ pub(super) enum Picked {
 const PAGE: isize = 10;
 
 impl Picker {
-    /// Agents, teams and workflows by number of runs. Costs the rows held.
+    /// Lists agents, teams and workflows by their runs. Costs the rows in memory.
     #[must_use]
     pub fn agents(store: &Store, line: &str) -> Self {
         Self::labels(store, line, "agent", "runs", By::Agent)
     }
 
-    /// Models by number of calls. Costs the rows held.
+    /// Lists models by their calls. Costs the rows in memory.
     #[must_use]
     pub fn models(store: &Store, line: &str) -> Self {
         Self::labels(store, line, "model", "calls", By::Model)
     }
 
-    /// Tools by number of calls. Costs the rows held.
+    /// Lists tools by their calls. Costs the rows in memory.
     #[must_use]
     pub fn tools(store: &Store, line: &str) -> Self {
         Self::labels(store, line, "tool", "calls", By::Tool)
     }
 
-    /// Sessions by number of traces. Costs the rows held.
+    /// Lists sessions by their traces. Costs the rows in memory.
     #[must_use]
     pub fn sessions(store: &Store, line: &str) -> Self {
         let mut seen = HashSet::new();
         Self::texts(store, line, "session", "traces", |row| {
             let data = store.row(row);
-            let new = !data.session.is_empty() && seen.insert((data.session, data.trace()));
-            if new { data.session } else { Symbol::EMPTY }
+            let is_new = !data.session.is_empty() && seen.insert((data.session, data.trace()));
+            if is_new { data.session } else { Symbol::EMPTY }
         })
     }
 
-    /// Statuses by number of traces. Costs the traces held.
+    /// Lists statuses by their traces. Costs the traces in memory.
     #[must_use]
     pub fn statuses(store: &Store, line: &str) -> Self {
-        let standings = [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
-        let count = |standing| store.traces().filter(|&trace| store.trace(trace).standing() == standing).count() as u64;
-        let counts = standings.into_iter().map(|(name, standing)| (name.to_owned(), count(standing))).collect();
+        let statuses = [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
+        let count = |status| store.traces().filter(|&trace| store.trace(trace).run_status() == status).count() as u64;
+        let counts = statuses.into_iter().map(|(name, status)| (name.to_owned(), count(status))).collect();
         Self::new("status", "traces", counts, line)
     }
 
@@ -109,40 +110,40 @@ impl Picker {
     }
 
     fn new(field: &'static str, counted: &'static str, counts: Vec<(String, u64)>, line: &str) -> Self {
-        let chosen = values_of(line, field);
-        let is_chosen = |value: &str| chosen.iter().any(|chosen| chosen.eq_ignore_ascii_case(value));
+        let selected = values_of(line, field);
+        let is_selected = |value: &str| selected.iter().any(|selected| selected.eq_ignore_ascii_case(value));
         let mut choices: Vec<Choice> =
-            counts.into_iter().map(|(value, count)| Choice { chosen: is_chosen(&value), value, count }).collect();
-        // What is chosen must be seen without a search.
-        choices.sort_by_key(|choice| !choice.chosen);
+            counts.into_iter().map(|(value, count)| Choice { is_selected: is_selected(&value), value, count }).collect();
+        // Selected values come first, so that they are visible.
+        choices.sort_by_key(|choice| !choice.is_selected);
         let shown = (0..choices.len()).collect();
-        Self { field, counted, typed: String::new(), cursor: 0, choices, shown, touched: false }
+        Self { field, counted, typed: String::new(), cursor: 0, choices, shown, is_touched: false }
     }
 
-    /// The choices that fit what was typed.
+    /// Returns the choices that match the typed text.
     #[must_use]
     pub fn shown(&self) -> impl ExactSizeIterator<Item = &Choice> {
         self.shown.iter().map(|&at| &self.choices[at])
     }
 
-    /// How many are chosen, seen or not.
+    /// Returns the number of selected choices, shown or not.
     #[must_use]
-    pub fn chosen_count(&self) -> usize {
-        self.choices.iter().filter(|choice| choice.chosen).count()
+    pub fn selected_count(&self) -> usize {
+        self.choices.iter().filter(|choice| choice.is_selected).count()
     }
 
-    /// How many choices there are, seen or not.
+    /// Returns the number of choices, shown or not.
     #[must_use]
     pub fn count(&self) -> usize {
         self.choices.len()
     }
 
-    /// Takes a key.
+    /// Handles a key.
     pub(super) fn key(&mut self, key: KeyEvent) -> Picked {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Esc => return Picked::Closed,
-            KeyCode::Enter => return Picked::Chosen(self.clone().result()),
+            KeyCode::Enter => return Picked::Chosen(self.clone().into_values()),
             KeyCode::Down | KeyCode::Tab => self.step(1),
             KeyCode::Up | KeyCode::BackTab => self.step(-1),
             KeyCode::Char('n') if control => self.step(1),
@@ -172,10 +173,10 @@ impl Picker {
     fn narrow(&mut self) {
         self.cursor = 0;
         let fuzzy = SkimMatcherV2::default().ignore_case();
-        let fit = |at: usize| Some((Reverse(fuzzy.fuzzy_match(&self.choices[at].value, &self.typed)?), at));
-        let mut fitting: Vec<_> = (0..self.choices.len()).filter_map(fit).collect();
-        fitting.sort_unstable();
-        self.shown = fitting.into_iter().map(|(_, at)| at).collect();
+        let score = |at: usize| Some((Reverse(fuzzy.fuzzy_match(&self.choices[at].value, &self.typed)?), at));
+        let mut matches: Vec<_> = (0..self.choices.len()).filter_map(score).collect();
+        matches.sort_unstable();
+        self.shown = matches.into_iter().map(|(_, at)| at).collect();
     }
 
     /// Moves the cursor, stopping at the ends.
@@ -183,24 +184,25 @@ impl Picker {
         self.cursor = self.cursor.saturating_add_signed(by).min(self.shown.len().saturating_sub(1));
     }
 
-    /// Chooses the value under the cursor, or not.
+    /// Selects or deselects the value under the cursor.
     fn toggle(&mut self) {
-        self.touched = true;
+        self.is_touched = true;
         if let Some(&at) = self.shown.get(self.cursor) {
-            self.choices[at].chosen ^= true;
+            self.choices[at].is_selected ^= true;
         }
     }
 
-    /// The values to filter by; who chose none since the list opened means the one under the cursor, or none if that was chosen before.
-    fn result(mut self) -> Vec<String> {
-        if !self.touched {
-            let before = self.shown.get(self.cursor).is_some_and(|&at| self.choices[at].chosen);
-            self.choices.iter_mut().for_each(|choice| choice.chosen = false);
-            if !before {
+    /// Returns the values to filter by: the selected ones. If the user has selected nothing, Enter selects only the value under the cursor,
+    /// or deselects it.
+    fn into_values(mut self) -> Vec<String> {
+        if !self.is_touched {
+            let was_selected = self.shown.get(self.cursor).is_some_and(|&at| self.choices[at].is_selected);
+            self.choices.iter_mut().for_each(|choice| choice.is_selected = false);
+            if !was_selected {
                 self.toggle();
             }
         }
-        self.choices.into_iter().filter(|choice| choice.chosen).map(|choice| choice.value).collect()
+        self.choices.into_iter().filter(|choice| choice.is_selected).map(|choice| choice.value).collect()
     }
 }
 
@@ -237,34 +239,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_narrows_the_list() {
+    fn typed_text_narrows_the_list() {
         let mut picker = open("");
         press(&mut picker, "ref");
         assert_eq!(names(&picker)[0], "Refund Desk");
         assert!(!names(&picker).contains(&"Writer"));
         press(&mut picker, "zz");
         assert_eq!(names(&picker).len(), 0);
-        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "nothing stands under the cursor");
+        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "nothing is under the cursor");
         press(&mut picker, "<<<<<");
         assert_eq!(names(&picker), ["Researcher", "Writer", "Refund Desk"]);
     }
 
     #[test]
-    fn several_are_chosen_also_beyond_what_is_seen() {
+    fn hidden_values_stay_selected() {
         let mut picker = open("");
         press(&mut picker, "V writ ");
-        assert_eq!(picker.chosen_count(), 0, "chosen, and not any more");
+        assert_eq!(picker.selected_count(), 0, "selected and deselected");
         press(&mut picker, " <<<<desk ");
         assert_eq!(press(&mut picker, "\n"), chosen(&["Writer", "Refund Desk"]));
     }
 
     #[test]
-    fn enter_alone_takes_the_one_under_the_cursor() {
+    fn enter_alone_toggles_the_value_under_the_cursor() {
         assert_eq!(press(&mut open(""), "VV\n"), chosen(&["Refund Desk"]));
         assert_eq!(press(&mut open(""), "E\n"), chosen(&["Refund Desk"]));
         let mut picker = open("agent:\"refund desk\"");
-        assert_eq!(names(&picker), ["Refund Desk", "Researcher", "Writer"], "what is chosen stands first");
-        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "once more takes it back");
+        assert_eq!(names(&picker), ["Refund Desk", "Researcher", "Writer"], "selected values come first");
+        assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "Enter deselects it");
         assert_eq!(press(&mut picker, "V\n"), chosen(&["Researcher"]));
     }
 }

@@ -1,4 +1,4 @@
-//! The search through payloads that a filter asks for, as far as the screen is concerned: what is sent out, and how far it has come.
+//! The payload search of a filter: the requests to the sources and their progress.
 
 use std::sync::Arc;
 
@@ -8,124 +8,127 @@ use crate::query::Query;
 use crate::sources::{Progress, Request, Search, SearchHits};
 use crate::store::{RowIx, Store};
 
-/// A search through payloads.
+/// The current payload search.
 #[derive(Debug, Default)]
 pub(super) struct State {
     /// The number of the last search.
     ticket: u64,
-    /// What is looked for; `None` where the filter asks nothing of payloads.
-    probe: Option<Arc<PayloadQuery>>,
-    /// How far each source has come.
+    /// What payloads must contain; `None` if the filter does not ask for payloads.
+    query: Option<Arc<PayloadQuery>>,
+    /// The progress of each source, indexed by its id.
     progress: Vec<Progress>,
-    /// Whether somebody stopped it.
-    stopped: bool,
-    /// What is to be sent.
+    /// Whether the user stopped the search.
+    is_stopped: bool,
+    /// Requests to send.
     requests: Vec<(SourceId, Request)>,
 }
 
 impl State {
-    /// Whether the source has looked through all that it had.
-    fn is_through(&self, source: SourceId) -> bool {
+    /// Whether the source has searched everything that it held when the search began.
+    fn is_complete(&self, source: SourceId) -> bool {
         self.progress.get(usize::from(source.0)).is_some_and(|progress| progress.done >= progress.total)
     }
 
-    fn runs(&self) -> bool {
-        self.probe.is_some() && !self.stopped && self.progress.iter().any(|progress| progress.done < progress.total)
+    /// Whether a source has not searched everything.
+    fn is_incomplete(&self) -> bool {
+        self.query.is_some() && self.progress.iter().any(|progress| progress.done < progress.total)
+    }
+
+    fn is_running(&self) -> bool {
+        self.is_incomplete() && !self.is_stopped
     }
 }
 
 impl App {
-    /// What is to be asked of which source, once each.
-    pub fn requests(&mut self) -> Vec<(SourceId, Request)> {
+    /// Returns the requests to send, once.
+    pub fn take_requests(&mut self) -> Vec<(SourceId, Request)> {
         std::mem::take(&mut self.search.requests)
     }
 
-    /// How far a search through payloads has come, in per cent, and whether it goes on; `None` if there is none or it is through.
+    /// Returns the progress of the payload search in percent and whether it is running; `None` if there is no search or it is complete.
     #[must_use]
-    pub fn searching(&self) -> Option<(u64, bool)> {
-        let left = self.search.probe.is_some() && self.search.progress.iter().any(|progress| progress.done < progress.total);
-        let parts = || self.search.progress.iter().filter(|progress| progress.total > 0);
-        let shares: u64 =
-            parts().map(|progress| u128::from(progress.done) * 100 / u128::from(progress.total)).map(|share| share as u64).sum();
-        left.then(|| (shares / (parts().count() as u64).max(1), !self.search.stopped))
+    pub fn search_progress(&self) -> Option<(u64, bool)> {
+        let sources = || self.search.progress.iter().filter(|progress| progress.total > 0);
+        let percent: u64 = sources().map(|progress| (u128::from(progress.done) * 100 / u128::from(progress.total)) as u64).sum();
+        self.search.is_incomplete().then(|| (percent / (sources().count() as u64).max(1), !self.search.is_stopped))
     }
 
-    /// Searches payloads for what the query asks of them, or no more. `before` is what was asked until now.
-    pub(super) fn search_for(&mut self, query: &Query, before: Option<&Query>) {
+    /// Starts the payload search of a query, keeps the current one if the query asks the same, or stops it.
+    pub(super) fn update_search(&mut self, query: &Query, previous: Option<&Query>) {
         if !query.needs_payloads() {
-            if self.search.runs() {
-                self.ask_all(|| Request::StopSearch);
+            if self.search.is_running() {
+                self.request_from_all(|| Request::StopSearch);
             }
-            self.search.probe = None;
+            self.search.query = None;
             return;
         }
-        if before.is_some_and(|before| before.asks_the_same_of_payloads(query)) && !self.search.stopped {
+        if previous.is_some_and(|previous| previous.asks_the_same_of_payloads(query)) && !self.search.is_stopped {
             return;
         }
-        let probe = Arc::new(query.probe());
+        let payload_query = Arc::new(query.probe());
         let (since, until) = query.bounds(self.now);
         let ticket = self.search.ticket + 1;
-        // Until a source has told how much there is.
+        // Incomplete until the source reports how much there is.
         let progress = vec![Progress { done: 0, total: 1 }; self.sources.len()];
         let requests = std::mem::take(&mut self.search.requests);
-        self.search = State { ticket, probe: Some(probe.clone()), progress, stopped: false, requests };
-        self.ask_all(|| Request::Search(Search { ticket, probe: probe.clone(), since, until }));
+        self.search = State { ticket, query: Some(payload_query.clone()), progress, is_stopped: false, requests };
+        self.request_from_all(|| Request::Search(Search { ticket, probe: payload_query.clone(), since, until }));
     }
 
-    /// Ends a search that runs, keeping what it found. Whether one ran.
+    /// Stops a running search and keeps its hits. Returns whether one was running.
     pub(super) fn stop_search(&mut self) -> bool {
-        let runs = self.search.runs();
-        if runs {
-            self.search.stopped = true;
-            self.ask_all(|| Request::StopSearch);
+        let is_running = self.search.is_running();
+        if is_running {
+            self.search.is_stopped = true;
+            self.request_from_all(|| Request::StopSearch);
         }
-        runs
+        is_running
     }
 
-    fn ask_all(&mut self, request: impl Fn() -> Request) {
-        let sources = (0..self.sources.len()).filter_map(|at| u16::try_from(at).ok());
-        self.search.requests.extend(sources.map(|at| (SourceId(at), request())));
+    fn request_from_all(&mut self, request: impl Fn() -> Request) {
+        let sources = (0..self.sources.len()).filter_map(|source| u16::try_from(source).ok());
+        self.search.requests.extend(sources.map(|source| (SourceId(source), request())));
     }
 
-    /// Takes in what a search came upon.
-    pub fn take_found(&mut self, store: &Store, found: SearchHits) {
-        if found.ticket != self.search.ticket || self.search.probe.is_none() {
+    /// Adds hits of the payload search to the filter. Hits of an earlier search are ignored.
+    pub fn search_hits(&mut self, store: &Store, hits: SearchHits) {
+        if hits.ticket != self.search.ticket || self.search.query.is_none() {
             return;
         }
-        self.tree.found(store, &found.spans, self.now);
-        if let (Some(progress), Some(known)) = (found.progress, self.search.progress.get_mut(usize::from(found.source.0))) {
+        self.tree.add_hits(store, &hits.spans, self.now);
+        if let (Some(progress), Some(known)) = (hits.progress, self.search.progress.get_mut(usize::from(hits.source.0))) {
             *known = progress;
         }
-        if let Some(trouble) = found.trouble {
-            self.say(format!("not searched: {trouble}"), true, self.now);
+        if let Some(trouble) = hits.trouble {
+            self.show_message(format!("not searched: {trouble}"), true, self.now);
         }
-        self.look(store);
+        self.show_detail(store);
     }
 
-    /// A source can't be asked any more.
-    pub fn source_is_gone(&mut self, source: SourceId) {
+    /// Notes that a source has ended: its part of the search is over.
+    pub fn source_ended(&mut self, source: SourceId) {
         if let Some(progress) = self.search.progress.get_mut(usize::from(source.0)) {
             *progress = Progress::default();
         }
     }
 
-    /// Has rows checked that came after the search did, or beside it.
-    pub(super) fn check(&mut self, store: &Store, batch: &Batch, rows: &[RowIx]) {
-        let Some(probe) = self.search.probe.clone() else { return };
-        if batch.origin != Origin::Live && !self.search.is_through(batch.source) {
+    /// Requests a check of the payloads of changed rows, which the search may have missed.
+    pub(super) fn check_payloads(&mut self, store: &Store, batch: &Batch, rows: &[RowIx]) {
+        let Some(query) = self.search.query.clone() else { return };
+        if batch.origin != Origin::Live && !self.search.is_complete(batch.source) {
             return;
         }
-        let rows = self.tree.doubtful(store, rows, self.now);
+        let rows = self.tree.possible_matches(store, rows, self.now);
         let mut by_source: Vec<(SourceId, Vec<_>)> = Vec::new();
         for data in rows.into_iter().map(|row| store.row(row)) {
-            let wanted = (data.payload_ref, data.id);
+            let address = (data.payload_ref, data.id);
             match by_source.iter_mut().find(|(source, _)| *source == data.source) {
-                Some((_, addresses)) => addresses.push(wanted),
-                None => by_source.push((data.source, vec![wanted])),
+                Some((_, addresses)) => addresses.push(address),
+                None => by_source.push((data.source, vec![address])),
             }
         }
         let ticket = self.search.ticket;
-        let checks = by_source.into_iter().map(|(source, addresses)| (source, Request::Check { ticket, probe: probe.clone(), addresses }));
+        let checks = by_source.into_iter().map(|(source, addresses)| (source, Request::Check { ticket, probe: query.clone(), addresses }));
         self.search.requests.extend(checks);
     }
 }

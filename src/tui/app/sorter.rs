@@ -1,4 +1,4 @@
-//! A list of what the traces, or the lines of a table, can be sorted by.
+//! The list of keys to sort the traces or a table by.
 
 use super::{App, Sort, Sorting, Table, TraceTree};
 use crate::store::Store;
@@ -6,27 +6,27 @@ use crate::store::Store;
 /// The open list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sorter {
-    /// What can be sorted by.
+    /// The names of the sort keys.
     pub names: Vec<&'static str>,
-    /// Which of them the cursor is on.
+    /// The index of the key under the cursor.
     pub cursor: usize,
-    /// What is sorted by now.
+    /// The index of the key in effect.
     pub current: usize,
-    /// Whether the other end is on top.
-    pub reversed: bool,
+    /// Whether the order in effect is reversed.
+    pub is_reversed: bool,
 }
 
 impl Sorter {
-    /// For a table.
+    /// Returns the columns of a table.
     pub(super) fn of_table(table: &Table) -> Self {
         let names = table.columns().iter().map(|column| column.title(table.view)).collect();
-        Self { names, cursor: table.sorted, current: table.sorted, reversed: table.is_reversed }
+        Self { names, cursor: table.sorted, current: table.sorted, is_reversed: table.is_reversed }
     }
 
-    /// For the traces.
+    /// Returns the sort keys of the traces.
     pub(super) fn of_traces(tree: &TraceTree) -> Self {
-        let Sorting { by, reversed } = tree.sorting();
-        Self { names: Sort::ALL.map(|(_, name)| name).to_vec(), cursor: by as usize, current: by as usize, reversed }
+        let Sorting { by, is_reversed } = tree.sorting();
+        Self { names: Sort::ALL.map(|(_, name)| name).to_vec(), cursor: by as usize, current: by as usize, is_reversed }
     }
 
     /// Moves the cursor to an item, or to the last.
@@ -36,19 +36,19 @@ impl Sorter {
 
     /// Moves the cursor, stopping at the ends.
     pub(super) fn step(&mut self, by: isize) {
-        self.cursor = self.cursor.saturating_add_signed(by).min(self.names.len().saturating_sub(1));
+        self.go_to(self.cursor.saturating_add_signed(by));
     }
 }
 
 impl App {
-    /// Sorts by what the cursor of the list is on; by what is sorted by already, the other way round.
-    pub(super) fn sort_as_chosen(&mut self, store: &Store, sorter: &Sorter) {
-        let reversed = sorter.cursor == sorter.current && !sorter.reversed;
+    /// Sorts by the key under the cursor; if that is in effect, reverses the order.
+    pub(super) fn apply_sorter(&mut self, store: &Store, sorter: &Sorter) {
+        let is_reversed = sorter.cursor == sorter.current && !sorter.is_reversed;
         if let Some(table) = &mut self.table {
-            table.sort_by(sorter.cursor, reversed);
+            table.sort_by(sorter.cursor, is_reversed);
         } else if let Some(&(by, _)) = Sort::ALL.get(sorter.cursor) {
-            self.tree.sort(store, Sorting { by, reversed }, self.now);
-            self.look(store);
+            self.tree.sort(store, Sorting { by, is_reversed }, self.now);
+            self.show_detail(store);
         }
     }
 }

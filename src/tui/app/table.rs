@@ -264,7 +264,7 @@ impl Table {
     pub(super) fn go_to(&mut self, line: usize) {
         self.cursor = line;
         self.clamp();
-        self.pager.to_top();
+        self.pager.scroll_to_top();
         self.is_page_outdated = true;
     }
 
@@ -283,7 +283,7 @@ impl Table {
             Action::Bottom => self.go_to(usize::MAX),
             Action::Sort => self.sort_by((self.sorted + 1) % self.columns().len(), false),
             Action::Reverse => self.sort_by(self.sorted, !self.is_reversed),
-            _ => match super::scroll(action, page) {
+            _ => match action.rows(page) {
                 Some(by) => self.go_to(self.cursor.saturating_add_signed(by)),
                 None => return false,
             },
@@ -294,9 +294,9 @@ impl Table {
     /// Scrolls the page about the line under the cursor. Returns whether the page handles the action.
     pub(super) fn handle_in_page(&mut self, action: Action) -> bool {
         match action {
-            Action::Top => self.pager.to_top(),
-            Action::Bottom => self.pager.to_end(),
-            _ => match super::scroll(action, self.height.max(2) as isize - 1) {
+            Action::Top => self.pager.scroll_to_top(),
+            Action::Bottom => self.pager.scroll_to_end(),
+            _ => match action.rows(self.height.max(2) as isize - 1) {
                 Some(rows) => self.pager.scroll(rows),
                 None => return false,
             },

@@ -1,22 +1,22 @@
-//! What keys do in a view that is not the traces.
+//! What actions do in a view other than the traces.
 
 use super::table::{Table, View};
 use super::{Action, App, Effect, Focus, LineEditor};
 use crate::store::Store;
 
-/// What became of an action.
+/// How a table responds to an action.
 #[derive(Debug)]
-pub(super) enum Answer {
-    /// It was one for the table.
-    Done,
-    /// So it was, and this has to be done outside.
+pub(super) enum Outcome {
+    /// It is done.
+    Handled,
+    /// It is done except for this effect.
     Effect(Effect),
-    /// It was not.
-    Other,
+    /// The action is not for the table.
+    Ignored,
 }
 
 impl App {
-    /// Which view is open.
+    /// Returns the open view.
     #[must_use]
     pub fn view(&self) -> View {
         self.table.as_ref().map_or(View::Traces, |table| table.view)
@@ -33,9 +33,9 @@ impl App {
         }
     }
 
-    /// Does what the action says to the open table, if it is one for it.
-    pub(super) fn table_action(&mut self, store: &Store, action: Action) -> Answer {
-        let Some(table) = self.table.as_mut() else { return Answer::Other };
+    /// Performs an action in the open table, if one is open.
+    pub(super) fn table_action(&mut self, store: &Store, action: Action) -> Outcome {
+        let Some(table) = self.table.as_mut() else { return Outcome::Ignored };
         match action {
             Action::Detail if self.focus == Focus::Traces => {
                 if let Some(line) = table.narrowed_filter(store, &self.filter) {
@@ -46,13 +46,13 @@ impl App {
             Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
             Action::Copy => {
                 let text = table.line().map(|line| line.name().to_owned()).filter(|text| !text.is_empty());
-                return text.map_or(Answer::Done, |text| Answer::Effect(Effect::Copy { what: text.clone(), text }));
+                return text.map_or(Outcome::Handled, |text| Outcome::Effect(Effect::Copy { what: text.clone(), text }));
             }
             Action::Filter if self.focus != Focus::Traces => {
-                self.editing = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
+                self.editor = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
             }
             Action::Wrap => table.pager.set_wrap(!table.pager.wraps()),
-            // These are about a trace, and none is under the cursor.
+            // These need a trace under the cursor.
             Action::Mark
             | Action::CopySpan
             | Action::Fold
@@ -73,10 +73,10 @@ impl App {
             | Action::Measure
             | Action::CriticalPath => {}
             _ => {
-                let done = if self.focus == Focus::Traces { table.handle(action) } else { table.handle_in_page(action) };
-                return if done { Answer::Done } else { Answer::Other };
+                let is_handled = if self.focus == Focus::Traces { table.handle(action) } else { table.handle_in_page(action) };
+                return if is_handled { Outcome::Handled } else { Outcome::Ignored };
             }
         }
-        Answer::Done
+        Outcome::Handled
     }
 }

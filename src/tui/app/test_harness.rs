@@ -30,7 +30,7 @@ impl TestHarness {
 
     pub(super) fn act(&mut self, action: Action) -> Option<Effect> {
         let effect = self.app.update(&mut self.store, action, self.now);
-        self.app.settle(&self.store);
+        self.app.advance_filter(&self.store);
         effect
     }
 

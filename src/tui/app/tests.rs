@@ -177,7 +177,7 @@ fn a_filter_shows_traces_with_a_match_and_takes_in_later_ones() {
     assert_eq!(desk.screen().0, ["agent 7"]);
     desk.act(Action::NextMatch);
     assert_eq!(desk.at(), "tool 5");
-    assert!(desk.app.tree.is_lit(desk.app.tree.cursor().unwrap()));
+    assert!(desk.app.tree.is_match(desk.app.tree.cursor().unwrap()));
     desk.act(Action::Back);
     assert_eq!(desk.app.tree.len(), 4);
     assert_eq!(desk.at(), "tool 5", "the cursor stays when the filter goes");
@@ -200,8 +200,8 @@ fn a_mistake_leaves_the_last_good_filter() {
     for c in "/status:error x:y".chars() {
         desk.key(c);
     }
-    desk.app.settle(&desk.store);
-    assert_eq!(desk.app.mistake.as_ref().map(|mistake| mistake.at), Some(13));
+    desk.app.advance_filter(&desk.store);
+    assert_eq!(desk.app.parse_error.as_ref().map(|mistake| mistake.at), Some(13));
     assert_eq!(desk.app.filter, "status:error x", "the last line that meant something");
 }
 
@@ -291,7 +291,7 @@ fn what_is_evicted_leaves_the_export_dialog_too() {
     assert_eq!(asked(&desk), [2]);
     desk.trace(4, 0, 0);
     assert!(desk.app.overlay.is_none());
-    assert_eq!(desk.app.message.as_ref().map(|message| message.text.as_str()), Some("what was to be exported is held no longer"));
+    assert_eq!(desk.app.message.as_ref().map(|message| message.text.as_str()), Some("the traces to export were evicted from memory"));
 }
 
 #[test]
@@ -338,14 +338,14 @@ fn a_filter_over_many_rows_ends_as_if_judged_at_once() {
     desk.trace(201, 3, 3);
     desk.trace(6, 90, 7);
     desk.trace(4, 50, 2);
-    while desk.app.tree.is_judging() {
-        desk.app.settle(&desk.store);
+    while desk.app.tree.is_filtering() {
+        desk.app.advance_filter(&desk.store);
     }
     let failed: Vec<_> = desk.store.traces().rev().filter(|&trace| desk.store.trace(trace).counts().errors > 0).collect();
     assert_eq!(desk.app.tree.traces().collect::<Vec<_>>(), failed);
     desk.app.set_filter(&desk.store, String::new());
-    while desk.app.tree.is_judging() {
-        desk.app.settle(&desk.store);
+    while desk.app.tree.is_filtering() {
+        desk.app.advance_filter(&desk.store);
     }
     assert_eq!(desk.app.tree.len(), 201);
 }
@@ -356,7 +356,7 @@ fn what_payloads_hold_is_told_by_sources() {
     desk.app.sources = vec![SourceView::new("one")];
     desk.app.set_filter(&desk.store, "text:refund kind:tool".to_owned());
     assert_eq!(desk.app.tree.len(), 0);
-    let [(SourceId(0), Request::Search(search))] = &desk.app.requests()[..] else { panic!("a search") };
+    let [(SourceId(0), Request::Search(search))] = &desk.app.take_requests()[..] else { panic!("a search") };
     let found = |number: u8, id: u64, progress| SearchHits {
         source: SourceId(0),
         ticket: search.ticket,
@@ -364,24 +364,24 @@ fn what_payloads_hold_is_told_by_sources() {
         progress,
         trouble: None,
     };
-    desk.app.take_found(&desk.store, found(1, 2, Some(Progress { done: 1, total: 4 })));
-    desk.app.take_found(&desk.store, found(2, 1, None));
-    desk.app.take_found(&desk.store, found(8, 2, None));
+    desk.app.search_hits(&desk.store, found(1, 2, Some(Progress { done: 1, total: 4 })));
+    desk.app.search_hits(&desk.store, found(2, 1, None));
+    desk.app.search_hits(&desk.store, found(8, 2, None));
     assert_eq!(desk.screen().0, ["agent 1"], "an agent is no tool, and trace 8 has not come");
-    assert_eq!(desk.app.searching(), Some((25, true)));
+    assert_eq!(desk.app.search_progress(), Some((25, true)));
     desk.trace(8, 1, 0);
     assert_eq!(desk.screen().0, ["agent 8", "agent 1"]);
-    let [(SourceId(0), Request::Check { addresses, .. })] = &desk.app.requests()[..] else { panic!("a check of what came") };
+    let [(SourceId(0), Request::Check { addresses, .. })] = &desk.app.take_requests()[..] else { panic!("a check of what came") };
     assert_eq!(addresses.iter().map(|(address, _)| address.0).collect::<Vec<_>>(), [2], "only the tool can match");
     // More words ask the same of payloads; other words do not.
     desk.app.set_filter(&desk.store, "text:refund kind:tool agent:8".to_owned());
-    assert!(desk.app.requests().is_empty() && desk.screen().0 == ["agent 8"]);
+    assert!(desk.app.take_requests().is_empty() && desk.screen().0 == ["agent 8"]);
     desk.act(Action::Back);
-    assert!(matches!(desk.app.requests()[..], [(_, Request::StopSearch)]));
-    assert_eq!((desk.app.searching(), desk.app.filter.is_empty()), (Some((25, false)), false), "the first step back ends the search");
+    assert!(matches!(desk.app.take_requests()[..], [(_, Request::StopSearch)]));
+    assert_eq!((desk.app.search_progress(), desk.app.filter.is_empty()), (Some((25, false)), false), "the first step back ends the search");
     desk.act(Action::Back);
-    assert_eq!((desk.app.searching(), desk.app.tree.len()), (None, 4));
-    desk.app.take_found(&desk.store, found(3, 2, None));
+    assert_eq!((desk.app.search_progress(), desk.app.tree.len()), (None, 4));
+    desk.app.search_hits(&desk.store, found(3, 2, None));
     assert!(!desk.app.tree.is_filtered());
 }
 

@@ -1,8 +1,7 @@
-//! What of the store is shown, in which order, and where one is in it.
+//! The shown traces: their order, their folds and the cursor.
 //!
-//! The tree keeps the order of the traces, what is folded, and the cursor; it keeps no list of rows. The rows on the screen are found by
-//! walking from the cursor, so that nothing here costs the number of rows held or opened. On the screen a trace is its first top row, with
-//! the other top rows (whose parents never came) below it.
+//! The tree keeps no list of rows. The rows on the screen are found by walking from the cursor, so that no operation costs the number of rows
+//! in memory. On the screen a trace is its first root, its head. Other roots, whose parents have not arrived, are children of the head.
 
 mod critical;
 mod filter;
@@ -22,7 +21,7 @@ use crate::model::Nanos;
 use crate::settings::Measure;
 use crate::store::{Changes, RowIx, Store, TraceIx};
 use crate::tui::app::refresh::TraceVersion;
-use filter::{Filter, Judging, RowSet};
+use filter::{Filter, FilterPass, RowSet};
 use order::{Entry, Order};
 use scale::{Scales, Sizes};
 use time::Zoom;
@@ -30,81 +29,81 @@ use time::Zoom;
 /// The shown traces, their folds and the cursor.
 #[derive(Debug, Default)]
 pub struct TraceTree {
-    /// The shown traces.
+    /// The shown traces in order.
     order: Order,
-    /// What the shown traces are counted as, in `order` and in `scales`.
-    placed: PlacedTraces,
+    /// How each shown trace is entered in `order` and `scales`.
+    placements: Placements,
     scales: Scales,
-    /// Traces that the filter newly shows or hides.
+    /// Traces that the filter newly shows or hides, possibly repeated.
     visibility_changes: Vec<TraceIx>,
     filter: Option<Filter>,
-    /// How far the filter has come, unless it is through.
-    judging: Option<Judging>,
-    /// Traces whose fold is not what `all_open` says.
+    /// The unfinished pass of the filter over the store.
+    filter_pass: Option<FilterPass>,
+    /// Whether traces are unfolded, except those in `fold_exceptions`.
+    is_unfolded: bool,
     fold_exceptions: HashSet<TraceIx>,
-    all_open: bool,
     /// Folded rows inside traces.
     folded: RowSet,
-    /// Traces that following opened, to fold again when they have ended.
+    /// Traces to fold again when they have ended: following unfolded them.
     followed: HashSet<TraceIx>,
     cursor: Option<(RowIx, TraceIx)>,
-    /// The cursor's line on the screen.
+    /// The line of the cursor on the screen.
     line: usize,
     height: usize,
     zoom: Option<Zoom>,
-    /// Whether the critical path of the cursor's trace is lit.
-    pub lights_path: bool,
-    path: Option<Path>,
-    /// What bars measure.
+    /// Whether the critical path of the trace under the cursor is highlighted.
+    pub shows_critical_path: bool,
+    critical_path: Option<CriticalPath>,
+    /// What the bars show.
     pub measure: Measure,
-    /// Whether the newest trace is kept in sight.
+    /// Whether the cursor follows the newest trace.
     pub follow: bool,
 }
 
 /// The critical path of a trace.
 #[derive(Debug)]
-struct Path {
+struct CriticalPath {
     version: TraceVersion,
     rows: HashSet<RowIx>,
 }
 
-/// What a shown trace is counted as.
+/// How a shown trace is entered in the order and in the scales.
 #[derive(Debug, PartialEq, Eq)]
-struct Placed {
+struct Placement {
     entry: Entry,
     sizes: Sizes,
 }
 
-/// What each shown trace is counted as, by its index.
+/// The placements of the shown traces, by trace index.
 #[derive(Debug, Default)]
-struct PlacedTraces(Vec<Option<Placed>>);
+struct Placements(Vec<Option<Placement>>);
 
-impl PlacedTraces {
-    fn get(&self, trace: TraceIx) -> Option<&Placed> {
+impl Placements {
+    fn get(&self, trace: TraceIx) -> Option<&Placement> {
         self.0.get(trace.index())?.as_ref()
     }
 
-    fn put(&mut self, placed: Placed) {
-        let at = placed.entry.trace.index();
-        if at >= self.0.len() {
-            self.0.resize_with(at + 1, || None);
+    fn insert(&mut self, placement: Placement) {
+        let index = placement.entry.trace.index();
+        if index >= self.0.len() {
+            self.0.resize_with(index + 1, || None);
         }
-        self.0[at] = Some(placed);
+        self.0[index] = Some(placement);
     }
 
-    fn take(&mut self, trace: TraceIx) -> Option<Placed> {
+    fn remove(&mut self, trace: TraceIx) -> Option<Placement> {
         self.0.get_mut(trace.index())?.take()
     }
 }
 
 impl TraceTree {
-    /// The row that the cursor is on.
+    /// Returns the row under the cursor.
     #[must_use]
     pub fn cursor(&self) -> Option<RowIx> {
         self.cursor.map(|(row, _)| row)
     }
 
-    /// Number of traces shown.
+    /// Returns the number of shown traces.
     #[must_use]
     pub fn len(&self) -> usize {
         self.order.len()
@@ -116,61 +115,61 @@ impl TraceTree {
         self.order.len() == 0
     }
 
-    /// Whether a filter is at work.
+    /// Whether a filter is in effect.
     #[must_use]
     pub fn is_filtered(&self) -> bool {
         self.filter.is_some()
     }
 
-    /// Whether the row matches the filter; without a filter no row is lit.
+    /// Whether the row matches the filter; `false` without a filter.
     #[must_use]
-    pub fn is_lit(&self, row: RowIx) -> bool {
-        self.filter.as_ref().is_some_and(|filter| filter.lit.holds(row))
+    pub fn is_match(&self, row: RowIx) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.matches.contains(row))
     }
 
-    /// The shown traces, from the top of the screen.
+    /// Returns the shown traces from top to bottom.
     pub fn traces(&self) -> impl Iterator<Item = TraceIx> {
         self.order.iter()
     }
 
-    /// How many traces stand above the cursor's.
+    /// Returns the number of traces above the trace under the cursor.
     #[must_use]
     pub fn rank(&self) -> Option<usize> {
         let (_, trace) = self.cursor?;
-        self.place(trace)
+        self.position_of(trace)
     }
 
-    fn place(&self, trace: TraceIx) -> Option<usize> {
-        self.order.place(&self.placed.get(trace)?.entry)
+    fn position_of(&self, trace: TraceIx) -> Option<usize> {
+        self.order.position(&self.placements.get(trace)?.entry)
     }
 
-    /// What the traces are sorted by.
+    /// Returns the sort key and direction.
     #[must_use]
     pub fn sorting(&self) -> Sorting {
         self.order.sorting()
     }
 
-    /// What fills a folded trace's bar: nanoseconds, tokens, or billionths of a dollar. The same for all shown traces.
+    /// Returns what a full bar of a folded trace stands for, in nanoseconds, tokens or nano-dollars.
     #[must_use]
     pub fn scale(&self) -> u64 {
         self.scales.fitting(self.measure)
     }
 
-    // --- what the store changed ---
+    // --- changes of the store ---
 
-    /// Takes in what changed. Costs the changes.
+    /// Applies changes of the store. Costs the changes.
     pub fn update(&mut self, store: &Store, changes: &Changes, now: Nanos) {
         for &row in &changes.freed {
-            self.folded.put(row, false);
+            self.folded.set(row, false);
             if let Some(filter) = &mut self.filter {
-                filter.lit.put(row, false);
+                filter.matches.set(row, false);
             }
         }
-        self.forget_judged(&changes.evicted);
+        self.forget_in_filter_pass(&changes.evicted);
         self.forget(store, &changes.evicted);
         if let Some(filter) = &mut self.filter {
             for &row in &changes.rows {
-                filter.judge_around(store, row, now);
+                filter.check_around(store, row, now);
             }
         }
         for &trace in &changes.traces {
@@ -185,44 +184,44 @@ impl TraceTree {
         }
     }
 
-    /// Forgets traces that are gone from the store, all before the cursor moves: its neighbour may be among them.
+    /// Forgets evicted traces, all of them before the cursor moves: its neighbour may be evicted too.
     fn forget(&mut self, store: &Store, evicted: &[TraceIx]) {
-        let mut lost = None;
+        let mut vacated = None;
         for &trace in evicted {
-            let at = self.take_out(trace);
+            let position = self.hide(trace);
             if self.cursor.is_some_and(|(_, cursor)| cursor == trace) {
-                (self.cursor, lost) = (None, at);
-            } else if let Some(at) = at {
-                lost = lost.map(|lost| if at < lost { lost - 1 } else { lost });
+                (self.cursor, vacated) = (None, position);
+            } else if let Some(position) = position {
+                vacated = vacated.map(|vacated| if position < vacated { vacated - 1 } else { vacated });
             }
             self.fold_exceptions.remove(&trace);
             self.followed.remove(&trace);
             self.zoom = self.zoom.filter(|zoom| zoom.trace != trace);
-            self.path.take_if(|path| path.version.trace == trace);
+            self.critical_path.take_if(|path| path.version.trace == trace);
             if let Some(filter) = &mut self.filter {
-                filter.matches.remove(&trace);
+                filter.match_counts.remove(&trace);
             }
         }
         if self.cursor.is_none() {
-            self.go_near(store, lost);
+            self.go_near(store, vacated);
         }
     }
 
-    /// Brings a cursor that came to stand inside a fold to the row that is folded.
+    /// Moves a cursor inside a fold to the folded row.
     fn leave_folds(&mut self, store: &Store) {
         let Some(row) = self.cursor() else { return };
-        let above = std::iter::successors(Self::parent(store, row), |&row| Self::parent(store, row));
-        if let Some(closed) = above.filter(|&row| !self.is_open(store, row)).last() {
-            self.set_cursor(store, closed);
+        let ancestors = std::iter::successors(Self::parent(store, row), |&row| Self::parent(store, row));
+        if let Some(folded) = ancestors.filter(|&row| !self.is_open(store, row)).last() {
+            self.set_cursor(store, folded);
         }
     }
 
     fn show_or_hide(&mut self, store: &Store, trace: TraceIx, now: Nanos) {
-        let shown = self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace));
-        self.put(trace, shown.then(|| self.placing(store, trace, now)), store);
+        let is_shown = self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace));
+        self.place(trace, is_shown.then(|| self.placement(store, trace, now)), store);
     }
 
-    /// Traces that came to be shown, or no longer are, each maybe more than once, since this was asked last.
+    /// Returns the traces that the filter newly shows or hides since the last call, possibly repeated.
     pub(super) fn take_visibility_changes(&mut self) -> Vec<TraceIx> {
         std::mem::take(&mut self.visibility_changes)
     }
@@ -230,87 +229,94 @@ impl TraceTree {
     /// Whether the trace is shown.
     #[must_use]
     pub fn shows(&self, trace: TraceIx) -> bool {
-        self.placed.get(trace).is_some()
+        self.placements.get(trace).is_some()
     }
 
-    fn placing(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placed {
-        Placed { entry: self.sorting().entry(store, trace, now), sizes: Sizes::new(store, trace, now) }
+    fn placement(&self, store: &Store, trace: TraceIx, now: Nanos) -> Placement {
+        Placement { entry: self.sorting().entry(store, trace, now), sizes: Sizes::new(store, trace, now) }
     }
 
-    /// Shows a trace at its place, or not at all. A cursor that loses its trace goes to the one that comes into its place.
-    fn put(&mut self, trace: TraceIx, placed: Option<Placed>, store: &Store) {
-        if self.placed.get(trace) == placed.as_ref() {
+    /// Shows a trace with a placement, or hides it. A cursor in a hidden trace moves to the trace that takes its position.
+    fn place(&mut self, trace: TraceIx, placement: Option<Placement>, store: &Store) {
+        if self.placements.get(trace) == placement.as_ref() {
             return;
         }
-        if self.shows(trace) != placed.is_some() {
+        if self.shows(trace) != placement.is_some() {
             self.visibility_changes.push(trace);
         }
-        let before = self.take_out(trace);
-        if let Some(placed) = placed {
-            self.order.insert(placed.entry.clone());
-            self.scales.add(placed.sizes);
-            self.placed.put(placed);
-        } else if self.cursor.is_some_and(|(_, at)| at == trace) {
-            self.go_near(store, before);
+        let vacated = self.hide(trace);
+        if let Some(placement) = placement {
+            self.order.insert(placement.entry.clone());
+            self.scales.add(placement.sizes);
+            self.placements.insert(placement);
+        } else if self.cursor.is_some_and(|(_, cursor)| cursor == trace) {
+            self.go_near(store, vacated);
         }
     }
 
-    /// Takes a trace from those shown; returns the place that it had.
-    fn take_out(&mut self, trace: TraceIx) -> Option<usize> {
-        let placed = self.placed.take(trace)?;
-        self.scales.remove(placed.sizes);
-        self.order.remove(&placed.entry)
+    /// Hides a trace. Returns its former position.
+    fn hide(&mut self, trace: TraceIx) -> Option<usize> {
+        let placement = self.placements.remove(trace)?;
+        self.scales.remove(placement.sizes);
+        self.order.remove(&placement.entry)
     }
 
-    /// Sorts the traces in another way and goes to the top. Only the newest on top can be followed. Costs the traces held.
+    /// Hides all traces, without moving the cursor.
+    fn hide_all(&mut self) {
+        self.order = Order::new(self.sorting(), Vec::new());
+        self.placements = Placements::default();
+        self.scales = Scales::default();
+    }
+
+    /// Sorts the traces and goes to the top. Costs the traces in memory.
     pub fn sort(&mut self, store: &Store, sorting: Sorting, now: Nanos) {
         self.place_all(store, sorting, now);
         self.go_top(store);
     }
 
     fn place_all(&mut self, store: &Store, sorting: Sorting, now: Nanos) {
+        self.hide_all();
         self.order = Order::new(sorting, Vec::new());
         let shown = store.traces().filter(|&trace| self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace)));
-        let shown: Vec<Placed> = shown.map(|trace| self.placing(store, trace, now)).collect();
-        self.order = Order::new(sorting, shown.iter().map(|placed| placed.entry.clone()).collect());
-        self.scales = Scales::default();
-        self.placed = PlacedTraces::default();
-        for placed in shown {
-            self.scales.add(placed.sizes);
-            self.placed.put(placed);
+        let placements: Vec<Placement> = shown.map(|trace| self.placement(store, trace, now)).collect();
+        self.order = Order::new(sorting, placements.iter().map(|placement| placement.entry.clone()).collect());
+        for placement in placements {
+            self.scales.add(placement.sizes);
+            self.placements.insert(placement);
         }
     }
 
     // --- the critical path ---
 
-    /// Finds the critical path of the cursor's trace, if it is lit and not known. Costs the rows of the trace.
-    pub fn find_path(&mut self, store: &Store, now: Nanos) {
-        let Some((_, trace)) = self.cursor.filter(|_| self.lights_path) else {
-            self.path = None;
+    /// Computes the critical path of the trace under the cursor, if it is highlighted and outdated. Costs the rows of the trace.
+    pub(super) fn update_critical_path(&mut self, store: &Store, now: Nanos) {
+        let Some((_, trace)) = self.cursor.filter(|_| self.shows_critical_path) else {
+            self.critical_path = None;
             return;
         };
-        if !self.path.as_ref().is_some_and(|path| path.version.is_usable(store, trace, now)) {
-            self.path = Some(Path { version: TraceVersion::new(store, trace, now), rows: critical::path(store, trace, now) });
+        if !self.critical_path.as_ref().is_some_and(|path| path.version.is_usable(store, trace, now)) {
+            let rows = critical::path(store, trace, now);
+            self.critical_path = Some(CriticalPath { version: TraceVersion::new(store, trace, now), rows });
         }
     }
 
     /// Whether the trace has changed since its critical path was computed.
     pub(super) fn has_stale_path(&self, store: &Store) -> bool {
-        self.path.as_ref().is_some_and(|path| path.version.is_stale(store))
+        self.critical_path.as_ref().is_some_and(|path| path.version.is_stale(store))
     }
 
-    /// Whether the row is on its trace's critical path; `None` where that is not lit.
+    /// Whether the row is on the critical path of its trace; `None` if that is not highlighted.
     #[must_use]
     pub fn is_critical(&self, store: &Store, row: RowIx) -> Option<bool> {
-        let path = self.path.as_ref()?;
+        let path = self.critical_path.as_ref()?;
         (store.row(row).trace() == path.version.trace).then(|| path.rows.contains(&row))
     }
 
     // --- following ---
 
-    /// Goes to the newest trace and stays with the newest from now on, which must stand on top for that.
+    /// Follows the newest trace from now on. Sorts the newest trace to the top if it is not there.
     pub fn start_following(&mut self, store: &Store, now: Nanos) {
-        if !self.sorting().newest_first() {
+        if !self.sorting().is_newest_first() {
             self.place_all(store, Sorting::default(), now);
         }
         self.follow = true;
@@ -319,9 +325,9 @@ impl TraceTree {
 
     fn follow_newest(&mut self, store: &Store) {
         let Some(newest) = self.order.get(0) else { return };
-        let runs = |trace: TraceIx| store.trace(trace).counts().running > 0;
+        let is_running = |trace: TraceIx| store.trace(trace).counts().running > 0;
         for trace in std::mem::take(&mut self.followed) {
-            if trace == newest || runs(trace) {
+            if trace == newest || is_running(trace) {
                 self.followed.insert(trace);
             } else {
                 self.set_open(store, Self::head(store, trace), false);

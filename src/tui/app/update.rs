@@ -10,55 +10,68 @@ use crate::query::{values_of, with_values};
 use crate::store::{Store, TraceIx};
 
 impl App {
-    /// Does what `action` says to the state; what has to be done outside is returned.
+    /// Performs an action. Returns what the event loop must do.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
         match self.table_action(store, action) {
-            table_actions::Answer::Done => return None,
-            table_actions::Answer::Effect(effect) => return Some(effect),
-            table_actions::Answer::Other => {}
+            table_actions::Outcome::Handled => return None,
+            table_actions::Outcome::Effect(effect) => return Some(effect),
+            table_actions::Outcome::Ignored => {}
         }
         match action {
             Action::Quit => return Some(Effect::Quit),
-            Action::Export => self.ask_for_export(store, now),
-            Action::Compare => self.compare(store, now),
+            Action::Suspend => return Some(Effect::Suspend),
             Action::Copy => return self.copy(store, now),
             Action::CopySpan => return self.copy_span(store, now),
-            Action::Suspend => return Some(Effect::Suspend),
+            _ => {}
+        }
+        if let Some(view) = view_of(action) {
+            self.open_view(store, view);
+        } else if let Some(overlay) = self.overlay_of(store, action) {
+            self.overlay = Some(overlay);
+        } else {
+            self.update_panes(store, action, now);
+        }
+        self.show_detail(store);
+        None
+    }
+
+    /// Returns the window that an action opens without further conditions.
+    fn overlay_of(&self, store: &Store, action: Action) -> Option<Overlay> {
+        Some(match action {
+            Action::Palette => Overlay::Palette(Palette::default()),
+            Action::Sources => Overlay::Sources(0),
+            Action::Help => Overlay::Help(0),
+            Action::SortBy => Overlay::Sorter(self.table.as_ref().map_or_else(|| Sorter::of_traces(&self.tree), Sorter::of_table)),
+            Action::PickAgents => Overlay::Picker(Picker::agents(store, &self.filter)),
+            Action::PickStatuses => Overlay::Picker(Picker::statuses(store, &self.filter)),
+            Action::PickModels => Overlay::Picker(Picker::models(store, &self.filter)),
+            Action::PickTools => Overlay::Picker(Picker::tools(store, &self.filter)),
+            Action::PickSessions => Overlay::Picker(Picker::sessions(store, &self.filter)),
+            _ => return None,
+        })
+    }
+
+    fn update_panes(&mut self, store: &mut Store, action: Action, now: Nanos) {
+        match action {
+            Action::Export => self.open_export_dialog(store, now),
+            Action::Compare => self.compare(store, now),
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
-                let name = format::safe(self.themes.turn()).into_owned();
-                self.say(format!("theme {name}"), false, now);
+                let name = format::safe(self.themes.select_next()).into_owned();
+                self.show_message(format!("theme {name}"), false, now);
             }
-            Action::Palette => self.overlay = Some(Overlay::Palette(Palette::default())),
-            Action::Sources => self.overlay = Some(Overlay::Sources(0)),
-            Action::Help => self.overlay = Some(Overlay::Help(0)),
-            Action::SortBy => {
-                let sorter = self.table.as_ref().map_or_else(|| Sorter::of_traces(&self.tree), Sorter::of_table);
-                self.overlay = Some(Overlay::Sorter(sorter));
-            }
-            Action::PickAgents => self.overlay = Some(Overlay::Picker(Picker::agents(store, &self.filter))),
-            Action::PickStatuses => self.overlay = Some(Overlay::Picker(Picker::statuses(store, &self.filter))),
-            Action::PickModels => self.overlay = Some(Overlay::Picker(Picker::models(store, &self.filter))),
-            Action::PickTools => self.overlay = Some(Overlay::Picker(Picker::tools(store, &self.filter))),
-            Action::PickSessions => self.overlay = Some(Overlay::Picker(Picker::sessions(store, &self.filter))),
-            Action::ViewTraces => self.open_view(store, View::Traces),
-            Action::ViewSessions => self.open_view(store, View::Sessions),
-            Action::ViewAgents => self.open_view(store, View::Agents),
-            Action::ViewModels => self.open_view(store, View::Models),
-            Action::ViewTools => self.open_view(store, View::Tools),
-            Action::ViewErrors => self.open_view(store, View::Errors),
             Action::Scope => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
             Action::Filter => {
-                let finds = self.focus != Focus::Traces;
-                let input = if finds { String::new() } else { self.filter.clone() };
-                self.editing = Some(LineEditor::new(input, finds, &self.filter));
+                let is_search = self.focus != Focus::Traces;
+                let line = if is_search { String::new() } else { self.filter.clone() };
+                self.editor = Some(LineEditor::new(line, is_search, &self.filter));
             }
             Action::ErrorsOnly => {
-                let only = values_of(&self.filter, "status") == ["error"];
-                let wanted: &[String] = if only { &[] } else { &["error".to_owned()] };
-                self.set_filter(store, with_values(&self.filter, "status", wanted));
+                let is_set = values_of(&self.filter, "status") == ["error"];
+                let statuses: &[String] = if is_set { &[] } else { &["error".to_owned()] };
+                self.set_filter(store, with_values(&self.filter, "status", statuses));
             }
-            Action::Mark => self.mark(store),
+            Action::Mark => self.toggle_mark(store),
             Action::ClearMarks => self.marks.clear(),
             Action::Detail => {
                 self.tree.follow = false;
@@ -68,66 +81,70 @@ impl App {
                 self.tree.follow = false;
                 self.focus = if self.focus == Focus::Traces { Focus::Detail } else { Focus::Traces };
             }
-            Action::Back => self.back(store),
+            Action::Back => self.go_back(store),
             Action::NextTab | Action::PreviousTab => {
                 self.tree.follow = false;
                 self.detail.cycle(action == Action::NextTab);
             }
             Action::Wrap => self.detail.pager.set_wrap(!self.detail.pager.wraps()),
             _ if self.focus != Focus::Traces && self.detail.handle(action) => {}
-            _ => self.travel(store, action, now),
+            _ => self.navigate(store, action, now),
         }
-        self.look(store);
-        None
     }
 
-    fn travel(&mut self, store: &Store, action: Action, now: Nanos) {
+    /// Moves the cursor in the traces, or changes their folds, order or time range.
+    fn navigate(&mut self, store: &Store, action: Action, now: Nanos) {
         let tree = &mut self.tree;
         match action {
             Action::Top => tree.go_top(store),
             Action::Bottom => tree.go_bottom(store),
             Action::Fold => tree.fold(store),
             Action::Unfold => tree.unfold(store),
-            Action::FoldBelow => tree.toggle_below(store),
+            Action::FoldBelow => tree.toggle_subtree(store),
             Action::FoldAll => tree.toggle_all(store),
             Action::Follow if tree.follow => tree.follow = false,
             Action::Follow => tree.start_following(store, self.now),
-            Action::Sort => tree.sort(store, Sorting { by: tree.sorting().by.next(), reversed: false }, self.now),
-            Action::Reverse => tree.sort(store, Sorting { reversed: !tree.sorting().reversed, ..tree.sorting() }, self.now),
+            Action::Sort => tree.sort(store, Sorting { by: tree.sorting().by.next(), is_reversed: false }, self.now),
+            Action::Reverse => {
+                let sorting = tree.sorting();
+                tree.sort(store, Sorting { is_reversed: !sorting.is_reversed, ..sorting }, self.now);
+            }
             Action::Measure => tree.measure = tree.measure.next(),
-            Action::CriticalPath => tree.lights_path = !tree.lights_path,
-            Action::ZoomReset => tree.zoom_out(),
-            Action::ZoomIn | Action::ZoomOut => {
-                if !tree.zoom(store, action == Action::ZoomIn, self.now) {
-                    self.say("folded traces share one scale: open the trace to look closer", false, now);
-                }
-            }
-            Action::Earlier | Action::Later => {
-                if !tree.pan(store, action == Action::Later, self.now) {
-                    self.say("all of the trace's time is shown: + looks closer", false, now);
-                }
-            }
-            Action::NextError | Action::PreviousError => {
-                if !tree.go_to_error(store, action == Action::PreviousError) {
-                    self.say("no other error in what is shown", false, now);
-                }
-            }
-            Action::NextMatch | Action::PreviousMatch => {
-                if !tree.is_filtered() {
-                    self.say(format!("no filter is set: {} sets one", self.keymap.hint(Action::Filter)), false, now);
-                } else if !tree.go_to_match(store, action == Action::PreviousMatch) {
-                    self.say("no other match", false, now);
-                }
-            }
-            _ => {
-                if let Some(by) = scroll(action, tree.page()) {
-                    tree.step(store, by);
-                }
-            }
+            Action::CriticalPath => tree.shows_critical_path = !tree.shows_critical_path,
+            Action::ZoomReset => tree.reset_zoom(),
+            _ => match action.rows(tree.page()) {
+                Some(rows) => tree.step(store, rows),
+                None => self.try_navigate(store, action, now),
+            },
         }
     }
 
-    fn back(&mut self, store: &Store) {
+    /// Performs an action that may have no effect, and then says why.
+    fn try_navigate(&mut self, store: &Store, action: Action, now: Nanos) {
+        let tree = &mut self.tree;
+        let (is_done, reason) = match action {
+            Action::ZoomIn | Action::ZoomOut => {
+                (tree.zoom(store, action == Action::ZoomIn, self.now), "folded traces share one time scale; unfold the trace to zoom in")
+            }
+            Action::Earlier | Action::Later => (tree.pan(store, action == Action::Later, self.now), "the whole trace is shown; + zooms in"),
+            Action::NextError | Action::PreviousError => {
+                (tree.go_to_error(store, action == Action::PreviousError), "no other error in the shown traces")
+            }
+            Action::NextMatch | Action::PreviousMatch if tree.is_filtered() => {
+                (tree.go_to_match(store, action == Action::PreviousMatch), "no other match")
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                let text = format!("no filter is set; {} sets one", self.keymap.hint(Action::Filter));
+                return self.show_message(text, false, now);
+            }
+            _ => return,
+        };
+        if !is_done {
+            self.show_message(reason, false, now);
+        }
+    }
+
+    fn go_back(&mut self, store: &Store) {
         match self.focus {
             Focus::FullDetail => self.focus = Focus::Detail,
             Focus::Detail => self.focus = Focus::Traces,
@@ -139,7 +156,7 @@ impl App {
         }
     }
 
-    fn mark(&mut self, store: &Store) {
+    fn toggle_mark(&mut self, store: &Store) {
         let Some(row) = self.tree.cursor() else { return };
         let trace = store.row(row).trace();
         if !self.marks.remove(&trace) {
@@ -147,14 +164,15 @@ impl App {
         }
     }
 
-    fn ask_for_export(&mut self, store: &Store, now: Nanos) {
+    /// Opens the dialog to export the marked traces, or the trace under the cursor.
+    fn open_export_dialog(&mut self, store: &Store, now: Nanos) {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
         traces.sort_by_key(|&trace| store.trace(trace).start);
         if traces.is_empty() {
             traces.extend(self.tree.cursor().map(|row| store.row(row).trace()));
         }
         if traces.is_empty() {
-            return self.say("nothing to export yet", false, now);
+            return self.show_message("nothing to export yet", false, now);
         }
         let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::of(store, trace, "")).collect();
         let stem = file_stem(&records, DateTime::from_timestamp_nanos(now).with_timezone(&Local).naive_local());
@@ -162,15 +180,14 @@ impl App {
     }
 }
 
-/// The rows by which an action moves, if it is one that moves by rows.
-pub(super) fn scroll(action: Action, page: isize) -> Option<isize> {
-    Some(match action {
-        Action::Down => 1,
-        Action::Up => -1,
-        Action::PageDown => page,
-        Action::PageUp => -page,
-        Action::HalfPageDown => (page / 2).max(1),
-        Action::HalfPageUp => -(page / 2).max(1),
-        _ => return None,
-    })
+fn view_of(action: Action) -> Option<View> {
+    match action {
+        Action::ViewTraces => Some(View::Traces),
+        Action::ViewSessions => Some(View::Sessions),
+        Action::ViewAgents => Some(View::Agents),
+        Action::ViewModels => Some(View::Models),
+        Action::ViewTools => Some(View::Tools),
+        Action::ViewErrors => Some(View::Errors),
+        _ => None,
+    }
 }

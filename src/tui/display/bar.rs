@@ -20,7 +20,7 @@ impl RowBar {
     #[must_use]
     pub fn new(store: &Store, row: RowIx, children: impl Iterator<Item = RowIx>, count: usize, now: Nanos) -> Self {
         let data = store.row(row);
-        let state = match data.standing() {
+        let state = match data.run_status() {
             RunStatus::Running => State::Running,
             RunStatus::Error => State::Error,
             RunStatus::Ok | RunStatus::Lost => State::Done,
@@ -34,7 +34,7 @@ impl RowBar {
     #[must_use]
     pub fn bar(&self, hides_children: bool) -> Bar<'_> {
         let (start, end) = self.interval;
-        Bar { start, end, state: self.state, children: &self.children, whole: hides_children }
+        Bar { start, end, state: self.state, children: &self.children, with_children: hides_children }
     }
 }
 

@@ -1,32 +1,36 @@
-//! Exports: payloads are asked for where they lie, and written by a thread of its own.
+//! Exports: requests the payloads, and writes the file on another thread.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Loop, Pending, now};
+use super::{Finished, Loop, Pending};
 use crate::export::{self, Exported, Exporter, NewFile, Options, Redactor, TraceRecord};
 use crate::model::Payload;
+use crate::model::time::now;
 use crate::sources::PayloadRequest;
 use crate::tui::app::Export;
 
-/// An export whose payloads are being read.
+/// An export that waits for its payloads.
 #[derive(Debug)]
 pub(super) struct PendingExport {
     export: Export,
-    /// The traces, each with the number of its spans.
+    /// The traces, with the number of their spans.
     traces: Vec<(TraceRecord, usize)>,
     spans: Vec<Exported>,
 }
 
-/// An export that was written, or why not; the number of spans whose payload was gone.
+/// The result of an export.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct ExportResult {
+    /// The file that was written.
     path: io::Result<PathBuf>,
     spans: usize,
+    /// Spans whose payload was not available.
     missing: usize,
 }
 
 impl Loop<'_> {
+    /// Requests the payloads of an export.
     pub(super) fn start_export(&mut self, export: Export) {
         let store = &self.session.store;
         let (mut traces, mut spans, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
@@ -44,7 +48,7 @@ impl Loop<'_> {
         self.request(payloads, Pending::Export(Box::new(PendingExport { export, traces, spans })));
     }
 
-    /// Writes an export with the payloads of its spans, on a thread of its own.
+    /// Writes an export with the payloads of its spans on another thread.
     pub(super) fn write_export(&mut self, mut export: PendingExport, payloads: Vec<Result<Payload, String>>) {
         let mut missing = 0;
         for (span, payload) in export.spans.iter_mut().zip(payloads) {
@@ -53,23 +57,25 @@ impl Loop<'_> {
                 Err(_) => missing += 1,
             }
         }
-        let (done, directory) = (self.written.0.clone(), self.session.directory.clone());
+        let (finished, directory) = (self.finished.clone(), self.session.directory.clone());
         let patterns = self.session.redact_patterns.clone();
         tokio::task::spawn_blocking(move || {
             let spans = export.spans.len();
-            let _ = done.send(Written { path: write(&directory, export, &patterns), spans, missing });
+            let result = ExportResult { path: write(&directory, export, &patterns), spans, missing };
+            // Without a receiver the program is ending.
+            let _ = finished.send(Finished::Export(result));
         });
     }
 
-    pub(super) fn say_written(&mut self, written: Written) {
-        let Written { path, spans, missing } = written;
+    pub(super) fn report_export(&mut self, result: ExportResult) {
+        let ExportResult { path, spans, missing } = result;
         let app = &mut self.session.app;
         match path {
             Ok(path) => {
-                let lost = if missing == 0 { String::new() } else { format!("; {missing} of them without payload, which is gone") };
-                app.say(format!("wrote {spans} spans to {}{lost}", path.display()), missing > 0, now());
+                let note = if missing == 0 { String::new() } else { format!("; {missing} without payload, which is no longer available") };
+                app.show_message(format!("wrote {spans} spans to {}{note}", path.display()), missing > 0, now());
             }
-            Err(error) => app.say(format!("could not export: {error}"), true, now()),
+            Err(error) => app.show_message(format!("can't export: {error}"), true, now()),
         }
     }
 }

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
-use crate::commands::load::Snapshot;
+use crate::commands::snapshot::Snapshot;
 use crate::config::Config;
 use crate::model::usage::Usage;
 use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Text, TraceId};
-use crate::store::{Group, Limits, Stats};
+use crate::store::{Group as Totalled, Limits, Stats};
 use crate::tui::app::{Action, App, Cell, Table};
 
-const GROUPED: [(By, store::By); 3] = [(By::Agent, store::By::Agent), (By::Model, store::By::Model), (By::Tool, store::By::Tool)];
+const GROUPED: [(GroupBy, store::By); 3] =
+    [(GroupBy::Agent, store::By::Agent), (GroupBy::Model, store::By::Model), (GroupBy::Tool, store::By::Tool)];
 
 /// What both tell of a name: calls, errors, and what was used.
 type Told = (u64, u64, [u64; 5], Option<i64>);
@@ -35,9 +36,9 @@ fn agree(store: &mut Store) {
 fn agree_on(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
     for (by, grouped) in GROUPED {
         let lines = count(store, traces, by);
-        let groups: HashMap<String, Group> =
+        let groups: HashMap<String, Totalled> =
             stats.groups(grouped).map(|(symbol, group)| (store.text(symbol).to_owned(), group.clone())).collect();
-        let named: HashMap<&str, &Line> = lines.iter().filter_map(|line| Some((line.key.as_deref()?, line))).collect();
+        let named: HashMap<&str, &Group> = lines.iter().filter_map(|line| Some((line.key.as_deref()?, line))).collect();
         for (name, group) in groups.iter().filter(|(name, _)| !name.is_empty()) {
             let line = named.get(name.as_str()).unwrap_or_else(|| panic!("no line of {name:?}: {group:?}"));
             let screen = told(group.calls.into(), group.errors.into(), &group.usage);
@@ -60,7 +61,7 @@ fn agree_on(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
 /// So are those of sessions: turns, tokens and cost. (Errors are turns that failed in the one, and spans that failed in the other.)
 fn agree_on_sessions(store: &mut Store, table: &Table) {
     let traces: Vec<TraceIx> = store.traces().collect();
-    let lines = count(store, &traces, By::Session);
+    let lines = count(store, &traces, GroupBy::Session);
     let of = |title: &str| table.columns().iter().position(|column| column.title(table.view) == title).unwrap();
     let [turns, tokens, cost] = ["TURNS", "TOK", "COST"].map(of);
     let screen: HashMap<&str, _> =

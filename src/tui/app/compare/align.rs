@@ -1,80 +1,58 @@
-//! Which member of one list is which of another: the longest run of members that both have in the same order.
+//! Pairs the steps of two traces.
+
+use std::hash::Hash;
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::model::SpanType;
 
-/// A step's kind and name.
+/// The type and the name of a step.
 pub(super) type Key<N> = (SpanType, N);
 
-/// Places in the two lists, together or alone.
-type Places = [Option<usize>; 2];
+/// The indices of a pair in the two lists; `None` for a step without a counterpart.
+type Pair = [Option<usize>; 2];
 
-/// Pairs the steps of two trees. The first are a pair whatever they are called; of what is left over between two pairs, steps of one kind
-/// are pairs too.
-pub(super) fn align<N: PartialEq>(left: &[Key<N>], right: &[Key<N>]) -> Vec<Places> {
-    let (Some(_), Some(_)) = (left.first(), right.first()) else { return alone([0, 0], left.len(), right.len()) };
+/// Pairs the steps of two trees: the roots, then steps with the same type and name, then, between two such pairs, steps with the same type.
+pub(super) fn align<N: Eq + Hash + Ord>(left: &[Key<N>], right: &[Key<N>]) -> Vec<Pair> {
+    let (Some(_), Some(_)) = (left.first(), right.first()) else { return unpaired([0, 0], [left.len(), right.len()]) };
     let mut pairs = vec![[Some(0), Some(0)]];
-    let mut done = [1, 1];
-    let mut same = matches(&left[1..], &right[1..], |a, b| a == b);
-    same.push([left.len() - 1, right.len() - 1]);
-    for [a, b] in same {
+    let mut next = [1, 1];
+    for [a, b] in matches(&left[1..], &right[1..]) {
         let [a, b] = [a + 1, b + 1];
-        fill(&mut pairs, left, right, done, [a, b]);
-        if a < left.len() && b < right.len() {
-            pairs.push([Some(a), Some(b)]);
-        }
-        done = [a + 1, b + 1];
+        pair_by_type(&mut pairs, left, right, next, [a, b]);
+        pairs.push([Some(a), Some(b)]);
+        next = [a + 1, b + 1];
     }
+    pair_by_type(&mut pairs, left, right, next, [left.len(), right.len()]);
     pairs
 }
 
-/// What stands between two pairs, from `from` up to `to`.
-fn fill<N>(pairs: &mut Vec<Places>, left: &[Key<N>], right: &[Key<N>], from: [usize; 2], to: [usize; 2]) {
-    let [mut a, mut b] = from;
-    for [x, y] in matches(&left[from[0]..to[0]], &right[from[1]..to[1]], |(a, _), (b, _)| a == b) {
-        let [x, y] = [from[0] + x, from[1] + y];
-        pairs.extend(alone([a, b], x - a, y - b));
-        pairs.push([Some(x), Some(y)]);
-        [a, b] = [x + 1, y + 1];
+/// Pairs the steps between two pairs, from the indices `start` up to `end`.
+fn pair_by_type<N>(pairs: &mut Vec<Pair>, left: &[Key<N>], right: &[Key<N>], start: [usize; 2], end: [usize; 2]) {
+    let types = |steps: &[Key<N>]| steps.iter().map(|(span_type, _)| *span_type as usize).collect::<Vec<_>>();
+    let mut next = start;
+    for [a, b] in matches(&types(&left[start[0]..end[0]]), &types(&right[start[1]..end[1]])) {
+        let [a, b] = [start[0] + a, start[1] + b];
+        pairs.extend(unpaired(next, [a, b]));
+        pairs.push([Some(a), Some(b)]);
+        next = [a + 1, b + 1];
     }
-    pairs.extend(alone([a, b], to[0] - a, to[1] - b));
+    pairs.extend(unpaired(next, end));
 }
 
-fn alone([a, b]: [usize; 2], left: usize, right: usize) -> Vec<Places> {
-    (a..a + left).map(|at| [Some(at), None]).chain((b..b + right).map(|at| [None, Some(at)])).collect()
+fn unpaired(start: [usize; 2], end: [usize; 2]) -> Vec<Pair> {
+    (start[0]..end[0]).map(|left| [Some(left), None]).chain((start[1]..end[1]).map(|right| [None, Some(right)])).collect()
 }
 
-/// The longest common subsequence, as places in both lists. Costs the product of what is left when equal ends are taken off.
-fn matches<N>(left: &[Key<N>], right: &[Key<N>], same: impl Fn(&Key<N>, &Key<N>) -> bool) -> Vec<[usize; 2]> {
-    let ahead = left.iter().zip(right).take_while(|(a, b)| same(a, b)).count();
-    let (a, b) = (&left[ahead..], &right[ahead..]);
-    let behind = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| same(a, b)).count();
-    let (a, b) = (&a[..a.len() - behind], &b[..b.len() - behind]);
-    // How long the longest is from each place on; the last row and column are 0.
-    let width = b.len() + 1;
-    let mut longest = vec![0_u16; (a.len() + 1) * width];
-    for x in (0..a.len()).rev() {
-        for y in (0..b.len()).rev() {
-            longest[x * width + y] = if same(&a[x], &b[y]) {
-                longest[(x + 1) * width + y + 1] + 1
-            } else {
-                longest[(x + 1) * width + y].max(longest[x * width + y + 1])
-            };
-        }
-    }
-    let mut found: Vec<[usize; 2]> = (0..ahead).map(|at| [at, at]).collect();
-    let (mut x, mut y) = (0, 0);
-    while x < a.len() && y < b.len() {
-        if same(&a[x], &b[y]) {
-            found.push([ahead + x, ahead + y]);
-            (x, y) = (x + 1, y + 1);
-        } else if longest[(x + 1) * width + y] >= longest[x * width + y + 1] {
-            x += 1;
-        } else {
-            y += 1;
-        }
-    }
-    found.extend((0..behind).rev().map(|back| [left.len() - 1 - back, right.len() - 1 - back]));
-    found
+/// Returns the indices of a longest common subsequence in both lists.
+fn matches<K: Eq + Hash + Ord>(left: &[K], right: &[K]) -> impl Iterator<Item = [usize; 2]> {
+    capture_diff_slices(Algorithm::Myers, left, right).into_iter().flat_map(|operation| {
+        let (left, right, count) = match operation {
+            DiffOp::Equal { old_index, new_index, len } => (old_index, new_index, len),
+            _ => (0, 0, 0),
+        };
+        (0..count).map(move |offset| [left + offset, right + offset])
+    })
 }
 
 #[cfg(test)]
@@ -83,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    /// Steps by two letters: the kind (`m`odel, `t`ool) and the name.
+    /// Parses steps from two letters each: the type (`m`odel, `t`ool, other) and the name.
     fn steps(text: &str) -> Vec<Key<&str>> {
         let kind = |letter: &str| match letter {
             "m" => SpanType::Model,
@@ -93,7 +71,7 @@ mod tests {
         text.split_whitespace().map(|step| (kind(&step[..1]), &step[1..])).collect()
     }
 
-    fn told(left: &str, right: &str) -> String {
+    fn pairs(left: &str, right: &str) -> String {
         let (a, b) = (steps(left), steps(right));
         let (names, others): (Vec<&str>, Vec<&str>) = (left.split_whitespace().collect(), right.split_whitespace().collect());
         let name = |names: &[&str], at: Option<usize>| at.map_or("-".to_owned(), |at| names[at].to_owned());
@@ -101,23 +79,23 @@ mod tests {
     }
 
     #[test]
-    fn steps_of_one_kind_and_name_are_pairs_in_their_order() {
-        assert_eq!(told("a1 mx ts my", "a1 mx tr ts my"), "a1=a1 mx=mx -=tr ts=ts my=my");
-        assert_eq!(told("a1 mx ts my", "a1 mx my"), "a1=a1 mx=mx ts=- my=my");
-        assert_eq!(told("a1 ta tb", "a1 tb ta"), "a1=a1 ta=- tb=tb -=ta");
+    fn steps_with_the_same_type_and_name_are_paired_in_order() {
+        assert_eq!(pairs("a1 mx ts my", "a1 mx tr ts my"), "a1=a1 mx=mx -=tr ts=ts my=my");
+        assert_eq!(pairs("a1 mx ts my", "a1 mx my"), "a1=a1 mx=mx ts=- my=my");
+        assert_eq!(pairs("a1 ta tb", "a1 tb ta"), "a1=a1 ta=- tb=tb -=ta");
     }
 
     #[test]
-    fn what_is_left_over_is_paired_by_its_kind() {
-        assert_eq!(told("a1 mx ts", "a1 my ts"), "a1=a1 mx=my ts=ts");
-        assert_eq!(told("a1 mx", "a2 ty"), "a1=a2 mx=- -=ty");
-        assert_eq!(told("a1", "a1 my"), "a1=a1 -=my");
-        assert_eq!(told("", "a1"), "-=a1");
+    fn other_steps_are_paired_by_their_type() {
+        assert_eq!(pairs("a1 mx ts", "a1 my ts"), "a1=a1 mx=my ts=ts");
+        assert_eq!(pairs("a1 mx", "a2 ty"), "a1=a2 mx=- -=ty");
+        assert_eq!(pairs("a1", "a1 my"), "a1=a1 -=my");
+        assert_eq!(pairs("", "a1"), "-=a1");
     }
 
     proptest! {
         #[test]
-        fn every_step_stands_once_and_in_order(left in prop::collection::vec(0..6_usize, 0..30), right in prop::collection::vec(0..6_usize, 0..30)) {
+        fn every_step_occurs_once_and_in_order(left in prop::collection::vec(0..6_usize, 0..30), right in prop::collection::vec(0..6_usize, 0..30)) {
             let all = steps("mx my ta tb tc az");
             let (a, b): (Vec<Key<&str>>, Vec<Key<&str>>) = (left.iter().map(|&at| all[at]).collect(), right.iter().map(|&at| all[at]).collect());
             let pairs = align(&a, &b);

@@ -1,4 +1,4 @@
-//! What could stand where the cursor is: names of fields, and values that were seen.
+//! Completions: the names of fields, and the values that occur in the store.
 
 use std::collections::HashMap;
 
@@ -9,74 +9,74 @@ use crate::query::{CursorContext, FIELDS, KINDS, STATUSES, place_of, quoted};
 use crate::semconv::row_attributes;
 use crate::store::{By, RowIx, Store, Symbol};
 
-/// Something that could be typed.
+/// A possible completion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// What it is, as it came.
+    /// The field or the value, not yet safe for a terminal.
     pub name: String,
-    /// How often it was seen.
+    /// How often the value occurs.
     pub count: Option<u64>,
-    /// What it asks for.
+    /// A description of the field.
     pub help: &'static str,
-    /// How it stands in the line.
+    /// The text to insert.
     text: String,
 }
 
-/// What could stand where the cursor is.
+/// The completions at the cursor.
 #[derive(Debug, Default)]
 pub struct Completions {
-    /// The most likely first.
+    /// The completions, the most likely first.
     pub list: Vec<Completion>,
-    /// The one that stands in the line.
+    /// The index of the completion in the line, while the user cycles.
     pub chosen: Option<usize>,
-    /// Where in the line they belong, in characters.
-    pub at: usize,
-    /// The line and the cursor for which they were looked up.
-    looked_up: Option<(String, usize)>,
-    /// Values by field: counted once while a line is typed.
-    seen: HashMap<String, Vec<Completion>>,
+    /// Where completions begin in the line, in characters.
+    pub start: usize,
+    /// The line and the cursor that `list` was computed for.
+    computed_for: Option<(String, usize)>,
+    /// Values by field, counted once while the editor is open.
+    values: HashMap<String, Vec<Completion>>,
 }
 
 impl Completions {
-    /// Looks up what could stand at the cursor. Where nothing is typed, only if it is `asked` for.
-    pub(super) fn refresh(&mut self, store: &Store, input: &Input, asked: bool) {
+    /// Computes the completions at the cursor. Before the first character of a word there are none unless `is_requested`.
+    pub(super) fn refresh(&mut self, store: &Store, input: &Input, is_requested: bool) {
         let line = (input.value().to_owned(), input.cursor());
-        if self.chosen.is_some() || (self.looked_up.as_ref() == Some(&line) && !(asked && self.list.is_empty())) {
+        if self.chosen.is_some() || (self.computed_for.as_ref() == Some(&line) && !(is_requested && self.list.is_empty())) {
             return;
         }
-        let place = place_of(input.value(), input.cursor());
-        self.at = place.at;
-        self.list = match &place.field {
-            None if place.typed.is_empty() && !asked => Vec::new(),
-            None => fields(&place.typed),
+        let context = place_of(input.value(), input.cursor());
+        self.start = context.at;
+        self.list = match &context.field {
+            None if context.typed.is_empty() && !is_requested => Vec::new(),
+            None => fields(&context.typed),
             Some(field) => {
                 let field = field.to_ascii_lowercase();
-                let seen = self.seen.entry(field).or_insert_with_key(|field| values(store, field));
-                fitting(seen, &place)
+                let values = self.values.entry(field).or_insert_with_key(|field| values(store, field));
+                fitting(values, &context)
             }
         };
-        self.looked_up = Some(line);
+        self.computed_for = Some(line);
     }
 
-    /// Whether one of them stands in the line and could be exchanged for another.
-    pub(super) fn is_choosing(&self) -> bool {
+    /// Whether the user cycles through the completions.
+    pub(super) fn is_cycling(&self) -> bool {
         self.chosen.is_some()
     }
 
-    /// Offers nothing until the line is another.
+    /// Hides the completions until the line changes.
     pub(super) fn close(&mut self, input: &Input) {
         self.list.clear();
         self.chosen = None;
-        self.looked_up = Some((input.value().to_owned(), input.cursor()));
+        self.computed_for = Some((input.value().to_owned(), input.cursor()));
     }
 
-    /// What stands in the line stays.
-    pub(super) fn let_go(&mut self) {
+    /// Accepts the completion in the line.
+    pub(super) fn accept(&mut self) {
         self.chosen = None;
     }
 
-    /// Puts the next one into the line, or the one before. Whether the line is another now.
-    pub(super) fn choose(&mut self, input: &mut Input, forward: bool) -> bool {
+    /// Puts the next completion into the line, or the previous one. Returns whether the line has changed.
+    pub(super) fn cycle(&mut self, input: &mut Input, forward: bool) -> bool {
         let count = self.list.len();
         if count == 0 {
             return false;
@@ -88,55 +88,55 @@ impl Completions {
             (Some(at), false) => (at + count - 1) % count,
         };
         let text = &self.list[next].text;
-        let before: String = input.value().chars().take(self.at).collect();
+        let before: String = input.value().chars().take(self.start).collect();
         let after: String = input.value().chars().skip(input.cursor()).collect();
-        let cursor = self.at + text.chars().count();
+        let cursor = self.start + text.chars().count();
         *input = Input::new(format!("{before}{text}{after}")).with_cursor(cursor);
-        // The only one leaves nothing to choose: what follows it may be offered.
+        // After the only completion, the word that follows can be completed.
         self.chosen = (count > 1).then_some(next);
         true
     }
 }
 
-/// Fields and attributes whose names begin as what is typed.
+/// Returns the fields and attributes whose names begin with `typed`.
 fn fields(typed: &str) -> Vec<Completion> {
     let typed = typed.to_ascii_lowercase();
     if let Some(name) = typed.strip_prefix("attr.") {
-        let offer = |name: &str| Completion { name: format!("attr.{name}"), count: None, help: "", text: format!("attr.{name}:") };
-        return row_attributes().filter(|known| known.starts_with(name)).map(offer).collect();
+        let completion = |name: &str| Completion { name: format!("attr.{name}"), count: None, help: "", text: format!("attr.{name}:") };
+        return row_attributes().filter(|known| known.starts_with(name)).map(completion).collect();
     }
-    let offer = |(name, help): &(&str, &'static str)| {
+    let completion = |(name, help): &(&str, &'static str)| {
         let colon = if name.ends_with('.') { "" } else { ":" };
         Completion { name: (*name).to_owned(), count: None, help, text: format!("{name}{colon}") }
     };
-    FIELDS.iter().filter(|(name, _)| name.starts_with(&typed)).map(offer).collect()
+    FIELDS.iter().filter(|(name, _)| name.starts_with(&typed)).map(completion).collect()
 }
 
-/// The values that hold what is typed; those that begin with it first.
-fn fitting(seen: &[Completion], place: &CursorContext) -> Vec<Completion> {
-    let typed = place.typed.to_lowercase();
-    let rank = |offer: &Completion| {
-        let name = offer.name.to_lowercase();
+/// Returns the values that contain the typed text; those that begin with it first.
+fn fitting(values: &[Completion], context: &CursorContext) -> Vec<Completion> {
+    let typed = context.typed.to_lowercase();
+    let rank = |value: &Completion| {
+        let name = value.name.to_lowercase();
         if name.starts_with(&typed) { Some(0) } else { name.contains(&typed).then_some(1) }
     };
-    let mut fitting: Vec<(u8, &Completion)> = seen.iter().filter_map(|offer| rank(offer).map(|rank| (rank, offer))).collect();
+    let mut fitting: Vec<(u8, &Completion)> = values.iter().filter_map(|value| rank(value).map(|rank| (rank, value))).collect();
     fitting.sort_by_key(|(rank, _)| *rank);
-    // What stands there whole needs no offer.
+    // A complete value needs no completion.
     if let [(_, only)] = fitting.as_slice()
         && only.name.to_lowercase() == typed
     {
         return Vec::new();
     }
-    fitting.into_iter().map(|(_, offer)| offer.clone()).collect()
+    fitting.into_iter().map(|(_, value)| value.clone()).collect()
 }
 
-/// The values of a field that were seen, the most frequent first. Costs the rows held.
+/// Returns the values of a field that occur in the store, the most frequent first. Costs the rows in memory.
 fn values(store: &Store, field: &str) -> Vec<Completion> {
     match field {
         "status" => named(
             STATUSES
                 .iter()
-                .map(|(name, standing)| (*name, store.rows().filter(|&row| store.row(row).standing() == *standing).count() as u64)),
+                .map(|(name, status)| (*name, store.rows().filter(|&row| store.row(row).run_status() == *status).count() as u64)),
         ),
         "kind" => {
             let mut counts: HashMap<SpanType, u64> = HashMap::new();
@@ -159,21 +159,21 @@ fn named<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Vec<Completion> {
     sorted(counts.map(|(name, count)| Completion { name: name.to_owned(), count: Some(count), help: "", text: name.to_owned() }).collect())
 }
 
-/// Distinct texts of rows.
+/// Counts the distinct texts of rows.
 fn texts(store: &Store, text: impl Fn(RowIx) -> Symbol) -> Vec<Completion> {
     let mut counts = vec![(Symbol::EMPTY, 0_u64); store.texts().len()];
     for symbol in store.rows().map(text) {
         let (known, count) = &mut counts[symbol.index()];
         (*known, *count) = (symbol, *count + 1);
     }
-    let offer = |(symbol, count): (Symbol, u64)| {
+    let completion = |(symbol, count): (Symbol, u64)| {
         let name = store.text(symbol).to_owned();
         Completion { text: quoted(&name), name, count: Some(count), help: "" }
     };
-    sorted(counts.into_iter().filter(|(symbol, _)| !symbol.is_empty()).map(offer).collect())
+    sorted(counts.into_iter().filter(|(symbol, _)| !symbol.is_empty()).map(completion).collect())
 }
 
-fn sorted(mut offers: Vec<Completion>) -> Vec<Completion> {
-    offers.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
-    offers
+fn sorted(mut completions: Vec<Completion>) -> Vec<Completion> {
+    completions.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
+    completions
 }

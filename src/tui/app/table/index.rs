@@ -53,7 +53,7 @@ impl Index {
         for turn in turns {
             totals.add(&store.totals(turn));
             for &nested in self.nested.get(&turn).into_iter().flatten() {
-                totals.take_out(&store.totals(nested));
+                totals.subtract(&store.totals(nested));
             }
         }
         totals

@@ -1,14 +1,14 @@
-//! The critical path: the chain of spans that decided how long a trace took.
+//! The critical path: the chain of spans that determines the duration of a trace.
 //!
-//! From the trace's end backwards: the span that ended last, and so on inside it; then, before it began, the sibling that had ended last by
-//! then. What ran beside these could have been faster without any gain.
+//! It runs backwards from the end of the trace: the span that ended last, with the critical path inside it; then the sibling that was the
+//! last to end before that span started, and so on. Making any other span faster would not make the trace faster.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::model::Nanos;
 use crate::store::{RowIx, Store, TraceIx};
 
-/// The rows on the critical path of a trace. Costs the rows of the trace, and the sorting of the children of those on the path.
+/// Returns the rows on the critical path of a trace. Costs the rows of the trace, and sorting the children of the rows on the path.
 pub(super) fn path(store: &Store, trace: TraceIx, now: Nanos) -> HashSet<RowIx> {
     let ends = ends(store, trace, now);
     let end = |row: RowIx| ends.get(&row).copied().unwrap_or(Nanos::MIN);
@@ -18,7 +18,7 @@ pub(super) fn path(store: &Store, trace: TraceIx, now: Nanos) -> HashSet<RowIx> 
     while let Some((rows, from, mut until)) = open.pop() {
         latest.clear();
         latest.extend(rows);
-        // Of two that ended together, the one that began later came last.
+        // Of two rows with the same end, the one that started later comes first.
         latest.sort_by_key(|&row| std::cmp::Reverse((end(row), store.row(row).start)));
         for &row in &latest {
             if until <= from {
@@ -36,18 +36,18 @@ pub(super) fn path(store: &Store, trace: TraceIx, now: Nanos) -> HashSet<RowIx> 
     path
 }
 
-/// When each row and all below it had ended: children may run on after their parent.
+/// Returns when each subtree ended: children may outlive their parent.
 fn ends(store: &Store, trace: TraceIx, now: Nanos) -> HashMap<RowIx, Nanos> {
     let rows = store.rows_of(trace);
     let mut ends = HashMap::with_capacity(rows.len());
     for &row in rows.iter().rev() {
         let data = store.row(row);
         let own = data.start.saturating_add(data.duration(now));
-        let end: Nanos = ends.get(&row).map_or(own, |&below: &Nanos| below.max(own));
+        let end: Nanos = ends.get(&row).map_or(own, |&children: &Nanos| children.max(own));
         ends.insert(row, end);
         if let Some(parent) = data.parent() {
-            let above = ends.entry(parent).or_insert(end);
-            *above = (*above).max(end);
+            let parent_end = ends.entry(parent).or_insert(end);
+            *parent_end = (*parent_end).max(end);
         }
     }
     ends

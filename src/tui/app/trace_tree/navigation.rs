@@ -1,4 +1,4 @@
-//! Moving the cursor: by steps, to places, to what is looked for.
+//! Moving the cursor: by rows, to traces, to errors and matches.
 
 use super::TraceTree;
 use super::filter::RowSet;
@@ -9,13 +9,13 @@ use crate::store::{RowIx, Store, TraceIx};
 impl TraceTree {
     // --- moving ---
 
-    /// Tells how many lines the screen has for rows.
+    /// Sets the number of lines for rows.
     pub fn set_height(&mut self, height: usize) {
         self.height = height;
         self.line = self.line.min(height.saturating_sub(1));
     }
 
-    /// Moves the cursor by so many rows, down if positive.
+    /// Moves the cursor by rows, down if `by` is positive.
     pub fn step(&mut self, store: &Store, by: isize) {
         self.follow = false;
         let Some(mut row) = self.cursor() else { return };
@@ -29,58 +29,58 @@ impl TraceTree {
         self.set_cursor(store, row);
     }
 
-    /// Moves the screen by so many rows, down if positive; the cursor stays at its line, so that it comes along.
+    /// Scrolls by rows, down if `by` is positive. The cursor keeps its line.
     pub fn scroll(&mut self, store: &Store, by: isize) {
         let line = self.window(store, self.height).1;
         let (rows, _) = self.window(store, self.height);
         self.step(store, by);
-        // At an end of the list the screen stays, and the cursor goes on.
+        // At the ends of the list the cursor moves instead.
         if rows.len() == self.height {
             self.line = line;
         }
     }
 
-    /// Lines that the screen has for rows.
+    /// Returns the number of lines for rows.
     #[must_use]
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Lines of a page.
+    /// Returns the rows by which the page keys move.
     #[must_use]
     pub fn page(&self) -> isize {
         self.height.saturating_sub(1).max(1) as isize
     }
 
-    /// To the first trace.
+    /// Goes to the first trace.
     pub fn go_top(&mut self, store: &Store) {
         self.follow = false;
         self.line = 0;
         self.go_to_trace(store, 0);
     }
 
-    /// To the last row of the last trace.
+    /// Goes to the last visible row.
     pub fn go_bottom(&mut self, store: &Store) {
         self.follow = false;
         let Some(trace) = self.order.len().checked_sub(1).and_then(|last| self.order.get(last)) else { return };
         self.line = self.height.saturating_sub(1);
-        self.set_cursor(store, self.last_under(store, Self::head(store, trace)));
+        self.set_cursor(store, self.last_descendant(store, Self::head(store, trace)));
     }
 
-    pub(super) fn go_to_trace(&mut self, store: &Store, place: usize) {
-        self.cursor = self.order.get(place).map(|trace| (Self::head(store, trace), trace));
+    pub(super) fn go_to_trace(&mut self, store: &Store, position: usize) {
+        self.cursor = self.order.get(position).map(|trace| (Self::head(store, trace), trace));
     }
 
-    /// To the trace at this place, or the last.
-    pub(super) fn go_near(&mut self, store: &Store, place: Option<usize>) {
-        self.go_to_trace(store, place.unwrap_or_default().min(self.order.len().saturating_sub(1)));
+    /// Goes to the trace at a position, or to the last trace.
+    pub(super) fn go_near(&mut self, store: &Store, position: Option<usize>) {
+        self.go_to_trace(store, position.unwrap_or_default().min(self.order.len().saturating_sub(1)));
     }
 
     pub(super) fn set_cursor(&mut self, store: &Store, row: RowIx) {
         self.cursor = Some((row, store.row(row).trace()));
     }
 
-    /// Goes to `row`, opening what hides it.
+    /// Goes to a row and unfolds its ancestors.
     pub fn reveal(&mut self, store: &Store, row: RowIx) {
         self.follow = false;
         let mut at = row;
@@ -88,7 +88,7 @@ impl TraceTree {
             self.set_open(store, parent, true);
             at = parent;
         }
-        self.place_cursor(store, row);
+        self.go_to_visible(store, row);
     }
 
     /// Whether the screen shows `row`.
@@ -96,25 +96,25 @@ impl TraceTree {
         self.window(store, self.height).0.contains(&row)
     }
 
-    /// Goes to a shown row; the screen stays as it is if the row is on it.
-    pub(super) fn place_cursor(&mut self, store: &Store, row: RowIx) {
+    /// Goes to a visible row. Scrolls only if the row is not on the screen.
+    pub(super) fn go_to_visible(&mut self, store: &Store, row: RowIx) {
         let (rows, _) = self.window(store, self.height);
         self.line = rows.iter().position(|&shown| shown == row).unwrap_or(self.height / 3);
         self.set_cursor(store, row);
     }
 
-    /// `←`: folds the row, or goes to its parent if there is nothing to fold.
+    /// Folds the row under the cursor, or goes to its parent if there is nothing to fold.
     pub fn fold(&mut self, store: &Store) {
         self.follow = false;
         let Some(row) = self.cursor() else { return };
         if self.is_open(store, row) && self.child_count(store, row) > 0 {
             self.set_open(store, row, false);
         } else if let Some(parent) = Self::parent(store, row) {
-            self.place_cursor(store, parent);
+            self.go_to_visible(store, parent);
         }
     }
 
-    /// `→`: unfolds the row, or goes to its first child if it is unfolded.
+    /// Unfolds the row under the cursor, or goes to its first child if it is unfolded.
     pub fn unfold(&mut self, store: &Store) {
         self.follow = false;
         let Some(row) = self.cursor() else { return };
@@ -128,64 +128,64 @@ impl TraceTree {
         }
     }
 
-    /// Folds the row, or unfolds it.
+    /// Folds or unfolds the row under the cursor.
     pub fn toggle(&mut self, store: &Store) {
         self.follow = false;
         if let Some(row) = self.cursor() {
-            let open = self.is_open(store, row);
-            self.set_open(store, row, !open);
+            let is_open = self.is_open(store, row);
+            self.set_open(store, row, !is_open);
         }
     }
 
-    /// Unfolds everything below the row, or folds it if all of that is open. Costs the rows below.
-    pub fn toggle_below(&mut self, store: &Store) {
+    /// Unfolds the subtree under the cursor, or folds it if all of it is unfolded. Costs the subtree.
+    pub fn toggle_subtree(&mut self, store: &Store) {
         self.follow = false;
         let Some(row) = self.cursor() else { return };
-        let mut below = vec![row];
-        let mut at = 0;
-        while at < below.len() {
-            let row = below[at];
-            below.extend((0..self.child_count(store, row)).map(|child| Self::child(store, row, child)));
-            at += 1;
+        let mut subtree = vec![row];
+        let mut index = 0;
+        while let Some(&row) = subtree.get(index) {
+            subtree.extend(Self::children(store, row));
+            index += 1;
         }
-        below.retain(|&row| self.child_count(store, row) > 0);
-        let open = below.iter().any(|&row| !self.is_open(store, row));
-        for row in below {
-            self.set_open(store, row, open);
+        subtree.retain(|&row| self.child_count(store, row) > 0);
+        let is_open = subtree.iter().any(|&row| !self.is_open(store, row));
+        for row in subtree {
+            self.set_open(store, row, is_open);
         }
     }
 
-    /// Unfolds every trace, or folds every trace.
+    /// Unfolds all traces, or folds all traces.
     pub fn toggle_all(&mut self, store: &Store) {
         self.follow = false;
-        self.all_open = !self.all_open;
+        self.is_unfolded = !self.is_unfolded;
         self.fold_exceptions.clear();
         self.folded = RowSet::default();
-        if !self.all_open {
+        if !self.is_unfolded {
             self.cursor = self.cursor.map(|(_, trace)| (Self::head(store, trace), trace));
         }
     }
 
     // --- searching ---
 
-    /// The next row after the cursor, in the direction given, for which `wanted` holds, looking only into traces that `worth` lets through.
-    pub(super) fn seek(&self, store: &Store, back: bool, worth: impl Fn(TraceIx) -> bool, wanted: impl Fn(RowIx) -> bool) -> Option<RowIx> {
+    /// Returns the next row from the cursor, folded or not, for which `is_wanted` holds; after the last row comes the first one. Skips traces
+    /// for which `may_contain` does not hold.
+    fn seek(&self, store: &Store, back: bool, may_contain: impl Fn(TraceIx) -> bool, is_wanted: impl Fn(RowIx) -> bool) -> Option<RowIx> {
         let (cursor, trace) = self.cursor?;
-        let place = self.place(trace)?;
+        let position = self.position_of(trace)?;
         let traces: Vec<TraceIx> = self.traces().collect();
-        let steps = traces.len();
-        for step in 0..=steps {
-            let trace = traces[if back { (place + steps * 2 - step) % steps } else { (place + step) % steps }];
-            if !worth(trace) {
+        let count = traces.len();
+        for step in 0..=count {
+            let trace = traces[if back { (position + count * 2 - step) % count } else { (position + step) % count }];
+            if !may_contain(trace) {
                 continue;
             }
-            let rows = self.screen_order(store, trace);
+            let rows: Vec<RowIx> = store.walk(trace).map(|(row, _)| row).collect();
             let here = rows.iter().position(|&row| row == cursor).filter(|_| step == 0);
             let found = match (back, here) {
-                (false, Some(here)) => rows[here + 1..].iter().find(|&&row| wanted(row)),
-                (false, None) => rows.iter().find(|&&row| wanted(row)),
-                (true, Some(here)) => rows[..here].iter().rev().find(|&&row| wanted(row)),
-                (true, None) => rows.iter().rev().find(|&&row| wanted(row)),
+                (false, Some(here)) => rows[here + 1..].iter().find(|&&row| is_wanted(row)),
+                (false, None) => rows.iter().find(|&&row| is_wanted(row)),
+                (true, Some(here)) => rows[..here].iter().rev().find(|&&row| is_wanted(row)),
+                (true, None) => rows.iter().rev().find(|&&row| is_wanted(row)),
             };
             if found.is_some() {
                 return found.copied();
@@ -194,31 +194,22 @@ impl TraceTree {
         None
     }
 
-    pub(super) fn screen_order(&self, store: &Store, trace: TraceIx) -> Vec<RowIx> {
-        let mut rows = Vec::new();
-        let mut open = vec![Self::head(store, trace)];
-        while let Some(row) = open.pop() {
-            rows.push(row);
-            open.extend((0..self.child_count(store, row)).rev().map(|at| Self::child(store, row, at)));
-        }
-        rows
-    }
-
-    /// Goes to the next failed span, or the one before, of those alone that match where the filter asks for such; whether there is one.
+    /// Goes to the next failed span or the previous one. If the filter asks for errors, goes only to matches. Returns whether there is one.
     pub fn go_to_error(&mut self, store: &Store, back: bool) -> bool {
-        let worth = |trace: TraceIx| store.trace(trace).counts().errors > 0;
-        let asked_for = self.query().is_some_and(Query::wants_errors);
-        let found = self.seek(store, back, worth, |row| store.row(row).status == Status::Error && (!asked_for || self.is_lit(row)));
+        let has_errors = |trace: TraceIx| store.trace(trace).counts().errors > 0;
+        let only_matches = self.query().is_some_and(Query::wants_errors);
+        let found =
+            self.seek(store, back, has_errors, |row| store.row(row).status == Status::Error && (!only_matches || self.is_match(row)));
         self.go_to_found(store, found)
     }
 
-    /// Goes to the next row that matches the filter, or the one before; whether there is one.
+    /// Goes to the next row that matches the filter, or the previous one. Returns whether there is one.
     pub fn go_to_match(&mut self, store: &Store, back: bool) -> bool {
-        let found = self.seek(store, back, |_| self.is_filtered(), |row| self.is_lit(row));
+        let found = self.seek(store, back, |_| self.is_filtered(), |row| self.is_match(row));
         self.go_to_found(store, found)
     }
 
-    pub(super) fn go_to_found(&mut self, store: &Store, found: Option<RowIx>) -> bool {
+    fn go_to_found(&mut self, store: &Store, found: Option<RowIx>) -> bool {
         if let Some(row) = found {
             self.reveal(store, row);
         }

@@ -1,31 +1,30 @@
-//! The traces in the order in which they stand on the screen.
+//! The order of the traces on the screen.
 //!
-//! A sorted list in pieces: to put a trace in, to take it out, to find its place and to count those above it costs a few microseconds,
-//! however many there are.
+//! A sorted list in chunks: an insertion, a removal or a lookup costs a few microseconds, regardless of the number of traces.
 
 use crate::model::Nanos;
 use crate::store::{Store, TraceIx};
 
-/// What traces are sorted by.
+/// A sort key of traces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// When they began, the newest on top.
+    /// Start time, newest first.
     #[default]
     Start,
-    /// How long the row that stands for the trace took, the longest on top.
+    /// Duration of the head, longest first.
     Duration,
-    /// Tokens, the most on top.
+    /// Tokens, most first.
     Tokens,
-    /// Cost, the highest on top.
+    /// Cost, highest first.
     Cost,
-    /// Failed spans, the most on top.
+    /// Failed spans, most first.
     Errors,
-    /// Names, from A to Z.
+    /// Name of the head, from A to Z.
     Name,
 }
 
 impl Sort {
-    /// Every order, with its name.
+    /// All sort keys with their names.
     pub const ALL: [(Self, &'static str); 6] = [
         (Self::Start, "start"),
         (Self::Duration, "duration"),
@@ -35,44 +34,44 @@ impl Sort {
         (Self::Name, "name"),
     ];
 
-    /// The order after this one.
+    /// Returns the next sort key; the first follows the last.
     #[must_use]
     pub fn next(self) -> Self {
         Self::ALL[(self as usize + 1) % Self::ALL.len()].0
     }
 
-    /// Its name.
+    /// Returns the name.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].1
     }
 }
 
-/// A sort and its direction.
+/// A sort key with a direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sorting {
-    /// What counts.
+    /// The sort key.
     pub by: Sort,
-    /// Whether the other end is on top.
-    pub reversed: bool,
+    /// Whether the order is reversed.
+    pub is_reversed: bool,
 }
 
 impl Sorting {
-    /// Whether the newest trace stands on top.
+    /// Whether the newest trace comes first.
     #[must_use]
-    pub fn newest_first(self) -> bool {
+    pub fn is_newest_first(self) -> bool {
         self == Self::default()
     }
 
-    fn descends(self) -> bool {
-        (self.by != Sort::Name) != self.reversed
+    fn is_descending(self) -> bool {
+        (self.by != Sort::Name) != self.is_reversed
     }
 
-    /// Where a trace stands in this order. What is not known stands at the bottom.
+    /// Returns the entry of a trace. Unknown values come last in both directions.
     pub(super) fn entry(self, store: &Store, trace: TraceIx, now: Nanos) -> Entry {
         let data = store.trace(trace);
         let totals = store.totals_of(trace);
-        let unknown = if self.descends() { i64::MIN } else { i64::MAX };
+        let unknown = if self.is_descending() { i64::MIN } else { i64::MAX };
         let number = |number: Option<u64>| number.map_or(unknown, |number| i64::try_from(number).unwrap_or(i64::MAX));
         let head = store.row(data.roots()[0]);
         let value = match self.by {
@@ -86,8 +85,8 @@ impl Sorting {
                 Value::Name(store.text(name).to_lowercase().into())
             }
         };
-        // Among equals the newest is first, whichever way the order goes.
-        let start = if self.descends() { data.start } else { data.start.saturating_neg() };
+        // Among equal values the newest comes first in both directions.
+        let start = if self.is_descending() { data.start } else { data.start.saturating_neg() };
         Entry { value, start, trace }
     }
 }
@@ -98,7 +97,7 @@ enum Value {
     Name(Box<str>),
 }
 
-/// A trace and what its place depends on.
+/// A trace with its sort key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     value: Value,
@@ -106,29 +105,29 @@ pub(super) struct Entry {
     pub(super) trace: TraceIx,
 }
 
-/// Entries in a piece at most; one that grows beyond is halved.
-const PIECE: usize = 1024;
+/// Entries in a chunk at most; a longer chunk is divided.
+const CHUNK: usize = 1024;
 
-/// Sorted entries. Places count from the top of the screen.
+/// The sorted entries. Positions count from the top of the screen.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     sorting: Sorting,
-    /// Ascending; none is empty.
-    pieces: Vec<Vec<Entry>>,
+    /// Ascending; no chunk is empty.
+    chunks: Vec<Vec<Entry>>,
     len: usize,
 }
 
 impl Order {
-    /// Sorts the entries, all made for `sorting`.
+    /// Sorts entries that were made with `sorting`.
     pub(super) fn new(sorting: Sorting, mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable();
         let len = entries.len();
-        let mut pieces = Vec::with_capacity(len / (PIECE / 2) + 1);
+        let mut chunks = Vec::with_capacity(len / (CHUNK / 2) + 1);
         let mut rest = entries.into_iter().peekable();
         while rest.peek().is_some() {
-            pieces.push(rest.by_ref().take(PIECE / 2).collect());
+            chunks.push(rest.by_ref().take(CHUNK / 2).collect());
         }
-        Self { sorting, pieces, len }
+        Self { sorting, chunks, len }
     }
 
     pub(super) fn sorting(&self) -> Sorting {
@@ -139,73 +138,74 @@ impl Order {
         self.len
     }
 
-    /// The piece that an entry belongs into.
-    fn piece(&self, entry: &Entry) -> usize {
-        self.pieces.partition_point(|piece| piece.last().is_some_and(|last| last < entry))
+    /// Returns the index of the chunk that an entry belongs to.
+    fn chunk_of(&self, entry: &Entry) -> usize {
+        self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| last < entry))
     }
 
     pub(super) fn insert(&mut self, entry: Entry) {
-        let at = self.piece(&entry).min(self.pieces.len().saturating_sub(1));
-        if self.pieces.is_empty() {
-            self.pieces.push(Vec::new());
+        let at = self.chunk_of(&entry).min(self.chunks.len().saturating_sub(1));
+        if self.chunks.is_empty() {
+            self.chunks.push(Vec::new());
         }
-        let piece = &mut self.pieces[at];
-        let place = piece.partition_point(|other| *other < entry);
-        piece.insert(place, entry);
+        let chunk = &mut self.chunks[at];
+        let place = chunk.partition_point(|other| *other < entry);
+        chunk.insert(place, entry);
         self.len += 1;
-        if piece.len() > PIECE {
-            let half = piece.split_off(PIECE / 2);
-            // Most pieces are full for good once traces come at one end only.
-            piece.shrink_to_fit();
-            self.pieces.insert(at + 1, half);
+        if chunk.len() > CHUNK {
+            let half = chunk.split_off(CHUNK / 2);
+            // Traces usually arrive at one end: most chunks never grow again.
+            chunk.shrink_to_fit();
+            self.chunks.insert(at + 1, half);
         }
     }
 
-    /// Takes an entry out; returns the place that it had.
+    /// Removes an entry. Returns its former position.
     pub(super) fn remove(&mut self, entry: &Entry) -> Option<usize> {
-        let place = self.place(entry)?;
-        let at = self.piece(entry);
-        let piece = &mut self.pieces[at];
-        let within = piece.binary_search(entry).ok()?;
-        piece.remove(within);
-        if piece.is_empty() {
-            self.pieces.remove(at);
+        let position = self.position(entry)?;
+        let at = self.chunk_of(entry);
+        let chunk = &mut self.chunks[at];
+        let within = chunk.binary_search(entry).ok()?;
+        chunk.remove(within);
+        if chunk.is_empty() {
+            self.chunks.remove(at);
         }
         self.len -= 1;
-        Some(place)
+        Some(position)
     }
 
-    /// How many stand above the entry; `None` if it is not held.
-    pub(super) fn place(&self, entry: &Entry) -> Option<usize> {
-        let at = self.piece(entry);
-        let within = self.pieces.get(at)?.binary_search(entry).ok()?;
-        let below = self.pieces[..at].iter().map(Vec::len).sum::<usize>() + within;
-        Some(self.turned(below))
+    /// Returns the position of an entry; `None` if it is not in the list.
+    pub(super) fn position(&self, entry: &Entry) -> Option<usize> {
+        let at = self.chunk_of(entry);
+        let within = self.chunks.get(at)?.binary_search(entry).ok()?;
+        let below = self.chunks[..at].iter().map(Vec::len).sum::<usize>() + within;
+        Some(self.index_of(below))
     }
 
-    /// The trace at a place.
-    pub(super) fn get(&self, place: usize) -> Option<TraceIx> {
-        if place >= self.len {
+    /// Returns the trace at a position.
+    pub(super) fn get(&self, position: usize) -> Option<TraceIx> {
+        if position >= self.len {
             return None;
         }
-        let mut rest = self.turned(place);
-        for piece in &self.pieces {
-            match piece.get(rest) {
+        let mut rest = self.index_of(position);
+        for chunk in &self.chunks {
+            match chunk.get(rest) {
                 Some(entry) => return Some(entry.trace),
-                None => rest -= piece.len(),
+                None => rest -= chunk.len(),
             }
         }
         None
     }
 
-    fn turned(&self, place: usize) -> usize {
-        if self.sorting.descends() { self.len - 1 - place } else { place }
+    /// Converts between positions from the top and indices in ascending order.
+    fn index_of(&self, position: usize) -> usize {
+        if self.sorting.is_descending() { self.len - 1 - position } else { position }
     }
 
-    /// The traces from the top of the screen.
+    /// Returns the traces from top to bottom.
     pub(super) fn iter(&self) -> impl Iterator<Item = TraceIx> {
-        let entries = self.pieces.iter().flatten();
-        let (down, up) = if self.sorting.descends() { (Some(entries.rev()), None) } else { (None, Some(entries)) };
+        let entries = self.chunks.iter().flatten();
+        let (down, up) = if self.sorting.is_descending() { (Some(entries.rev()), None) } else { (None, Some(entries)) };
         down.into_iter().flatten().chain(up.into_iter().flatten()).map(|entry| entry.trace)
     }
 }
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
     use crate::store::{Limits, Store};
 
-    /// As many traces as wanted, to have indexes of.
+    /// Returns the indices of this many traces.
     fn traces(count: u8) -> Vec<TraceIx> {
         let mut store = Store::new(Limits::default());
         let mut batch = crate::model::Batch::default();
@@ -247,10 +247,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_sorted_list(
-            values in prop::collection::vec((-5_i64..5, any::<bool>()), 0..200), reversed in any::<bool>(), by_name in any::<bool>(),
+        fn it_behaves_like_a_sorted_list(
+            values in prop::collection::vec((-5_i64..5, any::<bool>()), 0..200), is_reversed in any::<bool>(), by_name in any::<bool>(),
         ) {
-            let sorting = Sorting { by: if by_name { Sort::Name } else { Sort::Cost }, reversed };
+            let sorting = Sorting { by: if by_name { Sort::Name } else { Sort::Cost }, is_reversed };
             let traces = traces(200);
             let mut order = Order::new(sorting, Vec::new());
             let mut model = Vec::new();
@@ -262,32 +262,32 @@ mod tests {
                 model.sort();
                 if !stays {
                     let at = model.iter().position(|other| *other == entry);
-                    let place = at.map(|at| if sorting.descends() { model.len() - 1 - at } else { at });
+                    let place = at.map(|at| if sorting.is_descending() { model.len() - 1 - at } else { at });
                     prop_assert_eq!(order.remove(&entry), place);
                     model.retain(|other| *other != entry);
                 }
             }
-            if sorting.descends() {
+            if sorting.is_descending() {
                 model.reverse();
             }
             let shown: Vec<TraceIx> = model.iter().map(|entry| entry.trace).collect();
             prop_assert_eq!(order.iter().collect::<Vec<_>>(), shown.clone());
             prop_assert_eq!((0..order.len()).filter_map(|at| order.get(at)).collect::<Vec<_>>(), shown);
             for (place, entry) in model.iter().enumerate() {
-                prop_assert_eq!(order.place(entry), Some(place));
+                prop_assert_eq!(order.position(entry), Some(place));
             }
         }
     }
 
     #[test]
-    fn many_stand_in_pieces() {
+    fn many_entries_divide_into_chunks() {
         let trace = traces(1)[0];
         let entry = |number: i64| Entry { value: Value::Number(number * 7919 % 10_007), start: 0, trace };
         let mut order = Order::new(Sorting::default(), Vec::new());
         (0..10_007).for_each(|number| order.insert(entry(number)));
-        assert!(order.pieces.len() > 9 && order.pieces.iter().all(|piece| piece.len() <= PIECE));
-        assert_eq!((order.len(), order.place(&entry(0)), order.get(10_007)), (10_007, Some(10_006), None));
+        assert!(order.chunks.len() > 9 && order.chunks.iter().all(|chunk| chunk.len() <= CHUNK));
+        assert_eq!((order.len(), order.position(&entry(0)), order.get(10_007)), (10_007, Some(10_006), None));
         (0..10_007).for_each(|number| assert!(order.remove(&entry(number)).is_some()));
-        assert!(order.pieces.is_empty() && order.remove(&entry(3)).is_none());
+        assert!(order.chunks.is_empty() && order.remove(&entry(3)).is_none());
     }
 }

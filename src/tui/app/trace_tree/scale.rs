@@ -1,13 +1,13 @@
-//! One scale for the bars of all folded traces, so that they can be compared by eye.
+//! One scale for the bars of all folded traces, so that they are comparable.
 //!
-//! It is a round number that nine of ten shown traces fit into; the others' bars run over its end. It depends on all shown traces, not on
-//! those that happen to be on the screen, so that it does not change while one scrolls, and rarely as traces come.
+//! It is a round number that at least nine of ten shown traces fit into; longer bars are cut. It covers all shown traces, not only those on
+//! the screen: it does not change while the user scrolls, and rarely when traces arrive.
 
 use crate::model::Nanos;
 use crate::settings::Measure;
 use crate::store::{Store, TraceIx};
 
-/// The list of sizes that a measure is counted in.
+/// Returns the index of the measure in [`Sizes`].
 fn list(measure: Measure) -> usize {
     match measure {
         Measure::Time | Measure::Own => 0,
@@ -73,11 +73,11 @@ fn steps(list: usize) -> &'static [u64] {
     if list == 0 { &TIMES } else { &COUNTS }
 }
 
-/// The sizes of one trace, as places in the lists of round numbers; `NOT_KNOWN` where it has none.
+/// The sizes of a trace as indices into the round numbers: time, tokens, cost; `UNKNOWN` if it has no size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sizes([u8; 3]);
 
-const NOT_KNOWN: u8 = u8::MAX;
+const UNKNOWN: u8 = u8::MAX;
 
 impl Sizes {
     pub(super) fn new(store: &Store, trace: TraceIx, now: Nanos) -> Self {
@@ -86,20 +86,20 @@ impl Sizes {
         let cost = totals.cost().and_then(|cost| u64::try_from(cost).ok());
         let step = |list: usize, size: Option<u64>| {
             let steps = steps(list);
-            size.map_or(NOT_KNOWN, |size| steps.partition_point(|&step| step < size).min(steps.len() - 1) as u8)
+            size.map_or(UNKNOWN, |size| steps.partition_point(|&step| step < size).min(steps.len() - 1) as u8)
         };
         Self([step(0, time), step(1, totals.tokens()), step(2, cost)])
     }
 }
 
-/// How long a trace is, from its first start to its last end; until `now` while it runs. Never negative.
+/// Returns the duration of a trace from its first start to its last end, or until `now` while it runs. Never negative.
 pub(super) fn length(store: &Store, trace: TraceIx, now: Nanos) -> Nanos {
     let data = store.trace(trace);
     let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
     end.saturating_sub(data.start).max(0)
 }
 
-/// How many of the shown traces have which size.
+/// The number of shown traces of each size.
 #[derive(Debug)]
 pub(super) struct Scales([[u32; COUNTS.len()]; 3]);
 
@@ -126,7 +126,7 @@ impl Scales {
         }
     }
 
-    /// The round number that nine of ten traces fit into: nanoseconds, tokens, or billionths of a dollar.
+    /// Returns the smallest round number that nine of ten traces fit into, in nanoseconds, tokens or nano-dollars.
     pub(super) fn fitting(&self, measure: Measure) -> u64 {
         let counts = &self.0[list(measure)];
         let all: u64 = counts.iter().map(|&count| u64::from(count)).sum();
@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn nine_of_ten_fit() {
+    fn nine_of_ten_traces_fit() {
         assert_eq!(scales(&[]).fitting(Measure::Time), TIMES[0]);
-        assert_eq!(scales(&[[9, 3, NOT_KNOWN]]).fitting(Measure::Time), SECOND);
-        assert_eq!(scales(&[[9, 3, NOT_KNOWN], [12, 0, 0]]).fitting(Measure::Own), 10 * SECOND);
-        let mut many = scales(&[[9, 3, NOT_KNOWN]; 9]);
+        assert_eq!(scales(&[[9, 3, UNKNOWN]]).fitting(Measure::Time), SECOND);
+        assert_eq!(scales(&[[9, 3, UNKNOWN], [12, 0, 0]]).fitting(Measure::Own), 10 * SECOND);
+        let mut many = scales(&[[9, 3, UNKNOWN]; 9]);
         many.add(Sizes([20, 20, 20]));
         assert_eq!((many.fitting(Measure::Time), many.fitting(Measure::Tokens)), (SECOND, 10));
-        assert_eq!(many.fitting(Measure::Cost), COUNTS[20], "unknown counts nowhere");
+        assert_eq!(many.fitting(Measure::Cost), COUNTS[20], "unknown sizes do not count");
         many.add(Sizes([20, 20, 20]));
         assert_eq!(many.fitting(Measure::Time), TIMES[20]);
         many.remove(Sizes([20, 20, 20]));

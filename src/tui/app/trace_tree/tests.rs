@@ -155,7 +155,7 @@ fn folded_traces_share_a_scale_that_goes_with_what_is_shown() {
 #[test]
 fn time_is_looked_at_closely_and_moved_along() {
     let mut desk = TestHarness::of(&[(1, 1, 0, 0, Some(80_000)), (1, 2, 1, 60_000, Some(64_000)), (2, 1, 0, 90_000, Some(99_000))]);
-    let time = |desk: &TestHarness| desk.app.tree.time(&desk.store, desk.known(1), desk.now);
+    let time = |desk: &TestHarness| desk.app.tree.axis(&desk.store, desk.known(1), desk.now);
     desk.act(Action::ZoomIn);
     assert!(desk.app.message.take().is_some(), "a folded trace has no time of its own");
     desk.go(1, 2);
@@ -193,7 +193,7 @@ fn the_critical_path_is_what_decided_the_length() {
     desk.act(Action::CriticalPath);
     assert_eq!(desk.lit(1), [1, 3, 4, 6]);
     desk.arrive(&[(1, 2, 1, 10, Some(95))]);
-    desk.app.settle(&desk.store);
+    desk.app.advance_filter(&desk.store);
     assert_eq!(desk.lit(1), [1, 2]);
     desk.act(Action::CriticalPath);
     assert!(desk.lit(1).is_empty());
@@ -205,7 +205,7 @@ fn the_critical_path_goes_through_what_outlives_its_parent() {
     desk.act(Action::CriticalPath);
     assert_eq!(desk.lit(1), [1, 2, 3]);
     desk.arrive(&[(1, 9, 8, 120, Some(130))]);
-    desk.app.settle(&desk.store);
+    desk.app.advance_filter(&desk.store);
     assert_eq!(desk.lit(1), [1, 2, 3, 8, 9], "a placeholder at the top runs until now");
 }
 
@@ -218,9 +218,9 @@ fn what_is_evicted_takes_its_zoom_and_its_path_along() {
     desk.act(Action::ZoomIn);
     desk.arrive(&[(2, 1, 0, 90_000, Some(99_000)), (3, 1, 0, 90_000, Some(99_000))]);
     let trace = desk.known(3);
-    assert_eq!(desk.app.tree.zoomed(trace), None);
+    assert_eq!(desk.app.tree.zoom_axis(trace), None);
     assert!(desk.lit(3).is_empty());
-    desk.app.settle(&desk.store);
+    desk.app.advance_filter(&desk.store);
     assert!(desk.order().contains(&3) && desk.ids().is_some());
 }
 
@@ -280,7 +280,7 @@ impl TestHarness {
                 self.app.tick(&mut self.store, self.now);
             }
         }
-        self.app.settle(&self.store);
+        self.app.advance_filter(&self.store);
         if let Some(before) = before.filter(|&before| stays && self.shows(before)) {
             prop_assert_eq!(self.ids(), Some(before), "the cursor left its span");
         }
@@ -313,8 +313,8 @@ impl TestHarness {
         prop_assert_eq!(&down[start..start + window.len()], &window[..], "the window has a hole");
         let mut traces: Vec<TraceIx> = tree.traces().collect();
         let sorted = traces.clone();
-        traces.sort_by_key(|&trace| tree.placed.get(trace).unwrap().entry.clone());
-        if tree.sorting().reversed == (tree.sorting().by == Sort::Name) {
+        traces.sort_by_key(|&trace| tree.placements.get(trace).unwrap().entry.clone());
+        if tree.sorting().is_reversed == (tree.sorting().by == Sort::Name) {
             traces.reverse();
         }
         prop_assert_eq!(traces, sorted);

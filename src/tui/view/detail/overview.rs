@@ -5,6 +5,7 @@ use crate::model::{self, Dropped, Nanos, Payload, SpanType, Status};
 use crate::semconv::odd_total;
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
+use crate::tui::display::{Shares, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
@@ -21,7 +22,7 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
     page.times(store, row, now);
     page.sums(store, row, payload);
     page.speed(store, row);
-    page.habits(store, row, now);
+    page.anomalies(store, row, now);
     page.context(store, row);
     if let PayloadState::Ready(payload) = payload {
         let (scope, version) = &payload.scope;
@@ -86,7 +87,7 @@ impl Page {
         let data = store.row(row);
         let whole = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
         let message = if whole.is_empty() { store.text(data.error) } else { whole };
-        let (text, role) = match data.standing() {
+        let (text, role) = match data.run_status() {
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
             RunStatus::Running => ("running: spans under it have come, it has not", TextRole::Keyword),
             RunStatus::Lost => ("lost: nothing was heard of its trace for a while", TextRole::Faint),
@@ -219,35 +220,37 @@ impl Page {
     }
 
     /// What its run does over and over, and how what its models are given grows.
-    fn habits(&mut self, store: &Store, row: RowIx, now: Nanos) {
+    fn anomalies(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let run = store.run_of(row);
-        let habits = store.habits(run);
-        let lost = |rows: &[RowIx]| format!("{}, cost {}", format::duration(store.time(rows, now)), format::money(store.sums(rows).cost()));
+        let anomalies = store.anomalies(run);
+        let lost = |rows: &[RowIx]| {
+            format!("{}, cost {}", format::duration(store.total_duration(rows, now)), format::money(store.sum(rows).cost()))
+        };
         let all: Vec<&[RowIx]> =
-            if run == row { habits.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(habits.repeats(row)) };
+            if run == row { anomalies.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(anomalies.repeats(row)) };
         for uses in all {
             let tool = store.text(store.row(uses[0]).label);
             let text = format!("{tool} was called {} times with the same arguments: {} in all", uses.len(), lost(uses));
             self.fact("repeated", &text, TextRole::Keyword);
         }
-        if run == row && !habits.retried.is_empty() {
-            let failed: Vec<RowIx> = habits.retried.iter().map(|(failed, _)| *failed).collect();
+        if run == row && !anomalies.retried.is_empty() {
+            let failed: Vec<RowIx> = anomalies.retried.iter().map(|(failed, _)| *failed).collect();
             let calls = if failed.len() == 1 { "model call was" } else { "model calls were" };
             self.fact("retried", &format!("{} {calls} tried again after failing: {} lost", failed.len(), lost(&failed)), TextRole::Keyword);
-        } else if habits.retried_by(row).is_some() {
+        } else if anomalies.retried_by(row).is_some() {
             self.fact("retried", &format!("the same model was called again after this failed: {} lost", lost(&[row])), TextRole::Keyword);
-        } else if let Some(failed) = habits.retry_of(row) {
+        } else if let Some(failed) = anomalies.retry_of(row) {
             self.fact("retry", &format!("of span {}, which failed: {} lost", store.row(failed).id, lost(&[failed])), TextRole::Keyword);
         }
-        if habits.more && run == row {
+        if anomalies.is_truncated && run == row {
             self.fact(
                 "",
-                &format!("of this run, the first {} spans were looked at", format::count(store::LOOKED_AT as u64)),
+                &format!("of this run, the first {} spans were looked at", format::count(store::MAX_ANALYZED_ROWS as u64)),
                 TextRole::Faint,
             );
         }
-        if run == row && habits.growth.len() > 1 {
-            self.growth(store, &habits.growth);
+        if run == row && anomalies.growth.len() > 1 {
+            self.growth(store, &anomalies.growth);
         }
     }
 
@@ -284,7 +287,7 @@ impl Page {
         }
         self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), TextRole::Plain);
         let parent = match (store.stated_parent(row), data.parent()) {
-            (Some(stated), _) if store.has_odd_parent(row) => format!(", names {stated} as its parent, which can't be shown so"),
+            (Some(stated), _) if store.has_invalid_parent(row) => format!(", names {stated} as its parent, which can't be shown so"),
             (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not come"),
             (Some(stated), _) => format!(", under {stated}"),
             (None, _) => String::new(),
@@ -294,16 +297,6 @@ impl Page {
 }
 
 fn tokens(totals: &Totals) -> String {
-    let part =
-        |part: u64, whole: u64, name: &str| if part > 0 { format!(" ({} {name})", format::percent(part, whole)) } else { String::new() };
-    format!(
-        "{} in{}{}, {} out{} · {} model {}",
-        format::count(totals.input),
-        part(totals.cache_read, totals.input, "from cache"),
-        part(totals.cache_write, totals.input, "into cache"),
-        format::count(totals.output),
-        part(totals.reasoning, totals.output, "reasoning"),
-        format::count(u64::from(totals.calls)),
-        if totals.calls == 1 { "call" } else { "calls" },
-    )
+    let calls = format::plural(u64::from(totals.calls), "model call");
+    format!("{} · {calls}", tokens_in_out(totals, format::count, Shares::All))
 }

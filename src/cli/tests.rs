@@ -1,0 +1,113 @@
+use std::path::PathBuf;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    super::parse(std::iter::once("agno-top").chain(line.split_whitespace()))
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    command().debug_assert();
+    command_for_completions().debug_assert();
+}
+
+#[test]
+fn a_subcommand_s_help_lists_the_flags_that_it_uses() {
+    let help = |line: &str| parse(line).unwrap_err().to_string();
+    for (line, named, not) in [
+        ("list --help", ["--fail-on", "--schema", "--ascii", "--stale"], ["--theme", "--no-mouse", "--grpc", "--budget-cost"]),
+        ("tail --help", ["--since", "--schema", "--ascii", "--grpc"], ["--theme", "--no-mouse", "--no-follow", "--budget-cost"]),
+        ("send --help", ["--to", "--schema", "--config", "--prices"], ["--theme", "--ascii", "--grpc", "--budget-tokens"]),
+        ("demo --help", ["--theme", "--ascii", "--config", "--grpc"], ["--schema", "--spans-table", "--traces-table", "--to"]),
+        ("man --help", ["--help", "[COMMAND]", "page", "print"], ["--theme", "--config", "--grpc", "--log-level"]),
+        ("--help", ["--theme", "--ascii", "--schema", "--grpc"], ["--fail-on", "--since", "--to", "--json"]),
+    ] {
+        let text = help(line);
+        assert!(named.iter().all(|flag| text.contains(flag)), "{line}: {text}");
+        let words: Vec<&str> = text.split([' ', ',', '\n', '=']).collect();
+        assert!(not.iter().all(|flag| !words.contains(flag)), "{line}: {text}");
+    }
+}
+
+#[test]
+fn completions_offer_the_flags_that_the_help_lists() {
+    let (command, accepted) = (command(), command_for_completions());
+    for subcommand in accepted.get_subcommands() {
+        let named = |command: &clap::Command| {
+            let shown = command.get_arguments().filter(|flag| !flag.is_hide_set());
+            shown.map(|flag| flag.get_id().to_string()).collect::<std::collections::BTreeSet<_>>()
+        };
+        let mut helped = command.clone();
+        helped.build();
+        let helped = named(helped.find_subcommand(subcommand.get_name()).unwrap());
+        assert_eq!(named(subcommand), helped.into_iter().filter(|flag| flag != "help").collect(), "{}", subcommand.get_name());
+    }
+}
+
+#[test]
+fn a_subcommand_accepts_flags_that_it_does_not_use() {
+    let flags = |line: &str| parse(line).unwrap().options.flags;
+    let cli = flags("--schema a list --theme dark --grpc 1 b.db");
+    let expected = toml::toml! {
+        schema = "a"
+        theme = "dark"
+        grpc = "1"
+        otlp = "grpc"
+    };
+    assert_eq!(cli, expected);
+    assert_eq!(flags("--theme dark man"), toml::toml! { theme = "dark" });
+}
+
+#[test]
+fn flags_set_their_settings() {
+    let line = "--no-follow --ascii --max-spans 5 --budget-cost $0.5 --allow-origin a --allow-origin b --log-level debug";
+    let expected = toml::toml! {
+        max_spans = 5
+        follow = false
+        ascii = true
+        log_level = "debug"
+        allow_origins = ["a", "b"]
+        budget_cost = 0.5
+    };
+    assert_eq!(parse(line).unwrap().options.flags, expected);
+    let mode = |line: &str| parse(line).unwrap().options.flags.remove("otlp").and_then(|mode| mode.as_str().map(str::to_owned));
+    assert_eq!([mode("--otlp"), mode("--http 1"), mode("--no-otlp")].map(Option::unwrap), ["yes", "http", "no"]);
+    assert_eq!([mode("--grpc 1"), mode("--grpc 1 --http 2"), mode("--otlp --grpc 1")].map(Option::unwrap), ["grpc", "yes", "yes"]);
+    assert_eq!(mode("--ascii"), None);
+}
+
+#[test]
+fn sources_are_paths_and_demo_is_the_subcommand() {
+    let cli = parse("tmp/traces.db other.json").unwrap();
+    assert_eq!((cli.command, cli.sources), (None, vec![PathBuf::from("tmp/traces.db"), PathBuf::from("other.json")]));
+    assert_eq!(parse("").unwrap().sources, Vec::<PathBuf>::new());
+    assert_eq!(parse("demo").unwrap().command, Some(Command::Demo));
+    assert_eq!(parse("./demo").unwrap().sources, [PathBuf::from("./demo")]);
+}
+
+#[test]
+fn flags_stand_anywhere() {
+    for line in ["--ascii --max-spans 5 demo", "demo --ascii --max-spans 5", "a.db --ascii --max-spans=5"] {
+        let cli = parse(line).unwrap();
+        assert_eq!(cli.options.flags, toml::toml! { ascii = true max_spans = 5 }, "{line}");
+        assert_eq!(cli.command.is_some(), line.contains("demo"), "{line}");
+    }
+}
+
+#[test]
+fn a_wrong_flag_or_value_is_a_usage_error() {
+    for line in [
+        "--nope",
+        "--max-spans 0",
+        "--max-spans many",
+        "--stale -1",
+        "--log-level loud",
+        "demo a.db",
+        "--grpc x",
+        "--max-body 0",
+        "--otlp --no-otlp",
+    ] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+}

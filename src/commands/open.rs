@@ -1,0 +1,166 @@
+//! Opens sources and the OTLP listener.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use color_eyre::eyre::{Context, Report};
+use tokio::sync::mpsc::{Sender, channel};
+
+use super::print_message;
+use crate::config::{Config, ListenMode};
+use crate::model::{Nanos, SourceId};
+use crate::sources::{self, Handle, Hub, Update, UpdateSender, otlp};
+use crate::store::{Limits, Store};
+
+/// What a source reads of the spans that exist when it opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ReadLimits {
+    /// At most this many spans, the newest.
+    pub(super) limit: u64,
+    /// Spans that began earlier are not needed; a source may read them all the same.
+    pub(super) since: Option<Nanos>,
+    /// Whether only numbers and names are needed.
+    pub(super) numbers_only: bool,
+}
+
+/// How to open sources.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenOptions {
+    /// What to read of existing spans.
+    pub(super) limits: ReadLimits,
+    /// Updates that may wait to be received; a source that is faster waits.
+    pub(super) capacity: usize,
+    /// Whether to listen for OTLP as the configuration says.
+    pub(super) listener: Listener,
+}
+
+/// Whether to listen for OTLP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listener {
+    /// Never.
+    Off,
+    /// As configured, beside sources that the user named.
+    BesideSources,
+    /// As configured; the user named no source.
+    Alone,
+}
+
+impl Listener {
+    /// Returns the listener for the sources that the user named.
+    pub(super) fn beside(sources: &[PathBuf]) -> Self {
+        if sources.is_empty() { Self::Alone } else { Self::BesideSources }
+    }
+}
+
+/// Running sources.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) hub: Hub,
+    /// The addresses that are listened on.
+    pub(super) addresses: Vec<SocketAddr>,
+    /// The listener's warnings for the user.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Opens the sources at `paths`, and the listener.
+pub(super) fn open(paths: &[PathBuf], config: &Config, options: OpenOptions) -> Result<Opened, Report> {
+    let (updates, received) = channel(options.capacity);
+    let open = |(id, path): (usize, &PathBuf)| open_source(id, path, config, options.limits, &updates);
+    let mut handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+    let (mut addresses, mut warnings) = (Vec::new(), Vec::new());
+    if let Some(listening) = listen(paths, options.listener, config, &updates)? {
+        (addresses, warnings) = (listening.addresses, listening.warnings);
+        handles.push(listening.handle);
+    }
+    Ok(Opened { hub: Hub::new(handles, received), addresses, warnings })
+}
+
+/// Stops the sources and prints their warnings.
+pub(super) fn stop(hub: Hub) {
+    hub.stop().iter().for_each(|warning| print_message(warning));
+}
+
+/// Returns an empty store with the configured limits.
+pub(super) fn store(config: &Config) -> Store {
+    let stale = i64::from(config.stale_seconds.get()) * 1_000_000_000;
+    Store::new(Limits { spans: config.max_spans.get() as usize, bytes: config.max_memory.0, stale })
+}
+
+/// Returns the paths that the user named without duplicates, or the sources found here if there are none.
+pub(super) fn paths(named: &[PathBuf], config: &Config) -> Vec<PathBuf> {
+    if named.is_empty() { discover(config) } else { without_duplicates(named) }
+}
+
+/// Returns the databases in the working directory, else the one in `DATABASE_URL` (a convention of web frameworks), else the one that
+/// Agno's documentation uses.
+fn discover(config: &Config) -> Vec<PathBuf> {
+    let here = Path::new(".");
+    let found = sources::discover::discover(here, &tables(config));
+    if found.is_empty() {
+        let named = std::env::var("DATABASE_URL").ok().filter(|url| sources::postgres::is_url(url));
+        return vec![PathBuf::from(named.as_deref().unwrap_or("tmp/traces.db"))];
+    }
+    found.into_iter().map(|path| path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)).collect()
+}
+
+fn without_duplicates(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    paths.iter().filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| (*path).clone()))).cloned().collect()
+}
+
+fn tables(config: &Config) -> sources::sqlite::Tables {
+    sources::sqlite::Tables { spans: config.spans_table.clone(), traces: config.traces_table.clone() }
+}
+
+fn open_source(id: usize, path: &Path, config: &Config, limits: ReadLimits, updates: &Sender<Update>) -> Result<Handle, Report> {
+    let ReadLimits { limit, since, numbers_only } = limits;
+    let sender = UpdateSender { numbers_only, ..update_sender(id, updates)? };
+    if let Some(url) = path.to_str().filter(|path| sources::postgres::is_url(path)) {
+        let place = sources::postgres::Location { schema: config.schema.clone(), tables: tables(config) };
+        // The URL may hold a password, so the message leaves it out.
+        return sources::postgres::start_since(url, place, limit, since, sender).wrap_err("can't watch the PostgreSQL database");
+    }
+    let handle = if sources::file::is_file(path) {
+        sources::file::start(path.to_owned(), sender)
+    } else {
+        sources::sqlite::start_since(path.to_owned(), tables(config), limit, since, sender)
+    };
+    handle.wrap_err_with(|| format!("can't watch {}", path.display()))
+}
+
+/// Starts to listen as the source after those at `paths`.
+fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Sender<Update>) -> Result<Option<otlp::Listening>, Report> {
+    let (grpc, http) = match listener {
+        Listener::Off => (false, false),
+        Listener::BesideSources => config.otlp.protocols(true),
+        Listener::Alone => config.otlp.protocols(false),
+    };
+    if !grpc && !http {
+        return Ok(None);
+    }
+    let token = &config.otlp_token;
+    let options = otlp::Options {
+        grpc: grpc.then_some(config.grpc.0),
+        http: http.then_some(config.http.0),
+        token: (!token.is_empty()).then(|| token.clone()),
+        origins: config.allow_origins.clone(),
+        max_body: usize::try_from(config.max_body.0).unwrap_or(usize::MAX),
+        record: (!config.record.as_os_str().is_empty()).then(|| (config.record.clone(), tables(config))),
+        forward: config.forward.clone(),
+        forward_headers: config.forward_headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),
+        limits: otlp::ConnectionLimits::default(),
+    };
+    let mut listening = otlp::start(options, update_sender(paths.len(), updates)?).wrap_err("can't listen for OTLP")?;
+    // Without any other source that exists there is nothing to show: the user asked to listen, not for a database that may appear.
+    let exists = |path: &PathBuf| path.exists() || path.to_str().is_some_and(sources::postgres::is_url);
+    let is_only_source = listener == Listener::Alone && config.otlp != ListenMode::Auto && !paths.iter().any(exists);
+    if is_only_source && listening.addresses.is_empty() && !listening.failed.is_empty() {
+        return Err(Report::new(listening.failed.swap_remove(0)));
+    }
+    Ok(Some(listening))
+}
+
+fn update_sender(id: usize, updates: &Sender<Update>) -> Result<UpdateSender, Report> {
+    Ok(UpdateSender::new(SourceId(u16::try_from(id).wrap_err("too many sources")?), updates.clone()))
+}

@@ -1,0 +1,231 @@
+//! Everything that the sources hold, read once into a store.
+
+use std::mem::ManuallyDrop;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use color_eyre::eyre::{Report, bail};
+use tokio::runtime::Runtime;
+
+use super::open::{self, Listener, OpenOptions, Opened, ReadLimits};
+use super::{Outcome, UsageError, print_message};
+use crate::cli::{Selection, Since};
+use crate::config::Config;
+use crate::model::time::now;
+use crate::model::{Batch, Nanos, Payload, SourceId};
+use crate::query::{Matcher, Query};
+use crate::sources::{Handle, Hub, PayloadRequest, Request, Search, State, Update};
+use crate::store::{RowIx, Store, TraceIx};
+use crate::{format, panic_hook};
+
+/// Updates that may wait: as many as arrive while the prices are loaded.
+const CAPACITY: usize = 64;
+
+/// What the sources held when they were read.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// Every span, within the limits. Never dropped: the process ends with the command, and dropping takes time.
+    pub(super) store: ManuallyDrop<Store>,
+    /// When the sources were read.
+    pub(super) now: Nanos,
+    /// The number of sources that could not be read.
+    failed: usize,
+    hub: Hub,
+    runtime: Runtime,
+    /// Per source, whether everything it held has been read.
+    is_read: Vec<bool>,
+}
+
+impl Snapshot {
+    /// Reads the sources in `named`, the configured ones, or those found here. With `since`, at least the spans that began since then.
+    ///
+    /// A source that can't be read is reported on standard error and left out. The error is a source that can't be opened, prices that can't be
+    /// used, or a panic in a thread.
+    pub(super) fn read(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
+        Self::read_with(named, since, config, false)
+    }
+
+    /// Like [`Snapshot::read`], but reads numbers and names only: no inputs, and no tools that a model requested.
+    pub(super) fn read_numbers(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
+        Self::read_with(named, since, config, true)
+    }
+
+    fn read_with(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
+        let named = if named.is_empty() { &config.sources } else { named };
+        let since = since.map(|since| since.resolve(now()));
+        let limits = ReadLimits { limit: u64::from(config.max_spans.get()), since, numbers_only };
+        let options = OpenOptions { limits, capacity: CAPACITY, listener: Listener::Off };
+        let Opened { hub, .. } = open::open(&open::paths(named, config), config, options)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let is_read = vec![false; hub.sources().len()];
+        let store = ManuallyDrop::new(open::store(config));
+        let mut snapshot = Self { store, now: now(), failed: 0, hub, runtime, is_read };
+        // The sources read meanwhile. Spans are priced as they arrive.
+        let (prices, result) = config.load_prices();
+        // Other prices than the user asked for would be wrong.
+        result.map_err(|error| UsageError(error.to_string()))?;
+        snapshot.store.set_prices(Arc::new(prices));
+        while snapshot.is_read.contains(&false) {
+            match snapshot.recv()? {
+                Update::Batch(batch) => snapshot.apply(&batch),
+                Update::State(source, state) => snapshot.update_state(source, state),
+                _ => {}
+            }
+        }
+        snapshot.now = now();
+        snapshot.store.expire(snapshot.now);
+        snapshot.report_losses();
+        Ok(snapshot)
+    }
+
+    /// Returns the selected traces, newest first. The sources of the selection are ignored.
+    pub(super) fn select(&mut self, selection: &Selection) -> Result<Vec<TraceIx>, Report> {
+        let since = selection.since.as_ref().map_or(Nanos::MIN, |since| since.resolve(self.now));
+        let query = selection.filter.clone().filter(|query| !query.is_empty());
+        let mut matcher = query.map(|query| self.matcher(query)).transpose()?;
+        let recent = self.store.traces().rev().take_while(|&trace| self.store.trace(trace).start >= since);
+        let matches = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| matches(&self.store, matcher, trace, self.now));
+        Ok(recent.filter(matches).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect())
+    }
+
+    /// Returns those of `traces` that match the query.
+    pub(super) fn matching(&mut self, traces: &[TraceIx], query: Query) -> Result<Vec<TraceIx>, Report> {
+        let mut matcher = self.matcher(query)?;
+        Ok(traces.iter().copied().filter(|&trace| matches(&self.store, &mut matcher, trace, self.now)).collect())
+    }
+
+    /// Returns a matcher, after a search through all payloads if the query needs it.
+    fn matcher(&mut self, query: Query) -> Result<Matcher, Report> {
+        let mut matcher = Matcher::new(query);
+        if matcher.query().needs_payloads() {
+            self.search_payloads(&mut matcher)?;
+        }
+        Ok(matcher)
+    }
+
+    /// Returns the name of the source of a trace: that of its first span that has arrived.
+    pub(super) fn source(&self, trace: TraceIx) -> &str {
+        let has_arrived = |row: &RowIx| !self.store.row(*row).placeholder;
+        let row = self.store.trace(trace).roots().iter().copied().find(has_arrived);
+        let row = row.or_else(|| self.store.rows_of(trace).into_iter().find(has_arrived));
+        row.map_or("", |row| self.hub.name(self.store.row(row).source))
+    }
+
+    /// Returns the names of the sources for a message.
+    pub(super) fn names(&self) -> String {
+        self.hub.sources().iter().map(|handle| handle.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Reads the payloads of rows, in order; an inner error says why one can't be read. All are in memory at once: ask for a few hundred at a time.
+    pub(super) fn payloads(&mut self, rows: &[RowIx]) -> Result<Vec<Result<Payload, String>>, Report> {
+        let data = rows.iter().map(|&row| self.store.row(row)).enumerate().filter(|(_, data)| !data.placeholder);
+        let request = |(index, data): (usize, &crate::store::Row)| (index, PayloadRequest::new(data.source, data.payload_ref, data.id));
+        let (indexes, requests): (Vec<usize>, Vec<PayloadRequest>) = data.map(request).unzip();
+        let mut answer: Vec<Result<Payload, String>> = rows.iter().map(|_| Err("the span has not arrived".to_owned())).collect();
+        let requested = self.hub.request_payloads(requests);
+        loop {
+            // Spans that arrive meanwhile are not part of the snapshot.
+            if let Update::Payloads { ticket, payloads } = self.recv()?
+                && ticket == requested
+            {
+                for (index, payload) in indexes.into_iter().zip(payloads) {
+                    answer[index] = payload;
+                }
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Prints why no trace was selected.
+    pub(super) fn report_nothing(&self, selection: &Selection) -> Outcome {
+        let is_filtered = selection.filter.is_some() || selection.since.is_some();
+        match self.store.trace_count() {
+            // Already reported.
+            0 if self.failed == self.hub.sources().len() || self.store.losses().skipped > 0 => {}
+            0 => print_message(&format!("no traces in {}", self.names())),
+            _ if is_filtered => print_message(&format!("no trace in {} matches", self.names())),
+            _ => {}
+        }
+        Outcome::NothingFound
+    }
+
+    /// Waits for the next update. The error is a panic in a thread, or the end of all sources.
+    fn recv(&mut self) -> Result<Update, Report> {
+        let Self { hub, runtime, .. } = self;
+        let update = runtime.block_on(async {
+            tokio::select! {
+                update = hub.recv() => update,
+                _ = panic_hook::happened() => None,
+            }
+        });
+        match (update, panic_hook::message()) {
+            (Some(update), None) => Ok(update),
+            (_, Some(message)) => bail!("internal error: {message}"),
+            (None, None) => bail!("the sources ended"),
+        }
+    }
+
+    fn apply(&mut self, batch: &Batch) {
+        let changes = self.store.apply(batch, now());
+        self.hub.release(changes.released);
+    }
+
+    fn update_state(&mut self, source: SourceId, state: State) {
+        if let State::Loading { total, .. } = state {
+            return self.store.reserve(total);
+        }
+        if self.is_read.get_mut(usize::from(source.0)).is_none_or(|is_read| std::mem::replace(is_read, true)) {
+            return;
+        }
+        match state {
+            State::Waiting(reason) | State::Failing(reason) => {
+                print_message(&reason);
+                self.failed += 1;
+            }
+            State::Watching { left_out } if left_out > 0 => {
+                let (name, spans) = (self.hub.name(source), format::plural(left_out, "older span"));
+                print_message(&format!("{name}: {spans} left out; raise --max-spans to read more"));
+            }
+            State::Loading { .. } | State::Watching { .. } | State::Ended => {}
+        }
+    }
+
+    /// Has every source search its payloads for what the query requires, and adds the hits to the matcher.
+    fn search_payloads(&mut self, matcher: &mut Matcher) -> Result<(), Report> {
+        let (since, until) = matcher.query().bounds(self.now);
+        let search = Search { ticket: self.hub.next_ticket(), probe: Arc::new(matcher.query().probe()), since, until };
+        let request = |handle: &Handle| self.hub.send(handle.id, Request::Search(search.clone()));
+        let mut is_searching: Vec<bool> = self.hub.sources().iter().map(request).collect();
+        while is_searching.contains(&true) {
+            let Update::Found(hits) = self.recv()? else { continue };
+            if hits.ticket != search.ticket {
+                continue;
+            }
+            hits.spans.into_iter().for_each(|(trace, span)| matcher.found(trace, span));
+            if let Some(error) = hits.trouble {
+                print_message(&format!("not searched: {error}"));
+            }
+            if hits.progress.is_some_and(|progress| progress.done >= progress.total) {
+                is_searching[usize::from(hits.source.0)] = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn report_losses(&self) {
+        let losses = self.store.losses();
+        if losses.evicted + losses.refused > 0 {
+            let spans = format::plural(losses.evicted + losses.refused, "span");
+            print_message(&format!("{spans} of the oldest traces left out; raise --max-spans and --max-memory to hold more"));
+        }
+        if let Some((source, last)) = losses.recent.back() {
+            let (spans, name) = (format::plural(losses.skipped, "span"), self.hub.name(*source));
+            print_message(&format!("{spans} could not be read, the last in {name}, {}: {}", last.place, last.reason));
+        }
+    }
+}
+
+/// Whether a span of the trace matches.
+fn matches(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
+    matcher.passes(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
+}

@@ -1,0 +1,58 @@
+//! One line per span.
+
+use std::io::{self, Write};
+
+use super::super::json;
+use super::super::output::{Output, Style, StyledText};
+use crate::export::record::SpanRecord;
+use crate::format;
+use crate::model::{SpanType, Status};
+use crate::store::{RowIx, RunStatus, Store};
+use crate::tui::display;
+
+/// Prints a span, and flushes.
+pub(super) fn print(store: &Store, row: RowIx, json: bool, output: Output) -> io::Result<()> {
+    let mut line = Vec::new();
+    if json {
+        json::line(&mut line, &SpanRecord::of(store, row))?;
+    } else {
+        output.line(&mut line, &pieces(store, row))?;
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(&line)?;
+    out.flush()
+}
+
+/// Returns when the span ended, its duration, tokens and cost, its agent and name, and its error, requested tools or arguments.
+fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
+    let data = store.row(row);
+    let totals = store.totals(row);
+    let number = |text: String, width| StyledText::from(format::pad_left(&text, width));
+    // A tool that called no model uses no tokens; any other span without tokens did not report them.
+    let uses_none = data.span_type == SpanType::Tool && totals.tokens().is_none();
+    let usage = |text: String| if uses_none { String::new() } else { text };
+    let mut pieces = vec![
+        StyledText::new(&format::time_of_day(data.end), Style::Dim),
+        number(format::duration(data.end.saturating_sub(data.start)), 8),
+        number(usage(format::tokens(totals.tokens())), 7),
+        number(usage(format::money(totals.cost())), 8),
+        "  ".to_owned().into(),
+        Output::kind(data.span_type),
+        " ".to_owned().into(),
+    ];
+    let (agent, name) = (store.text(store.agent(row)), display::name(store, data));
+    if !agent.is_empty() && agent != name {
+        pieces.push(StyledText::new(agent, Style::Kind(SpanType::Agent)));
+        pieces.push(StyledText::new(" / ", Style::Dim));
+    }
+    pieces.push(StyledText::new(&name, Style::Kind(data.span_type)));
+    let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
+    if data.status == Status::Error {
+        pieces.push(StyledText::new(&format!("  ✗ {error}"), Style::Standing(RunStatus::Error)));
+    } else if !tools.is_empty() {
+        pieces.push(StyledText::new(&format!("  → {tools}"), Style::Dim));
+    } else if data.span_type == SpanType::Tool && !input.is_empty() {
+        pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));
+    }
+    pieces
+}

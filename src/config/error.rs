@@ -1,0 +1,36 @@
+//! Why the configuration can't be used.
+
+use std::path::PathBuf;
+
+/// Why the configuration can't be used. The message says where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file named on the command line can't be read.
+    #[error("can't read the configuration file {}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why it can't be read.
+        #[source]
+        error: std::io::Error,
+    },
+    /// A key or a value is wrong.
+    #[error("{place}: {message}")]
+    Invalid {
+        /// `config.toml, line 3`, or the name of an environment variable.
+        place: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+/// Improves serde's message about an unknown key, "unknown field `x`, expected one of `y`, `z`", by naming the nearest key.
+pub(super) fn explain(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let (true, Some(unknown)) = (message.starts_with("unknown field"), names.next()) else { return message.trim_end().to_owned() };
+    let known: Vec<&str> = names.collect();
+    match crate::model::nearest(unknown, known.iter().copied()) {
+        Some(key) => format!("unknown key {unknown:?}; did you mean {key:?}?"),
+        None => format!("unknown key {unknown:?}; keys: {}", known.join(", ")),
+    }
+}

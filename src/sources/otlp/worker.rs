@@ -1,0 +1,130 @@
+//! The worker thread of the listener: answers the program and reports state and traffic.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::bind::{BindError, open_port_warning};
+use super::ingest::Ingest;
+use super::search::{self, Hits, Scan};
+use crate::sources::{Closed, Port, Progress, Request, SearchHits, State, Traffic, Update, UpdateSender};
+
+/// The interval of traffic updates, and of attempts to bind an address that is in use.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The state of the worker thread.
+pub(super) struct Worker<'a> {
+    pub(super) ingest: &'a Ingest,
+    pub(super) updates: &'a UpdateSender,
+    /// The bound addresses.
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) has_token: bool,
+    /// The addresses that can't be bound yet.
+    pub(super) failed: Vec<BindError>,
+    /// Takes listeners to the servers' thread.
+    pub(super) listeners: UnboundedSender<TcpListener>,
+    /// The last report.
+    pub(super) reported: Traffic,
+    /// The search in progress.
+    pub(super) scan: Option<Scan>,
+}
+
+impl Worker<'_> {
+    /// Runs until the program drops its end of a channel.
+    pub(super) fn run(&mut self, requests: &Receiver<Request>) -> Result<(), Closed> {
+        self.report_state()?;
+        let mut next_report = Instant::now() + REPORT_INTERVAL;
+        loop {
+            let timeout = if self.scan.is_some() { Duration::ZERO } else { next_report.saturating_duration_since(Instant::now()) };
+            match requests.recv_timeout(timeout) {
+                Ok(request) => self.answer(request)?,
+                Err(RecvTimeoutError::Timeout) if Instant::now() < next_report => self.continue_search()?,
+                Err(RecvTimeoutError::Timeout) => {
+                    next_report = Instant::now() + REPORT_INTERVAL;
+                    self.report_traffic()?;
+                    self.retry_bind()?;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(Closed),
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Result<(), Closed> {
+        match request {
+            Request::Payloads { ticket, addresses } => {
+                let payloads = addresses.into_iter().map(|(address, span)| self.ingest.payload(address, span)).collect();
+                self.updates.send(Update::Payloads { ticket, payloads })
+            }
+            Request::Release(addresses) => {
+                self.ingest.release(&addresses);
+                Ok(())
+            }
+            Request::Search(search) => {
+                self.scan = Some(Scan::new(search, self.ingest.bodies()));
+                Ok(())
+            }
+            Request::Check { ticket, probe, addresses } => {
+                let hits = search::check(&addresses, &probe, |number, places| self.ingest.places(number, places));
+                self.report_hits(ticket, hits, None)
+            }
+            Request::StopSearch => {
+                self.scan = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Searches a few more bodies.
+    fn continue_search(&mut self) -> Result<(), Closed> {
+        let Some(mut scan) = self.scan.take() else { return Ok(()) };
+        let hits = scan.slice(|number| self.ingest.body(number));
+        let progress = scan.progress();
+        self.report_hits(scan.search.ticket, hits, Some(progress))?;
+        self.scan = (progress.done < progress.total).then_some(scan);
+        Ok(())
+    }
+
+    fn report_hits(&self, ticket: u64, spans: Hits, progress: Option<Progress>) -> Result<(), Closed> {
+        if spans.is_empty() && progress.is_none() {
+            return Ok(());
+        }
+        self.updates.send(Update::Found(SearchHits { source: self.updates.id, ticket, spans, progress, trouble: None }))
+    }
+
+    fn report_state(&self) -> Result<(), Closed> {
+        let state = if self.failed.is_empty() {
+            State::Watching { left_out: 0 }
+        } else {
+            State::Failing(self.failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        };
+        self.updates.send(Update::State(self.updates.id, state))
+    }
+
+    fn report_traffic(&mut self) -> Result<(), Closed> {
+        let bound = |&address: &SocketAddr| Port { address, warning: open_port_warning(address, self.has_token), trouble: None };
+        let ports = self.addresses.iter().map(bound).chain(self.failed.iter().map(BindError::port)).collect();
+        let traffic = Traffic { ports, ..self.ingest.traffic() };
+        if traffic != self.reported {
+            self.reported = traffic.clone();
+            self.updates.send(Update::Traffic(self.updates.id, traffic))?;
+        }
+        Ok(())
+    }
+
+    /// Tries to bind the addresses that were in use.
+    fn retry_bind(&mut self) -> Result<(), Closed> {
+        let before = self.failed.len();
+        let (listeners, addresses) = (&self.listeners, &mut self.addresses);
+        self.failed.retain(|failed| {
+            let Ok(listener) = failed.retry() else { return true };
+            let is_sent = listeners.send(listener).is_ok();
+            if is_sent {
+                addresses.push(failed.address);
+            }
+            !is_sent
+        });
+        if self.failed.len() == before { Ok(()) } else { self.report_state() }
+    }
+}

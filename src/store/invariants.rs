@@ -1,0 +1,95 @@
+//! Checks every derived value of a store against one computed from scratch.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::row::{NONE, Phase, RowIx};
+use super::{Stats, Store, Symbol, Totals, TraceIx};
+
+impl Store {
+    /// Panics if a derived value differs from one computed from scratch. Costs the number of rows.
+    pub(super) fn check_invariants(&self) {
+        self.check_traces();
+        self.check_rows();
+        self.check_tree();
+        self.check_calls_and_duplicates();
+        self.check_text_uses();
+        assert_eq!(self.stats, self.recomputed_stats(|_| true), "statistics over all traces");
+        if let Some(selection) = &self.selection {
+            assert_eq!(**selection, self.recomputed_stats(|trace| self.trace(trace).selected), "statistics over the selection");
+        }
+    }
+
+    /// Returns statistics over some traces, computed row by row.
+    pub(super) fn recomputed_stats(&self, includes: impl Fn(TraceIx) -> bool) -> Stats {
+        let mut stats = self.stats.empty_like();
+        for trace in self.traces().filter(|&trace| includes(trace)) {
+            self.add_trace(trace, &mut stats, true);
+        }
+        stats
+    }
+
+    fn check_traces(&self) {
+        for &(start, trace) in &self.by_start {
+            let data = self.trace(trace);
+            assert_eq!(data.start, start);
+            assert_eq!(self.find_trace(data.id), Some(trace));
+            let mut sum = Totals::default();
+            data.roots().iter().for_each(|&root| sum.add(&self.totals(root)));
+            assert_eq!(self.totals_of(trace), sum, "totals of a trace");
+            assert_eq!(data.sums.is_some(), data.roots().len() > 1);
+            let counts = data.counts;
+            assert_eq!((counts.spans, counts.errors, counts.running, counts.lost), (sum.spans, sum.errors, sum.running, sum.lost));
+            assert!(counts.running > 0 || self.first_evictable <= (start, trace), "an ended trace is evictable");
+        }
+    }
+
+    fn check_rows(&self) {
+        let rows: Vec<RowIx> = self.rows().collect();
+        let in_traces: HashSet<RowIx> = self.traces().flat_map(|trace| self.rows_of(trace)).collect();
+        assert_eq!(rows.len(), in_traces.len(), "every row is in the tree of its trace");
+        assert!(rows.iter().all(|&row| self.find(self.row(row).trace(), self.row(row).id) == Some(row)), "every row is found");
+        let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
+        assert_eq!(self.running, running);
+        assert_eq!(self.retained_bytes, rows.iter().map(|&row| u64::from(self.row(row).retained_bytes)).sum::<u64>());
+        assert!(self.unlinked_parents.keys().all(|&row| self.is_held(row)));
+    }
+
+    fn check_tree(&self) {
+        for row in self.rows() {
+            let children = self.children(row);
+            assert!(children.is_sorted_by_key(|&child| self.row(child).order()), "children are sorted");
+            assert!(children.iter().all(|&child| self.row(child).parent() == Some(row) && self.row(child).trace == self.row(row).trace));
+            if self.row(row).children != NONE {
+                let mut sum = Totals::default();
+                children.iter().for_each(|&child| sum.add(&self.totals(child)));
+                assert_eq!(self.below(row), sum, "totals below a row");
+            }
+        }
+        let mut roots = self.traces().map(|trace| self.trace(trace).roots());
+        assert!(roots.all(|roots| !roots.is_empty() && roots.is_sorted_by_key(|&root| self.row(root).order())), "roots are sorted");
+    }
+
+    fn check_calls_and_duplicates(&self) {
+        for row in self.rows() {
+            assert_eq!(self.row(row).counted, self.is_call(row), "a row is counted if it is a call");
+            let response = self.packed_usage(row).map_or(0, |usage| usage.response());
+            let is_duplicate = response != 0 && {
+                let reports = self.reports_of(response);
+                assert!(reports.contains(&row), "a row with a response is among its reports");
+                self.primary(&reports).is_some_and(|primary| self.is_duplicate_of(row, primary))
+            };
+            assert_eq!(self.is_duplicate(row), is_duplicate, "a report is a duplicate unless it is the primary row or above it");
+        }
+    }
+
+    fn check_text_uses(&self) {
+        let mut uses: HashMap<Symbol, u32> = HashMap::new();
+        for row in self.rows() {
+            let data = self.row(row);
+            for symbol in [data.name, data.label, data.input, data.calls, data.error, data.session, data.user] {
+                *uses.entry(symbol).or_default() += 1;
+            }
+        }
+        assert!(uses.into_iter().all(|(symbol, uses)| symbol.is_empty() || self.texts.uses(symbol) >= uses), "texts of rows are retained");
+    }
+}

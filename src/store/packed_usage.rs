@@ -1,0 +1,117 @@
+//! The usage that a row states, packed into 40 bytes and stored apart from the rows, since most rows state none.
+
+use crate::model::usage::NanoUsd;
+use crate::model::{Nanos, Usage};
+
+/// A row's usage, its response id and how it counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PackedUsage {
+    cost: NanoUsd,
+    counts: [u32; 5],
+    /// An index into the store's [`ModelIds`](super::model_ids::ModelIds).
+    pub(super) model_id: u32,
+    /// The hash of the response id; 0 if unknown.
+    response: u32,
+    /// Microseconds to the first token in the low bits, flags above them.
+    first_token: u32,
+}
+
+impl PackedUsage {
+    const NO_COUNT: u32 = u32::MAX;
+    const NO_COST: NanoUsd = NanoUsd::MIN;
+    /// Flag: the span states its cost.
+    const STATES_COST: u32 = 1 << 31;
+    /// Flag: the row is a duplicate.
+    const DUPLICATE: u32 = 1 << 30;
+    /// Flag: the response id comes from pairing, not from the span.
+    const PAIRED: u32 = 1 << 29;
+    const NO_TIME: u32 = Self::PAIRED - 1;
+    /// Flag of a count: it comes from a duplicate, not from the span.
+    const FILLED: u32 = 1 << 31;
+
+    pub(super) fn new(usage: Usage, first_token: Option<Nanos>, model_id: u32) -> Self {
+        let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
+        let pack = |count: Option<u32>| count.map_or(Self::NO_COUNT, |count| count.min(Self::FILLED - 1));
+        let micros =
+            first_token.and_then(|nanos| u32::try_from(nanos / 1000).ok()).map_or(Self::NO_TIME, |micros| micros.min(Self::NO_TIME));
+        let states_cost = if usage.cost.is_some() { Self::STATES_COST } else { 0 };
+        Self {
+            cost: usage.cost.unwrap_or(Self::NO_COST),
+            counts: counts.map(pack),
+            model_id,
+            response: 0,
+            first_token: micros | states_cost,
+        }
+    }
+
+    /// Returns the usage, with the stated or else the computed cost.
+    pub(super) fn usage(&self) -> Usage {
+        let unpack = |count| (count != Self::NO_COUNT).then_some(count & !Self::FILLED);
+        let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
+        let cost = (self.cost != Self::NO_COST).then_some(self.cost);
+        Usage { input, output, cache_read, cache_write, reasoning, cost }
+    }
+
+    /// Returns whether the span itself states its cost.
+    pub(super) fn states_cost(&self) -> bool {
+        self.first_token & Self::STATES_COST != 0
+    }
+
+    /// Sets the computed cost, unless the span states one.
+    pub(super) fn set_computed_cost(&mut self, cost: Option<NanoUsd>) {
+        if !self.states_cost() {
+            self.cost = cost.unwrap_or(Self::NO_COST);
+        }
+    }
+
+    /// Fills missing cache and reasoning counts from a duplicate that states them itself.
+    pub(super) fn fill_from(&mut self, duplicate: &Self) {
+        for (index, count) in duplicate.counts.into_iter().enumerate().skip(2) {
+            let whole = if index == 4 { self.counts[1] } else { self.counts[0] };
+            if self.counts[index] == Self::NO_COUNT && count <= whole && whole != Self::NO_COUNT {
+                self.counts[index] = count | Self::FILLED;
+            }
+        }
+    }
+
+    /// Returns the usage as the span states it, without counts from duplicates.
+    pub(super) fn without_filled(&self) -> Self {
+        let stated = |count: u32| if count & Self::FILLED == 0 { count } else { Self::NO_COUNT };
+        Self { counts: self.counts.map(stated), ..*self }
+    }
+
+    /// Returns whether all counts and their origins are equal.
+    pub(super) fn has_same_counts(&self, other: &Self) -> bool {
+        self.counts == other.counts
+    }
+
+    /// Returns the hash of the response id, whether the span states it or pairing found it; 0 if unknown.
+    pub(super) fn response(&self) -> u32 {
+        self.response
+    }
+
+    /// Returns the hash of the response id that the span states; 0 if none.
+    pub(super) fn stated_response(&self) -> u32 {
+        if self.first_token & Self::PAIRED == 0 { self.response } else { 0 }
+    }
+
+    /// Sets the hash of the response id, and whether pairing found it.
+    pub(super) fn set_response(&mut self, response: u32, is_paired: bool) {
+        self.response = response;
+        self.first_token = self.first_token & !Self::PAIRED | if is_paired { Self::PAIRED } else { 0 };
+    }
+
+    /// Returns whether the row is a duplicate.
+    pub(super) fn is_duplicate(&self) -> bool {
+        self.first_token & Self::DUPLICATE != 0
+    }
+
+    pub(super) fn set_duplicate(&mut self, is_duplicate: bool) {
+        self.first_token = self.first_token & !Self::DUPLICATE | if is_duplicate { Self::DUPLICATE } else { 0 };
+    }
+
+    pub(super) fn first_token(&self) -> Option<Nanos> {
+        let micros = self.first_token & Self::NO_TIME;
+        (micros != Self::NO_TIME).then(|| Nanos::from(micros) * 1000)
+    }
+}

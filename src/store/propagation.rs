@@ -1,0 +1,125 @@
+//! Totals of rows, and how a change of one row's totals reaches the rows above it.
+//!
+//! Each step up replaces one child's totals in the parent's sum, and propagation ends where nothing changes. A change costs the depth of
+//! its row, not the number of rows.
+
+use super::Store;
+use super::attribution::OWNERS;
+use super::row::{NONE, RowIx, RunStatus};
+use super::totals::Totals;
+use super::trace::TraceIx;
+use crate::model::{SpanType, Status};
+
+impl Store {
+    /// Returns the sums over `row` and all rows below it.
+    #[must_use]
+    pub fn totals(&self, row: RowIx) -> Totals {
+        let data = self.row(row);
+        let mut totals = match data.children {
+            NONE => Totals::default(),
+            list => self.child_lists[list].totals,
+        };
+        if data.usage != NONE {
+            let usage = &self.usages[data.usage];
+            if usage.is_duplicate() {
+                totals.duplicates += 1;
+            } else {
+                totals.add_stated(usage.usage(), usage.states_cost());
+            }
+        }
+        totals.spans += u32::from(!data.placeholder);
+        totals.errors += u32::from(data.status == Status::Error);
+        match data.run_status() {
+            RunStatus::Running => totals.running += 1,
+            RunStatus::Lost => totals.lost += 1,
+            RunStatus::Ok | RunStatus::Error => {}
+        }
+        totals
+    }
+
+    /// Returns the sums over all rows below `row`.
+    #[must_use]
+    pub fn below(&self, row: RowIx) -> Totals {
+        match self.row(row).children {
+            NONE => Totals::default(),
+            list => self.child_lists[list].totals,
+        }
+    }
+
+    /// Returns the sums over all rows of a trace.
+    #[must_use]
+    pub fn totals_of(&self, trace: TraceIx) -> Totals {
+        let data = self.trace(trace);
+        match (&data.sums, data.roots()) {
+            (Some(sums), _) => **sums,
+            (None, [root]) => self.totals(*root),
+            (None, _) => Totals::default(),
+        }
+    }
+
+    /// Changes a linked row in a way that may change its totals but neither its name nor its type, and propagates the difference.
+    pub(super) fn change(&mut self, row: RowIx, change: impl FnOnce(&mut Self)) {
+        let before = self.totals(row);
+        change(self);
+        let difference = Totals::difference(&before, &self.totals(row));
+        self.attribute_own(row, &difference);
+        let mut unowned = [difference; 2];
+        self.attribute_to_owner(row, &mut unowned);
+        self.propagate(row, difference, unowned);
+    }
+
+    /// Attributes what has no owner yet to the row, for each kind of owner that the row is. Afterwards that has an owner.
+    fn attribute_to_owner(&mut self, row: RowIx, unowned: &mut [Totals; 2]) {
+        for (by, unowned) in OWNERS.into_iter().zip(unowned) {
+            if let Some(name) = self.owner(by, row)
+                && !unowned.is_zero()
+            {
+                self.update_stats(self.row(row).trace(), |stats| stats.add_usage(by, name, unowned));
+                *unowned = Totals::default();
+            }
+        }
+    }
+
+    /// Adds a difference of a row's totals to the rows above it, to its trace and to the overall sums. `unowned` is the part that is
+    /// still to be attributed to the nearest agent and to the nearest tool above the row.
+    pub(super) fn propagate(&mut self, mut row: RowIx, mut change: Totals, mut unowned: [Totals; 2]) {
+        while !change.is_zero() || unowned.iter().any(|unowned| !unowned.is_zero()) {
+            let data = self.row(row);
+            let (parent, trace) = (data.parent, data.trace);
+            if parent == NONE {
+                let data = &mut self.traces[trace];
+                data.counts.add(&change);
+                if let Some(sums) = &mut data.sums {
+                    sums.add(&change);
+                }
+                self.update_stats(TraceIx(trace), |stats| stats.totals.add(&change));
+                return;
+            }
+            let parent = RowIx(parent);
+            let data = self.row(parent);
+            let (span_type, list) = (data.span_type, data.children);
+            let had_usage = self.child_lists[list].totals.has_usage();
+            if data.usage == NONE {
+                self.child_lists[list].totals.add(&change);
+            } else {
+                // The own totals of a parent that states usage change: a fact counts there only while no row below states it.
+                let before = self.totals(parent);
+                self.child_lists[list].totals.add(&change);
+                let parent_change = Totals::difference(&before, &self.totals(parent));
+                let own_change = Totals::difference(&change, &parent_change);
+                if !own_change.is_zero() {
+                    self.attribute_own(parent, &own_change);
+                    for unowned in &mut unowned {
+                        unowned.add(&own_change);
+                    }
+                }
+                change = parent_change;
+            }
+            if span_type == SpanType::Model && had_usage != self.child_lists[list].totals.has_usage() {
+                self.recount_around(parent);
+            }
+            self.attribute_to_owner(parent, &mut unowned);
+            row = parent;
+        }
+    }
+}

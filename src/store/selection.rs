@@ -1,0 +1,82 @@
+//! Statistics over some of the traces: a selection that is kept up to date, and single traces.
+
+use super::Store;
+use super::attribution::OWNERS;
+use super::interner::Symbol;
+use super::row::RowIx;
+use super::stats::{By, Stats};
+use super::trace::TraceIx;
+
+impl Store {
+    /// Begins a selection, which is empty: from now on, sums over the selected traces are kept, too.
+    pub fn begin_selection(&mut self) {
+        self.end_selection();
+        self.selection = Some(Box::new(self.stats.empty_like()));
+    }
+
+    /// Ends the selection. Costs the number of traces.
+    pub fn end_selection(&mut self) {
+        if self.selection.take().is_some() {
+            let traces: Vec<TraceIx> = self.traces().collect();
+            for trace in traces {
+                self.traces[trace.0].selected = false;
+            }
+        }
+    }
+
+    /// Adds a trace to the selection or removes it. Does nothing if there is no selection. Costs the trace's rows.
+    pub fn select(&mut self, trace: TraceIx, selected: bool) {
+        if self.traces[trace.0].selected == selected {
+            return;
+        }
+        let Some(mut selection) = self.selection.take() else { return };
+        self.add_trace(trace, &mut selection, selected);
+        self.traces[trace.0].selected = selected;
+        self.selection = Some(selection);
+    }
+
+    /// Returns the statistics over one trace. Costs its rows.
+    #[must_use]
+    pub fn stats_of(&self, trace: TraceIx) -> Stats {
+        let mut stats = self.stats.empty_like();
+        self.add_trace(trace, &mut stats, true);
+        stats
+    }
+
+    /// Returns whether the index is that of a trace that is held.
+    #[must_use]
+    pub fn is_trace_held(&self, trace: TraceIx) -> bool {
+        self.find_trace(self.traces[trace.0].id) == Some(trace)
+    }
+
+    /// Adds all rows of a trace to statistics, or removes them if `add` is false.
+    pub(super) fn add_trace(&self, trace: TraceIx, stats: &mut Stats, add: bool) {
+        let signed = |totals: super::Totals| if add { totals } else { totals.negated() };
+        stats.totals.add(&signed(self.totals_of(trace)));
+        stats.traces = if add { stats.traces + 1 } else { stats.traces - 1 };
+        let roots = self.trace(trace).roots().iter();
+        let mut stack: Vec<(RowIx, [Symbol; 2])> = roots.map(|&root| (root, [Symbol::EMPTY; 2])).collect();
+        while let Some((row, mut owners)) = stack.pop() {
+            for (owner, by) in owners.iter_mut().zip(OWNERS) {
+                *owner = self.owner(by, row).unwrap_or(*owner);
+            }
+            let own = self.own_totals(row);
+            if !own.is_zero() {
+                let own = signed(own);
+                stats.add_to_minute(self.row(row).end, &own);
+                for (&owner, by) in owners.iter().zip(OWNERS).filter(|(owner, _)| !owner.is_empty()) {
+                    stats.add_usage(by, owner, &own);
+                }
+                let (model, usage) = (self.model(row), own.usage_only());
+                if !usage.is_zero() {
+                    stats.add_usage(By::Model, model, &usage);
+                }
+            }
+            if self.row(row).counted {
+                let (by, name, call) = self.as_call(row);
+                if add { stats.add_call(by, name, &call) } else { stats.remove_call(by, name, &call) }
+            }
+            stack.extend(self.children(row).iter().map(|&child| (child, owners)));
+        }
+    }
+}

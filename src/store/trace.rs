@@ -1,0 +1,97 @@
+//! A trace in memory.
+
+use super::row::{RowIx, RunStatus};
+use super::totals::Totals;
+use super::tree::Children;
+use crate::model::{Nanos, TraceId};
+
+/// The index of a trace. It is reused only after the trace was evicted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceIx(pub(super) u32);
+
+impl TraceIx {
+    /// Returns the index for tables with one entry per trace.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A trace: its time, its root rows and its counts.
+#[derive(Debug)]
+pub struct Trace {
+    /// The trace id.
+    pub id: TraceId,
+    /// The earliest start of its spans.
+    pub start: Nanos,
+    /// The latest end of its spans.
+    pub end: Nanos,
+    /// The time of the latest news: the end of a span, or its arrival if the source is followed live.
+    pub last_news: Nanos,
+    pub(super) roots: Children,
+    /// The sums over all rows if there are several roots; with one root, they equal the root's totals.
+    pub(super) sums: Option<Box<Totals>>,
+    pub(super) counts: Counts,
+    pub(super) version: u32,
+    pub(super) selected: bool,
+    /// Whether its rows are scattered over the index of spans. Rows of a small trace are kept close together.
+    pub(super) scattered: bool,
+}
+
+/// The part of a trace's [`Totals`] that lists of traces need: it is stored in the trace and read without a lookup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Spans, without placeholders.
+    pub spans: u32,
+    /// Failed spans.
+    pub errors: u32,
+    /// Running rows.
+    pub running: u32,
+    /// Lost rows.
+    pub lost: u32,
+}
+
+impl Counts {
+    /// Adds a difference, whose fields may have wrapped below zero.
+    pub(super) fn add(&mut self, change: &Totals) {
+        self.spans = self.spans.wrapping_add(change.spans);
+        self.errors = self.errors.wrapping_add(change.errors);
+        self.running = self.running.wrapping_add(change.running);
+        self.lost = self.lost.wrapping_add(change.lost);
+    }
+}
+
+impl Trace {
+    /// Returns the roots in the order of their starts. Never empty; the first one represents the trace.
+    #[must_use]
+    pub fn roots(&self) -> &[RowIx] {
+        &self.roots
+    }
+
+    /// Returns a number that changes whenever anything in the trace changes.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Returns the counts. [`Store::totals_of`](super::Store::totals_of) returns all sums.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Returns the trace's status: failed if any span failed, else running while any span runs, else lost or ok.
+    #[must_use]
+    pub fn run_status(&self) -> RunStatus {
+        let Counts { errors, running, lost, .. } = self.counts;
+        if errors > 0 {
+            RunStatus::Error
+        } else if running > 0 {
+            RunStatus::Running
+        } else if lost > 0 {
+            RunStatus::Lost
+        } else {
+            RunStatus::Ok
+        }
+    }
+}

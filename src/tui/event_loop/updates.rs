@@ -1,0 +1,81 @@
+//! Updates of the sources, and the prices.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Loop, Pending, Session};
+use crate::model::Payload;
+use crate::model::price::Prices;
+use crate::model::time::now;
+use crate::sources::{State, Update};
+use crate::tui::view;
+
+/// The longest time to handle updates before keys are read again.
+const TIME_SLICE: Duration = Duration::from_millis(6);
+
+impl Loop<'_> {
+    /// Handles an update and those that wait behind it, for a bounded time.
+    pub(super) fn handle_updates(&mut self, first: Update) {
+        let begun = Instant::now();
+        let mut next = Some(first);
+        while let Some(update) = next {
+            self.handle_update(update);
+            if begun.elapsed() > TIME_SLICE {
+                break;
+            }
+            next = self.session.sources.try_recv();
+        }
+    }
+
+    fn handle_update(&mut self, update: Update) {
+        let Session { app, store, sources, .. } = &mut *self.session;
+        match update {
+            Update::Batch(batch) => {
+                for skipped in &batch.skipped {
+                    let name = sources.name(batch.source);
+                    tracing::warn!(source = name, place = skipped.place, reason = skipped.reason, "skipped");
+                }
+                app.receive(store, batch, now());
+            }
+            Update::State(source, state) => {
+                tracing::info!(source = source.0, ?state, "source state");
+                if let State::Loading { total, .. } = state {
+                    store.reserve(total);
+                }
+                app.source_state(usize::from(source.0), state);
+            }
+            Update::Payloads { ticket, payloads } => self.handle_payloads(ticket, payloads),
+            Update::Found(hits) => app.search_hits(store, hits),
+            Update::PayloadChanged(source, spans) => app.detail.request_again(source, &spans),
+            Update::Traffic(source, traffic) => {
+                tracing::debug!(source = source.0, ?traffic, "source traffic");
+                app.source_traffic(usize::from(source.0), traffic);
+            }
+        }
+    }
+
+    fn handle_payloads(&mut self, ticket: u64, payloads: Vec<Result<Payload, String>>) {
+        let Some(pending) = self.pending.remove(&ticket) else { return };
+        if let Pending::Export(export) = pending {
+            return self.write_export(*export, payloads);
+        }
+        let Some(payload) = payloads.into_iter().next() else { return };
+        let Session { app, store, .. } = &mut *self.session;
+        match (pending, payload) {
+            (Pending::Detail, payload) => app.detail.load(payload),
+            (Pending::Compare { side, span }, Ok(payload)) => app.load_compared(store, side, span, view::exchange_texts(&payload)),
+            (Pending::Copy(span), payload) => self.copy_exported(*span, payload),
+            // The comparison shows the beginnings that the rows hold.
+            (Pending::Compare { .. } | Pending::Export(_), _) => {}
+        }
+    }
+
+    pub(super) fn set_prices(&mut self, prices: Prices, warning: Option<String>) {
+        let Session { app, store, .. } = &mut *self.session;
+        app.set_prices(store, Arc::new(prices));
+        if let Some(warning) = warning {
+            tracing::warn!(warning, "prices");
+            app.show_message(warning, true, now());
+        }
+    }
+}
