@@ -3,12 +3,11 @@
 
 use std::io::{self, Write};
 
-use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
 use super::{Exported, SpanWriter, TraceRecord};
-use crate::model::Nanos;
 use crate::model::attributes::AttributeMap;
+use crate::model::time::to_isoformat;
 use crate::semconv::agno_context;
 use crate::store::RunStatus;
 
@@ -91,8 +90,8 @@ fn head<'a>(trace: &'a TraceRecord, first: &Exported) -> Trace<'a> {
         trace_id: trace.trace_id.to_string(),
         name: &trace.name,
         status: if trace.status == RunStatus::Error { "ERROR" } else { "OK" },
-        start_time: time(trace.start),
-        end_time: time(end),
+        start_time: to_isoformat(trace.start),
+        end_time: to_isoformat(end),
         duration_ms: end.saturating_sub(trace.start).max(0) / 1_000_000,
         total_spans: trace.spans,
         error_count: trace.errors,
@@ -102,7 +101,7 @@ fn head<'a>(trace: &'a TraceRecord, first: &Exported) -> Trace<'a> {
         agent_id: context("agent_id"),
         team_id: context("team_id"),
         workflow_id: context("workflow_id"),
-        created_at: time(end),
+        created_at: to_isoformat(end),
     }
 }
 
@@ -118,17 +117,10 @@ fn one(span: &Exported) -> Span<'_> {
         span_kind: payload.span_kind.or_internal().name(),
         status_code: span.status.name(),
         status_message: Some(payload.status_message.as_str()).filter(|message| !message.is_empty()),
-        start_time: time(record.start),
-        end_time: time(end),
+        start_time: to_isoformat(record.start),
+        end_time: to_isoformat(end),
         duration_ms: end.saturating_sub(record.start).max(0) / 1_000_000,
         attributes: AttributeMap(&payload.attributes),
-        created_at: time(end),
+        created_at: to_isoformat(end),
     }
-}
-
-/// A time as Python's `datetime.isoformat()` writes it: microseconds, left out where they are zero.
-fn time(nanos: Nanos) -> String {
-    let micros = nanos.div_euclid(1000);
-    let format = if micros % 1_000_000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
-    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(format, false)
 }

@@ -1,6 +1,6 @@
 //! Times as text: ISO 8601, as Python's `datetime.isoformat()` writes it, and what else people store.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 
 use super::Nanos;
 
@@ -18,6 +18,14 @@ pub fn now() -> Nanos {
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Nanos> {
     fast(text).or_else(|| slow(std::str::from_utf8(text).ok()?))
+}
+
+/// Formats a time as Python's `datetime.isoformat()`: in UTC, with microseconds unless they are zero.
+#[must_use]
+pub fn to_isoformat(nanos: Nanos) -> String {
+    let micros = nanos.div_euclid(1000);
+    let fraction = if micros % 1_000_000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(fraction, false)
 }
 
 /// The form in which nearly every time comes: `2026-11-22T05:59:04.229975+00:00`, the fraction left out where it is zero.
@@ -96,7 +104,7 @@ fn slow(text: &str) -> Option<Nanos> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use chrono::{FixedOffset, SecondsFormat, TimeZone};
+    use chrono::{FixedOffset, TimeZone};
     use proptest::prelude::*;
 
     use super::*;
@@ -141,6 +149,13 @@ mod tests {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse(b"\xff\xfe"), None);
+    }
+
+    #[test]
+    fn microseconds_are_omitted_if_zero() {
+        assert_eq!(to_isoformat(0), "1970-01-01T00:00:00+00:00");
+        assert_eq!(to_isoformat(1_500_999), "1970-01-01T00:00:00.001500+00:00");
+        assert_eq!(to_isoformat(-1), "1969-12-31T23:59:59.999999+00:00");
     }
 
     proptest! {

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::Utc;
 use rusqlite::{Statement, params};
 
 use super::job::{FinishedSpan, WriteJob};
-use super::schema::quoted;
 use crate::model::attributes::AttributeMap;
-use crate::model::{Nanos, Payload, Status, TraceId};
+use crate::model::time::to_isoformat;
+use crate::model::{Payload, Status, TraceId};
 use crate::otlp::payload;
 use crate::semconv::agno_context;
+use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
 /// Returns the statement that inserts a span and keeps an existing one.
@@ -18,14 +19,14 @@ pub(super) fn insert_span(tables: &Tables) -> String {
     format!(
         "INSERT INTO {} (span_id, trace_id, parent_span_id, name, span_kind, status_code, status_message, start_time, end_time, \
          duration_ms, attributes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
-        quoted(&tables.spans)
+        identifier(&tables.spans)
     )
 }
 
 /// Returns the statement that inserts a trace or extends an existing one: the times widen, known context stays, and the name becomes that
 /// of the workflow, team or agent run at the top.
 pub(super) fn upsert_trace(tables: &Tables) -> String {
-    let traces = quoted(&tables.traces);
+    let traces = identifier(&tables.traces);
     let level = |row: &str| {
         let named = format!("({row}.name LIKE '%.run%' OR {row}.name LIKE '%.arun%')");
         let when = |column: &str, level: u8| format!("WHEN {row}.{column} IS NOT NULL AND {named} THEN {level}");
@@ -57,7 +58,7 @@ pub(super) fn write(job: &WriteJob, traces: &mut Statement<'_>, spans: &mut Stat
             None => by_trace.push((span.trace, vec![(span, payload)])),
         }
     }
-    let now = time(Utc::now().timestamp_nanos_opt().unwrap_or_default());
+    let now = to_isoformat(Utc::now().timestamp_nanos_opt().unwrap_or_default());
     for (trace, members) in by_trace {
         write_trace(trace, &members, &now, traces)?;
         for (span, payload) in members {
@@ -86,8 +87,8 @@ fn write_trace(trace: TraceId, members: &[(&FinishedSpan, &Payload)], now: &str,
         trace.to_string(),
         name,
         if failed { "ERROR" } else { "OK" },
-        time(start),
-        time(end),
+        to_isoformat(start),
+        to_isoformat(end),
         end.saturating_sub(start).max(0) / 1_000_000,
         context("run_id"),
         context("session_id"),
@@ -109,18 +110,11 @@ fn write_span(span: &FinishedSpan, payload: &Payload, now: &str, spans: &mut Sta
         payload.span_kind.or_internal().name(),
         span.status.name(),
         Some(&payload.status_message).filter(|message| !message.is_empty()),
-        time(span.start),
-        time(span.end),
+        to_isoformat(span.start),
+        to_isoformat(span.end),
         span.end.saturating_sub(span.start).max(0) / 1_000_000,
         AttributeMap(&payload.attributes).to_json(),
         now,
     ])?;
     Ok(())
-}
-
-/// Formats a time as Python's `datetime.isoformat()`: microseconds, omitted if zero.
-fn time(nanos: Nanos) -> String {
-    let micros = nanos.div_euclid(1000);
-    let format = if micros % 1_000_000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
-    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(format, false)
 }
