@@ -55,7 +55,7 @@ pub(crate) fn matching_ids(group: Group<'_>, message: &[u8], query: &PayloadQuer
     }
     let (mut payload, ids) = decode_span(message)?;
     payload.resource = group.resource_attributes()?;
-    Ok(ids.filter(|_| query.holds(&payload)))
+    Ok(ids.filter(|_| query.matches(&payload)))
 }
 
 /// Decodes an encoded span, with its resource and scope.

@@ -55,7 +55,7 @@ impl Held {
         for (payload_ref, id, _, payload) in &self.spans {
             assert_eq!(self.ingest.payload(*payload_ref, *id).as_ref(), Ok(payload));
         }
-        let expected = self.spans.iter().filter(|(.., payload)| query.holds(payload));
+        let expected = self.spans.iter().filter(|(.., payload)| query.matches(payload));
         let mut expected: Vec<SpanId> = expected.map(|(_, id, ..)| *id).collect();
         let held: Vec<_> = self.spans.iter().map(|(payload_ref, id, ..)| (*payload_ref, *id)).collect();
         let found = search::check(&held, query, |number, originals| self.ingest.spans(number, originals));
