@@ -1,7 +1,7 @@
-//! Numbers and text for a person's eye: what is written into a cell is made here.
+//! Formats text and numbers for the terminal.
 //!
-//! [`safe`] stands between text from outside and a terminal; [`width`], [`fit`] and the pads count terminal cells;
-//! the rest turn times, tokens, money and sizes into few cells of constant shape. Nothing here knows what a span is.
+//! [`safe`] and [`safe_lines`] clean untrusted text; [`width`], [`fit`] and the pads count terminal cells; the rest format times, tokens,
+//! money and sizes in few cells.
 
 mod escape;
 mod number;
@@ -16,5 +16,5 @@ pub use safe::{file_name, safe, safe_lines};
 pub use time::{age, clock, duration, is_same_day, moment, rfc3339, short_moment, time_of_day};
 pub use width::{cells, fit, fit_end, pad_left, pad_right, width};
 
-/// Stands for a number that nobody stated.
+/// The text of an unknown number.
 pub const UNKNOWN: &str = "–";

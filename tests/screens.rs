@@ -155,7 +155,7 @@ fn a_line_of_a_view_leads_to_its_traces() {
     assert_eq!(stage.app.view(), View::Traces);
     assert_eq!(stage.app.tree.len(), 1, "{}", stage.app.filter);
     stage.keys("2");
-    assert!(stage.text().contains("Sessions 1 "), "a view is of what the filter lets through");
+    assert!(stage.text().contains("Sessions 1 "), "a view shows what matches the filter");
     stage.keys("<Enter>");
     assert!(stage.app.filter.contains("session:"), "{}", stage.app.filter);
 }

@@ -57,10 +57,10 @@ fn the_help_scrolls_to_its_end_and_back() {
     assert!(stage.text().contains("move down") && stage.text().contains("scroll"));
     stage.keys("GG");
     let end = stage.text();
-    assert!(end.contains("its children's") && !end.contains("move down"), "{end}");
+    assert!(end.contains("children's time") && !end.contains("move down"), "{end}");
     stage.keys("k");
     let above = stage.text();
-    assert!(above != end && !above.contains("its children's"), "{above}");
+    assert!(above != end && !above.contains("children's time"), "{above}");
     stage.keys("g");
     assert!(stage.text().contains("move down"));
 }

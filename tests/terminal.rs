@@ -285,7 +285,7 @@ fn any_size_will_do() {
     }
     program.master.resize(SIZE).expect("the size it was");
     program.press("/nothing at all like this");
-    program.wait_for("No trace passes the filter");
+    program.wait_for("No trace matches the filter");
     program.press("\u{1b}");
     program.wait_for("Traces 1/11");
     program.press("q");

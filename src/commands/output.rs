@@ -126,7 +126,7 @@ fn to_ascii(text: &str) -> Cow<'static, str> {
 static THEMES: LazyLock<Themes> = LazyLock::new(|| Themes::load(AUTO, None, color_support()).0);
 
 fn color_support() -> ColorSupport {
-    ColorSupport::of(|name| std::env::var(name).ok())
+    ColorSupport::detect(|name| std::env::var(name).ok())
 }
 
 /// Returns the colours and attributes of a style in the default theme; `None` for text as it is.

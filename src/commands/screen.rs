@@ -51,7 +51,7 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
         prices: load_prices(config.clone())?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut screen = Screen::take(config.mouse).wrap_err("can't take over the terminal")?;
+    let mut screen = Screen::enter(config.mouse).wrap_err("can't take over the terminal")?;
     #[cfg(debug_assertions)]
     crate::panic_hook::rehearse();
     let outcome = runtime.block_on(event_loop::run(&mut screen.terminal, &mut session));
@@ -62,7 +62,7 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
 
 /// Applies the settings that concern the screen. Reports an unusable theme file on the screen.
 fn configure(app: &mut App, config: &Config, now: Nanos) {
-    let colors = ColorSupport::of(|name| std::env::var(name).ok());
+    let colors = ColorSupport::detect(|name| std::env::var(name).ok());
     let (themes, warnings) = Themes::load(&config.theme, config::theme_directory().as_deref(), colors);
     for warning in &warnings {
         tracing::warn!(warning, "theme");

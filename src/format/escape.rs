@@ -1,9 +1,9 @@
-//! Terminal control sequences: where one ends, so that it can be left out as a whole.
+//! The length of terminal control sequences, so that they can be removed as a whole.
 
 const ESCAPE: char = '\u{1b}';
 
-/// Bytes of the control sequence that `text` begins with, which is an escape or a C1 control; `None` if it introduces
-/// none. An incomplete string sequence counts only as its introducer, so that it cannot swallow the text behind it.
+/// Returns the length in bytes of the control sequence at the beginning of `text`; `None` if there is none. An unterminated string
+/// sequence counts as its introducer alone, so that it cannot swallow the text after it.
 pub(super) fn length(text: &str) -> Option<usize> {
     let mut chars = text.chars();
     let first = chars.next()?;
@@ -24,7 +24,7 @@ pub(super) fn length(text: &str) -> Option<usize> {
     }
 }
 
-/// Parameters, intermediates and the final byte behind a control sequence introducer.
+/// Returns the length of the parameters, intermediates and final byte after a control sequence introducer.
 fn control_sequence(text: &str) -> usize {
     let bytes = text.as_bytes();
     let parameters = run(bytes, 0x30..=0x3f);
@@ -32,7 +32,7 @@ fn control_sequence(text: &str) -> usize {
     at + usize::from(bytes.get(at).is_some_and(|byte| (0x40..=0x7e).contains(byte)))
 }
 
-/// A character set designation and its like: intermediates and a final byte.
+/// Returns the length of intermediates and a final byte, as in a character set designation.
 fn designation(text: &str) -> usize {
     let bytes = text.as_bytes();
     let at = run(bytes, 0x20..=0x2f);
@@ -43,7 +43,7 @@ fn run(bytes: &[u8], class: std::ops::RangeInclusive<u8>) -> usize {
     bytes.iter().take_while(|byte| class.contains(byte)).count()
 }
 
-/// The body and the terminator of a command string; nothing if another control comes before its terminator.
+/// Returns the length of a command string with its terminator; 0 if another control comes first.
 fn control_string(text: &str) -> usize {
     let Some((at, end)) = text.char_indices().find(|(_, c)| c.is_control()) else { return 0 };
     match end {
@@ -59,7 +59,7 @@ mod tests {
     use super::length;
 
     #[test]
-    fn a_sequence_ends_where_a_terminal_ends_it() {
+    fn sequences_end_where_terminals_end_them() {
         for (text, sequence) in [
             ("\x1b[31mred", "\x1b[31m"),
             ("\x1b[38;5;1mred", "\x1b[38;5;1m"),
@@ -81,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_string_does_not_swallow_what_follows() {
+    fn an_unterminated_string_does_not_swallow_the_text_after_it() {
         assert_eq!(length("\x1b]0;title and all the rest"), Some(2));
         assert_eq!(length("\x1b]0;title\nnext line\x07"), Some(2));
         assert_eq!(length("\x1bPq\x1b[31m"), Some(2));
     }
 
     #[test]
-    fn what_introduces_nothing_is_no_sequence() {
+    fn lone_controls_are_no_sequences() {
         assert_eq!(length("\x1b"), None);
         assert_eq!(length("\x1bé"), None);
         assert_eq!(length("\x1b\x1b[31m"), None);

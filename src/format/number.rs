@@ -1,20 +1,20 @@
-//! Tokens, money, counts, shares and sizes in few cells.
+//! Formats tokens, money, counts, shares and sizes.
 
 use super::UNKNOWN;
 
-/// `n` in at most five cells: `420`, `1.9k`, `12.3k`, `123k`, `1.2M`; unknown is `–`.
+/// Formats a number of tokens in at most 5 cells: `420`, `1.9k`, `12.3k`, `123k`, `1.2M`, or [`UNKNOWN`].
 #[must_use]
 pub fn tokens(n: Option<u64>) -> String {
     n.map_or_else(|| UNKNOWN.to_owned(), |n| scaled(n, 1000, 1, ["", "k", "M", "G", "T", "P", "E"]))
 }
 
-/// Bytes in at most seven cells, counted in thousands: `999 B`, `1.2 kB`, `12.3 MB`.
+/// Formats a size in bytes in at most 7 cells, with decimal units: `999 B`, `1.2 kB`, `12.3 MB`.
 #[must_use]
 pub fn bytes(n: u64) -> String {
     scaled(n, 1000, 1, [" B", " kB", " MB", " GB", " TB", " PB", " EB"])
 }
 
-/// `n` with its thousands set apart: `11,204`.
+/// Formats a count with thousands separators: `11,204`.
 #[must_use]
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -28,14 +28,14 @@ pub fn count(n: u64) -> String {
     text
 }
 
-/// A number of things: `1 span`, `2,000 spans`.
+/// Formats a count with its noun: `1 span`, `2,000 spans`.
 #[must_use]
-pub fn plural(number: u64, what: &str) -> String {
-    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
+pub fn plural(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// The share that `part` has in `whole`, in at most five cells: `38%`. A trace of something is `<1%`, almost all is `99%`;
-/// a share in nothing is unknown.
+/// Formats `part` of `whole` in at most 5 cells: `38%`. A positive share never rounds to `0%`, and an incomplete one never to `100%`; a
+/// share of 0 is [`UNKNOWN`].
 #[must_use]
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -50,9 +50,9 @@ pub fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// Nano-dollars in at most seven cells. Two significant digits below a cent (`$.0041`), tenths of a cent below a dollar
-/// (`$0.041`), cents below a thousand (`$12.40`), then `$1.2k`. Nothing is `$0.00`, next to nothing `~$0`; what is not
-/// known is `–`. What is below zero has a minus before it, and may take a cell more.
+/// Formats nano-dollars in at most 7 cells, or 8 below zero: two significant digits below a cent (`$.0041`), tenths of a cent below a
+/// dollar (`$0.041`), cents below a thousand (`$12.40`), then `$1.2k`. Zero is `$0.00`, less than `$.00001` is `~$0`, and `None` is
+/// [`UNKNOWN`].
 #[must_use]
 pub fn money(nano: Option<i64>) -> String {
     let Some(signed) = nano else { return UNKNOWN.to_owned() };
@@ -62,7 +62,7 @@ pub fn money(nano: Option<i64>) -> String {
     match signed as u64 {
         0 => "$0.00".to_owned(),
         1..5_000 => "~$0".to_owned(),
-        // Two digits would not fit below a hundredth of a cent: there it is one.
+        // Below a hundredth of a cent only one digit fits.
         nano @ 5_000..995_000 => format!("$.{:05}", (nano + 5_000) / 10_000),
         nano @ 995_000..9_950_000 => format!("$.{:04}", (nano + 50_000) / 100_000),
         nano @ 9_950_000..999_500_000 => format!("$0.{:03}", (nano + 500_000) / 1_000_000),
@@ -74,8 +74,8 @@ pub fn money(nano: Option<i64>) -> String {
     }
 }
 
-/// `n / unit` with one decimal up to a hundred of what `units` counts in thousands; the first unit has no decimals.
-/// `first` is where the second unit begins.
+/// Formats `n / unit` with the largest of `units`, which are factors of 1000 apart, and one decimal below 100; the first unit has no
+/// decimals. The second unit begins at `first`.
 fn scaled(n: u64, first: u64, unit: u64, units: [&str; 7]) -> String {
     if n < first {
         return format!("{}{}", n / unit, units[0]);
@@ -83,7 +83,7 @@ fn scaled(n: u64, first: u64, unit: u64, units: [&str; 7]) -> String {
     let mut step = u128::from(unit) * 1000;
     let mut at = 1;
     let n = u128::from(n);
-    // From 999.5 on it would be rounded to 1000.
+    // 999.5 and more would round to 1000.
     while at + 1 < units.len() && n * 2 >= step * 1999 {
         step *= 1000;
         at += 1;
@@ -100,7 +100,7 @@ mod tests {
     use crate::format::width;
 
     #[test]
-    fn tokens_are_short_and_never_a_thousand_of_a_unit() {
+    fn tokens_never_round_to_a_thousand_of_a_unit() {
         for (n, text) in [
             (0, "0"),
             (420, "420"),
@@ -124,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn sizes_name_their_unit() {
+    fn sizes_have_units() {
         for (n, text) in [(0, "0 B"), (999, "999 B"), (1_200_000, "1.2 MB"), (430_000_000, "430 MB"), (u64::MAX, "18.4 EB")] {
             assert_eq!(bytes(n), text);
         }
     }
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn counts_have_thousands_separators() {
         for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (11_204, "11,204"), (1_234_567, "1,234,567")] {
             assert_eq!(count(n), text);
         }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_do_not_pretend() {
+    fn shares_never_round_to_nothing_or_everything() {
         for (part, whole, text) in [
             (0, 10, "0%"),
             (1, 1000, "<1%"),
@@ -192,7 +192,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn columns_are_wide_enough(n in any::<u64>(), shift in 0_u32..64, part in any::<u64>()) {
+        fn results_fit_their_cells(n in any::<u64>(), shift in 0_u32..64, part in any::<u64>()) {
             let n = n >> shift;
             prop_assert!(width(&tokens(Some(n))) <= 5);
             prop_assert!(width(&bytes(n)) <= 7);

@@ -1,14 +1,14 @@
-//! Text that leaves for other programs.
+//! Cleans text for other programs.
 
 use std::borrow::Cow;
 
 use super::escape;
 
-/// `text` for a clipboard: as it is, but for what could act where it is pasted. Control sequences are dropped whole, controls other than
-/// line breaks and tabs and characters that turn the direction of text are dropped, and every line break is `\n`.
+/// Cleans text for the clipboard, so that pasting it triggers nothing. Removes control sequences, controls other than line breaks and
+/// tabs, and characters that change the direction of text; every line break becomes `\n`.
 #[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts) {
+    if !text.chars().any(is_active) {
         return Cow::Borrowed(text);
     }
     let mut plain = String::with_capacity(text.len());
@@ -21,7 +21,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
                     plain.push('\n');
                 }
             }
-            c if acts(c) => next = at + escape::length(&text[at..]).unwrap_or(c.len_utf8()),
+            c if is_active(c) => next = at + escape::length(&text[at..]).unwrap_or(c.len_utf8()),
             c => plain.push(c),
         }
         at = next;
@@ -29,7 +29,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-fn acts(c: char) -> bool {
+fn is_active(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\t')
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -41,8 +41,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_acts_is_gone_and_the_rest_stays() {
-        for (text, left) in [
+    fn active_characters_are_removed() {
+        for (text, cleaned) in [
             ("a\tb\nc", "a\tb\nc"),
             ("👩‍💻 é ไทย", "👩‍💻 é ไทย"),
             ("a\r\nb\rc", "a\nb\nc"),
@@ -50,14 +50,14 @@ mod tests {
             ("a\u{0}\u{7f}\u{9b}31mb", "ab"),
             ("user\u{202e}gpj.exe", "usergpj.exe"),
         ] {
-            assert_eq!(plain(text), left, "{text:?}");
+            assert_eq!(plain(text), cleaned, "{text:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn nothing_that_acts_is_left(text in "(\\PC|[\\x00-\\x1f\\x7f-\\u{9f}\u{202e}])*") {
-            prop_assert!(!plain(&text).chars().any(acts));
+        fn no_active_character_is_left(text in "(\\PC|[\\x00-\\x1f\\x7f-\\u{9f}\u{202e}])*") {
+            prop_assert!(!plain(&text).chars().any(is_active));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Text from outside is hostile until it has passed here.
+//! Cleans untrusted text for the terminal.
 
 use std::borrow::Cow;
 
@@ -6,43 +6,43 @@ use unicode_width::UnicodeWidthChar;
 
 use super::escape;
 
-/// Marks that may sit on one character: enough for every script, too few to climb over neighbouring lines.
-const MARKS: usize = 4;
-/// What stands for a character that may not be shown and has no picture of its own.
-const STAND_IN: char = '·';
-/// Characters that a file name made here has at most.
-const NAME: usize = 60;
+/// Combining marks on one character at most: enough for every script, too few to reach neighbouring lines.
+const MAX_MARKS: usize = 4;
+/// Replaces characters that may not be shown and have no control control_picture.
+const REPLACEMENT: char = '·';
+/// The largest length of a file name in characters.
+const MAX_FILE_NAME: usize = 60;
 const TAB: &str = "    ";
 
-/// `text` for one line of a terminal: whatever could move the cursor, hide, reorder or overprint is gone.
+/// Cleans `text` for one line of a terminal: nothing in the result moves the cursor, or hides, reorders or overprints text.
 ///
-/// Control sequences are dropped whole; a lone control becomes its picture (`␇`); a line break or tab, with the blanks
-/// behind it, becomes one blank; zero-width and direction characters are dropped (which takes joined emoji apart: their
-/// parts are as wide on every terminal), private and unassigned ones become `·`. Safe text comes back unchanged.
+/// Control sequences are removed; a lone control becomes its control_picture (`␇`); a line break or tab with the blanks after it becomes one
+/// blank; zero-width and direction characters are removed (which splits joined emoji, whose width differs between terminals); private
+/// and unassigned characters become `·`. Safe text is returned unchanged.
 #[must_use]
 pub fn safe(text: &str) -> Cow<'_, str> {
     clean(text, false)
 }
 
-/// `text` for several lines of a terminal: like [`safe`], but line breaks of any kind become `\n` and a tab four blanks.
+/// Cleans `text` for several lines of a terminal: like [`safe`], but every line break becomes `\n` and a tab four blanks.
 #[must_use]
 pub fn safe_lines(text: &str) -> Cow<'_, str> {
     clean(text, true)
 }
 
-/// A file name made of `text`: ASCII letters, digits, `.`, `_` and `-`, beginning with a letter or digit, at most 60
-/// characters, never empty (`unnamed`).
+/// Makes a file name of `text`: at most 60 ASCII letters, digits, `.`, `_` and `-`, of which the first is a letter or digit; `unnamed` if
+/// nothing is left.
 #[must_use]
 pub fn file_name(text: &str) -> String {
     let mut name = String::new();
     for c in safe(text).chars() {
         let c = if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' };
-        let leads = name.is_empty() && !c.is_ascii_alphanumeric();
-        let repeats = !c.is_ascii_alphanumeric() && name.ends_with(c);
-        if !leads && !repeats {
+        let is_bad_start = name.is_empty() && !c.is_ascii_alphanumeric();
+        let is_repeated = !c.is_ascii_alphanumeric() && name.ends_with(c);
+        if !is_bad_start && !is_repeated {
             name.push(c);
         }
-        if name.len() == NAME {
+        if name.len() == MAX_FILE_NAME {
             break;
         }
     }
@@ -52,19 +52,19 @@ pub fn file_name(text: &str) -> String {
 
 fn clean(text: &str, lines: bool) -> Cow<'_, str> {
     let Some(at) = first_change(text, lines) else { return Cow::Borrowed(text) };
-    // What comes before the first change is safe, but a mark behind it must know what it sits on.
+    // The text before the first change is safe, but the number of marks at its end must be known.
     let base = text[..at].trim_end_matches(is_mark);
-    let marks = if base.is_empty() || base.ends_with('\n') { MARKS } else { text[base.len()..at].chars().count() };
-    let mut cleaner = Cleaner { safe: String::with_capacity(text.len()), marks, lines, swallow: false };
+    let marks = if base.is_empty() || base.ends_with('\n') { MAX_MARKS } else { text[base.len()..at].chars().count() };
+    let mut cleaner = Cleaner { safe: String::with_capacity(text.len()), marks, lines, drops_blanks: false };
     cleaner.safe.push_str(&text[..at]);
     cleaner.run(&text[at..]);
     Cow::Owned(cleaner.safe)
 }
 
-/// Where the first character stands that cannot stay as it is.
+/// Returns the offset of the first character that must change.
 fn first_change(text: &str, lines: bool) -> Option<usize> {
     let plain = plain_prefix(text.as_bytes(), lines);
-    let mut marks = if plain == 0 { MARKS } else { 0 };
+    let mut marks = if plain == 0 { MAX_MARKS } else { 0 };
     for (at, c) in text[plain..].char_indices() {
         let stays = match class(c) {
             Class::Keep => {
@@ -73,10 +73,10 @@ fn first_change(text: &str, lines: bool) -> Option<usize> {
             }
             Class::Mark => {
                 marks += 1;
-                marks <= MARKS
+                marks <= MAX_MARKS
             }
             Class::Break => {
-                marks = MARKS;
+                marks = MAX_MARKS;
                 lines && c == '\n'
             }
             _ => false,
@@ -88,29 +88,29 @@ fn first_change(text: &str, lines: bool) -> Option<usize> {
     None
 }
 
-/// Bytes at the beginning that are printable ASCII, up to a multiple of the step; almost all text is nothing else.
+/// Returns the length of the printable ASCII at the beginning, rounded down to whole steps. Almost all text is nothing else.
 fn plain_prefix(bytes: &[u8], lines: bool) -> usize {
     const STEP: usize = 64;
     let plain = |byte: u8| (b' '..=b'~').contains(&byte) || lines && byte == b'\n';
     let mut at = 0;
     for chunk in bytes.chunks(STEP) {
-        // Counted, not searched: that runs many bytes at a time.
+        // Counting is vectorized; a search is not.
         if chunk.iter().filter(|&&byte| !plain(byte)).count() > 0 {
             break;
         }
         at += chunk.len();
     }
-    // A mark behind a line break has nothing to sit on: the scan has to see the break.
+    // The scan must see a line break at the end: a mark after it has no base character.
     if at > 0 && at < bytes.len() && bytes[at - 1] == b'\n' { at - 1 } else { at }
 }
 
 struct Cleaner {
     safe: String,
-    /// Marks on the last character; as many as there may be where there is no character.
+    /// Marks on the last character; the maximum if there is no character.
     marks: usize,
     lines: bool,
-    /// A blank has been written for a line break; further blanks belong to it.
-    swallow: bool,
+    /// Whether a blank replaced a line break; the blanks after it are dropped.
+    drops_blanks: bool,
 }
 
 impl Cleaner {
@@ -121,7 +121,7 @@ impl Cleaner {
             match class(c) {
                 Class::Keep if c == ' ' => self.blank(),
                 Class::Keep => self.put(c),
-                Class::Mark if self.marks < MARKS => {
+                Class::Mark if self.marks < MAX_MARKS => {
                     self.safe.push(c);
                     self.marks += 1;
                 }
@@ -138,11 +138,11 @@ impl Cleaner {
                     self.marks = 0;
                 }
                 Class::Tab => self.line_break(),
-                Class::Hidden => self.put(STAND_IN),
+                Class::Hidden => self.put(REPLACEMENT),
                 Class::Sound(full) => self.put(full),
                 Class::Control => match escape::length(&text[at..]) {
                     Some(length) => next = at + length,
-                    None => self.put(picture(c)),
+                    None => self.put(control_picture(c)),
                 },
             }
             at = next;
@@ -152,11 +152,11 @@ impl Cleaner {
     fn put(&mut self, c: char) {
         self.safe.push(c);
         self.marks = 0;
-        self.swallow = false;
+        self.drops_blanks = false;
     }
 
     fn blank(&mut self) {
-        if !self.swallow {
+        if !self.drops_blanks {
             self.safe.push(' ');
             self.marks = 0;
         }
@@ -165,27 +165,27 @@ impl Cleaner {
     fn line_break(&mut self) {
         if self.lines {
             self.safe.push('\n');
-            self.marks = MARKS;
+            self.marks = MAX_MARKS;
             return;
         }
-        if !self.swallow && !self.safe.ends_with(' ') {
+        if !self.drops_blanks && !self.safe.ends_with(' ') {
             self.safe.push(' ');
             self.marks = 0;
         }
-        self.swallow = true;
+        self.drops_blanks = true;
     }
 }
 
 enum Class {
     Keep,
-    /// Zero cells wide: combines with what is before it.
+    /// A combining mark of zero width.
     Mark,
     Blank,
     Tab,
     Break,
     Drop,
     Hidden,
-    /// A half-width sound mark, of whose width there are several opinions; this is its full-width form.
+    /// A half-width sound mark, whose width differs between terminals; holds its full-width form.
     Sound(char),
     Control,
 }
@@ -206,7 +206,7 @@ fn class(c: char) -> Class {
     }
 }
 
-/// Directions, joiners, variation selectors, fillers, tags and skin tones: they change how others look, or are there unseen.
+/// Whether `c` is a direction, joiner, variation selector, filler, tag or skin tone: it changes other characters or is invisible.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -215,7 +215,7 @@ fn is_invisible(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{1f3fb}'..='\u{1f3ff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Private use, planes without characters and noncharacters: nobody can tell what a terminal makes of them.
+/// Whether `c` is for private use, unassigned or a noncharacter: its display is undefined.
 fn is_unassigned(c: char) -> bool {
     let code = c as u32;
     matches!(code, 0xe000..=0xf8ff | 0xfdd0..=0xfdef | 0x4_0000..) || code & 0xfffe == 0xfffe
@@ -225,11 +225,11 @@ fn is_mark(c: char) -> bool {
     !c.is_ascii() && c.width() == Some(0)
 }
 
-fn picture(c: char) -> char {
+fn control_picture(c: char) -> char {
     match c {
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or(STAND_IN),
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or(REPLACEMENT),
         '\u{7f}' => '␡',
-        _ => STAND_IN,
+        _ => REPLACEMENT,
     }
 }
 

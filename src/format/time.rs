@@ -1,4 +1,4 @@
-//! Durations, clocks, ages and moments. Times are nanoseconds since the Unix epoch, UTC; local time exists only in what is returned.
+//! Formats durations, ages and moments. Moments are nanoseconds since the Unix epoch in UTC; only the results are in local time.
 
 use chrono::{DateTime, Datelike, Local, TimeZone, Utc};
 
@@ -12,8 +12,8 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 365 * DAY;
 
-/// A finished duration in at most six cells, rounded to what is shown: `850µs`, `9.7ms`, `97ms`, `1.29s`, `59.9s`, `2m05s`,
-/// `1h02m`, `3d04h`, `120d`, `3y`. One below zero, which a jumping clock leaves behind, is `–`.
+/// Formats a final duration in nanoseconds in at most 6 cells, rounded: `850µs`, `9.7ms`, `97ms`, `1.29s`, `59.9s`, `2m05s`, `1h02m`,
+/// `3d04h`, `120d`, `3y`. A negative one, left by a clock that jumped, is [`UNKNOWN`].
 #[must_use]
 pub fn duration(nanos: i64) -> String {
     let Ok(nanos) = u64::try_from(nanos) else { return UNKNOWN.to_owned() };
@@ -30,15 +30,15 @@ pub fn duration(nanos: i64) -> String {
     }
 }
 
-/// A running duration in at most six cells, cut rather than rounded so that it never runs ahead: `3.2s`, `59.9s`, `2m05s`,
-/// `1h02m`. One below zero is `0.0s`.
+/// Formats a running duration in nanoseconds in at most 6 cells, truncated so that it never runs ahead: `3.2s`, `59.9s`, `2m05s`, `1h02m`.
+/// A negative one is `0.0s`.
 #[must_use]
 pub fn clock(nanos: i64) -> String {
     let nanos = u64::try_from(nanos).unwrap_or_default();
     if nanos < MINUTE * SECOND { decimal(nanos / (SECOND / 10), 10, 1, "s") } else { long(nanos, false) }
 }
 
-/// How long ago something was, in at most four cells: `now`, `3s`, `5m`, `2h`, `4d`, `2y`. What lies ahead is `now`.
+/// Formats an age in nanoseconds in at most 4 cells: `now`, `3s`, `5m`, `2h`, `4d`, `2y`. A negative one is `now`.
 #[must_use]
 pub fn age(nanos: i64) -> String {
     match u64::try_from(nanos).unwrap_or_default() / SECOND {
@@ -51,32 +51,32 @@ pub fn age(nanos: i64) -> String {
     }
 }
 
-/// Local time of day: `14:03:07`.
+/// Formats the local time of day: `14:03:07`.
 #[must_use]
 pub fn time_of_day(nanos: i64) -> String {
     time_of_day_in(&Local, nanos)
 }
 
-/// A moment in local time, as short as `now` allows: `14:03:07` today, `06-21 14:03:07` this year, else `2025-06-21 14:03:07`.
+/// Formats a moment in local time: `14:03:07` on the day of `now`, `06-21 14:03:07` in its year, else `2025-06-21 14:03:07`.
 #[must_use]
 pub fn moment(nanos: i64, now: i64) -> String {
     moment_in(&Local, nanos, now)
 }
 
-/// A moment in local time in so many cells, eight at least: `14:03:07` today, `Jun 21 14:03` or `Jun 21` this year, else `2025-06-21` or
-/// `Jun 2025`.
+/// Formats a moment in local time in at most `cells` cells, 8 or more: `14:03:07` on the day of `now`, `Jun 21 14:03` or `Jun 21` in its
+/// year, else `2025-06-21` or `Jun 2025`.
 #[must_use]
 pub fn short_moment(nanos: i64, now: i64, cells: usize) -> String {
     short_moment_in(&Local, nanos, now, cells)
 }
 
-/// Whether two moments are on one day, local time.
+/// Whether two moments are on the same day in local time.
 #[must_use]
 pub fn is_same_day(nanos: i64, other: i64) -> bool {
     local(&Local, nanos).date() == local(&Local, other).date()
 }
 
-/// A moment in full, UTC: `2026-07-21T07:28:34.000000001Z`.
+/// Formats a moment in UTC according to RFC 3339: `2026-07-21T07:28:34.000000001Z`.
 #[must_use]
 pub fn rfc3339(nanos: i64) -> String {
     DateTime::from_timestamp_nanos(nanos).format("%Y-%m-%dT%H:%M:%S%.9fZ").to_string()
@@ -123,7 +123,7 @@ fn decimal(n: u64, scale: u64, digits: usize, unit: &str) -> String {
     format!("{}.{:0digits$}{unit}", n / scale, n % scale)
 }
 
-/// Two units from a minute up; `round` to the second of them, or cut.
+/// Formats a minute or more in two units, rounded or truncated to the second one.
 fn long(nanos: u64, round: bool) -> String {
     let in_unit = |unit: u64| {
         let unit = unit * SECOND;
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_never_run_ahead() {
+    fn running_durations_never_run_ahead() {
         for (nanos, text) in [
             (i64::MIN, "0.0s"),
             (0, "0.0s"),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_a_number_and_a_letter() {
+    fn ages_are_a_number_and_a_unit() {
         for (nanos, text) in [
             (i64::MIN, "now"),
             (S - 1, "now"),
@@ -253,7 +253,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn columns_are_wide_enough(nanos in any::<i64>(), shift in 0_u32..63) {
+        fn results_fit_their_cells(nanos in any::<i64>(), shift in 0_u32..63) {
             let nanos = nanos >> shift;
             prop_assert!(width(&duration(nanos)) <= 6);
             prop_assert!(width(&clock(nanos)) <= 6);

@@ -1,13 +1,14 @@
-//! How many terminal cells text takes. A character a person sees (a grapheme) is never split.
+//! The width of text in terminal cells. Graphemes, the characters that users see, are never split.
 
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-const CUT: &str = "…";
+/// Marks text that was cut.
+const ELLIPSIS: &str = "…";
 
-/// The graphemes of safe `text`, each with its width in cells.
+/// Returns the graphemes of safe text, each with its width in cells.
 pub fn cells(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -17,13 +18,13 @@ pub fn cells(text: &str) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
-/// Cells that safe `text` takes.
+/// Returns the width of safe text in cells.
 #[must_use]
 pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { cells(text).map(|(_, width)| width).sum() }
 }
 
-/// `text` in `cells` cells at most: where it is longer, its beginning and `…`. The cost is that of the cells, not of the text.
+/// Fits text into `cells` cells: longer text is cut and ends with `…`. The cost depends on the cells, not on the length of the text.
 #[must_use]
 pub fn fit(text: &str, cells: usize) -> Cow<'_, str> {
     let (mut used, mut at, mut cut) = (0, 0, 0);
@@ -34,13 +35,13 @@ pub fn fit(text: &str, cells: usize) -> Cow<'_, str> {
             cut = at;
         }
         if used > cells {
-            return if cells == 0 { Cow::Borrowed("") } else { Cow::Owned(format!("{}{CUT}", &text[..cut])) };
+            return if cells == 0 { Cow::Borrowed("") } else { Cow::Owned(format!("{}{ELLIPSIS}", &text[..cut])) };
         }
     }
     Cow::Borrowed(text)
 }
 
-/// `text` in `cells` cells at most: where it is longer, `…` and its end, as suits a path.
+/// Fits text into `cells` cells: longer text keeps its end after `…`, as suits a path.
 #[must_use]
 pub fn fit_end(text: &str, cells: usize) -> Cow<'_, str> {
     let (mut used, mut at, mut cut) = (0, text.len(), text.len());
@@ -51,13 +52,13 @@ pub fn fit_end(text: &str, cells: usize) -> Cow<'_, str> {
             cut = at;
         }
         if used > cells {
-            return if cells == 0 { Cow::Borrowed("") } else { Cow::Owned(format!("{CUT}{}", &text[cut..])) };
+            return if cells == 0 { Cow::Borrowed("") } else { Cow::Owned(format!("{ELLIPSIS}{}", &text[cut..])) };
         }
     }
     Cow::Borrowed(text)
 }
 
-/// `text` in exactly `cells` cells, blanks before it: numbers.
+/// Right-aligns text in exactly `cells` cells.
 #[must_use]
 pub fn pad_left(text: &str, cells: usize) -> String {
     let text = fit(text, cells);
@@ -66,7 +67,7 @@ pub fn pad_left(text: &str, cells: usize) -> String {
     padded
 }
 
-/// `text` in exactly `cells` cells, blanks behind it: names.
+/// Left-aligns text in exactly `cells` cells.
 #[must_use]
 pub fn pad_right(text: &str, cells: usize) -> String {
     let mut padded = fit(text, cells).into_owned();
@@ -74,7 +75,7 @@ pub fn pad_right(text: &str, cells: usize) -> String {
     padded
 }
 
-/// The first grapheme and its width. Looking for the end of a grapheme is dear, and between two ASCII characters there is one.
+/// Returns the first grapheme and its width. Segmentation is slow, and two ASCII characters never form one grapheme.
 fn first(text: &str) -> Option<(&str, usize)> {
     match text.as_bytes() {
         [] => None,
@@ -96,7 +97,7 @@ mod tests {
     use crate::format::safe;
 
     #[test]
-    fn cells_are_counted_as_a_terminal_counts_them() {
+    fn widths_are_those_of_terminals() {
         for (text, cells) in [
             ("", 0),
             ("abc", 3),
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn pads_fill_to_the_cell() {
+    fn pads_fill_the_cells_exactly() {
         assert_eq!(pad_left("97ms", 6), "  97ms");
         assert_eq!(pad_right("日本", 5), "日本 ");
         assert_eq!(pad_right("日本", 3), "日…");
@@ -145,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_costs_no_more_than_what_is_left() {
+    fn cutting_does_not_read_the_whole_text() {
         let long = "日本語".repeat(1_000_000);
         assert_eq!(width(&fit(&long, 10)), 9);
     }
 
     proptest! {
         #[test]
-        fn nothing_is_wider_than_asked(text in any::<String>(), room in 0_usize..40) {
+        fn no_result_is_too_wide(text in any::<String>(), room in 0_usize..40) {
             let text = safe(&text);
             prop_assert!(width(&fit(&text, room)) <= room);
             prop_assert!(width(&fit_end(&text, room)) <= room);

@@ -5,10 +5,12 @@
 mod bar;
 mod roles;
 mod symbols;
+mod tokens;
 
 pub use bar::RowBar;
 pub use roles::{span_type_role, status_role};
 pub use symbols::{ascii_symbol, span_type_symbol, status_symbol};
+pub use tokens::{Shares, tokens_in_out};
 
 use crate::format;
 use crate::model::{Nanos, SpanType};

@@ -1,4 +1,4 @@
-//! The terminal: taken over, and given back as it was however the program ends.
+//! The terminal's raw mode and alternate screen, restored however the program ends.
 
 use std::io::{self, Stdout, Write};
 use std::mem::ManuallyDrop;
@@ -11,17 +11,18 @@ use crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternate
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
-/// Collects what one frame writes and sends it in one piece, marked so that the terminal shows it at once.
+/// Buffers a frame and writes it at once, as a synchronized update that the terminal shows without tearing.
 #[derive(Debug)]
-pub struct WholeFrames {
+pub struct FrameBuffer {
     out: Stdout,
     frame: Vec<u8>,
 }
 
-const BEGIN: &[u8] = b"\x1b[?2026h";
-const END: &[u8] = b"\x1b[?2026l";
+/// The sequences around a synchronized update.
+const BEGIN_SYNC: &[u8] = b"\x1b[?2026h";
+const END_SYNC: &[u8] = b"\x1b[?2026l";
 
-impl Write for WholeFrames {
+impl Write for FrameBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.frame.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -29,8 +30,8 @@ impl Write for WholeFrames {
 
     fn flush(&mut self) -> io::Result<()> {
         if !self.frame.is_empty() {
-            self.frame.splice(..0, BEGIN.iter().copied());
-            self.frame.extend_from_slice(END);
+            self.frame.splice(..0, BEGIN_SYNC.iter().copied());
+            self.frame.extend_from_slice(END_SYNC);
             let frame = std::mem::take(&mut self.frame);
             self.out.write_all(&frame)?;
         }
@@ -38,46 +39,45 @@ impl Write for WholeFrames {
     }
 }
 
-/// The terminal, in raw mode and on its alternate screen until this is dropped.
+/// The terminal in raw mode and on its alternate screen. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct Screen {
-    /// What is painted on. It is never dropped: where the terminal is gone, it would say so on standard error, which is gone too, and panic.
-    /// All that it would do is show the cursor again, which is done here.
-    pub terminal: ManuallyDrop<Terminal<CrosstermBackend<WholeFrames>>>,
+    /// The terminal to draw on. It is never dropped: without a terminal its destructor writes to standard error, which is gone too, and
+    /// panics. The destructor of [`Screen`] shows the cursor instead.
+    pub terminal: ManuallyDrop<Terminal<CrosstermBackend<FrameBuffer>>>,
 }
 
 impl Screen {
-    /// Takes the terminal over, with or without its mouse.
-    pub fn take(mouse: bool) -> io::Result<Self> {
+    /// Switches the terminal to raw mode and the alternate screen, with or without mouse events.
+    pub fn enter(mouse: bool) -> io::Result<Self> {
         let restore = Restore;
         enter(mouse)?;
-        let out = WholeFrames { out: io::stdout(), frame: Vec::new() };
+        let out = FrameBuffer { out: io::stdout(), frame: Vec::new() };
         let terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(out))?);
         std::mem::forget(restore);
         Ok(Self { terminal })
     }
 }
 
-/// Buttons and the wheel, and no movements, which would come by the hundred and mean nothing here; by numbers as wide as the screen.
-const MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
-const NO_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
+/// Reports buttons and the wheel, but no movements, with coordinates of any size (SGR mode).
+const MOUSE_ON: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+const MOUSE_OFF: &str = "\u{1b}[?1006l\u{1b}[?1000l";
 
 fn enter(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
-    execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Print(if mouse { MOUSE } else { "" }))
+    execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Print(if mouse { MOUSE_ON } else { "" }))
 }
 
-/// Gives the terminal to the shell that this was started from, and takes it over again when the shell gives it back. What is on the screen
-/// is lost.
+/// Restores the terminal, stops the process group, and takes the terminal again when the shell continues it. The screen must be redrawn.
 #[cfg(unix)]
 pub fn suspend(mouse: bool) -> io::Result<()> {
     drop(Restore);
-    // The whole group, as the key does in a terminal that is left alone. Nobody stops where no shell could go on.
+    // The whole process group, like ctrl-z in cooked mode. Nothing stops without a shell that could continue it.
     rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
     enter(mouse)
 }
 
-/// There is no suspending here.
+/// Does nothing: this platform can't suspend.
 #[cfg(not(unix))]
 pub fn suspend(_mouse: bool) -> io::Result<()> {
     Ok(())
@@ -89,12 +89,12 @@ impl Drop for Screen {
     }
 }
 
-/// Gives the terminal back when dropped. What fails then can't be told to anybody: the terminal may be gone.
+/// Restores the terminal when dropped. Errors are ignored, since the terminal may be gone.
 struct Restore;
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        let _ = execute!(io::stdout(), Print(NO_MOUSE), DisableBracketedPaste, LeaveAlternateScreen, Show);
+        let _ = execute!(io::stdout(), Print(MOUSE_OFF), DisableBracketedPaste, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }

@@ -1,4 +1,4 @@
-//! Themes: how each role on the screen looks, in as many colours as the terminal has. Knows nothing of what plays the roles.
+//! Themes: the style of each role, in the colours that the terminal supports.
 
 mod color;
 mod file;
@@ -10,10 +10,10 @@ use std::path::Path;
 pub use color::ColorSupport;
 use ratatui::style::Style;
 
-/// What something on the screen is to a person.
+/// The role of something on the screen, which determines its style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// All of the screen, under everything else.
+    /// The screen, below everything else.
     Screen,
     /// Agents.
     Agent,
@@ -21,43 +21,43 @@ pub enum Role {
     Team,
     /// Workflows and their steps.
     Step,
-    /// Calls of models.
+    /// Model calls.
     Model,
-    /// Calls of tools.
+    /// Tool calls.
     Tool,
-    /// Spans of other kinds.
+    /// Spans of other types.
     Other,
     /// Titles.
     Title,
-    /// What matters less.
+    /// Less important text.
     Dim,
-    /// Frames and branches.
+    /// Frames and tree branches.
     Frame,
-    /// The frame of the pane that has the keys.
+    /// The frame of the focused pane.
     Focus,
     /// Keys, and names of values.
     Key,
-    /// What is well; text in quotes.
+    /// Success; quoted text.
     Good,
-    /// What runs; numbers.
+    /// Running spans; numbers.
     Running,
-    /// What failed.
+    /// Failures.
     Error,
-    /// Marks, and words like `true`.
+    /// Marked traces; literals such as `true`.
     Mark,
-    /// The line that the cursor is on, laid over the others.
+    /// The line of the cursor; patches other styles.
     Cursor,
     /// The open tab.
     Tab,
-    /// What passes the filter, and what differs; laid over the others.
+    /// Rows that match the filter, and differences; patches other styles.
     Lit,
-    /// What was searched, laid over the others.
+    /// Search matches; patches other styles.
     Found,
-    /// The place among these that is looked at.
+    /// The current search match.
     Current,
 }
 
-/// Every role with its name in a file, in the order of the enumeration.
+/// Every role with its key in a theme file, in the order of the enum.
 const ROLES: [(Role, &str); 21] = [
     (Role::Screen, "screen"),
     (Role::Agent, "agent"),
@@ -82,7 +82,7 @@ const ROLES: [(Role, &str); 21] = [
     (Role::Current, "current"),
 ];
 
-/// The themes that are built in.
+/// The built-in themes.
 const BUILT_IN: [(&str, &str); 4] = [
     ("dark", include_str!("../../assets/themes/dark.toml")),
     ("light", include_str!("../../assets/themes/light.toml")),
@@ -90,11 +90,11 @@ const BUILT_IN: [(&str, &str); 4] = [
     ("16-colour", include_str!("../../assets/themes/16-colour.toml")),
 ];
 
-/// The name that stands for the theme which suits the terminal.
+/// The name that selects a theme by the colours of the terminal.
 pub const AUTO: &str = "auto";
 
-/// Themes of one's own that are read at most.
-const MOST: usize = 100;
+/// The largest number of custom themes.
+const MAX_CUSTOM: usize = 100;
 
 /// A theme.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,19 +105,19 @@ pub struct Theme {
 }
 
 impl Theme {
-    /// How a role looks.
+    /// Returns the style of a role.
     #[must_use]
     pub fn style(&self, role: Role) -> Style {
         self.styles[role as usize]
     }
 
-    /// The same in as many colours as there are.
-    fn at(&self, depth: ColorSupport) -> Self {
-        Self { name: self.name.clone(), styles: self.styles.map(|style| depth.style(style)) }
+    /// Returns the theme in the supported colours.
+    fn with_support(&self, support: ColorSupport) -> Self {
+        Self { name: self.name.clone(), styles: self.styles.map(|style| support.style(style)) }
     }
 }
 
-/// The themes there are, and which is on.
+/// The available themes, and the current one.
 #[derive(Clone, Debug)]
 pub struct Themes {
     all: Vec<Theme>,
@@ -131,64 +131,65 @@ impl Default for Themes {
 }
 
 impl Themes {
-    /// The built-in themes and those in `directory` (`NAME.toml`), in the terminal's colours, the one called `name` on; with what is
-    /// wrong with files, a line each. Without such a theme the dark one is on.
+    /// Loads the built-in themes and those in `directory` (`NAME.toml`), converts them to the supported colours, and selects the theme
+    /// `name`, or the dark one if there is no such theme. Also returns one message per invalid file.
     #[must_use]
-    pub fn load(name: &str, directory: Option<&Path>, depth: ColorSupport) -> (Self, Vec<String>) {
+    pub fn load(name: &str, directory: Option<&Path>, support: ColorSupport) -> (Self, Vec<String>) {
         let mut all: Vec<Theme> = Vec::new();
-        let mut troubles = Vec::new();
+        let mut problems = Vec::new();
         for (name, text) in BUILT_IN {
             match file::parse(name, text, &all) {
-                Ok(look) => all.push(look),
-                Err((line, what)) => troubles.push(format!("built-in theme {name}, line {line}: {what}")),
+                Ok(theme) => all.push(theme),
+                Err((line, problem)) => problems.push(format!("built-in theme {name}, line {line}: {problem}")),
             }
         }
-        for name in directory.map(own).unwrap_or_default() {
+        for name in directory.map(custom_names).unwrap_or_default() {
             match file::read(directory.unwrap_or(Path::new("")), &name, &all) {
-                Ok(look) => match all.iter_mut().find(|other| other.name == name) {
-                    Some(other) => *other = look,
-                    None => all.push(look),
+                Ok(theme) => match all.iter_mut().find(|other| other.name == name) {
+                    Some(other) => *other = theme,
+                    None => all.push(theme),
                 },
-                Err(what) => troubles.push(what),
+                Err(problem) => problems.push(problem),
             }
         }
-        let name = match (name, depth) {
+        let name = match (name, support) {
             (AUTO, ColorSupport::Sixteen) => "16-colour",
             (AUTO, _) => "dark",
             (name, _) => name,
         };
-        let all: Vec<Theme> = all.iter().map(|look| look.at(depth)).collect();
-        let current = all.iter().position(|look| look.name == name).unwrap_or_default();
-        (Self { all, current }, troubles)
+        let all: Vec<Theme> = all.iter().map(|theme| theme.with_support(support)).collect();
+        let current = all.iter().position(|theme| theme.name == name).unwrap_or_default();
+        (Self { all, current }, problems)
     }
 
-    /// The theme that is on.
+    /// Returns the current theme.
     #[must_use]
     pub fn current(&self) -> &Theme {
         &self.all[self.current]
     }
 
-    /// Goes to the next theme, round and round; its name.
-    pub fn turn(&mut self) -> &str {
+    /// Selects the next theme, after the last the first; returns its name.
+    pub fn select_next(&mut self) -> &str {
         self.current = (self.current + 1) % self.all.len().max(1);
         &self.current().name
     }
 }
 
-/// The names that a theme can be asked for by.
+/// Returns the names that select a theme.
 #[must_use]
 pub fn names(directory: Option<&Path>) -> Vec<String> {
     let mut names = vec![AUTO.to_owned()];
     names.extend(BUILT_IN.map(|(name, _)| name.to_owned()));
-    names.extend(directory.map(own).unwrap_or_default().into_iter().filter(|name| BUILT_IN.iter().all(|(known, _)| known != name)));
+    names
+        .extend(directory.map(custom_names).unwrap_or_default().into_iter().filter(|name| BUILT_IN.iter().all(|(known, _)| known != name)));
     names
 }
 
-/// The names of the themes in a directory, sorted.
-fn own(directory: &Path) -> Vec<String> {
+/// Returns the names of the themes in a directory, sorted.
+fn custom_names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
     let name = |path: std::path::PathBuf| Some(path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned());
-    let mut names: Vec<String> = entries.filter_map(|entry| name(entry.path())).filter(|name| !name.is_empty()).take(MOST).collect();
+    let mut names: Vec<String> = entries.filter_map(|entry| name(entry.path())).filter(|name| !name.is_empty()).take(MAX_CUSTOM).collect();
     names.sort_unstable();
     names
 }

@@ -1,4 +1,4 @@
-//! The screen: one pane a file. Painting reads the app and the store and changes neither; what it costs goes with the lines on the screen.
+//! Draws the screen, one pane per file. Drawing only reads the app and the store; its cost depends on the size of the screen alone.
 
 mod compare;
 mod completions;
@@ -43,34 +43,34 @@ use styling::Styling;
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) {
     hits.clear();
     let area = frame.area();
-    let theme = Styling { theme: app.themes.current(), ascii: app.ascii };
+    let styling = Styling { theme: app.themes.current(), ascii: app.ascii };
     let panes = PaneLayout::new(area, app.focus);
     let buffer = frame.buffer_mut();
-    buffer.set_style(area, theme.screen());
-    header::draw(buffer, panes.header, app, store, theme);
+    buffer.set_style(area, styling.screen());
+    header::draw(buffer, panes.header, app, store, styling);
     if store.trace_count() == 0 {
-        welcome::draw(buffer, panes.traces.union(panes.detail), app, theme);
+        welcome::draw(buffer, panes.traces.union(panes.detail), app, styling);
     } else {
         hits.add(panes.traces, HitTarget::Traces);
         hits.add(panes.detail, HitTarget::Detail);
         match &app.table {
-            Some(table) => table::draw(buffer, hits, panes.traces, app, table, theme),
-            None => trace_tree::draw(buffer, hits, panes.traces, app, store, theme),
+            Some(table) => table::draw(buffer, hits, panes.traces, app, table, styling),
+            None => trace_tree::draw(buffer, hits, panes.traces, app, store, styling),
         }
-        tokens::draw(buffer, panes.tokens, app, store, theme);
-        cost::draw(buffer, panes.cost, app, store, theme);
-        latency::draw(buffer, panes.latency, app, store, theme);
+        tokens::draw(buffer, panes.tokens, app, store, styling);
+        cost::draw(buffer, panes.cost, app, store, styling);
+        latency::draw(buffer, panes.latency, app, store, styling);
         match &app.table {
-            Some(table) => table::draw_page(buffer, panes.detail, app, table, theme),
-            None => detail::draw(buffer, hits, panes.detail, app, store, theme),
+            Some(table) => table::draw_page(buffer, panes.detail, app, table, styling),
+            None => detail::draw(buffer, hits, panes.detail, app, store, styling),
         }
     }
-    let mut cursor = footer::draw(buffer, panes.footer, app, theme);
+    let mut cursor = footer::draw(buffer, panes.footer, app, styling);
     if let Some(editing) = &app.editor {
-        completions::draw(buffer, area, panes.footer, editing, theme);
+        completions::draw(buffer, area, panes.footer, editing, styling);
     }
     if let Some(overlay) = &app.overlay {
-        cursor = overlay::draw(buffer, hits, area, app, store, overlay, theme).or(cursor);
+        cursor = overlay::draw(buffer, hits, area, app, store, overlay, styling).or(cursor);
     }
     if app.ascii {
         styling::to_ascii(buffer);
@@ -80,7 +80,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
     }
 }
 
-/// By how many lines the layer over the panes can be scrolled on a screen of this size, if it is one that scrolls.
+/// Returns the largest scroll position, in lines, of the open popup on a screen of this size; 0 if it does not scroll.
 #[must_use]
 pub fn layer_end(app: &App, area: Rect) -> usize {
     match &app.overlay {
@@ -90,7 +90,7 @@ pub fn layer_end(app: &App, area: Rect) -> usize {
     }
 }
 
-/// Writes as much of `text` as fits into `cells` from `x`; returns the column behind it. The text is made safe here.
+/// Writes the beginning of `text` that fits into `cells` cells from column `x`, made safe; returns the column after it.
 fn put(buffer: &mut Buffer, x: u16, y: u16, cells: u16, text: &str, style: Style) -> u16 {
     let area = buffer.area;
     if y < area.top() || y >= area.bottom() || x >= area.right() {
@@ -102,7 +102,7 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, cells: u16, text: &str, style: Style
     buffer.set_stringn(x, y, &fitted, usize::from(cells), style).0
 }
 
-/// Writes `text` so that it ends before column `end`; returns the column where it begins.
+/// Writes `text` so that it ends before column `end`; returns its first column.
 fn put_right(buffer: &mut Buffer, end: u16, y: u16, cells: u16, text: &str, style: Style) -> u16 {
     let width = (format::width(text) as u16).min(cells);
     let x = end.saturating_sub(width);

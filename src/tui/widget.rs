@@ -1,6 +1,6 @@
-//! Drawing that knows only text, numbers and cells: flame bars, gauges, sparklines, documents and what fills them.
+//! Widgets that know only text, numbers and cells: bars, gauges, sparklines and documents.
 //!
-//! A widget is told what to draw and writes text or cells; colours are chosen by who calls it.
+//! The caller chooses all colours.
 
 pub mod chat;
 pub mod gauge;
@@ -17,12 +17,12 @@ pub use sparkline::sparkline;
 pub use text::{Document, TextRole};
 pub use waterfall::{Axis, Bar, Palette, State};
 
-/// Which characters a terminal can be trusted with.
+/// The characters that a terminal displays reliably.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Glyphs {
     /// Blocks, arrows and lines.
     #[default]
     Unicode,
-    /// Nothing beyond ASCII.
+    /// ASCII only.
     Ascii,
 }

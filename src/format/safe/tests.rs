@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use proptest::prelude::*;
 
-use super::{MARKS, file_name, is_mark, safe, safe_lines};
+use super::{MAX_MARKS, file_name, is_mark, safe, safe_lines};
 
 #[test]
 fn plain_text_is_not_copied() {
@@ -13,7 +13,7 @@ fn plain_text_is_not_copied() {
 }
 
 #[test]
-fn control_sequences_go_as_a_whole() {
+fn control_sequences_are_removed_as_a_whole() {
     assert_eq!(safe("\x1b[31mred\x1b[0m"), "red");
     assert_eq!(safe("a\x1b]0;title\x07b\u{9b}1mc\x1b(Bd"), "abcd");
     assert_eq!(safe("link \x1b]8;;http://x\x1b\\here\x1b]8;;\x1b\\"), "link here");
@@ -40,30 +40,30 @@ fn lines_keep_their_breaks() {
 }
 
 #[test]
-fn what_reorders_or_hides_is_dropped() {
+fn characters_that_reorder_or_hide_are_removed() {
     assert_eq!(safe("abc\u{202e}fed\u{202c}\u{2066}x\u{2069}\u{200f}\u{61c}\u{200b}\u{feff}\u{ad}"), "abcfedx");
     assert_eq!(safe("tag\u{e0041}\u{e007f}s"), "tags");
     assert_eq!(safe("\u{e0b0} private \u{10fffd} \u{ffff}"), "· private · ·");
 }
 
 #[test]
-fn emoji_are_as_wide_as_on_the_simplest_terminal() {
+fn joined_emoji_are_split() {
     assert_eq!(safe("👨\u{200d}👩\u{200d}👧"), "👨👩👧");
     assert_eq!(safe("❤\u{fe0f} 👍🏽"), "❤ 👍");
     assert_eq!(safe("ﾊﾟｶﾞ"), "ﾊ゜ｶ゛");
 }
 
 #[test]
-fn marks_need_something_to_sit_on_and_do_not_pile_up() {
+fn marks_need_a_base_character_and_are_limited() {
     assert_eq!(safe("\u{301}e\u{301}"), "e\u{301}");
-    assert_eq!(safe(&format!("a{}", "\u{301}".repeat(50))), format!("a{}", "\u{301}".repeat(MARKS)));
+    assert_eq!(safe(&format!("a{}", "\u{301}".repeat(50))), format!("a{}", "\u{301}".repeat(MAX_MARKS)));
     assert_eq!(safe_lines("a\n\u{301}b"), "a\nb");
     let long = format!("{}\n\u{301}b", "x".repeat(63));
     assert_eq!(safe_lines(&long), format!("{}\nb", "x".repeat(63)));
 }
 
 #[test]
-fn file_names_are_short_and_tame() {
+fn file_names_are_short_and_portable() {
     assert_eq!(file_name("Report Team"), "Report-Team");
     assert_eq!(file_name("../../etc/passwd"), "etc-passwd");
     assert_eq!(file_name("-rf .hidden"), "rf-.hidden");
@@ -116,13 +116,13 @@ fn is_harmless(c: char) -> bool {
 
 proptest! {
     #[test]
-    fn nothing_harmful_gets_through(text in hostile()) {
+    fn no_harmful_character_is_left(text in hostile()) {
         prop_assert!(safe(&text).chars().all(is_harmless));
         prop_assert!(safe_lines(&text).chars().all(|c| c == '\n' || is_harmless(c)));
     }
 
     #[test]
-    fn safe_text_stays_as_it_is(text in hostile()) {
+    fn safe_text_is_unchanged(text in hostile()) {
         let once = safe(&text);
         prop_assert_eq!(safe(&once), once.clone());
         let once = safe_lines(&text);
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn file_names_hold_no_surprise(text in hostile()) {
+    fn file_names_have_only_portable_characters(text in hostile()) {
         let name = file_name(&text);
         prop_assert!((1..=60).contains(&name.len()));
         prop_assert!(name.starts_with(|c: char| c.is_ascii_alphanumeric()));

@@ -15,7 +15,7 @@ use crate::model::json::parse_to_depth;
 use crate::model::{Attribute, Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId, Value, time};
 use crate::otlp::encode::{SpanData, SpanMessages};
 use crate::otlp::json::{self, brief};
-use crate::semconv::{JSON_TEXTS, SPAN_KIND};
+use crate::semconv::{JSON_TEXT_KEYS, SPAN_KIND_KEY};
 
 /// How deep the attributes of an event are nested in a record: `{"events": [{"attributes": {}}]}`. Their values may be [`MAX_NESTING`] deep.
 const ENVELOPE: usize = 3;
@@ -104,8 +104,10 @@ fn decode_span(text: &str) -> Result<SpanMessages, String> {
         payload.attributes = flat(payload.attributes, &fields);
     }
     match (fields.text(&["span_kind"]), phoenix) {
-        (Some(kind), true) if !kind.is_empty() && kind != "UNKNOWN" && !payload.attributes.iter().any(|(name, _)| name == SPAN_KIND) => {
-            payload.attributes.insert(0, (SPAN_KIND.to_owned(), Value::Text(kind.to_owned())));
+        (Some(kind), true)
+            if !kind.is_empty() && kind != "UNKNOWN" && !payload.attributes.iter().any(|(name, _)| name == SPAN_KIND_KEY) =>
+        {
+            payload.attributes.insert(0, (SPAN_KIND_KEY.to_owned(), Value::Text(kind.to_owned())));
         }
         (Some(kind), false) => payload.span_kind = SpanKind::parse(kind),
         _ => {}
@@ -219,14 +221,14 @@ fn flat(attributes: Vec<Attribute>, fields: &Fields) -> Vec<Attribute> {
 fn texts(flat: Vec<Attribute>) -> Vec<Attribute> {
     let mut whole: Vec<Attribute> = Vec::new();
     for (name, value) in flat {
-        let piece = JSON_TEXTS.iter().find_map(|json| Some((*json, name.strip_prefix(json)?.strip_prefix('.')?)));
+        let piece = JSON_TEXT_KEYS.iter().find_map(|json| Some((*json, name.strip_prefix(json)?.strip_prefix('.')?)));
         match piece {
             None => whole.push((name, value)),
             Some((json, path)) => nest(&mut whole, json, path, value),
         }
     }
     for (name, value) in &mut whole {
-        if JSON_TEXTS.contains(&name.as_str()) && matches!(value, Value::Map(_)) {
+        if JSON_TEXT_KEYS.contains(&name.as_str()) && matches!(value, Value::Map(_)) {
             *value = Value::Text(value.to_json());
         }
     }
@@ -250,7 +252,7 @@ fn nest(entries: &mut Vec<Attribute>, name: &str, path: &str, value: Value) {
 fn flatten(name: String, value: Value, flat: &mut Vec<Attribute>) {
     let maps = |items: &[Value]| !items.is_empty() && items.iter().all(|item| matches!(item, Value::Map(_)));
     match value {
-        Value::Map(_) if JSON_TEXTS.iter().any(|json| name == *json || name.ends_with(&format!(".{json}"))) => {
+        Value::Map(_) if JSON_TEXT_KEYS.iter().any(|json| name == *json || name.ends_with(&format!(".{json}"))) => {
             flat.push((name, Value::Text(value.to_json())));
         }
         Value::Map(entries) if !entries.is_empty() => {

@@ -129,7 +129,7 @@ impl Detail {
             return;
         }
         if shown.map(|shown| shown.row) != self.row() {
-            self.pager.to_top();
+            self.pager.scroll_to_top();
         }
         self.shown = shown;
         self.is_requested = false;
@@ -222,7 +222,7 @@ impl Detail {
     /// Opens a tab.
     pub fn open(&mut self, tab: Tab) {
         self.tab = tab;
-        self.pager.to_top();
+        self.pager.scroll_to_top();
         self.is_outdated = true;
     }
 
@@ -235,13 +235,13 @@ impl Detail {
     /// Scrolls, changes the tab or goes to a match. Returns whether the pane handles the action.
     pub fn handle(&mut self, action: Action) -> bool {
         match action {
-            Action::Top => self.pager.to_top(),
-            Action::Bottom => self.pager.to_end(),
+            Action::Top => self.pager.scroll_to_top(),
+            Action::Bottom => self.pager.scroll_to_end(),
             Action::Fold | Action::Unfold if self.pager.wraps() => self.cycle(action == Action::Unfold),
             Action::Fold => self.pager.shift(-8),
             Action::Unfold => self.pager.shift(8),
-            Action::NextMatch if self.pager.found().is_some() => self.pager.next_found(),
-            Action::PreviousMatch if self.pager.found().is_some() => self.pager.previous_found(),
+            Action::NextMatch if self.pager.matches().is_some() => self.pager.next_match(),
+            Action::PreviousMatch if self.pager.matches().is_some() => self.pager.previous_match(),
             _ => match action.rows((self.height - 1).max(1)) {
                 Some(rows) => self.pager.scroll(rows),
                 None => return false,

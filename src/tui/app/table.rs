@@ -264,7 +264,7 @@ impl Table {
     pub(super) fn go_to(&mut self, line: usize) {
         self.cursor = line;
         self.clamp();
-        self.pager.to_top();
+        self.pager.scroll_to_top();
         self.is_page_outdated = true;
     }
 
@@ -294,8 +294,8 @@ impl Table {
     /// Scrolls the page about the line under the cursor. Returns whether the page handles the action.
     pub(super) fn handle_in_page(&mut self, action: Action) -> bool {
         match action {
-            Action::Top => self.pager.to_top(),
-            Action::Bottom => self.pager.to_end(),
+            Action::Top => self.pager.scroll_to_top(),
+            Action::Bottom => self.pager.scroll_to_end(),
             _ => match action.rows(self.height.max(2) as isize - 1) {
                 Some(rows) => self.pager.scroll(rows),
                 None => return false,

@@ -57,7 +57,7 @@ impl App {
             Action::Compare => self.compare(store, now),
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
-                let name = format::safe(self.themes.turn()).into_owned();
+                let name = format::safe(self.themes.select_next()).into_owned();
                 self.show_message(format!("theme {name}"), false, now);
             }
             Action::Scope => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,

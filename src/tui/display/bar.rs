@@ -34,7 +34,7 @@ impl RowBar {
     #[must_use]
     pub fn bar(&self, hides_children: bool) -> Bar<'_> {
         let (start, end) = self.interval;
-        Bar { start, end, state: self.state, children: &self.children, whole: hides_children }
+        Bar { start, end, state: self.state, children: &self.children, with_children: hides_children }
     }
 }
 

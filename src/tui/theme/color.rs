@@ -1,22 +1,22 @@
-//! Colours in as many as the terminal has.
+//! The colours that a terminal supports, and the conversion of styles to them.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// How many colours a terminal has.
+/// The colours that a terminal supports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColorSupport {
-    /// None are wanted.
+    /// No colours.
     None,
-    /// The sixteen that its user chose.
+    /// The 16 ANSI colours, as the user configured them.
     Sixteen,
-    /// A cube of 216 and 24 greys more.
+    /// 256 colours: also a cube of 216 colours and 24 greys.
     Indexed,
-    /// All.
+    /// 24-bit colours.
     #[default]
     True,
 }
 
-/// What the sixteen are where nobody chose others.
+/// The 16 ANSI colours with their default values.
 const SIXTEEN: [(Color, [u8; 3]); 16] = [
     (Color::Black, [0, 0, 0]),
     (Color::Red, [205, 0, 0]),
@@ -36,28 +36,28 @@ const SIXTEEN: [(Color, [u8; 3]); 16] = [
     (Color::White, [255, 255, 255]),
 ];
 
-/// Terminals that have all colours and may not say so by `COLORTERM`.
-const TRUE: [&str; 6] = ["alacritty", "foot", "ghostty", "kitty", "wezterm", "direct"];
+/// Parts of `TERM` for terminals with 24-bit colours that may not set `COLORTERM`.
+const TRUE_COLOR_TERMS: [&str; 6] = ["alacritty", "foot", "ghostty", "kitty", "wezterm", "direct"];
 
 impl ColorSupport {
-    /// What the terminal says by its environment.
+    /// Detects the support from environment variables: `NO_COLOR`, `COLORTERM` and `TERM`.
     #[must_use]
-    pub fn of(environment: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn detect(environment: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name| environment(name).unwrap_or_default();
         let (term, colours) = (variable("TERM"), variable("COLORTERM"));
         match () {
             () if !variable("NO_COLOR").is_empty() || term == "dumb" => Self::None,
-            () if colours == "truecolor" || colours == "24bit" || TRUE.iter().any(|name| term.contains(name)) => Self::True,
+            () if colours == "truecolor" || colours == "24bit" || TRUE_COLOR_TERMS.iter().any(|name| term.contains(name)) => Self::True,
             () if term.contains("256color") => Self::Indexed,
             () => Self::Sixteen,
         }
     }
 
-    /// A style in these colours. What would be told by its background alone is turned round where that can't be shown.
+    /// Converts a style to these colours. A style with a background alone becomes reversed where backgrounds can't be shown.
     pub(super) fn style(self, style: Style) -> Style {
-        let turned = style.bg.is_some_and(|colour| colour != Color::Reset) && style.fg.is_none();
+        let is_background_only = style.bg.is_some_and(|colour| colour != Color::Reset) && style.fg.is_none();
         match self {
-            Self::Sixteen | Self::None if turned => Style { bg: None, ..style }.add_modifier(Modifier::REVERSED),
+            Self::Sixteen | Self::None if is_background_only => Style { bg: None, ..style }.add_modifier(Modifier::REVERSED),
             Self::True => style,
             Self::Indexed => Style { fg: style.fg.map(indexed), bg: style.bg.map(indexed), ..style },
             Self::Sixteen => Style { fg: style.fg.map(sixteen), bg: style.bg.map(sixteen), ..style },
@@ -73,16 +73,16 @@ fn indexed(colour: Color) -> Color {
 }
 
 fn sixteen(colour: Color) -> Color {
-    let wanted = match colour {
+    let target = match colour {
         Color::Rgb(r, g, b) => [r, g, b],
         Color::Indexed(index @ 0..16) => return SIXTEEN[usize::from(index)].0,
         Color::Indexed(index) => rgb(index),
         named => return named,
     };
-    SIXTEEN.iter().min_by_key(|(_, known)| distance(*known, wanted)).map_or(Color::Reset, |(named, _)| *named)
+    SIXTEEN.iter().min_by_key(|(_, known)| distance(*known, target)).map_or(Color::Reset, |(named, _)| *named)
 }
 
-/// The colour of an index beyond the sixteen.
+/// Returns the default value of an indexed colour.
 fn rgb(index: u8) -> [u8; 3] {
     let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
     match index {
@@ -92,7 +92,7 @@ fn rgb(index: u8) -> [u8; 3] {
     }
 }
 
-/// How different two colours are to the eye, roughly: the redder they are the more red counts and the less blue.
+/// Returns the approximate perceptual distance of two colours ("redmean"): the redder they are, the more red counts and the less blue.
 fn distance(a: [u8; 3], b: [u8; 3]) -> u32 {
     let [red, green, blue] = [0, 1, 2].map(|at| u32::from(a[at].abs_diff(b[at])).pow(2));
     let redness = u32::midpoint(u32::from(a[0]), u32::from(b[0]));
@@ -104,21 +104,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_says_how_many_colours_it_has() {
-        let depth = |said: &[(&str, &str)]| {
-            ColorSupport::of(|name| said.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    fn the_environment_tells_the_supported_colours() {
+        let support = |variables: &[(&str, &str)]| {
+            ColorSupport::detect(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
         };
-        assert_eq!(depth(&[("TERM", "xterm-256color")]), ColorSupport::Indexed);
-        assert_eq!(depth(&[("TERM", "tmux-256color"), ("COLORTERM", "truecolor")]), ColorSupport::True);
-        assert_eq!(depth(&[("TERM", "xterm-kitty")]), ColorSupport::True);
-        assert_eq!(depth(&[("TERM", "linux")]), ColorSupport::Sixteen);
-        assert_eq!(depth(&[]), ColorSupport::Sixteen);
-        assert_eq!(depth(&[("COLORTERM", "truecolor"), ("NO_COLOR", "1")]), ColorSupport::None);
-        assert_eq!(depth(&[("TERM", "xterm-256color"), ("NO_COLOR", "")]), ColorSupport::Indexed);
+        assert_eq!(support(&[("TERM", "xterm-256color")]), ColorSupport::Indexed);
+        assert_eq!(support(&[("TERM", "tmux-256color"), ("COLORTERM", "truecolor")]), ColorSupport::True);
+        assert_eq!(support(&[("TERM", "xterm-kitty")]), ColorSupport::True);
+        assert_eq!(support(&[("TERM", "linux")]), ColorSupport::Sixteen);
+        assert_eq!(support(&[]), ColorSupport::Sixteen);
+        assert_eq!(support(&[("COLORTERM", "truecolor"), ("NO_COLOR", "1")]), ColorSupport::None);
+        assert_eq!(support(&[("TERM", "xterm-256color"), ("NO_COLOR", "")]), ColorSupport::Indexed);
     }
 
     #[test]
-    fn colours_become_the_nearest_there_are() {
+    fn colours_become_the_nearest_supported_ones() {
         assert_eq!(indexed(Color::Rgb(255, 0, 0)), Color::Indexed(196));
         assert_eq!(indexed(Color::Rgb(128, 128, 128)), Color::Indexed(244));
         assert_eq!(indexed(Color::Rgb(95, 175, 255)), Color::Indexed(75));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_its_background_told_is_turned_round() {
+    fn styles_with_a_background_alone_are_reversed() {
         let cursor = Style::new().bg(Color::Indexed(237));
         assert_eq!(ColorSupport::None.style(cursor), Style::new().add_modifier(Modifier::REVERSED));
         assert_eq!(ColorSupport::Sixteen.style(cursor), Style::new().add_modifier(Modifier::REVERSED));

@@ -1,4 +1,4 @@
-//! A theme's file: a role a line, `agent = { fg = "#5fafff", bold = true }`.
+//! Theme files: TOML with one role per line, such as `agent = { fg = "#5fafff", bold = true }`.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,11 +10,11 @@ use toml::{Spanned, Value};
 
 use super::{ROLES, Theme};
 
-/// Bytes of a file at most.
-const LARGEST: u64 = 64 << 10;
+/// The largest size of a file in bytes.
+const MAX_SIZE: u64 = 64 << 10;
 
-/// What a file says of a role.
-#[expect(clippy::struct_excessive_bools, reason = "a file has a key for each")]
+/// The style of a role in a file.
+#[expect(clippy::struct_excessive_bools, reason = "a file has one key per attribute")]
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StyleSpec {
@@ -32,10 +32,11 @@ struct StyleSpec {
     reverse: bool,
 }
 
-/// A colour as a file has it.
+/// A colour in a file.
 struct ColorSpec(Color);
 
-const NAMES: [(&str, Color); 17] = [
+/// The names of the ANSI colours, and of the terminal's default colour.
+const COLOR_NAMES: [(&str, Color); 17] = [
     ("default", Color::Reset),
     ("black", Color::Black),
     ("red", Color::Red),
@@ -55,44 +56,44 @@ const NAMES: [(&str, Color); 17] = [
     ("bright-white", Color::White),
 ];
 
-/// Reads a theme of one's own. An error names file and line.
+/// Reads a custom theme. The error names the file and the line.
 pub(super) fn read(directory: &Path, name: &str, others: &[Theme]) -> Result<Theme, String> {
     let path = directory.join(format!("{name}.toml"));
     let read = || {
         let mut text = String::new();
         let file = std::fs::File::open(&path)?;
         if !file.metadata()?.is_file() {
-            return Err(std::io::Error::other("this is no file"));
+            return Err(std::io::Error::other("not a regular file"));
         }
-        file.take(LARGEST + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > LARGEST {
-            return Err(std::io::Error::other(format!("it is larger than {} KB", LARGEST >> 10)));
+        file.take(MAX_SIZE + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > MAX_SIZE {
+            return Err(std::io::Error::other(format!("larger than {} KB", MAX_SIZE >> 10)));
         }
         Ok(text)
     };
     let text = read().map_err(|error| format!("can't read the theme {}: {error}", path.display()))?;
-    parse(name, &text, others).map_err(|(line, what)| format!("{}, line {line}: {what}", path.display()))
+    parse(name, &text, others).map_err(|(line, message)| format!("{}, line {line}: {message}", path.display()))
 }
 
-/// Reads a theme; what it does not say is as in its `base`, the first of the others unless it names one. An error comes with its line.
+/// Parses a theme. Missing roles are those of its `base`, or of the first of the `others`. The error holds the number of its line.
 pub(super) fn parse(name: &str, text: &str, others: &[Theme]) -> Result<Theme, (usize, String)> {
     let line = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
-    let said: BTreeMap<Spanned<String>, Value> = toml::from_str(text)
+    let entries: BTreeMap<Spanned<String>, Value> = toml::from_str(text)
         .map_err(|error| (line(error.span().map_or(0, |span| span.start)), error.message().trim_end().replace('\n', " ")))?;
     let mut styles = others.first().map_or([Style::new(); ROLES.len()], |base| base.styles);
-    if let Some((at, base)) = said.get_key_value("base") {
-        let wanted = base.as_str().unwrap_or_default();
-        let found = others.iter().find(|other| other.name == wanted);
-        styles = found.ok_or_else(|| (line(at.span().start), format!("there is no theme {wanted:?} to begin from")))?.styles;
+    if let Some((at, base)) = entries.get_key_value("base") {
+        let base_name = base.as_str().unwrap_or_default();
+        let found = others.iter().find(|other| other.name == base_name);
+        styles = found.ok_or_else(|| (line(at.span().start), format!("there is no theme {base_name:?} to use as base")))?.styles;
     }
-    for (role, value) in said {
+    for (role, value) in entries {
         let at = line(role.span().start);
         if role.get_ref() == "base" {
             continue;
         }
-        let place = ROLES.iter().position(|(_, known)| known == role.get_ref()).ok_or_else(|| (at, unknown(role.get_ref())))?;
-        let ink: StyleSpec = value.try_into().map_err(|error: toml::de::Error| (at, error.message().trim_end().replace('\n', " ")))?;
-        styles[place] = ink.style();
+        let index = ROLES.iter().position(|(_, known)| known == role.get_ref()).ok_or_else(|| (at, unknown(role.get_ref())))?;
+        let spec: StyleSpec = value.try_into().map_err(|error: toml::de::Error| (at, error.message().trim_end().replace('\n', " ")))?;
+        styles[index] = spec.style();
     }
     Ok(Theme { name: name.to_owned(), styles })
 }
@@ -100,7 +101,7 @@ pub(super) fn parse(name: &str, text: &str, others: &[Theme]) -> Result<Theme, (
 fn unknown(role: &str) -> String {
     match crate::model::nearest(role, ROLES.map(|(_, known)| known)) {
         Some(known) => format!("unknown role {role:?}; did you mean {known:?}?"),
-        None => format!("unknown role {role:?}; there are base, {}", ROLES.map(|(_, known)| known).join(", ")),
+        None => format!("unknown role {role:?}; use base, {}", ROLES.map(|(_, known)| known).join(", ")),
     }
 }
 
@@ -121,9 +122,9 @@ impl StyleSpec {
 
 impl<'de> Deserialize<'de> for ColorSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Written;
+        struct ColorVisitor;
 
-        impl Visitor<'_> for Written {
+        impl Visitor<'_> for ColorVisitor {
             type Value = ColorSpec;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -131,19 +132,19 @@ impl<'de> Deserialize<'de> for ColorSpec {
             }
 
             fn visit_i64<E: Error>(self, number: i64) -> Result<ColorSpec, E> {
-                let wrong = |_| E::custom(format!("{number} is no colour; there are 0 to 255"));
+                let wrong = |_| E::custom(format!("{number} is not a colour; use 0 to 255"));
                 u8::try_from(number).map(|index| ColorSpec(Color::Indexed(index))).map_err(wrong)
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<ColorSpec, E> {
                 colour(text).map(ColorSpec).ok_or_else(|| {
-                    let names = NAMES.map(|(name, _)| name).join(", ");
-                    E::custom(format!("{text:?} is no colour; there are \"#rrggbb\", 0 to 255, {names}"))
+                    let names = COLOR_NAMES.map(|(name, _)| name).join(", ");
+                    E::custom(format!("{text:?} is not a colour; use \"#rrggbb\", 0 to 255, or one of {names}"))
                 })
             }
         }
 
-        deserializer.deserialize_any(Written)
+        deserializer.deserialize_any(ColorVisitor)
     }
 }
 
@@ -152,5 +153,5 @@ fn colour(text: &str) -> Option<Color> {
         let number = u32::from_str_radix(hex, 16).ok()?;
         return Some(Color::from_u32(number));
     }
-    NAMES.iter().find(|(name, _)| *name == text).map(|(_, colour)| *colour)
+    COLOR_NAMES.iter().find(|(name, _)| *name == text).map(|(_, colour)| *colour)
 }

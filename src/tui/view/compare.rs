@@ -1,4 +1,4 @@
-//! Two traces side by side: their steps, and below them what the two steps under the cursor were given and answered.
+//! Compares two traces side by side: their steps, and below them the input and output of the steps under the cursor.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -18,12 +18,12 @@ use crate::tui::app::{Compare, HitTarget};
 use crate::tui::display;
 use crate::tui::widget::text;
 
-/// Levels of the trees that are indented.
+/// Indented levels of the trees; deeper steps are drawn at the last of them.
 const LEVELS: usize = 12;
 
-/// Where the parts are.
+/// The areas of the popup.
 struct Parts {
-    /// The names of the traces and of the columns, two lines.
+    /// Two lines: the traces and the column titles.
     head: Rect,
     pairs: Rect,
     texts: Rect,
@@ -33,7 +33,7 @@ impl Parts {
     fn new(area: Rect, pairs: usize) -> Self {
         let inner = Block::bordered().inner(area);
         let head = Rect { height: inner.height.min(2), ..inner };
-        // Two fifths, and what the steps leave.
+        // Two fifths, and all lines that the steps leave free.
         let left = usize::from(inner.height - head.height).saturating_sub(pairs) as u16;
         let texts = if inner.height < 14 { 0 } else { (inner.height * 2 / 5).max(left) };
         let pairs = Rect { y: head.bottom(), height: inner.height - head.height - texts, ..inner };
@@ -41,7 +41,7 @@ impl Parts {
     }
 }
 
-/// The columns of one side, by its width.
+/// The widths of one side's columns; 0 for a column without room.
 #[derive(Clone, Copy)]
 struct Columns {
     time: u16,
@@ -63,85 +63,92 @@ impl Columns {
     }
 }
 
-/// Cells between the sides, for a sign.
-const BETWEEN: u16 = 3;
+/// Cells between the sides, for the symbol of the comparison.
+const GUTTER: u16 = 3;
 
-/// The two sides of a stretch of lines.
+/// Divides an area into its two sides.
 fn sides(area: Rect) -> [Rect; 2] {
-    let width = area.width.saturating_sub(BETWEEN) / 2;
+    let width = area.width.saturating_sub(GUTTER) / 2;
     [Rect { width, ..area }, Rect { x: area.right() - width, width, ..area }]
 }
 
-pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, styling: Styling) {
     let differing = compare.difference_count(store, now);
     let title = match differing {
-        0 => "Compare · nothing differs".to_owned(),
+        0 => "Compare · no differences".to_owned(),
         count => format!("Compare · {} of {} steps differ", format::count(count as u64), compare.pairs.len()),
     };
-    popup::draw(buffer, area, (area.width, area.height), &title, theme);
+    popup::draw(buffer, area, (area.width, area.height), &title, styling);
     let parts = Parts::new(area, compare.pairs.len());
     let columns = Columns::new(sides(area)[0].width, store.all().cost().is_some());
-    head(buffer, parts.head, compare, store, now, columns, theme);
+    draw_head(buffer, parts.head, compare, store, now, columns, styling);
     let (height, count) = (usize::from(parts.pairs.height), compare.pairs.len());
     let first = compare.cursor.saturating_sub(height / 2).min(count.saturating_sub(height));
     for (y, at) in (parts.pairs.top()..parts.pairs.bottom()).zip(first..compare.pairs.len()) {
         let line = Rect { y, height: 1, ..parts.pairs };
         hits.add(line, HitTarget::Item(at));
         if at == compare.cursor {
-            buffer.set_style(line, theme.cursor());
+            buffer.set_style(line, styling.cursor());
         }
-        pair(buffer, line, compare, store, at, now, columns, theme);
+        pair(buffer, line, compare, store, at, now, columns, styling);
     }
     if parts.texts.height > 0 {
-        texts(buffer, parts.texts, compare, store, theme);
-        put_right(buffer, parts.texts.right().saturating_sub(1), parts.texts.y, parts.texts.width, &gaps(compare, store, now), theme.key());
+        texts(buffer, parts.texts, compare, store, styling);
+        put_right(
+            buffer,
+            parts.texts.right().saturating_sub(1),
+            parts.texts.y,
+            parts.texts.width,
+            &difference(compare, store, now),
+            styling.key(),
+        );
     }
 }
 
-/// Which trace is which, and what the columns are.
-fn head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, columns: Columns, theme: Styling) {
+/// Draws the names of the traces and the column titles.
+fn draw_head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, now: Nanos, columns: Columns, styling: Styling) {
     for (side, part) in sides(area).into_iter().enumerate() {
         let trace = store.trace(compare.traces[side]);
-        let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], theme.key());
+        let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], styling.key());
         let name = display::name(store, store.row(trace.roots()[0]));
-        let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, theme.title()) + 2;
+        let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, styling.title()) + 2;
         let left_out = match compare.omitted[side] {
             0 => String::new(),
-            count => format!(" · the last {} steps are left out", format::count(count as u64)),
+            count => format!(" · the last {} steps left out", format::count(count as u64)),
         };
         let about = format!("{} · {}{left_out}", format::moment(trace.start, now), &trace.id.to_string()[..8]);
-        put(buffer, x, area.y, part.right().saturating_sub(x), &about, theme.dim());
+        put(buffer, x, area.y, part.right().saturating_sub(x), &about, styling.dim());
         let mut end = part.right() - columns.numbers();
         for (name, width) in [("TIME", columns.time), ("TOK", columns.tokens), ("COST", columns.cost)] {
             end += width;
             if width > 0 && area.height > 1 {
-                put_right(buffer, end, area.y + 1, width, name, theme.dim());
+                put_right(buffer, end, area.y + 1, width, name, styling.dim());
             }
         }
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a line needs what the whole picture needs, and its place")]
-fn pair(buffer: &mut Buffer, line: Rect, compare: &Compare, store: &Store, at: usize, now: Nanos, columns: Columns, theme: Styling) {
+#[expect(clippy::too_many_arguments, reason = "a line needs the state of the whole popup and its own position")]
+fn pair(buffer: &mut Buffer, line: Rect, compare: &Compare, store: &Store, at: usize, now: Nanos, columns: Columns, styling: Styling) {
     let differences = compare.differences(store, at, now);
     let pair = compare.pairs[at];
     let parts = sides(line);
     let (sign, style) = match pair.rows {
-        [Some(_), None] => ("←", theme.running()),
-        [None, Some(_)] => ("→", theme.running()),
-        _ if differences.any() => ("≠", theme.running()),
-        _ => ("=", theme.dim()),
+        [Some(_), None] => ("←", styling.running()),
+        [None, Some(_)] => ("→", styling.running()),
+        _ if differences.any() => ("≠", styling.running()),
+        _ => ("=", styling.dim()),
     };
-    put(buffer, parts[0].right() + BETWEEN / 2, line.y, 1, sign, style);
+    put(buffer, parts[0].right() + GUTTER / 2, line.y, 1, sign, style);
     for (side, part) in parts.into_iter().enumerate() {
         match pair.rows[side] {
-            Some(row) => step(buffer, part, store, row, pair.depths[side], differences, now, columns, theme),
-            None => drop(put(buffer, part.x, line.y, part.width, "–", theme.dim())),
+            Some(row) => step(buffer, part, store, row, pair.depths[side], differences, now, columns, styling),
+            None => drop(put(buffer, part.x, line.y, part.width, "–", styling.dim())),
         }
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a line needs what the whole picture needs, and its place")]
+#[expect(clippy::too_many_arguments, reason = "a line needs the state of the whole popup and its own position")]
 fn step(
     buffer: &mut Buffer,
     area: Rect,
@@ -151,20 +158,20 @@ fn step(
     differs: Differences,
     now: Nanos,
     columns: Columns,
-    theme: Styling,
+    styling: Styling,
 ) {
-    let lit = |style: Style, differs: bool| if differs { style.patch(theme.lit()) } else { style };
+    let lit = |style: Style, differs: bool| if differs { style.patch(styling.lit()) } else { style };
     let data = store.row(row);
     let end = area.right() - columns.numbers();
     let room = |x: u16| end.saturating_sub(x + 1);
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
-    let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), theme.kind(data.span_type)) + 1;
+    let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), styling.kind(data.span_type)) + 1;
     let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differs.step)) + 1;
     if data.run_status() != RunStatus::Ok {
         let standing = data.run_status();
-        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(theme.standing(standing), differs.status)) + 1;
+        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(styling.standing(standing), differs.status)) + 1;
     }
-    let about = if data.error.is_empty() { (store.text(data.input), theme.dim()) } else { (store.text(data.error), theme.error()) };
+    let about = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
     put(buffer, x, area.y, room(x), about.0, lit(about.1, differs.text));
     let sums = totals(store, row);
     let mut end = end;
@@ -174,13 +181,13 @@ fn step(
         (format::money(sums.cost()), columns.cost, differs.cost),
     ] {
         end += width;
-        let style = if text == format::UNKNOWN { theme.dim() } else { Style::new() };
+        let style = if text == format::UNKNOWN { styling.dim() } else { Style::new() };
         put_right(buffer, end, area.y, width, if width == 0 { "" } else { &text }, lit(style, differs));
     }
 }
 
-/// By how much the second step under the cursor goes beyond the first.
-fn gaps(compare: &Compare, store: &Store, now: Nanos) -> String {
+/// Formats the difference between the steps under the cursor, B minus A.
+fn difference(compare: &Compare, store: &Store, now: Nanos) -> String {
     let Some([Some(a), Some(b)]) = compare.pairs.get(compare.cursor).map(|pair| pair.rows) else { return String::new() };
     let signed = |a: i64, b: i64, format: &dyn Fn(i64) -> String| match b.saturating_sub(a) {
         0 => "same".to_owned(),
@@ -199,9 +206,9 @@ fn gaps(compare: &Compare, store: &Store, now: Nanos) -> String {
     text + " "
 }
 
-/// What the steps under the cursor were given and answered; lines that the other does not have are lit.
-fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, theme: Styling) {
-    let block = Block::new().borders(ratatui::widgets::Borders::TOP).border_type(BorderType::Plain).border_style(theme.frame(false));
+/// Draws the input and output of the steps under the cursor; lines that the other side lacks are highlighted.
+fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, styling: Styling) {
+    let block = Block::new().borders(ratatui::widgets::Borders::TOP).border_type(BorderType::Plain).border_style(styling.frame(false));
     block.render(area, buffer);
     let Some(pair) = compare.pairs.get(compare.cursor) else { return };
     let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
@@ -216,21 +223,21 @@ fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, them
         (halves[0], "input", known.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.input))),
         (halves[1], "output", known.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.output))),
     ] {
-        put(buffer, half.x, half.y, half.width, name, theme.key());
+        put(buffer, half.x, half.y, half.width, name, styling.key());
         let body = Rect { y: half.y + 1, height: half.height.saturating_sub(1), ..half };
         for (side, part) in sides(body).into_iter().enumerate() {
             let Some(own) = lines[side] else { continue };
             let other: HashSet<&TextLine> = lines[1 - side].into_iter().flatten().collect();
             let rows = own.iter().flat_map(|line| wrapped(line, part.width).map(move |row| (line, row)));
             for (y, (line, (indent, row))) in (part.top()..part.bottom()).zip(rows) {
-                let style = if other.contains(line) { theme.dim() } else { theme.lit() };
+                let style = if other.contains(line) { styling.dim() } else { styling.lit() };
                 put(buffer, part.x + indent, y, part.width - indent, row, style);
             }
         }
     }
 }
 
-/// A line in rows of so many cells, each with its indent; an empty one is a row, too.
+/// Wraps a line into rows of `width` cells; returns each row with its indent. An empty line is one row.
 fn wrapped(line: &TextLine, width: u16) -> impl Iterator<Item = (u16, &str)> {
     let [first, hang] = [line.indent, line.hang].map(|indent| indent.min(usize::from(width) / 2) as u16);
     let (mut rest, mut indent) = (Some(line.text.as_str()).filter(|_| width > 1), first);

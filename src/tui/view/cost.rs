@@ -1,4 +1,4 @@
-//! Cost: in all and in the last hour, by model and by agent.
+//! The cost pane: the total, the last hour, and the costs by model and by agent.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -12,38 +12,38 @@ use crate::model::usage::NanoUsd;
 use crate::store::{By, Store};
 use crate::tui::app::App;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {
     if area.is_empty() {
         return;
     }
-    let inner = rankings::framed(buffer, area, "Cost", app, theme);
+    let inner = rankings::draw_frame(buffer, area, "Cost", app, styling);
     let stats = app.aggregates.stats(store);
     let totals = stats.totals();
-    let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), theme.title());
+    let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), styling.title());
     let mut part = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);
     let minutes = stats.minutes(app.now, 60);
     let hour: NanoUsd = minutes.iter().fold(0, |sum, minute| sum.saturating_add(minute.cost));
     if hour > 0 {
-        part(&format!("{}/h", format::money(Some(hour))), theme.dim());
+        part(&format!("{}/h", format::money(Some(hour))), styling.dim());
     }
     let unpriced = totals.calls.saturating_sub(totals.priced);
     if unpriced > 0 {
-        part(&format!("{} unpriced", format::count(u64::from(unpriced))), theme.running());
+        part(&format!("{} unpriced", format::count(u64::from(unpriced))), styling.running());
     }
     if app.budgets.is_total_exceeded() {
-        part("over budget", theme.error());
+        part("over budget", styling.error());
     }
     let lines = usize::from(inner.height.saturating_sub(1));
     let of = |by, count, kind| {
         let ranks = rankings::ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
         let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
-        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: theme.kind(kind) };
+        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: styling.kind(kind) };
         ranks.map(rank).collect::<Vec<_>>()
     };
-    // Models have half of the lines, and what agents leave.
+    // Models get half of the lines, and all that the agents leave free.
     let (mut models, mut agents) = (of(By::Model, lines, SpanType::Model), of(By::Agent, lines, SpanType::Agent));
     agents.truncate((lines / 2).max(lines.saturating_sub(models.len())));
     models.truncate(lines - agents.len());
     models.append(&mut agents);
-    rankings::draw(buffer, Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }, &models, theme);
+    rankings::draw(buffer, Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }, &models, styling);
 }

@@ -1,4 +1,4 @@
-//! The pane of the span under the cursor.
+//! The detail pane: the tabs and the text of the span under the cursor.
 
 mod content;
 mod conversation;
@@ -33,65 +33,65 @@ pub(super) fn page(detail: &Detail, store: &Store, now: Nanos) -> Page {
     }
 }
 
-pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, styling: Styling) {
     let Some(row) = app.tree.cursor().filter(|_| area.height > 0) else { return };
     let data = store.row(row);
-    let frame = theme.frame(app.focus != Focus::Traces);
+    let frame = styling.frame(app.focus != Focus::Traces);
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
     let label = display::name(store, data);
     let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
     let label_width = area.width.saturating_sub(tabs + 8).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
-    x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), theme.kind(data.span_type));
+    x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), styling.kind(data.span_type));
     x = put(buffer, x, area.y, 1, " ", Style::new());
-    x = put(buffer, x, area.y, label_width, &label, theme.text().patch(theme.title()));
+    x = put(buffer, x, area.y, label_width, &label, styling.text().patch(styling.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
     for (tab, title) in Tab::ALL {
-        let style = if tab == app.detail.tab { theme.tab() } else { theme.dim() };
+        let style = if tab == app.detail.tab { styling.tab() } else { styling.dim() };
         let end = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
         hits.add(Rect { x, y: area.y, width: end.saturating_sub(x), height: 1 }, HitTarget::Tab(tab));
         x = end;
     }
-    draw_text(buffer, area, &app.detail.pager, theme);
-    progress(buffer, area, x, app, theme);
+    draw_text(buffer, area, &app.detail.pager, styling);
+    progress(buffer, area, x, app, styling);
 }
 
-/// The text below the title.
-pub(super) fn draw_text(buffer: &mut Buffer, area: Rect, reader: &Pager, theme: Styling) {
+/// Draws the text below the title.
+pub(super) fn draw_text(buffer: &mut Buffer, area: Rect, pager: &Pager, styling: Styling) {
     let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(1) };
-    let styles = Styles { role: &|role| style(role, theme), found: theme.found(), current: theme.current() };
-    reader.render(inner, buffer, &styles, theme.glyphs());
+    let styles = Styles { role: &|role| style(role, styling), found: styling.found(), current: styling.current() };
+    pager.render(inner, buffer, &styles, styling.glyphs());
 }
 
-/// How far one has read, and what was found, at the end of the title.
-fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, theme: Styling) {
-    let reader = &app.detail.pager;
-    let (line, lines) = reader.progress();
-    let found = match reader.found() {
+/// Draws the scroll position and the number of matches at the end of the title line.
+fn progress(buffer: &mut Buffer, area: Rect, from: u16, app: &App, styling: Styling) {
+    let pager = &app.detail.pager;
+    let (line, lines) = pager.progress();
+    let found = match pager.matches() {
         Some((at, count)) => format!(" {}/{} found ", format::count(at as u64), format::count(count as u64)),
         None => String::new(),
     };
     let (mut text, mut short) = (found.clone(), found);
-    if line > 0 || reader.has_more() {
-        let more = if reader.is_complete() { "" } else { "+" };
+    if line > 0 || pager.has_more() {
+        let more = if pager.is_complete() { "" } else { "+" };
         let (line, lines) = (format::count(line as u64 + 1), format::count(lines as u64));
         let _ = write!(text, " line {line} of {lines}{more} ");
         let _ = write!(short, " {line}/{lines}{more} ");
     }
     let room = area.right().saturating_sub(from + 2);
     let text = if format::width(&text) > usize::from(room) { short } else { text };
-    put_right(buffer, area.right().saturating_sub(1), area.y, room, &text, theme.dim());
+    put_right(buffer, area.right().saturating_sub(1), area.y, room, &text, styling.dim());
 }
 
-fn style(role: TextRole, theme: Styling) -> Style {
+fn style(role: TextRole, styling: Styling) -> Style {
     match role {
         TextRole::Plain => Style::new(),
-        TextRole::Key | TextRole::Call => theme.key(),
-        TextRole::String => theme.good(),
-        TextRole::Number => theme.running(),
-        TextRole::Keyword => theme.mark(),
-        TextRole::Punct | TextRole::Faint | TextRole::Label => theme.dim(),
-        TextRole::Error => theme.error(),
+        TextRole::Key | TextRole::Call => styling.key(),
+        TextRole::String => styling.good(),
+        TextRole::Number => styling.running(),
+        TextRole::Keyword => styling.mark(),
+        TextRole::Punct | TextRole::Faint | TextRole::Label => styling.dim(),
+        TextRole::Error => styling.error(),
     }
 }

@@ -1,4 +1,4 @@
-//! The dialog of an export.
+//! The export dialog.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -10,27 +10,27 @@ use crate::export::Format;
 use crate::format;
 use crate::tui::app::{ExportDialog, ExportField};
 
-/// Cells before the fields' values.
-const LABEL: u16 = 10;
+/// Cells of the column with the names of the fields.
+const LABEL_WIDTH: u16 = 10;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, theme: Styling) {
-    let title = format!("Export {} · tab next, enter writes, esc leaves", format::plural(dialog.traces.len() as u64, "trace"));
-    let inner = popup::draw(buffer, area, (78, 5), &title, theme);
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, styling: Styling) {
+    let title = format!("Export {} · tab next, enter writes, esc cancels", format::plural(dialog.traces.len() as u64, "trace"));
+    let inner = popup::draw(buffer, area, (78, 5), &title, styling);
     for (y, field) in (inner.top()..inner.bottom()).zip(ExportField::ALL) {
         let focused = field == dialog.field;
         if focused {
-            buffer.set_style(Rect { y, height: 1, ..inner }, theme.cursor());
+            buffer.set_style(Rect { y, height: 1, ..inner }, styling.cursor());
         }
         let name = match field {
             ExportField::Format => "format",
             ExportField::Path => "file",
             ExportField::Redact => "redact",
         };
-        put(buffer, inner.x + 1, y, LABEL, name, if focused { theme.key() } else { theme.dim() });
-        let value = Rect { x: inner.x + LABEL, y, width: inner.width.saturating_sub(LABEL + 1), height: 1 };
+        put(buffer, inner.x + 1, y, LABEL_WIDTH, name, if focused { styling.key() } else { styling.dim() });
+        let value = Rect { x: inner.x + LABEL_WIDTH, y, width: inner.width.saturating_sub(LABEL_WIDTH + 1), height: 1 };
         match field {
-            ExportField::Format => formats(buffer, value, dialog.format, theme),
-            ExportField::Path => path(buffer, value, dialog, focused, theme),
+            ExportField::Format => draw_formats(buffer, value, dialog.format, styling),
+            ExportField::Path => draw_path(buffer, value, dialog, focused, styling),
             ExportField::Redact => {
                 let text =
                     if dialog.redact { "[x] hide keys, tokens, passwords and e-mail addresses" } else { "[ ] write everything as it is" };
@@ -40,16 +40,16 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, theme
     }
 }
 
-fn formats(buffer: &mut Buffer, area: Rect, chosen: Format, theme: Styling) {
+fn draw_formats(buffer: &mut Buffer, area: Rect, chosen: Format, styling: Styling) {
     let mut x = area.x;
     for format in Format::ALL {
-        let style = if format == chosen { theme.mark() } else { theme.dim() };
+        let style = if format == chosen { styling.mark() } else { styling.dim() };
         x = put(buffer, x, area.y, area.right().saturating_sub(x), format.name(), style) + 2;
     }
 }
 
-/// The end of the path if all of it does not fit; the cursor is a cell in other colours.
-fn path(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, focused: bool, theme: Styling) {
+/// Draws the path, scrolled to the cursor if it does not fit.
+fn draw_path(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, focused: bool, styling: Styling) {
     let room = usize::from(area.width.saturating_sub(1));
     let scroll = dialog.path.visual_scroll(room);
     let mut left = 0;
@@ -61,6 +61,6 @@ fn path(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, focused: bool, t
     put(buffer, area.x, area.y, area.width, &shown, Style::new());
     if focused {
         let cursor = area.x + dialog.path.visual_cursor().saturating_sub(scroll).min(room) as u16;
-        buffer.set_style(Rect { x: cursor, y: area.y, width: 1, height: 1 }, theme.found());
+        buffer.set_style(Rect { x: cursor, y: area.y, width: 1, height: 1 }, styling.found());
     }
 }

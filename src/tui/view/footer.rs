@@ -1,4 +1,4 @@
-//! The last line: the filter while it is typed, else a message, else the keys; and what is special about the view.
+//! The last line: the filter editor, a message or key hints, and at the right the state of the view.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -9,8 +9,8 @@ use super::{put, put_right};
 use crate::format;
 use crate::tui::app::{Action, App, Focus, LineEditor, Overlay};
 
-/// Actions that the traces' line hints at, and the word for them.
-const FOREST_KEYS: &[(&[Action], &str)] = &[
+/// The key hints of the traces, each with its actions.
+const TRACE_KEYS: &[(&[Action], &str)] = &[
     (&[Action::Help], "help"),
     (&[Action::Quit], "quit"),
     (&[Action::Up, Action::Down], "move"),
@@ -54,30 +54,30 @@ const DETAIL_KEYS: &[(&[Action], &str)] = &[
     (&[Action::NextPane], "traces"),
 ];
 
-/// Paints the line; returns where the terminal's cursor belongs, if anywhere.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) -> Option<Position> {
+/// Draws the line; returns the position of the terminal's cursor while the filter is edited.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) -> Option<Position> {
     if area.height == 0 {
         return None;
     }
     if let Some(editing) = &app.editor {
-        return Some(draw_filter(buffer, area, app, editing, theme));
+        return Some(draw_editor(buffer, area, app, editing, styling));
     }
-    let end = draw_state(buffer, area, app, theme);
+    let end = draw_state(buffer, area, app, styling);
     let room = end.saturating_sub(area.x + 1);
     if let Some(message) = &app.message {
-        let style = if message.is_error { theme.error() } else { theme.good() };
+        let style = if message.is_error { styling.error() } else { styling.good() };
         put(buffer, area.x + 1, area.y, room.saturating_sub(1), &message.text, style);
         return None;
     }
     let keys = match (app.focus, &app.table) {
         _ if matches!(app.overlay, Some(Overlay::Compare(_))) => COMPARE_KEYS,
         (Focus::Traces, Some(_)) => TABLE_KEYS,
-        (Focus::Traces, None) => FOREST_KEYS,
+        (Focus::Traces, None) => TRACE_KEYS,
         _ => DETAIL_KEYS,
     };
     let mut x = area.x + 1;
     for (actions, what) in keys {
-        // What has no key has no hint.
+        // An action without a key has no hint.
         if actions.iter().any(|&action| app.keymap.keys(action).is_empty()) {
             continue;
         }
@@ -85,53 +85,53 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) -
         if x + (format::width(&key) + what.len() + 1) as u16 >= end {
             break;
         }
-        x = put(buffer, x, area.y, end - x, &key, theme.key());
-        x = put(buffer, x + 1, area.y, end.saturating_sub(x + 1), what, theme.dim()) + 2;
+        x = put(buffer, x, area.y, end - x, &key, styling.key());
+        x = put(buffer, x + 1, area.y, end.saturating_sub(x + 1), what, styling.dim()) + 2;
     }
     None
 }
 
-/// An arrow if there is one, since it takes no word to explain; else the first key.
+/// Returns an arrow key if the action has one, which needs no explanation, else its first key.
 fn hint(app: &App, action: Action) -> String {
     let mut keys = app.keymap.keys(action).iter().map(|key| key.short());
     let first = keys.next().unwrap_or_default();
     keys.find(|key| ["↑", "↓", "←", "→"].contains(&key.as_str())).unwrap_or(first)
 }
 
-/// What is special: a filter, a pause, following. Returns the column where it begins.
-fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) -> u16 {
+/// Draws the state of the view, such as the filter and a pause, at the right; returns its first column.
+fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) -> u16 {
     let mut end = area.right().saturating_sub(1);
     let mut part = |text: &str, style: Style| {
         let cells = (area.width / 2).min(end.saturating_sub(area.x));
         end = put_right(buffer, end, area.y, cells, text, style).saturating_sub(2);
     };
     if app.tree.follow {
-        part("follow", theme.good());
+        part("follow", styling.good());
     }
     if let Some(held_back) = app.held_back_spans() {
-        part(&format!("PAUSED +{} new", format::count(held_back as u64)), theme.running());
+        part(&format!("PAUSED +{} new", format::count(held_back as u64)), styling.running());
     }
     if let Some((percent, runs)) = app.search_progress() {
         let text = if runs { format!("searching {percent}% (esc stops)") } else { format!("search stopped at {percent}%") };
-        part(&text, theme.running());
+        part(&text, styling.running());
     }
     if !app.filter.is_empty() {
-        part(&format!("{} {}", app.filter, "✕"), theme.key());
+        part(&format!("{} {}", app.filter, "✕"), styling.key());
     }
     if !app.marks.is_empty() {
-        part(&format!("{} marked", app.marks.len()), theme.mark());
+        part(&format!("{} marked", app.marks.len()), styling.mark());
     }
     end
 }
 
-fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor, theme: Styling) -> Position {
+fn draw_editor(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor, styling: Styling) -> Position {
     let mut end = area.right();
     let mistake = app.parse_error.as_ref().filter(|mistake| !editing.is_completable(mistake.at));
     if let Some(mistake) = mistake {
         let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.message);
-        end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, theme.error());
+        end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, styling.error());
     } else {
-        let what = match app.detail.pager.found().filter(|_| editing.is_search) {
+        let what = match app.detail.pager.matches().filter(|_| editing.is_search) {
             Some((_, count)) => format!("{} found", format::count(count as u64)),
             None if editing.is_search => "find in the detail".to_owned(),
             None => {
@@ -141,9 +141,9 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor,
             }
         };
         let text = format!(" {what}  enter keep  esc undo ");
-        end = put_right(buffer, end, area.y, area.width / 2, &text, theme.dim());
+        end = put_right(buffer, end, area.y, area.width / 2, &text, styling.dim());
     }
-    let x = put(buffer, area.x, area.y, area.width, "/", theme.key());
+    let x = put(buffer, area.x, area.y, area.width, "/", styling.key());
     let room = usize::from(end.saturating_sub(x + 1));
     let scroll = editing.input.visual_scroll(room);
     let mut left = 0;
@@ -157,7 +157,7 @@ fn draw_filter(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor,
         let before: String = editing.input.value().chars().take(mistake.at).collect();
         let at = format::width(&before).saturating_sub(scroll);
         if at < room {
-            buffer.set_style(Rect { x: x + at as u16, y: area.y, width: 1, height: 1 }, theme.error());
+            buffer.set_style(Rect { x: x + at as u16, y: area.y, width: 1, height: 1 }, styling.error());
         }
     }
     let cursor = editing.input.visual_cursor().saturating_sub(scroll).min(room) as u16;

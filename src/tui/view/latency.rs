@@ -1,10 +1,10 @@
-//! Latency: where the time of the trace under the cursor went, and how long agents, models and tools take.
+//! The latency pane: the time breakdown of the trace under the cursor, and percentiles by agents, models and tools.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::rankings::framed;
+use super::rankings::draw_frame;
 use super::styling::Styling;
 use super::{put, put_right};
 use crate::format;
@@ -12,30 +12,30 @@ use crate::model::SpanType;
 use crate::store::{By, Store, TimeBreakdown};
 use crate::tui::app::App;
 
-/// Cells of a duration with a blank before it.
+/// Cells of a duration column, with the blank before it.
 const TIME: u16 = 7;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {
     if area.is_empty() {
         return;
     }
-    let inner = framed(buffer, area, "Latency", app, theme);
+    let inner = draw_frame(buffer, area, "Latency", app, styling);
     if let Some(split) = app.aggregates.time_breakdown() {
-        draw_split(buffer, inner, split, theme);
+        draw_breakdown(buffer, inner, split, styling);
     }
     let columns = usize::from(inner.width.saturating_sub(8) / TIME).min(5);
     let heads = ["p50", "p95", "p99", "max", "calls"];
-    let with_heads = inner.height > 3;
-    if with_heads {
+    let has_heads = inner.height > 3;
+    if has_heads {
         for (at, head) in heads.iter().take(columns).enumerate() {
-            put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), inner.y + 1, TIME, head, theme.dim());
+            put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), inner.y + 1, TIME, head, styling.dim());
         }
     }
-    let first = inner.y + 1 + u16::from(with_heads);
+    let first = inner.y + 1 + u16::from(has_heads);
     let stats = app.aggregates.stats(store);
     let lines = [(By::Agent, "agents", SpanType::Agent), (By::Model, "models", SpanType::Model), (By::Tool, "tools", SpanType::Tool)];
     for (y, (by, name, kind)) in (first..inner.bottom()).zip(lines) {
-        put(buffer, inner.x, y, 8, name, theme.kind(kind));
+        put(buffer, inner.x, y, 8, name, styling.kind(kind));
         let times = stats.times(by);
         let texts = [times.quantile(500), times.quantile(950), times.quantile(990), times.max()]
             .map(|time| time.map_or_else(|| "–".to_owned(), format::duration))
@@ -47,17 +47,17 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, th
     }
 }
 
-/// What part of the time was whose, as words and, where there is room, as a bar.
-fn draw_split(buffer: &mut Buffer, area: Rect, split: &TimeBreakdown, theme: Styling) {
+/// Draws the shares of models, tools and the rest in the time of the trace.
+fn draw_breakdown(buffer: &mut Buffer, area: Rect, split: &TimeBreakdown, styling: Styling) {
     let whole = split.total();
     if whole <= 0 {
         return;
     }
     let percent = |part: i64| format::percent(part.unsigned_abs(), whole.unsigned_abs());
     let parts = [
-        (format!("model {}", percent(split.model)), theme.kind(SpanType::Model)),
-        (format!("tool {}", percent(split.tool)), theme.kind(SpanType::Tool)),
-        (format!("rest {}", percent(split.other)), theme.dim()),
+        (format!("model {}", percent(split.model)), styling.kind(SpanType::Model)),
+        (format!("tool {}", percent(split.tool)), styling.kind(SpanType::Tool)),
+        (format!("rest {}", percent(split.other)), styling.dim()),
     ];
     let mut x = area.x;
     for (text, style) in parts {

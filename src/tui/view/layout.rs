@@ -1,10 +1,10 @@
-//! Where the panes are, by the size of the screen.
+//! The layout of the panes for a size of the screen.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use crate::tui::app::Focus;
 
-/// Where the panes are; one that there is no room for is empty.
+/// The areas of the panes; a pane without room is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PaneLayout {
     pub(super) header: Rect,
@@ -13,30 +13,30 @@ pub struct PaneLayout {
     pub(super) tokens: Rect,
     /// Cost by model.
     pub(super) cost: Rect,
-    /// Where the time went.
+    /// Time breakdown and percentiles.
     pub(super) latency: Rect,
     pub(super) detail: Rect,
     pub(super) footer: Rect,
 }
 
-/// Below this height the detail gives way to the traces unless it is focused.
-const DETAIL_FROM: u16 = 16;
+/// The smallest height, in lines, that shows an unfocused detail below the traces.
+const DETAIL_MIN_HEIGHT: u16 = 16;
 
-/// From this width on the sums stand beside the traces.
-const SUMS_FROM: u16 = 120;
+/// The smallest width that shows the totals beside the traces.
+const TOTALS_MIN_WIDTH: u16 = 120;
 
-/// Columns of the sums there.
-const SUMS: u16 = 34;
+/// The width of the totals beside the traces.
+const TOTALS_WIDTH: u16 = 34;
 
-/// From this size on the detail stands beside the traces too, under the sums: text is read better in short lines, and the traces have
-/// all the height.
-const BESIDE_FROM: (u16, u16) = (160, 36);
+/// The smallest size, columns and lines, that shows the detail beside the traces, under the totals: short lines read better, and the
+/// traces get the whole height.
+const BESIDE_MIN_SIZE: (u16, u16) = (160, 36);
 
-/// The least height of a pane with sums.
-const LEAST: u16 = 4;
+/// The smallest height of a pane with totals.
+const TOTALS_MIN_HEIGHT: u16 = 4;
 
 impl PaneLayout {
-    /// Divides a screen of this size.
+    /// Lays out the panes in `area`.
     #[must_use]
     pub fn new(area: Rect, focus: Focus) -> Self {
         let [header, body, footer] = area.layout(&Layout::vertical([
@@ -47,7 +47,7 @@ impl PaneLayout {
         let outer = Self { header, footer, ..Self::default() };
         if focus == Focus::FullDetail {
             Self { detail: body, ..outer }
-        } else if area.width >= BESIDE_FROM.0 && area.height >= BESIDE_FROM.1 {
+        } else if area.width >= BESIDE_MIN_SIZE.0 && area.height >= BESIDE_MIN_SIZE.1 {
             outer.beside(body)
         } else {
             outer.below(body, focus, area.height)
@@ -58,35 +58,35 @@ impl PaneLayout {
         let right = (body.width * 2 / 5).clamp(64, 100);
         let [traces, right] = body.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]));
         let rows = [Constraint::Length(body.height / 6), Constraint::Length(body.height / 8), Constraint::Fill(1)];
-        let [sums, latency, detail] = right.layout(&Layout::vertical(rows));
-        let [tokens, cost] = sums.layout(&Layout::horizontal([Constraint::Fill(1); 2]));
+        let [totals, latency, detail] = right.layout(&Layout::vertical(rows));
+        let [tokens, cost] = totals.layout(&Layout::horizontal([Constraint::Fill(1); 2]));
         Self { traces, tokens, cost, latency, detail, ..self }
     }
 
     fn below(self, body: Rect, focus: Focus, screen: u16) -> Self {
         let height = match focus {
-            Focus::Traces if screen < DETAIL_FROM => 0,
+            Focus::Traces if screen < DETAIL_MIN_HEIGHT => 0,
             Focus::Traces => (body.height * 2 / 5).max(6),
             _ => (body.height * 3 / 5).max(6).min(body.height),
         };
         let [upper, detail] = body.layout(&Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]));
-        if body.width < SUMS_FROM || upper.height < LEAST {
+        if body.width < TOTALS_MIN_WIDTH || upper.height < TOTALS_MIN_HEIGHT {
             return Self { traces: upper, detail, ..self };
         }
-        let [traces, right] = upper.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(SUMS)]));
-        let count = (right.height / LEAST).min(3);
+        let [traces, right] = upper.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(TOTALS_WIDTH)]));
+        let count = (right.height / TOTALS_MIN_HEIGHT).min(3);
         let rows = [0, 1, 2].map(|at| if at < count { Constraint::Fill(1) } else { Constraint::Length(0) });
         let [tokens, cost, latency] = right.layout(&Layout::vertical(rows));
         Self { traces, tokens, cost, latency, detail, ..self }
     }
 
-    /// Lines for rows in the traces.
+    /// Returns the number of rows that the traces show.
     #[must_use]
     pub fn trace_lines(&self) -> usize {
         usize::from(self.traces.height.saturating_sub(2))
     }
 
-    /// The size of the detail's text: columns and lines.
+    /// Returns the size of the detail's text: columns and lines.
     #[must_use]
     pub fn detail_size(&self) -> (u16, u16) {
         (self.detail.width.saturating_sub(2), self.detail.height.saturating_sub(1))
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!((wide.traces.width, wide.cost.width, wide.detail.width), (86, 34, 120));
         let large = panes(200, 60);
         assert_eq!((large.traces.width, large.traces.height, large.detail.width), (120, 58, 80));
-        assert!(large.detail.height > 35 && large.latency.height >= LEAST);
-        assert!(panes(160, 36).latency.height >= LEAST);
+        assert!(large.detail.height > 35 && large.latency.height >= TOTALS_MIN_HEIGHT);
+        assert!(panes(160, 36).latency.height >= TOTALS_MIN_HEIGHT);
     }
 }

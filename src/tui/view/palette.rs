@@ -1,4 +1,4 @@
-//! Every action by name, with its keys and its help.
+//! The command palette: every action with its keys and its help.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -9,17 +9,17 @@ use super::{HitMap, popup, put, put_right};
 use crate::format;
 use crate::tui::app::{HitTarget, Keymap, Palette};
 
-/// The box at most, frame included.
+/// The largest size of the popup, with its frame.
 const SIZE: (u16, u16) = (82, 18);
 
 /// Cells of the names and of the keys.
-const NAME: u16 = 17;
-const KEYS: u16 = 16;
+const NAME_WIDTH: u16 = 17;
+const KEYS_WIDTH: u16 = 16;
 
-/// Paints the list; returns where the terminal's cursor belongs.
-pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &Keymap, palette: &Palette, theme: Styling) -> Position {
-    let inner = popup::draw(buffer, area, SIZE, "Actions · enter does it, esc closes", theme);
-    let x = put(buffer, inner.x, inner.y, inner.width, ":", theme.key());
+/// Draws the palette; returns the position of the terminal's cursor.
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &Keymap, palette: &Palette, styling: Styling) -> Position {
+    let inner = popup::draw(buffer, area, SIZE, "Actions · enter runs, esc closes", styling);
+    let x = put(buffer, inner.x, inner.y, inner.width, ":", styling.key());
     let room = inner.right().saturating_sub(x + 1);
     let scroll = palette.input.visual_scroll(usize::from(room));
     let shown: String = palette.input.value().chars().skip(scroll).collect();
@@ -27,25 +27,25 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &
     let cursor = Position::new(x + palette.input.visual_cursor().saturating_sub(scroll).min(usize::from(room)) as u16, inner.y);
     let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     if palette.matches.is_empty() {
-        put(buffer, list.x + 1, list.y, list.width.saturating_sub(1), "no such action", theme.dim());
+        put(buffer, list.x + 1, list.y, list.width.saturating_sub(1), "no such action", styling.dim());
     }
     let first = (palette.cursor + 1).saturating_sub(usize::from(list.height));
     for (y, (at, found)) in (list.top()..list.bottom()).zip(palette.matches.iter().enumerate().skip(first)) {
         let line = Rect { y, height: 1, ..list };
         hits.add(line, HitTarget::Item(at));
         if at == palette.cursor {
-            buffer.set_style(line, theme.cursor());
-            put(buffer, list.x, y, 1, "▸", theme.key());
+            buffer.set_style(line, styling.cursor());
+            put(buffer, list.x, y, 1, "▸", styling.key());
         }
         let (end, mut x) = (list.right(), list.x + 2);
         for (place, c) in found.entry.name.chars().enumerate() {
-            let style = if found.matched.contains(&place) { theme.lit() } else { Style::new() };
+            let style = if found.matched.contains(&place) { styling.lit() } else { Style::new() };
             x = put(buffer, x, y, end.saturating_sub(x), c.encode_utf8(&mut [0; 4]), style);
         }
         let keys = keymap.names(found.entry.action);
-        let keys_end = (list.x + 2 + NAME + KEYS).min(end);
-        put_right(buffer, keys_end, y, KEYS.min(format::width(&keys) as u16), &keys, theme.key());
-        put(buffer, keys_end + 2, y, end.saturating_sub(keys_end + 2), found.entry.help, theme.dim());
+        let keys_end = (list.x + 2 + NAME_WIDTH + KEYS_WIDTH).min(end);
+        put_right(buffer, keys_end, y, KEYS_WIDTH.min(format::width(&keys) as u16), &keys, styling.key());
+        put(buffer, keys_end + 2, y, end.saturating_sub(keys_end + 2), found.entry.help, styling.dim());
     }
     cursor
 }

@@ -7,17 +7,17 @@ use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget};
 use super::styling::Styling;
 
 /// Draws a popup of at most this size (width, height) in the middle of `area`; returns the area inside its frame.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16), title: &str, theme: Styling) -> Rect {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16), title: &str, styling: Styling) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     let outer = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
-    draw_at(buffer, outer, Block::new().title(format!(" {title} ")), theme)
+    draw_at(buffer, outer, Block::new().title(format!(" {title} ")), styling)
 }
 
 /// Draws a popup that covers `outer`, framed by `block`; returns the area inside its frame.
-pub(super) fn draw_at(buffer: &mut Buffer, outer: Rect, block: Block, theme: Styling) -> Rect {
+pub(super) fn draw_at(buffer: &mut Buffer, outer: Rect, block: Block, styling: Styling) -> Rect {
     Clear.render(outer, buffer);
-    buffer.set_style(outer, theme.screen());
-    let block = block.borders(Borders::ALL).border_type(BorderType::Rounded).border_style(theme.frame(true));
+    buffer.set_style(outer, styling.screen());
+    let block = block.borders(Borders::ALL).border_type(BorderType::Rounded).border_style(styling.frame(true));
     let inner = block.inner(outer);
     block.render(outer, buffer);
     inner

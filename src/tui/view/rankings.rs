@@ -1,4 +1,4 @@
-//! What the panes beside the traces share: their frame, and ranks with a bar each.
+//! The frame of the panes with totals, and their rankings with bars.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -12,21 +12,21 @@ use crate::store::{By, Group, Store};
 use crate::tui::app::App;
 use crate::tui::widget::gauge;
 
-/// Draws a pane's frame; returns what is inside.
-pub(super) fn framed(buffer: &mut Buffer, area: Rect, what: &str, app: &App, theme: Styling) -> Rect {
+/// Draws the frame of a pane; returns the area inside.
+pub(super) fn draw_frame(buffer: &mut Buffer, area: Rect, what: &str, app: &App, styling: Styling) -> Rect {
     let of = match (app.aggregates.is_trace_only, app.aggregates.progress()) {
         (true, _) => " · this trace".to_owned(),
         (false, Some((done, total))) => format!(" · {} of the shown", format::percent(done as u64, total as u64)),
         (false, None) if app.tree.is_filtered() => " · shown".to_owned(),
         (false, None) => String::new(),
     };
-    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(false)).title(format!(" {what}{of} "));
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(styling.frame(false)).title(format!(" {what}{of} "));
     let inner = block.inner(area);
     block.render(area, buffer);
     Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
 }
 
-/// A name with an amount.
+/// A line of a ranking: a name with an amount.
 pub(super) struct Rank<'a> {
     pub(super) name: &'a str,
     pub(super) amount: u64,
@@ -34,7 +34,7 @@ pub(super) struct Rank<'a> {
     pub(super) style: Style,
 }
 
-/// The groups with the largest amounts, the largest first.
+/// Returns the `count` groups with the largest amounts, the largest first.
 pub(super) fn ranked<'a, A: Ord + Copy>(
     app: &App,
     store: &'a Store,
@@ -56,15 +56,15 @@ pub(super) fn ranked<'a, A: Ord + Copy>(
     ranks.into_iter().map(|(amount, name)| (name, amount)).collect()
 }
 
-/// Writes ranks, a line each, as long as there are lines.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, ranks: &[Rank<'_>], theme: Styling) {
+/// Draws the ranks that fit into `area`, one per line.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, ranks: &[Rank<'_>], styling: Styling) {
     let largest = ranks.iter().map(|rank| rank.amount).max().unwrap_or_default();
     let numbers = ranks.iter().map(|rank| format::width(&rank.text) as u16).max().unwrap_or_default();
     let names = (area.width * 2 / 5).min(24);
     let bars = area.width.saturating_sub(names + numbers + 2);
     for (y, rank) in (area.y..area.bottom()).zip(ranks) {
         put(buffer, area.x, y, names, rank.name, Style::new());
-        put(buffer, area.x + names + 1, y, bars, &gauge(rank.amount, largest, usize::from(bars), theme.glyphs()), rank.style);
+        put(buffer, area.x + names + 1, y, bars, &gauge(rank.amount, largest, usize::from(bars), styling.glyphs()), rank.style);
         put_right(buffer, area.right(), y, numbers, &rank.text, Style::new());
     }
 }

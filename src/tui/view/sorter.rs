@@ -1,4 +1,4 @@
-//! The list of what can be sorted by.
+//! The list of sort keys.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,24 +8,24 @@ use super::styling::Styling;
 use super::{HitMap, popup, put};
 use crate::tui::app::{HitTarget, Sorter};
 
-/// Cells of the box, frame included.
+/// The width of the popup in cells, with its frame.
 const WIDTH: u16 = 44;
 
-/// Paints the list.
-pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, sorter: &Sorter, theme: Styling) {
-    let list = popup::draw(buffer, area, (WIDTH, sorter.names.len() as u16 + 2), "Sort by · enter sorts, esc closes", theme);
+/// Draws the list.
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, sorter: &Sorter, styling: Styling) {
+    let list = popup::draw(buffer, area, (WIDTH, sorter.names.len() as u16 + 2), "Sort by · enter sorts, esc closes", styling);
     let first = (sorter.cursor + 1).saturating_sub(usize::from(list.height));
     for (y, (at, name)) in (list.top()..list.bottom()).zip(sorter.names.iter().enumerate().skip(first)) {
-        let style = if at == sorter.cursor { theme.cursor() } else { Style::new() };
+        let style = if at == sorter.cursor { styling.cursor() } else { Style::new() };
         let line = Rect { y, height: 1, ..list };
         hits.add(line, HitTarget::Item(at));
         buffer.set_style(line, style);
-        put(buffer, list.x, y, 1, if at == sorter.cursor { "▸" } else { " " }, theme.key());
+        put(buffer, list.x, y, 1, if at == sorter.cursor { "▸" } else { " " }, styling.key());
         let x = put(buffer, list.x + 2, y, list.width.saturating_sub(3), name, Style::new());
         if at == sorter.current {
             let arrow = if sorter.is_reversed { "↑" } else { "↓" };
-            let x = put(buffer, x + 1, y, list.right().saturating_sub(x + 1), arrow, theme.key());
-            put(buffer, x + 2, y, list.right().saturating_sub(x + 2), "enter turns it round", theme.dim());
+            let x = put(buffer, x + 1, y, list.right().saturating_sub(x + 1), arrow, styling.key());
+            put(buffer, x + 2, y, list.right().saturating_sub(x + 2), "enter reverses", styling.dim());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The looks of what Agno's traces hold: colours of the theme, and symbols. Nothing is told by colour alone: every state has a symbol too.
+//! The styles of everything on the screen, and the replacement of symbols by ASCII.
 
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
@@ -9,12 +9,10 @@ use crate::tui::display;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widget::Glyphs;
 
-/// How things look.
+/// The current theme, and whether symbols must be ASCII.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Styling<'a> {
-    /// The colours.
     pub(super) theme: &'a Theme,
-    /// Symbols are plain ASCII.
     pub(super) ascii: bool,
 }
 
@@ -27,12 +25,12 @@ impl Styling<'_> {
         display::status_role(standing).map_or(Style::new(), |role| self.theme.style(role))
     }
 
-    /// Under everything.
+    /// The style below everything else.
     pub(super) fn screen(self) -> Style {
         self.theme.style(Role::Screen)
     }
 
-    /// Running text where something else was painted before.
+    /// The style of text that replaces drawn cells.
     pub(super) fn text(self) -> Style {
         Style::new().fg(self.screen().fg.unwrap_or_default())
     }
@@ -94,7 +92,7 @@ impl Styling<'_> {
     }
 }
 
-/// Replaces the program's own symbols on a painted screen; what came from outside stays.
+/// Replaces the program's symbols on a drawn screen by ASCII; other text stays.
 pub(super) fn to_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         if let Some(ascii) = display::ascii_symbol(cell.symbol()) {

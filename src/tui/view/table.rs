@@ -1,4 +1,4 @@
-//! A view that is not the traces: a table where they stand, and the line under the cursor where the detail does.
+//! A table that replaces the traces, and the page of its line under the cursor, which replaces the detail.
 
 mod page;
 
@@ -13,22 +13,22 @@ use crate::format;
 use crate::tui::app::{App, Cell, Focus, HitTarget, Table, TableColumn, View};
 pub(super) use page::page;
 
-/// Cells that the column which takes what is left has at least: a name, or a message.
-const NAME: u16 = 16;
-const MESSAGE: u16 = 40;
+/// The smallest widths of the first column, which gets the free cells: a name, or a message.
+const NAME_WIDTH: u16 = 16;
+const MESSAGE_WIDTH: u16 = 40;
 
-/// Cells of a column of moments with their dates.
-const MOMENT: u16 = 13;
+/// Cells of a column of moments with dates.
+const DATED_WIDTH: u16 = 13;
 
-pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, table: &Table, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, table: &Table, styling: Styling) {
     if area.is_empty() {
         return;
     }
     let title = format!(" {} {} ", table.view.title(), format::count(table.lines.len() as u64));
-    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Traces)).title(title);
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(styling.frame(app.focus == Focus::Traces)).title(title);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let columns = fitting(table, app, inner);
+    let columns = fit_columns(table, app, inner);
     let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height.saturating_sub(1)));
     let mut x = inner.x + 1;
     for &(at, column, width) in &columns {
@@ -38,29 +38,29 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
             (false, _) => "",
         };
         let text = format!("{}{arrow}", column.title(table.view));
-        let style = if arrow.is_empty() { theme.dim() } else { theme.key() };
-        // An arrow stands where the blank before the next column would.
+        let style = if arrow.is_empty() { styling.dim() } else { styling.key() };
+        // The arrow takes the place of the blank before the next column.
         let wider = u16::from(!arrow.is_empty() && !is_text(table, at));
         cell(buffer, Rect { x, y: inner.y, width: width + wider, height: 1 }, &text, is_text(table, at), style);
         x += width;
     }
     if table.lines.is_empty() {
-        put(buffer, inner.x + 1, inner.y + 1, inner.width.saturating_sub(1), nothing(app, table), theme.dim());
+        put(buffer, inner.x + 1, inner.y + 1, inner.width.saturating_sub(1), empty_reason(app, table), styling.dim());
     }
     for (line, y) in lines.zip(inner.y + 1..) {
         let line_area = Rect { y, height: 1, ..inner };
         hits.add(line_area, HitTarget::Line(line.0));
         if line.0 == table.cursor {
-            buffer.set_style(line_area, theme.cursor());
-            put(buffer, inner.x, y, 1, "▎", theme.key());
+            buffer.set_style(line_area, styling.cursor());
+            put(buffer, inner.x, y, 1, "▎", styling.key());
         }
         let mut x = inner.x + 1;
         for &(at, column, width) in &columns {
             let value = &line.1.cells[at];
             let style = match (column, value) {
-                (TableColumn::Errors | TableColumn::Count, Cell::Count(1..)) => theme.error(),
+                (TableColumn::Errors | TableColumn::Count, Cell::Count(1..)) => styling.error(),
                 (_, Cell::Text(_)) if at == 0 => Style::new().add_modifier(Modifier::BOLD),
-                (_, Cell::Text(_) | Cell::Moment(_)) => theme.dim(),
+                (_, Cell::Text(_) | Cell::Moment(_)) => styling.dim(),
                 _ => Style::new(),
             };
             cell(buffer, Rect { x, y, width, height: 1 }, &text(value, width - 1, app), is_text(table, at), style);
@@ -69,20 +69,20 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     }
 }
 
-/// Why there is no line.
-fn nothing(app: &App, table: &Table) -> &'static str {
+/// Explains why the table is empty.
+fn empty_reason(app: &App, table: &Table) -> &'static str {
     match (table.is_stale(), app.tree.is_filtered()) {
         (true, _) => "Reading…",
-        (false, true) => "Nothing in what the filter lets through.",
+        (false, true) => "Nothing matches the filter.",
         (false, false) => "Nothing yet.",
     }
 }
 
-/// The columns that there is room for, each with its place among all and its width: the first ones count most. What is left after them
-/// goes to moments of other days, for their dates, before it goes to the first.
-fn fitting(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn, u16)> {
+/// Returns the leading columns that fit, each with its index and its width. Free cells go to moments of other days, for their dates, then
+/// to the first column.
+fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn, u16)> {
     let width = inner.width.saturating_sub(2);
-    let least = if table.view == View::Errors { MESSAGE } else { NAME }.min(width);
+    let least = if table.view == View::Errors { MESSAGE_WIDTH } else { NAME_WIDTH }.min(width);
     let mut left = width - least;
     let mut fitting: Vec<(usize, TableColumn, u16)> = Vec::new();
     for (at, &column) in table.columns().iter().enumerate() {
@@ -96,9 +96,9 @@ fn fitting(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn, u1
     let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
     let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
     for (at, _, width) in &mut fitting {
-        let more = MOMENT.saturating_sub(*width);
+        let more = DATED_WIDTH.saturating_sub(*width);
         if more <= left && shown.clone().any(|line| is_dated(&line.cells[*at])) {
-            (*width, left) = (MOMENT, left - more);
+            (*width, left) = (DATED_WIDTH, left - more);
         }
     }
     if let Some(first) = fitting.first_mut() {
@@ -151,11 +151,11 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
     }
 }
 
-/// The line under the cursor, in the detail's place.
-pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, theme: Styling) {
+/// Draws the page of the line under the cursor.
+pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Table, styling: Styling) {
     let Some(line) = table.line().filter(|_| area.height > 0) else { return };
-    put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), theme.frame(app.focus != Focus::Traces));
+    put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), styling.frame(app.focus != Focus::Traces));
     let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));
-    put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), theme.title());
-    detail::draw_text(buffer, area, &table.pager, theme);
+    put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), styling.title());
+    detail::draw_text(buffer, area, &table.pager, styling);
 }

@@ -1,4 +1,4 @@
-//! Tokens: in and out, by model, and in the last hour.
+//! The tokens pane: tokens in and out, by model, and in the last hour.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,37 +11,38 @@ use crate::format;
 use crate::model::SpanType;
 use crate::store::{By, Store, Totals};
 use crate::tui::app::App;
+use crate::tui::display::{self, Shares};
 use crate::tui::widget::sparkline;
 
-/// Minutes of the sparkline.
+/// Minutes that the sparkline covers.
 const HOUR: i64 = 60;
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {
     if area.is_empty() {
         return;
     }
-    let inner = rankings::framed(buffer, area, "Tokens", app, theme);
+    let inner = rankings::draw_frame(buffer, area, "Tokens", app, styling);
     let stats = app.aggregates.stats(store);
-    put(buffer, inner.x, inner.y, inner.width, &sentence(stats.totals(), usize::from(inner.width)), Style::new());
+    put(buffer, inner.x, inner.y, inner.width, &in_out(stats.totals(), usize::from(inner.width)), Style::new());
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
     let flows = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);
     let lines = inner.height.saturating_sub(1 + u16::from(flows));
     let ranks = rankings::ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
     let ranks: Vec<Rank<'_>> = ranks
         .into_iter()
-        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: theme.kind(SpanType::Model) })
+        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.kind(SpanType::Model) })
         .collect();
-    rankings::draw(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, theme);
+    rankings::draw(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, styling);
     if flows {
         let y = inner.bottom() - 1;
         let text = format!(" {}/h", format::tokens(Some(minutes.iter().sum())));
-        let end = put_right(buffer, inner.right(), y, inner.width, &text, theme.dim());
+        let end = put_right(buffer, inner.right(), y, inner.width, &text, styling.dim());
         let columns = columns(&minutes, usize::from(end.saturating_sub(inner.x)));
-        put(buffer, inner.x, y, end.saturating_sub(inner.x), &sparkline(&columns, columns.len(), theme.glyphs()), theme.good());
+        put(buffer, inner.x, y, end.saturating_sub(inner.x), &sparkline(&columns, columns.len(), styling.glyphs()), styling.good());
     }
 }
 
-/// The minutes in at most so many columns, each of as many minutes as it takes; the newest ones are last, and the first column may hold fewer.
+/// Sums the minutes up into at most `cells` columns of equal length, the newest last; the first column may cover fewer minutes.
 fn columns(minutes: &[u64], cells: usize) -> Vec<u64> {
     let each = minutes.len().div_ceil(cells.max(1)).max(1);
     let mut columns: Vec<u64> = minutes.rchunks(each).map(|minutes| minutes.iter().sum()).collect();
@@ -49,18 +50,11 @@ fn columns(minutes: &[u64], cells: usize) -> Vec<u64> {
     columns
 }
 
-/// Tokens in and out, with as much of their parts as fits.
-fn sentence(totals: &Totals, cells: usize) -> String {
-    let known = |count: u64, of: u32| format::tokens((of > 0).then_some(count));
-    let part =
-        |part: u64, whole: u64, what: &str| if part > 0 { format!(" ({} {what})", format::percent(part, whole)) } else { String::new() };
-    let (into, out) = (known(totals.input, totals.inputs), known(totals.output, totals.outputs));
-    let cached = part(totals.cache_read, totals.input, "cached");
-    let reasoning = part(totals.reasoning, totals.output, "reasoning");
-    let whole = format!("in {into}{cached}  out {out}{reasoning}");
-    let shorter = format!("in {into}{cached}  out {out}");
-    let forms = [whole, shorter, format!("in {into} out {out}")];
-    forms.iter().find(|form| format::width(form) <= cells).unwrap_or(&forms[2]).clone()
+/// Formats tokens in and out with as many of their shares as fit into `cells` cells.
+fn in_out(totals: &Totals, cells: usize) -> String {
+    let text = |shares| display::tokens_in_out(totals, |count| format::tokens(Some(count)), shares);
+    let fitting = [Shares::All, Shares::CacheReads].map(text).into_iter().find(|text| format::width(text) <= cells);
+    fitting.unwrap_or_else(|| text(Shares::None))
 }
 
 #[cfg(test)]
@@ -68,13 +62,13 @@ mod tests {
     use super::columns;
 
     #[test]
-    fn all_minutes_fit_into_the_columns() {
+    fn columns_keep_every_minute() {
         let minutes: Vec<u64> = (1..=60).collect();
         assert_eq!(columns(&minutes, 60), minutes);
         assert_eq!(columns(&minutes, 100), minutes);
         assert_eq!(columns(&minutes, 21).len(), 20);
         assert_eq!((columns(&minutes, 21)[0], columns(&minutes, 21)[19]), (1 + 2 + 3, 58 + 59 + 60));
-        assert_eq!(columns(&minutes, 8)[0], 1 + 2 + 3 + 4, "eight a column, the newest in a whole one");
+        assert_eq!(columns(&minutes, 8)[0], 1 + 2 + 3 + 4, "eight minutes per column, except in the first");
         assert_eq!(columns(&minutes, 0), [60 * 61 / 2]);
         for cells in 1..70 {
             assert!(columns(&minutes, cells).len() <= cells);

@@ -1,4 +1,4 @@
-//! The traces: a line a row, with the tree, the numbers and the flame bar.
+//! The traces pane: one line per row, with the tree, the numbers and the bar.
 
 mod bar;
 mod columns;
@@ -13,15 +13,15 @@ use super::{HitMap, put};
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{Action, App, Focus, Measure, Sort};
-use columns::{Bars, Columns};
+use columns::{BarScale, Columns};
 use line::Line;
 
-pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, theme: Styling) {
+pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, styling: Styling) {
     if area.is_empty() {
         return;
     }
     let block =
-        Block::bordered().border_type(BorderType::Rounded).border_style(theme.frame(app.focus == Focus::Traces)).title(title(app, store));
+        Block::bordered().border_type(BorderType::Rounded).border_style(styling.frame(app.focus == Focus::Traces)).title(title(app, store));
     let inner = block.inner(area);
     block.render(area, buffer);
     let cost_first = app.tree.sorting().by == Sort::Cost || app.tree.measure == Measure::Cost;
@@ -29,17 +29,17 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let dated = rows.iter().any(|&row| !format::is_same_day(store.row(row).start, app.now));
     let columns = Columns::new(inner.width, store.all().cost().is_some(), cost_first, dated, &app.columns.0);
     if rows.is_empty() {
-        let none = format!("No trace passes the filter. {} takes it off.", app.keymap.hint(Action::Back));
-        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &none, theme.dim());
+        let empty = format!("No trace matches the filter; {} clears it.", app.keymap.hint(Action::Back));
+        put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &empty, styling.dim());
     }
-    let bars = rows.get(cursor).map(|&row| Bars::new(&app.tree, store, row, app.now));
-    columns.heading(buffer, inner, area.y, bars.as_ref(), theme);
+    let bars = rows.get(cursor).map(|&row| BarScale::new(&app.tree, store, row, app.now));
+    columns.draw_titles(buffer, inner, area.y, bars.as_ref(), styling);
     for (at, &row) in rows.iter().enumerate() {
         let line = Rect { y: inner.y + at as u16, height: 1, ..inner };
         if at == cursor {
-            buffer.set_style(line, theme.cursor());
+            buffer.set_style(line, styling.cursor());
         }
-        Line { app, store, theme, row, data: store.row(row), is_cursor: at == cursor }.draw(buffer, hits, line, columns);
+        Line { app, store, styling, row, data: store.row(row), is_cursor: at == cursor }.draw(buffer, hits, line, columns);
     }
 }
 

@@ -1,31 +1,31 @@
-//! The screen before the first span: what is watched, and how to make an agent trace into it.
+//! The screen before the first span: the sources, and how to write traces to them.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::header::beside_name;
+use super::header::without_name;
 use super::put;
 use super::styling::Styling;
 use crate::sources::State;
 use crate::tui::app::{App, SourceView};
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) {
-    let (plain, dim, key) = (Style::new(), theme.dim(), theme.key());
-    let mut lines = vec![("No traces yet.".to_owned(), theme.title()), (String::new(), plain)];
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) {
+    let (plain, dim, key) = (Style::new(), styling.dim(), styling.key());
+    let mut lines = vec![("No traces yet.".to_owned(), styling.title()), (String::new(), plain)];
     for source in &app.sources {
         let (what, style) = match &source.state {
-            State::Waiting(why) => (beside_name(source, why), theme.running()),
-            State::Failing(why) => (beside_name(source, why), theme.error()),
-            State::Loading { .. } => ("loading".to_owned(), theme.running()),
-            State::Watching { .. } => ("watching; it holds no spans yet".to_owned(), theme.good()),
-            State::Ended => ("read; it holds no spans".to_owned(), dim),
+            State::Waiting(why) => (without_name(source, why), styling.running()),
+            State::Failing(why) => (without_name(source, why), styling.error()),
+            State::Loading { .. } => ("loading".to_owned(), styling.running()),
+            State::Watching { .. } => ("watching; no spans yet".to_owned(), styling.good()),
+            State::Ended => ("read; no spans".to_owned(), dim),
         };
         lines.push((format!("{}  {what}", source.name), style));
     }
     if let Some([import, database]) = app.sources.iter().find_map(database) {
         lines.push((String::new(), plain));
-        lines.push(("To trace into it, say this in Python before you make the agent:".to_owned(), dim));
+        lines.push(("To write traces to it, run this in Python before you create the agent:".to_owned(), dim));
         lines.push((String::new(), plain));
         lines.push((import, key));
         lines.push(("from agno.tracing import setup_tracing".to_owned(), key));
@@ -41,13 +41,13 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Styling) {
     }
 }
 
-/// What Agno is told to write there: an import, and a value. `None` where it can't write.
+/// Returns the Python import and the expression of Agno's database for a source; `None` for a source that Agno can't write to.
 fn database(source: &SourceView) -> Option<[String; 2]> {
     if matches!(source.state, State::Failing(_) | State::Ended) {
         return None;
     }
     if let Some(rest) = source.name.strip_prefix("postgres://") {
-        // SQLAlchemy wants its driver in the URL.
+        // SQLAlchemy needs its driver in the URL.
         let url = format!("postgresql+psycopg://{rest}");
         return Some(["from agno.db.postgres import PostgresDb".to_owned(), format!("PostgresDb(db_url={url:?})")]);
     }
@@ -61,13 +61,13 @@ mod tests {
     use crate::sources::Traffic;
 
     #[test]
-    fn agno_is_told_to_write_where_it_is_watched() {
-        let told =
+    fn the_python_code_names_the_watched_database() {
+        let value =
             |name: &str, state| database(&SourceView { name: name.to_owned(), state, traffic: Traffic::default() }).map(|[_, value]| value);
         let waiting = || State::Waiting(String::new());
-        assert_eq!(told("tmp/x.db", waiting()).as_deref(), Some("SqliteDb(db_file=\"tmp/x.db\")"));
-        assert_eq!(told("postgres://u@h/d", waiting()).as_deref(), Some("PostgresDb(db_url=\"postgresql+psycopg://u@h/d\")"));
-        assert_eq!(told("x.json", waiting()), None);
-        assert_eq!(told("postgres://u@h/d", State::Failing(String::new())), None);
+        assert_eq!(value("tmp/x.db", waiting()).as_deref(), Some("SqliteDb(db_file=\"tmp/x.db\")"));
+        assert_eq!(value("postgres://u@h/d", waiting()).as_deref(), Some("PostgresDb(db_url=\"postgresql+psycopg://u@h/d\")"));
+        assert_eq!(value("x.json", waiting()), None);
+        assert_eq!(value("postgres://u@h/d", State::Failing(String::new())), None);
     }
 }

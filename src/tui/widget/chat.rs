@@ -1,4 +1,4 @@
-//! A conversation: who says what, which tools are called with what, and what they return.
+//! The layout of a conversation: roles, texts, tool calls and their results.
 
 use std::borrow::Cow;
 
@@ -7,73 +7,73 @@ use super::json;
 use super::text::{Document, TextRole};
 use crate::format::{pad_right, safe};
 
-/// Cells of the column that says who speaks, with the blank behind it.
-const COLUMN: usize = 11;
-/// A result in JSON that is longer than this is laid out over several lines.
-const SHORT: usize = 120;
+/// Cells of the column with the roles, with the blank after it.
+const ROLE_WIDTH: usize = 11;
+/// The largest size, in bytes, of a JSON result on one line.
+const MAX_INLINE: usize = 120;
 
-/// What one side says at one time.
+/// A message of a conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// Who speaks: `system`, `user`, `assistant`, `tool`.
+    /// The role: `system`, `user`, `assistant` or `tool`.
     pub role: Cow<'a, str>,
-    /// What is said, in order.
+    /// The parts, in order.
     pub parts: Vec<Part<'a>>,
 }
 
-/// A piece of a message.
+/// A part of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
     /// Text.
     Text(Cow<'a, str>),
-    /// What a model thinks before it speaks.
+    /// The reasoning of a model.
     Thought(Cow<'a, str>),
-    /// A tool is called.
+    /// A tool call.
     Call {
         /// The tool's name.
         name: Cow<'a, str>,
-        /// Its arguments, as they lie in the attribute.
+        /// The arguments, as the attribute holds them.
         arguments: Cow<'a, str>,
     },
-    /// A tool has returned.
+    /// The result of a tool call.
     Result {
-        /// The tool's name, if it is known.
+        /// The tool's name, if known.
         name: Option<Cow<'a, str>>,
-        /// What it returned, as it lies in the attribute.
+        /// The returned value, as the attribute holds it.
         value: Cow<'a, str>,
     },
-    /// A picture, a sound or a file stands here: what it is, in a few words.
+    /// A short description of a picture, sound or file.
     Media(Cow<'a, str>),
-    /// Something went wrong.
+    /// An error message.
     Error(Cow<'a, str>),
 }
 
-/// The conversation laid out: roles in a column at the left, text beside it.
+/// Lays out a conversation: roles in a column at the left, text beside them.
 #[must_use]
 pub fn document(messages: &[Message<'_>], glyphs: Glyphs) -> Document {
     let mut document = Document::new();
     for message in messages {
         let mut label = Some(message.role.as_ref());
         for part in &message.parts {
-            begin(&mut document, label.take());
+            begin_line(&mut document, label.take());
             part.write(&mut document, glyphs);
         }
         if label.is_some() {
-            begin(&mut document, label);
+            begin_line(&mut document, label);
         }
     }
     document
 }
 
-/// Begins a line under the text column, with who speaks if that is said here.
-fn begin(document: &mut Document, label: Option<&str>) {
+/// Begins a line of the text column, with the role before it if there is one.
+fn begin_line(document: &mut Document, label: Option<&str>) {
     match label {
         Some(label) => {
-            document.line(0, COLUMN);
-            document.push(&pad_right(&safe(label), COLUMN - 1), TextRole::Label);
+            document.line(0, ROLE_WIDTH);
+            document.push(&pad_right(&safe(label), ROLE_WIDTH - 1), TextRole::Label);
             document.push(" ", TextRole::Plain);
         }
-        None => document.line(COLUMN, COLUMN),
+        None => document.line(ROLE_WIDTH, ROLE_WIDTH),
     }
 }
 
@@ -81,7 +81,7 @@ impl Part<'_> {
     fn write(&self, document: &mut Document, glyphs: Glyphs) {
         let (to, from) = if glyphs == Glyphs::Ascii { ("-> ", "<- ") } else { ("→ ", "← ") };
         match self {
-            Self::Text(text) => value(document, text.trim_end(), TextRole::Plain),
+            Self::Text(text) => append_value(document, text.trim_end(), TextRole::Plain),
             Self::Thought(text) => document.push(text.trim_end(), TextRole::Faint),
             Self::Error(text) => document.push(text.trim_end(), TextRole::Error),
             Self::Media(what) => document.push(&format!("[{what}]"), TextRole::Faint),
@@ -98,16 +98,16 @@ impl Part<'_> {
                     document.push(&safe(name), TextRole::Call);
                     document.push(": ", TextRole::Punct);
                 }
-                value(document, returned.trim(), TextRole::String);
+                append_value(document, returned.trim(), TextRole::String);
             }
         }
     }
 }
 
-/// Text, or, if it is long and begins with a bracket, the value that it is.
-fn value(document: &mut Document, text: &str, role: TextRole) {
-    if text.len() > SHORT && text.starts_with(['{', '[']) {
-        json::append(document, text, COLUMN);
+/// Appends text; long text that begins with a bracket is laid out as a value.
+fn append_value(document: &mut Document, text: &str, role: TextRole) {
+    if text.len() > MAX_INLINE && text.starts_with(['{', '[']) {
+        json::append(document, text, ROLE_WIDTH);
     } else {
         document.push(text, role);
     }
@@ -121,7 +121,7 @@ mod tests {
     use crate::tui::widget::Glyphs;
     use crate::tui::widget::text::{Document, TextRole};
 
-    fn say<'a>(role: &'a str, parts: Vec<Part<'a>>) -> Message<'a> {
+    fn message<'a>(role: &'a str, parts: Vec<Part<'a>>) -> Message<'a> {
         Message { role: role.into(), parts }
     }
 
@@ -134,11 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn a_conversation_reads_like_one() {
+    fn roles_texts_and_calls_are_laid_out() {
         let messages = [
-            say("system", vec![Part::Text("You are the leader of a team\nof two\n".into())]),
-            say("user", vec![Part::Text("Write a report about AI".into()), Part::Media("image/png, 1.2 MB".into())]),
-            say(
+            message("system", vec![Part::Text("You are the leader of a team\nof two\n".into())]),
+            message("user", vec![Part::Text("Write a report about AI".into()), Part::Media("image/png, 1.2 MB".into())]),
+            message(
                 "assistant",
                 vec![
                     Part::Thought("Hm.".into()),
@@ -146,8 +146,8 @@ mod tests {
                     call("now", ""),
                 ],
             ),
-            say("tool", vec![Part::Result { name: Some("now".into()), value: "12:00".into() }, Part::Error("timed out".into())]),
-            say("assistant", Vec::new()),
+            message("tool", vec![Part::Result { name: Some("now".into()), value: "12:00".into() }, Part::Error("timed out".into())]),
+            message("assistant", Vec::new()),
         ];
         let expected = [
             "system     You are the leader of a team",
@@ -166,16 +166,17 @@ mod tests {
     }
 
     #[test]
-    fn roles_are_labels_of_one_width() {
-        let shown = document(&[say("日本語日本語", vec![Part::Text("x".into())]), say("", vec![Part::Text("y".into())])], Glyphs::Unicode);
+    fn roles_are_padded_labels() {
+        let shown =
+            document(&[message("日本語日本語", vec![Part::Text("x".into())]), message("", vec![Part::Text("y".into())])], Glyphs::Unicode);
         assert_eq!(lines(&shown), ["日本語日…  x", "           y"]);
         assert_eq!(shown.segments(0).next(), Some(("日本語日… ", TextRole::Label)));
     }
 
     #[test]
-    fn a_long_result_in_json_is_laid_out_beneath() {
+    fn a_long_json_result_spans_several_lines() {
         let value = format!(r#"{{"found": "{}", "n": 1}}"#, "x".repeat(150));
-        let shown = lines(&document(&[say("tool", vec![Part::Result { name: None, value: value.into() }])], Glyphs::Unicode));
+        let shown = lines(&document(&[message("tool", vec![Part::Result { name: None, value: value.into() }])], Glyphs::Unicode));
         assert_eq!(shown[0], "tool       ← {");
         assert!(shown[1].starts_with(r#"             "found": "xxx"#));
         assert_eq!(shown[2..], [r#"             "n": 1"#, "           }"]);
@@ -183,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_can_be_said(role in any::<String>(), text in any::<String>(), name in any::<String>(), arguments in "[{}\\[\\]\"':,a1\n ]{0,40}") {
+        fn any_text_is_laid_out_safely(role in any::<String>(), text in any::<String>(), name in any::<String>(), arguments in "[{}\\[\\]\"':,a1\n ]{0,40}") {
             let parts = vec![
                 Part::Text(text.clone().into()),
                 Part::Call { name: name.clone().into(), arguments: arguments.into() },

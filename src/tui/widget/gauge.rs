@@ -1,12 +1,12 @@
-//! A bar from the left: how much of the largest something is.
+//! A horizontal gauge: a value as a share of the largest value.
 
 use super::Glyphs;
 
-/// Blocks that fill eighths of a cell from the left.
+/// Blocks that fill 0 to 8 eighths of a cell from the left.
 pub(super) const EIGHTHS: [char; 9] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
 
-/// `value` of `largest` as a bar in `width` cells at most, without blanks behind it. Anything above nothing can be seen, and what
-/// is larger than the largest is full.
+/// Draws `value` of `largest` as a bar of at most `width` cells, without trailing blanks. Any value above 0 is visible; a value above
+/// `largest` fills the bar.
 #[must_use]
 pub fn gauge(value: u64, largest: u64, width: usize, glyphs: Glyphs) -> String {
     if value == 0 || width == 0 {
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_empty_and_too_much_is_full() {
+    fn zero_is_empty_and_excess_is_full() {
         assert_eq!(gauge(0, 10, 3, Glyphs::Unicode), "");
         assert_eq!(gauge(1, 0, 3, Glyphs::Unicode), "███");
         assert_eq!(gauge(u64::MAX, 3, 3, Glyphs::Unicode), "███");
@@ -48,7 +48,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_fits(value in any::<u64>(), largest in any::<u64>(), width in 0_usize..40, ascii in any::<bool>()) {
+        fn the_bar_fits(value in any::<u64>(), largest in any::<u64>(), width in 0_usize..40, ascii in any::<bool>()) {
             let glyphs = if ascii { Glyphs::Ascii } else { Glyphs::Unicode };
             let cells = gauge(value, largest, width, glyphs).chars().count();
             prop_assert!(cells <= width);

@@ -1,6 +1,6 @@
-//! Values as attributes hold them, laid out for reading: JSON, Python's `repr`, or plain text.
+//! Pretty-prints attribute values: JSON, Python's `repr`, or plain text.
 //!
-//! Tokens are laid out as they come, without a tree: nesting costs no stack, and a value may be cut off anywhere.
+//! Tokens are laid out in order, without a syntax tree: nesting costs no stack, and a value may be truncated anywhere.
 
 mod escape;
 mod grammar;
@@ -15,29 +15,29 @@ use grammar::Grammar;
 pub use lazy_tail::{LazyTail, open};
 use scan::{Scanner, Token, TokenKind};
 
-/// Cells by which what is in brackets is indented.
-const STEP: usize = 2;
-/// A list that takes no more bytes than this stays on one line.
-const SHORT: usize = 72;
+/// Cells by which the content of brackets is indented.
+const INDENT: usize = 2;
+/// The largest size, in bytes, of a list on one line.
+const MAX_INLINE: usize = 72;
 
-/// What a value is.
+/// The syntax of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// JSON, one value or several in a row, perhaps cut off.
+    /// JSON: one value or several in a row, perhaps truncated.
     Json,
-    /// What Python prints for a value, perhaps cut off.
+    /// The `repr` of a Python value, perhaps truncated.
     Repr,
     /// Any other text.
     Plain,
 }
 
-/// Tells what a value is.
+/// Detects the syntax of a value.
 #[must_use]
 pub fn parse(text: &str) -> Shape {
     grammar::shape(text)
 }
 
-/// A value laid out: brackets indented by two cells, line breaks in strings shown as such, plain text as it is.
+/// Lays out a value: the content of brackets is indented by two cells, line breaks in strings are decoded, plain text is unchanged.
 #[must_use]
 pub fn document(text: &str) -> Document {
     let mut document = Document::new();
@@ -45,24 +45,24 @@ pub fn document(text: &str) -> Document {
     document
 }
 
-/// Bytes beyond which a value among others is not taken apart: it has a page of its own for that.
-const LONG: usize = 256 << 10;
+/// The largest size, in bytes, of a value that is parsed where it is one of many; its own page parses it whole.
+const MAX_NESTED: usize = 256 << 10;
 
-/// Adds a value to the last line of `document`, its further lines indented by `base` cells and more.
+/// Appends a value to the last line of `document`; further lines are indented by at least `base` cells.
 pub(super) fn append(document: &mut Document, text: &str, base: usize) {
     let text = safe_lines(text);
-    // Whether it is a value turns out at its end; laying it out meanwhile saves a second reading.
-    let mark = document.mark();
-    if (base > 0 && text.len() > LONG) || lay_out(document, &text, base).is_none_or(|shape| shape == Shape::Plain) {
-        document.rewind(mark);
+    // Only the end shows whether the text is a value; laying it out meanwhile avoids a second pass.
+    let checkpoint = document.checkpoint();
+    if (base > 0 && text.len() > MAX_NESTED) || lay_out(document, &text, base).is_none_or(|shape| shape == Shape::Plain) {
+        document.rewind(checkpoint);
         document.push_safe(&text, TextRole::Plain);
     }
 }
 
-/// Lays out what tokens make up a value; `None` once they do not.
+/// Lays out the tokens of a value; `None` on a syntax error.
 fn lay_out(document: &mut Document, text: &str, base: usize) -> Option<Shape> {
     if document.lines() == 0 {
-        document.line(base, base + STEP);
+        document.line(base, base + INDENT);
     }
     let mut layout = Layout { scanner: Scanner::new(text), grammar: Grammar::default(), document, base, flat: Flat::No, begun: false };
     while let Some(token) = layout.scanner.next() {
@@ -71,11 +71,11 @@ fn lay_out(document: &mut Document, text: &str, base: usize) -> Option<Shape> {
     Some(layout.grammar.finish())
 }
 
-/// Adds a value's arguments to the last line of `document`, on one line: `name: value, name: value`, without the braces of an object.
+/// Appends the arguments of a call to the last line of `document`: `name: value, name: value`, without the braces of the object.
 pub(super) fn append_arguments(document: &mut Document, text: &str) {
     let text = safe_lines(text);
     let braced = text.trim_start().starts_with('{') && text.trim_end().ends_with('}');
-    if !braced || text.len() > LONG || parse(&text) == Shape::Plain {
+    if !braced || text.len() > MAX_NESTED || parse(&text) == Shape::Plain {
         document.push_safe(&text, TextRole::Plain);
         return;
     }
@@ -92,7 +92,7 @@ pub(super) fn append_arguments(document: &mut Document, text: &str) {
     }
 }
 
-/// What stands in a text that is one string in JSON; any other text as it is.
+/// Returns the content of a text that is a single JSON string; any other text unchanged.
 #[must_use]
 pub fn string(text: &str) -> Cow<'_, str> {
     let trimmed = text.trim();
@@ -102,13 +102,13 @@ pub fn string(text: &str) -> Cow<'_, str> {
     if one { Cow::Owned(unquoted(&escape::decode(trimmed)).to_owned()) } else { Cow::Borrowed(text) }
 }
 
-/// Whether brackets are open whose content stays on their line.
+/// Whether the open brackets keep their content on one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Flat {
     #[default]
     No,
     Short,
-    /// Nothing but numbers: drawn as one piece, for there may be very many.
+    /// Numbers only: one segment, since there may be very many.
     Numbers,
 }
 
@@ -159,7 +159,7 @@ impl Layout<'_, '_> {
 
     fn open(&mut self, token: Token<'_>, called: bool) {
         if self.grammar.depth() == 1 && self.begun && !(called && token.text == "(") {
-            self.document.line(self.base, self.base + STEP);
+            self.document.line(self.base, self.base + INDENT);
         }
         self.document.push_safe(token.text, TextRole::Punct);
         self.flat = flat(token.text, self.scanner.rest());
@@ -169,8 +169,8 @@ impl Layout<'_, '_> {
     }
 
     fn line(&mut self) {
-        let indent = self.base + self.grammar.depth() * STEP;
-        self.document.line(indent, indent + STEP);
+        let indent = self.base + self.grammar.depth() * INDENT;
+        self.document.line(indent, indent + INDENT);
     }
 }
 
@@ -184,7 +184,8 @@ fn role(token: Token<'_>) -> TextRole {
     }
 }
 
-/// Whether the brackets before `rest` are kept on one line: empty ones, lists of numbers, short lists and calls without further brackets.
+/// Decides whether the brackets opened before `rest` stay on one line: empty ones, lists of numbers, and short lists and calls without
+/// inner brackets.
 fn flat(open: &str, rest: &str) -> Flat {
     let bytes = rest.as_bytes();
     let body = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -199,7 +200,7 @@ fn flat(open: &str, rest: &str) -> Flat {
         return Flat::Numbers;
     }
     let mut quote = None;
-    for (at, &byte) in bytes.iter().enumerate().take(SHORT) {
+    for (at, &byte) in bytes.iter().enumerate().take(MAX_INLINE) {
         match (quote, byte) {
             (Some(_), b'\\') if bytes.get(at + 1) == Some(&b'n') => return Flat::No,
             (Some(open), byte) if byte == open && bytes[at - 1] != b'\\' => quote = None,
@@ -212,7 +213,7 @@ fn flat(open: &str, rest: &str) -> Flat {
     Flat::No
 }
 
-/// A string without its prefix and quotes.
+/// Returns a string token without its prefix and quotes.
 fn unquoted(string: &str) -> &str {
     let body = string.trim_start_matches(|c: char| c.is_ascii_alphabetic());
     body.get(1..body.len().saturating_sub(1)).unwrap_or_default()

@@ -1,12 +1,12 @@
-//! A row of small columns: how a rate went.
+//! A sparkline: recent values as small columns.
 
 use super::Glyphs;
 
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const ASCII: [char; 9] = [' ', '.', '.', ':', ':', '=', '=', '#', '#'];
 
-/// The last `width` of `values` as columns, the newest at the right; exactly `width` cells. The largest that is shown is full,
-/// nothing is blank, and anything above nothing can be seen.
+/// Draws the last `width` values as columns in exactly `width` cells, the newest at the right. The largest of them is full; only 0 is
+/// blank.
 #[must_use]
 pub fn sparkline(values: &[u64], width: usize, glyphs: Glyphs) -> String {
     let shown = &values[values.len().saturating_sub(width)..];
@@ -14,7 +14,7 @@ pub fn sparkline(values: &[u64], width: usize, glyphs: Glyphs) -> String {
     let top = u128::from(shown.iter().copied().max().unwrap_or_default().max(1));
     let mut line = " ".repeat(width - shown.len());
     line.extend(shown.iter().map(|&value| {
-        // Rounded up, so that only nothing is blank.
+        // Rounded up, so that only 0 is blank.
         let height = (u128::from(value) * 8).div_ceil(top) as usize;
         columns[height.min(8)]
     }));
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_stands_at_the_right() {
+    fn the_newest_value_is_at_the_right() {
         assert_eq!(sparkline(&[8, 8, 4], 2, Glyphs::Unicode), "█▄");
         assert_eq!(sparkline(&[8], 3, Glyphs::Unicode), "  █");
         assert_eq!(sparkline(&[], 3, Glyphs::Unicode), "   ");
@@ -46,7 +46,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_as_wide_as_asked(values in prop::collection::vec(any::<u64>(), 0..40), width in 0_usize..40) {
+        fn the_width_is_exact(values in prop::collection::vec(any::<u64>(), 0..40), width in 0_usize..40) {
             prop_assert_eq!(sparkline(&values, width, Glyphs::Unicode).chars().count(), width);
         }
     }

@@ -1,8 +1,8 @@
-//! Long text in colours: lines of segments that are laid out only where they are looked at.
+//! Long styled text: lines of segments, wrapped into rows only where they are shown.
 //!
-//! A [`Document`] is written once and never changes with the screen. Where its rows break depends on a [`Layout`] and is worked
-//! out for the rows that are shown: no line is longer than a few screens (a longer one is continued on the next), so that
-//! neither a frame nor a step depends on how long the text is.
+//! A [`Document`] does not depend on the size of the screen. A [`Layout`] determines the rows, which are computed only for what is
+//! shown. No line is longer than a few screens (longer ones continue on the next), so that the cost of a frame or a step does not
+//! depend on the length of the text.
 
 mod search;
 mod wrap;
@@ -15,40 +15,40 @@ use std::ops::Range;
 
 use crate::format::{safe_lines, width};
 
-/// Bytes of text that a document holds at most; [`Document::left_out`] counts the rest.
+/// The largest size of a document in bytes; [`Document::left_out`] counts the rest.
 pub const CAPACITY: usize = 32 << 20;
-/// Lines that a document holds at most.
-const LINES: usize = 1 << 20;
-/// Bytes after which a line is continued on the next one.
-const LINE: usize = 16 << 10;
+/// The largest number of lines of a document.
+const MAX_LINES: usize = 1 << 20;
+/// Bytes after which a line continues on the next one.
+const MAX_LINE: usize = 16 << 10;
 
-/// What a piece of text is; whoever draws it picks the colour.
+/// The role of a piece of text, for its style.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TextRole {
     /// Running text.
     #[default]
     Plain,
-    /// A name that something has.
+    /// The name of a value.
     Key,
-    /// A string's content, with its quotes.
+    /// A string with its quotes.
     String,
     /// A number.
     Number,
-    /// `true`, `None` and their like.
+    /// A literal such as `true` or `None`.
     Keyword,
     /// Brackets, commas, colons.
     Punct,
-    /// Who speaks.
+    /// The label of a line, such as a role.
     Label,
-    /// What is called.
+    /// The name of a called tool.
     Call,
-    /// What matters less.
+    /// Less important text.
     Faint,
-    /// What went wrong.
+    /// An error.
     Error,
 }
 
-/// Safe text in lines; each line has an indent for its first row and one for the rows it is wrapped into, in cells.
+/// Safe text in lines. Each line has an indent for its first row and a hanging indent for the rows that it wraps into, in cells.
 #[derive(Clone, Debug, Default)]
 pub struct Document {
     text: String,
@@ -63,7 +63,7 @@ struct Line {
     segment: u32,
     indent: u8,
     hang: u8,
-    /// It goes on with what was too long for the line before.
+    /// Whether it continues a line that was too long.
     continues: bool,
 }
 
@@ -73,9 +73,9 @@ struct Segment {
     role: TextRole,
 }
 
-/// How long a document was.
+/// A length of a document to rewind to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
+pub(super) struct Checkpoint {
     text: usize,
     lines: usize,
     segments: usize,
@@ -83,13 +83,13 @@ pub(super) struct Mark {
 }
 
 impl Document {
-    /// A document with nothing in it.
+    /// Returns an empty document.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A document of running text.
+    /// Returns a document of plain text.
     #[must_use]
     pub fn plain(text: &str) -> Self {
         let mut document = Self::new();
@@ -97,12 +97,12 @@ impl Document {
         document
     }
 
-    /// Begins a line, indented by `indent` cells; where it is wrapped or goes on after a line break in its text, by `hang` cells.
+    /// Begins a line, indented by `indent` cells. Rows that it wraps into, and lines after line breaks in its text, are indented by `hang`.
     pub fn line(&mut self, indent: usize, hang: usize) {
-        self.begin(indent.min(255) as u8, hang.min(255) as u8, false);
+        self.push_line(indent.min(255) as u8, hang.min(255) as u8, false);
     }
 
-    /// Adds text from anywhere to the last line. Line breaks in it begin new lines.
+    /// Makes text safe and appends it to the last line. Line breaks begin new lines.
     pub fn push(&mut self, text: &str, role: TextRole) {
         match safe_lines(text) {
             Cow::Borrowed(text) => self.push_safe(text, role),
@@ -110,7 +110,7 @@ impl Document {
         }
     }
 
-    /// Adds text that has been through [`safe_lines`].
+    /// Appends text that [`safe_lines`] has returned.
     pub(super) fn push_safe(&mut self, text: &str, role: TextRole) {
         if self.lines.is_empty() {
             self.line(0, 0);
@@ -119,42 +119,42 @@ impl Document {
         while let Some(at) = memchr::memchr(b'\n', rest.as_bytes()) {
             self.append(&rest[..at], role);
             let hang = self.lines.last().map_or(0, |line| line.hang);
-            self.begin(hang, hang, false);
+            self.push_line(hang, hang, false);
             rest = &rest[at + 1..];
         }
         self.append(rest, role);
     }
 
-    /// The document as it is, to [`Document::rewind`] to.
-    pub(super) fn mark(&self) -> Mark {
-        Mark { text: self.text.len(), lines: self.lines.len(), segments: self.segments.len(), left_out: self.left_out }
+    /// Returns the current length, for [`Document::rewind`].
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { text: self.text.len(), lines: self.lines.len(), segments: self.segments.len(), left_out: self.left_out }
     }
 
-    /// Takes back all that was added since the mark.
-    pub(super) fn rewind(&mut self, mark: Mark) {
-        self.text.truncate(mark.text);
-        self.lines.truncate(mark.lines);
-        self.segments.truncate(mark.segments);
-        // What came after the mark may have prolonged it.
+    /// Removes everything that was appended after `checkpoint`.
+    pub(super) fn rewind(&mut self, checkpoint: Checkpoint) {
+        self.text.truncate(checkpoint.text);
+        self.lines.truncate(checkpoint.lines);
+        self.segments.truncate(checkpoint.segments);
+        // Later text may have extended the last segment.
         if let Some(last) = self.segments.last_mut() {
-            last.end = mark.text as u32;
+            last.end = checkpoint.text as u32;
         }
-        self.left_out = mark.left_out;
+        self.left_out = checkpoint.left_out;
     }
 
-    /// How many lines there are.
+    /// Returns the number of lines.
     #[must_use]
     pub fn lines(&self) -> usize {
         self.lines.len()
     }
 
-    /// The text of a line, without its indent; empty if there is no such line.
+    /// Returns the text of a line without its indent; empty if there is no such line.
     #[must_use]
     pub fn line_text(&self, line: usize) -> &str {
         &self.text[self.range(line)]
     }
 
-    /// All of the text, with its indents; lines that were too long for one are whole again.
+    /// Returns the whole text with its indents; continued lines are joined.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = String::with_capacity(self.text.len() + self.lines.len());
@@ -170,31 +170,31 @@ impl Document {
         text
     }
 
-    /// A line's pieces, in order.
+    /// Returns the segments of a line with their roles, in order.
     pub fn segments(&self, line: usize) -> impl Iterator<Item = (&str, TextRole)> {
         self.segments_in(line, self.range(line)).map(|(range, role)| (&self.text[range], role))
     }
 
-    /// The indent of a line's first row, in cells.
+    /// Returns the indent of a line's first row, in cells.
     #[must_use]
     pub fn indent(&self, line: usize) -> usize {
         self.lines.get(line).map_or(0, |line| usize::from(line.indent))
     }
 
-    /// The indent of the rows that a line is wrapped into, in cells.
+    /// Returns the hanging indent of a line, in cells.
     #[must_use]
     pub fn hang(&self, line: usize) -> usize {
         self.lines.get(line).map_or(0, |line| usize::from(line.hang))
     }
 
-    /// Bytes of text that did not fit in.
+    /// Returns the number of bytes that did not fit.
     #[must_use]
     pub fn left_out(&self) -> usize {
         self.left_out
     }
 
-    fn begin(&mut self, indent: u8, hang: u8, continues: bool) {
-        if self.lines.len() < LINES && self.left_out == 0 {
+    fn push_line(&mut self, indent: u8, hang: u8, continues: bool) {
+        if self.lines.len() < MAX_LINES && self.left_out == 0 {
             let (start, segment) = (self.text.len() as u32, self.segments.len() as u32);
             self.lines.push(Line { start, segment, indent, hang, continues });
         } else {
@@ -202,22 +202,22 @@ impl Document {
         }
     }
 
-    /// Adds text without line breaks, continued on further lines if it is long.
+    /// Appends text without line breaks; long text continues on further lines.
     fn append(&mut self, text: &str, role: TextRole) {
         let mut rest = text;
         while !rest.is_empty() {
             let Some(&line) = self.lines.last() else { return };
-            // Once something is left out, so is all that follows: text with a hole in it misleads.
+            // After the first omission everything is omitted: text with a gap would mislead.
             if self.left_out > 0 || self.text.len() + rest.len() > CAPACITY {
                 self.left_out += rest.len();
                 return;
             }
-            let room = LINE.saturating_sub(self.text.len() - line.start as usize);
+            let room = MAX_LINE.saturating_sub(self.text.len() - line.start as usize);
             let cut = if rest.len() <= room { rest.len() } else { wrap::boundary(rest, room) };
             self.write(&rest[..cut], role);
             rest = &rest[cut..];
             if !rest.is_empty() {
-                self.begin(line.hang, line.hang, true);
+                self.push_line(line.hang, line.hang, true);
             }
         }
     }
@@ -233,43 +233,43 @@ impl Document {
         }
     }
 
-    /// Where a line's text lies.
+    /// Returns the byte range of a line in the text.
     fn range(&self, line: usize) -> Range<usize> {
         let start = |line: usize| self.lines.get(line).map_or(self.text.len(), |line| line.start as usize);
         start(line)..start(line + 1)
     }
 
-    /// The pieces of a line that `range`, which lies in it, cuts out.
+    /// Returns the parts of a line's segments within `range`, which must be inside the line.
     fn segments_in(&self, line: usize, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, TextRole)> {
         let first = |line: usize| self.lines.get(line).map_or(self.segments.len(), |line| line.segment as usize);
         let segments = &self.segments[first(line)..first(line + 1)];
-        let skip = segments.partition_point(|segment| segment.end as usize <= range.start);
+        let first_segment = segments.partition_point(|segment| segment.end as usize <= range.start);
         let mut at = range.start;
-        segments[skip..].iter().map_while(move |segment| {
+        segments[first_segment..].iter().map_while(move |segment| {
             let piece = at..range.end.min(segment.end as usize);
             at = piece.end;
             (!piece.is_empty()).then_some((piece, segment.role))
         })
     }
 
-    /// The pieces of a row that begins at `row` and ends at the byte `end` of its line, by their place in the text.
-    pub(super) fn pieces(&self, row: Position, end: usize) -> impl Iterator<Item = (Range<usize>, TextRole)> {
+    /// Returns the segments of the row from `row` to the byte `end` of its line, as ranges of the text.
+    pub(super) fn row_segments(&self, row: Position, end: usize) -> impl Iterator<Item = (Range<usize>, TextRole)> {
         let line = self.range(row.line);
         let start = (line.start + row.byte).min(line.end);
         self.segments_in(row.line, start..(line.start + end).min(line.end))
     }
 
-    /// A piece of the text.
+    /// Returns a range of the text.
     pub(super) fn slice(&self, range: Range<usize>) -> &str {
         &self.text[range]
     }
 
-    /// The cells before `place` in its unwrapped line.
-    pub(super) fn column(&self, place: Position) -> usize {
-        self.indent(place.line) + width(self.line_text(place.line).get(..place.byte).unwrap_or_default())
+    /// Returns the cells before `position` in its unwrapped line.
+    pub(super) fn column(&self, position: Position) -> usize {
+        self.indent(position.line) + width(self.line_text(position.line).get(..position.byte).unwrap_or_default())
     }
 
-    /// The line that a byte of the text lies in.
+    /// Returns the line that contains a byte of the text.
     fn line_of(&self, byte: usize) -> usize {
         self.lines.partition_point(|line| line.start as usize <= byte).saturating_sub(1)
     }

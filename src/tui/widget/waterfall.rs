@@ -1,6 +1,6 @@
-//! A flame bar: where a span stands in its trace's time, to an eighth of a cell.
+//! The bars of a waterfall chart: the time of a span within its trace, to an eighth of a cell.
 //!
-//! Each cell is a byte whose bits are its eighths, the lowest at the left; bars and children are runs of bits.
+//! Internally a cell is a byte; its bits are the cell's eighths, the lowest bit at the left.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,7 +9,7 @@ use ratatui::style::{Modifier, Style};
 use super::Glyphs;
 use super::gauge::EIGHTHS;
 
-/// The stretch of time that a row of cells shows, in nanoseconds. One without length is shown as a nanosecond.
+/// The interval that a row of cells shows, in nanoseconds. An empty interval counts as one nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axis {
     /// The left edge of the first cell.
@@ -18,34 +18,34 @@ pub struct Axis {
     pub end: i64,
 }
 
-/// What has become of the span that a bar stands for.
+/// The state of a bar's span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// It ended.
     #[default]
     Done,
-    /// It runs: the bar is open to the right.
+    /// It is running: the bar is open to the right.
     Running,
     /// It failed.
     Error,
 }
 
-/// A span's bar.
+/// The bar of a span.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bar<'a> {
-    /// When the span began, nanoseconds.
+    /// The start of the span in nanoseconds.
     pub start: i64,
-    /// When it ended; the present while it runs. One before `start` counts as `start`.
+    /// The end of the span, or the current time while it runs. An end before `start` counts as `start`.
     pub end: i64,
-    /// What has become of it.
+    /// The state of the span.
     pub state: State,
-    /// When its children ran, in any order; they may overlap. Left empty, all time is the span's own.
+    /// The intervals of the children, in any order; they may overlap.
     pub children: &'a [(i64, i64)],
-    /// Whether children's time outside of the span's own is drawn too, as suits a row that hides its children.
-    pub whole: bool,
+    /// Whether the bar covers children outside of the span too, for a row that hides its children.
+    pub with_children: bool,
 }
 
-/// What a cell shows.
+/// The meaning of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shade {
     /// Nothing.
@@ -54,22 +54,22 @@ pub enum Shade {
     Own,
     /// Mostly its children's time.
     Child,
-    /// That the bar goes on beyond the axis or is still growing.
+    /// The bar continues beyond the axis, or still grows.
     Mark,
 }
 
 /// One cell of a bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
-    /// What is written into it, one cell wide.
+    /// The character, one cell wide.
     pub symbol: char,
-    /// What it shows.
+    /// The meaning.
     pub shade: Shade,
-    /// Whether foreground and background change places: the symbol fills what the bar leaves free.
+    /// Whether foreground and background are swapped, since the symbol fills the part that the bar leaves free.
     pub reversed: bool,
 }
 
-/// How the shades look; a blank cell is left as it is.
+/// The styles of the shades; blank cells are not drawn.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Palette {
     /// The span's own time.
@@ -83,17 +83,17 @@ pub struct Palette {
 const BLANK: Cell = Cell { symbol: ' ', shade: Shade::Blank, reversed: false };
 
 impl Axis {
-    /// The boundary between eighths of a cell that is nearest to `time`, of `eighths` in all.
-    fn place(self, time: i64, eighths: usize) -> usize {
+    /// Returns the boundary that is nearest to `time`, if the axis is divided into `eighths` eighths of a cell.
+    fn boundary(self, time: i64, eighths: usize) -> usize {
         let length = (i128::from(self.end) - i128::from(self.start)).max(1);
         let from = i128::from(time) - i128::from(self.start);
-        let place = (from * eighths as i128 * 2 + length).div_euclid(length * 2);
-        place.clamp(0, eighths as i128) as usize
+        let boundary = (from * eighths as i128 * 2 + length).div_euclid(length * 2);
+        boundary.clamp(0, eighths as i128) as usize
     }
 }
 
 impl Bar<'_> {
-    /// The bar in exactly `width` cells of `axis`.
+    /// Returns the bar in exactly `width` cells of `axis`.
     #[must_use]
     pub fn cells(&self, axis: Axis, width: usize, glyphs: Glyphs) -> Vec<Cell> {
         let mut cells = vec![BLANK; width];
@@ -110,7 +110,7 @@ impl Bar<'_> {
             cells[width - 1] = mark('›', '>', glyphs);
             return cells;
         }
-        let (from, to) = lit((start, end), axis, width);
+        let (from, to) = filled_eighths((start, end), axis, width);
         self.shade(&mut cells, axis, (from, to), glyphs);
         if self.state == State::Running {
             cells[(to - 1) / 8] = mark('▸', '>', glyphs);
@@ -123,14 +123,14 @@ impl Bar<'_> {
         cells
     }
 
-    /// From where to where it is drawn.
+    /// Returns the interval that the bar covers.
     fn extent(&self) -> (i64, i64) {
         let own = (self.start, self.end.max(self.start));
-        let children = self.children.iter().filter(|_| self.whole);
+        let children = self.children.iter().filter(|_| self.with_children);
         children.fold(own, |(start, end), &(from, to)| (start.min(from), end.max(to)))
     }
 
-    /// Draws the bar into the first line of `area`. The cells' background stays as it is.
+    /// Draws the bar into the first line of `area`, on the background of the cells.
     pub fn render(&self, axis: Axis, glyphs: Glyphs, palette: &Palette, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
         if area.is_empty() {
@@ -151,16 +151,19 @@ impl Bar<'_> {
     fn shade(&self, cells: &mut [Cell], axis: Axis, (from, to): (usize, usize), glyphs: Glyphs) {
         let eighths = cells.len() * 8;
         let (mut bar, mut children) = (vec![0_u8; cells.len()], vec![0_u8; cells.len()]);
-        let (own_from, own_to) = lit((self.start, self.end.max(self.start)), axis, cells.len());
+        let (own_from, own_to) = filled_eighths((self.start, self.end.max(self.start)), axis, cells.len());
         fill(&mut bar, own_from, own_to);
         for &(start, end) in self.children {
-            let (from, to) =
-                if self.whole { lit((start, end), axis, cells.len()) } else { (axis.place(start, eighths), axis.place(end, eighths)) };
+            let (from, to) = if self.with_children {
+                filled_eighths((start, end), axis, cells.len())
+            } else {
+                (axis.boundary(start, eighths), axis.boundary(end, eighths))
+            };
             fill(&mut children, from, to);
         }
         let narrow = to - from < 8;
         for (at, cell) in cells.iter_mut().enumerate().take((to - 1) / 8 + 1).skip(from / 8) {
-            let drawn = if self.whole { bar[at] | children[at] } else { bar[at] };
+            let drawn = if self.with_children { bar[at] | children[at] } else { bar[at] };
             if drawn == 0 {
                 continue;
             }
@@ -170,20 +173,20 @@ impl Bar<'_> {
                 self.block(drawn, shade)
             } else if narrow && at == from / 8 {
                 Cell { symbol: '|', shade, reversed: false }
-            } else if narrow || (drawn.count_ones() < 4 && !self.whole) {
+            } else if narrow || (drawn.count_ones() < 4 && !self.with_children) {
                 BLANK
             } else {
-                Cell { symbol: self.letter(shade), shade, reversed: false }
+                Cell { symbol: self.ascii_char(shade), shade, reversed: false }
             };
         }
     }
 
-    /// A cell with these eighths filled. A left edge is drawn by what the bar leaves free, colours reversed.
+    /// Returns the cell with these eighths filled. A left edge is drawn as the reversed block of the free part.
     fn block(&self, bits: u8, shade: Shade) -> Cell {
         let filled = bits.count_ones() as usize;
         let first = bits.trailing_zeros() as usize;
         let (symbol, reversed) = match (first, filled) {
-            (0, 8) => (self.solid(shade), false),
+            (0, 8) => (self.full_block(shade), false),
             (0, _) => (EIGHTHS[filled], false),
             (7, _) => ('▕', false),
             (4, 4) => ('▐', false),
@@ -195,8 +198,8 @@ impl Bar<'_> {
         Cell { symbol, shade, reversed }
     }
 
-    /// A state and a shade can be told without colour.
-    fn solid(&self, shade: Shade) -> char {
+    /// Returns the character of a full cell; it distinguishes states and shades without colour.
+    fn full_block(&self, shade: Shade) -> char {
         match (self.state, shade) {
             (State::Done, Shade::Own) => '█',
             (State::Error, Shade::Own) => '▓',
@@ -205,7 +208,7 @@ impl Bar<'_> {
         }
     }
 
-    fn letter(&self, shade: Shade) -> char {
+    fn ascii_char(&self, shade: Shade) -> char {
         match (self.state, shade) {
             (_, Shade::Child) => '-',
             (State::Error, _) => 'x',
@@ -214,11 +217,11 @@ impl Bar<'_> {
     }
 }
 
-/// The eighths that this time fills: at least one.
-fn lit((start, end): (i64, i64), axis: Axis, width: usize) -> (usize, usize) {
+/// Returns the eighths that an interval fills, at least one.
+fn filled_eighths((start, end): (i64, i64), axis: Axis, width: usize) -> (usize, usize) {
     let eighths = width * 8;
-    let from = axis.place(start, eighths).min(eighths - 1);
-    (from, axis.place(end, eighths).max(from + 1))
+    let from = axis.boundary(start, eighths).min(eighths - 1);
+    (from, axis.boundary(end, eighths).max(from + 1))
 }
 
 fn mark(unicode: char, ascii: char, glyphs: Glyphs) -> Cell {
@@ -226,7 +229,7 @@ fn mark(unicode: char, ascii: char, glyphs: Glyphs) -> Cell {
     Cell { symbol, shade: Shade::Mark, reversed: false }
 }
 
-/// Sets the bits `from..to`.
+/// Sets the bits `from..to` of `cells`.
 fn fill(cells: &mut [u8], from: usize, to: usize) {
     if from >= to {
         return;

@@ -2,9 +2,10 @@
 
 use crate::format;
 use crate::model::{self, Dropped, Nanos, Payload, SpanType, Status};
-use crate::semconv::odd_total;
+use crate::semconv::inconsistent_total;
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
+use crate::tui::display::{Shares, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
@@ -137,7 +138,7 @@ impl Page {
         let trace = store.trace(store.row(row).trace());
         // The first row stands for its trace, as it does among the traces.
         let totals = if trace.roots().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
-        let odd = if let PayloadState::Ready(payload) = payload { odd_total(&payload.attributes) } else { None };
+        let odd = if let PayloadState::Ready(payload) = payload { inconsistent_total(&payload.attributes) } else { None };
         if let Some(counts) = store.primary_of(row) {
             let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
             let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);
@@ -296,16 +297,6 @@ impl Page {
 }
 
 fn tokens(totals: &Totals) -> String {
-    let part =
-        |part: u64, whole: u64, name: &str| if part > 0 { format!(" ({} {name})", format::percent(part, whole)) } else { String::new() };
-    format!(
-        "{} in{}{}, {} out{} · {} model {}",
-        format::count(totals.input),
-        part(totals.cache_read, totals.input, "from cache"),
-        part(totals.cache_write, totals.input, "into cache"),
-        format::count(totals.output),
-        part(totals.reasoning, totals.output, "reasoning"),
-        format::count(u64::from(totals.calls)),
-        if totals.calls == 1 { "call" } else { "calls" },
-    )
+    let calls = format::plural(u64::from(totals.calls), "model call");
+    format!("{} · {calls}", tokens_in_out(totals, format::count, Shares::All))
 }

@@ -4,6 +4,7 @@ use crate::format;
 use crate::model::Nanos;
 use crate::store::{By, Group, RowIx, Store, Totals};
 use crate::tui::app::{Aggregates, GroupKey, Table, View};
+use crate::tui::display::{Shares, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 
 /// Turns and failures to list at most, the newest ones.
@@ -66,17 +67,8 @@ impl Page {
     }
 
     fn usage(&mut self, usage: &Totals) {
-        let known = |count: u64, of: u32| format::tokens((of > 0).then_some(count));
-        let part = |part: u64, whole: u64, what: &str| {
-            if part > 0 { format!(" ({} {what})", format::percent(part, whole)) } else { String::new() }
-        };
         if usage.tokens().is_some() {
-            let cached = part(usage.cache_read, usage.input, "from cache") + &part(usage.cache_write, usage.input, "into cache");
-            let reasoning = part(usage.reasoning, usage.output, "reasoning");
-            self.fact(
-                "tokens",
-                &format!("{} in{cached}, {} out{reasoning}", known(usage.input, usage.inputs), known(usage.output, usage.outputs)),
-            );
+            self.fact("tokens", &tokens_in_out(usage, |count| format::tokens(Some(count)), Shares::All));
             let unpriced = usage.calls.saturating_sub(usage.priced);
             let rest = if unpriced > 0 { format!(" and {} unpriced", format::plural(u64::from(unpriced), "call")) } else { String::new() };
             self.fact("cost", &format!("{}{rest}", format::money(usage.cost())));

@@ -1,10 +1,10 @@
-//! A line's bar.
+//! The bar of a line.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::columns::whole_of;
+use super::columns::full_amount;
 use super::line::Line;
 use crate::store::RunStatus;
 use crate::tui::app::{Measure, TraceTree};
@@ -14,27 +14,27 @@ use crate::tui::widget::{Palette, gauge};
 use super::super::put;
 
 impl Line<'_> {
-    /// The bar in its column; of what is not known there is none.
+    /// Draws the bar, or nothing for an unknown amount.
     pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
-        let Self { app, theme, data, .. } = *self;
+        let Self { app, styling, data, .. } = *self;
         let style = match data.run_status() {
-            _ if self.is_beside() => theme.dim(),
-            RunStatus::Error => theme.error(),
-            RunStatus::Running => theme.running(),
-            RunStatus::Lost => theme.dim(),
-            RunStatus::Ok => theme.kind(data.span_type),
+            _ if self.is_off_critical_path() => styling.dim(),
+            RunStatus::Error => styling.error(),
+            RunStatus::Running => styling.running(),
+            RunStatus::Lost => styling.dim(),
+            RunStatus::Ok => styling.kind(data.span_type),
         };
         match app.tree.measure {
             Measure::Time => self.draw_time(buffer, area, style),
             measure => {
-                let bar = self.amount(measure).map(|(part, whole)| gauge(part, whole, usize::from(area.width), theme.glyphs()));
+                let bar = self.amount(measure).map(|(part, whole)| gauge(part, whole, usize::from(area.width), styling.glyphs()));
                 put(buffer, area.x, area.y, area.width, &bar.unwrap_or_default(), style);
             }
         }
     }
 
     fn draw_time(&self, buffer: &mut Buffer, area: Rect, style: Style) {
-        let Self { app, store, theme, row, data, .. } = *self;
+        let Self { app, store, styling, row, data, .. } = *self;
         let children = TraceTree::children(store, row);
         let times = RowBar::new(store, row, children, app.tree.child_count(store, row), app.now);
         let trace = data.trace();
@@ -42,14 +42,14 @@ impl Line<'_> {
             if app.tree.uses_trace_axis(store, row) { app.tree.axis(store, trace, app.now) } else { app.tree.shared_axis(store, trace) };
         times.bar(!app.tree.is_open(store, row)).render(
             axis,
-            theme.glyphs(),
+            styling.glyphs(),
             &Palette { own: style, child: style, mark: style },
             area,
             buffer,
         );
     }
 
-    /// How much of what the row has; `None` if that is not known.
+    /// Returns the amount of the row and the amount of a full bar; `None` if either is unknown.
     fn amount(&self, measure: Measure) -> Option<(u64, u64)> {
         let Self { app, store, row, .. } = *self;
         let totals = self.totals();
@@ -58,7 +58,7 @@ impl Line<'_> {
             Measure::Tokens => totals.tokens(),
             Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
         };
-        let whole = if app.tree.uses_trace_axis(store, row) { whole_of(measure, store, row, app.now) } else { Some(app.tree.scale()) };
+        let whole = if app.tree.uses_trace_axis(store, row) { full_amount(measure, store, row, app.now) } else { Some(app.tree.scale()) };
         Some((part?, whole?))
     }
 }

@@ -1,4 +1,4 @@
-//! The columns of a line, by the width there is, and their names.
+//! The columns of the lines, chosen by the width of the pane, and their titles.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,10 +11,10 @@ use crate::store::{RowIx, Store};
 use crate::tui::app::{Column, Measure, TraceTree};
 use crate::tui::widget::Axis;
 
-/// Cells that the tree takes at most; on a wider screen the bars grow.
-const TREE: u16 = 90;
+/// The largest width of the tree; on a wider screen the bars grow.
+const TREE_WIDTH: u16 = 90;
 
-/// Cells of the columns.
+/// The widths of the columns in cells; 0 for a column that is not shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Columns {
     pub(super) tree: u16,
@@ -26,33 +26,33 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Those among the wanted ones that there is room for. The cost has a column once any cost is known, `cost_first` before the tokens. When a
-    /// trace began takes more where one is `dated`: it began on another day.
-    pub(super) fn new(width: u16, priced: bool, cost_first: bool, dated: bool, wanted: &[Column]) -> Self {
-        let column = |column: Column, from: u16, cells: u16| if width >= from && wanted.contains(&column) { cells } else { 0 };
+    /// Chooses those of the `enabled` columns that fit. The cost is shown only if a cost is known (`priced`); with `cost_first` it is kept
+    /// longer than the tokens. The start is wider if a trace is `dated`: started on another day.
+    pub(super) fn new(width: u16, priced: bool, cost_first: bool, dated: bool, enabled: &[Column]) -> Self {
+        let column = |column: Column, from: u16, cells: u16| if width >= from && enabled.contains(&column) { cells } else { 0 };
         let time = column(Column::Time, 30, 7);
         let (tokens_from, cost_from) = if cost_first && priced { (80, 56) } else { (56, 80) };
         let tokens = column(Column::Tokens, tokens_from, 7);
         let cost = if priced { column(Column::Cost, cost_from, 8) } else { 0 };
         let when = column(Column::Began, 104, if dated { 13 } else { 9 });
         let numbers = when + time + tokens + cost + 1;
-        let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE)).max(10) } else { 0 };
+        let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE_WIDTH)).max(10) } else { 0 };
         Self { tree: width.saturating_sub(numbers + bar), when, time, tokens, cost, bar }
     }
 
-    /// Names the columns on the upper frame, over the numbers themselves; over the bars, what they measure for the line of the cursor.
-    pub(super) fn heading(self, buffer: &mut Buffer, inner: Rect, y: u16, bars: Option<&Bars>, theme: Styling) {
+    /// Draws the column titles into the upper frame, and over the bars the scale of the line under the cursor.
+    pub(super) fn draw_titles(self, buffer: &mut Buffer, inner: Rect, y: u16, bars: Option<&BarScale>, styling: Styling) {
         if inner.width < 30 {
             return;
         }
         let mut end = inner.x + self.tree;
         for (name, width) in [(" BEGAN ", self.when), (" TIME", self.time), (" TOK", self.tokens), (" COST", self.cost)] {
             end += width;
-            put_right(buffer, end, y, width, if width == 0 { "" } else { name }, theme.dim());
+            put_right(buffer, end, y, width, if width == 0 { "" } else { name }, styling.dim());
         }
         let Some(bars) = bars.filter(|_| self.bar > 0) else { return };
         let left = inner.right() - self.bar;
-        let style = if bars.special { theme.key() } else { theme.dim() };
+        let style = if bars.is_custom { styling.key() } else { styling.dim() };
         let x = put(buffer, left, y, self.bar, &format!(" {} ", bars.from), style);
         let to = put_right(buffer, inner.right(), y, self.bar.saturating_sub(x - left), &format!(" {}", bars.to), style);
         let what = format!(" {} ", bars.what);
@@ -63,18 +63,18 @@ impl Columns {
     }
 }
 
-/// What the bars measure from where to where, in words.
+/// The scale of the bars in words.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Bars {
+pub(super) struct BarScale {
     from: String,
     what: String,
     to: String,
-    /// Whether it is not what one sees at first.
-    special: bool,
+    /// Whether it differs from the default scale.
+    is_custom: bool,
 }
 
-impl Bars {
-    /// Of the scale that the bar of `row` has.
+impl BarScale {
+    /// Describes the scale of the bar of `row`.
     pub(super) fn new(tree: &TraceTree, store: &Store, row: RowIx, now: Nanos) -> Self {
         let trace = store.row(row).trace();
         let measure = tree.measure;
@@ -83,9 +83,9 @@ impl Bars {
         if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoom_axis(trace)) {
             let since = |time: Nanos| format!("+{}", format::duration(time.saturating_sub(whole.start)));
             let times = length(whole).checked_div(length(zoom)).unwrap_or_default();
-            return Self { from: since(zoom.start), what: format!("×{times}"), to: since(zoom.end), special: true };
+            return Self { from: since(zoom.start), what: format!("×{times}"), to: since(zoom.end), is_custom: true };
         }
-        let most = if open { whole_of(measure, store, row, now) } else { Some(tree.scale()) };
+        let most = if open { full_amount(measure, store, row, now) } else { Some(tree.scale()) };
         let (zero, to) = match measure {
             Measure::Time | Measure::Own => ("0s", most.map(|most| format::duration(most.cast_signed()))),
             Measure::Tokens => ("0", most.map(|most| format::tokens(Some(most)))),
@@ -96,12 +96,12 @@ impl Bars {
             (false, Measure::Time) => "folded traces".to_owned(),
             (_, measure) => measure.name().to_owned(),
         };
-        Self { from: zero.to_owned(), what, to: to.unwrap_or_else(|| "–".to_owned()), special: measure != Measure::Time }
+        Self { from: zero.to_owned(), what, to: to.unwrap_or_else(|| "–".to_owned()), is_custom: measure != Measure::Time }
     }
 }
 
-/// What fills the bar of an open trace's row: all of the trace's.
-pub(super) fn whole_of(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<u64> {
+/// Returns the amount of a full bar in an open trace: that of the whole trace.
+pub(super) fn full_amount(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<u64> {
     let trace = store.row(row).trace();
     let totals = store.totals_of(trace);
     match measure {

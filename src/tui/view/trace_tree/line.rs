@@ -1,4 +1,4 @@
-//! One line of the tree: the tree, what the row is, and its numbers.
+//! One line of the traces pane: the tree, the row's text and its numbers.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -13,12 +13,12 @@ use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
 use crate::tui::app::{App, HitTarget, TraceTree};
 use crate::tui::display;
 
-/// One line of the tree.
+/// One line of the traces pane.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) app: &'a App,
     pub(super) store: &'a Store,
-    pub(super) theme: Styling<'a>,
+    pub(super) styling: Styling<'a>,
     pub(super) row: RowIx,
     pub(super) data: &'a Row,
     pub(super) is_cursor: bool,
@@ -37,19 +37,19 @@ impl Line<'_> {
         }
     }
 
-    /// Sums over the row and all below it; the row that stands for a trace has all of the trace's.
+    /// Returns the totals of the row and the rows below it; for a trace's first row those of the trace.
     pub(super) fn totals(&self) -> Totals {
         let is_trace = TraceTree::parent(self.store, self.row).is_none();
         if is_trace { self.store.totals_of(self.data.trace()) } else { self.store.totals(self.row) }
     }
 
-    /// Whether the critical path of its trace is lit and leads past it.
-    pub(super) fn is_beside(&self) -> bool {
+    /// Whether the critical path of the trace is shown and does not contain the row.
+    pub(super) fn is_off_critical_path(&self) -> bool {
         self.app.tree.is_critical(self.store, self.row) == Some(false)
     }
 
-    /// A folded row speaks for all that it hides.
-    fn standing(&self) -> RunStatus {
+    /// Returns the status of the row and, if it is folded, of the rows that it hides.
+    fn shown_status(&self) -> RunStatus {
         let open = self.app.tree.is_open(self.store, self.row);
         let parent = TraceTree::parent(self.store, self.row);
         if parent.is_none() && (!open || self.data.run_status() == RunStatus::Ok) {
@@ -61,13 +61,13 @@ impl Line<'_> {
         }
     }
 
-    /// The cursor, the mark, the branches and the fold; returns the column behind them.
+    /// Draws the cursor, the mark, the branches and the fold symbol; returns the column after them.
     fn draw_tree(&self, buffer: &mut Buffer, hits: &mut HitMap, x: u16, end: u16, y: u16) -> u16 {
-        let Self { app, store, theme, row, .. } = *self;
+        let Self { app, store, styling, row, .. } = *self;
         let marked = app.marks.contains(&self.data.trace()) && TraceTree::parent(store, row).is_none();
         let (sign, style) = match (marked, self.is_cursor) {
-            (true, _) => ("✓", theme.mark()),
-            (false, true) => ("▎", theme.key()),
+            (true, _) => ("✓", styling.mark()),
+            (false, true) => ("▎", styling.key()),
             (false, false) => (" ", Style::new()),
         };
         put(buffer, x, y, 1, sign, style);
@@ -81,7 +81,7 @@ impl Line<'_> {
         if let [own, above @ ..] = guides.as_slice() {
             x += 1;
             for &last in above.iter().rev() {
-                put(buffer, x, y, end.saturating_sub(x), if last { " " } else { "│" }, theme.frame(false));
+                put(buffer, x, y, end.saturating_sub(x), if last { " " } else { "│" }, styling.frame(false));
                 x += 2;
             }
             let stated = self.data.parent().is_some();
@@ -93,57 +93,57 @@ impl Line<'_> {
                 (false, true) => "├",
                 (_, false) => "┊",
             };
-            put(buffer, x, y, end.saturating_sub(x), branch, if critical { theme.key() } else { theme.frame(false) });
+            put(buffer, x, y, end.saturating_sub(x), branch, if critical { styling.key() } else { styling.frame(false) });
             x += 1;
         }
         if app.tree.child_count(store, row) > 0 {
             let fold = if app.tree.is_open(store, row) { "▾" } else { "▸" };
-            put(buffer, x, y, end.saturating_sub(x), fold, theme.dim());
+            put(buffer, x, y, end.saturating_sub(x), fold, styling.dim());
             hits.add(Rect { x, y, width: 1, height: 1 }, HitTarget::Fold(row));
         }
         x + 1
     }
 
-    /// The kind, who or what it is, and what went wrong or in.
+    /// Draws the symbol, the name, and the error or the input.
     fn draw_text(&self, buffer: &mut Buffer, x: u16, end: u16, y: u16) {
-        let Self { app, store, theme, data, .. } = *self;
+        let Self { app, store, styling, data, .. } = *self;
         let room = |x: u16| end.saturating_sub(x);
         let own = data.run_status();
         let (glyph, style) = match own {
-            RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), theme.standing(own)),
-            _ => (display::span_type_symbol(data.span_type), theme.kind(data.span_type)),
+            RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), styling.standing(own)),
+            _ => (display::span_type_symbol(data.span_type), styling.kind(data.span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
-        let lit = if app.tree.is_match(self.row) { theme.lit() } else { Style::new() };
-        let label = if data.placeholder || self.is_beside() { theme.dim() } else { label_style(theme, data.span_type) };
+        let lit = if app.tree.is_match(self.row) { styling.lit() } else { Style::new() };
+        let label = if data.placeholder || self.is_off_critical_path() { styling.dim() } else { label_style(styling, data.span_type) };
         let name = display::name(store, data);
-        // The error is what one looks for, so the name leaves it a place.
-        let name_room = if self.standing() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
+        // The name leaves room for the error, which matters more.
+        let name_room = if self.shown_status() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
-        if self.standing() == RunStatus::Error {
-            x = put(buffer, x, y, room(x), display::status_symbol(RunStatus::Error), theme.error()) + 1;
+        if self.shown_status() == RunStatus::Error {
+            x = put(buffer, x, y, room(x), display::status_symbol(RunStatus::Error), styling.error()) + 1;
         }
-        if let Some((flag, style)) = self.flag() {
-            x = put(buffer, x, y, room(x), &flag, style) + 1;
+        if let Some((anomaly, style)) = self.anomaly() {
+            x = put(buffer, x, y, room(x), &anomaly, style) + 1;
         }
-        // A folded row tells the cause of what it hides.
+        // A folded row shows the first failure below it.
         let cause = if app.tree.is_open(store, self.row) { None } else { store.first_failure(self.row) };
         let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
         if !error.is_empty() {
-            put(buffer, x, y, room(x).saturating_sub(1), error, theme.error());
+            put(buffer, x, y, room(x).saturating_sub(1), error, styling.error());
         } else if data.span_type == SpanType::Model && !data.requested_tools().is_empty() {
-            let (calls, style) = self.calls();
+            let (calls, style) = self.requested_tools();
             put(buffer, x, y, room(x).saturating_sub(1), &calls, style);
-        } else if let Some(about) = self.about() {
-            put(buffer, x, y, room(x).saturating_sub(1), &about, theme.dim());
+        } else if let Some(input_preview) = self.input_preview() {
+            put(buffer, x, y, room(x).saturating_sub(1), &input_preview, styling.dim());
         }
     }
 
-    /// What was noticed of the row, with what it cost.
-    fn flag(&self) -> Option<(String, Style)> {
-        let Self { app, store, theme, row, data, .. } = *self;
+    /// Returns the anomaly of the row, with the time and money that it cost.
+    fn anomaly(&self) -> Option<(String, Style)> {
+        let Self { app, store, styling, row, data, .. } = *self;
         if TraceTree::parent(store, row).is_none() && app.budgets.is_exceeded_by(data.trace()) {
-            return Some(("over budget".to_owned(), theme.error()));
+            return Some(("over budget".to_owned(), styling.error()));
         }
         if !matches!(data.span_type, SpanType::Tool | SpanType::Model) {
             return None;
@@ -154,28 +154,28 @@ impl Line<'_> {
             format!("{}{cost}", format::duration(store.total_duration(rows, app.now)))
         };
         if let Some(uses) = habits.repeats(row) {
-            return Some((format!("×{} same, {}", uses.len(), wasted(uses)), theme.running()));
+            return Some((format!("×{} same, {}", uses.len(), wasted(uses)), styling.running()));
         }
         if habits.retried_by(row).is_some() {
-            return Some((format!("retried, lost {}", wasted(&[row])), theme.running()));
+            return Some((format!("retried, lost {}", wasted(&[row])), styling.running()));
         }
-        habits.retry_of(row).map(|_| ("a retry".to_owned(), theme.running()))
+        habits.retry_of(row).map(|_| ("a retry".to_owned(), styling.running()))
     }
 
-    /// The tools that a model asked for. While nothing came after it under a parent that runs, they are what is being waited for.
-    fn calls(&self) -> (String, Style) {
-        let Self { app, store, theme, data, .. } = *self;
+    /// Returns the tools that a model call requested. If it is the last child of a running parent, the parent waits for these tools.
+    fn requested_tools(&self) -> (String, Style) {
+        let Self { app, store, styling, data, .. } = *self;
         let calls = store.text(data.requested_tools());
         let waited =
             data.parent().filter(|&parent| store.row(parent).phase == Phase::Running && store.children(parent).last() == Some(&self.row));
         match waited {
-            Some(_) => (format!("→ {calls}, for {}", format::clock(app.now.saturating_sub(data.end).max(0))), theme.running()),
-            None => (format!("→ {calls}"), theme.dim()),
+            Some(_) => (format!("→ {calls}, for {}", format::clock(app.now.saturating_sub(data.end).max(0))), styling.running()),
+            None => (format!("→ {calls}"), styling.dim()),
         }
     }
 
-    /// The beginning of what the row was given; a placeholder shows what its first child was given.
-    fn about(&self) -> Option<String> {
+    /// Returns the beginning of the row's input; for a placeholder that of its first child.
+    fn input_preview(&self) -> Option<String> {
         let store = self.store;
         let input = if self.data.placeholder {
             let first = store.children(self.row).first()?;
@@ -193,12 +193,12 @@ impl Line<'_> {
     }
 
     fn draw_numbers(&self, buffer: &mut Buffer, mut end: u16, y: u16, columns: Columns) {
-        let Self { app, store, theme, data, .. } = *self;
+        let Self { app, store, styling, data, .. } = *self;
         let is_trace = TraceTree::parent(store, self.row).is_none();
         let totals = self.totals();
         let style = match data.phase {
-            Phase::Running => theme.running(),
-            Phase::Lost => theme.dim(),
+            Phase::Running => styling.running(),
+            Phase::Lost => styling.dim(),
             Phase::Ended => Style::new(),
         };
         let model = data.span_type == SpanType::Tool && totals.tokens().is_none();
@@ -206,9 +206,9 @@ impl Line<'_> {
         let cost = if model { String::new() } else { format::money(totals.cost()) };
         let when =
             if is_trace { format::short_moment(data.start, app.now, usize::from(columns.when).saturating_sub(1)) } else { String::new() };
-        let known = |known: bool| if known { Style::new() } else { theme.dim() };
+        let known = |known: bool| if known { Style::new() } else { styling.dim() };
         for (text, width, style) in [
-            (when, columns.when, theme.dim()),
+            (when, columns.when, styling.dim()),
             (display::elapsed(data, app.now), columns.time, style),
             (tokens, columns.tokens, known(totals.tokens().is_some())),
             (cost, columns.cost, known(totals.cost().is_some())),
@@ -219,6 +219,6 @@ impl Line<'_> {
     }
 }
 
-fn label_style(theme: Styling, kind: SpanType) -> Style {
-    if kind.is_agentic() { theme.kind(kind).patch(theme.title()) } else { Style::new() }
+fn label_style(styling: Styling, kind: SpanType) -> Style {
+    if kind.is_agentic() { styling.kind(kind).patch(styling.title()) } else { Style::new() }
 }

@@ -13,7 +13,7 @@ use crate::store::{Limits, Store};
 
 const MS: Nanos = 1_000_000;
 
-/// Names that terminals and programs stumble over: wide, joined, combining, from right to left, controls, nothing.
+/// Names that are hard to draw: wide, joined, combining, right to left, with control characters, empty.
 const NAMES: [&str; 10] = [
     "日本語のエージェント",
     "👩‍👩‍👧‍👦 👍🏽 🇩🇪",
@@ -27,7 +27,7 @@ const NAMES: [&str; 10] = [
     "",
 ];
 
-/// A trace a name: a run that failed, with a tool and a model under it, every text of theirs that name.
+/// Returns a store with one trace per name: a failed run with a tool and a model call, whose texts are all that name.
 fn store(names: &[&str]) -> Store {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     for (at, name) in (0_u8..).zip(names) {
@@ -73,7 +73,7 @@ fn screen(names: &[&str], width: u16, open: bool, measure: Measure) -> Buffer {
 }
 
 #[test]
-fn no_name_moves_a_column() {
+fn odd_names_do_not_move_the_columns() {
     let plain = NAMES.map(|_| "a plain name");
     for width in (1..60).chain([80, 104, 120, 200, 260]) {
         for (open, measure) in [(false, Measure::Time), (true, Measure::Time), (true, Measure::Tokens)] {
@@ -89,7 +89,7 @@ fn no_name_moves_a_column() {
 
 proptest! {
     #[test]
-    fn any_name_keeps_to_its_column(name in any::<String>(), width in 1_u16..150) {
+    fn any_name_stays_in_its_column(name in any::<String>(), width in 1_u16..150) {
         let strange = screen(&[&name], width, true, Measure::Time);
         let usual = screen(&["x"], width, true, Measure::Time);
         let columns = Columns::new(width.saturating_sub(2), false, false, false, &Column::ALL);
@@ -99,8 +99,8 @@ proptest! {
     }
 }
 
-/// What the heading over the bars says.
-fn heading(actions: &[Action], width: u16) -> String {
+/// Returns the titles over the bars.
+fn titles(actions: &[Action], width: u16) -> String {
     let mut store = store(&["a", "b"]);
     let mut app = App::new(Vec::new(), false, 0);
     app.tree.set_height(10);
@@ -116,14 +116,14 @@ fn heading(actions: &[Action], width: u16) -> String {
 }
 
 #[test]
-fn the_heading_says_what_bars_measure() {
+fn the_titles_show_the_scale_of_the_bars() {
     use Action::{Measure as Bars, Unfold, ZoomIn};
-    assert_eq!(heading(&[], 120), " 0s  folded traces  100ms");
-    assert_eq!(heading(&[Unfold], 120), " 0s  this trace  90ms");
-    assert_eq!(heading(&[Unfold, ZoomIn, ZoomIn], 120), " +22ms  ×4  +45ms");
-    assert_eq!(heading(&[Bars], 120), " 0s  own time  100ms");
-    assert_eq!(heading(&[Bars, Bars], 120), " 0  tokens  10");
-    assert_eq!(heading(&[Unfold, Bars, Bars], 120), " 0  tokens  7");
-    assert_eq!(heading(&[Unfold, Bars, Bars, Bars], 120), " $0  cost  –");
-    assert_eq!(heading(&[], 48), " 0s  100ms", "no room to say more");
+    assert_eq!(titles(&[], 120), " 0s  folded traces  100ms");
+    assert_eq!(titles(&[Unfold], 120), " 0s  this trace  90ms");
+    assert_eq!(titles(&[Unfold, ZoomIn, ZoomIn], 120), " +22ms  ×4  +45ms");
+    assert_eq!(titles(&[Bars], 120), " 0s  own time  100ms");
+    assert_eq!(titles(&[Bars, Bars], 120), " 0  tokens  10");
+    assert_eq!(titles(&[Unfold, Bars, Bars], 120), " 0  tokens  7");
+    assert_eq!(titles(&[Unfold, Bars, Bars, Bars], 120), " $0  cost  –");
+    assert_eq!(titles(&[], 48), " 0s  100ms", "no room for more");
 }

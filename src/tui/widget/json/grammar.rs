@@ -1,13 +1,13 @@
-//! Whether tokens make up JSON or a Python `repr`. The text may end anywhere: values are often cut.
+//! The grammar of JSON and Python's `repr`. Truncated values are valid, since values are often cut.
 
 use super::Shape;
 use super::scan::{Scanner, Token, TokenKind, is_closed};
 
-/// The tokens make up neither.
+/// The tokens are neither JSON nor a `repr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SyntaxError;
 
-/// What has been read so far, a byte for each bracket that is open.
+/// The state of the parser, with a byte for each open bracket.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grammar {
     open: Vec<u8>,
@@ -17,16 +17,16 @@ pub(super) struct Grammar {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
-    /// Nothing has been read.
+    /// At the beginning.
     #[default]
     Start,
-    /// Behind an opening bracket.
+    /// After an opening bracket.
     Opened,
-    /// Behind a comma.
+    /// After a comma.
     Comma,
-    /// Behind a colon or an equals sign.
+    /// After a colon or an equals sign.
     Bound,
-    /// Behind a value.
+    /// After a value.
     Value(Last),
 }
 
@@ -34,19 +34,19 @@ enum State {
 enum Last {
     /// A string in double quotes.
     Text,
-    /// A name that is no keyword of JSON.
+    /// A name other than a keyword.
     Name,
     /// Any other scalar.
     Scalar,
-    /// Something in brackets.
+    /// A bracketed value.
     Brackets,
 }
 
-/// Set in a bracket's byte while what is read in it has a name: behind a colon or an equals sign.
+/// Set in a bracket's byte while the current element has a key: after a colon or an equals sign.
 const BOUND: u8 = 0x80;
 
 impl Grammar {
-    /// Reads the next token.
+    /// Consumes the next token.
     pub(super) fn step(&mut self, token: Token<'_>) -> Result<(), SyntaxError> {
         match token.kind {
             TokenKind::Open => self.open(token)?,
@@ -78,7 +78,7 @@ impl Grammar {
         Ok(())
     }
 
-    /// What the text is, now that it has ended.
+    /// Returns the syntax of the text after its last token.
     pub(super) fn finish(&self) -> Shape {
         match self.state {
             State::Start => Shape::Plain,
@@ -88,7 +88,7 @@ impl Grammar {
         }
     }
 
-    /// Brackets that are open.
+    /// Returns the number of open brackets.
     pub(super) fn depth(&self) -> usize {
         self.open.len()
     }
@@ -147,7 +147,7 @@ impl Grammar {
         Ok(())
     }
 
-    /// Whether what is read in the innermost brackets has no name yet, so that it may be one.
+    /// Whether the current element of the innermost brackets has no key yet, so that it can be one.
     fn is_key(&self) -> bool {
         self.open.last().is_some_and(|byte| byte & BOUND == 0)
     }
@@ -166,7 +166,7 @@ impl Grammar {
     }
 }
 
-/// What `text` is.
+/// Detects the syntax of `text`.
 pub(super) fn shape(text: &str) -> Shape {
     let mut grammar = Grammar::default();
     for token in Scanner::new(text) {
@@ -177,7 +177,7 @@ pub(super) fn shape(text: &str) -> Shape {
     grammar.finish()
 }
 
-/// Whether a word is a value by itself.
+/// Whether a word is a literal.
 fn is_keyword(word: &str) -> bool {
     matches!(word, "true" | "false" | "null" | "True" | "False" | "None" | "NaN" | "nan" | "inf" | "-inf" | "Infinity" | "-Infinity")
 }

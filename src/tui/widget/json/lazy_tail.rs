@@ -1,33 +1,34 @@
-//! Long values, laid out as far as one reads: a first screen of five megabytes costs what one of five hundred kilobytes does.
+//! The tail of a long value, laid out only as far as the user scrolls: the first screen of five megabytes costs no more than that of
+//! five hundred kilobytes.
 
 use std::borrow::Cow;
 
 use super::grammar::Grammar;
 use super::scan::{Scanner, TokenKind};
-use super::{Flat, Layout, STEP, document, escape};
+use super::{Flat, INDENT, Layout, document, escape};
 use crate::format::safe_lines;
 use crate::tui::widget::text::{Document, TextRole};
 
-/// Bytes that are laid out at once.
+/// Bytes that one step lays out.
 pub(super) const SLICE: usize = 256 << 10;
 
-/// What of a value is not laid out yet.
+/// The part of a value that is not laid out yet.
 #[derive(Clone, Debug)]
 pub struct LazyTail {
-    /// The whole value, safe.
+    /// The all_lines value, made safe.
     text: String,
+    /// The next byte to lay out.
     at: usize,
     grammar: Grammar,
     flat: Flat,
     begun: bool,
-    /// Where the long string ends that is being laid out.
+    /// The end of a long string that is partly laid out.
     string: Option<usize>,
-    /// Whether what comes is no value, but text.
+    /// Whether the rest is plain text.
     plain: bool,
 }
 
-/// A value laid out as [`document`] does, its beginning if it is long. Text that goes on as something else than a value is shown as text
-/// from there.
+/// Lays out a value as [`document`] does, or only the beginning of a long one. After a syntax error the rest is plain text.
 #[must_use]
 pub fn open(text: &str) -> (Document, Option<LazyTail>) {
     if text.len() <= 2 * SLICE {
@@ -36,10 +37,10 @@ pub fn open(text: &str) -> (Document, Option<LazyTail>) {
     let text = safe_lines(text).into_owned();
     let mut rest = LazyTail { text, at: 0, grammar: Grammar::default(), flat: Flat::No, begun: false, string: None, plain: false };
     let mut document = Document::new();
-    document.line(0, STEP);
+    document.line(0, INDENT);
     rest.lay_out(&mut document);
     if rest.plain {
-        // It is no value, then.
+        // A syntax error in the first step: lay it out as plain text from the beginning.
         document = Document::new();
         rest.at = 0;
         rest.lay_out(&mut document);
@@ -49,7 +50,7 @@ pub fn open(text: &str) -> (Document, Option<LazyTail>) {
 }
 
 impl LazyTail {
-    /// Lays out some more; whether anything is left then.
+    /// Lays out the next part; returns whether anything is left.
     pub fn lay_out(&mut self, document: &mut Document) -> bool {
         let until = self.at + SLICE;
         while self.at < self.text.len().min(until) {
@@ -58,13 +59,13 @@ impl LazyTail {
                 document.push_safe(&self.text[self.at..end], TextRole::Plain);
                 self.at = end;
             } else if let Some(end) = self.string {
-                self.piece_of_string(document, until, end);
+                self.string_part(document, until, end);
             } else {
                 self.tokens(document, until);
             }
         }
         if document.left_out() > 0 {
-            // There is no room for more, which the document says.
+            // The document is full and says so.
             self.at = self.text.len();
         }
         self.at < self.text.len()
@@ -98,8 +99,8 @@ impl LazyTail {
         self.grammar = layout.grammar;
     }
 
-    fn piece_of_string(&mut self, document: &mut Document, until: usize, end: usize) {
-        let cut = cut(&self.text[..end], self.at, until);
+    fn string_part(&mut self, document: &mut Document, until: usize, end: usize) {
+        let cut = cut_outside_escape(&self.text[..end], self.at, until);
         match escape::decode(&self.text[self.at..cut]) {
             Cow::Borrowed(text) => document.push_safe(text, TextRole::String),
             Cow::Owned(text) => document.push(&text, TextRole::String),
@@ -109,8 +110,8 @@ impl LazyTail {
     }
 }
 
-/// The first byte at or behind `until` that is within no escape, where none is at `from`.
-fn cut(text: &str, from: usize, until: usize) -> usize {
+/// Returns the first byte at or after `until` that is not inside an escape; `from` must not be inside one.
+fn cut_outside_escape(text: &str, from: usize, until: usize) -> usize {
     let mut at = from;
     while let Some(step) = text.as_bytes().get(at..until.min(text.len())).and_then(|rest| memchr::memchr(b'\\', rest)) {
         at += step;
@@ -125,7 +126,7 @@ fn cut(text: &str, from: usize, until: usize) -> usize {
     boundary(text, at.max(until))
 }
 
-/// The first byte at or behind `at` where a character begins, or the end.
+/// Returns the first character boundary at or after `at`.
 fn boundary(text: &str, at: usize) -> usize {
     (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
 }
@@ -136,8 +137,8 @@ mod tests {
 
     use super::*;
 
-    /// The lines with their colours, all of them.
-    fn whole((mut document, rest): (Document, Option<LazyTail>)) -> Vec<String> {
+    /// Lays out everything; returns the lines with their roles.
+    fn all_lines((mut document, rest): (Document, Option<LazyTail>)) -> Vec<String> {
         if let Some(mut rest) = rest {
             while rest.lay_out(&mut document) {}
         }
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn five_megabytes_are_laid_out_as_far_as_one_reads() {
+    fn only_the_beginning_of_a_long_value_is_laid_out() {
         let item = r#"{"id": 1, "name": "customer", "tags": ["a", "b"]}"#;
         for text in [
             filled(item, 5 << 20),
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn in_slices_it_is_the_same() {
+    fn steps_give_the_same_layout() {
         for text in [
             filled(r#"{"id": 1, "name": "a\u00e9\nb", "tags": ["a", "b"]}"#, 1 << 20),
             filled("Message(role='user', parts=[1, 2, None])", 1 << 20),
@@ -180,7 +181,7 @@ mod tests {
             format!(r#"{{"data": "{}", "more": [1, {{}}]}}"#, "é\\nline \\ud83d\\ude00".repeat(60_000)),
             "a word, é and another\n".repeat(60_000),
         ] {
-            let one_by_one = whole(open(&text));
+            let one_by_one = all_lines(open(&text));
             let at_once = lines(&document(&text));
             assert_eq!(one_by_one.len(), at_once.len());
             assert!(one_by_one == at_once, "{:?}", one_by_one.iter().zip(&at_once).find(|(one, other)| one != other));
@@ -188,9 +189,9 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_off_late_goes_on_as_text() {
+    fn the_rest_after_a_syntax_error_is_text() {
         let text = format!("{} and words", filled("{\"a\": 1}", 2 * SLICE));
-        let shown = whole(open(&text));
+        let shown = all_lines(open(&text));
         assert!(shown.last().is_some_and(|line| line.contains(" and words")), "{:?}", shown.last());
         assert!(shown.len() > 1000);
     }
@@ -198,10 +199,10 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn nothing_is_lost(item in "[{}\\[\\]a1\"'\\\\, é:]{1,60}") {
+        fn no_text_is_lost(item in "[{}\\[\\]a1\"'\\\\, é:]{1,60}") {
             let text = item.repeat(2 * SLICE / item.len() + 2000);
             let letters = |text: &str| text.matches('1').count();
-            let shown: usize = whole(open(&text)).iter().map(|line| letters(&line[line.find('[').unwrap_or(0)..])).sum();
+            let shown: usize = all_lines(open(&text)).iter().map(|line| letters(&line[line.find('[').unwrap_or(0)..])).sum();
             prop_assert!(shown >= letters(&text));
         }
     }

@@ -1,8 +1,8 @@
-//! The tokens of JSON and of Python's `repr`, without a tree.
+//! The tokenizer for JSON and Python's `repr`.
 
 use std::ops::Range;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenKind {
     /// `{`, `[` or `(`.
@@ -12,25 +12,25 @@ pub(super) enum TokenKind {
     Comma,
     Colon,
     Equals,
-    /// With its quotes and prefix; the last quote is missing if the text ends before it.
+    /// A string with its quotes and prefix; the closing quote is missing if the text ends before it.
     String,
     Number,
-    /// A keyword or another name, with its dots.
+    /// A keyword or a dotted name.
     Word,
     /// `<…>`.
     Opaque,
 }
 
-/// A piece of the text.
+/// A token of the text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token<'a> {
     pub(super) kind: TokenKind,
     pub(super) text: &'a str,
-    /// Nothing stands between it and the token before.
+    /// Whether it follows the previous token without blanks.
     pub(super) joined: bool,
 }
 
-/// What begins with a character that begins no token.
+/// The next character begins no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotJson;
 
@@ -44,22 +44,22 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// Goes on at a byte at which a token has ended.
+    /// Continues after a token that ended at the byte `at`.
     pub(super) fn resume(text: &'a str, at: usize) -> Self {
         Self { text, at }
     }
 
-    /// The byte to read next.
+    /// Returns the offset of the next byte.
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    /// What has not been read yet.
+    /// Returns the unread text.
     pub(super) fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
 
-    /// The next character that is no blank.
+    /// Returns the next byte that is not whitespace.
     pub(super) fn peek(&self) -> Option<u8> {
         self.rest().bytes().find(|byte| !byte.is_ascii_whitespace())
     }
@@ -81,7 +81,7 @@ impl<'a> Scanner<'a> {
                 Some(length) => (TokenKind::Opaque, length),
                 None => return Some(Err(NotJson)),
             },
-            byte if in_word(byte) => word_or_string(bytes),
+            byte if is_word_byte(byte) => word_or_string(bytes),
             _ => return Some(Err(NotJson)),
         };
         let Range { start, end } = blank..blank + length;
@@ -98,7 +98,7 @@ impl<'a> Iterator for Scanner<'a> {
     }
 }
 
-/// Whether a string token has its last quote.
+/// Whether a string token has its closing quote.
 pub(super) fn is_closed(string: &str) -> bool {
     let Some(open) = string.find(['"', '\'']) else { return false };
     let body = &string.as_bytes()[open + 1..];
@@ -107,7 +107,7 @@ pub(super) fn is_closed(string: &str) -> bool {
     last == string.as_bytes()[open] && slashes.is_multiple_of(2)
 }
 
-/// The length of the string whose first quote stands at `open`.
+/// Returns the end of the string whose opening quote is at `open`.
 fn string(bytes: &[u8], open: usize, quote: u8) -> usize {
     let mut at = open + 1;
     while let Some(step) = bytes.get(at..).and_then(|rest| memchr::memchr2(quote, b'\\', rest)) {
@@ -115,7 +115,7 @@ fn string(bytes: &[u8], open: usize, quote: u8) -> usize {
         if bytes[at - 1] == quote {
             return at;
         }
-        // An escaped character may be longer than a byte, but its other bytes are neither a quote nor a backslash.
+        // The further bytes of an escaped character are neither a quote nor a backslash.
         at += 1;
     }
     bytes.len()
@@ -131,11 +131,11 @@ fn number_or_word(bytes: &[u8]) -> (TokenKind, usize) {
     if at > sign && matches!(bytes.get(at), Some(b'e' | b'E')) {
         let sign = at + 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
         let exponent = if sign <= bytes.len() { digits(sign) } else { 0 };
-        // A number may be cut off like anything else.
+        // A number may be truncated, too.
         at = if exponent > 0 || sign == bytes.len() { sign + exponent } else { at };
     }
     match bytes.get(at) {
-        Some(&byte) if in_word(byte) || byte == b'-' => (TokenKind::Word, at + word(&bytes[at..])),
+        Some(&byte) if is_word_byte(byte) || byte == b'-' => (TokenKind::Word, at + word(&bytes[at..])),
         _ if at == sign => (TokenKind::Word, at.max(1)),
         _ => (TokenKind::Number, at),
     }
@@ -152,14 +152,14 @@ fn word_or_string(bytes: &[u8]) -> (TokenKind, usize) {
 }
 
 fn word(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|&&byte| in_word(byte) || byte == b'-').count()
+    bytes.iter().take_while(|&&byte| is_word_byte(byte) || byte == b'-').count()
 }
 
-fn in_word(byte: u8) -> bool {
+fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.') || !byte.is_ascii()
 }
 
-/// The length of what stands between `<` and the `>` that belongs to it, if it is short.
+/// Returns the length of a short text from `<` to the matching `>`.
 fn opaque(bytes: &[u8]) -> Option<usize> {
     const LONG: usize = 400;
     let mut depth = 0;
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn json_falls_into_tokens() {
+    fn json_is_tokenized() {
         use TokenKind::{Close, Colon, Comma, Number, Open, String, Word};
         assert_eq!(
             scan(r#"{"a\"b": -1.5e+3, "c":[true,0]}"#),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn repr_falls_into_tokens() {
+    fn repr_is_tokenized() {
         use TokenKind::{Close, Equals, Number, Opaque, Open, String, Word};
         assert_eq!(scan(r"b'it\'s' u'x'"), [(String, r"b'it\'s'"), (String, "u'x'")]);
         assert_eq!(scan("a.B(c=1)"), [(Word, "a.B"), (Open, "("), (Word, "c"), (Equals, "="), (Number, "1"), (Close, ")")]);
@@ -219,21 +219,21 @@ mod tests {
     }
 
     #[test]
-    fn unfinished_strings_reach_the_end() {
+    fn unclosed_strings_reach_the_end() {
         assert_eq!(scan(r#""abc\"#), [(TokenKind::String, r#""abc\"#)]);
         assert!(is_closed(r#""a""#) && is_closed(r#""""#) && is_closed(r"b'\\'"));
         assert!(!is_closed(r#"""#) && !is_closed(r#""a\""#) && !is_closed(r#""a'"#));
     }
 
     #[test]
-    fn other_characters_are_foreign() {
+    fn other_characters_begin_no_token() {
         assert_eq!(Scanner::new("#").next().map(Result::err), Some(Some(NotJson)));
         assert_eq!(Scanner::new("<p").next().map(Result::err), Some(Some(NotJson)));
     }
 
     proptest! {
         #[test]
-        fn tokens_are_what_is_not_blank(text in "[a-z0-9{}\\[\\]()'\":,=<>.\\\\ é-]{0,40}") {
+        fn tokens_never_exceed_the_text(text in "[a-z0-9{}\\[\\]()'\":,=<>.\\\\ é-]{0,40}") {
             let read: usize = Scanner::new(&text).map_while(Result::ok).map(|token| token.text.len()).sum();
             prop_assert!(read <= text.len());
         }

@@ -8,97 +8,97 @@ use crate::format::{safe, width};
 use crate::tui::widget::Glyphs;
 use crate::tui::widget::text::{Document, TextRole};
 
-fn paint(reader: &Pager, width: u16, height: u16) -> Buffer {
+fn paint(pager: &Pager, width: u16, height: u16) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     let role = |role| if role == TextRole::Key { Style::new().fg(Color::Blue) } else { Style::new() };
     let styles = Styles { role: &role, found: Style::new().bg(Color::Yellow), current: Style::new().bg(Color::Red) };
-    reader.render(buffer.area, &mut buffer, &styles, Glyphs::Unicode);
+    pager.render(buffer.area, &mut buffer, &styles, Glyphs::Unicode);
     buffer
 }
 
-fn screen(reader: &Pager, width: u16, height: u16) -> Vec<String> {
-    let buffer = paint(reader, width, height);
+fn screen(pager: &Pager, width: u16, height: u16) -> Vec<String> {
+    let buffer = paint(pager, width, height);
     let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
     (0..height).map(row).collect()
 }
 
 fn open(text: &str, width: u16, height: u16) -> Pager {
-    let mut reader = Pager::new(Document::plain(text));
-    reader.resize(width, height);
-    reader
+    let mut pager = Pager::new(Document::plain(text));
+    pager.resize(width, height);
+    pager
 }
 
 #[test]
 fn a_screen_shows_wrapped_rows() {
-    let mut reader = open("the quick brown fox\njumps over", 10, 2);
-    assert_eq!(screen(&reader, 10, 2), ["the quick", "brown fox"]);
-    assert!(reader.has_more());
-    reader.scroll(1);
-    assert_eq!(screen(&reader, 10, 2), ["brown fox", "jumps over"]);
-    assert!(!reader.has_more());
-    reader.scroll(5);
-    assert_eq!(screen(&reader, 10, 2), ["brown fox", "jumps over"]);
-    reader.scroll(-9);
-    assert_eq!(screen(&reader, 10, 2), ["the quick", "brown fox"]);
-    reader.to_end();
-    assert_eq!(reader.progress(), (0, 2));
-    reader.to_top();
-    assert_eq!(screen(&reader, 10, 1), ["the quick"]);
+    let mut pager = open("the quick brown fox\njumps over", 10, 2);
+    assert_eq!(screen(&pager, 10, 2), ["the quick", "brown fox"]);
+    assert!(pager.has_more());
+    pager.scroll(1);
+    assert_eq!(screen(&pager, 10, 2), ["brown fox", "jumps over"]);
+    assert!(!pager.has_more());
+    pager.scroll(5);
+    assert_eq!(screen(&pager, 10, 2), ["brown fox", "jumps over"]);
+    pager.scroll(-9);
+    assert_eq!(screen(&pager, 10, 2), ["the quick", "brown fox"]);
+    pager.scroll_to_end();
+    assert_eq!(pager.progress(), (0, 2));
+    pager.scroll_to_top();
+    assert_eq!(screen(&pager, 10, 1), ["the quick"]);
 }
 
 #[test]
 fn unwrapped_lines_are_cut_and_shifted() {
-    let mut reader = open("the quick brown fox\njumps", 10, 2);
-    reader.set_wrap(false);
-    assert_eq!(screen(&reader, 10, 2), ["the quick›", "jumps"]);
-    reader.shift(10);
-    assert_eq!(screen(&reader, 10, 2), ["brown fox", ""]);
-    reader.shift(-99);
-    assert_eq!(screen(&reader, 10, 2), ["the quick›", "jumps"]);
-    reader.set_wrap(true);
-    reader.shift(3);
-    assert_eq!(screen(&reader, 10, 1), ["the quick"]);
+    let mut pager = open("the quick brown fox\njumps", 10, 2);
+    pager.set_wrap(false);
+    assert_eq!(screen(&pager, 10, 2), ["the quick›", "jumps"]);
+    pager.shift(10);
+    assert_eq!(screen(&pager, 10, 2), ["brown fox", ""]);
+    pager.shift(-99);
+    assert_eq!(screen(&pager, 10, 2), ["the quick›", "jumps"]);
+    pager.set_wrap(true);
+    pager.shift(3);
+    assert_eq!(screen(&pager, 10, 1), ["the quick"]);
 }
 
 #[test]
 fn a_resize_keeps_what_is_read_on_the_screen() {
-    let mut reader = open("one two three four five six seven eight", 5, 3);
-    reader.scroll(3);
-    assert_eq!(screen(&reader, 5, 3)[0], "four");
-    reader.resize(14, 3);
-    assert_eq!(screen(&reader, 14, 3), ["one two three", "four five six", "seven eight"]);
-    reader.resize(14, 1);
-    assert_eq!(screen(&reader, 14, 1), ["one two three"]);
+    let mut pager = open("one two three four five six seven eight", 5, 3);
+    pager.scroll(3);
+    assert_eq!(screen(&pager, 5, 3)[0], "four");
+    pager.resize(14, 3);
+    assert_eq!(screen(&pager, 14, 3), ["one two three", "four five six", "seven eight"]);
+    pager.resize(14, 1);
+    assert_eq!(screen(&pager, 14, 1), ["one two three"]);
 }
 
 #[test]
 fn what_is_found_is_lit_and_brought_into_sight() {
     let text = format!("{}a needle and a Needle", "hay\n".repeat(50));
-    let mut reader = open(&text, 30, 5);
-    reader.search("needle");
-    assert_eq!(reader.found(), Some((1, 2)));
-    let buffer = paint(&reader, 30, 5);
+    let mut pager = open(&text, 30, 5);
+    pager.search("needle");
+    assert_eq!(pager.matches(), Some((1, 2)));
+    let buffer = paint(&pager, 30, 5);
     let row = (0..5).find(|&y| buffer[(2, y)].symbol() == "n").unwrap_or_default();
     assert_eq!(buffer[(2, row)].bg, Color::Red);
     assert_eq!(buffer[(7, row)].bg, Color::Red);
     assert_eq!(buffer[(8, row)].bg, Color::Reset);
     assert_eq!(buffer[(15, row)].bg, Color::Yellow);
-    reader.next_found();
-    assert_eq!(reader.found(), Some((2, 2)));
-    reader.previous_found();
-    assert_eq!(paint(&reader, 30, 5)[(2, row)].bg, Color::Red);
-    reader.search("nowhere");
-    assert_eq!(reader.found(), Some((0, 0)));
-    reader.search("");
-    assert_eq!(reader.found(), None);
+    pager.next_match();
+    assert_eq!(pager.matches(), Some((2, 2)));
+    pager.previous_match();
+    assert_eq!(paint(&pager, 30, 5)[(2, row)].bg, Color::Red);
+    pager.search("nowhere");
+    assert_eq!(pager.matches(), Some((0, 0)));
+    pager.search("");
+    assert_eq!(pager.matches(), None);
 }
 
 #[test]
 fn a_find_out_of_sight_to_the_right_is_shifted_to() {
-    let mut reader = open(&format!("{}needle", "hay ".repeat(40)), 20, 3);
-    reader.set_wrap(false);
-    reader.search("needle");
-    assert!(screen(&reader, 20, 3)[0].contains("needle"));
+    let mut pager = open(&format!("{}needle", "hay ".repeat(40)), 20, 3);
+    pager.set_wrap(false);
+    pager.search("needle");
+    assert!(screen(&pager, 20, 3)[0].contains("needle"));
 }
 
 #[test]
@@ -118,26 +118,26 @@ fn roles_have_their_colours() {
 
 #[test]
 fn long_text_is_scrolled_from_where_one_is() {
-    let mut reader = open(&"lorem ipsum dolor ".repeat(280_000), 100, 40);
-    reader.to_end();
+    let mut pager = open(&"lorem ipsum dolor ".repeat(280_000), 100, 40);
+    pager.scroll_to_end();
     for _ in 0..50 {
-        reader.scroll(-40);
-        paint(&reader, 100, 40);
+        pager.scroll(-40);
+        paint(&pager, 100, 40);
     }
-    assert!(reader.progress().0 > 0);
+    assert!(pager.progress().0 > 0);
 }
 
 proptest! {
     #[test]
     fn nothing_is_drawn_outside(text in any::<String>(), width in 1_u16..20, height in 1_u16..6, steps in prop::collection::vec(-5_isize..9, 0..6), wrap in any::<bool>()) {
-        let mut reader = open(&text, width, height);
-        reader.set_wrap(wrap);
+        let mut pager = open(&text, width, height);
+        pager.set_wrap(wrap);
         for step in steps {
-            reader.scroll(step);
-            reader.shift(step);
-            reader.search(text.get(..1).unwrap_or_default());
-            paint(&reader, width, height);
-            paint(&reader, width + 3, height);
+            pager.scroll(step);
+            pager.shift(step);
+            pager.search(text.get(..1).unwrap_or_default());
+            paint(&pager, width, height);
+            paint(&pager, width + 3, height);
         }
     }
 

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{CAPACITY, Document, LINE, Layout, Position, Search, TextRole};
+use super::{CAPACITY, Document, Layout, MAX_LINE, Position, Search, TextRole};
 use crate::format::{safe_lines, width};
 
 const TEN: Layout = Layout { width: 10, wrap: true };
@@ -29,7 +29,7 @@ fn text_breaks_between_words() {
 }
 
 #[test]
-fn wrapped_rows_hang_under_their_line() {
+fn wrapped_rows_have_a_hanging_indent() {
     let mut document = Document::new();
     document.line(0, 4);
     document.push("who ", TextRole::Label);
@@ -39,7 +39,7 @@ fn wrapped_rows_hang_under_their_line() {
 }
 
 #[test]
-fn neighbours_of_one_role_are_one_piece() {
+fn adjacent_text_of_one_role_is_one_segment() {
     let mut document = Document::new();
     document.push("a", TextRole::Key);
     document.push("b\nc", TextRole::Key);
@@ -51,29 +51,29 @@ fn neighbours_of_one_role_are_one_piece() {
 }
 
 #[test]
-fn what_was_added_can_be_taken_back() {
+fn rewinding_removes_later_text() {
     let mut document = Document::plain("a\nb");
-    let mark = document.mark();
+    let checkpoint = document.checkpoint();
     document.push("c\nd", TextRole::Plain);
     document.push("e", TextRole::Key);
-    document.rewind(mark);
+    document.rewind(checkpoint);
     document.push("f", TextRole::Key);
     assert_eq!(document.segments(1).collect::<Vec<_>>(), [("b", TextRole::Plain), ("f", TextRole::Key)]);
     assert_eq!(document.lines(), 2);
 }
 
 #[test]
-fn long_lines_go_on_and_none_of_them_is_lost() {
+fn long_lines_continue_without_loss() {
     for text in ["word ".repeat(20_000), "x".repeat(100_000), "日本語".repeat(20_000), format!("e{}", "\u{94d}\u{915}".repeat(20_000))] {
         let document = Document::plain(&text);
         let lines: Vec<_> = (0..document.lines()).map(|line| document.line_text(line)).collect();
-        assert!(lines.len() > 1 && lines.iter().all(|line| line.len() <= LINE));
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.len() <= MAX_LINE));
         assert_eq!(lines.concat(), text);
     }
 }
 
 #[test]
-fn what_does_not_fit_is_counted() {
+fn omitted_bytes_are_counted() {
     let text = "x".repeat(CAPACITY - 1);
     let mut document = Document::plain(&text);
     document.push("abc", TextRole::Plain);
@@ -84,7 +84,7 @@ fn what_does_not_fit_is_counted() {
 }
 
 #[test]
-fn rows_are_walked_both_ways() {
+fn rows_are_found_in_both_directions() {
     let document = Document::plain("the quick brown fox\n\njumps over the lazy dog");
     let end = document.last(1, TEN);
     assert_eq!(document.line_text(end.line)[end.byte..].to_owned(), "dog");
@@ -116,7 +116,7 @@ fn search_ignores_case() {
 
 #[test]
 fn matches_cross_continued_lines_but_no_line_breaks() {
-    let document = Document::plain(&format!("{}needle", "x".repeat(LINE - 3)));
+    let document = Document::plain(&format!("{}needle", "x".repeat(MAX_LINE - 3)));
     assert!(document.lines() > 1);
     assert_eq!(Search::new(&document, "needle").count(), 1);
     assert_eq!(Search::new(&Document::plain("nee\ndle"), "needle").count(), 0);
@@ -129,7 +129,7 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn wrapping_loses_nothing_and_fits(text in text(), room in 1_u16..30) {
+    fn wrapped_rows_fit_and_lose_nothing(text in text(), room in 1_u16..30) {
         let document = Document::plain(&text);
         let layout = Layout { width: room, wrap: true };
         let rows = rows(&document, layout);
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_found_is_there(text in "[abAB\nü]{0,60}", needle in "[abü]{1,3}") {
+    fn every_match_is_found(text in "[abAB\nü]{0,60}", needle in "[abü]{1,3}") {
         let document = Document::plain(&text);
         let expected: usize = text.to_lowercase().split('\n').map(|line| line.matches(&needle).count()).sum();
         prop_assert_eq!(Search::new(&document, &needle).count(), expected);

@@ -22,7 +22,7 @@ fn ascii(start: i64, end: i64, state: State) -> String {
 }
 
 #[test]
-fn a_bar_stands_where_its_time_is() {
+fn a_bar_covers_its_interval() {
     assert_eq!(draw(1000, 1080, State::Done), "██████████");
     assert_eq!(draw(1016, 1036, State::Done), "  ██▌     ");
     assert_eq!(draw(1000, 1003, State::Done), "▍         ");
@@ -38,7 +38,7 @@ fn a_left_edge_is_a_reversed_block() {
 }
 
 #[test]
-fn the_shortest_bar_is_seen() {
+fn the_shortest_bar_is_visible() {
     assert_eq!(draw(1000, 1000, State::Done), "▏         ");
     assert_eq!(draw(1040, 1040, State::Done), "     ▏    ");
     assert_eq!(draw(1046, 1046, State::Done), "     ▕    ");
@@ -60,7 +60,7 @@ fn states_differ_without_colour() {
 }
 
 #[test]
-fn what_lies_outside_is_marked() {
+fn bars_outside_the_axis_are_marked() {
     assert_eq!(draw(0, 1016, State::Done), "‹█        ");
     assert_eq!(draw(1064, 2000, State::Done), "        █›");
     assert_eq!(draw(0, 2000, State::Done), "‹████████›");
@@ -72,7 +72,8 @@ fn what_lies_outside_is_marked() {
 
 #[test]
 fn children_are_shaded_lighter() {
-    let bar = Bar { start: 1000, end: 1080, state: State::Done, children: &[(1040, 1056), (1016, 1032), (1020, 1030)], whole: false };
+    let bar =
+        Bar { start: 1000, end: 1080, state: State::Done, children: &[(1040, 1056), (1016, 1032), (1020, 1030)], with_children: false };
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Unicode)), "██▒▒█▒▒███");
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Ascii)), "==--=--===");
     let bar = Bar { start: 1000, end: 1010, children: &[(900, 2000)], ..bar };
@@ -82,16 +83,16 @@ fn children_are_shaded_lighter() {
 }
 
 #[test]
-fn a_bar_that_hides_its_children_reaches_as_far_as_they() {
-    let bar = Bar { start: 1016, end: 1024, children: &[(1000, 1008), (1020, 1040), (1056, 2000)], whole: true, ..Bar::default() };
+fn a_bar_that_hides_its_children_covers_them() {
+    let bar = Bar { start: 1016, end: 1024, children: &[(1000, 1008), (1020, 1040), (1056, 2000)], with_children: true, ..Bar::default() };
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Unicode)), "▒ █▒▒  ▒▒›");
-    assert_eq!(text(&Bar { whole: false, ..bar }.cells(AXIS, 10, Glyphs::Unicode)), "  █       ");
+    assert_eq!(text(&Bar { with_children: false, ..bar }.cells(AXIS, 10, Glyphs::Unicode)), "  █       ");
     let bar = Bar { start: 0, end: 10, children: &[(1000, 1008)], ..bar };
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Unicode)), "‹         ");
 }
 
 #[test]
-fn an_axis_may_have_no_length_or_all_time() {
+fn the_axis_may_be_empty_or_cover_all_time() {
     let point = Axis { start: 5, end: 5 };
     assert_eq!(text(&Bar { start: 5, end: 5, ..Bar::default() }.cells(point, 3, Glyphs::Unicode)), "▏  ");
     assert_eq!(text(&Bar { start: 5, end: 9, ..Bar::default() }.cells(point, 3, Glyphs::Unicode)), "██›");
@@ -123,13 +124,13 @@ fn any_time() -> impl Strategy<Value = i64> {
 
 proptest! {
     #[test]
-    fn every_bar_is_seen_and_as_wide_as_asked(
-        start in any_time(), end in any_time(), from in any_time(), to in any_time(), width in 0_usize..60, kind in 0..3, ascii in any::<bool>(), whole in any::<bool>(),
+    fn every_bar_is_visible_and_of_exact_width(
+        start in any_time(), end in any_time(), from in any_time(), to in any_time(), width in 0_usize..60, kind in 0..3, ascii in any::<bool>(), with_children in any::<bool>(),
         children in prop::collection::vec((any_time(), any_time()), 0..5),
     ) {
         let state = [State::Done, State::Running, State::Error][kind as usize];
         let glyphs = if ascii { Glyphs::Ascii } else { Glyphs::Unicode };
-        let cells = Bar { start, end, state, children: &children, whole }.cells(Axis { start: from, end: to }, width, glyphs);
+        let cells = Bar { start, end, state, children: &children, with_children }.cells(Axis { start: from, end: to }, width, glyphs);
         prop_assert_eq!(cells.len(), width);
         prop_assert_eq!(cells.iter().any(|cell| cell.shade != Shade::Blank && cell.symbol != ' '), width > 0);
         prop_assert!(cells.iter().all(|cell| (cell.shade == Shade::Blank) == (cell.symbol == ' ')));
@@ -141,8 +142,8 @@ proptest! {
         let mut times = [start, middle, end];
         times.sort_unstable();
         let axis = Axis { start: 0, end: 1000 };
-        let one = super::lit((times[0], times[1]), axis, 37);
-        let two = super::lit((times[1], times[2]), axis, 37);
+        let one = super::filled_eighths((times[0], times[1]), axis, 37);
+        let two = super::filled_eighths((times[1], times[2]), axis, 37);
         prop_assert!(one.1 == two.0 || one.1 == two.0 + 1);
     }
 }

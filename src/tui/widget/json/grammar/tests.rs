@@ -1,7 +1,7 @@
 use super::{Shape, shape};
 
 #[test]
-fn json_is_recognised() {
+fn json_is_detected() {
     for text in [
         "{}",
         "[]",
@@ -22,7 +22,7 @@ fn json_is_recognised() {
 }
 
 #[test]
-fn repr_is_recognised() {
+fn repr_is_detected() {
     for text in [
         "{'a': 1}",
         "None",
@@ -49,7 +49,7 @@ fn repr_is_recognised() {
 }
 
 #[test]
-fn anything_else_is_plain() {
+fn other_text_is_plain() {
     for text in [
         "",
         " ",

@@ -1,0 +1,49 @@
+//! The words for token counts.
+
+use crate::format;
+use crate::store::Totals;
+
+/// The shares that [`tokens_in_out`] names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shares {
+    /// Cache reads, cache writes and reasoning.
+    All,
+    /// Cache reads.
+    CacheReads,
+    /// None.
+    None,
+}
+
+/// Formats tokens in and out with their shares: `1,831 in (15% cached), 764 out (9% reasoning)`. `number` formats the counts; a count that
+/// no call states is [`format::UNKNOWN`].
+#[must_use]
+pub fn tokens_in_out(totals: &Totals, number: fn(u64) -> String, shares: Shares) -> String {
+    let known = |count: u64, calls: u32| if calls > 0 { number(count) } else { format::UNKNOWN.to_owned() };
+    let share = |enabled: bool, part: u64, whole: u64, noun: &str| {
+        (enabled && part > 0).then(|| format!("{} {noun}", format::percent(part, whole)))
+    };
+    let list = |shares: &[Option<String>]| {
+        let shares: Vec<&str> = shares.iter().flatten().map(String::as_str).collect();
+        if shares.is_empty() { String::new() } else { format!(" ({})", shares.join(", ")) }
+    };
+    let input = list(&[
+        share(shares != Shares::None, totals.cache_read, totals.input, "cached"),
+        share(shares == Shares::All, totals.cache_write, totals.input, "written to cache"),
+    ]);
+    let output = list(&[share(shares == Shares::All, totals.reasoning, totals.output, "reasoning")]);
+    format!("{} in{input}, {} out{output}", known(totals.input, totals.inputs), known(totals.output, totals.outputs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_named_and_unknown_counts_are_not_zero() {
+        let totals = Totals { input: 2_000, inputs: 2, cache_read: 300, cache_write: 100, ..Totals::default() };
+        let text = |shares| tokens_in_out(&totals, format::count, shares);
+        assert_eq!(text(Shares::All), "2,000 in (15% cached, 5% written to cache), – out");
+        assert_eq!(text(Shares::CacheReads), "2,000 in (15% cached), – out");
+        assert_eq!(text(Shares::None), "2,000 in, – out");
+    }
+}
