@@ -37,7 +37,7 @@ impl Held {
         runtime.block_on(self.intake.ingest(ExportRequest::uncompressed(Signal::Traces, form, body.into()))).unwrap();
         while let Ok(Update::Batch(batch)) = self.updates.try_recv() {
             self.spans.extend(batch.spans.iter().map(|span| {
-                let payload = self.intake.payload(span.payload_ref, span.id).unwrap();
+                let payload = self.intake.payloads.read(span.payload_ref, span.id).unwrap();
                 (span.payload_ref, span.id, u64::from(span.retained_bytes), payload)
             }));
         }
@@ -46,30 +46,31 @@ impl Held {
     /// Lets go of some spans, by their numbers in order, and says how many bytes those left weigh.
     fn release(&mut self, numbers: &[usize]) -> u64 {
         let addresses: Vec<PayloadRef> = numbers.iter().map(|&number| self.spans[number].0).collect();
-        self.intake.release(&addresses);
+        self.intake.payloads.release(&addresses);
         // Twice does no harm.
-        self.intake.release(&addresses);
+        self.intake.payloads.release(&addresses);
         self.spans.retain(|(address, ..)| !addresses.contains(address));
         self.spans.iter().map(|(_, _, weight, _)| weight).sum()
     }
 
     fn check(&self, probe: &PayloadQuery) {
         for (address, id, _, payload) in &self.spans {
-            assert_eq!(self.intake.payload(*address, *id).as_ref(), Ok(payload));
+            assert_eq!(self.intake.payloads.read(*address, *id).as_ref(), Ok(payload));
         }
         let sought = self.spans.iter().filter(|(.., payload)| probe.holds(payload));
         let mut sought: Vec<SpanId> = sought.map(|(_, id, ..)| *id).collect();
         let places: Vec<_> = self.spans.iter().map(|(address, id, ..)| (*address, *id)).collect();
-        let found = search::check(&places, probe, |number, places| self.intake.places(number, places));
+        let found = search::check(&places, probe, |number, places| self.intake.payloads.places(number, places));
         let mut found: Vec<SpanId> = found.into_iter().map(|(_, id)| id).collect();
         sought.sort_unstable();
         found.sort_unstable();
         assert_eq!(found, sought);
         // A search through everything may come upon what was let go.
-        let mut scan = Scan::new(Search { ticket: 0, probe: probe.clone().into(), since: None, until: None }, self.intake.bodies());
+        let mut scan =
+            Scan::new(Search { ticket: 0, probe: probe.clone().into(), since: None, until: None }, self.intake.payloads.numbers());
         let mut everywhere = vec![];
         while scan.progress().done < scan.progress().total {
-            everywhere.extend(scan.slice(|number| self.intake.body(number)).into_iter().map(|(_, id)| id));
+            everywhere.extend(scan.slice(|number| self.intake.payloads.body(number)).into_iter().map(|(_, id)| id));
         }
         assert!(sought.iter().all(|id| everywhere.contains(id)));
     }
