@@ -401,6 +401,6 @@ fn the_detail_requests_a_changed_payload_again() {
     let other = SpanId::new([0xee; 8]).unwrap();
     harness.app.detail.request_again(request.source, &[other]);
     assert_eq!(harness.app.detail.take_request(), None);
-    harness.app.detail.request_again(request.source, &[other, wanted.span]);
+    harness.app.detail.request_again(request.source, &[other, request.span]);
     assert_eq!(harness.app.detail.take_request(), Some(request));
 }
