@@ -256,23 +256,23 @@ fn a_total_that_disagrees_is_told_once() {
     let many = json!({"llm.token_count.total": 300});
     for (spans, expected) in [
         (vec![alone(usage(100, 50, 150))], &[][..]),
-        (vec![alone(usage(100, 50, 200))], &["itself states 200 in all"]),
-        (vec![alone(with(usage(100, 50, 200), "llm.token_count.total", json!("200.0")))], &["itself states 200 in all"]),
+        (vec![alone(usage(100, 50, 200))], &["states a total of 200"]),
+        (vec![alone(with(usage(100, 50, 200), "llm.token_count.total", json!("200.0")))], &["states a total of 200"]),
         (vec![alone(cached(55))], &[]),
         (vec![alone(cached(155))], &[]),
-        (vec![alone(cached(156))], &["itself states 156 in all"]),
+        (vec![alone(cached(156))], &["states a total of 156"]),
         (vec![alone(with(usage(100, 50, 200), "llm.provider", json!("google")))], &[]),
         (vec![alone(many.clone())], &[]),
         (vec![agent(usage(100, 50, 150)), call(usage(100, 50, 150))], &[]),
-        (vec![agent(usage(60, 30, 90)), call(usage(100, 50, 150))], &["itself states 90"]),
-        (vec![agent(usage(60, 30, 150)), call(usage(100, 50, 150))], &["itself states 90"]),
-        (vec![agent(usage(60, 30, 80)), call(usage(100, 50, 150))], &["itself states 90", "itself states 80 in all"]),
-        (vec![agent(many), call(usage(100, 50, 150))], &["itself states 300 in all"]),
+        (vec![agent(usage(60, 30, 90)), call(usage(100, 50, 150))], &["states 90 itself"]),
+        (vec![agent(usage(60, 30, 150)), call(usage(100, 50, 150))], &["states 90 itself"]),
+        (vec![agent(usage(60, 30, 80)), call(usage(100, 50, 150))], &["states 90 itself", "states a total of 80"]),
+        (vec![agent(many), call(usage(100, 50, 150))], &["states a total of 300"]),
     ] {
         let (_folder, path) = file_of(&spans);
         let text = Stage::open(&path, (120, 36)).text();
         let told: Vec<&str> =
-            text.lines().filter_map(|line| line.find("itself states").map(|at| line[at..].trim_end_matches(['"', ' ']))).collect();
+            text.lines().filter_map(|line| line.find(" states ").map(|at| line[at + 1..].trim_end_matches(['"', ' ']))).collect();
         assert_eq!(told, expected, "{text}");
     }
     // Also of a call that counts with another span.
@@ -285,8 +285,8 @@ fn a_total_that_disagrees_is_told_once() {
     let mut stage = Stage::open(&path, (120, 36));
     let counted = ["l", "j"].map(|key| {
         stage.keys(key);
-        assert!(stage.text().contains("itself states 200 in all"), "{}", stage.text());
-        !stage.text().contains("counted elsewhere")
+        assert!(stage.text().contains("states a total of 200"), "{}", stage.text());
+        !stage.text().contains("counted with another span:")
     });
     assert_eq!(counted, [false, true]);
 }
