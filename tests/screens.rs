@@ -417,7 +417,7 @@ fn an_address_that_others_reach_is_warned_of_until_a_key_is_pressed() {
     stage.app.sources.push(source("otlp", State::Watching { left_out: 0 }));
     stage.app.source_traffic(1, open().traffic);
     stage.app.tick(&mut stage.store, NOW + 3_600_000_000_000);
-    let warning = "0.0.0.0:4318 is open to other machines · L tells more";
+    let warning = "0.0.0.0:4318 is open to other machines · L shows details";
     assert!(stage.text().contains(warning));
     stage.keys("j");
     assert!(!stage.text().contains(warning));

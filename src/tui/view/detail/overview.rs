@@ -126,7 +126,7 @@ impl Page {
             Phase::Ended if data.end < data.start => format!("{start}, ended earlier: a clock jumped"),
             Phase::Ended if store.children(row).is_empty() => format!("{start}, took {}", format::duration(length)),
             Phase::Ended => {
-                format!("{start}, took {}, of which {} own time", format::duration(length), format::duration(store.own_time(row, now)))
+                format!("{start}, took {} ({} own time)", format::duration(length), format::duration(store.own_time(row, now)))
             }
             Phase::Running => format!("{start} or before, running for {}", format::clock(length)),
             Phase::Lost => format!("{start} or before, last seen {}", format::moment(data.end, now)),
