@@ -18,7 +18,7 @@ use std::str::FromStr;
 use chrono::NaiveDateTime;
 
 use crate::model::{Payload, Status};
-use crate::semconv::forget_pending;
+use crate::semconv::remove_pending_marker;
 use crate::store::{RowIx, Store, TraceIx};
 
 /// Characters of a trace's name that go into a file's name.
@@ -191,7 +191,7 @@ impl<W: Write> Exporter<W> {
     /// Writes a span of the trace, after the span that it hangs under.
     pub fn span(&mut self, mut span: Exported) -> io::Result<()> {
         if span.record.end.is_none() {
-            forget_pending(&mut span.payload.attributes);
+            remove_pending_marker(&mut span.payload.attributes);
         }
         if let Some(redactor) = &self.redactor {
             redactor.span(&mut span);

@@ -9,6 +9,7 @@ pub mod file;
 mod hub;
 pub mod otlp;
 pub mod postgres;
+mod sql;
 pub mod sqlite;
 
 #[cfg(feature = "fuzzing")]

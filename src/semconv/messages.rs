@@ -4,12 +4,13 @@ mod events;
 mod flat;
 mod parts;
 
-use super::names::{Field, OUTPUT, of};
+use super::keys::{Field, OUTPUT};
+use super::values;
 use crate::model::json::{self, Scalar, chars, unescape};
 use crate::model::{Attribute, Payload, Value};
 
-/// Messages longer than this are not taken apart for a row's preview.
-const LONGEST_PREVIEWED: usize = 1 << 18;
+/// Longer messages are not parsed for a row's preview.
+pub(super) const MAX_MESSAGES_CHARS: usize = 1 << 18;
 
 /// What went into a model call and what came out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,7 +80,7 @@ pub fn conversation(payload: &Payload) -> Conversation {
 pub fn messages(attributes: &[Attribute]) -> Conversation {
     let mut input = first_filled([flat::openinference(attributes, "llm.input_messages."), flat::numbered(attributes, "gen_ai.prompt.")]);
     if input.is_empty() {
-        input = of(Field::Messages).iter().find_map(|name| filled(parts::read(get(attributes, name)?, "user"))).unwrap_or_default();
+        input = Field::Messages.keys().iter().find_map(|name| filled(parts::read(get(attributes, name)?, "user"))).unwrap_or_default();
         if let Some(instructions) = get(attributes, "gen_ai.system_instructions")
             && !input.iter().any(|message| message.role == "system")
         {
@@ -101,7 +102,7 @@ pub fn messages(attributes: &[Attribute]) -> Conversation {
 /// The value to show as a span's input.
 #[must_use]
 pub fn input(attributes: &[Attribute]) -> Option<&Value> {
-    of(Field::Input).iter().chain(of(Field::Messages)).find_map(|name| get(attributes, name))
+    Field::Input.keys().iter().chain(Field::Messages.keys()).find_map(|name| get(attributes, name))
 }
 
 /// The value to show as a span's output.
@@ -113,7 +114,7 @@ pub fn output(attributes: &[Attribute]) -> Option<&Value> {
 /// The name of the tool that the span ran, if it ran one.
 #[must_use]
 pub fn tool(attributes: &[Attribute]) -> Option<&str> {
-    of(Field::Tool).iter().find_map(|name| match get(attributes, name)? {
+    Field::Tool.keys().iter().find_map(|name| match get(attributes, name)? {
         Value::Text(name) => Some(name.as_str()),
         _ => None,
     })
@@ -121,10 +122,12 @@ pub fn tool(attributes: &[Attribute]) -> Option<&str> {
 
 /// What the user said last, if the text is messages as JSON.
 pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
+    if values::is_longer(text, MAX_MESSAGES_CHARS) {
+        return None;
+    }
     let text = match text {
-        Scalar::Escaped(raw) if raw.len() <= LONGEST_PREVIEWED => unescape(raw),
-        Scalar::Text(raw) | Scalar::Other(raw) if raw.len() <= LONGEST_PREVIEWED => chars(Scalar::Text(raw)).collect(),
-        _ => return None,
+        Scalar::Escaped(raw) => unescape(raw),
+        text => chars(text).collect(),
     };
     let value = json::parse_value(text.as_bytes()).ok()?;
     parts::read(&value, "user")

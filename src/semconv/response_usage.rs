@@ -1,7 +1,7 @@
-//! What a provider itself says of a call, where its own words were kept: tokens, and the id of its answer.
+//! The usage and the id in a provider's own response.
 //!
-//! They lie in an attribute of their own, or somewhere in the whole answer. Each provider counts in its own way; who reads the numbers
-//! finds them in ours: input with its cached part, output with its reasoning.
+//! They are in an attribute of their own, or somewhere in the whole response. Each provider counts in its own way; the functions here
+//! return this program's counts: the input includes cached tokens, the output includes reasoning tokens.
 
 use std::sync::LazyLock;
 
@@ -11,171 +11,176 @@ use super::values;
 use crate::model::json::{self, Scalar, chars};
 use crate::model::{Attribute, Usage, Value};
 
-/// Longer answers are not taken apart.
-const LONGEST: usize = 1 << 18;
+/// Longer responses are not parsed.
+pub(super) const MAX_RESPONSE_CHARS: usize = 1 << 18;
 
-/// Longer usage is none.
-const LONGEST_USAGE: usize = 1 << 12;
+/// Longer usage is not parsed.
+pub(super) const MAX_USAGE_CHARS: usize = 1 << 12;
 
-/// How deep an answer is searched.
-const DEEPEST: usize = 12;
+/// The words of which every response with usage contains at least one.
+pub(super) const USAGE_WORDS: [&str; 2] = ["usage", "Usage"];
 
-/// Of the word that every answer with usage has in it what is spelt the same everywhere.
+/// The depth to which a response is searched.
+const MAX_DEPTH: usize = 12;
+
+/// The most places in a response where usage printed by Python is looked for.
+const MAX_PRINTED: usize = 8;
+
+/// The common part of [`USAGE_WORDS`].
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("sage"));
 
-/// What an answer says of itself.
+/// The usage and the id in a response.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct ResponseUsage {
     pub(super) usage: Usage,
-    /// As the provider named it.
+    /// The provider's id of the response.
     pub(super) id: Option<String>,
 }
 
-/// Reads usage: a map, as JSON or as Python writes it. `None` if it counts no tokens.
-pub(super) fn usage(value: Scalar<'_>) -> Option<Usage> {
-    let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return None };
-    if raw.len() > LONGEST_USAGE {
+/// Reads usage from a map in JSON or as Python prints it. Returns `None` if it counts no tokens.
+pub(super) fn from_usage(value: Scalar<'_>) -> Option<Usage> {
+    if !matches!(value, Scalar::Text(_) | Scalar::Escaped(_) | Scalar::Other(_)) || values::is_longer(value, MAX_USAGE_CHARS) {
         return None;
     }
     let text: String = chars(value).collect();
     let text = if text.contains('\'') { text.replace('\'', "\"").replace("None", "null") } else { text };
     match json::parse_value(text.as_bytes()).ok()? {
-        Value::Map(map) => counted(&map),
+        Value::Map(map) => count(&map),
         _ => None,
     }
 }
 
-/// Searches an answer in JSON for its usage, and for the id that stands beside it.
-pub(super) fn answer(value: Scalar<'_>) -> Option<ResponseUsage> {
+/// Finds the usage in a response in JSON, and the id beside it.
+pub(super) fn from_response(value: Scalar<'_>) -> Option<ResponseUsage> {
     let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return None };
-    if raw.len() > LONGEST || !matches!(raw.first(), Some(b'{' | b'[')) || !tells_of_usage(raw) {
+    if !matches!(raw.first(), Some(b'{' | b'[')) || values::is_longer(value, MAX_RESPONSE_CHARS) || !mentions_usage(raw) {
         return None;
     }
     let parsed = match value {
         Scalar::Escaped(raw) => json::parse_value(json::unescape(raw).as_bytes()),
         _ => json::parse_value(raw),
     };
-    find(&parsed.ok()?, 0).or_else(|| Some(ResponseUsage { usage: written(raw)?, id: None }))
+    find(&parsed.ok()?, 0).or_else(|| Some(ResponseUsage { usage: find_printed(raw)?, id: None }))
 }
 
-fn tells_of_usage(raw: &[u8]) -> bool {
+fn mentions_usage(raw: &[u8]) -> bool {
     USAGE.find_iter(raw).any(|at| at > 0 && matches!(raw[at - 1], b'u' | b'U'))
 }
 
-/// Finds usage in a text within the answer: where an object of Python's was kept as it prints itself, in single quotes. A model that
-/// writes of usage does so in JSON.
-fn written(raw: &[u8]) -> Option<Usage> {
-    memchr::memmem::find_iter(raw, b"'usage': {'").take(8).find_map(|at| {
-        let rest = &raw[at..];
-        let open = b"'usage': ".len();
+/// Finds usage in a text within the response: an object that Python printed, in single quotes. A model that writes about usage writes
+/// JSON, in double quotes.
+fn find_printed(raw: &[u8]) -> Option<Usage> {
+    memchr::memmem::find_iter(raw, b"'usage': {'").take(MAX_PRINTED).find_map(|at| {
+        let map = &raw[at + b"'usage': ".len()..];
         let mut depth = 0_i32;
-        let length = rest[open..].iter().take(LONGEST_USAGE).position(|byte| {
+        let last = map.iter().take(MAX_USAGE_CHARS).position(|byte| {
             depth += i32::from(*byte == b'{') - i32::from(*byte == b'}');
             depth == 0
         })?;
-        let bare: Vec<u8> = rest[open..=open + length].iter().copied().filter(|byte| *byte != b'\\').collect();
-        usage(Scalar::Text(&bare))
+        let unescaped: Vec<u8> = map[..=last].iter().copied().filter(|byte| *byte != b'\\').collect();
+        from_usage(Scalar::Text(&unescaped))
     })
 }
 
-/// Reads what the AI SDK keeps of an answer, `{PROVIDER: {…}}`: usage, or parts of it without the input and output that hold them.
-pub(super) fn metadata(value: Scalar<'_>) -> Option<ResponseUsage> {
-    let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return None };
-    if raw.len() > LONGEST {
+/// Reads the AI SDK's provider metadata, `{PROVIDER: {…}}`: usage, or cached and reasoning tokens without input and output.
+pub(super) fn from_metadata(value: Scalar<'_>) -> Option<ResponseUsage> {
+    if !matches!(value, Scalar::Text(_) | Scalar::Escaped(_) | Scalar::Other(_)) || values::is_longer(value, MAX_RESPONSE_CHARS) {
         return None;
     }
     let text: String = chars(value).collect();
     let parsed = json::parse_value(text.as_bytes()).ok()?;
     let Value::Map(providers) = &parsed else { return None };
-    let Some(Value::Map(kept)) = providers.iter().map(|(_, kept)| kept).find(|kept| matches!(kept, Value::Map(_))) else { return None };
-    let mut answer = find(&parsed, 0).unwrap_or_else(|| {
+    let is_map = |value: &&Value| matches!(value, Value::Map(_));
+    let Some(Value::Map(metadata)) = providers.iter().map(|(_, value)| value).find(is_map) else { return None };
+    let mut found = find(&parsed, 0).unwrap_or_else(|| {
         let mut counts = Counts::default();
-        counts.take(kept, true);
-        let usage = Usage { cache_read: counts.read, cache_write: counts.write, reasoning: counts.reasoning, ..Usage::default() };
-        ResponseUsage { usage, id: None }
+        counts.add_all(metadata, true);
+        let Counts { cache_read, cache_write, reasoning, .. } = counts;
+        ResponseUsage { usage: Usage { cache_read, cache_write, reasoning, ..Usage::default() }, id: None }
     });
-    answer.id = answer.id.or_else(|| id(kept));
-    Some(answer)
+    found.id = found.id.or_else(|| id(metadata));
+    Some(found)
 }
 
 fn find(value: &Value, depth: usize) -> Option<ResponseUsage> {
-    let deeper = |value| if depth < DEEPEST { find(value, depth + 1) } else { None };
+    let find_deeper = |value| if depth < MAX_DEPTH { find(value, depth + 1) } else { None };
     match value {
-        Value::List(items) => items.iter().find_map(deeper),
+        Value::List(items) => items.iter().find_map(find_deeper),
         Value::Map(map) => {
             let is_usage = |name: &str| matches!(name, "usage" | "token_usage" | "tokenUsage" | "usage_metadata" | "usageMetadata");
             let counts_tokens = |(name, _): &Attribute| name.to_ascii_lowercase().contains("token");
             let usage = map.iter().find_map(|(name, value)| match value {
-                Value::Map(counts) if is_usage(name) && counts.iter().any(counts_tokens) => counted(counts),
+                Value::Map(counts) if is_usage(name) && counts.iter().any(counts_tokens) => count(counts),
                 _ => None,
             });
-            // Whoever answers says more than what that took: a text that is nothing else was written by a model.
+            // A top-level object with only a usage field is text written by a model, not a provider's response.
             let is_text = depth == 0 && map.len() == 1;
             match usage.filter(|_| !is_text) {
                 Some(usage) => Some(ResponseUsage { usage, id: id(map) }),
-                None => map.iter().find_map(|(_, value)| deeper(value)),
+                None => map.iter().find_map(|(_, value)| find_deeper(value)),
             }
         }
         _ => None,
     }
 }
 
-/// The id in a map; `LangChain` gives its messages ids of its own, and keeps the provider's with what else came.
+/// Returns the provider's id in a map. LangChain gives its messages ids of its own, and keeps the provider's in `response_metadata`.
 fn id(map: &[Attribute]) -> Option<String> {
-    if let Some((_, Value::Map(kept))) = map.iter().find(|(name, _)| name == "response_metadata") {
-        return id(kept);
+    if let Some((_, Value::Map(metadata))) = map.iter().find(|(name, _)| name == "response_metadata") {
+        return id(metadata);
     }
-    let named = |name: &&str| map.iter().find(|(other, _)| other == name);
-    ["id", "response_id", "responseId"].iter().find_map(named).and_then(|(_, value)| match value {
+    let get = |name: &&str| map.iter().find(|(other, _)| other == name);
+    ["id", "response_id", "responseId"].iter().find_map(get).and_then(|(_, value)| match value {
         Value::Text(id) if !id.is_empty() => Some(id.clone()),
         _ => None,
     })
 }
 
-/// Counts under whatever names, before it is known which hold which.
+/// Token counts as the provider names them, before it is known which include which.
 #[derive(Default)]
 struct Counts {
     input: Option<u32>,
     output: Option<u32>,
     total: Option<u32>,
-    read: Option<u32>,
-    write: Option<u32>,
-    /// Written for minutes and for an hour: some state these and no sum.
-    written: u32,
+    cache_read: Option<u32>,
+    cache_write: Option<u32>,
+    /// Cache writes that are kept for five minutes and for an hour. Some providers state these and no sum.
+    cache_writes_by_age: u32,
     reasoning: Option<u32>,
-    /// The input is called a prompt, which holds its cached part by whatever name that goes.
+    /// The provider calls the input a prompt, which always includes cached tokens.
     is_prompt: bool,
-    /// The cached part is not in the input.
-    cached_apart: bool,
-    /// The reasoning is not in the output.
-    reasoning_apart: bool,
+    /// The input excludes cached tokens.
+    excludes_cached: bool,
+    /// The output excludes reasoning tokens.
+    excludes_reasoning: bool,
 }
 
-fn counted(map: &[Attribute]) -> Option<Usage> {
+fn count(map: &[Attribute]) -> Option<Usage> {
     let mut counts = Counts::default();
-    counts.take(map, true);
+    counts.add_all(map, true);
     if counts.input.is_none() && counts.output.is_none() {
         return None;
     }
-    let write = counts.write.filter(|write| *write > 0 || counts.written == 0).or((counts.written > 0).then_some(counts.written));
+    let by_age = counts.cache_writes_by_age;
     let mut usage = Usage {
         input: counts.input,
         output: counts.output,
-        cache_read: counts.read,
-        cache_write: write,
+        cache_read: counts.cache_read,
+        cache_write: counts.cache_write.filter(|write| *write > 0 || by_age == 0).or((by_age > 0).then_some(by_age)),
         reasoning: counts.reasoning,
         cost: None,
     };
-    // What input and output hold in all, as the total proves, is not beside them.
+    // If input and output add up to the total, they include everything.
     let sum = u64::from(usage.input.unwrap_or_default()) + u64::from(usage.output.unwrap_or_default());
-    let apart = counts.total.is_none_or(|total| u64::from(total) != sum);
-    whole(&mut usage, counts.total, apart && counts.cached_apart && !counts.is_prompt, apart && counts.reasoning_apart);
+    let may_exclude = counts.total.is_none_or(|total| u64::from(total) != sum);
+    let excludes_cached = may_exclude && counts.excludes_cached && !counts.is_prompt;
+    include_details(&mut usage, counts.total, excludes_cached, may_exclude && counts.excludes_reasoning);
     Some(usage)
 }
 
-/// Makes input hold its cached part and output its reasoning, where they do not yet: because that is known (`…_apart`), because a part is
-/// larger than what should hold it, or because only so everything adds up to the total.
-pub(super) fn whole(usage: &mut Usage, total: Option<u32>, cached_apart: bool, reasoning_apart: bool) {
+/// Adds cached tokens to the input and reasoning tokens to the output where these exclude them: because the caller knows it, because the
+/// detail is larger than the count, or because only then everything adds up to the total.
+pub(super) fn include_details(usage: &mut Usage, total: Option<u32>, excludes_cached: bool, excludes_reasoning: bool) {
     let count = |count: Option<u32>| count.unwrap_or_default();
     let cached = count(usage.cache_read).saturating_add(count(usage.cache_write));
     let reasoning = count(usage.reasoning);
@@ -185,49 +190,50 @@ pub(super) fn whole(usage: &mut Usage, total: Option<u32>, cached_apart: bool, r
         total.is_some_and(|total| u64::from(total) == sum)
     };
     let both = adds_up(cached, reasoning);
-    if cached > 0 && usage.input.is_some() && (cached_apart || cached > input || adds_up(cached, 0) || both) {
+    if cached > 0 && usage.input.is_some() && (excludes_cached || cached > input || adds_up(cached, 0) || both) {
         usage.input = Some(input.saturating_add(cached));
     }
-    if reasoning > 0 && usage.output.is_some() && (reasoning_apart || reasoning > output || adds_up(0, reasoning) || both) {
+    if reasoning > 0 && usage.output.is_some() && (excludes_reasoning || reasoning > output || adds_up(0, reasoning) || both) {
         usage.output = Some(output.saturating_add(reasoning));
     }
 }
 
 impl Counts {
-    fn take(&mut self, map: &[Attribute], outermost: bool) {
+    /// Adds the counts of a map and of the maps in it.
+    fn add_all(&mut self, map: &[Attribute], is_outermost: bool) {
         for (name, value) in map {
             if let Value::Map(details) = value {
-                self.take(details, false);
+                self.add_all(details, false);
                 continue;
             }
             if let Some(count) = values::scalar(value).and_then(values::count) {
                 let name: String = name.chars().filter(|char| *char != '_').map(|char| char.to_ascii_lowercase()).collect();
-                self.name(&name, count, outermost);
+                self.add(&name, count, is_outermost);
             }
         }
     }
 
-    /// Takes a count by its name, without `_` and in small letters.
-    fn name(&mut self, name: &str, count: u32, outermost: bool) {
-        let fill = |place: &mut Option<u32>| *place = Some(place.unwrap_or_default().max(count));
+    /// Adds a count by its name, without `_` and in lower case.
+    fn add(&mut self, name: &str, count: u32, is_outermost: bool) {
+        let set = |total: &mut Option<u32>| *total = Some(total.unwrap_or_default().max(count));
         match name {
-            "inputtokens" | "inputtokencount" | "input" if outermost => fill(&mut self.input),
-            "prompttokens" | "prompttokencount" | "prompt" if outermost => {
-                fill(&mut self.input);
+            "inputtokens" | "inputtokencount" | "input" if is_outermost => set(&mut self.input),
+            "prompttokens" | "prompttokencount" | "prompt" if is_outermost => {
+                set(&mut self.input);
                 self.is_prompt = true;
             }
-            "outputtokens" | "completiontokens" | "candidatestokencount" | "outputtokencount" | "output" | "completion" if outermost => {
-                fill(&mut self.output);
+            "outputtokens" | "completiontokens" | "candidatestokencount" | "outputtokencount" | "output" | "completion" if is_outermost => {
+                set(&mut self.output);
             }
-            "totaltokens" | "totaltokencount" | "total" if outermost => fill(&mut self.total),
+            "totaltokens" | "totaltokencount" | "total" if is_outermost => set(&mut self.total),
             "cachereadinputtokens" | "cachereadinputtokencount" | "inputcacheread" | "inputcachedtokens" => {
-                fill(&mut self.read);
-                // So Anthropic, Bedrock and Langfuse name what they count apart.
-                self.cached_apart |= outermost;
+                set(&mut self.cache_read);
+                // The names that Anthropic, Bedrock and Langfuse use for tokens outside the input.
+                self.excludes_cached |= is_outermost;
             }
             "cachecreationinputtokens" | "cachewriteinputtokens" | "cachewriteinputtokencount" | "inputcachecreation" => {
-                fill(&mut self.write);
-                self.cached_apart |= outermost;
+                set(&mut self.cache_write);
+                self.excludes_cached |= is_outermost;
             }
             "cachedtokens"
             | "cachedinputtokens"
@@ -235,13 +241,15 @@ impl Counts {
             | "cachedcontenttokencount"
             | "cachedcontenttokens"
             | "cacheread"
-            | "cachereadtokens" => fill(&mut self.read),
-            "cachewritetokens" | "cachecreationtokens" | "cachecreation" | "cachewrite" => fill(&mut self.write),
-            "ephemeral5minputtokens" | "ephemeral1hinputtokens" => self.written = self.written.saturating_add(count),
-            "reasoningtokens" | "reasoningoutputtokens" | "reasoning" => fill(&mut self.reasoning),
+            | "cachereadtokens" => set(&mut self.cache_read),
+            "cachewritetokens" | "cachecreationtokens" | "cachecreation" | "cachewrite" => set(&mut self.cache_write),
+            "ephemeral5minputtokens" | "ephemeral1hinputtokens" => {
+                self.cache_writes_by_age = self.cache_writes_by_age.saturating_add(count)
+            }
+            "reasoningtokens" | "reasoningoutputtokens" | "reasoning" => set(&mut self.reasoning),
             "thoughtstokencount" | "thoughtstokens" | "outputreasoningtokens" | "outputreasoning" => {
-                fill(&mut self.reasoning);
-                self.reasoning_apart = true;
+                set(&mut self.reasoning);
+                self.excludes_reasoning = true;
             }
             _ => {}
         }
@@ -253,13 +261,14 @@ impl Counts {
 mod tests {
     use super::*;
 
-    /// Tokens in, from and into the cache, out, of these reasoning.
-    fn sums(text: &str) -> Option<[Option<u32>; 5]> {
-        usage(Scalar::Text(text.as_bytes())).map(|usage| [usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning])
+    /// Input, cache read, cache write, output, reasoning.
+    fn counts(text: &str) -> Option<[Option<u32>; 5]> {
+        from_usage(Scalar::Text(text.as_bytes()))
+            .map(|usage| [usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning])
     }
 
     #[test]
-    fn every_provider_counts_in_its_own_way() {
+    fn each_provider_s_counts_are_converted() {
         for (text, expected) in [
             (
                 r#"{"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050, "prompt_tokens_details": {"cached_tokens": 800},
@@ -311,16 +320,16 @@ mod tests {
                 [Some(1000), Some(800), None, Some(50), None],
             ),
         ] {
-            assert_eq!(sums(text), Some(expected), "{text}");
+            assert_eq!(counts(text), Some(expected), "{text}");
         }
         for text in ["", "{}", "[1]", r#"{"seats": 4}"#, r#"{"input_tokens": -1}"#, "{'a"] {
-            assert_eq!(sums(text), None, "{text}");
+            assert_eq!(counts(text), None, "{text}");
         }
     }
 
     #[test]
-    fn an_answer_s_id_stands_beside_its_usage() {
-        let found = |text: &str| answer(Scalar::Text(text.as_bytes())).map(|answer| (answer.usage.input, answer.id));
+    fn the_response_id_is_read_beside_the_usage() {
+        let found = |text: &str| from_response(Scalar::Text(text.as_bytes())).map(|found| (found.usage.input, found.id));
         let some = |input, id: &str| Some((Some(input), Some(id.to_owned())));
         assert_eq!(found(r#"{"id": "c1", "choices": [{"id": "no"}], "usage": {"prompt_tokens": 7}}"#), some(7, "c1"));
         let nested = r#"{"generations": [[{"message": {"kwargs": {"content": [{"id": "toolu"}], "response_metadata": {"id": "msg_1", "usage":
@@ -331,12 +340,12 @@ mod tests {
         assert_eq!(found(r#"{"candidates": [], "usage_metadata": {"prompt_token_count": 7}}"#), Some((Some(7), None)));
         assert_eq!(found(r#"{"text": "usage"}"#), None);
         assert_eq!(found(r#"{"usage": {"#), None);
-        let escaped = answer(Scalar::Escaped(br#"{\"id\": \"c1\", \"usage\": {\"prompt_tokens\": 7}}"#)).unwrap();
+        let escaped = from_response(Scalar::Escaped(br#"{\"id\": \"c1\", \"usage\": {\"prompt_tokens\": 7}}"#)).unwrap();
         assert_eq!((escaped.usage.input, escaped.id.as_deref()), (Some(7), Some("c1")));
         let printed =
             r#"{"replies": ["ChatMessage(_meta={'model': 'm', 'usage': {'prompt_tokens': 7, 'prompt_tokens_details': {'x': None}}})"]}"#;
         assert_eq!(found(printed), Some((Some(7), None)));
-        let kept = |text: &str| metadata(Scalar::Text(text.as_bytes())).unwrap();
+        let kept = |text: &str| from_metadata(Scalar::Text(text.as_bytes())).unwrap();
         let part = kept(r#"{"openai": {"responseId": "resp_1", "cachedPromptTokens": 800, "reasoningTokens": 30}}"#);
         assert_eq!((part.usage.input, part.usage.cache_read, part.usage.reasoning), (None, Some(800), Some(30)));
         assert_eq!(part.id.as_deref(), Some("resp_1"));
@@ -351,7 +360,7 @@ mod tests {
             r#"{"usage": {"input_tokens": 5}}"#,
             r#"{"message": "one {sage: 5}"}"#,
         ] {
-            assert_eq!(found(text), None, "what a model writes is not what it used: {text}");
+            assert_eq!(found(text), None, "usage in a model's own text is not its usage: {text}");
         }
     }
 }

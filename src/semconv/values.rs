@@ -1,9 +1,15 @@
-//! Numbers, whatever they come as.
+//! Attribute values, whichever type a sender gives them.
 
 use crate::model::Value;
 use crate::model::json::{Scalar, chars};
 
-/// A count of tokens. What is negative, no number, or beyond four billion is not stated.
+/// The most bytes that an escaped character takes: a surrogate pair.
+const MAX_ESCAPE: usize = 12;
+
+/// The most characters of a number as text.
+const MAX_NUMBER: usize = 40;
+
+/// Reads a number of tokens. Returns `None` for a negative number, a number beyond [`u32`], or no number.
 pub(super) fn count(value: Scalar<'_>) -> Option<u32> {
     if let Scalar::Int(number) = value {
         return u32::try_from(number).ok();
@@ -12,7 +18,7 @@ pub(super) fn count(value: Scalar<'_>) -> Option<u32> {
     (0.0..=f64::from(u32::MAX)).contains(&number).then_some(number as u32)
 }
 
-/// Dollars or seconds in billionths. What is negative, no number, or beyond a billion is not stated.
+/// Reads dollars or seconds, in billionths. Returns `None` for a negative amount, an amount beyond a billion, or no number.
 pub(super) fn billionths(value: Scalar<'_>) -> Option<i64> {
     let amount = number(value)?;
     (0.0..=1e9).contains(&amount).then(|| (amount * 1e9).round() as i64)
@@ -22,12 +28,12 @@ fn number(value: Scalar<'_>) -> Option<f64> {
     match value {
         Scalar::Int(number) => Some(number as f64),
         Scalar::Float(number) => Some(number),
-        Scalar::Text(_) | Scalar::Escaped(_) => chars(value).take(40).collect::<String>().trim().parse().ok(),
+        Scalar::Text(_) | Scalar::Escaped(_) => chars(value).take(MAX_NUMBER).collect::<String>().trim().parse().ok(),
         Scalar::Bool(_) | Scalar::Other(_) => None,
     }
 }
 
-/// A value as it lies in a text; `None` of what is neither a number nor text.
+/// Borrows a decoded number or text; `None` for other values.
 pub(super) fn scalar(value: &Value) -> Option<Scalar<'_>> {
     match value {
         Value::Int(number) => Some(Scalar::Int(*number)),
@@ -37,7 +43,29 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar<'_>> {
     }
 }
 
-/// Whether the value states nothing: empty text or null.
+/// Whether the value is an empty text or null.
 pub(super) fn is_empty(value: Scalar<'_>) -> bool {
     matches!(value, Scalar::Text(b"") | Scalar::Other(b"null" | b""))
+}
+
+/// Whether a text, or the JSON of a list or a map, has more than `max` characters, however it is escaped.
+pub(super) fn is_longer(value: Scalar<'_>, max: usize) -> bool {
+    let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return false };
+    // Most values are so short or so long that their bytes tell.
+    raw.len() > max && (raw.len() > max.saturating_mul(MAX_ESCAPE) || chars(value).nth(max).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_counted_however_they_are_escaped() {
+        for text in ["ab", "é谢", r"\u00e9\u8c22", r"\ud83d\ude00\n"] {
+            let value = Scalar::Escaped(text.as_bytes());
+            assert!(is_longer(value, 1) && !is_longer(value, 2), "{text}");
+        }
+        assert!(is_longer(Scalar::Text(br"\n"), 1));
+        assert!(!is_longer(Scalar::Int(12345), 1));
+    }
 }

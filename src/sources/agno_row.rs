@@ -26,8 +26,14 @@ pub(super) const NOTES: [(&str, &str); 9] = [
     ("workflow_id", "workflow id"),
 ];
 
+/// The most tables that a message lists.
+const LISTED_TABLES: usize = 8;
+
 /// Bytes of a broken value that a message quotes.
 const QUOTED: usize = 60;
+
+/// The spans whose payloads match a search.
+pub(super) type Hits = Vec<(TraceId, SpanId)>;
 
 /// The values of [`COLUMNS`] as text; `None` for null.
 pub(super) struct AgnoRow<'a>(pub(super) [Option<&'a [u8]>; 9]);
@@ -73,6 +79,25 @@ pub(super) fn notes(value: impl Fn(&str) -> Option<String>) -> Vec<(String, Stri
         Some(((*title).to_owned(), format!("{value}{unit}")))
     };
     NOTES.iter().filter_map(said).collect()
+}
+
+/// Parses the ids of a row that matches a search.
+pub(super) fn hit(trace_id: &[u8], span_id: &[u8]) -> Option<(TraceId, SpanId)> {
+    TraceId::parse(trace_id).zip(SpanId::parse(span_id))
+}
+
+/// Returns the message for a database without Agno's table of spans; `others` are the tables that it has.
+pub(super) fn missing_table(database: &str, table: &str, others: &[String]) -> String {
+    let listed: Vec<&str> = others.iter().take(LISTED_TABLES).map(String::as_str).collect();
+    let more = if others.len() > LISTED_TABLES { ", …" } else { "" };
+    let hint =
+        if listed.is_empty() { String::new() } else { format!(" (it has {}{more}; --spans-table names another)", listed.join(", ")) };
+    format!("{database} has no table {table} yet; Agno creates it with the first trace{hint}")
+}
+
+/// Returns the message for a table that lacks a column of [`COLUMNS`].
+pub(super) fn missing_column(database: &str, table: &str, column: &str) -> String {
+    format!("{table} in {database} has no column {column}; it is not a table of spans as Agno 2.5 to 3 writes it")
 }
 
 /// A time as Agno writes it, to the second: `since` the second in which it lies, or `until` the next.

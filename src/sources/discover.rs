@@ -1,38 +1,41 @@
-//! Finding the databases that Agno writes in a folder.
+//! Finds the databases that Agno writes in a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::sqlite::{Tables, read_once, tables_present};
+use super::sqlite::{Tables, read_with_retries, tables_exist};
 
-/// Where Agno's documentation puts traces.
-const USUAL: &str = "tmp/traces.db";
-/// Endings that databases bear.
-const ENDINGS: [&str; 3] = ["db", "sqlite", "sqlite3"];
-/// Files looked into, at most: a folder full of databases must not delay the start.
-const MOST: usize = 256;
-/// How often a file is tried that is just being written.
-const TRIES: u32 = 5;
+/// The path in Agno's documentation.
+const DEFAULT_PATH: &str = "tmp/traces.db";
+/// The extensions of database files.
+const EXTENSIONS: [&str; 3] = ["db", "sqlite", "sqlite3"];
+/// The most files that are opened, because a folder full of databases must not delay the start.
+const MAX_FILES: usize = 256;
+/// The attempts to read a file during a write.
+const MAX_TRIES: u32 = 5;
 
-/// The SQLite files in `dir` and `dir/tmp` that hold Agno's tables: `tmp/traces.db` first, then those in `tmp`, then those in `dir`,
-/// each by name. Files that can't be read are left out; nothing is created or changed.
+/// Returns the SQLite files in `dir` and `dir/tmp` that hold Agno's tables: `tmp/traces.db` first, then those in `tmp`, then those in
+/// `dir`, sorted by name. Skips files that can't be read, and creates or changes nothing.
 #[must_use]
 pub fn discover(dir: &Path, tables: &Tables) -> Vec<PathBuf> {
-    let usual = dir.join(USUAL);
+    let default = dir.join(DEFAULT_PATH);
     let mut found = Vec::new();
-    for path in std::iter::once(usual).chain(databases(&dir.join("tmp"))).chain(databases(dir)).take(MOST) {
-        if !found.contains(&path) && read_once(&path, TRIES, |database| tables_present(&database.connection, tables)).unwrap_or(false) {
+    for path in std::iter::once(default).chain(databases(&dir.join("tmp"))).chain(databases(dir)).take(MAX_FILES) {
+        if !found.contains(&path)
+            && read_with_retries(&path, MAX_TRIES, |database| tables_exist(&database.connection, tables)).unwrap_or(false)
+        {
             found.push(path);
         }
     }
     found
 }
 
-/// The files with a database's ending, by name.
+/// Returns the files with the extension of a database, sorted by name.
 fn databases(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
-    let ending = |path: &PathBuf| path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending));
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(ending).collect();
+    let is_database =
+        |path: &PathBuf| path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| EXTENSIONS.contains(&extension));
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_database).collect();
     paths.sort_unstable();
     paths
 }

@@ -6,6 +6,7 @@
 //! Nothing is missed, whatever clocks say and however late transactions commit: see `snapshot.rs` for how new rows are told from
 //! old ones, `tail.rs` for where they are looked for, and `progress.rs` for when everything is looked through.
 
+mod columns;
 mod connection;
 mod connection_config;
 mod error;
@@ -28,6 +29,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::agno_row::Hits;
+use super::sql::identifier;
 use super::sqlite::Tables;
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
 use crate::model::{Batch, Nanos, Payload, PayloadQuery, SpanId};
@@ -36,8 +39,7 @@ use connection_config::ConnectionConfig;
 pub use connection_config::is_url;
 use error::Error;
 use progress::Progress;
-use search::{Hits, Scan};
-use table::quoted;
+use search::Scan;
 
 /// How long the agent's commit may lie unnoticed: while it writes, and when it has not written for a while.
 const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
@@ -66,12 +68,12 @@ impl Default for Location {
 impl Location {
     /// The table of spans as it stands in a statement.
     fn spans(&self) -> String {
-        format!("{}.{}", quoted(&self.schema), quoted(&self.tables.spans))
+        format!("{}.{}", identifier(&self.schema), identifier(&self.tables.spans))
     }
 
     /// The table of traces as it stands in a statement.
     fn traces(&self) -> String {
-        format!("{}.{}", quoted(&self.schema), quoted(&self.tables.traces))
+        format!("{}.{}", identifier(&self.schema), identifier(&self.tables.traces))
     }
 }
 
@@ -176,7 +178,7 @@ impl Watcher<'_> {
             }
             Err(trouble) => {
                 // Where nothing has been written there is nothing to search: no trouble.
-                let words = (!trouble.awaits()).then(|| trouble.words(&self.target, &self.place));
+                let words = (!trouble.is_waiting()).then(|| trouble.message(&self.target, &self.place));
                 self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), words)?;
                 Ok(POLL[0])
             }
@@ -196,7 +198,7 @@ impl Watcher<'_> {
             match outcome {
                 Ok(hits) if hits.is_empty() => {}
                 Ok(hits) => self.found(ticket, hits, None, None)?,
-                Err(trouble) => self.found(ticket, Hits::new(), None, Some(trouble.words(&self.target, &self.place)))?,
+                Err(trouble) => self.found(ticket, Hits::new(), None, Some(trouble.message(&self.target, &self.place)))?,
             }
         }
         Ok(())
@@ -249,7 +251,7 @@ impl Watcher<'_> {
             self.retry = RETRY[0] * 2;
             return Ok(Duration::ZERO);
         }
-        if trouble.awaits() {
+        if trouble.is_waiting() {
             self.progress.await_new();
         }
         if matches!(trouble, Error::Slow) {
@@ -258,7 +260,7 @@ impl Watcher<'_> {
         // Perhaps the table has been changed.
         self.progress.shape = None;
         self.tell(trouble.state(&self.target, &self.place))?;
-        if trouble.awaits() {
+        if trouble.is_waiting() {
             return Ok(AWAIT);
         }
         let wait = self.retry;
@@ -295,7 +297,7 @@ impl Watcher<'_> {
             Request::Release(_) => return Ok(()),
         };
         let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
-        let mut found = runtime.block_on(self.payloads(&spans)).map_err(|trouble| trouble.words(&self.target, &self.place));
+        let mut found = runtime.block_on(self.payloads(&spans)).map_err(|trouble| trouble.message(&self.target, &self.place));
         let gone = || format!("this span is no longer in {}", self.target.name);
         let payloads = spans.iter().map(|span| match &mut found {
             Ok(found) => found.get(span).cloned().ok_or_else(gone),

@@ -1,9 +1,8 @@
-//! Spans that Agno writes to a SQLite file, followed as they come.
+//! Follows the spans that Agno writes to an SQLite file.
 //!
-//! The agent must not notice: between polls no connection is open and no lock is held, a poll looks at a few bytes of the file, a
-//! read is one short transaction, and nothing is ever created beside the file (`access`). What was there before is read by two
-//! connections side by side; nothing else touches the file meanwhile, because closing any handle of a file drops the locks that the
-//! process holds on it.
+//! The source must not disturb the agent: between polls no connection is open and no lock is held, a poll reads a few bytes of the file, a
+//! read is one short transaction, and nothing is created beside the file (`access`). Two connections read existing rows in parallel.
+//! Nothing else may open the file meanwhile, because closing any handle of a file drops all POSIX locks that the process holds on it.
 
 mod access;
 mod checkpoints;
@@ -22,42 +21,43 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::agno_row::Hits;
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
 use crate::model::{Nanos, PayloadQuery, PayloadRef, SpanId};
 use access::Database;
-pub(super) use access::read as read_once;
+pub(super) use access::read_with_retries;
 use error::Error;
 use file_state::FileState;
 pub(super) use file_state::{FileId, file_id};
 use progress::{Page, Progress, Sent};
-pub(super) use schema::present as tables_present;
-use search::{Hits, Scan};
+pub(super) use schema::tables_exist;
+use search::Scan;
 
-/// How long the agent's commit may lie unnoticed.
+/// The interval of polls.
 const POLL: Duration = Duration::from_millis(20);
-/// The same where nothing has been written for a while.
-const QUIET_POLL: Duration = Duration::from_millis(40);
-/// Polls without news after which that holds.
-const RESTLESS: u32 = 100;
-/// How often a file that can't be read is tried again.
+/// The interval of polls while nothing is written.
+const IDLE_POLL: Duration = Duration::from_millis(40);
+/// The number of polls without a change after which nothing is written.
+const IDLE_AFTER: u32 = 100;
+/// The interval of attempts to read a file that can't be read.
 const RETRY: Duration = Duration::from_millis(200);
-/// How soon a file is tried again that is just being written.
-const AGAIN: Duration = Duration::from_millis(3);
-/// What lasts less than this passes by itself and is no state.
-const PATIENCE: Duration = Duration::from_millis(1500);
-/// Payloads read in one go.
+/// The interval of attempts to read a file during a write.
+const TRANSIENT_RETRY: Duration = Duration::from_millis(3);
+/// How long a transient error may last before the source fails.
+const TRANSIENT_TIME: Duration = Duration::from_millis(1500);
+/// The most payloads read in one transaction.
 const PAYLOADS: usize = 128;
-/// How often a slice of a search is tried for before other things are looked after.
+/// The attempts to search a slice before other requests are handled.
 const SEARCH_TRIES: u32 = 2;
-/// How often a payload is tried for while the file is being changed.
+/// The attempts to read payloads during a write.
 const PAYLOAD_TRIES: u32 = 10;
 
-/// The tables that Agno was told to use.
+/// The names of Agno's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tables {
-    /// Where spans lie (Agno's `spans_table`).
+    /// The table of spans: Agno's `spans_table`.
     pub spans: String,
-    /// Where traces lie (Agno's `traces_table`).
+    /// The table of traces: Agno's `traces_table`.
     pub traces: String,
 }
 
@@ -67,13 +67,17 @@ impl Default for Tables {
     }
 }
 
-/// Follows the database at `path`, which need not exist yet. Reads at most `limit` spans of what was there before, newest first,
-/// and everything that is written from then on. `Err` only if no thread can be started.
+/// Follows the database at `path`, which need not exist yet. Reads at most `limit` of the existing spans, newest first, and all spans that
+/// are written from then on.
+///
+/// # Errors
+///
+/// If no thread can be started.
 pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: UpdateSender) -> std::io::Result<Handle> {
     start_since(path, tables, limit, None, outlet)
 }
 
-/// The same; of what was there before only the newest rows are read, down to the oldest span that began at `since` or later.
+/// Like [`start`], and reads existing spans only down to the oldest one that started at `since` or later.
 pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nanos>, outlet: UpdateSender) -> std::io::Result<Handle> {
     let name = path.display().to_string();
     super::spawn(name.clone(), outlet, move |outlet, inbox| {
@@ -86,9 +90,9 @@ pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nano
             progress,
             sent: Sent::default(),
             state: None,
-            read_at: None,
-            quiet: 0,
-            trouble: None,
+            read_state: None,
+            idle_polls: 0,
+            failing_since: None,
             scan: None,
         };
         let _ended = watcher.run(inbox);
@@ -102,15 +106,15 @@ struct Watcher<'a> {
     outlet: &'a UpdateSender,
     progress: Progress,
     sent: Sent,
-    /// The state last told.
+    /// The state that was sent last.
     state: Option<State>,
-    /// How the file looked just before everything in it had been read.
-    read_at: Option<FileState>,
-    /// Polls without news.
-    quiet: u32,
-    /// Since when the file can't be read.
-    trouble: Option<Instant>,
-    /// A search under way.
+    /// The file state before the read that completed.
+    read_state: Option<FileState>,
+    /// The polls since the last change.
+    idle_polls: u32,
+    /// When reading began to fail.
+    failing_since: Option<Instant>,
+    /// The running search.
     scan: Option<Scan>,
 }
 
@@ -125,65 +129,66 @@ impl Watcher<'_> {
             }
             wait = self.poll()?;
             if self.scan.is_some() {
-                wait = wait.min(self.search_on()?);
+                wait = wait.min(self.continue_search()?);
             }
         }
     }
 
-    /// Searches a slice. Returns how long nothing needs to be done.
-    fn search_on(&mut self) -> Result<Duration, Closed> {
+    /// Searches a slice. Returns how long to wait before the next one.
+    fn continue_search(&mut self) -> Result<Duration, Closed> {
         let Some(mut scan) = self.scan.take() else { return Ok(POLL) };
-        // As with all that is read, a slice counts only once it ended well.
+        // The result of a slice is valid only if the whole read succeeds.
         match self.search_slice(&scan) {
             Ok((next, hits)) => {
                 scan = next;
                 self.found(scan.search.ticket, hits, Some(scan.progress()), None)?;
-                self.scan = (!scan.is_through()).then_some(scan);
+                self.scan = (!scan.is_done()).then_some(scan);
                 Ok(Duration::ZERO)
             }
-            Err(trouble) if trouble.passes() => {
+            Err(error) if error.is_transient() => {
                 self.scan = Some(scan);
-                Ok(AGAIN)
+                Ok(TRANSIENT_RETRY)
             }
-            Err(trouble) => {
-                // Where nothing has been written there is nothing to search: no trouble.
-                let words = match trouble.state(&self.name, &self.tables, true) {
-                    State::Failing(words) => Some(words),
+            Err(error) => {
+                // If Agno has not written anything yet there is nothing to search, which is no failure.
+                let failure = match error.state(&self.name, &self.tables, true) {
+                    State::Failing(message) => Some(message),
                     _ => None,
                 };
-                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), words)?;
+                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
                 Ok(POLL)
             }
         }
     }
 
-    /// What a slice of a search finds, and where the search goes on.
+    /// Searches the next slice. Returns the search after it and its hits.
     fn search_slice(&self, scan: &Scan) -> Result<(Scan, Hits), Error> {
         let mut next = scan.clone();
         if !next.has_begun() {
-            access::read(&self.path, SEARCH_TRIES, |database| next.begin(database, &self.tables))?;
+            access::read_with_retries(&self.path, SEARCH_TRIES, |database| next.begin(database, &self.tables))?;
         }
         let mut parts = next.parts.iter().copied().map(|part| {
             let (search, tables) = (&scan.search, &self.tables);
             move |database: &Database| search::slice(database, tables, search, part)
         });
         let Some(newer) = parts.next() else { return Ok((next, Hits::new())) };
-        let (newer, older) = access::read_beside(&self.path, SEARCH_TRIES, newer, parts.next().as_ref())?;
+        let (newer, older) = access::read_both_with_retries(&self.path, SEARCH_TRIES, newer, parts.next().as_ref())?;
         drop(parts);
-        let hits = next.take(newer, older);
+        let hits = next.add(newer, older);
         Ok((next, hits))
     }
 
-    /// Searches spans that came after a search had begun.
+    /// Searches spans that were read after the search had begun.
     fn check(&mut self, ticket: u64, probe: &PayloadQuery, addresses: &[(PayloadRef, SpanId)]) -> Result<(), Closed> {
         let mut chunks = addresses.chunks(PAYLOADS).peekable();
         while let Some(chunk) = chunks.next() {
-            match access::read(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, probe)) {
+            match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, probe))
+            {
                 Ok(hits) if hits.is_empty() => {}
                 Ok(hits) => self.found(ticket, hits, None, None)?,
-                Err(trouble) => {
-                    let words = trouble.words(&self.name, &self.tables, true);
-                    return self.found(ticket, Hits::new(), None, Some(words));
+                Err(error) => {
+                    let message = error.message(&self.name, &self.tables, true);
+                    return self.found(ticket, Hits::new(), None, Some(message));
                 }
             }
             if chunks.peek().is_some() {
@@ -197,71 +202,71 @@ impl Watcher<'_> {
         self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, trouble }))
     }
 
-    /// Looks whether the file changed, and reads a piece if so. Returns how long nothing needs to be done.
+    /// Checks whether the file changed, and then reads a page. Returns how long to wait before the next poll.
     fn poll(&mut self) -> Result<Duration, Closed> {
-        let signature = match FileState::take(&self.path, self.read_at.as_ref()) {
-            Ok(signature) if self.read_at.as_ref() == Some(&signature) => {
-                self.quiet = self.quiet.saturating_add(1);
-                return Ok(if self.quiet < RESTLESS { POLL } else { QUIET_POLL });
+        let file_state = match FileState::read(&self.path, self.read_state.as_ref()) {
+            Ok(state) if self.read_state.as_ref() == Some(&state) => {
+                self.idle_polls = self.idle_polls.saturating_add(1);
+                return Ok(if self.idle_polls < IDLE_AFTER { POLL } else { IDLE_POLL });
             }
-            Ok(signature) => signature,
-            Err(trouble) => return self.failed(&trouble),
+            Ok(state) => state,
+            Err(error) => return self.failed(&error),
         };
-        self.quiet = 0;
-        self.progress.look_at(signature.file());
-        // What a visit finds counts only once it ended well: an immutable read may turn out to have been of a changing file.
+        self.idle_polls = 0;
+        self.progress.set_file(file_state.file());
+        // The progress is valid only if the read succeeds: an immutable read may turn out to be of a file that changed.
         let mut progress = self.progress.clone();
-        readahead::read_ahead(signature.path(), &progress.ahead(signature.len()));
-        let lower = progress.load.as_ref().and_then(|load| load.stretches.get(1)).copied();
-        let (tables, sent, outlet, wanted) = (&self.tables, &self.sent, self.outlet, progress.wanted());
-        let lower = lower.map(|stretch| move |database: &Database| read::page(database, tables, sent, outlet, stretch, wanted));
-        match access::visit_beside(&self.path, &signature, |database| read::read(database, tables, sent, outlet, &mut progress), lower) {
+        readahead::read_ahead(file_state.path(), &progress.readahead(file_state.len()));
+        let lower = progress.load.as_ref().and_then(|load| load.ranges.get(1)).copied();
+        let (tables, sent, outlet, wanted) = (&self.tables, &self.sent, self.outlet, progress.remaining());
+        let lower = lower.map(|range| move |database: &Database| read::page(database, tables, sent, outlet, range, wanted));
+        match access::read_both(&self.path, &file_state, |database| read::read(database, tables, sent, outlet, &mut progress), lower) {
             Ok((found, lower)) => {
                 self.progress = progress;
-                self.trouble = None;
+                self.failing_since = None;
                 for batch in found.batches {
                     self.sent.remember(&batch);
                     self.outlet.send(Update::Batch(batch))?;
                 }
                 if let Some(upper) = found.page {
-                    self.take(std::iter::once(upper).chain(lower).collect())?;
+                    self.send_pages(std::iter::once(upper).chain(lower).collect())?;
                 }
-                self.tell(self.progress.state())?;
+                self.send_state(self.progress.state())?;
                 if self.progress.is_behind() {
                     return Ok(Duration::ZERO);
                 }
-                self.read_at = Some(signature);
+                self.read_state = Some(file_state);
                 Ok(POLL)
             }
-            Err(trouble) => self.failed(&trouble),
+            Err(error) => self.failed(&error),
         }
     }
 
-    /// Passes on what was there before, the newest first.
-    fn take(&mut self, pages: Vec<Page>) -> Result<(), Closed> {
-        self.progress.loaded(&pages);
+    /// Sends pages of existing spans, newest first.
+    fn send_pages(&mut self, pages: Vec<Page>) -> Result<(), Closed> {
+        self.progress.pages_read(&pages);
         for batch in pages.into_iter().flat_map(|page| page.batches) {
             self.outlet.send(Update::Batch(batch))?;
         }
         Ok(())
     }
 
-    fn failed(&mut self, trouble: &Error) -> Result<Duration, Closed> {
-        self.read_at = None;
-        let since = *self.trouble.get_or_insert_with(Instant::now);
-        if trouble.passes() && since.elapsed() < PATIENCE {
-            return Ok(AGAIN);
+    fn failed(&mut self, error: &Error) -> Result<Duration, Closed> {
+        self.read_state = None;
+        let since = *self.failing_since.get_or_insert_with(Instant::now);
+        if error.is_transient() && since.elapsed() < TRANSIENT_TIME {
+            return Ok(TRANSIENT_RETRY);
         }
-        let state = trouble.state(&self.name, &self.tables, self.progress.was_there());
+        let state = error.state(&self.name, &self.tables, self.progress.existed());
         if matches!(state, State::Waiting(_)) {
-            self.progress.await_new();
+            self.progress.set_missing();
         }
         let wait = if matches!(state, State::Waiting(_)) { POLL } else { RETRY };
-        self.tell(state)?;
+        self.send_state(state)?;
         Ok(wait)
     }
 
-    fn tell(&mut self, state: State) -> Result<(), Closed> {
+    fn send_state(&mut self, state: State) -> Result<(), Closed> {
         if self.state.as_ref() != Some(&state) {
             self.outlet.send(Update::State(self.outlet.id, state.clone()))?;
             self.state = Some(state);
@@ -274,8 +279,8 @@ impl Watcher<'_> {
             Request::Payloads { ticket, addresses } => (ticket, addresses),
             Request::Check { ticket, probe, addresses } => return self.check(ticket, &probe, &addresses),
             Request::Search(search) => {
-                // What the limit left out is not shown, whatever is in it.
-                let oldest = self.progress.ladder.oldest().filter(|_| self.progress.left_out > 0).map(|mark| mark.row);
+                // Rows beyond the limit are not shown, so that they are not searched either.
+                let oldest = self.progress.checkpoints.oldest().filter(|_| self.progress.left_out > 0).map(|checkpoint| checkpoint.row);
                 self.scan = Some(Scan::new(search, oldest));
                 return Ok(());
             }
@@ -283,23 +288,23 @@ impl Watcher<'_> {
                 self.scan = None;
                 return Ok(());
             }
-            // Payloads lie in the file: there is nothing to give up.
+            // Payloads are in the file: there is no memory to release.
             Request::Release(_) => return Ok(()),
         };
         let mut payloads = Vec::with_capacity(addresses.len());
         let mut chunks = addresses.chunks(PAYLOADS).peekable();
         while let Some(chunk) = chunks.next() {
-            match access::read(&self.path, PAYLOAD_TRIES, |database| payload::read(database, &self.tables, chunk)) {
+            match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| payload::read(database, &self.tables, chunk)) {
                 Ok(found) => {
                     payloads.extend(found.into_iter().map(|found| found.ok_or_else(|| format!("this span is no longer in {}", self.name))));
                 }
-                Err(trouble) => {
-                    let words = trouble.words(&self.name, &self.tables, true);
-                    payloads.extend(chunk.iter().map(|_| Err(words.clone())));
+                Err(error) => {
+                    let message = error.message(&self.name, &self.tables, true);
+                    payloads.extend(chunk.iter().map(|_| Err(message.clone())));
                 }
             }
             if chunks.peek().is_some() {
-                // Many are wanted, for an export; what is written meanwhile must not wait for that.
+                // An export asks for many. New spans must not wait for it.
                 self.poll()?;
             }
         }

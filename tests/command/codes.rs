@@ -21,7 +21,7 @@ fn a_missing_database_is_reported_in_one_line() {
     assert_eq!(code, Some(1));
     assert!(message.starts_with(missing), "{message}");
     std::fs::write(program.path("text.db"), "not a database, though long enough to be one".repeat(40)).unwrap();
-    assert_eq!(run(&program, &["list", "text.db"]), (Some(1), "agno-top: text.db is no SQLite database\n".to_owned()));
+    assert_eq!(run(&program, &["list", "text.db"]), (Some(1), "agno-top: text.db is not an SQLite database\n".to_owned()));
     // Other sources are still listed.
     let output = program.run(&["list", "--json", "nope.db", "traces.db"]);
     assert_eq!((output.status.code(), errors(&output)), (Some(0), missing.to_owned()));

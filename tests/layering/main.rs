@@ -24,12 +24,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("keymap", &["model", "settings"]),
     ("panic_hook", &[]),
     ("tui", &["export", "format", "keymap", "model", "panic_hook", "query", "semconv", "settings", "sources", "store"]),
-    ("demo", &[]),
+    ("demo", &["model"]),
     ("log", &[]),
     ("config", &["format", "keymap", "model", "settings"]),
     ("cli", &["config", "export", "model", "query"]),
-    ("commands", &[]),
-    ("main", &[]),
+    ("commands", &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "send", "sources", "store", "tui"]),
+    ("main", &["cli", "commands", "config", "log", "panic_hook"]),
 ];
 
 /// Parts of the program that never name the terminal's libraries.

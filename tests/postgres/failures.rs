@@ -91,7 +91,7 @@ fn schema_and_tables_come_into_being() {
     watch.until_said("has no schema ai yet; Agno creates it with the first trace (--schema names another)");
     writer.run("CREATE SCHEMA ai; CREATE TABLE ai.agno_sessions (a int)");
     watch.until_said(
-        "has no table ai.agno_spans yet; Agno creates it with the first trace (there is agno_sessions; --spans-table names another)",
+        "has no table ai.agno_spans yet; Agno creates it with the first trace (it has agno_sessions; --spans-table names another)",
     );
     assert!(matches!(watch.states.last(), Some(State::Waiting(_))));
     let schema = crate::server::SCHEMA.replace("CREATE SCHEMA ai;", "");
@@ -113,10 +113,7 @@ fn tables_that_can_not_be_followed() {
         ),
         (format!("CREATE TABLE ai.agno_spans ({columns}) PARTITION BY RANGE (created_at)"), "is divided into partitions"),
         ("CREATE TABLE ai.agno_spans (span_id text)".to_owned(), "has no column trace_id; it is not a table of spans"),
-        (
-            format!("CREATE TABLE ai.agno_spans ({columns})"),
-            "has no index on created_at, without which every look would read the whole table",
-        ),
+        (format!("CREATE TABLE ai.agno_spans ({columns})"), "has no index on created_at, so that every poll would read the whole table"),
         (format!("CREATE TABLE ai.agno_spans ({columns}); CREATE INDEX ON ai.agno_spans (created_at)"), "has no index on span_id"),
     ] {
         let database = server.empty_database();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agno_top::model::{Batch, SourceId, Span};
+use agno_top::model::{Batch, SourceId, Span, SpanFacts};
 use agno_top::sources::postgres::{Location, start, start_since};
 use agno_top::sources::sqlite::{self, Tables};
 use agno_top::sources::{Handle, State, Update, UpdateSender};
@@ -41,52 +41,166 @@ fn copy(from: &rusqlite::Connection, table: &str, to: &mut Writer) {
     }
 }
 
-/// Everything that rows show, by span.
+/// Every fact of every row, by span.
 fn facts(start: impl FnOnce(UpdateSender) -> std::io::Result<Handle>) -> BTreeMap<String, String> {
     let (updates, mut inbox) = tokio::sync::mpsc::channel(64);
     let _handle = start(UpdateSender::new(SourceId(0), updates)).unwrap();
     let mut found = BTreeMap::new();
     loop {
         match inbox.blocking_recv().unwrap() {
-            Update::Batch(batch) => found.extend(batch.spans.iter().map(|span| (span.id.to_string(), told(&batch, span)))),
+            Update::Batch(batch) => {
+                assert_eq!(batch.skipped, []);
+                found.extend(batch.spans.iter().map(|span| (span.id.to_string(), all_facts(&batch, span))));
+            }
             Update::State(_, State::Watching { .. }) => return found,
             _ => {}
         }
     }
 }
 
-fn told(batch: &Batch, span: &Span) -> String {
-    let facts = &span.facts;
+/// Everything that a row holds. A new field does not compile until it is compared, too.
+fn all_facts(batch: &Batch, span: &Span) -> String {
+    let Span { trace, id, parent, start, end, status, name, facts, error, payload_ref: _, retained_bytes } = span;
+    let SpanFacts { span_type, agent, model, provider, tool, session, user, run, input, calls, response, scope, usage, first_token } =
+        facts;
     let texts =
-        [span.name, span.error, facts.agent, facts.model, facts.provider, facts.tool, facts.session, facts.user, facts.run, facts.input];
-    let texts = texts.map(|text| batch.text(text));
-    format!(
-        "{:?} {:?} {} {:?} {:?} {:?} {:?} {texts:?}",
-        span.trace, span.parent, span.start, span.end, span.status, facts.span_type, facts.usage
-    )
+        [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope].map(|text| batch.text(*text));
+    format!("{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {usage:?} {first_token:?} {retained_bytes} {texts:?}")
+}
+
+/// Reads a database from SQLite with the same rows, whose attributes have the order and form that `jsonb` gives them.
+fn sqlite_facts(writer: &mut Writer) -> BTreeMap<String, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("traces.db");
+    let copy = rusqlite::Connection::open(&path).unwrap();
+    let columns = [
+        "span_id",
+        "trace_id",
+        "parent_span_id",
+        "name",
+        "span_kind",
+        "status_code",
+        "status_message",
+        "start_time",
+        "end_time",
+        "attributes",
+    ];
+    copy.execute_batch(&format!("CREATE TABLE agno_spans ({})", columns.join(", "))).unwrap();
+    let sql = format!("SELECT {} FROM ai.agno_spans", columns.map(|column| format!("{column}::text")).join(", "));
+    let insert = format!("INSERT INTO agno_spans VALUES ({})", ["?"; 10].join(", "));
+    for row in writer.rows(&sql) {
+        copy.execute(&insert, rusqlite::params_from_iter(row)).unwrap();
+    }
+    drop(copy);
+    facts(|updates| sqlite::start(path.clone(), Tables::default(), u64::MAX, updates))
+}
+
+fn assert_same(server: &Server, database: &str, expected: &BTreeMap<String, String>, what: &str) {
+    let found = facts(|updates| start(&server.url(database), Location::default(), u64::MAX, updates));
+    for (span, expected) in expected {
+        assert_eq!(found.get(span), Some(expected), "{what}: {span}");
+    }
+    assert_eq!(found.len(), expected.len(), "{what}");
 }
 
 #[test]
-fn rows_say_the_same_as_in_sqlite() {
+fn rows_have_the_same_facts_as_in_sqlite() {
     let Some(server) = Server::shared() else { return };
     for file in ["agno-3.1.10.sqlite", "agno-2.5.0.sqlite"] {
         let database = agno(server, file);
-        let there = facts(|outlet| sqlite::start(fixture(file), Tables::default(), u64::MAX, outlet));
-        let here = facts(|outlet| start(&server.url(&database), Location::default(), u64::MAX, outlet));
-        assert!(there.len() > 60);
-        for (span, told) in &there {
-            assert_eq!(here.get(span), Some(told), "{span}");
-        }
-        assert_eq!(here.len(), there.len());
-        // The same where attributes are kept as text, and where none of them is short.
+        let expected = facts(|updates| sqlite::start(fixture(file), Tables::default(), u64::MAX, updates));
+        assert!(expected.len() > 60);
+        assert_same(server, &database, &expected, file);
+        // The same if every row is so long that the server selects, and if attributes are kept as text.
         let mut writer = server.writer(&database);
-        writer.run("UPDATE ai.agno_spans SET attributes = attributes || jsonb_build_object('long', repeat(md5(span_id), 200))");
-        assert_eq!(facts(|outlet| start(&server.url(&database), Location::default(), u64::MAX, outlet)), there);
+        for characters in [6_400, 100_000] {
+            let long = format!("jsonb_build_object('long', repeat(md5(span_id), {}))", characters / 32);
+            writer.run(&format!("UPDATE ai.agno_spans SET attributes = attributes || {long}"));
+            assert_same(server, &database, &expected, file);
+        }
         for kind in ["json", "text"] {
             writer.run(&format!("ALTER TABLE ai.agno_spans ALTER COLUMN attributes TYPE {kind}"));
-            assert_eq!(facts(|outlet| start(&server.url(&database), Location::default(), u64::MAX, outlet)), there, "{kind}");
+            assert_same(server, &database, &expected, kind);
         }
     }
+}
+
+/// Attributes of one span each. `$` stands for 100 kB of text, `%` for 100,000 characters of white space.
+const LONG: [&str; 26] = [
+    r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"content\": \"$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000, \"completion_tokens\": 50}}"}"#,
+    r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"text\": \"$$$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000}}"}"#,
+    r#"{"openinference.span.kind": "LLM", "output.value": {"text": "$", "id": "r2", "usage": {"input_tokens": 7, "output_tokens": 9}}}"#,
+    r#"{"openinference.span.kind": "LLM", "llm.output_messages.0.message.role": "assistant", "llm.output_messages.0.message.content": "$",
+        "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "get_weather",
+        "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": "$",
+        "llm.output_messages.0.message.tool_calls.1.tool_call.function.name": "get_time"}"#,
+    r#"{"openinference.span.kind": "LLM", "llm.output_messages.0.message.content": "$", "output.value": "{\"messages\": \"$\"}"}"#,
+    r#"{"openinference.span.kind": "LLM", "output.value": "{\"messages\": \"$$$\", \"role\": \"assistant\"}"}"#,
+    r#"{"openinference.span.kind": "LLM", "output.value": "{\"messages\": \"$$$\"}"}"#,
+    r#"{"openinference.span.kind": "LLM", "response": "{\"id\": \"no\", \"usage\": {\"input_tokens\": 7}}", "output.value": "$"}"#,
+    r#"{"openinference.span.kind": "LLM", "llm.invocation_parameters": "{\"model\": \"gpt-5\", \"x\": \"y\"}", "a": "$"}"#,
+    r#"{"openinference.span.kind": "LLM", "llm.invocation_parameters": "{\"model\": \"gpt-5\", \"x\": \"$\"}"}"#,
+    r#"{"openinference.span.kind": "LLM", "gen_ai.usage.raw": "{\"input_tokens\": 7, \"output_tokens\": 9}", "a": "$"}"#,
+    r#"{"openinference.span.kind": "LLM", "gen_ai.usage.raw": {"input_tokens": 7, "output_tokens": 9}, "a": "$"}"#,
+    r#"{"openinference.span.kind": "LLM", "gen_ai.usage.raw": "{\"input_tokens\": 7, \"output_tokens\": 9}%"}"#,
+    r#"{"openinference.span.kind": "LLM", "ai.response.providerMetadata": "{\"x\": {\"responseId\": \"r\", \"text\": \"$\", \"reasoningTokens\": 3}}"}"#,
+    r#"{"openinference.span.kind": "LLM", "langfuse.observation.cost_details": "{\"input\": 0.1, \"total\": 0.25}", "a": "$"}"#,
+    r#"{"openinference.span.kind": "LLM", "llm.cost.total": 1.5e-3, "llm.token_count.prompt": "12.0", "llm.token_count.completion": 3.0,
+        "gen_ai.response.time_to_first_chunk": 0.25, "a": "$"}"#,
+    r#"{"openinference.span.kind": "LLM", "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "no",
+        "llm.input_messages.2.message.role": "user", "llm.input_messages.2.message.content": "%last é question $",
+        "llm.input_messages.10.message.role": "assistant", "llm.input_messages.10.message.content": "$"}"#,
+    r#"{"openinference.span.kind": "LLM", "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "old",
+        "llm.input_messages.1.message.role": "user", "llm.input_messages.1.message.contents.0.message_content.text": "$"}"#,
+    r#"{"openinference.span.kind": "TOOL", "tool.name": "search", "input.value": "{\"query\": \"weather\", \"n\": 1}", "a": "$"}"#,
+    r#"{"openinference.span.kind": "TOOL", "tool.name": "search", "input.value": "{\"query\": \"$ é\"}"}"#,
+    r#"{"openinference.span.kind": "TOOL", "tool.name": "search", "input.value": "plain $ arguments\n\u00e9"}"#,
+    r#"{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search", "gen_ai.tool.call.arguments": {"query": "$"}}"#,
+    r#"{"openinference.span.kind": "AGENT", "input.value": "one\n\n two é %three $", "session.id": {"not": "text"}, "user.id": 42,
+        "agent.name": "\"quoted\"", "agno.run.id": 1.0, "agno.team.id": true}"#,
+    r#"{"openinference.span.kind": "AGENT", "input.value": ["a", {"b": "$"}], "agno.agent.id": "x", "session.id": null}"#,
+    r#"{"openinference.span.kind": "AGENT", "gen_ai.input.messages": "[{\"role\": \"user\", \"content\": \"$\"}, {\"role\": \"user\", \"content\": \"last\"}]"}"#,
+    r#"{"openinference.span.kind": "CHAIN", "error.message": "%$", "exception.message": "$", "agent.name": "$", "output.value": "usage $"}"#,
+];
+
+/// 100 kB of words that no server can compress into a few bytes.
+fn noise(seed: u64) -> String {
+    let mut state = seed;
+    let mut word = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{:09x} ", state >> 28)
+    };
+    (0..10_000).map(|_| word()).collect()
+}
+
+#[test]
+fn long_attributes_give_the_same_facts_as_in_sqlite() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let mut writer = server.writer(&database);
+    let count = LONG.len() as u64;
+    writer.run(&spans(1, count + 4));
+    for (number, attributes) in (1..).zip(LONG) {
+        let attributes = attributes.replace('$', &noise(number)).replace('%', &" \u{a0}".repeat(50_000));
+        writer.run(&format!("UPDATE ai.agno_spans SET attributes = '{}' WHERE name = 'span {number}'", attributes.replace('\n', " ")));
+    }
+    // Long values outside the attributes.
+    let noise = noise(0);
+    for (number, change) in [
+        (count + 1, format!("status_code = 'ERROR', status_message = '{noise}'")),
+        (count + 2, format!("status_message = '{}late'", " ".repeat(100_000))),
+        (count + 3, format!("name = name || '{noise}'")),
+    ] {
+        writer.run(&format!("UPDATE ai.agno_spans SET {change} WHERE name = 'span {number}'"));
+    }
+    let expected = sqlite_facts(&mut writer);
+    assert_eq!(expected.len() as u64, count + 3);
+    for (part, at) in [("1000", 1), ("r2", 3), ("get_weather, get_time", 4), ("gpt-5", 9), ("last", 25)] {
+        assert!(expected[&format!("{at:016x}")].contains(part), "{part}: {}", expected[&format!("{at:016x}")]);
+    }
+    assert_same(server, &database, &expected, "long");
+    writer.run("ALTER TABLE ai.agno_spans ALTER COLUMN attributes TYPE text");
+    assert_same(server, &database, &expected, "text");
 }
 
 #[test]

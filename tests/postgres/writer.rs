@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 /// A connection that writes, as an agent does.
 pub(crate) struct Writer {
@@ -28,15 +28,20 @@ impl Writer {
         self.runtime.block_on(self.client.batch_execute(sql)).unwrap_or_else(|error| panic!("{error:?}: {sql}"));
     }
 
-    /// The first column of what a query returns, as text.
+    /// Returns the first column of a query's rows, as text.
     pub(crate) fn ask(&mut self, sql: &str) -> Vec<String> {
-        let rows = self.runtime.block_on(self.client.simple_query(sql)).unwrap_or_else(|error| panic!("{error:?}: {sql}"));
-        rows.iter()
-            .filter_map(|message| match message {
-                tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("null").to_owned()),
-                _ => None,
-            })
-            .collect()
+        let first = |row: Vec<Option<String>>| row.into_iter().next().flatten().unwrap_or_else(|| "null".to_owned());
+        self.rows(sql).into_iter().map(first).collect()
+    }
+
+    /// Returns the rows of a query, as text.
+    pub(crate) fn rows(&mut self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let messages = self.runtime.block_on(self.client.simple_query(sql)).unwrap_or_else(|error| panic!("{error:?}: {sql}"));
+        let row = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
+            _ => None,
+        };
+        messages.iter().filter_map(row).collect()
     }
 }
 

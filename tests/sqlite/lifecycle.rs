@@ -126,9 +126,9 @@ fn what_is_no_database_is_said_and_tried_again() {
     fs::remove_dir(&path).unwrap();
     watch.until_said("does not exist yet");
     fs::write(&path, "these are my notes\n".repeat(100)).unwrap();
-    watch.until_said("traces.db is no SQLite database");
+    watch.until_said("traces.db is not an SQLite database");
     fs::write(&path, "SQLite format 3\0").unwrap();
-    watch.until_said("traces.db is no SQLite database");
+    watch.until_said("traces.db is not an SQLite database");
     fs::remove_file(&path).unwrap();
     let mut writer = Writer::wal(&path);
     writer.run(&spans(1, 3));

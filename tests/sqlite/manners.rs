@@ -110,7 +110,7 @@ fn a_log_without_its_index_is_said_and_left_alone() {
     fs::remove_file(dir.path().join("traces.db-shm")).unwrap();
     let before = everything(dir.path());
     let mut watch = Watch::new(&path);
-    watch.until_said("traces.db-wal holds rows that only a program that may write can bring in");
+    watch.until_said("traces.db-wal holds rows that only a program with write access can apply");
     assert_eq!(everything(dir.path()), before);
     Writer::open(&path, "SELECT count(*) FROM agno_spans").close();
     watch.until_spans(100);

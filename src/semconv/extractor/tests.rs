@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::json;
-use crate::model::{Origin, SourceId, Usage};
+use crate::model::{Batch, Origin, SourceId, SpanFacts, Usage};
+use crate::semconv::INPUT_PREVIEW;
 
 /// The facts in a JSON object, and the batch that holds their texts.
 fn facts(name: &str, attributes: &str) -> (SpanFacts, Batch) {

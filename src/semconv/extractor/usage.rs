@@ -1,23 +1,26 @@
-//! What a call used and cost: as its attributes state it, put right by what the provider itself said.
+//! The tokens and the cost of a call: what its attributes state, corrected by what the provider itself reports.
 
 use super::{Extractor, bit};
 use crate::model::json::{self, Scalar, chars};
 use crate::model::{SpanType, Usage, Value};
-use crate::semconv::names::{Field, is_raw_prompt};
-use crate::semconv::response_usage::{ResponseUsage, answer, metadata, usage, whole};
+use crate::semconv::keys::{Field, is_raw_prompt};
+use crate::semconv::response_usage::{ResponseUsage, from_metadata, from_response, from_usage, include_details};
 use crate::semconv::values;
 
-/// What Agno's instrumentation is called where the sender names its instrumentation.
+/// The name of the instrumentation scope of Agno's own instrumentation.
 const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
 
-/// Billionths of a dollar that a call may cost: of more than a million such calls the sum could be kept no more.
-const HIGHEST: i64 = 9_000_000_000_000;
+/// The highest cost of a call, in billionths of a dollar. A million such calls still fit in a sum.
+const MAX_COST: i64 = 9_000_000_000_000;
 
-/// Longer parameters of a call are not taken apart.
-const LONGEST_PARAMETERS: usize = 1 << 14;
+/// Longer parameters of a call are not parsed.
+pub(in crate::semconv) const MAX_MAP_CHARS: usize = 1 << 14;
 
-/// The facts of which usage is made, beside what an answer itself tells.
-const COUNTED: u64 = bit(Field::Prompt)
+/// The most characters of a provider's name that are compared.
+const MAX_PROVIDER: usize = 64;
+
+/// The fields that usage is read from, apart from a response.
+const USAGE_FIELDS: u64 = bit(Field::Prompt)
     | bit(Field::Completion)
     | bit(Field::CacheRead)
     | bit(Field::CacheWrite)
@@ -29,9 +32,9 @@ const COUNTED: u64 = bit(Field::Prompt)
     | bit(Field::CostDetails);
 
 impl Extractor<'_> {
-    /// What the attributes state, put right by what the provider itself says where its words were kept.
-    pub(super) fn usage(&self, name: &str, scope: Option<&str>, told: Usage) -> Option<Usage> {
-        if self.seen.fields & COUNTED == 0 && !told.is_some() {
+    /// Returns the usage that the attributes state, corrected by `reported`, the usage that the provider reported.
+    pub(super) fn usage(&self, name: &str, scope: Option<&str>, reported: Usage) -> Option<Usage> {
+        if self.seen.fields & USAGE_FIELDS == 0 && !reported.is_some() {
             return None;
         }
         let mut usage = Usage {
@@ -42,33 +45,34 @@ impl Extractor<'_> {
             reasoning: self.count(Field::Reasoning),
             cost: self.cost(),
         };
-        if told.input.is_none() && told.output.is_none() {
-            usage.cache_read = usage.cache_read.or(told.cache_read);
-            usage.cache_write = usage.cache_write.or(told.cache_write);
-            usage.reasoning = usage.reasoning.or(told.reasoning);
+        if reported.input.is_none() && reported.output.is_none() {
+            usage.cache_read = usage.cache_read.or(reported.cache_read);
+            usage.cache_write = usage.cache_write.or(reported.cache_write);
+            usage.reasoning = usage.reasoning.or(reported.reasoning);
         }
         let total = self.count(Field::Total);
-        // Nothing is answered to no tokens: whoever writes so does not know.
+        // A call without any tokens is impossible: the sender writes 0 for "unknown".
         if [usage.input, usage.output, usage.cache_read, usage.cache_write].iter().all(|count| count.unwrap_or_default() == 0) {
             usage = Usage { cost: usage.cost, ..Usage::default() };
         }
         let input = usage.input;
         let is_cached = [usage.cache_read, usage.cache_write].iter().any(|count| count.is_some_and(|count| count > 0));
-        whole(&mut usage, total, is_cached && self.leaves_out_cached(name, scope), false);
-        let same_input = input.is_none() || [input, usage.input].contains(&told.input) || input == fresh(&told);
-        let unthought = told.output.map(|output| output.saturating_sub(told.reasoning.unwrap_or_default()));
-        let same_output = usage.output.is_none() || told.output.is_none() || [told.output, unthought].contains(&usage.output);
-        if same_input && same_output && (told.input.is_some() || told.output.is_some()) {
+        include_details(&mut usage, total, is_cached && self.input_excludes_cache(name, scope), false);
+        let same_input = input.is_none() || [input, usage.input].contains(&reported.input) || input == uncached(&reported);
+        let without_reasoning = reported.output.map(|output| output.saturating_sub(reported.reasoning.unwrap_or_default()));
+        let same_output =
+            usage.output.is_none() || reported.output.is_none() || [reported.output, without_reasoning].contains(&usage.output);
+        if same_input && same_output && (reported.input.is_some() || reported.output.is_some()) {
             usage = Usage {
-                input: told.input.or(usage.input),
-                output: told.output.or(usage.output),
-                cache_read: told.cache_read.or(usage.cache_read),
-                cache_write: told.cache_write.filter(|write| *write > 0).or(usage.cache_write).or(told.cache_write),
-                reasoning: told.reasoning.or(usage.reasoning),
+                input: reported.input.or(usage.input),
+                output: reported.output.or(usage.output),
+                cache_read: reported.cache_read.or(usage.cache_read),
+                cache_write: reported.cache_write.filter(|write| *write > 0).or(usage.cache_write).or(reported.cache_write),
+                reasoning: reported.reasoning.or(usage.reasoning),
                 cost: usage.cost,
             };
         }
-        // What Gemini thought is in its total, if it is in no other count.
+        // Gemini counts its reasoning in the total, even where it is in no other count.
         if let (Some(total), Some(input), Some(output)) = (total, usage.input, usage.output)
             && total > input.saturating_add(output)
             && self.is_google()
@@ -78,67 +82,70 @@ impl Extractor<'_> {
         usage.is_some().then_some(usage)
     }
 
-    /// What the call is said to have cost. Who says zero does not know: no call of a model that has a price is free.
+    /// Returns the stated cost. Zero counts as unknown, because no call of a model with a price is free.
     fn cost(&self) -> Option<i64> {
-        let both = || Some(self.billionths(Field::CostIn)?.saturating_add(self.billionths(Field::CostOut)?));
-        let details = || match self.part(Field::CostDetails, "total")? {
+        let sum = || Some(self.billionths(Field::CostIn)?.saturating_add(self.billionths(Field::CostOut)?));
+        let from_details = || match self.member(Field::CostDetails, "total")? {
             Value::Int(total) => values::billionths(Scalar::Int(total)),
             Value::Float(total) => values::billionths(Scalar::Float(total)),
             _ => None,
         };
-        self.billionths(Field::Cost).or_else(both).or_else(details).filter(|cost| (1..=HIGHEST).contains(cost))
+        self.billionths(Field::Cost).or_else(sum).or_else(from_details).filter(|cost| (1..=MAX_COST).contains(cost))
     }
 
-    /// What the provider itself says, in an attribute of its own or in a model's whole answer.
-    pub(super) fn answer(&self, kind: SpanType) -> ResponseUsage {
+    /// Returns the usage that the provider reported, in an attribute of its own or in the response of a model.
+    pub(super) fn response_usage(&self, span_type: SpanType) -> ResponseUsage {
         let mut found = ResponseUsage { usage: Usage::default(), id: None };
-        if kind.calls_model() {
-            let kept = || self.text(Field::ProviderMetadata).and_then(metadata);
-            found = self.text(Field::Answer).and_then(answer).or_else(kept).unwrap_or(found);
+        if span_type.calls_model() {
+            let metadata = || self.text(Field::ProviderMetadata).and_then(from_metadata);
+            found = self.text(Field::Response).and_then(from_response).or_else(metadata).unwrap_or(found);
         }
-        if let Some(details) = self.text(Field::UsageDetails).and_then(usage) {
+        if let Some(details) = self.text(Field::UsageDetails).and_then(from_usage) {
             found.usage = details;
         }
         found
     }
 
     fn is_google(&self) -> bool {
-        let text = self.text(Field::Provider).or(self.text(Field::Model));
-        let text = text.map(|text| chars(text).take(64).collect::<String>().to_ascii_lowercase()).unwrap_or_default();
-        ["google", "gemini", "gcp", "vertex"].iter().any(|name| text.contains(name))
+        let name = lowercase(self.text(Field::Provider).or(self.text(Field::Model)));
+        ["google", "gemini", "gcp", "vertex"].iter().any(|part| name.contains(part))
     }
 
-    /// A member of a map that an attribute holds as JSON.
-    pub(super) fn part(&self, field: Field, name: &str) -> Option<Value> {
-        let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = self.text(field)? else { return None };
-        if raw.len() > LONGEST_PARAMETERS || memchr::memmem::find(raw, name.as_bytes()).is_none() {
+    /// Returns a member of a map that an attribute holds as JSON.
+    pub(super) fn member(&self, field: Field, name: &str) -> Option<Value> {
+        let text = self.text(field)?;
+        let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = text else { return None };
+        if values::is_longer(text, MAX_MAP_CHARS) || memchr::memmem::find(raw, name.as_bytes()).is_none() {
             return None;
         }
-        let text: String = chars(self.text(field)?).collect();
+        let text: String = chars(text).collect();
         let map = json::parse(text.as_bytes()).ok()?;
         map.into_iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 
-    /// Whether the span comes from Agno's own instrumentation of a provider that counts cached tokens apart. A database does not
-    /// say who made a span, but Agno names it after the model's class and method: `Claude.ainvoke_stream`.
-    fn leaves_out_cached(&self, name: &str, scope: Option<&str>) -> bool {
+    /// Whether the stated input tokens exclude cached tokens: Agno's own instrumentation of a provider that counts them apart. A database
+    /// does not record the scope, but Agno names the span after the class and method of its model: `Claude.ainvoke_stream`.
+    fn input_excludes_cache(&self, name: &str, scope: Option<&str>) -> bool {
         if self.slot(Field::Prompt).is_some_and(|(rank, _)| is_raw_prompt(*rank)) {
             return true;
         }
         let (class, method) = name.rsplit_once('.').unwrap_or_default();
-        let named = || matches!(method, "invoke" | "ainvoke" | "invoke_stream" | "ainvoke_stream");
-        let stated_by_agno = matches!(self.slot(Field::Prompt), Some((0, _))) && scope.map_or_else(named, |scope| scope == AGNO_SCOPE);
-        let provider =
-            || self.text(Field::Provider).map(|text| chars(text).take(64).collect::<String>().to_ascii_lowercase()).unwrap_or_default();
-        if stated_by_agno {
-            return class == "Claude" || ["anthropic", "bedrock"].iter().any(|apart| provider().contains(apart));
+        let is_model_method = || matches!(method, "invoke" | "ainvoke" | "invoke_stream" | "ainvoke_stream");
+        let is_agno = matches!(self.slot(Field::Prompt), Some((0, _))) && scope.map_or_else(is_model_method, |scope| scope == AGNO_SCOPE);
+        let provider = || lowercase(self.text(Field::Provider));
+        if is_agno {
+            return class == "Claude" || ["anthropic", "bedrock"].iter().any(|part| provider().contains(part));
         }
         self.has(Field::SdkOperation) && !self.has(Field::SdkFresh) && provider().contains("anthropic")
     }
 }
 
-/// The part of the input that no cache held or holds.
-fn fresh(usage: &Usage) -> Option<u32> {
+fn lowercase(text: Option<Scalar<'_>>) -> String {
+    text.map(|text| chars(text).take(MAX_PROVIDER).collect::<String>().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// Returns the input tokens that were neither read from nor written to a cache.
+fn uncached(usage: &Usage) -> Option<u32> {
     let cached = usage.cache_read.unwrap_or_default().saturating_add(usage.cache_write.unwrap_or_default());
     usage.input.map(|input| input.saturating_sub(cached))
 }

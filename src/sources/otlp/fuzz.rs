@@ -37,7 +37,7 @@ pub fn request(bytes: &[u8]) {
         assert!(result.is_ok());
         let places: Vec<(PayloadRef, SpanId)> = batch.spans.iter().map(|span| (span.payload_ref, span.id)).collect();
         let payloads: Vec<_> = places.iter().map(|(address, span)| ingest.payload(*address, *span)).collect();
-        let hits = search::check(&places, &QUERY, |number, places| ingest.places(number, places));
+        let hits = search::check(&places, &QUERY, |number, originals| ingest.spans(number, originals));
         if payloads.iter().all(Result::is_ok) {
             assert_eq!(hits.len(), payloads.iter().flatten().filter(|payload| QUERY.holds(payload)).count());
         }

@@ -8,13 +8,12 @@ use bytes::Bytes;
 use tokio::sync::mpsc::Permit;
 use tokio::time::timeout;
 
-use super::body_store::{BodyStore, address};
+use super::body_store::{BodySpans, BodyStore, payload_ref};
 use super::client::Message;
-use super::compact;
+use super::compact::{compact, span_extents};
 use super::forward::Forward;
 use super::record::{FinishedSpan, Recorder, WriteJob};
 use super::response::{Accepted, Rejection};
-use super::search::Places;
 use super::span_events::SpanEvents;
 use super::types::{Encoding, Signal};
 use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId};
@@ -175,14 +174,14 @@ impl Ingest {
 
     /// Keeps the body, and sets the address and the retained bytes of its spans.
     fn keep(&self, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
-        let spots = compact::spots(body.len(), batch.spans.iter().map(|span| span.payload_ref.0 as usize));
-        for (span, spot) in batch.spans.iter_mut().zip(&spots) {
-            span.retained_bytes = spot.bytes;
+        let extents = span_extents(body.len(), batch.spans.iter().map(|span| span.payload_ref.0 as usize));
+        for (span, extent) in batch.spans.iter_mut().zip(&extents) {
+            span.retained_bytes = extent.bytes;
         }
-        let begins = spots.iter().map(|spot| spot.was).collect();
-        let number = lock(&self.bodies).insert(body, begins).map_err(|_| Rejection::Overloaded)?;
+        let offsets = extents.iter().map(|extent| extent.original).collect();
+        let number = lock(&self.bodies).insert(body, offsets).map_err(|_| Rejection::Overloaded)?;
         for span in &mut batch.spans {
-            span.payload_ref = address(number, span.payload_ref.0 as usize);
+            span.payload_ref = payload_ref(number, span.payload_ref.0 as usize);
         }
         Ok(())
     }
@@ -191,7 +190,7 @@ impl Ingest {
     pub(super) fn payload(&self, address: PayloadRef, span: SpanId) -> Result<Payload, String> {
         let gone = || "this span's payload was dropped to stay within the memory limit".to_owned();
         let (body, at) = lock(&self.bodies).find(address).ok_or_else(gone)?;
-        let found = payload::read(&body, at).map_err(|error| error.to_string())?;
+        let found = payload::decode_at(&body, at).map_err(|error| error.to_string())?;
         let (mut payload, ids) = found.ok_or_else(gone)?;
         if let Some((trace, _)) = ids {
             let known = payload.events.len();
@@ -214,23 +213,23 @@ impl Ingest {
     }
 
     /// Returns a body, if it is still in memory, and the current offsets of the spans at these original offsets.
-    pub(super) fn places(&self, number: u32, places: &[usize]) -> Option<Places> {
-        lock(&self.bodies).places(number, places)
+    pub(super) fn spans(&self, number: u32, originals: &[usize]) -> Option<BodySpans> {
+        lock(&self.bodies).spans(number, originals)
     }
 
     /// Releases the payloads of these spans.
     pub(super) fn release(&self, addresses: &[PayloadRef]) {
         let sparse: Vec<u32> = addresses.chunks(RELEASE_CHUNK).flat_map(|some| lock(&self.bodies).release(some)).collect();
         for number in sparse {
-            let Some((body, spots)) = lock(&self.bodies).fragmented(number) else { continue };
+            let Some((body, extents)) = lock(&self.bodies).sparse_body(number) else { continue };
             // Without the lock, so that requests need not wait.
-            let thinned = compact::thin(&body, &spots);
+            let compacted = compact(&body, &extents);
             drop(body);
-            if let Some(thinned) = thinned {
-                lock(&self.bodies).replace(number, &spots, thinned);
+            if let Some(compacted) = compacted {
+                lock(&self.bodies).replace(number, &extents, compacted);
             }
         }
-        lock(&self.bodies).compact();
+        lock(&self.bodies).defragment();
     }
 
     /// Flushes the recorder and the forward queues, each within `timeout`. Returns warnings about requests that were not forwarded.

@@ -66,7 +66,7 @@ impl Worker<'_> {
                 Ok(())
             }
             Request::Check { ticket, probe, addresses } => {
-                let hits = search::check(&addresses, &probe, |number, places| self.ingest.places(number, places));
+                let hits = search::check(&addresses, &probe, |number, originals| self.ingest.spans(number, originals));
                 self.report_hits(ticket, hits, None)
             }
             Request::StopSearch => {

@@ -1,148 +1,157 @@
-//! Why a database can't be read, and how to say so.
+//! The reasons why a database can't be read, and their messages.
 
 use tokio_postgres::error::SqlState;
 
 use super::Location;
 use super::connection_config::ConnectionConfig;
-use crate::sources::State;
+use crate::sources::{State, agno_row};
 
-/// A reason why a database can't be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// The reason why a database can't be read. [`Error::message`] tells the user about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Error {
-    #[error("{SERVER} can't be reached: {0}")]
+    /// The server does not answer.
     Unreachable(String),
-    #[error("the connection to {SERVER} was lost: {0}")]
+    /// The connection broke.
     Lost(String),
-    #[error("{SERVER} refuses the password of {USER}; put the right one into ~/.pgpass, PGPASSWORD or the URL")]
+    /// The server refuses the password.
     WrongPassword,
-    #[error("{SERVER} asks for a password; put it into ~/.pgpass, PGPASSWORD or the URL")]
+    /// The server asks for a password.
     NoPassword,
-    #[error("{SERVER} refuses the connection: {0}")]
+    /// The server refuses the user.
     Refused(String),
-    #[error("there is no database of that name on the server: {SERVER}")]
+    /// The server has no such database.
     NoDatabase,
-    #[error("{SERVER} has no connection left: {0}; trying again")]
+    /// The server has too many connections.
     Full(String),
-    #[error("{SERVER} does not offer TLS, which sslmode asks for")]
+    /// The server does not offer TLS.
     NoTls,
-    #[error("no encrypted connection to {SERVER}: {0}")]
+    /// The TLS handshake failed.
     Tls(String),
-    #[error("{SERVER} has no schema {SCHEMA} yet; Agno creates it with the first trace (--schema names another)")]
+    /// The schema does not exist.
     NoSchema,
-    #[error("{SERVER} has no table {TABLE} yet; Agno creates it with the first trace{}", others(.0))]
+    /// The table of spans is missing; the tables that there are.
     NoTable(Vec<String>),
-    #[error(
-        "{USER} may not read {TABLE} in {SERVER}; its owner allows it: GRANT USAGE ON SCHEMA {SCHEMA} TO {USER}; GRANT SELECT ON {TABLE}, {TRACES} TO {USER}"
-    )]
+    /// The user may not read the table.
     Denied,
-    #[error("{TABLE} in {SERVER} is {0}, which can't be followed; name a table with --spans-table")]
+    /// The table is something else: a view, a partitioned table.
     NotATable(&'static str),
-    #[error("{TABLE} in {SERVER} has no column {0}; it is not a table of spans as Agno 2.5 to 3 writes it")]
+    /// The table of spans lacks this column.
     NoColumn(&'static str),
-    #[error("{TABLE} in {SERVER} has no index on {0}, without which every look would read the whole table; Agno creates one")]
+    /// The table of spans lacks an index on this column.
     NoIndex(&'static str),
-    #[error("{SERVER} is PostgreSQL {0}; version 14 or later is needed")]
+    /// The server's version is too old.
     TooOld(String),
-    #[error("{SERVER} took too long to answer; trying again")]
+    /// A statement timed out.
     Slow,
-    #[error("{TABLE} changed while it was read; trying again")]
+    /// The table was altered during a read.
     Changed,
-    #[error("{SERVER} can't be read: {0}")]
+    /// Any other reason.
     Other(String),
 }
 
-/// These stand for names until [`Trouble::words`] puts them in.
-const SERVER: &str = "\u{1}";
-const TABLE: &str = "\u{2}";
-const TRACES: &str = "\u{3}";
-const SCHEMA: &str = "\u{4}";
-const USER: &str = "\u{5}";
-
-/// Tables that are named where the one that is looked for is missing.
-const NAMED: usize = 8;
-
-fn others(tables: &[String]) -> String {
-    let named: Vec<&str> = tables.iter().take(NAMED).map(String::as_str).collect();
-    let more = if tables.len() > NAMED { ", …" } else { "" };
-    if named.is_empty() { String::new() } else { format!(" (there is {}{more}; --spans-table names another)", named.join(", ")) }
-}
-
 impl Error {
-    /// For a person, with the names in it and nothing secret.
-    pub(super) fn words(&self, target: &ConnectionConfig, place: &Location) -> String {
-        let table = |name: &str| format!("{}.{name}", place.schema);
-        let words = target.redact(&self.to_string());
-        words
-            .replace(SERVER, &target.name)
-            .replace(TABLE, &table(&place.tables.spans))
-            .replace(TRACES, &table(&place.tables.traces))
-            .replace(SCHEMA, &place.schema)
-            .replace(USER, &target.user)
+    /// Returns the message for the user, without secrets.
+    pub(super) fn message(&self, config: &ConnectionConfig, location: &Location) -> String {
+        let ConnectionConfig { name: server, user, .. } = config;
+        // Only texts from outside can contain the password; it may equal the user's or the server's name.
+        let redact = |reason: &str| config.redact(reason);
+        let schema = &location.schema;
+        let [table, traces] = [&location.tables.spans, &location.tables.traces].map(|table| format!("{schema}.{table}"));
+        match self {
+            Self::Unreachable(reason) => format!("{server} can't be reached: {}", redact(reason)),
+            Self::Lost(reason) => format!("the connection to {server} was lost: {}", redact(reason)),
+            Self::WrongPassword => {
+                format!("{server} refuses the password of {user}; put the right one into ~/.pgpass, PGPASSWORD or the URL")
+            }
+            Self::NoPassword => format!("{server} asks for a password; put it into ~/.pgpass, PGPASSWORD or the URL"),
+            Self::Refused(reason) => format!("{server} refuses the connection: {}", redact(reason)),
+            Self::NoDatabase => format!("there is no database of that name on the server: {server}"),
+            Self::Full(reason) => format!("{server} has no connection left: {}; trying again", redact(reason)),
+            Self::NoTls => format!("{server} does not offer TLS, which sslmode asks for"),
+            Self::Tls(reason) => format!("no encrypted connection to {server}: {}", redact(reason)),
+            Self::NoSchema => {
+                format!("{server} has no schema {schema} yet; Agno creates it with the first trace (--schema names another)")
+            }
+            Self::NoTable(others) => agno_row::missing_table(server, &table, others),
+            Self::Denied => format!(
+                "{user} may not read {table} in {server}; its owner allows it: GRANT USAGE ON SCHEMA {schema} TO {user}; \
+                 GRANT SELECT ON {table}, {traces} TO {user}"
+            ),
+            Self::NotATable(what) => format!("{table} in {server} is {what}, which can't be followed; name a table with --spans-table"),
+            Self::NoColumn(column) => agno_row::missing_column(server, &table, column),
+            Self::NoIndex(column) => {
+                format!("{table} in {server} has no index on {column}, so that every poll would read the whole table; Agno creates one")
+            }
+            Self::TooOld(version) => format!("{server} is PostgreSQL {version}; version 14 or later is needed"),
+            Self::Slow => format!("{server} took too long to answer; trying again"),
+            Self::Changed => format!("{table} changed while it was read; trying again"),
+            Self::Other(reason) => format!("{server} can't be read: {}", redact(reason)),
+        }
     }
 
-    /// The state that the source is in because of it.
-    pub(super) fn state(&self, target: &ConnectionConfig, place: &Location) -> State {
-        let words = self.words(target, place);
-        if self.awaits() { State::Waiting(words) } else { State::Failing(words) }
+    /// Returns the state of a source with this error.
+    pub(super) fn state(&self, config: &ConnectionConfig, location: &Location) -> State {
+        let message = self.message(config, location);
+        if self.is_waiting() { State::Waiting(message) } else { State::Failing(message) }
     }
 
-    /// Whether it means that Agno has not written anything yet.
-    pub(super) fn awaits(&self) -> bool {
+    /// Whether Agno has not written anything yet.
+    pub(super) fn is_waiting(&self) -> bool {
         matches!(self, Self::NoSchema | Self::NoTable(_))
     }
 
-    /// Whether the connection is as good as before.
+    /// Whether the connection can still be used.
     pub(super) fn keeps_connection(&self) -> bool {
-        self.awaits()
+        self.is_waiting()
             || matches!(self, Self::Slow | Self::Denied | Self::NotATable(_) | Self::NoColumn(_) | Self::NoIndex(_) | Self::Changed)
     }
 
-    /// Whether another way to connect may succeed: with encryption instead of without, or the other way round.
-    pub(super) fn asks_for_another_way(&self) -> bool {
+    /// Whether to try again with TLS instead of without, or the other way round.
+    pub(super) fn may_depend_on_tls(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::NoTls | Self::Tls(_))
     }
 
-    /// What an error says while a connection comes about.
+    /// Converts an error while connecting.
     pub(super) fn connecting(error: &tokio_postgres::Error) -> Self {
-        let text = chain(error);
+        let text = with_causes(error);
         match error.code() {
             Some(&SqlState::INVALID_PASSWORD) => Self::WrongPassword,
             Some(&SqlState::INVALID_CATALOG_NAME) => Self::NoDatabase,
-            Some(&SqlState::TOO_MANY_CONNECTIONS) => Self::Full(said(error)),
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Self::Refused(said(error)),
-            Some(code) if code.code().starts_with("28") => Self::Refused(said(error)),
-            Some(code) if code.code().starts_with("57") => Self::Unreachable(said(error)),
-            Some(_) => Self::Other(said(error)),
+            Some(&SqlState::TOO_MANY_CONNECTIONS) => Self::Full(server_message(error)),
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Self::Refused(server_message(error)),
+            Some(code) if code.code().starts_with("28") => Self::Refused(server_message(error)),
+            Some(code) if code.code().starts_with("57") => Self::Unreachable(server_message(error)),
+            Some(_) => Self::Other(server_message(error)),
             None if text.contains("server does not support TLS") => Self::NoTls,
             None if text.contains("password missing") => Self::NoPassword,
-            None if text.starts_with("error performing TLS handshake") => Self::Tls(last(error)),
-            None => Self::Unreachable(last(error)),
+            None if text.starts_with("error performing TLS handshake") => Self::Tls(root_cause(error)),
+            None => Self::Unreachable(root_cause(error)),
         }
     }
 }
 
 impl From<tokio_postgres::Error> for Error {
-    /// What an error says once a connection is there.
+    /// Converts an error on an open connection.
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
             None if error.is_closed() => Self::Lost("it was closed".to_owned()),
-            None => Self::Lost(last(&error)),
+            None => Self::Lost(root_cause(&error)),
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Self::Denied,
             Some(&SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE) => Self::Slow,
             Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME | &SqlState::UNDEFINED_COLUMN) => Self::Changed,
-            Some(code) if code.code().starts_with("57P") || code.code().starts_with("08") => Self::Lost(said(&error)),
-            Some(_) => Self::Other(said(&error)),
+            Some(code) if code.code().starts_with("57P") || code.code().starts_with("08") => Self::Lost(server_message(&error)),
+            Some(_) => Self::Other(server_message(&error)),
         }
     }
 }
 
-/// What the server says.
-fn said(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| chain(error), |error| error.message().to_owned())
+/// Returns the server's message.
+fn server_message(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| with_causes(error), |error| error.message().to_owned())
 }
 
-/// The error with its causes.
-fn chain(error: &tokio_postgres::Error) -> String {
+/// Formats the error with its causes.
+fn with_causes(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -155,8 +164,8 @@ fn chain(error: &tokio_postgres::Error) -> String {
     text
 }
 
-/// The innermost cause.
-fn last(error: &tokio_postgres::Error) -> String {
+/// Formats the innermost cause.
+fn root_cause(error: &tokio_postgres::Error) -> String {
     let mut error: &dyn std::error::Error = error;
     while let Some(cause) = error.source() {
         error = cause;

@@ -12,7 +12,8 @@ use super::error::Error;
 use super::session::{Bytes, Parameter, Session};
 use super::table::inspect;
 use crate::model::{PayloadQuery, SpanId, TraceId};
-use crate::sources::{Progress, Search, agno_row};
+use crate::sources::agno_row::{self, Hits};
+use crate::sources::{Progress, Search};
 
 /// How long the server should take for a slice; it tells how many blocks are searched at once.
 const SLICE: Duration = Duration::from_millis(40);
@@ -20,9 +21,6 @@ const SLICE: Duration = Duration::from_millis(40);
 const BLOCKS: [u64; 2] = [16, 4096];
 /// Spans that are checked at once.
 const PAGE: usize = 64;
-
-/// Spans whose payloads hold what is looked for.
-pub(super) type Hits = Vec<(TraceId, SpanId)>;
 
 /// A search under way.
 #[derive(Clone, Debug)]
@@ -108,7 +106,7 @@ fn hit(row: &Row, probe: &PayloadQuery) -> Option<(TraceId, SpanId)> {
     if !probe.holds_in_json(bytes(2), bytes(3)) {
         return None;
     }
-    TraceId::parse(bytes(0)).zip(SpanId::parse(bytes(1)))
+    agno_row::hit(bytes(0), bytes(1))
 }
 
 /// What is looked for as patterns of `ILIKE`; a clue has no character that means something else there.

@@ -45,7 +45,7 @@ impl Session {
                     Ok(Self { client })
                 }
             };
-            if !matches!(&outcome, Err(trouble) if trouble.asks_for_another_way()) {
+            if !matches!(&outcome, Err(trouble) if trouble.may_depend_on_tls()) {
                 break;
             }
             if mode == SslMode::Prefer && matches!(outcome, Err(Error::NoTls)) {

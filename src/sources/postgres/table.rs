@@ -6,17 +6,14 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::Location;
+use super::columns::expression;
 use super::error::Error;
 use super::session::{Session, number, text};
 use super::snapshot::Snapshot;
 use crate::model::Nanos;
-use crate::semconv::{ARGUMENTS, ASKER, MESSAGE, row_attributes};
 use crate::sources::agno_row::{self, COLUMNS};
+use crate::sources::sql::literal;
 
-/// Characters of a text attribute that a row needs.
-const LONGEST: u32 = 400;
-/// Bytes of attributes up to which picking costs the server more than handing out all of them.
-const SMALL: u32 = 1500;
 /// Nanoseconds of a day.
 const DAY: Nanos = 86_400_000_000_000;
 /// The oldest server that can be followed: the first to read a range of blocks.
@@ -162,62 +159,4 @@ impl Shape {
         let floor = floor.map_or_else(String::new, |floor| format!(" AND span.{}", self.created_since(floor)));
         self.select(place, &format!("WHERE {before}{floor} {NEWEST_FIRST} LIMIT $3::text::int"))
     }
-}
-
-/// What a statement reads of a column.
-fn expression(name: &str, kind: &str) -> String {
-    match (name, kind) {
-        ("attributes", "jsonb") => attributes(),
-        ("attributes", _) => "attributes::text".to_owned(),
-        ("name" | "status_message", _) => format!("left({name}::text, 1000)"),
-        _ => format!("{name}::text"),
-    }
-}
-
-/// The attributes that a row shows, picked on the server and cut where they are long; of the messages that went into a model, the
-/// last of a person's.
-fn attributes() -> String {
-    let names: Vec<String> = row_attributes().map(literal).collect();
-    let [(before, role), (_, content)] = MESSAGE;
-    let asked = format!(
-        "max(CASE WHEN value = {} AND key ~ '^{}[0-9]{{1,6}}{}$' THEN split_part(key, '.', {})::int END) OVER ()",
-        literal(ASKER),
-        before.replace('.', "\\."),
-        role.replace('.', "\\."),
-        before.matches('.').count() + 1,
-    );
-    let message = |end: &str| format!("{} || asked || {}", literal(before), literal(end));
-    let wanted = format!(
-        "key = ANY (ARRAY[{}]) OR (starts_with(key, {}) AND key IN ({}, {}))",
-        names.join(","),
-        literal(before),
-        message(role),
-        message(content),
-    );
-    // Long arguments of a tool stay apart from others that begin alike.
-    let (kind, tool, arguments) = ARGUMENTS;
-    let digest = format!(
-        "CASE WHEN key = {} AND length(value) > {LONGEST} AND attributes ->> {} = {} THEN md5(value) ELSE '' END",
-        literal(arguments),
-        literal(kind),
-        literal(tool),
-    );
-    let picked = format!(
-        "(SELECT json_object_agg(key, left(value, {LONGEST}) || {digest})::text FROM \
-         (SELECT key, value, {asked} AS asked FROM jsonb_each_text(attributes)) AS attribute WHERE {wanted})"
-    );
-    format!(
-        "CASE WHEN pg_column_size(attributes) < {SMALL} AND pg_column_compression(attributes) IS NULL THEN attributes::text \
-         WHEN jsonb_typeof(attributes) = 'object' THEN {picked} ELSE left(attributes::text, {LONGEST}) END"
-    )
-}
-
-/// A text as it stands in a statement.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// A name as it stands in a statement.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,11 +1,11 @@
-//! Opening a database so that nobody notices.
+//! Opens a database for reading without creating, changing or blocking anything.
 //!
-//! | the file | how it is opened |
+//! | journal | opened with |
 //! |---|---|
-//! | rollback journal | `mode=ro`: a shared lock while the transaction lasts, so keep it short |
-//! | write-ahead log with its index (`-wal`, `-shm`) | `mode=ro&readonly_shm=1`: the index is mapped for reading; where the writer died, SQLite builds its own in memory |
-//! | write-ahead log, none there now | `immutable=1`, without which SQLite would create both files; what was read counts only if the file did not change meanwhile |
-//! | a log with rows in it, but no index | can't be read without creating one: said so |
+//! | rollback journal | `mode=ro`: takes a shared lock during the transaction, which must be short |
+//! | write-ahead log with its index (`-wal`, `-shm`) | `mode=ro&readonly_shm=1`: maps the index for reading; if the writer died, SQLite builds its own in memory |
+//! | write-ahead log mode, neither file exists | `immutable=1`, because SQLite would create both files; the result is valid only if the file did not change during the read |
+//! | a write-ahead log with frames, but no index | not at all: an error, because SQLite would have to create the index |
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,130 +17,134 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::Error;
 use super::file_state::FileState;
-use super::read_gate::{ReadGate, Slot};
+use super::read_gate::{ReadGate, Reader};
 
-/// How long SQLite waits for a lock itself.
+/// How long SQLite itself waits for a lock.
 const LOCK_WAIT: Duration = Duration::from_millis(5);
 
-/// A database that is open for one transaction.
+/// A database, open for one read transaction.
 pub(in crate::sources) struct Database {
     pub(in crate::sources) connection: Connection,
-    /// While it is read, its writer can't commit.
+    /// Whether a writer can't commit during the transaction.
     pub(super) blocks_writer: bool,
-    /// Nothing keeps it as it is: what is read is worth nothing before it is known not to have changed meanwhile.
+    /// Whether nothing protects the transaction from writers: its results are valid only if the file did not change.
     pub(super) may_change: bool,
-    /// Among those who read together. After the connection, which is closed first.
-    place: Option<Arc<Slot>>,
+    /// One of several readers of the file. Declared after the connection, which is closed first.
+    reader: Option<Arc<Reader>>,
 }
 
-/// Says when to stop reading.
+/// Tells a reader when its time slice ends.
 #[derive(Clone, Debug)]
-pub(super) struct Turn(Option<Arc<Slot>>);
+pub(super) struct TimeSlice(Option<Arc<Reader>>);
 
-impl Turn {
-    /// Whether who has read for so long is to stop, who was given `time` and reads on while others must.
-    pub(super) fn is_over(&self, read: Duration, time: Duration) -> bool {
-        self.0.as_ref().map_or(read > time, |place| place.is_over(read, time))
+impl TimeSlice {
+    /// Whether the reader must pause that has read for `elapsed` of its `slice`. It reads on while other readers have time left.
+    pub(super) fn is_over(&self, elapsed: Duration, slice: Duration) -> bool {
+        self.0.as_ref().map_or(elapsed > slice, |reader| reader.must_pause(elapsed, slice))
     }
 }
 
 impl Database {
-    /// Tells when to stop reading.
-    pub(super) fn turn(&self) -> Turn {
-        Turn(self.place.clone())
+    /// Returns the time slice of this reader.
+    pub(super) fn time_slice(&self) -> TimeSlice {
+        TimeSlice(self.reader.clone())
     }
 
-    /// Lets a writer in that waits. What is read from now on is as the file is then.
+    /// Begins a new transaction, so that a waiting writer can commit in between.
     pub(super) fn renew(&self) -> Result<(), Error> {
         self.connection.execute_batch("COMMIT")?;
-        if let Some(place) = &self.place {
-            place.wait();
+        if let Some(reader) = &self.reader {
+            reader.wait();
         }
         Ok(self.connection.execute_batch("BEGIN")?)
     }
 }
 
-/// Looks at the file and reads it; tries again while it is being changed.
-pub(in crate::sources) fn read<T>(path: &Path, tries: u32, mut work: impl FnMut(&Database) -> Result<T, Error>) -> Result<T, Error> {
-    again(path, tries, |signature| with_database(path, signature, &mut work))
+/// Reads the file state and then, in one transaction, the database. Tries again on transient errors.
+pub(in crate::sources) fn read_with_retries<T>(
+    path: &Path,
+    tries: u32,
+    mut work: impl FnMut(&Database) -> Result<T, Error>,
+) -> Result<T, Error> {
+    retry(path, tries, |state| read(path, state, &mut work))
 }
 
-/// The same, and does `other` beside it, in a transaction of its own.
-pub(super) fn read_beside<T, U: Send>(
+/// Like [`read_with_retries`], and runs `other` in parallel, in a transaction of its own.
+pub(super) fn read_both_with_retries<T, U: Send>(
     path: &Path,
     tries: u32,
     work: impl Fn(&Database) -> Result<T, Error>,
     other: Option<&(impl Fn(&Database) -> Result<U, Error> + Sync)>,
 ) -> Result<(T, Option<U>), Error> {
-    again(path, tries, |signature| visit_beside(path, signature, &work, other))
+    retry(path, tries, |state| read_both(path, state, &work, other))
 }
 
-fn again<T>(path: &Path, tries: u32, mut look: impl FnMut(&FileState) -> Result<T, Error>) -> Result<T, Error> {
+fn retry<T>(path: &Path, tries: u32, mut read: impl FnMut(&FileState) -> Result<T, Error>) -> Result<T, Error> {
     let mut result = Err(Error::Busy);
     for _ in 0..tries {
-        result = FileState::take(path, None).and_then(|signature| look(&signature));
+        result = FileState::read(path, None).and_then(|state| read(&state));
         match &result {
-            Err(trouble) if trouble.passes() => std::thread::sleep(LOCK_WAIT),
+            Err(error) if error.is_transient() => std::thread::sleep(LOCK_WAIT),
             _ => break,
         }
     }
     result
 }
 
-/// Does `work` in one read transaction, then closes everything. `signature` must have been taken just before.
-pub(super) fn with_database<T>(path: &Path, signature: &FileState, work: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, Error> {
-    visit_beside(path, signature, work, None::<fn(&Database) -> _>).map(|(found, _): (T, Option<()>)| found)
+/// Runs `work` in one read transaction, then closes the database. `state` must have been read just before.
+pub(super) fn read<T>(path: &Path, state: &FileState, work: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, Error> {
+    read_both(path, state, work, None::<fn(&Database) -> _>).map(|(result, _): (T, Option<()>)| result)
 }
 
-/// The same, and does `other` beside it, in a transaction of its own.
-pub(super) fn visit_beside<T, U: Send>(
+/// Like [`read`], and runs `other` in parallel, in a transaction of its own.
+pub(super) fn read_both<T, U: Send>(
     path: &Path,
-    signature: &FileState,
+    state: &FileState,
     work: impl FnOnce(&Database) -> Result<T, Error>,
     other: Option<impl FnOnce(&Database) -> Result<U, Error> + Send>,
 ) -> Result<(T, Option<U>), Error> {
-    let immutable = signature.is_wal() && !signature.has_index();
-    if immutable && signature.has_log() {
-        return Err(Error::LoneWal);
+    let immutable = state.is_wal() && !state.has_wal_index();
+    if immutable && state.has_wal_frames() {
+        return Err(Error::WalWithoutIndex);
     }
-    let turns = Arc::new(ReadGate::default());
-    let place = || other.is_some().then(|| Arc::new(turns.place()));
-    let places = (place(), place());
+    let gate = Arc::new(ReadGate::default());
+    let reader = || other.is_some().then(|| Arc::new(gate.add_reader()));
+    let readers = (reader(), reader());
     let result = std::thread::scope(|scope| {
-        let beside = |other| Builder::new().spawn_scoped(scope, || read_all(signature, immutable, places.1, other));
-        let other = other.map(beside).transpose()?;
-        let found = read_all(signature, immutable, places.0, work);
-        // A panic is told wherever it happens, and ends the program.
+        let spawn = |other| Builder::new().spawn_scoped(scope, || run(state, immutable, readers.1, other));
+        let other = other.map(spawn).transpose()?;
+        let result = run(state, immutable, readers.0, work);
+        // A panic has already been reported by the panic hook, which ends the program.
         let other = other.map(|other| other.join().unwrap_or(Err(Error::Busy))).transpose();
-        Ok((found?, other?))
+        Ok((result?, other?))
     });
-    if immutable && FileState::take(path, Some(signature))? != *signature {
+    if immutable && FileState::read(path, Some(state))? != *state {
         return Err(Error::Busy);
     }
     result
 }
 
-fn read_all<T>(
-    signature: &FileState,
+fn run<T>(
+    state: &FileState,
     immutable: bool,
-    place: Option<Arc<Slot>>,
+    reader: Option<Arc<Reader>>,
     work: impl FnOnce(&Database) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let connection = open(signature, immutable)?;
-    // A connection that can't be closed has an unfinished statement, which `work` can't leave behind.
-    work(&Database { connection, blocks_writer: !signature.is_wal(), may_change: immutable, place })
+    let connection = open(state, immutable)?;
+    // Closing can't fail: `work` can't leave an unfinished statement behind.
+    work(&Database { connection, blocks_writer: !state.is_wal(), may_change: immutable, reader })
 }
 
-fn open(signature: &FileState, immutable: bool) -> Result<Connection, Error> {
+fn open(state: &FileState, immutable: bool) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let how = if immutable { "immutable=1" } else { "readonly_shm=1" };
-    let connection = Connection::open_with_flags(format!("{}?mode=ro&{how}", uri(signature.path())), flags)?;
+    let option = if immutable { "immutable=1" } else { "readonly_shm=1" };
+    let connection = Connection::open_with_flags(format!("{}?mode=ro&{option}", uri(state.path())), flags)?;
     connection.busy_timeout(LOCK_WAIT)?;
     connection.execute_batch("PRAGMA query_only = 1; PRAGMA temp_store = 2; PRAGMA cache_size = 64; BEGIN")?;
     Ok(connection)
 }
 
-/// The path as a URI that SQLite reads back to the very same bytes.
+/// Returns the path as a URI that SQLite decodes to the same bytes.
 fn uri(path: &Path) -> String {
     let mut uri = "file:".to_owned();
     for &byte in path.as_os_str().as_encoded_bytes() {

@@ -1,54 +1,54 @@
-//! What a tail by row id holds on to.
+//! Checkpoints that reveal reused or renumbered row ids.
 //!
-//! A new row gets the highest row id plus one. After the newest rows are deleted, that is an id that was there before, and `VACUUM`
-//! may number all rows anew. So a row id counts only together with the span that was seen there.
+//! SQLite gives a new row the highest row id plus one. After the newest rows are deleted, it reuses their ids, and `VACUUM` may renumber
+//! all rows. So a row id is valid only as long as its row still has the span id that was read there.
 
 use super::rows::Checkpoint;
 
-/// Marks kept at most.
-const MOST: usize = 96;
-/// The newest marks, which are never thinned out.
+/// The most checkpoints kept.
+const MAX_CHECKPOINTS: usize = 96;
+/// The newest checkpoints, all of which are kept.
 const NEWEST: usize = 32;
 
-/// Marks of rows that were read, oldest first: dense among the newest, ever sparser before.
+/// Checkpoints of rows that were read, oldest first: dense among the newest rows, sparse among older ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checkpoints {
-    marks: Vec<Checkpoint>,
+    rows: Vec<Checkpoint>,
 }
 
 impl Checkpoints {
-    /// A row was read that is newer than all others.
-    pub(super) fn push(&mut self, mark: Checkpoint) {
-        self.marks.push(mark);
+    /// Adds a row that is newer than all others.
+    pub(super) fn push(&mut self, checkpoint: Checkpoint) {
+        self.rows.push(checkpoint);
         self.thin();
     }
 
-    /// A row was read that is older than the newest.
-    pub(super) fn insert(&mut self, mark: Checkpoint) {
-        let at = self.marks.partition_point(|other| other.row < mark.row);
-        self.marks.insert(at, mark);
+    /// Adds a row that is older than the newest.
+    pub(super) fn insert(&mut self, checkpoint: Checkpoint) {
+        let index = self.rows.partition_point(|other| other.row < checkpoint.row);
+        self.rows.insert(index, checkpoint);
         self.thin();
     }
 
-    /// The newest row that was read.
+    /// Returns the newest row.
     pub(super) fn newest(&self) -> Option<Checkpoint> {
-        self.marks.last().copied()
+        self.rows.last().copied()
     }
 
-    /// The oldest row that was read.
+    /// Returns the oldest row.
     pub(super) fn oldest(&self) -> Option<Checkpoint> {
-        self.marks.first().copied()
+        self.rows.first().copied()
     }
 
-    /// The newest row is gone, or another took its place.
+    /// Removes the newest row, because it was deleted or renumbered.
     pub(super) fn drop_newest(&mut self) {
-        self.marks.pop();
+        self.rows.pop();
     }
 
     fn thin(&mut self) {
-        if self.marks.len() > MOST {
-            let newest = self.marks.split_off(self.marks.len() - NEWEST);
-            self.marks = self.marks.iter().copied().step_by(2).chain(newest).collect();
+        if self.rows.len() > MAX_CHECKPOINTS {
+            let newest = self.rows.split_off(self.rows.len() - NEWEST);
+            self.rows = self.rows.iter().copied().step_by(2).chain(newest).collect();
         }
     }
 }
@@ -60,19 +60,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_few_and_reach_from_the_oldest_to_the_newest() {
-        let mut ladder = Checkpoints::default();
-        (1..10_000).for_each(|row| ladder.push(Checkpoint::new(row, ValueRef::Null)));
-        ladder.insert(Checkpoint::new(0, ValueRef::Null));
-        let rows: Vec<i64> = ladder.marks.iter().map(|mark| mark.row).collect();
-        assert!(rows.len() <= MOST && rows.is_sorted());
+    fn checkpoints_are_few_and_span_all_rows() {
+        let mut checkpoints = Checkpoints::default();
+        (1..10_000).for_each(|row| checkpoints.push(Checkpoint::new(row, ValueRef::Null)));
+        checkpoints.insert(Checkpoint::new(0, ValueRef::Null));
+        let rows: Vec<i64> = checkpoints.rows.iter().map(|checkpoint| checkpoint.row).collect();
+        assert!(rows.len() <= MAX_CHECKPOINTS && rows.is_sorted());
         assert_eq!((rows.first(), rows.last()), (Some(&0), Some(&9_999)));
         assert!((9_968..10_000).all(|row| rows.contains(&row)));
         for row in (0..10_000).rev() {
-            while ladder.newest().is_some_and(|mark| mark.row > row) {
-                ladder.drop_newest();
+            while checkpoints.newest().is_some_and(|checkpoint| checkpoint.row > row) {
+                checkpoints.drop_newest();
             }
-            assert!(ladder.newest().is_some());
+            assert!(checkpoints.newest().is_some());
         }
     }
 }

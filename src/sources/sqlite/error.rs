@@ -1,83 +1,93 @@
-//! Why a database can't be read, and how to say so.
+//! The reasons why a database can't be read, and their messages.
 
 use rusqlite::ErrorCode;
 
 use super::Tables;
-use crate::sources::State;
+use crate::sources::{State, agno_row};
 
-/// A reason why a database can't be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// The reason why a database can't be read. [`Error::message`] tells the user about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sources) enum Error {
-    #[error("{FILE} does not exist yet; Agno creates it with the first trace")]
+    /// There is no such file.
     Missing,
-    #[error("{FILE} is empty; Agno fills it with the first trace")]
+    /// The file has no bytes.
     Empty,
-    #[error("{FILE} has no table {TABLE} yet; Agno creates it with the first trace{}", others(.0))]
+    /// The table of spans is missing; the tables that there are.
     NoTable(Vec<String>),
-    #[error("{FILE} is a folder; name the database file in it")]
+    /// The path is a folder.
     Folder,
-    #[error("{FILE} is no regular file")]
-    Special,
-    #[error("{FILE} can't be read: permission denied; allow this user to read the file and its folder")]
+    /// The path is a device, a socket or the like.
+    NotAFile,
+    /// The user may not read the file.
     Denied,
-    #[error("{FILE} is no SQLite database")]
+    /// The file has no SQLite header.
     NotSqlite,
-    #[error("{TABLE} in {FILE} is a view; name the table behind it with --spans-table")]
+    /// The table is a view.
     View,
-    #[error("{TABLE} in {FILE} is a table without row ids, which can't be followed")]
+    /// The table was created `WITHOUT ROWID`.
     WithoutRowId,
-    #[error("{TABLE} in {FILE} has no column {0}; it is not a table of spans as Agno 2.5 to 3 writes it")]
+    /// The table of spans lacks this column.
     NoColumn(String),
-    #[error("{FILE} is locked by another program; trying again")]
+    /// Another program holds a lock.
     Busy,
-    #[error("{FILE} was left in the middle of a write by a program that died; open it once with that program or `sqlite3` to repair it")]
+    /// A rollback journal must be applied first, which takes write access.
     HotJournal,
-    #[error("{FILE}-wal holds rows that only a program that may write can bring in; run the agent, or `sqlite3 {FILE} .tables`, once")]
-    LoneWal,
-    #[error("{FILE} is damaged ({0}); `sqlite3 {FILE} .recover` may save what is in it")]
+    /// A write-ahead log without its index must be applied first, which takes write access.
+    WalWithoutIndex,
+    /// SQLite found the file corrupt.
     Damaged(String),
-    #[error("{FILE} can't be read: {0}")]
+    /// Any other reason.
     Other(String),
 }
 
-/// Stands for the file's name until [`Trouble::words`] puts it in.
-const FILE: &str = "\u{1}";
-/// Stands for the table's name.
-const TABLE: &str = "\u{2}";
-/// Tables that are named where the one that is looked for is missing.
-const NAMED: usize = 8;
-
-fn others(tables: &[String]) -> String {
-    let named: Vec<&str> = tables.iter().take(NAMED).map(String::as_str).collect();
-    let more = if tables.len() > NAMED { ", …" } else { "" };
-    if named.is_empty() { String::new() } else { format!(" (it has {}{more}; --spans-table names another)", named.join(", ")) }
-}
-
 impl Error {
-    /// For a person, with the names in it.
-    pub(super) fn words(&self, file: &str, tables: &Tables, was_there: bool) -> String {
+    /// Returns the message for the user. `existed` tells whether the file was there before.
+    pub(super) fn message(&self, file: &str, tables: &Tables, existed: bool) -> String {
+        let table = &tables.spans;
         match self {
-            Self::Missing if was_there => format!("{file} was deleted; waiting for it to come back"),
-            _ => self.to_string().replace(FILE, file).replace(TABLE, &tables.spans),
+            Self::Missing if existed => format!("{file} was deleted; waiting for it to come back"),
+            Self::Missing => format!("{file} does not exist yet; Agno creates it with the first trace"),
+            Self::Empty => format!("{file} is empty; Agno fills it with the first trace"),
+            Self::NoTable(others) => agno_row::missing_table(file, table, others),
+            Self::Folder => format!("{file} is a folder; name the database file in it"),
+            Self::NotAFile => format!("{file} is not a regular file"),
+            Self::Denied => format!("{file} can't be read: permission denied; allow this user to read the file and its folder"),
+            Self::NotSqlite => format!("{file} is not an SQLite database"),
+            Self::View => format!("{table} in {file} is a view; name the table behind it with --spans-table"),
+            Self::WithoutRowId => format!("{table} in {file} is a table without row ids, which can't be followed"),
+            Self::NoColumn(column) => agno_row::missing_column(file, table, column),
+            Self::Busy => format!("{file} is locked by another program; trying again"),
+            Self::HotJournal => {
+                format!(
+                    "{file} was left in the middle of a write; open it once with the program that writes it, or with `sqlite3`, to repair it"
+                )
+            }
+            Self::WalWithoutIndex => {
+                format!(
+                    "{file}-wal holds rows that only a program with write access can apply; run the agent, or `sqlite3 {file} .tables`, once"
+                )
+            }
+            Self::Damaged(reason) => format!("{file} is damaged ({reason}); `sqlite3 {file} .recover` may save its contents"),
+            Self::Other(reason) => format!("{file} can't be read: {reason}"),
         }
     }
 
-    /// The state that the source is in because of it.
-    pub(super) fn state(&self, file: &str, tables: &Tables, was_there: bool) -> State {
-        let words = self.words(file, tables, was_there);
-        if matches!(self, Self::Missing | Self::Empty | Self::NoTable(_)) { State::Waiting(words) } else { State::Failing(words) }
+    /// Returns the state of a source with this error: waiting if Agno has not written anything yet, else failing.
+    pub(super) fn state(&self, file: &str, tables: &Tables, existed: bool) -> State {
+        let message = self.message(file, tables, existed);
+        if matches!(self, Self::Missing | Self::Empty | Self::NoTable(_)) { State::Waiting(message) } else { State::Failing(message) }
     }
 
-    /// Whether it mostly passes by itself in a moment, as what a writer does while it opens or closes the file.
-    pub(super) fn passes(&self) -> bool {
-        matches!(self, Self::Busy | Self::LoneWal | Self::Other(_))
+    /// Whether the error mostly passes by itself in a moment, because a writer opens or closes the file.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Busy | Self::WalWithoutIndex | Self::Other(_))
     }
 }
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            // A name below a file that should be a folder is missing, too.
+            // A path below a file instead of a folder does not exist either.
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Self::Missing,
             std::io::ErrorKind::PermissionDenied => Self::Denied,
             _ => Self::Other(error.to_string()),

@@ -1,4 +1,4 @@
-//! How a database file looks from outside: a few bytes that change with every commit.
+//! The state of a database file as seen without opening it: a few bytes that change with every commit.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
@@ -8,34 +8,34 @@ use std::time::SystemTime;
 
 use super::error::Error;
 
-/// The length of a database's header.
+/// The length of a database's header, in bytes.
 const HEADER: usize = 100;
-/// The length of a write-ahead log's index header (`WalIndexHdr` in SQLite's `wal.c`), rewritten by every commit.
+/// The length of a write-ahead log's index header in bytes (`WalIndexHdr` in SQLite's `wal.c`). Every commit rewrites it.
 const INDEX_HEADER: usize = 48;
 
-/// What is seen of a database without opening it as one. Equal signatures mean equal contents.
+/// The state of a database and of the files beside it. Equal states mean equal contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileState {
     path: PathBuf,
-    main: Mark,
-    /// Text encoding, change counter, size, free pages, version: all that a commit may change.
+    main: FileVersion,
+    /// The database header: change counter, size, free pages, version.
     header: [u8; HEADER],
-    wal: Option<Mark>,
+    wal: Option<FileVersion>,
     index: Option<[u8; INDEX_HEADER]>,
 }
 
-/// A file's identity and last change.
+/// The identity and the last change of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
+struct FileVersion {
     file: FileId,
     len: u64,
-    changed: Option<SystemTime>,
+    modified: Option<SystemTime>,
 }
 
-/// Tells a file from another that took its name: device and inode.
+/// Identifies a file, even if another one takes its name: device and inode.
 pub(in crate::sources) type FileId = (u64, u64);
 
-/// Which file it is.
+/// Returns the id of a file.
 pub(in crate::sources) fn file_id(metadata: &Metadata) -> FileId {
     #[cfg(unix)]
     {
@@ -44,23 +44,23 @@ pub(in crate::sources) fn file_id(metadata: &Metadata) -> FileId {
     }
     #[cfg(not(unix))]
     {
-        let born = metadata.created().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
-        (0, born.map_or(0, |time| time.as_nanos() as u64))
+        let created = metadata.created().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        (0, created.map_or(0, |time| time.as_nanos() as u64))
     }
 }
 
 impl FileState {
-    /// Looks at the file; `last` is how it looked before, if it did. Must not be called while this process has the file open as a
+    /// Reads the state of a file; `last` is the last state read, if any. Must not be called while this process has the file open as a
     /// database.
-    pub(super) fn take(path: &Path, last: Option<&Self>) -> Result<Self, Error> {
+    pub(super) fn read(path: &Path, last: Option<&Self>) -> Result<Self, Error> {
         let metadata = fs::metadata(path)?;
         if metadata.is_dir() {
             return Err(Error::Folder);
         }
         if !metadata.is_file() {
-            return Err(Error::Special);
+            return Err(Error::NotAFile);
         }
-        let main = Mark::of(&metadata);
+        let main = FileVersion::new(&metadata);
         let path = match last.filter(|last| last.main.file == main.file) {
             Some(last) => last.path.clone(),
             None => fs::canonicalize(path)?,
@@ -73,7 +73,7 @@ impl FileState {
         if read < HEADER || !header.starts_with(b"SQLite format 3\0") {
             return Err(Error::NotSqlite);
         }
-        let wal = fs::metadata(beside(&path, "-wal")).ok().map(|wal| Mark::of(&wal));
+        let wal = fs::metadata(beside(&path, "-wal")).ok().map(|wal| FileVersion::new(&wal));
         let mut index = [0; INDEX_HEADER];
         let index = match fill(&beside(&path, "-shm"), &mut index) {
             Ok(_) => Some(index),
@@ -83,17 +83,17 @@ impl FileState {
         Ok(Self { path, main, header, wal, index })
     }
 
-    /// Which file it is.
+    /// Returns the id of the database file.
     pub(super) fn file(&self) -> FileId {
         self.main.file
     }
 
-    /// The file's length in bytes.
+    /// Returns the length of the database file in bytes.
     pub(super) fn len(&self) -> u64 {
         self.main.len
     }
 
-    /// The file's real path, symbolic links followed, as SQLite follows them to find the files beside it.
+    /// Returns the path with symbolic links resolved, as SQLite resolves them to find the files beside the database.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -103,29 +103,29 @@ impl FileState {
         self.header[18] == 2 || self.header[19] == 2
     }
 
-    /// Whether there is a log with something in it.
-    pub(super) fn has_log(&self) -> bool {
+    /// Whether there is a write-ahead log that is not empty.
+    pub(super) fn has_wal_frames(&self) -> bool {
         self.wal.is_some_and(|wal| wal.len > 0)
     }
 
-    /// Whether the log's index is there, as it is while a writer lives.
-    pub(super) fn has_index(&self) -> bool {
+    /// Whether the log's index exists, as it does while a writer runs.
+    pub(super) fn has_wal_index(&self) -> bool {
         self.index.is_some()
     }
 }
 
-impl Mark {
-    fn of(metadata: &Metadata) -> Self {
-        Self { file: file_id(metadata), len: metadata.len(), changed: metadata.modified().ok() }
+impl FileVersion {
+    fn new(metadata: &Metadata) -> Self {
+        Self { file: file_id(metadata), len: metadata.len(), modified: metadata.modified().ok() }
     }
 }
 
-/// Reads the beginning of a file; how much there was.
+/// Reads the first bytes of a file. Returns how many there were.
 fn fill(path: &Path, bytes: &mut [u8]) -> io::Result<usize> {
     let mut file = File::open(path)?;
     let mut read = 0;
-    while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest) {
+    while let Some(unread) = bytes.get_mut(read..).filter(|unread| !unread.is_empty()) {
+        match file.read(unread) {
             Ok(0) => break,
             Ok(more) => read += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

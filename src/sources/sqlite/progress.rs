@@ -1,4 +1,4 @@
-//! How far a database has been read.
+//! The progress of reading a database.
 
 use std::ops::Range;
 
@@ -10,112 +10,123 @@ use super::rows::Checkpoint;
 use crate::model::{Batch, Nanos, SourceId, SpanId};
 use crate::sources::State;
 
-/// Ids remembered as sent, so that a live child's parent is not looked up again.
-const REMEMBERED: usize = 1 << 16;
+/// The most ids of sent spans that are remembered, so that a live span's parent is not read again.
+const MAX_SENT: usize = 1 << 16;
 
-/// Row ids from which on they are read in two halves.
-const HALVED: i64 = 8192;
+/// From this many row ids on, two halves are read in parallel.
+const SPLIT: i64 = 8192;
 
-/// Row ids that the system is asked to have ready.
-const AHEAD: i64 = 8192;
-/// Bytes of the file that these take, at most.
-const AHEAD_BYTES: u64 = 32 << 20;
+/// The number of row ids to read ahead.
+const READAHEAD_ROWS: i64 = 8192;
+/// The most bytes to read ahead.
+const READAHEAD_BYTES: u64 = 32 << 20;
 
-/// How far a database has been read.
+/// The progress of reading a database.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     pub(super) source: SourceId,
     pub(super) limit: u64,
-    /// Spans that began before are not wanted.
+    /// Earlier spans are not read.
     pub(super) since: Option<Nanos>,
-    /// The lowest row that is wanted because of it.
+    /// The lowest row id to read, because of `since`.
     pub(super) floor: i64,
     file: Option<FileId>,
-    pub(super) ladder: Checkpoints,
+    pub(super) checkpoints: Checkpoints,
     pub(super) load: Option<Load>,
-    /// The table holds rows that are newer than the ladder's newest.
-    pub(super) newer: bool,
+    /// Whether the table has rows that are newer than the newest checkpoint.
+    pub(super) has_newer_rows: bool,
     pub(super) left_out: u64,
-    /// The file or its table was seen missing: what appears in it is new.
-    pub(super) awaited: bool,
+    /// Whether the file or its table was missing: then all its rows are new.
+    pub(super) was_missing: bool,
 }
 
-/// Reading what was there before, newest first.
+/// The state of loading the rows that existed at the start, newest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Load {
-    /// What is being read, the newer rows first; two stretches are read side by side. None before the first page.
-    pub(super) stretches: Vec<RowRange>,
-    /// The lowest row id in them, and in those that were read.
+    /// The ranges to read, newest first; two are read in parallel. Empty before the first page.
+    pub(super) ranges: Vec<RowRange>,
+    /// The lowest row id of these ranges and of all that were read.
     from: i64,
-    /// The lowest row id of the table when reading began.
+    /// The lowest row id of the table when loading began.
     lowest: i64,
-    /// Rows took long: the file is not in memory.
+    /// Whether reading is slow, because the file is not cached.
     slow: bool,
     pub(super) done: u64,
     pub(super) total: u64,
 }
 
-/// Rows that are to be read, the newest first.
+/// A range of rows to read, newest first.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowRange {
     /// The lowest row id.
     pub(super) from: i64,
-    /// The row id behind the highest.
+    /// The row id after the highest.
     pub(super) before: i64,
-    /// A row that was read: while it is there, row ids mean what they did.
-    pub(super) mark: Checkpoint,
-    /// Perhaps the limit leaves out what lies below.
+    /// A row that was read: while it exists, row ids are unchanged.
+    pub(super) checkpoint: Checkpoint,
+    /// Whether the limit may exclude older rows.
     pub(super) cut: bool,
 }
 
-/// Some rows of a stretch.
+/// Some rows of a range.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) batches: Vec<Batch>,
-    /// Rows read.
+    /// The number of rows read.
     pub(super) rows: u64,
-    /// The oldest of them.
+    /// The oldest row read.
     pub(super) oldest: Option<Checkpoint>,
-    /// The stretch has no more.
-    pub(super) all: bool,
-    /// The rows took long.
+    /// Whether the range has no more rows.
+    pub(super) is_last: bool,
+    /// Whether reading was slow.
     pub(super) slow: bool,
     /// The lowest row id of the table.
     pub(super) lowest: i64,
-    /// The rows have been numbered anew: nobody knows which were read.
-    pub(super) moved: bool,
+    /// Whether the rows were renumbered, so that everything must be read again.
+    pub(super) renumbered: bool,
 }
 
-/// Spans that were sent not long ago.
+/// The ids of the spans sent most recently.
 #[derive(Debug, Default)]
 pub(super) struct Sent(HashSet<SpanId>);
 
 impl Progress {
     pub(super) fn new(source: SourceId, limit: u64, since: Option<Nanos>) -> Self {
-        let (ladder, load) = (Checkpoints::default(), Some(Load::default()));
-        Self { source, limit: limit.max(1), since, floor: i64::MIN, file: None, ladder, load, newer: false, left_out: 0, awaited: false }
-    }
-
-    /// Starts over if this is another file.
-    pub(super) fn look_at(&mut self, file: FileId) {
-        if self.file != Some(file) {
-            *self = Self { file: Some(file), awaited: self.awaited, ..Self::new(self.source, self.limit, self.since) };
+        let (checkpoints, load) = (Checkpoints::default(), Some(Load::default()));
+        Self {
+            source,
+            limit: limit.max(1),
+            since,
+            floor: i64::MIN,
+            file: None,
+            checkpoints,
+            load,
+            has_newer_rows: false,
+            left_out: 0,
+            was_missing: false,
         }
     }
 
-    /// The file or its table is not there.
-    pub(super) fn await_new(&mut self) {
-        *self = Self { file: self.file, awaited: true, ..Self::new(self.source, self.limit, self.since) };
+    /// Starts over if the path now names another file.
+    pub(super) fn set_file(&mut self, file: FileId) {
+        if self.file != Some(file) {
+            *self = Self { file: Some(file), was_missing: self.was_missing, ..Self::new(self.source, self.limit, self.since) };
+        }
     }
 
-    /// Whether the file was there before.
-    pub(super) fn was_there(&self) -> bool {
+    /// Starts over because the file or its table is missing.
+    pub(super) fn set_missing(&mut self) {
+        *self = Self { file: self.file, was_missing: true, ..Self::new(self.source, self.limit, self.since) };
+    }
+
+    /// Whether the file existed before.
+    pub(super) fn existed(&self) -> bool {
         self.file.is_some()
     }
 
-    /// Whether there is more to read at once.
+    /// Whether there is more to read now.
     pub(super) fn is_behind(&self) -> bool {
-        self.newer || self.load.is_some()
+        self.has_newer_rows || self.load.is_some()
     }
 
     pub(super) fn state(&self) -> State {
@@ -125,102 +136,104 @@ impl Progress {
         }
     }
 
-    /// Rows that are still wanted of what was there before.
-    pub(super) fn wanted(&self) -> u64 {
+    /// Returns how many more of the rows that existed at the start may be read.
+    pub(super) fn remaining(&self) -> u64 {
         self.load.as_ref().map_or(0, |load| self.limit.saturating_sub(load.done))
     }
 
-    /// Where in a file of `len` bytes the rows lie, about, that are read next; nothing while rows come fast.
-    pub(super) fn ahead(&self, len: u64) -> Vec<Range<u64>> {
-        let (Some(load), Some(newest)) = (self.load.as_ref().filter(|load| load.slow), self.ladder.newest()) else { return Vec::new() };
-        // Rows mostly lie in the order of their ids; what is between them may move them a bit.
-        let (rows, bit) = (newest.row.saturating_sub(load.lowest).max(1) as f64, (len / 64).min(AHEAD_BYTES / 4));
-        let place = |row: i64| (row.saturating_sub(load.lowest) as f64 / rows * len as f64) as u64;
-        let part = |stretch: &RowRange| {
-            let (from, to) = (place(stretch.before.saturating_sub(AHEAD).max(stretch.from)), place(stretch.before));
-            let to = to.saturating_add(bit).min(len);
-            from.saturating_sub(bit).max(to.saturating_sub(AHEAD_BYTES))..to
+    /// Estimates the byte ranges, in a file of `len` bytes, of the rows to read next. Empty while reading is fast.
+    pub(super) fn readahead(&self, len: u64) -> Vec<Range<u64>> {
+        let (Some(load), Some(newest)) = (self.load.as_ref().filter(|load| load.slow), self.checkpoints.newest()) else {
+            return Vec::new();
         };
-        load.stretches.iter().map(part).collect()
+        // Rows are mostly stored in the order of their ids; the margin covers other pages in between.
+        let (rows, margin) = (newest.row.saturating_sub(load.lowest).max(1) as f64, (len / 64).min(READAHEAD_BYTES / 4));
+        let offset = |row: i64| (row.saturating_sub(load.lowest) as f64 / rows * len as f64) as u64;
+        let bytes = |range: &RowRange| {
+            let (from, to) = (offset(range.before.saturating_sub(READAHEAD_ROWS).max(range.from)), offset(range.before));
+            let to = to.saturating_add(margin).min(len);
+            from.saturating_sub(margin).max(to.saturating_sub(READAHEAD_BYTES))..to
+        };
+        load.ranges.iter().map(bytes).collect()
     }
 
-    /// The newest rows were read; there are no others if these were `all`.
-    pub(super) fn begun(&mut self, total: u64, marks: &[Checkpoint], all: bool, lowest: i64) {
-        let mut load = Load { done: marks.len() as u64, total, from: i64::MIN, lowest, slow: false, stretches: Vec::new() };
-        if let Some(&mark) = marks.last().filter(|_| !all) {
+    /// Records that the newest rows were read; `is_last` if there are no others.
+    pub(super) fn first_page_read(&mut self, total: u64, rows_read: &[Checkpoint], is_last: bool, lowest: i64) {
+        let mut load = Load { done: rows_read.len() as u64, total, from: i64::MIN, lowest, slow: false, ranges: Vec::new() };
+        if let Some(&checkpoint) = rows_read.last().filter(|_| !is_last) {
             let bottom = self.floor.max(lowest);
-            // No more row ids than rows are wanted, so that none is read too much.
-            let wanted = i64::try_from(self.limit.saturating_sub(load.done)).unwrap_or(i64::MAX);
-            load.from = mark.row;
-            let from = mark.row.saturating_sub(wanted).max(bottom);
-            let ids = mark.row.saturating_sub(from);
-            if ids >= HALVED {
+            // As many row ids as rows remain, so that no row is read in vain.
+            let remaining = i64::try_from(self.limit.saturating_sub(load.done)).unwrap_or(i64::MAX);
+            load.from = checkpoint.row;
+            let from = checkpoint.row.saturating_sub(remaining).max(bottom);
+            let ids = checkpoint.row.saturating_sub(from);
+            if ids >= SPLIT {
                 let middle = from + ids / 2;
                 let (upper, lower) = (
-                    RowRange { from: middle, before: mark.row, mark, cut: false },
-                    RowRange { from, before: middle, mark, cut: from > bottom },
+                    RowRange { from: middle, before: checkpoint.row, checkpoint, cut: false },
+                    RowRange { from, before: middle, checkpoint, cut: from > bottom },
                 );
-                load.stretches = vec![upper, lower];
+                load.ranges = vec![upper, lower];
                 load.from = from;
             }
         }
         self.load = Some(load);
-        self.go_on(lowest);
+        self.next_ranges(lowest);
     }
 
-    /// A page of each stretch was read, or of the first of them.
-    pub(super) fn loaded(&mut self, pages: &[Page]) {
+    /// Records that a page was read of each range, or of the first one.
+    pub(super) fn pages_read(&mut self, pages: &[Page]) {
         let (Some(load), Some(last)) = (&mut self.load, pages.last()) else { return };
-        if pages.iter().any(|page| page.moved) {
+        if pages.iter().any(|page| page.renumbered) {
             *load = Load::default();
             return;
         }
         load.slow |= pages.iter().any(|page| page.slow);
-        let mut left = Vec::new();
-        for (at, stretch) in load.stretches.drain(..).enumerate() {
-            let Some(page) = pages.get(at) else {
-                left.push(stretch);
+        let mut unread = Vec::new();
+        for (index, range) in load.ranges.drain(..).enumerate() {
+            let Some(page) = pages.get(index) else {
+                unread.push(range);
                 continue;
             };
             load.done += page.rows;
-            page.oldest.into_iter().for_each(|mark| self.ladder.insert(mark));
-            if !page.all {
-                let mark = page.oldest.unwrap_or(stretch.mark);
-                left.push(RowRange { before: page.oldest.map_or(stretch.before, |mark| mark.row), mark, ..stretch });
+            page.oldest.into_iter().for_each(|checkpoint| self.checkpoints.insert(checkpoint));
+            if !page.is_last {
+                let checkpoint = page.oldest.unwrap_or(range.checkpoint);
+                unread.push(RowRange { before: page.oldest.map_or(range.before, |checkpoint| checkpoint.row), checkpoint, ..range });
             }
         }
-        load.stretches = left;
-        self.go_on(last.lowest);
+        load.ranges = unread;
+        self.next_ranges(last.lowest);
     }
 
-    /// Once the stretches are through, goes on below them, or ends.
-    fn go_on(&mut self, lowest: i64) {
+    /// When all ranges are read, continues with the rows below them, or ends.
+    fn next_ranges(&mut self, lowest: i64) {
         let (Some(load), bottom) = (&mut self.load, self.floor.max(lowest)) else { return };
-        let full = load.done >= self.limit;
-        if !full && !load.stretches.is_empty() {
+        let is_full = load.done >= self.limit;
+        if !is_full && !load.ranges.is_empty() {
             return;
         }
-        let oldest = self.ladder.oldest();
-        if let Some(mark) = oldest.filter(|_| !full && load.from > bottom) {
-            load.stretches = vec![RowRange { from: bottom, before: load.from, mark, cut: false }];
+        let oldest = self.checkpoints.oldest();
+        if let Some(checkpoint) = oldest.filter(|_| !is_full && load.from > bottom) {
+            load.ranges = vec![RowRange { from: bottom, before: load.from, checkpoint, cut: false }];
             load.from = bottom;
             return;
         }
-        let older = oldest.map_or(0, |mark| mark.row.saturating_sub(lowest));
-        self.left_out = if full { u64::try_from(older).unwrap_or(0) } else { 0 };
+        let older = oldest.map_or(0, |checkpoint| checkpoint.row.saturating_sub(lowest));
+        self.left_out = if is_full { u64::try_from(older).unwrap_or(0) } else { 0 };
         self.load = None;
     }
 }
 
 impl Sent {
     pub(super) fn remember(&mut self, batch: &Batch) {
-        if self.0.len() + batch.spans.len() > REMEMBERED {
+        if self.0.len() + batch.spans.len() > MAX_SENT {
             self.0.clear();
         }
         self.0.extend(batch.spans.iter().map(|span| span.id));
     }
 
-    pub(super) fn holds(&self, id: SpanId) -> bool {
+    pub(super) fn contains(&self, id: SpanId) -> bool {
         self.0.contains(&id)
     }
 }
@@ -233,41 +246,41 @@ mod tests {
 
     use super::*;
 
-    fn mark(row: i64) -> Checkpoint {
+    fn checkpoint(row: i64) -> Checkpoint {
         Checkpoint::new(row, ValueRef::Null)
     }
 
-    /// A page of a stretch of these rows, of at most `size`.
-    fn page(rows: &[i64], stretch: RowRange, size: usize) -> (Page, Vec<i64>) {
-        let all: Vec<i64> = rows.iter().rev().copied().filter(|row| (stretch.from..stretch.before).contains(row)).collect();
+    /// Reads a page of at most `size` rows of a range.
+    fn page(rows: &[i64], range: RowRange, size: usize) -> (Page, Vec<i64>) {
+        let all: Vec<i64> = rows.iter().rev().copied().filter(|row| (range.from..range.before).contains(row)).collect();
         let read = all[..size.min(all.len())].to_vec();
         let (rows, lowest) = (read.len() as u64, rows[0]);
-        (Page { rows, oldest: read.last().copied().map(mark), all: read.len() == all.len(), lowest, ..Page::default() }, read)
+        (Page { rows, oldest: read.last().copied().map(checkpoint), is_last: read.len() == all.len(), lowest, ..Page::default() }, read)
     }
 
     #[test]
-    fn the_system_reads_ahead_of_rows_that_take_long() {
+    fn slow_rows_are_read_ahead() {
         let mut progress = Progress::new(SourceId(0), u64::MAX, None);
-        progress.ladder.push(mark(1_000_000));
-        progress.begun(1, &[mark(1_000_000)], false, 1);
-        let stretches = progress.load.clone().unwrap().stretches;
-        let page = |slow| Page { oldest: Some(mark(400_000)), lowest: 1, slow, ..Page::default() };
-        progress.loaded(&[Page { oldest: Some(mark(900_000)), ..page(false) }, page(false)]);
-        assert_eq!(progress.ahead(64_000_000), [], "fast enough");
-        progress.loaded(&[Page { oldest: Some(mark(800_000)), ..page(false) }, page(true)]);
-        let parts = progress.ahead(64_000_000);
-        assert_eq!((stretches.len(), parts.len()), (2, 2));
+        progress.checkpoints.push(checkpoint(1_000_000));
+        progress.first_page_read(1, &[checkpoint(1_000_000)], false, 1);
+        let ranges = progress.load.clone().unwrap().ranges;
+        let page = |slow| Page { oldest: Some(checkpoint(400_000)), lowest: 1, slow, ..Page::default() };
+        progress.pages_read(&[Page { oldest: Some(checkpoint(900_000)), ..page(false) }, page(false)]);
+        assert_eq!(progress.readahead(64_000_000), [], "fast enough");
+        progress.pages_read(&[Page { oldest: Some(checkpoint(800_000)), ..page(false) }, page(true)]);
+        let parts = progress.readahead(64_000_000);
+        assert_eq!((ranges.len(), parts.len()), (2, 2));
         for (part, row) in parts.iter().zip([800_000, 400_000]) {
             let place = row * 64;
             assert!(part.contains(&(place - 1_000_000)) && part.contains(&(place + 900_000)), "{part:?}");
             assert!(part.end - part.start < 4_000_000, "{part:?}");
         }
-        assert!(progress.ahead(1 << 50).iter().all(|part| part.end - part.start == AHEAD_BYTES), "rows may be large");
+        assert!(progress.readahead(1 << 50).iter().all(|part| part.end - part.start == READAHEAD_BYTES), "rows may be large");
     }
 
     proptest! {
         #[test]
-        fn the_newest_rows_are_read_once_each(
+        fn each_of_the_newest_rows_is_read_once(
             gaps in prop::collection::vec(1..8i64, 1..6000),
             hole in prop_oneof![Just(0), 0..1i64 << 40],
             limit in prop_oneof![1..7000u64, Just(u64::MAX)],
@@ -279,25 +292,25 @@ mod tests {
             rows[half..].iter_mut().for_each(|row| *row += hole);
             let mut progress = Progress { floor, ..Progress::new(SourceId(0), limit, None) };
             let first: Vec<i64> = rows.iter().rev().copied().take(usize::try_from(limit).unwrap().min(512)).collect();
-            let marks: Vec<Checkpoint> = first.iter().copied().map(mark).collect();
-            marks.iter().rev().for_each(|mark| progress.ladder.push(*mark));
+            let rows_read: Vec<Checkpoint> = first.iter().copied().map(checkpoint).collect();
+            rows_read.iter().rev().for_each(|checkpoint| progress.checkpoints.push(*checkpoint));
             let mut read = first.clone();
-            progress.begun(1, &marks, first.len() == rows.len(), rows[0]);
+            progress.first_page_read(1, &rows_read, first.len() == rows.len(), rows[0]);
             for size in sizes.iter().cycle().take(20_000) {
                 let Some(load) = &progress.load else { break };
-                let size = (*size).min(usize::try_from(progress.wanted()).unwrap_or(usize::MAX));
-                let pages: Vec<(Page, Vec<i64>)> = load.stretches.iter().map(|stretch| page(&rows, *stretch, size)).collect();
+                let size = (*size).min(usize::try_from(progress.remaining()).unwrap_or(usize::MAX));
+                let pages: Vec<(Page, Vec<i64>)> = load.ranges.iter().map(|range| page(&rows, *range, size)).collect();
                 read.extend(pages.iter().flat_map(|(_, rows)| rows));
-                progress.loaded(&pages.into_iter().map(|(page, _)| page).collect::<Vec<_>>());
+                progress.pages_read(&pages.into_iter().map(|(page, _)| page).collect::<Vec<_>>());
             }
-            prop_assert!(progress.load.is_none() && progress.ahead(1 << 30).is_empty());
+            prop_assert!(progress.load.is_none() && progress.readahead(1 << 30).is_empty());
             read.sort_unstable_by(|left, right| right.cmp(left));
             let wanted = |(at, row): &(usize, i64)| *at < first.len() || (*row >= floor && (*at as u64) < limit);
             let expected: Vec<i64> = rows.iter().rev().copied().enumerate().filter(wanted).map(|(_, row)| row).collect();
             let lowest = expected.last().copied().unwrap();
             prop_assert_eq!(read.len() as u64 == limit && lowest > rows[0], progress.left_out > 0);
             prop_assert_eq!(read, expected);
-            prop_assert_eq!(progress.ladder.oldest().unwrap().row, lowest);
+            prop_assert_eq!(progress.checkpoints.oldest().unwrap().row, lowest);
         }
     }
 }

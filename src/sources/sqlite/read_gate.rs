@@ -1,88 +1,88 @@
-//! Two readers of one file in one process, who stop at the same moment.
+//! A gate at which the readers of one file pause together, so that a writer gets its turn.
 //!
-//! A rollback journal's writer waits until nobody reads. SQLite lets a second reader of the same process in while the first one reads, also
-//! when a writer waits, so two who came and went as they liked would keep it out for good. And who stops before the other only waits for it:
-//! so each reads on until the other has had its time, too.
+//! With a rollback journal a writer can only commit while no transaction reads. SQLite lets a second reader of the same process in even
+//! while a writer waits, so that two independent readers could starve the writer. A reader that pauses early only waits for the other one;
+//! therefore each reads on until the other has used its time slice, too.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Who reads still, and who has let go and waits for the others.
+/// Counts the readers, and those that wait for the others to pause.
 #[derive(Debug, Default)]
 pub(super) struct ReadGate {
     state: Mutex<State>,
-    next: Condvar,
+    next_turn: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     readers: usize,
-    /// Readers that have had their time in this turn.
-    due: usize,
+    /// Readers that have used their time slice in this turn.
+    expired: usize,
     waiting: usize,
     turn: u64,
 }
 
-/// A reader's place; given up when dropped.
+/// A reader. Dropping it removes it from the gate.
 #[derive(Debug)]
-pub(super) struct Slot {
-    turns: Arc<ReadGate>,
-    /// The turn in which it has had its time, and one more; 0: none yet.
-    due: AtomicU64,
+pub(super) struct Reader {
+    gate: Arc<ReadGate>,
+    /// The turn in which it used its time slice, plus one; 0 if it has not yet.
+    expired_turn: AtomicU64,
 }
 
 impl ReadGate {
-    /// A place for one reader more. All are to be taken before anybody reads.
-    pub(super) fn place(self: &Arc<Self>) -> Slot {
+    /// Adds a reader. All readers must be added before the first one reads.
+    pub(super) fn add_reader(self: &Arc<Self>) -> Reader {
         self.state().readers += 1;
-        Slot { turns: self.clone(), due: AtomicU64::new(0) }
+        Reader { gate: self.clone(), expired_turn: AtomicU64::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn go_on(&self, state: &mut State) {
+    fn open_if_all_wait(&self, state: &mut State) {
         if state.waiting == state.readers {
-            (state.due, state.waiting, state.turn) = (0, 0, state.turn.wrapping_add(1));
-            self.next.notify_all();
+            (state.expired, state.waiting, state.turn) = (0, 0, state.turn.wrapping_add(1));
+            self.next_turn.notify_all();
         }
     }
 }
 
-impl Slot {
-    /// Whether a reader who has read for so long is to stop who was given `time`: as soon as every other one has had its time, too, but
-    /// not later than after twice its own.
-    pub(super) fn is_over(&self, read: Duration, time: Duration) -> bool {
-        if read <= time {
+impl Reader {
+    /// Whether a reader must pause that has read for `elapsed` of its time `slice`: once every other reader has used its slice, too, or
+    /// after twice its own slice.
+    pub(super) fn must_pause(&self, elapsed: Duration, slice: Duration) -> bool {
+        if elapsed <= slice {
             return false;
         }
-        let mut state = self.turns.state();
-        if self.due.swap(state.turn + 1, Relaxed) != state.turn + 1 {
-            state.due += 1;
+        let mut state = self.gate.state();
+        if self.expired_turn.swap(state.turn + 1, Relaxed) != state.turn + 1 {
+            state.expired += 1;
         }
-        state.due == state.readers || read > time * 2
+        state.expired == state.readers || elapsed > slice * 2
     }
 
-    /// Waits until every other reader has let go, too.
+    /// Waits until every other reader waits here, too. The reader must not hold a transaction.
     pub(super) fn wait(&self) {
-        let mut state = self.turns.state();
+        let mut state = self.gate.state();
         let turn = state.turn;
         state.waiting += 1;
-        self.turns.go_on(&mut state);
+        self.gate.open_if_all_wait(&mut state);
         while state.turn == turn {
-            state = self.turns.next.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.gate.next_turn.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
-impl Drop for Slot {
+impl Drop for Reader {
     fn drop(&mut self) {
-        let mut state = self.turns.state();
+        let mut state = self.gate.state();
         state.readers -= 1;
-        state.due -= usize::from(self.due.load(Relaxed) == state.turn + 1);
-        self.turns.go_on(&mut state);
+        state.expired -= usize::from(self.expired_turn.load(Relaxed) == state.turn + 1);
+        self.gate.open_if_all_wait(&mut state);
     }
 }
 
@@ -93,36 +93,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_had_its_time_reads_on_until_the_others_have_or_leave_but_not_for_ever() {
-        let (turns, time) = (Arc::new(ReadGate::default()), Duration::from_millis(10));
-        let (one, other) = (turns.place(), turns.place());
+    fn a_reader_pauses_when_all_have_used_their_slice_or_after_twice_its_own() {
+        let (gate, slice) = (Arc::new(ReadGate::default()), Duration::from_millis(10));
+        let (one, other) = (gate.add_reader(), gate.add_reader());
         let [early, late, too_late] = [9, 11, 21].map(Duration::from_millis);
-        assert!(!one.is_over(early, time));
-        assert!(!one.is_over(late, time) && !one.is_over(late, time), "the other has not had its time");
-        assert!(one.is_over(too_late, time));
-        assert!(other.is_over(late, time) && one.is_over(late, time));
+        assert!(!one.must_pause(early, slice));
+        assert!(!one.must_pause(late, slice) && !one.must_pause(late, slice), "the other has time left");
+        assert!(one.must_pause(too_late, slice));
+        assert!(other.must_pause(late, slice) && one.must_pause(late, slice));
         std::thread::scope(|scope| {
             scope.spawn(|| one.wait());
             other.wait();
         });
-        assert!(!other.is_over(late, time), "a new turn");
+        assert!(!other.must_pause(late, slice), "a new turn");
         drop(other);
-        assert!(!one.is_over(early, time) && one.is_over(late, time), "alone");
+        assert!(!one.must_pause(early, slice) && one.must_pause(late, slice), "alone");
     }
 
     #[test]
-    fn nobody_reads_on_before_all_have_let_go_and_who_leaves_is_not_waited_for() {
-        let (turns, reading) = (Arc::new(ReadGate::default()), AtomicU32::new(0));
-        let places = [3, 5, 9].map(|rounds| (rounds, turns.place()));
+    fn all_readers_pause_together_and_a_dropped_reader_is_not_waited_for() {
+        let (gate, reading) = (Arc::new(ReadGate::default()), AtomicU32::new(0));
+        let readers = [3, 5, 9].map(|rounds| (rounds, gate.add_reader()));
         std::thread::scope(|scope| {
-            for (rounds, place) in places {
+            for (rounds, reader) in readers {
                 let reading = &reading;
                 scope.spawn(move || {
                     for round in 0..rounds {
-                        // Every reader adds one in a round; whoever is a round ahead of another would find too few.
+                        // Each reader adds one per round; a reader that is a round ahead of another would find too few.
                         reading.fetch_add(1, Ordering::SeqCst);
-                        place.wait();
-                        let least = [3, 5, 9].iter().map(|all| (round + 1).min(*all)).sum();
+                        reader.wait();
+                        let least = [3, 5, 9].iter().map(|rounds| (round + 1).min(*rounds)).sum();
                         assert!(reading.load(Ordering::SeqCst) >= least, "round {round}");
                     }
                 });

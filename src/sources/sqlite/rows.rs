@@ -1,4 +1,4 @@
-//! One row of the table of spans.
+//! Reads rows of the table of spans into batches.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use super::error::Error;
 use crate::model::{Batch, PayloadRef, Skipped};
 use crate::sources::agno_row::{self, AgnoRow};
 
-/// Columns that a span is read from.
+/// The number of columns that a span is read from.
 const COLUMNS: usize = agno_row::COLUMNS.len();
-/// Rows of a batch: few enough that its memory is used again for the next but one.
+/// Rows in a batch: few enough that its memory is soon reused.
 const BATCH: usize = 512;
-/// About one byte in so many of a row's values is kept.
-const TEXTS: usize = 8;
+/// The estimated number of bytes read for each byte of text that a row keeps.
+const BYTES_PER_TEXT_BYTE: usize = 8;
 
-/// Tells a row from another that took its row id: by the beginning of its span id, which is the table's key.
+/// A row id and the beginning of the span id in that row. It tells the row from another that reuses its row id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Checkpoint {
     pub(super) row: i64,
@@ -24,12 +24,12 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The mark of a row.
+    /// Returns the checkpoint of a row.
     pub(super) fn new(row: i64, span_id: ValueRef<'_>) -> Self {
-        Self::of(row, &bytes(span_id))
+        Self::from_bytes(row, &bytes(span_id))
     }
 
-    fn of(row: i64, span_id: &[u8]) -> Self {
+    fn from_bytes(row: i64, span_id: &[u8]) -> Self {
         let span = span_id.first_chunk().copied().unwrap_or_else(|| {
             let mut span = [0; 16];
             span[..span_id.len()].copy_from_slice(span_id);
@@ -39,7 +39,7 @@ impl Checkpoint {
     }
 }
 
-/// Rows that were read together, as batches.
+/// Rows that are read together, in batches.
 #[derive(Debug)]
 pub(super) struct Rows {
     full: Vec<Batch>,
@@ -49,53 +49,53 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// No rows yet. Batches are to be like `batch`, which must be empty.
+    /// Creates an empty collection whose batches are like `batch`, which must be empty.
     pub(super) fn new(batch: Batch) -> Self {
         Self { full: Vec::new(), batch, count: 0, bytes: 0 }
     }
 
-    /// Whether the next row begins a new batch.
+    /// Whether the next row starts a new batch.
     pub(super) fn is_batch_full(&self) -> bool {
         self.batch.spans.len() + self.batch.skipped.len() == BATCH
     }
 
-    /// Hands on all rows so far, a batch each time, until one is given back: that and the rest stay.
-    pub(super) fn hand_on(&mut self, mut take: impl FnMut(Batch) -> Result<(), Batch>) {
-        self.begin_batch();
-        let mut left = Vec::new();
+    /// Passes all batches so far to `send`, until it returns one; that one and the following ones are kept.
+    pub(super) fn send_with(&mut self, mut send: impl FnMut(Batch) -> Result<(), Batch>) {
+        self.start_batch();
+        let mut unsent = Vec::new();
         for batch in self.full.drain(..) {
-            let given_back = if left.is_empty() { take(batch).err() } else { Some(batch) };
-            left.extend(given_back);
+            let returned = if unsent.is_empty() { send(batch).err() } else { Some(batch) };
+            unsent.extend(returned);
         }
-        self.full = left;
+        self.full = unsent;
     }
 
-    fn begin_batch(&mut self) {
+    fn start_batch(&mut self) {
         let mut next = self.batch.next();
-        next.reserve(BATCH, self.bytes / self.count.max(1) / TEXTS * BATCH);
+        next.reserve(BATCH, self.bytes / self.count.max(1) / BYTES_PER_TEXT_BYTE * BATCH);
         self.full.push(std::mem::replace(&mut self.batch, next));
     }
 
-    /// Reads a row: its row id, then the columns.
+    /// Reads a row: the row id, then the columns.
     pub(super) fn push(&mut self, row: &Row<'_>) -> Result<Checkpoint, Error> {
         if self.is_batch_full() {
-            self.begin_batch();
+            self.start_batch();
         }
         self.count += 1;
         read(row, &mut self.batch, &mut self.bytes)
     }
 
-    /// How many there are.
+    /// Returns the number of rows.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// Bytes that their values take in the file.
+    /// Returns the size of their values in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The rows, in the order in which they were read.
+    /// Returns the rows in the order of reading.
     pub(super) fn into_batches(self) -> Vec<Batch> {
         let mut batches = self.full;
         batches.extend((!self.batch.spans.is_empty() || !self.batch.skipped.is_empty()).then_some(self.batch));
@@ -103,9 +103,9 @@ impl Rows {
     }
 }
 
-/// Reads a row into the batch: as a span, or as skipped. Adds what its values take to `size`.
+/// Reads a row into the batch, as a span or as skipped. Adds the size of its values in bytes to `size`.
 pub(super) fn read(row: &Row<'_>, batch: &mut Batch, size: &mut usize) -> Result<Checkpoint, Error> {
-    let address = row.get(0)?;
+    let row_id = row.get(0)?;
     let (mut values, mut numbers) = ([None; COLUMNS], [const { Vec::new() }; COLUMNS]);
     for (column, (value, number)) in values.iter_mut().zip(&mut numbers).enumerate() {
         *value = match row.get_ref(column + 1)? {
@@ -118,15 +118,15 @@ pub(super) fn read(row: &Row<'_>, batch: &mut Batch, size: &mut usize) -> Result
         };
         *size += value.map_or(0, <[u8]>::len);
     }
-    let mark = Checkpoint::of(address, values[0].unwrap_or_default());
-    match AgnoRow(values).span(PayloadRef(address), batch) {
+    let checkpoint = Checkpoint::from_bytes(row_id, values[0].unwrap_or_default());
+    match AgnoRow(values).span(PayloadRef(row_id), batch) {
         Ok(span) => batch.spans.push(span),
-        Err(reason) => batch.skipped.push(Skipped { place: format!("row {address}"), reason }),
+        Err(reason) => batch.skipped.push(Skipped { place: format!("row {row_id}"), reason }),
     }
-    Ok(mark)
+    Ok(checkpoint)
 }
 
-/// A value as text, whatever type the column holds; empty for null.
+/// Returns a value as text, whatever its type; empty for null.
 pub(super) fn bytes(value: ValueRef<'_>) -> Cow<'_, [u8]> {
     match value {
         ValueRef::Null => Cow::Borrowed(b""),

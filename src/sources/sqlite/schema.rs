@@ -1,37 +1,33 @@
-//! The tables, as statements see them.
+//! Statements on the tables, and what is wrong with a table.
 
 use rusqlite::{Connection, OptionalExtension, Statement};
 
 use super::Tables;
 use super::error::Error;
 use crate::sources::agno_row::COLUMNS;
+use crate::sources::sql::identifier;
 
-/// Whether both tables are there.
-pub(in crate::sources) fn present(connection: &Connection, tables: &Tables) -> Result<bool, Error> {
-    Ok(kind(connection, &tables.spans)?.is_some() && kind(connection, &tables.traces)?.is_some())
+/// Whether both tables exist.
+pub(in crate::sources) fn tables_exist(connection: &Connection, tables: &Tables) -> Result<bool, Error> {
+    Ok(object_type(connection, &tables.spans)?.is_some() && object_type(connection, &tables.traces)?.is_some())
 }
 
-/// Says in plain words what is wrong with the table of spans, if something is.
+/// Returns an error if the table of spans cannot be read.
 pub(super) fn check(connection: &Connection, tables: &Tables) -> Result<(), Error> {
     select(connection, tables, "LIMIT 0").map(drop)
 }
 
-/// A statement that reads rows of spans: the row id, then the columns; `rest` follows the table's name.
+/// Prepares a statement that reads the row id and the columns of spans; `clauses` follow the table name.
 ///
-/// The columns stand unquoted: SQLite takes a quoted name that it does not know for a text.
-pub(super) fn select<'c>(connection: &'c Connection, tables: &Tables, rest: &str) -> Result<Statement<'c>, Error> {
-    let sql = format!("SELECT rowid, {} FROM {} {rest}", COLUMNS.join(", "), quoted(&tables.spans));
-    connection.prepare(&sql).map_err(|error| diagnose(connection, tables).unwrap_or_else(|trouble| trouble).unwrap_or_else(|| error.into()))
+/// The column names are not quoted, because SQLite reads an unknown quoted name as a text.
+pub(super) fn select<'c>(connection: &'c Connection, tables: &Tables, clauses: &str) -> Result<Statement<'c>, Error> {
+    let sql = format!("SELECT rowid, {} FROM {} {clauses}", COLUMNS.join(", "), identifier(&tables.spans));
+    connection.prepare(&sql).map_err(|error| diagnose(connection, tables).unwrap_or_else(|failed| failed).unwrap_or_else(|| error.into()))
 }
 
-/// A table's name as it stands in a statement.
-pub(super) fn quoted(table: &str) -> String {
-    format!("\"{}\"", table.replace('"', "\"\""))
-}
-
-/// What is wrong with the table of spans.
+/// Finds out why the table of spans cannot be read. `Err` is a failure to find out.
 fn diagnose(connection: &Connection, tables: &Tables) -> Result<Option<Error>, Option<Error>> {
-    let Some(kind) = kind(connection, &tables.spans)? else {
+    let Some(kind) = object_type(connection, &tables.spans)? else {
         let mut names = connection
             .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
             .map_err(Error::from)?;
@@ -47,12 +43,12 @@ fn diagnose(connection: &Connection, tables: &Tables) -> Result<Option<Error>, O
             return Ok(Some(Error::NoColumn(column.to_owned())));
         }
     }
-    let rows = connection.prepare(&format!("SELECT rowid FROM {}", quoted(&tables.spans)));
+    let rows = connection.prepare(&format!("SELECT rowid FROM {}", identifier(&tables.spans)));
     Ok(rows.is_err_and(|error| error.to_string().contains("rowid")).then_some(Error::WithoutRowId))
 }
 
-/// `table` or `view`, if there is one of that name.
-fn kind(connection: &Connection, table: &str) -> Result<Option<String>, Error> {
+/// Returns `table` or `view` if there is one of that name.
+fn object_type(connection: &Connection, table: &str) -> Result<Option<String>, Error> {
     let sql = "SELECT type FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE";
     Ok(connection.query_row(sql, [table], |row| row.get(0)).optional()?)
 }

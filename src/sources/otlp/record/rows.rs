@@ -6,12 +6,12 @@ use chrono::Utc;
 use rusqlite::{Statement, params};
 
 use super::job::{FinishedSpan, WriteJob};
-use super::schema::quoted;
 use crate::model::attributes::AttributeMap;
 use crate::model::time::to_isoformat;
 use crate::model::{Payload, Status, TraceId};
 use crate::otlp::payload;
 use crate::semconv::agno_context;
+use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
 /// Returns the statement that inserts a span and keeps an existing one.
@@ -19,14 +19,14 @@ pub(super) fn insert_span(tables: &Tables) -> String {
     format!(
         "INSERT INTO {} (span_id, trace_id, parent_span_id, name, span_kind, status_code, status_message, start_time, end_time, \
          duration_ms, attributes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
-        quoted(&tables.spans)
+        identifier(&tables.spans)
     )
 }
 
 /// Returns the statement that inserts a trace or extends an existing one: the times widen, known context stays, and the name becomes that
 /// of the workflow, team or agent run at the top.
 pub(super) fn upsert_trace(tables: &Tables) -> String {
-    let traces = quoted(&tables.traces);
+    let traces = identifier(&tables.traces);
     let level = |row: &str| {
         let named = format!("({row}.name LIKE '%.run%' OR {row}.name LIKE '%.arun%')");
         let when = |column: &str, level: u8| format!("WHEN {row}.{column} IS NOT NULL AND {named} THEN {level}");
@@ -72,7 +72,7 @@ pub(super) fn write(job: &WriteJob, traces: &mut Statement<'_>, spans: &mut Stat
 fn payloads(job: &WriteJob) -> HashMap<usize, Payload> {
     let mut payloads = HashMap::new();
     // The ingest path has already decoded the body once.
-    let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
+    let _ = payload::for_each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
     payloads
 }
 

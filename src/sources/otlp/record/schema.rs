@@ -3,6 +3,7 @@
 use chrono::Local;
 use rusqlite::Connection;
 
+use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
 /// The schema version that Agno records.
@@ -17,7 +18,7 @@ const SPAN_INDEXES: [&str; 4] = ["trace_id", "parent_span_id", "start_time", "cr
 
 /// Creates missing tables. Existing ones stay unchanged.
 pub(super) fn create(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
-    let (traces, spans) = (quoted(&tables.traces), quoted(&tables.spans));
+    let (traces, spans) = (identifier(&tables.traces), identifier(&tables.spans));
     if !table_exists(connection, &tables.traces)? {
         connection.execute_batch(&format!(
             "CREATE TABLE {traces} (trace_id VARCHAR NOT NULL, name VARCHAR NOT NULL, status VARCHAR NOT NULL, \
@@ -56,8 +57,8 @@ fn record_version(connection: &Connection, table: &str) -> rusqlite::Result<()> 
 
 fn create_indexes(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<()> {
     for column in columns {
-        let name = quoted(&format!("idx_{table}_{column}"));
-        connection.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {name} ON {} ({column})", quoted(table)))?;
+        let name = identifier(&format!("idx_{table}_{column}"));
+        connection.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {name} ON {} ({column})", identifier(table)))?;
     }
     Ok(())
 }
@@ -72,9 +73,4 @@ pub(super) fn is_agno_database(connection: &Connection, tables: &Tables) -> rusq
 fn table_exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'view') AND lower(name) = lower(?1)";
     connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).map(|count| count > 0)
-}
-
-/// Quotes a name for SQL.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -6,7 +6,7 @@ use tui_input::Input;
 
 use crate::model::SpanType;
 use crate::query::{CursorContext, FIELDS, KINDS, STATUSES, place_of, quoted};
-use crate::semconv::row_attributes;
+use crate::semconv::row_keys;
 use crate::store::{By, RowIx, Store, Symbol};
 
 /// A possible completion.
@@ -103,7 +103,7 @@ fn fields(typed: &str) -> Vec<Completion> {
     let typed = typed.to_ascii_lowercase();
     if let Some(name) = typed.strip_prefix("attr.") {
         let completion = |name: &str| Completion { name: format!("attr.{name}"), count: None, help: "", text: format!("attr.{name}:") };
-        return row_attributes().filter(|known| known.starts_with(name)).map(completion).collect();
+        return row_keys().filter(|known| known.starts_with(name)).map(completion).collect();
     }
     let completion = |(name, help): &(&str, &'static str)| {
         let colon = if name.ends_with('.') { "" } else { ":" };

@@ -2,7 +2,7 @@
 
 use crate::format;
 use crate::model::{self, Dropped, Nanos, Payload, SpanType, Status};
-use crate::semconv::odd_total;
+use crate::semconv::inconsistent_total;
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
 use crate::tui::display::{Shares, tokens_in_out};
@@ -138,7 +138,7 @@ impl Page {
         let trace = store.trace(store.row(row).trace());
         // The first row shows the totals of its trace, as in the traces pane.
         let totals = if trace.roots().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
-        let stated_total = if let PayloadState::Ready(payload) = payload { odd_total(&payload.attributes) } else { None };
+        let stated_total = if let PayloadState::Ready(payload) = payload { inconsistent_total(&payload.attributes) } else { None };
         if let Some(counts) = store.primary_of(row) {
             let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
             let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);

@@ -1,17 +1,18 @@
-//! Which attribute states which fact.
+//! The attribute keys that state each fact of a row.
 
 /// A fact that attributes can state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Field {
+    /// What the span does, in the words of its convention.
     Kind,
     Agent,
     AgentId,
     TeamId,
     WorkflowId,
-    /// What the traced function is called: an agent, a step or a tool, by the kind.
+    /// The name of the traced function: an agent, a step or a tool, depending on the kind.
     Entity,
-    /// What stands in the span's name for `{name}`, where that is a template.
+    /// The value for `{name}` in a span name that is a template.
     Name,
     Model,
     Provider,
@@ -19,59 +20,86 @@ pub(super) enum Field {
     Session,
     User,
     Run,
-    /// What went in, as plain text.
+    /// The input, as plain text.
     Input,
-    /// What went in, as JSON messages.
+    /// The input, as JSON messages.
     Messages,
     Prompt,
     Completion,
     CacheRead,
     CacheWrite,
     Reasoning,
-    /// Tokens in and out.
+    /// Input and output tokens.
     Total,
-    /// Tokens as a map.
+    /// Token counts as a map.
     UsageDetails,
-    /// The whole answer, which may hold the provider's own words on what it used.
-    Answer,
-    /// The provider's id of the answer.
+    /// The whole response, which may contain the provider's own usage.
     Response,
+    /// The provider's id of the response.
+    ResponseId,
     Cost,
     /// Dollars as a map.
     CostDetails,
-    /// What a model was called with, as JSON.
+    /// The parameters of a model call, as JSON.
     Parameters,
     CostIn,
     CostOut,
-    /// The AI SDK's name for what the span does: the span is its own.
+    /// The AI SDK's operation. Its presence marks a span of the AI SDK.
     SdkOperation,
-    /// The AI SDK's way of saying how much of the input was not cached: its input then holds all of it.
+    /// The input tokens that were not cached, as newer versions of the AI SDK state them. Their input count includes cached tokens.
     SdkFresh,
-    /// What the provider answered beside the text, as JSON.
+    /// What the provider returned beside the text, as JSON.
     ProviderMetadata,
-    /// Seconds until the first piece of an answer came.
+    /// The time to the first chunk in seconds.
     FirstSeconds,
-    /// Milliseconds until then.
+    /// The time to the first chunk in milliseconds.
     FirstMillis,
     Error,
-    /// `pending_span`: the record stands for another span that still runs.
+    /// Logfire's type of record; see [`pending`](super::pending).
     RecordType,
     PendingParent,
 }
 
-/// How many facts there are.
+/// The number of fields.
 pub(super) const FIELDS: usize = Field::PendingParent as usize + 1;
 
-/// The input as the provider counts it, where it is kept among the details: Anthropic's without its cached part.
+/// The prefix of the keys of a message that was sent to a model (OpenInference), before its number.
+pub(crate) const INPUT_MESSAGES: &str = "llm.input_messages.";
+
+/// The end of the key of a message's role, after its number.
+pub(crate) const MESSAGE_ROLE: &str = ".message.role";
+
+/// The end of the key of a message's text, after its number.
+pub(crate) const MESSAGE_CONTENT: &str = ".message.content";
+
+/// The role of the user's messages.
+pub(crate) const USER_ROLE: &str = "user";
+
+/// The most digits of a message's number.
+pub(crate) const MESSAGE_DIGITS: usize = 6;
+
+/// The prefix of the keys of a model's response messages (OpenInference).
+pub(crate) const OUTPUT_MESSAGES: &str = "llm.output_messages.";
+
+/// The end of the key of a called tool's name in a response message.
+pub(crate) const CALLED_TOOL: &str = ".tool_call.function.name";
+
+/// The key of the OpenInference span kind.
+pub const SPAN_KIND_KEY: &str = "openinference.span.kind";
+
+/// Keys, also at the end of longer keys, whose values are JSON text. Some programs store the parsed value instead.
+pub const JSON_TEXT_KEYS: [&str; 4] = ["metadata", "tool.parameters", "llm.prompt_template.variables", "document.metadata"];
+
+/// The input tokens as the provider counts them: from Anthropic without cached tokens.
 const RAW_INPUT: &str = "gen_ai.usage.details.input_tokens";
 
-/// Whether the attribute of this rank states a prompt as the provider counts it.
+/// Whether the prompt key of this rank states input tokens as the provider counts them.
 pub(super) fn is_raw_prompt(rank: u8) -> bool {
-    of(Field::Prompt).get(usize::from(rank)) == Some(&RAW_INPUT)
+    Field::Prompt.keys().get(usize::from(rank)) == Some(&RAW_INPUT)
 }
 
-/// Each fact's attributes: the first one that a span bears states it.
-const NAMES: &[(Field, &[&str])] = &[
+/// The keys of each field, in order of precedence: the first key that a span has states the fact.
+const KEYS: &[(Field, &[&str])] = &[
     (
         Field::Kind,
         &[
@@ -279,7 +307,7 @@ const NAMES: &[(Field, &[&str])] = &[
         ],
     ),
     (
-        Field::Answer,
+        Field::Response,
         &[
             "output.value",
             "gcp.vertex.agent.llm_response",
@@ -291,7 +319,7 @@ const NAMES: &[(Field, &[&str])] = &[
             "body",
         ],
     ),
-    (Field::Response, &["gen_ai.response.id", "ai.response.id", "llm.response.id", "response_id"]),
+    (Field::ResponseId, &["gen_ai.response.id", "ai.response.id", "llm.response.id", "response_id"]),
     (Field::CostDetails, &["langfuse.observation.cost_details"]),
     (Field::Parameters, &["llm.invocation_parameters"]),
     (Field::CostIn, &["llm.cost.prompt"]),
@@ -309,7 +337,7 @@ const NAMES: &[(Field, &[&str])] = &[
     (Field::PendingParent, &["logfire.pending_parent_id"]),
 ];
 
-/// Attributes that hold what came out, the one to show first.
+/// The keys of the output, in order of precedence.
 pub(super) const OUTPUT: &[&str] = &[
     "output.value",
     "gen_ai.tool.call.result",
@@ -333,41 +361,50 @@ pub(super) const OUTPUT: &[&str] = &[
     "output",
 ];
 
-/// The attributes that state a fact, the one that counts most first.
-pub(super) fn of(field: Field) -> &'static [&'static str] {
-    NAMES.iter().find(|(other, _)| *other == field).map_or(&[], |(_, names)| names)
+impl Field {
+    /// Returns the fields that a key states.
+    pub(super) fn stated_by(key: &str) -> impl Iterator<Item = Self> {
+        Entry::find(key.as_bytes()).into_iter().flat_map(Entry::fields).map(|(field, _)| field)
+    }
+
+    /// Returns the keys that state the fact, in order of precedence.
+    pub(super) fn keys(self) -> &'static [&'static str] {
+        KEYS.iter().find(|(other, _)| *other == self).map_or(&[], |(_, keys)| keys)
+    }
 }
 
-/// Every attribute that states a fact, but for whole answers; some are named twice.
-pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    FLAT.iter().filter(|(_, field, _)| *field != Field::Answer).map(|(name, ..)| *name)
+/// Returns every key that states a fact of a row, once. Keys of numbered messages are not among them.
+pub fn row_keys() -> impl Iterator<Item = &'static str> {
+    let is_first =
+        |(at, (key, ..)): &(usize, &(&str, Field, u8))| Entry::find(key.as_bytes()).is_some_and(|entry| usize::from(entry.0) == *at);
+    ENTRIES.iter().enumerate().filter(is_first).map(|(_, (key, ..))| *key)
 }
 
-/// A name that states something: where it stands first in [`FLAT`].
+/// The first entry of a key in [`ENTRIES`].
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Name(u8);
+pub(super) struct Entry(u8);
 
-impl Name {
-    /// Looks a name up; `None` if it states nothing.
+impl Entry {
+    /// Looks up a key; `None` if it states no fact.
     #[inline]
-    pub(super) fn find(name: &[u8]) -> Option<Self> {
-        let mut slot = hash(name);
+    pub(super) fn find(key: &[u8]) -> Option<Self> {
+        let mut slot = hash(key);
         loop {
             let at = SLOTS[slot % SLOTS.len()];
-            if FLAT.get(usize::from(at))?.0.as_bytes() == name {
+            if ENTRIES.get(usize::from(at))?.0.as_bytes() == key {
                 return Some(Self(at));
             }
             slot += 1;
         }
     }
 
-    /// What it states, and its rank there: 0 counts most.
+    /// Returns the fields that the key states, each with the key's rank there: 0 takes precedence.
     #[inline]
-    pub(super) fn facts(self) -> impl Iterator<Item = (Field, u8)> {
+    pub(super) fn fields(self) -> impl Iterator<Item = (Field, u8)> {
         let mut at = self.0;
         std::iter::from_fn(move || {
-            let (_, field, rank) = *FLAT.get(usize::from(at))?;
-            at = AGAIN[usize::from(at)];
+            let (_, field, rank) = *ENTRIES.get(usize::from(at))?;
+            at = NEXT[usize::from(at)];
             Some((field, rank))
         })
     }
@@ -375,54 +412,54 @@ impl Name {
 
 const COUNT: usize = {
     let (mut count, mut row) = (0, 0);
-    while row < NAMES.len() {
-        count += NAMES[row].1.len();
+    while row < KEYS.len() {
+        count += KEYS[row].1.len();
         row += 1;
     }
     count
 };
 
-/// [`NAMES`], one line a name.
-static FLAT: [(&str, Field, u8); COUNT] = {
-    let mut flat = [("", Field::Kind, 0); COUNT];
+/// [`KEYS`], flat: key, field, rank.
+static ENTRIES: [(&str, Field, u8); COUNT] = {
+    let mut entries = [("", Field::Kind, 0); COUNT];
     let (mut at, mut row) = (0, 0);
-    while row < NAMES.len() {
+    while row < KEYS.len() {
         let mut rank = 0;
-        while rank < NAMES[row].1.len() {
-            flat[at] = (NAMES[row].1[rank], NAMES[row].0, rank as u8);
+        while rank < KEYS[row].1.len() {
+            entries[at] = (KEYS[row].1[rank], KEYS[row].0, rank as u8);
             at += 1;
             rank += 1;
         }
         row += 1;
     }
-    flat
+    entries
 };
 
-/// Where the name of each line of [`FLAT`] stands again.
-static AGAIN: [u8; COUNT] = {
-    let (mut again, mut at) = ([EMPTY; COUNT], 0);
+/// For each entry the next one of the same key.
+static NEXT: [u8; COUNT] = {
+    let (mut next, mut at) = ([EMPTY; COUNT], 0);
     while at < COUNT {
         let mut later = at + 1;
         while later < COUNT {
-            if again[at] == EMPTY && is_same(FLAT[at].0.as_bytes(), FLAT[later].0.as_bytes()) {
-                again[at] = later as u8;
+            if next[at] == EMPTY && is_same(ENTRIES[at].0.as_bytes(), ENTRIES[later].0.as_bytes()) {
+                next[at] = later as u8;
             }
             later += 1;
         }
         at += 1;
     }
-    again
+    next
 };
 
-/// An open hash table over the first line of each name in [`FLAT`]: a span bears twenty attributes, and most of them state nothing.
+/// An open-addressing hash table of the first entry of each key. A span has about twenty attributes, and most state no fact.
 static SLOTS: [u8; 1024] = {
     assert!(COUNT < EMPTY as usize);
     let mut slots = [EMPTY; 1024];
     let mut at = 0;
     while at < COUNT {
-        let name = FLAT[at].0.as_bytes();
-        let mut slot = hash(name);
-        while slots[slot % 1024] != EMPTY && !is_same(FLAT[slots[slot % 1024] as usize].0.as_bytes(), name) {
+        let key = ENTRIES[at].0.as_bytes();
+        let mut slot = hash(key);
+        while slots[slot % 1024] != EMPTY && !is_same(ENTRIES[slots[slot % 1024] as usize].0.as_bytes(), key) {
             slot += 1;
         }
         if slots[slot % 1024] == EMPTY {
@@ -443,13 +480,14 @@ const fn is_same(a: &[u8], b: &[u8]) -> bool {
 
 const EMPTY: u8 = u8::MAX;
 
+/// Hashes the last eight bytes and the length, which differ between most keys.
 #[inline]
-const fn hash(name: &[u8]) -> usize {
-    let word = match name.last_chunk::<8>() {
+const fn hash(key: &[u8]) -> usize {
+    let word = match key.last_chunk::<8>() {
         Some(tail) => u64::from_le_bytes(*tail),
-        None => name.len() as u64,
+        None => key.len() as u64,
     };
-    ((word ^ (name.len() as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
+    ((word ^ (key.len() as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
 }
 
 #[cfg(test)]
@@ -457,20 +495,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_found_at_its_rank() {
-        for (field, names) in NAMES {
-            for (rank, name) in names.iter().enumerate() {
-                let name = Name::find(name.as_bytes()).unwrap();
-                assert!(name.facts().any(|found| found == (*field, rank as u8)), "{name:?}");
+    fn every_key_is_found_at_its_rank() {
+        for (field, keys) in KEYS {
+            for (rank, key) in keys.iter().enumerate() {
+                let entry = Entry::find(key.as_bytes()).unwrap();
+                assert!(entry.fields().any(|found| found == (*field, rank as u8)), "{key}");
             }
         }
-        assert_eq!(Name::find(b"agno.team.id").unwrap().facts().count(), 2);
+        assert_eq!(Entry::find(b"agno.team.id").unwrap().fields().count(), 2);
+        assert_eq!(row_keys().filter(|key| *key == "agno.team.id").count(), 1);
     }
 
     #[test]
-    fn other_names_state_nothing() {
-        for name in ["", "a", "input.valuf", "llm.input_messages.0.message.content", "llm.token_count.totals"] {
-            assert!(Name::find(name.as_bytes()).is_none(), "{name}");
+    fn other_keys_state_nothing() {
+        for key in ["", "a", "input.valuf", "llm.input_messages.0.message.content", "llm.token_count.totals"] {
+            assert!(Entry::find(key.as_bytes()).is_none(), "{key}");
         }
     }
 }

@@ -1,0 +1,116 @@
+//! Puts the facts of a row together.
+
+use super::{Extractor, FieldValue};
+use crate::model::json::{Scalar, chars};
+use crate::model::{Batch, Nanos, SpanFacts, SpanType, Text, Value};
+use crate::semconv::keys::Field;
+use crate::semconv::response_usage::ResponseUsage;
+use crate::semconv::{kinds, span_names};
+
+/// The beginning of a JSON list of messages that LangChain's prompt templates return.
+pub(in crate::semconv) const PROMPT_PREFIX: &str = "{\"messages\"";
+
+/// The role of a model's messages.
+const ASSISTANT: &[u8] = b"assistant";
+
+impl<'a> Extractor<'a> {
+    /// Returns the facts and copies their texts into the batch. `name` is the span's name; `scope` is the name of its instrumentation scope,
+    /// `None` where the source does not record it.
+    pub fn facts(&self, name: &str, scope: Option<&str>, batch: &mut Batch) -> SpanFacts {
+        let span_type = self.span_type(name);
+        let may_be_agent = !matches!(span_type, SpanType::Model | SpanType::Tool | SpanType::Embedding);
+        let tool = self.text(Field::Tool).or(self.text(Field::Entity));
+        let agent = self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| may_be_agent));
+        let title = || {
+            let template_value = if name.contains("{name") { self.text(Field::Name) } else { None };
+            Some(template_value.unwrap_or_else(|| Scalar::Text(span_names::title(name).as_bytes())))
+        };
+        let tool = if span_type == SpanType::Tool { tool.or_else(title) } else { None };
+        let agent = if span_type.is_agentic() { agent.or_else(title) } else { agent };
+        let model = match self.text(Field::Model) {
+            None if span_type == SpanType::Model => {
+                match self.member(Field::Parameters, "model").or_else(|| self.member(Field::Parameters, "model_name")) {
+                    Some(Value::Text(model)) => batch.intern(&model),
+                    _ => Text::default(),
+                }
+            }
+            model => intern(model, batch),
+        };
+        let ResponseUsage { usage, id } = self.response_usage(span_type);
+        let response = match (self.text(Field::ResponseId), id) {
+            (None, Some(id)) => batch.intern(&id),
+            (stated, _) => intern(stated, batch),
+        };
+        let scope_name = scope.map_or_else(Text::default, |scope| batch.intern_scope(scope));
+        let (input, calls) =
+            if batch.numbers_only { Default::default() } else { (self.input(span_type, batch), self.calls(span_type, batch)) };
+        let mut intern = |text| intern(text, batch);
+        SpanFacts {
+            span_type,
+            agent: intern(agent),
+            model,
+            provider: intern(self.text(Field::Provider)),
+            tool: intern(tool),
+            session: intern(self.text(Field::Session)),
+            user: intern(self.text(Field::User)),
+            run: intern(self.text(Field::Run)),
+            response,
+            scope: scope_name,
+            input,
+            calls,
+            usage: self.usage(name, scope, usage),
+            first_token: self.first_token(),
+        }
+    }
+
+    fn span_type(&self, name: &str) -> SpanType {
+        let stated = match self.slot(Field::Kind) {
+            Some((_, FieldValue::Kind(kind))) => Some(*kind),
+            _ => kinds::from_name(name),
+        };
+        match stated {
+            // After a streamed call Logfire sends its usage in a record of its own.
+            Some(SpanType::Model) if self.text(Field::RecordType).is_some_and(|text| chars(text).eq("log".chars())) => SpanType::Other,
+            Some(SpanType::Model) if self.only_builds_a_prompt() => SpanType::Step,
+            Some(SpanType::Agent) if self.has(Field::TeamId) && !self.has(Field::AgentId) => SpanType::Team,
+            Some(SpanType::Step) if self.has(Field::WorkflowId) => SpanType::Workflow,
+            Some(kind) => kind,
+            None if self.has(Field::Tool) => SpanType::Tool,
+            None if self.has(Field::Model) && (self.has(Field::Prompt) || self.has(Field::Completion)) => SpanType::Model,
+            None => SpanType::Other,
+        }
+    }
+
+    /// Whether the span only builds a prompt: its output is a message list without an assistant message, and it has no token counts.
+    fn only_builds_a_prompt(&self) -> bool {
+        let counted = [Field::Prompt, Field::Completion, Field::Total, Field::ResponseId, Field::UsageDetails];
+        if counted.iter().any(|field| self.has(*field)) || self.seen.has_response {
+            return false;
+        }
+        // Only `output.value`, the key of rank 0.
+        let Some((0, FieldValue::Text(output))) = self.slot(Field::Response) else { return false };
+        let (Scalar::Text(raw) | Scalar::Escaped(raw)) = *output else { return false };
+        let is_role = |at: usize| matches!(raw[at + ASSISTANT.len()..], [b'"', ..] | [b'\\', b'"', ..]);
+        chars(*output).take(PROMPT_PREFIX.len()).eq(PROMPT_PREFIX.chars()) && !memchr::memmem::find_iter(raw, ASSISTANT).any(is_role)
+    }
+
+    fn first_token(&self) -> Option<Nanos> {
+        self.billionths(Field::FirstSeconds).or_else(|| self.billionths(Field::FirstMillis).map(|millis| millis / 1000))
+    }
+}
+
+/// Copies the text of a fact into the batch; most facts are not stated.
+#[inline]
+fn intern(text: Option<Scalar<'_>>, batch: &mut Batch) -> Text {
+    text.map_or_else(Text::default, |text| intern_stated(text, batch))
+}
+
+fn intern_stated(text: Scalar<'_>, batch: &mut Batch) -> Text {
+    match text {
+        Scalar::Int(number) => batch.intern(&number.to_string()),
+        Scalar::Float(number) => batch.intern(&number.to_string()),
+        Scalar::Bool(flag) => batch.intern(&flag.to_string()),
+        Scalar::Text(raw) if let Ok(text) = std::str::from_utf8(raw) => batch.intern(text),
+        text => batch.intern_chars(chars(text)),
+    }
+}

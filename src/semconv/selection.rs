@@ -1,0 +1,95 @@
+//! The parts of attributes that a row needs, for a source that can select and cut them before it sends them.
+//!
+//! A row built from these parts has the same facts as a row built from the whole attributes. PostgreSQL's statements are generated from
+//! this list, so that a new key in the conventions needs no change there.
+
+use super::extractor::{MAX_MAP_CHARS, PROMPT_PREFIX};
+use super::keys::Field;
+use super::messages::MAX_MESSAGES_CHARS;
+use super::preview::PREVIEW_WINDOW;
+use super::response_usage::{MAX_RESPONSE_CHARS, MAX_USAGE_CHARS, USAGE_WORDS};
+
+pub(crate) use super::keys::{
+    CALLED_TOOL, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, SPAN_KIND_KEY, USER_ROLE, row_keys,
+};
+
+/// Values of [`SPAN_KIND_KEY`], in lower case, that make sure that a span is not a tool's.
+pub(crate) const OTHER_THAN_TOOL: [&str; 9] =
+    ["agent", "chain", "embedding", "evaluator", "guardrail", "llm", "prompt", "reranker", "retriever"];
+
+/// The part of a text that a row needs. Numbers, lists and maps are needed whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The whole text.
+    Whole,
+    /// The first [`PREVIEW_WINDOW`] characters.
+    Beginning,
+    /// The whole text on a tool's span, else the first [`PREVIEW_WINDOW`] characters.
+    Arguments,
+    /// The whole text if it matches, else its first `otherwise` characters, which state nothing.
+    Matching {
+        /// The condition.
+        condition: Condition,
+        /// Characters of a text that does not match.
+        otherwise: usize,
+    },
+}
+
+/// A condition on a text: it starts with the prefix, or it is short enough and contains one of the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Condition {
+    /// A prefix that suffices.
+    pub(crate) prefix: Option<&'static str>,
+    /// The most characters.
+    pub(crate) max_chars: usize,
+    /// Words of which one is enough; empty if none is needed.
+    pub(crate) words: &'static [&'static str],
+}
+
+/// Returns the part of an attribute's value that a row needs.
+pub(crate) fn part(key: &str) -> Part {
+    let parts = Field::stated_by(key).map(field_part);
+    parts.reduce(|one, other| if one == other { one } else { Part::Whole }).unwrap_or(Part::Whole)
+}
+
+fn field_part(field: Field) -> Part {
+    let matching = |prefix, max_chars, words, otherwise| Part::Matching { condition: Condition { prefix, max_chars, words }, otherwise };
+    match field {
+        Field::Error => Part::Beginning,
+        Field::Input => Part::Arguments,
+        Field::Messages => matching(None, MAX_MESSAGES_CHARS, &[], PREVIEW_WINDOW),
+        Field::Response => matching(Some(PROMPT_PREFIX), MAX_RESPONSE_CHARS, &USAGE_WORDS, 1),
+        Field::ProviderMetadata => matching(None, MAX_RESPONSE_CHARS, &[], 1),
+        Field::UsageDetails => matching(None, MAX_USAGE_CHARS, &[], 1),
+        Field::CostDetails => matching(None, MAX_MAP_CHARS, &["total"], 1),
+        Field::Parameters => matching(None, MAX_MAP_CHARS, &["model"], 1),
+        _ => Part::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SpanType;
+    use crate::model::json::Scalar;
+    use crate::semconv::kinds;
+
+    #[test]
+    fn the_kinds_listed_are_not_tools() {
+        for kind in OTHER_THAN_TOOL {
+            let span_type = kinds::from_value(Scalar::Text(kind.as_bytes()));
+            assert!(span_type.is_some_and(|span_type| span_type != SpanType::Tool), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_part_depends_on_the_field() {
+        assert_eq!([part("session.id"), part("input.value"), part("error.type")], [Part::Whole, Part::Arguments, Part::Beginning]);
+        assert!(matches!(part("output.value"), Part::Matching { otherwise: 1, .. }));
+        // A key of two fields that need different parts is needed whole.
+        for key in row_keys() {
+            let parts: Vec<Part> = Field::stated_by(key).map(field_part).collect();
+            assert!(parts.contains(&part(key)), "{key}");
+        }
+    }
+}
