@@ -271,9 +271,9 @@ fn a_stated_total_that_differs_is_shown_once() {
     ] {
         let (_folder, path) = write_spans(&spans);
         let text = Stage::open(&path, (120, 36)).text();
-        let span_json: Vec<&str> =
+        let stated: Vec<&str> =
             text.lines().filter_map(|line| line.find(" states ").map(|at| line[at + 1..].trim_end_matches(['"', ' ']))).collect();
-        assert_eq!(span_json, expected, "{text}");
+        assert_eq!(stated, expected, "{text}");
     }
     // Also for a call that is counted with another span.
     let answer = |id: u64| span_json((1, id), ("Chat.invoke", "LLM"), &with(usage(100, 50, 200), "gen_ai.response.id", json!("one")), None);
@@ -381,18 +381,18 @@ fn the_header_shows_every_source_and_failures_first() {
         ("a database that fails", vec![read("a.db"), listener(), long()]),
         ("a single database", vec![read("a.db")]),
     ];
-    let mut span_json = String::new();
+    let mut lines = String::new();
     for (title, sources) in cases {
-        let _ = writeln!(span_json, "{title}");
+        let _ = writeln!(lines, "{title}");
         for width in [40, 80, 120, 160, 200] {
             let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (width, 24));
             stage.app.sources.clone_from(&sources);
             let screen = stage.text();
             let first = screen.lines().next().unwrap_or_default();
-            let _ = writeln!(span_json, "{width:3} {first}");
+            let _ = writeln!(lines, "{width:3} {first}");
         }
     }
-    insta::assert_snapshot!("header", span_json);
+    insta::assert_snapshot!("header", lines);
 }
 
 #[test]

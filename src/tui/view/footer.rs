@@ -128,7 +128,7 @@ fn draw_editor(buffer: &mut Buffer, area: Rect, app: &App, editor: &LineEditor, 
     let mut end = area.right();
     let error = app.parse_error.as_ref().filter(|error| !editor.is_completable(error.at));
     if let Some(error) = error {
-        let text = format!(" {} at {}: {} ", "✗", error.at + 1, error.message);
+        let text = format!(" {} at {}: {} ", "✗", error.at + 1, error.kind);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, styling.error());
     } else {
         let label = match app.detail.pager.matches().filter(|_| editor.is_search) {
