@@ -1,21 +1,21 @@
-//! One span read whole, for whoever looks at it.
+//! Decodes everything that a span states.
 
 use super::request::{self, Group};
-use super::value::{attribute, text};
-use super::wire::{DecodeError, Fields, Value, offset};
+use super::value::{decode_attribute, decode_text};
+use super::wire::{DecodeError, FieldValue, Fields, offset};
 use crate::model::attributes::keep_last;
 use crate::model::{Event, Link, Nanos, Payload, PayloadQuery, SpanId, SpanKind, TraceId};
 
-/// A span's payload, and the trace and span that its bytes name.
-pub(crate) type Found = (Payload, Option<(TraceId, SpanId)>);
+/// A payload with the ids of its span, if they are valid.
+pub(crate) type IdentifiedPayload = (Payload, Option<(TraceId, SpanId)>);
 
-/// Reads the span that begins at `at` in the request. `None` if none begins there.
-pub(crate) fn read(body: &[u8], at: usize) -> Result<Option<Found>, DecodeError> {
+/// Decodes the span at an offset of a request, with its resource and scope. Returns `None` if no span begins there.
+pub(crate) fn decode_at(body: &[u8], at: usize) -> Result<Option<IdentifiedPayload>, DecodeError> {
     let mut found = None;
-    request::spans(body, |group, message| {
+    request::for_each_span(body, |group, message| {
         if offset(body, message) == at && found.is_none() {
-            let (mut payload, ids) = span(message)?;
-            group.describe(&mut payload)?;
+            let (mut payload, ids) = decode_span(message)?;
+            group.decode_into(&mut payload)?;
             found = Some((payload, ids));
         }
         Ok(())
@@ -23,52 +23,51 @@ pub(crate) fn read(body: &[u8], at: usize) -> Result<Option<Found>, DecodeError>
     Ok(found)
 }
 
-/// Hands out the payload of every span with where it begins; without resource and scope.
-pub(crate) fn each(body: &[u8], mut found: impl FnMut(usize, Payload)) -> Result<(), DecodeError> {
-    request::spans(body, |_, message| {
-        // One that can't be read is no reason to leave out those behind it.
-        if let Ok((payload, _)) = span(message) {
-            found(offset(body, message), payload);
+/// Calls `f` with the offset and the payload of every valid span of a request, without resource and scope.
+pub(crate) fn for_each(body: &[u8], mut f: impl FnMut(usize, Payload)) -> Result<(), DecodeError> {
+    request::for_each_span(body, |_, message| {
+        if let Ok((payload, _)) = decode_span(message) {
+            f(offset(body, message), payload);
         }
         Ok(())
     })
 }
 
-/// Adds the spans that hold what is looked for, of those whose messages are `wanted`.
+/// Appends the ids of the spans that match, among those for whose encoded message `is_searched` holds.
 pub(crate) fn search(
     body: &[u8],
-    wanted: impl Fn(&[u8]) -> bool,
-    probe: &PayloadQuery,
+    is_searched: impl Fn(&[u8]) -> bool,
+    query: &PayloadQuery,
     hits: &mut Vec<(TraceId, SpanId)>,
 ) -> Result<(), DecodeError> {
-    request::spans(body, |group, message| {
-        if wanted(message) {
-            hits.extend(matching(group, message, probe)?);
+    request::for_each_span(body, |group, message| {
+        if is_searched(message) {
+            hits.extend(matching_ids(group, message, query)?);
         }
         Ok(())
     })
 }
 
-/// Reads an encoded span with its resource and scope.
-pub(crate) fn span_with_group(group: Group<'_>, message: &[u8]) -> Result<Payload, DecodeError> {
-    let (mut payload, _) = span(message)?;
-    group.describe(&mut payload)?;
+/// Returns the ids of an encoded span if it matches.
+pub(crate) fn matching_ids(group: Group<'_>, message: &[u8], query: &PayloadQuery) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
+    if !query.may_match_bytes(&[message, group.resource]) {
+        return Ok(None);
+    }
+    let (mut payload, ids) = decode_span(message)?;
+    payload.resource = group.resource_attributes()?;
+    Ok(ids.filter(|_| query.matches(&payload)))
+}
+
+/// Decodes an encoded span, with its resource and scope.
+pub(crate) fn decode(group: Group<'_>, message: &[u8]) -> Result<Payload, DecodeError> {
+    let (mut payload, _) = decode_span(message)?;
+    group.decode_into(&mut payload)?;
     Ok(payload)
 }
 
-/// Returns the ids of an encoded span if its payload matches.
-pub(crate) fn matching(group: Group<'_>, message: &[u8], probe: &PayloadQuery) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
-    if !probe.may_lie_in(&[message, group.resource]) {
-        return Ok(None);
-    }
-    let (mut payload, names) = span(message)?;
-    payload.resource = group.resource()?;
-    Ok(names.filter(|_| probe.holds(&payload)))
-}
-
-/// Reads an encoded span, without resource and scope. What its row is not made of and has another type than OTLP gives it counts as not
-/// stated, as it does for the row.
-pub(crate) fn span(message: &[u8]) -> Result<Found, DecodeError> {
+/// Decodes an encoded span, without its resource and scope. A field of the wrong type is ignored if the row of the span does not need it:
+/// a span with a row always has a payload.
+fn decode_span(message: &[u8]) -> Result<IdentifiedPayload, DecodeError> {
     let mut payload = Payload::default();
     let (mut trace, mut id) = (None, None);
     let mut fields = Fields(message);
@@ -76,9 +75,9 @@ pub(crate) fn span(message: &[u8]) -> Result<Found, DecodeError> {
         match number {
             1 => trace = trace_id(field)?,
             2 => id = span_id(field)?,
-            3 => payload.trace_state = text(field).unwrap_or_default(),
+            3 => payload.trace_state = decode_text(field).unwrap_or_default(),
             6 => payload.span_kind = field.varint().map_or(SpanKind::Unspecified, SpanKind::from_code),
-            9 => payload.attributes.push(attribute(field.bytes()?)?),
+            9 => payload.attributes.push(decode_attribute(field.bytes()?)?),
             10 => payload.dropped.attributes = count(field),
             11 => payload.events.push(event(field.bytes()?)?),
             12 => payload.dropped.events = count(field),
@@ -92,15 +91,15 @@ pub(crate) fn span(message: &[u8]) -> Result<Found, DecodeError> {
     Ok((payload, trace.zip(id)))
 }
 
-fn count(field: Value<'_>) -> u32 {
+fn count(field: FieldValue<'_>) -> u32 {
     field.varint().map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-fn trace_id(field: Value<'_>) -> Result<Option<TraceId>, DecodeError> {
+fn trace_id(field: FieldValue<'_>) -> Result<Option<TraceId>, DecodeError> {
     Ok(field.bytes()?.try_into().ok().and_then(TraceId::new))
 }
 
-fn span_id(field: Value<'_>) -> Result<Option<SpanId>, DecodeError> {
+fn span_id(field: FieldValue<'_>) -> Result<Option<SpanId>, DecodeError> {
     Ok(field.bytes()?.try_into().ok().and_then(SpanId::new))
 }
 
@@ -110,8 +109,8 @@ fn event(message: &[u8]) -> Result<Event, DecodeError> {
     while let Some((number, field)) = fields.next()? {
         match number {
             1 => event.time = field.fixed64().map_or(0, |time| Nanos::try_from(time).unwrap_or(Nanos::MAX)),
-            2 => event.name = text(field)?,
-            3 => event.attributes.extend(field.bytes().and_then(attribute)),
+            2 => event.name = decode_text(field)?,
+            3 => event.attributes.extend(field.bytes().and_then(decode_attribute)),
             _ => {}
         }
     }
@@ -119,7 +118,7 @@ fn event(message: &[u8]) -> Result<Event, DecodeError> {
     Ok(event)
 }
 
-/// A link; `None` if it points at nothing.
+/// Decodes a link; `None` if its ids are invalid.
 fn link(message: &[u8]) -> Result<Option<Link>, DecodeError> {
     let (mut trace, mut span, mut trace_state, mut attributes) = (None, None, String::new(), Vec::new());
     let mut fields = Fields(message);
@@ -127,8 +126,8 @@ fn link(message: &[u8]) -> Result<Option<Link>, DecodeError> {
         match number {
             1 => trace = trace_id(field)?,
             2 => span = span_id(field)?,
-            3 => trace_state = text(field)?,
-            4 => attributes.push(attribute(field.bytes()?)?),
+            3 => trace_state = decode_text(field)?,
+            4 => attributes.push(decode_attribute(field.bytes()?)?),
             _ => {}
         }
     }
@@ -137,12 +136,12 @@ fn link(message: &[u8]) -> Result<Option<Link>, DecodeError> {
 }
 
 fn status_message(message: &[u8]) -> Result<String, DecodeError> {
-    let mut words = String::new();
+    let mut text = String::new();
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
         if number == 2 {
-            words = text(field)?;
+            text = decode_text(field)?;
         }
     }
-    Ok(words)
+    Ok(text)
 }

@@ -1,39 +1,44 @@
-//! The frame around spans in protobuf: `ExportTraceServiceRequest`, resources and scopes.
+//! Walks the envelope of spans in protobuf: `ExportTraceServiceRequest`, `ResourceSpans`, `ScopeSpans`.
+//!
+//! The requests of logs and metrics have the same structure and the same field numbers.
 
-use super::value::{attribute, text};
+use super::value::{decode_attribute, decode_text};
 use super::wire::{DecodeError, Fields};
 use crate::model::attributes::keep_last;
 use crate::model::{Attribute, Payload};
 
-/// What spans share.
+/// What the spans of a `ScopeSpans` share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group<'a> {
-    /// `Resource`, encoded.
+    /// The encoded `Resource`.
     pub(crate) resource: &'a [u8],
-    /// `InstrumentationScope`, encoded.
+    /// The encoded `InstrumentationScope`.
     pub(crate) scope: &'a [u8],
 }
 
-/// Hands out every encoded span of a request with what it shares, in order.
-pub(crate) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), DecodeError>) -> Result<(), DecodeError> {
+/// Calls `f` for every encoded span of a request, in order.
+pub(crate) fn for_each_span<'a>(
+    body: &'a [u8],
+    mut f: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
     let mut requests = Fields(body);
     while let Some((number, field)) = requests.next()? {
         if number != 1 {
             continue;
         }
-        let message = field.bytes()?;
-        let resource = first(message)?;
-        let mut scopes = Fields(message);
+        let resource_spans = field.bytes()?;
+        let resource = first_field(resource_spans)?;
+        let mut scopes = Fields(resource_spans);
         while let Some((number, field)) = scopes.next()? {
             if number != 2 {
                 continue;
             }
-            let message = field.bytes()?;
-            let group = Group { resource, scope: first(message)? };
-            let mut spans = Fields(message);
+            let scope_spans = field.bytes()?;
+            let group = Group { resource, scope: first_field(scope_spans)? };
+            let mut spans = Fields(scope_spans);
             while let Some((number, field)) = spans.next()? {
                 if number == 2 {
-                    each(group, field.bytes()?)?;
+                    f(group, field.bytes()?)?;
                 }
             }
         }
@@ -41,8 +46,8 @@ pub(crate) fn spans<'a>(body: &'a [u8], mut each: impl FnMut(Group<'a>, &'a [u8]
     Ok(())
 }
 
-/// Field 1, wherever it lies; nearly always first.
-fn first(message: &[u8]) -> Result<&[u8], DecodeError> {
+/// Returns field 1 of a message, which is nearly always encoded first; empty if it is missing.
+fn first_field(message: &[u8]) -> Result<&[u8], DecodeError> {
     let mut fields = Fields(message);
     while let Some((number, field)) = fields.next()? {
         if number == 1 {
@@ -53,20 +58,20 @@ fn first(message: &[u8]) -> Result<&[u8], DecodeError> {
 }
 
 impl<'a> Group<'a> {
-    /// The scope's name, not checked to be UTF-8; empty if it has none.
+    /// Returns the name of the scope, which may be invalid UTF-8; empty if it has none.
     pub(crate) fn scope_name(&self) -> Result<&'a [u8], DecodeError> {
-        first(self.scope)
+        first_field(self.scope)
     }
 
-    /// Writes resource and scope into a span's payload.
-    pub(crate) fn describe(&self, payload: &mut Payload) -> Result<(), DecodeError> {
-        payload.resource = self.resource()?;
+    /// Decodes the resource and the scope into the payload of a span.
+    pub(crate) fn decode_into(&self, payload: &mut Payload) -> Result<(), DecodeError> {
+        payload.resource = self.resource_attributes()?;
         let mut fields = Fields(self.scope);
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => payload.scope.0 = text(field)?,
-                2 => payload.scope.1 = text(field)?,
-                3 => payload.scope_attributes.push(attribute(field.bytes()?)?),
+                1 => payload.scope.0 = decode_text(field)?,
+                2 => payload.scope.1 = decode_text(field)?,
+                3 => payload.scope_attributes.push(decode_attribute(field.bytes()?)?),
                 _ => {}
             }
         }
@@ -74,13 +79,13 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    /// Reads the attributes of the resource.
-    pub(crate) fn resource(&self) -> Result<Vec<Attribute>, DecodeError> {
+    /// Decodes the attributes of the resource.
+    pub(crate) fn resource_attributes(&self) -> Result<Vec<Attribute>, DecodeError> {
         let mut attributes = Vec::new();
         let mut fields = Fields(self.resource);
         while let Some((number, field)) = fields.next()? {
             if number == 1 {
-                attributes.push(attribute(field.bytes()?)?);
+                attributes.push(decode_attribute(field.bytes()?)?);
             }
         }
         keep_last(&mut attributes);

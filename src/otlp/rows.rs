@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use super::json::RejectedSpan;
 use super::request::{self, Group};
-use super::value::{self, Any, any, entry};
-use super::wire::{DecodeError, Fields, Value, offset};
+use super::value::{self, ShallowValue, decode_shallow, key_value};
+use super::wire::{DecodeError, FieldValue, Fields, offset};
 use crate::model::json::Scalar;
 use crate::model::{Batch, Nanos, PayloadRef, Skipped, Span, SpanId, Status, TraceId};
 use crate::semconv::{KnownKey, SpanBuilder, SpanHeader};
@@ -37,7 +37,7 @@ pub(crate) fn read(body: &[u8], rejected: Vec<RejectedSpan>, batch: &mut Batch) 
     batch.reserve(body.len() / BYTES_PER_SPAN, body.len() / BYTES_PER_TEXT_BYTE);
     let mut reader = Reader { rejected, ..Reader::default() };
     reader.rejected.reverse();
-    request::spans(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))?;
+    request::for_each_span(body, |group, message| reader.push(group, message, PayloadRef(offset(body, message) as i64), batch))?;
     reader.skip_rejected(batch);
     Ok(())
 }
@@ -126,19 +126,19 @@ impl<'a> SpanReader<'a> {
 
     #[inline]
     fn read_attribute(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
-        let (key, value) = entry(message)?;
+        let (key, value) = key_value(message)?;
         // Most keys state no fact, and then the value need not be fetched from memory.
         if let Some(key) = KnownKey::find(key) {
-            match any(value)? {
-                Any::Scalar(scalar) => self.builder.known_attribute(key, scalar),
-                Any::Nested => self.nested.push((key, value)),
+            match decode_shallow(value)? {
+                ShallowValue::Scalar(scalar) => self.builder.known_attribute(key, scalar),
+                ShallowValue::Nested => self.nested.push((key, value)),
             }
         }
         Ok(())
     }
 
     #[inline]
-    fn read_field(&mut self, number: u32, field: Value<'a>) -> Result<(), DecodeError> {
+    fn read_field(&mut self, number: u32, field: FieldValue<'a>) -> Result<(), DecodeError> {
         match number {
             1 => self.trace = field.bytes()?,
             2 => self.id = field.bytes()?,
@@ -191,7 +191,7 @@ impl<'a> SpanReader<'a> {
         if self.nested.is_empty() {
             return Ok(Ok(self.builder.build(header, scope, payload_ref, batch)));
         }
-        let to_json = |(key, value): &(KnownKey<'a>, &[u8])| Ok((*key, value::whole(value)?.to_json()));
+        let to_json = |(key, value): &(KnownKey<'a>, &[u8])| Ok((*key, value::decode(value)?.to_json()));
         let nested = self.nested.iter().map(to_json).collect::<Result<Vec<_>, _>>()?;
         // A copy, because it borrows the JSON made here.
         let mut builder = self.builder.clone();
@@ -229,8 +229,8 @@ fn exception_message(event: &[u8]) -> Result<&[u8], DecodeError> {
     let mut fields = Fields(event);
     while let Some((number, field)) = fields.next()? {
         if number == 3
-            && let (b"exception.message", value) = entry(field.bytes()?)?
-            && let Any::Scalar(Scalar::Text(text)) = any(value)?
+            && let (b"exception.message", value) = key_value(field.bytes()?)?
+            && let ShallowValue::Scalar(Scalar::Text(text)) = decode_shallow(value)?
         {
             return Ok(text);
         }

@@ -1,7 +1,7 @@
 //! Reads logs and metrics in protobuf, as far as agno-top uses them.
 
 use super::request;
-use super::value::{attribute, text, whole};
+use super::value::{self, decode_attribute, decode_text};
 use super::wire::{DecodeError, Fields};
 use crate::model::attributes::keep_last;
 use crate::model::{Attribute, Event, Nanos, SpanId, TraceId, Value};
@@ -20,7 +20,7 @@ pub(crate) struct SpanLog {
 /// Reads an `ExportLogsServiceRequest`: passes the records with a span's ids to `each` and returns the number of all records.
 pub(crate) fn logs(body: &[u8], mut each: impl FnMut(SpanLog)) -> Result<u64, DecodeError> {
     let mut count = 0;
-    request::spans(body, |_, message| {
+    request::for_each_span(body, |_, message| {
         count += 1;
         if let Some(record) = span_log(message)? {
             each(record);
@@ -48,10 +48,10 @@ fn span_log(message: &[u8]) -> Result<Option<SpanLog>, DecodeError> {
     while let Some((number, field)) = fields.next()? {
         match number {
             1 => time = field.fixed64()?,
-            5 => body = whole(field.bytes()?)?,
-            6 => attributes.push(attribute(field.bytes()?)?),
+            5 => body = value::decode(field.bytes()?)?,
+            6 => attributes.push(decode_attribute(field.bytes()?)?),
             11 => observed = field.fixed64()?,
-            12 => name = text(field)?,
+            12 => name = decode_text(field)?,
             _ => {}
         }
     }
@@ -63,7 +63,7 @@ fn span_log(message: &[u8]) -> Result<Option<SpanLog>, DecodeError> {
 /// Reads an `ExportMetricsServiceRequest` and returns the number of its data points.
 pub(crate) fn data_points(body: &[u8]) -> Result<u64, DecodeError> {
     let mut count = 0;
-    request::spans(body, |_, metric| {
+    request::for_each_span(body, |_, metric| {
         let mut fields = Fields(metric);
         while let Some((number, field)) = fields.next()? {
             // Gauge, sum, histogram, exponential histogram, summary.

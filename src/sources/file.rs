@@ -1,7 +1,7 @@
-//! A file of spans, as other programs write them, compressed or not: what it is is told by its content.
+//! Reads a file of spans in any of several formats, compressed or not. The content decides the format.
 //!
-//! It is held in memory; spans are decoded from it once for their rows, and again whenever a payload is asked for. To a file of lines
-//! that grows, as the OpenTelemetry collector's file exporter writes, is added what is appended.
+//! The spans are held in memory as OTLP protobuf; rows and payloads are decoded from there. Lines that are appended to a file of OTLP/JSON,
+//! as the OpenTelemetry collector's file exporter writes it, are read, too.
 
 mod decompress;
 mod follow;
@@ -28,42 +28,47 @@ use follow::Follower;
 use format::Content;
 use search::Scan;
 
-/// Spans that travel together.
-const BATCH: usize = 2048;
+/// The most spans in a batch.
+const BATCH_SIZE: usize = 2048;
 
-/// The largest file that is opened, in bytes, as it is and uncompressed: it is held in memory.
-const LARGEST: usize = 2 << 30;
+/// The most bytes of a file, compressed and decompressed: it is held in memory.
+const MAX_SIZE: usize = 2 << 30;
 
-/// What the names of files of spans end with, where a file is not there or empty, so that its content can't tell.
+/// The extensions of files of spans. They count if the file is missing or empty.
 const EXTENSIONS: [&str; 6] = ["json", "jsonl", "ndjson", "pb", "gz", "zst"];
 
-/// What every SQLite database begins with.
+/// The magic number of a SQLite database.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
-/// Whether this is a file of spans rather than a database.
+/// Whether this is a file of spans and not a database.
 #[must_use]
 pub fn is_file(path: &Path) -> bool {
-    let named = || path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)));
+    let has_extension = || path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)));
     if !path.is_file() {
-        return named();
+        return has_extension();
     }
     let mut begin = Vec::new();
     let read = File::open(path).and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut begin));
     match read {
-        Ok(0) | Err(_) => named(),
-        // A name that says database is believed, so that what is wrong with it is told as of one.
-        Ok(_) => begin != SQLITE && (named() || format::begins_spans(&begin)),
+        Ok(0) | Err(_) => has_extension(),
+        // A file with another extension is a database, so that an error message calls it one.
+        Ok(_) => begin != SQLITE && (has_extension() || format::begins_spans(&begin)),
     }
 }
 
-/// Reads `path` on a thread of its own, sends its spans, oldest first, then [`State::Ended`], or [`State::Watching`] where lines may be
-/// appended, and goes on answering requests.
+/// Starts a thread that reads `path`. It sends the spans, the oldest first, then [`State::Ended`], or [`State::Watching`] if lines may be
+/// appended, and answers requests.
 ///
-/// What can't be read is a message: [`State::Failing`] if that is all of the file, else a [`Skipped`](crate::model::Skipped) piece.
+/// If the file can't be read, the thread sends [`State::Failing`]; if parts of it can't, batches have a
+/// [`Skipped`](crate::model::Skipped) for each.
+///
+/// # Errors
+///
+/// If the thread can't be started.
 pub fn start(path: PathBuf, outlet: UpdateSender) -> io::Result<Handle> {
     let name = path.display().to_string();
     super::spawn(name, outlet, move |outlet, inbox| {
-        // Closed: nobody listens, so that there is nobody to tell.
+        // It ends early if the receiver of the updates is gone.
         let _ = run(&path, outlet, inbox);
     })
 }
@@ -71,27 +76,27 @@ pub fn start(path: PathBuf, outlet: UpdateSender) -> io::Result<Handle> {
 fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<(), Closed> {
     let fail = |error: String| outlet.send(Update::State(outlet.id, State::Failing(format!("{}: {error}", path.display()))));
     let mut content = None;
-    let mut growth = None;
+    let mut follower = None;
     match load(path) {
-        Ok((read, more)) => {
-            send(&read, 0, Origin::History, outlet)?;
-            (content, growth) = (Some(read), more);
-            let state = if growth.is_some() { State::Watching { left_out: 0 } } else { State::Ended };
+        Ok((loaded, growing)) => {
+            send(&loaded, 0, Origin::History, outlet)?;
+            (content, follower) = (Some(loaded), growing);
+            let state = if follower.is_some() { State::Watching { left_out: 0 } } else { State::Ended };
             outlet.send(Update::State(outlet.id, state))?;
         }
         Err(error) => fail(error)?,
     }
     let mut scan: Option<Scan> = None;
     loop {
-        if let (Some(under_way), Some(content)) = (&mut scan, &content) {
-            outlet.send(Update::Found(under_way.slice(content, outlet.id)))?;
-            if under_way.is_done() {
+        if let (Some(running), Some(content)) = (&mut scan, &content) {
+            outlet.send(Update::Found(running.slice(content, outlet.id)))?;
+            if running.is_done() {
                 scan = None;
             }
         }
-        let request = match (&scan, &growth) {
+        let request = match (&scan, &follower) {
             (Some(_), _) => inbox.recv_timeout(Duration::ZERO),
-            (None, Some(_)) => inbox.recv_timeout(follow::PAUSE),
+            (None, Some(_)) => inbox.recv_timeout(follow::INTERVAL),
             (None, None) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match request {
@@ -106,11 +111,11 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
                 outlet.send(Update::Found(SearchHits { source: outlet.id, ticket, spans, progress: None, trouble: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            // The content is held as one piece; it goes with the program.
+            // The content stays in memory until the source stops.
             Ok(Request::Release(_)) | Err(RecvTimeoutError::Timeout) => {}
         }
-        let (Some(content), Some(more), None) = (&mut content, &mut growth, &scan) else { continue };
-        match more.look() {
+        let (Some(content), Some(growing), None) = (&mut content, &mut follower, &scan) else { continue };
+        match growing.read() {
             Ok(None) => {}
             Ok(Some(lines)) => {
                 let known = content.len();
@@ -119,40 +124,40 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
             }
             Err(error) => {
                 fail(error)?;
-                growth = None;
+                follower = None;
             }
         }
     }
 }
 
-/// Reads a file, and how it may grow.
+/// Reads a file. Returns a follower if lines may be appended.
 fn load(path: &Path) -> Result<(Content, Option<Follower>), String> {
-    // To open a pipe would wait for who writes into it.
+    // Opening a pipe blocks until a writer opens it.
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err("it is no regular file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
-    (&file).take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() > LARGEST {
-        return Err(format!("it is larger than {} GiB; split it", LARGEST >> 30));
+    (&file).take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > MAX_SIZE {
+        return Err(format!("it is larger than {} GiB; split it", MAX_SIZE >> 30));
     }
     let size = bytes.len() as u64;
-    let packed = decompress::coding(&bytes).is_some() || bytes.first() == Some(&0);
-    let content = Content::read(bytes, LARGEST)?;
-    let unfinished = content.unfinished().filter(|_| !packed);
-    let growth = unfinished.map(|unfinished| Follower::new(file, size.saturating_sub(unfinished as u64)));
-    Ok((content, growth))
+    let is_packed = decompress::content_encoding(&bytes).is_some() || bytes.first() == Some(&0);
+    let content = Content::read(bytes, MAX_SIZE)?;
+    let unfinished = content.unfinished().filter(|_| !is_packed);
+    let follower = unfinished.map(|unfinished| Follower::new(file, size.saturating_sub(unfinished as u64)));
+    Ok((content, follower))
 }
 
-/// Sends the spans from the given one on.
+/// Sends the spans from the index `from` on.
 fn send(content: &Content, from: usize, origin: Origin, outlet: &UpdateSender) -> Result<(), Closed> {
     let total = content.len();
     let mut batch = outlet.batch(origin);
     batch.rich = true;
     batch.skipped.extend_from_slice(content.skipped());
     for index in from..total {
-        if batch.spans.len() + batch.skipped.len() >= BATCH {
+        if batch.spans.len() + batch.skipped.len() >= BATCH_SIZE {
             let next = batch.next();
             outlet.send(Update::Batch(std::mem::replace(&mut batch, next)))?;
             if origin == Origin::History {
@@ -164,8 +169,8 @@ fn send(content: &Content, from: usize, origin: Origin, outlet: &UpdateSender) -
     if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
 }
 
-fn payload(content: Option<&Content>, address: PayloadRef) -> Result<Payload, String> {
+fn payload(content: Option<&Content>, payload_ref: PayloadRef) -> Result<Payload, String> {
     let content = content.ok_or("the file could not be read")?;
-    let index = usize::try_from(address.0).map_err(|_| "there is no such span".to_owned())?;
+    let index = usize::try_from(payload_ref.0).map_err(|_| "there is no such span".to_owned())?;
     content.payload(index)
 }

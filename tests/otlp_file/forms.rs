@@ -149,5 +149,5 @@ fn lines_that_are_appended_are_followed() {
     assert_eq!(sorted(read.exported()), sorted(spans));
     file.set_len(10).unwrap();
     let Update::State(_, State::Failing(why)) = read.updates.blocking_recv().unwrap() else { panic!() };
-    assert!(why.ends_with("start again to read it anew"), "{why}");
+    assert!(why.ends_with("start agno-top again to read it"), "{why}");
 }

@@ -1,48 +1,49 @@
-//! Lines that are appended to a file that is open.
+//! Reads lines that are appended to an open file.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
-/// How long between two looks.
-pub(super) const PAUSE: Duration = Duration::from_millis(250);
+/// The interval between two reads.
+pub(super) const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Bytes that are read in one look.
-const LOOK: u64 = 16 << 20;
+/// The most bytes of one read.
+const READ_SIZE: u64 = 16 << 20;
 
-/// A file that may grow, and how far it was read.
+/// A file that may grow.
 #[derive(Debug)]
 pub(super) struct Follower {
     file: File,
-    read: u64,
+    /// The offset of the first line that was not read.
+    offset: u64,
 }
 
 impl Follower {
-    /// `read` is where the first line begins that has not been read.
-    pub(super) fn new(file: File, read: u64) -> Self {
-        Self { file, read }
+    /// Follows a file from the offset of the first line that was not read.
+    pub(super) fn new(file: File, offset: u64) -> Self {
+        Self { file, offset }
     }
 
-    /// The whole lines that were appended since. `Err` if the file was cut, or can't be read any more.
-    pub(super) fn look(&mut self) -> Result<Option<Vec<u8>>, String> {
+    /// Reads the complete lines that were appended. Fails if the file was truncated or can't be read; then it can't be followed further.
+    pub(super) fn read(&mut self) -> Result<Option<Vec<u8>>, String> {
         let size = self.file.metadata().map_err(|error| error.to_string())?.len();
-        if size < self.read {
-            return Err("it was cut short while it was read; start again to read it anew".to_owned());
+        if size < self.offset {
+            return Err("it was truncated; start agno-top again to read it".to_owned());
         }
-        if size > super::LARGEST as u64 {
-            return Err(format!("it has grown larger than {} GiB, and is followed no further", super::LARGEST >> 30));
+        if size > super::MAX_SIZE as u64 {
+            return Err(format!("it is larger than {} GiB now and no longer followed", super::MAX_SIZE >> 30));
         }
-        if size == self.read {
+        if size == self.offset {
             return Ok(None);
         }
-        self.file.seek(SeekFrom::Start(self.read)).map_err(|error| error.to_string())?;
+        self.file.seek(SeekFrom::Start(self.offset)).map_err(|error| error.to_string())?;
         let mut bytes = Vec::new();
-        (&self.file).take(LOOK).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        (&self.file).take(READ_SIZE).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else {
-            return if bytes.len() as u64 == LOOK { Err("a line of it has no end".to_owned()) } else { Ok(None) };
+            return if bytes.len() as u64 == READ_SIZE { Err("a line is longer than 16 MiB".to_owned()) } else { Ok(None) };
         };
         bytes.truncate(end + 1);
-        self.read += bytes.len() as u64;
+        self.offset += bytes.len() as u64;
         Ok(Some(bytes))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::decompress::{coding, unwrap};
+use super::decompress::{content_encoding, unpack};
 use super::index::{Position, SpanIndex};
 use super::requests::RequestReader;
 use super::spans::DecodedSpans;
@@ -37,13 +37,13 @@ struct Requests {
 pub(super) fn begins_spans(begin: &[u8]) -> bool {
     let begin = begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin);
     let visible = begin.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(visible, Some(b'{' | b'[')) || matches!(begin, [0x0a | 0, ..]) || coding(begin).is_some()
+    matches!(visible, Some(b'{' | b'[')) || matches!(begin, [0x0a | 0, ..]) || content_encoding(begin).is_some()
 }
 
 impl Content {
     /// Reads a file's bytes, which may decompress to `limit` bytes. Fails with a message for the user if the file holds no spans.
     pub(super) fn read(bytes: Vec<u8>, limit: usize) -> Result<Self, String> {
-        let bytes = unwrap(bytes, limit).map_err(|error| not_spans(&error))?;
+        let bytes = unpack(bytes, limit).map_err(|error| not_spans(&error))?;
         let prefix = &bytes[..bytes.len().min(PREFIX)];
         let has = |part: &str| memchr::memmem::find(prefix, part.as_bytes()).is_some();
         let begin = prefix.strip_prefix(b"\xef\xbb\xbf").unwrap_or(prefix).trim_ascii_start();

@@ -1,32 +1,32 @@
-//! Readers of files for the programs in `fuzz/`: each reads all that it finds.
+//! The entry points of the fuzz targets for files. Each reads every row and payload.
 
 use super::format::Content;
 use crate::model::{Batch, Origin, PayloadRef, SourceId};
 
-/// Bytes that a file may become.
+/// The most bytes of a decompressed file.
 const LIMIT: usize = 1 << 24;
 
-/// A file whose content tells what it is.
+/// Reads a file of any format.
 pub fn by_content(bytes: &[u8]) {
     read(Content::read(bytes.to_vec(), LIMIT));
 }
 
-/// OTLP/JSON.
+/// Reads OTLP/JSON.
 pub fn otlp_json(bytes: &[u8]) {
     read(Content::otlp(&text(bytes)));
 }
 
-/// OTLP in protobuf.
+/// Reads OTLP in protobuf.
 pub fn otlp_proto(bytes: &[u8]) {
     read(Content::protobuf(bytes.to_vec()));
 }
 
-/// Jaeger's download.
+/// Reads a download of Jaeger's.
 pub fn jaeger(bytes: &[u8]) {
     read(Content::jaeger(&text(bytes)));
 }
 
-/// Spans of one JSON object each.
+/// Reads spans that are one JSON object each.
 pub fn records(bytes: &[u8]) {
     read(Content::records(&text(bytes)));
 }

@@ -64,7 +64,7 @@ impl SpanIndex {
     pub(super) fn append(&mut self, body: &[u8], from: usize, mut positions: impl Iterator<Item = Position>) -> Result<(), DecodeError> {
         let known = self.spans.len();
         let extent = |part: &[u8]| if part.is_empty() { (0, 0) } else { (offset(body, part), part.len()) };
-        let outcome = request::spans(body.get(from..).unwrap_or_default(), |group, message| {
+        let outcome = request::for_each_span(body.get(from..).unwrap_or_default(), |group, message| {
             let group = GroupExtents { resource: extent(group.resource), scope: extent(group.scope) };
             if self.groups.last() != Some(&group) {
                 self.groups.push(group);
@@ -110,13 +110,13 @@ impl SpanIndex {
     /// Returns the ids of the span if its payload matches.
     pub(super) fn search(&self, body: &[u8], index: usize, query: &PayloadQuery) -> Option<(TraceId, SpanId)> {
         let (group, message) = self.span(body, index)?;
-        payload::matching(group, message, query).ok().flatten()
+        payload::matching_ids(group, message, query).ok().flatten()
     }
 
     /// Reads everything that the span states.
     pub(super) fn payload(&self, body: &[u8], index: usize) -> Result<Payload, String> {
         let (group, message) = self.span(body, index).ok_or_else(|| "there is no such span".to_owned())?;
-        payload::span_with_group(group, message).map_err(|error| error.to_string())
+        payload::decode(group, message).map_err(|error| error.to_string())
     }
 }
 

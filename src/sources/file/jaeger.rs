@@ -1,6 +1,6 @@
-//! What Jaeger's user interface and its query service hand out: `{"data": [{"traceID", "spans": […], "processes": {…}}]}`.
+//! Decodes downloads of Jaeger's user interface and query service: `{"data": [{"traceID", "spans": […], "processes": {…}}]}`.
 //!
-//! Times are microseconds. What Jaeger keeps of OpenTelemetry in tags of its own goes back to where it came from.
+//! Times are in microseconds. Jaeger stores some fields of OpenTelemetry as tags, such as `otel.status_code`; they become fields again.
 
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ struct Tag<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(clippy::struct_field_names, reason = "they are the download's keys")]
+#[allow(clippy::struct_field_names, reason = "these are the keys of the download")]
 struct Span<'a> {
     #[serde(rename = "traceID")]
     trace_id: Option<String>,
@@ -114,17 +114,17 @@ pub(super) fn decode(text: &str) -> Result<DecodedSpans, String> {
     Ok(spans)
 }
 
-/// Whether this is an answer, Jaeger's or Phoenix's, to a question that found no spans.
+/// Whether this is a response of Jaeger or Phoenix without spans.
 pub(super) fn is_empty(text: &str) -> bool {
     #[derive(Deserialize)]
-    struct Answer {
-        data: Vec<Found>,
+    struct Response {
+        data: Vec<Trace>,
     }
     #[derive(Deserialize)]
-    struct Found {
+    struct Trace {
         spans: [serde::de::IgnoredAny; 0],
     }
-    serde_json::from_str::<Answer>(text).is_ok_and(|answer| answer.data.iter().all(|found| found.spans.is_empty()))
+    serde_json::from_str::<Response>(text).is_ok_and(|response| response.data.iter().all(|trace| trace.spans.is_empty()))
 }
 
 /// Decodes a span and its warnings.
@@ -137,32 +137,32 @@ fn decode_span(text: &str, processes: &Processes) -> Result<(SpanData, Vec<Strin
         .ok_or_else(|| format!("the span id {:?} is not up to 16 hex digits", span.span_id.clone().unwrap_or_default()))?;
     let start = micros(span.start_time).filter(|start| *start > 0).ok_or("it has no start time")?;
     let duration = micros(span.duration).ok_or("it has no duration")?;
-    let known = |process: String| processes.get(&process).cloned();
+    let resource_of = |process: String| processes.get(&process).cloned();
     let mut payload = Payload {
         attributes: tags(span.tags),
         events: span.logs.unwrap_or_default().into_iter().map(event).collect(),
-        resource: span.process.map(resource).or_else(|| known(span.process_id?)).unwrap_or_default(),
+        resource: span.process.map(resource).or_else(|| resource_of(span.process_id?)).unwrap_or_default(),
         ..Payload::default()
     };
     let mut parent = parse(span.parent_span_id.as_deref());
     for reference in span.references.unwrap_or_default() {
-        let (Some(other), Some(to)) = (id(reference.trace_id.as_deref(), 32), parse(reference.span_id.as_deref())) else { continue };
-        let Some(other) = TraceId::parse(other.as_bytes()) else { continue };
-        if other == trace_id && parent.is_none() && reference.ref_type.as_deref() == Some("CHILD_OF") {
-            parent = Some(to);
-        } else if (other, Some(to)) != (trace_id, parent) {
-            payload.links.push(Link { trace: other, span: to, trace_state: String::new(), attributes: Vec::new() });
+        let other_trace = id(reference.trace_id.as_deref(), 32).and_then(|id| TraceId::parse(id.as_bytes()));
+        let (Some(other_trace), Some(other_span)) = (other_trace, parse(reference.span_id.as_deref())) else { continue };
+        if other_trace == trace_id && parent.is_none() && reference.ref_type.as_deref() == Some("CHILD_OF") {
+            parent = Some(other_span);
+        } else if (other_trace, Some(other_span)) != (trace_id, parent) {
+            payload.links.push(Link { trace: other_trace, span: other_span, trace_state: String::new(), attributes: Vec::new() });
         }
     }
-    let status = status(&mut payload);
+    let status = take_fields(&mut payload);
     let end = start.checked_add(duration).ok_or("it ends after the year 2262")?;
     let name = span.operation_name.unwrap_or_default();
     let data = SpanData { trace: trace_id, id: span_id, parent, start, end: Some(end), status, name, payload };
     Ok((data, span.warnings.unwrap_or_default()))
 }
 
-/// Moves what Jaeger keeps in tags to where OpenTelemetry has it.
-fn status(payload: &mut Payload) -> Status {
+/// Moves the tags that stand for fields of OpenTelemetry into these fields, and returns the status.
+fn take_fields(payload: &mut Payload) -> Status {
     let mut take = |name: &str| {
         let at = payload.attributes.iter().position(|(key, value)| key == name && matches!(value, Value::Text(_)))?;
         match payload.attributes.remove(at).1 {
@@ -189,7 +189,7 @@ fn status(payload: &mut Payload) -> Status {
     }
 }
 
-/// An id with the zeros in front that Jaeger leaves out; `None` for one that is absent or all zeros.
+/// Restores the leading zeros of an id, which Jaeger omits.
 fn id(text: Option<&str>, digits: usize) -> Option<String> {
     text.filter(|text| !text.is_empty() && text.is_ascii() && text.len() <= digits).map(|text| format!("{text:0>digits$}"))
 }
@@ -220,7 +220,7 @@ fn tags(tags: Option<Vec<Tag<'_>>>) -> Vec<Attribute> {
     tags.unwrap_or_default().into_iter().map(|tag| (tag.key.unwrap_or_default(), value(tag.kind.as_deref(), tag.value))).collect()
 }
 
-/// A tag's value in the type that it names. Jaeger writes whole numbers that JavaScript can't tell as text.
+/// Returns the value of a tag in its declared type. Jaeger writes integers that JavaScript can't represent as text.
 fn value(kind: Option<&str>, raw: Option<&RawValue>) -> Value {
     let value = raw.and_then(|raw| crate::model::json::parse_value(raw.get().as_bytes()).ok()).unwrap_or_default();
     match (kind, value) {

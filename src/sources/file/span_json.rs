@@ -1,7 +1,7 @@
-//! Spans as one JSON object each: agno-top's own `jsonl` and `agno`, and what comes out of Phoenix: its client's spans, rows of
-//! `get_spans_dataframe()`, answers of its REST interface.
+//! Decodes spans that are one JSON object each: agno-top's exports `jsonl` and `agno`, and the spans of Phoenix's client, the rows of its
+//! `get_spans_dataframe()` and the responses of its REST API.
 //!
-//! Each may stand on a line of its own, in a list, or in an object under `spans` or `data`.
+//! The objects may be on a line each, in a list, or in a list under `spans` or `data`.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -79,11 +79,11 @@ fn decode_span(text: &str) -> Result<SpanMessages, String> {
     };
     let trace = context.text(&["trace_id"]).or_else(|| fields.text(&["trace_id", "context.trace_id"])).unwrap_or_default();
     let id = context.text(&["span_id"]).or_else(|| fields.text(&["span_id", "context.span_id"])).unwrap_or_default();
-    let phoenix = !context.0.is_empty() || fields.get(&["context.trace_id", "context.span_id"]).is_some();
+    let is_phoenix = !context.0.is_empty() || fields.get(&["context.trace_id", "context.span_id"]).is_some();
     let parent = fields.text(&["parent_id", "parent_span_id"]).filter(|parent| !parent.is_empty());
     let time = |names: &[&str], what: &str| match fields.get(names) {
         None => Ok(None),
-        Some(value) => when(value).map(Some).ok_or_else(|| format!("the {what} time {:?} is not a time", brief(&value.to_json()))),
+        Some(value) => parse_time(value).map(Some).ok_or_else(|| format!("the {what} time {:?} is not a time", brief(&value.to_json()))),
     };
     let mut payload = Payload {
         attributes: fields.map(&["attributes"]),
@@ -100,10 +100,10 @@ fn decode_span(text: &str) -> Result<SpanMessages, String> {
         payload.scope = (text("name"), text("version"));
         payload.scope_attributes = scope.map(&["attributes"]);
     }
-    if phoenix {
-        payload.attributes = flat(payload.attributes, &fields);
+    if is_phoenix {
+        payload.attributes = flatten_attributes(payload.attributes, &fields);
     }
-    match (fields.text(&["span_kind"]), phoenix) {
+    match (fields.text(&["span_kind"]), is_phoenix) {
         (Some(kind), true)
             if !kind.is_empty() && kind != "UNKNOWN" && !payload.attributes.iter().any(|(name, _)| name == SPAN_KIND_KEY) =>
         {
@@ -126,11 +126,11 @@ fn decode_span(text: &str) -> Result<SpanMessages, String> {
     Ok(data.into())
 }
 
-/// The fields of an object.
+/// The fields of a JSON object.
 struct Fields(Vec<Attribute>);
 
 impl Fields {
-    /// The first of these that is there and not null.
+    /// Returns the first of these fields that is neither missing nor null.
     fn get(&self, names: &[&str]) -> Option<&Value> {
         names
             .iter()
@@ -160,8 +160,8 @@ impl Fields {
     }
 }
 
-/// A time: ISO 8601, or a number since 1970 in seconds, milliseconds, microseconds or nanoseconds, whichever makes it one of these days.
-fn when(value: &Value) -> Option<Nanos> {
+/// Parses a time: ISO 8601, or a number since 1970 in seconds, milliseconds, microseconds or nanoseconds. The magnitude decides the unit.
+fn parse_time(value: &Value) -> Option<Nanos> {
     let number = match value {
         Value::Text(text) => return time::parse(text.as_bytes()),
         Value::Int(number) => *number,
@@ -184,7 +184,7 @@ fn event(value: &Value) -> Event {
     let fields = Fields(entries.clone());
     Event {
         name: fields.text(&["name"]).unwrap_or_default().to_owned(),
-        time: fields.get(&["time", "timestamp"]).and_then(when).unwrap_or_default(),
+        time: fields.get(&["time", "timestamp"]).and_then(parse_time).unwrap_or_default(),
         attributes: fields.map(&["attributes"]),
     }
 }
@@ -200,57 +200,58 @@ fn link(value: &Value) -> Option<Link> {
     })
 }
 
-/// Phoenix's attributes under the names that they were sent with: it keeps them nested by the dots, and hands them out as a map, or as
-/// columns of their own.
-fn flat(attributes: Vec<Attribute>, fields: &Fields) -> Vec<Attribute> {
+/// Restores the names under which Phoenix received attributes: it nests them at the dots, and returns a map, or columns
+/// `attributes.<name>`.
+fn flatten_attributes(attributes: Vec<Attribute>, fields: &Fields) -> Vec<Attribute> {
     let mut flat = Vec::new();
     for (name, value) in attributes {
         flatten(name, value, &mut flat);
     }
     for (name, value) in &fields.0 {
-        // A row has every column of the table; what its span lacks is null, or in Python no number.
-        let lacks = matches!(value, Value::Null) || matches!(value, Value::Float(number) if number.is_nan());
-        if let (Some(name), false) = (name.strip_prefix("attributes."), lacks) {
+        // A row has every column of its table; the columns that its span lacks are null, or NaN in Python.
+        let is_missing = matches!(value, Value::Null) || matches!(value, Value::Float(number) if number.is_nan());
+        if let (Some(name), false) = (name.strip_prefix("attributes."), is_missing) {
             flatten(name.to_owned(), value.clone(), &mut flat);
         }
     }
-    texts(flat)
+    join_json_texts(flat)
 }
 
-/// Puts together again what was JSON as text and comes in pieces: `tool.parameters.city` is of `tool.parameters`.
-fn texts(flat: Vec<Attribute>) -> Vec<Attribute> {
-    let mut whole: Vec<Attribute> = Vec::new();
+/// Restores attributes that are JSON as text and were flattened, too: `tool.parameters.city` belongs to `tool.parameters`.
+fn join_json_texts(flat: Vec<Attribute>) -> Vec<Attribute> {
+    let mut joined: Vec<Attribute> = Vec::new();
     for (name, value) in flat {
-        let piece = JSON_TEXT_KEYS.iter().find_map(|json| Some((*json, name.strip_prefix(json)?.strip_prefix('.')?)));
-        match piece {
-            None => whole.push((name, value)),
-            Some((json, path)) => nest(&mut whole, json, path, value),
+        let part = JSON_TEXT_KEYS.iter().find_map(|json| Some((*json, name.strip_prefix(json)?.strip_prefix('.')?)));
+        match part {
+            None => joined.push((name, value)),
+            Some((json, path)) => nest(&mut joined, json, path, value),
         }
     }
-    for (name, value) in &mut whole {
+    for (name, value) in &mut joined {
         if JSON_TEXT_KEYS.contains(&name.as_str()) && matches!(value, Value::Map(_)) {
             *value = Value::Text(value.to_json());
         }
     }
-    whole
+    joined
 }
 
-/// Puts a value under `name` at a path of names with dots between them.
+/// Inserts a value into the map `name`, at a path of keys separated by dots.
 fn nest(entries: &mut Vec<Attribute>, name: &str, path: &str, value: Value) {
     let at = entries.iter().rposition(|(other, value)| other == name && matches!(value, Value::Map(_))).unwrap_or_else(|| {
         entries.push((name.to_owned(), Value::Map(Vec::new())));
         entries.len() - 1
     });
     let Value::Map(inner) = &mut entries[at].1 else { return };
-    // What lies deeper than anybody nests keeps its dots.
+    // The limit bounds the recursion. A longer path stays one key.
     match path.split_once('.').filter(|(_, rest)| rest.split('.').count() < 32) {
         Some((first, rest)) => nest(inner, first, rest, value),
         None => inner.push((path.to_owned(), value)),
     }
 }
 
+/// Appends an attribute, or the attributes that it becomes when it is flattened.
 fn flatten(name: String, value: Value, flat: &mut Vec<Attribute>) {
-    let maps = |items: &[Value]| !items.is_empty() && items.iter().all(|item| matches!(item, Value::Map(_)));
+    let are_maps = |items: &[Value]| !items.is_empty() && items.iter().all(|item| matches!(item, Value::Map(_)));
     match value {
         Value::Map(_) if JSON_TEXT_KEYS.iter().any(|json| name == *json || name.ends_with(&format!(".{json}"))) => {
             flat.push((name, Value::Text(value.to_json())));
@@ -260,7 +261,7 @@ fn flatten(name: String, value: Value, flat: &mut Vec<Attribute>) {
                 flatten(format!("{name}.{key}"), value, flat);
             }
         }
-        Value::List(items) if maps(&items) => {
+        Value::List(items) if are_maps(&items) => {
             for (number, item) in items.into_iter().enumerate() {
                 flatten(format!("{name}.{number}"), item, flat);
             }

@@ -1,6 +1,6 @@
-//! Memory for what is kept: one long row of bytes, in pieces that the system maps by large pages and gets back one by one.
+//! An append-only arena for bodies: one address space of bytes in mapped segments, which are unmapped or reused one by one.
 //!
-//! Bodies that are kept each in memory of its own cost more in page faults than in all the rest of taking them in.
+//! Allocating every body by itself costs more in page faults than all other work of ingesting it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,74 +10,77 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use memmap2::MmapMut;
 
-/// Bytes in one piece: two large pages.
+/// The size of a segment in bytes: two huge pages.
 pub(super) const SEGMENT_SIZE: usize = 4 << 20;
 
-/// Where something lies on the shelf.
+/// A range of addresses in the arena.
 pub(super) type Extent = Range<u64>;
 
-/// Bytes one behind the other. What lies where is the caller's to know.
+/// The arena. It does not know what its extents hold.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
-    /// Pieces that are full, by number.
-    full: BTreeMap<u64, Full>,
-    /// The piece that is being filled.
+    /// The segments that are full, by number.
+    sealed: BTreeMap<u64, Segment>,
+    /// The segment that is being filled.
     open: Option<MmapMut>,
-    /// Bytes in use in the open piece.
+    /// Bytes in use in the open segment.
     open_used: usize,
+    /// The address at which the next bytes are inserted.
     end: u64,
-    /// Full pieces of which less than half is in use, by number.
+    /// The numbers of sealed segments of which less than half is in use.
     sparse: Vec<u64>,
-    /// Bytes in use in all full pieces.
-    full_used: u64,
-    spare: Spare,
+    /// Bytes in use in all sealed segments.
+    sealed_used: u64,
+    pool: SegmentPool,
 }
 
-/// Pieces that nobody needs any more, a few of them: at its limit a shelf frees as many as it fills, and new memory costs more than old.
-type Spare = Arc<Mutex<Vec<MmapMut>>>;
+/// Free segments to reuse: an arena at its memory limit frees as many as it fills, and new memory costs page faults.
+type SegmentPool = Arc<Mutex<Vec<MmapMut>>>;
 
-/// Pieces that are kept for later.
-const SPARE: usize = 2;
+/// The most segments in the pool.
+const POOL_SIZE: usize = 2;
 
-/// The memory of a full piece, which comes back when its last reader is gone.
+/// The memory of a sealed segment; it returns to the pool when the last reader drops it.
 #[derive(Debug)]
-struct Memory {
-    /// `None` only while it is dropped.
+struct SegmentMemory {
+    /// `None` only during the drop.
     bytes: Option<MmapMut>,
-    spare: Spare,
+    pool: SegmentPool,
 }
 
-impl AsRef<[u8]> for Memory {
+impl AsRef<[u8]> for SegmentMemory {
     fn as_ref(&self) -> &[u8] {
         self.bytes.as_deref().unwrap_or_default()
     }
 }
 
-impl Drop for Memory {
+impl Drop for SegmentMemory {
     fn drop(&mut self) {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < SPARE {
-            spare.extend(self.bytes.take());
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.len() < POOL_SIZE {
+            pool.extend(self.bytes.take());
         }
     }
 }
 
+/// A sealed segment.
 #[derive(Debug)]
-struct Full {
+struct Segment {
     memory: Bytes,
+    /// Bytes in use.
     used: usize,
 }
 
 impl Arena {
-    /// Copies `bytes` to the end. `Err` if the system has no more memory; then nothing is kept.
+    /// Appends a copy of `bytes`. Fails if the system has no memory; then nothing is inserted.
     pub(super) fn insert(&mut self, mut bytes: &[u8]) -> io::Result<Extent> {
         let start = self.end;
         while !bytes.is_empty() {
             let at = (self.end % SEGMENT_SIZE as u64) as usize;
             let open = match &mut self.open {
                 Some(open) => open,
-                none => match piece(&self.spare) {
-                    Ok(piece) => none.insert(piece),
+                none => match allocate_segment(&self.pool) {
+                    Ok(segment) => none.insert(segment),
                     Err(error) => {
                         self.free(&(start..self.end));
                         return Err(error);
@@ -90,39 +93,39 @@ impl Arena {
             self.open_used += now.len();
             bytes = later;
             if at + now.len() == SEGMENT_SIZE {
-                self.close();
+                self.seal();
             }
         }
         Ok(start..self.end)
     }
 
-    fn close(&mut self) {
+    fn seal(&mut self) {
         let used = std::mem::take(&mut self.open_used);
         if let Some(memory) = self.open.take()
             && used > 0
         {
             let number = (self.end - 1) / SEGMENT_SIZE as u64;
-            let memory = Memory { bytes: Some(memory), spare: self.spare.clone() };
-            self.full_used += used as u64;
-            self.full.insert(number, Full { memory: Bytes::from_owner(memory), used });
+            let memory = SegmentMemory { bytes: Some(memory), pool: self.pool.clone() };
+            self.sealed_used += used as u64;
+            self.sealed.insert(number, Segment { memory: Bytes::from_owner(memory), used });
             if used < SEGMENT_SIZE / 2 {
                 self.sparse.push(number);
             }
         }
     }
 
-    /// The bytes at a place: as they lie if they lie in one full piece, else copied.
-    pub(super) fn get(&self, place: &Extent) -> Bytes {
-        let mut parts = parts(place);
+    /// Returns the bytes of an extent: without a copy if it is inside one sealed segment.
+    pub(super) fn get(&self, extent: &Extent) -> Bytes {
+        let mut parts = segment_parts(extent);
         if let (Some((number, part)), None) = (parts.next(), parts.next())
-            && let Some(full) = self.full.get(&number)
+            && let Some(segment) = self.sealed.get(&number)
         {
-            return full.memory.slice(part);
+            return segment.memory.slice(part);
         }
-        let mut bytes = Vec::with_capacity((place.end - place.start) as usize);
-        for (number, part) in self::parts(place) {
-            match (self.full.get(&number), &self.open) {
-                (Some(full), _) => bytes.extend_from_slice(&full.memory[part]),
+        let mut bytes = Vec::with_capacity((extent.end - extent.start) as usize);
+        for (number, part) in segment_parts(extent) {
+            match (self.sealed.get(&number), &self.open) {
+                (Some(segment), _) => bytes.extend_from_slice(&segment.memory[part]),
                 (None, Some(open)) => bytes.extend_from_slice(&open[part]),
                 (None, None) => {}
             }
@@ -130,56 +133,56 @@ impl Arena {
         bytes.into()
     }
 
-    /// Frees a place.
-    pub(super) fn free(&mut self, place: &Extent) {
-        for (number, part) in parts(place) {
-            let Some(full) = self.full.get_mut(&number) else {
+    /// Frees an extent.
+    pub(super) fn free(&mut self, extent: &Extent) {
+        for (number, part) in segment_parts(extent) {
+            let Some(segment) = self.sealed.get_mut(&number) else {
                 self.open_used = self.open_used.saturating_sub(part.len());
                 continue;
             };
-            let before = full.used;
-            full.used = before.saturating_sub(part.len());
-            self.full_used -= (before - full.used) as u64;
-            if full.used == 0 {
-                self.full.remove(&number);
+            let before = segment.used;
+            segment.used = before.saturating_sub(part.len());
+            self.sealed_used -= (before - segment.used) as u64;
+            if segment.used == 0 {
+                self.sealed.remove(&number);
                 self.sparse.retain(|sparse| *sparse != number);
-            } else if full.used < SEGMENT_SIZE / 2 && before >= SEGMENT_SIZE / 2 {
+            } else if segment.used < SEGMENT_SIZE / 2 && before >= SEGMENT_SIZE / 2 {
                 self.sparse.push(number);
             }
         }
     }
 
-    /// A piece of which less than half is in use, each once: what lies there is to be put again, so that its memory goes back. `None`
-    /// while all pieces together are well in use: what is left in one goes soon by itself where the oldest goes first.
-    pub(super) fn fragmented(&mut self) -> Option<Extent> {
-        let memory = (self.full.len() * SEGMENT_SIZE) as u64;
-        if memory <= self.full_used + self.full_used / 2 + SEGMENT_SIZE as u64 {
+    /// Returns the extent of a sparse segment, each once: if the caller moves what is in it, the segment is freed. Returns `None` while the
+    /// segments together are well used: where the oldest bodies are freed first, sparse segments soon become empty by themselves.
+    pub(super) fn take_sparse(&mut self) -> Option<Extent> {
+        let memory = (self.sealed.len() * SEGMENT_SIZE) as u64;
+        if memory <= self.sealed_used + self.sealed_used / 2 + SEGMENT_SIZE as u64 {
             return None;
         }
         self.sparse.pop().map(|number| number * SEGMENT_SIZE as u64..(number + 1) * SEGMENT_SIZE as u64)
     }
 
-    /// Bytes of memory in all pieces.
+    /// Returns the size of all segments in bytes.
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
-        (self.full.len() + usize::from(self.open.is_some())) * SEGMENT_SIZE
+        (self.sealed.len() + usize::from(self.open.is_some())) * SEGMENT_SIZE
     }
 }
 
-fn piece(spare: &Spare) -> io::Result<MmapMut> {
-    if let Some(piece) = spare.lock().unwrap_or_else(PoisonError::into_inner).pop() {
-        return Ok(piece);
+fn allocate_segment(pool: &SegmentPool) -> io::Result<MmapMut> {
+    if let Some(segment) = pool.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+        return Ok(segment);
     }
     let memory = MmapMut::map_anon(SEGMENT_SIZE)?;
-    // Only for speed: where the system knows no such pages, the small ones do.
+    // An optimization: a kernel without huge pages ignores it.
     #[cfg(target_os = "linux")]
     let _ = memory.advise(memmap2::Advice::HugePage);
     Ok(memory)
 }
 
-/// The pieces that a place touches: number, and where in it.
-fn parts(place: &Extent) -> impl Iterator<Item = (u64, Range<usize>)> {
-    let (mut at, end) = (place.start, place.end);
+/// Returns the segments of an extent: their numbers, and the ranges within them.
+fn segment_parts(extent: &Extent) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let (mut at, end) = (extent.start, extent.end);
     std::iter::from_fn(move || {
         let number = at / SEGMENT_SIZE as u64;
         let until = end.min((number + 1) * SEGMENT_SIZE as u64);
@@ -195,51 +198,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_lie_across_pieces_and_go_with_their_piece() {
-        let mut shelf = Arena::default();
+    fn bytes_span_segments_and_are_freed_with_them() {
+        let mut arena = Arena::default();
         let bodies: Vec<Vec<u8>> = (0..20_u8).map(|n| vec![n; SEGMENT_SIZE / 3 + usize::from(n)]).collect();
-        let places: Vec<_> = bodies.iter().map(|body| shelf.insert(body).unwrap()).collect();
-        for (body, place) in bodies.iter().zip(&places) {
-            assert_eq!(shelf.get(place), body[..]);
+        let extents: Vec<_> = bodies.iter().map(|body| arena.insert(body).unwrap()).collect();
+        for (body, extent) in bodies.iter().zip(&extents) {
+            assert_eq!(arena.get(extent), body[..]);
         }
-        let all = shelf.memory();
-        let kept = shelf.get(&places[0]);
-        (0..20).filter(|n| ![3, 6, 10].contains(n)).for_each(|n| shelf.free(&places[n]));
-        let sparse: Vec<Extent> = std::iter::from_fn(|| shelf.fragmented()).collect();
-        assert!([3, 6, 10].iter().all(|n| sparse.iter().any(|sparse| sparse.contains(&places[*n].start))), "{sparse:?}");
-        shelf.free(&places[3]);
-        shelf.free(&places[6]);
-        assert_eq!((all, shelf.memory()), (7 * SEGMENT_SIZE, 2 * SEGMENT_SIZE), "its own, and the one that is being filled");
-        assert_eq!(kept, bodies[0][..], "who reads still, reads on");
-        assert_eq!(shelf.get(&places[10]), bodies[10][..]);
+        let all = arena.memory();
+        let kept = arena.get(&extents[0]);
+        (0..20).filter(|n| ![3, 6, 10].contains(n)).for_each(|n| arena.free(&extents[n]));
+        let sparse: Vec<Extent> = std::iter::from_fn(|| arena.take_sparse()).collect();
+        assert!([3, 6, 10].iter().all(|n| sparse.iter().any(|sparse| sparse.contains(&extents[*n].start))), "{sparse:?}");
+        arena.free(&extents[3]);
+        arena.free(&extents[6]);
+        assert_eq!((all, arena.memory()), (7 * SEGMENT_SIZE, 2 * SEGMENT_SIZE), "its own segment, and the open one");
+        assert_eq!(kept, bodies[0][..], "a reader keeps the bytes of a freed segment");
+        assert_eq!(arena.get(&extents[10]), bodies[10][..]);
     }
 
     #[test]
-    fn where_the_oldest_goes_first_nothing_moves_and_memory_is_used_again() {
-        let mut shelf = Arena::default();
-        let put = |shelf: &mut Arena, n: u8| shelf.insert(&vec![n; SEGMENT_SIZE / 5]).unwrap();
-        let mut places: Vec<Extent> = (0..50).map(|n| put(&mut shelf, n)).collect();
-        let before = shelf.memory();
+    fn freeing_the_oldest_first_moves_nothing_and_reuses_segments() {
+        let mut arena = Arena::default();
+        let insert = |arena: &mut Arena, n: u8| arena.insert(&vec![n; SEGMENT_SIZE / 5]).unwrap();
+        let mut extents: Vec<Extent> = (0..50).map(|n| insert(&mut arena, n)).collect();
+        let before = arena.memory();
         for n in 50..250 {
-            shelf.free(&places.remove(0));
-            assert_eq!(shelf.fragmented(), None);
-            places.push(put(&mut shelf, n));
-            assert!(shelf.memory() <= before + SEGMENT_SIZE && shelf.sparse.len() <= 1);
-            assert!(places.iter().zip(n - 49..).all(|(place, n)| shelf.get(place).iter().all(|byte| *byte == n)));
+            arena.free(&extents.remove(0));
+            assert_eq!(arena.take_sparse(), None);
+            extents.push(insert(&mut arena, n));
+            assert!(arena.memory() <= before + SEGMENT_SIZE && arena.sparse.len() <= 1);
+            assert!(extents.iter().zip(n - 49..).all(|(extent, n)| arena.get(extent).iter().all(|byte| *byte == n)));
         }
-        assert_eq!(shelf.spare.lock().unwrap().len(), 0, "what one leaves the next takes");
-        shelf.free(&(places[0].start..places[49].end));
-        assert_eq!(shelf.spare.lock().unwrap().len(), SPARE);
+        assert_eq!(arena.pool.lock().unwrap().len(), 0, "freed segments are reused at once");
+        arena.free(&(extents[0].start..extents[49].end));
+        assert_eq!(arena.pool.lock().unwrap().len(), POOL_SIZE);
     }
 
     #[test]
-    fn a_body_larger_than_a_piece_comes_back_whole() {
-        let mut shelf = Arena::default();
+    fn a_body_larger_than_a_segment_is_read_back() {
+        let mut arena = Arena::default();
         let body: Vec<u8> = (0..SEGMENT_SIZE * 2 + 7).map(|n| (n % 251) as u8).collect();
-        let place = shelf.insert(&body).unwrap();
-        assert_eq!(shelf.get(&place), body[..]);
-        shelf.free(&place);
-        assert_eq!(shelf.memory(), SEGMENT_SIZE, "the one that is being filled");
-        assert_eq!(shelf.insert(b"").unwrap().count(), 0);
+        let extent = arena.insert(&body).unwrap();
+        assert_eq!(arena.get(&extent), body[..]);
+        arena.free(&extent);
+        assert_eq!(arena.memory(), SEGMENT_SIZE, "the open segment");
+        assert_eq!(arena.insert(b"").unwrap().count(), 0);
     }
 }

@@ -1,4 +1,7 @@
-//! Bodies made anew with those of their spans that are held still, and with what lies around these.
+//! Compacts a request: copies it without the spans that were released.
+//!
+//! A request mixes the spans of many traces, and a trace that runs for long holds one span of each request. Without compaction, every such
+//! span keeps its whole request in memory: with one span in a hundred held, a hundred times as much as it needs.
 
 use std::ops::Range;
 
@@ -6,135 +9,134 @@ use prost::encoding::{WireType, encode_key};
 
 use crate::otlp::wire::{DecodeError, Fields, offset};
 
-/// Where a span lies in a body.
+/// The place of a span in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SpanExtent {
-    /// Where it began in the body as that came.
-    pub(super) was: u32,
-    /// Where it begins now.
-    pub(super) at: u32,
-    /// Its bytes, and its share of those around it; 0 once it is let go.
+    /// The offset in the body as it was received.
+    pub(super) original: u32,
+    /// The current offset.
+    pub(super) offset: u32,
+    /// The size of the span and its share of the bytes around it; 0 once the span is released.
     pub(super) bytes: u32,
 }
 
-/// The spots of spans that begin at these places, in order, in a body of `len` bytes as it came: each reaches up to the next one, and
-/// the first begins with the body.
-pub(super) fn spots(len: usize, places: impl Iterator<Item = usize>) -> Vec<SpanExtent> {
-    let mut spots: Vec<SpanExtent> = places.map(|at| SpanExtent { was: at as u32, at: at as u32, bytes: 0 }).collect();
-    let (mut end, begin) = (len as u32, spots.first().map_or(0, |first| first.at));
-    for spot in spots.iter_mut().rev() {
-        spot.bytes = end.saturating_sub(spot.at);
-        end = spot.at;
+/// Returns the extents of the spans at these offsets, in order, in a body of `len` bytes as it was received. Each one ends where the next
+/// one begins; the first one includes the beginning of the body.
+pub(super) fn span_extents(len: usize, offsets: impl Iterator<Item = usize>) -> Vec<SpanExtent> {
+    let extent = |offset: usize| SpanExtent { original: offset as u32, offset: offset as u32, bytes: 0 };
+    let mut extents: Vec<SpanExtent> = offsets.map(extent).collect();
+    let (mut end, first) = (len as u32, extents.first().map_or(0, |first| first.offset));
+    for extent in extents.iter_mut().rev() {
+        extent.bytes = end.saturating_sub(extent.offset);
+        end = extent.offset;
     }
-    if let Some(first) = spots.first_mut() {
-        first.bytes += begin;
+    if let Some(extent) = extents.first_mut() {
+        extent.bytes += first;
     }
-    spots
+    extents
 }
 
-/// A body made anew.
+/// A compacted body.
 #[derive(Debug)]
 pub(super) struct Compacted {
     pub(super) bytes: Vec<u8>,
-    pub(super) spots: Vec<SpanExtent>,
+    pub(super) spans: Vec<SpanExtent>,
 }
 
-/// A body with only those of its spans that are held. What lies beside them stays, but for groups that have none left. `None` if the
-/// body can't be walked.
-pub(super) fn thin(body: &[u8], spots: &[SpanExtent]) -> Option<Compacted> {
-    let held: Vec<SpanExtent> = spots.iter().copied().filter(|spot| spot.bytes > 0).collect();
-    let room = held.iter().map(|spot| spot.bytes as usize).sum();
-    let made = Compacted { bytes: Vec::with_capacity(room), spots: Vec::with_capacity(held.len()) };
-    let mut thinner = Compactor { held, made };
-    let whole = thinner.mark();
-    thinner.message(body, body, &FRAME).ok()?;
-    thinner.relocate(whole);
-    (thinner.made.spots.len() == thinner.held.len()).then_some(thinner.made)
+/// Copies a body without released spans, and without groups that have no other spans. Everything else is kept. Returns `None` if the body
+/// is invalid.
+pub(super) fn compact(body: &[u8], spans: &[SpanExtent]) -> Option<Compacted> {
+    let held: Vec<SpanExtent> = spans.iter().copied().filter(|span| span.bytes > 0).collect();
+    let size = held.iter().map(|span| span.bytes as usize).sum();
+    let output = Compacted { bytes: Vec::with_capacity(size), spans: Vec::with_capacity(held.len()) };
+    let mut compactor = Compactor { held, output };
+    let start = compactor.mark();
+    compactor.copy_message(body, body, &PATH).ok()?;
+    compactor.share_frame(start);
+    (compactor.output.spans.len() == compactor.held.len()).then_some(compactor.output)
 }
 
-/// Fields that hold one another: resources in a request, scopes in these, spans in these.
-const FRAME: [u32; 3] = [1, 2, 2];
+/// The fields on the path from a request to its spans: `resource_spans`, `scope_spans`, `spans`.
+const PATH: [u32; 3] = [1, 2, 2];
 
-/// The bytes of a length that is written before it is known: as many as a number of 32 bits may take, of which all but the last say
-/// that another follows.
-const LENGTH: usize = 5;
+/// The size of a length prefix. Prefixes are reserved as 5-byte padded varints and patched afterwards.
+const LENGTH_SIZE: usize = 5;
 
-/// Writes a body anew, from its beginning to its end.
-pub(super) struct Compactor {
-    /// The spans that are to stay, in order.
+/// Copies a body from its beginning to its end.
+struct Compactor {
+    /// The spans to keep, in order.
     held: Vec<SpanExtent>,
-    made: Compacted,
+    output: Compacted,
 }
 
-/// How far a body was written: bytes, spans.
+/// How much has been copied.
 #[derive(Clone, Copy)]
-pub(super) struct Mark(usize, usize);
+struct Mark {
+    bytes: usize,
+    spans: usize,
+}
 
 impl Compactor {
-    /// Whether the next span that is to stay lies there.
-    pub(super) fn wants(&self, lies: &Range<usize>) -> bool {
-        self.held.get(self.made.spots.len()).is_some_and(|next| lies.contains(&(next.at as usize)))
+    fn mark(&self) -> Mark {
+        Mark { bytes: self.output.bytes.len(), spans: self.output.spans.len() }
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark(self.made.bytes.len(), self.made.spots.len())
+    /// Whether the next span to keep is in this range of the body.
+    fn is_next_in(&self, range: &Range<usize>) -> bool {
+        self.held.get(self.output.spans.len()).is_some_and(|next| range.contains(&(next.offset as usize)))
     }
 
-    pub(super) fn copy(&mut self, bytes: &[u8]) {
-        self.made.bytes.extend_from_slice(bytes);
+    /// Copies the next span to keep; it is the last `len` bytes of its field.
+    fn copy_span(&mut self, field: &[u8], len: usize) {
+        self.output.bytes.extend_from_slice(field);
+        let offset = self.output.bytes.len() - len;
+        let original = self.held.get(self.output.spans.len()).map_or(0, |next| next.original);
+        self.output.spans.push(SpanExtent { original, offset: offset as u32, bytes: field.len() as u32 });
     }
 
-    /// Copies the next span that is to stay; it is the last `len` of these bytes.
-    pub(super) fn span(&mut self, bytes: &[u8], len: usize) {
-        self.copy(bytes);
-        let at = self.made.bytes.len() - len;
-        let was = self.held.get(self.made.spots.len()).map_or(0, |next| next.was);
-        self.made.spots.push(SpanExtent { was, at: at as u32, bytes: bytes.len() as u32 });
-    }
-
-    /// Shares the bytes written since a mark that are no span's yet among the spans written since.
-    pub(super) fn relocate(&mut self, Mark(bytes, spans): Mark) {
-        let spots = self.made.spots.get_mut(spans..).unwrap_or_default();
-        let (own, among) = (spots.iter().map(|spot| spot.bytes).sum::<u32>(), spots.len().max(1) as u32);
-        let around = ((self.made.bytes.len() - bytes) as u32).saturating_sub(own);
-        for (n, spot) in (0..).zip(spots) {
-            spot.bytes += around / among + u32::from(n < around % among);
+    /// Divides the bytes that were copied since a mark and belong to no span among the spans that were copied since.
+    fn share_frame(&mut self, since: Mark) {
+        let spans = self.output.spans.get_mut(since.spans..).unwrap_or_default();
+        let (own, count) = (spans.iter().map(|span| span.bytes).sum::<u32>(), spans.len().max(1) as u32);
+        let frame = ((self.output.bytes.len() - since.bytes) as u32).saturating_sub(own);
+        for (n, span) in (0..).zip(spans) {
+            span.bytes += frame / count + u32::from(n < frame % count);
         }
     }
 
-    /// Writes the fields of a message of the body, those that hold spans in the way that `frame` says.
-    fn message(&mut self, body: &[u8], message: &[u8], frame: &[u32]) -> Result<(), DecodeError> {
-        let Some((&holding, inner)) = frame.split_first() else { return Ok(()) };
+    /// Copies the fields of a message of the body. `path` has the fields that lead to its spans.
+    fn copy_message(&mut self, body: &[u8], message: &[u8], path: &[u32]) -> Result<(), DecodeError> {
+        let Some((&on_path, inner_path)) = path.split_first() else { return Ok(()) };
         let mut fields = Fields(message);
         loop {
             let before = fields.0;
             let Some((number, value)) = fields.next()? else { return Ok(()) };
             let field = &before[..before.len() - fields.0.len()];
-            if number != holding {
-                self.copy(field);
+            if number != on_path {
+                self.output.bytes.extend_from_slice(field);
                 continue;
             }
             let value = value.bytes()?;
-            let at = offset(body, value);
-            if !self.wants(&(at..at + value.len())) {
+            let start = offset(body, value);
+            if !self.is_next_in(&(start..start + value.len())) {
                 continue;
             }
-            if inner.is_empty() {
-                self.span(field, value.len());
+            if inner_path.is_empty() {
+                self.copy_span(field, value.len());
                 continue;
             }
             let mark = self.mark();
-            encode_key(number, WireType::LengthDelimited, &mut self.made.bytes);
-            let begin = self.made.bytes.len() + LENGTH;
-            self.made.bytes.resize(begin, 0x80);
-            self.message(body, value, inner)?;
-            let mut length = self.made.bytes.len() - begin;
-            for byte in &mut self.made.bytes[begin - LENGTH..begin] {
+            encode_key(number, WireType::LengthDelimited, &mut self.output.bytes);
+            let begin = self.output.bytes.len() + LENGTH_SIZE;
+            self.output.bytes.resize(begin, 0x80);
+            self.copy_message(body, value, inner_path)?;
+            let mut length = self.output.bytes.len() - begin;
+            for byte in &mut self.output.bytes[begin - LENGTH_SIZE..begin] {
                 *byte |= (length & 0x7f) as u8;
                 length >>= 7;
             }
-            self.made.bytes[begin - 1] &= 0x7f;
-            self.relocate(mark);
+            self.output.bytes[begin - 1] &= 0x7f;
+            self.share_frame(mark);
         }
     }
 }

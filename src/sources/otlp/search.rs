@@ -1,81 +1,82 @@
-//! A search through the bodies that are held, the newest first.
+//! Searches the payloads of the bodies in memory.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::body_store::split;
+use super::body_store::{BodySpans, split};
 use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
 use crate::otlp::payload;
 use crate::otlp::wire::offset;
 use crate::sources::{Progress, Search};
 
-/// How long a slice may take before requests are answered.
+/// How long a search runs before requests are answered.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// Spans whose payloads hold what is looked for.
+/// The spans whose payloads match.
 pub(super) type Hits = Vec<(TraceId, SpanId)>;
 
-/// A search under way.
+/// A search through all bodies, the newest first.
 #[derive(Debug)]
 pub(super) struct Scan {
     pub(super) search: Search,
-    /// The bodies that are left, the newest last.
-    left: Vec<u32>,
+    /// The numbers of the bodies that remain, the newest last.
+    remaining: Vec<u32>,
     total: usize,
 }
 
 impl Scan {
-    /// A search through the bodies of these numbers, the newest last.
+    /// Begins a search; the newest body is the last one.
     pub(super) fn new(search: Search, bodies: Vec<u32>) -> Self {
-        Self { search, total: bodies.len(), left: bodies }
+        Self { search, total: bodies.len(), remaining: bodies }
     }
 
-    /// How far it has come.
+    /// Returns the progress in bodies.
     pub(super) fn progress(&self) -> Progress {
-        Progress { done: (self.total - self.left.len()) as u64, total: self.total as u64 }
+        Progress { done: (self.total - self.remaining.len()) as u64, total: self.total as u64 }
     }
 
-    /// Searches the next bodies; `body` looks one up.
+    /// Searches for [`SLICE`]; `body` returns a body by its number.
     pub(super) fn slice(&mut self, body: impl Fn(u32) -> Option<Bytes>) -> Hits {
-        let (begun, mut hits) = (Instant::now(), Hits::new());
-        while begun.elapsed() < SLICE
-            && let Some(number) = self.left.pop()
+        let (start, mut hits) = (Instant::now(), Hits::new());
+        while start.elapsed() < SLICE
+            && let Some(number) = self.remaining.pop()
         {
             if let Some(bytes) = body(number) {
-                look(&bytes, &self.search.probe, None, &mut hits);
+                search_body(&bytes, &self.search.probe, None, &mut hits);
             }
         }
         hits
     }
 }
 
-/// A body, and places in it.
-pub(super) type Places = (Bytes, Vec<usize>);
-
-/// Searches the spans at these addresses; `body` looks up a body and where in it spans lie that began at these places.
-pub(super) fn check(addresses: &[(PayloadRef, SpanId)], probe: &PayloadQuery, body: impl Fn(u32, &[usize]) -> Option<Places>) -> Hits {
-    let mut places: HashMap<u32, Vec<usize>> = HashMap::new();
-    for (number, at) in addresses.iter().map(|(address, _)| split(*address)) {
-        places.entry(number).or_default().push(at);
+/// Searches some spans. `spans` returns a body by its number, and the current offsets of its spans with some original offsets.
+pub(super) fn check(
+    payload_refs: &[(PayloadRef, SpanId)],
+    query: &PayloadQuery,
+    spans: impl Fn(u32, &[usize]) -> Option<BodySpans>,
+) -> Hits {
+    let mut by_body: HashMap<u32, Vec<usize>> = HashMap::new();
+    for (number, original) in payload_refs.iter().map(|(payload_ref, _)| split(*payload_ref)) {
+        by_body.entry(number).or_default().push(original);
     }
     let mut hits = Hits::new();
-    for (number, places) in places {
-        if let Some((bytes, mut places)) = body(number, &places) {
-            places.sort_unstable();
-            look(&bytes, probe, Some(&places), &mut hits);
+    for (number, originals) in by_body {
+        if let Some((bytes, mut offsets)) = spans(number, &originals) {
+            offsets.sort_unstable();
+            search_body(&bytes, query, Some(&offsets), &mut hits);
         }
     }
     hits
 }
 
-/// Searches the spans of a body, or those that begin at some places of it, in order.
-fn look(body: &[u8], probe: &PayloadQuery, places: Option<&[usize]>, hits: &mut Hits) {
-    if !probe.may_lie_in(&[body]) {
+/// Searches all spans of a body, or those at some offsets, in order.
+fn search_body(body: &[u8], query: &PayloadQuery, offsets: Option<&[usize]>, hits: &mut Hits) {
+    if !query.may_match_bytes(&[body]) {
         return;
     }
-    let wanted = |at: usize| places.is_none_or(|places| places.binary_search(&at).is_ok());
-    // What can't be read was told when the body came.
-    let _ = payload::search(body, |message| wanted(offset(body, message)), probe, hits);
+    let is_searched = |message: &[u8]| offsets.is_none_or(|offsets| offsets.binary_search(&offset(body, message)).is_ok());
+    // An invalid span was reported when the body was received.
+    let _ = payload::search(body, is_searched, query, hits);
 }

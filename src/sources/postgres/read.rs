@@ -80,9 +80,9 @@ impl Reader<'_> {
         let floor = progress.since.and_then(|since| self.definition.earliest_created(since));
         let found = match &load.last {
             None => self.session.query(&self.definition.select_newest(self.location), &[(&wanted.to_string(), Type::TEXT)]).await?,
-            Some((created, location)) => {
+            Some((created, ctid)) => {
                 let sql = self.definition.select_before(self.location, floor.as_deref());
-                self.session.query(&sql, &[(created, Type::TEXT), (location, Type::TEXT), (&wanted.to_string(), Type::TEXT)]).await?
+                self.session.query(&sql, &[(created, Type::TEXT), (ctid, Type::TEXT), (&wanted.to_string(), Type::TEXT)]).await?
             }
         };
         let is_last = found.len() < wanted;

@@ -105,7 +105,7 @@ pub(super) async fn check(session: &Session, location: &Location, spans: &[SpanI
 
 fn hit(row: &Row, query: &PayloadQuery) -> Option<(TraceId, SpanId)> {
     let bytes = |column| row.try_get::<_, Option<Bytes<'_>>>(column).ok().flatten().map_or(&b""[..], |bytes| bytes.0);
-    if !query.holds_in_json(bytes(2), bytes(3)) {
+    if !query.matches_json(bytes(2), bytes(3)) {
         return None;
     }
     agno_row::hit(bytes(0), bytes(1))

@@ -11,96 +11,95 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::model::payload_query::Condition;
 use crate::model::{Pattern, Payload, PayloadQuery, PayloadRef, SourceId, SpanId};
-use crate::otlp::wire::put_bytes;
 use crate::sources::otlp::ingest::{ExportRequest, Ingest};
 use crate::sources::otlp::search::{self, Scan};
 use crate::sources::otlp::types::{Encoding, Signal};
 use crate::sources::{Search, Update, UpdateSender};
 
-/// What an intake holds of one request.
+/// The spans of ingested requests that are held.
 struct Held {
-    intake: Ingest,
+    ingest: Ingest,
     updates: Receiver<Update>,
-    /// Its spans: address, id, weight, payload as it came.
+    /// The payload reference, the id, the retained bytes and the original payload of each span.
     spans: Vec<(PayloadRef, SpanId, u64, Payload)>,
 }
 
 impl Held {
     fn new() -> Self {
         let (sender, updates) = channel(1);
-        Self { intake: Ingest::new(UpdateSender::new(SourceId(0), sender), None, vec![]), updates, spans: vec![] }
+        Self { ingest: Ingest::new(UpdateSender::new(SourceId(0), sender), None, vec![]), updates, spans: vec![] }
     }
 
-    /// Takes a request.
-    fn take(&mut self, form: Encoding, body: Vec<u8>) {
+    fn ingest(&mut self, encoding: Encoding, body: Vec<u8>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(self.intake.ingest(ExportRequest::uncompressed(Signal::Traces, form, body.into()))).unwrap();
+        runtime.block_on(self.ingest.ingest(ExportRequest::uncompressed(Signal::Traces, encoding, body.into()))).unwrap();
         while let Ok(Update::Batch(batch)) = self.updates.try_recv() {
             self.spans.extend(batch.spans.iter().map(|span| {
-                let payload = self.intake.payload(span.payload_ref, span.id).unwrap();
+                let payload = self.ingest.payloads.read(span.payload_ref, span.id).unwrap();
                 (span.payload_ref, span.id, u64::from(span.retained_bytes), payload)
             }));
         }
     }
 
-    /// Lets go of some spans, by their numbers in order, and says how many bytes those left weigh.
-    fn release(&mut self, numbers: &[usize]) -> u64 {
-        let addresses: Vec<PayloadRef> = numbers.iter().map(|&number| self.spans[number].0).collect();
-        self.intake.release(&addresses);
-        // Twice does no harm.
-        self.intake.release(&addresses);
-        self.spans.retain(|(address, ..)| !addresses.contains(address));
-        self.spans.iter().map(|(_, _, weight, _)| weight).sum()
+    /// Releases spans by their indexes, twice, and returns the retained bytes of the others.
+    fn release(&mut self, indexes: &[usize]) -> u64 {
+        let released: Vec<PayloadRef> = indexes.iter().map(|&index| self.spans[index].0).collect();
+        self.ingest.payloads.release(&released);
+        self.ingest.payloads.release(&released);
+        self.spans.retain(|(payload_ref, ..)| !released.contains(payload_ref));
+        self.spans.iter().map(|(_, _, retained, _)| retained).sum()
     }
 
-    fn check(&self, probe: &PayloadQuery) {
-        for (address, id, _, payload) in &self.spans {
-            assert_eq!(self.intake.payload(*address, *id).as_ref(), Ok(payload));
+    /// Checks that the payloads of the held spans are unchanged and found.
+    fn check(&self, query: &PayloadQuery) {
+        for (payload_ref, id, _, payload) in &self.spans {
+            assert_eq!(self.ingest.payloads.read(*payload_ref, *id).as_ref(), Ok(payload));
         }
-        let sought = self.spans.iter().filter(|(.., payload)| probe.holds(payload));
-        let mut sought: Vec<SpanId> = sought.map(|(_, id, ..)| *id).collect();
-        let places: Vec<_> = self.spans.iter().map(|(address, id, ..)| (*address, *id)).collect();
-        let found = search::check(&places, probe, |number, places| self.intake.places(number, places));
+        let expected = self.spans.iter().filter(|(.., payload)| query.matches(payload));
+        let mut expected: Vec<SpanId> = expected.map(|(_, id, ..)| *id).collect();
+        let held: Vec<_> = self.spans.iter().map(|(payload_ref, id, ..)| (*payload_ref, *id)).collect();
+        let found = search::check(&held, query, |number, originals| self.ingest.payloads.spans(number, originals));
         let mut found: Vec<SpanId> = found.into_iter().map(|(_, id)| id).collect();
-        sought.sort_unstable();
+        expected.sort_unstable();
         found.sort_unstable();
-        assert_eq!(found, sought);
-        // A search through everything may come upon what was let go.
-        let mut scan = Scan::new(Search { ticket: 0, probe: probe.clone().into(), since: None, until: None }, self.intake.bodies());
+        assert_eq!(found, expected);
+        // A search through whole bodies may also find released spans.
+        let mut scan =
+            Scan::new(Search { ticket: 0, probe: query.clone().into(), since: None, until: None }, self.ingest.payloads.numbers());
         let mut everywhere = vec![];
         while scan.progress().done < scan.progress().total {
-            everywhere.extend(scan.slice(|number| self.intake.body(number)).into_iter().map(|(_, id)| id));
+            everywhere.extend(scan.slice(|number| self.ingest.payloads.body(number)).into_iter().map(|(_, id)| id));
         }
-        assert!(sought.iter().all(|id| everywhere.contains(id)));
+        assert!(expected.iter().all(|id| everywhere.contains(id)));
     }
 
     fn bytes(&self) -> u64 {
-        self.intake.traffic().held
+        self.ingest.traffic().held
     }
 }
 
-fn probe() -> PayloadQuery {
-    PayloadQuery::new(Pattern::part(&["ab".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern]))))
+fn query() -> PayloadQuery {
+    PayloadQuery::new(Pattern::substring(&["ab".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern]))))
 }
 
-/// Field 50 in the form that protobuf gave up.
+/// Field 50 as a group, which protobuf has deprecated.
 const EMPTY_GROUP: [u8; 4] = [0x93, 0x03, 0x94, 0x03];
 
-/// How a request is written.
+/// How a request is encoded.
 #[derive(Clone, Copy, Debug)]
 enum Style {
-    /// With fields that OTLP has not.
+    /// With unknown fields.
     Protobuf,
-    /// So too, and with line breaks if told so.
+    /// With unknown fields, and with line breaks if `true`.
     Json(bool),
 }
 
 impl Style {
-    fn form(self) -> Encoding {
+    fn encoding(self) -> Encoding {
         if let Self::Protobuf = self { Encoding::Protobuf } else { Encoding::Json }
     }
 
-    fn write(self, request: &[ResourceSpans]) -> Vec<u8> {
+    fn encode(self, request: &[ResourceSpans]) -> Vec<u8> {
         if let Self::Json(pretty) = self {
             let mut groups = serde_json::to_value(request).unwrap();
             for group in groups.as_array_mut().unwrap() {
@@ -110,16 +109,16 @@ impl Style {
             return if pretty { serde_json::to_vec_pretty(&request) } else { serde_json::to_vec(&request) }.unwrap();
         }
         let mut body = vec![];
-        put_bytes(7, b"before", &mut body);
+        prost::encoding::bytes::encode(7, &b"before".to_vec(), &mut body);
         for group in request {
             let mut message = EMPTY_GROUP.to_vec();
-            put_bytes(100, b"in a group", &mut message);
+            prost::encoding::bytes::encode(100, &b"in a group".to_vec(), &mut message);
             message.extend(EMPTY_GROUP);
             message.extend(group.encode_to_vec());
             body.extend(EMPTY_GROUP);
-            put_bytes(1, &message, &mut body);
+            prost::encoding::bytes::encode(1, &message, &mut body);
         }
-        put_bytes(2, b"behind", &mut body);
+        prost::encoding::bytes::encode(2, &b"behind".to_vec(), &mut body);
         body
     }
 }
@@ -134,25 +133,27 @@ fn some_attributes() -> impl Strategy<Value = Vec<KeyValue>> {
     prop::collection::vec(("[a-c]{1,3}", text), 0..4).prop_map(attributes)
 }
 
-/// Spans, of which one in eight can't be taken: it has no id.
+/// A span; one in eight is invalid, since it has no id.
 fn some_span() -> impl Strategy<Value = Span> {
     let around = (some_attributes(), some_attributes(), some_attributes());
-    (1_u8.., prop::bool::weighted(0.875), "[ab]{0,9}", 0_u32..9, around).prop_map(|(trace, takes, text, count, (own, event, link))| Span {
-        trace_id: vec![trace; 16],
-        span_id: if takes { vec![1; 8] } else { vec![] },
-        name: text.clone(),
-        trace_state: text.clone(),
-        kind: 3,
-        start_time_unix_nano: 1_700_000_000_000_000_000,
-        end_time_unix_nano: 1_700_000_001_000_000_000,
-        attributes: own,
-        dropped_attributes_count: count,
-        events: vec![Event { name: text.clone(), attributes: event, time_unix_nano: 1_700_000_000_500_000_000, ..Event::default() }],
-        dropped_events_count: count * 2,
-        links: vec![Link { trace_id: vec![trace; 16], span_id: vec![2; 8], attributes: link, ..Link::default() }],
-        dropped_links_count: count * 3,
-        status: Some(Status { code: 2, message: text }),
-        ..Span::default()
+    (1_u8.., prop::bool::weighted(0.875), "[ab]{0,9}", 0_u32..9, around).prop_map(|(trace, is_valid, text, count, (own, event, link))| {
+        Span {
+            trace_id: vec![trace; 16],
+            span_id: if is_valid { vec![1; 8] } else { vec![] },
+            name: text.clone(),
+            trace_state: text.clone(),
+            kind: 3,
+            start_time_unix_nano: 1_700_000_000_000_000_000,
+            end_time_unix_nano: 1_700_000_001_000_000_000,
+            attributes: own,
+            dropped_attributes_count: count,
+            events: vec![Event { name: text.clone(), attributes: event, time_unix_nano: 1_700_000_000_500_000_000, ..Event::default() }],
+            dropped_events_count: count * 2,
+            links: vec![Link { trace_id: vec![trace; 16], span_id: vec![2; 8], attributes: link, ..Link::default() }],
+            dropped_links_count: count * 3,
+            status: Some(Status { code: 2, message: text }),
+            ..Span::default()
+        }
     })
 }
 
@@ -176,7 +177,7 @@ fn some_request() -> impl Strategy<Value = Vec<ResourceSpans>> {
     })
 }
 
-/// The bytes of a request that has these spans only.
+/// The size of the request with the held spans only.
 fn needed(style: Style, request: &[ResourceSpans], held: &Held) -> u64 {
     let mut request = request.to_vec();
     let id = |span: &Span| SpanId::new(span.span_id.as_slice().try_into().ok()?);
@@ -187,31 +188,31 @@ fn needed(style: Style, request: &[ResourceSpans], held: &Held) -> u64 {
         group.scope_spans.retain(|scope| !scope.spans.is_empty());
     }
     request.retain(|group| !group.scope_spans.is_empty());
-    style.write(&request).len() as u64
+    style.encode(&request).len() as u64
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
-    fn what_is_held_reads_as_it_came_and_little_else_is_kept(
+    fn held_spans_are_unchanged_and_little_else_is_kept(
         request in some_request(),
         style in prop_oneof![2 => Just(Style::Protobuf), 1 => any::<bool>().prop_map(Style::Json)],
         steps in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 1..9), 1..20),
     ) {
         let mut held = Held::new();
-        held.take(style.form(), style.write(&request));
-        held.check(&probe());
+        held.ingest(style.encoding(), style.encode(&request));
+        held.check(&query());
         for step in steps {
             if held.spans.is_empty() {
                 break;
             }
-            let numbers: Vec<usize> = step.iter().map(|index| index.index(held.spans.len())).collect();
-            let weight = held.release(&numbers);
-            held.check(&probe());
+            let indexes: Vec<usize> = step.iter().map(|index| index.index(held.spans.len())).collect();
+            let retained = held.release(&indexes);
+            held.check(&query());
             if !held.spans.is_empty() {
-                // Lengths are written in five bytes, and a list that comes apart loses line breaks.
-                let most = needed(style, &request, &held).max(weight) * 2 + 600;
+                // Length prefixes take five bytes.
+                let most = needed(style, &request, &held).max(retained) * 2 + 600;
                 prop_assert!(held.bytes() <= most, "{} of {most}", held.bytes());
             }
         }
@@ -220,8 +221,8 @@ proptest! {
     }
 }
 
-/// Bodies as agents sent them.
-fn real() -> Vec<(Encoding, Vec<u8>)> {
+/// Recorded requests.
+fn recorded() -> Vec<(Encoding, Vec<u8>)> {
     use std::io::Read;
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut bodies = vec![(Encoding::Protobuf, std::fs::read(fixtures.join("agno-3.1.10.otlp.pb")).unwrap())];
@@ -245,34 +246,34 @@ fn real() -> Vec<(Encoding, Vec<u8>)> {
 }
 
 #[test]
-fn one_span_keeps_no_more_than_itself() {
-    let mut forms = (0, 0);
-    for (form, body) in real() {
+fn a_held_span_keeps_little_more_than_itself() {
+    let mut counts = (0, 0);
+    for (encoding, body) in recorded() {
         let mut all = Held::new();
-        all.take(form, body.clone());
-        // A few of each, from its first to its last.
-        for stays in (0..all.spans.len()).step_by(all.spans.len() / 5 + 1).chain(all.spans.len().checked_sub(1)) {
+        all.ingest(encoding, body.clone());
+        // A few spans of each request, from the first to the last.
+        for kept in (0..all.spans.len()).step_by(all.spans.len() / 5 + 1).chain(all.spans.len().checked_sub(1)) {
             let mut held = Held::new();
-            held.take(form, body.clone());
-            let others: Vec<usize> = (0..held.spans.len()).filter(|n| *n != stays).collect();
-            let (half, rest) = others.split_at(others.len() / 2);
-            let before = held.spans[stays].2;
+            held.ingest(encoding, body.clone());
+            let others: Vec<usize> = (0..held.spans.len()).filter(|n| *n != kept).collect();
+            let (half, others) = others.split_at(others.len() / 2);
+            let before = held.spans[kept].2;
             held.release(half);
-            let rest: Vec<usize> = rest.iter().map(|n| n - half.len()).collect();
-            assert_eq!(held.release(&rest), before);
-            held.check(&probe());
-            // What lies around spans is mostly a resource and a scope, of less than 2 KiB together.
+            let others: Vec<usize> = others.iter().map(|n| n - half.len()).collect();
+            assert_eq!(held.release(&others), before);
+            held.check(&query());
+            // A resource and a scope take less than 2 KiB together.
             assert!(held.bytes() <= before * 2 + 2560, "{} for {before} of {}", held.bytes(), body.len());
-            *(if form == Encoding::Json { &mut forms.1 } else { &mut forms.0 }) += usize::from(held.bytes() < body.len() as u64);
+            *(if encoding == Encoding::Json { &mut counts.1 } else { &mut counts.0 }) += usize::from(held.bytes() < body.len() as u64);
         }
     }
-    assert!(forms.0 > 100 && forms.1 > 1, "{forms:?}");
+    assert!(counts.0 > 100 && counts.1 > 1, "{counts:?}");
 }
 
 #[test]
-fn a_span_that_stays_of_every_request_does_not_hold_them_all() {
-    for form in [Encoding::Protobuf, Encoding::Json] {
-        let style = if form == Encoding::Protobuf { Style::Protobuf } else { Style::Json(false) };
+fn one_held_span_of_each_request_does_not_keep_the_requests() {
+    for encoding in [Encoding::Protobuf, Encoding::Json] {
+        let style = if encoding == Encoding::Protobuf { Style::Protobuf } else { Style::Json(false) };
         let mut held = Held::new();
         for body in 0..40_u64 {
             let spans = (0..100).map(|n| Span {
@@ -283,27 +284,27 @@ fn a_span_that_stays_of_every_request_does_not_hold_them_all() {
                 ..Span::default()
             });
             let scope = ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() };
-            held.take(form, style.write(&[ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() }]));
+            held.ingest(encoding, style.encode(&[ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() }]));
         }
-        let stays = |n: usize| n % 100 == 42;
-        let weight = held.release(&(0..4000).filter(|n| !stays(*n)).collect::<Vec<_>>());
-        assert!(weight > 40 * 4000, "what is large weighs as much");
-        assert!((weight / 2..weight * 2).contains(&held.bytes()), "{} for {weight}", held.bytes());
-        held.check(&probe());
+        let is_kept = |n: usize| n % 100 == 42;
+        let retained = held.release(&(0..4000).filter(|n| !is_kept(*n)).collect::<Vec<_>>());
+        assert!(retained > 40 * 4000, "{retained}");
+        assert!((retained / 2..retained * 2).contains(&held.bytes()), "{} for {retained}", held.bytes());
+        held.check(&query());
     }
 }
 
 #[test]
-fn a_request_that_lists_its_fields_without_their_names_is_thinned_out_too() {
+fn a_json_request_of_arrays_without_field_names_is_compacted() {
     let span = |n: u64| {
         let (text, id) = ("ab".repeat(500), n + 1);
         format!(r#"{{"traceId": "{id:032x}", "spanId": "{id:016x}", "startTimeUnixNano": "1", "name": "{text}"}}"#)
     };
     let body = format!(r#"[[[null, [[{{"name": "ab"}}, [{}]]]]], null, null]"#, (0..9).map(span).collect::<Vec<_>>().join(" , "));
     let mut held = Held::new();
-    held.take(Encoding::Json, body.into_bytes());
+    held.ingest(Encoding::Json, body.into_bytes());
     held.release(&[0, 1, 2, 3, 5, 7, 8]);
-    held.check(&probe());
+    held.check(&query());
     assert_eq!(held.spans.len(), 2);
     assert!(held.bytes() < 2500, "{}", held.bytes());
 }

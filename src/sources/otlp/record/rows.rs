@@ -72,7 +72,7 @@ pub(super) fn write(job: &WriteJob, traces: &mut Statement<'_>, spans: &mut Stat
 fn payloads(job: &WriteJob) -> HashMap<usize, Payload> {
     let mut payloads = HashMap::new();
     // The ingest path has already decoded the body once.
-    let _ = payload::each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
+    let _ = payload::for_each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
     payloads
 }
 
