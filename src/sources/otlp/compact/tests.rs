@@ -55,7 +55,7 @@ impl Held {
         for (payload_ref, id, _, payload) in &self.spans {
             assert_eq!(self.ingest.payloads.read(*payload_ref, *id).as_ref(), Ok(payload));
         }
-        let expected = self.spans.iter().filter(|(.., payload)| query.holds(payload));
+        let expected = self.spans.iter().filter(|(.., payload)| query.matches(payload));
         let mut expected: Vec<SpanId> = expected.map(|(_, id, ..)| *id).collect();
         let held: Vec<_> = self.spans.iter().map(|(payload_ref, id, ..)| (*payload_ref, *id)).collect();
         let found = search::check(&held, query, |number, originals| self.ingest.payloads.spans(number, originals));
@@ -79,7 +79,7 @@ impl Held {
 }
 
 fn query() -> PayloadQuery {
-    PayloadQuery::new(Pattern::part(&["ab".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern]))))
+    PayloadQuery::new(Pattern::substring(&["ab".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern]))))
 }
 
 /// Field 50 as a group, which protobuf has deprecated.
