@@ -340,7 +340,7 @@ fn source(name: &str, state: State) -> SourceView {
 
 /// A listener at two addresses that passes on to two endpoints, of which the second is dead.
 fn listener() -> SourceView {
-    let port = |port| Port { address: ([127, 0, 0, 1], port).into(), warning: None, trouble: None };
+    let port = |port| Port { address: ([127, 0, 0, 1], port).into(), warning: None, error: None };
     let alive = Forwarding { url: "http://127.0.0.1:4319".to_owned(), sent: 12, ..Forwarding::default() };
     let trouble = Some("io: Connection refused".to_owned());
     let dead = Forwarding { url: "https://collector.example:4318".to_owned(), waiting: 3, dropped: 1, trouble, ..Forwarding::default() };
@@ -355,7 +355,7 @@ fn shut_out() -> SourceView {
         "can't listen on 127.0.0.1:4317: it is in use; stop the program that listens there, or choose another address with --grpc ADDR";
     listener.state = State::Failing(words.to_owned());
     listener.traffic = Traffic { ports: listener.traffic.ports, ..Traffic::default() };
-    listener.traffic.ports[0].trouble = Some(PortError { taken: true, words: words.to_owned(), flag: "--grpc" });
+    listener.traffic.ports[0].trouble = Some(PortError { is_in_use: true, message: words.to_owned(), flag: "--grpc" });
     listener
 }
 
@@ -364,7 +364,7 @@ fn open() -> SourceView {
     let mut listener = listener();
     let warning = "0.0.0.0:4318 is open to other machines: everybody who reaches it can send spans; --otlp-token TOKEN asks for a token";
     listener.traffic = Traffic { ports: listener.traffic.ports, ..Traffic::default() };
-    listener.traffic.ports[1] = Port { address: ([0, 0, 0, 0], 4318).into(), warning: Some(warning.to_owned()), trouble: None };
+    listener.traffic.ports[1] = Port { address: ([0, 0, 0, 0], 4318).into(), warning: Some(warning.to_owned()), error: None };
     listener
 }
 

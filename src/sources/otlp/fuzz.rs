@@ -48,6 +48,6 @@ pub fn request(bytes: &[u8]) {
             assert_eq!(&ingest.payload(*address, *span), payload);
         }
         ingest.release(&remaining.iter().map(|(address, _)| *address).collect::<Vec<_>>());
-        assert_eq!(ingest.traffic().held, 0);
+        assert_eq!(ingest.traffic().payload_bytes, 0);
     }
 }

@@ -254,7 +254,7 @@ impl Ingest {
         let held = lock(&self.bodies).retained_bytes();
         let logs = logs + lock(&self.events).evicted();
         let forwards = self.forwards.iter().map(Forward::report).collect();
-        Traffic { spans, rejected, put_off, refused, logs, metrics, held, forwards, ports: Vec::new() }
+        Traffic { spans, rejected, deferred: put_off, refused, logs, metrics, payload_bytes: held, forwards, ports: Vec::new() }
     }
 }
 

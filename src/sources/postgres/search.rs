@@ -61,7 +61,7 @@ impl Scan {
         let (total, left) = self.blocks.unwrap_or((look.blocks, look.blocks));
         let from = left.saturating_sub(self.stride);
         let begun = Instant::now();
-        let clues = patterns(&self.search.probe);
+        let clues = patterns(&self.search.query);
         let mut condition = String::new();
         for number in 1..=clues.len() {
             let _ = write!(condition, " AND (attributes::text ILIKE ANY (${number}) OR status_message::text ILIKE ANY (${number}))");
@@ -76,7 +76,7 @@ impl Scan {
         );
         let parameters: Vec<Parameter<'_>> = clues.iter().map(|clues| (clues as _, Type::TEXT_ARRAY)).collect();
         let rows = session.query(&sql, &parameters).await?;
-        let hits = rows.iter().filter_map(|row| hit(row, &self.search.probe)).collect();
+        let hits = rows.iter().filter_map(|row| hit(row, &self.search.query)).collect();
         self.blocks = Some((total, from));
         let took = begun.elapsed();
         self.stride = if took > SLICE { self.stride / 2 } else { self.stride * 2 }.clamp(1, BLOCKS[1]);

@@ -362,7 +362,7 @@ fn what_payloads_hold_is_told_by_sources() {
         ticket: search.ticket,
         spans: vec![(TraceId::new([number; 16]).unwrap(), SpanId::new(id.to_be_bytes()).unwrap())],
         progress,
-        trouble: None,
+        error: None,
     };
     desk.app.search_hits(&desk.store, found(1, 2, Some(Progress { done: 1, total: 4 })));
     desk.app.search_hits(&desk.store, found(2, 1, None));

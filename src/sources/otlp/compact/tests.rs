@@ -64,7 +64,7 @@ impl Held {
         found.sort_unstable();
         assert_eq!(found, expected);
         // A search through whole bodies may also find released spans.
-        let mut scan = Scan::new(Search { ticket: 0, probe: query.clone().into(), since: None, until: None }, self.ingest.bodies());
+        let mut scan = Scan::new(Search { ticket: 0, query: query.clone().into(), since: None, until: None }, self.ingest.bodies());
         let mut everywhere = vec![];
         while scan.progress().done < scan.progress().total {
             everywhere.extend(scan.slice(|number| self.ingest.body(number)).into_iter().map(|(_, id)| id));
@@ -73,7 +73,7 @@ impl Held {
     }
 
     fn bytes(&self) -> u64 {
-        self.ingest.traffic().held
+        self.ingest.traffic().payload_bytes
     }
 }
 
