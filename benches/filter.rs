@@ -184,7 +184,7 @@ fn search(line: &str, word: &str, database: &Path, lines: &Path) {
     let (mut best, mut first, mut hits) = (Duration::MAX, None, 0);
     for ticket in 1..=5 {
         let begun = Instant::now();
-        let search = Search { ticket, query: Arc::new(query.probe()), since: None, until: None };
+        let search = Search { ticket, query: Arc::new(query.payload_query()), since: None, until: None };
         handle.requests.send(Request::Search(search)).unwrap();
         hits = 0;
         loop {

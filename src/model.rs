@@ -24,7 +24,7 @@ pub use attributes::{Attribute, Value};
 pub use batch::{Batch, Origin, Skipped, Text};
 pub use ids::{PayloadRef, SourceId, SpanId, TraceId};
 pub use nearest::nearest;
-pub use pattern::Pattern;
+pub use pattern::{Pattern, PatternError};
 pub use payload::{Dropped, Event, Link, Payload};
 pub use payload_query::PayloadQuery;
 pub use span::{Span, SpanFacts};

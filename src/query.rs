@@ -1,10 +1,14 @@
 //! The filter line: parsed once, matched against rows.
 //!
-//! Words are joined by AND, `-` negates, `|` inside a value is OR, quotes keep blanks and mean the whole value, `*` stands for anything,
-//! `/…/` is a regular expression. A bare word is fuzzy over name, agent, model, tool and the beginning of the input. What a row does not
-//! hold is looked for in payloads, elsewhere: [`Query::probe`] says what, and [`Matcher::found`] is told where it is.
+//! Words are joined by AND. `-` negates a word, `|` separates alternative values, quotes keep blanks and make a value match exactly, `*`
+//! matches any text, and `/…/` is a regular expression. A word without a field is a fuzzy search in name, agent, model, tool and the
+//! beginning of the input.
+//!
+//! Rows do not hold payloads. Conditions on payloads become a [`PayloadQuery`] ([`Query::payload_query`]), which sources run;
+//! [`Matcher::add_payload_match`] takes the results.
 
 mod edit;
+mod error;
 mod lexer;
 mod matcher;
 mod parse;
@@ -12,17 +16,18 @@ mod parse;
 mod tests;
 mod time;
 
-pub use edit::{quoted, values_of, with_values};
-pub use lexer::{CursorContext, ParseError, place_of};
+pub use edit::{quote, values_of, with_values};
+pub use error::{ParseError, ParseErrorKind};
+pub use lexer::{CursorContext, cursor_context};
 pub use matcher::Matcher;
 pub use parse::{FIELDS, KINDS, STATUSES};
 
 use crate::model::payload_query::{Comparison, Condition};
 use crate::model::{Nanos, Pattern, PayloadQuery, SpanType};
 use crate::store::RunStatus;
-use time::Moment;
+use time::TimeBound;
 
-/// A filter. The empty one lets everything through.
+/// A parsed filter. The empty one matches every row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     terms: Vec<Term>,
@@ -37,28 +42,28 @@ struct Term {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Test {
-    Bare(Vec<Bare>),
-    Text(Field, Vec<Pattern>),
+    Bare(Vec<BareWord>),
+    Text(TextField, Vec<Pattern>),
     Status(Vec<RunStatus>),
-    Kind(Vec<SpanType>),
-    /// Beginnings of trace ids, as hex digits.
+    SpanType(Vec<SpanType>),
+    /// Prefixes of trace ids as hex digits.
     Trace(Vec<String>),
     Number(Measure, Comparison, i64),
-    Since(Moment),
-    Until(Moment),
+    Since(TimeBound),
+    Until(TimeBound),
     Payload(Condition),
 }
 
-/// A bare word.
+/// A word without a field.
 #[derive(Clone, Debug, PartialEq)]
-enum Bare {
+enum BareWord {
     Fuzzy(String),
-    Like(Pattern),
+    Pattern(Pattern),
 }
 
-/// A text that a row has.
+/// A text of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+enum TextField {
     Name,
     Agent,
     Model,
@@ -67,18 +72,18 @@ enum Field {
     Session,
     User,
     Error,
-    /// The same of what failed, with a `*` for what varies.
+    /// The error message of a failed row, normalized: `*` replaces what varies.
     Failure,
 }
 
-/// A number that a row has.
+/// A number of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Measure {
-    /// Nanoseconds from its start to its end.
+    /// Nanoseconds.
     Duration,
-    /// Of these, those in which none of its children ran.
-    Own,
-    /// Tokens in and out.
+    /// Nanoseconds in which no child ran.
+    OwnTime,
+    /// Input and output tokens.
     Tokens,
     Input,
     Output,
@@ -87,46 +92,46 @@ enum Measure {
 }
 
 impl Query {
-    /// Whether everything passes.
+    /// Returns whether every row matches.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// Whether only failed spans pass.
+    /// Returns whether only failed rows match.
     #[must_use]
-    pub fn wants_errors(&self) -> bool {
+    pub fn requires_error(&self) -> bool {
         self.terms.iter().any(|term| !term.negated && term.test == Test::Status(vec![RunStatus::Error]))
     }
 
-    /// Whether rows alone can't tell what passes: payloads have to be searched.
+    /// Returns whether the query has conditions on payloads, which rows do not hold.
     #[must_use]
     pub fn needs_payloads(&self) -> bool {
         self.terms.iter().any(|term| matches!(term.test, Test::Payload(_)))
     }
 
-    /// What a span's payload must hold; everything if the query asks for nothing in payloads.
+    /// Returns the conditions on payloads.
     #[must_use]
-    pub fn probe(&self) -> PayloadQuery {
+    pub fn payload_query(&self) -> PayloadQuery {
         PayloadQuery::new(self.terms.iter().filter_map(|term| match &term.test {
-            Test::Payload(sought) => Some((term.negated, sought.clone())),
+            Test::Payload(condition) => Some((term.negated, condition.clone())),
             _ => None,
         }))
     }
 
-    /// Whether a search through payloads for the one finds what one for the other would.
+    /// Returns whether both queries have the same results in a search through payloads.
     #[must_use]
-    pub fn asks_the_same_of_payloads(&self, other: &Self) -> bool {
-        let payload = |term: &&Term| matches!(term.test, Test::Payload(_) | Test::Since(_) | Test::Until(_));
-        self.terms.iter().filter(payload).eq(other.terms.iter().filter(payload))
+    pub fn has_same_payload_search(&self, other: &Self) -> bool {
+        let affects_search = |term: &&Term| matches!(term.test, Test::Payload(_) | Test::Since(_) | Test::Until(_));
+        self.terms.iter().filter(affects_search).eq(other.terms.iter().filter(affects_search))
     }
 
-    /// The earliest and the latest start of a span that can pass at `now`; `None` where there is no such bound.
+    /// Returns the earliest and the latest start of a row that can match at `now`; `None` for no bound.
     #[must_use]
-    pub fn bounds(&self, now: Nanos) -> (Option<Nanos>, Option<Nanos>) {
-        let wanted = || self.terms.iter().filter(|term| !term.negated).map(|term| &term.test);
-        let since = wanted().filter_map(|test| if let Test::Since(moment) = test { Some(moment.at(now)) } else { None }).max();
-        let until = wanted().filter_map(|test| if let Test::Until(moment) = test { Some(moment.at(now)) } else { None }).min();
+    pub fn start_bounds(&self, now: Nanos) -> (Option<Nanos>, Option<Nanos>) {
+        let tests = || self.terms.iter().filter(|term| !term.negated).map(|term| &term.test);
+        let since = tests().filter_map(|test| if let Test::Since(bound) = test { Some(bound.at(now)) } else { None }).max();
+        let until = tests().filter_map(|test| if let Test::Until(bound) = test { Some(bound.at(now)) } else { None }).min();
         (since, until)
     }
 }

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use agno_top::query::{Query, place_of, values_of, with_values};
+use agno_top::query::{Query, cursor_context, values_of, with_values};
 use libfuzzer_sys::fuzz_target;
 
 const JSON: &[u8] = br#"{"input.value": "say \"hi\" to Gr\u00f6\u00dfe", "llm.token_count.prompt": 5000, "tags": ["a", {"b": null}], "ok": true}"#;
@@ -11,14 +11,14 @@ fuzz_target!(|line: &str| {
     let length = line.chars().count();
     match line.parse::<Query>() {
         Ok(query) => {
-            let _ = query.bounds(1_800_000_000_000_000_000);
-            let probe = query.probe();
-            let _ = (probe.holds_in_json(JSON, b"it failed"), probe.clues());
+            let _ = query.start_bounds(1_800_000_000_000_000_000);
+            let probe = query.payload_query();
+            let _ = (probe.matches_json(JSON, b"it failed"), probe.clues());
             // What can be read once can be changed and read again.
             let changed = with_values(line, "agent", &[line.to_owned()]);
             assert_eq!(values_of(&changed, "agent"), [line]);
         }
         Err(mistake) => assert!(mistake.at <= length),
     }
-    assert!(place_of(line, length).at <= length);
+    assert!(cursor_context(line, length).at <= length);
 });

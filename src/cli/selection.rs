@@ -35,7 +35,7 @@ impl Since {
     /// Returns the start of the period in nanoseconds since the Unix epoch.
     #[must_use]
     pub fn resolve(&self, now: Nanos) -> Nanos {
-        self.0.bounds(now).0.unwrap_or(Nanos::MIN)
+        self.0.start_bounds(now).0.unwrap_or(Nanos::MIN)
     }
 }
 

@@ -192,8 +192,8 @@ impl Snapshot {
 
     /// Has every source search its payloads for what the query requires, and adds the hits to the matcher.
     fn search_payloads(&mut self, matcher: &mut Matcher) -> Result<(), Report> {
-        let (since, until) = matcher.query().bounds(self.now);
-        let search = Search { ticket: self.hub.next_ticket(), query: Arc::new(matcher.query().probe()), since, until };
+        let (since, until) = matcher.query().start_bounds(self.now);
+        let search = Search { ticket: self.hub.next_ticket(), query: Arc::new(matcher.query().payload_query()), since, until };
         let request = |handle: &Handle| self.hub.send(handle.id, Request::Search(search.clone()));
         let mut is_searching: Vec<bool> = self.hub.sources().iter().map(request).collect();
         while is_searching.contains(&true) {
@@ -201,7 +201,7 @@ impl Snapshot {
             if hits.ticket != search.ticket {
                 continue;
             }
-            hits.spans.into_iter().for_each(|(trace, span)| matcher.found(trace, span));
+            hits.spans.into_iter().for_each(|(trace, span)| matcher.add_payload_match(trace, span));
             if let Some(error) = hits.error {
                 print_message(&format!("not searched: {error}"));
             }
@@ -227,5 +227,5 @@ impl Snapshot {
 
 /// Whether a span of the trace matches.
 fn matches(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
-    matcher.passes(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
+    matcher.matches_trace(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
 }

@@ -1,4 +1,4 @@
-//! A text to look for: whole, as a part, with gaps, or a regular expression. Case never counts unless an expression asks for it.
+//! Text patterns: exact, substring, with wildcards, or a regular expression. Case is ignored unless a regular expression sets `(?-i)`.
 
 use std::fmt::Write as _;
 
@@ -6,13 +6,24 @@ use regex::{Regex, RegexBuilder};
 
 use super::json;
 
-/// Bytes that a compiled pattern may take.
-const LARGEST: usize = 4 << 20;
+/// The maximum size of a compiled pattern in bytes.
+const MAX_COMPILED_SIZE: usize = 4 << 20;
 
-/// How often JSON may lie in JSON.
-const LEVELS: usize = 4;
+/// The maximum nesting of JSON in JSON strings that is searched.
+const MAX_JSON_NESTING: usize = 4;
 
-/// A text to look for.
+/// Why a pattern cannot be compiled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// The compiled pattern would exceed the maximum size.
+    #[error("this is too long to search for")]
+    TooLong,
+    /// The regular expression is invalid; holds the reason.
+    #[error("invalid regular expression: {0}")]
+    InvalidRegex(String),
+}
+
+/// A text pattern.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     regex: Regex,
@@ -26,48 +37,61 @@ impl PartialEq for Pattern {
 }
 
 impl Pattern {
-    /// The parts with anything between them, and nothing before or behind. An error says that they are too long.
-    pub fn whole(parts: &[String]) -> Result<Self, String> {
+    /// Returns a pattern for texts that consist of the parts with any text between them.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`PatternError::TooLong`] if the parts are too long.
+    pub fn exact(parts: &[String]) -> Result<Self, PatternError> {
         Self::compile(&format!("^(?:{})$", joined(parts)), parts.to_vec())
     }
 
-    /// The parts with anything between them, anywhere in a text. An error says that they are too long.
-    pub fn part(parts: &[String]) -> Result<Self, String> {
+    /// Returns a pattern for texts that contain the parts with any text between them.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`PatternError::TooLong`] if the parts are too long.
+    pub fn substring(parts: &[String]) -> Result<Self, PatternError> {
         Self::compile(&joined(parts), parts.to_vec())
     }
 
-    /// A regular expression, found anywhere in a text. An error says what is wrong with it.
-    pub fn expression(text: &str) -> Result<Self, String> {
+    /// Returns a pattern for texts that contain a match of a regular expression.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the expression is invalid or too large.
+    pub fn regex(text: &str) -> Result<Self, PatternError> {
         Self::compile(text, Vec::new())
     }
 
-    fn compile(text: &str, parts: Vec<String>) -> Result<Self, String> {
-        let built = RegexBuilder::new(text).case_insensitive(true).dot_matches_new_line(true).size_limit(LARGEST).build();
+    fn compile(text: &str, parts: Vec<String>) -> Result<Self, PatternError> {
+        let built = RegexBuilder::new(text).case_insensitive(true).dot_matches_new_line(true).size_limit(MAX_COMPILED_SIZE).build();
         match built {
             Ok(regex) => Ok(Self { regex, parts }),
-            Err(regex::Error::CompiledTooBig(_)) => Err("this is too long to look for".to_owned()),
+            Err(regex::Error::CompiledTooBig(_)) => Err(PatternError::TooLong),
             Err(error) => {
-                let words = error.to_string();
-                let last = words.lines().last().unwrap_or_default();
-                Err(format!("no regular expression: {}", last.trim_start_matches("error: ")))
+                // The last line is the reason; the lines before it show the expression.
+                let message = error.to_string();
+                let reason = message.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                Err(PatternError::InvalidRegex(reason.to_owned()))
             }
         }
     }
 
-    /// Whether the text is one, or holds one.
+    /// Returns whether the text matches.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 
-    /// Whether the text holds one, be it behind the escapes of JSON in it.
+    /// Returns whether the text matches, as it is or with the escapes of JSON strings in it resolved, at any nesting up to a limit.
     #[must_use]
-    pub fn is_within(&self, text: &str) -> bool {
+    pub fn matches_unescaped(&self, text: &str) -> bool {
         if self.matches(text) {
             return true;
         }
         let mut text = std::borrow::Cow::Borrowed(text);
-        for _ in 0..LEVELS {
+        for _ in 0..MAX_JSON_NESTING {
             if memchr::memchr(b'\\', text.as_bytes()).is_none() {
                 return false;
             }
@@ -79,7 +103,7 @@ impl Pattern {
         false
     }
 
-    /// The texts that must all be there; none of an expression.
+    /// Returns the parts, which every matching text contains; empty for a regular expression.
     #[must_use]
     pub fn parts(&self) -> &[String] {
         &self.parts
@@ -90,11 +114,11 @@ fn joined(parts: &[String]) -> String {
     parts.iter().map(|part| regex::escape(part)).collect::<Vec<_>>().join(".*")
 }
 
-/// An expression for a text as it may lie in JSON, and in JSON in JSON: with its characters escaped in any way.
-pub(super) fn escaped(text: &str) -> String {
+/// Returns a regular expression for a text in JSON and in nested JSON strings, where its characters may be escaped.
+pub(super) fn json_regex(text: &str) -> String {
     let mut expression = String::new();
     for c in text.chars() {
-        if stands_for_itself(c) {
+        if is_never_escaped(c) {
             expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
             continue;
         }
@@ -118,8 +142,8 @@ pub(super) fn escaped(text: &str) -> String {
     expression
 }
 
-/// Whether no writer of JSON escapes the character.
-pub(super) fn stands_for_itself(c: char) -> bool {
+/// Returns whether JSON encoders never escape the character.
+pub(super) fn is_never_escaped(c: char) -> bool {
     c.is_ascii_alphanumeric() || (c.is_ascii() && !c.is_ascii_control() && !"\"\\/<>&'".contains(c))
 }
 
@@ -136,32 +160,32 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_whole_or_a_part_or_has_gaps() {
-        let whole = |pattern: &str, text| Pattern::whole(&parts(pattern)).unwrap().matches(text);
-        let part = |pattern: &str, text| Pattern::part(&parts(pattern)).unwrap().matches(text);
-        assert!(whole("gpt-5", "GPT-5") && !whole("gpt-5", "gpt-5-mini") && whole("gpt*", "gpt-5-mini"));
-        assert!(whole("timeout after * ms", "Timeout after 20\n ms") && !whole("a*a", "a"));
-        assert!(whole("*", "x") && whole("a.c", "a.c") && !whole("a.c", "abc"));
-        assert!(part("straße", "Die STRAßE dort") && part("b*d", "abcde") && !part("d*b", "abcde"));
-        let expression = Pattern::expression("^Search_\\d+$").unwrap();
+    fn patterns_match_exactly_in_part_or_with_wildcards() {
+        let exact = |pattern: &str, text| Pattern::exact(&parts(pattern)).unwrap().matches(text);
+        let substring = |pattern: &str, text| Pattern::substring(&parts(pattern)).unwrap().matches(text);
+        assert!(exact("gpt-5", "GPT-5") && !exact("gpt-5", "gpt-5-mini") && exact("gpt*", "gpt-5-mini"));
+        assert!(exact("timeout after * ms", "Timeout after 20\n ms") && !exact("a*a", "a"));
+        assert!(exact("*", "x") && exact("a.c", "a.c") && !exact("a.c", "abc"));
+        assert!(substring("straße", "Die STRAßE dort") && substring("b*d", "abcde") && !substring("d*b", "abcde"));
+        let expression = Pattern::regex("^Search_\\d+$").unwrap();
         assert!(expression.matches("search_12") && !expression.matches("research_12"));
-        assert!(!Pattern::expression("(?-i)A").unwrap().matches("a"));
+        assert!(!Pattern::regex("(?-i)A").unwrap().matches("a"));
     }
 
     #[test]
-    fn an_expression_that_is_none_says_why_in_a_line() {
-        assert_eq!(Pattern::expression("(a").unwrap_err(), "no regular expression: unclosed group");
-        assert_eq!(Pattern::expression("(a{1000}){1000}").unwrap_err(), "this is too long to look for");
+    fn an_invalid_pattern_has_a_reason_in_one_line() {
+        assert_eq!(Pattern::regex("(a").unwrap_err().to_string(), "invalid regular expression: unclosed group");
+        assert_eq!(Pattern::regex("(a{1000}){1000}").unwrap_err(), PatternError::TooLong);
     }
 
     proptest! {
         #[test]
-        fn a_text_is_found_however_deep_it_is_escaped(text in "[ -~é谢😀\n\t\"\\\\/]{1,12}", levels in 0..4) {
-            let (mut json, raw) = (format!("before {text} behind"), escaped(&text));
+        fn a_text_is_found_at_any_depth_of_escaping(text in "[ -~é谢😀\n\t\"\\\\/]{1,12}", levels in 0..4) {
+            let (mut json, raw) = (format!("before {text} behind"), json_regex(&text));
             for _ in 0..levels {
                 json = Value::Text(json).to_json();
             }
-            prop_assert!(Pattern::part(std::slice::from_ref(&text)).unwrap().is_within(&json));
+            prop_assert!(Pattern::substring(std::slice::from_ref(&text)).unwrap().matches_unescaped(&json));
             let found = regex::bytes::RegexBuilder::new(&raw).case_insensitive(true).build().unwrap();
             prop_assert!(found.is_match(json.as_bytes()), "{} in {}", raw, json);
         }

@@ -1,14 +1,17 @@
-//! What is looked for in payloads: texts anywhere, and attributes by name.
+//! Conditions on payloads: texts anywhere, and attributes by name.
+//!
+//! Payloads are searched in their encoded form where that is possible. A [`PayloadQuery`] therefore has several levels: substrings for a
+//! database, a regular expression over encoded bytes, and the exact test of a decoded payload.
 
 use std::borrow::Cow;
 
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::json::{self, Scalar};
-use super::pattern::{Pattern, escaped, stands_for_itself};
+use super::pattern::{Pattern, is_never_escaped, json_regex};
 use super::{Attribute, Payload, Value};
 
-/// How two numbers are compared.
+/// A comparison of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// `<`
@@ -22,7 +25,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// Whether the left number is so to the right one.
+    /// Returns whether the comparison holds for `left` and `right`.
     #[must_use]
     pub fn holds<T: PartialOrd>(self, left: &T, right: &T) -> bool {
         match self {
@@ -34,18 +37,18 @@ impl Comparison {
     }
 }
 
-/// Something that a payload has or has not.
+/// A condition on a payload.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
-    /// One of these, in the name or the value of an attribute or an event, or in the status message.
+    /// One of the patterns matches a name or a value of an attribute, the name of an event, or the status message.
     Text(Vec<Pattern>),
-    /// An attribute whose name matches, of the span, its events or its resource, with one of these values.
+    /// One of the patterns matches the value of an attribute whose name matches: of the span, its events, its links or its resource.
     Attribute(Pattern, Vec<Pattern>),
-    /// An attribute whose name matches, with such a number.
+    /// The comparison holds for the number in an attribute whose name matches.
     Number(Pattern, Comparison, f64),
 }
 
-/// A search through payloads: everything that is sought must be there, and what is negated must not.
+/// A conjunction of conditions, each of which may be negated. The empty query matches every payload.
 #[derive(Clone, Debug, Default)]
 pub struct PayloadQuery {
     terms: Vec<Term>,
@@ -54,92 +57,93 @@ pub struct PayloadQuery {
 #[derive(Clone, Debug)]
 struct Term {
     negated: bool,
-    sought: Condition,
-    /// What lies in the bytes of every payload that has it, in whatever encoding; `None` if nothing is sure to.
-    sign: Option<Regex>,
-    /// Where the sign is found in JSON, the payload has it.
-    sure: bool,
+    condition: Condition,
+    /// Matches the bytes of every payload that meets the condition, in JSON and in protobuf; `None` if there is no such expression.
+    prefilter: Option<Regex>,
+    /// Whether a match of `prefilter` in JSON means that the payload meets the condition.
+    is_exact: bool,
 }
 
 impl PayloadQuery {
-    /// A probe for all of these, each negated or not.
+    /// Returns a query for conditions, each with whether it is negated.
     #[must_use]
-    pub fn new(sought: impl IntoIterator<Item = (bool, Condition)>) -> Self {
-        Self { terms: sought.into_iter().map(|(negated, sought)| Term::new(negated, sought)).collect() }
+    pub fn new(conditions: impl IntoIterator<Item = (bool, Condition)>) -> Self {
+        Self { terms: conditions.into_iter().map(|(negated, condition)| Term::new(negated, condition)).collect() }
     }
 
-    /// Whether nothing is sought.
+    /// Returns whether there are no conditions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// Whether the payload has what is sought.
+    /// Returns whether the payload matches.
     #[must_use]
-    pub fn holds(&self, payload: &Payload) -> bool {
-        self.terms.iter().all(|term| term.sought.is_in(payload) != term.negated)
+    pub fn matches(&self, payload: &Payload) -> bool {
+        self.terms.iter().all(|term| term.condition.matches(payload) != term.negated)
     }
 
-    /// The same for a payload of attributes as a JSON object and a status message.
+    /// Returns whether a payload matches that consists of attributes, as a JSON object, and a status message.
     #[must_use]
-    pub fn holds_in_json(&self, attributes: &[u8], status_message: &[u8]) -> bool {
-        self.terms.iter().all(|term| term.is_in_json(attributes, status_message) != term.negated)
+    pub fn matches_json(&self, attributes: &[u8], status_message: &[u8]) -> bool {
+        self.terms.iter().all(|term| term.matches_json(attributes, status_message) != term.negated)
     }
 
-    /// Whether a payload that lies in these pieces, as JSON or as protobuf, can have what is sought.
+    /// Returns false only if a payload encoded in these pieces, as JSON or as protobuf, cannot match.
     #[must_use]
-    pub fn may_lie_in(&self, pieces: &[&[u8]]) -> bool {
-        let signed = |sign: &Regex| pieces.iter().any(|bytes| sign.is_match(bytes));
-        self.terms.iter().all(|term| term.negated || term.sign.as_ref().is_none_or(signed))
+    pub fn may_match_bytes(&self, pieces: &[&[u8]]) -> bool {
+        let is_found = |prefilter: &Regex| pieces.iter().any(|bytes| prefilter.is_match(bytes));
+        self.terms.iter().all(|term| term.negated || term.prefilter.as_ref().is_none_or(is_found))
     }
 
-    /// Texts of which the attributes or the status message of whatever has what is sought hold, for each entry, one at least. Case does
-    /// not count. For databases, which look for texts faster than they hand them out.
+    /// Returns substrings for a database pre-filter. A row can match only if, for every inner list, its attributes or its status message
+    /// contain at least one of the strings (ignoring case).
     #[must_use]
     pub fn required_substrings(&self) -> Vec<Vec<&str>> {
-        self.terms.iter().filter(|term| !term.negated).filter_map(|term| term.sought.clues()).collect()
+        self.terms.iter().filter(|term| !term.negated).filter_map(|term| term.condition.required_substrings()).collect()
     }
 }
 
 impl Term {
-    fn new(negated: bool, sought: Condition) -> Self {
-        let sign =
-            sought.prefilter().and_then(|sign| RegexBuilder::new(&sign).case_insensitive(true).dot_matches_new_line(true).build().ok());
-        let sure =
-            matches!(&sought, Condition::Text(patterns) if patterns.iter().all(|pattern| matches!(pattern.parts(), [one] if is_sure(one))));
-        Self { negated, sought, sign, sure }
+    fn new(negated: bool, condition: Condition) -> Self {
+        let compile = |regex: String| RegexBuilder::new(&regex).case_insensitive(true).dot_matches_new_line(true).build().ok();
+        let prefilter = condition.prefilter().and_then(compile);
+        let is_exact_pattern = |pattern: &Pattern| matches!(pattern.parts(), [part] if is_only_in_strings(part));
+        let is_exact = matches!(&condition, Condition::Text(patterns) if patterns.iter().all(is_exact_pattern));
+        Self { negated, condition, prefilter, is_exact }
     }
 
-    fn is_in_json(&self, attributes: &[u8], status_message: &[u8]) -> bool {
-        let Some(sign) = &self.sign else { return self.sought.is_in_json(attributes, status_message) };
-        if self.sure
-            && let Some(found) = sign.find(attributes)
+    fn matches_json(&self, attributes: &[u8], status_message: &[u8]) -> bool {
+        let Some(prefilter) = &self.prefilter else { return self.condition.matches_json(attributes, status_message) };
+        if self.is_exact
+            && let Some(found) = prefilter.find(attributes)
         {
-            return !ends_in_escape(&attributes[..found.start()]) || self.sought.is_in_json(attributes, status_message);
+            return !ends_in_escape(&attributes[..found.start()]) || self.condition.matches_json(attributes, status_message);
         }
-        // A status message is no JSON.
-        let there = !self.sure && sign.is_match(attributes);
-        (there || !status_message.is_empty()) && self.sought.is_in_json(if there { attributes } else { b"null" }, status_message)
+        // The status message is plain text, which the prefilter does not cover.
+        let is_candidate = !self.is_exact && prefilter.is_match(attributes);
+        let attributes = if is_candidate { attributes } else { b"null" };
+        (is_candidate || !status_message.is_empty()) && self.condition.matches_json(attributes, status_message)
     }
 }
 
-/// Whether what follows may belong to an escape that begins here: `\n`, or `\u00e9` with its six bytes.
+/// Returns whether `json` ends within an escape, such as `\n` or `\u00e9`, that the following bytes may belong to.
 fn ends_in_escape(json: &[u8]) -> bool {
     let backslashes = json.iter().rev().take_while(|byte| **byte == b'\\').count();
     backslashes % 2 == 1 || json[json.len().saturating_sub(5)..].windows(2).any(|pair| pair == b"\\u")
 }
 
-/// Whether a text that is found in JSON as it is can only lie in a string.
-fn is_sure(text: &str) -> bool {
-    let mut alphanumeric = false;
+/// Returns whether a text that occurs literally in JSON can only be part of a string.
+fn is_only_in_strings(text: &str) -> bool {
+    let mut has_alphanumeric = false;
     text.chars().all(|c| {
-        alphanumeric |= c.is_ascii_alphanumeric();
-        stands_for_itself(c) && !"{}[]:,".contains(c)
-    }) && alphanumeric
+        has_alphanumeric |= c.is_ascii_alphanumeric();
+        is_never_escaped(c) && !"{}[]:,".contains(c)
+    }) && has_alphanumeric
         && text.trim() == text
 }
 
-/// Whether a text may be how a number, a truth or nothing is written, which other encodings don't write as text.
+/// Returns whether a text may be part of a number, a bool or null in JSON. Protobuf does not encode those as text.
 fn may_be_scalar(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     lower.chars().all(|c| c.is_ascii_digit() || ".+-eianfx".contains(c))
@@ -147,50 +151,50 @@ fn may_be_scalar(text: &str) -> bool {
 }
 
 impl Condition {
-    /// An expression for bytes that must be there.
+    /// Returns a regular expression that matches the bytes of every payload that meets the condition.
     fn prefilter(&self) -> Option<String> {
         match self {
-            Self::Text(patterns) => patterns.iter().map(sign).collect::<Option<Vec<_>>>().map(|signs| signs.join("|")),
-            Self::Attribute(name, _) | Self::Number(name, ..) => sign(name),
+            Self::Text(patterns) => patterns.iter().map(prefilter).collect::<Option<Vec<_>>>().map(|regexes| regexes.join("|")),
+            Self::Attribute(name, _) | Self::Number(name, ..) => prefilter(name),
         }
     }
 
-    /// Texts of which one must be there: the longest stretch of each alternative that is written in one way only.
-    fn clues(&self) -> Option<Vec<&str>> {
+    /// Returns substrings of which every payload that meets the condition contains at least one, or `None`.
+    fn required_substrings(&self) -> Option<Vec<&str>> {
         match self {
-            Self::Text(patterns) => patterns.iter().map(clue).collect(),
-            Self::Attribute(name, _) | Self::Number(name, ..) => clue(name).map(|clue| vec![clue]),
+            Self::Text(patterns) => patterns.iter().map(required_substring).collect(),
+            Self::Attribute(name, _) | Self::Number(name, ..) => required_substring(name).map(|text| vec![text]),
         }
     }
 
-    fn is_in(&self, payload: &Payload) -> bool {
+    fn matches(&self, payload: &Payload) -> bool {
         let events = payload.events.iter().flat_map(|event| &event.attributes);
         let links = payload.links.iter().flat_map(|link| &link.attributes);
         let mut attributes = payload.attributes.iter().chain(events).chain(links);
         match self {
             Self::Text(patterns) => {
-                let holds = |text: &str| patterns.iter().any(|pattern| pattern.is_within(text));
+                let matches = |text: &str| patterns.iter().any(|pattern| pattern.matches_unescaped(text));
                 let mut names = payload.events.iter().map(|event| &event.name).chain([&payload.status_message]);
-                attributes.any(|(name, value)| holds(name) || holds(&written(value))) || names.any(|name| holds(name))
+                attributes.any(|(name, value)| matches(name) || matches(&value_text(value))) || names.any(|name| matches(name))
             }
-            // What the program says of itself stands with every span: it is only asked for by name.
+            // Every span has the attributes of its resource, so they match only by name.
             Self::Attribute(name, values) => attributes.chain(&payload.resource).any(|(other, value): &Attribute| {
-                let found = || {
-                    let text = written(value);
+                let value_matches = || {
+                    let text = value_text(value);
                     values.iter().any(|pattern| pattern.matches(&text))
                 };
-                name.matches(other) && found()
+                name.matches(other) && value_matches()
             }),
             Self::Number(name, comparison, limit) => {
-                let found = |(other, value): &Attribute| {
+                let matches = |(other, value): &Attribute| {
                     name.matches(other) && number(value).is_some_and(|number| comparison.holds(&number, limit))
                 };
-                attributes.chain(&payload.resource).any(found)
+                attributes.chain(&payload.resource).any(matches)
             }
         }
     }
 
-    fn is_in_json(&self, attributes: &[u8], status_message: &[u8]) -> bool {
+    fn matches_json(&self, attributes: &[u8], status_message: &[u8]) -> bool {
         let mut found = false;
         let outcome = json::scan(attributes, |name, value| {
             if found {
@@ -199,66 +203,68 @@ impl Condition {
             let name = String::from_utf8_lossy(name);
             found = match self {
                 Self::Text(patterns) => {
-                    let text = as_text(value);
-                    patterns.iter().any(|pattern| pattern.is_within(&name) || pattern.is_within(&text))
+                    let text = scalar_text(value);
+                    patterns.iter().any(|pattern| pattern.matches_unescaped(&name) || pattern.matches_unescaped(&text))
                 }
-                Self::Attribute(wanted, values) => {
-                    wanted.matches(&name) && {
-                        let text = as_text(value);
+                Self::Attribute(pattern, values) => {
+                    pattern.matches(&name) && {
+                        let text = scalar_text(value);
                         values.iter().any(|pattern| pattern.matches(&text))
                     }
                 }
-                Self::Number(wanted, comparison, limit) => {
-                    wanted.matches(&name)
+                Self::Number(pattern, comparison, limit) => {
+                    pattern.matches(&name)
                         && match value {
                             Scalar::Int(number) => comparison.holds(&(number as f64), limit),
                             Scalar::Float(number) => comparison.holds(&number, limit),
-                            other => as_text(other).trim().parse().is_ok_and(|number: f64| comparison.holds(&number, limit)),
+                            other => scalar_text(other).trim().parse().is_ok_and(|number: f64| comparison.holds(&number, limit)),
                         }
                 }
             };
         });
         let Self::Text(patterns) = self else { return found && outcome.is_ok() };
-        let holds = |text: &[u8]| {
+        let matches = |text: &[u8]| {
             let text = String::from_utf8_lossy(text);
-            patterns.iter().any(|pattern| pattern.is_within(&text))
+            patterns.iter().any(|pattern| pattern.matches_unescaped(&text))
         };
-        // What is no JSON is shown as text.
-        found || holds(status_message) || (outcome.is_err() && holds(attributes))
+        // Attributes that are not JSON show as text.
+        found || matches(status_message) || (outcome.is_err() && matches(attributes))
     }
 }
 
-/// An expression for bytes that must be there where the pattern matches. How a list or a map is
-/// written differs by encoding.
-fn sign(pattern: &Pattern) -> Option<String> {
+/// Returns a regular expression that matches the bytes of every payload with a text that the pattern matches. It omits the punctuation of
+/// lists and maps, which differs by encoding.
+fn prefilter(pattern: &Pattern) -> Option<String> {
     let pieces =
         pattern.parts().iter().flat_map(|part| part.split(['{', '}', '[', ']', ',', ':'])).map(|piece| piece.trim_matches([' ', '"']));
     let pieces: Vec<&str> = pieces.filter(|piece| !piece.is_empty()).collect();
-    let sure = !pieces.is_empty() && !pieces.iter().any(|piece| may_be_scalar(piece));
-    sure.then(|| pieces.iter().map(|piece| escaped(piece)).collect::<Vec<_>>().join(".*"))
+    let is_text = !pieces.is_empty() && !pieces.iter().any(|piece| may_be_scalar(piece));
+    is_text.then(|| pieces.iter().map(|piece| json_regex(piece)).collect::<Vec<_>>().join(".*"))
 }
 
+/// Returns whether a character is stored unescaped and is not a wildcard of SQL.
 fn is_plain(c: char) -> bool {
-    stands_for_itself(c) && !"%_".contains(c)
+    is_never_escaped(c) && !"%_".contains(c)
 }
 
-fn clue(pattern: &Pattern) -> Option<&str> {
-    let stretches = pattern.parts().iter().flat_map(|part| part.split(|c| !is_plain(c)));
-    stretches.max_by_key(|stretch| stretch.len()).filter(|stretch| stretch.len() > 1)
+/// Returns the longest part of a pattern that every encoding stores literally.
+fn required_substring(pattern: &Pattern) -> Option<&str> {
+    let candidates = pattern.parts().iter().flat_map(|part| part.split(|c| !is_plain(c)));
+    candidates.max_by_key(|candidate| candidate.len()).filter(|candidate| candidate.len() > 1)
 }
 
-/// A value as it is read: text as it is, anything else as JSON.
-fn written(value: &Value) -> Cow<'_, str> {
+/// Returns a text as it is and any other value as JSON.
+fn value_text(value: &Value) -> Cow<'_, str> {
     if let Value::Text(text) = value { Cow::Borrowed(text) } else { Cow::Owned(value.to_json()) }
 }
 
-fn as_text(value: Scalar<'_>) -> Cow<'_, str> {
+fn scalar_text(value: Scalar<'_>) -> Cow<'_, str> {
     match value {
         Scalar::Text(text) | Scalar::Other(text) => String::from_utf8_lossy(text),
         Scalar::Escaped(text) => Cow::Owned(json::unescape(text)),
         Scalar::Int(number) => Cow::Owned(Value::Int(number).to_json()),
         Scalar::Float(number) => Cow::Owned(Value::Float(number).to_json()),
-        Scalar::Bool(truth) => Cow::Borrowed(if truth { "true" } else { "false" }),
+        Scalar::Bool(value) => Cow::Borrowed(if value { "true" } else { "false" }),
     }
 }
 
@@ -279,7 +285,7 @@ mod tests {
     use super::*;
 
     fn pattern(text: &str) -> Pattern {
-        Pattern::part(&text.split('*').map(str::to_owned).collect::<Vec<_>>()).unwrap()
+        Pattern::substring(&text.split('*').map(str::to_owned).collect::<Vec<_>>()).unwrap()
     }
 
     fn text(text: &str) -> PayloadQuery {
@@ -291,8 +297,8 @@ mod tests {
         "path": "C:\\new\nothing", "agent": "Refund \u8c22"}"#;
 
     #[test]
-    fn escapes_hide_nothing_and_make_nothing_up() {
-        let holds = |wanted| text(wanted).holds_in_json(JSON, b"");
+    fn escapes_neither_hide_nor_fake_matches() {
+        let holds = |wanted| text(wanted).matches_json(JSON, b"");
         for there in [
             "refund",
             "say",
@@ -318,35 +324,35 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_found_by_name_and_value() {
+    fn attributes_match_by_name_and_value() {
         let holds = |name: &str, value: &str| {
-            PayloadQuery::new([(false, Condition::Attribute(Pattern::whole(&[name.to_owned()]).unwrap(), vec![pattern(value)]))])
-                .holds_in_json(JSON, b"")
+            PayloadQuery::new([(false, Condition::Attribute(Pattern::exact(&[name.to_owned()]).unwrap(), vec![pattern(value)]))])
+                .matches_json(JSON, b"")
         };
         assert!(holds("agent", "refund") && !holds("path", "refund") && !holds("agen", "refund") && holds("OK", "true"));
         let more = |name: &str, limit| {
-            PayloadQuery::new([(false, Condition::Number(Pattern::whole(&[name.to_owned()]).unwrap(), Comparison::More, limit))])
-                .holds_in_json(JSON, b"")
+            PayloadQuery::new([(false, Condition::Number(Pattern::exact(&[name.to_owned()]).unwrap(), Comparison::More, limit))])
+                .matches_json(JSON, b"")
         };
         assert!(more("llm.tokens", 4999.0) && !more("llm.tokens", 5000.0) && !more("agent", 0.0));
     }
 
     #[test]
-    fn a_status_message_is_no_json() {
-        assert!(text("gone").holds_in_json(JSON, b"it is gone") && !text("gone").holds_in_json(JSON, b""));
+    fn the_status_message_is_not_parsed_as_json() {
+        assert!(text("gone").matches_json(JSON, b"it is gone") && !text("gone").matches_json(JSON, b""));
         let not = PayloadQuery::new([(true, Condition::Text(vec![pattern("gone")])), (false, Condition::Text(vec![pattern("refund")]))]);
-        assert!(not.holds_in_json(JSON, b"") && !not.holds_in_json(JSON, b"gone"));
+        assert!(not.matches_json(JSON, b"") && !not.matches_json(JSON, b"gone"));
         assert_eq!(not.required_substrings(), [["refund"]]);
     }
 
     proptest! {
         #[test]
-        fn json_is_searched_as_what_it_says(name in "[a-z.]{1,6}", value in "[a-c\"\\\\é\n{}:, 1]{0,12}", wanted in "[a-c\"\\\\é\n{}:, 1n]{1,3}") {
+        fn json_matches_like_the_decoded_payload(name in "[a-z.]{1,6}", value in "[a-c\"\\\\é\n{}:, 1]{0,12}", wanted in "[a-c\"\\\\é\n{}:, 1n]{1,3}") {
             let payload = Payload { attributes: vec![(name, Value::Text(value))], ..Payload::default() };
             let json = Value::Map(payload.attributes.clone()).to_json();
-            let probe = text(&wanted);
-            prop_assert_eq!(probe.holds_in_json(json.as_bytes(), b""), probe.holds(&payload));
-            prop_assert!(!probe.holds(&payload) || probe.may_lie_in(&[json.as_bytes()]));
+            let query = text(&wanted);
+            prop_assert_eq!(query.matches_json(json.as_bytes(), b""), query.matches(&payload));
+            prop_assert!(!query.matches(&payload) || query.may_match_bytes(&[json.as_bytes()]));
         }
     }
 }

@@ -50,12 +50,12 @@ pub(crate) fn search(
 
 /// Returns the ids of an encoded span if it matches.
 pub(crate) fn matching_ids(group: Group<'_>, message: &[u8], query: &PayloadQuery) -> Result<Option<(TraceId, SpanId)>, DecodeError> {
-    if !query.may_lie_in(&[message, group.resource]) {
+    if !query.may_match_bytes(&[message, group.resource]) {
         return Ok(None);
     }
     let (mut payload, ids) = decode_span(message)?;
     payload.resource = group.resource_attributes()?;
-    Ok(ids.filter(|_| query.holds(&payload)))
+    Ok(ids.filter(|_| query.matches(&payload)))
 }
 
 /// Decodes an encoded span, with its resource and scope.

@@ -1,33 +1,33 @@
-//! Lines that are changed by the program: the values of one field, and the rest kept as it was typed.
+//! Editing a filter line: reads or replaces the values of one field and keeps the other words as typed.
 
 use super::lexer::words;
 
-/// The values that a line asks of a field, unless negated; `*` stands for a gap.
+/// Returns the values of a field, without those of negated words. `*` matches any text.
 #[must_use]
 pub fn values_of(line: &str, field: &str) -> Vec<String> {
     let words = words(line).unwrap_or_default();
-    let asked = words.into_iter().filter(|word| !word.negated && word.field.as_deref() == Some(field));
-    asked.flat_map(|word| word.values).map(|value| value.text()).collect()
+    let of_field = words.into_iter().filter(|word| !word.negated && word.field.as_deref() == Some(field));
+    of_field.flat_map(|word| word.values).map(|value| value.text()).collect()
 }
 
-/// The line with `field` asked for exactly these values; with none, the field is not asked for.
+/// Returns the line with exactly these values for `field`; without values, the field is removed.
 #[must_use]
 pub fn with_values(line: &str, field: &str, values: &[String]) -> String {
-    // Of these the words are known, and no other holds one of them.
-    let is_word = matches!(field, "status" | "kind");
-    let values: Vec<String> = values.iter().map(|value| if is_word { value.clone() } else { quoted(value) }).collect();
-    with(line, field, (!values.is_empty()).then(|| values.join("|")))
+    // These fields have fixed names, which need no quotes.
+    let has_fixed_names = matches!(field, "status" | "kind");
+    let values: Vec<String> = values.iter().map(|value| if has_fixed_names { value.clone() } else { quote(value) }).collect();
+    replace_field(line, field, (!values.is_empty()).then(|| values.join("|")))
 }
 
-/// A value as it stands in a line to be matched whole.
+/// Quotes a value, so that it matches exactly.
 #[must_use]
-pub fn quoted(value: &str) -> String {
+pub fn quote(value: &str) -> String {
     let escaped =
         value.chars().fold(String::new(), |text, c| if "\"\\*".contains(c) { text + "\\" } else { text } + c.encode_utf8(&mut [0; 4]));
     format!("\"{escaped}\"")
 }
 
-fn with(line: &str, field: &str, value: Option<String>) -> String {
+fn replace_field(line: &str, field: &str, value: Option<String>) -> String {
     let characters: Vec<char> = line.chars().collect();
     let others = words(line).unwrap_or_default().into_iter().filter(|word| word.negated || word.field.as_deref() != Some(field));
     let mut kept: Vec<String> = others.map(|word| characters[word.at..word.end].iter().collect()).collect();
@@ -43,7 +43,7 @@ mod tests {
     use crate::query::Query;
 
     #[test]
-    fn values_are_set_and_found_again() {
+    fn values_are_set_and_read() {
         let line = with_values("refund agent:old dur:>2s", "agent", &["Support Agent".to_owned(), "writer".to_owned()]);
         assert_eq!(line, "refund dur:>2s agent:\"Support Agent\"|\"writer\"");
         assert_eq!(values_of(&line, "agent"), ["Support Agent", "writer"]);
@@ -54,7 +54,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_value_comes_back(value in "\\PC{0,20}", other in ".{1,9}") {
+        fn every_value_survives_a_round_trip(value in "\\PC{0,20}", other in ".{1,9}") {
             let values = [value, other];
             let line = with_values("word -agent:x", "agent", &values);
             prop_assert_eq!(values_of(&line, "agent"), values);

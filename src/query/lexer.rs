@@ -1,55 +1,41 @@
-//! The words of a filter line: fields, values, quotes and escapes.
+//! The lexer of filter lines: words, fields, values, quotes and escapes.
 
-/// What is wrong with a filter line, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ParseError {
-    /// The place in the line, in characters from its beginning.
-    pub at: usize,
-    /// What is wrong there and what was expected.
-    pub message: String,
-}
+use super::error::{ParseError, ParseErrorKind};
 
-impl ParseError {
-    pub(super) fn new(at: usize, message: impl Into<String>) -> Self {
-        Self { at, message: message.into() }
-    }
-}
+/// Numeric fields: the colon before a comparison is optional.
+const NUMERIC_FIELDS: [&str; 6] = ["dur", "self", "tokens", "in", "out", "cost"];
 
-/// Fields whose values are numbers: between them and a comparison the colon may be left out.
-const MEASURES: [&str; 6] = ["dur", "self", "tokens", "in", "out", "cost"];
-
-/// One word of the line. Places are in characters from the line's beginning.
+/// A word of the line. Positions are in characters.
 #[derive(Debug, Default)]
 pub(super) struct Word {
     pub(super) at: usize,
     pub(super) end: usize,
     pub(super) negated: bool,
     pub(super) field: Option<String>,
-    /// The alternatives, one at least.
+    /// The alternatives, at least one.
     pub(super) values: Vec<Value>,
 }
 
-/// One alternative, quotes and escapes resolved.
+/// One alternative, with quotes and escapes resolved.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Value {
     pub(super) at: usize,
-    /// What stands between the `*`s; one if there is none.
+    /// The parts between the `*`s; one part if there is no `*`.
     pub(super) parts: Vec<String>,
-    /// Whether any of it was quoted.
-    pub(super) quoted: bool,
-    /// Whether it is a regular expression, which is its only part.
-    pub(super) expression: bool,
+    /// Whether any part was quoted.
+    pub(super) is_quoted: bool,
+    /// Whether it is a regular expression, which is the only part.
+    pub(super) is_regex: bool,
 }
 
 impl Value {
-    /// The value as one text, with `*` for its gaps.
+    /// Returns the parts joined by `*`.
     pub(super) fn text(&self) -> String {
         self.parts.join("*")
     }
 
     fn is_missing(&self) -> bool {
-        !self.quoted && !self.expression && self.parts.iter().all(String::is_empty) && self.parts.len() == 1
+        !self.is_quoted && !self.is_regex && self.parts.iter().all(String::is_empty) && self.parts.len() == 1
     }
 
     fn push(&mut self, c: char) {
@@ -59,12 +45,12 @@ impl Value {
     }
 }
 
-/// Reads all words, or the first mistake.
+/// Splits a line into words.
 pub(super) fn words(line: &str) -> Result<Vec<Word>, ParseError> {
-    let mut reader = Lexer { chars: line.chars().collect(), at: 0 };
+    let mut lexer = Lexer { chars: line.chars().collect(), at: 0 };
     let mut words = Vec::new();
-    while reader.skip_blanks() {
-        words.push(reader.word()?);
+    while lexer.skip_blanks() {
+        words.push(lexer.word()?);
     }
     Ok(words)
 }
@@ -79,13 +65,13 @@ impl Lexer {
         self.chars.get(self.at).copied()
     }
 
-    fn eat(&mut self, wanted: char) -> bool {
-        let there = self.peek() == Some(wanted);
-        self.at += usize::from(there);
-        there
+    fn eat(&mut self, expected: char) -> bool {
+        let is_next = self.peek() == Some(expected);
+        self.at += usize::from(is_next);
+        is_next
     }
 
-    /// Whether anything follows.
+    /// Skips blanks. Returns whether anything follows.
     fn skip_blanks(&mut self) -> bool {
         while self.peek().is_some_and(char::is_whitespace) {
             self.at += 1;
@@ -99,12 +85,12 @@ impl Lexer {
         loop {
             let value = self.value()?;
             if value.is_missing() {
-                let message = match (&word.field, word.values.is_empty()) {
-                    (Some(field), true) => format!("{field}: needs a value"),
-                    (None, true) if word.negated => "a word is missing after -".to_owned(),
-                    _ => "a value is missing beside |".to_owned(),
+                let kind = match (&word.field, word.values.is_empty()) {
+                    (Some(field), true) => ParseErrorKind::MissingValue(field.clone()),
+                    (None, true) if word.negated => ParseErrorKind::MissingWord,
+                    _ => ParseErrorKind::MissingAlternative,
                 };
-                return Err(ParseError::new(value.at, message));
+                return Err(ParseError::new(value.at, kind));
             }
             word.values.push(value);
             if !self.eat('|') {
@@ -115,19 +101,19 @@ impl Lexer {
         Ok(word)
     }
 
-    /// The name before a colon; or before a comparison, where it is the name of what can be compared.
+    /// Reads a field: a name before a colon, or the name of a numeric field before a comparison.
     fn field(&mut self) -> Option<String> {
         if self.peek() == Some('/') {
             return None;
         }
-        let stops = |c: &&char| c.is_whitespace() || matches!(c, ':' | '"' | '|' | '<' | '>');
-        let length = self.chars[self.at..].iter().position(|c| stops(&c))?;
+        let is_end = |c: &&char| c.is_whitespace() || matches!(c, ':' | '"' | '|' | '<' | '>');
+        let length = self.chars[self.at..].iter().position(|c| is_end(&c))?;
         let end = self.at + length;
         let name: String = self.chars[self.at..end].iter().collect();
         let lower = name.to_ascii_lowercase();
         let is_field = match self.chars[end] {
             ':' => length > 0,
-            '<' | '>' => MEASURES.contains(&lower.as_str()) || lower.starts_with("attr."),
+            '<' | '>' => NUMERIC_FIELDS.contains(&lower.as_str()) || lower.starts_with("attr."),
             _ => false,
         };
         if !is_field {
@@ -140,7 +126,7 @@ impl Lexer {
     fn value(&mut self) -> Result<Value, ParseError> {
         let mut value = Value { at: self.at, parts: vec![String::new()], ..Value::default() };
         if self.eat('/') {
-            self.expression(&mut value)?;
+            self.regex(&mut value)?;
             return Ok(value);
         }
         while let Some(c) = self.peek().filter(|c| !c.is_whitespace() && *c != '|') {
@@ -158,10 +144,10 @@ impl Lexer {
         Ok(value)
     }
 
-    /// The rest of a quoted piece.
+    /// Reads the rest of a quoted part.
     fn quoted(&mut self, value: &mut Value) -> Result<(), ParseError> {
         let start = self.at - 1;
-        value.quoted = true;
+        value.is_quoted = true;
         while let Some(c) = self.peek() {
             self.at += 1;
             match c {
@@ -174,10 +160,10 @@ impl Lexer {
                 _ => value.push(c),
             }
         }
-        Err(ParseError::new(start, "this quote is not closed"))
+        Err(ParseError::new(start, ParseErrorKind::UnclosedQuote))
     }
 
-    /// What stands behind a backslash if that is one of these, else the backslash.
+    /// Reads the character after a backslash if it is one of `special`; returns the backslash otherwise.
     fn escaped(&mut self, special: &[char]) -> char {
         match self.peek().filter(|c| special.contains(c)) {
             Some(c) => {
@@ -188,10 +174,10 @@ impl Lexer {
         }
     }
 
-    /// The rest of a regular expression: to a slash with which the value ends.
-    fn expression(&mut self, value: &mut Value) -> Result<(), ParseError> {
+    /// Reads the rest of a regular expression, up to a slash that ends the value.
+    fn regex(&mut self, value: &mut Value) -> Result<(), ParseError> {
         let start = self.at - 1;
-        value.expression = true;
+        value.is_regex = true;
         while let Some(c) = self.peek() {
             self.at += 1;
             match (c, self.peek()) {
@@ -209,24 +195,24 @@ impl Lexer {
                 _ => value.push(c),
             }
         }
-        Err(ParseError::new(start, "this regular expression does not end with / (quotes keep a / as it is)"))
+        Err(ParseError::new(start, ParseErrorKind::UnclosedRegex))
     }
 }
 
-/// What stands at a place of a line that is being typed, to be completed.
+/// The value or the field name before the cursor, to be completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CursorContext {
-    /// Where it begins, in characters.
+    /// The position of its start, in characters.
     pub at: usize,
-    /// The field whose value it is; `None` for the beginning of a word, which may become a field.
+    /// The field of the value; `None` for the start of a word, which may become a field.
     pub field: Option<String>,
-    /// What is typed of it so far, without quotes.
+    /// The text up to the cursor, without quotes.
     pub typed: String,
 }
 
-/// What is being typed before `cursor`, which counts characters.
+/// Returns what is being typed before `cursor`, a position in characters. The line need not be valid.
 #[must_use]
-pub fn place_of(line: &str, cursor: usize) -> CursorContext {
+pub fn cursor_context(line: &str, cursor: usize) -> CursorContext {
     let (mut at, mut field, mut quoted, mut escaped) = (0, None, false, false);
     let mut typed = String::new();
     for (n, c) in line.chars().take(cursor).enumerate() {

@@ -1,28 +1,28 @@
-//! Rows against a [`Query`]. Texts are shared between rows, so each is looked at once.
+//! Matching rows against a [`Query`]. Rows share texts, so each distinct text is tested once.
 
 mod fuzzy;
 
 use std::collections::HashSet;
 
-use super::{Bare, Field, Measure, Query, Term, Test};
+use super::{BareWord, Measure, Query, Term, Test, TextField};
 use crate::model::{Nanos, SpanId, Status, TraceId, errors};
 use crate::store::{By, RowIx, RunStatus, Store, Symbol, TraceIx};
 use fuzzy::Fuzzy;
 
-/// A query with what it has found out about texts and payloads so far.
+/// A query with cached results for texts, and the spans whose payloads match.
 pub struct Matcher {
     query: Query,
     fuzzy: Fuzzy,
-    /// A term's verdicts by symbol.
-    seen: Vec<Vec<Verdict>>,
-    /// [`crate::store::Interner::reused`] when `seen` was right.
-    reused: u64,
-    /// The spans whose payloads hold what is asked for.
-    found: HashSet<(TraceId, SpanId)>,
+    /// The results of each term by symbol.
+    results: Vec<Vec<Cached>>,
+    /// [`Interner::reuses`](crate::store::Interner::reuses) when `results` was valid.
+    reuses: u64,
+    /// The spans whose payloads match.
+    payload_matches: HashSet<(TraceId, SpanId)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Verdict {
+enum Cached {
     #[default]
     Unknown,
     No,
@@ -42,128 +42,129 @@ impl Default for Matcher {
 }
 
 impl Matcher {
-    /// A matcher that has looked at nothing yet.
+    /// Returns a matcher without cached results.
     #[must_use]
     pub fn new(query: Query) -> Self {
-        let seen = vec![Vec::new(); query.terms.len()];
-        Self { query, fuzzy: Fuzzy::default(), seen, reused: 0, found: HashSet::new() }
+        let results = vec![Vec::new(); query.terms.len()];
+        Self { query, fuzzy: Fuzzy::default(), results, reuses: 0, payload_matches: HashSet::new() }
     }
 
-    /// A matcher for another query. What was found in payloads stays if the other asks the same of them.
+    /// Returns a matcher for another query. It keeps the payload matches if both queries have the same payload search.
     #[must_use]
-    pub fn turn_to(self, query: Query) -> Self {
-        let found = if self.query.asks_the_same_of_payloads(&query) { self.found } else { HashSet::new() };
-        Self { found, ..Self::new(query) }
+    pub fn with_query(self, query: Query) -> Self {
+        let payload_matches = if self.query.has_same_payload_search(&query) { self.payload_matches } else { HashSet::new() };
+        Self { payload_matches, ..Self::new(query) }
     }
 
-    /// The query.
+    /// Returns the query.
     #[must_use]
     pub fn query(&self) -> &Query {
         &self.query
     }
 
-    /// Takes note that a span's payload holds what [`Query::probe`] asks for.
-    pub fn found(&mut self, trace: TraceId, span: SpanId) {
-        self.found.insert((trace, span));
+    /// Remembers that a span's payload matches [`Query::payload_query`].
+    pub fn add_payload_match(&mut self, trace: TraceId, span: SpanId) {
+        self.payload_matches.insert((trace, span));
     }
 
-    /// Whether the trace as a whole passes: where only `status:ok` is asked for, all of it must be well.
+    /// Returns whether the trace as a whole may be shown: with `status:ok`, no span of it may have failed or be running.
     #[must_use]
-    pub fn passes(&self, store: &Store, trace: TraceIx) -> bool {
-        let wants_ok = |term: &Term| !term.negated && term.test == Test::Status(vec![RunStatus::Ok]);
-        !self.query.terms.iter().any(wants_ok) || store.trace(trace).run_status() == RunStatus::Ok
+    pub fn matches_trace(&self, store: &Store, trace: TraceIx) -> bool {
+        let requires_ok = |term: &Term| !term.negated && term.test == Test::Status(vec![RunStatus::Ok]);
+        !self.query.terms.iter().any(requires_ok) || store.trace(trace).run_status() == RunStatus::Ok
     }
 
-    /// Whether every term holds for the row; `now` ends what still runs. Of payloads it knows what it was told by [`Matcher::found`].
+    /// Returns whether every term matches the row at `now`. Payloads match as far as [`Matcher::add_payload_match`] says.
     pub fn matches(&mut self, store: &Store, row: RowIx, now: Nanos) -> bool {
-        self.may_match(store, row, now) && (!self.query.needs_payloads() || self.is_found(store, row))
+        self.may_match(store, row, now) && (!self.query.needs_payloads() || self.has_payload_match(store, row))
     }
 
-    /// Whether the row matches if its payload does.
+    /// Returns whether the row matches, provided that its payload does.
     pub fn may_match(&mut self, store: &Store, row: RowIx, now: Nanos) -> bool {
-        if self.reused != store.texts().reuses() {
-            self.reused = store.texts().reuses();
-            self.seen.iter_mut().for_each(Vec::clear);
+        if self.reuses != store.texts().reuses() {
+            self.reuses = store.texts().reuses();
+            self.results.iter_mut().for_each(Vec::clear);
         }
-        let Self { query, fuzzy, seen, .. } = self;
-        query.terms.iter().zip(seen).all(|(term, seen)| match &term.test {
+        let Self { query, fuzzy, results, .. } = self;
+        query.terms.iter().zip(results).all(|(term, results)| match &term.test {
             Test::Payload(_) => true,
-            test => holds(test, seen, fuzzy, store, row, now) != term.negated,
+            test => matches(test, results, fuzzy, store, row, now) != term.negated,
         })
     }
 
-    fn is_found(&self, store: &Store, row: RowIx) -> bool {
+    fn has_payload_match(&self, store: &Store, row: RowIx) -> bool {
         let data = store.row(row);
-        self.found.contains(&(store.trace(data.trace()).id, data.id))
+        self.payload_matches.contains(&(store.trace(data.trace()).id, data.id))
     }
 
-    /// When the verdict on a row may next change though the row does not: a bound that slides along with the present comes to its start.
+    /// Returns when the result for a row may change next without a change of the row: when an age passes its start.
     #[must_use]
     pub fn next_change(&self, store: &Store, row: RowIx, now: Nanos) -> Option<Nanos> {
         let start = store.row(row).start;
         let next = |term: &Term| match &term.test {
-            Test::Since(moment) | Test::Until(moment) => moment.reaches(start, now),
+            Test::Since(bound) | Test::Until(bound) => bound.passes(start, now),
             _ => None,
         };
         self.query.terms.iter().filter_map(next).min()
     }
 }
 
-fn holds(test: &Test, seen: &mut Vec<Verdict>, fuzzy: &Fuzzy, store: &Store, row: RowIx, now: Nanos) -> bool {
+fn matches(test: &Test, results: &mut Vec<Cached>, fuzzy: &Fuzzy, store: &Store, row: RowIx, now: Nanos) -> bool {
     let data = store.row(row);
     match test {
         Test::Bare(words) => [data.label, data.name, data.input].into_iter().any(|text| {
-            let like = |word: &Bare, text: &str| match word {
-                Bare::Fuzzy(word) => fuzzy.is_like(text, word),
-                Bare::Like(pattern) => pattern.matches(text),
+            let matches = |word: &BareWord, text: &str| match word {
+                BareWord::Fuzzy(word) => fuzzy.matches(text, word),
+                BareWord::Pattern(pattern) => pattern.matches(text),
             };
-            once(seen, text, || words.iter().any(|word| like(word, store.text(text))))
+            cached(results, text, || words.iter().any(|word| matches(word, store.text(text))))
         }),
-        Test::Text(Field::Failure, patterns) => {
-            let like = |message: &str| patterns.iter().any(|pattern| pattern.matches(message));
-            let folded = || errors::normalize(store.text(data.error));
-            data.status == Status::Error && if data.error.is_empty() { like("") } else { once(seen, data.error, || like(&folded())) }
+        Test::Text(TextField::Failure, patterns) => {
+            let matches = |message: &str| patterns.iter().any(|pattern| pattern.matches(message));
+            let normalized = || errors::normalize(store.text(data.error));
+            let matches_error = |results| cached(results, data.error, || matches(&normalized()));
+            data.status == Status::Error && if data.error.is_empty() { matches("") } else { matches_error(results) }
         }
         Test::Text(field, patterns) => {
             let symbol = text(*field, store, row);
-            once(seen, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
+            cached(results, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
         }
-        Test::Status(wanted) => wanted.contains(&data.run_status()),
-        Test::Kind(wanted) => wanted.contains(&data.span_type),
-        Test::Trace(beginnings) => {
+        Test::Status(statuses) => statuses.contains(&data.run_status()),
+        Test::SpanType(span_types) => span_types.contains(&data.span_type),
+        Test::Trace(prefixes) => {
             let id = store.trace(data.trace()).id;
-            beginnings.iter().any(|beginning| begins(id, beginning))
+            prefixes.iter().any(|prefix| has_prefix(id, prefix))
         }
         Test::Number(measure, comparison, limit) => {
             number(*measure, store, row, now).is_some_and(|number| comparison.holds(&number, limit))
         }
-        Test::Since(moment) => data.start >= moment.at(now),
-        Test::Until(moment) => data.start <= moment.at(now),
+        Test::Since(bound) => data.start >= bound.at(now),
+        Test::Until(bound) => data.start <= bound.at(now),
         Test::Payload(_) => false,
     }
 }
 
-fn text(field: Field, store: &Store, row: RowIx) -> Symbol {
+fn text(field: TextField, store: &Store, row: RowIx) -> Symbol {
     let data = store.row(row);
     match field {
-        Field::Name => data.name,
-        Field::Agent => store.agent(row),
-        Field::Model => store.attributed_model(row),
-        Field::Tool => store.label(By::Tool, row),
-        Field::Provider => store.provider(row),
-        Field::Session => store.inherited(row, |data| data.session),
-        Field::User => store.inherited(row, |data| data.user),
-        Field::Error | Field::Failure => data.error,
+        TextField::Name => data.name,
+        TextField::Agent => store.agent(row),
+        TextField::Model => store.attributed_model(row),
+        TextField::Tool => store.label(By::Tool, row),
+        TextField::Provider => store.provider(row),
+        TextField::Session => store.inherited(row, |data| data.session),
+        TextField::User => store.inherited(row, |data| data.user),
+        TextField::Error | TextField::Failure => data.error,
     }
 }
 
-/// A row's number; `None` if it is unknown.
+/// Returns a number of a row; `None` if it is unknown.
 fn number(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<i64> {
     let totals = || store.totals(row);
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     match measure {
         Measure::Duration => Some(store.row(row).duration(now)),
-        Measure::Own => Some(store.own_time(row, now)),
+        Measure::OwnTime => Some(store.own_time(row, now)),
         Measure::Tokens => totals().tokens().map(count),
         Measure::Input => Some(totals()).filter(|totals| totals.inputs > 0).map(|totals| count(totals.input)),
         Measure::Output => Some(totals()).filter(|totals| totals.outputs > 0).map(|totals| count(totals.output)),
@@ -171,21 +172,22 @@ fn number(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<i64
     }
 }
 
-fn begins(id: TraceId, beginning: &str) -> bool {
+fn has_prefix(id: TraceId, prefix: &str) -> bool {
     let digit = |at: usize| id.bytes().get(at / 2).map(|byte| if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 });
-    beginning.chars().enumerate().all(|(at, c)| digit(at).map(u32::from) == c.to_digit(16))
+    prefix.chars().enumerate().all(|(at, c)| digit(at).map(u32::from) == c.to_digit(16))
 }
 
-fn once(seen: &mut Vec<Verdict>, text: Symbol, look: impl FnOnce() -> bool) -> bool {
+/// Returns the cached result for a text, or tests it. The empty text matches nothing.
+fn cached(results: &mut Vec<Cached>, text: Symbol, test: impl FnOnce() -> bool) -> bool {
     if text.is_empty() {
         return false;
     }
-    if seen.len() <= text.index() {
-        seen.resize(text.index() + 1, Verdict::Unknown);
+    if results.len() <= text.index() {
+        results.resize(text.index() + 1, Cached::Unknown);
     }
-    let verdict = &mut seen[text.index()];
-    if *verdict == Verdict::Unknown {
-        *verdict = if look() { Verdict::Yes } else { Verdict::No };
+    let result = &mut results[text.index()];
+    if *result == Cached::Unknown {
+        *result = if test() { Cached::Yes } else { Cached::No };
     }
-    *verdict == Verdict::Yes
+    *result == Cached::Yes
 }

@@ -1,12 +1,13 @@
-//! From the filter line to a [`Query`].
+//! The terms of a filter line: fields, values and comparisons.
 
-use super::lexer::{ParseError, Value, Word, words};
-use super::time::Moment;
-use super::{Bare, Comparison, Condition, Field, Measure, Pattern, Query, Term, Test};
-use crate::model::{SpanType, duration, nearest};
+use super::error::{ParseError, ParseErrorKind};
+use super::lexer::{Value, Word, words};
+use super::time::TimeBound;
+use super::{BareWord, Comparison, Condition, Measure, Pattern, Query, Term, Test, TextField};
+use crate::model::{SpanType, duration};
 use crate::store::RunStatus;
 
-/// Every field with what it asks for, as a person reads it. `attr.` goes on with an attribute's name.
+/// Every field by name, with help for the user. After `attr.`, the name of an attribute follows.
 pub const FIELDS: [(&str, &str); 23] = [
     ("status", "error, running, lost or ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
@@ -18,17 +19,17 @@ pub const FIELDS: [(&str, &str); 23] = [
     ("failure", "the same, * for what varies"),
     ("session", "the session"),
     ("user", "the user"),
-    ("provider", "who serves the model"),
-    ("dur", "how long: >2s, <150ms"),
-    ("self", "the same without children"),
-    ("tokens", "in and out: >5k"),
-    ("in", "tokens in"),
-    ("out", "tokens out"),
+    ("provider", "the model's provider"),
+    ("dur", "duration: >2s, <150ms"),
+    ("self", "duration without children"),
+    ("tokens", "input and output: >5k"),
+    ("in", "input tokens"),
+    ("out", "output tokens"),
     ("cost", "dollars: >0.01"),
-    ("since", "begun since: 15m, 2026-11-22"),
-    ("until", "begun until"),
-    ("trace", "the trace id's beginning"),
-    ("run", "the run id's beginning"),
+    ("since", "started since: 15m, 2026-11-22"),
+    ("until", "started until"),
+    ("trace", "start of the trace id"),
+    ("run", "start of the run id"),
     ("text", "anywhere in the payload"),
     ("attr.", "an attribute: attr.NAME:value"),
 ];
@@ -37,7 +38,7 @@ pub const FIELDS: [(&str, &str); 23] = [
 pub const STATUSES: [(&str, RunStatus); 4] =
     [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
 
-/// Every kind by name; several kinds may share a name.
+/// Every kind by name; a kind stands for one or more span types.
 pub const KINDS: [(&str, &[SpanType]); 10] = [
     ("agent", &[SpanType::Agent]),
     ("team", &[SpanType::Team]),
@@ -52,7 +53,12 @@ pub const KINDS: [(&str, &[SpanType]); 10] = [
 ];
 
 /// The attribute that holds the id of Agno's run.
-const RUN: &str = "agno.run.id";
+const RUN_ATTRIBUTE: &str = "agno.run.id";
+
+/// The units of counts.
+const COUNT_UNITS: [(&str, f64); 4] = [("k", 1e3), ("m", 1e6), ("g", 1e9), ("", 1.0)];
+
+type Parsed<T> = Result<T, ParseErrorKind>;
 
 impl std::str::FromStr for Query {
     type Err = ParseError;
@@ -65,169 +71,172 @@ impl std::str::FromStr for Query {
 fn term(word: Word) -> Result<Term, ParseError> {
     let Word { at, negated, field, values, .. } = word;
     let at = at + usize::from(negated);
-    let Some(field) = field else {
-        return Ok(Term { negated, test: Test::Bare(each(&values, bare)?) });
+    let test = match field {
+        None => Test::Bare(each(&values, bare_word)?),
+        Some(field) => field_test(&field, at, &values)?,
     };
+    Ok(Term { negated, test })
+}
+
+fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseError> {
     let lower = field.to_ascii_lowercase();
     if lower.starts_with("attr.") {
-        return attribute(&field["attr.".len()..], at, &values).map(|sought| Term { negated, test: Test::Payload(sought) });
+        return attribute(&field["attr.".len()..], at, values).map(Test::Payload);
     }
-    let like = |field| Ok(Test::Text(field, each(&values, pattern)?));
-    let number = |measure, read: fn(&str) -> Result<i64, String>| {
-        let (comparison, number) = comparison(&values)?;
-        let number = read(number).map_err(|message| ParseError::new(values[0].at, message))?;
+    let text = |field| Ok(Test::Text(field, each(values, pattern)?));
+    let number = |measure, parse: fn(&str) -> Parsed<i64>| {
+        let (comparison, number) = comparison(values)?;
+        let number = parse(number).map_err(|kind| ParseError::new(values[0].at, kind))?;
         Ok(Test::Number(measure, comparison, number))
     };
-    let test = match lower.as_str() {
-        "name" => like(Field::Name),
-        "agent" => like(Field::Agent),
-        "model" => like(Field::Model),
-        "provider" => like(Field::Provider),
-        "tool" => like(Field::Tool),
-        "session" => like(Field::Session),
-        "user" => like(Field::User),
-        "error" => like(Field::Error),
-        "failure" => like(Field::Failure),
-        "status" => each(&values, |value| named(value, "status", &STATUSES)).map(Test::Status),
-        "kind" => each(&values, |value| named(value, "kind", &KINDS)).map(|kinds| Test::Kind(kinds.concat())),
-        "trace" => each(&values, id).map(Test::Trace),
+    match lower.as_str() {
+        "name" => text(TextField::Name),
+        "agent" => text(TextField::Agent),
+        "model" => text(TextField::Model),
+        "provider" => text(TextField::Provider),
+        "tool" => text(TextField::Tool),
+        "session" => text(TextField::Session),
+        "user" => text(TextField::User),
+        "error" => text(TextField::Error),
+        "failure" => text(TextField::Failure),
+        "status" => each(values, |value| named(value, "status", &STATUSES)).map(Test::Status),
+        "kind" => each(values, |value| named(value, "kind", &KINDS)).map(|kinds| Test::SpanType(kinds.concat())),
+        "trace" => each(values, id_prefix).map(Test::Trace),
         "dur" => number(Measure::Duration, nanoseconds),
-        "self" => number(Measure::Own, nanoseconds),
+        "self" => number(Measure::OwnTime, nanoseconds),
         "tokens" => number(Measure::Tokens, count),
         "in" => number(Measure::Input, count),
         "out" => number(Measure::Output, count),
-        "cost" => number(Measure::Cost, money),
-        "since" => moment(&values, false).map(Test::Since),
-        "until" => moment(&values, true).map(Test::Until),
-        "text" => each(&values, part).map(|patterns| Test::Payload(Condition::Text(patterns))),
-        "run" => each(&values, beginning).and_then(|patterns| {
-            let name = Pattern::whole(&[RUN.to_owned()]).map_err(|message| ParseError::new(at, message))?;
+        "cost" => number(Measure::Cost, nano_usd),
+        "since" => time_bound(values, false).map(Test::Since),
+        "until" => time_bound(values, true).map(Test::Until),
+        "text" => each(values, part).map(|patterns| Test::Payload(Condition::Text(patterns))),
+        "run" => each(values, prefix).and_then(|patterns| {
+            let name = Pattern::exact(&[RUN_ATTRIBUTE.to_owned()]).map_err(|error| ParseError::new(at, error))?;
             Ok(Test::Payload(Condition::Attribute(name, patterns)))
         }),
-        _ => Err(ParseError::new(at, unknown(&field))),
-    };
-    test.map(|test| Term { negated, test })
-}
-
-/// What to say of a field that there is not.
-fn unknown(field: &str) -> String {
-    match nearest(field, FIELDS.iter().map(|(name, _)| *name)) {
-        Some("attr.") => format!("no field is called {field:?}; an attribute is asked for as attr.NAME:value"),
-        Some(name) => format!("no field is called {field:?}; did you mean {name}?"),
-        None => format!("no field is called {field:?}; there are {}", FIELDS.map(|(name, _)| name).join(", ")),
+        _ => Err(ParseError::new(at, ParseErrorKind::unknown_field(field))),
     }
 }
 
-fn each<T>(values: &[Value], read: impl Fn(&Value) -> Result<T, String>) -> Result<Vec<T>, ParseError> {
-    values.iter().map(|value| read(value).map_err(|message| ParseError::new(value.at, message))).collect()
+/// Parses each value; an error gets the position of its value.
+fn each<T>(values: &[Value], parse: impl Fn(&Value) -> Parsed<T>) -> Result<Vec<T>, ParseError> {
+    values.iter().map(|value| parse(value).map_err(|kind| ParseError::new(value.at, kind))).collect()
 }
 
-fn bare(value: &Value) -> Result<Bare, String> {
+fn bare_word(value: &Value) -> Parsed<BareWord> {
     let text = value.text();
-    if let Some((name, number)) = text.split_once(['<', '>']).filter(|_| !value.quoted && !value.expression) {
-        let number = number.trim_start_matches(['=', '$']);
-        if number.starts_with(|c: char| c.is_ascii_digit()) && name.is_empty() {
-            return Err(format!("{text} stands alone; a comparison stands right behind its field: cost:>0.01"));
+    if value.is_regex || value.is_quoted || value.parts.len() > 1 {
+        return part(value).map(BareWord::Pattern);
+    }
+    // A word that looks like a comparison is a typing error, not a search.
+    if let Some((name, number)) = text.split_once(['<', '>'])
+        && number.trim_start_matches(['=', '$']).starts_with(|c: char| c.is_ascii_digit())
+    {
+        if name.is_empty() {
+            return Err(ParseErrorKind::ComparisonWithoutField(text));
         }
-        if number.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-            return Err(unknown(name));
+        if name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            return Err(ParseErrorKind::unknown_field(name));
         }
     }
-    if value.expression || value.quoted || value.parts.len() > 1 { part(value).map(Bare::Like) } else { Ok(Bare::Fuzzy(value.text())) }
+    Ok(BareWord::Fuzzy(text))
 }
 
-/// A value of a field: a part of the text, or the whole if it is quoted or has gaps.
-fn pattern(value: &Value) -> Result<Pattern, String> {
-    if value.quoted || value.parts.len() > 1 { Pattern::whole(&value.parts) } else { part(value) }
+/// A pattern for a field: exact if the value is quoted or contains `*`, else a substring.
+fn pattern(value: &Value) -> Parsed<Pattern> {
+    if value.is_quoted || value.parts.len() > 1 { Ok(Pattern::exact(&value.parts)?) } else { part(value) }
 }
 
-fn part(value: &Value) -> Result<Pattern, String> {
-    if value.expression { Pattern::expression(&value.text()) } else { Pattern::part(&value.parts) }
+/// A pattern for a substring.
+fn part(value: &Value) -> Parsed<Pattern> {
+    Ok(if value.is_regex { Pattern::regex(&value.text())? } else { Pattern::substring(&value.parts)? })
 }
 
-fn beginning(value: &Value) -> Result<Pattern, String> {
-    if value.expression {
+/// A pattern for the beginning of a text.
+fn prefix(value: &Value) -> Parsed<Pattern> {
+    if value.is_regex {
         return part(value);
     }
     let mut parts = value.parts.clone();
     parts.push(String::new());
-    Pattern::whole(&parts)
+    Ok(Pattern::exact(&parts)?)
 }
 
-fn id(value: &Value) -> Result<String, String> {
+fn id_prefix(value: &Value) -> Parsed<String> {
     let id = value.text().to_ascii_lowercase();
-    let good = (1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if good { Ok(id) } else { Err(format!("expected the beginning of a trace's id, in hex digits, found {id:?}")) }
+    let is_prefix = (1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_prefix { Ok(id) } else { Err(ParseErrorKind::unexpected("the first hex digits of a trace id", id)) }
 }
 
-fn named<T: Clone>(value: &Value, what: &str, names: &[(&str, T)]) -> Result<T, String> {
+fn named<T: Clone>(value: &Value, field: &'static str, names: &[(&str, T)]) -> Parsed<T> {
     let text = value.text().to_ascii_lowercase();
-    let found = names.iter().find(|(name, _)| *name == text || matches!((*name, text.as_str()), ("model", "llm") | ("step", "chain")));
+    let is_alias = |name: &str| matches!((name, text.as_str()), ("model", "llm") | ("step", "chain"));
+    let found = names.iter().find(|(name, _)| *name == text || is_alias(name));
     found.map(|(_, named)| named.clone()).ok_or_else(|| {
         let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-        format!("no {what} is called {text:?}; there are {}", names.join(", "))
+        ParseErrorKind::UnknownName { field, found: text.clone(), known: names.join(", ") }
     })
 }
 
-fn moment(values: &[Value], end: bool) -> Result<Moment, ParseError> {
-    let value = only(values)?;
-    Moment::parse(&value.text(), end).map_err(|message| ParseError::new(value.at, message))
+fn time_bound(values: &[Value], is_end: bool) -> Result<TimeBound, ParseError> {
+    let value = single(values)?;
+    TimeBound::parse(&value.text(), is_end).map_err(|kind| ParseError::new(value.at, kind))
 }
 
-fn only(values: &[Value]) -> Result<&Value, ParseError> {
+fn single(values: &[Value]) -> Result<&Value, ParseError> {
     match values {
         [value] => Ok(value),
-        _ => Err(ParseError::new(values.get(1).map_or(0, |value| value.at), "this field takes one value")),
+        _ => Err(ParseError::new(values.get(1).map_or(0, |value| value.at), ParseErrorKind::SeveralValues)),
     }
 }
 
-/// The sign before a number, if there is one.
-fn sign(value: &Value) -> Option<(Comparison, &str)> {
+/// Splits a comparison into its operator and its number; `None` if the value is not a comparison.
+fn split_comparison(value: &Value) -> Option<(Comparison, &str)> {
     let [text] = value.parts.as_slice() else { return None };
-    let forms = [(">=", Comparison::AtLeast), ("<=", Comparison::AtMost), (">", Comparison::More), ("<", Comparison::Less)];
-    forms.into_iter().filter(|_| !value.quoted).find_map(|(sign, comparison)| text.strip_prefix(sign).map(|number| (comparison, number)))
+    let operators = [(">=", Comparison::AtLeast), ("<=", Comparison::AtMost), (">", Comparison::More), ("<", Comparison::Less)];
+    let mut operators = operators.into_iter().filter(|_| !value.is_quoted);
+    operators.find_map(|(operator, comparison)| text.strip_prefix(operator).map(|number| (comparison, number)))
 }
 
 fn comparison(values: &[Value]) -> Result<(Comparison, &str), ParseError> {
-    let value = only(values)?;
-    sign(value).ok_or_else(|| ParseError::new(value.at, format!("expected a comparison such as >2, found {:?}", value.text())))
+    let value = single(values)?;
+    let unexpected = || ParseError::new(value.at, ParseErrorKind::unexpected("a comparison such as >2", value.text()));
+    split_comparison(value).ok_or_else(unexpected)
 }
 
 fn attribute(name: &str, at: usize, values: &[Value]) -> Result<Condition, ParseError> {
     if name.is_empty() {
-        return Err(ParseError::new(at, "expected an attribute's name after attr., such as attr.llm.system:openai"));
+        return Err(ParseError::new(at, ParseErrorKind::MissingAttribute));
     }
     let parts: Vec<String> = name.split('*').map(str::to_owned).collect();
-    let name = Pattern::whole(&parts).map_err(|message| ParseError::new(at, message))?;
-    match values {
-        [value] if sign(value).is_some() => {
-            let (comparison, number) = comparison(values)?;
-            let number = scaled(number, &COUNTS, "500, 5k or 0.5").map_err(|message| ParseError::new(value.at, message))?;
-            Ok(Condition::Number(name, comparison, number))
-        }
-        _ => Ok(Condition::Attribute(name, each(values, pattern)?)),
+    let name = Pattern::exact(&parts).map_err(|error| ParseError::new(at, error))?;
+    if let [value] = values
+        && let Some((comparison, number)) = split_comparison(value)
+    {
+        let number = decimal(number, &COUNT_UNITS, "a number such as 500, 5k or 0.5").map_err(|kind| ParseError::new(value.at, kind))?;
+        return Ok(Condition::Number(name, comparison, number));
     }
+    Ok(Condition::Attribute(name, each(values, pattern)?))
 }
 
-const COUNTS: [(&str, f64); 4] = [("k", 1e3), ("m", 1e6), ("g", 1e9), ("", 1.0)];
-
-fn nanoseconds(value: &str) -> Result<i64, String> {
-    duration::parse_or_seconds(value).ok_or_else(|| format!("expected a duration such as 2s, 150ms or 1h30m, found {value:?}"))
+fn nanoseconds(value: &str) -> Parsed<i64> {
+    duration::parse_or_seconds(value).ok_or_else(|| ParseErrorKind::unexpected("a duration such as 2s, 150ms or 1h30m", value))
 }
 
-fn count(value: &str) -> Result<i64, String> {
-    scaled(value, &COUNTS, "500, 5k or 1.5m").map(|count| count as i64)
+fn count(value: &str) -> Parsed<i64> {
+    decimal(value, &COUNT_UNITS, "a number such as 500, 5k or 1.5m").map(|count| count as i64)
 }
 
-fn money(value: &str) -> Result<i64, String> {
+fn nano_usd(value: &str) -> Parsed<i64> {
     let dollars = value.strip_prefix('$').unwrap_or(value);
-    scaled(dollars, &[("", 1e9)], "$0.01 or 0.01").map(|billionths| billionths.round() as i64)
+    decimal(dollars, &[("", 1e9)], "an amount such as $0.01 or 0.01").map(|nano_usd| nano_usd.round() as i64)
 }
 
-fn scaled(value: &str, units: &[(&str, f64)], examples: &str) -> Result<f64, String> {
+/// Parses a decimal number with an optional unit. Unlike `f64::from_str`, it accepts no exponent and no `inf`.
+fn decimal(value: &str, units: &[(&str, f64)], expected: &'static str) -> Parsed<f64> {
     let lower = value.to_lowercase();
-    // Rust reads "inf" and "1e9", too, which nobody means here.
-    let plain = |number: &&str| number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let read = |(unit, scale): &(&str, f64)| lower.strip_suffix(unit).filter(plain)?.parse::<f64>().ok().map(|number| number * scale);
-    units.iter().find_map(read).ok_or_else(|| format!("expected a number such as {examples}, found {value:?}"))
+    let is_plain = |number: &&str| number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let parse = |(unit, scale): &(&str, f64)| lower.strip_suffix(unit).filter(is_plain)?.parse::<f64>().ok().map(|number| number * scale);
+    units.iter().find_map(parse).ok_or_else(|| ParseErrorKind::unexpected(expected, value))
 }

@@ -11,37 +11,37 @@ const HOUR: Nanos = 3600 * SECOND;
 /// A morning in November 2026.
 const START: Nanos = 1_795_327_144_000_000_000;
 
-fn mistake(line: &str) -> (usize, String) {
-    let mistake = line.parse::<Query>().unwrap_err();
-    (mistake.at, mistake.message)
+fn error(line: &str) -> (usize, String) {
+    let error = line.parse::<Query>().unwrap_err();
+    (error.at, error.to_string())
 }
 
 #[test]
-fn a_mistake_is_named_with_its_place_and_what_was_expected() {
+fn errors_have_a_position_and_say_what_is_expected() {
     for (line, at, message) in [
         ("ok stauts:error", 3, "no field is called \"stauts\"; did you mean status?"),
-        ("-atr.:x", 1, "no field is called \"atr.\"; an attribute is asked for as attr.NAME:value"),
+        ("-atr.:x", 1, "no field is called \"atr.\"; write attr.NAME:value for an attribute"),
         ("status:error|bad", 13, "no status is called \"bad\"; there are error, running, lost, ok"),
         ("dur:2s", 4, "expected a comparison such as >2, found \"2s\""),
         ("dur:>x", 4, "expected a duration such as 2s, 150ms or 1h30m, found \"x\""),
-        ("cost:>inf", 5, "expected a number such as $0.01 or 0.01, found \"inf\""),
+        ("cost:>inf", 5, "expected an amount such as $0.01 or 0.01, found \"inf\""),
         ("tokens:>1|2", 10, "this field takes one value"),
         ("a \"b", 2, "this quote is not closed"),
         ("error:\"a\\\"", 6, "this quote is not closed"),
-        ("name:/a/b", 5, "this regular expression does not end with / (quotes keep a / as it is)"),
-        ("name:/(/", 5, "no regular expression: unclosed group"),
+        ("name:/a/b", 5, "this regular expression does not end with / (put a value that begins with / in quotes)"),
+        ("name:/(/", 5, "invalid regular expression: unclosed group"),
         ("agent:", 6, "agent: needs a value"),
         ("agent:a|", 8, "a value is missing beside |"),
         ("x -", 3, "a word is missing after -"),
         ("since:soon", 6, "expected an age such as 15m, 2h or 1d, or a time such as 2026-11-22 or 2026-11-22T09:30, found \"soon\""),
-        ("trace:xyz", 6, "expected the beginning of a trace's id, in hex digits, found \"xyz\""),
+        ("trace:xyz", 6, "expected the first hex digits of a trace id, found \"xyz\""),
         ("attr.:x", 0, "expected an attribute's name after attr., such as attr.llm.system:openai"),
-        ("agent:x cost >0.5", 13, ">0.5 stands alone; a comparison stands right behind its field: cost:>0.01"),
+        ("agent:x cost >0.5", 13, ">0.5 has no field; write the comparison after a field: cost:>0.01"),
         ("costs>5", 0, "no field is called \"costs\"; did you mean cost?"),
         ("tokens>", 6, "expected a number such as 500, 5k or 1.5m, found \"\""),
         ("attr.a:>b", 7, "expected a number such as 500, 5k or 0.5, found \"b\""),
     ] {
-        assert_eq!(mistake(line), (at, message.to_owned()), "{line}");
+        assert_eq!(error(line), (at, message.to_owned()), "{line}");
     }
     for (short, long) in [("cost>0.5", "cost:>0.5"), ("-DUR<=2s x", "-dur:<=2s x"), ("attr.a.b>5", "attr.a.b:>5")] {
         assert_eq!(short.parse::<Query>(), long.parse::<Query>(), "{short}");
@@ -49,7 +49,7 @@ fn a_mistake_is_named_with_its_place_and_what_was_expected() {
     for words in ["a>b", "x->5", "\"costs>5\"", "\">5\"", "/>5/", "<thought>"] {
         assert!(words.parse::<Query>().is_ok(), "{words}");
     }
-    let (at, message) = mistake("colour:red");
+    let (at, message) = error("colour:red");
     assert!(at == 0 && message.starts_with("no field is called \"colour\"; there are status, kind, agent, "), "{message}");
 }
 
@@ -86,16 +86,16 @@ fn store() -> Store {
     store
 }
 
-/// The spans that pass, by number.
-fn passing(store: &Store, line: &str, now: Nanos) -> Vec<u64> {
-    let mut matcher = Matcher::new(line.parse().unwrap_or_else(|mistake| panic!("{line}: {mistake}")));
+/// The ids of the spans that match.
+fn matching(store: &Store, line: &str, now: Nanos) -> Vec<u64> {
+    let mut matcher = Matcher::new(line.parse().unwrap_or_else(|error| panic!("{line}: {error}")));
     let mut passing: Vec<u64> =
         store.rows().filter(|&row| matcher.matches(store, row, now)).map(|row| u64::from_be_bytes(store.row(row).id.bytes())).collect();
     passing.sort_unstable();
     passing
 }
 
-/// A store with one row of each type, all of them named `x`; an agent and a step state usage.
+/// A store with one row of each type, with the same names; an agent and a step state usage.
 fn store_of_every_type() -> Store {
     let mut batch = Batch::new(SourceId(0), Origin::History);
     for (id, span_type) in (1_u64..).zip(SpanType::ALL) {
@@ -125,12 +125,12 @@ fn a_model_is_found_on_every_row_that_counts_for_it() {
     let store = store_of_every_type();
     let numbers = |types: &[SpanType]| types.iter().map(|&span_type| span_type as u64 + 1).collect::<Vec<_>>();
     let calls = [SpanType::Agent, SpanType::Step, SpanType::Model, SpanType::Reranker, SpanType::Embedding];
-    assert_eq!(passing(&store, "model:\"a model\"", START + HOUR), numbers(&calls));
-    assert_eq!(passing(&store, "tool:\"a tool\"", START + HOUR), numbers(&[SpanType::Tool]));
+    assert_eq!(matching(&store, "model:\"a model\"", START + HOUR), numbers(&calls));
+    assert_eq!(matching(&store, "tool:\"a tool\"", START + HOUR), numbers(&[SpanType::Tool]));
 }
 
 #[test]
-fn every_field_lets_through_what_it_says() {
+fn every_field_matches_its_rows() {
     let store = store();
     for (line, expected) in [
         ("", &[1, 2, 3][..]),
@@ -198,15 +198,15 @@ fn every_field_lets_through_what_it_says() {
         ("until:59m58s", &[1, 2]),
         ("-since:59m59s", &[1]),
     ] {
-        assert_eq!(passing(&store, line, START + HOUR), expected, "{line}");
+        assert_eq!(matching(&store, line, START + HOUR), expected, "{line}");
     }
 }
 
 #[test]
-fn a_bound_slides_along_and_says_when() {
+fn an_age_moves_with_the_present_and_announces_changes() {
     let store = store();
-    assert_eq!(passing(&store, "since:1h", START + HOUR), [1, 2, 3]);
-    assert_eq!(passing(&store, "since:1h", START + HOUR + 1), [2, 3]);
+    assert_eq!(matching(&store, "since:1h", START + HOUR), [1, 2, 3]);
+    assert_eq!(matching(&store, "since:1h", START + HOUR + 1), [2, 3]);
     let row = store.rows().find(|&row| store.row(row).start == START).unwrap();
     let next = |line: &str, now| Matcher::new(line.parse().unwrap()).next_change(&store, row, now);
     assert_eq!(next("since:1h until:5m", START), Some(START + HOUR / 12 + 1));
@@ -215,22 +215,22 @@ fn a_bound_slides_along_and_says_when() {
 }
 
 #[test]
-fn payloads_are_asked_for_and_waited_for() {
+fn payload_conditions_wait_for_payload_matches() {
     let store = store();
     let query: Query = "text:\"say hi\" -attr.llm.system:x kind:tool since:1h until:2026-11-22T06:00:00Z".parse().unwrap();
-    assert!(query.needs_payloads() && !query.probe().is_empty());
-    assert_eq!(query.bounds(START + HOUR), (Some(START), Some(START + 56 * SECOND)));
+    assert!(query.needs_payloads() && !query.payload_query().is_empty());
+    assert_eq!(query.start_bounds(START + HOUR), (Some(START), Some(START + 56 * SECOND)));
     assert!(!"agent:x".parse::<Query>().unwrap().needs_payloads());
     assert!("run:661e attr.llm.token_count.prompt:>5k attr.a*:b".parse::<Query>().unwrap().needs_payloads());
     let mut matcher = Matcher::new(query);
     let tool = store.rows().find(|&row| store.row(row).span_type == SpanType::Tool).unwrap();
     assert!(matcher.may_match(&store, tool, START + HOUR) && !matcher.matches(&store, tool, START + HOUR));
-    matcher.found(store.trace(store.row(tool).trace()).id, store.row(tool).id);
+    matcher.add_payload_match(store.trace(store.row(tool).trace()).id, store.row(tool).id);
     assert!(matcher.matches(&store, tool, START + HOUR));
 }
 
 #[test]
-fn what_is_typed_is_known_by_its_place() {
+fn the_cursor_context_is_what_is_being_typed() {
     for (line, at, field, typed) in [
         ("", 0, None, ""),
         ("sta", 0, None, "sta"),
@@ -242,7 +242,7 @@ fn what_is_typed_is_known_by_its_place() {
         ("attr.llm.s", 0, None, "attr.llm.s"),
     ] {
         let expected = CursorContext { at, field: field.map(str::to_owned), typed: typed.to_owned() };
-        assert_eq!(place_of(line, line.chars().count()), expected, "{line}");
+        assert_eq!(cursor_context(line, line.chars().count()), expected, "{line}");
     }
 }
 
@@ -250,15 +250,15 @@ proptest! {
     #[test]
     fn no_line_breaks_the_parser(line in ".*", field in "[a-z]{1,8}", value in ".*") {
         let length = line.chars().count();
-        if let Err(mistake) = line.parse::<Query>() {
-            prop_assert!(mistake.at <= length, "{} of {length}", mistake.at);
+        if let Err(error) = line.parse::<Query>() {
+            prop_assert!(error.at <= length, "{} of {length}", error.at);
         }
-        prop_assert!(place_of(&line, length).at <= length);
+        prop_assert!(cursor_context(&line, length).at <= length);
         let _ = with_values(&line, &field, &[value]);
     }
 
     #[test]
-    fn no_line_of_the_languages_own_pieces_breaks_it(
+    fn no_combination_of_tokens_breaks_the_parser(
         pieces in proptest::collection::vec(prop_oneof![
             Just("-"), Just(":"), Just("|"), Just("\""), Just("\\"), Just("*"), Just("/"), Just(" "), Just(">"), Just("<="), Just("5k"), Just("$0.01"),
             Just("status"), Just("error"), Just("attr.a"), Just("since"), Just("text"), Just("dur"), Just("2s"), Just("1d"), Just("("), Just("é"),
@@ -271,7 +271,7 @@ proptest! {
             for row in store.rows() {
                 matcher.matches(&store, row, START);
             }
-            let _ = query.probe().holds_in_json(b"{\"a\": \"error \\\"5\\\"\"}", b"");
+            let _ = query.payload_query().matches_json(b"{\"a\": \"error \\\"5\\\"\"}", b"");
         }
     }
 }

@@ -17,6 +17,7 @@ mod grpc;
 mod http;
 mod ingest;
 mod options;
+mod payload_store;
 mod record;
 mod response;
 mod search;

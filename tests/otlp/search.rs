@@ -12,7 +12,7 @@ use crate::listener::Listener;
 use crate::spans::{attribute, request, span};
 
 fn probe(line: &str) -> Arc<agno_top::model::PayloadQuery> {
-    Arc::new(line.parse::<Query>().unwrap().probe())
+    Arc::new(line.parse::<Query>().unwrap().payload_query())
 }
 
 #[test]

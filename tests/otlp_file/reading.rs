@@ -202,7 +202,7 @@ fn a_file_is_searched_as_what_it_says_the_newest_first() {
         [("text:größe", &[3, 1][..]), ("text:\"\\\"hi\\\"\"", &[2]), ("text:stringvalue", &[]), ("-attr.input.value:*e", &[2])]
     {
         let query: agno_top::query::Query = line.parse().unwrap();
-        let search = Search { ticket: 1, query: Arc::new(query.probe()), since: None, until: None };
+        let search = Search { ticket: 1, query: Arc::new(query.payload_query()), since: None, until: None };
         read.handle.requests.send(Request::Search(search)).unwrap();
         let Some(Update::SearchHits(found)) = read.updates.blocking_recv() else { panic!("an answer") };
         assert_eq!(found.progress, Some(Progress { done: 3, total: 3 }));

@@ -65,7 +65,7 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     watch.until("the first slice", |watch| !watch.found.is_empty());
     writer.run(&spans(60_001, 60_002));
     watch.until_span(60_001);
-    let probe = Arc::new("text:input".parse::<Query>().unwrap().probe());
+    let probe = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
     watch.ask(Request::Check { ticket: 7, query: probe, addresses: vec![(PayloadRef(0), id(60_001)), (PayloadRef(0), id(77_777))] });
     watch.until("what was checked", |watch| watch.found.iter().any(|found| found.progress.is_none()));
     watch.until("the end", |watch| watch.found.iter().any(|found| found.progress.is_some_and(|progress| progress.done == progress.total)));
@@ -89,7 +89,7 @@ fn what_came_beside_a_search_is_searched_though_the_server_was_away() {
     watch.until_watching();
     server.stop();
     watch.until_said("can't be reached");
-    let probe = Arc::new("text:input".parse::<Query>().unwrap().probe());
+    let probe = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
     watch.ask(Request::Check { ticket: 3, query: probe, addresses: vec![(PayloadRef(0), id(4)), (PayloadRef(0), id(7))] });
     server.start(&[]);
     watch.until("what was checked", |watch| !watch.found.is_empty());

@@ -129,8 +129,8 @@ impl Watch {
     /// Begins to search for what a filter line asks of payloads.
     pub(crate) fn ask_for(&self, ticket: u64, line: &str) {
         let query: Query = line.parse().unwrap();
-        let (since, until) = query.bounds(0);
-        self.handle.requests.send(Request::Search(Search { ticket, query: Arc::new(query.probe()), since, until })).unwrap();
+        let (since, until) = query.start_bounds(0);
+        self.handle.requests.send(Request::Search(Search { ticket, query: Arc::new(query.payload_query()), since, until })).unwrap();
     }
 
     /// Asks for something else.

@@ -215,7 +215,7 @@ impl Follower {
     fn check_payload(&self, row: RowIx) {
         let data = self.store.row(row);
         let Some(matcher) = &self.matcher else { return };
-        let query = Arc::new(matcher.query().probe());
+        let query = Arc::new(matcher.query().payload_query());
         // A source that has ended is reported by its state.
         self.hub.send(data.source, Request::Check { ticket: 0, query, addresses: vec![(data.payload_ref, data.id)] });
     }

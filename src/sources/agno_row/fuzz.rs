@@ -10,7 +10,7 @@ use crate::semconv::SpanBuilder;
 
 /// What is searched for.
 static PROBE: LazyLock<PayloadQuery> =
-    LazyLock::new(|| PayloadQuery::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern])))));
+    LazyLock::new(|| PayloadQuery::new(Pattern::substring(&["er".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern])))));
 
 /// Reads a row. Zero bytes divide its columns, of which attributes and message come first; one that is left out is a good one.
 ///
@@ -32,7 +32,7 @@ pub fn row(bytes: &[u8]) {
     assert_eq!(scans(attributes), json::parse(attributes).is_ok());
     let payload = payload(attributes, message);
     if scans(attributes) {
-        assert_eq!(PROBE.holds_in_json(attributes, message), PROBE.holds(&payload));
+        assert_eq!(PROBE.matches_json(attributes, message), PROBE.matches(&payload));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::sources::{Update, UpdateSender};
 
 /// The query of the search.
 static QUERY: LazyLock<PayloadQuery> =
-    LazyLock::new(|| PayloadQuery::new(Pattern::part(&["er".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern])))));
+    LazyLock::new(|| PayloadQuery::new(Pattern::substring(&["er".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern])))));
 
 /// Ingests a request, then reads, searches and releases its payloads. The first byte selects the signal and the encoding.
 ///
@@ -36,18 +36,18 @@ pub fn request(bytes: &[u8]) {
         let Update::Batch(batch) = update else { continue };
         assert!(result.is_ok());
         let places: Vec<(PayloadRef, SpanId)> = batch.spans.iter().map(|span| (span.payload_ref, span.id)).collect();
-        let payloads: Vec<_> = places.iter().map(|(address, span)| ingest.payload(*address, *span)).collect();
-        let hits = search::check(&places, &QUERY, |number, originals| ingest.spans(number, originals));
+        let payloads: Vec<_> = places.iter().map(|(address, span)| ingest.payloads.read(*address, *span)).collect();
+        let hits = search::check(&places, &QUERY, |number, originals| ingest.payloads.spans(number, originals));
         if payloads.iter().all(Result::is_ok) {
-            assert_eq!(hits.len(), payloads.iter().flatten().filter(|payload| QUERY.holds(payload)).count());
+            assert_eq!(hits.len(), payloads.iter().flatten().filter(|payload| QUERY.matches(payload)).count());
         }
         // In two steps: the payloads that remain after the first must not change.
         let (first, remaining) = places.split_at(places.len() * 3 / 4);
-        ingest.release(&first.iter().map(|(address, _)| *address).collect::<Vec<_>>());
+        ingest.payloads.release(&first.iter().map(|(address, _)| *address).collect::<Vec<_>>());
         for ((address, span), payload) in remaining.iter().zip(&payloads[first.len()..]) {
-            assert_eq!(&ingest.payload(*address, *span), payload);
+            assert_eq!(&ingest.payloads.read(*address, *span), payload);
         }
-        ingest.release(&remaining.iter().map(|(address, _)| *address).collect::<Vec<_>>());
+        ingest.payloads.release(&remaining.iter().map(|(address, _)| *address).collect::<Vec<_>>());
         assert_eq!(ingest.traffic().payload_bytes, 0);
     }
 }

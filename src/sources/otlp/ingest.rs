@@ -1,32 +1,26 @@
 //! Ingests requests of both protocols: the spans are indexed, recorded, kept and sent to the store before the request is acknowledged.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::Permit;
 use tokio::time::timeout;
 
-use super::body_store::{BodySpans, BodyStore, payload_ref};
 use super::client::Message;
-use super::compact::{compact, span_extents};
 use super::forward::Forward;
+use super::payload_store::PayloadStore;
 use super::record::{FinishedSpan, Recorder, WriteJob};
 use super::response::{Accepted, Rejection};
-use super::span_events::SpanEvents;
 use super::types::{Encoding, Signal};
-use crate::model::{Batch, Origin, Payload, PayloadRef, SpanId};
+use crate::model::{Batch, Origin};
 use crate::otlp::json::{self, EncodedTraces};
-use crate::otlp::{payload, rows, signals};
+use crate::otlp::{rows, signals};
 use crate::sources::compression::ContentEncoding;
 use crate::sources::{Traffic, Update, UpdateSender};
 
 /// How long a request waits for room in the update channel.
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Spans that are released under one lock, while requests wait.
-const RELEASE_CHUNK: usize = 4096;
 
 /// An `Export…ServiceRequest` of any signal.
 #[derive(Debug)]
@@ -52,8 +46,7 @@ impl ExportRequest {
 #[derive(Debug)]
 pub(super) struct Ingest {
     sender: UpdateSender,
-    bodies: Mutex<BodyStore>,
-    events: Mutex<SpanEvents>,
+    pub(super) payloads: PayloadStore,
     counts: Counts,
     recorder: Option<Recorder>,
     forwards: Vec<Forward>,
@@ -71,7 +64,7 @@ struct Counts {
 
 impl Ingest {
     pub(super) fn new(sender: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>) -> Self {
-        Self { sender, bodies: Mutex::default(), events: Mutex::default(), counts: Counts::default(), recorder, forwards }
+        Self { sender, payloads: PayloadStore::default(), counts: Counts::default(), recorder, forwards }
     }
 
     /// Ingests a request. When this returns, every span that was not rejected is on its way to the store.
@@ -102,10 +95,7 @@ impl Ingest {
                 let body = protobuf(encoding, body, json::encode_logs)?;
                 let mut logs = Vec::new();
                 let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
-                let spans: Vec<SpanId> = {
-                    let mut events = lock(&self.events);
-                    logs.into_iter().filter_map(|log| events.insert(log)).collect()
-                };
+                let spans = self.payloads.insert_events(logs);
                 self.counts.logs.fetch_add(count.saturating_sub(spans.len() as u64), Relaxed);
                 if !spans.is_empty() {
                     // If the channel stays full, the messages appear when the span is next read.
@@ -143,7 +133,7 @@ impl Ingest {
         self.counts.spans.fetch_add(batch.spans.len() as u64, Relaxed);
         self.counts.rejected.fetch_add(accepted.rejected, Relaxed);
         if !batch.spans.is_empty() {
-            self.keep(&body, &mut batch)?;
+            self.payloads.insert(&body, &mut batch)?;
         }
         if !batch.spans.is_empty() || !batch.skipped.is_empty() {
             permit.send(Update::Batch(batch));
@@ -172,66 +162,6 @@ impl Ingest {
         }
     }
 
-    /// Keeps the body, and sets the address and the retained bytes of its spans.
-    fn keep(&self, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
-        let extents = span_extents(body.len(), batch.spans.iter().map(|span| span.payload_ref.0 as usize));
-        for (span, extent) in batch.spans.iter_mut().zip(&extents) {
-            span.retained_bytes = extent.bytes;
-        }
-        let offsets = extents.iter().map(|extent| extent.original).collect();
-        let number = lock(&self.bodies).insert(body, offsets).map_err(|_| Rejection::Overloaded)?;
-        for span in &mut batch.spans {
-            span.payload_ref = payload_ref(number, span.payload_ref.0 as usize);
-        }
-        Ok(())
-    }
-
-    /// Reads a span's payload from its body.
-    pub(super) fn payload(&self, address: PayloadRef, span: SpanId) -> Result<Payload, String> {
-        let gone = || "this span's payload was dropped to stay within the memory limit".to_owned();
-        let (body, at) = lock(&self.bodies).find(address).ok_or_else(gone)?;
-        let found = payload::decode_at(&body, at).map_err(|error| error.to_string())?;
-        let (mut payload, ids) = found.ok_or_else(gone)?;
-        if let Some((trace, _)) = ids {
-            let known = payload.events.len();
-            payload.events.extend_from_slice(lock(&self.events).get(trace, span));
-            if payload.events.len() > known {
-                payload.events.sort_by_key(|event| event.time);
-            }
-        }
-        Ok(payload)
-    }
-
-    /// Returns the numbers of the bodies in memory, the newest last.
-    pub(super) fn bodies(&self) -> Vec<u32> {
-        lock(&self.bodies).numbers()
-    }
-
-    /// Returns a body, if it is still in memory.
-    pub(super) fn body(&self, number: u32) -> Option<Bytes> {
-        lock(&self.bodies).body(number)
-    }
-
-    /// Returns a body, if it is still in memory, and the current offsets of the spans at these original offsets.
-    pub(super) fn spans(&self, number: u32, originals: &[usize]) -> Option<BodySpans> {
-        lock(&self.bodies).spans(number, originals)
-    }
-
-    /// Releases the payloads of these spans.
-    pub(super) fn release(&self, addresses: &[PayloadRef]) {
-        let sparse: Vec<u32> = addresses.chunks(RELEASE_CHUNK).flat_map(|some| lock(&self.bodies).release(some)).collect();
-        for number in sparse {
-            let Some((body, extents)) = lock(&self.bodies).sparse_body(number) else { continue };
-            // Without the lock, so that requests need not wait.
-            let compacted = compact(&body, &extents);
-            drop(body);
-            if let Some(compacted) = compacted {
-                lock(&self.bodies).replace(number, &extents, compacted);
-            }
-        }
-        lock(&self.bodies).defragment();
-    }
-
     /// Flushes the recorder and the forward queues, each within `timeout`. Returns warnings about requests that were not forwarded.
     pub(super) fn shut_down(&self, timeout: Duration) -> Vec<String> {
         if let Some(recorder) = &self.recorder {
@@ -251,16 +181,11 @@ impl Ingest {
         let Counts { spans, rejected, put_off, refused, logs, metrics } = &self.counts;
         let [spans, rejected, put_off, refused, logs, metrics] =
             [spans, rejected, put_off, refused, logs, metrics].map(|count| count.load(Relaxed));
-        let held = lock(&self.bodies).retained_bytes();
-        let logs = logs + lock(&self.events).evicted();
+        let held = self.payloads.retained_bytes();
+        let logs = logs + self.payloads.evicted_events();
         let forwards = self.forwards.iter().map(Forward::report).collect();
         Traffic { spans, rejected, deferred: put_off, refused, logs, metrics, payload_bytes: held, forwards, ports: Vec::new() }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic ends the program; the value behind the lock stays valid.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn malformed(error: impl std::fmt::Display) -> Rejection {

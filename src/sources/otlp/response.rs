@@ -159,7 +159,7 @@ impl Accepted {
     }
 }
 
-/// Decodes the message of a `google.rpc.Status` in either encoding. Returns `None` if the body is none or has no message.
+/// Decodes the message of a `google.rpc.Status` in either encoding. Returns `None` for other data and for an empty message.
 pub(super) fn decode_error_message(body: &[u8]) -> Option<String> {
     let protobuf = pb::Status::decode(body).ok().map(|status| status.message);
     let json = || serde_json::from_slice::<Value>(body).ok()?.get("message")?.as_str().map(str::to_owned);

@@ -73,7 +73,7 @@ pub(super) fn check(
 
 /// Searches all spans of a body, or those at some offsets, in order.
 fn search_body(body: &[u8], query: &PayloadQuery, offsets: Option<&[usize]>, hits: &mut Hits) {
-    if !query.may_lie_in(&[body]) {
+    if !query.may_match_bytes(&[body]) {
         return;
     }
     let is_searched = |message: &[u8]| offsets.is_none_or(|offsets| offsets.binary_search(&offset(body, message)).is_ok());

@@ -54,19 +54,19 @@ impl Worker<'_> {
     fn answer(&mut self, request: Request) -> Result<(), Closed> {
         match request {
             Request::Payloads { ticket, addresses } => {
-                let payloads = addresses.into_iter().map(|(address, span)| self.ingest.payload(address, span)).collect();
+                let payloads = addresses.into_iter().map(|(address, span)| self.ingest.payloads.read(address, span)).collect();
                 self.updates.send(Update::Payloads { ticket, payloads })
             }
             Request::Release(addresses) => {
-                self.ingest.release(&addresses);
+                self.ingest.payloads.release(&addresses);
                 Ok(())
             }
             Request::Search(search) => {
-                self.scan = Some(Scan::new(search, self.ingest.bodies()));
+                self.scan = Some(Scan::new(search, self.ingest.payloads.numbers()));
                 Ok(())
             }
             Request::Check { ticket, query, addresses } => {
-                let hits = search::check(&addresses, &query, |number, originals| self.ingest.spans(number, originals));
+                let hits = search::check(&addresses, &query, |number, originals| self.ingest.payloads.spans(number, originals));
                 self.report_hits(ticket, hits, None)
             }
             Request::StopSearch => {
@@ -79,7 +79,7 @@ impl Worker<'_> {
     /// Searches a few more bodies.
     fn continue_search(&mut self) -> Result<(), Closed> {
         let Some(mut scan) = self.scan.take() else { return Ok(()) };
-        let hits = scan.slice(|number| self.ingest.body(number));
+        let hits = scan.slice(|number| self.ingest.payloads.body(number));
         let progress = scan.progress();
         self.report_hits(scan.search.ticket, hits, Some(progress))?;
         self.scan = (progress.done < progress.total).then_some(scan);

@@ -103,7 +103,7 @@ pub(super) async fn check(session: &Session, place: &Location, spans: &[SpanId],
 
 fn hit(row: &Row, probe: &PayloadQuery) -> Option<(TraceId, SpanId)> {
     let bytes = |column| row.try_get::<_, Option<Bytes<'_>>>(column).ok().flatten().map_or(&b""[..], |bytes| bytes.0);
-    if !probe.holds_in_json(bytes(2), bytes(3)) {
+    if !probe.matches_json(bytes(2), bytes(3)) {
         return None;
     }
     agno_row::hit(bytes(0), bytes(1))

@@ -62,11 +62,11 @@ impl App {
             self.search.query = None;
             return;
         }
-        if previous.is_some_and(|previous| previous.asks_the_same_of_payloads(query)) && !self.search.is_stopped {
+        if previous.is_some_and(|previous| previous.has_same_payload_search(query)) && !self.search.is_stopped {
             return;
         }
-        let payload_query = Arc::new(query.probe());
-        let (since, until) = query.bounds(self.now);
+        let payload_query = Arc::new(query.payload_query());
+        let (since, until) = query.start_bounds(self.now);
         let ticket = self.search.ticket + 1;
         // Incomplete until the source reports how much there is.
         let progress = vec![Progress { done: 0, total: 1 }; self.sources.len()];

@@ -128,7 +128,7 @@ fn draw_editor(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor,
     let mut end = area.right();
     let mistake = app.parse_error.as_ref().filter(|mistake| !editing.is_completable(mistake.at));
     if let Some(mistake) = mistake {
-        let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.message);
+        let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.kind);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, styling.error());
     } else {
         let what = match app.detail.pager.matches().filter(|_| editing.is_search) {

@@ -35,7 +35,7 @@ impl Held {
         runtime.block_on(self.ingest.ingest(ExportRequest::uncompressed(Signal::Traces, encoding, body.into()))).unwrap();
         while let Ok(Update::Batch(batch)) = self.updates.try_recv() {
             self.spans.extend(batch.spans.iter().map(|span| {
-                let payload = self.ingest.payload(span.payload_ref, span.id).unwrap();
+                let payload = self.ingest.payloads.read(span.payload_ref, span.id).unwrap();
                 (span.payload_ref, span.id, u64::from(span.retained_bytes), payload)
             }));
         }
@@ -44,8 +44,8 @@ impl Held {
     /// Releases spans by their indexes, twice, and returns the retained bytes of the others.
     fn release(&mut self, indexes: &[usize]) -> u64 {
         let released: Vec<PayloadRef> = indexes.iter().map(|&index| self.spans[index].0).collect();
-        self.ingest.release(&released);
-        self.ingest.release(&released);
+        self.ingest.payloads.release(&released);
+        self.ingest.payloads.release(&released);
         self.spans.retain(|(payload_ref, ..)| !released.contains(payload_ref));
         self.spans.iter().map(|(_, _, retained, _)| retained).sum()
     }
@@ -53,21 +53,22 @@ impl Held {
     /// Checks that the payloads of the held spans are unchanged and found.
     fn check(&self, query: &PayloadQuery) {
         for (payload_ref, id, _, payload) in &self.spans {
-            assert_eq!(self.ingest.payload(*payload_ref, *id).as_ref(), Ok(payload));
+            assert_eq!(self.ingest.payloads.read(*payload_ref, *id).as_ref(), Ok(payload));
         }
-        let expected = self.spans.iter().filter(|(.., payload)| query.holds(payload));
+        let expected = self.spans.iter().filter(|(.., payload)| query.matches(payload));
         let mut expected: Vec<SpanId> = expected.map(|(_, id, ..)| *id).collect();
         let held: Vec<_> = self.spans.iter().map(|(payload_ref, id, ..)| (*payload_ref, *id)).collect();
-        let found = search::check(&held, query, |number, originals| self.ingest.spans(number, originals));
+        let found = search::check(&held, query, |number, originals| self.ingest.payloads.spans(number, originals));
         let mut found: Vec<SpanId> = found.into_iter().map(|(_, id)| id).collect();
         expected.sort_unstable();
         found.sort_unstable();
         assert_eq!(found, expected);
         // A search through whole bodies may also find released spans.
-        let mut scan = Scan::new(Search { ticket: 0, query: query.clone().into(), since: None, until: None }, self.ingest.bodies());
+        let mut scan =
+            Scan::new(Search { ticket: 0, query: query.clone().into(), since: None, until: None }, self.ingest.payloads.numbers());
         let mut everywhere = vec![];
         while scan.progress().done < scan.progress().total {
-            everywhere.extend(scan.slice(|number| self.ingest.body(number)).into_iter().map(|(_, id)| id));
+            everywhere.extend(scan.slice(|number| self.ingest.payloads.body(number)).into_iter().map(|(_, id)| id));
         }
         assert!(expected.iter().all(|id| everywhere.contains(id)));
     }
@@ -78,7 +79,7 @@ impl Held {
 }
 
 fn query() -> PayloadQuery {
-    PayloadQuery::new(Pattern::part(&["ab".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern]))))
+    PayloadQuery::new(Pattern::substring(&["ab".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern]))))
 }
 
 /// Field 50 as a group, which protobuf has deprecated.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tui_input::Input;
 
 use crate::model::SpanType;
-use crate::query::{CursorContext, FIELDS, KINDS, STATUSES, place_of, quoted};
+use crate::query::{CursorContext, FIELDS, KINDS, STATUSES, cursor_context, quote};
 use crate::semconv::row_keys;
 use crate::store::{By, RowIx, Store, Symbol};
 
@@ -44,7 +44,7 @@ impl Completions {
         if self.chosen.is_some() || (self.computed_for.as_ref() == Some(&line) && !(is_requested && self.list.is_empty())) {
             return;
         }
-        let context = place_of(input.value(), input.cursor());
+        let context = cursor_context(input.value(), input.cursor());
         self.start = context.at;
         self.list = match &context.field {
             None if context.typed.is_empty() && !is_requested => Vec::new(),
@@ -168,7 +168,7 @@ fn texts(store: &Store, text: impl Fn(RowIx) -> Symbol) -> Vec<Completion> {
     }
     let completion = |(symbol, count): (Symbol, u64)| {
         let name = store.text(symbol).to_owned();
-        Completion { text: quoted(&name), name, count: Some(count), help: "" }
+        Completion { text: quote(&name), name, count: Some(count), help: "" }
     };
     sorted(counts.into_iter().filter(|(symbol, _)| !symbol.is_empty()).map(completion).collect())
 }

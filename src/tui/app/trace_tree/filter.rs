@@ -62,7 +62,7 @@ impl Filter {
 
     /// Whether the trace is shown.
     pub(super) fn shows(&self, store: &Store, trace: TraceIx) -> bool {
-        self.match_counts.contains_key(&trace) && self.matcher.passes(store, trace)
+        self.match_counts.contains_key(&trace) && self.matcher.matches_trace(store, trace)
     }
 
     /// Checks a row again.
@@ -113,7 +113,7 @@ impl TraceTree {
     /// under the cursor and the newest ones; [`TraceTree::continue_filtering`] checks the rest.
     pub fn set_filter(&mut self, store: &Store, query: Query, now: Nanos) {
         let previous = self.filter.take().map(|filter| filter.matcher);
-        self.filter = (!query.is_empty()).then(|| Filter::new(previous.unwrap_or_default().turn_to(query)));
+        self.filter = (!query.is_empty()).then(|| Filter::new(previous.unwrap_or_default().with_query(query)));
         self.hide_all();
         let mut pass = FilterPass::default();
         if let Some((_, trace)) = self.cursor {
@@ -212,7 +212,7 @@ impl TraceTree {
     pub fn add_hits(&mut self, store: &Store, spans: &[(TraceId, SpanId)], now: Nanos) {
         for &(trace, span) in spans {
             let Some(filter) = &mut self.filter else { return };
-            filter.matcher.found(trace, span);
+            filter.matcher.add_payload_match(trace, span);
             if let Some(trace) = store.find_trace(trace)
                 && let Some(row) = store.find(trace, span)
             {
