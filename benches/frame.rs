@@ -21,7 +21,7 @@ const AREA: Rect = Rect::new(0, 0, 200, 60);
 
 const OPEN: u64 = 50_000;
 
-/// Part of a trace of one long session: agents under the root, model calls and tools under each.
+/// Returns spans of one long trace: agents below the root, and tool calls below each agent.
 fn spans(trace: u8, ids: std::ops::Range<u64>, start: Nanos) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     let label = batch.intern("Researcher");
@@ -104,14 +104,14 @@ fn frame(criterion: &mut Criterion) {
     slowest(&mut screen);
 }
 
-/// The 99th percentile, which a mean hides.
+/// Prints the 99th percentile, which a mean hides.
 fn slowest(screen: &mut Screen) {
     let mut times: Vec<_> = (0..2000)
         .map(|at| {
             screen.act(if at % 7 == 0 { Action::PageUp } else { Action::Down });
-            let begun = Instant::now();
+            let start = Instant::now();
             screen.draw();
-            begun.elapsed()
+            start.elapsed()
         })
         .collect();
     times.sort_unstable();

@@ -1,4 +1,4 @@
-//! From an agent's commit to the painted row, beside a database of 300 000 spans, in both of SQLite's ways of writing.
+//! The time from an agent's commit to the drawn row, with a database of 300 000 spans, in both journal modes of SQLite.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -22,7 +22,7 @@ const AREA: Rect = Rect::new(0, 0, 200, 60);
 
 const SAMPLES: u64 = 300;
 
-/// Writes a span as Agno does: one row, one commit.
+/// Writes a span as Agno does: one row in one transaction.
 fn write(agent: &Connection, at: u64) {
     agent
         .execute(
@@ -48,7 +48,7 @@ fn measure(path: &Path, mode: &str) {
     while !matches!(updates.blocking_recv().unwrap(), Update::State(_, State::Watching { .. })) {}
     let (mut hits, mut times) = (HitMap::default(), Vec::new());
     for at in 0..SAMPLES {
-        // Agents do not write in step with the reader.
+        // Agents do not write in sync with the reader.
         std::thread::sleep(Duration::from_micros(17_000 + at * 7919 % 23_000));
         write(&agent, at);
         let committed = Instant::now();
@@ -71,8 +71,8 @@ fn main() {
     for mode in ["WAL", "DELETE"] {
         std::fs::copy(grown::grown(), &copy).unwrap();
         measure(&copy, mode);
-        for ending in ["", "-wal", "-shm", "-journal"] {
-            let _ = std::fs::remove_file(format!("{}{ending}", copy.display()));
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", copy.display()));
         }
     }
 }

@@ -6,13 +6,13 @@ use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
-use agno_top::export::{Exported, Exporter, Options, SpanRecord};
+use agno_top::export::{ExportedSpan, Exporter, Options, SpanRecord};
 use agno_top::model::{Payload, SourceId, SpanId, Status, TraceId, Value};
 use agno_top::sources::{State, Update, UpdateSender, file};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Spans as an agent's model calls are: a few short attributes and a conversation.
-fn spans(count: u64) -> Vec<Exported> {
+fn spans(count: u64) -> Vec<ExportedSpan> {
     let text = |text: &str| Value::Text(text.to_owned());
     let attributes = vec![
         ("openinference.span.kind".to_owned(), text("LLM")),
@@ -29,7 +29,7 @@ fn spans(count: u64) -> Vec<Exported> {
         let start = 1_795_000_000_000_000_000 + n as i64 * 1_000_000;
         let record = SpanRecord::new(trace, id, "OpenAIChat.invoke", start, Some(start + 500_000_000));
         let record = SpanRecord { parent_id: SpanId::new(n.to_be_bytes()), ..record };
-        Exported { record, status: Status::Ok, depth: 0, payload: Payload { attributes: attributes.clone(), ..Payload::default() } }
+        ExportedSpan { record, status: Status::Ok, depth: 0, payload: Payload { attributes: attributes.clone(), ..Payload::default() } }
     };
     (0..count).map(span).collect()
 }
@@ -47,7 +47,7 @@ fn read(path: &Path) -> usize {
     }
 }
 
-fn write<W: io::Write>(spans: &[Exported], out: W) -> W {
+fn write<W: io::Write>(spans: &[ExportedSpan], out: W) -> W {
     let mut exporter = Exporter::new(&Options::default(), out);
     for span in spans {
         exporter.span(span.clone()).unwrap();

@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 
-use agno_top::export::{Exported, Exporter, Redactor, SpanRecord, SpanWriter, TraceRecord};
+use agno_top::export::{ExportedSpan, Exporter, Redactor, SpanRecord, SpanWriter, TraceRecord};
 use agno_top::format;
 use agno_top::model::{Payload, SpanId, Status, TraceId, Value};
 
@@ -21,7 +21,7 @@ impl<W: Write> SpanWriter<W> for Outline {
         writeln!(out, "{}", trace.trace_id)
     }
 
-    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
+    fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
         let indent = "  ".repeat(span.depth);
         writeln!(out, "{indent}- {}", format::safe(&span.record.name))?;
         for (key, value) in &span.payload.attributes {
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let payload = Payload { attributes, ..Payload::default() };
 
     let mut exporter = Exporter::with_writer(Outline, Some(Redactor::new(&[])?), io::stdout().lock());
-    exporter.span(Exported { record, status: Status::Ok, depth: 0, payload })?;
+    exporter.span(ExportedSpan { record, status: Status::Ok, depth: 0, payload })?;
     exporter.finish()?.flush()?;
     Ok(())
 }

@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use agno_top::export::{Exported, SpanRecord};
+use agno_top::export::{ExportedSpan, SpanRecord};
 use agno_top::model::{Payload, SpanId, Status, TraceId, Value};
 use agno_top::send::Sender;
 
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut sender = Sender::new(&url, &[])?;
     let print_retry = |reason: &str| eprintln!("{reason}; trying again");
-    sender.push(Exported { record, status: Status::Unset, depth: 0, payload }, print_retry)?;
+    sender.push(ExportedSpan { record, status: Status::Unset, depth: 0, payload }, print_retry)?;
     sender.finish(print_retry)?;
     println!("{} accepted {} span", sender.name(), sender.sent().accepted);
     Ok(())

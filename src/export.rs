@@ -1,4 +1,4 @@
-//! Spans written for other programs. Takes what is to be written as data; needs no terminal and no source.
+//! Writes spans in formats that other programs read.
 
 pub mod agno;
 pub mod csv;
@@ -21,37 +21,37 @@ use crate::model::{Payload, Status};
 use crate::semconv::remove_pending_marker;
 use crate::store::{RowIx, Store, TraceIx};
 
-/// Characters of a trace's name that go into a file's name.
+/// The most characters of a trace's name in a file name.
 const NAME_LENGTH: usize = 40;
 
-/// One span with everything that is known of it.
+/// A span with everything that is known about it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Exported {
-    /// What its row says.
+pub struct ExportedSpan {
+    /// The facts of its row.
     pub record: SpanRecord,
-    /// As the sender set it.
+    /// The status that the sender set.
     pub status: Status,
-    /// How many spans of the trace it hangs under.
+    /// The number of its ancestors.
     pub depth: usize,
-    /// The rest. [`Payload::notes`] are the source's words about the span, not the span's own, and are not written.
+    /// Attributes, events and everything else. [`Payload::notes`] come from the source and are not written.
     pub payload: Payload,
 }
 
-/// What an export is written as.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// One OTLP/JSON request.
+    /// A trace export request of OTLP in JSON.
     #[default]
     Otlp,
-    /// The same in protobuf.
+    /// A trace export request of OTLP in protobuf.
     OtlpProto,
-    /// A trace a line: the dictionaries of Agno's own `Trace` and `Span`.
+    /// A JSON object per trace and line: the dictionaries of Agno's `Trace` and `Span`.
     Agno,
-    /// A span a line, with stable fields.
+    /// A JSON object per span and line, with stable fields.
     Jsonl,
-    /// A span a row, without its attributes.
+    /// A row per span, without attributes.
     Csv,
-    /// A report for people.
+    /// A report to read.
     Markdown,
 }
 
@@ -59,7 +59,7 @@ impl Format {
     /// Every format, the default first.
     pub const ALL: [Self; 6] = [Self::Otlp, Self::OtlpProto, Self::Agno, Self::Jsonl, Self::Csv, Self::Markdown];
 
-    /// Its name on the command line and in the dialog.
+    /// Returns the name on the command line and in the export dialog.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Format {
         }
     }
 
-    /// The extension of its files.
+    /// Returns the extension of its files.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -91,19 +91,19 @@ impl FromStr for Format {
     fn from_str(name: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|format| format.name()).collect();
-            format!("there is no format {name:?}; there are {}", names.join(", "))
+            format!("unknown format {name:?}; use one of {}", names.join(", "))
         })
     }
 }
 
-/// How an export is written.
+/// Options of an export.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// As what.
+    /// The format.
     pub format: Format,
-    /// Hides secrets in every text.
+    /// Redacts secrets in all texts; `None` redacts nothing.
     pub redactor: Option<Redactor>,
-    /// The most characters of a report in Markdown.
+    /// The most characters of a Markdown report; `None` is no limit.
     pub max_chars: Option<usize>,
 }
 
@@ -113,7 +113,7 @@ pub struct Options {
 /// ```
 /// use std::io::{self, Write};
 ///
-/// use agno_top::export::{Exported, Exporter, SpanRecord, SpanWriter, TraceRecord};
+/// use agno_top::export::{ExportedSpan, Exporter, SpanRecord, SpanWriter, TraceRecord};
 /// use agno_top::model::{Payload, SpanId, Status, TraceId};
 ///
 /// /// Writes the name of each span, indented by its depth.
@@ -124,7 +124,7 @@ pub struct Options {
 ///         writeln!(out, "trace {}", trace.trace_id)
 ///     }
 ///
-///     fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
+///     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
 ///         writeln!(out, "{}{}", "  ".repeat(span.depth), span.record.name)
 ///     }
 ///
@@ -138,7 +138,7 @@ pub struct Options {
 /// let span = SpanId::parse(b"b7ad6b7169203331").ok_or("no span id")?;
 /// let record = SpanRecord::new(trace, span, "Clerk.run", 0, Some(1_000_000));
 /// let mut exporter = Exporter::with_writer(Outline, None, Vec::new());
-/// exporter.span(Exported { record, status: Status::Ok, depth: 1, payload: Payload::default() })?;
+/// exporter.span(ExportedSpan { record, status: Status::Ok, depth: 1, payload: Payload::default() })?;
 /// assert_eq!(exporter.finish()?, b"  Clerk.run\n");
 /// # Ok(())
 /// # }
@@ -148,7 +148,7 @@ pub trait SpanWriter<W: Write> {
     fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()>;
 
     /// Writes a span of the trace.
-    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()>;
+    fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()>;
 
     /// Ends the export.
     fn finish(&mut self, out: &mut W) -> io::Result<()>;
@@ -175,12 +175,12 @@ impl<W: Write> Exporter<W> {
         Self { writer, redactor: options.redactor.clone(), out }
     }
 
-    /// Begins an export in a format of the caller's.
+    /// Begins an export with a custom writer.
     pub fn with_writer(writer: impl SpanWriter<W> + 'static, redactor: Option<Redactor>, out: W) -> Self {
         Self { writer: Box::new(writer), redactor, out }
     }
 
-    /// Begins a trace; its spans follow.
+    /// Begins a trace. Call [`span`](Self::span) for each of its spans next.
     pub fn trace(&mut self, mut trace: TraceRecord) -> io::Result<()> {
         if let Some(redactor) = &self.redactor {
             redactor.trace(&mut trace);
@@ -188,8 +188,8 @@ impl<W: Write> Exporter<W> {
         self.writer.trace(&trace, &mut self.out)
     }
 
-    /// Writes a span of the trace, after the span that it hangs under.
-    pub fn span(&mut self, mut span: Exported) -> io::Result<()> {
+    /// Writes a span of the trace. Its parent must have been written before.
+    pub fn span(&mut self, mut span: ExportedSpan) -> io::Result<()> {
         if span.record.end.is_none() {
             remove_pending_marker(&mut span.payload.attributes);
         }
@@ -199,7 +199,7 @@ impl<W: Write> Exporter<W> {
         self.writer.span(span, &mut self.out)
     }
 
-    /// Ends the export and gives back where it was written.
+    /// Ends the export and returns the output.
     pub fn finish(mut self) -> io::Result<W> {
         self.writer.finish(&mut self.out)?;
         self.out.flush()?;
@@ -213,19 +213,19 @@ impl<W> std::fmt::Debug for Exporter<W> {
     }
 }
 
-/// The rows of a trace as an export takes them, in the order of the tree, with how deep each hangs; without spans that have not come.
+/// Returns the rows of a trace with their depths, parents before children, without spans that were not received.
 #[must_use]
 pub fn rows(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
     store.walk(trace).filter(|&(row, _)| !store.row(row).placeholder).collect()
 }
 
-/// A row as it is exported, its payload still empty.
+/// Returns the span of a row, with an empty payload.
 #[must_use]
-pub fn exported(store: &Store, row: RowIx, depth: usize) -> Exported {
-    Exported { record: SpanRecord::of(store, row), status: store.row(row).status, depth, payload: Payload::default() }
+pub fn span_of_row(store: &Store, row: RowIx, depth: usize) -> ExportedSpan {
+    ExportedSpan { record: SpanRecord::from_row(store, row), status: store.row(row).status, depth, payload: Payload::default() }
 }
 
-/// A file name without extension that says what is in `traces`:
+/// Returns a file name without extension that describes `traces`:
 /// `agno-top-report-team-bcc844e1-20261122-070102`, or `agno-top-3-traces-20261122-070102`.
 #[must_use]
 pub fn file_stem(traces: &[TraceRecord], at: NaiveDateTime) -> String {
@@ -241,7 +241,7 @@ pub fn file_stem(traces: &[TraceRecord], at: NaiveDateTime) -> String {
     format!("agno-top-{what}-{}", at.format("%Y%m%d-%H%M%S"))
 }
 
-/// A new file beside `path`, which appears there whole or not at all, and only its owner can read it.
+/// A file that appears under its name complete or not at all. Only its owner can read it.
 #[derive(Debug)]
 pub struct NewFile {
     file: tempfile::NamedTempFile,
@@ -249,26 +249,26 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Makes the file under another name in the same folder, which must be there.
+    /// Creates the file under a temporary name in the folder of `path`, which must exist.
     pub fn create(path: &Path) -> io::Result<Self> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new().prefix(".agno-top-").suffix(".tmp").tempfile_in(dir)?;
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Where to write.
+    /// Returns a buffered writer.
     pub fn writer(&mut self) -> BufWriter<&mut std::fs::File> {
         BufWriter::with_capacity(1 << 18, self.file.as_file_mut())
     }
 
-    /// Gives the file its name, in place of the file that has it.
+    /// Gives the file its name and replaces an existing file.
     pub fn replace(self) -> io::Result<PathBuf> {
         self.file.as_file().sync_all()?;
         self.file.persist(&self.path).map_err(|error| error.error)?;
         Ok(self.path)
     }
 
-    /// Gives the file its name, or where that is taken `name-2.json`, `name-3.json` and so on: never in place of another file.
+    /// Gives the file its name, or `name-2.json`, `name-3.json` and so on if the name is taken. Never replaces a file.
     pub fn keep(self) -> io::Result<PathBuf> {
         let Self { mut file, path } = self;
         file.as_file().sync_all()?;
@@ -282,11 +282,11 @@ impl NewFile {
                 Err(error) => return Err(error.error),
             }
         }
-        Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("a thousand files are named {stem}")))
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("a thousand files have the name {stem}")))
     }
 }
 
-/// Lower-case letters, digits and single dashes: what no file system, shell or terminal takes for anything else.
+/// Reduces a text to lower-case letters, digits and single dashes, which are safe in file systems, shells and terminals.
 fn slug(text: &str, limit: usize) -> String {
     let mut slug = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_named_after_its_trace() {
+    fn a_file_name_describes_its_traces() {
         let stem = |name: &str| file_stem(&[trace(0xbc, name)], moment());
         assert_eq!(stem("Report_Team.run"), "agno-top-report-team-bcbcbcbc-20261122-070102");
         assert_eq!(stem("../../\u{1b}[2J\u{202e}"), "agno-top-2j-bcbcbcbc-20261122-070102");
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_file_is_left_alone_unless_it_is_to_be_replaced() {
+    fn an_existing_file_is_kept_unless_it_is_replaced_explicitly() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.json");
         std::fs::write(&path, "mine").unwrap();
@@ -359,12 +359,12 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_not_there_is_an_error() {
+    fn a_missing_directory_is_an_error() {
         assert!(NewFile::create(Path::new("no/such/directory/a.json")).is_err());
     }
 
     #[test]
-    fn an_export_of_nothing_is_one_that_can_be_read() {
+    fn an_empty_export_is_valid() {
         for format in Format::ALL {
             let empty = Exporter::new(&Options { format, ..Options::default() }, Vec::new()).finish().unwrap();
             assert_eq!(format.name().parse(), Ok(format));
@@ -377,9 +377,8 @@ mod tests {
         assert!("xml".parse::<Format>().unwrap_err().contains("otlp-proto"));
     }
 
-    /// Of two traces with three spans, every format writes all, and each hides what is to be hidden.
     #[test]
-    fn every_format_writes_all_and_hides_secrets() {
+    fn every_format_writes_all_spans_and_redacts_secrets() {
         let secret = "sk-proj-abcdefghijklmnopqrstuvwx1234";
         for format in Format::ALL {
             let redactor = Some(Redactor::new(&[]).unwrap());
@@ -392,7 +391,7 @@ mod tests {
                     record.parent_id = SpanId::new([n - 1; 8]);
                     let attributes = vec![("input.value".to_owned(), crate::model::Value::Text(format!("key {secret}")))];
                     let payload = Payload { attributes, status_message: secret.to_owned(), ..Payload::default() };
-                    exporter.span(Exported { record, status: Status::Error, depth: usize::from(n) - 1, payload }).unwrap();
+                    exporter.span(ExportedSpan { record, status: Status::Error, depth: usize::from(n) - 1, payload }).unwrap();
                 }
             }
             let written = exporter.finish().unwrap();

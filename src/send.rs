@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::export::{Exported, Exporter, Format, Options};
+use crate::export::{ExportedSpan, Exporter, Format, Options};
 use crate::sources::otlp::InvalidUrl;
 use crate::sources::otlp::client::{Client, ClientError, Message};
 
@@ -55,7 +55,7 @@ impl Sender {
     }
 
     /// Adds a span, and sends the request if it is full. `on_retry` gets the reason of each retry. Fails if the endpoint rejects the request.
-    pub fn push(&mut self, span: Exported, on_retry: impl FnMut(&str)) -> io::Result<()> {
+    pub fn push(&mut self, span: ExportedSpan, on_retry: impl FnMut(&str)) -> io::Result<()> {
         let mut exporter = Exporter::new(&Options { format: Format::OtlpProto, ..Options::default() }, &mut self.body);
         exporter.span(span)?;
         exporter.finish()?;
@@ -95,9 +95,9 @@ mod tests {
     use crate::export::SpanRecord;
     use crate::model::{Payload, SpanId, Status, TraceId};
 
-    fn span(n: u64) -> Exported {
+    fn span(n: u64) -> ExportedSpan {
         let record = SpanRecord::new(TraceId::new([1; 16]).unwrap(), SpanId::new(n.to_be_bytes()).unwrap(), "a", 1, Some(2));
-        Exported { record, status: Status::Ok, depth: 0, payload: Payload::default() }
+        ExportedSpan { record, status: Status::Ok, depth: 0, payload: Payload::default() }
     }
 
     /// Starts an endpoint that gives these responses, one per connection, and returns the sizes of the requests.

@@ -1,6 +1,6 @@
-//! What a person sees, on a real database.
+//! Snapshots of the screen with recorded databases, and properties of what it shows.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod stage;
 
@@ -18,8 +18,8 @@ use stage::{NOW, Stage, fixture};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
 
-/// A picture of the screen, with what depends on the time zone masked.
-fn picture(name: &str, stage: &mut Stage) {
+/// Compares the screen with a snapshot, with times of day masked, since they depend on the time zone.
+fn assert_screen(name: &str, stage: &mut Stage) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss");
     settings.bind(|| insta::assert_snapshot!(name, stage.text()));
@@ -29,7 +29,7 @@ fn picture(name: &str, stage: &mut Stage) {
 fn the_traces_at_three_sizes() {
     for size in SIZES {
         let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), size);
-        picture(&format!("traces-{}x{}", size.0, size.1), &mut stage);
+        assert_screen(&format!("traces-{}x{}", size.0, size.1), &mut stage);
     }
 }
 
@@ -38,31 +38,31 @@ fn every_tab_of_the_detail() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("j<Enter><Enter>");
     for tab in ["overview", "messages", "input", "output", "attributes", "events"] {
-        picture(&format!("detail-{tab}"), &mut stage);
+        assert_screen(&format!("detail-{tab}"), &mut stage);
         stage.keys("]");
     }
 }
 
 #[test]
-fn layers_over_the_panes() {
+fn popups() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("?");
-    picture("help", &mut stage);
+    assert_screen("help", &mut stage);
     stage.keys("<Esc>a");
-    picture("pick-agents", &mut stage);
+    assert_screen("pick-agents", &mut stage);
     stage.keys("<Down><Space><Enter>");
-    picture("agents-picked", &mut stage);
+    assert_screen("agents-picked", &mut stage);
     stage.keys("<Esc>/status:bad");
-    picture("filter-with-a-mistake", &mut stage);
+    assert_screen("filter-with-a-mistake", &mut stage);
 }
 
 #[test]
-fn an_export_is_asked_for_and_told() {
+fn the_export_dialog_collects_its_options() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("mx<Right><Right>");
     let screen = stage.text();
-    for wanted in ["Export 1 trace ", "otlp  otlp-proto  agno  jsonl  csv  markdown", "-20", ".jsonl", "[ ] write everything as it is"] {
-        assert!(screen.contains(wanted), "{wanted} is not in\n{screen}");
+    for text in ["Export 1 trace ", "otlp  otlp-proto  agno  jsonl  csv  markdown", "-20", ".jsonl", "[ ] write everything as it is"] {
+        assert!(screen.contains(text), "{text} is not in\n{screen}");
     }
     stage.keys("<Tab><Tab><Space>");
     assert!(stage.text().contains("[x] hide keys"));
@@ -79,50 +79,50 @@ fn an_export_is_asked_for_and_told() {
 }
 
 #[test]
-fn errors_only_shows_the_traces_that_failed() {
+fn errors_only_shows_failed_traces() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("!g<Left>");
-    picture("errors-only", &mut stage);
+    assert_screen("errors-only", &mut stage);
     assert_eq!(stage.app.tree.len(), 3);
 }
 
 #[test]
-fn only_ascii_where_it_is_asked_for() {
+fn ascii_mode_shows_only_ascii() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
     stage.app.ascii = true;
     stage.keys("?");
     let strange: String = stage.text().chars().filter(|c| !c.is_ascii()).collect();
-    assert_eq!(strange, "", "the program's own symbols are ASCII");
+    assert_eq!(strange, "", "all symbols are ASCII");
     stage.keys("<Esc>");
-    picture("ascii", &mut stage);
+    assert_screen("ascii", &mut stage);
 }
 
 #[test]
-fn bars_and_orders_of_one_s_own() {
+fn bars_and_orders_can_be_changed() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("c");
-    picture("critical-path", &mut stage);
+    assert_screen("critical-path", &mut stage);
     stage.keys("cjjjj++");
-    picture("zoomed", &mut stage);
+    assert_screen("zoomed", &mut stage);
     stage.keys("0bb");
-    picture("bars-of-tokens", &mut stage);
+    assert_screen("bars-of-tokens", &mut stage);
     stage.resize(80, 24);
     stage.keys("ZZss");
-    picture("sorted-by-tokens", &mut stage);
+    assert_screen("sorted-by-tokens", &mut stage);
     stage.keys("ogptmx<Backspace>");
-    picture("pick-narrowed", &mut stage);
+    assert_screen("pick-narrowed", &mut stage);
 }
 
 #[test]
-fn results_stand_under_their_calls() {
+fn results_are_below_their_calls() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (100, 40));
-    // The last call of the agent whose tools ran side by side.
+    // The last call of the agent whose tools ran in parallel.
     stage.keys("/agent:\"Parallel Agent\"<Enter>ZG<Enter><Enter>]");
-    picture("detail-messages-parallel", &mut stage);
+    assert_screen("detail-messages-parallel", &mut stage);
 }
 
 #[test]
-fn nothing_breaks_on_any_size() {
+fn every_screen_size_works() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
     stage.keys("Z");
     let small = (1..=40).flat_map(|width| (1..=12).map(move |height| (width, height)));
@@ -137,16 +137,16 @@ fn nothing_breaks_on_any_size() {
 }
 
 #[test]
-fn every_view() {
+fn every_table() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     for (key, name) in [("2", "view-sessions"), ("3", "view-agents"), ("4", "view-models"), ("5", "view-tools"), ("6", "view-errors")] {
         stage.keys(key);
-        picture(name, &mut stage);
+        assert_screen(name, &mut stage);
     }
 }
 
 #[test]
-fn a_line_of_a_view_leads_to_its_traces() {
+fn enter_on_a_line_filters_by_it() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("6");
     let (_, line) = stage.find("payment gateway refused");
@@ -155,14 +155,14 @@ fn a_line_of_a_view_leads_to_its_traces() {
     assert_eq!(stage.app.view(), View::Traces);
     assert_eq!(stage.app.tree.len(), 1, "{}", stage.app.filter);
     stage.keys("2");
-    assert!(stage.text().contains("Sessions 1 "), "a view shows what matches the filter");
+    assert!(stage.text().contains("Sessions 1 "), "a view shows title matches the filter");
     stage.keys("<Enter>");
     assert!(stage.app.filter.contains("session:"), "{}", stage.app.filter);
 }
 
-/// A span in OTLP/JSON, of a kind of OpenInference's, with more attributes. Its id is `trace * 100 + id`, and its parent the first one of
-/// its trace.
-fn told((trace, id): (u64, u64), (name, kind): (&str, &str), more: &Value, failure: Option<&str>) -> Value {
+/// Returns a span in OTLP/JSON with an OpenInference span kind and further attributes. Its id is `trace * 100 + id`, and its parent the
+/// first span of its trace.
+fn span_json((trace, id): (u64, u64), (name, kind): (&str, &str), more: &Value, failure: Option<&str>) -> Value {
     let start = NOW.unsigned_abs() - 1_000_000_000_000 + (trace * 100 + id) * 1_000_000_000;
     let mut attributes = vec![json!({"key": "openinference.span.kind", "value": {"stringValue": kind}})];
     for (key, value) in more.as_object().unwrap() {
@@ -177,8 +177,8 @@ fn told((trace, id): (u64, u64), (name, kind): (&str, &str), more: &Value, failu
     })
 }
 
-/// A file that holds these spans, in a folder that must stay.
-fn file_of(spans: &[Value]) -> (tempfile::TempDir, PathBuf) {
+/// Writes spans to a file in a temporary directory, which is deleted when dropped.
+fn write_spans(spans: &[Value]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spans.json");
     std::fs::write(&path, json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string()).unwrap();
@@ -186,13 +186,13 @@ fn file_of(spans: &[Value]) -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn a_line_of_the_errors_leads_to_its_errors_and_to_no_others() {
+fn enter_on_an_error_filters_exactly_its_spans() {
     let mut spans = Vec::new();
     for trace in 1..=4 {
         let late = format!("Timeout after {trace} ms for 'u{trace}'");
         let mut fail = |name: &str, kind: &str, more: Value, message: &str| {
             let id = spans.len() as u64 % 20;
-            spans.push(told((trace, id), (name, kind), &more, Some(message)));
+            spans.push(span_json((trace, id), (name, kind), &more, Some(message)));
         };
         fail("Root.run", "AGENT", json!({"agent.name": "Root"}), "upstream exploded");
         fail("Chat.invoke", "LLM", json!({"llm.model_name": "gpt"}), "upstream exploded");
@@ -209,10 +209,10 @@ fn a_line_of_the_errors_leads_to_its_errors_and_to_no_others() {
         }
         while spans.len() % 20 > 0 {
             let id = spans.len() as u64 % 20;
-            spans.push(told((trace, id), ("search", "TOOL"), &json!({"tool.name": "search"}), None));
+            spans.push(span_json((trace, id), ("search", "TOOL"), &json!({"tool.name": "search"}), None));
         }
     }
-    let (_folder, path) = file_of(&spans);
+    let (_folder, path) = write_spans(&spans);
     let mut stage = Stage::open(&path, (120, 36));
     let group = |stage: &Stage, row: RowIx| {
         let data = stage.store.row(row);
@@ -223,76 +223,76 @@ fn a_line_of_the_errors_leads_to_its_errors_and_to_no_others() {
     stage.keys("6");
     assert_eq!(stage.app.table.as_ref().unwrap().lines.len(), groups.len());
     assert_eq!(groups.len(), 11);
-    let (mut led, mut seen) = (BTreeSet::new(), 0);
+    let (mut filtered_groups, mut seen) = (BTreeSet::new(), 0);
     for line in 0..groups.len() {
         stage.keys("6");
         stage.keys(&"j".repeat(line));
         stage.keys("<Enter>");
-        let lit: BTreeSet<RowIx> = stage.store.rows().filter(|&row| stage.app.tree.is_match(row)).collect();
-        let of = group(&stage, *lit.first().unwrap_or_else(|| panic!("{} lets nothing through", stage.app.filter)));
-        let all: BTreeSet<RowIx> = stage.store.rows().filter(|&row| group(&stage, row) == of).collect();
-        assert_eq!(lit, all, "{}", stage.app.filter);
-        let gone_to: BTreeSet<RowIx> = (0..all.len()).filter_map(|_| (stage.keys("e"), stage.app.tree.cursor()).1).collect();
-        assert_eq!(gone_to, all, "{}", stage.app.filter);
+        let matches: BTreeSet<RowIx> = stage.store.rows().filter(|&row| stage.app.tree.is_match(row)).collect();
+        let first_group = group(&stage, *matches.first().unwrap_or_else(|| panic!("nothing matches {}", stage.app.filter)));
+        let all: BTreeSet<RowIx> = stage.store.rows().filter(|&row| group(&stage, row) == first_group).collect();
+        assert_eq!(matches, all, "{}", stage.app.filter);
+        let visited: BTreeSet<RowIx> = (0..all.len()).filter_map(|_| (stage.keys("e"), stage.app.tree.cursor()).1).collect();
+        assert_eq!(visited, all, "{}", stage.app.filter);
         seen += all.len();
-        led.insert(of);
+        filtered_groups.insert(first_group);
         stage.keys("<Esc>");
         assert_eq!(stage.app.filter, "");
     }
-    assert_eq!((led.len(), seen), (groups.len(), 42));
+    assert_eq!((filtered_groups.len(), seen), (groups.len(), 42));
 }
 
 #[test]
-fn a_total_that_disagrees_is_told_once() {
+fn a_stated_total_that_differs_is_shown_once() {
     let usage = |input: u64, output: u64, total: u64| json!({"llm.model_name": "m", "llm.token_count.prompt": input, "llm.token_count.completion": output, "llm.token_count.total": total});
     let with = |mut usage: Value, name: &str, value: Value| {
         usage[name] = value;
         usage
     };
     let cached = |total| with(usage(5, 50, total), "llm.token_count.prompt_details.cache_read", json!(100));
-    let call = |usage: Value| told((1, 1), ("Chat.invoke", "LLM"), &usage, None);
-    let alone = |usage: Value| told((1, 0), ("Chat.invoke", "LLM"), &usage, None);
-    let agent = |usage: Value| told((1, 0), ("Root.run", "AGENT"), &usage, None);
+    let call = |usage: Value| span_json((1, 1), ("Chat.invoke", "LLM"), &usage, None);
+    let alone = |usage: Value| span_json((1, 0), ("Chat.invoke", "LLM"), &usage, None);
+    let agent = |usage: Value| span_json((1, 0), ("Root.run", "AGENT"), &usage, None);
     let many = json!({"llm.token_count.total": 300});
     for (spans, expected) in [
         (vec![alone(usage(100, 50, 150))], &[][..]),
-        (vec![alone(usage(100, 50, 200))], &["itself states 200 in all"]),
-        (vec![alone(with(usage(100, 50, 200), "llm.token_count.total", json!("200.0")))], &["itself states 200 in all"]),
+        (vec![alone(usage(100, 50, 200))], &["states a total of 200"]),
+        (vec![alone(with(usage(100, 50, 200), "llm.token_count.total", json!("200.0")))], &["states a total of 200"]),
         (vec![alone(cached(55))], &[]),
         (vec![alone(cached(155))], &[]),
-        (vec![alone(cached(156))], &["itself states 156 in all"]),
+        (vec![alone(cached(156))], &["states a total of 156"]),
         (vec![alone(with(usage(100, 50, 200), "llm.provider", json!("google")))], &[]),
         (vec![alone(many.clone())], &[]),
         (vec![agent(usage(100, 50, 150)), call(usage(100, 50, 150))], &[]),
-        (vec![agent(usage(60, 30, 90)), call(usage(100, 50, 150))], &["itself states 90"]),
-        (vec![agent(usage(60, 30, 150)), call(usage(100, 50, 150))], &["itself states 90"]),
-        (vec![agent(usage(60, 30, 80)), call(usage(100, 50, 150))], &["itself states 90", "itself states 80 in all"]),
-        (vec![agent(many), call(usage(100, 50, 150))], &["itself states 300 in all"]),
+        (vec![agent(usage(60, 30, 90)), call(usage(100, 50, 150))], &["states 90 itself"]),
+        (vec![agent(usage(60, 30, 150)), call(usage(100, 50, 150))], &["states 90 itself"]),
+        (vec![agent(usage(60, 30, 80)), call(usage(100, 50, 150))], &["states 90 itself", "states a total of 80"]),
+        (vec![agent(many), call(usage(100, 50, 150))], &["states a total of 300"]),
     ] {
-        let (_folder, path) = file_of(&spans);
+        let (_folder, path) = write_spans(&spans);
         let text = Stage::open(&path, (120, 36)).text();
-        let told: Vec<&str> =
-            text.lines().filter_map(|line| line.find("itself states").map(|at| line[at..].trim_end_matches(['"', ' ']))).collect();
-        assert_eq!(told, expected, "{text}");
+        let stated: Vec<&str> =
+            text.lines().filter_map(|line| line.find(" states ").map(|at| line[at + 1..].trim_end_matches(['"', ' ']))).collect();
+        assert_eq!(stated, expected, "{text}");
     }
-    // Also of a call that counts with another span.
-    let answer = |id: u64| told((1, id), ("Chat.invoke", "LLM"), &with(usage(100, 50, 200), "gen_ai.response.id", json!("one")), None);
+    // Also for a call that is counted with another span.
+    let answer = |id: u64| span_json((1, id), ("Chat.invoke", "LLM"), &with(usage(100, 50, 200), "gen_ai.response.id", json!("one")), None);
     let (one, mut other) = (answer(1), answer(2));
     for time in ["startTimeUnixNano", "endTimeUnixNano"] {
         other[time].clone_from(&one[time]);
     }
-    let (_folder, path) = file_of(&[told((1, 0), ("Root.run", "AGENT"), &json!({}), None), one, other]);
+    let (_folder, path) = write_spans(&[span_json((1, 0), ("Root.run", "AGENT"), &json!({}), None), one, other]);
     let mut stage = Stage::open(&path, (120, 36));
     let counted = ["l", "j"].map(|key| {
         stage.keys(key);
-        assert!(stage.text().contains("itself states 200 in all"), "{}", stage.text());
-        !stage.text().contains("counted elsewhere")
+        assert!(stage.text().contains("states a total of 200"), "{}", stage.text());
+        !stage.text().contains("counted with another span:")
     });
     assert_eq!(counted, [false, true]);
 }
 
 #[test]
-fn sums_are_of_what_is_shown_or_of_one_trace() {
+fn totals_cover_the_matching_traces_or_one_trace() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     let all = stage.app.aggregates.stats(&stage.store).totals().tokens();
     stage.keys("/agent:chatty<Enter>");
@@ -338,7 +338,7 @@ fn source(name: &str, state: State) -> SourceView {
     SourceView { state, ..SourceView::new(name) }
 }
 
-/// A listener at two addresses that passes on to two endpoints, of which the second is dead.
+/// Returns a listener with two ports that forwards to two endpoints, the second of which is down.
 fn listener() -> SourceView {
     let port = |port| Port { address: ([127, 0, 0, 1], port).into(), warning: None, error: None };
     let alive = Forwarding { url: "http://127.0.0.1:4319".to_owned(), sent: 12, ..Forwarding::default() };
@@ -349,8 +349,8 @@ fn listener() -> SourceView {
     SourceView { traffic, ..source("otlp", State::Watching { left_out: 0 }) }
 }
 
-/// The same where another program listens at the first address, and nothing is passed on.
-fn shut_out() -> SourceView {
+/// Returns a listener whose first port is in use, without forwarding.
+fn blocked_listener() -> SourceView {
     let mut listener = listener();
     let words =
         "can't listen on 127.0.0.1:4317: it is in use; stop the program that listens there, or choose another address with --grpc ADDR";
@@ -360,8 +360,8 @@ fn shut_out() -> SourceView {
     listener
 }
 
-/// The same, open to others.
-fn open() -> SourceView {
+/// Returns a listener that other machines can reach.
+fn open_listener() -> SourceView {
     let mut listener = listener();
     let warning = "0.0.0.0:4318 is open to other machines: everybody who reaches it can send spans; --otlp-token TOKEN asks for a token";
     listener.traffic = Traffic { ports: listener.traffic.ports, ..Traffic::default() };
@@ -370,39 +370,39 @@ fn open() -> SourceView {
 }
 
 #[test]
-fn the_header_tells_of_every_source_in_short_and_of_trouble_first() {
+fn the_header_shows_every_source_and_failures_first() {
     let missing = || source("tmp/traces.db", State::Waiting("tmp/traces.db does not exist yet; it is waited for".to_owned()));
     let read = |name: &str| source(name, State::Watching { left_out: 0 });
     let long = || source("postgres://agno@database.example:5432/production", State::Failing("it can't be reached: timed out".to_owned()));
     let cases = [
         ("a missing database and a dead endpoint", vec![missing(), listener()]),
         ("four sources", vec![read("a.db"), read("b.db"), read("c.db"), listener()]),
-        ("a port that is taken", vec![missing(), shut_out()]),
-        ("open to others", vec![read("a.db"), open()]),
+        ("a port that is taken", vec![missing(), blocked_listener()]),
+        ("open to others", vec![read("a.db"), open_listener()]),
         ("a database that fails", vec![read("a.db"), listener(), long()]),
-        ("nothing to say", vec![read("a.db")]),
+        ("a single database", vec![read("a.db")]),
     ];
-    let mut told = String::new();
-    for (what, sources) in cases {
-        let _ = writeln!(told, "{what}");
+    let mut lines = String::new();
+    for (title, sources) in cases {
+        let _ = writeln!(lines, "{title}");
         for width in [40, 80, 120, 160, 200] {
             let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (width, 24));
             stage.app.sources.clone_from(&sources);
             let screen = stage.text();
             let first = screen.lines().next().unwrap_or_default();
-            let _ = writeln!(told, "{width:3} {first}");
+            let _ = writeln!(lines, "{width:3} {first}");
         }
     }
-    insta::assert_snapshot!("header", told);
+    insta::assert_snapshot!("header", lines);
 }
 
 #[test]
-fn sources_are_told_in_full_by_a_key() {
+fn the_sources_popup_shows_all_details() {
     for size in SIZES {
         let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), size);
-        stage.app.sources.extend([open(), shut_out(), listener()]);
+        stage.app.sources.extend([open_listener(), blocked_listener(), listener()]);
         stage.keys("L");
-        picture(&format!("sources-{}x{}", size.0, size.1), &mut stage);
+        assert_screen(&format!("sources-{}x{}", size.0, size.1), &mut stage);
         stage.keys("G");
         assert!(stage.text().contains("Connection refused"));
         stage.keys("L");
@@ -413,15 +413,15 @@ fn sources_are_told_in_full_by_a_key() {
 }
 
 #[test]
-fn an_address_that_others_reach_is_warned_of_until_a_key_is_pressed() {
+fn an_open_port_is_warned_of_until_a_key_is_pressed() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (80, 24));
     stage.app.sources.push(source("otlp", State::Watching { left_out: 0 }));
-    stage.app.source_traffic(1, open().traffic);
+    stage.app.source_traffic(1, open_listener().traffic);
     stage.app.tick(&mut stage.store, NOW + 3_600_000_000_000);
-    let warning = "0.0.0.0:4318 is open to other machines · L tells more";
+    let warning = "0.0.0.0:4318 is open to other machines · L shows details";
     assert!(stage.text().contains(warning));
     stage.keys("j");
     assert!(!stage.text().contains(warning));
-    stage.app.source_traffic(1, Traffic { spans: 1, ..open().traffic });
-    assert!(!stage.text().contains(warning), "it is told once");
+    stage.app.source_traffic(1, Traffic { spans: 1, ..open_listener().traffic });
+    assert!(!stage.text().contains(warning), "the warning is shown once");
 }

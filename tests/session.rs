@@ -82,7 +82,7 @@ fn what_to_sort_by_is_chosen_from_a_list() {
     assert_eq!((sorting(&stage), stage.app.overlay.is_none()), (("name", false), true), "left as it was");
     stage.keys("3O");
     let (x, y) = stage.find("Sort by");
-    assert_eq!((stage.spot(x, y + 6), stage.spot(0, 0)), (HitTarget::Item(5), HitTarget::Overlay));
+    assert_eq!((stage.target_at(x, y + 6), stage.target_at(0, 0)), (HitTarget::Item(5), HitTarget::Overlay));
     stage.app.click(&stage.store, HitTarget::Item(5));
     stage.keys("<Enter>");
     assert_eq!(column(&stage), Some(("P95", false)));
@@ -141,7 +141,7 @@ fn what_is_looked_at_is_copied() {
 fn the_mouse_selects_folds_turns_and_scrolls() {
     let mut stage = open((120, 36));
     let click = |stage: &mut Stage, (x, y): (u16, u16)| {
-        let spot = stage.spot(x, y);
+        let spot = stage.target_at(x, y);
         stage.app.click(&stage.store, spot);
         spot
     };
@@ -159,7 +159,7 @@ fn the_mouse_selects_folds_turns_and_scrolls() {
         assert_eq!(click(&mut stage, place), spot, "{place:?}");
     }
     let (x, y) = (tab.0, tab.1 + 2);
-    assert_eq!(stage.spot(x, y), HitTarget::Detail);
+    assert_eq!(stage.target_at(x, y), HitTarget::Detail);
     stage.text();
     stage.app.wheel(&stage.store, HitTarget::Detail, 1);
     assert!(stage.app.detail.pager.progress().0 > 0);
@@ -167,7 +167,7 @@ fn the_mouse_selects_folds_turns_and_scrolls() {
     assert_eq!(stage.app.focus, Focus::Detail);
     stage.keys("<Esc>Zg");
     let before = stage.app.tree.window(&stage.store, 10).0;
-    let spot = stage.spot(5, 5);
+    let spot = stage.target_at(5, 5);
     stage.app.wheel(&stage.store, spot, 1);
     let after = stage.app.tree.window(&stage.store, 10).0;
     assert_eq!(before[3..], after[..7], "the rows move up by three");
@@ -210,7 +210,7 @@ fn layers_fit_on_any_size() {
             stage.keys(keys);
             stage.text();
             for (x, y) in [(0, 0), (width / 2, height / 2), (width - 1, height - 1)] {
-                let spot = stage.spot(x, y);
+                let spot = stage.target_at(x, y);
                 stage.app.wheel(&stage.store, spot, 1);
             }
         }

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use agno_top::tui::app::{Action, App, SourceView};
-use agno_top::export::{Exported, Exporter, Format, Options, Redactor, SpanRecord, TraceRecord};
+use agno_top::export::{ExportedSpan, Exporter, Format, Options, Redactor, SpanRecord, TraceRecord};
 use agno_top::semconv::Extractor;
 use agno_top::model::{PayloadRef, Batch, Event, Origin, Payload, SourceId, Span, SpanId, Status, Text, TraceId, json};
 use agno_top::store::{Limits, Store};
@@ -68,7 +68,7 @@ fn look(batch: Batch, payload: Payload) {
 
 fn write(payload: &Payload, trace: TraceId, id: SpanId) {
     let record = SpanRecord::new(trace, id, "OpenAIChat.invoke", 1_000, Some(2_000_000));
-    let spans = Exported { record, status: Status::Error, depth: 0, payload: payload.clone() };
+    let spans = ExportedSpan { record, status: Status::Error, depth: 0, payload: payload.clone() };
     for format in Format::ALL {
         // It does the same before each of them, and takes its time.
         let redactor = REDACTOR.clone().filter(|_| format == Format::Jsonl);

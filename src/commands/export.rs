@@ -86,7 +86,7 @@ fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options, out: im
     let mut exporter = Exporter::new(options, out);
     let (mut count, mut missing) = (0, 0);
     for &trace in traces {
-        let record = TraceRecord::of(&snapshot.store, trace, snapshot.source(trace));
+        let record = TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace));
         if let Err(error) = exporter.trace(record) {
             return Ok(Err(error));
         }

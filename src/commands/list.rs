@@ -56,7 +56,7 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
 fn write_json(snapshot: &Snapshot, traces: &[TraceIx], out: &mut impl Write) -> io::Result<()> {
     let format = |traces: &[TraceIx], lines: &mut Vec<u8>| {
         lines.clear();
-        traces.iter().try_for_each(|&trace| json::line(lines, &TraceRecord::of(&snapshot.store, trace, snapshot.source(trace))))
+        traces.iter().try_for_each(|&trace| json::line(lines, &TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace))))
     };
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for traces in traces.chunks(CHUNK) {

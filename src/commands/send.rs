@@ -9,7 +9,7 @@ use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, ignore_broken_pipe, print_message, spans};
 use crate::cli::SendArgs;
 use crate::config::Config;
-use crate::export::Exported;
+use crate::export::ExportedSpan;
 use crate::format;
 use crate::send::Sender;
 use crate::store::TraceIx;
@@ -66,7 +66,7 @@ fn send(
 ) -> Result<io::Result<()>, Report> {
     let report = |error: &str| progress.set_message(format::safe(error).into_owned());
     for &trace in traces {
-        let push = |span: Exported| {
+        let push = |span: ExportedSpan| {
             progress.inc(1);
             if span.record.end.is_none() {
                 unsent.running += 1;

@@ -71,7 +71,7 @@ fn write_json(
     rows: &[(RowIx, usize)],
     with_payload: bool,
 ) -> Result<io::Result<()>, Report> {
-    let mut record = serde_json::to_value(TraceRecord::of(&snapshot.store, trace, snapshot.source(trace)))?;
+    let mut record = serde_json::to_value(TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace)))?;
     // The key of the number of spans holds the spans themselves here.
     record.as_object_mut().and_then(|fields| fields.shift_remove("spans"));
     let mut head = Vec::new();
@@ -87,7 +87,7 @@ fn write_json(
         missing += payloads.iter().filter(|payload| payload.is_err()).count() as u64;
         for (index, &(row, depth)) in slice.iter().enumerate() {
             let payload = with_payload.then(|| PayloadRecord::new(payloads.get(index).and_then(|payload| payload.as_ref().ok())));
-            let span = SpanInTree { depth, span: SpanRecord::of(&snapshot.store, row), payload };
+            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), payload };
             let comma: &[u8] = if first + index == 0 { b"" } else { b"," };
             result = result.and_then(|()| out.write_all(comma)).and_then(|()| json::value(out, &span));
         }

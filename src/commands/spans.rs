@@ -6,7 +6,7 @@ use color_eyre::eyre::Report;
 
 use super::print_message;
 use super::snapshot::Snapshot;
-use crate::export::{self, Exported};
+use crate::export::{self, ExportedSpan};
 use crate::format;
 use crate::store::{RowIx, TraceIx};
 
@@ -19,14 +19,14 @@ pub(super) const SLICE: usize = 256;
 pub(super) fn for_each(
     snapshot: &mut Snapshot,
     trace: TraceIx,
-    mut f: impl FnMut(Exported) -> io::Result<()>,
+    mut f: impl FnMut(ExportedSpan) -> io::Result<()>,
 ) -> Result<io::Result<u64>, Report> {
     let mut missing = 0;
     for slice in export::rows(&snapshot.store, trace).chunks(SLICE) {
         let rows: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
         let payloads = snapshot.payloads(&rows)?;
         for (&(row, depth), payload) in slice.iter().zip(payloads) {
-            let mut span = export::exported(&snapshot.store, row, depth);
+            let mut span = export::span_of_row(&snapshot.store, row, depth);
             match payload {
                 Ok(payload) => span.payload = payload,
                 Err(_) => missing += 1,

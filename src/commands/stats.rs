@@ -67,7 +67,7 @@ impl<'a> Record<'a> {
             p95_ms: ms(95),
             p99_ms: ms(99),
             max_ms: ms(100),
-            usage: UsageRecord::of_totals(&group.usage),
+            usage: UsageRecord::from_totals(&group.usage),
         }
     }
 }
@@ -89,7 +89,7 @@ fn table(by: GroupBy, groups: &[Group]) -> Table {
     }));
     let mut table = Table::new(columns);
     for group in groups {
-        let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::of_totals(&group.usage);
+        let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::from_totals(&group.usage);
         let errors = if group.errors > 0 { Style::Standing(RunStatus::Error) } else { Style::Dim };
         let mut cells = vec![StyledText::from(format::count(group.calls)), StyledText::new(&format::count(group.errors), errors)];
         cells

@@ -1,11 +1,11 @@
-//! A trace a line, as `{"trace": …, "spans": […]}`: the dictionaries that `to_dict()` of Agno's own `Trace` and `Span` gives, which
-//! their `from_dict()` reads (`agno/tracing/schemas.py`).
+//! A JSON object per trace and line: `{"trace": …, "spans": […]}`, with the dictionaries that `to_dict()` of Agno's `Trace` and `Span`
+//! returns and `from_dict()` reads (`agno/tracing/schemas.py`).
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Exported, SpanWriter, TraceRecord};
+use super::{ExportedSpan, SpanWriter, TraceRecord};
 use crate::model::attributes::AttributeMap;
 use crate::model::time::to_isoformat;
 use crate::semconv::agno_context;
@@ -13,13 +13,13 @@ use crate::store::RunStatus;
 
 #[derive(Debug, Default)]
 pub(super) struct Agno {
-    /// The trace whose spans come next; taken with the first of them.
+    /// The trace whose first span is not written yet.
     next: Option<TraceRecord>,
     open: bool,
 }
 
 #[derive(Serialize)]
-#[allow(clippy::struct_field_names, reason = "they are the dictionary's keys")]
+#[allow(clippy::struct_field_names, reason = "these are the keys of the dictionary")]
 struct Trace<'a> {
     trace_id: String,
     name: &'a str,
@@ -39,7 +39,7 @@ struct Trace<'a> {
 }
 
 #[derive(Serialize)]
-#[allow(clippy::struct_field_names, reason = "they are the dictionary's keys")]
+#[allow(clippy::struct_field_names, reason = "these are the keys of the dictionary")]
 struct Span<'a> {
     span_id: String,
     trace_id: String,
@@ -62,16 +62,16 @@ impl<W: Write> SpanWriter<W> for Agno {
         Ok(())
     }
 
-    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
+    fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
         if let Some(trace) = self.next.take() {
             out.write_all(b"{\"trace\":")?;
-            serde_json::to_writer(&mut *out, &head(&trace, &span))?;
+            serde_json::to_writer(&mut *out, &trace_dict(&trace, &span))?;
             out.write_all(b",\"spans\":[")?;
             self.open = true;
         } else {
             out.write_all(b",")?;
         }
-        serde_json::to_writer(&mut *out, &one(&span))?;
+        serde_json::to_writer(&mut *out, &span_dict(&span))?;
         Ok(())
     }
 
@@ -81,8 +81,8 @@ impl<W: Write> SpanWriter<W> for Agno {
     }
 }
 
-/// As Agno makes a trace of its spans: who ran is what the span at the top says, if that is a root.
-fn head<'a>(trace: &'a TraceRecord, first: &Exported) -> Trace<'a> {
+/// Builds a trace as Agno does: its run, session, agent and so on are those of the first span, if that is a root.
+fn trace_dict<'a>(trace: &'a TraceRecord, first: &ExportedSpan) -> Trace<'a> {
     let root = first.record.parent_id.is_none().then_some(&first.payload.attributes);
     let context = |column| root.and_then(|attributes| agno_context(attributes, column));
     let end = trace.end.unwrap_or(trace.start);
@@ -105,9 +105,9 @@ fn head<'a>(trace: &'a TraceRecord, first: &Exported) -> Trace<'a> {
     }
 }
 
-fn one(span: &Exported) -> Span<'_> {
+fn span_dict(span: &ExportedSpan) -> Span<'_> {
     let (record, payload) = (&span.record, &span.payload);
-    // Agno has no word for a span that runs.
+    // Agno has no running spans.
     let end = record.end.unwrap_or(record.start);
     Span {
         span_id: record.span_id.to_string(),

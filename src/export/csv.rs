@@ -1,13 +1,13 @@
-//! A span a row: the fields of its [`SpanRecord`], without attributes.
+//! A row per span: the fields of its [`SpanRecord`], without attributes.
 
 use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::{Exported, SpanRecord, SpanWriter, TraceRecord};
+use super::{ExportedSpan, SpanRecord, SpanWriter, TraceRecord};
 use crate::format;
 
-/// The columns, which are the fields of a [`SpanRecord`].
+/// The columns: the fields of a [`SpanRecord`].
 const COLUMNS: [&str; 23] = [
     "trace_id",
     "span_id",
@@ -36,7 +36,7 @@ const COLUMNS: [&str; 23] = [
 
 #[derive(Debug, Default)]
 pub(super) struct Csv {
-    begun: bool,
+    has_header: bool,
 }
 
 impl<W: Write> SpanWriter<W> for Csv {
@@ -44,23 +44,23 @@ impl<W: Write> SpanWriter<W> for Csv {
         Ok(())
     }
 
-    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
-        self.begin(out)?;
-        row(cells(&span.record)?, out)
+    fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
+        self.write_header(out)?;
+        write_row(cells(&span.record)?, out)
     }
 
     fn finish(&mut self, out: &mut W) -> io::Result<()> {
-        self.begin(out)
+        self.write_header(out)
     }
 }
 
 impl Csv {
-    fn begin(&mut self, out: &mut impl Write) -> io::Result<()> {
-        if std::mem::replace(&mut self.begun, true) { Ok(()) } else { row(COLUMNS.map(str::to_owned), out) }
+    fn write_header(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if std::mem::replace(&mut self.has_header, true) { Ok(()) } else { write_row(COLUMNS.map(str::to_owned), out) }
     }
 }
 
-fn row(cells: impl IntoIterator<Item = String>, out: &mut impl Write) -> io::Result<()> {
+fn write_row(cells: impl IntoIterator<Item = String>, out: &mut impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(cells)?;
     writer.flush()
@@ -71,7 +71,7 @@ fn cells(record: &SpanRecord) -> io::Result<Vec<String>> {
     Ok(COLUMNS.iter().map(|column| fields.get(*column).map_or_else(String::new, cell)).collect())
 }
 
-/// A value; nothing where it is not known. A text that a spreadsheet would take for a formula gets a quote in front.
+/// Returns a cell; empty if the value is unknown. Text that a spreadsheet would evaluate as a formula gets a leading quote.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -87,15 +87,19 @@ mod tests {
     use crate::model::{SpanId, TraceId};
 
     #[test]
-    fn rows_have_the_columns_of_a_record_and_no_formulas() {
+    fn rows_have_the_fields_of_a_record_and_no_formulas() {
         let record = |name: &str| SpanRecord::new(TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap(), name, 0, None);
         let Value::Object(fields) = serde_json::to_value(record("")).unwrap() else { panic!() };
         assert_eq!(fields.keys().collect::<Vec<_>>(), COLUMNS);
         let mut out = Vec::new();
         let mut csv = Csv::default();
         for name in ["=HYPERLINK(\"x\")", "a, \"b\"\nc\u{1b}[2J"] {
-            let span =
-                Exported { record: record(name), status: crate::model::Status::Ok, depth: 0, payload: crate::model::Payload::default() };
+            let span = ExportedSpan {
+                record: record(name),
+                status: crate::model::Status::Ok,
+                depth: 0,
+                payload: crate::model::Payload::default(),
+            };
             csv.span(span, &mut out).unwrap();
         }
         let mut reader = csv::Reader::from_reader(&out[..]);

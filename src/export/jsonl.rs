@@ -1,11 +1,11 @@
-//! A span a line: the fields of its [`SpanRecord`], then everything else that it bears.
+//! A JSON object per span and line: the fields of its [`SpanRecord`], then everything else that it states.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::record::rfc3339;
-use super::{Exported, SpanRecord, SpanWriter, TraceRecord};
+use super::{ExportedSpan, SpanRecord, SpanWriter, TraceRecord};
 use crate::model::attributes::AttributeMap;
 use crate::model::{Event, Link, SpanKind};
 
@@ -17,8 +17,8 @@ impl<W: Write> SpanWriter<W> for Jsonl {
         Ok(())
     }
 
-    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, &Line::of(&span))?;
+    fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, &Line::new(&span))?;
         out.write_all(b"\n")
     }
 
@@ -27,14 +27,14 @@ impl<W: Write> SpanWriter<W> for Jsonl {
     }
 }
 
-/// A line. What follows the events is left out where the span has none of it.
+/// A line. The fields after `status_code` are omitted if they are empty.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
     record: &'a SpanRecord,
     attributes: AttributeMap<'a>,
     events: Vec<EventRecord<'a>>,
-    /// `UNSET`, `OK` or `ERROR`, as its sender set it.
+    /// `UNSET`, `OK` or `ERROR`, as the sender set it.
     status_code: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     status_message: &'a str,
@@ -83,7 +83,7 @@ struct ScopeRecord<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(span: &'a Exported) -> Self {
+    fn new(span: &'a ExportedSpan) -> Self {
         let payload = &span.payload;
         let (name, version) = &payload.scope;
         let scope = ScopeRecord { name, version, attributes: AttributeMap(&payload.scope_attributes) };

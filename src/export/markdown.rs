@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::record::status_name;
-use super::{Exported, SpanRecord, SpanWriter, TraceRecord, UsageRecord};
+use super::{ExportedSpan, SpanRecord, SpanWriter, TraceRecord, UsageRecord};
 use crate::format;
 use crate::model::{Payload, SpanType, Value};
 use crate::semconv::{self, Message};
@@ -76,7 +76,7 @@ impl<W: Write> SpanWriter<W> for Markdown {
         Ok(())
     }
 
-    fn span(&mut self, span: Exported, _: &mut W) -> io::Result<()> {
+    fn span(&mut self, span: ExportedSpan, _: &mut W) -> io::Result<()> {
         self.close(span.depth);
         let Some(report) = &mut self.report else { return Ok(()) };
         report.tree.push(line(&span));
@@ -138,7 +138,7 @@ fn head(trace: &TraceRecord) -> String {
 }
 
 /// A span's line in the tree.
-fn line(span: &Exported) -> String {
+fn line(span: &ExportedSpan) -> String {
     let record = &span.record;
     let mut line = format!("{}{} {}", "  ".repeat(span.depth.min(40)), record.kind.name(), who(record));
     match record.end {
@@ -194,7 +194,7 @@ fn exceptions(payload: &Payload) -> impl Iterator<Item = (String, String)> {
 }
 
 /// What a model was told and said, without what an earlier call of the trace was told.
-fn conversation(span: &Exported, said: &mut HashSet<String>, report: &mut Report) {
+fn conversation(span: &ExportedSpan, said: &mut HashSet<String>, report: &mut Report) {
     let (mut given, answer) = talk(&span.payload);
     given.extend(answer);
     let usage = usage(&span.record.usage).map(|usage| format!(" ({usage})")).unwrap_or_default();
@@ -203,7 +203,7 @@ fn conversation(span: &Exported, said: &mut HashSet<String>, report: &mut Report
 
 /// What something that calls models was given. Given back is what comes after all that ran under it: its answer, and messages, which
 /// are those of the calls again, as a rule.
-fn exchange(span: &Exported, said: &mut HashSet<String>, report: &mut Report) -> Option<(usize, String, Answer)> {
+fn exchange(span: &ExportedSpan, said: &mut HashSet<String>, report: &mut Report) -> Option<(usize, String, Answer)> {
     let (mut given, answer) = talk(&span.payload);
     let values = given.iter().filter(|(name, _)| name == INPUT).count();
     let mut later = given.split_off(values);
@@ -277,7 +277,7 @@ fn result_key(text: &str) -> String {
 }
 
 /// What a tool was given and gave.
-fn tool(span: &Exported, said: &mut HashSet<String>, report: &mut Report) {
+fn tool(span: &ExportedSpan, said: &mut HashSet<String>, report: &mut Report) {
     let (input, output) = (text(semconv::input(&span.payload.attributes)), text(semconv::output(&span.payload.attributes)));
     report.messages.push((format!("### {}", title(&span.record)), None));
     report.messages.extend(input.map(|input| ("**input**".to_owned(), Some(input))));

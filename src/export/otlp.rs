@@ -9,12 +9,12 @@ use std::io::{self, Write};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
-use super::{Exported, SpanWriter, TraceRecord};
+use super::{ExportedSpan, SpanWriter, TraceRecord};
 use crate::otlp::encode::{SpanData, SpanMessages, TracesEncoder};
 
-impl From<Exported> for SpanMessages {
-    fn from(span: Exported) -> Self {
-        let Exported { record, status, depth: _, payload } = span;
+impl From<ExportedSpan> for SpanMessages {
+    fn from(span: ExportedSpan) -> Self {
+        let ExportedSpan { record, status, depth: _, payload } = span;
         let data = SpanData {
             trace: record.trace_id,
             id: record.span_id,
@@ -41,7 +41,7 @@ impl<W: Write> SpanWriter<W> for OtlpJson {
         Ok(())
     }
 
-    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
+    fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
         let SpanMessages { resource, scope, span } = span.into();
         match &self.group {
             Some(open) if open.0 == resource && open.1 == scope => out.write_all(b",")?,
@@ -87,7 +87,7 @@ impl<W: Write> SpanWriter<W> for OtlpProto {
         Ok(())
     }
 
-    fn span(&mut self, span: Exported, out: &mut W) -> io::Result<()> {
+    fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
         self.encoder.push_messages(span.into(), &mut self.encoded);
         self.write(out)
     }

@@ -1,6 +1,6 @@
-//! Spans and traces as one flat record each: the fields that programs read, whose names and meaning stay.
+//! Spans and traces as flat records. Programs read their fields, so the names and meanings are stable.
 //!
-//! Times are RFC 3339 in UTC, durations milliseconds, money US dollars. What is not known is `null`.
+//! Times are RFC 3339 in UTC, durations are in milliseconds, costs in US dollars. An unknown value is `null`.
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Serialize, Serializer};
@@ -8,27 +8,27 @@ use serde::{Serialize, Serializer};
 use crate::model::{Nanos, SpanId, SpanType, TraceId};
 use crate::store::{By, Phase, RowIx, RunStatus, Store, Symbol, Totals, TraceIx};
 
-/// Tokens and money. Tokens in include what came from a cache or went into one; tokens out include reasoning.
+/// Tokens and cost. Input tokens include cached ones; output tokens include reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct UsageRecord {
-    /// Tokens in.
+    /// Input tokens.
     pub input_tokens: Option<u64>,
-    /// The part of them that came from the provider's cache.
+    /// Input tokens read from the provider's cache.
     pub cached_tokens: Option<u64>,
-    /// The part of them that was written to the provider's cache.
+    /// Input tokens written to the provider's cache.
     pub cache_write_tokens: Option<u64>,
-    /// Tokens out.
+    /// Output tokens.
     pub output_tokens: Option<u64>,
-    /// The part of them that was reasoning.
+    /// Output tokens spent on reasoning.
     pub reasoning_tokens: Option<u64>,
-    /// What it cost.
+    /// The cost in US dollars.
     pub cost_usd: Option<f64>,
 }
 
 impl UsageRecord {
-    /// What the row itself states.
+    /// Returns the usage that the row itself states.
     #[must_use]
-    pub fn of_row(store: &Store, row: RowIx) -> Self {
+    pub fn from_row(store: &Store, row: RowIx) -> Self {
         let Some(usage) = store.usage(row) else { return Self::default() };
         let count = |count: Option<u32>| count.map(u64::from);
         Self {
@@ -41,9 +41,9 @@ impl UsageRecord {
         }
     }
 
-    /// A sum over rows. A part of tokens in or out that comes to nothing is not known: a sum does not say whether anybody stated it.
+    /// Returns a sum over rows. Cached and reasoning tokens are unknown if their sum is 0, which may mean that no row states them.
     #[must_use]
-    pub fn of_totals(totals: &Totals) -> Self {
+    pub fn from_totals(totals: &Totals) -> Self {
         let part = |count| (count > 0).then_some(count);
         Self {
             input_tokens: (totals.inputs > 0).then_some(totals.input),
@@ -56,58 +56,58 @@ impl UsageRecord {
     }
 }
 
-/// A span without its attributes.
+/// The facts of a span, without its attributes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SpanRecord {
-    /// The trace that it belongs to, 32 hex digits.
+    /// The trace id: 32 hex digits.
     #[serde(serialize_with = "display")]
     pub trace_id: TraceId,
-    /// Its id, 16 hex digits.
+    /// The span id: 16 hex digits.
     #[serde(serialize_with = "display")]
     pub span_id: SpanId,
-    /// The span that it says it runs under.
+    /// The parent span id that the span states.
     #[serde(serialize_with = "display_some")]
     pub parent_id: Option<SpanId>,
-    /// Its name, as it came; empty (null) of a span of which only the id is known.
-    #[serde(serialize_with = "filled")]
+    /// The name as received; empty, written as null, if only the id of the span is known.
+    #[serde(serialize_with = "non_empty_text")]
     pub name: String,
-    /// What it does: `agent`, `model`, `tool` and so on.
+    /// The type: `agent`, `model`, `tool` and so on.
     #[serde(serialize_with = "kind")]
     pub kind: SpanType,
-    /// `ok`, `error`, `running` or `lost`; of this very span.
-    #[serde(serialize_with = "standing")]
+    /// `ok`, `error`, `running` or `lost`, of this span alone.
+    #[serde(serialize_with = "status")]
     pub status: RunStatus,
-    /// The beginning of what went wrong.
+    /// The beginning of the error text.
     pub error: Option<String>,
-    /// When it began.
+    /// The start time.
     #[serde(serialize_with = "time")]
     pub start: Nanos,
-    /// When it ended; `None` while it runs.
+    /// The end time; `None` while the span runs.
     #[serde(serialize_with = "time_some")]
     pub end: Option<Nanos>,
-    /// How long it took, in milliseconds; `None` while it runs.
+    /// The duration in milliseconds; `None` while the span runs.
     pub duration_ms: Option<f64>,
-    /// The part of it in which no span under it ran.
+    /// The time in milliseconds in which no descendant ran.
     pub self_ms: Option<f64>,
-    /// The agent, team or workflow that it is or runs under.
+    /// The agent, team or workflow that the span is or belongs to.
     pub agent: Option<String>,
     /// The model that answered.
     pub model: Option<String>,
-    /// Who serves the model.
+    /// The provider of the model.
     pub provider: Option<String>,
-    /// The tool's name.
+    /// The name of the tool.
     pub tool: Option<String>,
-    /// The conversation, of this span or of one above it.
+    /// The session, of this span or of an ancestor.
     pub session: Option<String>,
-    /// The person the agent works for, likewise.
+    /// The user for whom the agent works, of this span or of an ancestor.
     pub user: Option<String>,
-    /// What this very span states; the same call may be stated by a span above it too.
+    /// The usage that this span states. An ancestor may state the same call.
     #[serde(flatten)]
     pub usage: UsageRecord,
 }
 
 impl SpanRecord {
-    /// A span of which little is known.
+    /// Returns a record without facts.
     #[must_use]
     pub fn new(trace_id: TraceId, span_id: SpanId, name: impl Into<String>, start: Nanos, end: Option<Nanos>) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl SpanRecord {
             error: None,
             start,
             end,
-            duration_ms: end.and_then(|end| lasted(start, end)),
+            duration_ms: end.and_then(|end| duration_ms(start, end)),
             self_ms: None,
             agent: None,
             model: None,
@@ -132,11 +132,11 @@ impl SpanRecord {
         }
     }
 
-    /// The span of a row.
+    /// Returns the record of a row.
     #[must_use]
-    pub fn of(store: &Store, row: RowIx) -> Self {
+    pub fn from_row(store: &Store, row: RowIx) -> Self {
         let data = store.row(row);
-        let text = |symbol: Symbol| some(store.text(symbol));
+        let text = |symbol: Symbol| non_empty(store.text(symbol));
         let end = (data.phase == Phase::Ended).then_some(data.end);
         Self {
             parent_id: store.stated_parent(row),
@@ -150,59 +150,59 @@ impl SpanRecord {
             tool: text(store.label(By::Tool, row)),
             session: text(store.inherited(row, |data| data.session)),
             user: text(store.inherited(row, |data| data.user)),
-            usage: UsageRecord::of_row(store, row),
+            usage: UsageRecord::from_row(store, row),
             ..Self::new(store.trace(data.trace()).id, data.id, store.text(data.name), data.start, end)
         }
     }
 }
 
-/// A trace: its time, its sums, and what its top says of it.
+/// The facts of a trace.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TraceRecord {
-    /// What a person calls the source that it came from.
+    /// The name of its source.
     pub source: String,
-    /// Its id, 32 hex digits.
+    /// The trace id: 32 hex digits.
     #[serde(serialize_with = "display")]
     pub trace_id: TraceId,
-    /// The name of the span at its top.
-    #[serde(serialize_with = "filled")]
+    /// The name of its first root span.
+    #[serde(serialize_with = "non_empty_text")]
     pub name: String,
     /// `error` if any span failed, `running` while any runs, else `ok` or `lost`.
-    #[serde(serialize_with = "standing")]
+    #[serde(serialize_with = "status")]
     pub status: RunStatus,
-    /// The earliest start of its spans.
+    /// The earliest start time of its spans.
     #[serde(serialize_with = "time")]
     pub start: Nanos,
-    /// The latest end of its spans; `None` while it runs.
+    /// The latest end time of its spans; `None` while one runs.
     #[serde(serialize_with = "time_some")]
     pub end: Option<Nanos>,
-    /// From the first start to the last end, in milliseconds; `None` while it runs.
+    /// The time from `start` to `end` in milliseconds; `None` while a span runs.
     pub duration_ms: Option<f64>,
-    /// Spans that came.
+    /// The number of received spans.
     pub spans: u32,
-    /// Spans that failed.
+    /// The number of failed spans.
     pub errors: u32,
-    /// The agent, team or workflow at its top.
+    /// The agent, team or workflow of the first span with one.
     pub agent: Option<String>,
-    /// The conversation that the first span with one names.
+    /// The session of the first span with one.
     pub session: Option<String>,
-    /// The person that the first span with one names.
+    /// The user of the first span with one.
     pub user: Option<String>,
-    /// Each call counted once.
+    /// The usage of all spans, each call counted once.
     #[serde(flatten)]
     pub usage: UsageRecord,
 }
 
 impl TraceRecord {
-    /// A trace of the store; `source` is the name of the source that it came from.
+    /// Returns the record of a trace; `source` is the name of its source.
     #[must_use]
-    pub fn of(store: &Store, trace: TraceIx, source: &str) -> Self {
+    pub fn from_trace(store: &Store, trace: TraceIx, source: &str) -> Self {
         let data = store.trace(trace);
         let totals = store.totals_of(trace);
         let end = (totals.running == 0).then_some(data.end);
         let first = |fact: &dyn Fn(RowIx) -> Symbol| {
             let text = store.walk(trace).map(|(row, _)| fact(row)).find(|text| !text.is_empty())?;
-            some(store.text(text))
+            non_empty(store.text(text))
         };
         let top = data.roots().first();
         Self {
@@ -212,24 +212,24 @@ impl TraceRecord {
             status: data.run_status(),
             start: data.start,
             end,
-            duration_ms: end.and_then(|end| lasted(data.start, end)),
+            duration_ms: end.and_then(|end| duration_ms(data.start, end)),
             spans: totals.spans,
             errors: totals.errors,
             agent: first(&|row| store.agent(row)),
             session: first(&|row| store.row(row).session),
             user: first(&|row| store.row(row).user),
-            usage: UsageRecord::of_totals(&totals),
+            usage: UsageRecord::from_totals(&totals),
         }
     }
 }
 
-/// Milliseconds between two times; not known where a jumping clock put the end before the start.
-fn lasted(start: Nanos, end: Nanos) -> Option<f64> {
-    let lasted = end.saturating_sub(start);
-    (lasted >= 0).then(|| millis(lasted))
+/// Returns the milliseconds between two times; `None` if the clock jumped and the end is before the start.
+fn duration_ms(start: Nanos, end: Nanos) -> Option<f64> {
+    let duration = end.saturating_sub(start);
+    (duration >= 0).then(|| millis(duration))
 }
 
-/// Nanoseconds as milliseconds.
+/// Converts nanoseconds to milliseconds.
 #[must_use]
 pub fn millis(nanos: Nanos) -> f64 {
     nanos as f64 / 1e6
@@ -239,16 +239,16 @@ fn dollars(cost: crate::model::usage::NanoUsd) -> f64 {
     cost as f64 / 1e9
 }
 
-/// A time in RFC 3339, UTC, as exact as it is known.
+/// Formats a time as RFC 3339 in UTC, with as many digits as needed.
 #[must_use]
 pub fn rfc3339(time: Nanos) -> String {
     DateTime::from_timestamp_nanos(time).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// A status' name in records.
+/// Returns the name of a status in records.
 #[must_use]
-pub fn status_name(standing: RunStatus) -> &'static str {
-    match standing {
+pub fn status_name(status: RunStatus) -> &'static str {
+    match status {
         RunStatus::Error => "error",
         RunStatus::Running => "running",
         RunStatus::Lost => "lost",
@@ -256,7 +256,7 @@ pub fn status_name(standing: RunStatus) -> &'static str {
     }
 }
 
-fn some(text: &str) -> Option<String> {
+fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
@@ -264,31 +264,31 @@ fn display<S: Serializer>(id: &impl std::fmt::Display, serializer: S) -> Result<
     serializer.collect_str(id)
 }
 
-#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn display_some<S: Serializer>(id: &Option<SpanId>, serializer: S) -> Result<S::Ok, S::Error> {
     id.map(|id| id.to_string()).serialize(serializer)
 }
 
-fn filled<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+fn non_empty_text<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     Some(text).filter(|text| !text.is_empty()).serialize(serializer)
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn kind<S: Serializer>(kind: &SpanType, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.name())
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn standing<S: Serializer>(standing: &RunStatus, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(status_name(*standing))
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn status<S: Serializer>(status: &RunStatus, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(status_name(*status))
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn time<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*time))
 }
 
-#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn time_some<S: Serializer>(time: &Option<Nanos>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(rfc3339).serialize(serializer)
 }

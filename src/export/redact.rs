@@ -1,23 +1,23 @@
-//! Secrets hidden in everything that is exported, before any format sees it.
+//! Redacts secrets in everything that is exported, before a format writes it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::{Exported, SpanRecord, TraceRecord};
+use super::{ExportedSpan, SpanRecord, TraceRecord};
 use crate::model::{Attribute, Event, Link, Payload, Value};
 use crate::semconv::{ERROR_PREVIEW, beginning};
 
-/// Stands for what was hidden.
+/// Replaces a secret.
 pub const MASK: &str = "[redacted]";
 
-/// Bytes that a compiled pattern may take.
-const SIZE: usize = 4 << 20;
+/// The most bytes of a compiled pattern.
+const SIZE_LIMIT: usize = 4 << 20;
 
-/// What is hidden whole, wherever it stands. ASCII only; each has letters of its own to be found by, which is what makes it fast.
+/// Patterns of secrets that are replaced whole. They match ASCII only, and each contains literals, so that the search is fast.
 ///
-/// A word boundary stands only before what words end in too, as "risk-" does.
+/// A word boundary is required only before a prefix that words end in, too, such as "sk-" in "risk-".
 const SECRETS: &[&str] = &[
     // OpenAI, Anthropic, OpenRouter, DeepSeek.
     r"\b[srp]k-[A-Za-z0-9_-]{16,}",
@@ -45,35 +45,35 @@ const SECRETS: &[&str] = &[
     r"lsv2_[A-Za-z0-9_]{20,}",
     // JSON web tokens.
     r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
-    // Private keys, to their end or, cut off, to the text's.
+    // Private keys, up to their end, or to the end of the text if they are truncated.
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?su:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
     // E-mail addresses.
     r"[A-Za-z0-9_.%+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,}",
 ];
 
-/// What is hidden between two groups that stay. `ESCAPE` is an escape of JSON, whose last letter would else count as the secret's first,
-/// and `NAMED` is what a secret is called, up to its value.
+/// Patterns of secrets between two groups that are kept. `ESCAPE` is an escape of JSON, whose last letter would otherwise be the first one of
+/// the secret; `NAMED` is the name of a secret up to its value.
 const BETWEEN: &[&str] = &[
     r"(ESCAPE)[A-Za-z0-9_.%+-]*@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,}()",
     r"((?i-u:(?:\b|ESCAPE)(?:bearer|basic)[ \t]+))[A-Za-z0-9._~+/=-]{8,}()",
     r#"((?i-u:authorization)\\*["']?[ \t]*[:=][ \t]*\\*["']?)[^"'\\\r\n,}]+()"#,
-    // In quotes, to the quote that ends it: plain, within a text of JSON, and deeper, where escapes are not followed.
+    // In quotes, up to the closing quote: plain, inside JSON text, and deeper, where escapes are not followed.
     r#"(NAMED")(?s:\\.|[^"\\])+()"#,
     r#"(NAMED')(?s:\\.|[^"'\\])+()"#,
     r#"(NAMED\\")(?s:\\\\(?:\\.|[^"\\])|[^"\\])+()"#,
     r#"(NAMED(?:\\'|\\{2,}["']))[^"'\\]+()"#,
     r#"((?i-u:api[_-]?key|password|passwd|passphrase|client[_-]?secret|secret[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*)[^\s"'\\,;&}\])]+()"#,
     r#"((?i-u:\bmy[ \t]+(?:api[ _-]?key|password|passwd|passphrase)[ \t]+is[ \t]+)\\*["']?)[^\s"'\\,;&}\])\[:=][^\s"'\\,;&}\])]*()"#,
-    // As programs are told.
+    // Command-line options.
     r#"((?i-u:--(?:api-?key|password|passwd|passphrase)[ \t]+))[^\s"'\\,;&}\])-][^\s"'\\,;&}\])]*()"#,
-    // A token or a count of them: a number is none, and prose has words behind a colon.
+    // A token, but not a count of tokens, which is a number, nor prose, which has words after a colon.
     r#"((?i-u:token)[ \t]*=[ \t]*)[0-9.]*[^\s"'\\,;&}\])0-9.][^\s"'\\,;&}\])]*()"#,
     r#"((?i-u:token)[ \t]*:[ \t]*)(?:[A-Za-z_.~+/=-]+[0-9]|[0-9]+[A-Za-z_~+/=-])[^\s"'\\,;&}\])]{4,}()"#,
-    // Cookies, to the end of the line or what quotes them.
+    // Cookies, up to the end of the line or the closing quote.
     r#"((?i-u:cookie)[ \t]*:[ \t]*)[A-Za-z0-9_.%-]+=[^"'\\\r\n]+()"#,
     // A password in a URL.
     r#"(://[^/\s:@]*:)[^/\s@"]+(@)"#,
-    // Keys that are hidden at the beginning of a word.
+    // Keys at the beginning of a word, after an escape or an underscore.
     r"(ESCAPE|_)(?:[srp]k-[A-Za-z0-9_-]{16,}|(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}|xapp-[A-Za-z0-9-]{10,}|(?:gsk_|hf_|xai-|pplx-|tvly-|npm_|nvapi-)[A-Za-z0-9_-]{20,})()",
 ];
 
@@ -81,11 +81,18 @@ const ESCAPE: &str = r"(?-u:\\(?:[bfnrt]|u[0-9A-Fa-f]{4}))";
 
 const NAMED: &str = r#"(?i-u:api[_-]?key|password|passwd|passphrase|secret(?:[_-]?key|(?:[_-][a-z]+)*)|token|cookie|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*"#;
 
-/// Names of attributes whose values are hidden whatever they are. The shorter words must be words of the name, set apart by a character or
-/// by their capital.
+/// Names of attributes whose values are always redacted. The shorter words must be separated by a character or begin with a capital.
 const NAMES: &str = r"(?i)(?:authorization|api[_-]?key|passw(?:or)?d|passphrase|(?:access|secret|private)[_-]?key|client[_-]?secret|set-cookie|(?:^|[._-])(?:secret|token|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|cookie|credentials?)|(?-i:[a-z0-9](?:Secret|Token|Cookie|Credentials?)))$";
 
-/// Hides API keys, tokens, passwords, e-mail addresses and what own patterns find. Takes time in proportion to the text.
+/// Redacts API keys, tokens, passwords, e-mail addresses and matches of the user's patterns. Takes time linear in the text.
+///
+/// ```
+/// # fn main() -> Result<(), String> {
+/// let redactor = agno_top::export::Redactor::new(&["ORD-[0-9]+".to_owned()])?;
+/// assert_eq!(redactor.text("order ORD-17 of ann@example.org"), "order [redacted] of [redacted]");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Redactor(Arc<Patterns>);
 
@@ -97,10 +104,14 @@ struct Patterns {
 }
 
 impl Redactor {
-    /// A redactor that also hides what these regular expressions match. `Err` says which of them is none.
-    pub fn new(own: &[String]) -> Result<Self, String> {
+    /// Returns a redactor that also redacts matches of these regular expressions.
+    ///
+    /// # Errors
+    ///
+    /// If one is not a regular expression; the message names it.
+    pub fn new(patterns: &[String]) -> Result<Self, String> {
         let compile = |pattern: &str| compile_with(pattern, true);
-        let own = own.iter().map(|pattern| compile(pattern)).collect::<Result<Vec<_>, _>>()?;
+        let own = patterns.iter().map(|pattern| compile(pattern)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self(Arc::new(Patterns {
             whole: own.into_iter().map(Ok).chain(SECRETS.iter().map(|pattern| compile_with(pattern, false))).collect::<Result<_, _>>()?,
             between: BETWEEN
@@ -111,12 +122,12 @@ impl Redactor {
         })))
     }
 
-    /// `Err` says why this is no regular expression.
+    /// Checks that a pattern is a regular expression.
     pub fn check(pattern: &str) -> Result<(), String> {
         compile_with(pattern, true).map(drop)
     }
 
-    /// The text without its secrets.
+    /// Returns the text with its secrets replaced.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut masked = Cow::Borrowed(text);
@@ -128,7 +139,7 @@ impl Redactor {
             });
         }
         for pattern in &self.0.whole {
-            // A pattern that matches nothing at all hides nothing.
+            // A pattern may match the empty text, which is not replaced.
             apply(pattern, &mut masked, |captures| if captures[0].is_empty() { String::new() } else { MASK.to_owned() });
         }
         masked
@@ -157,8 +168,8 @@ impl Redactor {
     }
 
     /// Redacts the texts of a span.
-    pub(super) fn span(&self, span: &mut Exported) {
-        let Exported { record, status: _, depth: _, payload } = span;
+    pub(super) fn span(&self, span: &mut ExportedSpan) {
+        let ExportedSpan { record, status: _, depth: _, payload } = span;
         self.payload(payload);
         let SpanRecord {
             trace_id: _,
@@ -226,7 +237,7 @@ impl Redactor {
 
     fn attributes(&self, attributes: &mut [Attribute]) {
         for (name, value) in attributes {
-            // Tokens are counted, too.
+            // A count of tokens is not a token.
             let is_count = || matches!(value, Value::Int(_) | Value::Float(_)) && name.to_ascii_lowercase().ends_with("token");
             if self.0.names.is_match(name) && !matches!(value, Value::Null | Value::Bool(_)) && !is_count() {
                 *value = Value::Text(MASK.to_owned());
@@ -256,16 +267,16 @@ impl Redactor {
 
 fn compile_with(pattern: &str, unicode: bool) -> Result<Regex, String> {
     let mut builder = RegexBuilder::new(pattern);
-    builder.size_limit(SIZE).unicode(unicode);
+    builder.size_limit(SIZE_LIMIT).unicode(unicode);
     builder.build().map_err(|error| {
         format!(
-            "{pattern:?} is no regular expression: {}",
+            "{pattern:?} is not a regular expression: {}",
             error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ")
         )
     })
 }
 
-/// What quotes a name before a value that is not quoted, as a number in JSON is not; the mask is text, and needs it.
+/// Returns the quotes of the name before a value without quotes, such as a number in JSON. The replacement is text and needs them.
 fn quote(before: &str) -> &str {
     let name = before.trim_end().strip_suffix([':', '=']).unwrap_or_default().trim_end();
     let quote = &name[name.trim_end_matches(['\\', '"', '\'']).len()..];

@@ -24,7 +24,7 @@ use self::copy::CopyResult;
 use self::export::{ExportResult, PendingExport};
 use self::signals::Signals;
 use super::app::{App, Effect};
-use crate::export::Exported;
+use crate::export::ExportedSpan;
 use crate::model::SpanId;
 use crate::model::price::Prices;
 use crate::model::time::now;
@@ -62,7 +62,7 @@ pub struct Session {
 enum Pending {
     Detail,
     Export(Box<PendingExport>),
-    Copy(Box<Exported>),
+    Copy(Box<ExportedSpan>),
     Compare { side: usize, span: SpanId },
 }
 

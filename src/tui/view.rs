@@ -66,8 +66,8 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
         }
     }
     let mut cursor = footer::draw(buffer, panes.footer, app, styling);
-    if let Some(editing) = &app.editor {
-        completions::draw(buffer, area, panes.footer, editing, styling);
+    if let Some(editor) = &app.editor {
+        completions::draw(buffer, area, panes.footer, editor, styling);
     }
     if let Some(overlay) = &app.overlay {
         cursor = overlay::draw(buffer, hits, area, app, store, overlay, styling).or(cursor);
@@ -82,10 +82,10 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
 
 /// Returns the largest scroll position, in lines, of the open popup on a screen of this size; 0 if it does not scroll.
 #[must_use]
-pub fn layer_end(app: &App, area: Rect) -> usize {
+pub fn max_scroll(app: &App, area: Rect) -> usize {
     match &app.overlay {
-        Some(Overlay::Help(_)) => help::end(area),
-        Some(Overlay::Sources(_)) => sources::end(app, area, Styling { theme: app.themes.current(), ascii: app.ascii }),
+        Some(Overlay::Help(_)) => help::max_scroll(area),
+        Some(Overlay::Sources(_)) => sources::max_scroll(app, area, Styling { theme: app.themes.current(), ascii: app.ascii }),
         _ => 0,
     }
 }

@@ -93,7 +93,7 @@ fn an_invalid_pattern_is_a_2_and_names_the_line() {
     let program = Program::new();
     std::fs::write(program.path("a.toml"), "mouse = true\nredact_patterns = [\"(\"]\n").unwrap();
     let (code, message) = run(&program, &["list", "traces.db", "--config", "a.toml"]);
-    assert_eq!((code, message.starts_with("agno-top: a.toml, line 2: \"(\" is no regular expression: ")), (Some(2), true), "{message}");
+    assert_eq!((code, message.starts_with("agno-top: a.toml, line 2: \"(\" is not a regular expression: ")), (Some(2), true), "{message}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod values;
 
 use std::path::Path;
 
-use agno_top::export::{Exported, Exporter, Format, Options, SpanRecord, TraceRecord, UsageRecord};
+use agno_top::export::{ExportedSpan, Exporter, Format, Options, SpanRecord, TraceRecord, UsageRecord};
 use agno_top::model::{Batch, Payload, PayloadRef, Skipped, SourceId, Span, SpanId};
 use agno_top::sources::{Handle, Request, State, Update, UpdateSender, file};
 use agno_top::store::RunStatus;
@@ -55,13 +55,13 @@ fn open(path: &Path) -> Read {
 }
 
 /// A span as it is exported, without what only a store knows. Notes are the source's words about a span, not the span's.
-fn exported(span: &Span, name: &str, payload: Payload) -> Exported {
+fn exported(span: &Span, name: &str, payload: Payload) -> ExportedSpan {
     let record = SpanRecord { parent_id: span.parent, ..SpanRecord::new(span.trace, span.id, name, span.start, span.end) };
-    Exported { record, status: span.status, depth: 0, payload: Payload { notes: Vec::new(), ..payload } }
+    ExportedSpan { record, status: span.status, depth: 0, payload: Payload { notes: Vec::new(), ..payload } }
 }
 
 /// Spans written in this format.
-fn written(spans: &[Exported], format: Format) -> Vec<u8> {
+fn written(spans: &[ExportedSpan], format: Format) -> Vec<u8> {
     let mut exporter = Exporter::new(&Options { format, ..Options::default() }, Vec::new());
     let mut last = None;
     for span in spans {
@@ -93,7 +93,7 @@ fn trace(first: &SpanRecord) -> TraceRecord {
 }
 
 /// Spans in an order of their own.
-fn sorted(mut spans: Vec<Exported>) -> Vec<Exported> {
+fn sorted(mut spans: Vec<ExportedSpan>) -> Vec<ExportedSpan> {
     spans.sort_by_key(|span| (span.record.start, span.record.trace_id, span.record.span_id));
     spans
 }
@@ -117,7 +117,7 @@ impl Read {
         }
     }
 
-    fn exported(&mut self) -> Vec<Exported> {
+    fn exported(&mut self) -> Vec<ExportedSpan> {
         let payloads = self.payloads(self.spans.iter().map(|(span, ..)| span.payload_ref).collect());
         let spans = self.spans.iter().zip(payloads);
         spans.map(|((span, name, _), payload)| exported(span, name, payload.unwrap())).collect()

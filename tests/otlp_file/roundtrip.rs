@@ -1,6 +1,6 @@
 //! What is exported and opened again is what it was.
 
-use agno_top::export::{Exported, Format, SpanRecord};
+use agno_top::export::{ExportedSpan, Format, SpanRecord};
 use agno_top::model::attributes::keep_last;
 use agno_top::model::{Attribute, Dropped, Event, Link, Payload, SourceId, SpanId, SpanKind, Status, TraceId, Value};
 use agno_top::sources::sqlite::{self, Tables};
@@ -73,11 +73,11 @@ fn trace() -> impl Strategy<Value = TraceId> {
     any::<[u8; 16]>().prop_filter_map("zero", TraceId::new)
 }
 
-fn exported() -> impl Strategy<Value = Exported> {
+fn exported() -> impl Strategy<Value = ExportedSpan> {
     let status = prop_oneof![Just(Status::Unset), Just(Status::Ok), Just(Status::Error)];
     let times = (1..i64::MAX, prop::option::of(1..i64::MAX));
     (trace(), id(), prop::option::of(id()), times, status, any::<String>(), payload()).prop_map(
-        |(trace, id, parent_id, (start, end), status, name, payload)| Exported {
+        |(trace, id, parent_id, (start, end), status, name, payload)| ExportedSpan {
             record: SpanRecord { parent_id, ..SpanRecord::new(trace, id, name, start, end) },
             status,
             depth: 0,
@@ -143,7 +143,7 @@ fn opentelemetrys_own_types_read_an_export() {
     let (trace, id) = (TraceId::new([0xab; 16]).unwrap(), SpanId::new([0xcd; 8]).unwrap());
     let record = SpanRecord::new(trace, id, "Report_Team.run", 1_700_000_000_000_000_001, Some(i64::MAX));
     let record = SpanRecord { parent_id: SpanId::new([0xef; 8]), ..record };
-    let span = Exported { record, status: Status::Error, depth: 0, payload };
+    let span = ExportedSpan { record, status: Status::Error, depth: 0, payload };
     let spans = [span.clone(), span];
     let request: ExportTraceServiceRequest = serde_json::from_slice(&written(&spans, Format::Otlp)).unwrap();
     let binary: ExportTraceServiceRequest = prost::Message::decode(&written(&spans, Format::OtlpProto)[..]).unwrap();
@@ -171,7 +171,7 @@ fn opentelemetrys_own_types_read_an_export() {
 }
 
 /// Every span of a database that Agno wrote, with its payload.
-pub(super) fn agnos_own() -> Vec<Exported> {
+pub(super) fn agnos_own() -> Vec<ExportedSpan> {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
     std::fs::copy("tests/fixtures/agno-3.1.10.sqlite", &database).unwrap();
@@ -206,8 +206,8 @@ fn what_agno_stored_or_sent_survives_export_and_reopening() {
         // Agno's own form has no room for nanoseconds, events, resource and scope.
         let mut read = open_text(written(&spans, Format::Agno));
         assert_eq!((read.skipped.len(), read.spans.len()), (0, spans.len()));
-        let plain = |spans: Vec<Exported>| {
-            let what = |span: Exported| {
+        let plain = |spans: Vec<ExportedSpan>| {
+            let what = |span: ExportedSpan| {
                 (span.record.span_id, span.record.parent_id, span.record.start / 1000, span.status, span.payload.attributes)
             };
             sorted(spans).into_iter().map(what).collect::<Vec<_>>()

@@ -1,6 +1,6 @@
 //! Values that encodings treat differently: nested, duplicated, bytes and non-finite numbers. They are the same from every format.
 
-use agno_top::export::{Exported, Format, SpanRecord};
+use agno_top::export::{ExportedSpan, Format, SpanRecord};
 use agno_top::model::attributes::{MAX_NESTING, TOO_DEEP};
 use agno_top::model::{Event, Payload, SpanId, Status, TraceId, Value};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -57,9 +57,9 @@ fn json_request(value: &str) -> String {
     format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#)
 }
 
-fn exported(payload: Payload) -> Exported {
+fn exported(payload: Payload) -> ExportedSpan {
     let record = SpanRecord::new(TraceId::new([7; 16]).unwrap(), SpanId::new([1; 8]).unwrap(), "x", 5, Some(6));
-    Exported { record, status: Status::Ok, depth: 0, payload }
+    ExportedSpan { record, status: Status::Ok, depth: 0, payload }
 }
 
 /// The payload of the only span.

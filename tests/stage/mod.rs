@@ -1,7 +1,7 @@
 //! The program without a terminal: a real source, the store, the app and a screen in memory, driven by keys.
 
-#![allow(dead_code, reason = "each test file uses the part that it needs")]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test ends where it cannot go on")]
+#![allow(dead_code, reason = "each test file uses only a part")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a failing test may panic")]
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -20,12 +20,12 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc::{Receiver, channel};
 
-/// A fixture, by its name.
+/// Returns the path of a fixture.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// The screen after the fixtures were recorded.
+/// A moment after the fixtures were recorded.
 pub(crate) const NOW: Nanos = 1_795_330_800_000_000_000;
 
 pub(crate) struct Stage {
@@ -36,12 +36,12 @@ pub(crate) struct Stage {
     terminal: Terminal<TestBackend>,
     hits: HitMap,
     tickets: u64,
-    /// The side of a comparison, and its span, that the last ticket is for.
+    /// The side of the comparison and the span that the last ticket belongs to.
     compared: Option<(usize, SpanId)>,
 }
 
 impl Stage {
-    /// A screen of this size on a file, read to its end.
+    /// Opens a file, or a database, on a screen of this size and reads it to its end.
     pub(crate) fn open(path: &Path, (width, height): (u16, u16)) -> Self {
         let (sender, updates) = channel(1024);
         let outlet = UpdateSender::new(SourceId(0), sender);
@@ -72,7 +72,7 @@ impl Stage {
         }
     }
 
-    /// Takes in updates until `done`.
+    /// Applies updates until `done`.
     pub(crate) fn wait(&mut self, done: impl Fn(&Self) -> bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         while !done(self) {
@@ -96,7 +96,7 @@ impl Stage {
         }
     }
 
-    /// Types keys as a person would: `"jj<Enter>/refund<Esc>"`. What has to be done outside is returned.
+    /// Types keys, such as `"jj<Enter>/refund<Esc>"`; returns the effects.
     pub(crate) fn keys(&mut self, keys: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut rest = keys;
@@ -115,41 +115,41 @@ impl Stage {
         effects
     }
 
-    /// Reads the payloads that the detail and a comparison want, if any.
+    /// Reads the payloads that the detail and a comparison need.
     fn load(&mut self) {
-        if let Some(wanted) = self.app.detail.take_request() {
-            self.ask(wanted);
+        if let Some(request) = self.app.detail.take_request() {
+            self.ask(request);
             self.wait(|stage| !matches!(stage.app.detail.payload, PayloadState::Loading));
         }
-        for (side, wanted) in self.app.take_compare_requests(&self.store) {
-            self.ask(wanted);
-            self.compared = Some((side, wanted.span));
+        for (side, request) in self.app.take_compare_requests(&self.store) {
+            self.ask(request);
+            self.compared = Some((side, request.span));
             self.wait(|stage| stage.compared.is_none());
         }
     }
 
-    fn ask(&mut self, wanted: PayloadRequest) {
+    fn ask(&mut self, request: PayloadRequest) {
         self.tickets += 1;
-        let request = Request::Payloads { ticket: self.tickets, addresses: vec![(wanted.payload_ref, wanted.span)] };
+        let request = Request::Payloads { ticket: self.tickets, addresses: vec![(request.payload_ref, request.span)] };
         self.source.requests.send(request).expect("a source that lives");
     }
 
-    /// What is painted at a place.
-    pub(crate) fn spot(&mut self, x: u16, y: u16) -> HitTarget {
+    /// Returns the mouse target at a position.
+    pub(crate) fn target_at(&mut self, x: u16, y: u16) -> HitTarget {
         self.text();
         self.hits.at(Position::new(x, y))
     }
 
-    /// Where a text is painted first: its column and line.
+    /// Returns the column and line where a text is first shown.
     pub(crate) fn find(&mut self, text: &str) -> (u16, u16) {
         self.text();
         let buffer = self.terminal.backend().buffer();
         let row = |y: u16| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<Vec<_>>();
         let at = |cells: &[&str]| (0..cells.len()).find(|&x| cells[x..].concat().starts_with(text));
-        (0..buffer.area.height).find_map(|y| at(&row(y)).map(|x| (x as u16, y))).unwrap_or_else(|| panic!("{text} is not painted"))
+        (0..buffer.area.height).find_map(|y| at(&row(y)).map(|x| (x as u16, y))).unwrap_or_else(|| panic!("{text} is not on the screen"))
     }
 
-    /// Paints, and gives the first lines with the colours of each stretch: `[fg on bg attributes]text`.
+    /// Draws the screen; returns the first lines with the style of each run of cells: `[fg on bg attributes]text`.
     pub(crate) fn colours(&mut self, lines: u16) -> String {
         self.text();
         let buffer = self.terminal.backend().buffer();
@@ -172,17 +172,17 @@ impl Stage {
         text
     }
 
-    /// Paints, and gives the screen's lines.
+    /// Draws the screen; returns its lines.
     pub(crate) fn text(&mut self) -> String {
         self.lay_out();
         self.load();
         self.lay_out();
         let Self { app, store, terminal, hits, .. } = self;
-        terminal.draw(|frame| view::draw(frame, app, store, hits)).expect("painting in memory");
+        terminal.draw(|frame| view::draw(frame, app, store, hits)).expect("drawing in memory");
         terminal.backend().to_string()
     }
 
-    /// Changes the size of the screen.
+    /// Resizes the screen.
     pub(crate) fn resize(&mut self, width: u16, height: u16) {
         self.terminal.backend_mut().resize(width, height);
     }

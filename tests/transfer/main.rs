@@ -8,7 +8,7 @@ mod send;
 
 use std::path::{Path, PathBuf};
 
-use agno_top::export::{Exported, SpanRecord};
+use agno_top::export::{ExportedSpan, SpanRecord};
 use agno_top::model::{Payload, SourceId};
 use agno_top::sources::{Request, State, Update, UpdateSender, file};
 use assert_cmd::Command;
@@ -34,7 +34,7 @@ fn database(directory: &Path) -> PathBuf {
 }
 
 /// Reads all spans of a file with their payloads, sorted by trace and id.
-fn read(path: &Path) -> Vec<Exported> {
+fn read(path: &Path) -> Vec<ExportedSpan> {
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
     let handle = file::start(path.to_owned(), UpdateSender::new(SourceId(0), sender)).unwrap();
     let mut spans = Vec::new();
@@ -55,7 +55,7 @@ fn read(path: &Path) -> Vec<Exported> {
     let mut exported: Vec<_> = spans
         .into_iter()
         .zip(payloads)
-        .map(|((span, name), payload)| Exported {
+        .map(|((span, name), payload)| ExportedSpan {
             record: SpanRecord { parent_id: span.parent, ..SpanRecord::new(span.trace, span.id, name, span.start, span.end) },
             status: span.status,
             depth: 0,

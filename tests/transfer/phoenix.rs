@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use agno_top::export::Exported;
+use agno_top::export::ExportedSpan;
 use agno_top::model::{Attribute, SpanType, Status, Value};
 
 use super::{fixture, program, read};
@@ -102,7 +102,7 @@ fn phoenix_stores_the_sent_spans() {
 }
 
 /// Returns the parts of a span that Phoenix keeps: not the resource, the scope and the exact times. JSON texts are normalized.
-fn kept(span: &Exported) -> (String, Option<String>, Status, String, BTreeMap<String, String>, usize) {
+fn kept(span: &ExportedSpan) -> (String, Option<String>, Status, String, BTreeMap<String, String>, usize) {
     let record = &span.record;
     let attributes = span.payload.attributes.iter().map(normalized).collect();
     (

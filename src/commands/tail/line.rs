@@ -14,7 +14,7 @@ use crate::tui::display;
 pub(super) fn print(store: &Store, row: RowIx, json: bool, output: Output) -> io::Result<()> {
     let mut line = Vec::new();
     if json {
-        json::line(&mut line, &SpanRecord::of(store, row))?;
+        json::line(&mut line, &SpanRecord::from_row(store, row))?;
     } else {
         output.line(&mut line, &pieces(store, row))?;
     }

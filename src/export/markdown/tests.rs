@@ -24,12 +24,12 @@ fn text(name: &str, value: &str) -> (String, Value) {
     (name.to_owned(), Value::Text(value.to_owned()))
 }
 
-fn spans() -> Vec<Exported> {
+fn spans() -> Vec<ExportedSpan> {
     let span = |n: u8, kind, depth, attributes| {
         let mut record =
             SpanRecord::new(TraceId::new([1; 16]).unwrap(), SpanId::new([n; 8]).unwrap(), format!("span{n}"), 0, Some(1_500_000_000));
         record.kind = kind;
-        Exported { record, status: Status::Ok, depth, payload: Payload { attributes, ..Payload::default() } }
+        ExportedSpan { record, status: Status::Ok, depth, payload: Payload { attributes, ..Payload::default() } }
     };
     let asked =
         || vec![text("llm.input_messages.0.message.role", "user"), text("llm.input_messages.0.message.content", "What is ``` in it?")];

@@ -31,12 +31,12 @@ fn store(batch: &Batch) -> Store {
 }
 
 #[test]
-fn a_trace_and_its_spans_are_told_with_stable_names() {
+fn records_have_stable_field_names() {
     let mut batch = Batch::new(SourceId(0), Origin::History);
     add(&mut batch, 1, 0, SpanType::Agent, "Clerk", (1_000_000, Some(9_000_000)));
     let (session, user) = (batch.intern("s1"), batch.intern("ann"));
     (batch.spans[0].facts.session, batch.spans[0].facts.user) = (session, user);
-    // Two at once, one that ends after its parent.
+    // Two overlap, and one ends after its parent.
     add(&mut batch, 2, 1, SpanType::Model, "gpt-5", (2_000_000, Some(4_000_000)));
     add(&mut batch, 3, 1, SpanType::Tool, "look_up", (3_000_000, Some(5_000_000)));
     add(&mut batch, 4, 1, SpanType::Tool, "look_up", (8_500_000, Some(12_000_000)));
@@ -48,7 +48,7 @@ fn a_trace_and_its_spans_are_told_with_stable_names() {
     let store = store(&batch);
     let trace = store.traces().next().unwrap();
     let rows = store.rows_of(trace);
-    let json = |row: usize| serde_json::to_value(SpanRecord::of(&store, rows[row])).unwrap();
+    let json = |row: usize| serde_json::to_value(SpanRecord::from_row(&store, rows[row])).unwrap();
     assert_eq!(
         json(0),
         serde_json::json!({
@@ -64,7 +64,7 @@ fn a_trace_and_its_spans_are_told_with_stable_names() {
     let tool = json(2);
     assert_eq!((&tool["status"], &tool["error"], &tool["tool"]), (&"error".into(), &"no such customer".into(), &"look_up".into()));
     assert_eq!((&tool["parent_id"], &tool["session"]), (&"01".repeat(8).into(), &"s1".into()));
-    let trace = serde_json::to_value(TraceRecord::of(&store, trace, "traces.db")).unwrap();
+    let trace = serde_json::to_value(TraceRecord::from_trace(&store, trace, "traces.db")).unwrap();
     assert_eq!(
         trace,
         serde_json::json!({
@@ -77,17 +77,17 @@ fn a_trace_and_its_spans_are_told_with_stable_names() {
 }
 
 #[test]
-fn what_has_not_ended_has_no_end_and_what_has_not_come_no_name() {
+fn a_running_span_has_no_end_and_a_missing_span_has_no_name() {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     add(&mut batch, 2, 1, SpanType::Model, "", (2_000_000, Some(4_000_000)));
     let store = store(&batch);
     let trace = store.traces().next().unwrap();
-    let missing = serde_json::to_value(SpanRecord::of(&store, store.rows_of(trace)[0])).unwrap();
+    let missing = serde_json::to_value(SpanRecord::from_row(&store, store.rows_of(trace)[0])).unwrap();
     for field in ["name", "end", "duration_ms", "self_ms", "agent"] {
         assert!(missing[field].is_null(), "{field}");
     }
     assert_eq!(missing["status"], "running");
-    let trace = serde_json::to_value(TraceRecord::of(&store, trace, "x")).unwrap();
+    let trace = serde_json::to_value(TraceRecord::from_trace(&store, trace, "x")).unwrap();
     for field in ["name", "end", "duration_ms", "agent", "session", "input_tokens", "cost_usd"] {
         assert!(trace[field].is_null(), "{field}");
     }

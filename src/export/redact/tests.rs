@@ -8,7 +8,7 @@ fn redactor() -> Redactor {
 }
 
 #[test]
-fn secrets_are_hidden_and_what_stands_around_them_stays() {
+fn secrets_are_redacted_and_the_text_around_them_is_kept() {
     let redactor = redactor();
     for (text, hidden) in [
         ("use sk-proj-abcdefghijklmnop1234 now", "use [redacted] now"),
@@ -66,7 +66,7 @@ fn secrets_are_hidden_and_what_stands_around_them_stays() {
 }
 
 #[test]
-fn what_stands_before_a_secret_does_not_save_it() {
+fn a_secret_is_redacted_whatever_precedes_it() {
     let redactor = redactor();
     let keys = [
         "sk-proj-abcdefghijklmnop1234",
@@ -98,7 +98,7 @@ fn what_stands_before_a_secret_does_not_save_it() {
 }
 
 #[test]
-fn json_is_json_still() {
+fn redacted_json_is_valid() {
     let redactor = redactor();
     for text in [
         r#"{"a": "to\nbob@example.com"}"#,
@@ -125,7 +125,7 @@ fn json_is_json_still() {
 }
 
 #[test]
-fn passwords_are_hidden_to_their_end_and_as_people_tell_them() {
+fn passwords_are_redacted_to_their_end_and_in_prose() {
     let redactor = redactor();
     for (text, hidden) in [
         (r#"{"password": "ab\"cdef", "n": 1}"#, r#"{"password": "[redacted]", "n": 1}"#),
@@ -149,7 +149,7 @@ fn passwords_are_hidden_to_their_end_and_as_people_tell_them() {
 }
 
 #[test]
-fn attributes_are_known_by_their_names_in_any_case() {
+fn names_of_secret_attributes_match_in_any_case() {
     let names = &redactor().0.names;
     for name in [
         "openaiApiKey",
@@ -170,15 +170,15 @@ fn attributes_are_known_by_their_names_in_any_case() {
 }
 
 #[test]
-fn own_patterns_hide_too_and_a_bad_one_is_named() {
+fn the_users_patterns_are_redacted_and_an_invalid_one_is_named() {
     let own = Redactor::new(&["ORD-[0-9]+".to_owned(), "(zz)*".to_owned()]).unwrap();
     assert_eq!(own.text("order ORD-17 of ann@example.org"), "order [redacted] of [redacted]");
-    assert!(Redactor::new(&["(".to_owned()]).unwrap_err().starts_with("\"(\" is no regular expression"));
+    assert!(Redactor::new(&["(".to_owned()]).unwrap_err().starts_with("\"(\" is not a regular expression"));
     assert!(Redactor::new(&["(a{1000}){1000}".to_owned()]).is_err());
 }
 
 #[test]
-fn every_text_of_a_span_is_looked_at() {
+fn every_text_of_a_span_is_redacted() {
     let secret = "sk-abcdefghijklmnopqrst";
     let text = |name: &str| (name.to_owned(), Value::Text(format!("a {secret} b")));
     let nested = Value::List(vec![Value::Map(vec![
@@ -204,7 +204,7 @@ fn every_text_of_a_span_is_looked_at() {
         trace_state: secret.to_owned(),
         ..Payload::default()
     };
-    let mut span = Exported { record, status: Status::Error, depth: 0, payload };
+    let mut span = ExportedSpan { record, status: Status::Error, depth: 0, payload };
     redactor().span(&mut span);
     let all = format!("{span:?}");
     assert!(!all.contains("sk-abcdef"), "{all}");
@@ -218,7 +218,7 @@ fn every_text_of_a_span_is_looked_at() {
 }
 
 #[test]
-fn hostile_text_is_read_in_one_go() {
+fn hostile_text_takes_linear_time() {
     let redactor = redactor();
     for piece in [
         "a@",
@@ -242,4 +242,16 @@ fn hostile_text_is_read_in_one_go() {
         let _ = redactor.text(&text);
         assert!(started.elapsed().as_secs() < 20, "{piece}: {:?}", started.elapsed());
     }
+}
+
+#[test]
+fn the_error_text_is_as_long_as_in_the_row() {
+    let message = "it failed, as it did before. ".repeat(20);
+    let (trace, id) = (TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap());
+    let row_error: String = beginning(message.chars(), ERROR_PREVIEW).collect();
+    let record = SpanRecord { error: Some(row_error.clone()), ..SpanRecord::new(trace, id, "x", 1, Some(2)) };
+    let payload = Payload { status_message: message, ..Payload::default() };
+    let mut span = ExportedSpan { record, status: Status::Error, depth: 0, payload };
+    redactor().span(&mut span);
+    assert_eq!(span.record.error, Some(row_error));
 }

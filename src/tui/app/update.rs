@@ -174,7 +174,7 @@ impl App {
         if traces.is_empty() {
             return self.show_message("nothing to export yet", false, now);
         }
-        let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::of(store, trace, "")).collect();
+        let records: Vec<_> = traces.iter().map(|&trace| TraceRecord::from_trace(store, trace, "")).collect();
         let stem = file_stem(&records, DateTime::from_timestamp_nanos(now).with_timezone(&Local).naive_local());
         self.overlay = Some(Overlay::Export(ExportDialog::new(traces, &stem)));
     }

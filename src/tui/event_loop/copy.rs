@@ -1,7 +1,7 @@
 //! Copying to the clipboard, through tmux if the program runs in it, else through the terminal.
 
 use super::{Finished, Loop, Pending};
-use crate::export::{self, Exported, Exporter, Options};
+use crate::export::{self, ExportedSpan, Exporter, Options};
 use crate::format;
 use crate::model::Payload;
 use crate::model::time::now;
@@ -22,12 +22,12 @@ impl Loop<'_> {
     pub(super) fn copy_span(&mut self, row: RowIx) {
         let data = self.session.store.row(row);
         let request = PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id };
-        let span = Box::new(export::exported(&self.session.store, row, 0));
+        let span = Box::new(export::span_of_row(&self.session.store, row, 0));
         self.request([request], Pending::Copy(span));
     }
 
     /// Copies a span whose payload has arrived.
-    pub(super) fn copy_exported(&mut self, mut span: Exported, payload: Result<Payload, String>) {
+    pub(super) fn copy_exported(&mut self, mut span: ExportedSpan, payload: Result<Payload, String>) {
         let what = format!("span {} as OTLP/JSON", span.record.span_id);
         let mut exporter = Exporter::new(&Options::default(), Vec::new());
         let json = payload.and_then(|payload| {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Finished, Loop, Pending};
-use crate::export::{self, Exported, Exporter, NewFile, Options, Redactor, TraceRecord};
+use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, Redactor, TraceRecord};
 use crate::model::Payload;
 use crate::model::time::now;
 use crate::sources::PayloadRequest;
@@ -16,7 +16,7 @@ pub(super) struct PendingExport {
     export: Export,
     /// The traces, with the number of their spans.
     traces: Vec<(TraceRecord, usize)>,
-    spans: Vec<Exported>,
+    spans: Vec<ExportedSpan>,
 }
 
 /// The result of an export.
@@ -38,11 +38,11 @@ impl Loop<'_> {
         let held: std::collections::HashSet<_> = store.traces().collect();
         for &trace in export.traces.iter().filter(|trace| held.contains(trace)) {
             let rows = export::rows(store, trace);
-            traces.push((TraceRecord::of(store, trace, ""), rows.len()));
+            traces.push((TraceRecord::from_trace(store, trace, ""), rows.len()));
             for (row, depth) in rows {
                 let data = store.row(row);
                 payloads.push(PayloadRequest { source: data.source, payload_ref: data.payload_ref, span: data.id });
-                spans.push(export::exported(store, row, depth));
+                spans.push(export::span_of_row(store, row, depth));
             }
         }
         self.request(payloads, Pending::Export(Box::new(PendingExport { export, traces, spans })));

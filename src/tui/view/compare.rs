@@ -116,8 +116,8 @@ fn draw_head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, 
             0 => String::new(),
             count => format!(" · the last {} steps left out", format::count(count as u64)),
         };
-        let about = format!("{} · {}{left_out}", format::moment(trace.start, now), &trace.id.to_string()[..8]);
-        put(buffer, x, area.y, part.right().saturating_sub(x), &about, styling.dim());
+        let details = format!("{} · {}{left_out}", format::moment(trace.start, now), &trace.id.to_string()[..8]);
+        put(buffer, x, area.y, part.right().saturating_sub(x), &details, styling.dim());
         let mut end = part.right() - columns.numbers();
         for (name, width) in [("TIME", columns.time), ("TOK", columns.tokens), ("COST", columns.cost)] {
             end += width;
@@ -133,13 +133,13 @@ fn pair(buffer: &mut Buffer, line: Rect, compare: &Compare, store: &Store, at: u
     let differences = compare.differences(store, at, now);
     let pair = compare.pairs[at];
     let parts = sides(line);
-    let (sign, style) = match pair.rows {
+    let (symbol, style) = match pair.rows {
         [Some(_), None] => ("←", styling.running()),
         [None, Some(_)] => ("→", styling.running()),
         _ if differences.any() => ("≠", styling.running()),
         _ => ("=", styling.dim()),
     };
-    put(buffer, parts[0].right() + GUTTER / 2, line.y, 1, sign, style);
+    put(buffer, parts[0].right() + GUTTER / 2, line.y, 1, symbol, style);
     for (side, part) in parts.into_iter().enumerate() {
         match pair.rows[side] {
             Some(row) => step(buffer, part, store, row, pair.depths[side], differences, now, columns, styling),
@@ -155,34 +155,34 @@ fn step(
     store: &Store,
     row: RowIx,
     depth: usize,
-    differs: Differences,
+    differences: Differences,
     now: Nanos,
     columns: Columns,
     styling: Styling,
 ) {
-    let lit = |style: Style, differs: bool| if differs { style.patch(styling.lit()) } else { style };
+    let lit = |style: Style, differences: bool| if differences { style.patch(styling.lit()) } else { style };
     let data = store.row(row);
     let end = area.right() - columns.numbers();
     let room = |x: u16| end.saturating_sub(x + 1);
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
-    let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), styling.kind(data.span_type)) + 1;
-    let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differs.step)) + 1;
+    let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), styling.span_type(data.span_type)) + 1;
+    let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differences.step)) + 1;
     if data.run_status() != RunStatus::Ok {
         let standing = data.run_status();
-        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(styling.standing(standing), differs.status)) + 1;
+        x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(styling.run_status(standing), differences.status)) + 1;
     }
-    let about = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
-    put(buffer, x, area.y, room(x), about.0, lit(about.1, differs.text));
-    let sums = totals(store, row);
+    let details = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
+    put(buffer, x, area.y, room(x), details.0, lit(details.1, differences.text));
+    let amounts = totals(store, row);
     let mut end = end;
-    for (text, width, differs) in [
-        (display::elapsed(data, now), columns.time, differs.time),
-        (format::tokens(sums.tokens()), columns.tokens, differs.tokens),
-        (format::money(sums.cost()), columns.cost, differs.cost),
+    for (text, width, differences) in [
+        (display::elapsed(data, now), columns.time, differences.time),
+        (format::tokens(amounts.tokens()), columns.tokens, differences.tokens),
+        (format::money(amounts.cost()), columns.cost, differences.cost),
     ] {
         end += width;
         let style = if text == format::UNKNOWN { styling.dim() } else { Style::new() };
-        put_right(buffer, end, area.y, width, if width == 0 { "" } else { &text }, lit(style, differs));
+        put_right(buffer, end, area.y, width, if width == 0 { "" } else { &text }, lit(style, differences));
     }
 }
 
@@ -215,13 +215,13 @@ fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, styl
     let upper = area.height / 2;
     let halves = [Rect { height: upper, ..area }, Rect { y: area.y + upper, height: area.height - upper, ..area }];
     let preview = |row: RowIx| vec![TextLine { text: store.text(store.row(row).input).to_owned(), ..TextLine::default() }];
-    let known: [Option<Texts>; 2] = [0, 1].map(|side| {
+    let texts_by_side: [Option<Texts>; 2] = [0, 1].map(|side| {
         let row = pair.rows[side]?;
         Some(compare.texts[side].clone().unwrap_or_else(|| Texts { input: preview(row), output: Vec::new() }))
     });
     for (half, name, lines) in [
-        (halves[0], "input", known.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.input))),
-        (halves[1], "output", known.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.output))),
+        (halves[0], "input", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.input))),
+        (halves[1], "output", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.output))),
     ] {
         put(buffer, half.x, half.y, half.width, name, styling.key());
         let body = Rect { y: half.y + 1, height: half.height.saturating_sub(1), ..half };

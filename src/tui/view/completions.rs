@@ -20,33 +20,33 @@ const COUNT_WIDTH: u16 = 7;
 const FRAME: u16 = 2;
 
 /// Draws the list so that it ends above `line`.
-pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editing: &LineEditor, styling: Styling) {
-    let offers = &editing.completions;
-    let lines = offers.list.len().min(MAX_LINES).min(usize::from(line.y.saturating_sub(screen.y + FRAME)));
-    if lines == 0 || editing.is_search {
+pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editor: &LineEditor, styling: Styling) {
+    let completions = &editor.completions;
+    let lines = completions.list.len().min(MAX_LINES).min(usize::from(line.y.saturating_sub(screen.y + FRAME)));
+    if lines == 0 || editor.is_search {
         return;
     }
-    let first = offers.chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(lines));
-    let shown = &offers.list[first..first + lines];
-    let name = shown.iter().map(|offer| format::width(&format::safe(&offer.name))).max().unwrap_or_default() as u16;
-    let help = shown.iter().map(|offer| format::width(offer.help)).max().unwrap_or_default() as u16;
+    let first = completions.chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(lines));
+    let shown = &completions.list[first..first + lines];
+    let name = shown.iter().map(|completion| format::width(&format::safe(&completion.name))).max().unwrap_or_default() as u16;
+    let help = shown.iter().map(|completion| format::width(completion.help)).max().unwrap_or_default() as u16;
     let width = (name + help.max(COUNT_WIDTH) + 4 + FRAME).min(MAX_WIDTH).min(screen.width);
     let height = lines as u16 + FRAME;
     // The names are aligned with the word that they complete.
-    let x = (line.x + u16::try_from(offers.start).unwrap_or(u16::MAX).min(screen.width)).min(screen.right().saturating_sub(width));
+    let x = (line.x + u16::try_from(completions.start).unwrap_or(u16::MAX).min(screen.width)).min(screen.right().saturating_sub(width));
     let outer = Rect { x, y: line.y - height, width, height };
-    let more = offers.list.len() - lines;
+    let more = completions.list.len() - lines;
     let note = if more > 0 { format!(" {} more ", format::count(more as u64)) } else { String::new() };
     let area = popup::draw_at(buffer, outer, Block::new().title_bottom(note), styling);
-    for (y, (number, offer)) in (area.top()..).zip(shown.iter().enumerate()) {
-        let chosen = offers.chosen == Some(first + number);
+    for (y, (number, completion)) in (area.top()..).zip(shown.iter().enumerate()) {
+        let chosen = completions.chosen == Some(first + number);
         buffer.set_style(Rect { y, height: 1, ..area }, if chosen { styling.cursor() } else { Style::new() });
         put(buffer, area.x, y, 1, if chosen { "▸" } else { " " }, styling.key());
         let end = area.right().saturating_sub(1);
-        let right = match offer.count {
+        let right = match completion.count {
             Some(count) => put_right(buffer, end, y, COUNT_WIDTH, &format::count(count), styling.dim()),
-            None => put_right(buffer, end, y, area.width.saturating_sub(name + 3), offer.help, styling.dim()),
+            None => put_right(buffer, end, y, area.width.saturating_sub(name + 3), completion.help, styling.dim()),
         };
-        put(buffer, area.x + 1, y, right.saturating_sub(area.x + 2), &offer.name, Style::new());
+        put(buffer, area.x + 1, y, right.saturating_sub(area.x + 2), &completion.name, Style::new());
     }
 }

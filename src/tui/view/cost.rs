@@ -20,28 +20,28 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
     let stats = app.aggregates.stats(store);
     let totals = stats.totals();
     let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), styling.title());
-    let mut part = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);
+    let mut append = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);
     let minutes = stats.minutes(app.now, 60);
     let hour: NanoUsd = minutes.iter().fold(0, |sum, minute| sum.saturating_add(minute.cost));
     if hour > 0 {
-        part(&format!("{}/h", format::money(Some(hour))), styling.dim());
+        append(&format!("{}/h", format::money(Some(hour))), styling.dim());
     }
     let unpriced = totals.calls.saturating_sub(totals.priced);
     if unpriced > 0 {
-        part(&format!("{} unpriced", format::count(u64::from(unpriced))), styling.running());
+        append(&format!("{} unpriced", format::count(u64::from(unpriced))), styling.running());
     }
     if app.budgets.is_total_exceeded() {
-        part("over budget", styling.error());
+        append("over budget", styling.error());
     }
     let lines = usize::from(inner.height.saturating_sub(1));
-    let of = |by, count, kind| {
+    let ranks_by = |by, count, kind| {
         let ranks = rankings::ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
         let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
-        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: styling.kind(kind) };
+        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: styling.span_type(kind) };
         ranks.map(rank).collect::<Vec<_>>()
     };
     // Models get half of the lines, and all that the agents leave free.
-    let (mut models, mut agents) = (of(By::Model, lines, SpanType::Model), of(By::Agent, lines, SpanType::Agent));
+    let (mut models, mut agents) = (ranks_by(By::Model, lines, SpanType::Model), ranks_by(By::Agent, lines, SpanType::Agent));
     agents.truncate((lines / 2).max(lines.saturating_sub(models.len())));
     models.truncate(lines - agents.len());
     models.append(&mut agents);

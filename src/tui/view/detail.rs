@@ -43,7 +43,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
     let label_width = area.width.saturating_sub(tabs + 8).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
-    x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), styling.kind(data.span_type));
+    x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), styling.span_type(data.span_type));
     x = put(buffer, x, area.y, 1, " ", Style::new());
     x = put(buffer, x, area.y, label_width, &label, styling.text().patch(styling.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;

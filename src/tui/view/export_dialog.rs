@@ -52,12 +52,12 @@ fn draw_formats(buffer: &mut Buffer, area: Rect, chosen: Format, styling: Stylin
 fn draw_path(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, focused: bool, styling: Styling) {
     let room = usize::from(area.width.saturating_sub(1));
     let scroll = dialog.path.visual_scroll(room);
-    let mut left = 0;
-    let hidden = |(_, cells): &(&str, usize)| {
-        left += cells;
-        left <= scroll
+    let mut skipped = 0;
+    let is_scrolled_out = |(_, cells): &(&str, usize)| {
+        skipped += cells;
+        skipped <= scroll
     };
-    let shown: String = format::cells(dialog.path.value()).skip_while(hidden).map(|(grapheme, _)| grapheme).collect();
+    let shown: String = format::cells(dialog.path.value()).skip_while(is_scrolled_out).map(|(grapheme, _)| grapheme).collect();
     put(buffer, area.x, area.y, area.width, &shown, Style::new());
     if focused {
         let cursor = area.x + dialog.path.visual_cursor().saturating_sub(scroll).min(room) as u16;

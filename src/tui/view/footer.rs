@@ -59,8 +59,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     if area.height == 0 {
         return None;
     }
-    if let Some(editing) = &app.editor {
-        return Some(draw_editor(buffer, area, app, editing, styling));
+    if let Some(editor) = &app.editor {
+        return Some(draw_editor(buffer, area, app, editor, styling));
     }
     let end = draw_state(buffer, area, app, styling);
     let room = end.saturating_sub(area.x + 1);
@@ -76,17 +76,17 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         _ => DETAIL_KEYS,
     };
     let mut x = area.x + 1;
-    for (actions, what) in keys {
+    for (actions, label) in keys {
         // An action without a key has no hint.
         if actions.iter().any(|&action| app.keymap.keys(action).is_empty()) {
             continue;
         }
         let key: String = actions.iter().map(|&action| hint(app, action)).collect();
-        if x + (format::width(&key) + what.len() + 1) as u16 >= end {
+        if x + (format::width(&key) + label.len() + 1) as u16 >= end {
             break;
         }
         x = put(buffer, x, area.y, end - x, &key, styling.key());
-        x = put(buffer, x + 1, area.y, end.saturating_sub(x + 1), what, styling.dim()) + 2;
+        x = put(buffer, x + 1, area.y, end.saturating_sub(x + 1), label, styling.dim()) + 2;
     }
     None
 }
@@ -124,42 +124,42 @@ fn draw_state(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) -> u
     end
 }
 
-fn draw_editor(buffer: &mut Buffer, area: Rect, app: &App, editing: &LineEditor, styling: Styling) -> Position {
+fn draw_editor(buffer: &mut Buffer, area: Rect, app: &App, editor: &LineEditor, styling: Styling) -> Position {
     let mut end = area.right();
-    let mistake = app.parse_error.as_ref().filter(|mistake| !editing.is_completable(mistake.at));
-    if let Some(mistake) = mistake {
-        let text = format!(" {} at {}: {} ", "✗", mistake.at + 1, mistake.kind);
+    let error = app.parse_error.as_ref().filter(|error| !editor.is_completable(error.at));
+    if let Some(error) = error {
+        let text = format!(" {} at {}: {} ", "✗", error.at + 1, error.kind);
         end = put_right(buffer, end, area.y, area.width * 2 / 3, &text, styling.error());
     } else {
-        let what = match app.detail.pager.matches().filter(|_| editing.is_search) {
+        let label = match app.detail.pager.matches().filter(|_| editor.is_search) {
             Some((_, count)) => format!("{} found", format::count(count as u64)),
-            None if editing.is_search => "find in the detail".to_owned(),
+            None if editor.is_search => "find in the detail".to_owned(),
             None => {
                 let so_far = if app.tree.is_filtering() { " so far" } else { "" };
                 let searched = app.search_progress().map_or_else(String::new, |(percent, _)| format!(", {percent}% searched"));
                 format!("{}{so_far}{searched}", format::plural(app.tree.len() as u64, "trace"))
             }
         };
-        let text = format!(" {what}  enter keep  esc undo ");
+        let text = format!(" {label}  enter keep  esc undo ");
         end = put_right(buffer, end, area.y, area.width / 2, &text, styling.dim());
     }
     let x = put(buffer, area.x, area.y, area.width, "/", styling.key());
     let room = usize::from(end.saturating_sub(x + 1));
-    let scroll = editing.input.visual_scroll(room);
-    let mut left = 0;
-    let hidden = |(_, cells): &(&str, usize)| {
-        left += cells;
-        left <= scroll
+    let scroll = editor.input.visual_scroll(room);
+    let mut skipped = 0;
+    let is_scrolled_out = |(_, cells): &(&str, usize)| {
+        skipped += cells;
+        skipped <= scroll
     };
-    let shown: String = format::cells(editing.input.value()).skip_while(hidden).map(|(grapheme, _)| grapheme).collect();
+    let shown: String = format::cells(editor.input.value()).skip_while(is_scrolled_out).map(|(grapheme, _)| grapheme).collect();
     put(buffer, x, area.y, room as u16, &shown, Style::new());
-    if let Some(mistake) = mistake {
-        let before: String = editing.input.value().chars().take(mistake.at).collect();
+    if let Some(error) = error {
+        let before: String = editor.input.value().chars().take(error.at).collect();
         let at = format::width(&before).saturating_sub(scroll);
         if at < room {
             buffer.set_style(Rect { x: x + at as u16, y: area.y, width: 1, height: 1 }, styling.error());
         }
     }
-    let cursor = editing.input.visual_cursor().saturating_sub(scroll).min(room) as u16;
+    let cursor = editor.input.visual_cursor().saturating_sub(scroll).min(room) as u16;
     Position::new(x + cursor, area.y)
 }

@@ -156,21 +156,21 @@ fn width(parts: &[Part]) -> u16 {
 
 /// Describes a source at a level of detail.
 fn describe(source: &SourceView, level: usize, styling: Styling) -> Vec<Part> {
-    let (sign, style) = state_symbol(source, styling);
+    let (symbol, style) = state_symbol(source, styling);
     let name = format::safe(&source.name);
     let mut parts = vec![
-        (format!("{sign} "), style),
+        (format!("{symbol} "), style),
         (format::fit_end(&name, [16, 24, 40, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.title()),
     ];
     let mut part = |text: &str, style| parts.push((format!(" {text}"), style));
     match &source.state {
         State::Loading { done, total } if *total > 0 => part(&format!("loading {}", format::percent(*done, *total)), style),
         State::Watching { left_out } if *left_out > 0 && level > 0 => part(&format!("{} older left out", format::count(*left_out)), style),
-        State::Waiting(why) if level == MAX_DETAIL => part(&without_name(source, why), style),
+        State::Waiting(reason) if level == MAX_DETAIL => part(&without_name(source, reason), style),
         State::Waiting(_) if level > 0 => part("waiting", style),
-        State::Failing(why) if source.traffic.ports.is_empty() && level > 0 => {
-            let why = without_name(source, why);
-            part(&format::fit(&format::safe(&why), [0, 24, 48, usize::MAX][level.min(MAX_DETAIL)]), style);
+        State::Failing(reason) if source.traffic.ports.is_empty() && level > 0 => {
+            let reason = without_name(source, reason);
+            part(&format::fit(&format::safe(&reason), [0, 24, 48, usize::MAX][level.min(MAX_DETAIL)]), style);
         }
         _ => {}
     }
@@ -199,9 +199,9 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
         let (numbers, flags): (Vec<_>, Vec<_>) =
             failed.filter(|(_, trouble)| trouble.is_in_use == taken).map(|(port, trouble)| (format!(":{port}"), trouble.flag)).unzip();
         if !numbers.is_empty() {
-            let what = if taken { "taken" } else { "failed" };
-            let way_out = if level > 1 { format!(", use {} ADDR", flags.join(", ")) } else { String::new() };
-            parts.push((format!("{} {what}{way_out}", numbers.join(" ")), styling.error()));
+            let label = if taken { "taken" } else { "failed" };
+            let hint = if level > 1 { format!(", use {} ADDR", flags.join(", ")) } else { String::new() };
+            parts.push((format!("{} {label}{hint}", numbers.join(" ")), styling.error()));
         }
     }
     if traffic.ports.iter().any(|port| port.warning.is_some()) {
@@ -209,9 +209,9 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
     }
     parts.extend(describe_forwarding(&traffic.forwards, level, styling));
     if level > 1 {
-        let mut part = |count: u64, what: &str, style| {
+        let mut part = |count: u64, label: &str, style| {
             if count > 0 {
-                parts.push((format!("{} {what}", format::count(count)), style));
+                parts.push((format!("{} {label}", format::count(count)), style));
             }
         };
         part(traffic.refused, "refused", styling.error());
@@ -254,8 +254,8 @@ fn is_failing(forward: &Forwarding) -> bool {
 }
 
 /// Returns a source's message without the name of the source at its beginning.
-pub(super) fn without_name(source: &SourceView, why: &str) -> String {
-    why.strip_prefix(&source.name).map_or(why, |rest| rest.trim_start_matches([':', ' '])).to_owned()
+pub(super) fn without_name(source: &SourceView, reason: &str) -> String {
+    reason.strip_prefix(&source.name).map_or(reason, |rest| rest.trim_start_matches([':', ' '])).to_owned()
 }
 
 /// Returns the totals of all spans. Cuts drop the rate first, then tokens and cost, then the number of spans.
@@ -267,19 +267,19 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
         parts.push((" · ".to_owned(), dim));
         parts.push((format::plural(u64::from(all.spans), "span"), plain));
     }
-    let mut also = |count: u64, what: &str, style| {
+    let mut push_count = |count: u64, label: &str, style| {
         if count > 0 {
             parts.push((" · ".to_owned(), dim));
-            parts.push((format!("{} {what}", format::count(count)), style));
+            parts.push((format!("{} {label}", format::count(count)), style));
         }
     };
-    also(u64::from(all.running), "running", styling.running());
-    also(u64::from(all.lost), "lost", dim);
-    also(u64::from(all.errors), if all.errors == 1 { "error" } else { "errors" }, styling.error());
+    push_count(u64::from(all.running), "running", styling.running());
+    push_count(u64::from(all.lost), "lost", dim);
+    push_count(u64::from(all.errors), if all.errors == 1 { "error" } else { "errors" }, styling.error());
     let losses = store.losses();
-    also(losses.evicted, "evicted", dim);
-    also(losses.refused, "refused", styling.error());
-    also(losses.skipped, "skipped", styling.error());
+    push_count(losses.evicted, "evicted", dim);
+    push_count(losses.refused, "refused", styling.error());
+    push_count(losses.skipped, "skipped", styling.error());
     if width >= 100 && cuts < 2 {
         parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
         if all.cost().is_some() {

@@ -111,13 +111,13 @@ fn height(columns: &[Vec<Line>]) -> usize {
 }
 
 /// Returns the largest scroll position, in lines, on a screen of this size.
-pub(super) fn end(area: Rect) -> usize {
+pub(super) fn max_scroll(area: Rect) -> usize {
     height(&columns(area)).saturating_sub(usize::from(area.height.saturating_sub(FRAME)))
 }
 
 /// Draws the popup from the line `scroll` on.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, styling: Styling) {
-    let (columns, end) = (columns(area), end(area));
+    let (columns, end) = (columns(area), max_scroll(area));
     let title = if end == 0 { "Keys · esc closes" } else { "Keys · j k scroll, esc closes" };
     let size = (columns.len() as u16 * COLUMN + FRAME, height(&columns) as u16 + FRAME);
     let inner = popup::draw(buffer, area, size, title, styling);
@@ -173,9 +173,9 @@ mod tests {
 
     #[test]
     fn small_screens_scroll() {
-        let end = |width, height| super::end(Rect { x: 0, y: 0, width, height });
-        assert_eq!((end(200, 60), end(180, 36)), (0, 0));
-        assert_eq!(end(80, 24), lines().len() - 22);
-        assert_eq!(end(20, 5), lines().len() - 3);
+        let max_scroll = |width, height| super::max_scroll(Rect { x: 0, y: 0, width, height });
+        assert_eq!((max_scroll(200, 60), max_scroll(180, 36)), (0, 0));
+        assert_eq!(max_scroll(80, 24), lines().len() - 22);
+        assert_eq!(max_scroll(20, 5), lines().len() - 3);
     }
 }

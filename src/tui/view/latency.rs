@@ -20,22 +20,22 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
         return;
     }
     let inner = draw_frame(buffer, area, "Latency", app, styling);
-    if let Some(split) = app.aggregates.time_breakdown() {
-        draw_breakdown(buffer, inner, split, styling);
+    if let Some(breakdown) = app.aggregates.time_breakdown() {
+        draw_breakdown(buffer, inner, breakdown, styling);
     }
     let columns = usize::from(inner.width.saturating_sub(8) / TIME).min(5);
-    let heads = ["p50", "p95", "p99", "max", "calls"];
-    let has_heads = inner.height > 3;
-    if has_heads {
-        for (at, head) in heads.iter().take(columns).enumerate() {
+    let titles = ["p50", "p95", "p99", "max", "calls"];
+    let has_titles = inner.height > 3;
+    if has_titles {
+        for (at, head) in titles.iter().take(columns).enumerate() {
             put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), inner.y + 1, TIME, head, styling.dim());
         }
     }
-    let first = inner.y + 1 + u16::from(has_heads);
+    let first = inner.y + 1 + u16::from(has_titles);
     let stats = app.aggregates.stats(store);
     let lines = [(By::Agent, "agents", SpanType::Agent), (By::Model, "models", SpanType::Model), (By::Tool, "tools", SpanType::Tool)];
     for (y, (by, name, kind)) in (first..inner.bottom()).zip(lines) {
-        put(buffer, inner.x, y, 8, name, styling.kind(kind));
+        put(buffer, inner.x, y, 8, name, styling.span_type(kind));
         let times = stats.times(by);
         let texts = [times.quantile(500), times.quantile(950), times.quantile(990), times.max()]
             .map(|time| time.map_or_else(|| "–".to_owned(), format::duration))
@@ -48,16 +48,16 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
 }
 
 /// Draws the shares of models, tools and the rest in the time of the trace.
-fn draw_breakdown(buffer: &mut Buffer, area: Rect, split: &TimeBreakdown, styling: Styling) {
-    let whole = split.total();
-    if whole <= 0 {
+fn draw_breakdown(buffer: &mut Buffer, area: Rect, breakdown: &TimeBreakdown, styling: Styling) {
+    let total = breakdown.total();
+    if total <= 0 {
         return;
     }
-    let percent = |part: i64| format::percent(part.unsigned_abs(), whole.unsigned_abs());
+    let percent = |part: i64| format::percent(part.unsigned_abs(), total.unsigned_abs());
     let parts = [
-        (format!("model {}", percent(split.model)), styling.kind(SpanType::Model)),
-        (format!("tool {}", percent(split.tool)), styling.kind(SpanType::Tool)),
-        (format!("rest {}", percent(split.other)), styling.dim()),
+        (format!("model {}", percent(breakdown.model)), styling.span_type(SpanType::Model)),
+        (format!("tool {}", percent(breakdown.tool)), styling.span_type(SpanType::Tool)),
+        (format!("rest {}", percent(breakdown.other)), styling.dim()),
     ];
     let mut x = area.x;
     for (text, style) in parts {

@@ -44,17 +44,17 @@ impl PaneLayout {
             Constraint::Fill(1),
             Constraint::Length(u16::from(area.height > 1)),
         ]));
-        let outer = Self { header, footer, ..Self::default() };
+        let layout = Self { header, footer, ..Self::default() };
         if focus == Focus::FullDetail {
-            Self { detail: body, ..outer }
+            Self { detail: body, ..layout }
         } else if area.width >= BESIDE_MIN_SIZE.0 && area.height >= BESIDE_MIN_SIZE.1 {
-            outer.beside(body)
+            layout.with_detail_beside(body)
         } else {
-            outer.below(body, focus, area.height)
+            layout.with_detail_below(body, focus, area.height)
         }
     }
 
-    fn beside(self, body: Rect) -> Self {
+    fn with_detail_beside(self, body: Rect) -> Self {
         let right = (body.width * 2 / 5).clamp(64, 100);
         let [traces, right] = body.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]));
         let rows = [Constraint::Length(body.height / 6), Constraint::Length(body.height / 8), Constraint::Fill(1)];
@@ -63,7 +63,7 @@ impl PaneLayout {
         Self { traces, tokens, cost, latency, detail, ..self }
     }
 
-    fn below(self, body: Rect, focus: Focus, screen: u16) -> Self {
+    fn with_detail_below(self, body: Rect, focus: Focus, screen: u16) -> Self {
         let height = match focus {
             Focus::Traces if screen < DETAIL_MIN_HEIGHT => 0,
             Focus::Traces => (body.height * 2 / 5).max(6),

@@ -57,12 +57,12 @@ fn draw_picker(buffer: &mut Buffer, area: Rect, picker: &Picker, styling: Stylin
     let typed = format::safe(&picker.typed);
     let x = put(buffer, x, inner.y, room(x + 1), &format::fit_end(&typed, usize::from(room(x + 12))), Style::new());
     put(buffer, x, inner.y, 1, "_", styling.key());
-    let found = format!("{} of {}", format::count(picker.shown().len() as u64), format::count(picker.count() as u64));
-    put_right(buffer, inner.right().saturating_sub(1), inner.y, room(x + 2), &found, styling.dim());
+    let count = format!("{} of {}", format::count(picker.shown().len() as u64), format::count(picker.count() as u64));
+    put_right(buffer, inner.right().saturating_sub(1), inner.y, room(x + 2), &count, styling.dim());
     let list = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
     if picker.shown().len() == 0 {
-        let why = if picker.count() == 0 { "no values yet" } else { "no value matches" };
-        put(buffer, list.x + 2, list.y, list.width.saturating_sub(2), why, styling.dim());
+        let reason = if picker.count() == 0 { "no values yet" } else { "no value matches" };
+        put(buffer, list.x + 2, list.y, list.width.saturating_sub(2), reason, styling.dim());
     }
     let first = (picker.cursor + 1).saturating_sub(usize::from(list.height));
     for (y, (at, choice)) in (list.top()..list.bottom()).zip(picker.shown().enumerate().skip(first)) {
@@ -70,8 +70,8 @@ fn draw_picker(buffer: &mut Buffer, area: Rect, picker: &Picker, styling: Stylin
         buffer.set_style(Rect { y, height: 1, ..list }, style);
         let cursor = if at == picker.cursor { "▸" } else { " " };
         put(buffer, list.x, y, 1, cursor, styling.key());
-        let (sign, sign_style) = if choice.is_selected { ("[x]", styling.mark()) } else { ("[ ]", styling.dim()) };
-        put(buffer, list.x + 2, y, 3, sign, sign_style);
+        let (checkbox, checkbox_style) = if choice.is_selected { ("[x]", styling.mark()) } else { ("[ ]", styling.dim()) };
+        put(buffer, list.x + 2, y, 3, checkbox, checkbox_style);
         put(buffer, list.x + 6, y, list.width.saturating_sub(16), &choice.value, Style::new());
         put_right(buffer, list.right().saturating_sub(1), y, 8, &format::count(choice.count), styling.dim());
     }

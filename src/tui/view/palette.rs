@@ -30,22 +30,22 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &
         put(buffer, list.x + 1, list.y, list.width.saturating_sub(1), "no such action", styling.dim());
     }
     let first = (palette.cursor + 1).saturating_sub(usize::from(list.height));
-    for (y, (at, found)) in (list.top()..list.bottom()).zip(palette.matches.iter().enumerate().skip(first)) {
+    for (y, (item, entry_match)) in (list.top()..list.bottom()).zip(palette.matches.iter().enumerate().skip(first)) {
         let line = Rect { y, height: 1, ..list };
-        hits.add(line, HitTarget::Item(at));
-        if at == palette.cursor {
+        hits.add(line, HitTarget::Item(item));
+        if item == palette.cursor {
             buffer.set_style(line, styling.cursor());
             put(buffer, list.x, y, 1, "▸", styling.key());
         }
         let (end, mut x) = (list.right(), list.x + 2);
-        for (place, c) in found.entry.name.chars().enumerate() {
-            let style = if found.matched.contains(&place) { styling.lit() } else { Style::new() };
+        for (index, c) in entry_match.entry.name.chars().enumerate() {
+            let style = if entry_match.matched.contains(&index) { styling.lit() } else { Style::new() };
             x = put(buffer, x, y, end.saturating_sub(x), c.encode_utf8(&mut [0; 4]), style);
         }
-        let keys = keymap.names(found.entry.action);
+        let keys = keymap.names(entry_match.entry.action);
         let keys_end = (list.x + 2 + NAME_WIDTH + KEYS_WIDTH).min(end);
         put_right(buffer, keys_end, y, KEYS_WIDTH.min(format::width(&keys) as u16), &keys, styling.key());
-        put(buffer, keys_end + 2, y, end.saturating_sub(keys_end + 2), found.entry.help, styling.dim());
+        put(buffer, keys_end + 2, y, end.saturating_sub(keys_end + 2), entry_match.entry.help, styling.dim());
     }
     cursor
 }

@@ -2,13 +2,13 @@
 
 use ratatui::layout::Rect;
 
-use super::{PaneLayout, detail, layer_end, table};
+use super::{PaneLayout, detail, max_scroll, table};
 use crate::store::Store;
 use crate::tui::app::{App, Overlay};
 
 /// Prepares the app for a frame of this size. Returns whether work is left for further frames.
 pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
-    let end = layer_end(app, area);
+    let end = max_scroll(app, area);
     if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut app.overlay {
         *line = end.min(*line);
     }

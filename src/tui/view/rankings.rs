@@ -13,14 +13,14 @@ use crate::tui::app::App;
 use crate::tui::widget::gauge;
 
 /// Draws the frame of a pane; returns the area inside.
-pub(super) fn draw_frame(buffer: &mut Buffer, area: Rect, what: &str, app: &App, styling: Styling) -> Rect {
-    let of = match (app.aggregates.is_trace_only, app.aggregates.progress()) {
+pub(super) fn draw_frame(buffer: &mut Buffer, area: Rect, title: &str, app: &App, styling: Styling) -> Rect {
+    let scope = match (app.aggregates.is_trace_only, app.aggregates.progress()) {
         (true, _) => " · this trace".to_owned(),
-        (false, Some((done, total))) => format!(" · {} of the shown", format::percent(done as u64, total as u64)),
+        (false, Some((done, total))) => format!(" · {} scope the shown", format::percent(done as u64, total as u64)),
         (false, None) if app.tree.is_filtered() => " · shown".to_owned(),
         (false, None) => String::new(),
     };
-    let block = Block::bordered().border_type(BorderType::Rounded).border_style(styling.frame(false)).title(format!(" {what}{of} "));
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(styling.frame(false)).title(format!(" {title}{scope} "));
     let inner = block.inner(area);
     block.render(area, buffer);
     Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }

@@ -47,15 +47,15 @@ fn lines(app: &App, area: Rect, styling: Styling) -> Vec<Line> {
 /// Wraps a line to `room` cells.
 fn wrap(line: &Line, room: u16, lines: &mut Vec<Line>) {
     let text = format::safe(&line.text);
-    let (mut rest, mut symbol) = (&*text, line.symbol);
+    let (mut remaining, mut symbol) = (&*text, line.symbol);
     loop {
         let cells = usize::from(room.saturating_sub(line.indent + 2)).max(1);
-        let (first, after) = rest.split_at(row(rest, cells));
+        let (first, after) = remaining.split_at(row(remaining, cells));
         lines.push(Line { symbol, text: first.trim_end().to_owned(), ..*line });
         if after.is_empty() {
             return;
         }
-        (rest, symbol) = (after, "");
+        (remaining, symbol) = (after, "");
     }
 }
 
@@ -63,11 +63,11 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
     let Traffic { ports, forwards, .. } = &source.traffic;
     let failed = ports.iter().filter(|port| port.error.is_some()).count();
     let (symbol, style) = state_symbol(source, styling);
-    let (what, state_style) = match &source.state {
-        State::Waiting(why) => (without_name(source, why), styling.running()),
+    let (state, state_style) = match &source.state {
+        State::Waiting(reason) => (without_name(source, reason), styling.running()),
         State::Failing(_) if failed > 0 && failed < ports.len() => ("listening on some of its ports".to_owned(), styling.error()),
         State::Failing(_) if failed > 0 => ("not listening".to_owned(), styling.error()),
-        State::Failing(why) => (without_name(source, why), styling.error()),
+        State::Failing(reason) => (without_name(source, reason), styling.error()),
         State::Loading { done, total } => {
             (format!("loading, {} of {} spans", format::count(*done), format::count(*total)), styling.running())
         }
@@ -78,7 +78,7 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
     };
     let name = Line { indent: 0, symbol: symbol, text: source.name.clone(), styles: [style, styling.title()] };
     let detail = |symbol, text, style| Line { indent: INDENT, symbol, text, styles: [style, style] };
-    let mut lines = vec![name, Line { indent: 0, symbol: "", text: what, styles: [state_style; 2] }];
+    let mut lines = vec![name, Line { indent: 0, symbol: "", text: state, styles: [state_style; 2] }];
     for port in ports {
         lines.extend(port_lines(port, styling).map(|(symbol, text, style)| detail(symbol, text, style)));
     }
@@ -105,11 +105,11 @@ fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
     let mut counts =
         vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*payload_bytes)), Style::new())];
     if rejected + refused + deferred > 0 {
-        let [rejected, refused] = [(rejected, "span"), (refused, "request")].map(|(count, what)| format::plural(*count, what));
+        let [rejected, refused] = [(rejected, "span"), (refused, "request")].map(|(count, noun)| format::plural(*count, noun));
         counts.push((format!("{rejected} rejected, {refused} refused, {} put off", format::count(*deferred)), styling.error()));
     }
     if logs + metrics > 0 {
-        let [logs, metrics] = [(logs, "log record"), (metrics, "metric data point")].map(|(count, what)| format::plural(*count, what));
+        let [logs, metrics] = [(logs, "log record"), (metrics, "metric data point")].map(|(count, noun)| format::plural(*count, noun));
         counts.push((format!("{logs} and {metrics} dropped"), styling.dim()));
     }
     counts
@@ -125,14 +125,14 @@ fn forward_lines(forward: &Forwarding, styling: Styling) -> impl Iterator<Item =
 }
 
 /// Returns the largest scroll position, in lines, on a screen of this size.
-pub(super) fn end(app: &App, area: Rect, styling: Styling) -> usize {
+pub(super) fn max_scroll(app: &App, area: Rect, styling: Styling) -> usize {
     lines(app, area, styling).len().saturating_sub(usize::from(area.height.saturating_sub(FRAME)))
 }
 
 /// Draws the popup from the line `scroll` on.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize, styling: Styling) {
     let lines = lines(app, area, styling);
-    let end = end(app, area, styling);
+    let end = max_scroll(app, area, styling);
     let title = if end == 0 { "Sources · esc closes" } else { "Sources · j k scroll, esc closes" };
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(FRAME);
     let inner = popup::draw(buffer, area, (WIDTH, height), title, styling);

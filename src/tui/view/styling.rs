@@ -17,12 +17,12 @@ pub(super) struct Styling<'a> {
 }
 
 impl Styling<'_> {
-    pub(super) fn kind(self, kind: SpanType) -> Style {
-        self.theme.style(display::span_type_role(kind))
+    pub(super) fn span_type(self, span_type: SpanType) -> Style {
+        self.theme.style(display::span_type_role(span_type))
     }
 
-    pub(super) fn standing(self, standing: RunStatus) -> Style {
-        display::status_role(standing).map_or(Style::new(), |role| self.theme.style(role))
+    pub(super) fn run_status(self, status: RunStatus) -> Style {
+        display::status_role(status).map_or(Style::new(), |role| self.theme.style(role))
     }
 
     /// The style below everything else.

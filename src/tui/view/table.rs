@@ -40,8 +40,8 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         let text = format!("{}{arrow}", column.title(table.view));
         let style = if arrow.is_empty() { styling.dim() } else { styling.key() };
         // The arrow takes the place of the blank before the next column.
-        let wider = u16::from(!arrow.is_empty() && !is_text(table, at));
-        cell(buffer, Rect { x, y: inner.y, width: width + wider, height: 1 }, &text, is_text(table, at), style);
+        let arrow_width = u16::from(!arrow.is_empty() && !is_text(table, at));
+        cell(buffer, Rect { x, y: inner.y, width: width + arrow_width, height: 1 }, &text, is_text(table, at), style);
         x += width;
     }
     if table.lines.is_empty() {
@@ -96,9 +96,9 @@ fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn
     let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
     let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
     for (at, _, width) in &mut fitting {
-        let more = DATED_WIDTH.saturating_sub(*width);
-        if more <= left && shown.clone().any(|line| is_dated(&line.cells[*at])) {
-            (*width, left) = (DATED_WIDTH, left - more);
+        let extra = DATED_WIDTH.saturating_sub(*width);
+        if extra <= left && shown.clone().any(|line| is_dated(&line.cells[*at])) {
+            (*width, left) = (DATED_WIDTH, left - extra);
         }
     }
     if let Some(first) = fitting.first_mut() {

@@ -25,15 +25,15 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
     let stats = app.aggregates.stats(store);
     put(buffer, inner.x, inner.y, inner.width, &in_out(stats.totals(), usize::from(inner.width)), Style::new());
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
-    let flows = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);
-    let lines = inner.height.saturating_sub(1 + u16::from(flows));
+    let has_sparkline = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);
+    let lines = inner.height.saturating_sub(1 + u16::from(has_sparkline));
     let ranks = rankings::ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
     let ranks: Vec<Rank<'_>> = ranks
         .into_iter()
-        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.kind(SpanType::Model) })
+        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
         .collect();
     rankings::draw(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, styling);
-    if flows {
+    if has_sparkline {
         let y = inner.bottom() - 1;
         let text = format!(" {}/h", format::tokens(Some(minutes.iter().sum())));
         let end = put_right(buffer, inner.right(), y, inner.width, &text, styling.dim());
@@ -44,8 +44,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
 
 /// Sums the minutes up into at most `cells` columns of equal length, the newest last; the first column may cover fewer minutes.
 fn columns(minutes: &[u64], cells: usize) -> Vec<u64> {
-    let each = minutes.len().div_ceil(cells.max(1)).max(1);
-    let mut columns: Vec<u64> = minutes.rchunks(each).map(|minutes| minutes.iter().sum()).collect();
+    let minutes_per_column = minutes.len().div_ceil(cells.max(1)).max(1);
+    let mut columns: Vec<u64> = minutes.rchunks(minutes_per_column).map(|minutes| minutes.iter().sum()).collect();
     columns.reverse();
     columns
 }

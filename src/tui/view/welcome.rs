@@ -14,14 +14,14 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
     let (plain, dim, key) = (Style::new(), styling.dim(), styling.key());
     let mut lines = vec![("No traces yet.".to_owned(), styling.title()), (String::new(), plain)];
     for source in &app.sources {
-        let (what, style) = match &source.state {
-            State::Waiting(why) => (without_name(source, why), styling.running()),
-            State::Failing(why) => (without_name(source, why), styling.error()),
+        let (state, style) = match &source.state {
+            State::Waiting(reason) => (without_name(source, reason), styling.running()),
+            State::Failing(reason) => (without_name(source, reason), styling.error()),
             State::Loading { .. } => ("loading".to_owned(), styling.running()),
             State::Watching { .. } => ("watching; no spans yet".to_owned(), styling.good()),
             State::Ended => ("read; no spans".to_owned(), dim),
         };
-        lines.push((format!("{}  {what}", source.name), style));
+        lines.push((format!("{}  {state}", source.name), style));
     }
     if let Some([import, database]) = app.sources.iter().find_map(database) {
         lines.push((String::new(), plain));

@@ -9,18 +9,18 @@ use crate::tui::display::{Shares, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
-/// Cells of the strip that shows how a context grows.
-const STRIP: usize = 40;
+/// The largest width, in cells, of the sparkline of context sizes.
+const SPARKLINE_WIDTH: usize = 40;
 
 /// Cells before the values.
-const COLUMN: usize = 15;
+const LABEL_WIDTH: usize = 15;
 
 pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos) -> Document {
     let mut page = Page(Document::new());
-    page.who(store, row);
+    page.title(store, row);
     page.status(store, row, payload);
     page.times(store, row, now);
-    page.sums(store, row, payload);
+    page.totals(store, row, payload);
     page.speed(store, row);
     page.anomalies(store, row, now);
     page.context(store, row);
@@ -29,7 +29,7 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
         if !scope.is_empty() {
             page.fact("scope", &format!("{scope} {version}"), TextRole::Plain);
         }
-        page.beside(payload);
+        page.payload_fields(payload);
         page.notes(store, row, &payload.notes);
     }
     if let PayloadState::Failed(reason) = payload {
@@ -42,13 +42,13 @@ struct Page(Document);
 
 impl Page {
     fn fact(&mut self, name: &str, value: &str, role: TextRole) {
-        self.0.line(0, COLUMN);
-        self.0.push(&format::pad_right(&format::fit(name, COLUMN - 1), COLUMN), TextRole::Label);
+        self.0.line(0, LABEL_WIDTH);
+        self.0.push(&format::pad_right(&format::fit(name, LABEL_WIDTH - 1), LABEL_WIDTH), TextRole::Label);
         self.0.push(value, role);
     }
 
-    /// What a span has beside its attributes: links, and what its sender left out.
-    fn beside(&mut self, payload: &Payload) {
+    /// Writes the payload's fields other than attributes and events: kind, trace state, links and dropped counts.
+    fn payload_fields(&mut self, payload: &Payload) {
         if !matches!(payload.span_kind, model::SpanKind::Unspecified | model::SpanKind::Internal) {
             self.fact("span kind", &payload.span_kind.name().to_lowercase(), TextRole::Faint);
         }
@@ -66,20 +66,20 @@ impl Page {
         }
     }
 
-    fn who(&mut self, store: &Store, row: RowIx) {
+    fn title(&mut self, store: &Store, row: RowIx) {
         let data = store.row(row);
         let (label, name) = (store.text(data.label), store.text(data.name));
-        let who = match (label.is_empty(), data.placeholder) {
+        let title = match (label.is_empty(), data.placeholder) {
             (false, _) => label,
-            (true, true) => "not ended, so its name is not known yet",
+            (true, true) => "unknown until it ends",
             (true, false) => name,
         };
-        self.fact(data.span_type.noun(), who, TextRole::Key);
+        self.fact(data.span_type.noun(), title, TextRole::Key);
         if !label.is_empty() && label != name {
             self.fact("span", name, TextRole::Plain);
         }
         if data.placeholder {
-            self.fact("", "kind guessed from the spans that ran under it", TextRole::Faint);
+            self.fact("", "type inferred from the spans below it", TextRole::Faint);
         }
     }
 
@@ -89,8 +89,8 @@ impl Page {
         let message = if whole.is_empty() { store.text(data.error) } else { whole };
         let (text, role) = match data.run_status() {
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
-            RunStatus::Running => ("running: spans under it have come, it has not", TextRole::Keyword),
-            RunStatus::Lost => ("lost: nothing was heard of its trace for a while", TextRole::Faint),
+            RunStatus::Running => ("running: spans below it have arrived, it has not", TextRole::Keyword),
+            RunStatus::Lost => ("lost: its trace received nothing for a while", TextRole::Faint),
             RunStatus::Ok => (if data.status == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
         };
         self.fact("status", text, role);
@@ -100,7 +100,7 @@ impl Page {
         }
     }
 
-    /// What the database says beside the span. Its word on the trace's status is the last batch's, so it is told where it is wrong.
+    /// Writes the notes of the database. The stored status of a trace comes from its last batch, so it is shown where it is wrong.
     fn notes(&mut self, store: &Store, row: RowIx, notes: &[(String, String)]) {
         let failed = store.trace(store.row(row).trace()).counts().errors;
         for (name, value) in notes {
@@ -112,7 +112,7 @@ impl Page {
                         TextRole::Error,
                     );
                 }
-                // The row's own facts say these better.
+                // The row's own facts are better.
                 "stored status" | "stored name" | "stored time" | "session" | "user" => {}
                 _ => self.fact(name, value, TextRole::Faint),
             }
@@ -123,28 +123,28 @@ impl Page {
         let data = store.row(row);
         let (start, length) = (format::moment(data.start, now), data.duration(now));
         let text = match data.phase {
-            Phase::Ended if data.end < data.start => format!("{start}, and ended before that: a clock jumped"),
+            Phase::Ended if data.end < data.start => format!("{start}, ended earlier: a clock jumped"),
             Phase::Ended if store.children(row).is_empty() => format!("{start}, took {}", format::duration(length)),
             Phase::Ended => {
-                format!("{start}, took {}, {} of it by itself", format::duration(length), format::duration(store.own_time(row, now)))
+                format!("{start}, took {} ({} own time)", format::duration(length), format::duration(store.own_time(row, now)))
             }
-            Phase::Running => format!("{start} or before, for {} now", format::clock(length)),
-            Phase::Lost => format!("{start} or before, last heard of {}", format::moment(data.end, now)),
+            Phase::Running => format!("{start} or before, running for {}", format::clock(length)),
+            Phase::Lost => format!("{start} or before, last seen {}", format::moment(data.end, now)),
         };
         self.fact("began", &text, TextRole::Plain);
     }
 
-    fn sums(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
+    fn totals(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
         let trace = store.trace(store.row(row).trace());
-        // The first row stands for its trace, as it does among the traces.
+        // The first row shows the totals of its trace, as in the traces pane.
         let totals = if trace.roots().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
-        let odd = if let PayloadState::Ready(payload) = payload { inconsistent_total(&payload.attributes) } else { None };
+        let stated_total = if let PayloadState::Ready(payload) = payload { inconsistent_total(&payload.attributes) } else { None };
         if let Some(counts) = store.primary_of(row) {
             let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
             let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);
-            self.fact("tokens", &format!("{}, counted elsewhere:", sum.map_or("–".to_owned(), format::count)), TextRole::Number);
-            self.fact("", &format!("span {} of trace {trace} tells of the same call", store.row(counts).id), TextRole::Faint);
-            if let (Some(total), Some(_)) = (odd.filter(|total| Some(*total) != sum), own.input.and(own.output)) {
+            self.fact("tokens", &format!("{}, counted with another span:", sum.map_or("–".to_owned(), format::count)), TextRole::Number);
+            self.fact("", &format!("span {} of trace {trace} reports the same call", store.row(counts).id), TextRole::Faint);
+            if let (Some(total), Some(_)) = (stated_total.filter(|total| Some(*total) != sum), own.input.and(own.output)) {
                 self.total(total);
             }
         } else if totals.duplicates > 0 {
@@ -153,7 +153,7 @@ impl Page {
             } else {
                 format!("{} calls are", format::count(totals.duplicates.into()))
             };
-            self.fact("", &format!("{calls} counted with another span that tells of the same"), TextRole::Faint);
+            self.fact("", &format!("{calls} counted with another span that reports the same"), TextRole::Faint);
         }
         if totals.calls == 0 {
             return;
@@ -164,11 +164,11 @@ impl Page {
         if let Some(own) = stated {
             let sum = u64::from(own.input.unwrap_or_default()) + u64::from(own.output.unwrap_or_default());
             if totals.tokens() != Some(sum) {
-                self.fact("", &format!("itself states {}", format::count(sum)), TextRole::Faint);
+                self.fact("", &format!("states {} itself", format::count(sum)), TextRole::Faint);
             }
         }
         let sums = store.totals(row);
-        if let Some(total) = odd
+        if let Some(total) = stated_total
             && sums.inputs > 0
             && sums.outputs > 0
             && sums.tokens() != Some(total)
@@ -181,31 +181,31 @@ impl Page {
         let rest = if unpriced > 0 { format!(" and {} {calls} unpriced", format::count(unpriced)) } else { String::new() };
         let by = match (store.quote(row), own) {
             (Some(quote), _) => format!(", as {} by the {}", quote.priced_as, quote.list),
-            (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => ", as it states itself".to_owned(),
+            (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => ", as the span states".to_owned(),
             _ => String::new(),
         };
         self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), TextRole::Number);
         self.stated_cost(store, row, &totals);
     }
 
-    /// A total of tokens that the row states and that nothing adds up to.
+    /// Writes a stated total of tokens that differs from the counts.
     fn total(&mut self, total: u64) {
-        self.fact("", &format!("itself states {} in all", format::count(total)), TextRole::Faint);
+        self.fact("", &format!("states a total of {}", format::count(total)), TextRole::Faint);
     }
 
-    /// What the row itself says that all cost, where that is not what counts or not what the calls below come to.
+    /// Writes the cost that the row states if it differs from the total, or from the sum of the calls below.
     fn stated_cost(&mut self, store: &Store, row: RowIx, totals: &Totals) {
         let Some(stated) = store.stated_cost(row) else { return };
         let below = store.below(row);
         let others = if totals.cost() == Some(stated) { below.cost().filter(|cost| *cost != stated) } else { None };
         if totals.cost() != Some(stated) {
-            self.fact("", &format!("itself states {}", format::money(Some(stated))), TextRole::Faint);
+            self.fact("", &format!("states {} itself", format::money(Some(stated))), TextRole::Faint);
         } else if let Some(others) = others {
-            self.fact("", &format!("the calls below come to {}", format::money(Some(others))), TextRole::Faint);
+            self.fact("", &format!("the calls below add up to {}", format::money(Some(others))), TextRole::Faint);
         }
     }
 
-    /// How fast a model answered.
+    /// Writes the speed of a model's response.
     fn speed(&mut self, store: &Store, row: RowIx) {
         let data = store.row(row);
         if let Some(first) = store.first_token(row) {
@@ -215,11 +215,11 @@ impl Page {
             store.usage(row).and_then(|usage| usage.output).filter(|_| data.span_type == SpanType::Model && data.phase == Phase::Ended);
         if let (Some(written @ 1..), time @ 1..) = (written, data.duration(data.end)) {
             let rate = f64::from(written) * 1e9 / time as f64;
-            self.fact("speed", &format!("{rate:.0} tokens out a second, from its beginning"), TextRole::Plain);
+            self.fact("speed", &format!("{rate:.0} output tokens per second since its start"), TextRole::Plain);
         }
     }
 
-    /// What its run does over and over, and how what its models are given grows.
+    /// Writes the anomalies of the run, and the growth of its context.
     fn anomalies(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let run = store.run_of(row);
         let anomalies = store.anomalies(run);
@@ -230,22 +230,22 @@ impl Page {
             if run == row { anomalies.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(anomalies.repeats(row)) };
         for uses in all {
             let tool = store.text(store.row(uses[0]).label);
-            let text = format!("{tool} was called {} times with the same arguments: {} in all", uses.len(), lost(uses));
+            let text = format!("{tool} was called {} times with the same arguments: total {}", uses.len(), lost(uses));
             self.fact("repeated", &text, TextRole::Keyword);
         }
         if run == row && !anomalies.retried.is_empty() {
             let failed: Vec<RowIx> = anomalies.retried.iter().map(|(failed, _)| *failed).collect();
             let calls = if failed.len() == 1 { "model call was" } else { "model calls were" };
-            self.fact("retried", &format!("{} {calls} tried again after failing: {} lost", failed.len(), lost(&failed)), TextRole::Keyword);
+            self.fact("retried", &format!("{} {calls} retried after a failure: {} lost", failed.len(), lost(&failed)), TextRole::Keyword);
         } else if anomalies.retried_by(row).is_some() {
-            self.fact("retried", &format!("the same model was called again after this failed: {} lost", lost(&[row])), TextRole::Keyword);
+            self.fact("retried", &format!("the same model was called again after this failure: {} lost", lost(&[row])), TextRole::Keyword);
         } else if let Some(failed) = anomalies.retry_of(row) {
             self.fact("retry", &format!("of span {}, which failed: {} lost", store.row(failed).id, lost(&[failed])), TextRole::Keyword);
         }
         if anomalies.is_truncated && run == row {
             self.fact(
                 "",
-                &format!("of this run, the first {} spans were looked at", format::count(store::MAX_ANALYZED_ROWS as u64)),
+                &format!("only the first {} spans of this run were analysed", format::count(store::MAX_ANALYZED_ROWS as u64)),
                 TextRole::Faint,
             );
         }
@@ -254,20 +254,20 @@ impl Page {
         }
     }
 
-    /// Tokens that went into each model call of a run, in order.
+    /// Writes the input tokens of each model call of a run, in order.
     fn growth(&mut self, store: &Store, calls: &[RowIx]) {
         let tokens = |row: &RowIx| u64::from(store.usage(*row).and_then(|usage| usage.input).unwrap_or_default());
-        let given: Vec<u64> = calls.iter().map(tokens).collect();
-        let (Some(first), Some(last), Some(latest)) = (given.first(), given.last(), calls.last()) else { return };
+        let sizes: Vec<u64> = calls.iter().map(tokens).collect();
+        let (Some(first), Some(last), Some(latest)) = (sizes.first(), sizes.last(), calls.last()) else { return };
         let share = store.context_window(*latest).filter(|&window| window > 0);
         let share =
             share.map_or_else(String::new, |window| format!(", {} of {}", format::percent(*last, window), format::tokens(Some(window))));
-        let strip = sparkline(&given, given.len().min(STRIP), Glyphs::Unicode);
+        let line = sparkline(&sizes, sizes.len().min(SPARKLINE_WIDTH), Glyphs::Unicode);
         let text = format!(
-            "{strip}  {} → {} tokens in over {} calls{share}",
+            "{line}  {} → {} tokens in over {} calls{share}",
             format::count(*first),
             format::count(*last),
-            format::count(given.len() as u64)
+            format::count(sizes.len() as u64)
         );
         self.fact("context", &text, TextRole::Number);
     }
@@ -287,8 +287,8 @@ impl Page {
         }
         self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), TextRole::Plain);
         let parent = match (store.stated_parent(row), data.parent()) {
-            (Some(stated), _) if store.has_invalid_parent(row) => format!(", names {stated} as its parent, which can't be shown so"),
-            (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not come"),
+            (Some(stated), _) if store.has_invalid_parent(row) => format!(", states the parent {stated}, which can't be shown"),
+            (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not arrived"),
             (Some(stated), _) => format!(", under {stated}"),
             (None, _) => String::new(),
         };

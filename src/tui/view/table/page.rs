@@ -7,11 +7,11 @@ use crate::tui::app::{Aggregates, GroupKey, Table, View};
 use crate::tui::display::{Shares, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 
-/// Turns and failures to list at most, the newest ones.
-const LISTED: usize = 500;
+/// The largest number of listed turns or failures; older ones are left out.
+const MAX_LISTED: usize = 500;
 
 /// Cells before the values.
-const COLUMN: usize = 15;
+const LABEL_WIDTH: usize = 15;
 
 /// Returns the page of the line under the cursor; an empty one if there is no line.
 pub(in crate::tui::view) fn page(table: &Table, store: &Store, aggregates: &Aggregates, now: Nanos) -> Document {
@@ -33,8 +33,8 @@ struct Page(Document);
 
 impl Page {
     fn fact(&mut self, name: &str, value: &str) {
-        self.0.line(0, COLUMN);
-        self.0.push(&format::pad_right(name, COLUMN), TextRole::Label);
+        self.0.line(0, LABEL_WIDTH);
+        self.0.push(&format::pad_right(name, LABEL_WIDTH), TextRole::Label);
         self.0.push(value, TextRole::Plain);
     }
 
@@ -52,17 +52,17 @@ impl Page {
             let p95 = group.first_tokens.quantile(950).map_or_else(String::new, |p95| format!("  p95 {}", format::duration(p95)));
             self.fact(
                 "first token",
-                &format!("p50 {}{p95}, of {} that say it", format::duration(first), format::count(group.first_tokens.count())),
+                &format!("p50 {}{p95}, of {} calls that state it", format::duration(first), format::count(group.first_tokens.count())),
             );
         }
         if let Some(rate) = group.tokens_per_second() {
-            self.fact("speed", &format!("{rate:.0} tokens out a second of its calls"));
+            self.fact("speed", &format!("{rate:.0} output tokens per second"));
         }
         self.usage(&group.usage);
         if by == By::Agent {
-            self.fact("", "what ran under it, but not under another agent below it");
+            self.fact("", "includes spans below it, except those of nested agents");
         } else if by == By::Tool && group.usage.tokens().is_some() {
-            self.fact("", "what ran under its calls, but not under another tool below them");
+            self.fact("", "includes spans below its calls, except those of nested tools");
         }
     }
 
@@ -79,9 +79,9 @@ impl Page {
     fn session(&mut self, store: &Store, table: &Table, now: Nanos) {
         let turns = table.rows();
         self.usage(&table.turn_totals(store, &turns));
-        let left_out = turns.len().saturating_sub(LISTED);
+        let left_out = turns.len().saturating_sub(MAX_LISTED);
         if left_out > 0 {
-            self.fact("turns", &format!("the last {LISTED} of {}", format::count(turns.len() as u64)));
+            self.fact("turns", &format!("the last {MAX_LISTED} of {}", format::count(turns.len() as u64)));
         }
         let mut running = table.turn_totals(store, &turns[..left_out]);
         self.0.line(0, 0);
@@ -89,8 +89,8 @@ impl Page {
         for (at, &row) in turns.iter().enumerate().skip(left_out) {
             let (data, totals) = (store.row(row), table.turn_totals(store, &[row]));
             running.add(&totals);
-            // Where a call has no price, what is known is the least that it cost.
-            let least = if running.cost().is_some() && running.priced < running.calls { "≥" } else { "" };
+            // Without the price of every call the known cost is a lower bound.
+            let bound = if running.cost().is_some() && running.priced < running.calls { "≥" } else { "" };
             let text = format!(
                 "{:>4}  {:<9}{:>8}{:>7}{:>10}{:>9}  ",
                 at + 1,
@@ -98,7 +98,7 @@ impl Page {
                 format::duration(data.duration(now)),
                 format::tokens(totals.tokens()),
                 format::money(totals.cost()),
-                format!("{least}{}", format::money(running.cost())),
+                format!("{bound}{}", format::money(running.cost())),
             );
             self.0.line(0, text.chars().count());
             self.0.push(&text, TextRole::Plain);
@@ -117,12 +117,12 @@ impl Page {
                 count => format!("{} times, first {}, last {}", format::count(count as u64), moment(first), moment(last)),
             },
         );
-        self.0.line(0, COLUMN);
-        self.0.push(&format::pad_right("last message", COLUMN), TextRole::Label);
+        self.0.line(0, LABEL_WIDTH);
+        self.0.push(&format::pad_right("last message", LABEL_WIDTH), TextRole::Label);
         self.0.push(store.text(store.row(last).error), TextRole::Error);
-        let left_out = rows.len().saturating_sub(LISTED);
+        let left_out = rows.len().saturating_sub(MAX_LISTED);
         if left_out > 0 {
-            self.fact("listed", &format!("the last {LISTED}"));
+            self.fact("listed", &format!("the last {MAX_LISTED}"));
         }
         for &row in rows[left_out..].iter().rev() {
             let data = store.row(row);

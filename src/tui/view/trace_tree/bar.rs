@@ -22,12 +22,12 @@ impl Line<'_> {
             RunStatus::Error => styling.error(),
             RunStatus::Running => styling.running(),
             RunStatus::Lost => styling.dim(),
-            RunStatus::Ok => styling.kind(data.span_type),
+            RunStatus::Ok => styling.span_type(data.span_type),
         };
         match app.tree.measure {
             Measure::Time => self.draw_time(buffer, area, style),
             measure => {
-                let bar = self.amount(measure).map(|(part, whole)| gauge(part, whole, usize::from(area.width), styling.glyphs()));
+                let bar = self.amount(measure).map(|(part, full)| gauge(part, full, usize::from(area.width), styling.glyphs()));
                 put(buffer, area.x, area.y, area.width, &bar.unwrap_or_default(), style);
             }
         }
@@ -36,11 +36,11 @@ impl Line<'_> {
     fn draw_time(&self, buffer: &mut Buffer, area: Rect, style: Style) {
         let Self { app, store, styling, row, data, .. } = *self;
         let children = TraceTree::children(store, row);
-        let times = RowBar::new(store, row, children, app.tree.child_count(store, row), app.now);
+        let row_bar = RowBar::new(store, row, children, app.tree.child_count(store, row), app.now);
         let trace = data.trace();
         let axis =
             if app.tree.uses_trace_axis(store, row) { app.tree.axis(store, trace, app.now) } else { app.tree.shared_axis(store, trace) };
-        times.bar(!app.tree.is_open(store, row)).render(
+        row_bar.bar(!app.tree.is_open(store, row)).render(
             axis,
             styling.glyphs(),
             &Palette { own: style, child: style, mark: style },
@@ -58,7 +58,7 @@ impl Line<'_> {
             Measure::Tokens => totals.tokens(),
             Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
         };
-        let whole = if app.tree.uses_trace_axis(store, row) { full_amount(measure, store, row, app.now) } else { Some(app.tree.scale()) };
-        Some((part?, whole?))
+        let full = if app.tree.uses_trace_axis(store, row) { full_amount(measure, store, row, app.now) } else { Some(app.tree.scale()) };
+        Some((part?, full?))
     }
 }

@@ -55,10 +55,10 @@ impl Columns {
         let style = if bars.is_custom { styling.key() } else { styling.dim() };
         let x = put(buffer, left, y, self.bar, &format!(" {} ", bars.from), style);
         let to = put_right(buffer, inner.right(), y, self.bar.saturating_sub(x - left), &format!(" {}", bars.to), style);
-        let what = format!(" {} ", bars.what);
+        let label = format!(" {} ", bars.label);
         let room = to.saturating_sub(x);
-        if format::width(&what) <= usize::from(room) {
-            put_right(buffer, to - (room - format::width(&what) as u16) / 2, y, room, &what, style);
+        if format::width(&label) <= usize::from(room) {
+            put_right(buffer, to - (room - format::width(&label) as u16) / 2, y, room, &label, style);
         }
     }
 }
@@ -67,7 +67,7 @@ impl Columns {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BarScale {
     from: String,
-    what: String,
+    label: String,
     to: String,
     /// Whether it differs from the default scale.
     is_custom: bool,
@@ -79,24 +79,24 @@ impl BarScale {
         let trace = store.row(row).trace();
         let measure = tree.measure;
         let open = tree.uses_trace_axis(store, row);
-        let whole = TraceTree::full_axis(store, trace, now);
+        let axis = TraceTree::full_axis(store, trace, now);
         if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoom_axis(trace)) {
-            let since = |time: Nanos| format!("+{}", format::duration(time.saturating_sub(whole.start)));
-            let times = length(whole).checked_div(length(zoom)).unwrap_or_default();
-            return Self { from: since(zoom.start), what: format!("×{times}"), to: since(zoom.end), is_custom: true };
+            let since = |time: Nanos| format!("+{}", format::duration(time.saturating_sub(axis.start)));
+            let times = length(axis).checked_div(length(zoom)).unwrap_or_default();
+            return Self { from: since(zoom.start), label: format!("×{times}"), to: since(zoom.end), is_custom: true };
         }
-        let most = if open { full_amount(measure, store, row, now) } else { Some(tree.scale()) };
+        let full = if open { full_amount(measure, store, row, now) } else { Some(tree.scale()) };
         let (zero, to) = match measure {
-            Measure::Time | Measure::Own => ("0s", most.map(|most| format::duration(most.cast_signed()))),
-            Measure::Tokens => ("0", most.map(|most| format::tokens(Some(most)))),
-            Measure::Cost => ("$0", most.map(|most| format::money(Some(most.cast_signed())))),
+            Measure::Time | Measure::Own => ("0s", full.map(|full| format::duration(full.cast_signed()))),
+            Measure::Tokens => ("0", full.map(|full| format::tokens(Some(full)))),
+            Measure::Cost => ("$0", full.map(|full| format::money(Some(full.cast_signed())))),
         };
-        let what = match (open, measure) {
+        let label = match (open, measure) {
             (true, Measure::Time) => "this trace".to_owned(),
             (false, Measure::Time) => "folded traces".to_owned(),
             (_, measure) => measure.name().to_owned(),
         };
-        Self { from: zero.to_owned(), what, to: to.unwrap_or_else(|| "–".to_owned()), is_custom: measure != Measure::Time }
+        Self { from: zero.to_owned(), label, to: to.unwrap_or_else(|| "–".to_owned()), is_custom: measure != Measure::Time }
     }
 }
 

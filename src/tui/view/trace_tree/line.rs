@@ -65,12 +65,12 @@ impl Line<'_> {
     fn draw_tree(&self, buffer: &mut Buffer, hits: &mut HitMap, x: u16, end: u16, y: u16) -> u16 {
         let Self { app, store, styling, row, .. } = *self;
         let marked = app.marks.contains(&self.data.trace()) && TraceTree::parent(store, row).is_none();
-        let (sign, style) = match (marked, self.is_cursor) {
+        let (symbol, style) = match (marked, self.is_cursor) {
             (true, _) => ("✓", styling.mark()),
             (false, true) => ("▎", styling.key()),
             (false, false) => (" ", Style::new()),
         };
-        put(buffer, x, y, 1, sign, style);
+        put(buffer, x, y, 1, symbol, style);
         let mut guides = Vec::with_capacity(display::INDENTED_LEVELS);
         let mut at = row;
         while let Some(parent) = TraceTree::parent(store, at).filter(|_| guides.len() < display::INDENTED_LEVELS) {
@@ -110,8 +110,8 @@ impl Line<'_> {
         let room = |x: u16| end.saturating_sub(x);
         let own = data.run_status();
         let (glyph, style) = match own {
-            RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), styling.standing(own)),
-            _ => (display::span_type_symbol(data.span_type), styling.kind(data.span_type)),
+            RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), styling.run_status(own)),
+            _ => (display::span_type_symbol(data.span_type), styling.span_type(data.span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
         let lit = if app.tree.is_match(self.row) { styling.lit() } else { Style::new() };
@@ -127,8 +127,8 @@ impl Line<'_> {
             x = put(buffer, x, y, room(x), &anomaly, style) + 1;
         }
         // A folded row shows the first failure below it.
-        let cause = if app.tree.is_open(store, self.row) { None } else { store.first_failure(self.row) };
-        let error = store.text(cause.map_or(data.error, |cause| store.row(cause).error));
+        let failure = if app.tree.is_open(store, self.row) { None } else { store.first_failure(self.row) };
+        let error = store.text(failure.map_or(data.error, |failure| store.row(failure).error));
         if !error.is_empty() {
             put(buffer, x, y, room(x).saturating_sub(1), error, styling.error());
         } else if data.span_type == SpanType::Model && !data.requested_tools().is_empty() {
@@ -149,15 +149,15 @@ impl Line<'_> {
             return None;
         }
         let habits = app.insights.of_row(store, row)?;
-        let wasted = |rows: &[RowIx]| {
+        let lost = |rows: &[RowIx]| {
             let cost = store.sum(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
             format!("{}{cost}", format::duration(store.total_duration(rows, app.now)))
         };
         if let Some(uses) = habits.repeats(row) {
-            return Some((format!("×{} same, {}", uses.len(), wasted(uses)), styling.running()));
+            return Some((format!("×{} same, {}", uses.len(), lost(uses)), styling.running()));
         }
         if habits.retried_by(row).is_some() {
-            return Some((format!("retried, lost {}", wasted(&[row])), styling.running()));
+            return Some((format!("retried, lost {}", lost(&[row])), styling.running()));
         }
         habits.retry_of(row).map(|_| ("a retry".to_owned(), styling.running()))
     }
@@ -166,9 +166,9 @@ impl Line<'_> {
     fn requested_tools(&self) -> (String, Style) {
         let Self { app, store, styling, data, .. } = *self;
         let calls = store.text(data.requested_tools());
-        let waited =
+        let waiting_parent =
             data.parent().filter(|&parent| store.row(parent).phase == Phase::Running && store.children(parent).last() == Some(&self.row));
-        match waited {
+        match waiting_parent {
             Some(_) => (format!("→ {calls}, for {}", format::clock(app.now.saturating_sub(data.end).max(0))), styling.running()),
             None => (format!("→ {calls}"), styling.dim()),
         }
@@ -220,5 +220,5 @@ impl Line<'_> {
 }
 
 fn label_style(styling: Styling, kind: SpanType) -> Style {
-    if kind.is_agentic() { styling.kind(kind).patch(styling.title()) } else { Style::new() }
+    if kind.is_agentic() { styling.span_type(kind).patch(styling.title()) } else { Style::new() }
 }

@@ -35,18 +35,18 @@ pub fn open(text: &str) -> (Document, Option<LazyTail>) {
         return (document(text), None);
     }
     let text = safe_lines(text).into_owned();
-    let mut rest = LazyTail { text, at: 0, grammar: Grammar::default(), flat: Flat::No, begun: false, string: None, plain: false };
+    let mut tail = LazyTail { text, at: 0, grammar: Grammar::default(), flat: Flat::No, begun: false, string: None, plain: false };
     let mut document = Document::new();
     document.line(0, INDENT);
-    rest.lay_out(&mut document);
-    if rest.plain {
+    tail.lay_out(&mut document);
+    if tail.plain {
         // A syntax error in the first step: lay it out as plain text from the beginning.
         document = Document::new();
-        rest.at = 0;
-        rest.lay_out(&mut document);
+        tail.at = 0;
+        tail.lay_out(&mut document);
     }
-    let more = rest.at < rest.text.len();
-    (document, more.then_some(rest))
+    let more = tail.at < tail.text.len();
+    (document, more.then_some(tail))
 }
 
 impl LazyTail {
@@ -113,8 +113,8 @@ impl LazyTail {
 /// Returns the first byte at or after `until` that is not inside an escape; `from` must not be inside one.
 fn cut_outside_escape(text: &str, from: usize, until: usize) -> usize {
     let mut at = from;
-    while let Some(step) = text.as_bytes().get(at..until.min(text.len())).and_then(|rest| memchr::memchr(b'\\', rest)) {
-        at += step;
+    while let Some(offset) = text.as_bytes().get(at..until.min(text.len())).and_then(|rest| memchr::memchr(b'\\', rest)) {
+        at += offset;
         let long = |at: usize| text.get(at..at + 2) == Some("\\u");
         let length = match (long(at), long(at + 6)) {
             (true, true) => 12,
@@ -138,9 +138,9 @@ mod tests {
     use super::*;
 
     /// Lays out everything; returns the lines with their roles.
-    fn all_lines((mut document, rest): (Document, Option<LazyTail>)) -> Vec<String> {
-        if let Some(mut rest) = rest {
-            while rest.lay_out(&mut document) {}
+    fn all_lines((mut document, tail): (Document, Option<LazyTail>)) -> Vec<String> {
+        if let Some(mut tail) = tail {
+            while tail.lay_out(&mut document) {}
         }
         lines(&document)
     }
@@ -164,11 +164,11 @@ mod tests {
             "a word and another ".repeat(300_000),
             "QUJD".repeat(1_300_000),
         ] {
-            let (document, rest) = open(&text);
+            let (document, tail) = open(&text);
             let laid_out: usize = (0..document.lines()).map(|line| document.line_text(line).len()).sum();
             assert!((SLICE / 4..SLICE * 2).contains(&laid_out), "{laid_out} bytes of {:?}", &text[..20]);
-            let rest = rest.unwrap_or_else(|| panic!("more of {:?}", &text[..20]));
-            assert!(rest.at < SLICE * 2);
+            let tail = tail.unwrap_or_else(|| panic!("more of {:?}", &text[..20]));
+            assert!(tail.at < SLICE * 2);
         }
     }
 

@@ -8,11 +8,11 @@ const TEN: Layout = Layout { width: 10, wrap: true };
 /// Every row's text, indents as blanks.
 fn rows(document: &Document, layout: Layout) -> Vec<String> {
     let mut rows = Vec::new();
-    let mut place = (document.lines() > 0).then(Position::default);
-    while let Some(row) = place {
+    let mut position = (document.lines() > 0).then(Position::default);
+    while let Some(row) = position {
         let end = document.row_end(row, layout);
         rows.push(format!("{}{}", " ".repeat(document.row_indent(row, layout)), &document.line_text(row.line)[row.byte..end]));
-        place = document.next(row, layout);
+        position = document.next(row, layout);
     }
     rows
 }
