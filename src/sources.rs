@@ -12,12 +12,13 @@ pub mod otlp;
 pub mod postgres;
 mod sql;
 pub mod sqlite;
+mod traffic;
 
 #[cfg(feature = "fuzzing")]
 pub use agno_row::fuzz;
 pub use hub::Hub;
+pub use traffic::{Forwarding, Port, PortError, Traffic};
 
-use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -71,67 +72,7 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// The traffic of a listener since it started.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Accepted spans.
-    pub spans: u64,
-    /// Rejected spans, which were invalid.
-    pub rejected: u64,
-    /// Requests that the sender was told to retry, since the screen was behind.
-    pub deferred: u64,
-    /// Refused requests: not OTLP, too large, or without the token.
-    pub refused: u64,
-    /// Accepted log records that were not kept.
-    pub logs: u64,
-    /// Accepted metric data points, which are never kept.
-    pub metrics: u64,
-    /// Bytes of payloads in memory.
-    pub payload_bytes: u64,
-    /// The endpoints that requests are forwarded to, in the order of the configuration.
-    pub forwards: Vec<Forwarding>,
-    /// The addresses listened on, then those that failed.
-    pub ports: Vec<Port>,
-}
-
-/// An address of a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// The address.
-    pub address: SocketAddr,
-    /// A warning for the user, such as that other machines can reach the address.
-    pub warning: Option<String>,
-    /// Why the address can't be listened on.
-    pub error: Option<PortError>,
-}
-
-/// Why an address can't be listened on. The listener keeps trying.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortError {
-    /// Whether another program listens there.
-    pub is_in_use: bool,
-    /// What is wrong and what to do, with the address.
-    pub message: String,
-    /// The flag that sets another address.
-    pub flag: &'static str,
-}
-
-/// The traffic to one endpoint that requests are forwarded to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Forwarding {
-    /// The endpoint's URL without secrets.
-    pub url: String,
-    /// Requests that the endpoint accepted.
-    pub sent: u64,
-    /// Requests in the queue.
-    pub waiting: u64,
-    /// Requests given up: the endpoint refused them, or the queue was full.
-    pub dropped: u64,
-    /// Why the last attempt failed; `None` after a success.
-    pub error: Option<String>,
-}
-
-/// A request to a source.
+/// What a source is asked.
 #[derive(Debug)]
 pub enum Request {
     /// Read payloads.

@@ -342,9 +342,8 @@ fn source(name: &str, state: State) -> SourceView {
 fn listener() -> SourceView {
     let port = |port| Port { address: ([127, 0, 0, 1], port).into(), warning: None, error: None };
     let alive = Forwarding { url: "http://127.0.0.1:4319".to_owned(), sent: 12, ..Forwarding::default() };
-    let trouble = Some("io: Connection refused".to_owned());
-    let dead =
-        Forwarding { url: "https://collector.example:4318".to_owned(), waiting: 3, dropped: 1, error: trouble, ..Forwarding::default() };
+    let error = Some("io: Connection refused".to_owned());
+    let dead = Forwarding { url: "https://collector.example:4318".to_owned(), waiting: 3, dropped: 1, error, ..Forwarding::default() };
     let traffic = Traffic { refused: 7, logs: 5, forwards: vec![alive, dead], ports: vec![port(4317), port(4318)], ..Traffic::default() };
     SourceView { traffic, ..source("otlp", State::Watching { left_out: 0 }) }
 }

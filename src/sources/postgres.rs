@@ -204,8 +204,8 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, trouble: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::SearchHits(SearchHits { source: self.outlet.id, ticket, spans, progress, error: trouble }))
+    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
+        self.outlet.send(Update::SearchHits(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
     }
 
     /// Looks whether anything changed, and reads a piece if so. Returns how long nothing needs to be done.

@@ -93,7 +93,7 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
 
 fn port_lines(port: &Port, styling: Styling) -> impl Iterator<Item = (&'static str, String, Style)> {
     let first = match &port.error {
-        Some(trouble) => ("✗", format!("{}; retrying", trouble.message), styling.error()),
+        Some(error) => ("✗", format!("{}; retrying", error.message), styling.error()),
         None => ("●", port.address.to_string(), styling.good()),
     };
     std::iter::once(first).chain(port.warning.clone().map(|warning| ("!", warning, styling.running())))
@@ -101,11 +101,11 @@ fn port_lines(port: &Port, styling: Styling) -> impl Iterator<Item = (&'static s
 
 /// Returns the counts of a listener: accepted spans, failures, and dropped signals.
 fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
-    let Traffic { spans, rejected, deferred, refused, logs, metrics, payload_bytes, .. } = traffic;
+    let Traffic { spans, rejected_spans, deferred, refused, logs, metrics, retained_bytes, .. } = traffic;
     let mut counts =
-        vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*payload_bytes)), Style::new())];
-    if rejected + refused + deferred > 0 {
-        let [rejected, refused] = [(rejected, "span"), (refused, "request")].map(|(count, noun)| format::plural(*count, noun));
+        vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*retained_bytes)), Style::new())];
+    if rejected_spans + refused + deferred > 0 {
+        let [rejected, refused] = [(rejected_spans, "span"), (refused, "request")].map(|(count, noun)| format::plural(*count, noun));
         counts.push((format!("{rejected} rejected, {refused} refused, {} put off", format::count(*deferred)), styling.error()));
     }
     if logs + metrics > 0 {
@@ -120,8 +120,8 @@ fn forward_lines(forward: &Forwarding, styling: Styling) -> impl Iterator<Item =
     let is_bad = forward.error.is_some() || forward.dropped > 0;
     let style = if is_bad { styling.error() } else { styling.good() };
     let text = format!("{}  requests: {sent} sent, {waiting} waiting, {dropped} dropped", forward.url);
-    let trouble = forward.error.clone().map(|trouble| ("✗", format!("last attempt failed: {trouble}"), styling.error()));
-    std::iter::once(("→", text, style)).chain(trouble)
+    let error = forward.error.clone().map(|error| ("✗", format!("last attempt failed: {error}"), styling.error()));
+    std::iter::once(("→", text, style)).chain(error)
 }
 
 /// Returns the largest scroll position, in lines, on a screen of this size.
