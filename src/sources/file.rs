@@ -106,8 +106,8 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
             }
             Ok(Request::Search(search)) => scan = Some(Scan::new(search, content.as_ref().map_or(0, Content::len))),
             Ok(Request::StopSearch) => scan = None,
-            Ok(Request::Check { ticket, probe, addresses }) => {
-                let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &probe));
+            Ok(Request::Check { ticket, query, addresses }) => {
+                let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &query));
                 outlet.send(Update::SearchHits(SearchHits { source: outlet.id, ticket, spans, progress: None, error: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
