@@ -29,7 +29,7 @@ pub struct Sent {
 /// Collects spans into requests and sends these.
 ///
 /// ```no_run
-/// # fn send(spans: Vec<agno_top::export::Exported>) -> Result<(), Box<dyn std::error::Error>> {
+/// # fn send(spans: Vec<agno_top::export::ExportedSpan>) -> Result<(), Box<dyn std::error::Error>> {
 /// use agno_top::send::Sender;
 ///
 /// let mut sender = Sender::new("http://localhost:6006", &[])?;
