@@ -9,6 +9,7 @@
 
 mod edit;
 mod error;
+mod fields;
 mod lexer;
 mod matcher;
 mod parse;
@@ -18,9 +19,9 @@ mod time;
 
 pub use edit::{quote, values_of, with_values};
 pub use error::{ParseError, ParseErrorKind};
+pub use fields::{FIELDS, KINDS, STATUSES};
 pub use lexer::{CursorContext, cursor_context};
 pub use matcher::Matcher;
-pub use parse::{FIELDS, KINDS, STATUSES};
 
 use crate::model::payload_query::{Comparison, Condition};
 use crate::model::{Nanos, Pattern, PayloadQuery, SpanType};

@@ -11,12 +11,13 @@ pub mod otlp;
 pub mod postgres;
 mod sql;
 pub mod sqlite;
+mod traffic;
 
 #[cfg(feature = "fuzzing")]
 pub use agno_row::fuzz;
 pub use hub::Hub;
+pub use traffic::{Forwarding, Port, PortError, Traffic};
 
-use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -58,7 +59,7 @@ pub struct SearchHits {
     /// How far the search has come; `None` for what was only checked.
     pub progress: Option<Progress>,
     /// Why some payloads could not be searched.
-    pub trouble: Option<String>,
+    pub error: Option<String>,
 }
 
 /// How far a search has come, in units of the source's own. It is at its end when `done` is `total`.
@@ -68,66 +69,6 @@ pub struct Progress {
     pub done: u64,
     /// All there is.
     pub total: u64,
-}
-
-/// What went through a listener since it started.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Spans acknowledged.
-    pub spans: u64,
-    /// Spans refused for what is wrong with them.
-    pub rejected: u64,
-    /// Requests that were told to come again later, since the screen was behind.
-    pub put_off: u64,
-    /// Requests refused for what is wrong with them: not OTLP, too large, without the token.
-    pub refused: u64,
-    /// Log records acknowledged, and not kept or let go since.
-    pub logs: u64,
-    /// Metric data points acknowledged and not kept.
-    pub metrics: u64,
-    /// Bytes of payloads that are held in memory.
-    pub held: u64,
-    /// The endpoints that requests are passed on to, in the order given.
-    pub forwards: Vec<Forwarding>,
-    /// The addresses listened on, then those that can't be.
-    pub ports: Vec<Port>,
-}
-
-/// An address where a listener is to be found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// The address.
-    pub address: SocketAddr,
-    /// What a person should know of it: that other machines reach it.
-    pub warning: Option<String>,
-    /// Why nobody listens there.
-    pub trouble: Option<PortError>,
-}
-
-/// Why an address can't be listened on. It is tried again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortError {
-    /// Another program listens there.
-    pub taken: bool,
-    /// What is wrong and what to do, for a person, the address in it.
-    pub words: String,
-    /// The flag that names another address.
-    pub flag: &'static str,
-}
-
-/// How passing on to one endpoint goes. The numbers are requests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Forwarding {
-    /// The endpoint, without what may be secret in it.
-    pub url: String,
-    /// Taken by the endpoint.
-    pub sent: u64,
-    /// Waiting to be sent.
-    pub waiting: u64,
-    /// Given up: the endpoint refused them, or the queue was full.
-    pub dropped: u64,
-    /// Why the last attempt failed, until one succeeds.
-    pub trouble: Option<String>,
 }
 
 /// What a source is asked.

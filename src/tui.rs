@@ -1,4 +1,4 @@
-//! The screen: state and actions in [`app`], drawing in [`view`], and the event loop that joins them to the terminal.
+//! The user interface: state and actions in [`app`], text and drawing in [`view`], and the event loop that connects both to the terminal.
 
 pub mod app;
 pub mod clipboard;

@@ -1,4 +1,4 @@
-//! What a person does with the keyboard and the mouse beyond looking: choosing actions and themes, copying, pointing, comparing.
+//! Keyboard and mouse: the palette, key bindings, sorting, themes, copying, clicking and comparing.
 
 mod stage;
 
@@ -8,25 +8,25 @@ use stage::{Stage, fixture};
 
 fn open(size: (u16, u16)) -> Stage {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), size);
-    // The newest, which following opened, is folded.
+    // Fold the newest trace, which following unfolded.
     stage.keys("gh");
     stage
 }
 
-/// A picture of the screen, with what depends on the time zone masked.
-fn picture(name: &str, text: &str) {
+/// Compares the screen with a snapshot, without times of day, which depend on the time zone.
+fn assert_screen(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss");
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
 #[test]
-fn the_palette_does_what_is_chosen() {
+fn the_palette_performs_the_chosen_action() {
     let mut stage = open((100, 30));
     stage.keys(":");
-    picture("palette", &stage.text());
+    assert_screen("palette", &stage.text());
     stage.keys("err");
-    picture("palette-typed", &stage.text());
+    assert_screen("palette-typed", &stage.text());
     stage.keys("<Down><Down><Down><Up><Up><Up><Enter>");
     assert_eq!((stage.app.overlay.is_none(), stage.app.filter.as_str()), (true, "status:error"));
     stage.keys(":errors only<Enter>");
@@ -35,7 +35,7 @@ fn the_palette_does_what_is_chosen() {
 }
 
 #[test]
-fn keys_that_are_bound_otherwise_are_shown_so() {
+fn custom_key_bindings_show_in_help_and_footer() {
     let mut stage = open((100, 40));
     let bindings = [("next-error", vec!["F3"]), ("filter", vec!["Ctrl-f", "/"]), ("page-down", vec!["PageDown"]), ("mark", vec![])];
     let bindings: Vec<_> =
@@ -45,9 +45,9 @@ fn keys_that_are_bound_otherwise_are_shown_so() {
     assert!(footer.contains("^f filter  F3 error  x export"), "{footer}");
     stage.keys("?");
     let help = stage.text();
-    assert!(help.contains("F3  to the next error") && help.contains("^f /  filter as you type"), "{help}");
+    assert!(help.contains("F3  go to the next error") && help.contains("^f /  filter as you type"), "{help}");
     assert_eq!(stage.keys("<Esc>em").len(), 0);
-    assert_eq!((stage.app.tree.rank(), stage.app.marks.len()), (Some(0), 0), "e and m do nothing now");
+    assert_eq!((stage.app.tree.rank(), stage.app.marks.len()), (Some(0), 0), "e and m are unbound");
 }
 
 #[test]
@@ -66,20 +66,20 @@ fn the_help_scrolls_to_its_end_and_back() {
 }
 
 #[test]
-fn what_to_sort_by_is_chosen_from_a_list() {
+fn the_sort_key_is_chosen_from_a_list() {
     let sorting = |stage: &Stage| (stage.app.tree.sorting().by.name(), stage.app.tree.sorting().is_reversed);
     let column = |stage: &Stage| stage.app.table.as_ref().map(|table| (table.columns()[table.sorted].title(table.view), table.is_reversed));
     let mut stage = open((100, 30));
     stage.keys("O");
-    picture("sort-by", &stage.text());
+    assert_screen("sort-by", &stage.text());
     stage.keys("jjk<Down><Enter>");
     assert_eq!((sorting(&stage), stage.app.overlay.is_none()), (("tokens", false), true));
     stage.keys("O<Enter>");
-    assert_eq!(sorting(&stage), ("tokens", true), "once more: the other way round");
+    assert_eq!(sorting(&stage), ("tokens", true), "choosing it again reverses the order");
     stage.keys("OG<Enter>");
     assert_eq!(sorting(&stage), ("name", false));
     stage.keys("OkO");
-    assert_eq!((sorting(&stage), stage.app.overlay.is_none()), (("name", false), true), "left as it was");
+    assert_eq!((sorting(&stage), stage.app.overlay.is_none()), (("name", false), true), "closing changes nothing");
     stage.keys("3O");
     let (x, y) = stage.find("Sort by");
     assert_eq!((stage.target_at(x, y + 6), stage.target_at(0, 0)), (HitTarget::Item(5), HitTarget::Overlay));
@@ -91,12 +91,12 @@ fn what_to_sort_by_is_chosen_from_a_list() {
 }
 
 #[test]
-fn themes_colour_the_same_screen() {
+fn themes_change_the_colours() {
     let mut stage = open((80, 24));
     for (theme, name) in [("dark", "colours-dark"), ("light", "colours-light")] {
         stage.app.themes = Themes::load(theme, None, ColorSupport::True).0;
         let text = stage.colours(10);
-        picture(name, &text);
+        assert_screen(name, &text);
     }
     stage.app.themes = Themes::load("auto", None, ColorSupport::None).0;
     let text = stage.colours(24);
@@ -108,11 +108,11 @@ fn themes_colour_the_same_screen() {
 }
 
 #[test]
-fn what_is_looked_at_is_copied() {
+fn copy_takes_the_value_on_the_screen() {
     let mut stage = open((120, 36));
     let copied = |stage: &mut Stage, keys: &str| match stage.keys(keys).pop() {
         Some(Effect::Copy { what, text }) => (what, text),
-        other => panic!("{keys} copies nothing: {other:?}, {:?}", stage.app.message),
+        other => panic!("{keys} copied nothing: {other:?}, {:?}", stage.app.message),
     };
     let row = stage.app.tree.cursor().expect("a row");
     let trace = stage.store.trace(stage.store.row(row).trace()).id.to_string();
@@ -132,31 +132,31 @@ fn what_is_looked_at_is_copied() {
     stage.resize(120, 18);
     let (first, _) = copied(&mut stage, "y");
     let (second, _) = copied(&mut stage, "jy");
-    assert_ne!(first, second, "the attribute at the top");
+    assert_ne!(first, second, "the top attribute differs");
     let (found, value) = copied(&mut stage, "/openinference.span.kind<Enter>y");
     assert_eq!((found.as_str(), value.as_str()), ("openinference.span.kind, 5 B", "AGENT"));
 }
 
 #[test]
-fn the_mouse_selects_folds_turns_and_scrolls() {
+fn the_mouse_selects_folds_and_scrolls() {
     let mut stage = open((120, 36));
     let click = |stage: &mut Stage, (x, y): (u16, u16)| {
-        let spot = stage.target_at(x, y);
-        stage.app.click(&stage.store, spot);
-        spot
+        let target = stage.target_at(x, y);
+        stage.app.click(&stage.store, target);
+        target
     };
-    let place = stage.find("▸");
-    let line = place.1;
-    assert!(matches!(click(&mut stage, place), HitTarget::Fold(_)));
-    assert_eq!(stage.find("▾").1, line, "a fold opens in its place");
+    let position = stage.find("▸");
+    let line = position.1;
+    assert!(matches!(click(&mut stage, position), HitTarget::Fold(_)));
+    assert_eq!(stage.find("▾").1, line, "the row keeps its line");
     let (x, _) = stage.find("▾");
     assert!(matches!(click(&mut stage, (x + 4, line + 1)), HitTarget::Row(_)));
     assert_eq!(stage.find("▎").1, line + 1);
     let tab = stage.find("Attributes");
     assert_eq!(click(&mut stage, tab), HitTarget::Tab(Tab::Attributes));
     assert_eq!((stage.app.detail.tab, stage.app.focus), (Tab::Attributes, Focus::Traces));
-    for (place, spot) in [((3, 0), HitTarget::Nothing), ((3, 35), HitTarget::Nothing), ((0, 1), HitTarget::Traces)] {
-        assert_eq!(click(&mut stage, place), spot, "{place:?}");
+    for (position, target) in [((3, 0), HitTarget::Nothing), ((3, 35), HitTarget::Nothing), ((0, 1), HitTarget::Traces)] {
+        assert_eq!(click(&mut stage, position), target, "{position:?}");
     }
     let (x, y) = (tab.0, tab.1 + 2);
     assert_eq!(stage.target_at(x, y), HitTarget::Detail);
@@ -167,8 +167,8 @@ fn the_mouse_selects_folds_turns_and_scrolls() {
     assert_eq!(stage.app.focus, Focus::Detail);
     stage.keys("<Esc>Zg");
     let before = stage.app.tree.window(&stage.store, 10).0;
-    let spot = stage.target_at(5, 5);
-    stage.app.wheel(&stage.store, spot, 1);
+    let target = stage.target_at(5, 5);
+    stage.app.wheel(&stage.store, target, 1);
     let after = stage.app.tree.window(&stage.store, 10).0;
     assert_eq!(before[3..], after[..7], "the rows move up by three");
     stage.keys(":");
@@ -177,7 +177,7 @@ fn the_mouse_selects_folds_turns_and_scrolls() {
     stage.keys("<Enter>");
     assert!(stage.app.overlay.is_none());
     stage.keys("?");
-    assert_eq!(click(&mut stage, (5, 5)), HitTarget::Overlay, "what lies below is covered");
+    assert_eq!(click(&mut stage, (5, 5)), HitTarget::Overlay, "the panes are covered");
 }
 
 #[test]
@@ -189,11 +189,11 @@ fn two_traces_are_compared_step_by_step() {
         Some("mark a trace with m, go to another one and press d to compare them")
     );
     stage.keys("jjjjjjjjmjd");
-    picture("compare", &stage.text());
+    assert_screen("compare", &stage.text());
     stage.keys("n");
-    picture("compare-next", &stage.text());
+    assert_screen("compare-next", &stage.text());
     stage.resize(60, 16);
-    picture("compare-60x16", &stage.text());
+    assert_screen("compare-60x16", &stage.text());
     stage.keys("<Enter>");
     assert!(stage.app.overlay.is_none());
     stage.keys("gMmjmjmd");
@@ -201,7 +201,7 @@ fn two_traces_are_compared_step_by_step() {
 }
 
 #[test]
-fn layers_fit_on_any_size() {
+fn windows_fit_on_any_screen_size() {
     let mut stage = open((80, 24));
     stage.keys("mjm");
     for (width, height) in (1..30).flat_map(|height| [1, 2, 5, 20, 33, 57, 101].map(|width| (width, height))) {
@@ -210,8 +210,8 @@ fn layers_fit_on_any_size() {
             stage.keys(keys);
             stage.text();
             for (x, y) in [(0, 0), (width / 2, height / 2), (width - 1, height - 1)] {
-                let spot = stage.target_at(x, y);
-                stage.app.wheel(&stage.store, spot, 1);
+                let target = stage.target_at(x, y);
+                stage.app.wheel(&stage.store, target, 1);
             }
         }
     }

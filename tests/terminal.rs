@@ -1,4 +1,4 @@
-//! The real program in a pseudo-terminal: it starts, keys work, and however it ends the terminal is as it was.
+//! The program in a pseudo-terminal: start, keys, exit, and the restored terminal.
 
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends where it cannot go on")]
@@ -15,8 +15,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 const SIZE: PtySize = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
 
-/// How long anything may take before it counts as not happening.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for anything.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 struct Program {
     child: Box<dyn Child + Send + Sync>,
@@ -24,16 +24,17 @@ struct Program {
     keys: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
     screen: vt100::Parser,
-    /// The beginning of a frame that has not come whole.
+    /// An incomplete frame.
     frame: Vec<u8>,
+    /// The terminal modes before the start.
     modes: String,
-    /// All that was written.
+    /// All output.
     written: Vec<u8>,
     directory: tempfile::TempDir,
 }
 
 impl Program {
-    /// Starts it in a directory of its own that holds a fixture as `traces.db`.
+    /// Starts the program in a temporary directory with a fixture named `traces.db`.
     fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/agno-3.1.10.sqlite");
@@ -68,16 +69,16 @@ impl Program {
         Self { child, master: pair.master, keys, output, screen, frame: Vec::new(), modes, written: Vec::new(), directory }
     }
 
-    /// Shows what the program wrote, frames only when they are whole.
-    fn take(&mut self, bytes: &[u8]) {
+    /// Processes output; an incomplete frame waits for its end.
+    fn process(&mut self, bytes: &[u8]) {
         self.frame.extend_from_slice(bytes);
         self.written.extend_from_slice(bytes);
-        let last = |mark: &[u8]| self.frame.windows(mark.len()).rposition(|part| part == mark);
-        let whole = match (last(b"\x1b[?2026h"), last(b"\x1b[?2026l")) {
+        let last = |sequence: &[u8]| self.frame.windows(sequence.len()).rposition(|part| part == sequence);
+        let complete = match (last(b"\x1b[?2026h"), last(b"\x1b[?2026l")) {
             (Some(begin), end) if end.is_none_or(|end| end < begin) => begin,
             _ => self.frame.len(),
         };
-        let shown: Vec<u8> = self.frame.drain(..whole).collect();
+        let shown: Vec<u8> = self.frame.drain(..complete).collect();
         self.screen.process(&shown);
     }
 
@@ -85,14 +86,14 @@ impl Program {
         self.keys.write_all(keys.as_bytes()).expect("a key is taken");
     }
 
-    /// Reads the screen until `seen` holds for it.
-    fn wait(&mut self, what: &str, seen: impl Fn(&vt100::Screen) -> bool) {
+    /// Waits until the condition holds for the screen.
+    fn wait(&mut self, what: &str, condition: impl Fn(&vt100::Screen) -> bool) {
         let begun = Instant::now();
-        while !seen(self.screen.screen()) {
-            let left = PATIENCE.checked_sub(begun.elapsed());
+        while !condition(self.screen.screen()) {
+            let left = TIMEOUT.checked_sub(begun.elapsed());
             match left.map(|left| self.output.recv_timeout(left)) {
-                Some(Ok(bytes)) => self.take(&bytes),
-                Some(Err(RecvTimeoutError::Disconnected)) | None => panic!("{what} did not come:\n{}", self.screen.screen().contents()),
+                Some(Ok(bytes)) => self.process(&bytes),
+                Some(Err(RecvTimeoutError::Disconnected)) | None => panic!("no {what}:\n{}", self.screen.screen().contents()),
                 Some(Err(RecvTimeoutError::Timeout)) => {}
             }
         }
@@ -102,20 +103,20 @@ impl Program {
         self.wait(text, |screen| screen.contents().contains(text));
     }
 
-    /// Waits for the end, and holds that the terminal is as it was; the exit code.
-    fn end(mut self) -> (u32, String) {
+    /// Waits for the exit and checks that the terminal is restored. Returns the exit code and the screen.
+    fn wait_for_exit(mut self) -> (u32, String) {
         let begun = Instant::now();
         let status = loop {
             while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(5)) {
-                self.take(&bytes);
+                self.process(&bytes);
             }
             if let Some(status) = self.child.try_wait().expect("the program can be waited for") {
                 break status;
             }
-            assert!(begun.elapsed() < PATIENCE, "the program does not end");
+            assert!(begun.elapsed() < TIMEOUT, "the program does not exit");
         };
         while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(50)) {
-            self.take(&bytes);
+            self.process(&bytes);
         }
         let screen = self.screen.screen();
         assert!(!screen.alternate_screen(), "the alternate screen is left");
@@ -132,7 +133,7 @@ impl Program {
     }
 }
 
-/// What `stty` tells of the terminal's modes.
+/// The modes of the terminal according to `stty`.
 fn modes(master: &dyn MasterPty) -> String {
     let tty = master.tty_name().expect("a terminal's name");
     let output = Command::new("stty").arg("-a").arg("-F").arg(tty).output().expect("stty runs");
@@ -140,7 +141,7 @@ fn modes(master: &dyn MasterPty) -> String {
 }
 
 #[test]
-fn it_shows_the_traces_takes_keys_and_quits() {
+fn it_shows_traces_handles_keys_and_quits() {
     let mut program = Program::start(&["traces.db"], &[]);
     program.wait_for("11 traces · 75 spans · 5 errors");
     program.wait_for("Report Team");
@@ -149,13 +150,13 @@ fn it_shows_the_traces_takes_keys_and_quits() {
     program.press("?");
     program.wait_for("esc closes");
     program.press("q");
-    program.wait("the help's end", |screen| !screen.contents().contains("esc closes"));
+    program.wait("the closed help", |screen| !screen.contents().contains("esc closes"));
     program.press("q");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 }
 
 #[test]
-fn keys_are_painted_before_the_clock_ticks() {
+fn keys_are_drawn_before_the_next_tick() {
     let mut program = Program::start(&["traces.db"], &[]);
     program.wait_for("11 traces");
     program.press("/");
@@ -164,10 +165,10 @@ fn keys_are_painted_before_the_clock_ticks() {
         program.press(&typed[end - 1..end]);
         program.wait_for(&typed[..end]);
     }
-    // Twelve keys: to wait for the clock would take two or three times as long.
+    // Waiting for a tick per key would take two or three times as long.
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     program.press("\u{3}");
-    program.end();
+    program.wait_for_exit();
 }
 
 #[test]
@@ -176,23 +177,23 @@ fn it_finds_databases_in_the_working_directory() {
     program.wait_for("traces.db");
     program.wait_for("11 traces");
     program.press("\u{3}");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 }
 
-/// The lines of the traces, unfolded, without what names the source.
-fn forest(program: &mut Program) -> Vec<String> {
+/// The lines of the unfolded traces.
+fn trace_lines(program: &mut Program) -> Vec<String> {
     program.press("gZ");
-    // Prices come a moment after the spans.
-    let ready = |text: &str| text.contains("check_stock") && text.contains("COST") && !text.contains("marked");
-    program.wait("unfolded traces with their cost", |screen| ready(&screen.contents()));
+    // Prices load a moment after the spans.
+    let is_ready = |text: &str| text.contains("check_stock") && text.contains("COST") && !text.contains("marked");
+    program.wait("unfolded traces with their cost", |screen| is_ready(&screen.contents()));
     program.screen.screen().contents().lines().skip(1).take(17).map(str::to_owned).collect()
 }
 
 #[test]
-fn what_it_exports_it_opens_again_the_same() {
+fn an_export_opens_as_the_same_traces() {
     let mut program = Program::start(&["traces.db"], &[]);
     program.wait_for("11 traces");
-    // The newest, which was opened by following, is folded first.
+    // Fold the newest trace, which following unfolded.
     program.press("gh");
     program.press(&"mj".repeat(11));
     program.wait_for("11 marked");
@@ -201,7 +202,7 @@ fn what_it_exports_it_opens_again_the_same() {
     program.press("\r");
     program.wait_for("wrote 75 spans");
     program.press("M");
-    let before = forest(&mut program);
+    let before = trace_lines(&mut program);
     let path = std::fs::read_dir(program.directory.path())
         .expect("the directory can be read")
         .map(|entry| entry.expect("an entry").path())
@@ -211,37 +212,37 @@ fn what_it_exports_it_opens_again_the_same() {
     let copy = kept.path().join("again.json");
     std::fs::copy(path, &copy).expect("a copy");
     program.press("q");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 
     let mut again = Program::start(&[copy.to_str().expect("a path of plain text")], &[]);
     again.wait_for("11 traces · 75 spans · 5 errors");
-    assert_eq!(forest(&mut again), before);
+    assert_eq!(trace_lines(&mut again), before);
     again.press("q");
-    assert_eq!(again.end().0, 0);
+    assert_eq!(again.wait_for_exit().0, 0);
 }
 
 #[test]
-fn signals_end_it_in_order() {
+fn signals_end_the_program_cleanly() {
     for signal in ["TERM", "HUP", "INT"] {
         let mut program = Program::start(&["traces.db"], &[]);
         program.wait_for("11 traces");
         program.signal(signal);
-        assert_eq!(program.end().0, 0, "{signal}");
+        assert_eq!(program.wait_for_exit().0, 0, "{signal}");
     }
 }
 
 #[test]
-fn a_terminal_that_goes_away_ends_it_without_a_panic() {
+fn a_closed_terminal_ends_the_program_without_a_panic() {
     let mut program = Program::start(&["traces.db"], &[]);
     program.wait_for("11 traces");
     let Program { mut child, master, keys, output, directory, .. } = program;
-    // Who reads the screen ends with the next frame, which the keyboard brings about as it goes.
+    // The reader thread stops at the next frame, which the closed keyboard triggers.
     drop(output);
     drop(keys);
     drop(master);
     let begun = Instant::now();
     while child.try_wait().expect("the program can be waited for").is_none() {
-        assert!(begun.elapsed() < PATIENCE, "the program does not end");
+        assert!(begun.elapsed() < TIMEOUT, "the program does not exit");
         std::thread::sleep(Duration::from_millis(5));
     }
     let log = std::fs::read_to_string(directory.path().join("state/agno-top/agno-top.log")).expect("a log");
@@ -249,34 +250,34 @@ fn a_terminal_that_goes_away_ends_it_without_a_panic() {
 }
 
 #[test]
-fn a_panic_in_any_thread_ends_it_with_a_message() {
+fn a_panic_in_any_thread_ends_the_program_with_a_message() {
     for place in ["main", "thread"] {
         let mut program = Program::start(&["traces.db"], &[("AGNO_TOP_REHEARSE_PANIC", place)]);
         program.wait("the message", |screen| !screen.alternate_screen() && screen.contents().contains("internal error"));
-        let (code, text) = program.end();
+        let (code, text) = program.wait_for_exit();
         assert_eq!(code, 1, "{place}: {text}");
         assert!(text.contains("rehearsed"), "{text}");
     }
 }
 
 #[test]
-fn what_is_no_database_is_named_and_the_rest_goes_on() {
+fn an_invalid_database_is_reported_and_the_others_are_shown() {
     let mut program = Program::start(&["traces.db", "notes.db", "."], &[]);
     program.wait_for("11 traces");
     program.wait_for("notes.db");
     program.press("q");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 }
 
 #[test]
-fn a_wrong_flag_is_a_matter_of_usage() {
+fn an_unknown_flag_exits_with_the_usage_code() {
     let program = Program::start(&["--no-such-flag"], &[]);
-    let (code, text) = program.end();
+    let (code, text) = program.wait_for_exit();
     assert_eq!(code, 2, "{text}");
 }
 
 #[test]
-fn any_size_will_do() {
+fn it_survives_any_terminal_size() {
     let mut program = Program::start(&["traces.db"], &[]);
     program.wait_for("11 traces");
     for (rows, cols) in [(5, 20), (1, 1), (60, 200), (2, 300), (24, 80)].into_iter().cycle().take(40) {
@@ -289,10 +290,10 @@ fn any_size_will_do() {
     program.press("\u{1b}");
     program.wait_for("Traces 1/11");
     program.press("q");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 }
 
-/// What the program put into the clipboard last.
+/// The last text that the program copied.
 fn clipboard(program: &Program) -> Option<String> {
     let written = String::from_utf8_lossy(&program.written).into_owned();
     let (_, rest) = written.rsplit_once("\u{1b}]52;c;")?;
@@ -313,11 +314,11 @@ fn it_copies_through_the_terminal() {
     let json: serde_json::Value = serde_json::from_str(&clipboard(&program).expect("a span")).expect("JSON");
     assert_eq!(json["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"], "3a4b01a46e591378");
     program.press("q");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 }
 
 #[test]
-fn in_tmux_it_asks_tmux_and_else_the_terminal() {
+fn in_tmux_it_copies_through_tmux_or_else_the_terminal() {
     let programs = tempfile::tempdir().expect("a directory");
     let tmux = programs.path().join("tmux");
     let taken = programs.path().join("taken");
@@ -333,49 +334,49 @@ fn in_tmux_it_asks_tmux_and_else_the_terminal() {
     std::fs::remove_file(&tmux).expect("tmux goes");
     program.press("jy");
     program.wait_for("copied span id");
-    assert!(clipboard(&program).is_some(), "where tmux does not answer");
+    assert!(clipboard(&program).is_some(), "without tmux it uses the terminal");
     program.press("q");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 }
 
 #[test]
-fn it_listens_to_the_mouse_unless_told_not_to() {
+fn it_captures_the_mouse_unless_disabled() {
     let mut program = Program::start(&["traces.db"], &[]);
     program.wait_for("11 traces");
     program.wait("a mouse", |screen| screen.mouse_protocol_mode() == vt100::MouseProtocolMode::PressRelease);
-    // The newest, which following opened, is folded; then the wheel over the traces, and a click on the topmost.
+    // Fold the newest trace, turn the wheel over the traces, and click the top row.
     program.press("gh");
     program.press("\u{1b}[<65;10;5M");
     program.wait_for("Traces 4/11");
     program.press("\u{1b}[<0;10;3M\u{1b}[<0;10;3m");
     program.wait_for("Traces 1/11");
     program.signal("TERM");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 
     let mut program = Program::start(&["traces.db", "--no-mouse"], &[]);
     program.wait_for("11 traces");
     assert_eq!(program.screen.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     program.press("q");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 }
 
 #[test]
-fn it_stops_for_the_shell_and_goes_on() {
+fn it_suspends_and_resumes() {
     let mut program = Program::start(&["traces.db"], &[]);
     program.wait_for("11 traces");
     program.press("\u{1a}T");
-    // No shell watches over this terminal, so that nothing stops it: it gives the terminal back and takes it over again.
+    // Without a shell nothing stops the process: it only restores the terminal and takes it over again.
     program.wait_for("theme light");
     let written = String::from_utf8_lossy(&program.written).into_owned();
     let (_, after) = written.split_once("\u{1b}[?1049l").expect("the plain screen");
     assert!(after.contains("\u{1b}[?1049h"), "the screen again");
     program.wait_for("11 traces");
     program.press("q");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 }
 
 #[test]
-fn pasted_text_goes_into_the_line_that_is_open_and_nowhere_else() {
+fn pasted_text_goes_only_into_an_open_line_editor() {
     let mut program = Program::start(&["traces.db"], &[]);
     program.wait_for("11 traces");
     program.press("\u{1b}[200~qqq!\u{1b}[201~");
@@ -385,5 +386,5 @@ fn pasted_text_goes_into_the_line_that_is_open_and_nowhere_else() {
     program.press("\u{1b}");
     program.wait_for("? help");
     program.press("q");
-    assert_eq!(program.end().0, 0);
+    assert_eq!(program.wait_for_exit().0, 0);
 }

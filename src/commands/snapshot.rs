@@ -202,7 +202,7 @@ impl Snapshot {
                 continue;
             }
             hits.spans.into_iter().for_each(|(trace, span)| matcher.add_payload_match(trace, span));
-            if let Some(error) = hits.trouble {
+            if let Some(error) = hits.error {
                 print_message(&format!("not searched: {error}"));
             }
             if hits.progress.is_some_and(|progress| progress.done >= progress.total) {

@@ -1,6 +1,6 @@
 //! What can be wrong with a filter line.
 
-use super::FIELDS;
+use super::fields::FIELDS;
 use crate::model::{PatternError, nearest};
 
 /// An error in a filter line, with its position.

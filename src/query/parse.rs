@@ -1,56 +1,11 @@
 //! The terms of a filter line: fields, values and comparisons.
 
 use super::error::{ParseError, ParseErrorKind};
+use super::fields::{KINDS, STATUSES};
 use super::lexer::{Value, Word, words};
 use super::time::TimeBound;
 use super::{BareWord, Comparison, Condition, Measure, Pattern, Query, Term, Test, TextField};
-use crate::model::{SpanType, duration};
-use crate::store::RunStatus;
-
-/// Every field by name, with help for the user. After `attr.`, the name of an attribute follows.
-pub const FIELDS: [(&str, &str); 23] = [
-    ("status", "error, running, lost or ok"),
-    ("kind", "agent, team, workflow, step, model, tool, …"),
-    ("agent", "the agent's name"),
-    ("model", "the model"),
-    ("tool", "the tool"),
-    ("name", "the span's name"),
-    ("error", "the status message"),
-    ("failure", "the same, * for what varies"),
-    ("session", "the session"),
-    ("user", "the user"),
-    ("provider", "the model's provider"),
-    ("dur", "duration: >2s, <150ms"),
-    ("self", "duration without children"),
-    ("tokens", "input and output: >5k"),
-    ("in", "input tokens"),
-    ("out", "output tokens"),
-    ("cost", "dollars: >0.01"),
-    ("since", "started since: 15m, 2026-11-22"),
-    ("until", "started until"),
-    ("trace", "start of the trace id"),
-    ("run", "start of the run id"),
-    ("text", "anywhere in the payload"),
-    ("attr.", "an attribute: attr.NAME:value"),
-];
-
-/// Every status by name.
-pub const STATUSES: [(&str, RunStatus); 4] =
-    [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
-
-/// Every kind by name; a kind stands for one or more span types.
-pub const KINDS: [(&str, &[SpanType]); 10] = [
-    ("agent", &[SpanType::Agent]),
-    ("team", &[SpanType::Team]),
-    ("workflow", &[SpanType::Workflow]),
-    ("step", &[SpanType::Step]),
-    ("model", &[SpanType::Model]),
-    ("tool", &[SpanType::Tool]),
-    ("retriever", &[SpanType::Retriever, SpanType::Reranker]),
-    ("embedding", &[SpanType::Embedding]),
-    ("guardrail", &[SpanType::Guardrail]),
-    ("other", &[SpanType::Other, SpanType::Evaluator, SpanType::Prompt]),
-];
+use crate::model::duration;
 
 /// The attribute that holds the id of Agno's run.
 const RUN_ATTRIBUTE: &str = "agno.run.id";

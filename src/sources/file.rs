@@ -108,7 +108,7 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
             Ok(Request::StopSearch) => scan = None,
             Ok(Request::Check { ticket, probe, addresses }) => {
                 let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &probe));
-                outlet.send(Update::Found(SearchHits { source: outlet.id, ticket, spans, progress: None, trouble: None }))?;
+                outlet.send(Update::Found(SearchHits { source: outlet.id, ticket, spans, progress: None, error: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             // The content stays in memory until the source stops.

@@ -198,8 +198,8 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, trouble: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, trouble }))
+    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
+        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether the file changed, and then reads a page. Returns how long to wait before the next poll.

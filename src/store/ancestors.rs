@@ -2,7 +2,8 @@
 
 use super::Store;
 use super::interner::Symbol;
-use super::row::{Row, RowIx};
+use super::ix::RowIx;
+use super::row::Row;
 use crate::model::Status;
 
 /// The maximum number of ancestors examined per row. Real trees are shallow, and a hostile one must not cost its depth for each row.

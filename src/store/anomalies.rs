@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::interner::Symbol;
-use super::row::{Phase, RowIx};
+use super::ix::RowIx;
+use super::row::Phase;
 use super::{Store, Totals};
 use crate::model::{Nanos, SpanType, Status};
 

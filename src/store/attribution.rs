@@ -8,10 +8,10 @@
 
 use super::Store;
 use super::interner::Symbol;
-use super::row::{NONE, Phase, RowIx};
+use super::ix::{NONE, RowIx, TraceIx};
+use super::row::Phase;
 use super::stats::{By, Call, Stats};
 use super::totals::Totals;
-use super::trace::TraceIx;
 use crate::model::{SpanType, Status};
 
 /// The maximum number of children examined for another row of the same operation. Such a row is an only child or one of a few.

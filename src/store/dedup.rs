@@ -11,8 +11,8 @@ use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::hash_index::HashIndex;
+use super::ix::{NONE, RowIx};
 use super::packed_usage::PackedUsage;
-use super::row::{NONE, RowIx};
 use super::{Changes, Store};
 use crate::model::{Nanos, SpanId, TraceId, Usage};
 

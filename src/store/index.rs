@@ -4,9 +4,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::row::RowIx;
+use super::ix::{RowIx, TraceIx};
 use super::slab::Slab;
-use super::trace::{Trace, TraceIx};
+use super::trace::Trace;
 use super::{Store, hash_index};
 use crate::model::{SpanId, TraceId};
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::row::{NONE, Phase, RowIx};
+use super::ix::{NONE, RowIx};
+use super::row::Phase;
 use super::{Stats, Store, Symbol, Totals, TraceIx};
 
 impl Store {

@@ -16,9 +16,10 @@ use std::hash::BuildHasher;
 use hashbrown::HashMap;
 
 use super::hash_index::HashIndex;
+use super::ix::{NONE, RowIx};
 use super::model_ids::ModelIds;
 use super::packed_usage::PackedUsage;
-use super::row::{NONE, Phase, Row, RowIx};
+use super::row::{Phase, Row};
 use super::slab::Slab;
 use super::{Changes, Store};
 use crate::model::{Nanos, SpanType};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use super::interner::Interner;
+use super::ix::{NONE, RowIx};
 use super::model_ids::ModelId;
 use super::packed_usage::PackedUsage;
-use super::row::{NONE, RowIx};
 use super::{Changes, Store};
 use crate::model::price::{Call, Prices, Quote, RateCache};
 use crate::model::usage::NanoUsd;

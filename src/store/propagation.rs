@@ -5,9 +5,9 @@
 
 use super::Store;
 use super::attribution::OWNERS;
-use super::row::{NONE, RowIx, RunStatus};
+use super::ix::{NONE, RowIx, TraceIx};
+use super::row::RunStatus;
 use super::totals::Totals;
-use super::trace::TraceIx;
 use crate::model::{SpanType, Status};
 
 impl Store {

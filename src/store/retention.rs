@@ -2,9 +2,9 @@
 
 use std::hash::BuildHasher;
 
+use super::ix::{NONE, RowIx, TraceIx};
 use super::pairing::Slot;
-use super::row::{NONE, Phase, RowIx};
-use super::trace::TraceIx;
+use super::row::Phase;
 use super::tree::ChildList;
 use super::upsert::release_payload;
 use super::{Changes, Store};

@@ -1,23 +1,8 @@
 //! A span in memory.
 
 use super::interner::Symbol;
-use super::trace::TraceIx;
+use super::ix::{NONE, RowIx, TraceIx};
 use crate::model::{Nanos, PayloadRef, SourceId, SpanId, SpanType, Status};
-
-/// The index of a row. A span keeps its index from placeholder to end; an index is reused only after its trace was evicted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RowIx(pub(super) u32);
-
-impl RowIx {
-    /// Returns the index for tables with one entry per row.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// "No index" in the packed links of a row.
-pub(super) const NONE: u32 = u32::MAX;
 
 /// How far a span has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

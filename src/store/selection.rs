@@ -3,9 +3,8 @@
 use super::Store;
 use super::attribution::OWNERS;
 use super::interner::Symbol;
-use super::row::RowIx;
+use super::ix::{RowIx, TraceIx};
 use super::stats::{By, Stats};
-use super::trace::TraceIx;
 
 impl Store {
     /// Begins a selection, which is empty: from now on, sums over the selected traces are kept, too.

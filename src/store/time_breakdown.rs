@@ -1,8 +1,8 @@
 //! Where the time of a trace and of a row went.
 
 use super::Store;
-use super::row::{Phase, RowIx};
-use super::trace::TraceIx;
+use super::ix::{RowIx, TraceIx};
+use super::row::Phase;
 use crate::model::Nanos;
 
 /// The time in which anything ran in a trace, by what ran. Time in which several spans ran counts once: as model time if a model ran, else

@@ -1,21 +1,10 @@
 //! A trace in memory.
 
-use super::row::{RowIx, RunStatus};
+use super::ix::RowIx;
+use super::row::RunStatus;
 use super::totals::Totals;
 use super::tree::Children;
 use crate::model::{Nanos, TraceId};
-
-/// The index of a trace. It is reused only after the trace was evicted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TraceIx(pub(super) u32);
-
-impl TraceIx {
-    /// Returns the index for tables with one entry per trace.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// A trace: its time, its root rows and its counts.
 #[derive(Debug)]

@@ -6,9 +6,8 @@
 use smallvec::SmallVec;
 
 use super::Store;
-use super::row::{NONE, RowIx};
+use super::ix::{NONE, RowIx, TraceIx};
 use super::totals::Totals;
-use super::trace::TraceIx;
 use crate::model::{Nanos, SpanType};
 
 /// The maximum depth of the tree. A change costs the depth of its row, so a chain of any length must not produce a tree of that depth.

@@ -17,10 +17,11 @@
 use std::hash::BuildHasher;
 
 use super::interner::Symbol;
+use super::ix::{NONE, RowIx, TraceIx};
 use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
-use super::row::{NONE, Phase, Row, RowIx};
-use super::trace::{Counts, Trace, TraceIx};
+use super::row::{Phase, Row};
+use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
 use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Status, TraceId};

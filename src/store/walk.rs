@@ -1,8 +1,7 @@
 //! The pre-order walk: parents before children, siblings in the order of their starts.
 
 use super::Store;
-use super::row::RowIx;
-use super::trace::TraceIx;
+use super::ix::{RowIx, TraceIx};
 
 /// A pre-order walk over rows, each with its depth below the rows where the walk began.
 #[derive(Debug)]

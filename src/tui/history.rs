@@ -1,4 +1,4 @@
-//! The file of filter lines that were used: one a line, the last one last, in the user's state directory.
+//! The history file of filter lines in the user's state directory: one filter per line, the latest last.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -6,23 +6,27 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
-/// Bytes past which only the newer half of the file is kept.
-const LARGEST: u64 = 1 << 16;
+/// The size in bytes beyond which the older half of the file is dropped.
+const MAX_SIZE: u64 = 1 << 16;
 
-/// The lines that were kept; none if they can't be read.
+/// Returns the saved lines; none if the file can't be read.
 #[must_use]
 pub fn load() -> Vec<String> {
     path().and_then(fs::read).map(|bytes| String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()).unwrap_or_default()
 }
 
-/// Keeps a line for the next time.
+/// Adds a line to the file.
+///
+/// # Errors
+///
+/// Fails if there is no home directory or the file can't be written.
 pub fn add(line: &str) -> io::Result<()> {
     add_to(&path()?, line)
 }
 
 fn path() -> io::Result<PathBuf> {
     let base = etcetera::choose_base_strategy().map_err(io::Error::other)?;
-    // Only XDG knows a state directory; elsewhere it lies with the cache, as the log does.
+    // Only XDG has a state directory; other systems use the cache directory, as the log does.
     Ok(base.state_dir().unwrap_or_else(|| base.cache_dir()).join("agno-top").join("filters"))
 }
 
@@ -37,11 +41,11 @@ fn add_to(path: &Path, line: &str) -> io::Result<()> {
     let mut file = options.open(path)?;
     let line: String = line.chars().filter(|c| !c.is_control()).collect();
     file.write_all(format!("{line}\n").as_bytes())?;
-    if file.metadata()?.len() > LARGEST {
+    if file.metadata()?.len() > MAX_SIZE {
         let text = fs::read(path)?;
-        let from = text.len() / 2;
-        let from = from + memchr::memchr(b'\n', &text[from..]).map_or(0, |end| end + 1);
-        fs::write(path, &text[from..])?;
+        let half = text.len() / 2;
+        let start = half + memchr::memchr(b'\n', &text[half..]).map_or(0, |end| end + 1);
+        fs::write(path, &text[start..])?;
     }
     Ok(())
 }
@@ -52,14 +56,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_kept_and_the_oldest_go_when_there_are_many() {
+    fn old_lines_are_dropped_when_the_file_grows() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("agno-top/filters");
         for number in 0..4000 {
             add_to(&path, &format!("status:error\n dur:>{number}s")).unwrap();
         }
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.len() as u64 <= LARGEST && text.starts_with("status:error dur:>"));
+        assert!(text.len() as u64 <= MAX_SIZE && text.starts_with("status:error dur:>"));
         assert_eq!(text.lines().last(), Some("status:error dur:>3999s"));
     }
 }

@@ -94,5 +94,5 @@ fn what_came_beside_a_search_is_searched_though_the_server_was_away() {
     server.start(&[]);
     watch.until("what was checked", |watch| !watch.found.is_empty());
     let found = &watch.found[0];
-    assert_eq!((found.ticket, found.spans.len(), found.progress, &found.trouble), (3, 2, None, &None));
+    assert_eq!((found.ticket, found.spans.len(), found.progress, &found.error), (3, 2, None, &None));
 }

@@ -221,7 +221,7 @@ impl Follower {
     }
 
     fn print_hits(&mut self, hits: &SearchHits) -> io::Result<()> {
-        if let Some(error) = &hits.trouble {
+        if let Some(error) = &hits.error {
             print_message(&format!("not searched: {error}"));
         }
         for &(trace, span) in &hits.spans {

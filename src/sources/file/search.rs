@@ -37,7 +37,7 @@ impl Scan {
             spans.extend(content.search(self.remaining, &self.search.probe));
         }
         let (done, total) = ((self.total - self.remaining) as u64, self.total as u64);
-        SearchHits { source, ticket: self.search.ticket, spans, progress: Some(Progress { done, total }), trouble: None }
+        SearchHits { source, ticket: self.search.ticket, spans, progress: Some(Progress { done, total }), error: None }
     }
 }
 

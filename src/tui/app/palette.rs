@@ -98,13 +98,13 @@ fn find(typed: &str) -> Vec<PaletteMatch> {
     if typed.is_empty() {
         return ENTRIES.iter().map(|entry| PaletteMatch { entry, matched: Vec::new() }).collect();
     }
-    let matcher = SkimMatcherV2::default().ignore_case();
+    let fuzzy = SkimMatcherV2::default().ignore_case();
     let typed = typed.replace(' ', "-");
     let rate = |entry: &'static Entry| {
-        if let Some((score, matched)) = matcher.fuzzy_indices(entry.name, &typed) {
+        if let Some((score, matched)) = fuzzy.fuzzy_indices(entry.name, &typed) {
             return Some(((true, score, Reverse(entry.name.len())), PaletteMatch { entry, matched }));
         }
-        let score = matcher.fuzzy_match(entry.help, &typed.replace('-', " "))?;
+        let score = fuzzy.fuzzy_match(entry.help, &typed.replace('-', " "))?;
         Some(((false, score, Reverse(0)), PaletteMatch { entry, matched: Vec::new() }))
     };
     let mut matches: Vec<_> = ENTRIES.iter().filter_map(rate).collect();

@@ -99,8 +99,8 @@ impl App {
         if let (Some(progress), Some(known)) = (hits.progress, self.search.progress.get_mut(usize::from(hits.source.0))) {
             *known = progress;
         }
-        if let Some(trouble) = hits.trouble {
-            self.show_message(format!("not searched: {trouble}"), true, self.now);
+        if let Some(error) = hits.error {
+            self.show_message(format!("not searched: {error}"), true, self.now);
         }
         self.show_detail(store);
     }

@@ -1,4 +1,4 @@
-//! A screen that tests drive: an app and its store, and spans to put into them.
+//! An app with a store for tests, and spans to fill it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,16 +15,16 @@ pub(super) struct TestHarness {
 }
 
 impl TestHarness {
-    /// Ten lines that show nothing yet.
+    /// An empty screen of ten lines.
     pub(super) fn new(limits: Limits) -> Self {
         let mut app = App::new(Vec::new(), false, 0);
         app.tree.set_height(10);
         Self { app, store: Store::new(limits), now: 0 }
     }
 
-    /// Spans come, so much later.
-    pub(super) fn receive(&mut self, batch: Batch, later: Nanos) {
-        self.now += later;
+    /// Receives a batch after some time.
+    pub(super) fn receive(&mut self, batch: Batch, elapsed: Nanos) {
+        self.now += elapsed;
         self.app.receive(&mut self.store, batch, self.now);
     }
 
@@ -47,7 +47,7 @@ pub(super) fn span_id(number: u64) -> SpanId {
     SpanId::new(number.to_be_bytes()).unwrap()
 }
 
-/// A span that went well, below another unless `parent` is 0; it ran from the first time to the second, if that is known.
+/// A successful span. It is a root if `parent` is 0, and still running without an end.
 pub(super) fn span(trace: u8, id: u64, parent: u64, (start, end): (Nanos, Option<Nanos>), name: Text, facts: SpanFacts) -> Span {
     Span {
         trace: trace_id(trace),

@@ -12,7 +12,7 @@ use crate::store::{Limits, RowIx};
 const SECOND: Nanos = 1_000_000_000;
 
 impl TestHarness {
-    /// A trace of an agent named after it, with tools under it; `failed` of them failed. It began at its number's second.
+    /// Receives a trace of one agent with tool calls, the first `failed` of which failed. It starts at second `number`.
     fn trace(&mut self, number: u8, tools: u64, failed: u64) {
         let mut batch = Batch::new(SourceId(0), Origin::Live);
         Self::fill(&mut batch, number, tools, failed);
@@ -42,11 +42,11 @@ impl TestHarness {
         self.store.text(self.store.row(row).label)
     }
 
-    fn at(&self) -> &str {
+    fn cursor_label(&self) -> &str {
         self.label(self.app.tree.cursor().unwrap())
     }
 
-    /// The labels on the screen, and the cursor's line.
+    /// The labels on the screen and the line of the cursor.
     fn screen(&self) -> (Vec<&str>, usize) {
         let (rows, cursor) = self.app.tree.window(&self.store, 10);
         (rows.into_iter().map(|row| self.label(row)).collect(), cursor)
@@ -54,176 +54,180 @@ impl TestHarness {
 }
 
 fn three() -> TestHarness {
-    let mut desk = TestHarness::new(Limits::default());
+    let mut harness = TestHarness::new(Limits::default());
     for number in [2, 1, 3] {
-        desk.trace(number, 2, u64::from(number == 2));
+        harness.trace(number, 2, u64::from(number == 2));
     }
-    desk.act(Action::Top);
-    desk
+    harness.act(Action::Top);
+    harness
 }
 
 #[test]
-fn the_newest_trace_stands_on_top_whatever_the_order_of_arrival() {
+fn the_newest_trace_is_on_top_regardless_of_arrival_order() {
     assert_eq!(three().screen().0, ["agent 3", "agent 2", "agent 1"]);
 }
 
 #[test]
-fn one_walks_into_what_is_unfolded_and_over_what_is_not() {
-    let mut desk = three();
-    desk.act(Action::Down);
-    desk.act(Action::Unfold);
-    assert_eq!(desk.screen(), (vec!["agent 3", "agent 2", "tool 2", "tool 3", "agent 1"], 1));
-    desk.act(Action::Unfold);
-    assert_eq!(desk.at(), "tool 2");
-    desk.act(Action::PageDown);
-    assert_eq!(desk.at(), "agent 1");
-    desk.act(Action::Up);
-    assert_eq!(desk.at(), "tool 3");
-    desk.act(Action::Fold);
-    assert_eq!(desk.at(), "agent 2", "a row without children leads to its parent");
-    desk.act(Action::Fold);
-    assert_eq!(desk.screen().0, ["agent 3", "agent 2", "agent 1"]);
+fn the_cursor_enters_unfolded_rows_and_skips_folded_ones() {
+    let mut harness = three();
+    harness.act(Action::Down);
+    harness.act(Action::Unfold);
+    assert_eq!(harness.screen(), (vec!["agent 3", "agent 2", "tool 2", "tool 3", "agent 1"], 1));
+    harness.act(Action::Unfold);
+    assert_eq!(harness.cursor_label(), "tool 2");
+    harness.act(Action::PageDown);
+    assert_eq!(harness.cursor_label(), "agent 1");
+    harness.act(Action::Up);
+    assert_eq!(harness.cursor_label(), "tool 3");
+    harness.act(Action::Fold);
+    assert_eq!(harness.cursor_label(), "agent 2", "a row without children goes to its parent");
+    harness.act(Action::Fold);
+    assert_eq!(harness.screen().0, ["agent 3", "agent 2", "agent 1"]);
 }
 
 #[test]
-fn the_cursor_stays_on_its_span_and_on_its_line_whatever_arrives() {
-    let mut desk = three();
-    desk.act(Action::FoldAll);
+fn the_cursor_keeps_its_span_and_its_line_when_spans_arrive() {
+    let mut harness = three();
+    harness.act(Action::FoldAll);
     for _ in 0..4 {
-        desk.act(Action::Down);
+        harness.act(Action::Down);
     }
-    assert_eq!((desk.at(), desk.screen().1), ("tool 2", 4));
-    desk.trace(9, 2, 0);
-    desk.trace(2, 5, 0);
-    assert_eq!((desk.at(), desk.screen().1), ("tool 2", 4));
+    assert_eq!((harness.cursor_label(), harness.screen().1), ("tool 2", 4));
+    harness.trace(9, 2, 0);
+    harness.trace(2, 5, 0);
+    assert_eq!((harness.cursor_label(), harness.screen().1), ("tool 2", 4));
 }
 
 #[test]
-fn following_opens_the_newest_and_folds_what_ended() {
-    let mut desk = three();
-    desk.act(Action::Follow);
-    assert_eq!(desk.screen().0, ["agent 3", "tool 2", "tool 3", "agent 2", "agent 1"]);
-    desk.trace(4, 1, 0);
-    assert_eq!(desk.screen(), (vec!["agent 4", "tool 2", "agent 3", "agent 2", "agent 1"], 0));
-    desk.act(Action::Down);
-    desk.trace(5, 1, 0);
-    assert_eq!(desk.at(), "tool 2", "who moves, leads");
-    assert!(!desk.app.tree.follow);
+fn following_unfolds_the_newest_trace_and_folds_ended_ones() {
+    let mut harness = three();
+    harness.act(Action::Follow);
+    assert_eq!(harness.screen().0, ["agent 3", "tool 2", "tool 3", "agent 2", "agent 1"]);
+    harness.trace(4, 1, 0);
+    assert_eq!(harness.screen(), (vec!["agent 4", "tool 2", "agent 3", "agent 2", "agent 1"], 0));
+    harness.act(Action::Down);
+    harness.trace(5, 1, 0);
+    assert_eq!(harness.cursor_label(), "tool 2", "moving the cursor stops following");
+    assert!(!harness.app.tree.follow);
 }
 
 #[test]
-fn errors_are_gone_to_round_and_round_and_opened() {
-    let mut desk = three();
-    desk.trace(5, 2, 2);
-    desk.act(Action::Top);
+fn errors_are_visited_in_a_cycle_and_unfolded() {
+    let mut harness = three();
+    harness.trace(5, 2, 2);
+    harness.act(Action::Top);
     let mut seen = Vec::new();
     for _ in 0..4 {
-        desk.act(Action::NextError);
-        seen.push(format!("{} of {}", desk.at(), desk.store.trace(desk.store.row(desk.app.tree.cursor().unwrap()).trace()).start / SECOND));
+        harness.act(Action::NextError);
+        seen.push(format!(
+            "{} of {}",
+            harness.cursor_label(),
+            harness.store.trace(harness.store.row(harness.app.tree.cursor().unwrap()).trace()).start / SECOND
+        ));
     }
     assert_eq!(seen, ["tool 2 of 5", "tool 3 of 5", "tool 2 of 2", "tool 2 of 5"]);
-    desk.act(Action::PreviousError);
-    assert_eq!(desk.at(), "tool 2");
+    harness.act(Action::PreviousError);
+    assert_eq!(harness.cursor_label(), "tool 2");
 }
 
 #[test]
-fn a_pause_holds_back_and_then_shows_all() {
-    let mut desk = three();
-    desk.act(Action::Pause);
-    desk.trace(4, 3, 0);
-    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (3, Some(4)));
-    desk.act(Action::Pause);
-    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (4, None));
-    assert_eq!(desk.screen().0[0], "agent 4");
+fn a_pause_holds_batches_back_until_it_ends() {
+    let mut harness = three();
+    harness.act(Action::Pause);
+    harness.trace(4, 3, 0);
+    assert_eq!((harness.store.trace_count(), harness.app.held_back_spans()), (3, Some(4)));
+    harness.act(Action::Pause);
+    assert_eq!((harness.store.trace_count(), harness.app.held_back_spans()), (4, None));
+    assert_eq!(harness.screen().0[0], "agent 4");
 }
 
 #[test]
-fn a_pause_holds_back_no_more_bytes_than_the_store_may_hold() {
-    let mut desk = TestHarness::new(Limits { bytes: 1000, ..Limits::default() });
-    desk.act(Action::Pause);
+fn a_pause_holds_back_at_most_the_bytes_of_the_store_limit() {
+    let mut harness = TestHarness::new(Limits { bytes: 1000, ..Limits::default() });
+    harness.act(Action::Pause);
     for number in 1..=5 {
         let mut batch = Batch::new(SourceId(0), Origin::Live);
         TestHarness::fill(&mut batch, number, 1, 0);
         batch.spans.iter_mut().for_each(|span| span.retained_bytes = 150);
-        desk.app.receive(&mut desk.store, batch, 10 * SECOND);
+        harness.app.receive(&mut harness.store, batch, 10 * SECOND);
     }
-    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (2, Some(6)), "three times 300 bytes wait");
-    desk.act(Action::Pause);
-    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (3, None));
-    desk.act(Action::Pause);
-    desk.trace(6, 1, 0);
-    assert_eq!(desk.app.held_back_spans(), Some(2), "nothing is held back of the time before");
+    assert_eq!((harness.store.trace_count(), harness.app.held_back_spans()), (2, Some(6)), "three batches of 300 bytes are held back");
+    harness.act(Action::Pause);
+    assert_eq!((harness.store.trace_count(), harness.app.held_back_spans()), (3, None));
+    harness.act(Action::Pause);
+    harness.trace(6, 1, 0);
+    assert_eq!(harness.app.held_back_spans(), Some(2), "earlier batches do not count");
 }
 
 #[test]
-fn a_pause_holds_back_so_many_batches_whatever_is_in_them() {
-    let mut desk = TestHarness::new(Limits::default());
-    desk.act(Action::Pause);
-    desk.trace(1, 1, 0);
+fn a_pause_limits_the_number_of_batches_even_if_they_are_empty() {
+    let mut harness = TestHarness::new(Limits::default());
+    harness.act(Action::Pause);
+    harness.trace(1, 1, 0);
     for _ in 0..HELD_BACK {
-        desk.app.receive(&mut desk.store, Batch::new(SourceId(0), Origin::Live), 10 * SECOND);
+        harness.app.receive(&mut harness.store, Batch::new(SourceId(0), Origin::Live), 10 * SECOND);
     }
-    assert_eq!((desk.store.trace_count(), desk.app.held_back_spans()), (1, Some(0)));
+    assert_eq!((harness.store.trace_count(), harness.app.held_back_spans()), (1, Some(0)));
 }
 
 #[test]
-fn a_filter_shows_traces_with_a_match_and_takes_in_later_ones() {
-    let mut desk = three();
+fn a_filter_shows_traces_with_a_match_including_later_ones() {
+    let mut harness = three();
     for c in "/tool:\"tool 5\"\n".chars() {
-        desk.key(c);
+        harness.key(c);
     }
-    assert_eq!(desk.screen().0, Vec::<&str>::new());
-    desk.trace(7, 4, 0);
-    assert_eq!(desk.screen().0, ["agent 7"]);
-    desk.act(Action::NextMatch);
-    assert_eq!(desk.at(), "tool 5");
-    assert!(desk.app.tree.is_match(desk.app.tree.cursor().unwrap()));
-    desk.act(Action::Back);
-    assert_eq!(desk.app.tree.len(), 4);
-    assert_eq!(desk.at(), "tool 5", "the cursor stays when the filter goes");
+    assert_eq!(harness.screen().0, Vec::<&str>::new());
+    harness.trace(7, 4, 0);
+    assert_eq!(harness.screen().0, ["agent 7"]);
+    harness.act(Action::NextMatch);
+    assert_eq!(harness.cursor_label(), "tool 5");
+    assert!(harness.app.tree.is_match(harness.app.tree.cursor().unwrap()));
+    harness.act(Action::Back);
+    assert_eq!(harness.app.tree.len(), 4);
+    assert_eq!(harness.cursor_label(), "tool 5", "the cursor stays when the filter is cleared");
 }
 
 #[test]
-fn a_trace_that_no_longer_passes_gives_the_cursor_to_its_neighbour() {
-    let mut desk = three();
-    desk.app.set_filter(&desk.store, "status:ok".to_owned());
-    assert_eq!(desk.screen().0, ["agent 3", "agent 1"]);
-    assert_eq!(desk.at(), "agent 3");
-    desk.trace(3, 4, 4);
-    assert_eq!(desk.screen().0, ["agent 1"]);
-    assert_eq!(desk.at(), "agent 1");
+fn the_cursor_moves_to_the_neighbour_of_a_trace_that_stops_matching() {
+    let mut harness = three();
+    harness.app.set_filter(&harness.store, "status:ok".to_owned());
+    assert_eq!(harness.screen().0, ["agent 3", "agent 1"]);
+    assert_eq!(harness.cursor_label(), "agent 3");
+    harness.trace(3, 4, 4);
+    assert_eq!(harness.screen().0, ["agent 1"]);
+    assert_eq!(harness.cursor_label(), "agent 1");
 }
 
 #[test]
-fn a_mistake_leaves_the_last_good_filter() {
-    let mut desk = three();
+fn an_invalid_line_keeps_the_last_valid_filter() {
+    let mut harness = three();
     for c in "/status:error x:y".chars() {
-        desk.key(c);
+        harness.key(c);
     }
-    desk.app.advance_filter(&desk.store);
-    assert_eq!(desk.app.parse_error.as_ref().map(|mistake| mistake.at), Some(13));
-    assert_eq!(desk.app.filter, "status:error x", "the last line that meant something");
+    harness.app.advance_filter(&harness.store);
+    assert_eq!(harness.app.parse_error.as_ref().map(|error| error.at), Some(13));
+    assert_eq!(harness.app.filter, "status:error x", "the last valid line");
 }
 
 #[test]
-fn a_cursor_survives_the_eviction_of_its_trace_and_its_neighbours() {
-    let mut desk = TestHarness::new(Limits { spans: 6, ..Limits::default() });
+fn the_cursor_survives_the_eviction_of_its_trace_and_neighbours() {
+    let mut harness = TestHarness::new(Limits { spans: 6, ..Limits::default() });
     for number in 1..=6 {
-        desk.trace(number, 0, 0);
+        harness.trace(number, 0, 0);
     }
-    desk.act(Action::Bottom);
-    assert_eq!(desk.at(), "agent 1");
+    harness.act(Action::Bottom);
+    assert_eq!(harness.cursor_label(), "agent 1");
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     for number in 10..14 {
         TestHarness::fill(&mut batch, number, 0, 0);
     }
-    desk.app.receive(&mut desk.store, batch, desk.now);
-    assert_eq!((desk.at(), desk.app.tree.len()), ("agent 5", 6));
+    harness.app.receive(&mut harness.store, batch, harness.now);
+    assert_eq!((harness.cursor_label(), harness.app.tree.len()), ("agent 5", 6));
 }
 
 #[test]
-fn a_cursor_comes_out_of_a_fold_that_grows_around_it() {
-    let mut desk = TestHarness::new(Limits::default());
+fn the_cursor_leaves_a_fold_that_grows_around_it() {
+    let mut harness = TestHarness::new(Limits::default());
     let span = |id: u64, parent: u64| {
         let mut batch = Batch::new(SourceId(0), Origin::Live);
         let name = batch.intern(&format!("span {id}"));
@@ -242,157 +246,161 @@ fn a_cursor_comes_out_of_a_fold_that_grows_around_it() {
         });
         batch
     };
-    desk.app.receive(&mut desk.store, span(1, 2), 10);
-    desk.app.receive(&mut desk.store, span(2, 3), 10);
-    assert_eq!(desk.screen().0.len(), 1, "a folded trace is one row");
-    assert_eq!(desk.app.tree.cursor(), Some(desk.store.trace(desk.store.traces().next().unwrap()).roots()[0]));
+    harness.app.receive(&mut harness.store, span(1, 2), 10);
+    harness.app.receive(&mut harness.store, span(2, 3), 10);
+    assert_eq!(harness.screen().0.len(), 1, "a folded trace is one row");
+    assert_eq!(harness.app.tree.cursor(), Some(harness.store.trace(harness.store.traces().next().unwrap()).roots()[0]));
 }
 
 #[test]
-fn marked_traces_are_exported_else_the_current_one() {
-    let mut desk = three();
-    let exported = |desk: &mut TestHarness| {
-        desk.act(Action::Export);
-        assert!(matches!(&desk.app.overlay, Some(Overlay::Export(_))));
-        let Some(Effect::Export(export)) = desk.key('\n') else { panic!("an export") };
-        assert!(desk.app.overlay.is_none());
+fn export_takes_marked_traces_or_the_current_one() {
+    let mut harness = three();
+    let exported = |harness: &mut TestHarness| {
+        harness.act(Action::Export);
+        assert!(matches!(&harness.app.overlay, Some(Overlay::Export(_))));
+        let Some(Effect::Export(export)) = harness.key('\n') else { panic!("an export") };
+        assert!(harness.app.overlay.is_none());
         export.traces.len()
     };
-    assert_eq!(exported(&mut desk), 1);
-    desk.act(Action::Mark);
-    desk.act(Action::Down);
-    desk.act(Action::Mark);
-    assert_eq!(exported(&mut desk), 2);
-    desk.act(Action::ClearMarks);
-    assert_eq!(exported(&mut desk), 1);
-    desk.act(Action::Export);
-    desk.press(KeyCode::Esc);
-    assert!(desk.app.overlay.is_none());
+    assert_eq!(exported(&mut harness), 1);
+    harness.act(Action::Mark);
+    harness.act(Action::Down);
+    harness.act(Action::Mark);
+    assert_eq!(exported(&mut harness), 2);
+    harness.act(Action::ClearMarks);
+    assert_eq!(exported(&mut harness), 1);
+    harness.act(Action::Export);
+    harness.press(KeyCode::Esc);
+    assert!(harness.app.overlay.is_none());
 }
 
 #[test]
-fn what_is_evicted_leaves_the_export_dialog_too() {
-    let mut desk = TestHarness::new(Limits { spans: 2, ..Limits::default() });
-    desk.trace(1, 0, 0);
-    desk.trace(2, 0, 0);
-    desk.act(Action::Top);
+fn evicted_traces_leave_the_export_dialog() {
+    let mut harness = TestHarness::new(Limits { spans: 2, ..Limits::default() });
+    harness.trace(1, 0, 0);
+    harness.trace(2, 0, 0);
+    harness.act(Action::Top);
     for _ in 0..2 {
-        desk.act(Action::Mark);
-        desk.act(Action::Down);
+        harness.act(Action::Mark);
+        harness.act(Action::Down);
     }
-    let asked = |desk: &TestHarness| match &desk.app.overlay {
-        Some(Overlay::Export(dialog)) => dialog.traces.iter().map(|&trace| desk.store.trace(trace).start / SECOND).collect(),
+    let traces = |harness: &TestHarness| match &harness.app.overlay {
+        Some(Overlay::Export(dialog)) => dialog.traces.iter().map(|&trace| harness.store.trace(trace).start / SECOND).collect(),
         _ => Vec::new(),
     };
-    desk.act(Action::Export);
-    assert_eq!(asked(&desk), [1, 2]);
-    // The third may have the first one's place in the store.
-    desk.trace(3, 0, 0);
-    assert_eq!(asked(&desk), [2]);
-    desk.trace(4, 0, 0);
-    assert!(desk.app.overlay.is_none());
-    assert_eq!(desk.app.message.as_ref().map(|message| message.text.as_str()), Some("the traces to export were evicted from memory"));
+    harness.act(Action::Export);
+    assert_eq!(traces(&harness), [1, 2]);
+    // The third trace may reuse the index of the first.
+    harness.trace(3, 0, 0);
+    assert_eq!(traces(&harness), [2]);
+    harness.trace(4, 0, 0);
+    assert!(harness.app.overlay.is_none());
+    assert_eq!(harness.app.message.as_ref().map(|message| message.text.as_str()), Some("the traces to export were evicted from memory"));
 }
 
 #[test]
-fn what_is_evicted_leaves_no_trace_in_cursor_marks_folds_and_filter() {
-    let mut desk = TestHarness::new(Limits { spans: 9, ..Limits::default() });
+fn evicted_traces_leave_cursor_marks_folds_and_filter() {
+    let mut harness = TestHarness::new(Limits { spans: 9, ..Limits::default() });
     for number in [1, 2, 3] {
-        desk.trace(number, 2, 1);
+        harness.trace(number, 2, 1);
     }
-    desk.act(Action::Bottom);
-    desk.act(Action::Mark);
-    desk.app.set_filter(&desk.store, "status:error".to_owned());
+    harness.act(Action::Bottom);
+    harness.act(Action::Mark);
+    harness.app.set_filter(&harness.store, "status:error".to_owned());
     for number in 4..40 {
-        desk.trace(number, 2, u64::from(number % 2 == 0));
-        desk.act(if number % 3 == 0 { Action::FoldAll } else { Action::Down });
-        desk.screen();
+        harness.trace(number, 2, u64::from(number % 2 == 0));
+        harness.act(if number % 3 == 0 { Action::FoldAll } else { Action::Down });
+        harness.screen();
     }
-    assert!(desk.app.marks.is_empty());
-    assert_eq!(desk.store.all().spans, 9);
-    let failed = desk.store.traces().filter(|&trace| desk.store.trace(trace).counts().errors > 0).count();
-    assert_eq!(desk.app.tree.len(), failed);
+    assert!(harness.app.marks.is_empty());
+    assert_eq!(harness.store.all().spans, 9);
+    let failed = harness.store.traces().filter(|&trace| harness.store.trace(trace).counts().errors > 0).count();
+    assert_eq!(harness.app.tree.len(), failed);
 }
 
 #[test]
-fn a_bound_slides_along_and_traces_fall_out_of_it() {
-    let mut desk = three();
-    desk.app.now = 3 * SECOND;
-    desk.app.set_filter(&desk.store, "since:2s".to_owned());
-    assert_eq!(desk.screen().0, ["agent 3", "agent 2", "agent 1"]);
-    assert!(desk.app.tick(&mut desk.store, 3 * SECOND + 10), "a trace's last span began 3 ns after it");
-    assert_eq!(desk.screen().0, ["agent 3", "agent 2"]);
-    desk.app.set_filter(&desk.store, "until:1s".to_owned());
-    assert_eq!(desk.screen().0, ["agent 2", "agent 1"]);
-    desk.app.tick(&mut desk.store, 5 * SECOND);
-    assert_eq!(desk.screen().0, ["agent 3", "agent 2", "agent 1"]);
+fn traces_leave_a_relative_time_range_as_time_passes() {
+    let mut harness = three();
+    harness.app.now = 3 * SECOND;
+    harness.app.set_filter(&harness.store, "since:2s".to_owned());
+    assert_eq!(harness.screen().0, ["agent 3", "agent 2", "agent 1"]);
+    assert!(harness.app.tick(&mut harness.store, 3 * SECOND + 10), "the last span of the trace starts 3 ns after its root");
+    assert_eq!(harness.screen().0, ["agent 3", "agent 2"]);
+    harness.app.set_filter(&harness.store, "until:1s".to_owned());
+    assert_eq!(harness.screen().0, ["agent 2", "agent 1"]);
+    harness.app.tick(&mut harness.store, 5 * SECOND);
+    assert_eq!(harness.screen().0, ["agent 3", "agent 2", "agent 1"]);
 }
 
 #[test]
-fn a_filter_over_many_rows_ends_as_if_judged_at_once() {
-    let mut desk = TestHarness::new(Limits::default());
+fn a_filter_in_several_passes_gives_the_same_result() {
+    let mut harness = TestHarness::new(Limits::default());
     for number in 1..=200 {
-        desk.trace(number, 40, u64::from(number % 3 == 0));
+        harness.trace(number, 40, u64::from(number % 3 == 0));
     }
-    desk.app.set_filter(&desk.store, "status:error".to_owned());
-    desk.trace(201, 3, 3);
-    desk.trace(6, 90, 7);
-    desk.trace(4, 50, 2);
-    while desk.app.tree.is_filtering() {
-        desk.app.advance_filter(&desk.store);
+    harness.app.set_filter(&harness.store, "status:error".to_owned());
+    harness.trace(201, 3, 3);
+    harness.trace(6, 90, 7);
+    harness.trace(4, 50, 2);
+    while harness.app.tree.is_filtering() {
+        harness.app.advance_filter(&harness.store);
     }
-    let failed: Vec<_> = desk.store.traces().rev().filter(|&trace| desk.store.trace(trace).counts().errors > 0).collect();
-    assert_eq!(desk.app.tree.traces().collect::<Vec<_>>(), failed);
-    desk.app.set_filter(&desk.store, String::new());
-    while desk.app.tree.is_filtering() {
-        desk.app.advance_filter(&desk.store);
+    let failed: Vec<_> = harness.store.traces().rev().filter(|&trace| harness.store.trace(trace).counts().errors > 0).collect();
+    assert_eq!(harness.app.tree.traces().collect::<Vec<_>>(), failed);
+    harness.app.set_filter(&harness.store, String::new());
+    while harness.app.tree.is_filtering() {
+        harness.app.advance_filter(&harness.store);
     }
-    assert_eq!(desk.app.tree.len(), 201);
+    assert_eq!(harness.app.tree.len(), 201);
 }
 
 #[test]
-fn what_payloads_hold_is_told_by_sources() {
-    let mut desk = three();
-    desk.app.sources = vec![SourceView::new("one")];
-    desk.app.set_filter(&desk.store, "text:refund kind:tool".to_owned());
-    assert_eq!(desk.app.tree.len(), 0);
-    let [(SourceId(0), Request::Search(search))] = &desk.app.take_requests()[..] else { panic!("a search") };
+fn a_text_filter_searches_payloads_in_the_sources() {
+    let mut harness = three();
+    harness.app.sources = vec![SourceView::new("one")];
+    harness.app.set_filter(&harness.store, "text:refund kind:tool".to_owned());
+    assert_eq!(harness.app.tree.len(), 0);
+    let [(SourceId(0), Request::Search(search))] = &harness.app.take_requests()[..] else { panic!("a search") };
     let found = |number: u8, id: u64, progress| SearchHits {
         source: SourceId(0),
         ticket: search.ticket,
         spans: vec![(TraceId::new([number; 16]).unwrap(), SpanId::new(id.to_be_bytes()).unwrap())],
         progress,
-        trouble: None,
+        error: None,
     };
-    desk.app.search_hits(&desk.store, found(1, 2, Some(Progress { done: 1, total: 4 })));
-    desk.app.search_hits(&desk.store, found(2, 1, None));
-    desk.app.search_hits(&desk.store, found(8, 2, None));
-    assert_eq!(desk.screen().0, ["agent 1"], "an agent is no tool, and trace 8 has not come");
-    assert_eq!(desk.app.search_progress(), Some((25, true)));
-    desk.trace(8, 1, 0);
-    assert_eq!(desk.screen().0, ["agent 8", "agent 1"]);
-    let [(SourceId(0), Request::Check { addresses, .. })] = &desk.app.take_requests()[..] else { panic!("a check of what came") };
+    harness.app.search_hits(&harness.store, found(1, 2, Some(Progress { done: 1, total: 4 })));
+    harness.app.search_hits(&harness.store, found(2, 1, None));
+    harness.app.search_hits(&harness.store, found(8, 2, None));
+    assert_eq!(harness.screen().0, ["agent 1"], "the agent is not a tool, and trace 8 has not arrived");
+    assert_eq!(harness.app.search_progress(), Some((25, true)));
+    harness.trace(8, 1, 0);
+    assert_eq!(harness.screen().0, ["agent 8", "agent 1"]);
+    let [(SourceId(0), Request::Check { addresses, .. })] = &harness.app.take_requests()[..] else { panic!("a check of new spans") };
     assert_eq!(addresses.iter().map(|(address, _)| address.0).collect::<Vec<_>>(), [2], "only the tool can match");
-    // More words ask the same of payloads; other words do not.
-    desk.app.set_filter(&desk.store, "text:refund kind:tool agent:8".to_owned());
-    assert!(desk.app.take_requests().is_empty() && desk.screen().0 == ["agent 8"]);
-    desk.act(Action::Back);
-    assert!(matches!(desk.app.take_requests()[..], [(_, Request::StopSearch)]));
-    assert_eq!((desk.app.search_progress(), desk.app.filter.is_empty()), (Some((25, false)), false), "the first step back ends the search");
-    desk.act(Action::Back);
-    assert_eq!((desk.app.search_progress(), desk.app.tree.len()), (None, 4));
-    desk.app.search_hits(&desk.store, found(3, 2, None));
-    assert!(!desk.app.tree.is_filtered());
+    // Words that do not concern payloads start no search.
+    harness.app.set_filter(&harness.store, "text:refund kind:tool agent:8".to_owned());
+    assert!(harness.app.take_requests().is_empty() && harness.screen().0 == ["agent 8"]);
+    harness.act(Action::Back);
+    assert!(matches!(harness.app.take_requests()[..], [(_, Request::StopSearch)]));
+    assert_eq!(
+        (harness.app.search_progress(), harness.app.filter.is_empty()),
+        (Some((25, false)), false),
+        "going back first stops the search"
+    );
+    harness.act(Action::Back);
+    assert_eq!((harness.app.search_progress(), harness.app.tree.len()), (None, 4));
+    harness.app.search_hits(&harness.store, found(3, 2, None));
+    assert!(!harness.app.tree.is_filtered());
 }
 
 #[test]
-fn a_detail_asks_again_when_more_of_its_payload_came() {
-    let mut desk = three();
-    let wanted = desk.app.detail.take_request().unwrap();
-    assert_eq!(desk.app.detail.take_request(), None);
+fn the_detail_requests_a_changed_payload_again() {
+    let mut harness = three();
+    let request = harness.app.detail.take_request().unwrap();
+    assert_eq!(harness.app.detail.take_request(), None);
     let other = SpanId::new([0xee; 8]).unwrap();
-    desk.app.detail.request_again(wanted.source, &[other]);
-    assert_eq!(desk.app.detail.take_request(), None);
-    desk.app.detail.request_again(wanted.source, &[other, wanted.span]);
-    assert_eq!(desk.app.detail.take_request(), Some(wanted));
+    harness.app.detail.request_again(request.source, &[other]);
+    assert_eq!(harness.app.detail.take_request(), None);
+    harness.app.detail.request_again(request.source, &[other, request.span]);
+    assert_eq!(harness.app.detail.take_request(), Some(request));
 }

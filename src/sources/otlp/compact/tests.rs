@@ -74,7 +74,7 @@ impl Held {
     }
 
     fn bytes(&self) -> u64 {
-        self.ingest.traffic().held
+        self.ingest.traffic().retained_bytes
     }
 }
 

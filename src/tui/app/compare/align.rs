@@ -1,9 +1,5 @@
 //! Pairs the steps of two traces.
 
-use std::hash::Hash;
-
-use similar::{Algorithm, DiffOp, capture_diff_slices};
-
 use crate::model::SpanType;
 
 /// The type and the name of a step.
@@ -13,7 +9,7 @@ pub(super) type Key<N> = (SpanType, N);
 type Pair = [Option<usize>; 2];
 
 /// Pairs the steps of two trees: the roots, then steps with the same type and name, then, between two such pairs, steps with the same type.
-pub(super) fn align<N: Eq + Hash + Ord>(left: &[Key<N>], right: &[Key<N>]) -> Vec<Pair> {
+pub(super) fn align<N: PartialEq>(left: &[Key<N>], right: &[Key<N>]) -> Vec<Pair> {
     let (Some(_), Some(_)) = (left.first(), right.first()) else { return unpaired([0, 0], [left.len(), right.len()]) };
     let mut pairs = vec![[Some(0), Some(0)]];
     let mut next = [1, 1];
@@ -44,15 +40,38 @@ fn unpaired(start: [usize; 2], end: [usize; 2]) -> Vec<Pair> {
     (start[0]..end[0]).map(|left| [Some(left), None]).chain((start[1]..end[1]).map(|right| [None, Some(right)])).collect()
 }
 
-/// Returns the indices of a longest common subsequence in both lists.
-fn matches<K: Eq + Hash + Ord>(left: &[K], right: &[K]) -> impl Iterator<Item = [usize; 2]> {
-    capture_diff_slices(Algorithm::Myers, left, right).into_iter().flat_map(|operation| {
-        let (left, right, count) = match operation {
-            DiffOp::Equal { old_index, new_index, len } => (old_index, new_index, len),
-            _ => (0, 0, 0),
-        };
-        (0..count).map(move |offset| [left + offset, right + offset])
-    })
+/// Returns the indices of a longest common subsequence in both lists. Costs the product of their lengths without common ends.
+fn matches<K: PartialEq>(left: &[K], right: &[K]) -> Vec<[usize; 2]> {
+    let prefix = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&left[prefix..], &right[prefix..]);
+    let suffix = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[..a.len() - suffix], &b[..b.len() - suffix]);
+    // The length of the longest common subsequence of `a[x..]` and `b[y..]`; the last row and column are 0.
+    let width = b.len() + 1;
+    let mut lengths = vec![0_u16; (a.len() + 1) * width];
+    for x in (0..a.len()).rev() {
+        for y in (0..b.len()).rev() {
+            lengths[x * width + y] = if a[x] == b[y] {
+                lengths[(x + 1) * width + y + 1] + 1
+            } else {
+                lengths[(x + 1) * width + y].max(lengths[x * width + y + 1])
+            };
+        }
+    }
+    let mut found: Vec<[usize; 2]> = (0..prefix).map(|at| [at, at]).collect();
+    let (mut x, mut y) = (0, 0);
+    while x < a.len() && y < b.len() {
+        if a[x] == b[y] {
+            found.push([prefix + x, prefix + y]);
+            (x, y) = (x + 1, y + 1);
+        } else if lengths[(x + 1) * width + y] >= lengths[x * width + y + 1] {
+            x += 1;
+        } else {
+            y += 1;
+        }
+    }
+    found.extend((0..suffix).rev().map(|back| [left.len() - 1 - back, right.len() - 1 - back]));
+    found
 }
 
 #[cfg(test)]

@@ -149,8 +149,8 @@ impl Order {
             self.chunks.push(Vec::new());
         }
         let chunk = &mut self.chunks[at];
-        let place = chunk.partition_point(|other| *other < entry);
-        chunk.insert(place, entry);
+        let index = chunk.partition_point(|other| *other < entry);
+        chunk.insert(index, entry);
         self.len += 1;
         if chunk.len() > CHUNK {
             let half = chunk.split_off(CHUNK / 2);
@@ -262,8 +262,8 @@ mod tests {
                 model.sort();
                 if !stays {
                     let at = model.iter().position(|other| *other == entry);
-                    let place = at.map(|at| if sorting.is_descending() { model.len() - 1 - at } else { at });
-                    prop_assert_eq!(order.remove(&entry), place);
+                    let position = at.map(|at| if sorting.is_descending() { model.len() - 1 - at } else { at });
+                    prop_assert_eq!(order.remove(&entry), position);
                     model.retain(|other| *other != entry);
                 }
             }
@@ -273,8 +273,8 @@ mod tests {
             let shown: Vec<TraceIx> = model.iter().map(|entry| entry.trace).collect();
             prop_assert_eq!(order.iter().collect::<Vec<_>>(), shown.clone());
             prop_assert_eq!((0..order.len()).filter_map(|at| order.get(at)).collect::<Vec<_>>(), shown);
-            for (place, entry) in model.iter().enumerate() {
-                prop_assert_eq!(order.position(entry), Some(place));
+            for (position, entry) in model.iter().enumerate() {
+                prop_assert_eq!(order.position(entry), Some(position));
             }
         }
     }
