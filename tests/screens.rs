@@ -340,10 +340,10 @@ fn source(name: &str, state: State) -> SourceView {
 
 /// Returns a listener with two ports that forwards to two endpoints, the second of which is down.
 fn listener() -> SourceView {
-    let port = |port| Port { address: ([127, 0, 0, 1], port).into(), warning: None, trouble: None };
+    let port = |port| Port { address: ([127, 0, 0, 1], port).into(), warning: None, error: None };
     let alive = Forwarding { url: "http://127.0.0.1:4319".to_owned(), sent: 12, ..Forwarding::default() };
-    let trouble = Some("io: Connection refused".to_owned());
-    let dead = Forwarding { url: "https://collector.example:4318".to_owned(), waiting: 3, dropped: 1, trouble, ..Forwarding::default() };
+    let error = Some("io: Connection refused".to_owned());
+    let dead = Forwarding { url: "https://collector.example:4318".to_owned(), waiting: 3, dropped: 1, error, ..Forwarding::default() };
     let traffic = Traffic { refused: 7, logs: 5, forwards: vec![alive, dead], ports: vec![port(4317), port(4318)], ..Traffic::default() };
     SourceView { traffic, ..source("otlp", State::Watching { left_out: 0 }) }
 }
@@ -355,7 +355,7 @@ fn blocked_listener() -> SourceView {
         "can't listen on 127.0.0.1:4317: it is in use; stop the program that listens there, or choose another address with --grpc ADDR";
     listener.state = State::Failing(words.to_owned());
     listener.traffic = Traffic { ports: listener.traffic.ports, ..Traffic::default() };
-    listener.traffic.ports[0].trouble = Some(PortError { taken: true, words: words.to_owned(), flag: "--grpc" });
+    listener.traffic.ports[0].error = Some(PortError { is_in_use: true, message: words.to_owned(), flag: "--grpc" });
     listener
 }
 
@@ -364,7 +364,7 @@ fn open_listener() -> SourceView {
     let mut listener = listener();
     let warning = "0.0.0.0:4318 is open to other machines: everybody who reaches it can send spans; --otlp-token TOKEN asks for a token";
     listener.traffic = Traffic { ports: listener.traffic.ports, ..Traffic::default() };
-    listener.traffic.ports[1] = Port { address: ([0, 0, 0, 0], 4318).into(), warning: Some(warning.to_owned()), trouble: None };
+    listener.traffic.ports[1] = Port { address: ([0, 0, 0, 0], 4318).into(), warning: Some(warning.to_owned()), error: None };
     listener
 }
 

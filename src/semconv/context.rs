@@ -1,8 +1,8 @@
-//! What the span at the top of a trace says of the run: what Agno keeps with a trace.
+//! The context of a run, which Agno stores with a trace: the run, the session, the user and the agent.
 
 use crate::model::{Attribute, Value};
 
-/// The columns of Agno's table of traces, each with the attributes that fill it.
+/// The columns of Agno's table of traces, each with the attribute keys that state it (`agno/tracing/schemas.py`).
 const CONTEXT: [(&str, &[&str]); 6] = [
     ("run_id", &["run_id", "agno.run.id"]),
     ("session_id", &["session_id", "agno.session.id", "session.id"]),
@@ -12,7 +12,7 @@ const CONTEXT: [(&str, &[&str]); 6] = [
     ("workflow_id", &["workflow_id", "agno.workflow.id"]),
 ];
 
-/// What a span's attributes state for a column of Agno's table of traces.
+/// Returns the value that a root span's attributes state for a column of Agno's table of traces, such as `session_id`.
 #[must_use]
 pub fn agno_context(attributes: &[Attribute], column: &str) -> Option<String> {
     let (_, names) = CONTEXT.iter().find(|(name, _)| *name == column)?;

@@ -1,24 +1,24 @@
-//! What a span does, in each convention's words.
+//! The type of a span, from the words of each convention.
 
 use crate::model::SpanType;
 use crate::model::json::{Scalar, chars};
 
-/// The longest word that states a kind.
-const LONGEST: usize = 64;
+/// The most characters of a word that states a kind.
+const MAX_WORD: usize = 64;
 
-/// Reads the value of an attribute that states a kind. `None` if it says nothing of use: then the next attribute decides.
+/// Reads the value of an attribute that states a kind. Returns `None` for an unknown word; then the next attribute decides.
 pub(super) fn from_value(value: Scalar<'_>) -> Option<SpanType> {
-    let mut word = [0; LONGEST];
+    let mut word = [0; MAX_WORD];
     let mut length = 0;
-    for (place, char) in word.iter_mut().zip(chars(value)) {
-        *place = u8::try_from(char).ok()?.to_ascii_lowercase();
+    for (byte, char) in word.iter_mut().zip(chars(value)) {
+        *byte = u8::try_from(char).ok()?.to_ascii_lowercase();
         length += 1;
     }
-    // Some write even a word as JSON.
+    // Some programs encode even a word as JSON.
     Some(match std::str::from_utf8(&word[..length]).ok()?.trim_matches('"') {
         "agent" | "invoke_agent" | "agent.run" | "agent_run" => SpanType::Agent,
         "invoke_workflow" | "workflow" | "workflow.run" | "workflow_run" | "flow" => SpanType::Workflow,
-        // An agent that is made does not run yet.
+        // Creating an agent does not run it.
         "chain" | "task" | "execute_task" | "workflow_step" | "create_agent" => SpanType::Step,
         "llm" | "chat" | "chat_model" | "model" | "model_generation" | "model.step" | "model_step" | "generate_content"
         | "text_completion" | "completion" | "generation" => SpanType::Model,
@@ -33,7 +33,7 @@ pub(super) fn from_value(value: Scalar<'_>) -> Option<SpanType> {
     })
 }
 
-/// The AI SDK's operations: `ai.generateText` loops over `ai.generateText.doGenerate` and `ai.toolCall`.
+/// Reads an operation of the AI SDK: `ai.generateText` loops over `ai.generateText.doGenerate` and `ai.toolCall`.
 fn from_operation(operation: &str) -> Option<SpanType> {
     let operation = operation.strip_prefix("ai.")?;
     Some(match operation.split('.').next_back()? {
@@ -46,7 +46,7 @@ fn from_operation(operation: &str) -> Option<SpanType> {
     })
 }
 
-/// The names that Agno's and others' documentation shows, where no attribute states a kind.
+/// Reads a span name as the documentation of Agno and of other frameworks shows it, for a span without a kind attribute.
 pub(super) fn from_name(name: &str) -> Option<SpanType> {
     match name {
         _ if ["invoke_agent ", "agent_run [", "Agent run: "].iter().any(|start| name.starts_with(start)) => Some(SpanType::Agent),

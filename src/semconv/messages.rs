@@ -1,4 +1,4 @@
-//! A model call's conversation, put together again from whichever convention holds it.
+//! The conversation of a model call, from any convention.
 
 mod events;
 mod flat;
@@ -9,55 +9,57 @@ use super::values;
 use crate::model::json::{self, Scalar, chars, unescape};
 use crate::model::{Attribute, Payload, Value};
 
+/// The most characters of a location; longer ones are embedded data.
+const MAX_LOCATION: usize = 2000;
+
 /// Longer messages are not parsed for a row's preview.
 pub(super) const MAX_MESSAGES_CHARS: usize = 1 << 18;
 
-/// What went into a model call and what came out.
+/// The input and output messages of a model call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conversation {
-    /// The system's, user's, assistant's and tools' messages, oldest first.
+    /// The messages of the system, the user, the assistant and tools, oldest first.
     pub input: Vec<Message>,
-    /// The model's answer.
+    /// The model's response.
     pub output: Vec<Message>,
 }
 
 /// One message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Message {
-    /// `system`, `user`, `assistant`, `tool`, or what else it says.
+    /// The role: `system`, `user`, `assistant`, `tool` or another one.
     pub role: String,
-    /// What it says; parts that are no text are named in brackets.
+    /// The text. Parts that are not text appear as a description in brackets.
     pub text: String,
-    /// What the model thought before it answered, where it says.
+    /// The model's reasoning, if recorded.
     pub reasoning: String,
-    /// The tools that it calls.
+    /// The tools that the message calls.
     pub tool_calls: Vec<ToolCall>,
-    /// Which call a tool's message answers.
+    /// The id of the call that a tool's message answers.
     pub tool_call_id: Option<String>,
-    /// Who speaks, where the message says so: on a tool's message, the tool.
+    /// The name of the sender, if recorded: on a tool's message, the tool.
     pub name: String,
 }
 
-/// A model's wish to call a tool.
+/// A model's request to call a tool.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ToolCall {
-    /// The call's id; empty if not stated.
+    /// The id of the call; empty if not recorded.
     pub id: String,
-    /// The tool.
+    /// The name of the tool.
     pub name: String,
-    /// The arguments, mostly JSON text.
+    /// The arguments, usually JSON text.
     pub arguments: String,
 }
 
-/// The conversation that a span holds, in its attributes or else in its events; what only its input and output tell is taken from there
-/// if they are messages.
+/// Returns the conversation in a span's attributes, else in its events, else in its input and output if these are messages.
 #[must_use]
 pub fn conversation(payload: &Payload) -> Conversation {
     let Conversation { mut input, mut output } = messages(&payload.attributes);
     if input.is_empty() && output.is_empty() {
         Conversation { input, output } = events::read(payload);
     }
-    // A graph's instrumentation names the role of what it was given, and no more.
+    // Some instrumentations of graphs record only the roles of the input messages.
     if input.iter().all(|message| message.text.is_empty() && message.tool_calls.is_empty()) {
         input.clear();
     }
@@ -66,21 +68,21 @@ pub fn conversation(payload: &Payload) -> Conversation {
     }
     if output.is_empty() {
         output = self::output(&payload.attributes).map(|value| parts::read_if_messages(value, "assistant")).unwrap_or_default();
-        // A graph's state holds what was said before, too.
-        let same = |(one, other): &(&Message, &Message)| (&one.role, &one.text) == (&other.role, &other.text);
-        if input.len() < output.len() && input.iter().zip(&output).all(|pair| same(&pair)) {
+        // The output state of a graph includes its input messages.
+        let is_same = |(one, other): &(&Message, &Message)| (&one.role, &one.text) == (&other.role, &other.text);
+        if input.len() < output.len() && input.iter().zip(&output).all(|pair| is_same(&pair)) {
             output.drain(..input.len());
         }
     }
     Conversation { input, output }
 }
 
-/// The conversation that a span's attributes hold; empty if they hold none.
+/// Returns the conversation in a span's attributes; empty if there is none.
 #[must_use]
 pub fn messages(attributes: &[Attribute]) -> Conversation {
-    let mut input = first_filled([flat::openinference(attributes, "llm.input_messages."), flat::numbered(attributes, "gen_ai.prompt.")]);
+    let mut input = first_non_empty([flat::openinference(attributes, "llm.input_messages."), flat::numbered(attributes, "gen_ai.prompt.")]);
     if input.is_empty() {
-        input = Field::Messages.keys().iter().find_map(|name| filled(parts::read(get(attributes, name)?, "user"))).unwrap_or_default();
+        input = Field::Messages.keys().iter().find_map(|key| non_empty(parts::read(get(attributes, key)?, "user"))).unwrap_or_default();
         if let Some(instructions) = get(attributes, "gen_ai.system_instructions")
             && !input.iter().any(|message| message.role == "system")
         {
@@ -88,39 +90,39 @@ pub fn messages(attributes: &[Attribute]) -> Conversation {
         }
     }
     let mut output =
-        first_filled([flat::openinference(attributes, "llm.output_messages."), flat::numbered(attributes, "gen_ai.completion.")]);
+        first_non_empty([flat::openinference(attributes, "llm.output_messages."), flat::numbered(attributes, "gen_ai.completion.")]);
     if output.is_empty() {
         output = ["gen_ai.output.messages", "gen_ai.completion"]
             .iter()
-            .find_map(|name| filled(parts::read(get(attributes, name)?, "assistant")))
-            .or_else(|| filled(parts::answer(get(attributes, "ai.response.text"), get(attributes, "ai.response.toolCalls"))))
+            .find_map(|key| non_empty(parts::read(get(attributes, key)?, "assistant")))
+            .or_else(|| non_empty(parts::answer(get(attributes, "ai.response.text"), get(attributes, "ai.response.toolCalls"))))
             .unwrap_or_default();
     }
     Conversation { input, output }
 }
 
-/// The value to show as a span's input.
+/// Returns the attribute value to show as a span's input.
 #[must_use]
 pub fn input(attributes: &[Attribute]) -> Option<&Value> {
-    Field::Input.keys().iter().chain(Field::Messages.keys()).find_map(|name| get(attributes, name))
+    Field::Input.keys().iter().chain(Field::Messages.keys()).find_map(|key| get(attributes, key))
 }
 
-/// The value to show as a span's output.
+/// Returns the attribute value to show as a span's output.
 #[must_use]
 pub fn output(attributes: &[Attribute]) -> Option<&Value> {
-    OUTPUT.iter().find_map(|name| get(attributes, name))
+    OUTPUT.iter().find_map(|key| get(attributes, key))
 }
 
-/// The name of the tool that the span ran, if it ran one.
+/// Returns the name of the tool that the span ran.
 #[must_use]
 pub fn tool(attributes: &[Attribute]) -> Option<&str> {
-    Field::Tool.keys().iter().find_map(|name| match get(attributes, name)? {
+    Field::Tool.keys().iter().find_map(|key| match get(attributes, key)? {
         Value::Text(name) => Some(name.as_str()),
         _ => None,
     })
 }
 
-/// What the user said last, if the text is messages as JSON.
+/// Returns the text of the user's last message, if `text` is messages in JSON.
 pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
     if values::is_longer(text, MAX_MESSAGES_CHARS) {
         return None;
@@ -137,31 +139,31 @@ pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
         .map(|message| message.text)
 }
 
-/// A picture or a file at `place`, in words; one that lies in the text itself by its size.
-fn named(kind: &str, place: &str) -> String {
-    let inline = place.strip_prefix("data:").and_then(|data| data.split_once(','));
+/// Describes an image or a file at `location`, a URL or a path. Embedded data is described by its size.
+fn describe_media(kind: &str, location: &str) -> String {
+    let inline = location.strip_prefix("data:").and_then(|data| data.split_once(','));
     let (kind, inline) = match inline {
         Some((head, data)) => (head.split(';').next().unwrap_or(kind), Some(data)),
-        // Base64 without a word before it: a place is short, or has a scheme.
-        None => (kind, Some(place).filter(|place| place.len() > 2000)),
+        // Base64 without a prefix: a location is short.
+        None => (kind, Some(location).filter(|location| location.len() > MAX_LOCATION)),
     };
     match inline {
         Some(data) => format!("[{kind}, {} kB]", (data.len() * 3 / 4).div_ceil(1000)),
-        None => format!("[{kind} {place}]"),
+        None => format!("[{kind} {location}]"),
     }
 }
 
-/// The named attribute, unless it states nothing.
-fn get<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Value> {
-    let (_, value) = attributes.iter().rev().find(|(other, _)| other == name)?;
+/// Returns the value of an attribute, unless it is null or empty.
+fn get<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a Value> {
+    let (_, value) = attributes.iter().rev().find(|(other, _)| other == key)?;
     (!matches!(value, Value::Null) && !matches!(value, Value::Text(text) if text.is_empty())).then_some(value)
 }
 
-fn filled(messages: Vec<Message>) -> Option<Vec<Message>> {
+fn non_empty(messages: Vec<Message>) -> Option<Vec<Message>> {
     (!messages.is_empty()).then_some(messages)
 }
 
-fn first_filled(choices: [Vec<Message>; 2]) -> Vec<Message> {
+fn first_non_empty(choices: [Vec<Message>; 2]) -> Vec<Message> {
     choices.into_iter().find(|messages| !messages.is_empty()).unwrap_or_default()
 }
 

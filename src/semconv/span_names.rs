@@ -1,7 +1,7 @@
-//! Who a span is about, by its name, where no attribute says so: `Weather_Agent.run`, `execute_tool get_weather`.
+//! The agent or the tool in a span name, for spans without such an attribute: `Weather_Agent.run`, `execute_tool get_weather`.
 
-/// Words before a name.
-const BEFORE: [&str; 10] = [
+/// Prefixes of a name.
+const PREFIXES: [&str; 10] = [
     "invoke_agent ",
     "invoke_workflow ",
     "execute_tool ",
@@ -14,7 +14,7 @@ const BEFORE: [&str; 10] = [
     "Agent: ",
 ];
 
-/// Methods behind a name, without the `a` or the `_` before them.
+/// Methods after a name, without a leading `a` or `_`.
 const METHODS: [&str; 14] = [
     "run",
     "run_stream",
@@ -32,9 +32,9 @@ const METHODS: [&str; 14] = [
     "workflow",
 ];
 
-/// The agent or the tool in a span's name; the whole name if nothing in it is known.
+/// Returns the agent or the tool in a span name, or the whole name if it has no known form.
 pub(super) fn title(name: &str) -> &str {
-    let bare = BEFORE.iter().find_map(|before| name.strip_prefix(before)).unwrap_or(name);
+    let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     let bare = bare.strip_prefix('[').and_then(|bare| bare.strip_suffix(']')).unwrap_or(bare);
     match bare.rsplit_once('.') {
         Some((title, method)) if !title.is_empty() && is_method(method) => title,
@@ -53,7 +53,7 @@ mod tests {
     use super::title;
 
     #[test]
-    fn a_span_s_name_names_an_agent_or_a_tool() {
+    fn the_agent_or_the_tool_is_found_in_a_span_name() {
         for (name, expected) in [
             ("Weather_Agent.run", "Weather_Agent"),
             ("Weather_Agent.arun_stream", "Weather_Agent"),

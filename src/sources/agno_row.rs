@@ -1,4 +1,4 @@
-//! A row of Agno's table of spans, whichever database it lies in.
+//! A row of Agno's table of spans, from SQLite or PostgreSQL (`agno/tracing/schemas.py`).
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
@@ -9,11 +9,11 @@ use crate::model::json::{self, Scalar};
 use crate::model::{Batch, Nanos, Payload, PayloadRef, Span, SpanId, SpanKind, Status, TraceId, Value, time};
 use crate::semconv::{SpanBuilder, SpanHeader, beginning};
 
-/// The columns that a row is made of, in the order of [`AgnoRow`].
+/// The columns that a span is read from, in the order of [`AgnoRow`].
 pub(super) const COLUMNS: [&str; 9] =
     ["span_id", "trace_id", "parent_span_id", "name", "status_code", "status_message", "start_time", "end_time", "attributes"];
 
-/// What a trace's row says, and what it is called for a person.
+/// The columns of Agno's table of traces, and the names that the user sees.
 pub(super) const NOTES: [(&str, &str); 9] = [
     ("name", "stored name"),
     ("status", "stored status"),
@@ -29,8 +29,8 @@ pub(super) const NOTES: [(&str, &str); 9] = [
 /// The most tables that a message lists.
 const LISTED_TABLES: usize = 8;
 
-/// Bytes of a broken value that a message quotes.
-const QUOTED: usize = 60;
+/// The most bytes of an invalid value that a message quotes.
+const MAX_QUOTED: usize = 60;
 
 /// The spans whose payloads match a search.
 pub(super) type Hits = Vec<(TraceId, SpanId)>;
@@ -39,46 +39,46 @@ pub(super) type Hits = Vec<(TraceId, SpanId)>;
 pub(super) struct AgnoRow<'a>(pub(super) [Option<&'a [u8]>; 9]);
 
 impl AgnoRow<'_> {
-    /// Makes a span of the row, with its texts in `batch`. An error says why it is none.
-    pub(super) fn span(&self, address: PayloadRef, batch: &mut Batch) -> Result<Span, String> {
+    /// Builds the row of a span, with its texts in `batch`. The error says why the span is not valid.
+    pub(super) fn span(&self, payload_ref: PayloadRef, batch: &mut Batch) -> Result<Span, String> {
         let [id, trace, parent, name, status, message, start, end, attributes] = self.0;
-        let id = SpanId::parse(id.unwrap_or_default()).ok_or_else(|| refused("span_id", "16 hex digits", id))?;
-        let trace = TraceId::parse(trace.unwrap_or_default()).ok_or_else(|| refused("trace_id", "32 hex digits", trace))?;
+        let id = SpanId::parse(id.unwrap_or_default()).ok_or_else(|| invalid("span_id", "16 hex digits", id))?;
+        let trace = TraceId::parse(trace.unwrap_or_default()).ok_or_else(|| invalid("trace_id", "32 hex digits", trace))?;
         let parent = match parent {
             None | Some(b"") => None,
-            Some(text) => Some(SpanId::parse(text).ok_or_else(|| refused("parent_span_id", "16 hex digits", parent))?),
+            Some(text) => Some(SpanId::parse(text).ok_or_else(|| invalid("parent_span_id", "16 hex digits", parent))?),
         };
-        let start = time::parse(start.unwrap_or_default()).ok_or_else(|| refused("start_time", "a time", start))?;
-        let end = time::parse(end.unwrap_or_default()).ok_or_else(|| refused("end_time", "a time", end))?;
+        let start = time::parse(start.unwrap_or_default()).ok_or_else(|| invalid("start_time", "a time", start))?;
+        let end = time::parse(end.unwrap_or_default()).ok_or_else(|| invalid("end_time", "a time", end))?;
         let mut builder = SpanBuilder::default();
         builder.name(name.unwrap_or_default());
         let status = status.and_then(|code| Status::parse(std::str::from_utf8(code).ok()?));
         builder.status(status.unwrap_or_default(), message.unwrap_or_default());
         scan(attributes.unwrap_or(b"null"), &mut builder)?;
-        Ok(builder.build(SpanHeader { trace, id, parent, start, end: Some(end) }, None, address, batch))
+        Ok(builder.build(SpanHeader { trace, id, parent, start, end: Some(end) }, None, payload_ref, batch))
     }
 }
 
-/// What a row holds beyond what its span shows.
+/// Builds the payload of a span. `status_message` is empty if there is none.
 pub(super) fn payload(attributes: &[u8], status_message: &[u8]) -> Payload {
     let attributes = match json::parse(if attributes.is_empty() { b"null" } else { attributes }) {
         Ok(attributes) => attributes,
-        // The row was good when it was indexed and has changed since.
+        // The row was valid when it was indexed, and has changed since.
         Err(_) => vec![("attributes".to_owned(), Value::Text(String::from_utf8_lossy(attributes).into_owned()))],
     };
-    // Agno makes no other spans, and a database without the column is read too.
-    let role = SpanKind::Internal;
-    Payload { attributes, status_message: String::from_utf8_lossy(status_message).into_owned(), span_kind: role, ..Payload::default() }
+    // Agno writes no other kind, and the column may be missing.
+    let span_kind = SpanKind::Internal;
+    Payload { attributes, status_message: String::from_utf8_lossy(status_message).into_owned(), span_kind, ..Payload::default() }
 }
 
-/// What a trace's row says, for a person; `value` reads a column, and gives nothing where there is none.
+/// Returns the names and values of a trace's columns for the user. `value` reads a column, or returns `None` if there is none.
 pub(super) fn notes(value: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
-    let said = |(column, title): &(&str, &str)| {
+    let note = |(column, title): &(&str, &str)| {
         let value = value(column).filter(|value| !value.is_empty())?;
         let unit = if *column == "duration_ms" { " ms" } else { "" };
         Some(((*title).to_owned(), format!("{value}{unit}")))
     };
-    NOTES.iter().filter_map(said).collect()
+    NOTES.iter().filter_map(note).collect()
 }
 
 /// Parses the ids of a row that matches a search.
@@ -100,23 +100,23 @@ pub(super) fn missing_column(database: &str, table: &str, column: &str) -> Strin
     format!("{table} in {database} has no column {column}; it is not a table of spans as Agno 2.5 to 3 writes it")
 }
 
-/// A time as Agno writes it, to the second: `since` the second in which it lies, or `until` the next.
+/// Formats a time as Agno writes it, to the second: the second that contains it, or the `next` one.
 pub(super) fn second(at: Nanos, next: bool) -> String {
     let seconds = at.div_euclid(1_000_000_000).saturating_add(i64::from(next));
     DateTime::from_timestamp(seconds, 0).map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
-fn refused(column: &str, what: &str, value: Option<&[u8]>) -> String {
-    format!("{column} is not {what}: {}", quote(value))
+fn invalid(column: &str, expected: &str, value: Option<&[u8]>) -> String {
+    format!("{column} is not {expected}: {}", quote(value))
 }
 
 fn scan<'a>(attributes: &'a [u8], builder: &mut SpanBuilder<'a>) -> Result<(), String> {
-    json::scan(attributes, |key, value| builder.attribute(key, value)).map_err(|broken| format!("attributes are no JSON object: {broken}"))
+    json::scan(attributes, |key, value| builder.attribute(key, value)).map_err(|error| format!("attributes are no JSON object: {error}"))
 }
 
 fn quote(value: Option<&[u8]>) -> String {
     let Some(bytes) = value else { return "null".to_owned() };
-    let quoted: String = beginning(json::chars(Scalar::Text(bytes)), QUOTED).collect();
-    let more = if quoted.len() + 4 > QUOTED { "…" } else { "" };
+    let quoted: String = beginning(json::chars(Scalar::Text(bytes)), MAX_QUOTED).collect();
+    let more = if quoted.len() + 4 > MAX_QUOTED { "…" } else { "" };
     format!("{quoted:?}{more}")
 }

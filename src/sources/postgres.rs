@@ -1,10 +1,10 @@
-//! Spans that Agno writes to a PostgreSQL database, followed as they come.
+//! Follows the spans that Agno writes to a PostgreSQL database.
 //!
-//! The agent and its database must not notice: one connection, transactions that only read and last some milliseconds, no lock that a
-//! writer waits for, nothing created. While nothing is written anywhere on the server, a look is one question that touches no table.
+//! The source must not disturb the agent and its database: it uses one connection and read-only transactions of some milliseconds, takes no
+//! lock that a writer waits for, and creates nothing. While nothing is written on the server, a poll is one statement that reads no table.
 //!
-//! Nothing is missed, whatever clocks say and however late transactions commit: see `snapshot.rs` for how new rows are told from
-//! old ones, `tail.rs` for where they are looked for, and `progress.rs` for when everything is looked through.
+//! No row is missed, whatever the clocks of writers and however late their commits: `snapshot.rs` tells new rows from old ones, `tail.rs`
+//! looks for them, and `progress.rs` decides when to sweep the whole table.
 
 mod columns;
 mod connection;
@@ -41,16 +41,16 @@ use error::Error;
 use progress::Progress;
 use search::Scan;
 
-/// How long the agent's commit may lie unnoticed: while it writes, and when it has not written for a while.
+/// The interval of polls: while the agent writes, and while it does not.
 const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
-/// How often a table that is not there yet is looked for.
-const AWAIT: Duration = Duration::from_millis(100);
-/// How long a sweep pauses between two stretches.
+/// The interval of polls while the table does not exist.
+const MISSING_POLL: Duration = Duration::from_millis(100);
+/// The pause between two steps of a sweep or a search.
 const STEP: Duration = Duration::from_millis(5);
-/// How long after a failure the server is tried again: at first, and at most.
+/// The wait before a new attempt after a failure: at first, and at most.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
-/// The schema and the tables in it that Agno was told to use.
+/// The schema and the names of Agno's tables in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// Agno's `db_schema`.
@@ -66,40 +66,43 @@ impl Default for Location {
 }
 
 impl Location {
-    /// The table of spans as it stands in a statement.
+    /// Returns the quoted name of the table of spans.
     fn spans(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.tables.spans))
     }
 
-    /// The table of traces as it stands in a statement.
+    /// Returns the quoted name of the table of traces.
     fn traces(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.tables.traces))
     }
 }
 
-/// Follows the database that `url` names; neither server nor tables need be there yet. Reads at most `limit` spans of what was there
-/// before, newest first, and everything that is written from then on.
+/// Follows the database that `url` names; neither the server nor the tables need exist yet. Reads at most `limit` of the existing spans,
+/// newest first, and all spans that are written from then on.
 ///
-/// What the URL leaves open is taken from libpq's environment variables and password file. `Err` if the URL can't be read (the message
-/// does not repeat it, for it may hold a password), or no thread can be started.
-pub fn start(url: &str, place: Location, limit: u64, outlet: UpdateSender) -> std::io::Result<Handle> {
-    start_since(url, place, limit, None, outlet)
+/// libpq's environment variables and password file supply what the URL leaves open.
+///
+/// # Errors
+///
+/// If the URL is not valid (the message does not repeat it, because it may contain a password), or if no thread can be started.
+pub fn start(url: &str, location: Location, limit: u64, outlet: UpdateSender) -> std::io::Result<Handle> {
+    start_since(url, location, limit, None, outlet)
 }
 
-/// The same; of what was there before only the newest rows are read, down to those that were written about when a span began at `since`.
-pub fn start_since(url: &str, place: Location, limit: u64, since: Option<Nanos>, outlet: UpdateSender) -> std::io::Result<Handle> {
-    let target = ConnectionConfig::parse(url, |name| std::env::var(name).ok());
-    let target =
-        target.map_err(|bad| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is no URL of a database: {bad}")))?;
+/// Like [`start`], and reads existing spans only down to those that were written about when a span started at `since`.
+pub fn start_since(url: &str, location: Location, limit: u64, since: Option<Nanos>, outlet: UpdateSender) -> std::io::Result<Handle> {
+    let config = ConnectionConfig::parse(url, |name| std::env::var(name).ok());
+    let config = config
+        .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is not the URL of a database: {error}")))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    super::spawn(target.name.clone(), outlet, move |outlet, inbox| {
+    super::spawn(config.name.clone(), outlet, move |outlet, inbox| {
         let progress = Progress::new(outlet.clone(), limit, since);
         let mut watcher = Watcher {
-            target,
-            place,
+            config,
+            location,
             outlet,
             progress,
-            link: Connection::default(),
+            connection: Connection::default(),
             state: None,
             retry: RETRY[0],
             batches: Vec::new(),
@@ -111,24 +114,24 @@ pub fn start_since(url: &str, place: Location, limit: u64, since: Option<Nanos>,
 }
 
 struct Watcher<'a> {
-    target: ConnectionConfig,
-    place: Location,
+    config: ConnectionConfig,
+    location: Location,
     outlet: &'a UpdateSender,
     progress: Progress,
-    link: Connection,
-    /// The state last told.
+    connection: Connection,
+    /// The state that was sent last.
     state: Option<State>,
-    /// How long to wait after the next failure.
+    /// The wait after the next failure.
     retry: Duration,
-    /// What is about to be sent.
+    /// The batches to send.
     batches: Vec<Batch>,
-    /// A search under way.
+    /// The running search.
     scan: Option<Scan>,
-    /// Spans that came after it began and have not been searched yet.
+    /// Spans that were read after it began and are still to be searched.
     checks: Vec<Check>,
 }
 
-/// Spans to be searched.
+/// Spans to search.
 struct Check {
     ticket: u64,
     probe: Arc<PayloadQuery>,
@@ -147,50 +150,50 @@ impl Watcher<'_> {
             wait = self.poll(runtime)?;
             self.check(runtime)?;
             if self.scan.is_some() {
-                wait = wait.min(self.search_on(runtime)?);
+                wait = wait.min(self.continue_search(runtime)?);
             }
         }
     }
 
-    /// Searches a slice. Returns how long nothing needs to be done.
-    fn search_on(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
+    /// Searches a slice. Returns how long to wait before the next one.
+    fn continue_search(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
         let Some(mut scan) = self.scan.take() else { return Ok(POLL[0]) };
         // Without a connection the search waits for the next one.
-        let Some(session) = &self.link.session else {
+        let Some(session) = &self.connection.session else {
             self.scan = Some(scan);
             return Ok(POLL[0]);
         };
-        match runtime.block_on(scan.slice(session, &self.place)) {
+        match runtime.block_on(scan.slice(session, &self.location)) {
             Ok(hits) => {
                 let progress = scan.progress();
                 self.found(scan.search.ticket, hits, Some(progress), None)?;
                 self.scan = (progress.done < progress.total).then_some(scan);
                 Ok(STEP)
             }
-            Err(Error::Slow) if scan.be_patient() => {
+            Err(Error::Slow) if scan.shrink() => {
                 self.scan = Some(scan);
                 Ok(STEP)
             }
             Err(Error::Lost(_)) => {
-                // The next poll finds it out and connects again.
+                // The next poll connects again.
                 self.scan = Some(scan);
                 Ok(POLL[0])
             }
-            Err(trouble) => {
-                // Where nothing has been written there is nothing to search: no trouble.
-                let words = (!trouble.is_waiting()).then(|| trouble.message(&self.target, &self.place));
-                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), words)?;
+            Err(error) => {
+                // If Agno has not written anything yet there is nothing to search, which is no failure.
+                let failure = (!error.is_waiting()).then(|| error.message(&self.config, &self.location));
+                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
                 Ok(POLL[0])
             }
         }
     }
 
-    /// Searches spans that came after a search had begun. Without a connection they wait for the next one.
+    /// Searches spans that were read after the search had begun. Without a connection they wait for the next one.
     fn check(&mut self, runtime: &Runtime) -> Result<(), Closed> {
-        while let (Some(session), Some(check)) = (&self.link.session, self.checks.last()) {
-            let outcome = runtime.block_on(search::check(session, &self.place, &check.spans, &check.probe));
+        while let (Some(session), Some(check)) = (&self.connection.session, self.checks.last()) {
+            let outcome = runtime.block_on(search::check(session, &self.location, &check.spans, &check.probe));
             if matches!(outcome, Err(Error::Lost(_))) {
-                // The next poll finds it out and connects again.
+                // The next poll connects again.
                 return Ok(());
             }
             let ticket = check.ticket;
@@ -198,77 +201,77 @@ impl Watcher<'_> {
             match outcome {
                 Ok(hits) if hits.is_empty() => {}
                 Ok(hits) => self.found(ticket, hits, None, None)?,
-                Err(trouble) => self.found(ticket, Hits::new(), None, Some(trouble.message(&self.target, &self.place)))?,
+                Err(error) => self.found(ticket, Hits::new(), None, Some(error.message(&self.config, &self.location)))?,
             }
         }
         Ok(())
     }
 
-    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, trouble: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, trouble }))
+    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
+        self.outlet.send(Update::SearchHits(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
     }
 
-    /// Looks whether anything changed, and reads a piece if so. Returns how long nothing needs to be done.
+    /// Checks whether anything changed, and then reads new rows and a page. Returns how long to wait before the next poll.
     fn poll(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
-        let outcome = runtime.block_on(self.look());
+        let outcome = runtime.block_on(self.read());
         for batch in std::mem::take(&mut self.batches) {
             self.outlet.send(Update::Batch(batch))?;
         }
         match outcome {
             Ok(()) => {
                 self.retry = RETRY[0];
-                self.tell(self.progress.state())?;
+                self.send_state(self.progress.state())?;
                 Ok(match (self.progress.load.is_some(), self.progress.is_behind()) {
                     (true, _) => Duration::ZERO,
                     (false, true) => STEP,
-                    (false, false) => POLL[usize::from(self.link.rests())],
+                    (false, false) => POLL[usize::from(self.connection.is_idle())],
                 })
             }
-            Err(trouble) => self.failed(&trouble),
+            Err(error) => self.failed(&error),
         }
     }
 
-    async fn look(&mut self) -> Result<(), Error> {
-        self.link.connect(&self.target, &mut self.progress).await?;
-        let changed = self.link.probe(&mut self.progress).await?;
+    async fn read(&mut self) -> Result<(), Error> {
+        self.connection.connect(&self.config, &mut self.progress).await?;
+        let changed = self.connection.has_changed(&mut self.progress).await?;
         if !changed && !self.progress.is_behind() {
             return Ok(());
         }
-        let Some(session) = &self.link.session else { return Ok(()) };
-        read::read(session, &self.place, &mut self.progress, &mut self.batches).await?;
-        self.link.everything_read();
+        let Some(session) = &self.connection.session else { return Ok(()) };
+        read::read(session, &self.location, &mut self.progress, &mut self.batches).await?;
+        self.connection.set_read();
         Ok(())
     }
 
-    fn failed(&mut self, trouble: &Error) -> Result<Duration, Closed> {
-        self.link.forget();
-        let lost = matches!(trouble, Error::Lost(_));
-        if !trouble.keeps_connection() {
-            self.link.session = None;
+    fn failed(&mut self, error: &Error) -> Result<Duration, Closed> {
+        self.connection.set_unread();
+        let lost = matches!(error, Error::Lost(_));
+        if !error.keeps_connection() {
+            self.connection.session = None;
         }
         if lost && self.retry == RETRY[0] {
-            // It may be back at once.
+            // A pooler or a restart may accept a new connection at once.
             self.retry = RETRY[0] * 2;
             return Ok(Duration::ZERO);
         }
-        if trouble.is_waiting() {
-            self.progress.await_new();
+        if error.is_waiting() {
+            self.progress.set_missing();
         }
-        if matches!(trouble, Error::Slow) {
+        if matches!(error, Error::Slow) {
             self.progress.page = (self.progress.page / 8).max(1);
         }
-        // Perhaps the table has been changed.
-        self.progress.shape = None;
-        self.tell(trouble.state(&self.target, &self.place))?;
-        if trouble.is_waiting() {
-            return Ok(AWAIT);
+        // The table may have been altered.
+        self.progress.definition = None;
+        self.send_state(error.state(&self.config, &self.location))?;
+        if error.is_waiting() {
+            return Ok(MISSING_POLL);
         }
         let wait = self.retry;
         self.retry = (wait * 2).min(RETRY[1]);
         Ok(wait)
     }
 
-    fn tell(&mut self, state: State) -> Result<(), Closed> {
+    fn send_state(&mut self, state: State) -> Result<(), Closed> {
         if self.state.as_ref() != Some(&state) {
             self.outlet.send(Update::State(self.outlet.id, state.clone()))?;
             self.state = Some(state);
@@ -279,9 +282,9 @@ impl Watcher<'_> {
     fn answer(&mut self, request: Request, runtime: &Runtime) -> Result<(), Closed> {
         let (ticket, addresses) = match request {
             Request::Payloads { ticket, addresses } => (ticket, addresses),
-            Request::Check { ticket, probe, addresses } => {
+            Request::Check { ticket, query, addresses } => {
                 let spans = addresses.into_iter().map(|(_, span)| span).collect();
-                self.checks.push(Check { ticket, probe, spans });
+                self.checks.push(Check { ticket, probe: query, spans });
                 return Ok(());
             }
             Request::Search(search) => {
@@ -293,27 +296,27 @@ impl Watcher<'_> {
                 self.scan = None;
                 return Ok(());
             }
-            // Payloads lie in the database: there is nothing to give up when a span is forgotten.
+            // Payloads are in the database: there is no memory to release.
             Request::Release(_) => return Ok(()),
         };
         let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
-        let mut found = runtime.block_on(self.payloads(&spans)).map_err(|trouble| trouble.message(&self.target, &self.place));
-        let gone = || format!("this span is no longer in {}", self.target.name);
+        let mut found = runtime.block_on(self.payloads(&spans)).map_err(|error| error.message(&self.config, &self.location));
+        let gone = || format!("this span is no longer in {}", self.config.name);
         let payloads = spans.iter().map(|span| match &mut found {
             Ok(found) => found.get(span).cloned().ok_or_else(gone),
-            Err(words) => Err(words.clone()),
+            Err(message) => Err(message.clone()),
         });
         let payloads = payloads.collect();
         self.outlet.send(Update::Payloads { ticket, payloads })
     }
 
     async fn payloads(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {
-        // After a restart the old connection is dead, which shows only when it is used.
+        // A connection that died is noticed only when it is used.
         for _ in 0..2 {
-            self.link.connect(&self.target, &mut self.progress).await?;
-            let Some(session) = &self.link.session else { break };
-            match payload::read(session, &self.place, spans).await {
-                Err(Error::Lost(_)) => self.link.session = None,
+            self.connection.connect(&self.config, &mut self.progress).await?;
+            let Some(session) = &self.connection.session else { break };
+            match payload::read(session, &self.location, spans).await {
+                Err(Error::Lost(_)) => self.connection.session = None,
                 outcome => return outcome,
             }
         }

@@ -134,8 +134,8 @@ fn a_full_channel_returns_retry_after_and_accepted_spans_are_delivered() {
     assert_eq!(listener.spans().len(), 75 * accepted);
     assert_eq!(listener.post(FIXTURE).status, 200);
     assert_eq!(listener.spans().len(), 75 * 4);
-    let traffic = listener.traffic(|traffic| traffic.put_off == 1 && traffic.spans == 300);
-    assert_eq!(traffic.held, 4 * FIXTURE.len() as u64);
+    let traffic = listener.traffic(|traffic| traffic.deferred == 1 && traffic.spans == 300);
+    assert_eq!(traffic.retained_bytes, 4 * FIXTURE.len() as u64);
 }
 
 #[test]
@@ -188,13 +188,13 @@ fn a_port_in_use_is_reported_and_bound_once_it_is_free() {
     let Some(Update::State(_, State::Failing(text))) = updates.blocking_recv() else { panic!() };
     assert!(text.ends_with(&expected), "{text}");
     let Some(Update::Traffic(_, Traffic { ports, .. })) = updates.blocking_recv() else { panic!() };
-    let trouble = ports[1].trouble.as_ref().map(|trouble| (trouble.taken, trouble.words.as_str(), trouble.flag));
-    assert_eq!((ports.len(), ports[1].address, trouble), (2, first.http, Some((true, &*expected, "--http"))));
+    let error = ports[1].error.as_ref().map(|error| (error.is_in_use, error.message.as_str(), error.flag));
+    assert_eq!((ports.len(), ports[1].address, error), (2, first.http, Some((true, &*expected, "--http"))));
     let http = first.http;
     drop(first);
     let (mut watches, mut ports) = (false, ports);
     // One address may become free before the other.
-    while !watches || ports.iter().any(|port| port.trouble.is_some()) {
+    while !watches || ports.iter().any(|port| port.error.is_some()) {
         match updates.blocking_recv() {
             Some(Update::State(_, state)) => watches = matches!(state, State::Watching { .. }),
             Some(Update::Traffic(_, traffic)) => ports = traffic.ports,

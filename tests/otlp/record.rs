@@ -166,8 +166,8 @@ fn requests_are_forwarded_unchanged() {
     let log = listener.client().post("/v1/logs", &[("content-type", "application/json")], b"{}");
     assert_eq!(log.status, 200);
     let traffic = listener.traffic(|traffic| traffic.forwards.first().is_some_and(|forward| forward.sent == 2));
-    assert_eq!((traffic.forwards[0].waiting, traffic.forwards[0].dropped, &traffic.forwards[0].trouble), (0, 0, &None));
-    let dead = listener.traffic(|traffic| traffic.forwards[1].trouble.is_some());
+    assert_eq!((traffic.forwards[0].waiting, traffic.forwards[0].dropped, &traffic.forwards[0].error), (0, 0, &None));
+    let dead = listener.traffic(|traffic| traffic.forwards[1].error.is_some());
     assert_eq!((dead.forwards[1].sent, dead.forwards[1].waiting), (0, 2));
     assert_eq!(end.spans().len(), 75);
 }

@@ -114,9 +114,9 @@ fn a_body_stays_in_memory_until_its_last_span_is_released() {
     assert_eq!(spans.iter().map(|span| span.retained_bytes as usize).sum::<usize>(), body.len());
     listener.handle.requests.send(Request::Release(vec![spans[0].payload_ref, spans[1].payload_ref])).unwrap();
     assert_eq!(listener.payload(&spans[2]).resource.len(), 1);
-    listener.traffic(|traffic| traffic.held == body.len() as u64);
+    listener.traffic(|traffic| traffic.retained_bytes == body.len() as u64);
     listener.handle.requests.send(Request::Release(vec![spans[2].payload_ref])).unwrap();
-    listener.traffic(|traffic| traffic.held == 0);
+    listener.traffic(|traffic| traffic.retained_bytes == 0);
     let answers = listener.payloads(&[(spans[2].payload_ref, spans[2].id)]);
     assert!(answers[0].as_ref().unwrap_err().contains("memory limit"), "{answers:?}");
 }

@@ -77,7 +77,7 @@ fn a_url_that_is_none_is_refused_without_repeating_it() {
     for url in bad {
         let (updates, _inbox) = tokio::sync::mpsc::channel(1);
         let error = start(url, Location::default(), 1, UpdateSender::new(SourceId(0), updates)).unwrap_err().to_string();
-        assert!(error.starts_with("this is no URL of a database: it"), "{error}");
+        assert!(error.starts_with("this is not the URL of a database: it"), "{error}");
         assert!(!error.contains("hush"), "{error}");
     }
 }
@@ -111,7 +111,7 @@ fn tables_that_can_not_be_followed() {
             "CREATE TABLE ai.s (a int); CREATE VIEW ai.agno_spans AS SELECT * FROM ai.s".to_owned(),
             "ai.agno_spans in NAME is a view, which can't be followed",
         ),
-        (format!("CREATE TABLE ai.agno_spans ({columns}) PARTITION BY RANGE (created_at)"), "is divided into partitions"),
+        (format!("CREATE TABLE ai.agno_spans ({columns}) PARTITION BY RANGE (created_at)"), "is a partitioned table"),
         ("CREATE TABLE ai.agno_spans (span_id text)".to_owned(), "has no column trace_id; it is not a table of spans"),
         (format!("CREATE TABLE ai.agno_spans ({columns})"), "has no index on created_at, so that every poll would read the whole table"),
         (format!("CREATE TABLE ai.agno_spans ({columns}); CREATE INDEX ON ai.agno_spans (created_at)"), "has no index on span_id"),

@@ -1,18 +1,18 @@
-//! Conversations that are told as events: OpenTelemetry's older way, and Logfire's list of the same as an attribute.
+//! Conversations recorded as events: the deprecated events of OpenTelemetry GenAI, and Logfire's attribute with a list of them.
 
 use super::{Conversation, get, messages, parts};
 use crate::model::{Attribute, Payload, Value, json};
 
-/// Attributes that hold such events as a list.
-const LISTS: [&str; 2] = ["all_messages_events", "events"];
+/// The keys of attributes with a list of such events.
+const EVENT_LISTS: [&str; 2] = ["all_messages_events", "events"];
 
-/// What a span's events say; else what a list of events among its attributes says.
+/// Reads a span's events, else a list of events among its attributes.
 pub(super) fn read(payload: &Payload) -> Conversation {
     let mut found = Conversation::default();
     for event in &payload.events {
         take(&mut found, &event.name, &event.attributes);
     }
-    for name in LISTS {
+    for name in EVENT_LISTS {
         if !found.input.is_empty() || !found.output.is_empty() {
             break;
         }

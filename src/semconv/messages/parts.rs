@@ -3,19 +3,19 @@
 use super::{Message, ToolCall};
 use crate::model::{Attribute, Value, json};
 
-/// Reads messages from a list, a single message, a map that holds `messages`, or JSON text of any of these. Text that is no JSON
-/// is one message of the given role.
+/// Reads messages from a list, a single message, a map with `messages`, or JSON text of any of these. Other text is one message of the
+/// given role.
 pub(super) fn read(value: &Value, role: &str) -> Vec<Message> {
     match value {
         Value::Text(text) => match nested(text) {
             Some(value) => read(&value, role),
-            None => vec![said(role, text.clone())],
+            None => vec![text_message(role, text.clone())],
         },
-        // LangChain lists a list of messages a prompt.
+        // LangChain records a list of messages for each prompt.
         Value::List(items) => items.iter().flat_map(|item| read(item, role)).collect(),
         Value::Map(map) => match (get(map, &["messages"]), get(map, &["prompt"])) {
             (Some(messages), _) | (None, Some(messages)) if get(map, &["role"]).is_none() => {
-                let system = get(map, &["system"]).map(|system| said("system", plain(system)));
+                let system = get(map, &["system"]).map(|system| text_message("system", plain(system)));
                 system.into_iter().chain(read(messages, role)).collect()
             }
             _ => message(map, role),
@@ -24,27 +24,28 @@ pub(super) fn read(value: &Value, role: &str) -> Vec<Message> {
     }
 }
 
-/// Reads messages from a value only if it can be nothing else: JSON in which everything has a role, or a type as `LangChain` gives it.
+/// Reads messages from a value that is certainly messages: JSON in which every item has a role, or a type of `LangChain`.
 pub(super) fn read_if_messages(value: &Value, role: &str) -> Vec<Message> {
     match value {
         Value::Text(text) => nested(text).map(|value| read_if_messages(&value, role)).unwrap_or_default(),
         Value::Map(map) if get(map, &["role"]).is_none() => {
             get(map, &["messages"]).map_or_else(Vec::new, |value| read_if_messages(value, role))
         }
-        other if speaks(other) => read(other, role),
+        other if is_messages(other) => read(other, role),
         _ => Vec::new(),
     }
 }
 
-fn speaks(value: &Value) -> bool {
+/// Whether every item has a role or a type of `LangChain`.
+fn is_messages(value: &Value) -> bool {
     match value {
-        Value::List(items) => !items.is_empty() && items.iter().all(speaks),
+        Value::List(items) => !items.is_empty() && items.iter().all(is_messages),
         Value::Map(map) => get(map, &["role"]).is_some() || langchain(map).is_some(),
         _ => false,
     }
 }
 
-/// The role and the inside of a message as `LangChain` serializes it: `{"type": "human", "data": {…}}`, or as a constructor's arguments.
+/// Returns the role and the content of a message that `LangChain` serialized: `{"type": "human", "data": {…}}`, or as constructor arguments.
 fn langchain(map: &[Attribute]) -> Option<(&'static str, &[Attribute])> {
     let Some(Value::Map(inner)) = get(map, &["data", "kwargs"]) else { return None };
     let role = match get(inner, &["type"]).or_else(|| get(map, &["type"])) {
@@ -60,20 +61,20 @@ fn langchain(map: &[Attribute]) -> Option<(&'static str, &[Attribute])> {
     Some((role, inner))
 }
 
-/// The system's message, from `gen_ai.system_instructions`: a list of parts.
+/// Reads the system's message from `gen_ai.system_instructions`: a list of parts.
 pub(super) fn instructions(value: &Value) -> Option<Message> {
     let parsed = match value {
         Value::Text(text) => nested(text),
         _ => None,
     };
-    let mut message = said("system", String::new());
+    let mut message = text_message("system", String::new());
     content(&mut message, &mut Vec::new(), parsed.as_ref().unwrap_or(value));
     (!message.text.is_empty()).then_some(message)
 }
 
-/// The AI SDK's answer: a text and a list of tool calls, apart.
+/// Reads the AI SDK's response: a text and a list of tool calls in separate attributes.
 pub(super) fn answer(text: Option<&Value>, calls: Option<&Value>) -> Vec<Message> {
-    let mut message = said("assistant", text.map(plain).unwrap_or_default());
+    let mut message = text_message("assistant", text.map(plain).unwrap_or_default());
     let parsed = match calls {
         Some(Value::Text(text)) => nested(text),
         other => other.cloned(),
@@ -85,7 +86,7 @@ pub(super) fn answer(text: Option<&Value>, calls: Option<&Value>) -> Vec<Message
     if message.text.is_empty() && message.tool_calls.is_empty() { Vec::new() } else { vec![message] }
 }
 
-/// A value as text: text as it is, the rest as JSON.
+/// Returns a text as it is, and other values as JSON.
 pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
@@ -94,21 +95,21 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
-/// The list or map that a text holds as JSON.
+/// Parses a text that is a JSON list or object.
 fn nested(text: &str) -> Option<Value> {
     text.trim_start().starts_with(['[', '{']).then(|| json::parse_value(text.as_bytes()).ok()).flatten()
 }
 
-fn said(role: &str, text: String) -> Message {
+fn text_message(role: &str, text: String) -> Message {
     Message { role: role.to_owned(), text, ..Message::default() }
 }
 
-/// A message. What several tools returned in one message is one message each, before the rest of it.
+/// Reads a message. The results of several tools in one message become one message each, before its other content.
 fn message(map: &[Attribute], role: &str) -> Vec<Message> {
     if let Some((role, inner)) = langchain(map).filter(|_| get(map, &["role"]).is_none()) {
         return message(inner, role);
     }
-    let mut message = said(&get(map, &["role"]).map_or_else(|| role.to_owned(), plain), String::new());
+    let mut message = text_message(&get(map, &["role"]).map_or_else(|| role.to_owned(), plain), String::new());
     message.tool_call_id = get(map, &["tool_call_id"]).map(plain);
     if message.tool_call_id.is_some() || message.role == "tool" {
         message.name = get(map, &["name", "tool_name"]).map(plain).unwrap_or_default();
@@ -127,14 +128,14 @@ fn message(map: &[Attribute], role: &str) -> Vec<Message> {
     };
     if let Some(Value::List(calls)) = parsed {
         for call in calls.iter().filter_map(|call| if let Value::Map(call) = call { Some(tool_call(call)) } else { None }) {
-            // Some say the same call among the parts and beside them.
+            // Some programs record a call among the parts and again beside them.
             if call.id.is_empty() || message.tool_calls.iter().all(|other| other.id != call.id) {
                 message.tool_calls.push(call);
             }
         }
     }
-    let says_more = !message.text.is_empty() || !message.reasoning.is_empty() || !message.tool_calls.is_empty();
-    if says_more || results.is_empty() {
+    let has_content = !message.text.is_empty() || !message.reasoning.is_empty() || !message.tool_calls.is_empty();
+    if has_content || results.is_empty() {
         results.push(message);
     }
     results
@@ -171,13 +172,13 @@ fn part(message: &mut Message, results: &mut Vec<Message>, part: &[Attribute]) {
     }
 }
 
-/// What a tool returned, as a part of a message.
+/// Reads the result of a tool from a part of a message.
 fn result(part: &[Attribute]) -> Message {
     let value = get(part, &["response", "result", "output", "content"]);
     let text = match value {
-        // The AI SDK wraps a result: {"type": "text", "value": …}.
+        // The AI SDK wraps the result: {"type": "text", "value": …}.
         Some(Value::Map(map)) => get(map, &["value"]).or(value).map(plain).unwrap_or_default(),
-        // Anthropic lists parts of text.
+        // Anthropic records a list of text parts.
         Some(Value::List(parts)) if parts.iter().all(|part| matches!(part, Value::Map(part) if get(part, &["text"]).is_some())) => {
             let mut message = Message::default();
             for part in parts {
@@ -190,20 +191,20 @@ fn result(part: &[Attribute]) -> Message {
     Message {
         tool_call_id: get(part, &["id", "toolCallId", "tool_use_id", "call_id"]).map(plain),
         name: get(part, &["name", "toolName"]).map(plain).unwrap_or_default(),
-        ..said("tool", text)
+        ..text_message("tool", text)
     }
 }
 
-/// A picture, a sound or a file in words: what it is, and where it lies or how large it is.
+/// Describes an image, a sound or a file: its type, and its location or size.
 fn media(kind: &str, part: &[Attribute]) -> String {
-    let place = match get(part, &["image_url", "url", "uri", "source", "file", "image", "data", "content"]) {
+    let location = match get(part, &["image_url", "url", "uri", "source", "file", "image", "data", "content"]) {
         Some(Value::Map(inner)) => get(inner, &["url", "data"]),
         other => other,
     };
-    let what = get(part, &["mime_type", "media_type", "mediaType"]).map_or_else(|| kind.to_owned(), plain);
-    match place {
-        Some(Value::Text(place)) => super::named(&what, place),
-        _ => format!("[{what}]"),
+    let media_type = get(part, &["mime_type", "media_type", "mediaType"]).map_or_else(|| kind.to_owned(), plain);
+    match location {
+        Some(Value::Text(location)) => super::describe_media(&media_type, location),
+        _ => format!("[{media_type}]"),
     }
 }
 
@@ -217,7 +218,7 @@ fn tool_call(map: &[Attribute]) -> ToolCall {
     }
 }
 
-/// The first of the names that is there and not null.
+/// Returns the first of the named members that is not null.
 fn get<'a>(map: &'a [Attribute], names: &[&str]) -> Option<&'a Value> {
     names.iter().find_map(|name| map.iter().find(|(other, value)| other == name && *value != Value::Null)).map(|(_, value)| value)
 }

@@ -1,4 +1,4 @@
-//! The reading of Agno's rows for the program in `fuzz/`.
+//! Reads Agno's rows for the fuzz target in `fuzz/`.
 
 use std::sync::LazyLock;
 
@@ -8,15 +8,15 @@ use crate::model::payload_query::Condition;
 use crate::model::{Batch, Origin, Pattern, PayloadQuery, PayloadRef, SourceId};
 use crate::semconv::SpanBuilder;
 
-/// What is searched for.
+/// The query that rows are searched for.
 static PROBE: LazyLock<PayloadQuery> =
     LazyLock::new(|| PayloadQuery::new(Pattern::substring(&["er".to_owned()]).map(|pattern| (false, Condition::Text(vec![pattern])))));
 
-/// Reads a row. Zero bytes divide its columns, of which attributes and message come first; one that is left out is a good one.
+/// Reads a row. Zero bytes separate the columns, attributes and status message first; missing columns are valid.
 ///
 /// # Panics
 ///
-/// If a row is refused without a word, or if it is not read the same for a line and for a person.
+/// If a row is rejected without a reason, or if its row and its payload disagree.
 pub fn row(bytes: &[u8]) {
     let mut pieces = bytes.split(|byte| *byte == 0);
     let mut next = |usual: &'static [u8]| pieces.next().unwrap_or(usual);
@@ -28,7 +28,7 @@ pub fn row(bytes: &[u8]) {
     if let Err(message) = AgnoRow(columns.map(Some)).span(PayloadRef(1), &mut batch) {
         assert!(!message.is_empty() && message.len() < 400, "{message}");
     }
-    // What is walked for a row and what is built for a person are read by one grammar.
+    // The row and the payload must accept the same JSON.
     assert_eq!(scans(attributes), json::parse(attributes).is_ok());
     let payload = payload(attributes, message);
     if scans(attributes) {

@@ -35,8 +35,8 @@ impl BindError {
     /// Returns the port for the traffic report.
     pub(super) fn port(&self) -> Port {
         let is_in_use = self.kind == io::ErrorKind::AddrInUse;
-        let trouble = PortError { taken: is_in_use, words: self.to_string(), flag: self.flag };
-        Port { address: self.address, warning: None, trouble: Some(trouble) }
+        let error = PortError { is_in_use, message: self.to_string(), flag: self.flag };
+        Port { address: self.address, warning: None, error: Some(error) }
     }
 
     /// Tries to bind the address again.

@@ -68,7 +68,7 @@ impl Forward {
     /// Waits until the queue is empty, but at most for `timeout`, and not for an endpoint that fails. Returns a warning if requests
     /// were not forwarded.
     pub(super) fn shut_down(&self, timeout: Duration) -> Option<String> {
-        let is_sending = |queue: &mut Queue| queue.report.waiting > 0 && queue.report.trouble.is_none();
+        let is_sending = |queue: &mut Queue| queue.report.waiting > 0 && queue.report.error.is_none();
         let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), timeout, is_sending);
         let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         queue.is_closed = true;
@@ -99,7 +99,7 @@ impl Shared {
     fn run(&self, client: &Client) {
         while let Some(message) = self.next() {
             let sent = client.send(&message, ATTEMPTS, |error, delay| {
-                self.lock().report.trouble = Some(error.to_string());
+                self.lock().report.error = Some(error.to_string());
                 self.changed.notify_all();
                 self.wait(delay)
             });
@@ -110,7 +110,7 @@ impl Shared {
                 Ok(_) => queue.report.sent += 1,
                 Err(_) => queue.report.dropped += 1,
             }
-            queue.report.trouble = sent.err().map(|error| error.to_string());
+            queue.report.error = sent.err().map(|error| error.to_string());
             self.changed.notify_all();
         }
     }

@@ -48,6 +48,6 @@ pub fn request(bytes: &[u8]) {
             assert_eq!(&ingest.payloads.read(*address, *span), payload);
         }
         ingest.payloads.release(&remaining.iter().map(|(address, _)| *address).collect::<Vec<_>>());
-        assert_eq!(ingest.traffic().held, 0);
+        assert_eq!(ingest.traffic().retained_bytes, 0);
     }
 }

@@ -55,8 +55,8 @@ pub(super) struct Ingest {
 #[derive(Debug, Default)]
 struct Counts {
     spans: AtomicU64,
-    rejected: AtomicU64,
-    put_off: AtomicU64,
+    rejected_spans: AtomicU64,
+    deferred: AtomicU64,
     refused: AtomicU64,
     logs: AtomicU64,
     metrics: AtomicU64,
@@ -131,7 +131,7 @@ impl Ingest {
             reason: batch.skipped.first().map(|skipped| format!("{}: {}", skipped.place, skipped.reason)).unwrap_or_default(),
         };
         self.counts.spans.fetch_add(batch.spans.len() as u64, Relaxed);
-        self.counts.rejected.fetch_add(accepted.rejected, Relaxed);
+        self.counts.rejected_spans.fetch_add(accepted.rejected, Relaxed);
         if !batch.spans.is_empty() {
             self.payloads.insert(&body, &mut batch)?;
         }
@@ -172,19 +172,19 @@ impl Ingest {
 
     /// Counts a rejected request.
     pub(super) fn count_rejection(&self, rejection: &Rejection) {
-        let count = if rejection.is_retryable() { &self.counts.put_off } else { &self.counts.refused };
+        let count = if rejection.is_retryable() { &self.counts.deferred } else { &self.counts.refused };
         count.fetch_add(1, Relaxed);
     }
 
     /// Returns the counters, without the ports.
     pub(super) fn traffic(&self) -> Traffic {
-        let Counts { spans, rejected, put_off, refused, logs, metrics } = &self.counts;
-        let [spans, rejected, put_off, refused, logs, metrics] =
-            [spans, rejected, put_off, refused, logs, metrics].map(|count| count.load(Relaxed));
-        let held = self.payloads.retained_bytes();
+        let Counts { spans, rejected_spans, deferred, refused, logs, metrics } = &self.counts;
+        let [spans, rejected_spans, deferred, refused, logs, metrics] =
+            [spans, rejected_spans, deferred, refused, logs, metrics].map(|count| count.load(Relaxed));
+        let retained_bytes = self.payloads.retained_bytes();
         let logs = logs + self.payloads.evicted_events();
         let forwards = self.forwards.iter().map(Forward::report).collect();
-        Traffic { spans, rejected, put_off, refused, logs, metrics, held, forwards, ports: Vec::new() }
+        Traffic { spans, rejected_spans, deferred, refused, logs, metrics, retained_bytes, forwards, ports: Vec::new() }
     }
 }
 

@@ -65,8 +65,8 @@ impl Worker<'_> {
                 self.scan = Some(Scan::new(search, self.ingest.payloads.numbers()));
                 Ok(())
             }
-            Request::Check { ticket, probe, addresses } => {
-                let hits = search::check(&addresses, &probe, |number, originals| self.ingest.payloads.spans(number, originals));
+            Request::Check { ticket, query, addresses } => {
+                let hits = search::check(&addresses, &query, |number, originals| self.ingest.payloads.spans(number, originals));
                 self.report_hits(ticket, hits, None)
             }
             Request::StopSearch => {
@@ -90,7 +90,7 @@ impl Worker<'_> {
         if spans.is_empty() && progress.is_none() {
             return Ok(());
         }
-        self.updates.send(Update::Found(SearchHits { source: self.updates.id, ticket, spans, progress, trouble: None }))
+        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error: None }))
     }
 
     fn report_state(&self) -> Result<(), Closed> {
@@ -103,7 +103,7 @@ impl Worker<'_> {
     }
 
     fn report_traffic(&mut self) -> Result<(), Closed> {
-        let bound = |&address: &SocketAddr| Port { address, warning: open_port_warning(address, self.has_token), trouble: None };
+        let bound = |&address: &SocketAddr| Port { address, warning: open_port_warning(address, self.has_token), error: None };
         let ports = self.addresses.iter().map(bound).chain(self.failed.iter().map(BindError::port)).collect();
         let traffic = Traffic { ports, ..self.ingest.traffic() };
         if traffic != self.reported {

@@ -1,4 +1,4 @@
-//! The connection, and what is learned through it before any table is touched.
+//! The connection, and a cheap check for changes that reads no table.
 
 use std::time::{Duration, Instant};
 
@@ -7,90 +7,91 @@ use super::error::Error;
 use super::progress::Progress;
 use super::session::{Session, text};
 
-/// After this long without a change nobody seems to write.
-const REST: Duration = Duration::from_secs(5);
-/// How often the server's count of rows is read.
-const COUNT: Duration = Duration::from_secs(1);
-/// For how long after the last change it is read: it comes late.
+/// After this time without a change the server counts as idle.
+const IDLE_AFTER: Duration = Duration::from_secs(5);
+/// The interval of reading the server's row counter.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long after the last change the counter is read: the server updates it late.
 const COUNT_AFTER: Duration = Duration::from_secs(30);
 
-/// The connection, and what was learned through it.
+/// The connection, and what was last seen through it.
 #[derive(Default)]
 pub(super) struct Connection {
     pub(super) session: Option<Session>,
-    /// Which course of events on which server it leads to; `None` where the server does not say.
-    server: Option<String>,
-    /// How the server is, and how it was when everything had been read.
-    now: Option<String>,
-    read_at: Option<String>,
-    /// When that last changed.
+    /// The server and its timeline; `None` if the server does not tell.
+    timeline: Option<String>,
+    /// The snapshot of the server at the last poll.
+    snapshot: Option<String>,
+    /// The snapshot when everything had been read.
+    read_snapshot: Option<String>,
+    /// When the snapshot last changed.
     changed: Option<Instant>,
     counted: Option<Instant>,
 }
 
 impl Connection {
-    /// Connects if there is no connection. Has everything read anew where what was seen says nothing about what is there now.
-    pub(super) async fn connect(&mut self, target: &ConnectionConfig, progress: &mut Progress) -> Result<(), Error> {
+    /// Connects if there is no connection. Has everything read again if the server is another one or has another timeline.
+    pub(super) async fn connect(&mut self, config: &ConnectionConfig, progress: &mut Progress) -> Result<(), Error> {
         if self.session.is_some() {
             return Ok(());
         }
-        let session = Session::open(target).await?;
-        let server = course(&session).await?;
-        if progress.seen.is_some() {
-            if server.is_none() || server != self.server {
-                // Another server's transactions, or those of another course of events, can't be compared with what was seen.
+        let session = Session::open(config).await?;
+        let timeline = timeline(&session).await?;
+        if progress.last.is_some() {
+            if timeline.is_none() || timeline != self.timeline {
+                // Transaction ids of another server or timeline can't be compared with those seen before.
                 progress.start_over();
             }
-            progress.swept.wanted = true;
+            progress.sweeps.is_due = true;
         }
-        *self = Self { session: Some(session), server, ..Self::default() };
+        *self = Self { session: Some(session), timeline, ..Self::default() };
         Ok(())
     }
 
-    /// Looks whether any row may have become visible since everything was read. It touches no table.
-    pub(super) async fn probe(&mut self, progress: &mut Progress) -> Result<bool, Error> {
+    /// Whether any row may have become visible since everything was read. It reads no table.
+    pub(super) async fn has_changed(&mut self, progress: &mut Progress) -> Result<bool, Error> {
         let Some(session) = &self.session else { return Ok(false) };
         let sql =
             "SELECT pg_current_snapshot()::text || ' ' || CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text ELSE '' END";
-        let rows = session.ask(sql).await?;
-        self.now = rows.first().and_then(|row| text(row, 0)).map(ToOwned::to_owned);
-        let changed = self.now.is_none() || self.read_at != self.now;
-        if changed {
+        let rows = session.query_outside(sql).await?;
+        self.snapshot = rows.first().and_then(|row| text(row, 0)).map(ToOwned::to_owned);
+        let has_changed = self.snapshot.is_none() || self.read_snapshot != self.snapshot;
+        if has_changed {
             self.changed = Some(Instant::now());
         }
-        let recent = self.changed.is_some_and(|changed| changed.elapsed() < COUNT_AFTER);
-        let due = self.counted.is_none_or(|counted| counted.elapsed() >= COUNT);
-        if let Some(shape) = progress.shape.clone().filter(|_| recent && due && progress.load.is_none()) {
+        let is_recent = self.changed.is_some_and(|changed| changed.elapsed() < COUNT_AFTER);
+        let is_due = self.counted.is_none_or(|counted| counted.elapsed() >= COUNT_INTERVAL);
+        if let Some(definition) = progress.definition.clone().filter(|_| is_recent && is_due && progress.load.is_none()) {
             self.counted = Some(Instant::now());
-            progress.counted(shape.rows_written(session).await?);
+            progress.set_row_count(definition.rows_written(session).await?);
         }
-        Ok(changed)
+        Ok(has_changed)
     }
 
-    /// What the last probe announced has been read.
-    pub(super) fn everything_read(&mut self) {
-        self.read_at.clone_from(&self.now);
+    /// Records that everything up to the last poll was read.
+    pub(super) fn set_read(&mut self) {
+        self.read_snapshot.clone_from(&self.snapshot);
     }
 
-    /// Whatever was read is to be looked at again.
-    pub(super) fn forget(&mut self) {
-        self.read_at = None;
+    /// Makes the next poll read again.
+    pub(super) fn set_unread(&mut self) {
+        self.read_snapshot = None;
     }
 
     /// Whether nothing has been written for a while.
-    pub(super) fn rests(&self) -> bool {
-        self.changed.is_none_or(|changed| changed.elapsed() > REST)
+    pub(super) fn is_idle(&self) -> bool {
+        self.changed.is_none_or(|changed| changed.elapsed() > IDLE_AFTER)
     }
 }
 
-/// Which server this is, and which course of events: a standby that takes over may lack the last transactions.
-async fn course(session: &Session) -> Result<Option<String>, Error> {
+/// Returns the server, its timeline and the database: a promoted standby may lack the last transactions.
+async fn timeline(session: &Session) -> Result<Option<String>, Error> {
     let sql = "SELECT system_identifier::text || CASE WHEN pg_is_in_recovery() THEN '' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END \
         || ' ' || current_database() FROM pg_control_system()";
-    match session.ask(sql).await {
+    match session.query_outside(sql).await {
         Ok(rows) => Ok(rows.first().and_then(|row| text(row, 0)).map(ToOwned::to_owned)),
-        // Some providers keep this from their users.
+        // Some providers deny this to their users.
         Err(Error::Denied | Error::Other(_)) => Ok(None),
-        Err(trouble) => Err(trouble),
+        Err(error) => Err(error),
     }
 }

@@ -1,6 +1,7 @@
-//! Which server, database and user a URL names, with what the environment and the password file add.
+//! The settings of a connection, from a URL, libpq's environment variables and its password file.
 //!
-//! The forms are libpq's, and SQLAlchemy's with a driver in the scheme, so that the URL given to Agno works as it is.
+//! It reads the URLs of libpq and of SQLAlchemy, so that the URL given to Agno works unchanged. `tokio_postgres::Config` can't parse them:
+//! it rejects a driver in the scheme, an `@` in a password, options that it does not know and environment variables.
 
 mod url;
 
@@ -15,14 +16,14 @@ use super::passfile;
 use super::tls::{Mode, Roots, Tls};
 pub use url::is_url;
 
-/// What the server calls this program.
+/// The application name that the server shows.
 const APPLICATION: &str = "agno-top";
-/// How long a connection may take to come about, unless the URL says otherwise.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Where libpq looks for a server on this machine.
-const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+/// The default timeout of connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The directories of the server's Unix socket, as libpq has them.
+const SOCKET_DIRS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
-/// What the environment says in libpq's variables, and which setting that is.
+/// libpq's environment variables and the settings that they stand for.
 const VARIABLES: [(&str, &str); 13] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
@@ -39,25 +40,25 @@ const VARIABLES: [(&str, &str); 13] = [
     ("PGOPTIONS", "options"),
 ];
 
-/// A database, and how to get there.
+/// A database, and how to connect to it.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionConfig {
-    /// What a person calls it; holds no password.
+    /// The URL without password and options, for messages.
     pub(super) name: String,
     pub(super) user: String,
     pub(super) config: Config,
     pub(super) tls: Tls,
-    /// What must not be told: the password, as it is and as the URL has it.
+    /// The password, decoded and as in the URL, to remove from messages.
     secrets: Vec<String>,
 }
 
-/// Why a URL names no database.
+/// The reason why a URL is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct UrlError(String);
 
 impl ConnectionConfig {
-    /// Reads a URL. `environment` answers for variables.
+    /// Parses a URL. `environment` returns the value of an environment variable.
     pub(super) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
         let mut settings: BTreeMap<String, String> = BTreeMap::new();
         for (variable, setting) in VARIABLES {
@@ -66,7 +67,7 @@ impl ConnectionConfig {
             }
         }
         let mut secrets = settings.get("password").cloned().into_iter().collect::<Vec<_>>();
-        secrets.extend(url::read(url, &mut settings)?);
+        secrets.extend(url::parse(url, &mut settings)?);
         let home = environment("HOME").or_else(|| environment("USERPROFILE")).map(PathBuf::from);
         let user = take(&mut settings, "user")
             .or_else(|| ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment(name)))
@@ -74,16 +75,16 @@ impl ConnectionConfig {
         let database = take(&mut settings, "dbname").unwrap_or_else(|| user.clone());
         let mut config = Config::new();
         config.user(&user).dbname(&database).application_name(APPLICATION).tcp_user_timeout(Duration::from_secs(10));
-        let (hosts, name) = places(&mut settings, &mut config)?;
+        let (hosts, name) = set_hosts(&mut settings, &mut config)?;
         let password = take(&mut settings, "password").or_else(|| {
-            let file = take(&mut settings, "passfile").map(PathBuf::from).or_else(|| passfile::usual(home.as_deref()));
+            let file = take(&mut settings, "passfile").map(PathBuf::from).or_else(|| passfile::default_path(home.as_deref()));
             hosts.iter().find_map(|(host, port)| passfile::password(file.as_deref()?, host, *port, &database, &user))
         });
         if let Some(password) = &password {
             config.password(password);
             secrets.push(password.clone());
         }
-        options(&mut settings, &mut config)?;
+        set_options(&mut settings, &mut config)?;
         let tls = tls(&mut settings, home)?;
         secrets.retain(|secret| !secret.is_empty());
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -92,73 +93,73 @@ impl ConnectionConfig {
         Ok(Self { name, user, config, tls, secrets })
     }
 
-    /// The text without anything secret.
+    /// Replaces the password in a text by stars.
     pub(super) fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| hide(&text, secret))
+        self.secrets.iter().fold(text.to_owned(), |text, secret| mask(&text, secret))
     }
 }
 
-/// Puts stars for a secret. One of a few letters is hidden only where it stands alone: holes in every word would tell it.
-fn hide(text: &str, secret: &str) -> String {
+/// Replaces a secret by stars. A secret of a few letters is replaced only as a whole word, because stars within words would reveal it.
+fn mask(text: &str, secret: &str) -> String {
     const SHORT: usize = 4;
     if secret.len() >= SHORT {
         return text.replace(secret, "***");
     }
-    let (mut hidden, mut from) = (String::new(), 0);
+    let (mut masked, mut from) = (String::new(), 0);
     for (at, _) in text.match_indices(secret) {
         let in_a_word = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
         let end = at + secret.len();
         if at >= from && !in_a_word(text[..at].chars().next_back()) && !in_a_word(text[end..].chars().next()) {
-            hidden.push_str(&text[from..at]);
-            hidden.push_str("***");
+            masked.push_str(&text[from..at]);
+            masked.push_str("***");
             from = end;
         }
     }
-    hidden + &text[from..]
+    masked + &text[from..]
 }
 
-/// Sets hosts and ports. Returns them, and what they are called for a person.
-fn places(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Result<(Vec<(String, u16)>, String), UrlError> {
+/// Sets hosts and ports. Returns them, and their form in messages.
+fn set_hosts(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Result<(Vec<(String, u16)>, String), UrlError> {
     let ports = take(settings, "port").unwrap_or_else(|| "5432".to_owned());
     let ports = ports.split(',').map(|port| if port.is_empty() { Ok(5432) } else { port.parse::<u16>() });
-    let ports: Vec<u16> = ports.collect::<Result<_, _>>().map_err(|_| wrong("its port is no number from 0 to 65535"))?;
+    let ports: Vec<u16> = ports.collect::<Result<_, _>>().map_err(|_| invalid("its port is not a number from 0 to 65535"))?;
     let addresses = take(settings, "hostaddr");
-    let named = take(settings, "host").or_else(|| addresses.clone()).unwrap_or_else(|| on_this_machine(ports[0]));
-    let hosts: Vec<&str> = named.split(',').map(|host| if host.is_empty() { "localhost" } else { host }).collect();
+    let hosts = take(settings, "host").or_else(|| addresses.clone()).unwrap_or_else(|| local_host(ports[0]));
+    let hosts: Vec<&str> = hosts.split(',').map(|host| if host.is_empty() { "localhost" } else { host }).collect();
     let port_of = |at: usize| if ports.len() == 1 { Some(ports[0]) } else { ports.get(at).copied() };
     let mut found = Vec::new();
     for (at, host) in hosts.iter().enumerate() {
-        let port = port_of(at).ok_or_else(|| wrong("it names more hosts than ports"))?;
+        let port = port_of(at).ok_or_else(|| invalid("it names more hosts than ports"))?;
         config.host(*host).port(port);
         found.push(((*host).to_owned(), port));
     }
     if let Some(addresses) = addresses {
         for address in addresses.split(',') {
-            config.hostaddr(address.parse().map_err(|_| wrong("its hostaddr is no address"))?);
+            config.hostaddr(address.parse().map_err(|_| invalid("its hostaddr is not an IP address"))?);
         }
     }
-    let called = |(host, port): &(String, u16)| match (host.starts_with('/'), *port) {
-        // A socket's directory would look like the database.
+    let format = |(host, port): &(String, u16)| match (host.starts_with('/'), *port) {
+        // The directory of a socket would look like the database.
         (true, _) => String::new(),
         (false, 5432) => host.clone(),
         (false, port) => format!("{host}:{port}"),
     };
-    let name = found.iter().map(called).collect::<Vec<_>>().join(",");
+    let name = found.iter().map(format).collect::<Vec<_>>().join(",");
     Ok((found, name))
 }
 
-/// Where a server on this machine listens.
-fn on_this_machine(port: u16) -> String {
+/// Returns the socket directory of a server on this machine, else `localhost`.
+fn local_host(port: u16) -> String {
     let listens = |dir: &&str| cfg!(unix) && PathBuf::from(dir).join(format!(".s.PGSQL.{port}")).exists();
-    SOCKETS.into_iter().find(listens).unwrap_or("localhost").to_owned()
+    SOCKET_DIRS.into_iter().find(listens).unwrap_or("localhost").to_owned()
 }
 
-fn options(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Result<(), UrlError> {
+fn set_options(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Result<(), UrlError> {
     let seconds = match take(settings, "connect_timeout") {
-        Some(text) => text.parse::<u64>().map_err(|_| wrong("its connect_timeout is no number of seconds"))?,
+        Some(text) => text.parse::<u64>().map_err(|_| invalid("its connect_timeout is not a number of seconds"))?,
         None => 0,
     };
-    config.connect_timeout(if seconds == 0 { CONNECT } else { Duration::from_secs(seconds) });
+    config.connect_timeout(if seconds == 0 { CONNECT_TIMEOUT } else { Duration::from_secs(seconds) });
     if let Some(options) = take(settings, "options") {
         config.options(options);
     }
@@ -176,8 +177,8 @@ fn options(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Resu
 }
 
 fn tls(settings: &mut BTreeMap<String, String>, home: Option<PathBuf>) -> Result<Tls, UrlError> {
-    let named = take(settings, "sslrootcert");
-    // asyncpg's URLs say `ssl=`.
+    let root_cert = take(settings, "sslrootcert");
+    // asyncpg calls it `ssl`.
     let mode = match take(settings, "sslmode").or_else(|| take(settings, "ssl")).as_deref() {
         None => None,
         Some("disable" | "false") => Some(Mode::Disable),
@@ -186,17 +187,17 @@ fn tls(settings: &mut BTreeMap<String, String>, home: Option<PathBuf>) -> Result
         Some("require" | "true") => Some(Mode::Require),
         Some("verify-ca") => Some(Mode::VerifyCa),
         Some("verify-full") => Some(Mode::VerifyFull),
-        Some(_) => return Err(wrong("its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full")),
+        Some(_) => return Err(invalid("its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full")),
     };
-    let roots = match named.as_deref() {
+    let roots = match root_cert.as_deref() {
         Some("system") => Roots::System,
         Some(path) => Roots::File(PathBuf::from(path)),
         None => home.map(|home| home.join(".postgresql/root.crt")).filter(|path| path.exists()).map_or(Roots::System, Roots::File),
     };
     let mode = match mode {
-        None if named.as_deref() == Some("system") => Mode::VerifyFull,
-        // As libpq has it: who names a root certificate wants it to be used.
-        Some(Mode::Require) if named.is_some() => Mode::VerifyCa,
+        None if root_cert.as_deref() == Some("system") => Mode::VerifyFull,
+        // Like libpq: a root certificate in the settings is verified.
+        Some(Mode::Require) if root_cert.is_some() => Mode::VerifyCa,
         mode => mode.unwrap_or(Mode::Prefer),
     };
     Ok(Tls { mode, roots })
@@ -206,7 +207,7 @@ fn take(settings: &mut BTreeMap<String, String>, name: &str) -> Option<String> {
     settings.remove(name)
 }
 
-fn wrong(what: impl Into<String>) -> UrlError {
+fn invalid(what: impl Into<String>) -> UrlError {
     UrlError(what.into())
 }
 

@@ -2,19 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-/// Where the file lies unless somebody says otherwise.
-pub(super) fn usual(home: Option<&Path>) -> Option<PathBuf> {
+/// Returns the default path of the file.
+pub(super) fn default_path(home: Option<&Path>) -> Option<PathBuf> {
     if cfg!(windows) {
         return std::env::var_os("APPDATA").map(|data| PathBuf::from(data).join("postgresql").join("pgpass.conf"));
     }
     home.map(|home| home.join(".pgpass"))
 }
 
-/// The password for this server, database and user, from the first line that fits.
+/// Returns the password for this server, database and user, from the first line that matches.
 ///
-/// A file that others may read is not used, as libpq does not use it.
+/// Like libpq, ignores a file that other users may read.
 pub(super) fn password(file: &Path, host: &str, port: u16, database: &str, user: &str) -> Option<String> {
-    if !private(file) {
+    if !is_private(file) {
         return None;
     }
     let text = std::fs::read_to_string(file).ok()?;
@@ -27,13 +27,14 @@ fn line_for(line: &str, host: &str, port: u16, database: &str, user: &str) -> Op
     }
     let fields = fields(line);
     let [line_host, line_port, line_database, line_user, password] = fields.as_slice() else { return None };
-    let fits = |field: &str, wanted: &str| field == "*" || field == wanted;
-    // A socket's directory goes by the name of this machine.
-    let host_fits = fits(line_host, host) || (host.starts_with('/') && line_host == "localhost");
-    (host_fits && fits(line_port, &port.to_string()) && fits(line_database, database) && fits(line_user, user)).then(|| password.clone())
+    let matches = |field: &str, value: &str| field == "*" || field == value;
+    // The directory of a socket matches `localhost`.
+    let host_matches = matches(line_host, host) || (host.starts_with('/') && line_host == "localhost");
+    (host_matches && matches(line_port, &port.to_string()) && matches(line_database, database) && matches(line_user, user))
+        .then(|| password.clone())
 }
 
-/// The parts between colons; a backslash makes the next character an ordinary one.
+/// Splits a line at its colons. A backslash escapes the next character.
 fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut chars = line.chars();
@@ -52,18 +53,18 @@ fn fields(line: &str) -> Vec<String> {
 }
 
 #[cfg(unix)]
-fn private(file: &Path) -> bool {
+fn is_private(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    let open = file.metadata().map(|metadata| metadata.permissions().mode() & 0o077);
-    let private = open.as_ref().is_ok_and(|bits| *bits == 0);
-    if open.is_ok() && !private {
-        tracing::warn!(file = %file.display(), "the password file is not used: others may read it; chmod 600 it");
+    let public_bits = file.metadata().map(|metadata| metadata.permissions().mode() & 0o077);
+    let is_private = public_bits.as_ref().is_ok_and(|bits| *bits == 0);
+    if public_bits.is_ok() && !is_private {
+        tracing::warn!(file = %file.display(), "the password file is ignored because other users may read it; run chmod 600 on it");
     }
-    private
+    is_private
 }
 
 #[cfg(not(unix))]
-fn private(_file: &Path) -> bool {
+fn is_private(_file: &Path) -> bool {
     true
 }
 
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_that_fits_counts() {
+    fn the_first_line_that_matches_counts() {
         let lines = "# comment\nh:1:d:u:first\nh:1:d:u:second\n*:*:other:*:a\\:b\\\\c\nlocalhost:*:*:*:local:rest";
         let find = |host, port, database, user| lines.lines().find_map(|line| line_for(line, host, port, database, user));
         assert_eq!(find("h", 1, "d", "u").as_deref(), Some("first"));
@@ -84,7 +85,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_may_read_is_not_used() {
+    fn a_file_that_other_users_may_read_is_ignored() {
         use std::os::unix::fs::PermissionsExt;
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "*:*:*:*:secret\n").unwrap();

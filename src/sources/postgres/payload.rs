@@ -1,4 +1,4 @@
-//! Everything that the database holds of some spans.
+//! Reads the payloads of spans.
 
 use std::collections::HashMap;
 
@@ -10,30 +10,30 @@ use super::session::{Bytes, Session, text};
 use crate::model::{Payload, SpanId, Value, json};
 use crate::sources::agno_row;
 
-/// Spans read at once: an export asks for many.
+/// The most spans that are read at once.
 const PAGE: usize = 64;
 
-/// Reads payloads; the spans that are gone are missing from what is returned.
-pub(super) async fn read(session: &Session, place: &Location, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {
+/// Reads payloads. Spans that are gone are missing from the result.
+pub(super) async fn read(session: &Session, location: &Location, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {
     let mut found = HashMap::new();
     for spans in spans.chunks(PAGE) {
         let ids: Vec<String> = spans.iter().map(ToString::to_string).collect();
-        let outcome = page(session, place, &ids, &mut found).await;
+        let outcome = page(session, location, &ids, &mut found).await;
         let ended = session.end().await;
         outcome.and(ended)?;
     }
     Ok(found)
 }
 
-async fn page(session: &Session, place: &Location, ids: &[String], found: &mut HashMap<SpanId, Payload>) -> Result<(), Error> {
+async fn page(session: &Session, location: &Location, ids: &[String], found: &mut HashMap<SpanId, Payload>) -> Result<(), Error> {
     let sql = format!(
         "SELECT span_id::text, attributes::text, status_message::text, trace_id::text FROM {} WHERE span_id = ANY ($1)",
-        place.spans()
+        location.spans()
     );
     let rows = session.begin(&sql, &[(&ids, Type::TEXT_ARRAY)]).await?;
     let traces: Vec<&str> = rows.iter().filter_map(|row| text(row, 3)).collect();
-    // There may be spans alone, or a table of traces from another version, or one that this user may not read.
-    let notes = notes(session, place, &traces).await.unwrap_or_default();
+    // The table of traces may be missing, of another version, or denied to this user.
+    let notes = notes(session, location, &traces).await.unwrap_or_default();
     for row in &rows {
         let bytes = |column| row.try_get::<_, Option<Bytes<'_>>>(column).ok().flatten().map_or(&b""[..], |bytes| bytes.0);
         let Some(id) = SpanId::parse(bytes(0)) else { continue };
@@ -46,8 +46,8 @@ async fn page(session: &Session, place: &Location, ids: &[String], found: &mut H
 
 type Notes = Vec<(String, String)>;
 
-async fn notes(session: &Session, place: &Location, traces: &[&str]) -> Result<HashMap<String, Notes>, Error> {
-    let sql = format!("SELECT trace_id::text, row_to_json(trace)::text FROM {} AS trace WHERE trace_id = ANY ($1)", place.traces());
+async fn notes(session: &Session, location: &Location, traces: &[&str]) -> Result<HashMap<String, Notes>, Error> {
+    let sql = format!("SELECT trace_id::text, row_to_json(trace)::text FROM {} AS trace WHERE trace_id = ANY ($1)", location.traces());
     let rows = session.query(&sql, &[(&traces, Type::TEXT_ARRAY)]).await?;
     let read = |row: &tokio_postgres::Row| {
         let values = json::parse(text(row, 1)?.as_bytes()).ok()?;

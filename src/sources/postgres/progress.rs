@@ -1,138 +1,142 @@
-//! How far a table has been read.
+//! The progress of reading a table, and the schedule of sweeps.
 
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
 use super::snapshot::{SizeHistory, Snapshot};
-use super::table::{Shape, TableState};
+use super::table::{TableDefinition, TableState};
 use crate::model::{Nanos, Origin};
 use crate::sources::{State, UpdateSender};
 
-/// Rows of a page, at most.
+/// The most rows in a page.
 const PAGE: usize = 2048;
-/// How long a page may take before the next one is smaller.
+/// If a page takes longer, the next one is smaller.
 const PAGE_TIME: Duration = Duration::from_millis(150);
-/// Live rows remembered, past which the table is swept so that they can be forgotten.
-const REMEMBERED: usize = 1 << 18;
+/// If more sent rows are remembered, a sweep is due, after which they can be forgotten.
+const MAX_SENT: usize = 1 << 18;
 /// The least time between two sweeps.
-const REST: Duration = Duration::from_secs(2);
-/// A sweep is followed by this many times what it took the server without one.
-const REST_FACTOR: u32 = 20;
-/// After this long with changes and without a sweep, there is one in any case.
-const SWEEP_ANYWAY: Duration = Duration::from_secs(600);
+const MIN_PAUSE: Duration = Duration::from_secs(2);
+/// The least time between two sweeps, as a multiple of the time that the last one took.
+const PAUSE_FACTOR: u32 = 20;
+/// A sweep is due after this time in any case.
+const MAX_PAUSE: Duration = Duration::from_secs(600);
 
-/// How far a table has been read.
+/// The progress of reading a table.
 #[derive(Debug)]
 pub(super) struct Progress {
-    pub(super) outlet: UpdateSender,
+    pub(super) updates: UpdateSender,
     pub(super) limit: u64,
-    /// Spans that began before are not wanted.
+    /// Earlier spans are not read.
     pub(super) since: Option<Nanos>,
-    /// The table's number on the server, which another table of the same name does not have.
+    /// The table's `oid`. Another table of the same name has another one.
     pub(super) table: Option<u32>,
-    /// What the table is made of; `None` when that is to be looked at.
-    pub(super) shape: Option<Shape>,
+    /// The table's definition; `None` before it is read.
+    pub(super) definition: Option<TableDefinition>,
     pub(super) load: Option<Load>,
-    /// Rows of the next page: fewer where they are long.
+    /// The rows of the next page: fewer if they are large.
     pub(super) page: usize,
     pub(super) left_out: u64,
-    /// The table was seen missing: what appears in it is new.
-    pub(super) awaited: bool,
-    /// What the first look saw: what was there before.
+    /// Whether the table was missing: then all its rows are new.
+    pub(super) was_missing: bool,
+    /// The snapshot of the first read: its rows existed at the start.
     pub(super) first: Option<Snapshot>,
-    /// `created_at` from which on rows were let in, if any were left out.
+    /// The `created_at` of the oldest row read, if older rows were left out.
     pub(super) oldest: Option<String>,
-    /// What the last look saw.
-    pub(super) seen: Option<Snapshot>,
+    /// The snapshot of the last read.
+    pub(super) last: Option<Snapshot>,
+    /// The table's `relfilenode` at the last read.
     pub(super) file: u32,
+    /// The table's size in blocks at the last read.
     pub(super) blocks: u64,
-    pub(super) growth: SizeHistory,
-    /// Rows that transactions before this one wrote have all been sent, or belong to what was there before.
+    pub(super) sizes: SizeHistory,
+    /// All rows of transactions before this one were sent or existed at the start.
     pub(super) base: u64,
-    /// Rows that were sent and that later transactions than `base` wrote.
+    /// The rows sent that transactions from `base` on wrote.
     pub(super) sent: Sent,
     pub(super) sweep: Option<Sweep>,
-    pub(super) swept: Swept,
+    pub(super) sweeps: SweepSchedule,
 }
 
-/// Reading what was there before, newest first.
+/// The state of loading the rows that existed at the start, newest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Load {
-    /// `created_at` and place of the last row read.
+    /// The `created_at` and the `ctid` of the last row read.
     pub(super) last: Option<(String, String)>,
     pub(super) done: u64,
     pub(super) total: u64,
     pub(super) origin: Origin,
 }
 
-/// Looking at every block for rows that were missed.
+/// A scan of all blocks for rows that were missed.
 #[derive(Clone, Debug)]
 pub(super) struct Sweep {
-    /// The next block.
+    /// The next block to scan.
     pub(super) next: u64,
+    /// The block after the last one.
     pub(super) end: u64,
-    /// The lowest transaction that ran when it began: what earlier ones wrote has been seen when it ends.
+    /// The oldest transaction that was running when the sweep began: all rows of earlier ones are seen when it ends.
     pub(super) base: u64,
-    /// What it took the server so far.
-    took: Duration,
+    /// The time it has taken so far.
+    duration: Duration,
 }
 
-/// When the table was last swept, and why it should be again.
+/// When the table was last swept, and whether it must be again.
 #[derive(Clone, Debug)]
-pub(super) struct Swept {
-    pub(super) wanted: bool,
-    rest_until: Instant,
+pub(super) struct SweepSchedule {
+    /// Whether rows may have been missed.
+    pub(super) is_due: bool,
+    not_before: Instant,
     last: Instant,
-    /// Rows that the server had counted, at the last sweep.
-    counted: Option<u64>,
-    /// Rows that came since.
-    came: u64,
+    /// The server's counter of rows written, at the last sweep.
+    row_count: Option<u64>,
+    /// The rows sent since.
+    rows_sent: u64,
 }
 
-/// Rows that were sent: what a row's id is hashed to, and the transaction that wrote it.
+/// The rows sent: the key of each row (see [`rows::key`](super::rows::key)) and the transaction that wrote it.
 #[derive(Debug, Default)]
 pub(super) struct Sent(HashMap<u64, u64>);
 
 impl Progress {
-    pub(super) fn new(outlet: UpdateSender, limit: u64, since: Option<Nanos>) -> Self {
+    pub(super) fn new(updates: UpdateSender, limit: u64, since: Option<Nanos>) -> Self {
         let now = Instant::now();
         Self {
-            outlet,
+            updates,
             limit: limit.max(1),
             since,
             table: None,
-            shape: None,
+            definition: None,
             load: Some(Load::default()),
             page: PAGE,
             left_out: 0,
-            awaited: false,
+            was_missing: false,
             first: None,
             oldest: None,
-            seen: None,
+            last: None,
             file: 0,
             blocks: 0,
-            growth: SizeHistory::default(),
+            sizes: SizeHistory::default(),
             base: 0,
             sent: Sent::default(),
             sweep: None,
-            swept: Swept { wanted: false, rest_until: now, last: now, counted: None, came: 0 },
+            sweeps: SweepSchedule { is_due: false, not_before: now, last: now, row_count: None, rows_sent: 0 },
         }
     }
 
-    /// Everything is to be read anew.
+    /// Starts over, to read everything again.
     pub(super) fn start_over(&mut self) {
-        *self = Self { awaited: self.awaited, ..Self::new(self.outlet.clone(), self.limit, self.since) };
+        *self = Self { was_missing: self.was_missing, ..Self::new(self.updates.clone(), self.limit, self.since) };
     }
 
-    /// The table is not there: what appears in it is new.
-    pub(super) fn await_new(&mut self) {
-        *self = Self { awaited: true, ..Self::new(self.outlet.clone(), self.limit, self.since) };
+    /// Starts over because the table is missing.
+    pub(super) fn set_missing(&mut self) {
+        *self = Self { was_missing: true, ..Self::new(self.updates.clone(), self.limit, self.since) };
     }
 
-    /// Whether there is more to read at once.
+    /// Whether there is more to read now.
     pub(super) fn is_behind(&self) -> bool {
-        self.load.is_some() || self.sweep.is_some() || self.wants_sweep()
+        self.load.is_some() || self.sweep.is_some() || self.must_sweep()
     }
 
     pub(super) fn state(&self) -> State {
@@ -142,87 +146,87 @@ impl Progress {
         }
     }
 
-    /// The table is looked at for the first time.
-    pub(super) fn begin(&mut self, look: &TableState) {
-        self.base = look.snapshot.lowest;
-        self.first = Some(look.snapshot.clone());
-        self.file = look.file;
-        let origin = if std::mem::take(&mut self.awaited) { Origin::Live } else { Origin::History };
-        self.load = Some(Load { total: look.rows.unwrap_or(0).min(self.limit), origin, ..Load::default() });
-        self.look_ended(look);
+    /// Records the first read of the table.
+    pub(super) fn begin(&mut self, state: &TableState) {
+        self.base = state.snapshot.lowest;
+        self.first = Some(state.snapshot.clone());
+        self.file = state.file;
+        let origin = if std::mem::take(&mut self.was_missing) { Origin::Live } else { Origin::History };
+        self.load = Some(Load { total: state.rows.unwrap_or(0).min(self.limit), origin, ..Load::default() });
+        self.set_read(state);
     }
 
-    /// A full page took so long: the next one takes about as long as it should.
-    pub(super) fn page_took(&mut self, time: Duration) {
+    /// Adapts the size of the next page to the time that a full page took.
+    pub(super) fn adapt_page(&mut self, time: Duration) {
         self.page = if time > PAGE_TIME { (self.page / 2).max(1) } else { (self.page * 2).min(PAGE) };
     }
 
-    /// Everything that the look saw of new rows has been sent.
-    pub(super) fn look_ended(&mut self, look: &TableState) {
-        self.growth.note(look.snapshot.next, look.blocks);
-        self.blocks = look.blocks;
-        self.seen = Some(look.snapshot.clone());
+    /// Records that all new rows in this state of the table were sent.
+    pub(super) fn set_read(&mut self, state: &TableState) {
+        self.sizes.add(state.snapshot.next, state.blocks);
+        self.blocks = state.blocks;
+        self.last = Some(state.snapshot.clone());
     }
 
-    /// A row was written by the transaction and is about to be sent. `false` if it was sent already.
-    pub(super) fn is_new(&mut self, key: u64, transaction: u64) -> bool {
-        let new = self.sent.0.insert(key, transaction) != Some(transaction);
-        self.swept.came += u64::from(new && transaction >= self.base);
-        new
+    /// Records that a row is sent, as the transaction wrote it. Returns `false` if it was sent before.
+    pub(super) fn insert_sent(&mut self, key: u64, transaction: u64) -> bool {
+        let is_new = self.sent.0.insert(key, transaction) != Some(transaction);
+        self.sweeps.rows_sent += u64::from(is_new && transaction >= self.base);
+        is_new
     }
 
-    /// Whether the row was sent, as the transaction wrote it.
+    /// Whether a row was sent as the transaction wrote it.
     pub(super) fn was_sent(&self, key: u64, transaction: u64) -> bool {
         self.sent.0.get(&key) == Some(&transaction)
     }
 
-    fn wants_sweep(&self) -> bool {
-        let due = self.swept.wanted || self.sent.0.len() > REMEMBERED;
-        self.load.is_none() && due && Instant::now() >= self.swept.rest_until
+    fn must_sweep(&self) -> bool {
+        let is_due = self.sweeps.is_due || self.sent.0.len() > MAX_SENT;
+        self.load.is_none() && is_due && Instant::now() >= self.sweeps.not_before
     }
 
-    /// Begins a sweep if one is due. Then the rows that the server has counted are to be told ([`Progress::count_from`]).
-    pub(super) fn sweep_if_due(&mut self, look: &TableState) -> bool {
-        let begins = self.sweep.is_none() && self.wants_sweep();
-        if begins {
-            self.sweep = Some(Sweep { next: 0, end: look.blocks, base: look.snapshot.lowest, took: Duration::ZERO });
-            self.swept.wanted = false;
+    /// Starts a sweep if one is due, and returns whether it did. Then the caller must call [`Progress::reset_row_count`].
+    pub(super) fn sweep_if_due(&mut self, state: &TableState) -> bool {
+        let starts = self.sweep.is_none() && self.must_sweep();
+        if starts {
+            self.sweep = Some(Sweep { next: 0, end: state.blocks, base: state.snapshot.lowest, duration: Duration::ZERO });
+            self.sweeps.is_due = false;
         }
-        begins
+        starts
     }
 
-    /// From here on the rows that come are compared with those that the server counts.
-    pub(super) fn count_from(&mut self, rows: Option<u64>) {
-        self.swept.counted = rows;
-        self.swept.came = 0;
+    /// Compares the rows sent from now on with the server's counter, which now has this value.
+    pub(super) fn reset_row_count(&mut self, rows: Option<u64>) {
+        self.sweeps.row_count = rows;
+        self.sweeps.rows_sent = 0;
     }
 
-    /// Blocks were swept up to this one, which took the server so long.
-    pub(super) fn swept_to(&mut self, block: u64, took: Duration) {
+    /// Records that the blocks before this one were swept.
+    pub(super) fn set_swept(&mut self, block: u64, took: Duration) {
         let Some(sweep) = &mut self.sweep else { return };
         sweep.next = block;
-        sweep.took += took;
+        sweep.duration += took;
         if block < sweep.end {
             return;
         }
-        let (base, took) = (sweep.base, sweep.took);
+        let (base, took) = (sweep.base, sweep.duration);
         self.sweep = None;
         self.base = base;
         if self.first.as_ref().is_some_and(|first| first.next <= base) {
-            // Whatever comes from now on is new.
+            // All rows from now on are new.
             (self.first, self.oldest) = (None, None);
         }
         self.sent.0.retain(|_, transaction| *transaction >= base);
-        self.swept.last = Instant::now();
-        self.swept.rest_until = self.swept.last + REST.max(took * REST_FACTOR);
+        self.sweeps.last = Instant::now();
+        self.sweeps.not_before = self.sweeps.last + MIN_PAUSE.max(took * PAUSE_FACTOR);
     }
 
-    /// The server says how many rows were ever written. If more were than came, some may have been missed.
-    pub(super) fn counted(&mut self, rows: Option<u64>) {
-        if let (Some(rows), Some(before)) = (rows, self.swept.counted) {
-            // Fewer than before: the counters were set back.
-            self.swept.wanted |= rows < before || rows - before > self.swept.came;
+    /// Compares the server's counter of rows written with the rows sent. If it is higher, rows may have been missed.
+    pub(super) fn set_row_count(&mut self, rows: Option<u64>) {
+        if let (Some(rows), Some(before)) = (rows, self.sweeps.row_count) {
+            // Fewer than before: the counter was reset.
+            self.sweeps.is_due |= rows < before || rows - before > self.sweeps.rows_sent;
         }
-        self.swept.wanted |= self.swept.last.elapsed() > SWEEP_ANYWAY;
+        self.sweeps.is_due |= self.sweeps.last.elapsed() > MAX_PAUSE;
     }
 }

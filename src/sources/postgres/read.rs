@@ -1,4 +1,4 @@
-//! What one transaction does: first what is new, then a page of what is old.
+//! Reads new rows, then a page of older rows, in one transaction.
 
 use std::time::{Duration, Instant};
 
@@ -8,150 +8,154 @@ use tokio_postgres::types::Type;
 use super::Location;
 use super::error::Error;
 use super::progress::{Load, Progress};
-use super::rows::{self, Meta};
+use super::rows::{self, RowInfo};
 use super::session::{Session, number};
-use super::table::{Shape, TableState, inspect};
+use super::table::{TableDefinition, TableState, inspect};
 use super::tail;
 use crate::model::{Batch, SpanId};
 
-/// Rows of the first page, which the first frame waits for.
-const FIRST: usize = 512;
-/// Levels of parents that are looked up.
-const LEVELS: usize = 32;
-/// Rows that are counted exactly, past which what is left out is told about.
-const COUNTED: u64 = 2_000_000;
-/// Rows in a block, about, where nobody has counted.
-const ROWS_IN_BLOCK: u64 = 8;
+/// The rows in the first page, which the first frame waits for.
+const FIRST_PAGE: usize = 512;
+/// The most levels of parents that are looked up.
+const MAX_LEVELS: usize = 32;
+/// Up to this estimate, the rows of the table are counted exactly.
+const MAX_COUNTED: u64 = 2_000_000;
+/// The estimated rows in a block of a table that was never analyzed.
+const ROWS_PER_BLOCK: u64 = 8;
 
-/// Reads what is new and a page of what is old, in one transaction, and puts it into `batches`. What is there after an error is good,
-/// too.
-pub(super) async fn read(session: &Session, place: &Location, progress: &mut Progress, batches: &mut Vec<Batch>) -> Result<(), Error> {
-    let outcome = read_in_transaction(session, place, progress, batches).await;
+/// Reads new rows and a page of older rows into `batches`. After an error these are valid, too.
+pub(super) async fn read(session: &Session, location: &Location, progress: &mut Progress, batches: &mut Vec<Batch>) -> Result<(), Error> {
+    let outcome = read_in_transaction(session, location, progress, batches).await;
     let ended = session.end().await;
     outcome.and(ended)
 }
 
-async fn read_in_transaction(session: &Session, place: &Location, progress: &mut Progress, batches: &mut Vec<Batch>) -> Result<(), Error> {
-    let look = inspect(session, place).await?;
-    if progress.table.is_some_and(|table| table != look.oid) {
+async fn read_in_transaction(
+    session: &Session,
+    location: &Location,
+    progress: &mut Progress,
+    batches: &mut Vec<Batch>,
+) -> Result<(), Error> {
+    let state = inspect(session, location).await?;
+    if progress.table.is_some_and(|table| table != state.oid) {
         progress.start_over();
     }
-    progress.table = Some(look.oid);
-    let shape = match &progress.shape {
-        Some(shape) => shape.clone(),
-        None => Shape::of(session, look.oid).await?,
+    progress.table = Some(state.oid);
+    let definition = match &progress.definition {
+        Some(definition) => definition.clone(),
+        None => TableDefinition::read(session, state.oid).await?,
     };
-    let visit = Visit { session, place, shape: &shape, look: &look };
-    if progress.seen.is_some() {
-        let [late, mut new] = tail::read(session, place, &shape, &look, progress).await?;
-        let parents = visit.parents(&mut new, progress).await;
-        batches.extend([late, new].into_iter().filter_map(filled));
+    let reader = Reader { session, location, definition: &definition, state: &state };
+    if progress.last.is_some() {
+        let [late, mut new] = tail::read(session, location, &definition, &state, progress).await?;
+        let parents = reader.parents(&mut new, progress).await;
+        batches.extend([late, new].into_iter().filter_map(non_empty));
         parents?;
     } else {
-        let rows = shape.rows_written(session).await?;
-        progress.begin(&look);
-        progress.count_from(rows);
+        let rows = definition.rows_written(session).await?;
+        progress.begin(&state);
+        progress.reset_row_count(rows);
     }
     if let Some(load) = progress.load.clone() {
-        visit.page(load, progress, batches).await?;
+        reader.page(load, progress, batches).await?;
     }
-    progress.shape = Some(shape);
+    progress.definition = Some(definition);
     Ok(())
 }
 
-struct Visit<'a> {
+struct Reader<'a> {
     session: &'a Session,
-    place: &'a Location,
-    shape: &'a Shape,
-    look: &'a TableState,
+    location: &'a Location,
+    definition: &'a TableDefinition,
+    state: &'a TableState,
 }
 
-impl Visit<'_> {
-    /// Reads the page that is next to last.
+impl Reader<'_> {
+    /// Reads the next page.
     async fn page(&self, mut load: Load, progress: &mut Progress, batches: &mut Vec<Batch>) -> Result<(), Error> {
-        let first = load.last.is_none();
-        let left = usize::try_from(progress.limit - load.done).unwrap_or(usize::MAX);
-        let wanted = left.min(if first { FIRST.min(progress.page) } else { progress.page });
+        let is_first = load.last.is_none();
+        let remaining = usize::try_from(progress.limit - load.done).unwrap_or(usize::MAX);
+        let wanted = remaining.min(if is_first { FIRST_PAGE.min(progress.page) } else { progress.page });
         let begun = Instant::now();
-        let floor = progress.since.and_then(|since| self.shape.created_by(since));
+        let floor = progress.since.and_then(|since| self.definition.earliest_created(since));
         let found = match &load.last {
-            None => self.session.query(&self.shape.select_newest(self.place), &[(&wanted.to_string(), Type::TEXT)]).await?,
-            Some((created, place)) => {
-                let sql = self.shape.select_before(self.place, floor.as_deref());
-                self.session.query(&sql, &[(created, Type::TEXT), (place, Type::TEXT), (&wanted.to_string(), Type::TEXT)]).await?
+            None => self.session.query(&self.definition.select_newest(self.location), &[(&wanted.to_string(), Type::TEXT)]).await?,
+            Some((created, ctid)) => {
+                let sql = self.definition.select_before(self.location, floor.as_deref());
+                self.session.query(&sql, &[(created, Type::TEXT), (ctid, Type::TEXT), (&wanted.to_string(), Type::TEXT)]).await?
             }
         };
-        let all = found.len() < wanted;
-        progress.page_took(begun.elapsed());
-        let mut batch = progress.outlet.batch(load.origin);
-        let mut taken: Vec<_> = found.iter().map(|row| (row, Meta::of(row, &self.look.snapshot))).collect();
-        if let Some((_, meta)) = taken.last() {
-            load.last = meta.created.map(|created| (created.to_owned(), meta.place.to_owned()));
+        let is_last = found.len() < wanted;
+        progress.adapt_page(begun.elapsed());
+        let mut batch = progress.updates.batch(load.origin);
+        let mut taken: Vec<_> = found.iter().map(|row| (row, RowInfo::new(row, &self.state.snapshot))).collect();
+        if let Some((_, info)) = taken.last() {
+            load.last = info.created.map(|created| (created.to_owned(), info.ctid.to_owned()));
         }
-        let undated = if all && self.shape.may_be_undated() { self.undated().await? } else { Vec::new() };
-        taken.extend(undated.iter().map(|row| (row, Meta::of(row, &self.look.snapshot))));
-        let full = load.done + taken.len() as u64 >= progress.limit;
-        let left_out = if full && !all { self.rows().await?.saturating_sub(load.done + taken.len() as u64) } else { 0 };
-        for (row, meta) in &taken {
-            let late = meta.transaction >= progress.base;
-            if if late { progress.is_new(meta.key, meta.transaction) } else { !progress.was_sent(meta.key, meta.transaction) } {
-                rows::take(row, meta, &mut batch);
+        let without_time = if is_last && self.definition.may_lack_created_at() { self.without_time().await? } else { Vec::new() };
+        taken.extend(without_time.iter().map(|row| (row, RowInfo::new(row, &self.state.snapshot))));
+        let is_full = load.done + taken.len() as u64 >= progress.limit;
+        let left_out = if is_full && !is_last { self.rows().await?.saturating_sub(load.done + taken.len() as u64) } else { 0 };
+        for (row, info) in &taken {
+            let is_new = info.transaction >= progress.base;
+            if if is_new { progress.insert_sent(info.key, info.transaction) } else { !progress.was_sent(info.key, info.transaction) } {
+                rows::read(row, info, &mut batch);
             }
         }
         load.done += taken.len() as u64;
         progress.left_out = left_out;
         if left_out > 0 {
             progress.oldest = load.last.as_ref().map(|(created, _)| created.clone());
-        } else if all {
+        } else if is_last {
             progress.oldest = floor;
         }
-        progress.load = (!all && !full).then_some(load);
-        let parents = if first { self.parents(&mut batch, progress).await } else { Ok(()) };
-        // What is noted as sent is sent, whatever came after.
-        batches.extend(filled(batch));
+        progress.load = (!is_last && !is_full).then_some(load);
+        let parents = if is_first { self.parents(&mut batch, progress).await } else { Ok(()) };
+        // Rows that are recorded as sent must be sent, even after an error.
+        batches.extend(non_empty(batch));
         parents
     }
 
-    /// Rows that nobody dated, which no order by time leads to.
-    async fn undated(&self) -> Result<Vec<tokio_postgres::Row>, Error> {
-        let sql = self.shape.select(self.place, "WHERE created_at IS NULL LIMIT 10000");
+    /// Reads the rows without `created_at`, which an order by time does not reach.
+    async fn without_time(&self) -> Result<Vec<tokio_postgres::Row>, Error> {
+        let sql = self.definition.select(self.location, "WHERE created_at IS NULL LIMIT 10000");
         self.session.query(&sql, &[]).await
     }
 
-    /// How many rows there are; of a very large table, about.
+    /// Returns the number of rows, of a very large table estimated.
     async fn rows(&self) -> Result<u64, Error> {
-        let about = self.look.rows.unwrap_or(self.look.blocks * ROWS_IN_BLOCK);
-        if about > COUNTED {
-            return Ok(about);
+        let estimate = self.state.rows.unwrap_or(self.state.blocks * ROWS_PER_BLOCK);
+        if estimate > MAX_COUNTED {
+            return Ok(estimate);
         }
         self.session.query("SAVEPOINT counting", &[]).await?;
-        match self.session.query(&format!("SELECT count(*)::text FROM {}", self.place.spans()), &[]).await {
+        match self.session.query(&format!("SELECT count(*)::text FROM {}", self.location.spans()), &[]).await {
             Ok(rows) => Ok(rows.first().and_then(|row| number(row, 0)).unwrap_or(0)),
             Err(Error::Slow) => {
                 self.session.query("ROLLBACK TO SAVEPOINT counting", &[]).await?;
-                Ok(about)
+                Ok(estimate)
             }
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         }
     }
 
-    /// Looks up the parents that spans name and that are not at hand, and their parents, so that none seems to run.
+    /// Reads the missing parents of the spans, and their parents, because a span without its parent would seem to run.
     async fn parents(&self, batch: &mut Batch, progress: &mut Progress) -> Result<(), Error> {
         let mut known: HashSet<SpanId> = batch.spans.iter().map(|span| span.id).collect();
-        let sql = self.shape.select(self.place, "WHERE span_id = ANY ($1)");
-        let (begun, mut from) = (Instant::now(), 0);
-        for _ in 0..LEVELS {
+        let sql = self.definition.select(self.location, "WHERE span_id = ANY ($1)");
+        let (begun, mut known_spans) = (Instant::now(), 0);
+        for _ in 0..MAX_LEVELS {
             let missing = |parent: &SpanId| known.insert(*parent);
-            let named = batch.spans.iter().skip(from).filter_map(|span| span.parent).filter(missing);
-            let named: Vec<String> = named.map(|parent| parent.to_string()).collect();
-            from = batch.spans.len();
-            if named.is_empty() || begun.elapsed() > Duration::from_secs(1) {
+            let parents = batch.spans.iter().skip(known_spans).filter_map(|span| span.parent).filter(missing);
+            let parents: Vec<String> = parents.map(|parent| parent.to_string()).collect();
+            known_spans = batch.spans.len();
+            if parents.is_empty() || begun.elapsed() > Duration::from_secs(1) {
                 break;
             }
-            for row in &self.session.query(&sql, &[(&named, Type::TEXT_ARRAY)]).await? {
-                let meta = Meta::of(row, &self.look.snapshot);
-                if progress.is_new(meta.key, meta.transaction) {
-                    rows::take(row, &meta, batch);
+            for row in &self.session.query(&sql, &[(&parents, Type::TEXT_ARRAY)]).await? {
+                let info = RowInfo::new(row, &self.state.snapshot);
+                if progress.insert_sent(info.key, info.transaction) {
+                    rows::read(row, &info, batch);
                 }
             }
         }
@@ -159,6 +163,6 @@ impl Visit<'_> {
     }
 }
 
-fn filled(batch: Batch) -> Option<Batch> {
+fn non_empty(batch: Batch) -> Option<Batch> {
     (!batch.spans.is_empty() || !batch.skipped.is_empty()).then_some(batch)
 }

@@ -1,4 +1,4 @@
-//! One row, as the server hands it out.
+//! One row of a result.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -9,48 +9,48 @@ use super::snapshot::Snapshot;
 use crate::model::{Batch, PayloadRef, Skipped, SpanId};
 use crate::sources::agno_row::{AgnoRow, COLUMNS};
 
-/// Columns that come before a span's own.
-const BEFORE: usize = 3;
+/// The columns before those of a span: `ctid`, transaction, `created_at`.
+const ROW_COLUMNS: usize = 3;
 
-/// Where a row lies and who wrote it.
-pub(super) struct Meta<'a> {
-    pub(super) place: &'a str,
+/// The position of a row and its transaction.
+pub(super) struct RowInfo<'a> {
+    pub(super) ctid: &'a str,
     pub(super) created: Option<&'a str>,
     pub(super) transaction: u64,
-    /// Tells it from other rows.
+    /// See [`key`].
     pub(super) key: u64,
 }
 
-impl<'a> Meta<'a> {
-    pub(super) fn of(row: &'a Row, snapshot: &Snapshot) -> Self {
-        let place = text(row, 0).unwrap_or_default();
+impl<'a> RowInfo<'a> {
+    pub(super) fn new(row: &'a Row, snapshot: &Snapshot) -> Self {
+        let ctid = text(row, 0).unwrap_or_default();
         let transaction = number(row, 1).map_or(0, |low| snapshot.widen(low));
-        Self { place, created: text(row, 2), transaction, key: key(text(row, BEFORE), place) }
+        Self { ctid, created: text(row, 2), transaction, key: key(text(row, ROW_COLUMNS), ctid) }
     }
 }
 
-/// What a row is remembered by: the span's id, or, where there is none, its place.
-pub(super) fn key(id: Option<&str>, place: &str) -> u64 {
+/// Returns the key by which a row is remembered: its span id, or a hash if it has no valid one.
+pub(super) fn key(id: Option<&str>, ctid: &str) -> u64 {
     if let Some(id) = id.and_then(|id| SpanId::parse(id.as_bytes())) {
         return u64::from_be_bytes(id.bytes());
     }
     let mut hasher = DefaultHasher::new();
-    (id, place).hash(&mut hasher);
+    (id, ctid).hash(&mut hasher);
     hasher.finish()
 }
 
-/// Puts a row into the batch: as a span, or as skipped.
-pub(super) fn take(row: &Row, meta: &Meta<'_>, batch: &mut Batch) {
+/// Reads a row into the batch, as a span or as skipped.
+pub(super) fn read(row: &Row, info: &RowInfo<'_>, batch: &mut Batch) {
     let mut values = [None; COLUMNS.len()];
     for (column, value) in values.iter_mut().enumerate() {
-        *value = row.try_get::<_, Option<Bytes<'_>>>(BEFORE + column).ok().flatten().map(|bytes| bytes.0);
+        *value = row.try_get::<_, Option<Bytes<'_>>>(ROW_COLUMNS + column).ok().flatten().map(|bytes| bytes.0);
     }
-    // A payload is found by the span's id.
+    // Payloads are found by the span id.
     match AgnoRow(values).span(PayloadRef::default(), batch) {
         Ok(span) => batch.spans.push(span),
         Err(reason) => {
-            let id = text(row, BEFORE).filter(|id| SpanId::parse(id.as_bytes()).is_some());
-            let place = id.map_or_else(|| format!("row {}", meta.place), |id| format!("span {id}"));
+            let id = text(row, ROW_COLUMNS).filter(|id| SpanId::parse(id.as_bytes()).is_some());
+            let place = id.map_or_else(|| format!("row {}", info.ctid), |id| format!("span {id}"));
             batch.skipped.push(Skipped { place, reason });
         }
     }

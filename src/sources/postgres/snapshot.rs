@@ -1,96 +1,96 @@
-//! Which transactions a look saw, and which of them a later look sees first.
+//! Snapshots of the server, which tell new rows from old ones by the transaction that wrote them.
 //!
-//! Neither the clock that wrote a row nor the moment of its commit has an order that can be followed. The number of the transaction
-//! that wrote a row has: what one look did not see was written by a transaction that had not ended then.
+//! Rows can't be followed by the clock of their writer or by the order of commits. Their transaction ids tell which rows are new: a row that
+//! one snapshot does not see was written by a transaction that had not ended then.
 
-/// What `pg_current_snapshot()` says: every transaction below `lowest` had ended, none from `next` on had, and of those between only
-/// `running` had not.
+/// A `pg_current_snapshot()`: all transactions below `lowest` had ended, none from `next` on had, and of those between only `running` had
+/// not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Snapshot {
     pub(super) lowest: u64,
     pub(super) next: u64,
     running: Vec<u64>,
-    /// A standby does not say which transactions run.
-    standby: bool,
+    /// Whether the server is a standby, which does not tell the running transactions.
+    is_standby: bool,
 }
 
 impl Snapshot {
-    /// Reads `lowest:next:running,running,…`.
-    pub(super) fn parse(text: &str, standby: bool) -> Option<Self> {
+    /// Parses `lowest:next:running,running,…`.
+    pub(super) fn parse(text: &str, is_standby: bool) -> Option<Self> {
         let mut parts = text.split(':');
         let lowest = parts.next()?.parse().ok()?;
         let next = parts.next()?.parse().ok()?;
-        let running = parts.next()?.split(',').filter(|number| !number.is_empty()).map(|number| number.parse().ok());
-        Some(Self { lowest, next, running: running.collect::<Option<_>>()?, standby })
+        let running = parts.next()?.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().ok());
+        Some(Self { lowest, next, running: running.collect::<Option<_>>()?, is_standby })
     }
 
-    /// The lowest transaction that `later` may see and this look did not. `None` if there is none.
+    /// Returns the lowest transaction that `later` may see and this snapshot does not; `None` if there is none.
     ///
-    /// A part of a transaction that can be rolled back alone has a number of its own, which is not among the running ones; it is higher
-    /// than the number of the whole, so that a lowest one holds for it, too.
+    /// Subtransactions have ids of their own, which are not among the running ones. They are higher than the id of their transaction, so that
+    /// the lowest id covers them, too.
     pub(super) fn first_ended_since(&self, later: &Self) -> Option<u64> {
-        if self.standby || later.standby {
+        if self.is_standby || later.is_standby {
             return Some(self.lowest);
         }
-        let ended = self.running.iter().copied().filter(|number| *number < later.lowest || !later.running.contains(number)).min();
+        let ended = self.running.iter().copied().filter(|id| *id < later.lowest || !later.running.contains(id)).min();
         ended.or_else(|| (later.next > self.next).then_some(self.next))
     }
 
-    /// Rows that it did not see, as a condition; without those of parts of running transactions.
+    /// Returns a condition on rows that this snapshot does not see, without those of subtransactions of running transactions.
     pub(super) fn unseen(&self) -> String {
-        let running: Vec<String> = self.running.iter().map(|number| (*number as u32).to_string()).collect();
+        let running: Vec<String> = self.running.iter().map(|id| (*id as u32).to_string()).collect();
         format!("({} OR xmin::text = ANY ('{{{}}}'::text[]))", self.condition(self.next), running.join(","))
     }
 
-    /// Whether it saw what the transaction wrote, as far as it says: a part of a running transaction has a number that it does not know.
-    pub(super) fn saw(&self, transaction: u64) -> bool {
+    /// Whether this snapshot sees the rows of a transaction. It can't tell for subtransactions of running transactions.
+    pub(super) fn sees(&self, transaction: u64) -> bool {
         transaction < self.next && !self.running.contains(&transaction)
     }
 
-    /// The whole number of a transaction of which a row knows the low half. 0 for what has been there as good as always.
+    /// Widens a row's 32-bit `xmin` to the 64-bit transaction id; 0 for frozen rows.
     pub(super) fn widen(&self, low: u32) -> u64 {
-        const ERA: u64 = 1 << 32;
+        const EPOCH: u64 = 1 << 32;
         if low < 3 {
             return 0;
         }
-        let number = (self.next & !(ERA - 1)) | u64::from(low);
-        // A row that is seen was written before the next transaction.
-        if number >= self.next { number.saturating_sub(ERA) } else { number }
+        let id = (self.next & !(EPOCH - 1)) | u64::from(low);
+        // A visible row was written before the next transaction.
+        if id >= self.next { id.saturating_sub(EPOCH) } else { id }
     }
 
-    /// Rows of this transaction or later ones, as a condition.
+    /// Returns a condition on rows of this transaction and later ones.
     ///
-    /// The database compares by distance from the present, in which no number can be above half the circle.
+    /// PostgreSQL compares 32-bit ids by their distance from the current one, which is at most half of their range.
     pub(super) fn condition(&self, from: u64) -> String {
-        const FARTHEST: u64 = (1 << 31) - 1_000_000;
-        let from = from.max(self.next.saturating_sub(FARTHEST));
-        // The lowest three are no transactions.
+        const MAX_AGE: u64 = (1 << 31) - 1_000_000;
+        let from = from.max(self.next.saturating_sub(MAX_AGE));
+        // The lowest three ids are reserved.
         let low = (from as u32).max(3);
         format!("age(xmin) BETWEEN 0 AND (SELECT age('{low}'::xid))")
     }
 }
 
-/// How large the table was when which transaction was next: where the rows of later ones begin.
+/// The size of the table, in blocks, when each transaction id was the next one. Rows of later transactions begin there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SizeHistory(Vec<(u64, u64)>);
 
-/// Sizes remembered.
-const MOST: usize = 512;
+/// The most sizes that are kept.
+const MAX_SIZES: usize = 512;
 
 impl SizeHistory {
-    /// The table had so many blocks when the transaction was next.
-    pub(super) fn note(&mut self, next: u64, blocks: u64) {
+    /// Adds the size when this transaction id was the next one.
+    pub(super) fn add(&mut self, next: u64, blocks: u64) {
         if self.0.last().is_some_and(|(last, _)| *last == next) {
             return;
         }
         self.0.push((next, blocks));
-        if self.0.len() > MOST {
-            let newest = self.0.split_off(MOST / 2);
+        if self.0.len() > MAX_SIZES {
+            let newest = self.0.split_off(MAX_SIZES / 2);
             self.0 = self.0.iter().copied().step_by(2).chain(newest).collect();
         }
     }
 
-    /// The size when the transaction had not begun yet, if that is remembered.
+    /// Returns a size from before the transaction began, if one is kept.
     pub(super) fn before(&self, transaction: u64) -> Option<u64> {
         let at = self.0.partition_point(|(next, _)| *next <= transaction);
         self.0.get(at.checked_sub(1)?).map(|(_, blocks)| *blocks)
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ended_in_between_is_told() {
+    fn transactions_that_ended_between_snapshots_are_found() {
         let first = |before, after| snapshot(before).first_ended_since(&snapshot(after));
         assert_eq!(first("10:10:", "10:10:"), None);
         assert_eq!(first("10:10:", "10:13:10"), Some(10));
@@ -114,11 +114,11 @@ mod tests {
         assert_eq!(first("5:10:5,7", "7:12:7"), Some(5));
         assert_eq!(first("5:10:5,7", "5:12:5,7"), Some(10));
         assert_eq!(first("5:10:5", "12:12:"), Some(5));
-        assert_eq!([4, 5, 9, 10].map(|number| snapshot("5:10:5").saw(number)), [true, false, true, false]);
+        assert_eq!([4, 5, 9, 10].map(|id| snapshot("5:10:5").sees(id)), [true, false, true, false]);
     }
 
     #[test]
-    fn a_standby_tells_less() {
+    fn a_standby_tells_no_running_transactions() {
         let standby = Snapshot::parse("5:10:", true).unwrap();
         assert_eq!(standby.first_ended_since(&standby), Some(5));
         assert_eq!(Snapshot::parse("5:x:", true), None);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_number_is_made_whole() {
+    fn a_row_s_transaction_id_is_widened() {
         let snapshot = snapshot("4294967300:4294967310:");
         assert_eq!(snapshot.widen(5), (1 << 32) + 5);
         assert_eq!(snapshot.widen(20), 20);
@@ -137,15 +137,15 @@ mod tests {
     }
 
     #[test]
-    fn growth_remembers_the_newest_best() {
-        let mut growth = SizeHistory::default();
-        for number in 1..5000 {
-            growth.note(number * 10, number);
+    fn newer_sizes_are_kept_more_precisely() {
+        let mut sizes = SizeHistory::default();
+        for id in 1..5000 {
+            sizes.add(id * 10, id);
         }
-        assert!(growth.0.len() <= MOST);
-        assert_eq!(growth.before(49_995), Some(4999));
-        assert_eq!(growth.before(49_985), Some(4998));
-        assert!(growth.before(20_000).unwrap() <= 2000);
-        assert_eq!(growth.before(9), None);
+        assert!(sizes.0.len() <= MAX_SIZES);
+        assert_eq!(sizes.before(49_995), Some(4999));
+        assert_eq!(sizes.before(49_985), Some(4998));
+        assert!(sizes.before(20_000).unwrap() <= 2000);
+        assert_eq!(sizes.before(9), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The tables as statements see them: what they are made of, how large they are, and the statements that read rows.
+//! The table of spans: its state, its definition, and the statements that read its rows.
 
 use std::fmt::Write as _;
 
@@ -14,82 +14,83 @@ use crate::model::Nanos;
 use crate::sources::agno_row::{self, COLUMNS};
 use crate::sources::sql::literal;
 
-/// Nanoseconds of a day.
+/// A day in nanoseconds.
 const DAY: Nanos = 86_400_000_000_000;
-/// The oldest server that can be followed: the first to read a range of blocks.
-const OLDEST: u32 = 140_000;
+/// The oldest supported server version: the first that reads a range of blocks.
+const MIN_VERSION: u32 = 140_000;
 
-/// The order in which rows that were there before are read.
+/// The order in which existing rows are read.
 const NEWEST_FIRST: &str = "ORDER BY span.created_at DESC, span.ctid DESC";
 
-/// How the table is at one moment.
+/// The state of the table in one snapshot.
 #[derive(Clone, Debug)]
 pub(super) struct TableState {
     pub(super) snapshot: Snapshot,
     pub(super) oid: u32,
-    /// The file it lies in: another one after the table was emptied or written anew.
+    /// The `relfilenode`, which changes when the table is truncated or rewritten.
     pub(super) file: u32,
+    /// The size in blocks.
     pub(super) blocks: u64,
-    /// Rows, about; `None` where nobody has counted yet.
+    /// The estimated number of rows; `None` if the table was never analyzed.
     pub(super) rows: Option<u64>,
 }
 
-/// What the table is made of.
+/// The definition of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(super) struct TableDefinition {
     oid: u32,
-    /// The type by which `created_at` is sorted.
-    created: String,
-    /// Whether there may be rows without it.
-    undated: bool,
-    /// The columns of a row, as an expression each.
+    /// The type of `created_at`.
+    created_type: String,
+    /// Whether `created_at` may be null.
+    is_nullable: bool,
+    /// The expressions that read the columns of a row.
     columns: String,
 }
 
-/// Begins a transaction and looks at the table.
-pub(super) async fn inspect(session: &Session, place: &Location) -> Result<TableState, Error> {
+/// Begins a transaction and reads the state of the table.
+pub(super) async fn inspect(session: &Session, location: &Location) -> Result<TableState, Error> {
     let sql = "SELECT pg_current_snapshot()::text, pg_is_in_recovery()::text, n.oid::text, c.oid::text, c.relkind::text, c.relfilenode::text, \
         (pg_relation_size(c.oid) / current_setting('block_size')::int)::text, c.reltuples::bigint::text, c.relpages::text \
         FROM (SELECT 1) AS one LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $1 \
         LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = $2";
-    let rows = session.begin(sql, &[(&place.schema, Type::TEXT), (&place.tables.spans, Type::TEXT)]).await?;
+    let rows = session.begin(sql, &[(&location.schema, Type::TEXT), (&location.tables.spans, Type::TEXT)]).await?;
     let row = rows.first().ok_or(Error::Changed)?;
     let snapshot = text(row, 0).and_then(|snapshot| Snapshot::parse(snapshot, text(row, 1) == Some("true"))).ok_or(Error::Changed)?;
     if text(row, 2).is_none() {
         return Err(Error::NoSchema);
     }
     match text(row, 4) {
-        None => return Err(Error::NoTable(tables(session, place).await?)),
+        None => return Err(Error::NoTable(tables(session, location).await?)),
         Some("r") => {}
         Some("v") => return Err(Error::NotATable("a view")),
         Some("m") => return Err(Error::NotATable("a materialized view")),
-        Some("p") => return Err(Error::NotATable("divided into partitions")),
+        Some("p") => return Err(Error::NotATable("a partitioned table")),
         Some("f") => return Err(Error::NotATable("a foreign table")),
-        Some(_) => return Err(Error::NotATable("no table")),
+        Some(_) => return Err(Error::NotATable("not a table")),
     }
     let (oid, file, blocks) = (number(row, 3), number(row, 5), number(row, 6));
     let blocks = blocks.ok_or(Error::Changed)?;
     Ok(TableState { snapshot, oid: oid.ok_or(Error::Changed)?, file: file.ok_or(Error::Changed)?, blocks, rows: estimate(row, blocks) })
 }
 
-/// The rows that were last counted, grown as the table has.
+/// Scales the row count of the last analysis by the growth of the table.
 fn estimate(row: &Row, blocks: u64) -> Option<u64> {
     let (rows, pages): (i64, u64) = (number(row, 7)?, number(row, 8)?);
     let rows = u64::try_from(rows).ok().filter(|_| pages > 0)?;
     Some((rows as f64 / pages as f64 * blocks as f64) as u64)
 }
 
-/// The tables of the schema that bear Agno's name.
-async fn tables(session: &Session, place: &Location) -> Result<Vec<String>, Error> {
+/// Returns the names of some tables of the schema.
+async fn tables(session: &Session, location: &Location) -> Result<Vec<String>, Error> {
     let sql = "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
         WHERE n.nspname = $1 AND c.relkind = 'r' ORDER BY 1 LIMIT 20";
-    let rows = session.query(sql, &[(&place.schema, Type::TEXT)]).await?;
+    let rows = session.query(sql, &[(&location.schema, Type::TEXT)]).await?;
     Ok(rows.iter().filter_map(|row| text(row, 0)).map(ToOwned::to_owned).collect())
 }
 
-impl Shape {
-    /// Looks what the table is made of. It must hold a row's columns, and indexes by time and by id.
-    pub(super) async fn of(session: &Session, oid: u32) -> Result<Self, Error> {
+impl TableDefinition {
+    /// Reads the definition. The table must have the columns of a row, and indexes on time and id.
+    pub(super) async fn read(session: &Session, oid: u32) -> Result<Self, Error> {
         let sql = "SELECT a.attname::text, format_type(a.atttypid, NULL), a.attnotnull::text, \
             EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid \
                 AND i.indpred IS NULL)::text, \
@@ -97,7 +98,7 @@ impl Shape {
             FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped";
         let rows = session.query(sql, &[(&oid.to_string(), Type::TEXT)]).await?;
         let row = rows.first().ok_or(Error::Changed)?;
-        if number::<u32>(row, 4).is_none_or(|version| version < OLDEST) {
+        if number::<u32>(row, 4).is_none_or(|version| version < MIN_VERSION) {
             return Err(Error::TooOld(text(row, 5).unwrap_or_default().to_owned()));
         }
         let column = |name: &'static str| rows.iter().find(|row| text(row, 0) == Some(name)).ok_or(Error::NoColumn(name));
@@ -112,51 +113,53 @@ impl Shape {
             }
         }
         let created = column("created_at")?;
-        let undated = text(created, 2) != Some("true");
-        Ok(Self { oid, created: text(created, 1).unwrap_or("text").to_owned(), undated, columns })
+        let is_nullable = text(created, 2) != Some("true");
+        Ok(Self { oid, created_type: text(created, 1).unwrap_or("text").to_owned(), is_nullable, columns })
     }
 
-    /// Rows that were ever written to the table, as far as the server has counted. It counts late, and also what was rolled back.
+    /// Returns the server's counter of rows written to the table. The server updates it late, and counts rolled-back rows, too.
     pub(super) async fn rows_written(&self, session: &Session) -> Result<Option<u64>, Error> {
         let oid = self.oid;
-        let rows = session.ask(&format!("SELECT (pg_stat_get_tuples_inserted({oid}) + pg_stat_get_tuples_updated({oid}))::text")).await?;
+        let rows = session
+            .query_outside(&format!("SELECT (pg_stat_get_tuples_inserted({oid}) + pg_stat_get_tuples_updated({oid}))::text"))
+            .await?;
         Ok(rows.first().and_then(|row| number(row, 0)))
     }
 
-    /// Rows of this `created_at` and later ones, as a condition.
+    /// Returns a condition on rows of this `created_at` and later ones.
     pub(super) fn created_since(&self, created: &str) -> String {
-        format!("created_at >= {}::{}", literal(created), self.created)
+        format!("created_at >= {}::{}", literal(created), self.created_type)
     }
 
     /// Whether there may be rows without `created_at`.
-    pub(super) fn may_be_undated(&self) -> bool {
-        self.undated
+    pub(super) fn may_lack_created_at(&self) -> bool {
+        self.is_nullable
     }
 
-    /// A statement that reads rows: place, transaction, `created_at`, then a row's columns; `rest` follows the table's name.
+    /// Returns a statement that reads rows: `ctid`, transaction, `created_at`, then the columns of a row; `clauses` follow the table name.
     ///
-    /// `ORDER BY` takes a bare name for what is handed out, which is text and sorts as such: the columns are `span.created_at`.
-    pub(super) fn select(&self, place: &Location, rest: &str) -> String {
-        format!("SELECT ctid::text, xmin::text, created_at::text{} FROM {} AS span {rest}", self.columns, place.spans())
+    /// In `ORDER BY` a bare `created_at` means the result column, which is text. The table's column is `span.created_at`.
+    pub(super) fn select(&self, location: &Location, clauses: &str) -> String {
+        format!("SELECT ctid::text, xmin::text, created_at::text{} FROM {} AS span {clauses}", self.columns, location.spans())
     }
 
-    /// The newest rows. Takes their number.
-    pub(super) fn select_newest(&self, place: &Location) -> String {
-        self.select(place, &format!("WHERE span.created_at IS NOT NULL {NEWEST_FIRST} LIMIT $1::text::int"))
+    /// Returns a statement that reads the newest rows. Its parameter is their number.
+    pub(super) fn select_newest(&self, location: &Location) -> String {
+        self.select(location, &format!("WHERE span.created_at IS NOT NULL {NEWEST_FIRST} LIMIT $1::text::int"))
     }
 
-    /// A time before which no row is created of a span that began at `since` or later; `None` where `created_at` is of a type that says
-    /// nothing. The clocks of a span and of its writer may differ by a day.
-    pub(super) fn created_by(&self, since: Nanos) -> Option<String> {
-        let dated = ["text", "character varying", "timestamp", "date"].iter().any(|kind| self.created.starts_with(kind));
-        agno_row::second(since.saturating_sub(DAY), false).get(..10).filter(|_| dated).map(str::to_owned)
+    /// Returns a `created_at` before which there is no row of a span that started at `since` or later; `None` if its type is not a time.
+    /// Allows a day of difference between the clocks of a span and of its writer.
+    pub(super) fn earliest_created(&self, since: Nanos) -> Option<String> {
+        let is_time = ["text", "character varying", "timestamp", "date"].iter().any(|name| self.created_type.starts_with(name));
+        agno_row::second(since.saturating_sub(DAY), false).get(..10).filter(|_| is_time).map(str::to_owned)
     }
 
-    /// Rows before a place in the order of time, the newest first, none of them created before `floor`. Takes `created_at`, place and
-    /// number of rows.
-    pub(super) fn select_before(&self, place: &Location, floor: Option<&str>) -> String {
-        let before = format!("(span.created_at, span.ctid) < ($1::text::{}, $2::text::tid)", self.created);
+    /// Returns a statement that reads the rows before a row, newest first, none of them created before `floor`. Its parameters are
+    /// `created_at` and `ctid` of the row, and the number of rows.
+    pub(super) fn select_before(&self, location: &Location, floor: Option<&str>) -> String {
+        let before = format!("(span.created_at, span.ctid) < ($1::text::{}, $2::text::tid)", self.created_type);
         let floor = floor.map_or_else(String::new, |floor| format!(" AND span.{}", self.created_since(floor)));
-        self.select(place, &format!("WHERE {before}{floor} {NEWEST_FIRST} LIMIT $3::text::int"))
+        self.select(location, &format!("WHERE {before}{floor} {NEWEST_FIRST} LIMIT $3::text::int"))
     }
 }

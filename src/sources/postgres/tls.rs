@@ -1,4 +1,4 @@
-//! Encryption, and how far the server's certificate is trusted: libpq's `sslmode` and `sslrootcert`.
+//! TLS, with libpq's `sslmode` and `sslrootcert`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,30 +16,30 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// Never encrypted.
+    /// Without TLS.
     Disable,
-    /// Encrypted only if the server refuses what is not.
+    /// With TLS only if the server refuses a connection without it.
     Allow,
-    /// Encrypted if the server can.
+    /// With TLS if the server offers it.
     Prefer,
-    /// Encrypted, whoever the server is.
+    /// With TLS, without checking the certificate.
     Require,
-    /// Encrypted, and an authority that is trusted vouches for the server.
+    /// With TLS and a certificate from a trusted authority.
     VerifyCa,
-    /// The same, and the certificate bears the server's name.
+    /// Like `VerifyCa`, and the certificate must name the host.
     VerifyFull,
 }
 
-/// Who vouches for servers.
+/// The trusted root certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Roots {
-    /// Whoever this machine trusts.
+    /// The root certificates of this system.
     System,
     /// The certificates in a PEM file.
     File(PathBuf),
 }
 
-/// How a connection is encrypted.
+/// The TLS settings of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tls {
     pub(super) mode: Mode,
@@ -47,7 +47,7 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// What is tried, one after the other, until the server takes it.
+    /// Returns the modes to try, in order, until one succeeds.
     pub(super) fn attempts(&self) -> &'static [SslMode] {
         match self.mode {
             Mode::Disable => &[SslMode::Disable],
@@ -57,7 +57,7 @@ impl Tls {
         }
     }
 
-    /// What encrypts. An error says why the root certificates can't be used.
+    /// Builds the connector. The error says why the root certificates can't be used.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
         let provider = Arc::new(ring::default_provider());
         let verifies = matches!(self.mode, Mode::VerifyCa | Mode::VerifyFull);
@@ -72,10 +72,10 @@ impl Tls {
             }
             (false, _) => None,
         };
-        let checks = Verifier { chain, roots, named: self.mode == Mode::VerifyFull, provider: provider.clone() };
+        let verifier = Verifier { chain, roots, checks_name: self.mode == Mode::VerifyFull, provider: provider.clone() };
         let config =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-        let config = config.dangerous().with_custom_certificate_verifier(Arc::new(checks)).with_no_client_auth();
+        let config = config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
         Ok(MakeRustlsConnect::new(config))
     }
 }
@@ -85,21 +85,23 @@ impl Roots {
         match self {
             Self::System => Ok(rustls_native_certs::load_native_certs().certs),
             Self::File(path) => {
-                let read = |error| format!("the root certificate {} can't be read: {error}", path.display());
-                CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error: rustls::pki_types::pem::Error| read(error))
+                let message = |error| format!("the root certificate {} can't be read: {error}", path.display());
+                CertificateDer::pem_file_iter(path)
+                    .and_then(Iterator::collect)
+                    .map_err(|error: rustls::pki_types::pem::Error| message(error))
             }
         }
     }
 }
 
-/// Looks at the server's certificate as far as the mode asks.
+/// Verifies the server's certificate as the mode requires.
 #[derive(Debug)]
 struct Verifier {
-    /// Checks that an authority vouches; `None` where nobody needs to.
+    /// Verifies the chain; `None` if the mode does not require it.
     chain: Option<Arc<WebPkiServerVerifier>>,
     roots: Vec<CertificateDer<'static>>,
-    /// Whether the certificate must bear the server's name.
-    named: bool,
+    /// Whether the certificate must name the host.
+    checks_name: bool,
     provider: Arc<CryptoProvider>,
 }
 
@@ -113,17 +115,17 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
-        // A server that signed its own certificate is trusted if that very certificate is.
+        // A self-signed certificate is trusted if it is itself a root certificate.
         if self.roots.contains(certificate) {
-            if self.named {
+            if self.checks_name {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
             }
             return Ok(ServerCertVerified::assertion());
         }
         match chain.verify_server_cert(certificate, others, name, ocsp, now) {
-            // The name is looked at last, so that everything else was good.
+            // The name is checked last, so that everything else is valid.
             Err(Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }))
-                if !self.named =>
+                if !self.checks_name =>
             {
                 Ok(ServerCertVerified::assertion())
             }

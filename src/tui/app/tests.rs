@@ -366,7 +366,7 @@ fn a_text_filter_searches_payloads_in_the_sources() {
         ticket: search.ticket,
         spans: vec![(TraceId::new([number; 16]).unwrap(), SpanId::new(id.to_be_bytes()).unwrap())],
         progress,
-        trouble: None,
+        error: None,
     };
     harness.app.search_hits(&harness.store, found(1, 2, Some(Progress { done: 1, total: 4 })));
     harness.app.search_hits(&harness.store, found(2, 1, None));

@@ -194,12 +194,12 @@ pub(super) fn state_symbol(source: &SourceView, styling: Styling) -> (&'static s
 /// Describes a listener: failed ports, open ports, forwarding, and requests without spans.
 fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<Part> {
     let mut parts = Vec::new();
-    for taken in [true, false] {
-        let failed = traffic.ports.iter().filter_map(|port| Some((port.address.port(), port.trouble.as_ref()?)));
+    for is_in_use in [true, false] {
+        let failed = traffic.ports.iter().filter_map(|port| Some((port.address.port(), port.error.as_ref()?)));
         let (numbers, flags): (Vec<_>, Vec<_>) =
-            failed.filter(|(_, trouble)| trouble.taken == taken).map(|(port, trouble)| (format!(":{port}"), trouble.flag)).unzip();
+            failed.filter(|(_, error)| error.is_in_use == is_in_use).map(|(port, error)| (format!(":{port}"), error.flag)).unzip();
         if !numbers.is_empty() {
-            let label = if taken { "taken" } else { "failed" };
+            let label = if is_in_use { "taken" } else { "failed" };
             let hint = if level > 1 { format!(", use {} ADDR", flags.join(", ")) } else { String::new() };
             parts.push((format!("{} {label}{hint}", numbers.join(" ")), styling.error()));
         }
@@ -215,8 +215,8 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
             }
         };
         part(traffic.refused, "refused", styling.error());
-        part(traffic.rejected, "spans rejected", styling.error());
-        part(traffic.put_off, "put off", styling.running());
+        part(traffic.rejected_spans, "spans rejected", styling.error());
+        part(traffic.deferred, "put off", styling.running());
         if level == MAX_DETAIL {
             part(traffic.logs + traffic.metrics, "logs and metrics dropped", styling.dim());
         }
@@ -250,7 +250,7 @@ fn describe_forwarding(forwards: &[Forwarding], level: usize, styling: Styling) 
 
 /// Whether the last attempt to forward a request failed.
 fn is_failing(forward: &Forwarding) -> bool {
-    forward.trouble.is_some()
+    forward.error.is_some()
 }
 
 /// Returns a source's message without the name of the source at its beginning.

@@ -18,7 +18,7 @@ const WIDTH: u16 = 120;
 /// Lines and columns of the frame.
 const FRAME: u16 = 2;
 
-/// Cells by which the lines detail a source are indented.
+/// Cells by which the details of a source are indented.
 const INDENT: u16 = 4;
 
 /// A line of the popup, with the styles of its symbol and its text.
@@ -61,7 +61,7 @@ fn wrap(line: &Line, room: u16, lines: &mut Vec<Line>) {
 
 fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
     let Traffic { ports, forwards, .. } = &source.traffic;
-    let failed = ports.iter().filter(|port| port.trouble.is_some()).count();
+    let failed = ports.iter().filter(|port| port.error.is_some()).count();
     let (symbol, style) = state_symbol(source, styling);
     let (state, state_style) = match &source.state {
         State::Waiting(reason) => (without_name(source, reason), styling.running()),
@@ -92,8 +92,8 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
 }
 
 fn port_lines(port: &Port, styling: Styling) -> impl Iterator<Item = (&'static str, String, Style)> {
-    let first = match &port.trouble {
-        Some(trouble) => ("✗", format!("{}; retrying", trouble.words), styling.error()),
+    let first = match &port.error {
+        Some(error) => ("✗", format!("{}; retrying", error.message), styling.error()),
         None => ("●", port.address.to_string(), styling.good()),
     };
     std::iter::once(first).chain(port.warning.clone().map(|warning| ("!", warning, styling.running())))
@@ -101,15 +101,15 @@ fn port_lines(port: &Port, styling: Styling) -> impl Iterator<Item = (&'static s
 
 /// Returns the counts of a listener: accepted spans, failures, and dropped signals.
 fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
-    let Traffic { spans, rejected, put_off, refused, logs, metrics, held, .. } = traffic;
+    let Traffic { spans, rejected_spans, deferred, refused, logs, metrics, retained_bytes, .. } = traffic;
     let mut counts =
-        vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*held)), Style::new())];
-    if rejected + refused + put_off > 0 {
-        let [rejected, refused] = [(rejected, "span"), (refused, "request")].map(|(count, state)| format::plural(*count, state));
-        counts.push((format!("{rejected} rejected, {refused} refused, {} put off", format::count(*put_off)), styling.error()));
+        vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*retained_bytes)), Style::new())];
+    if rejected_spans + refused + deferred > 0 {
+        let [rejected, refused] = [(rejected_spans, "span"), (refused, "request")].map(|(count, noun)| format::plural(*count, noun));
+        counts.push((format!("{rejected} rejected, {refused} refused, {} put off", format::count(*deferred)), styling.error()));
     }
     if logs + metrics > 0 {
-        let [logs, metrics] = [(logs, "log record"), (metrics, "metric data point")].map(|(count, state)| format::plural(*count, state));
+        let [logs, metrics] = [(logs, "log record"), (metrics, "metric data point")].map(|(count, noun)| format::plural(*count, noun));
         counts.push((format!("{logs} and {metrics} dropped"), styling.dim()));
     }
     counts
@@ -117,11 +117,11 @@ fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
 
 fn forward_lines(forward: &Forwarding, styling: Styling) -> impl Iterator<Item = (&'static str, String, Style)> {
     let [sent, waiting, dropped] = [forward.sent, forward.waiting, forward.dropped].map(format::count);
-    let is_bad = forward.trouble.is_some() || forward.dropped > 0;
+    let is_bad = forward.error.is_some() || forward.dropped > 0;
     let style = if is_bad { styling.error() } else { styling.good() };
     let text = format!("{}  requests: {sent} sent, {waiting} waiting, {dropped} dropped", forward.url);
-    let trouble = forward.trouble.clone().map(|trouble| ("✗", format!("last attempt failed: {trouble}"), styling.error()));
-    std::iter::once(("→", text, style)).chain(trouble)
+    let error = forward.error.clone().map(|error| ("✗", format!("last attempt failed: {error}"), styling.error()));
+    std::iter::once(("→", text, style)).chain(error)
 }
 
 /// Returns the largest scroll position, in lines, on a screen of this size.

@@ -8,12 +8,12 @@ fn try_parse(url: &str, environment: &[(&str, &str)]) -> Result<ConnectionConfig
     ConnectionConfig::parse(url, |name| environment.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()))
 }
 
-fn password(target: &ConnectionConfig) -> Option<&str> {
-    target.config.get_password().map(|bytes| std::str::from_utf8(bytes).unwrap())
+fn password(config: &ConnectionConfig) -> Option<&str> {
+    config.config.get_password().map(|bytes| std::str::from_utf8(bytes).unwrap())
 }
 
 #[test]
-fn urls_are_told_from_paths() {
+fn urls_differ_from_paths() {
     for url in ["postgres://", "postgresql://u@h/d", "PostgreSQL+psycopg://h", "postgresql+asyncpg://h/d", "postgres+psycopg_async:///d"] {
         assert!(is_url(url), "{url}");
     }
@@ -23,24 +23,24 @@ fn urls_are_told_from_paths() {
 }
 
 #[test]
-fn every_part_is_read() {
-    let target =
+fn every_part_of_a_url_is_parsed() {
+    let config =
         parse("postgresql+psycopg://me:p%40ss@db.example:6000/my%20db?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=3", &[]);
-    assert_eq!((target.name.as_str(), target.user.as_str()), ("postgres://me@db.example:6000/my db", "me"));
-    assert_eq!((password(&target), target.config.get_dbname()), (Some("p@ss"), Some("my db")));
-    assert_eq!(target.config.get_ports(), [6000]);
-    assert_eq!(target.config.get_connect_timeout(), Some(&Duration::from_secs(3)));
-    assert_eq!(target.config.get_application_name(), Some("agno-top"));
-    assert_eq!(target.tls, Tls { mode: Mode::VerifyFull, roots: Roots::File("/ca.pem".into()) });
-    assert_eq!(target.redact("no p@ss, no p%40ss"), "no ***, no ***");
+    assert_eq!((config.name.as_str(), config.user.as_str()), ("postgres://me@db.example:6000/my db", "me"));
+    assert_eq!((password(&config), config.config.get_dbname()), (Some("p@ss"), Some("my db")));
+    assert_eq!(config.config.get_ports(), [6000]);
+    assert_eq!(config.config.get_connect_timeout(), Some(&Duration::from_secs(3)));
+    assert_eq!(config.config.get_application_name(), Some("agno-top"));
+    assert_eq!(config.tls, Tls { mode: Mode::VerifyFull, roots: Roots::File("/ca.pem".into()) });
+    assert_eq!(config.redact("no p@ss, no p%40ss"), "no ***, no ***");
 }
 
 #[test]
-fn passwords_with_signs_in_them() {
-    let target = parse("postgres://me:a@b:c@h/d", &[]);
-    assert_eq!((password(&target), target.name.as_str()), (Some("a@b:c"), "postgres://me@h/d"));
-    let target = parse("postgres://h/d?user=me&password=x%26y", &[]);
-    assert_eq!((password(&target), target.name.as_str()), (Some("x&y"), "postgres://me@h/d"));
+fn passwords_with_special_characters() {
+    let config = parse("postgres://me:a@b:c@h/d", &[]);
+    assert_eq!((password(&config), config.name.as_str()), (Some("a@b:c"), "postgres://me@h/d"));
+    let config = parse("postgres://h/d?user=me&password=x%26y", &[]);
+    assert_eq!((password(&config), config.name.as_str()), (Some("x&y"), "postgres://me@h/d"));
 }
 
 #[test]
@@ -52,30 +52,30 @@ fn hosts_of_every_kind() {
         ("postgres://me@%2Frun%2Fpg/d", "postgres://me@/d", vec![5432]),
         ("postgres://me@/d?host=/run/pg", "postgres://me@/d", vec![5432]),
     ] {
-        let target = parse(url, &[]);
-        assert_eq!(target.name, name);
-        assert_eq!(target.config.get_ports(), ports, "{url}");
+        let config = parse(url, &[]);
+        assert_eq!(config.name, name);
+        assert_eq!(config.config.get_ports(), ports, "{url}");
     }
     assert!(try_parse("postgres://h/d?hostaddr=x", &[]).is_err());
     assert_eq!(parse("postgres://me@h/d?hostaddr=127.0.0.1", &[]).config.get_hostaddrs().len(), 1);
 }
 
 #[test]
-fn the_environment_says_what_the_url_leaves_open() {
+fn the_environment_supplies_what_the_url_leaves_open() {
     let environment =
         [("PGHOST", "eh"), ("PGPORT", "1"), ("PGUSER", "eu"), ("PGPASSWORD", "ep"), ("PGDATABASE", "ed"), ("PGSSLMODE", "require")];
-    let target = parse("postgres://", &environment);
-    assert_eq!((target.name.as_str(), password(&target), target.tls.mode), ("postgres://eu@eh:1/ed", Some("ep"), Mode::Require));
-    let target = parse("postgres://u:p@h:2/d?sslmode=disable", &environment);
-    assert_eq!((target.name.as_str(), password(&target), target.tls.mode), ("postgres://u@h:2/d", Some("p"), Mode::Disable));
-    assert_eq!(target.redact("ep, help p: 'p'"), "***, help ***: '***'", "what the environment says is secret, too");
-    let target = parse("postgres://h", &[("USER", "os")]);
-    assert_eq!((target.name.as_str(), password(&target), target.tls.mode), ("postgres://os@h/os", None, Mode::Prefer));
+    let config = parse("postgres://", &environment);
+    assert_eq!((config.name.as_str(), password(&config), config.tls.mode), ("postgres://eu@eh:1/ed", Some("ep"), Mode::Require));
+    let config = parse("postgres://u:p@h:2/d?sslmode=disable", &environment);
+    assert_eq!((config.name.as_str(), password(&config), config.tls.mode), ("postgres://u@h:2/d", Some("p"), Mode::Disable));
+    assert_eq!(config.redact("ep, help p: 'p'"), "***, help ***: '***'", "a password in the environment is secret, too");
+    let config = parse("postgres://h", &[("USER", "os")]);
+    assert_eq!((config.name.as_str(), password(&config), config.tls.mode), ("postgres://os@h/os", None, Mode::Prefer));
 }
 
 #[cfg(unix)]
 #[test]
-fn the_password_file_is_asked_last() {
+fn the_password_file_is_read_last() {
     use std::os::unix::fs::PermissionsExt;
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join(".pgpass");
@@ -90,7 +90,7 @@ fn the_password_file_is_asked_last() {
 }
 
 #[test]
-fn encryption_is_as_strict_as_asked() {
+fn the_tls_mode_follows_sslmode_and_sslrootcert() {
     for (query, mode, roots) in [
         ("", Mode::Prefer, Roots::System),
         ("?sslmode=allow", Mode::Allow, Roots::System),

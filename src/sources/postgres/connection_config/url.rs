@@ -1,13 +1,13 @@
-//! The parts of a URL.
+//! Parses a URL into settings.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
 
-use super::{UrlError, wrong};
+use super::{UrlError, invalid};
 
-/// Whether the text is a URL of a PostgreSQL database; SQLAlchemy's `postgresql+psycopg://` is one.
+/// Whether a text is the URL of a PostgreSQL database, such as `postgres://` or SQLAlchemy's `postgresql+psycopg://`.
 #[must_use]
 pub fn is_url(text: &str) -> bool {
     let Some((scheme, _)) = text.split_once("://") else { return false };
@@ -15,17 +15,17 @@ pub fn is_url(text: &str) -> bool {
     dialect.eq_ignore_ascii_case("postgres") || dialect.eq_ignore_ascii_case("postgresql")
 }
 
-/// Puts what the URL says into the settings. Returns the password as it stands there.
-pub(super) fn read(url: &str, settings: &mut BTreeMap<String, String>) -> Result<Vec<String>, UrlError> {
+/// Adds the parts of a URL to the settings. Returns the passwords as the URL has them, percent-encoded.
+pub(super) fn parse(url: &str, settings: &mut BTreeMap<String, String>) -> Result<Vec<String>, UrlError> {
     let rest =
-        url.split_once("://").map(|(_, rest)| rest).filter(|_| is_url(url)).ok_or_else(|| wrong("it does not begin with postgres://"))?;
+        url.split_once("://").map(|(_, rest)| rest).filter(|_| is_url(url)).ok_or_else(|| invalid("it does not begin with postgres://"))?;
     let rest = rest.split('#').next().unwrap_or_default();
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
     let (user, hosts) = authority.rsplit_once('@').map_or((None, authority), |(user, hosts)| (Some(user), hosts));
     let mut secrets = Vec::new();
     let mut set = |name: &str, value: &str| {
-        let value = decode(value).ok_or_else(|| wrong(format!("its {name} is not UTF-8")))?;
+        let value = decode(value).ok_or_else(|| invalid(format!("its {name} is not UTF-8")))?;
         if !value.is_empty() {
             settings.insert(name.to_owned(), value);
         }
@@ -55,7 +55,7 @@ pub(super) fn read(url: &str, settings: &mut BTreeMap<String, String>) -> Result
     Ok(secrets)
 }
 
-/// The host, without the brackets around an address, and the port; empty where not given.
+/// Splits a host, without the brackets of an IPv6 address, and a port; either may be empty.
 fn host_and_port(text: &str) -> (&str, &str) {
     if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return (address, rest.strip_prefix(':').unwrap_or_default());

@@ -1,0 +1,63 @@
+//! The counters and the addresses of a listener, as the screen shows them.
+
+use std::net::SocketAddr;
+
+/// The traffic of a listener since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Accepted spans.
+    pub spans: u64,
+    /// Spans rejected in accepted requests, for example for an invalid id.
+    pub rejected_spans: u64,
+    /// Requests that the sender may retry, because the program was overloaded.
+    pub deferred: u64,
+    /// Requests that are final errors: not OTLP, too large, or without the token.
+    pub refused: u64,
+    /// Log records that were accepted but not kept, or evicted since.
+    pub logs: u64,
+    /// Metric data points, which are accepted but not kept.
+    pub metrics: u64,
+    /// Payloads in memory, in bytes.
+    pub retained_bytes: u64,
+    /// The endpoints that requests are forwarded to, in the configured order.
+    pub forwards: Vec<Forwarding>,
+    /// The bound addresses, then those that can't be bound.
+    pub ports: Vec<Port>,
+}
+
+/// A configured address of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The address.
+    pub address: SocketAddr,
+    /// A warning for the user: other machines can reach the address.
+    pub warning: Option<String>,
+    /// Why the address can't be bound.
+    pub error: Option<PortError>,
+}
+
+/// Why an address can't be bound. The listener tries again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortError {
+    /// Whether another program uses the address.
+    pub is_in_use: bool,
+    /// The message for the user: the address, the cause and the remedy.
+    pub message: String,
+    /// The flag that sets another address.
+    pub flag: &'static str,
+}
+
+/// The state of forwarding to one endpoint. The counters count requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarding {
+    /// The endpoint, without credentials.
+    pub url: String,
+    /// Requests that the endpoint accepted.
+    pub sent: u64,
+    /// Requests in the queue.
+    pub waiting: u64,
+    /// Requests that failed for good, or did not fit into the queue.
+    pub dropped: u64,
+    /// The error of the last attempt, until one succeeds.
+    pub error: Option<String>,
+}
