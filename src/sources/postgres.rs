@@ -85,22 +85,22 @@ impl Location {
 /// # Errors
 ///
 /// If the URL is not valid (the message does not repeat it, because it may contain a password), or if no thread can be started.
-pub fn start(url: &str, location: Location, limit: u64, outlet: UpdateSender) -> std::io::Result<Handle> {
-    start_since(url, location, limit, None, outlet)
+pub fn start(url: &str, location: Location, limit: u64, updates: UpdateSender) -> std::io::Result<Handle> {
+    start_since(url, location, limit, None, updates)
 }
 
 /// Like [`start`], and reads existing spans only down to those that were written about when a span started at `since`.
-pub fn start_since(url: &str, location: Location, limit: u64, since: Option<Nanos>, outlet: UpdateSender) -> std::io::Result<Handle> {
+pub fn start_since(url: &str, location: Location, limit: u64, since: Option<Nanos>, updates: UpdateSender) -> std::io::Result<Handle> {
     let config = ConnectionConfig::parse(url, |name| std::env::var(name).ok());
     let config = config
         .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is not the URL of a database: {error}")))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    super::spawn(config.name.clone(), outlet, move |outlet, inbox| {
-        let progress = Progress::new(outlet.clone(), limit, since);
+    super::spawn(config.name.clone(), updates, move |updates, inbox| {
+        let progress = Progress::new(updates.clone(), limit, since);
         let mut watcher = Watcher {
             config,
             location,
-            outlet,
+            updates,
             progress,
             connection: Connection::default(),
             state: None,
@@ -116,7 +116,7 @@ pub fn start_since(url: &str, location: Location, limit: u64, since: Option<Nano
 struct Watcher<'a> {
     config: ConnectionConfig,
     location: Location,
-    outlet: &'a UpdateSender,
+    updates: &'a UpdateSender,
     progress: Progress,
     connection: Connection,
     /// The state that was sent last.
@@ -208,14 +208,14 @@ impl Watcher<'_> {
     }
 
     fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
+        self.updates.send(Update::Found(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether anything changed, and then reads new rows and a page. Returns how long to wait before the next poll.
     fn poll(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
         let outcome = runtime.block_on(self.read());
         for batch in std::mem::take(&mut self.batches) {
-            self.outlet.send(Update::Batch(batch))?;
+            self.updates.send(Update::Batch(batch))?;
         }
         match outcome {
             Ok(()) => {
@@ -273,7 +273,7 @@ impl Watcher<'_> {
 
     fn send_state(&mut self, state: State) -> Result<(), Closed> {
         if self.state.as_ref() != Some(&state) {
-            self.outlet.send(Update::State(self.outlet.id, state.clone()))?;
+            self.updates.send(Update::State(self.updates.id, state.clone()))?;
             self.state = Some(state);
         }
         Ok(())
@@ -307,7 +307,7 @@ impl Watcher<'_> {
             Err(message) => Err(message.clone()),
         });
         let payloads = payloads.collect();
-        self.outlet.send(Update::Payloads { ticket, payloads })
+        self.updates.send(Update::Payloads { ticket, payloads })
     }
 
     async fn payloads(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {
