@@ -1,4 +1,4 @@
-//! A key in the filter line over a million rows, and a search through the payloads of 300 000 spans beside `grep -c` over the same as lines.
+//! A key press in the filter line over a million rows, and a search through the payloads of 300,000 spans, compared with `grep -c`.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -23,8 +23,8 @@ use ratatui::layout::Rect;
 use rusqlite::{Connection, OpenFlags};
 
 const ROWS: u64 = 1_000_000;
-const SPANS_IN_TRACE: u64 = 10;
-const INPUTS: u64 = 200_000;
+const TRACE_SPANS: u64 = 10;
+const DISTINCT_INPUTS: u64 = 200_000;
 const NOW: Nanos = 1_800_000_000_000_000_000;
 
 const WORDS: [&str; 24] = [
@@ -54,35 +54,35 @@ const WORDS: [&str; 24] = [
     "write",
 ];
 
-/// An agent's run: model calls and tools under it; every fifth row has an input of its own.
+/// Returns a store of agent runs with model and tool calls; every fifth row has a distinct input.
 fn store() -> Store {
     let mut store = Store::new(Limits::default());
     let mut row = 0;
     while row < ROWS {
         let mut batch = Batch::new(SourceId(0), Origin::History);
         for _ in 0..512.min(ROWS - row) {
-            let (trace, place) = (row / SPANS_IN_TRACE, row % SPANS_IN_TRACE);
-            let kind = [SpanType::Agent, SpanType::Model, SpanType::Tool][if place == 0 { 0 } else { 1 + (place % 2) as usize }];
-            let label = batch.intern(&match kind {
+            let (trace, position) = (row / TRACE_SPANS, row % TRACE_SPANS);
+            let span_type = [SpanType::Agent, SpanType::Model, SpanType::Tool][if position == 0 { 0 } else { 1 + (position % 2) as usize }];
+            let label = batch.intern(&match span_type {
                 SpanType::Agent => format!("Agent {}", trace % 40),
                 SpanType::Model => format!("gpt-5-{}", trace % 5),
                 _ => format!("tool_{}", row % 60),
             });
-            let words = (0..8).map(|n| WORDS[((row % INPUTS).wrapping_mul(2_654_435_761) >> (n * 3)) as usize % WORDS.len()]);
+            let words = (0..8).map(|n| WORDS[((row % DISTINCT_INPUTS).wrapping_mul(2_654_435_761) >> (n * 3)) as usize % WORDS.len()]);
             let input = words.collect::<Vec<_>>().join(" ");
-            let input = batch.intern(&format!("{input} {}", row % INPUTS));
+            let input = batch.intern(&format!("{input} {}", row % DISTINCT_INPUTS));
             let start = NOW - (ROWS - row) as Nanos * 40_000_000;
             let usage =
-                (kind == SpanType::Model).then(|| Usage { input: Some((row % 9000) as u32), output: Some(100), ..Usage::default() });
+                (span_type == SpanType::Model).then(|| Usage { input: Some((row % 9000) as u32), output: Some(100), ..Usage::default() });
             batch.spans.push(Span {
                 trace: TraceId::new(u128::from(trace + 1).to_be_bytes()).unwrap(),
                 id: SpanId::new((row + 1).to_be_bytes()).unwrap(),
-                parent: (place > 0).then(|| SpanId::new((row - place + 1).to_be_bytes()).unwrap()),
+                parent: (position > 0).then(|| SpanId::new((row - position + 1).to_be_bytes()).unwrap()),
                 start,
                 end: Some(start + (row % 5000) as Nanos * 1_000_000),
                 status: if row % 97 == 0 { Status::Error } else { Status::Ok },
                 name: label,
-                facts: SpanFacts { span_type: kind, agent: label, model: label, tool: label, input, usage, ..SpanFacts::default() },
+                facts: SpanFacts { span_type, agent: label, model: label, tool: label, input, usage, ..SpanFacts::default() },
                 error: Text::default(),
                 payload_ref: PayloadRef(row as i64),
                 retained_bytes: 0,
@@ -94,21 +94,21 @@ fn store() -> Store {
     store
 }
 
-/// What a line costs until the next frame is painted, and until all rows are judged.
+/// Sets a filter. Prints and returns the time of the slowest step: the first frame, or a later one until all rows are matched.
 fn key(app: &mut App, store: &Store, terminal: &mut Terminal<TestBackend>, line: &str) -> Duration {
-    let begun = Instant::now();
+    let start = Instant::now();
     app.set_filter(store, line.to_owned());
     terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
-    let key = begun.elapsed();
-    let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
+    let key = start.elapsed();
+    let (all_start, mut slowest) = (Instant::now(), Duration::ZERO);
     while app.tree.is_filtering() {
-        let begun = Instant::now();
+        let start = Instant::now();
         app.advance_filter(store);
         terminal.draw(|frame| view::draw(frame, app, store, &mut HitMap::default())).unwrap();
-        slowest = slowest.max(begun.elapsed());
+        slowest = slowest.max(start.elapsed());
     }
     let traces = app.tree.len();
-    eprintln!("{line:30} key {key:>9.1?}   all rows {:>9.1?}   slowest frame {slowest:>9.1?}   {traces} traces", key + begun.elapsed());
+    eprintln!("{line:30} key {key:>9.1?}   all rows {:>9.1?}   slowest frame {slowest:>9.1?}   {traces} traces", key + all_start.elapsed());
     key.max(slowest)
 }
 
@@ -144,19 +144,19 @@ fn keys() {
         "",
     ];
     let slowest = lines.into_iter().map(|line| key(&mut app, &store, &mut terminal, line)).max();
-    // The first key of a value counts all that were seen.
+    // The first key of a value counts all values.
     for c in "/name:".chars() {
-        let begun = Instant::now();
+        let start = Instant::now();
         app.key(&mut store, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), NOW);
         app.advance_filter(&store);
         terminal.draw(|frame| view::draw(frame, &app, &store, &mut HitMap::default())).unwrap();
-        eprintln!("typing {c:?} {:.1?}", begun.elapsed());
+        eprintln!("typing {c:?} {:.1?}", start.elapsed());
     }
     eprintln!("{} rows, {} distinct texts: slowest key or frame {:.1?}\n", ROWS, store.texts().len(), slowest.unwrap_or_default());
 }
 
-/// The same spans, one a line.
-fn lines_of(database: &Path) -> PathBuf {
+/// Writes the spans of a database to a file, one per line.
+fn write_lines(database: &Path) -> PathBuf {
     let path = database.with_extension("jsonl");
     if path.exists() {
         return path;
@@ -181,43 +181,43 @@ fn search(line: &str, word: &str, database: &Path, lines: &Path) {
     let (handle, mut inbox) = grown::open(database);
     while !matches!(inbox.blocking_recv().unwrap(), Update::State(_, State::Watching { .. })) {}
     let query: Query = line.parse().unwrap();
-    let (mut best, mut first, mut hits) = (Duration::MAX, None, 0);
+    let (mut best, mut first_hit, mut hits) = (Duration::MAX, None, 0);
     for ticket in 1..=5 {
-        let begun = Instant::now();
-        let search = Search { ticket, probe: Arc::new(query.payload_query()), since: None, until: None };
+        let start = Instant::now();
+        let search = Search { ticket, query: Arc::new(query.payload_query()), since: None, until: None };
         handle.requests.send(Request::Search(search)).unwrap();
         hits = 0;
         loop {
-            let Update::Found(found) = inbox.blocking_recv().unwrap() else { continue };
+            let Update::SearchHits(found) = inbox.blocking_recv().unwrap() else { continue };
             if hits == 0 && !found.spans.is_empty() {
-                first = Some(begun.elapsed());
+                first_hit = Some(start.elapsed());
             }
             hits += found.spans.len();
             if found.progress.is_some_and(|progress| progress.done == progress.total) {
                 break;
             }
         }
-        best = best.min(begun.elapsed());
+        best = best.min(start.elapsed());
     }
     let grep = |options: &[&str]| {
         let run = || {
-            let begun = Instant::now();
+            let start = Instant::now();
             let output = Command::new("grep").args(options).arg("-c").arg(word).arg(lines).output().unwrap();
-            (begun.elapsed(), String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            (start.elapsed(), String::from_utf8_lossy(&output.stdout).trim().to_owned())
         };
         (0..5).map(|_| run()).min().unwrap()
     };
-    let ((plain, count), (ignoring, _)) = (grep(&[]), grep(&["-i"]));
+    let ((case_sensitive, count), (ignoring_case, _)) = (grep(&[]), grep(&["-i"]));
     eprintln!(
-        "{line:30} {best:>9.1?} ({hits} spans, first after {:.1?})   grep -c {plain:>9.1?} ({count} lines), -i {ignoring:.1?}",
-        first.unwrap_or_default()
+        "{line:30} {best:>9.1?} ({hits} spans, first after {:.1?})   grep -c {case_sensitive:>9.1?} ({count} lines), -i {ignoring_case:.1?}",
+        first_hit.unwrap_or_default()
     );
 }
 
 fn main() {
     keys();
     let database = grown::grown();
-    let lines = lines_of(&database);
+    let lines = write_lines(&database);
     for (line, word) in [
         ("text:Lisbon", "Lisbon"),
         ("text:\"no such text\"", "no such text"),

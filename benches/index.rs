@@ -1,6 +1,6 @@
-//! Indexing a large database, against SQLite merely adding up the length of what it reads.
+//! Indexing a large database, compared with SQLite adding up the lengths of the attributes.
 //!
-//! Also told: the time to list all traces without a screen, the time to the first frame, and the memory that a span takes.
+//! Also measures `list --json`, the time to the first frame and the memory per span.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -21,12 +21,13 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use rusqlite::Connection;
 
-fn bare(path: &Path) -> i64 {
+/// Adds up the lengths of all attributes with SQLite alone.
+fn sum_of_lengths(path: &Path) -> i64 {
     let database = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     database.query_row("SELECT sum(length(attributes)) FROM agno_spans", [], |row| row.get(0)).unwrap()
 }
 
-/// Reads everything and keeps nothing: the source's part.
+/// Reads all spans and drops them: the cost of the source.
 fn drain(path: &Path) -> usize {
     let (_handle, mut inbox) = open(path);
     let mut spans = 0;
@@ -39,7 +40,7 @@ fn drain(path: &Path) -> usize {
     }
 }
 
-/// From nothing to the first frame.
+/// Reads until the first frame.
 fn first_frame(path: &Path) {
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
     read(path, |app, store| {
@@ -48,21 +49,21 @@ fn first_frame(path: &Path) {
     });
 }
 
-/// `list --json` of everything, by the program itself.
+/// Runs `list --json` in a process of its own.
 fn list(path: &Path) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agno-top"));
     let status = command.args(["list", "--json", "--log-level", "off"]).arg(path).stdout(Stdio::null()).status().unwrap();
     assert!(status.success());
 }
 
-/// Bytes of this process that are in memory; 0 where the system does not tell.
+/// Returns the resident memory of this process in bytes; 0 if unknown.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * 4096
 }
 
-/// Tells what a span takes in the store and the tree: measured first, while the allocator has nothing to give again, and beside the
-/// batches, so that what the source's threads need for reading does not count.
+/// Prints the memory per span of the store and the app. Runs first, before the allocator can reuse memory, and excludes the memory of the
+/// source and the batches.
 fn memory(path: &Path) {
     let (_handle, mut inbox) = open(path);
     let mut batches = Vec::new();
@@ -78,18 +79,18 @@ fn memory(path: &Path) {
     for batch in &batches {
         app.receive(&mut store, batch.clone(), now());
     }
-    let held = u64::from(store.all().spans);
-    eprintln!("memory: {} bytes a span ({held} spans)", (resident() - before) / held);
+    let spans = u64::from(store.all().spans);
+    eprintln!("memory: {} bytes per span ({spans} spans)", (resident() - before) / spans);
 }
 
 fn index(criterion: &mut Criterion) {
     let path = grown();
     memory(&path);
-    let (begun, length) = (Instant::now(), bare(&path));
-    eprintln!("{SPANS} spans, {:.0} MB of attributes, added up in {:?}", length as f64 / 1e6, begun.elapsed());
+    let (start, length) = (Instant::now(), sum_of_lengths(&path));
+    eprintln!("{SPANS} spans, {:.0} MB of attributes, lengths summed in {:?}", length as f64 / 1e6, start.elapsed());
     let mut group = criterion.benchmark_group("index");
     group.sample_size(10).measurement_time(Duration::from_secs(8)).warm_up_time(Duration::from_secs(1));
-    group.bench_function("sum of lengths", |bench| bench.iter(|| bare(&path)));
+    group.bench_function("sum of lengths", |bench| bench.iter(|| sum_of_lengths(&path)));
     group.bench_function("source", |bench| bench.iter(|| assert_eq!(drain(&path), SPANS as usize)));
     group.bench_function("source and store", |bench| bench.iter_with_large_drop(|| read(&path, |_, _| true)));
     group.bench_function("list --json", |bench| bench.iter(|| list(&path)));

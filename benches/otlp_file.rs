@@ -1,4 +1,4 @@
-//! Opening and writing OTLP/JSON, against what `serde_json` needs to read the same bytes into a tree.
+//! Reads and writes OTLP/JSON, compared with `serde_json` parsing the same bytes into a tree.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -11,7 +11,7 @@ use agno_top::model::{Payload, SourceId, SpanId, Status, TraceId, Value};
 use agno_top::sources::{State, Update, UpdateSender, file};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-/// Spans as an agent's model calls are: a few short attributes and a conversation.
+/// Returns spans like an agent's model calls: a few short attributes and a conversation.
 fn spans(count: u64) -> Vec<ExportedSpan> {
     let text = |text: &str| Value::Text(text.to_owned());
     let attributes = vec![

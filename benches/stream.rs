@@ -1,8 +1,7 @@
-//! A million spans streaming in over HTTP while the screen is painted at 200x60: the longest frame, and the memory that a span takes.
+//! A million spans arrive over HTTP while the screen is drawn at 200x60: the longest frame, and the memory per span.
 //!
-//! A frame is what a key waits for at most: the updates that are taken in before it, and the painting. Beside its time stands the
-//! processor's, which other programs on the machine do not lengthen. Told twice: with limits that
-//! hold everything, and with the ones that the program has unless told otherwise, where most of what came is given up again.
+//! A frame is the longest time a key press waits: handling updates, then drawing. The CPU time of the thread is printed, too, since other
+//! load on the machine does not affect it. Runs with limits that hold all spans, and with the default limits, which evict most of them.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking and prints")]
 
@@ -30,14 +29,14 @@ const FIXTURE: &[u8] = include_bytes!("../tests/fixtures/agno-3.1.10.otlp.pb");
 const SPANS: usize = 1_000_000;
 const COPIES: usize = 7;
 
-/// As the program's loop has them.
+/// As in the event loop.
 const FRAME: Duration = Duration::from_millis(16);
-const UPDATES: Duration = Duration::from_millis(6);
+const MAX_UPDATE_TIME: Duration = Duration::from_millis(6);
 
-/// A request whose ids and times are made anew in place.
+/// A request whose ids and times are replaced in place.
 struct Template {
     body: Vec<u8>,
-    /// Where ids lie, eight bytes each, and where times do.
+    /// The positions of ids, in parts of eight bytes, and of times.
     ids: Vec<usize>,
     times: Vec<usize>,
     spans: usize,
@@ -48,10 +47,10 @@ impl Template {
         let mut request = ExportTraceServiceRequest::decode(FIXTURE).unwrap();
         let spans = &mut request.resource_spans[0].scope_spans[0].spans;
         let run = std::mem::take(spans);
-        let mut fresh = 0_u64;
+        let mut last_id = 0_u64;
         let mut next = || {
-            fresh += 1;
-            fresh.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
+            last_id += 1;
+            last_id.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
         };
         let (mut ids, mut times) = (HashSet::new(), HashSet::new());
         for copy in 0..COPIES as u64 {
@@ -72,15 +71,16 @@ impl Template {
         }
         let spans = spans.len();
         let body = request.encode_to_vec();
-        let found =
-            |wanted: &dyn Fn(&[u8]) -> bool| body.windows(8).enumerate().filter(|(_, bytes)| wanted(bytes)).map(|(at, _)| at).collect();
-        let (ids, times): (Vec<usize>, _) = (found(&|bytes| ids.contains(bytes)), found(&|bytes| times.contains(bytes)));
+        let positions = |is_match: &dyn Fn(&[u8]) -> bool| {
+            body.windows(8).enumerate().filter(|(_, bytes)| is_match(bytes)).map(|(position, _)| position).collect()
+        };
+        let (ids, times): (Vec<usize>, _) = (positions(&|bytes| ids.contains(bytes)), positions(&|bytes| times.contains(bytes)));
         assert!(ids.len() >= spans * 3, "every id is found");
         Self { body, ids, times, spans }
     }
 
-    /// The next request: other ids, later times.
-    fn next(&mut self) {
+    /// Turns the body into the next request: other ids, later times.
+    fn advance(&mut self) {
         for at in &self.ids {
             let id = u64::from_be_bytes(self.body[*at..at + 8].try_into().unwrap());
             self.body[*at..at + 8].copy_from_slice(&id.wrapping_add(0x517c_c1b7_2722_0a95).to_be_bytes());
@@ -92,41 +92,42 @@ impl Template {
     }
 }
 
-/// Sends requests until there are [`SPANS`] spans. Comes again when it is put off, as senders do. Bytes sent.
+/// Sends requests until [`SPANS`] spans are accepted, retrying when the server is busy. Returns the bytes sent.
 fn send(address: SocketAddr, template: &mut Template) -> u64 {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
     let (mut spans, mut bytes) = (0, 0);
-    let mut answer = [0; 4096];
+    let mut response = [0; 4096];
     while spans < SPANS {
         let length = template.body.len();
         let head =
             format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: {length}\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(&template.body).unwrap();
-        let read = stream.read(&mut answer).unwrap();
-        if answer[..read].starts_with(b"HTTP/1.1 429") {
+        let read = stream.read(&mut response).unwrap();
+        if response[..read].starts_with(b"HTTP/1.1 429") {
             continue;
         }
-        assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+        assert!(response[..read].starts_with(b"HTTP/1.1 200"));
         (spans, bytes) = (spans + template.spans, bytes + length as u64);
-        template.next();
+        template.advance();
     }
     bytes
 }
 
-fn own_time() -> Duration {
+/// Returns the CPU time of this thread.
+fn cpu_time() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// Bytes of this process that are in memory; 0 where the system does not tell.
+/// Returns the resident memory of this process in bytes; 0 if unknown.
 fn resident() -> i64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<i64>().ok()).unwrap_or_default() * 4096
 }
 
-/// What the program's loop does between two looks at the keys.
+/// The work of the event loop between two key presses.
 struct Screen {
     app: App,
     store: Store,
@@ -143,17 +144,17 @@ impl Screen {
         Self { app, store, terminal, drawn: Instant::now(), ticked: Instant::now(), keys: 0 }
     }
 
-    fn take(&mut self, update: Update) {
+    fn handle(&mut self, update: Update) {
         match update {
             Update::Batch(batch) => self.app.receive(&mut self.store, batch, now()),
             Update::State(source, state) => self.app.source_state(usize::from(source.0), state),
             Update::Traffic(source, traffic) => self.app.source_traffic(usize::from(source.0), traffic),
-            Update::Payloads { .. } | Update::Found(_) | Update::PayloadChanged(..) => {}
+            Update::Payloads { .. } | Update::SearchHits(_) | Update::PayloadChanged(..) => {}
         }
     }
 
-    /// Now and then somebody presses a key.
-    fn paint(&mut self) {
+    /// Draws a frame, after a key press now and then.
+    fn draw(&mut self) {
         if self.ticked.elapsed() > Duration::from_secs(1) {
             self.app.tick(&mut self.store, now());
             self.ticked = Instant::now();
@@ -185,48 +186,48 @@ fn stream(name: &str, limits: Limits, template: &mut Template) {
     let listening = otlp::start(options, UpdateSender::new(SourceId(0), updates)).unwrap();
     let address = *listening.addresses.iter().find(|address| address.is_ipv4()).unwrap();
     let mut screen = Screen::new(limits);
-    let (mut frames, mut own) = (Vec::new(), Vec::new());
+    let (mut frames, mut cpu_times) = (Vec::new(), Vec::new());
     let before = resident();
-    let begun = Instant::now();
+    let start = Instant::now();
     let bytes = std::thread::scope(|scope| {
         let sender = scope.spawn(move || send(address, template));
         let mut spans = 0;
         while spans < SPANS {
             let mut next = received.blocking_recv();
-            let (busy, used) = (Instant::now(), own_time());
+            let (frame_start, cpu_start) = (Instant::now(), cpu_time());
             while let Some(update) = next {
                 if let Update::Batch(batch) = &update {
                     spans += batch.spans.len();
                 }
-                screen.take(update);
-                next = if busy.elapsed() > UPDATES { None } else { received.try_recv().ok() };
+                screen.handle(update);
+                next = if frame_start.elapsed() > MAX_UPDATE_TIME { None } else { received.try_recv().ok() };
             }
             let released = screen.app.take_released().into_iter().map(|(_, address)| address).collect();
             listening.handle.requests.send(Request::Release(released)).unwrap();
             if screen.drawn.elapsed() >= FRAME {
-                screen.paint();
+                screen.draw();
             }
-            frames.push(busy.elapsed());
-            own.push(own_time().saturating_sub(used));
+            frames.push(frame_start.elapsed());
+            cpu_times.push(cpu_time().saturating_sub(cpu_start));
         }
         sender.join().unwrap()
     });
-    let (seconds, held) = (begun.elapsed().as_secs_f64(), screen.store.retained_bytes());
+    let (seconds, held) = (start.elapsed().as_secs_f64(), screen.store.retained_bytes());
     let spans = i64::from(screen.store.all().spans);
     let memory = resident() - before;
     let worst = |times: &mut Vec<Duration>| {
         times.sort_unstable();
-        format!("the longest {:.1?}, 99th percentile {:.1?}", times[times.len() - 1], times[times.len() * 99 / 100])
+        format!("longest {:.1?}, 99th percentile {:.1?}", times[times.len() - 1], times[times.len() * 99 / 100])
     };
     println!(
-        "{name}: {SPANS} spans, {:.0} MB in {seconds:.1} s; {} frames: {}; of the processor: {}",
+        "{name}: {SPANS} spans, {:.0} MB in {seconds:.1} s; {} frames: {}; CPU: {}",
         bytes as f64 / 1e6,
         frames.len(),
         worst(&mut frames),
-        worst(&mut own)
+        worst(&mut cpu_times)
     );
     println!(
-        "{name}: {spans} spans held, {:.0} MB of bodies, {:.0} MB of memory: {} bytes a span beside the bodies; {} evicted, {} refused",
+        "{name}: {spans} spans held, {:.0} MB of bodies, {:.0} MB of memory: {} bytes per span without the bodies; {} evicted, {} refused",
         held as f64 / 1e6,
         memory as f64 / 1e6,
         (memory - held as i64) / spans,
@@ -235,15 +236,14 @@ fn stream(name: &str, limits: Limits, template: &mut Template) {
     );
 }
 
-/// Each in a process of its own, so that it begins with nothing in memory.
+/// Runs each case in a process of its own, which starts with empty memory.
 fn main() {
-    let runs =
-        [("everything held", Limits { spans: 2 * SPANS, bytes: 8 << 30, ..Limits::default() }), ("default limits", Limits::default())];
-    let this_one = std::env::var("RUN").ok();
+    let runs = [("no eviction", Limits { spans: 2 * SPANS, bytes: 8 << 30, ..Limits::default() }), ("default limits", Limits::default())];
+    let selected = std::env::var("RUN").ok();
     for (name, limits) in runs {
-        match &this_one {
+        match &selected {
             None => drop(Command::new(std::env::current_exe().unwrap()).env("RUN", name).status().unwrap()),
-            Some(this_one) if this_one == name => stream(name, limits, &mut Template::new()),
+            Some(selected) if selected == name => stream(name, limits, &mut Template::new()),
             Some(_) => {}
         }
     }

@@ -155,7 +155,9 @@ impl Config {
         let (prices, result) = if path.as_os_str().is_empty() {
             (Prices::bundled(), Ok(()))
         } else {
-            let read = std::fs::read(path).map_err(|error| error.to_string()).and_then(|json| Prices::bundled().with_list(&json));
+            let read = std::fs::read(path)
+                .map_err(|error| error.to_string())
+                .and_then(|json| Prices::bundled().with_list(&json).map_err(|error| error.to_string()));
             match read {
                 Ok(prices) => (prices, Ok(())),
                 Err(error) => (Prices::bundled(), Err(PriceFileError { path: path.clone(), error })),

@@ -27,6 +27,20 @@ pub struct Sent {
 }
 
 /// Collects spans into requests and sends these.
+///
+/// ```no_run
+/// # fn send(spans: Vec<agno_top::export::ExportedSpan>) -> Result<(), Box<dyn std::error::Error>> {
+/// use agno_top::send::Sender;
+///
+/// let mut sender = Sender::new("http://localhost:6006", &[])?;
+/// for span in spans {
+///     sender.push(span, |reason| eprintln!("retrying: {reason}"))?;
+/// }
+/// sender.finish(|reason| eprintln!("retrying: {reason}"))?;
+/// println!("{} spans accepted", sender.sent().accepted);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Sender {
     client: Client,

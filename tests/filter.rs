@@ -1,4 +1,4 @@
-//! Filters as a person types them, on a real database.
+//! Filters as a user types them, on a real database.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -11,8 +11,8 @@ fn open() -> Stage {
     Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36))
 }
 
-/// The names that are offered.
-fn offers(stage: &mut Stage) -> Vec<String> {
+/// Returns the names of the completions.
+fn completions(stage: &mut Stage) -> Vec<String> {
     stage.text();
     stage.app.editor.as_ref().expect("a line").completions.list.iter().map(|offer| offer.name.clone()).collect()
 }
@@ -21,7 +21,7 @@ fn line(stage: &Stage) -> &str {
     stage.app.editor.as_ref().expect("a line").input.value()
 }
 
-/// Types a filter and waits until all payloads are searched; how many traces it shows.
+/// Types a filter, waits until all payloads are searched, and returns the number of traces shown.
 fn traces(stage: &mut Stage, filter: &str) -> usize {
     stage.keys(&format!("/<Ctrl-u>{filter}<Enter>"));
     stage.wait(|stage| stage.app.search_progress().is_none());
@@ -32,19 +32,19 @@ fn traces(stage: &mut Stage, filter: &str) -> usize {
 fn fields_and_values_are_completed() {
     let mut stage = open();
     stage.keys("/");
-    assert_eq!(offers(&mut stage), [""; 0], "nothing is typed");
+    assert_eq!(completions(&mut stage), [""; 0], "no completions for an empty line");
     stage.keys("st");
-    assert_eq!(offers(&mut stage), ["status"]);
+    assert_eq!(completions(&mut stage), ["status"]);
     stage.keys("<Tab>");
     assert_eq!(line(&stage), "status:");
-    assert_eq!(offers(&mut stage).len(), 4, "every status, by number");
+    assert_eq!(completions(&mut stage).len(), 4, "every status, by number of rows");
     stage.keys("e<Tab>");
     assert_eq!(line(&stage), "status:error");
-    assert_eq!(offers(&mut stage), [""; 0], "nothing is left to complete");
+    assert_eq!(completions(&mut stage), [""; 0], "a complete value");
     stage.keys(" -agent:customer<Tab>");
     assert_eq!(line(&stage), "status:error -agent:\"Customer Service Agent\"");
     stage.keys("|<Tab>");
-    let all = offers(&mut stage);
+    let all = completions(&mut stage);
     assert!(all.len() > 3 && line(&stage).ends_with(&format!("|\"{}\"", all[0])), "{} of {all:?}", line(&stage));
     stage.keys("<Tab><Down><BackTab>");
     assert!(line(&stage).ends_with(&format!("|\"{}\"", all[1])), "{} of {all:?}", line(&stage));
@@ -54,25 +54,25 @@ fn fields_and_values_are_completed() {
 }
 
 #[test]
-fn what_can_still_be_completed_is_no_mistake() {
+fn an_incomplete_value_is_not_shown_as_an_error_until_it_is_applied() {
     let mut stage = open();
     for typed in ["status:", "model:", "kind:to", "agent:x|"] {
         stage.keys(&format!("/<Ctrl-u>{typed}"));
-        let offers = offers(&mut stage).len();
-        assert!(offers > 0 && stage.app.parse_error.is_some() && !stage.text().contains("✗ at "), "{typed}: {offers}");
-        // Who is through with it is told.
+        let count = completions(&mut stage).len();
+        assert!(count > 0 && stage.app.parse_error.is_some() && !stage.text().contains("✗ at "), "{typed}: {count}");
+        // After Enter, the error shows.
         stage.keys("<Enter>");
         assert!(stage.app.editor.is_some() && !stage.text().contains("tool  "), "{typed}");
-        let said = stage.text().lines().last().map(str::to_owned).expect("a line");
-        assert!(said.contains(" at "), "{typed}: {said}");
+        let message = stage.text().lines().last().map(str::to_owned).expect("a line");
+        assert!(message.contains(" at "), "{typed}: {message}");
     }
-    // A mistake elsewhere shows all the same.
+    // An error elsewhere in the line shows at once.
     stage.keys("<Ctrl-u>dur:long kind:t");
-    assert!(stage.text().contains("expected a comparison") && !offers(&mut stage).is_empty());
+    assert!(stage.text().contains("expected a comparison") && !completions(&mut stage).is_empty());
 }
 
 #[test]
-fn what_is_offered_stands_above_the_line() {
+fn completions_show_above_the_line() {
     let mut stage = open();
     stage.keys("/kind:model agent:<Tab>");
     let mut settings = insta::Settings::clone_current();
@@ -81,7 +81,7 @@ fn what_is_offered_stands_above_the_line() {
 }
 
 #[test]
-fn lines_come_back() {
+fn earlier_lines_are_recalled() {
     let mut stage = open();
     let effects = stage.keys("/status:error<Enter>");
     assert_eq!(effects, [Effect::Remember("status:error".to_owned())]);
@@ -89,9 +89,9 @@ fn lines_come_back() {
     stage.keys("<Up>");
     assert_eq!(line(&stage), "kind:tool");
     stage.keys("<Up><Up>");
-    assert_eq!(line(&stage), "status:error", "there is none before");
+    assert_eq!(line(&stage), "status:error", "there is no earlier line");
     stage.text();
-    assert_eq!(stage.app.filter, "status:error", "what comes back filters at once");
+    assert_eq!(stage.app.filter, "status:error", "a recalled line filters at once");
     stage.keys("<Down><Down>");
     assert_eq!(line(&stage), "dra");
 }
@@ -108,7 +108,7 @@ fn words_of_the_line_are_edited_as_in_a_shell() {
 }
 
 #[test]
-fn payloads_are_searched_and_what_holds_the_text_is_lit() {
+fn payloads_are_searched_and_matches_are_highlighted() {
     let mut stage = open();
     let all = stage.app.tree.len();
     let some = traces(&mut stage, "text:lisbon");

@@ -60,7 +60,7 @@ struct Corpus {
     bodies: Vec<PathBuf>,
     wrong: Vec<String>,
     /// The folder of decompressed bodies.
-    folder: tempfile::TempDir,
+    decompressed: tempfile::TempDir,
 }
 
 fn corpora(folder: &str) -> Vec<Corpus> {
@@ -81,7 +81,7 @@ fn counts(totals: &Totals) -> [u64; 5] {
 
 impl Corpus {
     fn open(folder: &Path) -> Self {
-        let room = tempfile::tempdir().expect("room");
+        let decompressed = tempfile::tempdir().expect("decompressed");
         let mut bodies = Vec::new();
         for entry in std::fs::read_dir(folder).expect("a corpus") {
             let path = entry.expect("an entry").path();
@@ -95,8 +95,8 @@ impl Corpus {
                     let mut body = Vec::new();
                     let packed = std::fs::File::open(&path).expect("a body");
                     flate2::read::GzDecoder::new(packed).read_to_end(&mut body).expect("a packed body");
-                    let inflated = room.path().join(inner);
-                    std::fs::write(&inflated, body).expect("room");
+                    let inflated = decompressed.path().join(inner);
+                    std::fs::write(&inflated, body).expect("decompressed");
                     inflated
                 }
             });
@@ -109,7 +109,7 @@ impl Corpus {
         for (_, trace, untold) in UNREPORTED.iter().filter(|(corpus, ..)| *corpus == name) {
             truth["untold"][*trace] = serde_json::from_str(untold).expect("JSON");
         }
-        Self { name, truth, lists_unreported, bodies, wrong: Vec::new(), room }
+        Self { name, truth, lists_unreported, bodies, wrong: Vec::new(), decompressed }
     }
 
     fn expect(&mut self, what: &str, found: u64, expected: &RangeInclusive<u64>) {
@@ -222,7 +222,7 @@ impl Corpus {
     fn check_program(&mut self) {
         let lines = |arguments: &[&str]| -> Vec<Value> {
             let mut command = assert_cmd::Command::cargo_bin("agno-top").expect("the program");
-            let command = command.args(arguments).arg("--json").args(&self.bodies).env("XDG_CONFIG_HOME", self.folder.path());
+            let command = command.args(arguments).arg("--json").args(&self.bodies).env("XDG_CONFIG_HOME", self.decompressed.path());
             let output = command.output().expect("output").stdout;
             String::from_utf8(output).expect("text").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
         };

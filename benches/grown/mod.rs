@@ -1,4 +1,4 @@
-//! A database of 300 000 spans, grown from a fixture once, in `target/tmp`; and a store that holds it.
+//! A database of 300,000 spans, multiplied from a fixture once and kept in `target/tmp`.
 
 #![allow(missing_docs, dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,7 +15,7 @@ use tokio::sync::mpsc::Receiver;
 
 pub const SPANS: u64 = 300_000;
 
-/// The grown database. Trace and span ids are salted with the copy's number; times move on with it.
+/// Returns the path of the database, and creates it if it does not exist. Each copy of the fixture has its own ids and later times.
 pub fn grown() -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let path = dir.join(format!("grown-{SPANS}.sqlite"));
@@ -44,14 +44,14 @@ pub fn grown() -> PathBuf {
     path
 }
 
-/// The source at work.
+/// Starts the source.
 pub fn open(path: &Path) -> (Handle, Receiver<Update>) {
     let (updates, inbox) = tokio::sync::mpsc::channel(16);
     (start(path.to_owned(), Tables::default(), u64::MAX, UpdateSender::new(SourceId(0), updates)).unwrap(), inbox)
 }
 
-/// Everything in the database, as the program holds it; `seen` is called after each batch and ends the reading by `false`.
-pub fn read(path: &Path, mut seen: impl FnMut(&mut App, &mut Store) -> bool) -> (App, Store) {
+/// Reads the database into an app and a store. `after_batch` is called after each batch; reading ends when it returns false.
+pub fn read(path: &Path, mut after_batch: impl FnMut(&mut App, &mut Store) -> bool) -> (App, Store) {
     let (handle, mut inbox) = open(path);
     let views = vec![SourceView::new("grown")];
     let (mut app, mut store) = (App::new(views, true, now()), Store::new(Limits::default()));
@@ -59,7 +59,7 @@ pub fn read(path: &Path, mut seen: impl FnMut(&mut App, &mut Store) -> bool) -> 
         match inbox.blocking_recv().unwrap() {
             Update::Batch(batch) => {
                 app.receive(&mut store, batch, now());
-                if !seen(&mut app, &mut store) {
+                if !after_batch(&mut app, &mut store) {
                     break;
                 }
             }

@@ -1,4 +1,4 @@
-//! Any bytes as a row of Agno's table of spans. It is a span or a message, and its payload is read either way.
+//! Reads any bytes as a row of Agno's table of spans.
 
 #![no_main]
 

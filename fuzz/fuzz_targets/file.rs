@@ -1,4 +1,4 @@
-//! Any bytes as a file of spans: it is told what it is, or that it is none. Every row and payload in it is read.
+//! Reads any bytes as a file of spans, with every row and payload in it.
 
 #![no_main]
 

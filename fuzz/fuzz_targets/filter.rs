@@ -1,4 +1,4 @@
-//! Any text as a filter line: it is parsed or named a mistake that lies in it, and what it asks of payloads can be looked for.
+//! Parses any text as a filter. An error has a position in the text; a filter can be edited, parsed again and applied to payloads.
 
 #![no_main]
 
@@ -12,13 +12,12 @@ fuzz_target!(|line: &str| {
     match line.parse::<Query>() {
         Ok(query) => {
             let _ = query.start_bounds(1_800_000_000_000_000_000);
-            let probe = query.payload_query();
-            let _ = (probe.matches_json(JSON, b"it failed"), probe.clues());
-            // What can be read once can be changed and read again.
+            let payload_query = query.payload_query();
+            let _ = (payload_query.matches_json(JSON, b"it failed"), payload_query.required_substrings());
             let changed = with_values(line, "agent", &[line.to_owned()]);
             assert_eq!(values_of(&changed, "agent"), [line]);
         }
-        Err(mistake) => assert!(mistake.at <= length),
+        Err(error) => assert!(error.at <= length),
     }
     assert!(cursor_context(line, length).at <= length);
 });

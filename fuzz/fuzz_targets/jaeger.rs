@@ -1,4 +1,4 @@
-//! Any text as a download of Jaeger's. Every row and payload in it is read.
+//! Reads any text as a download of Jaeger's, with every row and payload in it.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as a request to the listener: spans, logs and metrics, in protobuf and in JSON.
+//! Ingests any bytes as an OTLP request: traces, logs or metrics, in protobuf or JSON.
 
 #![no_main]
 

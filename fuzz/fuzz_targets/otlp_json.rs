@@ -1,4 +1,4 @@
-//! Any text as OTLP/JSON. Every row and payload in it is read.
+//! Reads any text as OTLP/JSON, with every row and payload in it.
 
 #![no_main]
 

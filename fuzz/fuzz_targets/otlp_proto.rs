@@ -1,4 +1,4 @@
-//! Any bytes as OTLP in protobuf. Every row and payload in it is read.
+//! Reads any bytes as OTLP in protobuf, with every row and payload in it.
 
 #![no_main]
 

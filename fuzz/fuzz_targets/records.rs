@@ -1,4 +1,4 @@
-//! Any text as spans of one JSON object each: Phoenix's and agno-top's own. Every row and payload in it is read.
+//! Reads any text as spans that are one JSON object each, with every row and payload in them.
 
 #![no_main]
 

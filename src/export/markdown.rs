@@ -1,4 +1,4 @@
-//! A trace as a report for people: what it cost, its tree, what failed, and the conversation. Text is made safe to show.
+//! A report of a trace to read: its cost, tree, errors and conversation. Texts are escaped.
 
 mod report;
 
@@ -16,70 +16,77 @@ use report::Report;
 
 #[derive(Debug)]
 pub(super) struct Markdown {
-    /// The trace that is being taken in.
+    /// The report of the current trace.
     report: Option<Report>,
-    /// What was said already, which later calls repeat.
-    said: HashSet<String>,
-    /// Spans whose answers come after what runs under them: depth, heading, answer; the innermost last.
-    open: Vec<(usize, String, Answer)>,
-    /// Characters that may still be written.
-    left: Option<usize>,
-    /// Traces that found no room.
-    cut: usize,
-    written: bool,
+    /// The keys of messages in the report. Later model calls repeat earlier messages.
+    written_messages: HashSet<String>,
+    /// The open agents, teams and so on, the innermost last; their answers follow their descendants.
+    open: Vec<OpenSpan>,
+    /// The characters that may still be written; `None` is no limit.
+    remaining: Option<usize>,
+    /// The number of traces without a report, for lack of space.
+    omitted: usize,
+    has_reports: bool,
 }
 
 impl Markdown {
     pub(super) fn new(max_chars: Option<usize>) -> Self {
-        Self { report: None, said: HashSet::new(), open: Vec::new(), left: max_chars, cut: 0, written: false }
+        Self { report: None, written_messages: HashSet::new(), open: Vec::new(), remaining: max_chars, omitted: 0, has_reports: false }
     }
 
-    /// Writes the answers of the spans that are still open at `depth` or deeper.
+    /// Writes the answers of the open spans at `depth` or deeper.
     fn close(&mut self, depth: usize) {
         let Some(report) = &mut self.report else { return };
-        while let Some((_, heading, answer)) = self.open.pop_if(|(open, ..)| *open >= depth) {
-            say(heading, &answer, &mut self.said, report);
+        while let Some(span) = self.open.pop_if(|span| span.depth >= depth) {
+            write_messages(span.heading, &span.answer, &mut self.written_messages, report);
         }
     }
 
     fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.close(0);
         let Some(report) = self.report.take() else { return Ok(()) };
-        self.said.clear();
+        self.written_messages.clear();
         let mut text = String::new();
-        if self.written {
+        if self.has_reports {
             text.push_str("\n---\n\n");
         }
-        // Room is left to say how many traces were cut.
-        let left = self.left.map(|left| left.saturating_sub(text.len() + CUT));
-        match report.text(left) {
+        let limit = self.remaining.map(|remaining| remaining.saturating_sub(text.len() + NOTE_SIZE));
+        match report.text(limit) {
             Some(report) => text.push_str(&report),
-            None if !self.written => text = report.cut_off(self.left.unwrap_or_default()),
+            None if !self.has_reports => text = report.beginning(self.remaining.unwrap_or_default()),
             None => {
-                self.cut += 1;
+                self.omitted += 1;
                 return Ok(());
             }
         }
-        self.left = self.left.map(|left| left.saturating_sub(text.chars().count()));
-        self.written = true;
+        self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(text.chars().count()));
+        self.has_reports = true;
         out.write_all(text.as_bytes())
     }
 }
 
-/// Characters of the line that says how many traces were cut, at most.
-const CUT: usize = 60;
+/// The characters reserved for the note about omitted traces.
+const NOTE_SIZE: usize = 60;
+
+/// A span whose answer is not written yet.
+#[derive(Debug)]
+struct OpenSpan {
+    depth: usize,
+    heading: String,
+    answer: Messages,
+}
 
 impl<W: Write> SpanWriter<W> for Markdown {
     fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()> {
         self.flush(out)?;
-        self.report = Some(Report::new(head(trace)));
+        self.report = Some(Report::new(summary(trace)));
         Ok(())
     }
 
     fn span(&mut self, span: ExportedSpan, _: &mut W) -> io::Result<()> {
         self.close(span.depth);
         let Some(report) = &mut self.report else { return Ok(()) };
-        report.tree.push(line(&span));
+        report.tree.push(tree_line(&span));
         if span.record.status == RunStatus::Error {
             let message = if span.payload.status_message.is_empty() {
                 span.record.error.clone().unwrap_or_default()
@@ -92,10 +99,10 @@ impl<W: Write> SpanWriter<W> for Markdown {
             }
         }
         match span.record.kind {
-            SpanType::Model => conversation(&span, &mut self.said, report),
-            kind if kind.calls_tool() => tool(&span, &mut self.said, report),
-            kind if kind.is_agentic() => self.open.extend(exchange(&span, &mut self.said, report)),
-            _ if span.depth == 0 => self.open.extend(exchange(&span, &mut self.said, report)),
+            SpanType::Model => write_model_call(&span, &mut self.written_messages, report),
+            kind if kind.calls_tool() => write_tool(&span, &mut self.written_messages, report),
+            kind if kind.is_agentic() => self.open.extend(write_input(&span, &mut self.written_messages, report)),
+            _ if span.depth == 0 => self.open.extend(write_input(&span, &mut self.written_messages, report)),
             _ => {}
         }
         Ok(())
@@ -103,9 +110,9 @@ impl<W: Write> SpanWriter<W> for Markdown {
 
     fn finish(&mut self, out: &mut W) -> io::Result<()> {
         self.flush(out)?;
-        if self.cut > 0 {
-            let note = format!("\n*{} more traces were cut.*\n", self.cut);
-            if self.left.is_none_or(|left| note.chars().count() <= left) {
+        if self.omitted > 0 {
+            let note = format!("\n*{} more traces were cut.*\n", self.omitted);
+            if self.remaining.is_none_or(|remaining| note.chars().count() <= remaining) {
                 out.write_all(note.as_bytes())?;
             }
         }
@@ -113,8 +120,8 @@ impl<W: Write> SpanWriter<W> for Markdown {
     }
 }
 
-/// The heading and the sums.
-fn head(trace: &TraceRecord) -> String {
+/// Returns the heading and the totals.
+fn summary(trace: &TraceRecord) -> String {
     let mut text = format!("# {}\n\n", plain(if trace.name.is_empty() { "Trace" } else { &trace.name }));
     let mut fact = |name: &str, value: &str| {
         let _ = writeln!(text, "- {name}: {value}");
@@ -137,10 +144,10 @@ fn head(trace: &TraceRecord) -> String {
     text
 }
 
-/// A span's line in the tree.
-fn line(span: &ExportedSpan) -> String {
+/// Returns the line of a span in the tree.
+fn tree_line(span: &ExportedSpan) -> String {
     let record = &span.record;
-    let mut line = format!("{}{} {}", "  ".repeat(span.depth.min(40)), record.kind.name(), who(record));
+    let mut line = format!("{}{} {}", "  ".repeat(span.depth.min(40)), record.kind.name(), label(record));
     match record.end {
         Some(end) => {
             let _ = write!(line, "  {}", format::duration(end.saturating_sub(record.start)));
@@ -158,8 +165,8 @@ fn line(span: &ExportedSpan) -> String {
     line
 }
 
-/// Who or what ran, in its kind's terms.
-fn who(record: &SpanRecord) -> String {
+/// Returns the name of the agent, model or tool, or else of the span.
+fn label(record: &SpanRecord) -> String {
     let label = match By::of(record.kind) {
         Some(By::Model) => &record.model,
         Some(By::Tool) => &record.tool,
@@ -170,7 +177,7 @@ fn who(record: &SpanRecord) -> String {
 }
 
 fn title(record: &SpanRecord) -> String {
-    plain(&format!("{} {}", record.kind.name(), who(record)))
+    plain(&format!("{} {}", record.kind.name(), label(record)))
 }
 
 fn usage(usage: &UsageRecord) -> Option<String> {
@@ -193,39 +200,39 @@ fn exceptions(payload: &Payload) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// What a model was told and said, without what an earlier call of the trace was told.
-fn conversation(span: &ExportedSpan, said: &mut HashSet<String>, report: &mut Report) {
-    let (mut given, answer) = talk(&span.payload);
-    given.extend(answer);
+/// Writes the messages of a model call that no earlier call had.
+fn write_model_call(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut Report) {
+    let (mut messages, answer) = conversation(&span.payload);
+    messages.extend(answer);
     let usage = usage(&span.record.usage).map(|usage| format!(" ({usage})")).unwrap_or_default();
-    say(format!("{}{usage}", title(&span.record)), &given, said, report);
+    write_messages(format!("{}{usage}", title(&span.record)), &messages, written, report);
 }
 
-/// What something that calls models was given. Given back is what comes after all that ran under it: its answer, and messages, which
-/// are those of the calls again, as a rule.
-fn exchange(span: &ExportedSpan, said: &mut HashSet<String>, report: &mut Report) -> Option<(usize, String, Answer)> {
-    let (mut given, answer) = talk(&span.payload);
-    let values = given.iter().filter(|(name, _)| name == INPUT).count();
-    let mut later = given.split_off(values);
-    say(title(&span.record), &given, said, report);
+/// Writes the input of a span that calls models. Returns what follows its descendants: its answer, and its messages, which usually repeat
+/// those of the calls.
+fn write_input(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut Report) -> Option<OpenSpan> {
+    let (mut input, answer) = conversation(&span.payload);
+    let values = input.iter().filter(|(name, _)| name == INPUT).count();
+    let mut later = input.split_off(values);
+    write_messages(title(&span.record), &input, written, report);
     later.extend(answer);
-    (!later.is_empty()).then(|| (span.depth, title(&span.record), later))
+    (!later.is_empty()).then(|| OpenSpan { depth: span.depth, heading: title(&span.record), answer: later })
 }
 
-/// What heads a text that a span was given, which is no message.
+/// The heading of an input that is not a message.
 const INPUT: &str = "input";
 
-/// Messages, each with what it is headed.
-type Answer = Vec<(String, Message)>;
+/// Messages with their headings.
+type Messages = Vec<(String, Message)>;
 
-/// What a span was given and what it answered: its messages, or else its input and output.
-fn talk(payload: &Payload) -> (Answer, Answer) {
-    let talk = semconv::conversation(payload);
+/// Returns the input and the output of a span: its messages, or else its input and output values.
+fn conversation(payload: &Payload) -> (Messages, Messages) {
+    let conversation = semconv::conversation(payload);
     let attributes = &payload.attributes;
-    let messages = |messages: Vec<Message>, value: Option<&Value>, name: &str, role: &str| -> Answer {
+    let messages = |messages: Vec<Message>, value: Option<&Value>, name: &str, role: &str| -> Messages {
         match text(value) {
             Some(text) if messages.is_empty() => {
-                // Text that was written as JSON.
+                // The text may be a JSON string.
                 let text = serde_json::from_str(&text).unwrap_or(text);
                 vec![(name.to_owned(), Message { role: role.to_owned(), text, ..Message::default() })]
             }
@@ -233,8 +240,8 @@ fn talk(payload: &Payload) -> (Answer, Answer) {
         }
     };
     (
-        messages(talk.input, semconv::input(attributes), INPUT, "user"),
-        messages(talk.output, semconv::output(attributes), "output", "assistant"),
+        messages(conversation.input, semconv::input(attributes), INPUT, "user"),
+        messages(conversation.output, semconv::output(attributes), "output", "assistant"),
     )
 }
 
@@ -245,11 +252,11 @@ fn text(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// Messages below a heading, without those that were said before.
-fn say(heading: String, messages: &[(String, Message)], said: &mut HashSet<String>, report: &mut Report) {
+/// Writes messages below a heading, except those that are in the report already.
+fn write_messages(heading: String, messages: &[(String, Message)], written: &mut HashSet<String>, report: &mut Report) {
     let mut heading = Some(heading);
     for (name, message) in messages {
-        if !said.insert(key(message)) || message.role == "tool" && said.contains(&result_key(&message.text)) {
+        if !written.insert(message_key(message)) || message.role == "tool" && written.contains(&result_key(&message.text)) {
             continue;
         }
         if let Some(heading) = heading.take() {
@@ -265,8 +272,8 @@ fn say(heading: String, messages: &[(String, Message)], said: &mut HashSet<Strin
     }
 }
 
-/// What is equal in messages that say the same, however JSON is spaced.
-fn key(message: &Message) -> String {
+/// Returns a key that equal messages share, however their JSON is spaced.
+fn message_key(message: &Message) -> String {
     let calls = message.tool_calls.iter().map(|call| format!("{}({})", call.name, call.arguments.split_whitespace().collect::<String>()));
     let calls: Vec<_> = calls.collect();
     format!("{}\0{}\0{}", message.role, message.text.trim(), calls.join("\0"))
@@ -276,18 +283,18 @@ fn result_key(text: &str) -> String {
     format!("result\0{}", text.trim())
 }
 
-/// What a tool was given and gave.
-fn tool(span: &ExportedSpan, said: &mut HashSet<String>, report: &mut Report) {
+/// Writes the input and the result of a tool.
+fn write_tool(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut Report) {
     let (input, output) = (text(semconv::input(&span.payload.attributes)), text(semconv::output(&span.payload.attributes)));
     report.messages.push((format!("### {}", title(&span.record)), None));
     report.messages.extend(input.map(|input| ("**input**".to_owned(), Some(input))));
     if let Some(output) = output {
-        said.insert(result_key(&output));
+        written.insert(result_key(&output));
         report.messages.push(("**result**".to_owned(), Some(output)));
     }
 }
 
-/// A name for a line of Markdown: on one line, without marks that Markdown would take for its own.
+/// Escapes a name for one line of Markdown.
 fn plain(text: &str) -> String {
     format::safe(text)
         .chars()

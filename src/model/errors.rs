@@ -1,127 +1,127 @@
-//! Error messages that differ only in what varies from one time to the next.
+//! Normalized error messages: messages that differ only in variable parts become equal.
 
-/// `message` with numbers, ids, quoted texts, paths and URLs replaced by `*`, on one line: `Timeout after * ms for *`.
+/// Replaces numbers, ids, quoted texts, paths and URLs by `*` and line breaks by blanks: `Timeout after * ms for *`.
 #[must_use]
 pub fn normalize(message: &str) -> String {
-    let mut folded = String::with_capacity(message.len());
+    let mut normalized = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(c) = rest.chars().next() {
-        let before = folded.chars().next_back();
+        let before = normalized.chars().next_back();
         if c.is_whitespace() {
             rest = rest.trim_start();
-            if !folded.is_empty() && !rest.is_empty() {
-                folded.push(' ');
+            if !normalized.is_empty() && !rest.is_empty() {
+                normalized.push(' ');
             }
-        } else if let Some(length) = quoted(rest, before) {
-            star(&mut folded);
+        } else if let Some(length) = quoted_length(rest, before) {
+            push_star(&mut normalized);
             rest = &rest[length..];
         } else {
             let length =
                 rest.find(|c: char| c.is_whitespace() || QUOTES.iter().any(|(open, _)| *open == c && c != '\'')).unwrap_or(rest.len());
             let length = length.max(c.len_utf8());
-            word(&rest[..length], &mut folded);
+            normalize_word(&rest[..length], &mut normalized);
             rest = &rest[length..];
         }
     }
-    folded
+    normalized
 }
 
-/// Quotes that open, and those that close them.
+/// Opening and closing quotes.
 const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
 
-/// How far a quoted text reaches at most, in bytes: beyond it the quote is a character like others.
-const LONGEST: usize = 200;
+/// The maximum length of a quoted text in bytes. Beyond it, the quote is an ordinary character.
+const MAX_QUOTED: usize = 200;
 
-/// Letters and digits of an id, at least.
-const ID: usize = 8;
+/// The minimum length of an id.
+const MIN_ID_LENGTH: usize = 8;
 
-/// Bytes of the quoted text that `text` begins with. An apostrophe within a word opens nothing.
-fn quoted(text: &str, before: Option<char>) -> Option<usize> {
+/// Returns the length in bytes of the quoted text at the start of `text`. An apostrophe within a word is not a quote.
+fn quoted_length(text: &str, before: Option<char>) -> Option<usize> {
     let open = text.chars().next()?;
-    let &(_, close) = QUOTES.iter().find(|(mark, _)| *mark == open)?;
+    let &(_, close) = QUOTES.iter().find(|(other, _)| *other == open)?;
     if open == '\'' && before.is_some_and(char::is_alphanumeric) {
         return None;
     }
     let body = &text[open.len_utf8()..];
-    let ends = |&(at, c): &(usize, char)| {
-        let behind = body[at + c.len_utf8()..].chars().next();
-        c == close && (close != '\'' || behind.is_none_or(|behind| !behind.is_alphanumeric()))
+    let is_end = |&(index, c): &(usize, char)| {
+        let next = body[index + c.len_utf8()..].chars().next();
+        c == close && (close != '\'' || next.is_none_or(|next| !next.is_alphanumeric()))
     };
-    let (at, _) = body.char_indices().take_while(|(at, _)| *at <= LONGEST).find(ends)?;
-    Some(open.len_utf8() + at + close.len_utf8())
+    let (end, _) = body.char_indices().take_while(|(index, _)| *index <= MAX_QUOTED).find(is_end)?;
+    Some(open.len_utf8() + end + close.len_utf8())
 }
 
-/// Folds a word, which holds no blank.
-fn word(word: &str, folded: &mut String) {
+/// Normalizes a word, which contains no blanks.
+fn normalize_word(word: &str, normalized: &mut String) {
     let core = word.trim_start_matches(['(', '[', '<', '{']);
-    folded.push_str(&word[..word.len() - core.len()]);
-    let end = core.trim_end_matches([')', ']', '>', '}', ',', ';', ':', '.', '!', '?']).len();
-    let (core, tail) = core.split_at(end);
-    if is_code(core, folded) {
-        folded.push_str(core);
-    } else if is_place(core) || is_id(core) {
-        star(folded);
+    normalized.push_str(&word[..word.len() - core.len()]);
+    let core_length = core.trim_end_matches([')', ']', '>', '}', ',', ';', ':', '.', '!', '?']).len();
+    let (core, tail) = core.split_at(core_length);
+    if is_http_status(core, normalized) {
+        normalized.push_str(core);
+    } else if is_path_or_url(core) || is_id(core) {
+        push_star(normalized);
     } else {
-        parts(core, folded);
+        normalize_parts(core, normalized);
     }
-    folded.push_str(tail);
+    normalized.push_str(tail);
 }
 
-/// Whether a word is a status of HTTP, going by the one before: `HTTP 404`, `Error code: 429`. It says what happened.
-fn is_code(word: &str, before: &str) -> bool {
-    let named = before.trim_end().trim_end_matches([':', '=']).rsplit([' ', '_', '-', '(']).next().unwrap_or_default();
+/// Returns whether a word is an HTTP status according to the word before it: `HTTP 404`, `Error code: 429`. A status is meaningful.
+fn is_http_status(word: &str, before: &str) -> bool {
+    let label = before.trim_end().trim_end_matches([':', '=']).rsplit([' ', '_', '-', '(']).next().unwrap_or_default();
     let is_status = word.len() == 3 && matches!(word.as_bytes()[0], b'1'..=b'5') && word.bytes().all(|byte| byte.is_ascii_digit());
-    is_status && ["http", "http/*", "code", "status"].iter().any(|name| named.eq_ignore_ascii_case(name))
+    is_status && ["http", "http/*", "code", "status"].iter().any(|name| label.eq_ignore_ascii_case(name))
 }
 
-/// Whether a word is a URL or a path.
-fn is_place(word: &str) -> bool {
+/// Returns whether a word is a URL or a path.
+fn is_path_or_url(word: &str) -> bool {
     let bytes = word.as_bytes();
-    let drive = bytes.len() > 3 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
-    let rooted = ["/", "./", "../", "~/"].iter().any(|root| word.len() > root.len() && word.starts_with(root));
-    word.contains("://") || drive || rooted
+    let has_drive = bytes.len() > 3 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
+    let has_root = ["/", "./", "../", "~/"].iter().any(|root| word.len() > root.len() && word.starts_with(root));
+    word.contains("://") || has_drive || has_root
 }
 
-/// Whether a word is long and mixed of letters and digits, as ids are and no names.
+/// Returns whether a word is long and contains several digits, like an id and unlike a name.
 fn is_id(word: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_id_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    word.len() >= 2 * ID && digits >= 4 && word.bytes().all(plain)
+    word.len() >= 2 * MIN_ID_LENGTH && digits >= 4 && word.bytes().all(is_id_byte)
 }
 
-/// Folds the numbers and short ids in a word; what is joined to them by a sign goes with them.
-fn parts(word: &str, folded: &mut String) {
+/// Replaces the numbers and ids within a word.
+fn normalize_parts(word: &str, normalized: &mut String) {
     let mut rest = word;
     while let Some(c) = rest.chars().next() {
         if !c.is_ascii_alphanumeric() {
-            folded.push(c);
+            normalized.push(c);
             rest = &rest[c.len_utf8()..];
             continue;
         }
         let length = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        let (part, behind) = rest.split_at(length);
+        let (part, after) = rest.split_at(length);
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        if part.bytes().any(|byte| byte.is_ascii_digit()) && part.len() >= ID {
-            star(folded);
+        if part.bytes().any(|byte| byte.is_ascii_digit()) && part.len() >= MIN_ID_LENGTH {
+            push_star(normalized);
         } else if digits > 0 {
-            // A number with its unit; what follows the day and the time of day in a moment is none.
+            // Keeps the unit after a number, but not the letters of an ISO 8601 time.
             let unit = part[digits..].trim_start_matches('T').trim_start_matches(|c: char| c.is_ascii_digit());
-            star(folded);
-            folded.push_str(if unit == "Z" { "" } else { unit });
+            push_star(normalized);
+            normalized.push_str(if unit == "Z" { "" } else { unit });
         } else {
-            folded.push_str(part);
+            normalized.push_str(part);
         }
-        rest = behind;
+        rest = after;
     }
 }
 
-/// Adds a `*`; numbers that one sign joins, as in a time or an address, are one.
-fn star(folded: &mut String) {
-    let joined = folded.strip_suffix(['.', ':', ',', '-', '+', '/']).is_some_and(|before| before.ends_with('*'));
-    if joined {
-        folded.pop();
-    } else if !folded.ends_with('*') {
-        folded.push('*');
+/// Appends `*`. Numbers joined by a punctuation character, as in a time or an IP address, share one.
+fn push_star(normalized: &mut String) {
+    let is_joined = normalized.strip_suffix(['.', ':', ',', '-', '+', '/']).is_some_and(|before| before.ends_with('*'));
+    if is_joined {
+        normalized.pop();
+    } else if !normalized.ends_with('*') {
+        normalized.push('*');
     }
 }
 
@@ -132,8 +132,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_varies_is_folded_and_what_says_something_is_not() {
-        for (message, folded) in [
+    fn variable_parts_are_replaced_and_meaningful_ones_kept() {
+        for (message, normalized) in [
             ("Timeout after 30 ms for 'alice'", "Timeout after * ms for *"),
             ("Timeout after 1500ms for \"bob's cat\"", "Timeout after *ms for *"),
             ("can't open /var/data/17.db: it's locked", "can't open *: it's locked"),
@@ -152,13 +152,13 @@ mod tests {
             ("an \"open quote", "an \"open quote"),
             ("", ""),
         ] {
-            assert_eq!(normalize(message), folded, "{message}");
+            assert_eq!(normalize(message), normalized, "{message}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_text_is_folded_and_numbers_never_matter(text in ".{0,80}", one in 0_u32..9999, other in 0_u32..9999) {
+        fn any_text_is_normalized_regardless_of_numbers(text in ".{0,80}", one in 0_u32..9999, other in 0_u32..9999) {
             let _ = normalize(&text);
             prop_assert_eq!(normalize(&format!("failed after {one} tries")), normalize(&format!("failed after {other} tries")));
         }

@@ -1,7 +1,7 @@
-//! Attributes as JSON text: a walk that picks facts without building values, and a full parse, on one grammar.
+//! Attributes as JSON text: a scan that visits the top level without building values, and a full parser, on one grammar.
 //!
-//! The grammar is JSON's, and what Python's `json` writes and reads beyond it: `NaN`, `Infinity`, half a surrogate pair (read as
-//! U+FFFD), and control characters in strings.
+//! The grammar is JSON with the extensions that Python's `json` reads and writes: `NaN`, `Infinity`, lone surrogates (read as U+FFFD) and
+//! control characters in strings. This dialect, and the speed of scanning a database, are the reasons for an own parser.
 
 mod cursor;
 mod escape;
@@ -11,37 +11,39 @@ use super::attributes::{Attribute, MAX_NESTING, TOO_DEEP, Value, keep_last};
 use cursor::{Cursor, Token};
 pub use escape::{chars, unescape, unicode_escape};
 
-/// An attribute's value as it lies in the text.
+/// A value in a JSON text, not decoded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scalar<'a> {
-    /// Text, as it is. Not checked to be UTF-8.
+    /// Text without escapes. Not checked to be UTF-8.
     Text(&'a [u8]),
-    /// Text with JSON's escapes in it: what lies between the quotes.
+    /// Text with escapes: the bytes between the quotes.
     Escaped(&'a [u8]),
-    /// A whole number.
+    /// An integer.
     Int(i64),
     /// Any other number.
     Float(f64),
-    /// True or false.
+    /// A bool.
     Bool(bool),
-    /// Null, a list or a map, as JSON text.
+    /// Null, a list or a map as JSON text.
     Other(&'a [u8]),
 }
 
-/// Why a text is no JSON object.
+/// Why a text is not a JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
 pub struct JsonError {
-    /// Where it goes wrong, in bytes from the start.
+    /// The position of the error in bytes.
     pub at: usize,
     /// What is wrong.
     pub what: &'static str,
 }
 
-/// Walks the top level of a JSON object and hands out each name and value, in order. `null` counts as an empty object.
+/// Visits the names and values at the top level of a JSON object in order. `null` counts as an empty object.
 ///
-/// What was handed out before an error is worth nothing.
-pub fn scan<'a>(text: &'a [u8], mut found: impl FnMut(&[u8], Scalar<'a>)) -> Result<(), JsonError> {
+/// # Errors
+///
+/// Returns an error for invalid JSON. The values visited before are then meaningless.
+pub fn scan<'a>(text: &'a [u8], mut visit: impl FnMut(&[u8], Scalar<'a>)) -> Result<(), JsonError> {
     let mut cursor = Cursor::new(text);
     object(&mut cursor, |cursor, key| {
         let value = match cursor.token()? {
@@ -52,8 +54,8 @@ pub fn scan<'a>(text: &'a [u8], mut found: impl FnMut(&[u8], Scalar<'a>)) -> Res
             }
         };
         match key {
-            Scalar::Escaped(key) => found(unescape(key).as_bytes(), value),
-            Scalar::Text(key) => found(key, value),
+            Scalar::Escaped(key) => visit(unescape(key).as_bytes(), value),
+            Scalar::Text(key) => visit(key, value),
             _ => {}
         }
         Ok(())

@@ -1,7 +1,7 @@
-//! What a call of a model costs.
+//! The cost of model calls.
 //!
-//! Prices come from the `genai-prices` crate: the list that it carries, and a newer or own one of the same schema. A flat price from the
-//! configuration goes before both. What no list knows has no price.
+//! Prices come from the list in the `genai-prices` crate and from the user's list in the same schema. The user's flat prices take
+//! precedence over both. Models that no list contains have no price.
 
 mod rate_cache;
 
@@ -14,59 +14,64 @@ use super::usage::{NanoUsd, Usage};
 
 pub use rate_cache::RateCache;
 
-/// A price of one's own, in US dollars for a million tokens.
+/// A price set by the user, in US dollars per million tokens.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlatPrice {
-    /// Of tokens in.
+    /// Input tokens.
     #[serde(deserialize_with = "dollars")]
     pub input: f64,
-    /// Of tokens out.
+    /// Output tokens.
     #[serde(deserialize_with = "dollars")]
     pub output: f64,
-    /// Of tokens in that came from a cache; as other tokens in if not stated.
-    #[serde(default, deserialize_with = "maybe_dollars")]
+    /// Input tokens read from a cache; the input price if `None`.
+    #[serde(default, deserialize_with = "optional_dollars")]
     pub cache_read: Option<f64>,
-    /// Of tokens in that were written to a cache; likewise.
-    #[serde(default, deserialize_with = "maybe_dollars")]
+    /// Input tokens written to a cache; the input price if `None`.
+    #[serde(default, deserialize_with = "optional_dollars")]
     pub cache_write: Option<f64>,
 }
 
-fn dollars<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    let dollars = <f64 as serde::Deserialize>::deserialize(from)?;
+fn dollars<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let dollars = <f64 as serde::Deserialize>::deserialize(deserializer)?;
     let is_price = dollars.is_finite() && dollars >= 0.0;
-    is_price.then_some(dollars).ok_or_else(|| serde::de::Error::custom(format!("{dollars} is no price: dollars for a million tokens")))
+    is_price.then_some(dollars).ok_or_else(|| serde::de::Error::custom(format!("{dollars} is not a price in dollars per million tokens")))
 }
 
-fn maybe_dollars<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    dollars(from).map(Some)
+fn optional_dollars<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    dollars(deserializer).map(Some)
 }
 
-/// What a call cost, and by whose price.
+/// The cost of a call, and the price it was computed from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
-    /// The cost.
+    /// The cost in billionths of a dollar.
     pub cost: NanoUsd,
-    /// The provider and the model as the price list names them.
+    /// The provider and the model by the names of the price list.
     pub priced_as: String,
-    /// Which list.
+    /// The name of the list.
     pub list: &'static str,
 }
 
 /// A call to be priced.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// Who serves the model, as the span states it; empty if it does not.
+    /// The provider as the span states it; empty if not stated.
     pub provider: &'a str,
-    /// The model, as the span states it.
+    /// The model as the span states it.
     pub model: &'a str,
-    /// When it was called.
+    /// The time of the call.
     pub at: Nanos,
-    /// Tokens in and out.
+    /// The tokens.
     pub usage: Usage,
 }
 
-/// Every price that is known; the default knows none.
+/// Why a price list cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PriceListError(String);
+
+/// The known prices; none by default.
 #[derive(Debug, Default)]
 pub struct Prices {
     flat: Vec<(String, FlatPrice)>,
@@ -75,54 +80,58 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// The list that comes with the program. Reading it takes a twentieth of a second, once.
+    /// Returns the prices of the built-in list. The first call takes about 50 ms.
     #[must_use]
     pub fn bundled() -> Self {
         Self { bundled: Some(Calculator::bundled()), ..Self::default() }
     }
 
-    /// Puts flat prices before all others, each by its model's name.
+    /// Adds flat prices by model name, which take precedence.
     #[must_use]
     pub fn with_flat(mut self, flat: impl IntoIterator<Item = (String, FlatPrice)>) -> Self {
         self.flat.extend(flat);
         self
     }
 
-    /// Puts a list in the schema of `genai-prices` before the one that comes with the program. `Err` says what is wrong with it.
-    pub fn with_list(mut self, json: &[u8]) -> Result<Self, String> {
-        self.own = Some(Calculator::from_json(json).map_err(|error| error.to_string())?);
+    /// Adds a list in the schema of `genai-prices`, which takes precedence over the built-in one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the text is not such a list.
+    pub fn with_list(mut self, json: &[u8]) -> Result<Self, PriceListError> {
+        self.own = Some(Calculator::from_json(json).map_err(|error| PriceListError(error.to_string()))?);
         Ok(self)
     }
 
-    /// The cost of a call; `None` if no list knows its model, or it does not say what it used.
+    /// Returns the cost of a call; `None` if no list contains its model or if its token counts are incomplete.
     #[must_use]
     pub fn quote(&self, call: &Call<'_>) -> Option<Quote> {
         let usage = &call.usage;
-        if call.model.is_empty() || !is_whole(usage) {
+        if call.model.is_empty() || !is_complete(usage) {
             return None;
         }
-        let (dollars, priced_as, list) = self.ask(call)?;
-        Some(Quote { cost: nanos(dollars)?, priced_as, list })
+        let (dollars, priced_as, list) = self.calculate(call)?;
+        Some(Quote { cost: to_nano_usd(dollars)?, priced_as, list })
     }
 
-    /// The price in dollars, before it is rounded.
+    /// Returns the price in dollars, without rounding.
     fn dollars(&self, call: &Call<'_>) -> Option<f64> {
-        self.ask(call).map(|(dollars, ..)| dollars)
+        self.calculate(call).map(|(dollars, ..)| dollars)
     }
 
-    fn ask(&self, call: &Call<'_>) -> Option<(f64, String, &'static str)> {
+    fn calculate(&self, call: &Call<'_>) -> Option<(f64, String, &'static str)> {
         if let Some((name, flat)) = self.flat(call.model) {
             return Some((flat.dollars(&call.usage), name.to_owned(), "configuration"));
         }
         let own = self.own.as_ref().map(|list| (list, "own price list"));
         let bundled = self.bundled.map(|list| (list, "built-in price list"));
         own.into_iter().chain(bundled).find_map(|(list, name)| {
-            let (dollars, priced_as) = ask(list, call)?;
+            let (dollars, priced_as) = calculate(list, call)?;
             Some((dollars, priced_as, name))
         })
     }
 
-    /// Tokens that the model can be given at once, if a list knows; `quote` is what priced it.
+    /// Returns the context window in tokens of the model that `quote` names, if a list contains it.
     #[must_use]
     pub fn context_window(&self, quote: &Quote) -> Option<u64> {
         let (provider, model) = quote.priced_as.split_once(' ')?;
@@ -141,14 +150,14 @@ impl FlatPrice {
     fn dollars(&self, usage: &Usage) -> f64 {
         let count = |count: Option<u32>| f64::from(count.unwrap_or_default());
         let (read, write) = (count(usage.cache_read), count(usage.cache_write));
-        let fresh = (count(usage.input) - read - write).max(0.0);
-        let of = |price: Option<f64>| price.unwrap_or(self.input);
-        (fresh * self.input + read * of(self.cache_read) + write * of(self.cache_write) + count(usage.output) * self.output) / 1e6
+        let uncached = (count(usage.input) - read - write).max(0.0);
+        let price = |price: Option<f64>| price.unwrap_or(self.input);
+        (uncached * self.input + read * price(self.cache_read) + write * price(self.cache_write) + count(usage.output) * self.output) / 1e6
     }
 }
 
-/// Whether the tokens that a price needs are stated, and fit together. What was asked of an embedding model has no answer in tokens.
-fn is_whole(usage: &Usage) -> bool {
+/// Returns whether the counts that a price needs are stated and consistent. Embedding calls have no output tokens.
+fn is_complete(usage: &Usage) -> bool {
     let count = |count: Option<u32>| u64::from(count.unwrap_or_default());
     usage.input.is_some()
         && count(usage.cache_read) + count(usage.cache_write) <= count(usage.input)
@@ -156,26 +165,26 @@ fn is_whole(usage: &Usage) -> bool {
         && count(usage.input) + count(usage.output) > 0
 }
 
-fn ask(list: &Calculator, call: &Call<'_>) -> Option<(f64, String)> {
+fn calculate(list: &Calculator, call: &Call<'_>) -> Option<(f64, String)> {
     let counts = counts(&call.usage);
     let at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(call.at).unwrap_or_default());
-    let calculate = |provider: Option<&str>, model: &str| {
+    let price = |provider: Option<&str>, model: &str| {
         let request = PriceRequest::new(model, &counts).with_timestamp(at);
         list.calculate(&match provider {
             Some(provider) => request.with_provider_id(provider),
             None => request,
         })
     };
-    // `openai.responses` is the way to a provider; the provider is what stands before the dot. Google has many names.
-    let head = call.provider.split_once('.').map(|(provider, _)| provider);
-    let stated = [Some(call.provider), head, head.filter(|head| *head == "gcp").map(|_| "google")];
+    // In `openai.responses`, the provider precedes the dot. `gcp.vertex_ai` and the like are Google.
+    let prefix = call.provider.split_once('.').map(|(provider, _)| provider);
+    let candidates = [Some(call.provider), prefix, prefix.filter(|prefix| *prefix == "gcp").map(|_| "google")];
     let priced = if call.provider.is_empty() {
-        calculate(None, call.model).ok()
+        price(None, call.model).ok()
     } else {
-        stated.into_iter().flatten().find_map(|provider| calculate(Some(provider), call.model).ok())
+        candidates.into_iter().flatten().find_map(|provider| price(Some(provider), call.model).ok())
     };
-    // Who routes calls writes `openai/gpt-5-mini`.
-    let routed = || call.model.split_once('/').and_then(|(provider, model)| calculate(Some(provider), model).ok());
+    // Routers such as OpenRouter put the provider into the model's name: `openai/gpt-5-mini`.
+    let routed = || call.model.split_once('/').and_then(|(provider, model)| price(Some(provider), model).ok());
     let priced = priced.or_else(routed)?;
     Some((priced.total_price, format!("{} {}", priced.provider_id, priced.model_id)))
 }
@@ -197,7 +206,7 @@ fn counts(usage: &Usage) -> Counts {
     counts
 }
 
-fn nanos(dollars: f64) -> Option<NanoUsd> {
+fn to_nano_usd(dollars: f64) -> Option<NanoUsd> {
     (0.0..=1e9).contains(&dollars).then(|| (dollars * 1e9).round() as NanoUsd)
 }
 

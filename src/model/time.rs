@@ -1,11 +1,11 @@
-//! Times as text: ISO 8601, as Python's `datetime.isoformat()` writes it, and what else people store.
+//! Parsing ISO 8601 times, as Python's `datetime.isoformat()` and others write them.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 
 use super::Nanos;
 
-const FORMS: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y%m%dT%H%M%S%.f"];
-const FORMS_WITH_OFFSET: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f %#z", "%Y-%m-%dT%H:%M %#z", "%Y%m%dT%H%M%S%.f %#z"];
+const FORMATS: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y%m%dT%H%M%S%.f"];
+const FORMATS_WITH_OFFSET: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f %#z", "%Y-%m-%dT%H:%M %#z", "%Y%m%dT%H%M%S%.f %#z"];
 
 /// Returns the current time.
 #[must_use]
@@ -13,11 +13,11 @@ pub fn now() -> Nanos {
     Utc::now().timestamp_nanos_opt().unwrap_or_default()
 }
 
-/// Reads an ISO 8601 time. Without an offset it is UTC. `None` if it is no time, or lies outside the years 1677 to 2262
-/// that [`Nanos`] can tell.
+/// Parses an ISO 8601 time; without an offset, it is UTC. Returns `None` if the text is not a time or outside the range of [`Nanos`], the
+/// years 1677 to 2262.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Nanos> {
-    fast(text).or_else(|| slow(std::str::from_utf8(text).ok()?))
+    parse_common(text).or_else(|| parse_any(std::str::from_utf8(text).ok()?))
 }
 
 /// Formats a time as Python's `datetime.isoformat()`: in UTC, with microseconds unless they are zero.
@@ -28,12 +28,13 @@ pub fn to_isoformat(nanos: Nanos) -> String {
     DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(fraction, false)
 }
 
-/// The form in which nearly every time comes: `2026-11-22T05:59:04.229975+00:00`, the fraction left out where it is zero.
-fn fast(text: &[u8]) -> Option<Nanos> {
-    let (moment, rest) = text.split_at_checked(19)?;
-    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b' ', h0, h1, b':', i0, i1, b':', s0, s1] = *moment else { return None };
-    let year = i64::from(two(y0, y1)?) * 100 + i64::from(two(y2, y3)?);
-    let (month, day, hour, minute, second) = (two(m0, m1)?, two(d0, d1)?, two(h0, h1)?, two(i0, i1)?, two(s0, s1)?);
+/// Parses the most common format: `2026-11-22T05:59:04.229975+00:00`, with an optional fraction.
+fn parse_common(text: &[u8]) -> Option<Nanos> {
+    let (date_time, rest) = text.split_at_checked(19)?;
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b' ', h0, h1, b':', i0, i1, b':', s0, s1] = *date_time else { return None };
+    let year = i64::from(two_digits(y0, y1)?) * 100 + i64::from(two_digits(y2, y3)?);
+    let (month, day, hour, minute, second) =
+        (two_digits(m0, m1)?, two_digits(d0, d1)?, two_digits(h0, h1)?, two_digits(i0, i1)?, two_digits(s0, s1)?);
     if !(1..=12).contains(&month) || day < 1 || day > days_in(year, month) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
@@ -42,11 +43,12 @@ fn fast(text: &[u8]) -> Option<Nanos> {
     seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
 }
 
-fn two(high: u8, low: u8) -> Option<u32> {
+/// Parses two digits.
+fn two_digits(high: u8, low: u8) -> Option<u32> {
     (high.is_ascii_digit() && low.is_ascii_digit()).then(|| u32::from(high - b'0') * 10 + u32::from(low - b'0'))
 }
 
-/// The nanoseconds of `.229975…`, and what follows. Digits past the ninth are dropped.
+/// Parses an optional fraction such as `.229975`. Returns nanoseconds and the text after it. Digits beyond the ninth are dropped.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some(digits) = text.strip_prefix(b".") else { return Some((0, text)) };
     let end = digits.iter().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
@@ -58,12 +60,12 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((nanos, rest))
 }
 
-/// The seconds by which a zone is ahead of UTC.
+/// Returns the seconds by which a zone is ahead of UTC.
 fn offset(zone: &[u8]) -> Option<i64> {
     match *zone {
         [] | [b'Z' | b'z'] => Some(0),
         [sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] => {
-            let (hours, minutes) = (two(h0, h1)?, two(m0, m1)?);
+            let (hours, minutes) = (two_digits(h0, h1)?, two_digits(m0, m1)?);
             let seconds = i64::from(hours * 3600 + minutes * 60);
             (hours < 24 && minutes < 60).then_some(if sign == b'-' { -seconds } else { seconds })
         }
@@ -80,7 +82,7 @@ fn days_in(year: i64, month: u32) -> u32 {
     }
 }
 
-/// Days from 1970-01-01, by counting from the first of March so that the leap day comes last.
+/// Returns the days since 1970-01-01. Years begin on March 1, so that the leap day is the last day of a year.
 fn days_since_epoch(year: i64, month: u32, day: u32) -> i64 {
     let (month, day) = (i64::from(month), i64::from(day));
     let year = if month <= 2 { year - 1 } else { year };
@@ -89,14 +91,15 @@ fn days_since_epoch(year: i64, month: u32, day: u32) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-fn slow(text: &str) -> Option<Nanos> {
+/// Parses all other formats with `chrono`.
+fn parse_any(text: &str) -> Option<Nanos> {
     let text = text.trim();
     let text = text.strip_suffix(['Z', 'z']).unwrap_or(text);
-    let dated = text.split_at_checked(10).and_then(|(date, time)| Some(format!("{date}T{}", time.strip_prefix(' ')?)));
-    let text = dated.as_deref().unwrap_or(text);
-    let naive = || FORMS.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let with_t = text.split_at_checked(10).and_then(|(date, time)| Some(format!("{date}T{}", time.strip_prefix(' ')?)));
+    let text = with_t.as_deref().unwrap_or(text);
+    let naive = || FORMATS.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
     let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
-    let zoned = || FORMS_WITH_OFFSET.iter().find_map(|form| DateTime::parse_from_str(text, form).ok());
+    let zoned = || FORMATS_WITH_OFFSET.iter().find_map(|format| DateTime::parse_from_str(text, format).ok());
     let utc = naive().or_else(date).map(|time| time.and_utc()).or_else(|| zoned().map(|time| time.to_utc()))?;
     utc.timestamp_nanos_opt()
 }
@@ -110,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forms_in_the_wild() {
+    fn common_formats_are_parsed() {
         let second = 1_795_327_144_000_000_000;
         for (text, nanos) in [
             ("2026-11-22T05:59:04.229975+00:00", second + 229_975_000),
@@ -131,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn no_times() {
+    fn other_texts_are_refused() {
         for text in [
             "",
             "xyz",
@@ -166,19 +169,19 @@ mod tests {
             let text = zone.timestamp_nanos(nanos).to_rfc3339_opts(form, false);
             let expected = DateTime::parse_from_rfc3339(&text).unwrap().timestamp_nanos_opt();
             prop_assert_eq!(parse(text.as_bytes()), expected);
-            prop_assert_eq!(fast(text.as_bytes()), expected);
+            prop_assert_eq!(parse_common(text.as_bytes()), expected);
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in "[0-9T:+.Z -]{0,40}") {
+        fn any_text_is_parsed_or_refused(text in "[0-9T:+.Z -]{0,40}") {
             let _ = parse(text.as_bytes());
         }
 
         #[test]
-        fn the_fast_path_takes_nothing_that_chrono_refuses(
+        fn the_common_format_agrees_with_chrono(
             text in "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-][0-2][0-9]:[0-6][0-9])",
         ) {
-            prop_assert_eq!(fast(text.as_bytes()), DateTime::parse_from_rfc3339(&text).ok().and_then(|t| t.timestamp_nanos_opt()));
+            prop_assert_eq!(parse_common(text.as_bytes()), DateTime::parse_from_rfc3339(&text).ok().and_then(|t| t.timestamp_nanos_opt()));
         }
     }
 }

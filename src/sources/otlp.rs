@@ -70,6 +70,24 @@ pub struct Listening {
 ///
 /// Fails if the file to record into can't be written, if an endpoint to forward to is invalid or is the listener itself, or if a thread
 /// can't be started.
+///
+/// ```no_run
+/// # fn main() -> std::io::Result<()> {
+/// use agno_top::model::SourceId;
+/// use agno_top::sources::otlp::{self, Options};
+/// use agno_top::sources::{Update, UpdateSender};
+///
+/// let (sender, mut updates) = tokio::sync::mpsc::channel(64);
+/// let listening = otlp::start(Options::default(), UpdateSender::new(SourceId(0), sender))?;
+/// println!("listening on {:?}", listening.addresses);
+/// while let Some(update) = updates.blocking_recv() {
+///     if let Update::Batch(batch) = update {
+///         println!("{} spans", batch.spans.len());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
     let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose();
     let recorder = recorder.map_err(io::Error::other)?;
@@ -87,7 +105,7 @@ pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
         tracing::warn!(warning, "OTLP");
     }
     let unbound = failed.clone();
-    let handle = super::spawn_to_end("otlp".to_owned(), updates, move |updates, requests| {
+    let handle = super::spawn_joined("otlp".to_owned(), updates, move |updates, requests| {
         let _closed = run(&options, &ingest, bound, unbound, updates, requests);
         ingest.shut_down(SHUTDOWN_TIMEOUT)
     })?;

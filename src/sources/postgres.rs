@@ -134,7 +134,7 @@ struct Watcher<'a> {
 /// Spans to search.
 struct Check {
     ticket: u64,
-    probe: Arc<PayloadQuery>,
+    query: Arc<PayloadQuery>,
     spans: Vec<SpanId>,
 }
 
@@ -166,7 +166,7 @@ impl Watcher<'_> {
         match runtime.block_on(scan.slice(session, &self.location)) {
             Ok(hits) => {
                 let progress = scan.progress();
-                self.found(scan.search.ticket, hits, Some(progress), None)?;
+                self.send_hits(scan.search.ticket, hits, Some(progress), None)?;
                 self.scan = (progress.done < progress.total).then_some(scan);
                 Ok(STEP)
             }
@@ -182,7 +182,7 @@ impl Watcher<'_> {
             Err(error) => {
                 // If Agno has not written anything yet there is nothing to search, which is no failure.
                 let failure = (!error.is_waiting()).then(|| error.message(&self.config, &self.location));
-                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
+                self.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
                 Ok(POLL[0])
             }
         }
@@ -191,7 +191,7 @@ impl Watcher<'_> {
     /// Searches spans that were read after the search had begun. Without a connection they wait for the next one.
     fn check(&mut self, runtime: &Runtime) -> Result<(), Closed> {
         while let (Some(session), Some(check)) = (&self.connection.session, self.checks.last()) {
-            let outcome = runtime.block_on(search::check(session, &self.location, &check.spans, &check.probe));
+            let outcome = runtime.block_on(search::check(session, &self.location, &check.spans, &check.query));
             if matches!(outcome, Err(Error::Lost(_))) {
                 // The next poll connects again.
                 return Ok(());
@@ -200,15 +200,15 @@ impl Watcher<'_> {
             self.checks.pop();
             match outcome {
                 Ok(hits) if hits.is_empty() => {}
-                Ok(hits) => self.found(ticket, hits, None, None)?,
-                Err(error) => self.found(ticket, Hits::new(), None, Some(error.message(&self.config, &self.location)))?,
+                Ok(hits) => self.send_hits(ticket, hits, None, None)?,
+                Err(error) => self.send_hits(ticket, Hits::new(), None, Some(error.message(&self.config, &self.location)))?,
             }
         }
         Ok(())
     }
 
-    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.updates.send(Update::Found(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
+    fn send_hits(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
+        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether anything changed, and then reads new rows and a page. Returns how long to wait before the next poll.
@@ -282,9 +282,9 @@ impl Watcher<'_> {
     fn answer(&mut self, request: Request, runtime: &Runtime) -> Result<(), Closed> {
         let (ticket, addresses) = match request {
             Request::Payloads { ticket, addresses } => (ticket, addresses),
-            Request::Check { ticket, probe, addresses } => {
+            Request::Check { ticket, query, addresses } => {
                 let spans = addresses.into_iter().map(|(_, span)| span).collect();
-                self.checks.push(Check { ticket, probe, spans });
+                self.checks.push(Check { ticket, query, spans });
                 return Ok(());
             }
             Request::Search(search) => {

@@ -141,7 +141,7 @@ impl Watcher<'_> {
         match self.search_slice(&scan) {
             Ok((next, hits)) => {
                 scan = next;
-                self.found(scan.search.ticket, hits, Some(scan.progress()), None)?;
+                self.send_hits(scan.search.ticket, hits, Some(scan.progress()), None)?;
                 self.scan = (!scan.is_done()).then_some(scan);
                 Ok(Duration::ZERO)
             }
@@ -155,7 +155,7 @@ impl Watcher<'_> {
                     State::Failing(message) => Some(message),
                     _ => None,
                 };
-                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
+                self.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
                 Ok(POLL)
             }
         }
@@ -179,16 +179,16 @@ impl Watcher<'_> {
     }
 
     /// Searches spans that were read after the search had begun.
-    fn check(&mut self, ticket: u64, probe: &PayloadQuery, addresses: &[(PayloadRef, SpanId)]) -> Result<(), Closed> {
+    fn check(&mut self, ticket: u64, query: &PayloadQuery, addresses: &[(PayloadRef, SpanId)]) -> Result<(), Closed> {
         let mut chunks = addresses.chunks(PAYLOADS).peekable();
         while let Some(chunk) = chunks.next() {
-            match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, probe))
+            match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, query))
             {
                 Ok(hits) if hits.is_empty() => {}
-                Ok(hits) => self.found(ticket, hits, None, None)?,
+                Ok(hits) => self.send_hits(ticket, hits, None, None)?,
                 Err(error) => {
                     let message = error.message(&self.name, &self.tables, true);
-                    return self.found(ticket, Hits::new(), None, Some(message));
+                    return self.send_hits(ticket, Hits::new(), None, Some(message));
                 }
             }
             if chunks.peek().is_some() {
@@ -198,8 +198,8 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.updates.send(Update::Found(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
+    fn send_hits(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
+        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether the file changed, and then reads a page. Returns how long to wait before the next poll.
@@ -277,7 +277,7 @@ impl Watcher<'_> {
     fn answer(&mut self, request: Request) -> Result<(), Closed> {
         let (ticket, addresses) = match request {
             Request::Payloads { ticket, addresses } => (ticket, addresses),
-            Request::Check { ticket, probe, addresses } => return self.check(ticket, &probe, &addresses),
+            Request::Check { ticket, query, addresses } => return self.check(ticket, &query, &addresses),
             Request::Search(search) => {
                 // Rows beyond the limit are not shown, so that they are not searched either.
                 let oldest = self.progress.checkpoints.oldest().filter(|_| self.progress.left_out > 0).map(|checkpoint| checkpoint.row);

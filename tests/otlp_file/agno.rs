@@ -1,4 +1,4 @@
-//! Agno itself reads what is exported for it.
+//! Agno's own classes read an export.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use agno_top::export::{Exporter, Format, Options, TraceRecord};
 
 use super::real::python;
-use super::roundtrip::agnos_own;
+use super::roundtrip::agno_spans;
 use super::trace;
 
 const READ: &str = r#"
@@ -26,11 +26,11 @@ print(count)
 "#;
 
 #[test]
-fn agnos_own_classes_read_what_is_exported() {
+fn agnos_classes_read_an_export() {
     let Some(python) = python() else { return };
     let mut exporter = Exporter::new(&Options { format: Format::Agno, ..Options::default() }, Vec::new());
-    // The trace of the first root, with its root first.
-    let mut spans = agnos_own();
+    // The trace of the first root, the root first.
+    let mut spans = agno_spans();
     spans.sort_by_key(|span| (span.record.parent_id.is_some(), span.record.start));
     let trace_id = spans[0].record.trace_id;
     spans.retain(|span| span.record.trace_id == trace_id);

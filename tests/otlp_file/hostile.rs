@@ -1,19 +1,19 @@
-//! No file is more than a message, whatever it holds.
+//! Whatever a file contains, it gives spans or a message.
 
 use agno_top::export::Format;
 use agno_top::model::PayloadRef;
 use agno_top::sources::State;
 use proptest::prelude::*;
 
-use super::roundtrip::agnos_own;
+use super::roundtrip::agno_spans;
 use super::{open_text, written};
 
 const JAEGER: &str = r#"{"data":[{"traceID":"1","spans":[{"traceID":"1","spanID":"2","operationName":"a","references":[{"refType":"CHILD_OF","traceID":"1","spanID":"3"}],"startTime":5,"duration":7,"tags":[{"key":"error","type":"bool","value":true}],"logs":[{"timestamp":6,"fields":[]}],"processID":"p"}],"processes":{"p":{"serviceName":"s","tags":[]}}}]}"#;
 const PHOENIX: &str = r#"{"name":"a","context":{"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331"},"span_kind":"LLM","parent_id":null,"start_time":"2026-11-22T05:59:04Z","end_time":5,"status_code":"OK","attributes":{"a":{"b":[{"c":1}]}},"events":[{"name":"x","timestamp":1}]}"#;
 
-/// A valid file of every form.
+/// Returns a valid file of every format.
 fn files() -> Vec<Vec<u8>> {
-    let spans = &agnos_own()[..2];
+    let spans = &agno_spans()[..2];
     let proto = written(spans, Format::OtlpProto);
     let mut files: Vec<_> = [Format::Otlp, Format::OtlpProto, Format::Jsonl, Format::Agno].map(|format| written(spans, format)).to_vec();
     files.push([&(proto.len() as u32).to_be_bytes()[..], &proto].concat());
@@ -22,12 +22,12 @@ fn files() -> Vec<Vec<u8>> {
     files
 }
 
-/// Opens a file, and asks for every payload in it.
+/// Opens a file and requests every payload.
 fn read(file: &[u8]) -> usize {
     let mut read = open_text(file);
     let addresses: Vec<_> = read.spans.iter().map(|(span, ..)| span.payload_ref).chain([PayloadRef(-1), PayloadRef(i64::MAX)]).collect();
-    let asked = addresses.len();
-    assert_eq!(read.payloads(addresses).len(), asked);
+    let count = addresses.len();
+    assert_eq!(read.payloads(addresses).len(), count);
     match &read.state {
         State::Failing(message) => {
             assert!(!message.contains('\n') && message.chars().count() < 400, "{message}");
@@ -44,7 +44,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_bytes_are_read_or_told(bytes in prop::collection::vec(any::<u8>(), 0..300), begin in prop::sample::select(vec![
+    fn any_bytes_are_read_or_reported(bytes in prop::collection::vec(any::<u8>(), 0..300), begin in prop::sample::select(vec![
         &b""[..], b"{", b"[", b"\x0a", b"\0\0\0", b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"{\"resourceSpans\":", b"{\"trace_id\":", b"[{\"context.trace_id\":",
         b"{\"data\":[{\"spanID\":\"1\",\"operationName\":", b"{\"context\":{\"trace_id\":",
     ])) {
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn files_that_were_changed_are_read_or_told(
+    fn changed_files_are_read_or_reported(
         which in any::<prop::sample::Index>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4_u8), 1..6),
     ) {
@@ -75,14 +75,14 @@ proptest! {
 }
 
 #[test]
-fn valid_files_of_every_form_are_read() {
+fn valid_files_of_every_format_are_read() {
     for file in files() {
         assert!(matches!(read(&file), 1 | 2), "{}", String::from_utf8_lossy(&file));
     }
 }
 
 #[test]
-fn deep_nesting_is_told_in_every_form() {
+fn deep_nesting_does_not_exhaust_the_stack_in_any_format() {
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
     for value in [deep("[", "]"), deep("{\"a\":", "}")] {
         for text in [
@@ -106,7 +106,7 @@ fn deep_nesting_is_told_in_every_form() {
 }
 
 #[test]
-fn a_bomb_is_told_and_not_unpacked_for_ever() {
+fn a_decompression_bomb_is_refused() {
     use std::io::Write;
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());

@@ -1,9 +1,9 @@
-//! What is exported and opened again is what it was; and no file, however broken, is more than a message.
+//! Files of spans: every format is read, exports are read back unchanged, and a broken file gives a message.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agno;
-mod forms;
+mod formats;
 mod hostile;
 mod reading;
 #[path = "../agno/mod.rs"]
@@ -19,8 +19,9 @@ use agno_top::sources::{Handle, Request, State, Update, UpdateSender, file};
 use agno_top::store::RunStatus;
 use tokio::sync::mpsc::Receiver;
 
-/// What a file source said: spans with their names and errors, pieces skipped, and its last state.
+/// The updates of a file source.
 struct Read {
+    /// The spans with their names and errors.
     spans: Vec<(Span, String, String)>,
     skipped: Vec<Skipped>,
     batches: Vec<Batch>,
@@ -54,13 +55,13 @@ fn open(path: &Path) -> Read {
     read
 }
 
-/// A span as it is exported, without what only a store knows. Notes are the source's words about a span, not the span's.
+/// Returns the exported form of a span, without what only a store knows and without notes, which are not exported.
 fn exported(span: &Span, name: &str, payload: Payload) -> ExportedSpan {
     let record = SpanRecord { parent_id: span.parent, ..SpanRecord::new(span.trace, span.id, name, span.start, span.end) };
     ExportedSpan { record, status: span.status, depth: 0, payload: Payload { notes: Vec::new(), ..payload } }
 }
 
-/// Spans written in this format.
+/// Exports spans.
 fn written(spans: &[ExportedSpan], format: Format) -> Vec<u8> {
     let mut exporter = Exporter::new(&Options { format, ..Options::default() }, Vec::new());
     let mut last = None;
@@ -73,7 +74,7 @@ fn written(spans: &[ExportedSpan], format: Format) -> Vec<u8> {
     exporter.finish().unwrap()
 }
 
-/// The trace that begins with this span.
+/// Returns the trace whose first span this is.
 fn trace(first: &SpanRecord) -> TraceRecord {
     TraceRecord {
         source: String::new(),
@@ -92,7 +93,7 @@ fn trace(first: &SpanRecord) -> TraceRecord {
     }
 }
 
-/// Spans in an order of their own.
+/// Sorts spans by start time and ids.
 fn sorted(mut spans: Vec<ExportedSpan>) -> Vec<ExportedSpan> {
     spans.sort_by_key(|span| (span.record.start, span.record.trace_id, span.record.span_id));
     spans
@@ -107,7 +108,7 @@ fn open_text(text: impl AsRef<[u8]>) -> Read {
 
 impl Read {
     fn payloads(&mut self, addresses: Vec<PayloadRef>) -> Vec<Result<Payload, String>> {
-        // The file does not change: an address alone says which span it is.
+        // A file source identifies a span by its payload reference alone.
         let any = SpanId::new([9; 8]).unwrap();
         let addresses = addresses.into_iter().map(|address| (address, any)).collect();
         self.handle.requests.send(Request::Payloads { ticket: 7, addresses }).unwrap();

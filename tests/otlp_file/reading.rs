@@ -1,4 +1,4 @@
-//! What other programs write is read; what is broken is told.
+//! OTLP files of other writers are read, and invalid parts are reported.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn one_payload(fields: &str) -> Payload {
 }
 
 #[test]
-fn other_writers_spellings_are_read() {
+fn spellings_of_other_writers_are_read() {
     let payload = one_payload(
         r#""kind":"SPAN_KIND_CLIENT","status":{"code":"STATUS_CODE_ERROR","message":"m"},"links":[{},{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}],"droppedAttributesCount":3,"droppedLinksCount":"4","new":{"x":[1]},"endTimeUnixNano":7,
         "attributes":[{"key":"a","value":{"intValue":5}},{"key":"b","value":{"intValue":"-5"}},{"key":"c","value":{"doubleValue":"NaN"}},{"key":"d","value":{"arrayValue":{}}},
@@ -38,7 +38,7 @@ fn other_writers_spellings_are_read() {
 }
 
 #[test]
-fn a_request_a_line_and_a_broken_line_among_them() {
+fn invalid_lines_among_requests_are_skipped() {
     let good = request(&format!("{SPAN}}}"));
     let text = format!("\u{feff}{good}\n\n{{\"other\":[]}}\n{}\n{good}\r\n{}", &good[..60], &good[..90]);
     let read = open_text(text);
@@ -51,7 +51,7 @@ fn a_request_a_line_and_a_broken_line_among_them() {
 }
 
 #[test]
-fn logs_and_metrics_among_the_traces_are_no_spans_and_no_fault() {
+fn logs_and_metrics_among_traces_are_ignored() {
     let others = [r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"1"}]}]}]}"#, r#"{"resourceMetrics":[]}"#];
     let read = open_text(format!("{}\n{}\n{}\n[]\n", others[0], request(&format!("{SPAN}}}")), others[1]).as_bytes());
     assert_eq!(read.spans.len(), 1);
@@ -62,7 +62,7 @@ fn logs_and_metrics_among_the_traces_are_no_spans_and_no_fault() {
 }
 
 #[test]
-fn an_answer_without_traces_holds_none() {
+fn a_response_without_traces_has_no_spans() {
     for text in [r#"{"data":[],"total":0}"#, r#"{"data":[{"traceID":"1","spans":[],"processes":{}}]}"#] {
         let read = open_text(text.as_bytes());
         assert_eq!((read.spans.len(), read.skipped.len(), &read.state), (0, 0, &State::Ended), "{text}");
@@ -70,7 +70,7 @@ fn an_answer_without_traces_holds_none() {
 }
 
 #[test]
-fn a_bad_span_is_skipped_and_named() {
+fn an_invalid_span_is_skipped_and_named() {
     let bad = |fields: &str| request(&format!("{SPAN}}},{{{fields},\"name\":\"b\"}}"));
     let ids = r#""traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331""#;
     for (fields, reason) in [
@@ -100,7 +100,7 @@ fn a_bad_span_is_skipped_and_named() {
 }
 
 #[test]
-fn a_file_that_is_no_trace_file_is_one_message() {
+fn a_file_without_spans_gives_one_message() {
     let good = request(&format!("{SPAN}}}"));
     for (text, reason) in [
         (&b""[..], "it is empty"),
@@ -138,7 +138,7 @@ fn unknown_fields_may_be_nested_without_limit() {
 }
 
 #[test]
-fn many_spans_come_in_batches_and_the_oldest_first() {
+fn spans_are_sent_in_batches_the_oldest_first() {
     let spans: Vec<_> = (0..5000u32)
         .map(|n| format!(r#"{{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"{:016x}","startTimeUnixNano":{}}}"#, n + 1, 9000 - n))
         .collect();
@@ -148,7 +148,7 @@ fn many_spans_come_in_batches_and_the_oldest_first() {
 }
 
 #[test]
-fn rows_bear_the_facts_of_their_attributes() {
+fn rows_have_the_facts_of_their_attributes() {
     let text = |name: &str, value: &str| format!(r#"{{"key":"{name}","value":{{"stringValue":"{value}"}}}}"#);
     let count = |name: &str, value: u32| format!(r#"{{"key":"{name}","value":{{"intValue":"{value}"}}}}"#);
     let attributes = [
@@ -168,7 +168,7 @@ fn rows_bear_the_facts_of_their_attributes() {
 }
 
 #[test]
-fn a_record_that_a_span_began_is_that_spans_row() {
+fn a_pending_record_becomes_the_row_of_its_parent() {
     let attributes = r#"[{"key":"logfire.span_type","value":{"stringValue":"pending_span"}},{"key":"logfire.pending_parent_id","value":{"stringValue":"0000000000000000"}}]"#;
     let read =
         open_text(request(&format!("{SPAN},\"parentSpanId\":\"00f067aa0ba902b7\",\"endTimeUnixNano\":5,\"attributes\":{attributes}}}")));
@@ -176,9 +176,9 @@ fn a_record_that_a_span_began_is_that_spans_row() {
     assert_eq!((span.id.to_string().as_str(), span.parent, span.end), ("00f067aa0ba902b7", None, None));
 }
 
-/// What the Vercel AI SDK sent in a real run, a request a line: 24 spans of 7 traces, 3 of them failed.
+/// Requests that the Vercel AI SDK sent, one per line: 24 spans of 7 traces, 3 of them failed.
 #[test]
-fn another_frameworks_requests_are_read_whole() {
+fn requests_of_the_vercel_ai_sdk_are_read() {
     let read = open(Path::new("tests/fixtures/vercel-ai-5.jsonl"));
     assert_eq!((&read.state, read.skipped.len()), (&State::Watching { left_out: 0 }, 0));
     let traces: std::collections::HashSet<_> = read.spans.iter().map(|(span, ..)| span.trace).collect();
@@ -189,7 +189,7 @@ fn another_frameworks_requests_are_read_whole() {
 }
 
 #[test]
-fn a_file_is_searched_as_what_it_says_the_newest_first() {
+fn a_search_matches_decoded_values_the_newest_first() {
     let span = |id: u8, text: &str| {
         format!(
             r#"{{"traceId": "07070707070707070707070707070707", "spanId": "{id:016x}", "name": "x", "startTimeUnixNano": "17900000000000000{id:02}",
@@ -202,9 +202,9 @@ fn a_file_is_searched_as_what_it_says_the_newest_first() {
         [("text:größe", &[3, 1][..]), ("text:\"\\\"hi\\\"\"", &[2]), ("text:stringvalue", &[]), ("-attr.input.value:*e", &[2])]
     {
         let query: agno_top::query::Query = line.parse().unwrap();
-        let search = Search { ticket: 1, probe: Arc::new(query.payload_query()), since: None, until: None };
+        let search = Search { ticket: 1, query: Arc::new(query.payload_query()), since: None, until: None };
         read.handle.requests.send(Request::Search(search)).unwrap();
-        let Some(Update::Found(found)) = read.updates.blocking_recv() else { panic!("an answer") };
+        let Some(Update::SearchHits(found)) = read.updates.blocking_recv() else { panic!("an answer") };
         assert_eq!(found.progress, Some(Progress { done: 3, total: 3 }));
         assert_eq!(found.spans.iter().map(|(_, span)| u64::from_be_bytes(span.bytes())).collect::<Vec<_>>(), expected, "{line}");
     }

@@ -1,4 +1,4 @@
-//! What is exported and opened again is what it was.
+//! Exports are read back unchanged.
 
 use agno_top::export::{ExportedSpan, Format, SpanRecord};
 use agno_top::model::attributes::keep_last;
@@ -90,7 +90,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_was_exported_is_reopened_as_it_was(spans in prop::collection::vec(exported(), 1..12)) {
+    fn an_export_is_read_back_unchanged(spans in prop::collection::vec(exported(), 1..12)) {
         for format in [Format::Otlp, Format::OtlpProto] {
             let mut read = open_text(written(&spans, format));
             prop_assert_eq!(&read.skipped, &[]);
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn cut_or_altered_anywhere_it_is_read_or_told(span in exported(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+    fn a_damaged_export_is_read_or_reported(span in exported(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
         for format in [Format::Otlp, Format::OtlpProto, Format::Jsonl, Format::Agno] {
             let mut text = written(&[span.clone(), span.clone()], format);
             let at = at.index(text.len());
@@ -112,9 +112,8 @@ proptest! {
     }
 }
 
-/// An independent reader agrees.
 #[test]
-fn opentelemetrys_own_types_read_an_export() {
+fn the_types_of_opentelemetry_proto_read_an_export() {
     use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value as Proto};
     let attributes = vec![
         ("text".to_owned(), Value::Text("\u{1b}[2J\u{202e}語".to_owned())),
@@ -170,8 +169,8 @@ fn opentelemetrys_own_types_read_an_export() {
     assert_eq!((span.events[0].name.as_str(), span.events[0].time_unix_nano, span.events[0].attributes.len()), ("exception", 5, 5));
 }
 
-/// Every span of a database that Agno wrote, with its payload.
-pub(super) fn agnos_own() -> Vec<ExportedSpan> {
+/// Returns every span of a database that Agno wrote.
+pub(super) fn agno_spans() -> Vec<ExportedSpan> {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("traces.db");
     std::fs::copy("tests/fixtures/agno-3.1.10.sqlite", &database).unwrap();
@@ -193,17 +192,17 @@ pub(super) fn agnos_own() -> Vec<ExportedSpan> {
 }
 
 #[test]
-fn what_agno_stored_or_sent_survives_export_and_reopening() {
+fn spans_that_agno_stored_or_sent_survive_an_export() {
     let sent = open(std::path::Path::new("tests/fixtures/agno-3.1.10.otlp.pb")).exported();
     assert!(sent.len() > 50 && sent.iter().any(|span| !span.payload.events.is_empty()), "{} spans", sent.len());
-    for spans in [agnos_own(), sent] {
+    for spans in [agno_spans(), sent] {
         assert!(spans.iter().all(|span| !span.payload.attributes.is_empty()));
         for format in [Format::Otlp, Format::OtlpProto, Format::Jsonl] {
             let mut read = open_text(written(&spans, format));
             assert_eq!(read.skipped, [], "{format:?}");
             assert_eq!(sorted(read.exported()), sorted(spans.clone()), "{format:?}");
         }
-        // Agno's own form has no room for nanoseconds, events, resource and scope.
+        // Agno's format has no nanoseconds, events, resource and scope.
         let mut read = open_text(written(&spans, Format::Agno));
         assert_eq!((read.skipped.len(), read.spans.len()), (0, spans.len()));
         let plain = |spans: Vec<ExportedSpan>| {

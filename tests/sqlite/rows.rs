@@ -78,11 +78,11 @@ fn invalid_rows_are_skipped_and_reported() {
         (6, "1.5e9", "start_time is not a time: \"1500000000\""),
         (7, "x'ff'", "end_time is not a time: \"�\""),
         (7, "'9999-01-01T00:00:00Z'", "end_time is not a time: \"9999-01-01T00:00:00Z\""),
-        (8, "'{\"a\": \"'", "attributes are no JSON object: a string that never ends at byte 7"),
+        (8, "'{\"a\": \"'", "attributes are no JSON object: a string without end at byte 7"),
         (8, "''", "attributes are no JSON object: the text ends too early at byte 0"),
         (8, "'[]'", "attributes are no JSON object: not an object at byte 0"),
         (8, "7", "attributes are no JSON object: not an object at byte 0"),
-        (8, "x'ff'", "attributes are no JSON object: no value at byte 0"),
+        (8, "x'ff'", "attributes are no JSON object: expected a value at byte 0"),
     ];
     for (column, value, _) in bad {
         row(column, value);

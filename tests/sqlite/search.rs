@@ -96,8 +96,8 @@ fn a_search_continues_during_writes_and_stops_on_request() {
     assert!(first.progress.is_some_and(|progress| progress.done < progress.total), "a slice is short while the writer has to wait");
     writer.run(&spans(60_001, 60_002));
     watch.until_span(60_001);
-    let probe = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
-    watch.send(Request::Check { ticket: 7, probe, addresses: vec![(PayloadRef(1), id(60_001)), (PayloadRef(2), id(77_777))] });
+    let query = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
+    watch.send(Request::Check { ticket: 7, query, addresses: vec![(PayloadRef(1), id(60_001)), (PayloadRef(2), id(77_777))] });
     watch.until("what was checked", |watch| watch.found.iter().any(|found| found.progress.is_none()));
     let checked = watch.found.iter().find(|found| found.progress.is_none()).unwrap();
     assert_eq!(checked.spans.iter().map(|(_, span)| *span).collect::<Vec<_>>(), [id(60_001)]);

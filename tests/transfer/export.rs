@@ -58,7 +58,7 @@ fn errors_are_reported() {
     failed(&["-o", "no/such/folder/a.json"], 1, "can't write no/such/folder/a.json");
     failed(&["--format", "xml"], 2, "unknown format \"xml\"; use one of otlp, otlp-proto");
     failed(&["--max-chars", "5"], 2, "--max-chars is for --format markdown");
-    failed(&["--filter", "agent:nobody"], 1, "is what was asked for");
+    failed(&["--filter", "agent:nobody"], 1, "no trace in");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file remains");
 }
 

@@ -70,7 +70,7 @@ fn report(max_chars: Option<usize>, traces: usize) -> String {
 }
 
 #[test]
-fn a_report_holds_sums_tree_errors_and_what_was_said_once() {
+fn a_report_has_totals_tree_errors_and_each_message_once() {
     let report = report(None, 1);
     for wanted in [
         "# Report_Team.run\n",
@@ -102,13 +102,13 @@ fn a_report_is_cut_to_any_size_and_says_so() {
     }
     let cut = report(Some(1500), 1);
     assert!(cut.contains("characters cut)") && cut.contains("42 found") && cut.contains("half of it"), "{cut}");
-    assert_eq!(report(Some(whole + CUT), 1).chars().count(), whole);
+    assert_eq!(report(Some(whole + NOTE_SIZE), 1).chars().count(), whole);
     let several = report(Some(whole + 200), 3);
     assert!(several.chars().count() <= whole + 200 && several.contains("*2 more traces were cut.*"), "{several}");
 }
 
 /// The conversation of a report about an agent with one model call below it, each with these inputs and outputs.
-fn talk_of(agent: [&str; 2], model: [&str; 2]) -> String {
+fn conversation_of(agent: [&str; 2], model: [&str; 2]) -> String {
     let [mut above, mut below] = [SpanType::Agent, SpanType::Model].map(|kind| {
         let mut span = spans().remove(0);
         span.record.kind = kind;
@@ -127,9 +127,9 @@ fn talk_of(agent: [&str; 2], model: [&str; 2]) -> String {
 }
 
 #[test]
-fn inputs_and_outputs_are_a_conversation_too_and_said_once() {
+fn inputs_and_outputs_are_messages_and_appear_once() {
     assert_eq!(
-        talk_of(["the question", "the answer"], ["model q", "\"model\\na\""]),
+        conversation_of(["the question", "the answer"], ["model q", "\"model\\na\""]),
         "
 ### agent Report Team
 
@@ -155,16 +155,16 @@ a
 the answer
 "
     );
-    let talk = talk_of(["the question", "the answer"], ["the question", "the answer\n"]);
+    let talk = conversation_of(["the question", "the answer"], ["the question", "the answer\n"]);
     assert_eq!((talk.matches("the question").count(), talk.matches("the answer").count()), (1, 1), "{talk}");
     let messages = [r#"[{"role": "user", "content": "the question"}]"#, r#"{"role": "assistant", "content": "yes"}"#];
-    let talk = talk_of(["the question", "yes"], messages);
+    let talk = conversation_of(["the question", "yes"], messages);
     assert_eq!((talk.matches("the question").count(), talk.matches("yes").count()), (1, 1), "{talk}");
-    assert!(talk_of(["yes", "no"], ["yes", "yes"]).matches("yes").count() == 2, "a model may repeat what it is told");
+    assert!(conversation_of(["yes", "no"], ["yes", "yes"]).matches("yes").count() == 2, "a model may repeat what it is told");
 }
 
 #[test]
-fn many_long_texts_use_the_room_that_there_is() {
+fn many_long_texts_use_the_available_space() {
     for limit in [8000, 9000, 10_000] {
         let mut exporter = Exporter::new(&Options { format: Format::Markdown, redactor: None, max_chars: Some(limit) }, Vec::new());
         exporter.trace(trace()).unwrap();
@@ -174,6 +174,6 @@ fn many_long_texts_use_the_room_that_there_is() {
             exporter.span(span).unwrap();
         }
         let used = String::from_utf8(exporter.finish().unwrap()).unwrap().chars().count();
-        assert!(used <= limit && limit - used < CUT + 80, "{used} of {limit}");
+        assert!(used <= limit && limit - used < NOTE_SIZE + 80, "{used} of {limit}");
     }
 }

@@ -1,9 +1,9 @@
-//! JSON's escapes.
+//! Decoding the escapes of JSON strings.
 
 use super::Scalar;
 
-/// The text of a JSON string, given what lies between its quotes. What is no escape stays as it is; half a surrogate pair and
-/// bytes that are not UTF-8 become U+FFFD.
+/// Decodes the text between the quotes of a JSON string. Invalid escapes remain as they are; lone surrogates and bytes that are not UTF-8
+/// become U+FFFD.
 #[must_use]
 pub fn unescape(raw: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
@@ -19,7 +19,7 @@ pub fn unescape(raw: &[u8]) -> String {
     text
 }
 
-/// The characters of a text, one by one, so that whoever wants a beginning pays for a beginning. Nothing for what is no text.
+/// Decodes a text lazily, so that reading its beginning does not cost its length. Yields nothing for other scalars.
 pub fn chars(text: Scalar<'_>) -> impl Iterator<Item = char> + '_ {
     let (mut rest, escapes) = match text {
         Scalar::Escaped(raw) => (raw, true),
@@ -48,7 +48,7 @@ fn decode(bytes: &[u8], first: u8) -> (char, usize) {
     char.map_or((char::REPLACEMENT_CHARACTER, 1), |char| (char, len))
 }
 
-/// The character that an escape stands for, and the bytes it takes. `bytes` begins with the backslash.
+/// Decodes the escape at the start of `bytes`. Returns its character and its length in bytes.
 fn escape(bytes: &[u8]) -> (char, usize) {
     let char = match bytes.get(1) {
         Some(b'n') => '\n',
@@ -71,7 +71,7 @@ fn unicode(bytes: &[u8]) -> (char, usize) {
 }
 
 /// Decodes the escape `\uXXXX`, or the two escapes of a surrogate pair, at the beginning of `bytes`; returns the character and the
-/// length of its escape in bytes. `None` for anything else, half a surrogate pair included.
+/// length of its escape in bytes. `None` for anything else, including a lone surrogate.
 #[must_use]
 pub fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| bytes.get(at..at + 2).filter(|prefix| *prefix == b"\\u").and_then(|_| hex(bytes.get(at + 2..at + 6)));

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What `serde_json` makes of it: the second opinion.
+/// Parses with `serde_json`, for comparison.
 fn oracle(text: &str) -> Option<Vec<Attribute>> {
     match serde_json::from_str(text).ok()? {
         serde_json::Value::Object(map) => Some(map.into_iter().map(|(key, value)| (key, convert(value))).collect()),
@@ -43,7 +43,7 @@ fn settled(value: Value) -> Value {
     }
 }
 
-/// What the walk hands out, as values.
+/// The values that the scan visits.
 fn scanned(text: &str) -> Result<Vec<Attribute>, JsonError> {
     let mut attributes = Vec::new();
     scan(text.as_bytes(), |key, scalar| {
@@ -60,7 +60,7 @@ fn scanned(text: &str) -> Result<Vec<Attribute>, JsonError> {
 }
 
 #[test]
-fn python_writes_more_than_json() {
+fn extensions_of_python_are_parsed() {
     let found = parse(br#"{"a": NaN, "b": -Infinity, "c": "half \ud83d pair", "d": 123456789012345678901}"#).unwrap();
     assert!(matches!(found[0].1, Value::Float(number) if number.is_nan()));
     assert_eq!(found[1].1, Value::Float(f64::NEG_INFINITY));
@@ -76,17 +76,17 @@ fn a_key_may_be_escaped() {
 }
 
 #[test]
-fn broken_text_is_named() {
+fn errors_have_a_position() {
     for (text, what) in [
         ("", "the text ends too early at byte 0"),
         ("[]", "not an object at byte 0"),
         (r#"{"a": 1} x"#, "text after the end at byte 9"),
-        (r#"{"a": "b"#, "a string that never ends at byte 8"),
-        (r#"{"a": 1,}"#, "no key at byte 8"),
-        (r#"{"a" 1}"#, "no colon at byte 5"),
+        (r#"{"a": "b"#, "a string without end at byte 8"),
+        (r#"{"a": 1,}"#, "expected a key at byte 8"),
+        (r#"{"a" 1}"#, "expected a colon at byte 5"),
         (r#"{"a": 01}"#, "a number with a leading zero at byte 8"),
-        (r#"{"a": "\x"}"#, "a broken escape at byte 7"),
-        ("{'a': None}", "no key at byte 1"),
+        (r#"{"a": "\x"}"#, "an invalid escape at byte 7"),
+        ("{'a': None}", "expected a key at byte 1"),
     ] {
         assert_eq!(parse(text.as_bytes()).unwrap_err().to_string(), what);
         assert_eq!(scanned(text).unwrap_err().to_string(), what);
@@ -110,8 +110,8 @@ fn deep_values_are_cut_and_do_not_exhaust_the_stack() {
 }
 
 #[test]
-fn escapes_are_read_wherever_they_stand() {
-    // Names and values of all lengths around a block of 64 bytes, each with what makes a quote one of the text or not.
+fn escapes_are_found_at_any_position() {
+    // Names and values of all lengths around a block of 64 bytes, with escaped and unescaped quotes.
     let ends = ["", r"\\", r"\\\\", r#"\""#, r#"\\\""#, r"\n", r"\u00e9", r"\\u00e9", r#"\"\"\"\""#, r"\/\/"];
     for (length, end) in (0..140).flat_map(|length| ends.map(|end| (length, end))) {
         let runs = r"\\".repeat(length);
@@ -127,21 +127,21 @@ fn escapes_are_read_wherever_they_stand() {
 }
 
 #[test]
-fn strings_that_break_are_told_where() {
+fn invalid_strings_have_a_position() {
     for length in 0..140 {
         let filled = |rest: &str| format!(r#"{{"{}{rest}"#, "a".repeat(length));
         for (rest, at, what) in [
-            ("", 0, "a string that never ends"),
-            ("bc", 2, "a string that never ends"),
-            (r"\", 0, "a broken escape"),
-            (r"\\", 2, "a string that never ends"),
-            (r#"\""#, 2, "a string that never ends"),
-            (r#"\x""#, 0, "a broken escape"),
-            (r#"\\\x" \y"#, 2, "a broken escape"),
-            (r"\u00e", 0, "a broken escape"),
-            (r#"\u00e""#, 0, "a broken escape"),
-            (r#"\n\u12x4""#, 2, "a broken escape"),
-            (r#"" \""#, 2, "no colon"),
+            ("", 0, "a string without end"),
+            ("bc", 2, "a string without end"),
+            (r"\", 0, "an invalid escape"),
+            (r"\\", 2, "a string without end"),
+            (r#"\""#, 2, "a string without end"),
+            (r#"\x""#, 0, "an invalid escape"),
+            (r#"\\\x" \y"#, 2, "an invalid escape"),
+            (r"\u00e", 0, "an invalid escape"),
+            (r#"\u00e""#, 0, "an invalid escape"),
+            (r#"\n\u12x4""#, 2, "an invalid escape"),
+            (r#"" \""#, 2, "expected a colon"),
         ] {
             assert_eq!(parse(filled(rest).as_bytes()), Err(JsonError { at: 2 + length + at, what }), "{length} {rest}");
         }
@@ -149,7 +149,7 @@ fn strings_that_break_are_told_where() {
 }
 
 #[test]
-fn bytes_that_are_not_text() {
+fn invalid_utf8_is_replaced() {
     let text = b"{\"a\": \"x\xff\xe2\x82y\", \"b\": \"\\n\xff\"}";
     assert_eq!(parse(text).unwrap()[0].1, Value::Text("x\u{fffd}\u{fffd}y".to_owned()));
     assert_eq!(parse(text).unwrap()[1].1, Value::Text("\n\u{fffd}".to_owned()));
@@ -183,18 +183,18 @@ fn json() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn good_text_is_read_as_serde_json_reads_it(text in json()) {
+    fn valid_text_is_parsed_like_serde_json(text in json()) {
         let expected = oracle(&text).unwrap();
         prop_assert_eq!(&parse(text.as_bytes()).unwrap(), &expected);
         prop_assert_eq!(&last_wins(scanned(&text).unwrap()), &expected);
     }
 
     #[test]
-    fn damaged_text_is_refused_as_serde_json_refuses_it(text in json(), at in any::<prop::sample::Index>(), with in "[\"\\\\{}\\[\\],:0-9eE.+ntu x\n-]{0,3}", cut in any::<bool>()) {
+    fn damaged_text_is_refused_like_serde_json(text in json(), at in any::<prop::sample::Index>(), with in "[\"\\\\{}\\[\\],:0-9eE.+ntu x\n-]{0,3}", cut in any::<bool>()) {
         let chars: Vec<char> = text.chars().collect();
         let at = at.index(chars.len());
         let damaged: String = chars[..at].iter().copied().chain(with.chars()).chain(chars[at..].iter().skip(1).take(if cut { 0 } else { usize::MAX }).copied()).collect();
-        // `serde_json` refuses half a surrogate pair, line ends in strings, and numbers beyond a double.
+        // `serde_json` also refuses lone surrogates, line breaks in strings and numbers beyond a double.
         prop_assume!(!damaged.contains("\\ud") && !damaged.contains(['e', 'E', '\n']));
         let expected = oracle(&damaged);
         prop_assert_eq!(parse(damaged.as_bytes()).ok(), expected.clone());

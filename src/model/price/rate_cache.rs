@@ -1,8 +1,8 @@
-//! Prices remembered as rates, since asking the list costs microseconds and calls come by the hundred thousand.
+//! A cache of prices as rates per token: computing a price from the list takes microseconds, and calls arrive by the hundred thousand.
 //!
-//! The list is asked for a few made-up calls of a model, and rates are made of the answers. A list's price is linear in the counts as
-//! long as the tokens in stay within one tier and the day is the same, so rates are kept for a day and for tokens in between two powers
-//! of two, and only where the list answers by them at both ends and between. Everywhere else the list itself is asked.
+//! Rates are derived from the list's prices for a few sample calls. A price is linear in the token counts within a tier of input tokens
+//! and within a day. So rates are cached per day and per power of two of the input tokens, and only if the list's prices at both ends and in
+//! the middle agree with them. Otherwise each price is computed from the list.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,15 +11,15 @@ use super::{Call, NanoUsd, Nanos, Prices};
 use crate::model::Usage;
 
 const DAY: Nanos = 86_400_000_000_000;
-const QUARTER: Nanos = DAY / 96;
+const QUARTER_HOUR: Nanos = DAY / 96;
 
-/// Models whose rates are remembered; hostile input must not make it more.
-const MODELS: usize = 1024;
+/// The maximum number of cached models, which input controls.
+const MAX_MODELS: usize = 1024;
 
-/// Rates remembered in all.
-const RATES: usize = 65_536;
+/// The maximum number of cached rates.
+const MAX_RATES: usize = 65_536;
 
-/// What is remembered of models; `K` stands for a provider and a model.
+/// Cached rates; `K` identifies a provider and a model.
 #[derive(Debug)]
 pub struct RateCache<K> {
     models: HashMap<K, Model>,
@@ -28,19 +28,19 @@ pub struct RateCache<K> {
 
 #[derive(Clone, Copy, Debug)]
 enum Model {
-    /// No list knows it.
+    /// No list contains it.
     Unknown,
-    /// The price is the same at any time of a day.
+    /// The price is constant over a day.
     Daily,
-    /// It is not.
+    /// The price changes within a day.
     Hourly,
 }
 
-/// Billionths of a dollar: for a call, and for each token.
+/// Billionths of a dollar per call and per token.
 #[derive(Clone, Copy, Debug)]
 struct Rates {
     call: f64,
-    fresh: f64,
+    uncached: f64,
     read: f64,
     write: f64,
     output: f64,
@@ -54,23 +54,23 @@ impl<K> Default for RateCache<K> {
 }
 
 impl<K: Copy + Eq + Hash> RateCache<K> {
-    /// The call's cost as [`Prices::quote`] gives it. `key` must stand for the call's provider and model and nothing else.
+    /// Returns the call's cost, equal to that of [`Prices::quote`]. `key` must identify the call's provider and model.
     pub fn cost(&mut self, prices: &Prices, key: K, call: &Call<'_>) -> Option<NanoUsd> {
-        // Lists know no time before 1970.
+        // Lists have no prices before 1970.
         let call = &Call { at: call.at.max(0), ..*call };
         let exact = |prices: &Prices| prices.quote(call).map(|quote| quote.cost);
-        if !super::is_whole(&call.usage) {
+        if !super::is_complete(&call.usage) {
             return None;
         }
         if call.at > Nanos::MAX - DAY {
-            // This day does not end.
+            // The end of this day is beyond `Nanos`.
             return exact(prices);
         }
         let model = match self.models.get(&key) {
             Some(model) => *model,
-            None if self.models.len() == MODELS => return exact(prices),
+            None if self.models.len() == MAX_MODELS => return exact(prices),
             None => {
-                let model = Model::of(prices, call);
+                let model = Model::detect(prices, call);
                 self.models.insert(key, model);
                 model
             }
@@ -78,71 +78,72 @@ impl<K: Copy + Eq + Hash> RateCache<K> {
         let step = match model {
             Model::Unknown => return None,
             Model::Daily => DAY,
-            Model::Hourly => QUARTER,
+            Model::Hourly => QUARTER_HOUR,
         };
         let (from, octave) = (call.at.div_euclid(step) * step, call.usage.input.unwrap_or_default().checked_ilog2());
         let Some(octave) = octave.filter(|&octave| octave > 0) else { return exact(prices) };
         let rates = self.rates.get(&(key, from, octave)).copied().unwrap_or_else(|| {
-            let rates = Rates::of(prices, call, (from, from + step - 1), octave);
-            if self.rates.len() >= RATES {
+            let rates = Rates::derive(prices, call, (from, from + step - 1), octave);
+            if self.rates.len() >= MAX_RATES {
                 self.rates.clear();
             }
             self.rates.insert((key, from, octave), rates);
             rates
         });
-        rates.map_or_else(|| exact(prices), |rates| super::nanos(rates.price(&call.usage) / 1e9))
+        rates.map_or_else(|| exact(prices), |rates| super::to_nano_usd(rates.price(&call.usage) / 1e9))
     }
 }
 
 impl Model {
-    fn of(prices: &Prices, call: &Call<'_>) -> Self {
-        let usage = probe(1000, 100, 10, 500, 50);
+    fn detect(prices: &Prices, call: &Call<'_>) -> Self {
+        let usage = sample(1000, 100, 10, 500, 50);
         let at = |at| prices.quote(&Call { at, usage, ..*call }).map(|quote| quote.cost);
         let from = call.at.div_euclid(DAY) * DAY;
         let Some(first) = at(from) else {
-            // The made-up call may be refused for what the true one does not hold.
+            // The list may refuse the sample call only because of counts that the actual call lacks.
             return if prices.quote(call).is_some() { Self::Hourly } else { Self::Unknown };
         };
-        if (1..96).all(|quarter| at(from + quarter * QUARTER) == Some(first)) { Self::Daily } else { Self::Hourly }
+        if (1..96).all(|quarter| at(from + quarter * QUARTER_HOUR) == Some(first)) { Self::Daily } else { Self::Hourly }
     }
 }
 
 impl Rates {
-    /// The rates of calls with tokens in from two to the power of `octave` to the next, at times from `times.0` to `times.1`; `None` if
-    /// the list does not go by any there.
-    fn of(prices: &Prices, call: &Call<'_>, times: (Nanos, Nanos), octave: u32) -> Option<Self> {
-        const MANY: u32 = 1_000_000;
-        let (least, most) = (1u32 << octave, (1u64 << (octave + 1)) - 1);
-        let most = u32::try_from(most).ok()?;
+    /// Derives the rates of calls with input tokens from `1 << octave` to the next power of two, and between two times; `None` if the price
+    /// is not linear there.
+    fn derive(prices: &Prices, call: &Call<'_>, times: (Nanos, Nanos), octave: u32) -> Option<Self> {
+        const SAMPLE_TOKENS: u32 = 1_000_000;
+        let (min, max) = (1u32 << octave, (1u64 << (octave + 1)) - 1);
+        let max = u32::try_from(max).ok()?;
         let price = |usage, at| prices.dollars(&Call { at, usage, ..*call }).map(|dollars| dollars * 1e9);
         let at = |usage| price(usage, times.0);
-        let (low, high) = (at(probe(least, 0, 0, 0, 0))?, at(probe(most, 0, 0, 0, 0))?);
-        let fresh = (high - low) / f64::from(most - least);
-        let call_itself = low - fresh * f64::from(least);
-        let per = |usage, count: u32| Some((at(usage)? - call_itself) / f64::from(count));
-        let output = (at(probe(least, 0, 0, MANY, 0))? - low) / f64::from(MANY);
+        let (low, high) = (at(sample(min, 0, 0, 0, 0))?, at(sample(max, 0, 0, 0, 0))?);
+        let uncached = (high - low) / f64::from(max - min);
+        let per_call = low - uncached * f64::from(min);
+        let per = |usage, count: u32| Some((at(usage)? - per_call) / f64::from(count));
+        let output = (at(sample(min, 0, 0, SAMPLE_TOKENS, 0))? - low) / f64::from(SAMPLE_TOKENS);
         let rates = Self {
-            call: call_itself,
-            fresh,
-            read: per(probe(least, least, 0, 0, 0), least)?,
-            write: per(probe(least, 0, least, 0, 0), least)?,
+            call: per_call,
+            uncached,
+            read: per(sample(min, min, 0, 0, 0), min)?,
+            write: per(sample(min, 0, min, 0, 0), min)?,
             output,
-            reasoning: (at(probe(least, 0, 0, MANY, MANY))? - low) / f64::from(MANY),
+            reasoning: (at(sample(min, 0, 0, SAMPLE_TOKENS, SAMPLE_TOKENS))? - low) / f64::from(SAMPLE_TOKENS),
         };
-        let between = least + (most - least) / 2;
+        let middle = min + (max - min) / 2;
         let agrees = |input: u32| {
-            let usage = probe(input, input / 3, input / 5, 70_001, 30_011);
-            times_of(times)
+            let usage = sample(input, input / 3, input / 5, 70_001, 30_011);
+            [times.0, times.1]
+                .into_iter()
                 .all(|time| price(usage, time).is_some_and(|dollars| (dollars - rates.price(&usage)).abs() < 0.01 + dollars * 1e-9))
         };
-        [least, between, most].into_iter().all(agrees).then_some(rates)
+        [min, middle, max].into_iter().all(agrees).then_some(rates)
     }
 
     fn price(&self, usage: &Usage) -> f64 {
         let count = |count: Option<u32>| f64::from(count.unwrap_or_default());
         let (read, write, reasoning) = (count(usage.cache_read), count(usage.cache_write), count(usage.reasoning));
         self.call
-            + (count(usage.input) - read - write) * self.fresh
+            + (count(usage.input) - read - write) * self.uncached
             + read * self.read
             + write * self.write
             + (count(usage.output) - reasoning) * self.output
@@ -150,11 +151,7 @@ impl Rates {
     }
 }
 
-fn times_of((from, until): (Nanos, Nanos)) -> impl Iterator<Item = Nanos> {
-    [from, until].into_iter()
-}
-
-fn probe(input: u32, read: u32, write: u32, output: u32, reasoning: u32) -> Usage {
+fn sample(input: u32, read: u32, write: u32, output: u32, reasoning: u32) -> Usage {
     Usage {
         input: Some(input),
         output: Some(output),

@@ -26,13 +26,13 @@ fn cost(provider: &str, model: &str, usage: Usage) -> Option<(NanoUsd, String)> 
 }
 
 #[test]
-fn a_call_costs_what_its_provider_asks() {
-    // gpt-4o: $2.50 in, $1.25 from the cache, $10 out, for a million.
+fn a_call_costs_the_listed_price() {
+    // gpt-4o per million tokens: $2.50 input, $1.25 cached, $10 output.
     assert_eq!(
         cost("OpenAI", "gpt-4o", usage(1000, 200, 0, 100, 0)),
         Some((800 * 2500 + 200 * 1250 + 100 * 10_000, "openai gpt-4o".into()))
     );
-    // Claude Sonnet 4.5: $3 in, $0.30 from the cache, $3.75 into it, $15 out.
+    // Claude Sonnet 4.5 per million tokens: $3 input, $0.30 cache read, $3.75 cache write, $15 output.
     let claude = Some((5 * 3000 + 1000 * 300 + 2000 * 3750 + 100 * 15_000, "anthropic claude-sonnet-4-5".into()));
     assert_eq!(cost("Anthropic", "claude-sonnet-4-5", usage(3005, 1000, 2000, 100, 0)), claude);
     assert_eq!(cost("openai.responses", "gpt-4o", usage(1000, 0, 0, 0, 0)).unwrap().0, 2_500_000);
@@ -40,33 +40,33 @@ fn a_call_costs_what_its_provider_asks() {
 }
 
 #[test]
-fn calls_at_either_end_of_time_cost_what_the_list_says() {
+fn calls_at_extreme_times_cost_the_listed_price() {
     let prices = Prices::bundled();
-    let mut tariffs = RateCache::default();
+    let mut cache = RateCache::default();
     for at in [Nanos::MIN, Nanos::MIN + 1, -1, 0, AT, Nanos::MAX - 86_400_000_000_001, Nanos::MAX - 86_400_000_000_000, Nanos::MAX] {
         for (key, model) in ["gpt-4o", "deepseek-chat"].into_iter().enumerate() {
             let provider = if key == 0 { "openai" } else { "deepseek" };
             let call = Call { at, ..call(provider, model, usage(1000, 200, 0, 100, 0)) };
             let quoted = prices.quote(&call).map(|quote| quote.cost);
             assert!(quoted.is_some());
-            assert_eq!(tariffs.cost(&prices, key, &call), quoted, "{model} at {at}");
+            assert_eq!(cache.cost(&prices, key, &call), quoted, "{model} at {at}");
         }
     }
 }
 
 #[test]
-fn what_no_list_knows_has_no_price() {
+fn unknown_models_and_incomplete_counts_have_no_price() {
     assert_eq!(cost("Ollama", "llama3.2", usage(1000, 0, 0, 100, 0)), None);
     assert_eq!(cost("OpenAI", "my-own-model", usage(1000, 0, 0, 100, 0)), None);
     assert_eq!(cost("OpenAI", "", usage(1000, 0, 0, 100, 0)), None);
-    assert_eq!(cost("OpenAI", "gpt-4o", usage(0, 0, 0, 0, 0)), None, "nothing used is nothing known");
+    assert_eq!(cost("OpenAI", "gpt-4o", usage(0, 0, 0, 0, 0)), None, "no tokens");
     assert_eq!(cost("OpenAI", "gpt-4o", Usage { output: Some(5), ..Usage::default() }), None);
-    assert_eq!(cost("OpenAI", "gpt-4o", usage(10, 20, 0, 1, 0)), None, "more from the cache than there was");
+    assert_eq!(cost("OpenAI", "gpt-4o", usage(10, 20, 0, 1, 0)), None, "more cached than input tokens");
     assert_eq!(Prices::default().quote(&call("OpenAI", "gpt-4o", usage(1000, 0, 0, 100, 0))), None);
 }
 
 #[test]
-fn own_prices_go_before_those_of_the_list() {
+fn own_prices_take_precedence() {
     let flat = |input| FlatPrice { input, output: 2.0, cache_read: Some(0.1), cache_write: None };
     let list = r#"[{"id": "acme", "name": "Acme", "api_pattern": "acme", "models": [
         {"id": "roadrunner", "match": {"starts_with": "road"}, "context_window": 1000, "prices": {"input_mtok": 7, "output_mtok": 9}}]}]"#;
@@ -80,11 +80,11 @@ fn own_prices_go_before_those_of_the_list() {
     assert!(Prices::default().with_list(b"{}").is_err());
 }
 
-/// Rates must never say anything but what the list says: every model of the list, tiers, times and odd counts.
+/// Cached prices equal the list's for every model, over tiers, times and uneven counts.
 #[test]
-fn remembered_rates_are_the_list_s() {
+fn cached_prices_equal_those_of_the_list() {
     let prices = Prices::bundled();
-    let mut tariffs = RateCache::default();
+    let mut cache = RateCache::default();
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let counts = (0u32..24, 0u32..1000, 0u32..1000, 0u32..200_000, 0u32..1000, 0i64..60 * 86_400);
     let mut compared = 0;
@@ -98,9 +98,12 @@ fn remembered_rates_are_the_list_s() {
             let usage = usage(input, part(read, input), part(write, input), output, part(reasoning, output));
             let call = Call { provider, model, at: AT + later * 1_000_000_000, usage };
             let exact = prices.quote(&call).map(|quote| quote.cost);
-            let quick = tariffs.cost(&prices, (provider, model), &call);
-            let near = |(exact, quick): (NanoUsd, NanoUsd)| (exact - quick).abs() <= 1 + exact / 1_000_000_000;
-            assert!(exact.is_some() == quick.is_some() && exact.zip(quick).is_none_or(near), "{call:?}: {exact:?}, remembered {quick:?}");
+            let cached = cache.cost(&prices, (provider, model), &call);
+            let is_close = |(exact, cached): (NanoUsd, NanoUsd)| (exact - cached).abs() <= 1 + exact / 1_000_000_000;
+            assert!(
+                exact.is_some() == cached.is_some() && exact.zip(cached).is_none_or(is_close),
+                "{call:?}: {exact:?}, cached {cached:?}"
+            );
             compared += u32::from(exact.is_some());
         }
     }

@@ -119,8 +119,8 @@ fn a_conversation_is_read_from_events() {
             ("gen_ai.choice", r#"{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ho"}}"#),
         ],
     );
-    let call = Message { tool_calls: vec![call("c", "w", "{}")], ..text_message("assistant", "") };
-    assert_eq!(found.input, [text_message("system", "be kind"), text_message("user", "hi"), asked, returned("c", "", "21")]);
+    let request = Message { tool_calls: vec![call("c", "w", "{}")], ..text_message("assistant", "") };
+    assert_eq!(found.input, [text_message("system", "be kind"), text_message("user", "hi"), request, returned("c", "", "21")]);
     assert_eq!(found.output, [text_message("assistant", "ho")]);
     let list = r#"{"events": "[{\"event.name\":\"gen_ai.user.message\",\"role\":\"user\",\"content\":\"hi\"},{\"event.name\":\"gen_ai.choice\",\"message\":{\"role\":\"assistant\",\"content\":\"ho\"}}]"}"#;
     assert_eq!(
@@ -138,8 +138,8 @@ fn a_graph_s_state_is_a_conversation() {
             "output.value": "{\"messages\": [{\"type\": \"human\", \"data\": {\"content\": \"hi\"}}, {\"type\": \"ai\", \"data\": {\"content\": \"\", \"tool_calls\": [{\"name\": \"w\", \"args\": {}, \"id\": \"c\"}]}}, {\"type\": \"tool\", \"data\": {\"content\": \"21\", \"name\": \"w\", \"tool_call_id\": \"c\"}}]}"}"#,
         &[],
     );
-    let call = Message { tool_calls: vec![call("c", "w", "{}")], ..text_message("assistant", "") };
-    assert_eq!(found, Conversation { input: vec![text_message("user", "hi")], output: vec![asked, returned("c", "w", "21")] });
+    let request = Message { tool_calls: vec![call("c", "w", "{}")], ..text_message("assistant", "") };
+    assert_eq!(found, Conversation { input: vec![text_message("user", "hi")], output: vec![request, returned("c", "w", "21")] });
     assert_eq!(
         conversation_of(r#"{"input.value": "{\"messages\": 3}", "output.value": "[1, {\"role\": \"x\"}]"}"#, &[]),
         Conversation::default()

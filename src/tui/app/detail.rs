@@ -237,7 +237,7 @@ impl Detail {
         match action {
             Action::Top => self.pager.scroll_to_top(),
             Action::Bottom => self.pager.scroll_to_end(),
-            Action::Fold | Action::Unfold if self.pager.wraps() => self.cycle(action == Action::Unfold),
+            Action::Fold | Action::Unfold if self.pager.is_wrapped() => self.cycle(action == Action::Unfold),
             Action::Fold => self.pager.shift(-8),
             Action::Unfold => self.pager.shift(8),
             Action::NextMatch if self.pager.matches().is_some() => self.pager.next_match(),

@@ -51,7 +51,7 @@ impl App {
             Action::Filter if self.focus != Focus::Traces => {
                 self.editor = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
             }
-            Action::Wrap => table.pager.set_wrap(!table.pager.wraps()),
+            Action::Wrap => table.pager.set_wrap(!table.pager.is_wrapped()),
             // These need a trace under the cursor.
             Action::Mark
             | Action::CopySpan

@@ -86,7 +86,7 @@ impl App {
                 self.tree.follow = false;
                 self.detail.cycle(action == Action::NextTab);
             }
-            Action::Wrap => self.detail.pager.set_wrap(!self.detail.pager.wraps()),
+            Action::Wrap => self.detail.pager.set_wrap(!self.detail.pager.is_wrapped()),
             _ if self.focus != Focus::Traces && self.detail.handle(action) => {}
             _ => self.navigate(store, action, now),
         }

@@ -95,17 +95,17 @@ fn an_invalid_file_gives_one_message_and_the_dark_theme() {
         std::fs::write(directory.path().join("bad.toml"), text).unwrap();
         let (themes, problems) = Themes::load("bad", Some(directory.path()), ColorSupport::True);
         assert_eq!(themes.current().name, "dark");
-        let [problem] = problems.as_slice() else { panic!("one cursor_line: {problems:?}") };
+        let [problem] = problems.as_slice() else { panic!("one line: {problems:?}") };
         assert!(!problem.contains('\n'), "{problem}");
         problem.replace(&directory.path().display().to_string(), "")
     };
-    assert_eq!(problem_with(b"\nagnet = {}"), "/bad.toml, cursor_line 2: unknown role \"agnet\"; did you mean \"agent\"?");
-    assert!(problem_with(b"agent = { fg = 300 }").starts_with("/bad.toml, cursor_line 1: 300 is not a colour"));
-    assert!(problem_with(b"dim = {}\nagent = { fg = 'blau' }").starts_with("/bad.toml, cursor_line 2: \"blau\" is not a colour"));
-    assert!(problem_with(b"agent = { fgg = 3 }").starts_with("/bad.toml, cursor_line 1: unknown field `fgg`"));
-    assert!(problem_with(b"agent = 3").starts_with("/bad.toml, cursor_line 1: invalid type"));
-    assert!(problem_with(b"base = 'mine'").starts_with("/bad.toml, cursor_line 1: there is no theme \"mine\""));
-    assert!(problem_with(b"agent = {").starts_with("/bad.toml, cursor_line 1: "));
+    assert_eq!(problem_with(b"\nagnet = {}"), "/bad.toml, line 2: unknown role \"agnet\"; did you mean \"agent\"?");
+    assert!(problem_with(b"agent = { fg = 300 }").starts_with("/bad.toml, line 1: 300 is not a colour"));
+    assert!(problem_with(b"dim = {}\nagent = { fg = 'blau' }").starts_with("/bad.toml, line 2: \"blau\" is not a colour"));
+    assert!(problem_with(b"agent = { fgg = 3 }").starts_with("/bad.toml, line 1: unknown field `fgg`"));
+    assert!(problem_with(b"agent = 3").starts_with("/bad.toml, line 1: invalid type"));
+    assert!(problem_with(b"base = 'mine'").starts_with("/bad.toml, line 1: there is no theme \"mine\""));
+    assert!(problem_with(b"agent = {").starts_with("/bad.toml, line 1: "));
     assert!(problem_with(b"\xff\xfe").starts_with("can't read the theme /bad.toml: "));
     assert!(problem_with(&vec![b'#'; 70_000]).ends_with("larger than 64 KB"));
 }

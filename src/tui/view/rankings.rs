@@ -16,7 +16,7 @@ use crate::tui::widget::gauge;
 pub(super) fn draw_frame(buffer: &mut Buffer, area: Rect, title: &str, app: &App, styling: Styling) -> Rect {
     let scope = match (app.aggregates.is_trace_only, app.aggregates.progress()) {
         (true, _) => " · this trace".to_owned(),
-        (false, Some((done, total))) => format!(" · {} scope the shown", format::percent(done as u64, total as u64)),
+        (false, Some((done, total))) => format!(" · {} of those shown", format::percent(done as u64, total as u64)),
         (false, None) if app.tree.is_filtered() => " · shown".to_owned(),
         (false, None) => String::new(),
     };

@@ -69,11 +69,11 @@ pub fn document(messages: &[Message<'_>], glyphs: Glyphs) -> Document {
 fn begin_line(document: &mut Document, label: Option<&str>) {
     match label {
         Some(label) => {
-            document.line(0, ROLE_WIDTH);
+            document.begin_line(0, ROLE_WIDTH);
             document.push(&pad_right(&safe(label), ROLE_WIDTH - 1), TextRole::Label);
             document.push(" ", TextRole::Plain);
         }
-        None => document.line(ROLE_WIDTH, ROLE_WIDTH),
+        None => document.begin_line(ROLE_WIDTH, ROLE_WIDTH),
     }
 }
 

@@ -62,9 +62,9 @@ pub(super) fn append(document: &mut Document, text: &str, base: usize) {
 /// Lays out the tokens of a value; `None` on a syntax error.
 fn lay_out(document: &mut Document, text: &str, base: usize) -> Option<Shape> {
     if document.lines() == 0 {
-        document.line(base, base + INDENT);
+        document.begin_line(base, base + INDENT);
     }
-    let mut layout = Layout { scanner: Scanner::new(text), grammar: Grammar::default(), document, base, flat: Flat::No, begun: false };
+    let mut layout = Layout { scanner: Scanner::new(text), grammar: Grammar::default(), document, base, flat: Flat::No, has_tokens: false };
     while let Some(token) = layout.scanner.next() {
         layout.token(token.ok()?)?;
     }
@@ -118,12 +118,12 @@ struct Layout<'a, 'd> {
     document: &'d mut Document,
     base: usize,
     flat: Flat,
-    begun: bool,
+    has_tokens: bool,
 }
 
 impl Layout<'_, '_> {
     fn token(&mut self, token: Token<'_>) -> Option<()> {
-        let called = token.joined && self.begun;
+        let called = token.is_adjacent && self.has_tokens;
         self.grammar.step(token).ok()?;
         match token.kind {
             TokenKind::Open => self.open(token, called),
@@ -153,13 +153,13 @@ impl Layout<'_, '_> {
             },
             TokenKind::Number | TokenKind::Word | TokenKind::Opaque => self.document.push_safe(token.text, role(token)),
         }
-        self.begun = true;
+        self.has_tokens = true;
         Some(())
     }
 
     fn open(&mut self, token: Token<'_>, called: bool) {
-        if self.grammar.depth() == 1 && self.begun && !(called && token.text == "(") {
-            self.document.line(self.base, self.base + INDENT);
+        if self.grammar.depth() == 1 && self.has_tokens && !(called && token.text == "(") {
+            self.document.begin_line(self.base, self.base + INDENT);
         }
         self.document.push_safe(token.text, TextRole::Punct);
         self.flat = flat(token.text, self.scanner.rest());
@@ -170,7 +170,7 @@ impl Layout<'_, '_> {
 
     fn line(&mut self) {
         let indent = self.base + self.grammar.depth() * INDENT;
-        self.document.line(indent, indent + INDENT);
+        self.document.begin_line(indent, indent + INDENT);
     }
 }
 

@@ -96,7 +96,7 @@ impl Pager {
 
     /// Whether long lines are wrapped.
     #[must_use]
-    pub fn wraps(&self) -> bool {
+    pub fn is_wrapped(&self) -> bool {
         self.layout.wrap
     }
 

@@ -15,14 +15,14 @@ use std::ops::Range;
 
 use crate::format::{safe_lines, width};
 
-/// The largest size of a document in bytes; [`Document::left_out`] counts the rest.
+/// The largest size of a document in bytes; [`Document::omitted_bytes`] counts the rest.
 pub const CAPACITY: usize = 32 << 20;
 /// The largest number of lines of a document.
 const MAX_LINES: usize = 1 << 20;
-/// Bytes after which a line continues on the next one.
+/// Bytes after which a line is_continuation on the next one.
 const MAX_LINE: usize = 16 << 10;
 
-/// The role of a piece of text, for its style.
+/// The role of a part of text, for its style.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TextRole {
     /// Running text.
@@ -54,7 +54,7 @@ pub struct Document {
     text: String,
     lines: Vec<Line>,
     segments: Vec<Segment>,
-    left_out: usize,
+    omitted_bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +63,8 @@ struct Line {
     segment: u32,
     indent: u8,
     hang: u8,
-    /// Whether it continues a line that was too long.
-    continues: bool,
+    /// Whether it is_continuation a line that was too long.
+    is_continuation: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,7 @@ pub(super) struct Checkpoint {
     text: usize,
     lines: usize,
     segments: usize,
-    left_out: usize,
+    omitted_bytes: usize,
 }
 
 impl Document {
@@ -98,7 +98,7 @@ impl Document {
     }
 
     /// Begins a line, indented by `indent` cells. Rows that it wraps into, and lines after line breaks in its text, are indented by `hang`.
-    pub fn line(&mut self, indent: usize, hang: usize) {
+    pub fn begin_line(&mut self, indent: usize, hang: usize) {
         self.push_line(indent.min(255) as u8, hang.min(255) as u8, false);
     }
 
@@ -113,7 +113,7 @@ impl Document {
     /// Appends text that [`safe_lines`] has returned.
     pub(super) fn push_safe(&mut self, text: &str, role: TextRole) {
         if self.lines.is_empty() {
-            self.line(0, 0);
+            self.begin_line(0, 0);
         }
         let mut rest = text;
         while let Some(at) = memchr::memchr(b'\n', rest.as_bytes()) {
@@ -127,7 +127,7 @@ impl Document {
 
     /// Returns the current length, for [`Document::rewind`].
     pub(super) fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { text: self.text.len(), lines: self.lines.len(), segments: self.segments.len(), left_out: self.left_out }
+        Checkpoint { text: self.text.len(), lines: self.lines.len(), segments: self.segments.len(), omitted_bytes: self.omitted_bytes }
     }
 
     /// Removes everything that was appended after `checkpoint`.
@@ -139,7 +139,7 @@ impl Document {
         if let Some(last) = self.segments.last_mut() {
             last.end = checkpoint.text as u32;
         }
-        self.left_out = checkpoint.left_out;
+        self.omitted_bytes = checkpoint.omitted_bytes;
     }
 
     /// Returns the number of lines.
@@ -159,10 +159,10 @@ impl Document {
     pub fn to_text(&self) -> String {
         let mut text = String::with_capacity(self.text.len() + self.lines.len());
         for (at, line) in self.lines.iter().enumerate() {
-            if at > 0 && !line.continues {
+            if at > 0 && !line.is_continuation {
                 text.push('\n');
             }
-            if !line.continues {
+            if !line.is_continuation {
                 text.extend(std::iter::repeat_n(' ', usize::from(line.indent)));
             }
             text.push_str(self.line_text(at));
@@ -189,27 +189,27 @@ impl Document {
 
     /// Returns the number of bytes that did not fit.
     #[must_use]
-    pub fn left_out(&self) -> usize {
-        self.left_out
+    pub fn omitted_bytes(&self) -> usize {
+        self.omitted_bytes
     }
 
-    fn push_line(&mut self, indent: u8, hang: u8, continues: bool) {
-        if self.lines.len() < MAX_LINES && self.left_out == 0 {
+    fn push_line(&mut self, indent: u8, hang: u8, is_continuation: bool) {
+        if self.lines.len() < MAX_LINES && self.omitted_bytes == 0 {
             let (start, segment) = (self.text.len() as u32, self.segments.len() as u32);
-            self.lines.push(Line { start, segment, indent, hang, continues });
+            self.lines.push(Line { start, segment, indent, hang, is_continuation });
         } else {
-            self.left_out += 1;
+            self.omitted_bytes += 1;
         }
     }
 
-    /// Appends text without line breaks; long text continues on further lines.
+    /// Appends text without line breaks; long text is_continuation on further lines.
     fn append(&mut self, text: &str, role: TextRole) {
         let mut rest = text;
         while !rest.is_empty() {
             let Some(&line) = self.lines.last() else { return };
             // After the first omission everything is omitted: text with a gap would mislead.
-            if self.left_out > 0 || self.text.len() + rest.len() > CAPACITY {
-                self.left_out += rest.len();
+            if self.omitted_bytes > 0 || self.text.len() + rest.len() > CAPACITY {
+                self.omitted_bytes += rest.len();
                 return;
             }
             let room = MAX_LINE.saturating_sub(self.text.len() - line.start as usize);
@@ -246,9 +246,9 @@ impl Document {
         let first_segment = segments.partition_point(|segment| segment.end as usize <= range.start);
         let mut at = range.start;
         segments[first_segment..].iter().map_while(move |segment| {
-            let piece = at..range.end.min(segment.end as usize);
-            at = piece.end;
-            (!piece.is_empty()).then_some((piece, segment.role))
+            let part = at..range.end.min(segment.end as usize);
+            at = part.end;
+            (!part.is_empty()).then_some((part, segment.role))
         })
     }
 

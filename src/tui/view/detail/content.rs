@@ -26,7 +26,7 @@ pub(super) fn page(tab: Tab, payload: &Payload) -> Page {
 /// Returns a line that says why there is nothing to show.
 pub(super) fn note(text: &str) -> Document {
     let mut document = Document::new();
-    document.line(0, 0);
+    document.begin_line(0, 0);
     document.push(text, TextRole::Faint);
     document
 }
@@ -88,7 +88,7 @@ fn attributes(payload: &Payload) -> Page {
     let mut document = Document::new();
     let mut attributes = table(&mut document, &payload.attributes, 0);
     if !payload.resource.is_empty() {
-        document.line(0, 0);
+        document.begin_line(0, 0);
         document.push("resource", TextRole::Label);
         let resource = table(&mut document, &payload.resource, 0);
         attributes.extend(resource.into_iter().map(|(line, index)| (line, payload.attributes.len() + index)));
@@ -109,7 +109,7 @@ fn table(document: &mut Document, attributes: &[Attribute], indent: usize) -> Ve
     let column = sorted.iter().map(|(_, (name, _))| format::width(&format::safe(name))).max().unwrap_or_default().min(44) + 2;
     for (index, (name, value)) in sorted {
         lines.push((document.lines(), index));
-        document.line(indent, indent + column);
+        document.begin_line(indent, indent + column);
         document.push(&format::pad_right(&elide_middle(&format::safe(name), column - 2), column), TextRole::Key);
         let role = match value {
             Value::Int(_) | Value::Float(_) => TextRole::Number,
@@ -140,7 +140,7 @@ fn events(payload: &Payload) -> Document {
     }
     let mut document = Document::new();
     for event in &payload.events {
-        document.line(0, 0);
+        document.begin_line(0, 0);
         document.push(&event.name, TextRole::Label);
         document.push(&format!("  {}", format::rfc3339(event.time)), TextRole::Faint);
         table(&mut document, &event.attributes, 2);

@@ -42,7 +42,7 @@ struct Page(Document);
 
 impl Page {
     fn fact(&mut self, name: &str, value: &str, role: TextRole) {
-        self.0.line(0, LABEL_WIDTH);
+        self.0.begin_line(0, LABEL_WIDTH);
         self.0.push(&format::pad_right(&format::fit(name, LABEL_WIDTH - 1), LABEL_WIDTH), TextRole::Label);
         self.0.push(value, role);
     }
@@ -59,9 +59,9 @@ impl Page {
             self.fact("link to", &format!("span {} of trace {}", link.span, link.trace), TextRole::Faint);
         }
         let Dropped { attributes, events, links } = payload.dropped;
-        for (count, what) in [(attributes, "attributes"), (events, "events"), (links, "links")] {
+        for (count, noun) in [(attributes, "attributes"), (events, "events"), (links, "links")] {
             if count > 0 {
-                self.fact("dropped", &format!("{count} {what}, by the sender"), TextRole::Faint);
+                self.fact("dropped", &format!("{count} {noun}, by the sender"), TextRole::Faint);
             }
         }
     }
@@ -85,8 +85,8 @@ impl Page {
 
     fn status(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
         let data = store.row(row);
-        let whole = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
-        let message = if whole.is_empty() { store.text(data.error) } else { whole };
+        let full_message = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
+        let message = if full_message.is_empty() { store.text(data.error) } else { full_message };
         let (text, role) = match data.run_status() {
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
             RunStatus::Running => ("running: spans below it have arrived, it has not", TextRole::Keyword),
@@ -139,22 +139,7 @@ impl Page {
         // The first row shows the totals of its trace, as in the traces pane.
         let totals = if trace.roots().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
         let stated_total = if let PayloadState::Ready(payload) = payload { inconsistent_total(&payload.attributes) } else { None };
-        if let Some(counts) = store.primary_of(row) {
-            let (trace, own) = (store.trace(store.row(counts).trace()).id, store.usage(row).unwrap_or_default());
-            let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);
-            self.fact("tokens", &format!("{}, counted with another span:", sum.map_or("–".to_owned(), format::count)), TextRole::Number);
-            self.fact("", &format!("span {} of trace {trace} reports the same call", store.row(counts).id), TextRole::Faint);
-            if let (Some(total), Some(_)) = (stated_total.filter(|total| Some(*total) != sum), own.input.and(own.output)) {
-                self.total(total);
-            }
-        } else if totals.duplicates > 0 {
-            let calls = if totals.duplicates == 1 {
-                "1 call is".to_owned()
-            } else {
-                format!("{} calls are", format::count(totals.duplicates.into()))
-            };
-            self.fact("", &format!("{calls} counted with another span that reports the same"), TextRole::Faint);
-        }
+        self.duplicates(store, row, &totals, stated_total);
         if totals.calls == 0 {
             return;
         }
@@ -167,11 +152,11 @@ impl Page {
                 self.fact("", &format!("states {} itself", format::count(sum)), TextRole::Faint);
             }
         }
-        let sums = store.totals(row);
+        let own_totals = store.totals(row);
         if let Some(total) = stated_total
-            && sums.inputs > 0
-            && sums.outputs > 0
-            && sums.tokens() != Some(total)
+            && own_totals.inputs > 0
+            && own_totals.outputs > 0
+            && own_totals.tokens() != Some(total)
             && own.is_none_or(|own| own.input.zip(own.output).is_none_or(|(input, output)| u64::from(input) + u64::from(output) != total))
         {
             self.total(total);
@@ -186,6 +171,26 @@ impl Page {
         };
         self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), TextRole::Number);
         self.stated_cost(store, row, &totals);
+    }
+
+    /// Writes where the tokens of a duplicate are counted, or the number of duplicates below the row.
+    fn duplicates(&mut self, store: &Store, row: RowIx, totals: &Totals, stated_total: Option<u64>) {
+        if let Some(primary) = store.primary_of(row) {
+            let (trace, own) = (store.trace(store.row(primary).trace()).id, store.usage(row).unwrap_or_default());
+            let sum = own.input.into_iter().chain(own.output).map(u64::from).reduce(|sum, count| sum + count);
+            self.fact("tokens", &format!("{}, counted with another span:", sum.map_or("–".to_owned(), format::count)), TextRole::Number);
+            self.fact("", &format!("span {} of trace {trace} reports the same call", store.row(primary).id), TextRole::Faint);
+            if let (Some(total), Some(_)) = (stated_total.filter(|total| Some(*total) != sum), own.input.and(own.output)) {
+                self.total(total);
+            }
+        } else if totals.duplicates > 0 {
+            let calls = if totals.duplicates == 1 {
+                "1 call is".to_owned()
+            } else {
+                format!("{} calls are", format::count(totals.duplicates.into()))
+            };
+            self.fact("", &format!("{calls} counted with another span that reports the same"), TextRole::Faint);
+        }
     }
 
     /// Writes a stated total of tokens that differs from the counts.
@@ -211,10 +216,10 @@ impl Page {
         if let Some(first) = store.first_token(row) {
             self.fact("first token", &format!("after {}", format::duration(first)), TextRole::Plain);
         }
-        let written =
+        let output =
             store.usage(row).and_then(|usage| usage.output).filter(|_| data.span_type == SpanType::Model && data.phase == Phase::Ended);
-        if let (Some(written @ 1..), time @ 1..) = (written, data.duration(data.end)) {
-            let rate = f64::from(written) * 1e9 / time as f64;
+        if let (Some(output @ 1..), time @ 1..) = (output, data.duration(data.end)) {
+            let rate = f64::from(output) * 1e9 / time as f64;
             self.fact("speed", &format!("{rate:.0} output tokens per second since its start"), TextRole::Plain);
         }
     }

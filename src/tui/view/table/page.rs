@@ -33,7 +33,7 @@ struct Page(Document);
 
 impl Page {
     fn fact(&mut self, name: &str, value: &str) {
-        self.0.line(0, LABEL_WIDTH);
+        self.0.begin_line(0, LABEL_WIDTH);
         self.0.push(&format::pad_right(name, LABEL_WIDTH), TextRole::Label);
         self.0.push(value, TextRole::Plain);
     }
@@ -84,7 +84,7 @@ impl Page {
             self.fact("turns", &format!("the last {MAX_LISTED} of {}", format::count(turns.len() as u64)));
         }
         let mut running = table.turn_totals(store, &turns[..left_out]);
-        self.0.line(0, 0);
+        self.0.begin_line(0, 0);
         self.0.push("TURN  BEGAN        TIME    TOK      COST   SO FAR  INPUT", TextRole::Faint);
         for (at, &row) in turns.iter().enumerate().skip(left_out) {
             let (data, totals) = (store.row(row), table.turn_totals(store, &[row]));
@@ -100,7 +100,7 @@ impl Page {
                 format::money(totals.cost()),
                 format!("{bound}{}", format::money(running.cost())),
             );
-            self.0.line(0, text.chars().count());
+            self.0.begin_line(0, text.chars().count());
             self.0.push(&text, TextRole::Plain);
             let failed = totals.errors > 0;
             self.0.push(store.text(data.input), if failed { TextRole::Error } else { TextRole::Plain });
@@ -117,7 +117,7 @@ impl Page {
                 count => format!("{} times, first {}, last {}", format::count(count as u64), moment(first), moment(last)),
             },
         );
-        self.0.line(0, LABEL_WIDTH);
+        self.0.begin_line(0, LABEL_WIDTH);
         self.0.push(&format::pad_right("last message", LABEL_WIDTH), TextRole::Label);
         self.0.push(store.text(store.row(last).error), TextRole::Error);
         let left_out = rows.len().saturating_sub(MAX_LISTED);
@@ -128,7 +128,7 @@ impl Page {
             let data = store.row(row);
             let agent = store.text(store.agent(row));
             let text = format!("{}  {}  {}", moment(row), store.trace(data.trace()).id, agent);
-            self.0.line(2, 4);
+            self.0.begin_line(2, 4);
             self.0.push(&text, TextRole::Faint);
         }
     }

@@ -99,7 +99,7 @@ impl Grammar {
 
     fn open(&mut self, token: Token<'_>) -> Result<(), SyntaxError> {
         let bracket = token.text.as_bytes()[0];
-        let call = bracket == b'(' && token.joined && self.state == State::Value(Last::Name);
+        let call = bracket == b'(' && token.is_adjacent && self.state == State::Value(Last::Name);
         let follows = self.open.is_empty() && self.state == State::Value(Last::Brackets);
         if matches!(self.state, State::Value(_)) && !call && !follows {
             return Err(SyntaxError);

@@ -21,11 +21,11 @@ pub struct LazyTail {
     at: usize,
     grammar: Grammar,
     flat: Flat,
-    begun: bool,
+    has_tokens: bool,
     /// The end of a long string that is partly laid out.
-    string: Option<usize>,
+    string_end: Option<usize>,
     /// Whether the rest is plain text.
-    plain: bool,
+    is_plain: bool,
 }
 
 /// Lays out a value as [`document`] does, or only the beginning of a long one. After a syntax error the rest is plain text.
@@ -35,11 +35,12 @@ pub fn open(text: &str) -> (Document, Option<LazyTail>) {
         return (document(text), None);
     }
     let text = safe_lines(text).into_owned();
-    let mut tail = LazyTail { text, at: 0, grammar: Grammar::default(), flat: Flat::No, begun: false, string: None, plain: false };
+    let mut tail =
+        LazyTail { text, at: 0, grammar: Grammar::default(), flat: Flat::No, has_tokens: false, string_end: None, is_plain: false };
     let mut document = Document::new();
-    document.line(0, INDENT);
+    document.begin_line(0, INDENT);
     tail.lay_out(&mut document);
-    if tail.plain {
+    if tail.is_plain {
         // A syntax error in the first step: lay it out as plain text from the beginning.
         document = Document::new();
         tail.at = 0;
@@ -54,17 +55,17 @@ impl LazyTail {
     pub fn lay_out(&mut self, document: &mut Document) -> bool {
         let until = self.at + SLICE;
         while self.at < self.text.len().min(until) {
-            if self.plain {
+            if self.is_plain {
                 let end = boundary(&self.text, until);
                 document.push_safe(&self.text[self.at..end], TextRole::Plain);
                 self.at = end;
-            } else if let Some(end) = self.string {
+            } else if let Some(end) = self.string_end {
                 self.string_part(document, until, end);
             } else {
                 self.tokens(document, until);
             }
         }
-        if document.left_out() > 0 {
+        if document.omitted_bytes() > 0 {
             // The document is full and says so.
             self.at = self.text.len();
         }
@@ -73,7 +74,7 @@ impl LazyTail {
 
     fn tokens(&mut self, document: &mut Document, until: usize) {
         let (grammar, scanner) = (std::mem::take(&mut self.grammar), Scanner::resume(&self.text, self.at));
-        let mut layout = Layout { scanner, grammar, document, base: 0, flat: self.flat, begun: self.begun };
+        let mut layout = Layout { scanner, grammar, document, base: 0, flat: self.flat, has_tokens: self.has_tokens };
         while layout.scanner.at() < until {
             self.at = layout.scanner.at();
             let Some(token) = layout.scanner.next() else {
@@ -83,19 +84,19 @@ impl LazyTail {
             let end = layout.scanner.at();
             match token {
                 Ok(token) if token.text.len() > SLICE => {
-                    self.plain = token.kind != TokenKind::String || layout.grammar.step(token).is_err();
-                    (self.string, self.at) = ((!self.plain).then_some(end), end - token.text.len());
-                    layout.begun = true;
+                    self.is_plain = token.kind != TokenKind::String || layout.grammar.step(token).is_err();
+                    (self.string_end, self.at) = ((!self.is_plain).then_some(end), end - token.text.len());
+                    layout.has_tokens = true;
                     break;
                 }
-                token => self.plain = token.ok().and_then(|token| layout.token(token)).is_none(),
+                token => self.is_plain = token.ok().and_then(|token| layout.token(token)).is_none(),
             }
-            if self.plain {
+            if self.is_plain {
                 break;
             }
             self.at = end;
         }
-        (self.flat, self.begun) = (layout.flat, layout.begun);
+        (self.flat, self.has_tokens) = (layout.flat, layout.has_tokens);
         self.grammar = layout.grammar;
     }
 
@@ -106,7 +107,7 @@ impl LazyTail {
             Cow::Owned(text) => document.push(&text, TextRole::String),
         }
         self.at = cut;
-        self.string = Some(end).filter(|&end| cut < end);
+        self.string_end = Some(end).filter(|&end| cut < end);
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Token<'a> {
     pub(super) kind: TokenKind,
     pub(super) text: &'a str,
     /// Whether it follows the previous token without blanks.
-    pub(super) joined: bool,
+    pub(super) is_adjacent: bool,
 }
 
 /// The next character begins no token.
@@ -86,7 +86,7 @@ impl<'a> Scanner<'a> {
         };
         let Range { start, end } = blank..blank + length;
         self.at += end;
-        Some(Ok(Token { kind, text: &rest[start..end], joined: blank == 0 }))
+        Some(Ok(Token { kind, text: &rest[start..end], is_adjacent: blank == 0 }))
     }
 }
 

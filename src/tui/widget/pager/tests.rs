@@ -104,7 +104,7 @@ fn a_find_out_of_sight_to_the_right_is_shifted_to() {
 #[test]
 fn roles_have_their_colours() {
     let mut document = Document::new();
-    document.line(2, 4);
+    document.begin_line(2, 4);
     document.push("key", TextRole::Key);
     document.push(" 日本", TextRole::Plain);
     let buffer = paint(&Pager::new(document), 9, 1);

@@ -80,7 +80,7 @@ impl Document {
     /// Whether `range` of the text crosses no line break.
     fn is_one_line(&self, range: &Range<usize>) -> bool {
         let (first, last) = (self.line_of(range.start), self.line_of(range.end - 1));
-        self.lines[first + 1..=last].iter().all(|line| line.continues)
+        self.lines[first + 1..=last].iter().all(|line| line.is_continuation)
     }
 }
 

@@ -31,7 +31,7 @@ fn text_breaks_between_words() {
 #[test]
 fn wrapped_rows_have_a_hanging_indent() {
     let mut document = Document::new();
-    document.line(0, 4);
+    document.begin_line(0, 4);
     document.push("who ", TextRole::Label);
     document.push("says a thing\nor two", TextRole::Plain);
     assert_eq!(rows(&document, TEN), ["who says a ", "    thing", "    or two"]);
@@ -77,10 +77,10 @@ fn omitted_bytes_are_counted() {
     let text = "x".repeat(CAPACITY - 1);
     let mut document = Document::plain(&text);
     document.push("abc", TextRole::Plain);
-    assert_eq!(document.left_out(), 3);
+    assert_eq!(document.omitted_bytes(), 3);
     document.push("d", TextRole::Plain);
-    assert_eq!(document.left_out(), 4);
-    assert!(Document::plain(&"\n".repeat(2 << 20)).left_out() > 1 << 20);
+    assert_eq!(document.omitted_bytes(), 4);
+    assert!(Document::plain(&"\n".repeat(2 << 20)).omitted_bytes() > 1 << 20);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What other programs hand out: Jaeger's download, Phoenix's spans, the collector's files.
+//! Formats of other programs: Jaeger's downloads, Phoenix's spans, the files of the OpenTelemetry collector.
 
 use std::io::Write;
 
@@ -6,14 +6,14 @@ use agno_top::export::Format;
 use agno_top::model::{Origin, Payload, SpanId, SpanKind, SpanType, Status, Value};
 use agno_top::sources::{State, Update};
 
-use super::roundtrip::agnos_own;
+use super::roundtrip::agno_spans;
 use super::{Read, open, open_text, sorted, written};
 
 fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-/// The payloads, by the names of their spans.
+/// Returns the names and payloads of the spans.
 fn payloads(read: &mut Read) -> Vec<(String, Payload)> {
     let payloads = read.payloads(read.spans.iter().map(|(span, ..)| span.payload_ref).collect());
     read.spans.iter().zip(payloads).map(|((_, name, _), payload)| (name.clone(), payload.unwrap())).collect()
@@ -36,7 +36,7 @@ const JAEGER: &str = r#"{"data":[{"traceID":"af7651916cd43dd8448eb211c80319c","s
   "processes":{"p1":{"serviceName":"shop","tags":[{"key":"host.name","type":"string","value":"h"}]}},"warnings":null}],"total":0,"limit":0,"offset":0,"errors":null}"#;
 
 #[test]
-fn a_download_of_jaegers_is_read() {
+fn a_jaeger_download_is_read() {
     let mut read = open_text(JAEGER);
     assert_eq!((&read.state, &read.skipped[..]), (&State::Ended, &[][..]));
     let (agent, chat) = (read.spans[0].0.clone(), read.spans[1].0.clone());
@@ -65,17 +65,17 @@ fn a_download_of_jaegers_is_read() {
     assert_eq!(chat.links.iter().map(|link| link.span).collect::<Vec<_>>(), [SpanId::new([0, 0, 0, 0, 0, 0, 0, 2]).unwrap()]);
 }
 
-/// The same span as Phoenix writes it: a line of its client's spans, a row of its table, an answer of its REST interface.
+/// One span in each format of Phoenix: a line of its client, a row of its data frame, a response of its REST API.
 #[test]
-fn spans_out_of_phoenix_are_read_in_every_form() {
+fn spans_of_phoenix_are_read_in_every_format() {
     let line = r#"{"name": "chat", "context": {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}, "span_kind": "LLM", "parent_id": "00f067aa0ba902b7", "start_time": "2026-11-22T05:59:04.229975+00:00", "end_time": "2026-11-22T05:59:05+00:00", "status_code": "ERROR", "status_message": "no", "attributes": {"llm": {"model_name": "gpt-5", "token_count": {"prompt": 10}, "input_messages": [{"message": {"role": "user", "content": "hi"}}], "temperature": NaN}, "metadata": {"a": {"b": 1}}, "tags": ["x", "y"]}, "events": [{"name": "exception", "attributes": {"exception.message": "m"}, "timestamp": "2026-11-22T05:59:04.500000+00:00"}], "conversation": null}"#;
     let row = r#"{"name":"chat","span_kind":"LLM","parent_id":"00f067aa0ba902b7","start_time":1795327144229,"end_time":"2026-11-22T05:59:05Z","status_code":"ERROR","status_message":"no","events":[{"name":"exception","attributes":{"exception.message":"m"},"timestamp":1795327144500}],"context.span_id":"b7ad6b7169203331","context.trace_id":"0af7651916cd43dd8448eb211c80319c","attributes.llm.model_name":"gpt-5","attributes.llm.token_count.prompt":10,"attributes.llm.input_messages":[{"message.role":"user","message.content":"hi"}],"attributes.metadata":{"a":{"b":1}},"attributes.tags":["x","y"],"attributes.tool.name":null,"attributes.llm.temperature":null}"#;
     let rest = r#"{"next_cursor": null, "data": [{"id": "U3Bhbjox", "name": "chat", "context": {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}, "span_kind": "LLM", "parent_id": "00f067aa0ba902b7", "start_time": "2026-11-22T05:59:04.229975Z", "end_time": "2026-11-22T05:59:05Z", "status_code": "ERROR", "status_message": "no", "attributes": {"llm.model_name": "gpt-5", "llm.token_count.prompt": 10, "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "hi", "metadata": "{\"a\":{\"b\":1}}", "tags": ["x", "y"]}, "events": [{"name": "exception", "attributes": {"exception.message": "m"}, "timestamp": "2026-11-22T05:59:04.5Z"}]}]}"#;
     let list = format!("[{row}]");
     let pretty = serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(rest).unwrap()).unwrap();
-    for form in [line, row, rest, &list, &pretty] {
-        let mut read = open_text(form);
-        assert_eq!((&read.state, &read.skipped[..], read.spans.len()), (&State::Ended, &[][..], 1), "{form}");
+    for file in [line, row, rest, &list, &pretty] {
+        let mut read = open_text(file);
+        assert_eq!((&read.state, &read.skipped[..], read.spans.len()), (&State::Ended, &[][..], 1), "{file}");
         let (span, name, error) = read.spans[0].clone();
         assert_eq!((span.start / 1_000_000, span.end, span.status), (1_795_327_144_229, Some(1_795_327_145_000_000_000), Status::Error));
         assert_eq!((name.as_str(), error.as_str(), span.parent.unwrap().to_string().as_str()), ("chat", "no", "00f067aa0ba902b7"));
@@ -83,7 +83,7 @@ fn spans_out_of_phoenix_are_read_in_every_form() {
         assert_eq!(
             (span.facts.span_type, batch.text(span.facts.model), batch.text(span.facts.input)),
             (SpanType::Model, "gpt-5", "hi"),
-            "{form}"
+            "{file}"
         );
         assert_eq!(span.facts.usage.unwrap().input, Some(10));
         let (_, payload) = payloads(&mut read).remove(0);
@@ -98,8 +98,8 @@ fn spans_out_of_phoenix_are_read_in_every_form() {
 }
 
 #[test]
-fn what_is_compressed_or_framed_is_unpacked() {
-    let spans = agnos_own();
+fn compressed_and_framed_files_are_unpacked() {
+    let spans = agno_spans();
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).unwrap();
@@ -126,8 +126,8 @@ fn what_is_compressed_or_framed_is_unpacked() {
 }
 
 #[test]
-fn lines_that_are_appended_are_followed() {
-    let spans = agnos_own();
+fn appended_lines_are_read() {
+    let spans = agno_spans();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.json");
     let lines: Vec<_> = spans.chunks(20).map(|chunk| written(chunk, Format::Otlp)).collect();
@@ -135,7 +135,7 @@ fn lines_that_are_appended_are_followed() {
     let mut read = open(&path);
     assert_eq!((&read.state, read.spans.len()), (&State::Watching { left_out: 0 }, 40));
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
-    // A line comes in two pieces, as a buffer may break it.
+    // A line may be written in two parts.
     let (begin, end) = lines[2].split_at(lines[2].len() / 2);
     file.write_all(begin).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(600));
