@@ -184,11 +184,11 @@ fn search(line: &str, word: &str, database: &Path, lines: &Path) {
     let (mut best, mut first_hit, mut hits) = (Duration::MAX, None, 0);
     for ticket in 1..=5 {
         let start = Instant::now();
-        let search = Search { ticket, probe: Arc::new(query.payload_query()), since: None, until: None };
+        let search = Search { ticket, query: Arc::new(query.payload_query()), since: None, until: None };
         handle.requests.send(Request::Search(search)).unwrap();
         hits = 0;
         loop {
-            let Update::Found(found) = inbox.blocking_recv().unwrap() else { continue };
+            let Update::SearchHits(found) = inbox.blocking_recv().unwrap() else { continue };
             if hits == 0 && !found.spans.is_empty() {
                 first_hit = Some(start.elapsed());
             }

@@ -1,6 +1,7 @@
-//! Where spans come from. A source runs on a thread of its own and speaks in [`Update`]s; it is asked in [`Request`]s.
+//! Sources of spans: SQLite, PostgreSQL, files, and the OTLP listener.
 //!
-//! The channel of updates is bounded: a source that is faster than the screen waits, and loses nothing by it.
+//! A source runs on a thread of its own. It sends [`Update`]s and receives [`Request`]s; a [`Hub`] holds all sources. The channel of updates is
+//! bounded: a source that is faster than its receiver waits.
 
 mod agno_row;
 mod compression;
@@ -25,76 +26,76 @@ use tokio::sync::mpsc::Sender;
 
 use crate::model::{Batch, Nanos, Origin, Payload, PayloadQuery, PayloadRef, SourceId, SpanId, TraceId};
 
-/// What a source says.
+/// A message from a source.
 #[derive(Debug)]
 pub enum Update {
-    /// Spans.
+    /// New or changed spans.
     Batch(Batch),
-    /// How the source is, from now on.
+    /// The state of the source, until the next such update.
     State(SourceId, State),
-    /// The answer to [`Request::Payloads`], in the order asked for; `Err` says why one can't be had.
+    /// The answer to [`Request::Payloads`].
     Payloads {
-        /// The number the request bore.
+        /// The ticket of the request.
         ticket: u64,
-        /// One answer an address.
+        /// The payloads in the order of the request; an error says why one can't be read.
         payloads: Vec<Result<Payload, String>>,
     },
-    /// What a search came upon.
-    Found(SearchHits),
-    /// What went through the source so far; told when it changed, about once a second.
+    /// A part of the answer to [`Request::Search`] or [`Request::Check`].
+    SearchHits(SearchHits),
+    /// The traffic of a listener, sent after a change, about once a second.
     Traffic(SourceId, Traffic),
-    /// More came that belongs to the payloads of these spans, which are known or will be: whoever looks at one asks again.
+    /// The payloads of these spans changed, for example by an event that arrived later. Request a payload again to show it.
     PayloadChanged(SourceId, Vec<SpanId>),
 }
 
-/// A piece of the answer to [`Request::Search`] or [`Request::Check`].
+/// A part of the answer to [`Request::Search`] or [`Request::Check`].
 #[derive(Debug)]
 pub struct SearchHits {
-    /// Who searched.
+    /// The source that searched.
     pub source: SourceId,
-    /// The number the request bore.
+    /// The ticket of the request.
     pub ticket: u64,
-    /// Spans whose payloads hold what is looked for.
+    /// Spans with a matching payload.
     pub spans: Vec<(TraceId, SpanId)>,
-    /// How far the search has come; `None` for what was only checked.
+    /// The progress of the search; `None` in the answer to a check.
     pub progress: Option<Progress>,
     /// Why some payloads could not be searched.
     pub error: Option<String>,
 }
 
-/// How far a search has come, in units of the source's own. It is at its end when `done` is `total`.
+/// The progress of a search, in a unit of the source. The search has finished when `done` is `total`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// What was looked through.
+    /// What has been searched.
     pub done: u64,
-    /// All there is.
+    /// What there is to search.
     pub total: u64,
 }
 
 /// What a source is asked.
 #[derive(Debug)]
 pub enum Request {
-    /// Read these payloads again.
+    /// Read payloads.
     Payloads {
-        /// Comes back with the answer.
+        /// Returned with the answer.
         ticket: u64,
-        /// Where the payloads lay when the spans were read, and the spans that they must belong to: a place may come to hold another.
+        /// Where each payload was when its span was read, and the span that it must belong to: the place may hold another payload by now.
         addresses: Vec<(PayloadRef, SpanId)>,
     },
-    /// Look through every payload, the newest first, for as long as it takes; whatever was searched for before is dropped.
+    /// Search all payloads, newest first. Replaces a running search.
     Search(Search),
-    /// Look through these payloads only: their spans came after a search began.
+    /// Search these payloads only, whose spans arrived after a search began.
     Check {
-        /// Comes back with the answer.
+        /// Returned with the answer.
         ticket: u64,
-        /// What is looked for.
-        probe: Arc<PayloadQuery>,
-        /// Where, as in [`Request::Payloads`].
+        /// What to search for.
+        query: Arc<PayloadQuery>,
+        /// The payloads, as in [`Request::Payloads`].
         addresses: Vec<(PayloadRef, SpanId)>,
     },
-    /// Search no further.
+    /// Stop the search.
     StopSearch,
-    /// Nobody will ask for these payloads any more: what is held in memory for them can go. Each span is released once.
+    /// Free the memory of these payloads, which will not be requested again. Each span is released once.
     Release(Vec<PayloadRef>),
 }
 
@@ -117,85 +118,86 @@ impl PayloadRequest {
     }
 }
 
-/// What to search for.
+/// A search through payloads.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// Comes back with what is found.
+    /// Returned with the hits.
     pub ticket: u64,
-    /// What is looked for.
-    pub probe: Arc<PayloadQuery>,
-    /// Spans that began before are of no interest.
+    /// What to search for.
+    pub query: Arc<PayloadQuery>,
+    /// The earliest start time of spans to search.
     pub since: Option<Nanos>,
-    /// Spans that began after are of no interest.
+    /// The latest start time of spans to search.
     pub until: Option<Nanos>,
 }
 
-/// How a source is, as the header shows it.
+/// The state of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It can't start yet; the text says what it waits for ("no such file yet").
+    /// It can't start yet; the text says what is missing.
     Waiting(String),
-    /// It reads what was there before it came, newest first.
+    /// It reads existing spans, newest first.
     Loading {
         /// Spans read.
         done: u64,
-        /// Spans to read, about.
+        /// Estimated number of spans to read.
         total: u64,
     },
-    /// It has read everything (or stopped at the limit, leaving out the given number of older spans), and watches.
+    /// It has read everything up to the limit, and watches for new spans.
     Watching {
-        /// Older spans left in the source because of the limit.
+        /// Older spans that the limit leaves out.
         left_out: u64,
     },
-    /// It gave everything and ended, as a file does.
+    /// It has ended, as a file does when it is read.
     Ended,
-    /// It can't be read now; the text names what and what to do. It tries again by itself.
+    /// It can't be read at present; the text says what is wrong and what to do. The source keeps trying.
     Failing(String),
 }
 
-/// A source that runs.
+/// A running source.
 #[derive(Debug)]
 pub struct Handle {
-    /// Its number.
+    /// Its id.
     pub id: SourceId,
-    /// What a person calls it: `tmp/traces.db`.
+    /// Its display name, such as `tmp/traces.db`.
     pub name: String,
-    /// Where it takes requests; it ends when this is dropped.
+    /// Takes requests. The source ends when this is dropped.
     pub requests: mpsc::Sender<Request>,
-    /// What it says when it has ended, of a source that has something to bring to an end.
-    ending: Option<JoinHandle<Vec<String>>>,
+    /// The thread, to be joined if it returns warnings when it ends.
+    thread: Option<JoinHandle<Vec<String>>>,
 }
 
 impl Handle {
-    /// Ends the source, and waits for it if it has something to bring to an end; gives what a person should know of that. Nobody may listen
-    /// to its updates any more.
+    /// Stops the source and joins its thread, if it has work to finish. Returns warnings for the user.
+    ///
+    /// Drop the receiver of the updates first: the source may be blocked on sending.
     #[must_use]
     pub fn stop(self) -> Vec<String> {
         drop(self.requests);
-        // A panic is told by who panics.
-        self.ending.and_then(|thread| thread.join().ok()).unwrap_or_default()
+        // The panic hook reports a panic.
+        self.thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
 }
 
-/// What every source needs to run.
+/// The sending end of a source's updates.
 #[derive(Clone, Debug)]
 pub struct UpdateSender {
-    /// The source's number.
+    /// The source's id.
     pub id: SourceId,
-    /// Where updates go.
+    /// The channel.
     pub updates: Sender<Update>,
     /// See [`Batch::numbers_only`].
     pub numbers_only: bool,
 }
 
 impl UpdateSender {
-    /// An outlet for everything that rows bear.
+    /// Creates a sender of complete rows.
     #[must_use]
     pub fn new(id: SourceId, updates: Sender<Update>) -> Self {
         Self { id, updates, numbers_only: false }
     }
 
-    /// An empty batch of what is wanted.
+    /// Returns an empty batch of this source.
     #[must_use]
     pub fn batch(&self, origin: Origin) -> Batch {
         let mut batch = Batch::new(self.id, origin);
@@ -203,36 +205,36 @@ impl UpdateSender {
         batch
     }
 
-    /// Sends, waiting while the channel is full. `Err` if nobody listens any more: the source ends.
+    /// Sends an update, and blocks while the channel is full. After an error the source ends.
     pub fn send(&self, update: Update) -> Result<(), Closed> {
         self.updates.blocking_send(update).map_err(|_| Closed)
     }
 }
 
-/// Nobody listens any more.
+/// The receiver of the updates is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the program is ending")]
 pub struct Closed;
 
-/// Runs `body` on a thread of its own.
-pub fn spawn<F>(name: String, outlet: UpdateSender, body: F) -> std::io::Result<Handle>
+/// Runs a source on a thread of its own.
+pub fn spawn<F>(name: String, sender: UpdateSender, body: F) -> std::io::Result<Handle>
 where
     F: FnOnce(&UpdateSender, &mpsc::Receiver<Request>) + Send + 'static,
 {
-    let told = move |outlet: &UpdateSender, inbox: &mpsc::Receiver<Request>| {
-        body(outlet, inbox);
+    let without_warnings = move |sender: &UpdateSender, requests: &mpsc::Receiver<Request>| {
+        body(sender, requests);
         Vec::new()
     };
-    Ok(Handle { ending: None, ..spawn_to_end(name, outlet, told)? })
+    Ok(Handle { thread: None, ..spawn_joined(name, sender, without_warnings)? })
 }
 
-/// The same for a body that has something to bring to an end, and says what a person should know of that.
-pub fn spawn_to_end<F>(name: String, outlet: UpdateSender, body: F) -> std::io::Result<Handle>
+/// Runs a source that has work to finish when it is stopped, and then returns warnings for the user.
+pub fn spawn_joined<F>(name: String, sender: UpdateSender, body: F) -> std::io::Result<Handle>
 where
     F: FnOnce(&UpdateSender, &mpsc::Receiver<Request>) -> Vec<String> + Send + 'static,
 {
-    let (requests, inbox) = mpsc::channel();
-    let id = outlet.id;
-    let thread = std::thread::Builder::new().name(format!("source {name}")).spawn(move || body(&outlet, &inbox))?;
-    Ok(Handle { id, name, requests, ending: Some(thread) })
+    let (requests, received) = mpsc::channel();
+    let id = sender.id;
+    let thread = std::thread::Builder::new().name(format!("source {name}")).spawn(move || body(&sender, &received))?;
+    Ok(Handle { id, name, requests, thread: Some(thread) })
 }

@@ -193,11 +193,11 @@ impl Snapshot {
     /// Has every source search its payloads for what the query requires, and adds the hits to the matcher.
     fn search_payloads(&mut self, matcher: &mut Matcher) -> Result<(), Report> {
         let (since, until) = matcher.query().start_bounds(self.now);
-        let search = Search { ticket: self.hub.next_ticket(), probe: Arc::new(matcher.query().payload_query()), since, until };
+        let search = Search { ticket: self.hub.next_ticket(), query: Arc::new(matcher.query().payload_query()), since, until };
         let request = |handle: &Handle| self.hub.send(handle.id, Request::Search(search.clone()));
         let mut is_searching: Vec<bool> = self.hub.sources().iter().map(request).collect();
         while is_searching.contains(&true) {
-            let Update::Found(hits) = self.recv()? else { continue };
+            let Update::SearchHits(hits) = self.recv()? else { continue };
             if hits.ticket != search.ticket {
                 continue;
             }

@@ -89,7 +89,7 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
     let mut scan: Option<Scan> = None;
     loop {
         if let (Some(running), Some(content)) = (&mut scan, &content) {
-            outlet.send(Update::Found(running.slice(content, outlet.id)))?;
+            outlet.send(Update::SearchHits(running.slice(content, outlet.id)))?;
             if running.is_done() {
                 scan = None;
             }
@@ -106,9 +106,9 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
             }
             Ok(Request::Search(search)) => scan = Some(Scan::new(search, content.as_ref().map_or(0, Content::len))),
             Ok(Request::StopSearch) => scan = None,
-            Ok(Request::Check { ticket, probe, addresses }) => {
-                let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &probe));
-                outlet.send(Update::Found(SearchHits { source: outlet.id, ticket, spans, progress: None, error: None }))?;
+            Ok(Request::Check { ticket, query, addresses }) => {
+                let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &query));
+                outlet.send(Update::SearchHits(SearchHits { source: outlet.id, ticket, spans, progress: None, error: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             // The content stays in memory until the source stops.

@@ -105,7 +105,7 @@ pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
         tracing::warn!(warning, "OTLP");
     }
     let unbound = failed.clone();
-    let handle = super::spawn_to_end("otlp".to_owned(), updates, move |updates, requests| {
+    let handle = super::spawn_joined("otlp".to_owned(), updates, move |updates, requests| {
         let _closed = run(&options, &ingest, bound, unbound, updates, requests);
         ingest.shut_down(SHUTDOWN_TIMEOUT)
     })?;

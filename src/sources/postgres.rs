@@ -208,7 +208,7 @@ impl Watcher<'_> {
     }
 
     fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
+        self.outlet.send(Update::SearchHits(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether anything changed, and then reads new rows and a page. Returns how long to wait before the next poll.
@@ -282,9 +282,9 @@ impl Watcher<'_> {
     fn answer(&mut self, request: Request, runtime: &Runtime) -> Result<(), Closed> {
         let (ticket, addresses) = match request {
             Request::Payloads { ticket, addresses } => (ticket, addresses),
-            Request::Check { ticket, probe, addresses } => {
+            Request::Check { ticket, query, addresses } => {
                 let spans = addresses.into_iter().map(|(_, span)| span).collect();
-                self.checks.push(Check { ticket, probe, spans });
+                self.checks.push(Check { ticket, probe: query, spans });
                 return Ok(());
             }
             Request::Search(search) => {

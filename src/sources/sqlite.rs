@@ -199,7 +199,7 @@ impl Watcher<'_> {
     }
 
     fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::Found(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
+        self.outlet.send(Update::SearchHits(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether the file changed, and then reads a page. Returns how long to wait before the next poll.
@@ -277,7 +277,7 @@ impl Watcher<'_> {
     fn answer(&mut self, request: Request) -> Result<(), Closed> {
         let (ticket, addresses) = match request {
             Request::Payloads { ticket, addresses } => (ticket, addresses),
-            Request::Check { ticket, probe, addresses } => return self.check(ticket, &probe, &addresses),
+            Request::Check { ticket, query, addresses } => return self.check(ticket, &query, &addresses),
             Request::Search(search) => {
                 // Rows beyond the limit are not shown, so that they are not searched either.
                 let oldest = self.progress.checkpoints.oldest().filter(|_| self.progress.left_out > 0).map(|checkpoint| checkpoint.row);

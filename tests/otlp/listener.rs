@@ -68,7 +68,7 @@ impl Listener {
                 self.states.push(state);
             }
             Update::Traffic(_, traffic) => self.traffic = traffic,
-            Update::Found(hits) => self.hits.push(hits),
+            Update::SearchHits(hits) => self.hits.push(hits),
             Update::PayloadChanged(_, spans) => self.changed.extend(spans),
             Update::Payloads { payloads, .. } => return Some(payloads),
         }

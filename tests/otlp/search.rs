@@ -49,10 +49,10 @@ fn decoded_payloads_are_searched_newest_first() {
         ("attr.service.name:shop", &[4, 3, 1, 2]),
         ("attr.service.name:shop -text:größe", &[3, 2]),
     ] {
-        let search = Search { ticket: 1, probe: probe(line), since: None, until: None };
+        let search = Search { ticket: 1, query: probe(line), since: None, until: None };
         let found: Vec<u8> = listener.search(Request::Search(search)).iter().map(|span| span.bytes()[0]).collect();
         assert_eq!(found, expected, "{line}");
     }
-    let check = Request::Check { ticket: 1, probe: probe("text:größe"), addresses: all[1..].to_vec() };
+    let check = Request::Check { ticket: 1, query: probe("text:größe"), addresses: all[1..].to_vec() };
     assert_eq!(listener.search(check).iter().map(|span| span.bytes()[0]).collect::<Vec<_>>(), [4]);
 }

@@ -202,9 +202,9 @@ fn a_search_matches_decoded_values_the_newest_first() {
         [("text:größe", &[3, 1][..]), ("text:\"\\\"hi\\\"\"", &[2]), ("text:stringvalue", &[]), ("-attr.input.value:*e", &[2])]
     {
         let query: agno_top::query::Query = line.parse().unwrap();
-        let search = Search { ticket: 1, probe: Arc::new(query.payload_query()), since: None, until: None };
+        let search = Search { ticket: 1, query: Arc::new(query.payload_query()), since: None, until: None };
         read.handle.requests.send(Request::Search(search)).unwrap();
-        let Some(Update::Found(found)) = read.updates.blocking_recv() else { panic!("an answer") };
+        let Some(Update::SearchHits(found)) = read.updates.blocking_recv() else { panic!("an answer") };
         assert_eq!(found.progress, Some(Progress { done: 3, total: 3 }));
         assert_eq!(found.spans.iter().map(|(_, span)| u64::from_be_bytes(span.bytes())).collect::<Vec<_>>(), expected, "{line}");
     }

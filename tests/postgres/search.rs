@@ -66,7 +66,7 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     writer.run(&spans(60_001, 60_002));
     watch.until_span(60_001);
     let probe = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
-    watch.ask(Request::Check { ticket: 7, probe, addresses: vec![(PayloadRef(0), id(60_001)), (PayloadRef(0), id(77_777))] });
+    watch.ask(Request::Check { ticket: 7, query: probe, addresses: vec![(PayloadRef(0), id(60_001)), (PayloadRef(0), id(77_777))] });
     watch.until("what was checked", |watch| watch.found.iter().any(|found| found.progress.is_none()));
     watch.until("the end", |watch| watch.found.iter().any(|found| found.progress.is_some_and(|progress| progress.done == progress.total)));
     let found = watch.found.iter().filter(|found| found.progress.is_some()).map(|found| found.spans.len()).sum::<usize>();
@@ -90,7 +90,7 @@ fn what_came_beside_a_search_is_searched_though_the_server_was_away() {
     server.stop();
     watch.until_said("can't be reached");
     let probe = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
-    watch.ask(Request::Check { ticket: 3, probe, addresses: vec![(PayloadRef(0), id(4)), (PayloadRef(0), id(7))] });
+    watch.ask(Request::Check { ticket: 3, query: probe, addresses: vec![(PayloadRef(0), id(4)), (PayloadRef(0), id(7))] });
     server.start(&[]);
     watch.until("what was checked", |watch| !watch.found.is_empty());
     let found = &watch.found[0];

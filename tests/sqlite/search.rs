@@ -97,7 +97,7 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     writer.run(&spans(60_001, 60_002));
     watch.until_span(60_001);
     let probe = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
-    watch.ask(Request::Check { ticket: 7, probe, addresses: vec![(PayloadRef(1), id(60_001)), (PayloadRef(2), id(77_777))] });
+    watch.ask(Request::Check { ticket: 7, query: probe, addresses: vec![(PayloadRef(1), id(60_001)), (PayloadRef(2), id(77_777))] });
     watch.until("what was checked", |watch| watch.found.iter().any(|found| found.progress.is_none()));
     let checked = watch.found.iter().find(|found| found.progress.is_none()).unwrap();
     assert_eq!(checked.spans.iter().map(|(_, span)| *span).collect::<Vec<_>>(), [id(60_001)]);

@@ -79,7 +79,7 @@ impl Watch {
             }
             Ok(Update::State(_, state)) => self.states.push(state),
             Ok(Update::Payloads { ticket, payloads }) => drop(self.answers.insert(ticket, payloads)),
-            Ok(Update::Found(found)) => self.found.push(found),
+            Ok(Update::SearchHits(found)) => self.found.push(found),
             Ok(Update::Traffic(..) | Update::PayloadChanged(..)) => {}
             Err(_) => return false,
         }
@@ -130,7 +130,7 @@ impl Watch {
     pub(crate) fn ask_for(&self, ticket: u64, line: &str) {
         let query: Query = line.parse().unwrap();
         let (since, until) = query.start_bounds(0);
-        self.handle.requests.send(Request::Search(Search { ticket, probe: Arc::new(query.payload_query()), since, until })).unwrap();
+        self.handle.requests.send(Request::Search(Search { ticket, query: Arc::new(query.payload_query()), since, until })).unwrap();
     }
 
     /// Asks for something else.

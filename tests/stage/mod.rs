@@ -89,7 +89,7 @@ impl Stage {
                         None => self.app.detail.load(payload),
                     }
                 }
-                Update::Found(found) => self.app.search_hits(&self.store, found),
+                Update::SearchHits(found) => self.app.search_hits(&self.store, found),
                 Update::PayloadChanged(source, spans) => self.app.detail.request_again(source, &spans),
                 Update::Payloads { .. } | Update::Traffic(..) => {}
             }

@@ -129,7 +129,7 @@ impl Follower {
         match update {
             Update::Batch(batch) => self.apply(batch)?,
             Update::State(source, state) => self.update_state(*source, state)?,
-            Update::Found(hits) => self.print_hits(hits)?,
+            Update::SearchHits(hits) => self.print_hits(hits)?,
             _ => {}
         }
         Ok(self.remaining == 0 || self.sources.iter().all(|source| source.has_ended))
@@ -211,13 +211,13 @@ impl Follower {
         Ok(())
     }
 
-    /// Has the source search the payload of a row. A hit arrives as [`Update::Found`].
+    /// Has the source search the payload of a row. A hit arrives as [`Update::SearchHits`].
     fn check_payload(&self, row: RowIx) {
         let data = self.store.row(row);
         let Some(matcher) = &self.matcher else { return };
-        let probe = Arc::new(matcher.query().payload_query());
+        let query = Arc::new(matcher.query().payload_query());
         // A source that has ended is reported by its state.
-        self.hub.send(data.source, Request::Check { ticket: 0, probe, addresses: vec![(data.payload_ref, data.id)] });
+        self.hub.send(data.source, Request::Check { ticket: 0, query, addresses: vec![(data.payload_ref, data.id)] });
     }
 
     fn print_hits(&mut self, hits: &SearchHits) -> io::Result<()> {

@@ -34,7 +34,7 @@ impl Scan {
         let (start, mut spans) = (Instant::now(), Vec::new());
         while self.remaining > 0 && start.elapsed() < SLICE {
             self.remaining -= 1;
-            spans.extend(content.search(self.remaining, &self.search.probe));
+            spans.extend(content.search(self.remaining, &self.search.query));
         }
         let (done, total) = ((self.total - self.remaining) as u64, self.total as u64);
         SearchHits { source, ticket: self.search.ticket, spans, progress: Some(Progress { done, total }), error: None }

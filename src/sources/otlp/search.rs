@@ -44,7 +44,7 @@ impl Scan {
             && let Some(number) = self.remaining.pop()
         {
             if let Some(bytes) = body(number) {
-                search_body(&bytes, &self.search.probe, None, &mut hits);
+                search_body(&bytes, &self.search.query, None, &mut hits);
             }
         }
         hits

@@ -65,8 +65,8 @@ impl Worker<'_> {
                 self.scan = Some(Scan::new(search, self.ingest.payloads.numbers()));
                 Ok(())
             }
-            Request::Check { ticket, probe, addresses } => {
-                let hits = search::check(&addresses, &probe, |number, originals| self.ingest.payloads.spans(number, originals));
+            Request::Check { ticket, query, addresses } => {
+                let hits = search::check(&addresses, &query, |number, originals| self.ingest.payloads.spans(number, originals));
                 self.report_hits(ticket, hits, None)
             }
             Request::StopSearch => {
@@ -90,7 +90,7 @@ impl Worker<'_> {
         if spans.is_empty() && progress.is_none() {
             return Ok(());
         }
-        self.updates.send(Update::Found(SearchHits { source: self.updates.id, ticket, spans, progress, error: None }))
+        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error: None }))
     }
 
     fn report_state(&self) -> Result<(), Closed> {

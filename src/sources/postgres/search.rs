@@ -63,7 +63,7 @@ impl Scan {
         let (total, left) = self.blocks.unwrap_or((state.blocks, state.blocks));
         let from = left.saturating_sub(self.slice_blocks);
         let begun = Instant::now();
-        let patterns = patterns(&self.search.probe);
+        let patterns = patterns(&self.search.query);
         let mut condition = String::new();
         for number in 1..=patterns.len() {
             let _ = write!(condition, " AND (attributes::text ILIKE ANY (${number}) OR status_message::text ILIKE ANY (${number}))");
@@ -78,7 +78,7 @@ impl Scan {
         );
         let parameters: Vec<Parameter<'_>> = patterns.iter().map(|patterns| (patterns as _, Type::TEXT_ARRAY)).collect();
         let rows = session.query(&sql, &parameters).await?;
-        let hits = rows.iter().filter_map(|row| hit(row, &self.search.probe)).collect();
+        let hits = rows.iter().filter_map(|row| hit(row, &self.search.query)).collect();
         self.blocks = Some((total, from));
         let took = begun.elapsed();
         self.slice_blocks = if took > SLICE_TIME { self.slice_blocks / 2 } else { self.slice_blocks * 2 }.clamp(1, BLOCKS[1]);

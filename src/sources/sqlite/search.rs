@@ -171,7 +171,7 @@ pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from
     let connection = &database.connection;
     check(connection, tables)?;
     let clock = Arc::new(Clock::new(database.time_slice()));
-    let (row_clock, probe) = (clock.clone(), search.probe.clone());
+    let (row_clock, probe) = (clock.clone(), search.query.clone());
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("agno_top_is_late", 0, flags, move |_| Ok(row_clock.is_late()))?;
     connection.create_scalar_function("agno_top_holds", 2, flags, move |values| {
@@ -251,7 +251,7 @@ mod tests {
             rows in prop_oneof![1..100_000i64, 1..1i64 << 62],
             shares in prop::collection::vec((1..=4i64, 1..=4i64), 1..5),
         ) {
-            let search = Search { ticket: 1, probe: Arc::default(), since: None, until: None };
+            let search = Search { ticket: 1, query: Arc::default(), since: None, until: None };
             let mut scan = Scan::new(search, None);
             let range = (lowest, lowest.saturating_add(rows));
             (scan.range, scan.below) = (Some(range), range.1);

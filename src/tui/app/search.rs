@@ -72,7 +72,7 @@ impl App {
         let progress = vec![Progress { done: 0, total: 1 }; self.sources.len()];
         let requests = std::mem::take(&mut self.search.requests);
         self.search = State { ticket, query: Some(payload_query.clone()), progress, is_stopped: false, requests };
-        self.request_from_all(|| Request::Search(Search { ticket, probe: payload_query.clone(), since, until }));
+        self.request_from_all(|| Request::Search(Search { ticket, query: payload_query.clone(), since, until }));
     }
 
     /// Stops a running search and keeps its hits. Returns whether one was running.
@@ -128,7 +128,7 @@ impl App {
             }
         }
         let ticket = self.search.ticket;
-        let checks = by_source.into_iter().map(|(source, addresses)| (source, Request::Check { ticket, probe: query.clone(), addresses }));
+        let checks = by_source.into_iter().map(|(source, addresses)| (source, Request::Check { ticket, query: query.clone(), addresses }));
         self.search.requests.extend(checks);
     }
 }

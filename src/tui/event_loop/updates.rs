@@ -45,7 +45,7 @@ impl Loop<'_> {
                 app.source_state(usize::from(source.0), state);
             }
             Update::Payloads { ticket, payloads } => self.handle_payloads(ticket, payloads),
-            Update::Found(hits) => app.search_hits(store, hits),
+            Update::SearchHits(hits) => app.search_hits(store, hits),
             Update::PayloadChanged(source, spans) => app.detail.request_again(source, &spans),
             Update::Traffic(source, traffic) => {
                 tracing::debug!(source = source.0, ?traffic, "source traffic");

@@ -65,7 +65,7 @@ impl Held {
         assert_eq!(found, expected);
         // A search through whole bodies may also find released spans.
         let mut scan =
-            Scan::new(Search { ticket: 0, probe: query.clone().into(), since: None, until: None }, self.ingest.payloads.numbers());
+            Scan::new(Search { ticket: 0, query: query.clone().into(), since: None, until: None }, self.ingest.payloads.numbers());
         let mut everywhere = vec![];
         while scan.progress().done < scan.progress().total {
             everywhere.extend(scan.slice(|number| self.ingest.payloads.body(number)).into_iter().map(|(_, id)| id));
