@@ -216,3 +216,15 @@ fn windows_fit_on_any_screen_size() {
         }
     }
 }
+
+#[test]
+fn a_click_on_a_row_that_has_left_the_screen_does_nothing() {
+    let mut stage = open((120, 36));
+    let (x, y) = stage.find("Customer Service Agent");
+    let target = stage.target_at(x, y);
+    assert!(matches!(target, HitTarget::Row(_)));
+    stage.keys("/status:error<Enter>");
+    let cursor = stage.app.tree.cursor();
+    stage.app.click(&stage.store, target);
+    assert_eq!(stage.app.tree.cursor(), cursor);
+}

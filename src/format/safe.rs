@@ -8,7 +8,7 @@ use super::escape;
 
 /// Combining marks on one character at most: enough for every script, too few to reach neighbouring lines.
 const MAX_MARKS: usize = 4;
-/// Replaces characters that may not be shown and have no control control_picture.
+/// Replaces characters that may not be shown and have no control picture.
 const REPLACEMENT: char = '·';
 /// The largest length of a file name in characters.
 const MAX_FILE_NAME: usize = 60;
@@ -16,7 +16,7 @@ const TAB: &str = "    ";
 
 /// Cleans `text` for one line of a terminal: nothing in the result moves the cursor, or hides, reorders or overprints text.
 ///
-/// Control sequences are removed; a lone control becomes its control_picture (`␇`); a line break or tab with the blanks after it becomes one
+/// Control sequences are removed; a lone control becomes its picture (`␇`); a line break or tab with the blanks after it becomes one
 /// blank; zero-width and direction characters are removed (which splits joined emoji, whose width differs between terminals); private
 /// and unassigned characters become `·`. Safe text is returned unchanged.
 #[must_use]

@@ -1,6 +1,4 @@
-//! How rows look wherever they are shown: their names, symbols, theme roles, numbers and bars.
-//!
-//! The screen and the commands that print to standard output both use this module, so that one row looks the same in both.
+//! The appearance of rows on the screen and on standard output: names, symbols, theme roles, numbers and bars.
 
 mod bar;
 mod roles;

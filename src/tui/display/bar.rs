@@ -7,7 +7,7 @@ use crate::tui::widget::{Bar, State};
 /// At most this many children are drawn in one bar; beyond it they are sampled evenly, since a bar has few cells.
 const MAX_CHILDREN: usize = 1024;
 
-/// When a row and its children ran.
+/// The times of a row and its children.
 #[derive(Clone, Debug)]
 pub struct RowBar {
     interval: (Nanos, Nanos),

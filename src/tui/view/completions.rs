@@ -38,10 +38,8 @@ pub(super) fn draw(buffer: &mut Buffer, screen: Rect, line: Rect, editor: &LineE
     let more = completions.list.len() - lines;
     let note = if more > 0 { format!(" {} more ", format::count(more as u64)) } else { String::new() };
     let area = popup::draw_at(buffer, outer, Block::new().title_bottom(note), styling);
-    for (y, (number, completion)) in (area.top()..).zip(shown.iter().enumerate()) {
-        let chosen = completions.chosen == Some(first + number);
-        buffer.set_style(Rect { y, height: 1, ..area }, if chosen { styling.cursor() } else { Style::new() });
-        put(buffer, area.x, y, 1, if chosen { "▸" } else { " " }, styling.key());
+    for (item, Rect { y, .. }) in popup::draw_list(buffer, area, completions.list.len(), completions.chosen, styling) {
+        let completion = &completions.list[item];
         let end = area.right().saturating_sub(1);
         let right = match completion.count {
             Some(count) => put_right(buffer, end, y, COUNT_WIDTH, &format::count(count), styling.dim()),

@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::tui::app::HitTarget;
 
-/// The mouse targets of one frame. Later targets cover earlier ones, as what is drawn later covers what is below.
+/// The mouse targets of one frame. Later targets cover earlier ones, like the drawing itself.
 #[derive(Clone, Debug, Default)]
 pub struct HitMap {
     targets: Vec<(Rect, HitTarget)>,
@@ -18,7 +18,7 @@ impl HitMap {
         topmost.map_or(HitTarget::Nothing, |&(_, target)| target)
     }
 
-    /// Forgets the targets of the last frame and keeps their memory for the next.
+    /// Removes all targets; their memory is reused by the next frame.
     pub(super) fn clear(&mut self) {
         self.targets.clear();
     }

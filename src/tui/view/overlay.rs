@@ -64,12 +64,9 @@ fn draw_picker(buffer: &mut Buffer, area: Rect, picker: &Picker, styling: Stylin
         let reason = if picker.count() == 0 { "no values yet" } else { "no value matches" };
         put(buffer, list.x + 2, list.y, list.width.saturating_sub(2), reason, styling.dim());
     }
-    let first = (picker.cursor + 1).saturating_sub(usize::from(list.height));
-    for (y, (at, choice)) in (list.top()..list.bottom()).zip(picker.shown().enumerate().skip(first)) {
-        let style = if at == picker.cursor { styling.cursor() } else { Style::new() };
-        buffer.set_style(Rect { y, height: 1, ..list }, style);
-        let cursor = if at == picker.cursor { "▸" } else { " " };
-        put(buffer, list.x, y, 1, cursor, styling.key());
+    let mut lines = popup::draw_list(buffer, list, picker.shown().len(), Some(picker.cursor), styling).peekable();
+    let first = lines.peek().map_or(0, |(item, _)| *item);
+    for (Rect { y, .. }, choice) in lines.map(|(_, line)| line).zip(picker.shown().skip(first)) {
         let (checkbox, checkbox_style) = if choice.is_selected { ("[x]", styling.mark()) } else { ("[ ]", styling.dim()) };
         put(buffer, list.x + 2, y, 3, checkbox, checkbox_style);
         put(buffer, list.x + 6, y, list.width.saturating_sub(16), &choice.value, Style::new());

@@ -29,14 +29,9 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, keymap: &
     if palette.matches.is_empty() {
         put(buffer, list.x + 1, list.y, list.width.saturating_sub(1), "no such action", styling.dim());
     }
-    let first = (palette.cursor + 1).saturating_sub(usize::from(list.height));
-    for (y, (item, entry_match)) in (list.top()..list.bottom()).zip(palette.matches.iter().enumerate().skip(first)) {
-        let line = Rect { y, height: 1, ..list };
+    for (item, line) in popup::draw_list(buffer, list, palette.matches.len(), Some(palette.cursor), styling) {
+        let (entry_match, y) = (&palette.matches[item], line.y);
         hits.add(line, HitTarget::Item(item));
-        if item == palette.cursor {
-            buffer.set_style(line, styling.cursor());
-            put(buffer, list.x, y, 1, "▸", styling.key());
-        }
         let (end, mut x) = (list.right(), list.x + 2);
         for (index, c) in entry_match.entry.name.chars().enumerate() {
             let style = if entry_match.matched.contains(&index) { styling.lit() } else { Style::new() };

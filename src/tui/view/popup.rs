@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget};
 
+use super::put;
 use super::styling::Styling;
 
 /// Draws a popup of at most this size (width, height) in the middle of `area`; returns the area inside its frame.
@@ -21,4 +22,23 @@ pub(super) fn draw_at(buffer: &mut Buffer, outer: Rect, block: Block, styling: S
     let inner = block.inner(outer);
     block.render(outer, buffer);
     inner
+}
+
+/// Draws the cursor of a list with `count` items, scrolled so that the item under the cursor is visible; returns the visible items, each
+/// with its line.
+pub(super) fn draw_list(
+    buffer: &mut Buffer,
+    list: Rect,
+    count: usize,
+    cursor: Option<usize>,
+    styling: Styling,
+) -> impl Iterator<Item = (usize, Rect)> + use<> {
+    let first = cursor.map_or(0, |cursor| (cursor + 1).saturating_sub(usize::from(list.height)));
+    let line = move |y| Rect { y, height: 1, ..list };
+    if let Some(cursor) = cursor.filter(|cursor| (first..count).contains(cursor)) {
+        let line = line(list.y + (cursor - first) as u16);
+        buffer.set_style(line, styling.cursor());
+        put(buffer, line.x, line.y, 1, "▸", styling.key());
+    }
+    (first..count).zip((list.top()..list.bottom()).map(line))
 }

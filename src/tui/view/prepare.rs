@@ -1,4 +1,4 @@
-//! What changes in the app before a frame is drawn: sizes, scroll positions and the text of the lower pane.
+//! Prepares the app for a frame: sizes, scroll positions and the text of the lower pane.
 
 use ratatui::layout::Rect;
 

@@ -14,15 +14,11 @@ const WIDTH: u16 = 44;
 /// Draws the list.
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, sorter: &Sorter, styling: Styling) {
     let list = popup::draw(buffer, area, (WIDTH, sorter.names.len() as u16 + 2), "Sort by · enter sorts, esc closes", styling);
-    let first = (sorter.cursor + 1).saturating_sub(usize::from(list.height));
-    for (y, (at, name)) in (list.top()..list.bottom()).zip(sorter.names.iter().enumerate().skip(first)) {
-        let style = if at == sorter.cursor { styling.cursor() } else { Style::new() };
-        let line = Rect { y, height: 1, ..list };
-        hits.add(line, HitTarget::Item(at));
-        buffer.set_style(line, style);
-        put(buffer, list.x, y, 1, if at == sorter.cursor { "▸" } else { " " }, styling.key());
-        let x = put(buffer, list.x + 2, y, list.width.saturating_sub(3), name, Style::new());
-        if at == sorter.current {
+    for (item, line) in popup::draw_list(buffer, list, sorter.names.len(), Some(sorter.cursor), styling) {
+        let y = line.y;
+        hits.add(line, HitTarget::Item(item));
+        let x = put(buffer, list.x + 2, y, list.width.saturating_sub(3), sorter.names[item], Style::new());
+        if item == sorter.current {
             let arrow = if sorter.is_reversed { "↑" } else { "↓" };
             let x = put(buffer, x + 1, y, list.right().saturating_sub(x + 1), arrow, styling.key());
             put(buffer, x + 2, y, list.right().saturating_sub(x + 2), "enter reverses", styling.dim());

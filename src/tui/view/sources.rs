@@ -18,7 +18,7 @@ const WIDTH: u16 = 120;
 /// Lines and columns of the frame.
 const FRAME: u16 = 2;
 
-/// Cells by which the lines detail a source are indented.
+/// Cells by which the details of a source are indented.
 const INDENT: u16 = 4;
 
 /// A line of the popup, with the styles of its symbol and its text.

@@ -19,10 +19,10 @@ use crate::format::{safe_lines, width};
 pub const CAPACITY: usize = 32 << 20;
 /// The largest number of lines of a document.
 const MAX_LINES: usize = 1 << 20;
-/// Bytes after which a line is_continuation on the next one.
+/// Bytes after which a line continues on the next one.
 const MAX_LINE: usize = 16 << 10;
 
-/// The role of a part of text, for its style.
+/// The role of a segment of text, for its style.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TextRole {
     /// Running text.
@@ -63,7 +63,7 @@ struct Line {
     segment: u32,
     indent: u8,
     hang: u8,
-    /// Whether it is_continuation a line that was too long.
+    /// Whether it continues a line that was too long.
     is_continuation: bool,
 }
 
@@ -202,7 +202,7 @@ impl Document {
         }
     }
 
-    /// Appends text without line breaks; long text is_continuation on further lines.
+    /// Appends text without line breaks; long text continues on further lines.
     fn append(&mut self, text: &str, role: TextRole) {
         let mut rest = text;
         while !rest.is_empty() {

@@ -23,7 +23,7 @@ pub(super) fn page(tab: Tab, payload: &Payload) -> Page {
     }
 }
 
-/// Returns a line that says why there is nothing to show.
+/// Returns a line that explains why there is nothing to show.
 pub(super) fn note(text: &str) -> Document {
     let mut document = Document::new();
     document.begin_line(0, 0);

@@ -15,7 +15,7 @@ pub(super) const SLICE: usize = 256 << 10;
 /// The part of a value that is not laid out yet.
 #[derive(Clone, Debug)]
 pub struct LazyTail {
-    /// The all_lines value, made safe.
+    /// The whole value, made safe.
     text: String,
     /// The next byte to lay out.
     at: usize,

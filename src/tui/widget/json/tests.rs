@@ -30,7 +30,7 @@ fn objects_are_indented() {
 }
 
 #[test]
-fn repr_is_indented_alike() {
+fn repr_is_indented_like_json() {
     let text = "{'at': datetime.datetime(2024, 1, 2, 3, 4), 'ok': True, 'pair': (1, 'b'), 'who': <Role.USER: 'user'>, 'm': Message(role='user', parts=[{'a': 1}])}";
     let expected = "{
   'at': datetime.datetime(2024, 1, 2, 3, 4),
@@ -50,7 +50,7 @@ fn repr_is_indented_alike() {
 }
 
 #[test]
-fn long_lists_take_a_line_each_unless_they_are_numbers() {
+fn long_lists_have_one_element_per_line_unless_they_are_numbers() {
     let words = format!("[{}]", [r#""some words""#; 10].join(","));
     assert_eq!(document(&words).lines(), 12);
     let numbers = format!("[{}]", vec!["-0.125"; 1536].join(","));
@@ -61,7 +61,7 @@ fn long_lists_take_a_line_each_unless_they_are_numbers() {
 }
 
 #[test]
-fn pieces_have_their_roles() {
+fn tokens_have_their_roles() {
     let document = document(r#"{"a": "b", "c": [1, true]}"#);
     let roles = |line| document.segments(line).map(|(text, role)| (text.to_owned(), role)).collect::<Vec<_>>();
     let piece = |text: &str, role| (text.to_owned(), role);
@@ -73,7 +73,7 @@ fn pieces_have_their_roles() {
 }
 
 #[test]
-fn line_breaks_in_strings_are_shown() {
+fn line_breaks_in_strings_are_decoded() {
     assert_eq!(laid_out(r#"{"text": "one\ntwo\tthree"}"#), "{\n  \"text\": \"one\n    two    three\"\n}");
 }
 
@@ -84,18 +84,18 @@ fn a_string_that_holds_json_stays_a_string() {
 }
 
 #[test]
-fn several_values_stand_under_each_other() {
+fn several_values_are_on_lines_of_their_own() {
     assert_eq!(laid_out("{}\n[1]\n[2]"), "{}\n[1]\n[2]");
     assert_eq!(laid_out("{\"a\":1}{\"b\":2}"), "{\n  \"a\": 1\n}\n{\n  \"b\": 2\n}");
 }
 
 #[test]
-fn a_cut_value_is_laid_out_as_far_as_it_goes() {
+fn a_truncated_value_is_laid_out() {
     assert_eq!(laid_out(r#"{"a": [1, 2], "b": {"c": "unfin"#), "{\n  \"a\": [1, 2],\n  \"b\": {\n    \"c\": \"unfin");
 }
 
 #[test]
-fn plain_text_stays_as_it_is() {
+fn plain_text_is_unchanged() {
     assert_eq!(laid_out("[INFO] started\n  twice"), "[INFO] started\n  twice");
     assert_eq!(laid_out("\x1b[31mred\x1b[0m {\u{202e}"), "red {");
     assert_eq!(laid_out(""), "");
@@ -112,7 +112,7 @@ fn deep_nesting_costs_no_stack() {
 }
 
 #[test]
-fn arguments_stand_on_one_line() {
+fn arguments_are_on_one_line() {
     let arguments = |text: &str| {
         let mut document = Document::new();
         append_arguments(&mut document, text);
@@ -156,14 +156,14 @@ proptest! {
     }
 
     #[test]
-    fn what_is_laid_out_means_the_same(value in value()) {
+    fn the_layout_keeps_the_meaning(value in value()) {
         let text = value.to_string();
         let [before, after] = [&text, &laid_out(&text)].map(|text| serde_json::from_str::<Value>(text).unwrap());
         prop_assert_eq!(before, after);
     }
 
     #[test]
-    fn a_cut_never_makes_json_plain(value in value(), cut in any::<prop::sample::Index>()) {
+    fn truncated_json_is_never_plain(value in value(), cut in any::<prop::sample::Index>()) {
         let text = value.to_string();
         let at = (0..=cut.index(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap();
         if at > 0 && text.starts_with(['{', '[']) {

@@ -8,7 +8,7 @@ use crate::format::{safe, width};
 use crate::tui::widget::Glyphs;
 use crate::tui::widget::text::{Document, TextRole};
 
-fn paint(pager: &Pager, width: u16, height: u16) -> Buffer {
+fn draw(pager: &Pager, width: u16, height: u16) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     let role = |role| if role == TextRole::Key { Style::new().fg(Color::Blue) } else { Style::new() };
     let styles = Styles { role: &role, found: Style::new().bg(Color::Yellow), current: Style::new().bg(Color::Red) };
@@ -17,7 +17,7 @@ fn paint(pager: &Pager, width: u16, height: u16) -> Buffer {
 }
 
 fn screen(pager: &Pager, width: u16, height: u16) -> Vec<String> {
-    let buffer = paint(pager, width, height);
+    let buffer = draw(pager, width, height);
     let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
     (0..height).map(row).collect()
 }
@@ -61,7 +61,7 @@ fn unwrapped_lines_are_cut_and_shifted() {
 }
 
 #[test]
-fn a_resize_keeps_what_is_read_on_the_screen() {
+fn resizing_keeps_the_topmost_text() {
     let mut pager = open("one two three four five six seven eight", 5, 3);
     pager.scroll(3);
     assert_eq!(screen(&pager, 5, 3)[0], "four");
@@ -72,12 +72,12 @@ fn a_resize_keeps_what_is_read_on_the_screen() {
 }
 
 #[test]
-fn what_is_found_is_lit_and_brought_into_sight() {
+fn matches_are_highlighted_and_scrolled_to() {
     let text = format!("{}a needle and a Needle", "hay\n".repeat(50));
     let mut pager = open(&text, 30, 5);
     pager.search("needle");
     assert_eq!(pager.matches(), Some((1, 2)));
-    let buffer = paint(&pager, 30, 5);
+    let buffer = draw(&pager, 30, 5);
     let row = (0..5).find(|&y| buffer[(2, y)].symbol() == "n").unwrap_or_default();
     assert_eq!(buffer[(2, row)].bg, Color::Red);
     assert_eq!(buffer[(7, row)].bg, Color::Red);
@@ -86,7 +86,7 @@ fn what_is_found_is_lit_and_brought_into_sight() {
     pager.next_match();
     assert_eq!(pager.matches(), Some((2, 2)));
     pager.previous_match();
-    assert_eq!(paint(&pager, 30, 5)[(2, row)].bg, Color::Red);
+    assert_eq!(draw(&pager, 30, 5)[(2, row)].bg, Color::Red);
     pager.search("nowhere");
     assert_eq!(pager.matches(), Some((0, 0)));
     pager.search("");
@@ -94,7 +94,7 @@ fn what_is_found_is_lit_and_brought_into_sight() {
 }
 
 #[test]
-fn a_find_out_of_sight_to_the_right_is_shifted_to() {
+fn a_match_right_of_the_screen_is_scrolled_to() {
     let mut pager = open(&format!("{}needle", "hay ".repeat(40)), 20, 3);
     pager.set_wrap(false);
     pager.search("needle");
@@ -102,12 +102,12 @@ fn a_find_out_of_sight_to_the_right_is_shifted_to() {
 }
 
 #[test]
-fn roles_have_their_colours() {
+fn roles_have_their_styles() {
     let mut document = Document::new();
     document.begin_line(2, 4);
     document.push("key", TextRole::Key);
     document.push(" 日本", TextRole::Plain);
-    let buffer = paint(&Pager::new(document), 9, 1);
+    let buffer = draw(&Pager::new(document), 9, 1);
     assert_eq!(
         (buffer[(1, 0)].fg, buffer[(2, 0)].fg, buffer[(4, 0)].fg, buffer[(5, 0)].fg),
         (Color::Reset, Color::Blue, Color::Blue, Color::Reset)
@@ -117,12 +117,12 @@ fn roles_have_their_colours() {
 }
 
 #[test]
-fn long_text_is_scrolled_from_where_one_is() {
+fn scrolling_up_from_the_end_of_long_text_is_fast() {
     let mut pager = open(&"lorem ipsum dolor ".repeat(280_000), 100, 40);
     pager.scroll_to_end();
     for _ in 0..50 {
         pager.scroll(-40);
-        paint(&pager, 100, 40);
+        draw(&pager, 100, 40);
     }
     assert!(pager.progress().0 > 0);
 }
@@ -136,13 +136,13 @@ proptest! {
             pager.scroll(step);
             pager.shift(step);
             pager.search(text.get(..1).unwrap_or_default());
-            paint(&pager, width, height);
-            paint(&pager, width + 3, height);
+            draw(&pager, width, height);
+            draw(&pager, width + 3, height);
         }
     }
 
     #[test]
-    fn cells_are_counted_as_the_screen_counts_them(text in "(\\PC|[ｶﾞﾟ한ᄀ각🇩🇪🎉क्षلا1-3]){0,30}") {
+    fn widths_agree_with_ratatui(text in "(\\PC|[ｶﾞﾟ한ᄀ각🇩🇪🎉क्षلا1-3]){0,30}") {
         let text = safe(&text);
         let mut buffer = Buffer::empty(Rect::new(0, 0, 2000, 1));
         let (end, _) = buffer.set_stringn(0, 0, &text, 2000, Style::new());
