@@ -76,15 +76,12 @@ pub fn keep_last(attributes: &mut Vec<Attribute>) {
     let mut places = HashMap::with_capacity(attributes.len());
     let mut unique: Vec<Attribute> = Vec::with_capacity(attributes.len());
     for (name, value) in attributes.drain(..) {
-        match places.get(&name) {
-            Some(&place) => {
-                let (_, earlier): &mut Attribute = &mut unique[place];
-                *earlier = value;
-            }
-            None => {
-                places.insert(name.clone(), unique.len());
-                unique.push((name, value));
-            }
+        if let Some(&place) = places.get(&name) {
+            let (_, earlier): &mut Attribute = &mut unique[place];
+            *earlier = value;
+        } else {
+            places.insert(name.clone(), unique.len());
+            unique.push((name, value));
         }
     }
     *attributes = unique;

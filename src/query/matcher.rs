@@ -177,8 +177,8 @@ fn has_prefix(id: TraceId, prefix: &str) -> bool {
     prefix.chars().enumerate().all(|(at, c)| digit(at).map(u32::from) == c.to_digit(16))
 }
 
-/// Returns the cached result for a text, or tests it. The empty text matches nothing.
-fn cached(results: &mut Vec<Cached>, text: Symbol, test: impl FnOnce() -> bool) -> bool {
+/// Returns the cached result for a text, or computes it. The empty text matches nothing.
+fn cached(results: &mut Vec<Cached>, text: Symbol, compute: impl FnOnce() -> bool) -> bool {
     if text.is_empty() {
         return false;
     }
@@ -187,7 +187,7 @@ fn cached(results: &mut Vec<Cached>, text: Symbol, test: impl FnOnce() -> bool) 
     }
     let result = &mut results[text.index()];
     if *result == Cached::Unknown {
-        *result = if test() { Cached::Yes } else { Cached::No };
+        *result = if compute() { Cached::Yes } else { Cached::No };
     }
     *result == Cached::Yes
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::ix::{NONE, RowIx};
+use super::packed_usage::PackedUsage;
 use super::row::Phase;
-use super::{Stats, Store, Symbol, Totals, TraceIx};
+use super::{Stats, Store, Symbol, TraceIx};
 
 impl Store {
     /// Panics if a derived value differs from one computed from scratch. Costs the number of rows.
@@ -34,8 +35,7 @@ impl Store {
             let data = self.trace(trace);
             assert_eq!(data.start, start);
             assert_eq!(self.find_trace(data.id), Some(trace));
-            let mut sum = Totals::default();
-            data.roots().iter().for_each(|&root| sum.add(&self.totals(root)));
+            let sum = self.sum(data.roots());
             assert_eq!(self.totals_of(trace), sum, "totals of a trace");
             assert_eq!(data.sums.is_some(), data.roots().len() > 1);
             let counts = data.counts;
@@ -61,9 +61,7 @@ impl Store {
             assert!(children.is_sorted_by_key(|&child| self.row(child).order()), "children are sorted");
             assert!(children.iter().all(|&child| self.row(child).parent() == Some(row) && self.row(child).trace == self.row(row).trace));
             if self.row(row).children != NONE {
-                let mut sum = Totals::default();
-                children.iter().for_each(|&child| sum.add(&self.totals(child)));
-                assert_eq!(self.below(row), sum, "totals below a row");
+                assert_eq!(self.below(row), self.sum(children), "totals below a row");
             }
         }
         let mut roots = self.traces().map(|trace| self.trace(trace).roots());
@@ -73,7 +71,7 @@ impl Store {
     fn check_calls_and_duplicates(&self) {
         for row in self.rows() {
             assert_eq!(self.row(row).counted, self.is_call(row), "a row is counted if it is a call");
-            let response = self.packed_usage(row).map_or(0, |usage| usage.response());
+            let response = self.packed_usage(row).map_or(0, PackedUsage::response);
             let is_duplicate = response != 0 && {
                 let reports = self.reports_of(response);
                 assert!(reports.contains(&row), "a row with a response is among its reports");

@@ -14,7 +14,7 @@ pub(super) struct Quotes {
     /// The start of the block.
     at: usize,
     /// Quotes that are not escaped.
-    unescaped_quotes: u64,
+    closing: u64,
     backslashes: u64,
     /// Escaped bytes other than quotes and backslashes.
     other_escapes: u64,
@@ -32,7 +32,7 @@ pub(super) struct End {
 
 impl Quotes {
     pub(super) fn new(text: &[u8]) -> Self {
-        let mut quotes = Self { at: 0, unescaped_quotes: 0, backslashes: 0, other_escapes: 0, carry: false };
+        let mut quotes = Self { at: 0, closing: 0, backslashes: 0, other_escapes: 0, carry: false };
         quotes.load(text);
         quotes
     }
@@ -78,7 +78,7 @@ impl Quotes {
     #[inline]
     fn string_in_block(&self, from: usize) -> (u64, u64) {
         let from_on = u64::MAX << (from - self.at);
-        let quotes = self.unescaped_quotes & from_on;
+        let quotes = self.closing & from_on;
         // All bits below the lowest set bit; all bits if none is set.
         (quotes, from_on & quotes.wrapping_sub(1) & !quotes)
     }
@@ -110,7 +110,7 @@ impl Quotes {
             masks(block)
         };
         let escaped = self.escaped(backslashes);
-        self.unescaped_quotes = quotes & !escaped;
+        self.closing = quotes & !escaped;
         self.backslashes = backslashes;
         self.other_escapes = escaped & !quotes & !backslashes;
     }
