@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# After a synchronous Team.run, every later run of the thread is stored as a child of the team's ended root.
+# After Team.run or Team.arun, every later run of the thread or task is stored as a child of the team's ended root.
 #
 # Packages: agno 3.1.10, openinference-instrumentation-agno 1.0.15, openai 3.57.0, opentelemetry-sdk 1.45.2.
 # Behaviour: Team.run leaves its span as the current one. An unrelated Agent.run in the same thread then gets the team's trace id and
-#   the team's root as parent, though that has ended and has been exported. Spans made by hand do, too. Team.arun is right,
-#   and so are two agents one after the other.
+#   the team's root as parent, though that has ended and has been exported. Spans made by hand do, too. `await team.arun()` does
+#   the same to what the same task awaits next. Agents one after the other are right.
 # Expected: a trace of its own for each run, as before the team ran.
 # Matters: one team run at the start of a service puts the rest of the day into one trace: children that begin after their parent's
 #   end, a trace as long as the process, tokens of all later agents summed into the team. A viewer has to treat a child
@@ -15,6 +15,8 @@
 #> after, agent: child of Crew.run, trace 2, begins after its end
 #> by hand: child of Crew.run, trace 2, begins after its end
 #> in another thread: root, trace 3
+#> Async team.arun: root, trace 4
+#> after arun, agent.arun: child of Async team.arun, trace 4, begins after its end
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -25,7 +27,7 @@ python3 -m venv "$dir/venv"
   opentelemetry-sdk==1.45.2 opentelemetry-api==1.45.2
 
 cat > "$dir/run.py" <<'PY'
-import json, threading
+import asyncio, json, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from agno.agent import Agent
 from agno.models.openai import OpenAIChat
@@ -61,19 +63,25 @@ agent("before, agent").run("Hi")
 Team(name="Crew", members=[agent("Member")], model=model(), telemetry=False).run("Hi")
 agent("after, agent").run("Hi")
 provider.get_tracer("app").start_span("by hand").end()
-thread = threading.Thread(target=lambda: agent("in another thread").run("Hi"))
-thread.start()
-thread.join()
+
+async def both():
+    await Team(name="Async team", members=[agent("Member")], model=model(), telemetry=False).arun("Hi")
+    await agent("after arun, agent").arun("Hi")
+
+for work in (lambda: agent("in another thread").run("Hi"), lambda: asyncio.run(both())):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
 
 spans = sorted(memory.get_finished_spans(), key=lambda s: s.start_time)
 by_id, traces = {s.context.span_id: s for s in spans}, []
 for s in spans:
     if s.context.trace_id not in traces: traces.append(s.context.trace_id)
     name = s.name.removesuffix(".run").replace("Crew", "team").replace("_", " ")
-    if s.name.endswith(".invoke"): continue
+    if s.name.endswith("invoke"): continue
     parent = by_id[s.parent.span_id] if s.parent else None
     late = ", begins after its end" if parent and s.start_time > parent.end_time else ""
-    print(f"{name}: {'child of ' + parent.name if parent else 'root'}, trace {traces.index(s.context.trace_id) + 1}{late}")
+    print(f"{name}: {'child of ' + parent.name.replace('_', ' ') if parent else 'root'}, trace {traces.index(s.context.trace_id) + 1}{late}")
 PY
 
 "$dir/venv/bin/python" "$dir/run.py" > "$dir/seen"
