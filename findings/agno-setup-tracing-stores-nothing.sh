@@ -3,8 +3,8 @@
 #
 # Packages: agno 3.1.10, openinference-instrumentation-agno 1.0.15, openai 3.57.0, sqlalchemy 2.1.9, opentelemetry-sdk 1.45.2.
 # Behaviour: something else set a global SDK provider first (an APM agent, Langfuse, one's own OTLP exporter). setup_tracing() returns as if
-#   all was well, with no warning (only its INFO line "successfully set up" is missing): no processor is added, no table is made, Agno is not even instrumented. Alone, the same call makes the
-#   tables and stores the run's spans.
+#   all was well: no processor is added, no table is made, Agno is not instrumented. No warning; only the INFO line "successfully set up"
+#   is missing. Alone, the same call makes the tables and stores the run's spans.
 # Expected: that it adds its processor to the provider that is there, or an error in the log.
 # Matters: two traced systems in one program are common ("Agno to the database, the rest to OTLP"), and the one that comes second is
 #   silently off. A viewer that waits for `agno_traces` waits for ever; it can only suggest the cause. The order of the two calls decides.
