@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The OpenAI Agents SDK tells cached and reasoning tokens on a span only with the Responses API; with chat completions they are dropped.
 #
-# Packages: openai-agents 0.24.0, openinference-instrumentation-openai-agents 2.6.0, opentelemetry-sdk 1.45.2.
+# Packages: openai-agents 0.24.0, openai 3.57.0, openinference-instrumentation-openai-agents 2.6.0, opentelemetry-sdk 1.45.2.
 # Behaviour: the provider reports the same usage by both interfaces: 1000 in, 800 of them cached, 50 out, 30 of them reasoning. The span of
 #   the Responses call (`response`) has all four. That of the chat call (`generation`) has prompt and completion alone, though the SDK
 #   itself has read the rest (result.context_wrapper.usage). Streamed or not is the same.
@@ -18,7 +18,7 @@ trap 'rm -rf "$dir"' EXIT
 unset "${!OTEL_@}" "${!OPENAI_@}"
 export NO_PROXY=127.0.0.1
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q --disable-pip-version-check openai-agents==0.24.0 openinference-instrumentation-openai-agents==2.6.0 \
+"$dir/venv/bin/pip" install -q --disable-pip-version-check openai-agents==0.24.0 openai==3.57.0 openinference-instrumentation-openai-agents==2.6.0 \
   opentelemetry-sdk==1.45.2 opentelemetry-api==1.45.2
 
 cat > "$dir/run.py" <<'PY'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A run of the OpenAI Agents SDK that failed has an OK root; one that was cancelled is OK in every span, the unanswered model call too.
 #
-# Packages: openai-agents 0.24.0, openinference-instrumentation-openai-agents 2.6.0, openai as required, opentelemetry-sdk 1.45.2.
+# Packages: openai-agents 0.24.0, openai 3.57.0, openinference-instrumentation-openai-agents 2.6.0, opentelemetry-sdk 1.45.2.
 # Behaviour: the provider answers 400: Runner.run raises, the model's and the agent's spans are ERROR, the two spans above them and the
 #   `turn` OK. The caller's task is cancelled while the model is at work: five spans, all OK, one of them an LLM span with neither
 #   answer nor token count.
@@ -18,7 +18,7 @@ trap 'rm -rf "$dir"' EXIT
 unset "${!OTEL_@}" "${!OPENAI_@}"
 export NO_PROXY=127.0.0.1
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q --disable-pip-version-check openai-agents==0.24.0 openinference-instrumentation-openai-agents==2.6.0 \
+"$dir/venv/bin/pip" install -q --disable-pip-version-check openai-agents==0.24.0 openai==3.57.0 openinference-instrumentation-openai-agents==2.6.0 \
   opentelemetry-sdk==1.45.2 opentelemetry-api==1.45.2
 
 cat > "$dir/run.py" <<'PY'
