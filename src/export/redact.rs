@@ -164,7 +164,9 @@ impl Redactor {
         } = trace;
         self.owned(source);
         self.owned(name);
-        [agent, session, user].into_iter().flatten().for_each(|text| self.owned(text));
+        for text in [agent, session, user].into_iter().flatten() {
+            self.owned(text);
+        }
     }
 
     /// Redacts the texts of a span.
@@ -196,7 +198,9 @@ impl Redactor {
             *error = beginning(payload.status_message.chars(), ERROR_PREVIEW).collect();
         }
         self.owned(name);
-        [error, agent, model, provider, tool, session, user].into_iter().flatten().for_each(|text| self.owned(text));
+        for text in [error, agent, model, provider, tool, session, user].into_iter().flatten() {
+            self.owned(text);
+        }
     }
 
     fn payload(&self, payload: &mut Payload) {
@@ -213,8 +217,12 @@ impl Redactor {
             trace_state,
             notes,
         } = payload;
-        [attributes, resource, scope_attributes].into_iter().for_each(|attributes| self.attributes(attributes));
-        [status_message, scope_name, scope_version, trace_state].into_iter().for_each(|text| self.owned(text));
+        for attributes in [attributes, resource, scope_attributes] {
+            self.attributes(attributes);
+        }
+        for text in [status_message, scope_name, scope_version, trace_state] {
+            self.owned(text);
+        }
         for Event { name, time: _, attributes } in events {
             self.owned(name);
             self.attributes(attributes);

@@ -104,8 +104,8 @@ fn exports_of_deep_values_are_read_back_by_prost_and_serde() {
     let attributes = vec![("a".to_owned(), nested(130))];
     let events = vec![Event { name: "e".to_owned(), time: 5, attributes: attributes.clone() }];
     let span = exported(Payload { attributes: attributes.clone(), resource: attributes, events, ..Payload::default() });
-    let json = written(&[span.clone()], Format::Otlp);
-    let proto = written(&[span.clone()], Format::OtlpProto);
+    let json = written(std::slice::from_ref(&span), Format::Otlp);
+    let proto = written(std::slice::from_ref(&span), Format::OtlpProto);
     let from_json: ExportTraceServiceRequest = serde_json::from_slice(&json).unwrap();
     assert_eq!(ExportTraceServiceRequest::decode(&proto[..]).unwrap(), from_json);
     let mut payloads = [json, proto, written(&[span], Format::Jsonl)].map(|file| payload(&mut open_text(file)));

@@ -22,7 +22,9 @@ pub(super) fn write(message: &impl Serialize, non_finite: impl IntoIterator<Item
 /// Returns the non-finite numbers of attributes in order.
 pub(super) fn non_finite(attributes: &[KeyValue]) -> Vec<f64> {
     let mut found = Vec::new();
-    attributes.iter().for_each(|attribute| collect(attribute.value.as_ref(), &mut found));
+    for attribute in attributes {
+        collect(attribute.value.as_ref(), &mut found);
+    }
     found
 }
 

@@ -11,6 +11,7 @@ use crate::model::{SpanKind, Status};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "these are the keys of the span")]
 struct Span<'a> {
     trace_id: Option<String>,
     span_id: Option<String>,

@@ -24,6 +24,7 @@ pub(super) struct KeyValue<'a> {
 /// An `AnyValue`, of which one field is set.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "these are the keys of the value")]
 pub(super) struct AnyValue<'a> {
     string_value: Option<String>,
     #[serde(borrow)]
