@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use agno_top::tui::app::action::ENTRIES;
+use agno_top::keymap::ENTRIES;
 
 const README: &str = include_str!("../README.md");
 
