@@ -60,7 +60,7 @@ fn wrong_usage_is_a_2_and_names_the_mistake() {
         (&["list", "--filter", "ok colour:red"][..], "(at character 4)"),
         (&["list", "--since", "yesterday"], "expected an age such as 15m"),
         (&["list", "--limit", "0"], "0 is not in"),
-        (&["list", "--fail-on", "cost>much"], "expected a number"),
+        (&["list", "--fail-on", "cost>much"], "expected an amount"),
         (&["list", "--fail-on", "errors"], "is neither a status"),
         (&["list", "--fail-on", "cost >0.5"], "right behind its field"),
         (&["list", "--otlp-token", ""], "it is empty"),
