@@ -62,7 +62,7 @@ fn wrong_usage_is_a_2_and_names_the_mistake() {
         (&["list", "--limit", "0"], "0 is not in"),
         (&["list", "--fail-on", "cost>much"], "expected an amount"),
         (&["list", "--fail-on", "errors"], "is neither a status"),
-        (&["list", "--fail-on", "cost >0.5"], "right behind its field"),
+        (&["list", "--fail-on", "cost >0.5"], "write the comparison after a field"),
         (&["list", "--otlp-token", ""], "it is empty"),
         (&["stats", "--by", "colour"], "[possible values: agent, model, tool, session, error]"),
         (&["show"], "<TRACE>"),
