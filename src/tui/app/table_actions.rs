@@ -45,7 +45,7 @@ impl App {
             }
             Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
             Action::Copy => {
-                let text = table.line().map(|line| line.name().to_owned()).filter(|text| !text.is_empty());
+                let text = table.line().map(|line| line.key.name().to_owned()).filter(|text| !text.is_empty());
                 return text.map_or(Outcome::Handled, |text| Outcome::Effect(Effect::Copy { what: text.clone(), text }));
             }
             Action::Filter if self.focus != Focus::Traces => {

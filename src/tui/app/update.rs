@@ -24,7 +24,7 @@ impl App {
             Action::CopySpan => return self.copy_span(store, now),
             _ => {}
         }
-        if let Some(view) = view_of(action) {
+        if let Some(view) = View::opened_by(action) {
             self.open_view(store, view);
         } else if let Some(overlay) = self.overlay_of(store, action) {
             self.overlay = Some(overlay);
@@ -180,14 +180,3 @@ impl App {
     }
 }
 
-fn view_of(action: Action) -> Option<View> {
-    match action {
-        Action::ViewTraces => Some(View::Traces),
-        Action::ViewSessions => Some(View::Sessions),
-        Action::ViewAgents => Some(View::Agents),
-        Action::ViewModels => Some(View::Models),
-        Action::ViewTools => Some(View::Tools),
-        Action::ViewErrors => Some(View::Errors),
-        _ => None,
-    }
-}

@@ -63,7 +63,7 @@ fn session(store: &Store, index: &Index, key: &GroupKey, rows: &Rows) -> Line {
         TableColumn::Input => Cell::Tokens((totals.inputs > 0).then_some(totals.input)),
         TableColumn::Output => Cell::Tokens((totals.outputs > 0).then_some(totals.output)),
         TableColumn::User => Cell::Text(user.map_or(String::new(), |user| store.text(user).to_owned())),
-        _ => Cell::Text(name(key).to_owned()),
+        _ => Cell::Text(key.name().to_owned()),
     };
     Line { cells: columns::of(View::Sessions).iter().map(cell).collect(), key: key.clone() }
 }
@@ -73,7 +73,7 @@ fn error(key: &GroupKey, rows: &Rows) -> Line {
         GroupKey::Error(span_type, place, _) => (span_type.noun(), place.as_str()),
         GroupKey::Name(_) => ("", ""),
     };
-    let message = Some(name(key)).filter(|message| !message.is_empty()).unwrap_or("(no message)");
+    let message = Some(key.name()).filter(|message| !message.is_empty()).unwrap_or("(no message)");
     let cell = |&column: &TableColumn| match column {
         TableColumn::Count => Cell::Count(rows.len() as u64),
         TableColumn::Last => start(rows.last()),
@@ -87,10 +87,4 @@ fn error(key: &GroupKey, rows: &Rows) -> Line {
 
 fn start(row: Option<&(i64, RowIx)>) -> Cell {
     Cell::Moment(row.map_or(0, |&(start, _)| start))
-}
-
-fn name(key: &GroupKey) -> &str {
-    match key {
-        GroupKey::Name(name) | GroupKey::Error(_, _, name) => name,
-    }
 }
