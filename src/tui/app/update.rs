@@ -1,21 +1,21 @@
 //! What each action does to the state.
 
+use std::ops::ControlFlow;
+
 use chrono::{DateTime, Local};
 
-use super::{Action, App, Effect, ExportDialog, Focus, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, View, table_actions};
+use super::{Action, App, Effect, ExportDialog, Focus, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, View};
 use crate::export::{TraceRecord, file_stem};
 use crate::format;
 use crate::model::Nanos;
 use crate::query::{values_of, with_values};
-use crate::store::{Store, TraceIx};
+use crate::store::{By, Store, TraceIx};
 
 impl App {
     /// Performs an action. Returns what the event loop must do.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
-        match self.table_action(store, action) {
-            table_actions::Outcome::Handled => return None,
-            table_actions::Outcome::Effect(effect) => return Some(effect),
-            table_actions::Outcome::Ignored => {}
+        if let ControlFlow::Break(effect) = self.table_action(store, action) {
+            return effect;
         }
         match action {
             Action::Quit => return Some(Effect::Quit),
@@ -42,10 +42,10 @@ impl App {
             Action::Sources => Overlay::Sources(0),
             Action::Help => Overlay::Help(0),
             Action::SortBy => Overlay::Sorter(self.table.as_ref().map_or_else(|| Sorter::of_traces(&self.tree), Sorter::of_table)),
-            Action::PickAgents => Overlay::Picker(Picker::agents(store, &self.filter)),
+            Action::PickAgents => Overlay::Picker(Picker::labels(store, &self.filter, By::Agent)),
             Action::PickStatuses => Overlay::Picker(Picker::statuses(store, &self.filter)),
-            Action::PickModels => Overlay::Picker(Picker::models(store, &self.filter)),
-            Action::PickTools => Overlay::Picker(Picker::tools(store, &self.filter)),
+            Action::PickModels => Overlay::Picker(Picker::labels(store, &self.filter, By::Model)),
+            Action::PickTools => Overlay::Picker(Picker::labels(store, &self.filter, By::Tool)),
             Action::PickSessions => Overlay::Picker(Picker::sessions(store, &self.filter)),
             _ => return None,
         })
@@ -179,4 +179,3 @@ impl App {
         self.overlay = Some(Overlay::Export(ExportDialog::new(traces, &stem)));
     }
 }
-
