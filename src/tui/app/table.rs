@@ -1,10 +1,8 @@
 //! The views beside the traces: tables of sessions, agents, models, tools and errors over everything that the filter shows.
 
-mod cell;
 mod columns;
 mod index;
 mod lines;
-mod narrow;
 
 use std::time::Instant;
 
@@ -14,8 +12,7 @@ use crate::model::SpanType;
 use crate::store::{By, Group, RowIx, Store, Totals, TraceIx};
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
-pub use cell::Cell;
-pub use columns::TableColumn;
+pub use columns::{Cell, TableColumn};
 use index::Index;
 
 /// What the upper pane lists.
