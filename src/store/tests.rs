@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod invariants;
+
 use proptest::prelude::*;
 
 use std::sync::Arc;

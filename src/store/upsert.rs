@@ -12,7 +12,7 @@
 //!    place; then primary rows are elected for the old and the new response and, since nesting decides elections, above the row; then the
 //!    old and the new pairing slot are paired again, which may elect further primary rows.
 //!
-//! After each upsert, every derived value equals one computed from scratch; the tests check that (`invariants`).
+//! After each upsert, every derived value equals one computed from scratch; the tests check that (`tests/invariants`).
 
 use std::hash::BuildHasher;
 
