@@ -118,7 +118,7 @@ impl Interner {
 
     /// Returns one more than the highest [`Symbol::index`].
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn end(&self) -> usize {
         self.entries.len()
     }
 
@@ -126,12 +126,6 @@ impl Interner {
     #[must_use]
     pub fn reuses(&self) -> u64 {
         self.reuses
-    }
-
-    /// Returns whether no text was ever interned.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.len() == 1
     }
 }
 
@@ -157,7 +151,7 @@ mod tests {
         let other = interner.intern("gpt-4o");
         assert_eq!(other, first, "the index is reused");
         assert_ne!(interner.intern("gpt-5"), other);
-        assert_eq!(interner.len(), 3);
+        assert_eq!(interner.end(), 3);
     }
 
     #[test]
