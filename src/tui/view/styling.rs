@@ -1,7 +1,9 @@
 //! The styles of everything on the screen, and the replacement of symbols by ASCII.
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::widgets::{Block, BorderType, Borders, Widget};
 
 use crate::model::SpanType;
 use crate::store::RunStatus;
@@ -44,6 +46,14 @@ impl Styling<'_> {
 
     pub(super) fn frame(self, focused: bool) -> Style {
         self.theme.style(if focused { Role::Focus } else { Role::Frame })
+    }
+
+    /// Draws a rounded frame; returns the area inside.
+    pub(super) fn draw_frame(self, buffer: &mut Buffer, area: Rect, block: Block, focused: bool) -> Rect {
+        let block = block.borders(Borders::ALL).border_type(BorderType::Rounded).border_style(self.frame(focused));
+        let inner = block.inner(area);
+        block.render(area, buffer);
+        inner
     }
 
     pub(super) fn glyphs(self) -> Glyphs {

@@ -6,10 +6,14 @@ use super::conversation;
 use crate::format;
 use crate::model::{Attribute, Payload, Value};
 use crate::semconv::{self, Message};
+use crate::tui::app::compare::{TextLine, Texts};
 use crate::tui::app::{Page, Tab, value_text};
 use crate::tui::widget::chat::{self, Part};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, json};
+
+/// The largest number of lines of a text in a comparison.
+const MAX_EXCHANGE_LINES: usize = 40;
 
 /// Returns the page of a tab. Of a long value it holds the beginning; the pager lays out the rest on demand.
 pub(super) fn page(tab: Tab, payload: &Payload) -> Page {
@@ -55,7 +59,7 @@ fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
 }
 
 /// Returns the input and the output of a span: the messages of a model call, else the values.
-pub(in crate::tui::view) fn exchange(payload: &Payload) -> [Document; 2] {
+fn exchange(payload: &Payload) -> [Document; 2] {
     let conversation = semconv::conversation(payload);
     if conversation.input.is_empty() && conversation.output.is_empty() {
         let value = |value: Option<&Value>| value.map_or_else(Document::new, |value| json::document(&value_text(value)));
@@ -63,6 +67,18 @@ pub(in crate::tui::view) fn exchange(payload: &Payload) -> [Document; 2] {
     }
     [conversation.input, conversation.output]
         .map(|messages| chat::document(&conversation::pair_results(&messages.iter().collect::<Vec<_>>()), Glyphs::Unicode))
+}
+
+/// Returns the first lines of the input and the output of a step.
+#[must_use]
+pub fn exchange_texts(payload: &Payload) -> Texts {
+    let [input, output] = exchange(payload).each_ref().map(first_lines);
+    Texts { input, output }
+}
+
+fn first_lines(document: &Document) -> Vec<TextLine> {
+    let line = |line| TextLine { text: document.line_text(line).to_owned(), indent: document.indent(line), hang: document.hang(line) };
+    (0..document.lines().min(MAX_EXCHANGE_LINES)).map(line).collect()
 }
 
 /// Returns the input and the output value of a span as messages.
