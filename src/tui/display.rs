@@ -4,7 +4,7 @@ mod bar;
 mod symbols;
 mod tokens;
 
-pub use bar::RowBar;
+pub use bar::row_bar;
 pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};
 pub use tokens::{Shares, tokens_in_out};
 

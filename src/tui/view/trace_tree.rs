@@ -1,6 +1,5 @@
 //! The traces pane: one line per row, with the tree, the numbers and the bar.
 
-mod bar;
 mod columns;
 pub(super) mod line;
 

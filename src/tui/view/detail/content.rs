@@ -9,8 +9,8 @@ use crate::semconv::{self, Message};
 use crate::tui::app::compare::{TextLine, Texts};
 use crate::tui::app::{Page, Tab, value_text};
 use crate::tui::widget::chat::{self, Part};
+use crate::tui::widget::json;
 use crate::tui::widget::text::{Document, TextRole};
-use crate::tui::widget::{Glyphs, json};
 
 /// The largest number of lines of a text in a comparison.
 const MAX_EXCHANGE_LINES: usize = 40;
@@ -19,7 +19,7 @@ const MAX_EXCHANGE_LINES: usize = 40;
 pub(super) fn page(tab: Tab, payload: &Payload) -> Page {
     match tab {
         Tab::Overview => Page::default(),
-        Tab::Messages => messages(payload, Glyphs::Unicode).into(),
+        Tab::Messages => messages(payload).into(),
         Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
         Tab::Output => value(semconv::output(&payload.attributes), "No output is recorded on this span."),
         Tab::Attributes => attributes(payload),
@@ -36,7 +36,7 @@ pub(super) fn note(text: &str) -> Document {
 }
 
 /// Returns the conversation with a model. A span without messages shows its input and output instead.
-fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
+fn messages(payload: &Payload) -> Document {
     let attributes = &payload.attributes;
     let conversation = semconv::conversation(payload);
     let recorded: Vec<&Message> = conversation.input.iter().chain(&conversation.output).collect();
@@ -55,7 +55,7 @@ fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
     if !payload.status_message.is_empty() {
         shown.push(chat::Message { role: "error".into(), parts: vec![Part::Error(payload.status_message.as_str().into())] });
     }
-    if shown.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&shown, glyphs) }
+    if shown.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&shown) }
 }
 
 /// Returns the input and the output of a span: the messages of a model call, else the values.
@@ -66,7 +66,7 @@ fn exchange(payload: &Payload) -> [Document; 2] {
         return [value(semconv::input(&payload.attributes)), value(semconv::output(&payload.attributes))];
     }
     [conversation.input, conversation.output]
-        .map(|messages| chat::document(&conversation::pair_results(&messages.iter().collect::<Vec<_>>()), Glyphs::Unicode))
+        .map(|messages| chat::document(&conversation::pair_results(&messages.iter().collect::<Vec<_>>())))
 }
 
 /// Returns the first lines of the input and the output of a step.
