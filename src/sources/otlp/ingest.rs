@@ -11,7 +11,7 @@ use super::body_reader::MemoryPermit;
 use super::client::Message;
 use super::forward::Forward;
 use super::payload_store::PayloadStore;
-use super::record::{FinishedSpan, Recorder, WriteJob};
+use super::record::Recorder;
 use super::response::{Accepted, Rejection};
 use super::types::{Encoding, Signal};
 use crate::model::{Batch, Origin};
@@ -47,7 +47,7 @@ impl ExportRequest {
             body: body.clone(),
             compression: ContentEncoding::Identity,
             original: body,
-            permit: MemoryPermit::default(),
+            _permit: MemoryPermit::default(),
         }
     }
 }
@@ -143,12 +143,12 @@ impl Ingest {
 
     /// Records the finished spans, if a file is configured.
     async fn record(&self, body: &Bytes, batch: &Batch) -> Result<(), Rejection> {
-        let Some(recorder) = &self.recorder else { return Ok(()) };
-        let spans: Vec<_> = batch.spans.iter().filter_map(|span| FinishedSpan::new(span, batch.text(span.name))).collect();
-        if spans.is_empty() {
-            return Ok(());
+        match &self.recorder {
+            Some(recorder) if batch.spans.iter().any(|span| span.end.is_some()) => {
+                recorder.write(body.clone()).await.map_err(Rejection::RecordFailed)
+            }
+            _ => Ok(()),
         }
-        recorder.write(WriteJob { body: body.clone(), spans }).await.map_err(Rejection::RecordFailed)
     }
 
     /// Reserves a place in the update channel.
