@@ -1,6 +1,6 @@
-//! A recorded run of real Agno agents, played at its own pace into a temporary database.
+//! The demo: a recorded run of real Agno agents, replayed in real time into a temporary database.
 //!
-//! Agno itself wrote the recording (`assets/demo/record.py`); only the times are moved, so that it begins now.
+//! Agno wrote the recording (`assets/demo/record.py`). Only the times change: the replay begins now.
 
 use std::io;
 use std::path::PathBuf;
@@ -20,32 +20,32 @@ use crate::model::time::to_isoformat;
 const RECORDING: &str = include_str!("../assets/demo.jsonl");
 const SCHEMA: &str = include_str!("../assets/demo.sql");
 
-/// A demo that plays. Dropping it stops the writing and removes the database.
+/// A running demo. Dropping it stops the replay and removes the database.
 #[derive(Debug)]
 pub struct Demo {
-    /// The database, as Agno would have written it.
+    /// The database, in Agno's schema.
     pub path: PathBuf,
     stop: Option<mpsc::Sender<()>>,
     writer: Option<JoinHandle<()>>,
     _directory: TempDir,
 }
 
-/// Makes the database and starts to play.
+/// Creates the database and starts the replay.
 pub fn start() -> io::Result<Demo> {
-    play(1.0)
+    replay(1.0)
 }
 
 impl Drop for Demo {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(writer) = self.writer.take() {
-            // A writer that panicked has nothing more to clean up.
+            // The panic hook reports a panic.
             let _ = writer.join();
         }
     }
 }
 
-/// One write that Agno made to one of its tables.
+/// A row that Agno wrote, and when.
 #[derive(Deserialize)]
 struct Write {
     at_ms: u64,
@@ -60,7 +60,7 @@ enum Table {
     AgnoSpans,
 }
 
-fn play(speed: f64) -> io::Result<Demo> {
+fn replay(speed: f64) -> io::Result<Demo> {
     let directory = tempfile::Builder::new().prefix("agno-top-demo-").tempdir()?;
     let path = directory.path().join("traces.db");
     let connection = create(&path).map_err(io::Error::other)?;
@@ -86,12 +86,12 @@ fn recording() -> io::Result<Vec<Write>> {
 }
 
 fn write_all(connection: &Connection, writes: Vec<Write>, speed: f64, stopped: &Receiver<()>) -> rusqlite::Result<()> {
-    let begun = Instant::now();
+    let start = Instant::now();
     // Agno keeps microseconds.
     let shift = first_start(&writes).map_or(TimeDelta::zero(), |first| Utc::now().trunc_subsecs(6) - first);
     for mut write in writes {
         let due = Duration::from_millis(write.at_ms).div_f64(speed);
-        match stopped.recv_timeout(due.saturating_sub(begun.elapsed())) {
+        match stopped.recv_timeout(due.saturating_sub(start.elapsed())) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// A table's rows by their key, as JSON.
+    /// Returns the rows of a table by key, as JSON.
     fn rows(connection: &Connection, table: &str) -> HashMap<String, Map<String, Value>> {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
@@ -162,9 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn all_of_the_recording_arrives_with_its_times_moved() {
+    fn the_whole_recording_is_replayed_with_shifted_times() {
         let before = Utc::now().trunc_subsecs(6);
-        let demo = play(1e6).unwrap();
+        let demo = replay(1e6).unwrap();
         while !demo.writer.as_ref().unwrap().is_finished() {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -188,19 +188,19 @@ mod tests {
             assert!(played.len() > 10);
         }
         shifts.dedup();
-        assert_eq!(shifts.len(), 1, "everything is moved by the same time");
+        assert_eq!(shifts.len(), 1, "all times are shifted equally");
         let begin = first_start(&recording().unwrap()).unwrap() + shifts[0];
         assert!(begin >= before && begin <= Utc::now());
     }
 
     #[test]
-    fn dropping_it_stops_it_at_once_and_leaves_nothing() {
+    fn dropping_the_demo_stops_it_and_removes_the_database() {
         let demo = start().unwrap();
         let directory = demo.path.parent().unwrap().to_owned();
         assert!(demo.path.exists());
-        let begun = Instant::now();
+        let start = Instant::now();
         drop(demo);
-        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert!(start.elapsed() < Duration::from_secs(1));
         assert!(!directory.exists());
     }
 }

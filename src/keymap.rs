@@ -1,6 +1,6 @@
 //! Actions, keys, and the keys that each action is bound to.
 
-pub mod action;
+mod action;
 mod key;
 
 use crossterm::event::KeyEvent;

@@ -1,6 +1,6 @@
-//! Real Agno writes into a database while the SQLite source follows it: every span arrives, once, as it was stored.
+//! Agno writes to a database while the SQLite source follows it: every span arrives once, as stored.
 //!
-//! Needs a Python with `tests/agno/requirements.txt`, named by `AGNO_TOP_AGNO_PYTHON`; without it nothing is tested, except in CI.
+//! Needs a Python with `tests/agno/requirements.txt`, named by `AGNO_TOP_AGNO_PYTHON`; without it the tests are skipped, and fail in CI.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking and speaks to whoever runs it")]
 
@@ -22,10 +22,10 @@ use rusqlite::Connection;
 use serde_json::Value;
 use tokio::sync::mpsc::Receiver;
 
-/// How long the source may take for what was written last.
+/// How long the source may take for the last rows.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the source sent: each span with the batch that holds its texts.
+/// The spans that the source sent, each with the batch that holds its texts.
 #[derive(Default)]
 struct Received {
     batches: Vec<Batch>,
@@ -48,7 +48,7 @@ impl Received {
     }
 }
 
-/// A row of `agno_spans`, read without any of the program's own code.
+/// A row of `agno_spans`, read without the code of the program.
 struct Row {
     trace: String,
     parent: Option<String>,
@@ -60,13 +60,13 @@ struct Row {
     attributes: Value,
 }
 
-/// Everything in a directory, by name.
+/// Reads every file in a directory, by name.
 fn files(directory: &Path) -> BTreeMap<OsString, Vec<u8>> {
     let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
     entries.map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap())).collect()
 }
 
-/// Reads a copy: an ordinary connection, even a read-only one, changes the files beside a database in WAL mode.
+/// Reads a copy, because any ordinary connection changes the files beside a database in WAL mode.
 fn rows(files: &BTreeMap<OsString, Vec<u8>>) -> HashMap<String, Row> {
     let copy = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
@@ -118,7 +118,7 @@ fn follow_real_agno(python: &OsString, flags: &[&str]) {
         received.take(&mut updates);
         std::thread::sleep(Duration::from_millis(5));
     }
-    // What would come twice comes within this time.
+    // Duplicates would arrive within this time.
     std::thread::sleep(Duration::from_millis(500));
     received.take(&mut updates);
     drop((handle, updates));
@@ -128,7 +128,7 @@ fn follow_real_agno(python: &OsString, flags: &[&str]) {
     assert!(matches!(received.states.first(), Some(State::Waiting(_))), "{:?}", received.states);
     assert_eq!(received.states.last(), Some(&State::Watching { left_out: 0 }));
     std::thread::sleep(Duration::from_millis(300));
-    // Agno does not close its database: it leaves the write-ahead log there.
+    // Agno does not close its database, so that the write-ahead log remains.
     assert!(left_by_agno == files(directory.path()), "the source changed no byte, and left nothing beside the database");
 }
 
@@ -145,7 +145,7 @@ fn compare(received: &Received, mut rows: HashMap<String, Row>) {
             [("OK", Status::Ok), ("ERROR", Status::Error), ("UNSET", Status::Unset)].into_iter().find(|(code, _)| row.status == *code);
         assert_eq!(Some(span.status), status.map(|(_, status)| status), "{}", row.name);
         let message = row.message.unwrap_or_default();
-        // A row keeps the beginning, on one line.
+        // A row keeps the beginning on one line.
         assert!(message.split_whitespace().eq(batch.text(span.error).split_whitespace()), "{message:?} {:?}", batch.text(span.error));
         compare_facts(batch, span, &row.name, &row.attributes);
     }
@@ -175,7 +175,7 @@ fn compare_facts(batch: &Batch, span: &Span, name: &str, attributes: &Value) {
     let usage = facts.usage.unwrap_or_default();
     let cached = count(&["llm.token_count.prompt_details.cache_read", "gen_ai.usage.cache_read.input_tokens"]);
     let input = count(&["llm.token_count.prompt", "gen_ai.usage.input_tokens"]);
-    // Of Anthropic's calls Agno states the input without what came from the cache.
+    // For Anthropic Agno records the input without cached tokens.
     let apart = if text(&["llm.provider"]) == "Anthropic" { cached.unwrap_or(0) } else { 0 };
     assert_eq!(usage.input, input.map(|input| input + apart), "{name}");
     assert_eq!(usage.output, count(&["llm.token_count.completion", "gen_ai.usage.output_tokens"]), "{name}");
@@ -183,14 +183,14 @@ fn compare_facts(batch: &Batch, span: &Span, name: &str, attributes: &Value) {
 }
 
 #[test]
-fn spans_written_one_by_one_arrive_once_and_whole() {
+fn spans_written_one_by_one_arrive_once_and_complete() {
     if let Some(python) = python() {
         follow_real_agno(&python, &[]);
     }
 }
 
 #[test]
-fn spans_written_in_batches_arrive_once_and_whole() {
+fn spans_written_in_batches_arrive_once_and_complete() {
     if let Some(python) = python() {
         follow_real_agno(&python, &["--batch"]);
     }

@@ -1,4 +1,4 @@
-//! What spans say they used, by every convention, against sums made by hand.
+//! The usage of spans in every convention, compared with sums made by hand.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -9,18 +9,19 @@ use agno_top::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanId, Status,
 use agno_top::semconv::Extractor;
 use agno_top::store::{By, Limits, Store};
 
-/// A span: its parent's place in the list, its name, its scope, its attributes.
-type Told = (Option<usize>, &'static str, &'static str, &'static str);
+/// A span: the index of its parent in the list, its name, its scope, its attributes.
+type SpanInput = (Option<usize>, &'static str, &'static str, &'static str);
 
-/// Tokens in, from and into the cache, out, of these reasoning; cost in billionths of a dollar; calls.
+/// Input, cache read, cache write, output and reasoning tokens; cost in billionths of a dollar; calls.
 type Sums = (u64, u64, u64, u64, u64, Option<i64>, u32);
 
 const AGNO: &str = "openinference.instrumentation.agno";
 
-/// gpt-4o: 2500 a token in, 1250 from the cache, 10000 out. Claude Sonnet 4.5: 3000, 300, 3750 into the cache, 15000 out.
-const TRUTHS: &[(&str, &[Told], Sums)] = &[
+/// Prices of a token in billionths of a dollar. gpt-4o: input 2500, cache read 1250, output 10000. Claude Sonnet 4.5: input 3000, cache
+/// read 300, cache write 3750, output 15000.
+const TRUTHS: &[(&str, &[SpanInput], Sums)] = &[
     (
-        "OpenInference, input with its cached part",
+        "OpenInference, input includes cached tokens",
         &[(
             None,
             "OpenAIChat.invoke",
@@ -31,7 +32,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (1000, 200, 0, 100, 0, Some(800 * 2500 + 200 * 1250 + 100 * 10_000), 1),
     ),
     (
-        "Agno's Anthropic, which leaves the cache out",
+        "Agno's Anthropic, input excludes cached tokens",
         &[(
             None,
             "Claude.invoke",
@@ -43,7 +44,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (170, 50, 20, 10, 0, Some(100 * 3000 + 50 * 300 + 20 * 3750 + 10 * 15_000), 1),
     ),
     (
-        "LangChain's Anthropic, which holds it",
+        "LangChain's Anthropic, input includes cached tokens",
         &[(
             None,
             "ChatAnthropic",
@@ -55,7 +56,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (170, 50, 20, 10, 0, Some(100 * 3000 + 50 * 300 + 20 * 3750 + 10 * 15_000), 1),
     ),
     (
-        "one call that Agno and Anthropic's SDK both tell of",
+        "one call that Agno and Anthropic's SDK both report",
         &[
             (None, "Agent.run", AGNO, r#"{"openinference.span.kind": "AGENT"}"#),
             (
@@ -77,7 +78,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (105, 100, 0, 10, 0, Some(5 * 3000 + 100 * 300 + 10 * 15_000), 1),
     ),
     (
-        "GenAI as it is now",
+        "GenAI, current keys",
         &[(
             None,
             "chat gpt-4o",
@@ -89,7 +90,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (30, 10, 0, 20, 5, Some(20 * 2500 + 10 * 1250 + 20 * 10_000), 1),
     ),
     (
-        "GenAI as it was",
+        "GenAI, deprecated keys",
         &[(
             None,
             "chat",
@@ -100,7 +101,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (30, 0, 0, 20, 0, Some(30 * 2500 + 20 * 10_000), 1),
     ),
     (
-        "the AI SDK: a call within a text that states the sum",
+        "the AI SDK: a call within a span that states the sum",
         &[
             (
                 None,
@@ -128,7 +129,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (70, 10, 0, 9, 1, Some(60 * 2500 + 10 * 1250 + 9 * 10_000), 2),
     ),
     (
-        "Traceloop, with counts in text",
+        "Traceloop, counts as text",
         &[(
             None,
             "openai.chat",
@@ -139,7 +140,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (12, 0, 0, 3, 0, Some(12 * 2500 + 3 * 10_000), 1),
     ),
     (
-        "Logfire: details apart, a cost of its own",
+        "Logfire: separate details, a stated cost",
         &[(
             None,
             "chat gpt-4o",
@@ -204,7 +205,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (300, 0, 0, 30, 0, Some(300 * 2500 + 30 * 10_000), 1),
     ),
     (
-        "what the provider said, beside the counts",
+        "the provider's usage, beside the counts",
         &[(
             None,
             "Chat Completion with {request_data[model]!r}",
@@ -216,7 +217,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (1000, 800, 0, 50, 30, Some(200 * 2500 + 800 * 1250 + 50 * 10_000), 1),
     ),
     (
-        "a provider's answer kept whole, whose input leaves the cache out",
+        "a provider's whole response, input excludes cached tokens",
         &[(
             None,
             "Messages",
@@ -228,7 +229,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (6600, 500, 100, 10, 0, Some(6000 * 3000 + 500 * 300 + 100 * 3750 + 10 * 15_000), 1),
     ),
     (
-        "an answer that is not this span's: other counts in it say nothing",
+        "a response of another span: its counts do not matter",
         &[(
             None,
             "ChatOpenAI",
@@ -262,7 +263,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (6000, 0, 0, 10, 0, Some(2_000_000_000), 1),
     ),
     (
-        "MLflow: words and a map as JSON",
+        "MLflow: names and a map as JSON",
         &[(
             None,
             "Completions",
@@ -285,7 +286,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (1000, 800, 0, 50, 30, Some(200 * 2500 + 800 * 1250 + 50 * 10_000), 1),
     ),
     (
-        "a total that proves what is apart",
+        "a total that proves which details are excluded",
         &[(
             None,
             "chat",
@@ -297,7 +298,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (6600, 500, 100, 10, 0, Some(6000 * 3000 + 500 * 300 + 100 * 3750 + 10 * 15_000), 1),
     ),
     (
-        "Gemini's thoughts, in its total alone",
+        "Gemini's reasoning, only in the total",
         &[(
             None,
             "generate_content",
@@ -308,7 +309,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (1000, 0, 0, 50, 0, None, 1),
     ),
     (
-        "the AI SDK 4: the cache in what the provider added",
+        "the AI SDK 4: cached tokens in the provider metadata",
         &[(
             None,
             "ai.generateText.doGenerate",
@@ -320,7 +321,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (6600, 500, 100, 10, 0, Some(6000 * 3000 + 500 * 300 + 100 * 3750 + 10 * 15_000), 1),
     ),
     (
-        "no tokens at all are not known ones, and no cost is not a price",
+        "zero tokens are unknown, and so is a cost of zero",
         &[
             (
                 None,
@@ -360,7 +361,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
         (60, 10, 0, 20, 0, Some(50 * 2500 + 10 * 1250 + 20 * 10_000), 1),
     ),
     (
-        "absurd numbers are not stated",
+        "absurd numbers are ignored",
         &[(
             None,
             "chat",
@@ -383,7 +384,7 @@ const TRUTHS: &[(&str, &[Told], Sums)] = &[
     ),
 ];
 
-fn sums(spans: &[Told], backwards: bool) -> Sums {
+fn sums(spans: &[SpanInput], backwards: bool) -> Sums {
     let mut store = Store::new(Limits::default());
     store.set_prices(Arc::new(Prices::bundled()));
     let id = |at: usize| SpanId::new((at as u64 + 1).to_be_bytes()).unwrap();
@@ -427,8 +428,8 @@ fn every_convention_adds_up() {
     }
 }
 
-/// Agents, tools and models with their calls, of which so many failed.
-fn calls(spans: &[(Told, Status)]) -> Vec<(By, String, u32, u32)> {
+/// Returns agents, models and tools with their calls and failed calls.
+fn calls(spans: &[(SpanInput, Status)]) -> Vec<(By, String, u32, u32)> {
     let mut store = Store::new(Limits::default());
     let id = |at: usize| SpanId::new((at as u64 + 1).to_be_bytes()).unwrap();
     for (at, &((parent, name, scope, attributes), status)) in spans.iter().enumerate().rev() {
@@ -437,7 +438,7 @@ fn calls(spans: &[(Told, Status)]) -> Vec<(By, String, u32, u32)> {
         json::scan(attributes.as_bytes(), |name, value| extractor.add(name, value)).unwrap();
         let facts = extractor.facts(name, Some(scope), &mut batch);
         let (trace, name, start) = (TraceId::new([1; 16]).unwrap(), batch.intern(name), 1_768_435_200_000_000_000 + at as i64 * 1000);
-        // The later it begins the sooner it ends.
+        // A span that starts later ends earlier.
         let (parent, end, address) = (parent.map(id), Some(start + 1_000_000 - at as i64 * 2000), PayloadRef(at as i64));
         batch.spans.push(Span {
             trace,
@@ -467,7 +468,7 @@ fn calls(spans: &[(Told, Status)]) -> Vec<(By, String, u32, u32)> {
 }
 
 #[test]
-fn what_two_tell_under_one_name_is_one_call() {
+fn equal_names_of_two_instrumentations_are_one_call() {
     let agent = r#"{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "writer"}"#;
     let found = calls(&[
         ((None, "writer.run", "openinference", r#"{"openinference.span.kind": "AGENT"}"#), Status::Unset),
@@ -495,7 +496,7 @@ fn what_two_tell_under_one_name_is_one_call() {
 }
 
 #[test]
-fn an_answer_s_id_is_the_provider_s() {
+fn the_response_id_is_the_provider_s() {
     let response = |attributes: &str| {
         let mut batch = Batch::new(SourceId(0), Origin::History);
         let mut extractor = Extractor::default();
@@ -507,5 +508,5 @@ fn an_answer_s_id_is_the_provider_s() {
     assert_eq!(response(r#"{"ai.operationId": "ai.generateText.doGenerate", "ai.response.id": "resp_1"}"#), "resp_1");
     let answer = r#""output.value": "{\"id\": \"msg_1\", \"usage\": {\"input_tokens\": 1}}""#;
     assert_eq!(response(&format!(r#"{{"openinference.span.kind": "LLM", {answer}}}"#)), "msg_1");
-    assert_eq!(response(&format!(r#"{{"openinference.span.kind": "TOOL", {answer}}}"#)), "", "a tool's output is no model's");
+    assert_eq!(response(&format!(r#"{{"openinference.span.kind": "TOOL", {answer}}}"#)), "", "a tool's output is not a response");
 }

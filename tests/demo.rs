@@ -1,4 +1,4 @@
-//! The demo, followed as any other database.
+//! The demo, read like any other database.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -10,13 +10,13 @@ use agno_top::sources::sqlite::{self, Tables};
 use agno_top::sources::{Update, UpdateSender};
 
 #[test]
-fn the_first_call_is_there_after_a_second_and_its_agent_still_runs() {
+fn the_first_model_call_arrives_while_its_agent_runs() {
     let demo = demo::start().unwrap();
-    let begun = Instant::now();
+    let start = Instant::now();
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
     let _handle = sqlite::start(demo.path.clone(), Tables::default(), 1_000_000, UpdateSender::new(SourceId(0), sender)).unwrap();
     let batch = loop {
-        assert!(begun.elapsed() < Duration::from_secs(20), "nothing came");
+        assert!(start.elapsed() < Duration::from_secs(20), "no span arrived");
         match updates.try_recv() {
             Ok(Update::Batch(batch)) if !batch.spans.is_empty() => break batch,
             Ok(Update::Batch(_) | Update::State(..)) => {}
@@ -27,6 +27,6 @@ fn the_first_call_is_there_after_a_second_and_its_agent_still_runs() {
     let span = &batch.spans[0];
     assert_eq!(span.facts.span_type, SpanType::Model);
     assert!(batch.text(span.facts.model).starts_with("gpt-4o-mini"));
-    assert!(span.parent.is_some_and(|parent| batch.spans.iter().all(|span| span.id != parent)), "its agent has not ended");
+    assert!(span.parent.is_some_and(|parent| batch.spans.iter().all(|span| span.id != parent)), "its agent is still running");
     assert!(span.facts.usage.is_some());
 }

@@ -1,5 +1,6 @@
 //! The flags of the settings, built from their definition.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
@@ -103,7 +104,7 @@ fn flag(setting: &'static Setting, flag: Flag, default: Option<&Value>) -> Arg {
 fn help(setting: &Setting, default: Option<&Value>) -> String {
     let mut help = setting.doc.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
     if setting.syntax.is_secret() {
-        help.push_str(&format!(" [env: AGNO_TOP_{}]", setting.key.to_uppercase()));
+        let _ = write!(help, " [env: AGNO_TOP_{}]", setting.key.to_uppercase());
     }
     match default {
         Some(Value::String(text)) if !text.is_empty() => help + &format!(" [default: {text}]"),

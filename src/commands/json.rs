@@ -16,7 +16,7 @@ pub(crate) fn value(out: &mut impl Write, value: &impl Serialize) -> io::Result<
     value.serialize(&mut Serializer::with_formatter(&mut *out, SafeFormatter)).map_err(io::Error::from)
 }
 
-/// Compact JSON with escapes for control characters beyond ASCII and for characters that reorder or hide others. serde_json escapes ASCII
+/// Compact JSON with escapes for control characters beyond ASCII and for characters that reorder or hide others. `serde_json` escapes ASCII
 /// control characters itself.
 struct SafeFormatter;
 

@@ -99,10 +99,10 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
     for &trace in traces {
         let data = store.trace(trace);
         let (totals, status) = (store.totals_of(trace), data.run_status());
-        let errors = if totals.errors > 0 { Style::Standing(RunStatus::Error) } else { Style::Dim };
+        let errors = if totals.errors > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
         let mut line = vec![
             vec![StyledText::new(&format::moment(data.start, snapshot.now), Style::Dim)],
-            vec![StyledText::new(status_name(status), Style::Standing(status))],
+            vec![StyledText::new(status_name(status), Style::Status(status))],
             vec![StyledText::from(data.id.to_string()[..digits].to_owned())],
             vec![time(snapshot, trace)],
             vec![StyledText::from(format::count(totals.spans.into()))],
@@ -121,7 +121,7 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
 fn time(snapshot: &Snapshot, trace: TraceIx) -> StyledText {
     let data = snapshot.store.trace(trace);
     if data.counts().running > 0 {
-        StyledText::new(&format::clock(snapshot.now.saturating_sub(data.start)), Style::Standing(RunStatus::Running))
+        StyledText::new(&format::clock(snapshot.now.saturating_sub(data.start)), Style::Status(RunStatus::Running))
     } else {
         StyledText::from(format::duration(data.end.saturating_sub(data.start)))
     }
@@ -132,7 +132,7 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     let store = &snapshot.store;
     let Some(&head) = store.trace(trace).roots().first() else { return Vec::new() };
     let data = store.row(head);
-    let mut pieces = vec![StyledText::new(&display::name(store, data), Style::Kind(data.span_type))];
+    let mut pieces = vec![StyledText::new(&display::name(store, data), Style::SpanType(data.span_type))];
     let failed = |row: &RowIx| store.totals(*row).errors > 0;
     let cause = store.trace(trace).roots().iter().copied().find(failed).map(|top| store.first_failure(top).unwrap_or(top));
     let error = cause.map_or("", |cause| store.text(store.row(cause).error));
@@ -140,7 +140,7 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     let input = if data.phase == Phase::Ended { Some(head) } else { store.children(head).first().copied() };
     let input = input.map_or("", |row| store.text(store.row(row).input));
     if !error.is_empty() {
-        pieces.push(StyledText::new(&format!("  {error}"), Style::Standing(RunStatus::Error)));
+        pieces.push(StyledText::new(&format!("  {error}"), Style::Status(RunStatus::Error)));
     } else if !input.is_empty() {
         pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));
     }

@@ -78,7 +78,9 @@ pub(super) fn open(paths: &[PathBuf], config: &Config, options: OpenOptions) -> 
 
 /// Stops the sources and prints their warnings.
 pub(super) fn stop(hub: Hub) {
-    hub.stop().iter().for_each(|warning| print_message(warning));
+    for warning in hub.stop() {
+        print_message(&warning);
+    }
 }
 
 /// Returns an empty store with the configured limits.

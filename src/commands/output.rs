@@ -1,4 +1,4 @@
-//! How lines look: with colour or without, how wide, in which characters.
+//! Lines of text on standard output: colours, width, and ASCII.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -14,61 +14,61 @@ use crate::tui::display;
 use crate::tui::theme::{AUTO, ColorSupport, Role, Themes};
 use crate::tui::widget::Glyphs;
 
-/// How standard output takes lines.
+/// What standard output can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Output {
     /// Whether colours may be used.
     pub(crate) colour: bool,
     /// The characters that may be used.
     pub(crate) glyphs: Glyphs,
-    /// Cells of a line; `None` if nothing needs to be cut.
+    /// The width of a line in cells; `None` if it is unlimited.
     pub(crate) width: Option<usize>,
 }
 
-/// What a piece of a line is, for its colour.
+/// The style of text, from which its colour follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// As it comes.
+    /// No style.
     #[default]
     Plain,
-    /// Beside the point.
+    /// Secondary information.
     Dim,
-    /// A heading, a name.
+    /// Headings and names.
     Strong,
-    /// Of a span of this kind.
-    Kind(SpanType),
-    /// Of a row with this status.
-    Standing(RunStatus),
-    /// Of a span of this kind, colours exchanged.
+    /// The colour of a span type.
+    SpanType(SpanType),
+    /// The colour of a status.
+    Status(RunStatus),
+    /// The colour of a span type, as the background.
     Reversed(SpanType),
 }
 
-/// Text that is safe for a terminal, in its tone.
+/// Text that is safe for a terminal, with its style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StyledText {
     text: String,
-    tone: Style,
+    style: Style,
 }
 
 impl StyledText {
-    /// A piece of a line; the text is made safe here.
+    /// Creates styled text; removes what could control a terminal.
     #[must_use]
-    pub(crate) fn new(text: &str, tone: Style) -> Self {
-        Self { text: format::safe(text).into_owned(), tone }
+    pub(crate) fn new(text: &str, style: Style) -> Self {
+        Self { text: format::safe(text).into_owned(), style }
     }
 
-    /// Whether `next` looks the same.
+    /// Whether both have the same style.
     #[must_use]
-    pub(crate) fn joins(&self, next: &Self) -> bool {
-        self.tone == next.tone
+    pub(crate) fn has_style_of(&self, other: &Self) -> bool {
+        self.style == other.style
     }
 
-    /// Puts the text of `next` behind.
-    pub(crate) fn join(&mut self, next: &Self) {
+    /// Appends the text of `next`.
+    pub(crate) fn append(&mut self, next: &Self) {
         self.text.push_str(&next.text);
     }
 
-    /// Cells that it takes.
+    /// Returns the width in cells.
     #[must_use]
     pub(crate) fn width(&self) -> usize {
         format::width(&self.text)
@@ -82,7 +82,7 @@ impl From<String> for StyledText {
 }
 
 impl Output {
-    /// The look of standard output: colours on a terminal unless `NO_COLOR` is set, everything uncut where it is none.
+    /// Returns what standard output can show: colours on a terminal unless `NO_COLOR` is set, and unlimited width otherwise.
     #[must_use]
     pub(crate) fn stdout(ascii: bool) -> Self {
         let glyphs = if ascii { Glyphs::Ascii } else { Glyphs::Unicode };
@@ -93,15 +93,15 @@ impl Output {
         Self { colour: color_support() != ColorSupport::None, glyphs, width }
     }
 
-    /// Writes pieces as one line, cut where it would be too wide.
+    /// Writes pieces as one line, cut to the width.
     pub(crate) fn line(self, out: &mut impl Write, pieces: &[StyledText]) -> io::Result<()> {
         let mut room = self.width.unwrap_or(usize::MAX);
         let end = pieces.iter().rposition(|piece| !piece.text.trim().is_empty()).map_or(0, |last| last + 1);
-        for StyledText { text, tone } in &pieces[..end] {
+        for StyledText { text, style } in &pieces[..end] {
             let fitted = format::fit(text, room);
             room -= format::width(&fitted).min(room);
             let shown = if self.glyphs == Glyphs::Ascii { to_ascii(&fitted) } else { fitted };
-            match content_style(*tone).filter(|_| self.colour && !shown.trim().is_empty()) {
+            match content_style(*style).filter(|_| self.colour && !shown.trim().is_empty()) {
                 Some(style) => write!(out, "{}", StyledContent::new(style, shown))?,
                 None => out.write_all(shown.as_bytes())?,
             }
@@ -109,14 +109,14 @@ impl Output {
         out.write_all(b"\n")
     }
 
-    /// The symbol of a kind.
+    /// Returns the symbol of a span type.
     #[must_use]
-    pub(crate) fn kind(kind: SpanType) -> StyledText {
-        StyledText::new(display::span_type_symbol(kind), Style::Kind(kind))
+    pub(crate) fn symbol(span_type: SpanType) -> StyledText {
+        StyledText::new(display::span_type_symbol(span_type), Style::SpanType(span_type))
     }
 }
 
-/// The program's own symbols replaced; what else came from outside stays.
+/// Replaces the program's own symbols; other text stays as it is.
 fn to_ascii(text: &str) -> Cow<'static, str> {
     let plain = |c: char| display::ascii_symbol(c.encode_utf8(&mut [0; 4])).map_or_else(|| c.to_string(), str::to_owned);
     text.chars().map(plain).collect::<String>().into()
@@ -136,8 +136,8 @@ fn content_style(style: Style) -> Option<ContentStyle> {
         Style::Plain => return None,
         Style::Strong => theme(Role::Title),
         Style::Dim => theme(Role::Dim),
-        Style::Standing(status) => theme(display::status_role(status)?),
-        Style::Kind(span_type) => theme(display::span_type_role(span_type)),
+        Style::Status(status) => theme(display::status_role(status)?),
+        Style::SpanType(span_type) => theme(display::span_type_role(span_type)),
         Style::Reversed(span_type) => theme(display::span_type_role(span_type)).reversed(),
     };
     Some(style.into_crossterm())

@@ -84,14 +84,14 @@ impl Snapshot {
         let query = selection.filter.clone().filter(|query| !query.is_empty());
         let mut matcher = query.map(|query| self.matcher(query)).transpose()?;
         let recent = self.store.traces().rev().take_while(|&trace| self.store.trace(trace).start >= since);
-        let matches = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| matches(&self.store, matcher, trace, self.now));
-        Ok(recent.filter(matches).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect())
+        let is_selected = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| is_match(&self.store, matcher, trace, self.now));
+        Ok(recent.filter(is_selected).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect())
     }
 
     /// Returns those of `traces` that match the query.
     pub(super) fn matching(&mut self, traces: &[TraceIx], query: Query) -> Result<Vec<TraceIx>, Report> {
         let mut matcher = self.matcher(query)?;
-        Ok(traces.iter().copied().filter(|&trace| matches(&self.store, &mut matcher, trace, self.now)).collect())
+        Ok(traces.iter().copied().filter(|&trace| is_match(&self.store, &mut matcher, trace, self.now)).collect())
     }
 
     /// Returns a matcher, after a search through all payloads if the query needs it.
@@ -226,6 +226,6 @@ impl Snapshot {
 }
 
 /// Whether a span of the trace matches.
-fn matches(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
+fn is_match(store: &Store, matcher: &mut Matcher, trace: TraceIx, now: Nanos) -> bool {
     matcher.matches_trace(store, trace) && store.rows_of(trace).into_iter().any(|row| matcher.matches(store, row, now))
 }

@@ -90,7 +90,7 @@ fn table(by: GroupBy, groups: &[Group]) -> Table {
     let mut table = Table::new(columns);
     for group in groups {
         let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::from_totals(&group.usage);
-        let errors = if group.errors > 0 { Style::Standing(RunStatus::Error) } else { Style::Dim };
+        let errors = if group.errors > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
         let mut cells = vec![StyledText::from(format::count(group.calls)), StyledText::new(&format::count(group.errors), errors)];
         cells
             .extend([50, 95, 99, 100].map(|percent| group.percentile(percent).map_or(format::UNKNOWN.to_owned(), format::duration).into()));

@@ -95,7 +95,13 @@ macro_rules! settings {
         #[derive(Clone, PartialEq, Deserialize, Serialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct Settings {
-            $($(#[doc = $doc])+ pub $key: $type,)+
+            $(
+                // Plain text, not Markdown.
+                #[doc = "```text"]
+                $(#[doc = $doc])+
+                #[doc = "```"]
+                pub $key: $type,
+            )+
         }
 
         impl Default for Settings {
@@ -232,16 +238,16 @@ settings! {
 
     /// US dollars a trace may cost; above it the trace is flagged and the bell rings once
     ///
-    /// 0: no limit. The same holds for the other budgets.
+    /// 0: no limit, as for the other budgets.
     budget_cost: Dollars = Dollars(0), Dollars, Screen, Flag::Value("budget-cost", "USD");
 
-    /// Tokens a trace may use, likewise
+    /// Tokens a trace may use; above it the trace is flagged and the bell rings once
     budget_tokens: u64 = 0, Integer, Screen, Flag::Value("budget-tokens", "N");
 
-    /// US dollars all traces together may cost, likewise
+    /// US dollars all traces together may cost; above it the bell rings once
     budget_cost_total: Dollars = Dollars(0), Dollars, Screen, Flag::Value("budget-cost-total", "USD");
 
-    /// Tokens all traces together may use, likewise
+    /// Tokens all traces together may use; above it the bell rings once
     budget_tokens_total: u64 = 0, Integer, Screen, Flag::Value("budget-tokens-total", "N");
 
     /// Price list in the schema of genai-prices, consulted before the built-in list

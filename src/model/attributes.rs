@@ -12,8 +12,8 @@ pub type Attribute = (String, Value);
 
 /// How deep lists and maps are read inside one another; what is nested deeper is replaced by [`TOO_DEEP`].
 ///
-/// Readers limit nesting, too. `prost` reads 100 nested messages, of which a map takes 3 and the value of an event's attribute 6.
-/// `serde_json` reads 127 nested containers, of which a map takes 4 in OTLP/JSON and the value of an event's attribute 12.
+/// Other readers limit nesting, too. `prost` reads 100 nested messages: a map takes 3 of them, and the value of an event's attribute is the
+/// 6th. `serde_json` reads 127 nested containers: a map takes 4 of them in OTLP/JSON, and the value of an event's attribute is the 12th.
 pub const MAX_NESTING: usize = 28;
 
 /// Replaces a list or a map that is nested deeper than [`MAX_NESTING`].

@@ -209,7 +209,7 @@ impl<'a> SpanReader<'a> {
             none if none.iter().all(|byte| *byte == 0) => None,
             bytes => Some(span(bytes).ok_or_else(|| bad("parent span", bytes, 8))?),
         };
-        let time = |what, nanos: u64| Nanos::try_from(nanos).map_err(|_| format!("the {what} time {nanos} lies after the year 2262"));
+        let time = |what, nanos: u64| Nanos::try_from(nanos).map_err(|_| format!("the {what} time {nanos} is after the year 2262"));
         let (start, end) = (time("start", self.start)?, time("end", self.end)?);
         if start == 0 {
             return Err("it has no start time".to_owned());

@@ -244,7 +244,7 @@ impl Counts {
             | "cachereadtokens" => set(&mut self.cache_read),
             "cachewritetokens" | "cachecreationtokens" | "cachecreation" | "cachewrite" => set(&mut self.cache_write),
             "ephemeral5minputtokens" | "ephemeral1hinputtokens" => {
-                self.cache_writes_by_age = self.cache_writes_by_age.saturating_add(count)
+                self.cache_writes_by_age = self.cache_writes_by_age.saturating_add(count);
             }
             "reasoningtokens" | "reasoningoutputtokens" | "reasoning" => set(&mut self.reasoning),
             "thoughtstokencount" | "thoughtstokens" | "outputreasoningtokens" | "outputreasoning" => {

@@ -69,6 +69,7 @@ impl Hub {
     }
 
     /// Sends a request to one source. Returns `false` if the source has ended.
+    #[expect(clippy::must_use_candidate, reason = "a request to a source that has ended can be ignored")]
     pub fn send(&self, source: SourceId, request: Request) -> bool {
         self.sources.get(usize::from(source.0)).is_some_and(|source| source.requests.send(request).is_ok())
     }

@@ -85,22 +85,22 @@ impl Location {
 /// # Errors
 ///
 /// If the URL is not valid (the message does not repeat it, because it may contain a password), or if no thread can be started.
-pub fn start(url: &str, location: Location, limit: u64, outlet: UpdateSender) -> std::io::Result<Handle> {
-    start_since(url, location, limit, None, outlet)
+pub fn start(url: &str, location: Location, limit: u64, updates: UpdateSender) -> std::io::Result<Handle> {
+    start_since(url, location, limit, None, updates)
 }
 
 /// Like [`start`], and reads existing spans only down to those that were written about when a span started at `since`.
-pub fn start_since(url: &str, location: Location, limit: u64, since: Option<Nanos>, outlet: UpdateSender) -> std::io::Result<Handle> {
+pub fn start_since(url: &str, location: Location, limit: u64, since: Option<Nanos>, updates: UpdateSender) -> std::io::Result<Handle> {
     let config = ConnectionConfig::parse(url, |name| std::env::var(name).ok());
     let config = config
         .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is not the URL of a database: {error}")))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    super::spawn(config.name.clone(), outlet, move |outlet, inbox| {
-        let progress = Progress::new(outlet.clone(), limit, since);
+    super::spawn(config.name.clone(), updates, move |updates, inbox| {
+        let progress = Progress::new(updates.clone(), limit, since);
         let mut watcher = Watcher {
             config,
             location,
-            outlet,
+            updates,
             progress,
             connection: Connection::default(),
             state: None,
@@ -116,7 +116,7 @@ pub fn start_since(url: &str, location: Location, limit: u64, since: Option<Nano
 struct Watcher<'a> {
     config: ConnectionConfig,
     location: Location,
-    outlet: &'a UpdateSender,
+    updates: &'a UpdateSender,
     progress: Progress,
     connection: Connection,
     /// The state that was sent last.
@@ -134,7 +134,7 @@ struct Watcher<'a> {
 /// Spans to search.
 struct Check {
     ticket: u64,
-    probe: Arc<PayloadQuery>,
+    query: Arc<PayloadQuery>,
     spans: Vec<SpanId>,
 }
 
@@ -166,7 +166,7 @@ impl Watcher<'_> {
         match runtime.block_on(scan.slice(session, &self.location)) {
             Ok(hits) => {
                 let progress = scan.progress();
-                self.found(scan.search.ticket, hits, Some(progress), None)?;
+                self.send_hits(scan.search.ticket, hits, Some(progress), None)?;
                 self.scan = (progress.done < progress.total).then_some(scan);
                 Ok(STEP)
             }
@@ -182,7 +182,7 @@ impl Watcher<'_> {
             Err(error) => {
                 // If Agno has not written anything yet there is nothing to search, which is no failure.
                 let failure = (!error.is_waiting()).then(|| error.message(&self.config, &self.location));
-                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
+                self.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
                 Ok(POLL[0])
             }
         }
@@ -191,7 +191,7 @@ impl Watcher<'_> {
     /// Searches spans that were read after the search had begun. Without a connection they wait for the next one.
     fn check(&mut self, runtime: &Runtime) -> Result<(), Closed> {
         while let (Some(session), Some(check)) = (&self.connection.session, self.checks.last()) {
-            let outcome = runtime.block_on(search::check(session, &self.location, &check.spans, &check.probe));
+            let outcome = runtime.block_on(search::check(session, &self.location, &check.spans, &check.query));
             if matches!(outcome, Err(Error::Lost(_))) {
                 // The next poll connects again.
                 return Ok(());
@@ -200,22 +200,22 @@ impl Watcher<'_> {
             self.checks.pop();
             match outcome {
                 Ok(hits) if hits.is_empty() => {}
-                Ok(hits) => self.found(ticket, hits, None, None)?,
-                Err(error) => self.found(ticket, Hits::new(), None, Some(error.message(&self.config, &self.location)))?,
+                Ok(hits) => self.send_hits(ticket, hits, None, None)?,
+                Err(error) => self.send_hits(ticket, Hits::new(), None, Some(error.message(&self.config, &self.location)))?,
             }
         }
         Ok(())
     }
 
-    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::SearchHits(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
+    fn send_hits(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
+        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether anything changed, and then reads new rows and a page. Returns how long to wait before the next poll.
     fn poll(&mut self, runtime: &Runtime) -> Result<Duration, Closed> {
         let outcome = runtime.block_on(self.read());
         for batch in std::mem::take(&mut self.batches) {
-            self.outlet.send(Update::Batch(batch))?;
+            self.updates.send(Update::Batch(batch))?;
         }
         match outcome {
             Ok(()) => {
@@ -273,7 +273,7 @@ impl Watcher<'_> {
 
     fn send_state(&mut self, state: State) -> Result<(), Closed> {
         if self.state.as_ref() != Some(&state) {
-            self.outlet.send(Update::State(self.outlet.id, state.clone()))?;
+            self.updates.send(Update::State(self.updates.id, state.clone()))?;
             self.state = Some(state);
         }
         Ok(())
@@ -284,7 +284,7 @@ impl Watcher<'_> {
             Request::Payloads { ticket, addresses } => (ticket, addresses),
             Request::Check { ticket, query, addresses } => {
                 let spans = addresses.into_iter().map(|(_, span)| span).collect();
-                self.checks.push(Check { ticket, probe: query, spans });
+                self.checks.push(Check { ticket, query, spans });
                 return Ok(());
             }
             Request::Search(search) => {
@@ -307,7 +307,7 @@ impl Watcher<'_> {
             Err(message) => Err(message.clone()),
         });
         let payloads = payloads.collect();
-        self.outlet.send(Update::Payloads { ticket, payloads })
+        self.updates.send(Update::Payloads { ticket, payloads })
     }
 
     async fn payloads(&mut self, spans: &[SpanId]) -> Result<HashMap<SpanId, Payload>, Error> {

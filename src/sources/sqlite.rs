@@ -73,20 +73,20 @@ impl Default for Tables {
 /// # Errors
 ///
 /// If no thread can be started.
-pub fn start(path: PathBuf, tables: Tables, limit: u64, outlet: UpdateSender) -> std::io::Result<Handle> {
-    start_since(path, tables, limit, None, outlet)
+pub fn start(path: PathBuf, tables: Tables, limit: u64, updates: UpdateSender) -> std::io::Result<Handle> {
+    start_since(path, tables, limit, None, updates)
 }
 
 /// Like [`start`], and reads existing spans only down to the oldest one that started at `since` or later.
-pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nanos>, outlet: UpdateSender) -> std::io::Result<Handle> {
+pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nanos>, updates: UpdateSender) -> std::io::Result<Handle> {
     let name = path.display().to_string();
-    super::spawn(name.clone(), outlet, move |outlet, inbox| {
-        let progress = Progress::new(outlet.id, limit, since);
+    super::spawn(name.clone(), updates, move |updates, inbox| {
+        let progress = Progress::new(updates.id, limit, since);
         let mut watcher = Watcher {
             path,
             name,
             tables,
-            outlet,
+            updates,
             progress,
             sent: Sent::default(),
             state: None,
@@ -103,7 +103,7 @@ struct Watcher<'a> {
     path: PathBuf,
     name: String,
     tables: Tables,
-    outlet: &'a UpdateSender,
+    updates: &'a UpdateSender,
     progress: Progress,
     sent: Sent,
     /// The state that was sent last.
@@ -141,7 +141,7 @@ impl Watcher<'_> {
         match self.search_slice(&scan) {
             Ok((next, hits)) => {
                 scan = next;
-                self.found(scan.search.ticket, hits, Some(scan.progress()), None)?;
+                self.send_hits(scan.search.ticket, hits, Some(scan.progress()), None)?;
                 self.scan = (!scan.is_done()).then_some(scan);
                 Ok(Duration::ZERO)
             }
@@ -155,7 +155,7 @@ impl Watcher<'_> {
                     State::Failing(message) => Some(message),
                     _ => None,
                 };
-                self.found(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
+                self.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
                 Ok(POLL)
             }
         }
@@ -179,16 +179,16 @@ impl Watcher<'_> {
     }
 
     /// Searches spans that were read after the search had begun.
-    fn check(&mut self, ticket: u64, probe: &PayloadQuery, addresses: &[(PayloadRef, SpanId)]) -> Result<(), Closed> {
+    fn check(&mut self, ticket: u64, query: &PayloadQuery, addresses: &[(PayloadRef, SpanId)]) -> Result<(), Closed> {
         let mut chunks = addresses.chunks(PAYLOADS).peekable();
         while let Some(chunk) = chunks.next() {
-            match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, probe))
+            match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, query))
             {
                 Ok(hits) if hits.is_empty() => {}
-                Ok(hits) => self.found(ticket, hits, None, None)?,
+                Ok(hits) => self.send_hits(ticket, hits, None, None)?,
                 Err(error) => {
                     let message = error.message(&self.name, &self.tables, true);
-                    return self.found(ticket, Hits::new(), None, Some(message));
+                    return self.send_hits(ticket, Hits::new(), None, Some(message));
                 }
             }
             if chunks.peek().is_some() {
@@ -198,8 +198,8 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    fn found(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.outlet.send(Update::SearchHits(SearchHits { source: self.outlet.id, ticket, spans, progress, error }))
+    fn send_hits(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
+        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether the file changed, and then reads a page. Returns how long to wait before the next poll.
@@ -218,15 +218,15 @@ impl Watcher<'_> {
         let mut progress = self.progress.clone();
         readahead::read_ahead(file_state.path(), &progress.readahead(file_state.len()));
         let lower = progress.load.as_ref().and_then(|load| load.ranges.get(1)).copied();
-        let (tables, sent, outlet, wanted) = (&self.tables, &self.sent, self.outlet, progress.remaining());
-        let lower = lower.map(|range| move |database: &Database| read::page(database, tables, sent, outlet, range, wanted));
-        match access::read_both(&self.path, &file_state, |database| read::read(database, tables, sent, outlet, &mut progress), lower) {
+        let (tables, sent, updates, wanted) = (&self.tables, &self.sent, self.updates, progress.remaining());
+        let lower = lower.map(|range| move |database: &Database| read::page(database, tables, sent, updates, range, wanted));
+        match access::read_both(&self.path, &file_state, |database| read::read(database, tables, sent, updates, &mut progress), lower) {
             Ok((found, lower)) => {
                 self.progress = progress;
                 self.failing_since = None;
                 for batch in found.batches {
                     self.sent.remember(&batch);
-                    self.outlet.send(Update::Batch(batch))?;
+                    self.updates.send(Update::Batch(batch))?;
                 }
                 if let Some(upper) = found.page {
                     self.send_pages(std::iter::once(upper).chain(lower).collect())?;
@@ -246,7 +246,7 @@ impl Watcher<'_> {
     fn send_pages(&mut self, pages: Vec<Page>) -> Result<(), Closed> {
         self.progress.pages_read(&pages);
         for batch in pages.into_iter().flat_map(|page| page.batches) {
-            self.outlet.send(Update::Batch(batch))?;
+            self.updates.send(Update::Batch(batch))?;
         }
         Ok(())
     }
@@ -268,7 +268,7 @@ impl Watcher<'_> {
 
     fn send_state(&mut self, state: State) -> Result<(), Closed> {
         if self.state.as_ref() != Some(&state) {
-            self.outlet.send(Update::State(self.outlet.id, state.clone()))?;
+            self.updates.send(Update::State(self.updates.id, state.clone()))?;
             self.state = Some(state);
         }
         Ok(())
@@ -308,6 +308,6 @@ impl Watcher<'_> {
                 self.poll()?;
             }
         }
-        self.outlet.send(Update::Payloads { ticket, payloads })
+        self.updates.send(Update::Payloads { ticket, payloads })
     }
 }

@@ -360,10 +360,10 @@ fn a_row_has_88_bytes() {
 fn typed_batch(spans: &[(u64, Option<u64>, SpanType, Option<Usage>)]) -> Batch {
     let spec: Vec<SpanSpec> = spans.iter().map(|&(id, parent, ..)| spec(id, parent)).collect();
     let mut batch = batch(&spec);
-    for (at, &(id, _, kind, usage)) in spans.iter().enumerate() {
-        let [name, model, provider] = [&format!("{kind:?} {id}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
-        let facts = &mut batch.spans[at].facts;
-        *facts = SpanFacts { span_type: kind, usage, agent: name, tool: name, model, provider, ..SpanFacts::default() };
+    for (index, &(id, _, span_type, usage)) in spans.iter().enumerate() {
+        let [name, model, provider] = [&format!("{span_type:?} {id}"), "gpt-4o", "openai"].map(|text| batch.intern(text));
+        let facts = &mut batch.spans[index].facts;
+        *facts = SpanFacts { span_type, usage, agent: name, tool: name, model, provider, ..SpanFacts::default() };
     }
     batch
 }
@@ -404,7 +404,7 @@ fn usage_is_attributed_to_the_nearest_agent_and_tool() {
 }
 
 #[test]
-fn one_call_that_two_instruments_tell_of_is_one_call() {
+fn nested_rows_of_one_model_call_count_once() {
     let spans = [
         (1, None, SpanType::Agent, None),
         (2, Some(1), SpanType::Model, tokens(5, 10)),
@@ -419,13 +419,13 @@ fn one_call_that_two_instruments_tell_of_is_one_call() {
         for span in order {
             store.apply(&typed_batch(&[span]), 10 * SECOND);
         }
-        assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 3, "3 for 2; 5 for 4, which states nothing; 6, which does");
+        assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 3, "rows 3, 5 and 6");
         assert_eq!(store.all().tokens(), Some(154));
     }
 }
 
 #[test]
-fn what_hangs_by_a_span_that_is_no_model_call_after_all_is_counted_again() {
+fn neighbors_are_recounted_when_a_row_changes_its_type() {
     let model = |id, parent, usage| (id, Some(parent), SpanType::Model, usage);
     for ([upper, lower], other) in [([tokens(5, 10), None], 2), ([None, None], 3)] {
         let mut store = Store::new(Limits::default());
@@ -439,7 +439,7 @@ fn what_hangs_by_a_span_that_is_no_model_call_after_all_is_counted_again() {
 }
 
 #[test]
-fn a_model_row_that_states_nothing_is_no_call_once_calls_come_further_below() {
+fn a_model_row_without_usage_is_no_call_if_a_row_below_states_usage() {
     let mut store = Store::new(Limits::default());
     store.apply(&typed_batch(&[(2, None, SpanType::Model, None), (3, Some(2), SpanType::Tool, None)]), 10 * SECOND);
     assert!(store.row(row(&store, 2)).counted);
@@ -448,7 +448,7 @@ fn a_model_row_that_states_nothing_is_no_call_once_calls_come_further_below() {
 }
 
 #[test]
-fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
+fn calls_are_priced_once_prices_are_set_and_a_stated_cost_takes_precedence() {
     let mut store = Store::new(Limits::default());
     store.apply(&typed_batch(&[(1, None, SpanType::Agent, None), (2, Some(1), SpanType::Model, tokens(1000, 100))]), 10 * SECOND);
     assert_eq!((store.all().cost(), store.all().calls), (None, 1));
@@ -466,7 +466,7 @@ fn calls_are_priced_when_the_prices_are_known_and_a_stated_cost_goes_before() {
     assert_eq!(store.quote(row(&store, 2)).unwrap().priced_as, "openai gpt-4o");
     let stated = Usage { input: Some(2000), cost: Some(5), ..Usage::default() };
     store.apply(&typed_batch(&[(1, None, SpanType::Agent, Some(stated))]), 10 * SECOND);
-    assert_eq!((store.all().cost(), store.all().priced), (Some(5), 3), "whoever states a cost knows it");
+    assert_eq!((store.all().cost(), store.all().priced), (Some(5), 3), "a stated cost replaces computed ones");
     assert_eq!(store.quote(row(&store, 1)), None);
 }
 
@@ -539,7 +539,7 @@ fn spans_with_extreme_times_are_summed_and_evicted() {
 }
 
 /// A response id that spans share if they start within the same two seconds.
-fn answer(spec: &SpanSpec) -> String {
+fn shared_response(spec: &SpanSpec) -> String {
     format!("answer {} {}", spec.start / (2 * SECOND), spec.id % 2)
 }
 
@@ -552,7 +552,7 @@ proptest! {
         let report_batch = |spans: &[SpanSpec]| {
             let mut batch = batch(spans);
             for (at, spec) in spans.iter().enumerate() {
-                let response = batch.intern(&answer(spec));
+                let response = batch.intern(&shared_response(spec));
                 let facts = &mut batch.spans[at].facts;
                 (facts.response, facts.usage) = (response, facts.usage.map(|usage| Usage { output: Some(7), ..usage }));
             }
@@ -596,7 +596,7 @@ proptest! {
                 let cost = (states && name == 3).then_some(7);
                 let input = Some(100 + u32::from(name));
                 let usage = batch.spans[at].facts.usage.map(|usage| Usage { input, output: Some(7), cost, ..usage });
-                let response = if spec.id % 3 == 0 { Text::default() } else { batch.intern(&answer(spec)) };
+                let response = if spec.id % 3 == 0 { Text::default() } else { batch.intern(&shared_response(spec)) };
                 let scope = batch.intern_scope(["", "a", "b"][spec.id as usize / 3 % 3]);
                 batch.spans[at].facts =
                     SpanFacts { span_type: kind, usage, agent: label, tool: label, model, provider, response, scope, ..SpanFacts::default() };

@@ -43,7 +43,7 @@ pub use trace_tree::{Sort, Sorting, TraceTree};
 
 use std::collections::{HashSet, VecDeque};
 
-pub use crate::keymap::{Action, Key, Keymap, action};
+pub use crate::keymap::{Action, Key, Keymap};
 use crate::model::{Batch, Nanos, PayloadRef, SourceId};
 use crate::query::ParseError;
 pub use crate::settings::{Budget, Column, Columns, Measure};

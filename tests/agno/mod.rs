@@ -1,4 +1,4 @@
-//! Real Agno, for the tests that need it: the Python that has it, and the models that it asks.
+//! Agno for the tests that need it: a Python environment and a model server.
 
 #![allow(dead_code, reason = "each test uses the part that it needs")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking and speaks to whoever runs it")]
@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-/// A process that ends with the test.
+/// A process that is killed on drop.
 pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
@@ -17,7 +17,7 @@ impl Drop for Process {
     }
 }
 
-/// What an environment variable names; without it nothing is tested, except in CI.
+/// Returns the value of an environment variable. Without it the test is skipped, and fails in CI.
 pub(crate) fn named(variable: &str) -> Option<OsString> {
     let path = std::env::var_os(variable).filter(|path| !path.is_empty());
     if path.is_none() {
@@ -27,12 +27,12 @@ pub(crate) fn named(variable: &str) -> Option<OsString> {
     path
 }
 
-/// A Python with `requirements.txt`.
+/// Returns a Python with the packages of `requirements.txt`.
 pub(crate) fn python() -> Option<OsString> {
     named("AGNO_TOP_AGNO_PYTHON")
 }
 
-/// Starts what plays the models; with it, where it listens.
+/// Starts the model server. Returns it and its address.
 pub(crate) fn models(python: &OsStr) -> (Process, String) {
     let mut server = Command::new(python);
     server.args(["tests/agno/model_server.py", "tests/agno/script.json"]).stdout(Stdio::piped());

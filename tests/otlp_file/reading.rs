@@ -55,8 +55,8 @@ fn logs_and_metrics_among_traces_are_ignored() {
     let others = [r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"1"}]}]}]}"#, r#"{"resourceMetrics":[]}"#];
     let read = open_text(format!("{}\n{}\n{}\n[]\n", others[0], request(&format!("{SPAN}}}")), others[1]).as_bytes());
     assert_eq!(read.spans.len(), 1);
-    let told: Vec<_> = read.skipped.iter().map(|skipped| (skipped.place.as_str(), skipped.reason.as_str())).collect();
-    assert_eq!(told, [("line 4 column 2", "it is a list, which no request of OTLP/JSON is")]);
+    let skipped: Vec<_> = read.skipped.iter().map(|skipped| (skipped.place.as_str(), skipped.reason.as_str())).collect();
+    assert_eq!(skipped, [("line 4 column 2", "it is a list, which no request of OTLP/JSON is")]);
     let read = open_text(others[0].as_bytes());
     assert_eq!((read.spans.len(), read.skipped.len(), &read.state), (0, 0, &State::Ended));
 }
@@ -108,7 +108,7 @@ fn a_file_without_spans_gives_one_message() {
         (b"PK\x03\x04", "neither JSON nor OTLP in protobuf"),
         (b"\xff\xfe{", "neither JSON nor OTLP in protobuf"),
         (b"{\"resourceSpans\": \"\xff\"}", "invalid utf-8"),
-        (b"\x1f\x8b\x08", "can't be inflated"),
+        (b"\x1f\x8b\x08", "the compressed data is malformed"),
         (b"\x0a\x7fabc", "it ends in the middle of a field"),
         (b"{\"data\":[{\"spans\":[{\"spanID\":\"1\",\"operationName\"", "EOF while parsing"),
         (b"{\"trace_id\": \"12\"}\n", "the trace id \"12\" is not 32 hex digits"),

@@ -1,6 +1,6 @@
-//! Real Agno writes into a database while it is followed: every span arrives once, whatever else is the case.
+//! Agno writes to a database while the source follows it: every span arrives once.
 //!
-//! Needs a Python with `tests/agno/requirements.txt`, named by `AGNO_TOP_AGNO_PYTHON`; without it nothing is tested, except in CI.
+//! Needs a Python with `tests/agno/requirements.txt`, named by `AGNO_TOP_AGNO_PYTHON`; without it the tests are skipped, and fail in CI.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn follow_real_agno(server: &Server, python: &OsString, flags: &[&str]) {
     let database = server.empty_database();
     let url = server.url(&database);
     let mut watch = server.watch(&database);
-    watch.until_said("has no schema ai yet");
+    watch.until_message("has no schema ai yet");
     let mut scenario = Command::new(python);
     scenario.args(["tests/agno/scenario.py", &url, &address]).args(flags);
     let done = scenario.output().unwrap();
@@ -35,7 +35,7 @@ fn follow_real_agno(server: &Server, python: &OsString, flags: &[&str]) {
 }
 
 #[test]
-fn what_real_agno_writes_arrives_once() {
+fn every_span_that_agno_writes_arrives_once() {
     let (Some(server), Some(python)) = (Server::shared(), python()) else { return };
     follow_real_agno(server, &python, &[]);
     follow_real_agno(server, &python, &["--batch"]);

@@ -1,4 +1,4 @@
-//! What a look costs the server, in its own words: it is told to explain every statement that it runs.
+//! The cost of polls on the server, which explains every statement that it runs.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::server::Server;
 use crate::writer::{Writer, spans};
 
-/// Makes the server explain what agno-top asks it, with the times that it took.
+/// Settings that make the server log the plan and the time of every statement.
 const EXPLAIN: [&str; 5] = [
     "session_preload_libraries=auto_explain",
     "auto_explain.log_min_duration=0",
@@ -15,26 +15,26 @@ const EXPLAIN: [&str; 5] = [
     "log_line_prefix=<%a>",
 ];
 
-/// A statement that was run: how long it took the server in milliseconds, and how.
+/// A statement that was run: its time in milliseconds and its plan.
 struct Explained {
-    took: f64,
+    duration: f64,
     plan: String,
 }
 
 impl Explained {
-    /// Whether it looks for new rows.
+    /// Whether it searches for new rows.
     fn is_tail(&self) -> bool {
         self.plan.contains("Query Text: SELECT 'p'")
     }
 }
 
-/// The statements of agno-top that the log explains.
+/// Returns the statements of agno-top in the log.
 fn explained(log: &str) -> Vec<Explained> {
     let entries = log.split("\n<").filter_map(|entry| entry.strip_prefix("agno-top>"));
     entries
         .filter_map(|entry| {
-            let (took, plan) = entry.split_once("duration: ")?.1.split_once(" ms  plan:")?;
-            Some(Explained { took: took.parse().ok()?, plan: plan.to_owned() })
+            let (duration, plan) = entry.split_once("duration: ")?.1.split_once(" ms  plan:")?;
+            Some(Explained { duration: duration.parse().ok()?, plan: plan.to_owned() })
         })
         .collect()
 }
@@ -46,7 +46,7 @@ fn started() -> Option<Server> {
     Some(server)
 }
 
-/// Waits until the planner knows the table.
+/// Updates the statistics of the planner.
 fn analyze(writer: &mut Writer) {
     writer.run("VACUUM ANALYZE ai.agno_spans");
 }
@@ -78,14 +78,14 @@ fn no_statement_reads_the_whole_table() {
         assert!(!statement.plan.contains("Seq Scan on agno_spans"), "{}", statement.plan);
         assert!(!statement.plan.contains("Bitmap Heap Scan"), "{}", statement.plan);
     }
-    let mut tails: Vec<f64> = statements.iter().filter(|statement| statement.is_tail()).map(|statement| statement.took).collect();
+    let mut tails: Vec<f64> = statements.iter().filter(|statement| statement.is_tail()).map(|statement| statement.duration).collect();
     tails.sort_by(f64::total_cmp);
     let [median, slow] = [tails.len() / 2, tails.len() * 95 / 100].map(|at| tails[at]);
     eprintln!("{} looks for new rows: median {median} ms, 95th percentile {slow} ms", tails.len());
     assert!(median < 2.0, "{median} ms");
 }
 
-/// Prints what the work costs with a million spans on the server.
+/// Prints the cost with a million spans on the server.
 ///
 /// `cargo test --release --test postgres -- --ignored --nocapture a_million_spans`
 #[test]
@@ -120,7 +120,7 @@ fn a_million_spans() {
     eprintln!("commit to update: median {:?}, 99th percentile {:?}", times[150], times[296]);
     watch.end();
     let log = server.log();
-    let mut tails: Vec<f64> = explained(&log).iter().filter(|statement| statement.is_tail()).map(|statement| statement.took).collect();
+    let mut tails: Vec<f64> = explained(&log).iter().filter(|statement| statement.is_tail()).map(|statement| statement.duration).collect();
     tails.sort_by(f64::total_cmp);
     eprintln!(
         "{} looks for new rows: median {} ms, 99th percentile {} ms",

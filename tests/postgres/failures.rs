@@ -1,4 +1,4 @@
-//! Whatever goes wrong is said in words, without the password, and passes by itself.
+//! Failures are reported without the password, and the source recovers.
 
 use std::net::TcpListener;
 
@@ -12,16 +12,16 @@ use crate::watch::Watch;
 use crate::writer::spans;
 
 #[test]
-fn nobody_listens() {
+fn an_unreachable_server_is_reported() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut watch = watch(&format!("postgres://u:secret@127.0.0.1:{port}/d"), 1);
-    watch.until_said(&format!("postgres://u@127.0.0.1:{port}/d can't be reached: Connection refused"));
+    watch.until_message(&format!("postgres://u@127.0.0.1:{port}/d can't be reached: Connection refused"));
     assert!(matches!(watch.states.last(), Some(State::Failing(_))));
     assert!(watch.payloads(&[(agno_top::model::PayloadRef(0), crate::watch::id(1))])[0].as_ref().unwrap_err().contains("can't be reached"));
 }
 
 #[test]
-fn a_server_that_is_none() {
+fn a_server_of_another_kind_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -35,7 +35,7 @@ fn a_server_that_is_none() {
 }
 
 #[test]
-fn passwords_are_wrong_or_missing_and_never_told() {
+fn wrong_and_missing_passwords_are_reported_without_the_password() {
     let Some(mut server) = Server::new() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
@@ -48,7 +48,7 @@ fn passwords_are_wrong_or_missing_and_never_told() {
     let address = format!("127.0.0.1:{}/{database}", server.port);
     let said = |url: String, text: &str| {
         let mut watch = watch(&url, 10);
-        watch.until_said(text);
+        watch.until_message(text);
         for state in &watch.states {
             assert!(!format!("{state:?}").contains("hush"), "{state:?}");
         }
@@ -62,11 +62,11 @@ fn passwords_are_wrong_or_missing_and_never_told() {
     good.until_spans(2);
     good.until_watching();
     let mut missing = watch(&format!("postgres://reader:p%40ss%2Fw%C3%B6rd@{address}x"), 10);
-    missing.until_said(&format!("there is no database of that name on the server: postgres://reader@{address}x"));
+    missing.until_message(&format!("there is no database of that name on the server: postgres://reader@{address}x"));
 }
 
 #[test]
-fn a_url_that_is_none_is_refused_without_repeating_it() {
+fn an_invalid_url_is_rejected_without_repeating_it() {
     let bad = [
         "postgres://u:hush@h:port/d",
         "postgres://u:hush@h/d?sslmode=hush",
@@ -83,14 +83,14 @@ fn a_url_that_is_none_is_refused_without_repeating_it() {
 }
 
 #[test]
-fn schema_and_tables_come_into_being() {
+fn schema_and_tables_are_created_later() {
     let Some(server) = Server::shared() else { return };
     let database = server.empty_database();
     let mut writer = server.writer(&database);
     let mut watch = server.watch(&database);
-    watch.until_said("has no schema ai yet; Agno creates it with the first trace (--schema names another)");
+    watch.until_message("has no schema ai yet; Agno creates it with the first trace (--schema names another)");
     writer.run("CREATE SCHEMA ai; CREATE TABLE ai.agno_sessions (a int)");
-    watch.until_said(
+    watch.until_message(
         "has no table ai.agno_spans yet; Agno creates it with the first trace (it has agno_sessions; --spans-table names another)",
     );
     assert!(matches!(watch.states.last(), Some(State::Waiting(_))));
@@ -102,7 +102,7 @@ fn schema_and_tables_come_into_being() {
 }
 
 #[test]
-fn tables_that_can_not_be_followed() {
+fn tables_that_cannot_be_followed_are_reported() {
     let Some(server) = Server::shared() else { return };
     let columns = "span_id text, trace_id text, parent_span_id text, name text, status_code text, status_message text, start_time text, end_time text, \
         attributes jsonb, created_at text";
@@ -120,7 +120,7 @@ fn tables_that_can_not_be_followed() {
         let mut writer = server.writer(&database);
         writer.run(&format!("CREATE SCHEMA ai; {sql}"));
         let mut watch = server.watch(&database);
-        watch.until_said(&said.replace("NAME", &format!("postgres://postgres@127.0.0.1:{}/{database}", server.port)));
+        watch.until_message(&said.replace("NAME", &format!("postgres://postgres@127.0.0.1:{}/{database}", server.port)));
         assert!(matches!(watch.states.last(), Some(State::Failing(_))));
         writer.run("DROP SCHEMA ai CASCADE");
         writer.run(&format!("{}; {}", crate::server::SCHEMA, spans(1, 3)));
@@ -129,14 +129,14 @@ fn tables_that_can_not_be_followed() {
 }
 
 #[test]
-fn reading_is_not_allowed_yet() {
+fn a_missing_privilege_is_reported() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
     writer.run(&spans(1, 11));
     writer.run(&format!("CREATE ROLE denied_{database} LOGIN"));
     let mut watch = watch(&format!("postgres://denied_{database}@127.0.0.1:{}/{database}", server.port), 100);
-    watch.until_said(&format!(
+    watch.until_message(&format!(
         "denied_{database} may not read ai.agno_spans in postgres://denied_{database}@127.0.0.1:{}/{database}; its owner allows it: GRANT USAGE ON SCHEMA \
          ai TO denied_{database}; GRANT SELECT ON ai.agno_spans, ai.agno_traces TO denied_{database}",
         server.port
@@ -147,7 +147,7 @@ fn reading_is_not_allowed_yet() {
     watch.until_watching();
     writer.run(&format!("REVOKE SELECT ON ai.agno_spans FROM denied_{database}"));
     writer.run(&spans(21, 31));
-    watch.until_said("may not read ai.agno_spans");
+    watch.until_message("may not read ai.agno_spans");
     assert_eq!(watch.spans.len(), 10, "what was shown stays");
     writer.run(&format!("GRANT SELECT ON ai.agno_spans TO denied_{database}"));
     watch.until_spans(20);
@@ -156,15 +156,15 @@ fn reading_is_not_allowed_yet() {
 }
 
 #[test]
-fn a_lock_that_lasts_is_said() {
+fn a_long_lock_is_reported() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let (mut writer, mut watch) = (server.writer(&database), server.watch(&database));
     watch.until_watching();
     writer.run(&format!("{}; BEGIN; LOCK TABLE ai.agno_spans IN ACCESS EXCLUSIVE MODE", spans(1, 3)));
-    // Another transaction ends, so that there is something to look for.
+    // Another transaction ends, so that there is something to read.
     server.writer(&database).run("SELECT pg_current_xact_id()");
-    watch.until_said("took too long to answer; trying again");
+    watch.until_message("took too long to answer; trying again");
     writer.run("COMMIT");
     watch.until_spans(2);
     watch.until_watching();
@@ -179,7 +179,7 @@ fn other_names() {
     writer.run("ALTER SCHEMA ai RENAME TO \"My \"\"Schema\"; ALTER TABLE \"My \"\"Schema\".agno_spans RENAME TO \"my spans'\"");
     let tables = Tables { spans: "my spans'".to_owned(), ..Tables::default() };
     let place = Location { schema: "My \"Schema".to_owned(), tables };
-    let mut watch = Watch::start(|outlet| start(&server.url(&database), place, 100, outlet));
+    let mut watch = Watch::start(|updates| start(&server.url(&database), place, 100, updates));
     watch.until_spans(2);
     assert_eq!(
         watch.payload(2).unwrap().notes,

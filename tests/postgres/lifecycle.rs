@@ -1,4 +1,4 @@
-//! A server's life: not there yet, restarted, connections killed, tables dropped and created again.
+//! The life of a server: started late, restarted, connections killed, tables dropped and created again.
 
 use agno_top::sources::State;
 
@@ -14,15 +14,15 @@ fn the_server_starts_late_and_is_restarted() {
     server.writer(&database).run(&spans(1, 101));
     server.stop();
     let mut watch = server.watch(&database);
-    watch.until_said("can't be reached");
+    watch.until_message("can't be reached");
     server.start(&[]);
     watch.until_spans(100);
     watch.until_watching();
     for round in 1..4 {
-        // What is written just before the end, by clocks that are wrong, is what is easily missed.
+        // Rows written just before the stop, by wrong clocks, are the easiest to miss.
         server.writer(&database).run(&spans_at(round * 1000, round * 1000 + 50, -7200));
         server.stop();
-        watch.until_said("can't be reached");
+        watch.until_message("can't be reached");
         server.start(&[]);
         server.writer(&database).run(&spans(round * 1000 + 50, round * 1000 + 100));
         watch.until_spans(100 + round as usize * 100);
@@ -97,12 +97,12 @@ fn the_table_is_dropped_and_created_again() {
     writer.run(&spans(1, 11));
     watch.until_spans(10);
     writer.run("DROP TABLE ai.agno_spans, ai.agno_traces");
-    watch.until_said("has no table ai.agno_spans yet");
+    watch.until_message("has no table ai.agno_spans yet");
     assert!(watch.payload(3).is_err());
     writer.run(&SCHEMA.replace("CREATE SCHEMA ai;", ""));
     writer.run(&spans(21, 31));
     watch.until_spans(20);
-    // In one transaction, so that no look comes between.
+    // In one transaction, so that there is no poll in between.
     writer.run(&format!("BEGIN; DROP SCHEMA ai CASCADE; {SCHEMA}; {}; COMMIT", spans(41, 51)));
     watch.until_spans(30);
     once_each(&watch);
@@ -126,7 +126,7 @@ fn a_column_is_added_and_a_type_changed() {
 }
 
 #[test]
-fn a_standby_is_followed_and_takes_over() {
+fn a_standby_is_followed_and_promoted() {
     let Some(server) = Server::new() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);

@@ -1,6 +1,6 @@
-//! The PostgreSQL source against a real server, which the tests start from the installed programs.
+//! The PostgreSQL source with a real server, which the tests start from the installed programs.
 //!
-//! Without PostgreSQL on this machine nothing is tested, except in CI.
+//! Without PostgreSQL on this machine the tests are skipped, and fail in CI.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 

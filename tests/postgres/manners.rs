@@ -1,4 +1,4 @@
-//! The agent and its database must not notice that they are watched.
+//! The source does not disturb the agent and its database.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::writer::spans;
 const WATCHER: &str = "FROM pg_stat_activity WHERE application_name = 'agno-top' AND datname = current_database()";
 
 #[test]
-fn a_user_who_may_only_read_two_tables_is_enough() {
+fn a_user_needs_only_to_read_two_tables() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
@@ -24,13 +24,13 @@ fn a_user_who_may_only_read_two_tables_is_enough() {
     writer.run(&spans(1001, 1011));
     watch.until_spans(1010);
     assert_eq!(watch.payload(1005).unwrap().notes.len(), 4, "what the trace says is read, too");
-    // Without the table of traces everything works but the notes.
+    // Without the table of traces only the notes are missing.
     writer.run(&format!("REVOKE SELECT ON ai.agno_traces FROM reader_{database}"));
     assert_eq!(watch.payload(1005).unwrap().notes.len(), 0);
 }
 
 #[test]
-fn one_connection_that_holds_nothing_between_looks() {
+fn one_connection_holds_nothing_between_polls() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
@@ -50,7 +50,7 @@ fn one_connection_that_holds_nothing_between_looks() {
     assert_eq!(writer.ask("SELECT count(*) FROM pg_class WHERE relpersistence = 't'"), ["0"], "nothing is created");
     assert_eq!(writer.ask("SELECT count(*) FROM pg_prepared_statements"), ["0"]);
     watch.end();
-    // The server hears of it when the connection is closed.
+    // The server notices the closed connection.
     while !writer.ask(&format!("SELECT pid {WATCHER}")).is_empty() {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -66,7 +66,7 @@ fn a_writer_never_waits() {
     writer.run("SET lock_timeout = 200");
     for number in 0..50 {
         writer.run(&spans(30_000 + number, 30_001 + number));
-        // Whoever changes the table waits for whoever reads it, which must be short.
+        // A change of the table waits for readers, which must be short.
         writer.run(&format!("ALTER TABLE ai.agno_spans ADD COLUMN c{number} int"));
     }
     watch.until_spans(20_050);
@@ -88,7 +88,7 @@ fn nothing_is_read_while_nothing_is_written() {
             pg_statio_user_tables USING (relid) WHERE pg_stat_user_tables.relname = 'agno_spans'",
         )
     };
-    // What is counted is told late, at the latest when the connection has been idle for ten seconds.
+    // The server updates its counters late, at the latest when the connection was idle for ten seconds.
     std::thread::sleep(Duration::from_secs(1));
     writer.run("CHECKPOINT");
     let mut before = reads(&mut writer);

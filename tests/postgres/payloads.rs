@@ -1,4 +1,4 @@
-//! Reading one span again, whole.
+//! Reading the payload of a span.
 
 use agno_top::model::Value;
 
@@ -8,7 +8,7 @@ use crate::watch::id;
 use crate::writer::spans;
 
 #[test]
-fn a_payload_is_whole_and_carries_what_the_trace_says() {
+fn a_payload_is_complete_and_has_the_values_of_its_trace() {
     let Some(server) = Server::shared() else { return };
     let database = agno(server, "agno-3.1.10.sqlite");
     let mut watch = server.watch(&database);

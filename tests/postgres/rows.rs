@@ -1,4 +1,4 @@
-//! What is read out of rows, good and bad.
+//! Rows, valid and invalid.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::server::Server;
 use crate::watch::{Watch, fixture, id};
 use crate::writer::{Writer, spans};
 
-/// A database with what real Agno wrote.
+/// Creates a database with rows that Agno wrote.
 pub(crate) fn agno(server: &Server, file: &str) -> String {
     let database = server.database();
     let mut writer = server.writer(&database);
@@ -204,7 +204,7 @@ fn long_attributes_give_the_same_facts_as_in_sqlite() {
 }
 
 #[test]
-fn bad_rows_are_skipped_and_named() {
+fn invalid_rows_are_skipped_and_reported() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
@@ -254,12 +254,12 @@ fn bad_rows_are_skipped_and_named() {
 }
 
 #[test]
-fn a_conversation_is_previewed_by_its_last_question() {
+fn the_input_of_a_model_call_is_the_user_s_last_message() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
     writer.run(&spans(1, 3));
-    // More than ten messages, some long, so that the server picks and sorts.
+    // More than ten messages, some long, so that the server selects and sorts them.
     writer.run(
         "UPDATE ai.agno_spans SET attributes = (SELECT jsonb_object_agg(key, value) FROM (SELECT 'openinference.span.kind' AS key, 'LLM' AS value \
          UNION ALL SELECT 'llm.input_messages.' || i || '.message.role', CASE WHEN i % 3 = 1 THEN 'user' ELSE 'assistant' END FROM generate_series(0, 12) AS i \
@@ -274,7 +274,7 @@ fn a_conversation_is_previewed_by_its_last_question() {
 }
 
 #[test]
-fn rows_of_one_moment_come_once_each() {
+fn rows_with_equal_times_are_read_once() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
@@ -290,7 +290,7 @@ fn rows_of_one_moment_come_once_each() {
 }
 
 #[test]
-fn what_was_written_too_long_ago_is_left_in_the_database() {
+fn rows_before_the_given_time_are_not_read() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
@@ -301,12 +301,12 @@ fn what_was_written_too_long_ago_is_left_in_the_database() {
     );
     let watched = |since: &str| {
         let since = agno_top::model::time::parse(since.as_bytes());
-        let mut watch = Watch::start(|outlet| start_since(&server.url(&database), Location::default(), u64::MAX, since, outlet));
+        let mut watch = Watch::start(|updates| start_since(&server.url(&database), Location::default(), u64::MAX, since, updates));
         watch.until_watching();
         assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 0 }));
         watch
     };
-    // The newest page is read in any case, and so is what is written from then on.
+    // The newest page is always read, and so are later rows.
     let mut watch = watched("2200-01-01");
     assert_eq!(watch.spans.len(), 512);
     writer.run(&spans(6001, 6002));

@@ -1,4 +1,4 @@
-//! Searches through the payloads of a table.
+//! Searches in the payloads of a table.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::watch::id;
 use crate::writer::spans;
 
 #[test]
-fn texts_and_attributes_are_found_whatever_escapes_hide_them() {
+fn texts_and_attributes_are_found_despite_escapes() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
@@ -54,26 +54,26 @@ fn texts_and_attributes_are_found_whatever_escapes_hide_them() {
 }
 
 #[test]
-fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
+fn a_search_continues_during_writes() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
     writer.run(&spans(1, 60_001));
     let mut watch = server.watch(&database);
     watch.until_watching();
-    watch.ask_for(7, "text:\"input 3\"");
+    watch.start_search(7, "text:\"input 3\"");
     watch.until("the first slice", |watch| !watch.found.is_empty());
     writer.run(&spans(60_001, 60_002));
     watch.until_span(60_001);
-    let probe = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
-    watch.ask(Request::Check { ticket: 7, query: probe, addresses: vec![(PayloadRef(0), id(60_001)), (PayloadRef(0), id(77_777))] });
+    let query = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
+    watch.send(Request::Check { ticket: 7, query, addresses: vec![(PayloadRef(0), id(60_001)), (PayloadRef(0), id(77_777))] });
     watch.until("what was checked", |watch| watch.found.iter().any(|found| found.progress.is_none()));
     watch.until("the end", |watch| watch.found.iter().any(|found| found.progress.is_some_and(|progress| progress.done == progress.total)));
     let found = watch.found.iter().filter(|found| found.progress.is_some()).map(|found| found.spans.len()).sum::<usize>();
     assert_eq!(found, 11_111, "3, 30 to 39, 300 to 399, …");
-    watch.ask_for(8, "text:input");
+    watch.start_search(8, "text:input");
     watch.until("the search", |watch| watch.found.iter().any(|found| found.ticket == 8));
-    watch.ask(Request::StopSearch);
+    watch.send(Request::StopSearch);
     watch.payloads(&[(PayloadRef(0), id(1))]);
     let told = watch.found.len();
     watch.payloads(&[(PayloadRef(0), id(1))]);
@@ -81,16 +81,16 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
 }
 
 #[test]
-fn what_came_beside_a_search_is_searched_though_the_server_was_away() {
+fn spans_read_during_a_search_are_searched_after_a_reconnect() {
     let Some(mut server) = Server::new() else { return };
     let database = server.database();
     server.writer(&database).run(&spans(1, 11));
     let mut watch = server.watch(&database);
     watch.until_watching();
     server.stop();
-    watch.until_said("can't be reached");
-    let probe = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
-    watch.ask(Request::Check { ticket: 3, query: probe, addresses: vec![(PayloadRef(0), id(4)), (PayloadRef(0), id(7))] });
+    watch.until_message("can't be reached");
+    let query = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
+    watch.send(Request::Check { ticket: 3, query, addresses: vec![(PayloadRef(0), id(4)), (PayloadRef(0), id(7))] });
     server.start(&[]);
     watch.until("what was checked", |watch| !watch.found.is_empty());
     let found = &watch.found[0];

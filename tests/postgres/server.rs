@@ -1,4 +1,4 @@
-//! A PostgreSQL server of the tests' own.
+//! A PostgreSQL server for the tests.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -18,9 +18,9 @@ use crate::writer::Writer;
 pub(crate) const SCHEMA: &str = include_str!("../fixtures/agno-postgres.sql");
 
 /// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Ends the server and removes its files when whoever started it is gone, however that came about.
+/// A script that stops the server and removes its files when its parent process ends in any way.
 const KEEPER: &str = r#"bin=$1; dir=$2; shift 2
 "$bin/postgres" -D "$dir/data" "$@" >> "$dir/log" 2>&1 & server=$!
 trap '' INT TERM
@@ -28,7 +28,7 @@ read -r word
 kill -INT $server; wait $server
 [ "$word" = keep ] || rm -rf "$dir""#;
 
-/// A server. It ends with its value, or with the process.
+/// A server. It is stopped on drop or when the process ends.
 pub(crate) struct Server {
     pub(crate) port: u16,
     dir: TempDir,
@@ -36,7 +36,7 @@ pub(crate) struct Server {
     keeper: Option<Child>,
 }
 
-/// The folder of PostgreSQL's programs; `None` if there are none, which is a failure in CI.
+/// Returns the folder of PostgreSQL's programs; `None` if there are none, which fails in CI.
 fn programs() -> Option<PathBuf> {
     let named = std::env::var_os("AGNO_TOP_POSTGRES_BIN").map(PathBuf::from);
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path().join("bin")));
@@ -49,7 +49,7 @@ fn programs() -> Option<PathBuf> {
     found
 }
 
-/// A program that runs as a user whom PostgreSQL accepts: not as root.
+/// Returns a command that runs as another user than root, which PostgreSQL rejects.
 fn command(program: &Path) -> Command {
     let user = Command::new("id").arg("-u").output().unwrap().stdout;
     if user == b"0\n" {
@@ -62,9 +62,9 @@ fn command(program: &Path) -> Command {
 }
 
 impl Server {
-    /// A new server; `None` if PostgreSQL is not installed.
+    /// Starts a new server; `None` if PostgreSQL is not installed.
     pub(crate) fn new() -> Option<Self> {
-        let mut server = Self::unmade()?;
+        let mut server = Self::prepare()?;
         let mut initdb = server.program("initdb");
         initdb.args(["-N", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E", "UTF8", "-D"]).arg(server.data());
         finish(&mut initdb);
@@ -72,9 +72,9 @@ impl Server {
         Some(server)
     }
 
-    /// A server that follows this one and can be read only.
+    /// Starts a standby of this server.
     pub(crate) fn standby(&self) -> Self {
-        let mut standby = Self::unmade().unwrap();
+        let mut standby = Self::prepare().unwrap();
         let mut copy = self.program("pg_basebackup");
         copy.args(["-R", "-c", "fast", "-U", "postgres", "-p", &self.port.to_string(), "-h"])
             .arg(self.dir.path())
@@ -85,34 +85,34 @@ impl Server {
         standby
     }
 
-    fn unmade() -> Option<Self> {
+    fn prepare() -> Option<Self> {
         let bin = programs()?;
         let dir = tempfile::Builder::new().prefix("agno-pg").tempdir_in("/tmp").unwrap();
-        // Fails where this user runs the server, and need not be.
+        // Fails, and is not needed, if this user runs the server.
         let _ = Command::new("chown").arg("postgres").arg(dir.path()).stderr(Stdio::null()).status();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         Some(Self { port, dir, bin, keeper: None })
     }
 
-    /// One of PostgreSQL's programs.
+    /// Returns a command for one of PostgreSQL's programs.
     fn program(&self, name: &str) -> Command {
         let mut command = command(&self.bin.join(name));
         command.current_dir("/");
         command
     }
 
-    /// Makes a standby a server of its own.
+    /// Promotes a standby.
     pub(crate) fn promote(&self) {
         finish(self.program("pg_ctl").args(["promote", "-w", "-D"]).arg(self.data()));
     }
 
-    /// The server that all tests share which do it no harm.
+    /// Returns the server that all tests share which do not disturb each other.
     pub(crate) fn shared() -> Option<&'static Self> {
         static SERVER: OnceLock<Option<Server>> = OnceLock::new();
         SERVER.get_or_init(Self::new).as_ref()
     }
 
-    /// Starts it, and waits until it answers.
+    /// Starts the server and waits until it answers.
     pub(crate) fn start(&mut self, settings: &[&str]) {
         let mut keeper = command(Path::new("/bin/sh"));
         keeper.current_dir("/").args(["-c", KEEPER, "keeper"]).arg(&self.bin).arg(self.dir.path());
@@ -123,19 +123,19 @@ impl Server {
         self.keeper = Some(keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let begun = Instant::now();
         while self.connect("postgres").is_err() {
-            assert!(begun.elapsed() < PATIENCE, "{}", std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default());
+            assert!(begun.elapsed() < TIMEOUT, "{}", std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Ends it as an administrator would who is in a hurry. Its files stay.
+    /// Stops the server in fast mode. Its files stay.
     pub(crate) fn stop(&mut self) {
         let mut keeper = self.keeper.take().unwrap();
         keeper.stdin.take().unwrap().write_all(b"keep\n").unwrap();
         keeper.wait().unwrap();
     }
 
-    /// Ends it as a power cut would.
+    /// Kills the server.
     pub(crate) fn crash(&mut self) {
         let id = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
         let killed = Command::new("kill").args(["-9", id.lines().next().unwrap()]).status();
@@ -143,17 +143,17 @@ impl Server {
         self.stop();
     }
 
-    /// What it said so far.
+    /// Returns the log.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.dir.path().join("log")).unwrap()).into_owned()
     }
 
-    /// The folder of its data.
+    /// Returns the data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    /// Writes a file into its data, as its own user's.
+    /// Writes a file into the data directory, owned by the server's user.
     pub(crate) fn write(&self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt;
         let path = self.data().join(name);
@@ -163,14 +163,14 @@ impl Server {
         assert!(owned.unwrap().success());
     }
 
-    /// A new database with Agno's tables, and its name.
+    /// Creates a database with Agno's tables and returns its name.
     pub(crate) fn database(&self) -> String {
         let name = self.empty_database();
         self.connect(&name).unwrap().run(SCHEMA);
         name
     }
 
-    /// A new database with nothing in it.
+    /// Creates an empty database and returns its name.
     pub(crate) fn empty_database(&self) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -178,17 +178,17 @@ impl Server {
         name
     }
 
-    /// What a person would type.
+    /// Returns the URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
         format!("postgresql+psycopg://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
-    /// Watches a database.
+    /// Runs a source on a database.
     pub(crate) fn watch(&self, database: &str) -> Watch {
         watch(&self.url(database), u64::MAX)
     }
 
-    /// A program that writes to a database.
+    /// Returns a writer to a database.
     pub(crate) fn writer(&self, database: &str) -> Writer {
         self.connect(database).unwrap()
     }
@@ -213,7 +213,7 @@ fn finish(command: &mut Command) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// Watches whatever the URL names.
+/// Runs a source on a URL.
 pub(crate) fn watch(url: &str, limit: u64) -> Watch {
-    Watch::start(|outlet| start(url, Location::default(), limit, outlet))
+    Watch::start(|updates| start(url, Location::default(), limit, updates))
 }

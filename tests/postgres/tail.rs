@@ -1,4 +1,4 @@
-//! Following what is written, in whichever order it is committed and whatever clocks say.
+//! Following new rows, in any order of commits and with any clocks.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ fn once_each(watch: &Watch) {
 }
 
 #[test]
-fn new_rows_come_live_and_once() {
+fn new_rows_are_sent_once_as_live() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let (mut writer, mut watch) = (server.writer(&database), server.watch(&database));
@@ -45,7 +45,7 @@ fn a_commit_is_seen_within_a_tenth_of_a_second() {
     }
     times.sort();
     eprintln!("commit to update: median {:?}, 99th percentile {:?}, longest {:?}", times[50], times[98], times[99]);
-    // Other tests run beside this one; what is aimed at is 100 ms.
+    // The goal is 100 ms, but other tests run in parallel.
     assert!(times[50] < Duration::from_millis(100), "{:?}", times[50]);
 }
 
@@ -61,7 +61,7 @@ fn a_transaction_is_seen_when_it_commits() {
         spans(11, 12),
         spans(21, 22)
     ));
-    // Many rows of others come between, so that the first ones lie far from the end of the table.
+    // Many rows of other transactions follow, so that the first ones are far from the end of the table.
     for from in 1..6 {
         other.run(&spans(from * 1000, from * 1000 + 1000));
         watch.until_spans(from as usize * 1000);
@@ -73,7 +73,7 @@ fn a_transaction_is_seen_when_it_commits() {
 }
 
 #[test]
-fn what_a_transaction_had_written_before_the_start_comes_when_it_commits() {
+fn rows_written_before_the_start_are_sent_when_their_transaction_commits() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let (mut writer, mut other) = (server.writer(&database), server.writer(&database));
@@ -102,13 +102,13 @@ fn a_prepared_transaction_is_seen_when_it_commits() {
     watch.until_spans(3);
 }
 
-/// Writers with clocks that differ by hours, transactions of every length that commit out of order, rows in space that was freed.
+/// Writers with clocks that differ by hours, transactions of any length that commit out of order, rows in freed space.
 #[test]
-fn nothing_is_missed() {
+fn no_row_is_missed() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut admin = server.writer(&database);
-    // Much of the table is free space that new rows will fill.
+    // Much of the table is free space that new rows fill.
     admin.run(&spans(500_000, 510_000));
     admin.run("DELETE FROM ai.agno_spans WHERE right(span_id, 1) < 'a'");
     admin.run("VACUUM ai.agno_spans");
@@ -118,7 +118,7 @@ fn nothing_is_missed() {
     let writers: Vec<_> = (0..8_u64)
         .map(|number| {
             let mut writer = server.writer(&database);
-            std::thread::spawn(move || write_untidily(&mut writer, number))
+            std::thread::spawn(move || write_in_disorder(&mut writer, number))
         })
         .collect();
     let written: usize = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
@@ -129,8 +129,8 @@ fn nothing_is_missed() {
     once_each(&watch);
 }
 
-/// Writes some hundred rows. Returns how many were committed.
-fn write_untidily(writer: &mut Writer, number: u64) -> usize {
+/// Writes some hundred rows. Returns the number of committed rows.
+fn write_in_disorder(writer: &mut Writer, number: u64) -> usize {
     const CLOCKS: [i64; 8] = [0, -60, 3600, -3600, 18_000, -86_400, 5, -900];
     let (mut random, mut next, mut written) = (number + 1, (number + 1) * 10_000, 0);
     let mut dice = |sides: u64| {
@@ -143,7 +143,7 @@ fn write_untidily(writer: &mut Writer, number: u64) -> usize {
         for _ in 0..=dice(4) {
             let rows = 1 + dice(6);
             writer.run(&spans_at(next, next + rows, CLOCKS[number as usize]));
-            // Rows of a transaction of its own share no trace with those of another, for which a writer would have to wait.
+            // Rows of different transactions belong to different traces; else one writer would wait for the other.
             next += 20;
             written += if commits { rows as usize } else { 0 };
             std::thread::sleep(Duration::from_millis(dice(30)));
@@ -174,7 +174,7 @@ fn live_rows_do_not_wait_for_history() {
 }
 
 #[test]
-fn rows_that_are_written_anew_come_anew() {
+fn updated_rows_are_sent_again() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let (mut writer, mut watch) = (server.writer(&database), server.watch(&database));
@@ -186,7 +186,7 @@ fn rows_that_are_written_anew_come_anew() {
 }
 
 #[test]
-fn the_table_is_emptied_or_moved() {
+fn the_table_is_truncated_or_rewritten() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let (mut writer, mut watch) = (server.writer(&database), server.watch(&database));
@@ -202,7 +202,7 @@ fn the_table_is_emptied_or_moved() {
 }
 
 #[test]
-fn a_transaction_that_ran_at_the_start_lets_nothing_in_that_the_limit_left_out() {
+fn a_transaction_running_at_the_start_does_not_bring_in_rows_beyond_the_limit() {
     let Some(server) = Server::new() else { return };
     let database = server.database();
     let (mut writer, mut open) = (server.writer(&database), server.writer(&database));
@@ -213,7 +213,7 @@ fn a_transaction_that_ran_at_the_start_lets_nothing_in_that_the_limit_left_out()
     watch.until_watching();
     open.run("COMMIT");
     watch.until_spans(1010);
-    // By a clock that is behind, and long after: it is new all the same.
+    // Written later by a clock that is behind: it is new all the same.
     writer.run(&spans_at(200_001, 200_011, -7200));
     watch.until_spans(1020);
     once_each(&watch);
@@ -221,12 +221,12 @@ fn a_transaction_that_ran_at_the_start_lets_nothing_in_that_the_limit_left_out()
 }
 
 #[test]
-fn transactions_that_end_while_old_rows_are_read_let_nothing_in_that_the_limit_leaves_out() {
+fn transactions_ending_while_history_loads_do_not_bring_in_rows_beyond_the_limit() {
     let Some(server) = Server::new() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
     let mut open: Vec<_> = (0..20).map(|_| server.writer(&database)).collect();
-    // Each in a trace of its own, or one would wait for the other.
+    // Each in a trace of its own; else one would wait for the other.
     let late = |number: usize| 100_000 + 100 * number as u64;
     for (number, open) in open.iter_mut().enumerate() {
         open.run(&format!("BEGIN; {}", spans(late(number), late(number) + 1)));

@@ -1,4 +1,4 @@
-//! Encrypted connections, and how far a server is trusted.
+//! TLS connections and the verification of the server.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use crate::server::{Server, watch};
 use crate::writer::spans;
 
-/// An authority, a server's certificate signed by it for this name, and the server's key, as PEM.
+/// Returns a root certificate, a server certificate that it signed for this name, and the server's key, as PEM.
 fn certificates(name: &str) -> [String; 3] {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
@@ -25,7 +25,7 @@ fn file(dir: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// A server that speaks TLS under the name `localhost`, its database, and the files of the authority and of the server's certificate.
+/// Starts a server with TLS for the name `localhost`. Returns it, its database, and the files of the root and the server certificate.
 fn encrypted(dir: &Path) -> Option<(Server, String, PathBuf, PathBuf)> {
     let mut server = Server::new()?;
     let [root, certificate, key] = certificates("localhost");
@@ -41,7 +41,7 @@ fn encrypted(dir: &Path) -> Option<(Server, String, PathBuf, PathBuf)> {
 }
 
 #[test]
-fn every_mode_is_as_strict_as_it_says() {
+fn each_sslmode_verifies_what_it_promises() {
     let dir = tempfile::tempdir().unwrap();
     let Some((server, database, root, own)) = encrypted(dir.path()) else { return };
     let [other, ..] = certificates("localhost");
@@ -80,13 +80,13 @@ fn every_mode_is_as_strict_as_it_says() {
             watch.end();
             while !server.writer(&database).ask("SELECT 1 FROM pg_stat_activity WHERE application_name = 'agno-top'").is_empty() {}
         } else {
-            watch.until_said(said);
+            watch.until_message(said);
         }
     }
 }
 
 #[test]
-fn a_server_that_insists() {
+fn a_server_that_requires_tls() {
     let dir = tempfile::tempdir().unwrap();
     let Some((mut server, database, ..)) = encrypted(dir.path()) else { return };
     let url = |mode: &str| format!("postgres://reader:hush@127.0.0.1:{}/{database}?{mode}", server.port);
@@ -94,28 +94,28 @@ fn a_server_that_insists() {
     server.write("pg_hba.conf", "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n");
     server.stop();
     server.start(&["ssl=on"]);
-    watch(&urls[0], 100).until_said("refuses the connection: no pg_hba.conf entry");
+    watch(&urls[0], 100).until_message("refuses the connection: no pg_hba.conf entry");
     for url in &urls[1..] {
         watch(url, 100).until_spans(10);
     }
     server.write("pg_hba.conf", "local all all trust\nhostnossl all all 127.0.0.1/32 scram-sha-256\n");
     server.stop();
     server.start(&["ssl=on"]);
-    watch(&urls[3], 100).until_said("refuses the connection: no pg_hba.conf entry");
+    watch(&urls[3], 100).until_message("refuses the connection: no pg_hba.conf entry");
     for url in &urls[..3] {
         watch(url, 100).until_spans(10);
     }
 }
 
 #[test]
-fn a_server_that_can_not() {
+fn a_server_without_tls() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     server.writer(&database).run(&spans(1, 11));
     let url = |mode: &str| format!("postgres://postgres@127.0.0.1:{}/{database}?sslmode={mode}", server.port);
-    watch(&url("require"), 100).until_said("does not offer TLS, which sslmode asks for");
+    watch(&url("require"), 100).until_message("does not offer TLS, which sslmode asks for");
     let no_certificates = concat!("verify-full&sslrootcert=", env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    watch(&url(no_certificates), 100).until_said("no root certificate is known");
+    watch(&url(no_certificates), 100).until_message("no root certificate is known");
     for mode in ["prefer", "allow", "disable"] {
         watch(&url(mode), 100).until_spans(10);
     }

@@ -1,4 +1,4 @@
-//! Programs that write to a database, as agents do.
+//! Writes to a database like an agent.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-/// A connection that writes, as an agent does.
+/// A connection that writes like an agent.
 pub(crate) struct Writer {
     runtime: Runtime,
     client: Client,
@@ -45,7 +45,7 @@ impl Writer {
     }
 }
 
-/// Statements that write spans `from..to`, of the name `span N`, by a clock that is ahead by so many seconds.
+/// Returns statements that write spans `from..to`, each named `span N`, by a clock that is ahead by these seconds.
 pub(crate) fn spans_at(from: u64, to: u64, ahead: i64) -> String {
     let last = to - 1;
     let created =
@@ -60,7 +60,7 @@ pub(crate) fn spans_at(from: u64, to: u64, ahead: i64) -> String {
     )
 }
 
-/// The same by a clock that is right.
+/// Like [`spans_at`], by a correct clock.
 pub(crate) fn spans(from: u64, to: u64) -> String {
     spans_at(from, to, 0)
 }

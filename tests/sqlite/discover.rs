@@ -1,4 +1,4 @@
-//! Finding databases.
+//! Discovery of databases.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::watch::{everything, fixture};
 use crate::writer::{Writer, spans};
 
 #[test]
-fn databases_are_found_in_order_and_left_alone() {
+fn databases_are_found_in_order_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let tmp = dir.path().join("tmp");
     fs::create_dir(&tmp).unwrap();
@@ -32,7 +32,7 @@ fn databases_are_found_in_order_and_left_alone() {
     assert_eq!(discover(dir.path(), &tables), Vec::<std::path::PathBuf>::new());
 }
 
-/// The files of a folder that holds folders, too.
+/// Returns the files of a folder and its folders.
 fn everything_in(dir: &std::path::Path) -> Vec<(std::path::PathBuf, u64)> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
     let mut files: Vec<_> =

@@ -1,4 +1,4 @@
-//! A file's life: not there yet, empty, half made, gone, back, another one, broken.
+//! The life of a file: missing, empty, incomplete, deleted, recreated, replaced, damaged.
 
 use std::fs;
 
@@ -9,16 +9,16 @@ use crate::watch::{Watch, names};
 use crate::writer::{SCHEMA, Writer, spans};
 
 #[test]
-fn the_file_comes_into_being_bit_by_bit() {
+fn a_file_is_created_step_by_step() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tmp/traces.db");
     let mut watch = Watch::new(&path);
-    watch.until_said("traces.db does not exist yet; Agno creates it with the first trace");
+    watch.until_message("traces.db does not exist yet; Agno creates it with the first trace");
     fs::create_dir(dir.path().join("tmp")).unwrap();
     fs::write(&path, "").unwrap();
-    watch.until_said("traces.db is empty");
+    watch.until_message("traces.db is empty");
     let mut writer = Writer::open(&path, "PRAGMA journal_mode = WAL; CREATE TABLE agno_sessions (a); CREATE TABLE other (a)");
-    watch.until_said(
+    watch.until_message(
         "has no table agno_spans yet; Agno creates it with the first trace (it has agno_sessions, other; --spans-table names another)",
     );
     writer.run(SCHEMA);
@@ -29,11 +29,11 @@ fn the_file_comes_into_being_bit_by_bit() {
 }
 
 #[test]
-fn the_first_rows_of_an_awaited_file_are_new() {
+fn the_first_rows_of_a_created_file_are_live() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut watch = Watch::new(&path);
-    watch.until_said("does not exist yet");
+    watch.until_message("does not exist yet");
     let _writer = Writer::open(&path, &format!("BEGIN; {SCHEMA}; {}; COMMIT", spans(1, 3)));
     watch.until_spans(2);
     assert!(watch.spans.values().all(|span| span.origin == Origin::Live));
@@ -48,11 +48,11 @@ fn the_file_is_deleted_and_comes_back() {
         writer.run(&spans(1, 11));
         let mut watch = Watch::new(&path);
         watch.until_spans(10);
-        // The agent still holds the file that has no name any more.
+        // The agent still has the deleted file open.
         for name in names(dir.path()) {
             fs::remove_file(dir.path().join(name)).unwrap();
         }
-        watch.until_said("was deleted; waiting for it to come back");
+        watch.until_message("was deleted; waiting for it to come back");
         assert_eq!(watch.payload(3), Err(format!("{} was deleted; waiting for it to come back", path.display())));
         drop(writer);
         let mut writer = open(&path);
@@ -66,7 +66,7 @@ fn the_file_is_deleted_and_comes_back() {
 }
 
 #[test]
-fn the_file_is_deleted_and_back_before_anyone_looks() {
+fn the_file_is_replaced_between_two_polls() {
     let dir = tempfile::tempdir().unwrap();
     let (path, next) = (dir.path().join("traces.db"), dir.path().join("next.db"));
     let mut writer = Writer::rollback(&path);
@@ -94,7 +94,7 @@ fn the_file_is_emptied() {
     let mut watch = Watch::new(&path);
     watch.until_spans(10);
     fs::File::create(&path).unwrap();
-    watch.until_said("is empty");
+    watch.until_message("is empty");
     let mut writer = Writer::rollback(&path);
     writer.run(&spans(21, 31));
     watch.until_spans(20);
@@ -109,7 +109,7 @@ fn the_table_is_dropped_and_created_again() {
     let mut watch = Watch::new(&path);
     watch.until_spans(10);
     writer.run("DROP TABLE agno_spans; DROP TABLE agno_traces");
-    watch.until_said("has no table agno_spans yet");
+    watch.until_message("has no table agno_spans yet");
     writer.run(SCHEMA);
     writer.run(&spans(21, 31));
     watch.until_spans(20);
@@ -117,18 +117,18 @@ fn the_table_is_dropped_and_created_again() {
 }
 
 #[test]
-fn what_is_no_database_is_said_and_tried_again() {
+fn a_file_that_is_not_a_database_is_reported_and_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     fs::create_dir(&path).unwrap();
     let mut watch = Watch::new(&path);
-    watch.until_said("traces.db is a folder");
+    watch.until_message("traces.db is a folder");
     fs::remove_dir(&path).unwrap();
-    watch.until_said("does not exist yet");
+    watch.until_message("does not exist yet");
     fs::write(&path, "these are my notes\n".repeat(100)).unwrap();
-    watch.until_said("traces.db is not an SQLite database");
+    watch.until_message("traces.db is not an SQLite database");
     fs::write(&path, "SQLite format 3\0").unwrap();
-    watch.until_said("traces.db is not an SQLite database");
+    watch.until_message("traces.db is not an SQLite database");
     fs::remove_file(&path).unwrap();
     let mut writer = Writer::wal(&path);
     writer.run(&spans(1, 3));
@@ -137,7 +137,7 @@ fn what_is_no_database_is_said_and_tried_again() {
 }
 
 #[test]
-fn tables_that_can_not_be_followed() {
+fn tables_that_cannot_be_followed_are_reported() {
     for (sql, said) in [
         (
             "CREATE TABLE s (a); CREATE VIEW agno_spans AS SELECT * FROM s",
@@ -154,13 +154,13 @@ fn tables_that_can_not_be_followed() {
         let path = dir.path().join("traces.db");
         let _writer = Writer::open(&path, sql);
         let mut watch = Watch::new(&path);
-        watch.until_said(&said.replace("/FILE", &path.display().to_string()));
+        watch.until_message(&said.replace("/FILE", &path.display().to_string()));
         assert!(matches!(watch.states.last(), Some(State::Failing(_))));
     }
 }
 
 #[test]
-fn a_damaged_file_is_said() {
+fn a_damaged_file_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::rollback(&path);
@@ -172,10 +172,10 @@ fn a_damaged_file_is_said() {
     let (whole, len) = (bytes.clone(), bytes.len());
     bytes[4096..len].fill(0x5a);
     fs::write(&path, &bytes).unwrap();
-    watch.until_said("is damaged");
+    watch.until_message("is damaged");
     bytes.truncate(len / 2);
     fs::write(&path, &bytes).unwrap();
-    watch.until_said("is damaged");
+    watch.until_message("is damaged");
     fs::write(&path, whole).unwrap();
     watch.until_watching();
     assert_eq!(watch.spans.len(), 5000);
@@ -183,7 +183,7 @@ fn a_damaged_file_is_said() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_may_not_be_read_is_said() {
+fn an_unreadable_file_is_reported() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
@@ -191,17 +191,17 @@ fn a_file_that_may_not_be_read_is_said() {
     writer.run(&spans(1, 3));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     if fs::File::open(&path).is_ok() {
-        // This user may read everything.
+        // This user is root and may read everything.
         return;
     }
     let mut watch = Watch::new(&path);
-    watch.until_said("permission denied");
+    watch.until_message("permission denied");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     watch.until_spans(2);
 }
 
 #[test]
-fn any_path_will_do() {
+fn any_path_works() {
     let dir = tempfile::tempdir().unwrap();
     let mut paths = vec!["a b?c#d%41&mode=rw.db".into(), "file:x.db".into(), "é✓.db".into(), "-.db".into()];
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! The SQLite source against real files and a real writer: a process of its own, because SQLite's locks bind processes.
+//! The SQLite source with real files and a writer in a process of its own, because SQLite's locks belong to processes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 

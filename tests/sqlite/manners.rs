@@ -1,4 +1,4 @@
-//! The agent must not notice that it is watched.
+//! The source does not disturb the agent.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use crate::watch::{Watch, everything, names};
 use crate::writer::{Writer, spans};
 
 #[test]
-fn a_write_ahead_log_is_read_and_left_as_it_is() {
+fn a_write_ahead_log_is_read_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);
@@ -21,7 +21,7 @@ fn a_write_ahead_log_is_read_and_left_as_it_is() {
     assert_eq!(everything(dir.path()), before);
     writer.run(&spans(1001, 1002));
     watch.until_spans(1001);
-    // Nobody else has the file open, so the writer may tidy up.
+    // No other process has the file open, so that the writer can remove the log.
     writer.close();
     assert_eq!(names(dir.path()), ["traces.db"]);
     let before = everything(dir.path());
@@ -35,7 +35,7 @@ fn a_write_ahead_log_is_read_and_left_as_it_is() {
 }
 
 #[test]
-fn a_rollback_journal_is_read_and_left_as_it_is() {
+fn a_rollback_journal_is_read_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::rollback(&path);
@@ -46,7 +46,7 @@ fn a_rollback_journal_is_read_and_left_as_it_is() {
     watch.until_watching();
     assert!(watch.payload(7).is_ok());
     assert_eq!(everything(dir.path()), before);
-    // A write that has begun and not ended is no hindrance.
+    // An unfinished write does not prevent reading.
     writer.run(&format!("BEGIN IMMEDIATE; {}", spans(1001, 1002)));
     assert!(watch.payload(8).is_ok());
     writer.run("COMMIT");
@@ -54,7 +54,7 @@ fn a_rollback_journal_is_read_and_left_as_it_is() {
 }
 
 #[test]
-fn a_writer_that_does_not_wait_is_never_refused_with_a_log() {
+fn a_writer_without_timeout_never_fails_with_a_log() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);
@@ -67,7 +67,7 @@ fn a_writer_that_does_not_wait_is_never_refused_with_a_log() {
 }
 
 #[test]
-fn a_writer_that_waits_a_little_is_never_refused_with_a_journal() {
+fn a_writer_with_a_short_timeout_never_fails_with_a_journal() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::rollback(&path);
@@ -81,7 +81,7 @@ fn a_writer_that_waits_a_little_is_never_refused_with_a_journal() {
 }
 
 #[test]
-fn a_writer_that_died_leaves_a_log_that_is_read_and_left_alone() {
+fn the_log_of_a_killed_writer_is_read_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);
@@ -101,7 +101,7 @@ fn a_writer_that_died_leaves_a_log_that_is_read_and_left_alone() {
 }
 
 #[test]
-fn a_log_without_its_index_is_said_and_left_alone() {
+fn a_log_without_its_index_is_reported_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);
@@ -110,46 +110,46 @@ fn a_log_without_its_index_is_said_and_left_alone() {
     fs::remove_file(dir.path().join("traces.db-shm")).unwrap();
     let before = everything(dir.path());
     let mut watch = Watch::new(&path);
-    watch.until_said("traces.db-wal holds rows that only a program with write access can apply");
+    watch.until_message("traces.db-wal holds rows that only a program with write access can apply");
     assert_eq!(everything(dir.path()), before);
     Writer::open(&path, "SELECT count(*) FROM agno_spans").close();
     watch.until_spans(100);
 }
 
 #[test]
-fn a_write_that_was_cut_off_is_said_and_left_alone() {
+fn an_interrupted_write_is_reported_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::rollback(&path);
     writer.run(&spans(1, 2001));
-    // More than the cache holds: it reaches the file before it is committed.
+    // More than the cache holds, so that it is written to the file before the commit.
     writer.run(&format!("PRAGMA cache_size = 1; BEGIN; UPDATE agno_spans SET name = 'x'; {}", spans(2001, 9001)));
     drop(writer);
     assert_eq!(names(dir.path()), ["traces.db", "traces.db-journal"]);
     let before = everything(dir.path());
     let mut watch = Watch::new(&path);
-    watch.until_said("left in the middle of a write");
+    watch.until_message("left in the middle of a write");
     assert_eq!(everything(dir.path()), before);
     Writer::open(&path, "SELECT count(*) FROM agno_spans").close();
     watch.until_spans(2000);
 }
 
 #[test]
-fn a_locked_file_is_said_and_tried_again() {
+fn a_locked_file_is_reported_and_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::rollback(&path);
     writer.run(&spans(1, 3));
     writer.run("BEGIN EXCLUSIVE");
     let mut watch = Watch::new(&path);
-    watch.until_said("is locked by another program");
+    watch.until_message("is locked by another program");
     writer.run("COMMIT");
     watch.until_spans(2);
     watch.until_watching();
 }
 
 #[test]
-fn watching_creates_nothing_at_any_moment() {
+fn watching_creates_no_file_at_any_time() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);

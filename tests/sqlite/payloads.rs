@@ -1,4 +1,4 @@
-//! Reading one span again, whole.
+//! Reading the payload of a span.
 
 use agno_top::model::{PayloadRef, Value};
 
@@ -6,7 +6,7 @@ use crate::watch::{Watch, fixture, id};
 use crate::writer::{Writer, spans};
 
 #[test]
-fn a_payload_is_whole_and_carries_what_the_trace_says() {
+fn a_payload_is_complete_and_has_the_values_of_its_trace() {
     let mut watch = Watch::new(&fixture("agno-3.1.10.sqlite"));
     watch.until_watching();
     let asked: Vec<_> = watch.spans.iter().map(|(id, seen)| (seen.address, *id)).collect();
@@ -25,7 +25,7 @@ fn a_payload_is_whole_and_carries_what_the_trace_says() {
 }
 
 #[test]
-fn a_payload_is_never_another_spans() {
+fn a_payload_never_belongs_to_another_span() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);
@@ -44,7 +44,7 @@ fn a_payload_is_never_another_spans() {
 }
 
 #[test]
-fn a_payload_comes_while_history_loads() {
+fn a_payload_is_read_while_history_loads() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);

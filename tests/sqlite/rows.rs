@@ -1,4 +1,4 @@
-//! What is read out of rows, good and bad.
+//! Rows, valid and invalid.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::watch::{Watch, everything, fixture, id};
 use crate::writer::{Writer, spans};
 
 #[test]
-fn real_files_are_read_whole() {
+fn real_files_are_read_completely() {
     for (file, spans, traces, agents) in [("agno-3.1.10.sqlite", 75, 11, 18), ("agno-2.5.0.sqlite", 61, 11, 15)] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("traces.db");
@@ -32,10 +32,10 @@ fn real_files_are_read_whole() {
 }
 
 #[test]
-fn bad_rows_are_skipped_and_named() {
+fn invalid_rows_are_skipped_and_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
-    // No declared types: every value keeps the type it is given.
+    // Without declared types each value keeps its own type.
     let mut writer = Writer::open(
         &path,
         "CREATE TABLE agno_spans (span_id, trace_id, parent_span_id, name, span_kind, status_code, status_message, start_time, end_time, \
@@ -118,7 +118,7 @@ fn bad_rows_are_skipped_and_named() {
 }
 
 #[test]
-fn long_values_are_quoted_short() {
+fn long_values_are_cut_in_messages() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);
@@ -144,7 +144,7 @@ fn other_table_names() {
 }
 
 #[test]
-fn parents_that_lie_far_back_come_with_the_first_rows() {
+fn old_parents_come_with_the_first_rows() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);
@@ -159,7 +159,7 @@ fn parents_that_lie_far_back_come_with_the_first_rows() {
 }
 
 #[test]
-fn what_began_too_long_ago_is_left_in_the_file() {
+fn spans_before_the_given_time_are_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);
@@ -168,7 +168,7 @@ fn what_began_too_long_ago_is_left_in_the_file() {
         .run("UPDATE agno_spans SET start_time = '2020-01-01T00:00:00+00:00', end_time = '2020-01-01T00:00:01+00:00' WHERE rowid <= 2000");
     let read = |since: &str| {
         let since = agno_top::model::time::parse(since.as_bytes());
-        let start = |outlet| agno_top::sources::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, since, outlet);
+        let start = |updates| agno_top::sources::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, since, updates);
         let mut watch = Watch::start(start);
         watch.until_watching();
         assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 0 }));
@@ -178,16 +178,16 @@ fn what_began_too_long_ago_is_left_in_the_file() {
     assert_eq!(read("2020-01-01T00:00:01Z"), 3000, "a day more is read, since times compare as text only roughly");
     // The newest page is read in any case.
     assert_eq!(read("2030-01-01"), 512);
-    // And what is written from then on is read.
+    // Later rows are read, too.
     let mut watch =
-        Watch::start(|outlet| agno_top::sources::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, Some(i64::MAX), outlet));
+        Watch::start(|updates| agno_top::sources::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, Some(i64::MAX), updates));
     watch.until_watching();
     writer.run(&spans(5000, 5001));
     watch.until_spans(513);
 }
 
 #[test]
-fn the_newest_of_many_rows_are_read_once_each_with_the_parents_that_the_limit_cut_off() {
+fn each_of_the_newest_rows_is_read_once_with_parents_beyond_the_limit() {
     for begin in [Writer::wal, Writer::rollback] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("traces.db");

@@ -1,4 +1,4 @@
-//! Searches through the payloads of a database.
+//! Searches in the payloads of a database.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use agno_top::sources::Request;
 use crate::watch::{Watch, fixture, id};
 use crate::writer::{Writer, spans};
 
-/// A statement that writes the span of this number, begun at a second past the minute.
+/// Returns a statement that writes the span of this number, started at this second of the minute.
 fn span(number: u64, second: u64, attributes: &str, message: &str) -> String {
     let attributes = attributes.replace('\'', "''");
     format!(
@@ -19,7 +19,7 @@ fn span(number: u64, second: u64, attributes: &str, message: &str) -> String {
 }
 
 #[test]
-fn texts_and_attributes_are_found_whatever_escapes_hide_them_the_newest_first() {
+fn texts_and_attributes_are_found_despite_escapes_newest_first() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);
@@ -68,7 +68,7 @@ fn texts_and_attributes_are_found_whatever_escapes_hide_them_the_newest_first() 
 }
 
 #[test]
-fn a_run_is_found_by_the_beginning_of_its_id() {
+fn a_run_is_found_by_a_prefix_of_its_id() {
     let mut watch = Watch::new(&fixture("agno-3.1.10.sqlite"));
     watch.until_watching();
     let all = watch.search("attr.agno.run.id:*");
@@ -83,21 +83,21 @@ fn a_run_is_found_by_the_beginning_of_its_id() {
 }
 
 #[test]
-fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
+fn a_search_continues_during_writes_and_stops_on_request() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::rollback(&path);
     writer.run(&spans(1, 60_001));
     let mut watch = Watch::new(&path);
     watch.until_watching();
-    watch.ask_for(7, "text:\"input 3\"");
+    watch.start_search(7, "text:\"input 3\"");
     watch.until("the first slice", |watch| !watch.found.is_empty());
     let first = &watch.found[0];
     assert!(first.progress.is_some_and(|progress| progress.done < progress.total), "a slice is short while the writer has to wait");
     writer.run(&spans(60_001, 60_002));
     watch.until_span(60_001);
-    let probe = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
-    watch.ask(Request::Check { ticket: 7, query: probe, addresses: vec![(PayloadRef(1), id(60_001)), (PayloadRef(2), id(77_777))] });
+    let query = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
+    watch.send(Request::Check { ticket: 7, query, addresses: vec![(PayloadRef(1), id(60_001)), (PayloadRef(2), id(77_777))] });
     watch.until("what was checked", |watch| watch.found.iter().any(|found| found.progress.is_none()));
     let checked = watch.found.iter().find(|found| found.progress.is_none()).unwrap();
     assert_eq!(checked.spans.iter().map(|(_, span)| *span).collect::<Vec<_>>(), [id(60_001)]);
@@ -105,9 +105,9 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
     let found: Vec<_> = watch.found.iter().filter(|found| found.progress.is_some()).flat_map(|found| &found.spans).collect();
     assert_eq!(found.len(), 11_111, "3, 30 to 39, 300 to 399, …");
     assert!(found.is_sorted_by(|one, other| one.1 > other.1), "the newest first");
-    watch.ask_for(8, "text:input");
+    watch.start_search(8, "text:input");
     watch.until("the search", |watch| watch.found.iter().any(|found| found.ticket == 8));
-    watch.ask(Request::StopSearch);
+    watch.send(Request::StopSearch);
     watch.payloads(&[(PayloadRef(1), id(1))]);
     let told = watch.found.len();
     watch.payloads(&[(PayloadRef(1), id(1))]);
@@ -115,7 +115,7 @@ fn a_search_goes_on_beside_what_is_written_and_stops_when_told() {
 }
 
 #[test]
-fn a_search_leaves_out_what_the_limit_left_out() {
+fn a_search_excludes_rows_beyond_the_limit() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     Writer::wal(&path).run(&spans(1, 5_001));

@@ -1,4 +1,4 @@
-//! Following what is written, whatever happens to row ids.
+//! Following new rows, whatever happens to row ids.
 
 use agno_top::model::Origin;
 use agno_top::sources::State;
@@ -6,7 +6,7 @@ use agno_top::sources::State;
 use crate::watch::{Watch, id};
 use crate::writer::{Writer, spans};
 
-/// Both ways in which Agno has written.
+/// Runs a test with both journal modes that Agno has used.
 fn both(test: impl Fn(Writer, Watch)) {
     for open in [Writer::wal, Writer::rollback] {
         let dir = tempfile::tempdir().unwrap();
@@ -17,7 +17,7 @@ fn both(test: impl Fn(Writer, Watch)) {
 }
 
 #[test]
-fn new_rows_come_live_and_once() {
+fn new_rows_are_sent_once_as_live() {
     both(|mut writer, mut watch| {
         watch.until_watching();
         for number in 1..50 {
@@ -48,12 +48,12 @@ fn deleted_row_ids_are_used_again() {
         writer.run(&spans(1, 101));
         watch.until_spans(100);
         writer.run("DELETE FROM agno_spans WHERE rowid > 90");
-        // Fewer than were deleted, then as many, then more.
+        // Fewer rows than were deleted, as many, and more.
         for (from, to) in [(201, 203), (203, 211), (211, 300)] {
             writer.run(&spans(from, to));
             watch.until_spans(100 + to as usize - 201);
         }
-        // In one transaction, so that no poll comes between.
+        // In one transaction, so that there is no poll in between.
         writer.run(&format!("BEGIN; DELETE FROM agno_spans WHERE rowid > 150; {}; COMMIT", spans(401, 440)));
         watch.until_spans(199 + 39);
     });
@@ -85,14 +85,14 @@ fn all_rows_are_deleted() {
 }
 
 #[test]
-fn vacuum_numbers_rows_anew() {
+fn vacuum_renumbers_rows() {
     both(|mut writer, mut watch| {
         writer.run(&spans(1, 1001));
         watch.until_spans(1000);
         writer.run("DELETE FROM agno_spans WHERE rowid % 2 = 0; VACUUM");
         writer.run(&spans(2001, 2011));
         watch.until_spans(1010);
-        // Rows are numbered anew whether or not VACUUM does it in this version.
+        // Renumber the rows, in case VACUUM does not do it in this version.
         writer.run("BEGIN; CREATE TABLE moved AS SELECT * FROM agno_spans; DELETE FROM agno_spans; INSERT INTO agno_spans SELECT * FROM moved; COMMIT");
         writer.run(&spans(3001, 3011));
         watch.until_spans(1020);
@@ -125,7 +125,7 @@ fn live_rows_do_not_wait_for_history() {
 }
 
 #[test]
-fn rows_move_while_history_loads() {
+fn rows_are_renumbered_while_history_loads() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("traces.db");
     let mut writer = Writer::wal(&path);

@@ -1,4 +1,4 @@
-//! A source that is watched, and what it said so far.
+//! Runs a source and collects its updates.
 
 #![allow(dead_code, reason = "the tests of each source use what they need")]
 
@@ -13,10 +13,10 @@ use agno_top::sources::sqlite::{Tables, start};
 use agno_top::sources::{Handle, Request, Search, SearchHits, State, Update, UpdateSender};
 use tokio::sync::mpsc::{Receiver, channel};
 
-/// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time after which a test fails.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A span as last sent.
+/// A span, as it was last sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) trace: TraceId,
@@ -35,7 +35,7 @@ pub(crate) struct Watch {
     pub(crate) batches: Vec<Vec<SpanId>>,
     pub(crate) skipped: Vec<Skipped>,
     pub(crate) states: Vec<State>,
-    /// What searches came upon.
+    /// The hits of searches.
     pub(crate) found: Vec<SearchHits>,
     answers: BTreeMap<u64, Vec<Result<Payload, String>>>,
     handle: Handle,
@@ -52,10 +52,10 @@ impl Watch {
     }
 
     pub(crate) fn of(path: &Path, tables: Tables, limit: u64) -> Self {
-        Self::start(|outlet| start(path.to_owned(), tables, limit, outlet))
+        Self::start(|updates| start(path.to_owned(), tables, limit, updates))
     }
 
-    /// Watches whatever is started.
+    /// Collects the updates of a source.
     pub(crate) fn start(start: impl FnOnce(UpdateSender) -> std::io::Result<Handle>) -> Self {
         let (updates, inbox) = channel(8);
         let handle = start(UpdateSender::new(SourceId(0), updates)).unwrap();
@@ -63,7 +63,7 @@ impl Watch {
         Self { spans, batches: Vec::new(), skipped: Vec::new(), states: Vec::new(), found: Vec::new(), answers, handle, inbox }
     }
 
-    /// Takes in one update; `false` if none comes for the moment.
+    /// Reads an update. Returns `false` if there is none now.
     fn step(&mut self) -> bool {
         match self.inbox.try_recv() {
             Ok(Update::Batch(batch)) => {
@@ -86,39 +86,42 @@ impl Watch {
         true
     }
 
-    /// Waits until something holds.
-    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+    /// Waits until a condition holds.
+    pub(crate) fn until(&mut self, what: &str, condition: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
-        while !holds(self) {
+        while !condition(self) {
             if !self.step() {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            assert!(begun.elapsed() < PATIENCE, "{what}: {} spans, skipped {:?}, states {:?}", self.spans.len(), self.skipped, self.states);
+            assert!(begun.elapsed() < TIMEOUT, "{what}: {} spans, skipped {:?}, states {:?}", self.spans.len(), self.skipped, self.states);
         }
     }
 
-    /// Waits until everything that was there has been read.
+    /// Waits until all existing rows are read.
     pub(crate) fn until_watching(&mut self) {
         self.until("watching", |watch| matches!(watch.states.last(), Some(State::Watching { .. })));
     }
 
-    /// Waits until this many spans are known.
+    /// Waits until there are this many spans.
     pub(crate) fn until_spans(&mut self, count: usize) {
         self.until(&format!("{count} spans"), |watch| watch.spans.len() >= count);
         assert_eq!(self.spans.len(), count);
     }
 
-    /// Waits until the last state waits or fails with this text in it.
-    pub(crate) fn until_said(&mut self, text: &str) {
-        self.until(text, |watch| matches!(watch.states.last(), Some(State::Waiting(said) | State::Failing(said)) if said.contains(text)));
+    /// Waits until the last state is waiting or failing with a message that contains this text.
+    pub(crate) fn until_message(&mut self, text: &str) {
+        self.until(
+            text,
+            |watch| matches!(watch.states.last(), Some(State::Waiting(message) | State::Failing(message)) if message.contains(text)),
+        );
     }
 
-    /// Waits until the span is known by this number.
+    /// Waits until the span of this number is there.
     pub(crate) fn until_span(&mut self, number: u64) {
         self.until(&format!("span {number}"), |watch| watch.spans.contains_key(&id(number)));
     }
 
-    /// Asks for payloads and waits for the answer.
+    /// Requests payloads and waits for them.
     pub(crate) fn payloads(&mut self, asked: &[(PayloadRef, SpanId)]) -> Vec<Result<Payload, String>> {
         let ticket = self.answers.keys().next_back().map_or(1, |last| last + 1);
         self.handle.requests.send(Request::Payloads { ticket, addresses: asked.to_vec() }).unwrap();
@@ -126,58 +129,58 @@ impl Watch {
         self.answers[&ticket].clone()
     }
 
-    /// Begins to search for what a filter line asks of payloads.
-    pub(crate) fn ask_for(&self, ticket: u64, line: &str) {
+    /// Starts a search for the payload conditions of a filter.
+    pub(crate) fn start_search(&self, ticket: u64, line: &str) {
         let query: Query = line.parse().unwrap();
         let (since, until) = query.start_bounds(0);
         self.handle.requests.send(Request::Search(Search { ticket, query: Arc::new(query.payload_query()), since, until })).unwrap();
     }
 
-    /// Asks for something else.
-    pub(crate) fn ask(&self, request: Request) {
+    /// Sends a request.
+    pub(crate) fn send(&self, request: Request) {
         self.handle.requests.send(request).unwrap();
     }
 
-    /// Searches, and gives the numbers of the spans that were found, in the order in which they were.
+    /// Searches, and returns the numbers of the spans in the order of the hits.
     pub(crate) fn search(&mut self, line: &str) -> Vec<u64> {
         let ticket = self.found.iter().map(|found| found.ticket).max().unwrap_or(100) + 1;
-        self.ask_for(ticket, line);
+        self.start_search(ticket, line);
         let ends = |found: &SearchHits| found.ticket == ticket && found.progress.is_some_and(|progress| progress.done == progress.total);
         self.until("the end of a search", |watch| watch.found.iter().any(ends));
         let answers = self.found.iter().filter(|found| found.ticket == ticket);
         answers.flat_map(|found| &found.spans).map(|(_, span)| u64::from_be_bytes(span.bytes())).collect()
     }
 
-    /// The payload of the span of this number, where it was last seen.
+    /// Reads the payload of the span of this number.
     pub(crate) fn payload(&mut self, number: u64) -> Result<Payload, String> {
         let address = self.spans[&id(number)].address;
         self.payloads(&[(address, id(number))]).remove(0)
     }
 
-    /// Ends the source and waits until its thread is gone.
+    /// Stops the source and waits for its thread.
     pub(crate) fn end(mut self) {
         drop(self.handle.requests);
         while self.inbox.blocking_recv().is_some() {}
     }
 }
 
-/// The id of `span N`.
+/// Returns the id of `span N`.
 pub(crate) fn id(number: u64) -> SpanId {
     SpanId::new(number.to_be_bytes()).unwrap()
 }
 
-/// A file of the project's own test data.
+/// Returns the path of a fixture.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// Every file in a folder, with its contents and time of change.
+/// Returns every file in a folder, with its contents and modification time.
 pub(crate) fn everything(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries.map(|path| (path.clone(), (std::fs::read(&path).unwrap(), path.metadata().unwrap().modified().unwrap()))).collect()
 }
 
-/// The names in a folder.
+/// Returns the names of the files in a folder.
 pub(crate) fn names(dir: &Path) -> Vec<String> {
     everything(dir).into_keys().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
 }

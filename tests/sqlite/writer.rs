@@ -1,4 +1,4 @@
-//! A process that writes to a database, as an agent does.
+//! A process that writes to a database like an agent.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(crate) const SCHEMA: &str = "CREATE TABLE agno_traces (trace_id VARCHAR NOT 
     span_kind VARCHAR NOT NULL, status_code VARCHAR NOT NULL, status_message VARCHAR, start_time VARCHAR NOT NULL, end_time VARCHAR NOT NULL, \
     duration_ms BIGINT NOT NULL, attributes JSON, created_at VARCHAR NOT NULL, PRIMARY KEY (span_id))";
 
-/// A statement that writes spans `from..to`, of the name `span N`.
+/// Returns a statement that writes spans `from..to`, each named `span N`.
 pub(crate) fn spans(from: u64, to: u64) -> String {
     format!(
         "WITH RECURSIVE n(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to}) \
@@ -24,7 +24,7 @@ pub(crate) fn spans(from: u64, to: u64) -> String {
     )
 }
 
-/// A process that writes to one database. It dies with its value, as hard as it can.
+/// A process that writes to one database. It is killed on drop.
 pub(crate) struct Writer {
     child: Child,
     orders: Option<ChildStdin>,
@@ -32,7 +32,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Opens (and creates) the database; `setup` is run first.
+    /// Opens or creates the database and runs `setup`.
     pub(crate) fn open(path: &Path, setup: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["writer::writer_process", "--exact", "--nocapture"])
@@ -50,29 +50,29 @@ impl Writer {
         writer
     }
 
-    /// A database with Agno's tables in a write-ahead log, as Agno 3 has it.
+    /// Creates a database with Agno's tables and a write-ahead log, like Agno 3.
     pub(crate) fn wal(path: &Path) -> Self {
         Self::open(path, &format!("PRAGMA journal_mode = WAL; {SCHEMA}"))
     }
 
-    /// A database with Agno's tables and a rollback journal, as Agno 2 has it; its writer waits for readers, as Python's does.
+    /// Creates a database with Agno's tables and a rollback journal, like Agno 2. Its writer waits for readers, like Python's.
     pub(crate) fn rollback(path: &Path) -> Self {
         Self::open(path, &format!("PRAGMA busy_timeout = 2000; PRAGMA journal_mode = DELETE; {SCHEMA}"))
     }
 
-    /// Runs statements; the error, if there is one, in SQLite's words.
+    /// Runs statements. The error is SQLite's message.
     pub(crate) fn try_run(&mut self, sql: &str) -> Result<(), String> {
         writeln!(self.orders.as_mut().unwrap(), "{}", sql.replace('\n', " ")).unwrap();
         let reply = self.replies.recv().expect("the writer lives");
         reply.strip_prefix("failed: ").map_or(Ok(()), |error| Err(error.to_owned()))
     }
 
-    /// Runs statements that succeed.
+    /// Runs statements that must succeed.
     pub(crate) fn run(&mut self, sql: &str) {
         assert_eq!(self.try_run(sql), Ok(()), "{sql}");
     }
 
-    /// Closes the database in order.
+    /// Closes the database and ends the process.
     pub(crate) fn close(mut self) {
         drop(self.orders.take());
         assert!(self.child.wait().unwrap().success());
@@ -86,7 +86,7 @@ impl Drop for Writer {
     }
 }
 
-/// What the process does; in the tests' own process, nothing.
+/// The code of the process; does nothing in the process of the tests.
 #[test]
 fn writer_process() {
     let Some(path) = std::env::var_os(PATH) else { return };

@@ -84,7 +84,7 @@ impl Stage {
                     let payload = payloads.into_iter().next().expect("one answer to one question");
                     match self.compared.take() {
                         Some((side, id)) => {
-                            self.app.load_compared(&self.store, side, id, view::exchange_texts(&payload.expect("a payload")))
+                            self.app.load_compared(&self.store, side, id, view::exchange_texts(&payload.expect("a payload")));
                         }
                         None => self.app.detail.load(payload),
                     }

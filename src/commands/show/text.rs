@@ -49,7 +49,7 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     let line =
         |out: &mut _, label: &str, value: StyledText| output.line(out, &[StyledText::new(&format::pad_right(label, 9), Style::Dim), value]);
     line(out, "trace", StyledText::new(&data.id.to_string(), Style::Strong))?;
-    line(out, "status", StyledText::new(status_name(status), Style::Standing(status)))?;
+    line(out, "status", StyledText::new(status_name(status), Style::Status(status)))?;
     line(out, "began", format!("{}, for {}", rfc3339(data.start), format::duration(end.saturating_sub(data.start))).into())?;
     line(out, "holds", counts.into())?;
     line(out, "session", first(|row| row.session).into())?;
@@ -103,10 +103,10 @@ impl Tree<'_> {
         let room = self.name_width.saturating_sub(format::width(guide) + 2);
         let name = format::fit(&format::safe(&display::name(store, data)), room).into_owned();
         let pad = " ".repeat(self.name_width.saturating_sub(format::width(guide) + 2 + format::width(&name)));
-        let label = if depth == 0 || data.span_type.is_agentic() { Style::Kind(data.span_type) } else { Style::Plain };
+        let label = if depth == 0 || data.span_type.is_agentic() { Style::SpanType(data.span_type) } else { Style::Plain };
         let mut pieces = vec![
             StyledText::new(guide, Style::Dim),
-            Output::kind(data.span_type),
+            Output::symbol(data.span_type),
             StyledText::from(" ".to_owned()),
             StyledText::new(&name, label),
             pad.into(),
@@ -124,7 +124,7 @@ impl Tree<'_> {
         let totals = self.store.totals(row);
         let time = display::elapsed(data, self.now);
         let style = match data.phase {
-            Phase::Running => Style::Standing(RunStatus::Running),
+            Phase::Running => Style::Status(RunStatus::Running),
             Phase::Lost => Style::Dim,
             Phase::Ended => Style::Plain,
         };
@@ -146,7 +146,7 @@ impl Tree<'_> {
         for cell in cells {
             let piece = self.cell(cell, data);
             match pieces.last_mut() {
-                Some(last) if last.joins(&piece) => last.join(&piece),
+                Some(last) if last.has_style_of(&piece) => last.append(&piece),
                 _ => pieces.push(piece),
             }
         }
@@ -159,8 +159,8 @@ impl Tree<'_> {
         let symbol: &str = cell.symbol.encode_utf8(&mut buffer);
         let style = match (data.run_status(), cell.shade) {
             (_, Shade::Blank) => Style::Plain,
-            (RunStatus::Ok, _) => Style::Kind(data.span_type),
-            (status, _) => Style::Standing(status),
+            (RunStatus::Ok, _) => Style::SpanType(data.span_type),
+            (status, _) => Style::Status(status),
         };
         match (cell.reversed, self.output.colour) {
             (false, _) => StyledText::new(symbol, style),
@@ -174,7 +174,7 @@ impl Tree<'_> {
         let data = self.store.row(row);
         let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| self.store.text(symbol));
         if data.status == crate::model::Status::Error {
-            StyledText::new(&format!("✗ {error}"), Style::Standing(RunStatus::Error))
+            StyledText::new(&format!("✗ {error}"), Style::Status(RunStatus::Error))
         } else if !tools.is_empty() {
             StyledText::new(&format!("→ {tools}"), Style::Dim)
         } else if data.span_type == SpanType::Model {
@@ -220,7 +220,7 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], output: 
         output.line(
             out,
             &[
-                StyledText::new("✗ ", Style::Standing(RunStatus::Error)),
+                StyledText::new("✗ ", Style::Status(RunStatus::Error)),
                 StyledText::new(&name, Style::Strong),
                 StyledText::new(error, Style::Plain),
             ],

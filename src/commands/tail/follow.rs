@@ -61,7 +61,9 @@ fn open_sources(args: &TailArgs, since: Option<Nanos>, config: &Config) -> Resul
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         print_message(&format!("listening for OTLP on {}", addresses.join(" and ")));
     }
-    warnings.iter().for_each(|warning| print_message(warning));
+    for warning in &warnings {
+        print_message(warning);
+    }
     Ok(hub)
 }
 

@@ -37,18 +37,18 @@ fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
         number(usage(format::tokens(totals.tokens())), 7),
         number(usage(format::money(totals.cost())), 8),
         "  ".to_owned().into(),
-        Output::kind(data.span_type),
+        Output::symbol(data.span_type),
         " ".to_owned().into(),
     ];
     let (agent, name) = (store.text(store.agent(row)), display::name(store, data));
     if !agent.is_empty() && agent != name {
-        pieces.push(StyledText::new(agent, Style::Kind(SpanType::Agent)));
+        pieces.push(StyledText::new(agent, Style::SpanType(SpanType::Agent)));
         pieces.push(StyledText::new(" / ", Style::Dim));
     }
-    pieces.push(StyledText::new(&name, Style::Kind(data.span_type)));
+    pieces.push(StyledText::new(&name, Style::SpanType(data.span_type)));
     let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
     if data.status == Status::Error {
-        pieces.push(StyledText::new(&format!("  ✗ {error}"), Style::Standing(RunStatus::Error)));
+        pieces.push(StyledText::new(&format!("  ✗ {error}"), Style::Status(RunStatus::Error)));
     } else if !tools.is_empty() {
         pieces.push(StyledText::new(&format!("  → {tools}"), Style::Dim));
     } else if data.span_type == SpanType::Tool && !input.is_empty() {

@@ -21,7 +21,7 @@ pub(super) struct KeyValue<'a> {
     value: Option<AnyValue<'a>>,
 }
 
-/// An `AnyValue`, of which one field is set.
+/// An `AnyValue`; at most one field is set.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the value")]

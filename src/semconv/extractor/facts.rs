@@ -13,7 +13,7 @@ pub(in crate::semconv) const PROMPT_PREFIX: &str = "{\"messages\"";
 /// The role of a model's messages.
 const ASSISTANT: &[u8] = b"assistant";
 
-impl<'a> Extractor<'a> {
+impl Extractor<'_> {
     /// Returns the facts and copies their texts into the batch. `name` is the span's name; `scope` is the name of its instrumentation scope,
     /// `None` where the source does not record it.
     pub fn facts(&self, name: &str, scope: Option<&str>, batch: &mut Batch) -> SpanFacts {

@@ -3,7 +3,7 @@ use crate::model::json;
 use crate::model::{Batch, Origin, SourceId, SpanFacts, Usage};
 use crate::semconv::INPUT_PREVIEW;
 
-/// The facts in a JSON object, and the batch that holds their texts.
+/// Returns the facts in a JSON object, and the batch that holds their texts.
 fn facts(name: &str, attributes: &str) -> (SpanFacts, Batch) {
     facts_by(name, None, attributes)
 }
@@ -48,7 +48,7 @@ fn a_model_call_of_agno() {
 }
 
 #[test]
-fn a_model_call_was_asked_what_the_user_said_last() {
+fn the_input_of_a_model_call_is_the_user_s_last_message() {
     let asked = |attributes: &str| {
         let (facts, batch) = facts("OpenAIChat.invoke", &format!(r#"{{"openinference.span.kind": "LLM", {attributes}}}"#));
         batch.text(facts.input).to_owned()
@@ -58,7 +58,7 @@ fn a_model_call_was_asked_what_the_user_said_last() {
     let conversation =
         [message(0, "system", "be good"), message(1, "user", "one"), message(2, "assistant", "two"), message(10, "user", "three")];
     assert_eq!(asked(&conversation.join(", ")), "three");
-    assert_eq!(asked(&[&*conversation[3], &conversation[1]].join(", ")), "three", "by number, not by place");
+    assert_eq!(asked(&[&*conversation[3], &conversation[1]].join(", ")), "three", "by number, not by position");
     assert_eq!(
         asked(r#""llm.input_messages.0.message.content": "first the text", "llm.input_messages.0.message.role": "user""#),
         "first the text"
@@ -67,7 +67,7 @@ fn a_model_call_was_asked_what_the_user_said_last() {
 }
 
 #[test]
-fn an_answer_names_the_tools_it_asks_for() {
+fn calls_are_the_names_of_the_called_tools() {
     let asked = |count: usize| {
         let calls: Vec<String> =
             (0..count).map(|n| format!(r#""llm.output_messages.0.message.tool_calls.{n}.tool_call.function.name": "tool{n}""#)).collect();
@@ -78,7 +78,7 @@ fn an_answer_names_the_tools_it_asks_for() {
 }
 
 #[test]
-fn kinds_in_every_convention() {
+fn span_types_in_every_convention() {
     for (name, attributes, kind) in [
         ("Report_Team.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "t"}"#, SpanType::Team),
         ("member.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "t", "agno.agent.id": "a"}"#, SpanType::Agent),
@@ -103,7 +103,7 @@ fn kinds_in_every_convention() {
 }
 
 #[test]
-fn the_best_name_wins_in_any_order() {
+fn the_key_of_the_highest_rank_wins_in_any_order() {
     for attributes in [
         r#"{"gen_ai.request.model": "c", "llm.model_name": "b", "llm.response.model_name": "a"}"#,
         r#"{"llm.response.model_name": "a", "gen_ai.request.model": "c", "llm.model_name": "b"}"#,
@@ -116,7 +116,7 @@ fn the_best_name_wins_in_any_order() {
 }
 
 #[test]
-fn numbers_in_every_dress() {
+fn numbers_of_every_type() {
     for (number, expected) in [
         ("12", Some(12)),
         ("12.0", Some(12)),
@@ -147,11 +147,11 @@ fn cost_is_stated_or_unknown() {
     assert_eq!(usage("x", r#"{"llm.cost.prompt": 0.5, "llm.cost.completion": "0.25"}"#).cost, Some(750_000_000));
     assert_eq!(usage("x", r#"{"llm.cost.prompt": 0.5}"#).cost, None);
     assert_eq!(usage("x", r#"{"llm.cost.total": -0.5}"#).cost, None);
-    assert_eq!(usage("x", r#"{"llm.cost.total": 0.0}"#).cost, None, "who says so does not know the price");
+    assert_eq!(usage("x", r#"{"llm.cost.total": 0.0}"#).cost, None, "zero means that the price is unknown");
 }
 
 #[test]
-fn input_holds_cached_tokens() {
+fn the_input_includes_cached_tokens() {
     let details = r#""llm.token_count.prompt_details.cache_read": 100, "llm.token_count.prompt_details.cache_write": 10"#;
     for (name, scope, provider, prompt, input) in [
         ("Claude.invoke", None, "Anthropic", 5, 115),
@@ -171,7 +171,7 @@ fn input_holds_cached_tokens() {
 }
 
 #[test]
-fn a_preview_shows_the_question() {
+fn the_input_is_the_user_s_question() {
     for (attributes, input) in [
         (r#"{"gen_ai.input.messages": "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"Weather?\"}]}]"}"#, "Weather?"),
         (r#"{"ai.prompt": "{\"prompt\":\"Weather?\"}"}"#, "Weather?"),
@@ -188,7 +188,7 @@ fn a_preview_shows_the_question() {
 }
 
 #[test]
-fn a_pending_record_names_the_parent() {
+fn a_pending_record_states_the_parent() {
     let pending = |attributes: &'static str| {
         let mut extractor = Extractor::default();
         assert_eq!(json::scan(attributes.as_bytes(), |name, value| extractor.add(name, value)), Ok(()));
@@ -203,7 +203,7 @@ fn a_pending_record_names_the_parent() {
 }
 
 #[test]
-fn the_ai_sdk_leaves_anthropic_s_cache_out_until_it_says_what_was_fresh() {
+fn the_ai_sdk_excludes_anthropic_s_cache_unless_it_states_uncached_tokens() {
     let sdk = |attributes: &str| {
         usage(
             "ai.generateText.doGenerate",
@@ -224,7 +224,7 @@ fn the_ai_sdk_leaves_anthropic_s_cache_out_until_it_says_what_was_fresh() {
 }
 
 #[test]
-fn the_first_token_comes_in_seconds_or_milliseconds() {
+fn the_first_token_is_read_in_seconds_or_milliseconds() {
     let first = |attributes: &str| facts("chat", attributes).0.first_token;
     assert_eq!(first(r#"{"gen_ai.response.time_to_first_chunk": 0.25}"#), Some(250_000_000));
     assert_eq!(first(r#"{"ai.response.msToFirstChunk": "312.5"}"#), Some(312_500_000));
@@ -232,24 +232,24 @@ fn the_first_token_comes_in_seconds_or_milliseconds() {
 }
 
 #[test]
-fn long_arguments_that_begin_alike_are_told_apart() {
-    let digest = |arguments: &str| {
+fn arguments_with_equal_beginnings_have_different_hashes() {
+    let hash = |arguments: &str| {
         let arguments = serde_json::Value::from(arguments);
         let (facts, batch) =
             facts("search", &format!(r#"{{"openinference.span.kind": "TOOL", "tool.name": "search", "input.value": {arguments}}}"#));
         batch.text(facts.calls).to_owned()
     };
-    let long = |end: &str| digest(&format!("{}{end}", "x".repeat(INPUT_PREVIEW)));
-    assert_eq!(digest("AI agents"), "", "the row's own text says it all");
-    assert_eq!(digest(r#"{"query": "AI agents"}"#), digest(r#"{"query":"AI agents"}"#));
-    assert_ne!(digest(r#"{"query": "AI agents"}"#), digest(r#"{"query": "AIagents"}"#));
+    let long = |end: &str| hash(&format!("{}{end}", "x".repeat(INPUT_PREVIEW)));
+    assert_eq!(hash("AI agents"), "", "the input is the whole text");
+    assert_eq!(hash(r#"{"query": "AI agents"}"#), hash(r#"{"query":"AI agents"}"#));
+    assert_ne!(hash(r#"{"query": "AI agents"}"#), hash(r#"{"query": "AIagents"}"#));
     assert_ne!(long("a"), long("b"));
     assert_eq!(long("a"), long("a"));
-    assert_ne!(digest("a  b"), digest("a b"), "folded blanks hide a difference");
+    assert_ne!(hash("a  b"), hash("a b"), "collapsed blanks would hide the difference");
 }
 
 #[test]
-fn who_wants_numbers_alone_gets_no_beginnings() {
+fn a_batch_of_numbers_has_no_input_and_calls() {
     for attributes in [
         r#"{"openinference.span.kind": "TOOL", "tool.name": "add", "input.value": "{\"a\": 1}"}"#,
         r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5", "llm.token_count.prompt": 45,
@@ -269,4 +269,17 @@ fn who_wants_numbers_alone_gets_no_beginnings() {
         };
         assert_eq!(same(&all, &batches[0]), same(&numbers, &batches[1]));
     }
+}
+
+#[test]
+fn only_the_user_s_last_message_is_the_input() {
+    let input = |attributes: &str| {
+        let (facts, batch) = facts("OpenAIChat.invoke", &format!(r#"{{"openinference.span.kind": "LLM", {attributes}}}"#));
+        batch.text(facts.input).to_owned()
+    };
+    let first = r#""llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "first""#;
+    let last = r#""llm.input_messages.1.message.role": "user", "llm.input_messages.1.message.contents.0.message_content.type": "image""#;
+    assert_eq!(input(&format!("{first}, {last}")), "", "the last message has no text");
+    let invalid = r#""llm.input_messages.01.message.role": "user", "llm.input_messages.1234567.message.role": "user""#;
+    assert_eq!(input(&format!("{first}, {invalid}")), "first", "message numbers have one form");
 }

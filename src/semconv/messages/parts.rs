@@ -24,7 +24,7 @@ pub(super) fn read(value: &Value, role: &str) -> Vec<Message> {
     }
 }
 
-/// Reads messages from a value that is certainly messages: JSON in which every item has a role, or a type of `LangChain`.
+/// Reads messages from a value that is certainly messages: JSON in which every item has a role, or a type of LangChain.
 pub(super) fn read_if_messages(value: &Value, role: &str) -> Vec<Message> {
     match value {
         Value::Text(text) => nested(text).map(|value| read_if_messages(&value, role)).unwrap_or_default(),
@@ -36,7 +36,7 @@ pub(super) fn read_if_messages(value: &Value, role: &str) -> Vec<Message> {
     }
 }
 
-/// Whether every item has a role or a type of `LangChain`.
+/// Whether every item has a role or a type of LangChain.
 fn is_messages(value: &Value) -> bool {
     match value {
         Value::List(items) => !items.is_empty() && items.iter().all(is_messages),
@@ -45,7 +45,7 @@ fn is_messages(value: &Value) -> bool {
     }
 }
 
-/// Returns the role and the content of a message that `LangChain` serialized: `{"type": "human", "data": {…}}`, or as constructor arguments.
+/// Returns the role and the content of a message that LangChain serialized: `{"type": "human", "data": {…}}`, or as constructor arguments.
 fn langchain(map: &[Attribute]) -> Option<(&'static str, &[Attribute])> {
     let Some(Value::Map(inner)) = get(map, &["data", "kwargs"]) else { return None };
     let role = match get(inner, &["type"]).or_else(|| get(map, &["type"])) {

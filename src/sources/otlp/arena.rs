@@ -27,7 +27,7 @@ pub(super) struct Arena {
     open_used: usize,
     /// The address at which the next bytes are inserted.
     end: u64,
-    /// The numbers of sealed segments of which less than half is in use.
+    /// The numbers of the sealed segments that are less than half in use.
     sparse: Vec<u64>,
     /// Bytes in use in all sealed segments.
     sealed_used: u64,

@@ -72,10 +72,10 @@ impl Tls {
             }
             (false, _) => None,
         };
-        let verifier = Verifier { chain, roots, checks_name: self.mode == Mode::VerifyFull, provider: provider.clone() };
+        let checks = Verifier { chain, roots, checks_name: self.mode == Mode::VerifyFull, provider: provider.clone() };
         let config =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-        let config = config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
+        let config = config.dangerous().with_custom_certificate_verifier(Arc::new(checks)).with_no_client_auth();
         Ok(MakeRustlsConnect::new(config))
     }
 }

@@ -48,11 +48,11 @@ pub(super) fn read(
     database: &Database,
     tables: &Tables,
     sent: &Sent,
-    outlet: &UpdateSender,
+    updates: &UpdateSender,
     progress: &mut Progress,
 ) -> Result<Found, Error> {
     check(&database.connection, tables)?;
-    let reader = Reader { database, tables, sent, outlet };
+    let reader = Reader { database, tables, sent, updates };
     let mut found = Found::default();
     if progress.load.as_ref().is_none_or(|load| !load.ranges.is_empty()) {
         found.batches = reader.tail(progress)?;
@@ -70,11 +70,11 @@ pub(super) fn page(
     database: &Database,
     tables: &Tables,
     sent: &Sent,
-    outlet: &UpdateSender,
+    updates: &UpdateSender,
     range: RowRange,
     wanted: u64,
 ) -> Result<Page, Error> {
-    Reader { database, tables, sent, outlet }.page(range, wanted)
+    Reader { database, tables, sent, updates }.page(range, wanted)
 }
 
 /// Rows that are read in one order, in one or more queries.
@@ -82,7 +82,7 @@ pub(super) fn page(
 struct RowsRead {
     rows: Rows,
     /// The checkpoints of the rows, in the order of reading.
-    rows_read: Vec<Checkpoint>,
+    checkpoints: Vec<Checkpoint>,
     /// Whether there are no more rows.
     is_last: bool,
     /// Whether full batches are sent at once.
@@ -91,7 +91,7 @@ struct RowsRead {
 
 impl RowsRead {
     fn new(batch: Batch) -> Self {
-        Self { rows: Rows::new(batch), rows_read: Vec::new(), is_last: false, sends_early: false }
+        Self { rows: Rows::new(batch), checkpoints: Vec::new(), is_last: false, sends_early: false }
     }
 }
 
@@ -99,7 +99,7 @@ struct Reader<'a> {
     database: &'a Database,
     tables: &'a Tables,
     sent: &'a Sent,
-    outlet: &'a UpdateSender,
+    updates: &'a UpdateSender,
 }
 
 impl Reader<'_> {
@@ -118,10 +118,10 @@ impl Reader<'_> {
             return Ok(Vec::new());
         }
         let after = newest.map_or(i64::MIN, |checkpoint| checkpoint.row);
-        let mut read = RowsRead::new(self.outlet.batch(Origin::Live));
+        let mut read = RowsRead::new(self.updates.batch(Origin::Live));
         self.rows(&mut self.select("WHERE rowid > ?1 ORDER BY rowid")?, [after], PAGE, &mut read)?;
         progress.has_newer_rows = !read.is_last;
-        read.rows_read.iter().for_each(|checkpoint| progress.checkpoints.push(*checkpoint));
+        read.checkpoints.iter().for_each(|checkpoint| progress.checkpoints.push(*checkpoint));
         self.with_parents(read.rows.into_batches())
     }
 
@@ -133,14 +133,14 @@ impl Reader<'_> {
         let limit = usize::try_from(wanted).unwrap_or(PAGE).min(PAGE);
         let begun = Instant::now();
         let mut statement = self.select("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC")?;
-        let mut read = RowsRead::new(self.outlet.batch(Origin::History));
+        let mut read = RowsRead::new(self.updates.batch(Origin::History));
         // Only where no parents must come along. If the rest of the page fails, these rows are sent again, which is harmless.
         read.sends_early = !self.database.may_change && wanted > PAGE as u64 && !range.cut;
         let mut before = range.before;
         let mut is_full;
         loop {
             is_full = self.rows(&mut statement, [before, range.from], limit, &mut read)?;
-            let Some(checkpoint) = read.rows_read.last().filter(|_| !is_full && !read.is_last && begun.elapsed() < PAGE_TIME) else {
+            let Some(checkpoint) = read.checkpoints.last().filter(|_| !is_full && !read.is_last && begun.elapsed() < PAGE_TIME) else {
                 break;
             };
             before = checkpoint.row;
@@ -149,7 +149,7 @@ impl Reader<'_> {
                 break;
             }
         }
-        let rows = read.rows_read.len() as u64;
+        let rows = read.checkpoints.len() as u64;
         let mut batches = read.rows.into_batches();
         if rows == wanted || (read.is_last && range.cut) {
             // The limit may cut a trace in two. Parents beyond it are read, too, because a span without its parent would seem to run.
@@ -158,7 +158,7 @@ impl Reader<'_> {
         Ok(Page {
             batches,
             rows,
-            oldest: read.rows_read.last().copied(),
+            oldest: read.checkpoints.last().copied(),
             is_last: read.is_last,
             slow: !is_full && !read.is_last && rows < SLOW,
             lowest,
@@ -175,12 +175,12 @@ impl Reader<'_> {
         let origin = if std::mem::take(&mut progress.was_missing) { Origin::Live } else { Origin::History };
         let wanted = usize::try_from(progress.limit).unwrap_or(FIRST_PAGE).min(FIRST_PAGE);
         progress.floor = progress.since.map_or(Ok(i64::MIN), |since| self.floor(since))?;
-        let mut read = RowsRead::new(self.outlet.batch(origin));
+        let mut read = RowsRead::new(self.updates.batch(origin));
         self.rows(&mut self.select("WHERE rowid <= ?1 ORDER BY rowid DESC")?, [highest], wanted, &mut read)?;
         progress.checkpoints = Checkpoints::default();
-        read.rows_read.iter().rev().for_each(|checkpoint| progress.checkpoints.push(*checkpoint));
+        read.checkpoints.iter().rev().for_each(|checkpoint| progress.checkpoints.push(*checkpoint));
         let total = u64::try_from(highest.saturating_sub(lowest)).unwrap_or(0).saturating_add(1).min(progress.limit);
-        progress.first_page_read(total, &read.rows_read, read.is_last, lowest);
+        progress.first_page_read(total, &read.checkpoints, read.is_last, lowest);
         self.with_parents(read.rows.into_batches())
     }
 
@@ -202,7 +202,7 @@ impl Reader<'_> {
             if read.sends_early && read.rows.is_batch_full() {
                 read.rows.send_with(|batch| self.send_early(batch));
             }
-            read.rows_read.push(read.rows.push(row)?);
+            read.checkpoints.push(read.rows.push(row)?);
         }
         read.is_last = true;
         Ok(true)
@@ -210,7 +210,7 @@ impl Reader<'_> {
 
     /// Sends a batch, or returns it if the channel is full: waiting would block the writer, too.
     fn send_early(&self, batch: Batch) -> Result<(), Batch> {
-        match self.outlet.updates.try_send(Update::Batch(batch)) {
+        match self.updates.updates.try_send(Update::Batch(batch)) {
             Err(TrySendError::Full(Update::Batch(batch)) | TrySendError::Closed(Update::Batch(batch))) => Err(batch),
             _ => Ok(()),
         }

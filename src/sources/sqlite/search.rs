@@ -171,11 +171,11 @@ pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from
     let connection = &database.connection;
     check(connection, tables)?;
     let clock = Arc::new(Clock::new(database.time_slice()));
-    let (row_clock, probe) = (clock.clone(), search.query.clone());
+    let (row_clock, query) = (clock.clone(), search.query.clone());
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("agno_top_is_late", 0, flags, move |_| Ok(row_clock.is_late()))?;
     connection.create_scalar_function("agno_top_holds", 2, flags, move |values| {
-        Ok(probe.matches_json(&bytes(values.get_raw(0)), &bytes(values.get_raw(1))))
+        Ok(query.matches_json(&bytes(values.get_raw(0)), &bytes(values.get_raw(1))))
     })?;
     let time_condition = if search.since.is_some() || search.until.is_some() { TIME_CONDITION } else { "" };
     let sql = format!(
@@ -220,7 +220,7 @@ pub(super) fn check_rows(
     database: &Database,
     tables: &Tables,
     spans: &[(PayloadRef, SpanId)],
-    probe: &PayloadQuery,
+    query: &PayloadQuery,
 ) -> Result<Hits, Error> {
     check(&database.connection, tables)?;
     let columns = format!("SELECT trace_id, attributes, status_message FROM {}", identifier(&tables.spans));
@@ -230,7 +230,7 @@ pub(super) fn check_rows(
         let id = span.to_string();
         let mut rows = by_id.query([&id])?;
         if let Some(row) = rows.next()?
-            && probe.matches_json(&bytes(row.get_ref(1)?), &bytes(row.get_ref(2)?))
+            && query.matches_json(&bytes(row.get_ref(1)?), &bytes(row.get_ref(2)?))
         {
             hits.extend(hit(&bytes(row.get_ref(0)?), id.as_bytes()));
         }

@@ -1,14 +1,14 @@
 //! The comparison of two traces: which steps correspond, and how they differ.
 
+mod actions;
 mod align;
 
 use std::time::Instant;
 
 use super::refresh::Pace;
-use super::{Action, App, Focus, Overlay};
 use crate::model::{Nanos, SpanId, SpanType};
 use crate::sources::PayloadRequest;
-use crate::store::{Changes, Row, RowIx, Store, Symbol, Totals, TraceIx};
+use crate::store::{Row, RowIx, Store, Symbol, Totals, TraceIx};
 use align::align;
 
 /// Steps of a trace to compare at most; the others are only counted.
@@ -248,75 +248,4 @@ fn keys(store: &Store, steps: &[(RowIx, usize)]) -> Vec<(SpanType, Symbol)> {
 /// Returns what steps are matched by: their type and name.
 fn key(row: &Row) -> (SpanType, Symbol) {
     (row.span_type, if row.label.is_empty() { row.name } else { row.label })
-}
-
-impl App {
-    /// Compares the two marked traces, or the marked trace with the one under the cursor.
-    pub(super) fn compare(&mut self, store: &Store, now: Nanos) {
-        let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
-        if let ([marked], Some(row)) = (traces.as_slice(), self.tree.cursor()) {
-            traces.extend(Some(store.row(row).trace()).filter(|current| current != marked));
-        }
-        if let [a, b] = traces[..] {
-            self.overlay = Some(Overlay::Compare(Box::new(Compare::new(store, [a, b]))));
-            self.message = None;
-            return;
-        }
-        let (mark, compare) = (self.keymap.hint(Action::Mark), self.keymap.hint(Action::Compare));
-        let text = match self.marks.len() {
-            0 | 1 => format!("mark a trace with {mark}, go to another one and press {compare} to compare them"),
-            count => format!("{count} traces are marked; mark two to compare them"),
-        };
-        self.show_message(text, false, now);
-    }
-
-    /// Notes changes of the compared traces. Closes the comparison if one is evicted.
-    pub(super) fn update_compare(&mut self, changes: &Changes) {
-        let Some(Overlay::Compare(compare)) = &mut self.overlay else { return };
-        if compare.traces.iter().any(|trace| changes.evicted.contains(trace)) {
-            self.overlay = None;
-            self.show_message("a compared trace was evicted from memory", true, self.now);
-        } else if compare.traces.iter().any(|trace| changes.traces.contains(trace)) {
-            compare.pace.invalidate();
-            // A step that arrived again may have another payload.
-            let rows = compare.pairs.get(compare.cursor).map(|pair| pair.rows).unwrap_or_default();
-            for (side, row) in rows.into_iter().enumerate() {
-                if row.is_some_and(|row| changes.rows.binary_search(&row).is_ok()) {
-                    (compare.is_requested[side], compare.texts[side]) = (false, None);
-                }
-            }
-        }
-    }
-
-    /// Closes the comparison and goes to the step under its cursor.
-    pub(super) fn leave_compare(&mut self, store: &Store) {
-        let Some(Overlay::Compare(compare)) = self.overlay.take() else { return };
-        let row = compare.pairs.get(compare.cursor).and_then(|pair| pair.rows[0].or(pair.rows[1]));
-        if let Some(row) = row {
-            self.focus = Focus::Traces;
-            self.tree.reveal(store, row);
-            self.show_detail(store);
-        }
-    }
-
-    /// Goes to the next difference or the previous one.
-    pub(super) fn go_to_difference(&mut self, store: &Store, back: bool, now: Nanos) {
-        if let Some(Overlay::Compare(compare)) = &mut self.overlay
-            && !compare.seek(store, back, now)
-        {
-            self.show_message("no other difference", false, now);
-        }
-    }
-
-    /// Returns the payloads that the comparison needs with their sides, once.
-    pub fn take_compare_requests(&mut self, store: &Store) -> Vec<(usize, PayloadRequest)> {
-        if let Some(Overlay::Compare(compare)) = &mut self.overlay { compare.take_requests(store) } else { Vec::new() }
-    }
-
-    /// Sets the texts of a step on one side of the comparison.
-    pub fn load_compared(&mut self, store: &Store, side: usize, id: SpanId, texts: Texts) {
-        if let Some(Overlay::Compare(compare)) = &mut self.overlay {
-            compare.load(store, side, id, texts);
-        }
-    }
 }

@@ -32,12 +32,11 @@ impl Insights {
         for &row in rows {
             let run = store.run_of(row);
             let trace = store.row(run).trace();
-            match self.by_run.get(&run).filter(|insight| insight.version.is_usable(store, trace, now)) {
-                Some(insight) => self.is_stale |= insight.version.is_stale(store),
-                None => {
-                    let insight = Insight { version: TraceVersion::new(store, trace, now), anomalies: store.anomalies(run) };
-                    self.by_run.insert(run, insight);
-                }
+            if let Some(insight) = self.by_run.get(&run).filter(|insight| insight.version.is_usable(store, trace, now)) {
+                self.is_stale |= insight.version.is_stale(store);
+            } else {
+                let insight = Insight { version: TraceVersion::new(store, trace, now), anomalies: store.anomalies(run) };
+                self.by_run.insert(run, insight);
             }
         }
     }

@@ -1,20 +1,20 @@
 //! The views beside the traces: tables of sessions, agents, models, tools and errors over everything that the filter shows.
 
+mod cell;
 mod columns;
 mod index;
 mod lines;
+mod narrow;
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::refresh::Pace;
 use super::{Action, Aggregates, TraceTree};
-use crate::model::usage::NanoUsd;
-use crate::model::{Nanos, SpanType};
-use crate::query::{KINDS, with_values};
+use crate::model::SpanType;
 use crate::store::{By, Group, RowIx, Store, Totals, TraceIx};
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
+pub use cell::Cell;
 pub use columns::TableColumn;
 use index::Index;
 
@@ -71,51 +71,6 @@ pub enum GroupKey {
     Name(String),
     /// The type of failed spans, the agent, model or tool that failed, and the normalized message.
     Error(SpanType, String, String),
-}
-
-/// A value in a line. Unknown values sort last and show as "–".
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    /// Text.
-    Text(String),
-    /// A number of things.
-    Count(u64),
-    /// Tokens.
-    Tokens(Option<u64>),
-    /// A duration.
-    Time(Option<Nanos>),
-    /// Cost.
-    Money(Option<NanoUsd>),
-    /// A part of a whole; unknown if the whole is 0.
-    Part(u64, u64),
-    /// A point in time.
-    Moment(Nanos),
-    /// A number per second.
-    Rate(Option<f64>),
-}
-
-impl Cell {
-    /// Returns the sort key: texts from A to Z, numbers from the largest, unknown values last.
-    fn sort_key(&self) -> SortKey {
-        let number = match *self {
-            Self::Text(ref text) => return SortKey::Text(text.to_lowercase()),
-            Self::Count(count) => Some(count as f64),
-            Self::Tokens(tokens) => tokens.map(|tokens| tokens as f64),
-            Self::Time(time) => time.map(|time| time as f64),
-            Self::Money(money) => money.map(|money| money as f64),
-            Self::Part(part, whole) => (whole > 0).then(|| part as f64 / whole as f64),
-            Self::Moment(moment) => Some(moment as f64),
-            Self::Rate(rate) => rate,
-        };
-        // The bits of floats that are not negative are in the order of the floats.
-        SortKey::Number(number.map_or(u64::MAX, |number| u64::MAX - 1 - number.max(0.0).to_bits()))
-    }
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum SortKey {
-    Text(String),
-    Number(u64),
 }
 
 /// A line of a table.
@@ -336,50 +291,4 @@ impl Table {
         let (_, group) = aggregates.shown(store).groups(by).find(|&(symbol, _)| store.text(symbol) == line.name())?;
         Some((by, group))
     }
-
-    /// Returns the filter line that shows the traces behind the line under the cursor.
-    #[must_use]
-    pub fn narrowed_filter(&self, store: &Store, filter: &str) -> Option<String> {
-        let name = |field, name: &String| with_values(filter, field, std::slice::from_ref(name));
-        let key = &self.line()?.key;
-        Some(match (key, self.view) {
-            // No filter can ask for an empty name.
-            (GroupKey::Name(name), _) if name.is_empty() => return None,
-            (GroupKey::Name(session), View::Sessions) => name("session", session),
-            (GroupKey::Name(agent), View::Agents) => name("agent", agent),
-            (GroupKey::Name(model), View::Models) => name("model", model),
-            (GroupKey::Name(tool), View::Tools) => name("tool", tool),
-            (GroupKey::Error(span_type, place, message), _) => self.error_filter(store, filter, key, *span_type, place, message),
-            _ => return None,
-        })
-    }
-
-    /// Returns the filter line that shows exactly the failures with this type, place and message.
-    fn error_filter(&self, store: &Store, filter: &str, key: &GroupKey, span_type: SpanType, place: &String, message: &String) -> String {
-        let rows = || self.index.rows(key).into_iter().flatten().map(|&(_, row)| store.row(row));
-        // The fields of an earlier failure no longer apply.
-        let bare = ["tool", "model", "name"].iter().fold(filter.to_owned(), |line, field| with_values(&line, field, &[]));
-        let line = with_values(&bare, "status", &["error".to_owned()]);
-        // `agent:` also matches the calls of the agent, and other spans may have the same name.
-        let line = with_values(&line, "kind", &filter_kinds(span_type));
-        let field = match By::of(span_type) {
-            Some(By::Tool) => "tool",
-            Some(By::Model) => "model",
-            Some(By::Agent) => "agent",
-            None => "name",
-        };
-        let is_labelled = field != "name" && rows().all(|data| !data.label.is_empty());
-        let line = if is_labelled {
-            with_values(&line, field, std::slice::from_ref(place))
-        } else {
-            let names: BTreeSet<&str> = rows().map(|data| store.text(data.name)).filter(|name| !name.is_empty()).collect();
-            with_values(&line, "name", &names.into_iter().map(str::to_owned).collect::<Vec<_>>())
-        };
-        with_values(&line, "failure", std::slice::from_ref(message))
-    }
-}
-
-/// Returns the values of the filter field `kind` that match spans of this type.
-fn filter_kinds(span_type: SpanType) -> Vec<String> {
-    KINDS.iter().filter(|(_, types)| types.contains(&span_type)).map(|(name, _)| (*name).to_owned()).collect()
 }

@@ -76,7 +76,7 @@ fn source_lines(source: &SourceView, styling: Styling) -> Vec<Line> {
         State::Watching { left_out } => (format!("watching; {} left out", format::plural(*left_out, "older span")), styling.good()),
         State::Ended => ("read to its end".to_owned(), styling.dim()),
     };
-    let name = Line { indent: 0, symbol: symbol, text: source.name.clone(), styles: [style, styling.title()] };
+    let name = Line { indent: 0, symbol, text: source.name.clone(), styles: [style, styling.title()] };
     let detail = |symbol, text, style| Line { indent: INDENT, symbol, text, styles: [style, style] };
     let mut lines = vec![name, Line { indent: 0, symbol: "", text: state, styles: [state_style; 2] }];
     for port in ports {

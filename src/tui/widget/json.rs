@@ -145,7 +145,7 @@ impl Layout<'_, '_> {
             TokenKind::Colon => self.document.push_safe(": ", TextRole::Punct),
             TokenKind::Equals => self.document.push_safe("=", TextRole::Punct),
             TokenKind::String | TokenKind::Word if matches!(self.scanner.peek(), Some(b':' | b'=')) => {
-                self.document.push_safe(token.text, TextRole::Key)
+                self.document.push_safe(token.text, TextRole::Key);
             }
             TokenKind::String => match escape::decode(token.text) {
                 Cow::Borrowed(text) => self.document.push_safe(text, TextRole::String),
