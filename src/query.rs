@@ -49,7 +49,7 @@ enum Test {
     SpanType(Vec<SpanType>),
     /// Prefixes of trace ids as hex digits.
     Trace(Vec<String>),
-    Number(Measure, Comparison, i64),
+    Number(NumberField, Comparison, i64),
     Since(TimeBound),
     Until(TimeBound),
     Payload(Condition),
@@ -79,7 +79,7 @@ enum TextField {
 
 /// A number of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Measure {
+enum NumberField {
     /// Nanoseconds.
     Duration,
     /// Nanoseconds in which no child ran.

@@ -4,7 +4,7 @@ mod fuzzy;
 
 use std::collections::HashSet;
 
-use super::{BareWord, Measure, Query, Term, Test, TextField};
+use super::{BareWord, NumberField, Query, Term, Test, TextField};
 use crate::model::{Nanos, SpanId, Status, TraceId, errors};
 use crate::store::{By, RowIx, RunStatus, Store, Symbol, TraceIx};
 use fuzzy::Fuzzy;
@@ -151,16 +151,16 @@ fn text(field: TextField, store: &Store, row: RowIx) -> Symbol {
 }
 
 /// Returns a number of a row; `None` if it is unknown.
-fn number(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<i64> {
+fn number(measure: NumberField, store: &Store, row: RowIx, now: Nanos) -> Option<i64> {
     let totals = || store.totals(row);
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     match measure {
-        Measure::Duration => Some(store.row(row).duration(now)),
-        Measure::OwnTime => Some(store.own_time(row, now)),
-        Measure::Tokens => totals().tokens().map(count),
-        Measure::Input => Some(totals()).filter(|totals| totals.inputs > 0).map(|totals| count(totals.input)),
-        Measure::Output => Some(totals()).filter(|totals| totals.outputs > 0).map(|totals| count(totals.output)),
-        Measure::Cost => totals().cost(),
+        NumberField::Duration => Some(store.row(row).duration(now)),
+        NumberField::OwnTime => Some(store.own_time(row, now)),
+        NumberField::Tokens => totals().tokens().map(count),
+        NumberField::Input => Some(totals()).filter(|totals| totals.inputs > 0).map(|totals| count(totals.input)),
+        NumberField::Output => Some(totals()).filter(|totals| totals.outputs > 0).map(|totals| count(totals.output)),
+        NumberField::Cost => totals().cost(),
     }
 }
 

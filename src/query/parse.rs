@@ -4,7 +4,7 @@ use super::error::{ParseError, ParseErrorKind};
 use super::fields::{KINDS, STATUSES};
 use super::lexer::{Value, Word, words};
 use super::time::TimeBound;
-use super::{BareWord, Comparison, Condition, Measure, Pattern, Query, Term, Test, TextField};
+use super::{BareWord, Comparison, Condition, NumberField, Pattern, Query, Term, Test, TextField};
 use crate::model::duration;
 
 /// The attribute that holds the id of Agno's run.
@@ -57,12 +57,12 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
         "status" => each(values, |value| named(value, "status", &STATUSES)).map(Test::Status),
         "kind" => each(values, |value| named(value, "kind", &KINDS)).map(|kinds| Test::SpanType(kinds.concat())),
         "trace" => each(values, id_prefix).map(Test::Trace),
-        "dur" => number(Measure::Duration, nanoseconds),
-        "self" => number(Measure::OwnTime, nanoseconds),
-        "tokens" => number(Measure::Tokens, count),
-        "in" => number(Measure::Input, count),
-        "out" => number(Measure::Output, count),
-        "cost" => number(Measure::Cost, nano_usd),
+        "dur" => number(NumberField::Duration, nanoseconds),
+        "self" => number(NumberField::OwnTime, nanoseconds),
+        "tokens" => number(NumberField::Tokens, count),
+        "in" => number(NumberField::Input, count),
+        "out" => number(NumberField::Output, count),
+        "cost" => number(NumberField::Cost, nano_usd),
         "since" => time_bound(values, false).map(Test::Since),
         "until" => time_bound(values, true).map(Test::Until),
         "text" => each(values, part).map(|patterns| Test::Payload(Condition::Text(patterns))),
