@@ -56,7 +56,7 @@ impl Snapshot {
         // The sources read meanwhile. Spans are priced as they arrive.
         let (prices, result) = config.load_prices();
         // Other prices than the user asked for would be wrong.
-        result.map_err(|error| UsageError(error.to_string()))?;
+        result.map_err(UsageError)?;
         snapshot.store.set_prices(Arc::new(prices));
         while snapshot.is_read.contains(&false) {
             match snapshot.recv()? {

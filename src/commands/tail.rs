@@ -31,7 +31,7 @@ pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
     let hub = open_sources(args, since, config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (prices, result) = config.load_prices();
-    result.map_err(|error| UsageError(error.to_string()))?;
+    result.map_err(UsageError)?;
     let mut store = open::store(config);
     store.set_prices(Arc::new(prices));
     let mut follower = Follower {
