@@ -76,13 +76,7 @@ fn table(by: GroupBy, groups: &[Group]) -> Table {
     }
     let mut columns = columns.to_vec();
     columns.extend(has_costs.then(|| number("COST")));
-    columns.push(text(match by {
-        GroupBy::Agent => "AGENT",
-        GroupBy::Model => "MODEL",
-        GroupBy::Tool => "TOOL",
-        GroupBy::Session => "SESSION",
-        GroupBy::Error => "ERROR",
-    }));
+    columns.push(text(by.name()));
     let mut table = Table::new(columns);
     for group in groups {
         let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::from_totals(&group.usage);
