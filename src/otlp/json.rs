@@ -75,19 +75,16 @@ pub(crate) struct TracesRequest<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 struct ResourceSpans<'a> {
-    #[serde(borrow)]
     resource: Option<&'a RawValue>,
-    #[serde(borrow)]
     scope_spans: Option<Vec<ScopeSpans<'a>>>,
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct ScopeSpans<'a> {
-    #[serde(borrow)]
     scope: Option<&'a RawValue>,
-    #[serde(borrow)]
     spans: Option<Vec<&'a RawValue>>,
 }
 

@@ -34,18 +34,14 @@ struct ScopeLogs<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 struct LogRecord<'a> {
     trace_id: Option<String>,
     span_id: Option<String>,
     event_name: Option<String>,
-    #[serde(borrow)]
     time_unix_nano: Option<&'a RawValue>,
-    #[serde(borrow)]
     observed_time_unix_nano: Option<&'a RawValue>,
-    #[serde(borrow)]
     attributes: Option<Vec<KeyValue<'a>>>,
-    #[serde(borrow)]
     body: Option<AnyValue<'a>>,
 }
 

@@ -10,7 +10,7 @@ use super::value::{KeyValue, attributes, brief, integer, parse, unquoted};
 use crate::model::{SpanKind, Status};
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the span")]
 struct Span<'a> {
     trace_id: Option<String>,
@@ -18,35 +18,23 @@ struct Span<'a> {
     parent_span_id: Option<String>,
     trace_state: Option<String>,
     name: Option<String>,
-    #[serde(borrow)]
     kind: Option<&'a RawValue>,
-    #[serde(borrow)]
     start_time_unix_nano: Option<&'a RawValue>,
-    #[serde(borrow)]
     end_time_unix_nano: Option<&'a RawValue>,
-    #[serde(borrow)]
     attributes: Option<Vec<KeyValue<'a>>>,
-    #[serde(borrow)]
     dropped_attributes_count: Option<&'a RawValue>,
-    #[serde(borrow)]
     events: Option<Vec<Event<'a>>>,
-    #[serde(borrow)]
     dropped_events_count: Option<&'a RawValue>,
-    #[serde(borrow)]
     links: Option<Vec<Link<'a>>>,
-    #[serde(borrow)]
     dropped_links_count: Option<&'a RawValue>,
-    #[serde(borrow)]
     status: Option<SpanStatus<'a>>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 struct Event<'a> {
-    #[serde(borrow)]
     time_unix_nano: Option<&'a RawValue>,
     name: Option<String>,
-    #[serde(borrow)]
     attributes: Option<Vec<KeyValue<'a>>>,
 }
 

@@ -25,10 +25,9 @@ struct Download<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Trace<'a> {
-    #[serde(borrow)]
     spans: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
     processes: Option<HashMap<String, Process<'a>>>,
 }
 
@@ -50,7 +49,7 @@ struct Tag<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the download")]
 struct Span<'a> {
     #[serde(rename = "traceID")]
@@ -61,17 +60,12 @@ struct Span<'a> {
     parent_span_id: Option<String>,
     operation_name: Option<String>,
     references: Option<Vec<Reference>>,
-    #[serde(borrow)]
     start_time: Option<&'a RawValue>,
-    #[serde(borrow)]
     duration: Option<&'a RawValue>,
-    #[serde(borrow)]
     tags: Option<Vec<Tag<'a>>>,
-    #[serde(borrow)]
     logs: Option<Vec<Log<'a>>>,
     #[serde(rename = "processID")]
     process_id: Option<String>,
-    #[serde(borrow)]
     process: Option<Process<'a>>,
     warnings: Option<Vec<String>>,
 }
@@ -87,10 +81,9 @@ struct Reference {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Log<'a> {
-    #[serde(borrow)]
     timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
     fields: Option<Vec<Tag<'a>>>,
 }
 

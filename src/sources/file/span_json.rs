@@ -21,10 +21,9 @@ use crate::semconv::{JSON_TEXT_KEYS, SPAN_KIND_KEY};
 const ENVELOPE: usize = 3;
 
 #[derive(Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Wrapper<'a> {
-    #[serde(borrow)]
     spans: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
     data: Option<Vec<&'a RawValue>>,
 }
 
