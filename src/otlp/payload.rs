@@ -138,10 +138,8 @@ fn link(message: &[u8]) -> Result<Option<Link>, DecodeError> {
 fn status_message(message: &[u8]) -> Result<String, DecodeError> {
     let mut text = String::new();
     let mut fields = Fields(message);
-    while let Some((number, field)) = fields.next()? {
-        if number == 2 {
-            text = decode_text(field)?;
-        }
+    while let Some(field) = fields.find(2)? {
+        text = decode_text(field)?;
     }
     Ok(text)
 }

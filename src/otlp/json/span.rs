@@ -1,7 +1,7 @@
 //! Decodes a span of OTLP/JSON.
 
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
-use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
+use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{self as proto, span};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -55,12 +55,7 @@ struct SpanStatus<'a> {
     message: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Resource<'a> {
-    #[serde(borrow)]
-    attributes: Option<Vec<KeyValue<'a>>>,
-}
-
+/// An `InstrumentationScope`, or a `Resource`, which has only attributes.
 #[derive(Deserialize)]
 struct Scope<'a> {
     name: Option<String>,
@@ -95,9 +90,8 @@ pub(crate) fn decode(text: &str) -> Result<proto::Span, String> {
 }
 
 /// Decodes a resource; empty if it is invalid.
-pub(super) fn resource(raw: Option<&RawValue>) -> ProtoResource {
-    let decode = |raw: &RawValue| parse::<Resource<'_>>(raw.get()).and_then(|resource| attributes(resource.attributes)).ok();
-    ProtoResource { attributes: raw.and_then(decode).unwrap_or_default(), ..ProtoResource::default() }
+pub(super) fn resource(raw: Option<&RawValue>) -> Resource {
+    Resource { attributes: scope(raw).attributes, ..Resource::default() }
 }
 
 /// Decodes an instrumentation scope; empty if it is invalid.

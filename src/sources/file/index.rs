@@ -121,11 +121,6 @@ impl SpanIndex {
 }
 
 fn start(message: &[u8]) -> Result<Nanos, DecodeError> {
-    let mut fields = Fields(message);
-    while let Some((number, field)) = fields.next()? {
-        if number == 7 {
-            return Ok(Nanos::try_from(field.fixed64()?).unwrap_or(Nanos::MAX));
-        }
-    }
-    Ok(0)
+    let field = Fields(message).find(7)?;
+    field.map_or(Ok(0), |field| Ok(Nanos::try_from(field.fixed64()?).unwrap_or(Nanos::MAX)))
 }
