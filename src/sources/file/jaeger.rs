@@ -156,13 +156,7 @@ fn decode_span(text: &str, processes: &Processes) -> Result<(SpanData, Vec<Strin
 
 /// Moves the tags that stand for fields of OpenTelemetry into these fields, and returns the status.
 fn take_fields(payload: &mut Payload) -> Status {
-    let mut take = |name: &str| {
-        let at = payload.attributes.iter().position(|(key, value)| key == name && matches!(value, Value::Text(_)))?;
-        match payload.attributes.remove(at).1 {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
-    };
+    let mut take = |name: &str| take_text(&mut payload.attributes, name);
     let code = take("otel.status_code");
     payload.status_message = take("otel.status_description").unwrap_or_default();
     payload.span_kind = take("span.kind").map_or(SpanKind::Unspecified, |kind| SpanKind::parse(&kind));
@@ -171,15 +165,20 @@ fn take_fields(payload: &mut Payload) -> Status {
     let version = take("otel.scope.version").or_else(|| take("otel.library.version"));
     payload.scope = (scope.unwrap_or_default(), version.unwrap_or_default());
     let failed = payload.attributes.iter().position(|(key, value)| key == "error" && matches!(value, Value::Bool(true)));
+    if let (Some("ERROR"), Some(at)) = (code.as_deref(), failed) {
+        payload.attributes.remove(at);
+    }
     match (code.as_deref(), failed) {
-        (Some("ERROR"), Some(at)) => {
-            payload.attributes.remove(at);
-            Status::Error
-        }
-        (Some("ERROR"), None) | (_, Some(_)) => Status::Error,
+        (Some("ERROR"), _) | (_, Some(_)) => Status::Error,
         (Some("OK"), None) => Status::Ok,
         _ => Status::Unset,
     }
+}
+
+/// Removes an attribute that is text and returns it.
+fn take_text(attributes: &mut Vec<Attribute>, name: &str) -> Option<String> {
+    let at = attributes.iter().position(|(key, value)| key == name && matches!(value, Value::Text(_)))?;
+    if let Value::Text(text) = attributes.remove(at).1 { Some(text) } else { None }
 }
 
 /// Restores the leading zeros of an id, which Jaeger omits.
@@ -201,11 +200,7 @@ fn resource(process: Process<'_>) -> Vec<Attribute> {
 
 fn event(log: Log<'_>) -> Event {
     let mut attributes = tags(log.fields);
-    let name = attributes.iter().position(|(key, value)| key == "event" && matches!(value, Value::Text(_)));
-    let name = match name.map(|at| attributes.remove(at).1) {
-        Some(Value::Text(name)) => name,
-        _ => String::new(),
-    };
+    let name = take_text(&mut attributes, "event").unwrap_or_default();
     Event { name, time: micros(log.timestamp).unwrap_or_default(), attributes }
 }
 
