@@ -262,7 +262,7 @@ fields! {
     /// The time to the first chunk in milliseconds.
     FirstMillis: ["ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"],
     Error: ["error.message", "exception.message", "error.type", "langfuse.observation.status_message"],
-    /// Logfire's type of record; see [`pending`](super::pending).
+    /// Logfire's type of record; see [`PENDING`](super::attributes::PENDING).
     RecordType: ["logfire.span_type"],
     PendingParent: ["logfire.pending_parent_id"],
 }
@@ -312,7 +312,7 @@ pub fn row_keys() -> impl Iterator<Item = &'static str> {
 
 /// The first entry of a key in [`ENTRIES`].
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry(u8);
+pub(crate) struct Entry(u8);
 
 impl Entry {
     /// Looks up a key; `None` if it states no fact.
