@@ -30,6 +30,7 @@ use error::Error;
 use file_state::FileState;
 pub(super) use file_state::{FileId, file_id};
 use progress::{Page, Progress, Sent};
+use read::Reader;
 pub(super) use schema::tables_exist;
 use search::Scan;
 
@@ -213,14 +214,15 @@ impl Watcher<'_> {
             Err(error) => return self.failed(&error),
         };
         self.idle_polls = 0;
-        self.progress.set_file(file_state.file());
+        self.progress.set_file(file_state.main.file);
         // The progress is valid only if the read succeeds: an immutable read may turn out to be of a file that changed.
         let mut progress = self.progress.clone();
-        readahead::read_ahead(file_state.path(), &progress.readahead(file_state.len()));
+        readahead::read_ahead(&file_state.path, &progress.readahead(file_state.main.len));
         let lower = progress.load.as_ref().and_then(|load| load.ranges.get(1)).copied();
         let (tables, sent, updates, wanted) = (&self.tables, &self.sent, self.updates, progress.remaining());
-        let lower = lower.map(|range| move |database: &Database| read::page(database, tables, sent, updates, range, wanted));
-        match access::read_both(&self.path, &file_state, |database| read::read(database, tables, sent, updates, &mut progress), lower) {
+        let lower = lower.map(|range| move |database: &Database| Reader { database, tables, sent, updates }.page(range, wanted));
+        let upper = |database: &Database| Reader { database, tables, sent, updates }.read(&mut progress);
+        match access::read_both(&self.path, &file_state, upper, lower) {
             Ok((found, lower)) => {
                 self.progress = progress;
                 self.failing_since = None;

@@ -14,7 +14,7 @@ use super::Tables;
 use super::access::{Database, TimeSlice};
 use super::error::Error;
 use super::rows::bytes;
-use super::schema::check;
+use super::schema::{bounds, check};
 use crate::model::{PayloadQuery, PayloadRef, SpanId};
 use crate::sources::agno_row::{self, Hits, hit};
 use crate::sources::sql::identifier;
@@ -82,12 +82,8 @@ impl Scan {
     /// Reads the range of row ids.
     pub(super) fn begin(&mut self, database: &Database, tables: &Tables) -> Result<(), Error> {
         check(&database.connection, tables)?;
-        let table = identifier(&tables.spans);
-        let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
-        let (lowest, highest): (Option<i64>, Option<i64>) =
-            database.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let range =
-            lowest.zip(highest).map(|(lowest, highest)| (self.oldest.unwrap_or(lowest).clamp(lowest, highest), highest.saturating_add(1)));
+        let range = bounds(&database.connection, tables)?
+            .map(|(lowest, highest)| (self.oldest.unwrap_or(lowest).clamp(lowest, highest), highest.saturating_add(1)));
         let (from, before) = range.unwrap_or_default();
         (self.range, self.below) = (Some((from, before)), before);
         self.next_parts();
