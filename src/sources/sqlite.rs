@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::agno_row::Hits;
-use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
+use super::{Closed, Handle, Request, State, Update, UpdateSender};
 use crate::model::{Nanos, PayloadQuery, PayloadRef, SpanId};
 use access::Database;
 pub(super) use access::read_with_retries;
@@ -142,7 +142,7 @@ impl Watcher<'_> {
         match self.search_slice(&scan) {
             Ok((next, hits)) => {
                 scan = next;
-                self.send_hits(scan.search.ticket, hits, Some(scan.progress()), None)?;
+                self.updates.send_hits(scan.search.ticket, hits, Some(scan.progress()), None)?;
                 self.scan = (!scan.is_done()).then_some(scan);
                 Ok(Duration::ZERO)
             }
@@ -156,7 +156,7 @@ impl Watcher<'_> {
                     State::Failing(message) => Some(message),
                     _ => None,
                 };
-                self.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
+                self.updates.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
                 Ok(POLL)
             }
         }
@@ -185,11 +185,10 @@ impl Watcher<'_> {
         while let Some(chunk) = chunks.next() {
             match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, query))
             {
-                Ok(hits) if hits.is_empty() => {}
-                Ok(hits) => self.send_hits(ticket, hits, None, None)?,
+                Ok(hits) => self.updates.send_hits(ticket, hits, None, None)?,
                 Err(error) => {
                     let message = error.message(&self.name, &self.tables, true);
-                    return self.send_hits(ticket, Hits::new(), None, Some(message));
+                    return self.updates.send_hits(ticket, Hits::new(), None, Some(message));
                 }
             }
             if chunks.peek().is_some() {
@@ -197,10 +196,6 @@ impl Watcher<'_> {
             }
         }
         Ok(())
-    }
-
-    fn send_hits(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether the file changed, and then reads a page. Returns how long to wait before the next poll.

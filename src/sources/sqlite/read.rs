@@ -31,8 +31,6 @@ const SLOW: u64 = 2048;
 const BLOCKING_TIME: Duration = Duration::from_millis(10);
 /// The most levels of parents that are looked up.
 const MAX_LEVELS: usize = 32;
-/// A day in nanoseconds.
-const DAY: Nanos = 86_400_000_000_000;
 
 /// The result of a read transaction.
 #[derive(Debug, Default)]
@@ -214,8 +212,7 @@ impl Reader<'_> {
     /// and formats compare only roughly.
     fn floor(&self, since: Nanos) -> Result<i64, Error> {
         let sql = format!("SELECT min(rowid) FROM {} WHERE start_time >= ?1", identifier(&self.tables.spans));
-        let day = agno_row::second(since.saturating_sub(DAY), false).get(..10).map(str::to_owned);
-        let lowest: Option<i64> = self.database.connection.query_row(&sql, [day], |row| row.get(0))?;
+        let lowest: Option<i64> = self.database.connection.query_row(&sql, [agno_row::day_before(since)], |row| row.get(0))?;
         Ok(lowest.unwrap_or(i64::MAX))
     }
 }
