@@ -7,11 +7,10 @@ mod stage;
 use std::fmt::Write;
 use std::path::Path;
 
+use agno_top::keymap::ENTRIES;
 use agno_top::model::time::{parse, to_isoformat};
 use serde_json::{Map, Value};
 use stage::{NOW, Stage};
-
-use agno_top::tui::app::action::ENTRIES;
 
 const README: &str = include_str!("../README.md");
 

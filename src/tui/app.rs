@@ -4,7 +4,6 @@
 mod aggregates;
 mod budget;
 pub mod compare;
-mod copy;
 mod detail;
 mod dispatch;
 mod export_dialog;
@@ -14,7 +13,6 @@ mod line;
 mod mouse;
 mod palette;
 mod pick;
-mod prepare_frame;
 mod refresh;
 mod search;
 mod sorter;
@@ -43,7 +41,7 @@ pub use trace_tree::{Sort, Sorting, TraceTree};
 
 use std::collections::{HashSet, VecDeque};
 
-pub use crate::keymap::{Action, Key, Keymap, action};
+pub use crate::keymap::{Action, Key, Keymap};
 use crate::model::{Batch, Nanos, PayloadRef, SourceId};
 use crate::query::ParseError;
 pub use crate::settings::{Budget, Column, Columns, Measure};

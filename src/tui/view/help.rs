@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::styling::Styling;
 use super::{popup, put, put_right};
-use crate::tui::app::action::{ENTRIES, Entry, GROUPS};
+use crate::keymap::{ENTRIES, Entry, GROUPS};
 use crate::tui::app::{App, Key};
 
 /// Cells of a column, of its keys, and of its filter words.

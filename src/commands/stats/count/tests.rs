@@ -15,82 +15,82 @@ use crate::tui::app::{Action, App, Cell, Table};
 const GROUPED: [(GroupBy, store::By); 3] =
     [(GroupBy::Agent, store::By::Agent), (GroupBy::Model, store::By::Model), (GroupBy::Tool, store::By::Tool)];
 
-/// What both tell of a name: calls, errors, and what was used.
-type Told = (u64, u64, [u64; 5], Option<i64>);
+/// Calls, errors, tokens and cost of a group.
+type Sums = (u64, u64, [u64; 5], Option<i64>);
 
-fn told(calls: u64, errors: u64, usage: &Totals) -> Told {
+fn sums_of(calls: u64, errors: u64, usage: &Totals) -> Sums {
     let Totals { input, output, cache_read, cache_write, reasoning, .. } = *usage;
     (calls, errors, [input, output, cache_read, cache_write, reasoning], usage.cost())
 }
 
-/// The lines are what the screen's sums are, of all traces and of each.
-fn agree(store: &mut Store) {
+/// Asserts that the groups equal the screen's, over all traces and over each.
+fn assert_equal_to_screen(store: &mut Store) {
     let traces: Vec<TraceIx> = store.traces().collect();
-    agree_on(store, &traces, &store.stats().clone());
+    assert_equal(store, &traces, &store.stats().clone());
     for trace in traces {
-        agree_on(store, &[trace], &store.stats_of(trace));
+        assert_equal(store, &[trace], &store.stats_of(trace));
     }
 }
 
-/// Together they are all that there is.
-fn agree_on(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
+/// Asserts that the groups equal `stats`, and add up to its totals.
+fn assert_equal(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
     for (by, grouped) in GROUPED {
-        let lines = count(store, traces, by);
+        let counted = count(store, traces, by);
         let groups: HashMap<String, Totalled> =
             stats.groups(grouped).map(|(symbol, group)| (store.text(symbol).to_owned(), group.clone())).collect();
-        let named: HashMap<&str, &Group> = lines.iter().filter_map(|line| Some((line.key.as_deref()?, line))).collect();
+        let named: HashMap<&str, &Group> = counted.iter().filter_map(|group| Some((group.key.as_deref()?, group))).collect();
         for (name, group) in groups.iter().filter(|(name, _)| !name.is_empty()) {
-            let line = named.get(name.as_str()).unwrap_or_else(|| panic!("no line of {name:?}: {group:?}"));
-            let screen = told(group.calls.into(), group.errors.into(), &group.usage);
-            assert_eq!(told(line.calls, line.errors, &line.usage), screen, "{name}");
-            for (share, shown) in [(50, group.times.quantile(500)), (95, group.times.quantile(950)), (100, group.times.max())] {
-                let exact = line.percentile(share);
-                let near = |(exact, shown): (Nanos, Nanos)| (exact - shown).abs() <= exact / 4096 + 1;
-                assert!(exact.is_some() == shown.is_some() && exact.zip(shown).is_none_or(near), "{name}: {exact:?} {shown:?}");
+            let exact_group = named.get(name.as_str()).unwrap_or_else(|| panic!("no group {name:?}: {group:?}"));
+            let screen = sums_of(group.calls.into(), group.errors.into(), &group.usage);
+            assert_eq!(sums_of(exact_group.calls, exact_group.errors, &exact_group.usage), screen, "{name}");
+            for (percent, shown) in [(50, group.times.quantile(500)), (95, group.times.quantile(950)), (100, group.times.max())] {
+                let exact = exact_group.percentile(percent);
+                let is_near = |(exact, shown): (Nanos, Nanos)| (exact - shown).abs() <= exact / 4096 + 1;
+                assert!(exact.is_some() == shown.is_some() && exact.zip(shown).is_none_or(is_near), "{name}: {exact:?} {shown:?}");
             }
         }
         assert_eq!(named.len(), groups.keys().filter(|name| !name.is_empty()).count(), "{:?} {:?}", named.keys(), groups.keys());
         let mut sums = Totals::default();
-        for line in &lines {
-            sums.add(&line.usage);
+        for group in &counted {
+            sums.add(&group.usage);
         }
-        assert_eq!(told(0, 0, &sums), told(0, 0, stats.totals()), "{by:?}");
+        assert_eq!(sums_of(0, 0, &sums), sums_of(0, 0, stats.totals()), "{by:?}");
     }
 }
 
-/// So are those of sessions: turns, tokens and cost. (Errors are turns that failed in the one, and spans that failed in the other.)
-fn agree_on_sessions(store: &mut Store, table: &Table) {
+/// Asserts that turns, tokens and cost of sessions equal the screen's. (Errors differ: failed turns here, failed spans there.)
+fn assert_equal_sessions(store: &mut Store, table: &Table) {
     let traces: Vec<TraceIx> = store.traces().collect();
-    let lines = count(store, &traces, GroupBy::Session);
-    let of = |title: &str| table.columns().iter().position(|column| column.title(table.view) == title).unwrap();
-    let [turns, tokens, cost] = ["TURNS", "TOK", "COST"].map(of);
+    let groups = count(store, &traces, GroupBy::Session);
+    let column = |title: &str| table.columns().iter().position(|column| column.title(table.view) == title).unwrap();
+    let [turns, tokens, cost] = ["TURNS", "TOK", "COST"].map(column);
     let screen: HashMap<&str, _> =
-        table.lines.iter().map(|line| (line.name(), [turns, tokens, cost].map(|at| line.cells[at].clone()))).collect();
-    let named: HashMap<&str, _> = lines
+        table.lines.iter().map(|line| (line.key.name(), [turns, tokens, cost].map(|at| line.cells[at].clone()))).collect();
+    let named: HashMap<&str, _> = groups
         .iter()
-        .filter_map(|line| {
-            let cells = [Cell::Count(line.calls), Cell::Tokens(line.usage.tokens()), Cell::Money(line.usage.cost())];
-            Some((line.key.as_deref()?, cells))
+        .filter_map(|group| {
+            let cells = [Cell::Count(group.calls), Cell::Tokens(group.usage.tokens()), Cell::Money(group.usage.cost())];
+            Some((group.key.as_deref()?, cells))
         })
         .collect();
     assert_eq!(named, screen);
 }
 
-/// Files of spans and databases, each for itself, and what each framework sent together.
+/// Returns the files and databases one by one, and the requests of each framework together.
 fn fixtures() -> Vec<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let is_source = |path: &PathBuf| {
-        let of = |name: &str| path.extension().is_some_and(|extension| extension == name);
-        of("sqlite") || of("pb") || of("jsonl") || (of("json") && !path.ends_with("truth.json"))
+        let has_extension = |name: &str| path.extension().is_some_and(|extension| extension == name);
+        has_extension("sqlite") || has_extension("pb") || has_extension("jsonl") || (has_extension("json") && !path.ends_with("truth.json"))
     };
-    let within = |directory: &Path| {
+    let files = |directory: &Path| {
         let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
         paths
     };
-    let mut all: Vec<Vec<PathBuf>> = within(&root).into_iter().filter(is_source).map(|path| vec![path]).collect();
-    for framework in within(&root.join("frameworks")) {
-        let (databases, bodies): (Vec<PathBuf>, Vec<PathBuf>) = within(&framework)
+    let mut all: Vec<Vec<PathBuf>> = files(&root).into_iter().filter(is_source).map(|path| vec![path]).collect();
+    for framework in files(&root.join("frameworks")) {
+        let (databases, bodies): (Vec<PathBuf>, Vec<PathBuf>) = files(&framework)
             .into_iter()
             .filter(is_source)
             .partition(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
@@ -100,17 +100,17 @@ fn fixtures() -> Vec<Vec<PathBuf>> {
 }
 
 #[test]
-fn the_lines_of_what_frameworks_sent_are_those_of_the_screen() {
+fn groups_of_recorded_traces_equal_the_screen_s() {
     let fixtures = fixtures();
     assert!(fixtures.len() > 12, "{fixtures:?}");
     for paths in fixtures {
-        let mut loaded = Snapshot::read(&paths, None, &Config::default()).unwrap();
-        assert!(loaded.store.all().spans > 0);
-        agree(&mut loaded.store);
+        let mut snapshot = Snapshot::read(&paths, None, &Config::default()).unwrap();
+        assert!(snapshot.store.all().spans > 0);
+        assert_equal_to_screen(&mut snapshot.store);
     }
 }
 
-/// A span: its parent (0: none), kind, name, whether it failed, how long it took if it ended, tokens in and out, cost, its trace and session.
+/// A span: parent (0: none), type, name, whether it failed, duration if it ended, input and output tokens, cost, trace and session.
 type Given = (u8, usize, u8, bool, Option<Nanos>, (Option<u32>, Option<u32>), Option<i64>, (u8, u8));
 
 const KINDS: [SpanType; 8] = [
@@ -166,7 +166,7 @@ fn given() -> impl Strategy<Value = Given> {
 
 proptest! {
     #[test]
-    fn the_lines_of_anything_are_those_of_the_screen(spans in prop::collection::vec(given(), 1..14), cut in any::<prop::sample::Index>()) {
+    fn groups_of_arbitrary_traces_equal_the_screen_s(spans in prop::collection::vec(given(), 1..14), cut in any::<prop::sample::Index>()) {
         let (mut app, mut store) = (App::new(Vec::new(), false, 0), Store::new(Limits::default()));
         let mut later = batch(&spans);
         let mut sooner = batch(&spans);
@@ -174,9 +174,9 @@ proptest! {
         later.spans.drain(..sooner.spans.len());
         app.receive(&mut store, later, 1_000_000);
         app.receive(&mut store, sooner, 1_000_000);
-        agree(&mut store);
+        assert_equal_to_screen(&mut store);
         app.update(&mut store, Action::ViewSessions, 1_000_000);
         while app.prepare_frame(&mut store, 40, (80, 20)) {}
-        agree_on_sessions(&mut store, app.table.as_ref().unwrap());
+        assert_equal_sessions(&mut store, app.table.as_ref().unwrap());
     }
 }
