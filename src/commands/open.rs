@@ -158,7 +158,7 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Send
     let exists = |path: &PathBuf| path.exists() || path.to_str().is_some_and(sources::postgres::is_url);
     let is_only_source = listener == Listener::Alone && config.otlp != ListenMode::Auto && !paths.iter().any(exists);
     if is_only_source && listening.addresses.is_empty() && !listening.failed.is_empty() {
-        return Err(Report::new(listening.failed.swap_remove(0)));
+        return Err(Report::new(listening.failed.swap_remove(0).1));
     }
     Ok(Some(listening))
 }

@@ -3,7 +3,8 @@
 use std::io::{self, Read};
 
 use bytes::Bytes;
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::Decompress;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 /// A compression, as `Content-Encoding` and `grpc-encoding` name it.
@@ -33,12 +34,11 @@ pub(super) enum DecompressError {
 impl ContentEncoding {
     /// Parses the value of a header. Returns `None` for an unsupported encoding.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        match name.trim() {
-            "" => Some(Self::Identity),
-            name if name.eq_ignore_ascii_case("identity") => Some(Self::Identity),
-            name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => Some(Self::Gzip),
-            name if name.eq_ignore_ascii_case("deflate") => Some(Self::Deflate),
-            name if name.eq_ignore_ascii_case("zstd") => Some(Self::Zstd),
+        match name.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Some(Self::Identity),
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            "zstd" => Some(Self::Zstd),
             _ => None,
         }
     }
@@ -50,22 +50,14 @@ pub(super) fn decompress(encoding: ContentEncoding, data: Bytes, limit: usize) -
         ContentEncoding::Identity if data.len() > limit => Err(DecompressError::TooLarge),
         ContentEncoding::Identity => Ok(data),
         ContentEncoding::Gzip => read(MultiGzDecoder::new(&data[..]), data.len(), limit),
-        ContentEncoding::Deflate if has_zlib_header(&data) => {
-            let mut decoder = ZlibDecoder::new(&data[..]);
-            let output = read(&mut decoder, data.len(), limit)?;
-            check_end(decoder.total_in(), &data).map(|()| output)
-        }
         ContentEncoding::Deflate => {
-            let mut decoder = DeflateDecoder::new(&data[..]);
+            let mut decoder = ZlibDecoder::new_with_decompress(&data[..], Decompress::new(has_zlib_header(&data)));
             let output = read(&mut decoder, data.len(), limit)?;
-            check_end(decoder.total_in(), &data).map(|()| output)
+            let has_ended = decoder.total_in() == data.len() as u64;
+            if has_ended { Ok(output) } else { Err(DecompressError::Malformed("trailing bytes".to_owned())) }
         }
         ContentEncoding::Zstd => read(ZstdFrames { remaining: &data, decoder: None }, data.len(), limit),
     }
-}
-
-fn check_end(consumed: u64, data: &[u8]) -> Result<(), DecompressError> {
-    if consumed == data.len() as u64 { Ok(()) } else { Err(DecompressError::Malformed("trailing bytes".to_owned())) }
 }
 
 /// Reads consecutive zstd frames, with skippable frames between them: <https://datatracker.ietf.org/doc/html/rfc8878#section-3>.

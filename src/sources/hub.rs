@@ -1,9 +1,10 @@
 //! All running sources behind one type: their updates, requests to them, and how they stop.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::mpsc::error::TryRecvError;
+use tokio::task::unconstrained;
 
 use super::{Handle, PayloadRequest, Request, Update};
 use crate::model::{Payload, PayloadRef, SourceId};
@@ -16,33 +17,24 @@ pub struct Hub {
     sources: Vec<Handle>,
     updates: Receiver<Update>,
     last_ticket: u64,
-    /// By the ticket of each request that was sent to a source.
-    sent: HashMap<u64, SentRequest>,
-    /// By the ticket that the caller holds.
-    incomplete: HashMap<u64, IncompleteAnswer>,
-    complete: VecDeque<(u64, Vec<Result<Payload, String>>)>,
+    /// The answers to requests for payloads, the oldest first.
+    answers: Vec<Answer>,
 }
 
-/// A part of a request for payloads, as one source got it.
+/// An answer that is being collected.
 #[derive(Debug)]
-struct SentRequest {
+struct Answer {
     ticket: u64,
-    /// The index of each payload in the whole answer.
-    indexes: Vec<usize>,
-}
-
-#[derive(Debug)]
-struct IncompleteAnswer {
     payloads: Vec<Result<Payload, String>>,
-    waiting_for: usize,
+    /// By the ticket of each request to a source that is not answered yet, the index of each of its payloads in `payloads`.
+    pending: HashMap<u64, Vec<usize>>,
 }
 
 impl Hub {
     /// Creates a hub of `sources`, which send to the other end of `updates`.
     #[must_use]
     pub fn new(sources: Vec<Handle>, updates: Receiver<Update>) -> Self {
-        let (sent, incomplete, complete) = Default::default();
-        Self { sources, updates, last_ticket: 0, sent, incomplete, complete }
+        Self { sources, updates, last_ticket: 0, answers: Vec::new() }
     }
 
     /// Returns the sources, indexed by their ids.
@@ -60,31 +52,20 @@ impl Hub {
     /// Waits for the next update; `None` when every source has ended. Cancel safe.
     pub async fn recv(&mut self) -> Option<Update> {
         loop {
-            if let Some((ticket, payloads)) = self.complete.pop_front() {
+            if let Some(complete) = self.answers.iter().position(|answer| answer.pending.is_empty()) {
+                let Answer { ticket, payloads, .. } = self.answers.remove(complete);
                 return Some(Update::Payloads { ticket, payloads });
             }
-            let update = self.updates.recv().await?;
-            if let Some(update) = self.route(update) {
-                return Some(update);
+            match self.updates.recv().await? {
+                Update::Payloads { ticket, payloads } => self.collect(ticket, payloads),
+                update => return Some(update),
             }
         }
     }
 
     /// Returns an update that has arrived, without waiting.
     pub fn try_recv(&mut self) -> Option<Update> {
-        loop {
-            if let Some((ticket, payloads)) = self.complete.pop_front() {
-                return Some(Update::Payloads { ticket, payloads });
-            }
-            match self.updates.try_recv() {
-                Ok(update) => {
-                    if let Some(update) = self.route(update) {
-                        return Some(update);
-                    }
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return None,
-            }
-        }
+        unconstrained(self.recv()).now_or_never().flatten()
     }
 
     /// Sends a request to one source. Returns `false` if the source has ended.
@@ -111,20 +92,15 @@ impl Hub {
             count = index + 1;
         }
         let ticket = self.next_ticket();
-        let mut waiting_for = 0;
+        let mut pending = HashMap::new();
         for (source, (addresses, indexes)) in by_source {
             let part = self.next_ticket();
             if self.send(source, Request::Payloads { ticket: part, addresses }) {
-                self.sent.insert(part, SentRequest { ticket, indexes });
-                waiting_for += 1;
+                pending.insert(part, indexes);
             }
         }
         let payloads = (0..count).map(|_| Err("the source has ended".to_owned())).collect();
-        if waiting_for == 0 {
-            self.complete.push_back((ticket, payloads));
-        } else {
-            self.incomplete.insert(ticket, IncompleteAnswer { payloads, waiting_for });
-        }
+        self.answers.push(Answer { ticket, payloads, pending });
         ticket
     }
 
@@ -148,20 +124,14 @@ impl Hub {
         self.sources.into_iter().flat_map(Handle::stop).collect()
     }
 
-    /// Collects the parts of an answer; passes everything else on.
-    fn route(&mut self, update: Update) -> Option<Update> {
-        let Update::Payloads { ticket, payloads } = update else { return Some(update) };
-        let SentRequest { ticket, indexes } = self.sent.remove(&ticket)?;
-        let answer = self.incomplete.get_mut(&ticket)?;
-        for (index, payload) in indexes.into_iter().zip(payloads) {
-            answer.payloads[index] = payload;
+    /// Adds a source's part to an answer.
+    fn collect(&mut self, part: u64, payloads: Vec<Result<Payload, String>>) {
+        for answer in &mut self.answers {
+            if let Some(indexes) = answer.pending.remove(&part) {
+                indexes.into_iter().zip(payloads).for_each(|(index, payload)| answer.payloads[index] = payload);
+                return;
+            }
         }
-        answer.waiting_for -= 1;
-        if answer.waiting_for > 0 {
-            return None;
-        }
-        let answer = self.incomplete.remove(&ticket)?;
-        Some(Update::Payloads { ticket, payloads: answer.payloads })
     }
 }
 

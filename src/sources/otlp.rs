@@ -28,17 +28,16 @@ mod types;
 mod worker;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Semaphore, watch};
 
-use super::{Closed, Handle, Request, State, Traffic, Update, UpdateSender};
+use super::{Closed, Handle, PortError, Request, State, Traffic, Update, UpdateSender};
 use auth::AccessPolicy;
-pub use bind::BindError;
-use bind::{Bound, open_port_warning};
+use bind::{bind_all, open_port_warning};
 use body_reader::MemoryBudget;
 use client::Client;
 pub use client::{InvalidUrl, check_url};
@@ -61,7 +60,7 @@ pub struct Listening {
     /// The bound addresses; empty if all were in use.
     pub addresses: Vec<SocketAddr>,
     /// The addresses that can't be bound. The listener tries again, and reports [`State::Failing`] until it succeeds.
-    pub failed: Vec<BindError>,
+    pub failed: Vec<(SocketAddr, PortError)>,
     /// Warnings for the user.
     pub warnings: Vec<String>,
 }
@@ -94,8 +93,8 @@ pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
     let start_forward = |url: &String| Forward::start(Client::new(url, &options.forward_headers).map_err(io::Error::other)?);
     let forwards = options.forward.iter().map(start_forward).collect::<io::Result<Vec<_>>>()?;
     let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards));
-    let (bound, failed) = bind::all(&options);
-    let addresses: Vec<SocketAddr> = bound.iter().map(|bound| bound.address).collect();
+    let (bound, failed) = bind_all(&options);
+    let addresses: Vec<SocketAddr> = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     if let Some(url) = options.forward.iter().find(|url| client::is_own_address(url, &addresses)) {
         return Err(io::Error::other(format!("{url} is an address of agno-top itself: requests forwarded there would loop")));
     }
@@ -115,8 +114,8 @@ pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
 fn run(
     options: &Options,
     ingest: &Arc<Ingest>,
-    bound: Vec<Bound>,
-    failed: Vec<BindError>,
+    bound: Vec<TcpListener>,
+    failed: Vec<(SocketAddr, PortError)>,
     updates: &UpdateSender,
     requests: &Receiver<Request>,
 ) -> Result<(), Closed> {
@@ -128,15 +127,14 @@ fn run(
     let (shutdown, shutdown_receiver) = watch::channel(false);
     let server = Server {
         service: Arc::new(service),
-        max_connections: options.limits.connections,
         permits: Arc::new(Semaphore::new(options.limits.connections as usize)),
-        idle_timeout: options.limits.idle_timeout,
+        limits: options.limits,
         shutdown: shutdown_receiver,
     };
-    let addresses = bound.iter().map(|bound| bound.address).collect();
+    let addresses = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     let (listeners, listeners_receiver) = unbounded_channel();
-    for bound in bound {
-        let _ = listeners.send(bound.listener);
+    for listener in bound {
+        let _ = listeners.send(listener);
     }
     let thread = std::thread::Builder::new().name("otlp server".to_owned());
     let thread = match thread.spawn(move || server.run(listeners_receiver)) {

@@ -37,7 +37,8 @@ pub struct Port {
 }
 
 /// Why an address can't be bound. The listener tries again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct PortError {
     /// Whether another program uses the address.
     pub is_in_use: bool,

@@ -184,7 +184,7 @@ fn a_port_in_use_is_reported_and_bound_once_it_is_free() {
         "can't listen on {}: it is in use; stop the program that listens there, or choose another address with --http ADDR",
         first.http
     );
-    assert_eq!(second.failed[1].to_string(), expected);
+    assert_eq!(second.failed[1].1.to_string(), expected);
     let Some(Update::State(_, State::Failing(text))) = updates.blocking_recv() else { panic!() };
     assert!(text.ends_with(&expected), "{text}");
     let Some(Update::Traffic(_, Traffic { ports, .. })) = updates.blocking_recv() else { panic!() };

@@ -40,7 +40,7 @@ pub(super) struct MemoryBudget {
 }
 
 /// Memory reserved for one body until this is dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct MemoryPermit(Option<OwnedSemaphorePermit>);
 
 impl MemoryBudget {
@@ -56,13 +56,8 @@ impl MemoryBudget {
             return Ok(());
         }
         let missing = u32::try_from(missing).map_err(|_| Rejection::Overloaded)?;
-        let acquired = match self.memory.clone().try_acquire_many_owned(missing) {
-            Ok(acquired) => acquired,
-            Err(_) => match timeout(MEMORY_TIMEOUT, self.memory.clone().acquire_many_owned(missing)).await {
-                Ok(Ok(acquired)) => acquired,
-                Ok(Err(_)) | Err(_) => return Err(Rejection::Overloaded),
-            },
-        };
+        let acquired = timeout(MEMORY_TIMEOUT, self.memory.clone().acquire_many_owned(missing)).await;
+        let acquired = acquired.ok().and_then(Result::ok).ok_or(Rejection::Overloaded)?;
         match &mut permit.0 {
             Some(permit) => permit.merge(acquired),
             empty => *empty = Some(acquired),
@@ -171,7 +166,7 @@ struct BodyReader<'a> {
 
 impl<'a> BodyReader<'a> {
     fn new(body: &'a mut Incoming, budget: &'a MemoryBudget, expected: usize) -> Self {
-        Self { body, budget, permit: MemoryPermit(None), expected, first: Bytes::new(), buffer: Vec::new() }
+        Self { body, budget, permit: MemoryPermit::default(), expected, first: Bytes::new(), buffer: Vec::new() }
     }
 
     fn as_slice(&self) -> &[u8] {

@@ -44,9 +44,6 @@ enum Spans {
     Compacted(Vec<SpanExtent>),
 }
 
-/// A body, and the offsets of some of its spans.
-pub(super) type BodySpans = (Bytes, Vec<usize>);
-
 impl Spans {
     /// Returns the index of the span with this original offset.
     fn find(&self, original: usize) -> Option<usize> {
@@ -134,7 +131,7 @@ impl BodyStore {
     }
 
     /// Returns a body and the current offsets of its spans with these original offsets.
-    pub(super) fn spans(&self, number: u32, originals: &[usize]) -> Option<BodySpans> {
+    pub(super) fn spans(&self, number: u32, originals: &[usize]) -> Option<(Bytes, Vec<usize>)> {
         let body = self.by_number.get(&number)?;
         let offsets = originals.iter().filter_map(|&original| body.spans.offset(original)).collect();
         Some((self.arena.get(&body.extent), offsets))

@@ -51,7 +51,7 @@ pub(super) fn compact(body: &[u8], spans: &[SpanExtent]) -> Option<Compacted> {
     let size = held.iter().map(|span| span.bytes as usize).sum();
     let output = Compacted { bytes: Vec::with_capacity(size), spans: Vec::with_capacity(held.len()) };
     let mut compactor = Compactor { held, output };
-    let start = compactor.mark();
+    let start = compactor.position();
     compactor.copy_message(body, body, &PATH).ok()?;
     compactor.share_frame(start);
     (compactor.output.spans.len() == compactor.held.len()).then_some(compactor.output)
@@ -70,16 +70,10 @@ struct Compactor {
     output: Compacted,
 }
 
-/// How much has been copied.
-#[derive(Clone, Copy)]
-struct Mark {
-    bytes: usize,
-    spans: usize,
-}
-
 impl Compactor {
-    fn mark(&self) -> Mark {
-        Mark { bytes: self.output.bytes.len(), spans: self.output.spans.len() }
+    /// Returns the numbers of bytes and of spans that have been copied.
+    fn position(&self) -> (usize, usize) {
+        (self.output.bytes.len(), self.output.spans.len())
     }
 
     /// Whether the next span to keep is in this range of the body.
@@ -95,11 +89,11 @@ impl Compactor {
         self.output.spans.push(SpanExtent { original, offset: offset as u32, bytes: field.len() as u32 });
     }
 
-    /// Divides the bytes that were copied since a mark and belong to no span among the spans that were copied since.
-    fn share_frame(&mut self, since: Mark) {
-        let spans = self.output.spans.get_mut(since.spans..).unwrap_or_default();
+    /// Divides the bytes that were copied since a position and belong to no span among the spans that were copied since.
+    fn share_frame(&mut self, (bytes, spans): (usize, usize)) {
+        let spans = self.output.spans.get_mut(spans..).unwrap_or_default();
         let (own, count) = (spans.iter().map(|span| span.bytes).sum::<u32>(), spans.len().max(1) as u32);
-        let frame = ((self.output.bytes.len() - since.bytes) as u32).saturating_sub(own);
+        let frame = ((self.output.bytes.len() - bytes) as u32).saturating_sub(own);
         for (n, span) in (0..).zip(spans) {
             span.bytes += frame / count + u32::from(n < frame % count);
         }
@@ -126,7 +120,7 @@ impl Compactor {
                 self.copy_span(field, value.len());
                 continue;
             }
-            let mark = self.mark();
+            let start = self.position();
             encode_key(number, WireType::LengthDelimited, &mut self.output.bytes);
             let begin = self.output.bytes.len() + LENGTH_SIZE;
             self.output.bytes.resize(begin, 0x80);
@@ -137,7 +131,7 @@ impl Compactor {
                 length >>= 7;
             }
             self.output.bytes[begin - 1] &= 0x7f;
-            self.share_frame(mark);
+            self.share_frame(start);
         }
     }
 }

@@ -19,7 +19,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataValue;
 use tonic::server::{Grpc, UnaryService};
 
-use super::body_reader::{MemoryPermit, content_encoding, read_message};
+use super::body_reader::{content_encoding, read_message};
 use super::ingest::ExportRequest;
 use super::response::Rejection;
 use super::service::Service;
@@ -41,16 +41,16 @@ pub(super) fn is_call(request: &Request<Incoming>) -> bool {
 pub(super) async fn handle(service: &Service, request: Request<Incoming>) -> Response<Body> {
     let (head, mut body) = request.into_parts();
     match read(service, &head, &mut body).await {
-        Ok((export, _permit)) => {
+        Ok(export) => {
             let call = Request::new(Full::new(EMPTY_FRAME));
-            Grpc::new(MessageCodec(Some(export))).unary(Export { service }, call).await
+            Grpc::new(MessageCodec(Some(export))).unary(Export(service), call).await
         }
         Err(rejection) => reject(service, &rejection).into_http(),
     }
 }
 
 /// Reads the message of a call and decompresses it.
-async fn read(service: &Service, head: &Parts, body: &mut Incoming) -> Result<(ExportRequest, MemoryPermit), Rejection> {
+async fn read(service: &Service, head: &Parts, body: &mut Incoming) -> Result<ExportRequest, Rejection> {
     let signal = match head.uri.path() {
         "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => Signal::Traces,
         "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => Signal::Logs,
@@ -70,7 +70,7 @@ async fn read(service: &Service, head: &Parts, body: &mut Incoming) -> Result<(E
         encoding => encoding,
     };
     let body = service.budget.decompress(compression, original.clone(), &mut permit).await?;
-    Ok((ExportRequest { signal, encoding: Encoding::Protobuf, body, compression, original }, permit))
+    Ok(ExportRequest { signal, encoding: Encoding::Protobuf, body, compression, original, _permit: permit })
 }
 
 fn reject(service: &Service, rejection: &Rejection) -> Status {
@@ -83,16 +83,14 @@ fn reject(service: &Service, rejection: &Rejection) -> Status {
 }
 
 /// The `Export` method of all three services.
-struct Export<'a> {
-    service: &'a Service,
-}
+struct Export<'a>(&'a Service);
 
 impl<'a> UnaryService<ExportRequest> for Export<'a> {
     type Response = ExportTraceServiceResponse;
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Self::Response>, Status>> + Send + 'a>>;
 
     fn call(&mut self, request: tonic::Request<ExportRequest>) -> Self::Future {
-        let service = self.service;
+        let service = self.0;
         Box::pin(async move {
             let accepted = service.ingest.ingest(request.into_inner()).await;
             accepted.map(|accepted| tonic::Response::new(accepted.message())).map_err(|rejection| reject(service, &rejection))
@@ -109,21 +107,19 @@ struct MessageCodec(Option<ExportRequest>);
 impl Codec for MessageCodec {
     type Encode = ExportTraceServiceResponse;
     type Decode = ExportRequest;
-    type Encoder = ResponseEncoder;
-    type Decoder = MessageDecoder;
+    type Encoder = Self;
+    type Decoder = Self;
 
-    fn encoder(&mut self) -> ResponseEncoder {
-        ResponseEncoder
+    fn encoder(&mut self) -> Self {
+        Self(None)
     }
 
-    fn decoder(&mut self) -> MessageDecoder {
-        MessageDecoder(self.0.take())
+    fn decoder(&mut self) -> Self {
+        Self(self.0.take())
     }
 }
 
-struct MessageDecoder(Option<ExportRequest>);
-
-impl Decoder for MessageDecoder {
+impl Decoder for MessageCodec {
     type Item = ExportRequest;
     type Error = Status;
 
@@ -132,9 +128,7 @@ impl Decoder for MessageDecoder {
     }
 }
 
-struct ResponseEncoder;
-
-impl Encoder for ResponseEncoder {
+impl Encoder for MessageCodec {
     type Item = ExportTraceServiceResponse;
     type Error = Status;
 

@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tonic::body::Body;
 
-use super::body_reader::{MemoryPermit, content_encoding, drain, read_body};
+use super::body_reader::{content_encoding, drain, read_body};
 use super::ingest::ExportRequest;
 use super::response::{Accepted, RETRY_DELAY, Rejection};
 use super::service::Service;
@@ -29,7 +29,10 @@ pub(super) async fn handle(service: &Service, request: Request<Incoming>) -> Res
     } else {
         let (head, mut body) = request.into_parts();
         match export(service, &head, &mut body, encoding).await {
-            Ok(taken) => accepted(&taken, encoding.unwrap_or(Encoding::Protobuf)),
+            Ok(accepted) => {
+                let encoding = encoding.unwrap_or(Encoding::Protobuf);
+                response(StatusCode::OK, accepted.encode(encoding), encoding)
+            }
             Err(rejection) => {
                 drain(body, &service.budget).await;
                 rejected(service, &rejection, encoding)
@@ -43,24 +46,11 @@ pub(super) async fn handle(service: &Service, request: Request<Incoming>) -> Res
     response
 }
 
+/// Reads the body of a request, decompresses and ingests it.
 async fn export(service: &Service, head: &Parts, body: &mut Incoming, encoding: Option<Encoding>) -> Result<Accepted, Rejection> {
-    let (request, _permit) = read(service, head, body, encoding).await?;
-    service.ingest.ingest(request).await
-}
-
-/// Reads the body of a request and decompresses it.
-async fn read(
-    service: &Service,
-    head: &Parts,
-    body: &mut Incoming,
-    encoding: Option<Encoding>,
-) -> Result<(ExportRequest, MemoryPermit), Rejection> {
-    let signal = match head.uri.path() {
-        "/v1/traces" => Signal::Traces,
-        "/v1/logs" => Signal::Logs,
-        "/v1/metrics" => Signal::Metrics,
-        _ => return Err(Rejection::NotFound("spans go to /v1/traces, logs to /v1/logs, metrics to /v1/metrics".to_owned())),
-    };
+    let signal = Signal::ALL.into_iter().find(|signal| signal.path() == head.uri.path());
+    let signal =
+        signal.ok_or_else(|| Rejection::NotFound("spans go to /v1/traces, logs to /v1/logs, metrics to /v1/metrics".to_owned()))?;
     if head.method != Method::POST {
         return Err(Rejection::MethodNotAllowed);
     }
@@ -71,7 +61,7 @@ async fn read(
     let content_length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let (original, mut permit) = read_body(body, content_length, &service.budget).await?;
     let body = service.budget.decompress(compression, original.clone(), &mut permit).await?;
-    Ok((ExportRequest { signal, encoding, body, compression, original }, permit))
+    service.ingest.ingest(ExportRequest { signal, encoding, body, compression, original, _permit: permit }).await
 }
 
 /// Returns the encoding that the content type names. Parameters of the media type are ignored.
@@ -91,27 +81,17 @@ fn response(status: StatusCode, body: Vec<u8>, encoding: Encoding) -> Response<B
     response
 }
 
-fn accepted(accepted: &Accepted, encoding: Encoding) -> Response<Body> {
-    response(StatusCode::OK, accepted.encode(encoding), encoding)
-}
-
 fn rejected(service: &Service, rejection: &Rejection, encoding: Option<Encoding>) -> Response<Body> {
     service.report(rejection);
     let encoding = encoding.unwrap_or(Encoding::Json);
-    let mut response = response(rejection.http_status(), rejection.encode(encoding), encoding);
+    let mut response = response(rejection.status().0, rejection.encode(encoding), encoding);
     let headers = response.headers_mut();
-    match rejection {
-        rejection if rejection.is_retryable() => {
-            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_DELAY.as_secs()));
-        }
-        Rejection::MethodNotAllowed => {
-            headers.insert(ALLOW, HeaderValue::from_static("POST"));
-        }
-        Rejection::Unauthenticated => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        _ => {}
-    }
+    let _ = match rejection {
+        Rejection::Overloaded | Rejection::RecordFailed(_) => headers.insert(RETRY_AFTER, RETRY_DELAY.as_secs().into()),
+        Rejection::MethodNotAllowed => headers.insert(ALLOW, HeaderValue::from_static("POST")),
+        Rejection::Unauthenticated => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+        _ => None,
+    };
     response
 }
 

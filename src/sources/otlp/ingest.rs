@@ -1,16 +1,17 @@
 //! Ingests requests of both protocols: the spans are indexed, recorded, kept and sent to the store before the request is acknowledged.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::Permit;
 use tokio::time::timeout;
 
+use super::body_reader::MemoryPermit;
 use super::client::Message;
 use super::forward::Forward;
 use super::payload_store::PayloadStore;
-use super::record::{FinishedSpan, Recorder, WriteJob};
+use super::record::Recorder;
 use super::response::{Accepted, Rejection};
 use super::types::{Encoding, Signal};
 use crate::model::{Batch, Origin};
@@ -33,12 +34,21 @@ pub(super) struct ExportRequest {
     pub(super) compression: ContentEncoding,
     /// The body as received.
     pub(super) original: Bytes,
+    /// The memory of both bodies.
+    pub(super) _permit: MemoryPermit,
 }
 
 #[cfg(any(test, feature = "fuzzing"))]
 impl ExportRequest {
     pub(super) fn uncompressed(signal: Signal, encoding: Encoding, body: Bytes) -> Self {
-        Self { signal, encoding, body: body.clone(), compression: ContentEncoding::Identity, original: body }
+        Self {
+            signal,
+            encoding,
+            body: body.clone(),
+            compression: ContentEncoding::Identity,
+            original: body,
+            _permit: MemoryPermit::default(),
+        }
     }
 }
 
@@ -47,24 +57,15 @@ impl ExportRequest {
 pub(super) struct Ingest {
     sender: UpdateSender,
     pub(super) payloads: PayloadStore,
-    counts: Counts,
+    /// The counters; the rest is empty.
+    counts: Mutex<Traffic>,
     recorder: Option<Recorder>,
     forwards: Vec<Forward>,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    spans: AtomicU64,
-    rejected_spans: AtomicU64,
-    deferred: AtomicU64,
-    refused: AtomicU64,
-    logs: AtomicU64,
-    metrics: AtomicU64,
-}
-
 impl Ingest {
     pub(super) fn new(sender: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>) -> Self {
-        Self { sender, payloads: PayloadStore::default(), counts: Counts::default(), recorder, forwards }
+        Self { sender, payloads: PayloadStore::default(), counts: Mutex::default(), recorder, forwards }
     }
 
     /// Ingests a request. When this returns, every span that was not rejected is on its way to the store.
@@ -96,7 +97,7 @@ impl Ingest {
                 let mut logs = Vec::new();
                 let count = signals::logs(&body, |log| logs.push(log)).map_err(malformed)?;
                 let spans = self.payloads.insert_events(logs);
-                self.counts.logs.fetch_add(count.saturating_sub(spans.len() as u64), Relaxed);
+                self.counts().logs += count.saturating_sub(spans.len() as u64);
                 if !spans.is_empty() {
                     // If the channel stays full, the messages appear when the span is next read.
                     let _ = timeout(SEND_TIMEOUT, self.sender.updates.send(Update::PayloadChanged(self.sender.id, spans))).await;
@@ -105,8 +106,7 @@ impl Ingest {
             }
             Signal::Metrics => {
                 let body = protobuf(encoding, body, json::encode_metrics)?;
-                let count = signals::data_points(&body).map_err(malformed)?;
-                self.counts.metrics.fetch_add(count, Relaxed);
+                self.counts().metrics += signals::data_points(&body).map_err(malformed)?;
                 Ok(Accepted::default())
             }
         }
@@ -130,8 +130,8 @@ impl Ingest {
             rejected: batch.skipped.len() as u64,
             reason: batch.skipped.first().map(|skipped| format!("{}: {}", skipped.place, skipped.reason)).unwrap_or_default(),
         };
-        self.counts.spans.fetch_add(batch.spans.len() as u64, Relaxed);
-        self.counts.rejected_spans.fetch_add(accepted.rejected, Relaxed);
+        self.counts().spans += batch.spans.len() as u64;
+        self.counts().rejected_spans += accepted.rejected;
         if !batch.spans.is_empty() {
             self.payloads.insert(&body, &mut batch)?;
         }
@@ -143,23 +143,18 @@ impl Ingest {
 
     /// Records the finished spans, if a file is configured.
     async fn record(&self, body: &Bytes, batch: &Batch) -> Result<(), Rejection> {
-        let Some(recorder) = &self.recorder else { return Ok(()) };
-        let spans: Vec<_> = batch.spans.iter().filter_map(|span| FinishedSpan::new(span, batch.text(span.name))).collect();
-        if spans.is_empty() {
-            return Ok(());
+        match &self.recorder {
+            Some(recorder) if batch.spans.iter().any(|span| span.end.is_some()) => {
+                recorder.write(body.clone()).await.map_err(Rejection::RecordFailed)
+            }
+            _ => Ok(()),
         }
-        recorder.write(WriteJob { body: body.clone(), spans }).await.map_err(Rejection::RecordFailed)
     }
 
     /// Reserves a place in the update channel.
     async fn reserve(&self) -> Result<Permit<'_, Update>, Rejection> {
-        if let Ok(permit) = self.sender.updates.try_reserve() {
-            return Ok(permit);
-        }
-        match timeout(SEND_TIMEOUT, self.sender.updates.reserve()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Rejection::Overloaded),
-        }
+        let reserved = timeout(SEND_TIMEOUT, self.sender.updates.reserve()).await;
+        reserved.ok().and_then(Result::ok).ok_or(Rejection::Overloaded)
     }
 
     /// Flushes the recorder and the forward queues, each within `timeout`. Returns warnings about requests that were not forwarded.
@@ -172,19 +167,22 @@ impl Ingest {
 
     /// Counts a rejected request.
     pub(super) fn count_rejection(&self, rejection: &Rejection) {
-        let count = if rejection.is_retryable() { &self.counts.deferred } else { &self.counts.refused };
-        count.fetch_add(1, Relaxed);
+        let mut counts = self.counts();
+        let counter = if rejection.is_retryable() { &mut counts.deferred } else { &mut counts.refused };
+        *counter += 1;
     }
 
     /// Returns the counters, without the ports.
     pub(super) fn traffic(&self) -> Traffic {
-        let Counts { spans, rejected_spans, deferred, refused, logs, metrics } = &self.counts;
-        let [spans, rejected_spans, deferred, refused, logs, metrics] =
-            [spans, rejected_spans, deferred, refused, logs, metrics].map(|count| count.load(Relaxed));
-        let retained_bytes = self.payloads.retained_bytes();
-        let logs = logs + self.payloads.evicted_events();
-        let forwards = self.forwards.iter().map(Forward::report).collect();
-        Traffic { spans, rejected_spans, deferred, refused, logs, metrics, retained_bytes, forwards, ports: Vec::new() }
+        let mut traffic = self.counts().clone();
+        traffic.logs += self.payloads.evicted_events();
+        traffic.retained_bytes = self.payloads.bodies().retained_bytes();
+        traffic.forwards = self.forwards.iter().map(Forward::report).collect();
+        traffic
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Traffic> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -70,14 +70,3 @@ impl Default for Options {
         }
     }
 }
-
-/// Omits secrets.
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { grpc, http, token, origins, max_body, record, .. } = self;
-        let token = token.as_ref().map(|_| "…");
-        let mut debug = f.debug_struct("Options");
-        debug.field("grpc", grpc).field("http", http).field("token", &token).field("origins", origins).field("max_body", max_body);
-        debug.field("record", record).finish_non_exhaustive()
-    }
-}

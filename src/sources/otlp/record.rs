@@ -2,7 +2,6 @@
 //!
 //! A writer thread puts all waiting requests into one transaction. A request is acknowledged once the transaction is committed.
 
-mod job;
 mod rows;
 mod schema;
 
@@ -10,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::sources::sqlite::{FileId, Tables, file_id};
-pub(super) use job::{FinishedSpan, WriteJob};
 
 /// The number of requests that may wait for the writer, and that share a transaction.
 const QUEUE_SIZE: usize = 64;
@@ -27,7 +26,8 @@ type Reply = oneshot::Sender<Result<(), String>>;
 
 #[derive(Debug)]
 enum Command {
-    Write(WriteJob, Reply),
+    /// Write the finished spans of a request in protobuf.
+    Write(Bytes, Reply),
     /// Close the file, then drop the sender.
     Close(SyncSender<()>),
 }
@@ -58,10 +58,10 @@ impl Recorder {
         Ok(Self { commands })
     }
 
-    /// Writes a request. Returns once it is committed.
-    pub(super) async fn write(&self, job: WriteJob) -> Result<(), String> {
+    /// Writes the finished spans of a request in protobuf. Returns once they are committed.
+    pub(super) async fn write(&self, body: Bytes) -> Result<(), String> {
         let (reply, result) = oneshot::channel();
-        self.commands.try_send(Command::Write(job, reply)).map_err(|error| match error {
+        self.commands.try_send(Command::Write(body, reply)).map_err(|error| match error {
             TrySendError::Full(_) => "the disk is too slow".to_owned(),
             TrySendError::Disconnected(_) => "the writer has ended".to_owned(),
         })?;
@@ -124,17 +124,17 @@ struct Writer {
 impl Writer {
     fn run(mut self, commands: &Receiver<Command>) {
         while let Ok(first) = commands.recv() {
-            let (mut jobs, mut replies, mut closed) = (Vec::new(), Vec::new(), None);
+            let (mut bodies, mut replies, mut closed) = (Vec::new(), Vec::new(), None);
             for command in std::iter::once(first).chain(commands.try_iter().take(QUEUE_SIZE)) {
                 match command {
-                    Command::Write(job, reply) => {
-                        jobs.push(job);
+                    Command::Write(body, reply) => {
+                        bodies.push(body);
                         replies.push(reply);
                     }
                     Command::Close(sender) => closed = Some(sender),
                 }
             }
-            let result = self.write_all(&jobs).map_err(|error| format!("{}: {error}", self.path.display()));
+            let result = self.write_all(&bodies).map_err(|error| format!("{}: {error}", self.path.display()));
             if let Err(error) = &result {
                 tracing::error!(error, "can't record");
             }
@@ -142,19 +142,10 @@ impl Writer {
                 // The sender may have disconnected.
                 let _ = reply.send(result.clone());
             }
-            if let Some(closed) = closed {
-                self.close();
-                drop(closed);
-                return;
+            if let Some(_closed) = closed {
+                let is_current = self.is_current();
+                return if is_current { drop(self.connection) } else { leak(self.connection) };
             }
-        }
-    }
-
-    fn close(self) {
-        if self.is_current() {
-            drop(self.connection);
-        } else {
-            leak(self.connection);
         }
     }
 
@@ -164,8 +155,8 @@ impl Writer {
     }
 
     /// Writes the requests. If the file was deleted or replaced, opens the path again first.
-    fn write_all(&mut self, jobs: &[WriteJob]) -> Result<(), OpenError> {
-        if jobs.is_empty() {
+    fn write_all(&mut self, bodies: &[Bytes]) -> Result<(), OpenError> {
+        if bodies.is_empty() {
             return Ok(());
         }
         if !self.is_current() {
@@ -174,18 +165,14 @@ impl Writer {
             self.file = file_at(&self.path);
             tracing::warn!(path = %self.path.display(), "the recording was deleted or replaced; opened it again");
         }
-        Ok(self.write(jobs)?)
-    }
-
-    fn write(&mut self, jobs: &[WriteJob]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut spans = transaction.prepare_cached(&rows::insert_span(&self.tables))?;
             let mut traces = transaction.prepare_cached(&rows::upsert_trace(&self.tables))?;
-            for job in jobs {
-                rows::write(job, &mut traces, &mut spans)?;
+            for body in bodies {
+                rows::write(body, &mut traces, &mut spans)?;
             }
         }
-        transaction.commit()
+        Ok(transaction.commit()?)
     }
 }

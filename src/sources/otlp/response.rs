@@ -25,59 +25,56 @@ pub(crate) struct Accepted {
     pub(crate) reason: String,
 }
 
-/// Why a request is rejected. Texts are for the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a request is rejected. The messages are for the user of the sender.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Rejection {
     /// The request is not valid OTLP.
+    #[error("{0}")]
     Malformed(String),
     /// The path or method does not exist.
+    #[error("{0}")]
     NotFound(String),
     /// The HTTP method is not POST.
+    #[error("use POST")]
     MethodNotAllowed,
     /// The content type or the compression is not supported.
+    #[error("{0}")]
     Unsupported(String),
     /// The request exceeds the size limit.
+    #[error("{0}")]
     TooLarge(String),
     /// The request did not arrive in time.
+    #[error("the request arrived too slowly")]
     Timeout,
     /// The bearer token is missing or wrong.
+    #[error("the bearer token is missing or wrong (agno-top was started with --otlp-token)")]
     Unauthenticated,
     /// The request comes from a web page of this origin, which is not allowed.
+    #[error("requests from web pages are refused; start agno-top with --allow-origin {0}")]
     ForbiddenOrigin(String),
     /// Memory or the update channel is full; the sender may retry.
+    #[error("agno-top is overloaded; retry later")]
     Overloaded,
     /// The recording failed; the sender may retry.
+    #[error("the request could not be recorded: {0}")]
     RecordFailed(String),
 }
 
 impl Rejection {
-    /// Returns the HTTP status.
-    pub(super) fn http_status(&self) -> StatusCode {
+    /// Returns the HTTP status and the gRPC status code: <https://grpc.io/docs/guides/status-codes/>.
+    pub(super) fn status(&self) -> (StatusCode, Code) {
         match self {
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::ForbiddenOrigin(_) => StatusCode::FORBIDDEN,
-            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-            Self::RecordFailed(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// Returns the gRPC status code: <https://grpc.io/docs/guides/status-codes/>.
-    pub(super) fn grpc_code(&self) -> Code {
-        match self {
-            Self::Malformed(_) => Code::InvalidArgument,
-            Self::NotFound(_) | Self::MethodNotAllowed | Self::Unsupported(_) => Code::Unimplemented,
-            // Senders do not retry this code without a RetryInfo.
-            Self::TooLarge(_) => Code::ResourceExhausted,
-            Self::Timeout => Code::DeadlineExceeded,
-            Self::Unauthenticated => Code::Unauthenticated,
-            Self::ForbiddenOrigin(_) => Code::PermissionDenied,
-            Self::Overloaded | Self::RecordFailed(_) => Code::Unavailable,
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, Code::Unimplemented),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented),
+            Self::Unsupported(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented),
+            // Senders do not retry this gRPC code without a RetryInfo.
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
+            Self::Timeout => (StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded),
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
+            Self::ForbiddenOrigin(_) => (StatusCode::FORBIDDEN, Code::PermissionDenied),
+            Self::Overloaded => (StatusCode::TOO_MANY_REQUESTS, Code::Unavailable),
+            Self::RecordFailed(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
         }
     }
 
@@ -86,24 +83,9 @@ impl Rejection {
         matches!(self, Self::Overloaded | Self::RecordFailed(_))
     }
 
-    /// Returns the message for the sender.
-    pub(super) fn message(&self) -> String {
-        match self {
-            Self::Malformed(reason) | Self::NotFound(reason) | Self::Unsupported(reason) | Self::TooLarge(reason) => reason.clone(),
-            Self::MethodNotAllowed => "use POST".to_owned(),
-            Self::Timeout => "the request arrived too slowly".to_owned(),
-            Self::Unauthenticated => "the bearer token is missing or wrong (agno-top was started with --otlp-token)".to_owned(),
-            Self::ForbiddenOrigin(origin) => {
-                format!("requests from web pages are refused; start agno-top with --allow-origin {origin}")
-            }
-            Self::Overloaded => "agno-top is overloaded; retry later".to_owned(),
-            Self::RecordFailed(reason) => format!("the request could not be recorded: {reason}"),
-        }
-    }
-
     /// Encodes the body of the HTTP response, a `google.rpc.Status`.
     pub(super) fn encode(&self, encoding: Encoding) -> Vec<u8> {
-        let (code, message) = (self.grpc_code() as i32, self.message());
+        let (code, message) = (self.status().1 as i32, self.to_string());
         match encoding {
             Encoding::Protobuf => pb::Status { code, message, details: Vec::new() }.encode_to_vec(),
             Encoding::Json => json!({ "code": code, "message": message }).to_string().into_bytes(),
@@ -112,11 +94,11 @@ impl Rejection {
 
     /// Returns the gRPC status, with a `google.rpc.RetryInfo` if the sender may retry.
     pub(super) fn grpc_status(&self) -> Status {
-        let (code, message) = (self.grpc_code(), self.message());
+        let (_, code) = self.status();
         if self.is_retryable() {
-            Status::with_error_details(code, message, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
+            Status::with_error_details(code, self.to_string(), ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
         } else {
-            Status::new(code, message)
+            Status::new(code, self.to_string())
         }
     }
 }
@@ -185,7 +167,7 @@ mod tests {
                 assert_eq!(Accepted::decode(&response.encode(encoding)), response);
             }
             let message = decode_error_message(&Rejection::Overloaded.encode(encoding));
-            assert_eq!(message, Some(Rejection::Overloaded.message()));
+            assert_eq!(message, Some(Rejection::Overloaded.to_string()));
         }
     }
 }

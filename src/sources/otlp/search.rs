@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
-use super::body_store::{BodySpans, split};
+use super::body_store::split;
+use super::payload_store::PayloadStore;
 use crate::model::{PayloadQuery, PayloadRef, SpanId, TraceId};
 use crate::otlp::payload;
 use crate::otlp::wire::offset;
@@ -37,13 +36,14 @@ impl Scan {
         Progress { done: (self.total - self.remaining.len()) as u64, total: self.total as u64 }
     }
 
-    /// Searches for [`SLICE`]; `body` returns a body by its number.
-    pub(super) fn slice(&mut self, body: impl Fn(u32) -> Option<Bytes>) -> Hits {
+    /// Searches for [`SLICE`].
+    pub(super) fn slice(&mut self, payloads: &PayloadStore) -> Hits {
         let (start, mut hits) = (Instant::now(), Hits::new());
         while start.elapsed() < SLICE
             && let Some(number) = self.remaining.pop()
         {
-            if let Some(bytes) = body(number) {
+            let body = payloads.bodies().body(number);
+            if let Some(bytes) = body {
                 search_body(&bytes, &self.search.query, None, &mut hits);
             }
         }
@@ -51,19 +51,16 @@ impl Scan {
     }
 }
 
-/// Searches some spans. `spans` returns a body by its number, and the current offsets of its spans with some original offsets.
-pub(super) fn check(
-    payload_refs: &[(PayloadRef, SpanId)],
-    query: &PayloadQuery,
-    spans: impl Fn(u32, &[usize]) -> Option<BodySpans>,
-) -> Hits {
+/// Searches some spans.
+pub(super) fn check(payload_refs: &[(PayloadRef, SpanId)], query: &PayloadQuery, payloads: &PayloadStore) -> Hits {
     let mut by_body: HashMap<u32, Vec<usize>> = HashMap::new();
     for (number, original) in payload_refs.iter().map(|(payload_ref, _)| split(*payload_ref)) {
         by_body.entry(number).or_default().push(original);
     }
     let mut hits = Hits::new();
     for (number, originals) in by_body {
-        if let Some((bytes, mut offsets)) = spans(number, &originals) {
+        let spans = payloads.bodies().spans(number, &originals);
+        if let Some((bytes, mut offsets)) = spans {
             offsets.sort_unstable();
             search_body(&bytes, query, Some(&offsets), &mut hits);
         }

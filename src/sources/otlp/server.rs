@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, watch};
 
+use super::options::ConnectionLimits;
 use super::service::Service;
 use super::{grpc, http};
 
@@ -38,12 +39,9 @@ pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     pub(super) service: Arc<Service>,
-    /// The number of connections.
-    pub(super) max_connections: u32,
     /// One permit per connection.
     pub(super) permits: Arc<Semaphore>,
-    /// The time limit for a request's head, and for an idle connection.
-    pub(super) idle_timeout: Duration,
+    pub(super) limits: ConnectionLimits,
     /// Becomes `true` at shutdown.
     pub(super) shutdown: watch::Receiver<bool>,
 }
@@ -63,7 +61,7 @@ impl Server {
                 }
             }
             // All permits are free once all connections have ended.
-            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.permits.acquire_many(self.max_connections)).await;
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.permits.acquire_many(self.limits.connections)).await;
         });
         runtime.shutdown_background();
     }
@@ -99,7 +97,7 @@ impl Server {
     async fn serve(mut self, stream: TcpStream) {
         // Responses are short; Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
-        let builder = connection_builder(self.idle_timeout);
+        let builder = connection_builder(self.limits.idle_timeout);
         let has_request = AtomicBool::new(false);
         let handler = service_fn(|request| {
             has_request.store(true, Relaxed);
@@ -115,7 +113,7 @@ impl Server {
         let connection = builder.serve_connection(TokioIo::new(stream), handler);
         let mut connection = std::pin::pin!(connection);
         // hyper's timeouts start with the first byte, once the protocol is known.
-        let mut first_request_timeout = std::pin::pin!(tokio::time::sleep(self.idle_timeout));
+        let mut first_request_timeout = std::pin::pin!(tokio::time::sleep(self.limits.idle_timeout));
         let (mut is_shutting_down, mut has_timed_out) = (false, false);
         loop {
             tokio::select! {

@@ -19,6 +19,6 @@ impl Service {
     /// Counts and logs a rejection.
     pub(super) fn report(&self, rejection: &Rejection) {
         self.ingest.count_rejection(rejection);
-        tracing::warn!(reason = rejection.message(), "OTLP request refused");
+        tracing::warn!(reason = %rejection, "OTLP request refused");
     }
 }

@@ -9,6 +9,9 @@ pub(super) enum Signal {
 }
 
 impl Signal {
+    /// All signals.
+    pub(super) const ALL: [Self; 3] = [Self::Traces, Self::Logs, Self::Metrics];
+
     /// Returns the default path of OTLP/HTTP: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
     pub(super) fn path(self) -> &'static str {
         match self {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::bind::{BindError, open_port_warning};
+use super::bind::{bind, open_port_warning};
 use super::ingest::Ingest;
-use super::search::{self, Hits, Scan};
-use crate::sources::{Closed, Port, Progress, Request, SearchHits, State, Traffic, Update, UpdateSender};
+use super::search::{self, Scan};
+use crate::sources::{Closed, Port, PortError, Request, State, Traffic, Update, UpdateSender};
 
 /// The interval of traffic updates, and of attempts to bind an address that is in use.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ pub(super) struct Worker<'a> {
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) has_token: bool,
     /// The addresses that can't be bound yet.
-    pub(super) failed: Vec<BindError>,
+    pub(super) failed: Vec<(SocketAddr, PortError)>,
     /// Takes listeners to the servers' thread.
     pub(super) listeners: UnboundedSender<TcpListener>,
     /// The last report.
@@ -62,12 +62,12 @@ impl Worker<'_> {
                 Ok(())
             }
             Request::Search(search) => {
-                self.scan = Some(Scan::new(search, self.ingest.payloads.numbers()));
+                self.scan = Some(Scan::new(search, self.ingest.payloads.bodies().numbers()));
                 Ok(())
             }
             Request::Check { ticket, query, addresses } => {
-                let hits = search::check(&addresses, &query, |number, originals| self.ingest.payloads.spans(number, originals));
-                self.report_hits(ticket, hits, None)
+                let hits = search::check(&addresses, &query, &self.ingest.payloads);
+                self.updates.send_hits(ticket, hits, None, None)
             }
             Request::StopSearch => {
                 self.scan = None;
@@ -79,32 +79,26 @@ impl Worker<'_> {
     /// Searches a few more bodies.
     fn continue_search(&mut self) -> Result<(), Closed> {
         let Some(mut scan) = self.scan.take() else { return Ok(()) };
-        let hits = scan.slice(|number| self.ingest.payloads.body(number));
+        let hits = scan.slice(&self.ingest.payloads);
         let progress = scan.progress();
-        self.report_hits(scan.search.ticket, hits, Some(progress))?;
+        self.updates.send_hits(scan.search.ticket, hits, Some(progress), None)?;
         self.scan = (progress.done < progress.total).then_some(scan);
         Ok(())
-    }
-
-    fn report_hits(&self, ticket: u64, spans: Hits, progress: Option<Progress>) -> Result<(), Closed> {
-        if spans.is_empty() && progress.is_none() {
-            return Ok(());
-        }
-        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error: None }))
     }
 
     fn report_state(&self) -> Result<(), Closed> {
         let state = if self.failed.is_empty() {
             State::Watching { left_out: 0 }
         } else {
-            State::Failing(self.failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            State::Failing(self.failed.iter().map(|(_, error)| error.message.as_str()).collect::<Vec<_>>().join("; "))
         };
         self.updates.send(Update::State(self.updates.id, state))
     }
 
     fn report_traffic(&mut self) -> Result<(), Closed> {
         let bound = |&address: &SocketAddr| Port { address, warning: open_port_warning(address, self.has_token), error: None };
-        let ports = self.addresses.iter().map(bound).chain(self.failed.iter().map(BindError::port)).collect();
+        let failed = |(address, error): &(SocketAddr, PortError)| Port { address: *address, warning: None, error: Some(error.clone()) };
+        let ports = self.addresses.iter().map(bound).chain(self.failed.iter().map(failed)).collect();
         let traffic = Traffic { ports, ..self.ingest.traffic() };
         if traffic != self.reported {
             self.reported = traffic.clone();
@@ -117,12 +111,9 @@ impl Worker<'_> {
     fn retry_bind(&mut self) -> Result<(), Closed> {
         let before = self.failed.len();
         let (listeners, addresses) = (&self.listeners, &mut self.addresses);
-        self.failed.retain(|failed| {
-            let Ok(listener) = failed.retry() else { return true };
-            let is_sent = listeners.send(listener).is_ok();
-            if is_sent {
-                addresses.push(failed.address);
-            }
+        self.failed.retain(|&(address, _)| {
+            let is_sent = bind(address).is_ok_and(|listener| listeners.send(listener).is_ok());
+            addresses.extend(is_sent.then_some(address));
             !is_sent
         });
         if self.failed.len() == before { Ok(()) } else { self.report_state() }

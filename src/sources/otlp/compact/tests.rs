@@ -58,17 +58,17 @@ impl Held {
         let expected = self.spans.iter().filter(|(.., payload)| query.matches(payload));
         let mut expected: Vec<SpanId> = expected.map(|(_, id, ..)| *id).collect();
         let held: Vec<_> = self.spans.iter().map(|(payload_ref, id, ..)| (*payload_ref, *id)).collect();
-        let found = search::check(&held, query, |number, originals| self.ingest.payloads.spans(number, originals));
+        let found = search::check(&held, query, &self.ingest.payloads);
         let mut found: Vec<SpanId> = found.into_iter().map(|(_, id)| id).collect();
         expected.sort_unstable();
         found.sort_unstable();
         assert_eq!(found, expected);
         // A search through whole bodies may also find released spans.
         let mut scan =
-            Scan::new(Search { ticket: 0, query: query.clone().into(), since: None, until: None }, self.ingest.payloads.numbers());
+            Scan::new(Search { ticket: 0, query: query.clone().into(), since: None, until: None }, self.ingest.payloads.bodies().numbers());
         let mut everywhere = vec![];
         while scan.progress().done < scan.progress().total {
-            everywhere.extend(scan.slice(|number| self.ingest.payloads.body(number)).into_iter().map(|(_, id)| id));
+            everywhere.extend(scan.slice(&self.ingest.payloads).into_iter().map(|(_, id)| id));
         }
         assert!(expected.iter().all(|id| everywhere.contains(id)));
     }

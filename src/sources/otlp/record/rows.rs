@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use chrono::Utc;
 use rusqlite::{Statement, params};
 
-use super::job::{FinishedSpan, WriteJob};
 use crate::model::attributes::AttributeMap;
 use crate::model::time::to_isoformat;
-use crate::model::{Payload, Status, TraceId};
-use crate::otlp::payload;
+use crate::model::{Batch, Nanos, Origin, Payload, SourceId, Span, Status, TraceId};
+use crate::otlp::{payload, rows};
 use crate::semconv::agno_context;
 use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
@@ -47,45 +46,43 @@ pub(super) fn upsert_trace(tables: &Tables) -> String {
     )
 }
 
-/// Writes a request: the row of each trace, then its spans.
-pub(super) fn write(job: &WriteJob, traces: &mut Statement<'_>, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
-    let payloads = payloads(job);
-    let mut by_trace: Vec<(TraceId, Vec<(&FinishedSpan, &Payload)>)> = Vec::new();
-    for span in &job.spans {
-        let Some(payload) = payloads.get(&span.offset) else { continue };
+/// A span that has ended: its row, its end time and its payload.
+type FinishedSpan<'a> = (&'a Span, Nanos, Payload);
+
+/// Writes the finished spans of a request: the row of each trace, then its spans.
+pub(super) fn write(body: &[u8], traces: &mut Statement<'_>, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
+    let mut batch = Batch::new(SourceId::default(), Origin::Live);
+    let mut payloads = HashMap::new();
+    // The ingest path has already read the body once.
+    let _ = rows::read(body, Vec::new(), &mut batch);
+    let _ = payload::for_each(body, |at, payload| drop(payloads.insert(at as i64, payload)));
+    let mut by_trace: Vec<(TraceId, Vec<FinishedSpan<'_>>)> = Vec::new();
+    for span in &batch.spans {
+        let Some((end, payload)) = span.end.zip(payloads.remove(&span.payload_ref.0)) else { continue };
         match by_trace.iter_mut().find(|(trace, _)| *trace == span.trace) {
-            Some((_, spans)) => spans.push((span, payload)),
-            None => by_trace.push((span.trace, vec![(span, payload)])),
+            Some((_, spans)) => spans.push((span, end, payload)),
+            None => by_trace.push((span.trace, vec![(span, end, payload)])),
         }
     }
     let now = to_isoformat(Utc::now().timestamp_nanos_opt().unwrap_or_default());
     for (trace, members) in by_trace {
-        write_trace(trace, &members, &now, traces)?;
-        for (span, payload) in members {
-            write_span(span, payload, &now, spans)?;
+        write_trace(trace, &members, &batch, &now, traces)?;
+        for member in &members {
+            write_span(member, &batch, &now, spans)?;
         }
     }
     Ok(())
 }
 
-/// Decodes the payloads of a request, keyed by the offset of the span.
-fn payloads(job: &WriteJob) -> HashMap<usize, Payload> {
-    let mut payloads = HashMap::new();
-    // The ingest path has already decoded the body once.
-    let _ = payload::for_each(&job.body, |at, payload| drop(payloads.insert(at, payload)));
-    payloads
-}
-
-fn write_trace(trace: TraceId, members: &[(&FinishedSpan, &Payload)], now: &str, traces: &mut Statement<'_>) -> rusqlite::Result<()> {
-    let start = members.iter().map(|(span, _)| span.start).min().unwrap_or_default();
-    let end = members.iter().map(|(span, _)| span.end).max().unwrap_or_default();
-    let failed = members.iter().any(|(span, _)| span.status == Status::Error);
-    let root = members.iter().find(|(span, _)| span.parent.is_none());
-    let name = root.or(members.first()).map_or("", |(span, _)| span.name.as_str());
-    let context = |column| root.and_then(|(_, payload)| agno_context(&payload.attributes, column));
+fn write_trace(trace: TraceId, members: &[FinishedSpan<'_>], batch: &Batch, now: &str, traces: &mut Statement<'_>) -> rusqlite::Result<()> {
+    let start = members.iter().map(|(span, ..)| span.start).min().unwrap_or_default();
+    let end = members.iter().map(|(_, end, _)| *end).max().unwrap_or_default();
+    let failed = members.iter().any(|(span, ..)| span.status == Status::Error);
+    let root = members.iter().find(|(span, ..)| span.parent.is_none());
+    let context = |column| root.and_then(|(.., payload)| agno_context(&payload.attributes, column));
     traces.execute(params![
         trace.to_string(),
-        name,
+        root.or(members.first()).map(|(span, ..)| batch.text(span.name)),
         if failed { "ERROR" } else { "OK" },
         to_isoformat(start),
         to_isoformat(end),
@@ -101,18 +98,18 @@ fn write_trace(trace: TraceId, members: &[(&FinishedSpan, &Payload)], now: &str,
     Ok(())
 }
 
-fn write_span(span: &FinishedSpan, payload: &Payload, now: &str, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
+fn write_span((span, end, payload): &FinishedSpan<'_>, batch: &Batch, now: &str, spans: &mut Statement<'_>) -> rusqlite::Result<()> {
     spans.execute(params![
         span.id.to_string(),
         span.trace.to_string(),
         span.parent.map(|parent| parent.to_string()),
-        span.name,
+        batch.text(span.name),
         payload.span_kind.or_internal().name(),
         span.status.name(),
         Some(&payload.status_message).filter(|message| !message.is_empty()),
         to_isoformat(span.start),
-        to_isoformat(span.end),
-        span.end.saturating_sub(span.start).max(0) / 1_000_000,
+        to_isoformat(*end),
+        end.saturating_sub(span.start).max(0) / 1_000_000,
         AttributeMap(&payload.attributes).to_json(),
         now,
     ])?;

@@ -18,32 +18,31 @@ const SPAN_INDEXES: [&str; 4] = ["trace_id", "parent_span_id", "start_time", "cr
 
 /// Creates missing tables. Existing ones stay unchanged.
 pub(super) fn create(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
-    let (traces, spans) = (identifier(&tables.traces), identifier(&tables.spans));
-    if !table_exists(connection, &tables.traces)? {
-        connection.execute_batch(&format!(
-            "CREATE TABLE {traces} (trace_id VARCHAR NOT NULL, name VARCHAR NOT NULL, status VARCHAR NOT NULL, \
-             start_time VARCHAR NOT NULL, end_time VARCHAR NOT NULL, duration_ms BIGINT NOT NULL, run_id VARCHAR, session_id VARCHAR, \
-             user_id VARCHAR, agent_id VARCHAR, team_id VARCHAR, workflow_id VARCHAR, created_at VARCHAR NOT NULL, \
-             PRIMARY KEY (trace_id))"
-        ))?;
-        create_indexes(connection, &tables.traces, &TRACE_INDEXES)?;
-        record_version(connection, &tables.traces)?;
-    }
-    if !table_exists(connection, &tables.spans)? {
-        connection.execute_batch(&format!(
-            "CREATE TABLE {spans} (span_id VARCHAR NOT NULL, trace_id VARCHAR NOT NULL, parent_span_id VARCHAR, name VARCHAR NOT NULL, \
-             span_kind VARCHAR NOT NULL, status_code VARCHAR NOT NULL, status_message VARCHAR, start_time VARCHAR NOT NULL, \
-             end_time VARCHAR NOT NULL, duration_ms BIGINT NOT NULL, attributes JSON, created_at VARCHAR NOT NULL, \
-             PRIMARY KEY (span_id), FOREIGN KEY(trace_id) REFERENCES {traces} (trace_id))"
-        ))?;
-        create_indexes(connection, &tables.spans, &SPAN_INDEXES)?;
-        record_version(connection, &tables.spans)?;
-    }
-    Ok(())
+    let trace_columns = "trace_id VARCHAR NOT NULL, name VARCHAR NOT NULL, status VARCHAR NOT NULL, start_time VARCHAR NOT NULL, \
+         end_time VARCHAR NOT NULL, duration_ms BIGINT NOT NULL, run_id VARCHAR, session_id VARCHAR, user_id VARCHAR, agent_id VARCHAR, \
+         team_id VARCHAR, workflow_id VARCHAR, created_at VARCHAR NOT NULL, PRIMARY KEY (trace_id)";
+    let span_columns = format!(
+        "span_id VARCHAR NOT NULL, trace_id VARCHAR NOT NULL, parent_span_id VARCHAR, name VARCHAR NOT NULL, \
+         span_kind VARCHAR NOT NULL, status_code VARCHAR NOT NULL, status_message VARCHAR, start_time VARCHAR NOT NULL, \
+         end_time VARCHAR NOT NULL, duration_ms BIGINT NOT NULL, attributes JSON, created_at VARCHAR NOT NULL, \
+         PRIMARY KEY (span_id), FOREIGN KEY(trace_id) REFERENCES {} (trace_id)",
+        identifier(&tables.traces)
+    );
+    create_table(connection, &tables.traces, trace_columns, &TRACE_INDEXES)?;
+    create_table(connection, &tables.spans, &span_columns, &SPAN_INDEXES)
 }
 
-/// Records the version of a new table, as Agno does.
-fn record_version(connection: &Connection, table: &str) -> rusqlite::Result<()> {
+/// Creates a missing table with its indexes, and records its version as Agno does.
+fn create_table(connection: &Connection, table: &str, columns: &str, indexed: &[&str]) -> rusqlite::Result<()> {
+    if table_exists(connection, table)? {
+        return Ok(());
+    }
+    let quoted = identifier(table);
+    connection.execute_batch(&format!("CREATE TABLE {quoted} ({columns})"))?;
+    for column in indexed {
+        let name = identifier(&format!("idx_{table}_{column}"));
+        connection.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {name} ON {quoted} ({column})"))?;
+    }
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS agno_schema_versions (table_name VARCHAR NOT NULL, version VARCHAR NOT NULL, \
          created_at VARCHAR NOT NULL, updated_at VARCHAR, PRIMARY KEY (table_name)); \
@@ -53,14 +52,6 @@ fn record_version(connection: &Connection, table: &str) -> rusqlite::Result<()> 
     let sql = "INSERT INTO agno_schema_versions (table_name, version, created_at, updated_at) VALUES (?1, ?2, ?3, ?3) \
                ON CONFLICT (table_name) DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at";
     connection.execute(sql, [table, VERSION, &now]).map(drop)
-}
-
-fn create_indexes(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<()> {
-    for column in columns {
-        let name = identifier(&format!("idx_{table}_{column}"));
-        connection.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {name} ON {} ({column})", identifier(table)))?;
-    }
-    Ok(())
 }
 
 /// Whether the database is Agno's: it holds these tables or other ones of Agno.
