@@ -16,7 +16,6 @@
 //! The module `upsert` inserts or updates one span and documents the phases of that. [`Store::apply`] costs the size of the
 //! batch, not the number of rows held.
 
-mod ancestors;
 mod anomalies;
 mod attribution;
 mod dedup;
@@ -24,8 +23,6 @@ mod hash_index;
 mod histogram;
 mod index;
 mod interner;
-#[cfg(test)]
-mod invariants;
 mod ix;
 mod model_ids;
 mod packed_usage;

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::ix::{NONE, RowIx};
-use super::packed_usage::PackedUsage;
-use super::row::Phase;
-use super::{Stats, Store, Symbol, TraceIx};
+use crate::store::ix::{NONE, RowIx};
+use crate::store::row::Phase;
+use crate::store::{Stats, Store, Symbol, TraceIx};
 
 impl Store {
     /// Panics if a derived value differs from one computed from scratch. Costs the number of rows.
-    pub(super) fn check_invariants(&self) {
+    pub(in crate::store) fn check_invariants(&self) {
         self.check_traces();
         self.check_rows();
         self.check_tree();
@@ -22,7 +21,7 @@ impl Store {
     }
 
     /// Returns statistics over some traces, computed row by row.
-    pub(super) fn recomputed_stats(&self, includes: impl Fn(TraceIx) -> bool) -> Stats {
+    pub(in crate::store) fn recomputed_stats(&self, includes: impl Fn(TraceIx) -> bool) -> Stats {
         let mut stats = self.stats.empty_like();
         for trace in self.traces().filter(|&trace| includes(trace)) {
             self.add_trace(trace, &mut stats, true);
@@ -71,7 +70,7 @@ impl Store {
     fn check_calls_and_duplicates(&self) {
         for row in self.rows() {
             assert_eq!(self.row(row).counted, self.is_call(row), "a row is counted if it is a call");
-            let response = self.packed_usage(row).map_or(0, PackedUsage::response);
+            let response = self.response(row);
             let is_duplicate = response != 0 && {
                 let reports = self.reports_of(response);
                 assert!(reports.contains(&row), "a row with a response is among its reports");
