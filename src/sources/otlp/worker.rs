@@ -8,8 +8,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::bind::{bind, open_port_warning};
 use super::ingest::Ingest;
-use super::search::{self, Hits, Scan};
-use crate::sources::{Closed, Port, PortError, Progress, Request, SearchHits, State, Traffic, Update, UpdateSender};
+use super::search::{self, Scan};
+use crate::sources::{Closed, Port, PortError, Request, State, Traffic, Update, UpdateSender};
 
 /// The interval of traffic updates, and of attempts to bind an address that is in use.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -67,7 +67,7 @@ impl Worker<'_> {
             }
             Request::Check { ticket, query, addresses } => {
                 let hits = search::check(&addresses, &query, &self.ingest.payloads);
-                self.report_hits(ticket, hits, None)
+                self.updates.send_hits(ticket, hits, None, None)
             }
             Request::StopSearch => {
                 self.scan = None;
@@ -81,16 +81,9 @@ impl Worker<'_> {
         let Some(mut scan) = self.scan.take() else { return Ok(()) };
         let hits = scan.slice(&self.ingest.payloads);
         let progress = scan.progress();
-        self.report_hits(scan.search.ticket, hits, Some(progress))?;
+        self.updates.send_hits(scan.search.ticket, hits, Some(progress), None)?;
         self.scan = (progress.done < progress.total).then_some(scan);
         Ok(())
-    }
-
-    fn report_hits(&self, ticket: u64, spans: Hits, progress: Option<Progress>) -> Result<(), Closed> {
-        if spans.is_empty() && progress.is_none() {
-            return Ok(());
-        }
-        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error: None }))
     }
 
     fn report_state(&self) -> Result<(), Closed> {
