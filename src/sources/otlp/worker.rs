@@ -52,28 +52,18 @@ impl Worker<'_> {
     }
 
     fn answer(&mut self, request: Request) -> Result<(), Closed> {
+        let store = &self.ingest.payloads;
         match request {
             Request::Payloads { ticket, addresses } => {
-                let payloads = addresses.into_iter().map(|(address, span)| self.ingest.payloads.read(address, span)).collect();
-                self.updates.send(Update::Payloads { ticket, payloads })
+                let payloads = addresses.into_iter().map(|(address, span)| store.read(address, span)).collect();
+                return self.updates.send(Update::Payloads { ticket, payloads });
             }
-            Request::Release(addresses) => {
-                self.ingest.payloads.release(&addresses);
-                Ok(())
-            }
-            Request::Search(search) => {
-                self.scan = Some(Scan::new(search, self.ingest.payloads.bodies().numbers()));
-                Ok(())
-            }
-            Request::Check { ticket, query, addresses } => {
-                let hits = search::check(&addresses, &query, &self.ingest.payloads);
-                self.report_hits(ticket, hits, None)
-            }
-            Request::StopSearch => {
-                self.scan = None;
-                Ok(())
-            }
+            Request::Check { ticket, query, addresses } => return self.report_hits(ticket, search::check(&addresses, &query, store), None),
+            Request::Release(addresses) => store.release(&addresses),
+            Request::Search(search) => self.scan = Some(Scan::new(search, store.bodies().numbers())),
+            Request::StopSearch => self.scan = None,
         }
+        Ok(())
     }
 
     /// Searches a few more bodies.
