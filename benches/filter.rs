@@ -152,7 +152,7 @@ fn keys() {
         terminal.draw(|frame| view::draw(frame, &app, &store, &mut HitMap::default())).unwrap();
         eprintln!("typing {c:?} {:.1?}", start.elapsed());
     }
-    eprintln!("{} rows, {} distinct texts: slowest key or frame {:.1?}\n", ROWS, store.texts().len(), slowest.unwrap_or_default());
+    eprintln!("{} rows, {} distinct texts: slowest key or frame {:.1?}\n", ROWS, store.texts().end(), slowest.unwrap_or_default());
 }
 
 /// Writes the spans of a database to a file, one per line.

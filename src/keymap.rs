@@ -79,7 +79,7 @@ impl Keymap {
     /// Returns the keys of an action in order of preference.
     #[must_use]
     pub fn keys(&self, action: Action) -> &[Key] {
-        ENTRIES.iter().position(|entry| entry.action == action).map_or(&[], |index| &self.keys[index])
+        &self.keys[action as usize]
     }
 
     /// Returns the names of an action's keys, separated by spaces; empty if it has none.
@@ -92,9 +92,7 @@ impl Keymap {
     #[must_use]
     pub fn hint(&self, action: Action) -> String {
         let shortest = self.keys(action).iter().map(|key| key.short()).min_by_key(|short| short.chars().count());
-        shortest.unwrap_or_else(|| {
-            ENTRIES.iter().find(|entry| entry.action == action).map_or(String::new(), |entry| format!(":{}", entry.name))
-        })
+        shortest.unwrap_or_else(|| format!(":{}", ENTRIES[action as usize].name))
     }
 }
 

@@ -197,6 +197,14 @@ impl UpdateSender {
         batch
     }
 
+    /// Sends a part of the answer to [`Request::Search`] or [`Request::Check`], if it states anything.
+    fn send_hits(&self, ticket: u64, spans: agno_row::Hits, progress: Option<Progress>, error: Option<String>) -> Result<(), Closed> {
+        if spans.is_empty() && progress.is_none() && error.is_none() {
+            return Ok(());
+        }
+        self.send(Update::SearchHits(SearchHits { source: self.id, ticket, spans, progress, error }))
+    }
+
     /// Sends an update, and blocks while the channel is full. After an error the source ends.
     pub fn send(&self, update: Update) -> Result<(), Closed> {
         self.updates.blocking_send(update).map_err(|_| Closed)

@@ -24,8 +24,6 @@ mod hash_index;
 mod histogram;
 mod index;
 mod interner;
-#[cfg(test)]
-mod invariants;
 mod ix;
 mod model_ids;
 mod packed_usage;

@@ -92,10 +92,4 @@ impl Batch {
     pub fn text(&self, text: Text) -> &str {
         self.buffer.get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
     }
-
-    /// Returns the bytes of memory that the batch occupies.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.buffer.capacity() + self.spans.capacity() * size_of::<Span>()
-    }
 }

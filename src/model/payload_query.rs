@@ -71,12 +71,6 @@ impl PayloadQuery {
         Self { terms: conditions.into_iter().map(|(negated, condition)| Term::new(negated, condition)).collect() }
     }
 
-    /// Returns whether there are no conditions.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
-    }
-
     /// Returns whether the payload matches.
     #[must_use]
     pub fn matches(&self, payload: &Payload) -> bool {

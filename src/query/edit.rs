@@ -16,7 +16,13 @@ pub fn with_values(line: &str, field: &str, values: &[String]) -> String {
     // These fields have fixed names, which need no quotes.
     let has_fixed_names = matches!(field, "status" | "kind");
     let values: Vec<String> = values.iter().map(|value| if has_fixed_names { value.clone() } else { quote(value) }).collect();
-    replace_field(line, field, (!values.is_empty()).then(|| values.join("|")))
+    let characters: Vec<char> = line.chars().collect();
+    let others = words(line).unwrap_or_default().into_iter().filter(|word| word.negated || word.field.as_deref() != Some(field));
+    let mut kept: Vec<String> = others.map(|word| characters[word.at..word.end].iter().collect()).collect();
+    if !values.is_empty() {
+        kept.push(format!("{field}:{}", values.join("|")));
+    }
+    kept.join(" ")
 }
 
 /// Quotes a value, so that it matches exactly.
@@ -25,14 +31,6 @@ pub fn quote(value: &str) -> String {
     let escaped =
         value.chars().fold(String::new(), |text, c| if "\"\\*".contains(c) { text + "\\" } else { text } + c.encode_utf8(&mut [0; 4]));
     format!("\"{escaped}\"")
-}
-
-fn replace_field(line: &str, field: &str, value: Option<String>) -> String {
-    let characters: Vec<char> = line.chars().collect();
-    let others = words(line).unwrap_or_default().into_iter().filter(|word| word.negated || word.field.as_deref() != Some(field));
-    let mut kept: Vec<String> = others.map(|word| characters[word.at..word.end].iter().collect()).collect();
-    kept.extend(value.map(|value| format!("{field}:{value}")));
-    kept.join(" ")
 }
 
 #[cfg(test)]

@@ -134,10 +134,7 @@ impl Lexer {
             match c {
                 '"' => self.quoted(&mut value)?,
                 '*' => value.parts.push(String::new()),
-                '\\' => {
-                    let escaped = self.escaped(&['*', '|', '"']);
-                    value.push(escaped);
-                }
+                '\\' => value.push(self.escaped(&['*', '|', '"'])),
                 _ => value.push(c),
             }
         }
@@ -153,10 +150,7 @@ impl Lexer {
             match c {
                 '"' => return Ok(()),
                 '*' => value.parts.push(String::new()),
-                '\\' => {
-                    let escaped = self.escaped(&['*', '\\', '"']);
-                    value.push(escaped);
-                }
+                '\\' => value.push(self.escaped(&['*', '\\', '"'])),
                 _ => value.push(c),
             }
         }
@@ -165,13 +159,7 @@ impl Lexer {
 
     /// Reads the character after a backslash if it is one of `special`; returns the backslash otherwise.
     fn escaped(&mut self, special: &[char]) -> char {
-        match self.peek().filter(|c| special.contains(c)) {
-            Some(c) => {
-                self.at += 1;
-                c
-            }
-            None => '\\',
-        }
+        special.iter().copied().find(|&c| self.eat(c)).unwrap_or('\\')
     }
 
     /// Reads the rest of a regular expression, up to a slash that ends the value.
@@ -181,8 +169,7 @@ impl Lexer {
         while let Some(c) = self.peek() {
             self.at += 1;
             match (c, self.peek()) {
-                ('/', None | Some('|')) => return Ok(()),
-                ('/', Some(next)) if next.is_whitespace() => return Ok(()),
+                ('/', next) if next.is_none_or(|next| next == '|' || next.is_whitespace()) => return Ok(()),
                 ('\\', Some('/')) => {
                     self.at += 1;
                     value.push('/');
@@ -230,9 +217,7 @@ pub fn cursor_context(line: &str, cursor: usize) -> CursorContext {
                 typed.clear();
             }
             '-' if starts && field.is_none() => at = n + 1,
-            ':' if field.is_none() && !typed.is_empty() => {
-                (at, field) = (n + 1, Some(std::mem::take(&mut typed)));
-            }
+            ':' if field.is_none() && !typed.is_empty() => (at, field) = (n + 1, Some(std::mem::take(&mut typed))),
             '|' if field.is_some() => {
                 at = n + 1;
                 typed.clear();

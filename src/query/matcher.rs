@@ -13,20 +13,12 @@ use fuzzy::Fuzzy;
 pub struct Matcher {
     query: Query,
     fuzzy: Fuzzy,
-    /// The results of each term by symbol.
-    results: Vec<Vec<Cached>>,
+    /// The results of each term by symbol; `None` if not yet computed.
+    results: Vec<Vec<Option<bool>>>,
     /// [`Interner::reuses`](crate::store::Interner::reuses) when `results` was valid.
     reuses: u64,
     /// The spans whose payloads match.
     payload_matches: HashSet<(TraceId, SpanId)>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Cached {
-    #[default]
-    Unknown,
-    No,
-    Yes,
 }
 
 impl std::fmt::Debug for Matcher {
@@ -109,7 +101,7 @@ impl Matcher {
     }
 }
 
-fn matches(test: &Test, results: &mut Vec<Cached>, fuzzy: &Fuzzy, store: &Store, row: RowIx, now: Nanos) -> bool {
+fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &Store, row: RowIx, now: Nanos) -> bool {
     let data = store.row(row);
     match test {
         Test::Bare(words) => [data.label, data.name, data.input].into_iter().any(|text| {
@@ -178,16 +170,12 @@ fn has_prefix(id: TraceId, prefix: &str) -> bool {
 }
 
 /// Returns the cached result for a text, or computes it. The empty text matches nothing.
-fn cached(results: &mut Vec<Cached>, text: Symbol, compute: impl FnOnce() -> bool) -> bool {
+fn cached(results: &mut Vec<Option<bool>>, text: Symbol, compute: impl FnOnce() -> bool) -> bool {
     if text.is_empty() {
         return false;
     }
     if results.len() <= text.index() {
-        results.resize(text.index() + 1, Cached::Unknown);
+        results.resize(text.index() + 1, None);
     }
-    let result = &mut results[text.index()];
-    if *result == Cached::Unknown {
-        *result = if compute() { Cached::Yes } else { Cached::No };
-    }
-    *result == Cached::Yes
+    *results[text.index()].get_or_insert_with(compute)
 }

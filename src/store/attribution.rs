@@ -101,17 +101,10 @@ impl Store {
         })
     }
 
-    /// Attributes the own totals of an unlinked row to its model and, if it is an owner, what is unowned below it to the row itself.
-    pub(super) fn attribute(&mut self, row: RowIx) {
-        self.attribute_signed(row, |totals| totals);
-    }
-
-    /// Undoes [`Store::attribute`].
-    pub(super) fn unattribute(&mut self, row: RowIx) {
-        self.attribute_signed(row, |totals| totals.negated());
-    }
-
-    fn attribute_signed(&mut self, row: RowIx, signed: impl Fn(Totals) -> Totals) {
+    /// Attributes the own totals of an unlinked row to its model and, if it is an owner, what is unowned below it to the row itself. Undoes
+    /// that if `add` is false.
+    pub(super) fn attribute(&mut self, row: RowIx, add: bool) {
+        let signed = |totals: Totals| if add { totals } else { totals.negated() };
         let totals = self.totals(row);
         self.attribute_own(row, &signed(self.own_part(row, &totals)));
         for by in OWNERS {
@@ -127,13 +120,8 @@ impl Store {
         if own.is_zero() {
             return;
         }
-        let (end, model, usage) = (self.row(row).end, self.model(row), own.usage_only());
-        self.update_stats(self.row(row).trace(), |stats| {
-            stats.add_to_minute(end, own);
-            if !usage.is_zero() {
-                stats.add_usage(By::Model, model, &usage);
-            }
-        });
+        let (end, model) = (self.row(row).end, self.model(row));
+        self.update_stats(self.row(row).trace(), |stats| stats.add_own(end, model, own));
     }
 
     /// Adds the own totals of all rows to their minutes, after the minutes were cleared. Costs the number of rows.
@@ -164,10 +152,8 @@ impl Store {
             return;
         }
         self.rows[row.0].counted = counted;
-        let (by, name, call) = self.as_call(row);
-        self.update_stats(self.row(row).trace(), |stats| {
-            if counted { stats.add_call(by, name, &call) } else { stats.remove_call(by, name, &call) }
-        });
+        let call = self.as_call(row);
+        self.update_stats(self.row(row).trace(), |stats| stats.count_call(&call, counted));
     }
 
     /// Recounts the row, its parent and its children.

@@ -110,11 +110,6 @@ impl Interner {
         self.free.push(symbol.0);
     }
 
-    #[cfg(test)]
-    pub(super) fn uses(&self, symbol: Symbol) -> u32 {
-        self.entries[symbol.index()].uses
-    }
-
     /// Returns the text of a symbol in use.
     #[must_use]
     pub fn text(&self, symbol: Symbol) -> &str {
@@ -123,7 +118,7 @@ impl Interner {
 
     /// Returns one more than the highest [`Symbol::index`].
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn end(&self) -> usize {
         self.entries.len()
     }
 
@@ -132,17 +127,17 @@ impl Interner {
     pub fn reuses(&self) -> u64 {
         self.reuses
     }
-
-    /// Returns whether no text was ever interned.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.len() == 1
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Interner {
+        pub(in crate::store) fn uses(&self, symbol: Symbol) -> u32 {
+            self.entries[symbol.index()].uses
+        }
+    }
 
     #[test]
     fn a_text_is_stored_once_and_freed_with_its_last_use() {
@@ -156,7 +151,7 @@ mod tests {
         let other = interner.intern("gpt-4o");
         assert_eq!(other, first, "the index is reused");
         assert_ne!(interner.intern("gpt-5"), other);
-        assert_eq!(interner.len(), 3);
+        assert_eq!(interner.end(), 3);
     }
 
     #[test]

@@ -108,6 +108,6 @@ mod tests {
         assert_eq!((texts.text(ids.get(other).1), ids.indexes.len()), ("gpt-5", 1));
         ids.release(&mut texts, other);
         let taken = ["v", "x", "y", "z"].map(|text| texts.intern(text));
-        assert_eq!(texts.len(), 5, "{taken:?} reuse freed symbols");
+        assert_eq!(texts.end(), 5, "{taken:?} reuse freed symbols");
     }
 }

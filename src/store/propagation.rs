@@ -15,10 +15,7 @@ impl Store {
     #[must_use]
     pub fn totals(&self, row: RowIx) -> Totals {
         let data = self.row(row);
-        let mut totals = match data.children {
-            NONE => Totals::default(),
-            list => self.child_lists[list].totals,
-        };
+        let mut totals = self.below(row);
         if data.usage != NONE {
             let usage = &self.usages[data.usage];
             if usage.is_duplicate() {

@@ -4,7 +4,7 @@ use super::Store;
 use super::attribution::OWNERS;
 use super::interner::Symbol;
 use super::ix::{RowIx, TraceIx};
-use super::stats::{By, Stats};
+use super::stats::Stats;
 
 impl Store {
     /// Begins a selection, which is empty: from now on, sums over the selected traces are kept, too.
@@ -52,7 +52,6 @@ impl Store {
     pub(super) fn add_trace(&self, trace: TraceIx, stats: &mut Stats, add: bool) {
         let signed = |totals: super::Totals| if add { totals } else { totals.negated() };
         stats.totals.add(&signed(self.totals_of(trace)));
-        stats.traces = if add { stats.traces + 1 } else { stats.traces - 1 };
         let roots = self.trace(trace).roots().iter();
         let mut stack: Vec<(RowIx, [Symbol; 2])> = roots.map(|&root| (root, [Symbol::EMPTY; 2])).collect();
         while let Some((row, mut owners)) = stack.pop() {
@@ -62,18 +61,13 @@ impl Store {
             let own = self.own_totals(row);
             if !own.is_zero() {
                 let own = signed(own);
-                stats.add_to_minute(self.row(row).end, &own);
+                stats.add_own(self.row(row).end, self.model(row), &own);
                 for (&owner, by) in owners.iter().zip(OWNERS).filter(|(owner, _)| !owner.is_empty()) {
                     stats.add_usage(by, owner, &own);
                 }
-                let (model, usage) = (self.model(row), own.usage_only());
-                if !usage.is_zero() {
-                    stats.add_usage(By::Model, model, &usage);
-                }
             }
             if self.row(row).counted {
-                let (by, name, call) = self.as_call(row);
-                if add { stats.add_call(by, name, &call) } else { stats.remove_call(by, name, &call) }
+                stats.count_call(&self.as_call(row), add);
             }
             stack.extend(self.children(row).iter().map(|&child| (child, owners)));
         }

@@ -91,19 +91,12 @@ pub struct Stats {
     /// The first minute that is kept.
     first_minute: i64,
     pub(super) totals: Totals,
-    pub(super) traces: usize,
 }
 
 impl Stats {
     /// Returns all agents, models or tools with their statistics, in no order.
     pub fn groups(&self, by: By) -> impl Iterator<Item = (Symbol, &Group)> {
         self.groups[by as usize].iter().map(|(&name, group)| (name, group))
-    }
-
-    /// Returns the statistics of one agent, model or tool.
-    #[must_use]
-    pub fn group(&self, by: By, name: Symbol) -> Option<&Group> {
-        self.groups[by as usize].get(&name)
     }
 
     /// Returns the durations of all ended runs or calls of a kind.
@@ -116,12 +109,6 @@ impl Stats {
     #[must_use]
     pub fn totals(&self) -> &Totals {
         &self.totals
-    }
-
-    /// Returns the number of traces.
-    #[must_use]
-    pub fn traces(&self) -> usize {
-        self.traces
     }
 
     /// Returns the sums of the last `count` minutes up to `now`, the current minute last. One day is kept.
@@ -152,22 +139,23 @@ impl Stats {
         Self { first_minute: self.first_minute, ..Self::default() }
     }
 
+    /// Adds the own totals of a span, or a difference of them, to its model and to the minute in which it ended.
+    pub(super) fn add_own(&mut self, end: Nanos, model: Symbol, own: &Totals) {
+        self.add_to_minute(end, own);
+        let usage = own.usage_only();
+        if !usage.is_zero() {
+            self.add_usage(By::Model, model, &usage);
+        }
+    }
+
     /// Adds usage, or a difference of it, to a group.
     pub(super) fn add_usage(&mut self, by: By, name: Symbol, usage: &Totals) {
         self.change(by, name, |group| group.usage.add(usage));
     }
 
-    /// Counts a call.
-    pub(super) fn add_call(&mut self, by: By, name: Symbol, call: &Call) {
-        self.count(by, name, call, true);
-    }
-
-    /// Undoes [`Stats::add_call`].
-    pub(super) fn remove_call(&mut self, by: By, name: Symbol, call: &Call) {
-        self.count(by, name, call, false);
-    }
-
-    fn count(&mut self, by: By, name: Symbol, call: &Call, add: bool) {
+    /// Counts a call, or undoes that if `add` is false.
+    pub(super) fn count_call(&mut self, (by, name, call): &(By, Symbol, Call), add: bool) {
+        let (by, name) = (*by, *name);
         let record = |histogram: &mut Histogram, time| if add { histogram.add(time) } else { histogram.remove(time) };
         if let Some(duration) = call.duration {
             record(&mut self.times[by as usize], duration);

@@ -12,7 +12,7 @@
 //!    place; then primary rows are elected for the old and the new response and, since nesting decides elections, above the row; then the
 //!    old and the new pairing slot are paired again, which may elect further primary rows.
 //!
-//! After each upsert, every derived value equals one computed from scratch; the tests check that (`invariants`).
+//! After each upsert, every derived value equals one computed from scratch; the tests check that (`tests/invariants`).
 
 use std::hash::BuildHasher;
 
@@ -55,7 +55,8 @@ impl Store {
         }
         let existing = self.find(trace, span.id);
         if existing.is_none() && self.by_start.len() == 1 && !self.has_room() {
-            return self.refuse(batch, span, changes);
+            self.losses.refused += 1;
+            return release_payload(batch.source, span.payload_ref, span.retained_bytes, changes);
         }
         self.extend_trace(trace, batch.origin, span, now, changes);
         if existing.is_some_and(|row| self.is_newer(row, batch, span)) {
@@ -69,7 +70,7 @@ impl Store {
             Removed { parent: None, span_type: SpanType::Other, response: 0, slot: None }
         };
         self.fill(row, batch, span);
-        self.attribute(row);
+        self.attribute(row, true);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
         self.set_unlinked_parent(row, span.parent, parent);
         self.link(row, parent);
@@ -85,7 +86,7 @@ impl Store {
         let slot = self.leave_pairing(row);
         self.unlink(row);
         self.set_counted(row, false);
-        self.unattribute(row);
+        self.attribute(row, false);
         self.release_facts(row);
         Removed { parent, span_type, response, slot }
     }
@@ -127,11 +128,6 @@ impl Store {
         (self.all().spans as usize) < self.limits.spans && self.retained_bytes < self.limits.bytes
     }
 
-    fn refuse(&mut self, batch: &Batch, span: &Span, changes: &mut Changes) {
-        self.losses.refused += 1;
-        release_payload(batch.source, span.payload_ref, span.retained_bytes, changes);
-    }
-
     /// Returns whether the row is an ended span that has more to show than the arriving record of it.
     fn is_newer(&self, row: RowIx, batch: &Batch, span: &Span) -> bool {
         let data = self.row(row);
@@ -171,7 +167,6 @@ impl Store {
         let trace = TraceIx(self.traces.insert(data));
         let (traces, hasher) = (&self.traces, &self.hasher);
         self.by_trace.insert_unique(hasher.hash_one(span.trace), trace.0, |&trace| hasher.hash_one(traces[trace].id));
-        self.stats.traces += 1;
         self.by_start.insert((span.start, trace));
         self.touch(trace, changes);
         trace

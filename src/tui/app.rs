@@ -4,7 +4,6 @@
 mod aggregates;
 mod budget;
 pub mod compare;
-mod copy;
 mod detail;
 mod dispatch;
 mod export_dialog;
@@ -14,7 +13,6 @@ mod line;
 mod mouse;
 mod palette;
 mod pick;
-mod prepare_frame;
 mod refresh;
 mod search;
 mod sorter;

@@ -1,13 +1,11 @@
 //! The appearance of rows on the screen and on standard output: names, symbols, theme roles, numbers and bars.
 
 mod bar;
-mod roles;
 mod symbols;
 mod tokens;
 
-pub use bar::RowBar;
-pub use roles::{span_type_role, status_role};
-pub use symbols::{ascii_symbol, span_type_symbol, status_symbol};
+pub use bar::row_bar;
+pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};
 pub use tokens::{Shares, tokens_in_out};
 
 use crate::format;

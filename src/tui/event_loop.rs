@@ -20,9 +20,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use self::copy::CopyResult;
-use self::export::{ExportResult, PendingExport};
-use self::signals::Signals;
+use self::export::PendingExport;
+use self::signals::end_signal;
 use super::app::{App, Effect};
 use crate::export::ExportedSpan;
 use crate::model::SpanId;
@@ -68,8 +67,15 @@ enum Pending {
 
 /// The result of work on another thread.
 enum Finished {
-    Copy(CopyResult),
-    Export(ExportResult),
+    /// A text that tmux took, or that is left for the terminal.
+    Copy {
+        what: String,
+        size: usize,
+        /// The text, unless tmux took it.
+        text: Option<String>,
+    },
+    /// An export, with a message for the user.
+    Export { message: String, is_error: bool },
 }
 
 struct Loop<'a> {
@@ -109,7 +115,7 @@ where
     let (finished, mut results) = unbounded_channel();
     let mut state = Loop { session, pending: HashMap::new(), hits: HitMap::default(), is_suspending: false, finished };
     let mut events = EventStream::new();
-    let mut signals = Signals::new()?;
+    let mut end = std::pin::pin!(end_signal()?);
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut frames = FramePacer { drawn: Instant::now(), is_dirty: true, is_urgent: true };
@@ -124,7 +130,7 @@ where
         tokio::select! {
             biased;
             message = panic_hook::happened() => bail!("internal error: {message}"),
-            () = signals.next() => return Ok(()),
+            () = &mut end => return Ok(()),
             event = events.next() => {
                 if state.handle_events(event, &mut events).await? {
                     return Ok(());
@@ -229,8 +235,8 @@ impl Loop<'_> {
 
     fn report(&mut self, result: Finished) {
         match result {
-            Finished::Copy(result) => self.report_copy(result),
-            Finished::Export(result) => self.report_export(result),
+            Finished::Copy { what, size, text } => self.report_copy(&what, size, text.as_deref()),
+            Finished::Export { message, is_error } => self.session.app.show_message(message, is_error, now()),
         }
     }
 

@@ -57,29 +57,10 @@ pub enum Role {
     Current,
 }
 
-/// Every role with its key in a theme file, in the order of the enum.
-const ROLES: [(Role, &str); 21] = [
-    (Role::Screen, "screen"),
-    (Role::Agent, "agent"),
-    (Role::Team, "team"),
-    (Role::Step, "step"),
-    (Role::Model, "model"),
-    (Role::Tool, "tool"),
-    (Role::Other, "other"),
-    (Role::Title, "title"),
-    (Role::Dim, "dim"),
-    (Role::Frame, "frame"),
-    (Role::Focus, "focus"),
-    (Role::Key, "key"),
-    (Role::Good, "good"),
-    (Role::Running, "running"),
-    (Role::Error, "error"),
-    (Role::Mark, "mark"),
-    (Role::Cursor, "cursor"),
-    (Role::Tab, "tab"),
-    (Role::Lit, "lit"),
-    (Role::Found, "found"),
-    (Role::Current, "current"),
+/// The keys of the roles in a theme file, in the order of the enum.
+const ROLE_NAMES: [&str; 21] = [
+    "screen", "agent", "team", "step", "model", "tool", "other", "title", "dim", "frame", "focus", "key", "good", "running", "error",
+    "mark", "cursor", "tab", "lit", "found", "current",
 ];
 
 /// The built-in themes.
@@ -101,7 +82,7 @@ const MAX_CUSTOM: usize = 100;
 pub struct Theme {
     /// Its name.
     pub name: String,
-    styles: [Style; ROLES.len()],
+    styles: [Style; ROLE_NAMES.len()],
 }
 
 impl Theme {

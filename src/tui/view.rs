@@ -1,27 +1,20 @@
-//! Draws the screen, one pane per file. Drawing only reads the app and the store; its cost depends on the size of the screen alone.
+//! Prepares and draws the screen, one pane per file. Drawing only reads the app and the store; its cost depends on the size of the screen alone.
 
 mod compare;
 mod completions;
-mod cost;
 mod detail;
-mod exchange;
 mod export_dialog;
 mod footer;
 mod header;
 mod help;
 mod hit_map;
-mod latency;
 mod layout;
 mod overlay;
-mod palette;
 mod popup;
-mod prepare;
-mod rankings;
-mod sorter;
 mod sources;
 mod styling;
 mod table;
-mod tokens;
+mod totals;
 mod trace_tree;
 mod welcome;
 
@@ -29,14 +22,14 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use tui_input::Input;
 
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{App, HitTarget, Overlay};
-pub use exchange::texts as exchange_texts;
+pub use detail::exchange_texts;
 pub use hit_map::HitMap;
 pub use layout::PaneLayout;
-pub use prepare::{prepare_frame, write_pages};
 use styling::Styling;
 
 /// Draws the screen, and replaces the mouse targets in `hits` by those of this frame.
@@ -57,9 +50,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
             Some(table) => table::draw(buffer, hits, panes.traces, app, table, styling),
             None => trace_tree::draw(buffer, hits, panes.traces, app, store, styling),
         }
-        tokens::draw(buffer, panes.tokens, app, store, styling);
-        cost::draw(buffer, panes.cost, app, store, styling);
-        latency::draw(buffer, panes.latency, app, store, styling);
+        totals::draw_tokens(buffer, panes.tokens, app, store, styling);
+        totals::draw_cost(buffer, panes.cost, app, store, styling);
+        totals::draw_latency(buffer, panes.latency, app, store, styling);
         match &app.table {
             Some(table) => table::draw_page(buffer, panes.detail, app, table, styling),
             None => detail::draw(buffer, hits, panes.detail, app, store, styling),
@@ -80,9 +73,32 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
     }
 }
 
+/// Prepares the app for a frame of this size. Returns whether work is left for further frames.
+pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
+    let end = max_scroll(app, area);
+    if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut app.overlay {
+        *line = end.min(*line);
+    }
+    let panes = PaneLayout::new(area, app.focus);
+    let more = app.prepare_frame(store, panes.trace_lines(), panes.detail_size());
+    write_pages(app, store);
+    more
+}
+
+/// Writes the text of the lower pane if it is outdated. Call this before the app handles a key: scrolling and copying depend on the text.
+pub fn write_pages(app: &mut App, store: &Store) {
+    if app.detail.is_outdated() {
+        let page = detail::page(&app.detail, store, app.now);
+        app.detail.set_page(page);
+    }
+    if let Some(open) = app.table.as_mut().filter(|open| open.is_page_outdated()) {
+        let page = table::page(open, store, &app.aggregates, app.now);
+        open.set_page(page);
+    }
+}
+
 /// Returns the largest scroll position, in lines, of the open popup on a screen of this size; 0 if it does not scroll.
-#[must_use]
-pub fn max_scroll(app: &App, area: Rect) -> usize {
+fn max_scroll(app: &App, area: Rect) -> usize {
     match &app.overlay {
         Some(Overlay::Help(_)) => help::max_scroll(area),
         Some(Overlay::Sources(_)) => sources::max_scroll(app, area, Styling { theme: app.themes.current(), ascii: app.ascii }),
@@ -108,4 +124,17 @@ fn put_right(buffer: &mut Buffer, end: u16, y: u16, cells: u16, text: &str, styl
     let x = end.saturating_sub(width);
     put(buffer, x, y, width, text, style);
     x
+}
+
+/// Draws a text field in `cells` cells, scrolled to its cursor; returns the cells scrolled out and the column of the cursor.
+fn put_input(buffer: &mut Buffer, x: u16, y: u16, cells: u16, input: &Input) -> (usize, u16) {
+    let scroll = input.visual_scroll(usize::from(cells));
+    let mut skipped = 0;
+    let is_scrolled_out = |(_, width): &(&str, usize)| {
+        skipped += width;
+        skipped <= scroll
+    };
+    let shown: String = format::cells(input.value()).skip_while(is_scrolled_out).map(|(grapheme, _)| grapheme).collect();
+    put(buffer, x, y, cells, &shown, Style::new());
+    (scroll, x + input.visual_cursor().saturating_sub(scroll).min(usize::from(cells)) as u16)
 }

@@ -15,7 +15,7 @@ pub use gauge::gauge;
 pub use pager::{Pager, Styles};
 pub use sparkline::sparkline;
 pub use text::{Document, TextRole};
-pub use waterfall::{Axis, Bar, Palette, State};
+pub use waterfall::{Axis, Bar, State};
 
 /// The characters that a terminal displays reliably.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::export::record::{rfc3339, status_name};
 use crate::format;
 use crate::model::{Nanos, SpanType};
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
-use crate::tui::display::{self, INDENTED_LEVELS, RowBar};
+use crate::tui::display::{self, INDENTED_LEVELS};
 use crate::tui::widget::Axis;
 use crate::tui::widget::waterfall::{Cell, Shade};
 
@@ -140,8 +140,8 @@ impl Tree<'_> {
     fn bar(&self, row: RowIx) -> Vec<StyledText> {
         let data = self.store.row(row);
         let children = self.store.children(row);
-        let times = RowBar::new(self.store, row, children.iter().copied(), children.len(), self.now);
-        let cells = times.bar(false).cells(self.axis, self.bar_width, self.output.glyphs);
+        let bar = display::row_bar(self.store, row, children.iter().copied(), children.len(), false, self.now);
+        let cells = bar.cells(self.axis, self.bar_width, self.output.glyphs);
         let mut pieces: Vec<StyledText> = Vec::new();
         for cell in cells {
             let piece = self.cell(cell, data);

@@ -20,7 +20,7 @@ const MAX_MODELS: usize = 1024;
 const MAX_RATES: usize = 65_536;
 
 /// Cached rates; `K` identifies a provider and a model.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RateCache<K> {
     models: HashMap<K, Model>,
     rates: HashMap<(K, Nanos, u32), Option<Rates>>,
@@ -45,12 +45,6 @@ struct Rates {
     write: f64,
     output: f64,
     reasoning: f64,
-}
-
-impl<K> Default for RateCache<K> {
-    fn default() -> Self {
-        Self { models: HashMap::new(), rates: HashMap::new() }
-    }
 }
 
 impl<K: Copy + Eq + Hash> RateCache<K> {

@@ -2,8 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
-use super::pick::Picked;
-use super::{Action, App, Effect, Key, Message, Overlay, export_dialog, palette};
+use super::{Action, App, Effect, Key, Message, Overlay};
 use crate::model::Nanos;
 use crate::query::with_values;
 use crate::store::Store;
@@ -32,31 +31,21 @@ impl App {
 
     fn overlay_key(&mut self, store: &mut Store, key: KeyEvent, action: Option<Action>, now: Nanos) -> Option<Effect> {
         match (&mut self.overlay, key.code, action) {
-            (Some(Overlay::Palette(palette)), ..) => match palette.key(key) {
-                palette::Outcome::Open => {}
-                palette::Outcome::Closed => self.overlay = None,
-                palette::Outcome::Perform(action) => {
-                    self.overlay = None;
-                    return self.update(store, action, now);
-                }
-            },
-            (Some(Overlay::Export(dialog)), ..) => match dialog.key(key) {
-                export_dialog::Outcome::Open => {}
-                export_dialog::Outcome::Closed => self.overlay = None,
-                export_dialog::Outcome::Write(export) => {
-                    self.overlay = None;
-                    return Some(Effect::Export(export));
-                }
-            },
-            (Some(Overlay::Picker(picker)), ..) => match picker.key(key) {
-                Picked::Open => {}
-                Picked::Closed => self.overlay = None,
-                Picked::Chosen(values) => {
-                    let line = with_values(&self.filter, picker.field, &values);
-                    self.overlay = None;
-                    self.set_filter(store, line);
-                }
-            },
+            (Some(Overlay::Palette(palette)), ..) => {
+                let action = palette.key(key).break_value()?;
+                self.overlay = None;
+                return self.update(store, action?, now);
+            }
+            (Some(Overlay::Export(dialog)), ..) => {
+                let export = dialog.key(key).break_value()?;
+                self.overlay = None;
+                return export.map(Effect::Export);
+            }
+            (Some(Overlay::Picker(picker)), ..) => {
+                let (values, field) = (picker.key(key).break_value()?, picker.field);
+                self.overlay = None;
+                self.set_filter(store, with_values(&self.filter, field, &values?));
+            }
             (Some(Overlay::Sorter(sorter)), KeyCode::Enter, _) => {
                 let sorter = sorter.clone();
                 self.overlay = None;
@@ -71,12 +60,24 @@ impl App {
             (Some(Overlay::Compare(_)), _, Some(Action::NextMatch | Action::PreviousMatch)) => {
                 self.go_to_difference(store, action == Some(Action::PreviousMatch), now);
             }
-            (Some(Overlay::Compare(compare)), _, Some(action)) => compare.step(rows(action)),
-            (Some(Overlay::Sorter(sorter)), _, Some(action)) => sorter.step(rows(action)),
-            (Some(Overlay::Help(line) | Overlay::Sources(line)), _, Some(action)) => *line = line.saturating_add_signed(rows(action)),
+            (Some(overlay), _, Some(action)) => overlay.step(rows(action)),
             _ => {}
         }
         None
+    }
+}
+
+impl Overlay {
+    /// Moves the cursor, or scrolls by lines.
+    pub(super) fn step(&mut self, by: isize) {
+        match self {
+            Self::Help(line) | Self::Sources(line) => *line = line.saturating_add_signed(by),
+            Self::Picker(picker) => picker.step(by),
+            Self::Sorter(sorter) => sorter.step(by),
+            Self::Palette(palette) => palette.step(by),
+            Self::Compare(compare) => compare.step(by),
+            Self::Export(_) => {}
+        }
     }
 }
 

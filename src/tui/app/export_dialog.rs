@@ -1,5 +1,7 @@
 //! The export dialog: format, path and redaction.
 
+use std::ops::ControlFlow;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
@@ -53,14 +55,6 @@ pub struct ExportDialog {
     pub traces: Vec<TraceIx>,
 }
 
-/// The effect of a key on the dialog.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Open,
-    Closed,
-    Write(Export),
-}
-
 impl ExportDialog {
     /// Opens the dialog with a file name without its extension.
     #[must_use]
@@ -70,10 +64,11 @@ impl ExportDialog {
         Self { field: ExportField::Format, format, path, redact: false, traces }
     }
 
-    pub(super) fn key(&mut self, key: KeyEvent) -> Outcome {
+    /// Handles a key. Breaks if the dialog closes, with the export to write unless the user cancels.
+    pub(super) fn key(&mut self, key: KeyEvent) -> ControlFlow<Option<Export>> {
         match (key.code, self.field) {
-            (KeyCode::Esc, _) => return Outcome::Closed,
-            (KeyCode::Enter, _) if !self.path.value().trim().is_empty() => return Outcome::Write(self.clone().export()),
+            (KeyCode::Esc, _) => return ControlFlow::Break(None),
+            (KeyCode::Enter, _) if !self.path.value().trim().is_empty() => return ControlFlow::Break(Some(self.clone().export())),
             (KeyCode::Tab | KeyCode::Down, _) => self.step(1),
             (KeyCode::BackTab | KeyCode::Up, _) => self.step(ExportField::ALL.len() - 1),
             (KeyCode::Left | KeyCode::Char('h'), ExportField::Format) => self.cycle_format(Format::ALL.len() - 1),
@@ -84,7 +79,7 @@ impl ExportDialog {
             }
             _ => {}
         }
-        Outcome::Open
+        ControlFlow::Continue(())
     }
 
     /// Inserts pasted text.
@@ -130,32 +125,32 @@ mod tests {
 
     use super::*;
 
-    fn press(dialog: &mut ExportDialog, codes: &[KeyCode]) -> Outcome {
-        codes.iter().map(|&code| dialog.key(KeyEvent::new(code, KeyModifiers::NONE))).last().unwrap_or(Outcome::Open)
+    fn press(dialog: &mut ExportDialog, codes: &[KeyCode]) -> ControlFlow<Option<Export>> {
+        codes.iter().map(|&code| dialog.key(KeyEvent::new(code, KeyModifiers::NONE))).last().unwrap_or(ControlFlow::Continue(()))
     }
 
     #[test]
     fn the_extension_follows_the_format_until_the_user_edits_it() {
         let mut dialog = ExportDialog::new(Vec::new(), "a-1");
-        press(&mut dialog, &[KeyCode::Left]);
+        let _ = press(&mut dialog, &[KeyCode::Left]);
         assert_eq!((dialog.format, dialog.path.value()), (Format::Markdown, "a-1.md"));
-        press(&mut dialog, &[KeyCode::Right, KeyCode::Char(' ')]);
+        let _ = press(&mut dialog, &[KeyCode::Right, KeyCode::Char(' ')]);
         assert_eq!((dialog.format, dialog.path.value()), (Format::OtlpProto, "a-1.pb"));
-        press(&mut dialog, &[KeyCode::Tab, KeyCode::Char('x'), KeyCode::BackTab, KeyCode::Right]);
+        let _ = press(&mut dialog, &[KeyCode::Tab, KeyCode::Char('x'), KeyCode::BackTab, KeyCode::Right]);
         assert_eq!((dialog.format, dialog.path.value()), (Format::Agno, "a-1.pbx"));
     }
 
     #[test]
     fn enter_confirms_in_every_field_but_needs_a_path() {
         let mut dialog = ExportDialog::new(Vec::new(), "a");
-        press(&mut dialog, &[KeyCode::Up, KeyCode::Char(' ')]);
+        let _ = press(&mut dialog, &[KeyCode::Up, KeyCode::Char(' ')]);
         let written = Export { traces: Vec::new(), format: Format::Otlp, path: "a.json".to_owned(), redact: true };
-        assert_eq!(press(&mut dialog, &[KeyCode::Enter]), Outcome::Write(written));
-        press(&mut dialog, &[KeyCode::Up]);
+        assert_eq!(press(&mut dialog, &[KeyCode::Enter]), ControlFlow::Break(Some(written)));
+        let _ = press(&mut dialog, &[KeyCode::Up]);
         dialog.path = " ".into();
-        assert_eq!(press(&mut dialog, &[KeyCode::Enter]), Outcome::Open);
+        assert_eq!(press(&mut dialog, &[KeyCode::Enter]), ControlFlow::Continue(()));
         // Letters that are keys elsewhere are text here.
-        press(&mut dialog, &[KeyCode::Char('q'), KeyCode::Char('?')]);
+        let _ = press(&mut dialog, &[KeyCode::Char('q'), KeyCode::Char('?')]);
         dialog.paste("\u{1b}[2Jb\n");
         assert_eq!(dialog.path.value(), " q?b ");
     }

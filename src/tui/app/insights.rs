@@ -9,16 +9,10 @@ use crate::store::{Anomalies, RowIx, Store, TraceIx};
 /// Runs to keep results of; beyond it all results are dropped.
 const RUNS: usize = 128;
 
-#[derive(Debug)]
-struct Insight {
-    version: TraceVersion,
-    anomalies: Anomalies,
-}
-
 /// The anomalies of the runs on the screen.
 #[derive(Debug, Default)]
 pub struct Insights {
-    by_run: HashMap<RowIx, Insight>,
+    by_run: HashMap<RowIx, (TraceVersion, Anomalies)>,
     is_stale: bool,
 }
 
@@ -32,11 +26,10 @@ impl Insights {
         for &row in rows {
             let run = store.run_of(row);
             let trace = store.row(run).trace();
-            if let Some(insight) = self.by_run.get(&run).filter(|insight| insight.version.is_usable(store, trace, now)) {
-                self.is_stale |= insight.version.is_stale(store);
+            if let Some((version, _)) = self.by_run.get(&run).filter(|(version, _)| version.is_usable(store, trace, now)) {
+                self.is_stale |= version.is_stale(store);
             } else {
-                let insight = Insight { version: TraceVersion::new(store, trace, now), anomalies: store.anomalies(run) };
-                self.by_run.insert(run, insight);
+                self.by_run.insert(run, (TraceVersion::new(store, trace, now), store.anomalies(run)));
             }
         }
     }
@@ -50,13 +43,13 @@ impl Insights {
     #[must_use]
     pub fn of_row(&self, store: &Store, row: RowIx) -> Option<&Anomalies> {
         let run = store.run_of(row);
-        self.by_run.get(&run).filter(|insight| insight.version.trace == store.row(run).trace()).map(|insight| &insight.anomalies)
+        self.by_run.get(&run).filter(|(version, _)| version.trace == store.row(run).trace()).map(|(_, anomalies)| anomalies)
     }
 
     /// Forgets the runs of evicted traces.
     pub(super) fn forget(&mut self, evicted: &[TraceIx]) {
         if !evicted.is_empty() {
-            self.by_run.retain(|_, insight| !evicted.contains(&insight.version.trace));
+            self.by_run.retain(|_, (version, _)| !evicted.contains(&version.trace));
         }
     }
 }

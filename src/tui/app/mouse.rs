@@ -73,13 +73,10 @@ impl App {
     pub fn wheel(&mut self, store: &Store, target: HitTarget, notches: isize) {
         let lines = notches * NOTCH;
         match (target, &mut self.overlay) {
-            (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Help(line) | Overlay::Sources(line))) => {
-                *line = line.saturating_add_signed(lines);
+            (HitTarget::Overlay | HitTarget::Item(_), Some(overlay)) => {
+                let is_list = matches!(overlay, Overlay::Picker(_) | Overlay::Palette(_) | Overlay::Sorter(_));
+                overlay.step(if is_list { notches } else { lines });
             }
-            (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Picker(picker))) => picker.step(notches),
-            (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Palette(palette))) => palette.step(notches),
-            (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Sorter(sorter))) => sorter.step(notches),
-            (HitTarget::Overlay | HitTarget::Item(_), Some(Overlay::Compare(compare))) => compare.step(lines),
             (HitTarget::Traces | HitTarget::Line(_) | HitTarget::Detail, _) if self.table.is_some() => {
                 let Some(table) = &mut self.table else { return };
                 if target == HitTarget::Detail {

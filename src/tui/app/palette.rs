@@ -1,6 +1,7 @@
 //! The command palette: all actions, found by some letters of their names.
 
 use std::cmp::Reverse;
+use std::ops::ControlFlow;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use fuzzy_matcher::FuzzyMatcher;
@@ -30,17 +31,6 @@ pub struct Palette {
     pub cursor: usize,
 }
 
-/// The effect of a key on the palette.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It stays open.
-    Open,
-    /// It closes.
-    Closed,
-    /// It closes; perform this action.
-    Perform(Action),
-}
-
 impl Default for Palette {
     fn default() -> Self {
         Self { input: Input::default(), matches: find(""), cursor: 0 }
@@ -48,13 +38,17 @@ impl Default for Palette {
 }
 
 impl Palette {
-    /// Handles a key.
-    pub fn key(&mut self, key: KeyEvent) -> Outcome {
+    /// Handles a key. Breaks if the palette closes, with the action to perform unless the user cancels.
+    pub fn key(&mut self, key: KeyEvent) -> ControlFlow<Option<Action>> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Esc => return Outcome::Closed,
-            KeyCode::Enter => return self.matches.get(self.cursor).map_or(Outcome::Open, |found| Outcome::Perform(found.entry.action)),
-            KeyCode::Backspace if self.input.value().is_empty() => return Outcome::Closed,
+            KeyCode::Esc => return ControlFlow::Break(None),
+            KeyCode::Enter => {
+                if let Some(found) = self.matches.get(self.cursor) {
+                    return ControlFlow::Break(Some(found.entry.action));
+                }
+            }
+            KeyCode::Backspace if self.input.value().is_empty() => return ControlFlow::Break(None),
             KeyCode::Down | KeyCode::Tab => self.step(1),
             KeyCode::Up | KeyCode::BackTab => self.step(-1),
             KeyCode::Char('n') if control => self.step(1),
@@ -67,7 +61,7 @@ impl Palette {
                 }
             }
         }
-        Outcome::Open
+        ControlFlow::Continue(())
     }
 
     /// Inserts pasted text.
@@ -119,7 +113,7 @@ mod tests {
     fn typed(keys: &str) -> Palette {
         let mut palette = Palette::default();
         for c in keys.chars() {
-            assert_eq!(palette.key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), Outcome::Open);
+            assert_eq!(palette.key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), ControlFlow::Continue(()));
         }
         palette
     }
@@ -139,10 +133,10 @@ mod tests {
     fn enter_performs_the_action_under_the_cursor() {
         let mut palette = typed("error");
         let press = |palette: &mut Palette, code| palette.key(KeyEvent::new(code, KeyModifiers::NONE));
-        press(&mut palette, KeyCode::Down);
-        assert_eq!(press(&mut palette, KeyCode::Enter), Outcome::Perform(palette.matches[1].entry.action));
-        assert_eq!(press(&mut typed("zzzz"), KeyCode::Enter), Outcome::Open, "there is nothing to do");
-        assert_eq!(press(&mut palette, KeyCode::Esc), Outcome::Closed);
-        assert_eq!(press(&mut typed(""), KeyCode::Backspace), Outcome::Closed);
+        let _ = press(&mut palette, KeyCode::Down);
+        assert_eq!(press(&mut palette, KeyCode::Enter), ControlFlow::Break(Some(palette.matches[1].entry.action)));
+        assert_eq!(press(&mut typed("zzzz"), KeyCode::Enter), ControlFlow::Continue(()), "there is nothing to do");
+        assert_eq!(press(&mut palette, KeyCode::Esc), ControlFlow::Break(None));
+        assert_eq!(press(&mut typed(""), KeyCode::Backspace), ControlFlow::Break(None));
     }
 }

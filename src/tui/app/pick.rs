@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use fuzzy_matcher::FuzzyMatcher;
@@ -39,37 +40,19 @@ pub struct Picker {
     is_touched: bool,
 }
 
-/// The effect of a key on the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Picked {
-    /// It stays open.
-    Open,
-    /// It closes without a change.
-    Closed,
-    /// It closes; filter by these values.
-    Chosen(Vec<String>),
-}
-
 /// Rows by which the page keys move.
 const PAGE: isize = 10;
 
 impl Picker {
-    /// Lists agents, teams and workflows by their runs. Costs the rows in memory.
+    /// Lists agents (with teams and workflows) by their runs, or models or tools by their calls. Costs the rows in memory.
     #[must_use]
-    pub fn agents(store: &Store, line: &str) -> Self {
-        Self::labels(store, line, "agent", "runs", By::Agent)
-    }
-
-    /// Lists models by their calls. Costs the rows in memory.
-    #[must_use]
-    pub fn models(store: &Store, line: &str) -> Self {
-        Self::labels(store, line, "model", "calls", By::Model)
-    }
-
-    /// Lists tools by their calls. Costs the rows in memory.
-    #[must_use]
-    pub fn tools(store: &Store, line: &str) -> Self {
-        Self::labels(store, line, "tool", "calls", By::Tool)
+    pub fn labels(store: &Store, line: &str, by: By) -> Self {
+        let (field, counted) = match by {
+            By::Agent => ("agent", "runs"),
+            By::Model => ("model", "calls"),
+            By::Tool => ("tool", "calls"),
+        };
+        Self::texts(store, line, field, counted, |row| store.label(by, row))
     }
 
     /// Lists sessions by their traces. Costs the rows in memory.
@@ -90,10 +73,6 @@ impl Picker {
         let count = |status| store.traces().filter(|&trace| store.trace(trace).run_status() == status).count() as u64;
         let counts = statuses.into_iter().map(|(name, status)| (name.to_owned(), count(status))).collect();
         Self::new("status", "traces", counts, line)
-    }
-
-    fn labels(store: &Store, line: &str, field: &'static str, counted: &'static str, by: By) -> Self {
-        Self::texts(store, line, field, counted, |row| store.label(by, row))
     }
 
     fn texts(store: &Store, line: &str, field: &'static str, counted: &'static str, mut text: impl FnMut(RowIx) -> Symbol) -> Self {
@@ -138,12 +117,12 @@ impl Picker {
         self.choices.len()
     }
 
-    /// Handles a key.
-    pub(super) fn key(&mut self, key: KeyEvent) -> Picked {
+    /// Handles a key. Breaks if the list closes, with the values to filter by unless the user cancels.
+    pub(super) fn key(&mut self, key: KeyEvent) -> ControlFlow<Option<Vec<String>>> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Esc => return Picked::Closed,
-            KeyCode::Enter => return Picked::Chosen(self.clone().into_values()),
+            KeyCode::Esc => return ControlFlow::Break(None),
+            KeyCode::Enter => return ControlFlow::Break(Some(self.clone().into_values())),
             KeyCode::Down | KeyCode::Tab => self.step(1),
             KeyCode::Up | KeyCode::BackTab => self.step(-1),
             KeyCode::Char('n') if control => self.step(1),
@@ -167,7 +146,7 @@ impl Picker {
             }
             _ => {}
         }
-        Picked::Open
+        ControlFlow::Continue(())
     }
 
     fn narrow(&mut self) {
@@ -215,8 +194,8 @@ mod tests {
         Picker::new("agent", "runs", counts.map(|(name, count)| (name.to_owned(), count)).into(), line)
     }
 
-    fn press(picker: &mut Picker, keys: &str) -> Picked {
-        let mut last = Picked::Open;
+    fn press(picker: &mut Picker, keys: &str) -> ControlFlow<Option<Vec<String>>> {
+        let mut last = ControlFlow::Continue(());
         for c in keys.chars() {
             let code = match c {
                 '\n' => KeyCode::Enter,
@@ -234,29 +213,29 @@ mod tests {
         picker.shown().map(|choice| choice.value.as_str()).collect()
     }
 
-    fn chosen(names: &[&str]) -> Picked {
-        Picked::Chosen(names.iter().map(|&name| name.to_owned()).collect())
+    fn chosen(names: &[&str]) -> ControlFlow<Option<Vec<String>>> {
+        ControlFlow::Break(Some(names.iter().map(|&name| name.to_owned()).collect()))
     }
 
     #[test]
     fn typed_text_narrows_the_list() {
         let mut picker = open("");
-        press(&mut picker, "ref");
+        let _ = press(&mut picker, "ref");
         assert_eq!(names(&picker)[0], "Refund Desk");
         assert!(!names(&picker).contains(&"Writer"));
-        press(&mut picker, "zz");
+        let _ = press(&mut picker, "zz");
         assert_eq!(names(&picker).len(), 0);
         assert_eq!(press(&mut picker.clone(), "\n"), chosen(&[]), "nothing is under the cursor");
-        press(&mut picker, "<<<<<");
+        let _ = press(&mut picker, "<<<<<");
         assert_eq!(names(&picker), ["Researcher", "Writer", "Refund Desk"]);
     }
 
     #[test]
     fn hidden_values_stay_selected() {
         let mut picker = open("");
-        press(&mut picker, "V writ ");
+        let _ = press(&mut picker, "V writ ");
         assert_eq!(picker.selected_count(), 0, "selected and deselected");
-        press(&mut picker, " <<<<desk ");
+        let _ = press(&mut picker, " <<<<desk ");
         assert_eq!(press(&mut picker, "\n"), chosen(&["Writer", "Refund Desk"]));
     }
 

@@ -1,10 +1,8 @@
 //! The views beside the traces: tables of sessions, agents, models, tools and errors over everything that the filter shows.
 
-mod cell;
 mod columns;
 mod index;
 mod lines;
-mod narrow;
 
 use std::time::Instant;
 
@@ -14,8 +12,7 @@ use crate::model::SpanType;
 use crate::store::{By, Group, RowIx, Store, Totals, TraceIx};
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
-pub use cell::Cell;
-pub use columns::TableColumn;
+pub use columns::{Cell, TableColumn};
 use index::Index;
 
 /// What the upper pane lists.
@@ -37,7 +34,7 @@ pub enum View {
 }
 
 impl View {
-    /// All views with their titles, in the order of their keys.
+    /// All views with their titles, in the order of their actions and keys.
     pub const ALL: [(Self, &'static str); 6] = [
         (Self::Traces, "Traces"),
         (Self::Sessions, "Sessions"),
@@ -46,6 +43,12 @@ impl View {
         (Self::Tools, "Tools"),
         (Self::Errors, "Errors"),
     ];
+
+    /// Returns the view that an action opens.
+    pub(super) fn opened_by(action: Action) -> Option<Self> {
+        let index = (action as usize).checked_sub(Action::ViewTraces as usize)?;
+        Self::ALL.get(index).map(|&(view, _)| view)
+    }
 
     /// Returns the title.
     #[must_use]
@@ -73,6 +76,16 @@ pub enum GroupKey {
     Error(SpanType, String, String),
 }
 
+impl GroupKey {
+    /// Returns the name or the error message.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Name(name) | Self::Error(_, _, name) => name,
+        }
+    }
+}
+
 /// A line of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
@@ -80,16 +93,6 @@ pub struct Line {
     pub key: GroupKey,
     /// One cell for each of [`Table::columns`].
     pub cells: Vec<Cell>,
-}
-
-impl Line {
-    /// Returns the name or the error message.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match &self.key {
-            GroupKey::Name(name) | GroupKey::Error(_, _, name) => name,
-        }
-    }
 }
 
 /// The state of a view other than the traces.
@@ -288,7 +291,7 @@ impl Table {
     #[must_use]
     pub fn group<'a>(&self, store: &'a Store, aggregates: &Aggregates) -> Option<(By, &'a Group)> {
         let (by, line) = (self.view.grouping()?, self.line()?);
-        let (_, group) = aggregates.shown(store).groups(by).find(|&(symbol, _)| store.text(symbol) == line.name())?;
+        let (_, group) = aggregates.shown(store).groups(by).find(|&(symbol, _)| store.text(symbol) == line.key.name())?;
         Some((by, group))
     }
 }

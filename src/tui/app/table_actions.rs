@@ -1,19 +1,10 @@
 //! What actions do in a view other than the traces.
 
+use std::ops::ControlFlow;
+
 use super::table::{Table, View};
 use super::{Action, App, Effect, Focus, LineEditor};
 use crate::store::Store;
-
-/// How a table responds to an action.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// It is done.
-    Handled,
-    /// It is done except for this effect.
-    Effect(Effect),
-    /// The action is not for the table.
-    Ignored,
-}
 
 impl App {
     /// Returns the open view.
@@ -33,9 +24,9 @@ impl App {
         }
     }
 
-    /// Performs an action in the open table, if one is open.
-    pub(super) fn table_action(&mut self, store: &Store, action: Action) -> Outcome {
-        let Some(table) = self.table.as_mut() else { return Outcome::Ignored };
+    /// Performs an action in the open table, if one is open. Breaks if the action is done, except perhaps for an effect.
+    pub(super) fn table_action(&mut self, store: &Store, action: Action) -> ControlFlow<Option<Effect>> {
+        let Some(table) = self.table.as_mut() else { return ControlFlow::Continue(()) };
         match action {
             Action::Detail if self.focus == Focus::Traces => {
                 if let Some(line) = table.narrowed_filter(store, &self.filter) {
@@ -45,8 +36,8 @@ impl App {
             }
             Action::Back if self.focus == Focus::Traces => self.open_view(store, View::Traces),
             Action::Copy => {
-                let text = table.line().map(|line| line.name().to_owned()).filter(|text| !text.is_empty());
-                return text.map_or(Outcome::Handled, |text| Outcome::Effect(Effect::Copy { what: text.clone(), text }));
+                let text = table.line().map(|line| line.key.name().to_owned()).filter(|text| !text.is_empty());
+                return ControlFlow::Break(text.map(|text| Effect::Copy { what: text.clone(), text }));
             }
             Action::Filter if self.focus != Focus::Traces => {
                 self.editor = Some(LineEditor::new(self.filter.clone(), false, &self.filter));
@@ -74,9 +65,9 @@ impl App {
             | Action::CriticalPath => {}
             _ => {
                 let is_handled = if self.focus == Focus::Traces { table.handle(action) } else { table.handle_in_page(action) };
-                return if is_handled { Outcome::Handled } else { Outcome::Ignored };
+                return if is_handled { ControlFlow::Break(None) } else { ControlFlow::Continue(()) };
             }
         }
-        Outcome::Handled
+        ControlFlow::Break(None)
     }
 }

@@ -53,18 +53,12 @@ pub struct TraceTree {
     zoom: Option<Zoom>,
     /// Whether the critical path of the trace under the cursor is highlighted.
     pub shows_critical_path: bool,
-    critical_path: Option<CriticalPath>,
+    /// The rows on the critical path of a trace.
+    critical_path: Option<(TraceVersion, HashSet<RowIx>)>,
     /// What the bars show.
     pub measure: Measure,
     /// Whether the cursor follows the newest trace.
     pub follow: bool,
-}
-
-/// The critical path of a trace.
-#[derive(Debug)]
-struct CriticalPath {
-    version: TraceVersion,
-    rows: HashSet<RowIx>,
 }
 
 /// How a shown trace is entered in the order and in the scales.
@@ -197,7 +191,7 @@ impl TraceTree {
             self.fold_exceptions.remove(&trace);
             self.followed.remove(&trace);
             self.zoom = self.zoom.filter(|zoom| zoom.trace != trace);
-            self.critical_path.take_if(|path| path.version.trace == trace);
+            self.critical_path.take_if(|(version, _)| version.trace == trace);
             if let Some(filter) = &mut self.filter {
                 filter.match_counts.remove(&trace);
             }
@@ -294,22 +288,21 @@ impl TraceTree {
             self.critical_path = None;
             return;
         };
-        if !self.critical_path.as_ref().is_some_and(|path| path.version.is_usable(store, trace, now)) {
-            let rows = critical::path(store, trace, now);
-            self.critical_path = Some(CriticalPath { version: TraceVersion::new(store, trace, now), rows });
+        if !self.critical_path.as_ref().is_some_and(|(version, _)| version.is_usable(store, trace, now)) {
+            self.critical_path = Some((TraceVersion::new(store, trace, now), critical::path(store, trace, now)));
         }
     }
 
     /// Whether the trace has changed since its critical path was computed.
     pub(super) fn has_stale_path(&self, store: &Store) -> bool {
-        self.critical_path.as_ref().is_some_and(|path| path.version.is_stale(store))
+        self.critical_path.as_ref().is_some_and(|(version, _)| version.is_stale(store))
     }
 
     /// Whether the row is on the critical path of its trace; `None` if that is not highlighted.
     #[must_use]
     pub fn is_critical(&self, store: &Store, row: RowIx) -> Option<bool> {
-        let path = self.critical_path.as_ref()?;
-        (store.row(row).trace() == path.version.trace).then(|| path.rows.contains(&row))
+        let (version, rows) = self.critical_path.as_ref()?;
+        (store.row(row).trace() == version.trace).then(|| rows.contains(&row))
     }
 
     // --- following ---

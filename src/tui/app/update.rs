@@ -1,21 +1,21 @@
 //! What each action does to the state.
 
+use std::ops::ControlFlow;
+
 use chrono::{DateTime, Local};
 
-use super::{Action, App, Effect, ExportDialog, Focus, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, View, table_actions};
+use super::{Action, App, Effect, ExportDialog, Focus, LineEditor, Overlay, Palette, Picker, Sorter, Sorting, TraceTree, View};
 use crate::export::{TraceRecord, file_stem};
 use crate::format;
 use crate::model::Nanos;
 use crate::query::{values_of, with_values};
-use crate::store::{Store, TraceIx};
+use crate::store::{By, Store, TraceIx};
 
 impl App {
     /// Performs an action. Returns what the event loop must do.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
-        match self.table_action(store, action) {
-            table_actions::Outcome::Handled => return None,
-            table_actions::Outcome::Effect(effect) => return Some(effect),
-            table_actions::Outcome::Ignored => {}
+        if let ControlFlow::Break(effect) = self.table_action(store, action) {
+            return effect;
         }
         match action {
             Action::Quit => return Some(Effect::Quit),
@@ -24,7 +24,7 @@ impl App {
             Action::CopySpan => return self.copy_span(store, now),
             _ => {}
         }
-        if let Some(view) = view_of(action) {
+        if let Some(view) = View::opened_by(action) {
             self.open_view(store, view);
         } else if let Some(overlay) = self.overlay_of(store, action) {
             self.overlay = Some(overlay);
@@ -42,10 +42,10 @@ impl App {
             Action::Sources => Overlay::Sources(0),
             Action::Help => Overlay::Help(0),
             Action::SortBy => Overlay::Sorter(self.table.as_ref().map_or_else(|| Sorter::of_traces(&self.tree), Sorter::of_table)),
-            Action::PickAgents => Overlay::Picker(Picker::agents(store, &self.filter)),
+            Action::PickAgents => Overlay::Picker(Picker::labels(store, &self.filter, By::Agent)),
             Action::PickStatuses => Overlay::Picker(Picker::statuses(store, &self.filter)),
-            Action::PickModels => Overlay::Picker(Picker::models(store, &self.filter)),
-            Action::PickTools => Overlay::Picker(Picker::tools(store, &self.filter)),
+            Action::PickModels => Overlay::Picker(Picker::labels(store, &self.filter, By::Model)),
+            Action::PickTools => Overlay::Picker(Picker::labels(store, &self.filter, By::Tool)),
             Action::PickSessions => Overlay::Picker(Picker::sessions(store, &self.filter)),
             _ => return None,
         })
@@ -178,16 +178,36 @@ impl App {
         let stem = file_stem(&records, DateTime::from_timestamp_nanos(now).with_timezone(&Local).naive_local());
         self.overlay = Some(Overlay::Export(ExportDialog::new(traces, &stem)));
     }
-}
 
-fn view_of(action: Action) -> Option<View> {
-    match action {
-        Action::ViewTraces => Some(View::Traces),
-        Action::ViewSessions => Some(View::Sessions),
-        Action::ViewAgents => Some(View::Agents),
-        Action::ViewModels => Some(View::Models),
-        Action::ViewTools => Some(View::Tools),
-        Action::ViewErrors => Some(View::Errors),
-        _ => None,
+    /// Copies the id of the trace or span under the cursor, or the value in the detail pane if that has the focus.
+    fn copy(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
+        let Some(row) = self.tree.cursor() else {
+            self.show_message("nothing to copy yet", false, now);
+            return None;
+        };
+        if self.focus == Focus::Traces {
+            let data = store.row(row);
+            let (what, text) = match TraceTree::parent(store, row) {
+                None => ("trace id", store.trace(data.trace()).id.to_string()),
+                Some(_) => ("span id", data.id.to_string()),
+            };
+            return Some(Effect::Copy { what: format!("{what} {text}"), text });
+        }
+        match self.detail.copy() {
+            Ok((what, text)) => Some(Effect::Copy { what: format!("{what}, {}", format::bytes(text.len() as u64)), text }),
+            Err(reason) => {
+                self.show_message(reason, false, now);
+                None
+            }
+        }
+    }
+
+    /// Copies the span under the cursor as JSON.
+    fn copy_span(&mut self, store: &Store, now: Nanos) -> Option<Effect> {
+        let row = self.tree.cursor().filter(|&row| !store.row(row).placeholder);
+        if row.is_none() {
+            self.show_message("nothing to copy yet: the span has not arrived", false, now);
+        }
+        row.map(Effect::CopySpan)
     }
 }

@@ -1,7 +1,8 @@
-//! Symbols, in Unicode and in ASCII. Every type and status has a symbol, so that colour is never the only sign.
+//! The symbols and theme roles of span types and statuses. Each has a symbol, so that colour is never the only sign.
 
 use crate::model::SpanType;
 use crate::store::RunStatus;
+use crate::tui::theme::Role;
 
 /// Returns the symbol of a span type.
 #[must_use]
@@ -30,64 +31,39 @@ pub fn status_symbol(status: RunStatus) -> &'static str {
     }
 }
 
+/// Returns the role that colours spans of this type.
+#[must_use]
+pub fn span_type_role(span_type: SpanType) -> Role {
+    match span_type {
+        SpanType::Agent => Role::Agent,
+        SpanType::Team => Role::Team,
+        SpanType::Workflow | SpanType::Step => Role::Step,
+        SpanType::Model | SpanType::Embedding => Role::Model,
+        SpanType::Tool | SpanType::Retriever | SpanType::Reranker => Role::Tool,
+        SpanType::Guardrail | SpanType::Evaluator | SpanType::Prompt | SpanType::Other => Role::Other,
+    }
+}
+
+/// Returns the role that colours this status; `None` for success, which needs no colour.
+#[must_use]
+pub fn status_role(status: RunStatus) -> Option<Role> {
+    match status {
+        RunStatus::Error => Some(Role::Error),
+        RunStatus::Running => Some(Role::Running),
+        RunStatus::Lost => Some(Role::Dim),
+        RunStatus::Ok => None,
+    }
+}
+
 /// Returns the ASCII replacement of one of the program's symbols, or `None` for any other text.
 #[must_use]
 pub fn ascii_symbol(symbol: &str) -> Option<&'static str> {
-    ASCII.iter().find(|(unicode, _)| *unicode == symbol).map(|(_, ascii)| *ascii)
+    ASCII.iter().find_map(|pair| pair.strip_prefix(symbol)).filter(|ascii| ascii.len() == 1)
 }
 
-/// The program's symbols and their ASCII replacements.
-const ASCII: &[(&str, &str)] = &[
-    ("◆", "A"),
-    ("◈", "T"),
-    ("▣", "W"),
-    ("▫", "s"),
-    ("✦", "m"),
-    ("⚙", "t"),
-    ("⌕", "r"),
-    ("⛨", "g"),
-    ("·", "."),
-    ("✗", "x"),
-    ("◐", "~"),
-    ("◌", "?"),
-    ("●", "*"),
-    ("○", "o"),
-    ("◔", "~"),
-    ("■", "="),
-    ("✓", "+"),
-    ("✕", "x"),
-    ("▎", ">"),
-    ("▾", "-"),
-    ("▸", "+"),
-    ("│", "|"),
-    ("─", "-"),
-    ("├", "|"),
-    ("└", "`"),
-    ("┊", ":"),
-    ("┣", "#"),
-    ("┗", "#"),
-    ("×", "x"),
-    ("╭", "+"),
-    ("╮", "+"),
-    ("╰", "+"),
-    ("╯", "+"),
-    ("“", "\""),
-    ("”", "\""),
-    ("…", "~"),
-    ("–", "-"),
-    ("→", ">"),
-    ("←", "<"),
-    ("⏎", "$"),
-    ("↑", "k"),
-    ("↓", "j"),
-    ("▁", "."),
-    ("▂", "."),
-    ("▃", ":"),
-    ("▄", ":"),
-    ("▅", "="),
-    ("▆", "="),
-    ("▇", "#"),
-    ("█", "#"),
-    ("×", "x"),
-    ("≥", ">"),
+/// The program's symbols, each followed by its ASCII replacement.
+const ASCII: &[&str] = &[
+    "◆A", "◈T", "▣W", "▫s", "✦m", "⚙t", "⌕r", "⛨g", "·.", "✗x", "◐~", "◌?", "●*", "○o", "◔~", "■=", "✓+", "✕x", "▎>", "▾-", "▸+", "│|",
+    "─-", "├|", "└`", "┊:", "┣#", "┗#", "×x", "╭+", "╮+", "╰+", "╯+", "“\"", "”\"", "…~", "–-", "→>", "←<", "⏎$", "↑k", "↓j", "▁.", "▂.",
+    "▃:", "▄:", "▅=", "▆=", "▇#", "█#", "≥>",
 ];

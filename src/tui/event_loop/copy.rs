@@ -9,14 +9,6 @@ use crate::sources::PayloadRequest;
 use crate::store::RowIx;
 use crate::tui::clipboard;
 
-/// A text that tmux took, or that is left for the terminal.
-pub(super) struct CopyResult {
-    what: String,
-    size: usize,
-    /// The text, unless tmux took it.
-    text: Option<String>,
-}
-
 impl Loop<'_> {
     /// Requests the payload of a span in order to copy the span as JSON.
     pub(super) fn copy_span(&mut self, row: RowIx) {
@@ -50,26 +42,25 @@ impl Loop<'_> {
             };
             return self.session.app.show_message(format!("can't copy {what}: {reason}"), true, now());
         }
-        let result = CopyResult { what, size: text.len(), text: Some(text) };
         if std::env::var_os("TMUX").is_none_or(|tmux| tmux.is_empty()) {
-            return self.report_copy(result);
+            return self.report_copy(&what, text.len(), Some(&text));
         }
         let finished = self.finished.clone();
         tokio::task::spawn_blocking(move || {
-            let text = result.text.filter(|text| clipboard::copy_to_tmux(text).is_err());
+            let (size, text) = (text.len(), Some(text).filter(|text| clipboard::copy_to_tmux(text).is_err()));
             // Without a receiver the program is ending.
-            let _ = finished.send(Finished::Copy(CopyResult { text, ..result }));
+            let _ = finished.send(Finished::Copy { what, size, text });
         });
     }
 
     /// Writes a text to the terminal's clipboard unless tmux took it, and reports the result.
-    pub(super) fn report_copy(&mut self, CopyResult { what, size, text }: CopyResult) {
+    pub(super) fn report_copy(&mut self, what: &str, size: usize, text: Option<&str>) {
         let app = &mut self.session.app;
-        match text.as_deref().map_or(Ok(()), clipboard::copy_to_terminal) {
+        match text.map_or(Ok(()), clipboard::copy_to_terminal) {
             Ok(()) => {
                 let is_risky = text.is_some() && size > clipboard::PORTABLE_SIZE;
                 let warning = if is_risky { "; some terminals take at most 74 KB" } else { "" };
-                app.show_message(format!("copied {}{warning}", format::safe(&what)), false, now());
+                app.show_message(format!("copied {}{warning}", format::safe(what)), false, now());
             }
             Err(error) => app.show_message(format!("can't copy: {error}"), true, now()),
         }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use super::{Finished, Loop, Pending};
 use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, Redactor, TraceRecord};
 use crate::model::Payload;
-use crate::model::time::now;
 use crate::sources::PayloadRequest;
 use crate::tui::app::Export;
 
@@ -17,16 +16,6 @@ pub(super) struct PendingExport {
     /// The traces, with the number of their spans.
     traces: Vec<(TraceRecord, usize)>,
     spans: Vec<ExportedSpan>,
-}
-
-/// The result of an export.
-#[derive(Debug)]
-pub(super) struct ExportResult {
-    /// The file that was written.
-    path: io::Result<PathBuf>,
-    spans: usize,
-    /// Spans whose payload was not available.
-    missing: usize,
 }
 
 impl Loop<'_> {
@@ -61,22 +50,14 @@ impl Loop<'_> {
         let patterns = self.session.redact_patterns.clone();
         tokio::task::spawn_blocking(move || {
             let spans = export.spans.len();
-            let result = ExportResult { path: write(&directory, export, &patterns), spans, missing };
+            let note = if missing == 0 { String::new() } else { format!("; {missing} without payload, which is no longer available") };
+            let (message, is_error) = match write(&directory, export, &patterns) {
+                Ok(path) => (format!("wrote {spans} spans to {}{note}", path.display()), missing > 0),
+                Err(error) => (format!("can't export: {error}"), true),
+            };
             // Without a receiver the program is ending.
-            let _ = finished.send(Finished::Export(result));
+            let _ = finished.send(Finished::Export { message, is_error });
         });
-    }
-
-    pub(super) fn report_export(&mut self, result: ExportResult) {
-        let ExportResult { path, spans, missing } = result;
-        let app = &mut self.session.app;
-        match path {
-            Ok(path) => {
-                let note = if missing == 0 { String::new() } else { format!("; {missing} without payload, which is no longer available") };
-                app.show_message(format!("wrote {spans} spans to {}{note}", path.display()), missing > 0, now());
-            }
-            Err(error) => app.show_message(format!("can't export: {error}"), true, now()),
-        }
     }
 }
 

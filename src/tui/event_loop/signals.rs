@@ -2,37 +2,22 @@
 
 use std::io;
 
-/// Listens for SIGTERM, SIGHUP and SIGINT; on other systems for nothing.
-pub(super) struct Signals {
-    #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 3],
-}
-
-impl Signals {
-    #[cfg(unix)]
-    pub(super) fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { signals: [signal(SignalKind::terminate())?, signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?] })
-    }
-
-    /// Waits for a signal.
-    #[cfg(unix)]
-    pub(super) async fn next(&mut self) {
-        let [terminate, hangup, interrupt] = &mut self.signals;
+/// Returns a future that ends at the first SIGTERM, SIGHUP or SIGINT; on other systems never. Signals count from this call on.
+#[cfg(unix)]
+pub(super) fn end_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let [mut terminate, mut hangup] = [signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
             _ = interrupt.recv() => {}
         }
-    }
+    })
+}
 
-    #[cfg(not(unix))]
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) {
-        std::future::pending().await
-    }
+#[cfg(not(unix))]
+pub(super) fn end_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(std::future::pending())
 }

@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use toml::{Spanned, Value};
 
-use super::{ROLES, Theme};
+use super::{ROLE_NAMES, Theme};
 
 /// The largest size of a file in bytes.
 const MAX_SIZE: u64 = 64 << 10;
@@ -80,7 +80,7 @@ pub(super) fn parse(name: &str, text: &str, others: &[Theme]) -> Result<Theme, (
     let line = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
     let entries: BTreeMap<Spanned<String>, Value> = toml::from_str(text)
         .map_err(|error| (line(error.span().map_or(0, |span| span.start)), error.message().trim_end().replace('\n', " ")))?;
-    let mut styles = others.first().map_or([Style::new(); ROLES.len()], |base| base.styles);
+    let mut styles = others.first().map_or([Style::new(); ROLE_NAMES.len()], |base| base.styles);
     if let Some((at, base)) = entries.get_key_value("base") {
         let base_name = base.as_str().unwrap_or_default();
         let found = others.iter().find(|other| other.name == base_name);
@@ -91,7 +91,7 @@ pub(super) fn parse(name: &str, text: &str, others: &[Theme]) -> Result<Theme, (
         if role.get_ref() == "base" {
             continue;
         }
-        let index = ROLES.iter().position(|(_, known)| known == role.get_ref()).ok_or_else(|| (at, unknown(role.get_ref())))?;
+        let index = ROLE_NAMES.iter().position(|known| known == role.get_ref()).ok_or_else(|| (at, unknown(role.get_ref())))?;
         let spec: StyleSpec = value.try_into().map_err(|error: toml::de::Error| (at, error.message().trim_end().replace('\n', " ")))?;
         styles[index] = spec.style();
     }
@@ -99,9 +99,9 @@ pub(super) fn parse(name: &str, text: &str, others: &[Theme]) -> Result<Theme, (
 }
 
 fn unknown(role: &str) -> String {
-    match crate::model::nearest(role, ROLES.map(|(_, known)| known)) {
+    match crate::model::nearest(role, ROLE_NAMES) {
         Some(known) => format!("unknown role {role:?}; did you mean {known:?}?"),
-        None => format!("unknown role {role:?}; use base, {}", ROLES.map(|(_, known)| known).join(", ")),
+        None => format!("unknown role {role:?}; use base, {}", ROLE_NAMES.join(", ")),
     }
 }
 

@@ -2,6 +2,31 @@ use ratatui::style::Color;
 
 use super::*;
 
+/// Every role in the order of the enum.
+const ROLES: [Role; ROLE_NAMES.len()] = [
+    Role::Screen,
+    Role::Agent,
+    Role::Team,
+    Role::Step,
+    Role::Model,
+    Role::Tool,
+    Role::Other,
+    Role::Title,
+    Role::Dim,
+    Role::Frame,
+    Role::Focus,
+    Role::Key,
+    Role::Good,
+    Role::Running,
+    Role::Error,
+    Role::Mark,
+    Role::Cursor,
+    Role::Tab,
+    Role::Lit,
+    Role::Found,
+    Role::Current,
+];
+
 fn theme(name: &str) -> Theme {
     Themes::load(name, None, ColorSupport::True).0.current().clone()
 }
@@ -29,7 +54,7 @@ fn themes_with_their_own_background_are_readable() {
     for (name, text, frame, cursor) in [("light", 4.5, 3.0, 4.5), ("high-contrast", 7.0, 7.0, 7.0)] {
         let theme = theme(name);
         let [background, cursor_line] = [Role::Screen, Role::Cursor].map(|role| rgb(theme.style(role).bg));
-        for (role, key) in ROLES {
+        for (role, key) in ROLES.into_iter().zip(ROLE_NAMES) {
             let Some(text_color) = theme.style(role).fg.map(|colour| rgb(Some(colour))) else { continue };
             if theme.style(role).bg.is_some() && role != Role::Screen {
                 assert!(contrast(text_color, rgb(theme.style(role).bg)) >= text, "{name}: {key} on its own background");
@@ -57,13 +82,13 @@ fn every_built_in_theme_defines_every_role() {
     for (name, text) in BUILT_IN {
         let table: toml::Table = text.parse().unwrap();
         let mut keys: Vec<&str> = table.keys().map(String::as_str).collect();
-        let mut known = ROLES.map(|(_, name)| name);
+        let mut known = ROLE_NAMES;
         keys.sort_unstable();
         known.sort_unstable();
         assert_eq!(keys, known, "{name}");
     }
-    for (at, (role, _)) in ROLES.iter().enumerate() {
-        assert_eq!(*role as usize, at);
+    for (at, (role, name)) in ROLES.into_iter().zip(ROLE_NAMES).enumerate() {
+        assert_eq!((role as usize, format!("{role:?}").to_lowercase().as_str()), (at, name));
     }
 }
 
@@ -72,7 +97,7 @@ fn auto_selects_a_theme_by_the_supported_colours() {
     assert_eq!(Themes::load(AUTO, None, ColorSupport::Sixteen).0.current().name, "16-colour");
     assert_eq!(Themes::load(AUTO, None, ColorSupport::Indexed).0.current().name, "dark");
     let (themes, _) = Themes::load("light", None, ColorSupport::None);
-    assert!(ROLES.iter().all(|(role, _)| themes.current().style(*role).fg.is_none() && themes.current().style(*role).bg.is_none()));
+    assert!(ROLES.iter().all(|&role| themes.current().style(role).fg.is_none() && themes.current().style(role).bg.is_none()));
 }
 
 #[test]

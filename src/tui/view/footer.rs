@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::styling::Styling;
-use super::{put, put_right};
+use super::{put, put_input, put_right};
 use crate::format;
 use crate::tui::app::{Action, App, Focus, LineEditor, Overlay};
 
@@ -144,22 +144,14 @@ fn draw_editor(buffer: &mut Buffer, area: Rect, app: &App, editor: &LineEditor, 
         end = put_right(buffer, end, area.y, area.width / 2, &text, styling.dim());
     }
     let x = put(buffer, area.x, area.y, area.width, "/", styling.key());
-    let room = usize::from(end.saturating_sub(x + 1));
-    let scroll = editor.input.visual_scroll(room);
-    let mut skipped = 0;
-    let is_scrolled_out = |(_, cells): &(&str, usize)| {
-        skipped += cells;
-        skipped <= scroll
-    };
-    let shown: String = format::cells(editor.input.value()).skip_while(is_scrolled_out).map(|(grapheme, _)| grapheme).collect();
-    put(buffer, x, area.y, room as u16, &shown, Style::new());
+    let room = end.saturating_sub(x + 1);
+    let (scroll, cursor) = put_input(buffer, x, area.y, room, &editor.input);
     if let Some(error) = error {
         let before: String = editor.input.value().chars().take(error.at).collect();
         let at = format::width(&before).saturating_sub(scroll);
-        if at < room {
+        if at < usize::from(room) {
             buffer.set_style(Rect { x: x + at as u16, y: area.y, width: 1, height: 1 }, styling.error());
         }
     }
-    let cursor = editor.input.visual_cursor().saturating_sub(scroll).min(room) as u16;
-    Position::new(x + cursor, area.y)
+    Position::new(cursor, area.y)
 }

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget};
+use ratatui::widgets::{Block, Clear, Widget};
 
 use super::put;
 use super::styling::Styling;
@@ -18,10 +18,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, (width, height): (u16, u16),
 pub(super) fn draw_at(buffer: &mut Buffer, outer: Rect, block: Block, styling: Styling) -> Rect {
     Clear.render(outer, buffer);
     buffer.set_style(outer, styling.screen());
-    let block = block.borders(Borders::ALL).border_type(BorderType::Rounded).border_style(styling.frame(true));
-    let inner = block.inner(outer);
-    block.render(outer, buffer);
-    inner
+    styling.draw_frame(buffer, outer, block, true)
 }
 
 /// Draws the cursor of a list with `count` items, scrolled so that the item under the cursor is visible; returns the visible items, each

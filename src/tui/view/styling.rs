@@ -1,7 +1,9 @@
 //! The styles of everything on the screen, and the replacement of symbols by ASCII.
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::widgets::{Block, BorderType, Borders, Widget};
 
 use crate::model::SpanType;
 use crate::store::RunStatus;
@@ -16,7 +18,19 @@ pub(super) struct Styling<'a> {
     pub(super) ascii: bool,
 }
 
+/// Defines a method per role, named like it, that returns its style.
+macro_rules! role_styles {
+    ($($method:ident $role:ident),*) => {
+        $(pub(super) fn $method(self) -> Style {
+            self.theme.style(Role::$role)
+        })*
+    };
+}
+
 impl Styling<'_> {
+    role_styles!(screen Screen, dim Dim, title Title, error Error, running Running, good Good, key Key, cursor Cursor, tab Tab);
+    role_styles!(lit Lit, found Found, current Current, mark Mark);
+
     pub(super) fn span_type(self, span_type: SpanType) -> Style {
         self.theme.style(display::span_type_role(span_type))
     }
@@ -25,66 +39,21 @@ impl Styling<'_> {
         display::status_role(status).map_or(Style::new(), |role| self.theme.style(role))
     }
 
-    /// The style below everything else.
-    pub(super) fn screen(self) -> Style {
-        self.theme.style(Role::Screen)
-    }
-
     /// The style of text that replaces drawn cells.
     pub(super) fn text(self) -> Style {
         Style::new().fg(self.screen().fg.unwrap_or_default())
-    }
-
-    pub(super) fn dim(self) -> Style {
-        self.theme.style(Role::Dim)
     }
 
     pub(super) fn frame(self, focused: bool) -> Style {
         self.theme.style(if focused { Role::Focus } else { Role::Frame })
     }
 
-    pub(super) fn title(self) -> Style {
-        self.theme.style(Role::Title)
-    }
-
-    pub(super) fn error(self) -> Style {
-        self.theme.style(Role::Error)
-    }
-
-    pub(super) fn running(self) -> Style {
-        self.theme.style(Role::Running)
-    }
-
-    pub(super) fn good(self) -> Style {
-        self.theme.style(Role::Good)
-    }
-
-    pub(super) fn key(self) -> Style {
-        self.theme.style(Role::Key)
-    }
-
-    pub(super) fn cursor(self) -> Style {
-        self.theme.style(Role::Cursor)
-    }
-
-    pub(super) fn tab(self) -> Style {
-        self.theme.style(Role::Tab)
-    }
-
-    pub(super) fn lit(self) -> Style {
-        self.theme.style(Role::Lit)
-    }
-
-    pub(super) fn found(self) -> Style {
-        self.theme.style(Role::Found)
-    }
-
-    pub(super) fn current(self) -> Style {
-        self.theme.style(Role::Current)
-    }
-
-    pub(super) fn mark(self) -> Style {
-        self.theme.style(Role::Mark)
+    /// Draws a rounded frame; returns the area inside.
+    pub(super) fn draw_frame(self, buffer: &mut Buffer, area: Rect, block: Block, focused: bool) -> Rect {
+        let block = block.borders(Borders::ALL).border_type(BorderType::Rounded).border_style(self.frame(focused));
+        let inner = block.inner(area);
+        block.render(area, buffer);
+        inner
     }
 
     pub(super) fn glyphs(self) -> Glyphs {

@@ -5,7 +5,7 @@ mod page;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use ratatui::widgets::{Block, BorderType, Widget};
+use ratatui::widgets::Block;
 
 use super::styling::Styling;
 use super::{HitMap, detail, put, put_right};
@@ -25,9 +25,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         return;
     }
     let title = format!(" {} {} ", table.view.title(), format::count(table.lines.len() as u64));
-    let block = Block::bordered().border_type(BorderType::Rounded).border_style(styling.frame(app.focus == Focus::Traces)).title(title);
-    let inner = block.inner(area);
-    block.render(area, buffer);
+    let inner = styling.draw_frame(buffer, area, Block::new().title(title), app.focus == Focus::Traces);
     let columns = fit_columns(table, app, inner);
     let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height.saturating_sub(1)));
     let mut x = inner.x + 1;

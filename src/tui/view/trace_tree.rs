@@ -1,12 +1,11 @@
 //! The traces pane: one line per row, with the tree, the numbers and the bar.
 
-mod bar;
 mod columns;
 pub(super) mod line;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Block, BorderType, Widget};
+use ratatui::widgets::Block;
 
 use super::styling::Styling;
 use super::{HitMap, put};
@@ -20,10 +19,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     if area.is_empty() {
         return;
     }
-    let block =
-        Block::bordered().border_type(BorderType::Rounded).border_style(styling.frame(app.focus == Focus::Traces)).title(title(app, store));
-    let inner = block.inner(area);
-    block.render(area, buffer);
+    let inner = styling.draw_frame(buffer, area, Block::new().title(title(app, store)), app.focus == Focus::Traces);
     let cost_first = app.tree.sorting().by == Sort::Cost || app.tree.measure == Measure::Cost;
     let (rows, cursor) = app.tree.window(store, usize::from(inner.height));
     let dated = rows.iter().any(|&row| !format::is_same_day(store.row(row).start, app.now));

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::Glyphs;
 use super::json;
 use super::text::{Document, TextRole};
 use crate::format::{pad_right, safe};
@@ -50,13 +49,13 @@ pub enum Part<'a> {
 
 /// Lays out a conversation: roles in a column at the left, text beside them.
 #[must_use]
-pub fn document(messages: &[Message<'_>], glyphs: Glyphs) -> Document {
+pub fn document(messages: &[Message<'_>]) -> Document {
     let mut document = Document::new();
     for message in messages {
         let mut label = Some(message.role.as_ref());
         for part in &message.parts {
             begin_line(&mut document, label.take());
-            part.write(&mut document, glyphs);
+            part.write(&mut document);
         }
         if label.is_some() {
             begin_line(&mut document, label);
@@ -78,22 +77,21 @@ fn begin_line(document: &mut Document, label: Option<&str>) {
 }
 
 impl Part<'_> {
-    fn write(&self, document: &mut Document, glyphs: Glyphs) {
-        let (to, from) = if glyphs == Glyphs::Ascii { ("-> ", "<- ") } else { ("→ ", "← ") };
+    fn write(&self, document: &mut Document) {
         match self {
             Self::Text(text) => append_value(document, text.trim_end(), TextRole::Plain),
             Self::Thought(text) => document.push(text.trim_end(), TextRole::Faint),
             Self::Error(text) => document.push(text.trim_end(), TextRole::Error),
             Self::Media(what) => document.push(&format!("[{what}]"), TextRole::Faint),
             Self::Call { name, arguments } => {
-                document.push(to, TextRole::Punct);
+                document.push("→ ", TextRole::Punct);
                 document.push(&safe(name), TextRole::Call);
                 document.push("(", TextRole::Punct);
                 json::append_arguments(document, arguments);
                 document.push(")", TextRole::Punct);
             }
             Self::Result { name, value: returned } => {
-                document.push(from, TextRole::Punct);
+                document.push("← ", TextRole::Punct);
                 if let Some(name) = name {
                     document.push(&safe(name), TextRole::Call);
                     document.push(": ", TextRole::Punct);
@@ -118,7 +116,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Message, Part, document};
-    use crate::tui::widget::Glyphs;
     use crate::tui::widget::text::{Document, TextRole};
 
     fn message<'a>(role: &'a str, parts: Vec<Part<'a>>) -> Message<'a> {
@@ -161,14 +158,12 @@ mod tests {
             "           timed out",
             "assistant  ",
         ];
-        assert_eq!(lines(&document(&messages, Glyphs::Unicode)), expected);
-        assert_eq!(lines(&document(&messages, Glyphs::Ascii))[6], "           -> now()");
+        assert_eq!(lines(&document(&messages)), expected);
     }
 
     #[test]
     fn roles_are_padded_labels() {
-        let shown =
-            document(&[message("日本語日本語", vec![Part::Text("x".into())]), message("", vec![Part::Text("y".into())])], Glyphs::Unicode);
+        let shown = document(&[message("日本語日本語", vec![Part::Text("x".into())]), message("", vec![Part::Text("y".into())])]);
         assert_eq!(lines(&shown), ["日本語日…  x", "           y"]);
         assert_eq!(shown.segments(0).next(), Some(("日本語日… ", TextRole::Label)));
     }
@@ -176,7 +171,7 @@ mod tests {
     #[test]
     fn a_long_json_result_spans_several_lines() {
         let value = format!(r#"{{"found": "{}", "n": 1}}"#, "x".repeat(150));
-        let shown = lines(&document(&[message("tool", vec![Part::Result { name: None, value: value.into() }])], Glyphs::Unicode));
+        let shown = lines(&document(&[message("tool", vec![Part::Result { name: None, value: value.into() }])]));
         assert_eq!(shown[0], "tool       ← {");
         assert!(shown[1].starts_with(r#"             "found": "xxx"#));
         assert_eq!(shown[2..], [r#"             "n": 1"#, "           }"]);
@@ -190,7 +185,7 @@ mod tests {
                 Part::Call { name: name.clone().into(), arguments: arguments.into() },
                 Part::Result { name: Some(name.into()), value: text.into() },
             ];
-            let shown = document(&[Message { role: role.into(), parts }], Glyphs::Unicode);
+            let shown = document(&[Message { role: role.into(), parts }]);
             prop_assert!(shown.lines() >= 3);
             prop_assert!(lines(&shown).iter().all(|line| !line.contains(char::is_control)));
         }

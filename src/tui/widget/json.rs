@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use super::text::{Document, TextRole};
 use crate::format::safe_lines;
-use grammar::Grammar;
+use grammar::{Grammar, is_value};
 pub use lazy_tail::{LazyTail, open};
 use scan::{Scanner, Token, TokenKind};
 
@@ -19,23 +19,6 @@ use scan::{Scanner, Token, TokenKind};
 const INDENT: usize = 2;
 /// The largest size, in bytes, of a list on one line.
 const MAX_INLINE: usize = 72;
-
-/// The syntax of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// JSON: one value or several in a row, perhaps truncated.
-    Json,
-    /// The `repr` of a Python value, perhaps truncated.
-    Repr,
-    /// Any other text.
-    Plain,
-}
-
-/// Detects the syntax of a value.
-#[must_use]
-pub fn parse(text: &str) -> Shape {
-    grammar::shape(text)
-}
 
 /// Lays out a value: the content of brackets is indented by two cells, line breaks in strings are decoded, plain text is unchanged.
 #[must_use]
@@ -53,14 +36,14 @@ pub(super) fn append(document: &mut Document, text: &str, base: usize) {
     let text = safe_lines(text);
     // Only the end shows whether the text is a value; laying it out meanwhile avoids a second pass.
     let checkpoint = document.checkpoint();
-    if (base > 0 && text.len() > MAX_NESTED) || lay_out(document, &text, base).is_none_or(|shape| shape == Shape::Plain) {
+    if (base > 0 && text.len() > MAX_NESTED) || lay_out(document, &text, base).is_none() {
         document.rewind(checkpoint);
         document.push_safe(&text, TextRole::Plain);
     }
 }
 
-/// Lays out the tokens of a value; `None` on a syntax error.
-fn lay_out(document: &mut Document, text: &str, base: usize) -> Option<Shape> {
+/// Lays out the tokens of a text; returns `None` if it is no value.
+fn lay_out(document: &mut Document, text: &str, base: usize) -> Option<()> {
     if document.lines() == 0 {
         document.begin_line(base, base + INDENT);
     }
@@ -68,14 +51,14 @@ fn lay_out(document: &mut Document, text: &str, base: usize) -> Option<Shape> {
     while let Some(token) = layout.scanner.next() {
         layout.token(token.ok()?)?;
     }
-    Some(layout.grammar.finish())
+    layout.grammar.is_value().then_some(())
 }
 
 /// Appends the arguments of a call to the last line of `document`: `name: value, name: value`, without the braces of the object.
 pub(super) fn append_arguments(document: &mut Document, text: &str) {
     let text = safe_lines(text);
     let braced = text.trim_start().starts_with('{') && text.trim_end().ends_with('}');
-    if !braced || text.len() > MAX_NESTED || parse(&text) == Shape::Plain {
+    if !braced || text.len() > MAX_NESTED || !is_value(&text) {
         document.push_safe(&text, TextRole::Plain);
         return;
     }
@@ -124,7 +107,7 @@ struct Layout<'a, 'd> {
 impl Layout<'_, '_> {
     fn token(&mut self, token: Token<'_>) -> Option<()> {
         let called = token.is_adjacent && self.has_tokens;
-        self.grammar.step(token).ok()?;
+        self.grammar.step(token)?;
         match token.kind {
             TokenKind::Open => self.open(token, called),
             TokenKind::Close => {

@@ -31,8 +31,8 @@ pub enum State {
 }
 
 /// The bar of a span.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Bar<'a> {
+#[derive(Clone, Debug, Default)]
+pub struct Bar {
     /// The start of the span in nanoseconds.
     pub start: i64,
     /// The end of the span, or the current time while it runs. An end before `start` counts as `start`.
@@ -40,7 +40,7 @@ pub struct Bar<'a> {
     /// The state of the span.
     pub state: State,
     /// The intervals of the children, in any order; they may overlap.
-    pub children: &'a [(i64, i64)],
+    pub children: Vec<(i64, i64)>,
     /// Whether the bar covers children outside of the span too, for a row that hides its children.
     pub with_children: bool,
 }
@@ -69,17 +69,6 @@ pub struct Cell {
     pub reversed: bool,
 }
 
-/// The styles of the shades; blank cells are not drawn.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Palette {
-    /// The span's own time.
-    pub own: Style,
-    /// Its children's time.
-    pub child: Style,
-    /// Marks at the edges.
-    pub mark: Style,
-}
-
 const BLANK: Cell = Cell { symbol: ' ', shade: Shade::Blank, reversed: false };
 
 impl Axis {
@@ -92,7 +81,7 @@ impl Axis {
     }
 }
 
-impl Bar<'_> {
+impl Bar {
     /// Returns the bar in exactly `width` cells of `axis`.
     #[must_use]
     pub fn cells(&self, axis: Axis, width: usize, glyphs: Glyphs) -> Vec<Cell> {
@@ -131,20 +120,16 @@ impl Bar<'_> {
     }
 
     /// Draws the bar into the first line of `area`, on the background of the cells.
-    pub fn render(&self, axis: Axis, glyphs: Glyphs, palette: &Palette, area: Rect, buffer: &mut Buffer) {
+    pub fn render(&self, axis: Axis, glyphs: Glyphs, style: Style, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
         if area.is_empty() {
             return;
         }
         for (x, cell) in (area.x..).zip(self.cells(axis, usize::from(area.width), glyphs)) {
-            let style = match cell.shade {
-                Shade::Blank => continue,
-                Shade::Own => palette.own,
-                Shade::Child => palette.child,
-                Shade::Mark => palette.mark,
-            };
-            let style = if cell.reversed { style.add_modifier(Modifier::REVERSED) } else { style };
-            buffer[(x, area.y)].set_char(cell.symbol).set_style(style);
+            if cell.shade != Shade::Blank {
+                let style = if cell.reversed { style.add_modifier(Modifier::REVERSED) } else { style };
+                buffer[(x, area.y)].set_char(cell.symbol).set_style(style);
+            }
         }
     }
 
@@ -153,7 +138,7 @@ impl Bar<'_> {
         let (mut bar, mut children) = (vec![0_u8; cells.len()], vec![0_u8; cells.len()]);
         let (own_from, own_to) = filled_eighths((self.start, self.end.max(self.start)), axis, cells.len());
         fill(&mut bar, own_from, own_to);
-        for &(start, end) in self.children {
+        for &(start, end) in &self.children {
             let (from, to) = if self.with_children {
                 filled_eighths((start, end), axis, cells.len())
             } else {

@@ -161,7 +161,7 @@ fn named<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Vec<Completion> {
 
 /// Counts the distinct texts of rows.
 fn texts(store: &Store, text: impl Fn(RowIx) -> Symbol) -> Vec<Completion> {
-    let mut counts = vec![(Symbol::EMPTY, 0_u64); store.texts().len()];
+    let mut counts = vec![(Symbol::EMPTY, 0_u64); store.texts().end()];
     for symbol in store.rows().map(text) {
         let (known, count) = &mut counts[symbol.index()];
         (*known, *count) = (symbol, *count + 1);

@@ -1,7 +1,11 @@
-//! The lines of each view.
+//! The lines of each view, and the filter line for the traces behind a line.
+
+use std::collections::BTreeSet;
 
 use super::index::{Index, Rows};
-use super::{Cell, GroupKey, Line, TableColumn, View, columns};
+use super::{Cell, GroupKey, Line, Table, TableColumn, View, columns};
+use crate::model::SpanType;
+use crate::query::{KINDS, with_values};
 use crate::store::{By, Group, RowIx, Store};
 use crate::tui::app::Aggregates;
 
@@ -63,7 +67,7 @@ fn session(store: &Store, index: &Index, key: &GroupKey, rows: &Rows) -> Line {
         TableColumn::Input => Cell::Tokens((totals.inputs > 0).then_some(totals.input)),
         TableColumn::Output => Cell::Tokens((totals.outputs > 0).then_some(totals.output)),
         TableColumn::User => Cell::Text(user.map_or(String::new(), |user| store.text(user).to_owned())),
-        _ => Cell::Text(name(key).to_owned()),
+        _ => Cell::Text(key.name().to_owned()),
     };
     Line { cells: columns::of(View::Sessions).iter().map(cell).collect(), key: key.clone() }
 }
@@ -73,7 +77,7 @@ fn error(key: &GroupKey, rows: &Rows) -> Line {
         GroupKey::Error(span_type, place, _) => (span_type.noun(), place.as_str()),
         GroupKey::Name(_) => ("", ""),
     };
-    let message = Some(name(key)).filter(|message| !message.is_empty()).unwrap_or("(no message)");
+    let message = Some(key.name()).filter(|message| !message.is_empty()).unwrap_or("(no message)");
     let cell = |&column: &TableColumn| match column {
         TableColumn::Count => Cell::Count(rows.len() as u64),
         TableColumn::Last => start(rows.last()),
@@ -89,8 +93,50 @@ fn start(row: Option<&(i64, RowIx)>) -> Cell {
     Cell::Moment(row.map_or(0, |&(start, _)| start))
 }
 
-fn name(key: &GroupKey) -> &str {
-    match key {
-        GroupKey::Name(name) | GroupKey::Error(_, _, name) => name,
+impl Table {
+    /// Returns the filter line that shows the traces behind the line under the cursor.
+    #[must_use]
+    pub fn narrowed_filter(&self, store: &Store, filter: &str) -> Option<String> {
+        let name = |field, name: &String| with_values(filter, field, std::slice::from_ref(name));
+        let key = &self.line()?.key;
+        Some(match (key, self.view) {
+            // No filter can ask for an empty name.
+            (GroupKey::Name(name), _) if name.is_empty() => return None,
+            (GroupKey::Name(session), View::Sessions) => name("session", session),
+            (GroupKey::Name(agent), View::Agents) => name("agent", agent),
+            (GroupKey::Name(model), View::Models) => name("model", model),
+            (GroupKey::Name(tool), View::Tools) => name("tool", tool),
+            (GroupKey::Error(span_type, place, message), _) => self.error_filter(store, filter, key, *span_type, place, message),
+            _ => return None,
+        })
     }
+
+    /// Returns the filter line that shows exactly the failures with this type, place and message.
+    fn error_filter(&self, store: &Store, filter: &str, key: &GroupKey, span_type: SpanType, place: &String, message: &String) -> String {
+        let rows = || self.index.rows(key).into_iter().flatten().map(|&(_, row)| store.row(row));
+        // The fields of an earlier failure no longer apply.
+        let bare = ["tool", "model", "name"].iter().fold(filter.to_owned(), |line, field| with_values(&line, field, &[]));
+        let line = with_values(&bare, "status", &["error".to_owned()]);
+        // `agent:` also matches the calls of the agent, and other spans may have the same name.
+        let line = with_values(&line, "kind", &filter_kinds(span_type));
+        let field = match By::of(span_type) {
+            Some(By::Tool) => "tool",
+            Some(By::Model) => "model",
+            Some(By::Agent) => "agent",
+            None => "name",
+        };
+        let is_labelled = field != "name" && rows().all(|data| !data.label.is_empty());
+        let line = if is_labelled {
+            with_values(&line, field, std::slice::from_ref(place))
+        } else {
+            let names: BTreeSet<&str> = rows().map(|data| store.text(data.name)).filter(|name| !name.is_empty()).collect();
+            with_values(&line, "name", &names.into_iter().map(str::to_owned).collect::<Vec<_>>())
+        };
+        with_values(&line, "failure", std::slice::from_ref(message))
+    }
+}
+
+/// Returns the values of the filter field `kind` that match spans of this type.
+fn filter_kinds(span_type: SpanType) -> Vec<String> {
+    KINDS.iter().filter(|(_, types)| types.contains(&span_type)).map(|(name, _)| (*name).to_owned()).collect()
 }

@@ -153,12 +153,6 @@ impl TraceTree {
         }
     }
 
-    /// Checks all rows that are left.
-    pub fn finish_filtering(&mut self, store: &Store, now: Nanos) {
-        self.filter_for(store, now, Duration::MAX);
-        self.ensure_cursor(store);
-    }
-
     /// Moves a missing cursor to the first trace.
     fn ensure_cursor(&mut self, store: &Store) {
         if self.cursor.is_none() {

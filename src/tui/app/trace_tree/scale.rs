@@ -17,43 +17,24 @@ fn list(measure: Measure) -> usize {
 }
 
 const SECOND: u64 = 1_000_000_000;
-const HOUR: u64 = 3600 * SECOND;
 
-/// Round times in nanoseconds.
-const TIMES: [u64; 32] = [
-    SECOND / 1000,
-    SECOND / 500,
-    SECOND / 200,
-    SECOND / 100,
-    SECOND / 50,
-    SECOND / 20,
-    SECOND / 10,
-    SECOND / 5,
-    SECOND / 2,
-    SECOND,
-    2 * SECOND,
-    5 * SECOND,
-    10 * SECOND,
-    20 * SECOND,
-    30 * SECOND,
-    60 * SECOND,
-    120 * SECOND,
-    300 * SECOND,
-    600 * SECOND,
-    1200 * SECOND,
-    1800 * SECOND,
-    HOUR,
-    2 * HOUR,
-    5 * HOUR,
-    12 * HOUR,
-    24 * HOUR,
-    48 * HOUR,
-    5 * 24 * HOUR,
-    10 * 24 * HOUR,
-    30 * 24 * HOUR,
-    100 * 24 * HOUR,
-    365 * 24 * HOUR,
+/// Round times from a second on, in seconds.
+const SECONDS: [u64; 23] = [
+    1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18_000, 43_200, 86_400, 172_800, 432_000, 864_000, 2_592_000,
+    8_640_000, 31_536_000,
 ];
+
+/// Round times from a millisecond on, in nanoseconds.
+const TIMES: [u64; 32] = {
+    let mut times = [0; 32];
+    let mut at = 0;
+    while at < 32 {
+        // Below a second the round times are the round counts from a million on.
+        times[at] = if at < 9 { COUNTS[18 + at] } else { SECONDS[at - 9] * SECOND };
+        at += 1;
+    }
+    times
+};
 
 /// Round counts: 1, 2, 5, 10, …
 const COUNTS: [u64; 55] = {
@@ -155,6 +136,7 @@ mod tests {
 
     #[test]
     fn round_numbers_ascend() {
+        assert_eq!((TIMES[0], TIMES[8], TIMES[9], TIMES[31]), (SECOND / 1000, SECOND / 2, SECOND, 365 * 24 * 3600 * SECOND));
         assert!(TIMES.is_sorted_by(|one, two| one < two) && COUNTS.is_sorted_by(|one, two| one < two));
     }
 

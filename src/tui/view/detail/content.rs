@@ -6,16 +6,20 @@ use super::conversation;
 use crate::format;
 use crate::model::{Attribute, Payload, Value};
 use crate::semconv::{self, Message};
+use crate::tui::app::compare::{TextLine, Texts};
 use crate::tui::app::{Page, Tab, value_text};
 use crate::tui::widget::chat::{self, Part};
+use crate::tui::widget::json;
 use crate::tui::widget::text::{Document, TextRole};
-use crate::tui::widget::{Glyphs, json};
+
+/// The largest number of lines of a text in a comparison.
+const MAX_EXCHANGE_LINES: usize = 40;
 
 /// Returns the page of a tab. Of a long value it holds the beginning; the pager lays out the rest on demand.
 pub(super) fn page(tab: Tab, payload: &Payload) -> Page {
     match tab {
         Tab::Overview => Page::default(),
-        Tab::Messages => messages(payload, Glyphs::Unicode).into(),
+        Tab::Messages => messages(payload).into(),
         Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
         Tab::Output => value(semconv::output(&payload.attributes), "No output is recorded on this span."),
         Tab::Attributes => attributes(payload),
@@ -32,7 +36,7 @@ pub(super) fn note(text: &str) -> Document {
 }
 
 /// Returns the conversation with a model. A span without messages shows its input and output instead.
-fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
+fn messages(payload: &Payload) -> Document {
     let attributes = &payload.attributes;
     let conversation = semconv::conversation(payload);
     let recorded: Vec<&Message> = conversation.input.iter().chain(&conversation.output).collect();
@@ -51,18 +55,30 @@ fn messages(payload: &Payload, glyphs: Glyphs) -> Document {
     if !payload.status_message.is_empty() {
         shown.push(chat::Message { role: "error".into(), parts: vec![Part::Error(payload.status_message.as_str().into())] });
     }
-    if shown.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&shown, glyphs) }
+    if shown.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&shown) }
 }
 
 /// Returns the input and the output of a span: the messages of a model call, else the values.
-pub(in crate::tui::view) fn exchange(payload: &Payload) -> [Document; 2] {
+fn exchange(payload: &Payload) -> [Document; 2] {
     let conversation = semconv::conversation(payload);
     if conversation.input.is_empty() && conversation.output.is_empty() {
         let value = |value: Option<&Value>| value.map_or_else(Document::new, |value| json::document(&value_text(value)));
         return [value(semconv::input(&payload.attributes)), value(semconv::output(&payload.attributes))];
     }
     [conversation.input, conversation.output]
-        .map(|messages| chat::document(&conversation::pair_results(&messages.iter().collect::<Vec<_>>()), Glyphs::Unicode))
+        .map(|messages| chat::document(&conversation::pair_results(&messages.iter().collect::<Vec<_>>())))
+}
+
+/// Returns the first lines of the input and the output of a step.
+#[must_use]
+pub fn exchange_texts(payload: &Payload) -> Texts {
+    let [input, output] = exchange(payload).each_ref().map(first_lines);
+    Texts { input, output }
+}
+
+fn first_lines(document: &Document) -> Vec<TextLine> {
+    let line = |line| TextLine { text: document.line_text(line).to_owned(), indent: document.indent(line), hang: document.hang(line) };
+    (0..document.lines().min(MAX_EXCHANGE_LINES)).map(line).collect()
 }
 
 /// Returns the input and the output value of a span as messages.

@@ -84,7 +84,7 @@ impl LazyTail {
             let end = layout.scanner.at();
             match token {
                 Ok(token) if token.text.len() > SLICE => {
-                    self.is_plain = token.kind != TokenKind::String || layout.grammar.step(token).is_err();
+                    self.is_plain = token.kind != TokenKind::String || layout.grammar.step(token).is_none();
                     (self.string_end, self.at) = ((!self.is_plain).then_some(end), end - token.text.len());
                     layout.has_tokens = true;
                     break;

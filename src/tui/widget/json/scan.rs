@@ -63,8 +63,12 @@ impl<'a> Scanner<'a> {
     pub(super) fn peek(&self) -> Option<u8> {
         self.rest().bytes().find(|byte| !byte.is_ascii_whitespace())
     }
+}
 
-    fn token(&mut self) -> Option<Result<Token<'a>, NotJson>> {
+impl<'a> Iterator for Scanner<'a> {
+    type Item = Result<Token<'a>, NotJson>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest();
         let bytes = rest.as_bytes();
         let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -87,14 +91,6 @@ impl<'a> Scanner<'a> {
         let Range { start, end } = blank..blank + length;
         self.at += end;
         Some(Ok(Token { kind, text: &rest[start..end], is_adjacent: blank == 0 }))
-    }
-}
-
-impl<'a> Iterator for Scanner<'a> {
-    type Item = Result<Token<'a>, NotJson>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.token()
     }
 }
 

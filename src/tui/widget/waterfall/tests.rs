@@ -3,7 +3,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use super::{Axis, Bar, Cell, Palette, Shade, State};
+use super::{Axis, Bar, Cell, Shade, State};
 use crate::tui::widget::Glyphs;
 
 const AXIS: Axis = Axis { start: 1000, end: 1080 };
@@ -73,10 +73,10 @@ fn bars_outside_the_axis_are_marked() {
 #[test]
 fn children_are_shaded_lighter() {
     let bar =
-        Bar { start: 1000, end: 1080, state: State::Done, children: &[(1040, 1056), (1016, 1032), (1020, 1030)], with_children: false };
+        Bar { start: 1000, end: 1080, state: State::Done, children: vec![(1040, 1056), (1016, 1032), (1020, 1030)], with_children: false };
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Unicode)), "██▒▒█▒▒███");
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Ascii)), "==--=--===");
-    let bar = Bar { start: 1000, end: 1010, children: &[(900, 2000)], ..bar };
+    let bar = Bar { start: 1000, end: 1010, children: vec![(900, 2000)], ..bar };
     let cells = bar.cells(AXIS, 10, Glyphs::Unicode);
     assert_eq!(text(&cells), "▒▎        ");
     assert!(cells[..2].iter().all(|cell| cell.shade == Shade::Child));
@@ -84,10 +84,11 @@ fn children_are_shaded_lighter() {
 
 #[test]
 fn a_bar_that_hides_its_children_covers_them() {
-    let bar = Bar { start: 1016, end: 1024, children: &[(1000, 1008), (1020, 1040), (1056, 2000)], with_children: true, ..Bar::default() };
+    let bar =
+        Bar { start: 1016, end: 1024, children: vec![(1000, 1008), (1020, 1040), (1056, 2000)], with_children: true, ..Bar::default() };
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Unicode)), "▒ █▒▒  ▒▒›");
     assert_eq!(text(&Bar { with_children: false, ..bar }.cells(AXIS, 10, Glyphs::Unicode)), "  █       ");
-    let bar = Bar { start: 0, end: 10, children: &[(1000, 1008)], ..bar };
+    let bar = Bar { start: 0, end: 10, children: vec![(1000, 1008)], ..bar };
     assert_eq!(text(&bar.cells(AXIS, 10, Glyphs::Unicode)), "‹         ");
 }
 
@@ -107,15 +108,15 @@ fn the_axis_may_be_empty_or_cover_all_time() {
 fn drawing_keeps_the_background() {
     let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
     buffer.set_style(buffer.area, Style::new().bg(Color::Blue));
-    let palette = Palette { own: Style::new().fg(Color::Green), ..Palette::default() };
+    let style = Style::new().fg(Color::Green);
     let bar = Bar { start: 2, end: 16, ..Bar::default() };
-    bar.render(Axis { start: 0, end: 16 }, Glyphs::Unicode, &palette, Rect::new(1, 0, 2, 5), &mut buffer);
+    bar.render(Axis { start: 0, end: 16 }, Glyphs::Unicode, style, Rect::new(1, 0, 2, 5), &mut buffer);
     assert_eq!(buffer[(1, 0)].symbol(), "▎");
     assert_eq!(buffer[(1, 0)].style().add_modifier, Modifier::REVERSED);
     assert_eq!((buffer[(2, 0)].symbol(), buffer[(2, 0)].fg, buffer[(2, 0)].bg), ("█", Color::Green, Color::Blue));
     assert_eq!((buffer[(0, 0)].symbol(), buffer[(3, 0)].symbol()), (" ", " "));
-    bar.render(AXIS, Glyphs::Unicode, &palette, Rect::new(3, 0, 200, 1), &mut buffer);
-    bar.render(AXIS, Glyphs::Unicode, &palette, Rect::new(9, 9, 2, 1), &mut buffer);
+    bar.render(AXIS, Glyphs::Unicode, style, Rect::new(3, 0, 200, 1), &mut buffer);
+    bar.render(AXIS, Glyphs::Unicode, style, Rect::new(9, 9, 2, 1), &mut buffer);
 }
 
 fn any_time() -> impl Strategy<Value = i64> {
@@ -130,7 +131,7 @@ proptest! {
     ) {
         let state = [State::Done, State::Running, State::Error][kind as usize];
         let glyphs = if ascii { Glyphs::Ascii } else { Glyphs::Unicode };
-        let cells = Bar { start, end, state, children: &children, with_children }.cells(Axis { start: from, end: to }, width, glyphs);
+        let cells = Bar { start, end, state, children, with_children }.cells(Axis { start: from, end: to }, width, glyphs);
         prop_assert_eq!(cells.len(), width);
         prop_assert_eq!(cells.iter().any(|cell| cell.shade != Shade::Blank && cell.symbol != ' '), width > 0);
         prop_assert!(cells.iter().all(|cell| (cell.shade == Shade::Blank) == (cell.symbol == ' ')));

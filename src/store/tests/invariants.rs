@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::ix::{NONE, RowIx};
-use super::packed_usage::PackedUsage;
-use super::row::Phase;
-use super::{Stats, Store, Symbol, TraceIx};
+use crate::store::ix::{NONE, RowIx};
+use crate::store::packed_usage::PackedUsage;
+use crate::store::row::Phase;
+use crate::store::{Stats, Store, Symbol, TraceIx};
 
 impl Store {
     /// Panics if a derived value differs from one computed from scratch. Costs the number of rows.
-    pub(super) fn check_invariants(&self) {
+    pub(in crate::store) fn check_invariants(&self) {
         self.check_traces();
         self.check_rows();
         self.check_tree();
@@ -22,7 +22,7 @@ impl Store {
     }
 
     /// Returns statistics over some traces, computed row by row.
-    pub(super) fn recomputed_stats(&self, includes: impl Fn(TraceIx) -> bool) -> Stats {
+    pub(in crate::store) fn recomputed_stats(&self, includes: impl Fn(TraceIx) -> bool) -> Stats {
         let mut stats = self.stats.empty_like();
         for trace in self.traces().filter(|&trace| includes(trace)) {
             self.add_trace(trace, &mut stats, true);

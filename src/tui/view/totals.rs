@@ -1,0 +1,220 @@
+//! The panes with totals: tokens and cost with their rankings, and latency.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::Block;
+
+use super::styling::Styling;
+use super::{put, put_right};
+use crate::format;
+use crate::model::SpanType;
+use crate::model::usage::NanoUsd;
+use crate::store::{By, Group, Store, TimeBreakdown, Totals};
+use crate::tui::app::App;
+use crate::tui::display::{self, Shares};
+use crate::tui::widget::{gauge, sparkline};
+
+/// The last hour in minutes.
+const HOUR: i64 = 60;
+
+/// Cells of a duration column, with the blank before it.
+const TIME: u16 = 7;
+
+/// Draws tokens in and out, by model, and in the last hour.
+pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {
+    if area.is_empty() {
+        return;
+    }
+    let inner = draw_frame(buffer, area, "Tokens", app, styling);
+    let stats = app.aggregates.stats(store);
+    put(buffer, inner.x, inner.y, inner.width, &in_out(stats.totals(), usize::from(inner.width)), Style::new());
+    let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
+    let has_sparkline = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);
+    let lines = inner.height.saturating_sub(1 + u16::from(has_sparkline));
+    let ranks = ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
+    let ranks: Vec<Rank<'_>> = ranks
+        .into_iter()
+        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
+        .collect();
+    draw_ranks(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, styling);
+    if has_sparkline {
+        let y = inner.bottom() - 1;
+        let text = format!(" {}/h", format::tokens(Some(minutes.iter().sum())));
+        let end = put_right(buffer, inner.right(), y, inner.width, &text, styling.dim());
+        let columns = columns(&minutes, usize::from(end.saturating_sub(inner.x)));
+        put(buffer, inner.x, y, end.saturating_sub(inner.x), &sparkline(&columns, columns.len(), styling.glyphs()), styling.good());
+    }
+}
+
+/// Sums the minutes up into at most `cells` columns of equal length, the newest last; the first column may cover fewer minutes.
+fn columns(minutes: &[u64], cells: usize) -> Vec<u64> {
+    let minutes_per_column = minutes.len().div_ceil(cells.max(1)).max(1);
+    let mut columns: Vec<u64> = minutes.rchunks(minutes_per_column).map(|minutes| minutes.iter().sum()).collect();
+    columns.reverse();
+    columns
+}
+
+/// Formats tokens in and out with as many of their shares as fit into `cells` cells.
+fn in_out(totals: &Totals, cells: usize) -> String {
+    let text = |shares| display::tokens_in_out(totals, |count| format::tokens(Some(count)), shares);
+    let fitting = [Shares::All, Shares::CacheReads].map(text).into_iter().find(|text| format::width(text) <= cells);
+    fitting.unwrap_or_else(|| text(Shares::None))
+}
+
+/// Draws the total cost, that of the last hour, and the costs by model and by agent.
+pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {
+    if area.is_empty() {
+        return;
+    }
+    let inner = draw_frame(buffer, area, "Cost", app, styling);
+    let stats = app.aggregates.stats(store);
+    let totals = stats.totals();
+    let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), styling.title());
+    let mut append = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);
+    let minutes = stats.minutes(app.now, HOUR);
+    let hour: NanoUsd = minutes.iter().fold(0, |sum, minute| sum.saturating_add(minute.cost));
+    if hour > 0 {
+        append(&format!("{}/h", format::money(Some(hour))), styling.dim());
+    }
+    let unpriced = totals.calls.saturating_sub(totals.priced);
+    if unpriced > 0 {
+        append(&format!("{} unpriced", format::count(u64::from(unpriced))), styling.running());
+    }
+    if app.budgets.is_total_exceeded() {
+        append("over budget", styling.error());
+    }
+    let lines = usize::from(inner.height.saturating_sub(1));
+    let ranks_by = |by, count, kind| {
+        let ranks = ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
+        let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
+        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: styling.span_type(kind) };
+        ranks.map(rank).collect::<Vec<_>>()
+    };
+    // Models get half of the lines, and all that the agents leave free.
+    let (mut models, mut agents) = (ranks_by(By::Model, lines, SpanType::Model), ranks_by(By::Agent, lines, SpanType::Agent));
+    agents.truncate((lines / 2).max(lines.saturating_sub(models.len())));
+    models.truncate(lines - agents.len());
+    models.append(&mut agents);
+    draw_ranks(buffer, Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }, &models, styling);
+}
+
+/// Draws the time breakdown of the trace under the cursor, and percentiles by agents, models and tools.
+pub(super) fn draw_latency(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {
+    if area.is_empty() {
+        return;
+    }
+    let inner = draw_frame(buffer, area, "Latency", app, styling);
+    if let Some(breakdown) = app.aggregates.time_breakdown() {
+        draw_breakdown(buffer, inner, breakdown, styling);
+    }
+    let columns = usize::from(inner.width.saturating_sub(8) / TIME).min(5);
+    let titles = ["p50", "p95", "p99", "max", "calls"];
+    let has_titles = inner.height > 3;
+    if has_titles {
+        for (at, head) in titles.iter().take(columns).enumerate() {
+            put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), inner.y + 1, TIME, head, styling.dim());
+        }
+    }
+    let first = inner.y + 1 + u16::from(has_titles);
+    let stats = app.aggregates.stats(store);
+    let lines = [(By::Agent, "agents", SpanType::Agent), (By::Model, "models", SpanType::Model), (By::Tool, "tools", SpanType::Tool)];
+    for (y, (by, name, kind)) in (first..inner.bottom()).zip(lines) {
+        put(buffer, inner.x, y, 8, name, styling.span_type(kind));
+        let times = stats.times(by);
+        let texts = [times.quantile(500), times.quantile(950), times.quantile(990), times.max()]
+            .map(|time| time.map_or_else(|| "–".to_owned(), format::duration))
+            .into_iter()
+            .chain([format::tokens(Some(times.count()))]);
+        for (at, text) in texts.take(columns).enumerate() {
+            put_right(buffer, inner.x + 8 + TIME * (at as u16 + 1), y, TIME, &text, Style::new());
+        }
+    }
+}
+
+/// Draws the shares of models, tools and the rest in the time of the trace.
+fn draw_breakdown(buffer: &mut Buffer, area: Rect, breakdown: &TimeBreakdown, styling: Styling) {
+    let total = breakdown.total();
+    if total <= 0 {
+        return;
+    }
+    let percent = |part: i64| format::percent(part.unsigned_abs(), total.unsigned_abs());
+    let parts = [
+        (format!("model {}", percent(breakdown.model)), styling.span_type(SpanType::Model)),
+        (format!("tool {}", percent(breakdown.tool)), styling.span_type(SpanType::Tool)),
+        (format!("rest {}", percent(breakdown.other)), styling.dim()),
+    ];
+    let mut x = area.x;
+    for (text, style) in parts {
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), &text, style) + 2;
+    }
+}
+
+/// Draws the frame of a pane; returns the area inside.
+fn draw_frame(buffer: &mut Buffer, area: Rect, title: &str, app: &App, styling: Styling) -> Rect {
+    let scope = match (app.aggregates.is_trace_only, app.aggregates.progress()) {
+        (true, _) => " · this trace".to_owned(),
+        (false, Some((done, total))) => format!(" · {} of those shown", format::percent(done as u64, total as u64)),
+        (false, None) if app.tree.is_filtered() => " · shown".to_owned(),
+        (false, None) => String::new(),
+    };
+    let inner = styling.draw_frame(buffer, area, Block::new().title(format!(" {title}{scope} ")), false);
+    Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
+}
+
+/// A line of a ranking: a name with an amount.
+struct Rank<'a> {
+    name: &'a str,
+    amount: u64,
+    text: String,
+    style: Style,
+}
+
+/// Returns the `count` groups with the largest amounts, the largest first.
+fn ranked<'a, A: Ord + Copy>(app: &App, store: &'a Store, by: By, count: usize, amount: impl Fn(&Group) -> Option<A>) -> Vec<(&'a str, A)> {
+    let mut ranks: Vec<(A, &str)> = Vec::with_capacity(count + 1);
+    for (symbol, group) in app.aggregates.stats(store).groups(by) {
+        let Some(amount) = amount(group) else { continue };
+        if ranks.len() == count && ranks.last().is_some_and(|last| last.0 >= amount) {
+            continue;
+        }
+        let name = if symbol.is_empty() { "(no name)" } else { store.text(symbol) };
+        let at = ranks.partition_point(|&(other, text)| (other, std::cmp::Reverse(text)) > (amount, std::cmp::Reverse(name)));
+        ranks.insert(at, (amount, name));
+        ranks.truncate(count);
+    }
+    ranks.into_iter().map(|(amount, name)| (name, amount)).collect()
+}
+
+/// Draws the ranks that fit into `area`, one per line.
+fn draw_ranks(buffer: &mut Buffer, area: Rect, ranks: &[Rank<'_>], styling: Styling) {
+    let largest = ranks.iter().map(|rank| rank.amount).max().unwrap_or_default();
+    let numbers = ranks.iter().map(|rank| format::width(&rank.text) as u16).max().unwrap_or_default();
+    let names = (area.width * 2 / 5).min(24);
+    let bars = area.width.saturating_sub(names + numbers + 2);
+    for (y, rank) in (area.y..area.bottom()).zip(ranks) {
+        put(buffer, area.x, y, names, rank.name, Style::new());
+        put(buffer, area.x + names + 1, y, bars, &gauge(rank.amount, largest, usize::from(bars), styling.glyphs()), rank.style);
+        put_right(buffer, area.right(), y, numbers, &rank.text, Style::new());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns;
+
+    #[test]
+    fn columns_keep_every_minute() {
+        let minutes: Vec<u64> = (1..=60).collect();
+        assert_eq!(columns(&minutes, 60), minutes);
+        assert_eq!(columns(&minutes, 100), minutes);
+        assert_eq!(columns(&minutes, 21).len(), 20);
+        assert_eq!((columns(&minutes, 21)[0], columns(&minutes, 21)[19]), (1 + 2 + 3, 58 + 59 + 60));
+        assert_eq!(columns(&minutes, 8)[0], 1 + 2 + 3 + 4, "eight minutes per column, except in the first");
+        assert_eq!(columns(&minutes, 0), [60 * 61 / 2]);
+        for cells in 1..70 {
+            assert!(columns(&minutes, cells).len() <= cells);
+            assert_eq!(columns(&minutes, cells).iter().sum::<u64>(), 60 * 61 / 2);
+        }
+    }
+}
