@@ -13,7 +13,6 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Overrides;
 pub use args::{ExportArgs, GroupBy, ListArgs, SendArgs, ShowArgs, StatsArgs, TailArgs};
-pub use options::Options;
 pub use selection::{Selection, Since};
 
 /// htop for AI agents: watch the traces of Agno agents live.
@@ -30,9 +29,9 @@ pub struct Cli {
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 
-    /// The flags of the settings.
+    /// The flags of the settings. It names no sources.
     #[command(flatten)]
-    pub options: Options,
+    pub options: Overrides,
 }
 
 /// The subcommands.
@@ -70,36 +69,38 @@ impl Cli {
     /// Returns what the command line sets in the configuration.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
-        let Options { config, flags } = self.options.clone();
-        Overrides { file: config, sources: self.sources.clone(), flags }
+        Overrides { sources: self.sources.clone(), ..self.options.clone() }
     }
 }
 
 /// Returns the definition of the command line. Every subcommand takes every flag; its help lists only those that it uses.
 #[must_use]
 pub fn command() -> clap::Command {
-    let (command, flags) = (Cli::command(), flags());
-    command.mut_subcommands(|subcommand| {
-        let hidden = flags.iter().filter(|flag| !options::is_used(subcommand.get_name(), flag)).map(|flag| flag.clone().hide(true));
-        let hidden: Vec<Arg> = hidden.collect();
-        subcommand.args(hidden)
+    let flags = flags();
+    Cli::command().mut_subcommands(|subcommand| {
+        let (_, unused) = partition(&flags, subcommand.get_name());
+        subcommand.args(unused.into_iter().map(|flag| flag.hide(true)))
     })
 }
 
 /// Returns the definition for shell completions, which would offer hidden flags: each subcommand takes only the flags that it uses.
 #[must_use]
 pub fn command_for_completions() -> clap::Command {
-    let (command, flags) = (Cli::command(), flags());
-    command.mut_args(|flag| flag.global(false)).mut_subcommands(|subcommand| {
-        let used = flags.iter().filter(|flag| options::is_used(subcommand.get_name(), flag)).map(|flag| flag.clone().global(false));
-        let used: Vec<Arg> = used.collect();
-        subcommand.args(used)
+    let flags = flags();
+    Cli::command().mut_args(|flag| flag.global(false)).mut_subcommands(|subcommand| {
+        let (used, _) = partition(&flags, subcommand.get_name());
+        subcommand.args(used.into_iter().map(|flag| flag.global(false)))
     })
 }
 
 /// Returns the flags that every subcommand takes.
 fn flags() -> Vec<Arg> {
     Cli::command().get_arguments().filter(|flag| flag.is_global_set()).cloned().collect()
+}
+
+/// Returns the flags that a subcommand uses, and the others.
+fn partition(flags: &[Arg], subcommand: &str) -> (Vec<Arg>, Vec<Arg>) {
+    flags.iter().cloned().partition(|flag| options::is_used(subcommand, flag))
 }
 
 /// Parses a command line, with the program's name first. The error is a usage error, or the help that the user asked for.

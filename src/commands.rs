@@ -26,27 +26,15 @@ use color_eyre::eyre::Report;
 use crate::cli::{Cli, Command};
 use crate::config::Config;
 
-/// How a command ended that did not fail.
+/// How a command ended that did not fail, with its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It found what the user asked for, or the user ended it.
-    Done,
+    Done = 0,
     /// There was nothing to find.
-    NothingFound,
+    NothingFound = 1,
     /// A trace matched `list --fail-on`.
-    Matched,
-}
-
-impl Outcome {
-    /// Returns the exit code.
-    #[must_use]
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::NothingFound => 1,
-            Self::Matched => 3,
-        }
-    }
+    Matched = 3,
 }
 
 /// Wrong usage that the definition of the command line can't detect: exit code 2.
@@ -66,9 +54,9 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Command::Tail(args) => tail::run(args, config),
         Command::Export(args) => export::run(args, config),
         Command::Send(args) => send::run(args, config),
-        Command::Completions { shell } => Ok(ignore_broken_pipe(manual::print_completions(*shell), Outcome::Done)?),
-        Command::Config => Ok(ignore_broken_pipe(io::stdout().write_all(config.effective().as_bytes()), Outcome::Done)?),
-        Command::Man { command } => Ok(ignore_broken_pipe(manual::print_page(command.as_deref())?, Outcome::Done)?),
+        Command::Completions { shell } => ignore_broken_pipe(manual::print_completions(*shell), Outcome::Done),
+        Command::Config => ignore_broken_pipe(io::stdout().write_all(config.effective().as_bytes()), Outcome::Done),
+        Command::Man { command } => ignore_broken_pipe(manual::print_page(command.as_deref()), Outcome::Done),
     }
 }
 
@@ -93,9 +81,10 @@ fn is_stdout_closed() -> bool {
 }
 
 /// Returns `outcome` if everything was written. A reader that closes the pipe early is no failure.
-fn ignore_broken_pipe(result: io::Result<()>, outcome: Outcome) -> io::Result<Outcome> {
-    match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+fn ignore_broken_pipe(result: Result<(), impl Into<Report>>, outcome: Outcome) -> Result<Outcome, Report> {
+    let is_broken_pipe = |error: &Report| error.downcast_ref().map(io::Error::kind) == Some(io::ErrorKind::BrokenPipe);
+    match result.map_err(Into::into) {
+        Err(error) if !is_broken_pipe(&error) => Err(error),
         _ => Ok(outcome),
     }
 }

@@ -21,8 +21,7 @@ use toml::Table;
 
 pub use definition::{SETTINGS, Settings};
 pub use error::ConfigError;
-use layer::{Layer, Origin, Step};
-pub use parse::InvalidSetting;
+use layer::{Layer, Origin};
 pub use values::{Header, ListenMode, LogLevel};
 
 use crate::keymap::{Keymap, KeymapError};
@@ -33,7 +32,7 @@ use crate::settings::Budget;
 const FILE: &str = "config.toml";
 
 /// What the command line sets.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Overrides {
     /// The configuration file to read instead of the user's.
     pub file: Option<PathBuf>,
@@ -41,6 +40,13 @@ pub struct Overrides {
     pub sources: Vec<PathBuf>,
     /// Values by setting, in the types of [`Settings`].
     pub flags: Table,
+}
+
+/// Hides the values, of which some are secret.
+impl std::fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Overrides").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// The settings in force, with their origins.
@@ -107,33 +113,18 @@ impl Config {
     fn bind_keys(&mut self) -> Result<(), ConfigError> {
         let bindings: Vec<_> = self.settings.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
         let result = self.keymap.bind(&bindings);
-        result.map_err(|KeymapError { action, key, message }| {
-            let mut path = vec![Step::Key("keys"), Step::Key(&bindings[action].0)];
-            path.extend(key.map(Step::Index));
-            self.error_at(&path, message)
-        })
+        result.map_err(|KeymapError { action, key, message }| self.error_at("keys", Some(&bindings[action].0), key, message))
     }
 
     /// Returns an error about the value of a setting, or about one item of it, that names the origin of the value.
     #[must_use]
     pub fn error(&self, key: &str, item: Option<usize>, message: impl Into<String>) -> ConfigError {
-        let path: Vec<Step> = std::iter::once(Step::Key(key)).chain(item.map(Step::Index)).collect();
-        self.error_at(&path, message.into())
+        self.error_at(key, None, item, message.into())
     }
 
-    fn error_at(&self, path: &[Step<'_>], message: String) -> ConfigError {
-        let has = |layer: &&Layer| {
-            let keys = path.iter().map_while(|step| if let Step::Key(key) = step { Some(*key) } else { None });
-            let mut value = None;
-            for key in keys {
-                value = value.map_or_else(|| layer.values.get(key), |value: &toml::Value| value.get(key));
-                if value.is_none() {
-                    return false;
-                }
-            }
-            true
-        };
-        let place = self.layers.iter().rev().find(has).map_or_else(|| "defaults".to_owned(), |layer| layer.locate(path));
+    fn error_at(&self, key: &str, inner: Option<&str>, item: Option<usize>, message: String) -> ConfigError {
+        let layer = self.layers.iter().rev().find(|layer| layer.contains(key, inner));
+        let place = layer.map_or_else(|| "defaults".to_owned(), |layer| layer.locate(key, inner, item));
         ConfigError::Invalid { place, message }
     }
 
@@ -150,29 +141,19 @@ impl Config {
     }
 
     /// Loads all prices, which takes about 50 ms. The error says why the price file can't be used.
-    pub fn load_prices(&self) -> (Prices, Result<(), PriceFileError>) {
+    pub fn load_prices(&self) -> (Prices, Result<(), String>) {
         let path = &self.prices_file;
-        let (prices, result) = if path.as_os_str().is_empty() {
-            (Prices::bundled(), Ok(()))
-        } else {
-            let read = std::fs::read(path)
-                .map_err(|error| error.to_string())
-                .and_then(|json| Prices::bundled().with_list(&json).map_err(|error| error.to_string()));
-            match read {
-                Ok(prices) => (prices, Ok(())),
-                Err(error) => (Prices::bundled(), Err(PriceFileError { path: path.clone(), error })),
-            }
+        let read = || {
+            let json = std::fs::read(path).map_err(|error| error.to_string())?;
+            Prices::bundled().with_list(&json).map_err(|error| error.to_string())
+        };
+        let list = if path.as_os_str().is_empty() { Ok(Prices::bundled()) } else { read() };
+        let (prices, result) = match list {
+            Ok(prices) => (prices, Ok(())),
+            Err(error) => (Prices::bundled(), Err(format!("can't use the prices of {}: {error}", path.display()))),
         };
         (prices.with_flat(self.prices.clone()), result)
     }
-}
-
-/// The price file can't be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("can't use the prices of {}: {error}", path.display())]
-pub struct PriceFileError {
-    path: PathBuf,
-    error: String,
 }
 
 /// A limit of zero is no limit.

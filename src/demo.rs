@@ -49,15 +49,8 @@ impl Drop for Demo {
 #[derive(Deserialize)]
 struct Write {
     at_ms: u64,
-    table: Table,
+    table: String,
     row: Map<String, Value>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Table {
-    AgnoTraces,
-    AgnoSpans,
 }
 
 fn replay(speed: f64) -> io::Result<Demo> {
@@ -108,7 +101,7 @@ fn write_all(connection: &Connection, writes: Vec<Write>, speed: f64, stopped: &
 }
 
 fn first_start(writes: &[Write]) -> Option<DateTime<Utc>> {
-    let spans = writes.iter().filter(|write| write.table == Table::AgnoSpans);
+    let spans = writes.iter().filter(|write| write.table == "agno_spans");
     spans.filter_map(|write| time(write.row.get("start_time")?.as_str()?)).min()
 }
 
@@ -117,16 +110,9 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 }
 
 fn commit(connection: &Connection, write: Write) -> rusqlite::Result<()> {
-    let columns: Vec<&str> = write.row.keys().map(String::as_str).collect();
-    let names = columns.join(", ");
-    let places = vec!["?"; columns.len()].join(", ");
-    let statement = match write.table {
-        Table::AgnoSpans => format!("INSERT INTO agno_spans ({names}) VALUES ({places})"),
-        Table::AgnoTraces => {
-            let update: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
-            format!("INSERT INTO agno_traces ({names}) VALUES ({places}) ON CONFLICT (trace_id) DO UPDATE SET {}", update.join(", "))
-        }
-    };
+    let join = |format: fn(&str) -> String| write.row.keys().map(|column| format(column)).collect::<Vec<_>>().join(", ");
+    let [names, places, update] = [join(str::to_owned), join(|_| "?".to_owned()), join(|column| format!("{column} = excluded.{column}"))];
+    let statement = format!("INSERT INTO {} ({names}) VALUES ({places}) ON CONFLICT DO UPDATE SET {update}", write.table);
     let values = write.row.into_iter().map(|(_, value)| match value {
         Value::Null => Sql::Null,
         Value::Bool(value) => Sql::Integer(value.into()),
@@ -171,7 +157,7 @@ mod tests {
         let connection = Connection::open(&demo.path).unwrap();
         let mut recorded = [HashMap::new(), HashMap::new()];
         for write in recording().unwrap() {
-            let (table, key) = if write.table == Table::AgnoSpans { (0, "span_id") } else { (1, "trace_id") };
+            let (table, key) = if write.table == "agno_spans" { (0, "span_id") } else { (1, "trace_id") };
             recorded[table].insert(write.row[key].as_str().unwrap().to_owned(), write.row);
         }
         let mut shifts = Vec::new();

@@ -62,25 +62,23 @@ impl Format {
     /// Returns the name on the command line and in the export dialog.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Otlp => "otlp",
-            Self::OtlpProto => "otlp-proto",
-            Self::Agno => "agno",
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-            Self::Markdown => "markdown",
-        }
+        self.name_and_extension().0
     }
 
     /// Returns the extension of its files.
     #[must_use]
     pub fn extension(self) -> &'static str {
+        self.name_and_extension().1
+    }
+
+    fn name_and_extension(self) -> (&'static str, &'static str) {
         match self {
-            Self::Otlp => "json",
-            Self::OtlpProto => "pb",
-            Self::Agno | Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-            Self::Markdown => "md",
+            Self::Otlp => ("otlp", "json"),
+            Self::OtlpProto => ("otlp-proto", "pb"),
+            Self::Agno => ("agno", "jsonl"),
+            Self::Jsonl => ("jsonl", "jsonl"),
+            Self::Csv => ("csv", "csv"),
+            Self::Markdown => ("markdown", "md"),
         }
     }
 }
@@ -127,10 +125,6 @@ pub struct Options {
 ///     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
 ///         writeln!(out, "{}{}", "  ".repeat(span.depth), span.record.name)
 ///     }
-///
-///     fn finish(&mut self, _: &mut W) -> io::Result<()> {
-///         Ok(())
-///     }
 /// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -144,14 +138,18 @@ pub struct Options {
 /// # }
 /// ```
 pub trait SpanWriter<W: Write> {
-    /// Begins a trace.
-    fn trace(&mut self, trace: &TraceRecord, out: &mut W) -> io::Result<()>;
+    /// Begins a trace. Writes nothing by default.
+    fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Writes a span of the trace.
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()>;
 
-    /// Ends the export.
-    fn finish(&mut self, out: &mut W) -> io::Result<()>;
+    /// Ends the export. Writes nothing by default.
+    fn finish(&mut self, _: &mut W) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes traces one span at a time.

@@ -11,20 +11,19 @@ use tracing::level_filters::LevelFilter;
 /// The size in bytes above which the file is rotated to `agno-top.log.1`.
 const MAX_SIZE: u64 = 5 << 20;
 
-/// Starts to log to `agno-top/agno-top.log` in the user's state directory and returns that path; `None` if the level is off.
+/// Starts to log to `agno-top/agno-top.log` in the user's state directory, unless the level is off.
 ///
 /// After an error there is no log; the program can run without.
-pub fn init(level: LevelFilter) -> io::Result<Option<PathBuf>> {
+pub fn init(level: LevelFilter) -> io::Result<()> {
     if level == LevelFilter::OFF {
-        return Ok(None);
+        return Ok(());
     }
     let base = etcetera::choose_base_strategy().map_err(io::Error::other)?;
     // Only XDG has a state directory; other systems use the cache directory.
     let path = base.state_dir().unwrap_or_else(|| base.cache_dir()).join("agno-top").join("agno-top.log");
-    let log = LogFile::open(path.clone(), MAX_SIZE)?;
+    let log = LogFile::open(path, MAX_SIZE)?;
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(level).with_writer(Mutex::new(log)).finish();
-    tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)?;
-    Ok(Some(path))
+    tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
 }
 
 /// A log file that is rotated when it grows too large.

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     panic_hook::install();
     let result = catch_unwind(AssertUnwindSafe(|| commands::run(&cli, &config)));
     match (result, panic_hook::message()) {
-        (Ok(Ok(outcome)), None) => ExitCode::from(outcome.code()),
+        (Ok(Ok(outcome)), None) => ExitCode::from(outcome as u8),
         (Ok(Err(error)), _) => fail(&error),
         (_, message) => fail(&Report::msg(format!("internal error: {}", message.unwrap_or_default()))),
     }

@@ -17,12 +17,11 @@ mod span;
 mod span_kind;
 mod span_type;
 mod status;
-mod text;
 pub mod time;
 pub mod usage;
 
 pub use attributes::{Attribute, Value};
-pub use batch::{Batch, Origin, Skipped};
+pub use batch::{Batch, Origin, Skipped, Text};
 pub use ids::{PayloadRef, SourceId, SpanId, TraceId};
 pub use nearest::nearest;
 pub use pattern::{Pattern, PatternError};
@@ -32,7 +31,6 @@ pub use span::{Span, SpanFacts};
 pub use span_kind::SpanKind;
 pub use span_type::SpanType;
 pub use status::Status;
-pub use text::Text;
 pub use usage::Usage;
 
 /// Nanoseconds: a time since the Unix epoch in UTC, or a duration.

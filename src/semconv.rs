@@ -10,26 +10,22 @@
 //! read what the screen and exports show of one span. `selection` tells a database which parts of attributes a row needs.
 
 mod argument_hash;
-mod context;
+mod attributes;
 mod extractor;
 mod keys;
 mod kinds;
 mod messages;
-mod pending;
 mod preview;
 mod response_usage;
 pub(crate) mod selection;
 mod span_builder;
 mod span_names;
-mod stated_total;
 mod values;
 
-pub use context::agno_context;
+pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};
 pub use extractor::Extractor;
 pub(crate) use extractor::KnownKey;
 pub use keys::{JSON_TEXT_KEYS, SPAN_KIND_KEY, row_keys};
 pub use messages::{Conversation, Message, ToolCall, conversation, input, messages, output, tool};
-pub use pending::remove_pending_marker;
 pub use preview::{ERROR_PREVIEW, INPUT_PREVIEW, PREVIEW_WINDOW, beginning, preview};
 pub use span_builder::{SpanBuilder, SpanHeader};
-pub use stated_total::inconsistent_total;

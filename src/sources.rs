@@ -110,14 +110,6 @@ pub struct PayloadRequest {
     pub span: SpanId,
 }
 
-impl PayloadRequest {
-    /// Creates a request.
-    #[must_use]
-    pub fn new(source: SourceId, payload_ref: PayloadRef, span: SpanId) -> Self {
-        Self { source, payload_ref, span }
-    }
-}
-
 /// A search through payloads.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -205,6 +197,14 @@ impl UpdateSender {
         batch
     }
 
+    /// Sends a part of the answer to [`Request::Search`] or [`Request::Check`], if it states anything.
+    fn send_hits(&self, ticket: u64, spans: agno_row::Hits, progress: Option<Progress>, error: Option<String>) -> Result<(), Closed> {
+        if spans.is_empty() && progress.is_none() && error.is_none() {
+            return Ok(());
+        }
+        self.send(Update::SearchHits(SearchHits { source: self.id, ticket, spans, progress, error }))
+    }
+
     /// Sends an update, and blocks while the channel is full. After an error the source ends.
     pub fn send(&self, update: Update) -> Result<(), Closed> {
         self.updates.blocking_send(update).map_err(|_| Closed)
@@ -221,11 +221,11 @@ pub fn spawn<F>(name: String, sender: UpdateSender, body: F) -> std::io::Result<
 where
     F: FnOnce(&UpdateSender, &mpsc::Receiver<Request>) + Send + 'static,
 {
-    let without_warnings = move |sender: &UpdateSender, requests: &mpsc::Receiver<Request>| {
+    let handle = spawn_joined(name, sender, move |sender, requests| {
         body(sender, requests);
         Vec::new()
-    };
-    Ok(Handle { thread: None, ..spawn_joined(name, sender, without_warnings)? })
+    })?;
+    Ok(Handle { thread: None, ..handle })
 }
 
 /// Runs a source that has work to finish when it is stopped, and then returns warnings for the user.

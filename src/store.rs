@@ -16,7 +16,6 @@
 //! The module `upsert` inserts or updates one span and documents the phases of that. [`Store::apply`] costs the size of the
 //! batch, not the number of rows held.
 
-mod ancestors;
 mod anomalies;
 mod attribution;
 mod dedup;

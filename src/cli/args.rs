@@ -88,13 +88,7 @@ impl GroupBy {
     /// Returns the value of `--by`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Model => "model",
-            Self::Tool => "tool",
-            Self::Session => "session",
-            Self::Error => "error",
-        }
+        ["agent", "model", "tool", "session", "error"][self as usize]
     }
 }
 

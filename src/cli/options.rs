@@ -7,29 +7,13 @@ use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
-use crate::config::SETTINGS;
 use crate::config::definition::{Flag, Scope, Setting, Settings};
+use crate::config::{Overrides, SETTINGS};
 
 /// The heading of the listener's flags in the help.
 const LISTENER: &str = "Listening for OpenTelemetry (OTLP)";
 
-/// The flags that the command line gives.
-#[derive(Clone, Default, PartialEq)]
-pub struct Options {
-    /// The configuration file.
-    pub config: Option<PathBuf>,
-    /// The values by setting.
-    pub flags: Table,
-}
-
-/// Hides the values, of which some are secret.
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-impl clap::Args for Options {
+impl clap::Args for Overrides {
     fn augment_args(command: Command) -> Command {
         let config = Arg::new("config").long("config").value_name("PATH").env("AGNO_TOP_CONFIG").value_parser(clap::value_parser!(PathBuf));
         let config = config.help("Configuration file [default: agno-top/config.toml in the user's configuration directory]");
@@ -48,7 +32,7 @@ impl clap::Args for Options {
     }
 }
 
-impl clap::FromArgMatches for Options {
+impl clap::FromArgMatches for Overrides {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let value = |setting: &Setting| match setting.flag? {
             Flag::Value(..) | Flag::Choice(..) => matches.get_one::<Value>(setting.key).cloned(),
@@ -59,7 +43,7 @@ impl clap::FromArgMatches for Options {
         if let Some(mode) = listen_mode(matches) {
             flags.insert("otlp".to_owned(), mode.into());
         }
-        Ok(Self { config: matches.get_one("config").cloned(), flags })
+        Ok(Self { file: matches.get_one("config").cloned(), sources: Vec::new(), flags })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

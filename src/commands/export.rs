@@ -27,17 +27,12 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
         bail!("otlp-proto is binary and standard output is a terminal; write it to a file with -o FILE");
     }
     refuse_to_overwrite_sources(args, config)?;
-    let mut snapshot = Snapshot::read(&args.selection.sources, args.selection.since.as_ref(), config)?;
-    let mut traces = snapshot.select(&args.selection)?;
-    if traces.is_empty() {
-        return Ok(snapshot.report_nothing(&args.selection));
-    }
+    let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::NothingFound) };
     // Oldest first, as they arrived.
     traces.reverse();
     if is_stdout {
         let out = BufWriter::new(EscapingStdout { out: io::stdout().lock(), is_terminal });
-        let result = write(&mut snapshot, &traces, &options, out)?;
-        return Ok(ignore_broken_pipe(result.map(drop), Outcome::Done)?);
+        return ignore_broken_pipe(write(&mut snapshot, &traces, &options, out).map(drop), Outcome::Done);
     }
     let path = &args.output;
     let spans = write_file(path, &mut snapshot, &traces, &options).wrap_err_with(|| format!("can't write {}", path.display()))?;
@@ -51,10 +46,10 @@ fn write_file(path: &PathBuf, snapshot: &mut Snapshot, traces: &[TraceIx], optio
     // A pipe or a device can't be replaced.
     if path.exists() && !path.is_file() {
         let file = File::options().write(true).open(path)?;
-        return Ok(write(snapshot, traces, options, BufWriter::new(file))??);
+        return write(snapshot, traces, options, BufWriter::new(file));
     }
     let mut file = NewFile::create(path)?;
-    let spans = write(snapshot, traces, options, file.writer())??;
+    let spans = write(snapshot, traces, options, file.writer())?;
     file.replace()?;
     Ok(spans)
 }
@@ -80,27 +75,19 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// Writes the traces. Returns the number of spans.
-///
-/// The outer error says why payloads can't be requested; the inner one is a failed write.
-fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options, out: impl Write) -> Result<io::Result<u64>, Report> {
+fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options, out: impl Write) -> Result<u64, Report> {
     let mut exporter = Exporter::new(options, out);
     let (mut count, mut missing) = (0, 0);
     for &trace in traces {
-        let record = TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace));
-        if let Err(error) = exporter.trace(record) {
-            return Ok(Err(error));
-        }
-        let export = |span| {
+        exporter.trace(TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace)))?;
+        missing += spans::for_each(snapshot, trace, |span| {
             count += 1;
             exporter.span(span)
-        };
-        match spans::for_each(snapshot, trace, export)? {
-            Ok(without_payload) => missing += without_payload,
-            Err(error) => return Ok(Err(error)),
-        }
+        })?;
     }
     spans::report_missing(missing);
-    Ok(exporter.finish().map(|_| count))
+    exporter.finish()?;
+    Ok(count)
 }
 
 /// Standard output. On a terminal, characters that could control it are written as JSON escapes; only JSON formats contain such characters.

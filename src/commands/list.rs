@@ -28,12 +28,8 @@ const CHUNK: usize = 8192;
 /// Lists traces.
 pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let needs_numbers_only = args.json && args.selection.filter.is_none() && args.fail_on.is_none();
-    let read = if needs_numbers_only { Snapshot::read_numbers } else { Snapshot::read };
-    let mut snapshot = read(&args.selection.sources, args.selection.since.as_ref(), config)?;
-    let traces = snapshot.select(&args.selection)?;
-    if traces.is_empty() {
-        return Ok(snapshot.report_nothing(&args.selection));
-    }
+    let selected = Snapshot::select(&args.selection, config, needs_numbers_only)?;
+    let Some((mut snapshot, traces)) = selected else { return Ok(Outcome::NothingFound) };
     let matched = args.fail_on.clone().map(|query| snapshot.matching(&traces, query)).transpose()?.unwrap_or_default();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use color_eyre::eyre::Report;
+
 use super::UsageError;
 use crate::cli;
 
@@ -13,17 +15,14 @@ pub(super) fn print_completions(shell: clap_complete::Shell) -> io::Result<()> {
     io::stdout().write_all(&script)
 }
 
-/// Prints the manual page of the program or of a subcommand. The outer error is an unknown subcommand.
-pub(super) fn print_page(subcommand: Option<&str>) -> Result<io::Result<()>, UsageError> {
+/// Prints the manual page of the program or of a subcommand.
+pub(super) fn print_page(subcommand: Option<&str>) -> Result<(), Report> {
     let mut program = cli::command();
     program.build();
-    let page = match subcommand {
-        None => clap_mangen::Man::new(program),
-        Some(name) => {
-            let known = program.find_subcommand(name).cloned();
-            clap_mangen::Man::new(known.ok_or_else(|| UsageError(format!("unknown subcommand {name:?}")))?)
-        }
-    };
+    if let Some(name) = subcommand {
+        program = program.find_subcommand(name).cloned().ok_or_else(|| UsageError(format!("unknown subcommand {name:?}")))?;
+    }
     let mut text = Vec::new();
-    Ok(page.render(&mut text).and_then(|()| io::stdout().write_all(&text)))
+    clap_mangen::Man::new(program).render(&mut text)?;
+    Ok(io::stdout().write_all(&text)?)
 }

@@ -8,8 +8,8 @@ use crossterm::style::{ContentStyle, StyledContent};
 use ratatui::prelude::IntoCrossterm;
 
 use crate::format;
-use crate::model::SpanType;
-use crate::store::RunStatus;
+use crate::model::{SpanType, Status};
+use crate::store::{Row, RowIx, RunStatus, Store};
 use crate::tui::display;
 use crate::tui::theme::{AUTO, ColorSupport, Role, Themes};
 use crate::tui::widget::Glyphs;
@@ -46,30 +46,17 @@ pub(crate) enum Style {
 /// Text that is safe for a terminal, with its style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StyledText {
-    text: String,
-    style: Style,
+    pub(super) text: String,
+    pub(super) style: Style,
 }
 
 impl StyledText {
     /// Creates styled text; removes what could control a terminal.
-    #[must_use]
     pub(crate) fn new(text: &str, style: Style) -> Self {
         Self { text: format::safe(text).into_owned(), style }
     }
 
-    /// Whether both have the same style.
-    #[must_use]
-    pub(crate) fn has_style_of(&self, other: &Self) -> bool {
-        self.style == other.style
-    }
-
-    /// Appends the text of `next`.
-    pub(crate) fn append(&mut self, next: &Self) {
-        self.text.push_str(&next.text);
-    }
-
     /// Returns the width in cells.
-    #[must_use]
     pub(crate) fn width(&self) -> usize {
         format::width(&self.text)
     }
@@ -83,7 +70,6 @@ impl From<String> for StyledText {
 
 impl Output {
     /// Returns what standard output can show: colours on a terminal unless `NO_COLOR` is set, and unlimited width otherwise.
-    #[must_use]
     pub(crate) fn stdout(ascii: bool) -> Self {
         let glyphs = if ascii { Glyphs::Ascii } else { Glyphs::Unicode };
         if !io::stdout().is_terminal() {
@@ -110,9 +96,29 @@ impl Output {
     }
 
     /// Returns the symbol of a span type.
-    #[must_use]
     pub(crate) fn symbol(span_type: SpanType) -> StyledText {
         StyledText::new(display::span_type_symbol(span_type), Style::SpanType(span_type))
+    }
+}
+
+/// Returns the tokens and the cost of a row, empty for a tool that called no model: it uses none. Any other span without tokens did not
+/// report them.
+pub(crate) fn usage(store: &Store, row: RowIx) -> [String; 2] {
+    let totals = store.totals(row);
+    if store.row(row).span_type == SpanType::Tool && totals.tokens().is_none() {
+        return [String::new(), String::new()];
+    }
+    [format::tokens(totals.tokens()), format::money(totals.cost())]
+}
+
+/// Returns the error of a row, else the tools that it requested, else its input if `shows_input`.
+pub(crate) fn description(store: &Store, data: &Row, shows_input: bool) -> StyledText {
+    let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
+    match (data.status, shows_input) {
+        (Status::Error, _) => StyledText::new(&format!("✗ {error}"), Style::Status(RunStatus::Error)),
+        _ if !tools.is_empty() => StyledText::new(&format!("→ {tools}"), Style::Dim),
+        (_, true) => StyledText::new(input, Style::Dim),
+        (_, false) => StyledText::from(String::new()),
     }
 }
 

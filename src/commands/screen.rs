@@ -81,7 +81,7 @@ fn load_prices(config: Config) -> std::io::Result<oneshot::Receiver<(Prices, Opt
     std::thread::Builder::new().name("prices".to_owned()).spawn(move || {
         let (prices, result) = config.load_prices();
         // The screen may be gone by now.
-        drop(sender.send((prices, result.err().map(|error| error.to_string()))));
+        drop(sender.send((prices, result.err())));
     })?;
     Ok(receiver)
 }

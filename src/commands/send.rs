@@ -26,17 +26,13 @@ struct Unsent {
 pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
     let headers: Vec<_> = args.header.iter().map(|header| (header.name.clone(), header.value.clone())).collect();
     let mut sender = Sender::new(&args.to, &headers).map_err(|error| UsageError(error.to_string()))?;
-    let mut snapshot = Snapshot::read(&args.selection.sources, args.selection.since.as_ref(), config)?;
-    let mut traces = snapshot.select(&args.selection)?;
-    if traces.is_empty() {
-        return Ok(snapshot.report_nothing(&args.selection));
-    }
+    let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::NothingFound) };
     // Oldest first, as they arrived.
     traces.reverse();
     let total = traces.iter().map(|&trace| u64::from(snapshot.store.trace(trace).counts().spans)).sum();
     let progress = progress_bar(total);
     let mut unsent = Unsent::default();
-    let result = send(&mut sender, &mut snapshot, &traces, &progress, &mut unsent)?;
+    let result = send(&mut sender, &mut snapshot, &traces, &progress, &mut unsent);
     progress.finish_and_clear();
     spans::report_missing(unsent.without_payload);
     if unsent.running > 0 {
@@ -49,21 +45,23 @@ pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
     if sent.rejected > 0 {
         print_message(&format!("{} rejected: {}", format::plural(sent.rejected, "span"), sent.reason));
     }
-    match result {
-        Err(error) => bail!("{}: {}", sender.name(), format::safe(&error.to_string())),
-        Ok(()) if sent.rejected > 0 => bail!("not every span was accepted"),
-        Ok(()) => Ok(outcome),
+    result?;
+    if sent.rejected > 0 {
+        bail!("not every span was accepted");
     }
+    Ok(outcome)
 }
 
-/// Sends every span that has ended. The outer error says why payloads can't be requested; the inner one why sending failed.
+/// Sends every span that has ended.
 fn send(
     sender: &mut Sender,
     snapshot: &mut Snapshot,
     traces: &[TraceIx],
     progress: &ProgressBar,
     unsent: &mut Unsent,
-) -> Result<io::Result<()>, Report> {
+) -> Result<(), Report> {
+    let name = sender.name().to_owned();
+    let failed = |error: io::Error| Report::msg(format!("{name}: {}", format::safe(&error.to_string())));
     let report = |error: &str| progress.set_message(format::safe(error).into_owned());
     for &trace in traces {
         let push = |span: ExportedSpan| {
@@ -72,14 +70,11 @@ fn send(
                 unsent.running += 1;
                 return Ok(());
             }
-            sender.push(span, report)
+            sender.push(span, report).map_err(failed)
         };
-        match spans::for_each(snapshot, trace, push)? {
-            Ok(missing) => unsent.without_payload += missing,
-            Err(error) => return Ok(Err(error)),
-        }
+        unsent.without_payload += spans::for_each(snapshot, trace, push)?;
     }
-    Ok(sender.finish(report))
+    sender.finish(report).map_err(failed)
 }
 
 /// Returns a progress bar, hidden if standard error is not a terminal.

@@ -1,6 +1,5 @@
 //! `agno-top show`: one trace.
 
-mod payload;
 mod text;
 
 use std::io::{self, BufWriter, Write};
@@ -14,11 +13,13 @@ use super::spans::{SLICE, report_missing};
 use super::{Outcome, ignore_broken_pipe, json, print_message};
 use crate::cli::ShowArgs;
 use crate::config::Config;
+use crate::export::jsonl::EventRecord;
 use crate::export::record::{SpanRecord, TraceRecord};
 use crate::format;
+use crate::model::Payload;
+use crate::model::attributes::AttributeMap;
 use crate::store::{RowIx, TraceIx};
 use crate::tui::display;
-use payload::PayloadRecord;
 
 /// The maximum number of traces to name if an id prefix is ambiguous.
 const MAX_NAMED: usize = 8;
@@ -33,9 +34,23 @@ struct SpanInTree<'a> {
     payload: Option<PayloadRecord<'a>>,
 }
 
+/// The fields that `--payload` adds to a span; null if the payload is no longer available.
+#[derive(Serialize)]
+struct PayloadRecord<'a> {
+    attributes: Option<AttributeMap<'a>>,
+    events: Option<Vec<EventRecord<'a>>>,
+}
+
+impl<'a> PayloadRecord<'a> {
+    fn new(payload: Option<&'a Payload>) -> Self {
+        let attributes = payload.map(|payload| AttributeMap(&payload.attributes));
+        Self { attributes, events: payload.map(|payload| payload.events.iter().map(EventRecord::new).collect()) }
+    }
+}
+
 /// Shows a trace.
 pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
-    let mut snapshot = Snapshot::read(&args.sources, None, config)?;
+    let mut snapshot = Snapshot::read(&args.sources, None, config, false)?;
     let prefix = &args.trace;
     let trace = match find(&snapshot, prefix).as_slice() {
         [] => {
@@ -48,11 +63,11 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
     let rows: Vec<_> = snapshot.store.walk(trace).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
-        write_json(&mut out, &mut snapshot, trace, &rows, args.payload)?
+        write_json(&mut out, &mut snapshot, trace, &rows, args.payload)
     } else {
-        text::write(&mut out, &snapshot, trace, &rows, Output::stdout(config.ascii))
+        text::write(&mut out, &snapshot, trace, &rows, Output::stdout(config.ascii)).map_err(Report::new)
     };
-    Ok(ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)?)
+    ignore_broken_pipe(result.and_then(|()| Ok(out.flush()?)), Outcome::Done)
 }
 
 /// Returns the traces whose ids start with `prefix`, newest first.
@@ -62,15 +77,13 @@ fn find(snapshot: &Snapshot, prefix: &str) -> Vec<TraceIx> {
 }
 
 /// Writes a trace as one object, its spans as they are read: all payloads may exceed the memory.
-///
-/// The outer error says why payloads can't be requested; the inner one is a failed write.
 fn write_json(
     out: &mut impl Write,
     snapshot: &mut Snapshot,
     trace: TraceIx,
     rows: &[(RowIx, usize)],
     with_payload: bool,
-) -> Result<io::Result<()>, Report> {
+) -> Result<(), Report> {
     let mut record = serde_json::to_value(TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace)))?;
     // The key of the number of spans holds the spans themselves here.
     record.as_object_mut().and_then(|fields| fields.shift_remove("spans"));
@@ -79,7 +92,7 @@ fn write_json(
     // Reopens the object.
     head.pop();
     head.extend_from_slice(b",\"spans\":[");
-    let mut result = out.write_all(&head);
+    out.write_all(&head)?;
     let mut missing = 0;
     for (slice, first) in rows.chunks(SLICE).zip((0..).step_by(SLICE)) {
         let indexes: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
@@ -88,15 +101,14 @@ fn write_json(
         for (index, &(row, depth)) in slice.iter().enumerate() {
             let payload = with_payload.then(|| PayloadRecord::new(payloads.get(index).and_then(|payload| payload.as_ref().ok())));
             let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), payload };
-            let comma: &[u8] = if first + index == 0 { b"" } else { b"," };
-            result = result.and_then(|()| out.write_all(comma)).and_then(|()| json::value(out, &span));
-        }
-        if result.is_err() {
-            return Ok(result);
+            if first + index > 0 {
+                out.write_all(b",")?;
+            }
+            json::value(out, &span)?;
         }
     }
     report_missing(missing);
-    Ok(result.and_then(|()| out.write_all(b"]}\n")))
+    Ok(out.write_all(b"]}\n")?)
 }
 
 /// Describes traces for a message, so that the user can choose one.

@@ -8,11 +8,11 @@ use color_eyre::eyre::{Report, bail};
 use tokio::runtime::Runtime;
 
 use super::open::{self, Listener, OpenOptions, Opened, ReadLimits};
-use super::{Outcome, UsageError, print_message};
+use super::{UsageError, print_message};
 use crate::cli::{Selection, Since};
 use crate::config::Config;
 use crate::model::time::now;
-use crate::model::{Batch, Nanos, Payload, SourceId};
+use crate::model::{Nanos, Payload, SourceId};
 use crate::query::{Matcher, Query};
 use crate::sources::{Handle, Hub, PayloadRequest, Request, Search, State, Update};
 use crate::store::{RowIx, Store, TraceIx};
@@ -41,16 +41,9 @@ impl Snapshot {
     ///
     /// A source that can't be read is reported on standard error and left out. The error is a source that can't be opened, prices that can't be
     /// used, or a panic in a thread.
-    pub(super) fn read(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
-        Self::read_with(named, since, config, false)
-    }
-
-    /// Like [`Snapshot::read`], but reads numbers and names only: no inputs, and no tools that a model requested.
-    pub(super) fn read_numbers(named: &[PathBuf], since: Option<&Since>, config: &Config) -> Result<Self, Report> {
-        Self::read_with(named, since, config, true)
-    }
-
-    fn read_with(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
+    ///
+    /// With `numbers_only`, sources may leave out inputs and the tools that a model requested.
+    pub(super) fn read(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
         let named = if named.is_empty() { &config.sources } else { named };
         let since = since.map(|since| since.resolve(now()));
         let limits = ReadLimits { limit: u64::from(config.max_spans.get()), since, numbers_only };
@@ -63,11 +56,14 @@ impl Snapshot {
         // The sources read meanwhile. Spans are priced as they arrive.
         let (prices, result) = config.load_prices();
         // Other prices than the user asked for would be wrong.
-        result.map_err(|error| UsageError(error.to_string()))?;
+        result.map_err(UsageError)?;
         snapshot.store.set_prices(Arc::new(prices));
         while snapshot.is_read.contains(&false) {
             match snapshot.recv()? {
-                Update::Batch(batch) => snapshot.apply(&batch),
+                Update::Batch(batch) => {
+                    let changes = snapshot.store.apply(&batch, now());
+                    snapshot.hub.release(changes.released);
+                }
                 Update::State(source, state) => snapshot.update_state(source, state),
                 _ => {}
             }
@@ -78,8 +74,19 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Returns the selected traces, newest first. The sources of the selection are ignored.
-    pub(super) fn select(&mut self, selection: &Selection) -> Result<Vec<TraceIx>, Report> {
+    /// Reads the sources of the selection like [`Snapshot::read`], and returns the selected traces, newest first. If there is none, prints
+    /// why and returns `None`.
+    pub(super) fn select(selection: &Selection, config: &Config, numbers_only: bool) -> Result<Option<(Self, Vec<TraceIx>)>, Report> {
+        let mut snapshot = Self::read(&selection.sources, selection.since.as_ref(), config, numbers_only)?;
+        let traces = snapshot.selected(selection)?;
+        if traces.is_empty() {
+            snapshot.report_nothing(selection);
+            return Ok(None);
+        }
+        Ok(Some((snapshot, traces)))
+    }
+
+    fn selected(&mut self, selection: &Selection) -> Result<Vec<TraceIx>, Report> {
         let since = selection.since.as_ref().map_or(Nanos::MIN, |since| since.resolve(self.now));
         let query = selection.filter.clone().filter(|query| !query.is_empty());
         let mut matcher = query.map(|query| self.matcher(query)).transpose()?;
@@ -119,8 +126,8 @@ impl Snapshot {
     /// Reads the payloads of rows, in order; an inner error says why one can't be read. All are in memory at once: ask for a few hundred at a time.
     pub(super) fn payloads(&mut self, rows: &[RowIx]) -> Result<Vec<Result<Payload, String>>, Report> {
         let data = rows.iter().map(|&row| self.store.row(row)).enumerate().filter(|(_, data)| !data.placeholder);
-        let request = |(index, data): (usize, &crate::store::Row)| (index, PayloadRequest::new(data.source, data.payload_ref, data.id));
-        let (indexes, requests): (Vec<usize>, Vec<PayloadRequest>) = data.map(request).unzip();
+        let (indexes, requests): (Vec<usize>, Vec<PayloadRequest>) =
+            data.map(|(index, row)| (index, PayloadRequest { source: row.source, payload_ref: row.payload_ref, span: row.id })).unzip();
         let mut answer: Vec<Result<Payload, String>> = rows.iter().map(|_| Err("the span has not arrived".to_owned())).collect();
         let requested = self.hub.request_payloads(requests);
         loop {
@@ -137,7 +144,7 @@ impl Snapshot {
     }
 
     /// Prints why no trace was selected.
-    pub(super) fn report_nothing(&self, selection: &Selection) -> Outcome {
+    fn report_nothing(&self, selection: &Selection) {
         let is_filtered = selection.filter.is_some() || selection.since.is_some();
         match self.store.trace_count() {
             // Already reported.
@@ -146,7 +153,6 @@ impl Snapshot {
             _ if is_filtered => print_message(&format!("no trace in {} matches", self.names())),
             _ => {}
         }
-        Outcome::NothingFound
     }
 
     /// Waits for the next update. The error is a panic in a thread, or the end of all sources.
@@ -163,11 +169,6 @@ impl Snapshot {
             (_, Some(message)) => bail!("internal error: {message}"),
             (None, None) => bail!("the sources ended"),
         }
-    }
-
-    fn apply(&mut self, batch: &Batch) {
-        let changes = self.store.apply(batch, now());
-        self.hub.release(changes.released);
     }
 
     fn update_state(&mut self, source: SourceId, state: State) {

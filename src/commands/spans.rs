@@ -1,7 +1,5 @@
 //! The spans of a trace with their payloads, read in slices: all payloads of a trace may exceed the memory.
 
-use std::io;
-
 use color_eyre::eyre::Report;
 
 use super::print_message;
@@ -15,12 +13,12 @@ pub(super) const SLICE: usize = 256;
 
 /// Calls `f` with each span of a trace that has arrived, in tree order. Returns the number of spans whose payload could not be read.
 ///
-/// The outer error says why payloads can't be requested; the inner one is the error of `f`.
-pub(super) fn for_each(
+/// The error is that of `f`, or says why payloads can't be requested.
+pub(super) fn for_each<E: Into<Report>>(
     snapshot: &mut Snapshot,
     trace: TraceIx,
-    mut f: impl FnMut(ExportedSpan) -> io::Result<()>,
-) -> Result<io::Result<u64>, Report> {
+    mut f: impl FnMut(ExportedSpan) -> Result<(), E>,
+) -> Result<u64, Report> {
     let mut missing = 0;
     for slice in export::rows(&snapshot.store, trace).chunks(SLICE) {
         let rows: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
@@ -31,12 +29,10 @@ pub(super) fn for_each(
                 Ok(payload) => span.payload = payload,
                 Err(_) => missing += 1,
             }
-            if let Err(error) = f(span) {
-                return Ok(Err(error));
-            }
+            f(span).map_err(Into::into)?;
         }
     }
-    Ok(Ok(missing))
+    Ok(missing)
 }
 
 /// Prints how many spans lack attributes, if any do.

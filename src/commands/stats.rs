@@ -35,11 +35,7 @@ struct Record<'a> {
 
 /// Counts the selected traces.
 pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> {
-    let mut snapshot = Snapshot::read(&args.selection.sources, args.selection.since.as_ref(), config)?;
-    let traces = snapshot.select(&args.selection)?;
-    if traces.is_empty() {
-        return Ok(snapshot.report_nothing(&args.selection));
-    }
+    let Some((mut snapshot, traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::NothingFound) };
     let groups = count(&mut snapshot.store, &traces, args.by);
     if groups.is_empty() {
         let name = format::plural(0, args.by.name());
@@ -52,7 +48,7 @@ pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> 
     } else {
         table(args.by, &groups).write(&mut out, Output::stdout(config.ascii))
     };
-    Ok(ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)?)
+    ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)
 }
 
 impl<'a> Record<'a> {
@@ -80,13 +76,7 @@ fn table(by: GroupBy, groups: &[Group]) -> Table {
     }
     let mut columns = columns.to_vec();
     columns.extend(has_costs.then(|| number("COST")));
-    columns.push(text(match by {
-        GroupBy::Agent => "AGENT",
-        GroupBy::Model => "MODEL",
-        GroupBy::Tool => "TOOL",
-        GroupBy::Session => "SESSION",
-        GroupBy::Error => "ERROR",
-    }));
+    columns.push(text(by.name()));
     let mut table = Table::new(columns);
     for group in groups {
         let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::from_totals(&group.usage);

@@ -13,7 +13,7 @@ const MIN_LAST: usize = 16;
 /// A column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
-    /// Its heading.
+    /// Its heading, which is shown in capitals.
     pub(crate) name: &'static str,
     /// Whether the cells are aligned to the right.
     pub(crate) is_right: bool,
@@ -29,13 +29,11 @@ impl Column {
 }
 
 /// Returns a column of numbers, aligned to the right.
-#[must_use]
 pub(crate) const fn number(name: &'static str) -> Column {
     Column { name, is_right: true, is_optional: false }
 }
 
 /// Returns a column of text, aligned to the left.
-#[must_use]
 pub(crate) const fn text(name: &'static str) -> Column {
     Column { name, is_right: false, is_optional: false }
 }
@@ -49,7 +47,6 @@ pub(crate) struct Table {
 
 impl Table {
     /// Creates an empty table.
-    #[must_use]
     pub(crate) fn new(columns: Vec<Column>) -> Self {
         Self { columns, lines: Vec::new() }
     }
@@ -61,7 +58,7 @@ impl Table {
 
     /// Writes the headings and the lines.
     pub(crate) fn write(&self, out: &mut impl Write, output: Output) -> io::Result<()> {
-        let heading = self.columns.iter().map(|column| vec![StyledText::new(column.name, Style::Dim)]).collect();
+        let heading = self.columns.iter().map(|column| vec![StyledText::new(&column.name.to_uppercase(), Style::Dim)]).collect();
         let lines: Vec<&Vec<Vec<StyledText>>> = std::iter::once(&heading).chain(&self.lines).collect();
         let widest = |at: usize| lines.iter().map(|line| width(&line[at])).max().unwrap_or_default();
         let widths: Vec<usize> = (0..self.columns.len()).map(widest).collect();
@@ -84,9 +81,7 @@ impl Table {
         }
         Ok(())
     }
-}
 
-impl Table {
     /// Returns the indexes of the optional columns that do not fit, from the right.
     fn left_out(&self, widths: &[usize], output: Output) -> Vec<usize> {
         let room = output.width.unwrap_or(usize::MAX).saturating_sub(MIN_LAST);

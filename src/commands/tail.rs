@@ -1,15 +1,247 @@
 //! `agno-top tail`: each span when it ends.
 
-mod follow;
 mod line;
 
-use color_eyre::eyre::Report;
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::Outcome;
+use color_eyre::eyre::{Report, bail};
+use tokio::time::MissedTickBehavior;
+
+use super::open::{self, Listener, OpenOptions, Opened, ReadLimits};
+use super::output::Output;
+use super::{Outcome, UsageError, ignore_broken_pipe, is_stdout_closed, print_message};
 use crate::cli::TailArgs;
 use crate::config::Config;
+use crate::model::time::now;
+use crate::model::{Batch, Nanos, Origin, SourceId};
+use crate::panic_hook;
+use crate::query::Matcher;
+use crate::sources::{Hub, Request, SearchHits, State, Update};
+use crate::store::{Phase, RowIx, Store};
+
+/// Updates that may wait.
+const CAPACITY: usize = 16;
 
 /// Follows the sources until an interrupt, the end of the reader, the limit, or the end of all sources.
 pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
-    follow::run(args, config)
+    let since = args.since.as_ref().map(|since| since.resolve(now()));
+    let hub = open_sources(args, since, config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (prices, result) = config.load_prices();
+    result.map_err(UsageError)?;
+    let mut store = open::store(config);
+    store.set_prices(Arc::new(prices));
+    let mut follower = Follower {
+        json: args.json,
+        output: Output::stdout(config.ascii),
+        store,
+        matcher: args.filter.clone().map(Matcher::new),
+        since,
+        sources: hub.sources().iter().map(|_| Source::default()).collect(),
+        hub,
+        deferred: Vec::new(),
+        remaining: args.limit.map_or(u64::MAX, u64::from),
+        has_printed: false,
+    };
+    let outcome = runtime.block_on(follower.run());
+    open::stop(follower.hub);
+    outcome
+}
+
+fn open_sources(args: &TailArgs, since: Option<Nanos>, config: &Config) -> Result<Hub, Report> {
+    let named = if args.sources.is_empty() { &config.sources } else { &args.sources };
+    // Without `since`, only the newest span is read, to know where to start.
+    let limit = if since.is_some() { u64::from(config.max_spans.get()) } else { 1 };
+    // A span that ended since then may have begun long before, so `since` does not limit the start times.
+    let limits = ReadLimits { limit, since: None, numbers_only: false };
+    let options = OpenOptions { limits, capacity: CAPACITY, listener: Listener::beside(named) };
+    let Opened { hub, addresses, warnings } = open::open(&open::paths(named, config), config, options)?;
+    if !addresses.is_empty() {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        print_message(&format!("listening for OTLP on {}", addresses.join(" and ")));
+    }
+    for warning in &warnings {
+        print_message(warning);
+    }
+    Ok(hub)
+}
+
+/// The state of one source.
+#[derive(Default)]
+struct Source {
+    /// Whether it has read what existed at first.
+    is_read: bool,
+    has_ended: bool,
+    /// The last error that was printed, so that it is printed once.
+    error: Option<String>,
+}
+
+struct Follower {
+    json: bool,
+    output: Output,
+    store: Store,
+    matcher: Option<Matcher>,
+    since: Option<Nanos>,
+    hub: Hub,
+    sources: Vec<Source>,
+    /// Rows that ended before every source had read what existed, each with whether it arrived live. They are printed in the order of their
+    /// ends once every source has.
+    deferred: Vec<(RowIx, bool)>,
+    /// Lines still to print.
+    remaining: u64,
+    has_printed: bool,
+}
+
+impl Follower {
+    async fn run(&mut self) -> Result<Outcome, Report> {
+        // Created once: an interrupt that arrives while a line is written must not be missed.
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                message = panic_hook::happened() => bail!("internal error: {message}"),
+                interrupted = &mut interrupt => {
+                    interrupted?;
+                    return Ok(Outcome::Done);
+                }
+                _ = tick.tick() => {
+                    if is_stdout_closed() {
+                        return Ok(Outcome::Done);
+                    }
+                    // Traces with lost spans count as finished, so that the store can evict them.
+                    self.store.expire(now());
+                }
+                update = self.hub.recv() => {
+                    let Some(update) = update else { return Ok(Outcome::Done) };
+                    match self.update(&update) {
+                        Ok(false) => {}
+                        Ok(true) => return Ok(if self.has_printed { Outcome::Done } else { Outcome::NothingFound }),
+                        Err(error) => return ignore_broken_pipe(Err(error), Outcome::Done),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Handles an update. Returns whether it was the last.
+    fn update(&mut self, update: &Update) -> io::Result<bool> {
+        match update {
+            Update::Batch(batch) => self.apply(batch)?,
+            Update::State(source, state) => self.update_state(*source, state)?,
+            Update::SearchHits(hits) => self.print_hits(hits)?,
+            _ => {}
+        }
+        Ok(self.remaining == 0 || self.sources.iter().all(|source| source.has_ended))
+    }
+
+    fn apply(&mut self, batch: &Batch) -> io::Result<()> {
+        let ended_row = |store: &Store, index: usize| {
+            let span = &batch.spans[index];
+            let row = store.find(store.find_trace(span.trace)?, span.id)?;
+            let data = store.row(row);
+            (!data.placeholder && data.phase == Phase::Ended).then_some(row)
+        };
+        // A span that arrives again was printed before.
+        let new: Vec<usize> = (0..batch.spans.len()).filter(|&index| ended_row(&self.store, index).is_none()).collect();
+        let changes = self.store.apply(batch, now());
+        self.hub.release(changes.released);
+        let freed: HashSet<RowIx> = changes.freed.into_iter().collect();
+        self.deferred.retain(|(row, _)| !freed.contains(row));
+        let mut rows: Vec<RowIx> = new.into_iter().filter_map(|index| ended_row(&self.store, index)).collect();
+        let is_live = batch.origin == Origin::Live;
+        if !is_live || self.sources.iter().any(|source| !source.is_read) {
+            self.deferred.extend(rows.into_iter().map(|row| (row, is_live)));
+            return Ok(());
+        }
+        rows.dedup();
+        self.print_matching(&rows)
+    }
+
+    fn update_state(&mut self, source: SourceId, state: &State) -> io::Result<()> {
+        let Some(source) = self.sources.get_mut(usize::from(source.0)) else { return Ok(()) };
+        match state {
+            State::Loading { .. } => return Ok(()),
+            State::Watching { .. } => source.error = None,
+            State::Ended => source.has_ended = true,
+            State::Waiting(reason) | State::Failing(reason) => {
+                if source.error.as_ref() != Some(reason) {
+                    print_message(reason);
+                    source.error = Some(reason.clone());
+                }
+            }
+        }
+        source.is_read = true;
+        if self.sources.iter().any(|source| !source.is_read) {
+            return Ok(());
+        }
+        let mut deferred = std::mem::take(&mut self.deferred);
+        deferred.retain(|&(row, is_live)| is_live || self.includes_existing(row));
+        let mut rows: Vec<RowIx> = deferred.into_iter().map(|(row, _)| row).collect();
+        rows.sort_by_key(|&row| (self.store.row(row).end, row));
+        rows.dedup();
+        self.print_matching(&rows)
+    }
+
+    /// Whether a span that existed at first is printed: one that ended since the requested time, or any span of a file that is read once.
+    fn includes_existing(&self, row: RowIx) -> bool {
+        let data = self.store.row(row);
+        match self.since {
+            Some(since) => data.end >= since,
+            None => self.sources.get(usize::from(data.source.0)).is_some_and(|source| source.has_ended),
+        }
+    }
+
+    fn print_matching(&mut self, rows: &[RowIx]) -> io::Result<()> {
+        for &row in rows {
+            let store = &self.store;
+            let Some(matcher) = &mut self.matcher else {
+                self.print(row)?;
+                continue;
+            };
+            if !matcher.may_match(store, row, store.row(row).end) {
+                continue;
+            }
+            if matcher.query().needs_payloads() {
+                self.check_payload(row);
+            } else {
+                self.print(row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the source search the payload of a row. A hit arrives as [`Update::SearchHits`].
+    fn check_payload(&self, row: RowIx) {
+        let data = self.store.row(row);
+        let Some(matcher) = &self.matcher else { return };
+        let query = Arc::new(matcher.query().payload_query());
+        // A source that has ended is reported by its state.
+        self.hub.send(data.source, Request::Check { ticket: 0, query, addresses: vec![(data.payload_ref, data.id)] });
+    }
+
+    fn print_hits(&mut self, hits: &SearchHits) -> io::Result<()> {
+        if let Some(error) = &hits.error {
+            print_message(&format!("not searched: {error}"));
+        }
+        for &(trace, span) in &hits.spans {
+            if let Some(row) = self.store.find_trace(trace).and_then(|trace| self.store.find(trace, span)) {
+                self.print(row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, row: RowIx) -> io::Result<()> {
+        if self.remaining > 0 {
+            line::print(&self.store, row, self.json, self.output)?;
+            self.has_printed = true;
+            self.remaining -= 1;
+        }
+        Ok(())
+    }
 }

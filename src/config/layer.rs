@@ -8,9 +8,8 @@ use serde::Deserialize;
 use toml::de::DeTable;
 use toml::{Table, Value};
 
-use super::ConfigError;
 use super::definition::{SETTINGS, Settings, Syntax};
-use super::error::explain;
+use super::error::{ConfigError, explain};
 
 /// The prefix of environment variables: `AGNO_TOP_MAX_SPANS` sets `max_spans`.
 const PREFIX: &str = "AGNO_TOP_";
@@ -81,43 +80,38 @@ impl Layer {
             let Some(text) = environment(&name).filter(|text| !text.is_empty() || setting.syntax == Syntax::Secret) else { continue };
             let invalid = |message| ConfigError::Invalid { place: name.clone(), message };
             let text = text.into_string().map_err(|_| invalid("it is not UTF-8".to_owned()))?;
-            let value = setting.parse(&text).map_err(|error| invalid(error.to_string()))?;
+            let value = setting.parse(&text).map_err(invalid)?;
             layers.push(Self { origin: Origin::Variable(name), values: Table::from_iter([(setting.key.to_owned(), value)]) });
         }
         Ok(layers)
     }
 
-    /// Returns the place of a value for an error: `config.toml, line 3` in a file. `path` names the key, then a key or an index inside it.
-    pub(super) fn locate(&self, path: &[Step<'_>]) -> String {
+    /// Whether it sets the key, or the key inside the table `key`.
+    pub(super) fn contains(&self, key: &str, inner: Option<&str>) -> bool {
+        self.values.get(key).is_some_and(|value| inner.is_none_or(|inner| value.get(inner).is_some()))
+    }
+
+    /// Returns the place of a value for an error: `config.toml, line 3` in a file.
+    pub(super) fn locate(&self, key: &str, inner: Option<&str>, item: Option<usize>) -> String {
         let offset = match &self.origin {
-            Origin::File(_, text) => offset(text, path),
+            Origin::File(_, text) => offset(text, key, inner, item),
             Origin::Variable(_) | Origin::Flags => None,
         };
         self.origin.name(offset)
     }
 }
 
-/// A step into a value.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Step<'a> {
-    Key(&'a str),
-    Index(usize),
-}
-
-/// Returns the byte offset of a value in the text of a file, or of the innermost value on the way to it.
-fn offset(text: &str, path: &[Step<'_>]) -> Option<usize> {
+/// Returns the byte offset of a value in the text of a file.
+fn offset(text: &str, key: &str, inner: Option<&str>, item: Option<usize>) -> Option<usize> {
     let table = DeTable::parse(text).ok()?;
-    let (Step::Key(key), rest) = path.split_first()? else { return None };
-    let (_, mut value) = table.get_ref().get_key_value(*key)?;
+    let mut value = table.get_ref().get(key)?;
     let mut offset = value.span().start;
-    for step in rest {
-        (offset, value) = match step {
-            // An error in an action's name belongs to its line, which the key begins.
-            Step::Key(key) => value.get_ref().as_table()?.get_key_value(*key).map(|(key, value)| (key.span().start, value))?,
-            Step::Index(index) => value.get_ref().as_array()?.get(*index).map(|value| (value.span().start, value))?,
-        };
+    if let Some(inner) = inner {
+        let (name, keys) = value.get_ref().as_table()?.get_key_value(inner)?;
+        // An error in an action's name belongs to its line, which the key begins.
+        (offset, value) = (name.span().start, keys);
     }
-    Some(offset)
+    item.map_or(Some(offset), |item| Some(value.get_ref().as_array()?.get(item)?.span().start))
 }
 
 /// Merges layers; later ones take precedence. The table of keys is merged action by action.

@@ -147,7 +147,7 @@ fn the_listener_is_configured_by_every_origin() {
     let expected = Settings {
         otlp: ListenMode::No,
         grpc: ListenAddress::local(4000),
-        http: "[::1]:5".parse().unwrap(),
+        http: ListenAddress::try_from("[::1]:5".to_owned()).unwrap(),
         max_body: Bytes(2 << 20),
         max_memory: Bytes(512 << 20),
         forward: vec!["http://a".to_owned(), "https://b".to_owned()],

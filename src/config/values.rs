@@ -86,14 +86,16 @@ impl From<LogLevel> for LevelFilter {
 }
 
 /// A number of bytes, at least one: `4096`, `512K`, `16M`, `2GiB`. The units are powers of 1024.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "toml::Value")]
 pub struct Bytes(pub u64);
 
-impl std::str::FromStr for Bytes {
-    type Err = InvalidValue;
+impl TryFrom<toml::Value> for Bytes {
+    type Error = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidValue::new(text, "a number of bytes, such as 512M or 2G");
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let invalid = || InvalidValue::new(&text, "a number of bytes, such as 512M or 2G");
         let trimmed = text.trim();
         let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
         let (number, unit) = trimmed.split_at(digits);
@@ -106,22 +108,6 @@ impl std::str::FromStr for Bytes {
         };
         let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
         bytes.filter(|bytes| *bytes > 0).map(Self).ok_or_else(invalid)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Number(u64),
-            Text(String),
-        }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Number(number) => number.to_string(),
-            Written::Text(text) => text,
-        };
-        text.parse().map_err(D::Error::custom)
     }
 }
 
@@ -155,7 +141,8 @@ impl Serialize for Dollars {
 }
 
 /// An address to listen on: `0.0.0.0:4318`, `localhost:4318`, or a port of `127.0.0.1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String")]
 pub struct ListenAddress(pub SocketAddr);
 
 impl ListenAddress {
@@ -166,29 +153,17 @@ impl ListenAddress {
     }
 }
 
-impl std::str::FromStr for ListenAddress {
-    type Err = InvalidValue;
+impl TryFrom<String> for ListenAddress {
+    type Error = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn try_from(text: String) -> Result<Self, Self::Error> {
         let trimmed = text.trim();
         let port = trimmed.strip_prefix("localhost:").or(trimmed.strip_prefix(':')).unwrap_or(trimmed);
         if let Ok(port) = port.parse() {
             return Ok(Self::local(port));
         }
         let address = trimmed.parse().ok().or_else(|| trimmed.to_socket_addrs().ok()?.next());
-        address.map(Self).ok_or_else(|| InvalidValue::new(text, "an address, such as 127.0.0.1:4318 or 4318"))
-    }
-}
-
-impl<'de> Deserialize<'de> for ListenAddress {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
-}
-
-impl Serialize for ListenAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        address.map(Self).ok_or_else(|| InvalidValue::new(&text, "an address, such as 127.0.0.1:4318 or 4318"))
     }
 }
 
@@ -242,10 +217,11 @@ mod tests {
     #[test]
     fn bytes_have_units() {
         for (text, bytes) in [("1", 1), ("4096", 4096), ("512K", 512 << 10), (" 16 MiB ", 16 << 20), ("2g", 2 << 30)] {
-            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
+            assert_eq!(Bytes::try_from(toml::Value::from(text)), Ok(Bytes(bytes)), "{text}");
         }
+        assert_eq!(Bytes::try_from(toml::Value::from(7)), Ok(Bytes(7)));
         for text in ["", "0", "M", "-1", "1.5G", "5T", "99999999999G"] {
-            assert!(text.parse::<Bytes>().is_err(), "{text}");
+            assert!(Bytes::try_from(toml::Value::from(text)).is_err(), "{text}");
         }
     }
 
@@ -258,10 +234,10 @@ mod tests {
             ("[::]:6", "[::]:6"),
             ("0.0.0.0:7", "0.0.0.0:7"),
         ] {
-            assert_eq!(text.parse(), Ok(ListenAddress(address.parse().unwrap())), "{text}");
+            assert_eq!(ListenAddress::try_from(text.to_owned()), Ok(ListenAddress(address.parse().unwrap())), "{text}");
         }
         for text in ["", "x", "127.0.0.1", "99999", "localhost:x"] {
-            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
+            assert!(ListenAddress::try_from(text.to_owned()).is_err(), "{text}");
         }
     }
 

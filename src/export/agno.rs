@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{ExportedSpan, SpanWriter, TraceRecord};
 use crate::model::attributes::AttributeMap;
@@ -16,26 +17,6 @@ pub(super) struct Agno {
     /// The trace whose first span is not written yet.
     next: Option<TraceRecord>,
     open: bool,
-}
-
-#[derive(Serialize)]
-#[allow(clippy::struct_field_names, reason = "these are the keys of the dictionary")]
-struct Trace<'a> {
-    trace_id: String,
-    name: &'a str,
-    status: &'static str,
-    start_time: String,
-    end_time: String,
-    duration_ms: i64,
-    total_spans: u32,
-    error_count: u32,
-    run_id: Option<String>,
-    session_id: Option<String>,
-    user_id: Option<String>,
-    agent_id: Option<String>,
-    team_id: Option<String>,
-    workflow_id: Option<String>,
-    created_at: String,
 }
 
 #[derive(Serialize)]
@@ -82,27 +63,27 @@ impl<W: Write> SpanWriter<W> for Agno {
 }
 
 /// Builds a trace as Agno does: its run, session, agent and so on are those of the first span, if that is a root.
-fn trace_dict<'a>(trace: &'a TraceRecord, first: &ExportedSpan) -> Trace<'a> {
+fn trace_dict(trace: &TraceRecord, first: &ExportedSpan) -> Value {
     let root = first.record.parent_id.is_none().then_some(&first.payload.attributes);
     let context = |column| root.and_then(|attributes| agno_context(attributes, column));
     let end = trace.end.unwrap_or(trace.start);
-    Trace {
-        trace_id: trace.trace_id.to_string(),
-        name: &trace.name,
-        status: if trace.status == RunStatus::Error { "ERROR" } else { "OK" },
-        start_time: to_isoformat(trace.start),
-        end_time: to_isoformat(end),
-        duration_ms: end.saturating_sub(trace.start).max(0) / 1_000_000,
-        total_spans: trace.spans,
-        error_count: trace.errors,
-        run_id: context("run_id"),
-        session_id: context("session_id"),
-        user_id: context("user_id"),
-        agent_id: context("agent_id"),
-        team_id: context("team_id"),
-        workflow_id: context("workflow_id"),
-        created_at: to_isoformat(end),
-    }
+    json!({
+        "trace_id": trace.trace_id.to_string(),
+        "name": trace.name,
+        "status": if trace.status == RunStatus::Error { "ERROR" } else { "OK" },
+        "start_time": to_isoformat(trace.start),
+        "end_time": to_isoformat(end),
+        "duration_ms": end.saturating_sub(trace.start).max(0) / 1_000_000,
+        "total_spans": trace.spans,
+        "error_count": trace.errors,
+        "run_id": context("run_id"),
+        "session_id": context("session_id"),
+        "user_id": context("user_id"),
+        "agent_id": context("agent_id"),
+        "team_id": context("team_id"),
+        "workflow_id": context("workflow_id"),
+        "created_at": to_isoformat(end),
+    })
 }
 
 fn span_dict(span: &ExportedSpan) -> Span<'_> {

@@ -1,38 +1,15 @@
-//! A row per span: the fields of its [`SpanRecord`], without attributes.
+//! A row per span: the fields of its [`SpanRecord`](super::SpanRecord), without attributes.
 
 use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::{ExportedSpan, SpanRecord, SpanWriter, TraceRecord};
+use super::{ExportedSpan, SpanWriter};
 use crate::format;
 
-/// The columns: the fields of a [`SpanRecord`].
-const COLUMNS: [&str; 23] = [
-    "trace_id",
-    "span_id",
-    "parent_id",
-    "name",
-    "kind",
-    "status",
-    "error",
-    "start",
-    "end",
-    "duration_ms",
-    "self_ms",
-    "agent",
-    "model",
-    "provider",
-    "tool",
-    "session",
-    "user",
-    "input_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "cost_usd",
-];
+/// The names of the fields of a [`SpanRecord`](super::SpanRecord), in their order.
+const HEADER: &str = "trace_id,span_id,parent_id,name,kind,status,error,start,end,duration_ms,self_ms,agent,model,provider,tool,session,user,\
+    input_tokens,cached_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd\n";
 
 #[derive(Debug, Default)]
 pub(super) struct Csv {
@@ -40,13 +17,12 @@ pub(super) struct Csv {
 }
 
 impl<W: Write> SpanWriter<W> for Csv {
-    fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
-        Ok(())
-    }
-
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
         self.write_header(out)?;
-        write_row(cells(&span.record)?, out)
+        let record = serde_json::to_value(&span.record)?;
+        let mut writer = csv::Writer::from_writer(out);
+        writer.write_record(record.as_object().into_iter().flat_map(|fields| fields.values().map(cell)))?;
+        writer.flush()
     }
 
     fn finish(&mut self, out: &mut W) -> io::Result<()> {
@@ -56,19 +32,8 @@ impl<W: Write> SpanWriter<W> for Csv {
 
 impl Csv {
     fn write_header(&mut self, out: &mut impl Write) -> io::Result<()> {
-        if std::mem::replace(&mut self.has_header, true) { Ok(()) } else { write_row(COLUMNS.map(str::to_owned), out) }
+        if std::mem::replace(&mut self.has_header, true) { Ok(()) } else { out.write_all(HEADER.as_bytes()) }
     }
-}
-
-fn write_row(cells: impl IntoIterator<Item = String>, out: &mut impl Write) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(cells)?;
-    writer.flush()
-}
-
-fn cells(record: &SpanRecord) -> io::Result<Vec<String>> {
-    let Value::Object(fields) = serde_json::to_value(record)? else { return Ok(Vec::new()) };
-    Ok(COLUMNS.iter().map(|column| fields.get(*column).map_or_else(String::new, cell)).collect())
 }
 
 /// Returns a cell; empty if the value is unknown. Text that a spreadsheet would evaluate as a formula gets a leading quote.
@@ -83,6 +48,7 @@ fn cell(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SpanRecord;
     use super::*;
     use crate::model::{SpanId, TraceId};
 
@@ -90,7 +56,7 @@ mod tests {
     fn rows_have_the_fields_of_a_record_and_no_formulas() {
         let record = |name: &str| SpanRecord::new(TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap(), name, 0, None);
         let Value::Object(fields) = serde_json::to_value(record("")).unwrap() else { panic!() };
-        assert_eq!(fields.keys().collect::<Vec<_>>(), COLUMNS);
+        assert_eq!(fields.keys().collect::<Vec<_>>(), HEADER.trim_end().split(',').collect::<Vec<_>>());
         let mut out = Vec::new();
         let mut csv = Csv::default();
         for name in ["=HYPERLINK(\"x\")", "a, \"b\"\nc\u{1b}[2J"] {

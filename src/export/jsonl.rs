@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::record::rfc3339;
-use super::{ExportedSpan, SpanRecord, SpanWriter, TraceRecord};
+use super::{ExportedSpan, SpanRecord, SpanWriter};
 use crate::model::attributes::AttributeMap;
 use crate::model::{Event, Link, SpanKind};
 
@@ -13,17 +13,9 @@ use crate::model::{Event, Link, SpanKind};
 pub(super) struct Jsonl;
 
 impl<W: Write> SpanWriter<W> for Jsonl {
-    fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
-        Ok(())
-    }
-
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
         serde_json::to_writer(&mut *out, &Line::new(&span))?;
         out.write_all(b"\n")
-    }
-
-    fn finish(&mut self, _: &mut W) -> io::Result<()> {
-        Ok(())
     }
 }
 

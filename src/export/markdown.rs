@@ -88,15 +88,9 @@ impl<W: Write> SpanWriter<W> for Markdown {
         let Some(report) = &mut self.report else { return Ok(()) };
         report.tree.push(tree_line(&span));
         if span.record.status == RunStatus::Error {
-            let message = if span.payload.status_message.is_empty() {
-                span.record.error.clone().unwrap_or_default()
-            } else {
-                span.payload.status_message.clone()
-            };
-            report.errors.push((title(&span.record), message));
-            for (title, text) in exceptions(&span.payload) {
-                report.errors.push((title, text));
-            }
+            let message = Some(&span.payload.status_message).filter(|message| !message.is_empty()).or(span.record.error.as_ref());
+            report.errors.push((title(&span.record), message.cloned().unwrap_or_default()));
+            report.errors.extend(exceptions(&span.payload));
         }
         match span.record.kind {
             SpanType::Model => write_model_call(&span, &mut self.written_messages, report),
@@ -148,14 +142,8 @@ fn summary(trace: &TraceRecord) -> String {
 fn tree_line(span: &ExportedSpan) -> String {
     let record = &span.record;
     let mut line = format!("{}{} {}", "  ".repeat(span.depth.min(40)), record.kind.name(), label(record));
-    match record.end {
-        Some(end) => {
-            let _ = write!(line, "  {}", format::duration(end.saturating_sub(record.start)));
-        }
-        None => {
-            let _ = write!(line, "  {}", status_name(record.status));
-        }
-    }
+    let duration = record.end.map(|end| format::duration(end.saturating_sub(record.start)));
+    let _ = write!(line, "  {}", duration.as_deref().unwrap_or(status_name(record.status)));
     if let Some(usage) = usage(&record.usage) {
         let _ = write!(line, "  {usage}");
     }
@@ -190,13 +178,9 @@ fn usage(usage: &UsageRecord) -> Option<String> {
 }
 
 fn exceptions(payload: &Payload) -> impl Iterator<Item = (String, String)> {
-    let text = |value: &Value| match value {
-        Value::Text(text) => text.clone(),
-        other => other.to_json(),
-    };
-    payload.events.iter().filter(|event| event.name == "exception").flat_map(move |event| {
+    payload.events.iter().filter(|event| event.name == "exception").flat_map(|event| {
         let shown = event.attributes.iter().filter(|(name, _)| name == "exception.stacktrace" || name == "exception.type");
-        shown.map(move |(name, value)| (plain(name), text(value)))
+        shown.map(|(name, value)| (plain(name), text(value)))
     })
 }
 
@@ -230,7 +214,7 @@ fn conversation(payload: &Payload) -> (Messages, Messages) {
     let conversation = semconv::conversation(payload);
     let attributes = &payload.attributes;
     let messages = |messages: Vec<Message>, value: Option<&Value>, name: &str, role: &str| -> Messages {
-        match text(value) {
+        match value.map(text) {
             Some(text) if messages.is_empty() => {
                 // The text may be a JSON string.
                 let text = serde_json::from_str(&text).unwrap_or(text);
@@ -245,10 +229,10 @@ fn conversation(payload: &Payload) -> (Messages, Messages) {
     )
 }
 
-fn text(value: Option<&Value>) -> Option<String> {
-    match value? {
-        Value::Text(text) => Some(text.clone()),
-        other => Some(other.to_json()),
+fn text(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        other => other.to_json(),
     }
 }
 
@@ -285,7 +269,7 @@ fn result_key(text: &str) -> String {
 
 /// Writes the input and the result of a tool.
 fn write_tool(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut Report) {
-    let (input, output) = (text(semconv::input(&span.payload.attributes)), text(semconv::output(&span.payload.attributes)));
+    let (input, output) = (semconv::input(&span.payload.attributes).map(text), semconv::output(&span.payload.attributes).map(text));
     report.messages.push((format!("### {}", title(&span.record)), None));
     report.messages.extend(input.map(|input| ("**input**".to_owned(), Some(input))));
     if let Some(output) = output {

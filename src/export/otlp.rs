@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
-use super::{ExportedSpan, SpanWriter, TraceRecord};
+use super::{ExportedSpan, SpanWriter};
 use crate::otlp::encode::{SpanData, SpanMessages, TracesEncoder};
 
 impl From<ExportedSpan> for SpanMessages {
@@ -37,10 +37,6 @@ pub(super) struct OtlpJson {
 }
 
 impl<W: Write> SpanWriter<W> for OtlpJson {
-    fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
-        Ok(())
-    }
-
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
         let SpanMessages { resource, scope, span } = span.into();
         match &self.group {
@@ -83,10 +79,6 @@ pub(super) struct OtlpProto {
 }
 
 impl<W: Write> SpanWriter<W> for OtlpProto {
-    fn trace(&mut self, _: &TraceRecord, _: &mut W) -> io::Result<()> {
-        Ok(())
-    }
-
     fn span(&mut self, span: ExportedSpan, out: &mut W) -> io::Result<()> {
         self.encoder.push_messages(span.into(), &mut self.encoded);
         self.write(out)

@@ -110,21 +110,18 @@ impl Redactor {
     ///
     /// If one is not a regular expression; the message names it.
     pub fn new(patterns: &[String]) -> Result<Self, String> {
-        let compile = |pattern: &str| compile_with(pattern, true);
-        let own = patterns.iter().map(|pattern| compile(pattern)).collect::<Result<Vec<_>, _>>()?;
+        let between = BETWEEN.iter().map(|pattern| pattern.replace("ESCAPE", ESCAPE).replace("NAMED", NAMED));
+        let own = patterns.iter().map(|pattern| compile(pattern, true));
         Ok(Self(Arc::new(Patterns {
-            whole: own.into_iter().map(Ok).chain(SECRETS.iter().map(|pattern| compile_with(pattern, false))).collect::<Result<_, _>>()?,
-            between: BETWEEN
-                .iter()
-                .map(|pattern| compile(&pattern.replace("ESCAPE", ESCAPE).replace("NAMED", NAMED)))
-                .collect::<Result<_, _>>()?,
-            names: compile(NAMES)?,
+            whole: own.chain(SECRETS.iter().map(|pattern| compile(pattern, false))).collect::<Result<_, _>>()?,
+            between: between.map(|pattern| compile(&pattern, true)).collect::<Result<_, _>>()?,
+            names: compile(NAMES, true)?,
         })))
     }
 
     /// Checks that a pattern is a regular expression.
     pub fn check(pattern: &str) -> Result<(), String> {
-        compile_with(pattern, true).map(drop)
+        compile(pattern, true).map(drop)
     }
 
     /// Returns the text with its secrets replaced.
@@ -145,93 +142,46 @@ impl Redactor {
         masked
     }
 
-    /// Redacts the texts of a trace. Every field is named, so that a new field does not compile before it is decided whether it is redacted.
+    /// Redacts the texts of a trace.
     pub(super) fn trace(&self, trace: &mut TraceRecord) {
-        let TraceRecord {
-            source,
-            trace_id: _,
-            name,
-            status: _,
-            start: _,
-            end: _,
-            duration_ms: _,
-            spans: _,
-            errors: _,
-            agent,
-            session,
-            user,
-            usage: _,
-        } = trace;
-        self.owned(source);
-        self.owned(name);
-        for text in [agent, session, user].into_iter().flatten() {
+        self.owned(&mut trace.source);
+        self.owned(&mut trace.name);
+        for text in [&mut trace.agent, &mut trace.session, &mut trace.user].into_iter().flatten() {
             self.owned(text);
         }
     }
 
     /// Redacts the texts of a span.
-    pub(super) fn span(&self, span: &mut ExportedSpan) {
-        let ExportedSpan { record, status: _, depth: _, payload } = span;
+    pub(super) fn span(&self, ExportedSpan { record, payload, .. }: &mut ExportedSpan) {
         self.payload(payload);
-        let SpanRecord {
-            trace_id: _,
-            span_id: _,
-            parent_id: _,
-            name,
-            kind: _,
-            status: _,
-            error,
-            start: _,
-            end: _,
-            duration_ms: _,
-            self_ms: _,
-            agent,
-            model,
-            provider,
-            tool,
-            session,
-            user,
-            usage: _,
-        } = record;
         // The error is the beginning of the status message, and a secret that is cut is not recognized.
-        if let (Some(error), false) = (&mut *error, payload.status_message.is_empty()) {
+        if let (Some(error), false) = (&mut record.error, payload.status_message.is_empty()) {
             *error = beginning(payload.status_message.chars(), ERROR_PREVIEW).collect();
         }
-        self.owned(name);
+        self.owned(&mut record.name);
+        let SpanRecord { error, agent, model, provider, tool, session, user, .. } = record;
         for text in [error, agent, model, provider, tool, session, user].into_iter().flatten() {
             self.owned(text);
         }
     }
 
     fn payload(&self, payload: &mut Payload) {
-        let Payload {
-            attributes,
-            events,
-            links,
-            dropped: _,
-            status_message,
-            resource,
-            scope: (scope_name, scope_version),
-            scope_attributes,
-            span_kind: _,
-            trace_state,
-            notes,
-        } = payload;
-        for attributes in [attributes, resource, scope_attributes] {
+        for attributes in [&mut payload.attributes, &mut payload.resource, &mut payload.scope_attributes] {
             self.attributes(attributes);
         }
-        for text in [status_message, scope_name, scope_version, trace_state] {
+        let (scope_name, scope_version) = &mut payload.scope;
+        for text in [&mut payload.status_message, scope_name, scope_version, &mut payload.trace_state] {
             self.owned(text);
         }
-        for Event { name, time: _, attributes } in events {
+        for Event { name, time: _, attributes } in &mut payload.events {
             self.owned(name);
             self.attributes(attributes);
         }
-        for Link { trace: _, span: _, trace_state, attributes } in links {
+        for Link { trace: _, span: _, trace_state, attributes } in &mut payload.links {
             self.owned(trace_state);
             self.attributes(attributes);
         }
-        for (name, value) in notes {
+        for (name, value) in &mut payload.notes {
             self.owned(name);
             self.owned(value);
         }
@@ -273,14 +223,13 @@ impl Redactor {
     }
 }
 
-fn compile_with(pattern: &str, unicode: bool) -> Result<Regex, String> {
+fn compile(pattern: &str, unicode: bool) -> Result<Regex, String> {
     let mut builder = RegexBuilder::new(pattern);
     builder.size_limit(SIZE_LIMIT).unicode(unicode);
     builder.build().map_err(|error| {
-        format!(
-            "{pattern:?} is not a regular expression: {}",
-            error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ")
-        )
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        format!("{pattern:?} is not a regular expression: {reason}")
     })
 }
 

@@ -2,22 +2,17 @@
 
 use super::Nanos;
 
-/// The units in nanoseconds. No unit is a case variant of another.
-const UNITS: [(&str, Nanos); 14] = [
-    ("ns", 1),
-    ("us", 1_000),
-    ("µs", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("sec", 1_000_000_000),
-    ("m", 60_000_000_000),
-    ("min", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-    ("hour", 3_600_000_000_000),
-    ("d", 86_400_000_000_000),
-    ("day", 86_400_000_000_000),
-    ("w", 604_800_000_000_000),
-    ("y", 31_536_000_000_000_000),
+/// The names of the units, and their nanoseconds. No name is a case variant of another.
+const UNITS: [(&[&str], Nanos); 9] = [
+    (&["ns"], 1),
+    (&["us", "µs"], 1_000),
+    (&["ms"], 1_000_000),
+    (&["s", "sec"], 1_000_000_000),
+    (&["m", "min"], 60_000_000_000),
+    (&["h", "hour"], 3_600_000_000_000),
+    (&["d", "day"], 86_400_000_000_000),
+    (&["w"], 604_800_000_000_000),
+    (&["y"], 31_536_000_000_000_000),
 ];
 
 /// Parses a duration: one or more numbers, each with a unit (`ns`, `us`, `ms`, `s`, `m` or `min`, `h`, `d`, `w`, `y`; case is ignored).
@@ -39,7 +34,7 @@ pub fn parse(text: &str) -> Option<Nanos> {
         let (number, after) = split_at_first(rest, |c| !is_digit_or_point(c));
         let (unit, after) = split_at_first(after, is_digit_or_point);
         let unit = unit.to_lowercase();
-        let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        let (_, nanos) = UNITS.iter().find(|(names, _)| names.contains(&unit.as_str()))?;
         sum = sum.checked_add(scale(number, *nanos)?)?;
         rest = after;
     }

@@ -165,65 +165,53 @@ impl Condition {
         let events = payload.events.iter().flat_map(|event| &event.attributes);
         let links = payload.links.iter().flat_map(|link| &link.attributes);
         let mut attributes = payload.attributes.iter().chain(events).chain(links);
-        match self {
-            Self::Text(patterns) => {
-                let matches = |text: &str| patterns.iter().any(|pattern| pattern.matches_unescaped(text));
-                let mut names = payload.events.iter().map(|event| &event.name).chain([&payload.status_message]);
-                attributes.any(|(name, value)| matches(name) || matches(&value_text(value))) || names.any(|name| matches(name))
+        let holds = |(name, value): &Attribute| self.holds(name, || value_text(value), || number(value));
+        attributes.any(holds)
+            || match self {
+                Self::Text(patterns) => {
+                    let mut texts = payload.events.iter().map(|event| &event.name).chain([&payload.status_message]);
+                    texts.any(|text| any_matches_unescaped(patterns, text))
+                }
+                // Every span has the attributes of its resource, so they match only by name.
+                Self::Attribute(..) | Self::Number(..) => payload.resource.iter().any(holds),
             }
-            // Every span has the attributes of its resource, so they match only by name.
-            Self::Attribute(name, values) => attributes.chain(&payload.resource).any(|(other, value): &Attribute| {
-                let value_matches = || {
-                    let text = value_text(value);
-                    values.iter().any(|pattern| pattern.matches(&text))
-                };
-                name.matches(other) && value_matches()
-            }),
-            Self::Number(name, comparison, limit) => {
-                let matches = |(other, value): &Attribute| {
-                    name.matches(other) && number(value).is_some_and(|number| comparison.holds(&number, limit))
-                };
-                attributes.chain(&payload.resource).any(matches)
-            }
-        }
     }
 
     fn matches_json(&self, attributes: &[u8], status_message: &[u8]) -> bool {
         let mut found = false;
         let outcome = json::scan(attributes, |name, value| {
-            if found {
-                return;
-            }
-            let name = String::from_utf8_lossy(name);
-            found = match self {
-                Self::Text(patterns) => {
-                    let text = scalar_text(value);
-                    patterns.iter().any(|pattern| pattern.matches_unescaped(&name) || pattern.matches_unescaped(&text))
-                }
-                Self::Attribute(pattern, values) => {
-                    pattern.matches(&name) && {
-                        let text = scalar_text(value);
-                        values.iter().any(|pattern| pattern.matches(&text))
-                    }
-                }
-                Self::Number(pattern, comparison, limit) => {
-                    pattern.matches(&name)
-                        && match value {
-                            Scalar::Int(number) => comparison.holds(&(number as f64), limit),
-                            Scalar::Float(number) => comparison.holds(&number, limit),
-                            other => scalar_text(other).trim().parse().is_ok_and(|number: f64| comparison.holds(&number, limit)),
-                        }
-                }
+            let number = || match value {
+                Scalar::Int(number) => Some(number as f64),
+                Scalar::Float(number) => Some(number),
+                other => scalar_text(other).trim().parse().ok(),
             };
+            found = found || self.holds(&String::from_utf8_lossy(name), || scalar_text(value), number);
         });
         let Self::Text(patterns) = self else { return found && outcome.is_ok() };
-        let matches = |text: &[u8]| {
-            let text = String::from_utf8_lossy(text);
-            patterns.iter().any(|pattern| pattern.matches_unescaped(&text))
-        };
+        let matches = |text: &[u8]| any_matches_unescaped(patterns, &String::from_utf8_lossy(text));
         // Attributes that are not JSON show as text.
         found || matches(status_message) || (outcome.is_err() && matches(attributes))
     }
+
+    /// Returns whether an attribute meets the condition; its value is given as text and as number.
+    fn holds<'a>(&self, name: &str, text: impl FnOnce() -> Cow<'a, str>, number: impl FnOnce() -> Option<f64>) -> bool {
+        match self {
+            Self::Text(patterns) => any_matches_unescaped(patterns, name) || any_matches_unescaped(patterns, &text()),
+            Self::Attribute(pattern, values) => {
+                pattern.matches(name) && {
+                    let text = text();
+                    values.iter().any(|pattern| pattern.matches(&text))
+                }
+            }
+            Self::Number(pattern, comparison, limit) => {
+                pattern.matches(name) && number().is_some_and(|number| comparison.holds(&number, limit))
+            }
+        }
+    }
+}
+
+fn any_matches_unescaped(patterns: &[Pattern], text: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches_unescaped(text))
 }
 
 /// Returns a regular expression that matches the bytes of every payload with a text that the pattern matches. It omits the punctuation of

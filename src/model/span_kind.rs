@@ -47,14 +47,7 @@ impl SpanKind {
     /// Returns the name in upper case: `SERVER`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unspecified => "UNSPECIFIED",
-            Self::Internal => "INTERNAL",
-            Self::Server => "SERVER",
-            Self::Client => "CLIENT",
-            Self::Producer => "PRODUCER",
-            Self::Consumer => "CONSUMER",
-        }
+        ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"][usize::from(self.code())]
     }
 
     /// Returns the kind as Agno's tables store it, which have no value for an unspecified kind: it becomes [`SpanKind::Internal`], the

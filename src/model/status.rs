@@ -48,11 +48,7 @@ impl Status {
     /// Returns the name in upper case, as Agno's tables store it: `ERROR`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unset => "UNSET",
-            Self::Ok => "OK",
-            Self::Error => "ERROR",
-        }
+        ["UNSET", "OK", "ERROR"][usize::from(self.code())]
     }
 }
 

@@ -38,39 +38,26 @@ pub(crate) struct SpanMessages {
 impl From<SpanData> for SpanMessages {
     fn from(data: SpanData) -> Self {
         let SpanData { trace, id, parent, start, end, status, name, payload } = data;
-        let Payload {
-            attributes,
-            events,
-            links,
-            dropped,
-            status_message,
-            resource,
-            scope,
-            scope_attributes,
-            span_kind,
-            trace_state,
-            notes: _,
-        } = payload;
-        let resource = Resource { attributes: key_values(resource), ..Resource::default() };
-        let (scope_name, version) = scope;
-        let scope =
-            InstrumentationScope { name: scope_name, version, attributes: key_values(scope_attributes), ..InstrumentationScope::default() };
+        let resource = Resource { attributes: key_values(payload.resource), ..Resource::default() };
+        let (scope_name, version) = payload.scope;
+        let scope_attributes = key_values(payload.scope_attributes);
+        let scope = InstrumentationScope { name: scope_name, version, attributes: scope_attributes, ..InstrumentationScope::default() };
         let span = Span {
             trace_id: trace.bytes().to_vec(),
             span_id: id.bytes().to_vec(),
-            trace_state,
+            trace_state: payload.trace_state,
             parent_span_id: parent.map(|parent| parent.bytes().to_vec()).unwrap_or_default(),
             name,
-            kind: span_kind.code().into(),
+            kind: payload.span_kind.code().into(),
             start_time_unix_nano: unix_nanos(start),
             end_time_unix_nano: unix_nanos(end.unwrap_or_default()),
-            attributes: key_values(attributes),
-            dropped_attributes_count: dropped.attributes,
-            events: events.into_iter().map(event).collect(),
-            dropped_events_count: dropped.events,
-            links: links.into_iter().map(link).collect(),
-            dropped_links_count: dropped.links,
-            status: Some(SpanStatus { message: status_message, code: status.code().into() }),
+            attributes: key_values(payload.attributes),
+            dropped_attributes_count: payload.dropped.attributes,
+            events: payload.events.into_iter().map(event).collect(),
+            dropped_events_count: payload.dropped.events,
+            links: payload.links.into_iter().map(link).collect(),
+            dropped_links_count: payload.dropped.links,
+            status: Some(SpanStatus { message: payload.status_message, code: status.code().into() }),
             ..Span::default()
         };
         Self { resource, scope, span }

@@ -69,26 +69,27 @@ fn sanitize(text: &[u8]) -> Result<Cow<'_, str>, String> {
 #[allow(clippy::struct_field_names, reason = "these are the keys of the request")]
 pub(crate) struct TracesRequest<'a> {
     #[serde(borrow)]
-    resource_spans: Option<Vec<ResourceSpans<'a>>>,
+    resource_spans: Option<Vec<ResourceGroup<'a>>>,
     resource_logs: Option<IgnoredAny>,
     resource_metrics: Option<IgnoredAny>,
 }
 
+/// A `ResourceSpans`, `ResourceLogs` or `ResourceMetrics`.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResourceSpans<'a> {
-    #[serde(borrow)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct ResourceGroup<'a> {
     resource: Option<&'a RawValue>,
-    #[serde(borrow)]
-    scope_spans: Option<Vec<ScopeSpans<'a>>>,
+    #[serde(rename = "scopeSpans", alias = "scopeLogs", alias = "scopeMetrics")]
+    scopes: Option<Vec<ScopeGroup<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct ScopeSpans<'a> {
-    #[serde(borrow)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct ScopeGroup<'a> {
     scope: Option<&'a RawValue>,
-    #[serde(borrow)]
-    spans: Option<Vec<&'a RawValue>>,
+    /// Spans, log records or metrics.
+    #[serde(rename = "spans", alias = "logRecords", alias = "metrics")]
+    items: Option<Vec<&'a RawValue>>,
 }
 
 impl TracesRequest<'_> {
@@ -101,9 +102,9 @@ impl TracesRequest<'_> {
     pub(crate) fn encode(self, mut number: usize, encoder: &mut TracesEncoder, traces: &mut EncodedTraces) -> usize {
         for group in self.resource_spans.unwrap_or_default() {
             let resource = span::resource(group.resource);
-            for scope in group.scope_spans.unwrap_or_default() {
+            for scope in group.scopes.unwrap_or_default() {
                 encoder.set_group(resource.clone(), span::scope(scope.scope), &mut traces.body);
-                for raw in scope.spans.unwrap_or_default() {
+                for raw in scope.items.unwrap_or_default() {
                     match span::decode(raw.get()) {
                         Ok(span) => encoder.push(&span, &mut traces.body),
                         Err(reason) => traces.rejected.push(RejectedSpan { number, reason }),

@@ -14,9 +14,7 @@ pub(crate) fn decode_at(body: &[u8], at: usize) -> Result<Option<IdentifiedPaylo
     let mut found = None;
     request::for_each_span(body, |group, message| {
         if offset(body, message) == at && found.is_none() {
-            let (mut payload, ids) = decode_span(message)?;
-            group.decode_into(&mut payload)?;
-            found = Some((payload, ids));
+            found = Some(decode(group, message)?);
         }
         Ok(())
     })?;
@@ -59,10 +57,10 @@ pub(crate) fn matching_ids(group: Group<'_>, message: &[u8], query: &PayloadQuer
 }
 
 /// Decodes an encoded span, with its resource and scope.
-pub(crate) fn decode(group: Group<'_>, message: &[u8]) -> Result<Payload, DecodeError> {
-    let (mut payload, _) = decode_span(message)?;
+pub(crate) fn decode(group: Group<'_>, message: &[u8]) -> Result<IdentifiedPayload, DecodeError> {
+    let (mut payload, ids) = decode_span(message)?;
     group.decode_into(&mut payload)?;
-    Ok(payload)
+    Ok((payload, ids))
 }
 
 /// Decodes an encoded span, without its resource and scope. A field of the wrong type is ignored if the row of the span does not need it:
@@ -138,10 +136,8 @@ fn link(message: &[u8]) -> Result<Option<Link>, DecodeError> {
 fn status_message(message: &[u8]) -> Result<String, DecodeError> {
     let mut text = String::new();
     let mut fields = Fields(message);
-    while let Some((number, field)) = fields.next()? {
-        if number == 2 {
-            text = decode_text(field)?;
-        }
+    while let Some(field) = fields.find(2)? {
+        text = decode_text(field)?;
     }
     Ok(text)
 }

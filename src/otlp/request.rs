@@ -3,7 +3,7 @@
 //! The requests of logs and metrics have the same structure and the same field numbers.
 
 use super::value::{decode_attribute, decode_text};
-use super::wire::{DecodeError, Fields};
+use super::wire::{DecodeError, FieldValue, Fields};
 use crate::model::attributes::keep_last;
 use crate::model::{Attribute, Payload};
 
@@ -22,24 +22,16 @@ pub(crate) fn for_each_span<'a>(
     mut f: impl FnMut(Group<'a>, &'a [u8]) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     let mut requests = Fields(body);
-    while let Some((number, field)) = requests.next()? {
-        if number != 1 {
-            continue;
-        }
+    while let Some(field) = requests.find(1)? {
         let resource_spans = field.bytes()?;
         let resource = first_field(resource_spans)?;
         let mut scopes = Fields(resource_spans);
-        while let Some((number, field)) = scopes.next()? {
-            if number != 2 {
-                continue;
-            }
+        while let Some(field) = scopes.find(2)? {
             let scope_spans = field.bytes()?;
             let group = Group { resource, scope: first_field(scope_spans)? };
             let mut spans = Fields(scope_spans);
-            while let Some((number, field)) = spans.next()? {
-                if number == 2 {
-                    f(group, field.bytes()?)?;
-                }
+            while let Some(field) = spans.find(2)? {
+                f(group, field.bytes()?)?;
             }
         }
     }
@@ -48,13 +40,7 @@ pub(crate) fn for_each_span<'a>(
 
 /// Returns field 1 of a message, which is nearly always encoded first; empty if it is missing.
 fn first_field(message: &[u8]) -> Result<&[u8], DecodeError> {
-    let mut fields = Fields(message);
-    while let Some((number, field)) = fields.next()? {
-        if number == 1 {
-            return field.bytes();
-        }
-    }
-    Ok(&[])
+    Fields(message).find(1)?.map_or(Ok(&[]), FieldValue::bytes)
 }
 
 impl<'a> Group<'a> {
@@ -83,10 +69,8 @@ impl<'a> Group<'a> {
     pub(crate) fn resource_attributes(&self) -> Result<Vec<Attribute>, DecodeError> {
         let mut attributes = Vec::new();
         let mut fields = Fields(self.resource);
-        while let Some((number, field)) = fields.next()? {
-            if number == 1 {
-                attributes.push(decode_attribute(field.bytes()?)?);
-            }
+        while let Some(field) = fields.find(1)? {
+            attributes.push(decode_attribute(field.bytes()?)?);
         }
         keep_last(&mut attributes);
         Ok(attributes)

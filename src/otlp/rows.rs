@@ -168,8 +168,8 @@ impl<'a> SpanReader<'a> {
 
     fn read_event(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
         let mut fields = Fields(message);
-        while let Some((number, field)) = fields.next()? {
-            if number == 2 && field.bytes()? == b"exception" {
+        while let Some(name) = fields.find(2)? {
+            if name.bytes()? == b"exception" {
                 self.exception = Some(message);
             }
         }
@@ -227,9 +227,8 @@ impl<'a> SpanReader<'a> {
 /// Returns the attribute `exception.message` of an encoded event; empty if it has none.
 fn exception_message(event: &[u8]) -> Result<&[u8], DecodeError> {
     let mut fields = Fields(event);
-    while let Some((number, field)) = fields.next()? {
-        if number == 3
-            && let (b"exception.message", value) = key_value(field.bytes()?)?
+    while let Some(field) = fields.find(3)? {
+        if let (b"exception.message", value) = key_value(field.bytes()?)?
             && let ShallowValue::Scalar(Scalar::Text(text)) = decode_shallow(value)?
         {
             return Ok(text);

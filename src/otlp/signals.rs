@@ -69,8 +69,8 @@ pub(crate) fn data_points(body: &[u8]) -> Result<u64, DecodeError> {
             // Gauge, sum, histogram, exponential histogram, summary.
             if matches!(number, 5 | 7 | 9 | 10 | 11) {
                 let mut points = Fields(field.bytes()?);
-                while let Some((number, _)) = points.next()? {
-                    count += u64::from(number == 1);
+                while points.find(1)?.is_some() {
+                    count += 1;
                 }
             }
         }

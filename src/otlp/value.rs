@@ -101,10 +101,8 @@ fn decode_nested(message: &[u8], depth: usize) -> Result<Value, DecodeError> {
 fn decode_list(message: &[u8], depth: usize) -> Result<Vec<Value>, DecodeError> {
     let mut list = Vec::new();
     let mut fields = Fields(message);
-    while let Some((number, field)) = fields.next()? {
-        if number == 1 {
-            list.push(decode_nested(field.bytes()?, depth)?);
-        }
+    while let Some(field) = fields.find(1)? {
+        list.push(decode_nested(field.bytes()?, depth)?);
     }
     Ok(list)
 }
@@ -112,11 +110,9 @@ fn decode_list(message: &[u8], depth: usize) -> Result<Vec<Value>, DecodeError> 
 fn decode_map(message: &[u8], depth: usize) -> Result<Vec<Attribute>, DecodeError> {
     let mut map = Vec::new();
     let mut fields = Fields(message);
-    while let Some((number, field)) = fields.next()? {
-        if number == 1 {
-            let (key, value) = key_value(field.bytes()?)?;
-            map.push((String::from_utf8_lossy(key).into_owned(), decode_nested(value, depth)?));
-        }
+    while let Some(field) = fields.find(1)? {
+        let (key, value) = key_value(field.bytes()?)?;
+        map.push((String::from_utf8_lossy(key).into_owned(), decode_nested(value, depth)?));
     }
     keep_last(&mut map);
     Ok(map)

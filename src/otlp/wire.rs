@@ -60,6 +60,17 @@ impl<'a> Fields<'a> {
         Ok(None)
     }
 
+    /// Returns the value of the next field with this number; `None` if no more follows.
+    #[inline]
+    pub(crate) fn find(&mut self, number: u32) -> Result<Option<FieldValue<'a>>, DecodeError> {
+        while let Some((other, field)) = self.next()? {
+            if other == number {
+                return Ok(Some(field));
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns the value of the next field if its key is this byte, which must be the key of a length-delimited field.
     #[inline]
     pub(crate) fn next_bytes(&mut self, key: u8) -> Result<Option<&'a [u8]>, DecodeError> {

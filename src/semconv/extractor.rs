@@ -7,10 +7,10 @@ mod usage;
 pub(super) use facts::PROMPT_PREFIX;
 pub(super) use usage::MAX_MAP_CHARS;
 
+use super::attributes::PENDING;
 use super::keys::{
     CALLED_TOOL, Entry, FIELDS, Field, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, USER_ROLE,
 };
-use super::pending::PENDING;
 use super::{kinds, values};
 use crate::model::json::{Scalar, chars};
 use crate::model::{SpanId, SpanType};
@@ -78,14 +78,12 @@ enum FieldValue<'a> {
 
 /// An attribute key that states a fact.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct KnownKey<'k>(Key<'k>);
-
-#[derive(Clone, Copy, Debug)]
-enum Key<'k> {
+pub(crate) enum KnownKey<'k> {
     /// The key of an input message, after its prefix.
     InputMessage(&'k [u8]),
     /// The key of a response message, after its prefix.
     OutputMessage(&'k [u8]),
+    /// A key that states fields.
     Fields(Entry),
 }
 
@@ -96,13 +94,13 @@ impl<'k> KnownKey<'k> {
         // Both prefixes begin like this, and most keys do not.
         if let [b'l', b'l', b'm', b'.', b'i' | b'o', ..] = key {
             if let Some(rest) = key.strip_prefix(INPUT_MESSAGES.as_bytes()) {
-                return Some(Self(Key::InputMessage(rest)));
+                return Some(Self::InputMessage(rest));
             }
             if let Some(rest) = key.strip_prefix(OUTPUT_MESSAGES.as_bytes()) {
-                return Some(Self(Key::OutputMessage(rest)));
+                return Some(Self::OutputMessage(rest));
             }
         }
-        Entry::find(key).map(|entry| Self(Key::Fields(entry)))
+        Entry::find(key).map(Self::Fields)
     }
 }
 
@@ -129,9 +127,9 @@ impl<'a> Extractor<'a> {
     /// Adds an attribute whose key is known to state a fact.
     #[inline]
     pub(crate) fn add_known(&mut self, key: KnownKey<'_>, value: Scalar<'a>) {
-        let entry = match key.0 {
-            Key::InputMessage(rest) => return self.add_input_message(rest, value),
-            Key::OutputMessage(rest) => {
+        let entry = match key {
+            KnownKey::InputMessage(rest) => return self.add_input_message(rest, value),
+            KnownKey::OutputMessage(rest) => {
                 self.seen.has_response = true;
                 if rest.ends_with(CALLED_TOOL.as_bytes()) {
                     let (names, count) = &mut self.seen.called_tools;
@@ -142,7 +140,7 @@ impl<'a> Extractor<'a> {
                 }
                 return;
             }
-            Key::Fields(entry) => entry,
+            KnownKey::Fields(entry) => entry,
         };
         for (field, rank) in entry.fields() {
             let best = self.slot(field).map(|(best, _)| *best);
@@ -215,24 +213,15 @@ impl<'a> Extractor<'a> {
 
     #[inline]
     fn text(&self, field: Field) -> Option<Scalar<'a>> {
-        match self.slot(field) {
-            Some((_, FieldValue::Text(text))) => Some(*text),
-            _ => None,
-        }
+        if let Some((_, FieldValue::Text(text))) = self.slot(field) { Some(*text) } else { None }
     }
 
     fn count(&self, field: Field) -> Option<u32> {
-        match self.slot(field) {
-            Some((_, FieldValue::Count(count))) => Some(*count),
-            _ => None,
-        }
+        if let Some((_, FieldValue::Count(count))) = self.slot(field) { Some(*count) } else { None }
     }
 
     fn billionths(&self, field: Field) -> Option<i64> {
-        match self.slot(field) {
-            Some((_, FieldValue::Billionths(amount))) => Some(*amount),
-            _ => None,
-        }
+        if let Some((_, FieldValue::Billionths(amount))) = self.slot(field) { Some(*amount) } else { None }
     }
 }
 

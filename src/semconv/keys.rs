@@ -1,67 +1,7 @@
 //! The attribute keys that state each fact of a row.
 
-/// A fact that attributes can state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Field {
-    /// What the span does, in the words of its convention.
-    Kind,
-    Agent,
-    AgentId,
-    TeamId,
-    WorkflowId,
-    /// The name of the traced function: an agent, a step or a tool, depending on the kind.
-    Entity,
-    /// The value for `{name}` in a span name that is a template.
-    Name,
-    Model,
-    Provider,
-    Tool,
-    Session,
-    User,
-    Run,
-    /// The input, as plain text.
-    Input,
-    /// The input, as JSON messages.
-    Messages,
-    Prompt,
-    Completion,
-    CacheRead,
-    CacheWrite,
-    Reasoning,
-    /// Input and output tokens.
-    Total,
-    /// Token counts as a map.
-    UsageDetails,
-    /// The whole response, which may contain the provider's own usage.
-    Response,
-    /// The provider's id of the response.
-    ResponseId,
-    Cost,
-    /// Dollars as a map.
-    CostDetails,
-    /// The parameters of a model call, as JSON.
-    Parameters,
-    CostIn,
-    CostOut,
-    /// The AI SDK's operation. Its presence marks a span of the AI SDK.
-    SdkOperation,
-    /// The input tokens that were not cached, as newer versions of the AI SDK state them. Their input count includes cached tokens.
-    SdkFresh,
-    /// What the provider returned beside the text, as JSON.
-    ProviderMetadata,
-    /// The time to the first chunk in seconds.
-    FirstSeconds,
-    /// The time to the first chunk in milliseconds.
-    FirstMillis,
-    Error,
-    /// Logfire's type of record; see [`pending`](super::pending).
-    RecordType,
-    PendingParent,
-}
-
 /// The number of fields.
-pub(super) const FIELDS: usize = Field::PendingParent as usize + 1;
+pub(super) const FIELDS: usize = KEYS.len();
 
 /// The prefix of the keys of a message that was sent to a model (OpenInference), before its number.
 pub(crate) const INPUT_MESSAGES: &str = "llm.input_messages.";
@@ -98,244 +38,234 @@ pub(super) fn is_raw_prompt(rank: u8) -> bool {
     Field::Prompt.keys().get(usize::from(rank)) == Some(&RAW_INPUT)
 }
 
-/// The keys of each field, in order of precedence: the first key that a span has states the fact.
-const KEYS: &[(Field, &[&str])] = &[
-    (
-        Field::Kind,
-        &[
-            "openinference.span.kind",
-            "langsmith.span.kind",
-            "gen_ai.operation.name",
-            "ai.operationId",
-            "traceloop.span.kind",
-            "langfuse.observation.type",
-            "llm.request.type",
-            "mlflow.spanType",
-            "mastra.span.type",
-            "genkit:metadata:subtype",
-        ],
-    ),
-    (
-        Field::Agent,
-        &[
-            "agent.name",
-            "graph.node.name",
-            "agno.agent.id",
-            "agno.team.id",
-            "agno.workflow.id",
-            "gen_ai.agent.name",
-            "gen_ai.agent.id",
-            "gen_ai.workflow.name",
-            "agent_name",
-            "agent.id",
-        ],
-    ),
-    (Field::AgentId, &["agno.agent.id"]),
-    (Field::TeamId, &["agno.team.id"]),
-    (Field::WorkflowId, &["agno.workflow.id"]),
-    (Field::Name, &["name"]),
-    (Field::Entity, &["traceloop.entity.name", "genkit:name"]),
-    (
-        Field::Model,
-        &[
-            "llm.response.model_name",
-            "llm.model_name",
-            "embedding.model_name",
-            "reranker.model_name",
-            "gen_ai.response.model",
-            "gen_ai.request.model",
-            "ai.response.model",
-            "ai.model.id",
-            "llm.model",
-            "llm.request.model_name",
-            "langfuse.observation.model.name",
-            "mlflow.llm.model",
-            "model",
-            "model_name",
-            "modelId",
-            "genkit:name",
-        ],
-    ),
-    (
-        Field::Provider,
-        &[
-            "llm.provider",
-            "llm.system",
-            "gen_ai.provider.name",
-            "gen_ai.system",
-            "ai.model.provider",
-            "mlflow.llm.provider",
-            "langsmith.metadata.ls_provider",
-            "langfuse.observation.metadata.ls_provider",
-        ],
-    ),
-    (Field::Tool, &["tool.name", "gen_ai.tool.name", "ai.toolCall.name"]),
-    (
-        Field::Session,
-        &[
-            "session.id",
-            "gen_ai.conversation.id",
-            "ai.telemetry.metadata.sessionId",
-            "traceloop.association.properties.session_id",
-            "langfuse.session.id",
-            "langsmith.metadata.session_id",
-            "langsmith.metadata.thread_id",
-            "langsmith.trace.session_id",
-            "traceloop.association.properties.thread_id",
-            "gcp.vertex.agent.session_id",
-            "mlflow.trace.session",
-        ],
-    ),
-    (
-        Field::User,
-        &[
-            "user.id",
-            "ai.telemetry.metadata.userId",
-            "traceloop.association.properties.user_id",
-            "langfuse.user.id",
-            "enduser.id",
-            "langsmith.metadata.user_id",
-            "mlflow.trace.user",
-        ],
-    ),
-    (Field::Run, &["agno.run.id"]),
-    (
-        Field::Input,
-        &[
-            "input.value",
-            "gen_ai.tool.call.arguments",
-            "ai.toolCall.args",
-            "ai.toolCall.input",
-            "traceloop.entity.input",
-            "agent.input",
-            "tool.arguments",
-            "tool.parameters",
-            "gcp.vertex.agent.tool_call_args",
-            "langfuse.observation.input",
-            "mlflow.spanInputs",
-            "tool_arguments",
-            "gen_ai.tool.args",
-            "gen_ai.tool.input",
-            "genkit:input",
-            "input",
-        ],
-    ),
-    (Field::Messages, &["gen_ai.input.messages", "pydantic_ai.all_messages", "ai.prompt.messages", "ai.prompt", "gen_ai.prompt"]),
-    (
-        Field::Prompt,
-        &[
-            "llm.token_count.prompt",
-            "gen_ai.usage.input_tokens",
-            "gen_ai.usage.prompt_tokens",
-            "ai.usage.inputTokens",
-            "ai.usage.promptTokens",
-            "ai.usage.tokens",
-            "llm.usage.prompt_tokens",
-            "gen_ai.aggregated_usage.input_tokens",
-            RAW_INPUT,
-        ],
-    ),
-    (
-        Field::Completion,
-        &[
-            "llm.token_count.completion",
-            "gen_ai.usage.output_tokens",
-            "gen_ai.usage.completion_tokens",
-            "ai.usage.outputTokens",
-            "ai.usage.completionTokens",
-            "llm.usage.completion_tokens",
-            "gen_ai.aggregated_usage.output_tokens",
-            "gen_ai.usage.details.output_tokens",
-        ],
-    ),
-    (
-        Field::CacheRead,
-        &[
-            "llm.token_count.prompt_details.cache_read",
-            "gen_ai.usage.cache_read.input_tokens",
-            "gen_ai.usage.cache_read_input_tokens",
-            "gen_ai.usage.details.cache_read_tokens",
-            "ai.usage.cachedInputTokens",
-            "ai.usage.inputTokenDetails.cacheReadTokens",
-            "gen_ai.usage.details.cache_read_input_tokens",
-            "gen_ai.usage.details.cached_tokens",
-            "gen_ai.usage.details.cached_content_tokens",
-            "gen_ai.aggregated_usage.cache_read.input_tokens",
-            "gen_ai.usage.cached_input_tokens",
-        ],
-    ),
-    (
-        Field::CacheWrite,
-        &[
-            "llm.token_count.prompt_details.cache_write",
-            "gen_ai.usage.cache_creation.input_tokens",
-            "gen_ai.usage.cache_write.input_tokens",
-            "gen_ai.usage.cache_creation_input_tokens",
-            "gen_ai.usage.details.cache_write_tokens",
-            "ai.usage.inputTokenDetails.cacheWriteTokens",
-            "gen_ai.usage.cache_write_input_tokens",
-            "gen_ai.usage.details.cache_creation_input_tokens",
-            "gen_ai.aggregated_usage.cache_creation.input_tokens",
-        ],
-    ),
-    (
-        Field::Reasoning,
-        &[
-            "llm.token_count.completion_details.reasoning",
-            "gen_ai.usage.reasoning.output_tokens",
-            "gen_ai.usage.details.reasoning_tokens",
-            "gen_ai.usage.reasoning_tokens",
-            "ai.usage.reasoningTokens",
-            "ai.usage.outputTokenDetails.reasoningTokens",
-            "gen_ai.usage.output_tokens_details.reasoning",
-            "gen_ai.usage.details.thoughts_tokens",
-            "gen_ai.aggregated_usage.details.reasoning_tokens",
-            "gen_ai.aggregated_usage.details.thoughts_tokens",
-        ],
-    ),
-    (Field::Cost, &["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost", "gen_ai.cost.total_cost"]),
-    (Field::Total, &["llm.token_count.total", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "ai.usage.totalTokens"]),
-    (
-        Field::UsageDetails,
-        &[
-            "gen_ai.usage.raw",
-            "langfuse.observation.usage_details",
-            "langsmith.metadata.usage_metadata",
-            "metadata.usage_object",
-            "mlflow.chat.tokenUsage",
-            "usage",
-        ],
-    ),
-    (
-        Field::Response,
-        &[
-            "output.value",
-            "gcp.vertex.agent.llm_response",
-            "gen_ai.completion",
-            "mlflow.spanOutputs",
-            "response",
-            "response_data",
-            "genkit:output",
-            "body",
-        ],
-    ),
-    (Field::ResponseId, &["gen_ai.response.id", "ai.response.id", "llm.response.id", "response_id"]),
-    (Field::CostDetails, &["langfuse.observation.cost_details"]),
-    (Field::Parameters, &["llm.invocation_parameters"]),
-    (Field::CostIn, &["llm.cost.prompt"]),
-    (Field::CostOut, &["llm.cost.completion"]),
-    (Field::SdkOperation, &["ai.operationId"]),
-    (Field::SdkFresh, &["ai.usage.inputTokenDetails.noCacheTokens"]),
-    (Field::ProviderMetadata, &["ai.response.providerMetadata"]),
-    (
-        Field::FirstSeconds,
-        &["gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token", "gen_ai.client.operation.time_to_first_chunk"],
-    ),
-    (Field::FirstMillis, &["ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"]),
-    (Field::Error, &["error.message", "exception.message", "error.type", "langfuse.observation.status_message"]),
-    (Field::RecordType, &["logfire.span_type"]),
-    (Field::PendingParent, &["logfire.pending_parent_id"]),
-];
+/// Defines [`Field`] and [`KEYS`].
+macro_rules! fields {
+    ($($(#[$doc:meta])* $field:ident: [$($key:expr),* $(,)?],)*) => {
+        /// A fact that attributes can state.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum Field {
+            $($(#[$doc])* $field,)*
+        }
+
+        /// The keys of each field, in order of precedence: the first key that a span has states the fact.
+        const KEYS: &[(Field, &[&str])] = &[$((Field::$field, &[$($key),*])),*];
+    };
+}
+
+fields! {
+    /// What the span does, in the words of its convention.
+    Kind: [
+        "openinference.span.kind",
+        "langsmith.span.kind",
+        "gen_ai.operation.name",
+        "ai.operationId",
+        "traceloop.span.kind",
+        "langfuse.observation.type",
+        "llm.request.type",
+        "mlflow.spanType",
+        "mastra.span.type",
+        "genkit:metadata:subtype",
+    ],
+    Agent: [
+        "agent.name",
+        "graph.node.name",
+        "agno.agent.id",
+        "agno.team.id",
+        "agno.workflow.id",
+        "gen_ai.agent.name",
+        "gen_ai.agent.id",
+        "gen_ai.workflow.name",
+        "agent_name",
+        "agent.id",
+    ],
+    AgentId: ["agno.agent.id"],
+    TeamId: ["agno.team.id"],
+    WorkflowId: ["agno.workflow.id"],
+    /// The value for `{name}` in a span name that is a template.
+    Name: ["name"],
+    /// The name of the traced function: an agent, a step or a tool, depending on the kind.
+    Entity: ["traceloop.entity.name", "genkit:name"],
+    Model: [
+        "llm.response.model_name",
+        "llm.model_name",
+        "embedding.model_name",
+        "reranker.model_name",
+        "gen_ai.response.model",
+        "gen_ai.request.model",
+        "ai.response.model",
+        "ai.model.id",
+        "llm.model",
+        "llm.request.model_name",
+        "langfuse.observation.model.name",
+        "mlflow.llm.model",
+        "model",
+        "model_name",
+        "modelId",
+        "genkit:name",
+    ],
+    Provider: [
+        "llm.provider",
+        "llm.system",
+        "gen_ai.provider.name",
+        "gen_ai.system",
+        "ai.model.provider",
+        "mlflow.llm.provider",
+        "langsmith.metadata.ls_provider",
+        "langfuse.observation.metadata.ls_provider",
+    ],
+    Tool: ["tool.name", "gen_ai.tool.name", "ai.toolCall.name"],
+    Session: [
+        "session.id",
+        "gen_ai.conversation.id",
+        "ai.telemetry.metadata.sessionId",
+        "traceloop.association.properties.session_id",
+        "langfuse.session.id",
+        "langsmith.metadata.session_id",
+        "langsmith.metadata.thread_id",
+        "langsmith.trace.session_id",
+        "traceloop.association.properties.thread_id",
+        "gcp.vertex.agent.session_id",
+        "mlflow.trace.session",
+    ],
+    User: [
+        "user.id",
+        "ai.telemetry.metadata.userId",
+        "traceloop.association.properties.user_id",
+        "langfuse.user.id",
+        "enduser.id",
+        "langsmith.metadata.user_id",
+        "mlflow.trace.user",
+    ],
+    Run: ["agno.run.id"],
+    /// The input, as plain text.
+    Input: [
+        "input.value",
+        "gen_ai.tool.call.arguments",
+        "ai.toolCall.args",
+        "ai.toolCall.input",
+        "traceloop.entity.input",
+        "agent.input",
+        "tool.arguments",
+        "tool.parameters",
+        "gcp.vertex.agent.tool_call_args",
+        "langfuse.observation.input",
+        "mlflow.spanInputs",
+        "tool_arguments",
+        "gen_ai.tool.args",
+        "gen_ai.tool.input",
+        "genkit:input",
+        "input",
+    ],
+    /// The input, as JSON messages.
+    Messages: ["gen_ai.input.messages", "pydantic_ai.all_messages", "ai.prompt.messages", "ai.prompt", "gen_ai.prompt"],
+    Prompt: [
+        "llm.token_count.prompt",
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "ai.usage.inputTokens",
+        "ai.usage.promptTokens",
+        "ai.usage.tokens",
+        "llm.usage.prompt_tokens",
+        "gen_ai.aggregated_usage.input_tokens",
+        RAW_INPUT,
+    ],
+    Completion: [
+        "llm.token_count.completion",
+        "gen_ai.usage.output_tokens",
+        "gen_ai.usage.completion_tokens",
+        "ai.usage.outputTokens",
+        "ai.usage.completionTokens",
+        "llm.usage.completion_tokens",
+        "gen_ai.aggregated_usage.output_tokens",
+        "gen_ai.usage.details.output_tokens",
+    ],
+    CacheRead: [
+        "llm.token_count.prompt_details.cache_read",
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.details.cache_read_tokens",
+        "ai.usage.cachedInputTokens",
+        "ai.usage.inputTokenDetails.cacheReadTokens",
+        "gen_ai.usage.details.cache_read_input_tokens",
+        "gen_ai.usage.details.cached_tokens",
+        "gen_ai.usage.details.cached_content_tokens",
+        "gen_ai.aggregated_usage.cache_read.input_tokens",
+        "gen_ai.usage.cached_input_tokens",
+    ],
+    CacheWrite: [
+        "llm.token_count.prompt_details.cache_write",
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.details.cache_write_tokens",
+        "ai.usage.inputTokenDetails.cacheWriteTokens",
+        "gen_ai.usage.cache_write_input_tokens",
+        "gen_ai.usage.details.cache_creation_input_tokens",
+        "gen_ai.aggregated_usage.cache_creation.input_tokens",
+    ],
+    Reasoning: [
+        "llm.token_count.completion_details.reasoning",
+        "gen_ai.usage.reasoning.output_tokens",
+        "gen_ai.usage.details.reasoning_tokens",
+        "gen_ai.usage.reasoning_tokens",
+        "ai.usage.reasoningTokens",
+        "ai.usage.outputTokenDetails.reasoningTokens",
+        "gen_ai.usage.output_tokens_details.reasoning",
+        "gen_ai.usage.details.thoughts_tokens",
+        "gen_ai.aggregated_usage.details.reasoning_tokens",
+        "gen_ai.aggregated_usage.details.thoughts_tokens",
+    ],
+    Cost: ["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost", "gen_ai.cost.total_cost"],
+    /// Input and output tokens.
+    Total: ["llm.token_count.total", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "ai.usage.totalTokens"],
+    /// Token counts as a map.
+    UsageDetails: [
+        "gen_ai.usage.raw",
+        "langfuse.observation.usage_details",
+        "langsmith.metadata.usage_metadata",
+        "metadata.usage_object",
+        "mlflow.chat.tokenUsage",
+        "usage",
+    ],
+    /// The whole response, which may contain the provider's own usage.
+    Response: [
+        "output.value",
+        "gcp.vertex.agent.llm_response",
+        "gen_ai.completion",
+        "mlflow.spanOutputs",
+        "response",
+        "response_data",
+        "genkit:output",
+        "body",
+    ],
+    /// The provider's id of the response.
+    ResponseId: ["gen_ai.response.id", "ai.response.id", "llm.response.id", "response_id"],
+    /// Dollars as a map.
+    CostDetails: ["langfuse.observation.cost_details"],
+    /// The parameters of a model call, as JSON.
+    Parameters: ["llm.invocation_parameters"],
+    CostIn: ["llm.cost.prompt"],
+    CostOut: ["llm.cost.completion"],
+    /// The AI SDK's operation. Its presence marks a span of the AI SDK.
+    SdkOperation: ["ai.operationId"],
+    /// The input tokens that were not cached, as newer versions of the AI SDK state them. Their input count includes cached tokens.
+    SdkFresh: ["ai.usage.inputTokenDetails.noCacheTokens"],
+    /// What the provider returned beside the text, as JSON.
+    ProviderMetadata: ["ai.response.providerMetadata"],
+    /// The time to the first chunk in seconds.
+    FirstSeconds: [
+        "gen_ai.response.time_to_first_chunk",
+        "gen_ai.server.time_to_first_token",
+        "gen_ai.client.operation.time_to_first_chunk",
+    ],
+    /// The time to the first chunk in milliseconds.
+    FirstMillis: ["ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"],
+    Error: ["error.message", "exception.message", "error.type", "langfuse.observation.status_message"],
+    /// Logfire's type of record; see [`PENDING`](super::attributes::PENDING).
+    RecordType: ["logfire.span_type"],
+    PendingParent: ["logfire.pending_parent_id"],
+}
 
 /// The keys of the output, in order of precedence.
 pub(super) const OUTPUT: &[&str] = &[
@@ -369,7 +299,7 @@ impl Field {
 
     /// Returns the keys that state the fact, in order of precedence.
     pub(super) fn keys(self) -> &'static [&'static str] {
-        KEYS.iter().find(|(other, _)| *other == self).map_or(&[], |(_, keys)| keys)
+        KEYS[self as usize].1
     }
 }
 
@@ -382,7 +312,7 @@ pub fn row_keys() -> impl Iterator<Item = &'static str> {
 
 /// The first entry of a key in [`ENTRIES`].
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry(u8);
+pub(crate) struct Entry(u8);
 
 impl Entry {
     /// Looks up a key; `None` if it states no fact.

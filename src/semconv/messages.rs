@@ -5,8 +5,8 @@ mod flat;
 mod parts;
 
 use super::keys::{Field, OUTPUT};
-use super::values;
-use crate::model::json::{self, Scalar, chars, unescape};
+use super::values::{self, get};
+use crate::model::json::Scalar;
 use crate::model::{Attribute, Payload, Value};
 
 /// The most characters of a location; longer ones are embedded data.
@@ -80,25 +80,22 @@ pub fn conversation(payload: &Payload) -> Conversation {
 /// Returns the conversation in a span's attributes; empty if there is none.
 #[must_use]
 pub fn messages(attributes: &[Attribute]) -> Conversation {
-    let mut input = first_non_empty([flat::openinference(attributes, "llm.input_messages."), flat::numbered(attributes, "gen_ai.prompt.")]);
-    if input.is_empty() {
-        input = Field::Messages.keys().iter().find_map(|key| non_empty(parts::read(get(attributes, key)?, "user"))).unwrap_or_default();
+    let numbered = |prefixes: [&str; 2]| prefixes.iter().find_map(|prefix| non_empty(flat::read(attributes, prefix)));
+    let json = |keys: &[&str], role: &str| keys.iter().find_map(|key| non_empty(parts::read(get(attributes, key)?, role)));
+    let input = numbered(["llm.input_messages.", "gen_ai.prompt."]).unwrap_or_else(|| {
+        let mut input = json(Field::Messages.keys(), "user").unwrap_or_default();
         if let Some(instructions) = get(attributes, "gen_ai.system_instructions")
             && !input.iter().any(|message| message.role == "system")
         {
             input.splice(0..0, parts::instructions(instructions));
         }
-    }
-    let mut output =
-        first_non_empty([flat::openinference(attributes, "llm.output_messages."), flat::numbered(attributes, "gen_ai.completion.")]);
-    if output.is_empty() {
-        output = ["gen_ai.output.messages", "gen_ai.completion"]
-            .iter()
-            .find_map(|key| non_empty(parts::read(get(attributes, key)?, "assistant")))
-            .or_else(|| non_empty(parts::answer(get(attributes, "ai.response.text"), get(attributes, "ai.response.toolCalls"))))
-            .unwrap_or_default();
-    }
-    Conversation { input, output }
+        input
+    });
+    let answer = || non_empty(parts::answer(get(attributes, "ai.response.text"), get(attributes, "ai.response.toolCalls")));
+    let output = numbered(["llm.output_messages.", "gen_ai.completion."])
+        .or_else(|| json(&["gen_ai.output.messages", "gen_ai.completion"], "assistant"))
+        .or_else(answer);
+    Conversation { input, output: output.unwrap_or_default() }
 }
 
 /// Returns the attribute value to show as a span's input.
@@ -116,27 +113,13 @@ pub fn output(attributes: &[Attribute]) -> Option<&Value> {
 /// Returns the name of the tool that the span ran.
 #[must_use]
 pub fn tool(attributes: &[Attribute]) -> Option<&str> {
-    Field::Tool.keys().iter().find_map(|key| match get(attributes, key)? {
-        Value::Text(name) => Some(name.as_str()),
-        _ => None,
-    })
+    Field::Tool.keys().iter().find_map(|key| if let Value::Text(name) = get(attributes, key)? { Some(name.as_str()) } else { None })
 }
 
 /// Returns the text of the user's last message, if `text` is messages in JSON.
 pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
-    if values::is_longer(text, MAX_MESSAGES_CHARS) {
-        return None;
-    }
-    let text = match text {
-        Scalar::Escaped(raw) => unescape(raw),
-        text => chars(text).collect(),
-    };
-    let value = json::parse_value(text.as_bytes()).ok()?;
-    parts::read(&value, "user")
-        .into_iter()
-        .rev()
-        .find(|message| message.role == "user" && !message.text.is_empty())
-        .map(|message| message.text)
+    let is_question = |message: &Message| message.role == "user" && !message.text.is_empty();
+    parts::read(&values::parse(text, MAX_MESSAGES_CHARS)?, "user").into_iter().rfind(is_question).map(|message| message.text)
 }
 
 /// Describes an image or a file at `location`, a URL or a path. Embedded data is described by its size.
@@ -153,18 +136,8 @@ fn describe_media(kind: &str, location: &str) -> String {
     }
 }
 
-/// Returns the value of an attribute, unless it is null or empty.
-fn get<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a Value> {
-    let (_, value) = attributes.iter().rev().find(|(other, _)| other == key)?;
-    (!matches!(value, Value::Null) && !matches!(value, Value::Text(text) if text.is_empty())).then_some(value)
-}
-
 fn non_empty(messages: Vec<Message>) -> Option<Vec<Message>> {
     (!messages.is_empty()).then_some(messages)
-}
-
-fn first_non_empty(choices: [Vec<Message>; 2]) -> Vec<Message> {
-    choices.into_iter().find(|messages| !messages.is_empty()).unwrap_or_default()
 }
 
 #[cfg(test)]

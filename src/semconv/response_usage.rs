@@ -56,11 +56,7 @@ pub(super) fn from_response(value: Scalar<'_>) -> Option<ResponseUsage> {
     if !matches!(raw.first(), Some(b'{' | b'[')) || values::is_longer(value, MAX_RESPONSE_CHARS) || !mentions_usage(raw) {
         return None;
     }
-    let parsed = match value {
-        Scalar::Escaped(raw) => json::parse_value(json::unescape(raw).as_bytes()),
-        _ => json::parse_value(raw),
-    };
-    find(&parsed.ok()?, 0).or_else(|| Some(ResponseUsage { usage: find_printed(raw)?, id: None }))
+    find(&values::parse(value, MAX_RESPONSE_CHARS)?, 0).or_else(|| Some(ResponseUsage { usage: find_printed(raw)?, id: None }))
 }
 
 fn mentions_usage(raw: &[u8]) -> bool {
@@ -84,11 +80,7 @@ fn find_printed(raw: &[u8]) -> Option<Usage> {
 
 /// Reads the AI SDK's provider metadata, `{PROVIDER: {…}}`: usage, or cached and reasoning tokens without input and output.
 pub(super) fn from_metadata(value: Scalar<'_>) -> Option<ResponseUsage> {
-    if !matches!(value, Scalar::Text(_) | Scalar::Escaped(_) | Scalar::Other(_)) || values::is_longer(value, MAX_RESPONSE_CHARS) {
-        return None;
-    }
-    let text: String = chars(value).collect();
-    let parsed = json::parse_value(text.as_bytes()).ok()?;
+    let parsed = values::parse(value, MAX_RESPONSE_CHARS)?;
     let Value::Map(providers) = &parsed else { return None };
     let is_map = |value: &&Value| matches!(value, Value::Map(_));
     let Some(Value::Map(metadata)) = providers.iter().map(|(_, value)| value).find(is_map) else { return None };

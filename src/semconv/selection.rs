@@ -26,24 +26,17 @@ pub(crate) enum Part {
     Beginning,
     /// The whole text on a tool's span, else the first [`PREVIEW_WINDOW`] characters.
     Arguments,
-    /// The whole text if it matches, else its first `otherwise` characters, which state nothing.
+    /// The whole text if it starts with the prefix, or if it is short enough and contains one of the words.
     Matching {
-        /// The condition.
-        condition: Condition,
-        /// Characters of a text that does not match.
+        /// A prefix that suffices.
+        prefix: Option<&'static str>,
+        /// The most characters.
+        max_chars: usize,
+        /// Words of which one is enough; empty if none is needed.
+        words: &'static [&'static str],
+        /// Characters of a text that does not match. They state nothing.
         otherwise: usize,
     },
-}
-
-/// A condition on a text: it starts with the prefix, or it is short enough and contains one of the words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Condition {
-    /// A prefix that suffices.
-    pub(crate) prefix: Option<&'static str>,
-    /// The most characters.
-    pub(crate) max_chars: usize,
-    /// Words of which one is enough; empty if none is needed.
-    pub(crate) words: &'static [&'static str],
 }
 
 /// Returns the part of an attribute's value that a row needs.
@@ -53,7 +46,7 @@ pub(crate) fn part(key: &str) -> Part {
 }
 
 fn field_part(field: Field) -> Part {
-    let matching = |prefix, max_chars, words, otherwise| Part::Matching { condition: Condition { prefix, max_chars, words }, otherwise };
+    let matching = |prefix, max_chars, words, otherwise| Part::Matching { prefix, max_chars, words, otherwise };
     match field {
         Field::Error => Part::Beginning,
         Field::Input => Part::Arguments,

@@ -1,7 +1,9 @@
 //! Attribute values, whichever type a sender gives them.
 
-use crate::model::Value;
-use crate::model::json::{Scalar, chars};
+use std::borrow::Cow;
+
+use crate::model::json::{self, Scalar, chars};
+use crate::model::{Attribute, Value};
 
 /// The most bytes that an escaped character takes: a surrogate pair.
 const MAX_ESCAPE: usize = 12;
@@ -43,9 +45,34 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar<'_>> {
     }
 }
 
+/// Returns the value of an attribute, unless it is null or empty.
+pub(super) fn get<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a Value> {
+    let (_, value) = attributes.iter().rev().find(|(other, _)| other == key)?;
+    (!matches!(value, Value::Null) && !matches!(value, Value::Text(text) if text.is_empty())).then_some(value)
+}
+
+/// Returns a text as it is, and other values as JSON.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_json(),
+    }
+}
+
 /// Whether the value is an empty text or null.
 pub(super) fn is_empty(value: Scalar<'_>) -> bool {
     matches!(value, Scalar::Text(b"") | Scalar::Other(b"null" | b""))
+}
+
+/// Parses the JSON in a text, a list or a map of at most `max` characters.
+pub(super) fn parse(value: Scalar<'_>, max: usize) -> Option<Value> {
+    let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return None };
+    if is_longer(value, max) {
+        return None;
+    }
+    let text = if let Scalar::Escaped(raw) = value { Cow::Owned(json::unescape(raw).into_bytes()) } else { Cow::Borrowed(raw) };
+    json::parse_value(&text).ok()
 }
 
 /// Whether a text, or the JSON of a list or a map, has more than `max` characters, however it is escaped.

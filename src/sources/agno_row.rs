@@ -106,6 +106,11 @@ pub(super) fn second(at: Nanos, next: bool) -> String {
     DateTime::from_timestamp(seconds, 0).map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
+/// Returns the day before a time, as Agno writes it.
+pub(super) fn day_before(at: Nanos) -> Option<String> {
+    second(at.saturating_sub(86_400_000_000_000), false).get(..10).map(str::to_owned)
+}
+
 fn invalid(column: &str, expected: &str, value: Option<&[u8]>) -> String {
     format!("{column} is not {expected}: {}", quote(value))
 }

@@ -104,7 +104,7 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
                 let payloads = addresses.into_iter().map(|(address, _)| payload(content.as_ref(), address)).collect();
                 outlet.send(Update::Payloads { ticket, payloads })?;
             }
-            Ok(Request::Search(search)) => scan = Some(Scan::new(search, content.as_ref().map_or(0, Content::len))),
+            Ok(Request::Search(search)) => scan = Some(Scan::new(search, content.as_ref().map_or(0, |content| content.spans.len()))),
             Ok(Request::StopSearch) => scan = None,
             Ok(Request::Check { ticket, query, addresses }) => {
                 let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &query));
@@ -118,7 +118,7 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
         match growing.read() {
             Ok(None) => {}
             Ok(Some(lines)) => {
-                let known = content.len();
+                let known = content.spans.len();
                 content.append_lines(&lines);
                 send(content, known, Origin::Live, outlet)?;
             }
@@ -152,10 +152,10 @@ fn load(path: &Path) -> Result<(Content, Option<Follower>), String> {
 
 /// Sends the spans from the index `from` on.
 fn send(content: &Content, from: usize, origin: Origin, outlet: &UpdateSender) -> Result<(), Closed> {
-    let total = content.len();
+    let total = content.spans.len();
     let mut batch = outlet.batch(origin);
     batch.rich = true;
-    batch.skipped.extend_from_slice(content.skipped());
+    batch.skipped.extend_from_slice(&content.skipped);
     for index in from..total {
         if batch.spans.len() + batch.skipped.len() >= BATCH_SIZE {
             let next = batch.next();
@@ -164,7 +164,7 @@ fn send(content: &Content, from: usize, origin: Origin, outlet: &UpdateSender) -
                 outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total: total as u64 }))?;
             }
         }
-        content.push_row(index, PayloadRef(index as i64), &mut batch);
+        content.spans.push_row(index, PayloadRef(index as i64), &mut batch);
     }
     if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
 }

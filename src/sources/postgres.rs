@@ -32,7 +32,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::agno_row::Hits;
 use super::sql::identifier;
 use super::sqlite::Tables;
-use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
+use super::{Closed, Handle, Request, State, Update, UpdateSender};
 use crate::model::{Batch, Nanos, Payload, PayloadQuery, SpanId};
 use connection::Connection;
 use connection_config::ConnectionConfig;
@@ -166,7 +166,7 @@ impl Watcher<'_> {
         match runtime.block_on(scan.slice(session, &self.location)) {
             Ok(hits) => {
                 let progress = scan.progress();
-                self.send_hits(scan.search.ticket, hits, Some(progress), None)?;
+                self.updates.send_hits(scan.search.ticket, hits, Some(progress), None)?;
                 self.scan = (progress.done < progress.total).then_some(scan);
                 Ok(STEP)
             }
@@ -182,7 +182,7 @@ impl Watcher<'_> {
             Err(error) => {
                 // If Agno has not written anything yet there is nothing to search, which is no failure.
                 let failure = (!error.is_waiting()).then(|| error.message(&self.config, &self.location));
-                self.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
+                self.updates.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
                 Ok(POLL[0])
             }
         }
@@ -199,16 +199,11 @@ impl Watcher<'_> {
             let ticket = check.ticket;
             self.checks.pop();
             match outcome {
-                Ok(hits) if hits.is_empty() => {}
-                Ok(hits) => self.send_hits(ticket, hits, None, None)?,
-                Err(error) => self.send_hits(ticket, Hits::new(), None, Some(error.message(&self.config, &self.location)))?,
+                Ok(hits) => self.updates.send_hits(ticket, hits, None, None)?,
+                Err(error) => self.updates.send_hits(ticket, Hits::new(), None, Some(error.message(&self.config, &self.location)))?,
             }
         }
         Ok(())
-    }
-
-    fn send_hits(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether anything changed, and then reads new rows and a page. Returns how long to wait before the next poll.

@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::agno_row::Hits;
-use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
+use super::{Closed, Handle, Request, State, Update, UpdateSender};
 use crate::model::{Nanos, PayloadQuery, PayloadRef, SpanId};
 use access::Database;
 pub(super) use access::read_with_retries;
@@ -30,6 +30,7 @@ use error::Error;
 use file_state::FileState;
 pub(super) use file_state::{FileId, file_id};
 use progress::{Page, Progress, Sent};
+use read::Reader;
 pub(super) use schema::tables_exist;
 use search::Scan;
 
@@ -141,7 +142,7 @@ impl Watcher<'_> {
         match self.search_slice(&scan) {
             Ok((next, hits)) => {
                 scan = next;
-                self.send_hits(scan.search.ticket, hits, Some(scan.progress()), None)?;
+                self.updates.send_hits(scan.search.ticket, hits, Some(scan.progress()), None)?;
                 self.scan = (!scan.is_done()).then_some(scan);
                 Ok(Duration::ZERO)
             }
@@ -155,7 +156,7 @@ impl Watcher<'_> {
                     State::Failing(message) => Some(message),
                     _ => None,
                 };
-                self.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
+                self.updates.send_hits(scan.search.ticket, Hits::new(), Some(super::Progress::default()), failure)?;
                 Ok(POLL)
             }
         }
@@ -184,11 +185,10 @@ impl Watcher<'_> {
         while let Some(chunk) = chunks.next() {
             match access::read_with_retries(&self.path, PAYLOAD_TRIES, |database| search::check_rows(database, &self.tables, chunk, query))
             {
-                Ok(hits) if hits.is_empty() => {}
-                Ok(hits) => self.send_hits(ticket, hits, None, None)?,
+                Ok(hits) => self.updates.send_hits(ticket, hits, None, None)?,
                 Err(error) => {
                     let message = error.message(&self.name, &self.tables, true);
-                    return self.send_hits(ticket, Hits::new(), None, Some(message));
+                    return self.updates.send_hits(ticket, Hits::new(), None, Some(message));
                 }
             }
             if chunks.peek().is_some() {
@@ -196,10 +196,6 @@ impl Watcher<'_> {
             }
         }
         Ok(())
-    }
-
-    fn send_hits(&self, ticket: u64, spans: Hits, progress: Option<super::Progress>, error: Option<String>) -> Result<(), Closed> {
-        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error }))
     }
 
     /// Checks whether the file changed, and then reads a page. Returns how long to wait before the next poll.
@@ -213,14 +209,15 @@ impl Watcher<'_> {
             Err(error) => return self.failed(&error),
         };
         self.idle_polls = 0;
-        self.progress.set_file(file_state.file());
+        self.progress.set_file(file_state.main.file);
         // The progress is valid only if the read succeeds: an immutable read may turn out to be of a file that changed.
         let mut progress = self.progress.clone();
-        readahead::read_ahead(file_state.path(), &progress.readahead(file_state.len()));
+        readahead::read_ahead(&file_state.path, &progress.readahead(file_state.main.len));
         let lower = progress.load.as_ref().and_then(|load| load.ranges.get(1)).copied();
         let (tables, sent, updates, wanted) = (&self.tables, &self.sent, self.updates, progress.remaining());
-        let lower = lower.map(|range| move |database: &Database| read::page(database, tables, sent, updates, range, wanted));
-        match access::read_both(&self.path, &file_state, |database| read::read(database, tables, sent, updates, &mut progress), lower) {
+        let lower = lower.map(|range| move |database: &Database| Reader { database, tables, sent, updates }.page(range, wanted));
+        let upper = |database: &Database| Reader { database, tables, sent, updates }.read(&mut progress);
+        match access::read_both(&self.path, &file_state, upper, lower) {
             Ok((found, lower)) => {
                 self.progress = progress;
                 self.failing_since = None;

@@ -52,8 +52,7 @@ impl Store {
     #[must_use]
     pub fn run_of(&self, row: RowIx) -> RowIx {
         let is_run = |row: &RowIx| self.row(*row).span_type.is_agentic();
-        let path = || std::iter::successors(Some(row), |&row| self.row(row).parent());
-        path().find(is_run).or_else(|| path().last()).unwrap_or(row)
+        self.path(row).find(is_run).or_else(|| self.path(row).last()).unwrap_or(row)
     }
 
     /// Returns the anomalies of a run. Costs its rows, without those of runs below it.

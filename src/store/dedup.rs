@@ -36,15 +36,19 @@ impl Store {
     /// Returns whether the row's usage counts with another row that reports the same call.
     #[must_use]
     pub fn is_duplicate(&self, row: RowIx) -> bool {
-        let usage = self.row(row).usage;
-        usage != NONE && self.usages[usage].is_duplicate()
+        self.packed_usage(row).is_some_and(PackedUsage::is_duplicate)
     }
 
     /// Returns the primary row of a duplicate.
     #[must_use]
     pub fn primary_of(&self, row: RowIx) -> Option<RowIx> {
-        let response = self.is_duplicate(row).then(|| self.usages[self.row(row).usage].response())?;
+        let response = self.is_duplicate(row).then(|| self.response(row))?;
         self.primary(&self.reports_of(response))
+    }
+
+    /// Returns the response that the row reports; 0 if none.
+    pub(super) fn response(&self, row: RowIx) -> u32 {
+        self.packed_usage(row).map_or(0, PackedUsage::response)
     }
 
     /// Returns the hash of a response id; 0 for the empty id.
@@ -80,22 +84,20 @@ impl Store {
 
     /// Removes a row from the reports. Returns the response that it reported; 0 if none.
     pub(super) fn remove_report(&mut self, row: RowIx) -> u32 {
-        let usage = self.row(row).usage;
-        if usage == NONE || self.usages[usage].response() == 0 {
-            return 0;
+        let response = self.response(row);
+        if response != 0 {
+            self.usages[self.rows[row.0].usage].set_response(0, false);
+            self.reports.index.remove(self.hasher.hash_one(response), |&other| other == row.0);
         }
-        let response = self.usages[usage].response();
-        self.usages[usage].set_response(0, false);
-        self.reports.index.remove(self.hasher.hash_one(response), |&other| other == row.0);
         response
     }
 
     /// Removes a row from the reports, like [`Store::remove_report`], and first the counts that other reports of the response were
     /// filled with: they may come from this row.
     pub(super) fn retract_report(&mut self, row: RowIx, changes: &mut Changes) -> u32 {
-        let usage = self.row(row).usage;
-        if usage != NONE && self.usages[usage].response() != 0 {
-            let reports = self.reports_of(self.usages[usage].response());
+        let response = self.response(row);
+        if response != 0 {
+            let reports = self.reports_of(response);
             self.fill_primary(&reports, None, changes);
         }
         self.remove_report(row)
@@ -167,10 +169,8 @@ impl Store {
     pub(super) fn elect_primary_above(&mut self, row: RowIx, old_parent: Option<RowIx>, changes: &mut Changes) {
         let parent = self.row(row).parent();
         for start in [parent, old_parent.filter(|_| old_parent != parent)] {
-            let above = |row: &RowIx| self.row(*row).parent();
-            let usages = std::iter::successors(start, above).map(|row| self.row(row).usage).filter(|usage| *usage != NONE);
-            let responses = usages.map(|usage| self.usages[usage].response()).filter(|response| *response != 0);
-            let responses: SmallVec<[u32; 4]> = responses.collect();
+            let path = start.into_iter().flat_map(|start| self.path(start));
+            let responses: SmallVec<[u32; 4]> = path.map(|row| self.response(row)).filter(|response| *response != 0).collect();
             for response in responses {
                 self.elect_primary(response, changes);
             }

@@ -123,29 +123,13 @@ impl Store {
 
     /// Returns `parent`, or the lowest row above it that may have children at [`MAX_DEPTH`].
     pub(super) fn within_depth(&self, parent: RowIx) -> RowIx {
-        let above = |row: &RowIx| self.row(*row).parent();
-        let mut depth = 0;
-        let mut lowest = parent;
-        for _ in std::iter::successors(Some(parent), above) {
-            depth += 1;
-            if depth > MAX_DEPTH {
-                lowest = above(&lowest).unwrap_or(lowest);
-            }
-        }
-        lowest
+        let excess = self.path(parent).count().saturating_sub(MAX_DEPTH);
+        self.path(parent).nth(excess).unwrap_or(parent)
     }
 
     /// Returns whether `row` is `ancestor` or below it.
-    pub(super) fn is_at_or_below(&self, mut row: RowIx, ancestor: RowIx) -> bool {
-        loop {
-            if row == ancestor {
-                return true;
-            }
-            match self.row(row).parent() {
-                Some(parent) => row = parent,
-                None => return false,
-            }
-        }
+    pub(super) fn is_at_or_below(&self, row: RowIx, ancestor: RowIx) -> bool {
+        self.path(row).any(|row| row == ancestor)
     }
 
     fn siblings(&self, parent: Option<RowIx>, row: RowIx) -> &[RowIx] {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::super::output::{Output, Style, StyledText};
+use super::super::output::{Output, Style, StyledText, description, usage};
 use super::super::snapshot::Snapshot;
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
@@ -115,23 +115,19 @@ impl Tree<'_> {
         pieces.push("  ".to_owned().into());
         pieces.extend(self.bar(row));
         pieces.push("  ".to_owned().into());
-        pieces.push(self.description(row));
+        pieces.push(description(store, data, data.span_type != SpanType::Model));
         output.line(out, &pieces)
     }
 
     fn numbers(&self, row: RowIx) -> Vec<StyledText> {
         let data = self.store.row(row);
-        let totals = self.store.totals(row);
         let time = display::elapsed(data, self.now);
         let style = match data.phase {
             Phase::Running => Style::Status(RunStatus::Running),
             Phase::Lost => Style::Dim,
             Phase::Ended => Style::Plain,
         };
-        // A tool that called no model uses no tokens; any other span without tokens did not report them.
-        let uses_none = data.span_type == SpanType::Tool && totals.tokens().is_none();
-        let tokens = if uses_none { String::new() } else { format::tokens(totals.tokens()) };
-        let cost = if uses_none { String::new() } else { format::money(totals.cost()) };
+        let [tokens, cost] = usage(self.store, row);
         let mut pieces = vec![StyledText::new(&format::pad_left(&time, TIME_WIDTH), style), format::pad_left(&tokens, TOKENS_WIDTH).into()];
         pieces.extend(self.has_cost.then(|| StyledText::from(format::pad_left(&cost, COST_WIDTH))));
         pieces
@@ -146,7 +142,7 @@ impl Tree<'_> {
         for cell in cells {
             let piece = self.cell(cell, data);
             match pieces.last_mut() {
-                Some(last) if last.has_style_of(&piece) => last.append(&piece),
+                Some(last) if last.style == piece.style => last.text.push_str(&piece.text),
                 _ => pieces.push(piece),
             }
         }
@@ -166,21 +162,6 @@ impl Tree<'_> {
             (false, _) => StyledText::new(symbol, style),
             (true, true) => StyledText::new(symbol, Style::Reversed(data.span_type)),
             (true, false) => StyledText::new(if ('▏'..='▎').contains(&cell.symbol) { "▐" } else { "▕" }, style),
-        }
-    }
-
-    /// Returns the error, the requested tools, or the input.
-    fn description(&self, row: RowIx) -> StyledText {
-        let data = self.store.row(row);
-        let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| self.store.text(symbol));
-        if data.status == crate::model::Status::Error {
-            StyledText::new(&format!("✗ {error}"), Style::Status(RunStatus::Error))
-        } else if !tools.is_empty() {
-            StyledText::new(&format!("→ {tools}"), Style::Dim)
-        } else if data.span_type == SpanType::Model {
-            StyledText::from(String::new())
-        } else {
-            StyledText::new(input, Style::Dim)
         }
     }
 }
@@ -216,15 +197,9 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], output: 
         let error = store.text(data.error);
         let error = if error.is_empty() { "no message" } else { error };
         let name = format!("{} {}: ", data.span_type.name(), display::name(store, data));
-        let output = Output { width: None, ..output };
-        output.line(
-            out,
-            &[
-                StyledText::new("✗ ", Style::Status(RunStatus::Error)),
-                StyledText::new(&name, Style::Strong),
-                StyledText::new(error, Style::Plain),
-            ],
-        )?;
+        let symbol = StyledText::new("✗ ", Style::Status(RunStatus::Error));
+        let line = [symbol, StyledText::new(&name, Style::Strong), StyledText::new(error, Style::Plain)];
+        Output { width: None, ..output }.line(out, &line)?;
     }
     Ok(())
 }

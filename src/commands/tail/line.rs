@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use super::super::json;
-use super::super::output::{Output, Style, StyledText};
+use super::super::output::{Output, Style, StyledText, description, usage};
 use crate::export::record::SpanRecord;
 use crate::format;
-use crate::model::{SpanType, Status};
-use crate::store::{RowIx, RunStatus, Store};
+use crate::model::SpanType;
+use crate::store::{RowIx, Store};
 use crate::tui::display;
 
 /// Prints a span, and flushes.
@@ -26,16 +26,13 @@ pub(super) fn print(store: &Store, row: RowIx, json: bool, output: Output) -> io
 /// Returns when the span ended, its duration, tokens and cost, its agent and name, and its error, requested tools or arguments.
 fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
     let data = store.row(row);
-    let totals = store.totals(row);
+    let [tokens, cost] = usage(store, row);
     let number = |text: String, width| StyledText::from(format::pad_left(&text, width));
-    // A tool that called no model uses no tokens; any other span without tokens did not report them.
-    let uses_none = data.span_type == SpanType::Tool && totals.tokens().is_none();
-    let usage = |text: String| if uses_none { String::new() } else { text };
     let mut pieces = vec![
         StyledText::new(&format::time_of_day(data.end), Style::Dim),
         number(format::duration(data.end.saturating_sub(data.start)), 8),
-        number(usage(format::tokens(totals.tokens())), 7),
-        number(usage(format::money(totals.cost())), 8),
+        number(tokens, 7),
+        number(cost, 8),
         "  ".to_owned().into(),
         Output::symbol(data.span_type),
         " ".to_owned().into(),
@@ -46,13 +43,7 @@ fn pieces(store: &Store, row: RowIx) -> Vec<StyledText> {
         pieces.push(StyledText::new(" / ", Style::Dim));
     }
     pieces.push(StyledText::new(&name, Style::SpanType(data.span_type)));
-    let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
-    if data.status == Status::Error {
-        pieces.push(StyledText::new(&format!("  ✗ {error}"), Style::Status(RunStatus::Error)));
-    } else if !tools.is_empty() {
-        pieces.push(StyledText::new(&format!("  → {tools}"), Style::Dim));
-    } else if data.span_type == SpanType::Tool && !input.is_empty() {
-        pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));
-    }
+    pieces.push("  ".to_owned().into());
+    pieces.push(description(store, data, data.span_type == SpanType::Tool));
     pieces
 }

@@ -1,7 +1,9 @@
 use std::time::Instant;
 
 use super::*;
-use crate::model::{Event, Link, Payload, SpanId, Status, TraceId};
+use crate::export::UsageRecord;
+use crate::model::{Dropped, Event, Link, Payload, SpanId, SpanKind, SpanType, Status, TraceId};
+use crate::store::RunStatus;
 
 fn redactor() -> Redactor {
     Redactor::new(&[]).unwrap()
@@ -188,11 +190,28 @@ fn every_text_of_a_span_is_redacted() {
         (secret.to_owned(), Value::Null),
     ])]);
     let (trace, id) = (TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap());
-    let mut record = super::super::SpanRecord::new(trace, id, secret, 1, Some(2));
-    for field in [&mut record.agent, &mut record.model, &mut record.provider, &mut record.tool, &mut record.session, &mut record.user] {
-        *field = Some(secret.to_owned());
-    }
-    record.error = Some("message cut in sk-abcdef".to_owned());
+    let some_secret = || Some(secret.to_owned());
+    // Every field is named, so that a new field does not compile before it has a secret here.
+    let record = SpanRecord {
+        trace_id: trace,
+        span_id: id,
+        parent_id: None,
+        name: secret.to_owned(),
+        kind: SpanType::Other,
+        status: RunStatus::Error,
+        error: Some("message cut in sk-abcdef".to_owned()),
+        start: 1,
+        end: Some(2),
+        duration_ms: None,
+        self_ms: None,
+        agent: some_secret(),
+        model: some_secret(),
+        provider: some_secret(),
+        tool: some_secret(),
+        session: some_secret(),
+        user: some_secret(),
+        usage: UsageRecord::default(),
+    };
     let payload = Payload {
         attributes: vec![text("x"), ("n".to_owned(), nested), ("http.request.header.x-api-key".to_owned(), Value::Text("q".to_owned()))],
         events: vec![Event { name: secret.to_owned(), time: 1, attributes: vec![text("exception.message")] }],
@@ -202,7 +221,9 @@ fn every_text_of_a_span_is_redacted() {
         scope: (secret.to_owned(), secret.to_owned()),
         scope_attributes: vec![text("x")],
         trace_state: secret.to_owned(),
-        ..Payload::default()
+        dropped: Dropped::default(),
+        span_kind: SpanKind::Internal,
+        notes: vec![(secret.to_owned(), secret.to_owned())],
     };
     let mut span = ExportedSpan { record, status: Status::Error, depth: 0, payload };
     redactor().span(&mut span);
@@ -215,6 +236,31 @@ fn every_text_of_a_span_is_redacted() {
     assert_eq!((&entries[1].1, entries[3].0.as_str()), (&Value::Text(MASK.to_owned()), MASK));
     assert_eq!(entries[2].1, Value::Int(5), "a count of tokens");
     assert_eq!(span.record.error.as_deref(), Some("message cut in [redacted]"));
+}
+
+#[test]
+fn every_text_of_a_trace_is_redacted() {
+    let secret = "sk-abcdefghijklmnopqrst";
+    let some_secret = || Some(secret.to_owned());
+    // Every field is named, so that a new field does not compile before it has a secret here.
+    let mut trace = TraceRecord {
+        source: secret.to_owned(),
+        trace_id: TraceId::new([1; 16]).unwrap(),
+        name: secret.to_owned(),
+        status: RunStatus::Ok,
+        start: 1,
+        end: Some(2),
+        duration_ms: None,
+        spans: 1,
+        errors: 0,
+        agent: some_secret(),
+        session: some_secret(),
+        user: some_secret(),
+        usage: UsageRecord::default(),
+    };
+    redactor().trace(&mut trace);
+    let all = format!("{trace:?}");
+    assert!(!all.contains("sk-abcdef"), "{all}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::ResourceGroup;
 use super::span::{id, time};
 use super::value::{AnyValue, KeyValue, attributes, parse, value};
 
@@ -16,45 +17,38 @@ use super::value::{AnyValue, KeyValue, attributes, parse, value};
 #[serde(rename_all = "camelCase")]
 struct Logs<'a> {
     #[serde(borrow)]
-    resource_logs: Option<Vec<ResourceLogs<'a>>>,
+    resource_logs: Option<Vec<ResourceGroup<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ResourceLogs<'a> {
+struct Metrics<'a> {
     #[serde(borrow)]
-    scope_logs: Option<Vec<ScopeLogs<'a>>>,
+    resource_metrics: Option<Vec<ResourceGroup<'a>>>,
+}
+
+/// Returns the log records or metrics of all groups.
+fn items(groups: Option<Vec<ResourceGroup<'_>>>) -> impl Iterator<Item = &RawValue> {
+    let scopes = groups.into_iter().flatten().flat_map(|group| group.scopes.unwrap_or_default());
+    scopes.flat_map(|scope| scope.items.unwrap_or_default())
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ScopeLogs<'a> {
-    #[serde(borrow)]
-    log_records: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 struct LogRecord<'a> {
     trace_id: Option<String>,
     span_id: Option<String>,
     event_name: Option<String>,
-    #[serde(borrow)]
     time_unix_nano: Option<&'a RawValue>,
-    #[serde(borrow)]
     observed_time_unix_nano: Option<&'a RawValue>,
-    #[serde(borrow)]
     attributes: Option<Vec<KeyValue<'a>>>,
-    #[serde(borrow)]
     body: Option<AnyValue<'a>>,
 }
 
 /// Encodes an `ExportLogsServiceRequest` as protobuf. An invalid record becomes an empty one, so that it is counted.
 pub(super) fn encode_logs(text: &str) -> Result<Vec<u8>, String> {
     let request: Logs<'_> = parse(text)?;
-    let scopes = request.resource_logs.unwrap_or_default().into_iter().flat_map(|logs| logs.scope_logs.unwrap_or_default());
-    let records = scopes.flat_map(|scope| scope.log_records.unwrap_or_default());
-    let log_records = records.map(|raw| log_record(raw.get()).unwrap_or_default()).collect();
+    let log_records = items(request.resource_logs).map(|raw| log_record(raw.get()).unwrap_or_default()).collect();
     let scope_logs = vec![logs::ScopeLogs { log_records, ..logs::ScopeLogs::default() }];
     let resource_logs = vec![logs::ResourceLogs { scope_logs, ..logs::ResourceLogs::default() }];
     Ok(ExportLogsServiceRequest { resource_logs }.encode_to_vec())
@@ -76,23 +70,6 @@ fn log_record(text: &str) -> Result<logs::LogRecord, String> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metrics {
-    resource_metrics: Option<Vec<ResourceMetrics>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResourceMetrics {
-    scope_metrics: Option<Vec<ScopeMetrics>>,
-}
-
-#[derive(Deserialize)]
-struct ScopeMetrics {
-    metrics: Option<Vec<Metric>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Metric {
     gauge: Option<DataPoints>,
     sum: Option<DataPoints>,
@@ -109,12 +86,13 @@ struct DataPoints {
 
 /// Encodes an `ExportMetricsServiceRequest` as protobuf, with as many data points, all of them empty.
 pub(super) fn encode_metrics(text: &str) -> Result<Vec<u8>, String> {
-    let request: Metrics = parse(text)?;
-    let scopes = request.resource_metrics.unwrap_or_default().into_iter().flat_map(|metrics| metrics.scope_metrics.unwrap_or_default());
-    let points = scopes.flat_map(|scope| scope.metrics.unwrap_or_default()).flat_map(|metric| {
-        [metric.gauge, metric.sum, metric.histogram, metric.exponential_histogram, metric.summary].into_iter().flatten()
-    });
-    let count = points.map(|points| points.data_points.map_or(0, |points| points.len())).sum();
+    let request: Metrics<'_> = parse(text)?;
+    let mut count = 0;
+    for raw in items(request.resource_metrics) {
+        let Metric { gauge, sum, histogram, exponential_histogram, summary } = parse(raw.get())?;
+        let kinds = [gauge, sum, histogram, exponential_histogram, summary].into_iter().flatten();
+        count += kinds.map(|points| points.data_points.map_or(0, |points| points.len())).sum::<usize>();
+    }
     let gauge = metrics::Gauge { data_points: vec![metrics::NumberDataPoint::default(); count] };
     let metric = metrics::Metric { data: Some(metrics::metric::Data::Gauge(gauge)), ..metrics::Metric::default() };
     let scope_metrics = vec![metrics::ScopeMetrics { metrics: vec![metric], ..metrics::ScopeMetrics::default() }];

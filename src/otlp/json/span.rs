@@ -1,7 +1,7 @@
 //! Decodes a span of OTLP/JSON.
 
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
-use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
+use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{self as proto, span};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,7 +10,7 @@ use super::value::{KeyValue, attributes, brief, integer, parse, unquoted};
 use crate::model::{SpanKind, Status};
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the span")]
 struct Span<'a> {
     trace_id: Option<String>,
@@ -18,35 +18,23 @@ struct Span<'a> {
     parent_span_id: Option<String>,
     trace_state: Option<String>,
     name: Option<String>,
-    #[serde(borrow)]
     kind: Option<&'a RawValue>,
-    #[serde(borrow)]
     start_time_unix_nano: Option<&'a RawValue>,
-    #[serde(borrow)]
     end_time_unix_nano: Option<&'a RawValue>,
-    #[serde(borrow)]
     attributes: Option<Vec<KeyValue<'a>>>,
-    #[serde(borrow)]
     dropped_attributes_count: Option<&'a RawValue>,
-    #[serde(borrow)]
     events: Option<Vec<Event<'a>>>,
-    #[serde(borrow)]
     dropped_events_count: Option<&'a RawValue>,
-    #[serde(borrow)]
     links: Option<Vec<Link<'a>>>,
-    #[serde(borrow)]
     dropped_links_count: Option<&'a RawValue>,
-    #[serde(borrow)]
     status: Option<SpanStatus<'a>>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 struct Event<'a> {
-    #[serde(borrow)]
     time_unix_nano: Option<&'a RawValue>,
     name: Option<String>,
-    #[serde(borrow)]
     attributes: Option<Vec<KeyValue<'a>>>,
 }
 
@@ -67,12 +55,7 @@ struct SpanStatus<'a> {
     message: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Resource<'a> {
-    #[serde(borrow)]
-    attributes: Option<Vec<KeyValue<'a>>>,
-}
-
+/// An `InstrumentationScope`, or a `Resource`, which has only attributes.
 #[derive(Deserialize)]
 struct Scope<'a> {
     name: Option<String>,
@@ -107,9 +90,8 @@ pub(crate) fn decode(text: &str) -> Result<proto::Span, String> {
 }
 
 /// Decodes a resource; empty if it is invalid.
-pub(super) fn resource(raw: Option<&RawValue>) -> ProtoResource {
-    let decode = |raw: &RawValue| parse::<Resource<'_>>(raw.get()).and_then(|resource| attributes(resource.attributes)).ok();
-    ProtoResource { attributes: raw.and_then(decode).unwrap_or_default(), ..ProtoResource::default() }
+pub(super) fn resource(raw: Option<&RawValue>) -> Resource {
+    Resource { attributes: scope(raw).attributes, ..Resource::default() }
 }
 
 /// Decodes an instrumentation scope; empty if it is invalid.

@@ -23,21 +23,16 @@ pub(super) struct KeyValue<'a> {
 
 /// An `AnyValue`; at most one field is set.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the value")]
 pub(super) struct AnyValue<'a> {
     string_value: Option<String>,
-    #[serde(borrow)]
     bool_value: Option<&'a RawValue>,
-    #[serde(borrow)]
     int_value: Option<&'a RawValue>,
-    #[serde(borrow)]
     double_value: Option<&'a RawValue>,
     bytes_value: Option<String>,
     // Kept as text, so that the parser does not recurse: `decode` counts the nesting.
-    #[serde(borrow)]
     array_value: Option<&'a RawValue>,
-    #[serde(borrow)]
     kvlist_value: Option<&'a RawValue>,
 }
 

@@ -1,7 +1,7 @@
 //! The tokens and the cost of a call: what its attributes state, corrected by what the provider itself reports.
 
 use super::{Extractor, bit};
-use crate::model::json::{self, Scalar, chars};
+use crate::model::json::{Scalar, chars};
 use crate::model::{SpanType, Usage, Value};
 use crate::semconv::keys::{Field, is_raw_prompt};
 use crate::semconv::response_usage::{ResponseUsage, from_metadata, from_response, from_usage, include_details};
@@ -115,11 +115,8 @@ impl Extractor<'_> {
     pub(super) fn member(&self, field: Field, name: &str) -> Option<Value> {
         let text = self.text(field)?;
         let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = text else { return None };
-        if values::is_longer(text, MAX_MAP_CHARS) || memchr::memmem::find(raw, name.as_bytes()).is_none() {
-            return None;
-        }
-        let text: String = chars(text).collect();
-        let map = json::parse(text.as_bytes()).ok()?;
+        memchr::memmem::find(raw, name.as_bytes())?;
+        let Value::Map(map) = values::parse(text, MAX_MAP_CHARS)? else { return None };
         map.into_iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 

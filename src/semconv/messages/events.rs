@@ -1,7 +1,8 @@
 //! Conversations recorded as events: the deprecated events of OpenTelemetry GenAI, and Logfire's attribute with a list of them.
 
-use super::{Conversation, get, messages, parts};
-use crate::model::{Attribute, Payload, Value, json};
+use super::{Conversation, messages, parts};
+use crate::model::{Attribute, Payload, Value};
+use crate::semconv::values::{get, plain};
 
 /// The keys of attributes with a list of such events.
 const EVENT_LISTS: [&str; 2] = ["all_messages_events", "events"];
@@ -16,11 +17,7 @@ pub(super) fn read(payload: &Payload) -> Conversation {
         if !found.input.is_empty() || !found.output.is_empty() {
             break;
         }
-        let value = match get(&payload.attributes, name) {
-            Some(Value::Text(text)) => json::parse_value(text.as_bytes()).ok(),
-            other => other.cloned(),
-        };
-        let Some(Value::List(events)) = value else { continue };
+        let Some(Value::List(events)) = get(&payload.attributes, name).and_then(parts::parsed) else { continue };
         for event in &events {
             if let Value::Map(event) = event
                 && let Some(Value::Text(name)) = get(event, "event.name")
@@ -53,7 +50,7 @@ fn take(found: &mut Conversation, name: &str, attributes: &[Attribute]) {
     };
     for mut message in parts::read(&Value::Map(attributes.to_vec()), role) {
         if role == "tool" && message.tool_call_id.is_none() {
-            message.tool_call_id = get(attributes, "id").map(parts::plain);
+            message.tool_call_id = get(attributes, "id").map(plain);
         }
         found.input.push(message);
     }

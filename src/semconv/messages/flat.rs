@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Message, ToolCall};
-use crate::model::{Attribute, Value};
+use crate::model::Attribute;
+use crate::semconv::values::plain;
 
 /// A message whose attributes arrive in any order.
 #[derive(Default)]
@@ -13,48 +14,12 @@ struct Draft {
     contents: BTreeMap<u32, String>,
 }
 
-/// Reads `PREFIX N.message.*` (OpenInference).
-pub(super) fn openinference(attributes: &[Attribute], prefix: &str) -> Vec<Message> {
-    collect(attributes, prefix, |draft, member, value| {
-        let Some(member) = member.strip_prefix("message.") else { return };
-        match member {
-            "role" => draft.message.role = value,
-            "content" => draft.message.text = value,
-            "tool_call_id" => draft.message.tool_call_id = Some(value),
-            "name" => draft.message.name = value,
-            "function_call_name" => draft.calls.entry(0).or_default().name = value,
-            "function_call_arguments_json" => draft.calls.entry(0).or_default().arguments = value,
-            _ => {
-                if let Some((number, member)) = split_number(member, "tool_calls.") {
-                    call(draft.calls.entry(number).or_default(), member.strip_prefix("tool_call.").unwrap_or(member), value);
-                } else if let Some((number, member)) = split_number(member, "contents.") {
-                    content(draft.contents.entry(number).or_default(), member.strip_prefix("message_content.").unwrap_or(member), value);
-                }
-            }
-        }
-    })
-}
-
-/// Reads `PREFIX N.role`, `.content`, `.tool_calls.M.*` (OpenLLMetry and older versions of OpenTelemetry GenAI).
-pub(super) fn numbered(attributes: &[Attribute], prefix: &str) -> Vec<Message> {
-    collect(attributes, prefix, |draft, member, value| match member {
-        "role" => draft.message.role = value,
-        "content" => draft.message.text = value,
-        "tool_call_id" => draft.message.tool_call_id = Some(value),
-        "name" => draft.message.name = value,
-        _ => {
-            if let Some((number, member)) = split_number(member, "tool_calls.") {
-                call(draft.calls.entry(number).or_default(), member, value);
-            }
-        }
-    })
-}
-
-fn collect(attributes: &[Attribute], prefix: &str, mut each: impl FnMut(&mut Draft, &str, String)) -> Vec<Message> {
+/// Reads `PREFIX N.message.*` (OpenInference), or `PREFIX N.*` (OpenLLMetry and older versions of OpenTelemetry GenAI).
+pub(super) fn read(attributes: &[Attribute], prefix: &str) -> Vec<Message> {
     let mut drafts: BTreeMap<u32, Draft> = BTreeMap::new();
     for (name, value) in attributes {
         if let Some((number, member)) = split_number(name, prefix) {
-            each(drafts.entry(number).or_default(), member, text(value));
+            drafts.entry(number).or_default().add(member.strip_prefix("message.").unwrap_or(member), plain(value));
         }
     }
     drafts.into_values().map(Draft::finish).collect()
@@ -84,11 +49,25 @@ fn content(content: &mut String, member: &str, value: String) {
     }
 }
 
-fn text(value: &Value) -> String {
-    super::parts::plain(value)
-}
-
 impl Draft {
+    fn add(&mut self, member: &str, value: String) {
+        match member {
+            "role" => self.message.role = value,
+            "content" => self.message.text = value,
+            "tool_call_id" => self.message.tool_call_id = Some(value),
+            "name" => self.message.name = value,
+            "function_call_name" => self.calls.entry(0).or_default().name = value,
+            "function_call_arguments_json" => self.calls.entry(0).or_default().arguments = value,
+            _ => {
+                if let Some((number, member)) = split_number(member, "tool_calls.") {
+                    call(self.calls.entry(number).or_default(), member.strip_prefix("tool_call.").unwrap_or(member), value);
+                } else if let Some((number, member)) = split_number(member, "contents.") {
+                    content(self.contents.entry(number).or_default(), member.strip_prefix("message_content.").unwrap_or(member), value);
+                }
+            }
+        }
+    }
+
     fn finish(self) -> Message {
         let mut message = self.message;
         message.tool_calls = self.calls.into_values().collect();

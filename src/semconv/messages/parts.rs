@@ -2,6 +2,7 @@
 
 use super::{Message, ToolCall};
 use crate::model::{Attribute, Value, json};
+use crate::semconv::values::plain;
 
 /// Reads messages from a list, a single message, a map with `messages`, or JSON text of any of these. Other text is one message of the
 /// given role.
@@ -63,36 +64,21 @@ fn langchain(map: &[Attribute]) -> Option<(&'static str, &[Attribute])> {
 
 /// Reads the system's message from `gen_ai.system_instructions`: a list of parts.
 pub(super) fn instructions(value: &Value) -> Option<Message> {
-    let parsed = match value {
-        Value::Text(text) => nested(text),
-        _ => None,
-    };
     let mut message = text_message("system", String::new());
-    content(&mut message, &mut Vec::new(), parsed.as_ref().unwrap_or(value));
+    content(&mut message, &mut Vec::new(), parsed(value).as_ref().unwrap_or(value));
     (!message.text.is_empty()).then_some(message)
 }
 
 /// Reads the AI SDK's response: a text and a list of tool calls in separate attributes.
 pub(super) fn answer(text: Option<&Value>, calls: Option<&Value>) -> Vec<Message> {
     let mut message = text_message("assistant", text.map(plain).unwrap_or_default());
-    let parsed = match calls {
-        Some(Value::Text(text)) => nested(text),
-        other => other.cloned(),
-    };
-    if let Some(Value::List(calls)) = parsed {
-        message.tool_calls =
-            calls.iter().filter_map(|call| if let Value::Map(call) = call { Some(tool_call(call)) } else { None }).collect();
-    }
+    message.tool_calls = tool_calls(calls);
     if message.text.is_empty() && message.tool_calls.is_empty() { Vec::new() } else { vec![message] }
 }
 
-/// Returns a text as it is, and other values as JSON.
-pub(super) fn plain(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_json(),
-    }
+/// Returns a value, or the list or object that it holds as JSON text.
+pub(super) fn parsed(value: &Value) -> Option<Value> {
+    if let Value::Text(text) = value { nested(text) } else { Some(value.clone()) }
 }
 
 /// Parses a text that is a JSON list or object.
@@ -122,16 +108,10 @@ fn message(map: &[Attribute], role: &str) -> Vec<Message> {
             None => {}
         }
     }
-    let parsed = match get(map, &["tool_calls"]) {
-        Some(Value::Text(text)) => nested(text),
-        other => other.cloned(),
-    };
-    if let Some(Value::List(calls)) = parsed {
-        for call in calls.iter().filter_map(|call| if let Value::Map(call) = call { Some(tool_call(call)) } else { None }) {
-            // Some programs record a call among the parts and again beside them.
-            if call.id.is_empty() || message.tool_calls.iter().all(|other| other.id != call.id) {
-                message.tool_calls.push(call);
-            }
+    for call in tool_calls(get(map, &["tool_calls"])) {
+        // Some programs record a call among the parts and again beside them.
+        if call.id.is_empty() || message.tool_calls.iter().all(|other| other.id != call.id) {
+            message.tool_calls.push(call);
         }
     }
     let has_content = !message.text.is_empty() || !message.reasoning.is_empty() || !message.tool_calls.is_empty();
@@ -143,14 +123,7 @@ fn message(map: &[Attribute], role: &str) -> Vec<Message> {
 
 fn content(message: &mut Message, results: &mut Vec<Message>, value: &Value) {
     match value {
-        Value::List(parts) => {
-            for part in parts {
-                match part {
-                    Value::Map(part) => self::part(message, results, part),
-                    other => append(&mut message.text, &plain(other)),
-                }
-            }
-        }
+        Value::List(parts) => parts.iter().for_each(|part| content(message, results, part)),
         Value::Map(part) => self::part(message, results, part),
         other => append(&mut message.text, &plain(other)),
     }
@@ -179,11 +152,9 @@ fn result(part: &[Attribute]) -> Message {
         // The AI SDK wraps the result: {"type": "text", "value": …}.
         Some(Value::Map(map)) => get(map, &["value"]).or(value).map(plain).unwrap_or_default(),
         // Anthropic records a list of text parts.
-        Some(Value::List(parts)) if parts.iter().all(|part| matches!(part, Value::Map(part) if get(part, &["text"]).is_some())) => {
+        Some(list @ Value::List(parts)) if parts.iter().all(|part| matches!(part, Value::Map(part) if get(part, &["text"]).is_some())) => {
             let mut message = Message::default();
-            for part in parts {
-                content(&mut message, &mut Vec::new(), part);
-            }
+            content(&mut message, &mut Vec::new(), list);
             message.text
         }
         other => other.map(plain).unwrap_or_default(),
@@ -206,6 +177,12 @@ fn media(kind: &str, part: &[Attribute]) -> String {
         Some(Value::Text(location)) => super::describe_media(&media_type, location),
         _ => format!("[{media_type}]"),
     }
+}
+
+/// Reads a list of tool calls, or JSON text of one.
+fn tool_calls(value: Option<&Value>) -> Vec<ToolCall> {
+    let Some(Value::List(calls)) = value.and_then(parsed) else { return Vec::new() };
+    calls.iter().filter_map(|call| if let Value::Map(call) = call { Some(tool_call(call)) } else { None }).collect()
 }
 
 fn tool_call(map: &[Attribute]) -> ToolCall {

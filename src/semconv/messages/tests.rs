@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::json;
 
 fn read(attributes: &str) -> Conversation {
     messages(&json::parse(attributes.as_bytes()).unwrap())

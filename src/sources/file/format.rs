@@ -3,23 +3,23 @@
 use std::collections::HashMap;
 
 use super::decompress::{content_encoding, unpack};
-use super::index::{Position, SpanIndex};
+use super::index::{IndexedSpans, Position};
 use super::requests::RequestReader;
 use super::spans::DecodedSpans;
 use super::{jaeger, span_json};
-use crate::model::{Batch, Payload, PayloadQuery, PayloadRef, Skipped, SpanId, TraceId};
+use crate::model::{Payload, Skipped};
 use crate::otlp::json::replace_lone_surrogates;
+use crate::otlp::wire::DecodeError;
 
 /// The number of bytes at the beginning of a text that decide its format.
 const PREFIX: usize = 1 << 16;
 
 /// The spans of a file, in the order of their starts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Content {
-    /// A `TracesData` message in protobuf.
-    body: Vec<u8>,
-    index: SpanIndex,
-    skipped: Vec<Skipped>,
+    pub(super) spans: IndexedSpans,
+    /// What could not be read of the file, or of the lines that were appended last.
+    pub(super) skipped: Vec<Skipped>,
     /// Warnings of the program that wrote the file, by the number of their span.
     warnings: HashMap<u32, Vec<String>>,
     requests: Option<Requests>,
@@ -107,38 +107,31 @@ impl Content {
     /// Reads a `TracesData` or `ExportTraceServiceRequest` message in protobuf, or several one after another, which are the same.
     pub(super) fn protobuf(body: Vec<u8>) -> Result<Self, String> {
         let begins = body.first() == Some(&b'\n');
-        let (mut index, mut skipped) = (SpanIndex::default(), Vec::new());
-        let outcome = index.append(&body, 0, (1..).map(Position::Span));
-        match outcome {
-            Err(error) if index.len() == 0 && begins => return Err(not_spans(&format!("as OTLP in protobuf, {error}"))),
-            _ if index.len() == 0 => return Err(not_spans("it is neither JSON nor OTLP in protobuf")),
-            Err(error) => skipped.push(Skipped { place: format!("after span {}", index.len()), reason: error.to_string() }),
-            Ok(()) => {}
+        let mut content = Self::default();
+        match content.append(body, (1..).map(Position::Span)) {
+            Err(error) if content.spans.len() == 0 && begins => Err(not_spans(&format!("as OTLP in protobuf, {error}"))),
+            _ if content.spans.len() == 0 => Err(not_spans("it is neither JSON nor OTLP in protobuf")),
+            _ => Ok(content),
         }
-        Ok(Self { body, index, skipped, warnings: HashMap::new(), requests: None })
     }
 
     fn new(mut spans: DecodedSpans) -> Self {
-        let mut content =
-            Self { body: Vec::new(), index: SpanIndex::default(), skipped: Vec::new(), warnings: HashMap::new(), requests: None };
-        content.warnings = std::mem::take(&mut spans.warnings);
-        content.append(spans);
-        content.body.shrink_to_fit();
+        let mut content = Self { warnings: std::mem::take(&mut spans.warnings), ..Self::default() };
+        content.append_decoded(spans);
         content
     }
 
-    fn append(&mut self, mut spans: DecodedSpans) {
-        let from = self.body.len();
-        let mut body = spans.take_body();
-        if self.body.is_empty() {
-            self.body = body;
-        } else {
-            self.body.append(&mut body);
-        }
+    fn append_decoded(&mut self, mut spans: DecodedSpans) {
+        let body = spans.take_body();
         self.skipped = spans.skipped;
-        if let Err(error) = self.index.append(&self.body, from, spans.positions.into_iter()) {
-            self.skipped.push(Skipped { place: format!("after span {}", self.index.len()), reason: error.to_string() });
-        }
+        let _ = self.append(body, spans.positions.into_iter());
+    }
+
+    /// Appends the spans of a message. An error is also added to what was skipped.
+    fn append(&mut self, body: Vec<u8>, positions: impl Iterator<Item = Position>) -> Result<(), DecodeError> {
+        self.spans.append(body, positions).inspect_err(|error| {
+            self.skipped.push(Skipped { place: format!("after span {}", self.spans.len()), reason: error.to_string() });
+        })
     }
 
     /// Adds lines that were appended to a file of OTLP/JSON.
@@ -147,7 +140,7 @@ impl Content {
         let replaced = replace_lone_surrogates(lines);
         let text = String::from_utf8_lossy(replaced.as_deref().unwrap_or(lines));
         let spans = requests.reader.read(&text);
-        self.append(spans);
+        self.append_decoded(spans);
     }
 
     /// Whether lines may be appended: the file holds several requests of OTLP/JSON. Returns the number of bytes after the last complete
@@ -157,30 +150,10 @@ impl Content {
         (requests.reader.requests() > 1).then_some(requests.unfinished)
     }
 
-    /// Returns the number of spans.
-    pub(super) fn len(&self) -> usize {
-        self.index.len()
-    }
-
-    /// Returns what could not be read of the file, or of the lines that were appended last.
-    pub(super) fn skipped(&self) -> &[Skipped] {
-        &self.skipped
-    }
-
-    /// Appends the row of the span at `index` to the batch, or the reason why it has none.
-    pub(super) fn push_row(&self, index: usize, payload_ref: PayloadRef, batch: &mut Batch) {
-        self.index.push_row(&self.body, index, payload_ref, batch);
-    }
-
-    /// Returns the ids of the span at `index` if its payload matches.
-    pub(super) fn search(&self, index: usize, query: &PayloadQuery) -> Option<(TraceId, SpanId)> {
-        self.index.search(&self.body, index, query)
-    }
-
     /// Reads everything that the span at `index` states.
     pub(super) fn payload(&self, index: usize) -> Result<Payload, String> {
-        let mut payload = self.index.payload(&self.body, index)?;
-        if let Some(Position::Span(number)) = self.index.position(index)
+        let mut payload = self.spans.payload(index)?;
+        if let Some(Position::Span(number)) = self.spans.position(index)
             && let Some(warnings) = self.warnings.get(&number)
         {
             payload.notes.extend(warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));

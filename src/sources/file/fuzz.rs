@@ -41,9 +41,9 @@ fn read(content: Result<Content, String>) {
         Err(message) => return assert!(!message.is_empty()),
     };
     let mut batch = Batch::new(SourceId(0), Origin::History);
-    for index in 0..content.len() {
-        content.push_row(index, PayloadRef(index as i64), &mut batch);
+    for index in 0..content.spans.len() {
+        content.spans.push_row(index, PayloadRef(index as i64), &mut batch);
         let _ = content.payload(index);
     }
-    assert!(batch.spans.len() <= content.len());
+    assert!(batch.spans.len() <= content.spans.len());
 }

@@ -1,4 +1,4 @@
-//! An index of the spans of a file in memory.
+//! The spans of a file in memory, with an index.
 
 use std::fmt;
 
@@ -33,9 +33,10 @@ impl fmt::Display for Position {
     }
 }
 
-/// An index of the spans of a `TracesData` message, which every method must be given again. The spans are in the order of their starts.
+/// A `TracesData` message in protobuf with an index of its spans. The spans are in the order of their starts.
 #[derive(Debug, Default)]
-pub(super) struct SpanIndex {
+pub(super) struct IndexedSpans {
+    body: Vec<u8>,
     groups: Vec<GroupExtents>,
     spans: Vec<SpanEntry>,
 }
@@ -59,12 +60,18 @@ struct SpanEntry {
     position: Position,
 }
 
-impl SpanIndex {
-    /// Indexes the spans from the offset `from` on; `positions` has one position for each. After an error, the spans before it are indexed.
-    pub(super) fn append(&mut self, body: &[u8], from: usize, mut positions: impl Iterator<Item = Position>) -> Result<(), DecodeError> {
-        let known = self.spans.len();
+impl IndexedSpans {
+    /// Appends the spans of another message; `positions` has one position for each. After an error, the spans before it are indexed.
+    pub(super) fn append(&mut self, mut body: Vec<u8>, mut positions: impl Iterator<Item = Position>) -> Result<(), DecodeError> {
+        let (from, known) = (self.body.len(), self.spans.len());
+        if from == 0 {
+            self.body = body;
+        } else {
+            self.body.append(&mut body);
+        }
+        let body = &self.body;
         let extent = |part: &[u8]| if part.is_empty() { (0, 0) } else { (offset(body, part), part.len()) };
-        let outcome = request::for_each_span(body.get(from..).unwrap_or_default(), |group, message| {
+        let outcome = request::for_each_span(&body[from..], |group, message| {
             let group = GroupExtents { resource: extent(group.resource), scope: extent(group.scope) };
             if self.groups.last() != Some(&group) {
                 self.groups.push(group);
@@ -88,16 +95,16 @@ impl SpanIndex {
         self.spans.get(index).map(|span| span.position)
     }
 
-    fn span<'a>(&self, body: &'a [u8], index: usize) -> Option<(Group<'a>, &'a [u8])> {
-        let bytes = |(offset, len): Extent| body.get(offset..offset + len).unwrap_or_default();
+    fn span(&self, index: usize) -> Option<(Group<'_>, &[u8])> {
+        let bytes = |(offset, len): Extent| self.body.get(offset..offset + len).unwrap_or_default();
         let span = self.spans.get(index)?;
         let group = &self.groups[span.group];
         Some((Group { resource: bytes(group.resource), scope: bytes(group.scope) }, bytes(span.extent)))
     }
 
     /// Appends the row of the span to the batch, or the reason why it has none.
-    pub(super) fn push_row(&self, body: &[u8], index: usize, payload_ref: PayloadRef, batch: &mut Batch) {
-        let (Some((group, message)), Some(position)) = (self.span(body, index), self.position(index)) else { return };
+    pub(super) fn push_row(&self, index: usize, payload_ref: PayloadRef, batch: &mut Batch) {
+        let (Some((group, message)), Some(position)) = (self.span(index), self.position(index)) else { return };
         let skipped = batch.skipped.len();
         if let Err(error) = Reader::default().push(group, message, payload_ref, batch) {
             batch.skipped.push(position.skipped(error.to_string()));
@@ -108,24 +115,19 @@ impl SpanIndex {
     }
 
     /// Returns the ids of the span if its payload matches.
-    pub(super) fn search(&self, body: &[u8], index: usize, query: &PayloadQuery) -> Option<(TraceId, SpanId)> {
-        let (group, message) = self.span(body, index)?;
+    pub(super) fn search(&self, index: usize, query: &PayloadQuery) -> Option<(TraceId, SpanId)> {
+        let (group, message) = self.span(index)?;
         payload::matching_ids(group, message, query).ok().flatten()
     }
 
     /// Reads everything that the span states.
-    pub(super) fn payload(&self, body: &[u8], index: usize) -> Result<Payload, String> {
-        let (group, message) = self.span(body, index).ok_or_else(|| "there is no such span".to_owned())?;
-        payload::decode(group, message).map_err(|error| error.to_string())
+    pub(super) fn payload(&self, index: usize) -> Result<Payload, String> {
+        let (group, message) = self.span(index).ok_or_else(|| "there is no such span".to_owned())?;
+        payload::decode(group, message).map(|(payload, _)| payload).map_err(|error| error.to_string())
     }
 }
 
 fn start(message: &[u8]) -> Result<Nanos, DecodeError> {
-    let mut fields = Fields(message);
-    while let Some((number, field)) = fields.next()? {
-        if number == 7 {
-            return Ok(Nanos::try_from(field.fixed64()?).unwrap_or(Nanos::MAX));
-        }
-    }
-    Ok(0)
+    let field = Fields(message).find(7)?;
+    field.map_or(Ok(0), |field| Ok(Nanos::try_from(field.fixed64()?).unwrap_or(Nanos::MAX)))
 }

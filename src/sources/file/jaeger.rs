@@ -25,10 +25,9 @@ struct Download<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Trace<'a> {
-    #[serde(borrow)]
     spans: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
     processes: Option<HashMap<String, Process<'a>>>,
 }
 
@@ -50,7 +49,7 @@ struct Tag<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the download")]
 struct Span<'a> {
     #[serde(rename = "traceID")]
@@ -61,17 +60,12 @@ struct Span<'a> {
     parent_span_id: Option<String>,
     operation_name: Option<String>,
     references: Option<Vec<Reference>>,
-    #[serde(borrow)]
     start_time: Option<&'a RawValue>,
-    #[serde(borrow)]
     duration: Option<&'a RawValue>,
-    #[serde(borrow)]
     tags: Option<Vec<Tag<'a>>>,
-    #[serde(borrow)]
     logs: Option<Vec<Log<'a>>>,
     #[serde(rename = "processID")]
     process_id: Option<String>,
-    #[serde(borrow)]
     process: Option<Process<'a>>,
     warnings: Option<Vec<String>>,
 }
@@ -87,10 +81,9 @@ struct Reference {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Log<'a> {
-    #[serde(borrow)]
     timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
     fields: Option<Vec<Tag<'a>>>,
 }
 
@@ -163,13 +156,7 @@ fn decode_span(text: &str, processes: &Processes) -> Result<(SpanData, Vec<Strin
 
 /// Moves the tags that stand for fields of OpenTelemetry into these fields, and returns the status.
 fn take_fields(payload: &mut Payload) -> Status {
-    let mut take = |name: &str| {
-        let at = payload.attributes.iter().position(|(key, value)| key == name && matches!(value, Value::Text(_)))?;
-        match payload.attributes.remove(at).1 {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
-    };
+    let mut take = |name: &str| take_text(&mut payload.attributes, name);
     let code = take("otel.status_code");
     payload.status_message = take("otel.status_description").unwrap_or_default();
     payload.span_kind = take("span.kind").map_or(SpanKind::Unspecified, |kind| SpanKind::parse(&kind));
@@ -178,15 +165,20 @@ fn take_fields(payload: &mut Payload) -> Status {
     let version = take("otel.scope.version").or_else(|| take("otel.library.version"));
     payload.scope = (scope.unwrap_or_default(), version.unwrap_or_default());
     let failed = payload.attributes.iter().position(|(key, value)| key == "error" && matches!(value, Value::Bool(true)));
+    if let (Some("ERROR"), Some(at)) = (code.as_deref(), failed) {
+        payload.attributes.remove(at);
+    }
     match (code.as_deref(), failed) {
-        (Some("ERROR"), Some(at)) => {
-            payload.attributes.remove(at);
-            Status::Error
-        }
-        (Some("ERROR"), None) | (_, Some(_)) => Status::Error,
+        (Some("ERROR"), _) | (_, Some(_)) => Status::Error,
         (Some("OK"), None) => Status::Ok,
         _ => Status::Unset,
     }
+}
+
+/// Removes an attribute that is text and returns it.
+fn take_text(attributes: &mut Vec<Attribute>, name: &str) -> Option<String> {
+    let at = attributes.iter().position(|(key, value)| key == name && matches!(value, Value::Text(_)))?;
+    if let Value::Text(text) = attributes.remove(at).1 { Some(text) } else { None }
 }
 
 /// Restores the leading zeros of an id, which Jaeger omits.
@@ -208,11 +200,7 @@ fn resource(process: Process<'_>) -> Vec<Attribute> {
 
 fn event(log: Log<'_>) -> Event {
     let mut attributes = tags(log.fields);
-    let name = attributes.iter().position(|(key, value)| key == "event" && matches!(value, Value::Text(_)));
-    let name = match name.map(|at| attributes.remove(at).1) {
-        Some(Value::Text(name)) => name,
-        _ => String::new(),
-    };
+    let name = take_text(&mut attributes, "event").unwrap_or_default();
     Event { name, time: micros(log.timestamp).unwrap_or_default(), attributes }
 }
 

@@ -34,7 +34,7 @@ impl Scan {
         let (start, mut spans) = (Instant::now(), Vec::new());
         while self.remaining > 0 && start.elapsed() < SLICE {
             self.remaining -= 1;
-            spans.extend(content.search(self.remaining, &self.search.query));
+            spans.extend(content.spans.search(self.remaining, &self.search.query));
         }
         let (done, total) = ((self.total - self.remaining) as u64, self.total as u64);
         SearchHits { source, ticket: self.search.ticket, spans, progress: Some(Progress { done, total }), error: None }
@@ -44,5 +44,5 @@ impl Scan {
 /// Searches some spans.
 pub(super) fn check(content: &Content, spans: &[(PayloadRef, SpanId)], query: &PayloadQuery) -> Vec<(TraceId, SpanId)> {
     let indexes = spans.iter().filter_map(|(payload_ref, _)| usize::try_from(payload_ref.0).ok());
-    indexes.filter_map(|index| content.search(index, query)).collect()
+    indexes.filter_map(|index| content.spans.search(index, query)).collect()
 }

@@ -21,10 +21,9 @@ use crate::semconv::{JSON_TEXT_KEYS, SPAN_KIND_KEY};
 const ENVELOPE: usize = 3;
 
 #[derive(Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Wrapper<'a> {
-    #[serde(borrow)]
     spans: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
     data: Option<Vec<&'a RawValue>>,
 }
 
@@ -69,14 +68,12 @@ fn push(spans: &mut DecodedSpans, line: u32, item: &str) {
 
 /// Decodes a span.
 fn decode_span(text: &str) -> Result<SpanMessages, String> {
-    let fields = Fields(parse_to_depth(text.as_bytes(), MAX_NESTING + ENVELOPE).map_err(|error| error.to_string())?);
+    let object = parse_to_depth(text.as_bytes(), MAX_NESTING + ENVELOPE).map_err(|error| error.to_string())?;
+    let fields = Fields(&object);
     if fields.get(&["traceId"]).is_some() {
         return json::decode_span(text).map(|span| SpanMessages { span, ..SpanMessages::default() });
     }
-    let context = match fields.get(&["context"]) {
-        Some(Value::Map(context)) => Fields(context.clone()),
-        _ => Fields(Vec::new()),
-    };
+    let context = fields.object("context");
     let trace = context.text(&["trace_id"]).or_else(|| fields.text(&["trace_id", "context.trace_id"])).unwrap_or_default();
     let id = context.text(&["span_id"]).or_else(|| fields.text(&["span_id", "context.span_id"])).unwrap_or_default();
     let is_phoenix = !context.0.is_empty() || fields.get(&["context.trace_id", "context.span_id"]).is_some();
@@ -85,23 +82,20 @@ fn decode_span(text: &str) -> Result<SpanMessages, String> {
         None => Ok(None),
         Some(value) => parse_time(value).map(Some).ok_or_else(|| format!("the {what} time {:?} is not a time", brief(&value.to_json()))),
     };
+    let scope = fields.object("scope");
     let mut payload = Payload {
-        attributes: fields.map(&["attributes"]),
-        events: fields.list(&["events"]).iter().map(event).collect(),
-        links: fields.list(&["links"]).iter().filter_map(link).collect(),
-        status_message: fields.text(&["status_message"]).unwrap_or_default().to_owned(),
-        resource: fields.map(&["resource"]),
-        trace_state: fields.text(&["trace_state"]).unwrap_or_default().to_owned(),
+        attributes: fields.map("attributes"),
+        events: fields.list("events").iter().map(event).collect(),
+        links: fields.list("links").iter().filter_map(link).collect(),
+        status_message: fields.owned_text("status_message"),
+        resource: fields.map("resource"),
+        trace_state: fields.owned_text("trace_state"),
+        scope: (scope.owned_text("name"), scope.owned_text("version")),
+        scope_attributes: scope.map("attributes"),
         ..Payload::default()
     };
-    if let Some(Value::Map(scope)) = fields.get(&["scope"]) {
-        let scope = Fields(scope.clone());
-        let text = |name| scope.text(&[name]).unwrap_or_default().to_owned();
-        payload.scope = (text("name"), text("version"));
-        payload.scope_attributes = scope.map(&["attributes"]);
-    }
     if is_phoenix {
-        payload.attributes = flatten_attributes(payload.attributes, &fields);
+        payload.attributes = flatten_attributes(payload.attributes, fields);
     }
     match (fields.text(&["span_kind"]), is_phoenix) {
         (Some(kind), true)
@@ -120,43 +114,47 @@ fn decode_span(text: &str) -> Result<SpanMessages, String> {
         start: time(&["start", "start_time"], "start")?.ok_or("it has no start time")?,
         end: time(&["end", "end_time"], "end")?,
         status: fields.text(&["status_code"]).and_then(Status::parse).unwrap_or_default(),
-        name: fields.text(&["name"]).unwrap_or_default().to_owned(),
+        name: fields.owned_text("name"),
         payload,
     };
     Ok(data.into())
 }
 
 /// The fields of a JSON object.
-struct Fields(Vec<Attribute>);
+#[derive(Clone, Copy)]
+struct Fields<'a>(&'a [Attribute]);
 
-impl Fields {
+impl<'a> Fields<'a> {
+    fn of(value: Option<&'a Value>) -> Self {
+        if let Some(Value::Map(entries)) = value { Self(entries) } else { Self(&[]) }
+    }
+
     /// Returns the first of these fields that is neither missing nor null.
-    fn get(&self, names: &[&str]) -> Option<&Value> {
+    fn get(self, names: &[&str]) -> Option<&'a Value> {
         names
             .iter()
             .find_map(|name| self.0.iter().find(|(other, value)| other == name && !matches!(value, Value::Null)))
             .map(|(_, value)| value)
     }
 
-    fn text(&self, names: &[&str]) -> Option<&str> {
-        match self.get(names)? {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
+    fn text(self, names: &[&str]) -> Option<&'a str> {
+        if let Value::Text(text) = self.get(names)? { Some(text) } else { None }
     }
 
-    fn map(&self, names: &[&str]) -> Vec<Attribute> {
-        match self.get(names) {
-            Some(Value::Map(entries)) => entries.clone(),
-            _ => Vec::new(),
-        }
+    fn owned_text(self, name: &str) -> String {
+        self.text(&[name]).unwrap_or_default().to_owned()
     }
 
-    fn list(&self, names: &[&str]) -> &[Value] {
-        match self.get(names) {
-            Some(Value::List(items)) => items,
-            _ => &[],
-        }
+    fn object(self, name: &str) -> Self {
+        Self::of(self.get(&[name]))
+    }
+
+    fn map(self, name: &str) -> Vec<Attribute> {
+        self.object(name).0.to_vec()
+    }
+
+    fn list(self, name: &str) -> &'a [Value] {
+        if let Some(Value::List(items)) = self.get(&[name]) { items } else { &[] }
     }
 }
 
@@ -180,34 +178,32 @@ fn parse_time(value: &Value) -> Option<Nanos> {
 }
 
 fn event(value: &Value) -> Event {
-    let Value::Map(entries) = value else { return Event::default() };
-    let fields = Fields(entries.clone());
+    let fields = Fields::of(Some(value));
     Event {
-        name: fields.text(&["name"]).unwrap_or_default().to_owned(),
+        name: fields.owned_text("name"),
         time: fields.get(&["time", "timestamp"]).and_then(parse_time).unwrap_or_default(),
-        attributes: fields.map(&["attributes"]),
+        attributes: fields.map("attributes"),
     }
 }
 
 fn link(value: &Value) -> Option<Link> {
-    let Value::Map(entries) = value else { return None };
-    let fields = Fields(entries.clone());
+    let fields = Fields::of(Some(value));
     Some(Link {
         trace: TraceId::parse(fields.text(&["trace_id"])?.as_bytes())?,
         span: SpanId::parse(fields.text(&["span_id"])?.as_bytes())?,
-        trace_state: fields.text(&["trace_state"]).unwrap_or_default().to_owned(),
-        attributes: fields.map(&["attributes"]),
+        trace_state: fields.owned_text("trace_state"),
+        attributes: fields.map("attributes"),
     })
 }
 
 /// Restores the names under which Phoenix received attributes: it nests them at the dots, and returns a map, or columns
 /// `attributes.<name>`.
-fn flatten_attributes(attributes: Vec<Attribute>, fields: &Fields) -> Vec<Attribute> {
+fn flatten_attributes(attributes: Vec<Attribute>, fields: Fields<'_>) -> Vec<Attribute> {
     let mut flat = Vec::new();
     for (name, value) in attributes {
         flatten(name, value, &mut flat);
     }
-    for (name, value) in &fields.0 {
+    for (name, value) in fields.0 {
         // A row has every column of its table; the columns that its span lacks are null, or NaN in Python.
         let is_missing = matches!(value, Value::Null) || matches!(value, Value::Float(number) if number.is_nan());
         if let (Some(name), false) = (name.strip_prefix("attributes."), is_missing) {

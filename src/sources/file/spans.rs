@@ -48,6 +48,8 @@ impl DecodedSpans {
     /// Returns the message.
     pub(super) fn take_body(&mut self) -> Vec<u8> {
         self.encoder.flush(&mut self.traces.body);
-        std::mem::take(&mut self.traces.body)
+        let mut body = std::mem::take(&mut self.traces.body);
+        body.shrink_to_fit();
+        body
     }
 }

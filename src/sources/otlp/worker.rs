@@ -8,8 +8,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::bind::{bind, open_port_warning};
 use super::ingest::Ingest;
-use super::search::{self, Hits, Scan};
-use crate::sources::{Closed, Port, PortError, Progress, Request, SearchHits, State, Traffic, Update, UpdateSender};
+use super::search::{self, Scan};
+use crate::sources::{Closed, Port, PortError, Request, State, Traffic, Update, UpdateSender};
 
 /// The interval of traffic updates, and of attempts to bind an address that is in use.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -52,28 +52,20 @@ impl Worker<'_> {
     }
 
     fn answer(&mut self, request: Request) -> Result<(), Closed> {
+        let store = &self.ingest.payloads;
         match request {
             Request::Payloads { ticket, addresses } => {
-                let payloads = addresses.into_iter().map(|(address, span)| self.ingest.payloads.read(address, span)).collect();
-                self.updates.send(Update::Payloads { ticket, payloads })
-            }
-            Request::Release(addresses) => {
-                self.ingest.payloads.release(&addresses);
-                Ok(())
-            }
-            Request::Search(search) => {
-                self.scan = Some(Scan::new(search, self.ingest.payloads.bodies().numbers()));
-                Ok(())
+                let payloads = addresses.into_iter().map(|(address, span)| store.read(address, span)).collect();
+                return self.updates.send(Update::Payloads { ticket, payloads });
             }
             Request::Check { ticket, query, addresses } => {
-                let hits = search::check(&addresses, &query, &self.ingest.payloads);
-                self.report_hits(ticket, hits, None)
+                return self.updates.send_hits(ticket, search::check(&addresses, &query, store), None, None);
             }
-            Request::StopSearch => {
-                self.scan = None;
-                Ok(())
-            }
+            Request::Release(addresses) => store.release(&addresses),
+            Request::Search(search) => self.scan = Some(Scan::new(search, store.bodies().numbers())),
+            Request::StopSearch => self.scan = None,
         }
+        Ok(())
     }
 
     /// Searches a few more bodies.
@@ -81,16 +73,9 @@ impl Worker<'_> {
         let Some(mut scan) = self.scan.take() else { return Ok(()) };
         let hits = scan.slice(&self.ingest.payloads);
         let progress = scan.progress();
-        self.report_hits(scan.search.ticket, hits, Some(progress))?;
+        self.updates.send_hits(scan.search.ticket, hits, Some(progress), None)?;
         self.scan = (progress.done < progress.total).then_some(scan);
         Ok(())
-    }
-
-    fn report_hits(&self, ticket: u64, spans: Hits, progress: Option<Progress>) -> Result<(), Closed> {
-        if spans.is_empty() && progress.is_none() {
-            return Ok(());
-        }
-        self.updates.send(Update::SearchHits(SearchHits { source: self.updates.id, ticket, spans, progress, error: None }))
     }
 
     fn report_state(&self) -> Result<(), Closed> {

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use crate::semconv::PREVIEW_WINDOW;
 use crate::semconv::selection::{
-    CALLED_TOOL, Condition, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OTHER_THAN_TOOL, OUTPUT_MESSAGES, Part,
-    SPAN_KIND_KEY, USER_ROLE, part, row_keys,
+    CALLED_TOOL, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OTHER_THAN_TOOL, OUTPUT_MESSAGES, Part, SPAN_KIND_KEY,
+    USER_ROLE, part, row_keys,
 };
 use crate::sources::sql::{literal, text_array};
 
@@ -108,11 +108,11 @@ fn cut_condition(part: Part) -> Option<(String, usize)> {
             let kind = format!("lower(attributes ->> {})", literal(SPAN_KIND_KEY));
             Some((format!("{kind} = ANY ({})", text_array(OTHER_THAN_TOOL)), PREVIEW_WINDOW))
         }
-        Part::Matching { condition, otherwise } => Some((format!("NOT ({})", matches(condition)), otherwise)),
+        Part::Matching { prefix, max_chars, words, otherwise } => Some((format!("NOT ({})", matches(prefix, max_chars, words)), otherwise)),
     }
 }
 
-fn matches(Condition { prefix, max_chars, words }: Condition) -> String {
+fn matches(prefix: Option<&str>, max_chars: usize, words: &[&str]) -> String {
     let mut sql = format!("length({TEXT}) <= {max_chars}");
     if !words.is_empty() {
         let contains = |word: &&str| format!("strpos({TEXT}, {}) > 0", literal(word));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::connection_config::ConnectionConfig;
 use super::error::Error;
 use super::progress::Progress;
-use super::session::{Session, text};
+use super::session::Session;
 
 /// After this time without a change the server counts as idle.
 const IDLE_AFTER: Duration = Duration::from_secs(5);
@@ -53,8 +53,7 @@ impl Connection {
         let Some(session) = &self.session else { return Ok(false) };
         let sql =
             "SELECT pg_current_snapshot()::text || ' ' || CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text ELSE '' END";
-        let rows = session.query_outside(sql).await?;
-        self.snapshot = rows.first().and_then(|row| text(row, 0)).map(ToOwned::to_owned);
+        self.snapshot = session.value_outside(sql).await?;
         let has_changed = self.snapshot.is_none() || self.read_snapshot != self.snapshot;
         if has_changed {
             self.changed = Some(Instant::now());
@@ -88,10 +87,9 @@ impl Connection {
 async fn timeline(session: &Session) -> Result<Option<String>, Error> {
     let sql = "SELECT system_identifier::text || CASE WHEN pg_is_in_recovery() THEN '' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END \
         || ' ' || current_database() FROM pg_control_system()";
-    match session.query_outside(sql).await {
-        Ok(rows) => Ok(rows.first().and_then(|row| text(row, 0)).map(ToOwned::to_owned)),
+    match session.value_outside(sql).await {
         // Some providers deny this to their users.
         Err(Error::Denied | Error::Other(_)) => Ok(None),
-        Err(error) => Err(error),
+        outcome => outcome,
     }
 }

@@ -69,15 +69,16 @@ impl ConnectionConfig {
         let mut secrets = settings.get("password").cloned().into_iter().collect::<Vec<_>>();
         secrets.extend(url::parse(url, &mut settings)?);
         let home = environment("HOME").or_else(|| environment("USERPROFILE")).map(PathBuf::from);
-        let user = take(&mut settings, "user")
+        let user = settings
+            .remove("user")
             .or_else(|| ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment(name)))
             .unwrap_or_else(|| "postgres".to_owned());
-        let database = take(&mut settings, "dbname").unwrap_or_else(|| user.clone());
+        let database = settings.remove("dbname").unwrap_or_else(|| user.clone());
         let mut config = Config::new();
         config.user(&user).dbname(&database).application_name(APPLICATION).tcp_user_timeout(Duration::from_secs(10));
         let (hosts, name) = set_hosts(&mut settings, &mut config)?;
-        let password = take(&mut settings, "password").or_else(|| {
-            let file = take(&mut settings, "passfile").map(PathBuf::from).or_else(|| passfile::default_path(home.as_deref()));
+        let password = settings.remove("password").or_else(|| {
+            let file = settings.remove("passfile").map(PathBuf::from).or_else(|| passfile::default_path(home.as_deref()));
             hosts.iter().find_map(|(host, port)| passfile::password(file.as_deref()?, host, *port, &database, &user))
         });
         if let Some(password) = &password {
@@ -120,11 +121,11 @@ fn mask(text: &str, secret: &str) -> String {
 
 /// Sets hosts and ports. Returns them, and their form in messages.
 fn set_hosts(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Result<(Vec<(String, u16)>, String), UrlError> {
-    let ports = take(settings, "port").unwrap_or_else(|| "5432".to_owned());
+    let ports = settings.remove("port").unwrap_or_else(|| "5432".to_owned());
     let ports = ports.split(',').map(|port| if port.is_empty() { Ok(5432) } else { port.parse::<u16>() });
     let ports: Vec<u16> = ports.collect::<Result<_, _>>().map_err(|_| invalid("its port is not a number from 0 to 65535"))?;
-    let addresses = take(settings, "hostaddr");
-    let hosts = take(settings, "host").or_else(|| addresses.clone()).unwrap_or_else(|| local_host(ports[0]));
+    let addresses = settings.remove("hostaddr");
+    let hosts = settings.remove("host").or_else(|| addresses.clone()).unwrap_or_else(|| local_host(ports[0]));
     let hosts: Vec<&str> = hosts.split(',').map(|host| if host.is_empty() { "localhost" } else { host }).collect();
     let port_of = |at: usize| if ports.len() == 1 { Some(ports[0]) } else { ports.get(at).copied() };
     let mut found = Vec::new();
@@ -155,20 +156,20 @@ fn local_host(port: u16) -> String {
 }
 
 fn set_options(settings: &mut BTreeMap<String, String>, config: &mut Config) -> Result<(), UrlError> {
-    let seconds = match take(settings, "connect_timeout") {
+    let seconds = match settings.remove("connect_timeout") {
         Some(text) => text.parse::<u64>().map_err(|_| invalid("its connect_timeout is not a number of seconds"))?,
         None => 0,
     };
     config.connect_timeout(if seconds == 0 { CONNECT_TIMEOUT } else { Duration::from_secs(seconds) });
-    if let Some(options) = take(settings, "options") {
+    if let Some(options) = settings.remove("options") {
         config.options(options);
     }
-    match take(settings, "target_session_attrs").as_deref() {
+    match settings.remove("target_session_attrs").as_deref() {
         Some("read-write" | "primary") => drop(config.target_session_attrs(TargetSessionAttrs::ReadWrite)),
         Some("read-only" | "standby") => drop(config.target_session_attrs(TargetSessionAttrs::ReadOnly)),
         _ => {}
     }
-    match take(settings, "channel_binding").as_deref() {
+    match settings.remove("channel_binding").as_deref() {
         Some("require") => drop(config.channel_binding(ChannelBinding::Require)),
         Some("disable") => drop(config.channel_binding(ChannelBinding::Disable)),
         _ => {}
@@ -177,9 +178,9 @@ fn set_options(settings: &mut BTreeMap<String, String>, config: &mut Config) -> 
 }
 
 fn tls(settings: &mut BTreeMap<String, String>, home: Option<PathBuf>) -> Result<Tls, UrlError> {
-    let root_cert = take(settings, "sslrootcert");
+    let root_cert = settings.remove("sslrootcert");
     // asyncpg calls it `ssl`.
-    let mode = match take(settings, "sslmode").or_else(|| take(settings, "ssl")).as_deref() {
+    let mode = match settings.remove("sslmode").or_else(|| settings.remove("ssl")).as_deref() {
         None => None,
         Some("disable" | "false") => Some(Mode::Disable),
         Some("allow") => Some(Mode::Allow),
@@ -201,10 +202,6 @@ fn tls(settings: &mut BTreeMap<String, String>, home: Option<PathBuf>) -> Result
         mode => mode.unwrap_or(Mode::Prefer),
     };
     Ok(Tls { mode, roots })
-}
-
-fn take(settings: &mut BTreeMap<String, String>, name: &str) -> Option<String> {
-    settings.remove(name)
 }
 
 fn invalid(what: impl Into<String>) -> UrlError {

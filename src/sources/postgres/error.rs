@@ -153,22 +153,20 @@ fn server_message(error: &tokio_postgres::Error) -> String {
 /// Formats the error with its causes.
 fn with_causes(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
+    for cause in causes(error).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
-        cause = error.source();
     }
     text
 }
 
 /// Formats the innermost cause.
 fn root_cause(error: &tokio_postgres::Error) -> String {
-    let mut error: &dyn std::error::Error = error;
-    while let Some(cause) = error.source() {
-        error = cause;
-    }
-    error.to_string()
+    causes(error).last().map_or_else(String::new, ToString::to_string)
+}
+
+/// Returns the error and its causes, the innermost last.
+fn causes(error: &tokio_postgres::Error) -> impl Iterator<Item = &dyn std::error::Error> {
+    std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
 }

@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 
 use super::Location;
 use super::error::Error;
-use super::session::{Bytes, Session, text};
+use super::session::{Session, bytes, text};
 use crate::model::{Payload, SpanId, Value, json};
 use crate::sources::agno_row;
 
@@ -19,8 +19,7 @@ pub(super) async fn read(session: &Session, location: &Location, spans: &[SpanId
     for spans in spans.chunks(PAGE) {
         let ids: Vec<String> = spans.iter().map(ToString::to_string).collect();
         let outcome = page(session, location, &ids, &mut found).await;
-        let ended = session.end().await;
-        outcome.and(ended)?;
+        session.end(outcome).await?;
     }
     Ok(found)
 }
@@ -35,7 +34,7 @@ async fn page(session: &Session, location: &Location, ids: &[String], found: &mu
     // The table of traces may be missing, of another version, or denied to this user.
     let notes = notes(session, location, &traces).await.unwrap_or_default();
     for row in &rows {
-        let bytes = |column| row.try_get::<_, Option<Bytes<'_>>>(column).ok().flatten().map_or(&b""[..], |bytes| bytes.0);
+        let bytes = |column| bytes(row, column).unwrap_or_default();
         let Some(id) = SpanId::parse(bytes(0)) else { continue };
         let mut payload = agno_row::payload(bytes(1), bytes(2));
         payload.notes = text(row, 3).and_then(|trace| notes.get(trace)).cloned().unwrap_or_default();

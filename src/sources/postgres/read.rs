@@ -26,8 +26,7 @@ const ROWS_PER_BLOCK: u64 = 8;
 /// Reads new rows and a page of older rows into `batches`. After an error these are valid, too.
 pub(super) async fn read(session: &Session, location: &Location, progress: &mut Progress, batches: &mut Vec<Batch>) -> Result<(), Error> {
     let outcome = read_in_transaction(session, location, progress, batches).await;
-    let ended = session.end().await;
-    outcome.and(ended)
+    session.end(outcome).await
 }
 
 async fn read_in_transaction(
@@ -92,7 +91,9 @@ impl Reader<'_> {
         if let Some((_, info)) = taken.last() {
             load.last = info.created.map(|created| (created.to_owned(), info.ctid.to_owned()));
         }
-        let without_time = if is_last && self.definition.may_lack_created_at() { self.without_time().await? } else { Vec::new() };
+        // The order by time does not reach rows without `created_at`.
+        let sql = self.definition.select(self.location, "WHERE created_at IS NULL LIMIT 10000");
+        let without_time = if is_last && self.definition.is_nullable { self.session.query(&sql, &[]).await? } else { Vec::new() };
         taken.extend(without_time.iter().map(|row| (row, RowInfo::new(row, &self.state.snapshot))));
         let is_full = load.done + taken.len() as u64 >= progress.limit;
         let left_out = if is_full && !is_last { self.rows().await?.saturating_sub(load.done + taken.len() as u64) } else { 0 };
@@ -114,12 +115,6 @@ impl Reader<'_> {
         // Rows that are recorded as sent must be sent, even after an error.
         batches.extend(non_empty(batch));
         parents
-    }
-
-    /// Reads the rows without `created_at`, which an order by time does not reach.
-    async fn without_time(&self) -> Result<Vec<tokio_postgres::Row>, Error> {
-        let sql = self.definition.select(self.location, "WHERE created_at IS NULL LIMIT 10000");
-        self.session.query(&sql, &[]).await
     }
 
     /// Returns the number of rows, of a very large table estimated.

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use tokio_postgres::Row;
 
-use super::session::{Bytes, number, text};
+use super::session::{bytes, number, text};
 use super::snapshot::Snapshot;
 use crate::model::{Batch, PayloadRef, Skipped, SpanId};
 use crate::sources::agno_row::{AgnoRow, COLUMNS};
@@ -43,7 +43,7 @@ pub(super) fn key(id: Option<&str>, ctid: &str) -> u64 {
 pub(super) fn read(row: &Row, info: &RowInfo<'_>, batch: &mut Batch) {
     let mut values = [None; COLUMNS.len()];
     for (column, value) in values.iter_mut().enumerate() {
-        *value = row.try_get::<_, Option<Bytes<'_>>>(ROW_COLUMNS + column).ok().flatten().map(|bytes| bytes.0);
+        *value = bytes(row, ROW_COLUMNS + column);
     }
     // Payloads are found by the span id.
     match AgnoRow(values).span(PayloadRef::default(), batch) {

@@ -10,7 +10,7 @@ use tokio_postgres::types::Type;
 
 use super::Location;
 use super::error::Error;
-use super::session::{Bytes, Parameter, Session};
+use super::session::{Parameter, Session, bytes};
 use super::table::inspect;
 use crate::model::{PayloadQuery, SpanId, TraceId};
 use crate::sources::agno_row::{self, Hits};
@@ -53,8 +53,7 @@ impl Scan {
     /// Searches the next blocks.
     pub(super) async fn slice(&mut self, session: &Session, location: &Location) -> Result<Hits, Error> {
         let outcome = self.read(session, location).await;
-        let ended = session.end().await;
-        outcome.and_then(|hits| ended.map(|()| hits))
+        session.end(outcome).await
     }
 
     async fn read(&mut self, session: &Session, location: &Location) -> Result<Hits, Error> {
@@ -96,28 +95,20 @@ pub(super) async fn check(session: &Session, location: &Location, spans: &[SpanI
     for spans in spans.chunks(PAGE) {
         let ids: Vec<String> = spans.iter().map(ToString::to_string).collect();
         let rows = session.begin(&sql, &[(&ids, Type::TEXT_ARRAY)]).await;
-        let ended = session.end().await;
-        hits.extend(rows?.iter().filter_map(|row| hit(row, query)));
-        ended?;
+        hits.extend(session.end(rows).await?.iter().filter_map(|row| hit(row, query)));
     }
     Ok(hits)
 }
 
 fn hit(row: &Row, query: &PayloadQuery) -> Option<(TraceId, SpanId)> {
-    let bytes = |column| row.try_get::<_, Option<Bytes<'_>>>(column).ok().flatten().map_or(&b""[..], |bytes| bytes.0);
-    if !query.matches_json(bytes(2), bytes(3)) {
-        return None;
-    }
-    agno_row::hit(bytes(0), bytes(1))
+    let bytes = |column| bytes(row, column).unwrap_or_default();
+    query.matches_json(bytes(2), bytes(3)).then(|| agno_row::hit(bytes(0), bytes(1))).flatten()
 }
 
 /// Returns the query as patterns of `ILIKE`. The substrings contain no character that is special there.
 fn patterns(query: &PayloadQuery) -> Vec<Vec<String>> {
-    query
-        .required_substrings()
-        .into_iter()
-        .map(|substrings| substrings.into_iter().map(|substring| format!("%{substring}%")).collect())
-        .collect()
+    let pattern = |substring| format!("%{substring}%");
+    query.required_substrings().into_iter().map(|substrings| substrings.into_iter().map(pattern).collect()).collect()
 }
 
 /// Returns a condition on a time. A time in another format than Agno's passes; the receiver of the hits checks it again.

@@ -55,28 +55,28 @@ impl Session {
         outcome
     }
 
-    /// Runs a statement that reads no table, outside of a transaction.
-    pub(super) async fn query_outside(&self, sql: &str) -> Result<Vec<Row>, Error> {
-        with_timeout(self.client.query_typed(sql, &[])).await
+    /// Runs a statement that reads no table, outside of a transaction. Returns the value of its only row; `None` for null.
+    pub(super) async fn value_outside(&self, sql: &str) -> Result<Option<String>, Error> {
+        Ok(self.query(sql, &[]).await?.first().and_then(|row| text(row, 0)).map(ToOwned::to_owned))
     }
 
     /// Begins a transaction with one snapshot of the database, and runs its first statement.
     pub(super) async fn begin(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         // Both are sent before the first is answered.
-        let (begun, rows) =
-            tokio::join!(with_timeout(self.client.batch_execute(BEGIN)), with_timeout(self.client.query_typed(sql, parameters)));
+        let (begun, rows) = tokio::join!(with_timeout(self.client.batch_execute(BEGIN)), self.query(sql, parameters));
         begun?;
         rows
     }
 
-    /// Runs a statement in the transaction.
+    /// Runs a statement, in the transaction if one has begun.
     pub(super) async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         with_timeout(self.client.query_typed(sql, parameters)).await
     }
 
-    /// Ends the transaction.
-    pub(super) async fn end(&self) -> Result<(), Error> {
-        with_timeout(self.client.batch_execute("ROLLBACK")).await
+    /// Ends the transaction, and returns its outcome unless that fails.
+    pub(super) async fn end<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        let ended = with_timeout(self.client.batch_execute("ROLLBACK")).await;
+        outcome.and_then(|value| ended.map(|()| value))
     }
 }
 
@@ -85,7 +85,7 @@ async fn with_timeout<T>(answer: impl Future<Output = Result<T, tokio_postgres::
 }
 
 /// The bytes of a value as the server sent them: the text, if the value is cast to text.
-pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
+struct Bytes<'a>(&'a [u8]);
 
 impl<'a> FromSql<'a> for Bytes<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
@@ -97,9 +97,14 @@ impl<'a> FromSql<'a> for Bytes<'a> {
     }
 }
 
+/// Returns the bytes of a column that is cast to text; `None` for null.
+pub(super) fn bytes(row: &Row, column: usize) -> Option<&[u8]> {
+    Some(row.try_get::<_, Option<Bytes<'_>>>(column).ok()??.0)
+}
+
 /// Returns a column that is cast to text; `None` for null.
 pub(super) fn text(row: &Row, column: usize) -> Option<&str> {
-    std::str::from_utf8(row.try_get::<_, Option<Bytes<'_>>>(column).ok()??.0).ok()
+    std::str::from_utf8(bytes(row, column)?).ok()
 }
 
 /// Parses a column that is cast to text and holds a number.

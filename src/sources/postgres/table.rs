@@ -14,8 +14,6 @@ use crate::model::Nanos;
 use crate::sources::agno_row::{self, COLUMNS};
 use crate::sources::sql::literal;
 
-/// A day in nanoseconds.
-const DAY: Nanos = 86_400_000_000_000;
 /// The oldest supported server version: the first that reads a range of blocks.
 const MIN_VERSION: u32 = 140_000;
 
@@ -42,7 +40,7 @@ pub(super) struct TableDefinition {
     /// The type of `created_at`.
     created_type: String,
     /// Whether `created_at` may be null.
-    is_nullable: bool,
+    pub(super) is_nullable: bool,
     /// The expressions that read the columns of a row.
     columns: String,
 }
@@ -120,20 +118,13 @@ impl TableDefinition {
     /// Returns the server's counter of rows written to the table. The server updates it late, and counts rolled-back rows, too.
     pub(super) async fn rows_written(&self, session: &Session) -> Result<Option<u64>, Error> {
         let oid = self.oid;
-        let rows = session
-            .query_outside(&format!("SELECT (pg_stat_get_tuples_inserted({oid}) + pg_stat_get_tuples_updated({oid}))::text"))
-            .await?;
-        Ok(rows.first().and_then(|row| number(row, 0)))
+        let sql = format!("SELECT (pg_stat_get_tuples_inserted({oid}) + pg_stat_get_tuples_updated({oid}))::text");
+        Ok(session.value_outside(&sql).await?.and_then(|rows| rows.parse().ok()))
     }
 
     /// Returns a condition on rows of this `created_at` and later ones.
     pub(super) fn created_since(&self, created: &str) -> String {
         format!("created_at >= {}::{}", literal(created), self.created_type)
-    }
-
-    /// Whether there may be rows without `created_at`.
-    pub(super) fn may_lack_created_at(&self) -> bool {
-        self.is_nullable
     }
 
     /// Returns a statement that reads rows: `ctid`, transaction, `created_at`, then the columns of a row; `clauses` follow the table name.
@@ -152,7 +143,7 @@ impl TableDefinition {
     /// Allows a day of difference between the clocks of a span and of its writer.
     pub(super) fn earliest_created(&self, since: Nanos) -> Option<String> {
         let is_time = ["text", "character varying", "timestamp", "date"].iter().any(|name| self.created_type.starts_with(name));
-        agno_row::second(since.saturating_sub(DAY), false).get(..10).filter(|_| is_time).map(str::to_owned)
+        agno_row::day_before(since).filter(|_| is_time)
     }
 
     /// Returns a statement that reads the rows before a row, newest first, none of them created before `floor`. Its parameters are

@@ -64,25 +64,21 @@ impl Database {
 pub(in crate::sources) fn read_with_retries<T>(
     path: &Path,
     tries: u32,
-    mut work: impl FnMut(&Database) -> Result<T, Error>,
+    work: impl FnMut(&Database) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    retry(path, tries, |state| read(path, state, &mut work))
+    read_both_with_retries(path, tries, work, None::<&fn(&Database) -> _>).map(|(result, _): (T, Option<()>)| result)
 }
 
 /// Like [`read_with_retries`], and runs `other` in parallel, in a transaction of its own.
 pub(super) fn read_both_with_retries<T, U: Send>(
     path: &Path,
     tries: u32,
-    work: impl Fn(&Database) -> Result<T, Error>,
+    mut work: impl FnMut(&Database) -> Result<T, Error>,
     other: Option<&(impl Fn(&Database) -> Result<U, Error> + Sync)>,
 ) -> Result<(T, Option<U>), Error> {
-    retry(path, tries, |state| read_both(path, state, &work, other))
-}
-
-fn retry<T>(path: &Path, tries: u32, mut read: impl FnMut(&FileState) -> Result<T, Error>) -> Result<T, Error> {
     let mut result = Err(Error::Busy);
     for _ in 0..tries {
-        result = FileState::read(path, None).and_then(|state| read(&state));
+        result = FileState::read(path, None).and_then(|state| read_both(path, &state, &mut work, other));
         match &result {
             Err(error) if error.is_transient() => std::thread::sleep(LOCK_WAIT),
             _ => break,
@@ -91,12 +87,8 @@ fn retry<T>(path: &Path, tries: u32, mut read: impl FnMut(&FileState) -> Result<
     result
 }
 
-/// Runs `work` in one read transaction, then closes the database. `state` must have been read just before.
-pub(super) fn read<T>(path: &Path, state: &FileState, work: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, Error> {
-    read_both(path, state, work, None::<fn(&Database) -> _>).map(|(result, _): (T, Option<()>)| result)
-}
-
-/// Like [`read`], and runs `other` in parallel, in a transaction of its own.
+/// Runs `work` in one read transaction, and `other` in parallel in another one, then closes the database. `state` must have been read just
+/// before.
 pub(super) fn read_both<T, U: Send>(
     path: &Path,
     state: &FileState,
@@ -138,7 +130,7 @@ fn run<T>(
 fn open(state: &FileState, immutable: bool) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let option = if immutable { "immutable=1" } else { "readonly_shm=1" };
-    let connection = Connection::open_with_flags(format!("{}?mode=ro&{option}", uri(state.path())), flags)?;
+    let connection = Connection::open_with_flags(format!("{}?mode=ro&{option}", uri(&state.path)), flags)?;
     connection.busy_timeout(LOCK_WAIT)?;
     connection.execute_batch("PRAGMA query_only = 1; PRAGMA temp_store = 2; PRAGMA cache_size = 64; BEGIN")?;
     Ok(connection)

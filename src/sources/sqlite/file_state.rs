@@ -16,19 +16,22 @@ const INDEX_HEADER: usize = 48;
 /// The state of a database and of the files beside it. Equal states mean equal contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileState {
-    path: PathBuf,
-    main: FileVersion,
+    /// The path with symbolic links resolved, as SQLite resolves them to find the files beside the database.
+    pub(super) path: PathBuf,
+    /// The database file.
+    pub(super) main: FileVersion,
     /// The database header: change counter, size, free pages, version.
-    header: [u8; HEADER],
+    header: Vec<u8>,
     wal: Option<FileVersion>,
-    index: Option<[u8; INDEX_HEADER]>,
+    index: Option<Vec<u8>>,
 }
 
 /// The identity and the last change of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FileVersion {
-    file: FileId,
-    len: u64,
+pub(super) struct FileVersion {
+    pub(super) file: FileId,
+    /// The length in bytes.
+    pub(super) len: u64,
     modified: Option<SystemTime>,
 }
 
@@ -65,37 +68,20 @@ impl FileState {
             Some(last) => last.path.clone(),
             None => fs::canonicalize(path)?,
         };
-        let mut header = [0; HEADER];
-        let read = fill(&path, &mut header)?;
-        if read == 0 {
+        let header = head(&path, HEADER)?;
+        if header.is_empty() {
             return Err(Error::Empty);
         }
-        if read < HEADER || !header.starts_with(b"SQLite format 3\0") {
+        if header.len() < HEADER || !header.starts_with(b"SQLite format 3\0") {
             return Err(Error::NotSqlite);
         }
         let wal = fs::metadata(beside(&path, "-wal")).ok().map(|wal| FileVersion::new(&wal));
-        let mut index = [0; INDEX_HEADER];
-        let index = match fill(&beside(&path, "-shm"), &mut index) {
-            Ok(_) => Some(index),
+        let index = match head(&beside(&path, "-shm"), INDEX_HEADER) {
+            Ok(index) => Some(index),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
         Ok(Self { path, main, header, wal, index })
-    }
-
-    /// Returns the id of the database file.
-    pub(super) fn file(&self) -> FileId {
-        self.main.file
-    }
-
-    /// Returns the length of the database file in bytes.
-    pub(super) fn len(&self) -> u64 {
-        self.main.len
-    }
-
-    /// Returns the path with symbolic links resolved, as SQLite resolves them to find the files beside the database.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Whether commits go to a write-ahead log.
@@ -120,19 +106,11 @@ impl FileVersion {
     }
 }
 
-/// Reads the first bytes of a file. Returns how many there were.
-fn fill(path: &Path, bytes: &mut [u8]) -> io::Result<usize> {
-    let mut file = File::open(path)?;
-    let mut read = 0;
-    while let Some(unread) = bytes.get_mut(read..).filter(|unread| !unread.is_empty()) {
-        match file.read(unread) {
-            Ok(0) => break,
-            Ok(more) => read += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(read)
+/// Reads at most the first `len` bytes of a file.
+fn head(path: &Path, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    File::open(path)?.take(len as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -1,5 +1,7 @@
 //! Reads the payloads of spans.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::Tables;
@@ -21,7 +23,7 @@ pub(super) fn read(database: &Database, tables: &Tables, spans: &[(PayloadRef, S
     let columns = format!("SELECT attributes, status_message, trace_id FROM {}", identifier(&tables.spans));
     let mut by_row = connection.prepare(&format!("{columns} WHERE rowid = ?1 AND lower(span_id) = ?2"))?;
     let mut by_id = connection.prepare(&format!("{columns} WHERE span_id = ?1"))?;
-    let mut last: Option<(Vec<u8>, Notes)> = None;
+    let mut notes_of: HashMap<Vec<u8>, Notes> = HashMap::new();
     let mut payloads = Vec::with_capacity(spans.len());
     for (payload_ref, span) in spans {
         let span = span.to_string();
@@ -30,14 +32,9 @@ pub(super) fn read(database: &Database, tables: &Tables, spans: &[(PayloadRef, S
             None => by_id.query_row([&span], read_row).optional()?,
         };
         payloads.push(found.map(|(mut payload, trace)| {
-            // Spans mostly come trace by trace. A file may lack the table of traces, or have one of another version.
-            let (_, notes) = if let Some(same) = last.take().filter(|(last_trace, _)| *last_trace == trace) {
-                last.insert(same)
-            } else {
-                let notes = notes(connection, tables, &trace).unwrap_or_default();
-                last.insert((trace, notes))
-            };
-            payload.notes.clone_from(notes);
+            // A file may lack the table of traces, or have one of another version.
+            let notes = |trace: &Vec<u8>| notes(connection, tables, trace).unwrap_or_default();
+            payload.notes = notes_of.entry(trace).or_insert_with_key(notes).clone();
             payload
         }));
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
-use rusqlite::{OptionalExtension, Params, Statement};
+use rusqlite::{Params, Statement};
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Tables;
@@ -12,7 +12,7 @@ use super::checkpoints::Checkpoints;
 use super::error::Error;
 use super::progress::{Load, Page, Progress, RowRange, Sent};
 use super::rows::{self, Checkpoint, Rows};
-use super::schema::{check, select};
+use super::schema::{bounds, check, select};
 use crate::model::{Batch, Nanos, Origin, SpanId};
 use crate::sources::sql::identifier;
 use crate::sources::{Update, UpdateSender, agno_row};
@@ -31,8 +31,6 @@ const SLOW: u64 = 2048;
 const BLOCKING_TIME: Duration = Duration::from_millis(10);
 /// The most levels of parents that are looked up.
 const MAX_LEVELS: usize = 32;
-/// A day in nanoseconds.
-const DAY: Nanos = 86_400_000_000_000;
 
 /// The result of a read transaction.
 #[derive(Debug, Default)]
@@ -43,66 +41,30 @@ pub(super) struct Found {
     pub(super) page: Option<Page>,
 }
 
-/// Reads new rows and a page of older rows.
-pub(super) fn read(
-    database: &Database,
-    tables: &Tables,
-    sent: &Sent,
-    updates: &UpdateSender,
-    progress: &mut Progress,
-) -> Result<Found, Error> {
-    check(&database.connection, tables)?;
-    let reader = Reader { database, tables, sent, updates };
-    let mut found = Found::default();
-    if progress.load.as_ref().is_none_or(|load| !load.ranges.is_empty()) {
-        found.batches = reader.tail(progress)?;
-    }
-    match progress.load.as_ref().map(|load| load.ranges.first().copied()) {
-        None => {}
-        Some(None) => found.batches.extend(reader.first_page(progress)?),
-        Some(Some(range)) => found.page = Some(reader.page(range, progress.remaining())?),
-    }
-    Ok(found)
-}
-
-/// Reads a page of a range, of at most `wanted` rows. Full batches may be sent at once.
-pub(super) fn page(
-    database: &Database,
-    tables: &Tables,
-    sent: &Sent,
-    updates: &UpdateSender,
-    range: RowRange,
-    wanted: u64,
-) -> Result<Page, Error> {
-    Reader { database, tables, sent, updates }.page(range, wanted)
-}
-
-/// Rows that are read in one order, in one or more queries.
-#[derive(Debug)]
-struct RowsRead {
-    rows: Rows,
-    /// The checkpoints of the rows, in the order of reading.
-    checkpoints: Vec<Checkpoint>,
-    /// Whether there are no more rows.
-    is_last: bool,
-    /// Whether full batches are sent at once.
-    sends_early: bool,
-}
-
-impl RowsRead {
-    fn new(batch: Batch) -> Self {
-        Self { rows: Rows::new(batch), checkpoints: Vec::new(), is_last: false, sends_early: false }
-    }
-}
-
-struct Reader<'a> {
-    database: &'a Database,
-    tables: &'a Tables,
-    sent: &'a Sent,
-    updates: &'a UpdateSender,
+/// Reads rows in one transaction.
+pub(super) struct Reader<'a> {
+    pub(super) database: &'a Database,
+    pub(super) tables: &'a Tables,
+    pub(super) sent: &'a Sent,
+    pub(super) updates: &'a UpdateSender,
 }
 
 impl Reader<'_> {
+    /// Reads new rows and a page of older rows.
+    pub(super) fn read(&self, progress: &mut Progress) -> Result<Found, Error> {
+        check(&self.database.connection, self.tables)?;
+        let mut found = Found::default();
+        if progress.load.as_ref().is_none_or(|load| !load.ranges.is_empty()) {
+            found.batches = self.tail(progress)?;
+        }
+        match progress.load.as_ref().map(|load| load.ranges.first().copied()) {
+            None => {}
+            Some(None) => found.batches.extend(self.first_page(progress)?),
+            Some(Some(range)) => found.page = Some(self.page(range, progress.remaining())?),
+        }
+        Ok(found)
+    }
+
     /// Reads rows that are newer than the newest checkpoint. If no checkpoint is valid any more, everything is read again.
     fn tail(&self, progress: &mut Progress) -> Result<Vec<Batch>, Error> {
         let had_rows = progress.checkpoints.newest().is_some();
@@ -114,26 +76,29 @@ impl Reader<'_> {
         }
         let newest = progress.checkpoints.newest();
         if had_rows && newest.is_none() {
-            progress.load = self.bounds()?.map(|_| Load::default());
+            progress.load = bounds(&self.database.connection, self.tables)?.map(|_| Load::default());
             return Ok(Vec::new());
         }
         let after = newest.map_or(i64::MIN, |checkpoint| checkpoint.row);
-        let mut read = RowsRead::new(self.updates.batch(Origin::Live));
+        let mut read = Rows::new(self.updates.batch(Origin::Live));
         self.rows(&mut self.select("WHERE rowid > ?1 ORDER BY rowid")?, [after], PAGE, &mut read)?;
         progress.has_newer_rows = !read.is_last;
         read.checkpoints.iter().for_each(|checkpoint| progress.checkpoints.push(*checkpoint));
-        self.with_parents(read.rows.into_batches())
+        self.with_parents(read.into_batches())
     }
 
-    fn page(&self, range: RowRange, wanted: u64) -> Result<Page, Error> {
-        let Some((lowest, _)) = self.bounds()? else { return Ok(Page { is_last: true, lowest: i64::MAX, ..Page::default() }) };
+    /// Reads a page of a range, of at most `wanted` rows. Full batches may be sent at once.
+    pub(super) fn page(&self, range: RowRange, wanted: u64) -> Result<Page, Error> {
+        let Some((lowest, _)) = bounds(&self.database.connection, self.tables)? else {
+            return Ok(Page { is_last: true, lowest: i64::MAX, ..Page::default() });
+        };
         if !self.is_valid(range.checkpoint)? && lowest < range.before {
             return Ok(Page { renumbered: true, ..Page::default() });
         }
         let limit = usize::try_from(wanted).unwrap_or(PAGE).min(PAGE);
         let begun = Instant::now();
         let mut statement = self.select("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC")?;
-        let mut read = RowsRead::new(self.updates.batch(Origin::History));
+        let mut read = Rows::new(self.updates.batch(Origin::History));
         // Only where no parents must come along. If the rest of the page fails, these rows are sent again, which is harmless.
         read.sends_early = !self.database.may_change && wanted > PAGE as u64 && !range.cut;
         let mut before = range.before;
@@ -149,43 +114,36 @@ impl Reader<'_> {
                 break;
             }
         }
-        let rows = read.checkpoints.len() as u64;
-        let mut batches = read.rows.into_batches();
-        if rows == wanted || (read.is_last && range.cut) {
+        let (rows, oldest, is_last) = (read.checkpoints.len() as u64, read.checkpoints.last().copied(), read.is_last);
+        let mut batches = read.into_batches();
+        if rows == wanted || (is_last && range.cut) {
             // The limit may cut a trace in two. Parents beyond it are read, too, because a span without its parent would seem to run.
             batches = self.with_parents(batches)?;
         }
-        Ok(Page {
-            batches,
-            rows,
-            oldest: read.checkpoints.last().copied(),
-            is_last: read.is_last,
-            slow: !is_full && !read.is_last && rows < SLOW,
-            lowest,
-            renumbered: false,
-        })
+        let slow = !is_full && !is_last && rows < SLOW;
+        Ok(Page { batches, rows, oldest, is_last, slow, lowest, renumbered: false })
     }
 
     /// Reads the newest rows and their parents, however old these are.
     fn first_page(&self, progress: &mut Progress) -> Result<Vec<Batch>, Error> {
-        let Some((lowest, highest)) = self.bounds()? else {
+        let Some((lowest, highest)) = bounds(&self.database.connection, self.tables)? else {
             progress.load = None;
             return Ok(Vec::new());
         };
         let origin = if std::mem::take(&mut progress.was_missing) { Origin::Live } else { Origin::History };
         let wanted = usize::try_from(progress.limit).unwrap_or(FIRST_PAGE).min(FIRST_PAGE);
         progress.floor = progress.since.map_or(Ok(i64::MIN), |since| self.floor(since))?;
-        let mut read = RowsRead::new(self.updates.batch(origin));
+        let mut read = Rows::new(self.updates.batch(origin));
         self.rows(&mut self.select("WHERE rowid <= ?1 ORDER BY rowid DESC")?, [highest], wanted, &mut read)?;
         progress.checkpoints = Checkpoints::default();
         read.checkpoints.iter().rev().for_each(|checkpoint| progress.checkpoints.push(*checkpoint));
         let total = u64::try_from(highest.saturating_sub(lowest)).unwrap_or(0).saturating_add(1).min(progress.limit);
         progress.first_page_read(total, &read.checkpoints, read.is_last, lowest);
-        self.with_parents(read.rows.into_batches())
+        self.with_parents(read.into_batches())
     }
 
     /// Reads until there are `wanted` rows, or until the time or the size limit of a page. Returns whether the page is full.
-    fn rows(&self, statement: &mut Statement<'_>, after: impl Params, wanted: usize, read: &mut RowsRead) -> Result<bool, Error> {
+    fn rows(&self, statement: &mut Statement<'_>, after: impl Params, wanted: usize, read: &mut Rows) -> Result<bool, Error> {
         let slice_time = match self.database.blocks_writer {
             _ if wanted <= FIRST_PAGE => Duration::MAX,
             true => BLOCKING_TIME,
@@ -194,15 +152,15 @@ impl Reader<'_> {
         let (begun, slice) = (Instant::now(), self.database.time_slice());
         let mut rows = statement.query(after)?;
         while let Some(row) = rows.next()? {
-            let count = read.rows.count();
-            let is_full = count == wanted || read.rows.bytes() > PAGE_BYTES;
+            let count = read.checkpoints.len();
+            let is_full = count == wanted || read.bytes > PAGE_BYTES;
             if is_full || (count % 16 == 15 && slice.is_over(begun.elapsed(), slice_time)) {
                 return Ok(is_full);
             }
-            if read.sends_early && read.rows.is_batch_full() {
-                read.rows.send_with(|batch| self.send_early(batch));
+            if read.sends_early && read.is_batch_full() {
+                read.send_with(|batch| self.send_early(batch));
             }
-            read.checkpoints.push(read.rows.push(row)?);
+            read.push(row)?;
         }
         read.is_last = true;
         Ok(true)
@@ -254,17 +212,7 @@ impl Reader<'_> {
     /// and formats compare only roughly.
     fn floor(&self, since: Nanos) -> Result<i64, Error> {
         let sql = format!("SELECT min(rowid) FROM {} WHERE start_time >= ?1", identifier(&self.tables.spans));
-        let day = agno_row::second(since.saturating_sub(DAY), false).get(..10).map(str::to_owned);
-        let lowest: Option<i64> = self.database.connection.query_row(&sql, [day], |row| row.get(0))?;
+        let lowest: Option<i64> = self.database.connection.query_row(&sql, [agno_row::day_before(since)], |row| row.get(0))?;
         Ok(lowest.unwrap_or(i64::MAX))
-    }
-
-    /// Returns the lowest and the highest row id, if there are rows.
-    fn bounds(&self) -> Result<Option<(i64, i64)>, Error> {
-        // Two subqueries, because SQLite scans the whole table for `min` and `max` in one.
-        let table = identifier(&self.tables.spans);
-        let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
-        let bounds = self.database.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        Ok(bounds.and_then(|(lowest, highest): (Option<i64>, Option<i64>)| lowest.zip(highest)))
     }
 }

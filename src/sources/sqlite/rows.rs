@@ -39,19 +39,25 @@ impl Checkpoint {
     }
 }
 
-/// Rows that are read together, in batches.
+/// Rows that are read in one order, in one or more queries.
 #[derive(Debug)]
 pub(super) struct Rows {
     full: Vec<Batch>,
     batch: Batch,
-    count: usize,
-    bytes: usize,
+    /// The size of the values of these rows in bytes.
+    pub(super) bytes: usize,
+    /// The checkpoints of the rows, in the order of reading.
+    pub(super) checkpoints: Vec<Checkpoint>,
+    /// Whether there are no more rows.
+    pub(super) is_last: bool,
+    /// Whether full batches are sent at once.
+    pub(super) sends_early: bool,
 }
 
 impl Rows {
     /// Creates an empty collection whose batches are like `batch`, which must be empty.
     pub(super) fn new(batch: Batch) -> Self {
-        Self { full: Vec::new(), batch, count: 0, bytes: 0 }
+        Self { full: Vec::new(), batch, bytes: 0, checkpoints: Vec::new(), is_last: false, sends_early: false }
     }
 
     /// Whether the next row starts a new batch.
@@ -72,27 +78,18 @@ impl Rows {
 
     fn start_batch(&mut self) {
         let mut next = self.batch.next();
-        next.reserve(BATCH, self.bytes / self.count.max(1) / BYTES_PER_TEXT_BYTE * BATCH);
+        next.reserve(BATCH, self.bytes / self.checkpoints.len().max(1) / BYTES_PER_TEXT_BYTE * BATCH);
         self.full.push(std::mem::replace(&mut self.batch, next));
     }
 
     /// Reads a row: the row id, then the columns.
-    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<Checkpoint, Error> {
+    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), Error> {
         if self.is_batch_full() {
             self.start_batch();
         }
-        self.count += 1;
-        read(row, &mut self.batch, &mut self.bytes)
-    }
-
-    /// Returns the number of rows.
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Returns the size of their values in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        let checkpoint = read(row, &mut self.batch, &mut self.bytes)?;
+        self.checkpoints.push(checkpoint);
+        Ok(())
     }
 
     /// Returns the rows in the order of reading.

@@ -25,6 +25,15 @@ pub(super) fn select<'c>(connection: &'c Connection, tables: &Tables, clauses: &
     connection.prepare(&sql).map_err(|error| diagnose(connection, tables).unwrap_or_else(|failed| failed).unwrap_or_else(|| error.into()))
 }
 
+/// Returns the lowest and the highest row id of the table of spans, if it has rows.
+pub(super) fn bounds(connection: &Connection, tables: &Tables) -> Result<Option<(i64, i64)>, Error> {
+    // Two subqueries, because SQLite scans the whole table for `min` and `max` in one.
+    let table = identifier(&tables.spans);
+    let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
+    let (lowest, highest): (Option<i64>, Option<i64>) = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(lowest.zip(highest))
+}
+
 /// Finds out why the table of spans cannot be read. `Err` is a failure to find out.
 fn diagnose(connection: &Connection, tables: &Tables) -> Result<Option<Error>, Option<Error>> {
     let Some(kind) = object_type(connection, &tables.spans)? else {

@@ -2,9 +2,8 @@
 //!
 //! The query is an SQL function, so that SQLite returns only the rows that match.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Statement;
@@ -14,7 +13,7 @@ use super::Tables;
 use super::access::{Database, TimeSlice};
 use super::error::Error;
 use super::rows::bytes;
-use super::schema::check;
+use super::schema::{bounds, check};
 use crate::model::{PayloadQuery, PayloadRef, SpanId};
 use crate::sources::agno_row::{self, Hits, hit};
 use crate::sources::sql::identifier;
@@ -82,12 +81,8 @@ impl Scan {
     /// Reads the range of row ids.
     pub(super) fn begin(&mut self, database: &Database, tables: &Tables) -> Result<(), Error> {
         check(&database.connection, tables)?;
-        let table = identifier(&tables.spans);
-        let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
-        let (lowest, highest): (Option<i64>, Option<i64>) =
-            database.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let range =
-            lowest.zip(highest).map(|(lowest, highest)| (self.oldest.unwrap_or(lowest).clamp(lowest, highest), highest.saturating_add(1)));
+        let range = bounds(&database.connection, tables)?
+            .map(|(lowest, highest)| (self.oldest.unwrap_or(lowest).clamp(lowest, highest), highest.saturating_add(1)));
         let (from, before) = range.unwrap_or_default();
         (self.range, self.below) = (Some((from, before)), before);
         self.next_parts();
@@ -128,30 +123,21 @@ impl Scan {
 /// Tells when a transaction has taken too long. It is asked for each row.
 #[derive(Debug)]
 struct Clock {
-    begun: Instant,
     slice: TimeSlice,
-    /// When the transaction began, in microseconds since `begun`.
-    start: AtomicU64,
-    /// How long it may take, in microseconds.
-    limit: AtomicU64,
+    /// When the transaction began, and how long it may take.
+    transaction: Mutex<(Instant, Duration)>,
     rows: AtomicU32,
     is_late: AtomicBool,
 }
 
 impl Clock {
     fn new(slice: TimeSlice) -> Self {
-        let (start, limit, rows, is_late) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0), AtomicBool::new(false));
-        Self { begun: Instant::now(), slice, start, limit, rows, is_late }
-    }
-
-    fn micros(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+        Self { slice, transaction: Mutex::new((Instant::now(), Duration::MAX)), rows: AtomicU32::new(0), is_late: AtomicBool::new(false) }
     }
 
     /// Starts the clock for a transaction with a time limit.
     fn start(&self, limit: Duration) {
-        self.start.store(self.micros(), Relaxed);
-        self.limit.store(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX), Relaxed);
+        *self.transaction.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), limit);
         self.rows.store(0, Relaxed);
         self.is_late.store(false, Relaxed);
     }
@@ -159,8 +145,8 @@ impl Clock {
     fn is_late(&self) -> bool {
         let reads_clock = self.rows.fetch_add(1, Relaxed) % CLOCK_ROWS == CLOCK_ROWS - 1;
         if reads_clock {
-            let [elapsed, limit] = [self.micros() - self.start.load(Relaxed), self.limit.load(Relaxed)].map(Duration::from_micros);
-            self.is_late.store(self.slice.is_over(elapsed, limit), Relaxed);
+            let (begun, limit) = *self.transaction.lock().unwrap_or_else(PoisonError::into_inner);
+            self.is_late.store(self.slice.is_over(begun.elapsed(), limit), Relaxed);
         }
         self.is_late.load(Relaxed)
     }
@@ -170,7 +156,7 @@ impl Clock {
 pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from, before): Part) -> Result<(Hits, i64), Error> {
     let connection = &database.connection;
     check(connection, tables)?;
-    let clock = Arc::new(Clock::new(database.time_slice()));
+    let (begun, clock) = (Instant::now(), Arc::new(Clock::new(database.time_slice())));
     let (row_clock, query) = (clock.clone(), search.query.clone());
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("agno_top_is_late", 0, flags, move |_| Ok(row_clock.is_late()))?;
@@ -196,7 +182,7 @@ pub(super) fn slice(database: &Database, tables: &Tables, search: &Search, (from
         statement.raw_bind_parameter(1, reached)?;
         clock.start(if database.blocks_writer { BLOCKING_TIME } else { SLICE_TIME });
         reached = search_rows(&mut statement, &clock, &mut hits)?.unwrap_or(from);
-        if reached <= from || clock.begun.elapsed() > SLICE_TIME || database.renew().is_err() {
+        if reached <= from || begun.elapsed() > SLICE_TIME || database.renew().is_err() {
             return Ok((hits, reached));
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::store::ix::{NONE, RowIx};
-use crate::store::packed_usage::PackedUsage;
 use crate::store::row::Phase;
 use crate::store::{Stats, Store, Symbol, TraceIx};
 
@@ -71,7 +70,7 @@ impl Store {
     fn check_calls_and_duplicates(&self) {
         for row in self.rows() {
             assert_eq!(self.row(row).counted, self.is_call(row), "a row is counted if it is a call");
-            let response = self.packed_usage(row).map_or(0, PackedUsage::response);
+            let response = self.response(row);
             let is_duplicate = response != 0 && {
                 let reports = self.reports_of(response);
                 assert!(reports.contains(&row), "a row with a response is among its reports");

@@ -35,25 +35,25 @@ struct StyleSpec {
 /// A colour in a file.
 struct ColorSpec(Color);
 
-/// The names of the ANSI colours, and of the terminal's default colour.
-const COLOR_NAMES: [(&str, Color); 17] = [
-    ("default", Color::Reset),
-    ("black", Color::Black),
-    ("red", Color::Red),
-    ("green", Color::Green),
-    ("yellow", Color::Yellow),
-    ("blue", Color::Blue),
-    ("magenta", Color::Magenta),
-    ("cyan", Color::Cyan),
-    ("white", Color::Gray),
-    ("bright-black", Color::DarkGray),
-    ("bright-red", Color::LightRed),
-    ("bright-green", Color::LightGreen),
-    ("bright-yellow", Color::LightYellow),
-    ("bright-blue", Color::LightBlue),
-    ("bright-magenta", Color::LightMagenta),
-    ("bright-cyan", Color::LightCyan),
-    ("bright-white", Color::White),
+/// The names of the terminal's default colour and of the ANSI colours.
+const COLOR_NAMES: [&str; 17] = [
+    "default",
+    "black",
+    "red",
+    "green",
+    "yellow",
+    "blue",
+    "magenta",
+    "cyan",
+    "white",
+    "bright-black",
+    "bright-red",
+    "bright-green",
+    "bright-yellow",
+    "bright-blue",
+    "bright-magenta",
+    "bright-cyan",
+    "bright-white",
 ];
 
 /// Reads a custom theme. The error names the file and the line.
@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for ColorSpec {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<ColorSpec, E> {
                 colour(text).map(ColorSpec).ok_or_else(|| {
-                    let names = COLOR_NAMES.map(|(name, _)| name).join(", ");
+                    let names = COLOR_NAMES.join(", ");
                     E::custom(format!("{text:?} is not a colour; use \"#rrggbb\", 0 to 255, or one of {names}"))
                 })
             }
@@ -149,9 +149,11 @@ impl<'de> Deserialize<'de> for ColorSpec {
 }
 
 fn colour(text: &str) -> Option<Color> {
-    if let Some(hex) = text.strip_prefix('#').filter(|hex| hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())) {
-        let number = u32::from_str_radix(hex, 16).ok()?;
-        return Some(Color::from_u32(number));
+    match text {
+        "default" => Some(Color::Reset),
+        // The ANSI colour 7; ratatui calls the brighter 15 white.
+        "white" => Some(Color::Gray),
+        _ if text.starts_with('#') || COLOR_NAMES.contains(&text) => text.parse().ok(),
+        _ => None,
     }
-    COLOR_NAMES.iter().find(|(name, _)| *name == text).map(|(_, colour)| *colour)
 }

@@ -134,3 +134,36 @@ fn an_invalid_file_gives_one_message_and_the_dark_theme() {
     assert!(problem_with(b"\xff\xfe").starts_with("can't read the theme /bad.toml: "));
     assert!(problem_with(&vec![b'#'; 70_000]).ends_with("larger than 64 KB"));
 }
+
+#[test]
+fn every_color_name_is_a_color_of_its_own() {
+    let color = |name: &str| {
+        let spec = format!("agent = {{ fg = {name:?} }}");
+        file::parse("x", &spec, &[]).map(|theme| theme.style(Role::Agent).fg)
+    };
+    for (name, expected) in [
+        ("default", Color::Reset),
+        ("black", Color::Black),
+        ("red", Color::Red),
+        ("green", Color::Green),
+        ("yellow", Color::Yellow),
+        ("blue", Color::Blue),
+        ("magenta", Color::Magenta),
+        ("cyan", Color::Cyan),
+        ("white", Color::Gray),
+        ("bright-black", Color::DarkGray),
+        ("bright-red", Color::LightRed),
+        ("bright-green", Color::LightGreen),
+        ("bright-yellow", Color::LightYellow),
+        ("bright-blue", Color::LightBlue),
+        ("bright-magenta", Color::LightMagenta),
+        ("bright-cyan", Color::LightCyan),
+        ("bright-white", Color::White),
+        ("#5fafff", Color::Rgb(0x5f, 0xaf, 0xff)),
+    ] {
+        assert_eq!(color(name), Ok(Some(expected)), "{name}");
+    }
+    for name in ["reset", "gray", "#fff", "#gggggg", "12", "#é1234"] {
+        assert!(color(name).is_err(), "{name}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The traces pane: one line per row, with the tree, the numbers and the bar.
 
+mod bar;
 mod columns;
 pub(super) mod line;
 

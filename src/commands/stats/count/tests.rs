@@ -104,7 +104,7 @@ fn groups_of_recorded_traces_equal_the_screen_s() {
     let fixtures = fixtures();
     assert!(fixtures.len() > 12, "{fixtures:?}");
     for paths in fixtures {
-        let mut snapshot = Snapshot::read(&paths, None, &Config::default()).unwrap();
+        let mut snapshot = Snapshot::read(&paths, None, &Config::default(), false).unwrap();
         assert!(snapshot.store.all().spans > 0);
         assert_equal_to_screen(&mut snapshot.store);
     }

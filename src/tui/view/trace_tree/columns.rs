@@ -1,18 +1,15 @@
-//! The columns of the lines, chosen by the width of the pane, with their titles and the bars.
+//! The columns of the lines, chosen by the width of the pane, and their titles.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use super::super::styling::Styling;
 use super::super::{put, put_right};
-use super::line::Line;
 use crate::format;
 use crate::model::Nanos;
-use crate::store::{RowIx, RunStatus, Store};
+use crate::store::{RowIx, Store};
 use crate::tui::app::{Column, Measure, TraceTree};
-use crate::tui::display::row_bar;
-use crate::tui::widget::{Axis, gauge};
+use crate::tui::widget::Axis;
 
 /// The largest width of the tree; on a wider screen the bars grow.
 const TREE_WIDTH: u16 = 90;
@@ -103,51 +100,8 @@ impl BarScale {
     }
 }
 
-impl Line<'_> {
-    /// Draws the bar, or nothing for an unknown amount.
-    pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
-        let Self { app, styling, data, .. } = *self;
-        let style = match data.run_status() {
-            _ if self.is_off_critical_path() => styling.dim(),
-            RunStatus::Error => styling.error(),
-            RunStatus::Running => styling.running(),
-            RunStatus::Lost => styling.dim(),
-            RunStatus::Ok => styling.span_type(data.span_type),
-        };
-        match app.tree.measure {
-            Measure::Time => self.draw_time(buffer, area, style),
-            measure => {
-                let bar = self.amount(measure).map(|(part, full)| gauge(part, full, usize::from(area.width), styling.glyphs()));
-                put(buffer, area.x, area.y, area.width, &bar.unwrap_or_default(), style);
-            }
-        }
-    }
-
-    fn draw_time(&self, buffer: &mut Buffer, area: Rect, style: Style) {
-        let Self { app, store, styling, row, data, .. } = *self;
-        let (tree, trace) = (&app.tree, data.trace());
-        let hides_children = !tree.is_open(store, row);
-        let bar = row_bar(store, row, TraceTree::children(store, row), tree.child_count(store, row), hides_children, app.now);
-        let axis = if tree.uses_trace_axis(store, row) { tree.axis(store, trace, app.now) } else { tree.shared_axis(store, trace) };
-        bar.render(axis, styling.glyphs(), style, area, buffer);
-    }
-
-    /// Returns the amount of the row and the amount of a full bar; `None` if either is unknown.
-    fn amount(&self, measure: Measure) -> Option<(u64, u64)> {
-        let Self { app, store, row, .. } = *self;
-        let totals = self.totals();
-        let part = match measure {
-            Measure::Time | Measure::Own => u64::try_from(store.own_time(row, app.now)).ok(),
-            Measure::Tokens => totals.tokens(),
-            Measure::Cost => totals.cost().and_then(|cost| u64::try_from(cost).ok()),
-        };
-        let full = if app.tree.uses_trace_axis(store, row) { full_amount(measure, store, row, app.now) } else { Some(app.tree.scale()) };
-        Some((part?, full?))
-    }
-}
-
 /// Returns the amount of a full bar in an open trace: that of the whole trace.
-fn full_amount(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<u64> {
+pub(super) fn full_amount(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<u64> {
     let trace = store.row(row).trace();
     let totals = store.totals_of(trace);
     match measure {
