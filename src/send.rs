@@ -59,7 +59,7 @@ impl Sender {
     /// Returns scheme, host and port of the endpoint, without credentials.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.client.name()
+        &self.client.name
     }
 
     /// Returns the outcome so far.

@@ -4,6 +4,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::usage::NanoUsd;
 
+/// Defines an enum whose values have names for the user.
+macro_rules! named_enum {
+    ($(#[$attribute:meta])* pub enum $type:ident { $($(#[$about:meta])* $value:ident = $name:literal,)* }) => {
+        $(#[$attribute])*
+        pub enum $type {
+            $($(#[$about])* $value,)*
+        }
+
+        impl $type {
+            /// All values with their names, in order.
+            pub const ALL: [(Self, &'static str); [$($name),*].len()] = [$((Self::$value, $name)),*];
+
+            /// Returns the name.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                Self::ALL[self as usize].1
+            }
+        }
+    };
+}
+pub(crate) use named_enum;
+
 /// A column of numbers beside the traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -33,36 +55,28 @@ impl Default for Columns {
     }
 }
 
-/// What the bars beside the traces show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Measure {
-    /// When the span ran.
-    #[default]
-    Time,
-    /// The span's time without its children's.
-    Own,
-    /// Input and output tokens.
-    Tokens,
-    /// Cost.
-    Cost,
+named_enum! {
+    /// What the bars beside the traces show.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Measure {
+        /// When the span ran.
+        #[default]
+        Time = "time",
+        /// The span's time without its children's.
+        Own = "own time",
+        /// Input and output tokens.
+        Tokens = "tokens",
+        /// Cost.
+        Cost = "cost",
+    }
 }
 
 impl Measure {
-    /// All measures with their names.
-    pub const ALL: [(Self, &'static str); 4] =
-        [(Self::Time, "time"), (Self::Own, "own time"), (Self::Tokens, "tokens"), (Self::Cost, "cost")];
-
     /// Returns the next measure; the first follows the last.
     #[must_use]
     pub fn next(self) -> Self {
         Self::ALL[(self as usize + 1) % Self::ALL.len()].0
-    }
-
-    /// Returns the name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
     }
 }
 

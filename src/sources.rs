@@ -110,14 +110,6 @@ pub struct PayloadRequest {
     pub span: SpanId,
 }
 
-impl PayloadRequest {
-    /// Creates a request.
-    #[must_use]
-    pub fn new(source: SourceId, payload_ref: PayloadRef, span: SpanId) -> Self {
-        Self { source, payload_ref, span }
-    }
-}
-
 /// A search through payloads.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -229,11 +221,11 @@ pub fn spawn<F>(name: String, sender: UpdateSender, body: F) -> std::io::Result<
 where
     F: FnOnce(&UpdateSender, &mpsc::Receiver<Request>) + Send + 'static,
 {
-    let without_warnings = move |sender: &UpdateSender, requests: &mpsc::Receiver<Request>| {
+    let handle = spawn_joined(name, sender, move |sender, requests| {
         body(sender, requests);
         Vec::new()
-    };
-    Ok(Handle { thread: None, ..spawn_joined(name, sender, without_warnings)? })
+    })?;
+    Ok(Handle { thread: None, ..handle })
 }
 
 /// Runs a source that has work to finish when it is stopped, and then returns warnings for the user.

@@ -126,8 +126,8 @@ impl Snapshot {
     /// Reads the payloads of rows, in order; an inner error says why one can't be read. All are in memory at once: ask for a few hundred at a time.
     pub(super) fn payloads(&mut self, rows: &[RowIx]) -> Result<Vec<Result<Payload, String>>, Report> {
         let data = rows.iter().map(|&row| self.store.row(row)).enumerate().filter(|(_, data)| !data.placeholder);
-        let request = |(index, data): (usize, &crate::store::Row)| (index, PayloadRequest::new(data.source, data.payload_ref, data.id));
-        let (indexes, requests): (Vec<usize>, Vec<PayloadRequest>) = data.map(request).unzip();
+        let (indexes, requests): (Vec<usize>, Vec<PayloadRequest>) =
+            data.map(|(index, row)| (index, PayloadRequest { source: row.source, payload_ref: row.payload_ref, span: row.id })).unzip();
         let mut answer: Vec<Result<Payload, String>> = rows.iter().map(|_| Err("the span has not arrived".to_owned())).collect();
         let requested = self.hub.request_payloads(requests);
         loop {

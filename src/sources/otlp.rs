@@ -36,7 +36,6 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Semaphore, watch};
 
 use super::{Closed, Handle, PortError, Request, State, Traffic, Update, UpdateSender};
-use auth::AccessPolicy;
 use bind::{bind_all, open_port_warning};
 use body_reader::MemoryBudget;
 use client::Client;
@@ -88,8 +87,7 @@ pub struct Listening {
 /// # }
 /// ```
 pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
-    let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose();
-    let recorder = recorder.map_err(io::Error::other)?;
+    let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose()?;
     let start_forward = |url: &String| Forward::start(Client::new(url, &options.forward_headers).map_err(io::Error::other)?);
     let forwards = options.forward.iter().map(start_forward).collect::<io::Result<Vec<_>>>()?;
     let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards));
@@ -122,13 +120,12 @@ fn run(
     let service = Service {
         ingest: ingest.clone(),
         budget: MemoryBudget::new(options.max_body.min(MAX_BODY_LIMIT), options.limits.body_timeout),
-        access: AccessPolicy { token: options.token.clone(), origins: options.origins.clone() },
+        options: options.clone(),
     };
     let (shutdown, shutdown_receiver) = watch::channel(false);
     let server = Server {
         service: Arc::new(service),
         permits: Arc::new(Semaphore::new(options.limits.connections as usize)),
-        limits: options.limits,
         shutdown: shutdown_receiver,
     };
     let addresses = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();

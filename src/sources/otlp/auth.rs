@@ -4,18 +4,10 @@ use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderValue, ORIGIN};
 use subtle::ConstantTimeEq;
 
+use super::options::Options;
 use super::response::Rejection;
 
-/// Which requests are allowed.
-#[derive(Clone, Debug, Default)]
-pub(super) struct AccessPolicy {
-    /// The bearer token that every request must have.
-    pub(super) token: Option<String>,
-    /// The allowed origins of web pages; `*` allows all.
-    pub(super) origins: Vec<String>,
-}
-
-impl AccessPolicy {
+impl Options {
     /// Checks the bearer token, in constant time.
     pub(super) fn check_token(&self, headers: &HeaderMap) -> Result<(), Rejection> {
         let Some(token) = &self.token else { return Ok(()) };
@@ -46,7 +38,7 @@ mod tests {
 
     #[test]
     fn only_the_exact_token_is_accepted() {
-        let policy = AccessPolicy { token: Some("s3cret".to_owned()), origins: Vec::new() };
+        let policy = Options { token: Some("s3cret".to_owned()), ..Options::default() };
         assert!(policy.check_token(&headers(&[("authorization", "Bearer s3cret")])).is_ok());
         assert!(policy.check_token(&headers(&[("authorization", "bearer s3cret")])).is_ok());
         for wrong in ["Bearer s3cre", "Bearer s3cret ", "Basic s3cret", "s3cret", "", "Bearer"] {
@@ -58,13 +50,13 @@ mod tests {
     #[test]
     fn web_pages_are_rejected_unless_their_origin_is_allowed() {
         let page = headers(&[("origin", "http://localhost:3000")]);
-        assert!(matches!(AccessPolicy::default().check_origin(&page), Err(Rejection::ForbiddenOrigin(_))));
-        assert!(matches!(AccessPolicy::default().check_origin(&headers(&[("origin", "null")])), Err(Rejection::ForbiddenOrigin(_))));
+        assert!(matches!(Options::default().check_origin(&page), Err(Rejection::ForbiddenOrigin(_))));
+        assert!(matches!(Options::default().check_origin(&headers(&[("origin", "null")])), Err(Rejection::ForbiddenOrigin(_))));
         for allowed in ["http://localhost:3000/", "*"] {
-            let policy = AccessPolicy { token: None, origins: vec![allowed.to_owned()] };
+            let policy = Options { origins: vec![allowed.to_owned()], ..Options::default() };
             assert_eq!(policy.check_origin(&page).unwrap().unwrap(), "http://localhost:3000");
         }
-        let policy = AccessPolicy { token: None, origins: vec!["http://localhost:300".to_owned()] };
+        let policy = Options { origins: vec!["http://localhost:300".to_owned()], ..Options::default() };
         assert!(policy.check_origin(&page).is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{HeaderMap, HeaderName};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -92,12 +92,9 @@ pub(super) fn content_encoding(headers: &HeaderMap, name: &HeaderName) -> Result
 }
 
 /// Reads the body of an HTTP request.
-pub(super) async fn read_body(
-    body: &mut Incoming,
-    content_length: Option<u64>,
-    budget: &MemoryBudget,
-) -> Result<(Bytes, MemoryPermit), Rejection> {
-    let content_length = content_length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
+pub(super) async fn read_body(body: &mut Incoming, budget: &MemoryBudget) -> Result<(Bytes, MemoryPermit), Rejection> {
+    // The Content-Length, or 0 if it is unknown.
+    let content_length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if content_length > budget.max_body {
         return Err(budget.too_large());
     }

@@ -24,7 +24,8 @@ pub(super) struct BodyStore {
     arena: Arena,
     /// The number of the next body.
     next: u32,
-    retained_bytes: u64,
+    /// The size of all bodies in bytes.
+    pub(super) retained_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -212,11 +213,6 @@ impl BodyStore {
             }
         }
     }
-
-    /// Returns the size of all bodies in bytes.
-    pub(super) fn retained_bytes(&self) -> u64 {
-        self.retained_bytes
-    }
 }
 
 /// Returns the payload reference of the span at `offset` in a body.
@@ -242,13 +238,13 @@ mod tests {
         let mut bodies = BodyStore::default();
         let one = insert(&mut bodies, b"one", &[0, 2]);
         let two = insert(&mut bodies, b"other", &[4]);
-        assert_eq!(bodies.retained_bytes(), 8);
+        assert_eq!(bodies.retained_bytes, 8);
         assert_eq!(bodies.find(payload_ref(two, 4)), Some((Bytes::from_static(b"other"), 4)));
         bodies.release(&[payload_ref(one, 0), payload_ref(two, 4), payload_ref(one, 0), payload_ref(one, 1), payload_ref(two, 4)]);
-        assert_eq!((bodies.retained_bytes(), bodies.find(payload_ref(two, 4))), (3, None));
+        assert_eq!((bodies.retained_bytes, bodies.find(payload_ref(two, 4))), (3, None));
         bodies.release(&[payload_ref(one, 2)]);
         bodies.release(&[payload_ref(one, 2)]);
-        assert_eq!((bodies.retained_bytes(), bodies.by_number.len(), bodies.by_address.len()), (0, 0, 0));
+        assert_eq!((bodies.retained_bytes, bodies.by_number.len(), bodies.by_address.len()), (0, 0, 0));
     }
 
     #[test]
@@ -263,7 +259,7 @@ mod tests {
             assert_eq!(bodies.find(payload_ref(two, 0)).unwrap().0, vec![2; second]);
         }
         // Large bodies stay, with a segment at each end.
-        let (held, memory) = (bodies.retained_bytes() as usize, bodies.arena.memory());
+        let (held, memory) = (bodies.retained_bytes as usize, bodies.arena.memory());
         assert!(memory <= held * 4 + (8 << 20), "{memory} for {held}");
     }
 
@@ -278,7 +274,7 @@ mod tests {
             bodies.release(&[payload_ref(numbers[n], 7)]);
             bodies.defragment();
         }
-        let (held, memory) = (bodies.retained_bytes() as usize, bodies.arena.memory());
+        let (held, memory) = (bodies.retained_bytes as usize, bodies.arena.memory());
         assert!(memory <= held * 2 + (8 << 20), "{memory} for {held}");
         for n in keep {
             assert_eq!(bodies.find(payload_ref(numbers[n], 7)).unwrap().0, body(n)[..]);

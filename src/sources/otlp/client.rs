@@ -96,7 +96,8 @@ pub(crate) struct Client {
     base: String,
     query: String,
     headers: Vec<(String, String)>,
-    name: String,
+    /// Scheme, host and port, without credentials.
+    pub(crate) name: String,
 }
 
 impl Client {
@@ -115,11 +116,6 @@ impl Client {
         let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).max_redirects(0);
         let config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
         Ok(Self { agent: config.build().into(), base, query, headers: headers.to_vec(), name })
-    }
-
-    /// Returns scheme, host and port, without credentials.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
     }
 
     /// Sends a message, up to `attempts` times.

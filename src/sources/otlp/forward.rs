@@ -18,9 +18,7 @@ const OVERHEAD: usize = 256;
 
 /// The queue and the thread of one endpoint.
 #[derive(Debug)]
-pub(super) struct Forward {
-    shared: Arc<Shared>,
-}
+pub(super) struct Forward(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -45,15 +43,15 @@ impl Forward {
     /// Starts the thread.
     pub(super) fn start(client: Client) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        client.name().clone_into(&mut shared.lock().report.url);
-        let forward = Self { shared: shared.clone() };
+        client.name.clone_into(&mut shared.lock().report.url);
+        let forward = Self(shared.clone());
         std::thread::Builder::new().name("otlp forward".to_owned()).spawn(move || shared.run(&client))?;
         Ok(forward)
     }
 
     /// Queues a message, or drops it if the queue is full.
     pub(super) fn push(&self, message: Message) {
-        let mut queue = self.shared.lock();
+        let mut queue = self.0.lock();
         let bytes = queued_bytes(&message);
         if queue.bytes + bytes > MAX_QUEUE {
             queue.report.dropped += 1;
@@ -62,17 +60,17 @@ impl Forward {
         queue.bytes += bytes;
         queue.report.waiting += 1;
         queue.messages.push_back(message);
-        self.shared.changed.notify_all();
+        self.0.changed.notify_all();
     }
 
     /// Waits until the queue is empty, but at most for `timeout`, and not for an endpoint that fails. Returns a warning if requests
     /// were not forwarded.
     pub(super) fn shut_down(&self, timeout: Duration) -> Option<String> {
         let is_sending = |queue: &mut Queue| queue.report.waiting > 0 && queue.report.error.is_none();
-        let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), timeout, is_sending);
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), timeout, is_sending);
         let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         queue.is_closed = true;
-        self.shared.changed.notify_all();
+        self.0.changed.notify_all();
         let Forwarding { url, waiting, dropped, .. } = &queue.report;
         let lost = waiting + dropped;
         (lost > 0).then(|| format!("{lost} requests were not forwarded to {url}"))
@@ -80,14 +78,14 @@ impl Forward {
 
     /// Returns the counters and the last error.
     pub(super) fn report(&self) -> Forwarding {
-        self.shared.lock().report.clone()
+        self.0.lock().report.clone()
     }
 }
 
 impl Drop for Forward {
     fn drop(&mut self) {
-        self.shared.lock().is_closed = true;
-        self.shared.changed.notify_all();
+        self.0.lock().is_closed = true;
+        self.0.changed.notify_all();
     }
 }
 

@@ -57,8 +57,8 @@ async fn read(service: &Service, head: &Parts, body: &mut Incoming) -> Result<Ex
         "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => Signal::Metrics,
         path => return Err(Rejection::NotFound(format!("unknown method {path}"))),
     };
-    service.access.check_origin(&head.headers)?;
-    service.access.check_token(&head.headers)?;
+    service.options.check_origin(&head.headers)?;
+    service.options.check_token(&head.headers)?;
     if !matches!(head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes), Some(b"application/grpc" | b"application/grpc+proto")) {
         return Err(Rejection::Unsupported("the message must be encoded in protobuf".to_owned()));
     }
@@ -74,7 +74,7 @@ async fn read(service: &Service, head: &Parts, body: &mut Incoming) -> Result<Ex
 }
 
 fn reject(service: &Service, rejection: &Rejection) -> Status {
-    service.report(rejection);
+    service.ingest.report(rejection);
     let mut status = rejection.grpc_status();
     if matches!(rejection, Rejection::Unsupported(_)) {
         status.metadata_mut().insert(GRPC_ACCEPT_ENCODING, MetadataValue::from_static(SUPPORTED_ENCODINGS));

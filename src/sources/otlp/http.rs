@@ -5,7 +5,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW,
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -20,7 +20,7 @@ use super::types::{Encoding, Signal};
 /// Handles one request.
 pub(super) async fn handle(service: &Service, request: Request<Incoming>) -> Response<Body> {
     let encoding = encoding(request.headers());
-    let origin = match service.access.check_origin(request.headers()) {
+    let origin = match service.options.check_origin(request.headers()) {
         Ok(origin) => origin.cloned(),
         Err(rejection) => return rejected(service, &rejection, encoding),
     };
@@ -54,12 +54,11 @@ async fn export(service: &Service, head: &Parts, body: &mut Incoming, encoding: 
     if head.method != Method::POST {
         return Err(Rejection::MethodNotAllowed);
     }
-    service.access.check_token(&head.headers)?;
+    service.options.check_token(&head.headers)?;
     let encoding =
         encoding.ok_or_else(|| Rejection::Unsupported("the Content-Type must be application/x-protobuf or application/json".to_owned()))?;
     let compression = content_encoding(&head.headers, &CONTENT_ENCODING)?;
-    let content_length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let (original, mut permit) = read_body(body, content_length, &service.budget).await?;
+    let (original, mut permit) = read_body(body, &service.budget).await?;
     let body = service.budget.decompress(compression, original.clone(), &mut permit).await?;
     service.ingest.ingest(ExportRequest { signal, encoding, body, compression, original, _permit: permit }).await
 }
@@ -82,7 +81,7 @@ fn response(status: StatusCode, body: Vec<u8>, encoding: Encoding) -> Response<B
 }
 
 fn rejected(service: &Service, rejection: &Rejection, encoding: Option<Encoding>) -> Response<Body> {
-    service.report(rejection);
+    service.ingest.report(rejection);
     let encoding = encoding.unwrap_or(Encoding::Json);
     let mut response = response(rejection.status().0, rejection.encode(encoding), encoding);
     let headers = response.headers_mut();

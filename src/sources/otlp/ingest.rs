@@ -14,7 +14,7 @@ use super::payload_store::PayloadStore;
 use super::record::Recorder;
 use super::response::{Accepted, Rejection};
 use super::types::{Encoding, Signal};
-use crate::model::{Batch, Origin};
+use crate::model::Origin;
 use crate::otlp::json::{self, EncodedTraces};
 use crate::otlp::{rows, signals};
 use crate::sources::compression::ContentEncoding;
@@ -41,14 +41,8 @@ pub(super) struct ExportRequest {
 #[cfg(any(test, feature = "fuzzing"))]
 impl ExportRequest {
     pub(super) fn uncompressed(signal: Signal, encoding: Encoding, body: Bytes) -> Self {
-        Self {
-            signal,
-            encoding,
-            body: body.clone(),
-            compression: ContentEncoding::Identity,
-            original: body,
-            _permit: MemoryPermit::default(),
-        }
+        let permit = MemoryPermit::default();
+        Self { signal, encoding, body: body.clone(), compression: ContentEncoding::Identity, original: body, _permit: permit }
     }
 }
 
@@ -125,7 +119,11 @@ impl Ingest {
         let mut batch = self.sender.batch(Origin::Live);
         batch.rich = true;
         rows::read(&body, rejected, &mut batch).map_err(malformed)?;
-        self.record(&body, &batch).await?;
+        if let Some(recorder) = &self.recorder
+            && batch.spans.iter().any(|span| span.end.is_some())
+        {
+            recorder.write(body.clone()).await.map_err(Rejection::RecordFailed)?;
+        }
         let accepted = Accepted {
             rejected: batch.skipped.len() as u64,
             reason: batch.skipped.first().map(|skipped| format!("{}: {}", skipped.place, skipped.reason)).unwrap_or_default(),
@@ -139,16 +137,6 @@ impl Ingest {
             permit.send(Update::Batch(batch));
         }
         Ok(accepted)
-    }
-
-    /// Records the finished spans, if a file is configured.
-    async fn record(&self, body: &Bytes, batch: &Batch) -> Result<(), Rejection> {
-        match &self.recorder {
-            Some(recorder) if batch.spans.iter().any(|span| span.end.is_some()) => {
-                recorder.write(body.clone()).await.map_err(Rejection::RecordFailed)
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Reserves a place in the update channel.
@@ -165,8 +153,9 @@ impl Ingest {
         self.forwards.iter().filter_map(|forward| forward.shut_down(timeout)).collect()
     }
 
-    /// Counts a rejected request.
-    pub(super) fn count_rejection(&self, rejection: &Rejection) {
+    /// Counts and logs a rejected request.
+    pub(super) fn report(&self, rejection: &Rejection) {
+        tracing::warn!(reason = %rejection, "OTLP request refused");
         let mut counts = self.counts();
         let counter = if rejection.is_retryable() { &mut counts.deferred } else { &mut counts.refused };
         *counter += 1;
@@ -176,7 +165,7 @@ impl Ingest {
     pub(super) fn traffic(&self) -> Traffic {
         let mut traffic = self.counts().clone();
         traffic.logs += self.payloads.evicted_events();
-        traffic.retained_bytes = self.payloads.bodies().retained_bytes();
+        traffic.retained_bytes = self.payloads.bodies().retained_bytes;
         traffic.forwards = self.forwards.iter().map(Forward::report).collect();
         traffic
     }

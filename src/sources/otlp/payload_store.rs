@@ -79,7 +79,7 @@ impl PayloadStore {
 
     /// Returns the number of log records that were kept and dropped later.
     pub(super) fn evicted_events(&self) -> u64 {
-        lock(&self.events).evicted()
+        lock(&self.events).evicted
     }
 }
 

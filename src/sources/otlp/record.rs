@@ -5,6 +5,7 @@
 mod rows;
 mod schema;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -38,23 +39,14 @@ pub(super) struct Recorder {
     commands: SyncSender<Command>,
 }
 
-/// Why a file can't be recorded into.
-#[derive(Debug, thiserror::Error)]
-#[error("can't record into {}: {reason}", path.display())]
-pub(super) struct RecordError {
-    path: PathBuf,
-    reason: String,
-}
-
 impl Recorder {
     /// Opens or creates the file, creates missing tables, and starts the writer.
-    pub(super) fn start(path: &Path, tables: Tables) -> Result<Self, RecordError> {
-        let record_error = |error: &dyn std::fmt::Display| RecordError { path: path.to_owned(), reason: error.to_string() };
-        let connection = open(path, &tables).map_err(|error| record_error(&error))?;
+    pub(super) fn start(path: &Path, tables: Tables) -> io::Result<Self> {
+        let connection = open(path, &tables);
+        let connection = connection.map_err(|error| io::Error::other(format!("can't record into {}: {error}", path.display())))?;
         let (commands, receiver) = sync_channel(QUEUE_SIZE);
         let writer = Writer { connection, file: file_at(path), tables, path: path.to_owned() };
-        let thread = std::thread::Builder::new().name("otlp recorder".to_owned());
-        thread.spawn(move || writer.run(&receiver)).map_err(|error| record_error(&error))?;
+        std::thread::Builder::new().name("otlp recorder".to_owned()).spawn(move || writer.run(&receiver))?;
         Ok(Self { commands })
     }
 

@@ -12,7 +12,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, watch};
 
-use super::options::ConnectionLimits;
 use super::service::Service;
 use super::{grpc, http};
 
@@ -36,12 +35,11 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Server {
     pub(super) service: Arc<Service>,
     /// One permit per connection.
     pub(super) permits: Arc<Semaphore>,
-    pub(super) limits: ConnectionLimits,
     /// Becomes `true` at shutdown.
     pub(super) shutdown: watch::Receiver<bool>,
 }
@@ -61,7 +59,7 @@ impl Server {
                 }
             }
             // All permits are free once all connections have ended.
-            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.permits.acquire_many(self.limits.connections)).await;
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.permits.acquire_many(self.service.options.limits.connections)).await;
         });
         runtime.shutdown_background();
     }
@@ -97,7 +95,7 @@ impl Server {
     async fn serve(mut self, stream: TcpStream) {
         // Responses are short; Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
-        let builder = connection_builder(self.limits.idle_timeout);
+        let builder = connection_builder(self.service.options.limits.idle_timeout);
         let has_request = AtomicBool::new(false);
         let handler = service_fn(|request| {
             has_request.store(true, Relaxed);
@@ -113,7 +111,7 @@ impl Server {
         let connection = builder.serve_connection(TokioIo::new(stream), handler);
         let mut connection = std::pin::pin!(connection);
         // hyper's timeouts start with the first byte, once the protocol is known.
-        let mut first_request_timeout = std::pin::pin!(tokio::time::sleep(self.limits.idle_timeout));
+        let mut first_request_timeout = std::pin::pin!(tokio::time::sleep(self.service.options.limits.idle_timeout));
         let (mut is_shutting_down, mut has_timed_out) = (false, false);
         loop {
             tokio::select! {

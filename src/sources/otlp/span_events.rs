@@ -25,7 +25,8 @@ pub(super) struct SpanEvents {
     /// The span and the size of every event, the oldest first.
     order: VecDeque<((TraceId, SpanId), usize)>,
     size: usize,
-    evicted: u64,
+    /// The number of events that were kept and dropped later to stay within the size limit.
+    pub(super) evicted: u64,
 }
 
 impl SpanEvents {
@@ -54,22 +55,13 @@ impl SpanEvents {
         {
             self.size -= size;
             self.evicted += 1;
-            self.remove_oldest(first);
+            let Some(events) = self.by_span.get_mut(&first) else { continue };
+            events.remove(0);
+            if events.is_empty() {
+                self.by_span.remove(&first);
+            }
         }
         Some(span)
-    }
-
-    fn remove_oldest(&mut self, span: (TraceId, SpanId)) {
-        let Some(events) = self.by_span.get_mut(&span) else { return };
-        events.remove(0);
-        if events.is_empty() {
-            self.by_span.remove(&span);
-        }
-    }
-
-    /// Returns the number of events that were kept and dropped later to stay within the size limit.
-    pub(super) fn evicted(&self) -> u64 {
-        self.evicted
     }
 
     /// Returns the events of a span.
@@ -95,9 +87,9 @@ mod tests {
         let mut events = SpanEvents::default();
         let held = |events: &SpanEvents, number: u8| events.get(ids(number).0, ids(number).1).len();
         assert!(events.insert(log(1)).is_some() && events.insert(log(2)).is_some());
-        assert_eq!((events.evicted(), held(&events, 1), held(&events, 2)), (0, 1, 1));
+        assert_eq!((events.evicted, held(&events, 1), held(&events, 2)), (0, 1, 1));
         assert!(events.insert(log(3)).is_some());
-        assert_eq!((events.evicted(), held(&events, 1), held(&events, 3)), (1, 0, 1));
+        assert_eq!((events.evicted, held(&events, 1), held(&events, 3)), (1, 0, 1));
         assert_eq!(events.insert(SpanLog { size: MAX_SIZE + 1, ..log(4) }), None);
     }
 }

@@ -52,28 +52,20 @@ impl Worker<'_> {
     }
 
     fn answer(&mut self, request: Request) -> Result<(), Closed> {
+        let store = &self.ingest.payloads;
         match request {
             Request::Payloads { ticket, addresses } => {
-                let payloads = addresses.into_iter().map(|(address, span)| self.ingest.payloads.read(address, span)).collect();
-                self.updates.send(Update::Payloads { ticket, payloads })
-            }
-            Request::Release(addresses) => {
-                self.ingest.payloads.release(&addresses);
-                Ok(())
-            }
-            Request::Search(search) => {
-                self.scan = Some(Scan::new(search, self.ingest.payloads.bodies().numbers()));
-                Ok(())
+                let payloads = addresses.into_iter().map(|(address, span)| store.read(address, span)).collect();
+                return self.updates.send(Update::Payloads { ticket, payloads });
             }
             Request::Check { ticket, query, addresses } => {
-                let hits = search::check(&addresses, &query, &self.ingest.payloads);
-                self.updates.send_hits(ticket, hits, None, None)
+                return self.updates.send_hits(ticket, search::check(&addresses, &query, store), None, None);
             }
-            Request::StopSearch => {
-                self.scan = None;
-                Ok(())
-            }
+            Request::Release(addresses) => store.release(&addresses),
+            Request::Search(search) => self.scan = Some(Scan::new(search, store.bodies().numbers())),
+            Request::StopSearch => self.scan = None,
         }
+        Ok(())
     }
 
     /// Searches a few more bodies.

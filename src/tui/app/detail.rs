@@ -5,43 +5,30 @@ use std::sync::Arc;
 use super::Action;
 use crate::model::{Attribute, Payload, SourceId, SpanId, Value};
 use crate::semconv;
+use crate::settings::named_enum;
 use crate::sources::PayloadRequest;
 use crate::store::{Phase, RowIx, Store};
 use crate::tui::widget::json::LazyTail;
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
 
-/// A tab of the detail pane.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tab {
-    /// Facts and totals.
-    #[default]
-    Overview,
-    /// The conversation with the model.
-    Messages,
-    /// The input value.
-    Input,
-    /// The output value.
-    Output,
-    /// All attributes.
-    Attributes,
-    /// The span events.
-    Events,
-}
-
-impl Tab {
-    /// All tabs with their titles, from left to right.
-    pub const ALL: [(Self, &'static str); 6] = [
-        (Self::Overview, "Overview"),
-        (Self::Messages, "Messages"),
-        (Self::Input, "Input"),
-        (Self::Output, "Output"),
-        (Self::Attributes, "Attributes"),
-        (Self::Events, "Events"),
-    ];
-
-    fn title(self) -> &'static str {
-        Self::ALL[self as usize].1
+named_enum! {
+    /// A tab of the detail pane.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Tab {
+        /// Facts and totals.
+        #[default]
+        Overview = "Overview",
+        /// The conversation with the model.
+        Messages = "Messages",
+        /// The input value.
+        Input = "Input",
+        /// The output value.
+        Output = "Output",
+        /// All attributes.
+        Attributes = "Attributes",
+        /// The span events.
+        Events = "Events",
     }
 }
 
@@ -196,7 +183,7 @@ impl Detail {
 
     /// Returns the name and the text of the value on the screen, or the reason why there is none.
     pub fn copy(&self) -> Result<(String, String), String> {
-        let title = self.tab.title().to_lowercase();
+        let title = self.tab.name().to_lowercase();
         let payload = match (&self.payload, self.tab) {
             (_, Tab::Overview) => return Ok((title, self.pager.document().to_text())),
             (PayloadState::Ready(payload), _) => payload,

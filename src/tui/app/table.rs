@@ -9,51 +9,38 @@ use std::time::Instant;
 use super::refresh::Pace;
 use super::{Action, Aggregates, TraceTree};
 use crate::model::SpanType;
+use crate::settings::named_enum;
 use crate::store::{By, Group, RowIx, Store, Totals, TraceIx};
 use crate::tui::widget::pager::Pager;
 use crate::tui::widget::text::Document;
 pub use columns::{Cell, TableColumn};
 use index::Index;
 
-/// What the upper pane lists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum View {
-    /// Traces.
-    #[default]
-    Traces,
-    /// Sessions.
-    Sessions,
-    /// Agents, teams and workflows.
-    Agents,
-    /// Models.
-    Models,
-    /// Tools.
-    Tools,
-    /// Failed spans, grouped by type, place and message.
-    Errors,
+named_enum! {
+    /// What the upper pane lists.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum View {
+        /// Traces.
+        #[default]
+        Traces = "Traces",
+        /// Sessions.
+        Sessions = "Sessions",
+        /// Agents, teams and workflows.
+        Agents = "Agents",
+        /// Models.
+        Models = "Models",
+        /// Tools.
+        Tools = "Tools",
+        /// Failed spans, grouped by type, place and message.
+        Errors = "Errors",
+    }
 }
 
 impl View {
-    /// All views with their titles, in the order of their actions and keys.
-    pub const ALL: [(Self, &'static str); 6] = [
-        (Self::Traces, "Traces"),
-        (Self::Sessions, "Sessions"),
-        (Self::Agents, "Agents"),
-        (Self::Models, "Models"),
-        (Self::Tools, "Tools"),
-        (Self::Errors, "Errors"),
-    ];
-
     /// Returns the view that an action opens.
     pub(super) fn opened_by(action: Action) -> Option<Self> {
         let index = (action as usize).checked_sub(Action::ViewTraces as usize)?;
         Self::ALL.get(index).map(|&(view, _)| view)
-    }
-
-    /// Returns the title.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        Self::ALL[self as usize].1
     }
 
     /// Returns the store's grouping that the view lists.

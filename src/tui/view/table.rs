@@ -24,7 +24,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     if area.is_empty() {
         return;
     }
-    let title = format!(" {} {} ", table.view.title(), format::count(table.lines.len() as u64));
+    let title = format!(" {} {} ", table.view.name(), format::count(table.lines.len() as u64));
     let inner = styling.draw_frame(buffer, area, Block::new().title(title), app.focus == Focus::Traces);
     let columns = fit_columns(table, app, inner);
     let lines = table.lines.iter().enumerate().skip(table.top).take(usize::from(inner.height.saturating_sub(1)));

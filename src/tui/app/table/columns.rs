@@ -3,60 +3,63 @@
 use super::View;
 use crate::model::Nanos;
 use crate::model::usage::NanoUsd;
+use crate::settings::named_enum;
 
-/// A column of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableColumn {
-    /// The name of a session, an agent, a model or a tool, or an error message.
-    Name,
-    /// Turns of a session.
-    Turns,
-    /// Runs of an agent.
-    Runs,
-    /// Calls of a model or a tool.
-    Calls,
-    /// Failed spans with the same message.
-    Count,
-    /// Start time of the first turn or failure.
-    First,
-    /// Start time of the last turn or failure.
-    Last,
-    /// Failed spans, runs or calls.
-    Errors,
-    /// Share of failed runs or calls.
-    ErrorRate,
-    /// Cost.
-    Cost,
-    /// Median duration.
-    P50,
-    /// 95th percentile of the durations.
-    P95,
-    /// 99th percentile of the durations.
-    P99,
-    /// Longest duration.
-    Max,
-    /// Median time to the first token.
-    FirstToken,
-    /// Input and output tokens.
-    Tokens,
-    /// Tokens per turn.
-    TokensPerTurn,
-    /// Output tokens per second.
-    TokensPerSecond,
-    /// Input tokens.
-    Input,
-    /// Output tokens.
-    Output,
-    /// Share of input tokens that were read from a cache.
-    Cached,
-    /// Share of output tokens that were used for reasoning.
-    Reasoning,
-    /// User of a session.
-    User,
-    /// Agent, model or tool that failed.
-    Where,
-    /// Type of the failed spans.
-    Kind,
+named_enum! {
+    /// A column of a table.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum TableColumn {
+        /// The name of a session, an agent, a model or a tool, or an error message.
+        Name = "",
+        /// Turns of a session.
+        Turns = "TURNS",
+        /// Runs of an agent.
+        Runs = "RUNS",
+        /// Calls of a model or a tool.
+        Calls = "CALLS",
+        /// Failed spans with the same message.
+        Count = "COUNT",
+        /// Start time of the first turn or failure.
+        First = "FIRST",
+        /// Start time of the last turn or failure.
+        Last = "LAST",
+        /// Failed spans, runs or calls.
+        Errors = "ERR",
+        /// Share of failed runs or calls.
+        ErrorRate = "ERR%",
+        /// Cost.
+        Cost = "COST",
+        /// Median duration.
+        P50 = "P50",
+        /// 95th percentile of the durations.
+        P95 = "P95",
+        /// 99th percentile of the durations.
+        P99 = "P99",
+        /// Longest duration.
+        Max = "MAX",
+        /// Median time to the first token.
+        FirstToken = "FIRST",
+        /// Input and output tokens.
+        Tokens = "TOK",
+        /// Tokens per turn.
+        TokensPerTurn = "TOK/TURN",
+        /// Output tokens per second.
+        TokensPerSecond = "TOK/S",
+        /// Input tokens.
+        Input = "TOK IN",
+        /// Output tokens.
+        Output = "TOK OUT",
+        /// Share of input tokens that were read from a cache.
+        Cached = "CACHED",
+        /// Share of output tokens that were used for reasoning.
+        Reasoning = "REASON",
+        /// User of a session.
+        User = "USER",
+        /// Agent, model or tool that failed.
+        Where = "WHERE",
+        /// Type of the failed spans.
+        Kind = "KIND",
+    }
 }
 
 use TableColumn as C;
@@ -116,40 +119,13 @@ impl TableColumn {
     /// Returns the title in a view.
     #[must_use]
     pub fn title(self, view: View) -> &'static str {
-        match self {
-            Self::Name => match view {
-                View::Sessions => "SESSION",
-                View::Agents => "AGENT",
-                View::Models => "MODEL",
-                View::Tools => "TOOL",
-                View::Errors => "MESSAGE",
-                View::Traces => "",
-            },
-            Self::Turns => "TURNS",
-            Self::Runs => "RUNS",
-            Self::Calls => "CALLS",
-            Self::Count => "COUNT",
-            Self::First | Self::FirstToken => "FIRST",
-            Self::Last => "LAST",
-            Self::Errors => "ERR",
-            Self::ErrorRate => "ERR%",
-            Self::Cost => "COST",
-            Self::P50 => "P50",
-            Self::P95 => "P95",
-            Self::P99 => "P99",
-            Self::Max => "MAX",
-            Self::Tokens => "TOK",
-            Self::TokensPerTurn => "TOK/TURN",
-            Self::TokensPerSecond => "TOK/S",
-            Self::Input if view == View::Sessions => "IN",
-            Self::Output if view == View::Sessions => "OUT",
-            Self::Input => "TOK IN",
-            Self::Output => "TOK OUT",
-            Self::Cached => "CACHED",
-            Self::Reasoning => "REASON",
-            Self::User => "USER",
-            Self::Where => "WHERE",
-            Self::Kind => "KIND",
+        match (self, view) {
+            (Self::Name, View::Sessions) => "SESSION",
+            (Self::Name, View::Agents) => "AGENT",
+            (Self::Name, View::Models) => "MODEL",
+            (Self::Name, View::Tools) => "TOOL",
+            (Self::Name, View::Errors) => "MESSAGE",
+            _ => self.name(),
         }
     }
 }

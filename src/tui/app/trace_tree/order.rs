@@ -3,47 +3,34 @@
 //! A sorted list in chunks: an insertion, a removal or a lookup costs a few microseconds, regardless of the number of traces.
 
 use crate::model::Nanos;
+use crate::settings::named_enum;
 use crate::store::{Store, TraceIx};
 
-/// A sort key of traces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
-    /// Start time, newest first.
-    #[default]
-    Start,
-    /// Duration of the head, longest first.
-    Duration,
-    /// Tokens, most first.
-    Tokens,
-    /// Cost, highest first.
-    Cost,
-    /// Failed spans, most first.
-    Errors,
-    /// Name of the head, from A to Z.
-    Name,
+named_enum! {
+    /// A sort key of traces.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Sort {
+        /// Start time, newest first.
+        #[default]
+        Start = "start",
+        /// Duration of the head, longest first.
+        Duration = "duration",
+        /// Tokens, most first.
+        Tokens = "tokens",
+        /// Cost, highest first.
+        Cost = "cost",
+        /// Failed spans, most first.
+        Errors = "errors",
+        /// Name of the head, from A to Z.
+        Name = "name",
+    }
 }
 
 impl Sort {
-    /// All sort keys with their names.
-    pub const ALL: [(Self, &'static str); 6] = [
-        (Self::Start, "start"),
-        (Self::Duration, "duration"),
-        (Self::Tokens, "tokens"),
-        (Self::Cost, "cost"),
-        (Self::Errors, "errors"),
-        (Self::Name, "name"),
-    ];
-
     /// Returns the next sort key; the first follows the last.
     #[must_use]
     pub fn next(self) -> Self {
         Self::ALL[(self as usize + 1) % Self::ALL.len()].0
-    }
-
-    /// Returns the name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
     }
 }
 
