@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 use agno_top::model::SpanType;
 use regex::Regex;
 
-/// The methods that define a group.
-const GROUPS: [(&str, fn(SpanType) -> bool); 3] =
+/// A method of [`SpanType`] that defines a group, by name.
+type Group = (&'static str, fn(SpanType) -> bool);
+
+/// The groups.
+const GROUPS: [Group; 3] =
     [("is_agentic", SpanType::is_agentic), ("calls_model", SpanType::calls_model), ("calls_tool", SpanType::calls_tool)];
 
 fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
