@@ -21,13 +21,13 @@ pub mod time;
 pub mod usage;
 
 pub use attributes::{Attribute, Value};
-pub use batch::{Batch, Origin, Skipped, Text};
+pub use batch::{Batch, Origin, Skipped};
 pub use ids::{PayloadRef, SourceId, SpanId, TraceId};
 pub use nearest::nearest;
 pub use pattern::{Pattern, PatternError};
 pub use payload::{Dropped, Event, Link, Payload};
 pub use payload_query::PayloadQuery;
-pub use span::{Span, SpanFacts};
+pub use span::{Span, SpanFacts, Text};
 pub use span_kind::SpanKind;
 pub use span_type::SpanType;
 pub use status::Status;

@@ -1,6 +1,6 @@
 //! Batches: spans on their way from a source to the store.
 
-use super::{SourceId, Span};
+use super::{SourceId, Span, Text};
 
 /// Whether the spans of a batch are new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,14 +40,6 @@ pub struct Batch {
     buffer: String,
     /// The scope interned last: consecutive spans mostly share it.
     last_scope: Text,
-}
-
-/// A text in the buffer of a [`Batch`]; read it with [`Batch::text`]. The default is the empty text, which
-/// means "not stated".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Text {
-    start: u32,
-    len: u32,
 }
 
 impl Batch {

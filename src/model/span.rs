@@ -1,6 +1,6 @@
 //! A span as sources deliver it to the store.
 
-use super::{Nanos, PayloadRef, SpanId, SpanType, Status, Text, TraceId, Usage};
+use super::{Nanos, PayloadRef, SpanId, SpanType, Status, TraceId, Usage};
 
 /// A span: the facts for its row in the store, and the address of its payload.
 #[derive(Clone, Debug)]
@@ -60,4 +60,12 @@ pub struct SpanFacts {
     pub usage: Option<Usage>,
     /// The time from the start of a model call to the first token of its answer.
     pub first_token: Option<Nanos>,
+}
+
+/// A text in the buffer of a [`Batch`]; read it with [`Batch::text`]. The default is the empty text, which
+/// means "not stated".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    pub(super) start: u32,
+    pub(super) len: u32,
 }
