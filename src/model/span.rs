@@ -62,7 +62,7 @@ pub struct SpanFacts {
     pub first_token: Option<Nanos>,
 }
 
-/// A text in the buffer of a [`Batch`]; read it with [`Batch::text`]. The default is the empty text, which
+/// A text in the buffer of a [`Batch`](super::Batch); read it with [`Batch::text`](super::Batch::text). The default is the empty text, which
 /// means "not stated".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Text {
