@@ -65,31 +65,31 @@ pub fn is_file(path: &Path) -> bool {
 /// # Errors
 ///
 /// If the thread can't be started.
-pub fn start(path: PathBuf, outlet: UpdateSender) -> io::Result<Handle> {
+pub fn start(path: PathBuf, sender: UpdateSender) -> io::Result<Handle> {
     let name = path.display().to_string();
-    super::spawn(name, outlet, move |outlet, inbox| {
+    super::spawn(name, sender, move |sender, inbox| {
         // It ends early if the receiver of the updates is gone.
-        let _ = run(&path, outlet, inbox);
+        let _ = run(&path, sender, inbox);
     })
 }
 
-fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<(), Closed> {
-    let fail = |error: String| outlet.send(Update::State(outlet.id, State::Failing(format!("{}: {error}", path.display()))));
+fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<(), Closed> {
+    let fail = |error: String| sender.send(Update::State(sender.id, State::Failing(format!("{}: {error}", path.display()))));
     let mut content = None;
     let mut follower = None;
     match load(path) {
         Ok((loaded, growing)) => {
-            send(&loaded, 0, Origin::History, outlet)?;
+            send(&loaded, 0, Origin::History, sender)?;
             (content, follower) = (Some(loaded), growing);
             let state = if follower.is_some() { State::Watching { left_out: 0 } } else { State::Ended };
-            outlet.send(Update::State(outlet.id, state))?;
+            sender.send(Update::State(sender.id, state))?;
         }
         Err(error) => fail(error)?,
     }
     let mut scan: Option<Scan> = None;
     loop {
         if let (Some(running), Some(content)) = (&mut scan, &content) {
-            outlet.send(Update::SearchHits(running.slice(content, outlet.id)))?;
+            sender.send(Update::SearchHits(running.slice(content, sender.id)))?;
             if running.is_done() {
                 scan = None;
             }
@@ -102,13 +102,13 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
         match request {
             Ok(Request::Payloads { ticket, addresses }) => {
                 let payloads = addresses.into_iter().map(|(address, _)| payload(content.as_ref(), address)).collect();
-                outlet.send(Update::Payloads { ticket, payloads })?;
+                sender.send(Update::Payloads { ticket, payloads })?;
             }
             Ok(Request::Search(search)) => scan = Some(Scan::new(search, content.as_ref().map_or(0, |content| content.spans.len()))),
             Ok(Request::StopSearch) => scan = None,
             Ok(Request::Check { ticket, query, addresses }) => {
                 let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &query));
-                outlet.send(Update::SearchHits(SearchHits { source: outlet.id, ticket, spans, progress: None, error: None }))?;
+                sender.send(Update::SearchHits(SearchHits { source: sender.id, ticket, spans, progress: None, error: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             // The content stays in memory until the source stops.
@@ -120,7 +120,7 @@ fn run(path: &Path, outlet: &UpdateSender, inbox: &Receiver<Request>) -> Result<
             Ok(Some(lines)) => {
                 let known = content.spans.len();
                 content.append_lines(&lines);
-                send(content, known, Origin::Live, outlet)?;
+                send(content, known, Origin::Live, sender)?;
             }
             Err(error) => {
                 fail(error)?;
@@ -151,22 +151,22 @@ fn load(path: &Path) -> Result<(Content, Option<Follower>), String> {
 }
 
 /// Sends the spans from the index `from` on.
-fn send(content: &Content, from: usize, origin: Origin, outlet: &UpdateSender) -> Result<(), Closed> {
+fn send(content: &Content, from: usize, origin: Origin, sender: &UpdateSender) -> Result<(), Closed> {
     let total = content.spans.len();
-    let mut batch = outlet.batch(origin);
+    let mut batch = sender.batch(origin);
     batch.rich = true;
     batch.skipped.extend_from_slice(&content.skipped);
     for index in from..total {
         if batch.spans.len() + batch.skipped.len() >= BATCH_SIZE {
             let next = batch.next();
-            outlet.send(Update::Batch(std::mem::replace(&mut batch, next)))?;
+            sender.send(Update::Batch(std::mem::replace(&mut batch, next)))?;
             if origin == Origin::History {
-                outlet.send(Update::State(outlet.id, State::Loading { done: index as u64, total: total as u64 }))?;
+                sender.send(Update::State(sender.id, State::Loading { done: index as u64, total: total as u64 }))?;
             }
         }
         content.spans.push_row(index, PayloadRef(index as i64), &mut batch);
     }
-    if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { outlet.send(Update::Batch(batch)) }
+    if batch.spans.is_empty() && batch.skipped.is_empty() { Ok(()) } else { sender.send(Update::Batch(batch)) }
 }
 
 fn payload(content: Option<&Content>, payload_ref: PayloadRef) -> Result<Payload, String> {

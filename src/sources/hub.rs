@@ -147,12 +147,12 @@ mod tests {
     fn hub() -> Hub {
         let (sender, updates) = channel(8);
         let source = |id: u16| {
-            spawn(id.to_string(), UpdateSender::new(SourceId(id), sender.clone()), move |outlet, requests| {
+            spawn(id.to_string(), UpdateSender::new(SourceId(id), sender.clone()), move |sender, requests| {
                 for request in requests {
                     if let Request::Payloads { ticket, addresses } = request {
                         let payloads =
                             addresses.iter().map(|(_, span)| Err(format!("{id}/{}", span.to_string().trim_start_matches('0')))).collect();
-                        outlet.send(Update::Payloads { ticket, payloads }).unwrap();
+                        sender.send(Update::Payloads { ticket, payloads }).unwrap();
                     }
                     if id == 0 {
                         return;

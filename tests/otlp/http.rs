@@ -177,8 +177,8 @@ fn a_port_in_use_is_reported_and_bound_once_it_is_free() {
     let first = Listener::start();
     let options = Options { grpc: Some(first.grpc), http: Some(first.http), ..Options::default() };
     let (sender, mut updates) = tokio::sync::mpsc::channel(16);
-    let outlet = UpdateSender::new(agno_top::model::SourceId(0), sender);
-    let second = otlp::start(options, outlet).unwrap();
+    let sender = UpdateSender::new(agno_top::model::SourceId(0), sender);
+    let second = otlp::start(options, sender).unwrap();
     assert_eq!(second.failed.len(), 2);
     let expected = format!(
         "can't listen on {}: it is in use; stop the program that listens there, or choose another address with --http ADDR",

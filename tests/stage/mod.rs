@@ -44,11 +44,11 @@ impl Stage {
     /// Opens a file, or a database, on a screen of this size and reads it to its end.
     pub(crate) fn open(path: &Path, (width, height): (u16, u16)) -> Self {
         let (sender, updates) = channel(1024);
-        let outlet = UpdateSender::new(SourceId(0), sender);
+        let sender = UpdateSender::new(SourceId(0), sender);
         let source = if path.extension().is_some_and(|extension| extension == "json") {
-            file::start(path.to_owned(), outlet)
+            file::start(path.to_owned(), sender)
         } else {
-            sqlite::start(path.to_owned(), sqlite::Tables::default(), 1_000_000, outlet)
+            sqlite::start(path.to_owned(), sqlite::Tables::default(), 1_000_000, sender)
         };
         let name = path.file_name().expect("a file's name").to_string_lossy().into_owned();
         let views = vec![SourceView::new(name)];

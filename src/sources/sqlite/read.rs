@@ -34,7 +34,7 @@ const MAX_LEVELS: usize = 32;
 
 /// The result of a read transaction.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct ReadResult {
     /// New spans, or the newest ones.
     pub(super) batches: Vec<Batch>,
     /// Older spans: a page of the first range.
@@ -51,9 +51,9 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads new rows and a page of older rows.
-    pub(super) fn read(&self, progress: &mut Progress) -> Result<Found, Error> {
+    pub(super) fn read(&self, progress: &mut Progress) -> Result<ReadResult, Error> {
         check(&self.database.connection, self.tables)?;
-        let mut found = Found::default();
+        let mut found = ReadResult::default();
         if progress.load.as_ref().is_none_or(|load| !load.ranges.is_empty()) {
             found.batches = self.tail(progress)?;
         }
