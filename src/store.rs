@@ -271,7 +271,7 @@ impl Store {
         self.packed_usage(row).map_or(Symbol::EMPTY, |usage| self.model_ids.get(usage.model_id).0)
     }
 
-    /// Returns the model that the row states usage for.
+    /// Returns the model that the row states usage for, empty without usage. [`Self::attributed_model`] also finds the model of other rows.
     #[must_use]
     pub fn model(&self, row: RowIx) -> Symbol {
         self.packed_usage(row).map_or(Symbol::EMPTY, |usage| self.model_ids.get(usage.model_id).1)

@@ -16,7 +16,7 @@ const TREE_WIDTH: u16 = 90;
 
 /// The widths of the columns in cells; 0 for a column that is not shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Columns {
+pub(super) struct ColumnWidths {
     pub(super) tree: u16,
     pub(super) when: u16,
     pub(super) time: u16,
@@ -25,7 +25,7 @@ pub(super) struct Columns {
     pub(super) bar: u16,
 }
 
-impl Columns {
+impl ColumnWidths {
     /// Chooses those of the `enabled` columns that fit. The cost is shown only if a cost is known (`priced`); with `cost_first` it is kept
     /// longer than the tokens. The start is wider if a trace is `dated`: started on another day.
     pub(super) fn new(width: u16, priced: bool, cost_first: bool, dated: bool, enabled: &[Column]) -> Self {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::super::styling::Styling;
 use super::super::{HitMap, put, put_right};
-use super::columns::Columns;
+use super::columns::ColumnWidths;
 use crate::format;
 use crate::model::SpanType;
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Totals};
@@ -25,7 +25,7 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    pub(super) fn draw(&self, buffer: &mut Buffer, hits: &mut HitMap, line: Rect, columns: Columns) {
+    pub(super) fn draw(&self, buffer: &mut Buffer, hits: &mut HitMap, line: Rect, columns: ColumnWidths) {
         hits.add(line, HitTarget::Row(self.row));
         let end = line.x + columns.tree;
         let x = self.draw_tree(buffer, hits, line.x, end, line.y);
@@ -192,7 +192,7 @@ impl Line<'_> {
         }
     }
 
-    fn draw_numbers(&self, buffer: &mut Buffer, mut end: u16, y: u16, columns: Columns) {
+    fn draw_numbers(&self, buffer: &mut Buffer, mut end: u16, y: u16, columns: ColumnWidths) {
         let Self { app, store, styling, data, .. } = *self;
         let is_trace = TraceTree::parent(store, self.row).is_none();
         let totals = self.totals();
@@ -201,9 +201,9 @@ impl Line<'_> {
             Phase::Lost => styling.dim(),
             Phase::Ended => Style::new(),
         };
-        let model = data.span_type == SpanType::Tool && totals.tokens().is_none();
-        let tokens = if model { String::new() } else { format::tokens(totals.tokens()) };
-        let cost = if model { String::new() } else { format::money(totals.cost()) };
+        let is_tool_alone = data.span_type == SpanType::Tool && totals.tokens().is_none();
+        let tokens = if is_tool_alone { String::new() } else { format::tokens(totals.tokens()) };
+        let cost = if is_tool_alone { String::new() } else { format::money(totals.cost()) };
         let when =
             if is_trace { format::short_moment(data.start, app.now, usize::from(columns.when).saturating_sub(1)) } else { String::new() };
         let known = |known: bool| if known { Style::new() } else { styling.dim() };
