@@ -1,7 +1,7 @@
 //! agno-top: htop for AI agents.
 //!
 //! A span travels one way: a source in [`sources`] reads it, the [`store`] indexes it and reports what changed, the [`tui`]
-//! shows it or one of the [`commands`] prints it. Imports point against that way only (`tests/layering.rs`).
+//! shows it or one of the [`commands`] prints it. Imports point against that way only (`tests/layering`).
 
 pub mod cli;
 pub mod commands;

@@ -74,7 +74,7 @@ impl Hub {
         self.sources.get(usize::from(source.0)).is_some_and(|source| source.requests.send(request).is_ok())
     }
 
-    /// Returns a ticket that no other request bears.
+    /// Returns a ticket for a new request, unique within the hub.
     pub fn next_ticket(&mut self) -> u64 {
         self.last_ticket += 1;
         self.last_ticket

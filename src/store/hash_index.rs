@@ -58,7 +58,7 @@ impl HashIndex {
     }
 }
 
-/// Returns a hash that puts entries with the same `cluster` hash within a few buckets of each other and otherwise is as good as `own`.
+/// Returns a hash that puts entries with equal `cluster` hashes within a few buckets of each other; its other bits are those of `own`.
 pub(super) fn clustered(cluster: u64, own: u64) -> u64 {
     // hashbrown takes its control byte from the highest bits and the bucket from the lowest ones.
     const OWN: u64 = 0x7f << 57 | 0x1f;
