@@ -186,7 +186,8 @@ mod tests {
         assert!(demo.path.exists());
         let start = Instant::now();
         drop(demo);
-        assert!(start.elapsed() < Duration::from_secs(1));
+        // Playing to the end takes longer.
+        assert!(start.elapsed() < Duration::from_secs(10));
         assert!(!directory.exists());
     }
 }

@@ -203,8 +203,6 @@ mod tests {
     fn a_decompression_bomb_is_stopped_early() {
         let bomb = gzip(&gzip(&vec![0; 64 << 20]));
         let bomb = decompress(ContentEncoding::Gzip, bomb.into(), 1 << 20).unwrap();
-        let started = std::time::Instant::now();
         assert_eq!(decompress(ContentEncoding::Gzip, bomb, 1 << 20), Err(DecompressError::TooLarge));
-        assert!(started.elapsed().as_secs() < 1);
     }
 }

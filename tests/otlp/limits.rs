@@ -89,7 +89,7 @@ fn an_open_request_is_ingested_and_recorded_at_shutdown() {
     // The listener soon stops accepting connections.
     let started = Instant::now();
     while TcpStream::connect(http).is_ok() {
-        assert!(started.elapsed() < Duration::from_secs(1));
+        assert!(started.elapsed() < Duration::from_secs(10));
     }
     client.0.get_mut().write_all(FIXTURE).unwrap();
     assert_eq!(client.response().status, 200);
