@@ -56,6 +56,8 @@ pub struct SpanFacts {
     pub response: Text,
     /// The name of the instrumentation scope.
     pub scope: Text,
+    /// Whether the span's sender sometimes names a parent that the span did not run in, since it keeps no proper track of what is running.
+    pub misplaced: bool,
     /// Tokens and cost that this span itself states.
     pub usage: Option<Usage>,
     /// The time from the start of a model call to the first token of its answer.

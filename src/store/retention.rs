@@ -74,7 +74,8 @@ impl Store {
         release_payload(source, payload_ref, retained_bytes, changes);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
-        self.unlinked_parents.remove(&row);
+        self.stated_parents.remove(&row);
+        self.forget_passing(row);
         self.unindex_row(row);
         let list = self.rows[row.0].children;
         if list != NONE {

@@ -1,7 +1,7 @@
 //! The links between rows: parents, children and roots.
 //!
-//! Siblings are sorted by start. A row is linked to the parent that it names, except to itself, to a row below it and to a row at the
-//! maximum depth; such a row becomes a root or a child of a row above the stated parent.
+//! Siblings are sorted by start. A row is linked to its place (see `placement`), except to itself, to a row below it and to a row at the
+//! maximum depth; such a row becomes a root or a child of a row above.
 
 use smallvec::SmallVec;
 
@@ -21,6 +21,10 @@ pub(super) type Children = SmallVec<[RowIx; 4]>;
 pub(super) struct ChildList {
     pub(super) children: Children,
     pub(super) totals: Totals,
+    /// The number of agents among the children.
+    agents: u32,
+    /// The indexes of those agents, combined by exclusive or: of a single agent, its index.
+    agent: u32,
 }
 
 impl Store {
@@ -56,6 +60,7 @@ impl Store {
         };
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
         self.siblings_mut(parent, row).insert(index, row);
+        self.count_agent(row, 1);
         if parent.is_none() {
             self.begin_trace_sums(self.row(row).trace(), row);
         }
@@ -73,11 +78,28 @@ impl Store {
         let unowned = self.unowned_for_ancestors(row, self.row(row).parent(), &totals);
         self.propagate(row, totals.negated(), unowned.map(|unowned| unowned.negated()));
         self.remove_from_siblings(row);
+        self.count_agent(row, -1);
         if self.row(row).parent == NONE {
             let data = &mut self.traces[self.rows[row.0].trace];
             data.sums = data.sums.take().filter(|_| data.roots.len() > 1);
         }
         self.rows[row.0].parent = NONE;
+    }
+
+    /// Counts a linked row among its parent's agents if it is one; `change` is 1 or -1.
+    fn count_agent(&mut self, row: RowIx, change: i32) {
+        if let Some(parent) = self.row(row).parent().filter(|_| self.row(row).is_agent()) {
+            let list = &mut self.child_lists[self.rows[parent.0].children];
+            list.agents = list.agents.wrapping_add_signed(change);
+            list.agent ^= row.0;
+        }
+    }
+
+    /// Returns the agent among the children of `row` if there is exactly one.
+    pub(super) fn only_agent(&self, row: RowIx) -> Option<RowIx> {
+        let list = self.row(row).children;
+        let list = (list != NONE).then(|| &self.child_lists[list])?;
+        (list.agents == 1).then_some(RowIx(list.agent))
     }
 
     /// Begins to keep sums over a trace when `added` becomes its second root.

@@ -1,5 +1,6 @@
 //! Puts the facts of a row together.
 
+use super::usage::AGNO_SCOPE;
 use super::{Extractor, FieldValue};
 use crate::model::json::{Scalar, chars};
 use crate::model::{Batch, Nanos, SpanFacts, SpanType, Text, Value};
@@ -44,6 +45,7 @@ impl Extractor<'_> {
         let scope_name = scope.map_or_else(Text::default, |scope| batch.intern_scope(scope));
         let (input, calls) =
             if batch.numbers_only { Default::default() } else { (self.input(span_type, batch), self.calls(span_type, batch)) };
+        let misplaced = self.is_of_agno(scope, batch);
         let mut intern = |text| intern(text, batch);
         SpanFacts {
             span_type,
@@ -56,6 +58,7 @@ impl Extractor<'_> {
             run: intern(self.text(Field::Run)),
             response,
             scope: scope_name,
+            misplaced,
             input,
             calls,
             usage: self.usage(name, scope, usage),
@@ -92,6 +95,12 @@ impl Extractor<'_> {
         let (Scalar::Text(raw) | Scalar::Escaped(raw)) = *output else { return false };
         let is_role = |at: usize| matches!(raw[at + ASSISTANT.len()..], [b'"', ..] | [b'\\', b'"', ..]);
         chars(*output).take(PROMPT_PREFIX.len()).eq(PROMPT_PREFIX.chars()) && !memchr::memmem::find_iter(raw, ASSISTANT).any(is_role)
+    }
+
+    /// Whether Agno's own instrumentation sent the span. A database does not record the scope, but it is Agno's own and holds few spans of
+    /// others in that convention.
+    fn is_of_agno(&self, scope: Option<&str>, batch: &Batch) -> bool {
+        scope.map_or_else(|| !batch.rich && matches!(self.slot(Field::Kind), Some((0, _))), |scope| scope == AGNO_SCOPE)
     }
 
     fn first_token(&self) -> Option<Nanos> {

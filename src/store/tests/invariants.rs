@@ -51,7 +51,7 @@ impl Store {
         let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
         assert_eq!(self.running, running);
         assert_eq!(self.retained_bytes, rows.iter().map(|&row| u64::from(self.row(row).retained_bytes)).sum::<u64>());
-        assert!(self.unlinked_parents.keys().all(|&row| self.is_held(row)));
+        assert!(self.stated_parents.keys().all(|&row| self.is_held(row)));
     }
 
     fn check_tree(&self) {
