@@ -28,6 +28,7 @@ const MAX_NAMED: usize = 8;
 #[derive(Serialize)]
 struct SpanInTree<'a> {
     depth: usize,
+    leaked: bool,
     #[serde(flatten)]
     span: SpanRecord,
     #[serde(flatten)]
@@ -100,7 +101,8 @@ fn write_json(
         missing += payloads.iter().filter(|payload| payload.is_err()).count() as u64;
         for (index, &(row, depth)) in slice.iter().enumerate() {
             let payload = with_payload.then(|| PayloadRecord::new(payloads.get(index).and_then(|payload| payload.as_ref().ok())));
-            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), payload };
+            let leaked = snapshot.store.is_leaked(row);
+            let span = SpanInTree { depth, leaked, span: SpanRecord::from_row(&snapshot.store, row), payload };
             if first + index > 0 {
                 out.write_all(b",")?;
             }

@@ -10,7 +10,7 @@ pub use tokens::{Shares, tokens_in_out};
 
 use crate::format;
 use crate::model::{Nanos, SpanType};
-use crate::store::{Phase, Row, Store};
+use crate::store::{Phase, Row, RowIx, Store};
 
 /// Levels of a tree that are indented; deeper rows are drawn at the last of them.
 pub const INDENTED_LEVELS: usize = 24;
@@ -32,6 +32,12 @@ pub fn name(store: &Store, row: &Row) -> String {
         }
         (true, true) => "(no name)".to_owned(),
     }
+}
+
+/// Returns a word about how a row came to stand where it does, if that needs one.
+#[must_use]
+pub fn note(store: &Store, row: RowIx) -> Option<&'static str> {
+    store.is_leaked(row).then_some("leaked context")
 }
 
 /// Formats the duration of a row at the time `now`, or [`format::UNKNOWN`] for a lost row.

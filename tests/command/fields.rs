@@ -72,15 +72,19 @@ fn show_writes_spans_in_tree_order() {
     assert_eq!(names(&trace), without_count);
     let spans = trace["spans"].as_array().unwrap();
     assert_eq!(spans.len(), 38);
-    let mut path: Vec<&Value> = Vec::new();
+    let (mut path, mut leaked) = (Vec::<&Value>::new(), 0);
     for span in spans {
-        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE].concat());
+        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE].concat());
         let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
         assert!(depth <= path.len());
         path.truncate(depth);
-        assert_eq!(span["parent_id"], path.last().map_or(Value::Null, |parent| (*parent).clone()));
+        let above = path.last().map_or(Value::Null, |parent| (*parent).clone());
+        let is_leaked = span["leaked"] == json!(true);
+        assert!(if is_leaked { above.is_null() && span["parent_id"] == spans[0]["span_id"] } else { above == span["parent_id"] });
+        leaked += usize::from(is_leaked);
         path.push(&span["span_id"]);
     }
+    assert_eq!(leaked, 5, "runs that began after the team had ended");
     let tool = spans.iter().find(|span| span["kind"] == "tool").unwrap();
     assert_eq!((&tool["tool"], &tool["agent"], &tool["model"]), (&json!("delegate_task_to_member"), &json!("Report Team"), &Value::Null));
     assert_eq!(tool["input_tokens"], Value::Null);
@@ -95,7 +99,7 @@ fn payload_adds_attributes_and_events() {
     let program = Program::new();
     let [trace] = program.objects(&["show", "--json", "--payload", &FAILED.to_uppercase(), "traces.db"]).try_into().unwrap();
     for span in trace["spans"].as_array().unwrap() {
-        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["attributes", "events"]].concat());
+        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &["attributes", "events"]].concat());
         assert!(span["attributes"]["openinference.span.kind"].is_string());
         assert_eq!(span["events"], json!([]), "Agno's databases hold none");
     }

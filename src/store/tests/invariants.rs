@@ -12,6 +12,7 @@ impl Store {
         self.check_traces();
         self.check_rows();
         self.check_tree();
+        self.check_places();
         self.check_calls_and_duplicates();
         self.check_text_uses();
         assert_eq!(self.stats, self.recomputed_stats(|_| true), "statistics over all traces");
@@ -65,6 +66,23 @@ impl Store {
         }
         let mut roots = self.traces().map(|trace| self.trace(trace).roots());
         assert!(roots.all(|roots| !roots.is_empty() && roots.is_sorted_by_key(|&root| self.row(root).order())), "roots are sorted");
+    }
+
+    /// Checks that every row stands where it is placed anew.
+    fn check_places(&self) {
+        for row in self.rows() {
+            let stated = match self.stated_parents.get(&row) {
+                Some(stated) if stated.is_moved => self.find(self.row(row).trace(), stated.id),
+                Some(_) => None,
+                None => self.row(row).parent(),
+            };
+            let Some(stated) = stated else { continue };
+            let place = self.placed(row, stated).0;
+            if place.is_none_or(|place| !self.is_at_or_below(place, row)) {
+                assert_eq!(self.row(row).parent(), place.map(|place| self.within_depth(place)), "a row stands in its place");
+                assert_eq!(self.is_moved(row), place != Some(stated));
+            }
+        }
     }
 
     fn check_calls_and_duplicates(&self) {

@@ -120,6 +120,9 @@ impl Line<'_> {
         // The name leaves room for the error, which matters more.
         let name_room = if self.shown_status() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
+        if let Some(note) = display::note(store, self.row) {
+            x = put(buffer, x, y, room(x), note, styling.dim()) + 1;
+        }
         if self.shown_status() == RunStatus::Error {
             x = put(buffer, x, y, room(x), display::status_symbol(RunStatus::Error), styling.error()) + 1;
         }
