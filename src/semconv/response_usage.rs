@@ -326,7 +326,8 @@ mod tests {
     fn reasoning_is_not_added_to_an_output_that_the_total_proves_to_be_whole() {
         let whole = r#"{"prompt_tokens": 1640, "completion_tokens": 102, "total_tokens": 1742, "completion_tokens_details": {"reasoning_tokens": 109}}"#;
         assert_eq!(counts(whole), Some([Some(1640), None, None, Some(102), None]));
-        let cached = r#"{"input_tokens": 40, "cache_read_input_tokens": 1600, "output_tokens": 102, "total_tokens": 1742, "reasoning_tokens": 109}"#;
+        let cached =
+            r#"{"input_tokens": 40, "cache_read_input_tokens": 1600, "output_tokens": 102, "total_tokens": 1742, "reasoning_tokens": 109}"#;
         assert_eq!(counts(cached), Some([Some(1640), Some(1600), None, Some(102), None]));
         let apart = r#"{"prompt_tokens": 1640, "completion_tokens": 102, "completion_tokens_details": {"reasoning_tokens": 109}}"#;
         assert_eq!(counts(apart), Some([Some(1640), None, None, Some(211), Some(109)]));

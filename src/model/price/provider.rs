@@ -67,8 +67,23 @@ const FRAMEWORK_WORDS: [&str; 7] = ["agent", "agents", "framework", "gateway", "
 
 /// The vendors of models on Amazon Bedrock, before the dot of a model id.
 const BEDROCK_VENDORS: [&str; 17] = [
-    "ai21", "amazon", "anthropic", "cohere", "deepseek", "google", "luma", "meta", "minimax", "mistral", "moonshot", "nvidia", "openai",
-    "qwen", "stability", "twelvelabs", "writer",
+    "ai21",
+    "amazon",
+    "anthropic",
+    "cohere",
+    "deepseek",
+    "google",
+    "luma",
+    "meta",
+    "minimax",
+    "mistral",
+    "moonshot",
+    "nvidia",
+    "openai",
+    "qwen",
+    "stability",
+    "twelvelabs",
+    "writer",
 ];
 
 /// The regions before the vendor.
@@ -112,13 +127,28 @@ mod tests {
 
     #[test]
     fn servers_and_frameworks_are_known_however_they_are_written() {
-        for name in ["Ollama", "LMStudio", "lm_studio", "VLLM", "hosted_vllm", "LlamaCpp", "llama.cpp", "llama-cpp-python", "local", "my-local", "TGI"] {
+        for name in [
+            "Ollama",
+            "LMStudio",
+            "lm_studio",
+            "VLLM",
+            "hosted_vllm",
+            "LlamaCpp",
+            "llama.cpp",
+            "llama-cpp-python",
+            "local",
+            "my-local",
+            "TGI",
+        ] {
             assert!(is_local(name), "{name}");
         }
-        for name in ["strands-agents", "spring_ai", "langchain", "LangChain4j", "semantic_kernel", "LiteLLM", "acme-gateway", "pydantic-ai"] {
+        for name in ["strands-agents", "spring_ai", "langchain", "LangChain4j", "semantic_kernel", "LiteLLM", "acme-gateway", "pydantic-ai"]
+        {
             assert!(is_framework(name) && !is_local(name), "{name}");
         }
-        for name in ["", "OpenAI", "openrouter", "Requesty", "meta-llama", "together_ai", "mistral_ai", "anthropic", "localize", "groq", "janus"] {
+        for name in
+            ["", "OpenAI", "openrouter", "Requesty", "meta-llama", "together_ai", "mistral_ai", "anthropic", "localize", "groq", "janus"]
+        {
             assert!(!is_framework(name) && !is_local(name), "{name}");
         }
     }
