@@ -227,7 +227,7 @@ fields! {
         "gen_ai.aggregated_usage.details.reasoning_tokens",
         "gen_ai.aggregated_usage.details.thoughts_tokens",
     ],
-    Cost: ["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost", "gen_ai.cost.total_cost"],
+    Cost: ["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost", "gen_ai.cost.total_cost", "litellm.cost.total"],
     /// Input and output tokens.
     Total: ["llm.token_count.total", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "ai.usage.totalTokens"],
     /// Token counts as a map.

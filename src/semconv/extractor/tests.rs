@@ -138,8 +138,11 @@ fn numbers_of_every_type() {
         ("12.0", Some(12)),
         ("\"12\"", Some(12)),
         ("\" 12.0 \"", Some(12)),
-        ("4294967295", Some(u32::MAX)),
+        ("2147483647", Some(i32::MAX as u32)),
+        ("2147483648", None),
+        ("\"4000000000\"", None),
         ("4294967296", None),
+        ("12.5", None),
         ("-1", None),
         ("-1.5", None),
         ("NaN", None),
@@ -155,6 +158,18 @@ fn numbers_of_every_type() {
         assert_eq!(usage("x", &format!("{{\"llm.token_count.prompt\": {number}}}")).input, expected, "{number}");
     }
     assert_eq!(usage("x", r#"{"llm.token_count.prompt": -1, "gen_ai.usage.input_tokens": "7"}"#).input, Some(7));
+}
+
+#[test]
+fn a_model_without_a_name_is_the_requested_one() {
+    for none in ["none", "unknown", "", "null", "None"] {
+        let attributes = format!(
+            r#"{{"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5-mini", "gen_ai.response.model": "{none}",
+            "gen_ai.provider.name": "{none}", "gen_ai.system": "openai"}}"#
+        );
+        let (facts, batch) = facts("chat gpt-5-mini", &attributes);
+        assert_eq!((batch.text(facts.model), batch.text(facts.provider)), ("gpt-5-mini", "openai"), "{none}");
+    }
 }
 
 #[test]
