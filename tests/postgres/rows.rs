@@ -64,6 +64,7 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
     let SpanFacts {
         span_type,
         agent,
+        naming,
         model,
         provider,
         tool,
@@ -81,7 +82,7 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
     let texts =
         [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope].map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {usage:?} {first_token:?} {misplaced} {retained_bytes} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {retained_bytes} {texts:?}"
     )
 }
 
