@@ -58,7 +58,7 @@ impl Extractor<'_> {
             scope: scope_name,
             input,
             calls,
-            usage: self.usage(name, scope, usage),
+            usage: self.usage(name, scope, span_type, usage),
             first_token: self.first_token(),
         }
     }
@@ -76,7 +76,7 @@ impl Extractor<'_> {
             Some(SpanType::Step) if self.has(Field::WorkflowId) => SpanType::Workflow,
             Some(kind) => kind,
             None if self.has(Field::Tool) => SpanType::Tool,
-            None if self.has(Field::Model) && (self.has(Field::Prompt) || self.has(Field::Completion)) => SpanType::Model,
+            None if self.has(Field::Model) && self.counts_tokens() => SpanType::Model,
             None => SpanType::Other,
         }
     }
