@@ -1,18 +1,22 @@
 //! Reads the facts of a row out of attributes, in one pass.
 
 mod facts;
+mod metadata;
+mod naming;
 mod texts;
 mod usage;
 
 pub(super) use facts::PROMPT_PREFIX;
+pub(super) use metadata::METADATA_WORDS;
 pub(super) use usage::MAX_MAP_CHARS;
 
 use super::attributes::PENDING;
 use super::keys::{
-    CALLED_TOOL, Entry, FIELDS, Field, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, USER_ROLE,
+    CALLED_TOOL, EndEntry, Entry, FIELDS, Field, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, USER_ROLE,
+    by_end,
 };
 use super::token_names::{CountKey, count_key};
-use super::{kinds, values};
+use super::{json_schema, kinds, values};
 use crate::model::json::{Scalar, chars};
 use crate::model::{SpanId, SpanType};
 
@@ -72,6 +76,10 @@ struct Seen<'a> {
     called_tools: ([Option<Scalar<'a>>; CALLED_TOOLS], usize),
     /// Whether there are messages of a model's response.
     has_response: bool,
+    /// Whether any key states a kind, even if it is unknown.
+    states_kind: bool,
+    /// The name of the service, of a root span.
+    service: Option<Scalar<'a>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +102,8 @@ pub(crate) enum KnownKey<'k> {
     Fields(Entry),
     /// The key of a token count in no known convention.
     Count(CountKey),
+    /// A key whose end states a field.
+    End(EndEntry),
 }
 
 impl<'k> KnownKey<'k> {
@@ -111,7 +121,7 @@ impl<'k> KnownKey<'k> {
         }
         match Entry::find(key) {
             Some(entry) => Some(Self::Fields(entry)),
-            None => count_key(key).map(Self::Count),
+            None => by_end(key).map(Self::End).or_else(|| count_key(key).map(Self::Count)),
         }
     }
 }
@@ -154,18 +164,10 @@ impl<'a> Extractor<'a> {
             }
             KnownKey::Fields(entry) => entry,
             KnownKey::Count(key) => return self.add_count(key.field, if key.is_bare { BARE } else { PREFIXED }, value),
+            KnownKey::End(entry) => return self.state(entry.field, entry.rank, value),
         };
         for (field, rank) in entry.fields() {
-            let best = self.slot(field).map(|(best, _)| *best);
-            if best.is_some_and(|best| best < rank) {
-                continue;
-            }
-            if let Some(value) = FieldValue::read(field, value) {
-                self.slots[field as usize] = (rank, value);
-                self.seen.fields |= bit(field);
-            } else if best == Some(rank) {
-                self.seen.fields &= !bit(field);
-            }
+            self.state(field, rank, value);
         }
     }
 
@@ -179,6 +181,27 @@ impl<'a> Extractor<'a> {
         };
         self.slots[field as usize] = (rank, FieldValue::Count(count));
         self.seen.fields |= bit(field);
+    }
+
+    /// Keeps what a key states, unless a key of a higher rank has stated the field.
+    #[inline]
+    fn state(&mut self, field: Field, rank: u8, value: Scalar<'a>) {
+        self.seen.states_kind |= field == Field::Kind;
+        let best = self.slot(field).map(|(best, _)| *best);
+        if best.is_some_and(|best| best < rank) {
+            return;
+        }
+        if let Some(value) = FieldValue::read(field, rank, value) {
+            self.slots[field as usize] = (rank, value);
+            self.seen.fields |= bit(field);
+        } else if best == Some(rank) {
+            self.seen.fields &= !bit(field);
+        }
+    }
+
+    /// Sets the name of the service that sent a root span. It names an agent that has no name of its own.
+    pub fn service(&mut self, name: &'a [u8]) {
+        self.seen.service = Some(Scalar::Text(name));
     }
 
     /// Adds `N.message.role` or `N.message.content`. They come side by side in either order, or all roles before all texts, as PostgreSQL
@@ -261,8 +284,10 @@ impl<'a> Extractor<'a> {
 
 impl<'a> FieldValue<'a> {
     /// Reads an attribute's value as the field needs it; `None` if it states nothing.
-    fn read(field: Field, value: Scalar<'a>) -> Option<Self> {
+    fn read(field: Field, rank: u8, value: Scalar<'a>) -> Option<Self> {
         match field {
+            Field::Agent if naming::is_generated_id(rank, value) => None,
+            Field::ToolParameters if json_schema::is_in_scalar(value) => None,
             Field::Kind => kinds::from_value(value).map(Self::Kind),
             Field::Prompt
             | Field::Completion
@@ -285,7 +310,9 @@ impl<'a> FieldValue<'a> {
             | Field::OutputDetails
             | Field::Response
             | Field::CostDetails
-            | Field::Parameters => (!values::is_empty(value)).then_some(Self::Text(value)),
+            | Field::Parameters
+            | Field::ToolParameters
+            | Field::Metadata => (!values::is_empty(value)).then_some(Self::Text(value)),
             Field::Model | Field::Provider if values::is_placeholder(value) => None,
             // Some programs encode even a plain name as JSON.
             _ if let Scalar::Text([b'"', name @ .., b'"']) | Scalar::Escaped([b'\\', b'"', name @ .., b'\\', b'"']) = value => {

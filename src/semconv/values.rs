@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::keys::has_end;
 use crate::model::json::{self, Scalar, chars};
 use crate::model::usage::{MAX_COUNT, known_count};
 use crate::model::{Attribute, Value};
@@ -52,7 +53,17 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar<'_>> {
 /// Returns the value of an attribute, unless it is null or empty.
 pub(super) fn get<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a Value> {
     let (_, value) = attributes.iter().rev().find(|(other, _)| other == key)?;
-    (!matches!(value, Value::Null) && !matches!(value, Value::Text(text) if text.is_empty())).then_some(value)
+    is_stated(value).then_some(value)
+}
+
+/// Returns the value of the last attribute whose key ends so, under any prefix, unless it is null or empty.
+pub(super) fn get_by_end<'a>(attributes: &'a [Attribute], end: &str) -> Option<&'a Value> {
+    let (_, value) = attributes.iter().rev().find(|(key, value)| has_end(key.as_bytes(), end) && is_stated(value))?;
+    Some(value)
+}
+
+fn is_stated(value: &Value) -> bool {
+    !matches!(value, Value::Null) && !matches!(value, Value::Text(text) if text.is_empty())
 }
 
 /// Returns a text as it is, and other values as JSON.
