@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agno;
+mod followed;
+mod forms;
 mod formats;
 mod hostile;
 mod reading;
