@@ -107,7 +107,8 @@ impl FramePacer {
 /// Fails if the terminal fails or a thread panics.
 pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Report> {
     let (finished, mut results) = unbounded_channel();
-    let mut state = Loop { session, pending: HashMap::new(), hits: HitMap::default(), is_suspending: false, finished, output: screen.output.clone() };
+    let mut state =
+        Loop { session, pending: HashMap::new(), hits: HitMap::default(), is_suspending: false, finished, output: screen.output.clone() };
     let mut events = EventStream::new();
     let mut end = std::pin::pin!(end_signal()?);
     let mut tick = interval(Duration::from_secs(1));

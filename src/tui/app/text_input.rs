@@ -26,7 +26,9 @@ pub(super) fn paste(input: &mut Input, text: &str) -> Option<String> {
     let at = value.char_indices().nth(cursor).map_or(value.len(), |(at, _)| at);
     let line = [&value[..at], &pasted, &value[at..]].concat();
     *input = Input::new(line).with_cursor(cursor + pasted.chars().count());
-    (end < text.len()).then(|| format!("pasted {} of {}: a line has at most {MAX_CHARS} characters", format::bytes(end as u64), format::bytes(text.len() as u64)))
+    (end < text.len()).then(|| {
+        format!("pasted {} of {}: a line has at most {MAX_CHARS} characters", format::bytes(end as u64), format::bytes(text.len() as u64))
+    })
 }
 
 #[cfg(test)]
