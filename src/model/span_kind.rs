@@ -68,7 +68,12 @@ mod tests {
     fn codes_and_names_are_read_back() {
         for kind in SpanKind::ALL {
             assert_eq!(SpanKind::from_code(u64::from(kind.code())), kind);
-            for name in [kind.name().to_owned(), kind.name().to_lowercase(), format!("SPAN_KIND_{}", kind.name()), format!("SpanKind.{}", kind.name())] {
+            for name in [
+                kind.name().to_owned(),
+                kind.name().to_lowercase(),
+                format!("SPAN_KIND_{}", kind.name()),
+                format!("SpanKind.{}", kind.name()),
+            ] {
                 assert_eq!(SpanKind::parse(&name), kind, "{name}");
             }
         }

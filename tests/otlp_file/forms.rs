@@ -87,7 +87,9 @@ fn a_form_that_is_cut_or_changed_gives_spans_or_a_message() {
         }
         let text = String::from_utf8(file).unwrap();
         let deep = "[".repeat(100_000);
-        for (from, to) in [("\": \"", "\": 5, \"x\": \""), ("\":\"", "\":{},\"x\":\""), ("\": {", "\": [], \"x\": {"), ("\":[", "\":7,\"x\":[")] {
+        for (from, to) in
+            [("\": \"", "\": 5, \"x\": \""), ("\":\"", "\":{},\"x\":\""), ("\": {", "\": [], \"x\": {"), ("\":[", "\":7,\"x\":[")]
+        {
             let read = open_text(text.replace(from, to));
             assert!(read.spans.len() as u64 <= expected[0], "{name} {from} {to}");
         }
@@ -161,8 +163,13 @@ fn zipkin(fields: &str) -> String {
 fn zipkin_leaves_out_zeros_durations_and_parents() {
     let spans = [
         zipkin(r#""name":"short","tags":{"otel.scope.name":"x"},"parentId":"2""#),
-        zipkin(r#""id":"3","name":"open","parentId":"0000000000000002","annotations":[{"timestamp":1795945012157784,"value":"plain"}]"#).replacen(r#""id":"2","#, "", 1),
-        zipkin(r#""id":"4","name":"failed","duration":5,"tags":{"error":""},"remoteEndpoint":{"serviceName":"db","port":5432}"#).replacen(r#""id":"2","#, "", 1),
+        zipkin(r#""id":"3","name":"open","parentId":"0000000000000002","annotations":[{"timestamp":1795945012157784,"value":"plain"}]"#)
+            .replacen(r#""id":"2","#, "", 1),
+        zipkin(r#""id":"4","name":"failed","duration":5,"tags":{"error":""},"remoteEndpoint":{"serviceName":"db","port":5432}"#).replacen(
+            r#""id":"2","#,
+            "",
+            1,
+        ),
     ];
     let mut read = open_text(format!("[{}]", spans.join(",")));
     assert_eq!(read.skipped, []);

@@ -4,8 +4,8 @@
 
 mod agno;
 mod followed;
-mod forms;
 mod formats;
+mod forms;
 mod hostile;
 mod reading;
 #[path = "../agno/mod.rs"]

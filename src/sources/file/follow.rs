@@ -214,7 +214,8 @@ mod tests {
             match self.follower.look().unwrap() {
                 Found::Missing => "missing".to_owned(),
                 Found::Lines(lines) => {
-                    let text = |lines: Lines| format!("{}{}", if lines.is_start { ">" } else { "" }, String::from_utf8(lines.bytes).unwrap());
+                    let text =
+                        |lines: Lines| format!("{}{}", if lines.is_start { ">" } else { "" }, String::from_utf8(lines.bytes).unwrap());
                     lines.into_iter().map(text).collect()
                 }
             }

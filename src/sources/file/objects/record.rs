@@ -60,11 +60,7 @@ pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData
         parent: parent.map(|parent| id(Some(parent), "parent span")).transpose()?.and_then(SpanId::new),
         start: start.ok_or_else(|| if is_log() { "it is a log record" } else { "it has no start time" })?,
         end: time(&["end", "end_time", "end_time_unix_nano"], "end")?,
-        status: fields
-            .text(&["status_code"])
-            .or_else(|| status.text(&["status_code", "code"]))
-            .and_then(Status::parse)
-            .unwrap_or_default(),
+        status: fields.text(&["status_code"]).or_else(|| status.text(&["status_code", "code"])).and_then(Status::parse).unwrap_or_default(),
         name: fields.owned_text("name"),
         payload,
     })

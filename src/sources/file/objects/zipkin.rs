@@ -15,9 +15,8 @@ use crate::sources::file::index::Position;
 use crate::sources::file::spans::DecodedSpans;
 
 /// The beginnings of the names of attributes that OpenTelemetry gives to a resource. Exporters add them to the tags of every span.
-const RESOURCE: [&str; 12] = [
-    "service.", "telemetry.", "deployment.", "host.", "os.", "process.", "container.", "k8s.", "cloud.", "device.", "faas.", "webengine.",
-];
+const RESOURCE: [&str; 12] =
+    ["service.", "telemetry.", "deployment.", "host.", "os.", "process.", "container.", "k8s.", "cloud.", "device.", "faas.", "webengine."];
 
 /// The bit that tells the server's half of a call from the client's half, which has the same id.
 const SERVER_HALF: u64 = 1 << 63;
@@ -171,7 +170,9 @@ fn take_resource(payload: &mut Payload, endpoint: Fields<'_>) {
 
 /// Adds the other side of a call, under OpenTelemetry's names.
 fn push_peer(attributes: &mut Vec<Attribute>, endpoint: Fields<'_>) {
-    for (key, name) in [("serviceName", "peer.service"), ("ipv4", "network.peer.address"), ("ipv6", "network.peer.address"), ("port", "network.peer.port")] {
+    for (key, name) in
+        [("serviceName", "peer.service"), ("ipv4", "network.peer.address"), ("ipv6", "network.peer.address"), ("port", "network.peer.port")]
+    {
         if let (Some(value), false) = (endpoint.get(&[key]), attributes.iter().any(|(known, _)| known == name)) {
             attributes.push((name.to_owned(), value.clone()));
         }
