@@ -249,7 +249,8 @@ impl Counts {
         for item in items {
             let Value::Map(item) = item else { continue };
             let member = |names: [&str; 2]| item.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value);
-            let is_audio = matches!(member(["modality", "modality"]), Some(Value::Text(modality)) if modality.eq_ignore_ascii_case("audio"));
+            let is_audio =
+                matches!(member(["modality", "modality"]), Some(Value::Text(modality)) if modality.eq_ignore_ascii_case("audio"));
             let count = member(["tokenCount", "token_count"]).and_then(values::scalar).and_then(values::count);
             if let Some(count) = count.filter(|_| is_audio) {
                 self.add(Counted::Audio, count, part);

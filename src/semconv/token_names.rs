@@ -14,8 +14,7 @@ pub(crate) const USAGE_PREFIX: &str = "usage.";
 pub(crate) const COUNT_ENDS: [&str; 2] = ["tokens", "count"];
 
 /// Words in a prefix of counts that are not of one call or one run.
-const OTHER_SCOPES: [&[u8]; 8] =
-    [b"session", b"context", b"limit", b"budget", b"remaining", b"cumulative", b"conversation", b"quota"];
+const OTHER_SCOPES: [&[u8]; 8] = [b"session", b"context", b"limit", b"budget", b"remaining", b"cumulative", b"conversation", b"quota"];
 
 /// What a count counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +83,12 @@ impl Name {
         Some(match self.text() {
             b"inputtokens" | b"inputtokencount" | b"input" => Counted::Input,
             b"prompttokens" | b"prompttokencount" | b"prompt" => Counted::Prompt,
-            b"outputtokens" | b"completiontokens" | b"candidatestokencount" | b"outputtokencount" | b"output" | b"completion"
+            b"outputtokens"
+            | b"completiontokens"
+            | b"candidatestokencount"
+            | b"outputtokencount"
+            | b"output"
+            | b"completion"
             | b"completiontokencount" => Counted::Output,
             b"totaltokens" | b"totaltokencount" | b"total" => Counted::Total,
             b"cachereadinputtokens" | b"cachereadinputtokencount" | b"inputcacheread" | b"inputcachedtokens" => Counted::CacheReadApart,
@@ -101,7 +105,9 @@ impl Name {
             | b"cacheread"
             | b"cachereadtokens"
             | b"cachereadtokencount" => Counted::CacheRead,
-            b"cachewritetokens" | b"cachecreationtokens" | b"cachewritetokencount" | b"cachecreation" | b"cachewrite" => Counted::CacheWrite,
+            b"cachewritetokens" | b"cachecreationtokens" | b"cachewritetokencount" | b"cachecreation" | b"cachewrite" => {
+                Counted::CacheWrite
+            }
             b"ephemeral5minputtokens"
             | b"ephemeral5m"
             | b"cachecreationephemeral5minputtokens"
@@ -115,9 +121,7 @@ impl Name {
             b"reasoningtokens" | b"reasoningtokencount" | b"reasoningoutputtokens" | b"reasoning" => Counted::Reasoning,
             b"thoughtstokencount" | b"thoughtstokens" | b"outputreasoningtokens" | b"outputreasoning" => Counted::ReasoningApart,
             b"audiotokens" | b"audio" => Counted::Audio,
-            b"inputaudiotokens" | b"inputaudio" | b"audioinputtokens" | b"promptaudiotokens" | b"audioprompttokens" => {
-                Counted::InputAudio
-            }
+            b"inputaudiotokens" | b"inputaudio" | b"audioinputtokens" | b"promptaudiotokens" | b"audioprompttokens" => Counted::InputAudio,
             b"outputaudiotokens" | b"outputaudio" | b"audiooutputtokens" | b"completionaudiotokens" | b"audiocompletiontokens" => {
                 Counted::OutputAudio
             }
