@@ -27,6 +27,7 @@ mod index;
 mod interner;
 mod ix;
 mod model_ids;
+mod orphans;
 mod packed_usage;
 mod pairing;
 mod placement;
@@ -304,7 +305,7 @@ impl Store {
     #[must_use]
     pub fn stated_parent(&self, row: RowIx) -> Option<SpanId> {
         let parent = self.row(row).parent().map(|parent| self.row(parent).id);
-        self.stated_parents.get(&row).map(|stated| stated.id).or(parent)
+        self.stated_parents.get(&row).map_or(parent, |stated| stated.id)
     }
 
     /// Returns whether the row names a parent that it cannot be linked to: itself, a row below it, or a row at the maximum depth.
@@ -324,6 +325,9 @@ impl Store {
         spans.sort_by_key(|span| span.start);
         for span in spans {
             self.upsert(batch, span, now, &mut changes);
+        }
+        for index in 0..changes.traces.len() {
+            self.place_orphans(changes.traces[index], &mut changes);
         }
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {

@@ -146,6 +146,7 @@ impl Redactor {
     pub(super) fn trace(&self, trace: &mut TraceRecord) {
         self.owned(&mut trace.source);
         self.owned(&mut trace.name);
+        self.owned(&mut trace.root);
         for text in [&mut trace.agent, &mut trace.session, &mut trace.user].into_iter().flatten() {
             self.owned(text);
         }

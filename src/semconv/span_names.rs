@@ -15,13 +15,14 @@ const PREFIXES: [&str; 10] = [
 ];
 
 /// Methods after a name, without a leading `a` or `_`.
-const METHODS: [&str; 14] = [
+const METHODS: [&str; 15] = [
     "run",
     "run_stream",
     "call",
     "__call__",
     "forward",
     "execute",
+    "execute_stream",
     "execute_core",
     "kickoff",
     "invoke",
@@ -62,6 +63,7 @@ mod tests {
         for (name, expected) in [
             ("Weather_Agent.run", "Weather_Agent"),
             ("Weather_Agent.arun_stream", "Weather_Agent"),
+            ("payment_and_stock.aexecute_stream", "payment_and_stock"),
             ("get_weather.__call__", "get_weather"),
             ("Weather Reporter._execute_core", "Weather Reporter"),
             ("execute_tool get_weather", "get_weather"),

@@ -227,7 +227,8 @@ impl Store {
         let usage = self.usage(row).filter(|_| by == By::Model);
         let call = Call {
             failed: data.status == Status::Error,
-            duration: (data.phase == Phase::Ended).then(|| data.duration(0)),
+            // The time of a delegation is that of the member's run.
+            duration: (data.phase == Phase::Ended && !self.is_delegation(row)).then(|| data.duration(0)),
             first_token: self.first_token(row).filter(|_| by == By::Model),
             output: usage.and_then(|usage| usage.output),
         };

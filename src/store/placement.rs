@@ -27,7 +27,8 @@ const MAX_DECIDED: usize = 8192;
 /// The parent that a row names and is not linked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StatedParent {
-    pub(super) id: SpanId,
+    /// `None` for an orphan, which has not named a parent.
+    pub(super) id: Option<SpanId>,
     /// Whether the row was moved because it did not run in that parent. Otherwise a link is impossible.
     pub(super) is_moved: bool,
 }
@@ -36,7 +37,7 @@ pub(super) struct StatedParent {
 type Passed = SmallVec<[RowIx; 4]>;
 
 impl Row {
-    fn has_ended_before(&self, time: Nanos) -> bool {
+    pub(super) fn has_ended_before(&self, time: Nanos) -> bool {
         !self.placeholder && self.phase == Phase::Ended && self.end < time
     }
 
@@ -105,6 +106,7 @@ impl Store {
         let mut undecided = Vec::new();
         self.add_passing(row, &mut undecided);
         if self.row(row).is_misplaced() || !self.stated_parents.is_empty() {
+            self.release_orphans(row, changes);
             self.add_children(row, &mut undecided);
         }
         if was_agent || self.row(row).is_agent() {
@@ -157,7 +159,7 @@ impl Store {
     fn decide_again(&mut self, row: RowIx, changes: &mut Changes) -> bool {
         let old = self.row(row).parent();
         let stated = match self.stated_parents.get(&row) {
-            Some(stated) if stated.is_moved => self.find(self.row(row).trace(), stated.id),
+            Some(StatedParent { id: Some(id), is_moved: true }) => self.find(self.row(row).trace(), *id),
             // A link is impossible.
             Some(_) => None,
             None => old,

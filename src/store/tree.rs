@@ -62,6 +62,7 @@ impl Store {
         self.siblings_mut(parent, row).insert(index, row);
         self.count_agent(row, 1);
         if parent.is_none() {
+            self.count_leaked(row, 1);
             self.begin_trace_sums(self.row(row).trace(), row);
         }
         let totals = self.totals(row);
@@ -80,6 +81,7 @@ impl Store {
         self.remove_from_siblings(row);
         self.count_agent(row, -1);
         if self.row(row).parent == NONE {
+            self.count_leaked(row, -1);
             let data = &mut self.traces[self.rows[row.0].trace];
             data.sums = data.sums.take().filter(|_| data.roots.len() > 1);
         }
@@ -92,6 +94,14 @@ impl Store {
             let list = &mut self.child_lists[self.rows[parent.0].children];
             list.agents = list.agents.wrapping_add_signed(change);
             list.agent ^= row.0;
+        }
+    }
+
+    /// Counts a root if it leaked; `change` is 1 or -1.
+    fn count_leaked(&mut self, root: RowIx, change: i32) {
+        if self.is_leaked(root) {
+            let data = &mut self.traces[self.rows[root.0].trace];
+            data.leaked = data.leaked.wrapping_add_signed(change);
         }
     }
 
@@ -175,6 +185,8 @@ impl Store {
 /// Returns the likely type of a placeholder from the guess so far and the type of another child.
 fn guess_type(guess: SpanType, child: SpanType) -> SpanType {
     match (guess, child) {
+        // Requests to servers and the like run in anything.
+        (_, SpanType::Other) => guess,
         (SpanType::Workflow, _) | (_, SpanType::Step) => SpanType::Workflow,
         (SpanType::Team, _) => SpanType::Team,
         (_, child) if child.is_agentic() => SpanType::Team,

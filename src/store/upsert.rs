@@ -125,7 +125,7 @@ impl Store {
     pub(super) fn set_stated_parent(&mut self, row: RowIx, stated: Option<SpanId>, parent: Option<RowIx>, is_moved: bool) {
         let unlinked = stated.filter(|&stated| parent.is_none_or(|parent| self.row(parent).id != stated));
         match unlinked {
-            Some(id) => self.stated_parents.insert(row, StatedParent { id, is_moved }),
+            Some(id) => self.stated_parents.insert(row, StatedParent { id: Some(id), is_moved }),
             None => self.stated_parents.remove(&row),
         };
     }
@@ -165,6 +165,7 @@ impl Store {
             last_news: end.min(now),
             roots: Children::default(),
             sums: None,
+            leaked: 0,
             counts: Counts::default(),
             version: 0,
             selected: false,
@@ -197,7 +198,7 @@ impl Store {
 
     fn resume_lost(&mut self, trace: TraceIx, changes: &mut Changes) {
         for row in self.rows_of(trace) {
-            if self.row(row).phase == Phase::Lost {
+            if self.row(row).phase == Phase::Lost && !self.is_over(row) {
                 self.set_phase(row, Phase::Running);
                 changes.rows.push(row);
             }

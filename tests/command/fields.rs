@@ -6,8 +6,8 @@ use super::{Program, names};
 
 const USAGE: [&str; 6] = ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd"];
 
-const TRACE: [&str; 12] =
-    ["source", "trace_id", "name", "status", "start", "end", "duration_ms", "spans", "errors", "agent", "session", "user"];
+const TRACE: [&str; 13] =
+    ["source", "trace_id", "name", "root", "status", "start", "end", "duration_ms", "spans", "errors", "agent", "session", "user"];
 
 const SPAN: [&str; 17] = [
     "trace_id",

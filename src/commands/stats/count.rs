@@ -68,6 +68,7 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Grou
     for row in traces.iter().flat_map(|&trace| store.rows_of(trace)) {
         let data = store.row(row);
         if let Some((_, symbol)) = store.call_of(row).filter(|(counted, _)| *counted == by && data.phase == Phase::Ended)
+            && !store.is_delegation(row)
             && let Some(group) = groups.get_mut(&symbol)
         {
             group.durations.extend(duration(data));

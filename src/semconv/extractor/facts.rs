@@ -31,6 +31,9 @@ impl Extractor<'_> {
         } else {
             (self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| may_be_agent)), Naming::Stated)
         };
+        let misplaced = self.is_of_agno(scope, batch);
+        // Agno names groups of steps by their spans only: `payment_and_stock.execute`.
+        let agent = agent.or_else(|| (misplaced && span_type == SpanType::Step).then(|| self.title(name)));
         let model = match self.text(Field::Model).filter(|_| span_type.calls_model() || !self.has_action_for_model()) {
             None if span_type == SpanType::Model => {
                 match self.member(Field::Parameters, "model").or_else(|| self.member(Field::Parameters, "model_name")) {
@@ -48,7 +51,6 @@ impl Extractor<'_> {
         let scope_name = scope.map_or_else(Text::default, |scope| batch.intern_scope(scope));
         let (input, calls) =
             if batch.numbers_only { Default::default() } else { (self.input(span_type, batch), self.calls(span_type, batch)) };
-        let misplaced = self.is_of_agno(scope, batch);
         let mut intern = |text| intern(text, batch);
         SpanFacts {
             span_type,

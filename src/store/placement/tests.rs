@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage};
-use crate::store::{By, Limits, RowIx, Store};
+use crate::store::{By, Limits, Phase, RowIx, Store};
 
 /// A span of a sender that misplaces spans: id, parent, type, start and end in seconds.
 type Spec = (u64, Option<u64>, SpanType, Nanos, Nanos);
@@ -146,6 +146,85 @@ fn every_run_of_a_chain_of_late_ones_stands_alone() {
             store.apply(&batch(part, true), 100 * SECOND);
         }
         assert!((2..900).all(|id| place(&store, id) == (None, true)));
+    }
+}
+
+#[test]
+fn a_missing_parent_below_a_root_that_ended_stands_there_and_is_not_running() {
+    let specs = [(1, None, Agent, 0, 5), (2, Some(9), Agent, 1, 3), (3, Some(2), Model, 1, 2)];
+    for order in [specs.to_vec(), specs.iter().rev().copied().collect()] {
+        let mut store = Store::new(Limits::default());
+        for spec in order {
+            store.apply(&batch(&[spec], true), 6 * SECOND);
+            store.check_invariants();
+        }
+        let missing = row(&store, 9);
+        assert_eq!((store.row(missing).parent(), store.row(missing).phase), (Some(row(&store, 1)), Phase::Lost));
+        assert_eq!((store.stated_parent(missing), store.trace(store.row(missing).trace()).roots().len()), (None, 1));
+        assert_eq!((store.all().running, store.all().lost), (0, 1));
+        store.apply(&batch(&[(4, Some(2), Tool, 2, 3)], true), 7 * SECOND);
+        assert_eq!(store.row(missing).phase, Phase::Lost, "news of the trace do not let it run again");
+        store.apply(&batch(&[(9, Some(1), Tool, 1, 4)], true), 7 * SECOND);
+        store.check_invariants();
+        assert_eq!((store.row(missing).phase, store.stated_parent(missing)), (Phase::Ended, Some(span_id(1))));
+    }
+}
+
+#[test]
+fn a_missing_parent_outside_of_the_root_that_ended_runs() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch(&[(1, None, Agent, 0, 5), (2, Some(9), Agent, 6, 7)], true), 8 * SECOND);
+    assert_eq!((store.row(row(&store, 9)).phase, store.row(row(&store, 9)).parent()), (Phase::Running, None));
+}
+
+#[test]
+fn an_agent_in_a_tool_of_a_running_caller_is_no_second_root() {
+    let mut calls = batch(&[(2, Some(1), Model, 1, 2)], true);
+    calls.spans[0].facts.calls = calls.intern("ask_helper");
+    let mut store = Store::new(Limits::default());
+    store.apply(&calls, 3 * SECOND);
+    store.apply(&batch(&[(5, Some(4), Model, 4, 5)], true), 6 * SECOND);
+    store.check_invariants();
+    let trace = store.find_trace(trace_id()).unwrap();
+    assert_eq!(store.trace(trace).roots(), [row(&store, 1)]);
+    assert_eq!(store.row(row(&store, 4)).phase, Phase::Running);
+    // The tool has ended: what is missing now is elsewhere.
+    store.apply(&batch(&[(6, Some(1), Tool, 3, 7), (8, Some(7), Model, 8, 9)], true), 10 * SECOND);
+    store.check_invariants();
+    assert_eq!(store.row(row(&store, 7)).parent(), None);
+}
+
+#[test]
+fn the_run_of_a_member_belongs_to_the_call_that_delegates_to_it() {
+    let mut team = batch(&[(1, None, Team, 0, 9), (2, Some(1), Tool, 1, 5), (3, Some(1), Agent, 2, 4), (4, Some(1), Agent, 6, 7)], true);
+    team.spans[1].facts.tool = team.intern("delegate_task_to_member");
+    let mut store = Store::new(Limits::default());
+    store.apply(&team, 10 * SECOND);
+    assert_eq!(store.delegation_of(row(&store, 3)), Some(row(&store, 2)));
+    assert_eq!(store.delegation_of(row(&store, 4)), None);
+    let tools = store.stats().groups(By::Tool).next().unwrap().1;
+    assert_eq!((tools.calls, tools.times.quantile(500)), (1, None), "its time is that of the run");
+}
+
+#[test]
+fn a_trace_takes_as_long_as_its_spans_without_runs_that_leaked() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch(&[(1, None, Agent, 0, 5), (2, Some(1), Agent, 4, 8)], true), 10 * SECOND);
+    let trace = store.find_trace(trace_id()).unwrap();
+    assert_eq!(store.length(trace, 0), 8 * SECOND);
+    store.apply(&batch(&[(3, Some(1), Agent, 20, 30), (4, Some(3), Model, 21, 22)], true), 40 * SECOND);
+    assert_eq!(store.length(trace, 0), 5 * SECOND);
+    assert_eq!((store.shown_totals(row(&store, 1)).tokens(), store.totals_of(trace).tokens()), (None, Some(6)));
+}
+
+#[test]
+fn a_trace_is_named_after_the_first_run_in_a_request() {
+    let request =
+        [(1, None, SpanType::Other, 0, 9), (2, Some(1), SpanType::Other, 1, 8), (3, Some(2), Model, 1, 2), (4, Some(2), Agent, 3, 7)];
+    for (count, lead) in [(1, 1), (2, 1), (3, 3), (4, 4)] {
+        let mut store = Store::new(Limits::default());
+        store.apply(&batch(&request[..count], true), 10 * SECOND);
+        assert_eq!(store.lead(store.find_trace(trace_id()).unwrap()), Some(row(&store, lead)));
     }
 }
 

@@ -38,6 +38,7 @@ impl Store {
             let sum = self.sum(data.roots());
             assert_eq!(self.totals_of(trace), sum, "totals of a trace");
             assert_eq!(data.sums.is_some(), data.roots().len() > 1);
+            assert_eq!(data.leaked as usize, data.roots().iter().filter(|&&root| self.is_leaked(root)).count());
             let counts = data.counts;
             assert_eq!((counts.spans, counts.errors, counts.running, counts.lost), (sum.spans, sum.errors, sum.running, sum.lost));
             assert!(counts.running > 0 || self.first_evictable <= (start, trace), "an ended trace is evictable");
@@ -72,7 +73,7 @@ impl Store {
     fn check_places(&self) {
         for row in self.rows() {
             let stated = match self.stated_parents.get(&row) {
-                Some(stated) if stated.is_moved => self.find(self.row(row).trace(), stated.id),
+                Some(stated) if stated.is_moved => stated.id.and_then(|id| self.find(self.row(row).trace(), id)),
                 Some(_) => None,
                 None => self.row(row).parent(),
             };

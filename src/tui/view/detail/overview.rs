@@ -135,9 +135,7 @@ impl Page {
     }
 
     fn totals(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
-        let trace = store.trace(store.row(row).trace());
-        // The first row shows the totals of its trace, as in the traces pane.
-        let totals = if trace.roots().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
+        let totals = store.shown_totals(row);
         let stated_total = if let PayloadState::Ready(payload) = payload { inconsistent_total(&payload.attributes) } else { None };
         self.duplicates(store, row, &totals, stated_total);
         if totals.calls == 0 {
