@@ -55,6 +55,7 @@ impl Store {
             _ => siblings.len(),
         };
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
+        self.touch_frame(parent);
         self.siblings_mut(parent, row).insert(index, row);
         if parent.is_none() {
             self.begin_trace_sums(self.row(row).trace(), row);
@@ -72,6 +73,7 @@ impl Store {
         let totals = self.totals(row);
         let unowned = self.unowned_for_ancestors(row, self.row(row).parent(), &totals);
         self.propagate(row, totals.negated(), unowned.map(|unowned| unowned.negated()));
+        self.touch_frame(self.row(row).parent());
         self.remove_from_siblings(row);
         if self.row(row).parent == NONE {
             let data = &mut self.traces[self.rows[row.0].trace];

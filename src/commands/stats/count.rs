@@ -123,7 +123,9 @@ fn from_rows(store: &Store, traces: &[TraceIx], by: GroupBy) -> Vec<Group> {
 fn key(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
     let data = store.row(row);
     match by {
-        GroupBy::Session if !data.session.is_empty() => Some(store.text(data.session).to_owned()),
+        GroupBy::Session => {
+            Some(store.stated_session(row)).filter(|session| !session.is_empty()).map(|session| store.text(session).to_owned())
+        }
         GroupBy::Error if data.status == Status::Error => {
             let error = errors::normalize(store.text(data.error));
             let error = if error.is_empty() { "no message" } else { &error };
