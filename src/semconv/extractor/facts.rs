@@ -103,9 +103,11 @@ impl Extractor<'_> {
         in_metadata == Some(name) || self.text(Field::GraphAgent).is_some_and(is_name)
     }
 
-    /// Whether the span joins the results of several tools: what it calls a tool's name is a remark in parentheses, which no tool has.
+    /// Whether the span joins the results of several tools: it states that it has no arguments, and what it calls a tool's name is a remark
+    /// in parentheses.
     fn only_merges_results(&self) -> bool {
-        matches!(self.text(Field::Tool), Some(Scalar::Text([b'(', .., b')'])))
+        let is_remark = |name| matches!(name, Scalar::Text([b'(', .., b')']) | Scalar::Escaped([b'(', .., b')']));
+        self.text(Field::Tool).is_some_and(is_remark) && self.text(Field::Input).is_some_and(|text| chars(text).eq("N/A".chars()))
     }
 
     /// Whether the only key that may name a model names any action of Genkit.
