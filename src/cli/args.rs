@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::selection::{Selection, id_prefix, split_ids, Since, Until, parse_filter, parse_since, parse_until, positioned};
+use super::selection::{Selection, Since, Until, id_prefix, parse_filter, parse_since, parse_until, positioned, split_ids};
 use crate::config::Header;
 use crate::export::Format;
 use crate::query::Query;

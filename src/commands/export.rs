@@ -27,7 +27,9 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
         bail!("otlp-proto is binary and standard output is a terminal; write it to a file with -o FILE");
     }
     refuse_to_overwrite_sources(args, config)?;
-    let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection.with_ids(), config, false)? else { return Ok(Outcome::NothingFound) };
+    let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection.with_ids(), config, false)? else {
+        return Ok(Outcome::NothingFound);
+    };
     // Oldest first, as they arrived.
     traces.reverse();
     if is_stdout {

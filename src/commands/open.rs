@@ -137,7 +137,8 @@ fn open_source(id: usize, path: &Path, config: &Config, limits: ReadLimits, upda
 /// Returns why a URL is no source; `None` for a path. The message leaves the URL out, which may hold a password.
 fn refuse_url(text: &str) -> Option<String> {
     let (scheme, _) = text.split_once("://")?;
-    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
     let kind = scheme.split('+').next().filter(|_| is_scheme)?.to_ascii_lowercase();
     let name = match kind.as_str() {
         "sqlite" | "file" => return Some(format!("{scheme}:// is no source; name the file by its path")),

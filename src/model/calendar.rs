@@ -1,6 +1,9 @@
 //! Days, weeks, months and hours of a time zone.
 
-use chrono::{DateTime, Datelike, Days, FixedOffset, Local, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, SecondsFormat, TimeDelta, TimeZone, Timelike};
+use chrono::{
+    DateTime, Datelike, Days, FixedOffset, Local, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, SecondsFormat, TimeDelta, TimeZone,
+    Timelike,
+};
 
 use super::Nanos;
 
@@ -34,7 +37,9 @@ pub struct Period {
 #[must_use]
 pub fn from_naive<Z: TimeZone>(zone: &Z, naive: NaiveDateTime) -> Option<DateTime<Z>> {
     let at = |naive: NaiveDateTime| zone.from_local_datetime(&naive).earliest();
-    at(naive).or_else(|| at(naive.checked_add_signed(TimeDelta::minutes(30))?)).or_else(|| at(naive.checked_add_signed(TimeDelta::hours(1))?))
+    at(naive)
+        .or_else(|| at(naive.checked_add_signed(TimeDelta::minutes(30))?))
+        .or_else(|| at(naive.checked_add_signed(TimeDelta::hours(1))?))
 }
 
 /// Returns the start of the day in local time.

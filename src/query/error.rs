@@ -118,7 +118,8 @@ pub(super) fn suggestion(name: &str) -> Option<&'static str> {
 /// Splits a name into its words: `total_cost`, `cost.usd`, `totalCost`.
 fn parts(name: &str) -> impl Iterator<Item = &str> {
     let is_start = |at: usize, c: char| c.is_ascii_uppercase() && name[..at].ends_with(|before: char| before.is_ascii_lowercase());
-    let mut cuts: Vec<usize> = name.char_indices().filter(|&(at, c)| !c.is_ascii_alphanumeric() || is_start(at, c)).map(|(at, _)| at).collect();
+    let mut cuts: Vec<usize> =
+        name.char_indices().filter(|&(at, c)| !c.is_ascii_alphanumeric() || is_start(at, c)).map(|(at, _)| at).collect();
     cuts.push(name.len());
     let starts: Vec<usize> = std::iter::once(0).chain(cuts.iter().copied()).collect();
     starts.into_iter().zip(cuts).map(|(start, end)| name[start..end].trim_matches(|c: char| !c.is_ascii_alphanumeric()))

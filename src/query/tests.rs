@@ -33,7 +33,11 @@ fn errors_have_a_position_and_say_what_is_expected() {
         ("agent:", 6, "agent: needs a value"),
         ("agent:a|", 8, "a value is missing beside |"),
         ("x -", 3, "a word is missing after -"),
-        ("since:soon", 6, "expected an age such as 15m, 2h or 1d, a day such as today or monday, or a time such as 2026-11-22 or 2026-11-22T09:30, found \"soon\""),
+        (
+            "since:soon",
+            6,
+            "expected an age such as 15m, 2h or 1d, a day such as today or monday, or a time such as 2026-11-22 or 2026-11-22T09:30, found \"soon\"",
+        ),
         ("trace:xyz", 6, "expected the first hex digits of a trace id, found \"xyz\""),
         ("attr.:x", 0, "expected an attribute's name after attr., such as attr.llm.system:openai"),
         ("agent:x cost >0.5", 13, ">0.5 has no field; write the comparison after a field: cost:>0.01"),

@@ -12,8 +12,7 @@ use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId,
 use crate::store::{Group as Totalled, Limits, Stats};
 use crate::tui::app::{Action, App, Cell, Table};
 
-const GROUPED: [(GroupBy, By); 3] =
-    [(GroupBy::Agent, By::Agent), (GroupBy::Model, By::Model), (GroupBy::Tool, By::Tool)];
+const GROUPED: [(GroupBy, By); 3] = [(GroupBy::Agent, By::Agent), (GroupBy::Model, By::Model), (GroupBy::Tool, By::Tool)];
 
 /// Calls, errors, tokens and cost of a group.
 type Sums = (u64, u64, [u64; 5], Option<i64>);
