@@ -133,7 +133,9 @@ fn audio_and_long_cache_writes_have_prices_of_their_own() {
     };
     assert!(realtime(None, 0).is_some() && realtime(Some(50), 100).is_some());
     assert_eq!(realtime(None, 100), None, "how much of the cached part is audio is not known");
-    let kept_1h = |cache_write_1h| rare("anthropic", "claude-sonnet-4-5", usage(100_000, 0, 90_000, 100, 0), RareTokens { cache_write_1h, ..RareTokens::default() });
+    let kept_1h = |cache_write_1h| {
+        rare("anthropic", "claude-sonnet-4-5", usage(100_000, 0, 90_000, 100, 0), RareTokens { cache_write_1h, ..RareTokens::default() })
+    };
     assert_eq!(kept_1h(0), Some(369_000_000));
     assert_eq!(kept_1h(90_000), Some(571_500_000));
     assert_eq!(kept_1h(90_001), None, "more than all cache writes");
