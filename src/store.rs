@@ -25,6 +25,7 @@ mod index;
 mod interner;
 mod ix;
 mod model_ids;
+mod nesting;
 mod packed_usage;
 mod pairing;
 mod pricing;
