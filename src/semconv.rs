@@ -12,6 +12,7 @@
 mod argument_hash;
 mod attributes;
 mod extractor;
+mod json_schema;
 mod keys;
 mod kinds;
 mod messages;

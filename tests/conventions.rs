@@ -491,8 +491,24 @@ fn equal_names_of_two_instrumentations_are_one_call() {
             Status::Unset,
         ),
     ]);
-    let expected = [(By::Agent, "writer", 1, 0), (By::Model, "m", 1, 1), (By::Tool, "search", 1, 1)];
+    let expected = [(By::Agent, "writer", 1, 0), (By::Model, "m", 1, 1), (By::Tool, "search", 1, 0)];
     assert_eq!(found, expected.map(|(by, name, calls, errors)| (by, name.to_owned(), calls, errors)));
+}
+
+#[test]
+fn a_hook_that_names_the_tool_that_it_watches_is_no_call() {
+    let found = calls(&[
+        ((None, "execute_tool search", "framework", r#"{"gen_ai.operation.name": "execute_tool"}"#), Status::Unset),
+        ((Some(0), "before_tool", "framework", r#"{"tool.name": "search"}"#), Status::Unset),
+        (
+            (Some(0), "tools/call search", "mcp", r#"{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}"#),
+            Status::Unset,
+        ),
+        ((Some(0), "after_tool", "framework", r#"{"tool.name": "search"}"#), Status::Unset),
+        ((Some(3), "audit", "framework", r#"{"tool.name": "search"}"#), Status::Unset),
+        ((Some(0), "nested", "framework", r#"{"tool.name": "fetch"}"#), Status::Unset),
+    ]);
+    assert_eq!(found, [(By::Tool, "fetch".to_owned(), 1, 0), (By::Tool, "search".to_owned(), 1, 0)]);
 }
 
 #[test]

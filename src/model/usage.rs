@@ -3,6 +3,15 @@
 /// US dollars in billionths: an integer, so that sums are exact.
 pub type NanoUsd = i64;
 
+/// The largest token count that is kept. A larger one is no count of one call's tokens: it is unknown.
+pub const MAX_COUNT: u32 = i32::MAX as u32;
+
+/// Returns a token count if it is at most [`MAX_COUNT`].
+#[must_use]
+pub fn known_count(count: u64) -> Option<u32> {
+    u32::try_from(count).ok().filter(|count| *count <= MAX_COUNT)
+}
+
 /// The usage that one span states. `None` means "not stated", which is not zero.
 ///
 /// `input` includes cached tokens. Some conventions exclude them; [`semconv`](crate::semconv) then adds them.

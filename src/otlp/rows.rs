@@ -52,6 +52,8 @@ pub(crate) struct Reader<'a> {
     span: SpanReader<'a>,
     /// The encoded name of the last scope, and the same decoded.
     scope: (&'a [u8], Option<Cow<'a, str>>),
+    /// The last resource whose service was looked up, and the name of the service.
+    service: (&'a [u8], &'a [u8]),
 }
 
 impl<'a> Reader<'a> {
@@ -73,6 +75,12 @@ impl<'a> Reader<'a> {
             self.scope = (scope, (!scope.is_empty()).then(|| String::from_utf8_lossy(scope)));
         }
         self.span.read(message)?;
+        if self.span.is_root() {
+            if !std::ptr::eq(self.service.0, group.resource) {
+                self.service = (group.resource, group.service_name()?);
+            }
+            self.span.builder.service(self.service.1);
+        }
         match self.span.row(self.scope.1.as_deref(), payload_ref, batch)? {
             Ok(span) => batch.spans.push(span),
             Err(reason) => batch.skipped.push(Skipped { place: format!("span {}", self.count), reason }),
@@ -201,12 +209,16 @@ impl<'a> SpanReader<'a> {
         Ok(Ok(builder.build(header, scope, payload_ref, batch)))
     }
 
+    fn is_root(&self) -> bool {
+        self.parent.iter().all(|byte| *byte == 0)
+    }
+
     fn header(&self) -> Result<SpanHeader, String> {
         let trace = <[u8; 16]>::try_from(self.trace).ok().and_then(TraceId::new);
         let span = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).ok().and_then(SpanId::new);
         let bad = |what, bytes: &[u8], length| format!("the {what} id {} is not {length} bytes that are not all zero", quoted_hex(bytes));
         let parent = match self.parent {
-            none if none.iter().all(|byte| *byte == 0) => None,
+            _ if self.is_root() => None,
             bytes => Some(span(bytes).ok_or_else(|| bad("parent span", bytes, 8))?),
         };
         let time = |what, nanos: u64| Nanos::try_from(nanos).map_err(|_| format!("the {what} time {nanos} is after the year 2262"));

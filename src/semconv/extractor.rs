@@ -1,17 +1,21 @@
 //! Reads the facts of a row out of attributes, in one pass.
 
 mod facts;
+mod metadata;
+mod naming;
 mod texts;
 mod usage;
 
 pub(super) use facts::PROMPT_PREFIX;
+pub(super) use metadata::METADATA_WORDS;
 pub(super) use usage::MAX_MAP_CHARS;
 
 use super::attributes::PENDING;
 use super::keys::{
-    CALLED_TOOL, Entry, FIELDS, Field, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, USER_ROLE,
+    CALLED_TOOL, EndEntry, Entry, FIELDS, Field, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, USER_ROLE,
+    by_end,
 };
-use super::{kinds, values};
+use super::{json_schema, kinds, values};
 use crate::model::json::{Scalar, chars};
 use crate::model::{SpanId, SpanType};
 
@@ -65,6 +69,10 @@ struct Seen<'a> {
     called_tools: ([Option<Scalar<'a>>; CALLED_TOOLS], usize),
     /// Whether there are messages of a model's response.
     has_response: bool,
+    /// Whether any key states a kind, even if it is unknown.
+    states_kind: bool,
+    /// The name of the service, of a root span.
+    service: Option<Scalar<'a>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +93,8 @@ pub(crate) enum KnownKey<'k> {
     OutputMessage(&'k [u8]),
     /// A key that states fields.
     Fields(Entry),
+    /// A key whose end states a field.
+    End(EndEntry),
 }
 
 impl<'k> KnownKey<'k> {
@@ -100,7 +110,7 @@ impl<'k> KnownKey<'k> {
                 return Some(Self::OutputMessage(rest));
             }
         }
-        Entry::find(key).map(Self::Fields)
+        Entry::find(key).map(Self::Fields).or_else(|| by_end(key).map(Self::End))
     }
 }
 
@@ -141,19 +151,32 @@ impl<'a> Extractor<'a> {
                 return;
             }
             KnownKey::Fields(entry) => entry,
+            KnownKey::End(entry) => return self.state(entry.field, entry.rank, value),
         };
         for (field, rank) in entry.fields() {
-            let best = self.slot(field).map(|(best, _)| *best);
-            if best.is_some_and(|best| best < rank) {
-                continue;
-            }
-            if let Some(value) = FieldValue::read(field, value) {
-                self.slots[field as usize] = (rank, value);
-                self.seen.fields |= bit(field);
-            } else if best == Some(rank) {
-                self.seen.fields &= !bit(field);
-            }
+            self.state(field, rank, value);
         }
+    }
+
+    /// Keeps what a key states, unless a key of a higher rank has stated the field.
+    #[inline]
+    fn state(&mut self, field: Field, rank: u8, value: Scalar<'a>) {
+        self.seen.states_kind |= field == Field::Kind;
+        let best = self.slot(field).map(|(best, _)| *best);
+        if best.is_some_and(|best| best < rank) {
+            return;
+        }
+        if let Some(value) = FieldValue::read(field, rank, value) {
+            self.slots[field as usize] = (rank, value);
+            self.seen.fields |= bit(field);
+        } else if best == Some(rank) {
+            self.seen.fields &= !bit(field);
+        }
+    }
+
+    /// Sets the name of the service that sent a root span. It names an agent that has no name of its own.
+    pub fn service(&mut self, name: &'a [u8]) {
+        self.seen.service = Some(Scalar::Text(name));
     }
 
     /// Adds `N.message.role` or `N.message.content`. They come side by side in either order, or all roles before all texts, as PostgreSQL
@@ -227,8 +250,10 @@ impl<'a> Extractor<'a> {
 
 impl<'a> FieldValue<'a> {
     /// Reads an attribute's value as the field needs it; `None` if it states nothing.
-    fn read(field: Field, value: Scalar<'a>) -> Option<Self> {
+    fn read(field: Field, rank: u8, value: Scalar<'a>) -> Option<Self> {
         match field {
+            Field::Agent if naming::is_generated_id(rank, value) => None,
+            Field::ToolParameters if json_schema::is_in_scalar(value) => None,
             Field::Kind => kinds::from_value(value).map(Self::Kind),
             Field::Prompt | Field::Completion | Field::Total | Field::CacheRead | Field::CacheWrite | Field::Reasoning => {
                 values::count(value).map(Self::Count)
@@ -236,9 +261,15 @@ impl<'a> FieldValue<'a> {
             Field::Cost | Field::CostIn | Field::CostOut | Field::FirstSeconds | Field::FirstMillis => {
                 values::billionths(value).map(Self::Billionths)
             }
-            Field::Input | Field::Messages | Field::UsageDetails | Field::Response | Field::CostDetails | Field::Parameters => {
-                (!values::is_empty(value)).then_some(Self::Text(value))
-            }
+            Field::Input
+            | Field::Messages
+            | Field::UsageDetails
+            | Field::Response
+            | Field::CostDetails
+            | Field::Parameters
+            | Field::ToolParameters
+            | Field::Metadata => (!values::is_empty(value)).then_some(Self::Text(value)),
+            Field::Model | Field::Provider if values::is_placeholder(value) => None,
             // Some programs encode even a plain name as JSON.
             _ if let Scalar::Text([b'"', name @ .., b'"']) | Scalar::Escaped([b'\\', b'"', name @ .., b'\\', b'"']) = value => {
                 (!name.is_empty()).then_some(Self::Text(Scalar::Escaped(name)))

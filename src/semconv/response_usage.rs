@@ -9,6 +9,7 @@ use memchr::memmem::Finder;
 
 use super::values;
 use crate::model::json::{self, Scalar, chars};
+use crate::model::usage::known_count;
 use crate::model::{Attribute, Usage, Value};
 
 /// Longer responses are not parsed.
@@ -171,22 +172,24 @@ fn count(map: &[Attribute]) -> Option<Usage> {
 }
 
 /// Adds cached tokens to the input and reasoning tokens to the output where these exclude them: because the caller knows it, because the
-/// detail is larger than the count, or because only then everything adds up to the total.
+/// detail is larger than the count, or because only then everything adds up to the total. Reasoning beyond an output that the total proves
+/// to be whole is unknown.
 pub(super) fn include_details(usage: &mut Usage, total: Option<u32>, excludes_cached: bool, excludes_reasoning: bool) {
     let count = |count: Option<u32>| count.unwrap_or_default();
-    let cached = count(usage.cache_read).saturating_add(count(usage.cache_write));
-    let reasoning = count(usage.reasoning);
-    let (input, output) = (count(usage.input), count(usage.output));
-    let adds_up = |cached: u32, reasoning: u32| {
-        let sum = [input, cached, output, reasoning].into_iter().map(u64::from).sum::<u64>();
-        total.is_some_and(|total| u64::from(total) == sum)
-    };
+    let cached = u64::from(count(usage.cache_read)) + u64::from(count(usage.cache_write));
+    let reasoning = u64::from(count(usage.reasoning));
+    let (input, output) = (u64::from(count(usage.input)), u64::from(count(usage.output)));
+    let adds_up = |cached: u64, reasoning: u64| total.is_some_and(|total| u64::from(total) == input + cached + output + reasoning);
     let both = adds_up(cached, reasoning);
+    let is_whole = usage.input.is_some() && (adds_up(0, 0) || adds_up(cached, 0));
     if cached > 0 && usage.input.is_some() && (excludes_cached || cached > input || adds_up(cached, 0) || both) {
-        usage.input = Some(input.saturating_add(cached));
+        usage.input = known_count(input + cached);
     }
-    if reasoning > 0 && usage.output.is_some() && (excludes_reasoning || reasoning > output || adds_up(0, reasoning) || both) {
-        usage.output = Some(output.saturating_add(reasoning));
+    if reasoning > 0 && usage.output.is_some() && !is_whole && (excludes_reasoning || reasoning > output || adds_up(0, reasoning) || both) {
+        usage.output = known_count(output + reasoning);
+    }
+    if usage.output.is_some_and(|output| u64::from(output) < reasoning) {
+        usage.reasoning = None;
     }
 }
 
@@ -317,6 +320,25 @@ mod tests {
         for text in ["", "{}", "[1]", r#"{"seats": 4}"#, r#"{"input_tokens": -1}"#, "{'a"] {
             assert_eq!(counts(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn reasoning_is_not_added_to_an_output_that_the_total_proves_to_be_whole() {
+        let whole = r#"{"prompt_tokens": 1640, "completion_tokens": 102, "total_tokens": 1742, "completion_tokens_details": {"reasoning_tokens": 109}}"#;
+        assert_eq!(counts(whole), Some([Some(1640), None, None, Some(102), None]));
+        let cached =
+            r#"{"input_tokens": 40, "cache_read_input_tokens": 1600, "output_tokens": 102, "total_tokens": 1742, "reasoning_tokens": 109}"#;
+        assert_eq!(counts(cached), Some([Some(1640), Some(1600), None, Some(102), None]));
+        let apart = r#"{"prompt_tokens": 1640, "completion_tokens": 102, "completion_tokens_details": {"reasoning_tokens": 109}}"#;
+        assert_eq!(counts(apart), Some([Some(1640), None, None, Some(211), Some(109)]));
+    }
+
+    #[test]
+    fn counts_that_are_none_are_unknown() {
+        let text = r#"{"input_tokens": 4000000000, "output_tokens": 2.5, "cache_read_input_tokens": -1}"#;
+        assert_eq!(counts(text), None);
+        let sum = r#"{"input_tokens": 2147483647, "cache_read_input_tokens": 2147483647, "output_tokens": 1}"#;
+        assert_eq!(counts(sum), Some([None, Some(2_147_483_647), None, Some(1), None]));
     }
 
     #[test]

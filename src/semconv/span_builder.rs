@@ -91,6 +91,11 @@ impl<'a> SpanBuilder<'a> {
         self.exception_message = message;
     }
 
+    /// Sets the name of the service that sent the span, if it is a root span: it names an agent that has no name of its own.
+    pub fn service(&mut self, name: &'a [u8]) {
+        self.attributes.service(name);
+    }
+
     /// Adds an attribute. Of attributes with equal keys the last one counts.
     #[inline]
     pub fn attribute(&mut self, key: &[u8], value: Scalar<'a>) {

@@ -79,6 +79,9 @@ impl Extractor<'_> {
         {
             usage.output = Some(total - input);
         }
+        if usage.reasoning > usage.output && usage.output.is_some() {
+            usage.reasoning = None;
+        }
         usage.is_some().then_some(usage)
     }
 

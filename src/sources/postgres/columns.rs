@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use crate::semconv::PREVIEW_WINDOW;
 use crate::semconv::selection::{
     CALLED_TOOL, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OTHER_THAN_TOOL, OUTPUT_MESSAGES, Part, SPAN_KIND_KEY,
-    USER_ROLE, part, row_keys,
+    USER_ROLE, end_pattern, part, row_keys,
 };
 use crate::sources::sql::{literal, text_array};
 
@@ -47,8 +47,9 @@ fn attributes() -> String {
 fn is_selected() -> String {
     let message = |end: &str| format!("starts_with(key, {}) AND {}", literal(INPUT_MESSAGES), ends_with(end));
     format!(
-        "key = ANY ({}) OR {} OR {} OR starts_with(key, {})",
+        "key = ANY ({}) OR key ~ {} OR {} OR {} OR starts_with(key, {})",
         text_array(row_keys()),
+        literal(&end_pattern()),
         message(MESSAGE_ROLE),
         message(MESSAGE_CONTENT),
         literal(OUTPUT_MESSAGES),
