@@ -140,7 +140,7 @@ struct Counts {
     /// Cache writes that are kept for five minutes and for an hour. Some providers state these and no sum.
     cache_writes_by_age: u32,
     reasoning: Option<u32>,
-    /// The provider calls the input a prompt, which always includes cached tokens.
+    /// The sender calls the input a prompt or the cached tokens cached input, which is always a part of the input.
     is_prompt: bool,
     /// The input excludes cached tokens.
     excludes_cached: bool,
@@ -230,9 +230,12 @@ impl Counts {
                 set(&mut self.cache_write);
                 self.excludes_cached |= is_outermost;
             }
+            "cachedinputtokens" | "cachedprompttokens" => {
+                set(&mut self.cache_read);
+                // A part of the input, as its name says.
+                self.is_prompt |= is_outermost;
+            }
             "cachedtokens"
-            | "cachedinputtokens"
-            | "cachedprompttokens"
             | "cachedcontenttokencount"
             | "cachedcontenttokens"
             | "cacheread"
@@ -274,6 +277,10 @@ mod tests {
                 r#"{"input_tokens": 1000, "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": 800}, "output_tokens": 50,
                     "output_tokens_details": {"reasoning_tokens": 30}, "total_tokens": 1050}"#,
                 [Some(1000), Some(800), Some(0), Some(50), Some(30)],
+            ),
+            (
+                r#"{"input_tokens": 1001, "output_tokens": 51, "cached_input_tokens": 800, "cache_write_input_tokens": 0}"#,
+                [Some(1001), Some(800), Some(0), Some(51), None],
             ),
             (
                 r#"{"input_tokens": 6000, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 500, "output_tokens": 9,
