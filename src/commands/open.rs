@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use color_eyre::eyre::{Context, Report};
 use tokio::sync::mpsc::{Sender, channel};
 
-use super::print_message;
+use super::{UsageError, print_message};
 use crate::config::{Config, ListenMode};
 use crate::model::{Nanos, SourceId};
 use crate::sources::{self, Handle, Hub, Update, UpdateSender, otlp};
@@ -123,12 +123,36 @@ fn open_source(id: usize, path: &Path, config: &Config, limits: ReadLimits, upda
         // The URL may hold a password, so the message leaves it out.
         return sources::postgres::start_since(url, place, limit, since, sender).wrap_err("can't watch the PostgreSQL database");
     }
+    if let Some(message) = path.to_str().filter(|_| !path.exists()).and_then(refuse_url) {
+        return Err(Report::new(UsageError(message)));
+    }
     let handle = if sources::file::is_file(path) {
         sources::file::start(path.to_owned(), sender)
     } else {
         sources::sqlite::start_since(path.to_owned(), tables(config), limit, since, sender)
     };
     handle.wrap_err_with(|| format!("can't watch {}", path.display()))
+}
+
+/// Returns why a URL is no source; `None` for a path. The message leaves the URL out, which may hold a password.
+fn refuse_url(text: &str) -> Option<String> {
+    let (scheme, _) = text.split_once("://")?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let kind = scheme.split('+').next().filter(|_| is_scheme)?.to_ascii_lowercase();
+    let name = match kind.as_str() {
+        "sqlite" | "file" => return Some(format!("{scheme}:// is no source; name the file by its path")),
+        "mysql" => "MySQL",
+        "mariadb" => "MariaDB",
+        "redis" | "rediss" => "Redis",
+        "mongodb" => "MongoDB",
+        "mssql" => "SQL Server",
+        "clickhouse" => "ClickHouse",
+        "oracle" => "Oracle",
+        "http" | "https" => "web addresses",
+        other => &format!("{other}://"),
+    };
+    Some(format!("cannot read {name}; send OTLP instead (agno-top --otlp listens for it)"))
 }
 
 /// Starts to listen as the source after those at `paths`.
@@ -165,4 +189,26 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Send
 
 fn update_sender(id: usize, updates: &Sender<Update>) -> Result<UpdateSender, Report> {
     Ok(UpdateSender::new(SourceId(u16::try_from(id).wrap_err("too many sources")?), updates.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_other_databases_are_refused_without_their_passwords() {
+        for (url, start) in [
+            ("mysql://u:secret@h/d", "cannot read MySQL; send OTLP instead"),
+            ("mysql+pymysql://u:secret@h/d", "cannot read MySQL; send OTLP instead"),
+            ("REDISS://:secret@h", "cannot read Redis; "),
+            ("mongodb+srv://u:secret@h", "cannot read MongoDB; "),
+            ("https://h/t.json?secret", "cannot read web addresses; "),
+            ("couchbase://secret", "cannot read couchbase://; "),
+            ("sqlite:///secret.db", "sqlite:// is no source; name the file"),
+        ] {
+            let message = refuse_url(url).unwrap_or_default();
+            assert!(message.starts_with(start) && !message.contains("secret"), "{url}: {message}");
+        }
+        assert_eq!([refuse_url("a.db"), refuse_url("/x y://z")], [None, None]);
+    }
 }

@@ -45,3 +45,12 @@ fn the_gateway_s_own_price_counts() {
     let cost: f64 = usage("litellm-own-price.pb").iter().filter_map(|(_, cost)| *cost).sum();
     assert!((cost - 0.00024).abs() < 1e-9, "{cost}");
 }
+
+#[test]
+fn details_of_the_counts_are_read_from_maps() {
+    let expected = [
+        ([Some(44_285), Some(41_000), Some(785), Some(300), None], Some(0.027_243_75)),
+        ([Some(2000), Some(1024), None, Some(300), Some(192)], Some(0.004_348)),
+    ];
+    assert_eq!(usage("langsmith-token-details.jsonl"), expected);
+}

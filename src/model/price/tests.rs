@@ -10,7 +10,7 @@ fn usage(input: u32, read: u32, write: u32, output: u32, reasoning: u32) -> Usag
         cache_read: some(read),
         cache_write: some(write),
         reasoning: some(reasoning),
-        cost: None,
+        ..Usage::default()
     }
 }
 
