@@ -392,6 +392,28 @@ mod tests {
     }
 
     #[test]
+    fn audio_and_cache_writes_by_age_are_read_under_every_name() {
+        let rare = |text: &str| from_usage(Scalar::Text(text.as_bytes())).unwrap().rare;
+        let audio = RareTokens { audio_input: 800, audio_output: 400, ..RareTokens::default() };
+        for text in [
+            r#"{"prompt_tokens": 1000, "completion_tokens": 500, "prompt_tokens_details": {"audio_tokens": 800, "cached_tokens": 0},
+                "completion_tokens_details": {"audio_tokens": 400, "text_tokens": 100}}"#,
+            r#"{"input_tokens": 1000, "output_tokens": 500, "input_token_details": {"audio": 800}, "output_token_details": {"audio": 400}}"#,
+            r#"{"promptTokenCount": 1000, "candidatesTokenCount": 500, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 200},
+                {"modality": "AUDIO", "tokenCount": 800}], "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 400}]}"#,
+            r#"{"input_tokens": 1000, "output_tokens": 500, "details": {"input_audio_tokens": 800, "output_audio_tokens": 400}}"#,
+        ] {
+            assert_eq!(rare(text), audio, "{text}");
+        }
+        let realtime = r#"{"input_tokens": 1000, "output_tokens": 500, "input_token_details": {"text_tokens": 200, "audio_tokens": 800,
+            "cached_tokens": 60, "cached_tokens_details": {"text_tokens": 10, "audio_tokens": 50}}, "output_token_details": {"audio_tokens": 400}}"#;
+        assert_eq!(rare(realtime), RareTokens { cached_audio: Some(50), ..audio });
+        let by_age = r#"{"input_tokens": 10, "output_tokens": 1, "cache_creation": {"ephemeral_1h_input_tokens": 90, "ephemeral_5m_input_tokens": 5}}"#;
+        assert_eq!((rare(by_age).cache_write_1h, counts(by_age).unwrap()[2]), (90, Some(95)));
+        assert!(!rare(r#"{"input_tokens": 10, "seats": {"audio_tokens": 3}, "audio_tokens": 4}"#).is_some());
+    }
+
+    #[test]
     fn reasoning_is_not_added_to_an_output_that_the_total_proves_to_be_whole() {
         let whole = r#"{"prompt_tokens": 1640, "completion_tokens": 102, "total_tokens": 1742, "completion_tokens_details": {"reasoning_tokens": 109}}"#;
         assert_eq!(counts(whole), Some([Some(1640), None, None, Some(102), None]));

@@ -155,7 +155,8 @@ impl Store {
                 duplicates.iter().for_each(|duplicate| usage.fill_from(duplicate));
             }
             if !usage.has_same_counts(&self.usages[index]) {
-                let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(usage.model_id), &usage, span_type, start);
+                let counts = self.priced_usage(index, &usage);
+                let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(usage.model_id), counts, span_type, start);
                 usage.set_computed_cost(cost);
                 self.change(row, |store| store.usages[index] = usage);
                 changes.rows.push(row);
