@@ -26,6 +26,7 @@ mod interner;
 mod ix;
 mod model_ids;
 mod naming;
+mod nesting;
 mod packed_usage;
 mod pairing;
 mod pricing;

@@ -70,6 +70,7 @@ impl Store {
             Removed { parent: None, span_type: SpanType::Other, response: 0, slot: None }
         };
         self.fill(row, batch, span);
+        self.refresh_inner(row);
         self.attribute(row, true);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
         self.set_unlinked_parent(row, span.parent, parent);
