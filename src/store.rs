@@ -27,6 +27,8 @@ mod index;
 mod interner;
 mod ix;
 mod model_ids;
+mod naming;
+mod nesting;
 mod orphans;
 mod packed_usage;
 mod pairing;
@@ -62,8 +64,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::model::usage::NanoUsd;
-use crate::model::{Batch, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use crate::model::usage::{NanoUsd, RareTokens};
+use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use dedup::Reports;
 use hash_index::HashIndex;
 use ix::NONE;
@@ -131,6 +133,8 @@ pub struct Store {
     rows: Slab<Row>,
     child_lists: Slab<ChildList>,
     usages: Slab<PackedUsage>,
+    /// The tokens that few calls have, by index in `usages`.
+    rare_tokens: HashMap<u32, RareTokens>,
     traces: Slab<Trace>,
     by_span: HashIndex,
     by_trace: HashIndex,
@@ -149,6 +153,10 @@ pub struct Store {
     stated_parents: HashMap<RowIx, StatedParent>,
     /// The rows above which others were placed, each with such a row. May hold pairs that no longer apply.
     passed: BTreeSet<(RowIx, RowIx)>,
+    /// The agents without a stated name.
+    namings: HashMap<RowIx, Naming>,
+    /// Agents without a name of which it has to be decided whether they are workflows.
+    undecided_frames: Vec<RowIx>,
     /// Sums over all traces.
     stats: Stats,
     /// Sums over the selected traces.
@@ -329,6 +337,7 @@ impl Store {
         for index in 0..changes.traces.len() {
             self.place_orphans(changes.traces[index], &mut changes);
         }
+        self.decide_frames(&mut changes);
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {
             if self.losses.recent.len() == MAX_RECENT {

@@ -25,6 +25,8 @@ pub(super) struct ChildList {
     agents: u32,
     /// The indexes of those agents, combined by exclusive or: of a single agent, its index.
     agent: u32,
+    /// The part of the totals that reports the same calls as the row.
+    pub(super) inner: Option<Box<Totals>>,
 }
 
 impl Store {
@@ -59,6 +61,7 @@ impl Store {
             _ => siblings.len(),
         };
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
+        self.touch_frame(parent);
         self.siblings_mut(parent, row).insert(index, row);
         self.count_agent(row, 1);
         if parent.is_none() {
@@ -67,7 +70,8 @@ impl Store {
         }
         let totals = self.totals(row);
         let unowned = self.unowned_for_ancestors(row, parent, &totals);
-        self.propagate(row, totals, unowned);
+        let (calls, from) = self.calls_for_ancestors(row, parent);
+        self.propagate(row, totals, (calls, from), unowned);
         if let Some(parent) = parent {
             self.update_placeholder(parent, row);
         }
@@ -77,7 +81,9 @@ impl Store {
     pub(super) fn unlink(&mut self, row: RowIx) {
         let totals = self.totals(row);
         let unowned = self.unowned_for_ancestors(row, self.row(row).parent(), &totals);
-        self.propagate(row, totals.negated(), unowned.map(|unowned| unowned.negated()));
+        let (calls, from) = self.calls_for_ancestors(row, self.row(row).parent());
+        self.propagate(row, totals.negated(), (calls.negated(), from), unowned.map(|unowned| unowned.negated()));
+        self.touch_frame(self.row(row).parent());
         self.remove_from_siblings(row);
         self.count_agent(row, -1);
         if self.row(row).parent == NONE {

@@ -5,7 +5,7 @@ use super::{Row, RowIx, Store, Symbol, TraceIx};
 use crate::model::{SpanType, Status};
 
 /// The maximum number of ancestors examined per row. Real trees are shallow, and a hostile one must not cost its depth for each row.
-const MAX_ANCESTORS: usize = 256;
+pub(super) const MAX_ANCESTORS: usize = 256;
 
 /// The maximum number of rows examined for the one that a trace is named after.
 const MAX_EXAMINED: usize = 256;
