@@ -23,6 +23,8 @@ pub fn name(store: &Store, row: &Row) -> String {
         (true, false) => store.text(row.name).to_owned(),
         (true, true) if row.placeholder => {
             let what = match row.span_type {
+                // A tool calls no model itself.
+                SpanType::Team if calls_models(store, row) => "team or workflow",
                 SpanType::Team => "tool, team or workflow",
                 SpanType::Workflow => "workflow",
                 SpanType::Other => "span",
@@ -33,6 +35,12 @@ pub fn name(store: &Store, row: &Row) -> String {
         }
         (true, true) => "(no name)".to_owned(),
     }
+}
+
+/// Whether a model call is among the first rows below a row.
+fn calls_models(store: &Store, row: &Row) -> bool {
+    let children = store.find(row.trace(), row.id).map_or(&[][..], |row| store.children(row));
+    children.iter().take(16).any(|&child| store.row(child).span_type == SpanType::Model)
 }
 
 /// Returns the name of a trace: that of the run that it is about.

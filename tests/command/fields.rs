@@ -43,7 +43,7 @@ fn list_writes_these_fields() {
     assert_eq!(
         *trace(FAILED),
         json!({
-            "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "status": "error",
+            "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "root": "Unlucky_Agent.run", "status": "error",
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
             "spans": 2, "errors": 2, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,

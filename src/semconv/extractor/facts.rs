@@ -5,8 +5,8 @@ use super::{Extractor, FieldValue};
 use crate::model::json::{Scalar, chars};
 use crate::model::{Batch, Naming, Nanos, SpanFacts, SpanType, Text, Value};
 use crate::semconv::keys::Field;
-use crate::semconv::kinds;
 use crate::semconv::response_usage::ResponseUsage;
+use crate::semconv::{kinds, span_names};
 
 /// The beginning of a JSON list of messages that LangChain's prompt templates return.
 pub(in crate::semconv) const PROMPT_PREFIX: &str = "{\"messages\"";
@@ -31,7 +31,7 @@ impl Extractor<'_> {
         } else {
             (self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| may_be_agent)), Naming::Stated)
         };
-        let misplaced = self.is_of_agno(scope, batch);
+        let misplaced = self.is_of_agno(name, span_type, scope);
         // Agno names groups of steps by their spans only: `payment_and_stock.execute`.
         let agent = agent.or_else(|| (misplaced && span_type == SpanType::Step).then(|| self.title(name)));
         let model = match self.text(Field::Model).filter(|_| span_type.calls_model() || !self.has_action_for_model()) {
@@ -144,10 +144,10 @@ impl Extractor<'_> {
         chars(*output).take(PROMPT_PREFIX.len()).eq(PROMPT_PREFIX.chars()) && !memchr::memmem::find_iter(raw, ASSISTANT).any(is_role)
     }
 
-    /// Whether Agno's own instrumentation sent the span. A database does not record the scope, but it is Agno's own and holds few spans of
-    /// others in that convention.
-    fn is_of_agno(&self, scope: Option<&str>, batch: &Batch) -> bool {
-        scope.map_or_else(|| !batch.rich && matches!(self.slot(Field::Kind), Some((0, _))), |scope| scope == AGNO_SCOPE)
+    /// Whether Agno's own instrumentation sent the span. A database does not record the scope, but Agno names its spans after methods.
+    fn is_of_agno(&self, name: &str, span_type: SpanType, scope: Option<&str>) -> bool {
+        let is_named_so = || span_type == SpanType::Tool || span_names::is_of_agno(name);
+        scope.map_or_else(|| self.has_openinference_kind() && is_named_so(), |scope| scope == AGNO_SCOPE)
     }
 
     fn first_token(&self) -> Option<Nanos> {
