@@ -21,6 +21,7 @@ mod response_usage;
 pub(crate) mod selection;
 mod span_builder;
 mod span_names;
+mod token_names;
 mod values;
 
 pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};

@@ -25,6 +25,7 @@ mod index;
 mod interner;
 mod ix;
 mod model_ids;
+mod nesting;
 mod packed_usage;
 mod pairing;
 mod pricing;
@@ -58,7 +59,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::model::usage::NanoUsd;
+use crate::model::usage::{NanoUsd, RareTokens};
 use crate::model::{Batch, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use dedup::Reports;
 use hash_index::HashIndex;
@@ -126,6 +127,8 @@ pub struct Store {
     rows: Slab<Row>,
     child_lists: Slab<ChildList>,
     usages: Slab<PackedUsage>,
+    /// The tokens that few calls have, by index in `usages`.
+    rare_tokens: HashMap<u32, RareTokens>,
     traces: Slab<Trace>,
     by_span: HashIndex,
     by_trace: HashIndex,

@@ -15,6 +15,7 @@ use super::keys::{
     CALLED_TOOL, EndEntry, Entry, FIELDS, Field, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, USER_ROLE,
     by_end,
 };
+use super::token_names::{CountKey, count_key};
 use super::{json_schema, kinds, values};
 use crate::model::json::{Scalar, chars};
 use crate::model::{SpanId, SpanType};
@@ -23,6 +24,12 @@ use crate::model::{SpanId, SpanType};
 const CALLED_TOOLS: usize = 3;
 
 const _: () = assert!(FIELDS <= u64::BITS as usize);
+
+/// The rank of a token count under a prefix of no known convention.
+const PREFIXED: u8 = u8::MAX - 1;
+
+/// The rank of a token count without a prefix.
+const BARE: u8 = u8::MAX;
 
 /// Returns the bit of a field in [`Seen::fields`].
 const fn bit(field: Field) -> u64 {
@@ -93,6 +100,8 @@ pub(crate) enum KnownKey<'k> {
     OutputMessage(&'k [u8]),
     /// A key that states fields.
     Fields(Entry),
+    /// The key of a token count in no known convention.
+    Count(CountKey),
     /// A key whose end states a field.
     End(EndEntry),
 }
@@ -110,7 +119,10 @@ impl<'k> KnownKey<'k> {
                 return Some(Self::OutputMessage(rest));
             }
         }
-        Entry::find(key).map(Self::Fields).or_else(|| by_end(key).map(Self::End))
+        match Entry::find(key) {
+            Some(entry) => Some(Self::Fields(entry)),
+            None => by_end(key).map(Self::End).or_else(|| count_key(key).map(Self::Count)),
+        }
     }
 }
 
@@ -151,11 +163,24 @@ impl<'a> Extractor<'a> {
                 return;
             }
             KnownKey::Fields(entry) => entry,
+            KnownKey::Count(key) => return self.add_count(key.field, if key.is_bare { BARE } else { PREFIXED }, value),
             KnownKey::End(entry) => return self.state(entry.field, entry.rank, value),
         };
         for (field, rank) in entry.fields() {
             self.state(field, rank, value);
         }
+    }
+
+    /// Adds a token count whose key is in no known convention. Of several keys of one rank the largest count holds, in any order.
+    fn add_count(&mut self, field: Field, rank: u8, value: Scalar<'a>) {
+        let Some(count) = values::count(value) else { return };
+        let count = match self.slot(field) {
+            Some((best, _)) if *best < rank => return,
+            Some((best, FieldValue::Count(other))) if *best == rank => count.max(*other),
+            _ => count,
+        };
+        self.slots[field as usize] = (rank, FieldValue::Count(count));
+        self.seen.fields |= bit(field);
     }
 
     /// Keeps what a key states, unless a key of a higher rank has stated the field.
@@ -239,8 +264,17 @@ impl<'a> Extractor<'a> {
         if let Some((_, FieldValue::Text(text))) = self.slot(field) { Some(*text) } else { None }
     }
 
-    fn count(&self, field: Field) -> Option<u32> {
-        if let Some((_, FieldValue::Count(count))) = self.slot(field) { Some(*count) } else { None }
+    /// Returns a token count. A count without a prefix counts only on a span that calls a model.
+    fn count(&self, field: Field, span_type: SpanType) -> Option<u32> {
+        match self.slot(field) {
+            Some((rank, FieldValue::Count(count))) if *rank != BARE || span_type.calls_model() => Some(*count),
+            _ => None,
+        }
+    }
+
+    /// Whether a known convention states input or output tokens.
+    fn counts_tokens(&self) -> bool {
+        [Field::Prompt, Field::Completion].iter().any(|field| self.slot(*field).is_some_and(|(rank, _)| *rank < PREFIXED))
     }
 
     fn billionths(&self, field: Field) -> Option<i64> {
@@ -255,15 +289,25 @@ impl<'a> FieldValue<'a> {
             Field::Agent if naming::is_generated_id(rank, value) => None,
             Field::ToolParameters if json_schema::is_in_scalar(value) => None,
             Field::Kind => kinds::from_value(value).map(Self::Kind),
-            Field::Prompt | Field::Completion | Field::Total | Field::CacheRead | Field::CacheWrite | Field::Reasoning => {
-                values::count(value).map(Self::Count)
-            }
+            Field::Prompt
+            | Field::Completion
+            | Field::Total
+            | Field::CacheRead
+            | Field::CacheWrite
+            | Field::CacheWrite5m
+            | Field::CacheWrite1h
+            | Field::Reasoning
+            | Field::AudioIn
+            | Field::AudioOut
+            | Field::CachedAudio => values::count(value).map(Self::Count),
             Field::Cost | Field::CostIn | Field::CostOut | Field::FirstSeconds | Field::FirstMillis => {
                 values::billionths(value).map(Self::Billionths)
             }
             Field::Input
             | Field::Messages
             | Field::UsageDetails
+            | Field::InputDetails
+            | Field::OutputDetails
             | Field::Response
             | Field::CostDetails
             | Field::Parameters

@@ -236,6 +236,18 @@ fields! {
         "gen_ai.aggregated_usage.details.reasoning_tokens",
         "gen_ai.aggregated_usage.details.thoughts_tokens",
     ],
+    /// Cache writes that are kept for five minutes.
+    CacheWrite5m: ["gen_ai.usage.cache_creation.ephemeral_5m_input_tokens"],
+    /// Cache writes that are kept for an hour.
+    CacheWrite1h: ["gen_ai.usage.cache_creation.ephemeral_1h_input_tokens"],
+    AudioIn: ["llm.token_count.prompt_details.audio", "gen_ai.usage.details.input_audio_tokens"],
+    AudioOut: ["llm.token_count.completion_details.audio", "gen_ai.usage.details.output_audio_tokens"],
+    /// The part of the audio that was read from a cache.
+    CachedAudio: ["gen_ai.usage.details.cache_audio_read_tokens"],
+    /// Parts of the input tokens as a map.
+    InputDetails: ["gen_ai.usage.input_token_details", "gen_ai.usage.prompt_tokens_details"],
+    /// Parts of the output tokens as a map.
+    OutputDetails: ["gen_ai.usage.output_token_details", "gen_ai.usage.completion_tokens_details"],
     Cost: ["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost", "gen_ai.cost.total_cost", "litellm.cost.total"],
     /// Input and output tokens.
     Total: ["llm.token_count.total", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "ai.usage.totalTokens"],
@@ -391,7 +403,7 @@ pub fn row_keys() -> impl Iterator<Item = &'static str> {
 
 /// The first entry of a key in [`ENTRIES`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry(u8);
+pub(crate) struct Entry(u16);
 
 impl Entry {
     /// Looks up a key; `None` if it states no fact.
@@ -445,13 +457,13 @@ static ENTRIES: [(&str, Field, u8); COUNT] = {
 };
 
 /// For each entry the next one of the same key.
-static NEXT: [u8; COUNT] = {
+static NEXT: [u16; COUNT] = {
     let (mut next, mut at) = ([EMPTY; COUNT], 0);
     while at < COUNT {
         let mut later = at + 1;
         while later < COUNT {
             if next[at] == EMPTY && is_same(ENTRIES[at].0.as_bytes(), ENTRIES[later].0.as_bytes()) {
-                next[at] = later as u8;
+                next[at] = later as u16;
             }
             later += 1;
         }
@@ -461,8 +473,9 @@ static NEXT: [u8; COUNT] = {
 };
 
 /// An open-addressing hash table of the first entry of each key. A span has about twenty attributes, and most state no fact.
-static SLOTS: [u8; 1024] = {
-    assert!(COUNT < EMPTY as usize);
+static SLOTS: [u16; 1024] = {
+    // A table that is more than half full would be slow.
+    assert!(COUNT < 512);
     let mut slots = [EMPTY; 1024];
     let mut at = 0;
     while at < COUNT {
@@ -472,7 +485,7 @@ static SLOTS: [u8; 1024] = {
             slot += 1;
         }
         if slots[slot % 1024] == EMPTY {
-            slots[slot % 1024] = at as u8;
+            slots[slot % 1024] = at as u16;
         }
         at += 1;
     }
@@ -487,7 +500,7 @@ const fn is_same(a: &[u8], b: &[u8]) -> bool {
     at == a.len() && at == b.len()
 }
 
-const EMPTY: u8 = u8::MAX;
+const EMPTY: u16 = u16::MAX;
 
 /// Hashes the last eight bytes and the length, which differ between most keys.
 #[inline]

@@ -13,6 +13,10 @@ pub(crate) use super::keys::{
     CALLED_TOOL, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, SPAN_KIND_KEY, USER_ROLE, row_keys,
 };
 
+/// The keys of token counts that are in no known convention have one of these ends, in any case, and this word before the name unless they
+/// have no dot.
+pub(crate) use super::token_names::{COUNT_ENDS, USAGE_PREFIX};
+
 /// Returns a regular expression for keys that may state a fact by their ends.
 pub(crate) fn end_pattern() -> String {
     let ends: Vec<String> = ENDS.iter().map(|(end, _)| end.replace('.', "\\.")).collect();
@@ -59,7 +63,7 @@ fn field_part(field: Field) -> Part {
         Field::Messages => matching(None, MAX_MESSAGES_CHARS, &[], PREVIEW_WINDOW),
         Field::Response => matching(Some(PROMPT_PREFIX), MAX_RESPONSE_CHARS, &USAGE_WORDS, 1),
         Field::ProviderMetadata => matching(None, MAX_RESPONSE_CHARS, &[], 1),
-        Field::UsageDetails => matching(None, MAX_USAGE_CHARS, &[], 1),
+        Field::UsageDetails | Field::InputDetails | Field::OutputDetails => matching(None, MAX_USAGE_CHARS, &[], 1),
         Field::CostDetails => matching(None, MAX_MAP_CHARS, &["total"], 1),
         Field::Parameters => matching(None, MAX_MAP_CHARS, &["model"], 1),
         Field::Metadata => matching(None, MAX_MAP_CHARS, &METADATA_WORDS, 1),

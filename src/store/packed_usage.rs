@@ -49,7 +49,7 @@ impl PackedUsage {
         let unpack = |count| (count != Self::NO_COUNT).then_some(count & !Self::FILLED);
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
-        Usage { input, output, cache_read, cache_write, reasoning, cost }
+        Usage { input, output, cache_read, cache_write, reasoning, cost, ..Usage::default() }
     }
 
     /// Returns whether the span itself states its cost.

@@ -45,3 +45,20 @@ fn the_gateway_s_own_price_counts() {
     let cost: f64 = usage("litellm-own-price.pb").iter().filter_map(|(_, cost)| *cost).sum();
     assert!((cost - 0.00024).abs() < 1e-9, "{cost}");
 }
+
+#[test]
+fn details_of_the_counts_are_read_from_maps() {
+    let expected = [
+        ([Some(44_285), Some(41_000), Some(785), Some(300), None], Some(0.027_243_75)),
+        ([Some(2000), Some(1024), None, Some(300), Some(192)], Some(0.004_348)),
+    ];
+    assert_eq!(usage("langsmith-token-details.jsonl"), expected);
+}
+
+#[test]
+fn audio_and_cache_writes_for_an_hour_have_prices_of_their_own() {
+    let heard = tokens(1000, 500);
+    assert_eq!(usage("audio-tokens.jsonl"), [(heard, Some(0.0527)), (heard, Some(0.0075))]);
+    let written = [Some(100_000), None, Some(90_000), Some(100), None];
+    assert_eq!(usage("cache-write-1h.jsonl"), [(written, Some(0.5715)), (written, Some(0.369))]);
+}

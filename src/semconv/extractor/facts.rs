@@ -62,7 +62,7 @@ impl Extractor<'_> {
             scope: scope_name,
             input,
             calls,
-            usage: self.usage(name, scope, usage),
+            usage: self.usage(name, scope, span_type, usage),
             first_token: self.first_token(),
         }
     }
@@ -85,9 +85,7 @@ impl Extractor<'_> {
             Some(kind) => kind,
             None if self.has_agent_entity() && !self.seen.states_kind => SpanType::Agent,
             None if self.has(Field::Tool) => SpanType::Tool,
-            None if self.has(Field::Model) && !self.has_action_for_model() && (self.has(Field::Prompt) || self.has(Field::Completion)) => {
-                SpanType::Model
-            }
+            None if self.has(Field::Model) && !self.has_action_for_model() && self.counts_tokens() => SpanType::Model,
             None => SpanType::Other,
         }
     }

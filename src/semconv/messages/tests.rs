@@ -146,7 +146,10 @@ fn requests_and_responses_of_providers_are_read() {
     let asked = [text_message("user", "Weather?")];
     let openai = of_values(&[
         ("gen_ai.prompt", json!({"model": "m", "messages": [{"role": "user", "content": "Weather?"}]})),
-        ("gen_ai.completion", json!({"id": "c", "choices": [{"index": 0, "message": {"role": "assistant", "content": "It is 21 degrees."}}]})),
+        (
+            "gen_ai.completion",
+            json!({"id": "c", "choices": [{"index": 0, "message": {"role": "assistant", "content": "It is 21 degrees."}}]}),
+        ),
     ]);
     assert_eq!((&openai.input[..], &openai.output[..]), (&asked[..], &answered[..]));
     let result = returned("a1", "w", r#"{"report":"21C"}"#);
@@ -160,7 +163,10 @@ fn requests_and_responses_of_providers_are_read() {
                     {"parts": [{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}, {"fileData": {"fileUri": "gs://x/y"}}], "role": "user"}],
                 "config": {"systemInstruction": {"parts": [{"text": "Be kind."}], "role": "user"}}}),
         ),
-        ("gcp.vertex.agent.llm_response", json!({"content": {"parts": [{"text": "hm", "thought": true}, {"text": "It is 21 degrees."}], "role": "model"}})),
+        (
+            "gcp.vertex.agent.llm_response",
+            json!({"content": {"parts": [{"text": "hm", "thought": true}, {"text": "It is 21 degrees."}], "role": "model"}}),
+        ),
     ]);
     let pictures = text_message("user", "[image/png AAAA]\n[file gs://x/y]");
     assert_eq!(gemini.input, [text_message("system", "Be kind."), asked[0].clone(), request.clone(), result, pictures]);
