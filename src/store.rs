@@ -25,6 +25,8 @@ mod index;
 mod interner;
 mod ix;
 mod model_ids;
+mod naming;
+mod nesting;
 mod packed_usage;
 mod pairing;
 mod pricing;
@@ -58,8 +60,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::model::usage::NanoUsd;
-use crate::model::{Batch, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use crate::model::usage::{NanoUsd, RareTokens};
+use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use dedup::Reports;
 use hash_index::HashIndex;
 use ix::NONE;
@@ -126,6 +128,8 @@ pub struct Store {
     rows: Slab<Row>,
     child_lists: Slab<ChildList>,
     usages: Slab<PackedUsage>,
+    /// The tokens that few calls have, by index in `usages`.
+    rare_tokens: HashMap<u32, RareTokens>,
     traces: Slab<Trace>,
     by_span: HashIndex,
     by_trace: HashIndex,
@@ -142,6 +146,10 @@ pub struct Store {
     running: BTreeSet<RowIx>,
     /// The stated parents of rows that are not linked to them.
     unlinked_parents: HashMap<RowIx, SpanId>,
+    /// The agents without a stated name.
+    namings: HashMap<RowIx, Naming>,
+    /// Agents without a name of which it has to be decided whether they are workflows.
+    undecided_frames: Vec<RowIx>,
     /// Sums over all traces.
     stats: Stats,
     /// Sums over the selected traces.
@@ -319,6 +327,7 @@ impl Store {
         for span in spans {
             self.upsert(batch, span, now, &mut changes);
         }
+        self.decide_frames(&mut changes);
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {
             if self.losses.recent.len() == MAX_RECENT {

@@ -81,7 +81,8 @@ impl Store {
         let mut calls: HashMap<(Symbol, Symbol), Vec<RowIx>> = HashMap::new();
         for &row in rows {
             let data = self.row(row);
-            if data.span_type == SpanType::Tool && !data.label.is_empty() && !data.input.is_empty() {
+            // A hook that names the tool that it watches is no call.
+            if data.counted && data.span_type == SpanType::Tool && !data.label.is_empty() && !data.input.is_empty() {
                 let hash = data.argument_hash();
                 let arguments = if hash.is_empty() { data.input } else { hash };
                 calls.entry((data.label, arguments)).or_default().push(row);
@@ -112,7 +113,7 @@ impl Store {
     }
 
     fn growth(&self, rows: &[RowIx]) -> Vec<RowIx> {
-        let states_input = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.below(row).inputs == 0;
+        let states_input = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.inner(row).inputs == 0;
         rows.iter().copied().filter(|&row| self.row(row).span_type == SpanType::Model && states_input(row)).collect()
     }
 

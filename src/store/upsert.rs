@@ -24,7 +24,7 @@ use super::row::{Phase, Row};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
-use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Status, TraceId};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Status, TraceId, Usage};
 
 /// The number of spans up to which a trace's rows are kept close together in the index.
 const MAX_CLUSTERED_SPANS: u32 = 16;
@@ -70,6 +70,7 @@ impl Store {
             Removed { parent: None, span_type: SpanType::Other, response: 0, slot: None }
         };
         self.fill(row, batch, span);
+        self.refresh_inner(row);
         self.attribute(row, true);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
         self.set_unlinked_parent(row, span.parent, parent);
@@ -247,10 +248,16 @@ impl Store {
         let usage = facts.usage.map_or(NONE, |usage| {
             let [provider, model, scope] = [facts.provider, facts.model, facts.scope].map(|text| batch.text(text));
             let model_id = self.model_ids.intern(&mut self.texts, provider, model, scope);
+            let rare = usage.rare;
             let mut usage = PackedUsage::new(usage, facts.first_token, model_id);
-            let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(model_id), &usage, facts.span_type, span.start);
+            let counts = Usage { rare, ..usage.usage() };
+            let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(model_id), counts, facts.span_type, span.start);
             usage.set_computed_cost(cost);
-            self.usages.insert(usage)
+            let index = self.usages.insert(usage);
+            if rare.is_some() {
+                self.rare_tokens.insert(index, rare);
+            }
+            index
         });
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
@@ -262,10 +269,14 @@ impl Store {
         (data.error, data.session, data.user) = (error, session, user);
         (data.usage, data.span_type, data.status, data.placeholder) = (usage, facts.span_type, span.status, false);
         self.enter_phase(row, phase);
+        self.set_naming(row, facts.naming);
     }
 
     /// Releases the texts and the usage of a row.
     pub(super) fn release_facts(&mut self, row: RowIx) {
+        if !self.namings.is_empty() {
+            self.namings.remove(&row);
+        }
         let data = &self.rows[row.0];
         let usage = data.usage;
         for symbol in [data.name, data.label, data.input, data.calls, data.error, data.session, data.user] {
@@ -274,6 +285,7 @@ impl Store {
         if usage != NONE {
             self.model_ids.release(&mut self.texts, self.usages[usage].model_id);
             self.usages.free(usage);
+            self.rare_tokens.remove(&usage);
         }
     }
 

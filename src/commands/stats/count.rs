@@ -202,7 +202,7 @@ fn key(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
     let data = store.row(row);
     let text = |symbol: Symbol| (!symbol.is_empty()).then(|| store.text(symbol).to_owned());
     match by {
-        GroupBy::Session => text(data.session),
+        GroupBy::Session => text(store.stated_session(row)),
         GroupBy::User => text(data.user),
         GroupBy::Error if data.status == Status::Error => {
             let error = errors::normalize(store.text(data.error));

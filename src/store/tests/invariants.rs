@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::model::{Naming, SpanType};
 use crate::store::ix::{NONE, RowIx};
 use crate::store::row::Phase;
 use crate::store::{Stats, Store, Symbol, TraceIx};
@@ -11,6 +12,7 @@ impl Store {
     pub(in crate::store) fn check_invariants(&self) {
         self.check_traces();
         self.check_rows();
+        self.check_namings();
         self.check_tree();
         self.check_calls_and_duplicates();
         self.check_text_uses();
@@ -54,6 +56,17 @@ impl Store {
         assert!(self.unlinked_parents.keys().all(|&row| self.is_held(row)));
     }
 
+    fn check_namings(&self) {
+        assert!(self.undecided_frames.is_empty());
+        for (&row, naming) in &self.namings {
+            assert!(self.is_held(row));
+            if *naming == Naming::None {
+                let expected = if self.is_frame(row) { SpanType::Workflow } else { SpanType::Agent };
+                assert_eq!(self.row(row).span_type, expected, "an agent without a name is a frame or an agent");
+            }
+        }
+    }
+
     fn check_tree(&self) {
         for row in self.rows() {
             let children = self.children(row);
@@ -61,6 +74,7 @@ impl Store {
             assert!(children.iter().all(|&child| self.row(child).parent() == Some(row) && self.row(child).trace == self.row(row).trace));
             if self.row(row).children != NONE {
                 assert_eq!(self.below(row), self.sum(children), "totals below a row");
+                assert_eq!(self.inner(row), self.computed_inner(row), "calls below a row that it reports, too");
             }
         }
         let mut roots = self.traces().map(|trace| self.trace(trace).roots());
