@@ -115,7 +115,9 @@ mod tests {
     fn a_long_text_is_cut_visibly() {
         let mut batch = Batch::default();
         let whole = "é".repeat(MAX_TEXT / 2);
-        for (text, expected) in [(whole.clone(), whole.clone()), (whole.clone() + "x", whole.clone() + "…"), ("ab".repeat(500_000), "ab".repeat(512) + "…")] {
+        for (text, expected) in
+            [(whole.clone(), whole.clone()), (whole.clone() + "x", whole.clone() + "…"), ("ab".repeat(500_000), "ab".repeat(512) + "…")]
+        {
             let (interned, copied) = (batch.intern(&text), batch.intern_chars(text.chars()));
             assert_eq!((batch.text(interned), batch.text(copied)), (expected.as_str(), expected.as_str()));
         }

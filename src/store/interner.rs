@@ -48,7 +48,14 @@ pub struct Interner {
 impl Default for Interner {
     fn default() -> Self {
         let empty = Entry { text: Box::default(), uses: 1 };
-        Self { entries: vec![empty], free: Vec::new(), table: HashIndex::default(), hasher: DefaultHashBuilder::default(), reuses: 0, bytes: 0 }
+        Self {
+            entries: vec![empty],
+            free: Vec::new(),
+            table: HashIndex::default(),
+            hasher: DefaultHashBuilder::default(),
+            reuses: 0,
+            bytes: 0,
+        }
     }
 }
 
