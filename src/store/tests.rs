@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod gateway;
 mod invariants;
 
 use proptest::prelude::*;
