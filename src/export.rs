@@ -220,7 +220,7 @@ pub fn rows(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
 /// Returns the span of a row, with an empty payload.
 #[must_use]
 pub fn span_of_row(store: &Store, row: RowIx, depth: usize) -> ExportedSpan {
-    ExportedSpan { record: SpanRecord::from_row(store, row), status: store.row(row).status, depth, payload: Payload::default() }
+    ExportedSpan { record: SpanRecord::from_row(store, row), status: store.row(row).status(), depth, payload: Payload::default() }
 }
 
 /// Returns a file name without extension that describes `traces`:
@@ -315,6 +315,8 @@ mod tests {
             duration_ms: None,
             spans: 1,
             errors: 0,
+        failed_steps: 0,
+        failed: false,
             agent: None,
             session: None,
             user: None,

@@ -11,6 +11,8 @@
 //!   the nearest tool at or above the row, and to the minute in which the row ended ([`Stats`]).
 //! - A **report** is a row that states usage for a model call and names the provider's response id. Two instrumentations in one program
 //!   may report the same call. The **primary** row counts; the others are **duplicates**: their usage shows but counts nowhere.
+//! - A **failed step** is a row that failed and below which no other row failed: a failure that only travels up counts once. The module
+//!   `endings` tells which failures are none.
 //! - **Pairing** finds reports of the same call when one of them lacks the response id, by equal token counts and overlapping times.
 //!
 //! The module `upsert` inserts or updates one span and documents the phases of that. [`Store::apply`] costs the size of the
@@ -19,12 +21,14 @@
 mod anomalies;
 mod attribution;
 mod dedup;
+mod endings;
 mod hash_index;
 mod histogram;
 mod index;
 mod interner;
 mod ix;
 mod model_ids;
+mod outcome;
 mod packed_usage;
 mod pairing;
 mod pricing;
@@ -48,7 +52,7 @@ pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
 pub use ix::{RowIx, TraceIx};
 pub use row::{Phase, Row, RunStatus};
-pub use stats::{By, Group, MINUTE, MinuteTotals, Stats};
+pub use stats::{By, Group, MINUTE, MinuteTotals, RunCounts, Stats};
 pub use time_breakdown::TimeBreakdown;
 pub use totals::Totals;
 pub use trace::{Counts, Trace};
@@ -61,6 +65,7 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 use crate::model::usage::NanoUsd;
 use crate::model::{Batch, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use dedup::Reports;
+use endings::{Pauses, Services};
 use hash_index::HashIndex;
 use ix::NONE;
 use model_ids::ModelIds;
@@ -142,6 +147,8 @@ pub struct Store {
     running: BTreeSet<RowIx>,
     /// The stated parents of rows that are not linked to them.
     unlinked_parents: HashMap<RowIx, SpanId>,
+    services: Services,
+    pauses: Pauses,
     /// Sums over all traces.
     stats: Stats,
     /// Sums over the selected traces.

@@ -217,7 +217,8 @@ fn enter_on_an_error_filters_exactly_its_spans() {
     let group = |stage: &Stage, row: RowIx| {
         let data = stage.store.row(row);
         let place = stage.store.text(if data.label.is_empty() { data.name } else { data.label }).to_owned();
-        (data.status == Status::Error).then(|| (data.span_type, place, errors::normalize(stage.store.text(data.error))))
+        let error = stage.store.text(stage.store.failure_text(row));
+        stage.store.is_failed_step(row).then(|| (data.span_type, place, errors::normalize(error)))
     };
     let groups: BTreeSet<_> = stage.store.rows().filter_map(|row| group(&stage, row)).collect();
     stage.keys("6");

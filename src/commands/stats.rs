@@ -25,6 +25,8 @@ struct Record<'a> {
     key: Option<&'a str>,
     calls: u64,
     errors: u64,
+    failed_steps: u64,
+    failed: bool,
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,
     p99_ms: Option<f64>,
@@ -59,6 +61,8 @@ impl<'a> Record<'a> {
             key: group.key.as_deref(),
             calls: group.calls,
             errors: group.errors,
+            failed_steps: group.failed,
+            failed: group.failed > 0,
             p50_ms: ms(50),
             p95_ms: ms(95),
             p99_ms: ms(99),
@@ -80,8 +84,8 @@ fn table(by: GroupBy, groups: &[Group]) -> Table {
     let mut table = Table::new(columns);
     for group in groups {
         let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::from_totals(&group.usage);
-        let errors = if group.errors > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
-        let mut cells = vec![StyledText::from(format::count(group.calls)), StyledText::new(&format::count(group.errors), errors)];
+        let errors = if group.failed > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
+        let mut cells = vec![StyledText::from(format::count(group.calls)), StyledText::new(&format::count(group.failed), errors)];
         cells
             .extend([50, 95, 99, 100].map(|percent| group.percentile(percent).map_or(format::UNKNOWN.to_owned(), format::duration).into()));
         cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| StyledText::from(format::tokens(count))));

@@ -8,7 +8,7 @@ use super::{ExportedSpan, SpanWriter};
 use crate::format;
 
 /// The names of the fields of a [`SpanRecord`](super::SpanRecord), in their order.
-const HEADER: &str = "trace_id,span_id,parent_id,name,kind,status,error,start,end,duration_ms,self_ms,agent,model,provider,tool,session,user,\
+const HEADER: &str = "trace_id,span_id,parent_id,name,kind,status,failed,failed_steps,error,start,end,duration_ms,self_ms,agent,model,provider,tool,session,user,\
     input_tokens,cached_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd\n";
 
 #[derive(Debug, Default)]

@@ -2,9 +2,10 @@
 //!
 //! The requests of logs and metrics have the same structure and the same field numbers.
 
-use super::value::{decode_attribute, decode_text};
+use super::value::{ShallowValue, decode_attribute, decode_shallow, decode_text, key_value};
 use super::wire::{DecodeError, FieldValue, Fields};
 use crate::model::attributes::keep_last;
+use crate::model::json::Scalar;
 use crate::model::{Attribute, Payload};
 
 /// What the spans of a `ScopeSpans` share.
@@ -47,6 +48,19 @@ impl<'a> Group<'a> {
     /// Returns the name of the scope, which may be invalid UTF-8; empty if it has none.
     pub(crate) fn scope_name(&self) -> Result<&'a [u8], DecodeError> {
         first_field(self.scope)
+    }
+
+    /// Returns the name of the service that the resource states, which may be invalid UTF-8; empty if it states none.
+    pub(crate) fn service_name(&self) -> Result<&'a [u8], DecodeError> {
+        let mut fields = Fields(self.resource);
+        while let Some(field) = fields.find(1)? {
+            if let (b"service.name", value) = key_value(field.bytes()?)?
+                && let ShallowValue::Scalar(Scalar::Text(name)) = decode_shallow(value)?
+            {
+                return Ok(name);
+            }
+        }
+        Ok(&[])
     }
 
     /// Decodes the resource and the scope into the payload of a span.

@@ -21,7 +21,7 @@ fn errors_have_a_position_and_say_what_is_expected() {
     for (line, at, message) in [
         ("ok stauts:error", 3, "no field is called \"stauts\"; did you mean status?"),
         ("-atr.:x", 1, "no field is called \"atr.\"; write attr.NAME:value for an attribute"),
-        ("status:error|bad", 13, "no status is called \"bad\"; there are error, running, lost, ok"),
+        ("status:error|bad", 13, "no status is called \"bad\"; there are error, running, paused, cut, lost, ok"),
         ("dur:2s", 4, "expected a comparison such as >2, found \"2s\""),
         ("dur:>x", 4, "expected a duration such as 2s, 150ms or 1h30m, found \"x\""),
         ("cost:>inf", 5, "expected an amount such as $0.01 or 0.01, found \"inf\""),

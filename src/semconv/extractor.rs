@@ -1,9 +1,11 @@
 //! Reads the facts of a row out of attributes, in one pass.
 
+mod ending;
 mod facts;
 mod texts;
 mod usage;
 
+pub(super) use ending::{EndedSpan, is_wordless};
 pub(super) use facts::PROMPT_PREFIX;
 pub(super) use usage::MAX_MAP_CHARS;
 
@@ -101,6 +103,12 @@ impl<'k> KnownKey<'k> {
             }
         }
         Entry::find(key).map(Self::Fields)
+    }
+
+    /// Returns whether an encoded list or map may state the fact. Nearly every model call lists finish reasons, and few of them matter.
+    pub(crate) fn may_state(self, encoded: &[u8]) -> bool {
+        let Self::Fields(entry) = self else { return true };
+        !entry.fields().all(|(field, _)| field == Field::FinishReason) || ending::mentions_error(encoded)
     }
 }
 
@@ -239,6 +247,8 @@ impl<'a> FieldValue<'a> {
             Field::Input | Field::Messages | Field::UsageDetails | Field::Response | Field::CostDetails | Field::Parameters => {
                 (!values::is_empty(value)).then_some(Self::Text(value))
             }
+            Field::FinishReason => ending::is_error_reason(value).then_some(Self::Text(value)),
+            Field::Answer => (!values::is_empty(value)).then_some(Self::Text(value)),
             // Some programs encode even a plain name as JSON.
             _ if let Scalar::Text([b'"', name @ .., b'"']) | Scalar::Escaped([b'\\', b'"', name @ .., b'\\', b'"']) = value => {
                 (!name.is_empty()).then_some(Self::Text(Scalar::Escaped(name)))

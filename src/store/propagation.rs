@@ -8,7 +8,7 @@ use super::attribution::OWNERS;
 use super::ix::{NONE, RowIx, TraceIx};
 use super::row::RunStatus;
 use super::totals::Totals;
-use crate::model::{SpanType, Status};
+use crate::model::{Ending, SpanType, Status};
 
 impl Store {
     /// Returns the sums over `row` and all rows below it.
@@ -25,10 +25,16 @@ impl Store {
             }
         }
         totals.spans += u32::from(!data.placeholder);
-        totals.errors += u32::from(data.status == Status::Error);
+        totals.errors += u32::from(data.status() == Status::Error);
+        if data.fails() && totals.failed == 0 {
+            totals.failed = 1;
+            totals.refused = u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
+        }
         match data.run_status() {
             RunStatus::Running => totals.running += 1,
             RunStatus::Lost => totals.lost += 1,
+            RunStatus::Paused => totals.paused += 1,
+            RunStatus::Cut => totals.cut += 1,
             RunStatus::Ok | RunStatus::Error => {}
         }
         totals
@@ -85,21 +91,26 @@ impl Store {
             let (parent, trace) = (data.parent, data.trace);
             if parent == NONE {
                 let data = &mut self.traces[trace];
+                let before = data.run_status();
                 data.counts.add(&change);
                 if let Some(sums) = &mut data.sums {
                     sums.add(&change);
                 }
-                self.update_stats(TraceIx(trace), |stats| stats.totals.add(&change));
+                let after = data.run_status();
+                self.update_stats(TraceIx(trace), |stats| {
+                    stats.totals.add(&change);
+                    stats.runs.replace(before, after);
+                });
                 return;
             }
             let parent = RowIx(parent);
             let data = self.row(parent);
-            let (span_type, list) = (data.span_type, data.children);
+            let (span_type, list, fails) = (data.span_type, data.children, data.fails());
             let had_usage = self.child_lists[list].totals.has_usage();
-            if data.usage == NONE {
+            if data.usage == NONE && !fails {
                 self.child_lists[list].totals.add(&change);
             } else {
-                // The own totals of a parent that states usage change: a fact counts there only while no row below states it.
+                // The own totals of a parent that states usage or failed change: a fact counts there only while no row below states it.
                 let before = self.totals(parent);
                 self.child_lists[list].totals.add(&change);
                 let parent_change = Totals::difference(&before, &self.totals(parent));

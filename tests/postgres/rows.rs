@@ -61,11 +61,11 @@ fn facts(start: impl FnOnce(UpdateSender) -> std::io::Result<Handle>) -> BTreeMa
 /// Everything that a row holds. A new field does not compile until it is compared, too.
 fn all_facts(batch: &Batch, span: &Span) -> String {
     let Span { trace, id, parent, start, end, status, name, facts, error, payload_ref: _, retained_bytes } = span;
-    let SpanFacts { span_type, agent, model, provider, tool, session, user, run, input, calls, response, scope, usage, first_token } =
-        facts;
+    let SpanFacts { span_type, agent, model, provider, tool, session, user, run, input, calls, response, scope, .. } = facts;
+    let SpanFacts { service, continues, ending, usage, first_token, .. } = facts;
     let texts =
-        [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope].map(|text| batch.text(*text));
-    format!("{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {usage:?} {first_token:?} {retained_bytes} {texts:?}")
+        [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service].map(|text| batch.text(*text));
+    format!("{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {usage:?} {first_token:?} {continues} {ending:?} {retained_bytes} {texts:?}")
 }
 
 /// Reads a database from SQLite with the same rows, whose attributes have the order and form that `jsonb` gives them.

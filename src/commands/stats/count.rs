@@ -14,8 +14,10 @@ pub(super) struct Group {
     pub(super) key: Option<String>,
     /// The number of calls.
     pub(super) calls: u64,
-    /// The number of failed calls.
+    /// The number of calls whose status is an error.
     pub(super) errors: u64,
+    /// The number of failed calls.
+    pub(super) failed: u64,
     /// The usage below its calls, without that below another group of the same kind.
     pub(super) usage: Totals,
     /// The durations of ended calls, ascending.
@@ -61,8 +63,8 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Grou
     for (symbol, group) in totals.groups(by) {
         rest.usage.subtract(&group.usage);
         let key = Some(store.text(symbol).to_owned());
-        let (calls, errors) = (group.calls.into(), group.errors.into());
-        groups.insert(symbol, Group { key, calls, errors, usage: group.usage, durations: Vec::new() });
+        let (calls, errors, failed) = (group.calls.into(), group.errors.into(), group.failed.into());
+        groups.insert(symbol, Group { key, calls, errors, failed, usage: group.usage, durations: Vec::new() });
     }
     // The durations in the totals are rounded.
     for row in traces.iter().flat_map(|&trace| store.rows_of(trace)) {
@@ -124,8 +126,8 @@ fn key(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
     let data = store.row(row);
     match by {
         GroupBy::Session if !data.session.is_empty() => Some(store.text(data.session).to_owned()),
-        GroupBy::Error if data.status == Status::Error => {
-            let error = errors::normalize(store.text(data.error));
+        GroupBy::Error if store.is_failed_step(row) => {
+            let error = errors::normalize(store.text(store.failure_text(row)));
             let error = if error.is_empty() { "no message" } else { &error };
             Some(format!("{} {}: {error}", data.span_type.name(), display::name(store, data)))
         }
@@ -143,9 +145,14 @@ impl Group {
     /// Counts a call.
     fn add_call(&mut self, store: &Store, row: RowIx, by: GroupBy) {
         let data = store.row(row);
-        let has_failed = if by == GroupBy::Session { store.totals(row).errors > 0 } else { data.status == Status::Error };
+        let totals = store.totals(row);
+        let (is_error, has_failed) = match by {
+            GroupBy::Session => (totals.errors > 0, totals.failed > 0),
+            _ => (data.status() == Status::Error, data.has_failed()),
+        };
         self.calls += 1;
-        self.errors += u64::from(has_failed);
+        self.errors += u64::from(is_error);
+        self.failed += u64::from(has_failed);
         if data.phase == Phase::Ended {
             self.durations.extend(duration(data));
         }

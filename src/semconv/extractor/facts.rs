@@ -1,8 +1,8 @@
 //! Puts the facts of a row together.
 
-use super::{Extractor, FieldValue};
+use super::{Extractor, FieldValue, ending};
 use crate::model::json::{Scalar, chars};
-use crate::model::{Batch, Nanos, SpanFacts, SpanType, Text, Value};
+use crate::model::{Batch, Ending, Nanos, SpanFacts, SpanType, Text, Value};
 use crate::semconv::keys::Field;
 use crate::semconv::response_usage::ResponseUsage;
 use crate::semconv::{kinds, span_names};
@@ -55,6 +55,9 @@ impl Extractor<'_> {
             user: intern(self.text(Field::User)),
             run: intern(self.text(Field::Run)),
             response,
+            service: Text::default(),
+            continues: self.has(Field::Run) && ending::is_continuation(name),
+            ending: Ending::default(),
             scope: scope_name,
             input,
             calls,

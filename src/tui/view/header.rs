@@ -260,7 +260,7 @@ pub(super) fn without_name(source: &SourceView, reason: &str) -> String {
 
 /// Returns the totals of all spans. Cuts drop the rate first, then tokens and cost, then the number of spans.
 fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> Vec<Part> {
-    let all = store.all();
+    let (all, runs) = (store.all(), store.stats().runs());
     let (plain, dim) = (Style::new(), styling.dim());
     let mut parts = vec![(format::plural(store.trace_count() as u64, "trace"), plain)];
     if cuts < 3 {
@@ -275,7 +275,13 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
     };
     push_count(u64::from(all.running), "running", styling.running());
     push_count(u64::from(all.lost), "lost", dim);
-    push_count(u64::from(all.errors), if all.errors == 1 { "error" } else { "errors" }, styling.error());
+    let mut push_plural = |count: u32, label: &str, style| {
+        push_count(count.into(), &format!("{label}{}", if count == 1 { "" } else { "s" }), style);
+    };
+    push_plural(runs.failed, "failed run", styling.error());
+    push_plural(all.failed, "failed step", styling.error());
+    push_count(u64::from(runs.paused), "paused", styling.running());
+    push_count(u64::from(runs.cut), "cut", styling.running());
     let losses = store.losses();
     push_count(losses.evicted, "evicted", dim);
     push_count(losses.refused, "refused", styling.error());
