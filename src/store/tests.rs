@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod failure;
 mod invariants;
 
 use proptest::prelude::*;

@@ -75,11 +75,13 @@ impl Store {
         self.row(row).fails() && self.below(row).failed == 0
     }
 
-    /// Returns the error text of a failed row: of the step where the failure began, or of the next failed row above that says more.
+    /// Returns the error text of a failed row: of the step where the failure began, or of the next row above that this failure alone
+    /// made fail, or its own.
     #[must_use]
     pub fn failure_text(&self, row: RowIx) -> Symbol {
         let from = self.first_failure(row).unwrap_or(row);
-        let failed = self.path(from).take(MAX_ANCESTORS).map(|row| self.row(row)).take_while(|data| data.has_failed());
-        failed.map(|data| data.error).find(|text| !text.is_empty()).unwrap_or_default()
+        let is_same_failure = |&at: &RowIx| at == from || (self.row(at).has_failed() && self.below(at).failed == 1);
+        let failed = self.path(from).take(MAX_ANCESTORS).take_while(is_same_failure).map(|at| self.row(at).error);
+        failed.chain([self.row(row).error]).find(|text| !text.is_empty()).unwrap_or_default()
     }
 }
