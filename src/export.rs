@@ -370,7 +370,7 @@ mod tests {
             assert_eq!(format.name().parse(), Ok(format));
             match format {
                 Format::Otlp => assert_eq!(String::from_utf8(empty).unwrap(), "{\"resourceSpans\":[]}\n"),
-                Format::Csv => assert!(empty.starts_with(b"trace_id,span_id,parent_id,name,kind,status,error,start,end,duration_ms,")),
+                Format::Csv => assert!(empty.starts_with(b"trace_id,span_id,parent_id,name,kind,status,failed,failed_steps,error,start,end,duration_ms,")),
                 _ => assert_eq!(empty, b""),
             }
         }

@@ -27,7 +27,7 @@ pub use nearest::nearest;
 pub use pattern::{Pattern, PatternError};
 pub use payload::{Dropped, Event, Link, Payload};
 pub use payload_query::PayloadQuery;
-pub use span::{Span, SpanFacts, Text};
+pub use span::{Naming, Span, SpanFacts, Text};
 pub use span_kind::SpanKind;
 pub use span_type::SpanType;
 pub use status::{Ending, Status};

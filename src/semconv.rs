@@ -12,6 +12,7 @@
 mod argument_hash;
 mod attributes;
 mod extractor;
+mod json_schema;
 mod keys;
 mod kinds;
 mod messages;
@@ -20,6 +21,7 @@ mod response_usage;
 pub(crate) mod selection;
 mod span_builder;
 mod span_names;
+mod token_names;
 mod values;
 
 pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};

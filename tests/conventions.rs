@@ -140,6 +140,106 @@ const TRUTHS: &[(&str, &[SpanInput], Sums)] = &[
         (12, 0, 0, 3, 0, Some(12 * 2500 + 3 * 10_000), 1),
     ),
     (
+        "counts without a prefix on a model call",
+        &[(
+            None,
+            "chat gpt-4o",
+            "x",
+            r#"{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "OPEN_AI", "gen_ai.request.model": "gpt-4o",
+            "input_tokens": "1000", "output_tokens": "50", "cached_tokens": 200, "thoughts_token_count": 30}"#,
+        )],
+        (1000, 200, 0, 50, 30, Some(800 * 2500 + 200 * 1250 + 50 * 10_000), 1),
+    ),
+    (
+        "counts without a prefix on other spans count nothing",
+        &[
+            (None, "step", "x", r#"{"input_tokens": 1000, "output_tokens": 50, "model": "gpt-4o"}"#),
+            (None, "run", "x", r#"{"openinference.span.kind": "AGENT", "input_tokens": 1000, "total_tokens": 50}"#),
+        ],
+        (0, 0, 0, 0, 0, None, 0),
+    ),
+    (
+        "Anthropic's own names on a model call exclude cached tokens",
+        &[(
+            None,
+            "chat",
+            "x",
+            r#"{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5",
+            "input_tokens": 200, "output_tokens": 10, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20}"#,
+        )],
+        (320, 100, 20, 10, 0, Some(200 * 3000 + 100 * 300 + 20 * 3750 + 10 * 15_000), 1),
+    ),
+    (
+        "both in opposite senses: the names with a prefix count",
+        &[(
+            None,
+            "llm_request",
+            "x",
+            r#"{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5",
+            "input_tokens": 5, "output_tokens": 10, "cache_read_tokens": 100, "cache_creation_tokens": 20,
+            "gen_ai.usage.input_tokens": 125, "gen_ai.usage.output_tokens": 10, "gen_ai.usage.cache_read.input_tokens": 100,
+            "gen_ai.usage.cache_write.input_tokens": 20}"#,
+        )],
+        (125, 100, 20, 10, 0, Some(5 * 3000 + 100 * 300 + 20 * 3750 + 10 * 15_000), 1),
+    ),
+    (
+        "counts under any prefix of usage",
+        &[(
+            None,
+            "agent",
+            "x",
+            r#"{"openinference.span.kind": "AGENT", "ai.model.name": "gpt-4o", "usage.prompt_tokens": 2000, "usage.completion_tokens": 100,
+            "usage.total_tokens": 2100, "usage.cached_tokens": 1600, "usage.reasoning_tokens": 60,
+            "usage.prompt_context.message_tokens_estimated": 12}"#,
+        )],
+        (2000, 1600, 0, 100, 60, Some(400 * 2500 + 1600 * 1250 + 100 * 10_000), 1),
+    ),
+    (
+        "a turn of a coding agent, whose model is stated beside the sum, is no model call",
+        &[
+            (
+                None,
+                "turn",
+                "x",
+                r#"{"model": "gpt-4o", "codex.turn.token_usage.input_tokens": 1000, "codex.turn.token_usage.cached_input_tokens": 800,
+                "codex.turn.token_usage.non_cached_input_tokens": 200, "codex.turn.token_usage.output_tokens": 50,
+                "codex.turn.token_usage.reasoning_output_tokens": 30, "codex.turn.token_usage.total_tokens": 1050}"#,
+            ),
+            (
+                Some(0),
+                "responses",
+                "x",
+                r#"{"gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 1000, "gen_ai.usage.cache_read.input_tokens": 800,
+                "gen_ai.usage.output_tokens": 50, "codex.usage.reasoning_output_tokens": 30, "codex.usage.total_tokens": 1050}"#,
+            ),
+        ],
+        (1000, 800, 0, 50, 30, Some(200 * 2500 + 800 * 1250 + 50 * 10_000), 1),
+    ),
+    (
+        "LangSmith, details as Python prints them",
+        &[(
+            None,
+            "ChatAnthropic",
+            "x",
+            r#"{"langsmith.span.kind": "llm", "gen_ai.system": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5",
+            "gen_ai.usage.input_tokens": 44285, "gen_ai.usage.output_tokens": 300, "gen_ai.usage.total_tokens": 44585,
+            "gen_ai.usage.input_token_details": "{'cache_read': 41000, 'cache_creation': 785}"}"#,
+        )],
+        (44_285, 41_000, 785, 300, 0, Some(2500 * 3000 + 41_000 * 300 + 785 * 3750 + 300 * 15_000), 1),
+    ),
+    (
+        "LangSmith, details as JSON",
+        &[(
+            None,
+            "ChatOpenAI",
+            "x",
+            r#"{"langsmith.span.kind": "llm", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o",
+            "gen_ai.usage.input_tokens": 2000, "gen_ai.usage.output_tokens": 300,
+            "gen_ai.usage.input_token_details": "{\"cache_read\": 1024}", "gen_ai.usage.output_token_details": "{\"reasoning\": 192}"}"#,
+        )],
+        (2000, 1024, 0, 300, 192, Some(976 * 2500 + 1024 * 1250 + 300 * 10_000), 1),
+    ),
+    (
         "Logfire: separate details, a stated cost",
         &[(
             None,
@@ -491,8 +591,24 @@ fn equal_names_of_two_instrumentations_are_one_call() {
             Status::Unset,
         ),
     ]);
-    let expected = [(By::Agent, "writer", 1, 0), (By::Model, "m", 1, 1), (By::Tool, "search", 1, 1)];
+    let expected = [(By::Agent, "writer", 1, 0), (By::Model, "m", 1, 1), (By::Tool, "search", 1, 0)];
     assert_eq!(found, expected.map(|(by, name, calls, errors)| (by, name.to_owned(), calls, errors)));
+}
+
+#[test]
+fn a_hook_that_names_the_tool_that_it_watches_is_no_call() {
+    let found = calls(&[
+        ((None, "execute_tool search", "framework", r#"{"gen_ai.operation.name": "execute_tool"}"#), Status::Unset),
+        ((Some(0), "before_tool", "framework", r#"{"tool.name": "search"}"#), Status::Unset),
+        (
+            (Some(0), "tools/call search", "mcp", r#"{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}"#),
+            Status::Unset,
+        ),
+        ((Some(0), "after_tool", "framework", r#"{"tool.name": "search"}"#), Status::Unset),
+        ((Some(3), "audit", "framework", r#"{"tool.name": "search"}"#), Status::Unset),
+        ((Some(0), "nested", "framework", r#"{"tool.name": "fetch"}"#), Status::Unset),
+    ]);
+    assert_eq!(found, [(By::Tool, "fetch".to_owned(), 1, 0), (By::Tool, "search".to_owned(), 1, 0)]);
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn an_export_opens_as_the_same_traces() {
 
 #[test]
 fn signals_end_the_program_cleanly() {
-    for signal in ["TERM", "HUP", "INT"] {
+    for signal in ["TERM", "HUP", "INT", "QUIT", "USR1", "USR2", "ALRM"] {
         let mut program = Program::start(&["traces.db"], &[]);
         program.wait_for("11 traces");
         program.signal(signal);
@@ -268,6 +268,10 @@ fn it_survives_any_terminal_size() {
         program.master.resize(PtySize { rows, cols, ..SIZE }).expect("a new size");
         program.press("jk");
     }
+    // The cells of such a screen would take a hundred gigabytes.
+    program.master.resize(PtySize { rows: u16::MAX, cols: u16::MAX, ..SIZE }).expect("a new size");
+    program.press("jk");
+    program.wait("a frame", |_| true);
     program.master.resize(SIZE).expect("the size it was");
     program.press("/nothing at all like this");
     program.wait_for("No trace matches the filter");

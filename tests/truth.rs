@@ -13,7 +13,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use agno_top::model::price::Prices;
 use agno_top::model::{SourceId, SpanType, Status, TraceId};
 use agno_top::sources::{Update, UpdateSender, otlp};
 use agno_top::store::{By, Limits, RowIx, Store, Totals, TraceIx};
@@ -177,10 +179,36 @@ impl Corpus {
             let stated = number(&self.truth, name);
             self.expect(&format!("{name} from {from}"), found, &(stated..=stated));
         }
+        // The ledger's calls at the prices of `genai-prices`, rounded per call to a billionth of a dollar.
+        if let Some(cost) = self.truth["cost"].as_f64() {
+            let expected = (cost * 1e9).round() as u64;
+            let found = all.cost().and_then(|cost| u64::try_from(cost).ok()).unwrap_or_default();
+            self.expect(&format!("cost from {from}"), found, &(expected - 100..=expected + 100));
+        }
+        self.check_agents(store, from);
         let traces: Vec<String> = self.truth["by_trace"].as_object().expect("traces").keys().cloned().collect();
         for id in traces {
             let trace = TraceId::parse(id.as_bytes()).and_then(|id| store.find_trace(id)).expect("every trace is held");
             self.check_trace(store, trace, &id, from);
+        }
+    }
+
+    /// Checks whose the calls and the tokens are.
+    fn check_agents(&mut self, store: &Store, from: &str) {
+        let Some(agents) = self.truth["by_agent"].as_object().cloned() else { return };
+        for (agent, stated) in &agents {
+            let group = store.stats().groups(By::Agent).find(|(name, _)| store.text(*name) == agent).map(|(_, group)| group.usage);
+            let usage = group.unwrap_or_default();
+            for (name, found) in [
+                ("llm_calls", u64::from(usage.calls)),
+                ("input_tokens", usage.input),
+                ("cached_tokens", usage.cache_read),
+                ("cache_write_tokens", usage.cache_write),
+                ("output_tokens", usage.output),
+            ] {
+                let stated = stated[name].as_u64().unwrap_or_default();
+                self.expect(&format!("{name} of the agent {agent} from {from}"), found, &(stated..=stated));
+            }
         }
     }
 
@@ -307,6 +335,7 @@ fn receive(corpus: &Corpus) -> (Store, BTreeMap<String, usize>) {
     let listening = otlp::start(options, UpdateSender::new(SourceId(0), updates)).expect("a listener");
     let address = *listening.addresses.first().expect("an address");
     let mut store = Store::new(Limits::default());
+    store.set_prices(Arc::new(Prices::bundled()));
     for body in &corpus.bodies {
         assert_eq!(post(address, body), 200, "{}", body.display());
         // Acknowledged spans are in the channel.

@@ -47,14 +47,13 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
         sources: hub,
         directory,
         redact_patterns: config.redact_patterns.clone(),
-        mouse: config.mouse,
         prices: load_prices(config.clone())?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut screen = Screen::enter(config.mouse).wrap_err("can't take over the terminal")?;
     #[cfg(debug_assertions)]
     crate::panic_hook::rehearse();
-    let outcome = runtime.block_on(event_loop::run(&mut screen.terminal, &mut session));
+    let outcome = runtime.block_on(event_loop::run(&mut screen, &mut session));
     drop(screen);
     open::stop(session.sources);
     outcome.map(|()| Outcome::Done)

@@ -6,10 +6,12 @@
 mod cursor;
 mod escape;
 mod quotes;
+mod values;
 
 use super::attributes::{Attribute, MAX_NESTING, TOO_DEEP, Value, keep_last};
 use cursor::{Cursor, Token};
 pub use escape::{chars, unescape, unicode_escape};
+pub use values::{fields, items, values};
 
 /// A value in a JSON text, not decoded.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 //! Prices come from the list in the `genai-prices` crate and from the user's list in the same schema. The user's flat prices take
 //! precedence over both. Models that no list contains have no price.
 
+mod provider;
 mod rate_cache;
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -175,17 +176,28 @@ fn calculate(list: &Calculator, call: &Call<'_>) -> Option<(f64, String)> {
             None => request,
         })
     };
-    // In `openai.responses`, the provider precedes the dot. `gcp.vertex_ai` and the like are Google.
-    let prefix = call.provider.split_once('.').map(|(provider, _)| provider);
-    let candidates = [Some(call.provider), prefix, prefix.filter(|prefix| *prefix == "gcp").map(|_| "google")];
-    let priced = if call.provider.is_empty() {
-        price(None, call.model).ok()
-    } else {
-        candidates.into_iter().flatten().find_map(|provider| price(Some(provider), call.model).ok())
-    };
+    let (provider, model) = (call.provider, call.model);
+    let vendor = model.split_once('/');
+    let lists = |id: &str| list.providers().any(|known| known.id().eq_ignore_ascii_case(id));
+    // A model on one's own machine has no list price, whatever its name.
+    if [provider, vendor.map_or("", |(vendor, _)| vendor)].iter().any(|name| provider::is_local(name) && !lists(name)) {
+        return None;
+    }
+    // In `openai.responses`, the provider precedes the dot. `gcp.vertex_ai` and the like are Google, `az.ai.inference` is Azure.
+    let prefix = provider.split_once('.').map(|(provider, _)| provider);
+    let cloud = prefix.and_then(|prefix| match prefix {
+        "gcp" => Some("google"),
+        "az" => Some("azure"),
+        _ => None,
+    });
+    let compact = provider::compact(provider);
+    let names = [Some(provider), prefix, cloud, Some(compact.as_str())];
+    let named = || names.into_iter().flatten().filter(|name| !name.is_empty()).find_map(|name| price(Some(name), model).ok());
+    let bedrock = || price(Some("aws"), provider::bedrock_id(model)?).ok();
     // Routers such as OpenRouter put the provider into the model's name: `openai/gpt-5-mini`.
-    let routed = || call.model.split_once('/').and_then(|(provider, model)| price(Some(provider), model).ok());
-    let priced = priced.or_else(routed)?;
+    let routed = || vendor.and_then(|(vendor, model)| price(Some(vendor), model).ok());
+    let unnamed = || (provider.is_empty() || provider::is_framework(provider)).then(|| price(None, model).ok()).flatten();
+    let priced = named().or_else(bedrock).or_else(unnamed).or_else(routed)?;
     Some((priced.total_price, format!("{} {}", priced.provider_id, priced.model_id)))
 }
 

@@ -36,6 +36,8 @@ pub struct SpanFacts {
     pub span_type: SpanType,
     /// The name of the agent, the team, the workflow or the step.
     pub agent: Text,
+    /// How that name is known.
+    pub naming: Naming,
     /// The model that answered, else the requested one.
     pub model: Text,
     /// The provider that serves the model.
@@ -66,6 +68,18 @@ pub struct SpanFacts {
     pub usage: Option<Usage>,
     /// The time from the start of a model call to the first token of its answer.
     pub first_token: Option<Nanos>,
+}
+
+/// How the name of an agent is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// The span states it.
+    #[default]
+    Stated,
+    /// The span states no name, but an id that its framework made up.
+    GeneratedId,
+    /// The span of an agent states neither a name nor an id: it may be only the frame around the runs of agents.
+    None,
 }
 
 /// A text in the buffer of a [`Batch`](super::Batch); read it with [`Batch::text`](super::Batch::text). The default is the empty text, which

@@ -31,9 +31,11 @@ impl SpanKind {
         usize::try_from(code).ok().and_then(|code| Self::ALL.get(code).copied()).unwrap_or_default()
     }
 
-    /// Parses a name in either case, with or without OTLP's prefix: `SERVER`, `SPAN_KIND_SERVER`. Other names are unspecified.
+    /// Parses a name in either case, with or without the prefix of its enum: `SERVER`, `SPAN_KIND_SERVER` (OTLP) or `SpanKind.SERVER`
+    /// (Python). Other names are unspecified.
     #[must_use]
     pub fn parse(name: &str) -> Self {
+        let name = name.rsplit('.').next().unwrap_or_default();
         let name = strip_prefix_ignore_case(name, "SPAN_KIND_");
         Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name)).unwrap_or_default()
     }
@@ -66,7 +68,12 @@ mod tests {
     fn codes_and_names_are_read_back() {
         for kind in SpanKind::ALL {
             assert_eq!(SpanKind::from_code(u64::from(kind.code())), kind);
-            for name in [kind.name().to_owned(), kind.name().to_lowercase(), format!("SPAN_KIND_{}", kind.name())] {
+            for name in [
+                kind.name().to_owned(),
+                kind.name().to_lowercase(),
+                format!("SPAN_KIND_{}", kind.name()),
+                format!("SpanKind.{}", kind.name()),
+            ] {
                 assert_eq!(SpanKind::parse(&name), kind, "{name}");
             }
         }

@@ -3,6 +3,15 @@
 /// US dollars in billionths: an integer, so that sums are exact.
 pub type NanoUsd = i64;
 
+/// The largest token count that is kept. A larger one is no count of one call's tokens: it is unknown.
+pub const MAX_COUNT: u32 = i32::MAX as u32;
+
+/// Returns a token count if it is at most [`MAX_COUNT`].
+#[must_use]
+pub fn known_count(count: u64) -> Option<u32> {
+    u32::try_from(count).ok().filter(|count| *count <= MAX_COUNT)
+}
+
 /// The usage that one span states. `None` means "not stated", which is not zero.
 ///
 /// `input` includes cached tokens. Some conventions exclude them; [`semconv`](crate::semconv) then adds them.
@@ -20,6 +29,41 @@ pub struct Usage {
     pub reasoning: Option<u32>,
     /// The cost, if the span states it.
     pub cost: Option<NanoUsd>,
+    /// Parts that few calls have.
+    pub rare: RareTokens,
+}
+
+/// Parts of the token counts that few calls have, and that some models price apart. 0 if not stated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RareTokens {
+    /// The part of the input that was audio.
+    pub audio_input: u32,
+    /// The part of the output that was audio.
+    pub audio_output: u32,
+    /// The part of `audio_input` that was read from the provider's cache; `None` if not stated.
+    pub cached_audio: Option<u32>,
+    /// The part of the cache writes that the provider keeps for an hour.
+    pub cache_write_1h: u32,
+}
+
+impl RareTokens {
+    /// Whether anything is stated.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// Returns these counts, and those of `other` where nothing is stated.
+    #[must_use]
+    pub(crate) fn or(self, other: Self) -> Self {
+        let or = |one: u32, other: u32| if one > 0 { one } else { other };
+        Self {
+            audio_input: or(self.audio_input, other.audio_input),
+            audio_output: or(self.audio_output, other.audio_output),
+            cached_audio: self.cached_audio.or(other.cached_audio),
+            cache_write_1h: or(self.cache_write_1h, other.cache_write_1h),
+        }
+    }
 }
 
 impl Usage {

@@ -1,7 +1,8 @@
 //! OTLP/JSON, encoded as protobuf at the entrance: <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
 //!
 //! The decoder accepts what writers other than OpenTelemetry's SDKs produce: numbers with and without quotes, names and numbers of enums,
-//! `null` for absent fields, lone surrogates. A span that can't be decoded is rejected alone.
+//! `null` for absent fields, lone surrogates, protobuf's own field names (`trace_id`), ids in base64. A span that can't be decoded is
+//! rejected alone.
 
 mod signals;
 mod span;
@@ -15,7 +16,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::encode::TracesEncoder;
-pub(crate) use span::decode as decode_span;
+use super::signals::Signal;
+pub(crate) use span::{decode as decode_span, id_bytes};
 pub(crate) use surrogates::replace_lone_surrogates;
 pub(crate) use value::{brief, parse};
 
@@ -63,15 +65,36 @@ fn sanitize(text: &[u8]) -> Result<Cow<'_, str>, String> {
     }
 }
 
-/// An `ExportTraceServiceRequest` whose spans are not decoded yet.
+/// An `ExportTraceServiceRequest` whose spans are not decoded yet, or what other programs put in its place: a download of Grafana or Tempo
+/// (`batches`, `trace.resourceSpans`: <https://grafana.com/docs/tempo/latest/api_docs/#query-v2>), or a `ResourceSpans` by itself, as
+/// OpenTelemetry Java's exporter `logging-otlp` writes it.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the request")]
 pub(crate) struct TracesRequest<'a> {
-    #[serde(borrow)]
+    #[serde(alias = "resource_spans", alias = "batches")]
     resource_spans: Option<Vec<ResourceGroup<'a>>>,
+    trace: Option<TempoTrace<'a>>,
+    #[serde(alias = "resource_logs")]
     resource_logs: Option<IgnoredAny>,
+    #[serde(alias = "resource_metrics")]
     resource_metrics: Option<IgnoredAny>,
+    #[serde(alias = "resource_profiles")]
+    resource_profiles: Option<IgnoredAny>,
+    resource: Option<&'a RawValue>,
+    #[serde(alias = "scope_spans")]
+    scope_spans: Option<Vec<ScopeGroup<'a>>>,
+    #[serde(alias = "scope_logs")]
+    scope_logs: Option<IgnoredAny>,
+    #[serde(alias = "scope_metrics")]
+    scope_metrics: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct TempoTrace<'a> {
+    #[serde(rename = "resourceSpans", alias = "resource_spans", alias = "batches")]
+    groups: Option<Vec<ResourceGroup<'a>>>,
 }
 
 /// A `ResourceSpans`, `ResourceLogs` or `ResourceMetrics`.
@@ -79,28 +102,46 @@ pub(crate) struct TracesRequest<'a> {
 #[serde(bound(deserialize = "'de: 'a"))]
 struct ResourceGroup<'a> {
     resource: Option<&'a RawValue>,
-    #[serde(rename = "scopeSpans", alias = "scopeLogs", alias = "scopeMetrics")]
+    #[serde(
+        rename = "scopeSpans",
+        alias = "scope_spans",
+        alias = "instrumentationLibrarySpans",
+        alias = "scopeLogs",
+        alias = "scope_logs",
+        alias = "scopeMetrics",
+        alias = "scope_metrics"
+    )]
     scopes: Option<Vec<ScopeGroup<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 struct ScopeGroup<'a> {
+    #[serde(alias = "instrumentationLibrary")]
     scope: Option<&'a RawValue>,
     /// Spans, log records or metrics.
-    #[serde(rename = "spans", alias = "logRecords", alias = "metrics")]
+    #[serde(rename = "spans", alias = "logRecords", alias = "log_records", alias = "metrics")]
     items: Option<Vec<&'a RawValue>>,
 }
 
 impl TracesRequest<'_> {
-    /// Whether this is a request of any signal. The OpenTelemetry collector writes traces, logs and metrics into one file.
-    pub(crate) fn is_otlp(&self) -> bool {
-        self.resource_spans.is_some() || self.resource_logs.is_some() || self.resource_metrics.is_some()
+    /// Returns the signal; `None` if this is no request. The OpenTelemetry collector writes traces, logs and metrics into one file.
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        let is_trace = self.resource_spans.is_some() || self.trace.is_some() || self.scope_spans.is_some();
+        let signals = [
+            (is_trace, Signal::Traces),
+            (self.resource_logs.is_some() || self.scope_logs.is_some(), Signal::Logs),
+            (self.resource_metrics.is_some() || self.scope_metrics.is_some(), Signal::Metrics),
+            (self.resource_profiles.is_some(), Signal::Profiles),
+        ];
+        signals.into_iter().find_map(|(is_present, signal)| is_present.then_some(signal))
     }
 
     /// Appends the spans to `traces`; `number` is the number of the first one. Returns the number of the span that would follow.
     pub(crate) fn encode(self, mut number: usize, encoder: &mut TracesEncoder, traces: &mut EncodedTraces) -> usize {
-        for group in self.resource_spans.unwrap_or_default() {
+        let groups = self.resource_spans.or_else(|| self.trace.and_then(|trace| trace.groups)).unwrap_or_default();
+        let alone = self.scope_spans.map(|scopes| ResourceGroup { resource: self.resource, scopes: Some(scopes) });
+        for group in groups.into_iter().chain(alone) {
             let resource = span::resource(group.resource);
             for scope in group.scopes.unwrap_or_default() {
                 encoder.set_group(resource.clone(), span::scope(scope.scope), &mut traces.body);

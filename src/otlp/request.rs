@@ -50,7 +50,7 @@ impl<'a> Group<'a> {
         first_field(self.scope)
     }
 
-    /// Returns the name of the service that the resource states, which may be invalid UTF-8; empty if it states none.
+    /// Returns the name of the service in the resource, which may be invalid UTF-8; empty if it has none.
     pub(crate) fn service_name(&self) -> Result<&'a [u8], DecodeError> {
         let mut fields = Fields(self.resource);
         while let Some(field) = fields.find(1)? {

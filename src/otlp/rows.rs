@@ -55,8 +55,8 @@ pub(crate) struct Reader<'a> {
     span: SpanReader<'a>,
     /// The encoded name of the last scope, and the same decoded.
     scope: (&'a [u8], Option<Cow<'a, str>>),
-    /// The encoded resource of the last span, and the service that it names.
-    resource: (&'a [u8], &'a [u8]),
+    /// The last resource whose service was looked up, and the name of the service.
+    service: (&'a [u8], &'a [u8]),
 }
 
 impl<'a> Reader<'a> {
@@ -77,11 +77,14 @@ impl<'a> Reader<'a> {
         if self.scope.0 != scope {
             self.scope = (scope, (!scope.is_empty()).then(|| String::from_utf8_lossy(scope)));
         }
-        if !std::ptr::eq(self.resource.0, group.resource) {
-            self.resource = (group.resource, group.service_name()?);
+        if !std::ptr::eq(self.service.0, group.resource) {
+            self.service = (group.resource, group.service_name()?);
         }
         self.span.read(message)?;
-        self.span.builder.service(self.resource.1);
+        self.span.builder.service(self.service.1);
+        if self.span.is_root() {
+            self.span.builder.name_agent_by_service();
+        }
         match self.span.row(self.scope.1.as_deref(), payload_ref, batch)? {
             Ok(span) => batch.spans.push(span),
             Err(reason) => batch.skipped.push(Skipped { place: format!("span {}", self.count), reason }),
@@ -228,12 +231,16 @@ impl<'a> SpanReader<'a> {
         Ok(Ok(builder.build(header, scope, payload_ref, batch)))
     }
 
+    fn is_root(&self) -> bool {
+        self.parent.iter().all(|byte| *byte == 0)
+    }
+
     fn header(&self) -> Result<SpanHeader, String> {
         let trace = <[u8; 16]>::try_from(self.trace).ok().and_then(TraceId::new);
         let span = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).ok().and_then(SpanId::new);
         let bad = |what, bytes: &[u8], length| format!("the {what} id {} is not {length} bytes that are not all zero", quoted_hex(bytes));
         let parent = match self.parent {
-            none if none.iter().all(|byte| *byte == 0) => None,
+            _ if self.is_root() => None,
             bytes => Some(span(bytes).ok_or_else(|| bad("parent span", bytes, 8))?),
         };
         let time = |what, nanos: u64| Nanos::try_from(nanos).map_err(|_| format!("the {what} time {nanos} is after the year 2262"));

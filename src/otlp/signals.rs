@@ -1,10 +1,55 @@
-//! Reads logs and metrics in protobuf, as far as agno-top uses them.
+//! Tells traces, logs and metrics apart, and reads logs and metrics in protobuf, as far as agno-top uses them.
 
 use super::request;
 use super::value::{self, decode_attribute, decode_text};
-use super::wire::{DecodeError, Fields};
+use super::wire::{DecodeError, FieldValue, Fields};
 use crate::model::attributes::keep_last;
 use crate::model::{Attribute, Event, Nanos, SpanId, TraceId, Value};
+
+/// What a request holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Traces,
+    Logs,
+    Metrics,
+    Profiles,
+}
+
+impl Signal {
+    /// Returns the name, for messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Traces => "traces",
+            Self::Logs => "logs",
+            Self::Metrics => "metrics",
+            Self::Profiles => "profiles",
+        }
+    }
+}
+
+/// Returns what a message is that stands where a request has spans: requests of logs and metrics have the same envelope.
+pub(crate) fn signal_of(message: &[u8]) -> Result<Signal, DecodeError> {
+    // The ids of a span, as every SDK begins it.
+    if let [0x0a, 16, rest @ ..] = message
+        && let Some([0x12, 8, ..]) = rest.get(16..)
+    {
+        return Ok(Signal::Traces);
+    }
+    let (mut may_be_span, mut may_be_metric) = (false, false);
+    let mut fields = Fields(message);
+    while let Some(field) = fields.next()? {
+        match field {
+            // The time, the severity and the observed time of a log record.
+            (1 | 11, FieldValue::Fixed64(_)) | (2, FieldValue::Varint(_)) => return Ok(Signal::Logs),
+            // The start and the end of a span.
+            (7 | 8, FieldValue::Fixed64(_)) => may_be_span = true,
+            // Sum, histogram, exponential histogram, summary.
+            (7 | 9 | 10 | 11, FieldValue::Bytes(_)) => may_be_metric = true,
+            _ => {}
+        }
+    }
+    Ok(if may_be_metric && !may_be_span { Signal::Metrics } else { Signal::Traces })
+}
 
 /// A log record that belongs to a span.
 #[derive(Debug)]

@@ -2,18 +2,23 @@
 
 mod ending;
 mod facts;
+mod metadata;
+mod naming;
 mod texts;
 mod usage;
 
 pub(super) use ending::{EndedSpan, is_wordless};
 pub(super) use facts::PROMPT_PREFIX;
+pub(super) use metadata::METADATA_WORDS;
 pub(super) use usage::MAX_MAP_CHARS;
 
 use super::attributes::PENDING;
 use super::keys::{
-    CALLED_TOOL, Entry, FIELDS, Field, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, USER_ROLE,
+    CALLED_TOOL, EndEntry, Entry, FIELDS, Field, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, USER_ROLE,
+    by_end,
 };
-use super::{kinds, values};
+use super::token_names::{CountKey, count_key};
+use super::{json_schema, kinds, values};
 use crate::model::json::{Scalar, chars};
 use crate::model::{SpanId, SpanType};
 
@@ -21,6 +26,12 @@ use crate::model::{SpanId, SpanType};
 const CALLED_TOOLS: usize = 3;
 
 const _: () = assert!(FIELDS <= u64::BITS as usize);
+
+/// The rank of a token count under a prefix of no known convention.
+const PREFIXED: u8 = u8::MAX - 1;
+
+/// The rank of a token count without a prefix.
+const BARE: u8 = u8::MAX;
 
 /// Returns the bit of a field in [`Seen::fields`].
 const fn bit(field: Field) -> u64 {
@@ -67,6 +78,10 @@ struct Seen<'a> {
     called_tools: ([Option<Scalar<'a>>; CALLED_TOOLS], usize),
     /// Whether there are messages of a model's response.
     has_response: bool,
+    /// Whether any key states a kind, even if it is unknown.
+    states_kind: bool,
+    /// The name of the service, of a root span.
+    service: Option<Scalar<'a>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +102,10 @@ pub(crate) enum KnownKey<'k> {
     OutputMessage(&'k [u8]),
     /// A key that states fields.
     Fields(Entry),
+    /// The key of a token count in no known convention.
+    Count(CountKey),
+    /// A key whose end states a field.
+    End(EndEntry),
 }
 
 impl<'k> KnownKey<'k> {
@@ -102,7 +121,10 @@ impl<'k> KnownKey<'k> {
                 return Some(Self::OutputMessage(rest));
             }
         }
-        Entry::find(key).map(Self::Fields)
+        match Entry::find(key) {
+            Some(entry) => Some(Self::Fields(entry)),
+            None => by_end(key).map(Self::End).or_else(|| count_key(key).map(Self::Count)),
+        }
     }
 
     /// Returns whether an encoded list or map may state the fact. Nearly every model call lists finish reasons, and few of them matter.
@@ -149,19 +171,45 @@ impl<'a> Extractor<'a> {
                 return;
             }
             KnownKey::Fields(entry) => entry,
+            KnownKey::Count(key) => return self.add_count(key.field, if key.is_bare { BARE } else { PREFIXED }, value),
+            KnownKey::End(entry) => return self.state(entry.field, entry.rank, value),
         };
         for (field, rank) in entry.fields() {
-            let best = self.slot(field).map(|(best, _)| *best);
-            if best.is_some_and(|best| best < rank) {
-                continue;
-            }
-            if let Some(value) = FieldValue::read(field, value) {
-                self.slots[field as usize] = (rank, value);
-                self.seen.fields |= bit(field);
-            } else if best == Some(rank) {
-                self.seen.fields &= !bit(field);
-            }
+            self.state(field, rank, value);
         }
+    }
+
+    /// Adds a token count whose key is in no known convention. Of several keys of one rank the largest count holds, in any order.
+    fn add_count(&mut self, field: Field, rank: u8, value: Scalar<'a>) {
+        let Some(count) = values::count(value) else { return };
+        let count = match self.slot(field) {
+            Some((best, _)) if *best < rank => return,
+            Some((best, FieldValue::Count(other))) if *best == rank => count.max(*other),
+            _ => count,
+        };
+        self.slots[field as usize] = (rank, FieldValue::Count(count));
+        self.seen.fields |= bit(field);
+    }
+
+    /// Keeps what a key states, unless a key of a higher rank has stated the field.
+    #[inline]
+    fn state(&mut self, field: Field, rank: u8, value: Scalar<'a>) {
+        self.seen.states_kind |= field == Field::Kind;
+        let best = self.slot(field).map(|(best, _)| *best);
+        if best.is_some_and(|best| best < rank) {
+            return;
+        }
+        if let Some(value) = FieldValue::read(field, rank, value) {
+            self.slots[field as usize] = (rank, value);
+            self.seen.fields |= bit(field);
+        } else if best == Some(rank) {
+            self.seen.fields &= !bit(field);
+        }
+    }
+
+    /// Sets the name of the service that sent a root span. It names an agent that has no name of its own.
+    pub fn service(&mut self, name: &'a [u8]) {
+        self.seen.service = Some(Scalar::Text(name));
     }
 
     /// Adds `N.message.role` or `N.message.content`. They come side by side in either order, or all roles before all texts, as PostgreSQL
@@ -224,8 +272,17 @@ impl<'a> Extractor<'a> {
         if let Some((_, FieldValue::Text(text))) = self.slot(field) { Some(*text) } else { None }
     }
 
-    fn count(&self, field: Field) -> Option<u32> {
-        if let Some((_, FieldValue::Count(count))) = self.slot(field) { Some(*count) } else { None }
+    /// Returns a token count. A count without a prefix counts only on a span that calls a model.
+    fn count(&self, field: Field, span_type: SpanType) -> Option<u32> {
+        match self.slot(field) {
+            Some((rank, FieldValue::Count(count))) if *rank != BARE || span_type.calls_model() => Some(*count),
+            _ => None,
+        }
+    }
+
+    /// Whether a known convention states input or output tokens.
+    fn counts_tokens(&self) -> bool {
+        [Field::Prompt, Field::Completion].iter().any(|field| self.slot(*field).is_some_and(|(rank, _)| *rank < PREFIXED))
     }
 
     fn billionths(&self, field: Field) -> Option<i64> {
@@ -235,20 +292,38 @@ impl<'a> Extractor<'a> {
 
 impl<'a> FieldValue<'a> {
     /// Reads an attribute's value as the field needs it; `None` if it states nothing.
-    fn read(field: Field, value: Scalar<'a>) -> Option<Self> {
+    fn read(field: Field, rank: u8, value: Scalar<'a>) -> Option<Self> {
         match field {
+            Field::Agent if naming::is_generated_id(rank, value) => None,
+            Field::ToolParameters if json_schema::is_in_scalar(value) => None,
             Field::Kind => kinds::from_value(value).map(Self::Kind),
-            Field::Prompt | Field::Completion | Field::Total | Field::CacheRead | Field::CacheWrite | Field::Reasoning => {
-                values::count(value).map(Self::Count)
-            }
+            Field::Prompt
+            | Field::Completion
+            | Field::Total
+            | Field::CacheRead
+            | Field::CacheWrite
+            | Field::CacheWrite5m
+            | Field::CacheWrite1h
+            | Field::Reasoning
+            | Field::AudioIn
+            | Field::AudioOut
+            | Field::CachedAudio => values::count(value).map(Self::Count),
             Field::Cost | Field::CostIn | Field::CostOut | Field::FirstSeconds | Field::FirstMillis => {
                 values::billionths(value).map(Self::Billionths)
             }
-            Field::Input | Field::Messages | Field::UsageDetails | Field::Response | Field::CostDetails | Field::Parameters => {
-                (!values::is_empty(value)).then_some(Self::Text(value))
-            }
             Field::FinishReason => ending::is_error_reason(value).then_some(Self::Text(value)),
-            Field::Answer => (!values::is_empty(value)).then_some(Self::Text(value)),
+            Field::Input
+            | Field::Messages
+            | Field::UsageDetails
+            | Field::InputDetails
+            | Field::OutputDetails
+            | Field::Response
+            | Field::CostDetails
+            | Field::Parameters
+            | Field::ToolParameters
+            | Field::Metadata
+            | Field::Answer => (!values::is_empty(value)).then_some(Self::Text(value)),
+            Field::Model | Field::Provider if values::is_placeholder(value) => None,
             // Some programs encode even a plain name as JSON.
             _ if let Scalar::Text([b'"', name @ .., b'"']) | Scalar::Escaped([b'\\', b'"', name @ .., b'\\', b'"']) = value => {
                 (!name.is_empty()).then_some(Self::Text(Scalar::Escaped(name)))

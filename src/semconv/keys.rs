@@ -66,7 +66,11 @@ fields! {
         "mlflow.spanType",
         "mastra.span.type",
         "genkit:metadata:subtype",
+        "span.type",
     ],
+    /// The kind of what [`Field::EntityName`] names.
+    EntityType: ["entity.type"],
+    EntityName: ["entity.name"],
     Agent: [
         "agent.name",
         "graph.node.name",
@@ -79,6 +83,9 @@ fields! {
         "agent_name",
         "agent.id",
     ],
+    /// The name of an agent where no other key names it: what a program calls the function that it traces, and the agent of a graph.
+    Function: ["ai.telemetry.functionId"],
+    GraphAgent: ["lc_agent_name"],
     AgentId: ["agno.agent.id"],
     TeamId: ["agno.team.id"],
     WorkflowId: ["agno.workflow.id"],
@@ -95,6 +102,7 @@ fields! {
         "gen_ai.request.model",
         "ai.response.model",
         "ai.model.id",
+        "ai.model.name",
         "llm.model",
         "llm.request.model_name",
         "langfuse.observation.model.name",
@@ -147,7 +155,6 @@ fields! {
         "traceloop.entity.input",
         "agent.input",
         "tool.arguments",
-        "tool.parameters",
         "gcp.vertex.agent.tool_call_args",
         "langfuse.observation.input",
         "mlflow.spanInputs",
@@ -157,6 +164,10 @@ fields! {
         "genkit:input",
         "input",
     ],
+    /// The arguments of a tool, or the JSON schema of its arguments, which states nothing.
+    ToolParameters: ["tool.parameters"],
+    /// Further facts as a JSON object.
+    Metadata: ["metadata"],
     /// The input, as JSON messages.
     Messages: ["gen_ai.input.messages", "pydantic_ai.all_messages", "ai.prompt.messages", "ai.prompt", "gen_ai.prompt"],
     Prompt: [
@@ -216,7 +227,19 @@ fields! {
         "gen_ai.aggregated_usage.details.reasoning_tokens",
         "gen_ai.aggregated_usage.details.thoughts_tokens",
     ],
-    Cost: ["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost", "gen_ai.cost.total_cost"],
+    /// Cache writes that are kept for five minutes.
+    CacheWrite5m: ["gen_ai.usage.cache_creation.ephemeral_5m_input_tokens"],
+    /// Cache writes that are kept for an hour.
+    CacheWrite1h: ["gen_ai.usage.cache_creation.ephemeral_1h_input_tokens"],
+    AudioIn: ["llm.token_count.prompt_details.audio", "gen_ai.usage.details.input_audio_tokens"],
+    AudioOut: ["llm.token_count.completion_details.audio", "gen_ai.usage.details.output_audio_tokens"],
+    /// The part of the audio that was read from a cache.
+    CachedAudio: ["gen_ai.usage.details.cache_audio_read_tokens"],
+    /// Parts of the input tokens as a map.
+    InputDetails: ["gen_ai.usage.input_token_details", "gen_ai.usage.prompt_tokens_details"],
+    /// Parts of the output tokens as a map.
+    OutputDetails: ["gen_ai.usage.output_token_details", "gen_ai.usage.completion_tokens_details"],
+    Cost: ["llm.cost.total", "gen_ai.usage.cost", "operation.cost", "llm.cost", "gen_ai.cost.total_cost", "litellm.cost.total"],
     /// Input and output tokens.
     Total: ["llm.token_count.total", "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "ai.usage.totalTokens"],
     /// Token counts as a map.
@@ -323,6 +346,64 @@ impl Field {
     }
 }
 
+/// Ends of keys that state a fact under any prefix, as in `my.app.conversation.id`. The first end takes precedence, and an exact key before all.
+pub(super) const ENDS: [(&str, Field); 13] = [
+    ("conversation.id", Field::Session),
+    ("conversation_id", Field::Session),
+    ("conversationId", Field::Session),
+    ("session.id", Field::Session),
+    ("session_id", Field::Session),
+    ("sessionId", Field::Session),
+    ("thread_id", Field::Session),
+    ("threadId", Field::Session),
+    ("user.id", Field::User),
+    ("user_id", Field::User),
+    ("userId", Field::User),
+    (TOOL_ARGUMENTS, Field::Input),
+    ("lc_agent_name", Field::GraphAgent),
+];
+
+/// The end of the key of a tool's arguments.
+pub(super) const TOOL_ARGUMENTS: &str = "tool.call.arguments";
+
+/// The end of the key of a tool's result.
+pub(super) const TOOL_RESULT: &str = "tool.call.result";
+
+/// Words of a prefix whose sessions and users are not those of a conversation: of a protocol, of the operating system, of another run.
+const OTHER_SESSIONS: [&str; 10] = ["db", "http", "mcp", "messaging", "network", "parent", "previous", "process", "rpc", "tls"];
+
+/// The rank of the first of [`ENDS`], after all exact keys.
+const FIRST_END: u8 = 128;
+
+/// The field that a key states by its end, and the rank of the key there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EndEntry {
+    pub(super) field: Field,
+    pub(super) rank: u8,
+}
+
+/// Looks up a key by its end; `None` if it states no fact. Keys of [`KEYS`] are not for this function.
+#[inline]
+pub(super) fn by_end(key: &[u8]) -> Option<EndEntry> {
+    // Few keys end in one of these, and then all ends are compared.
+    match key.last_chunk()? {
+        b"n.id" | b"n_id" | b"onId" | b"d_id" | b"adId" | b"r.id" | b"r_id" | b"erId" | b"ents" | b"name" => compare_ends(key),
+        _ => None,
+    }
+}
+
+fn compare_ends(key: &[u8]) -> Option<EndEntry> {
+    let (rank, &(end, field)) = ENDS.iter().enumerate().find(|(_, (end, _))| has_end(key, end))?;
+    let prefix = std::str::from_utf8(&key[..key.len() - end.len()]).ok()?;
+    let is_other = || prefix.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| OTHER_SESSIONS.contains(&word));
+    (!matches!(field, Field::Session | Field::User) || !is_other()).then_some(EndEntry { field, rank: FIRST_END + rank as u8 })
+}
+
+/// Whether a key is `end`, or ends in it after a separator.
+pub(super) fn has_end(key: &[u8], end: &str) -> bool {
+    key.strip_suffix(end.as_bytes()).is_some_and(|prefix| matches!(prefix.last(), None | Some(b'.' | b':' | b'/')))
+}
+
 /// Returns every key that states a fact of a row, once. Keys of numbered messages are not among them.
 pub fn row_keys() -> impl Iterator<Item = &'static str> {
     let is_first =
@@ -332,7 +413,7 @@ pub fn row_keys() -> impl Iterator<Item = &'static str> {
 
 /// The first entry of a key in [`ENTRIES`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry(u8);
+pub(crate) struct Entry(u16);
 
 impl Entry {
     /// Looks up a key; `None` if it states no fact.
@@ -386,13 +467,13 @@ static ENTRIES: [(&str, Field, u8); COUNT] = {
 };
 
 /// For each entry the next one of the same key.
-static NEXT: [u8; COUNT] = {
+static NEXT: [u16; COUNT] = {
     let (mut next, mut at) = ([EMPTY; COUNT], 0);
     while at < COUNT {
         let mut later = at + 1;
         while later < COUNT {
             if next[at] == EMPTY && is_same(ENTRIES[at].0.as_bytes(), ENTRIES[later].0.as_bytes()) {
-                next[at] = later as u8;
+                next[at] = later as u16;
             }
             later += 1;
         }
@@ -402,8 +483,9 @@ static NEXT: [u8; COUNT] = {
 };
 
 /// An open-addressing hash table of the first entry of each key. A span has about twenty attributes, and most state no fact.
-static SLOTS: [u8; 1024] = {
-    assert!(COUNT < EMPTY as usize);
+static SLOTS: [u16; 1024] = {
+    // A table that is more than half full would be slow.
+    assert!(COUNT < 512);
     let mut slots = [EMPTY; 1024];
     let mut at = 0;
     while at < COUNT {
@@ -413,7 +495,7 @@ static SLOTS: [u8; 1024] = {
             slot += 1;
         }
         if slots[slot % 1024] == EMPTY {
-            slots[slot % 1024] = at as u8;
+            slots[slot % 1024] = at as u16;
         }
         at += 1;
     }
@@ -428,7 +510,7 @@ const fn is_same(a: &[u8], b: &[u8]) -> bool {
     at == a.len() && at == b.len()
 }
 
-const EMPTY: u8 = u8::MAX;
+const EMPTY: u16 = u16::MAX;
 
 /// Hashes the last eight bytes and the length, which differ between most keys.
 #[inline]
@@ -454,6 +536,43 @@ mod tests {
         }
         assert_eq!(Entry::find(b"agno.team.id").unwrap().fields().count(), 2);
         assert_eq!(row_keys().filter(|key| *key == "agno.team.id").count(), 1);
+    }
+
+    #[test]
+    fn keys_are_found_by_their_ends() {
+        for (key, field) in [
+            ("spring.ai.chat.client.conversation.id", Field::Session),
+            ("conversation.id", Field::Session),
+            ("mastra.metadata.sessionId", Field::Session),
+            ("my:session_id", Field::Session),
+            ("mastra.metadata.threadId", Field::Session),
+            ("thread_id", Field::Session),
+            ("app.user_id", Field::User),
+            ("mastra.metadata.userId", Field::User),
+            ("spring.ai.tool.call.arguments", Field::Input),
+            ("metadata.lc_agent_name", Field::GraphAgent),
+        ] {
+            assert_eq!(by_end(key.as_bytes()).map(|entry| entry.field), Some(field), "{key}");
+        }
+        for key in [
+            "",
+            "id",
+            "thread.id",
+            "enduser.id",
+            "superuser_id",
+            "litellm.metadata.user_api_key_user_id",
+            "mcp.session.id",
+            "process.user.id",
+            "messaging.message.conversation_id",
+            "parent.session_id",
+            "llm.model_name",
+            "tool.call.argument",
+        ] {
+            assert_eq!(by_end(key.as_bytes()), None, "{key}");
+        }
+        let rank = |key: &str| by_end(key.as_bytes()).unwrap().rank;
+        assert!(rank("x.session_id") < rank("thread_id"));
+        assert!(KEYS.iter().all(|(_, keys)| keys.len() < usize::from(FIRST_END)));
     }
 
     #[test]

@@ -4,8 +4,9 @@ mod events;
 mod flat;
 mod parts;
 
-use super::keys::{Field, OUTPUT};
-use super::values::{self, get};
+use super::json_schema;
+use super::keys::{Field, OUTPUT, TOOL_ARGUMENTS, TOOL_RESULT};
+use super::values::{self, get, get_by_end};
 use crate::model::json::Scalar;
 use crate::model::{Attribute, Payload, Value};
 
@@ -101,13 +102,20 @@ pub fn messages(attributes: &[Attribute]) -> Conversation {
 /// Returns the attribute value to show as a span's input.
 #[must_use]
 pub fn input(attributes: &[Attribute]) -> Option<&Value> {
-    Field::Input.keys().iter().chain(Field::Messages.keys()).find_map(|key| get(attributes, key))
+    let exact = || Field::Input.keys().iter().find_map(|key| get(attributes, key));
+    // Some programs record the schema of the arguments under this key.
+    let parameters = || {
+        let stated = Field::ToolParameters.keys().iter().find_map(|key| get(attributes, key));
+        stated.filter(|value| !json_schema::is_in_value(value))
+    };
+    let messages = || Field::Messages.keys().iter().find_map(|key| get(attributes, key));
+    exact().or_else(|| get_by_end(attributes, TOOL_ARGUMENTS)).or_else(parameters).or_else(messages)
 }
 
 /// Returns the attribute value to show as a span's output.
 #[must_use]
 pub fn output(attributes: &[Attribute]) -> Option<&Value> {
-    OUTPUT.iter().find_map(|key| get(attributes, key))
+    OUTPUT.iter().find_map(|key| get(attributes, key)).or_else(|| get_by_end(attributes, TOOL_RESULT))
 }
 
 /// Returns the name of the tool that the span ran.

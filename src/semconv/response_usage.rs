@@ -7,8 +7,10 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use super::token_names::{Counted, Name};
 use super::values;
 use crate::model::json::{self, Scalar, chars};
+use crate::model::usage::{RareTokens, known_count};
 use crate::model::{Attribute, Usage, Value};
 
 /// Longer responses are not parsed.
@@ -39,13 +41,25 @@ pub(super) struct ResponseUsage {
 
 /// Reads usage from a map in JSON or as Python prints it. Returns `None` if it counts no tokens.
 pub(super) fn from_usage(value: Scalar<'_>) -> Option<Usage> {
+    count(&map(value)?)
+}
+
+/// Reads parts of the input or the output tokens from a map in JSON or as Python prints it.
+pub(super) fn from_details(value: Scalar<'_>, of: Part) -> Option<Usage> {
+    let mut counts = Counts::default();
+    counts.add_all(&map(value)?, of);
+    Some(counts.parts())
+}
+
+/// Parses a short map.
+fn map(value: Scalar<'_>) -> Option<Vec<Attribute>> {
     if !matches!(value, Scalar::Text(_) | Scalar::Escaped(_) | Scalar::Other(_)) || values::is_longer(value, MAX_USAGE_CHARS) {
         return None;
     }
     let text: String = chars(value).collect();
     let text = if text.contains('\'') { text.replace('\'', "\"").replace("None", "null") } else { text };
     match json::parse_value(text.as_bytes()).ok()? {
-        Value::Map(map) => count(&map),
+        Value::Map(map) => Some(map),
         _ => None,
     }
 }
@@ -86,9 +100,8 @@ pub(super) fn from_metadata(value: Scalar<'_>) -> Option<ResponseUsage> {
     let Some(Value::Map(metadata)) = providers.iter().map(|(_, value)| value).find(is_map) else { return None };
     let mut found = find(&parsed, 0).unwrap_or_else(|| {
         let mut counts = Counts::default();
-        counts.add_all(metadata, true);
-        let Counts { cache_read, cache_write, reasoning, .. } = counts;
-        ResponseUsage { usage: Usage { cache_read, cache_write, reasoning, ..Usage::default() }, id: None }
+        counts.add_all(metadata, Part::Whole);
+        ResponseUsage { usage: counts.parts(), id: None }
     });
     found.id = found.id.or_else(|| id(metadata));
     Some(found)
@@ -128,6 +141,18 @@ fn id(map: &[Attribute]) -> Option<String> {
     })
 }
 
+/// What the counts in a map are part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The usage itself.
+    Whole,
+    Input,
+    Output,
+    Cache,
+    /// Another map within the usage.
+    Other,
+}
+
 /// Token counts as the provider names them, before it is known which include which.
 #[derive(Default)]
 struct Counts {
@@ -136,9 +161,10 @@ struct Counts {
     total: Option<u32>,
     cache_read: Option<u32>,
     cache_write: Option<u32>,
-    /// Cache writes that are kept for five minutes and for an hour. Some providers state these and no sum.
-    cache_writes_by_age: u32,
+    /// Cache writes that are kept for five minutes. Some providers state these and those of an hour, and no sum.
+    cache_write_5m: u32,
     reasoning: Option<u32>,
+    rare: RareTokens,
     /// The provider calls the input a prompt, which always includes cached tokens.
     is_prompt: bool,
     /// The input excludes cached tokens.
@@ -149,19 +175,11 @@ struct Counts {
 
 fn count(map: &[Attribute]) -> Option<Usage> {
     let mut counts = Counts::default();
-    counts.add_all(map, true);
+    counts.add_all(map, Part::Whole);
     if counts.input.is_none() && counts.output.is_none() {
         return None;
     }
-    let by_age = counts.cache_writes_by_age;
-    let mut usage = Usage {
-        input: counts.input,
-        output: counts.output,
-        cache_read: counts.cache_read,
-        cache_write: counts.cache_write.filter(|write| *write > 0 || by_age == 0).or((by_age > 0).then_some(by_age)),
-        reasoning: counts.reasoning,
-        cost: None,
-    };
+    let mut usage = Usage { input: counts.input, output: counts.output, ..counts.parts() };
     // If input and output add up to the total, they include everything.
     let sum = u64::from(usage.input.unwrap_or_default()) + u64::from(usage.output.unwrap_or_default());
     let may_exclude = counts.total.is_none_or(|total| u64::from(total) != sum);
@@ -170,81 +188,127 @@ fn count(map: &[Attribute]) -> Option<Usage> {
     Some(usage)
 }
 
+/// Returns the cache writes: their stated sum, or else the sum of those that are kept for five minutes and for an hour.
+pub(super) fn cache_writes(stated: Option<u32>, kept_5m: u32, kept_1h: u32) -> Option<u32> {
+    let by_age = u64::from(kept_5m) + u64::from(kept_1h);
+    if by_age > 0 && stated.unwrap_or_default() == 0 { known_count(by_age) } else { stated }
+}
+
 /// Adds cached tokens to the input and reasoning tokens to the output where these exclude them: because the caller knows it, because the
-/// detail is larger than the count, or because only then everything adds up to the total.
+/// detail is larger than the count, or because only then everything adds up to the total. Reasoning beyond an output that the total proves
+/// to be whole is unknown.
 pub(super) fn include_details(usage: &mut Usage, total: Option<u32>, excludes_cached: bool, excludes_reasoning: bool) {
     let count = |count: Option<u32>| count.unwrap_or_default();
-    let cached = count(usage.cache_read).saturating_add(count(usage.cache_write));
-    let reasoning = count(usage.reasoning);
-    let (input, output) = (count(usage.input), count(usage.output));
-    let adds_up = |cached: u32, reasoning: u32| {
-        let sum = [input, cached, output, reasoning].into_iter().map(u64::from).sum::<u64>();
-        total.is_some_and(|total| u64::from(total) == sum)
-    };
+    let cached = u64::from(count(usage.cache_read)) + u64::from(count(usage.cache_write));
+    let reasoning = u64::from(count(usage.reasoning));
+    let (input, output) = (u64::from(count(usage.input)), u64::from(count(usage.output)));
+    let adds_up = |cached: u64, reasoning: u64| total.is_some_and(|total| u64::from(total) == input + cached + output + reasoning);
     let both = adds_up(cached, reasoning);
+    let is_whole = usage.input.is_some() && (adds_up(0, 0) || adds_up(cached, 0));
     if cached > 0 && usage.input.is_some() && (excludes_cached || cached > input || adds_up(cached, 0) || both) {
-        usage.input = Some(input.saturating_add(cached));
+        usage.input = known_count(input + cached);
     }
-    if reasoning > 0 && usage.output.is_some() && (excludes_reasoning || reasoning > output || adds_up(0, reasoning) || both) {
-        usage.output = Some(output.saturating_add(reasoning));
+    if reasoning > 0 && usage.output.is_some() && !is_whole && (excludes_reasoning || reasoning > output || adds_up(0, reasoning) || both) {
+        usage.output = known_count(output + reasoning);
+    }
+    if usage.output.is_some_and(|output| u64::from(output) < reasoning) {
+        usage.reasoning = None;
     }
 }
 
 impl Counts {
+    /// Returns the parts of input and output.
+    fn parts(&self) -> Usage {
+        Usage {
+            cache_read: self.cache_read,
+            cache_write: cache_writes(self.cache_write, self.cache_write_5m, self.rare.cache_write_1h),
+            reasoning: self.reasoning,
+            rare: self.rare,
+            ..Usage::default()
+        }
+    }
+
     /// Adds the counts of a map and of the maps in it.
-    fn add_all(&mut self, map: &[Attribute], is_outermost: bool) {
+    fn add_all(&mut self, map: &[Attribute], part: Part) {
         for (name, value) in map {
-            if let Value::Map(details) = value {
-                self.add_all(details, false);
-                continue;
-            }
-            if let Some(count) = values::scalar(value).and_then(values::count) {
-                let name: String = name.chars().filter(|char| *char != '_').map(|char| char.to_ascii_lowercase()).collect();
-                self.add(&name, count, is_outermost);
+            let Some(name) = Name::read(name.as_bytes()) else { continue };
+            match value {
+                Value::Map(details) => self.add_all(details, inner(&name, part)),
+                // Gemini: `[{"modality": "AUDIO", "tokenCount": 7}]`.
+                Value::List(items) => self.add_modalities(items, inner(&name, part)),
+                _ => {
+                    if let (Some(counted), Some(count)) = (name.counted(), values::scalar(value).and_then(values::count)) {
+                        self.add(counted, count, part);
+                    }
+                }
             }
         }
     }
 
-    /// Adds a count by its name, without `_` and in lower case.
-    fn add(&mut self, name: &str, count: u32, is_outermost: bool) {
+    fn add_modalities(&mut self, items: &[Value], part: Part) {
+        for item in items {
+            let Value::Map(item) = item else { continue };
+            let member = |names: [&str; 2]| item.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value);
+            let is_audio =
+                matches!(member(["modality", "modality"]), Some(Value::Text(modality)) if modality.eq_ignore_ascii_case("audio"));
+            let count = member(["tokenCount", "token_count"]).and_then(values::scalar).and_then(values::count);
+            if let Some(count) = count.filter(|_| is_audio) {
+                self.add(Counted::Audio, count, part);
+            }
+        }
+    }
+
+    fn add(&mut self, counted: Counted, count: u32, part: Part) {
+        let is_outermost = part == Part::Whole;
         let set = |total: &mut Option<u32>| *total = Some(total.unwrap_or_default().max(count));
-        match name {
-            "inputtokens" | "inputtokencount" | "input" if is_outermost => set(&mut self.input),
-            "prompttokens" | "prompttokencount" | "prompt" if is_outermost => {
+        let set_rare = |total: &mut u32| *total = count.max(*total);
+        match counted {
+            Counted::Input if is_outermost => set(&mut self.input),
+            Counted::Prompt if is_outermost => {
                 set(&mut self.input);
                 self.is_prompt = true;
             }
-            "outputtokens" | "completiontokens" | "candidatestokencount" | "outputtokencount" | "output" | "completion" if is_outermost => {
-                set(&mut self.output);
-            }
-            "totaltokens" | "totaltokencount" | "total" if is_outermost => set(&mut self.total),
-            "cachereadinputtokens" | "cachereadinputtokencount" | "inputcacheread" | "inputcachedtokens" => {
+            Counted::Output if is_outermost => set(&mut self.output),
+            Counted::Total if is_outermost => set(&mut self.total),
+            Counted::CacheReadApart => {
                 set(&mut self.cache_read);
-                // The names that Anthropic, Bedrock and Langfuse use for tokens outside the input.
                 self.excludes_cached |= is_outermost;
             }
-            "cachecreationinputtokens" | "cachewriteinputtokens" | "cachewriteinputtokencount" | "inputcachecreation" => {
+            Counted::CacheWriteApart => {
                 set(&mut self.cache_write);
                 self.excludes_cached |= is_outermost;
             }
-            "cachedtokens"
-            | "cachedinputtokens"
-            | "cachedprompttokens"
-            | "cachedcontenttokencount"
-            | "cachedcontenttokens"
-            | "cacheread"
-            | "cachereadtokens" => set(&mut self.cache_read),
-            "cachewritetokens" | "cachecreationtokens" | "cachecreation" | "cachewrite" => set(&mut self.cache_write),
-            "ephemeral5minputtokens" | "ephemeral1hinputtokens" => {
-                self.cache_writes_by_age = self.cache_writes_by_age.saturating_add(count);
-            }
-            "reasoningtokens" | "reasoningoutputtokens" | "reasoning" => set(&mut self.reasoning),
-            "thoughtstokencount" | "thoughtstokens" | "outputreasoningtokens" | "outputreasoning" => {
+            Counted::CacheRead => set(&mut self.cache_read),
+            Counted::CacheWrite => set(&mut self.cache_write),
+            Counted::CacheWrite5m => set_rare(&mut self.cache_write_5m),
+            Counted::CacheWrite1h => set_rare(&mut self.rare.cache_write_1h),
+            Counted::Reasoning => set(&mut self.reasoning),
+            Counted::ReasoningApart => {
                 set(&mut self.reasoning);
                 self.excludes_reasoning = true;
             }
-            _ => {}
+            Counted::InputAudio => set_rare(&mut self.rare.audio_input),
+            Counted::OutputAudio => set_rare(&mut self.rare.audio_output),
+            Counted::CachedAudio => set(&mut self.rare.cached_audio),
+            Counted::Audio => match part {
+                Part::Input => set_rare(&mut self.rare.audio_input),
+                Part::Output => set_rare(&mut self.rare.audio_output),
+                Part::Cache => set(&mut self.rare.cached_audio),
+                Part::Whole | Part::Other => {}
+            },
+            Counted::Input | Counted::Prompt | Counted::Output | Counted::Total => {}
         }
+    }
+}
+
+/// Returns what the map of this name is part of. Maps that only sort the counts by age or by modality belong to the map around them.
+fn inner(name: &Name, around: Part) -> Part {
+    match name.is_of_input() {
+        _ if name.is_of_cache() => Part::Cache,
+        Some(true) => Part::Input,
+        Some(false) => Part::Output,
+        None if around == Part::Whole => Part::Other,
+        None => around,
     }
 }
 
@@ -317,6 +381,25 @@ mod tests {
         for text in ["", "{}", "[1]", r#"{"seats": 4}"#, r#"{"input_tokens": -1}"#, "{'a"] {
             assert_eq!(counts(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn reasoning_is_not_added_to_an_output_that_the_total_proves_to_be_whole() {
+        let whole = r#"{"prompt_tokens": 1640, "completion_tokens": 102, "total_tokens": 1742, "completion_tokens_details": {"reasoning_tokens": 109}}"#;
+        assert_eq!(counts(whole), Some([Some(1640), None, None, Some(102), None]));
+        let cached =
+            r#"{"input_tokens": 40, "cache_read_input_tokens": 1600, "output_tokens": 102, "total_tokens": 1742, "reasoning_tokens": 109}"#;
+        assert_eq!(counts(cached), Some([Some(1640), Some(1600), None, Some(102), None]));
+        let apart = r#"{"prompt_tokens": 1640, "completion_tokens": 102, "completion_tokens_details": {"reasoning_tokens": 109}}"#;
+        assert_eq!(counts(apart), Some([Some(1640), None, None, Some(211), Some(109)]));
+    }
+
+    #[test]
+    fn counts_that_are_none_are_unknown() {
+        let text = r#"{"input_tokens": 4000000000, "output_tokens": 2.5, "cache_read_input_tokens": -1}"#;
+        assert_eq!(counts(text), None);
+        let sum = r#"{"input_tokens": 2147483647, "cache_read_input_tokens": 2147483647, "output_tokens": 1}"#;
+        assert_eq!(counts(sum), Some([None, Some(2_147_483_647), None, Some(1), None]));
     }
 
     #[test]

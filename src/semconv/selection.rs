@@ -3,8 +3,8 @@
 //! A row built from these parts has the same facts as a row built from the whole attributes. PostgreSQL's statements are generated from
 //! this list, so that a new key in the conventions needs no change there.
 
-use super::extractor::{MAX_MAP_CHARS, PROMPT_PREFIX};
-use super::keys::Field;
+use super::extractor::{MAX_MAP_CHARS, METADATA_WORDS, PROMPT_PREFIX};
+use super::keys::{ENDS, Field};
 use super::messages::MAX_MESSAGES_CHARS;
 use super::preview::{ERROR_PREVIEW, PREVIEW_WINDOW};
 use super::response_usage::{MAX_RESPONSE_CHARS, MAX_USAGE_CHARS, USAGE_WORDS};
@@ -12,6 +12,16 @@ use super::response_usage::{MAX_RESPONSE_CHARS, MAX_USAGE_CHARS, USAGE_WORDS};
 pub(crate) use super::keys::{
     CALLED_TOOL, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OUTPUT_MESSAGES, SPAN_KIND_KEY, USER_ROLE, row_keys,
 };
+
+/// The keys of token counts that are in no known convention have one of these ends, in any case, and this word before the name unless they
+/// have no dot.
+pub(crate) use super::token_names::{COUNT_ENDS, USAGE_PREFIX};
+
+/// Returns a regular expression for keys that may state a fact by their ends.
+pub(crate) fn end_pattern() -> String {
+    let ends: Vec<String> = ENDS.iter().map(|(end, _)| end.replace('.', "\\.")).collect();
+    format!("(^|[.:/])({})$", ends.join("|"))
+}
 
 /// Values of [`SPAN_KIND_KEY`], in lower case, that make sure that a span is not a tool's.
 pub(crate) const OTHER_THAN_TOOL: [&str; 9] =
@@ -68,9 +78,10 @@ fn field_part(field: Field) -> Part {
         }
         Field::Answer => matching(None, 1, &[], 1),
         Field::ProviderMetadata => matching(None, MAX_RESPONSE_CHARS, &[], 1),
-        Field::UsageDetails => matching(None, MAX_USAGE_CHARS, &[], 1),
+        Field::UsageDetails | Field::InputDetails | Field::OutputDetails => matching(None, MAX_USAGE_CHARS, &[], 1),
         Field::CostDetails => matching(None, MAX_MAP_CHARS, &["total"], 1),
         Field::Parameters => matching(None, MAX_MAP_CHARS, &["model"], 1),
+        Field::Metadata => matching(None, MAX_MAP_CHARS, &METADATA_WORDS, 1),
         _ => Part::Whole,
     }
 }

@@ -106,6 +106,11 @@ impl<'a> SpanBuilder<'a> {
         self.service = name;
     }
 
+    /// Lets the service name an agent that has no name of its own. This is right for a root span.
+    pub fn name_agent_by_service(&mut self) {
+        self.attributes.service(self.service);
+    }
+
     /// Adds an attribute. Of attributes with equal keys the last one counts.
     #[inline]
     pub fn attribute(&mut self, key: &[u8], value: Scalar<'a>) {

@@ -43,6 +43,11 @@ pub(super) fn title(name: &str) -> &str {
     }
 }
 
+/// Whether a name is the beginning of a known form without what follows there.
+pub(super) fn is_prefix(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| prefix.trim_end() == name)
+}
+
 fn is_method(name: &str) -> bool {
     let plain = |name: &str| METHODS.contains(&name);
     plain(name) || name.strip_prefix(['a', '_']).is_some_and(plain)

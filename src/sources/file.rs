@@ -1,7 +1,7 @@
 //! Reads a file of spans in any of several formats, compressed or not. The content decides the format.
 //!
 //! The spans are held in memory as OTLP protobuf; rows and payloads are decoded from there. Lines that are appended to a file of OTLP/JSON,
-//! as the OpenTelemetry collector's file exporter writes it, are read, too.
+//! as the OpenTelemetry collector's file exporter writes it, are read, too, also when the file was rotated.
 
 mod decompress;
 mod follow;
@@ -11,20 +11,20 @@ pub mod fuzz;
 mod index;
 mod jaeger;
 mod lines;
+mod objects;
 mod requests;
 mod search;
-mod span_json;
 mod spans;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
 use crate::model::{Origin, Payload, PayloadRef};
-use follow::Follower;
+use follow::{Follower, Found};
 use format::Content;
 use search::Scan;
 
@@ -74,80 +74,149 @@ pub fn start(path: PathBuf, sender: UpdateSender) -> io::Result<Handle> {
 }
 
 fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<(), Closed> {
-    let fail = |error: String| sender.send(Update::State(sender.id, State::Failing(format!("{}: {error}", path.display()))));
-    let mut content = None;
-    let mut follower = None;
-    match load(path) {
-        Ok((loaded, growing)) => {
-            send(&loaded, 0, Origin::History, sender)?;
-            (content, follower) = (Some(loaded), growing);
-            let state = if follower.is_some() { State::Watching { left_out: 0 } } else { State::Ended };
-            sender.send(Update::State(sender.id, state))?;
-        }
-        Err(error) => fail(error)?,
-    }
+    let mut reader = Reader { path, sender, content: None, follower: None, state: None };
+    reader.load()?;
     let mut scan: Option<Scan> = None;
     loop {
-        if let (Some(running), Some(content)) = (&mut scan, &content) {
+        let content = reader.content.as_ref();
+        if let (Some(running), Some(content)) = (&mut scan, content) {
             sender.send(Update::SearchHits(running.slice(content, sender.id)))?;
             if running.is_done() {
                 scan = None;
             }
         }
-        let request = match (&scan, &follower) {
+        let request = match (&scan, &reader.follower) {
             (Some(_), _) => inbox.recv_timeout(Duration::ZERO),
             (None, Some(_)) => inbox.recv_timeout(follow::INTERVAL),
             (None, None) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match request {
             Ok(Request::Payloads { ticket, addresses }) => {
-                let payloads = addresses.into_iter().map(|(address, _)| payload(content.as_ref(), address)).collect();
+                let payloads = addresses.into_iter().map(|(address, _)| payload(content, address)).collect();
                 sender.send(Update::Payloads { ticket, payloads })?;
             }
-            Ok(Request::Search(search)) => scan = Some(Scan::new(search, content.as_ref().map_or(0, |content| content.spans.len()))),
+            Ok(Request::Search(search)) => scan = Some(Scan::new(search, content.map_or(0, |content| content.spans.len()))),
             Ok(Request::StopSearch) => scan = None,
             Ok(Request::Check { ticket, query, addresses }) => {
-                let spans = content.as_ref().map_or_else(Vec::new, |content| search::check(content, &addresses, &query));
+                let spans = content.map_or_else(Vec::new, |content| search::check(content, &addresses, &query));
                 sender.send(Update::SearchHits(SearchHits { source: sender.id, ticket, spans, progress: None, error: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             // The content stays in memory until the source stops.
             Ok(Request::Release(_)) | Err(RecvTimeoutError::Timeout) => {}
         }
-        let (Some(content), Some(growing), None) = (&mut content, &mut follower, &scan) else { continue };
-        match growing.read() {
-            Ok(None) => {}
-            Ok(Some(lines)) => {
-                let known = content.spans.len();
-                content.append_lines(&lines);
-                send(content, known, Origin::Live, sender)?;
-            }
-            Err(error) => {
-                fail(error)?;
-                follower = None;
-            }
+        if scan.is_none() {
+            reader.look()?;
         }
     }
 }
 
+/// A file, and what was read of it.
+struct Reader<'a> {
+    path: &'a Path,
+    sender: &'a UpdateSender,
+    content: Option<Content>,
+    follower: Option<Follower>,
+    /// The last state that was sent.
+    state: Option<State>,
+}
+
+impl Reader<'_> {
+    fn set_state(&mut self, state: State) -> Result<(), Closed> {
+        if self.state.as_ref() == Some(&state) {
+            return Ok(());
+        }
+        self.state = Some(state.clone());
+        self.sender.send(Update::State(self.sender.id, state))
+    }
+
+    fn named(&self, what: &str) -> String {
+        format!("{}: {what}", self.path.display())
+    }
+
+    /// Reads the file for the first time.
+    fn load(&mut self) -> Result<(), Closed> {
+        match load(self.path) {
+            Ok((content, follower)) => {
+                send(&content, 0, Origin::History, self.sender)?;
+                let state = match content.without_spans() {
+                    Some(reason) => State::Failing(self.named(&reason)),
+                    None if follower.is_some() => State::Watching { left_out: 0 },
+                    None => State::Ended,
+                };
+                (self.content, self.follower) = (Some(content), follower);
+                self.set_state(state)
+            }
+            Err(Refused { reason, may_come }) => {
+                if may_come {
+                    self.content = Some(Content::growing());
+                    self.follower = Some(Follower::waiting(self.path));
+                }
+                self.set_state(State::Failing(self.named(&reason)))
+            }
+        }
+    }
+
+    /// Reads what is new.
+    fn look(&mut self) -> Result<(), Closed> {
+        let (Some(content), Some(follower)) = (&mut self.content, &mut self.follower) else { return Ok(()) };
+        let found = match follower.look() {
+            Ok(Found::Lines(lines)) => lines,
+            Ok(Found::Missing) => {
+                if !matches!(self.state, Some(State::Watching { .. })) {
+                    return Ok(());
+                }
+                return self.set_state(State::Waiting(self.named("it was removed or renamed; waiting for a new one")));
+            }
+            Err(error) => {
+                self.follower = None;
+                return self.set_state(State::Failing(self.named(&error)));
+            }
+        };
+        let before = content.spans.len();
+        for lines in found {
+            let known = content.spans.len();
+            content.append_lines(&lines.bytes, lines.is_start);
+            send(content, known, Origin::Live, self.sender)?;
+        }
+        if content.spans.size() > MAX_SIZE {
+            self.follower = None;
+            let reason = self.named(&format!("more than {} GiB of it are in memory; it is no longer followed", MAX_SIZE >> 30));
+            return self.set_state(State::Failing(reason));
+        }
+        let is_back = matches!(self.state, Some(State::Waiting(_)));
+        if is_back || content.spans.len() > before { self.set_state(State::Watching { left_out: 0 }) } else { Ok(()) }
+    }
+}
+
+/// Why a file was not read.
+struct Refused {
+    reason: String,
+    /// Whether the file is missing or empty, and one of lines by its name, so that it may yet be written.
+    may_come: bool,
+}
+
 /// Reads a file. Returns a follower if lines may be appended.
-fn load(path: &Path) -> Result<(Content, Option<Follower>), String> {
+fn load(path: &Path) -> Result<(Content, Option<Follower>), Refused> {
+    let is_lines = path.extension().is_some_and(|extension| ["jsonl", "ndjson"].iter().any(|known| extension.eq_ignore_ascii_case(known)));
+    let refused = |reason: String| Refused { reason, may_come: false };
+    let failed = |error: io::Error| Refused { may_come: is_lines && error.kind() == ErrorKind::NotFound, reason: error.to_string() };
     // Opening a pipe blocks until a writer opens it.
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err("it is not a regular file".to_owned());
+        return Err(refused("it is not a regular file".to_owned()));
     }
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    (&file).take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    (&file).take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > MAX_SIZE {
-        return Err(format!("it is larger than {} GiB; split it", MAX_SIZE >> 30));
+        return Err(refused(format!("it is larger than {} GiB; split it", MAX_SIZE >> 30)));
     }
-    let size = bytes.len() as u64;
     let is_packed = decompress::content_encoding(&bytes).is_some() || bytes.first() == Some(&0);
-    let content = Content::read(bytes, MAX_SIZE)?;
-    let unfinished = content.unfinished().filter(|_| !is_packed);
-    let follower = unfinished.map(|unfinished| Follower::new(file, size.saturating_sub(unfinished as u64)));
-    Ok((content, follower))
+    let size = bytes.len() as u64;
+    let content = Content::read(bytes, MAX_SIZE).map_err(|reason| Refused { reason, may_come: is_lines && size == 0 })?;
+    let unfinished = content.unfinished(is_lines).filter(|_| !is_packed);
+    let follower = unfinished.map(|unfinished| Follower::new(path, file, size.saturating_sub(unfinished as u64)));
+    Ok((content, follower.transpose().map_err(failed)?))
 }
 
 /// Sends the spans from the index `from` on.

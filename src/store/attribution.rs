@@ -179,8 +179,8 @@ impl Store {
 
     /// Returns whether the row is a call: of an agent, a model or a tool, and not a second row of the same operation.
     ///
-    /// A framework and its instrumentation may each report an operation, one row below the other. Then the upper row is an agent's run and
-    /// the lower one a tool's call. Of nested model rows, the one whose usage counts is the call, else the lowest.
+    /// A framework and its instrumentation may each report an operation, one row below the other; hooks name the tool that they watch. Then
+    /// the upper row is the run or the call. Of nested model rows, the one whose usage counts is the call, else the lowest.
     pub(super) fn is_call(&self, row: RowIx) -> bool {
         let data = self.row(row);
         if data.placeholder || self.is_duplicate(row) {
@@ -197,8 +197,8 @@ impl Store {
         }
         match By::of(data.span_type) {
             _ if data.label.is_empty() => false,
-            Some(By::Agent) => !data.parent().is_some_and(|parent| self.is_same_operation(parent, row)),
-            Some(_) => !examined_children().any(|&child| self.is_same_operation(row, child)),
+            Some(By::Agent | By::Tool) => !data.parent().is_some_and(|parent| self.is_same_operation(parent, row)),
+            Some(By::Model) => !examined_children().any(|&child| self.is_same_operation(row, child)),
             None => false,
         }
     }
@@ -227,7 +227,7 @@ impl Store {
         let usage = self.usage(row).filter(|_| by == By::Model);
         let call = Call {
             is_error: data.status() == Status::Error,
-            failed: data.fails(),
+            failed: data.has_failed(),
             duration: (data.phase == Phase::Ended).then(|| data.duration(0)),
             first_token: self.first_token(row).filter(|_| by == By::Model),
             output: usage.and_then(|usage| usage.output),

@@ -197,7 +197,11 @@ impl Store {
 
     fn mark(&mut self, row: RowIx, mark: Mark, value: bool, changes: &mut Changes) {
         if self.row(row).outcome.has(mark) != value {
+            // A call counts with its failure.
+            let counted = self.row(row).counted;
+            self.set_counted(row, false);
             self.change(row, |store| store.rows[row.0].outcome.set(mark, value));
+            self.set_counted(row, counted);
             changes.rows.push(row);
             self.touch(self.row(row).trace(), changes);
         }

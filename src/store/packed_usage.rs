@@ -1,6 +1,6 @@
 //! The usage that a row states, packed into 40 bytes and stored apart from the rows, since most rows state none.
 
-use crate::model::usage::NanoUsd;
+use crate::model::usage::{MAX_COUNT, NanoUsd};
 use crate::model::{Nanos, Usage};
 
 /// A row's usage, its response id and how it counts.
@@ -31,7 +31,7 @@ impl PackedUsage {
 
     pub(super) fn new(usage: Usage, first_token: Option<Nanos>, model_id: u32) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
-        let pack = |count: Option<u32>| count.map_or(Self::NO_COUNT, |count| count.min(Self::FILLED - 1));
+        let pack = |count: Option<u32>| count.filter(|count| *count <= MAX_COUNT).unwrap_or(Self::NO_COUNT);
         let micros =
             first_token.and_then(|nanos| u32::try_from(nanos / 1000).ok()).map_or(Self::NO_TIME, |micros| micros.min(Self::NO_TIME));
         let states_cost = if usage.cost.is_some() { Self::STATES_COST } else { 0 };
@@ -49,7 +49,7 @@ impl PackedUsage {
         let unpack = |count| (count != Self::NO_COUNT).then_some(count & !Self::FILLED);
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
-        Usage { input, output, cache_read, cache_write, reasoning, cost }
+        Usage { input, output, cache_read, cache_write, reasoning, cost, ..Usage::default() }
     }
 
     /// Returns whether the span itself states its cost.

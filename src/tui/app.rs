@@ -22,6 +22,7 @@ mod table_actions;
 mod test_harness;
 #[cfg(test)]
 mod tests;
+mod text_input;
 mod trace_tree;
 mod update;
 

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::execute;
-use crossterm::style::Print;
+use crossterm::queue;
+
+use super::terminal::Output;
 
 /// The largest text, in bytes, that is copied; no known terminal takes as much.
 pub const MAX_SIZE: usize = 1 << 20;
@@ -16,9 +17,19 @@ pub const MAX_SIZE: usize = 1 << 20;
 /// The largest text, in bytes, that every terminal with OSC 52 takes: it makes a sequence of 100 000 bytes.
 pub const PORTABLE_SIZE: usize = 74_994;
 
-/// Copies `text` through the terminal. Fails if the terminal is gone.
-pub fn copy_to_terminal(text: &str) -> io::Result<()> {
-    execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
+/// Copies `text` through the terminal.
+///
+/// # Errors
+///
+/// Fails if the terminal is gone or takes no output.
+pub fn copy_to_terminal(output: &Output, text: &str) -> io::Result<()> {
+    if !output.is_ready()? {
+        return Err(io::Error::other("the terminal takes no output"));
+    }
+    let mut sequence = Vec::new();
+    queue!(sequence, CopyToClipboard::to_clipboard_from(text))?;
+    output.send(sequence);
+    Ok(())
 }
 
 /// Copies `text` through the tmux (3.2 or later) that the program runs in. Fails if there is none or if it refuses the text.
@@ -32,7 +43,7 @@ pub fn copy_to_tmux(text: &str) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("tmux ended with {status}"))) }
 }
 
-/// Rings the terminal's bell. Errors are ignored: a terminal that is gone needs no bell.
-pub fn ring_bell() {
-    let _ = execute!(io::stdout(), Print('\u{7}'));
+/// Rings the terminal's bell.
+pub fn ring_bell(output: &Output) {
+    output.send(b"\x07".to_vec());
 }

@@ -13,9 +13,7 @@ use color_eyre::eyre::{Report, bail};
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::StreamExt;
 use futures_util::future::poll_immediate;
-use ratatui::Terminal;
-use ratatui::backend::Backend;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Position;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
@@ -31,7 +29,7 @@ use crate::panic_hook;
 use crate::sources::{Hub, PayloadRequest};
 use crate::store::Store;
 use crate::tui::history;
-use crate::tui::terminal::suspend;
+use crate::tui::terminal::{Output, Screen};
 use crate::tui::view::{self, HitMap};
 
 /// The shortest time between two frames that no key asked for.
@@ -50,8 +48,6 @@ pub struct Session {
     pub directory: PathBuf,
     /// Regular expressions for secrets, in addition to the built-in ones.
     pub redact_patterns: Vec<String>,
-    /// Whether the program captures the mouse.
-    pub mouse: bool,
     /// The prices, which load in the background, and a warning if the user's price file is unusable.
     pub prices: oneshot::Receiver<(Prices, Option<String>)>,
 }
@@ -86,6 +82,7 @@ struct Loop<'a> {
     hits: HitMap,
     is_suspending: bool,
     finished: UnboundedSender<Finished>,
+    output: Output,
 }
 
 /// Decides when to draw.
@@ -108,12 +105,10 @@ impl FramePacer {
 /// # Errors
 ///
 /// Fails if the terminal fails or a thread panics.
-pub async fn run<B: Backend>(terminal: &mut Terminal<B>, session: &mut Session) -> Result<(), Report>
-where
-    B::Error: Send + Sync + 'static,
-{
+pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Report> {
     let (finished, mut results) = unbounded_channel();
-    let mut state = Loop { session, pending: HashMap::new(), hits: HitMap::default(), is_suspending: false, finished };
+    let mut state =
+        Loop { session, pending: HashMap::new(), hits: HitMap::default(), is_suspending: false, finished, output: screen.output.clone() };
     let mut events = EventStream::new();
     let mut end = std::pin::pin!(end_signal()?);
     let mut tick = interval(Duration::from_secs(1));
@@ -121,8 +116,9 @@ where
     let mut frames = FramePacer { drawn: Instant::now(), is_dirty: true, is_urgent: true };
     let mut is_priced = false;
     loop {
-        if frames.is_due() {
-            let has_more = state.draw(terminal)?;
+        let is_ready = screen.output.is_ready()?;
+        if is_ready && frames.is_due() {
+            let has_more = state.draw(screen)?;
             // An unfinished filter, and the totals over what it shows, go on with the next frame.
             frames = FramePacer { drawn: Instant::now(), is_dirty: has_more, is_urgent: false };
         }
@@ -136,9 +132,7 @@ where
                     return Ok(());
                 }
                 if std::mem::take(&mut state.is_suspending) {
-                    suspend(state.session.mouse)?;
-                    // The shell has written to the screen: redraw all cells.
-                    terminal.swap_buffers();
+                    screen.suspend()?;
                 }
                 frames.is_urgent = true;
             }
@@ -156,7 +150,8 @@ where
                     continue;
                 }
             }
-            () = sleep_until((frames.drawn + FRAME).into()), if frames.is_dirty => {}
+            () = screen.output.ready(), if !is_ready => continue,
+            () = sleep_until((frames.drawn + FRAME).into()), if frames.is_dirty && is_ready => {}
         }
         frames.is_dirty = true;
     }
@@ -164,16 +159,12 @@ where
 
 impl Loop<'_> {
     /// Draws a frame. Returns whether work is left for further frames.
-    fn draw<B: Backend>(&mut self, terminal: &mut Terminal<B>) -> Result<bool, Report>
-    where
-        B::Error: Send + Sync + 'static,
-    {
+    fn draw(&mut self, screen: &mut Screen) -> Result<bool, Report> {
         let Self { session: Session { app, store, .. }, hits, .. } = self;
-        let size = terminal.size()?;
-        let has_more = view::prepare_frame(app, store, Rect::new(0, 0, size.width, size.height));
-        terminal.draw(|frame| view::draw(frame, app, store, hits))?;
+        let has_more = view::prepare_frame(app, store, screen.fit()?);
+        screen.terminal.draw(|frame| view::draw(frame, app, store, hits))?;
         if app.take_bell() {
-            crate::tui::clipboard::ring_bell();
+            crate::tui::clipboard::ring_bell(&screen.output);
         }
         Ok(has_more)
     }

@@ -1,20 +1,124 @@
 //! The terminal's raw mode and alternate screen, restored however the program ends.
+//!
+//! A terminal may take no output for as long as it likes (a stalled ssh connection, a suspended terminal program). So a thread of its own
+//! writes to it, and nothing else waits for that thread: a frame that the terminal cannot take yet is not drawn.
 
-use std::io::{self, Stdout, Write};
-use std::mem::ManuallyDrop;
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crossterm::cursor::Show;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
-use crossterm::execute;
 use crossterm::style::Print;
 use crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use ratatui::Terminal;
+use crossterm::{queue, terminal};
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+use tokio::sync::Notify;
 
-/// Buffers a frame and writes it at once, as a synchronized update that the terminal shows without tearing.
+/// The largest screen in columns and rows. A terminal may claim any size, and each cell takes memory.
+const MAX_SIZE: (u16, u16) = (1000, 500);
+
+/// How long to wait for a terminal that takes no output, before the program ends or stops without restoring its screen.
+const WAIT: Duration = Duration::from_millis(500);
+
+/// Writes to the terminal on a thread of its own, in the order of the calls.
+#[derive(Clone, Debug)]
+pub struct Output {
+    sender: Sender<Vec<u8>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Both tell that a text was written.
+    written: Condvar,
+    written_async: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Texts that are not yet written.
+    waiting: usize,
+    error: Option<io::Error>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_all(&self, texts: &Receiver<Vec<u8>>, mut out: impl Write) {
+        for text in texts {
+            let written = out.write_all(&text).and_then(|()| out.flush());
+            let mut state = self.state();
+            state.waiting -= 1;
+            if let Err(error) = written {
+                state.error.get_or_insert(error);
+            }
+            drop(state);
+            self.written.notify_all();
+            self.written_async.notify_waiters();
+        }
+    }
+}
+
+impl Output {
+    /// Starts the thread. It ends with the last clone of the returned value, and never if the terminal takes no output.
+    fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (sender, texts) = channel();
+        let shared = Arc::new(Shared::default());
+        let writer = shared.clone();
+        std::thread::Builder::new().name("terminal".to_owned()).spawn(move || writer.write_all(&texts, out))?;
+        Ok(Self { sender, shared })
+    }
+
+    /// Hands over a text. Errors show in [`Output::is_ready`].
+    pub fn send(&self, text: Vec<u8>) {
+        self.shared.state().waiting += 1;
+        if self.sender.send(text).is_err() {
+            self.shared.state().waiting -= 1;
+        }
+    }
+
+    /// Whether the terminal has taken everything.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the terminal is gone.
+    pub fn is_ready(&self) -> io::Result<bool> {
+        let mut state = self.shared.state();
+        state.error.take().map_or(Ok(state.waiting == 0), Err)
+    }
+
+    /// Waits until the terminal has taken everything, or is gone.
+    pub async fn ready(&self) {
+        loop {
+            let written = self.shared.written_async.notified();
+            let mut written = std::pin::pin!(written);
+            // From here on no notification is missed.
+            written.as_mut().enable();
+            if self.shared.state().waiting == 0 {
+                return;
+            }
+            written.await;
+        }
+    }
+
+    /// Waits as long as [`WAIT`] until the terminal has taken everything. Returns whether it has.
+    fn wait(&self) -> bool {
+        let waited = self.shared.written.wait_timeout_while(self.shared.state(), WAIT, |state| state.waiting > 0);
+        waited.unwrap_or_else(PoisonError::into_inner).0.waiting == 0
+    }
+}
+
+/// Buffers a frame and hands it over at once, as a synchronized update that the terminal shows without tearing.
 #[derive(Debug)]
 pub struct FrameBuffer {
-    out: Stdout,
+    output: Output,
     frame: Vec<u8>,
 }
 
@@ -24,77 +128,170 @@ const END_SYNC: &[u8] = b"\x1b[?2026l";
 
 impl Write for FrameBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.frame.is_empty() {
+            self.frame.extend_from_slice(BEGIN_SYNC);
+        }
         self.frame.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         if !self.frame.is_empty() {
-            self.frame.splice(..0, BEGIN_SYNC.iter().copied());
             self.frame.extend_from_slice(END_SYNC);
-            let frame = std::mem::take(&mut self.frame);
-            self.out.write_all(&frame)?;
+            self.output.send(std::mem::take(&mut self.frame));
         }
-        self.out.flush()
+        Ok(())
     }
 }
 
 /// The terminal in raw mode and on its alternate screen. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct Screen {
-    /// The terminal to draw on. It is never dropped: without a terminal its destructor writes to standard error, which is gone too, and
-    /// panics. The destructor of [`Screen`] shows the cursor instead.
-    pub terminal: ManuallyDrop<Terminal<CrosstermBackend<FrameBuffer>>>,
+    /// The terminal to draw on.
+    pub terminal: Terminal<CrosstermBackend<FrameBuffer>>,
+    /// What else is written to the terminal.
+    pub output: Output,
+    area: Rect,
+    mouse: bool,
 }
 
 impl Screen {
     /// Switches the terminal to raw mode and the alternate screen, with or without mouse events.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no terminal.
     pub fn enter(mouse: bool) -> io::Result<Self> {
-        let restore = Restore;
-        enter(mouse)?;
-        let out = FrameBuffer { out: io::stdout(), frame: Vec::new() };
-        let terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(out))?);
-        std::mem::forget(restore);
-        Ok(Self { terminal })
+        let area = area()?;
+        let output = Output::start(io::stdout())?;
+        let frames = FrameBuffer { output: output.clone(), frame: Vec::new() };
+        let options = TerminalOptions { viewport: Viewport::Fixed(area) };
+        let terminal = Terminal::with_options(CrosstermBackend::new(frames), options)?;
+        enable_raw_mode()?;
+        output.send(enter_sequence(mouse)?);
+        Ok(Self { terminal, output, area, mouse })
     }
+
+    /// Adapts to the terminal's size and returns the area to draw on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the terminal is gone.
+    pub fn fit(&mut self) -> io::Result<Rect> {
+        let area = area()?;
+        if area != self.area {
+            self.terminal.resize(area)?;
+            self.area = area;
+        }
+        Ok(area)
+    }
+
+    /// Restores the terminal, stops the process group, and takes the terminal again when the shell continues it. The next frame redraws
+    /// everything. Does nothing while the terminal takes no output, and on a platform that can't suspend.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the terminal is gone.
+    #[cfg(unix)]
+    pub fn suspend(&mut self) -> io::Result<()> {
+        if !self.leave() {
+            return enable_raw_mode();
+        }
+        // The whole process group, like ctrl-z in cooked mode. Nothing stops without a shell that could continue it.
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        enable_raw_mode()?;
+        self.output.send(enter_sequence(self.mouse)?);
+        // The shell has written to the screen.
+        self.terminal.swap_buffers();
+        Ok(())
+    }
+
+    /// Does nothing: this platform can't suspend.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    #[cfg(not(unix))]
+    pub fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Restores the terminal. Returns whether it took the output in time. Errors are ignored, since the terminal may be gone.
+    fn leave(&self) -> bool {
+        self.output.send(leave_sequence());
+        let is_taken = self.output.wait();
+        let _ = disable_raw_mode();
+        is_taken
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Returns the screen's area, at most [`MAX_SIZE`].
+fn area() -> io::Result<Rect> {
+    let (width, height) = terminal::size()?;
+    Ok(Rect::new(0, 0, width.min(MAX_SIZE.0), height.min(MAX_SIZE.1)))
 }
 
 /// Reports buttons and the wheel, but no movements, with coordinates of any size (SGR mode).
 const MOUSE_ON: &str = "\u{1b}[?1000h\u{1b}[?1006h";
 const MOUSE_OFF: &str = "\u{1b}[?1006l\u{1b}[?1000l";
 
-fn enter(mouse: bool) -> io::Result<()> {
-    enable_raw_mode()?;
-    execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Print(if mouse { MOUSE_ON } else { "" }))
+fn enter_sequence(mouse: bool) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    queue!(text, EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Print(if mouse { MOUSE_ON } else { "" }))?;
+    Ok(text)
 }
 
-/// Restores the terminal, stops the process group, and takes the terminal again when the shell continues it. The screen must be redrawn.
-#[cfg(unix)]
-pub fn suspend(mouse: bool) -> io::Result<()> {
-    drop(Restore);
-    // The whole process group, like ctrl-z in cooked mode. Nothing stops without a shell that could continue it.
-    rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-    enter(mouse)
+fn leave_sequence() -> Vec<u8> {
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = queue!(text, Print(MOUSE_OFF), DisableBracketedPaste, LeaveAlternateScreen, Show);
+    text
 }
 
-/// Does nothing: this platform can't suspend.
-#[cfg(not(unix))]
-pub fn suspend(_mouse: bool) -> io::Result<()> {
-    Ok(())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Drop for Screen {
-    fn drop(&mut self) {
-        drop(Restore);
+    /// A terminal that takes a text only after it is told to.
+    struct Stalled(Receiver<()>, Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Stalled {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
+            self.1.lock().map_or_else(|_| Err(io::ErrorKind::Other.into()), |mut taken| taken.write(bytes))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
-}
 
-/// Restores the terminal when dropped. Errors are ignored, since the terminal may be gone.
-struct Restore;
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        let _ = execute!(io::stdout(), Print(MOUSE_OFF), DisableBracketedPaste, LeaveAlternateScreen, Show);
-        let _ = disable_raw_mode();
+    #[tokio::test]
+    async fn nothing_waits_for_a_terminal_that_takes_no_output() -> io::Result<()> {
+        let (go, stalled) = channel();
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let output = Output::start(Stalled(stalled, taken.clone()))?;
+        assert!(output.is_ready()?);
+        let mut frames = FrameBuffer { output: output.clone(), frame: Vec::new() };
+        frames.write_all(b"a frame")?;
+        frames.flush()?;
+        assert!(!output.is_ready()?);
+        assert!(!output.wait(), "it gives up");
+        go.send(()).map_err(io::Error::other)?;
+        output.ready().await;
+        assert!(output.is_ready()?);
+        assert_eq!(taken.lock().map(|taken| taken.clone()).unwrap_or_default(), b"\x1b[?2026ha frame\x1b[?2026l");
+        drop(go);
+        frames.write_all(b"a frame for nobody")?;
+        frames.flush()?;
+        output.ready().await;
+        assert_eq!(output.is_ready().map_err(|error| error.kind()), Err(io::ErrorKind::BrokenPipe));
+        Ok(())
     }
 }

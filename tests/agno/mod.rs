@@ -34,8 +34,13 @@ pub(crate) fn python() -> Option<OsString> {
 
 /// Starts the model server. Returns it and its address.
 pub(crate) fn models(python: &OsStr) -> (Process, String) {
+    models_with(python, &[])
+}
+
+/// Starts the model server with more arguments.
+pub(crate) fn models_with(python: &OsStr, arguments: &[&OsStr]) -> (Process, String) {
     let mut server = Command::new(python);
-    server.args(["tests/agno/model_server.py", "tests/agno/script.json"]).stdout(Stdio::piped());
+    server.args(["tests/agno/model_server.py", "tests/agno/script.json"]).args(arguments).stdout(Stdio::piped());
     let mut process = Process(server.spawn().unwrap());
     let mut port = String::new();
     BufReader::new(process.0.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();

@@ -1,8 +1,8 @@
 """Stands in for the chat APIs of OpenAI and Anthropic, on loopback, with answers read from a script.
 
-    python model_server.py SCRIPT.json [--port N]
+    python model_server.py SCRIPT.json [--port N] [--ledger FILE.jsonl]
 
-Prints the port that it listens on as its first line. The script is a list of rules:
+Prints the port that it listens on as its first line, and adds a line with the usage of each answer to the ledger. The script is a list of rules:
 
     {"when": "text", "turns": [{"seconds": 0.4, "call": [["tool", {"argument": 1}]]}, {"seconds": 1, "say": "answer"}]}
 
@@ -58,6 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     script = []
+    ledger = None
 
     def log_message(self, *_):
         pass
@@ -74,6 +75,10 @@ class Handler(BaseHTTPRequestHandler):
         calls = [(f"call_{answers}{n}{name[:8]}", name, arguments) for n, (name, arguments) in enumerate(turn.get("call", []))]
         tokens_in, tokens_out = size // 4 + 20, len(turn.get("say") or json.dumps(calls)) // 4 + 1 + turn.get("reasoning", 0)
         cached = tokens_in * 3 // 4 if answers else 0
+        if self.ledger:
+            entry = {"model": model, "input_tokens": tokens_in, "cached_tokens": cached, "output_tokens": tokens_out}
+            with open(self.ledger, "a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
         if self.path.endswith("/messages"):
             return self.answer(200, anthropic(model, turn, calls, tokens_in - cached, cached, tokens_out))
         usage = {
@@ -152,7 +157,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("script")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ledger")
     arguments = parser.parse_args()
+    Handler.ledger = arguments.ledger
     with open(arguments.script, encoding="utf-8") as file:
         Handler.script = json.load(file)
     server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)

@@ -8,6 +8,7 @@ mod hostile;
 mod sums;
 mod tail;
 mod text;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -11,6 +11,11 @@ use super::{open_text, written};
 const JAEGER: &str = r#"{"data":[{"traceID":"1","spans":[{"traceID":"1","spanID":"2","operationName":"a","references":[{"refType":"CHILD_OF","traceID":"1","spanID":"3"}],"startTime":5,"duration":7,"tags":[{"key":"error","type":"bool","value":true}],"logs":[{"timestamp":6,"fields":[]}],"processID":"p"}],"processes":{"p":{"serviceName":"s","tags":[]}}}]}"#;
 const PHOENIX: &str = r#"{"name":"a","context":{"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331"},"span_kind":"LLM","parent_id":null,"start_time":"2026-11-22T05:59:04Z","end_time":5,"status_code":"OK","attributes":{"a":{"b":[{"c":1}]}},"events":[{"name":"x","timestamp":1}]}"#;
 
+const PRINTED: &str = r#"{"name":"a","context":{"trace_id":"0x0af7651916cd43dd8448eb211c80319c","span_id":"0xb7ad6b7169203331","trace_state":"[]"},"kind":"SpanKind.INTERNAL","parent_id":null,"start_time":"2026-11-22T05:59:04Z","status":{"status_code":"OK"},"resource":{"attributes":{"a":1},"schema_url":""}}"#;
+const MLFLOW: &str = r#"{"info":{"trace_metadata":{"mlflow.trace.session":"s"},"tags":{}},"data":{"spans":[{"trace_id":"a3K3fy0ddUGYUFpppm1xLw==","span_id":"5qQtkvCM13w=","parent_span_id":null,"name":"a","start_time_unix_nano":1795938960347660702,"status":{"code":"STATUS_CODE_OK"},"attributes":{"a":"[1,{}]"}}]}}"#;
+const ZIPKIN: &str = r#"[[{"traceId":"1","id":"2","name":"a","timestamp":5,"duration":7,"tags":{"error":"","otel.status_code":"ERROR"},"annotations":[{"timestamp":6,"value":"{\"e\":{\"a\":1}}"}],"localEndpoint":{"serviceName":"s"}},{"traceId":"1","id":"2","kind":"SERVER","shared":true,"timestamp":6}]]"#;
+const GRAFANA: &str = r#"{"batches":[{"resource":{},"scopeSpans":[{"spans":[{"traceId":"hhoT6JDl8yIxCxQkytm+ww==","spanId":"69Q7hLV/uRs=","kind":"SPAN_KIND_CLIENT","startTimeUnixNano":"5","attributes":[{"key":"a","value":{"int_value":5}}]}]}]}]}"#;
+
 /// Returns a valid file of every format.
 fn files() -> Vec<Vec<u8>> {
     let spans = &agno_spans()[..2];
@@ -18,7 +23,7 @@ fn files() -> Vec<Vec<u8>> {
     let mut files: Vec<_> = [Format::Otlp, Format::OtlpProto, Format::Jsonl, Format::Agno].map(|format| written(spans, format)).to_vec();
     files.push([&(proto.len() as u32).to_be_bytes()[..], &proto].concat());
     files.push(ruzstd::encoding::compress_to_vec(&proto[..], ruzstd::encoding::CompressionLevel::Fastest));
-    files.extend([JAEGER, PHOENIX].map(|text| text.as_bytes().to_vec()));
+    files.extend([JAEGER, PHOENIX, PRINTED, MLFLOW, ZIPKIN, GRAFANA].map(|text| text.as_bytes().to_vec()));
     files
 }
 
@@ -89,6 +94,12 @@ fn deep_nesting_does_not_exhaust_the_stack_in_any_format() {
             PHOENIX.replace("\"status_code\":\"OK\"", &format!("\"x\":{value}")),
             PHOENIX.replace("{\"b\":[{\"c\":1}]}", &value),
             JAEGER.replace("\"value\":true", &format!("\"value\":{value}")),
+            PRINTED.replace("\"OK\"", &value),
+            MLFLOW.replace("\"s\"", &value),
+            MLFLOW.replace("[1,{}]", &value.replace('"', "\\\"")),
+            ZIPKIN.replace("{\\\"a\\\":1}", &value.replace('"', "\\\"")),
+            format!("{value}{ZIPKIN}"),
+            GRAFANA.replace("\"resource\":{}", &format!("\"resource\":{value}")),
             format!("{{\"trace_id\":{value}"),
             format!("{{\"resourceSpans\":{value}}}"),
         ] {

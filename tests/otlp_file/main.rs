@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agno;
+mod followed;
 mod formats;
+mod forms;
 mod hostile;
 mod reading;
 #[path = "../agno/mod.rs"]

@@ -61,11 +61,31 @@ fn facts(start: impl FnOnce(UpdateSender) -> std::io::Result<Handle>) -> BTreeMa
 /// Everything that a row holds. A new field does not compile until it is compared, too.
 fn all_facts(batch: &Batch, span: &Span) -> String {
     let Span { trace, id, parent, start, end, status, name, facts, error, payload_ref: _, retained_bytes } = span;
-    let SpanFacts { span_type, agent, model, provider, tool, session, user, run, input, calls, response, scope, .. } = facts;
-    let SpanFacts { service, continues, ending, usage, first_token, .. } = facts;
+    let SpanFacts {
+        span_type,
+        agent,
+        naming,
+        model,
+        provider,
+        tool,
+        session,
+        user,
+        run,
+        input,
+        calls,
+        response,
+        service,
+        continues,
+        ending,
+        scope,
+        usage,
+        first_token,
+    } = facts;
     let texts =
         [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service].map(|text| batch.text(*text));
-    format!("{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {usage:?} {first_token:?} {continues} {ending:?} {retained_bytes} {texts:?}")
+    format!(
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {continues} {ending:?} {retained_bytes} {texts:?}"
+    )
 }
 
 /// Reads a database from SQLite with the same rows, whose attributes have the order and form that `jsonb` gives them.
@@ -126,7 +146,7 @@ fn rows_have_the_same_facts_as_in_sqlite() {
 }
 
 /// Attributes of one span each. `$` stands for 100 kB of text, `%` for 100,000 characters of white space.
-const LONG: [&str; 26] = [
+const LONG: [&str; 29] = [
     r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"content\": \"$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000, \"completion_tokens\": 50}}"}"#,
     r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"text\": \"$$$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000}}"}"#,
     r#"{"openinference.span.kind": "LLM", "output.value": {"text": "$", "id": "r2", "usage": {"input_tokens": 7, "output_tokens": 9}}}"#,
@@ -161,6 +181,12 @@ const LONG: [&str; 26] = [
     r#"{"openinference.span.kind": "AGENT", "input.value": ["a", {"b": "$"}], "agno.agent.id": "x", "session.id": null}"#,
     r#"{"openinference.span.kind": "AGENT", "gen_ai.input.messages": "[{\"role\": \"user\", \"content\": \"$\"}, {\"role\": \"user\", \"content\": \"last\"}]"}"#,
     r#"{"openinference.span.kind": "CHAIN", "error.message": "%$", "exception.message": "$", "agent.name": "$", "output.value": "usage $"}"#,
+    r#"{"openinference.span.kind": "LLM", "input_tokens": "1000", "outputTokens": 50, "thoughts_token_count": 30, "acme.input_tokens": 3, "a": "$"}"#,
+    r#"{"openinference.span.kind": "AGENT", "acme.usage.prompt_tokens": 2000, "acme.token_usage.Completion_Tokens": 70,
+        "acme.session.usage.input_tokens": 9000, "usage.details.cached_tokens": 500, "a": "$"}"#,
+    r#"{"openinference.span.kind": "LLM", "gen_ai.usage.input_tokens": 44285, "gen_ai.usage.output_tokens": 300,
+        "gen_ai.usage.input_token_details": "{''cache_read'': 41000, ''cache_creation'': 785}",
+        "gen_ai.usage.output_token_details": {"reasoning": 192}, "a": "$"}"#,
 ];
 
 /// 100 kB of words that no server can compress into a few bytes.
@@ -195,7 +221,9 @@ fn long_attributes_give_the_same_facts_as_in_sqlite() {
     }
     let expected = sqlite_facts(&mut writer);
     assert_eq!(expected.len() as u64, count + 3);
-    for (part, at) in [("1000", 1), ("r2", 3), ("get_weather, get_time", 4), ("gpt-5", 9), ("last", 25)] {
+    for (part, at) in
+        [("1000", 1), ("r2", 3), ("get_weather, get_time", 4), ("gpt-5", 9), ("last", 25), ("1000", 27), ("2000", 28), ("41000", 29)]
+    {
         assert!(expected[&format!("{at:016x}")].contains(part), "{part}: {}", expected[&format!("{at:016x}")]);
     }
     assert_same(server, &database, &expected, "long");

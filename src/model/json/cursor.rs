@@ -37,9 +37,14 @@ impl<'a> Cursor<'a> {
         self.text.get(from..self.at).unwrap_or_default()
     }
 
+    /// Whether nothing but blanks follows.
+    pub(super) fn is_at_end(&mut self) -> bool {
+        self.peek().is_none()
+    }
+
     /// Fails if anything but blanks follows.
     pub(super) fn end(&mut self) -> Result<(), JsonError> {
-        if self.peek().is_some() { self.error("text after the end") } else { Ok(()) }
+        if self.is_at_end() { Ok(()) } else { self.error("text after the end") }
     }
 
     /// Reads a scalar, or enters a list or a map.
@@ -152,7 +157,7 @@ impl<'a> Cursor<'a> {
 
     /// Skips blanks and returns the position of the cursor.
     #[inline]
-    fn skip_blanks(&mut self) -> usize {
+    pub(super) fn skip_blanks(&mut self) -> usize {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.text.get(self.at) {
             self.at += 1;
         }

@@ -152,6 +152,6 @@ fn sample(input: u32, read: u32, write: u32, output: u32, reasoning: u32) -> Usa
         cache_read: Some(read),
         cache_write: Some(write),
         reasoning: Some(reasoning),
-        cost: None,
+        ..Usage::default()
     }
 }

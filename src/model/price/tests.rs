@@ -10,7 +10,7 @@ fn usage(input: u32, read: u32, write: u32, output: u32, reasoning: u32) -> Usag
         cache_read: some(read),
         cache_write: some(write),
         reasoning: some(reasoning),
-        cost: None,
+        ..Usage::default()
     }
 }
 
@@ -63,6 +63,43 @@ fn unknown_models_and_incomplete_counts_have_no_price() {
     assert_eq!(cost("OpenAI", "gpt-4o", Usage { output: Some(5), ..Usage::default() }), None);
     assert_eq!(cost("OpenAI", "gpt-4o", usage(10, 20, 0, 1, 0)), None, "more cached than input tokens");
     assert_eq!(Prices::default().quote(&call("OpenAI", "gpt-4o", usage(1000, 0, 0, 100, 0))), None);
+}
+
+#[test]
+fn models_on_own_machines_have_no_price_unless_the_user_sets_one() {
+    let counts = usage(1_000_000, 0, 0, 100_000, 0);
+    for (provider, model) in [
+        ("LMStudio", "openai/gpt-oss-20b"),
+        ("LMStudio", "google/gemma-3-27b"),
+        ("LMStudio", "deepseek/deepseek-r1-0528-qwen3-8b"),
+        ("LMStudio", "qwen2.5-7b"),
+        ("vllm", "gpt-4o"),
+        ("vllm-openai", "gpt-4o"),
+        ("Ollama", "gpt-oss:20b"),
+        ("", "ollama/gpt-4o"),
+        ("litellm", "lm_studio/openai/gpt-oss-20b"),
+        ("my-server", "gpt-4o"),
+    ] {
+        assert_eq!(cost(provider, model, counts), None, "{provider} {model}");
+    }
+    let own = r#"[{"id": "ollama", "name": "Ollama", "api_pattern": "ollama", "models": [
+        {"id": "gpt-4o", "match": {"equals": "gpt-4o"}, "prices": {"input_mtok": 1, "output_mtok": 1}}]}]"#;
+    let prices = Prices::bundled().with_list(own.as_bytes()).unwrap();
+    assert_eq!(prices.quote(&call("Ollama", "gpt-4o", counts)).unwrap().cost, 1_100_000_000);
+}
+
+#[test]
+fn a_model_id_tells_the_provider_where_the_stated_one_does_not() {
+    let counts = usage(1000, 0, 0, 100, 0);
+    let dollars = |provider, model| cost(provider, model, counts).map(|(cost, _)| cost);
+    for provider in ["strands-agents", "", "acme"] {
+        assert_eq!(dollars(provider, "us.anthropic.claude-sonnet-4-20250514-v1:0"), Some(4_500_000), "{provider}");
+    }
+    for provider in ["langchain", "spring_ai", "litellm", "OPEN_AI", "", "OpenAI"] {
+        assert_eq!(dollars(provider, "gpt-4o"), Some(3_500_000), "{provider}");
+    }
+    assert_eq!(dollars("Requesty", "openai/gpt-4.1"), Some(2_800_000));
+    assert!(cost("OpenRouter", "openai/gpt-oss-20b", counts).is_some_and(|(_, priced_as)| priced_as.starts_with("openrouter ")));
 }
 
 #[test]

@@ -6,26 +6,35 @@ use opentelemetry_proto::tonic::trace::v1::{self as proto, span};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::{KeyValue, attributes, brief, integer, parse, unquoted};
+use super::value::{KeyValue, attributes, base64, brief, integer, parse, unquoted};
 use crate::model::{SpanKind, Status};
 
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the span")]
 struct Span<'a> {
+    #[serde(alias = "trace_id")]
     trace_id: Option<String>,
+    #[serde(alias = "span_id")]
     span_id: Option<String>,
+    #[serde(alias = "parent_span_id")]
     parent_span_id: Option<String>,
+    #[serde(alias = "trace_state")]
     trace_state: Option<String>,
     name: Option<String>,
     kind: Option<&'a RawValue>,
+    #[serde(alias = "start_time_unix_nano")]
     start_time_unix_nano: Option<&'a RawValue>,
+    #[serde(alias = "end_time_unix_nano")]
     end_time_unix_nano: Option<&'a RawValue>,
     attributes: Option<Vec<KeyValue<'a>>>,
+    #[serde(alias = "dropped_attributes_count")]
     dropped_attributes_count: Option<&'a RawValue>,
     events: Option<Vec<Event<'a>>>,
+    #[serde(alias = "dropped_events_count")]
     dropped_events_count: Option<&'a RawValue>,
     links: Option<Vec<Link<'a>>>,
+    #[serde(alias = "dropped_links_count")]
     dropped_links_count: Option<&'a RawValue>,
     status: Option<SpanStatus<'a>>,
 }
@@ -33,6 +42,7 @@ struct Span<'a> {
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 struct Event<'a> {
+    #[serde(alias = "time_unix_nano")]
     time_unix_nano: Option<&'a RawValue>,
     name: Option<String>,
     attributes: Option<Vec<KeyValue<'a>>>,
@@ -41,8 +51,11 @@ struct Event<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Link<'a> {
+    #[serde(alias = "trace_id")]
     trace_id: Option<String>,
+    #[serde(alias = "span_id")]
     span_id: Option<String>,
+    #[serde(alias = "trace_state")]
     trace_state: Option<String>,
     #[serde(borrow)]
     attributes: Option<Vec<KeyValue<'a>>>,
@@ -105,14 +118,24 @@ pub(super) fn scope(raw: Option<&RawValue>) -> InstrumentationScope {
     }
 }
 
-/// Decodes the hex digits of an id.
+/// Decodes an id.
 pub(super) fn id(text: &str, what: &str) -> Result<Vec<u8>, String> {
+    id_bytes(text).ok_or_else(|| format!("the {what} id {:?} is not a number of bytes in hex digits", brief(text)))
+}
+
+/// Decodes an id: hex digits, as OTLP/JSON has it, with or without `0x`, or base64, as protobuf's own JSON has it.
+pub(crate) fn id_bytes(text: &str) -> Option<Vec<u8>> {
+    // 16 or 8 bytes in base64 end so; no hex digits do.
+    if text.ends_with('=') && matches!(text.len(), 24 | 12) {
+        return base64(text).ok();
+    }
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    let bytes = text.as_bytes().chunks(2).map(|pair| match *pair {
+    let pairs = text.strip_prefix("0x").unwrap_or(text).as_bytes().chunks(2);
+    let bytes = pairs.map(|pair| match *pair {
         [high, low] => Some((digit(high)? << 4 | digit(low)?) as u8),
         _ => None,
     });
-    bytes.collect::<Option<_>>().ok_or_else(|| format!("the {what} id {:?} is not a number of bytes in hex digits", brief(text)))
+    bytes.collect()
 }
 
 fn kind(raw: &RawValue) -> SpanKind {

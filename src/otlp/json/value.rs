@@ -26,13 +26,20 @@ pub(super) struct KeyValue<'a> {
 #[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the value")]
 pub(super) struct AnyValue<'a> {
+    #[serde(alias = "string_value")]
     string_value: Option<String>,
+    #[serde(alias = "bool_value")]
     bool_value: Option<&'a RawValue>,
+    #[serde(alias = "int_value")]
     int_value: Option<&'a RawValue>,
+    #[serde(alias = "double_value")]
     double_value: Option<&'a RawValue>,
+    #[serde(alias = "bytes_value")]
     bytes_value: Option<String>,
     // Kept as text, so that the parser does not recurse: `decode` counts the nesting.
+    #[serde(alias = "array_value")]
     array_value: Option<&'a RawValue>,
+    #[serde(alias = "kvlist_value")]
     kvlist_value: Option<&'a RawValue>,
 }
 
@@ -71,8 +78,7 @@ fn decode(value: Option<AnyValue<'_>>, depth: usize) -> Result<proto::AnyValue, 
         // Rust parses the names that OTLP/JSON gives to non-finite numbers: `NaN`, `Infinity`, `-Infinity`.
         Some(any_value::Value::DoubleValue(unquoted(raw).parse().map_err(|_| not_a(raw, "a number"))?))
     } else if let Some(text) = value.bytes_value {
-        let bytes = BASE64.decode(text.replace('-', "+").replace('_', "/")).map_err(|error| format!("invalid base64: {error}"))?;
-        Some(any_value::Value::BytesValue(bytes))
+        Some(any_value::Value::BytesValue(base64(&text)?))
     } else if (value.array_value.is_some() || value.kvlist_value.is_some()) && depth == MAX_NESTING {
         Some(any_value::Value::StringValue(TOO_DEEP.to_owned()))
     } else if let Some(raw) = value.array_value {
@@ -88,6 +94,11 @@ fn decode(value: Option<AnyValue<'_>>, depth: usize) -> Result<proto::AnyValue, 
         None
     };
     Ok(proto::AnyValue { value })
+}
+
+/// Decodes base64 in either alphabet, with or without padding.
+pub(super) fn base64(text: &str) -> Result<Vec<u8>, String> {
+    BASE64.decode(text.replace('-', "+").replace('_', "/")).map_err(|error| format!("invalid base64: {error}"))
 }
 
 /// Parses a 64-bit integer, also one that a writer of doubles wrote: `5.0`, `5e3`.

@@ -2,13 +2,16 @@
 
 use super::{Extractor, FieldValue, ending};
 use crate::model::json::{Scalar, chars};
-use crate::model::{Batch, Ending, Nanos, SpanFacts, SpanType, Text, Value};
+use crate::model::{Batch, Ending, Naming, Nanos, SpanFacts, SpanType, Text, Value};
 use crate::semconv::keys::Field;
+use crate::semconv::kinds;
 use crate::semconv::response_usage::ResponseUsage;
-use crate::semconv::{kinds, span_names};
 
 /// The beginning of a JSON list of messages that LangChain's prompt templates return.
 pub(in crate::semconv) const PROMPT_PREFIX: &str = "{\"messages\"";
+
+/// The key of the name of an action of Genkit: of a model, a tool or a flow.
+const ACTION_NAME: &str = "genkit:name";
 
 /// The role of a model's messages.
 const ASSISTANT: &[u8] = b"assistant";
@@ -17,17 +20,17 @@ impl Extractor<'_> {
     /// Returns the facts and copies their texts into the batch. `name` is the span's name; `scope` is the name of its instrumentation scope,
     /// `None` where the source does not record it.
     pub fn facts(&self, name: &str, scope: Option<&str>, batch: &mut Batch) -> SpanFacts {
-        let span_type = self.span_type(name);
+        let metadata = self.metadata();
+        let span_type = self.span_type(name, metadata.agent.as_deref());
         let may_be_agent = !matches!(span_type, SpanType::Model | SpanType::Tool | SpanType::Embedding);
         let tool = self.text(Field::Tool).or(self.text(Field::Entity));
-        let agent = self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| may_be_agent));
-        let title = || {
-            let template_value = if name.contains("{name") { self.text(Field::Name) } else { None };
-            Some(template_value.unwrap_or_else(|| Scalar::Text(span_names::title(name).as_bytes())))
+        let tool = if span_type == SpanType::Tool { tool.or_else(|| Some(self.title(name))) } else { None };
+        let (agent, naming) = if span_type.is_agentic() {
+            self.agent_name(span_type, name, &metadata)
+        } else {
+            (self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| may_be_agent)), Naming::Stated)
         };
-        let tool = if span_type == SpanType::Tool { tool.or_else(title) } else { None };
-        let agent = if span_type.is_agentic() { agent.or_else(title) } else { agent };
-        let model = match self.text(Field::Model) {
+        let model = match self.text(Field::Model).filter(|_| span_type.calls_model() || !self.has_action_for_model()) {
             None if span_type == SpanType::Model => {
                 match self.member(Field::Parameters, "model").or_else(|| self.member(Field::Parameters, "model_name")) {
                     Some(Value::Text(model)) => batch.intern(&model),
@@ -48,11 +51,12 @@ impl Extractor<'_> {
         SpanFacts {
             span_type,
             agent: intern(agent),
+            naming,
             model,
             provider: intern(self.text(Field::Provider)),
             tool: intern(tool),
-            session: intern(self.text(Field::Session)),
-            user: intern(self.text(Field::User)),
+            session: intern(self.text(Field::Session).or_else(|| metadata.session.as_deref().map(plain))),
+            user: intern(self.text(Field::User).or_else(|| metadata.user.as_deref().map(plain))),
             run: intern(self.text(Field::Run)),
             response,
             service: Text::default(),
@@ -61,12 +65,13 @@ impl Extractor<'_> {
             scope: scope_name,
             input,
             calls,
-            usage: self.usage(name, scope, usage),
+            usage: self.usage(name, scope, span_type, usage),
             first_token: self.first_token(),
         }
     }
 
-    fn span_type(&self, name: &str) -> SpanType {
+    /// Decides what the span does. `graph_agent` is the agent that its metadata names.
+    fn span_type(&self, name: &str, graph_agent: Option<&str>) -> SpanType {
         let stated = match self.slot(Field::Kind) {
             Some((_, FieldValue::Kind(kind))) => Some(*kind),
             _ => kinds::from_name(name),
@@ -75,13 +80,45 @@ impl Extractor<'_> {
             // After a streamed call Logfire sends its usage in a record of its own.
             Some(SpanType::Model) if self.text(Field::RecordType).is_some_and(|text| chars(text).eq("log".chars())) => SpanType::Other,
             Some(SpanType::Model) if self.only_builds_a_prompt() => SpanType::Step,
+            Some(SpanType::Model) if self.only_routes() => SpanType::Other,
             Some(SpanType::Agent) if self.has(Field::TeamId) && !self.has(Field::AgentId) => SpanType::Team,
             Some(SpanType::Step) if self.has(Field::WorkflowId) => SpanType::Workflow,
+            // The steps of a graph name its agent, too, but only the run of the whole graph has the agent's name.
+            Some(SpanType::Step) if self.is_graph_agent(name, graph_agent) => SpanType::Agent,
             Some(kind) => kind,
+            None if self.has_agent_entity() && !self.seen.states_kind => SpanType::Agent,
             None if self.has(Field::Tool) => SpanType::Tool,
-            None if self.has(Field::Model) && (self.has(Field::Prompt) || self.has(Field::Completion)) => SpanType::Model,
+            None if self.has(Field::Model) && !self.has_action_for_model() && self.counts_tokens() => SpanType::Model,
             None => SpanType::Other,
         }
+    }
+
+    /// Whether the kind is stated in OpenInference's own key.
+    pub(super) fn has_openinference_kind(&self) -> bool {
+        matches!(self.slot(Field::Kind), Some((0, _)))
+    }
+
+    fn is_graph_agent(&self, name: &str, in_metadata: Option<&str>) -> bool {
+        let is_name = |agent: Scalar<'_>| chars(agent).eq(name.chars());
+        in_metadata == Some(name) || self.text(Field::GraphAgent).is_some_and(is_name)
+    }
+
+    /// Whether the only key that may name a model names any action of Genkit.
+    fn has_action_for_model(&self) -> bool {
+        self.slot(Field::Model).is_some_and(|(rank, _)| Field::Model.keys().get(usize::from(*rank)) == Some(&ACTION_NAME))
+    }
+
+    /// Whether the span only knows which model is requested, as a gateway's span that chooses a deployment does: some tools take it for a
+    /// model call.
+    fn only_routes(&self) -> bool {
+        let of_calls =
+            [Field::Prompt, Field::Completion, Field::Total, Field::UsageDetails, Field::Provider, Field::Parameters, Field::Input];
+        let is_requested = |rank: u8| Field::Model.keys().get(usize::from(rank)) == Some(&"gen_ai.request.model");
+        self.has_openinference_kind()
+            && self.slot(Field::Model).is_some_and(|(rank, _)| is_requested(*rank))
+            && !self.seen.has_response
+            && self.seen.last_question.is_none()
+            && ![&of_calls[..], &[Field::Messages, Field::Response, Field::ResponseId]].concat().iter().any(|field| self.has(*field))
     }
 
     /// Whether the span only builds a prompt: its output is a message list without an assistant message, and it has no token counts.
@@ -100,6 +137,10 @@ impl Extractor<'_> {
     fn first_token(&self) -> Option<Nanos> {
         self.billionths(Field::FirstSeconds).or_else(|| self.billionths(Field::FirstMillis).map(|millis| millis / 1000))
     }
+}
+
+fn plain(text: &str) -> Scalar<'_> {
+    Scalar::Text(text.as_bytes())
 }
 
 /// Copies the text of a fact into the batch; most facts are not stated.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::json;
-use crate::model::{Batch, Origin, SourceId, SpanFacts, Usage};
+use crate::model::{Batch, Naming, Origin, SourceId, SpanFacts, Usage};
 use crate::semconv::INPUT_PREVIEW;
 
 /// Returns the facts in a JSON object, and the batch that holds their texts.
@@ -95,6 +95,22 @@ fn span_types_in_every_convention() {
         ("agent.run", "{}", SpanType::Agent),
         ("x", r#"{"gen_ai.response.model": "m", "gen_ai.usage.output_tokens": 1}"#, SpanType::Model),
         ("x", r#"{"tool.name": "t"}"#, SpanType::Tool),
+        ("x", r#"{"gen_ai.operation.name": "acompletion"}"#, SpanType::Model),
+        ("x", r#"{"genkit:metadata:subtype": "tool.v2", "genkit:name": "t"}"#, SpanType::Tool),
+        ("x", r#"{"span.type": "llm", "entity.type": "agent"}"#, SpanType::Model),
+        ("x", r#"{"span.type": "memory", "entity.type": "agent"}"#, SpanType::Other),
+        ("x", r#"{"entity.type": "agent", "entity.name": "x"}"#, SpanType::Agent),
+        ("x", r#"{"entity.type": "workflow", "entity.name": "x"}"#, SpanType::Other),
+        ("bot", r#"{"openinference.span.kind": "CHAIN", "metadata": "{\"lc_agent_name\": \"bot\"}"}"#, SpanType::Agent),
+        ("tools", r#"{"openinference.span.kind": "CHAIN", "metadata": "{\"lc_agent_name\": \"bot\"}"}"#, SpanType::Step),
+        ("generate", r#"{"genkit:metadata:subtype": "util", "genkit:name": "generate", "llm.token_count.prompt": 1}"#, SpanType::Other),
+        ("route gpt-4o", r#"{"gen_ai.request.model": "gpt-4o"}"#, SpanType::Other),
+        ("route gpt-4o", r#"{"gen_ai.request.model": "gpt-4o", "openinference.span.kind": "LLM"}"#, SpanType::Other),
+        (
+            "chat gpt-4o",
+            r#"{"gen_ai.request.model": "gpt-4o", "gen_ai.system": "openai", "openinference.span.kind": "LLM"}"#,
+            SpanType::Model,
+        ),
         ("x", r#"{"openinference.span.kind": 7}"#, SpanType::Other),
         ("x", "null", SpanType::Other),
     ] {
@@ -122,8 +138,11 @@ fn numbers_of_every_type() {
         ("12.0", Some(12)),
         ("\"12\"", Some(12)),
         ("\" 12.0 \"", Some(12)),
-        ("4294967295", Some(u32::MAX)),
+        ("2147483647", Some(i32::MAX as u32)),
+        ("2147483648", None),
+        ("\"4000000000\"", None),
         ("4294967296", None),
+        ("12.5", None),
         ("-1", None),
         ("-1.5", None),
         ("NaN", None),
@@ -139,6 +158,18 @@ fn numbers_of_every_type() {
         assert_eq!(usage("x", &format!("{{\"llm.token_count.prompt\": {number}}}")).input, expected, "{number}");
     }
     assert_eq!(usage("x", r#"{"llm.token_count.prompt": -1, "gen_ai.usage.input_tokens": "7"}"#).input, Some(7));
+}
+
+#[test]
+fn a_model_without_a_name_is_the_requested_one() {
+    for none in ["none", "unknown", "", "null", "None"] {
+        let attributes = format!(
+            r#"{{"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5-mini", "gen_ai.response.model": "{none}",
+            "gen_ai.provider.name": "{none}", "gen_ai.system": "openai"}}"#
+        );
+        let (facts, batch) = facts("chat gpt-5-mini", &attributes);
+        assert_eq!((batch.text(facts.model), batch.text(facts.provider)), ("gpt-5-mini", "openai"), "{none}");
+    }
 }
 
 #[test]
@@ -185,6 +216,84 @@ fn the_input_is_the_user_s_question() {
     let long = format!("{{\"input.value\": \"{}\"}}", "é".repeat(1000));
     let (facts, batch) = facts("x", &long);
     assert_eq!(batch.text(facts.input).len(), INPUT_PREVIEW);
+}
+
+#[test]
+fn a_schema_of_arguments_is_no_input() {
+    let input = |attributes: &str| {
+        let (facts, batch) = facts("get_weather", &format!(r#"{{"openinference.span.kind": "TOOL", {attributes}}}"#));
+        batch.text(facts.input).to_owned()
+    };
+    let schema = r#""tool.parameters": "{\"type\": \"object\", \"properties\": {\"city\": {\"type\": \"string\"}}}""#;
+    assert_eq!(input(schema), "");
+    assert_eq!(input(&format!(r#"{schema}, "input": "{{\"city\":\"Lisbon\"}}""#)), r#"{"city":"Lisbon"}"#);
+    assert_eq!(input(r#""tool.parameters": "{\"city\": \"Lisbon\"}""#), r#"{"city": "Lisbon"}"#);
+    assert_eq!(input(r#""tool.parameters": {"city": "Lisbon"}"#), r#"{"city": "Lisbon"}"#);
+    assert_eq!(input(r#""spring.ai.tool.call.arguments": "{\"city\": \"Porto\"}""#), r#"{"city": "Porto"}"#);
+    assert_eq!(input(r#""x.tool.call.arguments": "no", "gen_ai.tool.call.arguments": "yes""#), "yes", "exact names first");
+}
+
+#[test]
+fn sessions_and_users_are_found_under_any_prefix_and_in_metadata() {
+    for (attributes, session, user) in [
+        (r#"{"spring.ai.chat.client.conversation.id": "s"}"#, "s", ""),
+        (r#"{"conversation.id": "s", "session.id": "exact"}"#, "exact", ""),
+        (r#"{"session.id": "exact", "conversation.id": "s"}"#, "exact", ""),
+        (r#"{"mastra.metadata.threadId": "t", "mastra.metadata.sessionId": "s", "mastra.metadata.userId": 7}"#, "s", "7"),
+        (r#"{"metadata": "{\"thread_id\": \"t\", \"user_id\": \"u\"}"}"#, "t", "u"),
+        (r#"{"metadata": {"session_id": "s", "thread_id": "t", "user_id": 7, "x": [{"user_id": 8}]}}"#, "s", "7"),
+        (r#"{"metadata": "{\"thread_id\": \"t\", \"user_id\": \"u\"}", "session.id": "exact"}"#, "exact", "u"),
+        (r#"{"metadata": "{'thread_id': 't'}"}"#, "", ""),
+        (r#"{"metadata": "{\"thread_id\": null, \"user_id\": \"\"}"}"#, "", ""),
+        (r#"{"mcp.session.id": "m", "process.user.id": 0, "thread.id": 1}"#, "", ""),
+    ] {
+        let (facts, batch) = facts("x", attributes);
+        assert_eq!([facts.session, facts.user].map(|text| batch.text(text)), [session, user], "{attributes}");
+    }
+}
+
+#[test]
+fn an_agent_is_named_by_its_keys_then_by_its_span_then_by_its_service() {
+    let agent = |name: &str, attributes: &str| {
+        let attributes = attributes.to_owned();
+        let mut extractor = Extractor::default();
+        let mut batch = Batch::new(SourceId(0), Origin::History);
+        assert_eq!(json::scan(attributes.as_bytes(), |name, value| extractor.add(name, value)), Ok(()), "{attributes}");
+        extractor.service(b"my-service");
+        let facts = extractor.facts(name, None, &mut batch);
+        (batch.text(facts.agent).to_owned(), facts.naming)
+    };
+    let invoked = r#"{"gen_ai.operation.name": "invoke_agent"}"#;
+    let openinference = r#"{"openinference.span.kind": "AGENT"}"#;
+    let in_metadata = r#"{"openinference.span.kind": "AGENT", "metadata": "{\"lc_agent_name\": \"bot\"}"}"#;
+    for (name, attributes, expected, naming) in [
+        ("x", r#"{"gen_ai.operation.name": "invoke_agent", "agent.name": "bot", "lc_agent_name": "no"}"#, "bot", Naming::Stated),
+        ("LangGraph", in_metadata, "bot", Naming::Stated),
+        ("x", r#"{"openinference.span.kind": "AGENT", "lc_agent_name": "bot"}"#, "bot", Naming::Stated),
+        ("root", r#"{"entity.type": "agent", "entity.name": "bot"}"#, "bot", Naming::Stated),
+        ("ai.streamText", r#"{"ai.operationId": "ai.streamText", "ai.telemetry.functionId": "bot"}"#, "bot", Naming::Stated),
+        ("ai.streamText", r#"{"ai.operationId": "ai.streamText"}"#, "my-service", Naming::None),
+        ("invoke_agent bot", invoked, "bot", Naming::Stated),
+        ("bot.run", openinference, "bot", Naming::Stated),
+        ("invoke_agent", invoked, "my-service", Naming::None),
+        ("agent.run", invoked, "my-service", Naming::None),
+        ("claude_code.interaction", invoked, "my-service", Naming::None),
+        ("Agent workflow", openinference, "Agent workflow", Naming::None),
+        ("Agent.run", r#"{"openinference.span.kind": "AGENT", "agno.agent.id": "crisp-wright-b8a512be"}"#, "Agent", Naming::GeneratedId),
+        ("Team.run", r#"{"openinference.span.kind": "AGENT", "agno.team.id": "zesty-euler-ff10ef23"}"#, "Team", Naming::GeneratedId),
+        ("Agent.run", r#"{"openinference.span.kind": "AGENT", "agno.agent.id": "only-id"}"#, "only-id", Naming::Stated),
+    ] {
+        assert_eq!(agent(name, attributes), (expected.to_owned(), naming), "{name} {attributes}");
+    }
+    let unnamed = |service: &'static [u8]| {
+        let mut extractor = Extractor::default();
+        extractor.add(b"gen_ai.operation.name", json::Scalar::Text(b"invoke_agent"));
+        extractor.service(service);
+        let mut batch = Batch::new(SourceId(0), Origin::History);
+        let facts = extractor.facts("invoke_agent", None, &mut batch);
+        batch.text(facts.agent).to_owned()
+    };
+    assert_eq!([unnamed(b"unknown_service:node"), unnamed(b"")], ["", ""]);
 }
 
 #[test]

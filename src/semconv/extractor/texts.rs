@@ -15,12 +15,17 @@ impl Extractor<'_> {
             let question = self.seen.question.filter(|(number, _)| Some(*number) == self.seen.last_question);
             return question.map_or_else(Text::default, |(_, text)| preview::<INPUT_PREVIEW>(text, batch));
         }
-        let plain = self.text(Field::Input);
+        let plain = self.arguments();
         let Some(text) = plain.or(self.text(Field::Messages)) else { return Text::default() };
         match if plain.is_none() { messages::last_question(text) } else { None } {
             Some(question) => batch.intern_chars(beginning(question.chars(), INPUT_PREVIEW)),
             None => preview::<INPUT_PREVIEW>(text, batch),
         }
+    }
+
+    /// Returns the input of a span, the arguments of a tool.
+    fn arguments(&self) -> Option<Scalar<'_>> {
+        self.text(Field::Input).or_else(|| self.text(Field::ToolParameters))
     }
 
     /// Copies the names of the tools that a model calls; of a tool, a hash of its arguments.
@@ -49,7 +54,7 @@ impl Extractor<'_> {
     /// Hashes a tool's arguments, so that equal calls are recognized: a JSON object by its meaning, other arguments character by character.
     /// Empty if the row's input already is the whole text.
     fn argument_hash(&self, batch: &mut Batch) -> Text {
-        let Some(text) = self.text(Field::Input) else { return Text::default() };
+        let Some(text) = self.arguments() else { return Text::default() };
         if let Some(hash) = argument_hash::of_object(text) {
             return batch.intern(&format!("{hash:016x}"));
         }

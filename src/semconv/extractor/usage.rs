@@ -1,10 +1,13 @@
 //! The tokens and the cost of a call: what its attributes state, corrected by what the provider itself reports.
 
-use super::{Extractor, bit};
+use super::{BARE, Extractor, bit};
 use crate::model::json::{Scalar, chars};
+use crate::model::usage::RareTokens;
 use crate::model::{SpanType, Usage, Value};
 use crate::semconv::keys::{Field, is_raw_prompt};
-use crate::semconv::response_usage::{ResponseUsage, from_metadata, from_response, from_usage, include_details};
+use crate::semconv::response_usage::{
+    Part, ResponseUsage, cache_writes, from_details, from_metadata, from_response, from_usage, include_details,
+};
 use crate::semconv::values;
 
 /// The name of the instrumentation scope of Agno's own instrumentation.
@@ -24,40 +27,38 @@ const USAGE_FIELDS: u64 = bit(Field::Prompt)
     | bit(Field::Completion)
     | bit(Field::CacheRead)
     | bit(Field::CacheWrite)
+    | bit(Field::CacheWrite5m)
+    | bit(Field::CacheWrite1h)
     | bit(Field::Reasoning)
     | bit(Field::Total)
+    | bit(Field::InputDetails)
+    | bit(Field::OutputDetails)
     | bit(Field::Cost)
     | bit(Field::CostIn)
     | bit(Field::CostOut)
     | bit(Field::CostDetails);
 
+/// The fields of tokens that few calls have.
+const RARE_FIELDS: u64 = bit(Field::AudioIn) | bit(Field::AudioOut) | bit(Field::CachedAudio) | bit(Field::CacheWrite1h);
+
 impl Extractor<'_> {
     /// Returns the usage that the attributes state, corrected by `reported`, the usage that the provider reported.
-    pub(super) fn usage(&self, name: &str, scope: Option<&str>, reported: Usage) -> Option<Usage> {
+    pub(super) fn usage(&self, name: &str, scope: Option<&str>, span_type: SpanType, reported: Usage) -> Option<Usage> {
         if self.seen.fields & USAGE_FIELDS == 0 && !reported.is_some() {
             return None;
         }
-        let mut usage = Usage {
-            input: self.count(Field::Prompt),
-            output: self.count(Field::Completion),
-            cache_read: self.count(Field::CacheRead),
-            cache_write: self.count(Field::CacheWrite),
-            reasoning: self.count(Field::Reasoning),
-            cost: self.cost(),
-        };
+        let mut usage = self.stated_usage(span_type);
         if reported.input.is_none() && reported.output.is_none() {
-            usage.cache_read = usage.cache_read.or(reported.cache_read);
-            usage.cache_write = usage.cache_write.or(reported.cache_write);
-            usage.reasoning = usage.reasoning.or(reported.reasoning);
+            usage = with_parts(usage, &reported);
         }
-        let total = self.count(Field::Total);
+        let total = self.count(Field::Total, span_type);
         // A call without any tokens is impossible: the sender writes 0 for "unknown".
         if [usage.input, usage.output, usage.cache_read, usage.cache_write].iter().all(|count| count.unwrap_or_default() == 0) {
             usage = Usage { cost: usage.cost, ..Usage::default() };
         }
         let input = usage.input;
         let is_cached = [usage.cache_read, usage.cache_write].iter().any(|count| count.is_some_and(|count| count > 0));
-        include_details(&mut usage, total, is_cached && self.input_excludes_cache(name, scope), false);
+        include_details(&mut usage, total, is_cached && self.input_excludes_cache(name, scope, total), false);
         let same_input = input.is_none() || [input, usage.input].contains(&reported.input) || input == uncached(&reported);
         let without_reasoning = reported.output.map(|output| output.saturating_sub(reported.reasoning.unwrap_or_default()));
         let same_output =
@@ -70,6 +71,7 @@ impl Extractor<'_> {
                 cache_write: reported.cache_write.filter(|write| *write > 0).or(usage.cache_write).or(reported.cache_write),
                 reasoning: reported.reasoning.or(usage.reasoning),
                 cost: usage.cost,
+                rare: reported.rare.or(usage.rare),
             };
         }
         // Gemini counts its reasoning in the total, even where it is in no other count.
@@ -79,7 +81,40 @@ impl Extractor<'_> {
         {
             usage.output = Some(total - input);
         }
+        if usage.reasoning > usage.output && usage.output.is_some() {
+            usage.reasoning = None;
+        }
         usage.is_some().then_some(usage)
+    }
+
+    /// Returns the usage in attributes of its own.
+    fn stated_usage(&self, span_type: SpanType) -> Usage {
+        let count = |field| self.count(field, span_type);
+        let mut usage = Usage {
+            input: count(Field::Prompt),
+            output: count(Field::Completion),
+            cache_read: count(Field::CacheRead),
+            cache_write: count(Field::CacheWrite),
+            reasoning: count(Field::Reasoning),
+            cost: self.cost(),
+            rare: RareTokens::default(),
+        };
+        if self.seen.fields & RARE_FIELDS != 0 {
+            let rare = |field| count(field).unwrap_or_default();
+            usage.rare = RareTokens {
+                audio_input: rare(Field::AudioIn),
+                audio_output: rare(Field::AudioOut),
+                cached_audio: count(Field::CachedAudio),
+                cache_write_1h: rare(Field::CacheWrite1h),
+            };
+        }
+        usage.cache_write = cache_writes(usage.cache_write, count(Field::CacheWrite5m).unwrap_or_default(), usage.rare.cache_write_1h);
+        for (field, part) in [(Field::InputDetails, Part::Input), (Field::OutputDetails, Part::Output)] {
+            if let Some(details) = self.text(field).and_then(|text| from_details(text, part)) {
+                usage = with_parts(usage, &details);
+            }
+        }
+        usage
     }
 
     /// Returns the stated cost. Zero counts as unknown, because no call of a model with a price is free.
@@ -111,6 +146,11 @@ impl Extractor<'_> {
         ["google", "gemini", "gcp", "vertex"].iter().any(|part| name.contains(part))
     }
 
+    /// Whether the model is one of Anthropic, whoever serves it.
+    fn is_claude(&self) -> bool {
+        lowercase(self.text(Field::Model)).contains("claude") || lowercase(self.text(Field::Provider)).contains("anthropic")
+    }
+
     /// Returns a member of a map that an attribute holds as JSON.
     pub(super) fn member(&self, field: Field, name: &str) -> Option<Value> {
         let text = self.text(field)?;
@@ -122,9 +162,12 @@ impl Extractor<'_> {
 
     /// Whether the stated input tokens exclude cached tokens: Agno's own instrumentation of a provider that counts them apart. A database
     /// does not record the scope, but Agno names the span after the class and method of its model: `Claude.ainvoke_stream`.
-    fn input_excludes_cache(&self, name: &str, scope: Option<&str>) -> bool {
-        if self.slot(Field::Prompt).is_some_and(|(rank, _)| is_raw_prompt(*rank)) {
-            return true;
+    fn input_excludes_cache(&self, name: &str, scope: Option<&str>, total: Option<u32>) -> bool {
+        match self.slot(Field::Prompt) {
+            Some((rank, _)) if is_raw_prompt(*rank) => return true,
+            // A name without prefix is that of the provider's own answer.
+            Some((BARE, _)) => return total.is_none() && self.is_claude(),
+            _ => {}
         }
         let (class, method) = name.rsplit_once('.').unwrap_or_default();
         let is_model_method = || matches!(method, "invoke" | "ainvoke" | "invoke_stream" | "ainvoke_stream");
@@ -139,6 +182,17 @@ impl Extractor<'_> {
 
 fn lowercase(text: Option<Scalar<'_>>) -> String {
     text.map(|text| chars(text).take(MAX_PROVIDER).collect::<String>().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// Returns usage with the parts of `other` where it states none.
+fn with_parts(usage: Usage, other: &Usage) -> Usage {
+    Usage {
+        cache_read: usage.cache_read.or(other.cache_read),
+        cache_write: usage.cache_write.or(other.cache_write),
+        reasoning: usage.reasoning.or(other.reasoning),
+        rare: usage.rare.or(other.rare),
+        ..usage
+    }
 }
 
 /// Returns the input tokens that were neither read from nor written to a cache.

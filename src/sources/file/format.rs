@@ -6,13 +6,35 @@ use super::decompress::{content_encoding, unpack};
 use super::index::{IndexedSpans, Position};
 use super::requests::RequestReader;
 use super::spans::DecodedSpans;
-use super::{jaeger, span_json};
+use super::{jaeger, objects};
 use crate::model::{Payload, Skipped};
 use crate::otlp::json::replace_lone_surrogates;
 use crate::otlp::wire::DecodeError;
 
 /// The number of bytes at the beginning of a text that decide its format.
 const PREFIX: usize = 1 << 16;
+
+/// The keys that only OTLP/JSON has. Some of them may be missing in what other programs put in place of a request.
+const OTLP_KEYS: [&str; 15] = [
+    "\"resourceSpans\"",
+    "\"resource_spans\"",
+    "\"scopeSpans\"",
+    "\"scope_spans\"",
+    "\"instrumentationLibrarySpans\"",
+    "\"resourceLogs\"",
+    "\"resource_logs\"",
+    "\"scopeLogs\"",
+    "\"scope_logs\"",
+    "\"resourceMetrics\"",
+    "\"resource_metrics\"",
+    "\"scopeMetrics\"",
+    "\"scope_metrics\"",
+    "\"resourceProfiles\"",
+    "\"resource_profiles\"",
+];
+
+/// The keys of spans that are an object each; one of them is in every form.
+const OBJECT_KEYS: [&str; 4] = ["\"trace_id\"", "\"context.trace_id\"", "\"context\"", "\"traceId\""];
 
 /// The spans of a file, in the order of their starts.
 #[derive(Debug, Default)]
@@ -52,9 +74,10 @@ impl Content {
         if !is_json || (bytes.first() == Some(&b'\n') && !has("\"")) {
             return Self::protobuf(bytes);
         }
-        let otlp = ["\"resourceSpans\"", "\"resourceLogs\"", "\"resourceMetrics\""].iter().any(|name| has(name));
+        let otlp = OTLP_KEYS.iter().any(|name| has(name));
         let jaeger = has("\"operationName\"") && has("\"spanID\"");
-        let records = ["\"trace_id\"", "\"context.trace_id\"", "\"context\"", "\"traceId\""].iter().any(|name| has(name));
+        // An object may begin with long attributes.
+        let objects = !otlp && OBJECT_KEYS.iter().any(|name| memchr::memmem::find(&bytes, name.as_bytes()).is_some());
         let begins_list = begin.first() == Some(&b'[');
         let bytes = replace_lone_surrogates(&bytes).unwrap_or(bytes);
         let text = std::str::from_utf8(&bytes).map_err(|error| not_spans(&error.to_string()))?;
@@ -62,10 +85,10 @@ impl Content {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if jaeger && !otlp {
             Self::jaeger(text)
-        } else if records && !otlp {
+        } else if objects {
             Self::records(text)
         } else if begins_list {
-            Err(not_spans(&span_json::describe_list(text)))
+            Err(not_spans(&objects::describe_list(text)))
         } else if !otlp && jaeger::is_empty(text) {
             Ok(Self::new(DecodedSpans::default()))
         } else {
@@ -82,7 +105,7 @@ impl Content {
             return Err(not_spans(&reason));
         }
         let last = text.rsplit('\n').next().unwrap_or_default();
-        let is_complete = last.trim().is_empty() || span_json::syntax_error(last).is_none();
+        let is_complete = last.trim().is_empty() || objects::syntax_error(last).is_none();
         let unfinished = if is_complete { 0 } else { last.len() };
         Ok(Self { requests: Some(Requests { reader, unfinished }), ..Self::new(spans) })
     }
@@ -95,11 +118,10 @@ impl Content {
 
     /// Reads spans that are one JSON object each.
     pub(super) fn records(text: &str) -> Result<Self, String> {
-        let spans = span_json::decode(text).map_err(|error| not_spans(&error))?;
+        let spans = objects::decode(text);
         if spans.positions.is_empty() {
-            let first = spans.skipped.into_iter().next().map(|skipped| skipped.reason);
-            let reason = first.or_else(|| span_json::syntax_error(text)).unwrap_or_else(|| "it holds no spans".to_owned());
-            return Err(not_spans(&reason));
+            let first = spans.skipped.into_iter().next();
+            return Err(not_spans(&first.map_or("it holds no spans".to_owned(), |first| format!("{} ({})", first.reason, first.place))));
         }
         Ok(Self::new(spans))
     }
@@ -110,6 +132,7 @@ impl Content {
         let mut content = Self::default();
         match content.append(body, (1..).map(Position::Span)) {
             Err(error) if content.spans.len() == 0 && begins => Err(not_spans(&format!("as OTLP in protobuf, {error}"))),
+            _ if content.spans.other_signal().is_some() => Ok(content),
             _ if content.spans.len() == 0 => Err(not_spans("it is neither JSON nor OTLP in protobuf")),
             _ => Ok(content),
         }
@@ -134,20 +157,37 @@ impl Content {
         })
     }
 
-    /// Adds lines that were appended to a file of OTLP/JSON.
-    pub(super) fn append_lines(&mut self, lines: &[u8]) {
+    /// The content of a file of OTLP/JSON that is not written yet.
+    pub(super) fn growing() -> Self {
+        Self { requests: Some(Requests { reader: RequestReader::new(), unfinished: 0 }), ..Self::default() }
+    }
+
+    /// Adds lines that were appended to a file of OTLP/JSON. The lines of a new or rewritten file are counted from 1, and those of its
+    /// spans that are held already are left out.
+    pub(super) fn append_lines(&mut self, lines: &[u8], is_start: bool) {
         let Some(requests) = &mut self.requests else { return };
+        if is_start {
+            requests.reader.restart();
+            self.spans.remember();
+        }
         let replaced = replace_lone_surrogates(lines);
         let text = String::from_utf8_lossy(replaced.as_deref().unwrap_or(lines));
         let spans = requests.reader.read(&text);
         self.append_decoded(spans);
     }
 
-    /// Whether lines may be appended: the file holds several requests of OTLP/JSON. Returns the number of bytes after the last complete
-    /// line.
-    pub(super) fn unfinished(&self) -> Option<usize> {
+    /// Says what the file holds in place of spans; `None` if it holds spans, or nothing.
+    pub(super) fn without_spans(&self) -> Option<String> {
+        let signal = self.requests.as_ref().and_then(|requests| requests.reader.other_signal()).or_else(|| self.spans.other_signal());
+        let is_empty = self.spans.len() == 0 && self.skipped.is_empty();
+        signal.filter(|_| is_empty).map(|signal| not_spans(&format!("it holds OpenTelemetry's {}", signal.name())))
+    }
+
+    /// Whether lines may be appended: the file holds several requests of OTLP/JSON, or is one of lines by its name. Returns the number of
+    /// bytes after the last complete line.
+    pub(super) fn unfinished(&self, is_lines: bool) -> Option<usize> {
         let requests = self.requests.as_ref()?;
-        (requests.reader.requests() > 1).then_some(requests.unfinished)
+        (requests.reader.requests() > 1 || is_lines).then_some(requests.unfinished)
     }
 
     /// Reads everything that the span at `index` states.

@@ -1,11 +1,14 @@
 //! The spans of a file in memory, with an index.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
 use crate::model::{Batch, Nanos, Payload, PayloadQuery, PayloadRef, Skipped, SpanId, TraceId};
 use crate::otlp::payload;
 use crate::otlp::request::{self, Group};
 use crate::otlp::rows::Reader;
+use crate::otlp::signals::{Signal, signal_of};
 use crate::otlp::wire::{DecodeError, Fields, offset};
 
 /// The position of a span in its file, for messages.
@@ -39,6 +42,24 @@ pub(super) struct IndexedSpans {
     body: Vec<u8>,
     groups: Vec<GroupExtents>,
     spans: Vec<SpanEntry>,
+    /// What the first message is that is no span.
+    other: Option<Signal>,
+    /// The hashes of the spans, once a file may repeat them.
+    known: Option<Known>,
+}
+
+/// The hashes of encoded spans, with a random key.
+#[derive(Debug, Default)]
+struct Known {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+}
+
+impl Known {
+    /// Adds a span. Returns whether it is new.
+    fn insert(&mut self, span: &[u8]) -> bool {
+        self.hashes.insert(self.hasher.hash_one(span))
+    }
 }
 
 /// Where the resource and the scope of a group are in the message.
@@ -63,7 +84,7 @@ struct SpanEntry {
 impl IndexedSpans {
     /// Appends the spans of another message; `positions` has one position for each. After an error, the spans before it are indexed.
     pub(super) fn append(&mut self, mut body: Vec<u8>, mut positions: impl Iterator<Item = Position>) -> Result<(), DecodeError> {
-        let (from, known) = (self.body.len(), self.spans.len());
+        let (from, before) = (self.body.len(), self.spans.len());
         if from == 0 {
             self.body = body;
         } else {
@@ -72,17 +93,50 @@ impl IndexedSpans {
         let body = &self.body;
         let extent = |part: &[u8]| if part.is_empty() { (0, 0) } else { (offset(body, part), part.len()) };
         let outcome = request::for_each_span(&body[from..], |group, message| {
+            let signal = signal_of(message)?;
+            if signal != Signal::Traces {
+                self.other = self.other.or(Some(signal));
+                return Ok(());
+            }
+            let position = positions.next().unwrap_or(Position::Span(0));
+            if self.known.as_mut().is_some_and(|known| !known.insert(message)) {
+                return Ok(());
+            }
             let group = GroupExtents { resource: extent(group.resource), scope: extent(group.scope) };
             if self.groups.last() != Some(&group) {
                 self.groups.push(group);
             }
-            let (start, position) = (start(message)?, positions.next().unwrap_or(Position::Span(0)));
+            let start = start(message)?;
             self.spans.push(SpanEntry { extent: extent(message), group: self.groups.len() - 1, start, position });
             Ok(())
         });
+        if self.spans.len() == before {
+            self.body.truncate(from);
+        }
         // The newest last, as a live source would have sent them.
-        self.spans[known..].sort_by_key(|span| span.start);
+        self.spans[before..].sort_by_key(|span| span.start);
         outcome
+    }
+
+    /// Returns what the messages are that were passed over; `None` if all were spans.
+    pub(super) fn other_signal(&self) -> Option<Signal> {
+        self.other
+    }
+
+    /// Leaves out spans from now on that are equal to one that is held.
+    pub(super) fn remember(&mut self) {
+        if self.known.is_none() {
+            let mut known = Known::default();
+            for span in &self.spans {
+                known.insert(self.body.get(span.extent.0..span.extent.0 + span.extent.1).unwrap_or_default());
+            }
+            self.known = Some(known);
+        }
+    }
+
+    /// Returns the size of the message in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.body.len()
     }
 
     /// Returns the number of spans.

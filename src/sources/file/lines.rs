@@ -15,13 +15,14 @@ impl<'a> LineCounter<'a> {
 
     /// Returns the number, from 1, of the line at an offset.
     pub(super) fn line_at(&mut self, offset: usize) -> usize {
-        self.line += self.text.get(self.offset..offset).unwrap_or_default().matches('\n').count();
+        let skipped = self.text.as_bytes().get(self.offset..offset).unwrap_or_default();
+        self.line += memchr::memchr_iter(b'\n', skipped).count();
         self.offset = self.offset.max(offset);
         self.line
     }
 
     /// Returns the number, from 1, of the line on which a part of the text begins.
-    pub(super) fn line_of(&mut self, part: &str) -> u32 {
+    pub(super) fn line_of(&mut self, part: &[u8]) -> u32 {
         self.line_at((part.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize)) as u32
     }
 }

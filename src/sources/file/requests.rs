@@ -7,12 +7,15 @@ use super::lines::LineCounter;
 use super::spans::DecodedSpans;
 use crate::model::Skipped;
 use crate::otlp::json::TracesRequest;
+use crate::otlp::signals::Signal;
 
 /// Decodes the requests of a text that may grow.
 #[derive(Debug)]
 pub(super) struct RequestReader {
     /// The number of requests decoded.
     requests: usize,
+    /// What the first request without spans holds.
+    other: Option<Signal>,
     /// The number of the next span.
     span: u32,
     /// The number of lines before the text that is decoded next.
@@ -21,12 +24,22 @@ pub(super) struct RequestReader {
 
 impl RequestReader {
     pub(super) fn new() -> Self {
-        Self { requests: 0, span: 1, lines: 0 }
+        Self { requests: 0, other: None, span: 1, lines: 0 }
     }
 
     /// Returns the number of requests decoded.
     pub(super) fn requests(&self) -> usize {
         self.requests
+    }
+
+    /// Returns what the first request holds that holds no spans.
+    pub(super) fn other_signal(&self) -> Option<Signal> {
+        self.other
+    }
+
+    /// Begins with the first line of another text.
+    pub(super) fn restart(&mut self) {
+        self.lines = 0;
     }
 
     /// Decodes the requests of the text that follows. An invalid request is skipped up to the next line that begins an object.
@@ -59,14 +72,19 @@ impl RequestReader {
             let before = from + stream.byte_offset();
             let begin = before + text[before..].len() - text[before..].trim_start().len();
             match stream.next()? {
-                Ok(request) if request.is_otlp() => {
-                    self.requests += 1;
-                    self.span = spans.push_request(request, self.span);
-                }
-                Ok(_) => {
-                    let place = format!("line {}", self.lines + lines.line_at(begin));
-                    spans.skipped.push(Skipped { place, reason: "it has no \"resourceSpans\"".to_owned() });
-                }
+                Ok(request) => match request.signal() {
+                    Some(signal) => {
+                        self.requests += 1;
+                        if signal != Signal::Traces {
+                            self.other = self.other.or(Some(signal));
+                        }
+                        self.span = spans.push_request(request, self.span);
+                    }
+                    None => {
+                        let place = format!("line {}", self.lines + lines.line_at(begin));
+                        spans.skipped.push(Skipped { place, reason: "it has no \"resourceSpans\"".to_owned() });
+                    }
+                },
                 Err(error) => {
                     // `serde_json` counts lines from where it began, and ends its message with the position.
                     let place = format!("line {} column {}", first_line + error.line() - 1, error.column());

@@ -7,8 +7,8 @@ use std::fmt::{Display, Write as _};
 
 use crate::semconv::PREVIEW_WINDOW;
 use crate::semconv::selection::{
-    CALLED_TOOL, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OTHER_THAN_TOOL, OUTPUT_MESSAGES, Part, SPAN_KIND_KEY,
-    USER_ROLE, part, row_keys,
+    CALLED_TOOL, COUNT_ENDS, INPUT_MESSAGES, MESSAGE_CONTENT, MESSAGE_DIGITS, MESSAGE_ROLE, OTHER_THAN_TOOL, OUTPUT_MESSAGES, Part,
+    SPAN_KIND_KEY, USAGE_PREFIX, USER_ROLE, end_pattern, part, row_keys,
 };
 use crate::sources::sql::{literal, text_array};
 
@@ -47,12 +47,20 @@ fn attributes() -> String {
 fn is_selected() -> String {
     let message = |end: &str| format!("starts_with(key, {}) AND {}", literal(INPUT_MESSAGES), ends_with(end));
     format!(
-        "key = ANY ({}) OR {} OR {} OR starts_with(key, {})",
+        "key = ANY ({}) OR key ~ {} OR {} OR {} OR {} OR starts_with(key, {})",
         text_array(row_keys()),
+        literal(&end_pattern()),
+        is_count(),
         message(MESSAGE_ROLE),
         message(MESSAGE_CONTENT),
         literal(OUTPUT_MESSAGES),
     )
+}
+
+/// The condition on `key` under which it may be that of a token count in no known convention.
+fn is_count() -> String {
+    let ends: Vec<String> = COUNT_ENDS.iter().map(|end| format!("lower(right(key, {})) = {}", end.len(), literal(end))).collect();
+    format!("(({}) AND (strpos(key, '.') = 0 OR strpos(key, {}) > 0))", ends.join(" OR "), literal(USAGE_PREFIX))
 }
 
 /// The number of the user's last message, over all attributes.

@@ -102,7 +102,9 @@ fn an_ordinary_span_fails_nothing_if_its_service_sends_agents() {
     // Two sources without services are two programs.
     let mut store = Store::new(Limits::default());
     for (source, step) in [hook(1, ""), Step { service: "", ..agent }].into_iter().enumerate() {
-        store.apply(&Batch { source: SourceId(source as u16), ..steps(&[step]) }, 300 * SECOND);
+        let mut batch = steps(&[step]);
+        batch.source = SourceId(source as u16);
+        store.apply(&batch, 300 * SECOND);
     }
     assert_eq!(status(&store, 1), RunStatus::Error);
 }

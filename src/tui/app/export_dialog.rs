@@ -4,10 +4,9 @@ use std::ops::ControlFlow;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
-use tui_input::backend::crossterm::EventHandler;
 
+use super::text_input;
 use crate::export::Format;
-use crate::format;
 use crate::store::TraceIx;
 
 /// A confirmed export.
@@ -75,20 +74,16 @@ impl ExportDialog {
             (KeyCode::Right | KeyCode::Char(' ' | 'l'), ExportField::Format) => self.cycle_format(1),
             (KeyCode::Left | KeyCode::Right | KeyCode::Char(' '), ExportField::Redact) => self.redact = !self.redact,
             (_, ExportField::Path) => {
-                self.path.handle_event(&crossterm::event::Event::Key(key));
+                text_input::handle_key(&mut self.path, key);
             }
             _ => {}
         }
         ControlFlow::Continue(())
     }
 
-    /// Inserts pasted text.
-    pub(super) fn paste(&mut self, text: &str) {
-        if self.field == ExportField::Path {
-            for c in format::safe(text).chars() {
-                self.path.handle(tui_input::InputRequest::InsertChar(c));
-            }
-        }
+    /// Inserts pasted text into the path. Returns a message for the user if it is cut.
+    pub(super) fn paste(&mut self, text: &str) -> Option<String> {
+        (self.field == ExportField::Path).then(|| text_input::paste(&mut self.path, text))?
     }
 
     /// Removes evicted traces, whose indices the store reuses. Returns whether any are left.

@@ -2,12 +2,10 @@
 
 mod completions;
 
-use crossterm::event::{Event, KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
-use tui_input::backend::crossterm::EventHandler;
 
-use super::{App, Effect, Overlay};
-use crate::format;
+use super::{App, Effect, Overlay, text_input};
 use crate::query::Query;
 use crate::store::Store;
 pub use completions::{Completion, Completions};
@@ -86,19 +84,21 @@ impl LineEditor {
 }
 
 impl App {
-    /// Inserts pasted text into the open line editor, if any.
+    /// Inserts pasted text into the open line, if any.
     pub fn paste(&mut self, text: &str) {
-        if let Some(Overlay::Export(dialog)) = &mut self.overlay {
-            return dialog.paste(text);
+        let cut = match (&mut self.overlay, &mut self.editor) {
+            (Some(Overlay::Export(dialog)), _) => dialog.paste(text),
+            (Some(Overlay::Palette(palette)), _) => palette.paste(text),
+            (_, Some(editor)) => {
+                let cut = text_input::paste(&mut editor.input, text);
+                self.parse_line();
+                cut
+            }
+            _ => None,
+        };
+        if let Some(message) = cut {
+            self.show_message(message, true, self.now);
         }
-        if let Some(Overlay::Palette(palette)) = &mut self.overlay {
-            return palette.paste(&format::safe(text));
-        }
-        let Some(editor) = &mut self.editor else { return };
-        for c in format::safe(text).chars() {
-            editor.input.handle(tui_input::InputRequest::InsertChar(c));
-        }
-        self.parse_line();
     }
 
     pub(super) fn edit(&mut self, store: &Store, key: KeyEvent) -> Option<Effect> {
@@ -147,8 +147,7 @@ impl App {
             }
             _ => {
                 editor.completions.accept();
-                let changed = editor.input.handle_event(&Event::Key(key));
-                if changed.is_some_and(|changed| changed.value) {
+                if text_input::handle_key(&mut editor.input, key) {
                     editor.history_offset = 0;
                     self.parse_line();
                 }

@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::ops::ControlFlow;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use fuzzy_matcher::FuzzyMatcher;
 use fuzzy_matcher::skim::SkimMatcherV2;
 use tui_input::Input;
-use tui_input::backend::crossterm::EventHandler;
 
+use super::text_input;
 use crate::keymap::{Action, ENTRIES, Entry};
 
 /// An action that matches the typed text.
@@ -56,7 +56,7 @@ impl Palette {
             KeyCode::PageDown => self.step(10),
             KeyCode::PageUp => self.step(-10),
             _ => {
-                if self.input.handle_event(&Event::Key(key)).is_some_and(|change| change.value) {
+                if text_input::handle_key(&mut self.input, key) {
                     self.search();
                 }
             }
@@ -64,12 +64,11 @@ impl Palette {
         ControlFlow::Continue(())
     }
 
-    /// Inserts pasted text.
-    pub fn paste(&mut self, text: &str) {
-        for c in text.chars() {
-            self.input.handle(tui_input::InputRequest::InsertChar(c));
-        }
+    /// Inserts pasted text. Returns a message for the user if it is cut.
+    pub fn paste(&mut self, text: &str) -> Option<String> {
+        let cut = text_input::paste(&mut self.input, text);
         self.search();
+        cut
     }
 
     /// Moves the cursor to an item, or to the last.

@@ -56,7 +56,7 @@ impl Loop<'_> {
     /// Writes a text to the terminal's clipboard unless tmux took it, and reports the result.
     pub(super) fn report_copy(&mut self, what: &str, size: usize, text: Option<&str>) {
         let app = &mut self.session.app;
-        match text.map_or(Ok(()), clipboard::copy_to_terminal) {
+        match text.map_or(Ok(()), |text| clipboard::copy_to_terminal(&self.output, text)) {
             Ok(()) => {
                 let is_risky = text.is_some() && size > clipboard::PORTABLE_SIZE;
                 let warning = if is_risky { "; some terminals take at most 74 KB" } else { "" };

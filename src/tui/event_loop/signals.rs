@@ -1,20 +1,27 @@
 //! Signals that end the program.
 
 use std::io;
+#[cfg(unix)]
+use std::task::Poll;
 
-/// Returns a future that ends at the first SIGTERM, SIGHUP or SIGINT; on other systems never. Signals count from this call on.
+/// Returns a future that ends at the first signal that would end the program; on other systems never. Signals count from this call on.
 #[cfg(unix)]
 pub(super) fn end_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let [mut terminate, mut hangup] = [signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+    let kinds = [
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+        SignalKind::interrupt(),
+        SignalKind::quit(),
+        SignalKind::user_defined1(),
+        SignalKind::user_defined2(),
+        SignalKind::alarm(),
+    ];
+    let mut signals = kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>()?;
+    Ok(std::future::poll_fn(move |context| {
+        let is_received = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if is_received { Poll::Ready(()) } else { Poll::Pending }
+    }))
 }
 
 #[cfg(not(unix))]

@@ -1,0 +1,56 @@
+//! What spans state as usage, and what it costs, in files that were once read wrong.
+
+use serde_json::Value;
+
+use super::{Program, fixture};
+
+/// Input tokens, cache reads, cache writes, output tokens, reasoning tokens; dollars. `None` is not known.
+type Usage = ([Option<u64>; 5], Option<f64>);
+
+const FIELDS: [&str; 5] = ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens"];
+
+/// Returns the usage of each trace of a file, the earliest first.
+fn usage(name: &str) -> Vec<Usage> {
+    let path = fixture("usage").join(name);
+    let mut traces = Program::empty().objects(&["list", "--json", path.to_str().unwrap()]);
+    traces.sort_by_key(|trace| trace["start"].as_str().unwrap().to_owned());
+    let read = |trace: &Value| (FIELDS.map(|field| trace[field].as_u64()), trace["cost_usd"].as_f64());
+    traces.iter().map(read).collect()
+}
+
+fn tokens(input: u64, output: u64) -> [Option<u64>; 5] {
+    [Some(input), None, None, Some(output), None]
+}
+
+#[test]
+fn models_on_own_machines_have_no_price() {
+    let counts = tokens(1_000_000, 100_000);
+    // The last two are served by OpenRouter and by a provider that no list knows.
+    let expected = [None, None, None, None, Some(0.027), Some(2.8)].map(|cost| (counts, cost));
+    assert_eq!(usage("local-model-priced.jsonl"), expected);
+}
+
+#[test]
+fn a_framework_is_no_provider() {
+    assert_eq!(usage("strands-unpriced.jsonl"), [(tokens(1000, 100), Some(0.0045)); 3]);
+}
+
+#[test]
+fn reasoning_is_not_added_to_a_whole_output() {
+    assert_eq!(usage("reasoning-beyond-output.jsonl"), [(tokens(1640, 102), Some(0.00307))]);
+}
+
+#[test]
+fn the_gateway_s_own_price_counts() {
+    let cost: f64 = usage("litellm-own-price.pb").iter().filter_map(|(_, cost)| *cost).sum();
+    assert!((cost - 0.00024).abs() < 1e-9, "{cost}");
+}
+
+#[test]
+fn details_of_the_counts_are_read_from_maps() {
+    let expected = [
+        ([Some(44_285), Some(41_000), Some(785), Some(300), None], Some(0.027_243_75)),
+        ([Some(2000), Some(1024), None, Some(300), Some(192)], Some(0.004_348)),
+    ];
+    assert_eq!(usage("langsmith-token-details.jsonl"), expected);
+}
