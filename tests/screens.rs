@@ -240,7 +240,7 @@ fn enter_on_an_error_filters_exactly_its_spans() {
         stage.keys("<Esc>");
         assert_eq!(stage.app.filter, "");
     }
-    assert_eq!((filtered_groups.len(), seen), (groups.len(), 42));
+    assert_eq!((filtered_groups.len(), seen), (groups.len(), 38));
 }
 
 #[test]

@@ -37,7 +37,9 @@ pub(in crate::semconv) struct EndedSpan<'a> {
 impl<'a> Extractor<'a> {
     /// Returns how the span ended.
     pub(in crate::semconv) fn ending(&self, span: &EndedSpan<'_>) -> Ending {
-        let is_run = matches!(span.span_type, SpanType::Agent | SpanType::Team);
+        let is_run = span.span_type.is_agentic();
+        // A workflow in the background ends without a status though it is complete.
+        let sets_status = (is_run && span.span_type != SpanType::Workflow) || span.span_type == SpanType::Model;
         let by_exception = span.by_exception && !self.has_answer();
         match span.status {
             Status::Error if is_interrupt(span.message) => Ending::Paused,
@@ -46,7 +48,7 @@ impl<'a> Extractor<'a> {
             _ if by_exception && is_interrupt(span.message) => Ending::Paused,
             _ if by_exception || self.has(Field::FinishReason) => Ending::Failed,
             Status::Ok if is_run && self.waits_for_a_person() && self.is_of_agno(span) => Ending::Paused,
-            Status::Unset if (is_run || span.span_type == SpanType::Model) && span.has_ended && self.is_of_agno(span) => Ending::Cut,
+            Status::Unset if sets_status && span.has_ended && self.is_of_agno(span) => Ending::Cut,
             _ => Ending::Plain,
         }
     }
