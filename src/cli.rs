@@ -3,17 +3,21 @@
 mod args;
 mod options;
 mod selection;
+mod stats;
 #[cfg(test)]
 mod tests;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Overrides;
-pub use args::{ExportArgs, GroupBy, ListArgs, SendArgs, ShowArgs, StatsArgs, TailArgs};
-pub use selection::{Selection, Since};
+pub use args::{ExportArgs, ListArgs, SendArgs, ShowArgs, TailArgs};
+pub use selection::{Selection, Since, Until};
+pub use stats::{GroupBy, SortBy, StatsArgs};
 
 /// htop for AI agents: watch the traces of Agno agents live.
 #[derive(Clone, Debug, PartialEq, Parser)]
@@ -25,7 +29,7 @@ pub struct Cli {
 
     /// SQLite databases that Agno writes (PATH.db), PostgreSQL (`postgres://USER@HOST/DATABASE`), files of spans (PATH.json)
     ///
-    /// Default: the databases with Agno's tables in the current directory and its tmp, else a PostgreSQL database named by `DATABASE_URL`, else tmp/traces.db. A database that does not exist yet is waited for. A URL may have a driver as in SQLAlchemy (`postgresql+psycopg://`); missing parts come from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. Write ./demo for a file with the name of a subcommand.
+    /// Default: the databases with Agno's tables in the current directory and its tmp, else a PostgreSQL database named by `DATABASE_URL`, else tmp/traces.db. A path that does not exist yet is waited for. A URL may have a driver as in SQLAlchemy (`postgresql+psycopg://`); missing parts come from `PGHOST`, `PGUSER`, `~/.pgpass` and so on. Write ./demo for a file with the name of a subcommand.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
 
@@ -43,7 +47,7 @@ pub enum Command {
     List(ListArgs),
     /// Show one trace as a tree with times, tokens, cost and errors
     Show(ShowArgs),
-    /// Count calls, errors, times, tokens and cost by agent, model, tool, session or error
+    /// Sum up calls, errors, times, tokens and cost by agent, model, tool, day and more
     Stats(StatsArgs),
     /// Print each span when it ends
     Tail(TailArgs),
@@ -73,7 +77,8 @@ impl Cli {
     }
 }
 
-/// Returns the definition of the command line. Every subcommand takes every flag; its help lists only those that it uses.
+/// Returns the definition of the command line. Flags may stand before and after the subcommand; its help lists only those that it uses, and
+/// [`parse`] refuses others.
 #[must_use]
 pub fn command() -> clap::Command {
     let flags = flags();
@@ -106,5 +111,13 @@ fn partition(flags: &[Arg], subcommand: &str) -> (Vec<Arg>, Vec<Arg>) {
 /// Parses a command line, with the program's name first. The error is a usage error, or the help that the user asked for.
 pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
     let mut matches = command().try_get_matches_from(line)?;
+    if let Some((name, given)) = matches.subcommand() {
+        let (_, unused) = partition(&flags(), name);
+        let is_given = |flag: &&Arg| given.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine);
+        if let Some(flag) = unused.iter().find(is_given) {
+            let message = format!("{name} does not use --{}", flag.get_long().unwrap_or_default());
+            return Err(command().error(ErrorKind::UnknownArgument, message));
+        }
+    }
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
 }

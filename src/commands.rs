@@ -5,6 +5,7 @@
 
 mod check;
 mod export;
+mod find;
 mod json;
 mod list;
 mod manual;
@@ -45,13 +46,19 @@ pub struct UsageError(pub String);
 /// Runs the subcommand. The exit code of an error is 2 if it is a [`UsageError`] or a [`ConfigError`](crate::config::ConfigError), else 1.
 pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
     check::check(config)?;
-    let Some(command) = &cli.command else { return screen::run(config, false) };
+    let Some(command) = &cli.command else {
+        check::check_words(&cli.sources)?;
+        return screen::run(config, false);
+    };
     match command {
         Command::Demo => screen::run(config, true),
         Command::List(args) => list::run(args, config),
         Command::Show(args) => show::run(args, config),
         Command::Stats(args) => stats::run(args, config),
-        Command::Tail(args) => tail::run(args, config),
+        Command::Tail(args) => {
+            check::check_words(&args.sources)?;
+            tail::run(args, config)
+        }
         Command::Export(args) => export::run(args, config),
         Command::Send(args) => send::run(args, config),
         Command::Completions { shell } => ignore_broken_pipe(manual::print_completions(*shell), Outcome::Done),

@@ -7,11 +7,15 @@ use std::process::ExitCode;
 
 use agno_top::cli::{self, Command};
 use agno_top::config::{Config, ConfigError};
-use agno_top::{commands, log, panic_hook};
+use agno_top::{commands, format, log, panic_hook};
 use color_eyre::eyre::Report;
 
 fn main() -> ExitCode {
-    let cli = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => return print(&error.to_string(), error.exit_code()),
+        Err(help) => help.exit(),
+    };
     let config = match Config::load(cli.overrides()) {
         Ok(config) => config,
         Err(error) => return fail(&Report::new(error)),
@@ -31,8 +35,13 @@ fn main() -> ExitCode {
 
 /// Prints the error and returns its exit code.
 fn fail(error: &Report) -> ExitCode {
-    // Nothing can be done if standard error is closed.
-    let _ = writeln!(std::io::stderr(), "agno-top: {error:#}");
     let is_usage = error.is::<commands::UsageError>() || error.is::<ConfigError>();
-    ExitCode::from(if is_usage { 2 } else { 1 })
+    print(&format!("agno-top: {error:#}\n"), if is_usage { 2 } else { 1 })
+}
+
+/// Prints a message, which may quote text from outside, and returns the exit code.
+fn print(message: &str, code: i32) -> ExitCode {
+    // Nothing can be done if standard error is closed.
+    let _ = std::io::stderr().write_all(format::safe_lines(message).as_bytes());
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }

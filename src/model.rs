@@ -4,6 +4,7 @@
 
 pub mod attributes;
 mod batch;
+pub mod calendar;
 pub mod duration;
 pub mod errors;
 mod ids;

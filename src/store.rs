@@ -28,6 +28,7 @@ mod index;
 mod interner;
 mod ix;
 mod model_ids;
+mod nesting;
 mod outcome;
 mod packed_usage;
 mod pairing;
@@ -62,7 +63,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::model::usage::NanoUsd;
+use crate::model::usage::{NanoUsd, RareTokens};
 use crate::model::{Batch, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use dedup::Reports;
 use endings::{Pauses, Services};
@@ -131,6 +132,8 @@ pub struct Store {
     rows: Slab<Row>,
     child_lists: Slab<ChildList>,
     usages: Slab<PackedUsage>,
+    /// The tokens that few calls have, by index in `usages`.
+    rare_tokens: HashMap<u32, RareTokens>,
     traces: Slab<Trace>,
     by_span: HashIndex,
     by_trace: HashIndex,

@@ -58,7 +58,7 @@ fn is_shown(shown: &str, printed: &str) -> bool {
 #[test]
 fn readme_shows_the_output_of_the_commands() {
     let outputs = command_outputs();
-    assert_eq!(outputs.len(), 3);
+    assert_eq!(outputs.len(), 4);
     for (command, shown) in outputs {
         let (shown, printed) = (without_began(&shown), without_began(&run(command)));
         let is_equal = shown.lines().count() == printed.lines().count()

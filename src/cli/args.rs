@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::selection::{Selection, Since, parse_filter, parse_since};
+use super::selection::{Selection, Since, Until, id_prefix, parse_filter, parse_since, parse_until, positioned, split_ids};
 use crate::config::Header;
 use crate::export::Format;
-use crate::query::{Query, STATUSES};
+use crate::query::Query;
 
 /// The arguments of `list`.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -30,9 +30,9 @@ pub struct ListArgs {
 /// The arguments of `show`.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct ShowArgs {
-    /// The trace's id, or the start of it that no other id shares
-    #[arg(value_name = "TRACE", value_parser = parse_id_prefix)]
-    pub trace: String,
+    /// The trace's id, or the start of it that no other id shares; may also follow the sources
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
 
     /// SQLite databases, PostgreSQL URLs, files [default: the databases found here, as on the screen]
     #[arg(value_name = "SOURCE")]
@@ -49,46 +49,19 @@ pub struct ShowArgs {
     pub payload: bool,
 }
 
-/// The arguments of `stats`.
-#[derive(Clone, Debug, PartialEq, Args)]
-pub struct StatsArgs {
-    /// The traces to count.
-    #[command(flatten)]
-    pub selection: Selection,
-
-    /// What to group by
-    ///
-    /// Each token is counted in exactly one group, so the groups add up to the total. An agent's usage is what ran under it and under no other agent below it; the same holds for models, tools and sessions. The group without a key (null) holds what ran under none. Grouping by error counts failed spans only; messages that differ only in numbers, ids, paths or quoted text form one group.
-    #[arg(long, value_enum, default_value_t = GroupBy::Agent)]
-    pub by: GroupBy,
-
-    /// Write one JSON object per line
-    ///
-    /// Fields: by, key, calls, errors, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`. An unknown value is null.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What `stats` groups calls by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GroupBy {
-    /// Runs of agents, teams and workflows
-    Agent,
-    /// Model calls
-    Model,
-    /// Tool calls
-    Tool,
-    /// Runs in a session; a run failed if one of its spans did
-    Session,
-    /// Failed spans
-    Error,
-}
-
-impl GroupBy {
-    /// Returns the value of `--by`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        ["agent", "model", "tool", "session", "error"][self as usize]
+impl ShowArgs {
+    /// Returns the beginning of the trace's id, and the sources. The error says that there is no id, or several.
+    pub fn split(&self) -> Result<(String, Vec<PathBuf>), String> {
+        let words: Vec<PathBuf> = std::iter::once(&self.trace).chain(&self.sources).cloned().collect();
+        let (mut ids, sources) = split_ids(&words);
+        let first = self.trace.to_string_lossy();
+        match (ids.pop(), id_prefix(&first)) {
+            (Some(id), _) if ids.is_empty() => Ok((id, sources)),
+            (Some(_), _) => Err("one trace at a time: this names several".to_owned()),
+            // A file may be named like an id.
+            (None, Some(id)) => Ok((id, self.sources.clone())),
+            (None, None) => Err(format!("expected the first hex digits of a trace id, found {first:?}")),
+        }
     }
 }
 
@@ -105,9 +78,13 @@ pub struct TailArgs {
     #[arg(long, value_name = "EXPR", value_parser = parse_filter)]
     pub filter: Option<Query>,
 
-    /// Start with the spans that ended since this age or time: 90s, 15m, 2h, 7d, 2026-11-22T07:30Z
+    /// Start with the spans that ended since then: 15m, 7d, today, yesterday, monday, week, month, 2026-11-22T07:30Z
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     pub since: Option<Since>,
+
+    /// Only spans that ended until then, and exit when it is over
+    #[arg(long, value_name = "WHEN", value_parser = parse_until)]
+    pub until: Option<Until>,
 
     /// Exit after this many spans
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -123,7 +100,7 @@ pub struct TailArgs {
 /// The arguments of `export`.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct ExportArgs {
-    /// The traces to export.
+    /// The traces to export; beginnings of ids among the sources choose them.
     #[command(flatten)]
     pub selection: Selection,
 
@@ -147,7 +124,7 @@ pub struct ExportArgs {
 /// The arguments of `send`.
 #[derive(Clone, Default, PartialEq, Args)]
 pub struct SendArgs {
-    /// The traces to send.
+    /// The traces to send; beginnings of ids among the sources choose them.
     #[command(flatten)]
     pub selection: Selection,
 
@@ -167,24 +144,9 @@ impl std::fmt::Debug for SendArgs {
     }
 }
 
-/// Parses a filter that may be a status alone: `error` for `status:error`. Any other single word is an error: as a search in names it would
-/// match nothing, and the check would always pass.
+/// Parses a filter whose bare words are statuses: `error` for `status:error`.
 fn parse_fail_on(line: &str) -> Result<Query, String> {
-    let (sign, words) = line.trim().strip_prefix('-').map_or(("", line.trim()), |words| ("-", words));
-    if words.is_empty() || !words.chars().all(|c| c.is_alphanumeric() || matches!(c, '|' | '_' | '-')) {
-        return parse_filter(line);
-    }
-    let is_status = |word: &str| STATUSES.iter().any(|(name, _)| *name == word);
-    if words.split('|').all(is_status) {
-        return parse_filter(&format!("{sign}status:{words}"));
-    }
-    Err(format!("{words:?} is neither a status (error, running, lost, ok) nor a comparison; to search names, write name:{words}"))
-}
-
-/// Parses the start of a trace id.
-fn parse_id_prefix(text: &str) -> Result<String, String> {
-    let is_hex = !text.is_empty() && text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_hex { Ok(text.to_ascii_lowercase()) } else { Err("expected the first hex digits of a trace id".to_owned()) }
+    Query::parse_condition(line).map_err(|error| positioned(&error))
 }
 
 #[cfg(test)]
@@ -197,6 +159,11 @@ mod tests {
         assert_eq!(parse_fail_on("dur>10s tokens>=5k agent:x"), parse_filter("dur:>10s tokens:>=5k agent:x"));
         assert_eq!(parse_fail_on("dur:>10s"), parse_filter("dur:>10s"));
         assert!(parse_fail_on("dur>much").is_err());
-        assert!(parse_fail_on("colour>5").is_err());
+        assert_eq!(parse_fail_on("error|LOST kind:tool"), parse_filter("status:error|lost kind:tool"));
+        assert_eq!(parse_fail_on("-ok name:\"a b\""), parse_filter("-status:ok name:\"a b\""));
+        assert!(parse_fail_on("\"a b\" /x/").is_ok());
+        for refused in ["", " ", "colour>5", "errors", "error refund", "err*", "cost > 0.5", "error|refund", "total_cost>1", "a=b"] {
+            assert!(parse_fail_on(refused).is_err(), "{refused}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::model::Nanos;
-use crate::query::{ParseError, Query};
+use crate::query::{self, ParseError, Query};
 
 /// The sources to read, and the traces to select from them.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -18,13 +18,43 @@ pub struct Selection {
     #[arg(long, value_name = "EXPR", value_parser = parse_filter, allow_hyphen_values = true)]
     pub filter: Option<Query>,
 
-    /// Only traces that began since this age or time: 90s, 15m, 2h, 7d, 2026-11-22, 2026-11-22T07:30Z
+    /// Only traces that began since then: 15m, 7d, today, yesterday, monday, week, month, 2026-11-22, 2026-11-22T07:30Z
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     pub since: Option<Since>,
+
+    /// Only traces that began until then; a day, a week or a month counts to its end
+    #[arg(long, value_name = "WHEN", value_parser = parse_until)]
+    pub until: Option<Until>,
 
     /// At most this many traces, the newest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
+
+    /// The beginnings of the ids of the only traces to select; empty for all. See [`Selection::with_ids`].
+    #[arg(skip)]
+    pub ids: Vec<String>,
+}
+
+impl Selection {
+    /// Returns the selection with those sources that are ids of traces in [`Selection::ids`].
+    #[must_use]
+    pub fn with_ids(&self) -> Self {
+        let (ids, sources) = split_ids(&self.sources);
+        Self { ids, sources, ..self.clone() }
+    }
+}
+
+/// Splits words into beginnings of trace ids, in lower case, and sources. A word that is a file is a source.
+pub(super) fn split_ids(words: &[PathBuf]) -> (Vec<String>, Vec<PathBuf>) {
+    let id = |word: &PathBuf| word.to_str().and_then(id_prefix).filter(|_| !word.exists());
+    let sources = words.iter().filter(|word| id(word).is_none()).cloned().collect();
+    (words.iter().filter_map(id).collect(), sources)
+}
+
+/// Returns the beginning of a trace id in lower case; `None` if the text is something else.
+pub(super) fn id_prefix(text: &str) -> Option<String> {
+    let is_hex = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| text.to_ascii_lowercase())
 }
 
 /// The start of a period: an age or a time, as `since:` in a filter takes it.
@@ -39,17 +69,40 @@ impl Since {
     }
 }
 
-/// Parses a filter expression. The error names the position of the mistake.
-pub(super) fn parse_filter(line: &str) -> Result<Query, String> {
-    line.parse().map_err(|error: ParseError| format!("{error} (at character {})", error.at + 1))
+/// The end of a period, as `until:` in a filter takes it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Until(Query);
+
+impl Until {
+    /// Returns the end of the period in nanoseconds since the Unix epoch.
+    #[must_use]
+    pub fn resolve(&self, now: Nanos) -> Nanos {
+        self.0.start_bounds(now).1.unwrap_or(Nanos::MAX)
+    }
 }
 
-/// Parses an age such as `15m`, `2h` or `7d`, or an ISO 8601 time, which is local if it names no zone.
+/// Parses a filter expression. The error names the position of the mistake.
+pub(super) fn parse_filter(line: &str) -> Result<Query, String> {
+    line.parse().map_err(|error: ParseError| positioned(&error))
+}
+
+/// Returns the message of an error with its position.
+pub(super) fn positioned(error: &ParseError) -> String {
+    format!("{error} (at character {})", error.at + 1)
+}
+
+/// Parses an age such as `15m`, `2h` or `7d`, a word such as `today`, or an ISO 8601 time, which is local if it names no zone.
 pub(super) fn parse_since(text: &str) -> Result<Since, String> {
-    let expected = || "expected an age such as 15m, 2h or 7d, or a time such as 2026-11-22 or 2026-11-22T09:30".to_owned();
-    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || ":-+. ".contains(c));
-    let query = is_plain.then(|| format!("since:\"{}\"", text.trim()).parse().ok()).flatten();
-    query.map(Since).ok_or_else(expected)
+    parse_bound("since", text).map(Since)
+}
+
+/// Parses the same for the end of a period.
+pub(super) fn parse_until(text: &str) -> Result<Until, String> {
+    parse_bound("until", text).map(Until)
+}
+
+fn parse_bound(field: &str, text: &str) -> Result<Query, String> {
+    format!("{field}:{}", query::quote(text.trim())).parse().map_err(|error: ParseError| error.to_string())
 }
 
 #[cfg(test)]
@@ -62,7 +115,11 @@ mod tests {
         assert_eq!(resolved("15m"), Ok(i64::MAX - 900_000_000_000));
         assert_eq!(resolved("7d"), Ok(i64::MAX - 604_800_000_000_000));
         assert_eq!(resolved("2026-11-22T05:59:04Z"), Ok(1_795_327_144_000_000_000));
-        for wrong in ["", "m", "-5m", "yesterday", "15", "99999999999999h", "1h\" status:error", "1h|2h"] {
+        assert!(resolved("yesterday") < resolved("today"));
+        let until = |text| parse_until(text).map(|until| until.resolve(i64::MAX));
+        assert_eq!(until("2026-11-22T05:59:04Z"), Ok(1_795_327_144_000_000_000));
+        assert!(until("2026-11-22") > resolved("2026-11-22"));
+        for wrong in ["", "m", "-5m", "yesterdy", "15", "99999999999999h", "1h\" status:error", "1h|2h"] {
             assert!(parse_since(wrong).is_err(), "{wrong}");
         }
     }

@@ -46,17 +46,46 @@ fn completions_offer_the_flags_that_the_help_lists() {
 }
 
 #[test]
-fn a_subcommand_accepts_flags_that_it_does_not_use() {
-    let flags = |line: &str| parse(line).unwrap().options.flags;
-    let cli = flags("--schema a list --theme dark --grpc 1 b.db");
+fn a_flag_that_a_subcommand_does_not_use_is_refused() {
+    for (line, message) in [
+        ("list --theme dark a.db", "list does not use --theme"),
+        ("--grpc 1 list a.db", "list does not use --grpc"),
+        ("export --ascii a.db", "export does not use --ascii"),
+        ("send --to http://h --no-otlp a.db", "send does not use --no-otlp"),
+        ("demo --schema x", "demo does not use --schema"),
+        ("man --max-spans 5", "man does not use --max-spans"),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert!(error.to_string().contains(message) && error.exit_code() == 2, "{line}: {error}");
+    }
+    let flags = parse("--schema a tail --grpc 1 b.db").unwrap().options.flags;
     let expected = toml::toml! {
         schema = "a"
-        theme = "dark"
         grpc = "1"
         otlp = "grpc"
     };
-    assert_eq!(cli, expected);
-    assert_eq!(flags("--theme dark man"), toml::toml! { theme = "dark" });
+    assert_eq!(flags, expected);
+}
+
+#[test]
+fn show_takes_the_trace_before_or_after_the_sources() {
+    let split = |line: &str| match parse(line).unwrap().command {
+        Some(Command::Show(args)) => args.split(),
+        other => panic!("{other:?}"),
+    };
+    let sources = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+    assert_eq!(split("show A35b x.db y.db"), Ok(("a35b".to_owned(), sources(&["x.db", "y.db"]))));
+    assert_eq!(split("show x.db a35b"), Ok(("a35b".to_owned(), sources(&["x.db"]))));
+    assert_eq!(split("show a35b"), Ok(("a35b".to_owned(), sources(&[]))));
+    assert!(split("show x.db").unwrap_err().contains("hex digits"));
+    assert!(split("show a35b c0de x.db").unwrap_err().contains("several"));
+}
+
+#[test]
+fn export_takes_ids_among_the_sources() {
+    let Some(Command::Export(args)) = parse("export 0a F00 x.db").unwrap().command else { panic!("not export") };
+    let selection = args.selection.with_ids();
+    assert_eq!((selection.ids, selection.sources), (vec!["0a".to_owned(), "f00".to_owned()], vec![PathBuf::from("x.db")]));
 }
 
 #[test]

@@ -1,5 +1,9 @@
-//! Checks of settings that need more than the configuration: themes, URLs, regular expressions.
+//! Checks of settings and words that need more than the command line and the configuration: themes, URLs, regular expressions, files.
 
+use std::path::PathBuf;
+
+use super::UsageError;
+use crate::cli;
 use crate::config::{Config, ConfigError, theme_directory};
 use crate::export::Redactor;
 use crate::model::nearest;
@@ -21,6 +25,19 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Refuses a source that is more likely a command: a word that is no path, no URL and no file.
+pub(super) fn check_words(sources: &[PathBuf]) -> Result<(), UsageError> {
+    let is_word = |text: &str| !text.contains(['.', '/', '\\']);
+    let words = sources.iter().filter(|source| !source.exists()).filter_map(|source| source.to_str());
+    let Some(word) = words.into_iter().find(|text| is_word(text)) else { return Ok(()) };
+    let command = cli::command();
+    let hint = match nearest(word, command.get_subcommands().map(clap::Command::get_name)) {
+        Some(name) => format!("did you mean {name}?"),
+        None => format!("a new file is named ./{word}, and agno-top --help lists the commands"),
+    };
+    Err(UsageError(format!("no such command or file: {word}; {hint}")))
+}
+
 fn unknown_theme(name: &str, themes: &[String]) -> String {
     match nearest(name, themes.iter().map(String::as_str)) {
         Some(theme) => format!("unknown theme {name:?}; did you mean {theme:?}?"),
@@ -36,6 +53,16 @@ mod tests {
     fn error(flags: toml::Table) -> String {
         let overrides = Overrides { file: Some("/dev/null".into()), flags, ..Overrides::default() };
         check(&Config::load(overrides).unwrap()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_word_that_is_neither_a_command_nor_a_file_is_refused() {
+        let check = |word: &str| check_words(&[PathBuf::from(word)]).map_err(|error| error.to_string());
+        assert_eq!(check("lsit"), Err("no such command or file: lsit; did you mean list?".to_owned()));
+        assert!(check("traces").unwrap_err().starts_with("no such command or file: traces; a new file is named ./traces"));
+        for source in ["new.db", "./lsit", "tmp/traces", "a\\b", "postgres://h/d", "src"] {
+            assert_eq!(check(source), Ok(()), "{source}");
+        }
     }
 
     #[test]

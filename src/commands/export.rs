@@ -27,7 +27,9 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
         bail!("otlp-proto is binary and standard output is a terminal; write it to a file with -o FILE");
     }
     refuse_to_overwrite_sources(args, config)?;
-    let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::NothingFound) };
+    let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection.with_ids(), config, false)? else {
+        return Ok(Outcome::NothingFound);
+    };
     // Oldest first, as they arrived.
     traces.reverse();
     if is_stdout {
@@ -56,7 +58,8 @@ fn write_file(path: &PathBuf, snapshot: &mut Snapshot, traces: &[TraceIx], optio
 
 /// Returns an error if the output is one of the sources.
 fn refuse_to_overwrite_sources(args: &ExportArgs, config: &Config) -> Result<(), Report> {
-    let named = if args.selection.sources.is_empty() { &config.sources } else { &args.selection.sources };
+    let named = args.selection.with_ids().sources;
+    let named = if named.is_empty() { &config.sources } else { &named };
     let is_file = args.output != Path::new("-") && args.output.is_file();
     if is_file && open::paths(named, config).iter().any(|source| is_same(source, &args.output)) {
         bail!("{} is one of the sources; export to another file", args.output.display());

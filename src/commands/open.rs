@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use color_eyre::eyre::{Context, Report};
 use tokio::sync::mpsc::{Sender, channel};
 
-use super::print_message;
+use super::{UsageError, print_message};
 use crate::config::{Config, ListenMode};
 use crate::model::{Nanos, SourceId};
 use crate::sources::{self, Handle, Hub, Update, UpdateSender, otlp};
@@ -23,6 +23,9 @@ pub(super) struct ReadLimits {
     /// Whether only numbers and names are needed.
     pub(super) numbers_only: bool,
 }
+
+/// The part of the memory limit for log records that belong to spans: one in this many bytes.
+const EVENTS_SHARE: u64 = 16;
 
 /// How to open sources.
 #[derive(Clone, Copy, Debug)]
@@ -123,12 +126,36 @@ fn open_source(id: usize, path: &Path, config: &Config, limits: ReadLimits, upda
         // The URL may hold a password, so the message leaves it out.
         return sources::postgres::start_since(url, place, limit, since, sender).wrap_err("can't watch the PostgreSQL database");
     }
+    if let Some(message) = path.to_str().filter(|_| !path.exists()).and_then(refuse_url) {
+        return Err(Report::new(UsageError(message)));
+    }
     let handle = if sources::file::is_file(path) {
         sources::file::start(path.to_owned(), sender)
     } else {
         sources::sqlite::start_since(path.to_owned(), tables(config), limit, since, sender)
     };
     handle.wrap_err_with(|| format!("can't watch {}", path.display()))
+}
+
+/// Returns why a URL is no source; `None` for a path. The message leaves the URL out, which may hold a password.
+fn refuse_url(text: &str) -> Option<String> {
+    let (scheme, _) = text.split_once("://")?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let kind = scheme.split('+').next().filter(|_| is_scheme)?.to_ascii_lowercase();
+    let name = match kind.as_str() {
+        "sqlite" | "file" => return Some(format!("{scheme}:// is no source; name the file by its path")),
+        "mysql" => "MySQL",
+        "mariadb" => "MariaDB",
+        "redis" | "rediss" => "Redis",
+        "mongodb" => "MongoDB",
+        "mssql" => "SQL Server",
+        "clickhouse" => "ClickHouse",
+        "oracle" => "Oracle",
+        "http" | "https" => "web addresses",
+        other => &format!("{other}://"),
+    };
+    Some(format!("cannot read {name}; send OTLP instead (agno-top --otlp listens for it)"))
 }
 
 /// Starts to listen as the source after those at `paths`.
@@ -148,6 +175,7 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Send
         token: (!token.is_empty()).then(|| token.clone()),
         origins: config.allow_origins.clone(),
         max_body: usize::try_from(config.max_body.0).unwrap_or(usize::MAX),
+        max_event_bytes: usize::try_from(config.max_memory.0 / EVENTS_SHARE).unwrap_or(usize::MAX).min(otlp::MAX_EVENT_BYTES),
         record: (!config.record.as_os_str().is_empty()).then(|| (config.record.clone(), tables(config))),
         forward: config.forward.clone(),
         forward_headers: config.forward_headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),
@@ -165,4 +193,26 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Send
 
 fn update_sender(id: usize, updates: &Sender<Update>) -> Result<UpdateSender, Report> {
     Ok(UpdateSender::new(SourceId(u16::try_from(id).wrap_err("too many sources")?), updates.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_other_databases_are_refused_without_their_passwords() {
+        for (url, start) in [
+            ("mysql://u:secret@h/d", "cannot read MySQL; send OTLP instead"),
+            ("mysql+pymysql://u:secret@h/d", "cannot read MySQL; send OTLP instead"),
+            ("REDISS://:secret@h", "cannot read Redis; "),
+            ("mongodb+srv://u:secret@h", "cannot read MongoDB; "),
+            ("https://h/t.json?secret", "cannot read web addresses; "),
+            ("couchbase://secret", "cannot read couchbase://; "),
+            ("sqlite:///secret.db", "sqlite:// is no source; name the file"),
+        ] {
+            let message = refuse_url(url).unwrap_or_default();
+            assert!(message.starts_with(start) && !message.contains("secret"), "{url}: {message}");
+        }
+        assert_eq!([refuse_url("a.db"), refuse_url("/x y://z")], [None, None]);
+    }
 }

@@ -26,7 +26,9 @@ struct Unsent {
 pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
     let headers: Vec<_> = args.header.iter().map(|header| (header.name.clone(), header.value.clone())).collect();
     let mut sender = Sender::new(&args.to, &headers).map_err(|error| UsageError(error.to_string()))?;
-    let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::NothingFound) };
+    let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection.with_ids(), config, false)? else {
+        return Ok(Outcome::NothingFound);
+    };
     // Oldest first, as they arrived.
     traces.reverse();
     let total = traces.iter().map(|&trace| u64::from(snapshot.store.trace(trace).counts().spans)).sum();

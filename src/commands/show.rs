@@ -4,25 +4,20 @@ mod text;
 
 use std::io::{self, BufWriter, Write};
 
-use color_eyre::eyre::{Report, bail};
+use color_eyre::eyre::Report;
 use serde::Serialize;
 
 use super::output::Output;
 use super::snapshot::Snapshot;
 use super::spans::{SLICE, report_missing};
-use super::{Outcome, ignore_broken_pipe, json, print_message};
+use super::{Outcome, UsageError, find, ignore_broken_pipe, json};
 use crate::cli::ShowArgs;
 use crate::config::Config;
 use crate::export::jsonl::EventRecord;
 use crate::export::record::{SpanRecord, TraceRecord};
-use crate::format;
 use crate::model::Payload;
 use crate::model::attributes::AttributeMap;
 use crate::store::{RowIx, TraceIx};
-use crate::tui::display;
-
-/// The maximum number of traces to name if an id prefix is ambiguous.
-const MAX_NAMED: usize = 8;
 
 /// A span with its depth in the tree.
 #[derive(Serialize)]
@@ -50,16 +45,9 @@ impl<'a> PayloadRecord<'a> {
 
 /// Shows a trace.
 pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
-    let mut snapshot = Snapshot::read(&args.sources, None, config, false)?;
-    let prefix = &args.trace;
-    let trace = match find(&snapshot, prefix).as_slice() {
-        [] => {
-            print_message(&format!("no trace id in {} starts with {prefix}", snapshot.names()));
-            return Ok(Outcome::NothingFound);
-        }
-        [trace] => *trace,
-        several => bail!("{} trace ids start with {prefix}: {}", several.len(), describe(&snapshot, several)),
-    };
+    let (id, sources) = args.split().map_err(|message| Report::new(UsageError(message)))?;
+    let mut snapshot = Snapshot::read(&sources, None, config, false)?;
+    let Some(trace) = find::trace(&snapshot, &id)? else { return Ok(Outcome::NothingFound) };
     let rows: Vec<_> = snapshot.store.walk(trace).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
@@ -68,12 +56,6 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
         text::write(&mut out, &snapshot, trace, &rows, Output::stdout(config.ascii)).map_err(Report::new)
     };
     ignore_broken_pipe(result.and_then(|()| Ok(out.flush()?)), Outcome::Done)
-}
-
-/// Returns the traces whose ids start with `prefix`, newest first.
-fn find(snapshot: &Snapshot, prefix: &str) -> Vec<TraceIx> {
-    let starts = |trace: &TraceIx| snapshot.store.trace(*trace).id.to_string().starts_with(prefix);
-    snapshot.store.traces().rev().filter(starts).collect()
 }
 
 /// Writes a trace as one object, its spans as they are read: all payloads may exceed the memory.
@@ -109,15 +91,4 @@ fn write_json(
     }
     report_missing(missing);
     Ok(out.write_all(b"]}\n")?)
-}
-
-/// Describes traces for a message, so that the user can choose one.
-fn describe(snapshot: &Snapshot, traces: &[TraceIx]) -> String {
-    let describe = |&trace: &TraceIx| {
-        let data = snapshot.store.trace(trace);
-        let name = data.roots().first().map_or(String::new(), |&root| display::name(&snapshot.store, snapshot.store.row(root)));
-        format!("{} ({name}, {})", data.id, format::moment(data.start, snapshot.now))
-    };
-    let more = if traces.len() > MAX_NAMED { ", …" } else { "" };
-    format::safe(&traces.iter().take(MAX_NAMED).map(describe).collect::<Vec<_>>().join(", ")).into_owned() + more
 }

@@ -1,5 +1,6 @@
 //! Everything that the sources hold, read once into a store.
 
+use std::collections::HashSet;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use color_eyre::eyre::{Report, bail};
 use tokio::runtime::Runtime;
 
 use super::open::{self, Listener, OpenOptions, Opened, ReadLimits};
-use super::{UsageError, print_message};
+use super::{UsageError, find, print_message};
 use crate::cli::{Selection, Since};
 use crate::config::Config;
 use crate::model::time::now;
@@ -28,8 +29,8 @@ pub(super) struct Snapshot {
     pub(super) store: ManuallyDrop<Store>,
     /// When the sources were read.
     pub(super) now: Nanos,
-    /// The number of sources that could not be read.
-    failed: usize,
+    /// Why sources could not be read.
+    failures: Vec<String>,
     hub: Hub,
     runtime: Runtime,
     /// Per source, whether everything it held has been read.
@@ -39,8 +40,8 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Reads the sources in `named`, the configured ones, or those found here. With `since`, at least the spans that began since then.
     ///
-    /// A source that can't be read is reported on standard error and left out. The error is a source that can't be opened, prices that can't be
-    /// used, or a panic in a thread.
+    /// The error is a source that is missing or can't be read (without it, every sum would be wrong), prices that can't be used, or a panic
+    /// in a thread.
     ///
     /// With `numbers_only`, sources may leave out inputs and the tools that a model requested.
     pub(super) fn read(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
@@ -52,7 +53,7 @@ impl Snapshot {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let is_read = vec![false; hub.sources().len()];
         let store = ManuallyDrop::new(open::store(config));
-        let mut snapshot = Self { store, now: now(), failed: 0, hub, runtime, is_read };
+        let mut snapshot = Self { store, now: now(), failures: Vec::new(), hub, runtime, is_read };
         // The sources read meanwhile. Spans are priced as they arrive.
         let (prices, result) = config.load_prices();
         // Other prices than the user asked for would be wrong.
@@ -68,6 +69,10 @@ impl Snapshot {
                 _ => {}
             }
         }
+        if let Some(last) = snapshot.failures.pop() {
+            snapshot.failures.iter().for_each(|reason| print_message(reason));
+            return Err(Report::msg(last));
+        }
         snapshot.now = now();
         snapshot.store.expire(snapshot.now);
         snapshot.report_losses();
@@ -78,7 +83,7 @@ impl Snapshot {
     /// why and returns `None`.
     pub(super) fn select(selection: &Selection, config: &Config, numbers_only: bool) -> Result<Option<(Self, Vec<TraceIx>)>, Report> {
         let mut snapshot = Self::read(&selection.sources, selection.since.as_ref(), config, numbers_only)?;
-        let traces = snapshot.selected(selection)?;
+        let Some(traces) = snapshot.selected(selection)? else { return Ok(None) };
         if traces.is_empty() {
             snapshot.report_nothing(selection);
             return Ok(None);
@@ -86,13 +91,20 @@ impl Snapshot {
         Ok(Some((snapshot, traces)))
     }
 
-    fn selected(&mut self, selection: &Selection) -> Result<Vec<TraceIx>, Report> {
+    /// Returns the selected traces, newest first; `None` if a trace that is named is not there.
+    fn selected(&mut self, selection: &Selection) -> Result<Option<Vec<TraceIx>>, Report> {
         let since = selection.since.as_ref().map_or(Nanos::MIN, |since| since.resolve(self.now));
         let query = selection.filter.clone().filter(|query| !query.is_empty());
         let mut matcher = query.map(|query| self.matcher(query)).transpose()?;
-        let recent = self.store.traces().rev().take_while(|&trace| self.store.trace(trace).start >= since);
+        let ids = selection.ids.iter().map(|id| find::trace(self, id)).collect::<Result<Vec<_>, _>>()?;
+        // A trace that is not there is reported.
+        let Some(ids) = ids.into_iter().collect::<Option<HashSet<TraceIx>>>() else { return Ok(None) };
+        let until = selection.until.as_ref().map_or(Nanos::MAX, |until| until.resolve(self.now));
+        let later = self.store.traces().rev().skip_while(|&trace| self.store.trace(trace).start > until);
+        let recent = later.take_while(|&trace| self.store.trace(trace).start >= since);
         let is_selected = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| is_match(&self.store, matcher, trace, self.now));
-        Ok(recent.filter(is_selected).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect())
+        let is_named = |trace: &TraceIx| ids.is_empty() || ids.contains(trace);
+        Ok(Some(recent.filter(is_named).filter(is_selected).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect()))
     }
 
     /// Returns those of `traces` that match the query.
@@ -145,10 +157,10 @@ impl Snapshot {
 
     /// Prints why no trace was selected.
     fn report_nothing(&self, selection: &Selection) {
-        let is_filtered = selection.filter.is_some() || selection.since.is_some();
+        let is_filtered = selection.filter.is_some() || selection.since.is_some() || selection.until.is_some();
         match self.store.trace_count() {
             // Already reported.
-            0 if self.failed == self.hub.sources().len() || self.store.losses().skipped > 0 => {}
+            0 if self.store.losses().skipped > 0 => {}
             0 => print_message(&format!("no traces in {}", self.names())),
             _ if is_filtered => print_message(&format!("no trace in {} matches", self.names())),
             _ => {}
@@ -179,10 +191,7 @@ impl Snapshot {
             return;
         }
         match state {
-            State::Waiting(reason) | State::Failing(reason) => {
-                print_message(&reason);
-                self.failed += 1;
-            }
+            State::Waiting(reason) | State::Failing(reason) => self.failures.push(reason),
             State::Watching { left_out } if left_out > 0 => {
                 let (name, spans) = (self.hub.name(source), format::plural(left_out, "older span"));
                 print_message(&format!("{name}: {spans} left out; raise --max-spans to read more"));

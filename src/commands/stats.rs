@@ -1,7 +1,10 @@
 //! `agno-top stats`: calls, errors, durations, tokens and cost by group.
 
 mod count;
+mod sort;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
 use color_eyre::eyre::Report;
@@ -23,6 +26,8 @@ use count::{Group, count};
 struct Record<'a> {
     by: &'static str,
     key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<&'a str>,
     calls: u64,
     errors: u64,
     failed_steps: u64,
@@ -33,32 +38,40 @@ struct Record<'a> {
     max_ms: Option<f64>,
     #[serde(flatten)]
     usage: UsageRecord,
+    cost_usd_per_1k_tokens: Option<f64>,
 }
 
 /// Counts the selected traces.
 pub(super) fn run(args: &StatsArgs, config: &Config) -> Result<Outcome, Report> {
     let Some((mut snapshot, traces)) = Snapshot::select(&args.selection, config, false)? else { return Ok(Outcome::NothingFound) };
-    let groups = count(&mut snapshot.store, &traces, args.by);
+    let mut groups = count(&mut snapshot.store, &traces, args.by);
     if groups.is_empty() {
         let name = format::plural(0, args.by.name());
         print_message(&format!("no {} in {}", name.trim_start_matches("0 "), format::plural(traces.len() as u64, "trace")));
         return Ok(Outcome::NothingFound);
     }
+    if let Some(column) = args.sort {
+        sort::sort(&mut groups, column);
+    }
+    let total = Group::total(&groups);
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
-        groups.iter().try_for_each(|group| json::line(&mut out, &Record::new(args.by, group)))
+        let total = args.total.then(|| Record::new("total", &total));
+        let records = groups.iter().map(|group| Record::new(args.by.name(), group)).chain(total);
+        records.into_iter().try_for_each(|record| json::line(&mut out, &record))
     } else {
-        table(args.by, &groups).write(&mut out, Output::stdout(config.ascii))
+        table(args.by, &groups, &total).write(&mut out, Output::stdout(config.ascii))
     };
     ignore_broken_pipe(result.and_then(|()| out.flush()), Outcome::Done)
 }
 
 impl<'a> Record<'a> {
-    fn new(by: GroupBy, group: &'a Group) -> Self {
+    fn new(by: &'static str, group: &'a Group) -> Self {
         let ms = |percent| group.percentile(percent).map(millis);
         Self {
-            by: by.name(),
+            by,
             key: group.key.as_deref(),
+            start: group.period.as_ref().map(|period| &*period.start),
             calls: group.calls,
             errors: group.errors,
             failed_steps: group.failed,
@@ -68,21 +81,27 @@ impl<'a> Record<'a> {
             p99_ms: ms(99),
             max_ms: ms(100),
             usage: UsageRecord::from_totals(&group.usage),
+            cost_usd_per_1k_tokens: group.cost_per_1k_tokens().map(|cost| cost / 1e9),
         }
     }
 }
 
-fn table(by: GroupBy, groups: &[Group]) -> Table {
-    let has_costs = groups.iter().any(|group| group.usage.cost().is_some());
-    let mut columns = ["CALLS", "ERR", "P50", "P95", "P99", "MAX", "TOK IN", "CACHED", "OUT"].map(number);
+/// Returns the groups as a table, with a line for their total if there are several.
+fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
+    let has_costs = total.usage.cost().is_some();
+    let has_rates = has_costs && groups.iter().any(|group| group.cost_per_1k_tokens().is_some());
+    let calls = if matches!(by, GroupBy::Agent | GroupBy::Model | GroupBy::Tool | GroupBy::Provider) { "CALLS" } else { "RUNS" };
+    let mut columns = [calls, "ERR", "P50", "P95", "P99", "MAX", "TOK IN", "CACHED", "OUT"].map(number).to_vec();
     for optional in [3, 4, 7] {
-        columns[optional] = columns[optional].optional();
+        if let Some(column) = columns.get_mut(optional) {
+            column.is_optional = true;
+        }
     }
-    let mut columns = columns.to_vec();
     columns.extend(has_costs.then(|| number("COST")));
-    columns.push(text(by.name()));
+    columns.extend(has_rates.then(|| number("$/1K").optional()));
+    columns.push(text(heading(by, groups)));
     let mut table = Table::new(columns);
-    for group in groups {
+    let mut push = |group: &Group, name: StyledText| {
         let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::from_totals(&group.usage);
         let errors = if group.failed > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
         let mut cells = vec![StyledText::from(format::count(group.calls)), StyledText::new(&format::count(group.failed), errors)];
@@ -90,8 +109,25 @@ fn table(by: GroupBy, groups: &[Group]) -> Table {
             .extend([50, 95, 99, 100].map(|percent| group.percentile(percent).map_or(format::UNKNOWN.to_owned(), format::duration).into()));
         cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| StyledText::from(format::tokens(count))));
         cells.extend(has_costs.then(|| StyledText::from(format::money(group.usage.cost()))));
-        cells.push(StyledText::new(group.key.as_deref().unwrap_or(format::UNKNOWN), Style::Strong));
+        let rate = || format::money(group.cost_per_1k_tokens().map(|cost| cost.round() as i64));
+        cells.extend(has_rates.then(|| StyledText::from(rate())));
+        cells.push(name);
         table.push(cells.into_iter().map(|cell| vec![cell]).collect());
+    };
+    for group in groups {
+        push(group, StyledText::new(group.key.as_deref().unwrap_or(format::UNKNOWN), Style::Strong));
+    }
+    if groups.len() > 1 {
+        push(total, StyledText::new("total", Style::Dim));
     }
     table
+}
+
+/// Returns the heading of the last column. That of days and months names the offsets of the time zone; hours have theirs in their names.
+fn heading(by: GroupBy, groups: &[Group]) -> Cow<'static, str> {
+    let offsets: BTreeSet<&str> = groups.iter().filter_map(|group| Some(&*group.period.as_ref()?.offset)).collect();
+    if by == GroupBy::Hour || offsets.is_empty() {
+        return by.name().into();
+    }
+    format!("{} ({})", by.name(), offsets.into_iter().collect::<Vec<_>>().join(", ")).into()
 }

@@ -1,5 +1,6 @@
 //! Tables: aligned columns with headings. The last column takes the remaining width.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::output::{Output, Style, StyledText};
@@ -11,10 +12,10 @@ const GAP: usize = 2;
 const MIN_LAST: usize = 16;
 
 /// A column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Column {
     /// Its heading, which is shown in capitals.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// Whether the cells are aligned to the right.
     pub(crate) is_right: bool,
     /// Whether a narrow terminal leaves it out.
@@ -23,19 +24,19 @@ pub(crate) struct Column {
 
 impl Column {
     /// Returns the column as one that a narrow terminal leaves out.
-    pub(crate) const fn optional(self) -> Self {
+    pub(crate) fn optional(self) -> Self {
         Self { is_optional: true, ..self }
     }
 }
 
 /// Returns a column of numbers, aligned to the right.
-pub(crate) const fn number(name: &'static str) -> Column {
-    Column { name, is_right: true, is_optional: false }
+pub(crate) fn number(name: &'static str) -> Column {
+    Column { name: Cow::Borrowed(name), is_right: true, is_optional: false }
 }
 
 /// Returns a column of text, aligned to the left.
-pub(crate) const fn text(name: &'static str) -> Column {
-    Column { name, is_right: false, is_optional: false }
+pub(crate) fn text(name: impl Into<Cow<'static, str>>) -> Column {
+    Column { name: name.into(), is_right: false, is_optional: false }
 }
 
 /// A table.

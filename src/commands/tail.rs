@@ -28,6 +28,7 @@ const CAPACITY: usize = 16;
 /// Follows the sources until an interrupt, the end of the reader, the limit, or the end of all sources.
 pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
     let since = args.since.as_ref().map(|since| since.resolve(now()));
+    let until = args.until.as_ref().map(|until| until.resolve(now()));
     let hub = open_sources(args, since, config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (prices, result) = config.load_prices();
@@ -40,6 +41,7 @@ pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
         store,
         matcher: args.filter.clone().map(Matcher::new),
         since,
+        until,
         sources: hub.sources().iter().map(|_| Source::default()).collect(),
         hub,
         deferred: Vec::new(),
@@ -85,6 +87,7 @@ struct Follower {
     store: Store,
     matcher: Option<Matcher>,
     since: Option<Nanos>,
+    until: Option<Nanos>,
     hub: Hub,
     sources: Vec<Source>,
     /// Rows that ended before every source had read what existed, each with whether it arrived live. They are printed in the order of their
@@ -115,17 +118,29 @@ impl Follower {
                     }
                     // Traces with lost spans count as finished, so that the store can evict them.
                     self.store.expire(now());
+                    if self.is_over() {
+                        return Ok(self.outcome());
+                    }
                 }
                 update = self.hub.recv() => {
                     let Some(update) = update else { return Ok(Outcome::Done) };
                     match self.update(&update) {
                         Ok(false) => {}
-                        Ok(true) => return Ok(if self.has_printed { Outcome::Done } else { Outcome::NothingFound }),
+                        Ok(true) => return Ok(self.outcome()),
                         Err(error) => return ignore_broken_pipe(Err(error), Outcome::Done),
                     }
                 }
             }
         }
+    }
+
+    fn outcome(&self) -> Outcome {
+        if self.has_printed { Outcome::Done } else { Outcome::NothingFound }
+    }
+
+    /// Whether the requested time is over and what existed has been read.
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| now() > until) && self.sources.iter().all(|source| source.is_read)
     }
 
     /// Handles an update. Returns whether it was the last.
@@ -199,6 +214,9 @@ impl Follower {
     fn print_matching(&mut self, rows: &[RowIx]) -> io::Result<()> {
         for &row in rows {
             let store = &self.store;
+            if self.until.is_some_and(|until| store.row(row).end > until) {
+                continue;
+            }
             let Some(matcher) = &mut self.matcher else {
                 self.print(row)?;
                 continue;

@@ -22,6 +22,10 @@ pub enum Comparison {
     More,
     /// `>=`
     AtLeast,
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
 }
 
 impl Comparison {
@@ -33,6 +37,8 @@ impl Comparison {
             Self::AtMost => left <= right,
             Self::More => left > right,
             Self::AtLeast => left >= right,
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
         }
     }
 }
@@ -40,7 +46,7 @@ impl Comparison {
 /// A condition on a payload.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
-    /// One of the patterns matches a name or a value of an attribute, the name of an event, or the status message.
+    /// One of the patterns matches a name or a value of an attribute, also of the resource, the name of an event, or the status message.
     Text(Vec<Pattern>),
     /// One of the patterns matches the value of an attribute whose name matches: of the span, its events, its links or its resource.
     Attribute(Pattern, Vec<Pattern>),
@@ -164,7 +170,7 @@ impl Condition {
     fn matches(&self, payload: &Payload) -> bool {
         let events = payload.events.iter().flat_map(|event| &event.attributes);
         let links = payload.links.iter().flat_map(|link| &link.attributes);
-        let mut attributes = payload.attributes.iter().chain(events).chain(links);
+        let mut attributes = payload.attributes.iter().chain(events).chain(links).chain(&payload.resource);
         let holds = |(name, value): &Attribute| self.holds(name, || value_text(value), || number(value));
         attributes.any(holds)
             || match self {
@@ -172,8 +178,7 @@ impl Condition {
                     let mut texts = payload.events.iter().map(|event| &event.name).chain([&payload.status_message]);
                     texts.any(|text| any_matches_unescaped(patterns, text))
                 }
-                // Every span has the attributes of its resource, so they match only by name.
-                Self::Attribute(..) | Self::Number(..) => payload.resource.iter().any(holds),
+                Self::Attribute(..) | Self::Number(..) => false,
             }
     }
 
@@ -317,6 +322,13 @@ mod tests {
                 .matches_json(JSON, b"")
         };
         assert!(more("llm.tokens", 4999.0) && !more("llm.tokens", 5000.0) && !more("agent", 0.0));
+    }
+
+    #[test]
+    fn texts_are_found_in_the_resource_too() {
+        let resource = vec![("deployment.environment".to_owned(), Value::Text("staging".to_owned()))];
+        let payload = Payload { resource, ..Payload::default() };
+        assert!(text("staging").matches(&payload) && text("environment").matches(&payload) && !text("production").matches(&payload));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::lexer::words;
 #[must_use]
 pub fn values_of(line: &str, field: &str) -> Vec<String> {
     let words = words(line).unwrap_or_default();
-    let of_field = words.into_iter().filter(|word| !word.negated && word.field.as_deref() == Some(field));
+    let of_field = words.into_iter().filter(|word| !word.excludes() && word.field.as_deref() == Some(field));
     of_field.flat_map(|word| word.values).map(|value| value.text()).collect()
 }
 
@@ -17,7 +17,7 @@ pub fn with_values(line: &str, field: &str, values: &[String]) -> String {
     let has_fixed_names = matches!(field, "status" | "kind");
     let values: Vec<String> = values.iter().map(|value| if has_fixed_names { value.clone() } else { quote(value) }).collect();
     let characters: Vec<char> = line.chars().collect();
-    let others = words(line).unwrap_or_default().into_iter().filter(|word| word.negated || word.field.as_deref() != Some(field));
+    let others = words(line).unwrap_or_default().into_iter().filter(|word| word.excludes() || word.field.as_deref() != Some(field));
     let mut kept: Vec<String> = others.map(|word| characters[word.at..word.end].iter().collect()).collect();
     if !values.is_empty() {
         kept.push(format!("{field}:{}", values.join("|")));

@@ -22,12 +22,38 @@ pub const FIELDS: [(&str, &str); 23] = [
     ("in", "input tokens"),
     ("out", "output tokens"),
     ("cost", "dollars: >0.01"),
-    ("since", "started since: 15m, 2026-11-22"),
-    ("until", "started until"),
+    ("since", "started since: 15m, today, 2026-11-22"),
+    ("until", "started until: yesterday"),
     ("trace", "start of the trace id"),
     ("run", "start of the run id"),
     ("text", "anywhere in the payload"),
     ("attr.", "an attribute: attr.NAME:value"),
+];
+
+/// Returns whether a field has this name, in lower case.
+pub(super) fn is_field(name: &str) -> bool {
+    FIELDS.iter().any(|(field, _)| *field == name)
+}
+
+/// Words that users write for a field.
+pub(super) const SYNONYMS: [(&str, &str); 17] = [
+    ("duration", "dur"),
+    ("latency", "dur"),
+    ("elapsed", "dur"),
+    ("time", "dur"),
+    ("token", "tokens"),
+    ("input", "in"),
+    ("prompt", "in"),
+    ("output", "out"),
+    ("completion", "out"),
+    ("price", "cost"),
+    ("usd", "cost"),
+    ("spend", "cost"),
+    ("state", "status"),
+    ("type", "kind"),
+    ("vendor", "provider"),
+    ("thread", "session"),
+    ("conversation", "session"),
 ];
 
 /// Every status by name.

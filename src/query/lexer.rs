@@ -1,6 +1,7 @@
 //! The lexer of filter lines: words, fields, values, quotes and escapes.
 
-use super::error::{ParseError, ParseErrorKind};
+use super::error::{ParseError, ParseErrorKind, suggestion};
+use super::fields::is_field;
 
 /// Numeric fields: the colon before a comparison is optional.
 const NUMERIC_FIELDS: [&str; 6] = ["dur", "self", "tokens", "in", "out", "cost"];
@@ -12,8 +13,34 @@ pub(super) struct Word {
     pub(super) end: usize,
     pub(super) negated: bool,
     pub(super) field: Option<String>,
+    /// What is between the field and its values.
+    pub(super) operator: Operator,
     /// The alternatives, at least one.
     pub(super) values: Vec<Value>,
+}
+
+/// What joins a field and its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Operator {
+    /// `:`, or a comparison, which is part of the value.
+    #[default]
+    Colon,
+    /// `=` or `==`.
+    Equal,
+    /// `!=`.
+    NotEqual,
+}
+
+impl Word {
+    /// Returns whether the word excludes its values.
+    pub(super) fn excludes(&self) -> bool {
+        self.negated != (self.operator == Operator::NotEqual)
+    }
+
+    /// Returns whether the word is a search for words: without a field, quotes or regular expressions.
+    pub(super) fn is_plain(&self) -> bool {
+        self.field.is_none() && self.values.iter().all(|value| !value.is_quoted && !value.is_regex)
+    }
 }
 
 /// One alternative, with quotes and escapes resolved.
@@ -29,6 +56,11 @@ pub(super) struct Value {
 }
 
 impl Value {
+    /// Returns a value that every known text matches.
+    pub(super) fn any(at: usize) -> Self {
+        Self { at, parts: vec![String::new(); 2], ..Self::default() }
+    }
+
     /// Returns the parts joined by `*`.
     pub(super) fn text(&self) -> String {
         self.parts.join("*")
@@ -81,7 +113,9 @@ impl Lexer {
 
     fn word(&mut self) -> Result<Word, ParseError> {
         let mut word = Word { at: self.at, negated: self.eat('-'), ..Word::default() };
-        word.field = self.field();
+        if let Some((field, operator)) = self.field()? {
+            (word.field, word.operator) = (Some(field), operator);
+        }
         loop {
             let value = self.value()?;
             if value.is_missing() {
@@ -101,26 +135,41 @@ impl Lexer {
         Ok(word)
     }
 
-    /// Reads a field: a name before a colon, or the name of a numeric field before a comparison.
-    fn field(&mut self) -> Option<String> {
+    /// Reads a field and what follows it: a name before a colon or a sign of equality, or the name of a numeric field before a comparison,
+    /// which is left to the value.
+    fn field(&mut self) -> Result<Option<(String, Operator)>, ParseError> {
         if self.peek() == Some('/') {
-            return None;
+            return Ok(None);
         }
-        let is_end = |c: &&char| c.is_whitespace() || matches!(c, ':' | '"' | '|' | '<' | '>');
-        let length = self.chars[self.at..].iter().position(|c| is_end(&c))?;
-        let end = self.at + length;
-        let name: String = self.chars[self.at..end].iter().collect();
+        let is_end = |c: &char| c.is_whitespace() || matches!(c, ':' | '"' | '|' | '<' | '>' | '=' | '!');
+        let Some(length) = self.chars[self.at..].iter().position(is_end).filter(|length| *length > 0) else { return Ok(None) };
+        let (at, end) = (self.at, self.at + length);
+        let name: String = self.chars[at..end].iter().collect();
         let lower = name.to_ascii_lowercase();
-        let is_field = match self.chars[end] {
-            ':' => length > 0,
-            '<' | '>' => NUMERIC_FIELDS.contains(&lower.as_str()) || lower.starts_with("attr."),
-            _ => false,
+        let is_attribute = lower.starts_with("attr.");
+        let has_numbers = is_attribute || NUMERIC_FIELDS.contains(&lower.as_str());
+        let next = self.chars.get(end + 1).copied();
+        let (operator, length) = match (self.chars[end], next) {
+            (':', _) => (Operator::Colon, 1),
+            ('<' | '>', _) if has_numbers => (Operator::Colon, 0),
+            ('<' | '>', _) if is_field(&lower) => return Err(ParseError::new(at, ParseErrorKind::NotNumeric(name))),
+            ('=', Some('=')) => (Operator::Equal, 2),
+            ('!', Some('=')) => (Operator::NotEqual, 2),
+            // Words may hold a sign of equality; what is almost a field is a mistake.
+            ('=', _) if is_attribute || is_field(&lower) || suggestion(&name).is_some() => (Operator::Equal, 1),
+            _ => return Ok(None),
         };
-        if !is_field {
-            return None;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_.*-".contains(c);
+        if self.chars[end] != ':' && !is_attribute && !name.chars().all(is_name) {
+            return Ok(None);
         }
-        self.at = end + usize::from(self.chars[end] == ':');
-        Some(name)
+        self.at = end + length;
+        if operator == Operator::Colon || is_attribute || !has_numbers {
+            return Ok(Some((name, operator)));
+        }
+        // The value of a number begins with its comparison.
+        self.at = end;
+        Ok(Some((name, Operator::Colon)))
     }
 
     fn value(&mut self) -> Result<Value, ParseError> {
@@ -218,6 +267,10 @@ pub fn cursor_context(line: &str, cursor: usize) -> CursorContext {
             }
             '-' if starts && field.is_none() => at = n + 1,
             ':' if field.is_none() && !typed.is_empty() => (at, field) = (n + 1, Some(std::mem::take(&mut typed))),
+            '=' if field.is_none() && is_field(&typed.trim_end_matches('!').to_ascii_lowercase()) => {
+                (at, field) = (n + 1, Some(std::mem::take(&mut typed).trim_end_matches('!').to_owned()));
+            }
+            '=' if starts && field.is_some() => at = n + 1,
             '|' if field.is_some() => {
                 at = n + 1;
                 typed.clear();

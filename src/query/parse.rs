@@ -2,7 +2,7 @@
 
 use super::error::{ParseError, ParseErrorKind};
 use super::fields::{KINDS, STATUSES};
-use super::lexer::{Value, Word, words};
+use super::lexer::{Operator, Value, Word, words};
 use super::time::TimeBound;
 use super::{BareWord, Comparison, Condition, NumberField, Pattern, Query, Term, Test, TextField};
 use crate::model::duration;
@@ -19,18 +19,61 @@ impl std::str::FromStr for Query {
     type Err = ParseError;
 
     fn from_str(line: &str) -> Result<Self, ParseError> {
-        words(line)?.into_iter().map(term).collect::<Result<_, _>>().map(|terms| Self { terms })
+        terms(words(line)?)
     }
 }
 
-fn term(word: Word) -> Result<Term, ParseError> {
-    let Word { at, negated, field, values, .. } = word;
+impl Query {
+    /// Parses a condition that must be able to hold: a status may stand alone, and other words without a field are errors, as searches in
+    /// names they would seldom match.
+    pub fn parse_condition(line: &str) -> Result<Self, ParseError> {
+        let mut words = words(line)?;
+        if words.is_empty() {
+            return Err(ParseError::new(0, ParseErrorKind::NotACondition(String::new())));
+        }
+        for word in words.iter_mut().filter(|word| word.is_plain()) {
+            let is_status = |value: &Value| STATUSES.iter().any(|(name, _)| name.eq_ignore_ascii_case(&value.text()));
+            if !word.values.iter().all(is_status) {
+                each(&word.values, bare_word)?;
+                let text = word.values.iter().map(Value::text).collect::<Vec<_>>().join("|");
+                return Err(ParseError::new(word.at + usize::from(word.negated), ParseErrorKind::NotACondition(text)));
+            }
+            word.field = Some("status".to_owned());
+        }
+        terms(words)
+    }
+}
+
+fn terms(words: Vec<Word>) -> Result<Query, ParseError> {
+    let mut terms = Vec::with_capacity(words.len());
+    for word in words {
+        push_terms(word, &mut terms)?;
+    }
+    Ok(Query { terms })
+}
+
+/// Appends the terms of a word: one, or two for `!=`, which needs a value that is known and another one.
+fn push_terms(word: Word, terms: &mut Vec<Term>) -> Result<(), ParseError> {
+    let Word { at, negated, field, mut values, operator, .. } = word;
     let at = at + usize::from(negated);
-    let test = match field {
-        None => Test::Bare(each(&values, bare_word)?),
-        Some(field) => field_test(&field, at, &values)?,
+    let Some(field) = field else {
+        terms.push(Term { negated, test: Test::Bare(each(&values, bare_word)?) });
+        return Ok(());
     };
-    Ok(Term { negated, test })
+    if operator == Operator::NotEqual {
+        if negated {
+            return Err(ParseError::new(at, ParseErrorKind::DoubleNegation(field)));
+        }
+        let known = field_test(&field, at, &[Value::any(at)]);
+        // Other fields are always known.
+        terms.extend(known.ok().map(|test| Term { negated: false, test }));
+    }
+    if operator != Operator::Colon {
+        // Equality is of the whole value, as in quotes.
+        values.iter_mut().filter(|value| !value.is_regex).for_each(|value| value.is_quoted = true);
+    }
+    terms.push(Term { negated: negated != (operator == Operator::NotEqual), test: field_test(&field, at, &values)? });
+    Ok(())
 }
 
 fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseError> {
@@ -85,17 +128,24 @@ fn bare_word(value: &Value) -> Parsed<BareWord> {
         return part(value).map(BareWord::Pattern);
     }
     // A word that looks like a comparison is a typing error, not a search.
+    let operand = text.trim_start_matches(['<', '>', '=', '!']);
+    let sign = &text[..text.len() - operand.len()];
+    if sign.contains(['<', '>', '=']) && (operand.is_empty() || is_amount(operand)) {
+        return Err(ParseErrorKind::ComparisonWithoutField(text));
+    }
     if let Some((name, number)) = text.split_once(['<', '>'])
-        && number.trim_start_matches(['=', '$']).starts_with(|c: char| c.is_ascii_digit())
+        && is_amount(number.trim_start_matches('='))
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.')
     {
-        if name.is_empty() {
-            return Err(ParseErrorKind::ComparisonWithoutField(text));
-        }
-        if name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-            return Err(ParseErrorKind::unknown_field(name));
-        }
+        return Err(ParseErrorKind::unknown_field(name));
     }
     Ok(BareWord::Fuzzy(text))
+}
+
+/// Whether a text begins like a number or an amount.
+fn is_amount(text: &str) -> bool {
+    text.trim_start_matches('$').trim_start_matches('.').starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// A pattern for a field: exact if the value is quoted or contains `*`, else a substring.
@@ -149,7 +199,15 @@ fn single(values: &[Value]) -> Result<&Value, ParseError> {
 /// Splits a comparison into its operator and its number; `None` if the value is not a comparison.
 fn split_comparison(value: &Value) -> Option<(Comparison, &str)> {
     let [text] = value.parts.as_slice() else { return None };
-    let operators = [(">=", Comparison::AtLeast), ("<=", Comparison::AtMost), (">", Comparison::More), ("<", Comparison::Less)];
+    let operators = [
+        (">=", Comparison::AtLeast),
+        ("<=", Comparison::AtMost),
+        ("==", Comparison::Equal),
+        ("!=", Comparison::NotEqual),
+        (">", Comparison::More),
+        ("<", Comparison::Less),
+        ("=", Comparison::Equal),
+    ];
     let mut operators = operators.into_iter().filter(|_| !value.is_quoted);
     operators.find_map(|(operator, comparison)| text.strip_prefix(operator).map(|number| (comparison, number)))
 }
@@ -167,7 +225,8 @@ fn attribute(name: &str, at: usize, values: &[Value]) -> Result<Condition, Parse
     let parts: Vec<String> = name.split('*').map(str::to_owned).collect();
     let name = Pattern::exact(&parts).map_err(|error| ParseError::new(at, error))?;
     if let [value] = values
-        && let Some((comparison, number)) = split_comparison(value)
+        && let Some((comparison @ (Comparison::More | Comparison::AtLeast | Comparison::Less | Comparison::AtMost), number)) =
+            split_comparison(value)
     {
         let number = decimal(number, &COUNT_UNITS, "a number such as 500, 5k or 0.5").map_err(|kind| ParseError::new(value.at, kind))?;
         return Ok(Condition::Number(name, comparison, number));

@@ -33,11 +33,30 @@ fn errors_have_a_position_and_say_what_is_expected() {
         ("agent:", 6, "agent: needs a value"),
         ("agent:a|", 8, "a value is missing beside |"),
         ("x -", 3, "a word is missing after -"),
-        ("since:soon", 6, "expected an age such as 15m, 2h or 1d, or a time such as 2026-11-22 or 2026-11-22T09:30, found \"soon\""),
+        (
+            "since:soon",
+            6,
+            "expected an age such as 15m, 2h or 1d, a day such as today or monday, or a time such as 2026-11-22 or 2026-11-22T09:30, found \"soon\"",
+        ),
         ("trace:xyz", 6, "expected the first hex digits of a trace id, found \"xyz\""),
         ("attr.:x", 0, "expected an attribute's name after attr., such as attr.llm.system:openai"),
         ("agent:x cost >0.5", 13, ">0.5 has no field; write the comparison after a field: cost:>0.01"),
         ("costs>5", 0, "no field is called \"costs\"; did you mean cost?"),
+        ("cost > 0.5", 5, "> has no field; write the comparison after a field: cost:>0.01"),
+        ("x !=", 2, "!= has no field; write the comparison after a field: cost:>0.01"),
+        ("=5", 0, "=5 has no field; write the comparison after a field: cost:>0.01"),
+        ("total_cost>0.001", 0, "no field is called \"total_cost\"; did you mean cost?"),
+        ("totalCost:>$.001", 0, "no field is called \"totalCost\"; did you mean cost?"),
+        ("input_tokens>=5k", 0, "no field is called \"input_tokens\"; did you mean in?"),
+        ("latency>5", 0, "no field is called \"latency\"; did you mean dur?"),
+        ("cost.usd>0.001", 0, "no field is called \"cost.usd\"; did you mean cost? An attribute is written attr.cost.usd"),
+        ("x.y.z>5", 0, "no field is called \"x.y.z\"; an attribute is written attr.x.y.z"),
+        ("stauts=error", 0, "no field is called \"stauts\"; did you mean status?"),
+        ("agent>5", 0, "agent is no number; write agent:VALUE"),
+        ("-agent!=x", 1, "- and != together are hard to read; write agent=VALUE"),
+        ("agent=", 6, "agent: needs a value"),
+        ("cost!=", 4, "expected an amount such as $0.01 or 0.01, found \"\""),
+        ("status!=bad", 8, "no status is called \"bad\"; there are error, running, lost, ok"),
         ("tokens>", 6, "expected a number such as 500, 5k or 1.5m, found \"\""),
         ("attr.a:>b", 7, "expected a number such as 500, 5k or 0.5, found \"b\""),
     ] {
@@ -46,7 +65,7 @@ fn errors_have_a_position_and_say_what_is_expected() {
     for (short, long) in [("cost>0.5", "cost:>0.5"), ("-DUR<=2s x", "-dur:<=2s x"), ("attr.a.b>5", "attr.a.b:>5")] {
         assert_eq!(short.parse::<Query>(), long.parse::<Query>(), "{short}");
     }
-    for words in ["a>b", "x->5", "\"costs>5\"", "\">5\"", "/>5/", "<thought>"] {
+    for words in ["a>b", "x->5", "a=b", "x+=1", "hello!", "q?a=5&b=6", "\"costs>5\"", "\">5\"", "/>5/", "<thought>"] {
         assert!(words.parse::<Query>().is_ok(), "{words}");
     }
     let (at, message) = error("colour:red");
@@ -186,6 +205,21 @@ fn every_field_matches_its_rows() {
         ("cost:>$0.01", &[1, 2]),
         ("cost:>0.02", &[]),
         ("cost:<=0.02", &[1, 2]),
+        ("cost=0.02", &[1, 2]),
+        ("cost==$0.02 dur=10s", &[1]),
+        ("cost!=0", &[1, 2]),
+        ("cost!=0.02", &[]),
+        ("tokens:=6200", &[1, 2]),
+        ("agent=refund", &[]),
+        ("AGENT=\"refund agent\"", &[1, 2, 3]),
+        ("tool==refund_payment", &[3]),
+        ("name!=refund_payment", &[1, 2]),
+        ("model!=gpt-4o", &[2]),
+        ("model!=gpt-*|o3", &[]),
+        ("status!=error", &[1, 2]),
+        ("status=error|ok kind!=tool", &[1, 2]),
+        ("-name=refund_payment", &[1, 2]),
+        ("trace=661e", &[1, 2, 3]),
         ("trace:661e", &[1, 2, 3]),
         ("trace:661E000|aa", &[1, 2, 3]),
         ("trace:661e1", &[]),
@@ -240,6 +274,10 @@ fn the_cursor_context_is_what_is_being_typed() {
         ("agent:\"a b\" mo", 12, None, "mo"),
         ("agent:\"a \\\"b", 6, Some("agent"), "a \"b"),
         ("attr.llm.s", 0, None, "attr.llm.s"),
+        ("agent=ref", 6, Some("agent"), "ref"),
+        ("x status!=er", 10, Some("status"), "er"),
+        ("model==gp", 7, Some("model"), "gp"),
+        ("a=b", 0, None, "a=b"),
     ] {
         let expected = CursorContext { at, field: field.map(str::to_owned), typed: typed.to_owned() };
         assert_eq!(cursor_context(line, line.chars().count()), expected, "{line}");
@@ -261,7 +299,7 @@ proptest! {
     fn no_combination_of_tokens_breaks_the_parser(
         pieces in proptest::collection::vec(prop_oneof![
             Just("-"), Just(":"), Just("|"), Just("\""), Just("\\"), Just("*"), Just("/"), Just(" "), Just(">"), Just("<="), Just("5k"), Just("$0.01"),
-            Just("status"), Just("error"), Just("attr.a"), Just("since"), Just("text"), Just("dur"), Just("2s"), Just("1d"), Just("("), Just("é"),
+            Just("status"), Just("error"), Just("attr.a"), Just("since"), Just("text"), Just("dur"), Just("2s"), Just("1d"), Just("="), Just("!="), Just("today"), Just("("), Just("é"),
         ], 0..14),
     ) {
         let line = pieces.concat();

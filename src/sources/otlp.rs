@@ -42,7 +42,7 @@ use client::Client;
 pub use client::{InvalidUrl, check_url};
 use forward::Forward;
 use ingest::Ingest;
-pub use options::{ConnectionLimits, GRPC, HTTP, MAX_BODY, Options};
+pub use options::{ConnectionLimits, GRPC, HTTP, MAX_BODY, MAX_EVENT_BYTES, Options};
 use record::Recorder;
 use server::{SHUTDOWN_TIMEOUT, Server};
 use service::Service;
@@ -90,7 +90,7 @@ pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
     let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose()?;
     let start_forward = |url: &String| Forward::start(Client::new(url, &options.forward_headers).map_err(io::Error::other)?);
     let forwards = options.forward.iter().map(start_forward).collect::<io::Result<Vec<_>>>()?;
-    let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards));
+    let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards, options.max_event_bytes));
     let (bound, failed) = bind_all(&options);
     let addresses: Vec<SocketAddr> = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     if let Some(url) = options.forward.iter().find(|url| client::is_own_address(url, &addresses)) {

@@ -112,7 +112,7 @@ impl Store {
     }
 
     fn growth(&self, rows: &[RowIx]) -> Vec<RowIx> {
-        let states_input = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.below(row).inputs == 0;
+        let states_input = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.inner(row).inputs == 0;
         rows.iter().copied().filter(|&row| self.row(row).span_type == SpanType::Model && states_input(row)).collect()
     }
 

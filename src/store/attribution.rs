@@ -188,11 +188,11 @@ impl Store {
         }
         let examined_children = || self.children(row).iter().take(MAX_EXAMINED_CHILDREN);
         if data.span_type == SpanType::Model {
-            let has_no_usage_below = |row| !self.below(row).has_usage();
+            let has_no_usage_below = |row| !self.inner(row).has_usage();
             let uses = |row| self.row(row).usage != NONE && has_no_usage_below(row);
             let is_model = |row: RowIx| self.row(row).span_type == SpanType::Model;
-            let has_model_below = || examined_children().any(|&child| is_model(child));
-            let counts_above = || data.parent().is_some_and(|parent| is_model(parent) && uses(parent));
+            let has_model_below = || examined_children().any(|&child| is_model(child) && self.lies_within(child, row));
+            let counts_above = || data.parent().is_some_and(|parent| is_model(parent) && uses(parent) && self.lies_within(row, parent));
             return uses(row) || (has_no_usage_below(row) && !has_model_below() && !counts_above());
         }
         match By::of(data.span_type) {

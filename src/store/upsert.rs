@@ -25,7 +25,7 @@ use super::row::{Phase, Row};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
-use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Text, TraceId};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Text, TraceId, Usage};
 
 /// The number of spans up to which a trace's rows are kept close together in the index.
 const MAX_CLUSTERED_SPANS: u32 = 16;
@@ -73,6 +73,7 @@ impl Store {
             Removed { parent: None, span_type: SpanType::Other, response: 0, slot: None }
         };
         self.fill(row, batch, span);
+        self.refresh_inner(row);
         let freed = self.enter_endings(row, batch, span);
         self.attribute(row, true);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
@@ -256,10 +257,16 @@ impl Store {
         let usage = facts.usage.map_or(NONE, |usage| {
             let [provider, model, scope] = [facts.provider, facts.model, facts.scope].map(|text| batch.text(text));
             let model_id = self.model_ids.intern(&mut self.texts, provider, model, scope);
+            let rare = usage.rare;
             let mut usage = PackedUsage::new(usage, facts.first_token, model_id);
-            let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(model_id), &usage, facts.span_type, span.start);
+            let counts = Usage { rare, ..usage.usage() };
+            let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(model_id), counts, facts.span_type, span.start);
             usage.set_computed_cost(cost);
-            self.usages.insert(usage)
+            let index = self.usages.insert(usage);
+            if rare.is_some() {
+                self.rare_tokens.insert(index, rare);
+            }
+            index
         });
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
@@ -284,6 +291,7 @@ impl Store {
         if usage != NONE {
             self.model_ids.release(&mut self.texts, self.usages[usage].model_id);
             self.usages.free(usage);
+            self.rare_tokens.remove(&usage);
         }
     }
 

@@ -22,10 +22,60 @@ fn a_missing_database_is_reported_in_one_line() {
     assert!(message.starts_with(missing), "{message}");
     std::fs::write(program.path("text.db"), "not a database, though long enough to be one".repeat(40)).unwrap();
     assert_eq!(run(&program, &["list", "text.db"]), (Some(1), "agno-top: text.db is not an SQLite database\n".to_owned()));
-    // Other sources are still listed.
-    let output = program.run(&["list", "--json", "nope.db", "traces.db"]);
-    assert_eq!((output.status.code(), errors(&output)), (Some(0), missing.to_owned()));
-    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 11);
+    // Without it, sums would be wrong: nothing is written.
+    for command in ["list", "stats", "export"] {
+        let output = program.run(&[command, "nope.db", "traces.db"]);
+        assert_eq!((output.status.code(), errors(&output)), (Some(1), missing.to_owned()), "{command}");
+        assert!(output.stdout.is_empty(), "{command}");
+    }
+    let output = program.run(&["export", "traces.db", "nope.json", "-o", "out.json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!program.path("out.json").exists());
+}
+
+#[test]
+fn a_word_that_is_no_command_and_no_file_is_not_waited_for() {
+    let program = Program::new();
+    let message = "agno-top: no such command or file: lsit; did you mean list?\n";
+    assert_eq!(run(&program, &["lsit"]), (Some(2), message.to_owned()));
+    let (code, message) = run(&program, &["list", "mysql://u:pa55@h/d"]);
+    assert_eq!((code, message.starts_with("agno-top: cannot read MySQL; send OTLP instead")), (Some(2), true), "{message}");
+}
+
+#[test]
+fn export_takes_traces_by_their_ids() {
+    let program = Program::new();
+    let exported = program.objects(&["export", "--format", "agno", "bcc8", "traces.db", "244858B1"]);
+    let ids: Vec<&str> = exported.iter().map(|trace| &trace["trace"]["trace_id"].as_str().unwrap()[..8]).collect();
+    assert_eq!(ids, ["244858b1", "bcc844e1"]);
+    for (arguments, code, message) in [
+        (&["export", "abcdef", "traces.db"][..], 1, "no trace id in traces.db starts with abcdef"),
+        (&["export", "bcc8", "a", "traces.db"], 1, "trace ids start with a: "),
+        (&["export", "bcc8", "traces.db", "--filter", "agent:nobody"], 1, "no trace in traces.db matches"),
+    ] {
+        let output = program.run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(errors(&output).contains(message) && output.stdout.is_empty(), "{arguments:?}: {}", errors(&output));
+    }
+}
+
+#[test]
+fn messages_do_not_control_the_terminal() {
+    let program = Program::new();
+    std::fs::write(program.path("a.toml"), "bar = \"\\u001b]0;x\\u0007\"\n").unwrap();
+    for arguments in [
+        &["list", "--\u{1b}]0;x\u{7}"][..],
+        &["list", "--limit", "\u{1b}]0;x\u{7}"],
+        &["list", "\u{1b}]0;x\u{7}.db"],
+        &["\u{9b}2J"],
+        &["list", "traces.db", "--config", "a.toml"],
+        &["export", "traces.db", "-o", "no/\u{1b}]0;x\u{7}"],
+    ] {
+        let output = program.run(arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        let text = errors(&output);
+        assert!(!text.is_empty() && !text.contains(|c: char| c.is_control() && c != '\n'), "{arguments:?}: {text:?}");
+    }
 }
 
 #[test]
@@ -58,13 +108,17 @@ fn wrong_usage_is_a_2_and_names_the_mistake() {
     let program = Program::new();
     for (arguments, message) in [
         (&["list", "--filter", "ok colour:red"][..], "(at character 4)"),
-        (&["list", "--since", "yesterday"], "expected an age such as 15m"),
+        (&["list", "--since", "ages"], "expected an age such as 15m"),
         (&["list", "--limit", "0"], "0 is not in"),
         (&["list", "--fail-on", "cost>much"], "expected an amount"),
         (&["list", "--fail-on", "errors"], "is neither a status"),
-        (&["list", "--fail-on", "cost >0.5"], "write the comparison after a field"),
-        (&["list", "--otlp-token", ""], "it is empty"),
-        (&["stats", "--by", "colour"], "[possible values: agent, model, tool, session, error]"),
+        (&["list", "--fail-on", "cost >0.5"], "\"cost\" is neither a status"),
+        (&["list", "--fail-on", ""], "the condition is empty"),
+        (&["list", "--fail-on", "total_cost>0.001"], "did you mean cost?"),
+        (&["list", "--filter", "cost > 0.5"], "write the comparison after a field"),
+        (&["list", "--theme", "dark"], "list does not use --theme"),
+        (&["tail", "--otlp-token", ""], "it is empty"),
+        (&["stats", "--by", "colour"], "[possible values: agent, model, tool, session, error, user, provider, hour, day, month]"),
         (&["show"], "<TRACE>"),
         (&["show", "xyz"], "hex digits"),
         (&["show", "bcc8", "--payload"], "--json"),
@@ -113,6 +167,10 @@ fn a_trace_that_matches_fail_on_is_a_3() {
         (&["--fail-on", "attr.llm.token_count.prompt>50"], 3),
         (&["--fail-on", "-status:ok"], 3),
         (&["--fail-on", "lost|error"], 3),
+        (&["--fail-on", "error agent:nobody"], 0),
+        (&["--fail-on", "status=error"], 3),
+        (&["--fail-on", "cost!=0"], 3),
+        (&["--fail-on", "agent=chatty"], 0),
         (&["--fail-on", "running"], 0),
         (&["--filter", "tokens>2k"], 0),
         (&["--fail-on", "kind:tool name:refund*"], 3),

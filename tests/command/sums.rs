@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Program, fixture};
+use super::{Program, errors, fixture};
 
 const SUMMED: [&str; 4] = ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens"];
 
@@ -19,7 +19,7 @@ fn every_grouping_adds_up_to_the_same_usage() {
         let source = fixture(source);
         let source = source.to_str().unwrap();
         let traces = program.objects(&["list", "--json", source]);
-        for by in ["agent", "model", "tool", "session"] {
+        for by in ["agent", "model", "tool", "session", "user", "provider", "hour", "day", "month"] {
             let lines = program.objects(&["stats", "--json", "--by", by, source]);
             for field in SUMMED {
                 assert_eq!(sum(&lines, field), sum(&traces, field), "{field} by {by} in {source}");
@@ -85,4 +85,98 @@ fn errors_that_differ_in_numbers_only_form_one_group() {
     assert_eq!(sum(&lines, "failed_steps"), sum(&program.objects(&["list", "--json", "traces.db"]), "failed_steps"));
     let keys: Vec<&str> = lines.iter().map(|line| line["key"].as_str().unwrap()).collect();
     assert!(keys.contains(&"tool refund_order: payment gateway refused refund of order *: HTTP 502"), "{keys:?}");
+}
+
+/// A file with one model call of a thousand input tokens that began at each of these times.
+fn calls_at(program: &Program, starts: &[&str]) {
+    let spans: Vec<Value> = (1..)
+        .zip(starts)
+        .map(|(id, start)| {
+            let nanos = agno_top::model::time::parse(start.as_bytes()).unwrap();
+            json!({
+                "traceId": format!("{id:032x}"), "spanId": format!("{id:016x}"), "name": "chat", "startTimeUnixNano": nanos.to_string(),
+                "endTimeUnixNano": (nanos + 1_000_000).to_string(), "attributes": [
+                    {"key": "openinference.span.kind", "value": {"stringValue": "LLM"}},
+                    {"key": "llm.model_name", "value": {"stringValue": "gpt-4o"}},
+                    {"key": "llm.token_count.prompt", "value": {"intValue": "1000"}},
+                ],
+            })
+        })
+        .collect();
+    let request = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]});
+    std::fs::write(program.path("calls.json"), request.to_string()).unwrap();
+}
+
+/// Runs `stats` in a time zone. Returns keys, starts and calls.
+fn periods(program: &Program, zone: &str, by: &str) -> Vec<(String, String, u64)> {
+    let mut command = program.command(&["stats", "--json", "--by", by, "calls.json"]);
+    let output = command.env("TZ", zone).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let group = |line: &str| {
+        let group: Value = serde_json::from_str(line).unwrap();
+        let text = |field: &str| group[field].as_str().unwrap().to_owned();
+        (text("key"), text("start"), group["calls"].as_u64().unwrap())
+    };
+    lines.lines().map(group).collect()
+}
+
+#[test]
+fn an_hour_that_a_clock_change_repeats_is_two_hours() {
+    // Central European time, written out: it needs no files of time zones.
+    let zone = "CET-1CEST,M3.5.0,M10.5.0/3";
+    let program = Program::new();
+    let starts = ["2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:59:59Z", "2026-10-25T22:59:59Z", "2026-10-25T23:00:00Z"];
+    calls_at(&program, &starts);
+    let group = |key: &str, start: &str, calls| (key.to_owned(), start.to_owned(), calls);
+    assert_eq!(
+        periods(&program, zone, "hour"),
+        [
+            group("2026-10-25 02:00 +02:00", "2026-10-25T02:00:00+02:00", 1),
+            group("2026-10-25 02:00 +01:00", "2026-10-25T02:00:00+01:00", 2),
+            group("2026-10-25 23:00 +01:00", "2026-10-25T23:00:00+01:00", 1),
+            group("2026-10-26 00:00 +01:00", "2026-10-26T00:00:00+01:00", 1),
+        ]
+    );
+    assert_eq!(
+        periods(&program, zone, "day"),
+        [group("2026-10-25", "2026-10-25T00:00:00+02:00", 4), group("2026-10-26", "2026-10-26T00:00:00+01:00", 1)],
+        "a day of 25 hours"
+    );
+    assert_eq!(periods(&program, "UTC", "month"), [group("2026-10", "2026-10-01T00:00:00Z", 5)]);
+    let text = program.text(&["stats", "--by", "day", "calls.json"]);
+    assert!(text.starts_with(" RUNS") || text.starts_with("RUNS"), "{text}");
+    assert!(text.lines().next().unwrap().ends_with("DAY (UTC)"), "{text}");
+}
+
+#[test]
+fn the_total_is_the_sum_of_the_lines_and_columns_sort_them() {
+    let program = Program::new();
+    let text = program.text(&["stats", "--by", "model", "--sort", "cost", "traces.db"]);
+    let names: Vec<&str> = text.lines().map(|line| line.rsplit("  ").next().unwrap()).collect();
+    assert_eq!(names, ["MODEL", "gpt-4o", "gpt-5-mini", "gpt-5", "gpt-4o-mini", "claude-sonnet-4-5", "total"]);
+    let lines = program.objects(&["stats", "--json", "--total", "--by", "model", "traces.db"]);
+    let (total, groups) = lines.split_last().unwrap();
+    assert_eq!((&total["by"], &total["key"]), (&json!("total"), &Value::Null));
+    for field in SUMMED.iter().chain(&["calls", "errors"]) {
+        assert_eq!(sum(groups, field), total[field].as_u64().unwrap_or_default(), "{field}");
+    }
+    assert_eq!(program.objects(&["stats", "--json", "--by", "model", "traces.db"]), groups, "programs sum the lines up");
+}
+
+#[test]
+fn since_and_until_take_words_and_until_ends_with_its_day() {
+    let program = Program::new();
+    calls_at(&program, &["2026-11-21T23:59:59Z", "2026-11-22T12:00:00Z", "2026-11-23T00:00:00Z"]);
+    let count = |arguments: &[&str]| program.objects(&[&["list", "--json", "calls.json"], arguments].concat()).len();
+    assert_eq!(count(&["--until", "2026-11-22"]), 2);
+    assert_eq!(count(&["--since", "2026-11-22", "--until", "2026-11-22"]), 1);
+    for word in ["today", "yesterday", "Monday", "week", "month"] {
+        let code = program.run(&["list", "calls.json", "--until", word, "--since", word]).status.code();
+        assert!(matches!(code, Some(0 | 1)), "{word}: {code:?}");
+    }
+    let output = program.run(&["list", "calls.json", "--until", "yesterdy"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(errors(&output).contains("did you mean yesterday?"), "{}", errors(&output));
+    let followed = program.objects(&["tail", "--json", "--since", "2026-01-01", "--until", "2026-11-22", "traces.db"]);
+    assert_eq!(followed.len(), 75, "it exits when the time is over");
 }

@@ -1,17 +1,22 @@
-//! Counts calls by group: agents, models and tools from the store's totals, sessions and errors in a walk over the rows.
+//! Counts calls by group: agents, models and tools from the store's totals, the others in a walk over the rows.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use crate::cli::GroupBy;
+use crate::model::calendar::{self, Period, Unit};
+use crate::model::usage::NanoUsd;
 use crate::model::{Nanos, Status, errors};
-use crate::store::{self, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
+use crate::store::{By, MINUTE, Phase, Row, RowIx, Store, Symbol, Totals, TraceIx};
 use crate::tui::display;
 
 /// What was counted for one key.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    /// The agent, model, tool, session or error; `None` for what ran under none.
+    /// The agent, model, tool and so on; `None` for what ran under none.
     pub(super) key: Option<String>,
+    /// The hour, the day or the month.
+    pub(super) period: Option<Period>,
     /// The number of calls.
     pub(super) calls: u64,
     /// The number of calls whose status is an error.
@@ -22,6 +27,16 @@ pub(super) struct Group {
     pub(super) usage: Totals,
     /// The durations of ended calls, ascending.
     durations: Vec<Nanos>,
+    priced: Priced,
+}
+
+/// The tokens and the cost of the calls of which both are known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Priced {
+    tokens: u64,
+    cost: NanoUsd,
+    /// Whether a span states a cost for what ran below it, which can't be divided among the calls.
+    is_undivided: bool,
 }
 
 impl Group {
@@ -30,25 +45,62 @@ impl Group {
         let rank = (self.durations.len() * percent).div_ceil(100).max(1);
         self.durations.get(rank - 1).copied()
     }
+
+    /// Returns the average cost of 1,000 tokens in billionths of a dollar, over the calls of which both are known; `None` if there are none.
+    pub(super) fn cost_per_1k_tokens(&self) -> Option<f64> {
+        let Totals { calls, inputs, priced, cost, .. } = self.usage;
+        let is_whole = calls > 0 && priced >= calls && inputs >= calls;
+        let (tokens, cost) = match self.priced {
+            _ if is_whole => (self.usage.tokens()?, cost),
+            Priced { is_undivided: true, .. } => return None,
+            Priced { tokens, cost, .. } => (tokens, cost),
+        };
+        (tokens > 0 && cost >= 0).then(|| cost as f64 * 1e3 / tokens as f64)
+    }
+
+    /// Returns the start of an hour, a day or a month.
+    pub(super) fn start(&self) -> Option<Nanos> {
+        self.period.as_ref().map(|period| period.at)
+    }
+
+    /// Returns the sum of groups.
+    pub(super) fn total(groups: &[Self]) -> Self {
+        let mut total = Self::default();
+        for group in groups {
+            total.calls += group.calls;
+            total.errors += group.errors;
+            total.usage.add(&group.usage);
+            total.durations.extend(&group.durations);
+            total.priced.tokens = total.priced.tokens.saturating_add(group.priced.tokens);
+            total.priced.cost = total.priced.cost.saturating_add(group.priced.cost);
+            total.priced.is_undivided |= group.priced.is_undivided;
+        }
+        total.durations.sort_unstable();
+        total
+    }
 }
 
-/// Returns the groups, those with the most calls first and the one without a key last.
+/// Returns the groups: hours, days and months in the order of time, others with those of the most calls first. The one without a key is last.
 pub(super) fn count(store: &mut Store, traces: &[TraceIx], by: GroupBy) -> Vec<Group> {
     let mut groups = match by {
-        GroupBy::Agent => from_totals(store, traces, store::By::Agent),
-        GroupBy::Model => from_totals(store, traces, store::By::Model),
-        GroupBy::Tool => from_totals(store, traces, store::By::Tool),
-        GroupBy::Session | GroupBy::Error => from_rows(store, traces, by),
+        GroupBy::Agent => from_totals(store, traces, By::Agent),
+        GroupBy::Model => from_totals(store, traces, By::Model),
+        GroupBy::Tool => from_totals(store, traces, By::Tool),
+        GroupBy::Session | GroupBy::User | GroupBy::Error => from_rows(store, traces, by),
+        GroupBy::Provider => from_providers(store, traces),
+        GroupBy::Hour => from_periods(store, traces, Unit::Hour),
+        GroupBy::Day => from_periods(store, traces, Unit::Day),
+        GroupBy::Month => from_periods(store, traces, Unit::Month),
     };
     for group in &mut groups {
         group.durations.sort_unstable();
     }
-    groups.sort_by(|left, right| (left.key.is_none(), right.calls, &left.key).cmp(&(right.key.is_none(), left.calls, &right.key)));
+    groups.sort_by_cached_key(|group| (group.key.is_none(), group.start(), std::cmp::Reverse(group.calls), group.key.clone()));
     groups
 }
 
 /// Returns a group per agent, model or tool from the store's totals, and one for what ran under none.
-fn from_totals(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Group> {
+fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
     let mut rest = Group::default();
     // The totals of all traces exist already.
     if traces.len() < store.trace_count() {
@@ -64,15 +116,26 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Grou
         rest.usage.subtract(&group.usage);
         let key = Some(store.text(symbol).to_owned());
         let (calls, errors, failed) = (group.calls.into(), group.errors.into(), group.failed.into());
-        groups.insert(symbol, Group { key, calls, errors, failed, usage: group.usage, durations: Vec::new() });
+        groups.insert(symbol, Group { key, calls, errors, failed, usage: group.usage, ..Group::default() });
     }
-    // The durations in the totals are rounded.
-    for row in traces.iter().flat_map(|&trace| store.rows_of(trace)) {
-        let data = store.row(row);
-        if let Some((_, symbol)) = store.call_of(row).filter(|(counted, _)| *counted == by && data.phase == Phase::Ended)
-            && let Some(group) = groups.get_mut(&symbol)
-        {
-            group.durations.extend(duration(data));
+    for &trace in traces {
+        // The agent, model or tool of each ancestor, from the root.
+        let mut levels: Vec<Symbol> = Vec::new();
+        for (row, depth) in store.walk(trace) {
+            let data = store.row(row);
+            // The durations in the totals are rounded.
+            if let Some((_, symbol)) = store.call_of(row).filter(|(counted, _)| *counted == by && data.phase == Phase::Ended)
+                && let Some(group) = groups.get_mut(&symbol)
+            {
+                group.durations.extend(duration(data));
+            }
+            levels.truncate(depth);
+            let owner = match by {
+                By::Model => store.model(row),
+                _ => Some(store.label(by, row)).filter(|label| !label.is_empty()).or(levels.last().copied()).unwrap_or_default(),
+            };
+            levels.push(owner);
+            groups.get_mut(&owner).unwrap_or(&mut rest).priced.add(&own_usage(store, row));
         }
     }
     store.end_selection();
@@ -86,16 +149,30 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: store::By) -> Vec<Grou
     groups
 }
 
-/// Counts in one walk over every row of the traces.
-fn from_rows(store: &Store, traces: &[TraceIx], by: GroupBy) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut indexes: HashMap<Option<String>, usize> = HashMap::new();
-    let mut index_of = |groups: &mut Vec<Group>, key: Option<String>| {
-        *indexes.entry(key).or_insert_with_key(|key| {
-            groups.push(Group { key: key.clone(), ..Group::default() });
-            groups.len() - 1
+/// Groups that are found by a key.
+struct Groups<K> {
+    groups: Vec<Group>,
+    indexes: HashMap<K, usize>,
+}
+
+impl<K: Hash + Eq> Groups<K> {
+    fn new() -> Self {
+        Self { groups: Vec::new(), indexes: HashMap::new() }
+    }
+
+    /// Returns the index of the group of a key; a new one is made by `group`.
+    fn index(&mut self, key: K, group: impl FnOnce(&K) -> Group) -> usize {
+        *self.indexes.entry(key).or_insert_with_key(|key| {
+            self.groups.push(group(key));
+            self.groups.len() - 1
         })
-    };
+    }
+}
+
+/// Counts sessions, users and errors in one walk over every row of the traces.
+fn from_rows(store: &Store, traces: &[TraceIx], by: GroupBy) -> Vec<Group> {
+    let mut found: Groups<Option<String>> = Groups::new();
+    let new = |key: &Option<String>| Group { key: key.clone(), ..Group::default() };
     for &trace in traces {
         // The group of each ancestor, from the root.
         let mut levels: Vec<usize> = Vec::new();
@@ -103,29 +180,32 @@ fn from_rows(store: &Store, traces: &[TraceIx], by: GroupBy) -> Vec<Group> {
             levels.truncate(depth);
             let outer = levels.last().copied();
             let index = match key(store, row, by) {
-                None => outer.unwrap_or_else(|| index_of(&mut groups, None)),
+                None => outer.unwrap_or_else(|| found.index(None, new)),
                 Some(key) => {
-                    let index = index_of(&mut groups, Some(key));
-                    let is_inside = by == GroupBy::Session && outer == Some(index);
+                    let index = found.index(Some(key), new);
+                    let is_inside = by != GroupBy::Error && outer == Some(index);
                     if !is_inside {
-                        groups[index].add_call(store, row, by);
+                        found.groups[index].add_call(store, row, by != GroupBy::Error);
                     }
                     index
                 }
             };
-            groups[index].add_own_usage(store, row);
+            found.groups[index].add_usage(&own_usage(store, row));
             levels.push(index);
         }
     }
-    groups.retain(|group| group.calls > 0 || (by == GroupBy::Session && group.has_usage()));
+    let mut groups = found.groups;
+    groups.retain(|group| group.calls > 0 || (by != GroupBy::Error && group.has_usage()));
     groups
 }
 
 /// Returns the key of the group that starts at a row; `None` if the row belongs to its parent's group.
 fn key(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
     let data = store.row(row);
+    let text = |symbol: Symbol| (!symbol.is_empty()).then(|| store.text(symbol).to_owned());
     match by {
-        GroupBy::Session if !data.session.is_empty() => Some(store.text(data.session).to_owned()),
+        GroupBy::Session => text(data.session),
+        GroupBy::User => text(data.user),
         GroupBy::Error if store.is_failed_step(row) => {
             let error = errors::normalize(store.text(store.failure_text(row)));
             let error = if error.is_empty() { "no message" } else { &error };
@@ -135,6 +215,47 @@ fn key(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
     }
 }
 
+/// Counts the model calls of each provider.
+fn from_providers(store: &Store, traces: &[TraceIx]) -> Vec<Group> {
+    let mut found: Groups<Symbol> = Groups::new();
+    let new = |symbol: &Symbol| Group { key: (!symbol.is_empty()).then(|| store.text(*symbol).to_owned()), ..Group::default() };
+    for (row, _) in traces.iter().flat_map(|&trace| store.walk(trace)) {
+        let index = found.index(store.provider(row), new);
+        if store.call_of(row).is_some_and(|(by, _)| by == By::Model) {
+            found.groups[index].add_call(store, row, false);
+        }
+        found.groups[index].add_usage(&own_usage(store, row));
+    }
+    found.groups.retain(|group| group.calls > 0 || group.has_usage());
+    found.groups
+}
+
+/// Counts the outermost calls that began in each period, and the usage of the rows that did.
+fn from_periods(store: &Store, traces: &[TraceIx], unit: Unit) -> Vec<Group> {
+    let mut found: Groups<String> = Groups::new();
+    // Periods begin at whole minutes, and a look at the calendar takes longer than one at this map.
+    let mut by_minute: HashMap<i64, usize> = HashMap::new();
+    for &trace in traces {
+        let mut outermost: Option<usize> = None;
+        for (row, depth) in store.walk(trace) {
+            let start = store.row(row).start;
+            let index = *by_minute.entry(start.div_euclid(MINUTE)).or_insert_with(|| {
+                let period = calendar::period(unit, start);
+                let new = |name: &String| Group { key: Some(name.clone()), period: Some(period.clone()), ..Group::default() };
+                found.index(period.name.clone(), new)
+            });
+            outermost = outermost.filter(|outer| depth > *outer);
+            if outermost.is_none() && store.call_of(row).is_some() {
+                outermost = Some(depth);
+                found.groups[index].add_call(store, row, true);
+            }
+            found.groups[index].add_usage(&own_usage(store, row));
+        }
+    }
+    found.groups.retain(|group| group.calls > 0 || group.has_usage());
+    found.groups
+}
+
 impl Group {
     /// Whether it has any usage. What a row adds to the totals below it is not another call.
     fn has_usage(&self) -> bool {
@@ -142,13 +263,13 @@ impl Group {
         calls + inputs + outputs + priced > 0 || cost != 0
     }
 
-    /// Counts a call.
-    fn add_call(&mut self, store: &Store, row: RowIx, by: GroupBy) {
+    /// Counts a call, failed if it or, `with_rows_below`, anything in it failed.
+    fn add_call(&mut self, store: &Store, row: RowIx, with_rows_below: bool) {
         let data = store.row(row);
         let totals = store.totals(row);
-        let (is_error, has_failed) = match by {
-            GroupBy::Session => (totals.errors > 0, totals.failed > 0),
-            _ => (data.status() == Status::Error, data.has_failed()),
+        let (is_error, has_failed) = match with_rows_below {
+            true => (totals.errors > 0, totals.failed > 0),
+            false => (data.status() == Status::Error, data.has_failed()),
         };
         self.calls += 1;
         self.errors += u64::from(is_error);
@@ -158,14 +279,28 @@ impl Group {
         }
     }
 
-    /// Adds what the row itself adds to the totals of its ancestors.
-    fn add_own_usage(&mut self, store: &Store, row: RowIx) {
-        let (all, below) = (store.totals(row), store.below(row));
-        macro_rules! add {
-            ($($field:ident),*) => { $( self.usage.$field += all.$field - below.$field; )* };
-        }
-        add!(input, output, cache_read, cache_write, reasoning, cost, calls, inputs, outputs, priced);
+    fn add_usage(&mut self, own: &Totals) {
+        self.usage.add(own);
+        self.priced.add(own);
     }
+}
+
+impl Priced {
+    fn add(&mut self, own: &Totals) {
+        if own.calls > 0 && own.priced == own.calls && own.inputs == own.calls {
+            self.tokens = self.tokens.saturating_add(own.input.saturating_add(own.output));
+            self.cost = self.cost.saturating_add(own.cost);
+        } else if own.cost != 0 && own.calls != own.priced {
+            self.is_undivided = true;
+        }
+    }
+}
+
+/// Returns what the row itself adds to the totals of its ancestors.
+fn own_usage(store: &Store, row: RowIx) -> Totals {
+    let mut own = store.totals(row);
+    own.subtract(&store.below(row));
+    own
 }
 
 /// Returns the duration of an ended span; `None` if the clock jumped back and it ends before it starts.

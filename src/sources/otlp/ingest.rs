@@ -58,8 +58,8 @@ pub(super) struct Ingest {
 }
 
 impl Ingest {
-    pub(super) fn new(sender: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>) -> Self {
-        Self { sender, payloads: PayloadStore::default(), counts: Mutex::default(), recorder, forwards }
+    pub(super) fn new(sender: UpdateSender, recorder: Option<Recorder>, forwards: Vec<Forward>, max_event_bytes: usize) -> Self {
+        Self { sender, payloads: PayloadStore::new(max_event_bytes), counts: Mutex::default(), recorder, forwards }
     }
 
     /// Ingests a request. When this returns, every span that was not rejected is on its way to the store.

@@ -72,6 +72,7 @@ impl Store {
             assert!(children.iter().all(|&child| self.row(child).parent() == Some(row) && self.row(child).trace == self.row(row).trace));
             if self.row(row).children != NONE {
                 assert_eq!(self.below(row), self.sum(children), "totals below a row");
+                assert_eq!(self.inner(row), self.computed_inner(row), "calls below a row that it reports, too");
             }
         }
         let mut roots = self.traces().map(|trace| self.trace(trace).roots());

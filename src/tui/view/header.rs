@@ -258,11 +258,17 @@ pub(super) fn without_name(source: &SourceView, reason: &str) -> String {
     reason.strip_prefix(&source.name).map_or(reason, |rest| rest.trim_start_matches([':', ' '])).to_owned()
 }
 
-/// Returns the totals of all spans. Cuts drop the rate first, then failed steps, tokens and cost, and the number of spans.
+/// Returns the totals of what the filter shows. Cuts drop the rate first, then failed steps, tokens and cost, and the number of spans.
 fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> Vec<Part> {
-    let (all, runs) = (store.all(), store.stats().runs());
+    let shown = app.aggregates.shown(store);
+    let (all, runs) = (shown.totals(), shown.runs());
     let (plain, dim) = (Style::new(), styling.dim());
-    let mut parts = vec![(format::plural(store.trace_count() as u64, "trace"), plain)];
+    let count = format::plural(store.trace_count() as u64, "trace");
+    let mut parts = if app.tree.is_filtered() {
+        vec![("filtered: ".to_owned(), styling.running()), (format!("{} of {count}", format::count(app.tree.len() as u64)), plain)]
+    } else {
+        vec![(count, plain)]
+    };
     if cuts < 4 {
         parts.push((" · ".to_owned(), dim));
         parts.push((format::plural(u64::from(all.spans), "span"), plain));

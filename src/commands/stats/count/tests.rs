@@ -12,8 +12,7 @@ use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId,
 use crate::store::{Group as Totalled, Limits, Stats};
 use crate::tui::app::{Action, App, Cell, Table};
 
-const GROUPED: [(GroupBy, store::By); 3] =
-    [(GroupBy::Agent, store::By::Agent), (GroupBy::Model, store::By::Model), (GroupBy::Tool, store::By::Tool)];
+const GROUPED: [(GroupBy, By); 3] = [(GroupBy::Agent, By::Agent), (GroupBy::Model, By::Model), (GroupBy::Tool, By::Tool)];
 
 /// Calls, errors, tokens and cost of a group.
 type Sums = (u64, u64, [u64; 5], Option<i64>);
@@ -56,6 +55,30 @@ fn assert_equal(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
         }
         assert_eq!(sums_of(0, 0, &sums), sums_of(0, 0, stats.totals()), "{by:?}");
     }
+    for by in [GroupBy::Session, GroupBy::User, GroupBy::Provider, GroupBy::Hour, GroupBy::Day, GroupBy::Month] {
+        let total = Group::total(&count(store, traces, by));
+        assert_eq!(sums_of(0, 0, &total.usage), sums_of(0, 0, stats.totals()), "{by:?}");
+    }
+    let runs: Vec<u64> = [GroupBy::Hour, GroupBy::Month].map(|by| Group::total(&count(store, traces, by)).calls).to_vec();
+    assert_eq!(runs[0], runs[1]);
+}
+
+#[test]
+fn the_cost_per_token_is_over_the_calls_of_which_both_are_known() {
+    let call = |id, tokens, cost| (id, 3, 1, false, Some(5), tokens, cost, (0, 0));
+    let rate = |spans: &[Given]| {
+        let mut store = Store::new(Limits::default());
+        store.apply(&batch(spans), 1_000_000);
+        let traces: Vec<TraceIx> = store.traces().collect();
+        let rates = [GroupBy::Model, GroupBy::Day].map(|by| Group::total(&count(&mut store, &traces, by)).cost_per_1k_tokens());
+        assert_eq!(rates[0], rates[1]);
+        rates[0]
+    };
+    let (known, unpriced) = (call(0, (Some(400), Some(100)), Some(1_000_000)), call(0, (Some(9000), Some(1)), None));
+    assert_eq!(rate(&[known]), Some(2_000_000.0));
+    assert_eq!(rate(&[known, unpriced]), Some(2_000_000.0), "tokens without a cost are left out");
+    assert_eq!(rate(&[unpriced]), None);
+    assert_eq!(rate(&[call(0, (None, None), Some(5))]), None, "a cost without tokens");
 }
 
 /// Asserts that turns, tokens and cost of sessions equal the screen's. (Errors differ: failed turns here, failed spans there.)

@@ -1,6 +1,7 @@
 //! The overview page: the facts and totals of a span.
 
 use crate::format;
+use crate::model::usage::RareTokens;
 use crate::model::{self, Dropped, Ending, Nanos, Payload, SpanType, Status};
 use crate::semconv::inconsistent_total;
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
@@ -152,6 +153,7 @@ impl Page {
         }
         let own = store.usage(row);
         self.fact("tokens", &tokens(&totals), TextRole::Number);
+        self.rare_tokens(&store.rare_tokens(row));
         let stated = own.filter(|own| store.below(row).calls > 0 && own.input.is_some());
         if let Some(own) = stated {
             let sum = u64::from(own.input.unwrap_or_default()) + u64::from(own.output.unwrap_or_default());
@@ -178,6 +180,18 @@ impl Page {
         };
         self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), TextRole::Number);
         self.stated_cost(store, row, &totals);
+    }
+
+    /// Writes the tokens of the row that are priced apart and that few calls have.
+    fn rare_tokens(&mut self, rare: &RareTokens) {
+        let count = |count: u32| format::count(u64::from(count));
+        match (rare.audio_input, rare.audio_output) {
+            (0, 0) => {}
+            (input, output) => self.fact("audio", &format!("{} in, {} out", count(input), count(output)), TextRole::Number),
+        }
+        if rare.cache_write_1h > 0 {
+            self.fact("cache", &format!("{} tokens written for an hour", count(rare.cache_write_1h)), TextRole::Number);
+        }
     }
 
     /// Writes where the tokens of a duplicate are counted, or the number of duplicates below the row.

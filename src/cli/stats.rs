@@ -1,0 +1,106 @@
+//! The arguments of `stats`.
+
+use clap::{Args, ValueEnum};
+
+use super::selection::Selection;
+
+/// The arguments of `stats`.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct StatsArgs {
+    /// The traces to count.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// What to group by
+    ///
+    /// Each token is counted in exactly one group, so the groups add up to the total. An agent's usage is what ran under it and under no other agent below it; the same holds for models, tools, sessions and users. Hours, days and months are those of the local time zone, and usage counts when its call began. The group without a key (null) holds what ran under none. Grouping by error counts failed spans only; messages that differ only in numbers, ids, paths or quoted text form one group.
+    #[arg(long, value_enum, default_value_t = GroupBy::Agent)]
+    pub by: GroupBy,
+
+    /// Sort by a column: numbers with the largest first, key in its order
+    ///
+    /// Without it, hours, days and months come in the order of time, other groups by their calls.
+    #[arg(long, value_name = "COLUMN", value_enum)]
+    pub sort: Option<SortBy>,
+
+    /// Write one JSON object per line
+    ///
+    /// Fields: by, key, calls, errors, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cost_usd_per_1k_tokens`; by hour, day and month also start. An unknown value is null.
+    #[arg(long)]
+    pub json: bool,
+
+    /// With --json, also write the total, last: by is total, and key null
+    #[arg(long, requires = "json")]
+    pub total: bool,
+}
+
+/// What `stats` groups by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GroupBy {
+    /// Runs of agents, teams and workflows
+    Agent,
+    /// Model calls
+    Model,
+    /// Tool calls
+    Tool,
+    /// Runs in a session; a run failed if one of its spans did
+    Session,
+    /// Failed spans
+    Error,
+    /// Runs for a user
+    User,
+    /// Model calls by provider
+    Provider,
+    /// Runs that began in an hour
+    Hour,
+    /// Runs that began on a day
+    Day,
+    /// Runs that began in a month
+    Month,
+}
+
+impl GroupBy {
+    /// Returns the value of `--by`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        ["agent", "model", "tool", "session", "error", "user", "provider", "hour", "day", "month"][self as usize]
+    }
+}
+
+/// A column of `stats` to sort by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    /// The name of the group
+    #[value(alias = "name")]
+    Key,
+    /// Calls or runs
+    #[value(alias = "runs")]
+    Calls,
+    /// Failed ones
+    #[value(alias = "err")]
+    Errors,
+    /// The median duration
+    P50,
+    /// The duration that 95 % did not exceed
+    P95,
+    /// The duration that 99 % did not exceed
+    P99,
+    /// The longest duration
+    Max,
+    /// Input and output tokens
+    #[value(alias = "tok")]
+    Tokens,
+    /// Input tokens
+    #[value(alias = "in")]
+    Input,
+    /// Cached input tokens
+    Cached,
+    /// Output tokens
+    #[value(alias = "out")]
+    Output,
+    /// Cost
+    Cost,
+    /// Cost per 1,000 tokens
+    #[value(alias = "$/1k")]
+    Rate,
+}

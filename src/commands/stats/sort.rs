@@ -1,0 +1,61 @@
+//! The order of groups.
+
+use std::cmp::Ordering;
+
+use super::count::Group;
+use crate::cli::SortBy;
+use crate::model::Nanos;
+
+/// Sorts by a column: numbers with the largest first, unknown ones last; names in their order.
+pub(super) fn sort(groups: &mut [Group], column: SortBy) {
+    groups.sort_by_cached_key(|group| Key(number(group, column), (group.key.is_none(), group.start(), group.key.clone())));
+}
+
+/// A number, and what decides between equal ones.
+struct Key(Option<f64>, (bool, Option<Nanos>, Option<String>));
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let number = match (self.0, other.0) {
+            (Some(one), Some(other)) => other.total_cmp(&one),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        };
+        number.then_with(|| self.1.cmp(&other.1))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Key {}
+
+/// Returns the number of a column; `None` if it is unknown, or for the key.
+fn number(group: &Group, column: SortBy) -> Option<f64> {
+    let usage = &group.usage;
+    let known = |is_known: bool, count: u64| is_known.then_some(count as f64);
+    let percentile = |percent| group.percentile(percent).map(|duration| duration as f64);
+    match column {
+        SortBy::Key => None,
+        SortBy::Calls => Some(group.calls as f64),
+        SortBy::Errors => Some(group.errors as f64),
+        SortBy::P50 => percentile(50),
+        SortBy::P95 => percentile(95),
+        SortBy::P99 => percentile(99),
+        SortBy::Max => percentile(100),
+        SortBy::Tokens => usage.tokens().map(|tokens| tokens as f64),
+        SortBy::Input => known(usage.inputs > 0, usage.input),
+        SortBy::Cached => known(usage.cache_read > 0, usage.cache_read),
+        SortBy::Output => known(usage.outputs > 0, usage.output),
+        SortBy::Cost => usage.cost().map(|cost| cost as f64),
+        SortBy::Rate => group.cost_per_1k_tokens(),
+    }
+}
