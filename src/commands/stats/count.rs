@@ -69,6 +69,7 @@ impl Group {
         for group in groups {
             total.calls += group.calls;
             total.errors += group.errors;
+            total.failed += group.failed;
             total.usage.add(&group.usage);
             total.durations.extend(&group.durations);
             total.priced.tokens = total.priced.tokens.saturating_add(group.priced.tokens);
