@@ -28,6 +28,7 @@ mod index;
 mod interner;
 mod ix;
 mod model_ids;
+mod naming;
 mod nesting;
 mod outcome;
 mod packed_usage;
@@ -64,7 +65,7 @@ use std::collections::{BTreeSet, VecDeque};
 use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::model::usage::{NanoUsd, RareTokens};
-use crate::model::{Batch, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use dedup::Reports;
 use endings::{Pauses, Services};
 use hash_index::HashIndex;
@@ -152,6 +153,10 @@ pub struct Store {
     unlinked_parents: HashMap<RowIx, SpanId>,
     services: Services,
     pauses: Pauses,
+    /// The agents without a stated name.
+    namings: HashMap<RowIx, Naming>,
+    /// Agents without a name of which it has to be decided whether they are workflows.
+    undecided_frames: Vec<RowIx>,
     /// Sums over all traces.
     stats: Stats,
     /// Sums over the selected traces.
@@ -329,6 +334,7 @@ impl Store {
         for span in spans {
             self.upsert(batch, span, now, &mut changes);
         }
+        self.decide_frames(&mut changes);
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {
             if self.losses.recent.len() == MAX_RECENT {

@@ -156,7 +156,7 @@ impl SpanRecord {
             model: text(store.label(By::Model, row)),
             provider: text(store.provider(row)),
             tool: text(store.label(By::Tool, row)),
-            session: text(store.inherited(row, |data| data.session)),
+            session: text(store.session(row)),
             user: text(store.inherited(row, |data| data.user)),
             usage: UsageRecord::from_row(store, row),
             ..Self::new(store.trace(data.trace()).id, data.id, store.text(data.name), data.start, end)
@@ -230,7 +230,7 @@ impl TraceRecord {
             failed_steps: totals.failed,
             failed: totals.failed > 0,
             agent: first(&|row| store.agent(row)),
-            session: first(&|row| store.row(row).session),
+            session: first(&|row| store.stated_session(row)),
             user: first(&|row| store.row(row).user),
             usage: UsageRecord::from_totals(&totals),
         }

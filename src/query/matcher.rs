@@ -144,7 +144,7 @@ fn text(field: TextField, store: &Store, row: RowIx) -> Symbol {
         TextField::Model => store.attributed_model(row),
         TextField::Tool => store.label(By::Tool, row),
         TextField::Provider => store.provider(row),
-        TextField::Session => store.inherited(row, |data| data.session),
+        TextField::Session => store.session(row),
         TextField::User => store.inherited(row, |data| data.user),
         TextField::Error | TextField::Failure => data.error,
     }

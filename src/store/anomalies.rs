@@ -81,7 +81,8 @@ impl Store {
         let mut calls: HashMap<(Symbol, Symbol), Vec<RowIx>> = HashMap::new();
         for &row in rows {
             let data = self.row(row);
-            if data.span_type == SpanType::Tool && !data.label.is_empty() && !data.input.is_empty() {
+            // A hook that names the tool that it watches is no call.
+            if data.counted && data.span_type == SpanType::Tool && !data.label.is_empty() && !data.input.is_empty() {
                 let hash = data.argument_hash();
                 let arguments = if hash.is_empty() { data.input } else { hash };
                 calls.entry((data.label, arguments)).or_default().push(row);

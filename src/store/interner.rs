@@ -110,6 +110,11 @@ impl Interner {
         self.free.push(symbol.0);
     }
 
+    /// Returns how many uses a symbol has.
+    pub(super) fn uses(&self, symbol: Symbol) -> u32 {
+        self.entries[symbol.index()].uses
+    }
+
     /// Returns the text of a symbol in use.
     #[must_use]
     pub fn text(&self, symbol: Symbol) -> &str {
@@ -132,12 +137,6 @@ impl Interner {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    impl Interner {
-        pub(in crate::store) fn uses(&self, symbol: Symbol) -> u32 {
-            self.entries[symbol.index()].uses
-        }
-    }
 
     #[test]
     fn a_text_is_stored_once_and_freed_with_its_last_use() {

@@ -279,10 +279,14 @@ impl Store {
         (data.usage, data.span_type, data.placeholder) = (usage, facts.span_type, false);
         data.outcome = Outcome::new(span.status, facts.ending);
         self.enter_phase(row, phase);
+        self.set_naming(row, facts.naming);
     }
 
     /// Releases the texts and the usage of a row.
     pub(super) fn release_facts(&mut self, row: RowIx) {
+        if !self.namings.is_empty() {
+            self.namings.remove(&row);
+        }
         let data = &self.rows[row.0];
         let usage = data.usage;
         for symbol in [data.name, data.label, data.input, data.calls, data.error, data.session, data.user] {

@@ -4,7 +4,7 @@
 use super::{Row, RowIx, Store, Symbol, TraceIx};
 
 /// The maximum number of ancestors examined per row. Real trees are shallow, and a hostile one must not cost its depth for each row.
-const MAX_ANCESTORS: usize = 256;
+pub(super) const MAX_ANCESTORS: usize = 256;
 
 /// A pre-order walk over rows, each with its depth below the rows where the walk began.
 #[derive(Debug)]

@@ -42,8 +42,8 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     };
     let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
     let counts = [format::plural(totals.spans.into(), "span"), format::plural(totals.failed.into(), "failed step"), tokens, cost].join(" · ");
-    let first = |field: fn(&Row) -> Symbol| {
-        let found = store.rows_of(trace).into_iter().map(|row| field(store.row(row))).find(|symbol| !symbol.is_empty());
+    let first = |fact: &dyn Fn(RowIx) -> Symbol| {
+        let found = store.rows_of(trace).into_iter().map(fact).find(|symbol| !symbol.is_empty());
         found.map_or_else(|| format::UNKNOWN.to_owned(), |symbol| store.text(symbol).to_owned())
     };
     let line =
@@ -52,8 +52,8 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     line(out, "status", StyledText::new(status_name(status), Style::Status(status)))?;
     line(out, "began", format!("{}, for {}", rfc3339(data.start), format::duration(end.saturating_sub(data.start))).into())?;
     line(out, "holds", counts.into())?;
-    line(out, "session", first(|row| row.session).into())?;
-    line(out, "user", first(|row| row.user).into())?;
+    line(out, "session", first(&|row| store.stated_session(row)).into())?;
+    line(out, "user", first(&|row| store.row(row).user).into())?;
     line(out, "source", snapshot.source(trace).to_owned().into())
 }
 

@@ -205,7 +205,7 @@ fn key(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
     let data = store.row(row);
     let text = |symbol: Symbol| (!symbol.is_empty()).then(|| store.text(symbol).to_owned());
     match by {
-        GroupBy::Session => text(data.session),
+        GroupBy::Session => text(store.stated_session(row)),
         GroupBy::User => text(data.user),
         GroupBy::Error if store.is_failed_step(row) => {
             let error = errors::normalize(store.text(store.failure_text(row)));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::model::{Naming, SpanType};
 use crate::store::ix::{NONE, RowIx};
 use crate::model::SpanType;
 use crate::store::outcome::Mark;
@@ -13,6 +14,7 @@ impl Store {
     pub(in crate::store) fn check_invariants(&self) {
         self.check_traces();
         self.check_rows();
+        self.check_namings();
         self.check_tree();
         self.check_calls_and_duplicates();
         self.check_text_uses();
@@ -63,6 +65,17 @@ impl Store {
         assert_eq!(self.running, running);
         assert_eq!(self.retained_bytes, rows.iter().map(|&row| u64::from(self.row(row).retained_bytes)).sum::<u64>());
         assert!(self.unlinked_parents.keys().all(|&row| self.is_held(row)));
+    }
+
+    fn check_namings(&self) {
+        assert!(self.undecided_frames.is_empty());
+        for (&row, naming) in &self.namings {
+            assert!(self.is_held(row));
+            if *naming == Naming::None {
+                let expected = if self.is_frame(row) { SpanType::Workflow } else { SpanType::Agent };
+                assert_eq!(self.row(row).span_type, expected, "an agent without a name is a frame or an agent");
+            }
+        }
     }
 
     fn check_tree(&self) {

@@ -115,7 +115,8 @@ fn turns(store: &Store, trace: TraceIx, nested: &mut HashMap<RowIx, Vec<RowIx>>)
         store.trace(trace).roots().iter().map(|&root| (root, Symbol::EMPTY, None)).collect();
     while let Some((row, inherited, enclosing)) = open.pop() {
         let data = store.row(row);
-        let session = if data.session.is_empty() { inherited } else { data.session };
+        let stated = store.stated_session(row);
+        let session = if stated.is_empty() { inherited } else { stated };
         let begins = session != inherited;
         if begins {
             entries.push((GroupKey::Name(store.text(session).to_owned()), (data.start, row)));

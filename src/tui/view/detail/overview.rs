@@ -304,7 +304,7 @@ impl Page {
         for (name, symbol) in [
             ("agent", if data.span_type.is_agentic() { Symbol::EMPTY } else { store.agent(row) }),
             ("provider", store.provider(row)),
-            ("session", store.inherited(row, |data| data.session)),
+            ("session", store.session(row)),
             ("user", store.inherited(row, |data| data.user)),
         ] {
             if !symbol.is_empty() {
