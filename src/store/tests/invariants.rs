@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::model::{Naming, SpanType};
 use crate::store::ix::{NONE, RowIx};
-use crate::model::SpanType;
 use crate::store::outcome::Mark;
 use crate::store::row::Phase;
 use crate::store::{Stats, Store, Symbol, TraceIx};
