@@ -169,7 +169,16 @@ fields! {
     /// Further facts as a JSON object.
     Metadata: ["metadata"],
     /// The input, as JSON messages.
-    Messages: ["gen_ai.input.messages", "pydantic_ai.all_messages", "ai.prompt.messages", "ai.prompt", "gen_ai.prompt"],
+    Messages: [
+        "gen_ai.input.messages",
+        "pydantic_ai.all_messages",
+        "ai.prompt.messages",
+        "ai.prompt",
+        "gen_ai.prompt",
+        "llm.messages",
+        "agent.messages",
+        "gcp.vertex.agent.llm_request",
+    ],
     Prompt: [
         "llm.token_count.prompt",
         "gen_ai.usage.input_tokens",
@@ -331,6 +340,7 @@ pub(super) const OUTPUT: &[&str] = &[
     "final_result",
     "gen_ai.output.messages",
     "gen_ai.completion",
+    "gcp.vertex.agent.llm_response",
     "output",
 ];
 

@@ -260,6 +260,18 @@ fn retained_bytes_are_limited_and_evicted_payloads_are_released() {
 }
 
 #[test]
+fn texts_count_towards_the_limit_until_they_are_freed() {
+    let mut store = Store::new(Limits { bytes: 350, ..Limits::default() });
+    for number in 1..=9_u8 {
+        let mut batch = batch(&[SpanSpec { trace: number, ..spec(u64::from(number), None) }]);
+        batch.spans[0].name = batch.intern(&format!("{number}{}", "x".repeat(99)));
+        store.apply(&batch, 10 * SECOND);
+        assert!(store.held_bytes() <= 350, "{}", store.held_bytes());
+    }
+    assert_eq!((store.trace_count(), store.losses().evicted), (3, 6));
+}
+
+#[test]
 fn the_richer_payload_of_two_sources_is_kept() {
     let mut store = Store::new(Limits::default());
     store.apply(&retaining_batch(&[spec(1, None)], 0, 0, false), 10 * SECOND);

@@ -135,7 +135,7 @@ impl Store {
     }
 
     fn has_room(&self) -> bool {
-        (self.all().spans as usize) < self.limits.spans && self.retained_bytes < self.limits.bytes
+        (self.all().spans as usize) < self.limits.spans && self.held_bytes() < self.limits.bytes
     }
 
     /// Returns whether the row is an ended span that has more to show than the arriving record of it.

@@ -6,7 +6,7 @@ use super::super::output::{Output, Style, StyledText, description, usage};
 use super::super::snapshot::Snapshot;
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
-use crate::model::{Nanos, SpanType};
+use crate::model::{Dropped, Nanos, SpanType};
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
 use crate::tui::display::{self, INDENTED_LEVELS};
 use crate::tui::widget::Axis;
@@ -21,11 +21,20 @@ const TIME_WIDTH: usize = 7;
 const TOKENS_WIDTH: usize = 6;
 const COST_WIDTH: usize = 8;
 
-pub(super) fn write(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, rows: &[(RowIx, usize)], output: Output) -> io::Result<()> {
+/// Writes a trace. `dropped` has the spans of which the sender dropped something.
+pub(super) fn write(
+    out: &mut impl Write,
+    snapshot: &Snapshot,
+    trace: TraceIx,
+    rows: &[(RowIx, usize)],
+    dropped: &[(RowIx, Dropped)],
+    output: Output,
+) -> io::Result<()> {
     heading(out, snapshot, trace, output)?;
     out.write_all(b"\n")?;
     tree(out, snapshot, trace, rows, output)?;
-    errors(out, &snapshot.store, rows, output)
+    errors(out, &snapshot.store, rows, output)?;
+    losses(out, &snapshot.store, dropped, output)
 }
 
 /// Writes the facts about the trace, one per line.
@@ -181,6 +190,25 @@ fn guides(rows: &[(RowIx, usize)]) -> Vec<String> {
     }
     guides.reverse();
     guides
+}
+
+/// Writes what senders dropped because of their limits.
+fn losses(out: &mut impl Write, store: &Store, dropped: &[(RowIx, Dropped)], output: Output) -> io::Result<()> {
+    if dropped.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    for &(row, Dropped { attributes, events, links }) in dropped {
+        let counts = [(attributes, "attribute"), (events, "event"), (links, "link")];
+        let counts: Vec<String> =
+            counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, noun)| format::plural(count.into(), noun)).collect();
+        let data = store.row(row);
+        let name = format!("{} {}: ", data.span_type.name(), display::name(store, data));
+        let what = format!("{} dropped by the sender", counts.join(", "));
+        let line = [StyledText::new("! ", Style::Dim), StyledText::new(&name, Style::Strong), StyledText::new(&what, Style::Plain)];
+        Output { width: None, ..output }.line(out, &line)?;
+    }
+    Ok(())
 }
 
 /// Writes the errors in full, earliest first.

@@ -183,6 +183,7 @@ fn describe(source: &SourceView, level: usize, styling: Styling) -> Vec<Part> {
 /// Returns the symbol of a source's state and its style.
 pub(super) fn state_symbol(source: &SourceView, styling: Styling) -> (&'static str, Style) {
     match &source.state {
+        State::Watching { .. } if source.traffic.failure.is_some() => ("✗", styling.error()),
         State::Watching { .. } => ("●", styling.good()),
         State::Ended => ("■", styling.dim()),
         State::Loading { .. } => ("◔", styling.running()),
@@ -208,6 +209,9 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
         parts.push((if level > 0 { "open to others" } else { "open" }.to_owned(), styling.running()));
     }
     parts.extend(describe_forwarding(&traffic.forwards, level, styling));
+    if let Some(failure) = traffic.failure.as_ref().filter(|_| level > 0) {
+        parts.push((format::fit(&format::safe(failure), [0, 24, 60, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.error()));
+    }
     if level > 1 {
         let mut part = |count: u64, label: &str, style| {
             if count > 0 {
@@ -217,6 +221,7 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
         part(traffic.refused, "refused", styling.error());
         part(traffic.rejected_spans, "spans rejected", styling.error());
         part(traffic.deferred, "put off", styling.running());
+        part(traffic.turned_away, "connections turned away", styling.error());
         if level == MAX_DETAIL {
             part(traffic.logs + traffic.metrics, "logs and metrics dropped", styling.dim());
         }
