@@ -315,8 +315,8 @@ mod tests {
             duration_ms: None,
             spans: 1,
             errors: 0,
-        failed_steps: 0,
-        failed: false,
+            failed_steps: 0,
+            failed: false,
             agent: None,
             session: None,
             user: None,
@@ -370,7 +370,9 @@ mod tests {
             assert_eq!(format.name().parse(), Ok(format));
             match format {
                 Format::Otlp => assert_eq!(String::from_utf8(empty).unwrap(), "{\"resourceSpans\":[]}\n"),
-                Format::Csv => assert!(empty.starts_with(b"trace_id,span_id,parent_id,name,kind,status,failed,failed_steps,error,start,end,duration_ms,")),
+                Format::Csv => assert!(
+                    empty.starts_with(b"trace_id,span_id,parent_id,name,kind,status,failed,failed_steps,error,start,end,duration_ms,")
+                ),
                 _ => assert_eq!(empty, b""),
             }
         }

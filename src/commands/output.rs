@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use crossterm::style::{ContentStyle, StyledContent};
 use ratatui::prelude::IntoCrossterm;
 
-use crate::format;
 use crate::export::record::status_name;
+use crate::format;
 use crate::model::SpanType;
 use crate::store::{Row, RowIx, RunStatus, Store};
 use crate::tui::display;

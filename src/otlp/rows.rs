@@ -209,8 +209,7 @@ impl<'a> SpanReader<'a> {
             Err(reason) => return Ok(Err(reason)),
         };
         self.builder.status(Status::from_code(self.status_code).unwrap_or_default(), self.status_message);
-        if let Some(event) = self.exception
-        {
+        if let Some(event) = self.exception {
             if !self.builder.has_status_message() {
                 self.builder.exception(exception_message(event)?);
             }

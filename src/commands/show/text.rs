@@ -50,7 +50,8 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         format!("{} tokens in, {} out", known(totals.inputs, totals.input), known(totals.outputs, totals.output))
     };
     let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
-    let counts = [format::plural(totals.spans.into(), "span"), format::plural(totals.failed.into(), "failed step"), tokens, cost].join(" · ");
+    let counts =
+        [format::plural(totals.spans.into(), "span"), format::plural(totals.failed.into(), "failed step"), tokens, cost].join(" · ");
     let first = |fact: &dyn Fn(RowIx) -> Symbol| {
         let found = store.rows_of(trace).into_iter().map(fact).find(|symbol| !symbol.is_empty());
         found.map_or_else(|| format::UNKNOWN.to_owned(), |symbol| store.text(symbol).to_owned())

@@ -156,7 +156,9 @@ mod tests {
         ] {
             assert!(is_interrupt(text.as_bytes()), "{text}");
         }
-        for text in ["", "[", "[{", "[]", "[{}]", "[{\"id\": 3, \"value\": 4}]", "[{\"id\": \"x\"}]", "timed out", "{\"id\": \"1\", \"value\": 2}"] {
+        for text in
+            ["", "[", "[{", "[]", "[{}]", "[{\"id\": 3, \"value\": 4}]", "[{\"id\": \"x\"}]", "timed out", "{\"id\": \"1\", \"value\": 2}"]
+        {
             assert!(!is_interrupt(text.as_bytes()), "{text}");
         }
     }

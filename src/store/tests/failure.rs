@@ -31,7 +31,8 @@ fn steps(steps: &[Step]) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     for step in steps {
         let [service, run, tool, error] =
-            [step.service.to_owned(), step.run.to_owned(), step.tool.to_owned(), format!("error {}", step.id)].map(|text| batch.intern(&text));
+            [step.service.to_owned(), step.run.to_owned(), step.tool.to_owned(), format!("error {}", step.id)]
+                .map(|text| batch.intern(&text));
         batch.spans.push(Span {
             trace: trace_id(step.trace),
             id: span_id(step.id),
@@ -171,8 +172,13 @@ fn refusals_count_for_the_agent_unless_a_call_failed_below() {
 fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     const TYPES: [SpanType; 6] = [SpanType::Agent, SpanType::Step, SpanType::Model, SpanType::Tool, SpanType::Other, SpanType::Guardrail];
     const ENDINGS: [Ending; 6] = [Ending::Plain, Ending::Plain, Ending::Failed, Ending::Refused, Ending::Paused, Ending::Cut];
-    let kind = (prop::sample::select(&TYPES[..]), prop::sample::select(&ENDINGS[..]), prop::sample::select(&[Status::Unset, Status::Ok, Status::Error][..]));
-    let names = (prop::sample::select(&["", "app", "web"][..]), prop::sample::select(&["", "r", "s"][..]), prop::sample::select(&["", "add"][..]));
+    let kind = (
+        prop::sample::select(&TYPES[..]),
+        prop::sample::select(&ENDINGS[..]),
+        prop::sample::select(&[Status::Unset, Status::Ok, Status::Error][..]),
+    );
+    let names =
+        (prop::sample::select(&["", "app", "web"][..]), prop::sample::select(&["", "r", "s"][..]), prop::sample::select(&["", "add"][..]));
     let step = (kind, names, 1..4u8, any::<bool>(), any::<prop::sample::Index>(), 0..5u8);
     proptest::collection::vec(step, 1..40).prop_map(|steps| {
         let mut found: Vec<Step> = Vec::new();

@@ -114,11 +114,7 @@ impl Page {
         for (name, value) in notes {
             match name.as_str() {
                 "stored status" if value == "OK" && failed > 0 => {
-                    self.fact(
-                        name,
-                        &format!("{value}, though {} failed", format::plural(u64::from(failed), "step")),
-                        TextRole::Error,
-                    );
+                    self.fact(name, &format!("{value}, though {} failed", format::plural(u64::from(failed), "step")), TextRole::Error);
                 }
                 // The row's own facts are better.
                 "stored status" | "stored name" | "stored time" | "session" | "user" => {}
