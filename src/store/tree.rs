@@ -57,6 +57,7 @@ impl Store {
             _ => siblings.len(),
         };
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
+        self.touch_frame(parent);
         self.siblings_mut(parent, row).insert(index, row);
         if parent.is_none() {
             self.begin_trace_sums(self.row(row).trace(), row);
@@ -76,6 +77,7 @@ impl Store {
         let unowned = self.unowned_for_ancestors(row, self.row(row).parent(), &totals);
         let (calls, from) = self.calls_for_ancestors(row, self.row(row).parent());
         self.propagate(row, totals.negated(), (calls.negated(), from), unowned.map(|unowned| unowned.negated()));
+        self.touch_frame(self.row(row).parent());
         self.remove_from_siblings(row);
         if self.row(row).parent == NONE {
             let data = &mut self.traces[self.rows[row.0].trace];
