@@ -43,6 +43,8 @@ pub struct Batch {
     buffer: String,
     /// The scope interned last: consecutive spans mostly share it.
     last_scope: Text,
+    /// The service interned last.
+    last_service: Text,
 }
 
 impl Batch {
@@ -98,6 +100,14 @@ impl Batch {
             self.last_scope = self.intern(name);
         }
         self.last_scope
+    }
+
+    /// Copies the name of a service into the buffer, once for consecutive spans of the same service.
+    pub fn intern_service(&mut self, name: &str) -> Text {
+        if self.text(self.last_service) != name {
+            self.last_service = self.intern(name);
+        }
+        self.last_service
     }
 
     /// Returns the characters of a text of this batch.

@@ -80,6 +80,9 @@ impl Store {
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
         self.unlinked_parents.remove(&row);
+        self.services.remove(row);
+        // A continuation that was evicted remains one.
+        self.pauses.remove(row);
         self.unindex_row(row);
         let list = self.rows[row.0].children;
         if list != NONE {

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod failure;
+mod gateway;
 mod invariants;
 
 use proptest::prelude::*;
@@ -439,10 +441,11 @@ proptest! {
         for trace in store.traces() {
             let rows = store.rows_of(trace);
             let placeholders = rows.iter().filter(|&&row| store.row(row).placeholder).count();
-            let Counts { spans, errors, running, lost } = *store.trace(trace).counts();
+            let Counts { spans, failed, running, lost, paused, cut } = *store.trace(trace).counts();
             prop_assert_eq!((running + lost) as usize, placeholders);
             let totals = store.totals_of(trace);
-            prop_assert_eq!((spans, errors, running, lost), (totals.spans, totals.errors, totals.running, totals.lost));
+            prop_assert_eq!((spans, failed, running, lost), (totals.spans, totals.failed, totals.running, totals.lost));
+            prop_assert_eq!((paused, cut), (totals.paused, totals.cut));
             let mut sum = Totals::default();
             store.trace(trace).roots().iter().for_each(|&top| sum.add(&store.totals(top)));
             prop_assert_eq!(totals, sum);

@@ -32,8 +32,16 @@ pub struct Totals {
     pub stated: u32,
     /// Spans, without placeholders.
     pub spans: u32,
-    /// Failed spans.
+    /// Spans whose status is an error.
     pub errors: u32,
+    /// Failed steps: failed rows without a failed row below them.
+    pub failed: u32,
+    /// Failed steps at which a check refused an input or an output.
+    pub refused: u32,
+    /// Paused rows.
+    pub paused: u32,
+    /// Rows that were cut.
+    pub cut: u32,
     /// Running rows.
     pub running: u32,
     /// Lost rows.
@@ -128,6 +136,10 @@ impl Totals {
             stated,
             spans,
             errors,
+            failed,
+            refused,
+            paused,
+            cut,
             running,
             lost,
             duplicates
@@ -158,7 +170,7 @@ impl Totals {
 
     /// Returns tokens and cost only.
     pub(super) fn usage_only(&self) -> Self {
-        Self { spans: 0, errors: 0, running: 0, lost: 0, duplicates: 0, ..*self }
+        Self { spans: 0, errors: 0, failed: 0, refused: 0, paused: 0, cut: 0, running: 0, lost: 0, duplicates: 0, ..*self }
     }
 
     /// Returns tokens, cost and duplicates only.
@@ -175,9 +187,11 @@ impl Totals {
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
         let Self { calls, inputs, outputs, priced, stated, spans, errors, running, lost, duplicates, .. } = *self;
+        let Self { failed, refused, paused, cut, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
             && (calls | inputs | outputs | priced | stated | spans | errors | running | lost | duplicates) == 0
+            && (failed | refused | paused | cut) == 0
     }
 }

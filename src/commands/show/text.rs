@@ -50,7 +50,8 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         format!("{} tokens in, {} out", known(totals.inputs, totals.input), known(totals.outputs, totals.output))
     };
     let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
-    let counts = [format::plural(totals.spans.into(), "span"), format::plural(totals.errors.into(), "error"), tokens, cost].join(" · ");
+    let counts =
+        [format::plural(totals.spans.into(), "span"), format::plural(totals.failed.into(), "failed step"), tokens, cost].join(" · ");
     let first = |fact: &dyn Fn(RowIx) -> Symbol| {
         let found = store.rows_of(trace).into_iter().map(fact).find(|symbol| !symbol.is_empty());
         found.map_or_else(|| format::UNKNOWN.to_owned(), |symbol| store.text(symbol).to_owned())
@@ -213,7 +214,7 @@ fn losses(out: &mut impl Write, store: &Store, dropped: &[(RowIx, Dropped)], out
 
 /// Writes the errors in full, earliest first.
 fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], output: Output) -> io::Result<()> {
-    let has_failed = |&(row, _): &(RowIx, usize)| store.row(row).status == crate::model::Status::Error;
+    let has_failed = |&(row, _): &(RowIx, usize)| store.is_failed_step(row);
     let mut failed: Vec<RowIx> = rows.iter().copied().filter(has_failed).map(|(row, _)| row).collect();
     if failed.is_empty() {
         return Ok(());
@@ -222,7 +223,7 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], output: 
     writeln!(out)?;
     for row in failed {
         let data = store.row(row);
-        let error = store.text(data.error);
+        let error = store.text(store.failure_text(row));
         let error = if error.is_empty() { "no message" } else { error };
         let name = format!("{} {}: ", data.span_type.name(), display::name(store, data));
         let symbol = StyledText::new("✗ ", Style::Status(RunStatus::Error));
