@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["format", "keymap", "model", "regular_file", "settings"]),
     ("cli", &["config", "export", "model", "query"]),
     ("commands", &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "send", "sources", "store", "tui"]),
-    ("main", &["cli", "commands", "config", "log", "panic_hook"]),
+    ("main", &["cli", "commands", "config", "format", "log", "panic_hook"]),
 ];
 
 /// Parts of the program that never name the terminal's libraries.
