@@ -62,3 +62,16 @@ fn audio_and_cache_writes_for_an_hour_have_prices_of_their_own() {
     let written = [Some(100_000), None, Some(90_000), Some(100), None];
     assert_eq!(usage("cache-write-1h.jsonl"), [(written, Some(0.5715)), (written, Some(0.369))]);
 }
+
+#[test]
+fn a_claude_call_without_cached_tokens_is_marked() {
+    let source = fixture("usage/cache-unstated.json");
+    let source = source.to_str().unwrap();
+    let program = Program::empty();
+    let traces = program.objects(&["list", "--json", source]);
+    let marked: Vec<&Value> = traces.iter().filter(|trace| trace["cache_unstated"] == true).collect();
+    assert_eq!((traces.len(), marked.len()), (2, 1));
+    assert_eq!((&marked[0]["input_tokens"], &marked[0]["cost_usd"]), (&5.into(), &0.000_315.into()));
+    let shown = program.text(&["show", marked[0]["trace_id"].as_str().unwrap(), source]);
+    assert!(shown.contains("5 tokens in (cache not stated), 20 out · ≥ $.00032"), "{shown}");
+}
