@@ -165,7 +165,7 @@ struct Counts {
     cache_write_5m: u32,
     reasoning: Option<u32>,
     rare: RareTokens,
-    /// The provider calls the input a prompt, which always includes cached tokens.
+    /// The sender calls the input a prompt or the cached tokens cached input, which is always a part of the input.
     is_prompt: bool,
     /// The input excludes cached tokens.
     excludes_cached: bool,
@@ -279,6 +279,10 @@ impl Counts {
                 self.excludes_cached |= is_outermost;
             }
             Counted::CacheRead => set(&mut self.cache_read),
+            Counted::CachedInput => {
+                set(&mut self.cache_read);
+                self.is_prompt |= is_outermost;
+            }
             Counted::CacheWrite => set(&mut self.cache_write),
             Counted::CacheWrite5m => set_rare(&mut self.cache_write_5m),
             Counted::CacheWrite1h => set_rare(&mut self.rare.cache_write_1h),
@@ -335,6 +339,10 @@ mod tests {
                 r#"{"input_tokens": 1000, "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": 800}, "output_tokens": 50,
                     "output_tokens_details": {"reasoning_tokens": 30}, "total_tokens": 1050}"#,
                 [Some(1000), Some(800), Some(0), Some(50), Some(30)],
+            ),
+            (
+                r#"{"input_tokens": 1001, "output_tokens": 51, "cached_input_tokens": 800, "cache_write_input_tokens": 0}"#,
+                [Some(1001), Some(800), Some(0), Some(51), None],
             ),
             (
                 r#"{"input_tokens": 6000, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 500, "output_tokens": 9,

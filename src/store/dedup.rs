@@ -209,8 +209,8 @@ impl Store {
         (self.stated_parent(row).is_some(), stated, data.start, std::cmp::Reverse(data.end), self.trace(data.trace()).id, data.id)
     }
 
-    /// Returns whether a report is a duplicate of `primary`: neither the primary row nor one of its ancestors.
+    /// Returns whether a report is a duplicate of `primary`: neither the primary row nor a row above it that gives way to it anyway.
     pub(super) fn is_duplicate_of(&self, row: RowIx, primary: RowIx) -> bool {
-        row != primary && !self.is_below(primary, row)
+        row != primary && !(self.is_below(primary, row) && self.reports_call_of(row, primary))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::format;
 use crate::model::usage::RareTokens;
-use crate::model::{self, Dropped, Nanos, Payload, SpanType, Status};
+use crate::model::{self, Dropped, Ending, Nanos, Payload, SpanType, Status};
 use crate::semconv::inconsistent_total;
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
@@ -87,31 +87,34 @@ impl Page {
     fn status(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
         let data = store.row(row);
         let full_message = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
-        let message = if full_message.is_empty() { store.text(data.error) } else { full_message };
+        // Of a refused run the row knows the reason, and the message does not.
+        let is_short = full_message.is_empty() || data.ending() == Ending::Refused;
+        let message = if is_short { store.text(data.error) } else { full_message };
+        let harmless = format!("error, which harms no agent: {message}");
         let (text, role) = match data.run_status() {
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
             RunStatus::Running => ("running: spans below it have arrived, it has not", TextRole::Keyword),
             RunStatus::Lost => ("lost: its trace received nothing for a while", TextRole::Faint),
-            RunStatus::Ok => (if data.status == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
+            RunStatus::Paused => ("paused: it waits for a person", TextRole::Keyword),
+            RunStatus::Cut => ("cut: cancelled, timed out, or its reader went away", TextRole::Keyword),
+            RunStatus::Ok if data.has_failed_harmlessly() => (harmless.as_str(), TextRole::Faint),
+            RunStatus::Ok if data.ending() == Ending::Paused => ("paused, and later continued", TextRole::Plain),
+            RunStatus::Ok => (if data.status() == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
         };
         self.fact("status", text, role);
-        let below = store.below(row).errors;
-        if let Some(first) = store.first_failure(row) {
-            self.fact("", &format!("{below} failed below: {}", store.text(store.row(first).error)), TextRole::Error);
+        let below = store.below(row).failed;
+        if below > 0 {
+            self.fact("", &format!("{below} failed below: {}", store.text(store.failure_text(row))), TextRole::Error);
         }
     }
 
     /// Writes the notes of the database. The stored status of a trace comes from its last batch, so it is shown where it is wrong.
     fn notes(&mut self, store: &Store, row: RowIx, notes: &[(String, String)]) {
-        let failed = store.trace(store.row(row).trace()).counts().errors;
+        let failed = store.trace(store.row(row).trace()).counts().failed;
         for (name, value) in notes {
             match name.as_str() {
                 "stored status" if value == "OK" && failed > 0 => {
-                    self.fact(
-                        name,
-                        &format!("{value}, though {failed} {} failed", if failed == 1 { "span" } else { "spans" }),
-                        TextRole::Error,
-                    );
+                    self.fact(name, &format!("{value}, though {} failed", format::plural(u64::from(failed), "step")), TextRole::Error);
                 }
                 // The row's own facts are better.
                 "stored status" | "stored name" | "stored time" | "session" | "user" => {}
@@ -301,7 +304,7 @@ impl Page {
         for (name, symbol) in [
             ("agent", if data.span_type.is_agentic() { Symbol::EMPTY } else { store.agent(row) }),
             ("provider", store.provider(row)),
-            ("session", store.inherited(row, |data| data.session)),
+            ("session", store.session(row)),
             ("user", store.inherited(row, |data| data.user)),
         ] {
             if !symbol.is_empty() {
