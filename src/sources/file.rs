@@ -11,6 +11,7 @@ pub mod fuzz;
 mod index;
 mod jaeger;
 mod lines;
+mod log_text;
 mod objects;
 mod requests;
 mod search;
@@ -35,7 +36,7 @@ const BATCH_SIZE: usize = 2048;
 const MAX_SIZE: usize = 2 << 30;
 
 /// The extensions of files of spans. They count if the file is missing or empty.
-const EXTENSIONS: [&str; 6] = ["json", "jsonl", "ndjson", "pb", "gz", "zst"];
+const EXTENSIONS: [&str; 9] = ["json", "jsonl", "ndjson", "pb", "gz", "zst", "log", "txt", "csv"];
 
 /// The magic number of a SQLite database.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";

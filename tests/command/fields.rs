@@ -72,6 +72,17 @@ fn list_writes_these_fields() {
 }
 
 #[test]
+fn show_tells_what_a_sender_dropped() {
+    let program = Program::empty();
+    std::fs::copy(super::fixture("dropped-by-the-sender.pb"), program.path("traces.pb")).unwrap();
+    let text = program.text(&["show", "987d", "traces.pb"]);
+    assert!(text.ends_with("! other many attributes: 176 attributes, 72 events dropped by the sender\n"), "{text}");
+    let trace: Value = serde_json::from_str(&program.text(&["show", "987d", "traces.pb", "--json"])).unwrap();
+    let dropped: Vec<&Value> = trace["spans"].as_array().unwrap().iter().map(|span| &span["dropped"]).collect();
+    assert_eq!(dropped, [&Value::Null, &Value::Null, &json!({"attributes": 176, "events": 72, "links": 0}), &Value::Null]);
+}
+
+#[test]
 fn traces_come_newest_first() {
     let traces = Program::new().objects(&["list", "--json", "traces.db"]);
     let starts: Vec<&str> = traces.iter().map(|trace| trace["start"].as_str().unwrap()).collect();
@@ -91,7 +102,7 @@ fn show_writes_spans_in_tree_order() {
     assert_eq!(spans.len(), 38);
     let mut path: Vec<&Value> = Vec::new();
     for span in spans {
-        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE].concat());
+        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["dropped"]].concat());
         let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
         assert!(depth <= path.len());
         path.truncate(depth);
@@ -112,7 +123,7 @@ fn payload_adds_attributes_and_events() {
     let program = Program::new();
     let [trace] = program.objects(&["show", "--json", "--payload", &FAILED.to_uppercase(), "traces.db"]).try_into().unwrap();
     for span in trace["spans"].as_array().unwrap() {
-        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["attributes", "events"]].concat());
+        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["attributes", "events", "dropped"]].concat());
         assert!(span["attributes"]["openinference.span.kind"].is_string());
         assert_eq!(span["events"], json!([]), "Agno's databases hold none");
     }

@@ -175,7 +175,10 @@ impl Page {
         let rest = if unpriced > 0 { format!(" and {} {calls} unpriced", format::count(unpriced)) } else { String::new() };
         let by = match (store.quote(row), own) {
             (Some(quote), _) => format!(", as {} by the {}", quote.priced_as, quote.list),
-            (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => ", as the span states".to_owned(),
+            (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => {
+                let by = if store.stated_cost(row).is_some() { "the span states" } else { "another span of the call states" };
+                format!(", as {by}")
+            }
             _ => String::new(),
         };
         self.fact("cost", &format!("{}{rest}{by}", cost(&totals)), TextRole::Number);
