@@ -187,7 +187,10 @@ fn a_claude_call_without_any_cache_count_is_incomplete() {
     assert!(!lacks("chat", None, &call.replace("claude-sonnet-4-5", "gpt-4o")));
     assert!(!lacks("Claude.invoke", None, call), "Agno states cached tokens unless there are none");
     assert!(!lacks("Claude.invoke", Some("openinference.instrumentation.agno"), call));
-    assert!(!lacks("chat", None, r#""llm.model_name": "claude-sonnet-4-5", "llm.token_count.completion": 20"#), "no input to be incomplete");
+    assert!(
+        !lacks("chat", None, r#""llm.model_name": "claude-sonnet-4-5", "llm.token_count.completion": 20"#),
+        "no input to be incomplete"
+    );
     let agent = facts("run", &format!(r#"{{"openinference.span.kind": "AGENT", {call}}}"#)).0;
     assert!(!agent.usage.unwrap().cache_unstated);
 }

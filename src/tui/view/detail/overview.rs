@@ -150,7 +150,8 @@ impl Page {
         let own = store.usage(row);
         self.fact("tokens", &tokens(&totals), TextRole::Number);
         if totals.cache_unstated > 0 {
-            let calls = if totals.calls > 1 { format!(" by {} of them", format::count(totals.cache_unstated.into())) } else { String::new() };
+            let calls =
+                if totals.calls > 1 { format!(" by {} of them", format::count(totals.cache_unstated.into())) } else { String::new() };
             self.fact("", &format!("cache not stated{calls}: input and cost may be higher"), TextRole::Faint);
         }
         self.rare_tokens(&store.rare_tokens(row));
