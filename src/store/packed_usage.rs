@@ -12,7 +12,7 @@ pub(super) struct PackedUsage {
     pub(super) model_id: u32,
     /// The hash of the response id; 0 if unknown.
     response: u32,
-    /// Microseconds to the first token in the low bits, flags above them.
+    /// Units of [`Self::TICK`] to the first token in the low bits, flags above them.
     first_token: u32,
 }
 
@@ -27,22 +27,27 @@ impl PackedUsage {
     const PAIRED: u32 = 1 << 29;
     /// Flag: the stated cost comes from a duplicate, not from the span.
     const FILLED_COST: u32 = 1 << 28;
-    const NO_TIME: u32 = Self::FILLED_COST - 1;
+    /// Flag: the span states no cached tokens though there may be some.
+    const CACHE_UNSTATED: u32 = 1 << 27;
+    const NO_TIME: u32 = Self::CACHE_UNSTATED - 1;
+    /// The unit of the time to the first token.
+    const TICK: Nanos = 10_000;
     /// Flag of a count: it comes from a duplicate, not from the span.
     const FILLED: u32 = 1 << 31;
 
     pub(super) fn new(usage: Usage, first_token: Option<Nanos>, model_id: u32) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
         let pack = |count: Option<u32>| count.filter(|count| *count <= MAX_COUNT).unwrap_or(Self::NO_COUNT);
-        let micros =
-            first_token.and_then(|nanos| u32::try_from(nanos / 1000).ok()).map_or(Self::NO_TIME, |micros| micros.min(Self::NO_TIME));
+        let ticks =
+            first_token.and_then(|nanos| u32::try_from(nanos / Self::TICK).ok()).map_or(Self::NO_TIME, |ticks| ticks.min(Self::NO_TIME));
         let states_cost = if usage.cost.is_some() { Self::STATES_COST } else { 0 };
+        let cache_unstated = if usage.cache_unstated { Self::CACHE_UNSTATED } else { 0 };
         Self {
             cost: usage.cost.unwrap_or(Self::NO_COST),
             counts: counts.map(pack),
             model_id,
             response: 0,
-            first_token: micros | states_cost,
+            first_token: ticks | states_cost | cache_unstated,
         }
     }
 
@@ -51,7 +56,8 @@ impl PackedUsage {
         let unpack = |count| (count != Self::NO_COUNT).then_some(count & !Self::FILLED);
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
-        Usage { input, output, cache_read, cache_write, reasoning, cost, ..Usage::default() }
+        let cache_unstated = self.first_token & Self::CACHE_UNSTATED != 0 && cache_read.or(cache_write).is_none();
+        Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, ..Usage::default() }
     }
 
     /// Returns whether the span or a duplicate of it states the cost.
@@ -128,7 +134,7 @@ impl PackedUsage {
     }
 
     pub(super) fn first_token(&self) -> Option<Nanos> {
-        let micros = self.first_token & Self::NO_TIME;
-        (micros != Self::NO_TIME).then(|| Nanos::from(micros) * 1000)
+        let ticks = self.first_token & Self::NO_TIME;
+        (ticks != Self::NO_TIME).then(|| Nanos::from(ticks) * Self::TICK)
     }
 }
