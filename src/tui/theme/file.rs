@@ -59,7 +59,8 @@ const COLOR_NAMES: [&str; 17] = [
 /// Reads a custom theme. The error names the file and the line.
 pub(super) fn read(directory: &Path, name: &str, others: &[Theme]) -> Result<Theme, String> {
     let path = directory.join(format!("{name}.toml"));
-    let text = regular_file::read_to_string(&path, MAX_SIZE).map_err(|error| format!("can't read the theme {}: {error}", path.display()))?;
+    let text =
+        regular_file::read_to_string(&path, MAX_SIZE).map_err(|error| format!("can't read the theme {}: {error}", path.display()))?;
     parse(name, &text, others).map_err(|(line, message)| format!("{}, line {line}: {message}", path.display()))
 }
 
