@@ -28,16 +28,10 @@ impl Store {
             let is_orphan = self.row(orphan).placeholder;
             let holds = |&above: &RowIx| is_orphan && above != orphan && self.holds(above, orphan) && !self.is_at_or_below(above, orphan);
             if let Some(above) = roots.iter().copied().find(holds) {
-                self.unlink(orphan);
-                self.stated_parents.insert(orphan, StatedParent { id: None, is_moved: true });
-                self.link(orphan, Some(above));
-                if self.totals(orphan).has_usage() {
-                    self.elect_primary_above(orphan, None, changes);
-                }
+                self.relink(orphan, Some(StatedParent { id: None, is_moved: true }), Some(above), changes);
                 if self.is_over(orphan) && self.row(orphan).phase == Phase::Running {
                     self.set_phase(orphan, Phase::Lost);
                 }
-                changes.rows.push(orphan);
             }
         }
     }
@@ -47,12 +41,7 @@ impl Store {
         let is_orphan = |child: &RowIx| self.stated_parents.get(child).is_some_and(|stated| stated.id.is_none());
         let orphans: SmallVec<[RowIx; 2]> = self.children(row).iter().copied().filter(is_orphan).collect();
         for orphan in orphans {
-            self.unlink(orphan);
-            self.stated_parents.remove(&orphan);
-            self.link(orphan, None);
-            if self.totals(orphan).has_usage() {
-                self.elect_primary_above(orphan, Some(row), changes);
-            }
+            self.relink(orphan, None, None, changes);
         }
     }
 

@@ -169,19 +169,31 @@ impl Store {
         if new == old || new.is_some_and(|new| self.is_at_or_below(new, row)) {
             return false;
         }
+        let id = self.row(stated).id;
+        let is_linked_to_it = new.is_some_and(|new| self.row(new).id == id);
+        self.relink(row, (!is_linked_to_it).then_some(StatedParent { id: Some(id), is_moved }), new, changes);
+        true
+    }
+
+    /// Links a linked row elsewhere, and decides again what depends on that.
+    pub(super) fn relink(&mut self, row: RowIx, stated: Option<StatedParent>, parent: Option<RowIx>, changes: &mut Changes) {
+        let (old, belonging) = (self.row(row).parent(), self.belonging(row));
         self.unlink(row);
-        let stated = self.row(stated).id;
-        self.set_stated_parent(row, Some(stated), new, is_moved);
-        self.link(row, new);
-        self.recount_around(row);
-        if let Some(old) = old {
-            self.recount_around(old);
+        match stated {
+            Some(stated) => self.stated_parents.insert(row, stated),
+            None => self.stated_parents.remove(&row),
+        };
+        self.link(row, parent);
+        for around in [old, parent, Some(row)].into_iter().flatten() {
+            self.recount_around(around);
+            self.mark_execution(around, changes);
         }
         if self.totals(row).has_usage() {
             self.elect_primary_above(row, old, changes);
+            self.elect_primary_below(row, belonging, changes);
+            self.elect_primary(self.response(row), changes);
         }
         changes.rows.push(row);
-        true
     }
 }
 

@@ -74,15 +74,18 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         input,
         calls,
         response,
+        service,
+        continues,
+        ending,
         scope,
         usage,
         first_token,
         misplaced,
     } = facts;
-    let texts =
-        [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope].map(|text| batch.text(*text));
+    let texts = [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service]
+        .map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {retained_bytes} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {continues} {ending:?} {retained_bytes} {texts:?}"
     )
 }
 

@@ -1,9 +1,9 @@
 //! Puts the facts of a row together.
 
 use super::usage::AGNO_SCOPE;
-use super::{Extractor, FieldValue};
+use super::{Extractor, FieldValue, ending};
 use crate::model::json::{Scalar, chars};
-use crate::model::{Batch, Naming, Nanos, SpanFacts, SpanType, Text, Value};
+use crate::model::{Batch, Ending, Naming, Nanos, SpanFacts, SpanType, Text, Value};
 use crate::semconv::keys::Field;
 use crate::semconv::response_usage::ResponseUsage;
 use crate::semconv::{kinds, span_names};
@@ -63,6 +63,9 @@ impl Extractor<'_> {
             user: intern(self.text(Field::User).or_else(|| metadata.user.as_deref().map(plain))),
             run: intern(self.text(Field::Run)),
             response,
+            service: Text::default(),
+            continues: self.has(Field::Run) && ending::is_continuation(name),
+            ending: Ending::default(),
             scope: scope_name,
             misplaced,
             input,
@@ -144,10 +147,14 @@ impl Extractor<'_> {
         chars(*output).take(PROMPT_PREFIX.len()).eq(PROMPT_PREFIX.chars()) && !memchr::memmem::find_iter(raw, ASSISTANT).any(is_role)
     }
 
-    /// Whether Agno's own instrumentation sent the span. A database does not record the scope, but Agno names its spans after methods.
-    fn is_of_agno(&self, name: &str, span_type: SpanType, scope: Option<&str>) -> bool {
-        let is_named_so = || span_type == SpanType::Tool || span_names::is_of_agno(name);
-        scope.map_or_else(|| self.has_openinference_kind() && is_named_so(), |scope| scope == AGNO_SCOPE)
+    /// Whether Agno's own instrumentation sent the span. Without a scope, its name and its attributes tell.
+    pub(super) fn is_of_agno(&self, name: &str, span_type: SpanType, scope: Option<&str>) -> bool {
+        if let Some(scope) = scope {
+            return scope == AGNO_SCOPE;
+        }
+        let has_id = || [Field::AgentId, Field::TeamId, Field::WorkflowId].iter().any(|field| self.has(*field));
+        let is_named = || span_type == SpanType::Tool || span_names::is_of_agno(name);
+        self.has_openinference_kind() && is_named() && (!span_type.is_agentic() || has_id())
     }
 
     fn first_token(&self) -> Option<Nanos> {

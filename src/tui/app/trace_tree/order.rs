@@ -66,7 +66,7 @@ impl Sorting {
             Sort::Duration => Value::Number(store.length(trace, now)),
             Sort::Tokens => Value::Number(number(totals.tokens())),
             Sort::Cost => Value::Number(totals.cost().unwrap_or(unknown)),
-            Sort::Errors => Value::Number(i64::from(totals.errors)),
+            Sort::Errors => Value::Number(i64::from(totals.failed)),
             Sort::Name => {
                 let name = if lead.label.is_empty() { lead.name } else { lead.label };
                 Value::Name(store.text(name).to_lowercase().into())
