@@ -11,6 +11,8 @@
 //!   the nearest tool at or above the row, and to the minute in which the row ended ([`Stats`]).
 //! - A **report** is a row that states usage for a model call and names the provider's response id. Two instrumentations in one program
 //!   may report the same call. The **primary** row counts; the others are **duplicates**: their usage shows but counts nowhere.
+//! - A **failed step** is a row that failed and below which no other row failed: a failure that only travels up counts once. The module
+//!   `endings` tells which failures are none.
 //! - **Pairing** finds reports of the same call when one of them lacks the response id, by equal token counts and overlapping times.
 //!
 //! The module `upsert` inserts or updates one span and documents the phases of that. [`Store::apply`] costs the size of the
@@ -19,12 +21,16 @@
 mod anomalies;
 mod attribution;
 mod dedup;
+mod endings;
 mod hash_index;
 mod histogram;
 mod index;
 mod interner;
 mod ix;
 mod model_ids;
+mod naming;
+mod nesting;
+mod outcome;
 mod packed_usage;
 mod pairing;
 mod pricing;
@@ -48,7 +54,7 @@ pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
 pub use ix::{RowIx, TraceIx};
 pub use row::{Phase, Row, RunStatus};
-pub use stats::{By, Group, MINUTE, MinuteTotals, Stats};
+pub use stats::{By, Group, MINUTE, MinuteTotals, RunCounts, Stats};
 pub use time_breakdown::TimeBreakdown;
 pub use totals::Totals;
 pub use trace::{Counts, Trace};
@@ -58,9 +64,10 @@ use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::model::usage::NanoUsd;
-use crate::model::{Batch, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use crate::model::usage::{NanoUsd, RareTokens};
+use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use dedup::Reports;
+use endings::{Pauses, Services};
 use hash_index::HashIndex;
 use ix::NONE;
 use model_ids::ModelIds;
@@ -76,7 +83,7 @@ use upsert::LastLookup;
 pub struct Limits {
     /// The number of spans held. Beyond it the oldest ended traces are evicted.
     pub spans: usize,
-    /// The bytes of memory that sources retain for the spans held. Beyond it the oldest ended traces are evicted.
+    /// The bytes of memory that sources retain for the spans held, and of the spans' texts. Beyond it the oldest ended traces are evicted.
     pub bytes: u64,
     /// The time without news of a trace after which its running rows count as lost.
     pub stale: Nanos,
@@ -126,6 +133,8 @@ pub struct Store {
     rows: Slab<Row>,
     child_lists: Slab<ChildList>,
     usages: Slab<PackedUsage>,
+    /// The tokens that few calls have, by index in `usages`.
+    rare_tokens: HashMap<u32, RareTokens>,
     traces: Slab<Trace>,
     by_span: HashIndex,
     by_trace: HashIndex,
@@ -142,6 +151,12 @@ pub struct Store {
     running: BTreeSet<RowIx>,
     /// The stated parents of rows that are not linked to them.
     unlinked_parents: HashMap<RowIx, SpanId>,
+    services: Services,
+    pauses: Pauses,
+    /// The agents without a stated name.
+    namings: HashMap<RowIx, Naming>,
+    /// Agents without a name of which it has to be decided whether they are workflows.
+    undecided_frames: Vec<RowIx>,
     /// Sums over all traces.
     stats: Stats,
     /// Sums over the selected traces.
@@ -319,6 +334,7 @@ impl Store {
         for span in spans {
             self.upsert(batch, span, now, &mut changes);
         }
+        self.decide_frames(&mut changes);
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {
             if self.losses.recent.len() == MAX_RECENT {

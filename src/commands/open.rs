@@ -24,6 +24,9 @@ pub(super) struct ReadLimits {
     pub(super) numbers_only: bool,
 }
 
+/// The part of the memory limit for log records that belong to spans: one in this many bytes.
+const EVENTS_SHARE: u64 = 16;
+
 /// How to open sources.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OpenOptions {
@@ -172,6 +175,7 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Send
         token: (!token.is_empty()).then(|| token.clone()),
         origins: config.allow_origins.clone(),
         max_body: usize::try_from(config.max_body.0).unwrap_or(usize::MAX),
+        max_event_bytes: usize::try_from(config.max_memory.0 / EVENTS_SHARE).unwrap_or(usize::MAX).min(otlp::MAX_EVENT_BYTES),
         record: (!config.record.as_os_str().is_empty()).then(|| (config.record.clone(), tables(config))),
         forward: config.forward.clone(),
         forward_headers: config.forward_headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),

@@ -15,8 +15,8 @@ use crate::cli::ShowArgs;
 use crate::config::Config;
 use crate::export::jsonl::EventRecord;
 use crate::export::record::{SpanRecord, TraceRecord};
-use crate::model::Payload;
 use crate::model::attributes::AttributeMap;
+use crate::model::{Dropped, Payload};
 use crate::store::{RowIx, TraceIx};
 
 /// A span with its depth in the tree.
@@ -27,6 +27,22 @@ struct SpanInTree<'a> {
     span: SpanRecord,
     #[serde(flatten)]
     payload: Option<PayloadRecord<'a>>,
+    /// What the sender dropped because of its limits; `None` if nothing.
+    dropped: Option<DroppedRecord>,
+}
+
+/// How many attributes, events and links the sender dropped.
+#[derive(Serialize)]
+struct DroppedRecord {
+    attributes: u32,
+    events: u32,
+    links: u32,
+}
+
+impl DroppedRecord {
+    fn new(Dropped { attributes, events, links }: Dropped) -> Option<Self> {
+        (attributes > 0 || events > 0 || links > 0).then_some(Self { attributes, events, links })
+    }
 }
 
 /// The fields that `--payload` adds to a span; null if the payload is no longer available.
@@ -53,9 +69,22 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
     let result = if args.json {
         write_json(&mut out, &mut snapshot, trace, &rows, args.payload)
     } else {
-        text::write(&mut out, &snapshot, trace, &rows, Output::stdout(config.ascii)).map_err(Report::new)
+        let dropped = dropped(&mut snapshot, &rows)?;
+        text::write(&mut out, &snapshot, trace, &rows, &dropped, Output::stdout(config.ascii)).map_err(Report::new)
     };
     ignore_broken_pipe(result.and_then(|()| Ok(out.flush()?)), Outcome::Done)
+}
+
+/// Returns the spans of which the sender dropped something.
+fn dropped(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Vec<(RowIx, Dropped)>, Report> {
+    let mut found = Vec::new();
+    for slice in rows.chunks(SLICE) {
+        let indexes: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
+        let payloads = snapshot.payloads(&indexes)?;
+        let dropped = indexes.into_iter().zip(payloads).filter_map(|(row, payload)| Some((row, payload.ok()?.dropped)));
+        found.extend(dropped.filter(|(_, dropped)| *dropped != Dropped::default()));
+    }
+    Ok(found)
 }
 
 /// Writes a trace as one object, its spans as they are read: all payloads may exceed the memory.
@@ -78,11 +107,13 @@ fn write_json(
     let mut missing = 0;
     for (slice, first) in rows.chunks(SLICE).zip((0..).step_by(SLICE)) {
         let indexes: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
-        let payloads = if with_payload { snapshot.payloads(&indexes)? } else { Vec::new() };
-        missing += payloads.iter().filter(|payload| payload.is_err()).count() as u64;
+        let payloads = snapshot.payloads(&indexes)?;
+        missing += payloads.iter().filter(|payload| with_payload && payload.is_err()).count() as u64;
         for (index, &(row, depth)) in slice.iter().enumerate() {
-            let payload = with_payload.then(|| PayloadRecord::new(payloads.get(index).and_then(|payload| payload.as_ref().ok())));
-            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), payload };
+            let payload = payloads.get(index).and_then(|payload| payload.as_ref().ok());
+            let dropped = payload.and_then(|payload| DroppedRecord::new(payload.dropped));
+            let payload = with_payload.then(|| PayloadRecord::new(payload));
+            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), payload, dropped };
             if first + index > 0 {
                 out.write_all(b",")?;
             }

@@ -55,6 +55,25 @@ impl Value {
     pub fn to_json(&self) -> String {
         json::to_string(self)
     }
+
+    /// Returns the bytes on the heap behind the value.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) => 0,
+            Self::Text(text) => text.capacity(),
+            Self::Bytes(bytes) => bytes.capacity(),
+            Self::List(values) => values.capacity() * size_of::<Self>() + values.iter().map(Self::heap_bytes).sum::<usize>(),
+            Self::Map(attributes) => heap_bytes(attributes),
+        }
+    }
+}
+
+/// Returns the bytes on the heap behind attributes.
+#[must_use]
+pub fn heap_bytes(attributes: &Vec<Attribute>) -> usize {
+    let behind = attributes.iter().map(|(name, value)| name.capacity() + value.heap_bytes());
+    attributes.capacity() * size_of::<Attribute>() + behind.sum::<usize>()
 }
 
 /// Leaves one attribute of each name: the value of the last one, in the place of the first one, as a map has it. OTLP requires names to be

@@ -160,7 +160,13 @@ impl FlatPrice {
 /// Returns whether the counts that a price needs are stated and consistent. Embedding calls have no output tokens.
 fn is_complete(usage: &Usage) -> bool {
     let count = |count: Option<u32>| u64::from(count.unwrap_or_default());
-    usage.input.is_some()
+    let rare = &usage.rare;
+    let has_parts = u64::from(rare.audio_input) <= count(usage.input)
+        && u64::from(rare.audio_output) <= count(usage.output)
+        && u64::from(rare.cache_write_1h) <= count(usage.cache_write)
+        && rare.cached_audio.is_none_or(|cached| cached <= rare.audio_input && u64::from(cached) <= count(usage.cache_read));
+    has_parts
+        && usage.input.is_some()
         && count(usage.cache_read) + count(usage.cache_write) <= count(usage.input)
         && count(usage.reasoning) <= count(usage.output)
         && count(usage.input) + count(usage.output) > 0
@@ -202,12 +208,20 @@ fn calculate(list: &Calculator, call: &Call<'_>) -> Option<(f64, String)> {
 }
 
 fn counts(usage: &Usage) -> Counts {
+    let some = |count: u32| (count > 0).then_some(count);
+    let rare = &usage.rare;
+    // Without cached tokens, no audio is cached.
+    let no_cache = (rare.audio_input > 0 && usage.cache_read.unwrap_or_default() == 0).then_some(0);
     let parts = [
         (UsageKey::INPUT_TOKENS, usage.input),
         (UsageKey::OUTPUT_TOKENS, usage.output),
         (UsageKey::CACHE_READ_TOKENS, usage.cache_read),
         (UsageKey::CACHE_WRITE_TOKENS, usage.cache_write),
         (UsageKey::OUTPUT_REASONING_TOKENS, usage.reasoning),
+        (UsageKey::INPUT_AUDIO_TOKENS, some(rare.audio_input)),
+        (UsageKey::OUTPUT_AUDIO_TOKENS, some(rare.audio_output)),
+        (UsageKey::CACHE_AUDIO_READ_TOKENS, rare.cached_audio.or(no_cache)),
+        (UsageKey::CACHE_WRITE_1H_TOKENS, some(rare.cache_write_1h)),
     ];
     let mut counts = Counts::new();
     for (key, count) in parts {

@@ -58,8 +58,6 @@ pub(crate) struct SpanLog {
     pub(crate) span: SpanId,
     pub(crate) event: Event,
     pub(crate) body: Value,
-    /// The length of the encoded record in bytes.
-    pub(crate) size: usize,
 }
 
 /// Reads an `ExportLogsServiceRequest`: passes the records with a span's ids to `each` and returns the number of all records.
@@ -102,7 +100,7 @@ fn span_log(message: &[u8]) -> Result<Option<SpanLog>, DecodeError> {
     }
     keep_last(&mut attributes);
     let time = Nanos::try_from(if time == 0 { observed } else { time }).unwrap_or(Nanos::MAX);
-    Ok(Some(SpanLog { trace, span, event: Event { name, time, attributes }, body, size: message.len() }))
+    Ok(Some(SpanLog { trace, span, event: Event { name, time, attributes }, body }))
 }
 
 /// Reads an `ExportMetricsServiceRequest` and returns the number of its data points.

@@ -165,7 +165,7 @@ struct Counts {
     cache_write_5m: u32,
     reasoning: Option<u32>,
     rare: RareTokens,
-    /// The provider calls the input a prompt, which always includes cached tokens.
+    /// The sender calls the input a prompt or the cached tokens cached input, which is always a part of the input.
     is_prompt: bool,
     /// The input excludes cached tokens.
     excludes_cached: bool,
@@ -279,6 +279,10 @@ impl Counts {
                 self.excludes_cached |= is_outermost;
             }
             Counted::CacheRead => set(&mut self.cache_read),
+            Counted::CachedInput => {
+                set(&mut self.cache_read);
+                self.is_prompt |= is_outermost;
+            }
             Counted::CacheWrite => set(&mut self.cache_write),
             Counted::CacheWrite5m => set_rare(&mut self.cache_write_5m),
             Counted::CacheWrite1h => set_rare(&mut self.rare.cache_write_1h),
@@ -337,6 +341,10 @@ mod tests {
                 [Some(1000), Some(800), Some(0), Some(50), Some(30)],
             ),
             (
+                r#"{"input_tokens": 1001, "output_tokens": 51, "cached_input_tokens": 800, "cache_write_input_tokens": 0}"#,
+                [Some(1001), Some(800), Some(0), Some(51), None],
+            ),
+            (
                 r#"{"input_tokens": 6000, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 500, "output_tokens": 9,
                     "cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 0}}"#,
                 [Some(6600), Some(500), Some(100), Some(9), None],
@@ -381,6 +389,28 @@ mod tests {
         for text in ["", "{}", "[1]", r#"{"seats": 4}"#, r#"{"input_tokens": -1}"#, "{'a"] {
             assert_eq!(counts(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn audio_and_cache_writes_by_age_are_read_under_every_name() {
+        let rare = |text: &str| from_usage(Scalar::Text(text.as_bytes())).unwrap().rare;
+        let audio = RareTokens { audio_input: 800, audio_output: 400, ..RareTokens::default() };
+        for text in [
+            r#"{"prompt_tokens": 1000, "completion_tokens": 500, "prompt_tokens_details": {"audio_tokens": 800, "cached_tokens": 0},
+                "completion_tokens_details": {"audio_tokens": 400, "text_tokens": 100}}"#,
+            r#"{"input_tokens": 1000, "output_tokens": 500, "input_token_details": {"audio": 800}, "output_token_details": {"audio": 400}}"#,
+            r#"{"promptTokenCount": 1000, "candidatesTokenCount": 500, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 200},
+                {"modality": "AUDIO", "tokenCount": 800}], "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 400}]}"#,
+            r#"{"input_tokens": 1000, "output_tokens": 500, "details": {"input_audio_tokens": 800, "output_audio_tokens": 400}}"#,
+        ] {
+            assert_eq!(rare(text), audio, "{text}");
+        }
+        let realtime = r#"{"input_tokens": 1000, "output_tokens": 500, "input_token_details": {"text_tokens": 200, "audio_tokens": 800,
+            "cached_tokens": 60, "cached_tokens_details": {"text_tokens": 10, "audio_tokens": 50}}, "output_token_details": {"audio_tokens": 400}}"#;
+        assert_eq!(rare(realtime), RareTokens { cached_audio: Some(50), ..audio });
+        let by_age = r#"{"input_tokens": 10, "output_tokens": 1, "cache_creation": {"ephemeral_1h_input_tokens": 90, "ephemeral_5m_input_tokens": 5}}"#;
+        assert_eq!((rare(by_age).cache_write_1h, counts(by_age).unwrap()[2]), (90, Some(95)));
+        assert!(!rare(r#"{"input_tokens": 10, "seats": {"audio_tokens": 3}, "audio_tokens": 4}"#).is_some());
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) enum Counted {
     Output,
     Total,
     CacheRead,
+    /// Cache reads in words that call them a part of the input.
+    CachedInput,
     /// Cache reads in the words of Anthropic, Bedrock and Langfuse, whose input excludes them.
     CacheReadApart,
     CacheWrite,
@@ -95,11 +97,9 @@ impl Name {
             b"cachecreationinputtokens" | b"cachewriteinputtokens" | b"cachewriteinputtokencount" | b"inputcachecreation" => {
                 Counted::CacheWriteApart
             }
+            b"cachedinputtokens" | b"cachedinputtokencount" | b"cachedprompttokens" => Counted::CachedInput,
             b"cachedtokens"
             | b"cachedtokencount"
-            | b"cachedinputtokens"
-            | b"cachedinputtokencount"
-            | b"cachedprompttokens"
             | b"cachedcontenttokencount"
             | b"cachedcontenttokens"
             | b"cacheread"
@@ -165,7 +165,7 @@ fn read(key: &[u8]) -> Option<CountKey> {
         Counted::Input | Counted::Prompt => Field::Prompt,
         Counted::Output => Field::Completion,
         Counted::Total => Field::Total,
-        Counted::CacheRead | Counted::CacheReadApart => Field::CacheRead,
+        Counted::CacheRead | Counted::CachedInput | Counted::CacheReadApart => Field::CacheRead,
         Counted::CacheWrite | Counted::CacheWriteApart => Field::CacheWrite,
         Counted::CacheWrite5m => Field::CacheWrite5m,
         Counted::CacheWrite1h => Field::CacheWrite1h,

@@ -102,8 +102,8 @@ fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<
                 sender.send(Update::SearchHits(SearchHits { source: sender.id, ticket, spans, progress: None, error: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            // The content stays in memory until the source stops.
-            Ok(Request::Release(_)) | Err(RecvTimeoutError::Timeout) => {}
+            // The content stays in memory until the source stops. Nobody waits for a reader.
+            Ok(Request::Release(_) | Request::Suspend(_) | Request::Resume) | Err(RecvTimeoutError::Timeout) => {}
         }
         if scan.is_none() {
             reader.look()?;

@@ -10,6 +10,7 @@ mod body_reader;
 mod body_store;
 pub(crate) mod client;
 mod compact;
+mod connections;
 mod forward;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
@@ -42,7 +43,7 @@ use client::Client;
 pub use client::{InvalidUrl, check_url};
 use forward::Forward;
 use ingest::Ingest;
-pub use options::{ConnectionLimits, GRPC, HTTP, MAX_BODY, Options};
+pub use options::{ConnectionLimits, GRPC, HTTP, MAX_BODY, MAX_EVENT_BYTES, Options};
 use record::Recorder;
 use server::{SHUTDOWN_TIMEOUT, Server};
 use service::Service;
@@ -90,7 +91,7 @@ pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
     let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose()?;
     let start_forward = |url: &String| Forward::start(Client::new(url, &options.forward_headers).map_err(io::Error::other)?);
     let forwards = options.forward.iter().map(start_forward).collect::<io::Result<Vec<_>>>()?;
-    let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards));
+    let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards, options.max_event_bytes));
     let (bound, failed) = bind_all(&options);
     let addresses: Vec<SocketAddr> = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     if let Some(url) = options.forward.iter().find(|url| client::is_own_address(url, &addresses)) {
@@ -123,10 +124,13 @@ fn run(
         options: options.clone(),
     };
     let (shutdown, shutdown_receiver) = watch::channel(false);
+    let (suspended, suspended_receiver) = watch::channel(false);
     let server = Server {
         service: Arc::new(service),
         permits: Arc::new(Semaphore::new(options.limits.connections as usize)),
+        connections: Arc::default(),
         shutdown: shutdown_receiver,
+        suspended: suspended_receiver,
     };
     let addresses = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     let (listeners, listeners_receiver) = unbounded_channel();
@@ -145,6 +149,7 @@ fn run(
         has_token: options.token.is_some(),
         failed,
         listeners,
+        suspended,
         reported: Traffic::default(),
         scan: None,
     };

@@ -6,7 +6,7 @@ use super::interner::Symbol;
 use super::ix::RowIx;
 use super::row::Phase;
 use super::{Store, Totals};
-use crate::model::{Nanos, SpanType, Status};
+use crate::model::{Nanos, SpanType};
 
 /// The maximum number of rows of a run that are analyzed: the first ones.
 pub const MAX_ANALYZED_ROWS: usize = 4096;
@@ -81,7 +81,8 @@ impl Store {
         let mut calls: HashMap<(Symbol, Symbol), Vec<RowIx>> = HashMap::new();
         for &row in rows {
             let data = self.row(row);
-            if data.span_type == SpanType::Tool && !data.label.is_empty() && !data.input.is_empty() {
+            // A hook that names the tool that it watches is no call.
+            if data.counted && data.span_type == SpanType::Tool && !data.label.is_empty() && !data.input.is_empty() {
                 let hash = data.argument_hash();
                 let arguments = if hash.is_empty() { data.input } else { hash };
                 calls.entry((data.label, arguments)).or_default().push(row);
@@ -103,7 +104,7 @@ impl Store {
             {
                 retried.push((before, row));
             }
-            if data.status == Status::Error && data.phase == Phase::Ended {
+            if data.has_failed() && data.phase == Phase::Ended {
                 // Of nested rows of one failed call, the outer one comes first and represents it.
                 failed.entry(data.label).or_insert(row);
             }
@@ -112,7 +113,7 @@ impl Store {
     }
 
     fn growth(&self, rows: &[RowIx]) -> Vec<RowIx> {
-        let states_input = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.below(row).inputs == 0;
+        let states_input = |row: RowIx| self.usage(row).is_some_and(|usage| usage.input.is_some()) && self.inner(row).inputs == 0;
         rows.iter().copied().filter(|&row| self.row(row).span_type == SpanType::Model && states_input(row)).collect()
     }
 

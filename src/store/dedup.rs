@@ -155,7 +155,8 @@ impl Store {
                 duplicates.iter().for_each(|duplicate| usage.fill_from(duplicate));
             }
             if !usage.has_same_counts(&self.usages[index]) {
-                let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(usage.model_id), &usage, span_type, start);
+                let counts = self.priced_usage(index, &usage);
+                let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(usage.model_id), counts, span_type, start);
                 usage.set_computed_cost(cost);
                 self.change(row, |store| store.usages[index] = usage);
                 changes.rows.push(row);
@@ -208,8 +209,8 @@ impl Store {
         (self.stated_parent(row).is_some(), stated, data.start, std::cmp::Reverse(data.end), self.trace(data.trace()).id, data.id)
     }
 
-    /// Returns whether a report is a duplicate of `primary`: neither the primary row nor one of its ancestors.
+    /// Returns whether a report is a duplicate of `primary`: neither the primary row nor a row above it that gives way to it anyway.
     pub(super) fn is_duplicate_of(&self, row: RowIx, primary: RowIx) -> bool {
-        row != primary && !self.is_below(primary, row)
+        row != primary && !(self.is_below(primary, row) && self.reports_call_of(row, primary))
     }
 }

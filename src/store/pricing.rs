@@ -10,8 +10,8 @@ use super::model_ids::ModelId;
 use super::packed_usage::PackedUsage;
 use super::{Changes, Store};
 use crate::model::price::{Call, Prices, Quote, RateCache};
-use crate::model::usage::NanoUsd;
-use crate::model::{Nanos, SpanType};
+use crate::model::usage::{NanoUsd, RareTokens};
+use crate::model::{Nanos, SpanType, Usage};
 
 /// The maximum number of models whose rates are cached.
 const MAX_CACHED_MODELS: usize = 1024;
@@ -27,7 +27,7 @@ pub(super) struct Pricing {
 
 impl Pricing {
     /// Returns the cost of a call in billionths of a dollar; `None` if there are no prices or they do not include the model.
-    pub(super) fn cost(&mut self, texts: &mut Interner, key: ModelId, usage: &PackedUsage, kind: SpanType, at: Nanos) -> Option<NanoUsd> {
+    pub(super) fn cost(&mut self, texts: &mut Interner, key: ModelId, usage: Usage, kind: SpanType, at: Nanos) -> Option<NanoUsd> {
         let prices = self.prices.as_ref()?;
         if !self.cached.contains(&key) {
             if self.cached.len() == MAX_CACHED_MODELS {
@@ -42,10 +42,9 @@ impl Pricing {
 }
 
 /// Returns a row as a call to be priced; `None` unless it states its model and, where the answer is measured in tokens, output tokens.
-fn call<'a>(texts: &'a Interner, model_id: ModelId, usage: &PackedUsage, kind: SpanType, at: Nanos) -> Option<Call<'a>> {
-    let counts = usage.usage();
-    let is_complete = counts.output.is_some() || (kind != SpanType::Model && kind.calls_model());
-    let call = Call { provider: texts.text(model_id.0), model: texts.text(model_id.1), at, usage: counts };
+fn call<'a>(texts: &'a Interner, model_id: ModelId, usage: Usage, kind: SpanType, at: Nanos) -> Option<Call<'a>> {
+    let is_complete = usage.output.is_some() || (kind != SpanType::Model && kind.calls_model());
+    let call = Call { provider: texts.text(model_id.0), model: texts.text(model_id.1), at, usage };
     (is_complete && !call.model.is_empty()).then_some(call)
 }
 
@@ -59,8 +58,8 @@ impl Store {
         for row in rows {
             let data = self.row(row);
             let (usage, kind, start, trace) = (data.usage, data.span_type, data.start, data.trace());
-            let cost =
-                self.pricing.cost(&mut self.texts, self.model_ids.get(self.usages[usage].model_id), &self.usages[usage], kind, start);
+            let (model_id, counts) = (self.model_ids.get(self.usages[usage].model_id), self.priced_usage(usage, &self.usages[usage]));
+            let cost = self.pricing.cost(&mut self.texts, model_id, counts, kind, start);
             self.change(row, |store| store.usages[usage].set_computed_cost(cost));
             changes.rows.push(row);
             self.touch(trace, &mut changes);
@@ -73,7 +72,21 @@ impl Store {
     pub fn quote(&self, row: RowIx) -> Option<Quote> {
         let data = self.row(row);
         let usage = (data.usage != NONE).then(|| &self.usages[data.usage]).filter(|usage| !usage.states_cost())?;
-        self.pricing.prices.as_ref()?.quote(&call(&self.texts, self.model_ids.get(usage.model_id), usage, data.span_type, data.start)?)
+        let counts = self.priced_usage(data.usage, usage);
+        self.pricing.prices.as_ref()?.quote(&call(&self.texts, self.model_ids.get(usage.model_id), counts, data.span_type, data.start)?)
+    }
+
+    /// Returns the tokens of a row that few calls have and that are priced apart.
+    #[must_use]
+    pub fn rare_tokens(&self, row: RowIx) -> RareTokens {
+        self.rare_tokens.get(&self.row(row).usage).copied().unwrap_or_default()
+    }
+
+    /// Returns usage with the rare tokens of the row to which it belongs.
+    pub(super) fn priced_usage(&self, index: u32, usage: &PackedUsage) -> Usage {
+        // Mostly no row has any.
+        let rare = if self.rare_tokens.is_empty() { None } else { self.rare_tokens.get(&index) };
+        Usage { rare: rare.copied().unwrap_or_default(), ..usage.usage() }
     }
 
     /// Returns the context window of the row's model in tokens, if known.

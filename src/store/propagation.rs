@@ -8,7 +8,7 @@ use super::attribution::OWNERS;
 use super::ix::{NONE, RowIx, TraceIx};
 use super::row::RunStatus;
 use super::totals::Totals;
-use crate::model::{SpanType, Status};
+use crate::model::{Ending, SpanType, Status};
 
 impl Store {
     /// Returns the sums over `row` and all rows below it.
@@ -20,15 +20,26 @@ impl Store {
             let usage = &self.usages[data.usage];
             if usage.is_duplicate() {
                 totals.duplicates += 1;
+            } else if data.span_type.calls_model() {
+                let inner = self.inner(row);
+                let mut call = inner;
+                call.add_stated(usage.usage(), usage.states_cost());
+                totals.add(&Totals::difference(&inner, &call));
             } else {
-                totals.add_stated(usage.usage(), usage.states_cost());
+                totals.add_larger(usage.usage(), usage.states_cost());
             }
         }
         totals.spans += u32::from(!data.placeholder);
-        totals.errors += u32::from(data.status == Status::Error);
+        totals.errors += u32::from(data.status() == Status::Error);
+        if data.fails() && totals.failed == 0 {
+            totals.failed = 1;
+            totals.refused = u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
+        }
         match data.run_status() {
             RunStatus::Running => totals.running += 1,
             RunStatus::Lost => totals.lost += 1,
+            RunStatus::Paused => totals.paused += 1,
+            RunStatus::Cut => totals.cut += 1,
             RunStatus::Ok | RunStatus::Error => {}
         }
         totals
@@ -56,13 +67,14 @@ impl Store {
 
     /// Changes a linked row in a way that may change its totals but neither its name nor its type, and propagates the difference.
     pub(super) fn change(&mut self, row: RowIx, change: impl FnOnce(&mut Self)) {
-        let before = self.totals(row);
+        let (before, call_before) = (self.totals(row), self.reported_call(row));
         change(self);
         let difference = Totals::difference(&before, &self.totals(row));
+        let calls = Totals::difference(&call_before, &self.reported_call(row));
         self.attribute_own(row, &difference);
         let mut unowned = [difference; 2];
         self.attribute_to_owner(row, &mut unowned);
-        self.propagate(row, difference, unowned);
+        self.propagate(row, difference, (calls, Some(row)), unowned);
     }
 
     /// Attributes what has no owner yet to the row, for each kind of owner that the row is. Afterwards that has an owner.
@@ -78,31 +90,59 @@ impl Store {
     }
 
     /// Adds a difference of a row's totals to the rows above it, to its trace and to the overall sums. `unowned` is the part that is
-    /// still to be attributed to the nearest agent and to the nearest tool above the row.
-    pub(super) fn propagate(&mut self, mut row: RowIx, mut change: Totals, mut unowned: [Totals; 2]) {
-        while !change.is_zero() || unowned.iter().any(|unowned| !unowned.is_zero()) {
+    /// still to be attributed to the nearest agent and to the nearest tool above the row. `calls` is the part that the nearest reporting
+    /// row above may report, too, and the row it comes from, as [`Store::calls_for_ancestors`] returns them.
+    pub(super) fn propagate(
+        &mut self,
+        mut row: RowIx,
+        mut change: Totals,
+        (mut calls, mut from): (Totals, Option<RowIx>),
+        mut unowned: [Totals; 2],
+    ) {
+        while !change.is_zero() || !calls.is_zero() || unowned.iter().any(|unowned| !unowned.is_zero()) {
             let data = self.row(row);
             let (parent, trace) = (data.parent, data.trace);
             if parent == NONE {
                 let data = &mut self.traces[trace];
+                let before = data.run_status();
                 data.counts.add(&change);
                 if let Some(sums) = &mut data.sums {
                     sums.add(&change);
                 }
-                self.update_stats(TraceIx(trace), |stats| stats.totals.add(&change));
+                let after = data.run_status();
+                self.update_stats(TraceIx(trace), |stats| {
+                    stats.totals.add(&change);
+                    stats.runs.replace(before, after);
+                });
                 return;
             }
             let parent = RowIx(parent);
             let data = self.row(parent);
-            let (span_type, list) = (data.span_type, data.children);
-            let had_usage = self.child_lists[list].totals.has_usage();
-            if data.usage == NONE {
+            let (adds_nothing, list) = (data.usage == NONE && !data.fails(), data.children);
+            if !calls.is_zero() {
+                calls = self.calls_for(parent, &calls, from);
+            }
+            let keeps_inner = self.keeps_inner(parent);
+            let had_usage = keeps_inner && self.inner(parent).has_usage();
+            if adds_nothing {
                 self.child_lists[list].totals.add(&change);
+                if keeps_inner {
+                    self.add_inner(parent, &calls);
+                }
             } else {
-                // The own totals of a parent that states usage change: a fact counts there only while no row below states it.
+                // The own totals of a parent that states usage or failed change: what it states counts there only as far as it exceeds the
+                // rows below, and its failure only while none of them failed.
                 let before = self.totals(parent);
+                let call_before = if keeps_inner { self.call_part(parent, &before) } else { Totals::default() };
                 self.child_lists[list].totals.add(&change);
-                let parent_change = Totals::difference(&before, &self.totals(parent));
+                if keeps_inner {
+                    self.add_inner(parent, &calls);
+                }
+                let after = self.totals(parent);
+                if keeps_inner {
+                    calls = Totals::difference(&call_before, &self.call_part(parent, &after));
+                }
+                let parent_change = Totals::difference(&before, &after);
                 let own_change = Totals::difference(&change, &parent_change);
                 if !own_change.is_zero() {
                     self.attribute_own(parent, &own_change);
@@ -112,8 +152,11 @@ impl Store {
                 }
                 change = parent_change;
             }
-            if span_type == SpanType::Model && had_usage != self.child_lists[list].totals.has_usage() {
-                self.recount_around(parent);
+            if keeps_inner {
+                from = Some(parent);
+                if had_usage != self.inner(parent).has_usage() {
+                    self.recount_around(parent);
+                }
             }
             self.attribute_to_owner(parent, &mut unowned);
             row = parent;

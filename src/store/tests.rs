@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod failure;
 mod invariants;
 
 use proptest::prelude::*;
@@ -29,10 +30,13 @@ struct SpanSpec {
     failed: bool,
     tokens: Option<(u32, u32)>,
     running: bool,
+    length: Nanos,
+    /// `None`: a model call if it states tokens, else a tool call.
+    kind: Option<SpanType>,
 }
 
 fn spec(id: u64, parent: Option<u64>) -> SpanSpec {
-    SpanSpec { trace: 1, id, parent, start: id as Nanos * SECOND, failed: false, tokens: None, running: false }
+    SpanSpec { trace: 1, id, parent, start: id as Nanos * SECOND, failed: false, tokens: None, running: false, length: SECOND, kind: None }
 }
 
 fn batch(spans: &[SpanSpec]) -> Batch {
@@ -40,13 +44,13 @@ fn batch(spans: &[SpanSpec]) -> Batch {
     for spec in spans {
         let name = batch.intern(&format!("span {}", spec.id));
         let usage = spec.tokens.map(|(input, output)| Usage { input: Some(input), output: Some(output), ..Usage::default() });
-        let kind = if usage.is_some() { SpanType::Model } else { SpanType::Tool };
+        let kind = spec.kind.unwrap_or(if usage.is_some() { SpanType::Model } else { SpanType::Tool });
         batch.spans.push(Span {
             trace: trace_id(spec.trace),
             id: span_id(spec.id),
             parent: spec.parent.map(span_id),
             start: spec.start,
-            end: (!spec.running).then_some(spec.start + SECOND),
+            end: (!spec.running).then_some(spec.start + spec.length),
             status: if spec.failed { Status::Error } else { Status::Ok },
             name,
             facts: SpanFacts { span_type: kind, usage, ..SpanFacts::default() },
@@ -123,7 +127,7 @@ fn a_span_that_ends_replaces_its_running_record() {
 
 #[test]
 fn usage_is_counted_on_the_lowest_row_that_states_it() {
-    let model = |id, parent, tokens| SpanSpec { tokens: Some(tokens), ..spec(id, parent) };
+    let model = |id, parent, tokens| SpanSpec { tokens: Some(tokens), length: (20 - 2 * id as Nanos) * SECOND, ..spec(id, parent) };
     let mut store = store(&[model(1, None, (100, 10)), model(2, Some(1), (60, 5)), model(3, Some(2), (61, 6))]);
     assert_eq!(store.all().tokens(), Some(67));
     store.apply(&batch(&[model(4, Some(1), (30, 1))]), 100 * SECOND);
@@ -132,14 +136,14 @@ fn usage_is_counted_on_the_lowest_row_that_states_it() {
 }
 
 #[test]
-fn each_fact_comes_from_the_lowest_row_that_states_it() {
+fn each_fact_comes_from_the_lowest_row_that_states_it_or_is_what_a_run_states_beyond() {
     let mut agent = batch(&[spec(1, None), spec(2, Some(1))]);
     agent.spans[0].facts.usage = Some(Usage { input: Some(1000), output: Some(100), ..Usage::default() });
     agent.spans[1].facts.usage = Some(Usage { output: Some(50), cost: Some(7), ..Usage::default() });
     let mut store = Store::new(Limits::default());
     store.apply(&agent, 10 * SECOND);
     let all = store.all();
-    assert_eq!((all.input, all.output, all.cost(), all.calls), (1000, 50, Some(7), 1));
+    assert_eq!((all.input, all.output, all.cost(), all.calls), (1000, 100, Some(7), 2));
 }
 
 #[test]
@@ -160,7 +164,7 @@ fn a_span_that_is_its_own_ancestor_becomes_a_root() {
 
 #[test]
 fn a_chain_beyond_the_maximum_depth_is_held_and_keeps_its_stated_parents() {
-    let deep = 20_000;
+    let deep = 4_000;
     let chain: Vec<SpanSpec> =
         (1..=deep).map(|id| SpanSpec { tokens: Some((id as u32, 0)), ..spec(id, (id > 1).then(|| id - 1)) }).collect();
     for order in [chain.clone(), chain.iter().rev().cloned().collect()] {
@@ -256,6 +260,18 @@ fn retained_bytes_are_limited_and_evicted_payloads_are_released() {
 }
 
 #[test]
+fn texts_count_towards_the_limit_until_they_are_freed() {
+    let mut store = Store::new(Limits { bytes: 350, ..Limits::default() });
+    for number in 1..=9_u8 {
+        let mut batch = batch(&[SpanSpec { trace: number, ..spec(u64::from(number), None) }]);
+        batch.spans[0].name = batch.intern(&format!("{number}{}", "x".repeat(99)));
+        store.apply(&batch, 10 * SECOND);
+        assert!(store.held_bytes() <= 350, "{}", store.held_bytes());
+    }
+    assert_eq!((store.trace_count(), store.losses().evicted), (3, 6));
+}
+
+#[test]
 fn the_richer_payload_of_two_sources_is_kept() {
     let mut store = Store::new(Limits::default());
     store.apply(&retaining_batch(&[spec(1, None)], 0, 0, false), 10 * SECOND);
@@ -278,10 +294,13 @@ fn a_single_trace_beyond_the_limit_refuses_and_counts() {
 
 /// Trees of any shape in two traces. Some parents never arrive.
 fn span_trees() -> impl Strategy<Value = Vec<SpanSpec>> {
-    let span = (0..2u8, any::<prop::sample::Index>(), 0..50i64, any::<bool>(), proptest::option::of((0..1000u32, 0..1000u32)), 0..8u8);
+    let kind = prop::sample::select(vec![None, None, Some(SpanType::Agent), Some(SpanType::Other), Some(SpanType::Model)]);
+    let tokens = proptest::option::of((0..1000u32, 0..1000u32));
+    let times = (0..50i64, prop::sample::select(vec![0, 1, 1, 20, 60]));
+    let span = (0..2u8, any::<prop::sample::Index>(), times, any::<bool>(), tokens, 0..8u8, kind);
     proptest::collection::vec(span, 1..60).prop_map(|spans| {
         let mut specs: Vec<SpanSpec> = Vec::new();
-        for (at, (trace, parent, start, failed, tokens, rare)) in spans.into_iter().enumerate() {
+        for (at, (trace, parent, (start, length), failed, tokens, rare, kind)) in spans.into_iter().enumerate() {
             let id = at as u64 + 1;
             let in_trace: Vec<u64> = specs.iter().filter(|other| other.trace == trace + 1).map(|other| other.id).collect();
             let parent = match rare {
@@ -290,28 +309,109 @@ fn span_trees() -> impl Strategy<Value = Vec<SpanSpec>> {
                 _ if in_trace.is_empty() => None,
                 _ => Some(*parent.get(&in_trace)),
             };
-            specs.push(SpanSpec { trace: trace + 1, id, parent, start: start * SECOND, failed, tokens, running: false });
+            let (start, length) = (start * SECOND, length * SECOND);
+            specs.push(SpanSpec { trace: trace + 1, id, parent, start, failed, tokens, running: false, length, kind });
         }
         specs
     })
 }
 
-/// The tokens, calls, errors and spans at and below a span by the count-once rule, computed from scratch.
-fn recomputed_totals(specs: &[SpanSpec], trace: u8, id: u64) -> (u64, u32, u32, u32) {
-    let own = specs.iter().find(|spec| spec.trace == trace && spec.id == id);
-    let mut sum = (0, 0, 0, 0);
-    for child in specs.iter().filter(|spec| spec.trace == trace && spec.parent == Some(id)) {
-        let below = recomputed_totals(specs, trace, child.id);
-        sum = (sum.0 + below.0, sum.1 + below.1, sum.2 + below.2, sum.3 + below.3);
+/// Input tokens, output tokens, calls, and the rows whose input and output tokens count.
+type Used = [u64; 5];
+
+/// What the span and the spans below it use and are, computed from scratch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Recount {
+    usage: Used,
+    errors: u32,
+    spans: u32,
+}
+
+impl SpanSpec {
+    fn span_type(&self) -> SpanType {
+        self.kind.unwrap_or(if self.tokens.is_some() { SpanType::Model } else { SpanType::Tool })
     }
-    if let Some(own) = own {
-        if let (0, Some((input, output))) = (sum.1, own.tokens) {
-            (sum.0, sum.1) = (u64::from(input) + u64::from(output), 1);
+
+    fn is_run_or_tool(&self) -> bool {
+        matches!(self.span_type(), SpanType::Agent | SpanType::Tool)
+    }
+
+    fn reports_call(&self) -> bool {
+        self.span_type() == SpanType::Model || (self.tokens.is_some() && !self.is_run_or_tool())
+    }
+
+    fn lies_within(&self, above: &Self) -> bool {
+        self.length == 0 || (above.start <= self.start && self.start + self.length <= above.start + above.length)
+    }
+}
+
+fn plus(one: Used, other: Used) -> Used {
+    [0, 1, 2, 3, 4].map(|at| one[at] + other[at])
+}
+
+fn minus(one: Used, other: Used) -> Used {
+    [0, 1, 2, 3, 4].map(|at| one[at] - other[at])
+}
+
+/// Adds the stated tokens to those of a call, of which no lower row states the same fact.
+fn completed(call: Used, (input, output): (u32, u32)) -> Used {
+    let [has_input, has_output] = [call[3], call[4]].map(|count| count > 0);
+    [
+        if has_input { call[0] } else { input.into() },
+        if has_output { call[1] } else { output.into() },
+        call[2].max(1),
+        call[3].max(1),
+        call[4].max(1),
+    ]
+}
+
+/// Counts at and below a span, by the rules in the module documentation of `nesting`.
+fn recount(specs: &[SpanSpec], trace: u8, id: u64) -> Recount {
+    let own = specs.iter().find(|spec| spec.trace == trace && spec.id == id);
+    let mut sum = Recount::default();
+    for child in specs.iter().filter(|spec| spec.trace == trace && spec.parent == Some(id)) {
+        let below = recount(specs, trace, child.id);
+        sum = Recount { usage: plus(sum.usage, below.usage), errors: sum.errors + below.errors, spans: sum.spans + below.spans };
+    }
+    let Some(own) = own else { return sum };
+    if let Some(stated) = own.tokens {
+        if own.span_type() == SpanType::Model {
+            let inner = inner_usage(specs, own, own);
+            sum.usage = plus(minus(sum.usage, inner), completed(inner, stated));
+        } else if sum.usage[2] == 0 {
+            sum.usage = completed(sum.usage, stated);
+        } else {
+            let [input, output] = [stated.0, stated.1].map(u64::from);
+            let [more_input, more_output] = [input > sum.usage[0], output > sum.usage[1]].map(u64::from);
+            let [_, _, calls, inputs, outputs] = sum.usage;
+            let calls = calls + more_input.max(more_output);
+            sum.usage = [input.max(sum.usage[0]), output.max(sum.usage[1]), calls, inputs + more_input, outputs + more_output];
         }
-        sum.2 += u32::from(own.failed);
-        sum.3 += 1;
+    }
+    Recount { errors: sum.errors + u32::from(own.failed), spans: sum.spans + 1, ..sum }
+}
+
+/// The usage of the calls below `spec` that `above` reports, too.
+fn inner_usage(specs: &[SpanSpec], spec: &SpanSpec, above: &SpanSpec) -> Used {
+    let mut sum = [0; 5];
+    for child in specs.iter().filter(|child| child.trace == spec.trace && child.parent == Some(spec.id)) {
+        if child.reports_call() {
+            if child.lies_within(above) {
+                sum = plus(sum, reported_usage(specs, child));
+            }
+        } else if !child.is_run_or_tool() {
+            sum = plus(sum, inner_usage(specs, child, above));
+        }
     }
     sum
+}
+
+/// The usage of the call that `spec` reports.
+fn reported_usage(specs: &[SpanSpec], spec: &SpanSpec) -> Used {
+    let all = recount(specs, spec.trace, spec.id).usage;
+    let below = specs.iter().filter(|child| child.trace == spec.trace && child.parent == Some(spec.id));
+    let below = below.fold([0; 5], |sum, child| plus(sum, recount(specs, child.trace, child.id).usage));
+    plus(minus(all, below), inner_usage(specs, spec, spec))
 }
 
 proptest! {
@@ -330,8 +430,9 @@ proptest! {
             let trace = store.find_trace(trace_id(spec.trace)).unwrap();
             let row = store.find(trace, span_id(spec.id)).unwrap();
             let totals = store.totals(row);
-            let found = (totals.input + totals.output, totals.calls, totals.errors, totals.spans);
-            prop_assert_eq!(found, recomputed_totals(&specs, spec.trace, spec.id));
+            let usage = [totals.input, totals.output, totals.calls.into(), totals.inputs.into(), totals.outputs.into()];
+            let found = Recount { usage, errors: totals.errors, spans: totals.spans };
+            prop_assert_eq!(found, recount(&specs, spec.trace, spec.id));
             prop_assert_eq!(store.row(row).parent().map(|parent| store.row(parent).id), spec.parent.map(span_id));
             prop_assert!(store.children(row).is_sorted_by_key(|&child| store.row(child).order()));
             prop_assert!(!store.row(row).placeholder);
@@ -339,10 +440,11 @@ proptest! {
         for trace in store.traces() {
             let rows = store.rows_of(trace);
             let placeholders = rows.iter().filter(|&&row| store.row(row).placeholder).count();
-            let Counts { spans, errors, running, lost } = *store.trace(trace).counts();
+            let Counts { spans, failed, running, lost, paused, cut } = *store.trace(trace).counts();
             prop_assert_eq!((running + lost) as usize, placeholders);
             let totals = store.totals_of(trace);
-            prop_assert_eq!((spans, errors, running, lost), (totals.spans, totals.errors, totals.running, totals.lost));
+            prop_assert_eq!((spans, failed, running, lost), (totals.spans, totals.failed, totals.running, totals.lost));
+            prop_assert_eq!((paused, cut), (totals.paused, totals.cut));
             let mut sum = Totals::default();
             store.trace(trace).roots().iter().for_each(|&top| sum.add(&store.totals(top)));
             prop_assert_eq!(totals, sum);
@@ -370,6 +472,15 @@ fn typed_batch(spans: &[(u64, Option<u64>, SpanType, Option<Usage>)]) -> Batch {
     batch
 }
 
+/// The spans with times that contain those of all later spans.
+fn nested(mut batch: Batch) -> Batch {
+    for span in &mut batch.spans {
+        let id = span.payload_ref.0;
+        (span.start, span.end) = (id * MINUTE / 1000, Some(MINUTE - id * MINUTE / 1000));
+    }
+    batch
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "some spans of the tables state no usage")]
 fn tokens(input: u32, output: u32) -> Option<Usage> {
     Some(Usage { input: Some(input), output: Some(output), ..Usage::default() })
@@ -382,7 +493,7 @@ fn group<'a>(stats: &'a Stats, store: &Store, by: By, name: &str) -> &'a Group {
 #[test]
 fn usage_is_attributed_to_the_nearest_agent_and_tool() {
     let spans = [
-        (1, None, SpanType::Team, tokens(999, 999)),
+        (1, None, SpanType::Team, tokens(99, 9)),
         (2, Some(1), SpanType::Model, tokens(100, 10)),
         (3, Some(1), SpanType::Tool, None),
         (4, Some(3), SpanType::Agent, None),
@@ -419,7 +530,7 @@ fn nested_rows_of_one_model_call_count_once() {
     for order in [spans.to_vec(), spans.iter().rev().copied().collect()] {
         let mut store = Store::new(Limits::default());
         for span in order {
-            store.apply(&typed_batch(&[span]), 10 * SECOND);
+            store.apply(&nested(typed_batch(&[span])), 10 * SECOND);
         }
         assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 3, "rows 3, 5 and 6");
         assert_eq!(store.all().tokens(), Some(154));
@@ -431,10 +542,10 @@ fn neighbors_are_recounted_when_a_row_changes_its_type() {
     let model = |id, parent, usage| (id, Some(parent), SpanType::Model, usage);
     for ([upper, lower], other) in [([tokens(5, 10), None], 2), ([None, None], 3)] {
         let mut store = Store::new(Limits::default());
-        store.apply(&typed_batch(&[(1, None, SpanType::Agent, None), model(2, 1, upper), model(3, 2, lower)]), 10 * SECOND);
+        store.apply(&nested(typed_batch(&[(1, None, SpanType::Agent, None), model(2, 1, upper), model(3, 2, lower)])), 10 * SECOND);
         let counted = |store: &Store| [2, 3].map(|id| store.row(row(store, id)).counted);
         assert_eq!(counted(&store), [upper.is_some(), upper.is_none()]);
-        store.apply(&typed_batch(&[(other, Some(other - 1), SpanType::Other, None)]), 10 * SECOND);
+        store.apply(&nested(typed_batch(&[(other, Some(other - 1), SpanType::Other, None)])), 10 * SECOND);
         assert_eq!(counted(&store), [other == 3, other == 2]);
         assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 1);
     }
@@ -443,9 +554,9 @@ fn neighbors_are_recounted_when_a_row_changes_its_type() {
 #[test]
 fn a_model_row_without_usage_is_no_call_if_a_row_below_states_usage() {
     let mut store = Store::new(Limits::default());
-    store.apply(&typed_batch(&[(2, None, SpanType::Model, None), (3, Some(2), SpanType::Tool, None)]), 10 * SECOND);
+    store.apply(&nested(typed_batch(&[(2, None, SpanType::Model, None), (3, Some(2), SpanType::Other, None)])), 10 * SECOND);
     assert!(store.row(row(&store, 2)).counted);
-    store.apply(&typed_batch(&[(4, Some(3), SpanType::Model, tokens(5, 10))]), 10 * SECOND);
+    store.apply(&nested(typed_batch(&[(4, Some(3), SpanType::Model, tokens(5, 10))])), 10 * SECOND);
     assert_eq!([2, 4].map(|id| store.row(row(&store, id)).counted), [false, true]);
 }
 

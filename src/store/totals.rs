@@ -32,8 +32,16 @@ pub struct Totals {
     pub stated: u32,
     /// Spans, without placeholders.
     pub spans: u32,
-    /// Failed spans.
+    /// Spans whose status is an error.
     pub errors: u32,
+    /// Failed steps: failed rows without a failed row below them.
+    pub failed: u32,
+    /// Failed steps at which a check refused an input or an output.
+    pub refused: u32,
+    /// Paused rows.
+    pub paused: u32,
+    /// Rows that were cut.
+    pub cut: u32,
     /// Running rows.
     pub running: u32,
     /// Lost rows.
@@ -80,6 +88,35 @@ impl Totals {
         }
     }
 
+    /// Adds the usage that a run or another row above model calls states: the part of each fact that exceeds the totals below it.
+    pub(super) fn add_larger(&mut self, usage: Usage, states_cost: bool) {
+        if self.duplicates > 0 || self.calls == 0 {
+            // What exceeds duplicates may count elsewhere, too.
+            return self.add_stated(usage, states_cost);
+        }
+        let [input, output] = [usage.input, usage.output].map(|count| u64::from(count.unwrap_or_default()));
+        let (has_input, has_output) = (input > self.input, output > self.output);
+        let has_rest = (self.inputs > 0 && has_input) || (self.outputs > 0 && has_output);
+        let is_part = (usage.input.is_some() && input < self.input) || (usage.output.is_some() && output < self.output);
+        let larger = |sum: &mut u64, count: Option<u32>| *sum = (*sum).max(u64::from(count.unwrap_or_default()));
+        larger(&mut self.input, usage.input);
+        larger(&mut self.cache_read, usage.cache_read);
+        larger(&mut self.cache_write, usage.cache_write);
+        larger(&mut self.output, usage.output);
+        larger(&mut self.reasoning, usage.reasoning);
+        self.inputs += u32::from(has_input);
+        self.outputs += u32::from(has_output);
+        self.calls += u32::from(has_rest);
+        let Some(cost) = usage.cost else { return };
+        if states_cost && self.stated == 0 && !is_part {
+            (self.priced, self.cost, self.stated) = (self.calls, cost, 1);
+        } else if self.priced == 0 {
+            (self.priced, self.cost, self.stated) = (1, cost, u32::from(states_cost));
+        } else if cost > self.cost && !is_part && (states_cost || (self.stated == 0 && has_rest)) {
+            (self.priced, self.cost) = (self.calls, cost);
+        }
+    }
+
     /// Subtracts `old` and adds `new`, field by field.
     pub(super) fn replace(&mut self, old: &Self, new: &Self) {
         macro_rules! replace {
@@ -99,6 +136,10 @@ impl Totals {
             stated,
             spans,
             errors,
+            failed,
+            refused,
+            paused,
+            cut,
             running,
             lost,
             duplicates
@@ -129,7 +170,12 @@ impl Totals {
 
     /// Returns tokens and cost only.
     pub(super) fn usage_only(&self) -> Self {
-        Self { spans: 0, errors: 0, running: 0, lost: 0, duplicates: 0, ..*self }
+        Self { spans: 0, errors: 0, failed: 0, refused: 0, paused: 0, cut: 0, running: 0, lost: 0, duplicates: 0, ..*self }
+    }
+
+    /// Returns tokens, cost and duplicates only.
+    pub(super) fn call_only(&self) -> Self {
+        Self { duplicates: self.duplicates, ..self.usage_only() }
     }
 
     /// Returns whether any row states usage, even if it is a duplicate.
@@ -141,9 +187,11 @@ impl Totals {
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
         let Self { calls, inputs, outputs, priced, stated, spans, errors, running, lost, duplicates, .. } = *self;
+        let Self { failed, refused, paused, cut, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
             && (calls | inputs | outputs | priced | stated | spans | errors | running | lost | duplicates) == 0
+            && (failed | refused | paused | cut) == 0
     }
 }

@@ -21,6 +21,8 @@ pub(super) type Children = SmallVec<[RowIx; 4]>;
 pub(super) struct ChildList {
     pub(super) children: Children,
     pub(super) totals: Totals,
+    /// The part of the totals that reports the same calls as the row.
+    pub(super) inner: Option<Box<Totals>>,
 }
 
 impl Store {
@@ -55,13 +57,15 @@ impl Store {
             _ => siblings.len(),
         };
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
+        self.touch_frame(parent);
         self.siblings_mut(parent, row).insert(index, row);
         if parent.is_none() {
             self.begin_trace_sums(self.row(row).trace(), row);
         }
         let totals = self.totals(row);
         let unowned = self.unowned_for_ancestors(row, parent, &totals);
-        self.propagate(row, totals, unowned);
+        let (calls, from) = self.calls_for_ancestors(row, parent);
+        self.propagate(row, totals, (calls, from), unowned);
         if let Some(parent) = parent {
             self.update_placeholder(parent, row);
         }
@@ -71,7 +75,9 @@ impl Store {
     pub(super) fn unlink(&mut self, row: RowIx) {
         let totals = self.totals(row);
         let unowned = self.unowned_for_ancestors(row, self.row(row).parent(), &totals);
-        self.propagate(row, totals.negated(), unowned.map(|unowned| unowned.negated()));
+        let (calls, from) = self.calls_for_ancestors(row, self.row(row).parent());
+        self.propagate(row, totals.negated(), (calls.negated(), from), unowned.map(|unowned| unowned.negated()));
+        self.touch_frame(self.row(row).parent());
         self.remove_from_siblings(row);
         if self.row(row).parent == NONE {
             let data = &mut self.traces[self.rows[row.0].trace];

@@ -18,13 +18,14 @@ use std::hash::BuildHasher;
 
 use super::interner::Symbol;
 use super::ix::{NONE, RowIx, TraceIx};
+use super::outcome::Outcome;
 use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
 use super::row::{Phase, Row};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
-use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Status, TraceId};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Text, TraceId, Usage};
 
 /// The number of spans up to which a trace's rows are kept close together in the index.
 const MAX_CLUSTERED_SPANS: u32 = 16;
@@ -34,6 +35,8 @@ const MAX_CLUSTERED_SPANS: u32 = 16;
 pub(super) struct LastLookup {
     trace: Option<(TraceId, TraceIx)>,
     parent: Option<(TraceIx, SpanId, RowIx)>,
+    /// The number of the service by its name.
+    pub(super) service: Option<(Text, u32)>,
     /// By span type.
     texts: [[Symbol; 7]; SpanType::ALL.len()],
 }
@@ -70,10 +73,13 @@ impl Store {
             Removed { parent: None, span_type: SpanType::Other, response: 0, slot: None }
         };
         self.fill(row, batch, span);
+        self.refresh_inner(row);
+        let freed = self.enter_endings(row, batch, span);
         self.attribute(row, true);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
         self.set_unlinked_parent(row, span.parent, parent);
         self.link(row, parent);
+        self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
         self.reconcile(row, response, &removed, changes);
         changes.rows.push(row);
@@ -82,6 +88,7 @@ impl Store {
     /// Phase 1: removes a row from everything that is derived from its facts.
     fn remove(&mut self, row: RowIx, changes: &mut Changes) -> Removed {
         let (parent, span_type) = (self.row(row).parent(), self.row(row).span_type);
+        self.leave_endings(row, changes);
         let response = self.retract_report(row, changes);
         let slot = self.leave_pairing(row);
         self.unlink(row);
@@ -100,6 +107,9 @@ impl Store {
         }
         if let Some(old_parent) = removed.parent.filter(|&old_parent| Some(old_parent) != parent) {
             self.recount_around(old_parent);
+        }
+        for row in [Some(row), parent, removed.parent].into_iter().flatten() {
+            self.mark_execution(row, changes);
         }
 
         let response = self.report(row, response);
@@ -125,7 +135,7 @@ impl Store {
     }
 
     fn has_room(&self) -> bool {
-        (self.all().spans as usize) < self.limits.spans && self.retained_bytes < self.limits.bytes
+        (self.all().spans as usize) < self.limits.spans && self.held_bytes() < self.limits.bytes
     }
 
     /// Returns whether the row is an ended span that has more to show than the arriving record of it.
@@ -218,7 +228,7 @@ impl Store {
             usage: NONE,
             source: SourceId::default(),
             span_type: SpanType::Other,
-            status: Status::Unset,
+            outcome: Outcome::default(),
             phase: Phase::Ended,
             retained_bytes: 0,
             placeholder: true,
@@ -247,10 +257,16 @@ impl Store {
         let usage = facts.usage.map_or(NONE, |usage| {
             let [provider, model, scope] = [facts.provider, facts.model, facts.scope].map(|text| batch.text(text));
             let model_id = self.model_ids.intern(&mut self.texts, provider, model, scope);
+            let rare = usage.rare;
             let mut usage = PackedUsage::new(usage, facts.first_token, model_id);
-            let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(model_id), &usage, facts.span_type, span.start);
+            let counts = Usage { rare, ..usage.usage() };
+            let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(model_id), counts, facts.span_type, span.start);
             usage.set_computed_cost(cost);
-            self.usages.insert(usage)
+            let index = self.usages.insert(usage);
+            if rare.is_some() {
+                self.rare_tokens.insert(index, rare);
+            }
+            index
         });
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
@@ -260,12 +276,17 @@ impl Store {
             (span.start, span.end.unwrap_or(span.start), span.payload_ref, batch.source);
         (data.name, data.label, data.input, data.calls) = (name, label, input, calls);
         (data.error, data.session, data.user) = (error, session, user);
-        (data.usage, data.span_type, data.status, data.placeholder) = (usage, facts.span_type, span.status, false);
+        (data.usage, data.span_type, data.placeholder) = (usage, facts.span_type, false);
+        data.outcome = Outcome::new(span.status, facts.ending);
         self.enter_phase(row, phase);
+        self.set_naming(row, facts.naming);
     }
 
     /// Releases the texts and the usage of a row.
     pub(super) fn release_facts(&mut self, row: RowIx) {
+        if !self.namings.is_empty() {
+            self.namings.remove(&row);
+        }
         let data = &self.rows[row.0];
         let usage = data.usage;
         for symbol in [data.name, data.label, data.input, data.calls, data.error, data.session, data.user] {
@@ -274,6 +295,7 @@ impl Store {
         if usage != NONE {
             self.model_ids.release(&mut self.texts, self.usages[usage].model_id);
             self.usages.free(usage);
+            self.rare_tokens.remove(&usage);
         }
     }
 

@@ -6,16 +6,32 @@ use super::{Program, names};
 
 const USAGE: [&str; 6] = ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd"];
 
-const TRACE: [&str; 12] =
-    ["source", "trace_id", "name", "status", "start", "end", "duration_ms", "spans", "errors", "agent", "session", "user"];
+const TRACE: [&str; 14] = [
+    "source",
+    "trace_id",
+    "name",
+    "status",
+    "start",
+    "end",
+    "duration_ms",
+    "spans",
+    "errors",
+    "failed_steps",
+    "failed",
+    "agent",
+    "session",
+    "user",
+];
 
-const SPAN: [&str; 17] = [
+const SPAN: [&str; 19] = [
     "trace_id",
     "span_id",
     "parent_id",
     "name",
     "kind",
     "status",
+    "failed",
+    "failed_steps",
     "error",
     "start",
     "end",
@@ -29,7 +45,7 @@ const SPAN: [&str; 17] = [
     "user",
 ];
 
-const STATS: [&str; 8] = ["by", "key", "calls", "errors", "p50_ms", "p95_ms", "p99_ms", "max_ms"];
+const STATS: [&str; 10] = ["by", "key", "calls", "errors", "failed_steps", "failed", "p50_ms", "p95_ms", "p99_ms", "max_ms"];
 
 const FAILED: &str = "f1da07c790e40640405b376d69e46dbc";
 
@@ -45,7 +61,7 @@ fn list_writes_these_fields() {
         json!({
             "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "status": "error",
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
-            "spans": 2, "errors": 2, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
+            "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
             "cost_usd": null,
         })

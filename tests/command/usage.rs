@@ -54,3 +54,11 @@ fn details_of_the_counts_are_read_from_maps() {
     ];
     assert_eq!(usage("langsmith-token-details.jsonl"), expected);
 }
+
+#[test]
+fn audio_and_cache_writes_for_an_hour_have_prices_of_their_own() {
+    let heard = tokens(1000, 500);
+    assert_eq!(usage("audio-tokens.jsonl"), [(heard, Some(0.0527)), (heard, Some(0.0075))]);
+    let written = [Some(100_000), None, Some(90_000), Some(100), None];
+    assert_eq!(usage("cache-write-1h.jsonl"), [(written, Some(0.5715)), (written, Some(0.369))]);
+}

@@ -74,14 +74,17 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         input,
         calls,
         response,
+        service,
+        continues,
+        ending,
         scope,
         usage,
         first_token,
     } = facts;
-    let texts =
-        [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope].map(|text| batch.text(*text));
+    let texts = [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service]
+        .map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {retained_bytes} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {continues} {ending:?} {retained_bytes} {texts:?}"
     )
 }
 
@@ -143,7 +146,7 @@ fn rows_have_the_same_facts_as_in_sqlite() {
 }
 
 /// Attributes of one span each. `$` stands for 100 kB of text, `%` for 100,000 characters of white space.
-const LONG: [&str; 29] = [
+const LONG: [&str; 34] = [
     r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"content\": \"$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000, \"completion_tokens\": 50}}"}"#,
     r#"{"openinference.span.kind": "LLM", "llm.model_name": "gpt-5-mini", "output.value": "{\"text\": \"$$$\", \"id\": \"r1\", \"usage\": {\"prompt_tokens\": 1000}}"}"#,
     r#"{"openinference.span.kind": "LLM", "output.value": {"text": "$", "id": "r2", "usage": {"input_tokens": 7, "output_tokens": 9}}}"#,
@@ -184,6 +187,11 @@ const LONG: [&str; 29] = [
     r#"{"openinference.span.kind": "LLM", "gen_ai.usage.input_tokens": 44285, "gen_ai.usage.output_tokens": 300,
         "gen_ai.usage.input_token_details": "{''cache_read'': 41000, ''cache_creation'': 785}",
         "gen_ai.usage.output_token_details": {"reasoning": 192}, "a": "$"}"#,
+    r#"{"spring.ai.chat.client.conversation.id": "by end", "mastra.metadata.userId": "$", "mcp.session.id": "no", "my_user_id": "no", "a": "$"}"#,
+    r#"{"openinference.span.kind": "AGENT", "metadata": "{\"thread_id\": \"in metadata\", \"user_id\": 7, \"lc_agent_name\": \"x\"}", "a": "$"}"#,
+    r#"{"openinference.span.kind": "AGENT", "metadata": "{\"thread_id\": \"no\", \"text\": \"$\"}", "agno.agent.id": "crisp-wright-b8a512be"}"#,
+    r#"{"gen_ai.operation.name": "execute_tool", "spring.ai.tool.call.arguments": "{\"query\": \"$\"}"}"#,
+    r#"{"openinference.span.kind": "TOOL", "tool.parameters": "{\"type\": \"object\", \"properties\": {\"$\": {}}}", "tool.name": "search"}"#,
 ];
 
 /// 100 kB of words that no server can compress into a few bytes.
@@ -218,9 +226,18 @@ fn long_attributes_give_the_same_facts_as_in_sqlite() {
     }
     let expected = sqlite_facts(&mut writer);
     assert_eq!(expected.len() as u64, count + 3);
-    for (part, at) in
-        [("1000", 1), ("r2", 3), ("get_weather, get_time", 4), ("gpt-5", 9), ("last", 25), ("1000", 27), ("2000", 28), ("41000", 29)]
-    {
+    for (part, at) in [
+        ("1000", 1),
+        ("r2", 3),
+        ("get_weather, get_time", 4),
+        ("gpt-5", 9),
+        ("last", 25),
+        ("1000", 27),
+        ("2000", 28),
+        ("41000", 29),
+        ("by end", 30),
+        ("in metadata", 31),
+    ] {
         assert!(expected[&format!("{at:016x}")].contains(part), "{part}: {}", expected[&format!("{at:016x}")]);
     }
     assert_same(server, &database, &expected, "long");

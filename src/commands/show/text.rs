@@ -6,7 +6,7 @@ use super::super::output::{Output, Style, StyledText, description, usage};
 use super::super::snapshot::Snapshot;
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
-use crate::model::{Nanos, SpanType};
+use crate::model::{Dropped, Nanos, SpanType};
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
 use crate::tui::display::{self, INDENTED_LEVELS};
 use crate::tui::widget::Axis;
@@ -21,11 +21,20 @@ const TIME_WIDTH: usize = 7;
 const TOKENS_WIDTH: usize = 6;
 const COST_WIDTH: usize = 8;
 
-pub(super) fn write(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, rows: &[(RowIx, usize)], output: Output) -> io::Result<()> {
+/// Writes a trace. `dropped` has the spans of which the sender dropped something.
+pub(super) fn write(
+    out: &mut impl Write,
+    snapshot: &Snapshot,
+    trace: TraceIx,
+    rows: &[(RowIx, usize)],
+    dropped: &[(RowIx, Dropped)],
+    output: Output,
+) -> io::Result<()> {
     heading(out, snapshot, trace, output)?;
     out.write_all(b"\n")?;
     tree(out, snapshot, trace, rows, output)?;
-    errors(out, &snapshot.store, rows, output)
+    errors(out, &snapshot.store, rows, output)?;
+    losses(out, &snapshot.store, dropped, output)
 }
 
 /// Writes the facts about the trace, one per line.
@@ -41,9 +50,10 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         format!("{} tokens in, {} out", known(totals.inputs, totals.input), known(totals.outputs, totals.output))
     };
     let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
-    let counts = [format::plural(totals.spans.into(), "span"), format::plural(totals.errors.into(), "error"), tokens, cost].join(" · ");
-    let first = |field: fn(&Row) -> Symbol| {
-        let found = store.rows_of(trace).into_iter().map(|row| field(store.row(row))).find(|symbol| !symbol.is_empty());
+    let counts =
+        [format::plural(totals.spans.into(), "span"), format::plural(totals.failed.into(), "failed step"), tokens, cost].join(" · ");
+    let first = |fact: &dyn Fn(RowIx) -> Symbol| {
+        let found = store.rows_of(trace).into_iter().map(fact).find(|symbol| !symbol.is_empty());
         found.map_or_else(|| format::UNKNOWN.to_owned(), |symbol| store.text(symbol).to_owned())
     };
     let line =
@@ -52,8 +62,8 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     line(out, "status", StyledText::new(status_name(status), Style::Status(status)))?;
     line(out, "began", format!("{}, for {}", rfc3339(data.start), format::duration(end.saturating_sub(data.start))).into())?;
     line(out, "holds", counts.into())?;
-    line(out, "session", first(|row| row.session).into())?;
-    line(out, "user", first(|row| row.user).into())?;
+    line(out, "session", first(&|row| store.stated_session(row)).into())?;
+    line(out, "user", first(&|row| store.row(row).user).into())?;
     line(out, "source", snapshot.source(trace).to_owned().into())
 }
 
@@ -183,9 +193,28 @@ fn guides(rows: &[(RowIx, usize)]) -> Vec<String> {
     guides
 }
 
+/// Writes what senders dropped because of their limits.
+fn losses(out: &mut impl Write, store: &Store, dropped: &[(RowIx, Dropped)], output: Output) -> io::Result<()> {
+    if dropped.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    for &(row, Dropped { attributes, events, links }) in dropped {
+        let counts = [(attributes, "attribute"), (events, "event"), (links, "link")];
+        let counts: Vec<String> =
+            counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, noun)| format::plural(count.into(), noun)).collect();
+        let data = store.row(row);
+        let name = format!("{} {}: ", data.span_type.name(), display::name(store, data));
+        let what = format!("{} dropped by the sender", counts.join(", "));
+        let line = [StyledText::new("! ", Style::Dim), StyledText::new(&name, Style::Strong), StyledText::new(&what, Style::Plain)];
+        Output { width: None, ..output }.line(out, &line)?;
+    }
+    Ok(())
+}
+
 /// Writes the errors in full, earliest first.
 fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], output: Output) -> io::Result<()> {
-    let has_failed = |&(row, _): &(RowIx, usize)| store.row(row).status == crate::model::Status::Error;
+    let has_failed = |&(row, _): &(RowIx, usize)| store.is_failed_step(row);
     let mut failed: Vec<RowIx> = rows.iter().copied().filter(has_failed).map(|(row, _)| row).collect();
     if failed.is_empty() {
         return Ok(());
@@ -194,7 +223,7 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], output: 
     writeln!(out)?;
     for row in failed {
         let data = store.row(row);
-        let error = store.text(data.error);
+        let error = store.text(store.failure_text(row));
         let error = if error.is_empty() { "no message" } else { error };
         let name = format!("{} {}: ", data.span_type.name(), display::name(store, data));
         let symbol = StyledText::new("✗ ", Style::Status(RunStatus::Error));

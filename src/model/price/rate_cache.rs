@@ -9,6 +9,7 @@ use std::hash::Hash;
 
 use super::{Call, NanoUsd, Nanos, Prices};
 use crate::model::Usage;
+use crate::model::usage::RareTokens;
 
 const DAY: Nanos = 86_400_000_000_000;
 const QUARTER_HOUR: Nanos = DAY / 96;
@@ -43,6 +44,7 @@ struct Rates {
     uncached: f64,
     read: f64,
     write: f64,
+    write_1h: f64,
     output: f64,
     reasoning: f64,
 }
@@ -56,8 +58,8 @@ impl<K: Copy + Eq + Hash> RateCache<K> {
         if !super::is_complete(&call.usage) {
             return None;
         }
-        if call.at > Nanos::MAX - DAY {
-            // The end of this day is beyond `Nanos`.
+        if call.at > Nanos::MAX - DAY || has_audio(&call.usage) {
+            // The end of this day is beyond `Nanos`, or the call is so rare that its rates are not cached.
             return exact(prices);
         }
         let model = match self.models.get(&key) {
@@ -120,12 +122,13 @@ impl Rates {
             uncached,
             read: per(sample(min, min, 0, 0, 0), min)?,
             write: per(sample(min, 0, min, 0, 0), min)?,
+            write_1h: per(kept_1h(sample(min, 0, min, 0, 0), min), min)?,
             output,
             reasoning: (at(sample(min, 0, 0, SAMPLE_TOKENS, SAMPLE_TOKENS))? - low) / f64::from(SAMPLE_TOKENS),
         };
         let middle = min + (max - min) / 2;
         let agrees = |input: u32| {
-            let usage = sample(input, input / 3, input / 5, 70_001, 30_011);
+            let usage = kept_1h(sample(input, input / 3, input / 5, 70_001, 30_011), input / 7);
             [times.0, times.1]
                 .into_iter()
                 .all(|time| price(usage, time).is_some_and(|dollars| (dollars - rates.price(&usage)).abs() < 0.01 + dollars * 1e-9))
@@ -136,13 +139,24 @@ impl Rates {
     fn price(&self, usage: &Usage) -> f64 {
         let count = |count: Option<u32>| f64::from(count.unwrap_or_default());
         let (read, write, reasoning) = (count(usage.cache_read), count(usage.cache_write), count(usage.reasoning));
+        let write_1h = f64::from(usage.rare.cache_write_1h);
         self.call
             + (count(usage.input) - read - write) * self.uncached
             + read * self.read
-            + write * self.write
+            + (write - write_1h) * self.write
+            + write_1h * self.write_1h
             + (count(usage.output) - reasoning) * self.output
             + reasoning * self.reasoning
     }
+}
+
+fn has_audio(usage: &Usage) -> bool {
+    usage.rare.audio_input > 0 || usage.rare.audio_output > 0
+}
+
+/// Returns usage of which this many cache writes are kept for an hour.
+fn kept_1h(usage: Usage, cache_write_1h: u32) -> Usage {
+    Usage { rare: RareTokens { cache_write_1h, ..usage.rare }, ..usage }
 }
 
 fn sample(input: u32, read: u32, write: u32, output: u32, reasoning: u32) -> Usage {

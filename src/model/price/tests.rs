@@ -1,6 +1,7 @@
 use proptest::strategy::{Strategy, ValueTree};
 
 use super::*;
+use crate::model::usage::RareTokens;
 
 fn usage(input: u32, read: u32, write: u32, output: u32, reasoning: u32) -> Usage {
     let some = |count| (count > 0).then_some(count);
@@ -117,6 +118,30 @@ fn own_prices_take_precedence() {
     assert!(Prices::default().with_list(b"{}").is_err());
 }
 
+#[test]
+fn audio_and_long_cache_writes_have_prices_of_their_own() {
+    let rare = |provider, model, usage: Usage, rare| cost(provider, model, Usage { rare, ..usage }).map(|(cost, _)| cost);
+    let audio = RareTokens { audio_input: 800, audio_output: 400, ..RareTokens::default() };
+    // gpt-audio per million tokens: text $2.50 in, $10 out; audio $32 in, $64 out.
+    let expected = 200 * 2500 + 800 * 32_000 + 100 * 10_000 + 400 * 64_000;
+    assert_eq!(rare("openai", "gpt-audio", usage(1000, 0, 0, 500, 0), audio), Some(expected));
+    assert_eq!(rare("openai", "gpt-audio", usage(1000, 0, 0, 500, 0), RareTokens::default()), Some(1000 * 2500 + 500 * 10_000));
+    // gpt-realtime also prices cached audio, so that its share must be known.
+    let realtime = |cached_audio, read| {
+        let rare_tokens = RareTokens { cached_audio, ..audio };
+        rare("openai", "gpt-realtime", usage(1000, read, 0, 500, 0), rare_tokens)
+    };
+    assert!(realtime(None, 0).is_some() && realtime(Some(50), 100).is_some());
+    assert_eq!(realtime(None, 100), None, "how much of the cached part is audio is not known");
+    let kept_1h = |cache_write_1h| {
+        rare("anthropic", "claude-sonnet-4-5", usage(100_000, 0, 90_000, 100, 0), RareTokens { cache_write_1h, ..RareTokens::default() })
+    };
+    assert_eq!(kept_1h(0), Some(369_000_000));
+    assert_eq!(kept_1h(90_000), Some(571_500_000));
+    assert_eq!(kept_1h(90_001), None, "more than all cache writes");
+    assert_eq!(rare("openai", "gpt-audio", usage(100, 0, 0, 500, 0), audio), None, "more audio than input");
+}
+
 /// Cached prices equal the list's for every model, over tiers, times and uneven counts.
 #[test]
 fn cached_prices_equal_those_of_the_list() {
@@ -132,7 +157,8 @@ fn cached_prices_equal_those_of_the_list() {
             let (octave, read, write, output, reasoning, later) = counts.new_tree(&mut runner).unwrap().current();
             let input = (1u32 << octave) + read * 7;
             let part = |thousandth: u32, whole: u32| (u64::from(whole) * u64::from(thousandth) / 2000) as u32;
-            let usage = usage(input, part(read, input), part(write, input), output, part(reasoning, output));
+            let mut usage = usage(input, part(read, input), part(write, input), output, part(reasoning, output));
+            usage.rare.cache_write_1h = part(reasoning, part(write, input));
             let call = Call { provider, model, at: AT + later * 1_000_000_000, usage };
             let exact = prices.quote(&call).map(|quote| quote.cost);
             let cached = cache.cost(&prices, (provider, model), &call);

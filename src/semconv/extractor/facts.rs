@@ -1,8 +1,8 @@
 //! Puts the facts of a row together.
 
-use super::{Extractor, FieldValue};
+use super::{Extractor, FieldValue, ending};
 use crate::model::json::{Scalar, chars};
-use crate::model::{Batch, Naming, Nanos, SpanFacts, SpanType, Text, Value};
+use crate::model::{Batch, Ending, Naming, Nanos, SpanFacts, SpanType, Text, Value};
 use crate::semconv::keys::Field;
 use crate::semconv::kinds;
 use crate::semconv::response_usage::ResponseUsage;
@@ -59,6 +59,9 @@ impl Extractor<'_> {
             user: intern(self.text(Field::User).or_else(|| metadata.user.as_deref().map(plain))),
             run: intern(self.text(Field::Run)),
             response,
+            service: Text::default(),
+            continues: self.has(Field::Run) && ending::is_continuation(name),
+            ending: Ending::default(),
             scope: scope_name,
             input,
             calls,
@@ -82,6 +85,7 @@ impl Extractor<'_> {
             Some(SpanType::Step) if self.has(Field::WorkflowId) => SpanType::Workflow,
             // The steps of a graph name its agent, too, but only the run of the whole graph has the agent's name.
             Some(SpanType::Step) if self.is_graph_agent(name, graph_agent) => SpanType::Agent,
+            Some(SpanType::Tool) if self.only_merges_results() => SpanType::Step,
             Some(kind) => kind,
             None if self.has_agent_entity() && !self.seen.states_kind => SpanType::Agent,
             None if self.has(Field::Tool) => SpanType::Tool,
@@ -98,6 +102,13 @@ impl Extractor<'_> {
     fn is_graph_agent(&self, name: &str, in_metadata: Option<&str>) -> bool {
         let is_name = |agent: Scalar<'_>| chars(agent).eq(name.chars());
         in_metadata == Some(name) || self.text(Field::GraphAgent).is_some_and(is_name)
+    }
+
+    /// Whether the span joins the results of several tools: it states that it has no arguments, and what it calls a tool's name is a remark
+    /// in parentheses.
+    fn only_merges_results(&self) -> bool {
+        let is_remark = |name| matches!(name, Scalar::Text([b'(', .., b')']) | Scalar::Escaped([b'(', .., b')']));
+        self.text(Field::Tool).is_some_and(is_remark) && self.text(Field::Input).is_some_and(|text| chars(text).eq("N/A".chars()))
     }
 
     /// Whether the only key that may name a model names any action of Genkit.

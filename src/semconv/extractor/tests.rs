@@ -96,6 +96,7 @@ fn span_types_in_every_convention() {
         ("x", r#"{"gen_ai.response.model": "m", "gen_ai.usage.output_tokens": 1}"#, SpanType::Model),
         ("x", r#"{"tool.name": "t"}"#, SpanType::Tool),
         ("x", r#"{"gen_ai.operation.name": "acompletion"}"#, SpanType::Model),
+        ("x", r#"{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "(merged tools)", "input": "N/A"}"#, SpanType::Step),
         ("x", r#"{"genkit:metadata:subtype": "tool.v2", "genkit:name": "t"}"#, SpanType::Tool),
         ("x", r#"{"span.type": "llm", "entity.type": "agent"}"#, SpanType::Model),
         ("x", r#"{"span.type": "memory", "entity.type": "agent"}"#, SpanType::Other),

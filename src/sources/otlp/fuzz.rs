@@ -28,7 +28,7 @@ pub fn request(bytes: &[u8]) {
     let signal = Signal::ALL[usize::from(selector >> 1) % 3];
     let encoding = if selector & 1 == 0 { Encoding::Protobuf } else { Encoding::Json };
     let (updates, mut inbox) = channel(4);
-    let ingest = Ingest::new(UpdateSender::new(SourceId(0), updates), None, Vec::new());
+    let ingest = Ingest::new(UpdateSender::new(SourceId(0), updates), None, Vec::new(), super::MAX_EVENT_BYTES);
     let request = ExportRequest::uncompressed(signal, encoding, Bytes::copy_from_slice(body));
     let Ok(runtime) = Builder::new_current_thread().enable_time().build() else { return };
     let result = runtime.block_on(ingest.ingest(request));

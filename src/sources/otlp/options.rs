@@ -15,6 +15,9 @@ pub const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 43
 /// The default size limit of a request in bytes.
 pub const MAX_BODY: usize = 16 << 20;
 
+/// The default memory in bytes for log records that belong to a span.
+pub const MAX_EVENT_BYTES: usize = 32 << 20;
+
 /// The limits of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
@@ -45,6 +48,8 @@ pub struct Options {
     pub origins: Vec<String>,
     /// The size limit of a request in bytes, compressed and decompressed. At most 1 GiB.
     pub max_body: usize,
+    /// The memory in bytes for log records that belong to a span.
+    pub max_event_bytes: usize,
     /// The SQLite file that spans are recorded into with Agno's schema, and the names of its tables.
     pub record: Option<(PathBuf, Tables)>,
     /// OTLP/HTTP endpoints that every accepted request is forwarded to.
@@ -63,6 +68,7 @@ impl Default for Options {
             token: None,
             origins: Vec::new(),
             max_body: MAX_BODY,
+            max_event_bytes: MAX_EVENT_BYTES,
             record: None,
             forward: Vec::new(),
             forward_headers: Vec::new(),

@@ -14,13 +14,18 @@ use crate::otlp::signals::SpanLog;
 const RELEASE_CHUNK: usize = 4096;
 
 /// Payloads by address. Hold the locks briefly, so that requests and the worker do not block each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PayloadStore {
     bodies: Mutex<BodyStore>,
     events: Mutex<SpanEvents>,
 }
 
 impl PayloadStore {
+    /// Creates an empty store whose events take at most this much memory.
+    pub(super) fn new(max_event_bytes: usize) -> Self {
+        Self { bodies: Mutex::default(), events: Mutex::new(SpanEvents::new(max_event_bytes)) }
+    }
+
     /// Keeps a body, and sets the address and the retained bytes of its spans.
     pub(super) fn insert(&self, body: &[u8], batch: &mut Batch) -> Result<(), Rejection> {
         let extents = span_extents(body.len(), batch.spans.iter().map(|span| span.payload_ref.0 as usize));
@@ -43,7 +48,7 @@ impl PayloadStore {
         let (mut payload, ids) = found.ok_or_else(gone)?;
         if let Some((trace, _)) = ids {
             let known = payload.events.len();
-            payload.events.extend_from_slice(lock(&self.events).get(trace, span));
+            payload.events.extend(lock(&self.events).get(trace, span).cloned());
             if payload.events.len() > known {
                 payload.events.sort_by_key(|event| event.time);
             }

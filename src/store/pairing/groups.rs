@@ -2,11 +2,9 @@
 
 use super::super::dedup::MAX_REPORTS;
 use super::super::interner::Symbol;
+use super::super::nesting::TOLERANCE;
 use super::MAX_END_DISTANCE;
 use crate::model::{Nanos, SpanId, TraceId};
-
-/// How far one row of a pair may exceed the other in time: instrumentations read the clock one after the other.
-const TOLERANCE: Nanos = 5_000_000;
 
 /// A row that may be paired.
 pub(super) struct Call {

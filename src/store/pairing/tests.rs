@@ -262,14 +262,19 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
             sets[from].clear();
         }
     }
+    // All reports above a report, and those of them that give way to it: each lies within the time of the next one.
     let above = |report: &Report| {
-        let mut ids = Vec::new();
-        let mut at = report.parent;
+        let (mut all, mut giving_way, mut at, mut lower) = (Vec::new(), Vec::new(), report.parent, report);
         while let Some(parent) = at {
-            ids.push((report.trace, parent));
-            at = calls.iter().find(|other| id(other) == (report.trace, parent)).and_then(|other| other.parent);
+            let Some(upper) = calls.iter().find(|other| id(other) == (report.trace, parent)) else { break };
+            all.push(id(upper));
+            let is_within = upper.start <= lower.start + 5 && lower.start <= upper.end && lower.end <= upper.end + 5;
+            if giving_way.len() + 1 == all.len() && (is_within || lower.start == lower.end) {
+                giving_way.push(id(upper));
+            }
+            (at, lower) = (upper.parent, upper);
         }
-        ids
+        (all, giving_way)
     };
     // Reports with the same response id report one call even if their counts differ.
     let response = |set: &[&Report]| set.iter().map(|report| report.response).max().unwrap_or_default();
@@ -284,12 +289,12 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
     let mut duplicates = Vec::new();
     for set in sets.iter().filter(|set| set.len() > 1) {
         let at_once = set.iter().map(|report| report.start).max() <= set.iter().map(|report| report.end).min();
-        let lowest = set.iter().filter(|report| !set.iter().any(|other| above(other).contains(&id(report))));
+        let lowest = set.iter().filter(|report| !set.iter().any(|other| above(other).0.contains(&id(report))));
         let known = |report: &Report| 2 + u8::from(report.reasoning.is_some_and(|count| count > 0));
         let rank = |report: &&&Report| (report.parent.is_some(), known(report), report.start, -report.end, id(report));
         if let Some(counts) = lowest.max_by_key(rank).filter(|_| at_once) {
             duplicates
-                .extend(set.iter().filter(|report| **report != *counts && !above(counts).contains(&id(report))).map(|report| report.id));
+                .extend(set.iter().filter(|report| **report != *counts && !above(counts).1.contains(&id(report))).map(|report| report.id));
         }
     }
     duplicates.sort_unstable();

@@ -27,7 +27,7 @@ struct Held {
 impl Held {
     fn new() -> Self {
         let (sender, updates) = channel(1);
-        Self { ingest: Ingest::new(UpdateSender::new(SourceId(0), sender), None, vec![]), updates, spans: vec![] }
+        Self { ingest: Ingest::new(UpdateSender::new(SourceId(0), sender), None, vec![], 1 << 20), updates, spans: vec![] }
     }
 
     fn ingest(&mut self, encoding: Encoding, body: Vec<u8>) {

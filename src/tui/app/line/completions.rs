@@ -147,7 +147,7 @@ fn values(store: &Store, field: &str) -> Vec<Completion> {
         "model" => texts(store, |row| store.attributed_model(row)),
         "tool" => texts(store, |row| store.label(By::Tool, row)),
         "name" => texts(store, |row| store.row(row).name),
-        "session" => texts(store, |row| store.row(row).session),
+        "session" => texts(store, |row| store.stated_session(row)),
         "user" => texts(store, |row| store.row(row).user),
         "error" => texts(store, |row| store.row(row).error),
         "provider" => texts(store, |row| store.provider(row)),

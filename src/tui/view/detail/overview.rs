@@ -1,7 +1,8 @@
 //! The overview page: the facts and totals of a span.
 
 use crate::format;
-use crate::model::{self, Dropped, Nanos, Payload, SpanType, Status};
+use crate::model::usage::RareTokens;
+use crate::model::{self, Dropped, Ending, Nanos, Payload, SpanType, Status};
 use crate::semconv::inconsistent_total;
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
@@ -86,31 +87,34 @@ impl Page {
     fn status(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
         let data = store.row(row);
         let full_message = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
-        let message = if full_message.is_empty() { store.text(data.error) } else { full_message };
+        // Of a refused run the row knows the reason, and the message does not.
+        let is_short = full_message.is_empty() || data.ending() == Ending::Refused;
+        let message = if is_short { store.text(data.error) } else { full_message };
+        let harmless = format!("error, which harms no agent: {message}");
         let (text, role) = match data.run_status() {
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
             RunStatus::Running => ("running: spans below it have arrived, it has not", TextRole::Keyword),
             RunStatus::Lost => ("lost: its trace received nothing for a while", TextRole::Faint),
-            RunStatus::Ok => (if data.status == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
+            RunStatus::Paused => ("paused: it waits for a person", TextRole::Keyword),
+            RunStatus::Cut => ("cut: cancelled, timed out, or its reader went away", TextRole::Keyword),
+            RunStatus::Ok if data.has_failed_harmlessly() => (harmless.as_str(), TextRole::Faint),
+            RunStatus::Ok if data.ending() == Ending::Paused => ("paused, and later continued", TextRole::Plain),
+            RunStatus::Ok => (if data.status() == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
         };
         self.fact("status", text, role);
-        let below = store.below(row).errors;
-        if let Some(first) = store.first_failure(row) {
-            self.fact("", &format!("{below} failed below: {}", store.text(store.row(first).error)), TextRole::Error);
+        let below = store.below(row).failed;
+        if below > 0 {
+            self.fact("", &format!("{below} failed below: {}", store.text(store.failure_text(row))), TextRole::Error);
         }
     }
 
     /// Writes the notes of the database. The stored status of a trace comes from its last batch, so it is shown where it is wrong.
     fn notes(&mut self, store: &Store, row: RowIx, notes: &[(String, String)]) {
-        let failed = store.trace(store.row(row).trace()).counts().errors;
+        let failed = store.trace(store.row(row).trace()).counts().failed;
         for (name, value) in notes {
             match name.as_str() {
                 "stored status" if value == "OK" && failed > 0 => {
-                    self.fact(
-                        name,
-                        &format!("{value}, though {failed} {} failed", if failed == 1 { "span" } else { "spans" }),
-                        TextRole::Error,
-                    );
+                    self.fact(name, &format!("{value}, though {} failed", format::plural(u64::from(failed), "step")), TextRole::Error);
                 }
                 // The row's own facts are better.
                 "stored status" | "stored name" | "stored time" | "session" | "user" => {}
@@ -145,6 +149,7 @@ impl Page {
         }
         let own = store.usage(row);
         self.fact("tokens", &tokens(&totals), TextRole::Number);
+        self.rare_tokens(&store.rare_tokens(row));
         let stated = own.filter(|own| store.below(row).calls > 0 && own.input.is_some());
         if let Some(own) = stated {
             let sum = u64::from(own.input.unwrap_or_default()) + u64::from(own.output.unwrap_or_default());
@@ -171,6 +176,18 @@ impl Page {
         };
         self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), TextRole::Number);
         self.stated_cost(store, row, &totals);
+    }
+
+    /// Writes the tokens of the row that are priced apart and that few calls have.
+    fn rare_tokens(&mut self, rare: &RareTokens) {
+        let count = |count: u32| format::count(u64::from(count));
+        match (rare.audio_input, rare.audio_output) {
+            (0, 0) => {}
+            (input, output) => self.fact("audio", &format!("{} in, {} out", count(input), count(output)), TextRole::Number),
+        }
+        if rare.cache_write_1h > 0 {
+            self.fact("cache", &format!("{} tokens written for an hour", count(rare.cache_write_1h)), TextRole::Number);
+        }
     }
 
     /// Writes where the tokens of a duplicate are counted, or the number of duplicates below the row.
@@ -283,7 +300,7 @@ impl Page {
         for (name, symbol) in [
             ("agent", if data.span_type.is_agentic() { Symbol::EMPTY } else { store.agent(row) }),
             ("provider", store.provider(row)),
-            ("session", store.inherited(row, |data| data.session)),
+            ("session", store.session(row)),
             ("user", store.inherited(row, |data| data.user)),
         ] {
             if !symbol.is_empty() {

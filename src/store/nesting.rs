@@ -1,0 +1,159 @@
+//! Model calls below model calls: which of them report the same call.
+//!
+//! A framework, its instrumentation and the provider's library may each report a call, one row below the other. Then the lowest row counts.
+//! Another call may stand below a call, too: of a tool that the model called, of a later agent, or since the sender left a span open. Then
+//! both count. A row reports the same call as the nearest reporting row above it if it lies within that row's time and no row between them
+//! begins a call of its own.
+
+use super::ix::{NONE, RowIx};
+use super::row::{Phase, Row};
+use super::totals::Totals;
+use super::{Store, Symbol};
+use crate::model::{Nanos, SpanType};
+
+/// How far a row may exceed another one in time that contains it: instrumentations read the clock one after the other.
+pub(super) const TOLERANCE: Nanos = 5_000_000;
+
+/// The name of spans without attributes that begin an agent's run.
+const INVOCATION: &str = "invocation";
+
+impl Store {
+    /// Returns whether model calls below the row are others than the ones above it.
+    pub(super) fn begins_calls(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        let is_invocation = |name: Symbol| !name.is_empty() && self.text(name) == INVOCATION;
+        !data.placeholder
+            && match data.span_type {
+                SpanType::Tool => true,
+                SpanType::Other | SpanType::Step => data.usage == NONE && is_invocation(data.name),
+                span_type => span_type.is_agentic(),
+            }
+    }
+
+    /// Returns whether the row reports a model call: it is one, or it states usage and is no run or tool call.
+    fn reports_call(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        data.span_type.calls_model() || (data.usage != NONE && !self.begins_calls(row))
+    }
+
+    /// Returns the sums of the calls below the row that the row reports, too.
+    pub(super) fn inner(&self, row: RowIx) -> Totals {
+        match self.row(row).children {
+            NONE => Totals::default(),
+            list => self.child_lists[list].inner.as_deref().copied().unwrap_or_default(),
+        }
+    }
+
+    /// Returns the part of the row's `totals` that is one call with the nearest reporting row above, if it lies within that row's time.
+    pub(super) fn call_part(&self, row: RowIx, totals: &Totals) -> Totals {
+        let mut part = Totals::difference(&self.below(row), totals);
+        part.add(&self.inner(row));
+        part.call_only()
+    }
+
+    /// Returns what a reporting row hands to the nearest reporting row above it; nothing for other rows.
+    pub(super) fn reported_call(&self, row: RowIx) -> Totals {
+        if self.reports_call(row) { self.call_part(row, &self.totals(row)) } else { Totals::default() }
+    }
+
+    /// Adds a change of the calls at or below a child to the calls that `row` reports, too, before the change of its totals. `from` is the
+    /// reporting row that the change comes from; `None` if it is known to lie within the time of `row`. Returns the part of the change
+    /// that counts for `row`.
+    pub(super) fn calls_for(&self, row: RowIx, calls: &Totals, from: Option<RowIx>) -> Totals {
+        let counts = !self.begins_calls(row) && from.is_none_or(|from| !self.reports_call(row) || self.lies_within(from, row));
+        if counts { *calls } else { Totals::default() }
+    }
+
+    /// Returns whether the row keeps the sum of the calls below it that it reports, too.
+    pub(super) fn keeps_inner(&self, row: RowIx) -> bool {
+        self.row(row).children != NONE && self.reports_call(row)
+    }
+
+    /// Adds to the calls below the row that the row reports, too.
+    pub(super) fn add_inner(&mut self, row: RowIx, calls: &Totals) {
+        let list = self.row(row).children;
+        if list == NONE || calls.is_zero() {
+            return;
+        }
+        let inner = &mut self.child_lists[list].inner;
+        let mut sum = inner.as_deref().copied().unwrap_or_default();
+        sum.add(calls);
+        *inner = (!sum.is_zero()).then(|| Box::new(sum));
+    }
+
+    /// Computes the calls below an unlinked row that the row reports, too, after its facts changed.
+    pub(super) fn refresh_inner(&mut self, row: RowIx) {
+        let list = self.row(row).children;
+        if list != NONE {
+            let inner = self.computed_inner(row);
+            self.child_lists[list].inner = (!inner.is_zero()).then(|| Box::new(inner));
+        }
+    }
+
+    /// Returns the calls below the row that the row reports, too, from the rows below it.
+    pub(super) fn computed_inner(&self, row: RowIx) -> Totals {
+        if self.reports_call(row) { self.calls_below(row, row) } else { Totals::default() }
+    }
+
+    /// Returns the sum of the nearest calls below `row` that lie within the time of `above`.
+    fn calls_below(&self, row: RowIx, above: RowIx) -> Totals {
+        let mut sum = Totals::default();
+        let mut stack = vec![row];
+        while let Some(row) = stack.pop() {
+            for &child in self.children(row) {
+                if self.reports_call(child) {
+                    if self.lies_within(child, above) {
+                        sum.add(&self.reported_call(child));
+                    }
+                } else if self.below(child).has_usage() && !self.begins_calls(child) {
+                    stack.push(child);
+                }
+            }
+        }
+        sum
+    }
+
+    /// Returns what a row, linked to `parent`, hands to the nearest reporting row above it, and the row that this comes from; `None` if
+    /// it is known to lie within that row's time.
+    pub(super) fn calls_for_ancestors(&self, row: RowIx, parent: Option<RowIx>) -> (Totals, Option<RowIx>) {
+        if self.reports_call(row) {
+            return (self.reported_call(row), Some(row));
+        }
+        if !self.below(row).has_usage() || self.begins_calls(row) {
+            return (Totals::default(), None);
+        }
+        let above = std::iter::successors(parent, |&above| self.row(above).parent())
+            .take_while(|&above| !self.begins_calls(above))
+            .find(|&above| self.reports_call(above));
+        (above.map_or_else(Totals::default, |above| self.calls_below(row, above)), None)
+    }
+
+    /// Returns whether `upper` reports the same call as `lower`, which is below it.
+    pub(super) fn reports_call_of(&self, upper: RowIx, lower: RowIx) -> bool {
+        let mut from = lower;
+        for above in self.path(lower).skip(1) {
+            if self.begins_calls(above) {
+                return false;
+            }
+            if self.reports_call(above) {
+                if !self.lies_within(from, above) {
+                    return false;
+                }
+                from = above;
+            }
+            if above == upper {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Returns whether the time of a row lies within that of a row above it. A row without duration is a record of what is above it.
+    pub(super) fn lies_within(&self, row: RowIx, above: RowIx) -> bool {
+        let (row, above) = (self.row(row), self.row(above));
+        let end = |data: &Row| if data.phase == Phase::Ended { data.end.max(data.start) } else { Nanos::MAX };
+        let is_record = row.phase == Phase::Ended && row.start == row.end;
+        let begins_within = above.start <= row.start.saturating_add(TOLERANCE) && row.start <= end(above);
+        is_record || (begins_within && (row.phase != Phase::Ended || end(row) <= end(above).saturating_add(TOLERANCE)))
+    }
+}
