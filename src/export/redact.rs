@@ -117,46 +117,100 @@ impl Redactor {
         masked
     }
 
+    // Every field is named below: a new one does not compile until it is decided whether it is a text.
+
     /// Redacts the texts of a trace.
     pub(super) fn trace(&self, trace: &mut TraceRecord) {
-        self.owned(&mut trace.source);
-        self.owned(&mut trace.name);
-        for text in [&mut trace.agent, &mut trace.session, &mut trace.user].into_iter().flatten() {
+        let TraceRecord {
+            source,
+            name,
+            agent,
+            session,
+            user,
+            trace_id: _,
+            status: _,
+            start: _,
+            end: _,
+            duration_ms: _,
+            usage: _,
+            spans: _,
+            errors: _,
+            failed_steps: _,
+            failed: _,
+        } = trace;
+        self.owned(source);
+        self.owned(name);
+        for text in [agent, session, user].into_iter().flatten() {
             self.owned(text);
         }
     }
 
     /// Redacts the texts of a span.
-    pub(super) fn span(&self, ExportedSpan { record, payload, .. }: &mut ExportedSpan) {
+    pub(super) fn span(&self, span: &mut ExportedSpan) {
+        let ExportedSpan { record, payload, status: _, depth: _ } = span;
         self.payload(payload);
         // The error is the beginning of the status message, and a secret that is cut is not recognized.
         if let (Some(error), false) = (&mut record.error, payload.status_message.is_empty()) {
             *error = beginning(payload.status_message.chars(), ERROR_PREVIEW).collect();
         }
-        self.owned(&mut record.name);
-        let SpanRecord { error, agent, model, provider, tool, session, user, .. } = record;
+        let SpanRecord {
+            name,
+            error,
+            agent,
+            model,
+            provider,
+            tool,
+            session,
+            user,
+            trace_id: _,
+            span_id: _,
+            parent_id: _,
+            kind: _,
+            status: _,
+            usage: _,
+            failed: _,
+            failed_steps: _,
+            start: _,
+            end: _,
+            duration_ms: _,
+            self_ms: _,
+        } = record;
+        self.owned(name);
         for text in [error, agent, model, provider, tool, session, user].into_iter().flatten() {
             self.owned(text);
         }
     }
 
     fn payload(&self, payload: &mut Payload) {
-        for attributes in [&mut payload.attributes, &mut payload.resource, &mut payload.scope_attributes] {
+        let Payload {
+            attributes,
+            resource,
+            scope_attributes,
+            status_message,
+            scope,
+            trace_state,
+            events,
+            links,
+            notes,
+            dropped: _,
+            span_kind: _,
+        } = payload;
+        for attributes in [attributes, resource, scope_attributes] {
             self.attributes(attributes);
         }
-        let (scope_name, scope_version) = &mut payload.scope;
-        for text in [&mut payload.status_message, scope_name, scope_version, &mut payload.trace_state] {
+        let (scope_name, scope_version) = scope;
+        for text in [status_message, scope_name, scope_version, trace_state] {
             self.owned(text);
         }
-        for Event { name, time: _, attributes } in &mut payload.events {
+        for Event { name, time: _, attributes } in events {
             self.owned(name);
             self.attributes(attributes);
         }
-        for Link { trace: _, span: _, trace_state, attributes } in &mut payload.links {
+        for Link { trace: _, span: _, trace_state, attributes } in links {
             self.owned(trace_state);
             self.attributes(attributes);
         }
-        for (name, value) in &mut payload.notes {
+        for (name, value) in notes {
             self.owned(name);
             self.owned(value);
         }

@@ -33,7 +33,10 @@ pub(super) enum Check {
 /// quotes.
 pub(super) const PLACES: &[(&str, Check)] = &[
     // Passwords in URLs. Those of databases and servers are often written without percent signs.
-    (r#"((?i-u:postgres(?:ql)?|mysql|mariadb|mongodb|rediss?|valkeys?|amqps?|mssql|sqlserver|oracle|clickhouse|cockroachdb|snowflake|neo4j|bolt|s?ftps?|smtps?|ldaps?|mqtts?|nats|kafka)(?-u:\+[A-Za-z0-9_.+-]+)?://[^/\s:@"'\\]*:)([^\s"'\\<>]+)(@)"#, Check::NotNumber),
+    (
+        r#"((?i-u:postgres(?:ql)?|mysql|mariadb|mongodb|rediss?|valkeys?|amqps?|mssql|sqlserver|oracle|clickhouse|cockroachdb|snowflake|neo4j|bolt|s?ftps?|smtps?|ldaps?|mqtts?|nats|kafka)(?-u:\+[A-Za-z0-9_.+-]+)?://[^/\s:@"'\\]*:)([^\s"'\\<>]+)(@)"#,
+        Check::NotNumber,
+    ),
     (r#"(://[^/\s:@"'\\]*:)([^/\s"'\\]+)(@)"#, Check::NotNumber),
     (r"(ESCAPE)([A-Za-z0-9_.%+-]*@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,})()", Check::Email),
     (r"()([A-Za-z0-9_.%+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,})()", Check::Email),
@@ -46,19 +49,40 @@ pub(super) const PLACES: &[(&str, Check)] = &[
     (r#"(NAMED\\")((?s:\\\\(?:\\.|[^"\\])|[^"\\])+)()"#, Check::Quoted),
     (r#"(NAMED(?:\\'|\\{2,}["']))([^"'\\]+)()"#, Check::Quoted),
     // Pairs: ('x-api-key', 'value'), ["authorization", "value"], {"name": "x-api-key", "value": "value"}.
-    (r#"(\([ \t]*b?\\*["'][A-Za-z0-9_-]*(?i-u:NAME|authorization)\\*["'][ \t]*,[ \t]*b?\\*["'])([^"'\\]+)(\\*["'][ \t]*\))"#, Check::Quoted),
-    (r#"(\[[ \t]*\\*["'](?i-u:(?:proxy-)?authorization|(?:set-)?cookie|[a-z-]*-(?:key|token|secret))\\*["'][ \t]*,[ \t]*\\*["'])([^"'\\]+)(\\*["'][ \t]*\])"#, Check::None),
-    (r#"((?i-u:\\*["']?(?:name|key)\\*["']?[ \t]*:[ \t]*\\*["'][a-z0-9_-]*(?:NAME|authorization)\\*["'][ \t]*,[ \t]*\\*["']?value\\*["']?[ \t]*:[ \t]*\\*["']))([^"'\\]+)()"#, Check::Quoted),
-    (r#"((?i-u:api[_-]?key|password|passwd|passphrase|client[_-]?secret|secret[_-]?key|(?:access|auth|refresh|id|session|bearer|api|security)[_-]?token|(?:access|private|account|signing|encryption|master|subscription|functions?)[_-]?key|shared[_-]?access[_-]?key)\\*["']?\]?(?:[ \t]+is)?[ \t]*(?:=>|:=|[:=])[ \t]*)VALUE()"#, Check::Value),
+    (
+        r#"(\([ \t]*b?\\*["'][A-Za-z0-9_-]*(?i-u:NAME|authorization)\\*["'][ \t]*,[ \t]*b?\\*["'])([^"'\\]+)(\\*["'][ \t]*\))"#,
+        Check::Quoted,
+    ),
+    (
+        r#"(\[[ \t]*\\*["'](?i-u:(?:proxy-)?authorization|(?:set-)?cookie|[a-z-]*-(?:key|token|secret))\\*["'][ \t]*,[ \t]*\\*["'])([^"'\\]+)(\\*["'][ \t]*\])"#,
+        Check::None,
+    ),
+    (
+        r#"((?i-u:\\*["']?(?:name|key)\\*["']?[ \t]*:[ \t]*\\*["'][a-z0-9_-]*(?:NAME|authorization)\\*["'][ \t]*,[ \t]*\\*["']?value\\*["']?[ \t]*:[ \t]*\\*["']))([^"'\\]+)()"#,
+        Check::Quoted,
+    ),
+    (
+        r#"((?i-u:api[_-]?key|password|passwd|passphrase|client[_-]?secret|secret[_-]?key|(?:access|auth|refresh|id|session|bearer|api|security)[_-]?token|(?:access|private|account|signing|encryption|master|subscription|functions?)[_-]?key|shared[_-]?access[_-]?key)\\*["']?\]?(?:[ \t]+is)?[ \t]*(?:=>|:=|[:=])[ \t]*)VALUE()"#,
+        Check::Value,
+    ),
     (r"((?i-u:(?:\b|_|ESCAPE)(?:pwd|passcode))[ \t]*=[ \t]*)VALUE()", Check::NotPath),
     (r"((?-u:[A-Z0-9]_(?:PASS|SECRET|CREDENTIALS?))[ \t]*=[ \t]*)VALUE()", Check::Value),
     (r"((?i-u:secret)[ \t]*=[ \t]*)VALUE()", Check::Value),
-    (r#"((?i-u:\bmy[ \t]+(?:api[ _-]?key|password|passwd|passphrase|token|secret)[ \t]+is[ \t]+)\\*["']?)([^\s"'`\\,;&}\])\[:=][^\s"'`\\,;&}\])]*)()"#, Check::Value),
+    (
+        r#"((?i-u:\bmy[ \t]+(?:api[ _-]?key|password|passwd|passphrase|token|secret)[ \t]+is[ \t]+)\\*["']?)([^\s"'`\\,;&}\])\[:=][^\s"'`\\,;&}\])]*)()"#,
+        Check::Value,
+    ),
     // Command lines.
-    (r#"((?i-u:--(?:[a-z-]+-)?(?:api-?key|access-?key|secret-?key|password|passwd|passphrase|token|secret)(?:[ \t]+|=)\\*["']?))([^\s"'`\\,;&}\])-][^\s"'`\\,;&}\])]*)()"#, Check::Value),
+    (
+        r#"((?i-u:--(?:[a-z-]+-)?(?:api-?key|access-?key|secret-?key|password|passwd|passphrase|token|secret)(?:[ \t]+|=)\\*["']?))([^\s"'`\\,;&}\])-][^\s"'`\\,;&}\])]*)()"#,
+        Check::Value,
+    ),
     (r#"((?i-u:\bcurl\b)[^\r\n|;]{0,300}?[ \t](?:-u|--user|--proxy-user)[ \t=]*\\*["']?[^\s:"'\\]*:)([^\s"'\\]+)()"#, Check::NotNumber),
     (r#"((?i-u:\b(?:mysql(?:dump|admin)?|mariadb(?:-dump)?)\b)[^\r\n|;]{0,200}?[ \t]-p)([^\s"'\\]+)()"#, Check::None),
-    (r#"((?:(?i-u:\bsshpass)[ \t]+-p[ \t]*|(?i-u:\bredis-cli\b)[^\r\n|;]{0,200}?[ \t]-a[ \t]+|(?i-u:\bdocker[ \t]+login\b)[^\r\n|;]{0,200}?[ \t]-p[ \t]+)\\*["']?)([^\s"'\\]+)()"#, Check::None),
+    (
+        r#"((?:(?i-u:\bsshpass)[ \t]+-p[ \t]*|(?i-u:\bredis-cli\b)[^\r\n|;]{0,200}?[ \t]-a[ \t]+|(?i-u:\bdocker[ \t]+login\b)[^\r\n|;]{0,200}?[ \t]-p[ \t]+)\\*["']?)([^\s"'\\]+)()"#,
+        Check::None,
+    ),
     (r"((?i-u:\baws_(?:secret_access_key|session_token)[ \t]+))([A-Za-z0-9/+=]{16,})()", Check::Key),
     // The signature of a shared access URL.
     (r"((?i-u:[?&;]sig=))([A-Za-z0-9%+/=_-]{20,})()", Check::None),
@@ -86,8 +110,34 @@ pub(super) const NAMES: &str = r"(?i)(?:authorization|api[_-]?key|passw(?:or)?d|
 
 /// Words that stand for a type, or for nothing, where a value would be.
 const NO_VALUES: [&str; 28] = [
-    "string", "str", "bytes", "number", "int", "bool", "boolean", "any", "object", "optional", "required", "none", "null", "nil", "undefined",
-    "true", "false", "empty", "missing", "invalid", "expired", "wrong", "incorrect", "correct", "not", "too", "secretstr", "redacted",
+    "string",
+    "str",
+    "bytes",
+    "number",
+    "int",
+    "bool",
+    "boolean",
+    "any",
+    "object",
+    "optional",
+    "required",
+    "none",
+    "null",
+    "nil",
+    "undefined",
+    "true",
+    "false",
+    "empty",
+    "missing",
+    "invalid",
+    "expired",
+    "wrong",
+    "incorrect",
+    "correct",
+    "not",
+    "too",
+    "secretstr",
+    "redacted",
 ];
 
 impl Check {
@@ -120,7 +170,20 @@ fn is_basic(text: &str) -> bool {
 /// Whether a text stands for a value: a type, a variable, a call that reads it, or a mark.
 fn is_placeholder(value: &str) -> bool {
     let word = value.split(['[', '(', '|']).next().unwrap_or_default().trim_end_matches(['.', '!', '?', ':']).to_ascii_lowercase();
-    let reads = ["os.environ", "os.getenv", "getenv(", "process.env", "env(", "env.", "env[", "getpass.", "getpass(", "input(", "secrets.", "config."];
+    let reads = [
+        "os.environ",
+        "os.getenv",
+        "getenv(",
+        "process.env",
+        "env(",
+        "env.",
+        "env[",
+        "getpass.",
+        "getpass(",
+        "input(",
+        "secrets.",
+        "config.",
+    ];
     NO_VALUES.contains(&&*word)
         || value.starts_with(['<', '{', '%', '='])
         || value == ">"

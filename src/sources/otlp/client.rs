@@ -69,12 +69,11 @@ pub fn check_url(url: &str) -> Result<(), InvalidUrl> {
 
 fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
     let uri: Option<Uri> = url.parse().ok();
-    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
-        .ok_or_else(|| {
-            // A user, a path or a query may hold a secret, which the message must not show.
-            let is_plain = !url.contains(['@', '?', '/']);
-            InvalidUrl(if is_plain { format!("{url:?}") } else { "this".to_owned() })
-        })
+    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()).ok_or_else(|| {
+        // A user, a path or a query may hold a secret, which the message must not show.
+        let is_plain = !url.contains(['@', '?', '/']);
+        InvalidUrl(if is_plain { format!("{url:?}") } else { "this".to_owned() })
+    })
 }
 
 /// Whether the URL names one of these addresses of this machine.
