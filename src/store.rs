@@ -19,6 +19,7 @@
 //! batch, not the number of rows held.
 
 mod anomalies;
+mod answering;
 mod attribution;
 mod dedup;
 mod endings;
@@ -66,6 +67,7 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::model::usage::{NanoUsd, RareTokens};
 use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use answering::StatedModel;
 use dedup::Reports;
 use endings::{Pauses, Services};
 use hash_index::HashIndex;
@@ -140,6 +142,8 @@ pub struct Store {
     by_trace: HashIndex,
     reports: Reports,
     pairing: Pairing,
+    /// The models that rows state which count for another one.
+    stated_models: HashMap<RowIx, StatedModel>,
     hasher: DefaultHashBuilder,
     texts: Interner,
     model_ids: ModelIds,
@@ -301,7 +305,7 @@ impl Store {
     /// Returns the cost that the row itself states, in billionths of a dollar.
     #[must_use]
     pub fn stated_cost(&self, row: RowIx) -> Option<NanoUsd> {
-        self.packed_usage(row).filter(|usage| usage.states_cost())?.usage().cost
+        self.packed_usage(row).filter(|usage| usage.states_cost() && !usage.has_filled_cost())?.usage().cost
     }
 
     fn packed_usage(&self, row: RowIx) -> Option<&PackedUsage> {

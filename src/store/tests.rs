@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod failure;
+mod gateway;
 mod invariants;
 
 use proptest::prelude::*;

@@ -16,6 +16,7 @@
 
 use std::hash::BuildHasher;
 
+use super::dedup::Belonging;
 use super::interner::Symbol;
 use super::ix::{NONE, RowIx, TraceIx};
 use super::outcome::Outcome;
@@ -45,6 +46,7 @@ pub(super) struct LastLookup {
 struct Removed {
     parent: Option<RowIx>,
     span_type: SpanType,
+    belonging: Belonging,
     response: u32,
     slot: Option<Slot>,
 }
@@ -70,7 +72,7 @@ impl Store {
             self.replace_payload(row, batch, span, changes);
             self.remove(row, changes)
         } else {
-            Removed { parent: None, span_type: SpanType::Other, response: 0, slot: None }
+            Removed { parent: None, span_type: SpanType::Other, belonging: Belonging::default(), response: 0, slot: None }
         };
         self.fill(row, batch, span);
         self.refresh_inner(row);
@@ -87,7 +89,7 @@ impl Store {
 
     /// Phase 1: removes a row from everything that is derived from its facts.
     fn remove(&mut self, row: RowIx, changes: &mut Changes) -> Removed {
-        let (parent, span_type) = (self.row(row).parent(), self.row(row).span_type);
+        let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
         self.leave_endings(row, changes);
         let response = self.retract_report(row, changes);
         let slot = self.leave_pairing(row);
@@ -95,7 +97,7 @@ impl Store {
         self.set_counted(row, false);
         self.attribute(row, false);
         self.release_facts(row);
-        Removed { parent, span_type, response, slot }
+        Removed { parent, span_type, belonging, response, slot }
     }
 
     /// Phase 4: decides again what depends on the row and its neighbors.
@@ -118,6 +120,7 @@ impl Store {
         }
         if self.below(row).has_usage() {
             self.elect_primary_above(row, removed.parent, changes);
+            self.elect_primary_below(row, removed.belonging, changes);
         }
 
         let slot = self.enter_pairing(row);
@@ -293,6 +296,7 @@ impl Store {
             self.texts.release(symbol);
         }
         if usage != NONE {
+            self.release_stated_model(row);
             self.model_ids.release(&mut self.texts, self.usages[usage].model_id);
             self.usages.free(usage);
             self.rare_tokens.remove(&usage);

@@ -183,3 +183,40 @@ fn events(payload: &Payload) -> Document {
     }
     document
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Dropped;
+
+    fn payload(attributes: &[(&str, &str)]) -> Payload {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), Value::Text((*value).to_owned()))).collect();
+        Payload { attributes, ..Payload::default() }
+    }
+
+    fn shown(payload: &Payload, asked_above: Option<&str>) -> String {
+        messages(payload, asked_above).to_text()
+    }
+
+    #[test]
+    fn missing_messages_are_told() {
+        let full = payload(&[("llm.input_messages.0.message.role", "user"), ("llm.input_messages.0.message.content", "hi")]);
+        assert_eq!(shown(&full, None).trim(), "user       hi");
+        let late = payload(&[("llm.input_messages.7.message.role", "user"), ("llm.input_messages.7.message.content", "hi")]);
+        assert!(shown(&late, None).contains("[earlier messages were dropped by the sender]"), "{}", shown(&late, None));
+        let limited = Payload { dropped: Dropped { attributes: 3, ..Dropped::default() }, ..full };
+        let text = shown(&limited, None);
+        assert!(text.contains("[3 attributes dropped by the sender: messages may be missing]"), "{text}");
+    }
+
+    #[test]
+    fn a_question_of_the_step_above_stands_before_an_answer() {
+        let answer = payload(&[("llm.output_messages.0.message.role", "assistant"), ("llm.output_messages.0.message.content", "21C")]);
+        let text = shown(&answer, Some("Weather?"));
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        assert_eq!(lines, ["user       Weather?", "           [the beginning of the input of the step above]", "assistant  21C"]);
+        let own = payload(&[("input.value", "Mine?"), ("llm.output_messages.0.message.content", "21C")]);
+        assert!(!shown(&own, Some("Weather?")).contains("Weather?"));
+        assert!(!shown(&Payload::default(), Some("Weather?")).contains("Weather?"));
+    }
+}
