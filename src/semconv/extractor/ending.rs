@@ -4,6 +4,7 @@ use super::Extractor;
 use crate::model::json::{Scalar, chars};
 use crate::model::{Ending, SpanType, Status};
 use crate::semconv::keys::Field;
+use crate::semconv::kinds;
 
 /// The instrumentation scope of Agno. It always sets the status of the runs and model calls that come to an end.
 const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
@@ -44,6 +45,9 @@ impl<'a> Extractor<'a> {
         match span.status {
             Status::Error if is_interrupt(span.message) => Ending::Paused,
             Status::Error if is_run && is_wordless(span.message) => Ending::Refused,
+            Status::Error if span.span_type == SpanType::Tool && !self.has(Field::Kind) && kinds::from_name(span.name).is_none() => {
+                Ending::Watching
+            }
             Status::Error => Ending::Plain,
             _ if by_exception && is_interrupt(span.message) => Ending::Paused,
             _ if by_exception || self.has(Field::FinishReason) => Ending::Failed,
