@@ -178,7 +178,8 @@ fn refusals_count_for_the_agent_unless_a_call_failed_below() {
 
 fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     const TYPES: [SpanType; 6] = [SpanType::Agent, SpanType::Step, SpanType::Model, SpanType::Tool, SpanType::Other, SpanType::Guardrail];
-    const ENDINGS: [Ending; 7] = [Ending::Plain, Ending::Plain, Ending::Watching, Ending::Failed, Ending::Refused, Ending::Paused, Ending::Cut];
+    const ENDINGS: [Ending; 7] =
+        [Ending::Plain, Ending::Plain, Ending::Watching, Ending::Failed, Ending::Refused, Ending::Paused, Ending::Cut];
     let kind = (
         prop::sample::select(&TYPES[..]),
         prop::sample::select(&ENDINGS[..]),
