@@ -117,6 +117,9 @@ impl Store {
         if let Some(old_parent) = removed.parent.filter(|&old_parent| Some(old_parent) != parent) {
             self.recount_around(old_parent);
         }
+        if [span_type, removed.span_type].contains(&SpanType::Tool) {
+            self.mark_watchers(row, changes);
+        }
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {
             self.mark_execution(row, changes);
         }

@@ -4,6 +4,7 @@ use super::Extractor;
 use crate::model::json::{Scalar, chars};
 use crate::model::{Ending, SpanType, Status};
 use crate::semconv::keys::Field;
+use crate::semconv::kinds;
 
 /// The status message of a failed run of Agno, up to the run's status. The reason is the run's output.
 const WORDLESS: &[u8] = b"run status: ";
@@ -38,6 +39,9 @@ impl<'a> Extractor<'a> {
         match span.status {
             Status::Error if is_interrupt(span.message) => Ending::Paused,
             Status::Error if is_run && is_wordless(span.message) => Ending::Refused,
+            Status::Error if span.span_type == SpanType::Tool && !self.has(Field::Kind) && kinds::from_name(span.name).is_none() => {
+                Ending::Watching
+            }
             Status::Error => Ending::Plain,
             _ if by_exception && is_interrupt(span.message) => Ending::Paused,
             _ if by_exception || self.has(Field::FinishReason) => Ending::Failed,

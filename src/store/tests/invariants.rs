@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::model::{Naming, SpanType};
+use crate::model::{Ending, Naming, SpanType};
 use crate::store::ix::{NONE, RowIx};
 use crate::store::outcome::Mark;
 use crate::store::row::Phase;
@@ -56,7 +56,10 @@ impl Store {
         for &row in &rows {
             let data = self.row(row);
             let is_failure = data.outcome.has_own_failure() && !data.span_type.is_agent_work();
-            assert_eq!(data.outcome.has(Mark::Harmless), is_failure && !self.services.counts_failure(row), "failures of agentic services");
+            let watches = || data.parent().is_some_and(|parent| self.is_same_operation(parent, row));
+            let is_harmless = (is_failure && !self.services.counts_failure(row))
+                || (data.span_type == SpanType::Tool && data.ending() == Ending::Watching && watches());
+            assert_eq!(data.outcome.has(Mark::Harmless), is_harmless, "failures that harm no agent");
             assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
             let fails_below = |&child: &RowIx| self.row(child).has_failed() && self.is_same_operation(row, child);
             let has_failed_below = data.span_type == SpanType::Tool && self.children(row).iter().any(fails_below);
