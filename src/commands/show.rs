@@ -15,8 +15,9 @@ use crate::cli::ShowArgs;
 use crate::config::Config;
 use crate::export::jsonl::EventRecord;
 use crate::export::record::{SpanRecord, TraceRecord};
-use crate::model::Payload;
 use crate::model::attributes::AttributeMap;
+use crate::model::{Attribute, Payload};
+use crate::semconv::parameters;
 use crate::store::{RowIx, TraceIx};
 
 /// A span with its depth in the tree.
@@ -25,6 +26,7 @@ struct SpanInTree<'a> {
     depth: usize,
     #[serde(flatten)]
     span: SpanRecord,
+    parameters: Option<AttributeMap<'a>>,
     #[serde(flatten)]
     payload: Option<PayloadRecord<'a>>,
 }
@@ -53,9 +55,22 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
     let result = if args.json {
         write_json(&mut out, &mut snapshot, trace, &rows, args.payload)
     } else {
-        text::write(&mut out, &snapshot, trace, &rows, Output::stdout(config.ascii)).map_err(Report::new)
+        let parameters = call_parameters(&mut snapshot, &rows)?;
+        text::write(&mut out, &snapshot, trace, &rows, &parameters, Output::stdout(config.ascii)).map_err(Report::new)
     };
     ignore_broken_pipe(result.and_then(|()| Ok(out.flush()?)), Outcome::Done)
+}
+
+/// Returns the parameters of the model calls among rows that state any.
+fn call_parameters(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Vec<(RowIx, Vec<Attribute>)>, Report> {
+    let calls: Vec<RowIx> = rows.iter().map(|&(row, _)| row).filter(|&row| snapshot.store.row(row).span_type.calls_model()).collect();
+    let mut found = Vec::new();
+    for slice in calls.chunks(SLICE) {
+        let payloads = snapshot.payloads(slice)?;
+        let stated = slice.iter().zip(&payloads).filter_map(|(&row, payload)| Some((row, parameters(&payload.as_ref().ok()?.attributes))));
+        found.extend(stated.filter(|(_, parameters)| !parameters.is_empty()));
+    }
+    Ok(found)
 }
 
 /// Writes a trace as one object, its spans as they are read: all payloads may exceed the memory.
@@ -79,10 +94,13 @@ fn write_json(
     for (slice, first) in rows.chunks(SLICE).zip((0..).step_by(SLICE)) {
         let indexes: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
         let payloads = if with_payload { snapshot.payloads(&indexes)? } else { Vec::new() };
+        let parameters = call_parameters(snapshot, slice)?;
+        let mut parameters = parameters.iter().peekable();
         missing += payloads.iter().filter(|payload| payload.is_err()).count() as u64;
         for (index, &(row, depth)) in slice.iter().enumerate() {
             let payload = with_payload.then(|| PayloadRecord::new(payloads.get(index).and_then(|payload| payload.as_ref().ok())));
-            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), payload };
+            let parameters = parameters.next_if(|(call, _)| *call == row).map(|(_, parameters)| AttributeMap(parameters));
+            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), parameters, payload };
             if first + index > 0 {
                 out.write_all(b",")?;
             }

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("semconv", &["model"]),
     ("otlp", &["model", "semconv"]),
     ("store", &["model"]),
-    ("query", &["model", "store"]),
+    ("query", &["model", "semconv", "store"]),
     ("sources", &["model", "otlp", "semconv"]),
     ("export", &["format", "model", "otlp", "semconv", "store"]),
     ("send", &["export", "model", "otlp", "sources"]),
@@ -28,7 +28,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("log", &[]),
     ("config", &["format", "keymap", "model", "settings"]),
     ("cli", &["config", "export", "model", "query"]),
-    ("commands", &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "send", "sources", "store", "tui"]),
+    (
+        "commands",
+        &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "semconv", "send", "sources", "store", "tui"],
+    ),
     ("main", &["cli", "commands", "config", "log", "panic_hook"]),
 ];
 
