@@ -220,7 +220,7 @@ pub fn rows(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
 /// Returns the span of a row, with an empty payload.
 #[must_use]
 pub fn span_of_row(store: &Store, row: RowIx, depth: usize) -> ExportedSpan {
-    ExportedSpan { record: SpanRecord::from_row(store, row), status: store.row(row).status, depth, payload: Payload::default() }
+    ExportedSpan { record: SpanRecord::from_row(store, row), status: store.row(row).status(), depth, payload: Payload::default() }
 }
 
 /// Returns a file name without extension that describes `traces`:
@@ -315,6 +315,8 @@ mod tests {
             duration_ms: None,
             spans: 1,
             errors: 0,
+            failed_steps: 0,
+            failed: false,
             agent: None,
             session: None,
             user: None,
@@ -368,7 +370,9 @@ mod tests {
             assert_eq!(format.name().parse(), Ok(format));
             match format {
                 Format::Otlp => assert_eq!(String::from_utf8(empty).unwrap(), "{\"resourceSpans\":[]}\n"),
-                Format::Csv => assert!(empty.starts_with(b"trace_id,span_id,parent_id,name,kind,status,error,start,end,duration_ms,")),
+                Format::Csv => assert!(
+                    empty.starts_with(b"trace_id,span_id,parent_id,name,kind,status,failed,failed_steps,error,start,end,duration_ms,")
+                ),
                 _ => assert_eq!(empty, b""),
             }
         }

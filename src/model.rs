@@ -31,7 +31,7 @@ pub use payload_query::PayloadQuery;
 pub use span::{Naming, Span, SpanFacts, Text};
 pub use span_kind::SpanKind;
 pub use span_type::SpanType;
-pub use status::Status;
+pub use status::{Ending, Status};
 pub use usage::Usage;
 
 /// Nanoseconds: a time since the Unix epoch in UTC, or a duration.

@@ -97,6 +97,10 @@ pub enum Request {
     StopSearch,
     /// Free the memory of these payloads, which will not be requested again. Each span is released once.
     Release(Vec<PayloadRef>),
+    /// The program is about to be stopped: let nobody wait for it. Answer when that is so.
+    Suspend(std::sync::mpsc::Sender<()>),
+    /// The program goes on.
+    Resume,
 }
 
 /// A span's payload, to request from its source.

@@ -11,14 +11,18 @@
 //!   the nearest tool at or above the row, and to the minute in which the row ended ([`Stats`]).
 //! - A **report** is a row that states usage for a model call and names the provider's response id. Two instrumentations in one program
 //!   may report the same call. The **primary** row counts; the others are **duplicates**: their usage shows but counts nowhere.
+//! - A **failed step** is a row that failed and below which no other row failed: a failure that only travels up counts once. The module
+//!   `endings` tells which failures are none.
 //! - **Pairing** finds reports of the same call when one of them lacks the response id, by equal token counts and overlapping times.
 //!
 //! The module `upsert` inserts or updates one span and documents the phases of that. [`Store::apply`] costs the size of the
 //! batch, not the number of rows held.
 
 mod anomalies;
+mod answering;
 mod attribution;
 mod dedup;
+mod endings;
 mod hash_index;
 mod histogram;
 mod index;
@@ -27,6 +31,7 @@ mod ix;
 mod model_ids;
 mod naming;
 mod nesting;
+mod outcome;
 mod packed_usage;
 mod pairing;
 mod pricing;
@@ -50,7 +55,7 @@ pub use histogram::Histogram;
 pub use interner::{Interner, Symbol};
 pub use ix::{RowIx, TraceIx};
 pub use row::{Phase, Row, RunStatus};
-pub use stats::{By, Group, MINUTE, MinuteTotals, Stats};
+pub use stats::{By, Group, MINUTE, MinuteTotals, RunCounts, Stats};
 pub use time_breakdown::TimeBreakdown;
 pub use totals::Totals;
 pub use trace::{Counts, Trace};
@@ -62,7 +67,9 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::model::usage::{NanoUsd, RareTokens};
 use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
+use answering::StatedModel;
 use dedup::Reports;
+use endings::{Pauses, Services};
 use hash_index::HashIndex;
 use ix::NONE;
 use model_ids::ModelIds;
@@ -78,7 +85,7 @@ use upsert::LastLookup;
 pub struct Limits {
     /// The number of spans held. Beyond it the oldest ended traces are evicted.
     pub spans: usize,
-    /// The bytes of memory that sources retain for the spans held. Beyond it the oldest ended traces are evicted.
+    /// The bytes of memory that sources retain for the spans held, and of the spans' texts. Beyond it the oldest ended traces are evicted.
     pub bytes: u64,
     /// The time without news of a trace after which its running rows count as lost.
     pub stale: Nanos,
@@ -135,6 +142,8 @@ pub struct Store {
     by_trace: HashIndex,
     reports: Reports,
     pairing: Pairing,
+    /// The models that rows state which count for another one.
+    stated_models: HashMap<RowIx, StatedModel>,
     hasher: DefaultHashBuilder,
     texts: Interner,
     model_ids: ModelIds,
@@ -146,6 +155,8 @@ pub struct Store {
     running: BTreeSet<RowIx>,
     /// The stated parents of rows that are not linked to them.
     unlinked_parents: HashMap<RowIx, SpanId>,
+    services: Services,
+    pauses: Pauses,
     /// The agents without a stated name.
     namings: HashMap<RowIx, Naming>,
     /// Agents without a name of which it has to be decided whether they are workflows.
@@ -294,7 +305,7 @@ impl Store {
     /// Returns the cost that the row itself states, in billionths of a dollar.
     #[must_use]
     pub fn stated_cost(&self, row: RowIx) -> Option<NanoUsd> {
-        self.packed_usage(row).filter(|usage| usage.states_cost())?.usage().cost
+        self.packed_usage(row).filter(|usage| usage.states_cost() && !usage.has_filled_cost())?.usage().cost
     }
 
     fn packed_usage(&self, row: RowIx) -> Option<&PackedUsage> {

@@ -37,8 +37,8 @@ fn fields_and_values_are_completed() {
     assert_eq!(completions(&mut stage), ["status"]);
     stage.keys("<Tab>");
     assert_eq!(line(&stage), "status:");
-    assert_eq!(completions(&mut stage).len(), 4, "every status, by number of rows");
-    stage.keys("e<Tab>");
+    assert_eq!(completions(&mut stage).len(), 6, "every status, by number of rows");
+    stage.keys("er<Tab>");
     assert_eq!(line(&stage), "status:error");
     assert_eq!(completions(&mut stage), [""; 0], "a complete value");
     stage.keys(" -agent:customer<Tab>");

@@ -143,7 +143,7 @@ fn modes(master: &dyn MasterPty) -> String {
 #[test]
 fn it_shows_traces_handles_keys_and_quits() {
     let mut program = Program::start(&["traces.db"], &[]);
-    program.wait_for("11 traces · 75 spans · 5 errors");
+    program.wait_for("11 traces · 75 spans · 3 failed runs");
     program.wait_for("Report Team");
     program.press("!");
     program.wait_for("Traces 1/3 of 11");
@@ -199,7 +199,7 @@ fn an_export_opens_as_the_same_traces() {
     assert_eq!(program.wait_for_exit().0, 0);
 
     let mut again = Program::start(&[copy.to_str().expect("a path of plain text")], &[]);
-    again.wait_for("11 traces · 75 spans · 5 errors");
+    again.wait_for("11 traces · 75 spans · 3 failed runs");
     assert_eq!(trace_lines(&mut again), before);
     again.press("q");
     assert_eq!(again.wait_for_exit().0, 0);

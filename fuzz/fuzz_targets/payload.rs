@@ -96,6 +96,8 @@ fn trace_record(trace: TraceId) -> TraceRecord {
         duration_ms: None,
         spans: 1,
         errors: 1,
+        failed_steps: 1,
+        failed: true,
         agent: None,
         session: None,
         user: None,

@@ -95,14 +95,14 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
     for &trace in traces {
         let data = store.trace(trace);
         let (totals, status) = (store.totals_of(trace), data.run_status());
-        let errors = if totals.errors > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
+        let errors = if totals.failed > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
         let mut line = vec![
             vec![StyledText::new(&format::moment(data.start, snapshot.now), Style::Dim)],
             vec![StyledText::new(status_name(status), Style::Status(status))],
             vec![StyledText::from(data.id.to_string()[..digits].to_owned())],
             vec![time(snapshot, trace)],
             vec![StyledText::from(format::count(totals.spans.into()))],
-            vec![StyledText::new(&format::count(totals.errors.into()), errors)],
+            vec![StyledText::new(&format::count(totals.failed.into()), errors)],
             vec![StyledText::from(format::tokens(totals.tokens()))],
         ];
         line.extend(has_costs.then(|| vec![StyledText::from(format::money(totals.cost()))]));
@@ -129,9 +129,8 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     let Some(&head) = store.trace(trace).roots().first() else { return Vec::new() };
     let data = store.row(head);
     let mut pieces = vec![StyledText::new(&display::name(store, data), Style::SpanType(data.span_type))];
-    let failed = |row: &RowIx| store.totals(*row).errors > 0;
-    let cause = store.trace(trace).roots().iter().copied().find(failed).map(|top| store.first_failure(top).unwrap_or(top));
-    let error = cause.map_or("", |cause| store.text(store.row(cause).error));
+    let failed = |row: &RowIx| store.totals(*row).failed > 0;
+    let error = store.trace(trace).roots().iter().copied().find(failed).map_or("", |top| store.text(store.failure_text(top)));
     // A span that has not arrived shows the input of its first child.
     let input = if data.phase == Phase::Ended { Some(head) } else { store.children(head).first().copied() };
     let input = input.map_or("", |row| store.text(store.row(row).input));

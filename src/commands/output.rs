@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use crossterm::style::{ContentStyle, StyledContent};
 use ratatui::prelude::IntoCrossterm;
 
+use crate::export::record::status_name;
 use crate::format;
-use crate::model::{SpanType, Status};
+use crate::model::SpanType;
 use crate::store::{Row, RowIx, RunStatus, Store};
 use crate::tui::display;
 use crate::tui::theme::{AUTO, ColorSupport, Role, Themes};
@@ -114,8 +115,13 @@ pub(crate) fn usage(store: &Store, row: RowIx) -> [String; 2] {
 /// Returns the error of a row, else the tools that it requested, else its input if `shows_input`.
 pub(crate) fn description(store: &Store, data: &Row, shows_input: bool) -> StyledText {
     let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
-    match (data.status, shows_input) {
-        (Status::Error, _) => StyledText::new(&format!("✗ {error}"), Style::Status(RunStatus::Error)),
+    let status = data.run_status();
+    match (status, shows_input) {
+        (RunStatus::Error, _) => StyledText::new(&format!("✗ {error}"), Style::Status(status)),
+        (RunStatus::Paused | RunStatus::Cut, _) => {
+            StyledText::new(&format!("{} {}", display::status_symbol(status), status_name(status)), Style::Status(status))
+        }
+        _ if data.has_failed_harmlessly() => StyledText::new(&format!("✗ {error}"), Style::Dim),
         _ if !tools.is_empty() => StyledText::new(&format!("→ {tools}"), Style::Dim),
         (_, true) => StyledText::new(input, Style::Dim),
         (_, false) => StyledText::from(String::new()),

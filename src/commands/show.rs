@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::export::jsonl::EventRecord;
 use crate::export::record::{SpanRecord, TraceRecord};
 use crate::model::attributes::AttributeMap;
-use crate::model::{Attribute, Payload};
+use crate::model::{Attribute, Dropped, Payload};
 use crate::semconv::parameters;
 use crate::store::{RowIx, TraceIx};
 
@@ -29,6 +29,22 @@ struct SpanInTree<'a> {
     parameters: Option<AttributeMap<'a>>,
     #[serde(flatten)]
     payload: Option<PayloadRecord<'a>>,
+    /// What the sender dropped because of its limits; `None` if nothing.
+    dropped: Option<DroppedRecord>,
+}
+
+/// How many attributes, events and links the sender dropped.
+#[derive(Serialize)]
+struct DroppedRecord {
+    attributes: u32,
+    events: u32,
+    links: u32,
+}
+
+impl DroppedRecord {
+    fn new(Dropped { attributes, events, links }: Dropped) -> Option<Self> {
+        (attributes > 0 || events > 0 || links > 0).then_some(Self { attributes, events, links })
+    }
 }
 
 /// The fields that `--payload` adds to a span; null if the payload is no longer available.
@@ -55,22 +71,41 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
     let result = if args.json {
         write_json(&mut out, &mut snapshot, trace, &rows, args.payload)
     } else {
-        let parameters = call_parameters(&mut snapshot, &rows)?;
-        text::write(&mut out, &snapshot, trace, &rows, &parameters, Output::stdout(config.ascii)).map_err(Report::new)
+        let facts = PayloadFacts::read(&mut snapshot, &rows)?;
+        text::write(&mut out, &snapshot, trace, &rows, &facts, Output::stdout(config.ascii)).map_err(Report::new)
     };
     ignore_broken_pipe(result.and_then(|()| Ok(out.flush()?)), Outcome::Done)
 }
 
-/// Returns the parameters of the model calls among rows that state any.
-fn call_parameters(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Vec<(RowIx, Vec<Attribute>)>, Report> {
-    let calls: Vec<RowIx> = rows.iter().map(|&(row, _)| row).filter(|&row| snapshot.store.row(row).span_type.calls_model()).collect();
-    let mut found = Vec::new();
-    for slice in calls.chunks(SLICE) {
-        let payloads = snapshot.payloads(slice)?;
-        let stated = slice.iter().zip(&payloads).filter_map(|(&row, payload)| Some((row, parameters(&payload.as_ref().ok()?.attributes))));
-        found.extend(stated.filter(|(_, parameters)| !parameters.is_empty()));
+/// What payloads tell of a trace beside the facts of its rows.
+struct PayloadFacts {
+    /// The model calls that state parameters.
+    parameters: Vec<(RowIx, Vec<Attribute>)>,
+    /// The spans of which the sender dropped something.
+    dropped: Vec<(RowIx, Dropped)>,
+}
+
+impl PayloadFacts {
+    /// Reads the payloads of the rows, in slices.
+    fn read(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Self, Report> {
+        let mut facts = Self { parameters: Vec::new(), dropped: Vec::new() };
+        for slice in rows.chunks(SLICE) {
+            let indexes: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
+            let payloads = snapshot.payloads(&indexes)?;
+            for (row, payload) in indexes.into_iter().zip(payloads) {
+                let Ok(payload) = payload else { continue };
+                if payload.dropped != Dropped::default() {
+                    facts.dropped.push((row, payload.dropped));
+                }
+                let calls_model = snapshot.store.row(row).span_type.calls_model();
+                let stated = if calls_model { parameters(&payload.attributes) } else { Vec::new() };
+                if !stated.is_empty() {
+                    facts.parameters.push((row, stated));
+                }
+            }
+        }
+        Ok(facts)
     }
-    Ok(found)
 }
 
 /// Writes a trace as one object, its spans as they are read: all payloads may exceed the memory.
@@ -93,14 +128,15 @@ fn write_json(
     let mut missing = 0;
     for (slice, first) in rows.chunks(SLICE).zip((0..).step_by(SLICE)) {
         let indexes: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
-        let payloads = if with_payload { snapshot.payloads(&indexes)? } else { Vec::new() };
-        let parameters = call_parameters(snapshot, slice)?;
-        let mut parameters = parameters.iter().peekable();
-        missing += payloads.iter().filter(|payload| payload.is_err()).count() as u64;
+        let payloads = snapshot.payloads(&indexes)?;
+        missing += payloads.iter().filter(|payload| with_payload && payload.is_err()).count() as u64;
         for (index, &(row, depth)) in slice.iter().enumerate() {
-            let payload = with_payload.then(|| PayloadRecord::new(payloads.get(index).and_then(|payload| payload.as_ref().ok())));
-            let parameters = parameters.next_if(|(call, _)| *call == row).map(|(_, parameters)| AttributeMap(parameters));
-            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), parameters, payload };
+            let payload = payloads.get(index).and_then(|payload| payload.as_ref().ok());
+            let dropped = payload.and_then(|payload| DroppedRecord::new(payload.dropped));
+            let stated = payload.filter(|_| snapshot.store.row(row).span_type.calls_model()).map(|payload| parameters(&payload.attributes));
+            let parameters = stated.as_deref().filter(|stated| !stated.is_empty()).map(AttributeMap);
+            let payload = with_payload.then(|| PayloadRecord::new(payload));
+            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), parameters, payload, dropped };
             if first + index > 0 {
                 out.write_all(b",")?;
             }

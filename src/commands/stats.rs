@@ -30,6 +30,8 @@ struct Record<'a> {
     start: Option<&'a str>,
     calls: u64,
     errors: u64,
+    failed_steps: u64,
+    failed: bool,
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,
     p99_ms: Option<f64>,
@@ -72,6 +74,8 @@ impl<'a> Record<'a> {
             start: group.period.as_ref().map(|period| &*period.start),
             calls: group.calls,
             errors: group.errors,
+            failed_steps: group.failed,
+            failed: group.failed > 0,
             p50_ms: ms(50),
             p95_ms: ms(95),
             p99_ms: ms(99),
@@ -99,8 +103,8 @@ fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
     let mut table = Table::new(columns);
     let mut push = |group: &Group, name: StyledText| {
         let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::from_totals(&group.usage);
-        let errors = if group.errors > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
-        let mut cells = vec![StyledText::from(format::count(group.calls)), StyledText::new(&format::count(group.errors), errors)];
+        let errors = if group.failed > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
+        let mut cells = vec![StyledText::from(format::count(group.calls)), StyledText::new(&format::count(group.failed), errors)];
         cells
             .extend([50, 95, 99, 100].map(|percent| group.percentile(percent).map_or(format::UNKNOWN.to_owned(), format::duration).into()));
         cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| StyledText::from(format::tokens(count))));

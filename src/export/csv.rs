@@ -8,8 +8,8 @@ use super::{ExportedSpan, SpanWriter};
 use crate::format;
 
 /// The names of the fields of a [`SpanRecord`](super::SpanRecord), in their order.
-const HEADER: &str = "trace_id,span_id,parent_id,name,kind,status,error,start,end,duration_ms,self_ms,agent,model,provider,tool,session,user,\
-    input_tokens,cached_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd\n";
+const HEADER: &str = "trace_id,span_id,parent_id,name,kind,status,failed,failed_steps,error,start,end,duration_ms,self_ms,agent,model,provider,tool,session,user,\
+    input_tokens,cached_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd,cache_unstated\n";
 
 #[derive(Debug, Default)]
 pub(super) struct Csv {
@@ -71,6 +71,6 @@ mod tests {
         let mut reader = csv::Reader::from_reader(&out[..]);
         let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
         assert_eq!(rows.iter().map(|row| &row[3]).collect::<Vec<_>>(), ["'=HYPERLINK(\"x\")", "a, \"b\" c"]);
-        assert_eq!((&rows[0][5], &rows[0][7], &rows[0][8], &rows[0][17]), ("running", "1970-01-01T00:00:00Z", "", ""));
+        assert_eq!((&rows[0][5], &rows[0][9], &rows[0][10], &rows[0][19]), ("running", "1970-01-01T00:00:00Z", "", ""));
     }
 }

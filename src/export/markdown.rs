@@ -125,7 +125,7 @@ fn summary(trace: &TraceRecord) -> String {
     let took = trace.end.map_or("still running".to_owned(), |end| format::duration(end.saturating_sub(trace.start)));
     fact("took", &took);
     fact("status", status_name(trace.status));
-    let failed = if trace.errors > 0 { format!(", {} failed", trace.errors) } else { String::new() };
+    let failed = if trace.failed_steps > 0 { format!(", {} failed", trace.failed_steps) } else { String::new() };
     fact("spans", &format!("{}{failed}", format::count(trace.spans.into())));
     if let Some(usage) = usage(&trace.usage) {
         fact("used", &usage);

@@ -23,6 +23,8 @@ pub struct UsageRecord {
     pub reasoning_tokens: Option<u64>,
     /// The cost in US dollars.
     pub cost_usd: Option<f64>,
+    /// Whether cached tokens are missing from a call whose provider counts them apart. Its input and cost may then be higher.
+    pub cache_unstated: bool,
 }
 
 impl UsageRecord {
@@ -38,6 +40,7 @@ impl UsageRecord {
             output_tokens: count(usage.output),
             reasoning_tokens: count(usage.reasoning),
             cost_usd: usage.cost.map(dollars),
+            cache_unstated: usage.cache_unstated,
         }
     }
 
@@ -52,6 +55,7 @@ impl UsageRecord {
             output_tokens: (totals.outputs > 0).then_some(totals.output),
             reasoning_tokens: part(totals.reasoning),
             cost_usd: totals.cost().map(dollars),
+            cache_unstated: totals.cache_unstated > 0,
         }
     }
 }
@@ -74,9 +78,13 @@ pub struct SpanRecord {
     /// The type: `agent`, `model`, `tool` and so on.
     #[serde(serialize_with = "kind")]
     pub kind: SpanType,
-    /// `ok`, `error`, `running` or `lost`, of this span alone.
+    /// `ok`, `error`, `running`, `paused`, `cut` or `lost`, of this span alone.
     #[serde(serialize_with = "status")]
     pub status: RunStatus,
+    /// Whether it is a failed step. A span of another kind than an agent's work may have an error that harms no agent.
+    pub failed: bool,
+    /// The number of failed steps at and below it. A failure that travels up counts where it began.
+    pub failed_steps: u32,
     /// The beginning of the error text.
     pub error: Option<String>,
     /// The start time.
@@ -117,6 +125,8 @@ impl SpanRecord {
             name: name.into(),
             kind: SpanType::Other,
             status: if end.is_some() { RunStatus::Ok } else { RunStatus::Running },
+            failed: false,
+            failed_steps: 0,
             error: None,
             start,
             end,
@@ -141,7 +151,9 @@ impl SpanRecord {
         Self {
             parent_id: store.stated_parent(row),
             kind: data.span_type,
-            status: data.run_status(),
+            status: if data.has_failed_harmlessly() { RunStatus::Error } else { data.run_status() },
+            failed: data.has_failed(),
+            failed_steps: store.totals(row).failed,
             error: text(data.error),
             self_ms: end.filter(|end| *end >= data.start).map(|end| millis(store.own_time(row, end))),
             agent: text(store.agent(row)),
@@ -167,7 +179,7 @@ pub struct TraceRecord {
     /// The name of its first root span.
     #[serde(serialize_with = "non_empty_text")]
     pub name: String,
-    /// `error` if any span failed, `running` while any runs, else `ok` or `lost`.
+    /// `error` if any step failed, `running` while any span runs, else `paused`, `cut`, `lost` or `ok`.
     #[serde(serialize_with = "status")]
     pub status: RunStatus,
     /// The earliest start time of its spans.
@@ -180,8 +192,12 @@ pub struct TraceRecord {
     pub duration_ms: Option<f64>,
     /// The number of received spans.
     pub spans: u32,
-    /// The number of failed spans.
+    /// The number of spans whose status is an error.
     pub errors: u32,
+    /// The number of failed steps.
+    pub failed_steps: u32,
+    /// Whether any step failed.
+    pub failed: bool,
     /// The agent, team or workflow of the first span with one.
     pub agent: Option<String>,
     /// The session of the first span with one.
@@ -215,6 +231,8 @@ impl TraceRecord {
             duration_ms: end.and_then(|end| duration_ms(data.start, end)),
             spans: totals.spans,
             errors: totals.errors,
+            failed_steps: totals.failed,
+            failed: totals.failed > 0,
             agent: first(&|row| store.agent(row)),
             session: first(&|row| store.stated_session(row)),
             user: first(&|row| store.row(row).user),
@@ -251,6 +269,8 @@ pub fn status_name(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Error => "error",
         RunStatus::Running => "running",
+        RunStatus::Paused => "paused",
+        RunStatus::Cut => "cut",
         RunStatus::Lost => "lost",
         RunStatus::Ok => "ok",
     }

@@ -2,6 +2,9 @@
 
 use super::{SourceId, Span, Text};
 
+/// The bytes that a row keeps of a text, such as a name. The payload has the rest.
+const MAX_TEXT: usize = 1024;
+
 /// Whether the spans of a batch are new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
@@ -40,6 +43,8 @@ pub struct Batch {
     buffer: String,
     /// The scope interned last: consecutive spans mostly share it.
     last_scope: Text,
+    /// The service interned last.
+    last_service: Text,
 }
 
 impl Batch {
@@ -61,8 +66,12 @@ impl Batch {
         self.buffer.reserve(text);
     }
 
-    /// Copies `text` into the buffer. Returns the empty text once the buffer would exceed 4 GiB.
+    /// Copies `text` into the buffer; of a text of more than 1 kB the beginning and `…`. Returns the empty text once the
+    /// buffer would exceed 4 GiB.
     pub fn intern(&mut self, text: &str) -> Text {
+        if text.len() > MAX_TEXT {
+            return self.intern_chars(text.chars());
+        }
         let (Ok(start), Ok(len)) = (u32::try_from(self.buffer.len()), u32::try_from(text.len())) else { return Text::default() };
         if start.checked_add(len).is_none() {
             return Text::default();
@@ -74,7 +83,13 @@ impl Batch {
     /// Copies characters into the buffer, like [`Batch::intern`].
     pub fn intern_chars(&mut self, chars: impl Iterator<Item = char>) -> Text {
         let Ok(start) = u32::try_from(self.buffer.len()) else { return Text::default() };
-        self.buffer.extend(chars);
+        for char in chars {
+            if self.buffer.len() - start as usize >= MAX_TEXT {
+                self.buffer.push('…');
+                break;
+            }
+            self.buffer.push(char);
+        }
         let end = u32::try_from(self.buffer.len()).ok();
         end.map_or_else(Text::default, |end| Text { start, len: end - start })
     }
@@ -87,9 +102,34 @@ impl Batch {
         self.last_scope
     }
 
+    /// Copies the name of a service into the buffer, once for consecutive spans of the same service.
+    pub fn intern_service(&mut self, name: &str) -> Text {
+        if self.text(self.last_service) != name {
+            self.last_service = self.intern(name);
+        }
+        self.last_service
+    }
+
     /// Returns the characters of a text of this batch.
     #[must_use]
     pub fn text(&self, text: Text) -> &str {
         self.buffer.get(text.start as usize..(text.start + text.len) as usize).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_visibly() {
+        let mut batch = Batch::default();
+        let whole = "é".repeat(MAX_TEXT / 2);
+        for (text, expected) in
+            [(whole.clone(), whole.clone()), (whole.clone() + "x", whole.clone() + "…"), ("ab".repeat(500_000), "ab".repeat(512) + "…")]
+        {
+            let (interned, copied) = (batch.intern(&text), batch.intern_chars(text.chars()));
+            assert_eq!((batch.text(interned), batch.text(copied)), (expected.as_str(), expected.as_str()));
+        }
     }
 }

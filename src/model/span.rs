@@ -1,6 +1,6 @@
 //! A span as sources deliver it to the store.
 
-use super::{Nanos, PayloadRef, SpanId, SpanType, Status, TraceId, Usage};
+use super::{Ending, Nanos, PayloadRef, SpanId, SpanType, Status, TraceId, Usage};
 
 /// A span: the facts for its row in the store, and the address of its payload.
 #[derive(Clone, Debug)]
@@ -58,6 +58,12 @@ pub struct SpanFacts {
     pub response: Text,
     /// The name of the instrumentation scope.
     pub scope: Text,
+    /// The name of the service that sent the span.
+    pub service: Text,
+    /// Whether it continues the run that its run id names.
+    pub continues: bool,
+    /// How it ended, beside its status.
+    pub ending: Ending,
     /// Tokens and cost that this span itself states.
     pub usage: Option<Usage>,
     /// The time from the start of a model call to the first token of its answer.

@@ -70,6 +70,12 @@ impl SpanType {
         matches!(self, Self::Tool | Self::Retriever)
     }
 
+    /// Returns whether the span is a step of an agent's work. Other spans, such as HTTP requests, may fail without any harm to it.
+    #[must_use]
+    pub const fn is_agent_work(self) -> bool {
+        !matches!(self, Self::Prompt | Self::Other)
+    }
+
     /// Returns the name that filters, exports and JSON output use.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -12,6 +12,34 @@ pub enum Status {
     Error,
 }
 
+/// What a span states about how it ended, beside its [`Status`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ending {
+    /// As its status says.
+    #[default]
+    Plain,
+    /// It failed, whatever its status: an exception ended it, or its finish reason is an error.
+    Failed,
+    /// It failed because a check refused its input or output.
+    Refused,
+    /// It waits for a person. It may be continued later.
+    Paused,
+    /// It was stopped from outside: cancelled, timed out, or its reader went away.
+    Cut,
+}
+
+impl Ending {
+    /// Returns whether a span with this ending and this status failed.
+    #[must_use]
+    pub fn has_failed(self, status: Status) -> bool {
+        match self {
+            Self::Plain => status == Status::Error,
+            Self::Failed | Self::Refused => true,
+            Self::Paused | Self::Cut => false,
+        }
+    }
+}
+
 impl Status {
     /// Every status, indexed by its code.
     const ALL: [Self; 3] = [Self::Unset, Self::Ok, Self::Error];

@@ -74,19 +74,21 @@ fn sanitize(text: &[u8]) -> Result<Cow<'_, str>, String> {
 pub(crate) struct TracesRequest<'a> {
     #[serde(alias = "resource_spans", alias = "batches")]
     resource_spans: Option<Vec<ResourceGroup<'a>>>,
-    trace: Option<TempoTrace<'a>>,
     #[serde(alias = "resource_logs")]
     resource_logs: Option<IgnoredAny>,
     #[serde(alias = "resource_metrics")]
     resource_metrics: Option<IgnoredAny>,
-    #[serde(alias = "resource_profiles")]
+    #[serde(alias = "resource_profiles", default)]
     resource_profiles: Option<IgnoredAny>,
+    #[serde(default)]
+    trace: Option<TempoTrace<'a>>,
+    #[serde(default)]
     resource: Option<&'a RawValue>,
-    #[serde(alias = "scope_spans")]
+    #[serde(alias = "scope_spans", default)]
     scope_spans: Option<Vec<ScopeGroup<'a>>>,
-    #[serde(alias = "scope_logs")]
+    #[serde(alias = "scope_logs", default)]
     scope_logs: Option<IgnoredAny>,
-    #[serde(alias = "scope_metrics")]
+    #[serde(alias = "scope_metrics", default)]
     scope_metrics: Option<IgnoredAny>,
 }
 

@@ -19,6 +19,9 @@ const BYTES_PER_SPAN: usize = 1024;
 /// The estimated number of encoded bytes for each byte of a row's texts.
 const BYTES_PER_TEXT_BYTE: usize = 6;
 
+/// The most nanoseconds between an exception that ends a span and the span's end.
+const AT_END: u64 = 1_000_000;
+
 /// The key of the field `attributes` of `Span`: field 9, length-delimited.
 const ATTRIBUTE_KEY: u8 = 9 << 3 | 2;
 
@@ -74,12 +77,13 @@ impl<'a> Reader<'a> {
         if self.scope.0 != scope {
             self.scope = (scope, (!scope.is_empty()).then(|| String::from_utf8_lossy(scope)));
         }
+        if !std::ptr::eq(self.service.0, group.resource) {
+            self.service = (group.resource, group.service_name()?);
+        }
         self.span.read(message)?;
+        self.span.builder.service(self.service.1);
         if self.span.is_root() {
-            if !std::ptr::eq(self.service.0, group.resource) {
-                self.service = (group.resource, group.service_name()?);
-            }
-            self.span.builder.service(self.service.1);
+            self.span.builder.name_agent_by_service();
         }
         match self.span.row(self.scope.1.as_deref(), payload_ref, batch)? {
             Ok(span) => batch.spans.push(span),
@@ -110,6 +114,8 @@ struct SpanReader<'a> {
     status_message: &'a [u8],
     /// The last event named `exception`, encoded.
     exception: Option<&'a [u8]>,
+    /// When that event occurred.
+    exception_time: u64,
     builder: SpanBuilder<'a>,
     /// Encoded lists and maps of attributes that state a fact.
     nested: Vec<(KnownKey<'a>, &'a [u8])>,
@@ -118,7 +124,8 @@ struct SpanReader<'a> {
 impl<'a> SpanReader<'a> {
     fn read(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
         (self.trace, self.id, self.parent, self.status_message) = (&[], &[], &[], &[]);
-        (self.start, self.end, self.status_code, self.exception) = (0, 0, 0, None);
+        (self.start, self.end, self.status_code) = (0, 0, 0);
+        (self.exception, self.exception_time) = (None, 0);
         self.builder.clear();
         self.nested.clear();
         let mut fields = Fields(message);
@@ -139,7 +146,8 @@ impl<'a> SpanReader<'a> {
         if let Some(key) = KnownKey::find(key) {
             match decode_shallow(value)? {
                 ShallowValue::Scalar(scalar) => self.builder.known_attribute(key, scalar),
-                ShallowValue::Nested => self.nested.push((key, value)),
+                ShallowValue::Nested if key.may_state(value) => self.nested.push((key, value)),
+                ShallowValue::Nested => {}
             }
         }
         Ok(())
@@ -175,11 +183,21 @@ impl<'a> SpanReader<'a> {
     }
 
     fn read_event(&mut self, message: &'a [u8]) -> Result<(), DecodeError> {
-        let mut fields = Fields(message);
-        while let Some(name) = fields.find(2)? {
-            if name.bytes()? == b"exception" {
-                self.exception = Some(message);
+        let (mut fields, mut time, mut is_exception) = (Fields(message), 0, false);
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                1 => time = field.fixed64()?,
+                2 => {
+                    is_exception = field.bytes()? == b"exception";
+                    if !is_exception {
+                        return Ok(());
+                    }
+                }
+                _ => {}
             }
+        }
+        if is_exception {
+            (self.exception, self.exception_time) = (Some(message), time);
         }
         Ok(())
     }
@@ -191,10 +209,13 @@ impl<'a> SpanReader<'a> {
             Err(reason) => return Ok(Err(reason)),
         };
         self.builder.status(Status::from_code(self.status_code).unwrap_or_default(), self.status_message);
-        if let Some(event) = self.exception
-            && !self.builder.has_status_message()
-        {
-            self.builder.exception(exception_message(event)?);
+        if let Some(event) = self.exception {
+            if !self.builder.has_status_message() {
+                self.builder.exception(exception_message(event)?);
+            }
+            if self.end != 0 && self.exception_time.saturating_add(AT_END) >= self.end {
+                self.builder.ends_by_exception();
+            }
         }
         if self.nested.is_empty() {
             return Ok(Ok(self.builder.build(header, scope, payload_ref, batch)));

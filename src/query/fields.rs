@@ -5,7 +5,7 @@ use crate::store::RunStatus;
 
 /// Every field by name, with help for the user. After `attr.`, the name of an attribute follows, and after `param.` that of a parameter.
 pub const FIELDS: [(&str, &str); 24] = [
-    ("status", "error, running, lost or ok"),
+    ("status", "error, running, paused, cut, lost, ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
     ("agent", "the agent's name"),
     ("model", "the model"),
@@ -58,8 +58,14 @@ pub(super) const SYNONYMS: [(&str, &str); 17] = [
 ];
 
 /// Every status by name.
-pub const STATUSES: [(&str, RunStatus); 4] =
-    [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
+pub const STATUSES: [(&str, RunStatus); 6] = [
+    ("error", RunStatus::Error),
+    ("running", RunStatus::Running),
+    ("paused", RunStatus::Paused),
+    ("cut", RunStatus::Cut),
+    ("lost", RunStatus::Lost),
+    ("ok", RunStatus::Ok),
+];
 
 /// Every kind by name; a kind stands for one or more span types.
 pub const KINDS: [(&str, &[SpanType]); 10] = [

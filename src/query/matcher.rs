@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::{BareWord, NumberField, Query, Term, Test, TextField};
 use crate::model::payload_query::Condition;
-use crate::model::{Nanos, SpanId, Status, TraceId, errors};
+use crate::model::{Nanos, SpanId, TraceId, errors};
 use crate::store::{By, RowIx, RunStatus, Store, Symbol, TraceIx};
 use fuzzy::Fuzzy;
 
@@ -116,9 +116,9 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
         }),
         Test::Text(TextField::Failure, patterns) => {
             let matches = |message: &str| patterns.iter().any(|pattern| pattern.matches(message));
-            let normalized = || errors::normalize(store.text(data.error));
-            let matches_error = |results| cached(results, data.error, || matches(&normalized()));
-            data.status == Status::Error && if data.error.is_empty() { matches("") } else { matches_error(results) }
+            let error = if store.is_failed_step(row) { Some(store.failure_text(row)) } else { None };
+            let normalized = |error| errors::normalize(store.text(error));
+            error.is_some_and(|error| if error.is_empty() { matches("") } else { cached(results, error, || matches(&normalized(error))) })
         }
         Test::Text(field, patterns) => {
             let symbol = text(*field, store, row);

@@ -21,7 +21,7 @@ fn errors_have_a_position_and_say_what_is_expected() {
     for (line, at, message) in [
         ("ok stauts:error", 3, "no field is called \"stauts\"; did you mean status?"),
         ("-atr.:x", 1, "no field is called \"atr.\"; write attr.NAME:value for an attribute"),
-        ("status:error|bad", 13, "no status is called \"bad\"; there are error, running, lost, ok"),
+        ("status:error|bad", 13, "no status is called \"bad\"; there are error, running, paused, cut, lost, ok"),
         ("dur:2s", 4, "expected a comparison such as >2, found \"2s\""),
         ("dur:>x", 4, "expected a duration such as 2s, 150ms or 1h30m, found \"x\""),
         ("cost:>inf", 5, "expected an amount such as $0.01 or 0.01, found \"inf\""),
@@ -56,7 +56,7 @@ fn errors_have_a_position_and_say_what_is_expected() {
         ("-agent!=x", 1, "- and != together are hard to read; write agent=VALUE"),
         ("agent=", 6, "agent: needs a value"),
         ("cost!=", 4, "expected an amount such as $0.01 or 0.01, found \"\""),
-        ("status!=bad", 8, "no status is called \"bad\"; there are error, running, lost, ok"),
+        ("status!=bad", 8, "no status is called \"bad\"; there are error, running, paused, cut, lost, ok"),
         ("tokens>", 6, "expected a number such as 500, 5k or 1.5m, found \"\""),
         ("attr.a:>b", 7, "expected a number such as 500, 5k or 0.5, found \"b\""),
         ("param.top_p>b", 11, "expected a number such as 500, 5k or 0.5, found \"b\""),

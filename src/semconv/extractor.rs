@@ -1,11 +1,13 @@
 //! Reads the facts of a row out of attributes, in one pass.
 
+mod ending;
 mod facts;
 mod metadata;
 mod naming;
 mod texts;
 mod usage;
 
+pub(super) use ending::{EndedSpan, is_wordless};
 pub(super) use facts::PROMPT_PREFIX;
 pub(super) use metadata::METADATA_WORDS;
 pub(super) use usage::MAX_MAP_CHARS;
@@ -123,6 +125,12 @@ impl<'k> KnownKey<'k> {
             Some(entry) => Some(Self::Fields(entry)),
             None => by_end(key).map(Self::End).or_else(|| count_key(key).map(Self::Count)),
         }
+    }
+
+    /// Returns whether an encoded list or map may state the fact. Nearly every model call lists finish reasons, and few of them matter.
+    pub(crate) fn may_state(self, encoded: &[u8]) -> bool {
+        let Self::Fields(entry) = self else { return true };
+        !entry.fields().all(|(field, _)| field == Field::FinishReason) || ending::mentions_error(encoded)
     }
 }
 
@@ -303,6 +311,7 @@ impl<'a> FieldValue<'a> {
             Field::Cost | Field::CostIn | Field::CostOut | Field::FirstSeconds | Field::FirstMillis => {
                 values::billionths(value).map(Self::Billionths)
             }
+            Field::FinishReason => ending::is_error_reason(value).then_some(Self::Text(value)),
             Field::Input
             | Field::Messages
             | Field::UsageDetails
@@ -312,7 +321,8 @@ impl<'a> FieldValue<'a> {
             | Field::CostDetails
             | Field::Parameters
             | Field::ToolParameters
-            | Field::Metadata => (!values::is_empty(value)).then_some(Self::Text(value)),
+            | Field::Metadata
+            | Field::Answer => (!values::is_empty(value)).then_some(Self::Text(value)),
             Field::Model | Field::Provider if values::is_placeholder(value) => None,
             // Some programs encode even a plain name as JSON.
             _ if let Scalar::Text([b'"', name @ .., b'"']) | Scalar::Escaped([b'\\', b'"', name @ .., b'\\', b'"']) = value => {

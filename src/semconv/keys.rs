@@ -169,7 +169,16 @@ fields! {
     /// Further facts as a JSON object.
     Metadata: ["metadata"],
     /// The input, as JSON messages.
-    Messages: ["gen_ai.input.messages", "pydantic_ai.all_messages", "ai.prompt.messages", "ai.prompt", "gen_ai.prompt"],
+    Messages: [
+        "gen_ai.input.messages",
+        "pydantic_ai.all_messages",
+        "ai.prompt.messages",
+        "ai.prompt",
+        "gen_ai.prompt",
+        "llm.messages",
+        "agent.messages",
+        "gcp.vertex.agent.llm_request",
+    ],
     Prompt: [
         "llm.token_count.prompt",
         "gen_ai.usage.input_tokens",
@@ -285,6 +294,26 @@ fields! {
     /// The time to the first chunk in milliseconds.
     FirstMillis: ["ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"],
     Error: ["error.message", "exception.message", "error.type", "langfuse.observation.status_message"],
+    /// Why a model stopped.
+    FinishReason: [
+        "gen_ai.response.finish_reasons",
+        "gen_ai.response.finish_reason",
+        "ai.response.finishReason",
+        "gen_ai.completion.0.finish_reason",
+        "llm.response.finish_reason",
+        "llm.finish_reason",
+        "finish_reason",
+    ],
+    /// What a span returned, in addition to [`Field::Response`]. Only the presence counts.
+    Answer: [
+        "gen_ai.output.messages",
+        "gen_ai.tool.call.result",
+        "ai.response.text",
+        "ai.toolCall.result",
+        "ai.toolCall.output",
+        "traceloop.entity.output",
+        "tool_response",
+    ],
     /// Logfire's type of record; see [`PENDING`](super::attributes::PENDING).
     RecordType: ["logfire.span_type"],
     PendingParent: ["logfire.pending_parent_id"],
@@ -311,6 +340,7 @@ pub(super) const OUTPUT: &[&str] = &[
     "final_result",
     "gen_ai.output.messages",
     "gen_ai.completion",
+    "gcp.vertex.agent.llm_response",
     "output",
 ];
 

@@ -13,6 +13,9 @@ use crate::model::{Attribute, Payload, Value};
 /// The most characters of a location; longer ones are embedded data.
 const MAX_LOCATION: usize = 2000;
 
+/// The beginnings of the keys of numbered input messages.
+const NUMBERED_INPUT: [&str; 2] = ["llm.input_messages.", "gen_ai.prompt."];
+
 /// Longer messages are not parsed for a row's preview.
 pub(super) const MAX_MESSAGES_CHARS: usize = 1 << 18;
 
@@ -42,6 +45,13 @@ pub struct Message {
     pub name: String,
 }
 
+impl Message {
+    /// Whether the message is more than a role. The result of a call may be empty.
+    fn is_stated(&self) -> bool {
+        !self.text.is_empty() || !self.reasoning.is_empty() || !self.tool_calls.is_empty() || self.tool_call_id.is_some()
+    }
+}
+
 /// A model's request to call a tool.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ToolCall {
@@ -59,10 +69,8 @@ pub fn conversation(payload: &Payload) -> Conversation {
     let Conversation { mut input, mut output } = messages(&payload.attributes);
     if input.is_empty() && output.is_empty() {
         Conversation { input, output } = events::read(payload);
-    }
-    // Some instrumentations of graphs record only the roles of the input messages.
-    if input.iter().all(|message| message.text.is_empty() && message.tool_calls.is_empty()) {
-        input.clear();
+        input.retain(Message::is_stated);
+        output.retain(Message::is_stated);
     }
     if input.is_empty() {
         input = self::input(&payload.attributes).map(|value| parts::read_if_messages(value, "user")).unwrap_or_default();
@@ -81,9 +89,9 @@ pub fn conversation(payload: &Payload) -> Conversation {
 /// Returns the conversation in a span's attributes; empty if there is none.
 #[must_use]
 pub fn messages(attributes: &[Attribute]) -> Conversation {
-    let numbered = |prefixes: [&str; 2]| prefixes.iter().find_map(|prefix| non_empty(flat::read(attributes, prefix)));
-    let json = |keys: &[&str], role: &str| keys.iter().find_map(|key| non_empty(parts::read(get(attributes, key)?, role)));
-    let input = numbered(["llm.input_messages.", "gen_ai.prompt."]).unwrap_or_else(|| {
+    let numbered = |prefixes: &[&str]| prefixes.iter().find_map(|prefix| stated(flat::read(attributes, prefix)));
+    let json = |keys: &[&str], role: &str| keys.iter().find_map(|key| stated(parts::read(get(attributes, key)?, role)));
+    let input = numbered(&NUMBERED_INPUT).unwrap_or_else(|| {
         let mut input = json(Field::Messages.keys(), "user").unwrap_or_default();
         if let Some(instructions) = get(attributes, "gen_ai.system_instructions")
             && !input.iter().any(|message| message.role == "system")
@@ -92,11 +100,17 @@ pub fn messages(attributes: &[Attribute]) -> Conversation {
         }
         input
     });
-    let answer = || non_empty(parts::answer(get(attributes, "ai.response.text"), get(attributes, "ai.response.toolCalls")));
-    let output = numbered(["llm.output_messages.", "gen_ai.completion."])
-        .or_else(|| json(&["gen_ai.output.messages", "gen_ai.completion"], "assistant"))
+    let answer = || stated(parts::answer(get(attributes, "ai.response.text"), get(attributes, "ai.response.toolCalls")));
+    let output = numbered(&["llm.output_messages.", "gen_ai.completion."])
+        .or_else(|| json(&["gen_ai.output.messages", "gen_ai.completion", "gcp.vertex.agent.llm_response"], "assistant"))
         .or_else(answer);
     Conversation { input, output: output.unwrap_or_default() }
+}
+
+/// Whether the first messages of a conversation are missing: SDKs that limit the number of attributes drop the oldest.
+#[must_use]
+pub fn lacks_first_messages(attributes: &[Attribute]) -> bool {
+    NUMBERED_INPUT.iter().find_map(|prefix| flat::first_number(attributes, prefix)).is_some_and(|first| first > 0)
 }
 
 /// Returns the attribute value to show as a span's input.
@@ -144,7 +158,9 @@ fn describe_media(kind: &str, location: &str) -> String {
     }
 }
 
-fn non_empty(messages: Vec<Message>) -> Option<Vec<Message>> {
+/// Returns the messages that state something; `None` if none does. Some instrumentations record the roles of messages only.
+fn stated(mut messages: Vec<Message>) -> Option<Vec<Message>> {
+    messages.retain(Message::is_stated);
     (!messages.is_empty()).then_some(messages)
 }
 

@@ -1,6 +1,6 @@
 //! The beginning of a text, for a row.
 
-use crate::model::json::{self, Scalar};
+use crate::model::json::{self, Scalar, decode_letters};
 use crate::model::{Batch, Text};
 
 /// The most bytes of a span's input that its row keeps.
@@ -21,9 +21,12 @@ pub fn preview<const N: usize>(text: Scalar<'_>, batch: &mut Batch) -> Text {
 }
 
 /// Returns the beginning of a text, at most `bytes` long in UTF-8, without leading or trailing white space and with each other run of
-/// white space collapsed into one blank. Reads at most [`PREVIEW_WINDOW`] characters.
+/// white space collapsed into one blank. Letters that are escaped in JSON (`\u00e9`) are decoded. Reads at most [`PREVIEW_WINDOW`]
+/// characters.
 pub fn beginning(chars: impl Iterator<Item = char>, bytes: usize) -> impl Iterator<Item = char> {
     let mut chars = chars.take(PREVIEW_WINDOW).skip_while(|char| char.is_whitespace()).peekable();
+    let is_json = chars.peek().is_some_and(|first| u8::try_from(*first).is_ok_and(begins_json));
+    let mut chars = decode_letters(chars, is_json).peekable();
     let mut left = bytes;
     std::iter::from_fn(move || {
         let mut char = chars.next()?;
@@ -48,7 +51,7 @@ fn ascii_beginning<'a, const N: usize>(text: Scalar<'a>, out: &'a mut [u8; N]) -
     };
     let head = &rest[..rest.len().min(N)];
     if is_collapsed(head, has_escapes) {
-        return std::str::from_utf8(head).ok();
+        return std::str::from_utf8(head).ok().filter(|head| !may_have_letters(head));
     }
     let (mut length, mut blank, mut left) = (0, false, PREVIEW_WINDOW);
     while let [first, after @ ..] = rest
@@ -82,7 +85,19 @@ fn ascii_beginning<'a, const N: usize>(text: Scalar<'a>, out: &'a mut [u8; N]) -
             _ => return None,
         }
     }
-    std::str::from_utf8(&out[..length]).ok()
+    std::str::from_utf8(&out[..length]).ok().filter(|text| !may_have_letters(text))
+}
+
+/// Whether a text that begins so may be JSON.
+fn begins_json(first: u8) -> bool {
+    matches!(first, b'{' | b'[' | b'"')
+}
+
+/// Whether the beginning of a text may be JSON with escaped letters.
+fn may_have_letters(beginning: &str) -> bool {
+    let bytes = beginning.as_bytes();
+    bytes.first().copied().is_some_and(begins_json)
+        && memchr::memchr_iter(b'\\', bytes).any(|at| bytes.get(at + 1).is_none_or(|next| *next == b'u'))
 }
 
 /// Whether a text is ASCII in which nothing is escaped or to be collapsed. It has no early exit, so that the compiler vectorizes it.
@@ -108,6 +123,17 @@ mod tests {
         assert_eq!(short("谢谢", 5), "谢");
         assert_eq!(short("a谢b", 2), "a");
         assert_eq!(short(" \n ", 9), "");
+        assert_eq!(short(r#" {"q": "\u5317\u4eac\u7684"}"#, 13), r#"{"q": "北京"#);
+        assert_eq!(short(r"C:\users \u5317", 120), r"C:\users \u5317");
+    }
+
+    #[test]
+    fn letters_are_decoded_in_json_however_it_is_stored() {
+        let mut batch = Batch::default();
+        for text in [Scalar::Text(br#"["\u5317"]"#), Scalar::Escaped(br#"[\"\\u5317\"]"#), Scalar::Other(br#"["\u5317"]"#)] {
+            let short = preview::<INPUT_PREVIEW>(text, &mut batch);
+            assert_eq!(batch.text(short), r#"["北"]"#);
+        }
     }
 
     #[test]

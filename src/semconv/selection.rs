@@ -6,7 +6,7 @@
 use super::extractor::{MAX_MAP_CHARS, METADATA_WORDS, PROMPT_PREFIX};
 use super::keys::{ENDS, Field};
 use super::messages::MAX_MESSAGES_CHARS;
-use super::preview::PREVIEW_WINDOW;
+use super::preview::{ERROR_PREVIEW, PREVIEW_WINDOW};
 use super::response_usage::{MAX_RESPONSE_CHARS, MAX_USAGE_CHARS, USAGE_WORDS};
 
 pub(crate) use super::keys::{
@@ -36,6 +36,17 @@ pub(crate) enum Part {
     Beginning,
     /// The whole text on a tool's span, else the first [`PREVIEW_WINDOW`] characters.
     Arguments,
+    /// As [`Part::Matching`], but what does not match is needed up to this length unless it is JSON.
+    Answer {
+        /// A prefix that suffices.
+        prefix: &'static str,
+        /// The most characters.
+        max_chars: usize,
+        /// Words of which one is enough.
+        words: &'static [&'static str],
+        /// Characters of a text that does not match and is no JSON.
+        otherwise: usize,
+    },
     /// The whole text if it starts with the prefix, or if it is short enough and contains one of the words.
     Matching {
         /// A prefix that suffices.
@@ -61,7 +72,11 @@ fn field_part(field: Field) -> Part {
         Field::Error => Part::Beginning,
         Field::Input => Part::Arguments,
         Field::Messages => matching(None, MAX_MESSAGES_CHARS, &[], PREVIEW_WINDOW),
-        Field::Response => matching(Some(PROMPT_PREFIX), MAX_RESPONSE_CHARS, &USAGE_WORDS, 1),
+        // The beginning tells why a run was refused, or that it is paused.
+        Field::Response => {
+            Part::Answer { prefix: PROMPT_PREFIX, max_chars: MAX_RESPONSE_CHARS, words: &USAGE_WORDS, otherwise: ERROR_PREVIEW * 2 }
+        }
+        Field::Answer => matching(None, 1, &[], 1),
         Field::ProviderMetadata => matching(None, MAX_RESPONSE_CHARS, &[], 1),
         Field::UsageDetails | Field::InputDetails | Field::OutputDetails => matching(None, MAX_USAGE_CHARS, &[], 1),
         Field::CostDetails => matching(None, MAX_MAP_CHARS, &["total"], 1),
@@ -89,7 +104,7 @@ mod tests {
     #[test]
     fn the_part_depends_on_the_field() {
         assert_eq!([part("session.id"), part("input.value"), part("error.type")], [Part::Whole, Part::Arguments, Part::Beginning]);
-        assert!(matches!(part("output.value"), Part::Matching { otherwise: 1, .. }));
+        assert!(matches!(part("output.value"), Part::Answer { .. }));
         // A key of two fields that need different parts is needed whole.
         for key in row_keys() {
             let parts: Vec<Part> = Field::stated_by(key).map(field_part).collect();

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::extractor::{EndedSpan, is_wordless};
 use super::{ERROR_PREVIEW, Extractor, KnownKey, preview};
 use crate::model::json::Scalar;
-use crate::model::{Batch, Nanos, PayloadRef, Span, SpanId, Status, Text, TraceId};
+use crate::model::{Batch, Ending, Nanos, PayloadRef, Span, SpanId, Status, Text, TraceId};
 
 /// The ids and times of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,9 @@ pub struct SpanBuilder<'a> {
     status: Status,
     status_message: &'a [u8],
     exception_message: &'a [u8],
+    /// Whether the exception occurred at the end of the span or after it.
+    ends_by_exception: bool,
+    service: &'a [u8],
     attributes: Extractor<'a>,
 }
 
@@ -67,6 +71,7 @@ impl<'a> SpanBuilder<'a> {
     /// Forgets everything, for the next span.
     pub fn clear(&mut self) {
         (self.name, self.status, self.status_message, self.exception_message) = (&[], Status::Unset, &[], &[]);
+        (self.ends_by_exception, self.service) = (false, &[]);
         self.attributes.clear();
     }
 
@@ -91,9 +96,19 @@ impl<'a> SpanBuilder<'a> {
         self.exception_message = message;
     }
 
-    /// Sets the name of the service that sent the span, if it is a root span: it names an agent that has no name of its own.
+    /// States that an exception occurred at the end of the span or after it. Without an answer, the span failed.
+    pub fn ends_by_exception(&mut self) {
+        self.ends_by_exception = true;
+    }
+
+    /// Sets the name of the service that sent the span; an empty name is none.
     pub fn service(&mut self, name: &'a [u8]) {
-        self.attributes.service(name);
+        self.service = name;
+    }
+
+    /// Lets the service name an agent that has no name of its own. This is right for a root span.
+    pub fn name_agent_by_service(&mut self) {
+        self.attributes.service(self.service);
     }
 
     /// Adds an attribute. Of attributes with equal keys the last one counts.
@@ -119,6 +134,17 @@ impl<'a> SpanBuilder<'a> {
             (id, parent, end) = (running, grandparent, None);
         }
         let name = utf8_lossy(self.name);
+        let mut facts = self.attributes.facts(&name, scope, batch);
+        facts.service = batch.intern_service(&utf8_lossy(self.service));
+        facts.ending = self.attributes.ending(&EndedSpan {
+            span_type: facts.span_type,
+            name: &name,
+            scope,
+            status: self.status,
+            message: self.message(),
+            by_exception: self.ends_by_exception,
+            has_ended: end.is_some(),
+        });
         Span {
             trace,
             id,
@@ -126,18 +152,25 @@ impl<'a> SpanBuilder<'a> {
             start,
             end,
             status: self.status,
-            facts: self.attributes.facts(&name, scope, batch),
+            facts,
             name: batch.intern(&name),
-            error: self.error(batch),
+            error: self.error(facts.ending, batch),
             payload_ref,
             retained_bytes: 0,
         }
     }
 
-    /// Copies the beginning of the error text: the status message, else the exception's message, else what an attribute states.
-    fn error(&self, batch: &mut Batch) -> Text {
-        let text = [self.status_message, self.exception_message].into_iter().find(|text| !text.is_empty());
-        let text = text.map(Scalar::Text).or_else(|| self.attributes.error());
+    /// Returns the status message, else the exception's message.
+    fn message(&self) -> &'a [u8] {
+        if self.status_message.is_empty() { self.exception_message } else { self.status_message }
+    }
+
+    /// Copies the beginning of the error text: the status message, else the exception's message, else what an attribute states. A message
+    /// that does not say why a run was refused is replaced by the run's output, which does.
+    fn error(&self, ending: Ending, batch: &mut Batch) -> Text {
+        let message = Some(self.message()).filter(|text| !text.is_empty()).map(Scalar::Text);
+        let reason = if ending == Ending::Refused && is_wordless(self.message()) { self.attributes.plain_output() } else { None };
+        let text = reason.or(message).or_else(|| self.attributes.error());
         text.map_or_else(Text::default, |text| preview::<ERROR_PREVIEW>(text, batch))
     }
 }

@@ -68,7 +68,10 @@ pub(super) fn payload(attributes: &[u8], status_message: &[u8]) -> Payload {
     };
     // Agno writes no other kind, and the column may be missing.
     let span_kind = SpanKind::Internal;
-    Payload { attributes, status_message: String::from_utf8_lossy(status_message).into_owned(), span_kind, ..Payload::default() }
+    let status_message = String::from_utf8_lossy(status_message).into_owned();
+    let stack = ("stack trace", "none: Agno's database stores none; send OTLP to get it");
+    let notes = if status_message.is_empty() { Vec::new() } else { vec![(stack.0.to_owned(), stack.1.to_owned())] };
+    Payload { attributes, status_message, span_kind, notes, ..Payload::default() }
 }
 
 /// Returns the names and values of a trace's columns for the user. `value` reads a column, or returns `None` if there is none.

@@ -11,6 +11,7 @@ pub mod fuzz;
 mod index;
 mod jaeger;
 mod lines;
+mod log_text;
 mod objects;
 mod requests;
 mod search;
@@ -35,7 +36,7 @@ const BATCH_SIZE: usize = 2048;
 const MAX_SIZE: usize = 2 << 30;
 
 /// The extensions of files of spans. They count if the file is missing or empty.
-const EXTENSIONS: [&str; 6] = ["json", "jsonl", "ndjson", "pb", "gz", "zst"];
+const EXTENSIONS: [&str; 9] = ["json", "jsonl", "ndjson", "pb", "gz", "zst", "log", "txt", "csv"];
 
 /// The magic number of a SQLite database.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
@@ -102,8 +103,8 @@ fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<
                 sender.send(Update::SearchHits(SearchHits { source: sender.id, ticket, spans, progress: None, error: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            // The content stays in memory until the source stops.
-            Ok(Request::Release(_)) | Err(RecvTimeoutError::Timeout) => {}
+            // The content stays in memory until the source stops. Nobody waits for a reader.
+            Ok(Request::Release(_) | Request::Suspend(_) | Request::Resume) | Err(RecvTimeoutError::Timeout) => {}
         }
         if scan.is_none() {
             reader.look()?;

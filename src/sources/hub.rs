@@ -1,6 +1,7 @@
 //! All running sources behind one type: their updates, requests to them, and how they stop.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc::Receiver;
@@ -8,6 +9,9 @@ use tokio::task::unconstrained;
 
 use super::{Handle, PayloadRequest, Request, Update};
 use crate::model::{Payload, PayloadRef, SourceId};
+
+/// How long the sources may take before the program is stopped.
+const SUSPEND_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The running sources, in the order of their ids.
 ///
@@ -113,6 +117,28 @@ impl Hub {
         for (source, payloads) in by_source {
             // A source that has ended holds nothing.
             self.send(source, Request::Release(payloads));
+        }
+    }
+
+    /// Prepares for the program being stopped: no sender may wait for it. Returns when that is so, after [`SUSPEND_TIMEOUT`] at the latest.
+    pub fn suspend(&self) {
+        let (done, answers) = std::sync::mpsc::channel();
+        for source in &self.sources {
+            // A source that has ended holds no connection.
+            let _ = source.requests.send(Request::Suspend(done.clone()));
+        }
+        drop(done);
+        let begun = Instant::now();
+        // Each source answers or drops its end.
+        while let Some(left) = SUSPEND_TIMEOUT.checked_sub(begun.elapsed())
+            && answers.recv_timeout(left).is_ok()
+        {}
+    }
+
+    /// Goes on after [`Hub::suspend`].
+    pub fn resume(&self) {
+        for source in &self.sources {
+            let _ = source.requests.send(Request::Resume);
         }
     }
 

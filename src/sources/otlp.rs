@@ -10,6 +10,7 @@ mod body_reader;
 mod body_store;
 pub(crate) mod client;
 mod compact;
+mod connections;
 mod forward;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
@@ -123,10 +124,13 @@ fn run(
         options: options.clone(),
     };
     let (shutdown, shutdown_receiver) = watch::channel(false);
+    let (suspended, suspended_receiver) = watch::channel(false);
     let server = Server {
         service: Arc::new(service),
         permits: Arc::new(Semaphore::new(options.limits.connections as usize)),
+        connections: Arc::default(),
         shutdown: shutdown_receiver,
+        suspended: suspended_receiver,
     };
     let addresses = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     let (listeners, listeners_receiver) = unbounded_channel();
@@ -145,6 +149,7 @@ fn run(
         has_token: options.token.is_some(),
         failed,
         listeners,
+        suspended,
         reported: Traffic::default(),
         scan: None,
     };

@@ -291,8 +291,8 @@ impl Watcher<'_> {
                 self.scan = None;
                 return Ok(());
             }
-            // Payloads are in the database: there is no memory to release.
-            Request::Release(_) => return Ok(()),
+            // Payloads are in the database: there is no memory to release. Nobody waits for a reader.
+            Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };
         let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();
         let mut found = runtime.block_on(self.payloads(&spans)).map_err(|error| error.message(&self.config, &self.location));

@@ -285,8 +285,8 @@ impl Watcher<'_> {
                 self.scan = None;
                 return Ok(());
             }
-            // Payloads are in the file: there is no memory to release.
-            Request::Release(_) => return Ok(()),
+            // Payloads are in the file: there is no memory to release. Nobody waits for a reader.
+            Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };
         let mut payloads = Vec::with_capacity(addresses.len());
         let mut chunks = addresses.chunks(PAYLOADS).peekable();

@@ -13,6 +13,10 @@ pub struct Traffic {
     pub deferred: u64,
     /// Requests that are final errors: not OTLP, too large, or without the token.
     pub refused: u64,
+    /// Why the last request for spans was put off, until one is accepted.
+    pub failure: Option<String>,
+    /// Connections that were closed at once, because all of too many were busy.
+    pub turned_away: u64,
     /// Log records that were accepted but not kept, or evicted since.
     pub logs: u64,
     /// Metric data points, which are accepted but not kept.

@@ -6,7 +6,7 @@ use super::interner::Symbol;
 use super::ix::RowIx;
 use super::row::Phase;
 use super::{Store, Totals};
-use crate::model::{Nanos, SpanType, Status};
+use crate::model::{Nanos, SpanType};
 
 /// The maximum number of rows of a run that are analyzed: the first ones.
 pub const MAX_ANALYZED_ROWS: usize = 4096;
@@ -104,7 +104,7 @@ impl Store {
             {
                 retried.push((before, row));
             }
-            if data.status == Status::Error && data.phase == Phase::Ended {
+            if data.has_failed() && data.phase == Phase::Ended {
                 // Of nested rows of one failed call, the outer one comes first and represents it.
                 failed.entry(data.label).or_insert(row);
             }

@@ -15,7 +15,7 @@ use super::totals::Totals;
 use crate::model::{SpanType, Status};
 
 /// The maximum number of children examined for another row of the same operation. Such a row is an only child or one of a few.
-const MAX_EXAMINED_CHILDREN: usize = 64;
+pub(super) const MAX_EXAMINED_CHILDREN: usize = 64;
 
 /// The groups that rows own usage for.
 pub(super) const OWNERS: [By; 2] = [By::Agent, By::Tool];
@@ -204,7 +204,7 @@ impl Store {
     }
 
     /// Returns whether a row and its child report the same operation: same group, same name, and the child runs within the row's time.
-    fn is_same_operation(&self, row: RowIx, child: RowIx) -> bool {
+    pub(super) fn is_same_operation(&self, row: RowIx, child: RowIx) -> bool {
         let (row, child) = (self.row(row), self.row(child));
         let have_arrived = !row.placeholder && !child.placeholder;
         let is_within = row.start <= child.start && child.end <= row.end;
@@ -226,7 +226,8 @@ impl Store {
         let by = By::of(data.span_type).unwrap_or(By::Agent);
         let usage = self.usage(row).filter(|_| by == By::Model);
         let call = Call {
-            failed: data.status == Status::Error,
+            is_error: data.status() == Status::Error,
+            failed: data.has_failed(),
             duration: (data.phase == Phase::Ended).then(|| data.duration(0)),
             first_token: self.first_token(row).filter(|_| by == By::Model),
             output: usage.and_then(|usage| usage.output),

@@ -13,15 +13,26 @@ use smallvec::SmallVec;
 use super::hash_index::HashIndex;
 use super::ix::{NONE, RowIx};
 use super::packed_usage::PackedUsage;
+use super::pairing::Slot;
+use super::totals::Totals;
 use super::{Changes, Store};
 use crate::model::{Nanos, SpanId, TraceId, Usage};
 
 /// The maximum number of spans that report one call. An id on more spans identifies no response: some programs send a constant.
 pub(super) const MAX_REPORTS: usize = 8;
 
-/// The rank of a report; the highest one is the primary row. In this order: it has a parent, it states most counts, it starts last, it
-/// ends first.
-type Rank = (bool, usize, Nanos, std::cmp::Reverse<Nanos>, TraceId, SpanId);
+/// The rank of a report; the highest one is the primary row. In this order: whose call it is, it has a parent, it states most counts, it
+/// starts last, it ends first.
+type Rank = (Belonging, bool, usize, Nanos, std::cmp::Reverse<Nanos>, TraceId, SpanId);
+
+/// Whose call a row is. An agent and a gateway may report the same call, each in its own trace; it counts for the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Belonging {
+    /// It is a run or below one.
+    of_run: bool,
+    /// It has a session.
+    of_session: bool,
+}
 
 /// The reports of model calls by response id.
 #[derive(Debug, Default)]
@@ -137,7 +148,8 @@ impl Store {
         }
     }
 
-    /// Fills counts that the primary row lacks from its duplicates, and removes filled counts from all other reports.
+    /// Fills what the primary row lacks from its duplicates: counts, the cost, and the model that answered. Removes what was filled in all
+    /// other reports.
     pub(super) fn fill_primary(&mut self, reports: &[RowIx], primary: Option<RowIx>, changes: &mut Changes) {
         if reports.len() < 2 {
             // Counts from an evicted duplicate remain true.
@@ -149,14 +161,15 @@ impl Store {
             duplicates.iter().map(|&row| self.usages[self.row(row).usage].without_filled()).collect();
         for &row in reports {
             let data = self.row(row);
-            let (index, span_type, start, trace) = (data.usage, data.span_type, data.start, data.trace());
+            let (index, trace) = (data.usage, data.trace());
+            let model_of = self.answering_report(row, reports).filter(|_| Some(row) == primary);
+            let has_new_model = self.set_answering_model(row, model_of);
             let mut usage = self.usages[index].without_filled();
             if Some(row) == primary {
                 duplicates.iter().for_each(|duplicate| usage.fill_from(duplicate));
             }
-            if !usage.has_same_counts(&self.usages[index]) {
-                let counts = self.priced_usage(index, &usage);
-                let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(usage.model_id), counts, span_type, start);
+            if has_new_model || !usage.is_filled_like(&self.usages[index]) {
+                let cost = self.computed_cost(row, &usage);
                 usage.set_computed_cost(cost);
                 self.change(row, |store| store.usages[index] = usage);
                 changes.rows.push(row);
@@ -165,8 +178,8 @@ impl Store {
         }
     }
 
-    /// Elects the primary row again for the reports above a row that has usage at or below it, at its old and its new place: a row above
-    /// another report is not elected.
+    /// Elects the primary row again for the reports above a row that has usage at or below it, at its old and its new place, and pairs them
+    /// again: a row above another report is not elected, and a run or a tool call between them tells that they are two calls.
     pub(super) fn elect_primary_above(&mut self, row: RowIx, old_parent: Option<RowIx>, changes: &mut Changes) {
         let parent = self.row(row).parent();
         for start in [parent, old_parent.filter(|_| old_parent != parent)] {
@@ -175,6 +188,52 @@ impl Store {
             for response in responses {
                 self.elect_primary(response, changes);
             }
+            let slots: SmallVec<[Slot; 4]> =
+                start.into_iter().flat_map(|start| self.path(start)).filter_map(|row| self.slot(row)).collect();
+            for slot in slots {
+                self.pair_around(Some(slot), changes);
+            }
+        }
+    }
+
+    /// Returns whose calls the row and the rows below it are, as far as the row and those above it tell.
+    pub(super) fn belonging(&self, row: RowIx) -> Belonging {
+        let (mut of_run, mut of_session) = (false, false);
+        for row in self.path(row) {
+            let data = self.row(row);
+            of_run |= data.span_type.is_agentic() && !data.placeholder;
+            of_session |= !data.session.is_empty();
+            if of_run && of_session {
+                break;
+            }
+        }
+        Belonging { of_run, of_session }
+    }
+
+    /// Elects primary rows again for the reports below a row, whose belonging was `before` and changed.
+    pub(super) fn elect_primary_below(&mut self, row: RowIx, before: Belonging, changes: &mut Changes) {
+        let now = self.belonging(row);
+        if now == before || !self.below(row).has_usage() {
+            return;
+        }
+        // Rows that rise do not cease to be primary.
+        let rises = now.of_run >= before.of_run && now.of_session >= before.of_session;
+        let is_concerned = |totals: &Totals| if rises { totals.duplicates > 0 } else { totals.has_usage() };
+        let (mut stack, mut responses) = (vec![row], Vec::new());
+        while let Some(row) = stack.pop() {
+            for &child in self.children(row) {
+                if self.response(child) != 0 {
+                    responses.push(self.response(child));
+                }
+                if is_concerned(&self.below(child)) {
+                    stack.push(child);
+                }
+            }
+        }
+        responses.sort_unstable();
+        responses.dedup();
+        for response in responses {
+            self.elect_primary(response, changes);
         }
     }
 
@@ -196,7 +255,7 @@ impl Store {
     }
 
     /// Returns whether `row` is below `other` in the same trace.
-    fn is_below(&self, row: RowIx, other: RowIx) -> bool {
+    pub(super) fn is_below(&self, row: RowIx, other: RowIx) -> bool {
         let (data, above) = (self.row(row), self.row(other));
         row != other && data.trace == above.trace && above.children != NONE && self.is_at_or_below(row, other)
     }
@@ -206,7 +265,15 @@ impl Store {
         let usage = self.usages[data.usage].without_filled().usage();
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
         let stated = counts.iter().flatten().filter(|count| **count > 0).count();
-        (self.stated_parent(row).is_some(), stated, data.start, std::cmp::Reverse(data.end), self.trace(data.trace()).id, data.id)
+        (
+            self.belonging(row),
+            self.stated_parent(row).is_some(),
+            stated,
+            data.start,
+            std::cmp::Reverse(data.end),
+            self.trace(data.trace()).id,
+            data.id,
+        )
     }
 
     /// Returns whether a report is a duplicate of `primary`: neither the primary row nor a row above it that gives way to it anyway.

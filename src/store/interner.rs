@@ -41,12 +41,21 @@ pub struct Interner {
     table: HashIndex,
     hasher: DefaultHashBuilder,
     reuses: u64,
+    /// The bytes of all texts.
+    bytes: usize,
 }
 
 impl Default for Interner {
     fn default() -> Self {
         let empty = Entry { text: Box::default(), uses: 1 };
-        Self { entries: vec![empty], free: Vec::new(), table: HashIndex::default(), hasher: DefaultHashBuilder::default(), reuses: 0 }
+        Self {
+            entries: vec![empty],
+            free: Vec::new(),
+            table: HashIndex::default(),
+            hasher: DefaultHashBuilder::default(),
+            reuses: 0,
+            bytes: 0,
+        }
     }
 }
 
@@ -62,6 +71,7 @@ impl Interner {
             return Symbol(index);
         }
         let entry = Entry { text: text.into(), uses: 1 };
+        self.bytes += text.len();
         let index = if let Some(index) = self.free.pop() {
             self.entries[index as usize] = entry;
             self.reuses += 1;
@@ -105,6 +115,7 @@ impl Interner {
             return;
         }
         let text = std::mem::take(&mut entry.text);
+        self.bytes -= text.len();
         let hash = self.hasher.hash_one(&*text);
         self.table.remove(hash, |&index| index == symbol.0);
         self.free.push(symbol.0);
@@ -119,6 +130,12 @@ impl Interner {
     #[must_use]
     pub fn text(&self, symbol: Symbol) -> &str {
         &self.entries[symbol.index()].text
+    }
+
+    /// Returns the bytes of all texts.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Returns one more than the highest [`Symbol::index`].

@@ -12,7 +12,7 @@ pub(super) struct PackedUsage {
     pub(super) model_id: u32,
     /// The hash of the response id; 0 if unknown.
     response: u32,
-    /// Microseconds to the first token in the low bits, flags above them.
+    /// Units of [`Self::TICK`] to the first token in the low bits, flags above them.
     first_token: u32,
 }
 
@@ -25,22 +25,29 @@ impl PackedUsage {
     const DUPLICATE: u32 = 1 << 30;
     /// Flag: the response id comes from pairing, not from the span.
     const PAIRED: u32 = 1 << 29;
-    const NO_TIME: u32 = Self::PAIRED - 1;
+    /// Flag: the stated cost comes from a duplicate, not from the span.
+    const FILLED_COST: u32 = 1 << 28;
+    /// Flag: the span states no cached tokens though there may be some.
+    const CACHE_UNSTATED: u32 = 1 << 27;
+    const NO_TIME: u32 = Self::CACHE_UNSTATED - 1;
+    /// The unit of the time to the first token.
+    const TICK: Nanos = 10_000;
     /// Flag of a count: it comes from a duplicate, not from the span.
     const FILLED: u32 = 1 << 31;
 
     pub(super) fn new(usage: Usage, first_token: Option<Nanos>, model_id: u32) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
         let pack = |count: Option<u32>| count.filter(|count| *count <= MAX_COUNT).unwrap_or(Self::NO_COUNT);
-        let micros =
-            first_token.and_then(|nanos| u32::try_from(nanos / 1000).ok()).map_or(Self::NO_TIME, |micros| micros.min(Self::NO_TIME));
+        let ticks =
+            first_token.and_then(|nanos| u32::try_from(nanos / Self::TICK).ok()).map_or(Self::NO_TIME, |ticks| ticks.min(Self::NO_TIME));
         let states_cost = if usage.cost.is_some() { Self::STATES_COST } else { 0 };
+        let cache_unstated = if usage.cache_unstated { Self::CACHE_UNSTATED } else { 0 };
         Self {
             cost: usage.cost.unwrap_or(Self::NO_COST),
             counts: counts.map(pack),
             model_id,
             response: 0,
-            first_token: micros | states_cost,
+            first_token: ticks | states_cost | cache_unstated,
         }
     }
 
@@ -49,12 +56,18 @@ impl PackedUsage {
         let unpack = |count| (count != Self::NO_COUNT).then_some(count & !Self::FILLED);
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
-        Usage { input, output, cache_read, cache_write, reasoning, cost, ..Usage::default() }
+        let cache_unstated = self.first_token & Self::CACHE_UNSTATED != 0 && cache_read.or(cache_write).is_none();
+        Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, ..Usage::default() }
     }
 
-    /// Returns whether the span itself states its cost.
+    /// Returns whether the span or a duplicate of it states the cost.
     pub(super) fn states_cost(&self) -> bool {
         self.first_token & Self::STATES_COST != 0
+    }
+
+    /// Returns whether a duplicate states the cost, and the span does not.
+    pub(super) fn has_filled_cost(&self) -> bool {
+        self.first_token & Self::FILLED_COST != 0
     }
 
     /// Sets the computed cost, unless the span states one.
@@ -64,7 +77,7 @@ impl PackedUsage {
         }
     }
 
-    /// Fills missing cache and reasoning counts from a duplicate that states them itself.
+    /// Fills missing cache and reasoning counts and a missing cost from a duplicate that states them itself.
     pub(super) fn fill_from(&mut self, duplicate: &Self) {
         for (index, count) in duplicate.counts.into_iter().enumerate().skip(2) {
             let whole = if index == 4 { self.counts[1] } else { self.counts[0] };
@@ -72,17 +85,27 @@ impl PackedUsage {
                 self.counts[index] = count | Self::FILLED;
             }
         }
+        if !self.states_cost() && duplicate.states_cost() {
+            self.cost = duplicate.cost;
+            self.first_token |= Self::STATES_COST | Self::FILLED_COST;
+        }
     }
 
-    /// Returns the usage as the span states it, without counts from duplicates.
+    /// Returns the usage as the span states it, without what comes from duplicates.
     pub(super) fn without_filled(&self) -> Self {
         let stated = |count: u32| if count & Self::FILLED == 0 { count } else { Self::NO_COUNT };
-        Self { counts: self.counts.map(stated), ..*self }
+        let mut usage = Self { counts: self.counts.map(stated), ..*self };
+        if self.has_filled_cost() {
+            usage.cost = Self::NO_COST;
+            usage.first_token &= !(Self::STATES_COST | Self::FILLED_COST);
+        }
+        usage
     }
 
-    /// Returns whether all counts and their origins are equal.
-    pub(super) fn has_same_counts(&self, other: &Self) -> bool {
-        self.counts == other.counts
+    /// Returns whether all counts, the stated cost and their origins are equal.
+    pub(super) fn is_filled_like(&self, other: &Self) -> bool {
+        let flags = |usage: &Self| usage.first_token & (Self::STATES_COST | Self::FILLED_COST);
+        self.counts == other.counts && flags(self) == flags(other) && (!self.states_cost() || self.cost == other.cost)
     }
 
     /// Returns the hash of the response id, whether the span states it or pairing found it; 0 if unknown.
@@ -111,7 +134,7 @@ impl PackedUsage {
     }
 
     pub(super) fn first_token(&self) -> Option<Nanos> {
-        let micros = self.first_token & Self::NO_TIME;
-        (micros != Self::NO_TIME).then(|| Nanos::from(micros) * 1000)
+        let ticks = self.first_token & Self::NO_TIME;
+        (ticks != Self::NO_TIME).then(|| Nanos::from(ticks) * Self::TICK)
     }
 }

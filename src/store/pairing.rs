@@ -1,63 +1,68 @@
 //! Pairs of model rows that report the same call although one of them does not state the provider's response id.
 //!
-//! Two rows are a candidate pair if they are of different instrumentations, have equal token counts, and one ran while the other did.
-//! Among candidates, the rows whose times differ least are paired ([`groups`]), and each row is paired with at most one row of each other
-//! instrumentation. A row without a response id adopts the id of its partner; if neither states one, both adopt an invented one. Rows of
-//! the same instrumentation are never paired: each is a call of its own.
+//! Two rows are a candidate pair if they are of different instrumentations, have equal token counts, and one ran within the time of the
+//! other: the reader of a streamed answer may end long after the gateway that served it. Among candidates, the rows whose times differ
+//! least are paired ([`groups`]), and each row is paired with at most one row of each other instrumentation. A row without a response id
+//! adopts the id of its partner; if neither states one, both adopt an invented one. Rows of the same instrumentation are calls of their
+//! own, except *twins*: siblings of the same name, times and counts, which are one span that was sent with two ids.
 //!
-//! The ends of a pair lie within [`MAX_END_DISTANCE`]. So rows are indexed by their *slot*: their token counts and the second of their
-//! end. Only rows in the same *chain*, consecutive slots that are not empty, can influence each other. A change pairs its chain again. If a chain
-//! has more than [`MAX_CHAIN`] rows, as in a load test, no row in it is paired.
+//! Rows are indexed by their [`Slot`]: their token counts and times. Only rows in the same *chain*, of equal counts and each beginning
+//! before an earlier one ended, can influence each other. A change pairs its chain again. If a chain has more than [`MAX_CHAIN`] rows, as
+//! in a load test, no row in it is paired.
 
 mod groups;
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
-use hashbrown::HashMap;
-
-use super::hash_index::HashIndex;
 use super::ix::{NONE, RowIx};
-use super::model_ids::ModelIds;
-use super::packed_usage::PackedUsage;
-use super::row::{Phase, Row};
-use super::slab::Slab;
+use super::row::Phase;
 use super::{Changes, Store};
 use crate::model::{Nanos, SpanType};
 use groups::{Call, groups};
 
-/// The maximum distance between the ends of a pair, and the width of a slot.
-const MAX_END_DISTANCE: Nanos = 1_000_000_000;
-
-/// The maximum length of a chain whose rows are paired. [`groups`] marks rows in the bits of a `u64`.
+/// The maximum length of a chain whose rows are paired, and how many rows before a row may connect it to its chain. [`groups`] marks rows
+/// in the bits of a `u64`.
 const MAX_CHAIN: usize = 64;
 
-/// Input tokens, output tokens, and the end in units of [`MAX_END_DISTANCE`].
-pub(super) type Slot = (u32, u32, Nanos);
+/// The maximum number of siblings that are compared with a row to find its twin.
+const MAX_TWINS: usize = 8;
 
-/// The rows that may be paired, by slot. Unused while all usage comes from one instrumentation.
+/// Where a row is in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot {
+    input: u32,
+    output: u32,
+    start: Nanos,
+    end: Nanos,
+}
+
+/// The rows that may be paired, with their ends, by counts and start. Unused while nothing can be paired.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
     is_active: bool,
-    rows: HashIndex,
-    /// The number of rows per slot that are not in `rows`, since the slot has more than [`MAX_CHAIN`] rows.
-    overflow: HashMap<Slot, u32>,
+    rows: BTreeMap<(u32, u32, Nanos, RowIx), Nanos>,
 }
 
-/// Returns the slot of a row; `None` if it cannot be paired.
-fn slot(row: &Row, usages: &Slab<PackedUsage>, model_ids: &ModelIds) -> Option<Slot> {
-    if row.usage == NONE || !row.span_type.calls_model() || row.phase != Phase::Ended || row.start > row.end {
-        return None;
-    }
-    let packed = &usages[row.usage];
-    let usage = packed.usage();
-    let (input, output) = (usage.input?, usage.output.unwrap_or_default());
-    let has_counts = input > 0 && (output > 0 || row.span_type != SpanType::Model);
-    (has_counts && !model_ids.scope(packed.model_id).is_empty()).then(|| (input, output, row.end.div_euclid(MAX_END_DISTANCE)))
+/// Rows that can influence each other, in the order of their starts.
+#[derive(Debug, Default)]
+struct Chain {
+    rows: Vec<RowIx>,
+    /// Whether it has more than [`MAX_CHAIN`] rows. Some of them may be missing.
+    is_too_long: bool,
 }
 
 impl Store {
+    /// Returns the slot of a row; `None` if it cannot be paired.
     pub(super) fn slot(&self, row: RowIx) -> Option<Slot> {
-        slot(self.row(row), &self.usages, &self.model_ids)
+        let row = self.row(row);
+        if row.usage == NONE || !row.span_type.calls_model() || row.phase != Phase::Ended || row.start > row.end {
+            return None;
+        }
+        let usage = self.usages[row.usage].usage();
+        let (input, output) = (usage.input?, usage.output.unwrap_or_default());
+        let has_counts = input > 0 && (output > 0 || row.span_type != SpanType::Model);
+        has_counts.then_some(Slot { input, output, start: row.start, end: row.end })
     }
 
     /// Adds a row to its slot. Returns the slot, for [`Store::pair_around`]; `None` if the row cannot be paired.
@@ -65,7 +70,7 @@ impl Store {
         if self.pairing.is_active {
             return self.insert_into_slot(row);
         }
-        if !self.model_ids.have_several_scopes() {
+        if !self.model_ids.have_several_scopes() && !self.has_twin(row) {
             return None;
         }
         self.pairing.is_active = true;
@@ -78,14 +83,7 @@ impl Store {
 
     fn insert_into_slot(&mut self, row: RowIx) -> Option<Slot> {
         let slot = self.slot(row)?;
-        if self.pairing.overflow.contains_key(&slot) || self.rows_in(slot).count() > MAX_CHAIN {
-            // The chain was too long before and still is: there is nothing to pair again.
-            *self.pairing.overflow.entry(slot).or_default() += 1;
-            return None;
-        }
-        let (rows, usages, model_ids, hasher) = (&self.rows, &self.usages, &self.model_ids, &self.hasher);
-        let rehash = |&row: &u32| hasher.hash_one(self::slot(&rows[row], usages, model_ids).unwrap_or_default());
-        self.pairing.rows.insert_unique(hasher.hash_one(slot), row.0, rehash);
+        self.pairing.rows.insert((slot.input, slot.output, slot.start, row), slot.end);
         Some(slot)
     }
 
@@ -95,46 +93,36 @@ impl Store {
             return None;
         }
         let slot = self.slot(row)?;
-        if !self.pairing.rows.remove(self.hasher.hash_one(slot), |&other| other == row.0)
-            && let Some(overflow) = self.pairing.overflow.get_mut(&slot)
-        {
-            *overflow -= 1;
-            if *overflow == 0 {
-                self.pairing.overflow.remove(&slot);
-            }
-        }
+        self.pairing.rows.remove(&(slot.input, slot.output, slot.start, row));
         Some(slot)
     }
 
-    fn rows_in(&self, slot: Slot) -> impl Iterator<Item = RowIx> {
-        let rows = self.pairing.rows.all(self.hasher.hash_one(slot)).map(|&row| RowIx(row));
-        rows.filter(move |&row| self.slot(row) == Some(slot))
+    /// Returns whether a linked row has a sibling that is the same span with another id.
+    fn has_twin(&self, row: RowIx) -> bool {
+        let Some(slot) = self.slot(row) else { return false };
+        let (siblings, position) = (self.siblings(self.row(row).parent(), row), self.position(row));
+        let begins_with_row = |other: &&RowIx| self.row(**other).start == slot.start;
+        let before = siblings.iter().take(position).rev().take_while(begins_with_row).take(MAX_TWINS);
+        let after = siblings.iter().skip(position + 1).take_while(begins_with_row).take(MAX_TWINS);
+        before.chain(after).any(|&other| self.row(other).name == self.row(row).name && self.slot(other) == Some(slot))
     }
 
-    /// Pairs the chain of a slot again, after a row entered or left the slot.
+    /// Pairs the chains again that a row influences, after the row entered or left the slot.
     pub(super) fn pair_around(&mut self, slot: Option<Slot>, changes: &mut Changes) {
-        let Some((input, output, second)) = slot.filter(|_| self.pairing.is_active) else { return };
-        if self.is_empty_slot((input, output, second)) {
-            // The slot's last row may have connected the chains on both sides.
-            self.pair_chain((input, output, second - 1), changes);
-            self.pair_chain((input, output, second + 1), changes);
-        } else {
-            self.pair_chain((input, output, second), changes);
+        let Some(slot) = slot.filter(|_| self.pairing.is_active) else { return };
+        for chain in self.chains_around(&slot) {
+            self.pair_chain(&chain, changes);
         }
     }
 
-    fn is_empty_slot(&self, slot: Slot) -> bool {
-        self.rows_in(slot).next().is_none() && !self.pairing.overflow.contains_key(&slot)
-    }
-
-    /// Pairs the rows of the chain that contains a slot.
-    fn pair_chain(&mut self, slot: Slot, changes: &mut Changes) {
-        let Some((rows, is_too_long)) = self.chain(slot) else { return };
+    /// Pairs the rows of a chain.
+    fn pair_chain(&mut self, chain: &Chain, changes: &mut Changes) {
+        let rows = &chain.rows;
         if rows.iter().all(|&row| self.usages[self.row(row).usage].stated_response() != 0) {
             return;
         }
-        let responses = if is_too_long || rows.len() == 1 { vec![0; rows.len()] } else { self.responses(&rows) };
-        for (row, response) in rows.into_iter().zip(responses) {
+        let responses = if chain.is_too_long || rows.len() == 1 { vec![0; rows.len()] } else { self.responses(rows) };
+        for (&row, response) in rows.iter().zip(responses) {
             let usage = self.usages[self.row(row).usage];
             if usage.stated_response() != 0 || usage.response() == response {
                 continue;
@@ -149,24 +137,46 @@ impl Store {
         }
     }
 
-    /// Returns the rows of the chain that contains a slot, and whether the chain is too long. In that case the rows of farther slots may be
-    /// missing. `None` if the slot and the next one are empty.
-    fn chain(&self, (input, output, second): Slot) -> Option<(Vec<RowIx>, bool)> {
-        let (mut rows, mut is_too_long) = (Vec::new(), false);
-        for (from, step) in [(second, -1), (second + 1, 1)] {
-            let (mut second, known) = (from, rows.len());
-            while rows.len() - known <= MAX_CHAIN {
-                let (slot, before) = ((input, output, second), rows.len());
-                rows.extend(self.rows_in(slot));
-                is_too_long |= self.pairing.overflow.contains_key(&slot);
-                if rows.len() == before {
-                    break;
-                }
-                second += step;
+    /// Returns the chains that a row in the slot is part of or may connect. A row begins a new chain if none of the [`MAX_CHAIN`] rows
+    /// before it runs at its start. So a row influences only the chain it is in, and rows within that distance after it.
+    fn chains_around(&self, slot: &Slot) -> Vec<Chain> {
+        let key = |start, row| (slot.input, slot.output, start, RowIx(row));
+        let boundary = key(slot.start, 0);
+        let entry = |(key, end): (&(u32, u32, Nanos, RowIx), &Nanos)| (key.3, key.2, *end);
+        // The rows before the slot, the nearest one first, then those from the slot on.
+        let mut before: Vec<(RowIx, Nanos, Nanos)> =
+            self.pairing.rows.range(key(Nanos::MIN, 0)..boundary).rev().take(MAX_CHAIN).map(entry).collect();
+        let runs_at = |rows: &[(RowIx, Nanos, Nanos)], start: Nanos| rows.iter().take(MAX_CHAIN).any(|(_, _, end)| *end >= start);
+        let mut members = 0;
+        if runs_at(&before, slot.start) {
+            before = self.pairing.rows.range(key(Nanos::MIN, 0)..boundary).rev().take(2 * MAX_CHAIN).map(entry).collect();
+            members = 1;
+            while members <= MAX_CHAIN && before.get(members - 1).is_some_and(|row| runs_at(&before[members..], row.1)) {
+                members += 1;
             }
         }
-        is_too_long |= rows.len() > MAX_CHAIN;
-        (!rows.is_empty()).then_some((rows, is_too_long))
+        let mut chains = Vec::new();
+        let mut chain = Chain { rows: before[..members.min(before.len())].iter().rev().map(|row| row.0).collect(), is_too_long: false };
+        // All rows so far, in the order of their starts.
+        let mut all: Vec<(RowIx, Nanos, Nanos)> = before.into_iter().rev().collect();
+        for (position, (row, start, end)) in
+            self.pairing.rows.range(boundary..=key(Nanos::MAX, u32::MAX)).take(2 * MAX_CHAIN).map(entry).enumerate()
+        {
+            let reach = |rows: usize| all.iter().rev().take(rows).any(|(_, _, end)| *end >= start);
+            if !reach(MAX_CHAIN) {
+                chains.push(std::mem::take(&mut chain));
+                // The row one farther was among the nearest ones before the slot's row came, or will be after it went.
+                if position >= MAX_CHAIN || (start > slot.end && !reach(MAX_CHAIN + 1)) {
+                    break;
+                }
+            }
+            chain.rows.push(row);
+            all.push((row, start, end));
+        }
+        chains.push(chain);
+        chains.retain(|chain| !chain.rows.is_empty());
+        chains.iter_mut().for_each(|chain| chain.is_too_long = chain.rows.len() > MAX_CHAIN);
+        chains
     }
 
     /// Returns the response that each of the rows is to adopt; 0 for none.
@@ -179,12 +189,18 @@ impl Store {
                 start: data.start,
                 end: data.end,
                 parent: self.stated_parent(row),
+                name: data.name,
                 scope: self.model_ids.scope(usage.model_id),
                 response: usage.stated_response(),
+                others: 0,
             }
         };
         let mut calls: Vec<Call> = rows.iter().enumerate().map(call).collect();
         calls.sort_unstable_by_key(|call| call.id);
+        for one in 0..calls.len() {
+            let is_other = |other: &Call| other.id.0 == calls[one].id.0 && self.is_call_apart(rows[other.index], rows[calls[one].index]);
+            calls[one].others = calls.iter().enumerate().filter(|(_, other)| is_other(other)).map(|(index, _)| 1 << index).sum();
+        }
         let mut responses = vec![0; rows.len()];
         for group in groups(&calls).iter().filter(|group| group.calls.count_ones() > 1) {
             let in_group = calls.iter().enumerate().filter(|(index, _)| group.calls >> index & 1 != 0).map(|(_, call)| call);
@@ -195,6 +211,14 @@ impl Store {
             }
         }
         responses
+    }
+
+    /// Returns whether one of two rows is below the other, and a run or a tool call lies between them.
+    fn is_call_apart(&self, one: RowIx, other: RowIx) -> bool {
+        let is_apart = |lower: RowIx, upper: RowIx| {
+            self.is_below(lower, upper) && self.path(lower).skip(1).take_while(|&row| row != upper).any(|row| self.begins_calls(row))
+        };
+        is_apart(one, other) || is_apart(other, one)
     }
 
     /// Returns a response that only these calls report. It is derived from the first call, so that it does not depend on the order of

@@ -56,10 +56,9 @@ impl Store {
         let mut changes = Changes::default();
         let rows: Vec<RowIx> = self.rows().filter(|&row| self.row(row).usage != NONE).collect();
         for row in rows {
-            let data = self.row(row);
-            let (usage, kind, start, trace) = (data.usage, data.span_type, data.start, data.trace());
-            let (model_id, counts) = (self.model_ids.get(self.usages[usage].model_id), self.priced_usage(usage, &self.usages[usage]));
-            let cost = self.pricing.cost(&mut self.texts, model_id, counts, kind, start);
+            let (usage, trace) = (self.row(row).usage, self.row(row).trace());
+            let stated = self.usages[usage];
+            let cost = self.computed_cost(row, &stated);
             self.change(row, |store| store.usages[usage].set_computed_cost(cost));
             changes.rows.push(row);
             self.touch(trace, &mut changes);
@@ -67,13 +66,29 @@ impl Store {
         changes
     }
 
+    /// Returns the computed cost of usage of a row.
+    pub(super) fn computed_cost(&mut self, row: RowIx, usage: &PackedUsage) -> Option<NanoUsd> {
+        let data = self.row(row);
+        let (kind, start, counts) = (data.span_type, data.start, self.priced_usage(data.usage, usage));
+        let stated = self.stated_models.get(&row).map(|stated| stated.model_id);
+        // A gateway's own name for the model may have no price, and the name that the agent states one.
+        [Some(usage.model_id), stated].into_iter().flatten().find_map(|model_id| {
+            let model_id = self.model_ids.get(model_id);
+            self.pricing.cost(&mut self.texts, model_id, counts, kind, start)
+        })
+    }
+
     /// Returns the quote that the row's cost was computed from; `None` if the cost is stated or unknown.
     #[must_use]
     pub fn quote(&self, row: RowIx) -> Option<Quote> {
         let data = self.row(row);
         let usage = (data.usage != NONE).then(|| &self.usages[data.usage]).filter(|usage| !usage.states_cost())?;
-        let counts = self.priced_usage(data.usage, usage);
-        self.pricing.prices.as_ref()?.quote(&call(&self.texts, self.model_ids.get(usage.model_id), counts, data.span_type, data.start)?)
+        let (prices, counts) = (self.pricing.prices.as_ref()?, self.priced_usage(data.usage, usage));
+        let stated = self.stated_models.get(&row).map(|stated| stated.model_id);
+        [Some(usage.model_id), stated]
+            .into_iter()
+            .flatten()
+            .find_map(|model_id| prices.quote(&call(&self.texts, self.model_ids.get(model_id), counts, data.span_type, data.start)?))
     }
 
     /// Returns the tokens of a row that few calls have and that are priced apart.

@@ -8,7 +8,7 @@ use super::attribution::OWNERS;
 use super::ix::{NONE, RowIx, TraceIx};
 use super::row::RunStatus;
 use super::totals::Totals;
-use crate::model::Status;
+use crate::model::{Ending, SpanType, Status};
 
 impl Store {
     /// Returns the sums over `row` and all rows below it.
@@ -30,10 +30,16 @@ impl Store {
             }
         }
         totals.spans += u32::from(!data.placeholder);
-        totals.errors += u32::from(data.status == Status::Error);
+        totals.errors += u32::from(data.status() == Status::Error);
+        if data.fails() && totals.failed == 0 {
+            totals.failed = 1;
+            totals.refused = u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
+        }
         match data.run_status() {
             RunStatus::Running => totals.running += 1,
             RunStatus::Lost => totals.lost += 1,
+            RunStatus::Paused => totals.paused += 1,
+            RunStatus::Cut => totals.cut += 1,
             RunStatus::Ok | RunStatus::Error => {}
         }
         totals
@@ -98,28 +104,34 @@ impl Store {
             let (parent, trace) = (data.parent, data.trace);
             if parent == NONE {
                 let data = &mut self.traces[trace];
+                let before = data.run_status();
                 data.counts.add(&change);
                 if let Some(sums) = &mut data.sums {
                     sums.add(&change);
                 }
-                self.update_stats(TraceIx(trace), |stats| stats.totals.add(&change));
+                let after = data.run_status();
+                self.update_stats(TraceIx(trace), |stats| {
+                    stats.totals.add(&change);
+                    stats.runs.replace(before, after);
+                });
                 return;
             }
             let parent = RowIx(parent);
             let data = self.row(parent);
-            let (has_no_usage, list) = (data.usage == NONE, data.children);
+            let (adds_nothing, list) = (data.usage == NONE && !data.fails(), data.children);
             if !calls.is_zero() {
                 calls = self.calls_for(parent, &calls, from);
             }
             let keeps_inner = self.keeps_inner(parent);
             let had_usage = keeps_inner && self.inner(parent).has_usage();
-            if has_no_usage {
+            if adds_nothing {
                 self.child_lists[list].totals.add(&change);
                 if keeps_inner {
                     self.add_inner(parent, &calls);
                 }
             } else {
-                // The own totals of a parent that states usage change: what it states counts there only as far as it exceeds the rows below.
+                // The own totals of a parent that states usage or failed change: what it states counts there only as far as it exceeds the
+                // rows below, and its failure only while none of them failed.
                 let before = self.totals(parent);
                 let call_before = if keeps_inner { self.call_part(parent, &before) } else { Totals::default() };
                 self.child_lists[list].totals.add(&change);

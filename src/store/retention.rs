@@ -13,7 +13,7 @@ use crate::model::Nanos;
 impl Store {
     /// Evicts traces until the limits hold. Never evicts the newest trace, however large it is.
     pub(super) fn shrink(&mut self, changes: &mut Changes) {
-        while (self.all().spans as usize > self.limits.spans || self.retained_bytes > self.limits.bytes) && self.by_start.len() > 1 {
+        while (self.all().spans as usize > self.limits.spans || self.held_bytes() > self.limits.bytes) && self.by_start.len() > 1 {
             let ended = self.oldest_ended().filter(|ended| self.by_start.last() != Some(ended));
             let Some((_, trace)) = ended.or_else(|| self.by_start.first().copied()) else { break };
             self.evict(trace, changes);
@@ -22,6 +22,11 @@ impl Store {
             changes.traces.retain(|&trace| self.is_trace_held(trace));
             changes.rows.retain(|&row| self.is_held(row));
         }
+    }
+
+    /// Returns the bytes that count towards the limit: those that sources retain for the rows, and the rows' texts.
+    pub(super) fn held_bytes(&self) -> u64 {
+        self.retained_bytes + self.texts.bytes() as u64
     }
 
     /// Returns the oldest trace without a running row. Visits each running trace only once until it ends.
@@ -75,6 +80,9 @@ impl Store {
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
         self.unlinked_parents.remove(&row);
+        self.services.remove(row);
+        // A continuation that was evicted remains one.
+        self.pauses.remove(row);
         self.unindex_row(row);
         let list = self.rows[row.0].children;
         if list != NONE {

@@ -2,7 +2,8 @@
 
 use super::interner::Symbol;
 use super::ix::{NONE, RowIx, TraceIx};
-use crate::model::{Nanos, PayloadRef, SourceId, SpanId, SpanType, Status};
+use super::outcome::{Mark, Outcome};
+use crate::model::{Ending, Nanos, PayloadRef, SourceId, SpanId, SpanType, Status};
 
 /// How far a span has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +23,10 @@ pub enum RunStatus {
     Error,
     /// It runs.
     Running,
+    /// It waits for a person.
+    Paused,
+    /// It was stopped from outside: cancelled, timed out, or its reader went away.
+    Cut,
     /// It was running at the last news of it.
     Lost,
     /// It ended without failure.
@@ -63,8 +68,8 @@ pub struct Row {
     pub source: SourceId,
     /// What the span does; of a placeholder, a guess from its children.
     pub span_type: SpanType,
-    /// The status as the sender set it.
-    pub status: Status,
+    /// How the span ended.
+    pub(super) outcome: Outcome,
     /// How far the span has come.
     pub phase: Phase,
     /// Whether the span itself has not arrived.
@@ -108,14 +113,45 @@ impl Row {
         end.saturating_sub(self.start).max(0)
     }
 
+    /// Returns the status as the sender set it.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.outcome.status()
+    }
+
+    /// Returns how the span ended, as its sender states it.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        self.outcome.ending()
+    }
+
+    /// Returns whether the row itself is a failed step, whatever happened below it; of a tool call, whether its execution failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.fails() || self.outcome.has(Mark::FailedBelow)
+    }
+
+    /// Returns whether the span itself failed and that harms an agent's work.
+    pub(super) fn fails(&self) -> bool {
+        self.outcome.has_own_failure() && !self.outcome.has(Mark::Harmless)
+    }
+
+    /// Returns whether the span failed without harm: it is no step of an agent's work, and its service sends such steps, too.
+    #[must_use]
+    pub fn has_failed_harmlessly(&self) -> bool {
+        self.outcome.has_own_failure() && self.outcome.has(Mark::Harmless)
+    }
+
     /// Returns the row's own status, whatever the status of the rows below it.
     #[must_use]
     pub fn run_status(&self) -> RunStatus {
-        match (self.status, self.phase) {
-            (Status::Error, _) => RunStatus::Error,
-            (_, Phase::Running) => RunStatus::Running,
-            (_, Phase::Lost) => RunStatus::Lost,
-            (_, Phase::Ended) => RunStatus::Ok,
+        match (self.phase, self.outcome.ending()) {
+            _ if self.has_failed() => RunStatus::Error,
+            (Phase::Running, _) => RunStatus::Running,
+            (Phase::Lost, _) => RunStatus::Lost,
+            (Phase::Ended, Ending::Paused) if !self.outcome.has(Mark::Continued) => RunStatus::Paused,
+            (Phase::Ended, Ending::Cut) => RunStatus::Cut,
+            (Phase::Ended, _) => RunStatus::Ok,
         }
     }
 

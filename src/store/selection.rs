@@ -52,6 +52,7 @@ impl Store {
     pub(super) fn add_trace(&self, trace: TraceIx, stats: &mut Stats, add: bool) {
         let signed = |totals: super::Totals| if add { totals } else { totals.negated() };
         stats.totals.add(&signed(self.totals_of(trace)));
+        stats.runs.add(self.trace(trace).run_status(), add);
         let roots = self.trace(trace).roots().iter();
         let mut stack: Vec<(RowIx, [Symbol; 2])> = roots.map(|&root| (root, [Symbol::EMPTY; 2])).collect();
         while let Some((row, mut owners)) = stack.pop() {

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::histogram::Histogram;
 use super::interner::Symbol;
+use super::row::RunStatus;
 use super::totals::Totals;
 use crate::model::Nanos;
 use crate::model::usage::NanoUsd;
@@ -26,8 +27,10 @@ pub enum By {
 pub struct Group {
     /// The number of runs or calls. A model call counts once, whatever the number of spans that report it.
     pub calls: u32,
-    /// The number of failed calls.
+    /// The number of calls whose status is an error.
     pub errors: u32,
+    /// The number of failed calls.
+    pub failed: u32,
     /// The durations of the ended calls.
     pub times: Histogram,
     /// The times to the first token, of the model calls that state one.
@@ -55,6 +58,7 @@ impl Group {
 /// A call as its group counts it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
+    pub(super) is_error: bool,
     pub(super) failed: bool,
     /// `None` while it runs.
     pub(super) duration: Option<Nanos>,
@@ -72,8 +76,45 @@ pub struct MinuteTotals {
     pub cost: NanoUsd,
     /// Spans.
     pub spans: u32,
-    /// Failed spans.
-    pub errors: u32,
+    /// Failed steps.
+    pub failed: u32,
+}
+
+/// The numbers of failed, paused and cut traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Failed traces.
+    pub failed: u32,
+    /// Traces that wait for a person.
+    pub paused: u32,
+    /// Traces that were cut.
+    pub cut: u32,
+}
+
+impl RunCounts {
+    fn count(&mut self, status: RunStatus) -> Option<&mut u32> {
+        match status {
+            RunStatus::Error => Some(&mut self.failed),
+            RunStatus::Paused => Some(&mut self.paused),
+            RunStatus::Cut => Some(&mut self.cut),
+            RunStatus::Running | RunStatus::Lost | RunStatus::Ok => None,
+        }
+    }
+
+    /// Counts a trace in another status than before.
+    pub(super) fn replace(&mut self, before: RunStatus, after: RunStatus) {
+        if before != after {
+            self.add(before, false);
+            self.add(after, true);
+        }
+    }
+
+    /// Counts a trace, or undoes that if `add` is false.
+    pub(super) fn add(&mut self, status: RunStatus, add: bool) {
+        if let Some(count) = self.count(status) {
+            *count = if add { count.wrapping_add(1) } else { count.wrapping_sub(1) };
+        }
+    }
 }
 
 /// A minute in nanoseconds.
@@ -91,6 +132,7 @@ pub struct Stats {
     /// The first minute that is kept.
     first_minute: i64,
     pub(super) totals: Totals,
+    pub(super) runs: RunCounts,
 }
 
 impl Stats {
@@ -109,6 +151,12 @@ impl Stats {
     #[must_use]
     pub fn totals(&self) -> &Totals {
         &self.totals
+    }
+
+    /// Returns the numbers of failed, paused and cut traces.
+    #[must_use]
+    pub fn runs(&self) -> RunCounts {
+        self.runs
     }
 
     /// Returns the sums of the last `count` minutes up to `now`, the current minute last. One day is kept.
@@ -163,7 +211,8 @@ impl Stats {
         self.change(by, name, |group| {
             let adjust = |count: &mut u32, by: bool| *count = if add { *count + u32::from(by) } else { *count - u32::from(by) };
             adjust(&mut group.calls, true);
-            adjust(&mut group.errors, call.failed);
+            adjust(&mut group.errors, call.is_error);
+            adjust(&mut group.failed, call.failed);
             if let Some(duration) = call.duration {
                 record(&mut group.times, duration);
             }
@@ -197,7 +246,7 @@ impl Stats {
         totals.tokens = totals.tokens.wrapping_add(own.input).wrapping_add(own.output);
         totals.cost = totals.cost.wrapping_add(own.cost);
         totals.spans = totals.spans.wrapping_add(own.spans);
-        totals.errors = totals.errors.wrapping_add(own.errors);
+        totals.failed = totals.failed.wrapping_add(own.failed);
         if *totals == MinuteTotals::default() {
             self.minutes.remove(&minute);
         }

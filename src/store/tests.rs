@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod failure;
+mod gateway;
 mod invariants;
 
 use proptest::prelude::*;
@@ -259,6 +261,18 @@ fn retained_bytes_are_limited_and_evicted_payloads_are_released() {
 }
 
 #[test]
+fn texts_count_towards_the_limit_until_they_are_freed() {
+    let mut store = Store::new(Limits { bytes: 350, ..Limits::default() });
+    for number in 1..=9_u8 {
+        let mut batch = batch(&[SpanSpec { trace: number, ..spec(u64::from(number), None) }]);
+        batch.spans[0].name = batch.intern(&format!("{number}{}", "x".repeat(99)));
+        store.apply(&batch, 10 * SECOND);
+        assert!(store.held_bytes() <= 350, "{}", store.held_bytes());
+    }
+    assert_eq!((store.trace_count(), store.losses().evicted), (3, 6));
+}
+
+#[test]
 fn the_richer_payload_of_two_sources_is_kept() {
     let mut store = Store::new(Limits::default());
     store.apply(&retaining_batch(&[spec(1, None)], 0, 0, false), 10 * SECOND);
@@ -427,10 +441,11 @@ proptest! {
         for trace in store.traces() {
             let rows = store.rows_of(trace);
             let placeholders = rows.iter().filter(|&&row| store.row(row).placeholder).count();
-            let Counts { spans, errors, running, lost } = *store.trace(trace).counts();
+            let Counts { spans, failed, running, lost, paused, cut } = *store.trace(trace).counts();
             prop_assert_eq!((running + lost) as usize, placeholders);
             let totals = store.totals_of(trace);
-            prop_assert_eq!((spans, errors, running, lost), (totals.spans, totals.errors, totals.running, totals.lost));
+            prop_assert_eq!((spans, failed, running, lost), (totals.spans, totals.failed, totals.running, totals.lost));
+            prop_assert_eq!((paused, cut), (totals.paused, totals.cut));
             let mut sum = Totals::default();
             store.trace(trace).roots().iter().for_each(|&top| sum.add(&store.totals(top)));
             prop_assert_eq!(totals, sum);

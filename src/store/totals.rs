@@ -30,10 +30,20 @@ pub struct Totals {
     pub priced: u32,
     /// Rows whose stated cost counts.
     pub stated: u32,
+    /// Rows whose usage counts and lacks its cached tokens.
+    pub cache_unstated: u32,
     /// Spans, without placeholders.
     pub spans: u32,
-    /// Failed spans.
+    /// Spans whose status is an error.
     pub errors: u32,
+    /// Failed steps: failed rows without a failed row below them.
+    pub failed: u32,
+    /// Failed steps at which a check refused an input or an output.
+    pub refused: u32,
+    /// Paused rows.
+    pub paused: u32,
+    /// Rows that were cut.
+    pub cut: u32,
     /// Running rows.
     pub running: u32,
     /// Lost rows.
@@ -66,6 +76,7 @@ impl Totals {
         let is_lowest = self.inputs == 0;
         if is_lowest && usage.input.is_some() {
             self.inputs = 1;
+            self.cache_unstated = u32::from(usage.cache_unstated);
             (self.input, self.cache_read, self.cache_write) = (count(usage.input), count(usage.cache_read), count(usage.cache_write));
         }
         if self.outputs == 0 && usage.output.is_some() {
@@ -126,8 +137,13 @@ impl Totals {
             outputs,
             priced,
             stated,
+            cache_unstated,
             spans,
             errors,
+            failed,
+            refused,
+            paused,
+            cut,
             running,
             lost,
             duplicates
@@ -158,7 +174,7 @@ impl Totals {
 
     /// Returns tokens and cost only.
     pub(super) fn usage_only(&self) -> Self {
-        Self { spans: 0, errors: 0, running: 0, lost: 0, duplicates: 0, ..*self }
+        Self { spans: 0, errors: 0, failed: 0, refused: 0, paused: 0, cut: 0, running: 0, lost: 0, duplicates: 0, ..*self }
     }
 
     /// Returns tokens, cost and duplicates only.
@@ -174,10 +190,12 @@ impl Totals {
     /// Returns whether every field is zero.
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
-        let Self { calls, inputs, outputs, priced, stated, spans, errors, running, lost, duplicates, .. } = *self;
+        let Self { calls, inputs, outputs, priced, stated, cache_unstated, spans, errors, running, lost, duplicates, .. } = *self;
+        let Self { failed, refused, paused, cut, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
-            && (calls | inputs | outputs | priced | stated | spans | errors | running | lost | duplicates) == 0
+            && (calls | inputs | outputs | priced | stated | cache_unstated | spans | errors | running | lost | duplicates) == 0
+            && (failed | refused | paused | cut) == 0
     }
 }

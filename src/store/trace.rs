@@ -32,8 +32,12 @@ pub struct Trace {
 pub struct Counts {
     /// Spans, without placeholders.
     pub spans: u32,
-    /// Failed spans.
-    pub errors: u32,
+    /// Failed steps.
+    pub failed: u32,
+    /// Paused rows.
+    pub paused: u32,
+    /// Rows that were cut.
+    pub cut: u32,
     /// Running rows.
     pub running: u32,
     /// Lost rows.
@@ -44,7 +48,9 @@ impl Counts {
     /// Adds a difference, whose fields may have wrapped below zero.
     pub(super) fn add(&mut self, change: &Totals) {
         self.spans = self.spans.wrapping_add(change.spans);
-        self.errors = self.errors.wrapping_add(change.errors);
+        self.failed = self.failed.wrapping_add(change.failed);
+        self.paused = self.paused.wrapping_add(change.paused);
+        self.cut = self.cut.wrapping_add(change.cut);
         self.running = self.running.wrapping_add(change.running);
         self.lost = self.lost.wrapping_add(change.lost);
     }
@@ -69,18 +75,17 @@ impl Trace {
         &self.counts
     }
 
-    /// Returns the trace's status: failed if any span failed, else running while any span runs, else lost or ok.
+    /// Returns the trace's status: failed if any step failed, else running while any span runs, else paused, cut, lost or ok.
     #[must_use]
     pub fn run_status(&self) -> RunStatus {
-        let Counts { errors, running, lost, .. } = self.counts;
-        if errors > 0 {
-            RunStatus::Error
-        } else if running > 0 {
-            RunStatus::Running
-        } else if lost > 0 {
-            RunStatus::Lost
-        } else {
-            RunStatus::Ok
+        let Counts { failed, running, paused, cut, lost, .. } = self.counts;
+        match () {
+            () if failed > 0 => RunStatus::Error,
+            () if running > 0 => RunStatus::Running,
+            () if paused > 0 => RunStatus::Paused,
+            () if cut > 0 => RunStatus::Cut,
+            () if lost > 0 => RunStatus::Lost,
+            () => RunStatus::Ok,
         }
     }
 }

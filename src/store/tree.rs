@@ -138,7 +138,7 @@ impl Store {
         self.path(row).any(|row| row == ancestor)
     }
 
-    fn siblings(&self, parent: Option<RowIx>, row: RowIx) -> &[RowIx] {
+    pub(super) fn siblings(&self, parent: Option<RowIx>, row: RowIx) -> &[RowIx] {
         match parent {
             Some(parent) => self.children(parent),
             None => &self.traces[self.row(row).trace].roots,

@@ -16,15 +16,17 @@
 
 use std::hash::BuildHasher;
 
+use super::dedup::Belonging;
 use super::interner::Symbol;
 use super::ix::{NONE, RowIx, TraceIx};
+use super::outcome::Outcome;
 use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
 use super::row::{Phase, Row};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
-use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Status, TraceId, Usage};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanId, SpanType, Text, TraceId, Usage};
 
 /// The number of spans up to which a trace's rows are kept close together in the index.
 const MAX_CLUSTERED_SPANS: u32 = 16;
@@ -34,6 +36,8 @@ const MAX_CLUSTERED_SPANS: u32 = 16;
 pub(super) struct LastLookup {
     trace: Option<(TraceId, TraceIx)>,
     parent: Option<(TraceIx, SpanId, RowIx)>,
+    /// The number of the service by its name.
+    pub(super) service: Option<(Text, u32)>,
     /// By span type.
     texts: [[Symbol; 7]; SpanType::ALL.len()],
 }
@@ -42,6 +46,7 @@ pub(super) struct LastLookup {
 struct Removed {
     parent: Option<RowIx>,
     span_type: SpanType,
+    belonging: Belonging,
     response: u32,
     slot: Option<Slot>,
 }
@@ -67,14 +72,16 @@ impl Store {
             self.replace_payload(row, batch, span, changes);
             self.remove(row, changes)
         } else {
-            Removed { parent: None, span_type: SpanType::Other, response: 0, slot: None }
+            Removed { parent: None, span_type: SpanType::Other, belonging: Belonging::default(), response: 0, slot: None }
         };
         self.fill(row, batch, span);
         self.refresh_inner(row);
+        let freed = self.enter_endings(row, batch, span);
         self.attribute(row, true);
         let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
         self.set_unlinked_parent(row, span.parent, parent);
         self.link(row, parent);
+        self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
         self.reconcile(row, response, &removed, changes);
         changes.rows.push(row);
@@ -82,14 +89,15 @@ impl Store {
 
     /// Phase 1: removes a row from everything that is derived from its facts.
     fn remove(&mut self, row: RowIx, changes: &mut Changes) -> Removed {
-        let (parent, span_type) = (self.row(row).parent(), self.row(row).span_type);
+        let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
+        self.leave_endings(row, changes);
         let response = self.retract_report(row, changes);
         let slot = self.leave_pairing(row);
         self.unlink(row);
         self.set_counted(row, false);
         self.attribute(row, false);
         self.release_facts(row);
-        Removed { parent, span_type, response, slot }
+        Removed { parent, span_type, belonging, response, slot }
     }
 
     /// Phase 4: decides again what depends on the row and its neighbors.
@@ -102,6 +110,9 @@ impl Store {
         if let Some(old_parent) = removed.parent.filter(|&old_parent| Some(old_parent) != parent) {
             self.recount_around(old_parent);
         }
+        for row in [Some(row), parent, removed.parent].into_iter().flatten() {
+            self.mark_execution(row, changes);
+        }
 
         let response = self.report(row, response);
         for response in [removed.response, response] {
@@ -109,6 +120,7 @@ impl Store {
         }
         if self.below(row).has_usage() {
             self.elect_primary_above(row, removed.parent, changes);
+            self.elect_primary_below(row, removed.belonging, changes);
         }
 
         let slot = self.enter_pairing(row);
@@ -126,7 +138,7 @@ impl Store {
     }
 
     fn has_room(&self) -> bool {
-        (self.all().spans as usize) < self.limits.spans && self.retained_bytes < self.limits.bytes
+        (self.all().spans as usize) < self.limits.spans && self.held_bytes() < self.limits.bytes
     }
 
     /// Returns whether the row is an ended span that has more to show than the arriving record of it.
@@ -219,7 +231,7 @@ impl Store {
             usage: NONE,
             source: SourceId::default(),
             span_type: SpanType::Other,
-            status: Status::Unset,
+            outcome: Outcome::default(),
             phase: Phase::Ended,
             retained_bytes: 0,
             placeholder: true,
@@ -267,7 +279,8 @@ impl Store {
             (span.start, span.end.unwrap_or(span.start), span.payload_ref, batch.source);
         (data.name, data.label, data.input, data.calls) = (name, label, input, calls);
         (data.error, data.session, data.user) = (error, session, user);
-        (data.usage, data.span_type, data.status, data.placeholder) = (usage, facts.span_type, span.status, false);
+        (data.usage, data.span_type, data.placeholder) = (usage, facts.span_type, false);
+        data.outcome = Outcome::new(span.status, facts.ending);
         self.enter_phase(row, phase);
         self.set_naming(row, facts.naming);
     }
@@ -283,6 +296,7 @@ impl Store {
             self.texts.release(symbol);
         }
         if usage != NONE {
+            self.release_stated_model(row);
             self.model_ids.release(&mut self.texts, self.usages[usage].model_id);
             self.usages.free(usage);
             self.rare_tokens.remove(&usage);

@@ -2,7 +2,6 @@
 //! their starts.
 
 use super::{Row, RowIx, Store, Symbol, TraceIx};
-use crate::model::Status;
 
 /// The maximum number of ancestors examined per row. Real trees are shallow, and a hostile one must not cost its depth for each row.
 pub(super) const MAX_ANCESTORS: usize = 256;
@@ -65,8 +64,24 @@ impl Store {
     /// Returns the failed row below `row` that is the cause: the first failed child, its first failed child, and so on.
     #[must_use]
     pub fn first_failure(&self, row: RowIx) -> Option<RowIx> {
-        let has_failed = |row: &&RowIx| self.row(**row).status == Status::Error || self.below(**row).errors > 0;
-        let next = |row: &RowIx| (self.below(*row).errors > 0).then(|| self.children(*row).iter().find(has_failed).copied()).flatten();
+        let has_failed = |row: &&RowIx| self.totals(**row).failed > 0;
+        let next = |row: &RowIx| (self.below(*row).failed > 0).then(|| self.children(*row).iter().find(has_failed).copied()).flatten();
         std::iter::successors(next(&row), next).take(MAX_ANCESTORS).last()
+    }
+
+    /// Returns whether the row is where a failure began: it failed, and nothing below it did.
+    #[must_use]
+    pub fn is_failed_step(&self, row: RowIx) -> bool {
+        self.row(row).fails() && self.below(row).failed == 0
+    }
+
+    /// Returns the error text of a failed row: of the step where the failure began, or of the next row above that this failure alone
+    /// made fail, or its own.
+    #[must_use]
+    pub fn failure_text(&self, row: RowIx) -> Symbol {
+        let from = self.first_failure(row).unwrap_or(row);
+        let is_same_failure = |&at: &RowIx| at == from || (self.row(at).has_failed() && self.below(at).failed == 1);
+        let failed = self.path(from).take(MAX_ANCESTORS).take_while(is_same_failure).map(|at| self.row(at).error);
+        failed.chain([self.row(row).error]).find(|text| !text.is_empty()).unwrap_or_default()
     }
 }

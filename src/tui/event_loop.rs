@@ -132,7 +132,10 @@ pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Repor
                     return Ok(());
                 }
                 if std::mem::take(&mut state.is_suspending) {
-                    screen.suspend()?;
+                    state.session.sources.suspend();
+                    let resumed = screen.suspend();
+                    state.session.sources.resume();
+                    resumed?;
                 }
                 frames.is_urgent = true;
             }

@@ -187,18 +187,17 @@ impl Screen {
     }
 
     /// Restores the terminal, stops the process group, and takes the terminal again when the shell continues it. The next frame redraws
-    /// everything. Does nothing while the terminal takes no output, and on a platform that can't suspend.
+    /// everything. Nothing stops while the terminal takes no output, or on a platform that can't suspend.
     ///
     /// # Errors
     ///
     /// Fails if the terminal is gone.
     #[cfg(unix)]
     pub fn suspend(&mut self) -> io::Result<()> {
-        if !self.leave() {
-            return enable_raw_mode();
+        if self.leave() {
+            // The whole process group, like ctrl-z in cooked mode. Nothing stops without a shell that could continue it.
+            rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
         }
-        // The whole process group, like ctrl-z in cooked mode. Nothing stops without a shell that could continue it.
-        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
         enable_raw_mode()?;
         self.output.send(enter_sequence(self.mouse)?);
         // The shell has written to the screen.

@@ -4,18 +4,35 @@ use serde_json::{Value, json};
 
 use super::{Program, names};
 
-const USAGE: [&str; 6] = ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd"];
+const USAGE: [&str; 7] =
+    ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "cache_unstated"];
 
-const TRACE: [&str; 12] =
-    ["source", "trace_id", "name", "status", "start", "end", "duration_ms", "spans", "errors", "agent", "session", "user"];
+const TRACE: [&str; 14] = [
+    "source",
+    "trace_id",
+    "name",
+    "status",
+    "start",
+    "end",
+    "duration_ms",
+    "spans",
+    "errors",
+    "failed_steps",
+    "failed",
+    "agent",
+    "session",
+    "user",
+];
 
-const SPAN: [&str; 17] = [
+const SPAN: [&str; 19] = [
     "trace_id",
     "span_id",
     "parent_id",
     "name",
     "kind",
     "status",
+    "failed",
+    "failed_steps",
     "error",
     "start",
     "end",
@@ -29,7 +46,7 @@ const SPAN: [&str; 17] = [
     "user",
 ];
 
-const STATS: [&str; 8] = ["by", "key", "calls", "errors", "p50_ms", "p95_ms", "p99_ms", "max_ms"];
+const STATS: [&str; 10] = ["by", "key", "calls", "errors", "failed_steps", "failed", "p50_ms", "p95_ms", "p99_ms", "max_ms"];
 
 const FAILED: &str = "f1da07c790e40640405b376d69e46dbc";
 
@@ -45,13 +62,24 @@ fn list_writes_these_fields() {
         json!({
             "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "status": "error",
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
-            "spans": 2, "errors": 2, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
+            "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
-            "cost_usd": null,
+            "cost_usd": null, "cache_unstated": false,
         })
     );
     let team = trace("bcc844e18edeb6510135150b6e8fc602");
     assert_eq!((&team["input_tokens"], &team["output_tokens"], &team["user"]), (&json!(1831), &json!(764), &json!("erin")));
+}
+
+#[test]
+fn show_tells_what_a_sender_dropped() {
+    let program = Program::empty();
+    std::fs::copy(super::fixture("dropped-by-the-sender.pb"), program.path("traces.pb")).unwrap();
+    let text = program.text(&["show", "987d", "traces.pb"]);
+    assert!(text.ends_with("! other many attributes: 176 attributes, 72 events dropped by the sender\n"), "{text}");
+    let trace: Value = serde_json::from_str(&program.text(&["show", "987d", "traces.pb", "--json"])).unwrap();
+    let dropped: Vec<&Value> = trace["spans"].as_array().unwrap().iter().map(|span| &span["dropped"]).collect();
+    assert_eq!(dropped, [&Value::Null, &Value::Null, &json!({"attributes": 176, "events": 72, "links": 0}), &Value::Null]);
 }
 
 #[test]
@@ -74,7 +102,7 @@ fn show_writes_spans_in_tree_order() {
     assert_eq!(spans.len(), 38);
     let mut path: Vec<&Value> = Vec::new();
     for span in spans {
-        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["parameters"]].concat());
+        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["parameters", "dropped"]].concat());
         let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
         assert!(depth <= path.len());
         path.truncate(depth);
@@ -95,7 +123,7 @@ fn payload_adds_attributes_and_events() {
     let program = Program::new();
     let [trace] = program.objects(&["show", "--json", "--payload", &FAILED.to_uppercase(), "traces.db"]).try_into().unwrap();
     for span in trace["spans"].as_array().unwrap() {
-        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["parameters", "attributes", "events"]].concat());
+        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["parameters", "attributes", "events", "dropped"]].concat());
         assert!(span["attributes"]["openinference.span.kind"].is_string());
         assert_eq!(span["events"], json!([]), "Agno's databases hold none");
     }

@@ -82,7 +82,7 @@ fn requests(folder: &Path) -> Vec<String> {
 fn errors_that_differ_in_numbers_only_form_one_group() {
     let program = Program::new();
     let lines = program.objects(&["stats", "--json", "--by", "error", "traces.db"]);
-    assert_eq!(sum(&lines, "errors"), sum(&program.objects(&["list", "--json", "traces.db"]), "errors"));
+    assert_eq!(sum(&lines, "failed_steps"), sum(&program.objects(&["list", "--json", "traces.db"]), "failed_steps"));
     let keys: Vec<&str> = lines.iter().map(|line| line["key"].as_str().unwrap()).collect();
     assert!(keys.contains(&"tool refund_order: payment gateway refused refund of order *: HTTP 502"), "{keys:?}");
 }

@@ -11,7 +11,7 @@ fn list_prints_a_line_per_trace_with_its_error() {
     assert!(lines[1].ends_with("ok      bcc844e1  1.29s     38    0  2.6k   $.0042  Report Team  Write a report about AI"), "{}", lines[1]);
     let failed = lines.iter().find(|line| line.contains("f1da07c7")).unwrap();
     assert!(
-        failed.ends_with("error   f1da07c7  106ms      2    2     –        –  Unlucky Agent  ModelProviderError: upstream model exploded"),
+        failed.ends_with("error   f1da07c7  106ms      2    1     –        –  Unlucky Agent  ModelProviderError: upstream model exploded"),
         "{failed}"
     );
     assert!(!text.contains('\u{1b}'), "no colours without a terminal");
@@ -25,17 +25,16 @@ fn show_prints_a_tree_with_bars_and_errors() {
         "trace    f1da07c790e40640405b376d69e46dbc
 status   error
 began    2026-11-22T05:59:05.347970Z, for 106ms
-holds    2 spans · 2 errors · tokens unknown · cost unknown
+holds    2 spans · 1 failed step · tokens unknown · cost unknown
 session  sess-5
 user     –
 source   traces.db
 
                   TIME   TOK  0s ─────────────────────── 106ms
-◆ Unlucky Agent  106ms     –  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓  ✗ run status: error
+◆ Unlucky Agent  106ms     –  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓  ✗ upstream model exploded
 └ ✦ gpt-5-mini    97ms     –  ▕▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▍    ✗ ModelProviderError: upstream model exploded
 
 ✗ model gpt-5-mini: ModelProviderError: upstream model exploded
-✗ agent Unlucky Agent: run status: error
 "
     );
     let ascii = program.text(&["show", "f1da", "--ascii", "traces.db"]);

@@ -84,7 +84,7 @@ fn a_span_from_both_sources_is_one_row_with_the_richer_payload() {
     assert_eq!((store.all().spans as usize, store.rows().count()), (stored, stored), "each span has one row, and no placeholder remains");
     assert_eq!(store.all().errors as usize, count("SELECT count(*) FROM agno_spans WHERE status_code = 'ERROR'"));
     assert!(store.rows().all(|row| store.row(row).source == OTLP), "the payload of every row is the richer one");
-    let failed: Vec<RowIx> = store.rows().filter(|row| store.row(*row).status == Status::Error).collect();
+    let failed: Vec<RowIx> = store.rows().filter(|row| store.row(*row).status() == Status::Error).collect();
     let payloads: Vec<_> = failed.iter().map(|row| payload(&listening.handle, &mut updates, &store, *row)).collect();
     let stacks = payloads.iter().flat_map(|payload| &payload.events).flat_map(|event| &event.attributes);
     assert!(stacks.filter(|(name, _)| name == "exception.stacktrace").count() >= 1, "{payloads:?}");

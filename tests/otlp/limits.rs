@@ -4,6 +4,7 @@ use std::io::{BufRead, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use agno_top::sources::Request;
 use agno_top::sources::otlp::{ConnectionLimits, Options};
 
 use crate::FIXTURE;
@@ -56,22 +57,62 @@ fn is_served(address: SocketAddr) -> bool {
     written.is_ok() && read_to_close(&mut stream).starts_with("HTTP/1.1 200")
 }
 
+/// Begins a request and waits until the listener reads its body.
+fn begin_request(client: &mut Client) {
+    write!(client.0.get_mut(), "{HEAD}content-length: {}\r\nexpect: 100-continue\r\n\r\n", FIXTURE.len()).unwrap();
+    let mut line = String::new();
+    client.0.read_line(&mut line).unwrap();
+    assert_eq!(line, "HTTP/1.1 100 Continue\r\n");
+    client.0.read_line(&mut line).unwrap();
+}
+
 #[test]
-fn the_number_of_connections_is_limited() {
-    let listener = with(ConnectionLimits { connections: 2, ..ConnectionLimits::default() });
+fn busy_connections_are_limited_and_others_are_turned_away_and_counted() {
+    let mut listener = with(ConnectionLimits { connections: 2, ..ConnectionLimits::default() });
     let mut clients = [listener.client(), listener.client()];
-    for client in &mut clients {
-        assert_eq!(client.post("/v1/traces", &[("content-type", "application/x-protobuf")], b"").status, 200);
-    }
+    clients.iter_mut().for_each(begin_request);
     assert!(!is_served(listener.http));
     assert!(!is_served(listener.grpc), "both addresses share the limit");
-    let [first, mut second] = clients;
-    drop(first);
+    assert_eq!(listener.traffic(|traffic| traffic.turned_away == 2).spans, 0);
+    for client in &mut clients {
+        client.0.get_mut().write_all(FIXTURE).unwrap();
+        assert_eq!(client.response().status, 200);
+    }
+    assert!(is_served(listener.http));
+}
+
+#[test]
+fn the_longest_idle_connection_makes_room_for_a_new_one() {
+    let mut listener = with(ConnectionLimits { connections: 2, ..ConnectionLimits::default() });
+    let [mut first, mut second] = [listener.client(), listener.client()];
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.post("/v1/traces", &[("content-type", "application/x-protobuf")], b"").status, 200);
+    }
+    let mut third = listener.client();
+    assert_eq!(third.post("/v1/traces", &[("content-type", "application/x-protobuf")], FIXTURE).status, 200);
+    assert_eq!(read_to_close(first.0.get_mut()), "");
+    assert_eq!(second.post("/v1/traces", &[("content-type", "application/x-protobuf")], b"").status, 200);
+    assert_eq!(listener.traffic(|traffic| traffic.spans == 75).turned_away, 0);
+}
+
+#[test]
+fn nobody_waits_for_a_suspended_listener() {
+    let listener = with(ConnectionLimits::default());
+    let mut idle = listener.client();
+    assert_eq!(idle.post("/v1/traces", &[("content-type", "application/x-protobuf")], b"").status, 200);
+    let (done, suspended) = std::sync::mpsc::channel();
+    listener.handle.requests.send(Request::Suspend(done)).unwrap();
+    suspended.recv().unwrap();
+    for address in [listener.http, listener.grpc] {
+        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+    }
+    assert_eq!(read_to_close(idle.0.get_mut()), "");
+    listener.handle.requests.send(Request::Resume).unwrap();
     let started = Instant::now();
-    while !is_served(listener.http) {
+    while TcpStream::connect(listener.http).is_err() {
         assert!(started.elapsed() < Duration::from_secs(10));
     }
-    assert_eq!(second.post("/v1/traces", &[("content-type", "application/x-protobuf")], FIXTURE).status, 200);
+    assert!(is_served(listener.http));
 }
 
 #[test]
@@ -80,11 +121,7 @@ fn an_open_request_is_ingested_and_recorded_at_shutdown() {
     let path = directory.path().join("a.db");
     let Listener { handle, http, mut updates, .. } = Listener::with(recording(&path), 16);
     let mut client = Client::new(http);
-    write!(client.0.get_mut(), "{HEAD}content-length: {}\r\nexpect: 100-continue\r\n\r\n", FIXTURE.len()).unwrap();
-    let mut line = String::new();
-    client.0.read_line(&mut line).unwrap();
-    assert_eq!(line, "HTTP/1.1 100 Continue\r\n");
-    client.0.read_line(&mut line).unwrap();
+    begin_request(&mut client);
     drop(handle);
     // The listener soon stops accepting connections.
     let started = Instant::now();

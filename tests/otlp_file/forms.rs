@@ -197,6 +197,28 @@ fn parts_of_a_zipkin_span_are_joined_and_the_server_half_is_a_child() {
     assert_eq!(get.attributes, [("a".to_owned(), text("1")), ("b".to_owned(), text("3"))]);
 }
 
+#[test]
+fn spans_are_found_in_what_a_program_prints() {
+    let python = format!("Hello\n{}Bye\n", String::from_utf8(fixture("python-console.json")).unwrap());
+    let java = String::from_utf8(fixture("java-logging-otlp.jsonl")).unwrap();
+    let java: String = java.lines().map(|line| format!("Nov 29, 2026 8:00:00 AM io.example.Writer write\nINFO: {line}\n")).collect();
+    for (text, expected) in [(python, [2, 1, 1, 10, 5]), (java, [2, 2, 0, 0, 0])] {
+        let read = open_text(&text);
+        assert_eq!((counts(&read), &read.skipped[..], &read.state), (expected, &[] as &[Skipped], &State::Ended), "{text}");
+    }
+    assert!(open_text("name,context.trace_id\na,b\n").failure().contains("it is neither JSON nor OTLP in protobuf"));
+}
+
+#[test]
+fn a_data_frame_by_columns_is_read() {
+    let table = r#"{"name": {"a1": "chat", "a2": "ask"}, "span_kind": {"a1": "LLM", "a2": "AGENT"}, "parent_id": {"a1": "00f067aa0ba902b7", "a2": null},
+        "start_time": {"a1": 1795327144229, "a2": 1795327144200}, "end_time": {"a1": 1795327145229, "a2": 1795327145300},
+        "context.span_id": {"a1": "b7ad6b7169203331", "a2": "00f067aa0ba902b7"}, "attributes.llm.token_count.prompt": {"a1": 10, "a2": null},
+        "context.trace_id": {"a1": "0af7651916cd43dd8448eb211c80319c", "a2": "0af7651916cd43dd8448eb211c80319c"}, "x": 5}"#;
+    let read = open_text(table);
+    assert_eq!((counts(&read), &read.skipped[..]), ([2, 1, 1, 10, 0], &[] as &[Skipped]));
+}
+
 const LOGS: &str = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"5","body":{"stringValue":"x"}}]}]}]}"#;
 /// A request of a log record, with its time and severity, in protobuf.
 const LOGS_PROTO: &[u8] = &[0x0a, 0x0f, 0x12, 0x0d, 0x12, 0x0b, 0x09, 1, 0, 0, 0, 0, 0, 0, 0, 0x10, 9];

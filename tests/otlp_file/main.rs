@@ -88,6 +88,8 @@ fn trace(first: &SpanRecord) -> TraceRecord {
         duration_ms: None,
         spans: 1,
         errors: 1,
+        failed_steps: 1,
+        failed: true,
         agent: None,
         session: None,
         user: None,

@@ -74,14 +74,17 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         input,
         calls,
         response,
+        service,
+        continues,
+        ending,
         scope,
         usage,
         first_token,
     } = facts;
-    let texts =
-        [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope].map(|text| batch.text(*text));
+    let texts = [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service]
+        .map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {retained_bytes} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {continues} {ending:?} {retained_bytes} {texts:?}"
     )
 }
 

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use super::super::output::{Output, Style, StyledText, description, usage};
 use super::super::snapshot::Snapshot;
+use super::PayloadFacts;
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
-use crate::model::{Attribute, Nanos, SpanType};
+use crate::model::{Attribute, Dropped, Nanos, SpanType};
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
 use crate::tui::display::{self, INDENTED_LEVELS};
 use crate::tui::widget::Axis;
@@ -21,19 +22,21 @@ const TIME_WIDTH: usize = 7;
 const TOKENS_WIDTH: usize = 6;
 const COST_WIDTH: usize = 8;
 
+/// Writes a trace. `facts` are those that payloads hold.
 pub(super) fn write(
     out: &mut impl Write,
     snapshot: &Snapshot,
     trace: TraceIx,
     rows: &[(RowIx, usize)],
-    parameters: &[(RowIx, Vec<Attribute>)],
+    facts: &PayloadFacts,
     output: Output,
 ) -> io::Result<()> {
     heading(out, snapshot, trace, output)?;
     out.write_all(b"\n")?;
     tree(out, snapshot, trace, rows, output)?;
     errors(out, &snapshot.store, rows, output)?;
-    self::parameters(out, &snapshot.store, parameters, output)
+    parameters(out, &snapshot.store, &facts.parameters, output)?;
+    losses(out, &snapshot.store, &facts.dropped, output)
 }
 
 /// Writes the facts about the trace, one per line.
@@ -46,10 +49,12 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     let tokens = if totals.tokens().is_none() {
         "tokens unknown".to_owned()
     } else {
-        format!("{} tokens in, {} out", known(totals.inputs, totals.input), known(totals.outputs, totals.output))
+        let cache = if totals.cache_unstated > 0 { " (cache not stated)" } else { "" };
+        format!("{} tokens in{cache}, {} out", known(totals.inputs, totals.input), known(totals.outputs, totals.output))
     };
-    let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
-    let counts = [format::plural(totals.spans.into(), "span"), format::plural(totals.errors.into(), "error"), tokens, cost].join(" · ");
+    let cost = if totals.cost().is_some() { display::cost(&totals) } else { "cost unknown".to_owned() };
+    let counts =
+        [format::plural(totals.spans.into(), "span"), format::plural(totals.failed.into(), "failed step"), tokens, cost].join(" · ");
     let first = |fact: &dyn Fn(RowIx) -> Symbol| {
         let found = store.rows_of(trace).into_iter().map(fact).find(|symbol| !symbol.is_empty());
         found.map_or_else(|| format::UNKNOWN.to_owned(), |symbol| store.text(symbol).to_owned())
@@ -220,9 +225,28 @@ fn parameters(out: &mut impl Write, store: &Store, calls: &[(RowIx, Vec<Attribut
     Ok(())
 }
 
+/// Writes what senders dropped because of their limits.
+fn losses(out: &mut impl Write, store: &Store, dropped: &[(RowIx, Dropped)], output: Output) -> io::Result<()> {
+    if dropped.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    for &(row, Dropped { attributes, events, links }) in dropped {
+        let counts = [(attributes, "attribute"), (events, "event"), (links, "link")];
+        let counts: Vec<String> =
+            counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, noun)| format::plural(count.into(), noun)).collect();
+        let data = store.row(row);
+        let name = format!("{} {}: ", data.span_type.name(), display::name(store, data));
+        let what = format!("{} dropped by the sender", counts.join(", "));
+        let line = [StyledText::new("! ", Style::Dim), StyledText::new(&name, Style::Strong), StyledText::new(&what, Style::Plain)];
+        Output { width: None, ..output }.line(out, &line)?;
+    }
+    Ok(())
+}
+
 /// Writes the errors in full, earliest first.
 fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], output: Output) -> io::Result<()> {
-    let has_failed = |&(row, _): &(RowIx, usize)| store.row(row).status == crate::model::Status::Error;
+    let has_failed = |&(row, _): &(RowIx, usize)| store.is_failed_step(row);
     let mut failed: Vec<RowIx> = rows.iter().copied().filter(has_failed).map(|(row, _)| row).collect();
     if failed.is_empty() {
         return Ok(());
@@ -231,7 +255,7 @@ fn errors(out: &mut impl Write, store: &Store, rows: &[(RowIx, usize)], output: 
     writeln!(out)?;
     for row in failed {
         let data = store.row(row);
-        let error = store.text(data.error);
+        let error = store.text(store.failure_text(row));
         let error = if error.is_empty() { "no message" } else { error };
         let name = format!("{} {}: ", data.span_type.name(), display::name(store, data));
         let symbol = StyledText::new("✗ ", Style::Status(RunStatus::Error));

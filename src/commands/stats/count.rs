@@ -19,8 +19,10 @@ pub(super) struct Group {
     pub(super) period: Option<Period>,
     /// The number of calls.
     pub(super) calls: u64,
-    /// The number of failed calls.
+    /// The number of calls whose status is an error.
     pub(super) errors: u64,
+    /// The number of failed calls.
+    pub(super) failed: u64,
     /// The usage below its calls, without that below another group of the same kind.
     pub(super) usage: Totals,
     /// The durations of ended calls, ascending.
@@ -67,6 +69,7 @@ impl Group {
         for group in groups {
             total.calls += group.calls;
             total.errors += group.errors;
+            total.failed += group.failed;
             total.usage.add(&group.usage);
             total.durations.extend(&group.durations);
             total.priced.tokens = total.priced.tokens.saturating_add(group.priced.tokens);
@@ -113,8 +116,8 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
     for (symbol, group) in totals.groups(by) {
         rest.usage.subtract(&group.usage);
         let key = Some(store.text(symbol).to_owned());
-        let (calls, errors) = (group.calls.into(), group.errors.into());
-        groups.insert(symbol, Group { key, calls, errors, usage: group.usage, ..Group::default() });
+        let (calls, errors, failed) = (group.calls.into(), group.errors.into(), group.failed.into());
+        groups.insert(symbol, Group { key, calls, errors, failed, usage: group.usage, ..Group::default() });
     }
     for &trace in traces {
         // The agent, model or tool of each ancestor, from the root.
@@ -204,8 +207,8 @@ fn key(store: &Store, row: RowIx, by: GroupBy) -> Option<String> {
     match by {
         GroupBy::Session => text(store.stated_session(row)),
         GroupBy::User => text(data.user),
-        GroupBy::Error if data.status == Status::Error => {
-            let error = errors::normalize(store.text(data.error));
+        GroupBy::Error if store.is_failed_step(row) => {
+            let error = errors::normalize(store.text(store.failure_text(row)));
             let error = if error.is_empty() { "no message" } else { &error };
             Some(format!("{} {}: {error}", data.span_type.name(), display::name(store, data)))
         }
@@ -264,9 +267,14 @@ impl Group {
     /// Counts a call, failed if it or, `with_rows_below`, anything in it failed.
     fn add_call(&mut self, store: &Store, row: RowIx, with_rows_below: bool) {
         let data = store.row(row);
-        let has_failed = if with_rows_below { store.totals(row).errors > 0 } else { data.status == Status::Error };
+        let totals = store.totals(row);
+        let (is_error, has_failed) = match with_rows_below {
+            true => (totals.errors > 0, totals.failed > 0),
+            false => (data.status() == Status::Error, data.has_failed()),
+        };
         self.calls += 1;
-        self.errors += u64::from(has_failed);
+        self.errors += u64::from(is_error);
+        self.failed += u64::from(has_failed);
         if data.phase == Phase::Ended {
             self.durations.extend(duration(data));
         }

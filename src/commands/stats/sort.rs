@@ -46,7 +46,7 @@ fn number(group: &Group, column: SortBy) -> Option<f64> {
     match column {
         SortBy::Key => None,
         SortBy::Calls => Some(group.calls as f64),
-        SortBy::Errors => Some(group.errors as f64),
+        SortBy::Errors => Some(group.failed as f64),
         SortBy::P50 => percentile(50),
         SortBy::P95 => percentile(95),
         SortBy::P99 => percentile(99),

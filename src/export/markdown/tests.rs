@@ -13,6 +13,8 @@ fn trace() -> TraceRecord {
         duration_ms: Some(2500.0),
         spans: 3,
         errors: 1,
+        failed_steps: 1,
+        failed: true,
         agent: Some("Report Team".to_owned()),
         session: None,
         user: Some("ann\u{1b}[2J".to_owned()),

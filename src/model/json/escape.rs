@@ -1,5 +1,7 @@
 //! Decoding the escapes of JSON strings.
 
+use std::collections::VecDeque;
+
 use super::Scalar;
 
 /// Decodes the text between the quotes of a JSON string. Invalid escapes remain as they are; lone surrogates and bytes that are not UTF-8
@@ -46,6 +48,42 @@ fn decode(bytes: &[u8], first: u8) -> (char, usize) {
     };
     let char = bytes.get(..len).and_then(|bytes| std::str::from_utf8(bytes).ok()).and_then(|text| text.chars().next());
     char.map_or((char::REPLACEMENT_CHARACTER, 1), |char| (char, len))
+}
+
+/// Decodes the escapes `\uXXXX` in a text that is JSON itself: letters become readable, and everything else stays as it is. Quotes,
+/// backslashes and control characters stay escaped, so that the text remains JSON. A text that is no JSON is returned as it is.
+pub fn decode_letters(text: impl Iterator<Item = char>, is_json: bool) -> impl Iterator<Item = char> {
+    /// The characters of an escaped surrogate pair without the first backslash.
+    const AHEAD: usize = 11;
+    let mut text = text.fuse();
+    let mut ahead: VecDeque<char> = VecDeque::new();
+    // Whether the next character belongs to a backslash before it.
+    let mut is_escaped = false;
+    std::iter::from_fn(move || {
+        let next = ahead.pop_front().or_else(|| text.next())?;
+        if !is_json || std::mem::take(&mut is_escaped) || next != '\\' {
+            return Some(next);
+        }
+        is_escaped = true;
+        while ahead.len() < AHEAD
+            && (ahead.is_empty() || ahead[0] == 'u')
+            && let Some(more) = text.next()
+        {
+            ahead.push_back(more);
+        }
+        if ahead.front() != Some(&'u') {
+            return Some(next);
+        }
+        let escape: String = std::iter::once(next).chain(ahead.iter().copied()).collect();
+        match unicode_escape(escape.as_bytes()) {
+            Some((letter, length)) if !letter.is_control() && !matches!(letter, '"' | '\\') => {
+                is_escaped = false;
+                ahead.drain(..length - 1);
+                Some(letter)
+            }
+            _ => Some(next),
+        }
+    })
 }
 
 /// Decodes the escape at the start of `bytes`. Returns its character and its length in bytes.

@@ -201,3 +201,19 @@ proptest! {
         prop_assert_eq!(scanned(&damaged).ok().map(last_wins), expected);
     }
 }
+
+#[test]
+fn letters_of_nested_json_are_decoded_and_it_stays_json() {
+    let decoded = |text: &str| decode_letters(text.chars(), true).collect::<String>();
+    for (text, expected) in [
+        (r#"{"q": "\u5317\u4eac"}"#, r#"{"q": "北京"}"#),
+        (r#"["\ud83d\ude00", "\u00E9"]"#, r#"["😀", "é"]"#),
+        (r#""a\n\u0022\u005c\u000a""#, r#""a\n\u0022\u005c\u000a""#),
+        (r#""\\u5317 \ud83d \u12 \u"#, r#""\\u5317 \ud83d \u12 \u"#),
+        (r"\", r"\"),
+        (r"\u5317", "北"),
+        ("", ""),
+    ] {
+        assert_eq!(decoded(text), expected, "{text}");
+    }
+}

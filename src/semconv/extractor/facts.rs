@@ -1,8 +1,8 @@
 //! Puts the facts of a row together.
 
-use super::{Extractor, FieldValue};
+use super::{Extractor, FieldValue, ending};
 use crate::model::json::{Scalar, chars};
-use crate::model::{Batch, Naming, Nanos, SpanFacts, SpanType, Text, Value};
+use crate::model::{Batch, Ending, Naming, Nanos, SpanFacts, SpanType, Text, Value};
 use crate::semconv::keys::Field;
 use crate::semconv::kinds;
 use crate::semconv::response_usage::ResponseUsage;
@@ -59,6 +59,9 @@ impl Extractor<'_> {
             user: intern(self.text(Field::User).or_else(|| metadata.user.as_deref().map(plain))),
             run: intern(self.text(Field::Run)),
             response,
+            service: Text::default(),
+            continues: self.has(Field::Run) && ending::is_continuation(name),
+            ending: Ending::default(),
             scope: scope_name,
             input,
             calls,

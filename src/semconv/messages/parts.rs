@@ -1,4 +1,5 @@
-//! Messages as JSON: OpenTelemetry's `parts`, OpenAI's and Anthropic's `content`, the AI SDK's prompts.
+//! Messages as JSON: OpenTelemetry's `parts`, OpenAI's, Anthropic's and Gemini's requests and responses, the prompts of the AI SDK and
+//! Genkit, LangChain's objects.
 
 use super::{Message, ToolCall};
 use crate::model::{Attribute, Value, json};
@@ -14,14 +15,52 @@ pub(super) fn read(value: &Value, role: &str) -> Vec<Message> {
         },
         // LangChain records a list of messages for each prompt.
         Value::List(items) => items.iter().flat_map(|item| read(item, role)).collect(),
-        Value::Map(map) => match (get(map, &["messages"]), get(map, &["prompt"])) {
-            (Some(messages), _) | (None, Some(messages)) if get(map, &["role"]).is_none() => {
-                let system = get(map, &["system"]).map(|system| text_message("system", plain(system)));
-                system.into_iter().chain(read(messages, role)).collect()
+        Value::Map(map) => match Envelope::of(map) {
+            Some(Envelope { system, messages }) => {
+                system.into_iter().chain(messages.into_iter().flat_map(|message| read(message, role))).collect()
             }
-            _ => message(map, role),
+            None => message(map, role),
         },
         _ => Vec::new(),
+    }
+}
+
+/// What a request or a response has around its messages.
+struct Envelope<'a> {
+    system: Option<Message>,
+    messages: Vec<&'a Value>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Returns the messages in an object; `None` if it is a message itself.
+    fn of(map: &'a [Attribute]) -> Option<Self> {
+        if get(map, &["role"]).is_some() {
+            return None;
+        }
+        // The items of a list under one name, and in each the value under another.
+        let each = |list: &str, inner: &str| match get(map, &[list]) {
+            Some(Value::List(items)) => {
+                Some(items.iter().filter_map(|item| if let Value::Map(item) = item { get(item, &[inner]) } else { None }).collect())
+            }
+            _ => None,
+        };
+        if let Some(messages) = get(map, &["messages", "prompt"]) {
+            let system = get(map, &["system"]).map(|system| text_message("system", plain(system)));
+            return Some(Self { system, messages: vec![messages] });
+        }
+        // Gemini's request.
+        if let Some(contents @ Value::List(_)) = get(map, &["contents"]) {
+            let config = if let Some(Value::Map(config)) = get(map, &["config"]) { config } else { map };
+            let instruction = get(config, &["systemInstruction", "system_instruction"]);
+            return Some(Self { system: instruction.and_then(instructions), messages: vec![contents] });
+        }
+        let messages: Option<Vec<&Value>> = match get(map, &["content", "message"]) {
+            // Gemini's response, as the Agent Development Kit records it.
+            Some(content @ Value::Map(inner)) if get(inner, &["parts", "role"]).is_some() => Some(vec![content]),
+            // The responses of OpenAI and Gemini.
+            _ => each("choices", "message").or_else(|| each("candidates", "content")),
+        };
+        messages.map(|messages| Self { system: None, messages })
     }
 }
 
@@ -29,10 +68,12 @@ pub(super) fn read(value: &Value, role: &str) -> Vec<Message> {
 pub(super) fn read_if_messages(value: &Value, role: &str) -> Vec<Message> {
     match value {
         Value::Text(text) => nested(text).map(|value| read_if_messages(&value, role)).unwrap_or_default(),
-        Value::Map(map) if get(map, &["role"]).is_none() => {
-            get(map, &["messages"]).map_or_else(Vec::new, |value| read_if_messages(value, role))
-        }
         other if is_messages(other) => read(other, role),
+        Value::Map(map) => {
+            let Some(Envelope { system, messages }) = Envelope::of(map) else { return Vec::new() };
+            let messages: Vec<Message> = messages.into_iter().flat_map(|message| read_if_messages(message, role)).collect();
+            if messages.is_empty() { messages } else { system.into_iter().chain(messages).collect() }
+        }
         _ => Vec::new(),
     }
 }
@@ -46,17 +87,20 @@ fn is_messages(value: &Value) -> bool {
     }
 }
 
-/// Returns the role and the content of a message that LangChain serialized: `{"type": "human", "data": {…}}`, or as constructor arguments.
+/// Returns the role and the content of a message that LangChain serialized: `{"type": "human", "data": {…}}`, or as the arguments of a
+/// constructor, `{"type": "constructor", "id": ["langchain_core", "messages", "HumanMessage"], "kwargs": {…}}`.
 fn langchain(map: &[Attribute]) -> Option<(&'static str, &[Attribute])> {
     let Some(Value::Map(inner)) = get(map, &["data", "kwargs"]) else { return None };
-    let role = match get(inner, &["type"]).or_else(|| get(map, &["type"])) {
-        Some(Value::Text(kind)) => match kind.trim_end_matches("MessageChunk") {
-            "human" | "Human" => "user",
-            "ai" | "AI" => "assistant",
-            "system" => "system",
-            "tool" => "tool",
-            _ => return None,
-        },
+    let class = match get(map, &["id"]) {
+        Some(Value::List(path)) => path.last(),
+        _ => None,
+    };
+    let Some(Value::Text(kind)) = class.or_else(|| get(inner, &["type"])).or_else(|| get(map, &["type"])) else { return None };
+    let role = match kind.trim_end_matches("Chunk").trim_end_matches("Message") {
+        "human" | "Human" => "user",
+        "ai" | "AI" => "assistant",
+        "system" | "System" => "system",
+        "tool" | "Tool" => "tool",
         _ => return None,
     };
     Some((role, inner))
@@ -65,7 +109,13 @@ fn langchain(map: &[Attribute]) -> Option<(&'static str, &[Attribute])> {
 /// Reads the system's message from `gen_ai.system_instructions`: a list of parts.
 pub(super) fn instructions(value: &Value) -> Option<Message> {
     let mut message = text_message("system", String::new());
-    content(&mut message, &mut Vec::new(), parsed(value).as_ref().unwrap_or(value));
+    let parsed = parsed(value);
+    let parts = match parsed.as_ref().unwrap_or(value) {
+        // Gemini's, with its parts.
+        Value::Map(map) => get(map, &["parts"]).unwrap_or(value),
+        other => other,
+    };
+    content(&mut message, &mut Vec::new(), parts);
     (!message.text.is_empty()).then_some(message)
 }
 
@@ -95,7 +145,9 @@ fn message(map: &[Attribute], role: &str) -> Vec<Message> {
     if let Some((role, inner)) = langchain(map).filter(|_| get(map, &["role"]).is_none()) {
         return message(inner, role);
     }
-    let mut message = text_message(&get(map, &["role"]).map_or_else(|| role.to_owned(), plain), String::new());
+    let role = get(map, &["role"]).map_or_else(|| role.to_owned(), plain);
+    // Gemini calls the assistant a model.
+    let mut message = text_message(if role == "model" { "assistant" } else { &role }, String::new());
     message.tool_call_id = get(map, &["tool_call_id"]).map(plain);
     if message.tool_call_id.is_some() || message.role == "tool" {
         message.name = get(map, &["name", "tool_name"]).map(plain).unwrap_or_default();
@@ -131,6 +183,9 @@ fn content(message: &mut Message, results: &mut Vec<Message>, value: &Value) {
 
 fn part(message: &mut Message, results: &mut Vec<Message>, part: &[Attribute]) {
     let kind = get(part, &["type"]).map(plain).unwrap_or_default();
+    if kind.is_empty() && untyped_part(message, results, part) {
+        return;
+    }
     match kind.as_str() {
         "tool_call" | "tool-call" | "tool_use" | "function_call" => message.tool_calls.push(tool_call(part)),
         "tool_call_response" | "tool-result" | "tool_result" | "function_call_output" => results.push(result(part)),
@@ -143,6 +198,25 @@ fn part(message: &mut Message, results: &mut Vec<Message>, part: &[Attribute]) {
             _ => append(&mut message.text, &media(&kind, part)),
         },
     }
+}
+
+/// Reads a part of Gemini or Genkit, whose key tells its type: `{"functionCall": {…}}`, `{"toolRequest": {…}}`. Returns whether it is one.
+fn untyped_part(message: &mut Message, results: &mut Vec<Message>, part: &[Attribute]) -> bool {
+    let inner = |names: &[&str]| if let Some(Value::Map(inner)) = get(part, names) { Some(inner) } else { None };
+    if let Some(call) = inner(&["functionCall", "function_call", "toolRequest"]) {
+        message.tool_calls.push(tool_call(call));
+    } else if let Some(answer) = inner(&["functionResponse", "function_response", "toolResponse"]) {
+        results.push(result(answer));
+    } else if let Some(data) = inner(&["inlineData", "inline_data", "fileData", "file_data", "media"]) {
+        append(&mut message.text, &media("file", data));
+    } else if let (Some(thought), Some(Value::Bool(true))) = (get(part, &["text"]), get(part, &["thought"])) {
+        append(&mut message.reasoning, &plain(thought));
+    } else if let Some(thought @ Value::Text(_)) = get(part, &["reasoning"]) {
+        append(&mut message.reasoning, &plain(thought));
+    } else {
+        return false;
+    }
+    true
 }
 
 /// Reads the result of a tool from a part of a message.
@@ -160,23 +234,28 @@ fn result(part: &[Attribute]) -> Message {
         other => other.map(plain).unwrap_or_default(),
     };
     Message {
-        tool_call_id: get(part, &["id", "toolCallId", "tool_use_id", "call_id"]).map(plain),
+        tool_call_id: get(part, &["id", "toolCallId", "tool_use_id", "call_id", "ref"]).map(plain),
         name: get(part, &["name", "toolName"]).map(plain).unwrap_or_default(),
         ..text_message("tool", text)
     }
 }
 
-/// Describes an image, a sound or a file: its type, and its location or size.
+/// Describes an image, a sound or a file: its type, and its location, id or size. Of a sound, what was said follows.
 fn media(kind: &str, part: &[Attribute]) -> String {
-    let location = match get(part, &["image_url", "url", "uri", "source", "file", "image", "data", "content"]) {
-        Some(Value::Map(inner)) => get(inner, &["url", "data"]),
-        other => other,
+    const LOCATIONS: [&str; 8] = ["url", "uri", "fileUri", "file_uri", "data", "file_id", "fileId", "filename"];
+    let inner = match get(part, &["image_url", "source", "file", "image", "audio", "input_audio"]) {
+        Some(Value::Map(inner)) => Some(inner.as_slice()),
+        _ => None,
     };
-    let media_type = get(part, &["mime_type", "media_type", "mediaType"]).map_or_else(|| kind.to_owned(), plain);
-    match location {
+    let find = |names: &[&str]| inner.and_then(|inner| get(inner, names)).or_else(|| get(part, names));
+    let location = find(&LOCATIONS).or_else(|| get(part, &["image_url", "source", "file", "image", "content"]));
+    let media_type = find(&["mime_type", "mimeType", "media_type", "mediaType", "contentType"]).map_or_else(|| kind.to_owned(), plain);
+    let mut text = match location {
         Some(Value::Text(location)) => super::describe_media(&media_type, location),
         _ => format!("[{media_type}]"),
-    }
+    };
+    append(&mut text, &find(&["transcript"]).map(plain).unwrap_or_default());
+    text
 }
 
 /// Reads a list of tool calls, or JSON text of one.
@@ -189,7 +268,7 @@ fn tool_call(map: &[Attribute]) -> ToolCall {
     let function = if let Some(Value::Map(function)) = get(map, &["function"]) { function } else { map };
     let text = |map, names| get(map, names).map(plain).unwrap_or_default();
     ToolCall {
-        id: text(map, &["id", "toolCallId", "call_id", "tool_call_id"]),
+        id: text(map, &["id", "toolCallId", "call_id", "tool_call_id", "ref"]),
         name: text(function, &["name", "toolName"]),
         arguments: text(function, &["arguments", "input", "args"]),
     }

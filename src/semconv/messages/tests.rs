@@ -132,6 +132,108 @@ fn a_conversation_is_read_from_events() {
     assert_eq!(conversation_of("{}", &[("gen_ai.client.inference.operation.details", details)]).input, [text_message("user", "hi")]);
 }
 
+/// The conversation in attributes whose values are given as JSON.
+fn of_values(values: &[(&str, serde_json::Value)]) -> Conversation {
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let attributes = values.iter().map(|(name, value)| ((*name).to_owned(), Value::Text(text(value)))).collect();
+    conversation(&Payload { attributes, ..Payload::default() })
+}
+
+#[test]
+fn requests_and_responses_of_providers_are_read() {
+    use serde_json::json;
+    let answered = [text_message("assistant", "It is 21 degrees.")];
+    let asked = [text_message("user", "Weather?")];
+    let openai = of_values(&[
+        ("gen_ai.prompt", json!({"model": "m", "messages": [{"role": "user", "content": "Weather?"}]})),
+        (
+            "gen_ai.completion",
+            json!({"id": "c", "choices": [{"index": 0, "message": {"role": "assistant", "content": "It is 21 degrees."}}]}),
+        ),
+    ]);
+    assert_eq!((&openai.input[..], &openai.output[..]), (&asked[..], &answered[..]));
+    let result = returned("a1", "w", r#"{"report":"21C"}"#);
+    let request = Message { tool_calls: vec![call("a1", "w", r#"{"city":"Lisbon"}"#)], ..text_message("assistant", "") };
+    let gemini = of_values(&[
+        (
+            "gcp.vertex.agent.llm_request",
+            json!({"contents": [{"parts": [{"text": "Weather?"}], "role": "user"},
+                    {"parts": [{"functionCall": {"id": "a1", "args": {"city": "Lisbon"}, "name": "w"}}], "role": "model"},
+                    {"parts": [{"functionResponse": {"id": "a1", "name": "w", "response": {"report": "21C"}}}], "role": "user"},
+                    {"parts": [{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}, {"fileData": {"fileUri": "gs://x/y"}}], "role": "user"}],
+                "config": {"systemInstruction": {"parts": [{"text": "Be kind."}], "role": "user"}}}),
+        ),
+        (
+            "gcp.vertex.agent.llm_response",
+            json!({"content": {"parts": [{"text": "hm", "thought": true}, {"text": "It is 21 degrees."}], "role": "model"}}),
+        ),
+    ]);
+    let pictures = text_message("user", "[image/png AAAA]\n[file gs://x/y]");
+    assert_eq!(gemini.input, [text_message("system", "Be kind."), asked[0].clone(), request.clone(), result, pictures]);
+    assert_eq!(gemini.output, [Message { reasoning: "hm".to_owned(), ..answered[0].clone() }]);
+    let genkit = of_values(&[
+        (
+            "genkit:input",
+            json!({"messages": [{"content": [{"text": "Weather?"}], "role": "user"},
+                {"content": [{"toolRequest": {"input": {"city": "Lisbon"}, "name": "w", "ref": "a1"}}], "role": "model"},
+                {"content": [{"toolResponse": {"name": "w", "output": "21C", "ref": "a1"}}], "role": "tool"}]}),
+        ),
+        ("genkit:output", json!({"finishReason": "stop", "message": {"content": [{"text": "It is 21 degrees."}], "role": "model"}})),
+    ]);
+    assert_eq!(genkit.input, [asked[0].clone(), request, returned("a1", "w", "21C")]);
+    assert_eq!(genkit.output, answered);
+    for key in ["llm.messages", "agent.messages"] {
+        assert_eq!(of_values(&[(key, json!([{"role": "user", "content": [{"type": "text", "text": "Weather?"}]}]))]).input, asked, "{key}");
+    }
+}
+
+#[test]
+fn objects_of_langchain_are_messages() {
+    use serde_json::json;
+    let object = |class: &str, kwargs: serde_json::Value| json!({"lc": 1, "type": "constructor", "id": ["langchain_core", "messages", class], "kwargs": kwargs});
+    let found = of_values(&[
+        ("input.value", json!({"messages": [object("HumanMessage", json!({"content": "Weather?"}))]})),
+        (
+            "output.value",
+            json!({"messages": [
+                object("HumanMessage", json!({"content": "Weather?"})),
+                object("AIMessageChunk", json!({"content": "", "tool_calls": [{"name": "w", "args": {}, "id": "c"}]})),
+                object("ToolMessage", json!({"content": "21", "name": "w", "tool_call_id": "c"}))]}),
+        ),
+    ]);
+    assert_eq!(found.input, [text_message("user", "Weather?")]);
+    let request = Message { tool_calls: vec![call("c", "w", "{}")], ..text_message("assistant", "") };
+    assert_eq!(found.output, [request, returned("c", "w", "21")]);
+    let result = of_values(&[("output.value", object("ToolMessage", json!({"content": "21", "tool_call_id": "c"})))]);
+    assert_eq!(result.output, [returned("c", "", "21")]);
+}
+
+#[test]
+fn sounds_are_told_and_files_named() {
+    let flat = read(
+        r#"{"llm.input_messages.0.message.role": "user",
+            "llm.input_messages.0.message.contents.0.message_content.audio.audio.transcript": "where is my parcel?",
+            "llm.input_messages.0.message.contents.0.message_content.audio.audio.url": "data:audio/wav;base64,AAAA",
+            "llm.input_messages.0.message.contents.0.message_content.audio.audio.mime_type": "audio/wav",
+            "llm.input_messages.0.message.contents.0.message_content.type": "audio"}"#,
+    );
+    assert_eq!(flat.input, [text_message("user", "[audio/wav, 1 kB]\nwhere is my parcel?")]);
+    let parts = read(
+        r#"{"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "file", "modality": "image", "file_id": "file-123"},
+            {"type": "file", "file": {"filename": "a.pdf"}}, {"type": "input_audio", "input_audio": {"data": "AAAA", "transcript": "hello"}}]}]}"#,
+    );
+    assert_eq!(parts.input, [text_message("user", "[file file-123]\n[file a.pdf]\n[input_audio AAAA]\nhello")]);
+}
+
+#[test]
+fn a_message_that_is_only_a_role_is_left_out() {
+    let found = read(
+        r#"{"gen_ai.input.messages": [{"role": "tool", "content": ""}, {"role": "User", "parts": []}, {"role": "user", "content": "hi"},
+            {"role": "tool", "tool_call_id": "c", "content": ""}], "gen_ai.output.messages": [{"role": "assistant", "content": null}]}"#,
+    );
+    assert_eq!((found.input, found.output), (vec![text_message("user", "hi"), returned("c", "", "")], vec![]));
+}
+
 #[test]
 fn a_graph_s_state_is_a_conversation() {
     let found = conversation_of(

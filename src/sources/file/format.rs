@@ -6,7 +6,7 @@ use super::decompress::{content_encoding, unpack};
 use super::index::{IndexedSpans, Position};
 use super::requests::RequestReader;
 use super::spans::DecodedSpans;
-use super::{jaeger, objects};
+use super::{jaeger, log_text, objects};
 use crate::model::{Payload, Skipped};
 use crate::otlp::json::replace_lone_surrogates;
 use crate::otlp::wire::DecodeError;
@@ -32,6 +32,9 @@ const OTLP_KEYS: [&str; 15] = [
     "\"resourceProfiles\"",
     "\"resource_profiles\"",
 ];
+
+/// The keys of spans and requests that programs print between other lines.
+const PRINTED_KEYS: [&str; 3] = ["\"trace_id\"", "\"scopeSpans\"", "\"scopeLogs\""];
 
 /// The keys of spans that are an object each; one of them is in every form.
 const OBJECT_KEYS: [&str; 4] = ["\"trace_id\"", "\"context.trace_id\"", "\"context\"", "\"traceId\""];
@@ -67,17 +70,23 @@ impl Content {
     pub(super) fn read(bytes: Vec<u8>, limit: usize) -> Result<Self, String> {
         let bytes = unpack(bytes, limit).map_err(|error| not_spans(&error))?;
         let prefix = &bytes[..bytes.len().min(PREFIX)];
-        let has = |part: &str| memchr::memmem::find(prefix, part.as_bytes()).is_some();
+        let is_in = |bytes: &[u8], part: &str| memchr::memmem::find(bytes, part.as_bytes()).is_some();
+        let has = |part: &str| is_in(prefix, part);
         let begin = prefix.strip_prefix(b"\xef\xbb\xbf").unwrap_or(prefix).trim_ascii_start();
         let is_json = begin.is_empty()
             || matches!(begin[0], b'{' | b'[') && (begin.len() < 2 || !matches!(begin[1], 0..=8 | 0x0b | 0x0c | 0x0e..0x20));
+        if !is_json && log_text::is_text(prefix) && PRINTED_KEYS.iter().any(|name| is_in(&bytes, name)) {
+            let json = log_text::json_of(&String::from_utf8_lossy(&bytes)).into_bytes();
+            // Lines that are appended to such a text are not read.
+            return Self::read(json, limit).map(|content| Self { requests: None, ..content });
+        }
         if !is_json || (bytes.first() == Some(&b'\n') && !has("\"")) {
             return Self::protobuf(bytes);
         }
         let otlp = OTLP_KEYS.iter().any(|name| has(name));
         let jaeger = has("\"operationName\"") && has("\"spanID\"");
         // An object may begin with long attributes.
-        let objects = !otlp && OBJECT_KEYS.iter().any(|name| memchr::memmem::find(&bytes, name.as_bytes()).is_some());
+        let objects = !otlp && OBJECT_KEYS.iter().any(|name| is_in(&bytes, name));
         let begins_list = begin.first() == Some(&b'[');
         let bytes = replace_lone_surrogates(&bytes).unwrap_or(bytes);
         let text = std::str::from_utf8(&bytes).map_err(|error| not_spans(&error.to_string()))?;

@@ -104,13 +104,14 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, text: &'a [u8], envelope: Envelope<'_>) -> Result<(), JsonError> {
-        let (mut list, mut data, mut info, mut trace) = (None, None, None, None);
+        let (mut list, mut data, mut info, mut trace, mut has_columns) = (None, None, None, None, false);
         json::fields(text, |name, value| match (name, value.first()) {
             (b"spans", Some(b'[')) => list = Some(value),
             (b"data", Some(b'[')) => list = list.or(Some(value)),
             (b"data", Some(b'{')) => data = Some(value),
             (b"info", Some(b'{')) => info = Some(value),
             (b"trace_id", _) => trace = Some(value),
+            (b"context.trace_id", Some(b'{')) => has_columns = true,
             _ => {}
         })?;
         if let (Some(data), Some(info)) = (data, info) {
@@ -127,6 +128,11 @@ impl<'a> Reader<'a> {
         }
         let position = Position::Line(self.lines.line_of(text));
         match parse_to_depth(text, MAX_NESTING + ENVELOPE) {
+            Ok(table) if has_columns => {
+                for row in phoenix::rows(table) {
+                    self.span(position, Fields(&row), text, envelope);
+                }
+            }
             Ok(object) => self.span(position, Fields(&object), text, envelope),
             Err(error) => self.spans.push(position, Err(error.to_string())),
         }

@@ -19,15 +19,20 @@ pub(super) fn bind_all(options: &Options) -> (Vec<TcpListener>, Vec<(SocketAddr,
                 }
             }
             Err(error) => {
-                let is_in_use = error.kind() == io::ErrorKind::AddrInUse;
-                let reason = if is_in_use { "it is in use".to_owned() } else { error.to_string() };
-                let remedy = if is_in_use { "stop the program that listens there, or choose" } else { "choose" };
-                let message = format!("can't listen on {address}: {reason}; {remedy} another address with {flag} ADDR");
-                failed.push((address, PortError { is_in_use, message, flag }));
+                failed.push((address, port_error(address, &error, flag)));
             }
         }
     }
     (bound, failed)
+}
+
+/// Explains why an address can't be bound. `flag` sets another address.
+pub(super) fn port_error(address: SocketAddr, error: &io::Error, flag: &'static str) -> PortError {
+    let is_in_use = error.kind() == io::ErrorKind::AddrInUse;
+    let reason = if is_in_use { "it is in use".to_owned() } else { error.to_string() };
+    let remedy = if is_in_use { "stop the program that listens there, or choose" } else { "choose" };
+    let message = format!("can't listen on {address}: {reason}; {remedy} another address with {flag} ADDR");
+    PortError { is_in_use, message, flag }
 }
 
 /// Returns a warning if other machines can reach the address.

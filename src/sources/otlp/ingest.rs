@@ -128,8 +128,11 @@ impl Ingest {
             rejected: batch.skipped.len() as u64,
             reason: batch.skipped.first().map(|skipped| format!("{}: {}", skipped.place, skipped.reason)).unwrap_or_default(),
         };
-        self.counts().spans += batch.spans.len() as u64;
-        self.counts().rejected_spans += accepted.rejected;
+        let mut counts = self.counts();
+        counts.spans += batch.spans.len() as u64;
+        counts.rejected_spans += accepted.rejected;
+        counts.failure = None;
+        drop(counts);
         if !batch.spans.is_empty() {
             self.payloads.insert(&body, &mut batch)?;
         }
@@ -157,8 +160,17 @@ impl Ingest {
     pub(super) fn report(&self, rejection: &Rejection) {
         tracing::warn!(reason = %rejection, "OTLP request refused");
         let mut counts = self.counts();
-        let counter = if rejection.is_retryable() { &mut counts.deferred } else { &mut counts.refused };
-        *counter += 1;
+        if rejection.is_retryable() {
+            counts.deferred += 1;
+            counts.failure = Some(rejection.to_string());
+        } else {
+            counts.refused += 1;
+        }
+    }
+
+    /// Counts a connection that was closed because there are too many.
+    pub(super) fn count_turned_away(&self) {
+        self.counts().turned_away += 1;
     }
 
     /// Returns the counters, without the ports.

@@ -10,8 +10,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::connections::{Connection, Connections};
 use super::service::Service;
 use super::{grpc, http};
 
@@ -31,6 +32,9 @@ const MAX_FRAME: u32 = 1 << 20;
 /// The delay after a failed `accept`. The usual cause is a lack of file descriptors; an immediate retry would only burn CPU time.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// How long a new connection waits for an idle one to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// The time limit for open connections at shutdown.
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -40,8 +44,11 @@ pub(super) struct Server {
     pub(super) service: Arc<Service>,
     /// One permit per connection.
     pub(super) permits: Arc<Semaphore>,
+    pub(super) connections: Arc<Connections>,
     /// Becomes `true` at shutdown.
     pub(super) shutdown: watch::Receiver<bool>,
+    /// Is `true` while the program is stopped: nobody may wait for it then. Each listener and each connection holds a receiver.
+    pub(super) suspended: watch::Receiver<bool>,
 }
 
 impl Server {
@@ -70,17 +77,20 @@ impl Server {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 _ = self.shutdown.wait_for(|shutdown| *shutdown) => return,
+                _ = self.suspended.wait_for(|suspended| *suspended) => return,
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Ok(permit) = self.permits.clone().try_acquire_owned() else {
+                    let Some(permit) = self.permit().await else {
                         tracing::warn!(%peer, "OTLP connection closed: too many connections");
+                        self.service.ingest.count_turned_away();
                         continue;
                     };
                     let server = self.clone();
                     tokio::spawn(async move {
-                        server.serve(stream).await;
-                        drop(permit);
+                        let connection = Arc::new(server.connections.open());
+                        server.serve(stream, &connection).await;
+                        drop((connection, permit));
                     });
                 }
                 Err(error) => {
@@ -91,16 +101,28 @@ impl Server {
         }
     }
 
+    /// Returns the permit for one more connection; if there are too many, the longest idle one is closed. `None` if all are busy.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        if !self.connections.close_longest_idle() {
+            return None;
+        }
+        tokio::time::timeout(CLOSE_TIMEOUT, self.permits.clone().acquire_owned()).await.ok()?.ok()
+    }
+
     /// Serves one connection. Each port accepts both protocols.
-    async fn serve(mut self, stream: TcpStream) {
+    async fn serve(mut self, stream: TcpStream, activity: &Arc<Connection>) {
         // Responses are short; Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let builder = connection_builder(self.service.options.limits.idle_timeout);
         let has_request = AtomicBool::new(false);
         let handler = service_fn(|request| {
             has_request.store(true, Relaxed);
-            let service = self.service.clone();
+            let (service, activity) = (self.service.clone(), activity.clone());
             async move {
+                let _in_progress = activity.begin();
                 Ok::<_, Infallible>(if grpc::is_call(&request) {
                     grpc::handle(&service, request).await
                 } else {
@@ -127,12 +149,21 @@ impl Server {
                     }
                     has_timed_out = true;
                 }
-                _ = self.shutdown.wait_for(|shutdown| *shutdown), if !is_shutting_down => {
+                () = must_end(&mut self.shutdown, &mut self.suspended, activity), if !is_shutting_down => {
                     connection.as_mut().graceful_shutdown();
                     is_shutting_down = true;
                 }
             }
         }
+    }
+}
+
+/// Waits until a connection must end after its current request.
+async fn must_end(shutdown: &mut watch::Receiver<bool>, suspended: &mut watch::Receiver<bool>, activity: &Connection) {
+    tokio::select! {
+        _ = shutdown.wait_for(|shutdown| *shutdown) => {}
+        _ = suspended.wait_for(|suspended| *suspended) => {}
+        () = activity.closing() => {}
     }
 }
 

@@ -1,18 +1,22 @@
 //! The worker thread of the listener: answers the program and reports state and traffic.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
-use super::bind::{bind, open_port_warning};
+use super::bind::{bind, open_port_warning, port_error};
 use super::ingest::Ingest;
 use super::search::{self, Scan};
 use crate::sources::{Closed, Port, PortError, Request, State, Traffic, Update, UpdateSender};
 
 /// The interval of traffic updates, and of attempts to bind an address that is in use.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long connections may take to end before the program is stopped.
+const SUSPEND_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The state of the worker thread.
 pub(super) struct Worker<'a> {
@@ -25,6 +29,8 @@ pub(super) struct Worker<'a> {
     pub(super) failed: Vec<(SocketAddr, PortError)>,
     /// Takes listeners to the servers' thread.
     pub(super) listeners: UnboundedSender<TcpListener>,
+    /// Tells the servers' thread whether the program is about to be stopped.
+    pub(super) suspended: watch::Sender<bool>,
     /// The last report.
     pub(super) reported: Traffic,
     /// The search in progress.
@@ -64,6 +70,8 @@ impl Worker<'_> {
             Request::Release(addresses) => store.release(&addresses),
             Request::Search(search) => self.scan = Some(Scan::new(search, store.bodies().numbers())),
             Request::StopSearch => self.scan = None,
+            Request::Suspend(done) => self.suspend(&done),
+            Request::Resume => return self.resume(),
         }
         Ok(())
     }
@@ -76,6 +84,34 @@ impl Worker<'_> {
         self.updates.send_hits(scan.search.ticket, hits, Some(progress), None)?;
         self.scan = (progress.done < progress.total).then_some(scan);
         Ok(())
+    }
+
+    /// Closes the listeners, and the connections after their current requests: the system would let senders wait.
+    fn suspend(&mut self, done: &Sender<()>) {
+        self.suspended.send_replace(true);
+        let begun = Instant::now();
+        // One receiver belongs to the servers' thread itself.
+        while self.suspended.receiver_count() > 1 && begun.elapsed() < SUSPEND_TIMEOUT {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // The other end may have stopped waiting.
+        let _ = done.send(());
+    }
+
+    /// Listens again.
+    fn resume(&mut self) -> Result<(), Closed> {
+        self.suspended.send_replace(false);
+        for address in std::mem::take(&mut self.addresses) {
+            match bind(address) {
+                Ok(listener) => {
+                    // Without a receiver the program ends.
+                    let _ = self.listeners.send(listener);
+                    self.addresses.push(address);
+                }
+                Err(error) => self.failed.push((address, port_error(address, &error, "--http"))),
+            }
+        }
+        self.report_state()
     }
 
     fn report_state(&self) -> Result<(), Closed> {

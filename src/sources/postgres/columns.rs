@@ -3,7 +3,7 @@
 //! Agents store whole conversations in `attributes`, so that sending all of it would cost more than everything else. The expressions are
 //! generated from [`selection`]: a row that PostgreSQL cuts has the same facts as a row that is read whole.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use crate::semconv::PREVIEW_WINDOW;
 use crate::semconv::selection::{
@@ -108,15 +108,21 @@ fn value() -> String {
 }
 
 /// The condition under which a text is cut, and to how many characters; `None` if it never is.
-fn cut_condition(part: Part) -> Option<(String, usize)> {
+fn cut_condition(part: Part) -> Option<(String, String)> {
     match part {
         Part::Whole => None,
-        Part::Beginning => Some(("true".to_owned(), PREVIEW_WINDOW)),
+        Part::Beginning => Some(("true".to_owned(), PREVIEW_WINDOW.to_string())),
         Part::Arguments => {
             let kind = format!("lower(attributes ->> {})", literal(SPAN_KIND_KEY));
-            Some((format!("{kind} = ANY ({})", text_array(OTHER_THAN_TOOL)), PREVIEW_WINDOW))
+            Some((format!("{kind} = ANY ({})", text_array(OTHER_THAN_TOOL)), PREVIEW_WINDOW.to_string()))
         }
-        Part::Matching { prefix, max_chars, words, otherwise } => Some((format!("NOT ({})", matches(prefix, max_chars, words)), otherwise)),
+        Part::Matching { prefix, max_chars, words, otherwise } => {
+            Some((format!("NOT ({})", matches(prefix, max_chars, words)), otherwise.to_string()))
+        }
+        Part::Answer { prefix, max_chars, words, otherwise } => Some((
+            format!("NOT ({})", matches(Some(prefix), max_chars, words)),
+            format!("CASE WHEN left(ltrim({TEXT}, E' \\t\\r\\n'), 1) IN ('{{', '[') THEN 1 ELSE {otherwise} END"),
+        )),
     }
 }
 
@@ -136,7 +142,7 @@ fn ends_with(end: &str) -> String {
     format!("right(key, {}) = {}", end.chars().count(), literal(end))
 }
 
-fn cut(chars: usize) -> String {
+fn cut(chars: impl Display) -> String {
     format!("to_jsonb(left({TEXT}, {chars}))")
 }
 

@@ -37,7 +37,7 @@ async fn page(session: &Session, location: &Location, ids: &[String], found: &mu
         let bytes = |column| bytes(row, column).unwrap_or_default();
         let Some(id) = SpanId::parse(bytes(0)) else { continue };
         let mut payload = agno_row::payload(bytes(1), bytes(2));
-        payload.notes = text(row, 3).and_then(|trace| notes.get(trace)).cloned().unwrap_or_default();
+        payload.notes.extend_from_slice(text(row, 3).and_then(|trace| notes.get(trace)).map(Vec::as_slice).unwrap_or_default());
         found.insert(id, payload);
     }
     Ok(())

@@ -34,7 +34,7 @@ pub(super) fn read(database: &Database, tables: &Tables, spans: &[(PayloadRef, S
         payloads.push(found.map(|(mut payload, trace)| {
             // A file may lack the table of traces, or have one of another version.
             let notes = |trace: &Vec<u8>| notes(connection, tables, trace).unwrap_or_default();
-            payload.notes.clone_from(notes_of.entry(trace).or_insert_with_key(notes));
+            payload.notes.extend_from_slice(notes_of.entry(trace).or_insert_with_key(notes));
             payload
         }));
     }

@@ -3,7 +3,6 @@
 use super::super::dedup::MAX_REPORTS;
 use super::super::interner::Symbol;
 use super::super::nesting::TOLERANCE;
-use super::MAX_END_DISTANCE;
 use crate::model::{Nanos, SpanId, TraceId};
 
 /// A row that may be paired.
@@ -14,10 +13,13 @@ pub(super) struct Call {
     pub(super) start: Nanos,
     pub(super) end: Nanos,
     pub(super) parent: Option<SpanId>,
+    pub(super) name: Symbol,
     /// The instrumentation scope.
     pub(super) scope: Symbol,
     /// The hash of the stated response id; 0 for none.
     pub(super) response: u32,
+    /// Bits by the indexes of the calls that are known to be others.
+    pub(super) others: u64,
 }
 
 /// Rows that report one call.
@@ -29,20 +31,33 @@ pub(super) struct Group {
     scopes: u64,
     /// The stated response; 0 for none.
     pub(super) response: u32,
+    /// Bits by the indexes of the calls that are known to be others.
+    others: u64,
     latest_start: Nanos,
     earliest_end: Nanos,
 }
 
-/// Groups calls. Calls with the same stated response are a group from the start; then the nearest groups that may report one call are
+/// Groups calls. Calls with the same stated response are a group from the start, and so are twins; then the nearest groups that may report one call are
 /// merged, step by step. Returns merged groups, too, without calls.
 pub(super) fn groups(calls: &[Call]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut group_of: Vec<usize> = Vec::with_capacity(calls.len());
     for (index, call) in calls.iter().enumerate() {
         let scope = calls.iter().position(|other| other.scope == call.scope).unwrap_or(index);
-        let single =
-            Group { calls: 1 << index, scopes: 1 << scope, response: call.response, latest_start: call.start, earliest_end: call.end };
-        if let Some(group) = groups.iter().position(|group| call.response != 0 && group.response == call.response) {
+        let single = Group {
+            calls: 1 << index,
+            scopes: 1 << scope,
+            response: call.response,
+            others: call.others,
+            latest_start: call.start,
+            earliest_end: call.end,
+        };
+        let has_response = |group: &Group| call.response != 0 && group.response == call.response;
+        let has_twin = |group: &Group| {
+            let is_twin = |(other, _): (usize, &usize)| group.calls >> other & 1 != 0 && calls[other].is_twin(call);
+            group_of.iter().enumerate().any(is_twin) && group.states_at_most_one_with(&single)
+        };
+        if let Some(group) = groups.iter().position(has_response).or_else(|| groups.iter().position(has_twin)) {
             groups[group] = groups[group].union(&single);
             group_of.push(group);
         } else {
@@ -71,29 +86,42 @@ impl Group {
             calls: self.calls | other.calls,
             scopes: self.scopes | other.scopes,
             response: self.response | other.response,
+            others: self.others | other.others,
             latest_start: self.latest_start.max(other.latest_start),
             earliest_end: self.earliest_end.min(other.earliest_end),
         }
     }
 
-    /// Returns whether both may report one call: no scope twice, at most one stated response, and all rows overlap in time.
+    fn states_at_most_one_with(&self, other: &Self) -> bool {
+        self.response == 0 || other.response == 0 || self.response == other.response
+    }
+
+    /// Returns whether both may report one call: no scope twice, at most one stated response, no calls that are known to be two, and all
+    /// rows overlap in time.
     fn may_merge(&self, other: &Self) -> bool {
         let union = self.union(other);
         let states_one = self.response == 0 || other.response == 0;
         let overlap = union.latest_start <= union.earliest_end;
-        self.scopes & other.scopes == 0 && states_one && overlap && union.calls.count_ones() as usize <= MAX_REPORTS
+        let may_be_one = self.scopes & other.scopes == 0 && union.others & union.calls == 0;
+        may_be_one && states_one && overlap && union.calls.count_ones() as usize <= MAX_REPORTS
     }
 }
 
 impl Call {
+    /// Returns whether both are one span that was sent with two ids.
+    fn is_twin(&self, other: &Self) -> bool {
+        (self.id.0, self.parent, self.name, self.start, self.end) == (other.id.0, other.parent, other.name, other.start, other.end)
+    }
+
     /// Returns the time distance of two calls that may be one; `None` if they cannot be. Parent and child have distance 0.
     fn distance(&self, other: &Self) -> Option<u64> {
         let contains =
             |one: &Self, other: &Self| one.start <= other.start.saturating_add(TOLERANCE) && other.end <= one.end.saturating_add(TOLERANCE);
         let (starts, ends) = (self.start.abs_diff(other.start), self.end.abs_diff(other.end));
         let may_be_one = self.scope != other.scope
+            && !self.scope.is_empty()
+            && !other.scope.is_empty()
             && (self.response == 0 || other.response == 0)
-            && ends <= MAX_END_DISTANCE.unsigned_abs()
             && (contains(self, other) || contains(other, self));
         let is_parent = |one: &Self, other: &Self| one.id.0 == other.id.0 && other.parent == Some(one.id.1);
         let are_linked = is_parent(self, other) || is_parent(other, self);

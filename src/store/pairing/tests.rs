@@ -112,9 +112,29 @@ fn calls_of_the_same_scope_without_scope_or_at_other_times_each_count() {
     }
     assert_eq!(counted(&[Report { response: 8, ..outer.clone() }, inner.clone()]), (2, 0), "two response ids");
     assert_eq!(counted(&[outer.clone(), Report { end: 104, ..inner.clone() }]), (1, 1), "within the tolerance");
-    let far = Report { start: -5000, ..outer };
-    assert_eq!(counted(&[Report { end: 1060, ..far.clone() }, inner.clone()]), (1, 1));
-    assert_eq!(counted(&[Report { end: 1061, ..far }, inner]), (2, 0), "the ends are too far apart");
+    let slow = Report { start: -5000, end: 90_000, ..outer };
+    assert_eq!(counted(&[slow, inner]), (1, 1), "the reader of a streamed answer is slow");
+}
+
+#[test]
+fn a_span_sent_with_two_ids_counts_once() {
+    let [one, other] = [1, 2].map(|id| Report { id, parent: Some(9), ..report(1, "litellm", (0, 100), 0) });
+    assert_eq!(counted(&[one.clone(), other.clone()]), (1, 1));
+    assert_eq!(counted(&[Report { scope: "", ..one.clone() }, Report { scope: "", ..other.clone() }]), (1, 1));
+    let third = Report { id: 3, ..other.clone() };
+    assert_eq!(counted(&[one.clone(), other.clone(), third]), (1, 2));
+    let gateway = Report { parent: Some(8), ..report(2, "gateway", (3, 97), 4) };
+    assert_eq!(counted(&[one.clone(), other.clone(), gateway]), (1, 2));
+    for (what, other) in [
+        ("another parent", Report { parent: Some(8), ..other.clone() }),
+        ("another end", Report { end: 101, ..other.clone() }),
+        ("other counts", Report { counts: (100, 8), ..other.clone() }),
+        ("another trace", Report { trace: 2, ..other.clone() }),
+    ] {
+        assert_eq!(counted(&[one.clone(), other]), (2, 0), "{what}");
+    }
+    let [one, other] = [(one, 3), (other, 4)].map(|(report, response)| Report { response, ..report });
+    assert_eq!(counted(&[one, other]), (2, 0), "two response ids");
 }
 
 #[test]
@@ -160,7 +180,7 @@ fn a_duplicate_counts_again_after_its_primary_row_is_evicted() {
 fn rows_of_a_long_chain_are_not_paired_until_it_is_evicted() {
     let long_chain = |count: u8| -> Vec<Report> {
         let pair = |at: u8| {
-            let (start, trace) = (i64::from(at) * 10, at % 100);
+            let (start, trace) = (i64::from(at) * 8, at % 100);
             [("a", 0, 0), ("b", 1, u16::from(at) + 1)].map(|(scope, inner, response)| Report {
                 trace: trace + 1,
                 id: u64::from(at) * 2 + 1 + inner as u64,
@@ -220,16 +240,29 @@ fn calls() -> impl Strategy<Value = Vec<Report>> {
 fn duplicates(calls: &[Report]) -> Vec<u64> {
     let id = |report: &Report| (report.trace, report.id);
     let may_pair = |report: &Report| !report.scope.is_empty();
+    // The number of the chain of each report: of those with equal counts, the ones that run at a time.
+    let mut by_start: Vec<&Report> = calls.iter().collect();
+    by_start.sort_by_key(|report| (report.counts, report.start));
+    let (mut chains, mut chain, mut running) = (HashMap::new(), 0, ((0, 0), i64::MIN));
+    for report in by_start {
+        let is_connected = running.0 == report.counts && running.1 >= report.start;
+        chain += usize::from(!is_connected);
+        running = (report.counts, if is_connected { running.1.max(report.end) } else { report.end });
+        chains.insert(id(report), chain);
+    }
     let mut sets: Vec<Vec<&Report>> = Vec::new();
-    for report in calls {
-        match sets.iter_mut().find(|set| {
-            may_pair(set[0])
-                && may_pair(report)
-                && report.response != 0
-                && set[0].response == report.response
-                && set[0].counts == report.counts
-        }) {
-            Some(set) => set.push(report),
+    let mut sorted: Vec<&Report> = calls.iter().collect();
+    sorted.sort_by_key(|report| id(report));
+    for report in sorted {
+        let is_near = |set: &Vec<&Report>| chains[&id(set[0])] == chains[&id(report)];
+        let response = |set: &[&Report]| set.iter().map(|report| report.response).max().unwrap_or_default();
+        let has_response = |set: &Vec<&Report>| report.response != 0 && response(set) == report.response;
+        let is_twin =
+            |one: &&Report| (one.trace, one.parent, one.start, one.end) == (report.trace, report.parent, report.start, report.end);
+        let has_twin = |set: &Vec<&Report>| set.iter().any(is_twin) && (response(set) == 0 || report.response == 0);
+        let found = sets.iter().position(|set| is_near(set) && has_response(set));
+        match found.or_else(|| sets.iter().position(|set| is_near(set) && has_twin(set))) {
+            Some(set) => sets[set].push(report),
             None => sets.push(vec![report]),
         }
     }
@@ -240,7 +273,7 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
             let apart = (one.start - other.start).abs() + (one.end - other.end).abs();
             let hangs = one.trace == other.trace && (one.parent == Some(other.id) || other.parent == Some(one.id));
             let known = may_pair(one) && may_pair(other) && one.scope != other.scope;
-            let near = (holds(one, other) || holds(other, one)) && (one.end - other.end).abs() <= 1000;
+            let near = holds(one, other) || holds(other, one);
             if known && near && one.counts == other.counts && (one.response == 0 || other.response == 0) {
                 pairs.push((if hangs { 0 } else { apart }, id(one), id(other)));
             }

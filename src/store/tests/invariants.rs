@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::model::{Naming, SpanType};
 use crate::store::ix::{NONE, RowIx};
+use crate::store::outcome::Mark;
 use crate::store::row::Phase;
 use crate::store::{Stats, Store, Symbol, TraceIx};
 
@@ -40,7 +41,7 @@ impl Store {
             assert_eq!(self.totals_of(trace), sum, "totals of a trace");
             assert_eq!(data.sums.is_some(), data.roots().len() > 1);
             let counts = data.counts;
-            assert_eq!((counts.spans, counts.errors, counts.running, counts.lost), (sum.spans, sum.errors, sum.running, sum.lost));
+            assert_eq!((counts.spans, counts.failed, counts.running, counts.lost), (sum.spans, sum.failed, sum.running, sum.lost));
             assert!(counts.running > 0 || self.first_evictable <= (start, trace), "an ended trace is evictable");
         }
     }
@@ -50,6 +51,15 @@ impl Store {
         let in_traces: HashSet<RowIx> = self.traces().flat_map(|trace| self.rows_of(trace)).collect();
         assert_eq!(rows.len(), in_traces.len(), "every row is in the tree of its trace");
         assert!(rows.iter().all(|&row| self.find(self.row(row).trace(), self.row(row).id) == Some(row)), "every row is found");
+        for &row in &rows {
+            let data = self.row(row);
+            let is_failure = data.outcome.has_own_failure() && !data.span_type.is_agent_work();
+            assert_eq!(data.outcome.has(Mark::Harmless), is_failure && !self.services.counts_failure(row), "failures of agentic services");
+            assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
+            let fails_below = |&child: &RowIx| self.row(child).has_failed() && self.is_same_operation(row, child);
+            let has_failed_below = data.span_type == SpanType::Tool && self.children(row).iter().any(fails_below);
+            assert_eq!(data.outcome.has(Mark::FailedBelow), has_failed_below, "failed executions");
+        }
         let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
         assert_eq!(self.running, running);
         assert_eq!(self.retained_bytes, rows.iter().map(|&row| u64::from(self.row(row).retained_bytes)).sum::<u64>());

@@ -8,8 +8,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use fuzzy_matcher::FuzzyMatcher;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
-use crate::query::values_of;
-use crate::store::{By, RowIx, RunStatus, Store, Symbol};
+use crate::query::{STATUSES, values_of};
+use crate::store::{By, RowIx, Store, Symbol};
 
 /// A value in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,9 +69,8 @@ impl Picker {
     /// Lists statuses by their traces. Costs the traces in memory.
     #[must_use]
     pub fn statuses(store: &Store, line: &str) -> Self {
-        let statuses = [("error", RunStatus::Error), ("running", RunStatus::Running), ("lost", RunStatus::Lost), ("ok", RunStatus::Ok)];
         let count = |status| store.traces().filter(|&trace| store.trace(trace).run_status() == status).count() as u64;
-        let counts = statuses.into_iter().map(|(name, status)| (name.to_owned(), count(status))).collect();
+        let counts = STATUSES.into_iter().map(|(name, status)| (name.to_owned(), count(status))).collect();
         Self::new("status", "traces", counts, line)
     }
 

@@ -314,7 +314,7 @@ fn evicted_traces_leave_cursor_marks_folds_and_filter() {
     }
     assert!(harness.app.marks.is_empty());
     assert_eq!(harness.store.all().spans, 9);
-    let failed = harness.store.traces().filter(|&trace| harness.store.trace(trace).counts().errors > 0).count();
+    let failed = harness.store.traces().filter(|&trace| harness.store.trace(trace).counts().failed > 0).count();
     assert_eq!(harness.app.tree.len(), failed);
 }
 
@@ -345,7 +345,7 @@ fn a_filter_in_several_passes_gives_the_same_result() {
     while harness.app.tree.is_filtering() {
         harness.app.advance_filter(&harness.store);
     }
-    let failed: Vec<_> = harness.store.traces().rev().filter(|&trace| harness.store.trace(trace).counts().errors > 0).collect();
+    let failed: Vec<_> = harness.store.traces().rev().filter(|&trace| harness.store.trace(trace).counts().failed > 0).collect();
     assert_eq!(harness.app.tree.traces().collect::<Vec<_>>(), failed);
     harness.app.set_filter(&harness.store, String::new());
     while harness.app.tree.is_filtering() {

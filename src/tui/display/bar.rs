@@ -14,7 +14,7 @@ pub fn row_bar(store: &Store, row: RowIx, children: impl Iterator<Item = RowIx>,
     let state = match data.run_status() {
         RunStatus::Running => State::Running,
         RunStatus::Error => State::Error,
-        RunStatus::Ok | RunStatus::Lost => State::Done,
+        RunStatus::Ok | RunStatus::Lost | RunStatus::Paused | RunStatus::Cut => State::Done,
     };
     let (start, end) = interval(data, now);
     let sampled = children.step_by(count.div_ceil(MAX_CHILDREN).max(1));

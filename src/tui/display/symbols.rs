@@ -26,6 +26,8 @@ pub fn status_symbol(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Error => "✗",
         RunStatus::Running => "◐",
+        RunStatus::Paused => "‖",
+        RunStatus::Cut => "⊘",
         RunStatus::Lost => "◌",
         RunStatus::Ok => " ",
     }
@@ -49,7 +51,8 @@ pub fn span_type_role(span_type: SpanType) -> Role {
 pub fn status_role(status: RunStatus) -> Option<Role> {
     match status {
         RunStatus::Error => Some(Role::Error),
-        RunStatus::Running => Some(Role::Running),
+        RunStatus::Running | RunStatus::Paused => Some(Role::Running),
+        RunStatus::Cut => Some(Role::Error),
         RunStatus::Lost => Some(Role::Dim),
         RunStatus::Ok => None,
     }
@@ -63,7 +66,7 @@ pub fn ascii_symbol(symbol: &str) -> Option<&'static str> {
 
 /// The program's symbols, each followed by its ASCII replacement.
 const ASCII: &[&str] = &[
-    "◆A", "◈T", "▣W", "▫s", "✦m", "⚙t", "⌕r", "⛨g", "·.", "✗x", "◐~", "◌?", "●*", "○o", "◔~", "■=", "✓+", "✕x", "▎>", "▾-", "▸+", "│|",
-    "─-", "├|", "└`", "┊:", "┣#", "┗#", "×x", "╭+", "╮+", "╰+", "╯+", "“\"", "”\"", "…~", "–-", "→>", "←<", "⏎$", "↑k", "↓j", "▁.", "▂.",
-    "▃:", "▄:", "▅=", "▆=", "▇#", "█#", "≥>",
+    "◆A", "◈T", "▣W", "▫s", "✦m", "⚙t", "⌕r", "⛨g", "·.", "✗x", "◐~", "◌?", "‖=", "⊘%", "●*", "○o", "◔~", "■=", "✓+", "✕x", "▎>", "▾-",
+    "▸+", "│|", "─-", "├|", "└`", "┊:", "┣#", "┗#", "×x", "╭+", "╮+", "╰+", "╯+", "“\"", "”\"", "…~", "–-", "→>", "←<", "⏎$", "↑k", "↓j",
+    "▁.", "▂.", "▃:", "▄:", "▅=", "▆=", "▇#", "█#", "≥>",
 ];

@@ -21,7 +21,7 @@ type Part = (String, Style);
 const MAX_DETAIL: usize = 3;
 
 /// Steps by which the totals can be shortened in favour of the sources.
-const MAX_CUTS: u8 = 3;
+const MAX_CUTS: u8 = 4;
 
 /// The rank of listeners; only failing sources come before them.
 const LISTENER_RANK: u8 = 1;
@@ -183,6 +183,7 @@ fn describe(source: &SourceView, level: usize, styling: Styling) -> Vec<Part> {
 /// Returns the symbol of a source's state and its style.
 pub(super) fn state_symbol(source: &SourceView, styling: Styling) -> (&'static str, Style) {
     match &source.state {
+        State::Watching { .. } if source.traffic.failure.is_some() => ("✗", styling.error()),
         State::Watching { .. } => ("●", styling.good()),
         State::Ended => ("■", styling.dim()),
         State::Loading { .. } => ("◔", styling.running()),
@@ -208,6 +209,9 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
         parts.push((if level > 0 { "open to others" } else { "open" }.to_owned(), styling.running()));
     }
     parts.extend(describe_forwarding(&traffic.forwards, level, styling));
+    if let Some(failure) = traffic.failure.as_ref().filter(|_| level > 0) {
+        parts.push((format::fit(&format::safe(failure), [0, 24, 60, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.error()));
+    }
     if level > 1 {
         let mut part = |count: u64, label: &str, style| {
             if count > 0 {
@@ -217,6 +221,7 @@ fn describe_listener(traffic: &Traffic, level: usize, styling: Styling) -> Vec<P
         part(traffic.refused, "refused", styling.error());
         part(traffic.rejected_spans, "spans rejected", styling.error());
         part(traffic.deferred, "put off", styling.running());
+        part(traffic.turned_away, "connections turned away", styling.error());
         if level == MAX_DETAIL {
             part(traffic.logs + traffic.metrics, "logs and metrics dropped", styling.dim());
         }
@@ -258,9 +263,10 @@ pub(super) fn without_name(source: &SourceView, reason: &str) -> String {
     reason.strip_prefix(&source.name).map_or(reason, |rest| rest.trim_start_matches([':', ' '])).to_owned()
 }
 
-/// Returns the totals of what the filter shows. Cuts drop the rate first, then tokens and cost, then the number of spans.
+/// Returns the totals of what the filter shows. Cuts drop the rate first, then failed steps, tokens and cost, and the number of spans.
 fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> Vec<Part> {
-    let all = app.aggregates.shown(store).totals();
+    let shown = app.aggregates.shown(store);
+    let (all, runs) = (shown.totals(), shown.runs());
     let (plain, dim) = (Style::new(), styling.dim());
     let count = format::plural(store.trace_count() as u64, "trace");
     let mut parts = if app.tree.is_filtered() {
@@ -268,7 +274,7 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
     } else {
         vec![(count, plain)]
     };
-    if cuts < 3 {
+    if cuts < 4 {
         parts.push((" · ".to_owned(), dim));
         parts.push((format::plural(u64::from(all.spans), "span"), plain));
     }
@@ -280,12 +286,20 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
     };
     push_count(u64::from(all.running), "running", styling.running());
     push_count(u64::from(all.lost), "lost", dim);
-    push_count(u64::from(all.errors), if all.errors == 1 { "error" } else { "errors" }, styling.error());
+    let mut push_plural = |count: u32, label: &str, style| {
+        push_count(count.into(), &format!("{label}{}", if count == 1 { "" } else { "s" }), style);
+    };
+    push_plural(runs.failed, "failed run", styling.error());
+    if width >= 100 && cuts < 2 {
+        push_plural(all.failed, "failed step", styling.error());
+    }
+    push_count(u64::from(runs.paused), "paused", styling.running());
+    push_count(u64::from(runs.cut), "cut", styling.running());
     let losses = store.losses();
     push_count(losses.evicted, "evicted", dim);
     push_count(losses.refused, "refused", styling.error());
     push_count(losses.skipped, "skipped", styling.error());
-    if width >= 100 && cuts < 2 {
+    if width >= 100 && cuts < 3 {
         parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
         if all.cost().is_some() {
             parts.push((format!("  {}", format::money(all.cost())), plain));

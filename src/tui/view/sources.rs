@@ -101,12 +101,18 @@ fn port_lines(port: &Port, styling: Styling) -> impl Iterator<Item = (&'static s
 
 /// Returns the counts of a listener: accepted spans, failures, and dropped signals.
 fn counts(traffic: &Traffic, styling: Styling) -> Vec<(String, Style)> {
-    let Traffic { spans, rejected_spans, deferred, refused, logs, metrics, retained_bytes, .. } = traffic;
+    let Traffic { spans, rejected_spans, deferred, refused, failure, turned_away, logs, metrics, retained_bytes, .. } = traffic;
     let mut counts =
         vec![(format!("{} received, {} of payloads held", format::plural(*spans, "span"), format::bytes(*retained_bytes)), Style::new())];
     if rejected_spans + refused + deferred > 0 {
         let [rejected, refused] = [(rejected_spans, "span"), (refused, "request")].map(|(count, noun)| format::plural(*count, noun));
         counts.push((format!("{rejected} rejected, {refused} refused, {} put off", format::count(*deferred)), styling.error()));
+    }
+    if let Some(failure) = failure {
+        counts.push((format!("last put off: {failure}"), styling.error()));
+    }
+    if *turned_away > 0 {
+        counts.push((format!("{} turned away: all were busy", format::plural(*turned_away, "connection")), styling.error()));
     }
     if logs + metrics > 0 {
         let [logs, metrics] = [(logs, "log record"), (metrics, "metric data point")].map(|(count, noun)| format::plural(*count, noun));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::json;
 use super::text::{Document, TextRole};
 use crate::format::{pad_right, safe};
+use crate::model::json::decode_letters;
 
 /// Cells of the column with the roles, with the blank after it.
 const ROLE_WIDTH: usize = 11;
@@ -102,10 +103,13 @@ impl Part<'_> {
     }
 }
 
-/// Appends text; long text that begins with a bracket is laid out as a value.
+/// Appends text; long text that begins with a bracket is laid out as a value. In a short one the escaped letters are decoded.
 fn append_value(document: &mut Document, text: &str, role: TextRole) {
-    if text.len() > MAX_INLINE && text.starts_with(['{', '[']) {
+    let is_value = text.starts_with(['{', '[']);
+    if is_value && text.len() > MAX_INLINE {
         json::append(document, text, ROLE_WIDTH);
+    } else if is_value && text.contains("\\u") {
+        document.push(&decode_letters(text.chars(), true).collect::<String>(), role);
     } else {
         document.push(text, role);
     }
@@ -166,6 +170,13 @@ mod tests {
         let shown = document(&[message("日本語日本語", vec![Part::Text("x".into())]), message("", vec![Part::Text("y".into())])]);
         assert_eq!(lines(&shown), ["日本語日…  x", "           y"]);
         assert_eq!(shown.segments(0).next(), Some(("日本語日… ", TextRole::Label)));
+    }
+
+    #[test]
+    fn escaped_letters_of_a_short_value_are_decoded() {
+        let result = Part::Result { name: None, value: r#"{"hits": ["\u4ea7\u54c1", "\u0022\n"]}"#.into() };
+        let shown = lines(&document(&[message("tool", vec![result])]));
+        assert_eq!(shown, [r#"tool       ← {"hits": ["产品", "\u0022\n"]}"#]);
     }
 
     #[test]

@@ -1,8 +1,28 @@
 //! Attributes of Arize Phoenix, which nests them at the dots of their names.
 
+use std::collections::HashMap;
+
 use super::fields::Fields;
 use crate::model::{Attribute, Value};
 use crate::semconv::JSON_TEXT_KEYS;
+
+/// Returns the rows of a data frame that was written by columns: `{"name": {"0": "chat"}, "context.trace_id": {"0": "…"}}`, as pandas does
+/// by default. A row has every column.
+pub(super) fn rows(table: Vec<Attribute>) -> Vec<Vec<Attribute>> {
+    let mut rows: Vec<Vec<Attribute>> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for (column, cells) in table {
+        let Value::Map(cells) = cells else { continue };
+        for (row, value) in cells {
+            let at = *known.entry(row).or_insert_with(|| {
+                rows.push(Vec::new());
+                rows.len() - 1
+            });
+            rows[at].push((column.clone(), value));
+        }
+    }
+    rows
+}
 
 /// Restores the names under which Phoenix received attributes: it nests them at the dots, and returns a map, or columns
 /// `attributes.<name>`.

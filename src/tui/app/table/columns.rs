@@ -27,6 +27,8 @@ named_enum! {
         Errors = "ERR",
         /// Share of failed runs or calls.
         ErrorRate = "ERR%",
+        /// Refusals by guardrails in runs of an agent.
+        Refused = "REFUSED",
         /// Cost.
         Cost = "COST",
         /// Median duration.
@@ -67,7 +69,8 @@ use TableColumn as C;
 const SESSIONS: &[C] =
     &[C::Name, C::Turns, C::Last, C::Errors, C::Cost, C::Tokens, C::TokensPerTurn, C::Input, C::Output, C::First, C::User];
 
-const AGENTS: &[C] = &[C::Name, C::Runs, C::Errors, C::Cost, C::P50, C::P95, C::Input, C::Output, C::ErrorRate, C::P99, C::Max, C::Cached];
+const AGENTS: &[C] =
+    &[C::Name, C::Runs, C::Errors, C::Cost, C::P50, C::P95, C::Input, C::Output, C::ErrorRate, C::Refused, C::P99, C::Max, C::Cached];
 
 const MODELS: &[C] = &[
     C::Name,

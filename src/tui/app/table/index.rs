@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::{GroupKey, View};
-use crate::model::{Nanos, Status, errors};
+use crate::model::{Nanos, errors};
 use crate::store::{RowIx, Store, Symbol, Totals, TraceIx};
 use crate::tui::app::TraceTree;
 
@@ -131,14 +131,14 @@ fn turns(store: &Store, trace: TraceIx, nested: &mut HashMap<RowIx, Vec<RowIx>>)
 }
 
 fn failures(store: &Store, trace: TraceIx) -> Vec<Entry> {
-    if store.trace(trace).counts().errors == 0 {
+    if store.trace(trace).counts().failed == 0 {
         return Vec::new();
     }
-    let failed = store.rows_of(trace).into_iter().filter(|&row| store.row(row).status == Status::Error);
+    let failed = store.rows_of(trace).into_iter().filter(|&row| store.is_failed_step(row));
     let entries = failed.map(|row| {
         let data = store.row(row);
         let place = store.text(if data.label.is_empty() { data.name } else { data.label });
-        (GroupKey::Error(data.span_type, place.to_owned(), errors::normalize(store.text(data.error))), (data.start, row))
+        (GroupKey::Error(data.span_type, place.to_owned(), errors::normalize(store.text(store.failure_text(row)))), (data.start, row))
     });
     entries.collect()
 }

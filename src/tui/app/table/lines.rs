@@ -33,8 +33,9 @@ fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
     let part = |part: u64, whole: u64, known: u32| if known > 0 && part > 0 { Cell::Part(part, whole) } else { Cell::Part(0, 0) };
     match column {
         TableColumn::Runs | TableColumn::Calls => Cell::Count(u64::from(group.calls)),
-        TableColumn::Errors => Cell::Count(u64::from(group.errors)),
-        TableColumn::ErrorRate => Cell::Part(u64::from(group.errors), u64::from(group.calls)),
+        TableColumn::Errors => Cell::Count(u64::from(group.failed)),
+        TableColumn::Refused => Cell::Count(u64::from(usage.refused)),
+        TableColumn::ErrorRate => Cell::Part(u64::from(group.failed), u64::from(group.calls)),
         TableColumn::P50 => Cell::Time(group.times.quantile(500)),
         TableColumn::P95 => Cell::Time(group.times.quantile(950)),
         TableColumn::P99 => Cell::Time(group.times.quantile(990)),
@@ -60,7 +61,7 @@ fn session(store: &Store, index: &Index, key: &GroupKey, rows: &Rows) -> Line {
         TableColumn::Turns => Cell::Count(turns),
         TableColumn::Last => start(rows.last()),
         TableColumn::First => start(rows.first()),
-        TableColumn::Errors => Cell::Count(u64::from(totals.errors)),
+        TableColumn::Errors => Cell::Count(u64::from(totals.failed)),
         TableColumn::Cost => Cell::Money(totals.cost()),
         TableColumn::Tokens => Cell::Tokens(totals.tokens()),
         TableColumn::TokensPerTurn => Cell::Tokens(totals.tokens().map(|tokens| tokens / turns.max(1))),

@@ -2,7 +2,6 @@
 
 use super::TraceTree;
 use super::filter::RowSet;
-use crate::model::Status;
 use crate::query::Query;
 use crate::store::{RowIx, Store, TraceIx};
 
@@ -196,10 +195,9 @@ impl TraceTree {
 
     /// Goes to the next failed span or the previous one. If the filter asks for errors, goes only to matches. Returns whether there is one.
     pub fn go_to_error(&mut self, store: &Store, back: bool) -> bool {
-        let has_errors = |trace: TraceIx| store.trace(trace).counts().errors > 0;
+        let has_errors = |trace: TraceIx| store.trace(trace).counts().failed > 0;
         let only_matches = self.query().is_some_and(Query::requires_error);
-        let found =
-            self.seek(store, back, has_errors, |row| store.row(row).status == Status::Error && (!only_matches || self.is_match(row)));
+        let found = self.seek(store, back, has_errors, |row| store.row(row).has_failed() && (!only_matches || self.is_match(row)));
         self.go_to_found(store, found)
     }
 

@@ -66,7 +66,7 @@ impl Sorting {
             Sort::Duration => Value::Number(head.duration(now)),
             Sort::Tokens => Value::Number(number(totals.tokens())),
             Sort::Cost => Value::Number(totals.cost().unwrap_or(unknown)),
-            Sort::Errors => Value::Number(i64::from(totals.errors)),
+            Sort::Errors => Value::Number(i64::from(totals.failed)),
             Sort::Name => {
                 let name = if head.label.is_empty() { head.name } else { head.label };
                 Value::Name(store.text(name).to_lowercase().into())

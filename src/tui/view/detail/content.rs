@@ -17,10 +17,12 @@ use crate::tui::widget::text::{Document, TextRole};
 const MAX_EXCHANGE_LINES: usize = 40;
 
 /// Returns the page of a tab. Of a long value it holds the beginning; the pager lays out the rest on demand.
-pub(super) fn page(tab: Tab, payload: &Payload) -> Page {
+///
+/// `asked_above` is the beginning of the input of the nearest step above that has one.
+pub(super) fn page(tab: Tab, payload: &Payload, asked_above: Option<&str>) -> Page {
     match tab {
         Tab::Overview => Page::default(),
-        Tab::Messages => messages(payload).into(),
+        Tab::Messages => messages(payload, asked_above).into(),
         Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
         Tab::Output => value(semconv::output(&payload.attributes), "No output is recorded on this span."),
         Tab::Attributes => attributes(payload),
@@ -37,17 +39,26 @@ pub(super) fn note(text: &str) -> Document {
 }
 
 /// Returns the conversation with a model. A span without messages shows its input and output instead.
-fn messages(payload: &Payload) -> Document {
+fn messages(payload: &Payload, asked_above: Option<&str>) -> Document {
     let attributes = &payload.attributes;
     let conversation = semconv::conversation(payload);
     let recorded: Vec<&Message> = conversation.input.iter().chain(&conversation.output).collect();
     let mut shown = conversation::pair_results(&recorded);
     let (input, output) = input_output(payload);
     if conversation.input.is_empty() {
-        shown.splice(0..0, input);
+        match (input, asked_above) {
+            (None, Some(above)) if !conversation.output.is_empty() || output.is_some() => {
+                let parts = vec![Part::Text(json::string(above)), Part::Media("the beginning of the input of the step above".into())];
+                shown.insert(0, chat::Message { role: "user".into(), parts });
+            }
+            (input, _) => drop(shown.splice(0..0, input)),
+        }
     }
     if conversation.output.is_empty() {
         shown.extend(output);
+    }
+    if let Some(what) = missing_messages(payload) {
+        shown.insert(0, chat::Message { role: "".into(), parts: vec![Part::Media(what.into())] });
     }
     if recorded.is_empty() && semconv::tool(attributes).is_none() && !shown.is_empty() {
         let hint = "The model calls below this span hold the full messages.";
@@ -57,6 +68,15 @@ fn messages(payload: &Payload) -> Document {
         shown.push(chat::Message { role: "error".into(), parts: vec![Part::Error(payload.status_message.as_str().into())] });
     }
     if shown.is_empty() { note("No messages are recorded on this span.") } else { chat::document(&shown) }
+}
+
+/// Says that messages are missing, because the sender limits the number of attributes.
+fn missing_messages(payload: &Payload) -> Option<String> {
+    let dropped = payload.dropped.attributes;
+    if semconv::lacks_first_messages(&payload.attributes) {
+        return Some("earlier messages were dropped by the sender".to_owned());
+    }
+    (dropped > 0).then(|| format!("{} dropped by the sender: messages may be missing", format::plural(dropped.into(), "attribute")))
 }
 
 /// Returns the input and the output of a span: the messages of a model call, else the values.
@@ -168,4 +188,41 @@ fn events(payload: &Payload) -> Document {
         table(&mut document, &event.attributes, 2);
     }
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Dropped;
+
+    fn payload(attributes: &[(&str, &str)]) -> Payload {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), Value::Text((*value).to_owned()))).collect();
+        Payload { attributes, ..Payload::default() }
+    }
+
+    fn shown(payload: &Payload, asked_above: Option<&str>) -> String {
+        messages(payload, asked_above).to_text()
+    }
+
+    #[test]
+    fn missing_messages_are_told() {
+        let full = payload(&[("llm.input_messages.0.message.role", "user"), ("llm.input_messages.0.message.content", "hi")]);
+        assert_eq!(shown(&full, None).trim(), "user       hi");
+        let late = payload(&[("llm.input_messages.7.message.role", "user"), ("llm.input_messages.7.message.content", "hi")]);
+        assert!(shown(&late, None).contains("[earlier messages were dropped by the sender]"), "{}", shown(&late, None));
+        let limited = Payload { dropped: Dropped { attributes: 3, ..Dropped::default() }, ..full };
+        let text = shown(&limited, None);
+        assert!(text.contains("[3 attributes dropped by the sender: messages may be missing]"), "{text}");
+    }
+
+    #[test]
+    fn a_question_of_the_step_above_stands_before_an_answer() {
+        let answer = payload(&[("llm.output_messages.0.message.role", "assistant"), ("llm.output_messages.0.message.content", "21C")]);
+        let text = shown(&answer, Some("Weather?"));
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        assert_eq!(lines, ["user       Weather?", "           [the beginning of the input of the step above]", "assistant  21C"]);
+        let own = payload(&[("input.value", "Mine?"), ("llm.output_messages.0.message.content", "21C")]);
+        assert!(!shown(&own, Some("Weather?")).contains("Weather?"));
+        assert!(!shown(&Payload::default(), Some("Weather?")).contains("Weather?"));
+    }
 }

@@ -1,6 +1,6 @@
 //! Conversations with each tool result below its call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::semconv::Message;
 use crate::tui::widget::chat::{self, Part};
@@ -26,12 +26,22 @@ fn is_result(message: &Message) -> bool {
     message.tool_call_id.is_some() || message.role == "tool"
 }
 
-/// Returns, for each call of all messages in order, the index of the message with its result. A result is matched by its call id; without
-/// a match it goes to the first call of the last calling message that has no result and the same name.
+/// The calls that bear the same id and wait for a result.
+#[derive(Default)]
+struct SameId {
+    /// The number of messages without calls before them.
+    turn: usize,
+    calls: VecDeque<usize>,
+}
+
+/// Returns, for each call of all messages in order, the index of the message with its result. A result is matched by its call id; calls of
+/// one turn that bear the same id are answered in their order. Without a match it goes to the first call of the last calling message that
+/// has no result and the same name.
 fn results_of_calls(messages: &[&Message]) -> Vec<Option<usize>> {
     let mut results: Vec<Option<usize>> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
-    let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut by_id: HashMap<&str, SameId> = HashMap::new();
+    let mut turn = 0;
     // The first call of the last calling message that may have no result yet.
     let mut first_open = 0;
     for (at, message) in messages.iter().enumerate() {
@@ -41,17 +51,23 @@ fn results_of_calls(messages: &[&Message]) -> Vec<Option<usize>> {
                 first_open += 1;
             }
             let fits = |call: &usize| results[*call].is_none() && (message.name.is_empty() || names[*call] == message.name);
-            let same_id = by_id.get_mut(id).and_then(Vec::pop).filter(|&call| results[call].is_none());
+            let same_id = by_id.get_mut(id).and_then(|same| same.calls.pop_front()).filter(|&call| results[call].is_none());
             if let Some(call) = same_id.or_else(|| (first_open..results.len()).find(fits)) {
                 results[call] = Some(at);
             }
         }
-        if !message.tool_calls.is_empty() {
+        if message.tool_calls.is_empty() {
+            turn += 1;
+        } else {
             first_open = results.len();
         }
         for call in &message.tool_calls {
             if !call.id.is_empty() {
-                by_id.entry(&call.id).or_default().push(results.len());
+                let same = by_id.entry(&call.id).or_default();
+                if same.turn != turn {
+                    *same = SameId { turn, ..SameId::default() };
+                }
+                same.calls.push_back(results.len());
             }
             names.push(&call.name);
             results.push(None);
@@ -121,6 +137,20 @@ mod tests {
             calls(&[("d", "clock")]),
         ];
         assert_eq!(render(&messages), ["→weather ←(nothing) →weather ←18C →clock ←noon", "→clock"]);
+    }
+
+    #[test]
+    fn calls_with_the_same_id_are_answered_in_their_order() {
+        let messages = [
+            calls(&[("w", "oslo"), ("w", "lima")]),
+            result(Some("w"), "", "snow"),
+            result(Some("w"), "", "fog"),
+            calls(&[("w", "rome")]),
+            calls(&[("w", "bern")]),
+            result(Some("w"), "", "sun"),
+            result(Some("w"), "", "rain"),
+        ];
+        assert_eq!(render(&messages), ["→oslo ←snow →lima ←fog", "→rome ←sun", "→bern ←rain"]);
     }
 
     #[test]

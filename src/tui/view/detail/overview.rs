@@ -2,11 +2,11 @@
 
 use crate::format;
 use crate::model::usage::RareTokens;
-use crate::model::{self, Dropped, Nanos, Payload, SpanType, Status};
+use crate::model::{self, Dropped, Ending, Nanos, Payload, SpanType, Status};
 use crate::semconv::{inconsistent_total, parameters};
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
-use crate::tui::display::{self, Shares, tokens_in_out};
+use crate::tui::display::{self, Shares, cost, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
@@ -96,31 +96,34 @@ impl Page {
     fn status(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
         let data = store.row(row);
         let full_message = if let PayloadState::Ready(payload) = payload { payload.status_message.as_str() } else { "" };
-        let message = if full_message.is_empty() { store.text(data.error) } else { full_message };
+        // Of a refused run the row knows the reason, and the message does not.
+        let is_short = full_message.is_empty() || data.ending() == Ending::Refused;
+        let message = if is_short { store.text(data.error) } else { full_message };
+        let harmless = format!("error, which harms no agent: {message}");
         let (text, role) = match data.run_status() {
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
             RunStatus::Running => ("running: spans below it have arrived, it has not", TextRole::Keyword),
             RunStatus::Lost => ("lost: its trace received nothing for a while", TextRole::Faint),
-            RunStatus::Ok => (if data.status == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
+            RunStatus::Paused => ("paused: it waits for a person", TextRole::Keyword),
+            RunStatus::Cut => ("cut: cancelled, timed out, or its reader went away", TextRole::Keyword),
+            RunStatus::Ok if data.has_failed_harmlessly() => (harmless.as_str(), TextRole::Faint),
+            RunStatus::Ok if data.ending() == Ending::Paused => ("paused, and later continued", TextRole::Plain),
+            RunStatus::Ok => (if data.status() == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
         };
         self.fact("status", text, role);
-        let below = store.below(row).errors;
-        if let Some(first) = store.first_failure(row) {
-            self.fact("", &format!("{below} failed below: {}", store.text(store.row(first).error)), TextRole::Error);
+        let below = store.below(row).failed;
+        if below > 0 {
+            self.fact("", &format!("{below} failed below: {}", store.text(store.failure_text(row))), TextRole::Error);
         }
     }
 
     /// Writes the notes of the database. The stored status of a trace comes from its last batch, so it is shown where it is wrong.
     fn notes(&mut self, store: &Store, row: RowIx, notes: &[(String, String)]) {
-        let failed = store.trace(store.row(row).trace()).counts().errors;
+        let failed = store.trace(store.row(row).trace()).counts().failed;
         for (name, value) in notes {
             match name.as_str() {
                 "stored status" if value == "OK" && failed > 0 => {
-                    self.fact(
-                        name,
-                        &format!("{value}, though {failed} {} failed", if failed == 1 { "span" } else { "spans" }),
-                        TextRole::Error,
-                    );
+                    self.fact(name, &format!("{value}, though {} failed", format::plural(u64::from(failed), "step")), TextRole::Error);
                 }
                 // The row's own facts are better.
                 "stored status" | "stored name" | "stored time" | "session" | "user" => {}
@@ -155,6 +158,11 @@ impl Page {
         }
         let own = store.usage(row);
         self.fact("tokens", &tokens(&totals), TextRole::Number);
+        if totals.cache_unstated > 0 {
+            let calls =
+                if totals.calls > 1 { format!(" by {} of them", format::count(totals.cache_unstated.into())) } else { String::new() };
+            self.fact("", &format!("cache not stated{calls}: input and cost may be higher"), TextRole::Faint);
+        }
         self.rare_tokens(&store.rare_tokens(row));
         let stated = own.filter(|own| store.below(row).calls > 0 && own.input.is_some());
         if let Some(own) = stated {
@@ -177,10 +185,13 @@ impl Page {
         let rest = if unpriced > 0 { format!(" and {} {calls} unpriced", format::count(unpriced)) } else { String::new() };
         let by = match (store.quote(row), own) {
             (Some(quote), _) => format!(", as {} by the {}", quote.priced_as, quote.list),
-            (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => ", as the span states".to_owned(),
+            (None, Some(own)) if own.cost.is_some() && own.cost == totals.cost() => {
+                let by = if store.stated_cost(row).is_some() { "the span states" } else { "another span of the call states" };
+                format!(", as {by}")
+            }
             _ => String::new(),
         };
-        self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), TextRole::Number);
+        self.fact("cost", &format!("{}{rest}{by}", cost(&totals)), TextRole::Number);
         self.stated_cost(store, row, &totals);
     }
 

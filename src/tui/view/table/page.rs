@@ -43,7 +43,7 @@ impl Page {
             By::Agent => "runs",
             By::Model | By::Tool => "calls",
         };
-        let (calls, errors) = (u64::from(group.calls), u64::from(group.errors));
+        let (calls, errors) = (u64::from(group.calls), u64::from(group.failed));
         self.fact(what, &format!("{}, {} failed ({})", format::count(calls), format::count(errors), format::percent(errors, calls.max(1))));
         let time = |thousandths| group.times.quantile(thousandths).map_or_else(|| "–".to_owned(), format::duration);
         let max = group.times.max().map_or_else(|| "–".to_owned(), format::duration);
@@ -59,6 +59,9 @@ impl Page {
             self.fact("speed", &format!("{rate:.0} output tokens per second"));
         }
         self.usage(&group.usage);
+        if by == By::Agent && group.usage.refused > 0 {
+            self.fact("guardrails", &format!("refused {}", format::plural(u64::from(group.usage.refused), "time")));
+        }
         if by == By::Agent {
             self.fact("", "includes spans below it, except those of nested agents");
         } else if by == By::Tool && group.usage.tokens().is_some() {
@@ -102,7 +105,7 @@ impl Page {
             );
             self.0.begin_line(0, text.chars().count());
             self.0.push(&text, TextRole::Plain);
-            let failed = totals.errors > 0;
+            let failed = totals.failed > 0;
             self.0.push(store.text(data.input), if failed { TextRole::Error } else { TextRole::Plain });
         }
     }
@@ -119,7 +122,7 @@ impl Page {
         );
         self.0.begin_line(0, LABEL_WIDTH);
         self.0.push(&format::pad_right("last message", LABEL_WIDTH), TextRole::Label);
-        self.0.push(store.text(store.row(last).error), TextRole::Error);
+        self.0.push(store.text(store.failure_text(last)), TextRole::Error);
         let left_out = rows.len().saturating_sub(MAX_LISTED);
         if left_out > 0 {
             self.fact("listed", &format!("the last {MAX_LISTED}"));

@@ -21,7 +21,7 @@ impl Line<'_> {
             RunStatus::Error => styling.error(),
             RunStatus::Running => styling.running(),
             RunStatus::Lost => styling.dim(),
-            RunStatus::Ok => styling.span_type(data.span_type),
+            RunStatus::Ok | RunStatus::Paused | RunStatus::Cut => styling.span_type(data.span_type),
         };
         match app.tree.measure {
             Measure::Time => self.draw_time(buffer, area, style),

@@ -55,8 +55,11 @@ impl Line<'_> {
         if parent.is_none() && (!open || self.data.run_status() == RunStatus::Ok) {
             return self.store.trace(self.data.trace()).run_status();
         }
+        let below = self.store.below(self.row);
         match self.data.run_status() {
-            RunStatus::Ok if !open && self.store.below(self.row).errors > 0 => RunStatus::Error,
+            RunStatus::Ok if !open && below.failed > 0 => RunStatus::Error,
+            RunStatus::Ok if !open && below.paused > 0 => RunStatus::Paused,
+            RunStatus::Ok if !open && below.cut > 0 => RunStatus::Cut,
             standing => standing,
         }
     }
@@ -120,17 +123,21 @@ impl Line<'_> {
         // The name leaves room for the error, which matters more.
         let name_room = if self.shown_status() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
-        if self.shown_status() == RunStatus::Error {
-            x = put(buffer, x, y, room(x), display::status_symbol(RunStatus::Error), styling.error()) + 1;
+        let (shown, is_harmless) = (self.shown_status(), data.has_failed_harmlessly());
+        if matches!(shown, RunStatus::Error | RunStatus::Paused | RunStatus::Cut) {
+            x = put(buffer, x, y, room(x), display::status_symbol(shown), styling.run_status(shown)) + 1;
+        } else if is_harmless {
+            x = put(buffer, x, y, room(x), display::status_symbol(RunStatus::Error), styling.dim()) + 1;
         }
         if let Some((anomaly, style)) = self.anomaly() {
             x = put(buffer, x, y, room(x), &anomaly, style) + 1;
         }
         // A folded row shows the first failure below it.
-        let failure = if app.tree.is_open(store, self.row) { None } else { store.first_failure(self.row) };
-        let error = store.text(failure.map_or(data.error, |failure| store.row(failure).error));
-        if !error.is_empty() {
-            put(buffer, x, y, room(x).saturating_sub(1), error, styling.error());
+        let hides_failure = !app.tree.is_open(store, self.row) && store.below(self.row).failed > 0;
+        let has_failed = hides_failure || data.has_failed();
+        let error = store.text(if hides_failure { store.failure_text(self.row) } else { data.error });
+        if !error.is_empty() && (has_failed || is_harmless) {
+            put(buffer, x, y, room(x).saturating_sub(1), error, if has_failed { styling.error() } else { styling.dim() });
         } else if data.span_type == SpanType::Model && !data.requested_tools().is_empty() {
             let (calls, style) = self.requested_tools();
             put(buffer, x, y, room(x).saturating_sub(1), &calls, style);

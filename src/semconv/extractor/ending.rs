@@ -1,0 +1,165 @@
+//! How a span ended, beside its status.
+
+use super::Extractor;
+use crate::model::json::{Scalar, chars};
+use crate::model::{Ending, SpanType, Status};
+use crate::semconv::keys::Field;
+
+/// The instrumentation scope of Agno. It always sets the status of the runs and model calls that come to an end.
+const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
+
+/// The methods of runs and of model calls in the names of Agno's spans, without a leading `a`.
+const AGNO_METHODS: [&str; 4] = ["run", "continue_run", "invoke", "invoke_stream"];
+
+/// The status message of a failed run of Agno, up to the run's status. The reason is the run's output.
+const WORDLESS: &[u8] = b"run status: ";
+
+/// The beginnings of what Agno returns from a run that waits for a person.
+const PAUSED: [&str; 2] = ["I have tools to execute, but ", "Team run paused."];
+
+/// The most finish reasons of a call, one for each of its answers, that are read.
+const MAX_REASONS: usize = 64;
+
+/// What a span states about its end apart from its attributes.
+pub(in crate::semconv) struct EndedSpan<'a> {
+    pub(in crate::semconv) span_type: SpanType,
+    pub(in crate::semconv) name: &'a str,
+    /// The instrumentation scope, `None` where the source does not record it.
+    pub(in crate::semconv) scope: Option<&'a str>,
+    pub(in crate::semconv) status: Status,
+    /// The status message, else the message of its exception.
+    pub(in crate::semconv) message: &'a [u8],
+    /// Whether an exception occurred at its end or after it.
+    pub(in crate::semconv) by_exception: bool,
+    pub(in crate::semconv) has_ended: bool,
+}
+
+impl<'a> Extractor<'a> {
+    /// Returns how the span ended.
+    pub(in crate::semconv) fn ending(&self, span: &EndedSpan<'_>) -> Ending {
+        let is_run = span.span_type.is_agentic();
+        // A workflow in the background ends without a status though it is complete.
+        let sets_status = (is_run && span.span_type != SpanType::Workflow) || span.span_type == SpanType::Model;
+        let by_exception = span.by_exception && !self.has_answer();
+        match span.status {
+            Status::Error if is_interrupt(span.message) => Ending::Paused,
+            Status::Error if is_run && is_wordless(span.message) => Ending::Refused,
+            Status::Error => Ending::Plain,
+            _ if by_exception && is_interrupt(span.message) => Ending::Paused,
+            _ if by_exception || self.has(Field::FinishReason) => Ending::Failed,
+            Status::Ok if is_run && self.waits_for_a_person() && self.is_of_agno(span) => Ending::Paused,
+            Status::Unset if sets_status && span.has_ended && self.is_of_agno(span) => Ending::Cut,
+            _ => Ending::Plain,
+        }
+    }
+
+    fn has_answer(&self) -> bool {
+        self.has(Field::Response) || self.has(Field::Answer) || self.seen.has_response
+    }
+
+    fn waits_for_a_person(&self) -> bool {
+        self.plain_output().is_some_and(|output| PAUSED.iter().any(|start| chars(output).take(start.len()).eq(start.chars())))
+    }
+
+    /// Returns `output.value` unless it is JSON.
+    pub(in crate::semconv) fn plain_output(&self) -> Option<Scalar<'a>> {
+        let Some((0, super::FieldValue::Text(output))) = self.slot(Field::Response) else { return None };
+        let (Scalar::Text(raw) | Scalar::Escaped(raw)) = *output else { return None };
+        (!matches!(raw.trim_ascii_start(), [b'{' | b'[', ..])).then_some(*output)
+    }
+
+    /// Returns whether Agno's instrumentation sent the span; without a scope, its name and its attributes tell.
+    fn is_of_agno(&self, span: &EndedSpan<'_>) -> bool {
+        if let Some(scope) = span.scope {
+            return scope == AGNO_SCOPE;
+        }
+        let Some((_, method)) = span.name.rsplit_once('.') else { return false };
+        let is_named = AGNO_METHODS.contains(&method) || method.strip_prefix('a').is_some_and(|plain| AGNO_METHODS.contains(&plain));
+        is_named && (span.span_type == SpanType::Model || self.has(Field::AgentId) || self.has(Field::TeamId))
+    }
+}
+
+/// Whether the name of a run says that it continues another.
+pub(super) fn is_continuation(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, method)| matches!(method, "continue_run" | "acontinue_run"))
+}
+
+/// Whether a status message does not say why a run failed.
+pub(in crate::semconv) fn is_wordless(message: &[u8]) -> bool {
+    message.starts_with(WORDLESS)
+}
+
+/// Whether every finish reason is an error: `error`, or a list of it, which may be JSON text.
+pub(super) fn is_error_reason(value: Scalar<'_>) -> bool {
+    let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = value else { return false };
+    let is_between = |byte: &u8| matches!(byte, b'[' | b']' | b'"' | b'\'' | b'\\' | b',') || byte.is_ascii_whitespace();
+    let mut reasons = raw.split(is_between).filter(|reason| !reason.is_empty()).take(MAX_REASONS).peekable();
+    reasons.peek().is_some() && reasons.all(|reason| reason.eq_ignore_ascii_case(b"error"))
+}
+
+/// Whether encoded finish reasons may contain an error.
+pub(super) fn mentions_error(encoded: &[u8]) -> bool {
+    encoded.windows(5).any(|word| word.eq_ignore_ascii_case(b"error"))
+}
+
+/// Whether the text of an error is LangGraph's way to wait for a person: in JavaScript a JSON list of interrupts, in Python an exception.
+fn is_interrupt(message: &[u8]) -> bool {
+    let message = message.trim_ascii_start();
+    ["GraphInterrupt", "NodeInterrupt"].iter().any(|name| message.starts_with(name.as_bytes())) || is_list_of_interrupts(message)
+}
+
+/// Whether a text begins like `[{"id": "…", "value":`. A source may have cut the rest.
+fn is_list_of_interrupts(text: &[u8]) -> bool {
+    fn skip<'t>(text: &'t [u8], start: &[u8]) -> Option<&'t [u8]> {
+        text.trim_ascii_start().strip_prefix(start)
+    }
+    /// Skips a member of an object, up to its colon, if it has one of the names.
+    fn skip_name<'t>(text: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
+        skip(skip(skip(skip(text, b"\"")?, name)?, b"\"")?, b":")
+    }
+    fn id<'t>(text: &'t [u8]) -> Option<&'t [u8]> {
+        let rest = skip(skip_name(text, b"id")?, b"\"")?;
+        rest.iter().position(|byte| *byte == b'"').map(|end| &rest[end + 1..])
+    }
+    let Some(object) = skip(text, b"[").and_then(|text| skip(text, b"{")) else { return false };
+    match skip_name(object, b"value") {
+        // The value comes first, and its end is not known.
+        Some(value) => memchr::memmem::find_iter(value, b"\"id\"").any(|at| id(&value[at..]).is_some()),
+        None => id(object).and_then(|rest| skip(rest, b",")).and_then(|rest| skip_name(rest, b"value")).is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finish_reason_is_an_error_if_all_are() {
+        for reasons in ["error", "[\"error\"]", "[\\\"error\\\"]", "['ERROR', 'error']", " error "] {
+            assert!(is_error_reason(Scalar::Text(reasons.as_bytes())), "{reasons}");
+            assert!(mentions_error(reasons.as_bytes()), "{reasons}");
+        }
+        for reasons in ["", "stop", "[]", "[\"stop\", \"error\"]", "errors", "no error"] {
+            assert!(!is_error_reason(Scalar::Text(reasons.as_bytes())), "{reasons}");
+        }
+        assert!(!is_error_reason(Scalar::Int(1)));
+    }
+
+    #[test]
+    fn an_interrupt_is_told_from_other_errors() {
+        for text in [
+            "[\n  {\n    \"id\": \"d240\",\n    \"value\": \"May I?\"\n  }\n]\n\nGraphInterrupt: [",
+            "[{\"id\":\"1\",\"value\":{\"question\":\"cut",
+            "[{\"value\": [1, \"]\"], \"id\": \"1\"}]",
+            "GraphInterrupt((Interrupt(value='May I?', id='1'),))Traceback (most recent call last):",
+            "NodeInterrupt('wait')",
+        ] {
+            assert!(is_interrupt(text.as_bytes()), "{text}");
+        }
+        for text in
+            ["", "[", "[{", "[]", "[{}]", "[{\"id\": 3, \"value\": 4}]", "[{\"id\": \"x\"}]", "timed out", "{\"id\": \"1\", \"value\": 2}"]
+        {
+            assert!(!is_interrupt(text.as_bytes()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Failures that harm no agent, and pauses that ended: what other rows tell about a row's end.
+//!
+//! - A span that is no step of an agent's work, such as an HTTP request, fails nothing if its service also sends such steps. That a
+//!   service sends them is remembered for good, whatever becomes of its rows.
+//! - A paused run is continued by a later row with the same run id.
+//! - A tool call failed if the row that executed it failed.
+
+use std::collections::BTreeSet;
+use std::hash::BuildHasher;
+
+use hashbrown::HashMap;
+
+use super::attribution::MAX_EXAMINED_CHILDREN;
+use super::ix::RowIx;
+use super::outcome::Mark;
+use super::{Changes, Store};
+use crate::model::{Batch, Ending, Nanos, Span, SpanType};
+
+/// The most services that are told apart; any further ones count as one.
+const MAX_SERVICES: usize = 4096;
+
+/// The services that sent spans.
+#[derive(Debug, Default)]
+pub(super) struct Services {
+    /// The number of each service, by the hash of its name.
+    numbers: HashMap<u64, u32>,
+    /// Whether a service sent a step of an agent's work, by its number.
+    agentic: Vec<bool>,
+    /// The failed rows of the other services that are no steps of an agent's work.
+    failures: BTreeSet<(u32, RowIx)>,
+    service_of: HashMap<RowIx, u32>,
+}
+
+/// The paused rows and those that continue a run.
+#[derive(Debug, Default)]
+pub(super) struct Pauses {
+    by_run: BTreeSet<RunPart>,
+    part_of: HashMap<RowIx, RunPart>,
+}
+
+/// A paused row or one that continues a run, with its place in the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RunPart {
+    /// The hash of the run id.
+    run: u64,
+    start: Nanos,
+    id: [u8; 8],
+    row: RowIx,
+}
+
+impl Pauses {
+    fn last(&self, run: u64) -> Option<RunPart> {
+        let first = RunPart { run, start: Nanos::MIN, id: [0; 8], row: RowIx(0) };
+        let last = RunPart { run, start: Nanos::MAX, id: [u8::MAX; 8], row: RowIx(u32::MAX) };
+        self.by_run.range(first..=last).next_back().copied()
+    }
+
+    pub(super) fn remove(&mut self, row: RowIx) -> Option<RunPart> {
+        let part = self.part_of.remove(&row)?;
+        self.by_run.remove(&part);
+        Some(part)
+    }
+
+    /// Whether a later part of its run continues a row.
+    pub(super) fn is_continued(&self, row: RowIx) -> bool {
+        self.part_of.get(&row).is_some_and(|part| self.last(part.run).is_some_and(|last| last.row != row))
+    }
+}
+
+impl Services {
+    /// Returns the number of a service.
+    fn number(&mut self, hash: u64) -> u32 {
+        let next = self.agentic.len().min(MAX_SERVICES) as u32;
+        if next as usize == MAX_SERVICES {
+            return self.numbers.get(&hash).copied().unwrap_or(next - 1);
+        }
+        *self.numbers.entry(hash).or_insert_with(|| {
+            self.agentic.push(false);
+            next
+        })
+    }
+
+    pub(super) fn remove(&mut self, row: RowIx) {
+        if let Some(service) = self.service_of.remove(&row) {
+            self.failures.remove(&(service, row));
+        }
+    }
+
+    fn is_agentic(&self, service: u32) -> bool {
+        self.agentic.get(service as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether a failed row counts, being of a service that sends no steps of an agent's work.
+    #[cfg(test)]
+    pub(super) fn counts_failure(&self, row: RowIx) -> bool {
+        self.service_of.get(&row).is_some_and(|service| !self.is_agentic(*service))
+    }
+}
+
+impl Store {
+    /// Adds the endings of a filled row that is not linked yet. Returns the service whose failures no longer count.
+    pub(super) fn enter_endings(&mut self, row: RowIx, batch: &Batch, span: &Span) -> Option<u32> {
+        let freed = self.enter_service(row, batch, span);
+        let facts = &span.facts;
+        let run = batch.text(facts.run);
+        if !run.is_empty() && (facts.ending == Ending::Paused || facts.continues) {
+            let part = RunPart { run: self.hasher.hash_one(run), start: span.start, id: span.id.bytes(), row };
+            self.pauses.by_run.insert(part);
+            self.pauses.part_of.insert(row, part);
+        }
+        let is_continued = self.pauses.is_continued(row);
+        self.rows[row.0].outcome.set(Mark::Continued, is_continued);
+        freed
+    }
+
+    fn enter_service(&mut self, row: RowIx, batch: &Batch, span: &Span) -> Option<u32> {
+        let is_agent_work = span.facts.span_type.is_agent_work();
+        if !is_agent_work && !self.row(row).outcome.has_own_failure() {
+            return None;
+        }
+        let service = self.service(batch, span);
+        let is_agentic = self.services.is_agentic(service);
+        if is_agent_work {
+            if !is_agentic && let Some(flag) = self.services.agentic.get_mut(service as usize) {
+                *flag = true;
+                return Some(service);
+            }
+        } else {
+            self.services.service_of.insert(row, service);
+            if is_agentic {
+                self.rows[row.0].outcome.set(Mark::Harmless, true);
+            } else {
+                self.services.failures.insert((service, row));
+            }
+        }
+        None
+    }
+
+    fn service(&mut self, batch: &Batch, span: &Span) -> u32 {
+        let text = span.facts.service;
+        if let Some((last, service)) = self.last_lookup.service
+            && last == text
+        {
+            return service;
+        }
+        // A source that names no service reads what one program wrote.
+        let name = batch.text(text);
+        let hash = if name.is_empty() { self.hasher.hash_one(batch.source) } else { self.hasher.hash_one(name) };
+        let service = self.services.number(hash);
+        self.last_lookup.service = Some((text, service));
+        service
+    }
+
+    /// Applies to other rows what a linked row tells about their ends. `freed` is the result of [`Store::enter_endings`].
+    pub(super) fn settle_endings(&mut self, row: RowIx, freed: Option<u32>, changes: &mut Changes) {
+        if let Some(service) = freed {
+            let failures: Vec<RowIx> =
+                self.services.failures.range((service, RowIx(0))..=(service, RowIx(u32::MAX))).map(|&(_, row)| row).collect();
+            for row in failures {
+                self.services.failures.remove(&(service, row));
+                self.mark(row, Mark::Harmless, true, changes);
+            }
+        }
+        if let Some(&part) = self.pauses.part_of.get(&row) {
+            let before = self.pauses.by_run.range(..part).next_back().filter(|before| before.run == part.run);
+            if let Some(before) = before.copied() {
+                self.mark(before.row, Mark::Continued, true, changes);
+            }
+        }
+    }
+
+    /// Removes the endings of a linked row, which other rows may depend on.
+    pub(super) fn leave_endings(&mut self, row: RowIx, changes: &mut Changes) {
+        self.services.remove(row);
+        if let Some(part) = self.pauses.remove(row)
+            && let Some(last) = self.pauses.last(part.run)
+        {
+            self.mark(last.row, Mark::Continued, false, changes);
+        }
+    }
+
+    /// Marks a tool call whose execution below it failed, and the calls above it that report the same call.
+    pub(super) fn mark_execution(&mut self, row: RowIx, changes: &mut Changes) {
+        let mut next = Some(row);
+        while let Some(row) = next.filter(|&row| self.row(row).span_type == SpanType::Tool) {
+            let has_failed_below = self.row(row).outcome.has(Mark::FailedBelow);
+            let is_failed = |child: &&RowIx| self.row(**child).has_failed() && self.is_same_operation(row, **child);
+            let fails = self.below(row).errors + self.below(row).failed > 0
+                && self.children(row).iter().take(MAX_EXAMINED_CHILDREN).any(|child| is_failed(&child));
+            if fails == has_failed_below {
+                return;
+            }
+            self.mark(row, Mark::FailedBelow, fails, changes);
+            next = self.row(row).parent();
+        }
+    }
+
+    fn mark(&mut self, row: RowIx, mark: Mark, value: bool, changes: &mut Changes) {
+        if self.row(row).outcome.has(mark) != value {
+            // A call counts with its failure.
+            let counted = self.row(row).counted;
+            self.set_counted(row, false);
+            self.change(row, |store| store.rows[row.0].outcome.set(mark, value));
+            self.set_counted(row, counted);
+            changes.rows.push(row);
+            self.touch(self.row(row).trace(), changes);
+        }
+    }
+}

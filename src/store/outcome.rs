@@ -1,0 +1,82 @@
+//! How a span ended, as its row keeps it: in one byte.
+
+use crate::model::{Ending, Status};
+
+/// Bits of the status.
+const STATUS: u8 = 0b11;
+
+/// The position of the ending.
+const ENDING: u8 = 2;
+
+/// Bits of the ending.
+const ENDINGS: u8 = 0b111;
+
+/// What the store adds to the facts that the span states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Mark {
+    /// The failure harms no agent: the span is no step of an agent's work, and its service also sends such steps.
+    Harmless = 1 << 5,
+    /// The paused run was continued.
+    Continued = 1 << 6,
+    /// The tool call failed where it was executed: in a row below it that reports the same call.
+    FailedBelow = 1 << 7,
+}
+
+/// A status, an ending, and what the store found out about them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Outcome(u8);
+
+impl Outcome {
+    pub(super) fn new(status: Status, ending: Ending) -> Self {
+        Self(status.code() | (ending as u8) << ENDING)
+    }
+
+    pub(super) fn status(self) -> Status {
+        Status::from_code(u64::from(self.0 & STATUS)).unwrap_or_default()
+    }
+
+    pub(super) fn ending(self) -> Ending {
+        match self.0 >> ENDING & ENDINGS {
+            1 => Ending::Failed,
+            2 => Ending::Refused,
+            3 => Ending::Paused,
+            4 => Ending::Cut,
+            _ => Ending::Plain,
+        }
+    }
+
+    pub(super) fn has(self, mark: Mark) -> bool {
+        self.0 & mark as u8 != 0
+    }
+
+    pub(super) fn set(&mut self, mark: Mark, value: bool) {
+        self.0 = if value { self.0 | mark as u8 } else { self.0 & !(mark as u8) };
+    }
+
+    /// Whether the span itself failed, harmless or not.
+    pub(super) fn has_own_failure(self) -> bool {
+        self.ending().has_failed(self.status())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_ending_and_marks_share_a_byte() {
+        for status in [Status::Unset, Status::Ok, Status::Error] {
+            for ending in [Ending::Plain, Ending::Failed, Ending::Refused, Ending::Paused, Ending::Cut] {
+                let mut outcome = Outcome::new(status, ending);
+                for mark in [Mark::Harmless, Mark::Continued, Mark::FailedBelow] {
+                    assert!(!outcome.has(mark));
+                    outcome.set(mark, true);
+                    assert!(outcome.has(mark));
+                }
+                outcome.set(Mark::Continued, false);
+                assert_eq!((outcome.status(), outcome.ending(), outcome.has(Mark::Continued)), (status, ending, false));
+            }
+        }
+    }
+}

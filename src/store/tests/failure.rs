@@ -1,0 +1,224 @@
+//! Failed steps, harmless failures, pauses and cuts, in any order of arrival.
+
+use super::*;
+use crate::model::Ending;
+
+/// What decides about a failure.
+#[derive(Clone, Debug)]
+struct Step {
+    id: u64,
+    trace: u8,
+    parent: Option<u64>,
+    span_type: SpanType,
+    status: Status,
+    ending: Ending,
+    service: &'static str,
+    run: &'static str,
+    continues: bool,
+    tool: &'static str,
+}
+
+fn step(id: u64, parent: Option<u64>, span_type: SpanType) -> Step {
+    let (status, ending) = (Status::Ok, Ending::Plain);
+    Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "" }
+}
+
+fn failed(step: Step) -> Step {
+    Step { status: Status::Error, ..step }
+}
+
+fn steps(steps: &[Step]) -> Batch {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    for step in steps {
+        let [service, run, tool, error] =
+            [step.service.to_owned(), step.run.to_owned(), step.tool.to_owned(), format!("error {}", step.id)]
+                .map(|text| batch.intern(&text));
+        batch.spans.push(Span {
+            trace: trace_id(step.trace),
+            id: span_id(step.id),
+            parent: step.parent.map(span_id),
+            start: step.id as Nanos * SECOND,
+            // A child ends before its parent.
+            end: Some(200 * SECOND - step.id as Nanos * SECOND),
+            status: step.status,
+            name: Text::default(),
+            facts: SpanFacts {
+                span_type: step.span_type,
+                ending: step.ending,
+                continues: step.continues,
+                service,
+                run,
+                tool,
+                ..SpanFacts::default()
+            },
+            error,
+            payload_ref: PayloadRef(0),
+            retained_bytes: 0,
+        });
+    }
+    batch
+}
+
+fn held(parts: &[&[Step]]) -> Store {
+    let mut store = Store::new(Limits::default());
+    for part in parts {
+        store.apply(&steps(part), 300 * SECOND);
+        store.check_invariants();
+    }
+    store
+}
+
+fn status(store: &Store, trace: u8) -> RunStatus {
+    store.trace(store.find_trace(trace_id(trace)).unwrap()).run_status()
+}
+
+#[test]
+fn a_failure_that_travels_up_counts_where_it_began() {
+    let model = failed(step(3, Some(2), SpanType::Model));
+    let agent = failed(step(1, None, SpanType::Agent));
+    let chain = failed(step(2, Some(1), SpanType::Step));
+    let tool = failed(step(4, Some(1), SpanType::Tool));
+    for parts in [[&agent, &chain, &model, &tool], [&tool, &model, &chain, &agent], [&chain, &tool, &agent, &model]] {
+        let parts = parts.map(std::slice::from_ref);
+        let store = held(&parts);
+        assert_eq!((store.all().errors, store.all().failed), (4, 2));
+        let failed: Vec<u64> = (1..=4).filter(|&id| store.is_failed_step(row(&store, id))).collect();
+        assert_eq!(failed, [3, 4]);
+        assert_eq!(store.text(store.failure_text(row(&store, 1))), "error 3");
+        assert_eq!((status(&store, 1), store.stats().runs().failed), (RunStatus::Error, 1));
+    }
+}
+
+#[test]
+fn an_ordinary_span_fails_nothing_if_its_service_sends_agents() {
+    let hook = |trace, service| Step { trace, service, ..failed(step(1, None, SpanType::Other)) };
+    let agent = Step { trace: 3, ..step(2, None, SpanType::Agent) };
+    let hooks = [hook(1, "app"), hook(2, "web")];
+    for parts in [[&hooks[..], std::slice::from_ref(&agent)], [std::slice::from_ref(&agent), &hooks[..]]] {
+        let store = held(&parts);
+        assert_eq!((store.all().errors, store.all().failed, store.stats().runs().failed), (2, 1, 1));
+        assert_eq!((status(&store, 1), status(&store, 2)), (RunStatus::Ok, RunStatus::Error));
+        assert!(store.row(row(&store, 1)).has_failed_harmlessly());
+    }
+    // Two sources without services are two programs.
+    let mut store = Store::new(Limits::default());
+    for (source, step) in [hook(1, ""), Step { service: "", ..agent }].into_iter().enumerate() {
+        let mut batch = steps(&[step]);
+        batch.source = SourceId(source as u16);
+        store.apply(&batch, 300 * SECOND);
+    }
+    assert_eq!(status(&store, 1), RunStatus::Error);
+}
+
+#[test]
+fn a_tool_call_failed_if_its_execution_did() {
+    let called = |id, parent, tool| Step { tool, ..step(id, parent, SpanType::Tool) };
+    let execution = failed(called(2, Some(1), "add"));
+    let call = called(1, None, "add");
+    for parts in [[&call, &execution], [&execution, &call]] {
+        let store = held(&parts.map(std::slice::from_ref));
+        assert_eq!([1, 2].map(|id| store.row(row(&store, id)).run_status()), [RunStatus::Error; 2]);
+        assert_eq!((store.all().failed, store.all().errors), (1, 1));
+        let group = store.stats().groups(By::Tool).next().unwrap().1;
+        assert_eq!((group.calls, group.failed), (1, 1));
+    }
+    // Another tool that a tool calls may fail without it.
+    let store = held(&[&[called(1, None, "sum"), execution.clone()]]);
+    assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Ok);
+    // A retry of the execution replaces it.
+    let store = held(&[&[call, execution.clone()], &[Step { status: Status::Ok, ..execution }]]);
+    assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Ok);
+}
+
+#[test]
+fn a_pause_ends_when_its_run_is_continued() {
+    let paused = |id, trace| Step { trace, ending: Ending::Paused, run: "r", ..step(id, None, SpanType::Agent) };
+    let continued = |id, trace| Step { trace, run: "r", continues: true, ..step(id, None, SpanType::Agent) };
+    let (first, second, third) = (paused(1, 1), Step { continues: true, ..paused(2, 2) }, continued(3, 3));
+    let store = held(&[&[first.clone()]]);
+    assert_eq!((status(&store, 1), store.stats().runs().paused), (RunStatus::Paused, 1));
+    for parts in [[&first, &second], [&second, &first]] {
+        let store = held(&parts.map(std::slice::from_ref));
+        assert_eq!((status(&store, 1), status(&store, 2)), (RunStatus::Ok, RunStatus::Paused));
+    }
+    for parts in [[&first, &second, &third], [&third, &first, &second], [&second, &third, &first]] {
+        let store = held(&parts.map(std::slice::from_ref));
+        assert_eq!((store.all().paused, store.stats().runs().paused), (0, 0));
+    }
+    let store = held(&[&[first.clone(), third.clone()], &[Step { run: "other", ..third }]]);
+    assert_eq!(status(&store, 1), RunStatus::Paused, "the later record continues another run");
+    let failure = failed(Step { trace: 1, parent: Some(1), ..step(4, None, SpanType::Model) });
+    assert_eq!(status(&held(&[&[first, failure]]), 1), RunStatus::Error);
+}
+
+#[test]
+fn a_cut_run_is_neither_failed_nor_ok() {
+    let cut = |id, parent, span_type| Step { status: Status::Unset, ending: Ending::Cut, ..step(id, parent, span_type) };
+    let store = held(&[&[cut(1, None, SpanType::Agent), cut(2, Some(1), SpanType::Model), step(3, Some(1), SpanType::Tool)]]);
+    assert_eq!((status(&store, 1), store.all().failed, store.all().cut), (RunStatus::Cut, 0, 2));
+    assert_eq!((store.stats().runs().cut, store.stats().runs().failed), (1, 0));
+}
+
+#[test]
+fn refusals_count_for_the_agent_unless_a_call_failed_below() {
+    let refused = |id, parent| Step { ending: Ending::Refused, ..failed(step(id, parent, SpanType::Agent)) };
+    let guard = failed(step(3, Some(2), SpanType::Guardrail));
+    let store = held(&[&[refused(1, None), step(2, None, SpanType::Agent), guard]]);
+    assert_eq!((store.all().failed, store.all().refused), (2, 2));
+    let store = held(&[&[failed(step(2, Some(1), SpanType::Model))], &[refused(1, None)]]);
+    assert_eq!((store.all().failed, store.all().refused), (1, 0));
+}
+
+fn any_steps() -> impl Strategy<Value = Vec<Step>> {
+    const TYPES: [SpanType; 6] = [SpanType::Agent, SpanType::Step, SpanType::Model, SpanType::Tool, SpanType::Other, SpanType::Guardrail];
+    const ENDINGS: [Ending; 6] = [Ending::Plain, Ending::Plain, Ending::Failed, Ending::Refused, Ending::Paused, Ending::Cut];
+    let kind = (
+        prop::sample::select(&TYPES[..]),
+        prop::sample::select(&ENDINGS[..]),
+        prop::sample::select(&[Status::Unset, Status::Ok, Status::Error][..]),
+    );
+    let names =
+        (prop::sample::select(&["", "app", "web"][..]), prop::sample::select(&["", "r", "s"][..]), prop::sample::select(&["", "add"][..]));
+    let step = (kind, names, 1..4u8, any::<bool>(), any::<prop::sample::Index>(), 0..5u8);
+    proptest::collection::vec(step, 1..40).prop_map(|steps| {
+        let mut found: Vec<Step> = Vec::new();
+        for (at, ((span_type, ending, status), (service, run, tool), trace, continues, parent, rare)) in steps.into_iter().enumerate() {
+            let in_trace: Vec<u64> = found.iter().filter(|other| other.trace == trace).map(|other| other.id).collect();
+            let parent = (rare > 0 && !in_trace.is_empty()).then(|| *parent.get(&in_trace));
+            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool });
+        }
+        found
+    })
+}
+
+/// Everything that the store says about failures.
+fn verdicts(store: &Store, steps: &[Step]) -> Vec<(RunStatus, bool, u32, u32, u32, u32)> {
+    let verdict = |step: &Step| {
+        let row = store.find(store.find_trace(trace_id(step.trace)).unwrap(), span_id(step.id)).unwrap();
+        let totals = store.totals(row);
+        (store.row(row).run_status(), store.is_failed_step(row), totals.failed, totals.refused, totals.paused, totals.cut)
+    };
+    steps.iter().map(verdict).collect()
+}
+
+proptest! {
+    #[test]
+    fn failures_do_not_depend_on_the_order_of_arrival((all, arrival) in any_steps().prop_flat_map(|steps| {
+        let twice: Vec<Step> = steps.iter().chain(steps.iter().take(5)).cloned().collect();
+        (Just(steps), Just(twice).prop_shuffle())
+    }), size in 1..12usize) {
+        let mut store = Store::new(Limits::default());
+        for part in arrival.chunks(size) {
+            store.apply(&steps(part), 300 * SECOND);
+            store.check_invariants();
+        }
+        let at_once = held(&[&all]);
+        prop_assert_eq!(verdicts(&store, &all), verdicts(&at_once, &all));
+        prop_assert_eq!(store.stats().runs(), at_once.stats().runs());
+        let steps = all.iter().filter(|step| {
+            let row = store.find(store.find_trace(trace_id(step.trace)).unwrap(), span_id(step.id)).unwrap();
+            store.is_failed_step(row)
+        });
+        prop_assert_eq!(store.all().failed as usize, steps.count());
+    }
+}

@@ -1,0 +1,117 @@
+//! Calls that an agent and its gateway report, in traces of their own.
+
+use super::*;
+
+/// A model call, or the run above it: trace, id, parent, start and end in milliseconds, type, scope, model and cost.
+struct Call(u8, u64, Option<u64>, (i64, i64), SpanType, &'static str, &'static str, Option<i64>);
+
+fn calls(calls: &[&Call]) -> Batch {
+    let mut batch = Batch::new(SourceId(0), Origin::Live);
+    for Call(trace, id, parent, (start, end), span_type, scope, name, cost) in calls {
+        let usage = span_type.calls_model().then_some(Usage {
+            input: Some(1000),
+            output: Some(50),
+            cache_read: (*scope == "gateway").then_some(800),
+            cost: *cost,
+            ..Usage::default()
+        });
+        let (scope, name) = (batch.intern_scope(scope), batch.intern(name));
+        let facts = SpanFacts { span_type: *span_type, usage, scope, model: name, agent: name, ..SpanFacts::default() };
+        batch.spans.push(Span {
+            trace: trace_id(*trace),
+            id: span_id(*id),
+            parent: parent.map(span_id),
+            start: start * SECOND / 1000,
+            end: Some(end * SECOND / 1000),
+            status: Status::Ok,
+            name,
+            facts,
+            error: Text::default(),
+            payload_ref: PayloadRef(0),
+            retained_bytes: 0,
+        });
+    }
+    batch
+}
+
+/// The stores that result from every order of arrival, one span at a time.
+fn in_any_order(all: &[Call]) -> Vec<Store> {
+    let mut orders = vec![vec![]];
+    for at in 0..all.len() {
+        let insert = |order: Vec<usize>| (0..=order.len()).map(move |place| [&order[..place], &[at], &order[place..]].concat());
+        orders = orders.into_iter().flat_map(insert).collect();
+    }
+    let arrive = |order: Vec<usize>| {
+        let mut store = Store::new(Limits::default());
+        store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+        for at in order {
+            store.apply(&calls(&[&all[at]]), 100 * SECOND);
+            store.check_invariants();
+        }
+        store
+    };
+    orders.into_iter().map(arrive).collect()
+}
+
+fn totals(store: &Store, trace: u8) -> Totals {
+    store.totals_of(store.find_trace(trace_id(trace)).unwrap())
+}
+
+#[test]
+fn a_call_through_a_gateway_counts_in_the_trace_of_its_agent() {
+    // The reader is slow, the gateway's first attempt failed, and its model has another name.
+    let all = [
+        Call(1, 1, None, (0, 9000), SpanType::Agent, "agno", "Weather", None),
+        Call(1, 2, Some(1), (10, 8000), SpanType::Model, "agno", "primary", None),
+        Call(2, 3, None, (90, 1400), SpanType::Other, "fastapi", "POST", None),
+        Call(2, 4, Some(3), (1100, 1300), SpanType::Model, "gateway", "gpt-4o-mini", Some(120_000)),
+    ];
+    for mut store in in_any_order(&all) {
+        let (agent, gateway) = (totals(&store, 1), totals(&store, 2));
+        assert_eq!((agent.input, agent.output, agent.cache_read, agent.cost(), agent.calls), (1000, 50, 800, Some(120_000), 1));
+        assert_eq!((gateway.tokens(), gateway.cost(), gateway.duplicates), (None, None, 1));
+        assert_eq!(group(store.stats(), &store, By::Agent, "Weather").usage.tokens(), Some(1050));
+        let model = group(store.stats(), &store, By::Model, "gpt-4o-mini");
+        assert_eq!((model.calls, model.usage.tokens()), (1, Some(1050)));
+        assert_eq!(store.stats().groups(By::Model).count(), 1);
+        assert_eq!(store.stated_cost(row(&store, 2)), None, "the gateway states it");
+        // The agent's span turns out to be another call.
+        store.apply(&calls(&[&Call(1, 2, Some(1), (10, 900), SpanType::Model, "agno", "primary", None)]), 100 * SECOND);
+        store.check_invariants();
+        assert_eq!((store.all().calls, store.all().duplicates, totals(&store, 1).cost()), (2, 0, None));
+        assert_eq!(group(store.stats(), &store, By::Model, "primary").usage.tokens(), Some(1050));
+    }
+}
+
+#[test]
+fn a_session_goes_before_none_and_the_model_without_a_price_keeps_the_price_of_the_stated_one() {
+    let all = [
+        Call(1, 2, None, (10, 8000), SpanType::Model, "sdk", "gpt-4o-mini", None),
+        Call(2, 4, Some(3), (1100, 1300), SpanType::Model, "gateway", "our-deployment", None),
+    ];
+    for mut store in in_any_order(&all) {
+        assert!(totals(&store, 1).tokens().is_none() && totals(&store, 2).tokens().is_some(), "it has a parent");
+        let mut batch = calls(&[&all[0]]);
+        batch.spans[0].facts.session = batch.intern("session");
+        store.apply(&batch, 100 * SECOND);
+        store.check_invariants();
+        assert_eq!((totals(&store, 1).tokens(), totals(&store, 2).tokens()), (Some(1050), None));
+        assert_eq!(store.text(store.model(row(&store, 2))), "our-deployment");
+        assert!(totals(&store, 1).cost().is_some_and(|cost| cost > 0));
+    }
+}
+
+#[test]
+fn calls_of_equal_counts_with_a_run_or_a_tool_call_between_them_are_two() {
+    for between in [SpanType::Agent, SpanType::Tool] {
+        let all = [
+            Call(1, 1, None, (0, 9000), SpanType::Model, "adk", "gpt-4o", None),
+            Call(1, 2, Some(1), (10, 8000), between, "adk", "helper", None),
+            Call(1, 3, Some(2), (20, 7000), SpanType::Model, "openai", "gpt-4o", None),
+        ];
+        for store in in_any_order(&all) {
+            assert_eq!((store.all().calls, store.all().duplicates, store.all().input), (2, 0, 2000), "{between:?}");
+            assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 2);
+        }
+    }
+}
