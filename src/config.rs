@@ -26,6 +26,7 @@ pub use values::{Header, ListenMode, LogLevel};
 
 use crate::keymap::{Keymap, KeymapError};
 use crate::model::price::Prices;
+use crate::regular_file;
 use crate::settings::Budget;
 
 /// The name of the configuration file in its directory.
@@ -80,6 +81,9 @@ pub fn theme_directory() -> Option<PathBuf> {
     directory().map(|directory| directory.join("themes"))
 }
 
+/// The size limit of a file of prices in bytes.
+const MAX_PRICES: u64 = 64 << 20;
+
 impl Config {
     /// Loads the configuration from the user's file, the process's environment and the command line.
     pub fn load(overrides: Overrides) -> Result<Self, ConfigError> {
@@ -107,7 +111,19 @@ impl Config {
         }
         let mut config = Self { settings, keymap: Keymap::default(), layers, file: file.or(default) };
         config.bind_keys()?;
+        config.read_secrets()?;
         Ok(config)
+    }
+
+    /// Replaces `@FILE` in secrets by the text of the file.
+    fn read_secrets(&mut self) -> Result<(), ConfigError> {
+        let token = values::resolve_secret(&self.otlp_token).map_err(|message| self.error("otlp_token", None, message))?;
+        let headers = self.forward_headers.iter().enumerate();
+        let resolve =
+            |(index, header): (usize, &Header)| header.resolve().map_err(|message| self.error("forward_headers", Some(index), message));
+        let headers = headers.map(resolve).collect::<Result<Vec<_>, _>>()?;
+        (self.settings.otlp_token, self.settings.forward_headers) = (token, headers);
+        Ok(())
     }
 
     fn bind_keys(&mut self) -> Result<(), ConfigError> {
@@ -144,7 +160,7 @@ impl Config {
     pub fn load_prices(&self) -> (Prices, Result<(), String>) {
         let path = &self.prices_file;
         let read = || {
-            let json = std::fs::read(path).map_err(|error| error.to_string())?;
+            let json = regular_file::read(path, MAX_PRICES).map_err(|error| error.to_string())?;
             Prices::bundled().with_list(&json).map_err(|error| error.to_string())
         };
         let list = if path.as_os_str().is_empty() { Ok(Prices::bundled()) } else { read() };

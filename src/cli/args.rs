@@ -116,6 +116,10 @@ pub struct ExportArgs {
     #[arg(long)]
     pub redact: bool,
 
+    /// As --redact, and also card and account numbers, phone numbers, IP addresses and e-mail addresses of any script
+    #[arg(long)]
+    pub redact_personal: bool,
+
     /// Cut a Markdown report to this many characters; the longest texts are cut first, and the report says so
     #[arg(long, value_name = "N")]
     pub max_chars: Option<usize>,
@@ -132,8 +136,8 @@ pub struct SendArgs {
     #[arg(long, value_name = "URL")]
     pub to: String,
 
-    /// Header of every request, as NAME=VALUE; repeatable
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// Header of every request, as NAME=VALUE, or NAME=@FILE to hide the value from other users; repeatable
+    #[arg(long, value_name = "NAME=VALUE", env = "AGNO_TOP_SEND_HEADER", hide_env_values = true)]
     pub header: Vec<Header>,
 }
 

@@ -36,8 +36,8 @@ const MAX_CLUSTERED_SPANS: u32 = 16;
 pub(super) struct LastLookup {
     trace: Option<(TraceId, TraceIx)>,
     parent: Option<(TraceIx, SpanId, RowIx)>,
-    /// The number of the service by its name.
-    pub(super) service: Option<(Text, u32)>,
+    /// The number of the service by its name, and the same for its name.
+    pub(super) service: Option<(Text, (u32, u16))>,
     /// By span type.
     texts: [[Symbol; 7]; SpanType::ALL.len()],
 }
