@@ -12,6 +12,7 @@ mod reading;
 mod real;
 mod roundtrip;
 mod values;
+mod zipkin;
 
 use std::path::Path;
 
