@@ -36,6 +36,7 @@ mod packed_usage;
 mod pairing;
 mod pricing;
 mod propagation;
+mod rare_tokens;
 mod retention;
 mod row;
 mod selection;
@@ -65,7 +66,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::model::usage::{NanoUsd, RareTokens};
+use crate::model::usage::NanoUsd;
 use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use answering::StatedModel;
 use dedup::Reports;
@@ -76,6 +77,7 @@ use model_ids::ModelIds;
 use packed_usage::PackedUsage;
 use pairing::Pairing;
 use pricing::Pricing;
+use rare_tokens::RareTable;
 use slab::Slab;
 use tree::ChildList;
 use upsert::LastLookup;
@@ -136,7 +138,7 @@ pub struct Store {
     child_lists: Slab<ChildList>,
     usages: Slab<PackedUsage>,
     /// The tokens that few calls have, by index in `usages`.
-    rare_tokens: HashMap<u32, RareTokens>,
+    rare_tokens: RareTable,
     traces: Slab<Trace>,
     by_span: HashIndex,
     by_trace: HashIndex,
