@@ -24,6 +24,7 @@ use crate::store::{RowIx, TraceIx};
 #[derive(Serialize)]
 struct SpanInTree<'a> {
     depth: usize,
+    leaked: bool,
     #[serde(flatten)]
     span: SpanRecord,
     parameters: Option<AttributeMap<'a>>,
@@ -136,7 +137,8 @@ fn write_json(
             let stated = payload.filter(|_| snapshot.store.row(row).span_type.calls_model()).map(|payload| parameters(&payload.attributes));
             let parameters = stated.as_deref().filter(|stated| !stated.is_empty()).map(AttributeMap);
             let payload = with_payload.then(|| PayloadRecord::new(payload));
-            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), parameters, payload, dropped };
+            let leaked = snapshot.store.is_leaked(row);
+            let span = SpanInTree { depth, leaked, span: SpanRecord::from_row(&snapshot.store, row), parameters, payload, dropped };
             if first + index > 0 {
                 out.write_all(b",")?;
             }
