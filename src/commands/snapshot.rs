@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::model::time::now;
 use crate::model::{Nanos, Payload, SourceId};
 use crate::query::{Matcher, Query};
-use crate::sources::{Handle, Hub, ReadLimits, PayloadRequest, Request, Search, State, Update};
+use crate::sources::{Handle, Hub, PayloadRequest, ReadLimits, Request, Search, State, Update};
 use crate::store::{RowIx, Store, TraceIx};
 use crate::{format, panic_hook};
 

@@ -42,7 +42,11 @@ pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
         matcher: args.filter.clone().map(Matcher::new),
         since,
         until,
-        sources: hub.sources().iter().map(|_| Source { is_read: false, is_reading_again: false, from: now(), has_ended: false, error: None }).collect(),
+        sources: hub
+            .sources()
+            .iter()
+            .map(|_| Source { is_read: false, is_reading_again: false, from: now(), has_ended: false, error: None })
+            .collect(),
         hub,
         deferred: Vec::new(),
         remaining: args.limit.map_or(u64::MAX, u64::from),

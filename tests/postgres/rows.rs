@@ -344,7 +344,9 @@ fn rows_before_the_given_time_are_not_read() {
     );
     let watched = |since: &str| {
         let since = agno_top::model::time::parse(since.as_bytes());
-        let mut watch = Watch::start(|updates| start_with(&server.url(&database), Location::default(), ReadLimits { since, ..ReadLimits::of(u64::MAX) }, updates));
+        let mut watch = Watch::start(|updates| {
+            start_with(&server.url(&database), Location::default(), ReadLimits { since, ..ReadLimits::of(u64::MAX) }, updates)
+        });
         watch.until_watching();
         assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 0 }));
         watch
