@@ -40,6 +40,7 @@ mod pairing;
 mod placement;
 mod pricing;
 mod propagation;
+mod rare_tokens;
 mod retention;
 mod row;
 mod selection;
@@ -69,7 +70,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::model::usage::{NanoUsd, RareTokens};
+use crate::model::usage::NanoUsd;
 use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use answering::StatedModel;
 use dedup::Reports;
@@ -81,6 +82,7 @@ use packed_usage::PackedUsage;
 use pairing::Pairing;
 use placement::StatedParent;
 use pricing::Pricing;
+use rare_tokens::RareTable;
 use slab::Slab;
 use tree::ChildList;
 use upsert::LastLookup;
@@ -141,7 +143,7 @@ pub struct Store {
     child_lists: Slab<ChildList>,
     usages: Slab<PackedUsage>,
     /// The tokens that few calls have, by index in `usages`.
-    rare_tokens: HashMap<u32, RareTokens>,
+    rare_tokens: RareTable,
     traces: Slab<Trace>,
     by_span: HashIndex,
     by_trace: HashIndex,

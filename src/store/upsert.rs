@@ -282,9 +282,7 @@ impl Store {
             let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(model_id), counts, facts.span_type, span.start);
             usage.set_computed_cost(cost);
             let index = self.usages.insert(usage);
-            if rare.is_some() {
-                self.rare_tokens.insert(index, rare);
-            }
+            self.rare_tokens.insert(index, rare);
             index
         });
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
@@ -316,7 +314,7 @@ impl Store {
             self.release_stated_model(row);
             self.model_ids.release(&mut self.texts, self.usages[usage].model_id);
             self.usages.free(usage);
-            self.rare_tokens.remove(&usage);
+            self.rare_tokens.remove(usage);
         }
     }
 
