@@ -150,7 +150,7 @@ impl Store {
         self.services.names.get(usize::from(number)).map_or("", |name| name)
     }
 
-    /// Returns whether a trace holds no step of an agent's work though its service sends such: a poll, a query, a health check.
+    /// Returns whether a trace holds no step of an agent's work and no session though its service sends such: a poll, a query, a health check.
     #[must_use]
     pub fn is_ordinary(&self, trace: TraceIx) -> bool {
         let data = self.trace(trace);

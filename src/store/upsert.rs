@@ -80,7 +80,7 @@ impl Store {
         };
         self.fill(row, batch, span);
         self.refresh_inner(row);
-        self.traces[trace.0].work += u32::from(span.facts.span_type.is_agent_work());
+        self.traces[trace.0].work += u32::from(self.row(row).is_work());
         let freed = self.enter_endings(row, batch, span);
         self.attribute(row, true);
         let stated = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
@@ -97,9 +97,8 @@ impl Store {
     /// Phase 1: removes a row from everything that is derived from its facts.
     fn remove(&mut self, row: RowIx, changes: &mut Changes) -> Removed {
         let was_agent = self.row(row).is_agent();
-        let is_work = !self.row(row).placeholder && self.row(row).span_type.is_agent_work();
         let trace = self.row(row).trace;
-        self.traces[trace].work -= u32::from(is_work);
+        self.traces[trace].work -= u32::from(self.row(row).is_work());
         let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
         self.leave_endings(row, changes);
         let response = self.retract_report(row, changes);
