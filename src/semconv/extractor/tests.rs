@@ -464,9 +464,9 @@ proptest::proptest! {
     ) {
         let read = |attributes: &[(usize, String)]| {
             let kind = if is_call { "LLM" } else { "AGENT" };
-            let members: Vec<String> = attributes.iter().map(|(key, value)| format!("\"{}\": {value}", COUNT_KEYS[*key])).collect();
-            let rest = members.iter().map(|member| format!(", {member}")).collect::<String>();
-            facts("x", &format!("{{\"openinference.span.kind\": \"{kind}\", \"llm.model_name\": \"{model}\"{rest}}}")).0.usage
+            let named = [("openinference.span.kind", kind), ("llm.model_name", model)].map(|(key, value)| format!("\"{key}\": \"{value}\""));
+            let counts = attributes.iter().map(|(key, value)| format!("\"{}\": {value}", COUNT_KEYS[*key]));
+            facts("x", &format!("{{{}}}", named.into_iter().chain(counts).collect::<Vec<_>>().join(", "))).0.usage
         };
         let usage = read(&attributes);
         proptest::prop_assert_eq!(usage, read(&shuffled));
