@@ -38,12 +38,14 @@ mod pricing;
 mod propagation;
 mod retention;
 mod row;
+mod running_totals;
 mod selection;
 mod slab;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod time_breakdown;
+mod tool_calls;
 mod totals;
 mod trace;
 mod tree;
@@ -76,7 +78,9 @@ use model_ids::ModelIds;
 use packed_usage::PackedUsage;
 use pairing::Pairing;
 use pricing::Pricing;
+use running_totals::RunningTotals;
 use slab::Slab;
+use tool_calls::ToolCalls;
 use tree::ChildList;
 use upsert::LastLookup;
 
@@ -144,6 +148,8 @@ pub struct Store {
     pairing: Pairing,
     /// The models that rows state which count for another one.
     stated_models: HashMap<RowIx, StatedModel>,
+    running_totals: RunningTotals,
+    tool_calls: ToolCalls,
     hasher: DefaultHashBuilder,
     texts: Interner,
     model_ids: ModelIds,

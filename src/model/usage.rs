@@ -31,6 +31,8 @@ pub struct Usage {
     pub cost: Option<NanoUsd>,
     /// Parts that few calls have.
     pub rare: RareTokens,
+    /// Whether these are sums over the spans below, as their names say. Such sums never add to what is counted there.
+    pub is_aggregated: bool,
 }
 
 /// Parts of the token counts that few calls have, and that some models price apart. 0 if not stated.

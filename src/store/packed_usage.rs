@@ -12,7 +12,7 @@ pub(super) struct PackedUsage {
     pub(super) model_id: u32,
     /// The hash of the response id; 0 if unknown.
     response: u32,
-    /// Microseconds to the first token in the low bits, flags above them.
+    /// The time to the first token in units of [`Self::TIME_UNIT`] in the low bits, flags above them.
     first_token: u32,
 }
 
@@ -28,30 +28,36 @@ impl PackedUsage {
     /// Flag: the stated cost comes from a duplicate, not from the span.
     const FILLED_COST: u32 = 1 << 28;
     const NO_TIME: u32 = Self::FILLED_COST - 1;
-    /// Flag of a count: it comes from a duplicate, not from the span.
+    const TIME_UNIT: Nanos = 10_000;
+    /// Flag of a cache or reasoning count: it comes from a duplicate, not from the span.
     const FILLED: u32 = 1 << 31;
+    /// Flag of the input count: the counts are sums over the rows below.
+    const AGGREGATED: u32 = 1 << 31;
 
     pub(super) fn new(usage: Usage, first_token: Option<Nanos>, model_id: u32) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
         let pack = |count: Option<u32>| count.filter(|count| *count <= MAX_COUNT).unwrap_or(Self::NO_COUNT);
-        let micros =
-            first_token.and_then(|nanos| u32::try_from(nanos / 1000).ok()).map_or(Self::NO_TIME, |micros| micros.min(Self::NO_TIME));
+        let time =
+            first_token.and_then(|nanos| u32::try_from(nanos / Self::TIME_UNIT).ok()).map_or(Self::NO_TIME, |time| time.min(Self::NO_TIME));
         let states_cost = if usage.cost.is_some() { Self::STATES_COST } else { 0 };
-        Self {
-            cost: usage.cost.unwrap_or(Self::NO_COST),
-            counts: counts.map(pack),
-            model_id,
-            response: 0,
-            first_token: micros | states_cost,
+        let mut counts = counts.map(pack);
+        if usage.is_aggregated && counts[0] != Self::NO_COUNT {
+            counts[0] |= Self::AGGREGATED;
         }
+        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts, model_id, response: 0, first_token: time | states_cost }
     }
 
     /// Returns the usage, with the stated or else the computed cost.
     pub(super) fn usage(&self) -> Usage {
-        let unpack = |count| (count != Self::NO_COUNT).then_some(count & !Self::FILLED);
+        let unpack = |count| (count != Self::NO_COUNT).then_some(count & MAX_COUNT);
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
         Usage { input, output, cache_read, cache_write, reasoning, cost, ..Usage::default() }
+    }
+
+    /// Returns whether the counts are sums over the rows below.
+    pub(super) fn is_aggregated(&self) -> bool {
+        self.counts[0] != Self::NO_COUNT && self.counts[0] & Self::AGGREGATED != 0
     }
 
     /// Returns whether the span or a duplicate of it states the cost.
@@ -74,8 +80,8 @@ impl PackedUsage {
     /// Fills missing cache and reasoning counts and a missing cost from a duplicate that states them itself.
     pub(super) fn fill_from(&mut self, duplicate: &Self) {
         for (index, count) in duplicate.counts.into_iter().enumerate().skip(2) {
-            let whole = if index == 4 { self.counts[1] } else { self.counts[0] };
-            if self.counts[index] == Self::NO_COUNT && count <= whole && whole != Self::NO_COUNT {
+            let whole = if index == 4 { self.usage().output } else { self.usage().input };
+            if self.counts[index] == Self::NO_COUNT && whole.is_some_and(|whole| count <= whole) {
                 self.counts[index] = count | Self::FILLED;
             }
         }
@@ -87,8 +93,10 @@ impl PackedUsage {
 
     /// Returns the usage as the span states it, without what comes from duplicates.
     pub(super) fn without_filled(&self) -> Self {
-        let stated = |count: u32| if count & Self::FILLED == 0 { count } else { Self::NO_COUNT };
-        let mut usage = Self { counts: self.counts.map(stated), ..*self };
+        let mut usage = *self;
+        for count in usage.counts.iter_mut().skip(2).filter(|count| **count & Self::FILLED != 0) {
+            *count = Self::NO_COUNT;
+        }
         if self.has_filled_cost() {
             usage.cost = Self::NO_COST;
             usage.first_token &= !(Self::STATES_COST | Self::FILLED_COST);
@@ -128,7 +136,7 @@ impl PackedUsage {
     }
 
     pub(super) fn first_token(&self) -> Option<Nanos> {
-        let micros = self.first_token & Self::NO_TIME;
-        (micros != Self::NO_TIME).then(|| Nanos::from(micros) * 1000)
+        let time = self.first_token & Self::NO_TIME;
+        (time != Self::NO_TIME).then(|| Nanos::from(time) * Self::TIME_UNIT)
     }
 }

@@ -4,7 +4,7 @@ use super::{BARE, Extractor, bit};
 use crate::model::json::{Scalar, chars};
 use crate::model::usage::RareTokens;
 use crate::model::{SpanType, Usage, Value};
-use crate::semconv::keys::{Field, is_raw_prompt};
+use crate::semconv::keys::{Field, is_aggregated_prompt, is_raw_prompt};
 use crate::semconv::response_usage::{
     Part, ResponseUsage, cache_writes, from_details, from_metadata, from_response, from_usage, include_details,
 };
@@ -72,6 +72,7 @@ impl Extractor<'_> {
                 reasoning: reported.reasoning.or(usage.reasoning),
                 cost: usage.cost,
                 rare: reported.rare.or(usage.rare),
+                is_aggregated: usage.is_aggregated,
             };
         }
         // Gemini counts its reasoning in the total, even where it is in no other count.
@@ -98,6 +99,7 @@ impl Extractor<'_> {
             reasoning: count(Field::Reasoning),
             cost: self.cost(),
             rare: RareTokens::default(),
+            is_aggregated: self.slot(Field::Prompt).is_some_and(|(rank, _)| is_aggregated_prompt(*rank)),
         };
         if self.seen.fields & RARE_FIELDS != 0 {
             let rare = |field| count(field).unwrap_or_default();
