@@ -26,6 +26,7 @@ pub use values::{Header, ListenMode, LogLevel};
 
 use crate::keymap::{Keymap, KeymapError};
 use crate::model::price::Prices;
+use crate::regular_file;
 use crate::settings::Budget;
 
 /// The name of the configuration file in its directory.
@@ -79,6 +80,9 @@ fn directory() -> Option<PathBuf> {
 pub fn theme_directory() -> Option<PathBuf> {
     directory().map(|directory| directory.join("themes"))
 }
+
+/// The size limit of a file of prices in bytes.
+const MAX_PRICES: u64 = 64 << 20;
 
 impl Config {
     /// Loads the configuration from the user's file, the process's environment and the command line.
@@ -144,7 +148,7 @@ impl Config {
     pub fn load_prices(&self) -> (Prices, Result<(), String>) {
         let path = &self.prices_file;
         let read = || {
-            let json = std::fs::read(path).map_err(|error| error.to_string())?;
+            let json = regular_file::read(path, MAX_PRICES).map_err(|error| error.to_string())?;
             Prices::bundled().with_list(&json).map_err(|error| error.to_string())
         };
         let list = if path.as_os_str().is_empty() { Ok(Prices::bundled()) } else { read() };

@@ -15,6 +15,7 @@ pub mod model;
 pub(crate) mod otlp;
 pub mod panic_hook;
 pub mod query;
+mod regular_file;
 pub mod semconv;
 pub mod send;
 pub mod settings;

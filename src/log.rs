@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use etcetera::BaseStrategy;
 use tracing::level_filters::LevelFilter;
 
+use crate::regular_file;
+
 /// The size in bytes above which the file is rotated to `agno-top.log.1`.
 const MAX_SIZE: u64 = 5 << 20;
 
@@ -39,6 +41,7 @@ impl LogFile {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
+        regular_file::check(&path)?;
         let file = open_for_append(&path)?;
         let size = file.metadata()?.len();
         let mut log = Self { path, file, size, max_size };

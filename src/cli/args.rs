@@ -18,7 +18,7 @@ pub struct ListArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: source, `trace_id`, name, status (ok, error, running, lost), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, agent, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`. An unknown value is null.
+    /// Fields: source, `trace_id`, name, status (ok, error, running, lost), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, agent, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`. An unknown value is null.
     #[arg(long)]
     pub json: bool,
 
@@ -92,7 +92,7 @@ pub struct TailArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start and end (RFC 3339, UTC), `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`. An unknown value is null.
+    /// Fields: `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start and end (RFC 3339, UTC), `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`. An unknown value is null.
     #[arg(long)]
     pub json: bool,
 }

@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use super::definition::{SETTINGS, Settings, Syntax};
 use super::error::{ConfigError, explain};
+use crate::regular_file;
 
 /// The prefix of environment variables: `AGNO_TOP_MAX_SPANS` sets `max_spans`.
 const PREFIX: &str = "AGNO_TOP_";
@@ -46,12 +47,15 @@ impl Origin {
     }
 }
 
+/// The size limit of a configuration file in bytes.
+const MAX_SIZE: u64 = 1 << 20;
+
 impl Layer {
     /// Reads the file `path`, or `default` if it exists.
     pub(super) fn from_file(path: Option<&Path>, default: Option<&Path>) -> Result<Option<Self>, ConfigError> {
         let is_required = path.is_some();
         let Some(path) = path.or(default) else { return Ok(None) };
-        match std::fs::read_to_string(path) {
+        match regular_file::read_to_string(path, MAX_SIZE) {
             Ok(text) => Self::parse(path, text).map(Some),
             Err(error) if !is_required && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
             Err(error) => Err(ConfigError::Unreadable { path: path.to_owned(), error }),

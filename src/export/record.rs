@@ -23,6 +23,8 @@ pub struct UsageRecord {
     pub reasoning_tokens: Option<u64>,
     /// The cost in US dollars.
     pub cost_usd: Option<f64>,
+    /// Whether cached tokens are missing from a call whose provider counts them apart. Its input and cost may then be higher.
+    pub cache_unstated: bool,
 }
 
 impl UsageRecord {
@@ -38,6 +40,7 @@ impl UsageRecord {
             output_tokens: count(usage.output),
             reasoning_tokens: count(usage.reasoning),
             cost_usd: usage.cost.map(dollars),
+            cache_unstated: usage.cache_unstated,
         }
     }
 
@@ -52,6 +55,7 @@ impl UsageRecord {
             output_tokens: (totals.outputs > 0).then_some(totals.output),
             reasoning_tokens: part(totals.reasoning),
             cost_usd: totals.cost().map(dollars),
+            cache_unstated: totals.cache_unstated > 0,
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct Usage {
     pub reasoning: Option<u32>,
     /// The cost, if the span states it.
     pub cost: Option<NanoUsd>,
+    /// Whether cached tokens are missing: the model's provider counts them apart from the input, and the span states none, not even 0.
+    pub cache_unstated: bool,
     /// Parts that few calls have.
     pub rare: RareTokens,
     /// Whether these are sums over the spans below, as their names say. Such sums never add to what is counted there.
@@ -72,6 +74,6 @@ impl Usage {
     /// Returns whether anything is stated.
     #[must_use]
     pub fn is_some(&self) -> bool {
-        *self != Self::default()
+        *self != Self { is_aggregated: self.is_aggregated, ..Self::default() }
     }
 }

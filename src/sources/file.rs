@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use super::{Closed, Handle, Request, SearchHits, State, Update, UpdateSender};
 use crate::model::{Origin, Payload, PayloadRef};
+use crate::regular_file;
 use follow::{Follower, Found};
 use format::Content;
 use search::Scan;
@@ -202,11 +203,7 @@ fn load(path: &Path) -> Result<(Content, Option<Follower>), Refused> {
     let is_lines = path.extension().is_some_and(|extension| ["jsonl", "ndjson"].iter().any(|known| extension.eq_ignore_ascii_case(known)));
     let refused = |reason: String| Refused { reason, may_come: false };
     let failed = |error: io::Error| Refused { may_come: is_lines && error.kind() == ErrorKind::NotFound, reason: error.to_string() };
-    // Opening a pipe blocks until a writer opens it.
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(refused("it is not a regular file".to_owned()));
-    }
-    let file = File::open(path).map_err(failed)?;
+    let file = regular_file::open(path, MAX_SIZE as u64).map_err(failed)?;
     let mut bytes = Vec::new();
     (&file).take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > MAX_SIZE {

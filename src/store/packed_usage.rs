@@ -12,7 +12,7 @@ pub(super) struct PackedUsage {
     pub(super) model_id: u32,
     /// The hash of the response id; 0 if unknown.
     response: u32,
-    /// The time to the first token in units of [`Self::TIME_UNIT`] in the low bits, flags above them.
+    /// Units of [`Self::TICK`] to the first token in the low bits, flags above them.
     first_token: u32,
 }
 
@@ -27,8 +27,11 @@ impl PackedUsage {
     const PAIRED: u32 = 1 << 29;
     /// Flag: the stated cost comes from a duplicate, not from the span.
     const FILLED_COST: u32 = 1 << 28;
-    const NO_TIME: u32 = Self::FILLED_COST - 1;
-    const TIME_UNIT: Nanos = 10_000;
+    /// Flag: the span states no cached tokens though there may be some.
+    const CACHE_UNSTATED: u32 = 1 << 27;
+    const NO_TIME: u32 = Self::CACHE_UNSTATED - 1;
+    /// The unit of the time to the first token.
+    const TICK: Nanos = 10_000;
     /// Flag of a cache or reasoning count: it comes from a duplicate, not from the span.
     const FILLED: u32 = 1 << 31;
     /// Flag of the input count: the counts are sums over the rows below.
@@ -37,14 +40,15 @@ impl PackedUsage {
     pub(super) fn new(usage: Usage, first_token: Option<Nanos>, model_id: u32) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
         let pack = |count: Option<u32>| count.filter(|count| *count <= MAX_COUNT).unwrap_or(Self::NO_COUNT);
-        let time =
-            first_token.and_then(|nanos| u32::try_from(nanos / Self::TIME_UNIT).ok()).map_or(Self::NO_TIME, |time| time.min(Self::NO_TIME));
+        let ticks =
+            first_token.and_then(|nanos| u32::try_from(nanos / Self::TICK).ok()).map_or(Self::NO_TIME, |ticks| ticks.min(Self::NO_TIME));
         let states_cost = if usage.cost.is_some() { Self::STATES_COST } else { 0 };
+        let cache_unstated = if usage.cache_unstated { Self::CACHE_UNSTATED } else { 0 };
         let mut counts = counts.map(pack);
         if usage.is_aggregated && counts[0] != Self::NO_COUNT {
             counts[0] |= Self::AGGREGATED;
         }
-        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts, model_id, response: 0, first_token: time | states_cost }
+        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts, model_id, response: 0, first_token: ticks | states_cost | cache_unstated }
     }
 
     /// Returns the usage, with the stated or else the computed cost.
@@ -52,7 +56,8 @@ impl PackedUsage {
         let unpack = |count| (count != Self::NO_COUNT).then_some(count & MAX_COUNT);
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
-        Usage { input, output, cache_read, cache_write, reasoning, cost, ..Usage::default() }
+        let cache_unstated = self.first_token & Self::CACHE_UNSTATED != 0 && cache_read.or(cache_write).is_none();
+        Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, ..Usage::default() }
     }
 
     /// Returns whether the counts are sums over the rows below.
@@ -136,7 +141,7 @@ impl PackedUsage {
     }
 
     pub(super) fn first_token(&self) -> Option<Nanos> {
-        let time = self.first_token & Self::NO_TIME;
-        (time != Self::NO_TIME).then(|| Nanos::from(time) * Self::TIME_UNIT)
+        let ticks = self.first_token & Self::NO_TIME;
+        (ticks != Self::NO_TIME).then(|| Nanos::from(ticks) * Self::TICK)
     }
 }

@@ -47,7 +47,9 @@ impl Store {
         }
         self.tool_calls.ambiguous.insert(id);
         let rows = self.tool_calls.by_id.remove(&id).unwrap_or_default();
-        rows.iter().for_each(|row| drop(self.tool_calls.stated.remove(row)));
+        for row in &rows {
+            self.tool_calls.stated.remove(row);
+        }
         self.recount_rows(&rows, changes);
     }
 

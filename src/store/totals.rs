@@ -30,6 +30,8 @@ pub struct Totals {
     pub priced: u32,
     /// Rows whose stated cost counts.
     pub stated: u32,
+    /// Rows whose usage counts and lacks its cached tokens.
+    pub cache_unstated: u32,
     /// Spans, without placeholders.
     pub spans: u32,
     /// Spans whose status is an error.
@@ -74,6 +76,7 @@ impl Totals {
         let is_lowest = self.inputs == 0;
         if is_lowest && usage.input.is_some() {
             self.inputs = 1;
+            self.cache_unstated = u32::from(usage.cache_unstated);
             (self.input, self.cache_read, self.cache_write) = (count(usage.input), count(usage.cache_read), count(usage.cache_write));
         }
         if self.outputs == 0 && usage.output.is_some() {
@@ -134,6 +137,7 @@ impl Totals {
             outputs,
             priced,
             stated,
+            cache_unstated,
             spans,
             errors,
             failed,
@@ -186,12 +190,12 @@ impl Totals {
     /// Returns whether every field is zero.
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
-        let Self { calls, inputs, outputs, priced, stated, spans, errors, running, lost, duplicates, .. } = *self;
+        let Self { calls, inputs, outputs, priced, stated, cache_unstated, spans, errors, running, lost, duplicates, .. } = *self;
         let Self { failed, refused, paused, cut, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
-            && (calls | inputs | outputs | priced | stated | spans | errors | running | lost | duplicates) == 0
+            && (calls | inputs | outputs | priced | stated | cache_unstated | spans | errors | running | lost | duplicates) == 0
             && (failed | refused | paused | cut) == 0
     }
 }

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
+use crate::regular_file;
+
 /// The size in bytes beyond which the older half of the file is dropped.
 const MAX_SIZE: u64 = 1 << 16;
 
 /// Returns the saved lines; none if the file can't be read.
 #[must_use]
 pub fn load() -> Vec<String> {
-    path().and_then(fs::read).map(|bytes| String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()).unwrap_or_default()
+    let read = path().and_then(|path| regular_file::read(&path, 2 * MAX_SIZE));
+    read.map(|bytes| String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 /// Adds a line to the file.
@@ -34,6 +37,7 @@ fn add_to(path: &Path, line: &str) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
+    regular_file::check(path)?;
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]

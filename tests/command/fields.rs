@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Program, names};
 
-const USAGE: [&str; 6] = ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd"];
+const USAGE: [&str; 7] =
+    ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "cache_unstated"];
 
 const TRACE: [&str; 14] = [
     "source",
@@ -63,7 +64,7 @@ fn list_writes_these_fields() {
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
             "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
-            "cost_usd": null,
+            "cost_usd": null, "cache_unstated": false,
         })
     );
     let team = trace("bcc844e18edeb6510135150b6e8fc602");

@@ -32,7 +32,10 @@ fn models_on_own_machines_have_no_price() {
 
 #[test]
 fn a_framework_is_no_provider() {
-    assert_eq!(usage("strands-unpriced.jsonl"), [(tokens(1000, 100), Some(0.0045)); 3]);
+    let path = fixture("usage/strands-unpriced.jsonl");
+    let spans = Program::empty().objects(&["export", "--format", "jsonl", path.to_str().unwrap()]);
+    let costs: Vec<f64> = spans.iter().filter(|span| span["kind"] == "model").filter_map(|span| span["cost_usd"].as_f64()).collect();
+    assert_eq!(costs, [0.0045; 3]);
 }
 
 #[test]
@@ -61,4 +64,17 @@ fn audio_and_cache_writes_for_an_hour_have_prices_of_their_own() {
     assert_eq!(usage("audio-tokens.jsonl"), [(heard, Some(0.0527)), (heard, Some(0.0075))]);
     let written = [Some(100_000), None, Some(90_000), Some(100), None];
     assert_eq!(usage("cache-write-1h.jsonl"), [(written, Some(0.5715)), (written, Some(0.369))]);
+}
+
+#[test]
+fn a_claude_call_without_cached_tokens_is_marked() {
+    let source = fixture("usage/cache-unstated.json");
+    let source = source.to_str().unwrap();
+    let program = Program::empty();
+    let traces = program.objects(&["list", "--json", source]);
+    let marked: Vec<&Value> = traces.iter().filter(|trace| trace["cache_unstated"] == true).collect();
+    assert_eq!((traces.len(), marked.len()), (2, 1));
+    assert_eq!((&marked[0]["input_tokens"], &marked[0]["cost_usd"]), (&5.into(), &0.000_315.into()));
+    let shown = program.text(&["show", marked[0]["trace_id"].as_str().unwrap(), source]);
+    assert!(shown.contains("5 tokens in (cache not stated), 20 out · ≥ $.00032"), "{shown}");
 }

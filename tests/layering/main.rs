@@ -12,24 +12,25 @@ use modules::{ModulePath, Modules};
 /// Each part of the program with the parts that it may name, besides itself.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("regular_file", &[]),
     ("format", &["model"]),
     ("semconv", &["model"]),
     ("otlp", &["model", "semconv"]),
     ("store", &["model"]),
     ("query", &["model", "store"]),
-    ("sources", &["model", "otlp", "semconv"]),
+    ("sources", &["model", "otlp", "regular_file", "semconv"]),
     ("export", &["format", "model", "otlp", "semconv", "store"]),
     ("send", &["export", "model", "otlp", "sources"]),
     ("settings", &["model", "store"]),
     ("keymap", &["model", "settings"]),
     ("panic_hook", &[]),
-    ("tui", &["export", "format", "keymap", "model", "panic_hook", "query", "semconv", "settings", "sources", "store"]),
+    ("tui", &["export", "format", "keymap", "model", "panic_hook", "query", "regular_file", "semconv", "settings", "sources", "store"]),
     ("demo", &["model"]),
-    ("log", &[]),
-    ("config", &["format", "keymap", "model", "settings"]),
+    ("log", &["regular_file"]),
+    ("config", &["format", "keymap", "model", "regular_file", "settings"]),
     ("cli", &["config", "export", "model", "query"]),
     ("commands", &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "send", "sources", "store", "tui"]),
-    ("main", &["cli", "commands", "config", "log", "panic_hook"]),
+    ("main", &["cli", "commands", "config", "format", "log", "panic_hook"]),
 ];
 
 /// Parts of the program that never name the terminal's libraries.

@@ -144,6 +144,11 @@ fn tables_that_cannot_be_followed_are_reported() {
             "agno_spans in /FILE is a view; name the table behind it with --spans-table",
         ),
         (
+            "CREATE TABLE s (span_id, trace_id, parent_span_id, name, status_code, status_message, start_time, end_time, attributes); \
+             CREATE VIEW agno_spans AS SELECT *, 1 AS rowid FROM s",
+            "agno_spans in /FILE is a view; name the table behind it with --spans-table",
+        ),
+        (
             "CREATE TABLE agno_spans (span_id TEXT PRIMARY KEY, trace_id, parent_span_id, name, status_code, status_message, start_time, end_time, \
              attributes) WITHOUT ROWID",
             "agno_spans in /FILE is a table without row ids",

@@ -47,9 +47,10 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     let tokens = if totals.tokens().is_none() {
         "tokens unknown".to_owned()
     } else {
-        format!("{} tokens in, {} out", known(totals.inputs, totals.input), known(totals.outputs, totals.output))
+        let cache = if totals.cache_unstated > 0 { " (cache not stated)" } else { "" };
+        format!("{} tokens in{cache}, {} out", known(totals.inputs, totals.input), known(totals.outputs, totals.output))
     };
-    let cost = totals.cost().map_or("cost unknown".to_owned(), |cost| format::money(Some(cost)));
+    let cost = if totals.cost().is_some() { display::cost(&totals) } else { "cost unknown".to_owned() };
     let counts =
         [format::plural(totals.spans.into(), "span"), format::plural(totals.failed.into(), "failed step"), tokens, cost].join(" · ");
     let first = |fact: &dyn Fn(RowIx) -> Symbol| {

@@ -174,6 +174,28 @@ fn a_model_without_a_name_is_the_requested_one() {
 }
 
 #[test]
+fn a_claude_call_without_any_cache_count_is_incomplete() {
+    let lacks = |name, scope, attributes: &str| {
+        let attributes = format!("{{\"openinference.span.kind\": \"LLM\", {attributes}}}");
+        facts_by(name, scope, &attributes).0.usage.unwrap().cache_unstated
+    };
+    let call = r#""llm.model_name": "claude-sonnet-4-5", "llm.token_count.prompt": 5, "llm.token_count.completion": 20"#;
+    assert!(lacks("chat claude", Some("koog"), call));
+    assert!(lacks("chat", None, &call.replace("claude-sonnet-4-5", "us.anthropic.Claude-x")));
+    assert!(!lacks("chat", None, &format!(r#"{call}, "llm.token_count.prompt_details.cache_read": 0"#)), "0 is stated");
+    assert!(!lacks("chat", None, &format!(r#"{call}, "llm.token_count.prompt_details.cache_write": 7"#)));
+    assert!(!lacks("chat", None, &call.replace("claude-sonnet-4-5", "gpt-4o")));
+    assert!(!lacks("Claude.invoke", None, call), "Agno states cached tokens unless there are none");
+    assert!(!lacks("Claude.invoke", Some("openinference.instrumentation.agno"), call));
+    assert!(
+        !lacks("chat", None, r#""llm.model_name": "claude-sonnet-4-5", "llm.token_count.completion": 20"#),
+        "no input to be incomplete"
+    );
+    let agent = facts("run", &format!(r#"{{"openinference.span.kind": "AGENT", {call}}}"#)).0;
+    assert!(!agent.usage.unwrap().cache_unstated);
+}
+
+#[test]
 fn cost_is_stated_or_unknown() {
     assert_eq!(usage("x", r#"{"operation.cost": 0.00017}"#).cost, Some(170_000));
     assert_eq!(usage("x", r#"{"llm.cost.prompt": 0.5, "llm.cost.completion": "0.25"}"#).cost, Some(750_000_000));

@@ -73,6 +73,7 @@ impl Extractor<'_> {
                 cost: usage.cost,
                 rare: reported.rare.or(usage.rare),
                 is_aggregated: usage.is_aggregated,
+                cache_unstated: false,
             };
         }
         // Gemini counts its reasoning in the total, even where it is in no other count.
@@ -85,6 +86,11 @@ impl Extractor<'_> {
         if usage.reasoning > usage.output && usage.output.is_some() {
             usage.reasoning = None;
         }
+        usage.cache_unstated = span_type == SpanType::Model
+            && usage.input.is_some()
+            && usage.cache_read.or(usage.cache_write).is_none()
+            && self.is_claude()
+            && !self.is_agno(name, scope);
         usage.is_some().then_some(usage)
     }
 
@@ -98,8 +104,8 @@ impl Extractor<'_> {
             cache_write: count(Field::CacheWrite),
             reasoning: count(Field::Reasoning),
             cost: self.cost(),
-            rare: RareTokens::default(),
             is_aggregated: self.slot(Field::Prompt).is_some_and(|(rank, _)| is_aggregated_prompt(*rank)),
+            ..Usage::default()
         };
         if self.seen.fields & RARE_FIELDS != 0 {
             let rare = |field| count(field).unwrap_or_default();
@@ -148,9 +154,26 @@ impl Extractor<'_> {
         ["google", "gemini", "gcp", "vertex"].iter().any(|part| name.contains(part))
     }
 
-    /// Whether the model is one of Anthropic, whoever serves it.
+    /// Whether the model is one of Anthropic, which counts cached tokens apart, whoever serves it.
     fn is_claude(&self) -> bool {
-        lowercase(self.text(Field::Model)).contains("claude") || lowercase(self.text(Field::Provider)).contains("anthropic")
+        let contains = |field, word: &[u8]| match self.text(field) {
+            Some(Scalar::Text(raw) | Scalar::Escaped(raw)) => {
+                let beginning = raw.get(..MAX_PROVIDER).unwrap_or(raw);
+                beginning.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+            }
+            _ => false,
+        };
+        contains(Field::Model, b"claude") || contains(Field::Provider, b"anthropic")
+    }
+
+    /// Whether the span is a model call that Agno's own instrumentation reports. It states cached tokens unless there are none. A database
+    /// does not record the scope, but Agno names the span after the class and method of its model: `Claude.ainvoke_stream`.
+    fn is_agno(&self, name: &str, scope: Option<&str>) -> bool {
+        let is_model_method = || {
+            let method = name.rsplit_once('.').map(|(_, method)| method);
+            matches!(method, Some("invoke" | "ainvoke" | "invoke_stream" | "ainvoke_stream"))
+        };
+        matches!(self.slot(Field::Prompt), Some((0, _))) && scope.map_or_else(is_model_method, |scope| scope == AGNO_SCOPE)
     }
 
     /// Returns a member of a map that an attribute holds as JSON.
@@ -162,8 +185,8 @@ impl Extractor<'_> {
         map.into_iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 
-    /// Whether the stated input tokens exclude cached tokens: Agno's own instrumentation of a provider that counts them apart. A database
-    /// does not record the scope, but Agno names the span after the class and method of its model: `Claude.ainvoke_stream`.
+    /// Whether the stated input tokens exclude cached tokens: Agno's own instrumentation of a provider that counts them apart, the provider's
+    /// own names, or an older AI SDK.
     fn input_excludes_cache(&self, name: &str, scope: Option<&str>, total: Option<u32>) -> bool {
         match self.slot(Field::Prompt) {
             Some((rank, _)) if is_raw_prompt(*rank) => return true,
@@ -171,12 +194,10 @@ impl Extractor<'_> {
             Some((BARE, _)) => return total.is_none() && self.is_claude(),
             _ => {}
         }
-        let (class, method) = name.rsplit_once('.').unwrap_or_default();
-        let is_model_method = || matches!(method, "invoke" | "ainvoke" | "invoke_stream" | "ainvoke_stream");
-        let is_agno = matches!(self.slot(Field::Prompt), Some((0, _))) && scope.map_or_else(is_model_method, |scope| scope == AGNO_SCOPE);
         let provider = || lowercase(self.text(Field::Provider));
-        if is_agno {
-            return class == "Claude" || ["anthropic", "bedrock"].iter().any(|part| provider().contains(part));
+        if self.is_agno(name, scope) {
+            let class = name.rsplit_once('.').map(|(class, _)| class);
+            return class == Some("Claude") || ["anthropic", "bedrock"].iter().any(|part| provider().contains(part));
         }
         self.has(Field::SdkOperation) && !self.has(Field::SdkFresh) && provider().contains("anthropic")
     }

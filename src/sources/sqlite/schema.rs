@@ -14,7 +14,9 @@ pub(in crate::sources) fn tables_exist(connection: &Connection, tables: &Tables)
 
 /// Returns an error if the table of spans cannot be read.
 pub(super) fn check(connection: &Connection, tables: &Tables) -> Result<(), Error> {
-    select(connection, tables, "LIMIT 0").map(drop)
+    select(connection, tables, "LIMIT 0")?;
+    // A view may have a column called rowid, and may never end.
+    if object_type(connection, &tables.spans)?.is_some_and(|kind| kind == "view") { Err(Error::View) } else { Ok(()) }
 }
 
 /// Prepares a statement that reads the row id and the columns of spans; `clauses` follow the table name.

@@ -34,6 +34,13 @@ pub fn tokens_in_out(totals: &Totals, number: fn(u64) -> String, shares: Shares)
     format!("{} in{input}, {} out{output}", known(totals.input, totals.inputs), known(totals.output, totals.outputs))
 }
 
+/// Formats the cost; with `≥` if the cached tokens of a call are missing in it.
+#[must_use]
+pub fn cost(totals: &Totals) -> String {
+    let least = if totals.cache_unstated > 0 && totals.cost().is_some() { "≥ " } else { "" };
+    format!("{least}{}", format::money(totals.cost()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

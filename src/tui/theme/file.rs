@@ -1,7 +1,6 @@
 //! Theme files: TOML with one role per line, such as `agent = { fg = "#5fafff", bold = true }`.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use ratatui::style::{Color, Modifier, Style};
@@ -9,6 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use toml::{Spanned, Value};
 
 use super::{ROLE_NAMES, Theme};
+use crate::regular_file;
 
 /// The largest size of a file in bytes.
 const MAX_SIZE: u64 = 64 << 10;
@@ -59,19 +59,8 @@ const COLOR_NAMES: [&str; 17] = [
 /// Reads a custom theme. The error names the file and the line.
 pub(super) fn read(directory: &Path, name: &str, others: &[Theme]) -> Result<Theme, String> {
     let path = directory.join(format!("{name}.toml"));
-    let read = || {
-        let mut text = String::new();
-        let file = std::fs::File::open(&path)?;
-        if !file.metadata()?.is_file() {
-            return Err(std::io::Error::other("not a regular file"));
-        }
-        file.take(MAX_SIZE + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > MAX_SIZE {
-            return Err(std::io::Error::other(format!("larger than {} KB", MAX_SIZE >> 10)));
-        }
-        Ok(text)
-    };
-    let text = read().map_err(|error| format!("can't read the theme {}: {error}", path.display()))?;
+    let text =
+        regular_file::read_to_string(&path, MAX_SIZE).map_err(|error| format!("can't read the theme {}: {error}", path.display()))?;
     parse(name, &text, others).map_err(|(line, message)| format!("{}, line {line}: {message}", path.display()))
 }
 

@@ -132,7 +132,7 @@ fn an_invalid_file_gives_one_message_and_the_dark_theme() {
     assert!(problem_with(b"base = 'mine'").starts_with("/bad.toml, line 1: there is no theme \"mine\""));
     assert!(problem_with(b"agent = {").starts_with("/bad.toml, line 1: "));
     assert!(problem_with(b"\xff\xfe").starts_with("can't read the theme /bad.toml: "));
-    assert!(problem_with(&vec![b'#'; 70_000]).ends_with("larger than 64 KB"));
+    assert!(problem_with(&vec![b'#'; 70_000]).ends_with("larger than 64 KiB"));
 }
 
 #[test]

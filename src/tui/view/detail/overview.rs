@@ -6,7 +6,7 @@ use crate::model::{self, Dropped, Ending, Nanos, Payload, SpanType, Status};
 use crate::semconv::inconsistent_total;
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
-use crate::tui::display::{Shares, tokens_in_out};
+use crate::tui::display::{Shares, cost, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
@@ -149,6 +149,11 @@ impl Page {
         }
         let own = store.usage(row);
         self.fact("tokens", &tokens(&totals), TextRole::Number);
+        if totals.cache_unstated > 0 {
+            let calls =
+                if totals.calls > 1 { format!(" by {} of them", format::count(totals.cache_unstated.into())) } else { String::new() };
+            self.fact("", &format!("cache not stated{calls}: input and cost may be higher"), TextRole::Faint);
+        }
         self.rare_tokens(&store.rare_tokens(row));
         let stated = own.filter(|own| store.below(row).calls > 0 && own.input.is_some());
         if let Some(own) = stated {
@@ -177,7 +182,7 @@ impl Page {
             }
             _ => String::new(),
         };
-        self.fact("cost", &format!("{}{rest}{by}", format::money(totals.cost())), TextRole::Number);
+        self.fact("cost", &format!("{}{rest}{by}", cost(&totals)), TextRole::Number);
         self.stated_cost(store, row, &totals);
     }
 
