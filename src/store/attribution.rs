@@ -200,7 +200,7 @@ impl Store {
             Some(By::Agent) => !data.parent().is_some_and(|parent| self.is_same_operation(parent, row)),
             Some(By::Tool) => {
                 let is_repeated = data.parent().is_some_and(|parent| self.is_same_operation(parent, row));
-                !is_repeated && !self.text(data.label).starts_with('(') && !self.counts_with_another_tool_call(row)
+                !is_repeated && !self.counts_with_another_tool_call(row)
             }
             Some(By::Model) => !examined_children().any(|&child| self.is_same_operation(row, child)),
             None => false,

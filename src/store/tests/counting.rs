@@ -123,12 +123,3 @@ fn a_tool_call_of_two_spans_with_one_id_counts_once() {
     let many: Vec<ToolCall> = scopes.into_iter().zip(1..).map(|(scope, number)| ToolCall(number, "x", scope, "call_1", (0, 10))).collect();
     assert_eq!((tool_calls(&many[..8]), tool_calls(&many)), (1, 10), "too many spans state the id");
 }
-
-#[test]
-fn the_span_of_merged_tool_calls_is_no_call() {
-    let mut batch = typed_batch(&[(1, None, SpanType::Tool, None), (2, None, SpanType::Tool, None)]);
-    batch.spans[1].facts.tool = batch.intern("(merged tools)");
-    let mut store = Store::new(Limits::default());
-    store.apply(&batch, 10 * SECOND);
-    assert_eq!(store.stats().groups(By::Tool).map(|(_, group)| group.calls).sum::<u32>(), 1);
-}
