@@ -10,7 +10,7 @@ mod tests;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -110,7 +110,7 @@ fn partition(flags: &[Arg], subcommand: &str) -> (Vec<Arg>, Vec<Arg>) {
 
 /// Parses a command line, with the program's name first. The error is a usage error, or the help that the user asked for.
 pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
-    let mut matches = command().try_get_matches_from(line)?;
+    let mut matches = command().try_get_matches_from(line).map_err(without_secret)?;
     if let Some((name, given)) = matches.subcommand() {
         let (_, unused) = partition(&flags(), name);
         let is_given = |flag: &&Arg| given.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine);
@@ -120,4 +120,13 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         }
     }
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+}
+
+/// Removes the value from an error about a flag whose value may be secret.
+fn without_secret(mut error: clap::Error) -> clap::Error {
+    let is_secret = |name: &str| ["--header ", "--forward-header ", "--otlp-token "].iter().any(|flag| name.starts_with(flag));
+    if matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(name)) if is_secret(name)) {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    error
 }

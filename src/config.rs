@@ -111,7 +111,19 @@ impl Config {
         }
         let mut config = Self { settings, keymap: Keymap::default(), layers, file: file.or(default) };
         config.bind_keys()?;
+        config.read_secrets()?;
         Ok(config)
+    }
+
+    /// Replaces `@FILE` in secrets by the text of the file.
+    fn read_secrets(&mut self) -> Result<(), ConfigError> {
+        let token = values::resolve_secret(&self.otlp_token).map_err(|message| self.error("otlp_token", None, message))?;
+        let headers = self.forward_headers.iter().enumerate();
+        let resolve =
+            |(index, header): (usize, &Header)| header.resolve().map_err(|message| self.error("forward_headers", Some(index), message));
+        let headers = headers.map(resolve).collect::<Result<Vec<_>, _>>()?;
+        (self.settings.otlp_token, self.settings.forward_headers) = (token, headers);
+        Ok(())
     }
 
     fn bind_keys(&mut self) -> Result<(), ConfigError> {

@@ -18,7 +18,7 @@ pub struct ListArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: source, `trace_id`, name, status (ok, error, running, lost), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, agent, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`. An unknown value is null.
+    /// Fields: source, `trace_id`, name, root, status (ok, error, running, lost), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, agent, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`. An unknown value is null.
     #[arg(long)]
     pub json: bool,
 
@@ -40,7 +40,7 @@ pub struct ShowArgs {
 
     /// Write one JSON object
     ///
-    /// Fields: those of `list --json`, with the spans in `spans` in tree order. Each span has depth, `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user and the usage that the span itself reports.
+    /// Fields: those of `list --json`, with the spans in `spans` in tree order. Each span has depth, leaked, `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user and the usage that the span itself reports.
     #[arg(long)]
     pub json: bool,
 
@@ -116,6 +116,10 @@ pub struct ExportArgs {
     #[arg(long)]
     pub redact: bool,
 
+    /// As --redact, and also card and account numbers, phone numbers, IP addresses and e-mail addresses of any script
+    #[arg(long)]
+    pub redact_personal: bool,
+
     /// Cut a Markdown report to this many characters; the longest texts are cut first, and the report says so
     #[arg(long, value_name = "N")]
     pub max_chars: Option<usize>,
@@ -132,8 +136,8 @@ pub struct SendArgs {
     #[arg(long, value_name = "URL")]
     pub to: String,
 
-    /// Header of every request, as NAME=VALUE; repeatable
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// Header of every request, as NAME=VALUE, or NAME=@FILE to hide the value from other users; repeatable
+    #[arg(long, value_name = "NAME=VALUE", env = "AGNO_TOP_SEND_HEADER", hide_env_values = true)]
     pub header: Vec<Header>,
 }
 

@@ -51,6 +51,8 @@ pub enum GroupBy {
     User,
     /// Model calls by provider
     Provider,
+    /// Runs of a service (`service.name`)
+    Service,
     /// Runs that began in an hour
     Hour,
     /// Runs that began on a day
@@ -63,7 +65,7 @@ impl GroupBy {
     /// Returns the value of `--by`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        ["agent", "model", "tool", "session", "error", "user", "provider", "hour", "day", "month"][self as usize]
+        ["agent", "model", "tool", "session", "error", "user", "provider", "service", "hour", "day", "month"][self as usize]
     }
 }
 

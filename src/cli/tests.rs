@@ -89,6 +89,14 @@ fn export_takes_ids_among_the_sources() {
 }
 
 #[test]
+fn an_error_does_not_show_a_secret() {
+    for line in ["send --to http://h --header hunter2", "tail --forward-header hunter2"] {
+        let error = parse(line).unwrap_err().to_string();
+        assert!(error.contains("a header is written NAME=VALUE") && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn flags_set_their_settings() {
     let line = "--no-follow --ascii --max-spans 5 --budget-cost $0.5 --allow-origin a --allow-origin b --log-level debug";
     let expected = toml::toml! {

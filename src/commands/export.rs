@@ -19,7 +19,12 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     if args.max_chars.is_some() && args.format != Format::Markdown {
         return Err(Report::new(UsageError("--max-chars is for --format markdown".to_owned())));
     }
-    let redactor = args.redact.then(|| Redactor::new(&config.redact_patterns)).transpose().map_err(Report::msg)?;
+    let redactor = match (args.redact_personal, args.redact) {
+        (true, _) => Some(Redactor::with_personal(&config.redact_patterns)),
+        (false, true) => Some(Redactor::new(&config.redact_patterns)),
+        (false, false) => None,
+    };
+    let redactor = redactor.transpose().map_err(Report::msg)?;
     let options = Options { format: args.format, redactor, max_chars: args.max_chars };
     let is_stdout = args.output == Path::new("-");
     let is_terminal = is_stdout && io::stdout().is_terminal();

@@ -23,6 +23,7 @@ use crate::store::{RowIx, TraceIx};
 #[derive(Serialize)]
 struct SpanInTree<'a> {
     depth: usize,
+    leaked: bool,
     #[serde(flatten)]
     span: SpanRecord,
     #[serde(flatten)]
@@ -113,7 +114,8 @@ fn write_json(
             let payload = payloads.get(index).and_then(|payload| payload.as_ref().ok());
             let dropped = payload.and_then(|payload| DroppedRecord::new(payload.dropped));
             let payload = with_payload.then(|| PayloadRecord::new(payload));
-            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), payload, dropped };
+            let leaked = snapshot.store.is_leaked(row);
+            let span = SpanInTree { depth, leaked, span: SpanRecord::from_row(&snapshot.store, row), payload, dropped };
             if first + index > 0 {
                 out.write_all(b",")?;
             }

@@ -203,9 +203,9 @@ settings! {
     /// Address for OTLP over HTTP, ADDRESS:PORT or PORT; as a flag it also turns HTTP on
     http: ListenAddress = ListenAddress::local(4318), Text, Listener, Flag::Value("http", "ADDR");
 
-    /// Token that every OTLP request must carry: Authorization: Bearer TOKEN
+    /// Token that every OTLP request must carry: Authorization: Bearer TOKEN, or @FILE that holds it
     ///
-    /// Empty: none. The environment hides it from other users of the machine, a flag does not.
+    /// Empty: none. A file or the environment hides it from other users of the machine, a flag does not.
     otlp_token: String = String::new(), Secret, Listener, Flag::Value("otlp-token", "TOKEN");
 
     /// Origins of web pages that may send, such as http://localhost:3000; * allows all
@@ -226,7 +226,7 @@ settings! {
     /// (AGNO_TOP_FORWARD: separated by spaces)
     forward: Vec<String> = Vec::new(), Words, Listener, Flag::List("forward", "URL");
 
-    /// Headers of forwarded requests, as NAME=VALUE
+    /// Headers of forwarded requests, as NAME=VALUE or NAME=@FILE
     ///
     /// (AGNO_TOP_FORWARD_HEADERS: separated by commas)
     forward_headers: Vec<Header> = Vec::new(), SecretList, Listener, Flag::List("forward-header", "NAME=VALUE");

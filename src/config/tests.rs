@@ -217,7 +217,7 @@ fn the_effective_settings_are_a_file_with_the_same_meaning() {
         "ascii = true  # flag",
         "# otlp_token is set and not shown  # AGNO_TOP_OTLP_TOKEN",
         "sources = [\"postgres://me:***@host/x?password=***&a=b\"]  # flag",
-        "forward = [\"http://me:***@host/x\"]  # file",
+        "forward = [\"http://***@host/x\"]  # file",
         "up = [\"k\"]  # file",
         "quit = [\"Q\"]  # AGNO_TOP_KEYS",
         "down = [\"j\", \"Down\"]  # default",

@@ -193,6 +193,38 @@ impl std::str::FromStr for Header {
     }
 }
 
+impl Header {
+    /// Returns the header with the value that it names: `@FILE` stands for the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be used; the message says why.
+    pub fn resolve(&self) -> Result<Self, String> {
+        Ok(Self { name: self.name.clone(), value: resolve_secret(&self.value)? })
+    }
+}
+
+/// The most bytes of a file that holds a secret.
+const MAX_SECRET: u64 = 64 << 10;
+
+/// Returns a secret as it is, or the text of the file that `@FILE` names: other users of the machine see the arguments of a program.
+///
+/// # Errors
+///
+/// If the file can't be used; the message says why.
+pub fn resolve_secret(text: &str) -> Result<String, String> {
+    let Some(path) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
+    let invalid = |reason: String| format!("can't use the file {path}: {reason}");
+    // A pipe or a device may never end.
+    let metadata = std::fs::metadata(path).map_err(|error| invalid(error.to_string()))?;
+    if !metadata.is_file() || metadata.len() > MAX_SECRET {
+        return Err(invalid("it is no small file".to_owned()));
+    }
+    let secret = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+    let secret = secret.trim();
+    if secret.is_empty() { Err(invalid("it is empty".to_owned())) } else { Ok(secret.to_owned()) }
+}
+
 /// The text is not a header. The text itself may be secret, so the error does not quote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a header is written NAME=VALUE")]
@@ -223,6 +255,20 @@ mod tests {
         for text in ["", "0", "M", "-1", "1.5G", "5T", "99999999999G"] {
             assert!(Bytes::try_from(toml::Value::from(text)).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_may_be_in_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| format!("@{}", directory.path().join(name).display());
+        std::fs::write(directory.path().join("token"), "abc def\n").unwrap();
+        std::fs::write(directory.path().join("empty"), "\n").unwrap();
+        assert_eq!(resolve_secret(&path("token")), Ok("abc def".to_owned()));
+        assert_eq!(resolve_secret("a@b"), Ok("a@b".to_owned()));
+        assert!(resolve_secret(&path("none")).is_err() && resolve_secret("@/dev/zero").is_err());
+        assert!(resolve_secret(&path("empty")).unwrap_err().ends_with("it is empty"));
+        let header: Header = format!("authorization={}", path("token")).parse().unwrap();
+        assert_eq!(header.resolve().unwrap().value, "abc def");
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! Redacts secrets in everything that is exported, before a format writes it.
 
+mod keys;
+mod personal;
+mod places;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use regex::{Captures, Regex, RegexBuilder};
+
+use places::{Check, PLACES};
 
 use super::{ExportedSpan, SpanRecord, TraceRecord};
 use crate::model::{Attribute, Event, Link, Payload, Value};
@@ -14,75 +20,6 @@ pub const MASK: &str = "[redacted]";
 
 /// The most bytes of a compiled pattern.
 const SIZE_LIMIT: usize = 4 << 20;
-
-/// Patterns of secrets that are replaced whole. They match ASCII only, and each contains literals, so that the search is fast.
-///
-/// A word boundary is required only before a prefix that words end in, too, such as "sk-" in "risk-".
-const SECRETS: &[&str] = &[
-    // OpenAI, Anthropic, OpenRouter, DeepSeek.
-    r"\b[srp]k-[A-Za-z0-9_-]{16,}",
-    r"[srp]k-(?:proj-|svcacct-|admin-|ant-|or-)[A-Za-z0-9_-]{16,}",
-    r"[srp]k-[A-Za-z0-9]{20,}",
-    // Stripe.
-    r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}",
-    r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{20,}",
-    // Google.
-    r"AIza[A-Za-z0-9_-]{30,}",
-    r"ya29\.[A-Za-z0-9_-]{20,}",
-    // GitHub, GitLab.
-    r"gh[pousr]_[A-Za-z0-9]{20,}",
-    r"github_pat_[A-Za-z0-9_]{20,}",
-    r"glpat-[A-Za-z0-9_-]{20,}",
-    // AWS.
-    r"(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-    // Slack.
-    r"xox[a-z]-[A-Za-z0-9-]{10,}",
-    r"\bxapp-[A-Za-z0-9-]{10,}",
-    // Groq, Hugging Face, xAI, Perplexity, Tavily, npm, NVIDIA.
-    r"\b(?:gsk_|hf_|xai-|pplx-|tvly-|npm_|nvapi-)[A-Za-z0-9_-]{20,}",
-    // SendGrid, LangSmith.
-    r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
-    r"lsv2_[A-Za-z0-9_]{20,}",
-    // JSON web tokens.
-    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
-    // Private keys, up to their end, or to the end of the text if they are truncated.
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?su:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
-    // E-mail addresses.
-    r"[A-Za-z0-9_.%+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,}",
-];
-
-/// Patterns of secrets between two groups that are kept. `ESCAPE` is an escape of JSON, whose last letter would otherwise be the first one of
-/// the secret; `NAMED` is the name of a secret up to its value.
-const BETWEEN: &[&str] = &[
-    r"(ESCAPE)[A-Za-z0-9_.%+-]*@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z]{2,}()",
-    r"((?i-u:(?:\b|ESCAPE)(?:bearer|basic)[ \t]+))[A-Za-z0-9._~+/=-]{8,}()",
-    r#"((?i-u:authorization)\\*["']?[ \t]*[:=][ \t]*\\*["']?)[^"'\\\r\n,}]+()"#,
-    // In quotes, up to the closing quote: plain, inside JSON text, and deeper, where escapes are not followed.
-    r#"(NAMED")(?s:\\.|[^"\\])+()"#,
-    r#"(NAMED')(?s:\\.|[^"'\\])+()"#,
-    r#"(NAMED\\")(?s:\\\\(?:\\.|[^"\\])|[^"\\])+()"#,
-    r#"(NAMED(?:\\'|\\{2,}["']))[^"'\\]+()"#,
-    r#"((?i-u:api[_-]?key|password|passwd|passphrase|client[_-]?secret|secret[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*)[^\s"'\\,;&}\])]+()"#,
-    r#"((?i-u:\bmy[ \t]+(?:api[ _-]?key|password|passwd|passphrase)[ \t]+is[ \t]+)\\*["']?)[^\s"'\\,;&}\])\[:=][^\s"'\\,;&}\])]*()"#,
-    // Command-line options.
-    r#"((?i-u:--(?:api-?key|password|passwd|passphrase)[ \t]+))[^\s"'\\,;&}\])-][^\s"'\\,;&}\])]*()"#,
-    // A token, but not a count of tokens, which is a number, nor prose, which has words after a colon.
-    r#"((?i-u:token)[ \t]*=[ \t]*)[0-9.]*[^\s"'\\,;&}\])0-9.][^\s"'\\,;&}\])]*()"#,
-    r#"((?i-u:token)[ \t]*:[ \t]*)(?:[A-Za-z_.~+/=-]+[0-9]|[0-9]+[A-Za-z_~+/=-])[^\s"'\\,;&}\])]{4,}()"#,
-    // Cookies, up to the end of the line or the closing quote.
-    r#"((?i-u:cookie)[ \t]*:[ \t]*)[A-Za-z0-9_.%-]+=[^"'\\\r\n]+()"#,
-    // A password in a URL.
-    r#"(://[^/\s:@]*:)[^/\s@"]+(@)"#,
-    // Keys at the beginning of a word, after an escape or an underscore.
-    r"(ESCAPE|_)(?:[srp]k-[A-Za-z0-9_-]{16,}|(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}|xapp-[A-Za-z0-9-]{10,}|(?:gsk_|hf_|xai-|pplx-|tvly-|npm_|nvapi-)[A-Za-z0-9_-]{20,})()",
-];
-
-const ESCAPE: &str = r"(?-u:\\(?:[bfnrt]|u[0-9A-Fa-f]{4}))";
-
-const NAMED: &str = r#"(?i-u:api[_-]?key|password|passwd|passphrase|secret(?:[_-]?key|(?:[_-][a-z]+)*)|token|cookie|access[_-]?key|private[_-]?key)\\*["']?(?:[ \t]+is)?[ \t]*[:=][ \t]*"#;
-
-/// Names of attributes whose values are always redacted. The shorter words must be separated by a character or begin with a capital.
-const NAMES: &str = r"(?i)(?:authorization|api[_-]?key|passw(?:or)?d|passphrase|(?:access|secret|private)[_-]?key|client[_-]?secret|set-cookie|(?:^|[._-])(?:secret|token|(?:access|auth|refresh|id|session|bearer|api)[_-]?token|cookie|credentials?)|(?-i:[a-z0-9](?:Secret|Token|Cookie|Credentials?)))$";
 
 /// Redacts API keys, tokens, passwords, e-mail addresses and matches of the user's patterns. Takes time linear in the text.
 ///
@@ -98,9 +35,18 @@ pub struct Redactor(Arc<Patterns>);
 
 #[derive(Debug)]
 struct Patterns {
-    whole: Vec<Regex>,
-    between: Vec<Regex>,
+    /// The user's.
+    own: Vec<Regex>,
+    rules: Vec<Rule>,
     names: Regex,
+    is_personal: bool,
+}
+
+/// A pattern with the groups before, secret and after.
+#[derive(Debug)]
+struct Rule {
+    regex: Regex,
+    check: Check,
 }
 
 impl Redactor {
@@ -110,13 +56,35 @@ impl Redactor {
     ///
     /// If one is not a regular expression; the message names it.
     pub fn new(patterns: &[String]) -> Result<Self, String> {
-        let between = BETWEEN.iter().map(|pattern| pattern.replace("ESCAPE", ESCAPE).replace("NAMED", NAMED));
-        let own = patterns.iter().map(|pattern| compile(pattern, true));
+        let place = |pattern: &str| {
+            let pattern = pattern.replace("NAMED", places::NAMED).replace("NAME", places::NAME).replace("VALUE", places::VALUE);
+            pattern.replace("ESCAPE", places::ESCAPE)
+        };
+        let places = PLACES.iter().map(|(pattern, check)| (place(pattern), *check, true));
+        let short = place(&format!(r"(ESCAPE|_|(?-u:\b))((?-u:{}))()", keys::SHORT_KEYS));
+        let whole = |pattern: &&str, check| (format!("()({pattern})()"), check, false);
+        let keys = keys::KEYS.iter().map(|pattern| whole(pattern, Check::Key));
+        let blocks = keys::BLOCKS.iter().map(|pattern| whole(pattern, Check::None));
+        let rules = blocks.chain(places).chain([(short, Check::Key, true)]).chain(keys);
+        let rule = |(pattern, check, unicode): (String, Check, bool)| Ok(Rule { regex: compile(&pattern, unicode)?, check });
         Ok(Self(Arc::new(Patterns {
-            whole: own.chain(SECRETS.iter().map(|pattern| compile(pattern, false))).collect::<Result<_, _>>()?,
-            between: between.map(|pattern| compile(&pattern, true)).collect::<Result<_, _>>()?,
-            names: compile(NAMES, true)?,
+            own: patterns.iter().map(|pattern| compile(pattern, true)).collect::<Result<_, _>>()?,
+            rules: rules.map(rule).collect::<Result<_, String>>()?,
+            names: compile(places::NAMES, true)?,
+            is_personal: false,
         })))
+    }
+
+    /// Returns a redactor that also redacts card numbers, bank accounts, phone numbers, IP addresses and e-mail addresses of any script.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redactor::new`].
+    pub fn with_personal(patterns: &[String]) -> Result<Self, String> {
+        let Self(secrets) = Self::new(patterns)?;
+        let mut patterns = Arc::into_inner(secrets).ok_or("the patterns are in use")?;
+        patterns.is_personal = true;
+        Ok(Self(Arc::new(patterns)))
     }
 
     /// Checks that a pattern is a regular expression.
@@ -128,60 +96,123 @@ impl Redactor {
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut masked = Cow::Borrowed(text);
-        for pattern in &self.0.between {
-            apply(pattern, &mut masked, |captures| {
-                let (before, after) = (&captures[1], &captures[2]);
+        for Rule { regex, check } in &self.0.rules {
+            apply(regex, &mut masked, |captures, rest| {
+                let (before, value, after) = (&captures[1], &captures[2], &captures[3]);
+                let is_masked = value == MASK || value == MASK.trim_end_matches(']');
+                if is_masked || !check.holds(before, value, if after.is_empty() { rest } else { after }) {
+                    return captures[0].to_owned();
+                }
                 let quote = quote(before);
                 format!("{before}{quote}{MASK}{quote}{after}")
             });
         }
-        for pattern in &self.0.whole {
+        for pattern in &self.0.own {
             // A pattern may match the empty text, which is not replaced.
-            apply(pattern, &mut masked, |captures| if captures[0].is_empty() { String::new() } else { MASK.to_owned() });
+            apply(pattern, &mut masked, |captures, _| if captures[0].is_empty() { String::new() } else { MASK.to_owned() });
+        }
+        if self.0.is_personal {
+            personal::redact(&mut masked);
         }
         masked
     }
 
+    // Every field is named below: a new one does not compile until it is decided whether it is a text.
+
     /// Redacts the texts of a trace.
     pub(super) fn trace(&self, trace: &mut TraceRecord) {
-        self.owned(&mut trace.source);
-        self.owned(&mut trace.name);
-        for text in [&mut trace.agent, &mut trace.session, &mut trace.user].into_iter().flatten() {
+        let TraceRecord {
+            source,
+            name,
+            root,
+            agent,
+            session,
+            user,
+            trace_id: _,
+            status: _,
+            start: _,
+            end: _,
+            duration_ms: _,
+            usage: _,
+            spans: _,
+            errors: _,
+            failed_steps: _,
+            failed: _,
+        } = trace;
+        self.owned(source);
+        self.owned(name);
+        self.owned(root);
+        for text in [agent, session, user].into_iter().flatten() {
             self.owned(text);
         }
     }
 
     /// Redacts the texts of a span.
-    pub(super) fn span(&self, ExportedSpan { record, payload, .. }: &mut ExportedSpan) {
+    pub(super) fn span(&self, span: &mut ExportedSpan) {
+        let ExportedSpan { record, payload, status: _, depth: _ } = span;
         self.payload(payload);
         // The error is the beginning of the status message, and a secret that is cut is not recognized.
         if let (Some(error), false) = (&mut record.error, payload.status_message.is_empty()) {
             *error = beginning(payload.status_message.chars(), ERROR_PREVIEW).collect();
         }
-        self.owned(&mut record.name);
-        let SpanRecord { error, agent, model, provider, tool, session, user, .. } = record;
+        let SpanRecord {
+            name,
+            error,
+            agent,
+            model,
+            provider,
+            tool,
+            session,
+            user,
+            trace_id: _,
+            span_id: _,
+            parent_id: _,
+            kind: _,
+            status: _,
+            usage: _,
+            failed: _,
+            failed_steps: _,
+            start: _,
+            end: _,
+            duration_ms: _,
+            self_ms: _,
+        } = record;
+        self.owned(name);
         for text in [error, agent, model, provider, tool, session, user].into_iter().flatten() {
             self.owned(text);
         }
     }
 
     fn payload(&self, payload: &mut Payload) {
-        for attributes in [&mut payload.attributes, &mut payload.resource, &mut payload.scope_attributes] {
+        let Payload {
+            attributes,
+            resource,
+            scope_attributes,
+            status_message,
+            scope,
+            trace_state,
+            events,
+            links,
+            notes,
+            dropped: _,
+            span_kind: _,
+        } = payload;
+        for attributes in [attributes, resource, scope_attributes] {
             self.attributes(attributes);
         }
-        let (scope_name, scope_version) = &mut payload.scope;
-        for text in [&mut payload.status_message, scope_name, scope_version, &mut payload.trace_state] {
+        let (scope_name, scope_version) = scope;
+        for text in [status_message, scope_name, scope_version, trace_state] {
             self.owned(text);
         }
-        for Event { name, time: _, attributes } in &mut payload.events {
+        for Event { name, time: _, attributes } in events {
             self.owned(name);
             self.attributes(attributes);
         }
-        for Link { trace: _, span: _, trace_state, attributes } in &mut payload.links {
+        for Link { trace: _, span: _, trace_state, attributes } in links {
             self.owned(trace_state);
             self.attributes(attributes);
         }
-        for (name, value) in &mut payload.notes {
+        for (name, value) in notes {
             self.owned(name);
             self.owned(value);
         }
@@ -240,8 +271,11 @@ fn quote(before: &str) -> &str {
     if quote.ends_with(['"', '\'']) { quote } else { "" }
 }
 
-fn apply(pattern: &Regex, text: &mut Cow<'_, str>, with: impl Fn(&Captures<'_>) -> String) {
-    if let Cow::Owned(changed) = pattern.replace_all(text, with) {
+/// Replaces matches. `with` also gets the text after the match.
+fn apply(pattern: &Regex, text: &mut Cow<'_, str>, with: impl Fn(&Captures<'_>, &str) -> String) {
+    let all: &str = text;
+    let rest = |captures: &Captures<'_>| captures.get(0).map_or("", |found| &all[found.end()..]);
+    if let Cow::Owned(changed) = pattern.replace_all(all, |captures: &Captures<'_>| with(captures, rest(captures))) {
         *text = Cow::Owned(changed);
     }
 }

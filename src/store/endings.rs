@@ -3,6 +3,7 @@
 //! - A span that is no step of an agent's work, such as an HTTP request, fails nothing if its service also sends such steps. That a
 //!   service sends them is remembered for good, whatever becomes of its rows.
 //! - A paused run is continued by a later row with the same run id.
+//! - A hook fails nothing if it watches the tool call above it.
 //! - A tool call failed if the row that executed it failed.
 
 use std::collections::BTreeSet;
@@ -29,7 +30,17 @@ pub(super) struct Services {
     /// The failed rows of the other services that are no steps of an agent's work.
     failures: BTreeSet<(u32, RowIx)>,
     service_of: HashMap<RowIx, u32>,
+    /// The names by number; empty if the source states none.
+    names: Vec<Box<str>>,
+    /// The number of the service of each row, or [`UNNAMED`].
+    by_row: Vec<u16>,
 }
+
+/// A row without a service, or of one beyond [`MAX_SERVICES`].
+const UNNAMED: u16 = u16::MAX;
+
+/// The most characters of a service's name that are kept.
+const MAX_NAME: usize = 200;
 
 /// The paused rows and those that continue a run.
 #[derive(Debug, Default)]
@@ -80,7 +91,21 @@ impl Services {
         })
     }
 
+    /// Sets the service of a row.
+    fn set(&mut self, row: RowIx, service: u16) {
+        let row = row.0 as usize;
+        if self.by_row.len() <= row {
+            self.by_row.resize(row + 1, UNNAMED);
+        }
+        if let Some(slot) = self.by_row.get_mut(row) {
+            *slot = service;
+        }
+    }
+
     pub(super) fn remove(&mut self, row: RowIx) {
+        if let Some(slot) = self.by_row.get_mut(row.0 as usize) {
+            *slot = UNNAMED;
+        }
         if let Some(service) = self.service_of.remove(&row) {
             self.failures.remove(&(service, row));
         }
@@ -113,12 +138,20 @@ impl Store {
         freed
     }
 
+    /// Returns the name of the service that sent the row; empty if it is unknown.
+    #[must_use]
+    pub fn service(&self, row: RowIx) -> &str {
+        let number = self.services.by_row.get(row.0 as usize).copied().unwrap_or(UNNAMED);
+        self.services.names.get(usize::from(number)).map_or("", |name| name)
+    }
+
     fn enter_service(&mut self, row: RowIx, batch: &Batch, span: &Span) -> Option<u32> {
+        let (service, named) = self.find_service(batch, span);
+        self.services.set(row, named);
         let is_agent_work = span.facts.span_type.is_agent_work();
         if !is_agent_work && !self.row(row).outcome.has_own_failure() {
             return None;
         }
-        let service = self.service(batch, span);
         let is_agentic = self.services.is_agentic(service);
         if is_agent_work {
             if !is_agentic && let Some(flag) = self.services.agentic.get_mut(service as usize) {
@@ -136,19 +169,24 @@ impl Store {
         None
     }
 
-    fn service(&mut self, batch: &Batch, span: &Span) -> u32 {
+    /// Returns the number of the service, and the same for its name.
+    fn find_service(&mut self, batch: &Batch, span: &Span) -> (u32, u16) {
         let text = span.facts.service;
-        if let Some((last, service)) = self.last_lookup.service
+        if let Some((last, found)) = self.last_lookup.service
             && last == text
         {
-            return service;
+            return found;
         }
         // A source that names no service reads what one program wrote.
         let name = batch.text(text);
         let hash = if name.is_empty() { self.hasher.hash_one(batch.source) } else { self.hasher.hash_one(name) };
         let service = self.services.number(hash);
-        self.last_lookup.service = Some((text, service));
-        service
+        if service as usize == self.services.names.len() {
+            self.services.names.push(name.chars().take(MAX_NAME).collect());
+        }
+        let named = self.services.numbers.get(&hash).and_then(|number| u16::try_from(*number).ok()).unwrap_or(UNNAMED);
+        self.last_lookup.service = Some((text, (service, named)));
+        (service, named)
     }
 
     /// Applies to other rows what a linked row tells about their ends. `freed` is the result of [`Store::enter_endings`].
@@ -176,6 +214,17 @@ impl Store {
             && let Some(last) = self.pauses.last(part.run)
         {
             self.mark(last.row, Mark::Continued, false, changes);
+        }
+    }
+
+    /// Decides whether a row, and those below it, only watch the calls above them. A hook that fails does not make the call fail.
+    pub(super) fn mark_watchers(&mut self, row: RowIx, changes: &mut Changes) {
+        let children = self.children(row).iter().take(MAX_EXAMINED_CHILDREN).copied();
+        let is_watcher = |row: &RowIx| self.row(*row).span_type == SpanType::Tool && self.row(*row).ending() == Ending::Watching;
+        let rows: Vec<RowIx> = children.chain([row]).filter(is_watcher).collect();
+        for row in rows {
+            let watches = self.row(row).parent().is_some_and(|parent| self.is_same_operation(parent, row));
+            self.mark(row, Mark::Harmless, watches, changes);
         }
     }
 

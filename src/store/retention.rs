@@ -84,7 +84,8 @@ impl Store {
         self.forget_run(row);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
-        self.unlinked_parents.remove(&row);
+        self.stated_parents.remove(&row);
+        self.forget_passing(row);
         self.services.remove(row);
         // A continuation that was evicted remains one.
         self.pauses.remove(row);

@@ -126,6 +126,7 @@ impl Tree<'_> {
         pieces.push("  ".to_owned().into());
         pieces.extend(self.bar(row));
         pieces.push("  ".to_owned().into());
+        pieces.extend(display::note(store, row).map(|note| StyledText::new(&format!("{note} "), Style::Dim)));
         pieces.push(description(store, data, data.span_type != SpanType::Model));
         output.line(out, &pieces)
     }

@@ -89,6 +89,7 @@ pub(super) fn count(store: &mut Store, traces: &[TraceIx], by: GroupBy) -> Vec<G
         GroupBy::Tool => from_totals(store, traces, By::Tool),
         GroupBy::Session | GroupBy::User | GroupBy::Error => from_rows(store, traces, by),
         GroupBy::Provider => from_providers(store, traces),
+        GroupBy::Service => from_services(store, traces),
         GroupBy::Hour => from_periods(store, traces, Unit::Hour),
         GroupBy::Day => from_periods(store, traces, Unit::Day),
         GroupBy::Month => from_periods(store, traces, Unit::Month),
@@ -126,6 +127,7 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
             let data = store.row(row);
             // The durations in the totals are rounded.
             if let Some((_, symbol)) = store.call_of(row).filter(|(counted, _)| *counted == by && data.phase == Phase::Ended)
+                && !store.is_delegation(row)
                 && let Some(group) = groups.get_mut(&symbol)
             {
                 group.durations.extend(duration(data));
@@ -233,18 +235,32 @@ fn from_providers(store: &Store, traces: &[TraceIx]) -> Vec<Group> {
 
 /// Counts the outermost calls that began in each period, and the usage of the rows that did.
 fn from_periods(store: &Store, traces: &[TraceIx], unit: Unit) -> Vec<Group> {
-    let mut found: Groups<String> = Groups::new();
     // Periods begin at whole minutes, and a look at the calendar takes longer than one at this map.
     let mut by_minute: HashMap<i64, usize> = HashMap::new();
+    from_runs(store, traces, |found, row| {
+        let start = store.row(row).start;
+        *by_minute.entry(start.div_euclid(MINUTE)).or_insert_with(|| {
+            let period = calendar::period(unit, start);
+            let new = |name: &String| Group { key: Some(name.clone()), period: Some(period.clone()), ..Group::default() };
+            found.index(period.name.clone(), new)
+        })
+    })
+}
+
+/// Counts the outermost calls of each service, and the usage of its rows.
+fn from_services(store: &Store, traces: &[TraceIx]) -> Vec<Group> {
+    from_runs(store, traces, |found, row| {
+        found.index(store.service(row), |name| Group { key: Some((*name).to_owned()).filter(|name| !name.is_empty()), ..Group::default() })
+    })
+}
+
+/// Counts outermost calls and usage by the group of each row.
+fn from_runs<K: Hash + Eq>(store: &Store, traces: &[TraceIx], mut index: impl FnMut(&mut Groups<K>, RowIx) -> usize) -> Vec<Group> {
+    let mut found: Groups<K> = Groups::new();
     for &trace in traces {
         let mut outermost: Option<usize> = None;
         for (row, depth) in store.walk(trace) {
-            let start = store.row(row).start;
-            let index = *by_minute.entry(start.div_euclid(MINUTE)).or_insert_with(|| {
-                let period = calendar::period(unit, start);
-                let new = |name: &String| Group { key: Some(name.clone()), period: Some(period.clone()), ..Group::default() };
-                found.index(period.name.clone(), new)
-            });
+            let index = index(&mut found, row);
             outermost = outermost.filter(|outer| depth > *outer);
             if outermost.is_none() && store.call_of(row).is_some() {
                 outermost = Some(depth);

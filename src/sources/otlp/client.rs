@@ -59,7 +59,7 @@ pub(crate) struct ClientError {
 
 /// A URL that is not an OTLP/HTTP endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not the URL of an OTLP/HTTP endpoint, such as http://localhost:4318 or https://host/v1/traces")]
+#[error("{0} is not the URL of an OTLP/HTTP endpoint, such as http://localhost:4318 or https://host/v1/traces")]
 pub struct InvalidUrl(String);
 
 /// Checks the URL of an OTLP/HTTP endpoint.
@@ -69,8 +69,11 @@ pub fn check_url(url: &str) -> Result<(), InvalidUrl> {
 
 fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
     let uri: Option<Uri> = url.parse().ok();
-    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
-        .ok_or_else(|| InvalidUrl(url.to_owned()))
+    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()).ok_or_else(|| {
+        // A user, a path or a query may hold a secret, which the message must not show.
+        let is_plain = !url.contains(['@', '?', '/']);
+        InvalidUrl(if is_plain { format!("{url:?}") } else { "this".to_owned() })
+    })
 }
 
 /// Whether the URL names one of these addresses of this machine.

@@ -13,7 +13,7 @@ use super::{HitMap, popup, put, put_right};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{RowIx, RunStatus, Store};
-use crate::tui::app::compare::{Differences, TextLine, Texts, totals};
+use crate::tui::app::compare::{Differences, TextLine, Texts};
 use crate::tui::app::{Compare, HitTarget};
 use crate::tui::display;
 use crate::tui::widget::text;
@@ -110,7 +110,7 @@ fn draw_head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, 
     for (side, part) in sides(area).into_iter().enumerate() {
         let trace = store.trace(compare.traces[side]);
         let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], styling.key());
-        let name = display::name(store, store.row(trace.roots()[0]));
+        let name = display::lead_name(store, compare.traces[side]);
         let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, styling.title()) + 2;
         let left_out = match compare.omitted[side] {
             0 => String::new(),
@@ -173,7 +173,7 @@ fn step(
     }
     let details = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
     put(buffer, x, area.y, room(x), details.0, lit(details.1, differences.text));
-    let amounts = totals(store, row);
+    let amounts = store.shown_totals(row);
     let mut end = end;
     for (text, width, differences) in [
         (display::elapsed(data, now), columns.time, differences.time),
@@ -194,7 +194,7 @@ fn difference(compare: &Compare, store: &Store, now: Nanos) -> String {
         gap if gap < 0 => format!("-{}", format(gap.saturating_neg())),
         gap => format!("+{}", format(gap)),
     };
-    let [x, y] = [a, b].map(|row| totals(store, row));
+    let [x, y] = [a, b].map(|row| store.shown_totals(row));
     let time = signed(store.row(a).duration(now), store.row(b).duration(now), &format::duration);
     let mut text = format!(" B to A: time {time}");
     if let (Some(x), Some(y)) = (x.tokens(), y.tokens()) {

@@ -44,10 +44,11 @@ const FILTER: [Line; 8] = [
 ];
 
 /// The lines about symbols.
-const SYMBOLS: [Line; 4] = [
+const SYMBOLS: [Line; 5] = [
     Line::Text("◆ agent  ◈ team  ▣ workflow  ▫ step  ✦ model  ⚙ tool"),
     Line::Text("⌕ retriever  ⛨ guardrail  · other"),
-    Line::Text("◐ running  ◌ lost  ✗ failed  ┊ parent not seen"),
+    Line::Text("◐ running  ◌ lost  ✗ failed  ‖ paused  ⊘ cut"),
+    Line::Text("┊ parent not seen"),
     Line::Text("█ own time  ▒ children's time"),
 ];
 

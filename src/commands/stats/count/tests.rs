@@ -55,7 +55,7 @@ fn assert_equal(store: &mut Store, traces: &[TraceIx], stats: &Stats) {
         }
         assert_eq!(sums_of(0, 0, &sums), sums_of(0, 0, stats.totals()), "{by:?}");
     }
-    for by in [GroupBy::Session, GroupBy::User, GroupBy::Provider, GroupBy::Hour, GroupBy::Day, GroupBy::Month] {
+    for by in [GroupBy::Session, GroupBy::User, GroupBy::Provider, GroupBy::Service, GroupBy::Hour, GroupBy::Day, GroupBy::Month] {
         let total = Group::total(&count(store, traces, by));
         assert_eq!(sums_of(0, 0, &total.usage), sums_of(0, 0, stats.totals()), "{by:?}");
     }

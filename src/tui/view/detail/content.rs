@@ -23,7 +23,7 @@ pub(super) fn page(tab: Tab, payload: &Payload, asked_above: Option<&str>) -> Pa
         Tab::Overview => Page::default(),
         Tab::Messages => messages(payload, asked_above).into(),
         Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
-        Tab::Output => value(semconv::output(&payload.attributes), "No output is recorded on this span."),
+        Tab::Output => value(semconv::output_of(payload), "No output is recorded on this span."),
         Tab::Attributes => attributes(payload),
         Tab::Events => events(payload).into(),
     }
@@ -83,7 +83,7 @@ fn exchange(payload: &Payload) -> [Document; 2] {
     let conversation = semconv::conversation(payload);
     if conversation.input.is_empty() && conversation.output.is_empty() {
         let value = |value: Option<&Value>| value.map_or_else(Document::new, |value| json::document(&value_text(value)));
-        return [value(semconv::input(&payload.attributes)), value(semconv::output(&payload.attributes))];
+        return [value(semconv::input(&payload.attributes)), value(semconv::output_of(payload))];
     }
     [conversation.input, conversation.output]
         .map(|messages| chat::document(&conversation::pair_results(&messages.iter().collect::<Vec<_>>())))
@@ -105,7 +105,7 @@ fn first_lines(document: &Document) -> Vec<TextLine> {
 fn input_output(payload: &Payload) -> (Option<chat::Message<'static>>, Option<chat::Message<'static>>) {
     let attributes = &payload.attributes;
     let text = |value: &Value| json::string(&value_text(value)).into_owned().into();
-    let (input, output) = (semconv::input(attributes).map(text), semconv::output(attributes).map(text));
+    let (input, output) = (semconv::input(attributes).map(text), semconv::output_of(payload).map(text));
     let message = |role: &'static str, part| chat::Message { role: role.into(), parts: vec![part] };
     if let Some(name) = semconv::tool(attributes) {
         let call = input.map(|arguments| message("call", Part::Call { name: name.to_owned().into(), arguments }));

@@ -139,9 +139,7 @@ impl Page {
     }
 
     fn totals(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
-        let trace = store.trace(store.row(row).trace());
-        // The first row shows the totals of its trace, as in the traces pane.
-        let totals = if trace.roots().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
+        let totals = store.shown_totals(row);
         let stated_total = if let PayloadState::Ready(payload) = payload { inconsistent_total(&payload.attributes) } else { None };
         self.duplicates(store, row, &totals, stated_total);
         if totals.calls == 0 {
@@ -318,6 +316,8 @@ impl Page {
         self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), TextRole::Plain);
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_invalid_parent(row) => format!(", states the parent {stated}, which can't be shown"),
+            (Some(stated), None) if store.is_leaked(row) => format!(", leaked context: began after its parent {stated} had ended"),
+            (Some(stated), Some(parent)) if store.is_moved(row) => format!(", names the parent {stated}, ran in {}", store.row(parent).id),
             (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not arrived"),
             (Some(stated), _) => format!(", under {stated}"),
             (None, _) => String::new(),
