@@ -40,7 +40,7 @@ pub struct ShowArgs {
 
     /// Write one JSON object
     ///
-    /// Fields: those of `list --json`, with the spans in `spans` in tree order. Each span has depth, leaked, `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user and the usage that the span itself reports.
+    /// Fields: those of `list --json`, with the spans in `spans` in tree order. Each span has depth, leaked, `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, the usage that the span itself reports, and parameters (of a model call, an object).
     #[arg(long)]
     pub json: bool,
 

@@ -9,7 +9,7 @@ pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, s
 pub use tokens::{Shares, cost, tokens_in_out};
 
 use crate::format;
-use crate::model::{Nanos, SpanType};
+use crate::model::{Attribute, Nanos, SpanType, Value};
 use crate::store::{Phase, Row, RowIx, Store, TraceIx};
 
 /// Levels of a tree that are indented; deeper rows are drawn at the last of them.
@@ -35,6 +35,13 @@ pub fn name(store: &Store, row: &Row) -> String {
         }
         (true, true) => "(no name)".to_owned(),
     }
+}
+
+/// Formats the parameters of a model call: `temperature 0.2 · max_tokens 100`.
+#[must_use]
+pub fn parameters(parameters: &[Attribute]) -> String {
+    let text = |value: &Value| if let Value::Text(text) = value { text.clone() } else { value.to_json() };
+    parameters.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(" · ")
 }
 
 /// Whether a model call is among the first rows below a row.

@@ -103,7 +103,7 @@ fn show_writes_spans_in_tree_order() {
     assert_eq!(spans.len(), 38);
     let (mut path, mut leaked) = (Vec::<&Value>::new(), 0);
     for span in spans {
-        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &["dropped"]].concat());
+        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &["parameters", "dropped"]].concat());
         let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
         assert!(depth <= path.len());
         path.truncate(depth);
@@ -128,11 +128,42 @@ fn payload_adds_attributes_and_events() {
     let program = Program::new();
     let [trace] = program.objects(&["show", "--json", "--payload", &FAILED.to_uppercase(), "traces.db"]).try_into().unwrap();
     for span in trace["spans"].as_array().unwrap() {
-        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &["attributes", "events", "dropped"]].concat());
+        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &["parameters", "attributes", "events", "dropped"]].concat());
         assert!(span["attributes"]["openinference.span.kind"].is_string());
         assert_eq!(span["events"], json!([]), "Agno's databases hold none");
     }
     assert_eq!(trace["spans"][1]["error"], "ModelProviderError: upstream model exploded");
+}
+
+#[test]
+fn parameters_of_model_calls_are_shown_and_filtered() {
+    let program = Program::empty();
+    std::fs::write(program.path("a.json"), include_str!("../fixtures/parameters.json")).unwrap();
+    let of = |trace: &str| {
+        let [trace] = program.objects(&["show", "--json", trace, "a.json"]).try_into().unwrap();
+        trace["spans"].as_array().unwrap().iter().map(|span| span["parameters"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("0a"),
+        [
+            Value::Null,
+            json!({"temperature": 0.2, "max_tokens": 100, "stop": ["END"]}),
+            json!({"temperature": 0.2, "max_tokens": 100, "stop": ["END"]})
+        ]
+    );
+    assert_eq!(of("0b"), [Value::Null, json!({"temperature": 0.9, "reasoning_effort": "high"})]);
+    let text = program.text(&["show", "0a", "a.json"]);
+    assert!(text.ends_with("✦ gpt-5-mini: temperature 0.2 · max_tokens 100 · stop [\"END\"] · 2 calls\n"), "{text}");
+    let found = |filter: &str| {
+        let traces = program.objects(&["list", "--json", "--filter", filter, "a.json"]);
+        traces.iter().map(|trace| trace["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("param.temperature:>0.5"), ["second"]);
+    assert_eq!(found("param.temperature<0.5"), ["first"]);
+    assert_eq!(found("param.reasoning_effort:high kind:model"), ["second"]);
+    assert_eq!(found("param.maxTokens=100"), ["first"]);
+    assert_eq!(found("param.stop:end"), ["first"]);
+    assert_eq!(found("param.temperature:*"), ["second", "first"]);
 }
 
 #[test]

@@ -49,9 +49,11 @@ impl Differences {
     }
 }
 
-/// The first lines of the input and the output of a step.
+/// The parameters that a step states, and the first lines of its input and its output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
+    /// The parameters, a line each.
+    pub parameters: Vec<TextLine>,
     /// The input.
     pub input: Vec<TextLine>,
     /// The output.

@@ -3,10 +3,10 @@
 use crate::format;
 use crate::model::usage::RareTokens;
 use crate::model::{self, Dropped, Ending, Nanos, Payload, SpanType, Status};
-use crate::semconv::inconsistent_total;
+use crate::semconv::{inconsistent_total, parameters};
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
-use crate::tui::display::{Shares, cost, tokens_in_out};
+use crate::tui::display::{self, Shares, cost, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
@@ -26,6 +26,7 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
     page.anomalies(store, row, now);
     page.context(store, row);
     if let PayloadState::Ready(payload) = payload {
+        page.parameters(store, row, payload);
         let (scope, version) = &payload.scope;
         if !scope.is_empty() {
             page.fact("scope", &format!("{scope} {version}"), TextRole::Plain);
@@ -46,6 +47,14 @@ impl Page {
         self.0.begin_line(0, LABEL_WIDTH);
         self.0.push(&format::pad_right(&format::fit(name, LABEL_WIDTH - 1), LABEL_WIDTH), TextRole::Label);
         self.0.push(value, role);
+    }
+
+    /// Writes the parameters of a model call.
+    fn parameters(&mut self, store: &Store, row: RowIx, payload: &Payload) {
+        let parameters = if store.row(row).span_type.calls_model() { parameters(&payload.attributes) } else { Vec::new() };
+        if !parameters.is_empty() {
+            self.fact("parameters", &display::parameters(&parameters), TextRole::Plain);
+        }
     }
 
     /// Writes the payload's fields other than attributes and events: kind, trace state, links and dropped counts.
