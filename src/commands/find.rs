@@ -29,7 +29,7 @@ pub(super) fn trace(snapshot: &Snapshot, prefix: &str) -> Result<Option<TraceIx>
 fn describe(snapshot: &Snapshot, traces: &[TraceIx]) -> String {
     let describe = |&trace: &TraceIx| {
         let data = snapshot.store.trace(trace);
-        let name = data.roots().first().map_or(String::new(), |&root| display::name(&snapshot.store, snapshot.store.row(root)));
+        let name = display::lead_name(&snapshot.store, trace);
         format!("{} ({name}, {})", data.id, format::moment(data.start, snapshot.now))
     };
     let more = if traces.len() > MAX_NAMED { ", …" } else { "" };

@@ -80,11 +80,12 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         scope,
         usage,
         first_token,
+        misplaced,
     } = facts;
     let texts = [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service]
         .map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {continues} {ending:?} {retained_bytes} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {continues} {ending:?} {retained_bytes} {texts:?}"
     )
 }
 

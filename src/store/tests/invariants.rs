@@ -15,6 +15,7 @@ impl Store {
         self.check_rows();
         self.check_namings();
         self.check_tree();
+        self.check_places();
         self.check_calls_and_duplicates();
         self.check_text_uses();
         assert_eq!(self.stats, self.recomputed_stats(|_| true), "statistics over all traces");
@@ -40,6 +41,7 @@ impl Store {
             let sum = self.sum(data.roots());
             assert_eq!(self.totals_of(trace), sum, "totals of a trace");
             assert_eq!(data.sums.is_some(), data.roots().len() > 1);
+            assert_eq!(data.leaked as usize, data.roots().iter().filter(|&&root| self.is_leaked(root)).count());
             let counts = data.counts;
             assert_eq!((counts.spans, counts.failed, counts.running, counts.lost), (sum.spans, sum.failed, sum.running, sum.lost));
             assert!(counts.running > 0 || self.first_evictable <= (start, trace), "an ended trace is evictable");
@@ -68,7 +70,7 @@ impl Store {
         let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
         assert_eq!(self.running, running);
         assert_eq!(self.retained_bytes, rows.iter().map(|&row| u64::from(self.row(row).retained_bytes)).sum::<u64>());
-        assert!(self.unlinked_parents.keys().all(|&row| self.is_held(row)));
+        assert!(self.stated_parents.keys().all(|&row| self.is_held(row)));
     }
 
     fn check_namings(&self) {
@@ -94,6 +96,23 @@ impl Store {
         }
         let mut roots = self.traces().map(|trace| self.trace(trace).roots());
         assert!(roots.all(|roots| !roots.is_empty() && roots.is_sorted_by_key(|&root| self.row(root).order())), "roots are sorted");
+    }
+
+    /// Checks that every row stands where it is placed anew.
+    fn check_places(&self) {
+        for row in self.rows() {
+            let stated = match self.stated_parents.get(&row) {
+                Some(stated) if stated.is_moved => stated.id.and_then(|id| self.find(self.row(row).trace(), id)),
+                Some(_) => None,
+                None => self.row(row).parent(),
+            };
+            let Some(stated) = stated else { continue };
+            let place = self.placed(row, stated).0;
+            if place.is_none_or(|place| !self.is_at_or_below(place, row)) {
+                assert_eq!(self.row(row).parent(), place.map(|place| self.within_depth(place)), "a row stands in its place");
+                assert_eq!(self.is_moved(row), place != Some(stated));
+            }
+        }
     }
 
     fn check_calls_and_duplicates(&self) {

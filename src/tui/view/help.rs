@@ -32,7 +32,7 @@ enum Line {
 }
 
 /// The lines about filters.
-const FILTER: [Line; 8] = [
+const FILTER: [Line; 9] = [
     Line::Text("A trace is shown if one span matches every word."),
     Line::Words("status:error kind:tool", "both, on the same span"),
     Line::Words("agent:ann|bob", "one or the other"),
@@ -41,6 +41,7 @@ const FILTER: [Line; 8] = [
     Line::Words("name:\"a b*\" /time.?out/", "exact, wildcard, regex"),
     Line::Words("since:15m until:2026-11-22", "start time"),
     Line::Words("text:refund attr.NAME:x", "text in payloads"),
+    Line::Words("param.temperature:>0.5", "a model's parameter"),
 ];
 
 /// The lines about symbols.

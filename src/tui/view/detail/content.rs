@@ -8,6 +8,7 @@ use crate::model::{Attribute, Payload, Value};
 use crate::semconv::{self, Message};
 use crate::tui::app::compare::{TextLine, Texts};
 use crate::tui::app::{Page, Tab, value_text};
+use crate::tui::display;
 use crate::tui::widget::chat::{self, Part};
 use crate::tui::widget::json;
 use crate::tui::widget::text::{Document, TextRole};
@@ -93,7 +94,12 @@ fn exchange(payload: &Payload) -> [Document; 2] {
 #[must_use]
 pub fn exchange_texts(payload: &Payload) -> Texts {
     let [input, output] = exchange(payload).each_ref().map(first_lines);
-    Texts { input, output }
+    let line = |parameter| {
+        let text = display::parameters(std::slice::from_ref(parameter));
+        TextLine { text: format::safe(&text).into_owned(), ..TextLine::default() }
+    };
+    let parameters = semconv::parameters(&payload.attributes).iter().map(line).collect();
+    Texts { parameters, input, output }
 }
 
 fn first_lines(document: &Document) -> Vec<TextLine> {
