@@ -17,6 +17,7 @@ impl Store {
         self.check_tree();
         self.check_places();
         self.check_calls_and_duplicates();
+        self.check_running_totals();
         self.check_text_uses();
         assert_eq!(self.stats, self.recomputed_stats(|_| true), "statistics over all traces");
         if let Some(selection) = &self.selection {
