@@ -90,6 +90,7 @@ impl Store {
         self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
         self.reconcile(row, response, &removed, changes);
+        self.enter_tool_calls(row, batch, span, changes);
         self.place_dependents(row, removed.parent, removed.was_agent, changes);
         changes.rows.push(row);
     }
@@ -101,6 +102,8 @@ impl Store {
         self.traces[trace].work -= u32::from(self.row(row).is_work());
         let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
         self.leave_endings(row, changes);
+        self.leave_tool_calls(row, changes);
+        self.leave_running_totals(row, changes);
         let response = self.retract_report(row, changes);
         let slot = self.leave_pairing(row);
         self.unlink(row);
@@ -126,6 +129,11 @@ impl Store {
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {
             self.mark_execution(row, changes);
         }
+        for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
+            if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {
+                self.mark_reports(row, changes);
+            }
+        }
 
         let response = self.report(row, response);
         for response in [removed.response, response] {
@@ -136,6 +144,7 @@ impl Store {
             self.elect_primary_below(row, removed.belonging, changes);
         }
 
+        self.enter_running_totals(row, changes);
         let slot = self.enter_pairing(row);
         self.pair_around(slot, changes);
         self.pair_around(removed.slot.filter(|_| removed.slot != slot), changes);
