@@ -72,6 +72,15 @@ impl Pauses {
         Some(part)
     }
 
+    /// Returns the parts of a row's run before and after it.
+    fn around(&self, row: RowIx) -> (Option<RowIx>, Option<RowIx>) {
+        let Some(&part) = self.part_of.get(&row) else { return (None, None) };
+        let is_of_run = |other: &&RunPart| other.run == part.run;
+        let before = self.by_run.range(..part).next_back().filter(is_of_run).map(|part| part.row);
+        let after = self.by_run.range(part..).nth(1).filter(is_of_run).map(|part| part.row);
+        (before, after)
+    }
+
     /// Whether a later part of its run continues a row.
     pub(super) fn is_continued(&self, row: RowIx) -> bool {
         self.part_of.get(&row).is_some_and(|part| self.last(part.run).is_some_and(|last| last.row != row))
@@ -141,6 +150,12 @@ impl Store {
         let is_continued = self.pauses.is_continued(row);
         self.rows[row.0].outcome.set(Mark::Continued, is_continued);
         freed
+    }
+
+    /// Returns the rows of the same run that a row continues, and that continue it.
+    #[must_use]
+    pub fn continuations(&self, row: RowIx) -> (Option<RowIx>, Option<RowIx>) {
+        self.pauses.around(row)
     }
 
     /// Returns the name of the service that sent the row; empty if it is unknown.

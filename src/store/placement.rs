@@ -187,6 +187,11 @@ impl Store {
         for around in [old, parent, Some(row)].into_iter().flatten() {
             self.recount_around(around);
             self.mark_execution(around, changes);
+            match self.row(around).span_type {
+                SpanType::Tool => self.mark_watchers(around, changes),
+                SpanType::Model => self.mark_reports(around, changes),
+                _ => {}
+            }
         }
         if self.totals(row).has_usage() {
             self.elect_primary_above(row, old, changes);

@@ -56,12 +56,21 @@ pub fn lead_name(store: &Store, trace: TraceIx) -> String {
     store.lead(trace).map_or_else(String::new, |lead| name(store, store.row(lead)))
 }
 
-/// Returns a word about how a row came to stand where it does, if that needs one.
+/// The digits of a trace id in a note.
+const ID_DIGITS: usize = 8;
+
+/// Returns what connects a row with another run, or keeps it apart, if anything does.
 #[must_use]
-pub fn note(store: &Store, row: RowIx) -> Option<&'static str> {
-    let data = store.row(row);
-    let continues = || data.span_type.is_agentic() && store.text(data.name).ends_with("continue_run");
-    if store.is_leaked(row) { Some("leaked context") } else { continues().then_some("continued") }
+pub fn note(store: &Store, row: RowIx) -> Option<String> {
+    if store.is_leaked(row) {
+        return Some("leaked context".to_owned());
+    }
+    let id = |row: RowIx| store.trace(store.row(row).trace()).id.to_string().chars().take(ID_DIGITS).collect::<String>();
+    match store.continuations(row) {
+        (Some(before), _) => Some(format!("continues {}", id(before))),
+        (None, Some(after)) => Some(format!("continued in {}", id(after))),
+        (None, None) => None,
+    }
 }
 
 /// Formats the duration of a row at the time `now`, or [`format::UNKNOWN`] for a lost row.

@@ -111,3 +111,13 @@ fn list_counts_traces_without_agents_of_a_service_that_has_some() {
     let ordinary = program.text(&["list", "--json", "--filter", "name:GET*", "traces.db"]);
     assert!(ordinary.contains("\"root\":\"GET /traces\""), "{ordinary}");
 }
+
+#[test]
+fn list_joins_a_paused_run_and_its_continuation() {
+    let program = Program::empty();
+    std::fs::copy(crate::fixture("frameworks/agno-hitl/traces.sqlite"), program.path("traces.db")).unwrap();
+    let text = program.text(&["list", "traces.db"]);
+    let line = |id: &str| text.lines().find(|line| line.contains(&format!("  {id}  "))).unwrap_or_default();
+    assert!(line("d1305194").contains("Careful confirm  continued in 922b819b  Do it"), "{text}");
+    assert!(line("922b819b").contains("Careful confirm  continues d1305194  Do it"), "{text}");
+}

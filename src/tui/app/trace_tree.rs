@@ -55,14 +55,27 @@ pub struct TraceTree {
     pub shows_critical_path: bool,
     /// The rows on the critical path of a trace.
     critical_path: Option<(TraceVersion, HashSet<RowIx>)>,
-    /// Whether traces without agents, models and tools are shown although their service sends such.
-    shows_ordinary: bool,
-    /// The number of services that sent agents, models or tools when the ordinary traces were hidden last.
-    agentic_services: usize,
+    ordinary: Ordinary,
     /// What the bars show.
     pub measure: Measure,
     /// Whether the cursor follows the newest trace.
     pub follow: bool,
+}
+
+/// Whether traces without agents, models and tools are shown although their service sends such.
+#[derive(Debug)]
+enum Ordinary {
+    Shown,
+    Hidden {
+        /// The number of services that had sent agents, models or tools when traces were hidden last.
+        services: usize,
+    },
+}
+
+impl Default for Ordinary {
+    fn default() -> Self {
+        Self::Hidden { services: 0 }
+    }
 }
 
 /// How a shown trace is entered in the order and in the scales.
@@ -219,14 +232,14 @@ impl TraceTree {
     fn lists(&self, store: &Store, trace: TraceIx) -> bool {
         match &self.filter {
             Some(filter) => filter.shows(store, trace),
-            None => self.shows_ordinary || !store.is_ordinary(trace),
+            None => matches!(self.ordinary, Ordinary::Shown) || !store.is_ordinary(trace),
         }
     }
 
     /// Hides the traces that have become ordinary since their service has sent its first agent, model or tool. Costs the shown traces then.
     fn hide_ordinary(&mut self, store: &Store, now: Nanos) {
-        if self.agentic_services != store.agentic_services() {
-            self.agentic_services = store.agentic_services();
+        let Ordinary::Hidden { services } = &mut self.ordinary else { return };
+        if std::mem::replace(services, store.agentic_services()) != store.agentic_services() {
             for trace in self.traces().collect::<Vec<_>>() {
                 self.show_or_hide(store, trace, now);
             }
@@ -235,7 +248,10 @@ impl TraceTree {
 
     /// Shows or hides the traces without agents, models and tools. Costs the traces in memory.
     pub fn toggle_ordinary(&mut self, store: &Store, now: Nanos) {
-        self.shows_ordinary = !self.shows_ordinary;
+        self.ordinary = match self.ordinary {
+            Ordinary::Hidden { .. } => Ordinary::Shown,
+            Ordinary::Shown => Ordinary::Hidden { services: store.agentic_services() },
+        };
         for trace in store.traces().filter(|&trace| store.is_ordinary(trace)).collect::<Vec<_>>() {
             self.show_or_hide(store, trace, now);
         }

@@ -125,7 +125,7 @@ impl Line<'_> {
         let name_room = if self.shown_status() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
         if let Some(note) = display::note(store, lead.unwrap_or(self.row)) {
-            x = put(buffer, x, y, room(x), note, styling.dim()) + 1;
+            x = put(buffer, x, y, room(x), &note, styling.dim()) + 1;
         }
         let (shown, is_harmless) = (self.shown_status(), data.has_failed_harmlessly());
         if matches!(shown, RunStatus::Error | RunStatus::Paused | RunStatus::Cut) {
