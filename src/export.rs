@@ -309,6 +309,7 @@ mod tests {
             source: String::new(),
             trace_id: TraceId::new([id; 16]).unwrap(),
             name: name.to_owned(),
+            root: name.to_owned(),
             status: RunStatus::Ok,
             start: 1,
             end: Some(2),

@@ -6,8 +6,8 @@
 //! [OpenLLMetry](https://github.com/traceloop/openllmetry) (`traceloop.*`, `llm.*`), the
 //! [Vercel AI SDK](https://ai-sdk.dev/docs/ai-sdk-core/telemetry) (`ai.*`), Langfuse, LangSmith, MLflow, Logfire, Genkit and Google ADK.
 //!
-//! [`SpanBuilder`] builds a row and [`Extractor`] reads its facts, from attributes in any order. [`conversation`], [`input`] and [`output`]
-//! read what the screen and exports show of one span. `selection` tells a database which parts of attributes a row needs.
+//! [`SpanBuilder`] builds a row and [`Extractor`] reads its facts, from attributes in any order. [`conversation`], [`input`] and
+//! [`output_of`] read what the screen and exports show of one span. `selection` tells a database which parts of attributes a row needs.
 
 mod argument_hash;
 mod attributes;
@@ -16,6 +16,7 @@ mod json_schema;
 mod keys;
 mod kinds;
 mod messages;
+mod parameters;
 mod preview;
 mod response_usage;
 pub(crate) mod selection;
@@ -28,6 +29,7 @@ pub use attributes::{agno_context, inconsistent_total, remove_pending_marker};
 pub use extractor::Extractor;
 pub(crate) use extractor::KnownKey;
 pub use keys::{JSON_TEXT_KEYS, SPAN_KIND_KEY, row_keys};
-pub use messages::{Conversation, Message, ToolCall, conversation, input, lacks_first_messages, messages, output, tool};
+pub use messages::{Conversation, Message, ToolCall, conversation, input, lacks_first_messages, messages, output_of, tool};
+pub use parameters::{PARAMETERS, Parameter, find_parameter, parameter, parameters};
 pub use preview::{ERROR_PREVIEW, INPUT_PREVIEW, PREVIEW_WINDOW, beginning, preview};
 pub use span_builder::{SpanBuilder, SpanHeader};

@@ -72,6 +72,31 @@ pub struct Progress {
     pub total: u64,
 }
 
+/// What a database source reads of the spans that exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// The most spans to read at the start, the newest first.
+    pub limit: u64,
+    /// The most spans to read where the source reads everything again, and from a table that was missing: what was written meanwhile is
+    /// among them.
+    pub limit_again: u64,
+    /// Earlier spans need not be read.
+    pub since: Option<Nanos>,
+}
+
+impl ReadLimits {
+    /// Returns the same limit for every read.
+    #[must_use]
+    pub const fn of(limit: u64) -> Self {
+        Self { limit, limit_again: limit, since: None }
+    }
+
+    /// Returns the limits of every read but the first.
+    const fn again(self) -> Self {
+        Self { limit: self.limit_again, ..self }
+    }
+}
+
 /// What a source is asked.
 #[derive(Debug)]
 pub enum Request {

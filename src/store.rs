@@ -5,6 +5,8 @@
 //! - A **row** ([`Row`]) is a span in memory: times, status and interned texts. Attributes stay in the source.
 //! - A **placeholder** is the row of a span that has not arrived but that another span names as its parent. Agno writes a span when it
 //!   ends, so a placeholder is how a running span shows. When the span arrives, it takes the placeholder's row.
+//! - The **parent** of a row is the row that its span ran in. That is the parent that the span names, except where senders are known to
+//!   name another one (`placement`).
 //! - **Totals** ([`Totals`]) are sums over a row and all rows below it. If a row and a row below it state the same usage, as an agent
 //!   span and its model calls do, the lower one counts.
 //! - **Own totals** are what a row adds to the totals below it. They are *attributed* to the row's model, to the nearest agent and to
@@ -31,11 +33,14 @@ mod ix;
 mod model_ids;
 mod naming;
 mod nesting;
+mod orphans;
 mod outcome;
 mod packed_usage;
 mod pairing;
+mod placement;
 mod pricing;
 mod propagation;
+mod rare_tokens;
 mod retention;
 mod row;
 mod selection;
@@ -65,7 +70,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::model::usage::{NanoUsd, RareTokens};
+use crate::model::usage::NanoUsd;
 use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, SpanId, Usage};
 use answering::StatedModel;
 use dedup::Reports;
@@ -75,7 +80,9 @@ use ix::NONE;
 use model_ids::ModelIds;
 use packed_usage::PackedUsage;
 use pairing::Pairing;
+use placement::StatedParent;
 use pricing::Pricing;
+use rare_tokens::RareTable;
 use slab::Slab;
 use tree::ChildList;
 use upsert::LastLookup;
@@ -136,7 +143,7 @@ pub struct Store {
     child_lists: Slab<ChildList>,
     usages: Slab<PackedUsage>,
     /// The tokens that few calls have, by index in `usages`.
-    rare_tokens: HashMap<u32, RareTokens>,
+    rare_tokens: RareTable,
     traces: Slab<Trace>,
     by_span: HashIndex,
     by_trace: HashIndex,
@@ -154,7 +161,9 @@ pub struct Store {
     /// The running rows.
     running: BTreeSet<RowIx>,
     /// The stated parents of rows that are not linked to them.
-    unlinked_parents: HashMap<RowIx, SpanId>,
+    stated_parents: HashMap<RowIx, StatedParent>,
+    /// The rows above which others were placed, each with such a row. May hold pairs that no longer apply.
+    passed: BTreeSet<(RowIx, RowIx)>,
     services: Services,
     pauses: Pauses,
     /// The agents without a stated name.
@@ -317,13 +326,13 @@ impl Store {
     #[must_use]
     pub fn stated_parent(&self, row: RowIx) -> Option<SpanId> {
         let parent = self.row(row).parent().map(|parent| self.row(parent).id);
-        self.unlinked_parents.get(&row).copied().or(parent)
+        self.stated_parents.get(&row).map_or(parent, |stated| stated.id)
     }
 
     /// Returns whether the row names a parent that it cannot be linked to: itself, a row below it, or a row at the maximum depth.
     #[must_use]
     pub fn has_invalid_parent(&self, row: RowIx) -> bool {
-        self.unlinked_parents.contains_key(&row)
+        self.stated_parents.get(&row).is_some_and(|stated| !stated.is_moved)
     }
 
     /// Inserts or updates the spans of a batch that arrived at `now`, then evicts traces until the limits hold.
@@ -337,6 +346,9 @@ impl Store {
         spans.sort_by_key(|span| span.start);
         for span in spans {
             self.upsert(batch, span, now, &mut changes);
+        }
+        for index in 0..changes.traces.len() {
+            self.place_orphans(changes.traces[index], &mut changes);
         }
         self.decide_frames(&mut changes);
         self.losses.skipped += batch.skipped.len() as u64;

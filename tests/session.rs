@@ -201,6 +201,18 @@ fn two_traces_are_compared_step_by_step() {
 }
 
 #[test]
+fn parameters_of_model_calls_are_shown_and_compared() {
+    let mut stage = Stage::open(&fixture("parameters.json"), (120, 40));
+    stage.keys("gj<Enter>");
+    let text = stage.text();
+    assert!(text.contains(" parameters     temperature 0.9 · reasoning_effort high "), "{text}");
+    stage.keys("<Esc>gmGdj");
+    let colours = stage.colours(40);
+    let lit = colours.lines().find(|line| line.contains("temperature 0.2")).unwrap();
+    assert!(lit.contains("UNDERLINED]temperature 0.2[") && lit.contains("UNDERLINED]temperature 0.9["), "{colours}");
+}
+
+#[test]
 fn windows_fit_on_any_screen_size() {
     let mut stage = open((80, 24));
     stage.keys("mjm");

@@ -31,7 +31,7 @@ pub(super) fn trace(store: &Store, prefix: &str, sources: &str, now: Nanos) -> R
 fn describe(store: &Store, traces: &[TraceIx], now: Nanos) -> String {
     let describe = |&trace: &TraceIx| {
         let data = store.trace(trace);
-        let name = data.roots().first().map_or(String::new(), |&root| display::name(store, store.row(root)));
+        let name = display::lead_name(store, trace);
         format!("{} ({name}, {})", data.id, format::moment(data.start, now))
     };
     let more = if traces.len() > MAX_NAMED { ", …" } else { "" };

@@ -119,7 +119,7 @@ fn time(snapshot: &Snapshot, trace: TraceIx) -> StyledText {
     if data.counts().running > 0 {
         StyledText::new(&format::clock(snapshot.now.saturating_sub(data.start)), Style::Status(RunStatus::Running))
     } else {
-        StyledText::from(format::duration(data.end.saturating_sub(data.start)))
+        StyledText::from(format::duration(snapshot.store.length(trace, snapshot.now)))
     }
 }
 
@@ -127,12 +127,17 @@ fn time(snapshot: &Snapshot, trace: TraceIx) -> StyledText {
 fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     let store = &snapshot.store;
     let Some(&head) = store.trace(trace).roots().first() else { return Vec::new() };
-    let data = store.row(head);
+    let lead = store.lead(trace).unwrap_or(head);
+    let data = store.row(lead);
     let mut pieces = vec![StyledText::new(&display::name(store, data), Style::SpanType(data.span_type))];
+    if lead != head {
+        pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));
+    }
+    pieces.extend(display::note(store, lead).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
     let failed = |row: &RowIx| store.totals(*row).failed > 0;
     let error = store.trace(trace).roots().iter().copied().find(failed).map_or("", |top| store.text(store.failure_text(top)));
     // A span that has not arrived shows the input of its first child.
-    let input = if data.phase == Phase::Ended { Some(head) } else { store.children(head).first().copied() };
+    let input = if data.phase == Phase::Ended { Some(lead) } else { store.children(lead).first().copied() };
     let input = input.map_or("", |row| store.text(store.row(row).input));
     if !error.is_empty() {
         pieces.push(StyledText::new(&format!("  {error}"), Style::Status(RunStatus::Error)));

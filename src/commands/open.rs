@@ -9,20 +9,9 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use super::{UsageError, print_message};
 use crate::config::{Config, ListenMode};
-use crate::model::{Nanos, SourceId};
-use crate::sources::{self, Handle, Hub, Update, UpdateSender, otlp};
+use crate::model::SourceId;
+use crate::sources::{self, Handle, Hub, ReadLimits, Update, UpdateSender, otlp};
 use crate::store::{Limits, Store};
-
-/// What a source reads of the spans that exist when it opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ReadLimits {
-    /// At most this many spans, the newest.
-    pub(super) limit: u64,
-    /// Spans that began earlier are not needed; a source may read them all the same.
-    pub(super) since: Option<Nanos>,
-    /// Whether only numbers and names are needed.
-    pub(super) numbers_only: bool,
-}
 
 /// The part of the memory limit for log records that belong to spans: one in this many bytes.
 const EVENTS_SHARE: u64 = 16;
@@ -32,6 +21,8 @@ const EVENTS_SHARE: u64 = 16;
 pub(super) struct OpenOptions {
     /// What to read of existing spans.
     pub(super) limits: ReadLimits,
+    /// Whether only numbers and names are needed.
+    pub(super) numbers_only: bool,
     /// Updates that may wait to be received; a source that is faster waits.
     pub(super) capacity: usize,
     /// Whether to listen for OTLP as the configuration says.
@@ -69,7 +60,7 @@ pub(super) struct Opened {
 /// Opens the sources at `paths`, and the listener.
 pub(super) fn open(paths: &[PathBuf], config: &Config, options: OpenOptions) -> Result<Opened, Report> {
     let (updates, received) = channel(options.capacity);
-    let open = |(id, path): (usize, &PathBuf)| open_source(id, path, config, options.limits, &updates);
+    let open = |(id, path): (usize, &PathBuf)| open_source(id, path, config, options, &updates);
     let mut handles = paths.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     let (mut addresses, mut warnings) = (Vec::new(), Vec::new());
     if let Some(listening) = listen(paths, options.listener, config, &updates)? {
@@ -118,13 +109,13 @@ fn tables(config: &Config) -> sources::sqlite::Tables {
     sources::sqlite::Tables { spans: config.spans_table.clone(), traces: config.traces_table.clone() }
 }
 
-fn open_source(id: usize, path: &Path, config: &Config, limits: ReadLimits, updates: &Sender<Update>) -> Result<Handle, Report> {
-    let ReadLimits { limit, since, numbers_only } = limits;
+fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, updates: &Sender<Update>) -> Result<Handle, Report> {
+    let OpenOptions { limits, numbers_only, .. } = options;
     let sender = UpdateSender { numbers_only, ..update_sender(id, updates)? };
     if let Some(url) = path.to_str().filter(|path| sources::postgres::is_url(path)) {
         let place = sources::postgres::Location { schema: config.schema.clone(), tables: tables(config) };
         // The URL may hold a password, so the message leaves it out.
-        return sources::postgres::start_since(url, place, limit, since, sender).wrap_err("can't watch the PostgreSQL database");
+        return sources::postgres::start_with(url, place, limits, sender).wrap_err("can't watch the PostgreSQL database");
     }
     if let Some(message) = path.to_str().filter(|_| !path.exists()).and_then(refuse_url) {
         return Err(Report::new(UsageError(message)));
@@ -132,7 +123,7 @@ fn open_source(id: usize, path: &Path, config: &Config, limits: ReadLimits, upda
     let handle = if sources::file::is_file(path) {
         sources::file::start(path.to_owned(), sender)
     } else {
-        sources::sqlite::start_since(path.to_owned(), tables(config), limit, since, sender)
+        sources::sqlite::start_with(path.to_owned(), tables(config), limits, sender)
     };
     handle.wrap_err_with(|| format!("can't watch {}", path.display()))
 }

@@ -6,12 +6,13 @@ use color_eyre::eyre::{Context, Report, bail};
 use tokio::sync::oneshot;
 
 use super::Outcome;
-use super::open::{self, Listener, OpenOptions, ReadLimits};
+use super::open::{self, Listener, OpenOptions};
 use crate::config::{self, Config};
 use crate::demo;
 use crate::model::Nanos;
 use crate::model::price::Prices;
 use crate::model::time::now;
+use crate::sources::ReadLimits;
 use crate::tui::app::{App, Budgets, History, SourceView};
 use crate::tui::event_loop;
 use crate::tui::history;
@@ -32,8 +33,8 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
         Some(demo) => (vec![demo.path.clone()], Listener::BesideSources),
         None => (open::paths(&config.sources, config), Listener::beside(&config.sources)),
     };
-    let limits = ReadLimits { limit: u64::from(config.max_spans.get()), since: None, numbers_only: false };
-    let hub = open::open(&paths, config, OpenOptions { limits, capacity: CAPACITY, listener })?.hub;
+    let limits = ReadLimits::of(config.max_spans.get().into());
+    let hub = open::open(&paths, config, OpenOptions { limits, numbers_only: false, capacity: CAPACITY, listener })?.hub;
     let views = hub.sources().iter().map(|source| SourceView::new(&source.name)).collect();
     let mut app = App::new(views, config.follow, now());
     configure(&mut app, config, now());

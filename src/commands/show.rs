@@ -16,15 +16,18 @@ use crate::config::Config;
 use crate::export::jsonl::EventRecord;
 use crate::export::record::{SpanRecord, TraceRecord};
 use crate::model::attributes::AttributeMap;
-use crate::model::{Dropped, Payload};
+use crate::model::{Attribute, Dropped, Payload};
+use crate::semconv::parameters;
 use crate::store::{RowIx, TraceIx};
 
 /// A span with its depth in the tree.
 #[derive(Serialize)]
 struct SpanInTree<'a> {
     depth: usize,
+    leaked: bool,
     #[serde(flatten)]
     span: SpanRecord,
+    parameters: Option<AttributeMap<'a>>,
     #[serde(flatten)]
     payload: Option<PayloadRecord<'a>>,
     /// What the sender dropped because of its limits; `None` if nothing.
@@ -69,22 +72,41 @@ pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
     let result = if args.json {
         write_json(&mut out, &mut snapshot, trace, &rows, args.payload)
     } else {
-        let dropped = dropped(&mut snapshot, &rows)?;
-        text::write(&mut out, &snapshot, trace, &rows, &dropped, Output::stdout(config.ascii)).map_err(Report::new)
+        let facts = PayloadFacts::read(&mut snapshot, &rows)?;
+        text::write(&mut out, &snapshot, trace, &rows, &facts, Output::stdout(config.ascii)).map_err(Report::new)
     };
     ignore_broken_pipe(result.and_then(|()| Ok(out.flush()?)), Outcome::Done)
 }
 
-/// Returns the spans of which the sender dropped something.
-fn dropped(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Vec<(RowIx, Dropped)>, Report> {
-    let mut found = Vec::new();
-    for slice in rows.chunks(SLICE) {
-        let indexes: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
-        let payloads = snapshot.payloads(&indexes)?;
-        let dropped = indexes.into_iter().zip(payloads).filter_map(|(row, payload)| Some((row, payload.ok()?.dropped)));
-        found.extend(dropped.filter(|(_, dropped)| *dropped != Dropped::default()));
+/// What payloads tell of a trace beside the facts of its rows.
+struct PayloadFacts {
+    /// The model calls that state parameters.
+    parameters: Vec<(RowIx, Vec<Attribute>)>,
+    /// The spans of which the sender dropped something.
+    dropped: Vec<(RowIx, Dropped)>,
+}
+
+impl PayloadFacts {
+    /// Reads the payloads of the rows, in slices.
+    fn read(snapshot: &mut Snapshot, rows: &[(RowIx, usize)]) -> Result<Self, Report> {
+        let mut facts = Self { parameters: Vec::new(), dropped: Vec::new() };
+        for slice in rows.chunks(SLICE) {
+            let indexes: Vec<RowIx> = slice.iter().map(|&(row, _)| row).collect();
+            let payloads = snapshot.payloads(&indexes)?;
+            for (row, payload) in indexes.into_iter().zip(payloads) {
+                let Ok(payload) = payload else { continue };
+                if payload.dropped != Dropped::default() {
+                    facts.dropped.push((row, payload.dropped));
+                }
+                let calls_model = snapshot.store.row(row).span_type.calls_model();
+                let stated = if calls_model { parameters(&payload.attributes) } else { Vec::new() };
+                if !stated.is_empty() {
+                    facts.parameters.push((row, stated));
+                }
+            }
+        }
+        Ok(facts)
     }
-    Ok(found)
 }
 
 /// Writes a trace as one object, its spans as they are read: all payloads may exceed the memory.
@@ -112,8 +134,11 @@ fn write_json(
         for (index, &(row, depth)) in slice.iter().enumerate() {
             let payload = payloads.get(index).and_then(|payload| payload.as_ref().ok());
             let dropped = payload.and_then(|payload| DroppedRecord::new(payload.dropped));
+            let stated = payload.filter(|_| snapshot.store.row(row).span_type.calls_model()).map(|payload| parameters(&payload.attributes));
+            let parameters = stated.as_deref().filter(|stated| !stated.is_empty()).map(AttributeMap);
             let payload = with_payload.then(|| PayloadRecord::new(payload));
-            let span = SpanInTree { depth, span: SpanRecord::from_row(&snapshot.store, row), payload, dropped };
+            let leaked = snapshot.store.is_leaked(row);
+            let span = SpanInTree { depth, leaked, span: SpanRecord::from_row(&snapshot.store, row), parameters, payload, dropped };
             if first + index > 0 {
                 out.write_all(b",")?;
             }

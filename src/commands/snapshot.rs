@@ -8,14 +8,14 @@ use std::sync::Arc;
 use color_eyre::eyre::{Report, bail};
 use tokio::runtime::Runtime;
 
-use super::open::{self, Listener, OpenOptions, Opened, ReadLimits};
+use super::open::{self, Listener, OpenOptions, Opened};
 use super::{UsageError, find, print_message};
 use crate::cli::{Selection, Since};
 use crate::config::Config;
 use crate::model::time::now;
 use crate::model::{Nanos, Payload, SourceId};
 use crate::query::{Matcher, Query};
-use crate::sources::{Handle, Hub, PayloadRequest, Request, Search, State, Update};
+use crate::sources::{Handle, Hub, PayloadRequest, ReadLimits, Request, Search, State, Update};
 use crate::store::{RowIx, Store, TraceIx};
 use crate::{format, panic_hook};
 
@@ -47,8 +47,8 @@ impl Snapshot {
     pub(super) fn read(named: &[PathBuf], since: Option<&Since>, config: &Config, numbers_only: bool) -> Result<Self, Report> {
         let named = if named.is_empty() { &config.sources } else { named };
         let since = since.map(|since| since.resolve(now()));
-        let limits = ReadLimits { limit: u64::from(config.max_spans.get()), since, numbers_only };
-        let options = OpenOptions { limits, capacity: CAPACITY, listener: Listener::Off };
+        let limits = ReadLimits { since, ..ReadLimits::of(config.max_spans.get().into()) };
+        let options = OpenOptions { limits, numbers_only, capacity: CAPACITY, listener: Listener::Off };
         let Opened { hub, .. } = open::open(&open::paths(named, config), config, options)?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let is_read = vec![false; hub.sources().len()];

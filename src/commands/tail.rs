@@ -10,7 +10,7 @@ use std::time::Duration;
 use color_eyre::eyre::{Report, bail};
 use tokio::time::MissedTickBehavior;
 
-use super::open::{self, Listener, OpenOptions, Opened, ReadLimits};
+use super::open::{self, Listener, OpenOptions, Opened};
 use super::output::Output;
 use super::{Outcome, UsageError, ignore_broken_pipe, is_stdout_closed, print_message};
 use crate::cli::TailArgs;
@@ -19,7 +19,7 @@ use crate::model::time::now;
 use crate::model::{Batch, Nanos, Origin, SourceId};
 use crate::panic_hook;
 use crate::query::Matcher;
-use crate::sources::{Hub, Request, SearchHits, State, Update};
+use crate::sources::{Hub, ReadLimits, Request, SearchHits, State, Update};
 use crate::store::{Phase, RowIx, Store};
 
 /// Updates that may wait.
@@ -42,7 +42,11 @@ pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
         matcher: args.filter.clone().map(Matcher::new),
         since,
         until,
-        sources: hub.sources().iter().map(|_| Source::default()).collect(),
+        sources: hub
+            .sources()
+            .iter()
+            .map(|_| Source { is_read: false, is_reading_again: false, from: now(), has_ended: false, error: None })
+            .collect(),
         hub,
         deferred: Vec::new(),
         remaining: args.limit.map_or(u64::MAX, u64::from),
@@ -55,11 +59,12 @@ pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
 
 fn open_sources(args: &TailArgs, since: Option<Nanos>, config: &Config) -> Result<Hub, Report> {
     let named = if args.sources.is_empty() { &config.sources } else { &args.sources };
-    // Without `since`, only the newest span is read, to know where to start.
-    let limit = if since.is_some() { u64::from(config.max_spans.get()) } else { 1 };
+    let most = u64::from(config.max_spans.get());
+    // Without `since`, only the newest span is read at first, to know where to start.
+    let limit = if since.is_some() { most } else { 1 };
     // A span that ended since then may have begun long before, so `since` does not limit the start times.
-    let limits = ReadLimits { limit, since: None, numbers_only: false };
-    let options = OpenOptions { limits, capacity: CAPACITY, listener: Listener::beside(named) };
+    let limits = ReadLimits { limit, limit_again: most, since: None };
+    let options = OpenOptions { limits, numbers_only: false, capacity: CAPACITY, listener: Listener::beside(named) };
     let Opened { hub, addresses, warnings } = open::open(&open::paths(named, config), config, options)?;
     if !addresses.is_empty() {
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -72,10 +77,14 @@ fn open_sources(args: &TailArgs, since: Option<Nanos>, config: &Config) -> Resul
 }
 
 /// The state of one source.
-#[derive(Default)]
 struct Source {
     /// Whether it has read what existed at first.
     is_read: bool,
+    /// Whether it reads everything again, as after a reconnect.
+    is_reading_again: bool,
+    /// Spans that ended earlier existed at first. It is the time when the program started, or the end of the newest span then: the
+    /// writer's clock may be behind.
+    from: Nanos,
     has_ended: bool,
     /// The last error that was printed, so that it is printed once.
     error: Option<String>,
@@ -169,18 +178,23 @@ impl Follower {
         self.deferred.retain(|(row, _)| !freed.contains(row));
         let mut rows: Vec<RowIx> = new.into_iter().filter_map(|index| ended_row(&self.store, index)).collect();
         let is_live = batch.origin == Origin::Live;
-        if !is_live || self.sources.iter().any(|source| !source.is_read) {
+        let are_read = self.sources.iter().all(|source| source.is_read);
+        let is_reading_again = self.sources.get(usize::from(batch.source.0)).is_some_and(|source| source.is_reading_again);
+        if !are_read || (!is_live && is_reading_again) {
             self.deferred.extend(rows.into_iter().map(|row| (row, is_live)));
             return Ok(());
         }
-        rows.dedup();
-        self.print_matching(&rows)
+        rows.retain(|&row| is_live || self.includes_existing(row));
+        self.print_in_order(rows)
     }
 
-    fn update_state(&mut self, source: SourceId, state: &State) -> io::Result<()> {
-        let Some(source) = self.sources.get_mut(usize::from(source.0)) else { return Ok(()) };
+    fn update_state(&mut self, id: SourceId, state: &State) -> io::Result<()> {
+        let Some(source) = self.sources.get_mut(usize::from(id.0)) else { return Ok(()) };
         match state {
-            State::Loading { .. } => return Ok(()),
+            State::Loading { .. } => {
+                source.is_reading_again = source.is_read;
+                return Ok(());
+            }
             State::Watching { .. } => source.error = None,
             State::Ended => source.has_ended = true,
             State::Waiting(reason) | State::Failing(reason) => {
@@ -190,24 +204,42 @@ impl Follower {
                 }
             }
         }
-        source.is_read = true;
-        if self.sources.iter().any(|source| !source.is_read) {
+        let is_first = !source.is_read;
+        (source.is_read, source.is_reading_again) = (true, false);
+        if is_first {
+            self.set_start(id);
+        }
+        if self.sources.iter().any(|source| !source.is_read || source.is_reading_again) {
             return Ok(());
         }
         let mut deferred = std::mem::take(&mut self.deferred);
         deferred.retain(|&(row, is_live)| is_live || self.includes_existing(row));
-        let mut rows: Vec<RowIx> = deferred.into_iter().map(|(row, _)| row).collect();
+        self.print_in_order(deferred.into_iter().map(|(row, _)| row).collect())
+    }
+
+    /// Sets from when on spans of a source are new, after it has read its newest span.
+    fn set_start(&mut self, id: SourceId) {
+        let existing = self.deferred.iter().filter(|(row, is_live)| !is_live && self.store.row(*row).source == id);
+        let newest = existing.map(|(row, _)| self.store.row(*row).end).max();
+        if let (Some(newest), Some(source)) = (newest, self.sources.get_mut(usize::from(id.0))) {
+            source.from = source.from.min(newest.saturating_add(1));
+        }
+    }
+
+    /// Prints rows in the order of their ends.
+    fn print_in_order(&mut self, mut rows: Vec<RowIx>) -> io::Result<()> {
         rows.sort_by_key(|&row| (self.store.row(row).end, row));
         rows.dedup();
         self.print_matching(&rows)
     }
 
-    /// Whether a span that existed at first is printed: one that ended since the requested time, or any span of a file that is read once.
+    /// Whether a span that its source did not announce as new is printed: one that ended since the requested time, else one that ended
+    /// after the start and was read later, or any span of a file that is read once.
     fn includes_existing(&self, row: RowIx) -> bool {
         let data = self.store.row(row);
         match self.since {
             Some(since) => data.end >= since,
-            None => self.sources.get(usize::from(data.source.0)).is_some_and(|source| source.has_ended),
+            None => self.sources.get(usize::from(data.source.0)).is_some_and(|source| source.has_ended || data.end >= source.from),
         }
     }
 

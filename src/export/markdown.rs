@@ -225,7 +225,7 @@ fn conversation(payload: &Payload) -> (Messages, Messages) {
     };
     (
         messages(conversation.input, semconv::input(attributes), INPUT, "user"),
-        messages(conversation.output, semconv::output(attributes), "output", "assistant"),
+        messages(conversation.output, semconv::output_of(payload), "output", "assistant"),
     )
 }
 
@@ -269,7 +269,7 @@ fn result_key(text: &str) -> String {
 
 /// Writes the input and the result of a tool.
 fn write_tool(span: &ExportedSpan, written: &mut HashSet<String>, report: &mut Report) {
-    let (input, output) = (semconv::input(&span.payload.attributes).map(text), semconv::output(&span.payload.attributes).map(text));
+    let (input, output) = (semconv::input(&span.payload.attributes).map(text), semconv::output_of(&span.payload).map(text));
     report.messages.push((format!("### {}", title(&span.record)), None));
     report.messages.extend(input.map(|input| ("**input**".to_owned(), Some(input))));
     if let Some(output) = output {

@@ -176,9 +176,12 @@ pub struct TraceRecord {
     /// The trace id: 32 hex digits.
     #[serde(serialize_with = "display")]
     pub trace_id: TraceId,
-    /// The name of its first root span.
+    /// The name of the span that it is named after: the first root or, if that is an HTTP request or the like, the first agent's in it.
     #[serde(serialize_with = "non_empty_text")]
     pub name: String,
+    /// The name of its first root span.
+    #[serde(serialize_with = "non_empty_text")]
+    pub root: String,
     /// `error` if any step failed, `running` while any span runs, else `paused`, `cut`, `lost` or `ok`.
     #[serde(serialize_with = "status")]
     pub status: RunStatus,
@@ -188,7 +191,7 @@ pub struct TraceRecord {
     /// The latest end time of its spans; `None` while one runs.
     #[serde(serialize_with = "time_some")]
     pub end: Option<Nanos>,
-    /// The time from `start` to `end` in milliseconds; `None` while a span runs.
+    /// The time that it took in milliseconds, without runs that leaked; `None` while a span runs.
     pub duration_ms: Option<f64>,
     /// The number of received spans.
     pub spans: u32,
@@ -220,15 +223,16 @@ impl TraceRecord {
             let text = store.walk(trace).map(|(row, _)| fact(row)).find(|text| !text.is_empty())?;
             non_empty(store.text(text))
         };
-        let top = data.roots().first();
+        let name = |row: Option<RowIx>| row.map_or_else(String::new, |row| store.text(store.row(row).name).to_owned());
         Self {
             source: source.to_owned(),
             trace_id: data.id,
-            name: top.map_or_else(String::new, |&top| store.text(store.row(top).name).to_owned()),
+            name: name(store.lead(trace)),
+            root: name(data.roots().first().copied()),
             status: data.run_status(),
             start: data.start,
             end,
-            duration_ms: end.and_then(|end| duration_ms(data.start, end)),
+            duration_ms: end.filter(|end| *end >= data.start).map(|_| millis(store.length(trace, data.end))),
             spans: totals.spans,
             errors: totals.errors,
             failed_steps: totals.failed,

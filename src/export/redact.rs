@@ -124,6 +124,7 @@ impl Redactor {
         let TraceRecord {
             source,
             name,
+            root,
             agent,
             session,
             user,
@@ -140,6 +141,7 @@ impl Redactor {
         } = trace;
         self.owned(source);
         self.owned(name);
+        self.owned(root);
         for text in [agent, session, user].into_iter().flatten() {
             self.owned(text);
         }

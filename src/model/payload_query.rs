@@ -52,6 +52,49 @@ pub enum Condition {
     Attribute(Pattern, Vec<Pattern>),
     /// The comparison holds for the number in an attribute whose name matches.
     Number(Pattern, Comparison, f64),
+    /// The test holds for a fact that the span's attributes state together.
+    Fact(Fact, FactTest),
+}
+
+/// A test of a fact.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FactTest {
+    /// One of the patterns matches.
+    Matches(Vec<Pattern>),
+    /// The comparison holds for the number.
+    Compares(Comparison, f64),
+}
+
+impl FactTest {
+    fn holds(&self, value: &Value) -> bool {
+        match self {
+            Self::Matches(patterns) => patterns.iter().any(|pattern| pattern.matches(&value_text(value))),
+            Self::Compares(comparison, limit) => number(value).is_some_and(|number| comparison.holds(&number, limit)),
+        }
+    }
+}
+
+/// A fact that is read from all attributes of a span, as several of them may state it.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// The name, which identifies the fact.
+    pub name: &'static str,
+    /// Texts of which one is in every payload that states the fact.
+    pub words: &'static [&'static str],
+    /// Reads the fact of this name; `None` if it is not stated.
+    pub read: fn(&[Attribute], &str) -> Option<Value>,
+}
+
+impl PartialEq for Fact {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Fact {
+    fn value(&self, attributes: &[Attribute]) -> Option<Value> {
+        (self.read)(attributes, self.name)
+    }
 }
 
 /// A conjunction of conditions, each of which may be negated. The empty query matches every payload.
@@ -156,6 +199,7 @@ impl Condition {
         match self {
             Self::Text(patterns) => patterns.iter().map(prefilter).collect::<Option<Vec<_>>>().map(|regexes| regexes.join("|")),
             Self::Attribute(name, _) | Self::Number(name, ..) => prefilter(name),
+            Self::Fact(fact, _) => Some(fact.words.iter().map(|word| json_regex(word)).collect::<Vec<_>>().join("|")),
         }
     }
 
@@ -164,10 +208,14 @@ impl Condition {
         match self {
             Self::Text(patterns) => patterns.iter().map(required_substring).collect(),
             Self::Attribute(name, _) | Self::Number(name, ..) => required_substring(name).map(|text| vec![text]),
+            Self::Fact(fact, _) => fact.words.iter().map(|word| plain_part(word)).collect(),
         }
     }
 
     fn matches(&self, payload: &Payload) -> bool {
+        if let Self::Fact(fact, test) = self {
+            return fact.value(&payload.attributes).is_some_and(|value| test.holds(&value));
+        }
         let events = payload.events.iter().flat_map(|event| &event.attributes);
         let links = payload.links.iter().flat_map(|link| &link.attributes);
         let mut attributes = payload.attributes.iter().chain(events).chain(links).chain(&payload.resource);
@@ -178,11 +226,15 @@ impl Condition {
                     let mut texts = payload.events.iter().map(|event| &event.name).chain([&payload.status_message]);
                     texts.any(|text| any_matches_unescaped(patterns, text))
                 }
-                Self::Attribute(..) | Self::Number(..) => false,
+                Self::Attribute(..) | Self::Number(..) | Self::Fact(..) => false,
             }
     }
 
     fn matches_json(&self, attributes: &[u8], status_message: &[u8]) -> bool {
+        if let Self::Fact(fact, test) = self {
+            let value = json::parse(attributes).ok().and_then(|attributes| fact.value(&attributes));
+            return value.is_some_and(|value| test.holds(&value));
+        }
         let mut found = false;
         let outcome = json::scan(attributes, |name, value| {
             let number = || match value {
@@ -211,6 +263,8 @@ impl Condition {
             Self::Number(pattern, comparison, limit) => {
                 pattern.matches(name) && number().is_some_and(|number| comparison.holds(&number, limit))
             }
+            // A fact has no attribute of its own.
+            Self::Fact(..) => false,
         }
     }
 }
@@ -236,8 +290,12 @@ fn is_plain(c: char) -> bool {
 
 /// Returns the longest part of a pattern that every encoding stores literally.
 fn required_substring(pattern: &Pattern) -> Option<&str> {
-    let candidates = pattern.parts().iter().flat_map(|part| part.split(|c| !is_plain(c)));
-    candidates.max_by_key(|candidate| candidate.len()).filter(|candidate| candidate.len() > 1)
+    pattern.parts().iter().filter_map(|part| plain_part(part)).max_by_key(|part| part.len())
+}
+
+/// Returns the longest part of a text that every encoding stores literally.
+fn plain_part(text: &str) -> Option<&str> {
+    text.split(|c| !is_plain(c)).max_by_key(|part| part.len()).filter(|part| part.len() > 1)
 }
 
 /// Returns a text as it is and any other value as JSON.
@@ -329,6 +387,25 @@ mod tests {
         let resource = vec![("deployment.environment".to_owned(), Value::Text("staging".to_owned()))];
         let payload = Payload { resource, ..Payload::default() };
         assert!(text("staging").matches(&payload) && text("environment").matches(&payload) && !text("production").matches(&payload));
+    }
+
+    #[test]
+    fn a_fact_is_read_from_all_attributes() {
+        fn read(attributes: &[Attribute], name: &str) -> Option<Value> {
+            attributes.iter().find(|(key, _)| key.ends_with(name)).map(|(_, value)| value.clone())
+        }
+        let fact = Fact { name: "tokens", words: &["llm.tokens", "x_tokens"], read };
+        let matches = |test: FactTest| {
+            let query = PayloadQuery::new([(false, Condition::Fact(fact.clone(), test))]);
+            let payload = Payload { attributes: json::parse(JSON).unwrap(), ..Payload::default() };
+            assert!(query.may_match_bytes(&[JSON]));
+            assert!(!query.may_match_bytes(&[b"tokens"]) && !query.matches_json(b"{}", b"tokens"));
+            assert_eq!(query.required_substrings(), [["llm.tokens", "tokens"]]);
+            assert_eq!(query.matches(&payload), query.matches_json(JSON, b""));
+            query.matches(&payload)
+        };
+        assert!(matches(FactTest::Compares(Comparison::More, 4999.0)) && !matches(FactTest::Compares(Comparison::Less, 5000.0)));
+        assert!(matches(FactTest::Matches(vec![pattern("5000")])) && !matches(FactTest::Matches(vec![pattern("5001")])));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct SpanFacts {
     pub response: Text,
     /// The name of the instrumentation scope.
     pub scope: Text,
+    /// Whether the span's sender sometimes names a parent that the span did not run in, since it keeps no proper track of what is running.
+    pub misplaced: bool,
     /// The name of the service that sent the span.
     pub service: Text,
     /// Whether it continues the run that its run id names.

@@ -20,6 +20,8 @@ pub enum Ending {
     Plain,
     /// It failed, whatever its status: an exception ended it, or its finish reason is an error.
     Failed,
+    /// As its status says, but it may only watch the call above it: nothing but the name of a tool tells what it does.
+    Watching,
     /// It failed because a check refused its input or output.
     Refused,
     /// It waits for a person. It may be continued later.
@@ -33,7 +35,7 @@ impl Ending {
     #[must_use]
     pub fn has_failed(self, status: Status) -> bool {
         match self {
-            Self::Plain => status == Status::Error,
+            Self::Plain | Self::Watching => status == Status::Error,
             Self::Failed | Self::Refused => true,
             Self::Paused | Self::Cut => false,
         }

@@ -3,8 +3,8 @@
 use crate::model::SpanType;
 use crate::store::RunStatus;
 
-/// Every field by name, with help for the user. After `attr.`, the name of an attribute follows.
-pub const FIELDS: [(&str, &str); 23] = [
+/// Every field by name, with help for the user. After `attr.`, the name of an attribute follows, and after `param.` that of a parameter.
+pub const FIELDS: [(&str, &str); 24] = [
     ("status", "error, running, paused, cut, lost, ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
     ("agent", "the agent's name"),
@@ -27,6 +27,7 @@ pub const FIELDS: [(&str, &str); 23] = [
     ("trace", "start of the trace id"),
     ("run", "start of the run id"),
     ("text", "anywhere in the payload"),
+    ("param.", "a parameter of the model: param.temperature:>0.5"),
     ("attr.", "an attribute: attr.NAME:value"),
 ];
 

@@ -146,7 +146,7 @@ impl Lexer {
         let (at, end) = (self.at, self.at + length);
         let name: String = self.chars[at..end].iter().collect();
         let lower = name.to_ascii_lowercase();
-        let is_attribute = lower.starts_with("attr.");
+        let is_attribute = lower.starts_with("attr.") || lower.starts_with("param.");
         let has_numbers = is_attribute || NUMERIC_FIELDS.contains(&lower.as_str());
         let next = self.chars.get(end + 1).copied();
         let (operator, length) = match (self.chars[end], next) {

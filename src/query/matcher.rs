@@ -5,6 +5,7 @@ mod fuzzy;
 use std::collections::HashSet;
 
 use super::{BareWord, NumberField, Query, Term, Test, TextField};
+use crate::model::payload_query::Condition;
 use crate::model::{Nanos, SpanId, TraceId, errors};
 use crate::store::{By, RowIx, RunStatus, Store, Symbol, TraceIx};
 use fuzzy::Fuzzy;
@@ -79,6 +80,8 @@ impl Matcher {
         }
         let Self { query, fuzzy, results, .. } = self;
         query.terms.iter().zip(results).all(|(term, results)| match &term.test {
+            // Only calls have parameters; a row above may state the settings of all its calls.
+            Test::Payload(Condition::Fact(..)) => term.negated || store.row(row).span_type.calls_model(),
             Test::Payload(_) => true,
             test => matches(test, results, fuzzy, store, row, now) != term.negated,
         })

@@ -6,6 +6,8 @@ use super::lexer::{Operator, Value, Word, words};
 use super::time::TimeBound;
 use super::{BareWord, Comparison, Condition, NumberField, Pattern, Query, Term, Test, TextField};
 use crate::model::duration;
+use crate::model::payload_query::{Fact, FactTest};
+use crate::semconv::{self, PARAMETERS, find_parameter};
 
 /// The attribute that holds the id of Agno's run.
 const RUN_ATTRIBUTE: &str = "agno.run.id";
@@ -83,6 +85,9 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
     let lower = field.to_ascii_lowercase();
     if lower.starts_with("attr.") {
         return attribute(&field["attr.".len()..], at, values).map(Test::Payload);
+    }
+    if let Some(name) = lower.strip_prefix("param.") {
+        return parameter(name, at, values).map(Test::Payload);
     }
     let text = |field| Ok(Test::Text(field, each(values, pattern)?));
     let number = |measure, parse: fn(&str) -> Parsed<i64>| {
@@ -227,14 +232,36 @@ fn attribute(name: &str, at: usize, values: &[Value]) -> Result<Condition, Parse
     }
     let parts: Vec<String> = name.split('*').map(str::to_owned).collect();
     let name = Pattern::exact(&parts).map_err(|error| ParseError::new(at, error))?;
-    if let [value] = values
-        && let Some((comparison @ (Comparison::More | Comparison::AtLeast | Comparison::Less | Comparison::AtMost), number)) =
-            split_comparison(value)
-    {
-        let number = decimal(number, &COUNT_UNITS, "a number such as 500, 5k or 0.5").map_err(|kind| ParseError::new(value.at, kind))?;
-        return Ok(Condition::Number(name, comparison, number));
-    }
-    Ok(Condition::Attribute(name, each(values, pattern)?))
+    Ok(match order(values)? {
+        Some((comparison, number)) => Condition::Number(name, comparison, number),
+        None => Condition::Attribute(name, each(values, pattern)?),
+    })
+}
+
+/// A condition on a parameter of a model call.
+fn parameter(name: &str, at: usize, values: &[Value]) -> Result<Condition, ParseError> {
+    let Some(known) = find_parameter(name) else {
+        let known = PARAMETERS.iter().map(|parameter| parameter.name).collect::<Vec<_>>().join(", ");
+        return Err(ParseError::new(at, ParseErrorKind::UnknownName { field: "parameter", found: name.to_owned(), known }));
+    };
+    let fact = Fact { name: known.name, words: known.words, read: semconv::parameter };
+    let test = match order(values)? {
+        Some((comparison, number)) => FactTest::Compares(comparison, number),
+        None => FactTest::Matches(each(values, pattern)?),
+    };
+    Ok(Condition::Fact(fact, test))
+}
+
+/// Returns the comparison and the number in a value such as `>0.5`; `None` for a value to be matched as text.
+fn order(values: &[Value]) -> Result<Option<(Comparison, f64)>, ParseError> {
+    let [value] = values else { return Ok(None) };
+    let Some((comparison @ (Comparison::More | Comparison::AtLeast | Comparison::Less | Comparison::AtMost), number)) =
+        split_comparison(value)
+    else {
+        return Ok(None);
+    };
+    let number = decimal(number, &COUNT_UNITS, "a number such as 500, 5k or 0.5").map_err(|kind| ParseError::new(value.at, kind))?;
+    Ok(Some((comparison, number)))
 }
 
 fn nanoseconds(value: &str) -> Parsed<i64> {

@@ -59,10 +59,19 @@ fn errors_have_a_position_and_say_what_is_expected() {
         ("status!=bad", 8, "no status is called \"bad\"; there are error, running, paused, cut, lost, ok"),
         ("tokens>", 6, "expected a number such as 500, 5k or 1.5m, found \"\""),
         ("attr.a:>b", 7, "expected a number such as 500, 5k or 0.5, found \"b\""),
+        ("param.top_p>b", 11, "expected a number such as 500, 5k or 0.5, found \"b\""),
     ] {
         assert_eq!(error(line), (at, message.to_owned()), "{line}");
     }
-    for (short, long) in [("cost>0.5", "cost:>0.5"), ("-DUR<=2s x", "-dur:<=2s x"), ("attr.a.b>5", "attr.a.b:>5")] {
+    let (at, message) = error("x param.warmth:1");
+    assert!(at == 2 && message.starts_with("no parameter is called \"warmth\"; there are temperature, top_p, "), "{message}");
+    for (short, long) in [
+        ("param.topP>0.5", "param.top_p:>0.5"),
+        ("param.max_output_tokens:>5k", "PARAM.MAX_TOKENS>5000"),
+        ("cost>0.5", "cost:>0.5"),
+        ("-DUR<=2s x", "-dur:<=2s x"),
+        ("attr.a.b>5", "attr.a.b:>5"),
+    ] {
         assert_eq!(short.parse::<Query>(), long.parse::<Query>(), "{short}");
     }
     for words in ["a>b", "x->5", "a=b", "x+=1", "hello!", "q?a=5&b=6", "\"costs>5\"", "\">5\"", "/>5/", "<thought>"] {

@@ -163,6 +163,8 @@ fields! {
         "gen_ai.tool.input",
         "genkit:input",
         "input",
+        "user_prompt",
+        "full_command",
     ],
     /// The arguments of a tool, or the JSON schema of its arguments, which states nothing.
     ToolParameters: ["tool.parameters"],

@@ -76,7 +76,7 @@ pub fn conversation(payload: &Payload) -> Conversation {
         input = self::input(&payload.attributes).map(|value| parts::read_if_messages(value, "user")).unwrap_or_default();
     }
     if output.is_empty() {
-        output = self::output(&payload.attributes).map(|value| parts::read_if_messages(value, "assistant")).unwrap_or_default();
+        output = output_of(payload).map(|value| parts::read_if_messages(value, "assistant")).unwrap_or_default();
         // The output state of a graph includes its input messages.
         let is_same = |(one, other): &(&Message, &Message)| (&one.role, &one.text) == (&other.role, &other.text);
         if input.len() < output.len() && input.iter().zip(&output).all(|pair| is_same(&pair)) {
@@ -127,9 +127,16 @@ pub fn input(attributes: &[Attribute]) -> Option<&Value> {
 }
 
 /// Returns the attribute value to show as a span's output.
-#[must_use]
-pub fn output(attributes: &[Attribute]) -> Option<&Value> {
+fn output(attributes: &[Attribute]) -> Option<&Value> {
     OUTPUT.iter().find_map(|key| get(attributes, key)).or_else(|| get_by_end(attributes, TOOL_RESULT))
+}
+
+/// Returns the output of a span, also where it stands in an event: coding agents add a tool's output as `tool.output`.
+#[must_use]
+pub fn output_of(payload: &Payload) -> Option<&Value> {
+    let in_event =
+        || payload.events.iter().rev().find(|event| event.name == "tool.output").and_then(|event| get(&event.attributes, "output"));
+    output(&payload.attributes).or_else(in_event)
 }
 
 /// Returns the name of the tool that the span ran.

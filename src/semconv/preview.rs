@@ -160,7 +160,8 @@ mod tests {
 
         #[test]
         fn ascii_takes_the_fast_path(text in "[ -~\n\t]{0,200}") {
-            proptest::prop_assert!(ascii_beginning(Scalar::Text(text.as_bytes()), &mut [0; INPUT_PREVIEW]).is_some());
+            let may_be_escaped = text.trim_start().starts_with(['{', '[', '"']) && text.contains('\\');
+            proptest::prop_assert!(may_be_escaped || ascii_beginning(Scalar::Text(text.as_bytes()), &mut [0; INPUT_PREVIEW]).is_some());
         }
     }
 }

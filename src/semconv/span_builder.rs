@@ -226,6 +226,65 @@ mod tests {
         }
     }
 
+    /// Builds a span of a kind and returns how it ended, and its error text.
+    fn ending(kind: &'static [u8], scope: Option<&str>, fill: impl FnOnce(&mut SpanBuilder<'static>)) -> (Ending, String) {
+        let mut builder = SpanBuilder::default();
+        builder.name(b"Helper.arun");
+        builder.attribute(b"openinference.span.kind", Scalar::Text(kind));
+        fill(&mut builder);
+        let mut batch = Batch::default();
+        let span = builder.build(header(), scope, PayloadRef(0), &mut batch);
+        (span.facts.ending, batch.text(span.error).to_owned())
+    }
+
+    #[test]
+    fn an_exception_at_the_end_is_a_failure_unless_there_is_an_answer() {
+        let exception = |builder: &mut SpanBuilder<'_>| {
+            builder.status(Status::Ok, b"");
+            builder.exception(b"no route");
+            builder.ends_by_exception();
+        };
+        assert_eq!(ending(b"TOOL", Some("x"), exception), (Ending::Failed, "no route".to_owned()));
+        for key in ["output.value", "gen_ai.tool.call.result", "llm.output_messages.0.message.content"] {
+            let answered = |builder: &mut SpanBuilder<'_>| {
+                exception(builder);
+                builder.attribute(key.as_bytes(), Scalar::Text(b"42"));
+            };
+            assert_eq!(ending(b"TOOL", Some("x"), answered).0, Ending::Plain, "{key}");
+        }
+        let reason = |builder: &mut SpanBuilder<'_>| builder.attribute(b"gen_ai.response.finish_reasons", Scalar::Other(b"[\"error\"]"));
+        assert_eq!(ending(b"LLM", Some("x"), reason).0, Ending::Failed);
+    }
+
+    #[test]
+    fn agno_cuts_refuses_and_pauses_runs() {
+        let agno = Some("openinference.instrumentation.agno");
+        let id = |builder: &mut SpanBuilder<'_>| builder.attribute(b"agno.agent.id", Scalar::Text(b"helper"));
+        // In a database there is no scope.
+        for (kind, scope, expected) in [
+            (&b"AGENT"[..], agno, Ending::Cut),
+            (b"AGENT", None, Ending::Cut),
+            (b"LLM", agno, Ending::Cut),
+            (b"CHAIN", agno, Ending::Plain),
+            (b"AGENT", Some("other"), Ending::Plain),
+        ] {
+            assert_eq!(ending(kind, scope, id).0, expected, "{scope:?}");
+        }
+        assert_eq!(ending(b"AGENT", None, |_| {}).0, Ending::Plain, "an agent of another framework");
+        let refused = |builder: &mut SpanBuilder<'_>| {
+            builder.status(Status::Error, b"run status: error");
+            builder.attribute(b"output.value", Scalar::Text(b"Potential jailbreaking detected."));
+        };
+        assert_eq!(ending(b"AGENT", agno, refused), (Ending::Refused, "Potential jailbreaking detected.".to_owned()));
+        let paused = |builder: &mut SpanBuilder<'_>| {
+            id(builder);
+            builder.status(Status::Ok, b"");
+            builder.attribute(b"output.value", Scalar::Text(b"I have tools to execute, but I need confirmation."));
+        };
+        assert_eq!([agno, None].map(|scope| ending(b"AGENT", scope, paused).0), [Ending::Paused; 2]);
+        assert_eq!(ending(b"AGENT", Some("other"), paused).0, Ending::Plain);
+    }
+
     #[test]
     fn a_record_of_a_started_span_becomes_the_row_of_its_parent() {
         let mut builder = SpanBuilder::default();

@@ -63,7 +63,7 @@ pub(super) fn get_by_end<'a>(attributes: &'a [Attribute], end: &str) -> Option<&
 }
 
 fn is_stated(value: &Value) -> bool {
-    !matches!(value, Value::Null) && !matches!(value, Value::Text(text) if text.is_empty())
+    !matches!(value, Value::Null) && !matches!(value, Value::Text(text) if text.is_empty() || text == REDACTED)
 }
 
 /// Returns a text as it is, and other values as JSON.
@@ -75,9 +75,16 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
-/// Whether the value is an empty text or null.
+/// What coding agents write in place of a text that they keep to themselves.
+const REDACTED: &str = "<REDACTED>";
+
+/// Whether the value is an empty text, one that was withheld, or null.
 pub(super) fn is_empty(value: Scalar<'_>) -> bool {
-    matches!(value, Scalar::Text(b"") | Scalar::Other(b"null" | b""))
+    match value {
+        Scalar::Text(text) => text.is_empty() || text == REDACTED.as_bytes(),
+        Scalar::Other(json) => json.is_empty() || json == b"null",
+        _ => false,
+    }
 }
 
 /// Whether the value is a word that programs write for a name that they do not know.

@@ -32,8 +32,8 @@ use tokio::runtime::{Builder, Runtime};
 use super::agno_row::Hits;
 use super::sql::identifier;
 use super::sqlite::Tables;
-use super::{Closed, Handle, Request, State, Update, UpdateSender};
-use crate::model::{Batch, Nanos, Payload, PayloadQuery, SpanId};
+use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender};
+use crate::model::{Batch, Payload, PayloadQuery, SpanId};
 use connection::Connection;
 use connection_config::ConnectionConfig;
 pub use connection_config::is_url;
@@ -86,17 +86,17 @@ impl Location {
 ///
 /// If the URL is not valid (the message does not repeat it, because it may contain a password), or if no thread can be started.
 pub fn start(url: &str, location: Location, limit: u64, updates: UpdateSender) -> std::io::Result<Handle> {
-    start_since(url, location, limit, None, updates)
+    start_with(url, location, ReadLimits::of(limit), updates)
 }
 
-/// Like [`start`], and reads existing spans only down to those that were written about when a span started at `since`.
-pub fn start_since(url: &str, location: Location, limit: u64, since: Option<Nanos>, updates: UpdateSender) -> std::io::Result<Handle> {
+/// Like [`start`], and reads existing spans only down to those that were written about when a span started at [`ReadLimits::since`].
+pub fn start_with(url: &str, location: Location, limits: ReadLimits, updates: UpdateSender) -> std::io::Result<Handle> {
     let config = ConnectionConfig::parse(url, |name| std::env::var(name).ok());
     let config = config
         .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this is not the URL of a database: {error}")))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     super::spawn(config.name.clone(), updates, move |updates, inbox| {
-        let progress = Progress::new(updates.clone(), limit, since);
+        let progress = Progress::new(updates.clone(), limits);
         let mut watcher = Watcher {
             config,
             location,

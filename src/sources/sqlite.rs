@@ -22,8 +22,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::agno_row::Hits;
-use super::{Closed, Handle, Request, State, Update, UpdateSender};
-use crate::model::{Nanos, PayloadQuery, PayloadRef, SpanId};
+use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender};
+use crate::model::{PayloadQuery, PayloadRef, SpanId};
 use access::Database;
 pub(super) use access::read_with_retries;
 use error::Error;
@@ -75,14 +75,14 @@ impl Default for Tables {
 ///
 /// If no thread can be started.
 pub fn start(path: PathBuf, tables: Tables, limit: u64, updates: UpdateSender) -> std::io::Result<Handle> {
-    start_since(path, tables, limit, None, updates)
+    start_with(path, tables, ReadLimits::of(limit), updates)
 }
 
-/// Like [`start`], and reads existing spans only down to the oldest one that started at `since` or later.
-pub fn start_since(path: PathBuf, tables: Tables, limit: u64, since: Option<Nanos>, updates: UpdateSender) -> std::io::Result<Handle> {
+/// Like [`start`], and reads existing spans only down to the oldest one that started at [`ReadLimits::since`] or later.
+pub fn start_with(path: PathBuf, tables: Tables, limits: ReadLimits, updates: UpdateSender) -> std::io::Result<Handle> {
     let name = path.display().to_string();
     super::spawn(name.clone(), updates, move |updates, inbox| {
-        let progress = Progress::new(updates.id, limit, since);
+        let progress = Progress::new(updates.id, limits);
         let mut watcher = Watcher {
             path,
             name,
@@ -214,9 +214,10 @@ impl Watcher<'_> {
         let mut progress = self.progress.clone();
         readahead::read_ahead(&file_state.path, &progress.readahead(file_state.main.len));
         let lower = progress.load.as_ref().and_then(|load| load.ranges.get(1)).copied();
-        let (tables, sent, updates, wanted) = (&self.tables, &self.sent, self.updates, progress.remaining());
-        let lower = lower.map(|range| move |database: &Database| Reader { database, tables, sent, updates }.page(range, wanted));
-        let upper = |database: &Database| Reader { database, tables, sent, updates }.read(&mut progress);
+        let (tables, sent, updates) = (&self.tables, &self.sent, self.updates);
+        let (wanted, origin) = (progress.remaining(), progress.origin);
+        let lower = lower.map(|range| move |database: &Database| Reader { database, tables, sent, updates, origin }.page(range, wanted));
+        let upper = |database: &Database| Reader { database, tables, sent, updates, origin }.read(&mut progress);
         match access::read_both(&self.path, &file_state, upper, lower) {
             Ok((found, lower)) => {
                 self.progress = progress;

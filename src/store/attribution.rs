@@ -226,9 +226,10 @@ impl Store {
         let by = By::of(data.span_type).unwrap_or(By::Agent);
         let usage = self.usage(row).filter(|_| by == By::Model);
         let call = Call {
+            // The time of a delegation is that of the member's run.
+            duration: (data.phase == Phase::Ended && !self.is_delegation(row)).then(|| data.duration(0)),
             is_error: data.status() == Status::Error,
             failed: data.has_failed(),
-            duration: (data.phase == Phase::Ended).then(|| data.duration(0)),
             first_token: self.first_token(row).filter(|_| by == By::Model),
             output: usage.and_then(|usage| usage.output),
         };

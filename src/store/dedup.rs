@@ -14,8 +14,10 @@ use super::hash_index::HashIndex;
 use super::ix::{NONE, RowIx};
 use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
+use super::rare_tokens::parts_of;
 use super::totals::Totals;
 use super::{Changes, Store};
+use crate::model::usage::RareTokens;
 use crate::model::{Nanos, SpanId, TraceId, Usage};
 
 /// The maximum number of spans that report one call. An id on more spans identifies no response: some programs send a constant.
@@ -157,6 +159,7 @@ impl Store {
         }
         let mut duplicates: SmallVec<[RowIx; 2]> = reports.iter().copied().filter(|&row| self.is_duplicate(row)).collect();
         duplicates.sort_by_key(|&row| std::cmp::Reverse(self.rank(row)));
+        let rare = duplicates.iter().map(|&row| self.rare_tokens.stated(self.row(row).usage)).fold(RareTokens::default(), RareTokens::or);
         let duplicates: SmallVec<[PackedUsage; 2]> =
             duplicates.iter().map(|&row| self.usages[self.row(row).usage].without_filled()).collect();
         for &row in reports {
@@ -168,7 +171,9 @@ impl Store {
             if Some(row) == primary {
                 duplicates.iter().for_each(|duplicate| usage.fill_from(duplicate));
             }
-            if has_new_model || !usage.is_filled_like(&self.usages[index]) {
+            let rare = if Some(row) == primary { parts_of(&usage.usage(), rare) } else { RareTokens::default() };
+            let has_new_parts = self.rare_tokens.fill(index, rare);
+            if has_new_model || has_new_parts || !usage.is_filled_like(&self.usages[index]) {
                 let cost = self.computed_cost(row, &usage);
                 usage.set_computed_cost(cost);
                 self.change(row, |store| store.usages[index] = usage);

@@ -3,6 +3,7 @@
 //! - A span that is no step of an agent's work, such as an HTTP request, fails nothing if its service also sends such steps. That a
 //!   service sends them is remembered for good, whatever becomes of its rows.
 //! - A paused run is continued by a later row with the same run id.
+//! - A hook fails nothing if it watches the tool call above it.
 //! - A tool call failed if the row that executed it failed.
 
 use std::collections::BTreeSet;
@@ -213,6 +214,17 @@ impl Store {
             && let Some(last) = self.pauses.last(part.run)
         {
             self.mark(last.row, Mark::Continued, false, changes);
+        }
+    }
+
+    /// Decides whether a row, and those below it, only watch the calls above them. A hook that fails does not make the call fail.
+    pub(super) fn mark_watchers(&mut self, row: RowIx, changes: &mut Changes) {
+        let children = self.children(row).iter().take(MAX_EXAMINED_CHILDREN).copied();
+        let is_watcher = |row: &RowIx| self.row(*row).span_type == SpanType::Tool && self.row(*row).ending() == Ending::Watching;
+        let rows: Vec<RowIx> = children.chain([row]).filter(is_watcher).collect();
+        for row in rows {
+            let watches = self.row(row).parent().is_some_and(|parent| self.is_same_operation(parent, row));
+            self.mark(row, Mark::Harmless, watches, changes);
         }
     }
 

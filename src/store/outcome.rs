@@ -15,7 +15,8 @@ const ENDINGS: u8 = 0b111;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Mark {
-    /// The failure harms no agent: the span is no step of an agent's work, and its service also sends such steps.
+    /// The failure harms no agent: the span is no step of an agent's work, and its service also sends such steps; or it only watches the
+    /// call above it.
     Harmless = 1 << 5,
     /// The paused run was continued.
     Continued = 1 << 6,
@@ -39,9 +40,10 @@ impl Outcome {
     pub(super) fn ending(self) -> Ending {
         match self.0 >> ENDING & ENDINGS {
             1 => Ending::Failed,
-            2 => Ending::Refused,
-            3 => Ending::Paused,
-            4 => Ending::Cut,
+            2 => Ending::Watching,
+            3 => Ending::Refused,
+            4 => Ending::Paused,
+            5 => Ending::Cut,
             _ => Ending::Plain,
         }
     }
@@ -67,7 +69,7 @@ mod tests {
     #[test]
     fn status_ending_and_marks_share_a_byte() {
         for status in [Status::Unset, Status::Ok, Status::Error] {
-            for ending in [Ending::Plain, Ending::Failed, Ending::Refused, Ending::Paused, Ending::Cut] {
+            for ending in [Ending::Plain, Ending::Failed, Ending::Watching, Ending::Refused, Ending::Paused, Ending::Cut] {
                 let mut outcome = Outcome::new(status, ending);
                 for mark in [Mark::Harmless, Mark::Continued, Mark::FailedBelow] {
                     assert!(!outcome.has(mark));

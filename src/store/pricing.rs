@@ -94,14 +94,13 @@ impl Store {
     /// Returns the tokens of a row that few calls have and that are priced apart.
     #[must_use]
     pub fn rare_tokens(&self, row: RowIx) -> RareTokens {
-        self.rare_tokens.get(&self.row(row).usage).copied().unwrap_or_default()
+        self.rare_tokens.get(self.row(row).usage)
     }
 
     /// Returns usage with the rare tokens of the row to which it belongs.
     pub(super) fn priced_usage(&self, index: u32, usage: &PackedUsage) -> Usage {
-        // Mostly no row has any.
-        let rare = if self.rare_tokens.is_empty() { None } else { self.rare_tokens.get(&index) };
-        Usage { rare: rare.copied().unwrap_or_default(), ..usage.usage() }
+        let rare = if self.rare_tokens.is_empty() { RareTokens::default() } else { self.rare_tokens.get(index) };
+        Usage { rare, ..usage.usage() }
     }
 
     /// Returns the context window of the row's model in tokens, if known.

@@ -65,6 +65,16 @@ impl Store {
         }
     }
 
+    /// Returns the totals that stand beside a row: those of the row, and beside the first root of a trace those of the trace, without runs
+    /// that leaked.
+    #[must_use]
+    pub fn shown_totals(&self, row: RowIx) -> Totals {
+        let trace = self.row(row).trace();
+        let data = self.trace(trace);
+        let stands_for_trace = data.leaked == 0 && data.roots().first() == Some(&row);
+        if stands_for_trace { self.totals_of(trace) } else { self.totals(row) }
+    }
+
     /// Changes a linked row in a way that may change its totals but neither its name nor its type, and propagates the difference.
     pub(super) fn change(&mut self, row: RowIx, change: impl FnOnce(&mut Self)) {
         let (before, call_before) = (self.totals(row), self.reported_call(row));

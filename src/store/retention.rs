@@ -79,7 +79,8 @@ impl Store {
         release_payload(source, payload_ref, retained_bytes, changes);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
-        self.unlinked_parents.remove(&row);
+        self.stated_parents.remove(&row);
+        self.forget_passing(row);
         self.services.remove(row);
         // A continuation that was evicted remains one.
         self.pauses.remove(row);

@@ -74,13 +74,27 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not arrived.
     pub placeholder: bool,
-    /// Whether the payload includes events, links, resource and scope.
-    pub(super) rich: bool,
+    /// What is known of the sender: [`RICH`] and [`MISPLACED`].
+    pub(super) sender: u8,
     /// Whether the row is counted as a call of its agent, model or tool.
     pub(super) counted: bool,
 }
 
+/// The payload includes events, links, resource and scope.
+pub(super) const RICH: u8 = 1;
+
+/// The sender may name a parent that the span did not run in.
+pub(super) const MISPLACED: u8 = 2;
+
 impl Row {
+    pub(super) fn is_rich(&self) -> bool {
+        self.sender & RICH != 0
+    }
+
+    pub(super) fn is_misplaced(&self) -> bool {
+        self.sender & MISPLACED != 0
+    }
+
     /// Returns the trace.
     #[must_use]
     pub fn trace(&self) -> TraceIx {

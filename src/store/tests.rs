@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 use super::*;
+use crate::model::usage::RareTokens;
 use crate::model::{Origin, PayloadRef, SpanFacts, SpanType, Status, Text, TraceId};
 
 const SECOND: Nanos = 1_000_000_000;
@@ -763,6 +764,42 @@ fn a_call_reported_in_two_traces_counts_once_in_the_one_with_a_parent() {
     assert!(store.find_trace(trace_id(1)).is_none() && store.is_duplicate(alone) != store.is_duplicate(of(4, 30)));
     assert_eq!((store.all().calls, store.all().duplicates), (2, 1));
     store.check_invariants();
+}
+
+#[test]
+fn audio_that_only_a_duplicate_states_is_priced() {
+    let report = |trace, id, parent, audio_input| {
+        let mut batch = report_batch(trace, id, parent, 5 * SECOND, "chatcmpl-1");
+        let names = ["openai", "gpt-audio"].map(|name| batch.intern(name));
+        let facts = &mut batch.spans[0].facts;
+        [facts.provider, facts.model] = names;
+        let rare = RareTokens { audio_input, ..RareTokens::default() };
+        facts.usage = facts.usage.map(|usage| Usage { rare, ..usage });
+        batch
+    };
+    let (agent, client) = (report(1, 1, Some(5), 0), report(2, 9, None, 80));
+    let [as_text, with_audio] = [100 * 2500 + 7 * 10_000, 20 * 2500 + 80 * 32_000 + 7 * 10_000];
+    for batches in [[&agent, &client], [&client, &agent]] {
+        let mut store = Store::new(Limits::default());
+        store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+        for batch in batches {
+            store.apply(batch, 100 * SECOND);
+        }
+        let counted = row(&store, 1);
+        assert_eq!((store.all().calls, store.all().cost(), store.is_duplicate(counted)), (1, Some(with_audio), false));
+        assert_eq!(store.quote(counted).unwrap().cost, with_audio);
+        store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+        assert_eq!(store.all().cost(), Some(with_audio));
+        // The other span turns out to report no audio, and then another call.
+        store.apply(&report(2, 9, None, 0), 100 * SECOND);
+        assert_eq!((store.all().calls, store.all().cost()), (1, Some(as_text)));
+        store.apply(&client, 100 * SECOND);
+        let mut other = report(2, 9, None, 80);
+        other.spans[0].facts.response = other.intern("chatcmpl-2");
+        store.apply(&other, 100 * SECOND);
+        assert_eq!((store.all().calls, store.all().cost()), (2, Some(as_text + with_audio)));
+        store.check_invariants();
+    }
 }
 
 #[test]

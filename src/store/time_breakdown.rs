@@ -3,7 +3,10 @@
 use super::Store;
 use super::ix::{RowIx, TraceIx};
 use super::row::Phase;
-use crate::model::Nanos;
+use crate::model::{Nanos, SpanType};
+
+/// The maximum number of rows beside a run that are examined for the call that delegates to it.
+const MAX_SIBLINGS: usize = 64;
 
 /// The time in which anything ran in a trace, by what ran. Time in which several spans ran counts once: as model time if a model ran, else
 /// as tool time if a tool ran.
@@ -35,7 +38,7 @@ impl Store {
             if let Some((start, end)) = self.run_time(row, now) {
                 let category = match self.row(row).span_type {
                     span_type if span_type.calls_model() => 0,
-                    span_type if span_type.calls_tool() => 1,
+                    span_type if span_type.calls_tool() && !self.is_delegation(row) => 1,
                     _ => 2,
                 };
                 steps.extend([(start, 1, category), (end, -1, category)]);
@@ -52,6 +55,35 @@ impl Store {
         }
         let [model, tool, other] = times;
         TimeBreakdown { model, tool, other }
+    }
+
+    /// Returns the time that a trace took, up to `now` while it runs, without runs that leaked. Never negative.
+    #[must_use]
+    pub fn length(&self, trace: TraceIx, now: Nanos) -> Nanos {
+        let data = self.trace(trace);
+        let head = data.roots().first().map(|&head| self.row(head));
+        let end = match head {
+            Some(head) if data.leaked > 0 => head.start.saturating_add(head.duration(now)),
+            _ if data.counts.running > 0 => data.end.max(now),
+            _ => data.end,
+        };
+        end.saturating_sub(data.start).max(0)
+    }
+
+    /// Whether the row is the call with which a team hands a task to a member, whose run stands beside it.
+    #[must_use]
+    pub fn is_delegation(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        data.span_type == SpanType::Tool && data.is_misplaced() && self.text(data.label).starts_with("delegate_task")
+    }
+
+    /// Returns the call that handed its task to a run: the last one beside it that ran when the run began.
+    #[must_use]
+    pub fn delegation_of(&self, run: RowIx) -> Option<RowIx> {
+        let data = self.row(run);
+        let siblings = self.children(data.parent().filter(|_| data.span_type.is_agentic())?);
+        let before = siblings[..self.position(run)].iter().rev().take(MAX_SIBLINGS).copied();
+        before.filter(|&call| self.is_delegation(call)).find(|&call| !self.row(call).has_ended_before(data.start))
     }
 
     /// Returns the part of the row's time, up to `now`, in which no child ran.

@@ -1,7 +1,7 @@
 //! The links between rows: parents, children and roots.
 //!
-//! Siblings are sorted by start. A row is linked to the parent that it names, except to itself, to a row below it and to a row at the
-//! maximum depth; such a row becomes a root or a child of a row above the stated parent.
+//! Siblings are sorted by start. A row is linked to its place (see `placement`), except to itself, to a row below it and to a row at the
+//! maximum depth; such a row becomes a root or a child of a row above.
 
 use smallvec::SmallVec;
 
@@ -21,6 +21,10 @@ pub(super) type Children = SmallVec<[RowIx; 4]>;
 pub(super) struct ChildList {
     pub(super) children: Children,
     pub(super) totals: Totals,
+    /// The number of agents among the children.
+    agents: u32,
+    /// The indexes of those agents, combined by exclusive or: of a single agent, its index.
+    agent: u32,
     /// The part of the totals that reports the same calls as the row.
     pub(super) inner: Option<Box<Totals>>,
 }
@@ -59,7 +63,9 @@ impl Store {
         self.rows[row.0].parent = parent.map_or(NONE, |parent| parent.0);
         self.touch_frame(parent);
         self.siblings_mut(parent, row).insert(index, row);
+        self.count_agent(row, 1);
         if parent.is_none() {
+            self.count_leaked(row, 1);
             self.begin_trace_sums(self.row(row).trace(), row);
         }
         let totals = self.totals(row);
@@ -79,11 +85,37 @@ impl Store {
         self.propagate(row, totals.negated(), (calls.negated(), from), unowned.map(|unowned| unowned.negated()));
         self.touch_frame(self.row(row).parent());
         self.remove_from_siblings(row);
+        self.count_agent(row, -1);
         if self.row(row).parent == NONE {
+            self.count_leaked(row, -1);
             let data = &mut self.traces[self.rows[row.0].trace];
             data.sums = data.sums.take().filter(|_| data.roots.len() > 1);
         }
         self.rows[row.0].parent = NONE;
+    }
+
+    /// Counts a linked row among its parent's agents if it is one; `change` is 1 or -1.
+    fn count_agent(&mut self, row: RowIx, change: i32) {
+        if let Some(parent) = self.row(row).parent().filter(|_| self.row(row).is_agent()) {
+            let list = &mut self.child_lists[self.rows[parent.0].children];
+            list.agents = list.agents.wrapping_add_signed(change);
+            list.agent ^= row.0;
+        }
+    }
+
+    /// Counts a root if it leaked; `change` is 1 or -1.
+    fn count_leaked(&mut self, root: RowIx, change: i32) {
+        if self.is_leaked(root) {
+            let data = &mut self.traces[self.rows[root.0].trace];
+            data.leaked = data.leaked.wrapping_add_signed(change);
+        }
+    }
+
+    /// Returns the agent among the children of `row` if there is exactly one.
+    pub(super) fn only_agent(&self, row: RowIx) -> Option<RowIx> {
+        let list = self.row(row).children;
+        let list = (list != NONE).then(|| &self.child_lists[list])?;
+        (list.agents == 1).then_some(RowIx(list.agent))
     }
 
     /// Begins to keep sums over a trace when `added` becomes its second root.
@@ -159,6 +191,8 @@ impl Store {
 /// Returns the likely type of a placeholder from the guess so far and the type of another child.
 fn guess_type(guess: SpanType, child: SpanType) -> SpanType {
     match (guess, child) {
+        // Requests to servers and the like run in anything.
+        (_, SpanType::Other) => guess,
         (SpanType::Workflow, _) | (_, SpanType::Step) => SpanType::Workflow,
         (SpanType::Team, _) => SpanType::Team,
         (_, child) if child.is_agentic() => SpanType::Team,

@@ -7,10 +7,12 @@
 //!    then the counts of calls and the attribution; last, its texts and usage are released.
 //! 2. **Fill** ([`Store::fill`]): the span's facts are written into the row, which is not linked and not counted, and its own totals are
 //!    attributed.
-//! 3. **Link**: the row is linked to its parent, for which a placeholder is created if it has not arrived. Its totals reach every sum.
+//! 3. **Link**: the row is linked to its parent, for which a placeholder is created if it has not arrived, or to the row that it ran in if
+//!    that is another one (`placement`). Its totals reach every sum.
 //! 4. **Reconcile** ([`Store::reconcile`]): what depends on neighbors is decided again. Calls are recounted around the row's old and new
 //!    place; then primary rows are elected for the old and the new response and, since nesting decides elections, above the row; then the
-//!    old and the new pairing slot are paired again, which may elect further primary rows.
+//!    old and the new pairing slot are paired again, which may elect further primary rows. Last, the rows whose places depend on the row
+//!    are placed again.
 //!
 //! After each upsert, every derived value equals one computed from scratch; the tests check that (`tests/invariants`).
 
@@ -22,7 +24,8 @@ use super::ix::{NONE, RowIx, TraceIx};
 use super::outcome::Outcome;
 use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
-use super::row::{Phase, Row};
+use super::placement::StatedParent;
+use super::row::{MISPLACED, Phase, RICH, Row};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
 use super::{By, Changes, Store};
@@ -46,6 +49,7 @@ pub(super) struct LastLookup {
 struct Removed {
     parent: Option<RowIx>,
     span_type: SpanType,
+    was_agent: bool,
     belonging: Belonging,
     response: u32,
     slot: Option<Slot>,
@@ -72,23 +76,26 @@ impl Store {
             self.replace_payload(row, batch, span, changes);
             self.remove(row, changes)
         } else {
-            Removed { parent: None, span_type: SpanType::Other, belonging: Belonging::default(), response: 0, slot: None }
+            Removed { parent: None, span_type: SpanType::Other, was_agent: false, belonging: Belonging::default(), response: 0, slot: None }
         };
         self.fill(row, batch, span);
         self.refresh_inner(row);
         let freed = self.enter_endings(row, batch, span);
         self.attribute(row, true);
-        let parent = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
-        self.set_unlinked_parent(row, span.parent, parent);
-        self.link(row, parent);
+        let stated = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
+        let (place, is_moved) = stated.map_or((None, false), |stated| self.place(row, stated));
+        self.set_stated_parent(row, span.parent, place, is_moved);
+        self.link(row, place);
         self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
         self.reconcile(row, response, &removed, changes);
+        self.place_dependents(row, removed.parent, removed.was_agent, changes);
         changes.rows.push(row);
     }
 
     /// Phase 1: removes a row from everything that is derived from its facts.
     fn remove(&mut self, row: RowIx, changes: &mut Changes) -> Removed {
+        let was_agent = self.row(row).is_agent();
         let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
         self.leave_endings(row, changes);
         let response = self.retract_report(row, changes);
@@ -97,7 +104,7 @@ impl Store {
         self.set_counted(row, false);
         self.attribute(row, false);
         self.release_facts(row);
-        Removed { parent, span_type, belonging, response, slot }
+        Removed { parent, span_type, was_agent, belonging, response, slot }
     }
 
     /// Phase 4: decides again what depends on the row and its neighbors.
@@ -109,6 +116,9 @@ impl Store {
         }
         if let Some(old_parent) = removed.parent.filter(|&old_parent| Some(old_parent) != parent) {
             self.recount_around(old_parent);
+        }
+        if [span_type, removed.span_type].contains(&SpanType::Tool) {
+            self.mark_watchers(row, changes);
         }
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {
             self.mark_execution(row, changes);
@@ -128,12 +138,12 @@ impl Store {
         self.pair_around(removed.slot.filter(|_| removed.slot != slot), changes);
     }
 
-    /// Remembers the stated parent if the row cannot be linked to it.
-    fn set_unlinked_parent(&mut self, row: RowIx, stated: Option<SpanId>, parent: Option<RowIx>) {
+    /// Remembers the stated parent if the row is not to be linked to it.
+    pub(super) fn set_stated_parent(&mut self, row: RowIx, stated: Option<SpanId>, parent: Option<RowIx>, is_moved: bool) {
         let unlinked = stated.filter(|&stated| parent.is_none_or(|parent| self.row(parent).id != stated));
         match unlinked {
-            Some(stated) => self.unlinked_parents.insert(row, stated),
-            None => self.unlinked_parents.remove(&row),
+            Some(id) => self.stated_parents.insert(row, StatedParent { id: Some(id), is_moved }),
+            None => self.stated_parents.remove(&row),
         };
     }
 
@@ -145,7 +155,7 @@ impl Store {
     fn is_newer(&self, row: RowIx, batch: &Batch, span: &Span) -> bool {
         let data = self.row(row);
         let has_ended = !data.placeholder && data.phase == Phase::Ended;
-        has_ended && (span.end.is_none() || (data.rich && !batch.rich))
+        has_ended && (span.end.is_none() || (data.is_rich() && !batch.rich))
     }
 
     /// Releases the row's payload if the arriving record has another one.
@@ -172,6 +182,7 @@ impl Store {
             last_news: end.min(now),
             roots: Children::default(),
             sums: None,
+            leaked: 0,
             counts: Counts::default(),
             version: 0,
             selected: false,
@@ -204,7 +215,7 @@ impl Store {
 
     fn resume_lost(&mut self, trace: TraceIx, changes: &mut Changes) {
         for row in self.rows_of(trace) {
-            if self.row(row).phase == Phase::Lost {
+            if self.row(row).phase == Phase::Lost && !self.is_over(row) {
                 self.set_phase(row, Phase::Running);
                 changes.rows.push(row);
             }
@@ -235,7 +246,7 @@ impl Store {
             phase: Phase::Ended,
             retained_bytes: 0,
             placeholder: true,
-            rich: false,
+            sender: 0,
             counted: false,
         };
         let row = RowIx(self.rows.insert(row));
@@ -266,15 +277,14 @@ impl Store {
             let cost = self.pricing.cost(&mut self.texts, self.model_ids.get(model_id), counts, facts.span_type, span.start);
             usage.set_computed_cost(cost);
             let index = self.usages.insert(usage);
-            if rare.is_some() {
-                self.rare_tokens.insert(index, rare);
-            }
+            self.rare_tokens.insert(index, rare);
             index
         });
         let phase = if span.end.is_some() { Phase::Ended } else { Phase::Running };
         let data = &mut self.rows[row.0];
         self.retained_bytes = self.retained_bytes - u64::from(data.retained_bytes) + u64::from(span.retained_bytes);
-        (data.retained_bytes, data.rich) = (span.retained_bytes, batch.rich);
+        let sender = if batch.rich { RICH } else { 0 } | if facts.misplaced { MISPLACED } else { 0 };
+        (data.retained_bytes, data.sender) = (span.retained_bytes, sender);
         (data.start, data.end, data.payload_ref, data.source) =
             (span.start, span.end.unwrap_or(span.start), span.payload_ref, batch.source);
         (data.name, data.label, data.input, data.calls) = (name, label, input, calls);
@@ -299,19 +309,18 @@ impl Store {
             self.release_stated_model(row);
             self.model_ids.release(&mut self.texts, self.usages[usage].model_id);
             self.usages.free(usage);
-            self.rare_tokens.remove(&usage);
+            self.rare_tokens.remove(usage);
         }
     }
 
-    /// Phase 3: finds the row of the stated parent, or inserts a placeholder. Returns the row to link to: the parent, a row above it if it
-    /// is too deep, or `None` if the parent is `row` or below it.
+    /// Phase 3: finds the row of the stated parent, or inserts a placeholder. Returns `None` if the parent is `row` or below it.
     fn parent_row(&mut self, row: RowIx, parent: SpanId, now: Nanos, changes: &mut Changes) -> Option<RowIx> {
         let (trace, start) = (self.row(row).trace(), self.row(row).start);
         let last = self.last_lookup.parent.filter(|last| (last.0, last.1) == (trace, parent)).map(|last| last.2);
         if let Some(parent) = last.or_else(|| self.find(trace, parent)) {
             self.last_lookup.parent = Some((trace, self.row(parent).id, parent));
             let is_cyclic = parent == row || (self.row(row).children != NONE && self.is_at_or_below(parent, row));
-            return (!is_cyclic).then(|| self.within_depth(parent));
+            return (!is_cyclic).then_some(parent);
         }
         let placeholder = self.insert_placeholder(trace, parent, start);
         let phase = if self.is_stale(trace.0, now) { Phase::Lost } else { Phase::Running };

@@ -2,9 +2,13 @@
 //! their starts.
 
 use super::{Row, RowIx, Store, Symbol, TraceIx};
+use crate::model::SpanType;
 
 /// The maximum number of ancestors examined per row. Real trees are shallow, and a hostile one must not cost its depth for each row.
 pub(super) const MAX_ANCESTORS: usize = 256;
+
+/// The maximum number of rows examined for the one that a trace is named after.
+const MAX_EXAMINED: usize = 256;
 
 /// A pre-order walk over rows, each with its depth below the rows where the walk began.
 #[derive(Debug)]
@@ -43,6 +47,30 @@ impl Store {
         let mut rows = Vec::with_capacity(self.trace(trace).counts.spans as usize);
         rows.extend(self.walk(trace).map(|(row, _)| row));
         rows
+    }
+
+    /// Returns the row that a trace is named after: its first root. If that is no run and no call, but a request to a server, say, it is the
+    /// first run of an agent, a team or a workflow below it, else the first call of a model.
+    #[must_use]
+    pub fn lead(&self, trace: TraceIx) -> Option<RowIx> {
+        let head = *self.trace(trace).roots().first()?;
+        if self.row(head).span_type != SpanType::Other {
+            return Some(head);
+        }
+        let (mut lead, mut examined) = (head, 0);
+        let next = |rows: &[RowIx], stack: &mut Vec<RowIx>| stack.extend(rows.iter().take(MAX_EXAMINED).rev());
+        let mut stack = Vec::new();
+        next(self.trace(trace).roots(), &mut stack);
+        while let Some(row) = stack.pop().filter(|_| examined < MAX_EXAMINED) {
+            match self.row(row).span_type {
+                span_type if span_type.is_agentic() => return Some(row),
+                SpanType::Model if lead == head => lead = row,
+                _ => {}
+            }
+            examined += 1;
+            next(self.children(row), &mut stack);
+        }
+        Some(lead)
     }
 
     /// Walks upwards from `row`, which comes first, to its root.

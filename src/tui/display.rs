@@ -9,8 +9,8 @@ pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, s
 pub use tokens::{Shares, cost, tokens_in_out};
 
 use crate::format;
-use crate::model::{Nanos, SpanType};
-use crate::store::{Phase, Row, Store};
+use crate::model::{Attribute, Nanos, SpanType, Value};
+use crate::store::{Phase, Row, RowIx, Store, TraceIx};
 
 /// Levels of a tree that are indented; deeper rows are drawn at the last of them.
 pub const INDENTED_LEVELS: usize = 24;
@@ -23,8 +23,11 @@ pub fn name(store: &Store, row: &Row) -> String {
         (true, false) => store.text(row.name).to_owned(),
         (true, true) if row.placeholder => {
             let what = match row.span_type {
-                SpanType::Team => "team or workflow",
+                // A tool calls no model itself.
+                SpanType::Team if calls_models(store, row) => "team or workflow",
+                SpanType::Team => "tool, team or workflow",
                 SpanType::Workflow => "workflow",
+                SpanType::Other => "span",
                 _ => "agent",
             };
             let state = if row.phase == Phase::Running { "still running" } else { "never ended" };
@@ -32,6 +35,33 @@ pub fn name(store: &Store, row: &Row) -> String {
         }
         (true, true) => "(no name)".to_owned(),
     }
+}
+
+/// Formats the parameters of a model call: `temperature 0.2 · max_tokens 100`.
+#[must_use]
+pub fn parameters(parameters: &[Attribute]) -> String {
+    let text = |value: &Value| if let Value::Text(text) = value { text.clone() } else { value.to_json() };
+    parameters.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(" · ")
+}
+
+/// Whether a model call is among the first rows below a row.
+fn calls_models(store: &Store, row: &Row) -> bool {
+    let children = store.find(row.trace(), row.id).map_or(&[][..], |row| store.children(row));
+    children.iter().take(16).any(|&child| store.row(child).span_type == SpanType::Model)
+}
+
+/// Returns the name of a trace: that of the run that it is about.
+#[must_use]
+pub fn lead_name(store: &Store, trace: TraceIx) -> String {
+    store.lead(trace).map_or_else(String::new, |lead| name(store, store.row(lead)))
+}
+
+/// Returns a word about how a row came to stand where it does, if that needs one.
+#[must_use]
+pub fn note(store: &Store, row: RowIx) -> Option<&'static str> {
+    let data = store.row(row);
+    let continues = || data.span_type.is_agentic() && store.text(data.name).ends_with("continue_run");
+    if store.is_leaked(row) { Some("leaked context") } else { continues().then_some("continued") }
 }
 
 /// Formats the duration of a row at the time `now`, or [`format::UNKNOWN`] for a lost row.

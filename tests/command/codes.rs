@@ -160,7 +160,7 @@ fn a_trace_that_matches_fail_on_is_a_3() {
         (&["--fail-on", "error", "--filter", "agent:chatty"][..], 0),
         (&["--fail-on", "dur>400ms"], 3),
         (&["--fail-on", "dur>10s"], 0),
-        (&["--fail-on", "tokens>2k", "--json"], 3),
+        (&["--fail-on", "tokens>1k", "--json"], 3),
         (&["--fail-on", "cost>0.5"], 0),
         (&["--fail-on", "cost>$0.001"], 3),
         (&["--fail-on", "agent:chatty|report tokens>1"], 3),
@@ -172,7 +172,7 @@ fn a_trace_that_matches_fail_on_is_a_3() {
         (&["--fail-on", "cost!=0"], 3),
         (&["--fail-on", "agent=chatty"], 0),
         (&["--fail-on", "running"], 0),
-        (&["--filter", "tokens>2k"], 0),
+        (&["--filter", "tokens>1k"], 0),
         (&["--fail-on", "kind:tool name:refund*"], 3),
         (&["--fail-on", "error", "--filter", "agent:nobody"], 1),
     ] {

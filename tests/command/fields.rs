@@ -7,10 +7,11 @@ use super::{Program, names};
 const USAGE: [&str; 7] =
     ["input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "cache_unstated"];
 
-const TRACE: [&str; 14] = [
+const TRACE: [&str; 15] = [
     "source",
     "trace_id",
     "name",
+    "root",
     "status",
     "start",
     "end",
@@ -60,7 +61,7 @@ fn list_writes_these_fields() {
     assert_eq!(
         *trace(FAILED),
         json!({
-            "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "status": "error",
+            "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "root": "Unlucky_Agent.run", "status": "error",
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
             "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
@@ -100,15 +101,19 @@ fn show_writes_spans_in_tree_order() {
     assert_eq!(names(&trace), without_count);
     let spans = trace["spans"].as_array().unwrap();
     assert_eq!(spans.len(), 38);
-    let mut path: Vec<&Value> = Vec::new();
+    let (mut path, mut leaked) = (Vec::<&Value>::new(), 0);
     for span in spans {
-        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["dropped"]].concat());
+        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &["parameters", "dropped"]].concat());
         let depth = usize::try_from(span["depth"].as_u64().unwrap()).unwrap();
         assert!(depth <= path.len());
         path.truncate(depth);
-        assert_eq!(span["parent_id"], path.last().map_or(Value::Null, |parent| (*parent).clone()));
+        let above = path.last().map_or(Value::Null, |parent| (*parent).clone());
+        let is_leaked = span["leaked"] == json!(true);
+        assert!(if is_leaked { above.is_null() && span["parent_id"] == spans[0]["span_id"] } else { above == span["parent_id"] });
+        leaked += usize::from(is_leaked);
         path.push(&span["span_id"]);
     }
+    assert_eq!(leaked, 5, "runs that began after the team had ended");
     let tool = spans.iter().find(|span| span["kind"] == "tool").unwrap();
     assert_eq!((&tool["tool"], &tool["agent"], &tool["model"]), (&json!("delegate_task_to_member"), &json!("Report Team"), &Value::Null));
     assert_eq!(tool["input_tokens"], Value::Null);
@@ -123,11 +128,42 @@ fn payload_adds_attributes_and_events() {
     let program = Program::new();
     let [trace] = program.objects(&["show", "--json", "--payload", &FAILED.to_uppercase(), "traces.db"]).try_into().unwrap();
     for span in trace["spans"].as_array().unwrap() {
-        assert_eq!(names(span), [&["depth"], &SPAN[..], &USAGE, &["attributes", "events", "dropped"]].concat());
+        assert_eq!(names(span), [&["depth", "leaked"], &SPAN[..], &USAGE, &["parameters", "attributes", "events", "dropped"]].concat());
         assert!(span["attributes"]["openinference.span.kind"].is_string());
         assert_eq!(span["events"], json!([]), "Agno's databases hold none");
     }
     assert_eq!(trace["spans"][1]["error"], "ModelProviderError: upstream model exploded");
+}
+
+#[test]
+fn parameters_of_model_calls_are_shown_and_filtered() {
+    let program = Program::empty();
+    std::fs::write(program.path("a.json"), include_str!("../fixtures/parameters.json")).unwrap();
+    let of = |trace: &str| {
+        let [trace] = program.objects(&["show", "--json", trace, "a.json"]).try_into().unwrap();
+        trace["spans"].as_array().unwrap().iter().map(|span| span["parameters"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("0a"),
+        [
+            Value::Null,
+            json!({"temperature": 0.2, "max_tokens": 100, "stop": ["END"]}),
+            json!({"temperature": 0.2, "max_tokens": 100, "stop": ["END"]})
+        ]
+    );
+    assert_eq!(of("0b"), [Value::Null, json!({"temperature": 0.9, "reasoning_effort": "high"})]);
+    let text = program.text(&["show", "0a", "a.json"]);
+    assert!(text.ends_with("✦ gpt-5-mini: temperature 0.2 · max_tokens 100 · stop [\"END\"] · 2 calls\n"), "{text}");
+    let found = |filter: &str| {
+        let traces = program.objects(&["list", "--json", "--filter", filter, "a.json"]);
+        traces.iter().map(|trace| trace["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("param.temperature:>0.5"), ["second"]);
+    assert_eq!(found("param.temperature<0.5"), ["first"]);
+    assert_eq!(found("param.reasoning_effort:high kind:model"), ["second"]);
+    assert_eq!(found("param.maxTokens=100"), ["first"]);
+    assert_eq!(found("param.stop:end"), ["first"]);
+    assert_eq!(found("param.temperature:*"), ["second", "first"]);
 }
 
 #[test]

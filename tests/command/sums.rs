@@ -39,6 +39,10 @@ fn percentiles_are_those_of_the_calls() {
         let mut times: Vec<f64> =
             tools.iter().filter(|tool| tool["tool"] == line["key"]).map(|tool| tool["duration_ms"].as_f64().unwrap()).collect();
         times.sort_by(f64::total_cmp);
+        if line["key"] == "delegate_task_to_member" {
+            assert_eq!([&line["p50_ms"], &line["max_ms"]], [&Value::Null; 2], "its time is that of the member's run");
+            continue;
+        }
         let at = |share: usize| times[(times.len() * share).div_ceil(100) - 1];
         assert_eq!(
             [&line["p50_ms"], &line["p95_ms"], &line["max_ms"]],

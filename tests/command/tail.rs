@@ -72,6 +72,47 @@ fn a_new_span_is_printed_at_once() {
     assert_eq!(tail.child.wait().unwrap().code(), Some(0), "the limit ends it");
 }
 
+/// Makes a database with spans that end now, in one transaction, and gives it its name at once.
+fn make_database(program: &Program, name: &str, ids: std::ops::Range<u64>) {
+    let path = program.path("made.db");
+    let mut database = rusqlite::Connection::open(&path).unwrap();
+    let transaction = database.transaction().unwrap();
+    transaction
+        .execute_batch(
+            "CREATE TABLE agno_spans (span_id TEXT PRIMARY KEY, trace_id, parent_span_id, name, span_kind, status_code, status_message,
+             start_time, end_time, duration_ms, attributes, created_at)",
+        )
+        .unwrap();
+    let now = chrono::Utc::now().to_rfc3339();
+    for id in ids {
+        let row = (format!("{id:016x}"), format!("{id:032x}"), &now);
+        let sql = "INSERT INTO agno_spans VALUES (?1, ?2, NULL, 'n', 'INTERNAL', 'OK', NULL, ?3, ?3, 0, '{}', ?3)";
+        transaction.execute(sql, row).unwrap();
+    }
+    transaction.commit().unwrap();
+    database.close().unwrap();
+    std::fs::rename(path, program.path(name)).unwrap();
+}
+
+#[test]
+fn every_span_of_a_database_that_appears_or_is_replaced_is_printed_once() {
+    let program = Program::empty();
+    let mut tail = Tail::start(&program, &["tail", "--json", "--limit", "3020", "new.db"]);
+    let mut waiting = BufReader::new(tail.child.stderr.take().unwrap());
+    let mut line = String::new();
+    waiting.read_line(&mut line).unwrap();
+    assert!(line.contains("does not exist yet"), "{line}");
+    make_database(&program, "new.db", 1..3001);
+    let mut ids: Vec<String> = (0..3000).map(|_| tail.next()["span_id"].as_str().unwrap().to_owned()).collect();
+    // The first ten are in the new file, too.
+    make_database(&program, "new.db", 2991..3021);
+    ids.extend((0..20).map(|_| tail.next()["span_id"].as_str().unwrap().to_owned()));
+    ids.sort_unstable();
+    let expected: Vec<String> = (1..3021).map(|id| format!("{id:016x}")).collect();
+    assert!(ids == expected, "{} of {}", ids.len(), expected.len());
+    assert_eq!(tail.child.wait().unwrap().code(), Some(0), "the limit ends it");
+}
+
 #[test]
 fn a_filter_selects_spans_and_searches_payloads() {
     let program = Program::new();

@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("semconv", &["model"]),
     ("otlp", &["model", "semconv"]),
     ("store", &["model"]),
-    ("query", &["model", "store"]),
+    ("query", &["model", "semconv", "store"]),
     ("sources", &["model", "otlp", "regular_file", "semconv"]),
     ("export", &["format", "model", "otlp", "semconv", "store"]),
     ("send", &["export", "model", "otlp", "sources"]),
@@ -29,7 +29,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("log", &["regular_file"]),
     ("config", &["format", "keymap", "model", "regular_file", "settings"]),
     ("cli", &["config", "export", "model", "query"]),
-    ("commands", &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "send", "sources", "store", "tui"]),
+    (
+        "commands",
+        &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "semconv", "send", "sources", "store", "tui"],
+    ),
     ("main", &["cli", "commands", "config", "format", "log", "panic_hook"]),
 ];
 

@@ -12,6 +12,7 @@ mod reading;
 mod real;
 mod roundtrip;
 mod values;
+mod zipkin;
 
 use std::path::Path;
 
@@ -82,6 +83,7 @@ fn trace(first: &SpanRecord) -> TraceRecord {
         source: String::new(),
         trace_id: first.trace_id,
         name: first.name.clone(),
+        root: String::new(),
         status: RunStatus::Error,
         start: first.start,
         end: first.end,

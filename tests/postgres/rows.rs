@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use agno_top::model::{Batch, SourceId, Span, SpanFacts};
-use agno_top::sources::postgres::{Location, start, start_since};
+use agno_top::sources::postgres::{Location, start, start_with};
 use agno_top::sources::sqlite::{self, Tables};
-use agno_top::sources::{Handle, State, Update, UpdateSender};
+use agno_top::sources::{Handle, ReadLimits, State, Update, UpdateSender};
 use rusqlite::types::Value;
 
 use crate::server::Server;
@@ -80,11 +80,12 @@ fn all_facts(batch: &Batch, span: &Span) -> String {
         scope,
         usage,
         first_token,
+        misplaced,
     } = facts;
     let texts = [name, error, agent, model, provider, tool, session, user, run, input, calls, response, scope, service]
         .map(|text| batch.text(*text));
     format!(
-        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {continues} {ending:?} {retained_bytes} {texts:?}"
+        "{trace:?} {id:?} {parent:?} {start} {end:?} {status:?} {span_type:?} {naming:?} {usage:?} {first_token:?} {misplaced} {continues} {ending:?} {retained_bytes} {texts:?}"
     )
 }
 
@@ -343,7 +344,9 @@ fn rows_before_the_given_time_are_not_read() {
     );
     let watched = |since: &str| {
         let since = agno_top::model::time::parse(since.as_bytes());
-        let mut watch = Watch::start(|updates| start_since(&server.url(&database), Location::default(), u64::MAX, since, updates));
+        let mut watch = Watch::start(|updates| {
+            start_with(&server.url(&database), Location::default(), ReadLimits { since, ..ReadLimits::of(u64::MAX) }, updates)
+        });
         watch.until_watching();
         assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 0 }));
         watch

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use agno_top::model::{Origin, SpanType};
-use agno_top::sources::State;
 use agno_top::sources::sqlite::Tables;
+use agno_top::sources::{ReadLimits, State};
 
 use crate::watch::{Watch, everything, fixture, id};
 use crate::writer::{Writer, spans};
@@ -168,7 +168,14 @@ fn spans_before_the_given_time_are_not_read() {
         .run("UPDATE agno_spans SET start_time = '2020-01-01T00:00:00+00:00', end_time = '2020-01-01T00:00:01+00:00' WHERE rowid <= 2000");
     let read = |since: &str| {
         let since = agno_top::model::time::parse(since.as_bytes());
-        let start = |updates| agno_top::sources::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, since, updates);
+        let start = |updates| {
+            agno_top::sources::sqlite::start_with(
+                path.clone(),
+                Tables::default(),
+                ReadLimits { since, ..ReadLimits::of(u64::MAX) },
+                updates,
+            )
+        };
         let mut watch = Watch::start(start);
         watch.until_watching();
         assert_eq!(watch.states.last(), Some(&State::Watching { left_out: 0 }));
@@ -179,8 +186,14 @@ fn spans_before_the_given_time_are_not_read() {
     // The newest page is read in any case.
     assert_eq!(read("2030-01-01"), 512);
     // Later rows are read, too.
-    let mut watch =
-        Watch::start(|updates| agno_top::sources::sqlite::start_since(path.clone(), Tables::default(), u64::MAX, Some(i64::MAX), updates));
+    let mut watch = Watch::start(|updates| {
+        agno_top::sources::sqlite::start_with(
+            path.clone(),
+            Tables::default(),
+            ReadLimits { since: Some(i64::MAX), ..ReadLimits::of(u64::MAX) },
+            updates,
+        )
+    });
     watch.until_watching();
     writer.run(&spans(5000, 5001));
     watch.until_spans(513);

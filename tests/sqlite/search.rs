@@ -98,7 +98,7 @@ fn a_search_continues_during_writes_and_stops_on_request() {
     writer.run(&spans(100_001, 100_002));
     watch.until_span(100_001);
     let query = Arc::new("text:input".parse::<Query>().unwrap().payload_query());
-    watch.send(Request::Check { ticket: 7, query, addresses: vec![(PayloadRef(1), id(100_001)), (PayloadRef(2), id(77_777))] });
+    watch.send(Request::Check { ticket: 7, query, addresses: vec![(PayloadRef(1), id(100_001)), (PayloadRef(2), id(177_777))] });
     watch.until("what was checked", |watch| watch.found.iter().any(|found| found.progress.is_none()));
     let checked = watch.found.iter().find(|found| found.progress.is_none()).unwrap();
     assert_eq!(checked.spans.iter().map(|(_, span)| *span).collect::<Vec<_>>(), [id(100_001)]);

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use super::super::output::{Output, Style, StyledText, description, usage};
 use super::super::snapshot::Snapshot;
+use super::PayloadFacts;
 use crate::export::record::{rfc3339, status_name};
 use crate::format;
-use crate::model::{Dropped, Nanos, SpanType};
+use crate::model::{Attribute, Dropped, Nanos, SpanType};
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
 use crate::tui::display::{self, INDENTED_LEVELS};
 use crate::tui::widget::Axis;
@@ -21,20 +22,21 @@ const TIME_WIDTH: usize = 7;
 const TOKENS_WIDTH: usize = 6;
 const COST_WIDTH: usize = 8;
 
-/// Writes a trace. `dropped` has the spans of which the sender dropped something.
+/// Writes a trace. `facts` are those that payloads hold.
 pub(super) fn write(
     out: &mut impl Write,
     snapshot: &Snapshot,
     trace: TraceIx,
     rows: &[(RowIx, usize)],
-    dropped: &[(RowIx, Dropped)],
+    facts: &PayloadFacts,
     output: Output,
 ) -> io::Result<()> {
     heading(out, snapshot, trace, output)?;
     out.write_all(b"\n")?;
     tree(out, snapshot, trace, rows, output)?;
     errors(out, &snapshot.store, rows, output)?;
-    losses(out, &snapshot.store, dropped, output)
+    parameters(out, &snapshot.store, &facts.parameters, output)?;
+    losses(out, &snapshot.store, &facts.dropped, output)
 }
 
 /// Writes the facts about the trace, one per line.
@@ -126,6 +128,7 @@ impl Tree<'_> {
         pieces.push("  ".to_owned().into());
         pieces.extend(self.bar(row));
         pieces.push("  ".to_owned().into());
+        pieces.extend(display::note(store, row).map(|note| StyledText::new(&format!("{note} "), Style::Dim)));
         pieces.push(description(store, data, data.span_type != SpanType::Model));
         output.line(out, &pieces)
     }
@@ -192,6 +195,35 @@ fn guides(rows: &[(RowIx, usize)]) -> Vec<String> {
     }
     guides.reverse();
     guides
+}
+
+/// Writes the parameters of the model calls: a line for calls of the same model with the same ones.
+fn parameters(out: &mut impl Write, store: &Store, calls: &[(RowIx, Vec<Attribute>)], output: Output) -> io::Result<()> {
+    let mut groups: Vec<(RowIx, &[Attribute], u64)> = Vec::new();
+    for (row, parameters) in calls {
+        let is_same =
+            |(other, stated, _): &&mut (RowIx, &[Attribute], u64)| store.row(*other).label == store.row(*row).label && stated == parameters;
+        match groups.iter_mut().find(is_same) {
+            Some((.., count)) => *count += 1,
+            None => groups.push((*row, parameters, 1)),
+        }
+    }
+    if !groups.is_empty() {
+        writeln!(out)?;
+    }
+    for (row, parameters, count) in groups {
+        let data = store.row(row);
+        let name = format!(" {}: ", display::name(store, data));
+        let calls = if count == 1 { String::new() } else { format!(" · {}", format::plural(count, "call")) };
+        let line = [
+            Output::symbol(data.span_type),
+            StyledText::new(&name, Style::Strong),
+            StyledText::new(&display::parameters(parameters), Style::Plain),
+            StyledText::new(&calls, Style::Dim),
+        ];
+        Output { width: None, ..output }.line(out, &line)?;
+    }
+    Ok(())
 }
 
 /// Writes what senders dropped because of their limits.

@@ -127,6 +127,7 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
             let data = store.row(row);
             // The durations in the totals are rounded.
             if let Some((_, symbol)) = store.call_of(row).filter(|(counted, _)| *counted == by && data.phase == Phase::Ended)
+                && !store.is_delegation(row)
                 && let Some(group) = groups.get_mut(&symbol)
             {
                 group.durations.extend(duration(data));

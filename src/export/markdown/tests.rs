@@ -7,6 +7,7 @@ fn trace() -> TraceRecord {
         source: "a.db".to_owned(),
         trace_id: TraceId::new([1; 16]).unwrap(),
         name: "Report_Team.run".to_owned(),
+        root: "Report_Team.run".to_owned(),
         status: RunStatus::Error,
         start: 1_795_327_144_000_000_000,
         end: Some(1_795_327_146_500_000_000),

@@ -254,6 +254,7 @@ fn every_text_of_a_trace_is_redacted() {
         source: secret.to_owned(),
         trace_id: TraceId::new([1; 16]).unwrap(),
         name: secret.to_owned(),
+        root: secret.to_owned(),
         status: RunStatus::Ok,
         start: 1,
         end: Some(2),

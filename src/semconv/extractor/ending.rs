@@ -4,12 +4,7 @@ use super::Extractor;
 use crate::model::json::{Scalar, chars};
 use crate::model::{Ending, SpanType, Status};
 use crate::semconv::keys::Field;
-
-/// The instrumentation scope of Agno. It always sets the status of the runs and model calls that come to an end.
-const AGNO_SCOPE: &str = "openinference.instrumentation.agno";
-
-/// The methods of runs and of model calls in the names of Agno's spans, without a leading `a`.
-const AGNO_METHODS: [&str; 4] = ["run", "continue_run", "invoke", "invoke_stream"];
+use crate::semconv::kinds;
 
 /// The status message of a failed run of Agno, up to the run's status. The reason is the run's output.
 const WORDLESS: &[u8] = b"run status: ";
@@ -44,11 +39,15 @@ impl<'a> Extractor<'a> {
         match span.status {
             Status::Error if is_interrupt(span.message) => Ending::Paused,
             Status::Error if is_run && is_wordless(span.message) => Ending::Refused,
+            Status::Error if span.span_type == SpanType::Tool && !self.has(Field::Kind) && kinds::from_name(span.name).is_none() => {
+                Ending::Watching
+            }
             Status::Error => Ending::Plain,
             _ if by_exception && is_interrupt(span.message) => Ending::Paused,
             _ if by_exception || self.has(Field::FinishReason) => Ending::Failed,
-            Status::Ok if is_run && self.waits_for_a_person() && self.is_of_agno(span) => Ending::Paused,
-            Status::Unset if sets_status && span.has_ended && self.is_of_agno(span) => Ending::Cut,
+            Status::Ok if is_run && self.waits_for_a_person() && self.is_of_agno(span.name, span.span_type, span.scope) => Ending::Paused,
+            // Agno always sets the status of the runs and model calls that come to an end.
+            Status::Unset if sets_status && span.has_ended && self.is_of_agno(span.name, span.span_type, span.scope) => Ending::Cut,
             _ => Ending::Plain,
         }
     }
@@ -66,16 +65,6 @@ impl<'a> Extractor<'a> {
         let Some((0, super::FieldValue::Text(output))) = self.slot(Field::Response) else { return None };
         let (Scalar::Text(raw) | Scalar::Escaped(raw)) = *output else { return None };
         (!matches!(raw.trim_ascii_start(), [b'{' | b'[', ..])).then_some(*output)
-    }
-
-    /// Returns whether Agno's instrumentation sent the span; without a scope, its name and its attributes tell.
-    fn is_of_agno(&self, span: &EndedSpan<'_>) -> bool {
-        if let Some(scope) = span.scope {
-            return scope == AGNO_SCOPE;
-        }
-        let Some((_, method)) = span.name.rsplit_once('.') else { return false };
-        let is_named = AGNO_METHODS.contains(&method) || method.strip_prefix('a').is_some_and(|plain| AGNO_METHODS.contains(&plain));
-        is_named && (span.span_type == SpanType::Model || self.has(Field::AgentId) || self.has(Field::TeamId))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Puts the facts of a row together.
 
+use super::usage::AGNO_SCOPE;
 use super::{Extractor, FieldValue, ending};
 use crate::model::json::{Scalar, chars};
 use crate::model::{Batch, Ending, Naming, Nanos, SpanFacts, SpanType, Text, Value};
 use crate::semconv::keys::Field;
-use crate::semconv::kinds;
 use crate::semconv::response_usage::ResponseUsage;
+use crate::semconv::{kinds, span_names};
 
 /// The beginning of a JSON list of messages that LangChain's prompt templates return.
 pub(in crate::semconv) const PROMPT_PREFIX: &str = "{\"messages\"";
@@ -30,6 +31,9 @@ impl Extractor<'_> {
         } else {
             (self.text(Field::Agent).or_else(|| self.text(Field::Entity).filter(|_| may_be_agent)), Naming::Stated)
         };
+        let misplaced = self.is_of_agno(name, span_type, scope);
+        // Agno names groups of steps by their spans only: `payment_and_stock.execute`.
+        let agent = agent.or_else(|| (misplaced && span_type == SpanType::Step).then(|| self.title(name)));
         let model = match self.text(Field::Model).filter(|_| span_type.calls_model() || !self.has_action_for_model()) {
             None if span_type == SpanType::Model => {
                 match self.member(Field::Parameters, "model").or_else(|| self.member(Field::Parameters, "model_name")) {
@@ -63,6 +67,7 @@ impl Extractor<'_> {
             continues: self.has(Field::Run) && ending::is_continuation(name),
             ending: Ending::default(),
             scope: scope_name,
+            misplaced,
             input,
             calls,
             usage: self.usage(name, scope, span_type, usage),
@@ -140,6 +145,16 @@ impl Extractor<'_> {
         let (Scalar::Text(raw) | Scalar::Escaped(raw)) = *output else { return false };
         let is_role = |at: usize| matches!(raw[at + ASSISTANT.len()..], [b'"', ..] | [b'\\', b'"', ..]);
         chars(*output).take(PROMPT_PREFIX.len()).eq(PROMPT_PREFIX.chars()) && !memchr::memmem::find_iter(raw, ASSISTANT).any(is_role)
+    }
+
+    /// Whether Agno's own instrumentation sent the span. Without a scope, its name and its attributes tell.
+    pub(super) fn is_of_agno(&self, name: &str, span_type: SpanType, scope: Option<&str>) -> bool {
+        if let Some(scope) = scope {
+            return scope == AGNO_SCOPE;
+        }
+        let has_id = || [Field::AgentId, Field::TeamId, Field::WorkflowId].iter().any(|field| self.has(*field));
+        let is_named = || span_type == SpanType::Tool || span_names::is_of_agno(name);
+        self.has_openinference_kind() && is_named() && (!span_type.is_agentic() || has_id())
     }
 
     fn first_token(&self) -> Option<Nanos> {

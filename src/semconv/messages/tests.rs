@@ -250,6 +250,20 @@ fn a_graph_s_state_is_a_conversation() {
 }
 
 #[test]
+fn prompts_and_outputs_of_coding_agents_are_found() {
+    let attributes = |json: &str| json::parse(json.as_bytes()).unwrap();
+    assert_eq!(input(&attributes(r#"{"user_prompt": "Fix it", "user_prompt_length": 6}"#)), Some(&Value::Text("Fix it".to_owned())));
+    assert_eq!(input(&attributes(r#"{"user_prompt": "<REDACTED>"}"#)), None);
+    let event = crate::model::Event {
+        name: "tool.output".to_owned(),
+        attributes: attributes(r#"{"bash_command": "ls", "output": "a.txt"}"#),
+        ..crate::model::Event::default()
+    };
+    let tool = Payload { attributes: attributes(r#"{"full_command": "ls"}"#), events: vec![event], ..Payload::default() };
+    assert_eq!((input(&tool.attributes), output_of(&tool)), (Some(&Value::Text("ls".to_owned())), Some(&Value::Text("a.txt".to_owned()))));
+}
+
+#[test]
 fn the_value_to_show() {
     let attributes = json::parse(
         br#"{"tool.parameters": "schema", "input.value": "", "ai.toolCall.args": "args", "output.value": null, "tool.result": "r"}"#,

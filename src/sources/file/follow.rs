@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::objects::syntax_error;
+use crate::regular_file;
 
 /// The interval between two looks.
 pub(super) const INTERVAL: Duration = Duration::from_millis(250);
@@ -66,7 +67,7 @@ impl Follower {
         let is_current = |metadata: &Metadata| self.current.as_ref().is_some_and(|current| current.identity == identity(metadata));
         // The writer of a renamed file goes on with it until it has opened the new one.
         if named.as_ref().is_some_and(|metadata| metadata.is_file() && metadata.len() > 0 && !is_current(metadata)) {
-            match File::open(&self.path) {
+            match regular_file::open(&self.path, super::MAX_SIZE as u64) {
                 Ok(file) => {
                     let mut file = OpenFile::new(file, 0).map_err(|error| error.to_string())?;
                     lines.extend(file.read()?);

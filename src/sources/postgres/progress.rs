@@ -6,8 +6,9 @@ use hashbrown::HashMap;
 
 use super::snapshot::{SizeHistory, Snapshot};
 use super::table::{TableDefinition, TableState};
+use crate::model::time::now;
 use crate::model::{Nanos, Origin};
-use crate::sources::{State, UpdateSender};
+use crate::sources::{ReadLimits, State, UpdateSender};
 
 /// The most rows in a page.
 const PAGE: usize = 2048;
@@ -26,9 +27,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) updates: UpdateSender,
-    pub(super) limit: u64,
-    /// Earlier spans are not read.
-    pub(super) since: Option<Nanos>,
+    pub(super) limits: ReadLimits,
     /// The table's `oid`. Another table of the same name has another one.
     pub(super) table: Option<u32>,
     /// The table's definition; `None` before it is read.
@@ -47,6 +46,10 @@ pub(super) struct Progress {
     pub(super) last: Option<Snapshot>,
     /// The table's `relfilenode` at the last read.
     pub(super) file: u32,
+    /// When the table was read last, in the time of this machine.
+    pub(super) read_at: Nanos,
+    /// Until when the table was read before it was rewritten, until a sweep has told old rows from new ones.
+    pub(super) rewritten: Option<Nanos>,
     /// The table's size in blocks at the last read.
     pub(super) blocks: u64,
     pub(super) sizes: SizeHistory,
@@ -99,12 +102,11 @@ pub(super) struct SweepSchedule {
 pub(super) struct Sent(HashMap<u64, u64>);
 
 impl Progress {
-    pub(super) fn new(updates: UpdateSender, limit: u64, since: Option<Nanos>) -> Self {
+    pub(super) fn new(updates: UpdateSender, limits: ReadLimits) -> Self {
         let now = Instant::now();
         Self {
             updates,
-            limit: limit.max(1),
-            since,
+            limits: ReadLimits { limit: limits.limit.max(1), ..limits },
             table: None,
             definition: None,
             load: Some(Load::default()),
@@ -115,6 +117,8 @@ impl Progress {
             oldest: None,
             last: None,
             file: 0,
+            read_at: 0,
+            rewritten: None,
             blocks: 0,
             sizes: SizeHistory::default(),
             base: 0,
@@ -126,12 +130,12 @@ impl Progress {
 
     /// Starts over, to read everything again.
     pub(super) fn start_over(&mut self) {
-        *self = Self { was_missing: self.was_missing, ..Self::new(self.updates.clone(), self.limit, self.since) };
+        *self = Self { was_missing: self.was_missing, ..Self::new(self.updates.clone(), self.limits.again()) };
     }
 
     /// Starts over because the table is missing.
     pub(super) fn set_missing(&mut self) {
-        *self = Self { was_missing: true, ..Self::new(self.updates.clone(), self.limit, self.since) };
+        *self = Self { was_missing: true, ..Self::new(self.updates.clone(), self.limits.again()) };
     }
 
     /// Whether there is more to read now.
@@ -152,7 +156,7 @@ impl Progress {
         self.first = Some(state.snapshot.clone());
         self.file = state.file;
         let origin = if std::mem::take(&mut self.was_missing) { Origin::Live } else { Origin::History };
-        self.load = Some(Load { total: state.rows.unwrap_or(0).min(self.limit), origin, ..Load::default() });
+        self.load = Some(Load { total: state.rows.unwrap_or(0).min(self.limits.limit), origin, ..Load::default() });
         self.set_read(state);
     }
 
@@ -165,6 +169,7 @@ impl Progress {
     pub(super) fn set_read(&mut self, state: &TableState) {
         self.sizes.add(state.snapshot.next, state.blocks);
         self.blocks = state.blocks;
+        self.read_at = now();
         self.last = Some(state.snapshot.clone());
     }
 
@@ -211,6 +216,7 @@ impl Progress {
         }
         let (base, took) = (sweep.base, sweep.duration);
         self.sweep = None;
+        self.rewritten = None;
         self.base = base;
         if self.first.as_ref().is_some_and(|first| first.next <= base) {
             // All rows from now on are new.

@@ -73,10 +73,10 @@ impl Reader<'_> {
     /// Reads the next page.
     async fn page(&self, mut load: Load, progress: &mut Progress, batches: &mut Vec<Batch>) -> Result<(), Error> {
         let is_first = load.last.is_none();
-        let remaining = usize::try_from(progress.limit - load.done).unwrap_or(usize::MAX);
+        let remaining = usize::try_from(progress.limits.limit - load.done).unwrap_or(usize::MAX);
         let wanted = remaining.min(if is_first { FIRST_PAGE.min(progress.page) } else { progress.page });
         let begun = Instant::now();
-        let floor = progress.since.and_then(|since| self.definition.earliest_created(since));
+        let floor = progress.limits.since.and_then(|since| self.definition.earliest_created(since));
         let found = match &load.last {
             None => self.session.query(&self.definition.select_newest(self.location), &[(&wanted.to_string(), Type::TEXT)]).await?,
             Some((created, ctid)) => {
@@ -95,7 +95,7 @@ impl Reader<'_> {
         let sql = self.definition.select(self.location, "WHERE created_at IS NULL LIMIT 10000");
         let without_time = if is_last && self.definition.is_nullable { self.session.query(&sql, &[]).await? } else { Vec::new() };
         taken.extend(without_time.iter().map(|row| (row, RowInfo::new(row, &self.state.snapshot))));
-        let is_full = load.done + taken.len() as u64 >= progress.limit;
+        let is_full = load.done + taken.len() as u64 >= progress.limits.limit;
         let left_out = if is_full && !is_last { self.rows().await?.saturating_sub(load.done + taken.len() as u64) } else { 0 };
         for (row, info) in &taken {
             let is_new = info.transaction >= progress.base;

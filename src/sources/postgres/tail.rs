@@ -48,8 +48,9 @@ pub(super) async fn read(
     progress: &mut Progress,
 ) -> Result<[Batch; 2], Error> {
     if progress.file != state.file {
-        // The table was rewritten: every row has another `ctid`.
+        // The table was rewritten: every row has another `ctid`, and may seem to be of the transaction that rewrote it.
         progress.file = state.file;
+        progress.rewritten.get_or_insert(progress.read_at);
         progress.sizes = super::snapshot::SizeHistory::default();
         progress.blocks = 0;
         progress.sweeps.is_due = true;
@@ -80,7 +81,19 @@ pub(super) async fn read(
             let info = RowInfo::new(row, &state.snapshot);
             if progress.insert_sent(info.key, info.transaction) {
                 let is_old = progress.first.as_ref().is_some_and(|first| first.sees(info.transaction));
-                rows::read(row, &info, &mut batches[usize::from(!is_old)]);
+                let [old, new] = &mut batches;
+                if is_old {
+                    rows::read(row, &info, old);
+                    continue;
+                }
+                let count = new.spans.len();
+                rows::read(row, &info, new);
+                // After a rewrite only the times tell that a row is old.
+                let read = new.spans.get(count).and_then(|span| span.end);
+                if read.zip(progress.rewritten).is_some_and(|(end, read_at)| end < read_at) {
+                    new.spans.truncate(count);
+                    rows::read(row, &info, old);
+                }
             }
         }
     }

@@ -7,8 +7,8 @@ use hashbrown::HashSet;
 use super::checkpoints::Checkpoints;
 use super::file_state::FileId;
 use super::rows::Checkpoint;
-use crate::model::{Batch, Nanos, SourceId, SpanId};
-use crate::sources::State;
+use crate::model::{Batch, Origin, SourceId, SpanId};
+use crate::sources::{ReadLimits, State};
 
 /// The most ids of sent spans that are remembered, so that a live span's parent is not read again.
 const MAX_SENT: usize = 1 << 16;
@@ -25,9 +25,7 @@ const READAHEAD_BYTES: u64 = 32 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     pub(super) source: SourceId,
-    pub(super) limit: u64,
-    /// Earlier spans are not read.
-    pub(super) since: Option<Nanos>,
+    pub(super) limits: ReadLimits,
     /// The lowest row id to read, because of `since`.
     pub(super) floor: i64,
     file: Option<FileId>,
@@ -38,6 +36,8 @@ pub(super) struct Progress {
     pub(super) left_out: u64,
     /// Whether the file or its table was missing: then all its rows are new.
     pub(super) was_missing: bool,
+    /// Whether the rows that are being loaded are new.
+    pub(super) origin: Origin,
 }
 
 /// The state of loading the rows that existed at the start, newest first.
@@ -91,12 +91,11 @@ pub(super) struct Page {
 pub(super) struct Sent(HashSet<SpanId>);
 
 impl Progress {
-    pub(super) fn new(source: SourceId, limit: u64, since: Option<Nanos>) -> Self {
+    pub(super) fn new(source: SourceId, limits: ReadLimits) -> Self {
         let (checkpoints, load) = (Checkpoints::default(), Some(Load::default()));
         Self {
             source,
-            limit: limit.max(1),
-            since,
+            limits: ReadLimits { limit: limits.limit.max(1), ..limits },
             floor: i64::MIN,
             file: None,
             checkpoints,
@@ -104,19 +103,27 @@ impl Progress {
             has_newer_rows: false,
             left_out: 0,
             was_missing: false,
+            origin: Origin::History,
         }
     }
 
     /// Starts over if the path now names another file.
     pub(super) fn set_file(&mut self, file: FileId) {
         if self.file != Some(file) {
-            *self = Self { file: Some(file), was_missing: self.was_missing, ..Self::new(self.source, self.limit, self.since) };
+            let limits = if self.existed() { self.limits.again() } else { self.limits };
+            *self = Self { file: Some(file), was_missing: self.was_missing, ..Self::new(self.source, limits) };
         }
     }
 
     /// Starts over because the file or its table is missing.
     pub(super) fn set_missing(&mut self) {
-        *self = Self { file: self.file, was_missing: true, ..Self::new(self.source, self.limit, self.since) };
+        *self = Self { file: self.file, was_missing: true, ..Self::new(self.source, self.limits.again()) };
+    }
+
+    /// Starts to load again, because no row that was read can be found any more. `has_rows` tells whether there is anything to load.
+    pub(super) fn load_again(&mut self, has_rows: bool) {
+        self.limits = self.limits.again();
+        self.load = has_rows.then(Load::default);
     }
 
     /// Whether the file existed before.
@@ -138,7 +145,7 @@ impl Progress {
 
     /// Returns how many more of the rows that existed at the start may be read.
     pub(super) fn remaining(&self) -> u64 {
-        self.load.as_ref().map_or(0, |load| self.limit.saturating_sub(load.done))
+        self.load.as_ref().map_or(0, |load| self.limits.limit.saturating_sub(load.done))
     }
 
     /// Estimates the byte ranges, in a file of `len` bytes, of the rows to read next. Empty while reading is fast.
@@ -163,7 +170,7 @@ impl Progress {
         if let Some(&checkpoint) = rows_read.last().filter(|_| !is_last) {
             let bottom = self.floor.max(lowest);
             // As many row ids as rows remain, so that no row is read in vain.
-            let remaining = i64::try_from(self.limit.saturating_sub(load.done)).unwrap_or(i64::MAX);
+            let remaining = i64::try_from(self.limits.limit.saturating_sub(load.done)).unwrap_or(i64::MAX);
             load.from = checkpoint.row;
             let from = checkpoint.row.saturating_sub(remaining).max(bottom);
             let ids = checkpoint.row.saturating_sub(from);
@@ -209,7 +216,7 @@ impl Progress {
     /// When all ranges are read, continues with the rows below them, or ends.
     fn next_ranges(&mut self, lowest: i64) {
         let (Some(load), bottom) = (&mut self.load, self.floor.max(lowest)) else { return };
-        let is_full = load.done >= self.limit;
+        let is_full = load.done >= self.limits.limit;
         if !is_full && !load.ranges.is_empty() {
             return;
         }
@@ -260,7 +267,7 @@ mod tests {
 
     #[test]
     fn slow_rows_are_read_ahead() {
-        let mut progress = Progress::new(SourceId(0), u64::MAX, None);
+        let mut progress = Progress::new(SourceId(0), ReadLimits::of(u64::MAX));
         progress.checkpoints.push(checkpoint(1_000_000));
         progress.first_page_read(1, &[checkpoint(1_000_000)], false, 1);
         let ranges = progress.load.clone().unwrap().ranges;
@@ -290,7 +297,7 @@ mod tests {
             let mut rows: Vec<i64> = gaps.iter().scan(0, |row, gap| { *row += gap; Some(*row) }).collect();
             let half = rows.len() / 2;
             rows[half..].iter_mut().for_each(|row| *row += hole);
-            let mut progress = Progress { floor, ..Progress::new(SourceId(0), limit, None) };
+            let mut progress = Progress { floor, ..Progress::new(SourceId(0), ReadLimits::of(limit)) };
             let first: Vec<i64> = rows.iter().rev().copied().take(usize::try_from(limit).unwrap().min(512)).collect();
             let rows_read: Vec<Checkpoint> = first.iter().copied().map(checkpoint).collect();
             rows_read.iter().rev().for_each(|checkpoint| progress.checkpoints.push(*checkpoint));

@@ -10,7 +10,7 @@ use super::Tables;
 use super::access::Database;
 use super::checkpoints::Checkpoints;
 use super::error::Error;
-use super::progress::{Load, Page, Progress, RowRange, Sent};
+use super::progress::{Page, Progress, RowRange, Sent};
 use super::rows::{self, Checkpoint, Rows};
 use super::schema::{bounds, check, select};
 use crate::model::{Batch, Nanos, Origin, SpanId};
@@ -47,6 +47,8 @@ pub(super) struct Reader<'a> {
     pub(super) tables: &'a Tables,
     pub(super) sent: &'a Sent,
     pub(super) updates: &'a UpdateSender,
+    /// Whether the rows that exist are new.
+    pub(super) origin: Origin,
 }
 
 impl Reader<'_> {
@@ -76,7 +78,7 @@ impl Reader<'_> {
         }
         let newest = progress.checkpoints.newest();
         if had_rows && newest.is_none() {
-            progress.load = bounds(&self.database.connection, self.tables)?.map(|_| Load::default());
+            progress.load_again(bounds(&self.database.connection, self.tables)?.is_some());
             return Ok(Vec::new());
         }
         let after = newest.map_or(i64::MIN, |checkpoint| checkpoint.row);
@@ -98,7 +100,7 @@ impl Reader<'_> {
         let limit = usize::try_from(wanted).unwrap_or(PAGE).min(PAGE);
         let begun = Instant::now();
         let mut statement = self.select("WHERE rowid < ?1 AND rowid >= ?2 ORDER BY rowid DESC")?;
-        let mut read = Rows::new(self.updates.batch(Origin::History));
+        let mut read = Rows::new(self.updates.batch(self.origin));
         // Only where no parents must come along. If the rest of the page fails, these rows are sent again, which is harmless.
         read.sends_early = !self.database.may_change && wanted > PAGE as u64 && !range.cut;
         let mut before = range.before;
@@ -130,14 +132,14 @@ impl Reader<'_> {
             progress.load = None;
             return Ok(Vec::new());
         };
-        let origin = if std::mem::take(&mut progress.was_missing) { Origin::Live } else { Origin::History };
-        let wanted = usize::try_from(progress.limit).unwrap_or(FIRST_PAGE).min(FIRST_PAGE);
-        progress.floor = progress.since.map_or(Ok(i64::MIN), |since| self.floor(since))?;
-        let mut read = Rows::new(self.updates.batch(origin));
+        progress.origin = if std::mem::take(&mut progress.was_missing) { Origin::Live } else { Origin::History };
+        let wanted = usize::try_from(progress.limits.limit).unwrap_or(FIRST_PAGE).min(FIRST_PAGE);
+        progress.floor = progress.limits.since.map_or(Ok(i64::MIN), |since| self.floor(since))?;
+        let mut read = Rows::new(self.updates.batch(progress.origin));
         self.rows(&mut self.select("WHERE rowid <= ?1 ORDER BY rowid DESC")?, [highest], wanted, &mut read)?;
         progress.checkpoints = Checkpoints::default();
         read.checkpoints.iter().rev().for_each(|checkpoint| progress.checkpoints.push(*checkpoint));
-        let total = u64::try_from(highest.saturating_sub(lowest)).unwrap_or(0).saturating_add(1).min(progress.limit);
+        let total = u64::try_from(highest.saturating_sub(lowest)).unwrap_or(0).saturating_add(1).min(progress.limits.limit);
         progress.first_page_read(total, &read.checkpoints, read.is_last, lowest);
         self.with_parents(read.into_batches())
     }

@@ -122,6 +122,13 @@ fn a_tool_call_failed_if_its_execution_did() {
         let group = store.stats().groups(By::Tool).next().unwrap().1;
         assert_eq!((group.calls, group.failed), (1, 1));
     }
+    // A hook of the call fails nothing, wherever it comes from.
+    let hook = Step { ending: Ending::Watching, ..execution.clone() };
+    for parts in [[&call, &hook], [&hook, &call]] {
+        let store = held(&parts.map(std::slice::from_ref));
+        assert_eq!((status(&store, 1), store.all().failed, store.all().errors), (RunStatus::Ok, 0, 1));
+    }
+    assert_eq!(status(&held(&[&[hook]]), 1), RunStatus::Error, "alone it is the call");
     // Another tool that a tool calls may fail without it.
     let store = held(&[&[called(1, None, "sum"), execution.clone()]]);
     assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Ok);
@@ -171,7 +178,8 @@ fn refusals_count_for_the_agent_unless_a_call_failed_below() {
 
 fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     const TYPES: [SpanType; 6] = [SpanType::Agent, SpanType::Step, SpanType::Model, SpanType::Tool, SpanType::Other, SpanType::Guardrail];
-    const ENDINGS: [Ending; 6] = [Ending::Plain, Ending::Plain, Ending::Failed, Ending::Refused, Ending::Paused, Ending::Cut];
+    const ENDINGS: [Ending; 7] =
+        [Ending::Plain, Ending::Plain, Ending::Watching, Ending::Failed, Ending::Refused, Ending::Paused, Ending::Cut];
     let kind = (
         prop::sample::select(&TYPES[..]),
         prop::sample::select(&ENDINGS[..]),

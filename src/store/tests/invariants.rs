@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::model::{Naming, SpanType};
+use crate::model::{Ending, Naming, SpanType};
 use crate::store::ix::{NONE, RowIx};
 use crate::store::outcome::Mark;
 use crate::store::row::Phase;
@@ -15,6 +15,7 @@ impl Store {
         self.check_rows();
         self.check_namings();
         self.check_tree();
+        self.check_places();
         self.check_calls_and_duplicates();
         self.check_text_uses();
         assert_eq!(self.stats, self.recomputed_stats(|_| true), "statistics over all traces");
@@ -40,6 +41,7 @@ impl Store {
             let sum = self.sum(data.roots());
             assert_eq!(self.totals_of(trace), sum, "totals of a trace");
             assert_eq!(data.sums.is_some(), data.roots().len() > 1);
+            assert_eq!(data.leaked as usize, data.roots().iter().filter(|&&root| self.is_leaked(root)).count());
             let counts = data.counts;
             assert_eq!((counts.spans, counts.failed, counts.running, counts.lost), (sum.spans, sum.failed, sum.running, sum.lost));
             assert!(counts.running > 0 || self.first_evictable <= (start, trace), "an ended trace is evictable");
@@ -54,7 +56,10 @@ impl Store {
         for &row in &rows {
             let data = self.row(row);
             let is_failure = data.outcome.has_own_failure() && !data.span_type.is_agent_work();
-            assert_eq!(data.outcome.has(Mark::Harmless), is_failure && !self.services.counts_failure(row), "failures of agentic services");
+            let watches = || data.parent().is_some_and(|parent| self.is_same_operation(parent, row));
+            let is_harmless = (is_failure && !self.services.counts_failure(row))
+                || (data.span_type == SpanType::Tool && data.ending() == Ending::Watching && watches());
+            assert_eq!(data.outcome.has(Mark::Harmless), is_harmless, "failures that harm no agent");
             assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
             let fails_below = |&child: &RowIx| self.row(child).has_failed() && self.is_same_operation(row, child);
             let has_failed_below = data.span_type == SpanType::Tool && self.children(row).iter().any(fails_below);
@@ -63,7 +68,7 @@ impl Store {
         let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
         assert_eq!(self.running, running);
         assert_eq!(self.retained_bytes, rows.iter().map(|&row| u64::from(self.row(row).retained_bytes)).sum::<u64>());
-        assert!(self.unlinked_parents.keys().all(|&row| self.is_held(row)));
+        assert!(self.stated_parents.keys().all(|&row| self.is_held(row)));
     }
 
     fn check_namings(&self) {
@@ -89,6 +94,23 @@ impl Store {
         }
         let mut roots = self.traces().map(|trace| self.trace(trace).roots());
         assert!(roots.all(|roots| !roots.is_empty() && roots.is_sorted_by_key(|&root| self.row(root).order())), "roots are sorted");
+    }
+
+    /// Checks that every row stands where it is placed anew.
+    fn check_places(&self) {
+        for row in self.rows() {
+            let stated = match self.stated_parents.get(&row) {
+                Some(stated) if stated.is_moved => stated.id.and_then(|id| self.find(self.row(row).trace(), id)),
+                Some(_) => None,
+                None => self.row(row).parent(),
+            };
+            let Some(stated) = stated else { continue };
+            let place = self.placed(row, stated).0;
+            if place.is_none_or(|place| !self.is_at_or_below(place, row)) {
+                assert_eq!(self.row(row).parent(), place.map(|place| self.within_depth(place)), "a row stands in its place");
+                assert_eq!(self.is_moved(row), place != Some(stated));
+            }
+        }
     }
 
     fn check_calls_and_duplicates(&self) {

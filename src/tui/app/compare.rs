@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::refresh::Pace;
 use crate::model::{Nanos, SpanId, SpanType};
 use crate::sources::PayloadRequest;
-use crate::store::{Row, RowIx, Store, Symbol, Totals, TraceIx};
+use crate::store::{Row, RowIx, Store, Symbol, TraceIx};
 use align::align;
 
 /// Steps of a trace to compare at most; the others are only counted.
@@ -49,9 +49,11 @@ impl Differences {
     }
 }
 
-/// The first lines of the input and the output of a step.
+/// The parameters that a step states, and the first lines of its input and its output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
+    /// The parameters, a line each.
+    pub parameters: Vec<TextLine>,
     /// The input.
     pub input: Vec<TextLine>,
     /// The output.
@@ -179,7 +181,7 @@ impl Compare {
     pub fn differences(&self, store: &Store, pair: usize, now: Nanos) -> Differences {
         let [Some(left), Some(right)] = self.pairs[pair].rows else { return Differences { step: true, ..Differences::default() } };
         let [a, b] = [left, right].map(|row| store.row(row));
-        let [x, y] = [left, right].map(|row| totals(store, row));
+        let [x, y] = [left, right].map(|row| store.shown_totals(row));
         let [short, long] = {
             let [a, b] = [a, b].map(|row| row.duration(now));
             [a.min(b), a.max(b)]
@@ -232,13 +234,6 @@ fn steps(store: &Store, trace: TraceIx) -> Vec<(RowIx, usize)> {
         (row, depth + usize::from(roots > 1))
     });
     steps.take(STEPS).collect()
-}
-
-/// Returns the totals of a subtree; for the first root of a trace, those of the trace.
-#[must_use]
-pub fn totals(store: &Store, row: RowIx) -> Totals {
-    let trace = store.row(row).trace();
-    if store.trace(trace).roots().first() == Some(&row) { store.totals_of(trace) } else { store.totals(row) }
 }
 
 fn keys(store: &Store, steps: &[(RowIx, usize)]) -> Vec<(SpanType, Symbol)> {

@@ -193,7 +193,7 @@ impl Detail {
         };
         let value = match self.tab {
             Tab::Input => semconv::input(&payload.attributes).map(|value| (title.clone(), value_text(value))),
-            Tab::Output => semconv::output(&payload.attributes).map(|value| (title.clone(), value_text(value))),
+            Tab::Output => semconv::output_of(payload).map(|value| (title.clone(), value_text(value))),
             Tab::Attributes => self.attribute_at(payload, self.pager.line()).map(|(name, value)| (name.clone(), value_text(value))),
             _ => return Ok((title, self.pager.document().to_text())),
         };

@@ -13,7 +13,7 @@ use super::{HitMap, popup, put, put_right};
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{RowIx, RunStatus, Store};
-use crate::tui::app::compare::{Differences, TextLine, Texts, totals};
+use crate::tui::app::compare::{Differences, TextLine, Texts};
 use crate::tui::app::{Compare, HitTarget};
 use crate::tui::display;
 use crate::tui::widget::text;
@@ -110,7 +110,7 @@ fn draw_head(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, 
     for (side, part) in sides(area).into_iter().enumerate() {
         let trace = store.trace(compare.traces[side]);
         let x = put(buffer, part.x, area.y, part.width, ["A ", "B "][side], styling.key());
-        let name = display::name(store, store.row(trace.roots()[0]));
+        let name = display::lead_name(store, compare.traces[side]);
         let x = put(buffer, x, area.y, part.right().saturating_sub(x), &name, styling.title()) + 2;
         let left_out = match compare.omitted[side] {
             0 => String::new(),
@@ -173,7 +173,7 @@ fn step(
     }
     let details = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
     put(buffer, x, area.y, room(x), details.0, lit(details.1, differences.text));
-    let amounts = totals(store, row);
+    let amounts = store.shown_totals(row);
     let mut end = end;
     for (text, width, differences) in [
         (display::elapsed(data, now), columns.time, differences.time),
@@ -194,7 +194,7 @@ fn difference(compare: &Compare, store: &Store, now: Nanos) -> String {
         gap if gap < 0 => format!("-{}", format(gap.saturating_neg())),
         gap => format!("+{}", format(gap)),
     };
-    let [x, y] = [a, b].map(|row| totals(store, row));
+    let [x, y] = [a, b].map(|row| store.shown_totals(row));
     let time = signed(store.row(a).duration(now), store.row(b).duration(now), &format::duration);
     let mut text = format!(" B to A: time {time}");
     if let (Some(x), Some(y)) = (x.tokens(), y.tokens()) {
@@ -212,26 +212,34 @@ fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, styl
     block.render(area, buffer);
     let Some(pair) = compare.pairs.get(compare.cursor) else { return };
     let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
-    let upper = area.height / 2;
-    let halves = [Rect { height: upper, ..area }, Rect { y: area.y + upper, height: area.height - upper, ..area }];
     let preview = |row: RowIx| vec![TextLine { text: store.text(store.row(row).input).to_owned(), ..TextLine::default() }];
     let texts_by_side: [Option<Texts>; 2] = [0, 1].map(|side| {
         let row = pair.rows[side]?;
-        Some(compare.texts[side].clone().unwrap_or_else(|| Texts { input: preview(row), output: Vec::new() }))
+        Some(compare.texts[side].clone().unwrap_or_else(|| Texts { input: preview(row), ..Texts::default() }))
     });
-    for (half, name, lines) in [
-        (halves[0], "input", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.input))),
-        (halves[1], "output", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.output))),
+    // The parameters take the lines that they need, the texts share the others.
+    let parameters = texts_by_side.iter().flatten().map(|texts| texts.parameters.len()).max().unwrap_or_default();
+    let first = if parameters == 0 { 0 } else { (parameters as u16).saturating_add(1).min(area.height / 3) };
+    let upper = (area.height - first) / 2;
+    let parts = [(0, first), (first, upper), (first + upper, area.height - first - upper)];
+    let parts = parts.map(|(above, height)| Rect { y: area.y + above, height, ..area });
+    for (part, name, lines) in [
+        (parts[0], "parameters", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.parameters))),
+        (parts[1], "input", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.input))),
+        (parts[2], "output", texts_by_side.each_ref().map(|texts| texts.as_ref().map(|texts| &texts.output))),
     ] {
-        put(buffer, half.x, half.y, half.width, name, styling.key());
-        let body = Rect { y: half.y + 1, height: half.height.saturating_sub(1), ..half };
-        for (side, part) in sides(body).into_iter().enumerate() {
+        if part.height == 0 {
+            continue;
+        }
+        put(buffer, part.x, part.y, part.width, name, styling.key());
+        let body = Rect { y: part.y + 1, height: part.height.saturating_sub(1), ..part };
+        for (side, column) in sides(body).into_iter().enumerate() {
             let Some(own) = lines[side] else { continue };
             let other: HashSet<&TextLine> = lines[1 - side].into_iter().flatten().collect();
-            let rows = own.iter().flat_map(|line| wrapped(line, part.width).map(move |row| (line, row)));
-            for (y, (line, (indent, row))) in (part.top()..part.bottom()).zip(rows) {
+            let rows = own.iter().flat_map(|line| wrapped(line, column.width).map(move |row| (line, row)));
+            for (y, (line, (indent, row))) in (column.top()..column.bottom()).zip(rows) {
                 let style = if other.contains(line) { styling.dim() } else { styling.lit() };
-                put(buffer, part.x + indent, y, part.width - indent, row, style);
+                put(buffer, column.x + indent, y, column.width - indent, row, style);
             }
         }
     }

@@ -32,7 +32,7 @@ enum Line {
 }
 
 /// The lines about filters.
-const FILTER: [Line; 8] = [
+const FILTER: [Line; 9] = [
     Line::Text("A trace is shown if one span matches every word."),
     Line::Words("status:error kind:tool", "both, on the same span"),
     Line::Words("agent:ann|bob", "one or the other"),
@@ -41,13 +41,15 @@ const FILTER: [Line; 8] = [
     Line::Words("name:\"a b*\" /time.?out/", "exact, wildcard, regex"),
     Line::Words("since:15m until:2026-11-22", "start time"),
     Line::Words("text:refund attr.NAME:x", "text in payloads"),
+    Line::Words("param.temperature:>0.5", "a model's parameter"),
 ];
 
 /// The lines about symbols.
-const SYMBOLS: [Line; 4] = [
+const SYMBOLS: [Line; 5] = [
     Line::Text("◆ agent  ◈ team  ▣ workflow  ▫ step  ✦ model  ⚙ tool"),
     Line::Text("⌕ retriever  ⛨ guardrail  · other"),
-    Line::Text("◐ running  ◌ lost  ✗ failed  ┊ parent not seen"),
+    Line::Text("◐ running  ◌ lost  ✗ failed  ‖ paused  ⊘ cut"),
+    Line::Text("┊ parent not seen"),
     Line::Text("█ own time  ▒ children's time"),
 ];
 

@@ -6,7 +6,7 @@ use tui_input::Input;
 
 use crate::model::SpanType;
 use crate::query::{CursorContext, FIELDS, KINDS, STATUSES, cursor_context, quote};
-use crate::semconv::row_keys;
+use crate::semconv::{PARAMETERS, row_keys};
 use crate::store::{By, RowIx, Store, Symbol};
 
 /// A possible completion.
@@ -104,6 +104,12 @@ fn fields(typed: &str) -> Vec<Completion> {
     if let Some(name) = typed.strip_prefix("attr.") {
         let completion = |name: &str| Completion { name: format!("attr.{name}"), count: None, help: "", text: format!("attr.{name}:") };
         return row_keys().filter(|known| known.starts_with(name)).map(completion).collect();
+    }
+    if let Some(name) = typed.strip_prefix("param.") {
+        let names = PARAMETERS.iter().map(|parameter| parameter.name).filter(|known| known.starts_with(name));
+        return names
+            .map(|name| Completion { name: format!("param.{name}"), count: None, help: "", text: format!("param.{name}:") })
+            .collect();
     }
     let completion = |(name, help): &(&str, &'static str)| {
         let colon = if name.ends_with('.') { "" } else { ":" };

@@ -13,11 +13,17 @@ pub(super) fn path(store: &Store, trace: TraceIx, now: Nanos) -> HashSet<RowIx> 
     let ends = ends(store, trace, now);
     let end = |row: RowIx| ends.get(&row).copied().unwrap_or(Nanos::MIN);
     let mut path = HashSet::new();
-    let mut open = vec![(store.trace(trace).roots(), Nanos::MIN, Nanos::MAX)];
-    let mut latest: Vec<RowIx> = Vec::new();
-    while let Some((rows, from, mut until)) = open.pop() {
-        latest.clear();
-        latest.extend(rows);
+    let mut open = vec![(store.trace(trace).roots().to_vec(), Nanos::MIN, Nanos::MAX)];
+    while let Some((mut latest, from, mut until)) = open.pop() {
+        // The run of a team's member stands beside the call that hands the task to it.
+        let mut members: HashMap<RowIx, Vec<RowIx>> = HashMap::new();
+        latest.retain(|&row| match store.delegation_of(row) {
+            Some(call) => {
+                members.entry(call).or_default().push(row);
+                false
+            }
+            None => true,
+        });
         // Of two rows with the same end, the one that started later comes first.
         latest.sort_by_key(|&row| std::cmp::Reverse((end(row), store.row(row).start)));
         for &row in &latest {
@@ -29,7 +35,9 @@ pub(super) fn path(store: &Store, trace: TraceIx, now: Nanos) -> HashSet<RowIx> 
             }
             path.insert(row);
             let data = store.row(row);
-            open.push((store.children(row), data.start, end(row)));
+            let mut below = store.children(row).to_vec();
+            below.extend(members.remove(&row).into_iter().flatten());
+            open.push((below, data.start, end(row)));
             until = data.start;
         }
     }

@@ -13,7 +13,7 @@ named_enum! {
         /// Start time, newest first.
         #[default]
         Start = "start",
-        /// Duration of the head, longest first.
+        /// Duration, longest first.
         Duration = "duration",
         /// Tokens, most first.
         Tokens = "tokens",
@@ -21,7 +21,7 @@ named_enum! {
         Cost = "cost",
         /// Failed spans, most first.
         Errors = "errors",
-        /// Name of the head, from A to Z.
+        /// Name of the run that the trace is named after, from A to Z.
         Name = "name",
     }
 }
@@ -60,15 +60,15 @@ impl Sorting {
         let totals = store.totals_of(trace);
         let unknown = if self.is_descending() { i64::MIN } else { i64::MAX };
         let number = |number: Option<u64>| number.map_or(unknown, |number| i64::try_from(number).unwrap_or(i64::MAX));
-        let head = store.row(data.roots()[0]);
+        let lead = store.row(store.lead(trace).unwrap_or(data.roots()[0]));
         let value = match self.by {
             Sort::Start => Value::Number(data.start),
-            Sort::Duration => Value::Number(head.duration(now)),
+            Sort::Duration => Value::Number(store.length(trace, now)),
             Sort::Tokens => Value::Number(number(totals.tokens())),
             Sort::Cost => Value::Number(totals.cost().unwrap_or(unknown)),
             Sort::Errors => Value::Number(i64::from(totals.failed)),
             Sort::Name => {
-                let name = if head.label.is_empty() { head.name } else { head.label };
+                let name = if lead.label.is_empty() { lead.name } else { lead.label };
                 Value::Name(store.text(name).to_lowercase().into())
             }
         };

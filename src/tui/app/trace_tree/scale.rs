@@ -62,7 +62,7 @@ const UNKNOWN: u8 = u8::MAX;
 
 impl Sizes {
     pub(super) fn new(store: &Store, trace: TraceIx, now: Nanos) -> Self {
-        let time = u64::try_from(length(store, trace, now)).ok();
+        let time = u64::try_from(store.length(trace, now)).ok();
         let totals = store.totals_of(trace);
         let cost = totals.cost().and_then(|cost| u64::try_from(cost).ok());
         let step = |list: usize, size: Option<u64>| {
@@ -71,13 +71,6 @@ impl Sizes {
         };
         Self([step(0, time), step(1, totals.tokens()), step(2, cost)])
     }
-}
-
-/// Returns the duration of a trace from its first start to its last end, or until `now` while it runs. Never negative.
-pub(super) fn length(store: &Store, trace: TraceIx, now: Nanos) -> Nanos {
-    let data = store.trace(trace);
-    let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
-    end.saturating_sub(data.start).max(0)
 }
 
 /// The number of shown traces of each size.

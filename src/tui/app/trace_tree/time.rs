@@ -1,6 +1,6 @@
 //! The time axes of the bars: the whole trace, or a zoomed part of it.
 
-use super::{TraceTree, scale};
+use super::TraceTree;
 use crate::model::Nanos;
 use crate::settings::Measure;
 use crate::store::{RowIx, Store, TraceIx};
@@ -20,8 +20,9 @@ impl TraceTree {
     /// Returns the whole time range of a trace.
     #[must_use]
     pub fn full_axis(store: &Store, trace: TraceIx, now: Nanos) -> Axis {
-        let start = store.trace(trace).start;
-        Axis { start, end: start.saturating_add(scale::length(store, trace, now)) }
+        let data = store.trace(trace);
+        let end = if data.counts().running > 0 { data.end.max(now) } else { data.end };
+        Axis { start: data.start, end: end.max(data.start) }
     }
 
     /// Returns the time range of the bars of an unfolded trace.

@@ -8,6 +8,7 @@ use crate::model::{Attribute, Payload, Value};
 use crate::semconv::{self, Message};
 use crate::tui::app::compare::{TextLine, Texts};
 use crate::tui::app::{Page, Tab, value_text};
+use crate::tui::display;
 use crate::tui::widget::chat::{self, Part};
 use crate::tui::widget::json;
 use crate::tui::widget::text::{Document, TextRole};
@@ -23,7 +24,7 @@ pub(super) fn page(tab: Tab, payload: &Payload, asked_above: Option<&str>) -> Pa
         Tab::Overview => Page::default(),
         Tab::Messages => messages(payload, asked_above).into(),
         Tab::Input => value(semconv::input(&payload.attributes), "No input is recorded on this span."),
-        Tab::Output => value(semconv::output(&payload.attributes), "No output is recorded on this span."),
+        Tab::Output => value(semconv::output_of(payload), "No output is recorded on this span."),
         Tab::Attributes => attributes(payload),
         Tab::Events => events(payload).into(),
     }
@@ -83,7 +84,7 @@ fn exchange(payload: &Payload) -> [Document; 2] {
     let conversation = semconv::conversation(payload);
     if conversation.input.is_empty() && conversation.output.is_empty() {
         let value = |value: Option<&Value>| value.map_or_else(Document::new, |value| json::document(&value_text(value)));
-        return [value(semconv::input(&payload.attributes)), value(semconv::output(&payload.attributes))];
+        return [value(semconv::input(&payload.attributes)), value(semconv::output_of(payload))];
     }
     [conversation.input, conversation.output]
         .map(|messages| chat::document(&conversation::pair_results(&messages.iter().collect::<Vec<_>>())))
@@ -93,7 +94,12 @@ fn exchange(payload: &Payload) -> [Document; 2] {
 #[must_use]
 pub fn exchange_texts(payload: &Payload) -> Texts {
     let [input, output] = exchange(payload).each_ref().map(first_lines);
-    Texts { input, output }
+    let line = |parameter| {
+        let text = display::parameters(std::slice::from_ref(parameter));
+        TextLine { text: format::safe(&text).into_owned(), ..TextLine::default() }
+    };
+    let parameters = semconv::parameters(&payload.attributes).iter().map(line).collect();
+    Texts { parameters, input, output }
 }
 
 fn first_lines(document: &Document) -> Vec<TextLine> {
@@ -105,7 +111,7 @@ fn first_lines(document: &Document) -> Vec<TextLine> {
 fn input_output(payload: &Payload) -> (Option<chat::Message<'static>>, Option<chat::Message<'static>>) {
     let attributes = &payload.attributes;
     let text = |value: &Value| json::string(&value_text(value)).into_owned().into();
-    let (input, output) = (semconv::input(attributes).map(text), semconv::output(attributes).map(text));
+    let (input, output) = (semconv::input(attributes).map(text), semconv::output_of(payload).map(text));
     let message = |role: &'static str, part| chat::Message { role: role.into(), parts: vec![part] };
     if let Some(name) = semconv::tool(attributes) {
         let call = input.map(|arguments| message("call", Part::Call { name: name.to_owned().into(), arguments }));

@@ -3,10 +3,10 @@
 use crate::format;
 use crate::model::usage::RareTokens;
 use crate::model::{self, Dropped, Ending, Nanos, Payload, SpanType, Status};
-use crate::semconv::inconsistent_total;
+use crate::semconv::{inconsistent_total, parameters};
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
-use crate::tui::display::{Shares, cost, tokens_in_out};
+use crate::tui::display::{self, Shares, cost, tokens_in_out};
 use crate::tui::widget::text::{Document, TextRole};
 use crate::tui::widget::{Glyphs, sparkline};
 
@@ -26,6 +26,7 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
     page.anomalies(store, row, now);
     page.context(store, row);
     if let PayloadState::Ready(payload) = payload {
+        page.parameters(store, row, payload);
         let (scope, version) = &payload.scope;
         if !scope.is_empty() {
             page.fact("scope", &format!("{scope} {version}"), TextRole::Plain);
@@ -46,6 +47,14 @@ impl Page {
         self.0.begin_line(0, LABEL_WIDTH);
         self.0.push(&format::pad_right(&format::fit(name, LABEL_WIDTH - 1), LABEL_WIDTH), TextRole::Label);
         self.0.push(value, role);
+    }
+
+    /// Writes the parameters of a model call.
+    fn parameters(&mut self, store: &Store, row: RowIx, payload: &Payload) {
+        let parameters = if store.row(row).span_type.calls_model() { parameters(&payload.attributes) } else { Vec::new() };
+        if !parameters.is_empty() {
+            self.fact("parameters", &display::parameters(&parameters), TextRole::Plain);
+        }
     }
 
     /// Writes the payload's fields other than attributes and events: kind, trace state, links and dropped counts.
@@ -139,9 +148,7 @@ impl Page {
     }
 
     fn totals(&mut self, store: &Store, row: RowIx, payload: &PayloadState) {
-        let trace = store.trace(store.row(row).trace());
-        // The first row shows the totals of its trace, as in the traces pane.
-        let totals = if trace.roots().first() == Some(&row) { store.totals_of(store.row(row).trace()) } else { store.totals(row) };
+        let totals = store.shown_totals(row);
         let stated_total = if let PayloadState::Ready(payload) = payload { inconsistent_total(&payload.attributes) } else { None };
         self.duplicates(store, row, &totals, stated_total);
         if totals.calls == 0 {
@@ -318,6 +325,8 @@ impl Page {
         self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), TextRole::Plain);
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_invalid_parent(row) => format!(", states the parent {stated}, which can't be shown"),
+            (Some(stated), None) if store.is_leaked(row) => format!(", leaked context: began after its parent {stated} had ended"),
+            (Some(stated), Some(parent)) if store.is_moved(row) => format!(", names the parent {stated}, ran in {}", store.row(parent).id),
             (Some(stated), Some(parent)) if store.row(parent).placeholder => format!(", under {stated}, which has not arrived"),
             (Some(stated), _) => format!(", under {stated}"),
             (None, _) => String::new(),

@@ -39,8 +39,7 @@ impl Line<'_> {
 
     /// Returns the totals of the row and the rows below it; for a trace's first row those of the trace.
     pub(super) fn totals(&self) -> Totals {
-        let is_trace = TraceTree::parent(self.store, self.row).is_none();
-        if is_trace { self.store.totals_of(self.data.trace()) } else { self.store.totals(self.row) }
+        self.store.shown_totals(self.row)
     }
 
     /// Whether the critical path of the trace is shown and does not contain the row.
@@ -112,17 +111,25 @@ impl Line<'_> {
         let Self { app, store, styling, data, .. } = *self;
         let room = |x: u16| end.saturating_sub(x);
         let own = data.run_status();
+        let lead = self.lead();
+        let shown = lead.map_or(data, |lead| store.row(lead));
         let (glyph, style) = match own {
             RunStatus::Running | RunStatus::Lost => (display::status_symbol(own), styling.run_status(own)),
-            _ => (display::span_type_symbol(data.span_type), styling.span_type(data.span_type)),
+            _ => (display::span_type_symbol(shown.span_type), styling.span_type(shown.span_type)),
         };
         let x = put(buffer, x, y, room(x), glyph, style) + 1;
         let lit = if app.tree.is_match(self.row) { styling.lit() } else { Style::new() };
-        let label = if data.placeholder || self.is_off_critical_path() { styling.dim() } else { label_style(styling, data.span_type) };
-        let name = display::name(store, data);
+        let label = if data.placeholder || self.is_off_critical_path() { styling.dim() } else { label_style(styling, shown.span_type) };
+        let name = display::name(store, shown);
         // The name leaves room for the error, which matters more.
         let name_room = if self.shown_status() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
+        if lead.is_some() {
+            x = put(buffer, x, y, room(x), &display::name(store, data), styling.dim()) + 1;
+        }
+        if let Some(note) = display::note(store, lead.unwrap_or(self.row)) {
+            x = put(buffer, x, y, room(x), note, styling.dim()) + 1;
+        }
         let (shown, is_harmless) = (self.shown_status(), data.has_failed_harmlessly());
         if matches!(shown, RunStatus::Error | RunStatus::Paused | RunStatus::Cut) {
             x = put(buffer, x, y, room(x), display::status_symbol(shown), styling.run_status(shown)) + 1;
@@ -184,18 +191,38 @@ impl Line<'_> {
     /// Returns the beginning of the row's input; for a placeholder that of its first child.
     fn input_preview(&self) -> Option<String> {
         let store = self.store;
-        let input = if self.data.placeholder {
+        let input = if let Some(lead) = self.lead() {
+            store.row(lead).input
+        } else if self.data.placeholder {
             let first = store.children(self.row).first()?;
             store.row(*first).input
         } else {
             self.data.input
         };
         let text = store.text(input);
-        match (text.is_empty(), self.data.span_type) {
+        match (text.is_empty(), self.lead().map_or(self.data.span_type, |lead| store.row(lead).span_type)) {
             (true, _) => None,
             (false, SpanType::Tool) => Some(text.to_owned()),
             (false, SpanType::Model) if !self.data.placeholder => None,
             (false, _) => Some(format!("“{text}”")),
+        }
+    }
+
+    /// Returns the run or call that the trace of this line is named after, if the line is the trace's and another row is.
+    fn lead(&self) -> Option<RowIx> {
+        let is_trace = TraceTree::parent(self.store, self.row).is_none();
+        self.store.lead(self.data.trace()).filter(|&lead| is_trace && lead != self.row)
+    }
+
+    /// Returns the time of the row, or, where the trace outlasts its first root, that of the trace.
+    fn elapsed(&self) -> String {
+        let Self { app, store, data, .. } = *self;
+        let length = store.length(data.trace(), app.now);
+        let is_trace = TraceTree::parent(store, self.row).is_none() && data.phase == Phase::Ended;
+        match store.trace(data.trace()).counts().running {
+            0 if is_trace => format::duration(length),
+            1.. if is_trace => format::clock(length),
+            _ => display::elapsed(data, app.now),
         }
     }
 
@@ -216,7 +243,7 @@ impl Line<'_> {
         let known = |known: bool| if known { Style::new() } else { styling.dim() };
         for (text, width, style) in [
             (when, columns.when, styling.dim()),
-            (display::elapsed(data, app.now), columns.time, style),
+            (self.elapsed(), columns.time, style),
             (tokens, columns.tokens, known(totals.tokens().is_some())),
             (cost, columns.cost, known(totals.cost().is_some())),
         ] {

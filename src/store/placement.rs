@@ -1,0 +1,201 @@
+//! Under which row a span stands, where the parent that it names is not the row that it ran in.
+//!
+//! Some senders [misplace](crate::model::SpanFacts::misplaced) spans. Two rules correct that, for spans whose own sender and whose
+//! parent's sender are such:
+//!
+//! 1. A call beside the only agent of a step, begun while that agent ran, is the agent's.
+//! 2. A span that began after its parent had ended belongs to the nearest row above that was still open; if there is none, it is a root:
+//!    it *leaked* from a run that was over.
+//!
+//! The place depends only on the facts of the row, its parent, the rows above and the step's agents, not on the order of arrival. So it is
+//! decided again when one of those changes: for the children of the changed row, for the rows that passed it on their way up
+//! ([`Store::passed`]), and for the calls in a step whose agents changed. Everything else in the store follows the links that result.
+
+use smallvec::SmallVec;
+
+use super::ix::RowIx;
+use super::row::{Phase, Row};
+use super::{Changes, Store};
+use crate::model::{Nanos, SpanId, SpanType};
+
+/// The maximum number of ended rows that a row passes on its way up. A row that would pass more stays with its parent.
+const MAX_PASSED: usize = 64;
+
+/// The maximum number of rows whose place one span decides again.
+const MAX_DECIDED: usize = 8192;
+
+/// The parent that a row names and is not linked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StatedParent {
+    /// `None` for an orphan, which has not named a parent.
+    pub(super) id: Option<SpanId>,
+    /// Whether the row was moved because it did not run in that parent. Otherwise a link is impossible.
+    pub(super) is_moved: bool,
+}
+
+/// The rows that a row passes, from its parent upwards.
+type Passed = SmallVec<[RowIx; 4]>;
+
+impl Row {
+    pub(super) fn has_ended_before(&self, time: Nanos) -> bool {
+        !self.placeholder && self.phase == Phase::Ended && self.end < time
+    }
+
+    /// Returns whether the row is a run of an agent, a team or a workflow that has arrived.
+    pub(super) fn is_agent(&self) -> bool {
+        self.span_type.is_agentic() && !self.placeholder
+    }
+}
+
+impl Store {
+    /// Returns whether the row is a run of its own although it names a parent: it began after that parent, and everything above, had ended.
+    #[must_use]
+    pub fn is_leaked(&self, row: RowIx) -> bool {
+        self.row(row).parent().is_none() && self.is_moved(row)
+    }
+
+    /// Returns whether the row stands elsewhere than under the parent that it names, since it did not run in that parent.
+    #[must_use]
+    pub fn is_moved(&self, row: RowIx) -> bool {
+        self.stated_parents.get(&row).is_some_and(|stated| stated.is_moved)
+    }
+
+    /// Finds the row to link `row` to, given the row of the parent that it names. Also returns whether that moves the row.
+    pub(super) fn place(&mut self, row: RowIx, stated: RowIx) -> (Option<RowIx>, bool) {
+        let (place, passed) = self.placed(row, stated);
+        self.passed.extend(passed.into_iter().map(|above| (above, row)));
+        (place.map(|place| self.within_depth(place)), place != Some(stated))
+    }
+
+    /// Returns the row that `row` ran in, given the row of the parent that it names, and the rows that it passes.
+    pub(super) fn placed(&self, row: RowIx, stated: RowIx) -> (Option<RowIx>, Passed) {
+        let start = self.row(row).start;
+        if !self.row(row).is_misplaced() || !self.row(stated).is_misplaced() {
+            return (Some(stated), Passed::new());
+        }
+        if let Some(agent) = self.agent_beside(row, stated) {
+            return (Some(agent), Passed::from_slice(&[stated]));
+        }
+        let mut passed = Passed::new();
+        for above in self.path(stated) {
+            if !self.row(above).has_ended_before(start) {
+                return (Some(above), passed);
+            }
+            if passed.len() == MAX_PASSED {
+                return (Some(stated), Passed::new());
+            }
+            passed.push(above);
+        }
+        (None, passed)
+    }
+
+    /// Returns the only agent of a step, if it ran when `row`, a call in that step, began.
+    fn agent_beside(&self, row: RowIx, step: RowIx) -> Option<RowIx> {
+        let data = self.row(row);
+        let is_call = data.span_type.calls_model() || data.span_type.calls_tool();
+        if !is_call || self.row(step).span_type != SpanType::Step {
+            return None;
+        }
+        let agent = self.only_agent(step)?;
+        let agent_data = self.row(agent);
+        (agent_data.is_misplaced() && agent_data.start <= data.start && !agent_data.has_ended_before(data.start)).then_some(agent)
+    }
+
+    /// Decides the places again that depend on a row, which was inserted or updated and whose parent was `old_parent`.
+    pub(super) fn place_dependents(&mut self, row: RowIx, old_parent: Option<RowIx>, was_agent: bool, changes: &mut Changes) {
+        let mut undecided = Vec::new();
+        self.add_passing(row, &mut undecided);
+        if self.row(row).is_misplaced() || !self.stated_parents.is_empty() {
+            self.release_orphans(row, changes);
+            self.add_children(row, &mut undecided);
+        }
+        if was_agent || self.row(row).is_agent() {
+            self.add_calls_beside(row, old_parent, &mut undecided);
+        }
+        for _ in 0..MAX_DECIDED {
+            let Some(next) = undecided.pop() else { return };
+            let old_parent = self.row(next).parent();
+            if self.decide_again(next, changes) {
+                self.add_passing(next, &mut undecided);
+                if self.row(next).is_agent() {
+                    self.add_calls_beside(next, old_parent, &mut undecided);
+                }
+            }
+        }
+    }
+
+    /// Adds the rows that passed `row` on their way up.
+    fn add_passing(&self, row: RowIx, undecided: &mut Vec<RowIx>) {
+        if !self.passed.is_empty() {
+            undecided.extend(self.passed.range((row, RowIx(0))..=(row, RowIx(u32::MAX))).map(|&(_, passing)| passing));
+        }
+    }
+
+    /// Forgets which rows passed `row`, which is dropped.
+    pub(super) fn forget_passing(&mut self, row: RowIx) {
+        let mut passing = Vec::new();
+        self.add_passing(row, &mut passing);
+        for passing in passing {
+            self.passed.remove(&(row, passing));
+        }
+    }
+
+    fn add_children(&self, row: RowIx, undecided: &mut Vec<RowIx>) {
+        undecided.extend(self.children(row).iter().copied().filter(|&child| self.row(child).is_misplaced()));
+    }
+
+    /// Adds the calls in the steps that an agent is or was in.
+    fn add_calls_beside(&self, agent: RowIx, old_parent: Option<RowIx>, undecided: &mut Vec<RowIx>) {
+        let parent = self.row(agent).parent();
+        for step in [parent, old_parent.filter(|_| old_parent != parent)].into_iter().flatten() {
+            if self.row(step).span_type == SpanType::Step && self.row(step).is_misplaced() {
+                self.add_children(step, undecided);
+                self.add_passing(step, undecided);
+            }
+        }
+    }
+
+    /// Links a row elsewhere if its place has changed. Returns whether it has.
+    fn decide_again(&mut self, row: RowIx, changes: &mut Changes) -> bool {
+        let old = self.row(row).parent();
+        let stated = match self.stated_parents.get(&row) {
+            Some(StatedParent { id: Some(id), is_moved: true }) => self.find(self.row(row).trace(), *id),
+            // A link is impossible.
+            Some(_) => None,
+            None => old,
+        };
+        let Some(stated) = stated else { return false };
+        let (new, is_moved) = self.place(row, stated);
+        if new == old || new.is_some_and(|new| self.is_at_or_below(new, row)) {
+            return false;
+        }
+        let id = self.row(stated).id;
+        let is_linked_to_it = new.is_some_and(|new| self.row(new).id == id);
+        self.relink(row, (!is_linked_to_it).then_some(StatedParent { id: Some(id), is_moved }), new, changes);
+        true
+    }
+
+    /// Links a linked row elsewhere, and decides again what depends on that.
+    pub(super) fn relink(&mut self, row: RowIx, stated: Option<StatedParent>, parent: Option<RowIx>, changes: &mut Changes) {
+        let (old, belonging) = (self.row(row).parent(), self.belonging(row));
+        self.unlink(row);
+        match stated {
+            Some(stated) => self.stated_parents.insert(row, stated),
+            None => self.stated_parents.remove(&row),
+        };
+        self.link(row, parent);
+        for around in [old, parent, Some(row)].into_iter().flatten() {
+            self.recount_around(around);
+            self.mark_execution(around, changes);
+        }
+        if self.totals(row).has_usage() {
+            self.elect_primary_above(row, old, changes);
+            self.elect_primary_below(row, belonging, changes);
+            self.elect_primary(self.response(row), changes);
+        }
+        changes.rows.push(row);
+    }
+}
+
+#[cfg(test)]
+mod tests;
