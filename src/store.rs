@@ -43,12 +43,14 @@ mod propagation;
 mod rare_tokens;
 mod retention;
 mod row;
+mod running_totals;
 mod selection;
 mod slab;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod time_breakdown;
+mod tool_calls;
 mod totals;
 mod trace;
 mod tree;
@@ -83,7 +85,9 @@ use pairing::Pairing;
 use placement::StatedParent;
 use pricing::Pricing;
 use rare_tokens::RareTable;
+use running_totals::RunningTotals;
 use slab::Slab;
+use tool_calls::ToolCalls;
 use tree::ChildList;
 use upsert::LastLookup;
 
@@ -151,6 +155,8 @@ pub struct Store {
     pairing: Pairing,
     /// The models that rows state which count for another one.
     stated_models: HashMap<RowIx, StatedModel>,
+    running_totals: RunningTotals,
+    tool_calls: ToolCalls,
     hasher: DefaultHashBuilder,
     texts: Interner,
     model_ids: ModelIds,

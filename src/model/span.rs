@@ -54,7 +54,7 @@ pub struct SpanFacts {
     pub input: Text,
     /// Of a model call, the names of the tools it requested. Of a tool call, a hash of its arguments, if they are JSON or if `input` is cut.
     pub calls: Text,
-    /// The provider's response id: equal on every span that reports the same model call.
+    /// The provider's response id: equal on every span that reports the same model call. Of a tool call, the id that the model gave it.
     pub response: Text,
     /// The name of the instrumentation scope.
     pub scope: Text,

@@ -33,6 +33,8 @@ pub struct Usage {
     pub cache_unstated: bool,
     /// Parts that few calls have.
     pub rare: RareTokens,
+    /// Whether these are sums over the spans below, as their names say. Such sums never add to what is counted there.
+    pub is_aggregated: bool,
 }
 
 /// Parts of the token counts that few calls have, and that some models price apart. 0 if not stated.
@@ -72,6 +74,6 @@ impl Usage {
     /// Returns whether anything is stated.
     #[must_use]
     pub fn is_some(&self) -> bool {
-        *self != Self::default()
+        *self != Self { is_aggregated: self.is_aggregated, ..Self::default() }
     }
 }

@@ -30,12 +30,20 @@ pub const SPAN_KIND_KEY: &str = "openinference.span.kind";
 /// Keys, also at the end of longer keys, whose values are JSON text. Some programs store the parsed value instead.
 pub const JSON_TEXT_KEYS: [&str; 4] = ["metadata", "tool.parameters", "llm.prompt_template.variables", "document.metadata"];
 
+/// A sum over the spans below.
+const AGGREGATED_INPUT: &str = "gen_ai.aggregated_usage.input_tokens";
+
 /// The input tokens as the provider counts them: from Anthropic without cached tokens.
 const RAW_INPUT: &str = "gen_ai.usage.details.input_tokens";
 
 /// Whether the prompt key of this rank states input tokens as the provider counts them.
 pub(super) fn is_raw_prompt(rank: u8) -> bool {
     Field::Prompt.keys().get(usize::from(rank)) == Some(&RAW_INPUT)
+}
+
+/// Whether the prompt key of this rank states a sum over the spans below.
+pub(super) fn is_aggregated_prompt(rank: u8) -> bool {
+    Field::Prompt.keys().get(usize::from(rank)) == Some(&AGGREGATED_INPUT)
 }
 
 /// Defines [`Field`] and [`KEYS`].
@@ -189,7 +197,7 @@ fields! {
         "ai.usage.promptTokens",
         "ai.usage.tokens",
         "llm.usage.prompt_tokens",
-        "gen_ai.aggregated_usage.input_tokens",
+        AGGREGATED_INPUT,
         RAW_INPUT,
     ],
     Completion: [
@@ -274,7 +282,18 @@ fields! {
         "body",
     ],
     /// The provider's id of the response.
-    ResponseId: ["gen_ai.response.id", "ai.response.id", "llm.response.id", "response_id"],
+    /// The id of a model's response, or of a tool call.
+    ResponseId: [
+        "gen_ai.response.id",
+        "ai.response.id",
+        "llm.response.id",
+        "response_id",
+        "gen_ai.tool.call.id",
+        "ai.toolCall.id",
+        "gen_ai.tool_call.id",
+        "tool_call.id",
+        "tool.call.id",
+    ],
     /// Dollars as a map.
     CostDetails: ["langfuse.observation.cost_details"],
     /// The parameters of a model call, as JSON.
@@ -359,7 +378,7 @@ impl Field {
 }
 
 /// Ends of keys that state a fact under any prefix, as in `my.app.conversation.id`. The first end takes precedence, and an exact key before all.
-pub(super) const ENDS: [(&str, Field); 13] = [
+pub(super) const ENDS: [(&str, Field); 14] = [
     ("conversation.id", Field::Session),
     ("conversation_id", Field::Session),
     ("conversationId", Field::Session),
@@ -372,6 +391,7 @@ pub(super) const ENDS: [(&str, Field); 13] = [
     ("user_id", Field::User),
     ("userId", Field::User),
     (TOOL_ARGUMENTS, Field::Input),
+    ("tool.call.id", Field::ResponseId),
     ("lc_agent_name", Field::GraphAgent),
 ];
 
@@ -399,7 +419,7 @@ pub(crate) struct EndEntry {
 pub(super) fn by_end(key: &[u8]) -> Option<EndEntry> {
     // Few keys end in one of these, and then all ends are compared.
     match key.last_chunk()? {
-        b"n.id" | b"n_id" | b"onId" | b"d_id" | b"adId" | b"r.id" | b"r_id" | b"erId" | b"ents" | b"name" => compare_ends(key),
+        b"n.id" | b"n_id" | b"onId" | b"d_id" | b"adId" | b"r.id" | b"r_id" | b"erId" | b"l.id" | b"ents" | b"name" => compare_ends(key),
         _ => None,
     }
 }

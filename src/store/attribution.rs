@@ -191,13 +191,17 @@ impl Store {
             let has_no_usage_below = |row| !self.inner(row).has_usage();
             let uses = |row| self.row(row).usage != NONE && has_no_usage_below(row);
             let is_model = |row: RowIx| self.row(row).span_type == SpanType::Model;
-            let has_model_below = || examined_children().any(|&child| is_model(child) && self.lies_within(child, row));
+            let has_model_below = || self.inner(row).spans > 0;
             let counts_above = || data.parent().is_some_and(|parent| is_model(parent) && uses(parent) && self.lies_within(row, parent));
             return uses(row) || (has_no_usage_below(row) && !has_model_below() && !counts_above());
         }
         match By::of(data.span_type) {
             _ if data.label.is_empty() => false,
-            Some(By::Agent | By::Tool) => !data.parent().is_some_and(|parent| self.is_same_operation(parent, row)),
+            Some(By::Agent) => !data.parent().is_some_and(|parent| self.is_same_operation(parent, row)),
+            Some(By::Tool) => {
+                let is_repeated = data.parent().is_some_and(|parent| self.is_same_operation(parent, row));
+                !is_repeated && !self.counts_with_another_tool_call(row)
+            }
             Some(By::Model) => !examined_children().any(|&child| self.is_same_operation(row, child)),
             None => false,
         }

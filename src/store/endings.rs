@@ -4,7 +4,7 @@
 //!   service sends them is remembered for good, whatever becomes of its rows.
 //! - A paused run is continued by a later row with the same run id.
 //! - A hook fails nothing if it watches the tool call above it.
-//! - A tool call failed if the row that executed it failed.
+//! - A tool call failed if the row that executed it failed. Of a model call that two nested rows report, the upper one may tell the failure.
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
@@ -12,7 +12,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashMap;
 
 use super::attribution::MAX_EXAMINED_CHILDREN;
-use super::ix::RowIx;
+use super::ix::{NONE, RowIx};
 use super::outcome::Mark;
 use super::{Changes, Store};
 use crate::model::{Batch, Ending, Nanos, Span, SpanType};
@@ -232,16 +232,47 @@ impl Store {
     pub(super) fn mark_execution(&mut self, row: RowIx, changes: &mut Changes) {
         let mut next = Some(row);
         while let Some(row) = next.filter(|&row| self.row(row).span_type == SpanType::Tool) {
-            let has_failed_below = self.row(row).outcome.has(Mark::FailedBelow);
+            let has_failed_below = self.row(row).outcome.has(Mark::FailedElsewhere);
             let is_failed = |child: &&RowIx| self.row(**child).has_failed() && self.is_same_operation(row, **child);
             let fails = self.below(row).errors + self.below(row).failed > 0
                 && self.children(row).iter().take(MAX_EXAMINED_CHILDREN).any(|child| is_failed(&child));
             if fails == has_failed_below {
                 return;
             }
-            self.mark(row, Mark::FailedBelow, fails, changes);
+            self.mark(row, Mark::FailedElsewhere, fails, changes);
             next = self.row(row).parent();
         }
+    }
+
+    /// Marks the last model call below a failed model call that reports it, too, if none below it failed itself.
+    pub(super) fn mark_reports(&mut self, row: RowIx, changes: &mut Changes) {
+        let mut next = Some(row);
+        while let Some(row) = next.take() {
+            let calls = self.nested_calls(row);
+            let failed = self.failed_nested_call(row, &calls);
+            for child in calls {
+                let has_failed = Some(child) == failed;
+                if self.row(child).outcome.has(Mark::FailedElsewhere) != has_failed {
+                    self.mark(child, Mark::FailedElsewhere, has_failed, changes);
+                    if self.row(child).children != NONE {
+                        next = Some(child);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the model calls right below a row.
+    pub(super) fn nested_calls(&self, row: RowIx) -> Vec<RowIx> {
+        let children = self.children(row).iter().take(MAX_EXAMINED_CHILDREN).copied();
+        children.filter(|&child| self.row(child).span_type == SpanType::Model).collect()
+    }
+
+    /// Returns the call of those right below a row that failed, though only the row says so.
+    pub(super) fn failed_nested_call(&self, row: RowIx, calls: &[RowIx]) -> Option<RowIx> {
+        let data = self.row(row);
+        let is_told_above = data.span_type == SpanType::Model && data.has_failed() && !calls.iter().any(|&call| self.row(call).fails());
+        calls.last().copied().filter(|&call| is_told_above && self.lies_within(call, row))
     }
 
     fn mark(&mut self, row: RowIx, mark: Mark, value: bool, changes: &mut Changes) {

@@ -36,7 +36,7 @@ impl Store {
         data.span_type.calls_model() || (data.usage != NONE && !self.begins_calls(row))
     }
 
-    /// Returns the sums of the calls below the row that the row reports, too.
+    /// Returns the sums of the calls below the row that the row reports, too; their `spans` are the nearest model rows.
     pub(super) fn inner(&self, row: RowIx) -> Totals {
         match self.row(row).children {
             NONE => Totals::default(),
@@ -48,7 +48,7 @@ impl Store {
     pub(super) fn call_part(&self, row: RowIx, totals: &Totals) -> Totals {
         let mut part = Totals::difference(&self.below(row), totals);
         part.add(&self.inner(row));
-        part.call_only()
+        Totals { spans: u32::from(self.row(row).span_type == SpanType::Model), ..part.call_only() }
     }
 
     /// Returns what a reporting row hands to the nearest reporting row above it; nothing for other rows.
@@ -105,7 +105,7 @@ impl Store {
                     if self.lies_within(child, above) {
                         sum.add(&self.reported_call(child));
                     }
-                } else if self.below(child).has_usage() && !self.begins_calls(child) {
+                } else if self.row(child).children != NONE && !self.begins_calls(child) {
                     stack.push(child);
                 }
             }
@@ -119,7 +119,7 @@ impl Store {
         if self.reports_call(row) {
             return (self.reported_call(row), Some(row));
         }
-        if !self.below(row).has_usage() || self.begins_calls(row) {
+        if self.row(row).children == NONE || self.begins_calls(row) {
             return (Totals::default(), None);
         }
         let above = std::iter::successors(parent, |&above| self.row(above).parent())

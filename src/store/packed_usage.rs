@@ -32,8 +32,10 @@ impl PackedUsage {
     const NO_TIME: u32 = Self::CACHE_UNSTATED - 1;
     /// The unit of the time to the first token.
     const TICK: Nanos = 10_000;
-    /// Flag of a count: it comes from a duplicate, not from the span.
+    /// Flag of a cache or reasoning count: it comes from a duplicate, not from the span.
     const FILLED: u32 = 1 << 31;
+    /// Flag of the input count: the counts are sums over the rows below.
+    const AGGREGATED: u32 = 1 << 31;
 
     pub(super) fn new(usage: Usage, first_token: Option<Nanos>, model_id: u32) -> Self {
         let counts = [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning];
@@ -42,22 +44,25 @@ impl PackedUsage {
             first_token.and_then(|nanos| u32::try_from(nanos / Self::TICK).ok()).map_or(Self::NO_TIME, |ticks| ticks.min(Self::NO_TIME));
         let states_cost = if usage.cost.is_some() { Self::STATES_COST } else { 0 };
         let cache_unstated = if usage.cache_unstated { Self::CACHE_UNSTATED } else { 0 };
-        Self {
-            cost: usage.cost.unwrap_or(Self::NO_COST),
-            counts: counts.map(pack),
-            model_id,
-            response: 0,
-            first_token: ticks | states_cost | cache_unstated,
+        let mut counts = counts.map(pack);
+        if usage.is_aggregated && counts[0] != Self::NO_COUNT {
+            counts[0] |= Self::AGGREGATED;
         }
+        Self { cost: usage.cost.unwrap_or(Self::NO_COST), counts, model_id, response: 0, first_token: ticks | states_cost | cache_unstated }
     }
 
     /// Returns the usage, with the stated or else the computed cost.
     pub(super) fn usage(&self) -> Usage {
-        let unpack = |count| (count != Self::NO_COUNT).then_some(count & !Self::FILLED);
+        let unpack = |count| (count != Self::NO_COUNT).then_some(count & MAX_COUNT);
         let [input, output, cache_read, cache_write, reasoning] = self.counts.map(unpack);
         let cost = (self.cost != Self::NO_COST).then_some(self.cost);
         let cache_unstated = self.first_token & Self::CACHE_UNSTATED != 0 && cache_read.or(cache_write).is_none();
         Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, ..Usage::default() }
+    }
+
+    /// Returns whether the counts are sums over the rows below.
+    pub(super) fn is_aggregated(&self) -> bool {
+        self.counts[0] != Self::NO_COUNT && self.counts[0] & Self::AGGREGATED != 0
     }
 
     /// Returns whether the span or a duplicate of it states the cost.
@@ -80,8 +85,8 @@ impl PackedUsage {
     /// Fills missing cache and reasoning counts and a missing cost from a duplicate that states them itself.
     pub(super) fn fill_from(&mut self, duplicate: &Self) {
         for (index, count) in duplicate.counts.into_iter().enumerate().skip(2) {
-            let whole = if index == 4 { self.counts[1] } else { self.counts[0] };
-            if self.counts[index] == Self::NO_COUNT && count <= whole && whole != Self::NO_COUNT {
+            let whole = if index == 4 { self.usage().output } else { self.usage().input };
+            if self.counts[index] == Self::NO_COUNT && whole.is_some_and(|whole| count <= whole) {
                 self.counts[index] = count | Self::FILLED;
             }
         }
@@ -93,8 +98,10 @@ impl PackedUsage {
 
     /// Returns the usage as the span states it, without what comes from duplicates.
     pub(super) fn without_filled(&self) -> Self {
-        let stated = |count: u32| if count & Self::FILLED == 0 { count } else { Self::NO_COUNT };
-        let mut usage = Self { counts: self.counts.map(stated), ..*self };
+        let mut usage = *self;
+        for count in usage.counts.iter_mut().skip(2).filter(|count| **count & Self::FILLED != 0) {
+            *count = Self::NO_COUNT;
+        }
         if self.has_filled_cost() {
             usage.cost = Self::NO_COST;
             usage.first_token &= !(Self::STATES_COST | Self::FILLED_COST);

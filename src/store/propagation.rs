@@ -25,6 +25,8 @@ impl Store {
                 let mut call = inner;
                 call.add_stated(usage.usage(), usage.states_cost());
                 totals.add(&Totals::difference(&inner, &call));
+            } else if usage.is_aggregated() || self.is_running_total(row, &totals) {
+                totals.add_stated(usage.usage(), usage.states_cost());
             } else {
                 totals.add_larger(usage.usage(), usage.states_cost());
             }
@@ -133,11 +135,14 @@ impl Store {
                 calls = self.calls_for(parent, &calls, from);
             }
             let keeps_inner = self.keeps_inner(parent);
-            let had_usage = keeps_inner && self.inner(parent).has_usage();
+            let told = |store: &Self| (store.inner(parent).has_usage(), store.inner(parent).spans > 0);
+            let told_before = if keeps_inner { told(self) } else { Default::default() };
             if adds_nothing {
                 self.child_lists[list].totals.add(&change);
                 if keeps_inner {
                     self.add_inner(parent, &calls);
+                    // The parent is one row for the rows above it, whatever is below.
+                    calls.spans = 0;
                 }
             } else {
                 // The own totals of a parent that states usage or failed change: what it states counts there only as far as it exceeds the
@@ -164,7 +169,7 @@ impl Store {
             }
             if keeps_inner {
                 from = Some(parent);
-                if had_usage != self.inner(parent).has_usage() {
+                if told_before != told(self) {
                     self.recount_around(parent);
                 }
             }

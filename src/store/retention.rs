@@ -45,6 +45,7 @@ impl Store {
         let mut slots: Vec<Slot> = rows.iter().filter_map(|&row| self.leave_pairing(row)).collect();
         slots.sort_unstable();
         slots.dedup();
+        let tool_calls: Vec<u32> = rows.iter().filter_map(|&row| self.forget_tool_call(row)).collect();
         for &row in &rows {
             self.free_row(row, changes);
         }
@@ -57,6 +58,9 @@ impl Store {
         self.losses.evicted += u64::from(spans);
         changes.evicted.push(trace);
         changes.freed.extend(rows);
+        for id in tool_calls {
+            self.recount_tool_calls(id, changes);
+        }
         for response in responses {
             self.elect_primary(response, changes);
         }
@@ -77,6 +81,7 @@ impl Store {
         let (source, payload_ref, retained_bytes) = (data.source, data.payload_ref, data.retained_bytes);
         self.retained_bytes -= u64::from(retained_bytes);
         release_payload(source, payload_ref, retained_bytes, changes);
+        self.forget_run(row);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
         self.stated_parents.remove(&row);

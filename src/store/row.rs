@@ -142,7 +142,7 @@ impl Row {
     /// Returns whether the row itself is a failed step, whatever happened below it; of a tool call, whether its execution failed.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.fails() || self.outcome.has(Mark::FailedBelow)
+        self.fails() || self.outcome.has(Mark::FailedElsewhere)
     }
 
     /// Returns whether the span itself failed and that harms an agent's work.

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod counting;
 mod failure;
 mod gateway;
 mod invariants;

@@ -89,6 +89,7 @@ impl Store {
         self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
         self.reconcile(row, response, &removed, changes);
+        self.enter_tool_calls(row, batch, span, changes);
         self.place_dependents(row, removed.parent, removed.was_agent, changes);
         changes.rows.push(row);
     }
@@ -98,6 +99,8 @@ impl Store {
         let was_agent = self.row(row).is_agent();
         let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
         self.leave_endings(row, changes);
+        self.leave_tool_calls(row, changes);
+        self.leave_running_totals(row, changes);
         let response = self.retract_report(row, changes);
         let slot = self.leave_pairing(row);
         self.unlink(row);
@@ -123,6 +126,11 @@ impl Store {
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {
             self.mark_execution(row, changes);
         }
+        for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
+            if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {
+                self.mark_reports(row, changes);
+            }
+        }
 
         let response = self.report(row, response);
         for response in [removed.response, response] {
@@ -133,6 +141,7 @@ impl Store {
             self.elect_primary_below(row, removed.belonging, changes);
         }
 
+        self.enter_running_totals(row, changes);
         let slot = self.enter_pairing(row);
         self.pair_around(slot, changes);
         self.pair_around(removed.slot.filter(|_| removed.slot != slot), changes);

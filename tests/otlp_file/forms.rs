@@ -201,12 +201,20 @@ fn parts_of_a_zipkin_span_are_joined_and_the_server_half_is_a_child() {
 fn spans_are_found_in_what_a_program_prints() {
     let python = format!("Hello\n{}Bye\n", String::from_utf8(fixture("python-console.json")).unwrap());
     let java = String::from_utf8(fixture("java-logging-otlp.jsonl")).unwrap();
-    let java: String = java.lines().map(|line| format!("Nov 29, 2026 8:00:00 AM io.example.Writer write\nINFO: {line}\n")).collect();
+    let java =
+        java.lines().fold(String::new(), |printed, line| printed + "Nov 29, 2026 8:00:00 AM io.example.Writer write\nINFO: " + line + "\n");
     for (text, expected) in [(python, [2, 1, 1, 10, 5]), (java, [2, 2, 0, 0, 0])] {
         let read = open_text(&text);
         assert_eq!((counts(&read), &read.skipped[..], &read.state), (expected, &[] as &[Skipped], &State::Ended), "{text}");
     }
     assert!(open_text("name,context.trace_id\na,b\n").failure().contains("it is neither JSON nor OTLP in protobuf"));
+}
+
+#[test]
+fn answers_of_jaeger_s_api_v3_are_read() {
+    let tempo = String::from_utf8(fixture("tempo-api-v2.json")).unwrap();
+    let read = open_text(tempo.replacen("{\"trace\":", "{\"result\":", 1));
+    assert_eq!((counts(&read), &read.skipped[..]), ([2, 1, 1, 10, 5], &[] as &[Skipped]));
 }
 
 #[test]
@@ -230,7 +238,7 @@ fn a_file_of_logs_or_metrics_is_named_as_that() {
     for (file, signal) in [
         (LOGS.as_bytes().to_vec(), "logs"),
         (format!("{LOGS}\n{LOGS}\n").into_bytes(), "logs"),
-        (LOGS[17..LOGS.len() - 2].as_bytes().to_vec(), "logs"),
+        (LOGS.as_bytes()[17..LOGS.len() - 2].to_vec(), "logs"),
         (br#"{"resource_metrics":[{"scope_metrics":[]}]}"#.to_vec(), "metrics"),
         (br#"{"resourceProfiles":[]}"#.to_vec(), "profiles"),
         (LOGS_PROTO.to_vec(), "logs"),
@@ -261,6 +269,10 @@ fn what_is_refused_is_refused_with_its_reason() {
         (r#"{"trace_id": "22dc3197b014a3af362d1f2cd6a5a354"}"#, "it has no span id"),
         (r#"[{"traceId": "xyz", "id": "1"}]"#, r#"the trace id "xyz" is not up to 32 hex digits"#),
         (r#"[{"traceId": "1", "id": "1"}]"#, "it has no start time"),
+        (
+            r#"[{"id": "o", "traceId": "t", "type": "GENERATION", "startTime": "2026-11-29T07:55:06Z"}]"#,
+            "observations of Langfuse are not read",
+        ),
         (r#"{"batches": [{"scopeSpans": 5}]}"#, "invalid type: integer `5`"),
     ] {
         let read = open_text(text);

@@ -4,7 +4,7 @@ use super::{BARE, Extractor, bit};
 use crate::model::json::{Scalar, chars};
 use crate::model::usage::RareTokens;
 use crate::model::{SpanType, Usage, Value};
-use crate::semconv::keys::{Field, is_raw_prompt};
+use crate::semconv::keys::{Field, is_aggregated_prompt, is_raw_prompt};
 use crate::semconv::response_usage::{
     Part, ResponseUsage, cache_writes, from_details, from_metadata, from_response, from_usage, include_details,
 };
@@ -72,6 +72,7 @@ impl Extractor<'_> {
                 reasoning: reported.reasoning.or(usage.reasoning),
                 cost: usage.cost,
                 rare: reported.rare.or(usage.rare),
+                is_aggregated: usage.is_aggregated,
                 cache_unstated: false,
             };
         }
@@ -103,6 +104,7 @@ impl Extractor<'_> {
             cache_write: count(Field::CacheWrite),
             reasoning: count(Field::Reasoning),
             cost: self.cost(),
+            is_aggregated: self.slot(Field::Prompt).is_some_and(|(rank, _)| is_aggregated_prompt(*rank)),
             ..Usage::default()
         };
         if self.seen.fields & RARE_FIELDS != 0 {

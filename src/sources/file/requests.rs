@@ -72,19 +72,18 @@ impl RequestReader {
             let before = from + stream.byte_offset();
             let begin = before + text[before..].len() - text[before..].trim_start().len();
             match stream.next()? {
-                Ok(request) => match request.signal() {
-                    Some(signal) => {
+                Ok(request) => {
+                    if let Some(signal) = request.signal() {
                         self.requests += 1;
                         if signal != Signal::Traces {
                             self.other = self.other.or(Some(signal));
                         }
                         self.span = spans.push_request(request, self.span);
-                    }
-                    None => {
+                    } else {
                         let place = format!("line {}", self.lines + lines.line_at(begin));
                         spans.skipped.push(Skipped { place, reason: "it has no \"resourceSpans\"".to_owned() });
                     }
-                },
+                }
                 Err(error) => {
                     // `serde_json` counts lines from where it began, and ends its message with the position.
                     let place = format!("line {} column {}", first_line + error.line() - 1, error.column());

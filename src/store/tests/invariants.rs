@@ -17,6 +17,7 @@ impl Store {
         self.check_tree();
         self.check_places();
         self.check_calls_and_duplicates();
+        self.check_running_totals();
         self.check_text_uses();
         assert_eq!(self.stats, self.recomputed_stats(|_| true), "statistics over all traces");
         if let Some(selection) = &self.selection {
@@ -63,7 +64,9 @@ impl Store {
             assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
             let fails_below = |&child: &RowIx| self.row(child).has_failed() && self.is_same_operation(row, child);
             let has_failed_below = data.span_type == SpanType::Tool && self.children(row).iter().any(fails_below);
-            assert_eq!(data.outcome.has(Mark::FailedBelow), has_failed_below, "failed executions");
+            let fails_above = |&above: &RowIx| self.failed_nested_call(above, &self.nested_calls(above)) == Some(row);
+            let has_failed_above = data.span_type == SpanType::Model && data.parent().as_ref().is_some_and(fails_above);
+            assert_eq!(data.outcome.has(Mark::FailedElsewhere), has_failed_below || has_failed_above, "calls that failed elsewhere");
         }
         let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
         assert_eq!(self.running, running);

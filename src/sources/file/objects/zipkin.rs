@@ -21,6 +21,9 @@ const RESOURCE: [&str; 12] =
 /// The bit that tells the server's half of a call from the client's half, which has the same id.
 const SERVER_HALF: u64 = 1 << 63;
 
+/// The most attributes, and the most events, to which parts of a span are joined: each is compared with all before it.
+const MAX_JOINED: usize = 1024;
+
 /// Spans, of which several may be parts of one.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
@@ -31,7 +34,7 @@ pub(super) struct Spans {
 
 /// Whether an object is a span of Zipkin's: it has its id under `id`.
 pub(super) fn is_span(fields: Fields<'_>) -> bool {
-    fields.get(&["traceId"]).is_some() && fields.get(&["id"]).is_some() && fields.get(&["spanId"]).is_none()
+    fields.get(&["traceId"]).is_some() && fields.get(&["id"]).is_some() && fields.get(&["spanId", "startTime"]).is_none()
 }
 
 impl Spans {
@@ -41,12 +44,11 @@ impl Spans {
             Ok(span) => span,
             Err(reason) => return spans.push(position, Err(reason)),
         };
-        match self.known.get(&(span.trace, span.id)).and_then(|at| self.parts.get_mut(*at)) {
-            Some((_, known)) => join(known, span),
-            None => {
-                self.known.insert((span.trace, span.id), self.parts.len());
-                self.parts.push((position, span));
-            }
+        if let Some((_, known)) = self.known.get(&(span.trace, span.id)).and_then(|at| self.parts.get_mut(*at)) {
+            join(known, span);
+        } else {
+            self.known.insert((span.trace, span.id), self.parts.len());
+            self.parts.push((position, span));
         }
     }
 
@@ -72,12 +74,16 @@ fn join(span: &mut SpanData, other: SpanData) {
         payload.status_message = other.payload.status_message;
     }
     for (name, value) in other.payload.attributes {
-        if !payload.attributes.iter().any(|(known, _)| *known == name) {
+        if payload.attributes.len() >= MAX_JOINED {
+            payload.dropped.attributes = payload.dropped.attributes.saturating_add(1);
+        } else if !payload.attributes.iter().any(|(known, _)| *known == name) {
             payload.attributes.push((name, value));
         }
     }
     for event in other.payload.events {
-        if !payload.events.contains(&event) {
+        if payload.events.len() >= MAX_JOINED {
+            payload.dropped.events = payload.dropped.events.saturating_add(1);
+        } else if !payload.events.contains(&event) {
             payload.events.push(event);
         }
     }

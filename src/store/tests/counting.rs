@@ -1,0 +1,125 @@
+//! What runs and tool calls count: running totals, sums, and calls that two spans report.
+
+use super::*;
+
+/// A run of the agent "Helper" in a trace of its own that states `stated` tokens, with a model call of `used` tokens.
+fn run(trace: u8, session: &str, stated: u32, used: u32) -> Batch {
+    let id = u64::from(trace) * 10;
+    let mut batch = typed_batch(&[
+        (id, None, SpanType::Agent, tokens(stated, stated / 10)),
+        (id + 1, Some(id), SpanType::Model, tokens(used, used / 10)),
+    ]);
+    let [label, session] = ["Helper", session].map(|text| batch.intern(text));
+    batch.spans.iter_mut().for_each(|span| span.trace = trace_id(trace));
+    (batch.spans[0].facts.agent, batch.spans[0].facts.session) = (label, session);
+    batch
+}
+
+/// The input tokens of each trace, which must not depend on the order of arrival.
+fn inputs(runs: &[Batch]) -> Vec<u64> {
+    let count = |order: Vec<&Batch>| {
+        let mut store = Store::new(Limits::default());
+        for batch in order {
+            store.apply(batch, 1000 * SECOND);
+            store.check_invariants();
+        }
+        store.traces().map(|trace| store.totals_of(trace).input).collect::<Vec<_>>()
+    };
+    let found = count(runs.iter().collect());
+    assert_eq!(found, count(runs.iter().rev().collect()));
+    assert_eq!(found, count(runs.iter().rev().chain(runs).collect()));
+    found
+}
+
+#[test]
+fn what_earlier_runs_of_a_session_used_does_not_count_again() {
+    let cumulative = |session| [(1, 1000), (2, 2000), (3, 3000)].map(|(trace, stated)| run(trace, session, stated, 1000));
+    assert_eq!(inputs(&cumulative("s")), [1000, 1000, 1000]);
+    assert_eq!(inputs(&cumulative("")), [1000, 2000, 3000], "without a session each run is of its own");
+    assert_eq!(inputs(&[run(1, "s", 1000, 1000), run(2, "other", 2000, 1000)]), [1000, 2000]);
+    assert_eq!(inputs(&[run(1, "s", 1000, 1000), run(2, "s", 2500, 1000)]), [1000, 2500], "it is not what the run before stated");
+}
+
+#[test]
+fn what_a_run_states_beyond_its_calls_is_its_own() {
+    let mut store = Store::new(Limits::default());
+    store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
+    store.apply(&run(1, "", 2000, 1000), 1000 * SECOND);
+    assert_eq!((store.all().input, store.all().output, store.all().calls), (2000, 200, 2));
+    assert_eq!(store.all().cost(), Some(7_000_000));
+    assert_eq!(group(store.stats(), &store, By::Agent, "Helper").usage.tokens(), Some(2200));
+    store.apply(&run(1, "", 900, 1000), 1000 * SECOND);
+    assert_eq!((store.all().input, store.all().calls), (1000, 1), "the last step only");
+    let mut sum = run(1, "", 2000, 1000);
+    sum.spans[0].facts.usage = sum.spans[0].facts.usage.map(|usage| Usage { is_aggregated: true, ..usage });
+    store.apply(&sum, 1000 * SECOND);
+    assert_eq!((store.all().input, store.all().calls), (1000, 1), "a sum never adds");
+    store.check_invariants();
+}
+
+#[test]
+fn failed_model_calls_below_each_other_are_one() {
+    let spans = [
+        (1, None, SpanType::Agent, None),
+        (2, Some(1), SpanType::Model, None),
+        (3, Some(2), SpanType::Other, None),
+        (4, Some(3), SpanType::Model, None),
+    ];
+    for order in [spans.to_vec(), spans.iter().rev().copied().collect()] {
+        let mut store = Store::new(Limits::default());
+        for span in order {
+            store.apply(&nested(typed_batch(&[span])), 10 * SECOND);
+            store.check_invariants();
+        }
+        assert_eq!([2, 4].map(|id| store.row(row(&store, id)).counted), [false, true]);
+    }
+}
+
+/// A call of a tool in a trace of its own: number, name, scope, call id, start and end in seconds.
+struct ToolCall(u8, &'static str, &'static str, &'static str, (i64, i64));
+
+/// The number of calls, which must not depend on the order of arrival.
+fn tool_calls(calls: &[ToolCall]) -> u32 {
+    let arrive = |order: Vec<&ToolCall>| {
+        let mut store = Store::new(Limits::default());
+        for ToolCall(number, name, scope, id, (start, end)) in order {
+            let mut batch = batch(&[SpanSpec {
+                trace: *number,
+                start: start * SECOND,
+                length: (end - start) * SECOND,
+                ..spec((*number).into(), None)
+            }]);
+            let [name, id, tool] = [name, id, &"get_weather"].map(|text| batch.intern(text));
+            let scope = batch.intern_scope(scope);
+            let span = &mut batch.spans[0];
+            (span.name, span.facts.response, span.facts.tool, span.facts.scope) = (name, id, tool, scope);
+            store.apply(&batch, 100 * SECOND);
+            store.check_invariants();
+        }
+        let counted = group(store.stats(), &store, By::Tool, "get_weather").calls;
+        (counted, store)
+    };
+    let (found, _) = arrive(calls.iter().collect());
+    let (other, mut store) = arrive(calls.iter().rev().chain(calls).collect());
+    assert_eq!(found, other);
+    store.limits.spans = 1;
+    store.apply(&batch(&[SpanSpec { trace: 99, ..spec(99, None) }]), 100 * SECOND);
+    store.check_invariants();
+    found
+}
+
+#[test]
+fn a_tool_call_of_two_spans_with_one_id_counts_once() {
+    let here = || ToolCall(1, "execute_tool get_weather", "framework", "call_1", (0, 10));
+    let there = |name, scope, id, times| ToolCall(2, name, scope, id, times);
+    assert_eq!(tool_calls(&[here(), there("tools/call", "mcp", "call_1", (2, 8))]), 1);
+    assert_eq!(tool_calls(&[here(), there("execute_tool get_weather", "mcp", "call_1", (2, 8))]), 1);
+    assert_eq!(tool_calls(&[here(), there("execute_tool get_weather", "framework", "call_1", (2, 8))]), 2, "equal name and scope");
+    assert_eq!(tool_calls(&[here(), there("tools/call", "mcp", "call_2", (2, 8))]), 2, "another id");
+    assert_eq!(tool_calls(&[here(), there("tools/call", "mcp", "call_1", (12, 18))]), 2, "at another time");
+    let named = |number, scope| ToolCall(number, "x", scope, "get_weather", (0, 10));
+    assert_eq!(tool_calls(&[named(1, "a"), named(2, "b")]), 2, "the id is the tool's name");
+    let scopes = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let many: Vec<ToolCall> = scopes.into_iter().zip(1..).map(|(scope, number)| ToolCall(number, "x", scope, "call_1", (0, 10))).collect();
+    assert_eq!((tool_calls(&many[..8]), tool_calls(&many)), (1, 10), "too many spans state the id");
+}
