@@ -56,7 +56,7 @@ const EXCESS_OUTPUT: [(&str, i64); 3] = [
 ];
 
 /// Corpora that are not yet right.
-const PENDING: &[&str] = &["gw-litellm-v2-one-trace", "langsmith-js"];
+const PENDING: &[&str] = &["gw-litellm-v2-one-trace"];
 
 struct Corpus {
     name: String,
@@ -215,7 +215,7 @@ impl Corpus {
         let stats = store.stats_of(trace);
         let embeddings = span_types(store, trace).filter(|kind| *kind == SpanType::Embedding).count() as u64;
         let (calls, failed) =
-            stats.groups(By::Model).fold((0, 0), |(calls, failed), (_, group)| (calls + group.calls, failed + group.errors));
+            stats.groups(By::Model).fold((0, 0), |(calls, failed), (_, group)| (calls + group.calls, failed + group.failed));
         let reported = self.reported(id, "llm_calls");
         self.expect(&format!("llm_calls {origin}"), u64::from(calls) - embeddings, &reported);
         let reported = self.reported(id, "llm_calls_failed");
