@@ -12,7 +12,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashMap;
 
 use super::attribution::MAX_EXAMINED_CHILDREN;
-use super::ix::{NONE, RowIx};
+use super::ix::{NONE, RowIx, TraceIx};
 use super::outcome::Mark;
 use super::{Changes, Store};
 use crate::model::{Batch, Ending, Nanos, Span, SpanType};
@@ -111,6 +111,11 @@ impl Services {
         }
     }
 
+    /// Returns whether the service of a row sent a step of an agent's work.
+    fn is_agentic_row(&self, row: RowIx) -> bool {
+        self.by_row.get(row.0 as usize).is_some_and(|service| *service != UNNAMED && self.is_agentic(u32::from(*service)))
+    }
+
     fn is_agentic(&self, service: u32) -> bool {
         self.agentic.get(service as usize).copied().unwrap_or_default()
     }
@@ -143,6 +148,21 @@ impl Store {
     pub fn service(&self, row: RowIx) -> &str {
         let number = self.services.by_row.get(row.0 as usize).copied().unwrap_or(UNNAMED);
         self.services.names.get(usize::from(number)).map_or("", |name| name)
+    }
+
+    /// Returns whether a trace holds no step of an agent's work and no session though its service sends such: a poll, a query, a health check.
+    #[must_use]
+    pub fn is_ordinary(&self, trace: TraceIx) -> bool {
+        let data = self.trace(trace);
+        let mut roots =
+            data.roots().iter().take(MAX_EXAMINED_CHILDREN).flat_map(|&root| [Some(root), self.children(root).first().copied()]);
+        data.work == 0 && roots.any(|row| row.is_some_and(|row| self.services.is_agentic_row(row)))
+    }
+
+    /// Returns the number of services that sent steps of an agent's work.
+    #[must_use]
+    pub fn agentic_services(&self) -> usize {
+        self.services.agentic.iter().filter(|agentic| **agentic).count()
     }
 
     fn enter_service(&mut self, row: RowIx, batch: &Batch, span: &Span) -> Option<u32> {

@@ -169,6 +169,11 @@ impl Row {
         }
     }
 
+    /// Returns whether the row is a step of an agent's work or of a session.
+    pub(super) fn is_work(&self) -> bool {
+        !self.placeholder && (self.span_type.is_agent_work() || !self.session.is_empty())
+    }
+
     /// Returns the sort key among siblings.
     pub(super) fn order(&self) -> (Nanos, SpanId) {
         (self.start, self.id)

@@ -298,6 +298,7 @@ fn an_agent_is_named_by_its_keys_then_by_its_span_then_by_its_service() {
         ("root", r#"{"entity.type": "agent", "entity.name": "bot"}"#, "bot", Naming::Stated),
         ("ai.streamText", r#"{"ai.operationId": "ai.streamText", "ai.telemetry.functionId": "bot"}"#, "bot", Naming::Stated),
         ("ai.streamText", r#"{"ai.operationId": "ai.streamText"}"#, "my-service", Naming::None),
+        ("ai.streamText", r#"{"ai.operationId": "ai.streamText", "ai.telemetry.functionId": "session.llm"}"#, "my-service", Naming::None),
         ("invoke_agent bot", invoked, "bot", Naming::Stated),
         ("bot.run", openinference, "bot", Naming::Stated),
         ("invoke_agent", invoked, "my-service", Naming::None),

@@ -42,6 +42,7 @@ impl Store {
             let sum = self.sum(data.roots());
             assert_eq!(self.totals_of(trace), sum, "totals of a trace");
             assert_eq!(data.sums.is_some(), data.roots().len() > 1);
+            assert_eq!(data.work as usize, self.rows_of(trace).into_iter().filter(|&row| self.row(row).is_work()).count());
             assert_eq!(data.leaked as usize, data.roots().iter().filter(|&&root| self.is_leaked(root)).count());
             let counts = data.counts;
             assert_eq!((counts.spans, counts.failed, counts.running, counts.lost), (sum.spans, sum.failed, sum.running, sum.lost));
