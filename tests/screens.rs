@@ -6,7 +6,8 @@ mod stage;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use agno_top::export::Format;
 use agno_top::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage, errors};
@@ -22,6 +23,7 @@ const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
 fn assert_screen(name: &str, stage: &mut Stage) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss");
+    settings.add_filter(r"\b\d\d-\d\d hh", "MM-DD hh");
     settings.bind(|| insta::assert_snapshot!(name, stage.text()));
 }
 
@@ -31,6 +33,54 @@ fn the_traces_at_three_sizes() {
         let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), size);
         assert_screen(&format!("traces-{}x{}", size.0, size.1), &mut stage);
     }
+}
+
+/// Joins the request bodies of a corpus, which are one message together.
+fn joined_bodies(corpus: &str, path: &Path) {
+    let mut bodies: Vec<PathBuf> = std::fs::read_dir(fixture(corpus)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    bodies.retain(|path| path.to_string_lossy().contains(".pb"));
+    bodies.sort();
+    let mut joined = Vec::new();
+    for body in bodies {
+        let bytes = std::fs::read(&body).unwrap();
+        if body.extension().is_some_and(|extension| extension == "gz") {
+            flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut joined).unwrap();
+        } else {
+            joined.extend(bytes);
+        }
+    }
+    std::fs::write(path, joined).unwrap();
+}
+
+#[test]
+fn trees_of_requests_streamed_workflows_nested_teams_and_gateways() {
+    let directory = tempfile::tempdir().unwrap();
+    let litellm = directory.path().join("litellm.pb");
+    joined_bodies("frameworks/gw-litellm-v2-one-trace", &litellm);
+    for (name, path, keys) in [
+        ("agentos", fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), "jl"),
+        ("streamed-workflow", fixture("frameworks/agno-workflow-stream/traces.sqlite"), "l"),
+        ("nested-team", fixture("frameworks/agno-team-nested/traces.sqlite"), "l"),
+        ("litellm", litellm, "jl"),
+    ] {
+        for (width, height) in [(80, 24), (120, 36)] {
+            let mut stage = Stage::open(&path, (width, height));
+            stage.keys(keys);
+            assert_screen(&format!("tree-{name}-{width}x{height}"), &mut stage);
+        }
+    }
+}
+
+#[test]
+fn traces_without_agents_are_hidden_until_asked_for() {
+    let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
+    let screen = stage.text();
+    assert!(screen.contains("Traces 1/5 · 1 without agents (A)") && !screen.contains("GET /traces"), "{screen}");
+    stage.keys("A");
+    let screen = stage.text();
+    assert!(screen.contains("/6 ─") && screen.contains("GET /traces"), "{screen}");
+    stage.keys("A/GET<Enter>");
+    assert!(stage.text().contains("GET /traces"), "a filter finds them");
 }
 
 #[test]

@@ -22,6 +22,12 @@ pub struct ListArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// List also traces without agents, models and tools of services that send such: polls, queries, health checks
+    ///
+    /// Without it, and without a filter, the table counts them in a line for each service. JSON always has them.
+    #[arg(long)]
+    pub all: bool,
+
     /// Exit with code 3 if a listed trace matches this filter: error, 'cost>0.5', 'dur>10s', or any other
     #[arg(long, value_name = "EXPR", value_parser = parse_fail_on, allow_hyphen_values = true)]
     pub fail_on: Option<Query>,

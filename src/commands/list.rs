@@ -1,5 +1,6 @@
 //! `agno-top list`: traces, newest first.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::thread::Builder;
 
@@ -9,7 +10,7 @@ use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;
 use super::table::{Column, Table, number, text};
 use super::{Outcome, ignore_broken_pipe, json, print_message};
-use crate::cli::ListArgs;
+use crate::cli::{ListArgs, Selection};
 use crate::config::Config;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
@@ -28,14 +29,23 @@ const CHUNK: usize = 8192;
 /// Lists traces.
 pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let needs_numbers_only = args.json && args.selection.filter.is_none() && args.fail_on.is_none();
-    let selected = Snapshot::select(&args.selection, config, needs_numbers_only)?;
-    let Some((mut snapshot, traces)) = selected else { return Ok(Outcome::NothingFound) };
+    let folds = !args.json && !args.all && args.selection.filter.is_none() && args.selection.with_ids().ids.is_empty();
+    let limit = args.selection.limit.map_or(usize::MAX, |limit| limit as usize);
+    // Traces that are folded do not count for the limit.
+    let selection = Selection { limit: args.selection.limit.filter(|_| !folds), ..args.selection.clone() };
+    let selected = Snapshot::select(&selection, config, needs_numbers_only)?;
+    let Some((mut snapshot, mut traces)) = selected else { return Ok(Outcome::NothingFound) };
+    let folded: Vec<TraceIx> = traces.iter().copied().filter(|&trace| folds && snapshot.store.is_ordinary(trace)).collect();
+    let mut listed: Vec<TraceIx> = traces.iter().copied().filter(|&trace| !(folds && snapshot.store.is_ordinary(trace))).collect();
+    listed.truncate(limit);
+    traces.truncate(limit);
     let matched = args.fail_on.clone().map(|query| snapshot.matching(&traces, query)).transpose()?.unwrap_or_default();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
         write_json(&snapshot, &traces, &mut out)
     } else {
-        table(&snapshot, &traces).write(&mut out, Output::stdout(config.ascii))
+        let output = Output::stdout(config.ascii);
+        table(&snapshot, &listed).write(&mut out, output).and_then(|()| write_folded(&snapshot, &folded, &mut out, output))
     };
     let outcome = if matched.is_empty() { Outcome::Done } else { Outcome::Matched };
     let outcome = ignore_broken_pipe(result.and_then(|()| out.flush()), outcome)?;
@@ -46,6 +56,20 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         print_message(&format!("{count} of {traces} match --fail-on: {}{more}", ids.join(", ")));
     }
     Ok(outcome)
+}
+
+/// Writes a line for each service with the number of its traces that are not listed.
+fn write_folded(snapshot: &Snapshot, folded: &[TraceIx], out: &mut impl Write, output: Output) -> io::Result<()> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for &trace in folded {
+        let rows = snapshot.store.rows_of(trace);
+        let service = rows.iter().map(|&row| snapshot.store.service(row)).find(|service| !service.is_empty());
+        *counts.entry(service.unwrap_or_else(|| snapshot.source(trace))).or_default() += 1;
+    }
+    counts.into_iter().try_for_each(|(service, count)| {
+        let text = format!("{} of {service} without agents, models and tools; --all lists them", format::plural(count, "more trace"));
+        output.line(out, &[StyledText::new(&text, Style::Dim)])
+    })
 }
 
 /// Writes a line of JSON for each trace. Two threads format the lines, which takes longer than writing them.

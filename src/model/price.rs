@@ -198,12 +198,12 @@ fn calculate(list: &Calculator, call: &Call<'_>) -> Option<(f64, String)> {
     });
     let compact = provider::compact(provider);
     let names = [Some(provider), prefix, cloud, Some(compact.as_str())];
-    let named = || names.into_iter().flatten().filter(|name| !name.is_empty()).find_map(|name| price(Some(name), model).ok());
+    let by_name = || names.into_iter().flatten().filter(|name| !name.is_empty()).find_map(|name| price(Some(name), model).ok());
     let bedrock = || price(Some("aws"), provider::bedrock_id(model)?).ok();
     // Routers such as OpenRouter put the provider into the model's name: `openai/gpt-5-mini`.
     let routed = || vendor.and_then(|(vendor, model)| price(Some(vendor), model).ok());
     let unnamed = || (provider.is_empty() || provider::is_framework(provider)).then(|| price(None, model).ok()).flatten();
-    let priced = named().or_else(bedrock).or_else(unnamed).or_else(routed)?;
+    let priced = by_name().or_else(bedrock).or_else(unnamed).or_else(routed)?;
     Some((priced.total_price, format!("{} {}", priced.provider_id, priced.model_id)))
 }
 

@@ -66,8 +66,8 @@ fn sanitize(text: &[u8]) -> Result<Cow<'_, str>, String> {
 }
 
 /// An `ExportTraceServiceRequest` whose spans are not decoded yet, or what other programs put in its place: a download of Grafana or Tempo
-/// (`batches`, `trace.resourceSpans`: <https://grafana.com/docs/tempo/latest/api_docs/#query-v2>), or a `ResourceSpans` by itself, as
-/// OpenTelemetry Java's exporter `logging-otlp` writes it.
+/// (`batches`, `trace.resourceSpans`: <https://grafana.com/docs/tempo/latest/api_docs/#query-v2>), an answer of Jaeger's API v3
+/// (`result.resourceSpans`), or a `ResourceSpans` by itself, as OpenTelemetry Java's exporter `logging-otlp` writes it.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"), rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "these are the keys of the request")]
@@ -80,7 +80,7 @@ pub(crate) struct TracesRequest<'a> {
     resource_metrics: Option<IgnoredAny>,
     #[serde(alias = "resource_profiles", default)]
     resource_profiles: Option<IgnoredAny>,
-    #[serde(default)]
+    #[serde(alias = "result", default)]
     trace: Option<TempoTrace<'a>>,
     #[serde(default)]
     resource: Option<&'a RawValue>,

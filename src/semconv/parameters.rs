@@ -101,7 +101,7 @@ fn index(name: &str) -> Option<usize> {
 
 /// Returns a name in small letters and without separators: all conventions differ in these.
 fn plain(name: &str) -> String {
-    name.chars().take(MAX_NAME).filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect()
+    name.chars().take(MAX_NAME).filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Returns the plain name after the prefix of a key that may be a parameter's: `gen_ai.request.top_p`, `ai.settings.topP`, `llm.top_p`.

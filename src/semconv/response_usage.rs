@@ -189,8 +189,8 @@ fn count(map: &[Attribute]) -> Option<Usage> {
 }
 
 /// Returns the cache writes: their stated sum, or else the sum of those that are kept for five minutes and for an hour.
-pub(super) fn cache_writes(stated: Option<u32>, kept_5m: u32, kept_1h: u32) -> Option<u32> {
-    let by_age = u64::from(kept_5m) + u64::from(kept_1h);
+pub(super) fn cache_writes(stated: Option<u32>, for_minutes: u32, for_an_hour: u32) -> Option<u32> {
+    let by_age = u64::from(for_minutes) + u64::from(for_an_hour);
     if by_age > 0 && stated.unwrap_or_default() == 0 { known_count(by_age) } else { stated }
 }
 

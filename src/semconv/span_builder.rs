@@ -171,6 +171,8 @@ impl<'a> SpanBuilder<'a> {
         let message = Some(self.message()).filter(|text| !text.is_empty()).map(Scalar::Text);
         let reason = if ending == Ending::Refused && is_wordless(self.message()) { self.attributes.plain_output() } else { None };
         let text = reason.or(message).or_else(|| self.attributes.error());
+        // A failure without a text comes from the finish reason.
+        let text = text.or((ending == Ending::Failed).then_some(Scalar::Text(b"finish reason: error")));
         text.map_or_else(Text::default, |text| preview::<ERROR_PREVIEW>(text, batch))
     }
 }
@@ -253,7 +255,7 @@ mod tests {
             assert_eq!(ending(b"TOOL", Some("x"), answered).0, Ending::Plain, "{key}");
         }
         let reason = |builder: &mut SpanBuilder<'_>| builder.attribute(b"gen_ai.response.finish_reasons", Scalar::Other(b"[\"error\"]"));
-        assert_eq!(ending(b"LLM", Some("x"), reason).0, Ending::Failed);
+        assert_eq!(ending(b"LLM", Some("x"), reason), (Ending::Failed, "finish reason: error".to_owned()));
     }
 
     #[test]

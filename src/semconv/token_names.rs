@@ -152,7 +152,7 @@ fn read(key: &[u8]) -> Option<CountKey> {
     let (name, is_bare) = match memchr::memmem::rfind(key, USAGE_PREFIX.as_bytes()) {
         Some(at) => {
             let is_other = |word: &&[u8]| memchr::memmem::find(key.get(..at).unwrap_or_default(), word).is_some();
-            if OTHER_SCOPES.iter().any(|word| is_other(word)) {
+            if OTHER_SCOPES.iter().any(is_other) {
                 return None;
             }
             let name = key.get(at + USAGE_PREFIX.len()..)?;

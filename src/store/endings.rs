@@ -4,7 +4,7 @@
 //!   service sends them is remembered for good, whatever becomes of its rows.
 //! - A paused run is continued by a later row with the same run id.
 //! - A hook fails nothing if it watches the tool call above it.
-//! - A tool call failed if the row that executed it failed.
+//! - A tool call failed if the row that executed it failed. Of a model call that two nested rows report, the upper one may tell the failure.
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
@@ -12,7 +12,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashMap;
 
 use super::attribution::MAX_EXAMINED_CHILDREN;
-use super::ix::RowIx;
+use super::ix::{NONE, RowIx, TraceIx};
 use super::outcome::Mark;
 use super::{Changes, Store};
 use crate::model::{Batch, Ending, Nanos, Span, SpanType};
@@ -111,6 +111,11 @@ impl Services {
         }
     }
 
+    /// Returns whether the service of a row sent a step of an agent's work.
+    fn is_agentic_row(&self, row: RowIx) -> bool {
+        self.by_row.get(row.0 as usize).is_some_and(|service| *service != UNNAMED && self.is_agentic(u32::from(*service)))
+    }
+
     fn is_agentic(&self, service: u32) -> bool {
         self.agentic.get(service as usize).copied().unwrap_or_default()
     }
@@ -143,6 +148,21 @@ impl Store {
     pub fn service(&self, row: RowIx) -> &str {
         let number = self.services.by_row.get(row.0 as usize).copied().unwrap_or(UNNAMED);
         self.services.names.get(usize::from(number)).map_or("", |name| name)
+    }
+
+    /// Returns whether a trace holds no step of an agent's work and no session though its service sends such: a poll, a query, a health check.
+    #[must_use]
+    pub fn is_ordinary(&self, trace: TraceIx) -> bool {
+        let data = self.trace(trace);
+        let mut roots =
+            data.roots().iter().take(MAX_EXAMINED_CHILDREN).flat_map(|&root| [Some(root), self.children(root).first().copied()]);
+        data.work == 0 && roots.any(|row| row.is_some_and(|row| self.services.is_agentic_row(row)))
+    }
+
+    /// Returns the number of services that sent steps of an agent's work.
+    #[must_use]
+    pub fn agentic_services(&self) -> usize {
+        self.services.agentic.iter().filter(|agentic| **agentic).count()
     }
 
     fn enter_service(&mut self, row: RowIx, batch: &Batch, span: &Span) -> Option<u32> {
@@ -232,16 +252,47 @@ impl Store {
     pub(super) fn mark_execution(&mut self, row: RowIx, changes: &mut Changes) {
         let mut next = Some(row);
         while let Some(row) = next.filter(|&row| self.row(row).span_type == SpanType::Tool) {
-            let has_failed_below = self.row(row).outcome.has(Mark::FailedBelow);
+            let has_failed_below = self.row(row).outcome.has(Mark::FailedElsewhere);
             let is_failed = |child: &&RowIx| self.row(**child).has_failed() && self.is_same_operation(row, **child);
             let fails = self.below(row).errors + self.below(row).failed > 0
                 && self.children(row).iter().take(MAX_EXAMINED_CHILDREN).any(|child| is_failed(&child));
             if fails == has_failed_below {
                 return;
             }
-            self.mark(row, Mark::FailedBelow, fails, changes);
+            self.mark(row, Mark::FailedElsewhere, fails, changes);
             next = self.row(row).parent();
         }
+    }
+
+    /// Marks the last model call below a failed model call that reports it, too, if none below it failed itself.
+    pub(super) fn mark_reports(&mut self, row: RowIx, changes: &mut Changes) {
+        let mut next = Some(row);
+        while let Some(row) = next.take() {
+            let calls = self.nested_calls(row);
+            let failed = self.failed_nested_call(row, &calls);
+            for child in calls {
+                let has_failed = Some(child) == failed;
+                if self.row(child).outcome.has(Mark::FailedElsewhere) != has_failed {
+                    self.mark(child, Mark::FailedElsewhere, has_failed, changes);
+                    if self.row(child).children != NONE {
+                        next = Some(child);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the model calls right below a row.
+    pub(super) fn nested_calls(&self, row: RowIx) -> Vec<RowIx> {
+        let children = self.children(row).iter().take(MAX_EXAMINED_CHILDREN).copied();
+        children.filter(|&child| self.row(child).span_type == SpanType::Model).collect()
+    }
+
+    /// Returns the call of those right below a row that failed, though only the row says so.
+    pub(super) fn failed_nested_call(&self, row: RowIx, calls: &[RowIx]) -> Option<RowIx> {
+        let data = self.row(row);
+        let is_told_above = data.span_type == SpanType::Model && data.has_failed() && !calls.iter().any(|&call| self.row(call).fails());
+        calls.last().copied().filter(|&call| is_told_above && self.lies_within(call, row))
     }
 
     fn mark(&mut self, row: RowIx, mark: Mark, value: bool, changes: &mut Changes) {

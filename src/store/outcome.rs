@@ -20,8 +20,8 @@ pub(super) enum Mark {
     Harmless = 1 << 5,
     /// The paused run was continued.
     Continued = 1 << 6,
-    /// The tool call failed where it was executed: in a row below it that reports the same call.
-    FailedBelow = 1 << 7,
+    /// The same call failed in another row that reports it: a tool call below, where it was executed, a model call above.
+    FailedElsewhere = 1 << 7,
 }
 
 /// A status, an ending, and what the store found out about them.
@@ -71,7 +71,7 @@ mod tests {
         for status in [Status::Unset, Status::Ok, Status::Error] {
             for ending in [Ending::Plain, Ending::Failed, Ending::Watching, Ending::Refused, Ending::Paused, Ending::Cut] {
                 let mut outcome = Outcome::new(status, ending);
-                for mark in [Mark::Harmless, Mark::Continued, Mark::FailedBelow] {
+                for mark in [Mark::Harmless, Mark::Continued, Mark::FailedElsewhere] {
                     assert!(!outcome.has(mark));
                     outcome.set(mark, true);
                     assert!(outcome.has(mark));

@@ -142,7 +142,7 @@ impl Row {
     /// Returns whether the row itself is a failed step, whatever happened below it; of a tool call, whether its execution failed.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.fails() || self.outcome.has(Mark::FailedBelow)
+        self.fails() || self.outcome.has(Mark::FailedElsewhere)
     }
 
     /// Returns whether the span itself failed and that harms an agent's work.
@@ -167,6 +167,11 @@ impl Row {
             (Phase::Ended, Ending::Cut) => RunStatus::Cut,
             (Phase::Ended, _) => RunStatus::Ok,
         }
+    }
+
+    /// Returns whether the row is a step of an agent's work or of a session.
+    pub(super) fn is_work(&self) -> bool {
+        !self.placeholder && (self.span_type.is_agent_work() || !self.session.is_empty())
     }
 
     /// Returns the sort key among siblings.

@@ -20,6 +20,8 @@ pub struct Trace {
     pub(super) roots: Children,
     /// The sums over all rows if there are several roots; with one root, they equal the root's totals.
     pub(super) sums: Option<Box<Totals>>,
+    /// The number of rows that are steps of an agent's work or of a session.
+    pub(super) work: u32,
     /// The number of roots that leaked.
     pub(super) leaked: u32,
     pub(super) counts: Counts,

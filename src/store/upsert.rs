@@ -80,6 +80,7 @@ impl Store {
         };
         self.fill(row, batch, span);
         self.refresh_inner(row);
+        self.traces[trace.0].work += u32::from(self.row(row).is_work());
         let freed = self.enter_endings(row, batch, span);
         self.attribute(row, true);
         let stated = span.parent.and_then(|parent| self.parent_row(row, parent, now, changes));
@@ -97,6 +98,8 @@ impl Store {
     /// Phase 1: removes a row from everything that is derived from its facts.
     fn remove(&mut self, row: RowIx, changes: &mut Changes) -> Removed {
         let was_agent = self.row(row).is_agent();
+        let trace = self.row(row).trace;
+        self.traces[trace].work -= u32::from(self.row(row).is_work());
         let (parent, span_type, belonging) = (self.row(row).parent(), self.row(row).span_type, self.belonging(row));
         self.leave_endings(row, changes);
         self.leave_tool_calls(row, changes);
@@ -125,6 +128,11 @@ impl Store {
         }
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {
             self.mark_execution(row, changes);
+        }
+        for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
+            if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {
+                self.mark_reports(row, changes);
+            }
         }
 
         let response = self.report(row, response);
@@ -187,6 +195,7 @@ impl Store {
             roots: Children::default(),
             sums: None,
             leaked: 0,
+            work: 0,
             counts: Counts::default(),
             version: 0,
             selected: false,

@@ -94,3 +94,20 @@ fn only_a_terminal_gets_colours_and_cut_lines_and_no_color_removes_colours() {
     assert!(plain.lines().all(|line| agno_top::format::width(line.trim_end()) <= 60), "{plain}");
     assert!(plain.contains('…'), "{plain}");
 }
+
+#[test]
+fn list_counts_traces_without_agents_of_a_service_that_has_some() {
+    let program = Program::empty();
+    std::fs::copy(crate::fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), program.path("traces.db")).unwrap();
+    let text = program.text(&["list", "traces.db"]);
+    assert!(text.contains("Os Agent  POST /agents/{agent_id}/runs  hi") && !text.contains("GET /traces"), "{text}");
+    assert!(text.ends_with("1 more trace of traces.db without agents, models and tools; --all lists them\n"), "{text}");
+    for arguments in
+        [&["list", "--all", "traces.db"][..], &["list", "--filter", "name:GET*", "traces.db"], &["list", "--json", "traces.db"]]
+    {
+        let text = program.text(arguments);
+        assert!(text.contains("GET /traces") && !text.contains("--all"), "{text}");
+    }
+    let ordinary = program.text(&["list", "--json", "--filter", "name:GET*", "traces.db"]);
+    assert!(ordinary.contains("\"root\":\"GET /traces\""), "{ordinary}");
+}

@@ -211,6 +211,13 @@ fn spans_are_found_in_what_a_program_prints() {
 }
 
 #[test]
+fn answers_of_jaeger_s_api_v3_are_read() {
+    let tempo = String::from_utf8(fixture("tempo-api-v2.json")).unwrap();
+    let read = open_text(tempo.replacen("{\"trace\":", "{\"result\":", 1));
+    assert_eq!((counts(&read), &read.skipped[..]), ([2, 1, 1, 10, 5], &[] as &[Skipped]));
+}
+
+#[test]
 fn a_data_frame_by_columns_is_read() {
     let table = r#"{"name": {"a1": "chat", "a2": "ask"}, "span_kind": {"a1": "LLM", "a2": "AGENT"}, "parent_id": {"a1": "00f067aa0ba902b7", "a2": null},
         "start_time": {"a1": 1795327144229, "a2": 1795327144200}, "end_time": {"a1": 1795327145229, "a2": 1795327145300},
@@ -262,6 +269,10 @@ fn what_is_refused_is_refused_with_its_reason() {
         (r#"{"trace_id": "22dc3197b014a3af362d1f2cd6a5a354"}"#, "it has no span id"),
         (r#"[{"traceId": "xyz", "id": "1"}]"#, r#"the trace id "xyz" is not up to 32 hex digits"#),
         (r#"[{"traceId": "1", "id": "1"}]"#, "it has no start time"),
+        (
+            r#"[{"id": "o", "traceId": "t", "type": "GENERATION", "startTime": "2026-11-29T07:55:06Z"}]"#,
+            "observations of Langfuse are not read",
+        ),
         (r#"{"batches": [{"scopeSpans": 5}]}"#, "invalid type: integer `5`"),
     ] {
         let read = open_text(text);

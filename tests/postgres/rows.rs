@@ -205,13 +205,21 @@ fn noise(seed: u64) -> String {
     (0..10_000).map(|_| word()).collect()
 }
 
+/// Returns the changes that make a span an agent's run.
+fn run(status: &str, message: &str, output: &str, noise: &str) -> String {
+    let attributes = format!(
+        "jsonb_build_object('openinference.span.kind', 'AGENT', 'agno.agent.id', 'x', 'output.value', '{output}', 'long', '{noise}')"
+    );
+    format!("status_code = '{status}', status_message = '{message}', attributes = {attributes}, name = 'Helper.arun'")
+}
+
 #[test]
 fn long_attributes_give_the_same_facts_as_in_sqlite() {
     let Some(server) = Server::shared() else { return };
     let database = server.database();
     let mut writer = server.writer(&database);
     let count = LONG.len() as u64;
-    writer.run(&spans(1, count + 4));
+    writer.run(&spans(1, count + 7));
     for (number, attributes) in (1..).zip(LONG) {
         let attributes = attributes.replace('$', &noise(number)).replace('%', &" \u{a0}".repeat(50_000));
         writer.run(&format!("UPDATE ai.agno_spans SET attributes = '{}' WHERE name = 'span {number}'", attributes.replace('\n', " ")));
@@ -222,11 +230,15 @@ fn long_attributes_give_the_same_facts_as_in_sqlite() {
         (count + 1, format!("status_code = 'ERROR', status_message = '{noise}'")),
         (count + 2, format!("status_message = '{}late'", " ".repeat(100_000))),
         (count + 3, format!("name = name || '{noise}'")),
+        (count + 4, run("OK", "", "I have tools to execute, but I need confirmation.", &noise)),
+        (count + 5, run("ERROR", "run status: error", &format!("Refused: {noise}"), &noise)),
+        (count + 6, run("UNSET", "", &format!("  {{\"usage\": {noise}}}"), &noise)),
     ] {
         writer.run(&format!("UPDATE ai.agno_spans SET {change} WHERE name = 'span {number}'"));
     }
     let expected = sqlite_facts(&mut writer);
-    assert_eq!(expected.len() as u64, count + 3);
+    assert_eq!(expected.len() as u64, count + 6);
+    let count = LONG.len();
     for (part, at) in [
         ("1000", 1),
         ("r2", 3),
@@ -238,6 +250,9 @@ fn long_attributes_give_the_same_facts_as_in_sqlite() {
         ("41000", 29),
         ("by end", 30),
         ("in metadata", 31),
+        ("Paused", count + 4),
+        ("Refused: ", count + 5),
+        ("Cut", count + 6),
     ] {
         assert!(expected[&format!("{at:016x}")].contains(part), "{part}: {}", expected[&format!("{at:016x}")]);
     }

@@ -45,7 +45,7 @@ impl Stage {
     pub(crate) fn open(path: &Path, (width, height): (u16, u16)) -> Self {
         let (sender, updates) = channel(1024);
         let sender = UpdateSender::new(SourceId(0), sender);
-        let source = if path.extension().is_some_and(|extension| extension == "json") {
+        let source = if path.extension().is_some_and(|extension| extension == "json" || extension == "pb") {
             file::start(path.to_owned(), sender)
         } else {
             sqlite::start(path.to_owned(), sqlite::Tables::default(), 1_000_000, sender)

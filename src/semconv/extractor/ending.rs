@@ -91,7 +91,7 @@ pub(super) fn mentions_error(encoded: &[u8]) -> bool {
     encoded.windows(5).any(|word| word.eq_ignore_ascii_case(b"error"))
 }
 
-/// Whether the text of an error is LangGraph's way to wait for a person: in JavaScript a JSON list of interrupts, in Python an exception.
+/// Whether the text of an error is an interrupt of a graph, which waits for a person: in JavaScript a JSON list, in Python an exception.
 fn is_interrupt(message: &[u8]) -> bool {
     let message = message.trim_ascii_start();
     ["GraphInterrupt", "NodeInterrupt"].iter().any(|name| message.starts_with(name.as_bytes())) || is_list_of_interrupts(message)
@@ -106,7 +106,7 @@ fn is_list_of_interrupts(text: &[u8]) -> bool {
     fn skip_name<'t>(text: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
         skip(skip(skip(skip(text, b"\"")?, name)?, b"\"")?, b":")
     }
-    fn id<'t>(text: &'t [u8]) -> Option<&'t [u8]> {
+    fn id(text: &[u8]) -> Option<&[u8]> {
         let rest = skip(skip_name(text, b"id")?, b"\"")?;
         rest.iter().position(|byte| *byte == b'"').map(|end| &rest[end + 1..])
     }

@@ -38,7 +38,11 @@ impl<'a> Extractor<'a> {
         'a: 't,
     {
         let entity = || if self.has_agent_entity() { self.text(Field::EntityName) } else { None };
-        let stated = [Field::Agent, Field::Entity, Field::Function, Field::GraphAgent].into_iter().find_map(|field| self.text(field));
+        // Some programs call the function that they trace by its place in the program: `session.llm`.
+        let is_place = |text: &Scalar<'_>| matches!(text, Scalar::Text(raw) if std::str::from_utf8(raw).is_ok_and(kinds::is_operation));
+        let function = || self.text(Field::Function).filter(|text| !is_place(text));
+        let stated = self.text(Field::Agent).or_else(|| self.text(Field::Entity)).or_else(function);
+        let stated = stated.or_else(|| self.text(Field::GraphAgent));
         if let Some(stated) = stated.or_else(|| metadata.agent.as_deref().map(text)).or_else(entity) {
             return (Some(stated), Naming::Stated);
         }

@@ -1,3 +1,5 @@
+use proptest::strategy::Strategy;
+
 use super::*;
 use crate::model::json;
 use crate::model::{Batch, Naming, Origin, SourceId, SpanFacts, Usage};
@@ -296,6 +298,7 @@ fn an_agent_is_named_by_its_keys_then_by_its_span_then_by_its_service() {
         ("root", r#"{"entity.type": "agent", "entity.name": "bot"}"#, "bot", Naming::Stated),
         ("ai.streamText", r#"{"ai.operationId": "ai.streamText", "ai.telemetry.functionId": "bot"}"#, "bot", Naming::Stated),
         ("ai.streamText", r#"{"ai.operationId": "ai.streamText"}"#, "my-service", Naming::None),
+        ("ai.streamText", r#"{"ai.operationId": "ai.streamText", "ai.telemetry.functionId": "session.llm"}"#, "my-service", Naming::None),
         ("invoke_agent bot", invoked, "bot", Naming::Stated),
         ("bot.run", openinference, "bot", Naming::Stated),
         ("invoke_agent", invoked, "my-service", Naming::None),
@@ -414,4 +417,65 @@ fn only_the_user_s_last_message_is_the_input() {
     assert_eq!(input(&format!("{first}, {last}")), "", "the last message has no text");
     let invalid = r#""llm.input_messages.01.message.role": "user", "llm.input_messages.1234567.message.role": "user""#;
     assert_eq!(input(&format!("{first}, {invalid}")), "first", "message numbers have one form");
+}
+
+/// Keys of token counts in several conventions, with prefixes and without.
+const COUNT_KEYS: [&str; 24] = [
+    "llm.token_count.prompt",
+    "llm.token_count.completion",
+    "llm.token_count.total",
+    "llm.token_count.prompt_details.cache_read",
+    "llm.token_count.prompt_details.audio",
+    "llm.token_count.completion_details.reasoning",
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
+    "gen_ai.usage.details.input_tokens",
+    "gen_ai.usage.input_token_details",
+    "usage.prompt_tokens",
+    "acme.usage.completion_tokens",
+    "acme.usage.inputTokens",
+    "usage.cached_tokens",
+    "usage.total_tokens",
+    "input_tokens",
+    "prompt_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "reasoning_tokens",
+    "thoughts_token_count",
+];
+
+proptest::proptest! {
+    #[test]
+    fn counts_are_the_same_in_any_order_and_never_beyond_what_can_be(
+        (attributes, shuffled) in proptest::collection::btree_map(0..COUNT_KEYS.len(), proptest::prop_oneof![
+            (-3i64..2000).prop_map(|count| count.to_string()),
+            (0u64..u64::MAX).prop_map(|count| count.to_string()),
+            (0u32..5000).prop_map(|count| format!("\"{count}\"")),
+            (0u32..5000).prop_map(|count| format!("{{\"cache_read\": {count}, \"ephemeral_1h\": {count}, \"audio\": 3}}")),
+            proptest::prelude::Just("12.5".to_owned()),
+        ], 0..12).prop_flat_map(|map| {
+            let list: Vec<(usize, String)> = map.into_iter().collect();
+            (proptest::prelude::Just(list.clone()), proptest::prelude::Just(list).prop_shuffle())
+        }),
+        model in proptest::sample::select(&["gpt-4o", "claude-sonnet-4-5", "gemini-2.5-pro"][..]),
+        is_call in proptest::prelude::any::<bool>(),
+    ) {
+        let read = |attributes: &[(usize, String)]| {
+            let kind = if is_call { "LLM" } else { "AGENT" };
+            let named = [("openinference.span.kind", kind), ("llm.model_name", model)].map(|(key, value)| format!("\"{key}\": \"{value}\""));
+            let counts = attributes.iter().map(|(key, value)| format!("\"{}\": {value}", COUNT_KEYS[*key]));
+            facts("x", &format!("{{{}}}", named.into_iter().chain(counts).collect::<Vec<_>>().join(", "))).0.usage
+        };
+        let usage = read(&attributes);
+        proptest::prop_assert_eq!(usage, read(&shuffled));
+        if let Some(usage) = usage {
+            for count in [usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning].into_iter().flatten() {
+                proptest::prop_assert!(count <= crate::model::usage::MAX_COUNT);
+            }
+            proptest::prop_assert!(usage.reasoning.unwrap_or_default() <= usage.output.unwrap_or(u32::MAX));
+        }
+    }
 }

@@ -144,6 +144,9 @@ impl<'a> Reader<'a> {
         if zipkin::is_span(fields) {
             return self.zipkin.push(position, fields, &mut self.spans);
         }
+        if fields.get(&["traceId"]).is_some() && fields.get(&["id"]).is_some() && fields.get(&["startTime"]).is_some() {
+            return self.spans.push(position, Err("observations of Langfuse are not read; send the spans over OTLP".to_owned()));
+        }
         let is_otlp = fields.get(&["traceId"]).is_some() || matches!(fields.get(&["attributes"]), Some(Value::List(_)));
         let span = if is_otlp {
             let span = std::str::from_utf8(text).map_err(|error| error.to_string()).and_then(otlp::decode_span);

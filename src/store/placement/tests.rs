@@ -228,6 +228,24 @@ fn a_trace_is_named_after_the_first_run_in_a_request() {
     }
 }
 
+#[test]
+fn a_trace_without_agents_is_ordinary_if_its_service_sends_agents() {
+    let mut requests = batch(&[(1, None, SpanType::Other, 0, 9), (2, Some(1), SpanType::Other, 1, 2)], true);
+    let mut store = Store::new(Limits::default());
+    store.apply(&requests, 10 * SECOND);
+    let trace = store.find_trace(trace_id()).unwrap();
+    assert!(!store.is_ordinary(trace), "its service sends only such");
+    requests.spans.iter_mut().for_each(|span| span.trace = TraceId::new([2; 16]).unwrap());
+    requests.spans[1].facts.span_type = Agent;
+    store.apply(&requests, 10 * SECOND);
+    store.check_invariants();
+    let other = store.find_trace(TraceId::new([2; 16]).unwrap()).unwrap();
+    assert_eq!((store.is_ordinary(trace), store.is_ordinary(other)), (true, false));
+    store.apply(&batch(&[(3, Some(1), Tool, 3, 4)], true), 10 * SECOND);
+    store.check_invariants();
+    assert!(!store.is_ordinary(trace));
+}
+
 /// Trees with steps, agents and calls that begin before, in and after their parents.
 fn trees() -> impl Strategy<Value = Vec<Spec>> {
     let span = (any::<prop::sample::Index>(), 0..6usize, 0..12i64, 0..6i64, 0..10u8);

@@ -23,8 +23,9 @@ fn step(id: u64, parent: Option<u64>, span_type: SpanType) -> Step {
     Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "" }
 }
 
-fn failed(step: Step) -> Step {
-    Step { status: Status::Error, ..step }
+fn failed(mut step: Step) -> Step {
+    step.status = Status::Error;
+    step
 }
 
 fn steps(steps: &[Step]) -> Batch {
@@ -138,11 +139,26 @@ fn a_tool_call_failed_if_its_execution_did() {
 }
 
 #[test]
+fn a_model_call_failed_if_the_row_above_that_reports_it_did() {
+    let upper = failed(step(1, None, SpanType::Model));
+    let (first, last) = (step(2, Some(1), SpanType::Model), step(3, Some(1), SpanType::Model));
+    for parts in [[&upper, &first, &last], [&last, &first, &upper], [&first, &upper, &last]] {
+        let store = held(&parts.map(std::slice::from_ref));
+        assert_eq!([1, 2, 3].map(|id| store.row(row(&store, id)).has_failed()), [true, false, true]);
+        assert_eq!(store.all().failed, 1);
+        let group = store.stats().groups(By::Model).next().unwrap().1;
+        assert_eq!((group.calls, group.failed), (2, 1));
+    }
+    let store = held(&[&[upper, failed(first), last]]);
+    assert!(!store.row(row(&store, 3)).has_failed(), "the failure travelled up from another call");
+}
+
+#[test]
 fn a_pause_ends_when_its_run_is_continued() {
     let paused = |id, trace| Step { trace, ending: Ending::Paused, run: "r", ..step(id, None, SpanType::Agent) };
     let continued = |id, trace| Step { trace, run: "r", continues: true, ..step(id, None, SpanType::Agent) };
     let (first, second, third) = (paused(1, 1), Step { continues: true, ..paused(2, 2) }, continued(3, 3));
-    let store = held(&[&[first.clone()]]);
+    let store = held(&[std::slice::from_ref(&first)]);
     assert_eq!((status(&store, 1), store.stats().runs().paused), (RunStatus::Paused, 1));
     for parts in [[&first, &second], [&second, &first]] {
         let store = held(&parts.map(std::slice::from_ref));

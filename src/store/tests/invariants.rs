@@ -42,6 +42,7 @@ impl Store {
             let sum = self.sum(data.roots());
             assert_eq!(self.totals_of(trace), sum, "totals of a trace");
             assert_eq!(data.sums.is_some(), data.roots().len() > 1);
+            assert_eq!(data.work as usize, self.rows_of(trace).into_iter().filter(|&row| self.row(row).is_work()).count());
             assert_eq!(data.leaked as usize, data.roots().iter().filter(|&&root| self.is_leaked(root)).count());
             let counts = data.counts;
             assert_eq!((counts.spans, counts.failed, counts.running, counts.lost), (sum.spans, sum.failed, sum.running, sum.lost));
@@ -64,7 +65,9 @@ impl Store {
             assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
             let fails_below = |&child: &RowIx| self.row(child).has_failed() && self.is_same_operation(row, child);
             let has_failed_below = data.span_type == SpanType::Tool && self.children(row).iter().any(fails_below);
-            assert_eq!(data.outcome.has(Mark::FailedBelow), has_failed_below, "failed executions");
+            let fails_above = |&above: &RowIx| self.failed_nested_call(above, &self.nested_calls(above)) == Some(row);
+            let has_failed_above = data.span_type == SpanType::Model && data.parent().as_ref().is_some_and(fails_above);
+            assert_eq!(data.outcome.has(Mark::FailedElsewhere), has_failed_below || has_failed_above, "calls that failed elsewhere");
         }
         let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
         assert_eq!(self.running, running);

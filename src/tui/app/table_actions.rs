@@ -62,6 +62,7 @@ impl App {
             | Action::Earlier
             | Action::Later
             | Action::Measure
+            | Action::Ordinary
             | Action::CriticalPath => {}
             _ => {
                 let is_handled = if self.focus == Focus::Traces { table.handle(action) } else { table.handle_in_page(action) };

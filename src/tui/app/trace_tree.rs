@@ -55,6 +55,10 @@ pub struct TraceTree {
     pub shows_critical_path: bool,
     /// The rows on the critical path of a trace.
     critical_path: Option<(TraceVersion, HashSet<RowIx>)>,
+    /// Whether traces without agents, models and tools are shown although their service sends such.
+    shows_ordinary: bool,
+    /// The number of services that sent agents, models or tools when the ordinary traces were hidden last.
+    agentic_services: usize,
     /// What the bars show.
     pub measure: Measure,
     /// Whether the cursor follows the newest trace.
@@ -169,6 +173,7 @@ impl TraceTree {
         for &trace in &changes.traces {
             self.show_or_hide(store, trace, now);
         }
+        self.hide_ordinary(store, now);
         if self.cursor.is_none() {
             self.go_to_trace(store, 0);
         }
@@ -210,8 +215,44 @@ impl TraceTree {
         }
     }
 
+    /// Whether a trace belongs on the screen: it matches the filter, or, without one, it is not hidden as an ordinary one.
+    fn lists(&self, store: &Store, trace: TraceIx) -> bool {
+        match &self.filter {
+            Some(filter) => filter.shows(store, trace),
+            None => self.shows_ordinary || !store.is_ordinary(trace),
+        }
+    }
+
+    /// Hides the traces that have become ordinary since their service has sent its first agent, model or tool. Costs the shown traces then.
+    fn hide_ordinary(&mut self, store: &Store, now: Nanos) {
+        if self.agentic_services != store.agentic_services() {
+            self.agentic_services = store.agentic_services();
+            for trace in self.traces().collect::<Vec<_>>() {
+                self.show_or_hide(store, trace, now);
+            }
+        }
+    }
+
+    /// Shows or hides the traces without agents, models and tools. Costs the traces in memory.
+    pub fn toggle_ordinary(&mut self, store: &Store, now: Nanos) {
+        self.shows_ordinary = !self.shows_ordinary;
+        for trace in store.traces().filter(|&trace| store.is_ordinary(trace)).collect::<Vec<_>>() {
+            self.show_or_hide(store, trace, now);
+        }
+        if self.cursor.is_none() {
+            self.go_to_trace(store, 0);
+        }
+    }
+
+    /// Returns the number of traces that are hidden since they hold no agents, models and tools.
+    #[must_use]
+    pub fn hidden(&self, store: &Store) -> usize {
+        let is_complete = self.filter.is_none() && self.filter_pass.is_none();
+        if is_complete { store.trace_count().saturating_sub(self.len()) } else { 0 }
+    }
+
     fn show_or_hide(&mut self, store: &Store, trace: TraceIx, now: Nanos) {
-        let is_shown = self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace));
+        let is_shown = self.lists(store, trace);
         self.place(trace, is_shown.then(|| self.placement(store, trace, now)), store);
     }
 
@@ -271,7 +312,7 @@ impl TraceTree {
     fn place_all(&mut self, store: &Store, sorting: Sorting, now: Nanos) {
         self.hide_all();
         self.order = Order::new(sorting, Vec::new());
-        let shown = store.traces().filter(|&trace| self.filter.as_ref().is_none_or(|filter| filter.shows(store, trace)));
+        let shown = store.traces().filter(|&trace| self.lists(store, trace));
         let placements: Vec<Placement> = shown.map(|trace| self.placement(store, trace, now)).collect();
         self.order = Order::new(sorting, placements.iter().map(|placement| placement.entry.clone()).collect());
         for placement in placements {

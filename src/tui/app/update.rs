@@ -110,6 +110,7 @@ impl App {
                 tree.sort(store, Sorting { is_reversed: !sorting.is_reversed, ..sorting }, self.now);
             }
             Action::Measure => tree.measure = tree.measure.next(),
+            Action::Ordinary => tree.toggle_ordinary(store, self.now),
             Action::CriticalPath => tree.shows_critical_path = !tree.shows_critical_path,
             Action::ZoomReset => tree.reset_zoom(),
             _ => match action.rows(tree.page()) {

@@ -50,6 +50,10 @@ fn title(app: &App, store: &Store) -> String {
         (false, false) => format!("· by {} ", sorting.by.name()),
         (false, true) => format!("· by {}, reversed ", sorting.by.name()),
     };
+    let hidden = match app.tree.hidden(store) {
+        0 => String::new(),
+        hidden => format!("· {} without agents ({}) ", format::count(hidden as u64), app.keymap.hint(Action::Ordinary)),
+    };
     let path = if app.tree.shows_critical_path { "· critical path " } else { "" };
-    format!(" Traces {rank}{}{of} {by}{path}", format::count(shown as u64))
+    format!(" Traces {rank}{}{of} {hidden}{by}{path}", format::count(shown as u64))
 }

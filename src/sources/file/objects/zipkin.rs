@@ -34,7 +34,7 @@ pub(super) struct Spans {
 
 /// Whether an object is a span of Zipkin's: it has its id under `id`.
 pub(super) fn is_span(fields: Fields<'_>) -> bool {
-    fields.get(&["traceId"]).is_some() && fields.get(&["id"]).is_some() && fields.get(&["spanId"]).is_none()
+    fields.get(&["traceId"]).is_some() && fields.get(&["id"]).is_some() && fields.get(&["spanId", "startTime"]).is_none()
 }
 
 impl Spans {

@@ -124,9 +124,6 @@ impl Line<'_> {
         // The name leaves room for the error, which matters more.
         let name_room = if self.shown_status() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
-        if lead.is_some() {
-            x = put(buffer, x, y, room(x), &display::name(store, data), styling.dim()) + 1;
-        }
         if let Some(note) = display::note(store, lead.unwrap_or(self.row)) {
             x = put(buffer, x, y, room(x), note, styling.dim()) + 1;
         }
@@ -143,6 +140,10 @@ impl Line<'_> {
         let hides_failure = !app.tree.is_open(store, self.row) && store.below(self.row).failed > 0;
         let has_failed = hides_failure || data.has_failed();
         let error = store.text(if hides_failure { store.failure_text(self.row) } else { data.error });
+        if lead.is_some() && error.is_empty() {
+            // What the trace began with.
+            x = put(buffer, x, y, room(x).saturating_sub(1), &display::name(store, data), styling.dim()) + 1;
+        }
         if !error.is_empty() && (has_failed || is_harmless) {
             put(buffer, x, y, room(x).saturating_sub(1), error, if has_failed { styling.error() } else { styling.dim() });
         } else if data.span_type == SpanType::Model && !data.requested_tools().is_empty() {
