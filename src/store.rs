@@ -8,7 +8,7 @@
 //! - The **parent** of a row is the row that its span ran in. That is the parent that the span names, except where senders are known to
 //!   name another one (`placement`).
 //! - **Totals** ([`Totals`]) are sums over a row and all rows below it. If a row and a row below it state the same usage, as an agent
-//!   span and its model calls do, the lower one counts.
+//!   span and its model calls do, the lower one counts; a run adds what it states beyond that (`nesting`, `running_totals`).
 //! - **Own totals** are what a row adds to the totals below it. They are *attributed* to the row's model, to the nearest agent and to
 //!   the nearest tool at or above the row, and to the minute in which the row ended ([`Stats`]).
 //! - A **report** is a row that states usage for a model call and names the provider's response id. Two instrumentations in one program

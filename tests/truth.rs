@@ -55,9 +55,6 @@ const EXCESS_OUTPUT: [(&str, i64); 3] = [
     ("openinference-and-openllmetry-apart", 2),
 ];
 
-/// Corpora that are not yet right.
-const PENDING: &[&str] = &["gw-litellm-v2-one-trace"];
-
 struct Corpus {
     name: String,
     truth: Value,
@@ -73,7 +70,6 @@ struct Corpus {
 fn corpora(folder: &str) -> Vec<Corpus> {
     let entries = std::fs::read_dir(fixture(folder)).expect("corpora");
     let mut corpora: Vec<Corpus> = entries.map(|entry| Corpus::open(&entry.expect("an entry").path())).collect();
-    corpora.retain(|corpus| !PENDING.contains(&corpus.name.as_str()) || std::env::var_os("PENDING").is_some());
     corpora.sort_by(|one, other| one.name.cmp(&other.name));
     assert!(corpora.len() >= 8, "corpora are missing");
     corpora

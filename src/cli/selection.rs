@@ -40,7 +40,7 @@ impl Selection {
     #[must_use]
     pub fn with_ids(&self) -> Self {
         let (ids, sources) = split_ids(&self.sources);
-        Self { ids, sources, ..self.clone() }
+        Self { sources, ids, ..self.clone() }
     }
 }
 

@@ -51,7 +51,8 @@ mod tests {
     use crate::config::Overrides;
 
     fn error(flags: toml::Table) -> String {
-        let overrides = Overrides { file: Some("/dev/null".into()), flags, ..Overrides::default() };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let overrides = Overrides { file: Some(file.path().to_owned()), flags, ..Overrides::default() };
         check(&Config::load(overrides).unwrap()).unwrap_err().to_string()
     }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::output::Output;
 use super::snapshot::Snapshot;
 use super::spans::{SLICE, report_missing};
-use super::{Outcome, UsageError, find, ignore_broken_pipe, json};
+use super::{Outcome, UsageError, ignore_broken_pipe, json};
 use crate::cli::ShowArgs;
 use crate::config::Config;
 use crate::export::jsonl::EventRecord;
@@ -66,7 +66,7 @@ impl<'a> PayloadRecord<'a> {
 pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
     let (id, sources) = args.split().map_err(|message| Report::new(UsageError(message)))?;
     let mut snapshot = Snapshot::read(&sources, None, config, false)?;
-    let Some(trace) = find::trace(&snapshot, &id)? else { return Ok(Outcome::NothingFound) };
+    let Some(trace) = snapshot.find(&id)? else { return Ok(Outcome::NothingFound) };
     let rows: Vec<_> = snapshot.store.walk(trace).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {

@@ -96,7 +96,7 @@ impl Snapshot {
         let since = selection.since.as_ref().map_or(Nanos::MIN, |since| since.resolve(self.now));
         let query = selection.filter.clone().filter(|query| !query.is_empty());
         let mut matcher = query.map(|query| self.matcher(query)).transpose()?;
-        let ids = selection.ids.iter().map(|id| find::trace(self, id)).collect::<Result<Vec<_>, _>>()?;
+        let ids = selection.ids.iter().map(|id| self.find(id)).collect::<Result<Vec<_>, _>>()?;
         // A trace that is not there is reported.
         let Some(ids) = ids.into_iter().collect::<Option<HashSet<TraceIx>>>() else { return Ok(None) };
         let until = selection.until.as_ref().map_or(Nanos::MAX, |until| until.resolve(self.now));
@@ -105,6 +105,11 @@ impl Snapshot {
         let is_selected = |&trace: &TraceIx| matcher.as_mut().is_none_or(|matcher| is_match(&self.store, matcher, trace, self.now));
         let is_named = |trace: &TraceIx| ids.is_empty() || ids.contains(trace);
         Ok(Some(recent.filter(is_named).filter(is_selected).take(selection.limit.map_or(usize::MAX, |limit| limit as usize)).collect()))
+    }
+
+    /// Returns the trace whose id starts with `prefix`. If there is none, prints so and returns `None`. The error describes several traces.
+    pub(super) fn find(&self, prefix: &str) -> Result<Option<TraceIx>, Report> {
+        find::trace(&self.store, prefix, &self.names(), self.now)
     }
 
     /// Returns those of `traces` that match the query.

@@ -228,7 +228,7 @@ impl Redactor {
         for (name, value) in attributes {
             // A count of tokens is not a token.
             let is_count = || matches!(value, Value::Int(_) | Value::Float(_)) && name.to_ascii_lowercase().ends_with("token");
-            if self.0.names.is_match(name) && !matches!(value, Value::Null | Value::Bool(_)) && !is_count() {
+            if self.0.names.is_match(name) && !is_nothing(value) && !is_count() {
                 *value = Value::Text(MASK.to_owned());
             } else {
                 self.value(value);
@@ -252,6 +252,11 @@ impl Redactor {
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
         }
     }
+}
+
+/// Whether a value can't be a secret, whatever its name is.
+fn is_nothing(value: &Value) -> bool {
+    matches!(value, Value::Null | Value::Bool(_)) || matches!(value, Value::Text(text) if text.is_empty())
 }
 
 fn compile(pattern: &str, unicode: bool) -> Result<Regex, String> {

@@ -33,10 +33,24 @@ pub struct Period {
     pub offset: String,
 }
 
-/// Converts a time of a zone. A time skipped by a clock change means as much later as was skipped; a repeated one means the first.
+/// Which of two times that a clock change gives the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The first.
+    First,
+    /// The last.
+    Last,
+}
+
+/// Converts a time of a zone. A time skipped by a clock change means as much later as was skipped.
 #[must_use]
-pub fn from_naive<Z: TimeZone>(zone: &Z, naive: NaiveDateTime) -> Option<DateTime<Z>> {
-    let at = |naive: NaiveDateTime| zone.from_local_datetime(&naive).earliest();
+pub fn from_naive<Z: TimeZone>(zone: &Z, naive: NaiveDateTime, which: Which) -> Option<DateTime<Z>> {
+    let at = |naive: NaiveDateTime| {
+        let times = zone.from_local_datetime(&naive);
+        // For zones given as a rule, chrono has both in the wrong order.
+        let (one, other) = (times.clone().earliest()?, times.latest()?);
+        Some(if (one <= other) == (which == Which::First) { one } else { other })
+    };
     at(naive)
         .or_else(|| at(naive.checked_add_signed(TimeDelta::minutes(30))?))
         .or_else(|| at(naive.checked_add_signed(TimeDelta::hours(1))?))
@@ -45,7 +59,7 @@ pub fn from_naive<Z: TimeZone>(zone: &Z, naive: NaiveDateTime) -> Option<DateTim
 /// Returns the start of the day in local time.
 #[must_use]
 pub fn start_of_day(day: NaiveDate) -> Option<Nanos> {
-    from_naive(&Local, day.and_time(NaiveTime::MIN))?.timestamp_nanos_opt()
+    from_naive(&Local, day.and_time(NaiveTime::MIN), Which::First)?.timestamp_nanos_opt()
 }
 
 /// Returns the local day of a time.
@@ -79,15 +93,12 @@ pub fn period(unit: Unit, at: Nanos) -> Period {
 fn period_in<Z: TimeZone>(zone: &Z, unit: Unit, at: Nanos) -> Period {
     let local = DateTime::from_timestamp_nanos(at).with_timezone(zone);
     let (naive, offset) = (local.naive_local(), local.offset().fix());
-    let (start, format) = match unit {
-        Unit::Hour => {
-            let hour = naive.with_minute(0).and_then(|hour| hour.with_second(0)?.with_nanosecond(0));
-            (hour.and_then(|hour| hour.and_local_timezone(offset).earliest()), "%Y-%m-%d %H:%M")
-        }
-        _ => {
-            let first = days_of(unit, naive.date()).and_then(|(first, _)| from_naive(zone, first.and_time(NaiveTime::MIN)));
-            (first.map(|first| first.with_timezone(&first.offset().fix())), if unit == Unit::Month { "%Y-%m" } else { "%Y-%m-%d" })
-        }
+    let (start, format) = if unit == Unit::Hour {
+        let hour = naive.with_minute(0).and_then(|hour| hour.with_second(0)?.with_nanosecond(0));
+        (hour.and_then(|hour| hour.and_local_timezone(offset).earliest()), "%Y-%m-%d %H:%M")
+    } else {
+        let first = days_of(unit, naive.date()).and_then(|(first, _)| from_naive(zone, first.and_time(NaiveTime::MIN), Which::First));
+        (first.map(|first| first.with_timezone(&first.offset().fix())), if unit == Unit::Month { "%Y-%m" } else { "%Y-%m-%d" })
     };
     let start = start.unwrap_or_else(|| local.with_timezone(&offset));
     let (name, offset) = (start.format(format).to_string(), offset_name(*start.offset()));

@@ -33,10 +33,13 @@ impl Query {
         if words.is_empty() {
             return Err(ParseError::new(0, ParseErrorKind::NotACondition(String::new())));
         }
+        // A comparison without a field tells more than the word before it.
+        for word in words.iter().filter(|word| word.is_plain()) {
+            each(&word.values, bare_word)?;
+        }
         for word in words.iter_mut().filter(|word| word.is_plain()) {
             let is_status = |value: &Value| STATUSES.iter().any(|(name, _)| name.eq_ignore_ascii_case(&value.text()));
             if !word.values.iter().all(is_status) {
-                each(&word.values, bare_word)?;
                 let text = word.values.iter().map(Value::text).collect::<Vec<_>>().join("|");
                 return Err(ParseError::new(word.at + usize::from(word.negated), ParseErrorKind::NotACondition(text)));
             }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use chrono::{Local, NaiveDate, NaiveDateTime, Weekday};
 
 use super::error::ParseErrorKind;
-use crate::model::calendar::{self, Unit};
+use crate::model::calendar::{self, Unit, Which};
 use crate::model::{Nanos, duration, nearest, time};
 
 /// A bound for the start of a row.
@@ -141,7 +141,9 @@ fn absolute(text: &str, is_end: bool) -> Option<Nanos> {
     }
     let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
     if let Some(naive) = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(&upper, format).ok()) {
-        return calendar::from_naive(&Local, naive)?.timestamp_nanos_opt();
+        // A period holds both times of an hour that is repeated.
+        let which = if is_end { Which::Last } else { Which::First };
+        return calendar::from_naive(&Local, naive, which)?.timestamp_nanos_opt();
     }
     time::parse(upper.as_bytes())
 }

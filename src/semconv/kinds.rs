@@ -26,7 +26,7 @@ fn from_words<'w>(words: impl Iterator<Item = &'w str>) -> Option<SpanType> {
         match named(word).or_else(|| named(word.strip_prefix('a')?)) {
             // A step of a model, and a model for embeddings, are named by their first word.
             Some(SpanType::Step) if word == "step" && kind == Some(SpanType::Model) => {}
-            Some(SpanType::Model) if matches!(kind, Some(SpanType::Embedding | SpanType::Reranker)) => {}
+            Some(SpanType::Model) if kind.is_some_and(SpanType::calls_model) => {}
             Some(named) => kind = Some(named),
             None if word == "create" => is_creation = true,
             None if changes_nothing(word) || word.strip_prefix('a').is_some_and(changes_nothing) => {}

@@ -1,6 +1,6 @@
 //! Which agent, model and tool a row's own totals are attributed to, and which rows count as calls.
 //!
-//! A row's own totals are its totals minus the totals below it: the usage that the row states and no row below it does. (If the row
+//! A row's own totals are its totals minus the totals below it: the usage that the row states beyond the rows below it. (If the row
 //! states a cost that replaces computed costs below it, the own cost is the difference and may be negative.) They are attributed to the
 //! row's model, which may be empty, and to the nearest *owners*: the nearest named agent and the nearest named tool at or above the row.
 //! When totals change, attribution follows on the same way up. A row that is linked or unlinked brings or takes what has no owner at or

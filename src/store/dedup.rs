@@ -1,8 +1,8 @@
 //! Model calls that several spans report: two instrumentations in one program, each with its own trace, may both report a call.
 //!
 //! Such *reports* share the provider's response id, or [`pairing`](super::pairing) finds that they belong together. One of them, the
-//! *primary* row, counts. The others are *duplicates*: their usage shows but counts nowhere. Rows above the primary row in its own trace
-//! are not duplicates; there the count-once rule of [`Totals`](super::Totals) applies. The election of the primary row does not depend on
+//! *primary* row, counts. The others are *duplicates*: their usage shows but counts nowhere. Rows above the primary row that
+//! report the same call ([`nesting`](super::nesting)) are not duplicates: they give way to it. The election of the primary row does not depend on
 //! the order of arrival.
 
 use std::hash::BuildHasher;

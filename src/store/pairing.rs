@@ -175,7 +175,9 @@ impl Store {
         }
         chains.push(chain);
         chains.retain(|chain| !chain.rows.is_empty());
-        chains.iter_mut().for_each(|chain| chain.is_too_long = chain.rows.len() > MAX_CHAIN);
+        for chain in &mut chains {
+            chain.is_too_long = chain.rows.len() > MAX_CHAIN;
+        }
         chains
     }
 

@@ -3,7 +3,8 @@
 use crate::model::Usage;
 use crate::model::usage::NanoUsd;
 
-/// Sums over a subtree. Usage counts once: where a row below states a fact, the row itself does not add its own.
+/// Sums over a subtree. Usage counts once: a model call gives way to the rows below it that report the same call, and any other row adds
+/// only what it states beyond the rows below it.
 ///
 /// A value may also be the difference of two sums; its fields then wrap below zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -112,7 +112,7 @@ fn wrong_usage_is_a_2_and_names_the_mistake() {
         (&["list", "--limit", "0"], "0 is not in"),
         (&["list", "--fail-on", "cost>much"], "expected an amount"),
         (&["list", "--fail-on", "errors"], "is neither a status"),
-        (&["list", "--fail-on", "cost >0.5"], "\"cost\" is neither a status"),
+        (&["list", "--fail-on", "cost >0.5"], "write the comparison after a field"),
         (&["list", "--fail-on", ""], "the condition is empty"),
         (&["list", "--fail-on", "total_cost>0.001"], "did you mean cost?"),
         (&["list", "--filter", "cost > 0.5"], "write the comparison after a field"),

@@ -152,6 +152,12 @@ fn an_hour_that_a_clock_change_repeats_is_two_hours() {
         [group("2026-10-25", "2026-10-25T00:00:00+02:00", 4), group("2026-10-26", "2026-10-26T00:00:00+01:00", 1)],
         "a day of 25 hours"
     );
+    let count = |bounds: &[&str]| {
+        let mut command = program.command(&[&["list", "--json", "calls.json"], bounds].concat());
+        String::from_utf8(command.env("TZ", zone).output().unwrap().stdout).unwrap().lines().count()
+    };
+    let (since, until) = (["--since", "2026-10-25T02:00"], ["--until", "2026-10-25T02:59:59"]);
+    assert_eq!((count(&since), count(&until), count(&[since, until].concat())), (5, 3, 3), "bounds hold both");
     assert_eq!(periods(&program, "UTC", "month"), [group("2026-10", "2026-10-01T00:00:00Z", 5)]);
     let text = program.text(&["stats", "--by", "day", "calls.json"]);
     assert!(text.starts_with(" RUNS") || text.starts_with("RUNS"), "{text}");

@@ -149,11 +149,11 @@ impl Check {
             Self::Email => !(value.starts_with("git@") && after.starts_with([':', '/'])),
             Self::Token => !is_wordy(value.trim_end_matches(['.', '='])) || is_basic(value),
             Self::Header => value.trim().is_empty() || !value.split_whitespace().all(is_wordy),
-            Self::Quoted => !matches!(value, "include" | "omit" | "same-origin"),
+            Self::Quoted => !matches!(value, "include" | "omit" | "same-origin") && !is_mark(value),
             // A letter before a quote is a prefix of the quoted text, which other rules see.
             Self::Value if value.len() == 1 && after.starts_with(['"', '\'']) => false,
             Self::Value => !is_placeholder(value) && !continues(before, value, after),
-            Self::NotPath => !value.starts_with(['/', '~', '.', '$']) && !value.as_bytes().get(1).is_some_and(|byte| *byte == b':'),
+            Self::NotPath => !value.starts_with(['/', '~', '.', '$']) && value.as_bytes().get(1).is_none_or(|byte| *byte != b':'),
             Self::NotNumber => {
                 let rest = value.trim_start_matches(|c: char| c.is_ascii_digit());
                 rest.len() == value.len() || !(rest.is_empty() || rest.starts_with(['/', '?', '#']))
@@ -193,6 +193,13 @@ fn is_placeholder(value: &str) -> bool {
         || value.strip_prefix('$').is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
         || value.bytes().all(|byte| byte == b'*' || byte == b'.')
         || reads.iter().any(|start| value.starts_with(start))
+}
+
+/// Whether a quoted text only stands for a value: `<your key>`, `[REDACTED]`, `${KEY}`, `{{ key }}`, `***`.
+fn is_mark(value: &str) -> bool {
+    let is_between = |start: &str, end: &str| value.starts_with(start) && value.ends_with(end);
+    let is_reference = is_between("${", "}") || is_between("{{", "}}") || is_between("<", ">");
+    is_reference || value.eq_ignore_ascii_case("[redacted]") || value.bytes().all(|byte| byte == b'*' || byte == b'.')
 }
 
 /// Whether a value begins like a call in a program: `lexer.next(`.

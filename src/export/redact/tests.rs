@@ -191,6 +191,7 @@ fn every_text_of_a_span_is_redacted() {
         ("password".to_owned(), Value::Int(5)),
         ("token".to_owned(), Value::Int(5)),
         (secret.to_owned(), Value::Null),
+        ("oauth_token".to_owned(), Value::Text(String::new())),
     ])]);
     let (trace, id) = (TraceId::new([1; 16]).unwrap(), SpanId::new([2; 8]).unwrap());
     let some_secret = || Some(secret.to_owned());
@@ -240,6 +241,7 @@ fn every_text_of_a_span_is_redacted() {
     let Value::Map(entries) = &items[0] else { panic!() };
     assert_eq!((&entries[1].1, entries[3].0.as_str()), (&Value::Text(MASK.to_owned()), MASK));
     assert_eq!(entries[2].1, Value::Int(5), "a count of tokens");
+    assert_eq!(entries[4].1, Value::Text(String::new()), "nothing is no secret");
     assert_eq!(span.record.error.as_deref(), Some("message cut in [redacted]"));
 }
 

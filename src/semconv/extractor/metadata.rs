@@ -24,7 +24,7 @@ impl Extractor<'_> {
         let (Scalar::Text(raw) | Scalar::Escaped(raw) | Scalar::Other(raw)) = text else { return metadata };
         let is_known = self.has(Field::Session) && self.has(Field::User) && self.has(Field::Agent);
         let contains = |word: &&str| memchr::memmem::find(raw, word.as_bytes()).is_some();
-        if is_known || !METADATA_WORDS.iter().any(|word| contains(word)) || values::is_longer(text, MAX_MAP_CHARS) {
+        if is_known || !METADATA_WORDS.iter().any(contains) || values::is_longer(text, MAX_MAP_CHARS) {
             return metadata;
         }
         let unescaped = if let Scalar::Escaped(raw) = text { json::unescape(raw).into_bytes() } else { Vec::new() };

@@ -23,8 +23,9 @@ fn step(id: u64, parent: Option<u64>, span_type: SpanType) -> Step {
     Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "" }
 }
 
-fn failed(step: Step) -> Step {
-    Step { status: Status::Error, ..step }
+fn failed(mut step: Step) -> Step {
+    step.status = Status::Error;
+    step
 }
 
 fn steps(steps: &[Step]) -> Batch {
@@ -157,7 +158,7 @@ fn a_pause_ends_when_its_run_is_continued() {
     let paused = |id, trace| Step { trace, ending: Ending::Paused, run: "r", ..step(id, None, SpanType::Agent) };
     let continued = |id, trace| Step { trace, run: "r", continues: true, ..step(id, None, SpanType::Agent) };
     let (first, second, third) = (paused(1, 1), Step { continues: true, ..paused(2, 2) }, continued(3, 3));
-    let store = held(&[&[first.clone()]]);
+    let store = held(&[std::slice::from_ref(&first)]);
     assert_eq!((status(&store, 1), store.stats().runs().paused), (RunStatus::Paused, 1));
     for parts in [[&first, &second], [&second, &first]] {
         let store = held(&parts.map(std::slice::from_ref));

@@ -50,9 +50,8 @@ pub fn span_type_role(span_type: SpanType) -> Role {
 #[must_use]
 pub fn status_role(status: RunStatus) -> Option<Role> {
     match status {
-        RunStatus::Error => Some(Role::Error),
+        RunStatus::Error | RunStatus::Cut => Some(Role::Error),
         RunStatus::Running | RunStatus::Paused => Some(Role::Running),
-        RunStatus::Cut => Some(Role::Error),
         RunStatus::Lost => Some(Role::Dim),
         RunStatus::Ok => None,
     }

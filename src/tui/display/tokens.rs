@@ -46,6 +46,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_cost_without_cached_tokens_is_a_lower_bound() {
+        let totals = Totals { cost: 1_240_000_000, priced: 1, ..Totals::default() };
+        assert_eq!(cost(&totals), "$1.24");
+        assert_eq!(cost(&Totals { cache_unstated: 1, ..totals }), "≥ $1.24");
+        assert_eq!(cost(&Totals { cache_unstated: 1, ..Totals::default() }), "–");
+    }
+
+    #[test]
     fn shares_are_named_and_unknown_counts_are_not_zero() {
         let totals = Totals { input: 2_000, inputs: 2, cache_read: 300, cache_write: 100, ..Totals::default() };
         let text = |shares| tokens_in_out(&totals, format::count, shares);

@@ -107,6 +107,7 @@ const TEXTS: &[&str] = &[
     "sig = signature(function)",
     "user-agent: agno/2.5.0",
     // JSON.
+    r#"{"api_key": "[REDACTED]", "token": "<your token>", "password": "***", "secret": "${SECRET}"}"#,
     r#"{"token": 5, "total_tokens": 12}"#,
     r#"{"required": ["username", "password", "email"]}"#,
     r#"["password", "token"]"#,

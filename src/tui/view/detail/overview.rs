@@ -167,6 +167,8 @@ impl Page {
             let sum = u64::from(own.input.unwrap_or_default()) + u64::from(own.output.unwrap_or_default());
             if totals.tokens() != Some(sum) {
                 self.fact("", &format!("states {} itself", format::count(sum)), TextRole::Faint);
+            } else if let Some(below) = store.below(row).tokens().filter(|below| *below < sum) {
+                self.fact("", &format!("the spans below add up to {}", format::count(below)), TextRole::Faint);
             }
         }
         let own_totals = store.totals(row);

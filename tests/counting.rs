@@ -1,0 +1,63 @@
+//! Sums over spans that report a call twice, below another call, or as a running total.
+
+#![allow(clippy::expect_used, reason = "a test ends where it cannot go on")]
+
+use serde_json::Value;
+
+/// Returns the JSON lines that the program prints for a file of `tests/fixtures/counting`.
+fn lines(file: &str, arguments: &[&str]) -> Vec<Value> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = format!("{}/tests/fixtures/counting/{file}", env!("CARGO_MANIFEST_DIR"));
+    let mut command = assert_cmd::Command::cargo_bin("agno-top").expect("the program");
+    let output = command.args(arguments).args(["--json", &path]).env("XDG_CONFIG_HOME", folder.path()).output().expect("output");
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// Returns input tokens, output tokens and millionths of a dollar by trace or group, in the order of `key`.
+fn sums(file: &str, arguments: &[&str], key: &str) -> Vec<(String, Option<u64>, Option<u64>, Option<i64>)> {
+    let sum = |line: Value| {
+        let cost = line["cost_usd"].as_f64().map(|cost| (cost * 1e6).round() as i64);
+        (line[key].as_str().unwrap_or_default().to_owned(), line["input_tokens"].as_u64(), line["output_tokens"].as_u64(), cost)
+    };
+    let mut sums: Vec<_> = lines(file, arguments).into_iter().map(sum).collect();
+    sums.sort();
+    sums
+}
+
+fn named(name: &str, input: u64, output: u64, cost: i64) -> (String, Option<u64>, Option<u64>, Option<i64>) {
+    (name.to_owned(), Some(input), Some(output), Some(cost))
+}
+
+#[test]
+fn a_span_with_two_ids_counts_once() {
+    assert_eq!(sums("span-with-two-ids.jsonl", &["stats", "--by", "model"], "key"), [named("gpt-4o", 1000, 100, 3500)]);
+}
+
+#[test]
+fn what_earlier_runs_of_a_session_used_counts_there() {
+    let traces = sums("../usage/strands-unpriced.jsonl", &["list"], "agent");
+    assert_eq!(traces, [1, 2, 3].map(|_| named("Helper", 1000, 100, 4500)));
+}
+
+#[test]
+fn a_call_through_a_gateway_counts_for_its_agent() {
+    let file = "gateway-in-its-own-trace.pb";
+    assert!(sums(file, &["stats", "--by", "agent"], "key").contains(&named("Weather Agent", 2000, 100, 240)));
+    let by_trace = sums(file, &["list"], "agent");
+    assert_eq!(by_trace.iter().filter(|trace| trace.1.is_none() && trace.3.is_none()).count(), 2, "{by_trace:?}");
+    let matches = lines(file, &["list", "--filter", "agent:Weather cost:>0.0001"]);
+    assert_eq!(matches.len(), 1);
+}
+
+#[test]
+fn a_call_of_another_agent_below_a_call_is_another_call() {
+    let agents = sums("call-below-a-call.pb", &["stats", "--by", "agent"], "key");
+    assert_eq!(agents.iter().filter(|agent| !agent.0.is_empty()).map(|agent| agent.1).collect::<Vec<_>>(), [Some(1400), Some(1400)]);
+}
+
+#[test]
+fn a_run_states_more_than_the_calls_below_it() {
+    let traces = sums("run-states-more.json", &["list"], "agent");
+    assert_eq!(traces.iter().map(|trace| (trace.1, trace.2)).collect::<Vec<_>>(), [(Some(2000), Some(100))]);
+}
