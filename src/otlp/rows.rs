@@ -186,7 +186,8 @@ impl<'a> SpanReader<'a> {
         let (mut fields, mut time, mut is_exception) = (Fields(message), 0, false);
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => time = field.fixed64()?,
+                // A time of another type is none; the span stays valid.
+                1 => time = field.fixed64().unwrap_or_default(),
                 2 => {
                     is_exception = field.bytes()? == b"exception";
                     if !is_exception {

@@ -13,15 +13,12 @@ use smallvec::SmallVec;
 use super::hash_index::HashIndex;
 use super::ix::{NONE, RowIx};
 use super::packed_usage::PackedUsage;
-use super::pairing::Slot;
+use super::pairing::{MAX_REPORTS, Slot};
 use super::rare_tokens::parts_of;
 use super::totals::Totals;
 use super::{Changes, Store};
 use crate::model::usage::RareTokens;
 use crate::model::{Nanos, SpanId, TraceId, Usage};
-
-/// The maximum number of spans that report one call. An id on more spans identifies no response: some programs send a constant.
-pub(super) const MAX_REPORTS: usize = 8;
 
 /// The rank of a report; the highest one is the primary row. In this order: whose call it is, it has a parent, it states most counts, it
 /// starts last, it ends first.

@@ -21,6 +21,9 @@ use super::{Changes, Store};
 use crate::model::{Nanos, SpanType};
 use groups::{Call, groups};
 
+/// The maximum number of spans that report one call. An id on more spans identifies no response: some programs send a constant.
+pub(super) const MAX_REPORTS: usize = 8;
+
 /// The maximum length of a chain whose rows are paired, and how many rows before a row may connect it to its chain. [`groups`] marks rows
 /// in the bits of a `u64`.
 const MAX_CHAIN: usize = 64;

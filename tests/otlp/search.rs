@@ -45,7 +45,7 @@ fn decoded_payloads_are_searched_newest_first() {
         ("attr.exception.type:keyerror", &[3]),
         ("text:\"no \\\"such\\\"\"", &[3]),
         ("text:stringValue", &[]),
-        ("text:shop", &[]),
+        ("text:shop", &[4, 3, 1, 2]),
         ("attr.service.name:shop", &[4, 3, 1, 2]),
         ("attr.service.name:shop -text:größe", &[3, 2]),
     ] {

@@ -1,8 +1,8 @@
 //! Groups of rows that report one call, among rows with equal token counts.
 
-use super::super::dedup::MAX_REPORTS;
 use super::super::interner::Symbol;
 use super::super::nesting::TOLERANCE;
+use super::MAX_REPORTS;
 use crate::model::{Nanos, SpanId, TraceId};
 
 /// A row that may be paired.

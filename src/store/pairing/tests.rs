@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::super::Limits;
-use super::super::dedup::MAX_REPORTS;
+use super::MAX_REPORTS;
 use super::*;
 use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, Status, Text, TraceId, Usage};
 
