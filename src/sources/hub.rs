@@ -120,7 +120,7 @@ impl Hub {
         }
     }
 
-    /// Prepares for the program being stopped: no sender may wait for it. Returns when that is so, after [`SUSPEND_TIMEOUT`] at the latest.
+    /// Prepares for the program being stopped: no sender may wait for it. Returns when that is so, after half a second at the latest.
     pub fn suspend(&self) {
         let (done, answers) = std::sync::mpsc::channel();
         for source in &self.sources {

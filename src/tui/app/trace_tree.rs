@@ -28,7 +28,6 @@ use time::Zoom;
 
 /// The shown traces, their folds and the cursor.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct TraceTree {
     /// The shown traces in order.
     order: Order,
