@@ -15,6 +15,7 @@ fn lines(file: &str, arguments: &[&str]) -> Vec<Value> {
 }
 
 /// Returns input tokens, output tokens and millionths of a dollar by trace or group, in the order of `key`.
+#[expect(clippy::type_complexity, reason = "the columns of one table")]
 fn sums(file: &str, arguments: &[&str], key: &str) -> Vec<(String, Option<u64>, Option<u64>, Option<i64>)> {
     let sum = |line: Value| {
         let cost = line["cost_usd"].as_f64().map(|cost| (cost * 1e6).round() as i64);

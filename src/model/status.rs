@@ -28,6 +28,8 @@ pub enum Ending {
     Paused,
     /// It was stopped from outside: cancelled, timed out, or its reader went away.
     Cut,
+    /// It handed over to another step by an exception, which may look like an error and is none.
+    HandedOver,
 }
 
 impl Ending {
@@ -37,7 +39,7 @@ impl Ending {
         match self {
             Self::Plain | Self::Watching => status == Status::Error,
             Self::Failed | Self::Refused => true,
-            Self::Paused | Self::Cut => false,
+            Self::Paused | Self::Cut | Self::HandedOver => false,
         }
     }
 }

@@ -211,9 +211,8 @@ impl<'a> SpanReader<'a> {
         };
         self.builder.status(Status::from_code(self.status_code).unwrap_or_default(), self.status_message);
         if let Some(event) = self.exception {
-            if !self.builder.has_status_message() {
-                self.builder.exception(exception_message(event)?);
-            }
+            let (kind, message) = exception(event)?;
+            self.builder.exception(kind, message);
             if self.end != 0 && self.exception_time.saturating_add(AT_END) >= self.end {
                 self.builder.ends_by_exception();
             }
@@ -258,17 +257,22 @@ impl<'a> SpanReader<'a> {
     }
 }
 
-/// Returns the attribute `exception.message` of an encoded event; empty if it has none.
-fn exception_message(event: &[u8]) -> Result<&[u8], DecodeError> {
+/// Returns the attributes `exception.type` and `exception.message` of an encoded event; empty if it has none.
+fn exception(event: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
+    let (mut kind, mut message): (&[u8], &[u8]) = (&[], &[]);
     let mut fields = Fields(event);
     while let Some(field) = fields.find(3)? {
-        if let (b"exception.message", value) = key_value(field.bytes()?)?
-            && let ShallowValue::Scalar(Scalar::Text(text)) = decode_shallow(value)?
-        {
-            return Ok(text);
+        let (key, value) = key_value(field.bytes()?)?;
+        let stated = match key {
+            b"exception.type" => &mut kind,
+            b"exception.message" => &mut message,
+            _ => continue,
+        };
+        if let ShallowValue::Scalar(Scalar::Text(text)) = decode_shallow(value)? {
+            *stated = text;
         }
     }
-    Ok(&[])
+    Ok((kind, message))
 }
 
 /// Formats the first bytes of an id in hex, in quotes, for a message.

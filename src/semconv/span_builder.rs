@@ -37,7 +37,7 @@ pub struct SpanHeader {
 /// builder.name(b"execute_tool get_weather");
 /// builder.attribute(b"gen_ai.operation.name", Scalar::Text(b"execute_tool"));
 /// builder.status(Status::Error, b"");
-/// builder.exception(b"no route to host");
+/// builder.exception(b"OSError", b"no route to host");
 ///
 /// let header = SpanHeader {
 ///     trace: TraceId::parse(b"0af7651916cd43dd8448eb211c80319c")?,
@@ -60,6 +60,7 @@ pub struct SpanBuilder<'a> {
     name: &'a [u8],
     status: Status,
     status_message: &'a [u8],
+    exception_type: &'a [u8],
     exception_message: &'a [u8],
     /// Whether the exception occurred at the end of the span or after it.
     ends_by_exception: bool,
@@ -70,7 +71,8 @@ pub struct SpanBuilder<'a> {
 impl<'a> SpanBuilder<'a> {
     /// Forgets everything, for the next span.
     pub fn clear(&mut self) {
-        (self.name, self.status, self.status_message, self.exception_message) = (&[], Status::Unset, &[], &[]);
+        (self.name, self.status, self.status_message) = (&[], Status::Unset, &[]);
+        (self.exception_type, self.exception_message) = (&[], &[]);
         (self.ends_by_exception, self.service) = (false, &[]);
         self.attributes.clear();
     }
@@ -85,15 +87,9 @@ impl<'a> SpanBuilder<'a> {
         (self.status, self.status_message) = (status, message);
     }
 
-    /// Whether the status has a message. If so, the message of an exception is not needed.
-    #[must_use]
-    pub fn has_status_message(&self) -> bool {
-        !self.status_message.is_empty()
-    }
-
-    /// Sets the `exception.message` of the span's last event named `exception`; an empty message is none.
-    pub fn exception(&mut self, message: &'a [u8]) {
-        self.exception_message = message;
+    /// Sets the `exception.type` and the `exception.message` of the span's last event named `exception`; an empty text is none.
+    pub fn exception(&mut self, kind: &'a [u8], message: &'a [u8]) {
+        (self.exception_type, self.exception_message) = (kind, message);
     }
 
     /// States that an exception occurred at the end of the span or after it. Without an answer, the span failed.
@@ -142,6 +138,7 @@ impl<'a> SpanBuilder<'a> {
             scope,
             status: self.status,
             message: self.message(),
+            exception_type: self.exception_type,
             by_exception: self.ends_by_exception,
             has_ended: end.is_some(),
         });
@@ -207,7 +204,7 @@ mod tests {
         assert_eq!(error(&builder), "");
         builder.attribute(b"error.message", Scalar::Text(b"from an attribute"));
         assert_eq!(error(&builder), "from an attribute");
-        builder.exception(b"from the exception");
+        builder.exception(b"", b"from the exception");
         assert_eq!(error(&builder), "from the exception");
         builder.status(Status::Error, b"from\n the status");
         assert_eq!(error(&builder), "from the status");
@@ -221,7 +218,7 @@ mod tests {
         let expected = "é".repeat(ERROR_PREVIEW / 2);
         let (mut status, mut exception, mut attribute) = (SpanBuilder::default(), SpanBuilder::default(), SpanBuilder::default());
         status.status(Status::Error, long.as_bytes());
-        exception.exception(long.as_bytes());
+        exception.exception(b"", long.as_bytes());
         attribute.attribute(b"exception.message", Scalar::Text(long.as_bytes()));
         for builder in [status, exception, attribute] {
             assert_eq!(error(&builder), expected);
@@ -243,7 +240,7 @@ mod tests {
     fn an_exception_at_the_end_is_a_failure_unless_there_is_an_answer() {
         let exception = |builder: &mut SpanBuilder<'_>| {
             builder.status(Status::Ok, b"");
-            builder.exception(b"no route");
+            builder.exception(b"", b"no route");
             builder.ends_by_exception();
         };
         assert_eq!(ending(b"TOOL", Some("x"), exception), (Ending::Failed, "no route".to_owned()));
@@ -256,6 +253,25 @@ mod tests {
         }
         let reason = |builder: &mut SpanBuilder<'_>| builder.attribute(b"gen_ai.response.finish_reasons", Scalar::Other(b"[\"error\"]"));
         assert_eq!(ending(b"LLM", Some("x"), reason), (Ending::Failed, "finish reason: error".to_owned()));
+    }
+
+    #[test]
+    fn exceptions_that_steer_a_graph_are_no_failures() {
+        for (status, kind, message, expected) in [
+            (Status::Ok, &b"langgraph.errors.GraphInterrupt"[..], &b"(Interrupt(value='May I?', id='1'),)"[..], Ending::Paused),
+            (Status::Ok, b"langgraph.errors.ParentCommand", b"Command(graph='__parent__', goto='next')", Ending::HandedOver),
+            (Status::Error, b"", b"\n\nParentCommand: \n    at node", Ending::HandedOver),
+            (Status::Ok, b"ValueError", b"no ParentCommand here", Ending::Failed),
+            (Status::Error, b"ValueError", b"disk full", Ending::Plain),
+        ] {
+            let ended = |builder: &mut SpanBuilder<'_>| {
+                builder.status(status, if status == Status::Error { message } else { b"" });
+                builder.exception(kind, message);
+                builder.ends_by_exception();
+            };
+            assert_eq!(ending(b"CHAIN", Some("x"), ended).0, expected, "{}", String::from_utf8_lossy(message));
+        }
+        assert!(!Ending::HandedOver.has_failed(Status::Error));
     }
 
     #[test]

@@ -44,6 +44,7 @@ impl Outcome {
             3 => Ending::Refused,
             4 => Ending::Paused,
             5 => Ending::Cut,
+            6 => Ending::HandedOver,
             _ => Ending::Plain,
         }
     }
@@ -69,7 +70,8 @@ mod tests {
     #[test]
     fn status_ending_and_marks_share_a_byte() {
         for status in [Status::Unset, Status::Ok, Status::Error] {
-            for ending in [Ending::Plain, Ending::Failed, Ending::Watching, Ending::Refused, Ending::Paused, Ending::Cut] {
+            let endings = [Ending::Plain, Ending::Failed, Ending::Watching, Ending::Refused, Ending::Paused, Ending::Cut, Ending::HandedOver];
+            for ending in endings {
                 let mut outcome = Outcome::new(status, ending);
                 for mark in [Mark::Harmless, Mark::Continued, Mark::FailedElsewhere] {
                     assert!(!outcome.has(mark));

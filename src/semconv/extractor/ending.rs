@@ -12,6 +12,15 @@ const WORDLESS: &[u8] = b"run status: ";
 /// The beginnings of what Agno returns from a run that waits for a person.
 const PAUSED: [&str; 2] = ["I have tools to execute, but ", "Team run paused."];
 
+/// The exceptions of LangGraph by which a graph waits for a person.
+const INTERRUPTS: [&str; 2] = ["GraphInterrupt", "NodeInterrupt"];
+
+/// The exception of LangGraph by which a step hands over to a step of another graph.
+const HAND_OVER: &[u8] = b"ParentCommand";
+
+/// The most lines of an error text that are searched.
+const MAX_LINES: usize = 8;
+
 /// The most finish reasons of a call, one for each of its answers, that are read.
 const MAX_REASONS: usize = 64;
 
@@ -24,9 +33,24 @@ pub(in crate::semconv) struct EndedSpan<'a> {
     pub(in crate::semconv) status: Status,
     /// The status message, else the message of its exception.
     pub(in crate::semconv) message: &'a [u8],
+    /// The type of its exception; empty if it has none.
+    pub(in crate::semconv) exception_type: &'a [u8],
     /// Whether an exception occurred at its end or after it.
     pub(in crate::semconv) by_exception: bool,
     pub(in crate::semconv) has_ended: bool,
+}
+
+impl EndedSpan<'_> {
+    /// Whether its error is an interrupt of a graph, which waits for a person.
+    fn pauses(&self) -> bool {
+        INTERRUPTS.iter().any(|name| self.exception_type.ends_with(name.as_bytes())) || is_interrupt(self.message)
+    }
+
+    /// Whether its error only hands over to a step of another graph: by the exception's type, or by a line of the text.
+    fn hands_over(&self) -> bool {
+        let is_line = |line: &[u8]| line.trim_ascii_start().starts_with(HAND_OVER);
+        self.exception_type.ends_with(HAND_OVER) || self.message.split(|byte| *byte == b'\n').take(MAX_LINES).any(is_line)
+    }
 }
 
 impl<'a> Extractor<'a> {
@@ -37,13 +61,15 @@ impl<'a> Extractor<'a> {
         let sets_status = (is_run && span.span_type != SpanType::Workflow) || span.span_type == SpanType::Model;
         let by_exception = span.by_exception && !self.has_answer();
         match span.status {
-            Status::Error if is_interrupt(span.message) => Ending::Paused,
+            Status::Error if span.pauses() => Ending::Paused,
+            Status::Error if span.hands_over() => Ending::HandedOver,
             Status::Error if is_run && is_wordless(span.message) => Ending::Refused,
             Status::Error if span.span_type == SpanType::Tool && !self.has(Field::Kind) && kinds::from_name(span.name).is_none() => {
                 Ending::Watching
             }
             Status::Error => Ending::Plain,
-            _ if by_exception && is_interrupt(span.message) => Ending::Paused,
+            _ if by_exception && span.pauses() => Ending::Paused,
+            _ if by_exception && span.hands_over() => Ending::HandedOver,
             _ if by_exception || self.has(Field::FinishReason) => Ending::Failed,
             Status::Ok if is_run && self.waits_for_a_person() && self.is_of_agno(span.name, span.span_type, span.scope) => Ending::Paused,
             // Agno always sets the status of the runs and model calls that come to an end.
@@ -94,7 +120,7 @@ pub(super) fn mentions_error(encoded: &[u8]) -> bool {
 /// Whether the text of an error is an interrupt of a graph, which waits for a person: in JavaScript a JSON list, in Python an exception.
 fn is_interrupt(message: &[u8]) -> bool {
     let message = message.trim_ascii_start();
-    ["GraphInterrupt", "NodeInterrupt"].iter().any(|name| message.starts_with(name.as_bytes())) || is_list_of_interrupts(message)
+    INTERRUPTS.iter().any(|name| message.starts_with(name.as_bytes())) || is_list_of_interrupts(message)
 }
 
 /// Whether a text begins like `[{"id": "…", "value":`. A source may have cut the rest.
