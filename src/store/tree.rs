@@ -21,7 +21,7 @@ pub(super) type Children = SmallVec<[RowIx; 4]>;
 pub(super) struct ChildList {
     pub(super) children: Children,
     pub(super) totals: Totals,
-    /// The number of agents among the children.
+    /// The number of agents among the children, without those that were moved here.
     agents: u32,
     /// The indexes of those agents, combined by exclusive or: of a single agent, its index.
     agent: u32,
@@ -94,9 +94,10 @@ impl Store {
         self.rows[row.0].parent = NONE;
     }
 
-    /// Counts a linked row among its parent's agents if it is one; `change` is 1 or -1.
+    /// Counts a linked row among its parent's agents if it is one; `change` is 1 or -1. An agent that was moved here does not count: its
+    /// place may depend on that of a call here.
     fn count_agent(&mut self, row: RowIx, change: i32) {
-        if let Some(parent) = self.row(row).parent().filter(|_| self.row(row).is_agent()) {
+        if let Some(parent) = self.row(row).parent().filter(|_| self.row(row).is_agent() && !self.is_moved(row)) {
             let list = &mut self.child_lists[self.rows[parent.0].children];
             list.agents = list.agents.wrapping_add_signed(change);
             list.agent ^= row.0;
@@ -111,7 +112,7 @@ impl Store {
         }
     }
 
-    /// Returns the agent among the children of `row` if there is exactly one.
+    /// Returns the agent among the children of `row` that name it as their parent, if there is exactly one.
     pub(super) fn only_agent(&self, row: RowIx) -> Option<RowIx> {
         let list = self.row(row).children;
         let list = (list != NONE).then(|| &self.child_lists[list])?;
