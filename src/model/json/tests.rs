@@ -195,7 +195,9 @@ proptest! {
         let at = at.index(chars.len());
         let damaged: String = chars[..at].iter().copied().chain(with.chars()).chain(chars[at..].iter().skip(1).take(if cut { 0 } else { usize::MAX }).copied()).collect();
         // `serde_json` also refuses lone surrogates, line breaks in strings and numbers beyond a double.
-        prop_assume!(!damaged.contains("\\ud") && !damaged.contains(['e', 'E', '\n']));
+        if damaged.contains("\\ud") || damaged.contains(['e', 'E', '\n']) {
+            return Ok(());
+        }
         let expected = oracle(&damaged);
         prop_assert_eq!(parse(damaged.as_bytes()).ok(), expected.clone());
         prop_assert_eq!(scanned(&damaged).ok().map(last_wins), expected);
