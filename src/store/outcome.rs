@@ -70,7 +70,8 @@ mod tests {
     #[test]
     fn status_ending_and_marks_share_a_byte() {
         for status in [Status::Unset, Status::Ok, Status::Error] {
-            let endings = [Ending::Plain, Ending::Failed, Ending::Watching, Ending::Refused, Ending::Paused, Ending::Cut, Ending::HandedOver];
+            let endings =
+                [Ending::Plain, Ending::Failed, Ending::Watching, Ending::Refused, Ending::Paused, Ending::Cut, Ending::HandedOver];
             for ending in endings {
                 let mut outcome = Outcome::new(status, ending);
                 for mark in [Mark::Harmless, Mark::Continued, Mark::FailedElsewhere] {
