@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::extractor::{EndedSpan, is_wordless};
 use super::{ERROR_PREVIEW, Extractor, KnownKey, preview};
 use crate::model::json::Scalar;
-use crate::model::{Batch, Ending, Nanos, PayloadRef, Span, SpanId, Status, Text, TraceId};
+use crate::model::{Batch, Ending, Nanos, PayloadRef, Span, SpanId, SpanType, Status, Text, TraceId};
 
 /// The ids and times of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +151,7 @@ impl<'a> SpanBuilder<'a> {
             status: self.status,
             facts,
             name: batch.intern(&name),
-            error: self.error(facts.ending, batch),
+            error: self.error(facts.ending, facts.span_type == SpanType::Guardrail, batch),
             payload_ref,
             retained_bytes: 0,
         }
@@ -164,9 +164,10 @@ impl<'a> SpanBuilder<'a> {
 
     /// Copies the beginning of the error text: the status message, else the exception's message, else what an attribute states. A message
     /// that does not say why a run was refused is replaced by the run's output, which does.
-    fn error(&self, ending: Ending, batch: &mut Batch) -> Text {
+    fn error(&self, ending: Ending, is_guardrail: bool, batch: &mut Batch) -> Text {
         let message = Some(self.message()).filter(|text| !text.is_empty()).map(Scalar::Text);
-        let reason = if ending == Ending::Refused && is_wordless(self.message()) { self.attributes.plain_output() } else { None };
+        let is_refused = ending == Ending::Refused && (is_guardrail || is_wordless(self.message()));
+        let reason = if is_refused { self.attributes.plain_output() } else { None };
         let text = reason.or(message).or_else(|| self.attributes.error());
         // A failure without a text comes from the finish reason.
         let text = text.or((ending == Ending::Failed).then_some(Scalar::Text(b"finish reason: error")));
@@ -253,6 +254,17 @@ mod tests {
         }
         let reason = |builder: &mut SpanBuilder<'_>| builder.attribute(b"gen_ai.response.finish_reasons", Scalar::Other(b"[\"error\"]"));
         assert_eq!(ending(b"LLM", Some("x"), reason), (Ending::Failed, "finish reason: error".to_owned()));
+    }
+
+    #[test]
+    fn a_guardrail_that_refuses_tells_its_reason_by_its_output() {
+        for message in [&b""[..], b"tripped"] {
+            let refused = |builder: &mut SpanBuilder<'_>| {
+                builder.status(Status::Error, message);
+                builder.attribute(b"output.value", Scalar::Text(b"PII found: email"));
+            };
+            assert_eq!(ending(b"GUARDRAIL", Some("x"), refused), (Ending::Refused, "PII found: email".to_owned()));
+        }
     }
 
     #[test]

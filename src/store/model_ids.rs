@@ -16,8 +16,8 @@ pub(super) struct ModelIds {
     indexes: HashMap<(ModelId, Symbol), u32>,
     /// The index interned last: most calls have the model of the call before.
     last: u32,
-    /// The first scope that was not empty, and whether there was another one since.
-    first_scope: Symbol,
+    /// The first scope, which may be unknown, and whether there was another one since.
+    first_scope: Option<Symbol>,
     has_other_scope: bool,
 }
 
@@ -49,10 +49,8 @@ impl ModelIds {
         self.entries[index as usize] = (model_id, scope, 1);
         self.indexes.insert((model_id, scope), index);
         self.last = index;
-        if self.first_scope.is_empty() {
-            self.first_scope = scope;
-        }
-        self.has_other_scope |= !scope.is_empty() && scope != self.first_scope;
+        let first = *self.first_scope.get_or_insert(scope);
+        self.has_other_scope |= scope != first;
         index
     }
 
@@ -97,7 +95,7 @@ mod tests {
         assert_eq!(ids.intern(&mut texts, "openai", "gpt-5", "agno"), first);
         let other = ids.intern(&mut texts, "", "gpt-5", "");
         assert_ne!(other, first);
-        assert!(!ids.have_several_scopes());
+        assert!(ids.have_several_scopes(), "an unknown scope differs from a known one");
         let other_scope = ids.intern(&mut texts, "openai", "gpt-5", "langchain");
         assert_eq!(texts.text(ids.scope(other_scope)), "langchain");
         assert!(other_scope != first && ids.have_several_scopes());

@@ -64,6 +64,7 @@ impl<'a> Extractor<'a> {
             Status::Error if span.pauses() => Ending::Paused,
             Status::Error if span.hands_over() => Ending::HandedOver,
             Status::Error if is_run && is_wordless(span.message) => Ending::Refused,
+            Status::Error if span.span_type == SpanType::Guardrail => Ending::Refused,
             Status::Error if span.span_type == SpanType::Tool && !self.has(Field::Kind) && kinds::from_name(span.name).is_none() => {
                 Ending::Watching
             }

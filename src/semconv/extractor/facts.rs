@@ -48,7 +48,8 @@ impl Extractor<'_> {
             (None, Some(id)) => batch.intern(&id),
             (stated, _) => intern(stated, batch),
         };
-        let scope_name = scope.map_or_else(Text::default, |scope| batch.intern_scope(scope));
+        // A database records no scope, but Agno's own spans are known.
+        let scope_name = scope.or(misplaced.then_some(AGNO_SCOPE)).map_or_else(Text::default, |scope| batch.intern_scope(scope));
         let (input, calls) =
             if batch.numbers_only { Default::default() } else { (self.input(span_type, batch), self.calls(span_type, batch)) };
         let mut intern = |text| intern(text, batch);

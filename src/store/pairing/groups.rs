@@ -118,9 +118,8 @@ impl Call {
         let contains =
             |one: &Self, other: &Self| one.start <= other.start.saturating_add(TOLERANCE) && other.end <= one.end.saturating_add(TOLERANCE);
         let (starts, ends) = (self.start.abs_diff(other.start), self.end.abs_diff(other.end));
+        // An unknown scope differs from every known one.
         let may_be_one = self.scope != other.scope
-            && !self.scope.is_empty()
-            && !other.scope.is_empty()
             && (self.response == 0 || other.response == 0)
             && (contains(self, other) || contains(other, self));
         let is_parent = |one: &Self, other: &Self| one.id.0 == other.id.0 && other.parent == Some(one.id.1);

@@ -96,13 +96,12 @@ fn a_call_counts_once_although_one_of_two_reports_lacks_the_response_id() {
 }
 
 #[test]
-fn calls_of_the_same_scope_without_scope_or_at_other_times_each_count() {
+fn calls_of_the_same_scope_or_at_other_times_each_count() {
     let at_once = |scope| [report(1, scope, (0, 100), 0), report(2, scope, (0, 100), 0), report(3, scope, (10, 60), 9)];
     assert_eq!(counted(&at_once("langchain")), (3, 0));
     assert_eq!(counted(&at_once("")), (3, 0));
     let [outer, inner] = [report(1, "langchain", (0, 100), 0), report(2, "anthropic", (10, 60), 9)];
     for (what, other) in [
-        ("no scope", Report { scope: "", ..inner.clone() }),
         ("it starts later", Report { start: 110, end: 160, ..inner.clone() }),
         ("it ends later", Report { end: 106, ..inner.clone() }),
         ("other counts", Report { counts: (100, 8), ..inner.clone() }),
@@ -110,6 +109,7 @@ fn calls_of_the_same_scope_without_scope_or_at_other_times_each_count() {
     ] {
         assert_eq!(counted(&[outer.clone(), other]).0, 2, "{what}");
     }
+    assert_eq!(counted(&[outer.clone(), Report { scope: "", ..inner.clone() }]), (1, 1), "an unknown scope is another one");
     assert_eq!(counted(&[Report { response: 8, ..outer.clone() }, inner.clone()]), (2, 0), "two response ids");
     assert_eq!(counted(&[outer.clone(), Report { end: 104, ..inner.clone() }]), (1, 1), "within the tolerance");
     let slow = Report { start: -5000, end: 90_000, ..outer };
@@ -239,7 +239,6 @@ fn calls() -> impl Strategy<Value = Vec<Report>> {
 /// The ids of the duplicates: an independent implementation of the rule.
 fn duplicates(calls: &[Report]) -> Vec<u64> {
     let id = |report: &Report| (report.trace, report.id);
-    let may_pair = |report: &Report| !report.scope.is_empty();
     // The number of the chain of each report: of those with equal counts, the ones that run at a time.
     let mut by_start: Vec<&Report> = calls.iter().collect();
     by_start.sort_by_key(|report| (report.counts, report.start));
@@ -272,9 +271,9 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
             let holds = |one: &Report, other: &Report| one.start <= other.start + 5 && other.end <= one.end + 5;
             let apart = (one.start - other.start).abs() + (one.end - other.end).abs();
             let hangs = one.trace == other.trace && (one.parent == Some(other.id) || other.parent == Some(one.id));
-            let known = may_pair(one) && may_pair(other) && one.scope != other.scope;
+            let differs = one.scope != other.scope;
             let near = holds(one, other) || holds(other, one);
-            if known && near && one.counts == other.counts && (one.response == 0 || other.response == 0) {
+            if differs && near && one.counts == other.counts && (one.response == 0 || other.response == 0) {
                 pairs.push((if hangs { 0 } else { apart }, id(one), id(other)));
             }
         }

@@ -299,7 +299,7 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
     push_count(losses.evicted, "evicted", dim);
     push_count(losses.refused, "refused", styling.error());
     push_count(losses.skipped, "skipped", styling.error());
-    if width >= 100 && cuts < 3 {
+    if cuts < 3 {
         parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
         if all.cost().is_some() {
             parts.push((format!("  {}", format::money(all.cost())), plain));

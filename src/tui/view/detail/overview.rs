@@ -99,6 +99,7 @@ impl Page {
         // Of a refused run the row knows the reason, and the message does not.
         let is_short = full_message.is_empty() || data.ending() == Ending::Refused;
         let message = if is_short { store.text(data.error) } else { full_message };
+        let below = store.below(row).failed;
         let harmless = format!("error, which harms no agent: {message}");
         let (text, role) = match data.run_status() {
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
@@ -106,12 +107,12 @@ impl Page {
             RunStatus::Lost => ("lost: its trace received nothing for a while", TextRole::Faint),
             RunStatus::Paused => ("paused: it waits for a person", TextRole::Keyword),
             RunStatus::Cut => ("cut: cancelled, timed out, or its reader went away", TextRole::Keyword),
+            RunStatus::Ok if data.has_failed_harmlessly() && below > 0 => (if message.is_empty() { "error" } else { message }, TextRole::Error),
             RunStatus::Ok if data.has_failed_harmlessly() => (harmless.as_str(), TextRole::Faint),
             RunStatus::Ok if data.ending() == Ending::Paused => ("paused, and later continued", TextRole::Plain),
             RunStatus::Ok => (if data.status() == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
         };
         self.fact("status", text, role);
-        let below = store.below(row).failed;
         if below > 0 {
             self.fact("", &format!("{below} failed below: {}", store.text(store.failure_text(row))), TextRole::Error);
         }
