@@ -119,9 +119,8 @@ impl Call {
             |one: &Self, other: &Self| one.start <= other.start.saturating_add(TOLERANCE) && other.end <= one.end.saturating_add(TOLERANCE);
         let (starts, ends) = (self.start.abs_diff(other.start), self.end.abs_diff(other.end));
         // An unknown scope differs from every known one.
-        let may_be_one = self.scope != other.scope
-            && (self.response == 0 || other.response == 0)
-            && (contains(self, other) || contains(other, self));
+        let may_be_one =
+            self.scope != other.scope && (self.response == 0 || other.response == 0) && (contains(self, other) || contains(other, self));
         let is_parent = |one: &Self, other: &Self| one.id.0 == other.id.0 && other.parent == Some(one.id.1);
         let are_linked = is_parent(self, other) || is_parent(other, self);
         may_be_one.then(|| if are_linked { 0 } else { starts.saturating_add(ends) })

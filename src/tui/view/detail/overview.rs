@@ -107,7 +107,9 @@ impl Page {
             RunStatus::Lost => ("lost: its trace received nothing for a while", TextRole::Faint),
             RunStatus::Paused => ("paused: it waits for a person", TextRole::Keyword),
             RunStatus::Cut => ("cut: cancelled, timed out, or its reader went away", TextRole::Keyword),
-            RunStatus::Ok if data.has_failed_harmlessly() && below > 0 => (if message.is_empty() { "error" } else { message }, TextRole::Error),
+            RunStatus::Ok if data.has_failed_harmlessly() && below > 0 => {
+                (if message.is_empty() { "error" } else { message }, TextRole::Error)
+            }
             RunStatus::Ok if data.has_failed_harmlessly() => (harmless.as_str(), TextRole::Faint),
             RunStatus::Ok if data.ending() == Ending::Paused => ("paused, and later continued", TextRole::Plain),
             RunStatus::Ok => (if data.status() == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
