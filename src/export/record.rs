@@ -151,8 +151,8 @@ impl SpanRecord {
         Self {
             parent_id: store.stated_parent(row),
             kind: data.span_type,
-            status: if data.has_failed_harmlessly() { RunStatus::Error } else { data.run_status() },
-            failed: data.has_failed(),
+            status: if data.has_failed_harmlessly() { RunStatus::Error } else { store.run_status(row) },
+            failed: store.has_failed(row),
             failed_steps: store.totals(row).failed,
             error: text(data.error),
             self_ms: end.filter(|end| *end >= data.start).map(|end| millis(store.own_time(row, end))),

@@ -124,7 +124,7 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
             let symbol = text(*field, store, row);
             cached(results, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
         }
-        Test::Status(statuses) => statuses.contains(&data.run_status()),
+        Test::Status(statuses) => statuses.contains(&store.run_status(row)),
         Test::SpanType(span_types) => span_types.contains(&data.span_type),
         Test::Trace(prefixes) => {
             let id = store.trace(data.trace()).id;

@@ -9,7 +9,7 @@
 use super::Store;
 use super::interner::Symbol;
 use super::ix::{NONE, RowIx, TraceIx};
-use super::row::Phase;
+use super::row::{Phase, RunStatus};
 use super::stats::{By, Call, Stats};
 use super::totals::Totals;
 use crate::model::{SpanType, Status};
@@ -207,6 +207,28 @@ impl Store {
         }
     }
 
+    /// Returns whether the row failed, or, if it is the run of an agent or a workflow, a step in it.
+    #[must_use]
+    pub fn has_failed(&self, row: RowIx) -> bool {
+        let data = self.row(row);
+        data.has_failed() || (data.span_type.is_agentic() && self.below(row).failed > 0)
+    }
+
+    /// Returns the status of a row; that of a run is an error as soon as a step in it failed.
+    #[must_use]
+    pub fn run_status(&self, row: RowIx) -> RunStatus {
+        if self.has_failed(row) { RunStatus::Error } else { self.row(row).run_status() }
+    }
+
+    /// Counts a run as failed, or no longer, after the failures below it changed.
+    pub(super) fn recount_failure(&mut self, row: RowIx, had_failed: bool) {
+        let has_failed = self.has_failed(row);
+        if had_failed != has_failed && self.row(row).counted {
+            let (by, name, _) = self.as_call(row);
+            self.update_stats(self.row(row).trace(), |stats| stats.count_failure(by, name, has_failed));
+        }
+    }
+
     /// Returns whether a row and its child report the same operation: same group, same name, and the child runs within the row's time.
     pub(super) fn is_same_operation(&self, row: RowIx, child: RowIx) -> bool {
         let (row, child) = (self.row(row), self.row(child));
@@ -233,7 +255,7 @@ impl Store {
             // The time of a delegation is that of the member's run.
             duration: (data.phase == Phase::Ended && !self.is_delegation(row)).then(|| data.duration(0)),
             is_error: data.status() == Status::Error,
-            failed: data.has_failed(),
+            failed: self.has_failed(row),
             first_token: self.first_token(row).filter(|_| by == By::Model),
             output: usage.and_then(|usage| usage.output),
         };

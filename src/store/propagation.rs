@@ -136,6 +136,7 @@ impl Store {
             }
             let keeps_inner = self.keeps_inner(parent);
             let told = |store: &Self| (store.inner(parent).has_usage(), store.inner(parent).spans > 0);
+            let had_failed = self.has_failed(parent);
             let told_before = if keeps_inner { told(self) } else { Default::default() };
             if adds_nothing {
                 self.child_lists[list].totals.add(&change);
@@ -167,6 +168,7 @@ impl Store {
                 }
                 change = parent_change;
             }
+            self.recount_failure(parent, had_failed);
             if keeps_inner {
                 from = Some(parent);
                 if told_before != told(self) {

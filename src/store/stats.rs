@@ -228,6 +228,11 @@ impl Stats {
         });
     }
 
+    /// Counts a call that was counted before as failed, or no longer.
+    pub(super) fn count_failure(&mut self, by: By, name: Symbol, add: bool) {
+        self.change(by, name, |group| group.failed = if add { group.failed + 1 } else { group.failed - 1 });
+    }
+
     fn change(&mut self, by: By, name: Symbol, change: impl FnOnce(&mut Group)) {
         let group = self.groups[by as usize].entry(name).or_default();
         change(group);

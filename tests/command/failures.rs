@@ -93,3 +93,16 @@ fn a_paused_run_of_agno_waits_until_it_is_continued() {
     let paused = copy.objects(&["list", "--json", "traces.db", "--filter", "status:paused"]);
     assert_eq!(paused.iter().map(|trace| trace["name"].as_str().unwrap()).collect::<Vec<_>>(), ["Careful_Team.run", "Careful_input.run"]);
 }
+
+#[test]
+fn a_run_failed_if_a_step_in_it_did_wherever_it_is_shown() {
+    let path = fixture("frameworks/agno-claude/traces.sqlite");
+    let (program, path) = (Program::empty(), path.to_str().unwrap());
+    let agents = program.objects(&["stats", "--json", "--by", "agent", path]);
+    let agent = agents.iter().find(|agent| agent["key"] == "Refund Agent").unwrap();
+    assert_eq!(json!([agent["calls"], agent["failed"]]), json!([1, true]));
+    let failed = program.objects(&["list", "--json", "--filter", "agent:\"Refund Agent\" kind:agent status:error", path]);
+    assert_eq!(failed.len(), 1);
+    let trace = &program.objects(&["show", "--json", failed[0]["trace_id"].as_str().unwrap(), path])[0];
+    assert_eq!(json!([trace["status"], trace["spans"][0]["status"], trace["spans"][0]["failed"]]), json!(["error", "error", true]));
+}

@@ -163,7 +163,7 @@ impl Group {
     fn add_call(&mut self, store: &Store, row: RowIx, with_rows_below: bool) {
         let data = store.row(row);
         let totals = store.totals(row);
-        let own = (data.status() == Status::Error, data.has_failed());
+        let own = (data.status() == Status::Error, store.has_failed(row));
         let (is_error, has_failed) = if with_rows_below { (totals.errors > 0, totals.failed > 0) } else { own };
         self.calls += 1;
         self.errors += u64::from(is_error);

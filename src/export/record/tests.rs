@@ -52,8 +52,8 @@ fn records_have_stable_field_names() {
     assert_eq!(
         json(0),
         serde_json::json!({
-            "trace_id": "07".repeat(16), "span_id": "01".repeat(8), "parent_id": null, "name": "a name", "kind": "agent", "status": "ok",
-            "failed": false, "failed_steps": 1, "error": null, "start": "1970-01-01T00:00:00.001Z", "end": "1970-01-01T00:00:00.009Z", "duration_ms": 8.0, "self_ms": 4.5,
+            "trace_id": "07".repeat(16), "span_id": "01".repeat(8), "parent_id": null, "name": "a name", "kind": "agent", "status": "error",
+            "failed": true, "failed_steps": 1, "error": null, "start": "1970-01-01T00:00:00.001Z", "end": "1970-01-01T00:00:00.009Z", "duration_ms": 8.0, "self_ms": 4.5,
             "agent": "Clerk", "model": null, "provider": null, "tool": null, "session": "s1", "user": "ann", "input_tokens": null,
             "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null, "cost_usd": null,
             "cache_unstated": false

@@ -111,6 +111,7 @@ impl Page {
                 (if message.is_empty() { "error" } else { message }, TextRole::Error)
             }
             RunStatus::Ok if data.has_failed_harmlessly() => (harmless.as_str(), TextRole::Faint),
+            RunStatus::Ok if store.has_failed(row) => ("error: a step in it failed", TextRole::Error),
             RunStatus::Ok if data.ending() == Ending::Paused => ("paused, and later continued", TextRole::Plain),
             RunStatus::Ok => (if data.status() == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
         };
