@@ -221,11 +221,11 @@ impl Store {
     }
 
     /// Counts a run as failed, or no longer, after the failures below it changed.
-    pub(super) fn recount_failure(&mut self, row: RowIx, had_failed: bool) {
-        let has_failed = self.has_failed(row);
-        if had_failed != has_failed && self.row(row).counted {
+    pub(super) fn recount_failure(&mut self, row: RowIx, before: bool) {
+        let after = self.has_failed(row);
+        if before != after && self.row(row).counted {
             let (by, name, _) = self.as_call(row);
-            self.update_stats(self.row(row).trace(), |stats| stats.count_failure(by, name, has_failed));
+            self.update_stats(self.row(row).trace(), |stats| stats.count_failure(by, name, after));
         }
     }
 
