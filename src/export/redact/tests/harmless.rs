@@ -10,7 +10,7 @@ const TEXTS: &[&str] = &[
     "sk-learn-is-a-library-for-learning",
     "pip install scikit-learn sk-video-tools-extra",
     "npm install risk-assessment-tool-for-teams",
-    "https://registry.npmjs.org/@scope/package/-/package-1.2.3.tgz",
+    "https://packages.example/@scope/package/-/package-1.2.3.tgz",
     "docker pull ghcr.io/org/image@sha256:0123456789abcdef0123456789abcdef",
     "commit 0123456789abcdef0123456789abcdef01234567",
     "uuid 123e4567-e89b-12d3-a456-426614174000",
