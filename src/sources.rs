@@ -122,7 +122,7 @@ pub enum Request {
     StopSearch,
     /// Free the memory of these payloads, which will not be requested again. Each span is released once.
     Release(Vec<PayloadRef>),
-    /// The program is about to be stopped: let nobody wait for it. Answer when that is so.
+    /// The program is about to be stopped: close listeners and connections, so that no sender waits for it. Answer when they are closed.
     Suspend(std::sync::mpsc::Sender<()>),
     /// The program goes on.
     Resume,

@@ -98,7 +98,7 @@ pub(super) fn call_in_name(name: &str) -> Option<SpanType> {
     call(one, other).or_else(|| call(other, one))
 }
 
-/// Whether a span name only says what the span does, as `invoke_agent` and `ai.streamText` do, and names nobody.
+/// Whether a span name only says what the span does, as `invoke_agent` and `ai.streamText` do, and has no name in it.
 pub(super) fn is_operation(name: &str) -> bool {
     let is_small = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.' | b'-');
     match name.strip_prefix("ai.") {

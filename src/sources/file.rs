@@ -104,7 +104,7 @@ fn run(path: &Path, sender: &UpdateSender, inbox: &Receiver<Request>) -> Result<
                 sender.send(Update::SearchHits(SearchHits { source: sender.id, ticket, spans, progress: None, error: None }))?;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            // The content stays in memory until the source stops. Nobody waits for a reader.
+            // The content stays in memory until the source stops. A reader has no clients that could wait.
             Ok(Request::Release(_) | Request::Suspend(_) | Request::Resume) | Err(RecvTimeoutError::Timeout) => {}
         }
         if scan.is_none() {

@@ -291,7 +291,7 @@ impl Watcher<'_> {
                 self.scan = None;
                 return Ok(());
             }
-            // Payloads are in the database: there is no memory to release. Nobody waits for a reader.
+            // Payloads are in the database: there is no memory to release. A reader has no clients that could wait.
             Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };
         let spans: Vec<SpanId> = addresses.into_iter().map(|(_, span)| span).collect();

@@ -286,7 +286,7 @@ impl Watcher<'_> {
                 self.scan = None;
                 return Ok(());
             }
-            // Payloads are in the file: there is no memory to release. Nobody waits for a reader.
+            // Payloads are in the file: there is no memory to release. A reader has no clients that could wait.
             Request::Release(_) | Request::Suspend(_) | Request::Resume => return Ok(()),
         };
         let mut payloads = Vec::with_capacity(addresses.len());

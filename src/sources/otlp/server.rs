@@ -47,7 +47,7 @@ pub(super) struct Server {
     pub(super) connections: Arc<Connections>,
     /// Becomes `true` at shutdown.
     pub(super) shutdown: watch::Receiver<bool>,
-    /// Is `true` while the program is stopped: nobody may wait for it then. Each listener and each connection holds a receiver.
+    /// Is `true` while the program is stopped: no sender may wait for it then. Each listener and each connection holds a receiver.
     pub(super) suspended: watch::Receiver<bool>,
 }
 
