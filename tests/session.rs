@@ -206,7 +206,11 @@ fn parameters_of_model_calls_are_shown_and_compared() {
     stage.keys("gj<Enter>");
     let text = stage.text();
     assert!(text.contains(" parameters     temperature 0.9 · reasoning_effort high "), "{text}");
-    stage.keys("<Esc>gmGdj");
+    stage.keys("<Esc>gmGd");
+    let text = stage.text();
+    assert!(text.contains("Compare · 1 of 2 steps differ"), "{text}");
+    assert!(text.lines().any(|line| line.contains("≠") && line.matches(" parameters ").count() == 2), "{text}");
+    stage.keys("j");
     let colours = stage.colours(40);
     let lit = colours.lines().find(|line| line.contains("temperature 0.2")).unwrap();
     assert!(lit.contains("UNDERLINED]temperature 0.2[") && lit.contains("UNDERLINED]temperature 0.9["), "{colours}");

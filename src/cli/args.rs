@@ -18,7 +18,7 @@ pub struct ListArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: source, `trace_id`, name, root, status (ok, error, running, lost, paused, cut), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, `failed_steps`, failed, agent, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`. An unknown value is null.
+    /// Fields: source, `trace_id`, name, root, status (ok, error, running, lost, paused, cut), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, `failed_steps`, failed, agent, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound). An unknown value is null.
     #[arg(long)]
     pub json: bool,
 
@@ -46,7 +46,7 @@ pub struct ShowArgs {
 
     /// Write one JSON object
     ///
-    /// Fields: those of `list --json`, with the spans in `spans` in tree order. Each span has depth, leaked, `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, the usage that the span itself reports, and parameters (of a model call, an object).
+    /// Fields: those of `list --json`, with the spans in `spans` in tree order. Each span has depth, leaked, `trace_id`, `span_id`, `parent_id`, name, kind, status (ok, error, running, lost, paused, cut), failed, `failed_steps`, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, the usage that the span itself reports, and parameters (of a model call, an object).
     #[arg(long)]
     pub json: bool,
 
@@ -98,7 +98,7 @@ pub struct TailArgs {
 
     /// Write one JSON object per line
     ///
-    /// Fields: `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start and end (RFC 3339, UTC), `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`. An unknown value is null.
+    /// Fields: `trace_id`, `span_id`, `parent_id`, name, kind, status (ok, error, running, lost, paused, cut), failed, `failed_steps`, error, start and end (RFC 3339, UTC), `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`, `cost_incomplete` (the cost is a lower bound). An unknown value is null.
     #[arg(long)]
     pub json: bool,
 }

@@ -74,6 +74,13 @@ pub fn money(nano: Option<i64>) -> String {
     }
 }
 
+/// Formats nano-dollars as [`money`] does, with `≥` before a known amount that is a lower bound.
+#[must_use]
+pub fn money_at_least(nano: Option<i64>, is_bound: bool) -> String {
+    let bound = if is_bound && nano.is_some() { "≥" } else { "" };
+    format!("{bound}{}", money(nano))
+}
+
 /// Formats `n / unit` with the largest of `units`, which are factors of 1000 apart, and one decimal below 100; the first unit has no
 /// decimals. The second unit begins at `first`.
 fn scaled(n: u64, first: u64, unit: u64, units: [&str; 7]) -> String {

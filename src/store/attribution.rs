@@ -211,13 +211,13 @@ impl Store {
     #[must_use]
     pub fn has_failed(&self, row: RowIx) -> bool {
         let data = self.row(row);
-        data.has_failed() || (data.span_type.is_agentic() && self.below(row).failed > 0)
+        data.own_failure() || (data.span_type.is_agentic() && self.below(row).failed > 0)
     }
 
     /// Returns the status of a row; that of a run is an error as soon as a step in it failed.
     #[must_use]
     pub fn run_status(&self, row: RowIx) -> RunStatus {
-        if self.has_failed(row) { RunStatus::Error } else { self.row(row).run_status() }
+        if self.has_failed(row) { RunStatus::Error } else { self.row(row).own_status() }
     }
 
     /// Counts a run as failed, or no longer, after the failures below it changed.

@@ -37,7 +37,7 @@ impl Store {
             totals.failed = 1;
             totals.refused = u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
         }
-        match data.run_status() {
+        match data.own_status() {
             RunStatus::Running => totals.running += 1,
             RunStatus::Lost => totals.lost += 1,
             RunStatus::Paused => totals.paused += 1,

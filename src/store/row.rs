@@ -139,9 +139,10 @@ impl Row {
         self.outcome.ending()
     }
 
-    /// Returns whether the row itself is a failed step, whatever happened below it; of a tool call, whether its execution failed.
+    /// Returns whether the row itself is a failed step, whatever happened below it; of a tool call, whether its execution failed. What is
+    /// shown is [`Store::has_failed`](super::Store::has_failed).
     #[must_use]
-    pub fn has_failed(&self) -> bool {
+    pub fn own_failure(&self) -> bool {
         self.fails() || self.outcome.has(Mark::FailedElsewhere)
     }
 
@@ -156,11 +157,12 @@ impl Row {
         self.outcome.has_own_failure() && self.outcome.has(Mark::Harmless)
     }
 
-    /// Returns the row's own status, whatever the status of the rows below it.
+    /// Returns the row's own status, whatever the status of the rows below it. What is shown is
+    /// [`Store::run_status`](super::Store::run_status).
     #[must_use]
-    pub fn run_status(&self) -> RunStatus {
+    pub fn own_status(&self) -> RunStatus {
         match (self.phase, self.outcome.ending()) {
-            _ if self.has_failed() => RunStatus::Error,
+            _ if self.own_failure() => RunStatus::Error,
             (Phase::Running, _) => RunStatus::Running,
             (Phase::Lost, _) => RunStatus::Lost,
             (Phase::Ended, Ending::Paused) if !self.outcome.has(Mark::Continued) => RunStatus::Paused,

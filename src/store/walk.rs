@@ -108,7 +108,7 @@ impl Store {
     #[must_use]
     pub fn failure_text(&self, row: RowIx) -> Symbol {
         let from = self.first_failure(row).unwrap_or(row);
-        let is_same_failure = |&at: &RowIx| at == from || (self.row(at).has_failed() && self.below(at).failed == 1);
+        let is_same_failure = |&at: &RowIx| at == from || (self.row(at).own_failure() && self.below(at).failed == 1);
         let failed = self.path(from).take(MAX_ANCESTORS).take_while(is_same_failure).map(|at| self.row(at).error);
         failed.chain([self.row(row).error]).find(|text| !text.is_empty()).unwrap_or_default()
     }

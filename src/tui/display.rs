@@ -6,7 +6,7 @@ mod tokens;
 
 pub use bar::row_bar;
 pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};
-pub use tokens::{Shares, cost, tokens_in_out};
+pub use tokens::{Shares, cost, cost_width, tokens_in_out};
 
 use crate::format;
 use crate::model::{Attribute, Nanos, SpanType, Value};
@@ -35,6 +35,12 @@ pub fn name(store: &Store, row: &Row) -> String {
         }
         (true, true) => "(no name)".to_owned(),
     }
+}
+
+/// Returns the name of the group that holds what ran in no session, under no model and so on.
+#[must_use]
+pub fn nameless(what: &str) -> String {
+    format!("(no {what})")
 }
 
 /// Formats the parameters of a model call: `temperature 0.2 · max_tokens 100`.

@@ -59,6 +59,8 @@ enum Pending {
     Export(Box<PendingExport>),
     Copy(Box<ExportedSpan>),
     Compare { side: usize, span: SpanId },
+    /// The calls whose parameters are compared.
+    Parameters(Vec<SpanId>),
 }
 
 /// The result of work on another thread.
@@ -249,12 +251,17 @@ impl Loop<'_> {
             }
         }
         let compared = app.take_compare_requests(store);
+        let parameters = app.take_parameter_requests(store);
         if let Some(request) = app.detail.take_request() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
             self.request([request], Pending::Detail);
         }
         for (side, request) in compared {
             self.request([request], Pending::Compare { side, span: request.span });
+        }
+        if !parameters.is_empty() {
+            let spans = parameters.iter().map(|request| request.span).collect();
+            self.request(parameters, Pending::Parameters(spans));
         }
     }
 }

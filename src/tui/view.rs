@@ -27,7 +27,7 @@ use tui_input::Input;
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{App, HitTarget, Overlay};
-pub use detail::exchange_texts;
+pub use detail::{exchange_texts, parameters};
 pub use hit_map::HitMap;
 pub use layout::PaneLayout;
 use styling::Styling;

@@ -148,7 +148,8 @@ fn from_totals(store: &mut Store, traces: &[TraceIx], by: By) -> Vec<Group> {
         rest = Group { usage: rest.usage, key: None, ..nameless };
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.extend(Some(rest).filter(|rest| rest.calls > 0 || rest.has_usage()));
+    let has_refusals = by == By::Agent && rest.usage.refused > 0;
+    groups.extend(Some(rest).filter(|rest| rest.calls > 0 || rest.has_usage() || has_refusals));
     groups
 }
 

@@ -118,7 +118,7 @@ fn a_tool_call_failed_if_its_execution_did() {
     let call = called(1, None, "add");
     for parts in [[&call, &execution], [&execution, &call]] {
         let store = held(&parts.map(std::slice::from_ref));
-        assert_eq!([1, 2].map(|id| store.row(row(&store, id)).run_status()), [RunStatus::Error; 2]);
+        assert_eq!([1, 2].map(|id| store.row(row(&store, id)).own_status()), [RunStatus::Error; 2]);
         assert_eq!((store.all().failed, store.all().errors), (1, 1));
         let group = store.stats().groups(By::Tool).next().unwrap().1;
         assert_eq!((group.calls, group.failed), (1, 1));
@@ -132,10 +132,10 @@ fn a_tool_call_failed_if_its_execution_did() {
     assert_eq!(status(&held(&[&[hook]]), 1), RunStatus::Error, "alone it is the call");
     // Another tool that a tool calls may fail without it.
     let store = held(&[&[called(1, None, "sum"), execution.clone()]]);
-    assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Ok);
+    assert_eq!(store.row(row(&store, 1)).own_status(), RunStatus::Ok);
     // A retry of the execution replaces it.
     let store = held(&[&[call, execution.clone()], &[Step { status: Status::Ok, ..execution }]]);
-    assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Ok);
+    assert_eq!(store.row(row(&store, 1)).own_status(), RunStatus::Ok);
 }
 
 #[test]
@@ -144,13 +144,13 @@ fn a_model_call_failed_if_the_row_above_that_reports_it_did() {
     let (first, last) = (step(2, Some(1), SpanType::Model), step(3, Some(1), SpanType::Model));
     for parts in [[&upper, &first, &last], [&last, &first, &upper], [&first, &upper, &last]] {
         let store = held(&parts.map(std::slice::from_ref));
-        assert_eq!([1, 2, 3].map(|id| store.row(row(&store, id)).has_failed()), [true, false, true]);
+        assert_eq!([1, 2, 3].map(|id| store.row(row(&store, id)).own_failure()), [true, false, true]);
         assert_eq!(store.all().failed, 1);
         let group = store.stats().groups(By::Model).next().unwrap().1;
         assert_eq!((group.calls, group.failed), (2, 1));
     }
     let store = held(&[&[upper, failed(first), last]]);
-    assert!(!store.row(row(&store, 3)).has_failed(), "the failure travelled up from another call");
+    assert!(!store.row(row(&store, 3)).own_failure(), "the failure travelled up from another call");
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn verdicts(store: &Store, steps: &[Step]) -> Vec<(RunStatus, bool, u32, u32, u3
     let verdict = |step: &Step| {
         let row = store.find(store.find_trace(trace_id(step.trace)).unwrap(), span_id(step.id)).unwrap();
         let totals = store.totals(row);
-        (store.row(row).run_status(), store.is_failed_step(row), totals.failed, totals.refused, totals.paused, totals.cut)
+        (store.row(row).own_status(), store.is_failed_step(row), totals.failed, totals.refused, totals.paused, totals.cut)
     };
     steps.iter().map(verdict).collect()
 }

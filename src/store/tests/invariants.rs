@@ -63,7 +63,7 @@ impl Store {
                 || (data.span_type == SpanType::Tool && data.ending() == Ending::Watching && watches());
             assert_eq!(data.outcome.has(Mark::Harmless), is_harmless, "failures that harm no agent");
             assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
-            let fails_below = |&child: &RowIx| self.row(child).has_failed() && self.is_same_operation(row, child);
+            let fails_below = |&child: &RowIx| self.row(child).own_failure() && self.is_same_operation(row, child);
             let has_failed_below = data.span_type == SpanType::Tool && self.children(row).iter().any(fails_below);
             let fails_above = |&above: &RowIx| self.failed_nested_call(above, &self.nested_calls(above)) == Some(row);
             let has_failed_above = data.span_type == SpanType::Model && data.parent().as_ref().is_some_and(fails_above);

@@ -50,11 +50,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(width: u16, priced: bool) -> Self {
+    fn new(width: u16, cost: u16) -> Self {
         Self {
             time: if width >= 18 { 8 } else { 0 },
             tokens: if width >= 32 { 7 } else { 0 },
-            cost: if width >= 48 && priced { 8 } else { 0 },
+            cost: if width >= 48 { cost } else { 0 },
         }
     }
 
@@ -74,13 +74,19 @@ fn sides(area: Rect) -> [Rect; 2] {
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, styling: Styling) {
     let differing = compare.difference_count(store, now);
-    let title = match differing {
-        0 => "Compare · no differences".to_owned(),
-        count => format!("Compare · {} of {} steps differ", format::count(count as u64), compare.pairs.len()),
+    let found = match differing {
+        0 => "no differences".to_owned(),
+        count => format!("{} of {} steps differ", format::count(count as u64), compare.pairs.len()),
     };
+    let unread = match compare.unreadable() {
+        _ if compare.is_reading() => " · reading parameters…".to_owned(),
+        0 => String::new(),
+        count => format!(" · parameters of {} unknown", format::plural(count as u64, "call")),
+    };
+    let title = format!("Compare · {found}{unread}");
     popup::draw(buffer, area, (area.width, area.height), &title, styling);
     let parts = Parts::new(area, compare.pairs.len());
-    let columns = Columns::new(sides(area)[0].width, store.all().cost().is_some());
+    let columns = Columns::new(sides(area)[0].width, display::cost_width(store.all()) as u16);
     draw_head(buffer, parts.head, compare, store, now, columns, styling);
     let (height, count) = (usize::from(parts.pairs.height), compare.pairs.len());
     let first = compare.cursor.saturating_sub(height / 2).min(count.saturating_sub(height));
@@ -167,9 +173,12 @@ fn step(
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
     let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), styling.span_type(data.span_type)) + 1;
     let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differences.step)) + 1;
-    if data.run_status() != RunStatus::Ok {
-        let standing = data.run_status();
+    let standing = store.run_status(row);
+    if standing != RunStatus::Ok {
         x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(styling.run_status(standing), differences.status)) + 1;
+    }
+    if differences.parameters {
+        x = put(buffer, x, area.y, room(x), "parameters", styling.lit()) + 1;
     }
     let details = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
     put(buffer, x, area.y, room(x), details.0, lit(details.1, differences.text));
@@ -178,7 +187,7 @@ fn step(
     for (text, width, differences) in [
         (display::elapsed(data, now), columns.time, differences.time),
         (format::tokens(amounts.tokens()), columns.tokens, differences.tokens),
-        (format::money(amounts.cost()), columns.cost, differences.cost),
+        (display::cost(&amounts), columns.cost, differences.cost),
     ] {
         end += width;
         let style = if text == format::UNKNOWN { styling.dim() } else { Style::new() };
@@ -200,7 +209,9 @@ fn difference(compare: &Compare, store: &Store, now: Nanos) -> String {
     if let (Some(x), Some(y)) = (x.tokens(), y.tokens()) {
         let _ = write!(text, " · tokens {}", signed(x as i64, y as i64, &|gap| format::tokens(Some(gap as u64))));
     }
-    if let (Some(x), Some(y)) = (x.cost(), y.cost()) {
+    if x.is_cost_incomplete() || y.is_cost_incomplete() {
+        let _ = write!(text, " · cost {}", format::UNKNOWN);
+    } else if let (Some(x), Some(y)) = (x.cost(), y.cost()) {
         let _ = write!(text, " · cost {}", signed(x, y, &|gap| format::money(Some(gap))));
     }
     text + " "

@@ -19,7 +19,7 @@ use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab};
 use crate::tui::display;
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
-pub use content::exchange_texts;
+pub use content::{exchange_texts, parameters};
 
 /// Returns the page of the open tab.
 pub(super) fn page(detail: &Detail, store: &Store, now: Nanos) -> Page {

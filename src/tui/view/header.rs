@@ -12,6 +12,7 @@ use crate::format;
 use crate::sources::{Forwarding, State, Traffic};
 use crate::store::Store;
 use crate::tui::app::{App, SourceView};
+use crate::tui::display;
 use crate::tui::widget::sparkline;
 
 /// Text and its style.
@@ -302,7 +303,7 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
     if cuts < 3 {
         parts.push((format!("   {} tok", format::tokens(all.tokens())), plain));
         if all.cost().is_some() {
-            parts.push((format!("  {}", format::money(all.cost())), plain));
+            parts.push((format!("  {}", display::cost(all)), plain));
         }
     }
     if width >= 120 && cuts < 1 {

@@ -1,5 +1,8 @@
 //! The panes with totals: tokens and cost with their rankings, and latency.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -35,7 +38,7 @@ pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &St
     let ranks = ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
     let ranks: Vec<Rank<'_>> = ranks
         .into_iter()
-        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
+        .map(|(name, amount, _)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
         .collect();
     draw_ranks(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, styling);
     if has_sparkline {
@@ -70,12 +73,13 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     let inner = draw_frame(buffer, area, "Cost", app, styling);
     let stats = app.aggregates.stats(store);
     let totals = stats.totals();
-    let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), styling.title());
+    let mut x = put(buffer, inner.x, inner.y, inner.width, &display::cost(totals), styling.title());
     let mut append = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);
     let minutes = stats.minutes(app.now, HOUR);
     let hour: NanoUsd = minutes.iter().fold(0, |sum, minute| sum.saturating_add(minute.cost));
     if hour > 0 {
-        append(&format!("{}/h", format::money(Some(hour))), styling.dim());
+        let incomplete = minutes.iter().fold(0_u32, |sum, minute| sum.wrapping_add(minute.incomplete)).cast_signed();
+        append(&format!("{}/h", format::money_at_least(Some(hour), incomplete > 0)), styling.dim());
     }
     let unpriced = totals.calls.saturating_sub(totals.priced);
     if unpriced > 0 {
@@ -88,7 +92,9 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     let ranks_by = |by, count, kind| {
         let ranks = ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
         let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
-        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: format::money(Some(cost)), style: styling.span_type(kind) };
+        let rank = |(name, cost, group): (_, _, &Group)| {
+            Rank { name, amount: amount(cost), text: display::cost(&group.usage), style: styling.span_type(kind) }
+        };
         ranks.map(rank).collect::<Vec<_>>()
     };
     // Models get half of the lines, and all that the agents leave free.
@@ -164,26 +170,32 @@ fn draw_frame(buffer: &mut Buffer, area: Rect, title: &str, app: &App, styling: 
 
 /// A line of a ranking: a name with an amount.
 struct Rank<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     amount: u64,
     text: String,
     style: Style,
 }
 
 /// Returns the `count` groups with the largest amounts, the largest first.
-fn ranked<'a, A: Ord + Copy>(app: &App, store: &'a Store, by: By, count: usize, amount: impl Fn(&Group) -> Option<A>) -> Vec<(&'a str, A)> {
-    let mut ranks: Vec<(A, &str)> = Vec::with_capacity(count + 1);
+fn ranked<'a, A: Ord + Copy>(
+    app: &'a App,
+    store: &'a Store,
+    by: By,
+    count: usize,
+    amount: impl Fn(&Group) -> Option<A>,
+) -> Vec<(Cow<'a, str>, A, &'a Group)> {
+    let mut ranks: Vec<(A, Cow<'a, str>, &Group)> = Vec::with_capacity(count + 1);
     for (symbol, group) in app.aggregates.stats(store).groups(by) {
         let Some(amount) = amount(group) else { continue };
         if ranks.len() == count && ranks.last().is_some_and(|last| last.0 >= amount) {
             continue;
         }
-        let name = if symbol.is_empty() { "(no name)" } else { store.text(symbol) };
-        let at = ranks.partition_point(|&(other, text)| (other, std::cmp::Reverse(text)) > (amount, std::cmp::Reverse(name)));
-        ranks.insert(at, (amount, name));
+        let name = if symbol.is_empty() { display::nameless("model").into() } else { Cow::Borrowed(store.text(symbol)) };
+        let at = ranks.partition_point(|(other, text, _)| (*other, Reverse(text)) > (amount, Reverse(&name)));
+        ranks.insert(at, (amount, name, group));
         ranks.truncate(count);
     }
-    ranks.into_iter().map(|(amount, name)| (name, amount)).collect()
+    ranks.into_iter().map(|(amount, name, group)| (name, amount, group)).collect()
 }
 
 /// Draws the ranks that fit into `area`, one per line.
@@ -193,7 +205,7 @@ fn draw_ranks(buffer: &mut Buffer, area: Rect, ranks: &[Rank<'_>], styling: Styl
     let names = (area.width * 2 / 5).min(24);
     let bars = area.width.saturating_sub(names + numbers + 2);
     for (y, rank) in (area.y..area.bottom()).zip(ranks) {
-        put(buffer, area.x, y, names, rank.name, Style::new());
+        put(buffer, area.x, y, names, &rank.name, Style::new());
         put(buffer, area.x + names + 1, y, bars, &gauge(rank.amount, largest, usize::from(bars), styling.glyphs()), rank.style);
         put_right(buffer, area.right(), y, numbers, &rank.text, Style::new());
     }

@@ -13,6 +13,7 @@ use super::{HitMap, put};
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{Action, App, Focus, Measure, Sort};
+use crate::tui::display;
 use columns::{BarScale, ColumnWidths};
 use line::Line;
 
@@ -24,7 +25,7 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let cost_first = app.tree.sorting().by == Sort::Cost || app.tree.measure == Measure::Cost;
     let (rows, cursor) = app.tree.window(store, usize::from(inner.height));
     let dated = rows.iter().any(|&row| !format::is_same_day(store.row(row).start, app.now));
-    let columns = ColumnWidths::new(inner.width, store.all().cost().is_some(), cost_first, dated, &app.columns.0);
+    let columns = ColumnWidths::new(inner.width, display::cost_width(store.all()) as u16, cost_first, dated, &app.columns.0);
     if rows.is_empty() {
         let empty = format!("No trace matches the filter; {} clears it.", app.keymap.hint(Action::Back));
         put(buffer, inner.x + 2, inner.y + 1, inner.width.saturating_sub(2), &empty, styling.dim());

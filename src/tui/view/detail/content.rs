@@ -102,6 +102,12 @@ pub fn exchange_texts(payload: &Payload) -> Texts {
     Texts { parameters, input, output }
 }
 
+/// Returns the parameters of a model call in words; empty if it states none.
+#[must_use]
+pub fn parameters(payload: &Payload) -> String {
+    display::parameters(&semconv::parameters(&payload.attributes))
+}
+
 fn first_lines(document: &Document) -> Vec<TextLine> {
     let line = |line| TextLine { text: document.line_text(line).to_owned(), indent: document.indent(line), hang: document.hang(line) };
     (0..document.lines().min(MAX_EXCHANGE_LINES)).map(line).collect()

@@ -101,7 +101,8 @@ impl Page {
         let message = if is_short { store.text(data.error) } else { full_message };
         let below = store.below(row).failed;
         let harmless = format!("error, which harms no agent: {message}");
-        let (text, role) = match data.run_status() {
+        let (text, role) = match store.run_status(row) {
+            RunStatus::Error if !data.own_failure() && !data.has_failed_harmlessly() => ("error: a step in it failed", TextRole::Error),
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
             RunStatus::Running => ("running: spans below it have arrived, it has not", TextRole::Keyword),
             RunStatus::Lost => ("lost: its trace received nothing for a while", TextRole::Faint),
@@ -111,7 +112,6 @@ impl Page {
                 (if message.is_empty() { "error" } else { message }, TextRole::Error)
             }
             RunStatus::Ok if data.has_failed_harmlessly() => (harmless.as_str(), TextRole::Faint),
-            RunStatus::Ok if store.has_failed(row) => ("error: a step in it failed", TextRole::Error),
             RunStatus::Ok if data.ending() == Ending::Paused => ("paused, and later continued", TextRole::Plain),
             RunStatus::Ok => (if data.status() == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
         };
@@ -267,7 +267,7 @@ impl Page {
         let run = store.run_of(row);
         let anomalies = store.anomalies(run);
         let lost = |rows: &[RowIx]| {
-            format!("{}, cost {}", format::duration(store.total_duration(rows, now)), format::money(store.sum(rows).cost()))
+            format!("{}, cost {}", format::duration(store.total_duration(rows, now)), cost(&store.sum(rows)))
         };
         let all: Vec<&[RowIx]> =
             if run == row { anomalies.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(anomalies.repeats(row)) };

@@ -26,14 +26,14 @@ pub(super) struct ColumnWidths {
 }
 
 impl ColumnWidths {
-    /// Chooses those of the `enabled` columns that fit. The cost is shown only if a cost is known (`priced`); with `cost_first` it is kept
-    /// longer than the tokens. The start is wider if a trace is `dated`: started on another day.
-    pub(super) fn new(width: u16, priced: bool, cost_first: bool, dated: bool, enabled: &[Column]) -> Self {
+    /// Chooses those of the `enabled` columns that fit. The cost takes `cost_width` cells, none if no cost is known; with `cost_first`
+    /// it is kept longer than the tokens. The start is wider if a trace is `dated`: started on another day.
+    pub(super) fn new(width: u16, cost_width: u16, cost_first: bool, dated: bool, enabled: &[Column]) -> Self {
         let column = |column: Column, from: u16, cells: u16| if width >= from && enabled.contains(&column) { cells } else { 0 };
         let time = column(Column::Time, 30, 7);
-        let (tokens_from, cost_from) = if cost_first && priced { (80, 56) } else { (56, 80) };
+        let (tokens_from, cost_from) = if cost_first && cost_width > 0 { (80, 56) } else { (56, 80) };
         let tokens = column(Column::Tokens, tokens_from, 7);
-        let cost = if priced { column(Column::Cost, cost_from, 8) } else { 0 };
+        let cost = column(Column::Cost, cost_from, cost_width);
         let when = column(Column::Began, 104, if dated { 13 } else { 9 });
         let numbers = when + time + tokens + cost + 1;
         let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE_WIDTH)).max(10) } else { 0 };
@@ -86,10 +86,11 @@ impl BarScale {
             return Self { from: since(zoom.start), label: format!("×{times}"), to: since(zoom.end), is_custom: true };
         }
         let full = if open { full_amount(measure, store, row, now) } else { Some(tree.scale()) };
+        let is_bound = open && store.totals_of(trace).is_cost_incomplete();
         let (zero, to) = match measure {
             Measure::Time | Measure::Own => ("0s", full.map(|full| format::duration(full.cast_signed()))),
             Measure::Tokens => ("0", full.map(|full| format::tokens(Some(full)))),
-            Measure::Cost => ("$0", full.map(|full| format::money(Some(full.cast_signed())))),
+            Measure::Cost => ("$0", full.map(|full| format::money_at_least(Some(full.cast_signed()), is_bound))),
         };
         let label = match (open, measure) {
             (true, Measure::Time) => "this trace".to_owned(),

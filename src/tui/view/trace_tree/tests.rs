@@ -78,7 +78,7 @@ fn odd_names_do_not_move_the_columns() {
     for width in (1..60).chain([80, 104, 120, 200, 260]) {
         for (open, measure) in [(false, Measure::Time), (true, Measure::Time), (true, Measure::Tokens)] {
             let (strange, usual) = (screen(&NAMES, width, open, measure), screen(&plain, width, open, measure));
-            let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::ALL);
+            let columns = ColumnWidths::new(width.saturating_sub(2), 0, false, false, &Column::ALL);
             for (x, y) in (0..42).flat_map(|y| (1 + columns.tree..width).map(move |x| (x, y))) {
                 let (found, expected) = (&strange[(x, y)], &usual[(x, y)]);
                 assert_eq!(found.symbol(), expected.symbol(), "at {x}, {y} of {width} columns");
@@ -92,7 +92,7 @@ proptest! {
     fn any_name_stays_in_its_column(name in any::<String>(), width in 1_u16..150) {
         let strange = screen(&[&name], width, true, Measure::Time);
         let usual = screen(&["x"], width, true, Measure::Time);
-        let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::ALL);
+        let columns = ColumnWidths::new(width.saturating_sub(2), 0, false, false, &Column::ALL);
         for (x, y) in (0..6).flat_map(|y| (1 + columns.tree..width).map(move |x| (x, y))) {
             prop_assert_eq!(strange[(x, y)].symbol(), usual[(x, y)].symbol());
         }
@@ -111,7 +111,7 @@ fn titles(actions: &[Action], width: u16) -> String {
     let area = Rect::new(0, 0, width, 12);
     let mut buffer = Buffer::empty(area);
     draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
-    let from = width - 1 - ColumnWidths::new(width - 2, false, false, false, &Column::ALL).bar;
+    let from = width - 1 - ColumnWidths::new(width - 2, 0, false, false, &Column::ALL).bar;
     (from..width - 1).map(|x| buffer[(x, 0)].symbol()).collect::<String>().replace('─', "")
 }
 
