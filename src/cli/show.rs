@@ -50,7 +50,7 @@ impl ShowArgs {
     pub fn format(&self) -> Result<ShowFormat, String> {
         let format = if self.json { ShowFormat::Json } else { self.format };
         if self.payload && format != ShowFormat::Json {
-            return Err("--payload is for --format json".to_owned());
+            return Err("--payload is for --format json, or --json".to_owned());
         }
         Ok(format)
     }
