@@ -107,8 +107,7 @@ fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
         // What ran outside of all calls has tokens and a cost, but no calls that could fail or take time.
         let of_calls = |text: String| if group.calls > 0 { text } else { String::new() };
         let duration = |percent| of_calls(group.percentile(percent).map_or(format::UNKNOWN.to_owned(), format::duration));
-        let mut cells =
-            vec![of_calls(format::count(group.calls)).into(), StyledText::new(&of_calls(format::count(group.failed)), errors)];
+        let mut cells = vec![of_calls(format::count(group.calls)).into(), StyledText::new(&of_calls(format::count(group.failed)), errors)];
         cells.extend([50, 95, 99, 100].map(|percent| StyledText::from(duration(percent))));
         cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| StyledText::from(format::tokens(count))));
         cells.extend(has_costs.then(|| StyledText::from(format::money(group.usage.cost()))));
