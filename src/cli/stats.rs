@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::selection::Selection;
+use crate::model::NO_MODEL;
 
 /// The arguments of `stats`.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -66,6 +67,22 @@ impl GroupBy {
     #[must_use]
     pub fn name(self) -> &'static str {
         ["agent", "model", "tool", "session", "error", "user", "provider", "service", "hour", "day", "month"][self as usize]
+    }
+
+    /// Returns what a table calls the group without a key.
+    #[must_use]
+    pub fn rest(self) -> &'static str {
+        match self {
+            Self::Agent => "(outside agents)",
+            Self::Tool => "(outside tools)",
+            Self::Error => "(no message)",
+            Self::Model => NO_MODEL,
+            Self::Session => "(no session)",
+            Self::User => "(no user)",
+            Self::Provider => "(no provider named)",
+            Self::Service => "(no service named)",
+            Self::Hour | Self::Day | Self::Month => "(time unknown)",
+        }
     }
 }
 

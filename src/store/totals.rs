@@ -207,12 +207,14 @@ impl Totals {
     /// Returns whether every field is zero.
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
-        let Self { calls, inputs, outputs, priced, stated, cache_unstated, underpriced, spans, errors, running, lost, duplicates, .. } = *self;
+        let Self { calls, inputs, outputs, priced, stated, cache_unstated, underpriced, spans, errors, running, lost, duplicates, .. } =
+            *self;
         let Self { failed, refused, paused, cut, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
-            && (calls | inputs | outputs | priced | stated | cache_unstated | underpriced | spans | errors | running | lost | duplicates) == 0
+            && (calls | inputs | outputs | priced | stated | cache_unstated | underpriced | spans | errors | running | lost | duplicates)
+                == 0
             && (failed | refused | paused | cut) == 0
     }
 }

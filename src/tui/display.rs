@@ -37,12 +37,6 @@ pub fn name(store: &Store, row: &Row) -> String {
     }
 }
 
-/// Returns the name of the group that holds what ran in no session, under no model and so on.
-#[must_use]
-pub fn nameless(what: &str) -> String {
-    format!("(no {what})")
-}
-
 /// Formats the parameters of a model call: `temperature 0.2 · max_tokens 100`.
 #[must_use]
 pub fn parameters(parameters: &[Attribute]) -> String {

@@ -58,7 +58,10 @@ enum Pending {
     Detail,
     Export(Box<PendingExport>),
     Copy(Box<ExportedSpan>),
-    Compare { side: usize, span: SpanId },
+    Compare {
+        side: usize,
+        span: SpanId,
+    },
     /// The calls whose parameters are compared.
     Parameters(Vec<SpanId>),
 }

@@ -59,7 +59,8 @@ impl Stage {
         let source = source.expect("a source starts");
         let mut store = Store::new(Limits::default());
         store.set_prices(Arc::new(Prices::bundled()));
-        let mut stage = Self { app, store, source, updates, terminal, hits: HitMap::default(), tickets: 0, compared: None, parameters: Vec::new() };
+        let mut stage =
+            Self { app, store, source, updates, terminal, hits: HitMap::default(), tickets: 0, compared: None, parameters: Vec::new() };
         stage.lay_out();
         stage.wait(|stage| matches!(stage.app.sources[0].state, State::Watching { .. } | State::Ended | State::Failing(_)));
         stage

@@ -51,11 +51,7 @@ struct Columns {
 
 impl Columns {
     fn new(width: u16, cost: u16) -> Self {
-        Self {
-            time: if width >= 18 { 8 } else { 0 },
-            tokens: if width >= 32 { 7 } else { 0 },
-            cost: if width >= 48 { cost } else { 0 },
-        }
+        Self { time: if width >= 18 { 8 } else { 0 }, tokens: if width >= 32 { 7 } else { 0 }, cost: if width >= 48 { cost } else { 0 } }
     }
 
     fn numbers(self) -> u16 {

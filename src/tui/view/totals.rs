@@ -1,6 +1,5 @@
 //! The panes with totals: tokens and cost with their rankings, and latency.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use ratatui::buffer::Buffer;
@@ -11,8 +10,8 @@ use ratatui::widgets::Block;
 use super::styling::Styling;
 use super::{put, put_right};
 use crate::format;
-use crate::model::SpanType;
 use crate::model::usage::NanoUsd;
+use crate::model::{NO_MODEL, SpanType};
 use crate::store::{By, Group, Store, TimeBreakdown, Totals};
 use crate::tui::app::App;
 use crate::tui::display::{self, Shares};
@@ -92,8 +91,11 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     let ranks_by = |by, count, kind| {
         let ranks = ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
         let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
-        let rank = |(name, cost, group): (_, _, &Group)| {
-            Rank { name, amount: amount(cost), text: display::cost(&group.usage), style: styling.span_type(kind) }
+        let rank = |(name, cost, group): (_, _, &Group)| Rank {
+            name,
+            amount: amount(cost),
+            text: display::cost(&group.usage),
+            style: styling.span_type(kind),
         };
         ranks.map(rank).collect::<Vec<_>>()
     };
@@ -170,7 +172,7 @@ fn draw_frame(buffer: &mut Buffer, area: Rect, title: &str, app: &App, styling: 
 
 /// A line of a ranking: a name with an amount.
 struct Rank<'a> {
-    name: Cow<'a, str>,
+    name: &'a str,
     amount: u64,
     text: String,
     style: Style,
@@ -183,15 +185,15 @@ fn ranked<'a, A: Ord + Copy>(
     by: By,
     count: usize,
     amount: impl Fn(&Group) -> Option<A>,
-) -> Vec<(Cow<'a, str>, A, &'a Group)> {
-    let mut ranks: Vec<(A, Cow<'a, str>, &Group)> = Vec::with_capacity(count + 1);
+) -> Vec<(&'a str, A, &'a Group)> {
+    let mut ranks: Vec<(A, &str, &Group)> = Vec::with_capacity(count + 1);
     for (symbol, group) in app.aggregates.stats(store).groups(by) {
         let Some(amount) = amount(group) else { continue };
         if ranks.len() == count && ranks.last().is_some_and(|last| last.0 >= amount) {
             continue;
         }
-        let name = if symbol.is_empty() { display::nameless("model").into() } else { Cow::Borrowed(store.text(symbol)) };
-        let at = ranks.partition_point(|(other, text, _)| (*other, Reverse(text)) > (amount, Reverse(&name)));
+        let name = if symbol.is_empty() { NO_MODEL } else { store.text(symbol) };
+        let at = ranks.partition_point(|&(other, text, _)| (other, Reverse(text)) > (amount, Reverse(name)));
         ranks.insert(at, (amount, name, group));
         ranks.truncate(count);
     }
@@ -205,7 +207,7 @@ fn draw_ranks(buffer: &mut Buffer, area: Rect, ranks: &[Rank<'_>], styling: Styl
     let names = (area.width * 2 / 5).min(24);
     let bars = area.width.saturating_sub(names + numbers + 2);
     for (y, rank) in (area.y..area.bottom()).zip(ranks) {
-        put(buffer, area.x, y, names, &rank.name, Style::new());
+        put(buffer, area.x, y, names, rank.name, Style::new());
         put(buffer, area.x + names + 1, y, bars, &gauge(rank.amount, largest, usize::from(bars), styling.glyphs()), rank.style);
         put_right(buffer, area.right(), y, numbers, &rank.text, Style::new());
     }

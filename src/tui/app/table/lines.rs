@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use super::index::{Index, Rows};
 use super::{Cell, GroupKey, Line, Table, TableColumn, View, columns};
-use crate::model::SpanType;
+use crate::model::{NO_MODEL, SpanType};
 use crate::query::{KINDS, with_values};
 use crate::store::{By, Group, RowIx, Store};
 use crate::tui::app::Aggregates;
-use crate::tui::display;
 
 /// Returns the lines of a view, unsorted. Costs the lines, and for sessions and errors the rows behind them.
 pub(super) fn lines(view: View, store: &Store, aggregates: &Aggregates, index: &Index) -> Vec<Line> {
@@ -50,7 +49,7 @@ fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
         TableColumn::TokensPerSecond => Cell::Rate(group.tokens_per_second()),
         TableColumn::Cost => Cell::cost(usage),
         // Only calls of models count without a name.
-        _ if name.is_empty() => Cell::Text(display::nameless("model")),
+        _ if name.is_empty() => Cell::Text(NO_MODEL.to_owned()),
         _ => Cell::Text(name.to_owned()),
     }
 }

@@ -266,9 +266,7 @@ impl Page {
     fn anomalies(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let run = store.run_of(row);
         let anomalies = store.anomalies(run);
-        let lost = |rows: &[RowIx]| {
-            format!("{}, cost {}", format::duration(store.total_duration(rows, now)), cost(&store.sum(rows)))
-        };
+        let lost = |rows: &[RowIx]| format!("{}, cost {}", format::duration(store.total_duration(rows, now)), cost(&store.sum(rows)));
         let all: Vec<&[RowIx]> =
             if run == row { anomalies.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(anomalies.repeats(row)) };
         for uses in all {
