@@ -35,6 +35,7 @@ mod naming;
 mod nesting;
 mod orphans;
 mod outcome;
+mod own_reason;
 mod packed_usage;
 mod pairing;
 mod placement;

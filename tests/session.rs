@@ -208,7 +208,7 @@ fn parameters_of_model_calls_are_shown_and_compared() {
     assert!(text.contains(" parameters     temperature 0.9 · reasoning_effort high "), "{text}");
     stage.keys("<Esc>gmGd");
     let text = stage.text();
-    assert!(text.contains("Compare · 1 of 2 steps differ"), "{text}");
+    assert!(text.contains("Compare · 3 of 3 steps differ"), "{text}");
     assert!(text.lines().any(|line| line.contains("≠") && line.matches(" parameters ").count() == 2), "{text}");
     stage.keys("j");
     let colours = stage.colours(40);

@@ -319,6 +319,9 @@ impl Store {
             self.set_counted(row, counted);
             changes.rows.push(row);
             self.touch(self.row(row).trace(), changes);
+            if mark != Mark::Continued {
+                self.mark_own_reasons(row, changes);
+            }
         }
     }
 }

@@ -33,9 +33,9 @@ impl Store {
         }
         totals.spans += u32::from(!data.placeholder);
         totals.errors += u32::from(data.status() == Status::Error);
-        if data.fails() && totals.failed == 0 {
-            totals.failed = 1;
-            totals.refused = u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
+        if data.fails() && (totals.failed == 0 || data.has_own_reason()) {
+            totals.failed += 1;
+            totals.refused += u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
         }
         match data.own_status() {
             RunStatus::Running => totals.running += 1,

@@ -74,7 +74,7 @@ pub struct Row {
     pub phase: Phase,
     /// Whether the span itself has not arrived.
     pub placeholder: bool,
-    /// What is known of the sender: [`RICH`] and [`MISPLACED`].
+    /// What is known of the sender: [`RICH`] and [`MISPLACED`]; and [`OWN_REASON`].
     pub(super) sender: u8,
     /// Whether the row is counted as a call of its agent, model or tool.
     pub(super) counted: bool,
@@ -86,7 +86,15 @@ pub(super) const RICH: u8 = 1;
 /// The sender may name a parent that the span did not run in.
 pub(super) const MISPLACED: u8 = 2;
 
+/// The row is a run that failed for another reason than the rows below it.
+pub(super) const OWN_REASON: u8 = 4;
+
 impl Row {
+    /// Returns whether the row is a run that failed for another reason than the rows below it.
+    pub(super) fn has_own_reason(&self) -> bool {
+        self.sender & OWN_REASON != 0
+    }
+
     pub(super) fn is_rich(&self) -> bool {
         self.sender & RICH != 0
     }

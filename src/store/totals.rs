@@ -39,7 +39,7 @@ pub struct Totals {
     pub spans: u32,
     /// Spans whose status is an error.
     pub errors: u32,
-    /// Failed steps: failed rows without a failed row below them.
+    /// Failed steps: failed rows without a failed row below them, or with another reason than those.
     pub failed: u32,
     /// Failed steps at which a check refused an input or an output.
     pub refused: u32,

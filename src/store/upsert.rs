@@ -129,6 +129,9 @@ impl Store {
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {
             self.mark_execution(row, changes);
         }
+        for row in [Some(row), removed.parent].into_iter().flatten() {
+            self.mark_own_reasons(row, changes);
+        }
         for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
             if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {
                 self.mark_reports(row, changes);

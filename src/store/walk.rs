@@ -89,18 +89,21 @@ impl Store {
         self.path(row).take(MAX_ANCESTORS).map(|row| fact(self.row(row))).find(|text| !text.is_empty()).unwrap_or_default()
     }
 
-    /// Returns the failed row below `row` that is the cause: the first failed child, its first failed child, and so on.
+    /// Returns the failed row below `row` that is the cause: the first failed child, its first failed child, and so on. `None` if there is
+    /// none, or if the row failed for a reason of its own.
     #[must_use]
     pub fn first_failure(&self, row: RowIx) -> Option<RowIx> {
         let has_failed = |row: &&RowIx| self.totals(**row).failed > 0;
-        let next = |row: &RowIx| (self.below(*row).failed > 0).then(|| self.children(*row).iter().find(has_failed).copied()).flatten();
+        // A run that failed for a reason of its own is its own cause.
+        let is_carried = |row: RowIx| self.below(row).failed > 0 && !self.row(row).has_own_reason();
+        let next = |row: &RowIx| is_carried(*row).then(|| self.children(*row).iter().find(has_failed).copied()).flatten();
         std::iter::successors(next(&row), next).take(MAX_ANCESTORS).last()
     }
 
-    /// Returns whether the row is where a failure began: it failed, and nothing below it did.
+    /// Returns whether the row is where a failure began: it failed, and nothing below it did, or for another reason.
     #[must_use]
     pub fn is_failed_step(&self, row: RowIx) -> bool {
-        self.row(row).fails() && self.below(row).failed == 0
+        self.row(row).fails() && (self.below(row).failed == 0 || self.row(row).has_own_reason())
     }
 
     /// Returns the error text of a failed row: of the step where the failure began, or of the next row above that this failure alone

@@ -56,6 +56,8 @@ pub struct Session {
 #[derive(Debug)]
 enum Pending {
     Detail,
+    /// The step above that the shown model call answers.
+    Question(SpanId),
     Export(Box<PendingExport>),
     Copy(Box<ExportedSpan>),
     Compare {
@@ -255,9 +257,13 @@ impl Loop<'_> {
         }
         let compared = app.take_compare_requests(store);
         let parameters = app.take_parameter_requests(store);
+        let question = app.detail.take_question_request();
         if let Some(request) = app.detail.take_request() {
             self.pending.retain(|_, pending| !matches!(pending, Pending::Detail));
             self.request([request], Pending::Detail);
+        }
+        if let Some(request) = question {
+            self.request([request], Pending::Question(request.span));
         }
         for (side, request) in compared {
             self.request([request], Pending::Compare { side, span: request.span });

@@ -80,6 +80,7 @@ pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
         *line = end.min(*line);
     }
     let panes = PaneLayout::new(area, app.focus);
+    app.has_totals = !panes.cost.is_empty();
     let more = app.prepare_frame(store, panes.trace_lines(), panes.detail_size());
     write_pages(app, store);
     more

@@ -38,6 +38,8 @@ pub(crate) struct Stage {
     tickets: u64,
     /// The side of the comparison and the span that the last ticket belongs to.
     compared: Option<(usize, SpanId)>,
+    /// The step above, whose payload the last ticket asks for.
+    question: Option<SpanId>,
     /// The calls whose parameters the last ticket asks for.
     parameters: Vec<SpanId>,
 }
@@ -59,8 +61,18 @@ impl Stage {
         let source = source.expect("a source starts");
         let mut store = Store::new(Limits::default());
         store.set_prices(Arc::new(Prices::bundled()));
-        let mut stage =
-            Self { app, store, source, updates, terminal, hits: HitMap::default(), tickets: 0, compared: None, parameters: Vec::new() };
+        let mut stage = Self {
+            app,
+            store,
+            source,
+            updates,
+            terminal,
+            hits: HitMap::default(),
+            tickets: 0,
+            compared: None,
+            question: None,
+            parameters: Vec::new(),
+        };
         stage.lay_out();
         stage.wait(|stage| matches!(stage.app.sources[0].state, State::Watching { .. } | State::Ended | State::Failing(_)));
         stage
@@ -90,6 +102,10 @@ impl Stage {
                 }
                 Update::Payloads { ticket, payloads } if ticket == self.tickets => {
                     let payload = payloads.into_iter().next().expect("one answer to one question");
+                    if let Some(span) = self.question.take() {
+                        self.app.detail.load_question(span, payload.expect("a payload"));
+                        continue;
+                    }
                     match self.compared.take() {
                         Some((side, id)) => {
                             self.app.load_compared(&self.store, side, id, view::exchange_texts(&payload.expect("a payload")));
@@ -128,6 +144,11 @@ impl Stage {
         if let Some(request) = self.app.detail.take_request() {
             self.ask(request);
             self.wait(|stage| !matches!(stage.app.detail.payload, PayloadState::Loading));
+        }
+        if let Some(request) = self.app.detail.take_question_request() {
+            self.ask(request);
+            self.question = Some(request.span);
+            self.wait(|stage| stage.question.is_none());
         }
         for (side, request) in self.app.take_compare_requests(&self.store) {
             self.ask(request);

@@ -16,11 +16,13 @@ struct Step {
     run: &'static str,
     continues: bool,
     tool: &'static str,
+    /// The error text; empty for one that all failures share.
+    error: &'static str,
 }
 
 fn step(id: u64, parent: Option<u64>, span_type: SpanType) -> Step {
     let (status, ending) = (Status::Ok, Ending::Plain);
-    Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "" }
+    Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "", error: "" }
 }
 
 fn failed(mut step: Step) -> Step {
@@ -31,9 +33,9 @@ fn failed(mut step: Step) -> Step {
 fn steps(steps: &[Step]) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     for step in steps {
+        let error = if step.error.is_empty() { format!("error {}", step.id) } else { step.error.to_owned() };
         let [service, run, tool, error] =
-            [step.service.to_owned(), step.run.to_owned(), step.tool.to_owned(), format!("error {}", step.id)]
-                .map(|text| batch.intern(&text));
+            [step.service.to_owned(), step.run.to_owned(), step.tool.to_owned(), error].map(|text| batch.intern(&text));
         batch.spans.push(Span {
             trace: trace_id(step.trace),
             id: span_id(step.id),
@@ -88,6 +90,34 @@ fn a_failure_that_travels_up_counts_where_it_began() {
         assert_eq!(store.text(store.failure_text(row(&store, 1))), "error 3");
         assert_eq!((status(&store, 1), store.stats().runs().failed), (RunStatus::Error, 1));
     }
+}
+
+#[test]
+fn a_run_that_survived_a_failure_and_failed_for_its_own_reason_fails_twice() {
+    let tool = |error| Step { error, ..failed(step(2, Some(1), SpanType::Tool)) };
+    let agent = |error| Step { error, ..failed(step(1, None, SpanType::Agent)) };
+    let counts = |parts: &[&Step]| {
+        let parts: Vec<&[Step]> = parts.iter().map(|part| std::slice::from_ref(*part)).collect();
+        let store = held(&parts);
+        let text = store.text(store.failure_text(row(&store, 1))).to_owned();
+        (store.all().failed, (1..=2).map(|id| store.is_failed_step(row(&store, id))).collect::<Vec<_>>(), text)
+    };
+    let own = agent("quota exceeded");
+    for parts in [[&tool("connection refused"), &own], [&own, &tool("connection refused")]] {
+        assert_eq!(counts(&parts), (2, vec![true, true], "quota exceeded".to_owned()));
+    }
+    for (told, below) in [("ToolError: connection refused", "connection refused"), ("connection refused", "connection refused")] {
+        assert_eq!(counts(&[&agent(told), &tool(below)]).0, 1, "{told}");
+    }
+    // A model call that fails ends the run, unless a later step shows that it did not.
+    let call = Step { error: "upstream exploded", ..failed(step(2, Some(1), SpanType::Model)) };
+    assert_eq!(counts(&[&own, &call]).0, 1);
+    let later = Step { parent: Some(1), ..step(250, None, SpanType::Model) };
+    assert_eq!(counts(&[&own, &call, &later]).0, 2);
+    assert_eq!(counts(&[&later, &call, &own]).0, 2);
+    // The tool succeeds in a later record.
+    let mended = Step { status: Status::Ok, ..tool("connection refused") };
+    assert_eq!(counts(&[&own, &tool("connection refused"), &mended]), (1, vec![true, false], "quota exceeded".to_owned()));
 }
 
 #[test]
@@ -203,13 +233,16 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     );
     let names =
         (prop::sample::select(&["", "app", "web"][..]), prop::sample::select(&["", "r", "s"][..]), prop::sample::select(&["", "add"][..]));
-    let step = (kind, names, 1..4u8, any::<bool>(), any::<prop::sample::Index>(), 0..5u8);
+    let error = prop::sample::select(&["", "quota exceeded", "tool exploded", "ToolError: tool exploded"][..]);
+    let step = (kind, (names, error), 1..4u8, any::<bool>(), any::<prop::sample::Index>(), 0..5u8);
     proptest::collection::vec(step, 1..40).prop_map(|steps| {
         let mut found: Vec<Step> = Vec::new();
-        for (at, ((span_type, ending, status), (service, run, tool), trace, continues, parent, rare)) in steps.into_iter().enumerate() {
+        for (at, ((span_type, ending, status), ((service, run, tool), error), trace, continues, parent, rare)) in
+            steps.into_iter().enumerate()
+        {
             let in_trace: Vec<u64> = found.iter().filter(|other| other.trace == trace).map(|other| other.id).collect();
             let parent = (rare > 0 && !in_trace.is_empty()).then(|| *parent.get(&in_trace));
-            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool });
+            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool, error });
         }
         found
     })

@@ -68,10 +68,11 @@ impl Loop<'_> {
         let Session { app, store, .. } = &mut *self.session;
         match (pending, payload) {
             (Pending::Detail, payload) => app.detail.load(payload),
+            (Pending::Question(span), Ok(payload)) => app.detail.load_question(span, payload),
             (Pending::Compare { side, span }, Ok(payload)) => app.load_compared(store, side, span, view::exchange_texts(&payload)),
             (Pending::Copy(span), payload) => self.copy_exported(*span, payload),
-            // The comparison shows the beginnings that the rows hold.
-            (Pending::Compare { .. } | Pending::Parameters(_) | Pending::Export(_), _) => {}
+            // The comparison and the conversation show the beginnings that the rows hold.
+            (Pending::Compare { .. } | Pending::Question(_) | Pending::Parameters(_) | Pending::Export(_), _) => {}
         }
     }
 

@@ -157,7 +157,8 @@ pub enum Cell {
 
 impl Cell {
     /// Returns the cost in `totals`.
-    pub(super) fn cost(totals: &Totals) -> Self {
+    #[must_use]
+    pub fn cost(totals: &Totals) -> Self {
         Self::Money(totals.cost(), totals.is_cost_incomplete())
     }
 

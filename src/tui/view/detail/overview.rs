@@ -117,7 +117,9 @@ impl Page {
         };
         self.fact("status", text, role);
         if below > 0 {
-            self.fact("", &format!("{below} failed below: {}", store.text(store.failure_text(row))), TextRole::Error);
+            let failed = store.children(row).iter().copied().find(|&child| store.totals(child).failed > 0).unwrap_or(row);
+            let cause = if store.is_failed_step(row) { failed } else { row };
+            self.fact("", &format!("{below} failed below: {}", store.text(store.failure_text(cause))), TextRole::Error);
         }
     }
 
