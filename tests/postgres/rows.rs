@@ -392,14 +392,18 @@ fn a_text_in_another_encoding_hides_no_row() {
     // Statements are sent as they are only if the client's encoding is that of the database.
     writer.run("SET client_encoding = 'SQL_ASCII'");
     writer.run(&spans(1, 101));
-    writer.run("UPDATE ai.agno_spans SET name = E'caf\\351', status_message = E'\\351', status_code = 'ERROR', attributes = \
-        ('{\"input.value\": \"na' || E'\\357' || 've\"}')::jsonb WHERE span_id = lpad('7', 16, '0')");
+    writer.run(
+        "UPDATE ai.agno_spans SET name = E'caf\\351', status_message = E'\\351', status_code = 'ERROR', attributes = \
+        ('{\"input.value\": \"na' || E'\\357' || 've\"}')::jsonb WHERE span_id = lpad('7', 16, '0')",
+    );
     writer.run("UPDATE ai.agno_spans SET created_at = E'\\351' WHERE span_id = lpad('9', 16, '0')");
     let mut watch = server.watch(&database);
     watch.until_spans(100);
     watch.until_watching();
-    writer.run("INSERT INTO ai.agno_spans SELECT lpad('abc', 16, '0'), trace_id, parent_span_id, E'\\374ber', span_kind, status_code, \
-        status_message, start_time, end_time, duration_ms, attributes, created_at FROM ai.agno_spans WHERE span_id = lpad('8', 16, '0')");
+    writer.run(
+        "INSERT INTO ai.agno_spans SELECT lpad('abc', 16, '0'), trace_id, parent_span_id, E'\\374ber', span_kind, status_code, \
+        status_message, start_time, end_time, duration_ms, attributes, created_at FROM ai.agno_spans WHERE span_id = lpad('8', 16, '0')",
+    );
     watch.until_span(0xabc);
     assert_eq!(watch.skipped, []);
     let [old, new] = [7, 0xabc].map(|number| watch.spans[&id(number)].clone());

@@ -176,11 +176,8 @@ impl Client {
     }
 
     fn post(&self, message: &Message) -> Result<Bytes, ClientError> {
-        let failed = |error: &dyn std::fmt::Display| ClientError {
-            message: format!("{}{error}", self.via),
-            is_retryable: true,
-            retry_after: None,
-        };
+        let failed =
+            |error: &dyn std::fmt::Display| ClientError { message: format!("{}{error}", self.via), is_retryable: true, retry_after: None };
         let response = match &self.plain_proxy {
             Some(proxy) => self.request(message).map_err(Into::into).and_then(|request| absolute_form::send(proxy, request)),
             None => self.send_directly(message).map_err(Into::into),

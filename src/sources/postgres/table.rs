@@ -118,7 +118,13 @@ impl TableDefinition {
         }
         let created = column("created_at")?;
         let is_nullable = text(created, 2) != Some("true");
-        Ok(Self { oid, created_type: text(created, 1).unwrap_or("text").to_owned(), is_nullable, counts_late: version < REPORTING_VERSION, columns })
+        Ok(Self {
+            oid,
+            created_type: text(created, 1).unwrap_or("text").to_owned(),
+            is_nullable,
+            counts_late: version < REPORTING_VERSION,
+            columns,
+        })
     }
 
     /// Returns the server's counter of rows written to the table. The server updates it late, and counts rolled-back rows, too.

@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn this_machine_has_no_proxy() {
         let set = [("all_proxy", "http://all:3")];
-        for host in ["localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.9.9.9:4318", "[::1]:4318", "[::ffff:127.0.0.1]", "0.0.0.0"] {
+        for host in ["localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.9.9.9:4318", "[::1]:4318", "[::ffff:127.0.0.1]", "0.0.0.0"]
+        {
             assert_eq!(proxy(&format!("http://{host}"), &set), Ok(None), "{host}");
         }
         for host in ["localhost.example", "128.0.0.1", "[::2]", "notlocalhost"] {

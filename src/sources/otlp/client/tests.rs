@@ -30,8 +30,7 @@ fn the_path_of_the_signal_is_appended_to_the_url() {
 #[test]
 fn the_listeners_own_addresses_are_recognized() {
     let own = ["127.0.0.1:4318", "[::1]:4318", "0.0.0.0:80"].map(|address| address.parse().unwrap());
-    for url in
-        ["http://127.0.0.1:4318", "http://LOCALHOST:4318/v1/traces", "http://[::1]:4318/", "http://localhost", "http://0.0.0.0:4318"]
+    for url in ["http://127.0.0.1:4318", "http://LOCALHOST:4318/v1/traces", "http://[::1]:4318/", "http://localhost", "http://0.0.0.0:4318"]
     {
         assert!(is_own_address(url, &own), "{url}");
     }
