@@ -1,8 +1,10 @@
 //! The command line: subcommands, their arguments, and the flags of the settings.
 
 mod args;
+mod list;
 mod options;
 mod selection;
+mod show;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -15,8 +17,10 @@ use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Overrides;
-pub use args::{ExportArgs, ListArgs, SendArgs, ShowArgs, TailArgs};
-pub use selection::{Selection, Since, Until};
+pub use args::{ExportArgs, SendArgs, TailArgs};
+pub use list::{ListArgs, ListSort};
+pub use selection::{LAST, Selection, Since, Until};
+pub use show::{ShowArgs, ShowFormat};
 pub use stats::{GroupBy, SortBy, StatsArgs};
 
 /// htop for AI agents: watch the traces of Agno agents live.
@@ -56,7 +60,11 @@ pub enum Command {
     /// Send traces to an OTLP/HTTP endpoint
     Send(SendArgs),
     /// Print the settings in force as a configuration file, with the origin of each
-    Config,
+    Config {
+        /// Write a commented configuration file where agno-top looks for it, or to --config PATH; never over another
+        #[arg(long)]
+        init: bool,
+    },
     /// Print the completion script for a shell
     Completions {
         /// The shell
@@ -73,7 +81,10 @@ impl Cli {
     /// Returns what the command line sets in the configuration.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
-        Overrides { sources: self.sources.clone(), ..self.options.clone() }
+        let mut overrides = Overrides { sources: self.sources.clone(), ..self.options.clone() };
+        // A file that is yet to be written is not read.
+        overrides.file.take_if(|_| matches!(self.command, Some(Command::Config { init: true })));
+        overrides
     }
 }
 

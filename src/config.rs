@@ -6,6 +6,8 @@
 pub mod definition;
 mod effective;
 mod error;
+mod init;
+mod key_names;
 mod layer;
 mod parse;
 #[cfg(test)]
@@ -21,6 +23,8 @@ use toml::Table;
 
 pub use definition::{SETTINGS, Settings};
 pub use error::ConfigError;
+pub use init::init;
+pub use key_names::KeyNames;
 use layer::{Layer, Origin};
 pub use values::{Header, ListenMode, LogLevel};
 
@@ -127,9 +131,15 @@ impl Config {
     }
 
     fn bind_keys(&mut self) -> Result<(), ConfigError> {
-        let bindings: Vec<_> = self.settings.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
+        let bindings: Vec<_> = self.settings.keys.iter().map(|(action, keys)| (action.clone(), keys.0.clone())).collect();
         let result = self.keymap.bind(&bindings);
         result.map_err(|KeymapError { action, key, message }| self.error_at("keys", Some(&bindings[action].0), key, message))
+    }
+
+    /// Returns the path of the configuration file, whether it exists or not; `None` if there is no home directory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Returns an error about the value of a setting, or about one item of it, that names the origin of the value.

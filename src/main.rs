@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&Report::new(error)),
     };
-    if !matches!(cli.command, Some(Command::Completions { .. } | Command::Config | Command::Man { .. })) {
+    if !matches!(cli.command, Some(Command::Completions { .. } | Command::Config { .. } | Command::Man { .. })) {
         // The program also runs without a log.
         let _ = log::init(config.log_level.into());
     }

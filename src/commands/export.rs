@@ -83,7 +83,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// Writes the traces. Returns the number of spans.
-fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options, out: impl Write) -> Result<u64, Report> {
+pub(super) fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options, out: impl Write) -> Result<u64, Report> {
     let mut exporter = Exporter::new(options, out);
     let (mut count, mut missing) = (0, 0);
     for &trace in traces {

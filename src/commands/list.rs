@@ -1,4 +1,6 @@
-//! `agno-top list`: traces, newest first.
+//! `agno-top list`: traces, newest first or by a column.
+
+mod sort;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -10,7 +12,7 @@ use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;
 use super::table::{Column, Table, number, text};
 use super::{Outcome, ignore_broken_pipe, json, print_message};
-use crate::cli::{ListArgs, Selection};
+use crate::cli::{ListArgs, ListSort, Selection};
 use crate::config::Config;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
@@ -31,10 +33,11 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let needs_numbers_only = args.json && args.selection.filter.is_none() && args.fail_on.is_none();
     let folds = !args.json && !args.all && args.selection.filter.is_none() && args.selection.with_ids().ids.is_empty();
     let limit = args.selection.limit.map_or(usize::MAX, |limit| limit as usize);
-    // Traces that are folded do not count for the limit.
-    let selection = Selection { limit: args.selection.limit.filter(|_| !folds), ..args.selection.clone() };
+    // Traces that are folded do not count for the limit, and all are sorted before the first ones are known.
+    let selection = Selection { limit: args.selection.limit.filter(|_| !folds && args.sort == ListSort::Began), ..args.selection.clone() };
     let selected = Snapshot::select(&selection, config, needs_numbers_only)?;
     let Some((mut snapshot, mut traces)) = selected else { return Ok(Outcome::NothingFound) };
+    sort::sort(&snapshot, &mut traces, args.sort);
     let folded: Vec<TraceIx> = traces.iter().copied().filter(|&trace| folds && snapshot.store.is_ordinary(trace)).collect();
     let mut listed: Vec<TraceIx> = traces.iter().copied().filter(|&trace| !(folds && snapshot.store.is_ordinary(trace))).collect();
     listed.truncate(limit);

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::key_names::KeyNames;
 use super::values::{Bytes, Dollars, Header, ListenAddress, ListenMode, LogLevel};
 use crate::model::price::FlatPrice;
 use crate::settings::{Columns, Measure};
@@ -263,10 +264,10 @@ settings! {
 
     /// Keys by action
     ///
-    /// A list replaces the keys of an action; an empty list leaves the action to the palette (:). A key is a character or Space, Enter, Tab,
-    /// Shift-Tab, Esc, Backspace, Delete, Insert, Up, Down, Left, Right, PageUp, PageDown, Home, End, F1 to F12, with Ctrl- or Alt- before it.
-    /// (AGNO_TOP_KEYS: a table, {quit = ["Q"]})
-    keys: BTreeMap<String, Vec<String>> = BTreeMap::new(), Toml, Screen;
+    /// A key or a list replaces the keys of an action; an empty list leaves the action to the palette (:). A key is a character or Space,
+    /// Enter, Tab, Shift-Tab, Esc, Backspace, Delete, Insert, Up, Down, Left, Right, PageUp, PageDown, Home, End, F1 to F12, with Ctrl- or Alt- before it.
+    /// (AGNO_TOP_KEYS: a table, {quit = "Q"})
+    keys: BTreeMap<String, KeyNames> = BTreeMap::new(), Toml, Screen;
 }
 
 /// Hides the values, of which some are secret.

@@ -106,6 +106,22 @@ fn a_running_row_is_lost_without_news_and_runs_again_with_the_next_span() {
 }
 
 #[test]
+fn a_clock_that_is_set_makes_no_trace_silent() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch(&[spec(2, Some(1))]), 3 * SECOND);
+    for by in [86_400, -80_000] {
+        store.clock_was_set(by * SECOND);
+    }
+    assert!(store.expire((6400 + 63) * SECOND).rows.is_empty());
+    assert_eq!(store.expire((6400 + 64) * SECOND).rows, [row(&store, 1)]);
+    // What was news before the clock was set back is not news of the future.
+    store.apply(&batch(&[spec(3, Some(1))]), 6500 * SECOND);
+    store.clock_was_set(-6500 * SECOND);
+    assert_eq!(store.all().running, 1);
+    assert_eq!(store.expire(61 * SECOND).rows, [row(&store, 1)]);
+}
+
+#[test]
 fn a_lost_placeholder_ends_with_its_last_child() {
     let store = store(&[spec(5, Some(1)), spec(2, Some(1))]);
     assert_eq!(store.row(row(&store, 1)).end, 6 * SECOND);
