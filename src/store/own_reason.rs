@@ -15,7 +15,7 @@ const MAX_COMPARED: usize = 16;
 impl Store {
     /// Decides again, for a row and those above it, whether they failed for reasons of their own.
     pub(super) fn mark_own_reasons(&mut self, row: RowIx, changes: &mut Changes) {
-        if self.totals_of(self.row(row).trace()).failed == 0 {
+        if self.totals_of(self.row(row).trace()).fatal == 0 {
             return;
         }
         let mut next = Some(row);
@@ -38,21 +38,23 @@ impl Store {
     /// all of them.
     pub(super) fn has_own_reason(&self, row: RowIx) -> bool {
         let data = self.row(row);
-        if !data.span_type.is_agentic() || !data.fails() || data.error.is_empty() || self.below(row).failed == 0 {
+        if !data.span_type.is_agentic() || !data.fails() || data.error.is_empty() {
             return false;
         }
         let examined = self.children(row).iter().copied().take(MAX_EXAMINED_CHILDREN);
-        let failed: Vec<RowIx> = examined.filter(|&child| self.totals(child).failed > 0).collect();
+        let failed: Vec<RowIx> = examined.filter(|&child| self.totals(child).fatal > 0).collect();
         // What is not examined may be the reason.
-        let is_whole = failed.iter().map(|&child| self.totals(child).failed).sum::<u32>() == self.below(row).failed;
+        let is_whole = failed.iter().map(|&child| self.totals(child).fatal).sum::<u32>() == self.below(row).fatal;
         is_whole && failed.into_iter().all(|child| self.was_survived(row, child)) && !self.is_told_below(row)
     }
 
     /// Returns whether a run went on after a failed child: an agent reads the error of a tool, and after any other failure a later step began.
     fn was_survived(&self, run: RowIx, child: RowIx) -> bool {
-        let step = self.first_failure(child).unwrap_or(child);
+        let fatal = |row: &RowIx| self.children(*row).iter().copied().find(|&child| self.totals(child).fatal > 0);
+        let next = |row: &RowIx| if self.below(*row).fatal == 0 || self.row(*row).has_own_reason() { None } else { fatal(row) };
+        let step = std::iter::successors(Some(child), next).last().unwrap_or(child);
         let is_later = |&other: &RowIx| {
-            let other = (self.row(other), self.totals(other).failed);
+            let other = (self.row(other), self.totals(other).fatal);
             !other.0.placeholder && other.0.span_type.is_agent_work() && other.0.start >= self.row(child).end && other.1 == 0
         };
         self.row(step).span_type == SpanType::Tool || self.children(run).iter().rev().take(MAX_EXAMINED_CHILDREN).any(is_later)
@@ -65,7 +67,7 @@ impl Store {
         let mut compared = 0;
         while let Some(at) = open.pop() {
             for &child in self.children(at).iter().take(MAX_EXAMINED_CHILDREN) {
-                if self.totals(child).failed == 0 {
+                if self.totals(child).fatal == 0 {
                     continue;
                 }
                 open.push(child);
