@@ -23,6 +23,7 @@
 mod anomalies;
 mod answering;
 mod attribution;
+mod cost_models;
 mod dedup;
 mod endings;
 mod hash_index;
@@ -156,6 +157,8 @@ pub struct Store {
     pairing: Pairing,
     /// The models that rows state which count for another one.
     stated_models: HashMap<RowIx, StatedModel>,
+    /// The models of the calls below, for rows that add usage to them.
+    cost_models: HashMap<RowIx, Symbol>,
     running_totals: RunningTotals,
     tool_calls: ToolCalls,
     hasher: DefaultHashBuilder,

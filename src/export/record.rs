@@ -52,10 +52,10 @@ impl UsageRecord {
     pub fn from_totals(totals: &Totals) -> Self {
         let part = |count| (count > 0).then_some(count);
         Self {
-            input_tokens: (totals.inputs > 0).then_some(totals.input),
+            input_tokens: (totals.inputs > 0 || totals.input > 0).then_some(totals.input),
             cached_tokens: part(totals.cache_read),
             cache_write_tokens: part(totals.cache_write),
-            output_tokens: (totals.outputs > 0).then_some(totals.output),
+            output_tokens: (totals.outputs > 0 || totals.output > 0).then_some(totals.output),
             reasoning_tokens: part(totals.reasoning),
             cost_usd: totals.cost().map(dollars),
             cache_unstated: totals.cache_unstated > 0,

@@ -22,7 +22,7 @@ const DEFINITION: [&str; 8] = ["name", "title", "description", "type", "strict",
 const DEFINED: [&str; 3] = ["parameters", "input_schema", "inputSchema"];
 
 /// Parts of the text of every schema.
-const SIGNS: [&[u8]; 4] = [b"schema", b"type", b"properties", b"Schema"];
+const SIGNS: [&[u8]; 4] = [b"schema", b"type", b"properties", b"~standard"];
 
 /// The beginnings, without blanks, of schemas whose ends were cut.
 const BEGINNINGS: [&str; 4] = ["{\"type\":\"object\",\"properties\":{", "{\"$schema\":", "{\"_def\":{", "{\"def\":{\"type\":"];

@@ -46,7 +46,7 @@ impl Store {
     pub fn attributed_model(&self, row: RowIx) -> Symbol {
         let label = self.label(By::Model, row);
         let has_own_usage = || self.row(row).usage != NONE && !self.own_totals(row).usage_only().is_zero();
-        if label.is_empty() && has_own_usage() { self.model(row) } else { label }
+        if label.is_empty() && has_own_usage() { self.counted_model(row) } else { label }
     }
 
     /// Returns the name under which the row owns the usage at and below it; `None` if it is not an owner.
@@ -120,7 +120,7 @@ impl Store {
         if own.is_zero() {
             return;
         }
-        let (end, model) = (self.row(row).end, self.model(row));
+        let (end, model) = (self.row(row).end, self.counted_model(row));
         self.update_stats(self.row(row).trace(), |stats| stats.add_own(end, model, own));
     }
 

@@ -90,6 +90,7 @@ impl Store {
         let difference = Totals::difference(&before, &self.totals(row));
         let calls = Totals::difference(&call_before, &self.reported_call(row));
         self.attribute_own(row, &difference);
+        self.settle_cost_model(row);
         let mut unowned = [difference; 2];
         self.attribute_to_owner(row, &mut unowned);
         self.propagate(row, difference, (calls, Some(row)), unowned);
@@ -175,6 +176,7 @@ impl Store {
                 }
                 change = parent_change;
             }
+            self.settle_cost_model(parent);
             self.recount_failure(parent, had_failed);
             if keeps_inner {
                 from = Some(parent);

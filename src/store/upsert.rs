@@ -87,6 +87,7 @@ impl Store {
         let (place, is_moved) = stated.map_or((None, false), |stated| self.place(row, stated));
         self.set_stated_parent(row, span.parent, place, is_moved);
         self.link(row, place);
+        self.settle_cost_model(row);
         self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
         self.reconcile(row, response, &removed, changes);
@@ -109,6 +110,7 @@ impl Store {
         self.unlink(row);
         self.set_counted(row, false);
         self.attribute(row, false);
+        self.cost_models.remove(&row);
         self.release_facts(row);
         Removed { parent, span_type, was_agent, belonging, response, slot }
     }

@@ -164,7 +164,7 @@ fn describe(source: &SourceView, level: usize, styling: Styling) -> Vec<Part> {
     let name = format::safe(&source.name);
     let mut parts = vec![
         (format!("{symbol} "), style),
-        (format::fit_middle(&name, [12, 24, 40, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.title()),
+        (format::fit_middle(&name, [16, 24, 40, usize::MAX][level.min(MAX_DETAIL)]).into_owned(), styling.title()),
     ];
     let mut part = |text: &str, style| parts.push((format!(" {text}"), style));
     match &source.state {
