@@ -21,9 +21,9 @@ fn requests(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Returns the traces that `list --json` prints, by id.
-fn list(directory: &Path, source: &str) -> BTreeMap<String, Map<String, Value>> {
+fn list(directory: &Path, sources: &[String]) -> BTreeMap<String, Map<String, Value>> {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_agno-top"));
-    command.args(["list", "--json", "--all", source]).current_dir(directory);
+    command.args(["list", "--json", "--all"]).args(sources).current_dir(directory);
     let output = command.env("XDG_STATE_HOME", directory).env("XDG_CONFIG_HOME", directory).output().unwrap();
     let line = |line: &str| {
         let mut trace: Map<String, Value> = serde_json::from_str(line).unwrap();
@@ -38,32 +38,35 @@ fn list(directory: &Path, source: &str) -> BTreeMap<String, Map<String, Value>> 
 fn a_recording_has_the_numbers_of_what_was_sent() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let corpora = ["frameworks", "failures", "usage", "counting"].map(|group| std::fs::read_dir(fixtures.join(group)).unwrap());
-    let (mut traces, mut failed) = (0, 0);
-    for corpus in corpora.into_iter().flatten().map(|entry| entry.unwrap().path()) {
-        let directory = tempfile::tempdir().unwrap();
-        let mut sent = Vec::new();
-        {
-            let listener = Listener::with(recording(&directory.path().join("recorded.db")), 4096);
-            for request in requests(&corpus) {
-                let mut body = std::fs::read(&request).unwrap();
-                if request.extension().is_some_and(|extension| extension == "gz") {
-                    let packed = std::mem::take(&mut body);
-                    GzDecoder::new(&packed[..]).read_to_end(&mut body).unwrap();
-                }
-                assert_eq!(listener.post(&body).status, 200);
-                sent.extend(body);
-            }
+    let directory = tempfile::tempdir().unwrap();
+    let (mut sent, mut recorded) = (Vec::new(), Vec::new());
+    for (number, corpus) in corpora.into_iter().flatten().map(|entry| entry.unwrap().path()).enumerate() {
+        let requests = requests(&corpus);
+        if requests.is_empty() {
+            continue;
         }
-        std::fs::write(directory.path().join("sent.pb"), sent).unwrap();
-        let (sent, recorded) = (list(directory.path(), "sent.pb"), list(directory.path(), "recorded.db"));
-        for (id, trace) in &sent {
-            // A span that has not ended is not recorded.
-            if trace["status"] != "running" && trace["status"] != "lost" {
-                assert_eq!(recorded.get(id), Some(trace), "{}", corpus.display());
+        sent.push(format!("{number}.pb"));
+        recorded.push(format!("{number}.db"));
+        let listener = Listener::with(recording(&directory.path().join(&recorded[recorded.len() - 1])), 4096);
+        let mut bodies = Vec::new();
+        for request in requests {
+            let mut body = std::fs::read(&request).unwrap();
+            if request.extension().is_some_and(|extension| extension == "gz") {
+                let packed = std::mem::take(&mut body);
+                GzDecoder::new(&packed[..]).read_to_end(&mut body).unwrap();
             }
+            assert_eq!(listener.post(&body).status, 200, "{}", request.display());
+            bodies.extend(body);
         }
-        traces += recorded.len();
-        failed += recorded.values().filter(|trace| trace["failed"] == true).count();
+        std::fs::write(directory.path().join(&sent[sent.len() - 1]), bodies).unwrap();
     }
-    assert!(traces > 350 && failed > 20, "{traces} traces, {failed} failed");
+    let (sent, recorded) = (list(directory.path(), &sent), list(directory.path(), &recorded));
+    for (id, trace) in &sent {
+        // A span that has not ended is not recorded.
+        if trace["status"] != "running" && trace["status"] != "lost" {
+            assert_eq!(recorded.get(id), Some(trace));
+        }
+    }
+    let failed = recorded.values().filter(|trace| trace["failed"] == true).count();
+    assert!(recorded.len() > 350 && failed > 20, "{} traces, {failed} failed", recorded.len());
 }
