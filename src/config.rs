@@ -12,6 +12,7 @@ mod layer;
 mod parse;
 #[cfg(test)]
 mod tests;
+pub mod url;
 pub mod values;
 
 use std::ffi::OsString;
@@ -119,14 +120,18 @@ impl Config {
         Ok(config)
     }
 
-    /// Replaces `@FILE` in secrets by the text of the file.
+    /// Replaces `@FILE` in secrets, and in URLs that may hold one, by the text of the file.
     fn read_secrets(&mut self) -> Result<(), ConfigError> {
         let token = values::resolve_secret(&self.otlp_token).map_err(|message| self.error("otlp_token", None, message))?;
         let headers = self.forward_headers.iter().enumerate();
         let resolve =
             |(index, header): (usize, &Header)| header.resolve().map_err(|message| self.error("forward_headers", Some(index), message));
         let headers = headers.map(resolve).collect::<Result<Vec<_>, _>>()?;
-        (self.settings.otlp_token, self.settings.forward_headers) = (token, headers);
+        let urls = self.forward.iter().enumerate();
+        let resolve =
+            |(index, url): (usize, &String)| values::resolve_secret(url).map_err(|message| self.error("forward", Some(index), message));
+        let urls = urls.map(resolve).collect::<Result<Vec<_>, _>>()?;
+        (self.settings.otlp_token, self.settings.forward_headers, self.settings.forward) = (token, headers, urls);
         Ok(())
     }
 

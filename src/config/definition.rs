@@ -222,8 +222,9 @@ settings! {
     /// Empty: none.
     record: PathBuf = PathBuf::new(), Text, Listener, Flag::Value("record", "FILE");
 
-    /// OTLP/HTTP endpoints to forward every request to, at URL/v1/traces and so on
+    /// OTLP/HTTP endpoints to forward every request to, at URL/v1/traces and so on; @FILE holds a URL
     ///
+    /// A file or the environment hides a password in it from other users of the machine, a flag does not.
     /// (AGNO_TOP_FORWARD: separated by spaces)
     forward: Vec<String> = Vec::new(), Words, Listener, Flag::List("forward", "URL");
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{Request, Response, Uri};
 use percent_encoding::percent_decode_str;
+use ureq::http::uri::Authority;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
@@ -83,11 +84,18 @@ pub fn check_url(url: &str) -> Result<(), EndpointError> {
 
 fn parse_url(url: &str) -> Result<Uri, EndpointError> {
     let uri: Option<Uri> = url.parse().ok();
-    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()).ok_or_else(|| {
+    let is_endpoint = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some_and(has_valid_port);
+    uri.filter(is_endpoint).ok_or_else(|| {
         // A user, a path or a query may hold a secret, which the message must not show.
         let is_plain = !url.contains(['@', '?', '/']);
         EndpointError::InvalidUrl(if is_plain { format!("{url:?}") } else { "this".to_owned() })
     })
+}
+
+/// Whether the port is valid or left out: one that is too large would count as left out.
+fn has_valid_port(authority: &Authority) -> bool {
+    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+    authority.port().is_some() || host_and_port.strip_prefix(authority.host()).is_some_and(|port| port.len() < 2)
 }
 
 /// Whether the URL names one of these addresses of this machine.

@@ -19,8 +19,9 @@ fn the_path_of_the_signal_is_appended_to_the_url() {
     assert_eq!(url("https://a/x/v1/traces", Signal::Traces), some("https://a/x/v1/traces"));
     assert_eq!(url("https://a/x/v1/traces", Signal::Metrics), some("https://a/x/v1/metrics"));
     assert_eq!(url("https://a/otel/", Signal::Traces), some("https://a/otel/v1/traces"));
+    assert_eq!(url("http://u:1@[::1]:", Signal::Logs), some("http://[::1]/v1/logs"));
     assert_eq!(url("https://u:p@a/v1/traces?key=1/", Signal::Logs), some("https://a/v1/logs?key=1/"));
-    for wrong in ["", "a", "ftp://a", "http://", "localhost:4318"] {
+    for wrong in ["", "a", "ftp://a", "http://", "localhost:4318", "http://a:99999", "http://u:p@[::1]:99999", "http://a:x"] {
         assert!(Client::with_proxy(wrong, &[], None, RootCerts::WebPki).is_err(), "{wrong}");
     }
     let client = Client::with_proxy("https://user:pass@a/x?key=1", &[], None, RootCerts::WebPki);
