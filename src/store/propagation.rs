@@ -189,5 +189,10 @@ impl Store {
             self.attribute_to_owner(parent, &mut unowned);
             row = parent;
         }
+        // The sums above stay as they are, but another row may count in them.
+        while let Some(parent) = self.row(row).parent() {
+            self.settle_cost_model(parent);
+            row = parent;
+        }
     }
 }
