@@ -46,7 +46,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, st
     let room = |totals: &[Part]| area.width.saturating_sub(width(totals) + name.len() as u16 + 1);
     // Every source should be named; failing sources and listeners must be, so the totals make room for them.
     let [all, ranked_width] = [u8::MAX, LISTENER_RANK].map(|last| width_needed(&sources, last, detail_beside_others, styling));
-    let shortest = width_needed(&sources, LISTENER_RANK, |_| 0, styling);
+    let first = sources.first().map_or(0, |source| width(&describe(source, 0, styling)));
+    let shortest = width_needed(&sources, LISTENER_RANK, |_| 0, styling).max(first);
+    let shortest = if sources.len() > 1 { shortest.saturating_add(overflow_width(sources.len())) } else { shortest };
     let ranked_width = if ranked_width < all { ranked_width.saturating_add(overflow_width(sources.len())) } else { all };
     let totals = |cuts| totals(app, store, area.width, cuts, styling);
     let attempts = (0..MAX_CUTS).map(|cuts| (cuts, all)).chain((0..MAX_CUTS).map(|cuts| (cuts, ranked_width)));
