@@ -19,6 +19,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::config::url::has_password;
 pub use args::{ExportArgs, SendArgs, TailArgs};
 pub use doctor::DoctorArgs;
 pub use list::{ListArgs, ListSort};
@@ -146,6 +147,30 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         }
     }
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+}
+
+/// Returns a warning if an argument is a URL with a password, which other users of the machine can read.
+pub fn exposed_password(arguments: impl IntoIterator<Item = String>) -> Option<String> {
+    let mut flag = String::new();
+    for argument in arguments {
+        let value = match argument.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => {
+                name.clone_into(&mut flag);
+                value
+            }
+            _ => &argument,
+        };
+        if has_password(value) {
+            let instead = match flag.as_str() {
+                "--to" => "--to @FILE or AGNO_TOP_SEND_TO",
+                "--forward" => "--forward @FILE or AGNO_TOP_FORWARD",
+                _ => "~/.pgpass, PGPASSWORD or AGNO_TOP_SOURCES",
+            };
+            return Some(format!("other users of this machine can read the password in this argument; {instead} hides it"));
+        }
+        flag = argument;
+    }
+    None
 }
 
 /// Removes the value from an error about a flag whose value may be secret.

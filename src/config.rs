@@ -12,6 +12,7 @@ mod layer;
 mod parse;
 #[cfg(test)]
 mod tests;
+pub mod url;
 pub mod values;
 
 use std::ffi::OsString;
@@ -99,10 +100,25 @@ impl Config {
         directory: Option<&Path>,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ConfigError> {
-        let Overrides { file, sources, mut flags } = overrides;
         let default = directory.map(|directory| directory.join(FILE));
-        let mut layers: Vec<_> = Layer::from_file(file.as_deref(), default.as_deref())?.into_iter().collect();
+        let mut layers: Vec<_> = Layer::from_file(overrides.file.as_deref(), default.as_deref())?.into_iter().collect();
         layers.extend(Layer::from_environment(environment)?);
+        let mut config = Self::from_layers(layers, overrides, default)?;
+        config.read_secrets()?;
+        Ok(config)
+    }
+
+    /// Reads the text of a configuration file and variables of the environment. Files that secrets name are not read.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn from_text(text: &str, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let mut layers = vec![Layer::parse(Path::new(FILE), text.to_owned())?];
+        layers.extend(Layer::from_environment(environment)?);
+        Self::from_layers(layers, Overrides::default(), None)
+    }
+
+    /// Merges the layers and adds what the command line sets. `default` is the path of the user's file.
+    fn from_layers(mut layers: Vec<Layer>, overrides: Overrides, default: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let Overrides { file, sources, mut flags } = overrides;
         if !sources.is_empty() {
             let shown = sources.iter().map(|path| path.to_string_lossy().into_owned().into());
             flags.insert("sources".to_owned(), shown.collect::<Vec<toml::Value>>().into());
@@ -115,18 +131,21 @@ impl Config {
         }
         let mut config = Self { settings, keymap: Keymap::default(), layers, file: file.or(default) };
         config.bind_keys()?;
-        config.read_secrets()?;
         Ok(config)
     }
 
-    /// Replaces `@FILE` in secrets by the text of the file.
+    /// Replaces `@FILE` in secrets, and in URLs that may hold one, by the text of the file.
     fn read_secrets(&mut self) -> Result<(), ConfigError> {
         let token = values::resolve_secret(&self.otlp_token).map_err(|message| self.error("otlp_token", None, message))?;
         let headers = self.forward_headers.iter().enumerate();
         let resolve =
             |(index, header): (usize, &Header)| header.resolve().map_err(|message| self.error("forward_headers", Some(index), message));
         let headers = headers.map(resolve).collect::<Result<Vec<_>, _>>()?;
-        (self.settings.otlp_token, self.settings.forward_headers) = (token, headers);
+        let urls = self.forward.iter().enumerate();
+        let resolve =
+            |(index, url): (usize, &String)| values::resolve_secret(url).map_err(|message| self.error("forward", Some(index), message));
+        let urls = urls.map(resolve).collect::<Result<Vec<_>, _>>()?;
+        (self.settings.otlp_token, self.settings.forward_headers, self.settings.forward) = (token, headers, urls);
         Ok(())
     }
 

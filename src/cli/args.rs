@@ -76,8 +76,8 @@ pub struct SendArgs {
     #[command(flatten)]
     pub selection: Selection,
 
-    /// OTLP/HTTP endpoint: `http://localhost:6006` means `http://localhost:6006/v1/traces`
-    #[arg(long, value_name = "URL")]
+    /// OTLP/HTTP endpoint, or @FILE that holds it: `http://localhost:6006` means `http://localhost:6006/v1/traces`
+    #[arg(long, value_name = "URL", env = "AGNO_TOP_SEND_TO", hide_env_values = true)]
     pub to: String,
 
     /// Header of every request, as NAME=VALUE, or NAME=@FILE to hide the value from other users; repeatable

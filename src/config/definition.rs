@@ -154,6 +154,8 @@ settings! {
     max_spans: NonZeroU32 = NonZeroU32::MIN.saturating_add(999_999), Integer, All, Flag::Value("max-spans", "N");
 
     /// Memory for spans and OTLP payloads, such as 512M; beyond it, the oldest finished traces are dropped
+    ///
+    /// The program itself takes some 50 MB beside it.
     max_memory: Bytes = Bytes(1 << 30), Text, All, Flag::Value("max-memory", "BYTES");
 
     /// Seconds without news after which a running span is shown as lost
@@ -225,8 +227,9 @@ settings! {
     /// Empty: none.
     record: PathBuf = PathBuf::new(), Text, Listener, Flag::Value("record", "FILE");
 
-    /// OTLP/HTTP endpoints to forward every request to, at URL/v1/traces and so on
+    /// OTLP/HTTP endpoints to forward every request to, at URL/v1/traces and so on; @FILE holds a URL
     ///
+    /// A file or the environment hides a password in it from other users of the machine, a flag does not.
     /// (AGNO_TOP_FORWARD: separated by spaces)
     forward: Vec<String> = Vec::new(), Words, Listener, Flag::List("forward", "URL");
 

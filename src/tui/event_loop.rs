@@ -22,9 +22,10 @@ use self::export::PendingExport;
 use self::signals::{Resizes, end_signal};
 use super::app::{App, Effect};
 use crate::export::ExportedSpan;
-use crate::model::SpanId;
+use crate::model::clock::Clock;
 use crate::model::price::Prices;
 use crate::model::time::now;
+use crate::model::{Nanos, SpanId};
 use crate::panic_hook;
 use crate::sources::{Hub, PayloadRequest};
 use crate::store::Store;
@@ -89,6 +90,7 @@ struct Loop<'a> {
     is_suspending: bool,
     /// Whether the first frame waits for the terminal to tell its background.
     is_answer_due: bool,
+    clock: Clock,
     finished: UnboundedSender<Finished>,
     output: Output,
 }
@@ -130,6 +132,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
         hits: HitMap::default(),
         is_suspending: false,
         is_answer_due: false,
+        clock: Clock::default(),
         finished,
         output: screen.output.clone(),
     };
@@ -178,6 +181,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
             }
             Some(update) = state.session.sources.recv() => state.handle_updates(update),
             _ = tick.tick() => {
+                let now = state.read_clock();
                 let Session { app, store, is_over, .. } = &mut *state.session;
                 let is_over = is_over.load(Ordering::Relaxed);
                 if let Some(tour) = app.tour.as_mut().filter(|tour| tour.is_over() != is_over) {
@@ -185,7 +189,7 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
                     frames.is_dirty = true;
                 }
                 screen.set_title(view::title(app, store));
-                if !app.tick(store, now()) {
+                if !app.tick(store, now) {
                     continue;
                 }
             }
@@ -197,6 +201,15 @@ pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session
 }
 
 impl Loop<'_> {
+    /// Returns the time. Has the state follow a clock that was set.
+    fn read_clock(&mut self) -> Nanos {
+        let (now, by) = self.clock.read();
+        if by != 0 {
+            self.session.app.clock_was_set(&mut self.session.store, by);
+        }
+        now
+    }
+
     /// Draws a frame. Returns whether work is left for further frames.
     fn draw(&mut self, screen: &mut Screen) -> Result<bool, Report> {
         let Self { session: Session { app, store, .. }, hits, .. } = self;

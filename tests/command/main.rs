@@ -7,6 +7,7 @@ mod doctor;
 mod failures;
 mod fields;
 mod hostile;
+mod secrets;
 mod sums;
 mod tail;
 mod text;
