@@ -7,6 +7,7 @@ use super::Store;
 use super::attribution::MAX_EXAMINED_CHILDREN;
 use super::interner::Symbol;
 use super::ix::{NONE, RowIx};
+use super::model_ids::ModelId;
 
 /// The most rows with usage below a row that are examined. With more, its usage counts for its own model.
 const MAX_EXAMINED: usize = 256;
@@ -16,8 +17,17 @@ impl Store {
     /// Empty if no model is named.
     #[must_use]
     pub fn counted_model(&self, row: RowIx) -> Symbol {
-        let moved = if self.cost_models.is_empty() { None } else { self.cost_models.get(&row).copied() };
-        moved.unwrap_or_else(|| self.model(row))
+        self.moved_to(row).map_or_else(|| self.model(row), |(_, model)| model)
+    }
+
+    /// Returns the provider that the row's own usage counts for, as [`Self::counted_model`] its model. Empty if none is named.
+    #[must_use]
+    pub fn counted_provider(&self, row: RowIx) -> Symbol {
+        self.moved_to(row).map_or_else(|| self.provider(row), |(provider, _)| provider)
+    }
+
+    fn moved_to(&self, row: RowIx) -> Option<ModelId> {
+        if self.cost_models.is_empty() { None } else { self.cost_models.get(&row).copied() }
     }
 
     /// Decides again which model the own usage of a linked row counts for.
@@ -26,7 +36,7 @@ impl Store {
             return;
         }
         let model = self.cost_model(row);
-        if model == self.cost_models.get(&row).copied() {
+        if model == self.moved_to(row) {
             return;
         }
         let own = self.own_totals(row);
@@ -38,14 +48,14 @@ impl Store {
         self.attribute_own(row, &own);
     }
 
-    /// Returns the model of all calls below a row that adds usage to them and no call; `None` for any other row, or if the calls are of
+    /// Returns the provider and the model of all calls below a row that adds usage to them and no call; `None` for any other row, or if the calls are of
     /// several models or of the row's own.
-    pub(super) fn cost_model(&self, row: RowIx) -> Option<Symbol> {
+    pub(super) fn cost_model(&self, row: RowIx) -> Option<ModelId> {
         let own = self.own_totals(row);
         if self.row(row).usage == NONE || own.calls > 0 || own.usage_only().is_zero() {
             return None;
         }
-        let (mut open, mut found, mut examined) = (vec![row], None, 0);
+        let (mut open, mut found, mut examined): (_, Option<ModelId>, _) = (vec![row], None, 0);
         while let Some(at) = open.pop() {
             let children = self.children(at);
             if children.len() > MAX_EXAMINED_CHILDREN {
@@ -55,13 +65,13 @@ impl Store {
                 examined += 1;
                 let is_call = self.own_totals(child).calls > 0;
                 let model = self.model(child);
-                if examined > MAX_EXAMINED || (is_call && found.is_some_and(|found| found != model)) {
+                if examined > MAX_EXAMINED || (is_call && found.is_some_and(|(_, found)| found != model)) {
                     return None;
                 }
-                found = if is_call { Some(model) } else { found };
+                found = if is_call { found.or(Some((self.provider(child), model))) } else { found };
                 open.push(child);
             }
         }
-        found.filter(|&model| model != self.model(row))
+        found.filter(|&found| found != (self.provider(row), self.model(row)))
     }
 }

@@ -141,7 +141,8 @@ impl Totals {
         if states_cost && self.stated == 0 && !is_part {
             self.state_cost(cost);
         } else if self.priced == 0 {
-            (self.priced, self.cost, self.stated) = (1, cost, u32::from(states_cost));
+            let priced = if is_part { 1 } else { self.calls };
+            (self.priced, self.cost, self.stated) = (priced, cost, u32::from(states_cost));
         } else if cost > self.cost && !is_part && (states_cost || (self.stated == 0 && has_rest)) {
             (self.priced, self.cost, self.underpriced) = (self.calls, cost, 0);
         }
