@@ -84,7 +84,7 @@ use dedup::Reports;
 use endings::{Pauses, Services};
 use hash_index::HashIndex;
 use ix::NONE;
-use model_ids::ModelIds;
+use model_ids::{ModelId, ModelIds};
 use packed_usage::PackedUsage;
 use pairing::Pairing;
 use placement::StatedParent;
