@@ -146,7 +146,7 @@ fn it_shows_traces_handles_keys_and_quits() {
     program.wait_for("11 traces · 75 spans · 3 failed runs");
     program.wait_for("Report Team");
     program.press("!");
-    program.wait_for("Traces 1/3 of 11");
+    program.wait_for("1 of 3 shown");
     program.press("?");
     program.wait_for("esc closes");
     program.press("q");
@@ -276,7 +276,7 @@ fn it_survives_any_terminal_size() {
     program.press("/nothing at all like this");
     program.wait_for("No trace matches the filter");
     program.press("\u{1b}");
-    program.wait_for("Traces 1/11");
+    program.wait_for("1 of 11");
     program.press("q");
     assert_eq!(program.wait_for_exit().0, 0);
 }
@@ -335,9 +335,9 @@ fn it_captures_the_mouse_unless_disabled() {
     // Fold the newest trace, turn the wheel over the traces, and click the top row.
     program.press("gh");
     program.press("\u{1b}[<65;10;5M");
-    program.wait_for("Traces 4/11");
+    program.wait_for("4 of 11");
     program.press("\u{1b}[<0;10;3M\u{1b}[<0;10;3m");
-    program.wait_for("Traces 1/11");
+    program.wait_for("1 of 11");
     program.signal("TERM");
     assert_eq!(program.wait_for_exit().0, 0);
 

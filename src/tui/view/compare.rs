@@ -1,7 +1,7 @@
 //! Compares two traces side by side: their steps, and below them the input and output of the steps under the cursor.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::fmt::Write;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -54,7 +54,7 @@ impl Columns {
         Self {
             time: if width >= 18 { 8 } else { 0 },
             tokens: if width >= 32 { 7 } else { 0 },
-            cost: if width >= 48 && priced { 8 } else { 0 },
+            cost: if width >= 48 && priced { 10 } else { 0 },
         }
     }
 
@@ -178,7 +178,7 @@ fn step(
     for (text, width, differences) in [
         (display::elapsed(data, now), columns.time, differences.time),
         (format::tokens(amounts.tokens()), columns.tokens, differences.tokens),
-        (format::money(amounts.cost()), columns.cost, differences.cost),
+        (format::align_money(&format::money(amounts.cost()), usize::from(columns.cost).saturating_sub(1)), columns.cost, differences.cost),
     ] {
         end += width;
         let style = if text == format::UNKNOWN { styling.dim() } else { Style::new() };
@@ -186,27 +186,34 @@ fn step(
     }
 }
 
-/// Formats the difference between the steps under the cursor, B minus A.
+/// Says how the steps under the cursor differ: `B is 732ms faster, 8 tokens fewer, same cost`.
 fn difference(compare: &Compare, store: &Store, now: Nanos) -> String {
     let Some([Some(a), Some(b)]) = compare.pairs.get(compare.cursor).map(|pair| pair.rows) else { return String::new() };
-    let signed = |a: i64, b: i64, format: &dyn Fn(i64) -> String| match b.saturating_sub(a) {
-        0 => "same".to_owned(),
-        gap if gap < 0 => format!("-{}", format(gap.saturating_neg())),
-        gap => format!("+{}", format(gap)),
-    };
     let [x, y] = [a, b].map(|row| store.shown_totals(row));
-    let time = signed(store.row(a).duration(now), store.row(b).duration(now), &format::duration);
-    let mut text = format!(" B to A: time {time}");
+    let mut parts = vec![match store.row(b).duration(now).saturating_sub(store.row(a).duration(now)) {
+        0 => "as fast".to_owned(),
+        gap if gap < 0 => format!("{} faster", format::duration(gap.saturating_neg())),
+        gap => format!("{} slower", format::duration(gap)),
+    }];
     if let (Some(x), Some(y)) = (x.tokens(), y.tokens()) {
-        let _ = write!(text, " · tokens {}", signed(x as i64, y as i64, &|gap| format::tokens(Some(gap as u64))));
+        parts.push(match y.cmp(&x) {
+            Ordering::Less => format!("{} fewer", format::plural(x - y, "token")),
+            Ordering::Equal => "same tokens".to_owned(),
+            Ordering::Greater => format!("{} more", format::plural(y - x, "token")),
+        });
     }
     if let (Some(x), Some(y)) = (x.cost(), y.cost()) {
-        let _ = write!(text, " · cost {}", signed(x, y, &|gap| format::money(Some(gap))));
+        let gap = |gap: i64| format::money(Some(gap));
+        parts.push(match y.saturating_sub(x) {
+            0 => "same cost".to_owned(),
+            less if less < 0 => format!("{} cheaper", gap(less.saturating_neg())),
+            more => format!("{} more expensive", gap(more)),
+        });
     }
-    text + " "
+    format!(" B is {} ", parts.join(", "))
 }
 
-/// Draws the input and output of the steps under the cursor; lines that the other side lacks are highlighted.
+/// Draws the input and output of the steps under the cursor; words that the other side lacks are highlighted.
 fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, styling: Styling) {
     let block = Block::new().borders(ratatui::widgets::Borders::TOP).border_type(BorderType::Plain).border_style(styling.frame(false));
     block.render(area, buffer);
@@ -220,7 +227,14 @@ fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, styl
     // The parameters take the lines that they need, the texts share the others.
     let parameters = texts_by_side.iter().flatten().map(|texts| texts.parameters.len()).max().unwrap_or_default();
     let first = if parameters == 0 { 0 } else { (parameters as u16).saturating_add(1).min(area.height / 3) };
-    let upper = (area.height - first) / 2;
+    // The input takes half of the rest, or what it or the output leaves free.
+    let rest = area.height - first;
+    let rows = |lines: fn(&Texts) -> &Vec<TextLine>| {
+        let rows = |texts: &Texts| lines(texts).iter().flat_map(|line| wrapped(line, sides(area)[0].width)).take(usize::from(rest)).count();
+        1 + texts_by_side.iter().flatten().map(rows).max().unwrap_or_default() as u16
+    };
+    let [input, output] = [rows(|texts| &texts.input), rows(|texts| &texts.output)].map(|rows| (rows + 1).min(rest));
+    let upper = input.min((rest / 2).max(rest - output));
     let parts = [(0, first), (first, upper), (first + upper, area.height - first - upper)];
     let parts = parts.map(|(above, height)| Rect { y: area.y + above, height, ..area });
     for (part, name, lines) in [
@@ -236,12 +250,29 @@ fn texts(buffer: &mut Buffer, area: Rect, compare: &Compare, store: &Store, styl
         for (side, column) in sides(body).into_iter().enumerate() {
             let Some(own) = lines[side] else { continue };
             let other: HashSet<&TextLine> = lines[1 - side].into_iter().flatten().collect();
+            let words: HashSet<&str> = other.iter().flat_map(|line| line.text.split_whitespace()).collect();
             let rows = own.iter().flat_map(|line| wrapped(line, column.width).map(move |row| (line, row)));
             for (y, (line, (indent, row))) in (column.top()..column.bottom()).zip(rows) {
-                let style = if other.contains(line) { styling.dim() } else { styling.lit() };
-                put(buffer, column.x + indent, y, column.width - indent, row, style);
+                let row_area = Rect { x: column.x + indent, y, width: column.width - indent, height: 1 };
+                if other.contains(line) {
+                    put(buffer, row_area.x, y, row_area.width, row, styling.dim());
+                } else {
+                    let is_other_order = line.text.split_whitespace().all(|word| words.contains(word));
+                    draw_words(buffer, row_area, row, |word| is_other_order || !words.contains(word), styling);
+                }
             }
         }
+    }
+}
+
+/// Draws a row of a line that differs; highlights its `changed` words.
+fn draw_words(buffer: &mut Buffer, area: Rect, row: &str, is_changed: impl Fn(&str) -> bool, styling: Styling) {
+    let mut x = area.x;
+    for piece in row.split_inclusive(char::is_whitespace) {
+        let word = piece.trim_end();
+        let style = if !word.is_empty() && is_changed(word) { styling.lit() } else { Style::new() };
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), word, style);
+        x += piece[word.len()..].chars().count() as u16;
     }
 }
 

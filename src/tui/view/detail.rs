@@ -3,6 +3,7 @@
 mod content;
 mod conversation;
 mod overview;
+mod preview;
 
 use std::fmt::Write;
 

@@ -239,6 +239,7 @@ impl Line<'_> {
         let is_tool_alone = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if is_tool_alone { String::new() } else { format::tokens(totals.tokens()) };
         let cost = if is_tool_alone { String::new() } else { format::money(totals.cost()) };
+        let cost = format::align_money(&cost, usize::from(columns.cost).saturating_sub(1));
         let when =
             if is_trace { format::short_moment(data.start, app.now, usize::from(columns.when).saturating_sub(1)) } else { String::new() };
         let known = |known: bool| if known { Style::new() } else { styling.dim() };
