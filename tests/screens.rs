@@ -84,6 +84,14 @@ fn traces_without_agents_are_hidden_until_asked_for() {
 }
 
 #[test]
+fn only_the_lines_in_an_open_trace_have_a_ruler() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 60));
+    let screen = stage.text();
+    let has_ruler = |text: &str| screen.lines().find(|line| line.contains(text)).is_some_and(|line| line.contains('┆'));
+    assert_eq!(["gpt-5 → delegate", "search_database {", "Unlucky Agent"].map(has_ruler), [true, true, false], "{screen}");
+}
+
+#[test]
 fn every_tab_of_the_detail() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("j<Enter><Enter>");

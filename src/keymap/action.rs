@@ -74,7 +74,7 @@ actions! {
     ViewModels "view-models" ["4"] "models: calls, times, tokens, cost"
     ViewTools "view-tools" ["5"] "tools: calls, times, errors"
     ViewErrors "view-errors" ["6"] "errors, grouped by message"
-    Scope "scope" ["p"] "totals: everything shown, or this trace"
+    Scope "scope" ["p"] "totals: all shown, or this trace"
     Mark "mark" ["m"] "mark or unmark the trace"
     ClearMarks "clear-marks" ["M"] "unmark all traces"
     Export "export" ["x"] "export marked traces, or this one"

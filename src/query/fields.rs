@@ -16,8 +16,8 @@ pub const FIELDS: [(&str, &str); 24] = [
     ("session", "the session"),
     ("user", "the user"),
     ("provider", "the model's provider"),
-    ("dur", "duration: >2s, <150ms"),
-    ("self", "duration without children"),
+    ("time", "how long it took: >2s, <150ms"),
+    ("self", "the same without its children"),
     ("tokens", "input and output: >5k"),
     ("in", "input tokens"),
     ("out", "output tokens"),
@@ -31,17 +31,19 @@ pub const FIELDS: [(&str, &str); 24] = [
     ("attr.", "an attribute: attr.NAME:value"),
 ];
 
+/// The former name of the field `time`.
+pub(super) const FORMER_TIME: &str = "dur";
+
 /// Returns whether a field has this name, in lower case.
 pub(super) fn is_field(name: &str) -> bool {
-    FIELDS.iter().any(|(field, _)| *field == name)
+    name == FORMER_TIME || FIELDS.iter().any(|(field, _)| *field == name)
 }
 
 /// Words that users write for a field.
-pub(super) const SYNONYMS: [(&str, &str); 17] = [
-    ("duration", "dur"),
-    ("latency", "dur"),
-    ("elapsed", "dur"),
-    ("time", "dur"),
+pub(super) const SYNONYMS: [(&str, &str); 16] = [
+    ("duration", "time"),
+    ("latency", "time"),
+    ("elapsed", "time"),
     ("token", "tokens"),
     ("input", "in"),
     ("prompt", "in"),

@@ -38,7 +38,7 @@ const FILTER: [Line; 9] = [
     Line::Words("status:error kind:tool", "on the same step"),
     Line::Words("agent:ann|bob", "one or the other"),
     Line::Words("-agent:ann", "another agent"),
-    Line::Words("dur:>2s cost:>$0.01", "numbers, with units"),
+    Line::Words("time:>2s cost:>$0.01", "numbers, with units"),
     Line::Words("name:\"a b*\" /time.?out/", "exact, *, regex"),
     Line::Words("since:15m until:2026-11-22", "start time"),
     Line::Words("text:refund attr.NAME:x", "in the payloads"),
@@ -50,10 +50,14 @@ const SIGNS: [Line; 6] = [
     Line::Text("◆ agent  ◈ team  ▣ workflow  ▫ step"),
     Line::Text("✦ model  ⚙ tool  ⌕ retriever  ⛨ guardrail"),
     Line::Text("◐ running  ◌ lost  ✗ failed  ‖ paused  ⊘ cut"),
-    Line::Text("█ own time  ▒ time of the steps in it"),
+    Line::Text(BAR_SIGNS),
     Line::Text("┄ waits for a person  ┆ ruler of an open trace"),
     Line::Text("┊ parent not seen  – unknown  ≥ at least"),
 ];
+
+/// The shades of bars, and the same with ASCII characters only.
+const BAR_SIGNS: &str = "█ own time  ▒ time of the steps in it";
+const ASCII_BAR_SIGNS: &str = "= own time  - time of the steps in it";
 
 /// Returns the lines in order that contain `searched`, a text in lower case, with the titles of their groups.
 fn lines(app: &App, searched: &str) -> Vec<Line> {
@@ -72,7 +76,8 @@ fn lines(app: &App, searched: &str) -> Vec<Line> {
             lines.extend(found);
         }
     };
-    group("Signs", &mut SIGNS.into_iter());
+    let signs = SIGNS.map(|line| if app.ascii && matches!(line, Line::Text(BAR_SIGNS)) { Line::Text(ASCII_BAR_SIGNS) } else { line });
+    group("Signs", &mut signs.into_iter());
     let first = |at: usize| GROUPS.get(at).map_or(ENTRIES.len(), |(_, action)| *action as usize);
     for (at, (title, _)) in GROUPS.iter().enumerate() {
         group(title, &mut ENTRIES[first(at)..first(at + 1)].iter().map(Line::Key));

@@ -111,10 +111,13 @@ pub(super) fn split_heading(inner: Rect, height: u16) -> (Rect, Rect) {
 /// Returns the heights of the tokens, the cost and the latency. The cost comes first, then a latency pane with its heading.
 fn totals_rows(height: u16) -> [Constraint; 3] {
     let (none, rest) = (Constraint::Length(0), Constraint::Fill(1));
+    // The cost has the lists of two groupings.
+    let tokens = |rest: u16| Constraint::Length((rest * 2 / 5).max(TOTALS_MIN_HEIGHT));
     // Without the time breakdown.
     let low = LATENCY_HEIGHT - 1;
     if height >= 2 * TOTALS_MIN_HEIGHT + low {
-        [rest, rest, Constraint::Length(LATENCY_HEIGHT.min(height - 2 * TOTALS_MIN_HEIGHT))]
+        let latency = LATENCY_HEIGHT.min(height - 2 * TOTALS_MIN_HEIGHT);
+        [tokens(height - latency), rest, Constraint::Length(latency)]
     } else if height >= TOTALS_MIN_HEIGHT + low {
         [none, rest, Constraint::Length(LATENCY_HEIGHT.min(height - TOTALS_MIN_HEIGHT))]
     } else if height >= 2 * TOTALS_MIN_HEIGHT {

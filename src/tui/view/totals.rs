@@ -24,8 +24,8 @@ const TIME: u16 = 7;
 /// Cells of an amount of money.
 const MONEY: usize = 8;
 
-/// The smallest height of the cost pane with its frame that lists models and agents: the total, two headings and two lines.
-const COST_BY_AGENT_MIN_HEIGHT: u16 = 7;
+/// The smallest height of the cost pane with its frame that lists models and agents: the total, two headings and three lines.
+const COST_BY_AGENT_MIN_HEIGHT: u16 = 8;
 
 /// Draws tokens in and out, by model, and in the last hour.
 pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &Store, styling: Styling) {

@@ -170,7 +170,7 @@ impl Page {
             Phase::Ended if store.children(row).is_empty() => format!("{}, began {start}", format::duration(length)),
             Phase::Ended => {
                 let own = format::duration(store.own_time(row, now));
-                format!("{}, {own} of it outside of its steps, began {start}", format::duration(length))
+                format!("{} ({own} own time), began {start}", format::duration(length))
             }
             Phase::Running => format!("began {start} or before"),
             Phase::Lost => format!("began {start} or before, last seen {}", format::moment(data.end, now)),
