@@ -75,16 +75,19 @@ pub fn money(nano: Option<i64>) -> String {
 /// The decimals of the smallest amounts of [`money`].
 const MONEY_DECIMALS: usize = 5;
 
-/// Appends blanks to an amount of money so that, right-aligned in a column of `cells` cells, the decimal points of all amounts stand in one
-/// line. An amount without room keeps its last digit at the right edge.
+/// Cells of an amount in a column, with a sign before it such as `≥`.
+pub const MONEY_WIDTH: usize = 9;
+
+/// Appends blanks to an amount of money so that, right-aligned in a column of [`MONEY_WIDTH`] cells, the decimal points of all amounts stand
+/// in one line. A large amount without room keeps its last digit at the right edge.
 #[must_use]
-pub fn align_money(text: &str, cells: usize) -> String {
+pub fn align_money(text: &str) -> String {
     let decimals = match text.rsplit_once('.') {
         Some((_, decimals)) if decimals.bytes().all(|byte| byte.is_ascii_digit()) => decimals.len(),
-        // A dash or a scaled amount stands at the point.
+        // A dash or a scaled amount has no point to align.
         _ => return text.to_owned(),
     };
-    let blanks = MONEY_DECIMALS.saturating_sub(decimals).min(cells.saturating_sub(width(text)));
+    let blanks = MONEY_DECIMALS.saturating_sub(decimals).min(MONEY_WIDTH.saturating_sub(width(text)));
     format!("{text}{:blanks$}", "")
 }
 
@@ -110,7 +113,7 @@ fn scaled(n: u64, first: u64, unit: u64, units: [&str; 7]) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{align_money, bytes, count, money, percent, tokens};
+    use super::{MONEY_WIDTH, align_money, bytes, count, money, percent, tokens};
     use crate::format::width;
 
     #[test]
@@ -206,11 +209,10 @@ mod tests {
 
     #[test]
     fn decimal_points_stand_in_one_line() {
-        let column: Vec<String> = ["$0.00019", "$0.0020", "$1.24", "$12.40", "$123.40", "≥$0.0020", "$1.2k", "~$0", "–"]
-            .into_iter()
-            .map(|text| format!("{:>8}", align_money(text, 8)))
-            .collect();
-        assert_eq!(column, ["$0.00019", "$0.0020 ", "$1.24   ", "$12.40  ", "$123.40 ", "≥$0.0020", "   $1.2k", "     ~$0", "       –"]);
+        let amounts = ["$0.00019", "$0.0020", "$1.24", "$12.40", "$123.40", "≥$0.0020", "$1.2k", "~$0", "–"];
+        let column = amounts.map(|text| format!("{:>MONEY_WIDTH$}", align_money(text)));
+        let aligned = [" $0.00019", " $0.0020 ", " $1.24   ", "$12.40   ", "$123.40  ", "≥$0.0020 ", "    $1.2k", "      ~$0", "        –"];
+        assert_eq!(column, aligned);
     }
 
     proptest! {

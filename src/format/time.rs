@@ -4,6 +4,9 @@ use chrono::{DateTime, Datelike, Local, TimeZone, Utc};
 
 use super::UNKNOWN;
 
+/// The one form of a date with a time.
+const DATE_TIME: &str = "%Y-%m-%d %H:%M:%S";
+
 const MICRO: u64 = 1_000;
 const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000_000_000;
@@ -69,6 +72,12 @@ pub fn time_of_day(nanos: i64) -> String {
     time_of_day_in(&Local, nanos)
 }
 
+/// Formats a moment in local time with its date: `2026-06-21 14:03:07`.
+#[must_use]
+pub fn date_time(nanos: i64) -> String {
+    local(&Local, nanos).format(DATE_TIME).to_string()
+}
+
 /// Formats a moment in local time: `14:03:07` on the day of `now`, else `2026-06-21 14:03:07`.
 #[must_use]
 pub fn moment(nanos: i64, now: i64) -> String {
@@ -100,7 +109,7 @@ fn time_of_day_in<Z: TimeZone>(zone: &Z, nanos: i64) -> String {
 
 fn moment_in<Z: TimeZone>(zone: &Z, nanos: i64, now: i64) -> String {
     let (then, now) = (local(zone, nanos), local(zone, now));
-    let pattern = if then.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    let pattern = if then.date() == now.date() { "%H:%M:%S" } else { DATE_TIME };
     then.format(pattern).to_string()
 }
 

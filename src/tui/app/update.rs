@@ -58,7 +58,7 @@ impl App {
             Action::Pause => self.toggle_pause(store, now),
             Action::Theme => {
                 let name = format::safe(self.themes.select_next()).into_owned();
-                self.show_message(format!("theme {name}"), false, now);
+                self.show_message(format!("theme {name}; to keep it, write theme = \"{name}\" into config.toml"), false, now);
             }
             Action::Scope => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
             Action::Filter => {

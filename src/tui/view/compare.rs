@@ -178,7 +178,7 @@ fn step(
     for (text, width, differences) in [
         (display::elapsed(data, now), columns.time, differences.time),
         (format::tokens(amounts.tokens()), columns.tokens, differences.tokens),
-        (format::align_money(&format::money(amounts.cost()), usize::from(columns.cost).saturating_sub(1)), columns.cost, differences.cost),
+        (format::align_money(&format::money(amounts.cost())), columns.cost, differences.cost),
     ] {
         end += width;
         let style = if text == format::UNKNOWN { styling.dim() } else { Style::new() };

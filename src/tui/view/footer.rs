@@ -51,7 +51,7 @@ const TABLE_KEYS: Hints = &[
 ];
 
 const HELP_KEYS: Hints =
-    &[(&[Action::Back], "close"), (&[Action::Filter], "search"), (&[Action::Up, Action::Down], "scroll"), (&[Action::Quit], "close")];
+    &[(&[Action::Back], "close"), (&[Action::Filter], "search"), (&[Action::Up, Action::Down], "scroll")];
 
 const COMPARE_KEYS: Hints = &[
     (&[Action::Back], "back"),

@@ -144,7 +144,7 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
         Cell::Count(count) => format::count(*count),
         Cell::Tokens(tokens) => format::tokens(*tokens),
         Cell::Time(time) => time.map_or_else(unknown, format::duration),
-        Cell::Money(money) => format::align_money(&format::money(*money), usize::from(room)),
+        Cell::Money(money) => format::align_money(&format::money(*money)),
         Cell::Part(_, 0) => unknown(),
         Cell::Part(part, whole) => format::percent(*part, *whole),
         Cell::Moment(moment) => format::short_moment(*moment, app.now, usize::from(room)),

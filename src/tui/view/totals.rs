@@ -21,9 +21,6 @@ const HOUR: i64 = 60;
 /// Cells of a duration column, with the blank before it.
 const TIME: u16 = 7;
 
-/// Cells of an amount of money.
-const MONEY: usize = 8;
-
 /// The smallest height of the cost pane with its frame that lists models and agents: the total, two headings and three lines.
 const COST_BY_AGENT_MIN_HEIGHT: u16 = 8;
 
@@ -36,7 +33,7 @@ pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &St
     let stats = app.aggregates.stats(store);
     put(buffer, inner.x, inner.y, inner.width, &in_out(stats.totals(), usize::from(inner.width)), Style::new());
     let minutes: Vec<u64> = stats.minutes(app.now, HOUR).iter().map(|minute| minute.tokens).collect();
-    let has_sparkline = inner.height > 2 && minutes.iter().any(|&tokens| tokens > 0);
+    let has_sparkline = inner.height > 3 && minutes.iter().any(|&tokens| tokens > 0);
     let lines = inner.height.saturating_sub(1 + u16::from(has_sparkline));
     let ranks = ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
     let ranks: Vec<Rank<'_>> = ranks
@@ -95,7 +92,7 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     let ranks_by = |by, count: usize, kind| {
         let ranks = ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
         let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
-        let text = |cost| format::align_money(&format::money(Some(cost)), MONEY);
+        let text = |cost| format::align_money(&format::money(Some(cost)));
         let rank = |(name, cost)| Rank { name, amount: amount(cost), text: text(cost), style: styling.span_type(kind) };
         ranks.map(rank).collect::<Vec<_>>()
     };
@@ -177,7 +174,7 @@ fn draw_frame(buffer: &mut Buffer, area: Rect, title: &str, app: &App, styling: 
         (false, None) if app.tree.is_filtered() => " · shown".to_owned(),
         (false, None) => String::new(),
     };
-    let inner = styling.draw_frame(buffer, area, Block::new().title(format!(" {title}{scope} ")), false);
+    let inner = styling.draw_frame(buffer, area, Block::new().title(format!(" {title}{scope} ")).title_style(styling.text()), false);
     Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
 }
 

@@ -4,7 +4,7 @@ use super::preview::{self, Preview};
 use crate::format;
 use crate::model::usage::RareTokens;
 use crate::model::{self, Dropped, Ending, Nanos, Payload, SpanType, Status};
-use crate::semconv::{inconsistent_total, parameters};
+use crate::semconv::{self, inconsistent_total, parameters};
 use crate::store::{self, Phase, RowIx, RunStatus, Store, Symbol, Totals};
 use crate::tui::app::PayloadState;
 use crate::tui::display::{self, Shares, cost, tokens_in_out};
@@ -19,7 +19,6 @@ const LABEL_WIDTH: usize = 15;
 
 pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos) -> Document {
     let mut page = Page(Document::new());
-    page.title(store, row);
     page.status(store, row, payload, now);
     page.times(store, row, now);
     page.totals(store, row, payload);
@@ -30,12 +29,16 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
         PayloadState::Failed(reason) => page.fact("payload", reason, TextRole::Error),
         PayloadState::Missing | PayloadState::Loading => {}
     }
+    page.title(store, row);
     page.context(store, row);
     if let PayloadState::Ready(payload) = payload {
         page.parameters(store, row, payload);
         let (scope, version) = &payload.scope;
         if !scope.is_empty() {
             page.fact("scope", &format!("{scope} {version}"), TextRole::Plain);
+        }
+        if let Some(host) = semconv::host(&payload.resource) {
+            page.fact("host", host, TextRole::Plain);
         }
         page.payload_fields(payload);
         page.notes(store, row, &payload.notes);
@@ -82,20 +85,12 @@ impl Page {
     /// Writes the beginnings of the input and the output.
     fn previews(&mut self, payload: &Payload) {
         let previews = preview::of(payload);
-        if previews.is_empty() {
-            return;
-        }
-        self.gap();
         for Preview { label, text, left_out } in previews {
             self.fact(&label, &text, TextRole::Plain);
             if left_out > 0 {
                 self.fact("", &format!("… {} more in the tabs", format::bytes(left_out as u64)), TextRole::Faint);
             }
         }
-        self.gap();
-    }
-
-    fn gap(&mut self) {
         self.0.begin_line(0, 0);
     }
 
@@ -110,6 +105,9 @@ impl Page {
         self.fact(data.span_type.noun(), title, if data.placeholder && label.is_empty() { TextRole::Faint } else { TextRole::Key });
         if data.placeholder {
             self.fact("", "its type is a guess from the steps in it", TextRole::Faint);
+        }
+        if !label.is_empty() && label != name {
+            self.fact("span", name, TextRole::Plain);
         }
     }
 
@@ -139,9 +137,13 @@ impl Page {
             (RunStatus::Ok, None) => (finished.to_owned(), TextRole::Plain),
         };
         let is_told = text.starts_with("finished;");
+        let lacks_trace = matches!(payload, PayloadState::Ready(payload) if payload.events.is_empty());
         self.fact("status", &text, role);
         if let Some(steps) = failed_steps.filter(|_| !is_told) {
             self.fact("", &steps, TextRole::Error);
+        }
+        if data.has_failed() && !data.span_type.is_agentic() && lacks_trace {
+            self.fact("", "no stack trace: Agno's databases hold none, OTLP sends it", TextRole::Faint);
         }
     }
 
@@ -345,10 +347,6 @@ impl Page {
     fn context(&mut self, store: &Store, row: RowIx) {
         let data = store.row(row);
         let trace = store.trace(data.trace());
-        let (label, name) = (store.text(data.label), store.text(data.name));
-        if !label.is_empty() && label != name {
-            self.fact("span", name, TextRole::Plain);
-        }
         for (name, symbol) in [
             ("agent", if data.span_type.is_agentic() { Symbol::EMPTY } else { store.agent(row) }),
             ("provider", store.provider(row)),
@@ -358,6 +356,10 @@ impl Page {
             if !symbol.is_empty() {
                 self.fact(name, store.text(symbol), TextRole::Plain);
             }
+        }
+        let service = store.service(row);
+        if !service.is_empty() {
+            self.fact("service", service, TextRole::Plain);
         }
         self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), TextRole::Plain);
         let parent = match (store.stated_parent(row), data.parent()) {

@@ -17,10 +17,14 @@ const TREE_WIDTH: u16 = 90;
 /// Cells of the cost, with the blank before it.
 const COST_WIDTH: u16 = 10;
 
+/// Cells of the name of a service, with the blank before it.
+pub(super) const SERVICE_WIDTH: u16 = 17;
+
 /// The widths of the columns in cells; 0 for a column that is not shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnWidths {
     pub(super) tree: u16,
+    pub(super) service: u16,
     pub(super) when: u16,
     pub(super) time: u16,
     pub(super) tokens: u16,
@@ -38,9 +42,10 @@ impl ColumnWidths {
         let tokens = column(Column::Tokens, tokens_from, 7);
         let cost = if priced { column(Column::Cost, cost_from, COST_WIDTH) } else { 0 };
         let when = column(Column::Began, 104, if dated { 13 } else { 9 });
-        let numbers = when + time + tokens + cost + 1;
+        let service = column(Column::Service, 92, SERVICE_WIDTH);
+        let numbers = service + when + time + tokens + cost + 1;
         let bar = if width >= 44 { (width * 3 / 10).max(width.saturating_sub(numbers + TREE_WIDTH)).max(10) } else { 0 };
-        Self { tree: width.saturating_sub(numbers + bar), when, time, tokens, cost, bar }
+        Self { tree: width.saturating_sub(numbers + bar), service, when, time, tokens, cost, bar }
     }
 
     /// Draws the heading: the column titles, and over the bars the scale of the line under the cursor.
@@ -51,6 +56,8 @@ impl ColumnWidths {
         let y = heading.y;
         put(buffer, heading.x + 4, y, self.tree.saturating_sub(4), "TRACE", styling.dim());
         let mut end = heading.x + self.tree;
+        put(buffer, end + 1, y, self.service.saturating_sub(1), "SERVICE", styling.dim());
+        end += self.service;
         for (name, width) in [("BEGAN", self.when), ("TIME", self.time), ("TOK", self.tokens), ("COST", self.cost)] {
             end += width;
             put_right(buffer, end.saturating_sub(1), y, width, if width == 0 { "" } else { name }, styling.dim());

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::columns::ColumnWidths;
+use super::columns::{ColumnWidths, SERVICE_WIDTH};
 use super::{HitMap, Styling, draw};
 use crate::tui::app::{Action, App, Column, Measure};
 use crate::model::usage::Usage;
@@ -78,7 +78,7 @@ fn odd_names_do_not_move_the_columns() {
     for width in (1..60).chain([80, 104, 120, 200, 260]) {
         for (open, measure) in [(false, Measure::Time), (true, Measure::Time), (true, Measure::Tokens)] {
             let (strange, usual) = (screen(&NAMES, width, open, measure), screen(&plain, width, open, measure));
-            let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::ALL);
+            let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::USUAL);
             for (x, y) in (0..42).flat_map(|y| (1 + columns.tree..width).map(move |x| (x, y))) {
                 let (found, expected) = (&strange[(x, y)], &usual[(x, y)]);
                 assert_eq!(found.symbol(), expected.symbol(), "at {x}, {y} of {width} columns");
@@ -92,7 +92,7 @@ proptest! {
     fn any_name_stays_in_its_column(name in any::<String>(), width in 1_u16..150) {
         let strange = screen(&[&name], width, true, Measure::Time);
         let usual = screen(&["x"], width, true, Measure::Time);
-        let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::ALL);
+        let columns = ColumnWidths::new(width.saturating_sub(2), false, false, false, &Column::USUAL);
         for (x, y) in (0..6).flat_map(|y| (1 + columns.tree..width).map(move |x| (x, y))) {
             prop_assert_eq!(strange[(x, y)].symbol(), usual[(x, y)].symbol());
         }
@@ -111,7 +111,7 @@ fn titles(actions: &[Action], width: u16) -> String {
     let area = Rect::new(0, 0, width, 12);
     let mut buffer = Buffer::empty(area);
     draw(&mut buffer, &mut HitMap::default(), area, &app, &store, Styling { theme: app.themes.current(), ascii: false });
-    let from = width - 1 - ColumnWidths::new(width - 2, false, false, false, &Column::ALL).bar;
+    let from = width - 1 - ColumnWidths::new(width - 2, false, false, false, &Column::USUAL).bar;
     (from..width - 1).map(|x| buffer[(x, 1)].symbol()).collect::<Vec<_>>().concat()
 }
 
@@ -138,4 +138,11 @@ fn only_the_lines_below_the_first_have_a_ruler() {
     let (first, below) = (line("◆ a"), line("✦ a"));
     assert!(first.contains("┆ 20ms") && first.matches('┆').count() == 1, "the first line says what the ruler measures: {first}");
     assert!(!below.contains("20ms") && below.contains('┆'), "{below}");
+}
+
+#[test]
+fn the_service_is_a_column_of_wide_screens() {
+    let width = |width, enabled: &[Column]| ColumnWidths::new(width, true, false, false, enabled).service;
+    let all = [&Column::USUAL[..], &[Column::Service]].concat();
+    assert_eq!((width(200, &all), width(90, &all), width(200, &Column::USUAL)), (SERVICE_WIDTH, 0, 0));
 }
