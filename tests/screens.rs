@@ -92,6 +92,53 @@ fn only_the_lines_in_an_open_trace_have_a_ruler() {
 }
 
 #[test]
+fn the_wait_of_a_paused_run_is_drawn_until_it_continues() {
+    let mut stage = Stage::open(&fixture("frameworks/agno-hitl/traces.sqlite"), (120, 36));
+    stage.keys("gh");
+    let screen = stage.text();
+    let is_waiting = |text: &str| screen.lines().filter(|line| line.contains(text)).map(|line| line.contains('┄')).collect::<Vec<_>>();
+    let (before, after) = (is_waiting("continued in"), is_waiting("continues"));
+    assert!(before.contains(&true), "{screen}");
+    assert!(!after.is_empty() && !after.contains(&true), "{screen}");
+}
+
+#[test]
+fn a_status_is_one_sentence_that_names_the_failed_step() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
+    stage.keys("/tool:refund_order<Enter>g");
+    let sentence = " status         finished; 1 step failed: refund_order: payment gateway refused";
+    assert!(stage.text().contains(sentence), "{}", stage.text());
+    stage.keys("e");
+    assert!(stage.text().contains(" status         failed: payment gateway refused"), "{}", stage.text());
+    assert!(stage.text().contains("no stack trace"), "{}", stage.text());
+}
+
+#[test]
+fn a_filter_without_hits_says_why() {
+    let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (160, 36));
+    let mut reasons = |line: &str| {
+        stage.keys(&format!("/<Ctrl-u>{line}<Enter>"));
+        let screen = stage.text();
+        ["esc clears it", "text:WORD", "every word"].map(|reason| screen.contains(reason))
+    };
+    assert_eq!(reasons("zzzqqq"), [true, true, false]);
+    assert_eq!(reasons("agent:zzz"), [true, false, false]);
+    assert_eq!(reasons("agent:zzz status:error"), [true, false, true]);
+}
+
+#[test]
+fn the_views_are_tabs_that_the_mouse_opens() {
+    for (width, name) in [(80, "3 Agents"), (50, "3  4")] {
+        let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (width, 24));
+        let (x, y) = stage.find(name);
+        let target = stage.target_at(x, y);
+        stage.app.click(&stage.store, target);
+        assert_eq!(stage.app.view(), View::Agents);
+        assert!(stage.text().contains("3 Agents"), "the open view has its name");
+    }
+}
+
+#[test]
 fn every_tab_of_the_detail() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("j<Enter><Enter>");

@@ -157,6 +157,6 @@ pub(super) fn draw_page(buffer: &mut Buffer, area: Rect, app: &App, table: &Tabl
     let Some(line) = table.line().filter(|_| area.height > 0) else { return };
     put(buffer, area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), styling.frame(app.focus != Focus::Traces));
     let name = line.cells.first().map_or(String::new(), |name| text(name, area.width, app));
-    put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), styling.title());
+    put(buffer, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {name} "), styling.text().patch(styling.title()));
     detail::draw_text(buffer, area, &table.pager, styling);
 }

@@ -87,10 +87,11 @@ impl Line<'_> {
     /// Draws the time for which a paused run waits for a person, until it continued or until now.
     fn draw_waiting(&self, buffer: &mut Buffer, area: Rect, axis: Axis) {
         let Self { app, store, row, data, styling, .. } = *self;
-        if data.ending() != Ending::Paused {
-            return;
-        }
-        let until = store.continuations(row).1.map_or(app.now, |after| store.row(after).start);
+        let until = match store.continuations(row).1 {
+            Some(after) => store.row(after).start,
+            None if data.ending() == Ending::Paused => app.now,
+            None => return,
+        };
         let width = usize::from(area.width);
         for cell in axis.cell(data.end, width)..=axis.cell(until, width) {
             let x = area.x + cell as u16;
