@@ -139,7 +139,10 @@ fn themes_change_the_colours() {
     assert!(!coloured, "without colours:\n{text}");
     assert!(text.contains("REVERSED") && text.contains("BOLD"), "attributes stay:\n{text}");
     stage.keys("T");
-    assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), Some("theme light; to keep it, write theme = \"light\" into config.toml"));
+    assert_eq!(
+        stage.app.message.as_ref().map(|message| message.text.as_str()),
+        Some("theme light; to keep it, write theme = \"light\" into config.toml")
+    );
 }
 
 #[test]

@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn round_durations_have_no_zeros() {
-        let cases = [(S / 500, "2ms"), (S / 5, "200ms"), (5 * S, "5s"), (20 * S, "20s"), (120 * S, "2m"), (3600 * S, "1h"), (172_800 * S, "2d")];
+        let cases =
+            [(S / 500, "2ms"), (S / 5, "200ms"), (5 * S, "5s"), (20 * S, "20s"), (120 * S, "2m"), (3600 * S, "1h"), (172_800 * S, "2d")];
         assert_eq!(cases.map(|(nanos, _)| super::round_duration(nanos)), cases.map(|(_, text)| text));
         assert_eq!(super::round_duration(S + S / 20), "1.05s");
     }

@@ -8,7 +8,11 @@ fn list_prints_a_line_per_trace_with_its_error() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 12);
     assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["BEGAN", "STATUS", "ID", "TIME", "SPANS", "ERR", "TOK", "COST", "TRACE"]);
-    assert!(lines[1].ends_with("ok      bcc844e1  468ms     38    0  2.6k  $0.0042   Report Team  Write a report about AI"), "{}", lines[1]);
+    assert!(
+        lines[1].ends_with("ok      bcc844e1  468ms     38    0  2.6k  $0.0042   Report Team  Write a report about AI"),
+        "{}",
+        lines[1]
+    );
     let failed = lines.iter().find(|line| line.contains("f1da07c7")).unwrap();
     assert!(
         failed.ends_with("error   f1da07c7  106ms      2    1     –         –  Unlucky Agent  ModelProviderError: upstream model exploded"),

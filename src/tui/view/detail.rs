@@ -62,7 +62,11 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let room = |tabs: &[(Tab, String)]| area.width.saturating_sub(tabs.iter().map(|(_, title)| title.len() as u16).sum::<u16>() + 7);
     let wide = Tab::ALL.map(|(tab, title)| (tab, format!(" {title} ")));
     let is_wide = usize::from(room(&wide)) >= format::width(&format::safe(&label)).min(24);
-    let tabs = if is_wide { wide } else { Tab::ALL.map(|(tab, title)| (tab, format!(" {}", if tab == Tab::Attributes { "Attrs" } else { title }))) };
+    let tabs = if is_wide {
+        wide
+    } else {
+        Tab::ALL.map(|(tab, title)| (tab, format!(" {}", if tab == Tab::Attributes { "Attrs" } else { title })))
+    };
     let label_width = room(&tabs).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), styling.span_type(data.span_type));

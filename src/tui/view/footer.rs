@@ -50,8 +50,7 @@ const TABLE_KEYS: Hints = &[
     (&[Action::Palette], "actions"),
 ];
 
-const HELP_KEYS: Hints =
-    &[(&[Action::Back], "close"), (&[Action::Filter], "search"), (&[Action::Up, Action::Down], "scroll")];
+const HELP_KEYS: Hints = &[(&[Action::Back], "close"), (&[Action::Filter], "search"), (&[Action::Up, Action::Down], "scroll")];
 
 const COMPARE_KEYS: Hints = &[
     (&[Action::Back], "back"),

@@ -161,9 +161,10 @@ mod tests {
 
     #[test]
     fn the_latency_has_its_heading_and_all_lines_wherever_it_is_shown() {
-        for (width, height, focus) in (120..=260).step_by(10).flat_map(|width| {
-            (5..100).flat_map(move |height| [Focus::Traces, Focus::Detail].map(|focus| (width, height, focus)))
-        }) {
+        for (width, height, focus) in (120..=260)
+            .step_by(10)
+            .flat_map(|width| (5..100).flat_map(move |height| [Focus::Traces, Focus::Detail].map(|focus| (width, height, focus))))
+        {
             let panes = PaneLayout::new(Rect::new(0, 0, width, height), focus);
             assert!(panes.latency.is_empty() || panes.latency.height >= LATENCY_HEIGHT - 1, "{width}x{height} {focus:?}");
             assert!(panes.tokens.is_empty() || panes.tokens.height >= TOTALS_MIN_HEIGHT, "{width}x{height} {focus:?}");

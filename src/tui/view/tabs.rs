@@ -20,7 +20,8 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     };
     let width = |labels: &[(View, String)]| labels.iter().map(|(_, label)| label.len() + 2).sum::<usize>() + format::width(&place);
     let all: Vec<_> = View::ALL.map(|(view, _)| label(view, true)).into();
-    let labels = if width(&all) <= usize::from(line.width) { all } else { View::ALL.map(|(view, _)| label(view, view == app.view())).into() };
+    let labels =
+        if width(&all) <= usize::from(line.width) { all } else { View::ALL.map(|(view, _)| label(view, view == app.view())).into() };
     let mut x = line.x;
     for (view, label) in &labels {
         let style = if *view == app.view() { styling.tab() } else { styling.dim() };

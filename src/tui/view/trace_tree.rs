@@ -67,7 +67,8 @@ fn no_match_reasons(app: &App) -> Vec<String> {
         lines.push("A word alone matches names and the first words of the input; text:WORD searches all payloads.".to_owned());
     }
     if query.is_some_and(Query::has_several_terms) {
-        lines.push("One step must match every word: agent:ann status:error finds failed steps of ann, not failed runs with ann.".to_owned());
+        lines
+            .push("One step must match every word: agent:ann status:error finds failed steps of ann, not failed runs with ann.".to_owned());
     }
     lines
 }

@@ -88,7 +88,12 @@ mod tests {
 
     #[test]
     fn a_tool_shows_its_arguments_and_its_result() {
-        let tool = [("openinference.span.kind", "TOOL"), ("tool.name", "weather"), ("input.value", "{\"city\": \"Lisbon\"}"), ("output.value", "18C")];
+        let tool = [
+            ("openinference.span.kind", "TOOL"),
+            ("tool.name", "weather"),
+            ("input.value", "{\"city\": \"Lisbon\"}"),
+            ("output.value", "18C"),
+        ];
         assert_eq!(shown(&tool), [line("arguments", "{\"city\": \"Lisbon\"}"), line("result", "18C")]);
     }
 

@@ -6,10 +6,10 @@ use ratatui::layout::Rect;
 
 use super::columns::{ColumnWidths, SERVICE_WIDTH};
 use super::{HitMap, Styling, draw};
-use crate::tui::app::{Action, App, Column, Measure};
 use crate::model::usage::Usage;
-use crate::model::{PayloadRef, Batch, SpanFacts, SpanType, Nanos, Origin, SourceId, Span, SpanId, Status, TraceId};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, TraceId};
 use crate::store::{Limits, Store};
+use crate::tui::app::{Action, App, Column, Measure};
 
 const MS: Nanos = 1_000_000;
 
@@ -33,7 +33,16 @@ fn store(names: &[&str]) -> Store {
     for (at, name) in (0_u8..).zip(names) {
         let name = batch.intern(name);
         for (id, kind) in (1_u64..).zip([SpanType::Agent, SpanType::Tool, SpanType::Model]) {
-            let facts = SpanFacts { span_type: kind, agent: name, tool: name, model: name, input: name, calls: name, session: name, ..SpanFacts::default() };
+            let facts = SpanFacts {
+                span_type: kind,
+                agent: name,
+                tool: name,
+                model: name,
+                input: name,
+                calls: name,
+                session: name,
+                ..SpanFacts::default()
+            };
             let start = Nanos::from(at) * 100 * MS + id as Nanos * 10 * MS;
             batch.spans.push(Span {
                 trace: TraceId::new([at + 1; 16]).unwrap(),
