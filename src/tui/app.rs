@@ -7,6 +7,7 @@ pub mod compare;
 mod detail;
 mod dispatch;
 mod export_dialog;
+mod help;
 mod insights;
 mod intake;
 mod line;
@@ -32,6 +33,7 @@ pub use budget::Budgets;
 pub use compare::Compare;
 pub use detail::{Detail, Page, PayloadState, Tab, asked_above, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
+pub use help::Help;
 pub use insights::Insights;
 pub use line::{Completion, Completions, History, LineEditor};
 pub use mouse::HitTarget;
@@ -91,8 +93,8 @@ pub enum Focus {
 /// A window over the panes.
 #[derive(Clone, Debug)]
 pub enum Overlay {
-    /// The keys, with the first line on the screen.
-    Help(usize),
+    /// The signs, keys and filter words.
+    Help(Help),
     /// The sources, with the first line on the screen.
     Sources(usize),
     /// A list of values to filter by.
