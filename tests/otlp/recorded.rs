@@ -12,7 +12,7 @@ use crate::record::recording;
 
 /// Returns the requests of a corpus in the order in which they were sent.
 fn requests(path: &Path) -> Vec<PathBuf> {
-    let is_request = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "pb" || extension == "gz");
+    let is_request = |path: &PathBuf| path.to_string_lossy().contains(".pb");
     let entries =
         if path.is_dir() { std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect() } else { vec![path.to_owned()] };
     let mut requests: Vec<PathBuf> = entries.into_iter().filter(is_request).collect();
