@@ -75,12 +75,34 @@ fn trees_of_requests_streamed_workflows_nested_teams_and_gateways() {
 fn traces_without_agents_are_hidden_until_asked_for() {
     let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
     let screen = stage.text();
-    assert!(screen.contains("Traces 1/5 · 1 without agents (A)") && !screen.contains("GET /traces"), "{screen}");
+    assert!(screen.contains("Traces 1/5 · 1 ordinary (A)") && !screen.contains("GET /traces"), "{screen}");
     stage.keys("A");
     let screen = stage.text();
     assert!(screen.contains("/6 ─") && screen.contains("GET /traces"), "{screen}");
     stage.keys("A/GET<Enter>");
     assert!(stage.text().contains("GET /traces"), "a filter finds them");
+}
+
+#[test]
+fn the_line_at_the_foot_lists_the_traces_of_its_service() {
+    let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
+    stage.keys("Gj");
+    assert!(stage.text().contains("▎▸ +1 ordinary trace: no agent, model or tool, ⏎ lists"), "{}", stage.text());
+    stage.keys("<Enter>");
+    let screen = stage.text();
+    assert!(screen.contains("GET /traces") && screen.contains("▎▾ 1 ordinary trace: listed above, ⏎ hides"), "{screen}");
+    stage.keys("<Enter>k");
+    let screen = stage.text();
+    assert!(!screen.contains("GET /traces") && screen.contains(" ▸ +1 ordinary trace: no agent, model or tool "), "{screen}");
+}
+
+#[test]
+fn a_turn_in_several_traces_is_one_tree() {
+    for (width, height) in [(80, 24), (120, 36)] {
+        let mut stage = Stage::open(&fixture("groups/turn-in-three-traces.json"), (width, height));
+        stage.keys("ljj");
+        assert_screen(&format!("tree-turn-{width}x{height}"), &mut stage);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `agno-top list`: traces, newest first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, Write};
 use std::thread::Builder;
 
@@ -14,7 +14,7 @@ use crate::cli::{ListArgs, Selection};
 use crate::config::Config;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
-use crate::store::{Phase, RowIx, RunStatus, TraceIx};
+use crate::store::{Phase, RowIx, RunStatus, Store, TraceIx};
 use crate::tui::display;
 
 /// The minimum number of digits of a trace id to print.
@@ -31,18 +31,18 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let needs_numbers_only = args.json && args.selection.filter.is_none() && args.fail_on.is_none();
     let folds = !args.json && !args.all && args.selection.filter.is_none() && args.selection.with_ids().ids.is_empty();
     let limit = args.selection.limit.map_or(usize::MAX, |limit| limit as usize);
-    // Traces that are folded do not count for the limit.
-    let selection = Selection { limit: args.selection.limit.filter(|_| !folds), ..args.selection.clone() };
+    // Traces that are folded or parts of others do not count for the limit.
+    let selection = Selection { limit: None, ..args.selection.clone() };
     let selected = Snapshot::select(&selection, config, needs_numbers_only)?;
-    let Some((mut snapshot, mut traces)) = selected else { return Ok(Outcome::NothingFound) };
-    let folded: Vec<TraceIx> = traces.iter().copied().filter(|&trace| folds && snapshot.store.is_ordinary(trace)).collect();
-    let mut listed: Vec<TraceIx> = traces.iter().copied().filter(|&trace| !(folds && snapshot.store.is_ordinary(trace))).collect();
+    let Some((mut snapshot, traces)) = selected else { return Ok(Outcome::NothingFound) };
+    let (folded, mut listed): (Vec<TraceIx>, Vec<TraceIx>) =
+        mains(&snapshot.store, traces).into_iter().partition(|&trace| folds && snapshot.store.is_ordinary(trace));
     listed.truncate(limit);
-    traces.truncate(limit);
+    let traces: Vec<TraceIx> = listed.iter().chain(&folded).take(limit).flat_map(|&trace| snapshot.store.group(trace)).collect();
     let matched = args.fail_on.clone().map(|query| snapshot.matching(&traces, query)).transpose()?.unwrap_or_default();
     let mut out = BufWriter::new(io::stdout().lock());
     let result = if args.json {
-        write_json(&snapshot, &traces, &mut out)
+        write_json(&snapshot, &listed, &mut out)
     } else {
         let output = Output::stdout(config.ascii);
         table(&snapshot, &listed).write(&mut out, output).and_then(|()| write_folded(&snapshot, &folded, &mut out, output))
@@ -56,6 +56,12 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
         print_message(&format!("{count} of {traces} match --fail-on: {}{more}", ids.join(", ")));
     }
     Ok(outcome)
+}
+
+/// Returns the main traces of some traces, in the order of their first mention.
+fn mains(store: &Store, traces: Vec<TraceIx>) -> Vec<TraceIx> {
+    let mut seen = HashSet::new();
+    traces.into_iter().map(|trace| store.main_of(trace)).filter(|&main| seen.insert(main)).collect()
 }
 
 /// Writes a line for each service with the number of its traces that are not listed.
@@ -76,7 +82,7 @@ fn write_folded(snapshot: &Snapshot, folded: &[TraceIx], out: &mut impl Write, o
 fn write_json(snapshot: &Snapshot, traces: &[TraceIx], out: &mut impl Write) -> io::Result<()> {
     let format = |traces: &[TraceIx], lines: &mut Vec<u8>| {
         lines.clear();
-        traces.iter().try_for_each(|&trace| json::line(lines, &TraceRecord::from_trace(&snapshot.store, trace, snapshot.source(trace))))
+        traces.iter().try_for_each(|&trace| json::line(lines, &TraceRecord::from_group(&snapshot.store, trace, snapshot.source(trace))))
     };
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for traces in traces.chunks(CHUNK) {
@@ -99,7 +105,7 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
     let mut ids: Vec<String> = store.traces().map(|trace| store.trace(trace).id.to_string()).collect();
     ids.sort_unstable();
     let digits = digits(&ids);
-    let has_costs = traces.iter().any(|&trace| store.totals_of(trace).cost().is_some());
+    let has_costs = traces.iter().any(|&trace| store.group_totals(trace).cost().is_some());
     let mut sources: Vec<&str> = traces.iter().map(|&trace| snapshot.source(trace)).collect();
     sources.dedup();
     let has_several_sources = sources.len() > 1;
@@ -118,7 +124,7 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
     let mut table = Table::new(columns);
     for &trace in traces {
         let data = store.trace(trace);
-        let (totals, status) = (store.totals_of(trace), data.run_status());
+        let (totals, status) = (store.group_totals(trace), store.group_counts(trace).run_status());
         let errors = if totals.failed > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
         let mut line = vec![
             vec![StyledText::new(&format::moment(data.start, snapshot.now), Style::Dim)],
@@ -140,10 +146,10 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
 /// Returns the duration of a trace, or how long it has been running.
 fn time(snapshot: &Snapshot, trace: TraceIx) -> StyledText {
     let data = snapshot.store.trace(trace);
-    if data.counts().running > 0 {
+    if snapshot.store.group_counts(trace).running > 0 {
         StyledText::new(&format::clock(snapshot.now.saturating_sub(data.start)), Style::Status(RunStatus::Running))
     } else {
-        StyledText::from(format::duration(snapshot.store.length(trace, snapshot.now)))
+        StyledText::from(format::duration(snapshot.store.group_length(trace, snapshot.now)))
     }
 }
 
@@ -157,7 +163,6 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     if lead != head {
         pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));
     }
-    pieces.extend(display::note(store, lead).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
     let failed = |row: &RowIx| store.totals(*row).failed > 0;
     let error = store.trace(trace).roots().iter().copied().find(failed).map_or("", |top| store.text(store.failure_text(top)));
     // A span that has not arrived shows the input of its first child.
@@ -168,6 +173,7 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     } else if !input.is_empty() {
         pieces.push(StyledText::new(&format!("  {input}"), Style::Dim));
     }
+    pieces.extend(display::note(store, lead).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
     pieces
 }
 

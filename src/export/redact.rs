@@ -138,6 +138,7 @@ impl Redactor {
             errors: _,
             failed_steps: _,
             failed: _,
+            other_traces: _,
         } = trace;
         self.owned(source);
         self.owned(name);

@@ -16,6 +16,7 @@ impl Store {
         self.check_namings();
         self.check_tree();
         self.check_places();
+        self.check_groups();
         self.check_calls_and_duplicates();
         self.check_running_totals();
         self.check_text_uses();
@@ -115,6 +116,25 @@ impl Store {
                 assert_eq!(self.is_moved(row), place != Some(stated));
             }
         }
+    }
+
+    /// Checks that every trace is in its group, and that the idle ones are counted.
+    fn check_groups(&self) {
+        let mut idle = vec![0; self.idle_traces.len()];
+        for trace in self.traces() {
+            let data = self.trace(trace);
+            let before = (data.previous != NONE).then_some(TraceIx(data.previous));
+            assert!(before.is_none_or(|before| self.trace(before).next == trace.0), "links agree");
+            match self.is_side_call(trace) {
+                true => assert_eq!(Some(self.main_of(trace)), self.run_around(trace), "a side call is part of its run"),
+                false => assert_eq!(before, self.turn_before(trace), "a trace goes on with its turn"),
+            }
+            assert_eq!(data.idle.is_some(), data.work == 0 && data.idle.is_some());
+            if let Some(service) = data.idle {
+                idle[usize::from(service)] += 1;
+            }
+        }
+        assert_eq!(idle, self.idle_traces, "idle traces are counted");
     }
 
     fn check_calls_and_duplicates(&self) {

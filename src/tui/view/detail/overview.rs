@@ -21,6 +21,7 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
     page.title(store, row);
     page.status(store, row, payload);
     page.times(store, row, now);
+    page.skew(store, row);
     page.totals(store, row, payload);
     page.speed(store, row);
     page.anomalies(store, row, now);
@@ -99,7 +100,7 @@ impl Page {
         // Of a refused run the row knows the reason, and the message does not.
         let is_short = full_message.is_empty() || data.ending() == Ending::Refused;
         let message = if is_short { store.text(data.error) } else { full_message };
-        let below = store.below(row).failed;
+        let (below, within) = (store.below(row).failed, store.below(row));
         let harmless = format!("error, which harms no agent: {message}");
         let (text, role) = match data.run_status() {
             RunStatus::Error => (if message.is_empty() { "error" } else { message }, TextRole::Error),
@@ -112,12 +113,25 @@ impl Page {
             }
             RunStatus::Ok if data.has_failed_harmlessly() => (harmless.as_str(), TextRole::Faint),
             RunStatus::Ok if store.has_failed(row) => ("error: a step in it failed", TextRole::Error),
+            RunStatus::Ok if within.running > 0 => ("ended, while spans below it are still running", TextRole::Keyword),
+            RunStatus::Ok if within.paused > 0 => ("paused: a step in it waits for a person", TextRole::Keyword),
+            RunStatus::Ok if within.cut > 0 => ("cut: a step in it was cancelled, timed out, or lost its reader", TextRole::Keyword),
             RunStatus::Ok if data.ending() == Ending::Paused => ("paused, and later continued", TextRole::Plain),
             RunStatus::Ok => (if data.status() == Status::Ok { "ok" } else { "ended, no status set" }, TextRole::Plain),
         };
         self.fact("status", text, role);
         if below > 0 {
             self.fact("", &format!("{below} failed below: {}", store.text(store.failure_text(row))), TextRole::Error);
+        }
+    }
+
+    /// Writes the clock skew that the row proves, or, for the first root of a trace, those of the trace.
+    fn skew(&mut self, store: &Store, row: RowIx) {
+        let trace = store.row(row).trace();
+        let is_head = store.trace(trace).roots().first() == Some(&row);
+        let skews = if is_head { store.skews(trace) } else { Vec::from_iter(store.skew(row)) };
+        for skew in skews {
+            self.fact("clock", &display::skew(store, skew), TextRole::Keyword);
         }
     }
 
@@ -329,6 +343,16 @@ impl Page {
             }
         }
         self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), TextRole::Plain);
+        if let Some(note) = display::group_note(store, data.trace()) {
+            self.fact("", &note, TextRole::Faint);
+        }
+        let run = match store.continuations(row) {
+            (Some(before), _) => Some(("continues the run that paused in trace", before)),
+            (None, after) => after.map(|after| ("the run was continued in trace", after)),
+        };
+        if let Some((text, other)) = run {
+            self.fact("", &format!("{text} {}", store.trace(store.row(other).trace()).id), TextRole::Faint);
+        }
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_invalid_parent(row) => format!(", states the parent {stated}, which can't be shown"),
             (Some(stated), None) if store.is_leaked(row) => format!(", leaked context: began after its parent {stated} had ended"),

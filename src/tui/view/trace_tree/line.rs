@@ -52,7 +52,7 @@ impl Line<'_> {
         let open = self.app.tree.is_open(self.store, self.row);
         let parent = TraceTree::parent(self.store, self.row);
         if parent.is_none() && (!open || self.data.run_status() == RunStatus::Ok) {
-            return self.store.trace(self.data.trace()).run_status();
+            return self.store.group_counts(self.data.trace()).run_status();
         }
         let below = self.store.below(self.row);
         match self.data.run_status() {
@@ -124,9 +124,6 @@ impl Line<'_> {
         // The name leaves room for the error, which matters more.
         let name_room = if self.shown_status() == RunStatus::Error { room(x).min((room(x) * 3 / 5).max(12)) } else { room(x) };
         let mut x = put(buffer, x, y, name_room, &name, label.patch(lit)) + 1;
-        if let Some(note) = display::note(store, lead.unwrap_or(self.row)) {
-            x = put(buffer, x, y, room(x), &note, styling.dim()) + 1;
-        }
         let (shown, is_harmless) = (self.shown_status(), data.has_failed_harmlessly());
         if matches!(shown, RunStatus::Error | RunStatus::Paused | RunStatus::Cut) {
             x = put(buffer, x, y, room(x), display::status_symbol(shown), styling.run_status(shown)) + 1;
@@ -144,13 +141,23 @@ impl Line<'_> {
             // What the trace began with.
             x = put(buffer, x, y, room(x).saturating_sub(1), &display::name(store, data), styling.dim()) + 1;
         }
-        if !error.is_empty() && (has_failed || is_harmless) {
-            put(buffer, x, y, room(x).saturating_sub(1), error, if has_failed { styling.error() } else { styling.dim() });
+        // The note stands behind the text, which gets at least half of the room.
+        let note = display::note(store, lead.unwrap_or(self.row)).unwrap_or_default();
+        let note_width = format::width(&format::safe(&note)) as u16;
+        let text_room = if note_width + 1 > room(x) / 2 { room(x) } else { room(x).saturating_sub(note_width + 1) };
+        let text_room = text_room.saturating_sub(1);
+        let x = if !error.is_empty() && (has_failed || is_harmless) {
+            put(buffer, x, y, text_room, error, if has_failed { styling.error() } else { styling.dim() }) + 1
         } else if data.span_type == SpanType::Model && !data.requested_tools().is_empty() {
             let (calls, style) = self.requested_tools();
-            put(buffer, x, y, room(x).saturating_sub(1), &calls, style);
+            put(buffer, x, y, text_room, &calls, style) + 1
         } else if let Some(input_preview) = self.input_preview() {
-            put(buffer, x, y, room(x).saturating_sub(1), &input_preview, styling.dim());
+            put(buffer, x, y, text_room, &input_preview, styling.dim()) + 1
+        } else {
+            x
+        };
+        if note_width < room(x) {
+            put(buffer, x, y, room(x).saturating_sub(1), &note, styling.dim());
         }
     }
 
@@ -218,9 +225,9 @@ impl Line<'_> {
     /// Returns the time of the row, or, where the trace outlasts its first root, that of the trace.
     fn elapsed(&self) -> String {
         let Self { app, store, data, .. } = *self;
-        let length = store.length(data.trace(), app.now);
         let is_trace = TraceTree::parent(store, self.row).is_none() && data.phase == Phase::Ended;
-        match store.trace(data.trace()).counts().running {
+        let length = store.group_length(data.trace(), app.now);
+        match store.group_counts(data.trace()).running {
             0 if is_trace => format::duration(length),
             1.. if is_trace => format::clock(length),
             _ => display::elapsed(data, app.now),
