@@ -164,7 +164,12 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
         pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));
     }
     let failed = |row: &RowIx| store.totals(*row).failed > 0;
-    let error = store.trace(trace).roots().iter().copied().find(failed).map_or("", |top| store.text(store.failure_text(top)));
+    let error = store
+        .group(trace)
+        .flat_map(|trace| store.trace(trace).roots())
+        .copied()
+        .find(failed)
+        .map_or("", |top| store.text(store.failure_text(top)));
     // A span that has not arrived shows the input of its first child.
     let input = if data.phase == Phase::Ended { Some(lead) } else { store.children(lead).first().copied() };
     let input = input.map_or("", |row| store.text(store.row(row).input));

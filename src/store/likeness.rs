@@ -16,6 +16,7 @@ struct Signs {
     /// The first message of the first model call.
     message: Symbol,
     session: Symbol,
+    /// The names of its tools, steps and members.
     tools: Vec<Symbol>,
 }
 
@@ -56,7 +57,7 @@ impl Store {
     fn signs(&self, run: RowIx) -> Signs {
         let calls = || self.children(run).iter().take(MAX_CALLS).map(|&call| self.row(call));
         let message = calls().find(|call| call.span_type == SpanType::Model).map_or(Symbol::EMPTY, |call| call.input);
-        let tools = calls().filter(|call| call.span_type == SpanType::Tool && !call.label.is_empty()).map(|call| call.label).collect();
+        let tools = calls().filter(|call| !call.span_type.calls_model() && !call.label.is_empty()).map(|call| call.label).collect();
         let session = calls().map(|call| call.session).find(|session| !session.is_empty());
         let session = if self.row(run).placeholder { session.unwrap_or_default() } else { self.session(run) };
         Signs { message, session, tools }

@@ -30,7 +30,7 @@ pub fn note(store: &Store, row: RowIx) -> Option<String> {
     }
     match store.group(trace).skip(1).count() as u64 {
         _ if updates_memory(store, row) => Some("memory update".to_owned()),
-        _ if store.is_side_call(trace) => Some("in a trace of its own".to_owned()),
+        _ if store.is_side_call(trace) => Some("own trace".to_owned()),
         count if count > 0 && !store.is_part(trace) => Some(format!("+{}", format::plural(count, "trace"))),
         _ => None,
     }

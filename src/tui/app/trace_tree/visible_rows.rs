@@ -167,3 +167,6 @@ impl TraceTree {
         (rows.into(), above)
     }
 }
+
+#[cfg(test)]
+mod tests;

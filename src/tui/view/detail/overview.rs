@@ -369,3 +369,6 @@ fn tokens(totals: &Totals) -> String {
     let calls = format::plural(u64::from(totals.calls), "model call");
     format!("{} · {calls}", tokens_in_out(totals, format::count, Shares::All))
 }
+
+#[cfg(test)]
+mod tests;
