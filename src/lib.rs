@@ -21,5 +21,5 @@ pub mod send;
 pub mod settings;
 pub mod sources;
 pub mod store;
-
 pub mod tui;
+pub mod version;

@@ -7,24 +7,33 @@ use std::process::ExitCode;
 
 use agno_top::cli::{self, Command};
 use agno_top::config::{Config, ConfigError};
-use agno_top::{commands, format, log, panic_hook};
+use agno_top::{commands, format, log, panic_hook, version};
+use clap::error::ErrorKind;
 use color_eyre::eyre::Report;
 
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return print(&error.to_string(), error.exit_code()),
+        Err(asked) if asked.kind() == ErrorKind::DisplayVersion => {
+            // Nothing can be done if standard output is closed.
+            let _ = std::io::stdout().write_all(version::text().as_bytes());
+            return ExitCode::SUCCESS;
+        }
         Err(help) => help.exit(),
     };
     let config = match Config::load(cli.overrides()) {
         Ok(config) => config,
         Err(error) => return fail(&Report::new(error)),
     };
-    if !matches!(cli.command, Some(Command::Completions { .. } | Command::Config | Command::Man { .. })) {
+    if !matches!(cli.command, Some(Command::Completions { .. } | Command::Config { .. } | Command::Man { .. })) {
         // The program also runs without a log.
         let _ = log::init(config.log_level.into());
     }
     panic_hook::install();
+    if let Some(warning) = cli::exposed_password(std::env::args_os().filter_map(|argument| argument.into_string().ok())) {
+        print(&format!("agno-top: {warning}\n"), 0);
+    }
     let result = catch_unwind(AssertUnwindSafe(|| commands::run(&cli, &config)));
     match (result, panic_hook::message()) {
         (Ok(Ok(outcome)), None) => ExitCode::from(outcome as u8),

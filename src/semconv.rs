@@ -22,6 +22,7 @@ mod response_usage;
 pub(crate) mod selection;
 mod span_builder;
 mod span_names;
+mod stored_events;
 mod token_names;
 mod values;
 
@@ -33,3 +34,4 @@ pub use messages::{Conversation, Message, ToolCall, conversation, input, lacks_f
 pub use parameters::{PARAMETERS, Parameter, find_parameter, parameter, parameters};
 pub use preview::{ERROR_PREVIEW, INPUT_PREVIEW, PREVIEW_WINDOW, beginning, preview};
 pub use span_builder::{SpanBuilder, SpanHeader};
+pub(crate) use stored_events::{ends_span, is_stored_events, restore_events, stored_exception, with_events};

@@ -303,25 +303,25 @@ impl Store {
         &self.losses
     }
 
-    /// Returns the usage that the row itself states, whether it counts or not.
+    /// Returns the usage that the row itself states, whether it counts or not, with what other reports of the call state beyond it.
     #[must_use]
     pub fn usage(&self, row: RowIx) -> Option<Usage> {
-        self.packed_usage(row).map(PackedUsage::usage)
+        self.packed_usage(row).filter(|usage| usage.is_known()).map(PackedUsage::usage)
     }
 
-    /// Returns the provider of the row's model, if the row states usage.
+    /// Returns the provider of the row's model, if the row states usage or called the model.
     #[must_use]
     pub fn provider(&self, row: RowIx) -> Symbol {
         self.packed_usage(row).map_or(Symbol::EMPTY, |usage| self.model_ids.get(usage.model_id).0)
     }
 
-    /// Returns the model that the row states usage for, empty without usage. [`Self::attributed_model`] also finds the model of other rows.
+    /// Returns the model that the row called or states usage for; else it is empty. [`Self::attributed_model`] also finds the model of other rows.
     #[must_use]
     pub fn model(&self, row: RowIx) -> Symbol {
         self.packed_usage(row).map_or(Symbol::EMPTY, |usage| self.model_ids.get(usage.model_id).1)
     }
 
-    /// Returns the time to the first token, if the row states it and usage.
+    /// Returns the time to the first token, if the row is a call that ended and states it.
     #[must_use]
     pub fn first_token(&self, row: RowIx) -> Option<Nanos> {
         self.packed_usage(row)?.first_token()
@@ -398,6 +398,16 @@ impl Store {
         }
         self.note_evictable(&changes.traces);
         changes
+    }
+
+    /// Records that the clock was set forward by so many nanoseconds, or back: no trace was silent for this time. Costs the number of
+    /// traces.
+    pub fn clock_was_set(&mut self, by: Nanos) {
+        let traces: Vec<TraceIx> = self.traces().collect();
+        for trace in traces {
+            let last_news = &mut self.traces[trace.0].last_news;
+            *last_news = last_news.saturating_add(by);
+        }
     }
 
     fn advance_clock(&mut self, now: Nanos) {

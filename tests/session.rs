@@ -35,6 +35,26 @@ fn the_palette_performs_the_chosen_action() {
 }
 
 #[test]
+fn ctrl_z_and_ctrl_c_hold_wherever_keys_are_text() {
+    for prompt in ["/", ":", "x<Tab>", "a", "?", "s", "<Enter>/"] {
+        let mut stage = open((100, 30));
+        stage.keys(prompt);
+        let before = stage.text();
+        assert_eq!(stage.keys("<Ctrl-z>"), [Effect::Suspend], "{prompt}");
+        assert_eq!(stage.text(), before, "{prompt}: the prompt is still there");
+        assert_eq!(stage.keys("<Ctrl-c>"), [Effect::Quit], "{prompt}");
+    }
+    // No other control key leaves the line or closes it.
+    let mut stage = open((100, 30));
+    stage.keys("/");
+    for letter in ('a'..='y').filter(|letter| *letter != 'c') {
+        assert_eq!(stage.keys(&format!("<Ctrl-{letter}>")), [], "{letter}");
+    }
+    stage.keys("<Ctrl-u>gpt<Enter>");
+    assert_eq!(stage.app.filter, "gpt");
+}
+
+#[test]
 fn custom_key_bindings_show_in_help_and_footer() {
     let mut stage = open((100, 40));
     let bindings = [("next-error", vec!["F3"]), ("filter", vec!["Ctrl-f", "/"]), ("page-down", vec!["PageDown"]), ("mark", vec![])];

@@ -1,5 +1,8 @@
-//! `agno-top list`: traces, newest first.
+//! `agno-top list`: traces, newest first or by a column.
 
+mod sort;
+
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, Write};
 use std::thread::Builder;
@@ -31,12 +34,14 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let needs_numbers_only = args.json && args.selection.filter.is_none() && args.fail_on.is_none();
     let folds = !args.json && !args.all && args.selection.filter.is_none() && args.selection.with_ids().ids.is_empty();
     let limit = args.selection.limit.map_or(usize::MAX, |limit| limit as usize);
-    // Traces that are folded or parts of others do not count for the limit.
+    // Traces that are folded or parts of others do not count for the limit, and all are sorted before the first ones are known.
     let selection = Selection { limit: None, ..args.selection.clone() };
     let selected = Snapshot::select(&selection, config, needs_numbers_only)?;
     let Some((mut snapshot, traces)) = selected else { return Ok(Outcome::NothingFound) };
+    let mut mains = mains(&snapshot.store, traces);
+    sort::sort(&snapshot, &mut mains, args.sort);
     let (folded, mut listed): (Vec<TraceIx>, Vec<TraceIx>) =
-        mains(&snapshot.store, traces).into_iter().partition(|&trace| folds && snapshot.store.is_ordinary(trace));
+        mains.into_iter().partition(|&trace| folds && snapshot.store.is_ordinary(trace));
     listed.truncate(limit);
     let traces: Vec<TraceIx> = listed.iter().chain(&folded).take(limit).flat_map(|&trace| snapshot.store.group(trace)).collect();
     let matched = args.fail_on.clone().map(|query| snapshot.matching(&traces, query)).transpose()?.unwrap_or_default();
@@ -58,10 +63,12 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     Ok(outcome)
 }
 
-/// Returns the main traces of some traces, in the order of their first mention.
+/// Returns the main traces of some traces, newest first.
 fn mains(store: &Store, traces: Vec<TraceIx>) -> Vec<TraceIx> {
     let mut seen = HashSet::new();
-    traces.into_iter().map(|trace| store.main_of(trace)).filter(|&main| seen.insert(main)).collect()
+    let mut mains: Vec<TraceIx> = traces.into_iter().map(|trace| store.main_of(trace)).filter(|&main| seen.insert(main)).collect();
+    mains.sort_by_key(|&main| Reverse(store.trace(main).start));
+    mains
 }
 
 /// Writes a line for each service with the number of its traces that are not listed.
@@ -163,7 +170,7 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
     if lead != head {
         pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));
     }
-    let failed = |row: &RowIx| store.totals(*row).failed > 0;
+    let failed = |row: &RowIx| store.totals(*row).fatal > 0;
     let error = store
         .group(trace)
         .flat_map(|trace| store.trace(trace).roots())

@@ -1,10 +1,14 @@
 //! Pairs of model rows that report the same call although one of them does not state the provider's response id.
 //!
-//! Two rows are a candidate pair if they are of different instrumentations, have equal token counts, and one ran within the time of the
-//! other: the reader of a streamed answer may end long after the gateway that served it. Among candidates, the rows whose times differ
+//! Two rows are a candidate pair if they are of different instrumentations or services, have equal token counts, and one ran within the time
+//! of the other: the reader of a streamed answer may end long after the gateway that served it. Among candidates, the rows whose times differ
 //! least are paired ([`groups`]), and each row is paired with at most one row of each other instrumentation. A row without a response id
 //! adopts the id of its partner; if neither states one, both adopt an invented one. Rows of the same instrumentation are calls of their
-//! own, except *twins*: siblings of the same name, times and counts, which are one span that was sent with two ids.
+//! own, except *twins*: siblings of the same name, times and counts, which are one span that was sent with two ids. So are rows of different
+//! services with the same instrumentation if each belongs to a run of its own.
+//!
+//! Failed calls state no counts. Two of them are a candidate pair if they also name the same model, or the error of one quotes that of the
+//! other, and if they do not belong to two runs.
 //!
 //! Rows are indexed by their [`Slot`]: their token counts and times. Only rows in the same *chain*, of equal counts and each beginning
 //! before an earlier one ended, can influence each other. A change pairs its chain again. If a chain has more than [`MAX_CHAIN`] rows, as
@@ -28,6 +32,9 @@ pub(super) const MAX_REPORTS: usize = 8;
 /// in the bits of a `u64`.
 const MAX_CHAIN: usize = 64;
 
+/// The minimum length in bytes of an error's text that tells it from others.
+const MIN_QUOTE: usize = 16;
+
 /// The maximum number of siblings that are compared with a row to find its twin.
 const MAX_TWINS: usize = 8;
 
@@ -40,7 +47,7 @@ pub(super) struct Slot {
     end: Nanos,
 }
 
-/// The rows that may be paired, with their ends, by counts and start. Unused while nothing can be paired.
+/// The rows that may be paired, with their ends, by counts, which are 0 for failed calls, and start. Unused while nothing can be paired.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
     is_active: bool,
@@ -55,6 +62,13 @@ struct Chain {
     is_too_long: bool,
 }
 
+impl Pairing {
+    /// Whether rows are paired.
+    pub(super) fn is_active(&self) -> bool {
+        self.is_active
+    }
+}
+
 impl Store {
     /// Returns the slot of a row; `None` if it cannot be paired.
     pub(super) fn slot(&self, row: RowIx) -> Option<Slot> {
@@ -62,10 +76,11 @@ impl Store {
         if row.usage == NONE || !row.span_type.calls_model() || row.phase != Phase::Ended || row.start > row.end {
             return None;
         }
-        let usage = self.usages[row.usage].usage();
-        let (input, output) = (usage.input?, usage.output.unwrap_or_default());
+        let usage = self.usages[row.usage].without_filled().usage();
+        let [input, output] = [usage.input, usage.output].map(Option::unwrap_or_default);
         let has_counts = input > 0 && (output > 0 || row.span_type != SpanType::Model);
-        has_counts.then_some(Slot { input, output, start: row.start, end: row.end })
+        let is_failure = (input, output) == (0, 0) && row.fails();
+        (has_counts || is_failure).then_some(Slot { input, output, start: row.start, end: row.end })
     }
 
     /// Adds a row to its slot. Returns the slot, for [`Store::pair_around`]; `None` if the row cannot be paired.
@@ -73,7 +88,7 @@ impl Store {
         if self.pairing.is_active {
             return self.insert_into_slot(row);
         }
-        if !self.model_ids.have_several_scopes() && !self.has_twin(row) {
+        if !self.model_ids.have_several_reporters() && !self.has_twin(row) {
             return None;
         }
         self.pairing.is_active = true;
@@ -195,7 +210,7 @@ impl Store {
                 end: data.end,
                 parent: self.stated_parent(row),
                 name: data.name,
-                scope: self.model_ids.scope(usage.model_id),
+                reporter: self.model_ids.reporter(usage.model_id),
                 response: usage.stated_response(),
                 others: 0,
             }
@@ -203,7 +218,7 @@ impl Store {
         let mut calls: Vec<Call> = rows.iter().enumerate().map(call).collect();
         calls.sort_unstable_by_key(|call| call.id);
         for one in 0..calls.len() {
-            let is_other = |other: &Call| other.id.0 == calls[one].id.0 && self.is_call_apart(rows[other.index], rows[calls[one].index]);
+            let is_other = |other: &Call| self.are_two_calls(&calls[one], other, rows);
             calls[one].others = calls.iter().enumerate().filter(|(_, other)| is_other(other)).map(|(index, _)| 1 << index).sum();
         }
         let mut responses = vec![0; rows.len()];
@@ -216,6 +231,34 @@ impl Store {
             }
         }
         responses
+    }
+
+    /// Returns whether two calls with equal counts are known to be two.
+    fn are_two_calls(&self, one: &Call, other: &Call, rows: &[RowIx]) -> bool {
+        let [row, other_row] = [one, other].map(|call| rows[call.index]);
+        if row == other_row {
+            return false;
+        }
+        if one.id.0 == other.id.0 {
+            return self.is_call_apart(row, other_row) || !self.may_be_one_failure(row, other_row);
+        }
+        let is_weak = one.reporter.0 == other.reporter.0 || self.is_failure(row);
+        let of_two_runs = || [row, other_row].iter().all(|&row| self.belonging(row).of_run);
+        (is_weak && of_two_runs()) || !self.may_be_one_failure(row, other_row)
+    }
+
+    /// Returns whether the row is a failed call without usage.
+    fn is_failure(&self, row: RowIx) -> bool {
+        self.slot(row).is_some_and(|slot| (slot.input, slot.output) == (0, 0))
+    }
+
+    /// Returns whether two rows may report one call, if they are failed calls: they have the model or the error in common.
+    fn may_be_one_failure(&self, one: RowIx, other: RowIx) -> bool {
+        let [(model, error), (other_model, other_error)] =
+            [one, other].map(|row| (self.stated_model(row).1, self.text(self.row(row).error).trim_end_matches('…')));
+        let quotes = |one: &str, other: &str| one.len() >= MIN_QUOTE && other.contains(one);
+        let has_same_model = !model.is_empty() && model == other_model;
+        !self.is_failure(one) || has_same_model || quotes(error, other_error) || quotes(other_error, error)
     }
 
     /// Returns whether one of two rows is below the other, and a run or a tool call lies between them.

@@ -43,6 +43,8 @@ pub struct Counts {
     pub spans: u32,
     /// Failed steps.
     pub failed: u32,
+    /// Failed steps that fail the trace.
+    pub fatal: u32,
     /// Paused rows.
     pub paused: u32,
     /// Rows that were cut.
@@ -54,12 +56,12 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Returns the status: failed if any step failed, else running while any span runs, else paused, cut, lost or ok.
+    /// Returns the status: failed if a step failed and no call outlived that, else running while any span runs, else paused, cut, lost or ok.
     #[must_use]
     pub fn run_status(&self) -> RunStatus {
-        let Self { failed, running, paused, cut, lost, .. } = *self;
+        let Self { fatal, running, paused, cut, lost, .. } = *self;
         match () {
-            () if failed > 0 => RunStatus::Error,
+            () if fatal > 0 => RunStatus::Error,
             () if running > 0 => RunStatus::Running,
             () if paused > 0 => RunStatus::Paused,
             () if cut > 0 => RunStatus::Cut,
@@ -72,6 +74,7 @@ impl Counts {
     pub(super) fn join(&mut self, other: &Self) {
         self.spans += other.spans;
         self.failed += other.failed;
+        self.fatal += other.fatal;
         self.paused += other.paused;
         self.cut += other.cut;
         self.running += other.running;
@@ -82,6 +85,7 @@ impl Counts {
     pub(super) fn add(&mut self, change: &Totals) {
         self.spans = self.spans.wrapping_add(change.spans);
         self.failed = self.failed.wrapping_add(change.failed);
+        self.fatal = self.fatal.wrapping_add(change.fatal);
         self.paused = self.paused.wrapping_add(change.paused);
         self.cut = self.cut.wrapping_add(change.cut);
         self.running = self.running.wrapping_add(change.running);
@@ -108,7 +112,7 @@ impl Trace {
         &self.counts
     }
 
-    /// Returns the trace's status: failed if any step failed, else running while any span runs, else paused, cut, lost or ok.
+    /// Returns the trace's status: failed if a step in it failed and no call outlived that, else running while any span runs, else paused, cut, lost or ok.
     #[must_use]
     pub fn run_status(&self) -> RunStatus {
         self.counts.run_status()

@@ -139,7 +139,7 @@ impl Store {
         for response in [removed.response, response] {
             self.elect_primary(response, changes);
         }
-        if self.below(row).has_usage() {
+        if self.below(row).has_reports() {
             self.elect_primary_above(row, removed.parent, changes);
             self.elect_primary_below(row, removed.belonging, changes);
         }
@@ -284,9 +284,11 @@ impl Store {
             *symbol = self.texts.intern_with_guess(batch.text(text), *symbol);
         }
         let [name, label, input, calls, error, session, user] = *symbols;
-        let usage = facts.usage.map_or(NONE, |usage| {
-            let [provider, model, scope] = [facts.provider, facts.model, facts.scope].map(|text| batch.text(text));
-            let model_id = self.model_ids.intern(&mut self.texts, provider, model, scope);
+        // A call that ended without usage may be one that another span reports with its usage or its failure.
+        let is_call = facts.span_type.calls_model() && span.end.is_some();
+        let usage = facts.usage.or(is_call.then(Usage::default)).map_or(NONE, |usage| {
+            let [provider, model, scope, service] = [facts.provider, facts.model, facts.scope, facts.service].map(|text| batch.text(text));
+            let model_id = self.model_ids.intern(&mut self.texts, [provider, model], [scope, service]);
             let rare = usage.rare;
             let mut usage = PackedUsage::new(usage, facts.first_token, model_id);
             let counts = Usage { rare, ..usage.usage() };

@@ -10,6 +10,9 @@ use super::*;
 use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, Status, Text, TraceId, Usage};
 
 const MILLI: Nanos = 1_000_000;
+/// The counts of a failed call.
+const FAILED: (u32, u32) = (0, 0);
+
 const NOW: Nanos = 1_000_000 * MILLI;
 
 /// A model call as one instrumentation reports it.
@@ -22,8 +25,10 @@ struct Report {
     start: i64,
     end: i64,
     scope: &'static str,
+    service: &'static str,
     /// The number of the stated response id; 0 for none.
     response: u16,
+    /// 0 if the call failed.
     counts: (u32, u32),
     reasoning: Option<u32>,
 }
@@ -31,7 +36,7 @@ struct Report {
 /// A report in a trace of its own: trace and span have the id `id`.
 fn report(id: u8, scope: &'static str, times: (i64, i64), response: u16) -> Report {
     let (start, end) = times;
-    Report { trace: id, id: id.into(), parent: None, start, end, scope, response, counts: (100, 7), reasoning: None }
+    Report { trace: id, id: id.into(), parent: None, start, end, scope, service: "", response, counts: (100, 7), reasoning: None }
 }
 
 fn batch(calls: &[Report]) -> Batch {
@@ -39,6 +44,8 @@ fn batch(calls: &[Report]) -> Batch {
     for report in calls {
         let response = if report.response == 0 { String::new() } else { format!("msg_{}", report.response) };
         let (scope, response) = (batch.intern_scope(report.scope), batch.intern(&response));
+        let [service, model] = [report.service, "gpt-5"].map(|text| batch.intern(text));
+        let has_failed = report.counts == FAILED;
         let usage =
             Some(Usage { input: Some(report.counts.0), output: Some(report.counts.1), reasoning: report.reasoning, ..Usage::default() });
         batch.spans.push(Span {
@@ -47,9 +54,17 @@ fn batch(calls: &[Report]) -> Batch {
             parent: report.parent.and_then(|parent| SpanId::new(parent.to_be_bytes())),
             start: report.start * MILLI,
             end: Some(report.end * MILLI),
-            status: Status::Ok,
+            status: if has_failed { Status::Error } else { Status::Ok },
             name: Text::default(),
-            facts: SpanFacts { span_type: SpanType::Model, usage, scope, response, ..SpanFacts::default() },
+            facts: SpanFacts {
+                span_type: SpanType::Model,
+                usage: usage.filter(|_| !has_failed),
+                scope,
+                service,
+                model,
+                response,
+                ..SpanFacts::default()
+            },
             error: Text::default(),
             payload_ref: PayloadRef(0),
             retained_bytes: 0,
@@ -217,11 +232,12 @@ fn an_ambiguous_response_id_is_ignored_and_its_calls_are_paired_without_it() {
 /// Calls at about the same time, of three scopes or an unknown one, with equal response ids or none, some nested.
 fn calls() -> impl Strategy<Value = Vec<Report>> {
     let scope = prop::sample::select(vec!["a", "a", "b", "b", "c", ""]);
-    let parts = (0..4u32, prop::option::of(3..6u32));
-    let one = (1..4u8, 0..12u64, (0..20i64, 0..8i64), scope, (any::<bool>(), 1..6u16), parts, 0..2000i64);
+    let reporter = (scope, prop::sample::select(vec!["", "", "app", "gateway"]));
+    let parts = (0..6u32, prop::option::of(3..6u32));
+    let one = (1..4u8, 0..12u64, (0..20i64, 0..8i64), reporter, (any::<bool>(), 1..6u16), parts, 0..2000i64);
     prop::collection::vec(one, 2..40).prop_map(|all| {
         let mut calls: Vec<Report> = Vec::new();
-        for (at, (trace, parent, (start, takes), scope, (states_response, response), (output, reasoning), late)) in
+        for (at, (trace, parent, (start, takes), (scope, service), (states_response, response), (output, reasoning), late)) in
             all.into_iter().enumerate()
         {
             let (start, id) = (start * 7 + if late < 400 { late * 10 } else { 0 }, at as u64 + 1);
@@ -229,8 +245,8 @@ fn calls() -> impl Strategy<Value = Vec<Report>> {
             let uses = calls.iter().filter(|report| report.response == response).count();
             let response = if states_response && uses < MAX_REPORTS { response } else { 0 };
             let parent = calls.iter().rev().take(parent as usize / 3).find(|report| report.trace == trace).map(|report| report.id);
-            let counts = (100, output.max(1) + 6);
-            calls.push(Report { trace, id, parent, start, end: start + takes * 7, scope, response, counts, reasoning });
+            let (counts, reasoning) = if output > 3 { (FAILED, None) } else { ((100, output.max(1) + 6), reasoning) };
+            calls.push(Report { trace, id, parent, start, end: start + takes * 7, scope, service, response, counts, reasoning });
         }
         calls
     })
@@ -265,13 +281,14 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
             None => sets.push(vec![report]),
         }
     }
+    let reporter = |report: &Report| (report.scope, report.service);
     let mut pairs = Vec::new();
     for one in calls {
         for other in calls.iter().filter(|other| id(one) < id(other)) {
             let holds = |one: &Report, other: &Report| one.start <= other.start + 5 && other.end <= one.end + 5;
             let apart = (one.start - other.start).abs() + (one.end - other.end).abs();
             let hangs = one.trace == other.trace && (one.parent == Some(other.id) || other.parent == Some(one.id));
-            let differs = one.scope != other.scope;
+            let differs = reporter(one) != reporter(other);
             let near = holds(one, other) || holds(other, one);
             if differs && near && one.counts == other.counts && (one.response == 0 || other.response == 0) {
                 pairs.push((if hangs { 0 } else { apart }, id(one), id(other)));
@@ -286,7 +303,7 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
             continue;
         }
         let both: Vec<&Report> = sets[to].iter().chain(&sets[from]).copied().collect();
-        let again = sets[to].iter().any(|one| sets[from].iter().any(|other| one.scope == other.scope));
+        let again = sets[to].iter().any(|one| sets[from].iter().any(|other| reporter(one) == reporter(other)));
         let names = sets[to].iter().any(|report| report.response != 0) && sets[from].iter().any(|report| report.response != 0);
         let at_once = both.iter().map(|report| report.start).max() <= both.iter().map(|report| report.end).min();
         if !again && !names && at_once && both.len() <= MAX_REPORTS {
@@ -322,7 +339,10 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
     for set in sets.iter().filter(|set| set.len() > 1) {
         let at_once = set.iter().map(|report| report.start).max() <= set.iter().map(|report| report.end).min();
         let lowest = set.iter().filter(|report| !set.iter().any(|other| above(other).0.contains(&id(report))));
-        let known = |report: &Report| 2 + u8::from(report.reasoning.is_some_and(|count| count > 0));
+        let known = |report: &Report| match report.counts {
+            FAILED => 0,
+            _ => 2 + u8::from(report.reasoning.is_some_and(|count| count > 0)),
+        };
         let rank = |report: &&&Report| (report.parent.is_some(), known(report), report.start, -report.end, id(report));
         if let Some(counts) = lowest.max_by_key(rank).filter(|_| at_once) {
             duplicates

@@ -17,8 +17,11 @@ impl App {
             self.message = None;
         }
         let action = self.keymap.action(key);
-        if action == Some(Action::Quit) && !Key::pressed(key).is_input() {
-            return Some(Effect::Quit);
+        // These hold also where keys are text.
+        if let Some(action @ (Action::Quit | Action::Suspend)) = action
+            && !Key::pressed(key).is_input()
+        {
+            return self.update(store, action, now);
         }
         if self.editor.is_some() {
             self.edit(store, key)

@@ -6,7 +6,7 @@ use super::phoenix::flatten_attributes;
 use crate::model::{Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId, Value, time};
 use crate::otlp::encode::SpanData;
 use crate::otlp::json::{self, brief};
-use crate::semconv::SPAN_KIND_KEY;
+use crate::semconv::{SPAN_KIND_KEY, restore_events};
 
 /// Decodes a span. `trace` is the id of the trace that the span stands in, for spans that don't name it.
 pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData, String> {
@@ -38,6 +38,7 @@ pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData
         scope_attributes: scope.map("attributes"),
         ..Payload::default()
     };
+    restore_events(&mut payload);
     if is_phoenix {
         payload.attributes = flatten_attributes(payload.attributes, fields);
     }

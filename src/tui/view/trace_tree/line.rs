@@ -56,7 +56,7 @@ impl Line<'_> {
         }
         let below = self.store.below(self.row);
         match self.data.run_status() {
-            RunStatus::Ok if !open && below.failed > 0 => RunStatus::Error,
+            RunStatus::Ok if !open && below.fatal > 0 => RunStatus::Error,
             RunStatus::Ok if !open && below.paused > 0 => RunStatus::Paused,
             RunStatus::Ok if !open && below.cut > 0 => RunStatus::Cut,
             standing => standing,
@@ -175,13 +175,13 @@ impl Line<'_> {
         if app.tree.is_open(store, row) {
             return None;
         }
-        if store.below(row).failed > 0 {
+        if store.below(row).fatal > 0 {
             return Some(row);
         }
         let trace = data.trace();
-        let has_failed = TraceTree::parent(store, row).is_none() && store.group_counts(trace).failed > 0;
+        let has_failed = TraceTree::parent(store, row).is_none() && store.group_counts(trace).fatal > 0;
         let mut roots = store.group(trace).flat_map(|trace| store.trace(trace).roots()).copied();
-        roots.find(|&root| has_failed && store.totals(root).failed > 0)
+        roots.find(|&root| has_failed && store.totals(root).fatal > 0)
     }
 
     /// Returns the anomaly of the row, with the time and money that it cost.
