@@ -33,6 +33,7 @@ mod index;
 mod interner;
 mod ix;
 mod likeness;
+mod memory;
 mod model_ids;
 mod naming;
 mod nesting;
@@ -103,7 +104,7 @@ use upsert::LastLookup;
 pub struct Limits {
     /// The number of spans held. Beyond it the oldest ended traces are evicted.
     pub spans: usize,
-    /// The bytes of memory that sources retain for the spans held, and of the spans' texts. Beyond it the oldest ended traces are evicted.
+    /// The bytes of memory for the spans held: payloads that sources retain, texts and tables. Beyond it the oldest ended traces are evicted.
     pub bytes: u64,
     /// The time without news of a trace after which its running rows count as lost.
     pub stale: Nanos,

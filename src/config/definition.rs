@@ -154,6 +154,8 @@ settings! {
     max_spans: NonZeroU32 = NonZeroU32::MIN.saturating_add(999_999), Integer, All, Flag::Value("max-spans", "N");
 
     /// Memory for spans and OTLP payloads, such as 512M; beyond it, the oldest finished traces are dropped
+    ///
+    /// The program itself takes some 50 MB beside it.
     max_memory: Bytes = Bytes(1 << 30), Text, All, Flag::Value("max-memory", "BYTES");
 
     /// Seconds without news after which a running span is shown as lost

@@ -24,11 +24,6 @@ impl Store {
         }
     }
 
-    /// Returns the bytes that count towards the limit: those that sources retain for the rows, and the rows' texts.
-    pub(super) fn held_bytes(&self) -> u64 {
-        self.retained_bytes + self.texts.bytes() as u64
-    }
-
     /// Returns the oldest trace without a running row. Visits each running trace only once until it ends.
     fn oldest_ended(&mut self) -> Option<(Nanos, TraceIx)> {
         let found = self.by_start.range(self.first_evictable..).copied().find(|(_, trace)| self.traces[trace.0].counts.running == 0);

@@ -143,6 +143,12 @@ impl Themes {
         (Self { all, current }, problems)
     }
 
+    /// Parses the text of a theme file. The error says what is wrong in which line.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn with_text(&self, text: &str) -> Result<Theme, String> {
+        file::parse("text", text, &self.all).map_err(|(line, problem)| format!("line {line}: {problem}"))
+    }
+
     /// Returns the current theme.
     #[must_use]
     pub fn current(&self) -> &Theme {
