@@ -17,6 +17,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use hashbrown::HashMap;
 
 use super::ix::{NONE, RowIx, TraceIx};
+use super::memory::TREE;
 use super::nesting::TOLERANCE;
 use super::row::Phase;
 use super::totals::Totals;
@@ -71,6 +72,13 @@ pub(super) struct Groups {
 /// Returns the trace that a link leads to.
 fn joined(link: u32) -> Option<TraceIx> {
     (link != NONE).then_some(TraceIx(link))
+}
+
+impl Groups {
+    /// Returns the bytes that the tables take.
+    pub(super) fn memory(&self) -> usize {
+        self.places.len() * (TREE * size_of::<(Place, TraceIx)>() + 2 * size_of::<(TraceIx, Place)>())
+    }
 }
 
 impl Store {
@@ -239,7 +247,9 @@ impl Store {
         let to = (Role::SideCall(service), self.row(head).end, LAST_ID);
         let within = (from <= to).then(|| self.groups.by_place.range(from..=to).take(MAX_EXAMINED));
         let calls: Vec<TraceIx> = self.group(run).skip(1).chain(within.into_iter().flatten().map(|(_, &call)| call)).collect();
-        calls.into_iter().for_each(|call| self.decide_side_call(call, changes));
+        for call in calls {
+            self.decide_side_call(call, changes);
+        }
     }
 
     /// Links a side call to the only run that was open around it.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::model::usage::Usage;
-use crate::model::{Batch, Nanos, Origin, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use crate::store::{Limits, Store};
 use SpanType::{Agent, Model, Tool};
 
@@ -28,7 +28,7 @@ fn batch(traces: impl IntoIterator<Item = (u8, Spec)>, misplaced: bool, is_faile
             name,
             facts: SpanFacts { span_type, session, service, misplaced, usage, agent: name, model: name, ..SpanFacts::default() },
             error: Text::default(),
-            payload_ref: Default::default(),
+            payload_ref: PayloadRef::default(),
             retained_bytes: 0,
         });
     }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use crate::model::{Batch, Nanos, Origin, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use crate::store::{Limits, Store};
 
 /// The signs of a run: the agent's name (empty while it runs), the message, a tool, the session of the call.
@@ -26,7 +26,7 @@ fn likely_name(runs: &[Run]) -> String {
                 name: Text::default(),
                 facts: SpanFacts { span_type, ..facts },
                 error: Text::default(),
-                payload_ref: Default::default(),
+                payload_ref: PayloadRef::default(),
                 retained_bytes: 0,
             });
         };

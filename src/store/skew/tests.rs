@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use crate::model::{Batch, Nanos, Origin, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use crate::model::{Batch, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use crate::store::{Limits, Store};
 
 const MILLI: Nanos = 1_000_000;
@@ -20,7 +20,7 @@ fn store(spans: &[(u64, u64, &str, Nanos, Nanos)]) -> Store {
             name: Text::default(),
             facts: SpanFacts { span_type: SpanType::Step, service, ..SpanFacts::default() },
             error: Text::default(),
-            payload_ref: Default::default(),
+            payload_ref: PayloadRef::default(),
             retained_bytes: 0,
         });
     }

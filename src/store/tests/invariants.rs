@@ -126,11 +126,12 @@ impl Store {
             let data = self.trace(trace);
             let before = (data.previous != NONE).then_some(TraceIx(data.previous));
             assert!(before.is_none_or(|before| self.trace(before).next == trace.0), "links agree");
-            match self.is_side_call(trace) {
-                true => assert_eq!(Some(self.main_of(trace)), self.run_around(trace), "a side call is part of its run"),
-                false => assert_eq!(before, self.turn_before(trace), "a trace goes on with its turn"),
+            if self.is_side_call(trace) {
+                assert_eq!(Some(self.main_of(trace)), self.run_around(trace), "a side call is part of its run");
+            } else {
+                assert_eq!((before, self.run_around(trace)), (self.turn_before(trace), None), "a trace goes on with its turn");
             }
-            assert_eq!(data.idle.is_some(), data.work == 0 && data.idle.is_some());
+            assert!(data.idle.is_none() || data.work == 0, "an idle trace does no work");
             if let Some(service) = data.idle {
                 idle[usize::from(service)] += 1;
             }

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::page;
-use crate::model::{Batch, Ending, Nanos, Origin, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
+use crate::model::{Batch, Ending, Nanos, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId};
 use crate::store::{Limits, Store};
 use crate::tui::app::PayloadState;
 
@@ -22,7 +22,7 @@ fn overview(spans: &[(u8, u8, SpanType, &str, Ending, Nanos)]) -> String {
             name: Text::default(),
             facts: SpanFacts { span_type, service, ending, ..SpanFacts::default() },
             error: Text::default(),
-            payload_ref: Default::default(),
+            payload_ref: PayloadRef::default(),
             retained_bytes: 0,
         });
     }
