@@ -69,14 +69,15 @@ impl TraceTree {
         self.set_height(lines.saturating_sub(self.foot(store, lines).len()));
     }
 
-    /// Returns the number of ordinary traces that are not listed.
+    /// Returns the number of ordinary traces that are neither listed nor counted at the foot.
     #[must_use]
     pub fn hidden(&self, store: &Store) -> u64 {
         if self.ordinary.all || self.filter.is_some() || self.filter_pass.is_some() {
             return 0;
         }
-        let hidden = |idle: &Idle| !self.ordinary.opened.contains(&idle.service);
-        store.ordinary().iter().filter(|idle| hidden(idle)).map(|idle| u64::from(idle.traces)).sum()
+        let foot = self.foot(store, self.lines);
+        let is_told = |service| self.ordinary.opened.contains(&service) || foot.iter().any(|line| line.idle.service == service);
+        store.ordinary().iter().filter(|idle| !is_told(idle.service)).map(|idle| u64::from(idle.traces)).sum()
     }
 
     /// Whether the cursor is on a line at the foot.
