@@ -119,7 +119,7 @@ fn the_wait_of_a_paused_run_is_drawn_until_it_continues() {
     stage.keys("gh");
     let screen = stage.text();
     let is_waiting = |text: &str| screen.lines().filter(|line| line.contains(text)).map(|line| line.contains('┄')).collect::<Vec<_>>();
-    let (before, after) = (is_waiting("continued in"), is_waiting("continues"));
+    let (before, after) = (is_waiting(" continued"), is_waiting("continues"));
     assert!(before.contains(&true), "{screen}");
     assert!(!after.is_empty() && !after.contains(&true), "{screen}");
 }
