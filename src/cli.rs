@@ -1,5 +1,6 @@
 //! The command line: subcommands, their arguments, and the flags of the settings.
 
+mod archive;
 mod args;
 mod options;
 mod selection;
@@ -15,6 +16,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Overrides;
+pub use archive::{ArchiveArgs, OldTraces, PruneArgs, RestoreArgs};
 pub use args::{ExportArgs, ListArgs, SendArgs, ShowArgs, TailArgs};
 pub use selection::{Selection, Since, Until};
 pub use stats::{GroupBy, SortBy, StatsArgs};
@@ -55,6 +57,12 @@ pub enum Command {
     Export(ExportArgs),
     /// Send traces to an OTLP/HTTP endpoint
     Send(SendArgs),
+    /// Move old traces from a database into a compressed file
+    Archive(ArchiveArgs),
+    /// Delete old traces from a database
+    Prune(PruneArgs),
+    /// Write an archive back into a database
+    Restore(RestoreArgs),
     /// Print the settings in force as a configuration file, with the origin of each
     Config,
     /// Print the completion script for a shell

@@ -35,11 +35,12 @@ use super::sqlite::Tables;
 use super::{Closed, Handle, ReadLimits, Request, State, Update, UpdateSender};
 use crate::model::{Batch, Payload, PayloadQuery, SpanId};
 use connection::Connection;
-use connection_config::ConnectionConfig;
+pub(super) use connection_config::ConnectionConfig;
 pub use connection_config::is_url;
-use error::Error;
+pub(super) use error::Error;
 use progress::Progress;
 use search::Scan;
+pub(super) use session::{Parameter, Session};
 
 /// The interval of polls: while the agent writes, and while it does not.
 const POLL: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(70)];
@@ -67,12 +68,12 @@ impl Default for Location {
 
 impl Location {
     /// Returns the quoted name of the table of spans.
-    fn spans(&self) -> String {
+    pub(super) fn spans(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.tables.spans))
     }
 
     /// Returns the quoted name of the table of traces.
-    fn traces(&self) -> String {
+    pub(super) fn traces(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.tables.traces))
     }
 }

@@ -42,10 +42,10 @@ const VARIABLES: [(&str, &str); 13] = [
 
 /// A database, and how to connect to it.
 #[derive(Clone, Debug)]
-pub(super) struct ConnectionConfig {
+pub(in crate::sources) struct ConnectionConfig {
     /// The URL without password and options, for messages.
-    pub(super) name: String,
-    pub(super) user: String,
+    pub(in crate::sources) name: String,
+    pub(in crate::sources) user: String,
     pub(super) config: Config,
     pub(super) tls: Tls,
     /// The password, decoded and as in the URL, to remove from messages.
@@ -55,11 +55,11 @@ pub(super) struct ConnectionConfig {
 /// The reason why a URL is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct UrlError(String);
+pub(in crate::sources) struct UrlError(String);
 
 impl ConnectionConfig {
     /// Parses a URL. `environment` returns the value of an environment variable.
-    pub(super) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
+    pub(in crate::sources) fn parse(url: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
         let mut settings: BTreeMap<String, String> = BTreeMap::new();
         for (variable, setting) in VARIABLES {
             if let Some(value) = environment(variable).filter(|value| !value.is_empty()) {

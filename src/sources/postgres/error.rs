@@ -8,7 +8,7 @@ use crate::sources::{State, agno_row};
 
 /// The reason why a database can't be read. [`Error::message`] tells the user about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Error {
+pub(in crate::sources) enum Error {
     /// The server does not answer.
     Unreachable(String),
     /// The connection broke.
@@ -51,7 +51,7 @@ pub(super) enum Error {
 
 impl Error {
     /// Returns the message for the user, without secrets.
-    pub(super) fn message(&self, config: &ConnectionConfig, location: &Location) -> String {
+    pub(in crate::sources) fn message(&self, config: &ConnectionConfig, location: &Location) -> String {
         let ConnectionConfig { name: server, user, .. } = config;
         // Only texts from outside can contain the password; it may equal the user's or the server's name.
         let redact = |reason: &str| config.redact(reason);

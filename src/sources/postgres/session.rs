@@ -19,16 +19,16 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A parameter with its type. Typed parameters need no prepared statement, which poolers do not support.
-pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(in crate::sources) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// An open connection.
-pub(super) struct Session {
+pub(in crate::sources) struct Session {
     client: Client,
 }
 
 impl Session {
     /// Connects, with or without TLS as the settings allow.
-    pub(super) async fn open(config: &ConnectionConfig) -> Result<Self, Error> {
+    pub(in crate::sources) async fn open(config: &ConnectionConfig) -> Result<Self, Error> {
         let tls = config.tls.connector().map_err(Error::Tls)?;
         let mut outcome = Err(Error::Slow);
         for &mode in config.tls.attempts() {
@@ -69,8 +69,13 @@ impl Session {
     }
 
     /// Runs a statement, in the transaction if one has begun.
-    pub(super) async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+    pub(in crate::sources) async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         with_timeout(self.client.query_typed(sql, parameters)).await
+    }
+
+    /// Runs statements that return no rows.
+    pub(in crate::sources) async fn execute(&self, sql: &str) -> Result<(), Error> {
+        with_timeout(self.client.batch_execute(sql)).await
     }
 
     /// Ends the transaction, and returns its outcome unless that fails.
