@@ -2,8 +2,10 @@
 
 mod archive;
 mod args;
+mod list;
 mod options;
 mod selection;
+mod show;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -16,9 +18,12 @@ use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::config::url::has_password;
 pub use archive::{ArchiveArgs, OldTraces, PruneArgs, RestoreArgs};
-pub use args::{ExportArgs, ListArgs, SendArgs, ShowArgs, TailArgs};
-pub use selection::{Selection, Since, Until};
+pub use args::{ExportArgs, SendArgs, TailArgs};
+pub use list::{ListArgs, ListSort};
+pub use selection::{LAST, Selection, Since, Until};
+pub use show::{ShowArgs, ShowFormat};
 pub use stats::{GroupBy, SortBy, StatsArgs};
 
 /// htop for AI agents: watch the traces of Agno agents live.
@@ -64,7 +69,11 @@ pub enum Command {
     /// Write an archive back into a database
     Restore(RestoreArgs),
     /// Print the settings in force as a configuration file, with the origin of each
-    Config,
+    Config {
+        /// Write a commented configuration file where agno-top looks for it, or to --config PATH; never over another
+        #[arg(long)]
+        init: bool,
+    },
     /// Print the completion script for a shell
     Completions {
         /// The shell
@@ -81,7 +90,10 @@ impl Cli {
     /// Returns what the command line sets in the configuration.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
-        Overrides { sources: self.sources.clone(), ..self.options.clone() }
+        let mut overrides = Overrides { sources: self.sources.clone(), ..self.options.clone() };
+        // A file that is yet to be written is not read.
+        overrides.file.take_if(|_| matches!(self.command, Some(Command::Config { init: true })));
+        overrides
     }
 }
 
@@ -128,6 +140,30 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         }
     }
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+}
+
+/// Returns a warning if an argument is a URL with a password, which other users of the machine can read.
+pub fn exposed_password(arguments: impl IntoIterator<Item = String>) -> Option<String> {
+    let mut flag = String::new();
+    for argument in arguments {
+        let value = match argument.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => {
+                name.clone_into(&mut flag);
+                value
+            }
+            _ => &argument,
+        };
+        if has_password(value) {
+            let instead = match flag.as_str() {
+                "--to" => "--to @FILE or AGNO_TOP_SEND_TO",
+                "--forward" => "--forward @FILE or AGNO_TOP_FORWARD",
+                _ => "~/.pgpass, PGPASSWORD or AGNO_TOP_SOURCES",
+            };
+            return Some(format!("other users of this machine can read the password in this argument; {instead} hides it"));
+        }
+        flag = argument;
+    }
+    None
 }
 
 /// Removes the value from an error about a flag whose value may be secret.

@@ -20,17 +20,19 @@ mod screen;
 mod send;
 mod show;
 mod snapshot;
+mod sort;
 mod spans;
 mod stats;
 mod table;
 mod tail;
 
 use std::io::{self, Write};
+use std::path::Path;
 
-use color_eyre::eyre::Report;
+use color_eyre::eyre::{Report, eyre};
 
 use crate::cli::{Cli, Command};
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// How a command ended that did not fail, with its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +72,20 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         Command::Prune(args) => prune::run(args, config),
         Command::Restore(args) => restore::run(args, config),
         Command::Completions { shell } => ignore_broken_pipe(manual::print_completions(*shell), Outcome::Done),
-        Command::Config => ignore_broken_pipe(io::stdout().write_all(config.effective().as_bytes()), Outcome::Done),
+        Command::Config { init: true } => init_config(cli.options.file.as_deref().or(config.path())),
+        Command::Config { init: false } => ignore_broken_pipe(io::stdout().write_all(config.effective().as_bytes()), Outcome::Done),
         Command::Man { command } => ignore_broken_pipe(manual::print_page(command.as_deref()), Outcome::Done),
     }
+}
+
+/// Writes a configuration file for the user to edit.
+fn init_config(path: Option<&Path>) -> Result<Outcome, Report> {
+    let path = path.ok_or_else(|| eyre!("there is no home directory; name a file with --config PATH"))?;
+    config::init(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => eyre!("{} exists already and is left as it is", path.display()),
+        _ => Report::new(error).wrap_err(format!("can't write {}", path.display())),
+    })?;
+    ignore_broken_pipe(writeln!(io::stdout(), "wrote {}", crate::format::safe(&path.display().to_string())), Outcome::Done)
 }
 
 /// Prints a message to standard error.

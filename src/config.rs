@@ -6,10 +6,13 @@
 pub mod definition;
 mod effective;
 mod error;
+mod init;
+mod key_names;
 mod layer;
 mod parse;
 #[cfg(test)]
 mod tests;
+pub mod url;
 pub mod values;
 
 use std::ffi::OsString;
@@ -22,6 +25,8 @@ use toml::Table;
 
 pub use definition::{SETTINGS, Settings};
 pub use error::ConfigError;
+pub use init::init;
+pub use key_names::KeyNames;
 use layer::{Layer, Origin};
 pub use values::{Header, ListenMode, LogLevel};
 
@@ -125,21 +130,31 @@ impl Config {
         Ok(config)
     }
 
-    /// Replaces `@FILE` in secrets by the text of the file.
+    /// Replaces `@FILE` in secrets, and in URLs that may hold one, by the text of the file.
     fn read_secrets(&mut self) -> Result<(), ConfigError> {
         let token = values::resolve_secret(&self.otlp_token).map_err(|message| self.error("otlp_token", None, message))?;
         let headers = self.forward_headers.iter().enumerate();
         let resolve =
             |(index, header): (usize, &Header)| header.resolve().map_err(|message| self.error("forward_headers", Some(index), message));
         let headers = headers.map(resolve).collect::<Result<Vec<_>, _>>()?;
-        (self.settings.otlp_token, self.settings.forward_headers) = (token, headers);
+        let urls = self.forward.iter().enumerate();
+        let resolve =
+            |(index, url): (usize, &String)| values::resolve_secret(url).map_err(|message| self.error("forward", Some(index), message));
+        let urls = urls.map(resolve).collect::<Result<Vec<_>, _>>()?;
+        (self.settings.otlp_token, self.settings.forward_headers, self.settings.forward) = (token, headers, urls);
         Ok(())
     }
 
     fn bind_keys(&mut self) -> Result<(), ConfigError> {
-        let bindings: Vec<_> = self.settings.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
+        let bindings: Vec<_> = self.settings.keys.iter().map(|(action, keys)| (action.clone(), keys.0.clone())).collect();
         let result = self.keymap.bind(&bindings);
         result.map_err(|KeymapError { action, key, message }| self.error_at("keys", Some(&bindings[action].0), key, message))
+    }
+
+    /// Returns the path of the configuration file, whether it exists or not; `None` if there is no home directory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Returns an error about the value of a setting, or about one item of it, that names the origin of the value.

@@ -9,7 +9,7 @@ pub mod record;
 pub mod redact;
 
 pub use record::{SpanRecord, TraceRecord, UsageRecord};
-pub use redact::Redactor;
+pub use redact::{Redaction, Redactor};
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

@@ -20,11 +20,14 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&Report::new(error)),
     };
-    if !matches!(cli.command, Some(Command::Completions { .. } | Command::Config | Command::Man { .. })) {
+    if !matches!(cli.command, Some(Command::Completions { .. } | Command::Config { .. } | Command::Man { .. })) {
         // The program also runs without a log.
         let _ = log::init(config.log_level.into());
     }
     panic_hook::install();
+    if let Some(warning) = cli::exposed_password(std::env::args_os().filter_map(|argument| argument.into_string().ok())) {
+        print(&format!("agno-top: {warning}\n"), 0);
+    }
     let result = catch_unwind(AssertUnwindSafe(|| commands::run(&cli, &config)));
     match (result, panic_hook::message()) {
         (Ok(Ok(outcome)), None) => ExitCode::from(outcome as u8),

@@ -5,6 +5,7 @@
 pub mod attributes;
 mod batch;
 pub mod calendar;
+pub mod clock;
 pub mod duration;
 pub mod errors;
 mod ids;

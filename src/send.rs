@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::export::{ExportedSpan, Exporter, Format, Options};
-use crate::sources::otlp::InvalidUrl;
+use crate::sources::otlp::EndpointError;
 use crate::sources::otlp::client::{Client, ClientError, Message};
 
 /// The maximum number of spans per request.
@@ -52,7 +52,7 @@ pub struct Sender {
 
 impl Sender {
     /// Creates a sender for the endpoint at `url`, with these headers.
-    pub fn new(url: &str, headers: &[(String, String)]) -> Result<Self, InvalidUrl> {
+    pub fn new(url: &str, headers: &[(String, String)]) -> Result<Self, EndpointError> {
         Ok(Self { client: Client::new(url, headers)?, body: Vec::new(), spans: 0, sent: Sent::default() })
     }
 

@@ -386,6 +386,16 @@ impl Store {
         changes
     }
 
+    /// Records that the clock was set forward by so many nanoseconds, or back: no trace was silent for this time. Costs the number of
+    /// traces.
+    pub fn clock_was_set(&mut self, by: Nanos) {
+        let traces: Vec<TraceIx> = self.traces().collect();
+        for trace in traces {
+            let last_news = &mut self.traces[trace.0].last_news;
+            *last_news = last_news.saturating_add(by);
+        }
+    }
+
     fn advance_clock(&mut self, now: Nanos) {
         let is_reset = self.stats.advance_clock(now);
         if let Some(selection) = &mut self.selection {

@@ -60,3 +60,21 @@ fn an_error_names_the_line_and_a_correction() {
         assert!(text.contains(message) && text.trim_end().lines().count() == 1, "{config:?} is answered with {text}");
     }
 }
+
+#[test]
+fn config_init_writes_a_file_once() {
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().join("agno-top/config.toml");
+    let wrote = program(home.path()).args(["config", "--init"]).assert().code(0).get_output().stdout.clone();
+    assert_eq!(String::from_utf8(wrote).expect("text"), format!("wrote {}\n", path.display()));
+    let settings = || program(home.path()).arg("config").assert().code(0).get_output().stdout.clone();
+    assert!(String::from_utf8(settings()).expect("text").contains("\nmax_spans = 1000000  # default\n"), "the file sets nothing");
+    let text = std::fs::read_to_string(&path).expect("the file");
+    std::fs::write(&path, text.replace("\n#quit = [\"q\", \"Ctrl-c\"]", "\nquit = \"Q\"")).expect("a change");
+    assert!(String::from_utf8(settings()).expect("text").contains("\nquit = \"Q\"  # file\n"));
+    let refused = program(home.path()).args(["config", "--init"]).assert().code(1).get_output().stderr.clone();
+    assert_eq!(String::from_utf8(refused).expect("text"), format!("agno-top: {} exists already and is left as it is\n", path.display()));
+    let other = home.path().join("other.toml");
+    program(home.path()).args(["config", "--init", "--config"]).arg(&other).assert().code(0);
+    assert!(other.exists());
+}

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use agno_top::export::Format;
+use agno_top::export::{Format, Redaction};
 use agno_top::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, SpanType, Status, Text, TraceId, Usage, errors};
 use agno_top::sources::{Forwarding, Port, PortError, State, Traffic};
 use agno_top::store::RowIx;
@@ -111,14 +111,20 @@ fn the_export_dialog_collects_its_options() {
     let mut stage = Stage::open(&fixture("agno-3.1.10.sqlite"), (120, 36));
     stage.keys("mx<Right><Right>");
     let screen = stage.text();
-    for text in ["Export 1 trace ", "otlp  otlp-proto  agno  jsonl  csv  markdown", "-20", ".jsonl", "[ ] write everything as it is"] {
+    for text in [
+        "Export 1 trace ",
+        "otlp  otlp-proto  agno  jsonl  csv  markdown",
+        "-20",
+        ".jsonl",
+        "nothing  secrets  personal  everything is written as it is",
+    ] {
         assert!(screen.contains(text), "{text} is not in\n{screen}");
     }
     stage.keys("<Tab><Tab><Space>");
-    assert!(stage.text().contains("[x] hide keys"));
+    assert!(stage.text().contains("personal  keys, tokens, passwords, e-mail"));
     let effects = stage.keys("<Enter>");
     let [Effect::Export(export)] = &effects[..] else { panic!("{effects:?}") };
-    assert_eq!((export.traces.len(), export.format, export.redact), (1, Format::Agno, true));
+    assert_eq!((export.traces.len(), export.format, export.redaction), (1, Format::Agno, Redaction::Secrets));
     assert!(
         export.path.starts_with("agno-top-")
             && std::path::Path::new(&export.path).extension().is_some_and(|extension| extension == "jsonl"),

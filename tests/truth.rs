@@ -2,7 +2,7 @@
 //!
 //! A corpus is a folder of `tests/fixtures/frameworks`: the request bodies in order, a database if the framework wrote one, and `truth.json`.
 //! Its `by_trace` is the ledger; `untold` holds what no span reports of it (negative: what spans report beyond it), and `visible` the sums
-//! that plain attributes state. In the corpora of `tests/fixtures/told-twice` two or three instrumentations report the same calls.
+//! that plain attributes state. `status` of a trace is given where it differs from that of its spans. In the corpora of `tests/fixtures/told-twice` two or three instrumentations report the same calls.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test ends where it cannot go on, and says where it is")]
 
@@ -204,6 +204,7 @@ impl Corpus {
             self.expect(&format!("{name} {origin}"), found, &reported);
         }
         let stated = &self.truth["by_trace"][id];
+        let status = stated["status"].as_str().unwrap_or_default().to_owned();
         let (spans, errors) = (number(stated, "spans"), stated["errors"].as_u64().unwrap_or_default());
         let unfinished = stated["unfinished_spans"].as_u64().unwrap_or_default();
         self.expect(&format!("spans {origin}"), u64::from(totals.spans) - unfinished, &(spans..=spans));
@@ -212,6 +213,10 @@ impl Corpus {
         let embeddings = span_types(store, trace).filter(|kind| *kind == SpanType::Embedding).count() as u64;
         let (calls, failed) =
             stats.groups(By::Model).fold((0, 0), |(calls, failed), (_, group)| (calls + group.calls, failed + group.failed));
+        let found = format!("{:?}", store.trace(trace).run_status()).to_lowercase();
+        if !status.is_empty() && found != status {
+            self.wrong.push(format!("{}: status {origin} {found}, not {status}", self.name));
+        }
         let reported = self.reported(id, "llm_calls");
         self.expect(&format!("llm_calls {origin}"), u64::from(calls) - embeddings, &reported);
         let reported = self.reported(id, "llm_calls_failed");

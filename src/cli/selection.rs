@@ -26,7 +26,7 @@ pub struct Selection {
     #[arg(long, value_name = "WHEN", value_parser = parse_until)]
     pub until: Option<Until>,
 
-    /// At most this many traces, the newest
+    /// At most this many traces, the first in the order
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
 
@@ -51,10 +51,13 @@ pub(super) fn split_ids(words: &[PathBuf]) -> (Vec<String>, Vec<PathBuf>) {
     (words.iter().filter_map(id).collect(), sources)
 }
 
-/// Returns the beginning of a trace id in lower case; `None` if the text is something else.
+/// The word that stands for the id of the newest trace.
+pub const LAST: &str = "last";
+
+/// Returns the beginning of a trace id in lower case, or [`LAST`]; `None` if the text is something else.
 pub(super) fn id_prefix(text: &str) -> Option<String> {
     let is_hex = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex.then(|| text.to_ascii_lowercase())
+    (is_hex || text == LAST).then(|| text.to_ascii_lowercase())
 }
 
 /// The start of a period: an age or a time, as `since:` in a filter takes it.

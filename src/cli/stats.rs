@@ -67,6 +67,22 @@ impl GroupBy {
     pub fn name(self) -> &'static str {
         ["agent", "model", "tool", "session", "error", "user", "provider", "service", "hour", "day", "month"][self as usize]
     }
+
+    /// Returns what a table calls the group without a key.
+    #[must_use]
+    pub fn rest(self) -> &'static str {
+        match self {
+            Self::Agent => "(outside agents)",
+            Self::Tool => "(outside tools)",
+            Self::Error => "(no message)",
+            Self::Model => "(no model named)",
+            Self::Session => "(no session)",
+            Self::User => "(no user)",
+            Self::Provider => "(no provider named)",
+            Self::Service => "(no service named)",
+            Self::Hour | Self::Day | Self::Month => "(time unknown)",
+        }
+    }
 }
 
 /// A column of `stats` to sort by.

@@ -77,8 +77,22 @@ fn show_takes_the_trace_before_or_after_the_sources() {
     assert_eq!(split("show A35b x.db y.db"), Ok(("a35b".to_owned(), sources(&["x.db", "y.db"]))));
     assert_eq!(split("show x.db a35b"), Ok(("a35b".to_owned(), sources(&["x.db"]))));
     assert_eq!(split("show a35b"), Ok(("a35b".to_owned(), sources(&[]))));
+    assert_eq!(split("show last x.db"), Ok(("last".to_owned(), sources(&["x.db"]))));
     assert!(split("show x.db").unwrap_err().contains("hex digits"));
     assert!(split("show a35b c0de x.db").unwrap_err().contains("several"));
+}
+
+#[test]
+fn show_has_one_format() {
+    let format = |line: &str| match parse(line).unwrap().command {
+        Some(Command::Show(args)) => args.format(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([format("show a"), format("show a --json")], [Ok(ShowFormat::Text), Ok(ShowFormat::Json)]);
+    assert_eq!(format("show a --format md"), Ok(ShowFormat::Markdown));
+    assert_eq!(format("show a --format json --payload"), Ok(ShowFormat::Json));
+    assert!(format("show a --payload").unwrap_err().contains("--format json"));
+    assert_eq!(parse("show a --json --format text").unwrap_err().exit_code(), 2);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, ignore_broken_pipe, json, open, print_message, spans};
 use crate::cli::ExportArgs;
 use crate::config::Config;
-use crate::export::{Exporter, Format, NewFile, Options, Redactor, TraceRecord};
+use crate::export::{Exporter, Format, NewFile, Options, Redaction, TraceRecord};
 use crate::format;
 use crate::store::TraceIx;
 
@@ -19,12 +19,12 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<Outcome, Report>
     if args.max_chars.is_some() && args.format != Format::Markdown {
         return Err(Report::new(UsageError("--max-chars is for --format markdown".to_owned())));
     }
-    let redactor = match (args.redact_personal, args.redact) {
-        (true, _) => Some(Redactor::with_personal(&config.redact_patterns)),
-        (false, true) => Some(Redactor::new(&config.redact_patterns)),
-        (false, false) => None,
+    let redaction = match (args.redact_personal, args.redact) {
+        (true, _) => Redaction::Personal,
+        (false, true) => Redaction::Secrets,
+        (false, false) => Redaction::Off,
     };
-    let redactor = redactor.transpose().map_err(Report::msg)?;
+    let redactor = redaction.redactor(&config.redact_patterns).map_err(Report::msg)?;
     let options = Options { format: args.format, redactor, max_chars: args.max_chars };
     let is_stdout = args.output == Path::new("-");
     let is_terminal = is_stdout && io::stdout().is_terminal();
@@ -83,7 +83,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// Writes the traces. Returns the number of spans.
-fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options, out: impl Write) -> Result<u64, Report> {
+pub(super) fn write(snapshot: &mut Snapshot, traces: &[TraceIx], options: &Options, out: impl Write) -> Result<u64, Report> {
     let mut exporter = Exporter::new(options, out);
     let (mut count, mut missing) = (0, 0);
     for &trace in traces {

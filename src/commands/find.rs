@@ -3,6 +3,7 @@
 use color_eyre::eyre::{Report, bail};
 
 use super::print_message;
+use crate::cli::LAST;
 use crate::format;
 use crate::model::Nanos;
 use crate::store::{Store, TraceIx};
@@ -11,10 +12,17 @@ use crate::tui::display;
 /// The maximum number of traces to name if an id prefix is ambiguous.
 const MAX_NAMED: usize = 8;
 
-/// Returns the trace whose id starts with `prefix`. If there is none, prints so and returns `None`. The error describes several traces.
+/// Returns the trace whose id starts with `prefix`, or the newest one for [`LAST`]. If there is none, prints so and returns `None`. The error describes several traces.
 ///
 /// `sources` names what was searched.
 pub(super) fn trace(store: &Store, prefix: &str, sources: &str, now: Nanos) -> Result<Option<TraceIx>, Report> {
+    if prefix == LAST {
+        let newest = newest(store);
+        if newest.is_none() {
+            print_message(&format!("no traces in {sources}"));
+        }
+        return Ok(newest);
+    }
     let starts = |trace: &TraceIx| store.trace(*trace).id.to_string().starts_with(prefix);
     let found: Vec<TraceIx> = store.traces().rev().filter(starts).collect();
     match found.as_slice() {
@@ -25,6 +33,11 @@ pub(super) fn trace(store: &Store, prefix: &str, sources: &str, now: Nanos) -> R
         [trace] => Ok(Some(*trace)),
         several => bail!("{} trace ids start with {prefix}: {}", several.len(), describe(store, several, now)),
     }
+}
+
+/// Returns the newest trace, one without agents, models and tools only if there is no other.
+fn newest(store: &Store) -> Option<TraceIx> {
+    store.traces().rev().find(|&trace| !store.is_ordinary(trace)).or_else(|| store.traces().next_back())
 }
 
 /// Describes traces for a message, so that the user can choose one.

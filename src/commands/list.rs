@@ -1,4 +1,6 @@
-//! `agno-top list`: traces, newest first.
+//! `agno-top list`: traces, newest first or by a column.
+
+mod sort;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -10,7 +12,7 @@ use super::output::{Output, Style, StyledText};
 use super::snapshot::Snapshot;
 use super::table::{Column, Table, number, text};
 use super::{Outcome, ignore_broken_pipe, json, print_message};
-use crate::cli::{ListArgs, Selection};
+use crate::cli::{ListArgs, ListSort, Selection};
 use crate::config::Config;
 use crate::export::record::{TraceRecord, status_name};
 use crate::format;
@@ -31,10 +33,11 @@ pub(super) fn run(args: &ListArgs, config: &Config) -> Result<Outcome, Report> {
     let needs_numbers_only = args.json && args.selection.filter.is_none() && args.fail_on.is_none();
     let folds = !args.json && !args.all && args.selection.filter.is_none() && args.selection.with_ids().ids.is_empty();
     let limit = args.selection.limit.map_or(usize::MAX, |limit| limit as usize);
-    // Traces that are folded do not count for the limit.
-    let selection = Selection { limit: args.selection.limit.filter(|_| !folds), ..args.selection.clone() };
+    // Traces that are folded do not count for the limit, and all are sorted before the first ones are known.
+    let selection = Selection { limit: args.selection.limit.filter(|_| !folds && args.sort == ListSort::Began), ..args.selection.clone() };
     let selected = Snapshot::select(&selection, config, needs_numbers_only)?;
     let Some((mut snapshot, mut traces)) = selected else { return Ok(Outcome::NothingFound) };
+    sort::sort(&snapshot, &mut traces, args.sort);
     let folded: Vec<TraceIx> = traces.iter().copied().filter(|&trace| folds && snapshot.store.is_ordinary(trace)).collect();
     let mut listed: Vec<TraceIx> = traces.iter().copied().filter(|&trace| !(folds && snapshot.store.is_ordinary(trace))).collect();
     listed.truncate(limit);
@@ -158,7 +161,7 @@ fn description(snapshot: &Snapshot, trace: TraceIx) -> Vec<StyledText> {
         pieces.push(StyledText::new(&format!("  {}", display::name(store, store.row(head))), Style::Dim));
     }
     pieces.extend(display::note(store, lead).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
-    let failed = |row: &RowIx| store.totals(*row).failed > 0;
+    let failed = |row: &RowIx| store.totals(*row).fatal > 0;
     let error = store.trace(trace).roots().iter().copied().find(failed).map_or("", |top| store.text(store.failure_text(top)));
     // A span that has not arrived shows the input of its first child.
     let input = if data.phase == Phase::Ended { Some(lead) } else { store.children(lead).first().copied() };

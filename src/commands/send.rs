@@ -9,6 +9,7 @@ use super::progress::progress_bar;
 use super::snapshot::Snapshot;
 use super::{Outcome, UsageError, ignore_broken_pipe, print_message, spans};
 use crate::cli::SendArgs;
+use crate::config::values::resolve_secret;
 use crate::config::{Config, Header};
 use crate::export::ExportedSpan;
 use crate::format;
@@ -27,7 +28,8 @@ struct Unsent {
 pub(super) fn run(args: &SendArgs, config: &Config) -> Result<Outcome, Report> {
     let headers = args.header.iter().map(Header::resolve).collect::<Result<Vec<_>, _>>().map_err(UsageError)?;
     let headers: Vec<_> = headers.into_iter().map(|header| (header.name, header.value)).collect();
-    let mut sender = Sender::new(&args.to, &headers).map_err(|error| UsageError(error.to_string()))?;
+    let url = resolve_secret(&args.to).map_err(UsageError)?;
+    let mut sender = Sender::new(&url, &headers).map_err(|error| UsageError(error.to_string()))?;
     let Some((mut snapshot, mut traces)) = Snapshot::select(&args.selection.with_ids(), config, false)? else {
         return Ok(Outcome::NothingFound);
     };

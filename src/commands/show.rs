@@ -10,11 +10,12 @@ use serde::Serialize;
 use super::output::Output;
 use super::snapshot::Snapshot;
 use super::spans::{SLICE, report_missing};
-use super::{Outcome, UsageError, ignore_broken_pipe, json};
-use crate::cli::ShowArgs;
+use super::{Outcome, UsageError, export, ignore_broken_pipe, json};
+use crate::cli::{ShowArgs, ShowFormat};
 use crate::config::Config;
 use crate::export::jsonl::EventRecord;
 use crate::export::record::{SpanRecord, TraceRecord};
+use crate::export::{Format, Options};
 use crate::model::attributes::AttributeMap;
 use crate::model::{Attribute, Dropped, Payload};
 use crate::semconv::parameters;
@@ -65,15 +66,21 @@ impl<'a> PayloadRecord<'a> {
 /// Shows a trace.
 pub(super) fn run(args: &ShowArgs, config: &Config) -> Result<Outcome, Report> {
     let (id, sources) = args.split().map_err(|message| Report::new(UsageError(message)))?;
+    let format = args.format().map_err(|message| Report::new(UsageError(message)))?;
     let mut snapshot = Snapshot::read(&sources, None, config, false)?;
     let Some(trace) = snapshot.find(&id)? else { return Ok(Outcome::NothingFound) };
     let rows: Vec<_> = snapshot.store.walk(trace).collect();
     let mut out = BufWriter::new(io::stdout().lock());
-    let result = if args.json {
-        write_json(&mut out, &mut snapshot, trace, &rows, args.payload)
-    } else {
-        let facts = PayloadFacts::read(&mut snapshot, &rows)?;
-        text::write(&mut out, &snapshot, trace, &rows, &facts, Output::stdout(config.ascii)).map_err(Report::new)
+    let result = match format {
+        ShowFormat::Json => write_json(&mut out, &mut snapshot, trace, &rows, args.payload),
+        ShowFormat::Markdown => {
+            let options = Options { format: Format::Markdown, ..Options::default() };
+            export::write(&mut snapshot, &[trace], &options, &mut out).map(drop)
+        }
+        ShowFormat::Text => {
+            let facts = PayloadFacts::read(&mut snapshot, &rows)?;
+            text::write(&mut out, &snapshot, trace, &rows, &facts, Output::stdout(config.ascii)).map_err(Report::new)
+        }
     };
     ignore_broken_pipe(result.and_then(|()| Ok(out.flush()?)), Outcome::Done)
 }

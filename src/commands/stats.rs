@@ -104,9 +104,11 @@ fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
     let mut push = |group: &Group, name: StyledText| {
         let UsageRecord { input_tokens, cached_tokens, output_tokens, .. } = UsageRecord::from_totals(&group.usage);
         let errors = if group.failed > 0 { Style::Status(RunStatus::Error) } else { Style::Dim };
-        let mut cells = vec![StyledText::from(format::count(group.calls)), StyledText::new(&format::count(group.failed), errors)];
-        cells
-            .extend([50, 95, 99, 100].map(|percent| group.percentile(percent).map_or(format::UNKNOWN.to_owned(), format::duration).into()));
+        // What ran outside of all calls has tokens and a cost, but no calls that could fail or take time.
+        let of_calls = |text: String| if group.calls > 0 { text } else { String::new() };
+        let duration = |percent| of_calls(group.percentile(percent).map_or(format::UNKNOWN.to_owned(), format::duration));
+        let mut cells = vec![of_calls(format::count(group.calls)).into(), StyledText::new(&of_calls(format::count(group.failed)), errors)];
+        cells.extend([50, 95, 99, 100].map(|percent| StyledText::from(duration(percent))));
         cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| StyledText::from(format::tokens(count))));
         cells.extend(has_costs.then(|| StyledText::from(format::money(group.usage.cost()))));
         let rate = || format::money(group.cost_per_1k_tokens().map(|cost| cost.round() as i64));
@@ -115,7 +117,7 @@ fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
         table.push(cells.into_iter().map(|cell| vec![cell]).collect());
     };
     for group in groups {
-        push(group, StyledText::new(group.key.as_deref().unwrap_or(format::UNKNOWN), Style::Strong));
+        push(group, group.key.as_deref().map_or_else(|| StyledText::new(by.rest(), Style::Dim), |key| StyledText::new(key, Style::Strong)));
     }
     if groups.len() > 1 {
         push(total, StyledText::new("total", Style::Dim));

@@ -15,6 +15,7 @@ use super::output::Output;
 use super::{Outcome, UsageError, ignore_broken_pipe, is_stdout_closed, print_message};
 use crate::cli::TailArgs;
 use crate::config::Config;
+use crate::model::clock::Clock;
 use crate::model::time::now;
 use crate::model::{Batch, Nanos, Origin, SourceId};
 use crate::panic_hook;
@@ -39,6 +40,7 @@ pub(super) fn run(args: &TailArgs, config: &Config) -> Result<Outcome, Report> {
         json: args.json,
         output: Output::stdout(config.ascii),
         store,
+        clock: Clock::default(),
         matcher: args.filter.clone().map(Matcher::new),
         since,
         until,
@@ -94,6 +96,7 @@ struct Follower {
     json: bool,
     output: Output,
     store: Store,
+    clock: Clock,
     matcher: Option<Matcher>,
     since: Option<Nanos>,
     until: Option<Nanos>,
@@ -126,7 +129,8 @@ impl Follower {
                         return Ok(Outcome::Done);
                     }
                     // Traces with lost spans count as finished, so that the store can evict them.
-                    self.store.expire(now());
+                    let now = self.read_clock();
+                    self.store.expire(now);
                     if self.is_over() {
                         return Ok(self.outcome());
                     }
@@ -141,6 +145,14 @@ impl Follower {
                 }
             }
         }
+    }
+
+    fn read_clock(&mut self) -> Nanos {
+        let (now, by) = self.clock.read();
+        if by != 0 {
+            self.store.clock_was_set(by);
+        }
+        now
     }
 
     fn outcome(&self) -> Outcome {
@@ -172,7 +184,8 @@ impl Follower {
         };
         // A span that arrives again was printed before.
         let new: Vec<usize> = (0..batch.spans.len()).filter(|&index| ended_row(&self.store, index).is_none()).collect();
-        let changes = self.store.apply(batch, now());
+        let now = self.read_clock();
+        let changes = self.store.apply(batch, now);
         self.hub.release(changes.released);
         let freed: HashSet<RowIx> = changes.freed.into_iter().collect();
         self.deferred.retain(|(row, _)| !freed.contains(row));

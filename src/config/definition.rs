@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::key_names::KeyNames;
 use super::values::{Bytes, Dollars, Header, ListenAddress, ListenMode, LogLevel};
 use crate::model::price::FlatPrice;
 use crate::settings::{Columns, Measure};
@@ -221,8 +222,9 @@ settings! {
     /// Empty: none.
     record: PathBuf = PathBuf::new(), Text, Listener, Flag::Value("record", "FILE");
 
-    /// OTLP/HTTP endpoints to forward every request to, at URL/v1/traces and so on
+    /// OTLP/HTTP endpoints to forward every request to, at URL/v1/traces and so on; @FILE holds a URL
     ///
+    /// A file or the environment hides a password in it from other users of the machine, a flag does not.
     /// (AGNO_TOP_FORWARD: separated by spaces)
     forward: Vec<String> = Vec::new(), Words, Listener, Flag::List("forward", "URL");
 
@@ -263,10 +265,10 @@ settings! {
 
     /// Keys by action
     ///
-    /// A list replaces the keys of an action; an empty list leaves the action to the palette (:). A key is a character or Space, Enter, Tab,
-    /// Shift-Tab, Esc, Backspace, Delete, Insert, Up, Down, Left, Right, PageUp, PageDown, Home, End, F1 to F12, with Ctrl- or Alt- before it.
-    /// (AGNO_TOP_KEYS: a table, {quit = ["Q"]})
-    keys: BTreeMap<String, Vec<String>> = BTreeMap::new(), Toml, Screen;
+    /// A key or a list replaces the keys of an action; an empty list leaves the action to the palette (:). A key is a character or Space,
+    /// Enter, Tab, Shift-Tab, Esc, Backspace, Delete, Insert, Up, Down, Left, Right, PageUp, PageDown, Home, End, F1 to F12, with Ctrl- or Alt- before it.
+    /// (AGNO_TOP_KEYS: a table, {quit = "Q"})
+    keys: BTreeMap<String, KeyNames> = BTreeMap::new(), Toml, Screen;
 }
 
 /// Hides the values, of which some are secret.

@@ -24,8 +24,12 @@ pub enum ConfigError {
     },
 }
 
-/// Improves serde's message about an unknown key, "unknown field `x`, expected one of `y`, `z`", by naming the nearest key.
+/// Improves serde's message about an unknown key, "unknown field `x`, expected one of `y`, `z`", by naming the nearest key, and that about a
+/// text in place of a list, by leaving out the text, which may be a URL or a header with a secret.
 pub(super) fn explain(message: &str) -> String {
+    if message.starts_with("invalid type: string") && message.trim_end().ends_with("expected a sequence") {
+        return "this is a list, which is written in [ and ]".to_owned();
+    }
     let mut names = message.split('`').skip(1).step_by(2);
     let (true, Some(unknown)) = (message.starts_with("unknown field"), names.next()) else { return message.trim_end().to_owned() };
     let known: Vec<&str> = names.collect();

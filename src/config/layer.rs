@@ -115,7 +115,9 @@ fn offset(text: &str, key: &str, inner: Option<&str>, item: Option<usize>) -> Op
         // An error in an action's name belongs to its line, which the key begins.
         (offset, value) = (name.span().start, keys);
     }
-    item.map_or(Some(offset), |item| Some(value.get_ref().as_array()?.get(item)?.span().start))
+    // One value may stand for a list of one.
+    let items = value.get_ref().as_array();
+    item.zip(items).map_or(Some(offset), |(item, items)| Some(items.get(item)?.span().start))
 }
 
 /// Merges layers; later ones take precedence. The table of keys is merged action by action.

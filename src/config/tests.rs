@@ -179,10 +179,11 @@ fn an_error_about_a_loaded_value_names_its_origin() {
 
 #[test]
 fn keys_are_bound_by_the_file_and_the_environment() {
-    let home = home("[keys]\nnext-error = ['x', 'Ctrl-n']\nexport = []");
+    let home = home("[keys]\nnext-error = ['x', 'Ctrl-n']\nexport = []\nquit = 'Q'");
     let environment = |name: &str| (name == "AGNO_TOP_KEYS").then(|| "{export = ['Alt-x'], help = ['F1']}".into());
     let keymap = Config::load_from(Overrides::default(), Some(home.path()), environment).unwrap().keymap;
-    assert_eq!([Action::NextError, Action::Export, Action::Help].map(|action| keymap.names(action)), ["x Ctrl-n", "Alt-x", "F1"]);
+    let names = [Action::NextError, Action::Export, Action::Help, Action::Quit].map(|action| keymap.names(action));
+    assert_eq!(names, ["x Ctrl-n", "Alt-x", "F1", "Q"]);
 }
 
 #[test]
@@ -191,7 +192,8 @@ fn an_invalid_binding_names_the_line() {
     assert!(error("[keys]\nup = [\n 'k',\n 'x',\n]").starts_with(", line 4: x is already bound to export; bind export to another key"));
     assert!(error("[keys]\nhelp = ['?']\nup = ['F3', 'Ctrl-h']").starts_with(", line 3: terminals send Ctrl-h as Backspace"));
     assert!(error("[keys]\nup = ['Entr']").ends_with("did you mean \"Enter\"?"));
-    assert!(error("[keys]\nup = 'k'").starts_with(", line 2: invalid type"));
+    assert!(error("[keys]\nup = 5").starts_with(", line 2: invalid type: integer `5`, expected a key, such as \"Q\", or a list of keys"));
+    assert!(error("[keys]\n\nup = 'x'").starts_with(", line 3: x is already bound to export"));
     let error = load_variable("AGNO_TOP_KEYS", "{up = ['q']}").unwrap_err();
     assert!(error.starts_with("AGNO_TOP_KEYS: q is already bound to quit"), "{error}");
 }

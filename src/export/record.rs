@@ -236,7 +236,7 @@ impl TraceRecord {
             spans: totals.spans,
             errors: totals.errors,
             failed_steps: totals.failed,
-            failed: totals.failed > 0,
+            failed: totals.fatal > 0,
             agent: first(&|row| store.agent(row)),
             session: first(&|row| store.stated_session(row)),
             user: first(&|row| store.row(row).user),

@@ -21,6 +21,36 @@ pub const MASK: &str = "[redacted]";
 /// The most bytes of a compiled pattern.
 const SIZE_LIMIT: usize = 4 << 20;
 
+/// What an export hides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redaction {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Secrets: keys, tokens, passwords, e-mail addresses, and matches of the user's patterns.
+    Secrets,
+    /// Also card and account numbers, phone numbers, IP addresses and e-mail addresses of any script.
+    Personal,
+}
+
+impl Redaction {
+    /// All, from the least to the most.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Secrets, Self::Personal];
+
+    /// Returns its redactor, which also redacts matches of these regular expressions; `None` if nothing is hidden.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redactor::new`].
+    pub fn redactor(self, patterns: &[String]) -> Result<Option<Redactor>, String> {
+        match self {
+            Self::Off => Ok(None),
+            Self::Secrets => Redactor::new(patterns).map(Some),
+            Self::Personal => Redactor::with_personal(patterns).map(Some),
+        }
+    }
+}
+
 /// Redacts API keys, tokens, passwords, e-mail addresses and matches of the user's patterns. Takes time linear in the text.
 ///
 /// ```

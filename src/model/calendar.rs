@@ -7,6 +7,9 @@ use chrono::{
 
 use super::Nanos;
 
+/// The most seconds between a local time and the same time in UTC, and more than any clock change skips.
+const LONGEST_OFFSET: i64 = 2 * 86_400;
+
 /// A unit of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unit {
@@ -42,7 +45,7 @@ pub enum Which {
     Last,
 }
 
-/// Converts a time of a zone. A time skipped by a clock change means as much later as was skipped.
+/// Converts a time of a zone. A time skipped by a clock change means the moment of the change.
 #[must_use]
 pub fn from_naive<Z: TimeZone>(zone: &Z, naive: NaiveDateTime, which: Which) -> Option<DateTime<Z>> {
     let at = |naive: NaiveDateTime| {
@@ -51,9 +54,21 @@ pub fn from_naive<Z: TimeZone>(zone: &Z, naive: NaiveDateTime, which: Which) -> 
         let (one, other) = (times.clone().earliest()?, times.latest()?);
         Some(if (one <= other) == (which == Which::First) { one } else { other })
     };
-    at(naive)
-        .or_else(|| at(naive.checked_add_signed(TimeDelta::minutes(30))?))
-        .or_else(|| at(naive.checked_add_signed(TimeDelta::hours(1))?))
+    at(naive).or_else(|| after_gap(zone, naive))
+}
+
+/// Returns the first moment after a time that a clock change skips.
+fn after_gap<Z: TimeZone>(zone: &Z, skipped: NaiveDateTime) -> Option<DateTime<Z>> {
+    // No offset, and no gap, is longer than about a day.
+    let (mut before, mut after) = (-LONGEST_OFFSET, LONGEST_OFFSET);
+    let at = |seconds| Some(zone.from_utc_datetime(&skipped.checked_add_signed(TimeDelta::seconds(seconds))?));
+    while after - before > 1 {
+        let middle = i64::midpoint(before, after);
+        let is_before = at(middle)?.naive_local() < skipped;
+        *(if is_before { &mut before } else { &mut after }) = middle;
+    }
+    // Clocks change at full seconds, whatever the fraction of the skipped time.
+    at(after)?.with_nanosecond(0)
 }
 
 /// Returns the start of the day in local time.

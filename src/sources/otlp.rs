@@ -40,7 +40,7 @@ use super::{Closed, Handle, PortError, Request, State, Traffic, Update, UpdateSe
 use bind::{bind_all, open_port_warning};
 use body_reader::MemoryBudget;
 use client::Client;
-pub use client::{InvalidUrl, check_url};
+pub use client::{EndpointError, check_url};
 use forward::Forward;
 use ingest::Ingest;
 pub use options::{ConnectionLimits, GRPC, HTTP, MAX_BODY, MAX_EVENT_BYTES, Options};
@@ -90,13 +90,16 @@ pub struct Listening {
 /// ```
 pub fn start(options: Options, updates: UpdateSender) -> io::Result<Listening> {
     let recorder = options.record.as_ref().map(|(path, tables)| Recorder::start(path, tables.clone())).transpose()?;
-    let start_forward = |url: &String| Forward::start(Client::new(url, &options.forward_headers).map_err(io::Error::other)?);
-    let forwards = options.forward.iter().map(start_forward).collect::<io::Result<Vec<_>>>()?;
+    let client = |url: &String| Client::new(url, &options.forward_headers).map_err(io::Error::other);
+    let clients = options.forward.iter().map(client).collect::<io::Result<Vec<_>>>()?;
+    let names: Vec<String> = clients.iter().map(|client| client.name.clone()).collect();
+    let forwards = clients.into_iter().map(Forward::start).collect::<io::Result<Vec<_>>>()?;
     let ingest = Arc::new(Ingest::new(updates.clone(), recorder, forwards, options.max_event_bytes));
     let (bound, failed) = bind_all(&options);
     let addresses: Vec<SocketAddr> = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    if let Some(url) = options.forward.iter().find(|url| client::is_own_address(url, &addresses)) {
-        return Err(io::Error::other(format!("{url} is an address of agno-top itself: requests forwarded there would loop")));
+    // The URL may hold a password, so the message names the endpoint.
+    if let Some(name) = names.iter().find(|name| client::is_own_address(name, &addresses)) {
+        return Err(io::Error::other(format!("{name} is an address of agno-top itself: requests forwarded there would loop")));
     }
     let configured = [options.grpc, options.http].into_iter().flatten();
     let warnings = configured.filter_map(|address| open_port_warning(address, options.token.is_some())).collect::<Vec<_>>();

@@ -207,11 +207,11 @@ impl Store {
         }
     }
 
-    /// Returns whether the row failed, or, if it is the run of an agent or a workflow, a step in it.
+    /// Returns whether the row failed, or, if it is the run of an agent or a workflow, a step in it that no call outlived.
     #[must_use]
     pub fn has_failed(&self, row: RowIx) -> bool {
         let data = self.row(row);
-        data.has_failed() || (data.span_type.is_agentic() && self.below(row).failed > 0)
+        data.has_failed() || (data.span_type.is_agentic() && self.below(row).fatal > 0)
     }
 
     /// Returns the status of a row; that of a run is an error as soon as a step in it failed.

@@ -2,11 +2,11 @@
 //!
 //! A framework, its instrumentation and the provider's library may each report a call, one row below the other. Then the lowest row counts.
 //! Another call may stand below a call, too: of a tool that the model called, of a later agent, or since the sender left a span open. Then
-//! both count. A row reports the same call as the nearest reporting row above it if it lies within that row's time and no row between them
-//! begins a call of its own.
+//! both count. A row reports the same call as the nearest reporting row above it if both are calls of the same kind, it lies within that
+//! row's time, and no row between them begins a call of its own. An embedding within a chat is no part of the chat's usage.
 
 use super::ix::{NONE, RowIx};
-use super::row::{Phase, Row};
+use super::row::{Phase, Row, RunStatus};
 use super::totals::Totals;
 use super::{Store, Symbol};
 use crate::model::{Nanos, SpanType};
@@ -60,8 +60,13 @@ impl Store {
     /// reporting row that the change comes from; `None` if it is known to lie within the time of `row`. Returns the part of the change
     /// that counts for `row`.
     pub(super) fn calls_for(&self, row: RowIx, calls: &Totals, from: Option<RowIx>) -> Totals {
-        let counts = !self.begins_calls(row) && from.is_none_or(|from| !self.reports_call(row) || self.lies_within(from, row));
+        let counts = !self.begins_calls(row) && from.is_none_or(|from| !self.reports_call(row) || self.may_report(row, from));
         if counts { *calls } else { Totals::default() }
+    }
+
+    /// Returns whether a row that calls a model got an answer. Then its failed attempts below it fail no run.
+    pub(super) fn has_ended_well(&self, row: RowIx) -> bool {
+        self.row(row).run_status() == RunStatus::Ok && (self.usage(row).is_some() || self.inner(row).has_usage())
     }
 
     /// Returns whether the row keeps the sum of the calls below it that it reports, too.
@@ -102,7 +107,7 @@ impl Store {
         while let Some(row) = stack.pop() {
             for &child in self.children(row) {
                 if self.reports_call(child) {
-                    if self.lies_within(child, above) {
+                    if self.may_report(above, child) {
                         sum.add(&self.reported_call(child));
                     }
                 } else if self.row(child).children != NONE && !self.begins_calls(child) {
@@ -136,7 +141,7 @@ impl Store {
                 return false;
             }
             if self.reports_call(above) {
-                if !self.lies_within(from, above) {
+                if !self.may_report(above, from) {
                     return false;
                 }
                 from = above;
@@ -146,6 +151,23 @@ impl Store {
             }
         }
         false
+    }
+
+    /// Returns which kind of model call the row reports; `None` if that is unknown.
+    fn call_kind(&self, row: RowIx) -> Option<SpanType> {
+        let span_type = self.row(row).span_type;
+        // A chat has an answer. What states input tokens only may wrap a call of another kind.
+        let is_known = span_type != SpanType::Model || self.usage(row).is_none_or(|usage| usage.output.is_some());
+        Some(span_type).filter(|span_type| span_type.calls_model() && is_known)
+    }
+
+    /// Returns whether a reporting row may report the same call as the next reporting row below it.
+    fn may_report(&self, upper: RowIx, lower: RowIx) -> bool {
+        let is_same_kind = match (self.call_kind(upper), self.call_kind(lower)) {
+            (Some(upper), Some(lower)) => upper == lower,
+            _ => true,
+        };
+        is_same_kind && self.lies_within(lower, upper)
     }
 
     /// Returns whether the time of a row lies within that of a row above it. A row without duration is a record of what is above it.

@@ -23,7 +23,7 @@ impl Store {
             } else if data.span_type.calls_model() {
                 let inner = self.inner(row);
                 let mut call = inner;
-                call.add_stated(usage.usage(), usage.states_cost());
+                call.add_call(usage.usage(), usage.states_cost());
                 totals.add(&Totals::difference(&inner, &call));
             } else if usage.is_aggregated() || self.is_running_total(row, &totals) {
                 totals.add_stated(usage.usage(), usage.states_cost());
@@ -33,9 +33,14 @@ impl Store {
         }
         totals.spans += u32::from(!data.placeholder);
         totals.errors += u32::from(data.status() == Status::Error);
-        if data.fails() && totals.failed == 0 {
-            totals.failed = 1;
-            totals.refused = u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
+        if data.fails() {
+            totals.fatal = totals.fatal.max(1);
+            if totals.failed == 0 && !self.is_duplicate(row) {
+                totals.failed = 1;
+                totals.refused = u32::from(data.ending() == Ending::Refused || data.span_type == SpanType::Guardrail);
+            }
+        } else if data.span_type == SpanType::Model && self.has_ended_well(row) {
+            totals.fatal -= self.inner(row).fatal;
         }
         match data.run_status() {
             RunStatus::Running => totals.running += 1,
@@ -130,11 +135,12 @@ impl Store {
             }
             let parent = RowIx(parent);
             let data = self.row(parent);
-            let (adds_nothing, list) = (data.usage == NONE && !data.fails(), data.children);
+            let (mut adds_nothing, list) = (data.usage == NONE && !data.fails(), data.children);
             if !calls.is_zero() {
                 calls = self.calls_for(parent, &calls, from);
             }
             let keeps_inner = self.keeps_inner(parent);
+            adds_nothing &= !keeps_inner || (calls.fatal == 0 && self.inner(parent).fatal == 0);
             let told = |store: &Self| (store.inner(parent).has_usage(), store.inner(parent).spans > 0);
             let had_failed = self.has_failed(parent);
             let told_before = if keeps_inner { told(self) } else { Default::default() };

@@ -106,6 +106,22 @@ fn a_running_row_is_lost_without_news_and_runs_again_with_the_next_span() {
 }
 
 #[test]
+fn a_clock_that_is_set_makes_no_trace_silent() {
+    let mut store = Store::new(Limits::default());
+    store.apply(&batch(&[spec(2, Some(1))]), 3 * SECOND);
+    for by in [86_400, -80_000] {
+        store.clock_was_set(by * SECOND);
+    }
+    assert!(store.expire((6400 + 63) * SECOND).rows.is_empty());
+    assert_eq!(store.expire((6400 + 64) * SECOND).rows, [row(&store, 1)]);
+    // What was news before the clock was set back is not news of the future.
+    store.apply(&batch(&[spec(3, Some(1))]), 6500 * SECOND);
+    store.clock_was_set(-6500 * SECOND);
+    assert_eq!(store.all().running, 1);
+    assert_eq!(store.expire(61 * SECOND).rows, [row(&store, 1)]);
+}
+
+#[test]
 fn a_lost_placeholder_ends_with_its_last_child() {
     let store = store(&[spec(5, Some(1)), spec(2, Some(1))]);
     assert_eq!(store.row(row(&store, 1)).end, 6 * SECOND);
@@ -129,13 +145,42 @@ fn a_span_that_ends_replaces_its_running_record() {
 }
 
 #[test]
-fn usage_is_counted_on_the_lowest_row_that_states_it() {
+fn calls_below_each_other_count_once_with_the_larger_of_their_facts() {
     let model = |id, parent, tokens| SpanSpec { tokens: Some(tokens), length: (20 - 2 * id as Nanos) * SECOND, ..spec(id, parent) };
-    let mut store = store(&[model(1, None, (100, 10)), model(2, Some(1), (60, 5)), model(3, Some(2), (61, 6))]);
-    assert_eq!(store.all().tokens(), Some(67));
-    store.apply(&batch(&[model(4, Some(1), (30, 1))]), 100 * SECOND);
-    assert_eq!(store.totals(row(&store, 1)).tokens(), Some(98));
-    assert_eq!(store.totals(row(&store, 1)).calls, 2);
+    let mut store = store(&[model(1, None, (60, 10)), model(2, Some(1), (60, 5)), model(3, Some(2), (61, 6))]);
+    assert_eq!((store.all().input, store.all().output, store.all().calls), (61, 10, 1));
+    store.apply(&batch(&[model(4, Some(1), (30, 5))]), 100 * SECOND);
+    let totals = store.totals(row(&store, 1));
+    assert_eq!((totals.input, totals.output, totals.calls), (91, 11, 2));
+}
+
+#[test]
+fn an_embedding_within_a_call_is_another_call() {
+    let model = |id, parent, tokens, kind| SpanSpec {
+        tokens: Some(tokens),
+        kind: Some(kind),
+        length: (20 - 2 * id as Nanos) * SECOND,
+        ..spec(id, parent)
+    };
+    let chat = model(1, None, (1000, 50), SpanType::Model);
+    let embedding = model(2, Some(1), (8, 0), SpanType::Embedding);
+    let library = model(3, Some(2), (8, 0), SpanType::Embedding);
+    for order in [[&chat, &embedding, &library], [&library, &chat, &embedding], [&embedding, &library, &chat]] {
+        let mut store = Store::new(Limits::default());
+        for (spec, model) in order.into_iter().map(|spec| (spec, if spec.id == 1 { "gpt-5" } else { "embed-3" })) {
+            let mut batch = batch(std::slice::from_ref(spec));
+            let model = batch.intern(model);
+            batch.spans[0].facts.model = model;
+            store.apply(&batch, 100 * SECOND);
+            store.check_invariants();
+        }
+        assert_eq!((store.all().input, store.all().output, store.all().calls), (1008, 50, 2));
+        let of = |name| {
+            let group = group(store.stats(), &store, By::Model, name);
+            (group.calls, group.usage.input, group.usage.output)
+        };
+        assert_eq!((of("gpt-5"), of("embed-3")), ((1, 1000, 50), (1, 8, 0)));
+    }
 }
 
 #[test]
@@ -297,7 +342,14 @@ fn a_single_trace_beyond_the_limit_refuses_and_counts() {
 
 /// Trees of any shape in two traces. Some parents never arrive.
 fn span_trees() -> impl Strategy<Value = Vec<SpanSpec>> {
-    let kind = prop::sample::select(vec![None, None, Some(SpanType::Agent), Some(SpanType::Other), Some(SpanType::Model)]);
+    let kind = prop::sample::select(vec![
+        None,
+        None,
+        Some(SpanType::Agent),
+        Some(SpanType::Other),
+        Some(SpanType::Model),
+        Some(SpanType::Embedding),
+    ]);
     let tokens = proptest::option::of((0..1000u32, 0..1000u32));
     let times = (0..50i64, prop::sample::select(vec![0, 1, 1, 20, 60]));
     let span = (0..2u8, any::<prop::sample::Index>(), times, any::<bool>(), tokens, 0..8u8, kind);
@@ -340,7 +392,12 @@ impl SpanSpec {
     }
 
     fn reports_call(&self) -> bool {
-        self.span_type() == SpanType::Model || (self.tokens.is_some() && !self.is_run_or_tool())
+        self.span_type().calls_model() || (self.tokens.is_some() && !self.is_run_or_tool())
+    }
+
+    fn is_kind_of(&self, above: &Self) -> bool {
+        let kinds = [self, above].map(SpanSpec::span_type);
+        !kinds.iter().all(|kind| kind.calls_model()) || kinds[0] == kinds[1]
     }
 
     fn lies_within(&self, above: &Self) -> bool {
@@ -356,16 +413,9 @@ fn minus(one: Used, other: Used) -> Used {
     [0, 1, 2, 3, 4].map(|at| one[at] - other[at])
 }
 
-/// Adds the stated tokens to those of a call, of which no lower row states the same fact.
+/// Adds the stated tokens to those of a call: each fact is the larger one.
 fn completed(call: Used, (input, output): (u32, u32)) -> Used {
-    let [has_input, has_output] = [call[3], call[4]].map(|count| count > 0);
-    [
-        if has_input { call[0] } else { input.into() },
-        if has_output { call[1] } else { output.into() },
-        call[2].max(1),
-        call[3].max(1),
-        call[4].max(1),
-    ]
+    [call[0].max(input.into()), call[1].max(output.into()), call[2].max(1), call[3].max(1), call[4].max(1)]
 }
 
 /// Counts at and below a span, by the rules in the module documentation of `nesting`.
@@ -378,7 +428,7 @@ fn recount(specs: &[SpanSpec], trace: u8, id: u64) -> Recount {
     }
     let Some(own) = own else { return sum };
     if let Some(stated) = own.tokens {
-        if own.span_type() == SpanType::Model {
+        if own.span_type().calls_model() {
             let inner = inner_usage(specs, own, own);
             sum.usage = plus(minus(sum.usage, inner), completed(inner, stated));
         } else if sum.usage[2] == 0 {
@@ -399,7 +449,7 @@ fn inner_usage(specs: &[SpanSpec], spec: &SpanSpec, above: &SpanSpec) -> Used {
     let mut sum = [0; 5];
     for child in specs.iter().filter(|child| child.trace == spec.trace && child.parent == Some(spec.id)) {
         if child.reports_call() {
-            if child.lies_within(above) {
+            if child.lies_within(above) && child.is_kind_of(above) {
                 sum = plus(sum, reported_usage(specs, child));
             }
         } else if !child.is_run_or_tool() {
@@ -443,10 +493,11 @@ proptest! {
         for trace in store.traces() {
             let rows = store.rows_of(trace);
             let placeholders = rows.iter().filter(|&&row| store.row(row).placeholder).count();
-            let Counts { spans, failed, running, lost, paused, cut } = *store.trace(trace).counts();
+            let Counts { spans, failed, fatal, running, lost, paused, cut } = *store.trace(trace).counts();
             prop_assert_eq!((running + lost) as usize, placeholders);
             let totals = store.totals_of(trace);
-            prop_assert_eq!((spans, failed, running, lost), (totals.spans, totals.failed, totals.running, totals.lost));
+            prop_assert_eq!((spans, failed, fatal), (totals.spans, totals.failed, totals.fatal));
+            prop_assert_eq!((running, lost), (totals.running, totals.lost));
             prop_assert_eq!((paused, cut), (totals.paused, totals.cut));
             let mut sum = Totals::default();
             store.trace(trace).roots().iter().for_each(|&top| sum.add(&store.totals(top)));

@@ -39,6 +39,9 @@ pub struct Totals {
     pub errors: u32,
     /// Failed steps: failed rows without a failed row below them.
     pub failed: u32,
+    /// Failed steps that fail their run. An attempt does not, if the call that made it ended well. Unlike `failed`, a call that counts
+    /// elsewhere is one.
+    pub fatal: u32,
     /// Failed steps at which a check refused an input or an output.
     pub refused: u32,
     /// Paused rows.
@@ -92,6 +95,19 @@ impl Totals {
         }
     }
 
+    /// Adds the usage that a model call states to the totals of the calls below it that are the same call: each fact is the larger one.
+    pub(super) fn add_call(&mut self, usage: Usage, states_cost: bool) {
+        let Self { calls, inputs, outputs, priced, .. } = *self;
+        self.add_larger(usage, states_cost);
+        if calls > 0 && self.duplicates == 0 {
+            // It remains one call, or as many as are below.
+            self.calls = calls;
+            self.inputs = inputs.max(u32::from(usage.input.is_some()));
+            self.outputs = outputs.max(u32::from(usage.output.is_some()));
+            self.priced = self.priced.min(calls.max(priced));
+        }
+    }
+
     /// Adds the usage that a run or another row above model calls states: the part of each fact that exceeds the totals below it.
     pub(super) fn add_larger(&mut self, usage: Usage, states_cost: bool) {
         if self.duplicates > 0 || self.calls == 0 {
@@ -142,6 +158,7 @@ impl Totals {
             spans,
             errors,
             failed,
+            fatal,
             refused,
             paused,
             cut,
@@ -175,12 +192,12 @@ impl Totals {
 
     /// Returns tokens and cost only.
     pub(super) fn usage_only(&self) -> Self {
-        Self { spans: 0, errors: 0, failed: 0, refused: 0, paused: 0, cut: 0, running: 0, lost: 0, duplicates: 0, ..*self }
+        Self { spans: 0, errors: 0, failed: 0, fatal: 0, refused: 0, paused: 0, cut: 0, running: 0, lost: 0, duplicates: 0, ..*self }
     }
 
-    /// Returns tokens, cost and duplicates only.
+    /// Returns tokens, cost, duplicates and fatal failures only.
     pub(super) fn call_only(&self) -> Self {
-        Self { duplicates: self.duplicates, ..self.usage_only() }
+        Self { duplicates: self.duplicates, fatal: self.fatal, ..self.usage_only() }
     }
 
     /// Returns whether any row states usage, even if it is a duplicate.
@@ -192,11 +209,11 @@ impl Totals {
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;
         let Self { calls, inputs, outputs, priced, stated, cache_unstated, spans, errors, running, lost, duplicates, .. } = *self;
-        let Self { failed, refused, paused, cut, .. } = *self;
+        let Self { failed, fatal, refused, paused, cut, .. } = *self;
         // Without short circuits: most totals tested here are zero, so every field is read anyway.
         (input | output | cache_read | cache_write | reasoning) == 0
             && cost == 0
             && (calls | inputs | outputs | priced | stated | cache_unstated | spans | errors | running | lost | duplicates) == 0
-            && (failed | refused | paused | cut) == 0
+            && (failed | fatal | refused | paused | cut) == 0
     }
 }

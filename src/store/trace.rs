@@ -38,6 +38,8 @@ pub struct Counts {
     pub spans: u32,
     /// Failed steps.
     pub failed: u32,
+    /// Failed steps that fail the trace.
+    pub fatal: u32,
     /// Paused rows.
     pub paused: u32,
     /// Rows that were cut.
@@ -53,6 +55,7 @@ impl Counts {
     pub(super) fn add(&mut self, change: &Totals) {
         self.spans = self.spans.wrapping_add(change.spans);
         self.failed = self.failed.wrapping_add(change.failed);
+        self.fatal = self.fatal.wrapping_add(change.fatal);
         self.paused = self.paused.wrapping_add(change.paused);
         self.cut = self.cut.wrapping_add(change.cut);
         self.running = self.running.wrapping_add(change.running);
@@ -79,12 +82,12 @@ impl Trace {
         &self.counts
     }
 
-    /// Returns the trace's status: failed if any step failed, else running while any span runs, else paused, cut, lost or ok.
+    /// Returns the trace's status: failed if a step in it failed and no call outlived that, else running while any span runs, else paused, cut, lost or ok.
     #[must_use]
     pub fn run_status(&self) -> RunStatus {
-        let Counts { failed, running, paused, cut, lost, .. } = self.counts;
+        let Counts { fatal, running, paused, cut, lost, .. } = self.counts;
         match () {
-            () if failed > 0 => RunStatus::Error,
+            () if fatal > 0 => RunStatus::Error,
             () if running > 0 => RunStatus::Running,
             () if paused > 0 => RunStatus::Paused,
             () if cut > 0 => RunStatus::Cut,

@@ -1,7 +1,7 @@
 //! Walks through the tree: upwards to the ancestors of a row, and downwards in pre-order: parents before children, siblings in the order of
 //! their starts.
 
-use super::{Row, RowIx, Store, Symbol, TraceIx};
+use super::{Row, RowIx, Store, Symbol, Totals, TraceIx};
 use crate::model::SpanType;
 
 /// The maximum number of ancestors examined per row. Real trees are shallow, and a hostile one must not cost its depth for each row.
@@ -89,18 +89,22 @@ impl Store {
         self.path(row).take(MAX_ANCESTORS).map(|row| fact(self.row(row))).find(|text| !text.is_empty()).unwrap_or_default()
     }
 
-    /// Returns the failed row below `row` that is the cause: the first failed child, its first failed child, and so on.
+    /// Returns the failed row below `row` that is the cause: the first failed child, its first failed child, and so on. Failures that fail a
+    /// run go first.
     #[must_use]
     pub fn first_failure(&self, row: RowIx) -> Option<RowIx> {
-        let has_failed = |row: &&RowIx| self.totals(**row).failed > 0;
-        let next = |row: &RowIx| (self.below(*row).failed > 0).then(|| self.children(*row).iter().find(has_failed).copied()).flatten();
+        let first = |row: &RowIx, count: fn(&Totals) -> u32| {
+            let has_failed = |row: &&RowIx| count(&self.totals(**row)) > 0;
+            (count(&self.below(*row)) > 0).then(|| self.children(*row).iter().find(has_failed).copied()).flatten()
+        };
+        let next = |row: &RowIx| first(row, |totals| totals.fatal).or_else(|| first(row, |totals| totals.failed));
         std::iter::successors(next(&row), next).take(MAX_ANCESTORS).last()
     }
 
-    /// Returns whether the row is where a failure began: it failed, and nothing below it did.
+    /// Returns whether the row is where a failure began: it failed, nothing below it did, and it counts here.
     #[must_use]
     pub fn is_failed_step(&self, row: RowIx) -> bool {
-        self.row(row).fails() && self.below(row).failed == 0
+        self.row(row).fails() && self.below(row).failed == 0 && !self.is_duplicate(row)
     }
 
     /// Returns the error text of a failed row: of the step where the failure began, or of the next row above that this failure alone
@@ -108,7 +112,8 @@ impl Store {
     #[must_use]
     pub fn failure_text(&self, row: RowIx) -> Symbol {
         let from = self.first_failure(row).unwrap_or(row);
-        let is_same_failure = |&at: &RowIx| at == from || (self.row(at).has_failed() && self.below(at).failed == 1);
+        let is_same_failure =
+            |&at: &RowIx| at == from || (self.row(at).has_failed() && self.below(at).failed.max(self.below(at).fatal) == 1);
         let failed = self.path(from).take(MAX_ANCESTORS).take_while(is_same_failure).map(|at| self.row(at).error);
         failed.chain([self.row(row).error]).find(|text| !text.is_empty()).unwrap_or_default()
     }

@@ -22,9 +22,10 @@ use self::export::PendingExport;
 use self::signals::end_signal;
 use super::app::{App, Effect};
 use crate::export::ExportedSpan;
-use crate::model::SpanId;
+use crate::model::clock::Clock;
 use crate::model::price::Prices;
 use crate::model::time::now;
+use crate::model::{Nanos, SpanId};
 use crate::panic_hook;
 use crate::sources::{Hub, PayloadRequest};
 use crate::store::Store;
@@ -81,6 +82,7 @@ struct Loop<'a> {
     /// The mouse targets of the last frame.
     hits: HitMap,
     is_suspending: bool,
+    clock: Clock,
     finished: UnboundedSender<Finished>,
     output: Output,
 }
@@ -107,8 +109,15 @@ impl FramePacer {
 /// Fails if the terminal fails or a thread panics.
 pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Report> {
     let (finished, mut results) = unbounded_channel();
-    let mut state =
-        Loop { session, pending: HashMap::new(), hits: HitMap::default(), is_suspending: false, finished, output: screen.output.clone() };
+    let mut state = Loop {
+        session,
+        pending: HashMap::new(),
+        hits: HitMap::default(),
+        is_suspending: false,
+        clock: Clock::default(),
+        finished,
+        output: screen.output.clone(),
+    };
     let mut events = EventStream::new();
     let mut end = std::pin::pin!(end_signal()?);
     let mut tick = interval(Duration::from_secs(1));
@@ -148,8 +157,9 @@ pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Repor
             }
             Some(update) = state.session.sources.recv() => state.handle_updates(update),
             _ = tick.tick() => {
+                let now = state.read_clock();
                 let Session { app, store, .. } = &mut *state.session;
-                if !app.tick(store, now()) {
+                if !app.tick(store, now) {
                     continue;
                 }
             }
@@ -161,6 +171,15 @@ pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Repor
 }
 
 impl Loop<'_> {
+    /// Returns the time. Has the state follow a clock that was set.
+    fn read_clock(&mut self) -> Nanos {
+        let (now, by) = self.clock.read();
+        if by != 0 {
+            self.session.app.clock_was_set(&mut self.session.store, by);
+        }
+        now
+    }
+
     /// Draws a frame. Returns whether work is left for further frames.
     fn draw(&mut self, screen: &mut Screen) -> Result<bool, Report> {
         let Self { session: Session { app, store, .. }, hits, .. } = self;

@@ -6,6 +6,7 @@ mod codes;
 mod failures;
 mod fields;
 mod hostile;
+mod secrets;
 mod sums;
 mod tail;
 mod text;

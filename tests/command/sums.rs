@@ -158,6 +158,12 @@ fn an_hour_that_a_clock_change_repeats_is_two_hours() {
     };
     let (since, until) = (["--since", "2026-10-25T02:00"], ["--until", "2026-10-25T02:59:59"]);
     assert_eq!((count(&since), count(&until), count(&[since, until].concat())), (5, 3, 3), "bounds hold both");
+    calls_at(&program, &["2026-03-29T00:59:59Z", "2026-03-29T01:00:00Z", "2026-03-29T01:10:00Z"]);
+    for (since, calls) in [("01:59:59", 3), ("02:00", 2), ("02:10", 2), ("02:30", 2), ("02:59:59.9", 2), ("03:00", 2), ("03:00:01", 1)] {
+        assert_eq!(count(&["--since", &format!("2026-03-29T{since}")]), calls, "the skipped hour loses nothing: {since}");
+    }
+    assert_eq!((count(&["--until", "2026-03-29T02:45"]), count(&["--until", "2026-03-29T03:05"])), (2, 2), "the change itself is in both");
+    calls_at(&program, &starts);
     assert_eq!(periods(&program, "UTC", "month"), [group("2026-10", "2026-10-01T00:00:00Z", 5)]);
     let text = program.text(&["stats", "--by", "day", "calls.json"]);
     assert!(text.starts_with(" RUNS") || text.starts_with("RUNS"), "{text}");

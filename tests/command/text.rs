@@ -18,6 +18,38 @@ fn list_prints_a_line_per_trace_with_its_error() {
 }
 
 #[test]
+fn list_sorts_by_a_column_before_it_limits() {
+    let program = Program::new();
+    let listed = |sort: &str, field: &str| {
+        let traces = program.objects(&["list", "--json", "--limit", "4", "--sort", sort, "traces.db"]);
+        traces.iter().map(|trace| trace[field].clone()).collect::<Vec<_>>()
+    };
+    for (sort, field) in [("time", "duration_ms"), ("spans", "spans"), ("errors", "failed_steps"), ("cost", "cost_usd")] {
+        let all = program.objects(&["list", "--json", "traces.db"]);
+        let mut expected: Vec<f64> = all.iter().filter_map(|trace| trace[field].as_f64()).collect();
+        expected.sort_by(|one, other| other.total_cmp(one));
+        let sorted: Vec<f64> = listed(sort, field).iter().filter_map(serde_json::Value::as_f64).collect();
+        assert_eq!(sorted, expected[..4], "{sort}");
+    }
+    let mut names = listed("trace", "name");
+    names.sort_by_key(ToString::to_string);
+    assert_eq!(names, listed("trace", "name"));
+    let unknown_last = program.objects(&["list", "--json", "--sort", "tokens", "traces.db"]);
+    assert!(unknown_last.last().unwrap()["input_tokens"].is_null() && !unknown_last[0]["input_tokens"].is_null());
+}
+
+#[test]
+fn last_is_the_newest_trace_in_every_format() {
+    let program = Program::new();
+    let newest = program.objects(&["list", "--json", "--limit", "1", "traces.db"])[0]["trace_id"].as_str().unwrap().to_owned();
+    assert_eq!(program.text(&["show", "last", "traces.db"]), program.text(&["show", &newest, "traces.db"]));
+    assert_eq!(program.objects(&["show", "traces.db", "last", "--format", "json"])[0]["trace_id"], newest.as_str());
+    let report = program.text(&["show", "last", "--format", "markdown", "traces.db"]);
+    assert_eq!(report, program.text(&["export", "last", "--format", "markdown", "traces.db"]));
+    assert!(report.contains(&newest), "{report}");
+}
+
+#[test]
 fn show_prints_a_tree_with_bars_and_errors() {
     let program = Program::new();
     assert_eq!(
@@ -60,6 +92,14 @@ fn stats_prints_a_table() {
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED   OUT     COST     $/1K  MODEL"));
     assert!(lines.next().is_some_and(|line| line.starts_with("   22    2") && line.ends_with("gpt-5-mini")), "{text}");
+}
+
+#[test]
+fn what_is_outside_of_all_tools_has_a_name_and_no_calls() {
+    let text = Program::new().text(&["stats", "--by", "tool", "traces.db"]);
+    let outside = text.lines().find(|line| line.ends_with("(outside tools)")).unwrap();
+    assert!(outside.starts_with("                                 "), "{text}");
+    assert!(text.lines().last().unwrap().ends_with("total"), "{text}");
 }
 
 #[cfg(unix)]

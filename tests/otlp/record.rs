@@ -243,9 +243,10 @@ fn waiting_requests_are_forwarded_at_shutdown_and_lost_ones_reported() {
 fn a_forwarding_loop_is_rejected_at_start() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (updates, _received) = tokio::sync::mpsc::channel(1);
-    let options = Options { http: Some(held), forward: vec![format!("http://localhost:{}", held.port())], ..any_port() };
+    let options =
+        Options { http: Some(held), forward: vec![format!("http://u:hunter2@localhost:{}/?key=hunter2", held.port())], ..any_port() };
     let error = otlp::start(options, UpdateSender::new(agno_top::model::SourceId(0), updates)).unwrap_err().to_string();
-    assert!(error.contains("would loop"), "{error}");
+    assert!(error.contains("would loop") && !error.contains("hunter2"), "{error}");
 }
 
 #[test]

@@ -378,3 +378,40 @@ fn rows_before_the_given_time_are_not_read() {
         assert_eq!(watched("2020-01-01T23:00:00Z").spans.len(), 6001, "{kind}: clocks differ");
     }
 }
+
+/// A database without an encoding holds whatever bytes the writers sent.
+#[test]
+fn a_text_in_another_encoding_hides_no_row() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.empty_database();
+    let mut admin = server.writer("postgres");
+    admin.run(&format!("DROP DATABASE {database}"));
+    admin.run(&format!("CREATE DATABASE {database} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"));
+    let mut writer = server.writer(&database);
+    writer.run(crate::server::SCHEMA);
+    // Statements are sent as they are only if the client's encoding is that of the database.
+    writer.run("SET client_encoding = 'SQL_ASCII'");
+    writer.run(&spans(1, 101));
+    writer.run(
+        "UPDATE ai.agno_spans SET name = E'caf\\351', status_message = E'\\351', status_code = 'ERROR', attributes = \
+        ('{\"input.value\": \"na' || E'\\357' || 've\"}')::jsonb WHERE span_id = lpad('7', 16, '0')",
+    );
+    writer.run("UPDATE ai.agno_spans SET created_at = E'\\351' WHERE span_id = lpad('9', 16, '0')");
+    let mut watch = server.watch(&database);
+    watch.until_spans(100);
+    watch.until_watching();
+    writer.run(
+        "INSERT INTO ai.agno_spans SELECT lpad('abc', 16, '0'), trace_id, parent_span_id, E'\\374ber', span_kind, status_code, \
+        status_message, start_time, end_time, duration_ms, attributes, created_at FROM ai.agno_spans WHERE span_id = lpad('8', 16, '0')",
+    );
+    watch.until_span(0xabc);
+    assert_eq!(watch.skipped, []);
+    let [old, new] = [7, 0xabc].map(|number| watch.spans[&id(number)].clone());
+    assert_eq!([&*old.name, &*old.input, &*old.error], ["caf\u{fffd}", "na\u{fffd}ve", "\u{fffd}"]);
+    assert_eq!(new.name, "\u{fffd}ber");
+    let payload = watch.payloads(&[(old.address, id(7))]).remove(0).unwrap();
+    assert_eq!(payload.status_message, "\u{fffd}");
+    assert_eq!(watch.search("text:café"), [] as [u64; 0]);
+    assert_eq!(watch.search("text:\"na\u{fffd}ve\""), [] as [u64; 0], "no text holds the replacement");
+    assert_eq!(watch.search("text:\"input 8\"").len(), 12, "8, 80 to 89, and its copy");
+}

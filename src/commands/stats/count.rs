@@ -164,7 +164,7 @@ impl Group {
         let data = store.row(row);
         let totals = store.totals(row);
         let own = (data.status() == Status::Error, store.has_failed(row));
-        let (is_error, has_failed) = if with_rows_below { (totals.errors > 0, totals.failed > 0) } else { own };
+        let (is_error, has_failed) = if with_rows_below { (totals.errors > 0, totals.fatal > 0) } else { own };
         self.calls += 1;
         self.errors += u64::from(is_error);
         self.failed += u64::from(has_failed);

@@ -1,42 +1,14 @@
 //! The order of groups.
 
-use std::cmp::Ordering;
-
+use super::super::sort::LargestFirst;
 use super::count::Group;
 use crate::cli::SortBy;
-use crate::model::Nanos;
 
 /// Sorts by a column: numbers with the largest first, unknown ones last; names in their order.
 pub(super) fn sort(groups: &mut [Group], column: SortBy) {
-    groups.sort_by_cached_key(|group| Key(number(group, column), (group.key.is_none(), group.start(), group.key.clone())));
+    let ties = |group: &Group| (group.key.is_none(), group.start(), group.key.clone());
+    groups.sort_by_cached_key(|group| (LargestFirst(number(group, column)), ties(group)));
 }
-
-/// A number, and what decides between equal ones.
-struct Key(Option<f64>, (bool, Option<Nanos>, Option<String>));
-
-impl Ord for Key {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let number = match (self.0, other.0) {
-            (Some(one), Some(other)) => other.total_cmp(&one),
-            (one, other) => other.is_some().cmp(&one.is_some()),
-        };
-        number.then_with(|| self.1.cmp(&other.1))
-    }
-}
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Key {}
 
 /// Returns the number of a column; `None` if it is unknown, or for the key.
 fn number(group: &Group, column: SortBy) -> Option<f64> {

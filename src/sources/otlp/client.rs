@@ -1,15 +1,22 @@
 //! A client for OTLP/HTTP endpoints, with retries: <https://opentelemetry.io/docs/specs/otlp/#otlphttp>.
 
+mod absolute_form;
+mod proxy;
+
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use hyper::Uri;
-use ureq::Agent;
-use ureq::http::Response;
+use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use hyper::{Request, Response, Uri};
+use percent_encoding::percent_decode_str;
+use ureq::http::uri::Authority;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
 
 use super::response::{Accepted, decode_error_message};
 use super::types::{Encoding, Signal};
@@ -22,10 +29,9 @@ const MAX_DELAY: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bytes of a response that are read.
-const MAX_RESPONSE: u64 = 1 << 16;
+const MAX_RESPONSE: usize = 1 << 16;
 
-/// Bytes of an error response that are read, and characters of it that are shown.
-const MAX_ERROR_BODY: u64 = 1 << 12;
+/// Characters of an error response that are shown.
 const MAX_ERROR_CHARS: usize = 200;
 
 /// A message to send.
@@ -57,23 +63,39 @@ pub(crate) struct ClientError {
     retry_after: Option<Duration>,
 }
 
-/// A URL that is not an OTLP/HTTP endpoint.
+/// Why requests can't be sent to an endpoint. No message holds a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not the URL of an OTLP/HTTP endpoint, such as http://localhost:4318 or https://host/v1/traces")]
-pub struct InvalidUrl(String);
+pub enum EndpointError {
+    /// The URL is not one of an endpoint.
+    #[error("{0} is not the URL of an OTLP/HTTP endpoint, such as http://localhost:4318 or https://host/v1/traces")]
+    InvalidUrl(String),
+    /// The environment variable of this name has no valid URL.
+    #[error("{0} is set but not to the URL of a proxy, such as http://host:3128")]
+    InvalidProxy(String),
+    /// The environment variable of this name states a kind of proxy that can't be used.
+    #[error("{0} is set to a proxy that can't be used here: it must be an http:// URL (no_proxy lists hosts without a proxy)")]
+    UnsupportedProxy(String),
+}
 
 /// Checks the URL of an OTLP/HTTP endpoint.
-pub fn check_url(url: &str) -> Result<(), InvalidUrl> {
+pub fn check_url(url: &str) -> Result<(), EndpointError> {
     parse_url(url).map(drop)
 }
 
-fn parse_url(url: &str) -> Result<Uri, InvalidUrl> {
+fn parse_url(url: &str) -> Result<Uri, EndpointError> {
     let uri: Option<Uri> = url.parse().ok();
-    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()).ok_or_else(|| {
+    let is_endpoint = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some_and(has_valid_port);
+    uri.filter(is_endpoint).ok_or_else(|| {
         // A user, a path or a query may hold a secret, which the message must not show.
         let is_plain = !url.contains(['@', '?', '/']);
-        InvalidUrl(if is_plain { format!("{url:?}") } else { "this".to_owned() })
+        EndpointError::InvalidUrl(if is_plain { format!("{url:?}") } else { "this".to_owned() })
     })
+}
+
+/// Whether the port is valid or left out: one that is too large would count as left out.
+fn has_valid_port(authority: &Authority) -> bool {
+    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+    authority.port().is_some() || host_and_port.strip_prefix(authority.host()).is_some_and(|port| port.len() < 2)
 }
 
 /// Whether the URL names one of these addresses of this machine.
@@ -94,31 +116,42 @@ pub(super) fn is_own_address(url: &str, addresses: &[SocketAddr]) -> bool {
 #[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
+    /// The proxy of a plain HTTP endpoint. `agent` knows that of an encrypted one.
+    plain_proxy: Option<Proxy>,
     /// The URL up to the path of the signal, which is appended as exporters do:
-    /// <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
+    /// <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>. User and password are in `headers`.
     base: String,
     query: String,
     headers: Vec<(String, String)>,
     /// Scheme, host and port, without credentials.
     pub(crate) name: String,
+    /// Names the proxy in errors; empty if there is none.
+    via: String,
 }
 
 impl Client {
-    /// Creates a client for the endpoint at `url`.
-    pub(crate) fn new(url: &str, headers: &[(String, String)]) -> Result<Self, InvalidUrl> {
-        Self::with_roots(url, headers, root_certificates(url))
+    /// Creates a client for the endpoint at `url`. The environment may state a proxy.
+    pub(crate) fn new(url: &str, headers: &[(String, String)]) -> Result<Self, EndpointError> {
+        let proxy = proxy::choose(&parse_url(url)?, |name| std::env::var(name).ok())?;
+        Self::with_proxy(url, headers, proxy, root_certificates(url))
     }
 
-    fn with_roots(url: &str, headers: &[(String, String)], roots: RootCerts) -> Result<Self, InvalidUrl> {
+    fn with_proxy(url: &str, headers: &[(String, String)], proxy: Option<Proxy>, roots: RootCerts) -> Result<Self, EndpointError> {
         let uri = parse_url(url)?;
-        let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority().ok_or_else(|| InvalidUrl(url.to_owned()))?);
-        let name = format!("{scheme}://{}{}", authority.host(), authority.port().map(|port| format!(":{port}")).unwrap_or_default());
+        let (scheme, host) = (uri.scheme_str().unwrap_or_default(), uri.host().unwrap_or_default());
+        let name = format!("{scheme}://{host}{}", uri.port().map(|port| format!(":{port}")).unwrap_or_default());
         let path = uri.path().trim_end_matches('/');
-        let base = format!("{scheme}://{authority}{}", path.strip_suffix("/v1/traces").unwrap_or(path));
+        let base = format!("{name}{}", path.strip_suffix("/v1/traces").unwrap_or(path));
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).max_redirects(0);
+        let mut headers = headers.to_vec();
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION.as_str())) {
+            headers.extend(url_credentials(&uri).map(|credentials| (AUTHORIZATION.as_str().to_owned(), credentials)));
+        }
+        let via = proxy.as_ref().map(|proxy| format!("through the proxy {}:{}: ", proxy.host(), proxy.port())).unwrap_or_default();
+        let (plain_proxy, tunnel) = if scheme == "https" { (None, proxy) } else { (proxy, None) };
+        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).max_redirects(0).proxy(tunnel);
         let config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
-        Ok(Self { agent: config.build().into(), base, query, headers: headers.to_vec(), name })
+        Ok(Self { agent: config.build().into(), plain_proxy, base, query, headers, name, via })
     }
 
     /// Sends a message, up to `attempts` times.
@@ -150,23 +183,60 @@ impl Client {
         format!("{}{}{}", self.base, signal.path(), self.query)
     }
 
-    fn post(&self, message: &Message) -> Result<Vec<u8>, ClientError> {
-        let mut request = self.agent.post(self.url(message.signal)).header("content-type", message.encoding.content_type());
+    fn post(&self, message: &Message) -> Result<Bytes, ClientError> {
+        let failed =
+            |error: &dyn std::fmt::Display| ClientError { message: format!("{}{error}", self.via), is_retryable: true, retry_after: None };
+        let response = match &self.plain_proxy {
+            Some(proxy) => self.request(message).map_err(Into::into).and_then(|request| absolute_form::send(proxy, request)),
+            None => self.send_directly(message).map_err(Into::into),
+        };
+        let response = response.map_err(|error| failed(&error))?;
+        if response.status().is_success() { Ok(response.into_body()) } else { Err(self.error_response(&response)) }
+    }
+
+    fn request(&self, message: &Message) -> Result<Request<Bytes>, ureq::http::Error> {
+        let mut request = Request::post(self.url(message.signal)).header(CONTENT_TYPE, message.encoding.content_type());
         if message.is_gzip {
-            request = request.header("content-encoding", "gzip");
+            request = request.header(CONTENT_ENCODING, "gzip");
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        match request.send(&message.body[..]) {
-            Ok(mut response) if response.status().is_success() => {
-                // The status alone means success, even if the body can't be read.
-                Ok(response.body_mut().with_config().limit(MAX_RESPONSE).read_to_vec().unwrap_or_default())
-            }
-            Ok(mut response) => Err(error_response(&mut response)),
-            Err(error) => Err(ClientError { message: error.to_string(), is_retryable: true, retry_after: None }),
-        }
+        request.body(message.body.clone())
     }
+
+    fn send_directly(&self, message: &Message) -> Result<Response<Bytes>, ureq::Error> {
+        let (head, body) = self.request(message)?.into_parts();
+        let (head, body) = self.agent.run(Request::from_parts(head, &body[..]))?.into_parts();
+        // The status alone means success, even if the body can't be read; a truncated body still explains an error.
+        let mut bytes = Vec::new();
+        let _ = body.into_reader().take(MAX_RESPONSE as u64).read_to_end(&mut bytes);
+        Ok(Response::from_parts(head, bytes.into()))
+    }
+
+    /// Explains an error response. Retryable codes: <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>.
+    fn error_response(&self, response: &Response<Bytes>) -> ClientError {
+        let status = response.status();
+        let reason = error_reason(response.body());
+        let Self { via, .. } = self;
+        let message = if reason.is_empty() { format!("{via}it answered {status}") } else { format!("{via}it answered {status}: {reason}") };
+        let retry_after = response.headers().get("retry-after").and_then(|delay| delay.to_str().ok()?.trim().parse().ok());
+        let is_retryable = matches!(status.as_u16(), 408 | 429 | 502 | 503 | 504);
+        ClientError { message, is_retryable, retry_after: retry_after.map(Duration::from_secs) }
+    }
+}
+
+/// Returns the `Authorization` header for user and password of a URL, if it has any.
+fn url_credentials(uri: &Uri) -> Option<String> {
+    let (user, _) = uri.authority()?.as_str().rsplit_once('@')?;
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    let decode = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    Some(basic_credentials(&decode(user), &decode(password)))
+}
+
+/// Returns the value of a header with Basic credentials.
+fn basic_credentials(user: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
 }
 
 /// Returns the system's root certificates, or Mozilla's if the system has none.
@@ -177,19 +247,6 @@ fn root_certificates(url: &str) -> RootCerts {
     let system = rustls_native_certs::load_native_certs().certs;
     let system: Vec<_> = system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
     if system.is_empty() { RootCerts::WebPki } else { RootCerts::Specific(Arc::new(system)) }
-}
-
-/// Reads an error response. Retryable codes: <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>.
-fn error_response(response: &mut Response<ureq::Body>) -> ClientError {
-    let status = response.status();
-    let mut body = Vec::new();
-    // A truncated body still explains the error.
-    let _ = response.body_mut().as_reader().take(MAX_ERROR_BODY).read_to_end(&mut body);
-    let reason = error_reason(&body);
-    let message = if reason.is_empty() { format!("it answered {status}") } else { format!("it answered {status}: {reason}") };
-    let retry_after = response.headers().get("retry-after").and_then(|delay| delay.to_str().ok()?.trim().parse().ok());
-    let is_retryable = matches!(status.as_u16(), 408 | 429 | 502 | 503 | 504);
-    ClientError { message, is_retryable, retry_after: retry_after.map(Duration::from_secs) }
 }
 
 /// Returns the reason in the body of an error response, shortened to one line.
@@ -210,101 +267,4 @@ fn error_reason(body: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::net::TcpListener;
-    use std::thread::JoinHandle;
-
-    use rcgen::{CertifiedKey, KeyPair};
-    use rustls::pki_types::PrivateKeyDer;
-    use rustls::{ServerConfig, ServerConnection, StreamOwned};
-
-    use super::*;
-
-    #[test]
-    fn the_path_of_the_signal_is_appended_to_the_url() {
-        let url = |url: &str, signal| Client::with_roots(url, &[], RootCerts::WebPki).map(|client| client.url(signal));
-        let some = |url: &str| Ok(url.to_owned());
-        assert_eq!(url("http://a:4318", Signal::Traces), some("http://a:4318/v1/traces"));
-        assert_eq!(url("http://a:4318/", Signal::Logs), some("http://a:4318/v1/logs"));
-        assert_eq!(url("https://a/x/v1/traces", Signal::Traces), some("https://a/x/v1/traces"));
-        assert_eq!(url("https://a/x/v1/traces", Signal::Metrics), some("https://a/x/v1/metrics"));
-        assert_eq!(url("https://a/otel/", Signal::Traces), some("https://a/otel/v1/traces"));
-        assert_eq!(url("https://u:p@a/v1/traces?key=1/", Signal::Logs), some("https://u:p@a/v1/logs?key=1/"));
-        for wrong in ["", "a", "ftp://a", "http://", "localhost:4318"] {
-            assert!(Client::with_roots(wrong, &[], RootCerts::WebPki).is_err(), "{wrong}");
-        }
-        let client = Client::with_roots("https://user:pass@a/x?key=1", &[], RootCerts::WebPki);
-        assert_eq!(client.map(|client| client.name), Ok("https://a".to_owned()));
-    }
-
-    #[test]
-    fn the_listeners_own_addresses_are_recognized() {
-        let own = ["127.0.0.1:4318", "[::1]:4318", "0.0.0.0:80"].map(|address| address.parse().unwrap());
-        for url in
-            ["http://127.0.0.1:4318", "http://LOCALHOST:4318/v1/traces", "http://[::1]:4318/", "http://localhost", "http://0.0.0.0:4318"]
-        {
-            assert!(is_own_address(url, &own), "{url}");
-        }
-        for url in ["http://127.0.0.1:4319", "http://10.0.0.1:4318", "http://collector:4318", "https://localhost", "nothing"] {
-            assert!(!is_own_address(url, &own), "{url}");
-        }
-    }
-
-    #[test]
-    fn the_reason_of_an_error_fits_on_one_line() {
-        assert_eq!(error_reason(b"bad stuff"), "bad stuff");
-        assert_eq!(error_reason(b"bad\r\n \x1b[2Jstuff\n"), "bad [2Jstuff");
-        assert_eq!(error_reason(b"\x08\x03\x12\x03no!"), "no!");
-        assert_eq!(error_reason(br#"{"code": 3, "message": "no such\nproject"}"#), "no such project");
-        assert_eq!(error_reason(br#"{"detail": "x"}"#), r#"{"detail": "x"}"#);
-        assert_eq!((error_reason(b""), error_reason(b"\x0a\x00\xff")), (String::new(), String::new()));
-        assert_eq!(error_reason("ä".repeat(1000).as_bytes()), format!("{}…", "ä".repeat(MAX_ERROR_CHARS)));
-    }
-
-    /// Starts a TLS server that answers one request and returns it.
-    fn tls_server(certificate: &CertifiedKey<KeyPair>) -> (u16, JoinHandle<std::io::Result<String>>) {
-        let key = PrivateKeyDer::Pkcs8(certificate.signing_key.serialize_der().into());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate.cert.der().clone()], key).unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = std::thread::spawn(move || {
-            let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), listener.accept()?.0);
-            let mut request = String::new();
-            while !request.ends_with("body") {
-                let mut bytes = [0; 1000];
-                let read = stream.read(&mut bytes)?;
-                request.push_str(&String::from_utf8_lossy(&bytes[..read]));
-            }
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
-            Ok(request)
-        });
-        (port, server)
-    }
-
-    #[test]
-    fn a_tls_endpoint_is_trusted_only_with_its_root_certificate() {
-        let message = Message { is_gzip: true, ..Message::traces(b"body".to_vec()) };
-        for is_trusted in [true, false] {
-            let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-            let root = Certificate::from_der(certificate.cert.der()).to_owned();
-            let (port, server) = tls_server(&certificate);
-            let roots = if is_trusted { RootCerts::Specific(Arc::new(vec![root])) } else { RootCerts::WebPki };
-            let headers = [("x-key".to_owned(), "v".to_owned())];
-            let client = Client::with_roots(&format!("https://localhost:{port}"), &headers, roots).unwrap();
-            let response = client.post(&message).map_err(|error| error.message);
-            let request = server.join().unwrap();
-            if is_trusted {
-                let request = request.unwrap();
-                assert_eq!(response, Ok(Vec::new()));
-                assert!(request.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{request}");
-                assert!(request.contains("content-encoding: gzip\r\n") && request.contains("x-key: v\r\n"), "{request}");
-            } else {
-                assert!(response.unwrap_err().contains("certificate"));
-                assert!(request.is_err(), "an untrusted endpoint receives nothing");
-            }
-        }
-    }
-}
+mod tests;

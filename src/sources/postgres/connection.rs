@@ -13,6 +13,8 @@ const IDLE_AFTER: Duration = Duration::from_secs(5);
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long after the last change the counter is read: the server updates it late.
 const COUNT_AFTER: Duration = Duration::from_secs(30);
+/// How long after the last change a sweep replaces the counter of a server that updates it only when a connection is used again.
+const SWEEP_AFTER: Duration = Duration::from_secs(10);
 
 /// The connection, and what was last seen through it.
 #[derive(Default)]
@@ -27,6 +29,8 @@ pub(super) struct Connection {
     /// When the snapshot last changed.
     changed: Option<Instant>,
     counted: Option<Instant>,
+    /// Whether anything has changed since the first poll and no sweep was made due since.
+    has_unswept: bool,
 }
 
 impl Connection {
@@ -56,6 +60,7 @@ impl Connection {
         self.snapshot = session.value_outside(sql).await?;
         let has_changed = self.snapshot.is_none() || self.read_snapshot != self.snapshot;
         if has_changed {
+            self.has_unswept |= self.read_snapshot.is_some();
             self.changed = Some(Instant::now());
         }
         let is_recent = self.changed.is_some_and(|changed| changed.elapsed() < COUNT_AFTER);
@@ -63,6 +68,10 @@ impl Connection {
         if let Some(definition) = progress.definition.clone().filter(|_| is_recent && is_due && progress.load.is_none()) {
             self.counted = Some(Instant::now());
             progress.set_row_count(definition.rows_written(session).await?);
+            let is_quiet = self.changed.is_some_and(|changed| changed.elapsed() > SWEEP_AFTER);
+            if is_quiet && definition.counts_late && std::mem::take(&mut self.has_unswept) {
+                progress.sweeps.is_due = true;
+            }
         }
         Ok(has_changed)
     }

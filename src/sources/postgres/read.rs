@@ -84,13 +84,12 @@ impl Reader<'_> {
                 self.session.query(&sql, &[(created, Type::TEXT), (ctid, Type::TEXT), (&wanted.to_string(), Type::TEXT)]).await?
             }
         };
-        let is_last = found.len() < wanted;
         progress.adapt_page(begun.elapsed());
         let mut batch = progress.updates.batch(load.origin);
         let mut taken: Vec<_> = found.iter().map(|row| (row, RowInfo::new(row, &self.state.snapshot))).collect();
-        if let Some((_, info)) = taken.last() {
-            load.last = info.created.map(|created| (created.to_owned(), info.ctid.to_owned()));
-        }
+        // Of a database without an encoding the time may be unreadable: then the next page begins at an earlier row of this one.
+        load.last = taken.iter().rev().find_map(|(_, info)| Some((info.created?.to_owned(), info.ctid.to_owned())));
+        let is_last = found.len() < wanted || load.last.is_none();
         // The order by time does not reach rows without `created_at`.
         let sql = self.definition.select(self.location, "WHERE created_at IS NULL LIMIT 10000");
         let without_time = if is_last && self.definition.is_nullable { self.session.query(&sql, &[]).await? } else { Vec::new() };

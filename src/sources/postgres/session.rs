@@ -15,6 +15,8 @@ use super::error::Error;
 /// Begins a transaction in which the planner never reads the whole table and compiles nothing.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 500; \
     SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0";
+/// Has the server send texts of a database without an encoding as they are: it would fail at the first one that is not UTF-8.
+const AS_THEY_ARE: &str = "; SET LOCAL client_encoding = 'SQL_ASCII'";
 /// How long the server may take to answer before the connection counts as lost.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -24,6 +26,8 @@ pub(in crate::sources) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 /// An open connection.
 pub(in crate::sources) struct Session {
     client: Client,
+    /// The statements that begin a transaction.
+    begin: String,
 }
 
 impl Session {
@@ -38,11 +42,13 @@ impl Session {
                 Err(_) => Err(Error::Unreachable("it does not answer".to_owned())),
                 Ok(Err(error)) => Err(Error::connecting(&error)),
                 Ok(Ok((client, connection))) => {
+                    let has_encoding = connection.parameter("server_encoding") != Some("SQL_ASCII");
+                    let begin = format!("{BEGIN}{}", if has_encoding { "" } else { AS_THEY_ARE });
                     tokio::spawn(async move {
                         // Pending queries report the error.
                         let _ = connection.await;
                     });
-                    Ok(Self { client })
+                    Ok(Self { client, begin })
                 }
             };
             if !matches!(&outcome, Err(error) if error.may_depend_on_tls()) {
@@ -63,7 +69,7 @@ impl Session {
     /// Begins a transaction with one snapshot of the database, and runs its first statement.
     pub(super) async fn begin(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         // Both are sent before the first is answered.
-        let (begun, rows) = tokio::join!(with_timeout(self.client.batch_execute(BEGIN)), self.query(sql, parameters));
+        let (begun, rows) = tokio::join!(with_timeout(self.client.batch_execute(&self.begin)), self.query(sql, parameters));
         begun?;
         rows
     }

@@ -17,6 +17,9 @@ use crate::sources::sql::literal;
 /// The oldest supported server version: the first that reads a range of blocks.
 const MIN_VERSION: u32 = 140_000;
 
+/// The oldest version whose connections report rows that they wrote soon, also while they rest.
+const REPORTING_VERSION: u32 = 150_000;
+
 /// The order in which existing rows are read.
 const NEWEST_FIRST: &str = "ORDER BY span.created_at DESC, span.ctid DESC";
 
@@ -41,6 +44,8 @@ pub(super) struct TableDefinition {
     created_type: String,
     /// Whether `created_at` may be null.
     pub(super) is_nullable: bool,
+    /// Whether the server counts rows only once the connection that wrote them is used again.
+    pub(super) counts_late: bool,
     /// The expressions that read the columns of a row.
     columns: String,
 }
@@ -96,7 +101,8 @@ impl TableDefinition {
             FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped";
         let rows = session.query(sql, &[(&oid.to_string(), Type::TEXT)]).await?;
         let row = rows.first().ok_or(Error::Changed)?;
-        if number::<u32>(row, 4).is_none_or(|version| version < MIN_VERSION) {
+        let version: u32 = number(row, 4).unwrap_or(0);
+        if version < MIN_VERSION {
             return Err(Error::TooOld(text(row, 5).unwrap_or_default().to_owned()));
         }
         let column = |name: &'static str| rows.iter().find(|row| text(row, 0) == Some(name)).ok_or(Error::NoColumn(name));
@@ -112,7 +118,13 @@ impl TableDefinition {
         }
         let created = column("created_at")?;
         let is_nullable = text(created, 2) != Some("true");
-        Ok(Self { oid, created_type: text(created, 1).unwrap_or("text").to_owned(), is_nullable, columns })
+        Ok(Self {
+            oid,
+            created_type: text(created, 1).unwrap_or("text").to_owned(),
+            is_nullable,
+            counts_late: version < REPORTING_VERSION,
+            columns,
+        })
     }
 
     /// Returns the server's counter of rows written to the table. The server updates it late, and counts rolled-back rows, too.

@@ -16,11 +16,13 @@ struct Step {
     run: &'static str,
     continues: bool,
     tool: &'static str,
+    /// Whether a model call states usage.
+    answers: bool,
 }
 
 fn step(id: u64, parent: Option<u64>, span_type: SpanType) -> Step {
     let (status, ending) = (Status::Ok, Ending::Plain);
-    Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "" }
+    Step { id, trace: 1, parent, span_type, status, ending, service: "app", run: "", continues: false, tool: "", answers: false }
 }
 
 fn failed(mut step: Step) -> Step {
@@ -45,6 +47,7 @@ fn steps(steps: &[Step]) -> Batch {
             name: Text::default(),
             facts: SpanFacts {
                 span_type: step.span_type,
+                usage: (step.answers && step.span_type == SpanType::Model).then(|| tokens(10, 5)).flatten(),
                 ending: step.ending,
                 continues: step.continues,
                 service,
@@ -154,6 +157,39 @@ fn a_model_call_failed_if_the_row_above_that_reports_it_did() {
 }
 
 #[test]
+fn a_failed_attempt_fails_no_run_if_the_call_that_made_it_got_an_answer() {
+    let answered = |id, parent| Step { answers: true, ..step(id, parent, SpanType::Model) };
+    let (agent, call) = (step(1, None, SpanType::Agent), answered(2, Some(1)));
+    // The gateway's spans.
+    let request = step(3, Some(2), SpanType::Other);
+    let (attempt, fallback) = (failed(step(4, Some(3), SpanType::Model)), answered(5, Some(3)));
+    let steps = [agent, call, request, attempt, fallback];
+    for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [3, 0, 4, 1, 2], [1, 4, 0, 2, 3]] {
+        let store = held(&order.map(|at| std::slice::from_ref(&steps[at])));
+        assert_eq!((status(&store, 1), store.run_status(row(&store, 1)), store.stats().runs().failed), (RunStatus::Ok, RunStatus::Ok, 0));
+        assert_eq!((store.all().failed, store.all().fatal, store.all().errors), (1, 0, 1), "the attempt is shown");
+        assert!(store.is_failed_step(row(&store, 4)) && store.row(row(&store, 4)).run_status() == RunStatus::Error);
+        let group = store.stats().groups(By::Model).next().unwrap().1;
+        assert_eq!((group.calls, group.failed), (2, 1));
+    }
+    let [agent, call, request, attempt, fallback] = &steps;
+    for (what, other) in [
+        ("the call failed", failed(call.clone())),
+        ("the call was cut", Step { ending: Ending::Cut, status: Status::Unset, ..call.clone() }),
+        ("a tool failed within the call", failed(Step { parent: Some(2), ..step(6, None, SpanType::Tool) })),
+        ("another agent's call failed", Step { span_type: SpanType::Agent, ..request.clone() }),
+    ] {
+        let store = held(&[&steps, &[other]]);
+        assert_eq!((store.run_status(row(&store, 1)), store.stats().runs().failed), (RunStatus::Error, 1), "{what}");
+    }
+    let unanswered = Step { answers: false, ..call.clone() };
+    let store = held(&[&[agent.clone(), unanswered, request.clone(), attempt.clone()]]);
+    assert_eq!(status(&store, 1), RunStatus::Error, "nothing tells of an answer");
+    let store = held(&[&[agent.clone(), attempt.clone(), request.clone(), fallback.clone()]]);
+    assert_eq!(status(&store, 1), RunStatus::Error, "no call made both");
+}
+
+#[test]
 fn a_pause_ends_when_its_run_is_continued() {
     let paused = |id, trace| Step { trace, ending: Ending::Paused, run: "r", ..step(id, None, SpanType::Agent) };
     let continued = |id, trace| Step { trace, run: "r", continues: true, ..step(id, None, SpanType::Agent) };
@@ -203,24 +239,26 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     );
     let names =
         (prop::sample::select(&["", "app", "web"][..]), prop::sample::select(&["", "r", "s"][..]), prop::sample::select(&["", "add"][..]));
-    let step = (kind, names, 1..4u8, any::<bool>(), any::<prop::sample::Index>(), 0..5u8);
+    let step = (kind, names, 1..4u8, any::<(bool, bool)>(), any::<prop::sample::Index>(), 0..5u8);
     proptest::collection::vec(step, 1..40).prop_map(|steps| {
         let mut found: Vec<Step> = Vec::new();
-        for (at, ((span_type, ending, status), (service, run, tool), trace, continues, parent, rare)) in steps.into_iter().enumerate() {
+        for (at, ((span_type, ending, status), (service, run, tool), trace, (continues, answers), parent, rare)) in
+            steps.into_iter().enumerate()
+        {
             let in_trace: Vec<u64> = found.iter().filter(|other| other.trace == trace).map(|other| other.id).collect();
             let parent = (rare > 0 && !in_trace.is_empty()).then(|| *parent.get(&in_trace));
-            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool });
+            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool, answers });
         }
         found
     })
 }
 
 /// Everything that the store says about failures.
-fn verdicts(store: &Store, steps: &[Step]) -> Vec<(RunStatus, bool, u32, u32, u32, u32)> {
+fn verdicts(store: &Store, steps: &[Step]) -> Vec<(RunStatus, bool, [u32; 5])> {
     let verdict = |step: &Step| {
         let row = store.find(store.find_trace(trace_id(step.trace)).unwrap(), span_id(step.id)).unwrap();
         let totals = store.totals(row);
-        (store.row(row).run_status(), store.is_failed_step(row), totals.failed, totals.refused, totals.paused, totals.cut)
+        (store.run_status(row), store.is_failed_step(row), [totals.failed, totals.fatal, totals.refused, totals.paused, totals.cut])
     };
     steps.iter().map(verdict).collect()
 }

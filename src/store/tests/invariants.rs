@@ -45,7 +45,8 @@ impl Store {
             assert_eq!(data.work as usize, self.rows_of(trace).into_iter().filter(|&row| self.row(row).is_work()).count());
             assert_eq!(data.leaked as usize, data.roots().iter().filter(|&&root| self.is_leaked(root)).count());
             let counts = data.counts;
-            assert_eq!((counts.spans, counts.failed, counts.running, counts.lost), (sum.spans, sum.failed, sum.running, sum.lost));
+            assert_eq!((counts.spans, counts.failed, counts.fatal), (sum.spans, sum.failed, sum.fatal));
+            assert_eq!((counts.running, counts.lost), (sum.running, sum.lost));
             assert!(counts.running > 0 || self.first_evictable <= (start, trace), "an ended trace is evictable");
         }
     }

@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
 
 use super::text_input;
-use crate::export::Format;
+use crate::export::{Format, Redaction};
 use crate::store::TraceIx;
 
 /// A confirmed export.
@@ -18,8 +18,8 @@ pub struct Export {
     pub format: Format,
     /// The path, relative to the working directory. An existing file is not overwritten.
     pub path: String,
-    /// Whether to hide secrets.
-    pub redact: bool,
+    /// What to hide.
+    pub redaction: Redaction,
 }
 
 /// The field of the dialog that the keys act on.
@@ -30,13 +30,13 @@ pub enum ExportField {
     Format,
     /// The path.
     Path,
-    /// Whether to hide secrets.
-    Redact,
+    /// What to hide.
+    Redaction,
 }
 
 impl ExportField {
     /// All fields, from top to bottom.
-    pub const ALL: [Self; 3] = [Self::Format, Self::Path, Self::Redact];
+    pub const ALL: [Self; 3] = [Self::Format, Self::Path, Self::Redaction];
 }
 
 /// The open dialog.
@@ -48,8 +48,8 @@ pub struct ExportDialog {
     pub format: Format,
     /// The path with its cursor.
     pub path: Input,
-    /// Whether to hide secrets.
-    pub redact: bool,
+    /// What to hide.
+    pub redaction: Redaction,
     /// The traces to export.
     pub traces: Vec<TraceIx>,
 }
@@ -60,7 +60,7 @@ impl ExportDialog {
     pub fn new(traces: Vec<TraceIx>, stem: &str) -> Self {
         let format = Format::default();
         let path = format!("{stem}.{}", format.extension()).into();
-        Self { field: ExportField::Format, format, path, redact: false, traces }
+        Self { field: ExportField::Format, format, path, redaction: Redaction::Off, traces }
     }
 
     /// Handles a key. Breaks if the dialog closes, with the export to write unless the user cancels.
@@ -69,10 +69,13 @@ impl ExportDialog {
             (KeyCode::Esc, _) => return ControlFlow::Break(None),
             (KeyCode::Enter, _) if !self.path.value().trim().is_empty() => return ControlFlow::Break(Some(self.clone().export())),
             (KeyCode::Tab | KeyCode::Down, _) => self.step(1),
-            (KeyCode::BackTab | KeyCode::Up, _) => self.step(ExportField::ALL.len() - 1),
-            (KeyCode::Left | KeyCode::Char('h'), ExportField::Format) => self.cycle_format(Format::ALL.len() - 1),
+            (KeyCode::BackTab | KeyCode::Up, _) => self.step(-1),
+            (KeyCode::Left | KeyCode::Char('h'), ExportField::Format) => self.cycle_format(-1),
             (KeyCode::Right | KeyCode::Char(' ' | 'l'), ExportField::Format) => self.cycle_format(1),
-            (KeyCode::Left | KeyCode::Right | KeyCode::Char(' '), ExportField::Redact) => self.redact = !self.redact,
+            (KeyCode::Left | KeyCode::Char('h'), ExportField::Redaction) => self.redaction = cycle(&Redaction::ALL, self.redaction, -1),
+            (KeyCode::Right | KeyCode::Char(' ' | 'l'), ExportField::Redaction) => {
+                self.redaction = cycle(&Redaction::ALL, self.redaction, 1)
+            }
             (_, ExportField::Path) => {
                 text_input::handle_key(&mut self.path, key);
             }
@@ -92,17 +95,13 @@ impl ExportDialog {
         !self.traces.is_empty()
     }
 
-    fn step(&mut self, by: usize) {
-        let fields = ExportField::ALL;
-        let at = fields.iter().position(|field| *field == self.field).unwrap_or_default();
-        self.field = fields[(at + by) % fields.len()];
+    fn step(&mut self, by: isize) {
+        self.field = cycle(&ExportField::ALL, self.field, by);
     }
 
     /// Changes the format. The extension of the path changes too, unless the user has edited it.
-    fn cycle_format(&mut self, by: usize) {
-        let formats = Format::ALL;
-        let at = formats.iter().position(|format| *format == self.format).unwrap_or_default();
-        let next = formats[(at + by) % formats.len()];
+    fn cycle_format(&mut self, by: isize) {
+        let next = cycle(&Format::ALL, self.format, by);
         if let Some(stem) = self.path.value().strip_suffix(&format!(".{}", self.format.extension())) {
             self.path = format!("{stem}.{}", next.extension()).into();
         }
@@ -110,8 +109,14 @@ impl ExportDialog {
     }
 
     fn export(self) -> Export {
-        Export { traces: self.traces, format: self.format, path: self.path.value().trim().to_owned(), redact: self.redact }
+        Export { traces: self.traces, format: self.format, path: self.path.value().trim().to_owned(), redaction: self.redaction }
     }
+}
+
+/// Returns the value that is `by` places after another, and the first one after the last.
+fn cycle<T: Copy + PartialEq>(all: &[T], value: T, by: isize) -> T {
+    let at = all.iter().position(|other| *other == value).unwrap_or_default().cast_signed();
+    all[(at + by).rem_euclid(all.len().cast_signed()).cast_unsigned()]
 }
 
 #[cfg(test)]
@@ -139,8 +144,15 @@ mod tests {
     fn enter_confirms_in_every_field_but_needs_a_path() {
         let mut dialog = ExportDialog::new(Vec::new(), "a");
         let _ = press(&mut dialog, &[KeyCode::Up, KeyCode::Char(' ')]);
-        let written = Export { traces: Vec::new(), format: Format::Otlp, path: "a.json".to_owned(), redact: true };
+        let written = Export { traces: Vec::new(), format: Format::Otlp, path: "a.json".to_owned(), redaction: Redaction::Secrets };
         assert_eq!(press(&mut dialog, &[KeyCode::Enter]), ControlFlow::Break(Some(written)));
+        let redaction = |dialog: &mut ExportDialog, code| {
+            let _ = press(dialog, &[code]);
+            dialog.redaction
+        };
+        assert_eq!(redaction(&mut dialog, KeyCode::Char('l')), Redaction::Personal);
+        assert_eq!(redaction(&mut dialog, KeyCode::Right), Redaction::Off);
+        assert_eq!(redaction(&mut dialog, KeyCode::Left), Redaction::Personal);
         let _ = press(&mut dialog, &[KeyCode::Up]);
         dialog.path = " ".into();
         assert_eq!(press(&mut dialog, &[KeyCode::Enter]), ControlFlow::Continue(()));

@@ -85,6 +85,14 @@ impl App {
         is_changing || message_ends || has_stale || before.div_euclid(MINUTE) != self.now.div_euclid(MINUTE)
     }
 
+    /// Records that the clock was set forward by so many nanoseconds, or back. What waits for a time waits as long as before.
+    pub fn clock_was_set(&mut self, store: &mut Store, by: Nanos) {
+        store.clock_was_set(by);
+        if let Some(message) = self.message.as_mut().filter(|message| !message.is_sticky()) {
+            message.until = message.until.saturating_add(by);
+        }
+    }
+
     fn apply_changes(&mut self, store: &Store, mut changes: Changes) {
         self.released.append(&mut changes.released);
         for trace in &changes.evicted {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Finished, Loop, Pending};
-use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, Redactor, TraceRecord};
+use crate::export::{self, ExportedSpan, Exporter, NewFile, Options, TraceRecord};
 use crate::model::Payload;
 use crate::sources::PayloadRequest;
 use crate::tui::app::Export;
@@ -63,7 +63,7 @@ impl Loop<'_> {
 
 fn write(directory: &Path, export: PendingExport, patterns: &[String]) -> io::Result<PathBuf> {
     let PendingExport { export, traces, spans } = export;
-    let redactor = export.redact.then(|| Redactor::new(patterns)).transpose().map_err(io::Error::other)?;
+    let redactor = export.redaction.redactor(patterns).map_err(io::Error::other)?;
     let mut file = NewFile::create(&directory.join(&export.path))?;
     let mut exporter = Exporter::new(&Options { format: export.format, redactor, max_chars: None }, file.writer());
     let mut spans = spans.into_iter();

@@ -28,6 +28,7 @@ impl Loop<'_> {
     }
 
     fn handle_update(&mut self, update: Update) {
+        let now = self.read_clock();
         let Session { app, store, sources, .. } = &mut *self.session;
         match update {
             Update::Batch(batch) => {
@@ -35,7 +36,7 @@ impl Loop<'_> {
                     let name = sources.name(batch.source);
                     tracing::warn!(source = name, place = skipped.place, reason = skipped.reason, "skipped");
                 }
-                app.receive(store, batch, now());
+                app.receive(store, batch, now);
             }
             Update::State(source, state) => {
                 tracing::info!(source = source.0, ?state, "source state");

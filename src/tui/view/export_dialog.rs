@@ -2,11 +2,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use super::styling::Styling;
 use super::{popup, put, put_input};
-use crate::export::Format;
+use crate::export::{Format, Redaction};
 use crate::format;
 use crate::tui::app::{ExportDialog, ExportField};
 
@@ -24,31 +23,52 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, dialog: &ExportDialog, styli
         let name = match field {
             ExportField::Format => "format",
             ExportField::Path => "file",
-            ExportField::Redact => "redact",
+            ExportField::Redaction => "hide",
         };
         put(buffer, inner.x + 1, y, LABEL_WIDTH, name, if focused { styling.key() } else { styling.dim() });
         let value = Rect { x: inner.x + LABEL_WIDTH, y, width: inner.width.saturating_sub(LABEL_WIDTH + 1), height: 1 };
         match field {
-            ExportField::Format => draw_formats(buffer, value, dialog.format, styling),
+            ExportField::Format => {
+                draw_choices(buffer, value, Format::ALL.map(|format| (format.name(), format == dialog.format)), styling);
+            }
             ExportField::Path => {
                 let (_, cursor) = put_input(buffer, value.x, y, value.width.saturating_sub(1), &dialog.path);
                 if focused {
                     buffer.set_style(Rect { x: cursor, y, width: 1, height: 1 }, styling.found());
                 }
             }
-            ExportField::Redact => {
-                let text =
-                    if dialog.redact { "[x] hide keys, tokens, passwords and e-mail addresses" } else { "[ ] write everything as it is" };
-                put(buffer, value.x, y, value.width, text, Style::new());
+            ExportField::Redaction => {
+                let x = draw_choices(
+                    buffer,
+                    value,
+                    Redaction::ALL.map(|redaction| (redaction_name(redaction), redaction == dialog.redaction)),
+                    styling,
+                );
+                let hint = match dialog.redaction {
+                    Redaction::Off => "everything is written as it is",
+                    Redaction::Secrets => "keys, tokens, passwords, e-mail",
+                    Redaction::Personal => "also cards, accounts, phones, IPs",
+                };
+                put(buffer, x, y, value.right().saturating_sub(x), hint, styling.dim());
             }
         }
     }
 }
 
-fn draw_formats(buffer: &mut Buffer, area: Rect, chosen: Format, styling: Styling) {
-    let mut x = area.x;
-    for format in Format::ALL {
-        let style = if format == chosen { styling.mark() } else { styling.dim() };
-        x = put(buffer, x, area.y, area.right().saturating_sub(x), format.name(), style) + 2;
+fn redaction_name(redaction: Redaction) -> &'static str {
+    match redaction {
+        Redaction::Off => "nothing",
+        Redaction::Secrets => "secrets",
+        Redaction::Personal => "personal",
     }
+}
+
+/// Draws names side by side, each with whether it is chosen. Returns the cell after them.
+fn draw_choices<const N: usize>(buffer: &mut Buffer, area: Rect, choices: [(&str, bool); N], styling: Styling) -> u16 {
+    let mut x = area.x;
+    for (name, is_chosen) in choices {
+        let style = if is_chosen { styling.mark() } else { styling.dim() };
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), name, style) + 2;
+    }
+    x
 }

@@ -195,7 +195,7 @@ impl TraceTree {
 
     /// Goes to the next failed span or the previous one. If the filter asks for errors, goes only to matches. Returns whether there is one.
     pub fn go_to_error(&mut self, store: &Store, back: bool) -> bool {
-        let has_errors = |trace: TraceIx| store.trace(trace).counts().failed > 0;
+        let has_errors = |trace: TraceIx| store.trace(trace).counts().failed.max(store.trace(trace).counts().fatal) > 0;
         let only_matches = self.query().is_some_and(Query::requires_error);
         let found = self.seek(store, back, has_errors, |row| store.row(row).has_failed() && (!only_matches || self.is_match(row)));
         self.go_to_found(store, found)

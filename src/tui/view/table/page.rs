@@ -105,7 +105,7 @@ impl Page {
             );
             self.0.begin_line(0, text.chars().count());
             self.0.push(&text, TextRole::Plain);
-            let failed = totals.failed > 0;
+            let failed = totals.fatal > 0;
             self.0.push(store.text(data.input), if failed { TextRole::Error } else { TextRole::Plain });
         }
     }

@@ -56,7 +56,7 @@ impl Line<'_> {
         }
         let below = self.store.below(self.row);
         match self.data.run_status() {
-            RunStatus::Ok if !open && below.failed > 0 => RunStatus::Error,
+            RunStatus::Ok if !open && below.fatal > 0 => RunStatus::Error,
             RunStatus::Ok if !open && below.paused > 0 => RunStatus::Paused,
             RunStatus::Ok if !open && below.cut > 0 => RunStatus::Cut,
             standing => standing,
@@ -137,7 +137,7 @@ impl Line<'_> {
             x = put(buffer, x, y, room(x), &anomaly, style) + 1;
         }
         // A folded row shows the first failure below it.
-        let hides_failure = !app.tree.is_open(store, self.row) && store.below(self.row).failed > 0;
+        let hides_failure = !app.tree.is_open(store, self.row) && store.below(self.row).fatal > 0;
         let has_failed = hides_failure || data.has_failed();
         let error = store.text(if hides_failure { store.failure_text(self.row) } else { data.error });
         if lead.is_some() && error.is_empty() {

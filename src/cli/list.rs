@@ -1,0 +1,82 @@
+//! The arguments of `list`.
+
+use clap::{Args, ValueEnum};
+
+use super::selection::{Selection, positioned};
+use crate::query::Query;
+
+/// The arguments of `list`.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct ListArgs {
+    /// The traces to list.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// Sort by a column: began with the newest first, trace by the name, numbers with the largest first
+    #[arg(long, value_name = "COLUMN", value_enum, default_value_t = ListSort::Began, hide_default_value = true)]
+    pub sort: ListSort,
+
+    /// Write one JSON object per line
+    ///
+    /// Fields: source, `trace_id`, name, root, status (ok, error, running, lost, paused, cut), start and end (RFC 3339, UTC), `duration_ms`, spans, errors, `failed_steps`, failed, agent, session, user, `input_tokens`, `cached_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`, `cost_usd`, `cache_unstated`. An unknown value is null.
+    #[arg(long)]
+    pub json: bool,
+
+    /// List also traces without agents, models and tools of services that send such: polls, queries, health checks
+    ///
+    /// Without it, and without a filter, the table counts them in a line for each service. JSON always has them.
+    #[arg(long)]
+    pub all: bool,
+
+    /// Exit with code 3 if a listed trace matches this filter: error, 'cost>0.5', 'dur>10s', or any other
+    #[arg(long, value_name = "EXPR", value_parser = parse_fail_on, allow_hyphen_values = true)]
+    pub fail_on: Option<Query>,
+}
+
+/// A column of `list` to sort by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ListSort {
+    /// When the trace began
+    #[default]
+    Began,
+    /// How long it took, or has been running
+    Time,
+    /// The number of spans
+    Spans,
+    /// Failed steps
+    #[value(alias = "err")]
+    Errors,
+    /// Input and output tokens
+    #[value(alias = "tok")]
+    Tokens,
+    /// Cost
+    Cost,
+    /// The name
+    #[value(alias = "name")]
+    Trace,
+}
+
+/// Parses a filter whose bare words are statuses: `error` for `status:error`.
+fn parse_fail_on(line: &str) -> Result<Query, String> {
+    Query::parse_condition(line).map_err(|error| positioned(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::selection::parse_filter;
+    use super::*;
+
+    #[test]
+    fn fail_on_takes_a_status_alone() {
+        assert_eq!(parse_fail_on("error"), parse_filter("status:error"));
+        assert_eq!(parse_fail_on("dur>10s tokens>=5k agent:x"), parse_filter("dur:>10s tokens:>=5k agent:x"));
+        assert_eq!(parse_fail_on("dur:>10s"), parse_filter("dur:>10s"));
+        assert!(parse_fail_on("dur>much").is_err());
+        assert_eq!(parse_fail_on("error|LOST kind:tool"), parse_filter("status:error|lost kind:tool"));
+        assert_eq!(parse_fail_on("-ok name:\"a b\""), parse_filter("-status:ok name:\"a b\""));
+        assert!(parse_fail_on("\"a b\" /x/").is_ok());
+        for refused in ["", " ", "colour>5", "errors", "error refund", "err*", "cost > 0.5", "error|refund", "total_cost>1", "a=b"] {
+            assert!(parse_fail_on(refused).is_err(), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The arguments of `show`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::selection::{id_prefix, split_ids};
+
+/// The arguments of `show`.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct ShowArgs {
+    /// The trace's id, or the start of it that no other id shares, or last for the newest trace; may also follow the sources
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
+
+    /// SQLite databases, PostgreSQL URLs, files [default: the databases found here, as on the screen]
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+
+    /// text (a tree), json (one object) or markdown (the report of `export --format markdown`)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ShowFormat::Text, hide_possible_values = true)]
+    pub format: ShowFormat,
+
+    /// The same as --format json
+    ///
+    /// Fields: those of `list --json`, with the spans in `spans` in tree order. Each span has depth, leaked, `trace_id`, `span_id`, `parent_id`, name, kind, status, error, start, end, `duration_ms`, `self_ms`, agent, model, provider, tool, session, user, the usage that the span itself reports, and parameters (of a model call, an object).
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
+    /// With --format json, also write each span's attributes (an object) and events (a list of name, time, attributes)
+    #[arg(long)]
+    pub payload: bool,
+}
+
+/// How `show` writes a trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// A tree for users
+    #[default]
+    Text,
+    /// A JSON object for programs
+    Json,
+    /// A report
+    #[value(alias = "md")]
+    Markdown,
+}
+
+impl ShowArgs {
+    /// Returns the format, from either flag. The error says that `--payload` needs another one.
+    pub fn format(&self) -> Result<ShowFormat, String> {
+        let format = if self.json { ShowFormat::Json } else { self.format };
+        if self.payload && format != ShowFormat::Json {
+            return Err("--payload is for --format json, or --json".to_owned());
+        }
+        Ok(format)
+    }
+
+    /// Returns the beginning of the trace's id, and the sources. The error says that there is no id, or several.
+    pub fn split(&self) -> Result<(String, Vec<PathBuf>), String> {
+        let words: Vec<PathBuf> = std::iter::once(&self.trace).chain(&self.sources).cloned().collect();
+        let (mut ids, sources) = split_ids(&words);
+        let first = self.trace.to_string_lossy();
+        match (ids.pop(), id_prefix(&first)) {
+            (Some(id), _) if ids.is_empty() => Ok((id, sources)),
+            (Some(_), _) => Err("one trace at a time: this names several".to_owned()),
+            // A file may be named like an id.
+            (None, Some(id)) => Ok((id, self.sources.clone())),
+            (None, None) => Err(format!("expected the first hex digits of a trace id, or last, found {first:?}")),
+        }
+    }
+}
