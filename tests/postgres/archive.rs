@@ -46,7 +46,7 @@ fn archive_delete_and_restore_is_a_round_trip_while_an_agent_writes() {
         let agent = scope.spawn(move || {
             let mut next = 100_000;
             while !stop.load(Ordering::Relaxed) {
-                agent.run(&spans(next, next + 10).replace("2026-11-22T05:59:0", "2999-11-22T05:59:0"));
+                agent.run(&spans(next, next + 10).replace("2026-11-22T05:59:0", "2200-11-22T05:59:0"));
                 next += 10;
             }
             next - 100_000
@@ -56,9 +56,9 @@ fn archive_delete_and_restore_is_a_round_trip_while_an_agent_writes() {
         (agent.join().unwrap(), String::from_utf8(output.stderr).unwrap())
     });
     assert!(message.contains("deleted 3,000 spans of 300 traces"), "{message}");
-    let kept = |writer: &mut Writer| writer.ask("SELECT count(*) FROM ai.agno_spans WHERE start_time LIKE '2999%'");
+    let kept = |writer: &mut Writer| writer.ask("SELECT count(*) FROM ai.agno_spans WHERE start_time LIKE '2200%'");
     assert_eq!(kept(&mut writer), [written.to_string()], "the agent's spans are all there");
-    assert_eq!(writer.ask("SELECT count(*) FROM ai.agno_spans WHERE start_time NOT LIKE '2999%'"), ["0"]);
+    assert_eq!(writer.ask("SELECT count(*) FROM ai.agno_spans WHERE start_time NOT LIKE '2200%'"), ["0"]);
     writer.run("TRUNCATE ai.agno_spans, ai.agno_traces");
     let message = succeed(directory.path(), &["restore", "a.jsonl.zst", "--to", &url]);
     assert!(message.contains("restored 3,000 spans of 300 traces"), "{message}");
