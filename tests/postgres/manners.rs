@@ -73,6 +73,51 @@ fn a_writer_never_waits() {
 }
 
 #[test]
+fn a_server_whose_other_databases_are_busy_is_asked_seldom() {
+    let Some(mut server) = Server::new() else { return };
+    server.stop();
+    server.start(&["log_statement=all", "log_line_prefix=<%a>"]);
+    let (own, other) = (server.database(), server.database());
+    // A connection that stays open reports what it wrote ten seconds late.
+    server.writer(&own).run(&spans(1, 11));
+    let mut watch = server.watch(&own);
+    watch.until_spans(10);
+    watch.until_watching();
+    let statements = |server: &Server| server.log().matches("<agno-top>").count();
+    let mut others = server.writer(&other);
+    let mut number = 100;
+    let mut busy = |time: Duration| {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < time {
+            others.run(&spans(number, number + 1));
+            number += 1;
+        }
+    };
+    // So long the source believes that the writes may concern it.
+    busy(Duration::from_secs(7));
+    let before = statements(&server);
+    busy(Duration::from_secs(10));
+    let asked = statements(&server) - before;
+    assert!(asked <= 20, "{asked} statements in 10 s");
+    server.writer(&own).run(&spans(20, 30));
+    watch.until_spans(20);
+}
+
+#[test]
+fn a_lower_limit_of_the_user_is_kept() {
+    let Some(mut server) = Server::new() else { return };
+    server.stop();
+    server.start(&["log_statement=all", "log_line_prefix=<%a>"]);
+    let database = server.database();
+    server.writer(&database).run(&format!("ALTER ROLE postgres IN DATABASE {database} SET statement_timeout = '200ms'"));
+    server.writer(&database).run(&spans(1, 11));
+    let mut watch = server.watch(&database);
+    watch.until_spans(10);
+    let log = server.log();
+    assert!(log.contains("set_config('statement_timeout', '200', true), set_config('lock_timeout', '500', true)"), "{log}");
+}
+
+#[test]
 fn nothing_is_read_while_nothing_is_written() {
     let Some(server) = Server::new() else { return };
     let database = server.database();
