@@ -9,6 +9,8 @@ pub mod config;
 pub mod demo;
 pub mod export;
 pub mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod keymap;
 pub mod log;
 pub mod model;
@@ -21,5 +23,5 @@ pub mod send;
 pub mod settings;
 pub mod sources;
 pub mod store;
-
 pub mod tui;
+pub mod version;

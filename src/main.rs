@@ -7,13 +7,19 @@ use std::process::ExitCode;
 
 use agno_top::cli::{self, Command};
 use agno_top::config::{Config, ConfigError};
-use agno_top::{commands, format, log, panic_hook};
+use agno_top::{commands, format, log, panic_hook, version};
+use clap::error::ErrorKind;
 use color_eyre::eyre::Report;
 
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return print(&error.to_string(), error.exit_code()),
+        Err(asked) if asked.kind() == ErrorKind::DisplayVersion => {
+            // Nothing can be done if standard output is closed.
+            let _ = std::io::stdout().write_all(version::text().as_bytes());
+            return ExitCode::SUCCESS;
+        }
         Err(help) => help.exit(),
     };
     let config = match Config::load(cli.overrides()) {

@@ -15,8 +15,8 @@ mod sql;
 pub mod sqlite;
 mod traffic;
 
-#[cfg(feature = "fuzzing")]
-pub use agno_row::fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use agno_row::fuzz as agno_row_fuzz;
 pub use hub::Hub;
 pub use traffic::{Forwarding, Port, PortError, Traffic};
 

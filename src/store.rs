@@ -11,7 +11,7 @@
 //!   span and its model calls do, the lower one counts; a run adds what it states beyond that (`nesting`, `running_totals`).
 //! - **Own totals** are what a row adds to the totals below it. They are *attributed* to the row's model, to the nearest agent and to
 //!   the nearest tool at or above the row, and to the minute in which the row ended ([`Stats`]).
-//! - A **report** is a row that states usage for a model call and names the provider's response id. Two instrumentations in one program
+//! - A **report** is a row that states usage for a model call and names the provider's response id, which may recur at another time. Two instrumentations in one program
 //!   may report the same call. The **primary** row counts; the others are **duplicates**: their usage shows but counts nowhere.
 //! - A **failed step** is a row that failed and below which no other row failed: a failure that only travels up counts once. The module
 //!   `endings` tells which failures are none.
@@ -30,6 +30,7 @@ mod histogram;
 mod index;
 mod interner;
 mod ix;
+mod memory;
 mod model_ids;
 mod naming;
 mod nesting;
@@ -41,6 +42,7 @@ mod placement;
 mod pricing;
 mod propagation;
 mod rare_tokens;
+mod response_ids;
 mod retention;
 mod row;
 mod running_totals;
@@ -50,6 +52,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod time_breakdown;
+mod timeline;
 mod tool_calls;
 mod totals;
 mod trace;
@@ -85,6 +88,7 @@ use pairing::Pairing;
 use placement::StatedParent;
 use pricing::Pricing;
 use rare_tokens::RareTable;
+use response_ids::RecurringIds;
 use running_totals::RunningTotals;
 use slab::Slab;
 use tool_calls::ToolCalls;
@@ -96,7 +100,7 @@ use upsert::LastLookup;
 pub struct Limits {
     /// The number of spans held. Beyond it the oldest ended traces are evicted.
     pub spans: usize,
-    /// The bytes of memory that sources retain for the spans held, and of the spans' texts. Beyond it the oldest ended traces are evicted.
+    /// The bytes of memory for the spans held: payloads that sources retain, texts and tables. Beyond it the oldest ended traces are evicted.
     pub bytes: u64,
     /// The time without news of a trace after which its running rows count as lost.
     pub stale: Nanos,
@@ -152,6 +156,7 @@ pub struct Store {
     by_span: HashIndex,
     by_trace: HashIndex,
     reports: Reports,
+    recurring_ids: RecurringIds,
     pairing: Pairing,
     /// The models that rows state which count for another one.
     stated_models: HashMap<RowIx, StatedModel>,
@@ -293,25 +298,25 @@ impl Store {
         &self.losses
     }
 
-    /// Returns the usage that the row itself states, whether it counts or not.
+    /// Returns the usage that the row itself states, whether it counts or not, with what other reports of the call state beyond it.
     #[must_use]
     pub fn usage(&self, row: RowIx) -> Option<Usage> {
-        self.packed_usage(row).map(PackedUsage::usage)
+        self.packed_usage(row).filter(|usage| usage.is_known()).map(PackedUsage::usage)
     }
 
-    /// Returns the provider of the row's model, if the row states usage.
+    /// Returns the provider of the row's model, if the row states usage or called the model.
     #[must_use]
     pub fn provider(&self, row: RowIx) -> Symbol {
         self.packed_usage(row).map_or(Symbol::EMPTY, |usage| self.model_ids.get(usage.model_id).0)
     }
 
-    /// Returns the model that the row states usage for, empty without usage. [`Self::attributed_model`] also finds the model of other rows.
+    /// Returns the model that the row called or states usage for; else it is empty. [`Self::attributed_model`] also finds the model of other rows.
     #[must_use]
     pub fn model(&self, row: RowIx) -> Symbol {
         self.packed_usage(row).map_or(Symbol::EMPTY, |usage| self.model_ids.get(usage.model_id).1)
     }
 
-    /// Returns the time to the first token, if the row states it and usage.
+    /// Returns the time to the first token, if the row is a call that ended and states it.
     #[must_use]
     pub fn first_token(&self, row: RowIx) -> Option<Nanos> {
         self.packed_usage(row)?.first_token()

@@ -35,6 +35,26 @@ fn the_palette_performs_the_chosen_action() {
 }
 
 #[test]
+fn ctrl_z_and_ctrl_c_hold_wherever_keys_are_text() {
+    for prompt in ["/", ":", "x<Tab>", "a", "?", "s", "<Enter>/"] {
+        let mut stage = open((100, 30));
+        stage.keys(prompt);
+        let before = stage.text();
+        assert_eq!(stage.keys("<Ctrl-z>"), [Effect::Suspend], "{prompt}");
+        assert_eq!(stage.text(), before, "{prompt}: the prompt is still there");
+        assert_eq!(stage.keys("<Ctrl-c>"), [Effect::Quit], "{prompt}");
+    }
+    // No other control key leaves the line or closes it.
+    let mut stage = open((100, 30));
+    stage.keys("/");
+    for letter in ('a'..='y').filter(|letter| *letter != 'c') {
+        assert_eq!(stage.keys(&format!("<Ctrl-{letter}>")), [], "{letter}");
+    }
+    stage.keys("<Ctrl-u>gpt<Enter>");
+    assert_eq!(stage.app.filter, "gpt");
+}
+
+#[test]
 fn custom_key_bindings_show_in_help_and_footer() {
     let mut stage = open((100, 40));
     let bindings = [("next-error", vec!["F3"]), ("filter", vec!["Ctrl-f", "/"]), ("page-down", vec!["PageDown"]), ("mark", vec![])];
@@ -42,7 +62,7 @@ fn custom_key_bindings_show_in_help_and_footer() {
         bindings.into_iter().map(|(name, keys)| (name.to_owned(), keys.into_iter().map(str::to_owned).collect())).collect();
     stage.app.keymap.bind(&bindings).expect("bindings");
     let footer = stage.text().lines().last().map(str::to_owned).expect("a line");
-    assert!(footer.contains("^f filter  F3 error  x export"), "{footer}");
+    assert!(footer.contains("^f filter  F3 next error  : actions  x export"), "{footer}");
     stage.keys("?");
     let help = stage.text();
     assert!(help.contains("F3  go to the next error") && help.contains("^f /  filter as you type"), "{help}");
@@ -54,15 +74,30 @@ fn custom_key_bindings_show_in_help_and_footer() {
 fn the_help_scrolls_to_its_end_and_back() {
     let mut stage = open((80, 24));
     stage.keys("?");
-    assert!(stage.text().contains("move down") && stage.text().contains("scroll"));
+    let start = stage.text();
+    assert!(start.contains("time of the steps") && start.contains("lines more"), "{start}");
     stage.keys("GG");
     let end = stage.text();
-    assert!(end.contains("children's time") && !end.contains("move down"), "{end}");
+    assert!(end.contains("param.temperature") && !end.contains("time of the steps") && !end.contains("more"), "{end}");
     stage.keys("k");
     let above = stage.text();
-    assert!(above != end && !above.contains("children's time"), "{above}");
+    assert!(above != end && !above.contains("param.temperature") && above.contains("1 line more"), "{above}");
     stage.keys("g");
-    assert!(stage.text().contains("move down"));
+    assert!(stage.text().contains("time of the steps"));
+}
+
+#[test]
+fn the_help_is_searched() {
+    let mut stage = open((80, 24));
+    stage.keys("?/COMP");
+    let found = stage.text();
+    assert!(found.contains("compare this trace") && !found.contains("time of the steps"), "{found}");
+    stage.keys("zzz");
+    assert!(stage.text().contains("nothing found"));
+    stage.keys("<Esc>");
+    assert!(stage.text().contains("time of the steps"), "the first esc ends the search");
+    stage.keys("<Esc>");
+    assert!(stage.app.overlay.is_none());
 }
 
 #[test]
@@ -104,7 +139,10 @@ fn themes_change_the_colours() {
     assert!(!coloured, "without colours:\n{text}");
     assert!(text.contains("REVERSED") && text.contains("BOLD"), "attributes stay:\n{text}");
     stage.keys("T");
-    assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), Some("theme light"));
+    assert_eq!(
+        stage.app.message.as_ref().map(|message| message.text.as_str()),
+        Some("theme light; to keep it, write theme = \"light\" into config.toml")
+    );
 }
 
 #[test]
@@ -172,7 +210,7 @@ fn the_mouse_selects_folds_and_scrolls() {
     let after = stage.app.tree.window(&stage.store, 10).0;
     assert_eq!(before[3..], after[..7], "the rows move up by three");
     stage.keys(":");
-    let (x, y) = stage.find("page-down");
+    let (x, y) = stage.find("next-error");
     assert!(matches!(click(&mut stage, (x, y)), HitTarget::Item(_)));
     stage.keys("<Enter>");
     assert!(stage.app.overlay.is_none());
@@ -208,8 +246,8 @@ fn parameters_of_model_calls_are_shown_and_compared() {
     assert!(text.contains(" parameters     temperature 0.9 · reasoning_effort high "), "{text}");
     stage.keys("<Esc>gmGdj");
     let colours = stage.colours(40);
-    let lit = colours.lines().find(|line| line.contains("temperature 0.2")).unwrap();
-    assert!(lit.contains("UNDERLINED]temperature 0.2[") && lit.contains("UNDERLINED]temperature 0.9["), "{colours}");
+    let lit = |line: &str| line.contains("UNDERLINED]0.2[") && line.contains("UNDERLINED]0.9[");
+    assert!(colours.lines().any(lit) && !colours.contains("UNDERLINED]temperature"), "only the words that differ: {colours}");
 }
 
 #[test]

@@ -110,8 +110,8 @@ fn table(by: GroupBy, groups: &[Group], total: &Group) -> Table {
         let mut cells = vec![of_calls(format::count(group.calls)).into(), StyledText::new(&of_calls(format::count(group.failed)), errors)];
         cells.extend([50, 95, 99, 100].map(|percent| StyledText::from(duration(percent))));
         cells.extend([input_tokens, cached_tokens, output_tokens].map(|count| StyledText::from(format::tokens(count))));
-        cells.extend(has_costs.then(|| StyledText::from(format::money(group.usage.cost()))));
-        let rate = || format::money(group.cost_per_1k_tokens().map(|cost| cost.round() as i64));
+        cells.extend(has_costs.then(|| StyledText::from(format::align_money(&format::money(group.usage.cost())))));
+        let rate = || format::align_money(&format::money(group.cost_per_1k_tokens().map(|cost| cost.round() as i64)));
         cells.extend(has_rates.then(|| StyledText::from(rate())));
         cells.push(name);
         table.push(cells.into_iter().map(|cell| vec![cell]).collect());

@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{ExportedSpan, SpanWriter, TraceRecord};
+use crate::model::Attribute;
 use crate::model::attributes::AttributeMap;
 use crate::model::time::to_isoformat;
-use crate::semconv::agno_context;
+use crate::semconv::{agno_context, with_events};
 use crate::store::RunStatus;
 
 #[derive(Debug, Default)]
@@ -52,7 +53,7 @@ impl<W: Write> SpanWriter<W> for Agno {
         } else {
             out.write_all(b",")?;
         }
-        serde_json::to_writer(&mut *out, &span_dict(&span))?;
+        serde_json::to_writer(&mut *out, &span_dict(&span, &with_events(&span.payload)))?;
         Ok(())
     }
 
@@ -86,7 +87,7 @@ fn trace_dict(trace: &TraceRecord, first: &ExportedSpan) -> Value {
     })
 }
 
-fn span_dict(span: &ExportedSpan) -> Span<'_> {
+fn span_dict<'a>(span: &'a ExportedSpan, attributes: &'a [Attribute]) -> Span<'a> {
     let (record, payload) = (&span.record, &span.payload);
     // Agno has no running spans.
     let end = record.end.unwrap_or(record.start);
@@ -101,7 +102,7 @@ fn span_dict(span: &ExportedSpan) -> Span<'_> {
         start_time: to_isoformat(record.start),
         end_time: to_isoformat(end),
         duration_ms: end.saturating_sub(record.start).max(0) / 1_000_000,
-        attributes: AttributeMap(&payload.attributes),
+        attributes: AttributeMap(attributes),
         created_at: to_isoformat(end),
     }
 }

@@ -11,16 +11,13 @@ use super::value::{self, ShallowValue, decode_shallow, key_value};
 use super::wire::{DecodeError, FieldValue, Fields, offset};
 use crate::model::json::Scalar;
 use crate::model::{Batch, Nanos, PayloadRef, Skipped, Span, SpanId, Status, TraceId};
-use crate::semconv::{KnownKey, SpanBuilder, SpanHeader};
+use crate::semconv::{KnownKey, SpanBuilder, SpanHeader, ends_span};
 
 /// The estimated size of an encoded span, in bytes, to reserve rows. Too many cost nothing until they are used.
 const BYTES_PER_SPAN: usize = 1024;
 
 /// The estimated number of encoded bytes for each byte of a row's texts.
 const BYTES_PER_TEXT_BYTE: usize = 6;
-
-/// The most nanoseconds between an exception that ends a span and the span's end.
-const AT_END: u64 = 1_000_000;
 
 /// The key of the field `attributes` of `Span`: field 9, length-delimited.
 const ATTRIBUTE_KEY: u8 = 9 << 3 | 2;
@@ -213,7 +210,8 @@ impl<'a> SpanReader<'a> {
         if let Some(event) = self.exception {
             let (kind, message) = exception(event)?;
             self.builder.exception(kind, message);
-            if self.end != 0 && self.exception_time.saturating_add(AT_END) >= self.end {
+            let time = Nanos::try_from(self.exception_time).unwrap_or(Nanos::MAX);
+            if header.end.is_some_and(|end| ends_span(time, end)) {
                 self.builder.ends_by_exception();
             }
         }

@@ -145,6 +145,12 @@ pub fn tool(attributes: &[Attribute]) -> Option<&str> {
     Field::Tool.keys().iter().find_map(|key| if let Value::Text(name) = get(attributes, key)? { Some(name.as_str()) } else { None })
 }
 
+/// Returns the name of the machine that sent a span, from its resource.
+#[must_use]
+pub fn host(resource: &[Attribute]) -> Option<&str> {
+    if let Value::Text(name) = get(resource, "host.name")? { Some(name) } else { None }
+}
+
 /// Returns the text of the user's last message, if `text` is messages in JSON.
 pub(super) fn last_question(text: Scalar<'_>) -> Option<String> {
     let is_question = |message: &Message| message.role == "user" && !message.text.is_empty();

@@ -1,13 +1,13 @@
 //! A row of Agno's table of spans, from SQLite or PostgreSQL (`agno/tracing/schemas.py`).
 
-#[cfg(feature = "fuzzing")]
-pub mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 
 use chrono::DateTime;
 
 use crate::model::json::{self, Scalar};
 use crate::model::{Batch, Nanos, Payload, PayloadRef, Span, SpanId, SpanKind, Status, TraceId, Value, time};
-use crate::semconv::{SpanBuilder, SpanHeader, beginning};
+use crate::semconv::{SpanBuilder, SpanHeader, beginning, ends_span, is_stored_events, restore_events, stored_exception};
 
 /// The columns that a span is read from, in the order of [`AgnoRow`].
 pub(super) const COLUMNS: [&str; 9] =
@@ -50,11 +50,19 @@ impl AgnoRow<'_> {
         };
         let start = time::parse(start.unwrap_or_default()).ok_or_else(|| invalid("start_time", "a time", start))?;
         let end = time::parse(end.unwrap_or_default()).ok_or_else(|| invalid("end_time", "a time", end))?;
+        let exception;
         let mut builder = SpanBuilder::default();
         builder.name(name.unwrap_or_default());
         let status = status.and_then(|code| Status::parse(std::str::from_utf8(code).ok()?));
         builder.status(status.unwrap_or_default(), message.unwrap_or_default());
-        scan(attributes.unwrap_or(b"null"), &mut builder)?;
+        let events = scan(attributes.unwrap_or(b"null"), &mut builder)?;
+        exception = events.and_then(stored_exception);
+        if let Some((kind, message, time)) = &exception {
+            builder.exception(kind.as_bytes(), message.as_bytes());
+            if ends_span(*time, end) {
+                builder.ends_by_exception();
+            }
+        }
         Ok(builder.build(SpanHeader { trace, id, parent, start, end: Some(end) }, None, payload_ref, batch))
     }
 }
@@ -69,9 +77,13 @@ pub(super) fn payload(attributes: &[u8], status_message: &[u8]) -> Payload {
     // Agno writes no other kind, and the column may be missing.
     let span_kind = SpanKind::Internal;
     let status_message = String::from_utf8_lossy(status_message).into_owned();
+    let mut payload = Payload { attributes, status_message, span_kind, ..Payload::default() };
+    restore_events(&mut payload);
     let stack = ("stack trace", "none: Agno's database stores none; send OTLP to get it");
-    let notes = if status_message.is_empty() { Vec::new() } else { vec![(stack.0.to_owned(), stack.1.to_owned())] };
-    Payload { attributes, status_message, span_kind, notes, ..Payload::default() }
+    if !payload.status_message.is_empty() && payload.events.is_empty() {
+        payload.notes.push((stack.0.to_owned(), stack.1.to_owned()));
+    }
+    payload
 }
 
 /// Returns the names and values of a trace's columns for the user. `value` reads a column, or returns `None` if there is none.
@@ -118,8 +130,12 @@ fn invalid(column: &str, expected: &str, value: Option<&[u8]>) -> String {
     format!("{column} is not {expected}: {}", quote(value))
 }
 
-fn scan<'a>(attributes: &'a [u8], builder: &mut SpanBuilder<'a>) -> Result<(), String> {
-    json::scan(attributes, |key, value| builder.attribute(key, value)).map_err(|error| format!("attributes are no JSON object: {error}"))
+/// Adds attributes to the row. Returns the one that holds the events.
+fn scan<'a>(attributes: &'a [u8], builder: &mut SpanBuilder<'a>) -> Result<Option<Scalar<'a>>, String> {
+    let mut events = None;
+    let add = |key: &[u8], value| if is_stored_events(key) { events = Some(value) } else { builder.attribute(key, value) };
+    json::scan(attributes, add).map_err(|error| format!("attributes are no JSON object: {error}"))?;
+    Ok(events)
 }
 
 fn quote(value: Option<&[u8]>) -> String {

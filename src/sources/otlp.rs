@@ -12,8 +12,8 @@ pub(crate) mod client;
 mod compact;
 mod connections;
 mod forward;
-#[cfg(feature = "fuzzing")]
-pub mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod grpc;
 mod http;
 mod ingest;

@@ -28,7 +28,7 @@ impl Store {
     }
 
     /// Returns the provider and the model that a row with usage itself states.
-    fn stated_model(&self, row: RowIx) -> ModelId {
+    pub(super) fn stated_model(&self, row: RowIx) -> ModelId {
         let model_id = self.usages[self.row(row).usage].model_id;
         self.model_ids.get(self.stated_models.get(&row).map_or(model_id, |stated| stated.model_id))
     }
@@ -50,8 +50,9 @@ impl Store {
         if let Some((provider, model)) = target {
             let own = self.usages[usage].model_id;
             let provider = if provider.is_empty() { self.model_ids.get(own).0 } else { provider };
-            let [provider, name, scope] = [provider, model, self.model_ids.scope(own)].map(|text| self.texts.text(text).to_owned());
-            let model_id = self.model_ids.intern(&mut self.texts, &provider, &name, &scope);
+            let (scope, service) = self.model_ids.reporter(own);
+            let [provider, name, scope, service] = [provider, model, scope, service].map(|text| self.texts.text(text).to_owned());
+            let model_id = self.model_ids.intern(&mut self.texts, [&provider, &name], [&scope, &service]);
             self.texts.retain(model);
             let stated = self.replace_model(row, StatedModel { label: model, model_id });
             self.stated_models.insert(row, stated);

@@ -189,7 +189,7 @@ impl Store {
         let examined_children = || self.children(row).iter().take(MAX_EXAMINED_CHILDREN);
         if data.span_type == SpanType::Model {
             let has_no_usage_below = |row| !self.inner(row).has_usage();
-            let uses = |row| self.row(row).usage != NONE && has_no_usage_below(row);
+            let uses = |row| self.usage(row).is_some() && has_no_usage_below(row);
             let is_model = |row: RowIx| self.row(row).span_type == SpanType::Model;
             let has_model_below = || self.inner(row).spans > 0;
             let counts_above = || data.parent().is_some_and(|parent| is_model(parent) && uses(parent) && self.lies_within(row, parent));

@@ -1,19 +1,21 @@
 //! Model calls that several spans report: two instrumentations in one program, each with its own trace, may both report a call.
 //!
-//! Such *reports* share the provider's response id, or [`pairing`](super::pairing) finds that they belong together. One of them, the
+//! Such *reports* overlap in time and share the provider's response id ([`response_ids`](super::response_ids)), or [`pairing`](super::pairing) finds that they belong together. One of them, the
 //! *primary* row, counts. The others are *duplicates*: their usage shows but counts nowhere. Rows above the primary row that
 //! report the same call ([`nesting`](super::nesting)) are not duplicates: they give way to it. The election of the primary row does not depend on
 //! the order of arrival.
+//!
+//! A report may state no usage: the call failed, or only the other report knows the usage. If such a report is the primary row, it is
+//! filled with the counts of its duplicates.
 
 use std::hash::BuildHasher;
 
-use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::hash_index::HashIndex;
 use super::ix::{NONE, RowIx};
 use super::packed_usage::PackedUsage;
-use super::pairing::{MAX_REPORTS, Slot};
+use super::pairing::Slot;
 use super::rare_tokens::parts_of;
 use super::totals::Totals;
 use super::{Changes, Store};
@@ -28,18 +30,16 @@ type Rank = (Belonging, bool, usize, Nanos, std::cmp::Reverse<Nanos>, TraceId, S
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Belonging {
     /// It is a run or below one.
-    of_run: bool,
+    pub(super) of_run: bool,
     /// It has a session.
     of_session: bool,
 }
 
-/// The reports of model calls by response id.
+/// The reports of model calls. Responses are told apart by the hash of their id, or by another number if an id recurs or is unknown.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
-    /// Rows by the hash of their response id.
+    /// Rows by the response that they report.
     pub(super) index: HashIndex,
-    /// Hashes of ids that identify no response, since too many spans state them.
-    pub(super) ambiguous: HashSet<u32>,
 }
 
 impl Store {
@@ -70,17 +70,6 @@ impl Store {
     pub(super) fn reports_of(&self, response: u32) -> SmallVec<[RowIx; 2]> {
         let is_report = |&&row: &&u32| self.usages[self.rows[row].usage].response() == response;
         self.reports.index.all(self.hasher.hash_one(response)).filter(is_report).map(|&row| RowIx(row)).collect()
-    }
-
-    /// Adds the row to the reports of `response`, if it calls a model and states usage. Returns the response, for
-    /// [`Store::elect_primary`]; 0 if the row reports nothing.
-    pub(super) fn report(&mut self, row: RowIx, response: u32) -> u32 {
-        let (usage, span_type) = (self.row(row).usage, self.row(row).span_type);
-        if usage == NONE || !span_type.calls_model() || response == 0 || self.reports.ambiguous.contains(&response) {
-            return 0;
-        }
-        self.add_report(row, response, false);
-        response
     }
 
     /// Adds a row to the reports of a response. The row must not be a report yet.
@@ -119,21 +108,11 @@ impl Store {
             return;
         }
         let reports = self.reports_of(response);
-        let is_ambiguous = reports.iter().filter(|&&row| self.usages[self.row(row).usage].stated_response() != 0).count() > MAX_REPORTS;
-        let primary = if is_ambiguous { None } else { self.primary(&reports) };
+        let primary = self.primary(&reports);
         for &row in &reports {
             self.set_duplicate(row, primary.is_some_and(|primary| self.is_duplicate_of(row, primary)), changes);
-            if is_ambiguous {
-                self.remove_report(row);
-            }
         }
         self.fill_primary(&reports, primary, changes);
-        if is_ambiguous {
-            self.reports.ambiguous.insert(response);
-            for &row in &reports {
-                self.pair_around(self.slot(row), changes);
-            }
-        }
     }
 
     /// Sets whether the row is a duplicate, and propagates the change.
@@ -173,7 +152,11 @@ impl Store {
             if has_new_model || has_new_parts || !usage.is_filled_like(&self.usages[index]) {
                 let cost = self.computed_cost(row, &usage);
                 usage.set_computed_cost(cost);
+                let counted = self.row(row).counted;
+                self.set_counted(row, false);
                 self.change(row, |store| store.usages[index] = usage);
+                self.set_counted(row, counted);
+                self.recount_around(row);
                 changes.rows.push(row);
                 self.touch(trace, changes);
             }
@@ -215,19 +198,24 @@ impl Store {
     /// Elects primary rows again for the reports below a row, whose belonging was `before` and changed.
     pub(super) fn elect_primary_below(&mut self, row: RowIx, before: Belonging, changes: &mut Changes) {
         let now = self.belonging(row);
-        if now == before || !self.below(row).has_usage() {
+        if now == before || !self.below(row).has_reports() {
             return;
         }
         // Rows that rise do not cease to be primary.
         let rises = now.of_run >= before.of_run && now.of_session >= before.of_session;
-        let is_concerned = |totals: &Totals| if rises { totals.duplicates > 0 } else { totals.has_usage() };
-        let (mut stack, mut responses) = (vec![row], Vec::new());
+        let changes_pairs = now.of_run != before.of_run && self.pairing.is_active();
+        let is_concerned = |totals: &Totals| if rises && !changes_pairs { totals.duplicates > 0 } else { totals.has_reports() };
+        let (mut stack, mut responses, mut slots) = (vec![row], Vec::new(), Vec::new());
         while let Some(row) = stack.pop() {
             for &child in self.children(row) {
                 if self.response(child) != 0 {
                     responses.push(self.response(child));
                 }
-                if is_concerned(&self.below(child)) {
+                slots.extend(self.slot(child).filter(|_| changes_pairs));
+                // Rows below a run belong to it as before, and to its session, if it has one.
+                let data = self.row(child);
+                let is_settled = data.is_agent() && (now.of_session == before.of_session || !data.session.is_empty());
+                if !is_settled && is_concerned(&self.below(child)) {
                     stack.push(child);
                 }
             }
@@ -237,6 +225,11 @@ impl Store {
         for response in responses {
             self.elect_primary(response, changes);
         }
+        slots.sort_unstable();
+        slots.dedup();
+        for slot in slots {
+            self.pair_around(Some(slot), changes);
+        }
     }
 
     /// Returns the primary row among reports with the same response id; `None` if they cannot all report one call, and so each counts.
@@ -244,7 +237,8 @@ impl Store {
         let latest_start = reports.iter().map(|&row| self.row(row).start).max()?;
         let earliest_end = reports.iter().map(|&row| self.row(row).end).min()?;
         let agree = |count: fn(&Usage) -> Option<u32>| {
-            let mut counts = reports.iter().filter_map(|&row| count(&self.usage(row)?));
+            let stated = |row: RowIx| self.usages[self.row(row).usage].without_filled().usage();
+            let mut counts = reports.iter().filter_map(|&row| count(&stated(row)));
             let first = counts.next();
             counts.all(|count| Some(count) == first)
         };

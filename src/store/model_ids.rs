@@ -1,4 +1,4 @@
-//! Interned combinations of provider, model and instrumentation scope: few, and shared by many calls.
+//! Interned combinations of provider, model and instrumentation: few, and shared by many calls.
 
 use hashbrown::HashMap;
 
@@ -7,35 +7,41 @@ use super::interner::{Interner, Symbol};
 /// A provider and a model.
 pub(super) type ModelId = (Symbol, Symbol);
 
-/// The distinct model ids of the store's rows by instrumentation scope, with the number of their uses.
+/// Who reports a call: the instrumentation scope and the service, each empty if unknown. An agent and its gateway may have the same
+/// instrumentation.
+pub(super) type Reporter = (Symbol, Symbol);
+
+/// The distinct model ids of the store's rows by reporter, with the number of their uses.
 #[derive(Debug, Default)]
 pub(super) struct ModelIds {
-    /// Model id, scope and uses.
-    entries: Vec<(ModelId, Symbol, u32)>,
+    /// Model id, reporter and uses.
+    entries: Vec<(ModelId, Reporter, u32)>,
     free: Vec<u32>,
-    indexes: HashMap<(ModelId, Symbol), u32>,
+    indexes: HashMap<(ModelId, Reporter), u32>,
     /// The index interned last: most calls have the model of the call before.
     last: u32,
-    /// The first scope, which may be unknown, and whether there was another one since.
-    first_scope: Option<Symbol>,
-    has_other_scope: bool,
+    /// The first reporter, which may be unknown, and whether there was another one since.
+    first_reporter: Option<Reporter>,
+    has_other_reporter: bool,
 }
 
 impl ModelIds {
     /// Returns the index of a combination and adds a use.
-    pub(super) fn intern(&mut self, texts: &mut Interner, provider: &str, model: &str, scope: &str) -> u32 {
-        if let Some((last, last_scope, uses @ 1..)) = self.entries.get_mut(self.last as usize)
+    pub(super) fn intern(&mut self, texts: &mut Interner, [provider, model]: [&str; 2], [scope, service]: [&str; 2]) -> u32 {
+        if let Some((last, reporter, uses @ 1..)) = self.entries.get_mut(self.last as usize)
             && texts.text(last.1) == model
             && texts.text(last.0) == provider
-            && texts.text(*last_scope) == scope
+            && texts.text(reporter.0) == scope
+            && texts.text(reporter.1) == service
         {
             *uses += 1;
             return self.last;
         }
-        let (model_id, scope) = ((texts.intern(provider), texts.intern(model)), texts.intern(scope));
-        if let Some(&index) = self.indexes.get(&(model_id, scope)) {
+        let [provider, model, scope, service] = [provider, model, scope, service].map(|text| texts.intern(text));
+        let (model_id, reporter) = ((provider, model), (scope, service));
+        if let Some(&index) = self.indexes.get(&(model_id, reporter)) {
             // An entry uses its texts once, however often it is used itself.
-            for text in [model_id.0, model_id.1, scope] {
+            for text in [provider, model, scope, service] {
                 texts.release(text);
             }
             self.entries[index as usize].2 += 1;
@@ -46,24 +52,24 @@ impl ModelIds {
             self.entries.push(Default::default());
             (self.entries.len() - 1) as u32
         });
-        self.entries[index as usize] = (model_id, scope, 1);
-        self.indexes.insert((model_id, scope), index);
+        self.entries[index as usize] = (model_id, reporter, 1);
+        self.indexes.insert((model_id, reporter), index);
         self.last = index;
-        let first = *self.first_scope.get_or_insert(scope);
-        self.has_other_scope |= scope != first;
+        let first = *self.first_reporter.get_or_insert(reporter);
+        self.has_other_reporter |= reporter != first;
         index
     }
 
     /// Removes a use of an index. Without uses, the combination is freed.
     pub(super) fn release(&mut self, texts: &mut Interner, index: u32) {
-        let (model_id, scope, uses) = &mut self.entries[index as usize];
+        let (model_id, reporter, uses) = &mut self.entries[index as usize];
         *uses -= 1;
         if *uses == 0 {
-            let (model_id, scope) = (*model_id, *scope);
-            for text in [model_id.0, model_id.1, scope] {
+            let (model_id, reporter) = (*model_id, *reporter);
+            for text in [model_id.0, model_id.1, reporter.0, reporter.1] {
                 texts.release(text);
             }
-            self.indexes.remove(&(model_id, scope));
+            self.indexes.remove(&(model_id, reporter));
             self.free.push(index);
         }
     }
@@ -73,14 +79,14 @@ impl ModelIds {
         self.entries[index as usize].0
     }
 
-    /// Returns the instrumentation scope of an index in use; empty if unknown.
-    pub(super) fn scope(&self, index: u32) -> Symbol {
+    /// Returns who reports the calls of an index in use.
+    pub(super) fn reporter(&self, index: u32) -> Reporter {
         self.entries[index as usize].1
     }
 
-    /// Returns whether usage ever came from more than one instrumentation scope.
-    pub(super) fn have_several_scopes(&self) -> bool {
-        self.has_other_scope
+    /// Returns whether calls ever came from more than one reporter.
+    pub(super) fn have_several_reporters(&self) -> bool {
+        self.has_other_reporter
     }
 }
 
@@ -91,21 +97,25 @@ mod tests {
     #[test]
     fn a_model_id_is_stored_once_and_freed_with_its_last_use() {
         let (mut texts, mut ids) = (Interner::default(), ModelIds::default());
-        let first = ids.intern(&mut texts, "openai", "gpt-5", "agno");
-        assert_eq!(ids.intern(&mut texts, "openai", "gpt-5", "agno"), first);
-        let other = ids.intern(&mut texts, "", "gpt-5", "");
+        let [of_openai, unknown] = [["openai", "gpt-5"], ["", "gpt-5"]];
+        let first = ids.intern(&mut texts, of_openai, ["agno", ""]);
+        assert_eq!(ids.intern(&mut texts, of_openai, ["agno", ""]), first);
+        let other = ids.intern(&mut texts, unknown, ["", ""]);
         assert_ne!(other, first);
-        assert!(ids.have_several_scopes(), "an unknown scope differs from a known one");
-        let other_scope = ids.intern(&mut texts, "openai", "gpt-5", "langchain");
-        assert_eq!(texts.text(ids.scope(other_scope)), "langchain");
-        assert!(other_scope != first && ids.have_several_scopes());
-        ids.release(&mut texts, other_scope);
-        ids.release(&mut texts, first);
+        assert!(ids.have_several_reporters(), "an unknown scope differs from a known one");
+        let other_scope = ids.intern(&mut texts, of_openai, ["langchain", ""]);
+        let other_service = ids.intern(&mut texts, of_openai, ["langchain", "gateway"]);
+        assert_eq!(texts.text(ids.reporter(other_service).1), "gateway");
+        assert_eq!(ids.reporter(other_scope).0, ids.reporter(other_service).0);
+        assert!(![first, other_service].contains(&other_scope) && ids.have_several_reporters());
+        for index in [other_service, other_scope, first] {
+            ids.release(&mut texts, index);
+        }
         assert_eq!(texts.text(ids.get(first).0), "openai");
         ids.release(&mut texts, first);
         assert_eq!((texts.text(ids.get(other).1), ids.indexes.len()), ("gpt-5", 1));
         ids.release(&mut texts, other);
-        let taken = ["v", "x", "y", "z"].map(|text| texts.intern(text));
-        assert_eq!(texts.end(), 5, "{taken:?} reuse freed symbols");
+        let taken = ["u", "v", "w", "x", "y"].map(|text| texts.intern(text));
+        assert_eq!(texts.end(), 6, "{taken:?} reuse freed symbols");
     }
 }

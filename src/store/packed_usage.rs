@@ -1,4 +1,5 @@
-//! The usage that a row states, packed into 40 bytes and stored apart from the rows, since most rows state none.
+//! The usage that a row states, packed into 40 bytes and stored apart from the rows, since most rows state none. Of a call that states none
+//! it is empty, since another report of the call may state it.
 
 use crate::model::usage::{MAX_COUNT, NanoUsd};
 use crate::model::{Nanos, Usage};
@@ -29,7 +30,9 @@ impl PackedUsage {
     const FILLED_COST: u32 = 1 << 28;
     /// Flag: the span states no cached tokens though there may be some.
     const CACHE_UNSTATED: u32 = 1 << 27;
-    const NO_TIME: u32 = Self::CACHE_UNSTATED - 1;
+    /// Flag: the counts of input and output come from a duplicate, not from the span.
+    const FILLED_COUNTS: u32 = 1 << 26;
+    const NO_TIME: u32 = Self::FILLED_COUNTS - 1;
     /// The unit of the time to the first token.
     const TICK: Nanos = 10_000;
     /// Flag of a cache or reasoning count: it comes from a duplicate, not from the span.
@@ -60,6 +63,11 @@ impl PackedUsage {
         Usage { input, output, cache_read, cache_write, reasoning, cost, cache_unstated, ..Usage::default() }
     }
 
+    /// Returns whether a count or the cost is known.
+    pub(super) fn is_known(&self) -> bool {
+        self.counts.iter().any(|count| *count != Self::NO_COUNT) || self.cost != Self::NO_COST
+    }
+
     /// Returns whether the counts are sums over the rows below.
     pub(super) fn is_aggregated(&self) -> bool {
         self.counts[0] != Self::NO_COUNT && self.counts[0] & Self::AGGREGATED != 0
@@ -82,8 +90,13 @@ impl PackedUsage {
         }
     }
 
-    /// Fills missing cache and reasoning counts and a missing cost from a duplicate that states them itself.
+    /// Fills missing cache and reasoning counts and a missing cost from a duplicate that states them itself; if the span states no counts at
+    /// all, also those of input and output.
     pub(super) fn fill_from(&mut self, duplicate: &Self) {
+        if self.counts == [Self::NO_COUNT; 5] && duplicate.counts[..2] != [Self::NO_COUNT; 2] {
+            self.counts[..2].copy_from_slice(&duplicate.counts[..2]);
+            self.first_token |= Self::FILLED_COUNTS | duplicate.first_token & Self::CACHE_UNSTATED;
+        }
         for (index, count) in duplicate.counts.into_iter().enumerate().skip(2) {
             let whole = if index == 4 { self.usage().output } else { self.usage().input };
             if self.counts[index] == Self::NO_COUNT && whole.is_some_and(|whole| count <= whole) {
@@ -101,6 +114,12 @@ impl PackedUsage {
         let mut usage = *self;
         for count in usage.counts.iter_mut().skip(2).filter(|count| **count & Self::FILLED != 0) {
             *count = Self::NO_COUNT;
+        }
+        if self.first_token & Self::FILLED_COUNTS != 0 {
+            usage.counts[..2].fill(Self::NO_COUNT);
+            usage.first_token &= !(Self::FILLED_COUNTS | Self::CACHE_UNSTATED);
+            // What was computed came from these counts.
+            usage.set_computed_cost(None);
         }
         if self.has_filled_cost() {
             usage.cost = Self::NO_COST;

@@ -1,32 +1,38 @@
 //! Pairs of model rows that report the same call although one of them does not state the provider's response id.
 //!
-//! Two rows are a candidate pair if they are of different instrumentations, have equal token counts, and one ran within the time of the
-//! other: the reader of a streamed answer may end long after the gateway that served it. Among candidates, the rows whose times differ
+//! Two rows are a candidate pair if they are of different instrumentations or services, have equal token counts, and one ran within the time
+//! of the other: the reader of a streamed answer may end long after the gateway that served it. Among candidates, the rows whose times differ
 //! least are paired ([`groups`]), and each row is paired with at most one row of each other instrumentation. A row without a response id
 //! adopts the id of its partner; if neither states one, both adopt an invented one. Rows of the same instrumentation are calls of their
-//! own, except *twins*: siblings of the same name, times and counts, which are one span that was sent with two ids.
+//! own, except *twins*: siblings of the same name, times and counts, which are one span that was sent with two ids. So are rows of different
+//! services with the same instrumentation if each belongs to a run of its own.
 //!
-//! Rows are indexed by their [`Slot`]: their token counts and times. Only rows in the same *chain*, of equal counts and each beginning
-//! before an earlier one ended, can influence each other. A change pairs its chain again. If a chain has more than [`MAX_CHAIN`] rows, as
+//! Failed calls state no counts. Two of them are a candidate pair if they also name the same model, or the error of one quotes that of the
+//! other, and if they do not belong to two runs.
+//!
+//! Rows are indexed by their [`Slot`]: their token counts and times. Only rows in the same chain of equal counts
+//! ([`timeline`](super::timeline)) can influence each other. A change pairs its chain again. If a chain has more than [`MAX_CHAIN`] rows, as
 //! in a load test, no row in it is paired.
 
 mod groups;
 
-use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use super::ix::{NONE, RowIx};
 use super::row::Phase;
+use super::timeline::{Chain, Timeline};
 use super::{Changes, Store};
 use crate::model::{Nanos, SpanType};
 use groups::{Call, groups};
 
-/// The maximum number of spans that report one call. An id on more spans identifies no response: some programs send a constant.
+/// The maximum number of spans that report one call. An id on more spans at a time identifies no response: some programs send a constant.
 pub(super) const MAX_REPORTS: usize = 8;
 
-/// The maximum length of a chain whose rows are paired, and how many rows before a row may connect it to its chain. [`groups`] marks rows
-/// in the bits of a `u64`.
+/// The maximum length of a chain whose rows are paired. [`groups`] marks rows in the bits of a `u64`.
 const MAX_CHAIN: usize = 64;
+
+/// The minimum length in bytes of an error's text that tells it from others.
+const MIN_QUOTE: usize = 16;
 
 /// The maximum number of siblings that are compared with a row to find its twin.
 const MAX_TWINS: usize = 8;
@@ -40,19 +46,18 @@ pub(super) struct Slot {
     end: Nanos,
 }
 
-/// The rows that may be paired, with their ends, by counts and start. Unused while nothing can be paired.
+/// The rows that may be paired, by counts, which are 0 for failed calls. Unused while nothing can be paired.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
     is_active: bool,
-    rows: BTreeMap<(u32, u32, Nanos, RowIx), Nanos>,
+    rows: Timeline<(u32, u32)>,
 }
 
-/// Rows that can influence each other, in the order of their starts.
-#[derive(Debug, Default)]
-struct Chain {
-    rows: Vec<RowIx>,
-    /// Whether it has more than [`MAX_CHAIN`] rows. Some of them may be missing.
-    is_too_long: bool,
+impl Pairing {
+    /// Whether rows are paired.
+    pub(super) fn is_active(&self) -> bool {
+        self.is_active
+    }
 }
 
 impl Store {
@@ -62,10 +67,11 @@ impl Store {
         if row.usage == NONE || !row.span_type.calls_model() || row.phase != Phase::Ended || row.start > row.end {
             return None;
         }
-        let usage = self.usages[row.usage].usage();
-        let (input, output) = (usage.input?, usage.output.unwrap_or_default());
+        let usage = self.usages[row.usage].without_filled().usage();
+        let [input, output] = [usage.input, usage.output].map(Option::unwrap_or_default);
         let has_counts = input > 0 && (output > 0 || row.span_type != SpanType::Model);
-        has_counts.then_some(Slot { input, output, start: row.start, end: row.end })
+        let is_failure = (input, output) == (0, 0) && row.fails();
+        (has_counts || is_failure).then_some(Slot { input, output, start: row.start, end: row.end })
     }
 
     /// Adds a row to its slot. Returns the slot, for [`Store::pair_around`]; `None` if the row cannot be paired.
@@ -73,7 +79,7 @@ impl Store {
         if self.pairing.is_active {
             return self.insert_into_slot(row);
         }
-        if !self.model_ids.have_several_scopes() && !self.has_twin(row) {
+        if !self.model_ids.have_several_reporters() && !self.has_twin(row) {
             return None;
         }
         self.pairing.is_active = true;
@@ -86,7 +92,7 @@ impl Store {
 
     fn insert_into_slot(&mut self, row: RowIx) -> Option<Slot> {
         let slot = self.slot(row)?;
-        self.pairing.rows.insert((slot.input, slot.output, slot.start, row), slot.end);
+        self.pairing.rows.insert((slot.input, slot.output), (slot.start, slot.end), row);
         Some(slot)
     }
 
@@ -96,7 +102,7 @@ impl Store {
             return None;
         }
         let slot = self.slot(row)?;
-        self.pairing.rows.remove(&(slot.input, slot.output, slot.start, row));
+        self.pairing.rows.remove((slot.input, slot.output), (slot.start, slot.end), row);
         Some(slot)
     }
 
@@ -113,7 +119,7 @@ impl Store {
     /// Pairs the chains again that a row influences, after the row entered or left the slot.
     pub(super) fn pair_around(&mut self, slot: Option<Slot>, changes: &mut Changes) {
         let Some(slot) = slot.filter(|_| self.pairing.is_active) else { return };
-        for chain in self.chains_around(&slot) {
+        for chain in self.pairing.rows.chains_around((slot.input, slot.output), (slot.start, slot.end), MAX_CHAIN) {
             self.pair_chain(&chain, changes);
         }
     }
@@ -140,50 +146,6 @@ impl Store {
         }
     }
 
-    /// Returns the chains that a row in the slot is part of or may connect. A row begins a new chain if none of the [`MAX_CHAIN`] rows
-    /// before it runs at its start. So a row influences only the chain it is in, and rows within that distance after it.
-    fn chains_around(&self, slot: &Slot) -> Vec<Chain> {
-        let key = |start, row| (slot.input, slot.output, start, RowIx(row));
-        let boundary = key(slot.start, 0);
-        let entry = |(key, end): (&(u32, u32, Nanos, RowIx), &Nanos)| (key.3, key.2, *end);
-        // The rows before the slot, the nearest one first, then those from the slot on.
-        let mut before: Vec<(RowIx, Nanos, Nanos)> =
-            self.pairing.rows.range(key(Nanos::MIN, 0)..boundary).rev().take(MAX_CHAIN).map(entry).collect();
-        let runs_at = |rows: &[(RowIx, Nanos, Nanos)], start: Nanos| rows.iter().take(MAX_CHAIN).any(|(_, _, end)| *end >= start);
-        let mut members = 0;
-        if runs_at(&before, slot.start) {
-            before = self.pairing.rows.range(key(Nanos::MIN, 0)..boundary).rev().take(2 * MAX_CHAIN).map(entry).collect();
-            members = 1;
-            while members <= MAX_CHAIN && before.get(members - 1).is_some_and(|row| runs_at(&before[members..], row.1)) {
-                members += 1;
-            }
-        }
-        let mut chains = Vec::new();
-        let mut chain = Chain { rows: before[..members.min(before.len())].iter().rev().map(|row| row.0).collect(), is_too_long: false };
-        // All rows so far, in the order of their starts.
-        let mut all: Vec<(RowIx, Nanos, Nanos)> = before.into_iter().rev().collect();
-        for (position, (row, start, end)) in
-            self.pairing.rows.range(boundary..=key(Nanos::MAX, u32::MAX)).take(2 * MAX_CHAIN).map(entry).enumerate()
-        {
-            let reach = |rows: usize| all.iter().rev().take(rows).any(|(_, _, end)| *end >= start);
-            if !reach(MAX_CHAIN) {
-                chains.push(std::mem::take(&mut chain));
-                // The row one farther was among the nearest ones before the slot's row came, or will be after it went.
-                if position >= MAX_CHAIN || (start > slot.end && !reach(MAX_CHAIN + 1)) {
-                    break;
-                }
-            }
-            chain.rows.push(row);
-            all.push((row, start, end));
-        }
-        chains.push(chain);
-        chains.retain(|chain| !chain.rows.is_empty());
-        for chain in &mut chains {
-            chain.is_too_long = chain.rows.len() > MAX_CHAIN;
-        }
-        chains
-    }
-
     /// Returns the response that each of the rows is to adopt; 0 for none.
     fn responses(&self, rows: &[RowIx]) -> Vec<u32> {
         let call = |(index, &row): (usize, &RowIx)| {
@@ -195,7 +157,7 @@ impl Store {
                 end: data.end,
                 parent: self.stated_parent(row),
                 name: data.name,
-                scope: self.model_ids.scope(usage.model_id),
+                reporter: self.model_ids.reporter(usage.model_id),
                 response: usage.stated_response(),
                 others: 0,
             }
@@ -203,7 +165,7 @@ impl Store {
         let mut calls: Vec<Call> = rows.iter().enumerate().map(call).collect();
         calls.sort_unstable_by_key(|call| call.id);
         for one in 0..calls.len() {
-            let is_other = |other: &Call| other.id.0 == calls[one].id.0 && self.is_call_apart(rows[other.index], rows[calls[one].index]);
+            let is_other = |other: &Call| self.are_two_calls(&calls[one], other, rows);
             calls[one].others = calls.iter().enumerate().filter(|(_, other)| is_other(other)).map(|(index, _)| 1 << index).sum();
         }
         let mut responses = vec![0; rows.len()];
@@ -216,6 +178,34 @@ impl Store {
             }
         }
         responses
+    }
+
+    /// Returns whether two calls with equal counts are known to be two.
+    fn are_two_calls(&self, one: &Call, other: &Call, rows: &[RowIx]) -> bool {
+        let [row, other_row] = [one, other].map(|call| rows[call.index]);
+        if row == other_row {
+            return false;
+        }
+        if one.id.0 == other.id.0 {
+            return self.is_call_apart(row, other_row) || !self.may_be_one_failure(row, other_row);
+        }
+        let is_weak = one.reporter.0 == other.reporter.0 || self.is_failure(row);
+        let of_two_runs = || [row, other_row].iter().all(|&row| self.belonging(row).of_run);
+        (is_weak && of_two_runs()) || !self.may_be_one_failure(row, other_row)
+    }
+
+    /// Returns whether the row is a failed call without usage.
+    fn is_failure(&self, row: RowIx) -> bool {
+        self.slot(row).is_some_and(|slot| (slot.input, slot.output) == (0, 0))
+    }
+
+    /// Returns whether two rows may report one call, if they are failed calls: they have the model or the error in common.
+    fn may_be_one_failure(&self, one: RowIx, other: RowIx) -> bool {
+        let [(model, error), (other_model, other_error)] =
+            [one, other].map(|row| (self.stated_model(row).1, self.text(self.row(row).error).trim_end_matches('…')));
+        let quotes = |one: &str, other: &str| one.len() >= MIN_QUOTE && other.contains(one);
+        let has_same_model = !model.is_empty() && model == other_model;
+        !self.is_failure(one) || has_same_model || quotes(error, other_error) || quotes(other_error, error)
     }
 
     /// Returns whether one of two rows is below the other, and a run or a tool call lies between them.
@@ -231,7 +221,7 @@ impl Store {
     fn invent_response(&self, calls: &[&Call], rows: &[RowIx]) -> u32 {
         let mut response = calls.first().map_or(0, |call| self.hasher.hash_one(call.id) as u32);
         let is_other = |row: &RowIx| !calls.iter().any(|call| rows[call.index] == *row);
-        while response == 0 || self.reports.ambiguous.contains(&response) || self.reports_of(response).iter().any(is_other) {
+        while response == 0 || self.reports_of(response).iter().any(is_other) {
             response = response.wrapping_add(1);
         }
         response

@@ -193,10 +193,11 @@ impl Store {
                 _ => {}
             }
         }
-        if self.totals(row).has_usage() {
+        if self.totals(row).has_reports() {
             self.elect_primary_above(row, old, changes);
             self.elect_primary_below(row, belonging, changes);
             self.elect_primary(self.response(row), changes);
+            self.pair_around(self.slot(row), changes);
         }
         changes.rows.push(row);
     }

@@ -43,7 +43,7 @@ impl Pricing {
 
 /// Returns a row as a call to be priced; `None` unless it states its model and, where the answer is measured in tokens, output tokens.
 fn call(texts: &Interner, model_id: ModelId, usage: Usage, kind: SpanType, at: Nanos) -> Option<Call<'_>> {
-    let is_complete = usage.output.is_some() || (kind != SpanType::Model && kind.calls_model());
+    let is_complete = usage.output.is_some() || (usage.input.is_some() && kind != SpanType::Model && kind.calls_model());
     let call = Call { provider: texts.text(model_id.0), model: texts.text(model_id.1), at, usage };
     (is_complete && !call.model.is_empty()).then_some(call)
 }

@@ -20,6 +20,8 @@ impl Store {
             let usage = &self.usages[data.usage];
             if usage.is_duplicate() {
                 totals.duplicates += 1;
+            } else if !usage.is_known() {
+                // Another report of the call may state it.
             } else if data.span_type.calls_model() {
                 let inner = self.inner(row);
                 let mut call = inner;

@@ -141,6 +141,11 @@ impl Stats {
         self.groups[by as usize].iter().map(|(&name, group)| (name, group))
     }
 
+    /// Returns the number of agents, models and tools.
+    pub(super) fn group_count(&self) -> usize {
+        self.groups.iter().map(HashMap::len).sum()
+    }
+
     /// Returns the durations of all ended runs or calls of a kind.
     #[must_use]
     pub fn times(&self, by: By) -> &Histogram {

@@ -299,24 +299,33 @@ fn retaining_batch(spans: &[SpanSpec], retained_bytes: u32, source: u16, rich: b
 
 #[test]
 fn retained_bytes_are_limited_and_evicted_payloads_are_released() {
-    let mut store = Store::new(Limits { bytes: 250, ..Limits::default() });
+    let mut store = Store::new(Limits { bytes: 250_000, ..Limits::default() });
     let of = |trace, id: u64| SpanSpec { trace, ..spec(id, None) };
-    store.apply(&retaining_batch(&[of(1, 1), of(2, 2)], 100, 7, true), 10 * SECOND);
-    let changes = store.apply(&retaining_batch(&[of(3, 3)], 100, 7, true), 10 * SECOND);
+    store.apply(&retaining_batch(&[of(1, 1), of(2, 2)], 100_000, 7, true), 10 * SECOND);
+    let changes = store.apply(&retaining_batch(&[of(3, 3)], 100_000, 7, true), 10 * SECOND);
     assert_eq!(changes.released, [(SourceId(7), PayloadRef(1))]);
-    assert_eq!((store.retained_bytes(), store.trace_count()), (200, 2));
+    assert_eq!((store.retained_bytes(), store.trace_count()), (200_000, 2));
 }
 
 #[test]
 fn texts_count_towards_the_limit_until_they_are_freed() {
-    let mut store = Store::new(Limits { bytes: 350, ..Limits::default() });
+    let mut store = Store::new(Limits { bytes: 5_000, ..Limits::default() });
     for number in 1..=9_u8 {
         let mut batch = batch(&[SpanSpec { trace: number, ..spec(u64::from(number), None) }]);
-        batch.spans[0].name = batch.intern(&format!("{number}{}", "x".repeat(99)));
+        batch.spans[0].name = batch.intern(&format!("{number}{}", "x".repeat(1000)));
         store.apply(&batch, 10 * SECOND);
-        assert!(store.held_bytes() <= 350, "{}", store.held_bytes());
+        assert!(store.held_bytes() <= 5_000, "{}", store.held_bytes());
     }
     assert_eq!((store.trace_count(), store.losses().evicted), (3, 6));
+}
+
+#[test]
+fn rows_and_traces_without_texts_and_payloads_count_towards_the_limit() {
+    let mut store = Store::new(Limits { bytes: 50_000, ..Limits::default() });
+    for number in 1..=250_u8 {
+        store.apply(&batch(&[SpanSpec { trace: number, ..spec(u64::from(number), None) }]), 10 * SECOND);
+    }
+    assert!(store.held_bytes() <= 50_000 && (50..200).contains(&store.trace_count()), "{} {}", store.held_bytes(), store.trace_count());
 }
 
 #[test]

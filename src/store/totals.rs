@@ -205,6 +205,11 @@ impl Totals {
         self.calls + self.duplicates > 0
     }
 
+    /// Returns whether any row may report a call: it states usage or failed.
+    pub(super) fn has_reports(&self) -> bool {
+        self.has_usage() || self.fatal > 0
+    }
+
     /// Returns whether every field is zero.
     pub(super) fn is_zero(&self) -> bool {
         let Self { input, output, cache_read, cache_write, reasoning, cost, .. } = *self;

@@ -8,10 +8,14 @@ fn list_prints_a_line_per_trace_with_its_error() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 12);
     assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["BEGAN", "STATUS", "ID", "TIME", "SPANS", "ERR", "TOK", "COST", "TRACE"]);
-    assert!(lines[1].ends_with("ok      bcc844e1  468ms     38    0  2.6k   $.0042  Report Team  Write a report about AI"), "{}", lines[1]);
+    assert!(
+        lines[1].ends_with("ok      bcc844e1  468ms     38    0  2.6k  $0.0042   Report Team  Write a report about AI"),
+        "{}",
+        lines[1]
+    );
     let failed = lines.iter().find(|line| line.contains("f1da07c7")).unwrap();
     assert!(
-        failed.ends_with("error   f1da07c7  106ms      2    1     –        –  Unlucky Agent  ModelProviderError: upstream model exploded"),
+        failed.ends_with("error   f1da07c7  106ms      2    1     –         –  Unlucky Agent  ModelProviderError: upstream model exploded"),
         "{failed}"
     );
     assert!(!text.contains('\u{1b}'), "no colours without a terminal");
@@ -56,7 +60,7 @@ fn show_prints_a_tree_with_bars_and_errors() {
         program.text(&["show", "f1da", "traces.db"]),
         "trace    f1da07c790e40640405b376d69e46dbc
 status   error
-began    2026-11-22T05:59:05.347970Z, for 106ms
+began    2026-11-22 05:59:05, for 106ms
 holds    2 spans · 1 failed step · tokens unknown · cost unknown
 session  sess-5
 user     –
@@ -90,7 +94,7 @@ fn a_tool_call_shows_its_arguments_and_not_their_hash() {
 fn stats_prints_a_table() {
     let text = Program::new().text(&["stats", "--by", "model", "traces.db"]);
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED   OUT     COST     $/1K  MODEL"));
+    assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED   OUT      COST      $/1K  MODEL"));
     assert!(lines.next().is_some_and(|line| line.starts_with("   22    2") && line.ends_with("gpt-5-mini")), "{text}");
 }
 
@@ -150,6 +154,41 @@ fn list_counts_traces_without_agents_of_a_service_that_has_some() {
     }
     let ordinary = program.text(&["list", "--json", "--filter", "name:GET*", "traces.db"]);
     assert!(ordinary.contains("\"root\":\"GET /traces\""), "{ordinary}");
+}
+
+#[test]
+fn service_and_host_choose_by_the_sender() {
+    let program = Program::empty();
+    let request = |at: u64, service: &str, host: &str| {
+        let resource = serde_json::json!([
+            {"key": "service.name", "value": {"stringValue": service}},
+            {"key": "host.name", "value": {"stringValue": host}},
+        ]);
+        let span = serde_json::json!({
+            "traceId": format!("{at:032x}"), "spanId": format!("{at:016x}"), "name": format!("run {at}"),
+            "startTimeUnixNano": "1795937400000000000", "endTimeUnixNano": "1795937400500000000",
+            "attributes": [{"key": "openinference.span.kind", "value": {"stringValue": "AGENT"}}],
+        });
+        let request = serde_json::json!({"resourceSpans": [{"resource": {"attributes": resource}, "scopeSpans": [{"spans": [span]}]}]});
+        format!("{request}\n")
+    };
+    let lines = [request(1, "billing", "build-7"), request(2, "billing-eu", "build-8"), request(3, "search", "build-7")];
+    std::fs::write(program.path("spans.jsonl"), lines.concat()).unwrap();
+    let names = |filter: &str| {
+        let mut names: Vec<String> = program
+            .objects(&["list", "--json", "--filter", filter, "spans.jsonl"])
+            .iter()
+            .map(|trace| trace["name"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("service:billing"), ["run 1", "run 2"]);
+    assert_eq!(names("service=billing"), ["run 1"]);
+    assert_eq!(names("-service:billing"), ["run 3"]);
+    assert_eq!(names("host:build-7"), ["run 1", "run 3"]);
+    assert_eq!(names("host:build-7 service:search|billing"), ["run 1", "run 3"]);
+    assert_eq!(names("service!=search"), ["run 1", "run 2"]);
 }
 
 #[test]

@@ -33,7 +33,9 @@ const LAYERS: &[(&str, &[&str])] = &[
         "commands",
         &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "semconv", "send", "sources", "store", "tui"],
     ),
-    ("main", &["cli", "commands", "config", "format", "log", "panic_hook"]),
+    ("fuzz", &["config", "export", "format", "keymap", "model", "query", "semconv", "sources", "store", "tui"]),
+    ("version", &[]),
+    ("main", &["cli", "commands", "config", "format", "log", "panic_hook", "version"]),
 ];
 
 /// Parts of the program that never name the terminal's libraries.

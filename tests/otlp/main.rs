@@ -12,6 +12,7 @@ mod peers;
 #[path = "../agno/mod.rs"]
 mod real;
 mod record;
+mod recorded;
 mod search;
 mod spans;
 

@@ -65,7 +65,8 @@ fn recorded_rows_equal_those_of_agno() {
     assert_eq!((&ours.0, &ours.1, &ours.2, &ours.3), (&theirs.0, &theirs.1, &theirs.2, &theirs.3));
     let keys = |text: &str| {
         let map: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap();
-        let mut keys: Vec<String> = map.keys().cloned().collect();
+        // Agno drops the events.
+        let mut keys: Vec<String> = map.keys().filter(|key| *key != "agno_top.events").cloned().collect();
         keys.sort();
         keys
     };

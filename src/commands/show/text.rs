@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::super::output::{Output, Style, StyledText, description, usage};
 use super::super::snapshot::Snapshot;
 use super::PayloadFacts;
-use crate::export::record::{rfc3339, status_name};
+use crate::export::record::status_name;
 use crate::format;
 use crate::model::{Attribute, Dropped, Nanos, SpanType};
 use crate::store::{Phase, Row, RowIx, RunStatus, Store, Symbol, TraceIx};
@@ -20,7 +20,7 @@ const MIN_BAR_WIDTH: usize = 10;
 /// The widths of the columns of numbers.
 const TIME_WIDTH: usize = 7;
 const TOKENS_WIDTH: usize = 6;
-const COST_WIDTH: usize = 8;
+const COST_WIDTH: usize = format::MONEY_WIDTH + 1;
 
 /// Writes a trace. `facts` are those that payloads hold.
 pub(super) fn write(
@@ -63,7 +63,7 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
         |out: &mut _, label: &str, value: StyledText| output.line(out, &[StyledText::new(&format::pad_right(label, 9), Style::Dim), value]);
     line(out, "trace", StyledText::new(&data.id.to_string(), Style::Strong))?;
     line(out, "status", StyledText::new(status_name(status), Style::Status(status)))?;
-    line(out, "began", format!("{}, for {}", rfc3339(data.start), format::duration(end.saturating_sub(data.start))).into())?;
+    line(out, "began", format!("{}, for {}", format::date_time(data.start), format::duration(end.saturating_sub(data.start))).into())?;
     line(out, "holds", counts.into())?;
     line(out, "session", first(&|row| store.stated_session(row)).into())?;
     line(out, "user", first(&|row| store.row(row).user).into())?;
@@ -143,7 +143,7 @@ impl Tree<'_> {
         };
         let [tokens, cost] = usage(self.store, row);
         let mut pieces = vec![StyledText::new(&format::pad_left(&time, TIME_WIDTH), style), format::pad_left(&tokens, TOKENS_WIDTH).into()];
-        pieces.extend(self.has_cost.then(|| StyledText::from(format::pad_left(&cost, COST_WIDTH))));
+        pieces.extend(self.has_cost.then(|| StyledText::from(format::pad_left(&format::align_money(&cost), COST_WIDTH))));
         pieces
     }
 

@@ -1,6 +1,7 @@
 //! Groups of rows that report one call, among rows with equal token counts.
 
 use super::super::interner::Symbol;
+use super::super::model_ids::Reporter;
 use super::super::nesting::TOLERANCE;
 use super::MAX_REPORTS;
 use crate::model::{Nanos, SpanId, TraceId};
@@ -14,8 +15,7 @@ pub(super) struct Call {
     pub(super) end: Nanos,
     pub(super) parent: Option<SpanId>,
     pub(super) name: Symbol,
-    /// The instrumentation scope.
-    pub(super) scope: Symbol,
+    pub(super) reporter: Reporter,
     /// The hash of the stated response id; 0 for none.
     pub(super) response: u32,
     /// Bits by the indexes of the calls that are known to be others.
@@ -27,8 +27,8 @@ pub(super) struct Call {
 pub(super) struct Group {
     /// Bits by the indexes of the calls.
     pub(super) calls: u64,
-    /// Bits by the index of the first call of each scope.
-    scopes: u64,
+    /// Bits by the index of the first call of each reporter.
+    reporters: u64,
     /// The stated response; 0 for none.
     pub(super) response: u32,
     /// Bits by the indexes of the calls that are known to be others.
@@ -43,10 +43,10 @@ pub(super) fn groups(calls: &[Call]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut group_of: Vec<usize> = Vec::with_capacity(calls.len());
     for (index, call) in calls.iter().enumerate() {
-        let scope = calls.iter().position(|other| other.scope == call.scope).unwrap_or(index);
+        let reporter = calls.iter().position(|other| other.reporter == call.reporter).unwrap_or(index);
         let single = Group {
             calls: 1 << index,
-            scopes: 1 << scope,
+            reporters: 1 << reporter,
             response: call.response,
             others: call.others,
             latest_start: call.start,
@@ -84,7 +84,7 @@ impl Group {
     fn union(&self, other: &Self) -> Self {
         Self {
             calls: self.calls | other.calls,
-            scopes: self.scopes | other.scopes,
+            reporters: self.reporters | other.reporters,
             response: self.response | other.response,
             others: self.others | other.others,
             latest_start: self.latest_start.max(other.latest_start),
@@ -96,13 +96,13 @@ impl Group {
         self.response == 0 || other.response == 0 || self.response == other.response
     }
 
-    /// Returns whether both may report one call: no scope twice, at most one stated response, no calls that are known to be two, and all
+    /// Returns whether both may report one call: no reporter twice, at most one stated response, no calls that are known to be two, and all
     /// rows overlap in time.
     fn may_merge(&self, other: &Self) -> bool {
         let union = self.union(other);
         let states_one = self.response == 0 || other.response == 0;
         let overlap = union.latest_start <= union.earliest_end;
-        let may_be_one = self.scopes & other.scopes == 0 && union.others & union.calls == 0;
+        let may_be_one = self.reporters & other.reporters == 0 && union.others & union.calls == 0;
         may_be_one && states_one && overlap && union.calls.count_ones() as usize <= MAX_REPORTS
     }
 }
@@ -118,9 +118,10 @@ impl Call {
         let contains =
             |one: &Self, other: &Self| one.start <= other.start.saturating_add(TOLERANCE) && other.end <= one.end.saturating_add(TOLERANCE);
         let (starts, ends) = (self.start.abs_diff(other.start), self.end.abs_diff(other.end));
-        // An unknown scope differs from every known one.
-        let may_be_one =
-            self.scope != other.scope && (self.response == 0 || other.response == 0) && (contains(self, other) || contains(other, self));
+        // An unknown scope or service differs from every known one.
+        let may_be_one = self.reporter != other.reporter
+            && (self.response == 0 || other.response == 0)
+            && (contains(self, other) || contains(other, self));
         let is_parent = |one: &Self, other: &Self| one.id.0 == other.id.0 && other.parent == Some(one.id.1);
         let are_linked = is_parent(self, other) || is_parent(other, self);
         may_be_one.then(|| if are_linked { 0 } else { starts.saturating_add(ends) })

@@ -10,6 +10,9 @@ use super::*;
 use crate::model::{Batch, Origin, PayloadRef, SourceId, Span, SpanFacts, SpanId, Status, Text, TraceId, Usage};
 
 const MILLI: Nanos = 1_000_000;
+/// The counts of a failed call.
+const FAILED: (u32, u32) = (0, 0);
+
 const NOW: Nanos = 1_000_000 * MILLI;
 
 /// A model call as one instrumentation reports it.
@@ -22,8 +25,10 @@ struct Report {
     start: i64,
     end: i64,
     scope: &'static str,
+    service: &'static str,
     /// The number of the stated response id; 0 for none.
     response: u16,
+    /// 0 if the call failed.
     counts: (u32, u32),
     reasoning: Option<u32>,
 }
@@ -31,7 +36,7 @@ struct Report {
 /// A report in a trace of its own: trace and span have the id `id`.
 fn report(id: u8, scope: &'static str, times: (i64, i64), response: u16) -> Report {
     let (start, end) = times;
-    Report { trace: id, id: id.into(), parent: None, start, end, scope, response, counts: (100, 7), reasoning: None }
+    Report { trace: id, id: id.into(), parent: None, start, end, scope, service: "", response, counts: (100, 7), reasoning: None }
 }
 
 fn batch(calls: &[Report]) -> Batch {
@@ -39,6 +44,8 @@ fn batch(calls: &[Report]) -> Batch {
     for report in calls {
         let response = if report.response == 0 { String::new() } else { format!("msg_{}", report.response) };
         let (scope, response) = (batch.intern_scope(report.scope), batch.intern(&response));
+        let [service, model] = [report.service, "gpt-5"].map(|text| batch.intern(text));
+        let has_failed = report.counts == FAILED;
         let usage =
             Some(Usage { input: Some(report.counts.0), output: Some(report.counts.1), reasoning: report.reasoning, ..Usage::default() });
         batch.spans.push(Span {
@@ -47,9 +54,17 @@ fn batch(calls: &[Report]) -> Batch {
             parent: report.parent.and_then(|parent| SpanId::new(parent.to_be_bytes())),
             start: report.start * MILLI,
             end: Some(report.end * MILLI),
-            status: Status::Ok,
+            status: if has_failed { Status::Error } else { Status::Ok },
             name: Text::default(),
-            facts: SpanFacts { span_type: SpanType::Model, usage, scope, response, ..SpanFacts::default() },
+            facts: SpanFacts {
+                span_type: SpanType::Model,
+                usage: usage.filter(|_| !has_failed),
+                scope,
+                service,
+                model,
+                response,
+                ..SpanFacts::default()
+            },
             error: Text::default(),
             payload_ref: PayloadRef(0),
             retained_bytes: 0,
@@ -205,6 +220,41 @@ fn rows_of_a_long_chain_are_not_paired_until_it_is_evicted() {
 }
 
 #[test]
+fn an_id_that_recurs_is_the_id_of_several_calls() {
+    let of = |id: u8, scope, service, times| Report { service, ..report(id, scope, times, 1) };
+    let pair = |id: u8, start: i64| [of(id, "sdk", "app", (start, start + 100)), of(id + 1, "proxy", "gateway", (start + 10, start + 60))];
+    let calls = |starts: &[i64]| starts.iter().zip(0u8..).flat_map(|(&start, at)| pair(at * 2 + 1, start)).collect::<Vec<_>>();
+    for (what, starts) in [
+        ("one after the other", &[0, 200][..]),
+        ("in a row", &[0, 100, 200]),
+        ("overlapping", &[0, 20, 40]),
+        ("at the same time", &[0, 0, 0]),
+        ("often", &[0, 10, 20, 30, 40, 50, 60, 70, 80, 300, 310, 900]),
+    ] {
+        assert_eq!(counted(&calls(starts)), (starts.len() as u32, starts.len() as u32), "{what}");
+    }
+    // Only the gateway states the id.
+    let unstated =
+        calls(&[0, 200, 220]).into_iter().map(|report| Report { response: report.response * u16::from(report.scope == "proxy"), ..report });
+    assert_eq!(counted(&unstated.collect::<Vec<_>>()), (3, 3));
+    // One of two calls with the id is reported with other counts.
+    let [one, other] = pair(1, 0);
+    assert_eq!(counted(&[one, Report { counts: (100, 8), ..other }, of(3, "proxy", "gateway", (500, 600))]), (2, 1));
+}
+
+#[test]
+fn many_calls_with_one_id_each_count() {
+    let call =
+        |at: i64, step: i64| Report { trace: (at % 200) as u8 + 1, id: at as u64 + 1, ..report(1, "sdk", (at * step, at * step + 50), 1) };
+    for step in [0, 10, 100] {
+        let calls: Vec<Report> = (0..30_000).map(|at| call(at, step)).collect();
+        let mut store = Store::new(Limits::default());
+        store.apply(&batch(&calls), NOW);
+        assert_eq!((store.all().calls, store.all().duplicates), (30_000, 0));
+    }
+}
+
+#[test]
 fn an_ambiguous_response_id_is_ignored_and_its_calls_are_paired_without_it() {
     let pair = |at: u8| {
         let start = i64::from(at) * 10_000;
@@ -217,27 +267,55 @@ fn an_ambiguous_response_id_is_ignored_and_its_calls_are_paired_without_it() {
 /// Calls at about the same time, of three scopes or an unknown one, with equal response ids or none, some nested.
 fn calls() -> impl Strategy<Value = Vec<Report>> {
     let scope = prop::sample::select(vec!["a", "a", "b", "b", "c", ""]);
-    let parts = (0..4u32, prop::option::of(3..6u32));
-    let one = (1..4u8, 0..12u64, (0..20i64, 0..8i64), scope, (any::<bool>(), 1..6u16), parts, 0..2000i64);
+    let reporter = (scope, prop::sample::select(vec!["", "", "app", "gateway"]));
+    let parts = (0..6u32, prop::option::of(3..6u32));
+    let one = (1..4u8, 0..12u64, (0..20i64, 0..8i64), reporter, (any::<bool>(), 1..6u16), parts, 0..2000i64);
     prop::collection::vec(one, 2..40).prop_map(|all| {
         let mut calls: Vec<Report> = Vec::new();
-        for (at, (trace, parent, (start, takes), scope, (states_response, response), (output, reasoning), late)) in
+        for (at, (trace, parent, (start, takes), (scope, service), (states_response, response), (output, reasoning), late)) in
             all.into_iter().enumerate()
         {
             let (start, id) = (start * 7 + if late < 400 { late * 10 } else { 0 }, at as u64 + 1);
-            let response = (start / 50) as u16 * 5 + response;
+            let response = if late % 3 == 0 { response } else { (start / 50) as u16 * 5 + response };
             let uses = calls.iter().filter(|report| report.response == response).count();
-            let response = if states_response && uses < MAX_REPORTS { response } else { 0 };
+            let response = if states_response && uses < 2 * MAX_REPORTS { response } else { 0 };
             let parent = calls.iter().rev().take(parent as usize / 3).find(|report| report.trace == trace).map(|report| report.id);
-            let counts = (100, output.max(1) + 6);
-            calls.push(Report { trace, id, parent, start, end: start + takes * 7, scope, response, counts, reasoning });
+            let (counts, reasoning) = if output > 3 { (FAILED, None) } else { ((100, output.max(1) + 6), reasoning) };
+            calls.push(Report { trace, id, parent, start, end: start + takes * 7, scope, service, response, counts, reasoning });
         }
         calls
     })
 }
 
+/// The reports with a number for each response: equal ids at different times are two, and ids that cannot be of one call are none.
+fn with_distinct_responses(calls: &[Report]) -> Vec<Report> {
+    let mut found: Vec<Report> = calls.to_vec();
+    found.sort_by_key(|report| (report.response, report.start, report.end));
+    let mut chains: Vec<Vec<usize>> = Vec::new();
+    for at in (0..found.len()).filter(|&at| found[at].response != 0) {
+        let before = (0..at).rev().take_while(|&other| found[other].response == found[at].response).take(MAX_REPORTS);
+        match chains.last_mut().filter(|_| before.into_iter().any(|other| found[other].end >= found[at].start)) {
+            Some(chain) => chain.push(at),
+            None => chains.push(vec![at]),
+        }
+    }
+    for (number, chain) in chains.iter().enumerate() {
+        let reports = || chain.iter().map(|&at| &found[at]);
+        let at_once = reports().map(|report| report.start).max() <= reports().map(|report| report.end).min();
+        let is_again = |one: &Report, other: &Report| {
+            let is_known = !one.scope.is_empty() && !one.service.is_empty();
+            is_known && one.trace != other.trace && (one.scope, one.service) == (other.scope, other.service)
+        };
+        let is_apart = reports().any(|one| reports().any(|other| is_again(one, other)));
+        let is_one = chain.len() <= MAX_REPORTS && at_once && !is_apart;
+        chain.iter().for_each(|&at| found[at].response = if is_one { number as u16 + 1 } else { 0 });
+    }
+    found
+}
+
 /// The ids of the duplicates: an independent implementation of the rule.
 fn duplicates(calls: &[Report]) -> Vec<u64> {
+    let calls = &with_distinct_responses(calls)[..];
     let id = |report: &Report| (report.trace, report.id);
     // The number of the chain of each report: of those with equal counts, the ones that run at a time.
     let mut by_start: Vec<&Report> = calls.iter().collect();
@@ -265,13 +343,14 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
             None => sets.push(vec![report]),
         }
     }
+    let reporter = |report: &Report| (report.scope, report.service);
     let mut pairs = Vec::new();
     for one in calls {
         for other in calls.iter().filter(|other| id(one) < id(other)) {
             let holds = |one: &Report, other: &Report| one.start <= other.start + 5 && other.end <= one.end + 5;
             let apart = (one.start - other.start).abs() + (one.end - other.end).abs();
             let hangs = one.trace == other.trace && (one.parent == Some(other.id) || other.parent == Some(one.id));
-            let differs = one.scope != other.scope;
+            let differs = reporter(one) != reporter(other);
             let near = holds(one, other) || holds(other, one);
             if differs && near && one.counts == other.counts && (one.response == 0 || other.response == 0) {
                 pairs.push((if hangs { 0 } else { apart }, id(one), id(other)));
@@ -286,7 +365,7 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
             continue;
         }
         let both: Vec<&Report> = sets[to].iter().chain(&sets[from]).copied().collect();
-        let again = sets[to].iter().any(|one| sets[from].iter().any(|other| one.scope == other.scope));
+        let again = sets[to].iter().any(|one| sets[from].iter().any(|other| reporter(one) == reporter(other)));
         let names = sets[to].iter().any(|report| report.response != 0) && sets[from].iter().any(|report| report.response != 0);
         let at_once = both.iter().map(|report| report.start).max() <= both.iter().map(|report| report.end).min();
         if !again && !names && at_once && both.len() <= MAX_REPORTS {
@@ -322,7 +401,10 @@ fn duplicates(calls: &[Report]) -> Vec<u64> {
     for set in sets.iter().filter(|set| set.len() > 1) {
         let at_once = set.iter().map(|report| report.start).max() <= set.iter().map(|report| report.end).min();
         let lowest = set.iter().filter(|report| !set.iter().any(|other| above(other).0.contains(&id(report))));
-        let known = |report: &Report| 2 + u8::from(report.reasoning.is_some_and(|count| count > 0));
+        let known = |report: &Report| match report.counts {
+            FAILED => 0,
+            _ => 2 + u8::from(report.reasoning.is_some_and(|count| count > 0)),
+        };
         let rank = |report: &&&Report| (report.parent.is_some(), known(report), report.start, -report.end, id(report));
         if let Some(counts) = lowest.max_by_key(rank).filter(|_| at_once) {
             duplicates

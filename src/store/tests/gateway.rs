@@ -36,6 +36,11 @@ fn calls(calls: &[&Call]) -> Batch {
 
 /// The stores that result from every order of arrival, one span at a time.
 fn in_any_order(all: &[Call]) -> Vec<Store> {
+    in_any_order_of(&all.iter().map(|call| calls(&[call])).collect::<Vec<_>>())
+}
+
+/// The same for batches.
+fn in_any_order_of(all: &[Batch]) -> Vec<Store> {
     let mut orders = vec![vec![]];
     for at in 0..all.len() {
         let insert = |order: Vec<usize>| (0..=order.len()).map(move |place| [&order[..place], &[at], &order[place..]].concat());
@@ -45,7 +50,7 @@ fn in_any_order(all: &[Call]) -> Vec<Store> {
         let mut store = Store::new(Limits::default());
         store.set_prices(Arc::new(crate::model::price::Prices::bundled()));
         for at in order {
-            store.apply(&calls(&[&all[at]]), 100 * SECOND);
+            store.apply(&all[at], 100 * SECOND);
             store.check_invariants();
         }
         store
@@ -113,5 +118,121 @@ fn calls_of_equal_counts_with_a_run_or_a_tool_call_between_them_are_two() {
             assert_eq!((store.all().calls, store.all().duplicates, store.all().input), (2, 0, 2000), "{between:?}");
             assert_eq!(group(store.stats(), &store, By::Model, "gpt-4o").calls, 2);
         }
+    }
+}
+
+/// A span with a service, and an error or a response id.
+fn sent(call: &Call, service: &str, error: &str, response: &str) -> Batch {
+    let mut batch = calls(&[call]);
+    let [service, text, response] = [service, error, response].map(|text| batch.intern(text));
+    let span = &mut batch.spans[0];
+    (span.facts.service, span.error, span.facts.response) = (service, text, response);
+    if !error.is_empty() {
+        (span.status, span.facts.usage) = (Status::Error, None);
+    }
+    batch
+}
+
+const QUOTED: &str = "InternalServerError: upstream exploded";
+const QUOTING: &str = "ModelProviderError: InternalServerError: upstream exploded, and there is no fallback";
+
+/// The spans of a call that failed: those of the agent, and the gateway's attempt.
+fn failed_call() -> [Batch; 4] {
+    let agent = Call(1, 1, None, (0, 4000), SpanType::Agent, "agno", "Unlucky", None);
+    let call = Call(1, 2, Some(1), (10, 3900), SpanType::Model, "agno", "our-model", None);
+    let request = Call(2, 3, None, (50, 3800), SpanType::Other, "fastapi", "POST", None);
+    let attempt = Call(2, 4, Some(3), (60, 100), SpanType::Model, "gateway", "gpt-5", None);
+    [sent(&agent, "app", "", ""), sent(&call, "app", QUOTING, ""), sent(&request, "proxy", "", ""), sent(&attempt, "proxy", QUOTED, "id")]
+}
+
+#[test]
+fn a_failed_call_of_an_agent_and_its_gateway_counts_once() {
+    for mut store in in_any_order_of(&failed_call()) {
+        let failed: u32 = store.stats().groups(By::Model).map(|(_, group)| group.failed).sum();
+        assert_eq!((failed, store.all().failed, store.all().duplicates, store.all().calls), (1, 1, 1, 0));
+        assert_eq!([1, 2].map(|trace| totals(&store, trace).failed), [1, 0], "it counts in the trace of the agent");
+        let statuses = [1, 2].map(|trace| store.trace(store.find_trace(trace_id(trace)).unwrap()).run_status());
+        assert_eq!(statuses, [RunStatus::Error; 2]);
+        // The gateway turns out to have failed in another way.
+        let attempt = Call(2, 4, Some(3), (60, 100), SpanType::Model, "gateway", "gpt-5", None);
+        store.apply(&sent(&attempt, "proxy", "AuthenticationError: no such key", "id"), 100 * SECOND);
+        store.check_invariants();
+        assert_eq!((store.all().failed, store.all().duplicates), (2, 0));
+    }
+}
+
+#[test]
+fn failed_calls_that_may_be_two_count_twice() {
+    let attempt = |times, parent| Call(2, 4, parent, times, SpanType::Model, "gateway", "gpt-5", None);
+    for (what, other) in [
+        ("it failed at another time", sent(&attempt((3000, 5000), Some(3)), "proxy", QUOTED, "")),
+        ("it failed for another reason", sent(&attempt((60, 100), Some(3)), "proxy", "RateLimitError: too many requests", "")),
+        ("it ended well", sent(&attempt((60, 100), Some(3)), "proxy", "", "")),
+        (
+            "its instrumentation and service are the same",
+            sent(&Call(2, 4, None, (60, 100), SpanType::Model, "agno", "gpt-5", None), "app", QUOTED, ""),
+        ),
+    ] {
+        let [agent, call, request, _] = failed_call();
+        for store in in_any_order_of(&[agent, call, request, other]) {
+            assert_eq!(store.all().duplicates, 0, "{what}");
+            assert_eq!(store.stats().groups(By::Model).map(|(_, group)| group.calls).sum::<u32>(), 2, "{what}");
+        }
+    }
+    // An agent behind the gateway makes a call of its own.
+    let [agent, call, _, attempt] = failed_call();
+    let other = sent(&Call(2, 3, None, (50, 3800), SpanType::Agent, "other", "Helper", None), "proxy", "", "");
+    for store in in_any_order_of(&[agent, call, other, attempt]) {
+        assert_eq!((store.all().failed, store.all().duplicates), (2, 0));
+    }
+}
+
+#[test]
+fn services_with_the_same_instrumentation_report_one_call_unless_each_has_a_run() {
+    let call = |trace, id, parent, times| Call(trace, id, parent, times, SpanType::Model, "my-llm", "gpt-4o", None);
+    let agent = Call(1, 1, None, (0, 9000), SpanType::Agent, "my-llm", "Weather", None);
+    let run = |span_type| Call(2, 3, None, (90, 1400), span_type, "my-llm", "other", None);
+    for (services, span_type, expected) in [
+        (["app", "gateway"], SpanType::Other, (1, 1)),
+        (["", "gateway"], SpanType::Other, (1, 1)),
+        (["app", "app"], SpanType::Other, (2, 0)),
+        (["app", "gateway"], SpanType::Agent, (2, 0)),
+    ] {
+        let [app, gateway] = services;
+        let all = [
+            sent(&agent, app, "", ""),
+            sent(&call(1, 2, Some(1), (10, 8000)), app, "", ""),
+            sent(&run(span_type), gateway, "", ""),
+            sent(&call(2, 4, Some(3), (1100, 1300)), gateway, "", ""),
+        ];
+        for store in in_any_order_of(&all) {
+            assert_eq!((store.all().calls, store.all().duplicates), expected, "{services:?} {span_type:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_without_usage_has_the_usage_that_the_gateway_states_for_its_answer() {
+    let mut stream = sent(&Call(1, 2, Some(1), (10, 8000), SpanType::Model, "sdk", "primary", None), "app", "", "chatcmpl-1");
+    stream.spans[0].facts.usage = None;
+    let all = [
+        sent(&Call(1, 1, None, (0, 9000), SpanType::Agent, "agno", "Weather", None), "app", "", ""),
+        stream,
+        sent(&Call(2, 4, Some(3), (1100, 1300), SpanType::Model, "gateway", "gpt-4o-mini", None), "proxy", "", "chatcmpl-1"),
+    ];
+    for mut store in in_any_order_of(&all) {
+        let (agent, gateway) = (totals(&store, 1), totals(&store, 2));
+        assert_eq!((agent.input, agent.output, agent.cache_read, agent.calls, agent.priced), (1000, 50, 800, 1, 1));
+        assert_eq!((gateway.tokens(), gateway.duplicates), (None, 1));
+        assert_eq!(store.usage(row(&store, 2)).and_then(|usage| usage.input), Some(1000));
+        let model = group(store.stats(), &store, By::Model, "gpt-4o-mini");
+        assert_eq!((model.calls, model.usage.tokens(), store.stats().groups(By::Model).count()), (1, Some(1050), 1));
+        // The gateway's span turns out to be of another call.
+        let other = Call(2, 4, Some(3), (1100, 1300), SpanType::Model, "gateway", "gpt-4o-mini", None);
+        store.apply(&sent(&other, "proxy", "", "chatcmpl-2"), 100 * SECOND);
+        store.check_invariants();
+        assert_eq!((totals(&store, 1).tokens(), totals(&store, 1).cost(), store.usage(row(&store, 2))), (None, None, None));
+        assert_eq!((store.all().calls, store.all().duplicates), (1, 0));
+        assert_eq!(group(store.stats(), &store, By::Model, "primary").calls, 1, "a call without usage");
     }
 }

@@ -3,6 +3,7 @@
 mod content;
 mod conversation;
 mod overview;
+mod preview;
 
 use std::fmt::Write;
 
@@ -57,16 +58,24 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     let line = "─";
     put(buffer, area.x, area.y, area.width, &line.repeat(usize::from(area.width)), frame);
     let label = display::name(store, data);
-    let tabs = Tab::ALL.iter().map(|(_, title)| title.len() as u16 + 2).sum::<u16>();
-    let label_width = area.width.saturating_sub(tabs + 8).clamp(8, 40);
+    // Narrow tabs leave room for the name.
+    let room = |tabs: &[(Tab, String)]| area.width.saturating_sub(tabs.iter().map(|(_, title)| title.len() as u16).sum::<u16>() + 7);
+    let wide = Tab::ALL.map(|(tab, title)| (tab, format!(" {title} ")));
+    let is_wide = usize::from(room(&wide)) >= format::width(&format::safe(&label)).min(24);
+    let tabs = if is_wide {
+        wide
+    } else {
+        Tab::ALL.map(|(tab, title)| (tab, format!(" {}", if tab == Tab::Attributes { "Attrs" } else { title })))
+    };
+    let label_width = room(&tabs).clamp(8, 40);
     let mut x = put(buffer, area.x + 1, area.y, 2, " ", Style::new());
     x = put(buffer, x, area.y, 1, display::span_type_symbol(data.span_type), styling.span_type(data.span_type));
     x = put(buffer, x, area.y, 1, " ", Style::new());
     x = put(buffer, x, area.y, label_width, &label, styling.text().patch(styling.title()));
     x = put(buffer, x, area.y, 1, " ", Style::new()) + 1;
-    for (tab, title) in Tab::ALL {
+    for (tab, title) in tabs {
         let style = if tab == app.detail.tab { styling.tab() } else { styling.dim() };
-        let end = put(buffer, x, area.y, area.right().saturating_sub(x), &format!(" {title} "), style);
+        let end = put(buffer, x, area.y, area.right().saturating_sub(x), &title, style);
         hits.add(Rect { x, y: area.y, width: end.saturating_sub(x), height: 1 }, HitTarget::Tab(tab));
         x = end;
     }

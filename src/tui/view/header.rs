@@ -309,7 +309,7 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
         let rates: Vec<u64> = app.rates.iter().rev().skip(1).take(12).rev().copied().collect();
         let last = rates.last().copied().unwrap_or_default();
         parts.push((format!("  {}", sparkline(&rates, 12, styling.glyphs())), styling.good()));
-        parts.push((format!(" {:>5}", format!("{last}/s")), dim));
+        parts.push((format!(" {:>11}", format!("{last} spans/s")), dim));
     }
     parts.push((" ".to_owned(), plain));
     parts

@@ -7,7 +7,7 @@ use crate::model::json::parse;
 use crate::model::{Event, Link, Nanos, Payload, SpanId, SpanKind, Status, TraceId, Value, time};
 use crate::otlp::encode::SpanData;
 use crate::otlp::json::{self, brief};
-use crate::semconv::SPAN_KIND_KEY;
+use crate::semconv::{SPAN_KIND_KEY, restore_events};
 
 /// Decodes a span. `trace` is the id of the trace that the span stands in, for spans that don't name it.
 pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData, String> {
@@ -43,6 +43,7 @@ pub(super) fn decode(fields: Fields<'_>, trace: Option<&str>) -> Result<SpanData
         scope_attributes: scope.map("attributes"),
         ..Payload::default()
     };
+    restore_events(&mut payload);
     if is_phoenix {
         payload.attributes = flatten_attributes(payload.attributes, fields);
     }

@@ -9,7 +9,7 @@ use crate::model::attributes::AttributeMap;
 use crate::model::time::to_isoformat;
 use crate::model::{Batch, Nanos, Origin, Payload, SourceId, Span, Status, TraceId};
 use crate::otlp::{payload, rows};
-use crate::semconv::agno_context;
+use crate::semconv::{agno_context, with_events};
 use crate::sources::sql::identifier;
 use crate::sources::sqlite::Tables;
 
@@ -110,7 +110,7 @@ fn write_span((span, end, payload): &FinishedSpan<'_>, batch: &Batch, now: &str,
         to_isoformat(span.start),
         to_isoformat(*end),
         end.saturating_sub(span.start).max(0) / 1_000_000,
-        AttributeMap(&payload.attributes).to_json(),
+        AttributeMap(&with_events(payload)).to_json(),
         now,
     ])?;
     Ok(())

@@ -95,7 +95,7 @@ fn traces_stay_sorted_by_the_chosen_key() {
     }
     let expected = [
         ("start", vec![3, 2, 1]),
-        ("duration", vec![2, 1, 3]),
+        ("time", vec![2, 1, 3]),
         ("tokens", vec![1, 3, 2]),
         ("cost", vec![3, 2, 1]),
         ("errors", vec![3, 2, 1]),

@@ -16,6 +16,9 @@ use crate::tui::widget::text::{Document, TextRole};
 /// The largest number of lines of a text in a comparison.
 const MAX_EXCHANGE_LINES: usize = 40;
 
+/// The largest number of bytes of such a line.
+const MAX_EXCHANGE_BYTES: usize = 4096;
+
 /// Returns the page of a tab. Of a long value it holds the beginning; the pager lays out the rest on demand.
 ///
 /// `asked_above` is the beginning of the input of the nearest step above that has one.
@@ -103,8 +106,14 @@ pub fn exchange_texts(payload: &Payload) -> Texts {
 }
 
 fn first_lines(document: &Document) -> Vec<TextLine> {
-    let line = |line| TextLine { text: document.line_text(line).to_owned(), indent: document.indent(line), hang: document.hang(line) };
+    let line = |line| TextLine { text: beginning(document.line_text(line)), indent: document.indent(line), hang: document.hang(line) };
     (0..document.lines().min(MAX_EXCHANGE_LINES)).map(line).collect()
+}
+
+/// Returns the beginning of a line, which ends in `…` if it is cut.
+fn beginning(line: &str) -> String {
+    let end = line.floor_char_boundary(MAX_EXCHANGE_BYTES);
+    if end < line.len() { format!("{}…", &line[..end]) } else { line.to_owned() }
 }
 
 /// Returns the input and the output value of a span as messages.

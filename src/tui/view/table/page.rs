@@ -88,14 +88,14 @@ impl Page {
         }
         let mut running = table.turn_totals(store, &turns[..left_out]);
         self.0.begin_line(0, 0);
-        self.0.push("TURN  BEGAN        TIME    TOK      COST   SO FAR  INPUT", TextRole::Faint);
+        self.0.push("TURN  BEGAN        TIME    TOK       COST     SO FAR  INPUT", TextRole::Faint);
         for (at, &row) in turns.iter().enumerate().skip(left_out) {
             let (data, totals) = (store.row(row), table.turn_totals(store, &[row]));
             running.add(&totals);
             // Without the price of every call the known cost is a lower bound.
             let bound = if running.cost().is_some() && running.priced < running.calls { "≥" } else { "" };
             let text = format!(
-                "{:>4}  {:<9}{:>8}{:>7}{:>10}{:>9}  ",
+                "{:>4}  {:<9}{:>8}{:>7}{:>11}{:>11}  ",
                 at + 1,
                 format::time_of_day(data.start),
                 format::duration(data.duration(now)),

@@ -239,8 +239,13 @@ impl Line<'_> {
         let is_tool_alone = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if is_tool_alone { String::new() } else { format::tokens(totals.tokens()) };
         let cost = if is_tool_alone { String::new() } else { format::money(totals.cost()) };
+        let cost = format::align_money(&cost);
         let when =
             if is_trace { format::short_moment(data.start, app.now, usize::from(columns.when).saturating_sub(1)) } else { String::new() };
+        if is_trace {
+            put(buffer, end + 1, y, columns.service.saturating_sub(2), store.service(self.row), styling.dim());
+        }
+        end += columns.service;
         let known = |known: bool| if known { Style::new() } else { styling.dim() };
         for (text, width, style) in [
             (when, columns.when, styling.dim()),
