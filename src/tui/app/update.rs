@@ -68,7 +68,8 @@ impl App {
                 let name = format::safe(self.themes.select_next()).into_owned();
                 self.show_message(format!("theme {name}; to keep it, write theme = \"{name}\" into config.toml"), false, now);
             }
-            Action::Scope => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
+            Action::Scope if self.has_totals => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
+            Action::Scope => self.show_message("no room for the panes that this changes: they need 120 columns and 24 lines", false, now),
             Action::Filter => {
                 let is_search = self.focus != Focus::Traces;
                 let line = if is_search { String::new() } else { self.filter.clone() };

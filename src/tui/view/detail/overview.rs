@@ -121,7 +121,7 @@ impl Page {
         let with_message = |text: &str| if message.is_empty() { text.to_owned() } else { format!("{text}: {message}") };
         let failed_steps = failed_steps(store, row);
         let finished = if data.status() == Status::Ok { "finished" } else { "finished, no status set" };
-        let (text, role) = match (data.run_status(), &failed_steps) {
+        let (text, role) = match (data.own_status(), &failed_steps) {
             (RunStatus::Error, _) => (with_message("failed"), TextRole::Error),
             (RunStatus::Running, _) => (format!("running for {}", format::clock(data.duration(now))), TextRole::Keyword),
             (RunStatus::Lost, _) => ("lost: its trace received nothing for a while".to_owned(), TextRole::Faint),
@@ -142,7 +142,7 @@ impl Page {
         if let Some(steps) = failed_steps.filter(|_| !is_told) {
             self.fact("", &steps, TextRole::Error);
         }
-        if data.has_failed() && !data.span_type.is_agentic() && lacks_trace {
+        if data.own_failure() && !data.span_type.is_agentic() && lacks_trace {
             self.fact("", "no stack trace: Agno's databases hold none, OTLP sends it", TextRole::Faint);
         }
     }
@@ -295,9 +295,7 @@ impl Page {
     fn anomalies(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let run = store.run_of(row);
         let anomalies = store.anomalies(run);
-        let lost = |rows: &[RowIx]| {
-            format!("{}, cost {}", format::duration(store.total_duration(rows, now)), format::money(store.sum(rows).cost()))
-        };
+        let lost = |rows: &[RowIx]| format!("{}, cost {}", format::duration(store.total_duration(rows, now)), cost(&store.sum(rows)));
         let all: Vec<&[RowIx]> =
             if run == row { anomalies.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(anomalies.repeats(row)) };
         for uses in all {
@@ -377,6 +375,9 @@ impl Page {
 /// Returns how many steps below a row failed, and the first failure; `None` if none did.
 fn failed_steps(store: &Store, row: RowIx) -> Option<String> {
     let count = store.below(row).failed;
+    // Of a run that failed for a reason of its own, the steps below have another.
+    let below = store.children(row).iter().copied().find(|&child| store.totals(child).failed > 0);
+    let row = below.filter(|_| store.is_failed_step(row)).unwrap_or(row);
     let place = store.first_failure(row).filter(|&first| first != row).map(|first| format!("{}: ", display::name(store, store.row(first))));
     (count > 0).then(|| {
         format!("{} failed: {}{}", format::plural(count.into(), "step"), place.unwrap_or_default(), store.text(store.failure_text(row)))

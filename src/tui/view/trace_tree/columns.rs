@@ -98,10 +98,11 @@ impl BarScale {
             return Self { from: since(zoom.start), label: format!("×{times}"), to: since(zoom.end), is_custom: true };
         }
         let full = if open { full_amount(measure, store, row, now) } else { Some(tree.scale()) };
+        let is_bound = open && store.totals_of(trace).is_cost_incomplete();
         let (zero, to) = match measure {
             Measure::Time | Measure::Own => ("0s", full.map(|full| format::duration(full.cast_signed()))),
             Measure::Tokens => ("0", full.map(|full| format::tokens(Some(full)))),
-            Measure::Cost => ("$0", full.map(|full| format::money(Some(full.cast_signed())))),
+            Measure::Cost => ("$0", full.map(|full| format::money_at_least(Some(full.cast_signed()), is_bound))),
         };
         let label = match (open, measure) {
             (true, Measure::Time) => "this trace".to_owned(),
