@@ -16,6 +16,7 @@ pub mod url;
 pub mod values;
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +91,15 @@ pub fn theme_directory() -> Option<PathBuf> {
 const MAX_PRICES: u64 = 64 << 20;
 
 impl Config {
+    /// Returns the configuration with room for every span of a source.
+    #[must_use]
+    pub fn without_limits(&self) -> Self {
+        let mut config = self.clone();
+        config.settings.max_spans = NonZeroU32::MAX;
+        config.settings.max_memory = values::Bytes(i64::MAX as u64);
+        config
+    }
+
     /// Loads the configuration from the user's file, the process's environment and the command line.
     pub fn load(overrides: Overrides) -> Result<Self, ConfigError> {
         Self::load_from(overrides, directory().as_deref(), |name| std::env::var_os(name))
@@ -100,10 +110,25 @@ impl Config {
         directory: Option<&Path>,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ConfigError> {
-        let Overrides { file, sources, mut flags } = overrides;
         let default = directory.map(|directory| directory.join(FILE));
-        let mut layers: Vec<_> = Layer::from_file(file.as_deref(), default.as_deref())?.into_iter().collect();
+        let mut layers: Vec<_> = Layer::from_file(overrides.file.as_deref(), default.as_deref())?.into_iter().collect();
         layers.extend(Layer::from_environment(environment)?);
+        let mut config = Self::from_layers(layers, overrides, default)?;
+        config.read_secrets()?;
+        Ok(config)
+    }
+
+    /// Reads the text of a configuration file and variables of the environment. Files that secrets name are not read.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn from_text(text: &str, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let mut layers = vec![Layer::parse(Path::new(FILE), text.to_owned())?];
+        layers.extend(Layer::from_environment(environment)?);
+        Self::from_layers(layers, Overrides::default(), None)
+    }
+
+    /// Merges the layers and adds what the command line sets. `default` is the path of the user's file.
+    fn from_layers(mut layers: Vec<Layer>, overrides: Overrides, default: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let Overrides { file, sources, mut flags } = overrides;
         if !sources.is_empty() {
             let shown = sources.iter().map(|path| path.to_string_lossy().into_owned().into());
             flags.insert("sources".to_owned(), shown.collect::<Vec<toml::Value>>().into());
@@ -116,7 +141,6 @@ impl Config {
         }
         let mut config = Self { settings, keymap: Keymap::default(), layers, file: file.or(default) };
         config.bind_keys()?;
-        config.read_secrets()?;
         Ok(config)
     }
 

@@ -9,6 +9,8 @@ pub mod config;
 pub mod demo;
 pub mod export;
 pub mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod keymap;
 pub mod log;
 pub mod model;

@@ -72,6 +72,7 @@ enum TextField {
     Tool,
     Session,
     User,
+    Service,
     Error,
     /// The error message of a failed row, normalized: `*` replaces what varies.
     Failure,
@@ -103,6 +104,18 @@ impl Query {
     #[must_use]
     pub fn requires_error(&self) -> bool {
         self.terms.iter().any(|term| !term.negated && term.test == Test::Status(vec![RunStatus::Error]))
+    }
+
+    /// Returns whether a row must pass more than one test.
+    #[must_use]
+    pub fn has_several_terms(&self) -> bool {
+        self.terms.len() > 1
+    }
+
+    /// Returns whether the query has words without a field, which match names and the beginning of the input only.
+    #[must_use]
+    pub fn has_bare_words(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term.test, Test::Bare(_)))
     }
 
     /// Returns whether the query has conditions on payloads, which rows do not hold.

@@ -4,6 +4,7 @@
 //! bounded: a source that is faster than its receiver waits.
 
 mod agno_row;
+pub mod archive;
 mod compression;
 pub mod discover;
 pub mod file;
@@ -14,8 +15,8 @@ mod sql;
 pub mod sqlite;
 mod traffic;
 
-#[cfg(feature = "fuzzing")]
-pub use agno_row::fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use agno_row::fuzz as agno_row_fuzz;
 pub use hub::Hub;
 pub use traffic::{Forwarding, Port, PortError, Traffic};
 

@@ -11,7 +11,7 @@
 //!   span and its model calls do, the lower one counts; a run adds what it states beyond that (`nesting`, `running_totals`).
 //! - **Own totals** are what a row adds to the totals below it. They are *attributed* to the row's model, to the nearest agent and to
 //!   the nearest tool at or above the row, and to the minute in which the row ended ([`Stats`]).
-//! - A **report** is a row that states usage for a model call and names the provider's response id. Two instrumentations in one program
+//! - A **report** is a row that states usage for a model call and names the provider's response id, which may recur at another time. Two instrumentations in one program
 //!   may report the same call. The **primary** row counts; the others are **duplicates**: their usage shows but counts nowhere.
 //! - A **failed step** is a row that failed and below which no other row failed: a failure that only travels up counts once. The module
 //!   `endings` tells which failures are none.
@@ -23,33 +23,42 @@
 mod anomalies;
 mod answering;
 mod attribution;
+mod cost_models;
 mod dedup;
 mod endings;
+mod groups;
 mod hash_index;
 mod histogram;
+mod idle;
 mod index;
 mod interner;
 mod ix;
+mod likeness;
+mod memory;
 mod model_ids;
 mod naming;
 mod nesting;
 mod orphans;
 mod outcome;
+mod own_reason;
 mod packed_usage;
 mod pairing;
 mod placement;
 mod pricing;
 mod propagation;
 mod rare_tokens;
+mod response_ids;
 mod retention;
 mod row;
 mod running_totals;
 mod selection;
+mod skew;
 mod slab;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod time_breakdown;
+mod timeline;
 mod tool_calls;
 mod totals;
 mod trace;
@@ -59,9 +68,11 @@ mod walk;
 
 pub use anomalies::{Anomalies, MAX_ANALYZED_ROWS};
 pub use histogram::Histogram;
+pub use idle::Idle;
 pub use interner::{Interner, Symbol};
 pub use ix::{RowIx, TraceIx};
 pub use row::{Phase, Row, RunStatus};
+pub use skew::Skew;
 pub use stats::{By, Group, MINUTE, MinuteTotals, RunCounts, Stats};
 pub use time_breakdown::TimeBreakdown;
 pub use totals::Totals;
@@ -77,14 +88,16 @@ use crate::model::{Batch, Naming, Nanos, PayloadRef, Skipped, SourceId, Span, Sp
 use answering::StatedModel;
 use dedup::Reports;
 use endings::{Pauses, Services};
+use groups::Groups;
 use hash_index::HashIndex;
 use ix::NONE;
-use model_ids::ModelIds;
+use model_ids::{ModelId, ModelIds};
 use packed_usage::PackedUsage;
 use pairing::Pairing;
 use placement::StatedParent;
 use pricing::Pricing;
 use rare_tokens::RareTable;
+use response_ids::RecurringIds;
 use running_totals::RunningTotals;
 use slab::Slab;
 use tool_calls::ToolCalls;
@@ -96,7 +109,7 @@ use upsert::LastLookup;
 pub struct Limits {
     /// The number of spans held. Beyond it the oldest ended traces are evicted.
     pub spans: usize,
-    /// The bytes of memory that sources retain for the spans held, and of the spans' texts. Beyond it the oldest ended traces are evicted.
+    /// The bytes of memory for the spans held: payloads that sources retain, texts and tables. Beyond it the oldest ended traces are evicted.
     pub bytes: u64,
     /// The time without news of a trace after which its running rows count as lost.
     pub stale: Nanos,
@@ -152,9 +165,12 @@ pub struct Store {
     by_span: HashIndex,
     by_trace: HashIndex,
     reports: Reports,
+    recurring_ids: RecurringIds,
     pairing: Pairing,
     /// The models that rows state which count for another one.
     stated_models: HashMap<RowIx, StatedModel>,
+    /// The models of the calls below, for rows that add usage to them.
+    cost_models: HashMap<RowIx, ModelId>,
     running_totals: RunningTotals,
     tool_calls: ToolCalls,
     hasher: DefaultHashBuilder,
@@ -171,6 +187,9 @@ pub struct Store {
     /// The rows above which others were placed, each with such a row. May hold pairs that no longer apply.
     passed: BTreeSet<(RowIx, RowIx)>,
     services: Services,
+    groups: Groups,
+    /// The number of idle traces of each service.
+    idle_traces: Vec<u32>,
     pauses: Pauses,
     /// The agents without a stated name.
     namings: HashMap<RowIx, Naming>,
@@ -357,6 +376,10 @@ impl Store {
             self.place_orphans(changes.traces[index], &mut changes);
         }
         self.decide_frames(&mut changes);
+        for index in 0..changes.traces.len() {
+            self.count_idle(changes.traces[index]);
+            self.decide_group(changes.traces[index], &mut changes);
+        }
         self.losses.skipped += batch.skipped.len() as u64;
         for skipped in &batch.skipped {
             if self.losses.recent.len() == MAX_RECENT {

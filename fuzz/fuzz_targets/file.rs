@@ -2,7 +2,4 @@
 
 #![no_main]
 
-use agno_top::sources::file::fuzz;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| fuzz::by_content(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| agno_top::fuzz::file(bytes));

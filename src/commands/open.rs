@@ -80,7 +80,12 @@ pub(super) fn stop(hub: Hub) {
 /// Returns an empty store with the configured limits.
 pub(super) fn store(config: &Config) -> Store {
     let stale = i64::from(config.stale_seconds.get()) * 1_000_000_000;
-    Store::new(Limits { spans: config.max_spans.get() as usize, bytes: config.max_memory.0, stale })
+    Store::new(Limits { spans: config.max_spans.get() as usize, bytes: config.max_memory.0 - event_bytes(config), stale })
+}
+
+/// Returns the part of the memory limit for log records that belong to spans.
+fn event_bytes(config: &Config) -> u64 {
+    (config.max_memory.0 / EVENTS_SHARE).min(otlp::MAX_EVENT_BYTES as u64)
 }
 
 /// Returns the paths that the user named without duplicates, or the sources found here if there are none.
@@ -100,6 +105,12 @@ fn discover(config: &Config) -> Vec<PathBuf> {
     found.into_iter().map(|path| path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)).collect()
 }
 
+/// Returns where a source is, for the user: the absolute path of a file; of a database server its name, which holds no password.
+pub(super) fn place(path: &Path, name: &str) -> String {
+    let is_url = path.to_str().is_some_and(|text| text.contains("://"));
+    if is_url { name.to_owned() } else { std::path::absolute(path).map_or_else(|_| name.to_owned(), |path| path.display().to_string()) }
+}
+
 fn without_duplicates(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     paths.iter().filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| (*path).clone()))).cloned().collect()
@@ -109,13 +120,17 @@ fn tables(config: &Config) -> sources::sqlite::Tables {
     sources::sqlite::Tables { spans: config.spans_table.clone(), traces: config.traces_table.clone() }
 }
 
+/// Returns where Agno's tables are in a database.
+pub(super) fn location(config: &Config) -> sources::postgres::Location {
+    sources::postgres::Location { schema: config.schema.clone(), tables: tables(config) }
+}
+
 fn open_source(id: usize, path: &Path, config: &Config, options: OpenOptions, updates: &Sender<Update>) -> Result<Handle, Report> {
     let OpenOptions { limits, numbers_only, .. } = options;
     let sender = UpdateSender { numbers_only, ..update_sender(id, updates)? };
     if let Some(url) = path.to_str().filter(|path| sources::postgres::is_url(path)) {
-        let place = sources::postgres::Location { schema: config.schema.clone(), tables: tables(config) };
         // The URL may hold a password, so the message leaves it out.
-        return sources::postgres::start_with(url, place, limits, sender).wrap_err("can't watch the PostgreSQL database");
+        return sources::postgres::start_with(url, location(config), limits, sender).wrap_err("can't watch the PostgreSQL database");
     }
     if let Some(message) = path.to_str().filter(|_| !path.exists()).and_then(refuse_url) {
         return Err(Report::new(UsageError(message)));
@@ -166,7 +181,7 @@ fn listen(paths: &[PathBuf], listener: Listener, config: &Config, updates: &Send
         token: (!token.is_empty()).then(|| token.clone()),
         origins: config.allow_origins.clone(),
         max_body: usize::try_from(config.max_body.0).unwrap_or(usize::MAX),
-        max_event_bytes: usize::try_from(config.max_memory.0 / EVENTS_SHARE).unwrap_or(usize::MAX).min(otlp::MAX_EVENT_BYTES),
+        max_event_bytes: event_bytes(config) as usize,
         record: (!config.record.as_os_str().is_empty()).then(|| (config.record.clone(), tables(config))),
         forward: config.forward.clone(),
         forward_headers: config.forward_headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),

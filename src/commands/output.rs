@@ -10,9 +10,9 @@ use ratatui::prelude::IntoCrossterm;
 use crate::export::record::status_name;
 use crate::format;
 use crate::model::SpanType;
-use crate::store::{Row, RowIx, RunStatus, Store};
+use crate::store::{RowIx, RunStatus, Store};
 use crate::tui::display;
-use crate::tui::theme::{AUTO, ColorSupport, Role, Themes};
+use crate::tui::theme::{AUTO, Background, ColorSupport, Role, Themes};
 use crate::tui::widget::Glyphs;
 
 /// What standard output can show.
@@ -109,13 +109,14 @@ pub(crate) fn usage(store: &Store, row: RowIx) -> [String; 2] {
     if store.row(row).span_type == SpanType::Tool && totals.tokens().is_none() {
         return [String::new(), String::new()];
     }
-    [format::tokens(totals.tokens()), format::money(totals.cost())]
+    [format::tokens(totals.tokens()), display::cost(&totals)]
 }
 
 /// Returns the error of a row, else the tools that it requested, else its input if `shows_input`.
-pub(crate) fn description(store: &Store, data: &Row, shows_input: bool) -> StyledText {
-    let [error, tools, input] = [data.error, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
-    let status = data.run_status();
+pub(crate) fn description(store: &Store, row: RowIx, shows_input: bool) -> StyledText {
+    let (data, status) = (store.row(row), store.run_status(row));
+    let failure = if status == RunStatus::Error && data.error.is_empty() { store.failure_text(row) } else { data.error };
+    let [error, tools, input] = [failure, data.requested_tools(), data.input].map(|symbol| store.text(symbol));
     match (status, shows_input) {
         (RunStatus::Error, _) => StyledText::new(&format!("✗ {error}"), Style::Status(status)),
         (RunStatus::Paused | RunStatus::Cut, _) => {
@@ -135,10 +136,18 @@ fn to_ascii(text: &str) -> Cow<'static, str> {
 }
 
 /// The themes of the screen; standard output uses the default one.
-static THEMES: LazyLock<Themes> = LazyLock::new(|| Themes::load(AUTO, None, color_support()).0);
+static THEMES: LazyLock<Themes> = LazyLock::new(|| {
+    let mut themes = Themes::load(AUTO, None, color_support()).0;
+    Background::detect(variable).into_iter().for_each(|background| themes.set_background(background));
+    themes
+});
 
 fn color_support() -> ColorSupport {
-    ColorSupport::detect(|name| std::env::var(name).ok())
+    ColorSupport::detect(variable)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Returns the colours and attributes of a style in the default theme; `None` for text as it is.

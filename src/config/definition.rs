@@ -154,6 +154,8 @@ settings! {
     max_spans: NonZeroU32 = NonZeroU32::MIN.saturating_add(999_999), Integer, All, Flag::Value("max-spans", "N");
 
     /// Memory for spans and OTLP payloads, such as 512M; beyond it, the oldest finished traces are dropped
+    ///
+    /// The program itself takes some 50 MB beside it.
     max_memory: Bytes = Bytes(1 << 30), Text, All, Flag::Value("max-memory", "BYTES");
 
     /// Seconds without news after which a running span is shown as lost
@@ -162,7 +164,7 @@ settings! {
     /// Move the cursor to each new trace
     follow: bool = true, Bool, Screen, Flag::Switch("no-follow", "Do not move the cursor to new traces", false);
 
-    /// Columns beside the traces, where there is room: began, time, tokens, cost
+    /// Columns beside the traces, where there is room: began, time, tokens, cost, service
     ///
     /// (AGNO_TOP_COLUMNS: separated by spaces)
     columns: Columns = Columns::default(), Words, Screen;
@@ -172,8 +174,8 @@ settings! {
 
     /// Theme: auto, dark, light, high-contrast, 16-colour, or the name of your own
     ///
-    /// NAME is the file themes/NAME.toml beside this one. auto is dark, or 16-colour in a terminal with no more colours. NO_COLOR=1 removes
-    /// the colours of any theme.
+    /// NAME is the file themes/NAME.toml beside this one. auto is dark or light, as the terminal's background is (else as COLORFGBG says), or
+    /// 16-colour in a terminal with no more colours. NO_COLOR=1 removes the colours of any theme.
     theme: String = "auto".to_owned(), Text, Screen, Flag::Value("theme", "NAME");
 
     /// Draw with ASCII characters only
@@ -185,6 +187,9 @@ settings! {
     ///
     /// The terminal's own selection then needs Shift.
     mouse: bool = true, Bool, Screen, Flag::Switch("no-mouse", "Leave the mouse to the terminal", false);
+
+    /// Show the state in the terminal's title: runs that wait for a person, failed runs, cost
+    title: bool = true, Bool, Screen, Flag::Switch("no-title", "Leave the terminal's title alone", false);
 
     /// Detail of the log file: off, error, warn, info, debug or trace
     ///

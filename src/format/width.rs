@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Marks text that was cut.
 const ELLIPSIS: &str = "…";
@@ -15,6 +15,24 @@ pub fn cells(text: &str) -> impl Iterator<Item = (&str, usize)> {
         let (grapheme, width) = first(rest)?;
         rest = &rest[grapheme.len()..];
         Some((grapheme, width))
+    })
+}
+
+/// Returns the parts of a grapheme that terminals lay out in cells of their own, each with its width: the letters of a conjunct. A flag, or
+/// an emoji with a modifier, is one part.
+pub fn parts(grapheme: &str) -> impl Iterator<Item = (&str, usize)> {
+    let is_regional = |c: char| ('\u{1f1e6}'..='\u{1f1ff}').contains(&c);
+    let widths = || grapheme.chars().map(|c| c.width().unwrap_or_default());
+    let is_split = widths().filter(|width| *width > 0).count() > 1
+        && widths().sum::<usize>() == grapheme_width(grapheme)
+        && !grapheme.chars().any(is_regional);
+    let mut rest = grapheme;
+    std::iter::from_fn(move || {
+        let begins = |(_, c): &(usize, char)| is_split && c.width().unwrap_or_default() > 0;
+        let end = rest.char_indices().skip(1).find(begins).map_or(rest.len(), |(at, _)| at);
+        let part;
+        (part, rest) = rest.split_at(end);
+        (!part.is_empty()).then(|| (part, grapheme_width(part)))
     })
 }
 
@@ -58,6 +76,18 @@ pub fn fit_end(text: &str, cells: usize) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
+/// Fits text into `cells` cells: longer text keeps its beginning and, in two thirds of the cells, its end, with `…` between them.
+#[must_use]
+pub fn fit_middle(text: &str, cells: usize) -> Cow<'_, str> {
+    let end = fit_end(text, cells);
+    let first = cells / 3;
+    if matches!(end, Cow::Borrowed(_)) || first == 0 {
+        return end;
+    }
+    let beginning = fit(text, first + 1).trim_end_matches(ELLIPSIS).to_owned();
+    Cow::Owned(beginning + &fit_end(text, cells - first))
+}
+
 /// Right-aligns text in exactly `cells` cells.
 #[must_use]
 pub fn pad_left(text: &str, cells: usize) -> String {
@@ -93,7 +123,7 @@ fn grapheme_width(grapheme: &str) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{cells, fit, fit_end, pad_left, pad_right, width};
+    use super::{cells, fit, fit_end, fit_middle, pad_left, pad_right, parts, width};
     use crate::format::safe;
 
     #[test]
@@ -112,6 +142,18 @@ mod tests {
             ("❤", 1),
         ] {
             assert_eq!(width(text), cells, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_letters_of_a_conjunct_have_cells_of_their_own() {
+        let all = |text: &'static str| cells(text).flat_map(|(grapheme, _)| parts(grapheme)).collect::<Vec<_>>();
+        // Bengali, Devanagari and Tamil.
+        assert_eq!(all("ক্ষম"), [("ক\u{9cd}", 1), ("ষ", 1), ("ম", 1)]);
+        assert_eq!(all("क्षि"), [("क\u{94d}", 1), ("ष", 1), ("ि", 1)]);
+        assert_eq!(all("ﾊﾟ"), [("ﾊ", 1), ("ﾟ", 1)]);
+        for whole in ["🇩🇪", "👍🏽", "e\u{301}", "한", "ᄒ\u{1161}ᆫ", "❤\u{fe0f}", "a"] {
+            assert_eq!(all(whole), [(whole, width(whole))]);
         }
     }
 
@@ -151,6 +193,13 @@ mod tests {
         assert_eq!(width(&fit(&long, 10)), 9);
     }
 
+    #[test]
+    fn a_name_keeps_its_ends() {
+        assert_eq!(fit_middle("agno-2026-production.sqlite", 12), "agno….sqlite");
+        assert_eq!(fit_middle("traces.db", 12), "traces.db");
+        assert_eq!((fit_middle("traces.db", 2), fit_middle("traces.db", 0)), ("…b".into(), "".into()));
+    }
+
     proptest! {
         #[test]
         fn no_result_is_too_wide(text in any::<String>(), room in 0_usize..40) {
@@ -166,6 +215,7 @@ mod tests {
             let text = safe(&text);
             prop_assert_eq!(cells(&text).map(|(grapheme, _)| grapheme).collect::<String>(), text.as_ref());
             prop_assert_eq!(cells(&text).map(|(_, width)| width).sum::<usize>(), width(&text));
+            prop_assert_eq!(cells(&text).flat_map(|(cell, _)| parts(cell)).map(|(_, width)| width).sum::<usize>(), width(&text));
         }
     }
 }

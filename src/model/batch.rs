@@ -60,6 +60,12 @@ impl Batch {
         Self { rich: self.rich, numbers_only: self.numbers_only, ..Self::new(self.source, self.origin) }
     }
 
+    /// Returns the bytes of memory of the spans and of their texts.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of_val(self.spans.as_slice()) + self.buffer.len()
+    }
+
     /// Reserves capacity for `spans` more spans and `text` more bytes of text.
     pub fn reserve(&mut self, spans: usize, text: usize) {
         self.spans.reserve(spans);

@@ -4,7 +4,7 @@ use crate::model::SpanType;
 use crate::store::RunStatus;
 
 /// Every field by name, with help for the user. After `attr.`, the name of an attribute follows, and after `param.` that of a parameter.
-pub const FIELDS: [(&str, &str); 24] = [
+pub const FIELDS: [(&str, &str); 26] = [
     ("status", "error, running, paused, cut, lost, ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
     ("agent", "the agent's name"),
@@ -15,9 +15,11 @@ pub const FIELDS: [(&str, &str); 24] = [
     ("failure", "the same, * for what varies"),
     ("session", "the session"),
     ("user", "the user"),
+    ("service", "the service that sent the span"),
+    ("host", "the machine that sent the span"),
     ("provider", "the model's provider"),
-    ("dur", "duration: >2s, <150ms"),
-    ("self", "duration without children"),
+    ("time", "how long it took: >2s, <150ms"),
+    ("self", "the same without its children"),
     ("tokens", "input and output: >5k"),
     ("in", "input tokens"),
     ("out", "output tokens"),
@@ -31,17 +33,19 @@ pub const FIELDS: [(&str, &str); 24] = [
     ("attr.", "an attribute: attr.NAME:value"),
 ];
 
+/// The former name of the field `time`.
+pub(super) const FORMER_TIME: &str = "dur";
+
 /// Returns whether a field has this name, in lower case.
 pub(super) fn is_field(name: &str) -> bool {
-    FIELDS.iter().any(|(field, _)| *field == name)
+    name == FORMER_TIME || FIELDS.iter().any(|(field, _)| *field == name)
 }
 
 /// Words that users write for a field.
 pub(super) const SYNONYMS: [(&str, &str); 17] = [
-    ("duration", "dur"),
-    ("latency", "dur"),
-    ("elapsed", "dur"),
-    ("time", "dur"),
+    ("duration", "time"),
+    ("latency", "time"),
+    ("elapsed", "time"),
     ("token", "tokens"),
     ("input", "in"),
     ("prompt", "in"),
@@ -55,6 +59,7 @@ pub(super) const SYNONYMS: [(&str, &str); 17] = [
     ("vendor", "provider"),
     ("thread", "session"),
     ("conversation", "session"),
+    ("machine", "host"),
 ];
 
 /// Every status by name.

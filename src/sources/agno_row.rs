@@ -1,7 +1,7 @@
 //! A row of Agno's table of spans, from SQLite or PostgreSQL (`agno/tracing/schemas.py`).
 
-#[cfg(feature = "fuzzing")]
-pub mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 
 use chrono::DateTime;
 

@@ -6,8 +6,8 @@
 mod decompress;
 mod follow;
 mod format;
-#[cfg(feature = "fuzzing")]
-pub mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod index;
 mod jaeger;
 mod lines;

@@ -5,6 +5,10 @@ use std::hash::BuildHasher;
 use hashbrown::DefaultHashBuilder;
 
 use super::hash_index::HashIndex;
+use super::memory::INDEX;
+
+/// The bytes that an allocator adds to a small piece of memory: its header, and what rounding leaves unused.
+const ALLOCATION: usize = 16;
 
 /// A text in the [`Interner`]. The default is the empty text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,10 +136,9 @@ impl Interner {
         &self.entries[symbol.index()].text
     }
 
-    /// Returns the bytes of all texts.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// Returns the bytes of memory of all texts, estimated: the texts, what an allocator adds to each, and their places in the tables.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes + (self.entries.len() - self.free.len()) * (size_of::<Entry>() * 3 / 2 + ALLOCATION + INDEX)
     }
 
     /// Returns one more than the highest [`Symbol::index`].

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use super::ix::{NONE, RowIx, TraceIx};
 use super::pairing::Slot;
+use super::response_ids::IdSlot;
 use super::row::Phase;
 use super::tree::ChildList;
 use super::upsert::release_payload;
@@ -24,11 +25,6 @@ impl Store {
         }
     }
 
-    /// Returns the bytes that count towards the limit: those that sources retain for the rows, and the rows' texts.
-    pub(super) fn held_bytes(&self) -> u64 {
-        self.retained_bytes + self.texts.bytes() as u64
-    }
-
     /// Returns the oldest trace without a running row. Visits each running trace only once until it ends.
     fn oldest_ended(&mut self) -> Option<(Nanos, TraceIx)> {
         let found = self.by_start.range(self.first_evictable..).copied().find(|(_, trace)| self.traces[trace.0].counts.running == 0);
@@ -40,8 +36,11 @@ impl Store {
         let data = self.trace(trace);
         let (id, start, spans) = (data.id, data.start, data.counts.spans);
         self.remove_from_stats(trace);
+        self.forget_idle(trace);
+        self.leave_group(trace, changes);
         let rows = self.rows_of(trace);
         let responses: Vec<u32> = rows.iter().map(|&row| self.remove_report(row)).filter(|&response| response != 0).collect();
+        let id_slots: Vec<IdSlot> = rows.iter().filter_map(|&row| self.leave_recurring(row)).collect();
         let mut slots: Vec<Slot> = rows.iter().filter_map(|&row| self.leave_pairing(row)).collect();
         slots.sort_unstable();
         slots.dedup();
@@ -64,6 +63,9 @@ impl Store {
         for response in responses {
             self.elect_primary(response, changes);
         }
+        for slot in id_slots {
+            self.identify_around(slot, changes);
+        }
         for slot in slots {
             self.pair_around(Some(slot), changes);
         }
@@ -82,6 +84,7 @@ impl Store {
         self.retained_bytes -= u64::from(retained_bytes);
         release_payload(source, payload_ref, retained_bytes, changes);
         self.forget_run(row);
+        self.cost_models.remove(&row);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
         self.stated_parents.remove(&row);

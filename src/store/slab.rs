@@ -37,6 +37,11 @@ impl<T> Slab<T> {
         self.free.push(index);
     }
 
+    /// Returns the number of indexes in use.
+    pub(super) fn live(&self) -> usize {
+        self.len as usize - self.free.len()
+    }
+
     /// Returns one more than the highest index ever used.
     pub(super) fn end(&self) -> u32 {
         self.len

@@ -74,6 +74,9 @@ pub struct MinuteTotals {
     pub tokens: u64,
     /// The known cost.
     pub cost: NanoUsd,
+    /// Calls whose cost is unknown or lacks their cached tokens. Wraps below zero where a cost is stated for calls that ended in another
+    /// minute.
+    pub incomplete: u32,
     /// Spans.
     pub spans: u32,
     /// Failed steps.
@@ -139,6 +142,11 @@ impl Stats {
     /// Returns all agents, models or tools with their statistics, in no order.
     pub fn groups(&self, by: By) -> impl Iterator<Item = (Symbol, &Group)> {
         self.groups[by as usize].iter().map(|(&name, group)| (name, group))
+    }
+
+    /// Returns the number of agents, models and tools.
+    pub(super) fn group_count(&self) -> usize {
+        self.groups.iter().map(HashMap::len).sum()
     }
 
     /// Returns the durations of all ended runs or calls of a kind.
@@ -250,6 +258,7 @@ impl Stats {
         let totals = self.minutes.entry(minute).or_default();
         totals.tokens = totals.tokens.wrapping_add(own.input).wrapping_add(own.output);
         totals.cost = totals.cost.wrapping_add(own.cost);
+        totals.incomplete = totals.incomplete.wrapping_add(own.calls).wrapping_sub(own.priced).wrapping_add(own.underpriced);
         totals.spans = totals.spans.wrapping_add(own.spans);
         totals.failed = totals.failed.wrapping_add(own.failed);
         if *totals == MinuteTotals::default() {

@@ -82,7 +82,7 @@ fn a_missing_parent_is_a_running_placeholder_and_keeps_its_row_when_it_arrives()
     assert_eq!(changes.rows.len(), 2);
     let parent = row(&store, 1);
     assert!(store.row(parent).placeholder);
-    assert_eq!(store.row(parent).run_status(), RunStatus::Running);
+    assert_eq!(store.run_status(parent), RunStatus::Running);
     assert_eq!(store.row(parent).start, 2 * SECOND, "it starts no later than its child");
     assert_eq!(store.all().spans, 1, "a placeholder does not count as a span");
 
@@ -99,7 +99,7 @@ fn a_running_row_is_lost_without_news_and_runs_again_with_the_next_span() {
     store.apply(&batch(&[spec(2, Some(1))]), 3 * SECOND);
     assert!(store.expire(63 * SECOND).rows.is_empty());
     assert_eq!(store.expire(64 * SECOND).rows, [row(&store, 1)]);
-    assert_eq!(store.row(row(&store, 1)).run_status(), RunStatus::Lost);
+    assert_eq!(store.run_status(row(&store, 1)), RunStatus::Lost);
     assert_eq!((store.all().running, store.all().lost), (0, 1));
     store.apply(&batch(&[spec(3, Some(1))]), 65 * SECOND);
     assert_eq!((store.all().running, store.all().lost), (1, 0));
@@ -299,24 +299,33 @@ fn retaining_batch(spans: &[SpanSpec], retained_bytes: u32, source: u16, rich: b
 
 #[test]
 fn retained_bytes_are_limited_and_evicted_payloads_are_released() {
-    let mut store = Store::new(Limits { bytes: 250, ..Limits::default() });
+    let mut store = Store::new(Limits { bytes: 250_000, ..Limits::default() });
     let of = |trace, id: u64| SpanSpec { trace, ..spec(id, None) };
-    store.apply(&retaining_batch(&[of(1, 1), of(2, 2)], 100, 7, true), 10 * SECOND);
-    let changes = store.apply(&retaining_batch(&[of(3, 3)], 100, 7, true), 10 * SECOND);
+    store.apply(&retaining_batch(&[of(1, 1), of(2, 2)], 100_000, 7, true), 10 * SECOND);
+    let changes = store.apply(&retaining_batch(&[of(3, 3)], 100_000, 7, true), 10 * SECOND);
     assert_eq!(changes.released, [(SourceId(7), PayloadRef(1))]);
-    assert_eq!((store.retained_bytes(), store.trace_count()), (200, 2));
+    assert_eq!((store.retained_bytes(), store.trace_count()), (200_000, 2));
 }
 
 #[test]
 fn texts_count_towards_the_limit_until_they_are_freed() {
-    let mut store = Store::new(Limits { bytes: 350, ..Limits::default() });
+    let mut store = Store::new(Limits { bytes: 5_000, ..Limits::default() });
     for number in 1..=9_u8 {
         let mut batch = batch(&[SpanSpec { trace: number, ..spec(u64::from(number), None) }]);
-        batch.spans[0].name = batch.intern(&format!("{number}{}", "x".repeat(99)));
+        batch.spans[0].name = batch.intern(&format!("{number}{}", "x".repeat(1000)));
         store.apply(&batch, 10 * SECOND);
-        assert!(store.held_bytes() <= 350, "{}", store.held_bytes());
+        assert!(store.held_bytes() <= 5_000, "{}", store.held_bytes());
     }
     assert_eq!((store.trace_count(), store.losses().evicted), (3, 6));
+}
+
+#[test]
+fn rows_and_traces_without_texts_and_payloads_count_towards_the_limit() {
+    let mut store = Store::new(Limits { bytes: 50_000, ..Limits::default() });
+    for number in 1..=250_u8 {
+        store.apply(&batch(&[SpanSpec { trace: number, ..spec(u64::from(number), None) }]), 10 * SECOND);
+    }
+    assert!(store.held_bytes() <= 50_000 && (50..200).contains(&store.trace_count()), "{} {}", store.held_bytes(), store.trace_count());
 }
 
 #[test]

@@ -25,6 +25,7 @@ use super::outcome::Outcome;
 use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
 use super::placement::StatedParent;
+use super::response_ids::IdSlot;
 use super::row::{MISPLACED, Phase, RICH, Row};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
@@ -46,12 +47,14 @@ pub(super) struct LastLookup {
 }
 
 /// What a row was part of before it was removed; for a new row, of nothing.
+#[derive(Default)]
 struct Removed {
     parent: Option<RowIx>,
     span_type: SpanType,
     was_agent: bool,
     belonging: Belonging,
     response: u32,
+    id_slot: Option<IdSlot>,
     slot: Option<Slot>,
 }
 
@@ -76,7 +79,7 @@ impl Store {
             self.replace_payload(row, batch, span, changes);
             self.remove(row, changes)
         } else {
-            Removed { parent: None, span_type: SpanType::Other, was_agent: false, belonging: Belonging::default(), response: 0, slot: None }
+            Removed::default()
         };
         self.fill(row, batch, span);
         self.refresh_inner(row);
@@ -87,6 +90,7 @@ impl Store {
         let (place, is_moved) = stated.map_or((None, false), |stated| self.place(row, stated));
         self.set_stated_parent(row, span.parent, place, is_moved);
         self.link(row, place);
+        self.settle_cost_model(row);
         self.settle_endings(row, freed, changes);
         let response = self.hash_response(batch.text(span.facts.response));
         self.reconcile(row, response, &removed, changes);
@@ -105,12 +109,14 @@ impl Store {
         self.leave_tool_calls(row, changes);
         self.leave_running_totals(row, changes);
         let response = self.retract_report(row, changes);
+        let id_slot = self.leave_recurring(row);
         let slot = self.leave_pairing(row);
         self.unlink(row);
         self.set_counted(row, false);
         self.attribute(row, false);
+        self.cost_models.remove(&row);
         self.release_facts(row);
-        Removed { parent, span_type, was_agent, belonging, response, slot }
+        Removed { parent, span_type, was_agent, belonging, response, id_slot, slot }
     }
 
     /// Phase 4: decides again what depends on the row and its neighbors.
@@ -129,15 +135,21 @@ impl Store {
         for row in [Some(row), parent, removed.parent].into_iter().flatten() {
             self.mark_execution(row, changes);
         }
+        for row in [Some(row), removed.parent].into_iter().flatten() {
+            self.mark_own_reasons(row, changes);
+        }
         for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
             if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {
                 self.mark_reports(row, changes);
             }
         }
 
-        let response = self.report(row, response);
+        let response = self.report(row, response, changes);
         for response in [removed.response, response] {
             self.elect_primary(response, changes);
+        }
+        if let Some(slot) = removed.id_slot {
+            self.identify_around(slot, changes);
         }
         if self.below(row).has_reports() {
             self.elect_primary_above(row, removed.parent, changes);
@@ -199,6 +211,9 @@ impl Store {
             counts: Counts::default(),
             version: 0,
             selected: false,
+            previous: NONE,
+            next: NONE,
+            idle: None,
             scattered: false,
         };
         let trace = TraceIx(self.traces.insert(data));

@@ -7,6 +7,7 @@ pub mod compare;
 mod detail;
 mod dispatch;
 mod export_dialog;
+mod help;
 mod insights;
 mod intake;
 mod line;
@@ -23,14 +24,16 @@ mod test_harness;
 #[cfg(test)]
 mod tests;
 mod text_input;
+mod tour;
 mod trace_tree;
 mod update;
 
 pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
-pub use detail::{Detail, Page, PayloadState, Tab, value_text};
+pub use detail::{Detail, Page, PayloadState, Tab, asked_above, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
+pub use help::Help;
 pub use insights::Insights;
 pub use line::{Completion, Completions, History, LineEditor};
 pub use mouse::HitTarget;
@@ -38,7 +41,8 @@ pub use palette::Palette;
 pub use pick::{Choice, Picker};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
-pub use trace_tree::{Sort, Sorting, TraceTree};
+pub use tour::Tour;
+pub use trace_tree::{FootLine, Sort, Sorting, TraceTree};
 
 use std::collections::{HashSet, VecDeque};
 
@@ -68,6 +72,8 @@ pub enum Effect {
     Suspend,
     /// Save a filter line to the history file.
     Remember(String),
+    /// Play the demo again.
+    Replay,
     /// Quit.
     Quit,
 }
@@ -87,8 +93,8 @@ pub enum Focus {
 /// A window over the panes.
 #[derive(Clone, Debug)]
 pub enum Overlay {
-    /// The keys, with the first line on the screen.
-    Help(usize),
+    /// The signs, keys and filter words.
+    Help(Help),
     /// The sources, with the first line on the screen.
     Sources(usize),
     /// A list of values to filter by.
@@ -108,6 +114,8 @@ pub enum Overlay {
 pub struct SourceView {
     /// The display name.
     pub name: String,
+    /// Where it is: the absolute path of a file, else the name.
+    pub place: String,
     /// The last reported state.
     pub state: State,
     /// What a listener has received.
@@ -118,7 +126,8 @@ impl SourceView {
     /// Returns a source that has reported nothing yet.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), state: State::Loading { done: 0, total: 0 }, traffic: Traffic::default() }
+        let name = name.into();
+        Self { place: name.clone(), name, state: State::Loading { done: 0, total: 0 }, traffic: Traffic::default() }
     }
 }
 
@@ -180,6 +189,8 @@ pub struct App {
     pub columns: Columns,
     /// Whether to draw only ASCII characters.
     pub ascii: bool,
+    /// Whether the screen has room for the totals beside the traces.
+    pub has_totals: bool,
     /// The time of the last tick or batch; all times on the screen refer to it.
     pub now: Nanos,
     /// Budgets for traces.
@@ -188,6 +199,8 @@ pub struct App {
     pub insights: Insights,
     /// The totals beside the traces.
     pub aggregates: Aggregates,
+    /// The guide through the demo, if it is the demo.
+    pub tour: Option<Tour>,
     /// The open view, unless it is the traces.
     pub table: Option<Table>,
     bell: bool,

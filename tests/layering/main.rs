@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "commands",
         &["cli", "config", "demo", "export", "format", "model", "panic_hook", "query", "semconv", "send", "sources", "store", "tui"],
     ),
+    ("fuzz", &["config", "export", "format", "keymap", "model", "query", "semconv", "sources", "store", "tui"]),
     ("version", &[]),
     ("main", &["cli", "commands", "config", "format", "log", "panic_hook", "version"]),
 ];

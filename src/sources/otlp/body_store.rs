@@ -45,6 +45,12 @@ enum Spans {
     Compacted(Vec<SpanExtent>),
 }
 
+/// What a body takes beside its bytes, estimated: its entries in the two tables, whose nodes are about half full, and its list of spans.
+pub(super) const BODY_MEMORY: usize = 3 * size_of::<(u32, Body)>() / 2 + 2 * size_of::<(u64, u32)>() + 16;
+
+/// What each span of a body adds to that.
+pub(super) const OFFSET_MEMORY: usize = size_of::<u32>();
+
 impl Spans {
     /// Returns the index of the span with this original offset.
     fn find(&self, original: usize) -> Option<usize> {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -81,6 +82,8 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    // Responses are short; Nagle's algorithm would only delay them.
+                    let _ = stream.set_nodelay(true);
                     let Some(permit) = self.permit().await else {
                         tracing::warn!(%peer, "OTLP connection closed: too many connections");
                         self.service.ingest.count_turned_away();
@@ -113,9 +116,10 @@ impl Server {
     }
 
     /// Serves one connection. Each port accepts both protocols.
-    async fn serve(mut self, stream: TcpStream, activity: &Arc<Connection>) {
-        // Responses are short; Nagle's algorithm would only delay them.
-        let _ = stream.set_nodelay(true);
+    pub(super) async fn serve<S>(mut self, stream: S, activity: &Arc<Connection>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let builder = connection_builder(self.service.options.limits.idle_timeout);
         let has_request = AtomicBool::new(false);
         let handler = service_fn(|request| {

@@ -12,6 +12,9 @@ use crate::store::{Changes, MINUTE, Store};
 /// Spans and batches to hold back at most during a pause; beyond it the oldest are applied.
 pub(super) const HELD_BACK: usize = 200_000;
 
+/// What may be held back beside what the store holds: one byte in this many of its limit.
+const HELD_BACK_SHARE: u64 = 16;
+
 impl App {
     /// Applies a batch, or holds it back during a pause.
     pub fn receive(&mut self, store: &mut Store, batch: Batch, now: Nanos) {
@@ -23,11 +26,11 @@ impl App {
             return self.apply(store, &batch, now);
         };
         self.held_back_spans += batch.spans.len();
-        self.held_back_bytes += retained_bytes(&batch);
+        self.held_back_bytes += held_bytes(&batch);
         held_back.push_back(batch);
-        while let Some(batch) = self.pop_excess(store.limits().bytes) {
+        while let Some(batch) = self.pop_excess(store.limits().bytes / HELD_BACK_SHARE) {
             self.held_back_spans -= batch.spans.len();
-            self.held_back_bytes -= retained_bytes(&batch);
+            self.held_back_bytes -= held_bytes(&batch);
             self.apply(store, &batch, now);
         }
     }
@@ -121,7 +124,7 @@ impl App {
     /// work is left for further frames.
     pub fn prepare_frame(&mut self, store: &mut Store, lines: usize, detail: (u16, u16)) -> bool {
         self.advance_filter(store);
-        self.tree.set_height(lines);
+        self.tree.set_lines(store, lines);
         self.detail.set_size(detail);
         if let Some(table) = &mut self.table {
             table.set_size(lines, detail);
@@ -137,7 +140,7 @@ impl App {
         if std::mem::take(&mut self.is_refiltered) {
             self.aggregates.restart(store, &mut self.tree);
             if let Some(table) = &mut self.table {
-                table.restart(&self.tree);
+                table.restart(store, &self.tree);
             }
         }
         let changes = self.tree.take_visibility_changes();
@@ -149,7 +152,7 @@ impl App {
             let (rows, _) = self.tree.window(store, self.tree.height());
             self.insights.update(store, &rows, self.now);
         }
-        self.aggregates.update_trace(store, self.tree.cursor().map(|row| store.row(row).trace()), self.now);
+        self.aggregates.update_trace(store, self.tree.cursor().map(|row| store.main_of(store.row(row).trace())), self.now);
         has_more
     }
 
@@ -208,6 +211,6 @@ impl App {
 }
 
 /// Returns the bytes that the source holds for the spans of a batch.
-fn retained_bytes(batch: &Batch) -> u64 {
-    batch.spans.iter().map(|span| u64::from(span.retained_bytes)).sum()
+fn held_bytes(batch: &Batch) -> u64 {
+    batch.memory() as u64 + batch.spans.iter().map(|span| u64::from(span.retained_bytes)).sum::<u64>()
 }

@@ -142,18 +142,22 @@ fn a_pause_holds_batches_back_until_it_ends() {
 }
 
 #[test]
-fn a_pause_holds_back_at_most_the_bytes_of_the_store_limit() {
-    let mut harness = TestHarness::new(Limits { bytes: 1000, ..Limits::default() });
+fn a_pause_holds_back_at_most_a_share_of_the_bytes_of_the_store_limit() {
+    let mut harness = TestHarness::new(Limits { bytes: 10_000_000, ..Limits::default() });
     harness.act(Action::Pause);
     for number in 1..=5 {
         let mut batch = Batch::new(SourceId(0), Origin::Live);
         TestHarness::fill(&mut batch, number, 1, 0);
-        batch.spans.iter_mut().for_each(|span| span.retained_bytes = 150);
+        batch.spans.iter_mut().for_each(|span| span.retained_bytes = 150_000);
         harness.app.receive(&mut harness.store, batch, 10 * SECOND);
     }
-    assert_eq!((harness.store.trace_count(), harness.app.held_back_spans()), (2, Some(6)), "three batches of 300 bytes are held back");
+    assert_eq!(
+        (harness.store.trace_count(), harness.app.held_back_spans()),
+        (3, Some(4)),
+        "two batches of 300 kB are held back, three are in the store"
+    );
     harness.act(Action::Pause);
-    assert_eq!((harness.store.trace_count(), harness.app.held_back_spans()), (3, None));
+    assert_eq!((harness.store.trace_count(), harness.app.held_back_spans()), (5, None));
     harness.act(Action::Pause);
     harness.trace(6, 1, 0);
     assert_eq!(harness.app.held_back_spans(), Some(2), "earlier batches do not count");
