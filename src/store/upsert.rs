@@ -212,6 +212,9 @@ impl Store {
             counts: Counts::default(),
             version: 0,
             selected: false,
+            previous: NONE,
+            next: NONE,
+            idle: None,
             scattered: false,
         };
         let trace = TraceIx(self.traces.insert(data));
