@@ -1,5 +1,7 @@
 //! The attribute keys that state each fact of a row.
 
+use super::token_names::is_of_other_scope;
+
 /// The number of fields.
 pub(super) const FIELDS: usize = KEYS.len();
 
@@ -378,7 +380,7 @@ impl Field {
 }
 
 /// Ends of keys that state a fact under any prefix, as in `my.app.conversation.id`. The first end takes precedence, and an exact key before all.
-pub(super) const ENDS: [(&str, Field); 14] = [
+pub(super) const ENDS: [(&str, Field); 22] = [
     ("conversation.id", Field::Session),
     ("conversation_id", Field::Session),
     ("conversationId", Field::Session),
@@ -393,6 +395,14 @@ pub(super) const ENDS: [(&str, Field); 14] = [
     (TOOL_ARGUMENTS, Field::Input),
     ("tool.call.id", Field::ResponseId),
     ("lc_agent_name", Field::GraphAgent),
+    ("usage.input_token_details", Field::InputDetails),
+    ("usage.input_tokens_details", Field::InputDetails),
+    ("usage.prompt_token_details", Field::InputDetails),
+    ("usage.prompt_tokens_details", Field::InputDetails),
+    ("usage.output_token_details", Field::OutputDetails),
+    ("usage.output_tokens_details", Field::OutputDetails),
+    ("usage.completion_token_details", Field::OutputDetails),
+    ("usage.completion_tokens_details", Field::OutputDetails),
 ];
 
 /// The end of the key of a tool's arguments.
@@ -419,7 +429,9 @@ pub(crate) struct EndEntry {
 pub(super) fn by_end(key: &[u8]) -> Option<EndEntry> {
     // Few keys end in one of these, and then all ends are compared.
     match key.last_chunk()? {
-        b"n.id" | b"n_id" | b"onId" | b"d_id" | b"adId" | b"r.id" | b"r_id" | b"erId" | b"l.id" | b"ents" | b"name" => compare_ends(key),
+        b"n.id" | b"n_id" | b"onId" | b"d_id" | b"adId" | b"r.id" | b"r_id" | b"erId" | b"l.id" | b"ents" | b"name" | b"ails" => {
+            compare_ends(key)
+        }
         _ => None,
     }
 }
@@ -428,7 +440,12 @@ fn compare_ends(key: &[u8]) -> Option<EndEntry> {
     let (rank, &(end, field)) = ENDS.iter().enumerate().find(|(_, (end, _))| has_end(key, end))?;
     let prefix = std::str::from_utf8(&key[..key.len() - end.len()]).ok()?;
     let is_other = || prefix.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| OTHER_SESSIONS.contains(&word));
-    (!matches!(field, Field::Session | Field::User) || !is_other()).then_some(EndEntry { field, rank: FIRST_END + rank as u8 })
+    let is_refused = match field {
+        Field::Session | Field::User => is_other(),
+        Field::InputDetails | Field::OutputDetails => is_of_other_scope(prefix.as_bytes()),
+        _ => false,
+    };
+    (!is_refused).then_some(EndEntry { field, rank: FIRST_END + rank as u8 })
 }
 
 /// Whether a key is `end`, or ends in it after a separator.
@@ -583,6 +600,9 @@ mod tests {
             ("mastra.metadata.userId", Field::User),
             ("spring.ai.tool.call.arguments", Field::Input),
             ("metadata.lc_agent_name", Field::GraphAgent),
+            ("langsmith.usage.input_token_details", Field::InputDetails),
+            ("usage.prompt_tokens_details", Field::InputDetails),
+            ("llm.usage.completion_tokens_details", Field::OutputDetails),
         ] {
             assert_eq!(by_end(key.as_bytes()).map(|entry| entry.field), Some(field), "{key}");
         }
@@ -599,6 +619,8 @@ mod tests {
             "parent.session_id",
             "llm.model_name",
             "tool.call.argument",
+            "app.session.usage.input_token_details",
+            "request.input_token_details",
         ] {
             assert_eq!(by_end(key.as_bytes()), None, "{key}");
         }

@@ -59,7 +59,8 @@ fn named(word: &str) -> Option<SpanType> {
 /// Whether a word beside the name of a kind does not change what the span does.
 fn changes_nothing(word: &str) -> bool {
     let is_version = |word: &str| word.strip_prefix('v').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
-    matches!(word, "call" | "run" | "execute" | "invoke" | "request" | "stream" | "text" | "content" | "mcp" | "rag") || is_version(word)
+    matches!(word, "call" | "run" | "execute" | "execution" | "invoke" | "request" | "stream" | "text" | "content" | "mcp" | "rag")
+        || is_version(word)
 }
 
 /// Reads an operation of the AI SDK: `ai.generateText` loops over `ai.generateText.doGenerate` and `ai.toolCall`.
@@ -96,6 +97,11 @@ pub(super) fn call_in_name(name: &str) -> Option<SpanType> {
         _ => None,
     };
     call(one, other).or_else(|| call(other, one))
+}
+
+/// Whether a span name is that of the execution of a tool call, `app.tool.execution`. It names no tool: the span of the call does.
+pub(super) fn is_execution(name: &str) -> bool {
+    name.ends_with(".execution")
 }
 
 /// Whether a span name only says what the span does, as `invoke_agent` and `ai.streamText` do, and has no name in it.
@@ -184,7 +190,20 @@ mod tests {
                     "ai.streamObject.doStream",
                 ],
             ),
-            (SpanType::Tool, &["tool", "execute_tool", "tool.execute", "tool_call", "toolCall", "mcp_tool_call", "tool.v2", "ai.toolCall"]),
+            (
+                SpanType::Tool,
+                &[
+                    "tool",
+                    "execute_tool",
+                    "tool.execute",
+                    "tool.execution",
+                    "tool_call",
+                    "toolCall",
+                    "mcp_tool_call",
+                    "tool.v2",
+                    "ai.toolCall",
+                ],
+            ),
             (
                 SpanType::Embedding,
                 &["embedding", "embeddings", "embedder", "aembedding", "embed_content", "embedding_model", "rag_embedding"],
@@ -214,7 +233,7 @@ mod tests {
             "memory",
             "interaction",
             "tool.blocked_on_user",
-            "tool.execution",
+            "code_execution",
             "tool_result",
             "model_chunk",
             "image_generation",
@@ -227,6 +246,12 @@ mod tests {
         ] {
             assert_eq!(from_value(Scalar::Text(value.as_bytes())), None, "{value}");
         }
+    }
+
+    #[test]
+    fn the_execution_of_a_tool_call_names_no_tool() {
+        assert!(is_execution("app.tool.execution"));
+        assert!(["execution", "tool_execution", "get_weather", ""].iter().all(|name| !is_execution(name)));
     }
 
     #[test]

@@ -11,7 +11,13 @@ const MAX_NAME: usize = 48;
 pub(crate) const USAGE_PREFIX: &str = "usage.";
 
 /// The ends of the keys of token counts, in lower case.
-pub(crate) const COUNT_ENDS: [&str; 2] = ["tokens", "count"];
+pub(crate) const COUNT_ENDS: [&str; 7] = ["tokens", "count", "cache_read", "cache_creation", "cache_write", "reasoning", "audio"];
+
+/// The ends that a name needs outside of details. The others are too common there.
+const WHOLE_ENDS: [&str; 2] = ["tokens", "count"];
+
+/// The end, without separators, of the names of maps with parts of a count.
+const DETAILS: &[u8] = b"details";
 
 /// Words in a prefix of counts that are not of one call or one run.
 const OTHER_SCOPES: [&[u8]; 8] = [b"session", b"context", b"limit", b"budget", b"remaining", b"cumulative", b"conversation", b"quota"];
@@ -144,15 +150,20 @@ pub(crate) struct CountKey {
 #[inline]
 pub(super) fn count_key(key: &[u8]) -> Option<CountKey> {
     // Most keys end differently.
-    let ends_like_a_count = matches!(key, [.., b't' | b'T', b'o', b'k', b'e', b'n', b's'] | [.., b'c' | b'C', b'o', b'u', b'n', b't']);
+    let end = key.last_chunk::<4>()?.map(|byte| byte.to_ascii_lowercase());
+    let ends_like_a_count = matches!(&end, b"kens" | b"ount" | b"read" | b"tion" | b"rite" | b"ning" | b"udio");
     if ends_like_a_count { read(key) } else { None }
+}
+
+/// Whether counts under a prefix are of more than one call or run, or of none.
+pub(super) fn is_of_other_scope(prefix: &[u8]) -> bool {
+    OTHER_SCOPES.iter().any(|word| memchr::memmem::find(prefix, word).is_some())
 }
 
 fn read(key: &[u8]) -> Option<CountKey> {
     let (name, is_bare) = match memchr::memmem::rfind(key, USAGE_PREFIX.as_bytes()) {
         Some(at) => {
-            let is_other = |word: &&[u8]| memchr::memmem::find(key.get(..at).unwrap_or_default(), word).is_some();
-            if OTHER_SCOPES.iter().any(is_other) {
+            if is_of_other_scope(key.get(..at)?) {
                 return None;
             }
             let name = key.get(at + USAGE_PREFIX.len()..)?;
@@ -161,7 +172,32 @@ fn read(key: &[u8]) -> Option<CountKey> {
         None if key.contains(&b'.') => return None,
         None => (key, true),
     };
-    let field = match Name::read(name)?.counted()? {
+    if let Some((of_input, part)) = part(name) {
+        let field = match Name::read(part)?.counted()? {
+            Counted::Audio if of_input => Field::AudioIn,
+            Counted::Audio => Field::AudioOut,
+            Counted::Input | Counted::Prompt | Counted::Output | Counted::Total => return None,
+            counted => field(counted)?,
+        };
+        return Some(CountKey { field, is_bare });
+    }
+    let ends_in = |end: &&str| name.len().checked_sub(end.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(end.as_bytes()));
+    if !WHOLE_ENDS.iter().any(ends_in) {
+        return None;
+    }
+    Some(CountKey { field: field(Name::read(name)?.counted()?)?, is_bare })
+}
+
+/// Splits the name of a part of the input (`true`) or of the output: `prompt_tokens_details.cached_tokens`.
+fn part(name: &[u8]) -> Option<(bool, &[u8])> {
+    let (map, part) = name.split_at_checked(name.iter().position(|byte| *byte == b'.')?)?;
+    let map = Name::read(map)?;
+    Some((map.is_of_input()?, part.get(1..)?)).filter(|_| map.text().ends_with(DETAILS))
+}
+
+/// Returns the field that states a count outside of details.
+fn field(counted: Counted) -> Option<Field> {
+    Some(match counted {
         Counted::Input | Counted::Prompt => Field::Prompt,
         Counted::Output => Field::Completion,
         Counted::Total => Field::Total,
@@ -174,8 +210,7 @@ fn read(key: &[u8]) -> Option<CountKey> {
         Counted::OutputAudio => Field::AudioOut,
         Counted::CachedAudio => Field::CachedAudio,
         Counted::Audio => return None,
-    };
-    Some(CountKey { field, is_bare })
+    })
 }
 
 #[cfg(test)]
@@ -194,6 +229,18 @@ mod tests {
             ("gen_ai.usage.cache_creation.ephemeral_1h_input_tokens", Some((Field::CacheWrite1h, false))),
             ("input_tokens", Some((Field::Prompt, true))),
             ("thoughts_token_count", Some((Field::Reasoning, true))),
+            ("llm.usage.prompt_tokens_details.cached_tokens", Some((Field::CacheRead, false))),
+            ("gen_ai.usage.input_token_details.cache_read", Some((Field::CacheRead, false))),
+            ("acme.usage.inputTokenDetails.cacheReadTokens", Some((Field::CacheRead, false))),
+            ("usage.prompt_tokens_details.audio_tokens", Some((Field::AudioIn, false))),
+            ("usage.output_token_details.audio", Some((Field::AudioOut, false))),
+            ("usage.completion_tokens_details.reasoning_tokens", Some((Field::Reasoning, false))),
+            ("usage.input_token_details.input_tokens", None),
+            ("usage.prompt_tokens_details.text_tokens", None),
+            ("session.usage.prompt_tokens_details.cached_tokens", None),
+            ("usage.reasoning", None),
+            ("reasoning", None),
+            ("usage.input.cache_read", None),
             ("acme.input_tokens", None),
             ("acme.session.usage.input_tokens", None),
             ("usage.prompt_context.tool_tokens_estimated", None),

@@ -229,12 +229,14 @@ impl Store {
         }
     }
 
-    /// Returns whether a row and its child report the same operation: same group, same name, and the child runs within the row's time.
+    /// Returns whether a row and its child report the same operation: same group, same name, and the child runs within the row's time. The
+    /// execution of a tool call need not state the tool's name.
     pub(super) fn is_same_operation(&self, row: RowIx, child: RowIx) -> bool {
         let (row, child) = (self.row(row), self.row(child));
         let have_arrived = !row.placeholder && !child.placeholder;
         let is_within = row.start <= child.start && child.end <= row.end;
-        have_arrived && is_within && row.label == child.label && By::of(row.span_type) == By::of(child.span_type)
+        let is_same = row.label == child.label || (child.span_type == SpanType::Tool && child.label.is_empty());
+        have_arrived && is_within && is_same && By::of(row.span_type) == By::of(child.span_type)
     }
 
     /// Returns the group and the name that the row counts as a call of; a model's name may be empty. `None` if it is not counted.

@@ -25,7 +25,11 @@ impl Extractor<'_> {
         let span_type = self.span_type(name, metadata.agent.as_deref());
         let may_be_agent = !matches!(span_type, SpanType::Model | SpanType::Tool | SpanType::Embedding);
         let tool = self.text(Field::Tool).or(self.text(Field::Entity));
-        let tool = if span_type == SpanType::Tool { tool.or_else(|| Some(self.title(name))) } else { None };
+        let tool = if span_type == SpanType::Tool {
+            tool.or_else(|| if kinds::is_execution(name) { None } else { Some(self.title(name)) })
+        } else {
+            None
+        };
         let (agent, naming) = if span_type.is_agentic() {
             self.agent_name(span_type, name, &metadata)
         } else {

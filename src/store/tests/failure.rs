@@ -36,8 +36,7 @@ fn steps(steps: &[Step]) -> Batch {
     let mut batch = Batch::new(SourceId(0), Origin::Live);
     for step in steps {
         let error = if step.error.is_empty() { format!("error {}", step.id) } else { step.error.to_owned() };
-        let [service, run, tool, error] =
-            [step.service.to_owned(), step.run.to_owned(), step.tool.to_owned(), error].map(|text| batch.intern(&text));
+        let [service, run, tool, error] = [step.service, step.run, step.tool, &error].map(|text| batch.intern(text));
         batch.spans.push(Span {
             trace: trace_id(step.trace),
             id: span_id(step.id),
@@ -163,6 +162,14 @@ fn a_tool_call_failed_if_its_execution_did() {
         assert_eq!((status(&store, 1), store.all().failed, store.all().errors), (RunStatus::Ok, 0, 1));
     }
     assert_eq!(status(&held(&[&[hook]]), 1), RunStatus::Error, "alone it is the call");
+    // The execution need not state the tool's name.
+    let unnamed = Step { tool: "", ..execution.clone() };
+    for parts in [[&call, &unnamed], [&unnamed, &call]] {
+        let store = held(&parts.map(std::slice::from_ref));
+        assert_eq!((status(&store, 1), store.all().failed), (RunStatus::Error, 1));
+        let groups: Vec<_> = store.stats().groups(By::Tool).map(|(name, group)| (store.text(name), group.calls, group.failed)).collect();
+        assert_eq!(groups, [("add", 1, 1)]);
+    }
     // Another tool that a tool calls may fail without it.
     let store = held(&[&[called(1, None, "sum"), execution.clone()]]);
     assert_eq!(store.row(row(&store, 1)).own_status(), RunStatus::Ok);
@@ -278,7 +285,21 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
         {
             let in_trace: Vec<u64> = found.iter().filter(|other| other.trace == trace).map(|other| other.id).collect();
             let parent = (rare > 0 && !in_trace.is_empty()).then(|| *parent.get(&in_trace));
-            found.push(Step { id: at as u64 + 1, trace, parent, span_type, status, ending, service, run, continues, tool, error, answers });
+            found.push(Step {
+                id: at as u64 + 1,
+                trace,
+                parent,
+                span_type,
+                status,
+                ending,
+                service,
+                run,
+                continues,
+                tool,
+                name: Text::default(),
+                error,
+                answers,
+            });
         }
         found
     })
