@@ -42,7 +42,12 @@ fn variable(piece: &str) -> Option<(String, &str)> {
     Some((format!("AGNO_TOP_{}", setting.key.to_uppercase()), value))
 }
 
-/// Returns the lines of `agno-top config` without comments, which name origins and secrets.
+/// Returns the lines of `agno-top config` without comments, which name origins, and without secrets, which it shows only if they are empty.
 fn without_origins(shown: &str) -> Vec<&str> {
-    shown.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value)).filter(|line| !line.starts_with('#')).collect()
+    let lines = shown.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value));
+    let is_secret = |line: &&str| {
+        let key = line.split(' ').next().unwrap_or_default();
+        SETTINGS.iter().any(|setting| setting.key == key && setting.syntax.is_secret())
+    };
+    lines.filter(|line| !line.starts_with('#') && !is_secret(line)).collect()
 }
