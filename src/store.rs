@@ -23,6 +23,7 @@
 mod anomalies;
 mod answering;
 mod attribution;
+mod cost_models;
 mod dedup;
 mod endings;
 mod hash_index;
@@ -36,6 +37,7 @@ mod naming;
 mod nesting;
 mod orphans;
 mod outcome;
+mod own_reason;
 mod packed_usage;
 mod pairing;
 mod placement;
@@ -82,7 +84,7 @@ use dedup::Reports;
 use endings::{Pauses, Services};
 use hash_index::HashIndex;
 use ix::NONE;
-use model_ids::ModelIds;
+use model_ids::{ModelId, ModelIds};
 use packed_usage::PackedUsage;
 use pairing::Pairing;
 use placement::StatedParent;
@@ -160,6 +162,8 @@ pub struct Store {
     pairing: Pairing,
     /// The models that rows state which count for another one.
     stated_models: HashMap<RowIx, StatedModel>,
+    /// The models of the calls below, for rows that add usage to them.
+    cost_models: HashMap<RowIx, ModelId>,
     running_totals: RunningTotals,
     tool_calls: ToolCalls,
     hasher: DefaultHashBuilder,

@@ -132,7 +132,7 @@ fn table(snapshot: &Snapshot, traces: &[TraceIx]) -> Table {
             vec![StyledText::new(&format::count(totals.failed.into()), errors)],
             vec![StyledText::from(format::tokens(totals.tokens()))],
         ];
-        line.extend(has_costs.then(|| vec![StyledText::from(format::money(totals.cost()))]));
+        line.extend(has_costs.then(|| vec![StyledText::from(format::align_money(&display::cost(&totals)))]));
         line.extend(has_several_sources.then(|| vec![StyledText::new(snapshot.source(trace), Style::Dim)]));
         line.push(description(snapshot, trace));
         table.push(line);

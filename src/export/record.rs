@@ -23,8 +23,10 @@ pub struct UsageRecord {
     pub reasoning_tokens: Option<u64>,
     /// The cost in US dollars.
     pub cost_usd: Option<f64>,
-    /// Whether cached tokens are missing from a call whose provider counts them apart. Its input and cost may then be higher.
+    /// Whether cached tokens are missing from a call whose provider counts them apart. Its input may then be higher.
     pub cache_unstated: bool,
+    /// Whether the cost is a lower bound: the cost of a call is unknown, or was computed without its cached tokens.
+    pub cost_incomplete: bool,
 }
 
 impl UsageRecord {
@@ -41,6 +43,7 @@ impl UsageRecord {
             reasoning_tokens: count(usage.reasoning),
             cost_usd: usage.cost.map(dollars),
             cache_unstated: usage.cache_unstated,
+            cost_incomplete: usage.cache_unstated && usage.cost.is_some() && store.quote(row).is_some(),
         }
     }
 
@@ -49,13 +52,14 @@ impl UsageRecord {
     pub fn from_totals(totals: &Totals) -> Self {
         let part = |count| (count > 0).then_some(count);
         Self {
-            input_tokens: (totals.inputs > 0).then_some(totals.input),
+            input_tokens: (totals.inputs > 0 || totals.input > 0).then_some(totals.input),
             cached_tokens: part(totals.cache_read),
             cache_write_tokens: part(totals.cache_write),
-            output_tokens: (totals.outputs > 0).then_some(totals.output),
+            output_tokens: (totals.outputs > 0 || totals.output > 0).then_some(totals.output),
             reasoning_tokens: part(totals.reasoning),
             cost_usd: totals.cost().map(dollars),
             cache_unstated: totals.cache_unstated > 0,
+            cost_incomplete: totals.is_cost_incomplete(),
         }
     }
 }

@@ -268,7 +268,7 @@ impl Store {
         let mut next = Some(row);
         while let Some(row) = next.filter(|&row| self.row(row).span_type == SpanType::Tool) {
             let has_failed_below = self.row(row).outcome.has(Mark::FailedElsewhere);
-            let is_failed = |child: &&RowIx| self.row(**child).has_failed() && self.is_same_operation(row, **child);
+            let is_failed = |child: &&RowIx| self.row(**child).own_failure() && self.is_same_operation(row, **child);
             let fails = self.below(row).errors + self.below(row).failed > 0
                 && self.children(row).iter().take(MAX_EXAMINED_CHILDREN).any(|child| is_failed(&child));
             if fails == has_failed_below {
@@ -306,7 +306,7 @@ impl Store {
     /// Returns the call of those right below a row that failed, though only the row says so.
     pub(super) fn failed_nested_call(&self, row: RowIx, calls: &[RowIx]) -> Option<RowIx> {
         let data = self.row(row);
-        let is_told_above = data.span_type == SpanType::Model && data.has_failed() && !calls.iter().any(|&call| self.row(call).fails());
+        let is_told_above = data.span_type == SpanType::Model && data.own_failure() && !calls.iter().any(|&call| self.row(call).fails());
         calls.last().copied().filter(|&call| is_told_above && self.lies_within(call, row))
     }
 
@@ -319,6 +319,9 @@ impl Store {
             self.set_counted(row, counted);
             changes.rows.push(row);
             self.touch(self.row(row).trace(), changes);
+            if mark != Mark::Continued {
+                self.mark_own_reasons(row, changes);
+            }
         }
     }
 }

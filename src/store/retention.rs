@@ -82,6 +82,7 @@ impl Store {
         self.retained_bytes -= u64::from(retained_bytes);
         release_payload(source, payload_ref, retained_bytes, changes);
         self.forget_run(row);
+        self.cost_models.remove(&row);
         self.release_facts(row);
         self.enter_phase(row, Phase::Ended);
         self.stated_parents.remove(&row);

@@ -62,7 +62,7 @@ impl Store {
             let own = self.own_totals(row);
             if !own.is_zero() {
                 let own = signed(own);
-                stats.add_own(self.row(row).end, self.model(row), &own);
+                stats.add_own(self.row(row).end, self.counted_model(row), &own);
                 for (&owner, by) in owners.iter().zip(OWNERS).filter(|(owner, _)| !owner.is_empty()) {
                     stats.add_usage(by, owner, &own);
                 }

@@ -6,7 +6,7 @@ mod tokens;
 
 pub use bar::row_bar;
 pub use symbols::{ascii_symbol, span_type_role, span_type_symbol, status_role, status_symbol};
-pub use tokens::{Shares, cost, tokens_in_out};
+pub use tokens::{Shares, cost, cost_width, tokens_in_out};
 
 use crate::format;
 use crate::model::{Attribute, Nanos, SpanType, Value};

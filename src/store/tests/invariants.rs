@@ -65,11 +65,13 @@ impl Store {
                 || (data.span_type == SpanType::Tool && data.ending() == Ending::Watching && watches());
             assert_eq!(data.outcome.has(Mark::Harmless), is_harmless, "failures that harm no agent");
             assert!(data.outcome.has(Mark::Continued) || !self.pauses.is_continued(row), "pauses end");
-            let fails_below = |&child: &RowIx| self.row(child).has_failed() && self.is_same_operation(row, child);
+            let fails_below = |&child: &RowIx| self.row(child).own_failure() && self.is_same_operation(row, child);
             let has_failed_below = data.span_type == SpanType::Tool && self.children(row).iter().any(fails_below);
             let fails_above = |&above: &RowIx| self.failed_nested_call(above, &self.nested_calls(above)) == Some(row);
             let has_failed_above = data.span_type == SpanType::Model && data.parent().as_ref().is_some_and(fails_above);
             assert_eq!(data.outcome.has(Mark::FailedElsewhere), has_failed_below || has_failed_above, "calls that failed elsewhere");
+            assert_eq!(self.cost_models.get(&row).copied(), self.cost_model(row), "models of what is added to calls below");
+            assert_eq!(data.has_own_reason(), self.has_own_reason(row), "runs that failed for reasons of their own");
         }
         let running: BTreeSet<RowIx> = rows.iter().copied().filter(|&row| self.row(row).phase == Phase::Running).collect();
         assert_eq!(self.running, running);

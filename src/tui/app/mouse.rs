@@ -1,6 +1,6 @@
 //! What mouse clicks and the wheel do.
 
-use super::{App, Focus, Overlay, Tab};
+use super::{App, Focus, Overlay, Tab, View};
 use crate::store::{RowIx, Store};
 
 /// What is on the screen under the mouse pointer.
@@ -20,6 +20,8 @@ pub enum HitTarget {
     Detail,
     /// The title of a tab.
     Tab(Tab),
+    /// The name of a view.
+    View(View),
     /// The window over the panes.
     Overlay,
     /// An item of the window's list, by its index.
@@ -55,6 +57,7 @@ impl App {
                 self.focus = Focus::Detail;
             }
             HitTarget::Nothing | HitTarget::Traces | HitTarget::Overlay | HitTarget::Detail => {}
+            HitTarget::View(view) => self.open_view(store, view),
             HitTarget::Tab(tab) => {
                 self.tree.follow = false;
                 self.detail.open(tab);

@@ -160,7 +160,7 @@ impl TraceTree {
         self.order.sorting()
     }
 
-    /// Returns what a full bar of a folded trace stands for, in nanoseconds, tokens or nano-dollars.
+    /// Returns what a full bar of a trace's first line stands for, in nanoseconds, tokens or nano-dollars.
     #[must_use]
     pub fn scale(&self) -> u64 {
         self.scales.fitting(self.measure)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::index::{Index, Rows};
 use super::{Cell, GroupKey, Line, Table, TableColumn, View, columns};
-use crate::model::SpanType;
+use crate::model::{NO_MODEL, SpanType};
 use crate::query::{KINDS, with_values};
 use crate::store::{By, Group, RowIx, Store};
 use crate::tui::app::Aggregates;
@@ -47,8 +47,9 @@ fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
         TableColumn::Cached => part(usage.cache_read, usage.input, usage.inputs),
         TableColumn::Reasoning => part(usage.reasoning, usage.output, usage.outputs),
         TableColumn::TokensPerSecond => Cell::Rate(group.tokens_per_second()),
-        TableColumn::Cost => Cell::Money(usage.cost()),
-        _ if name.is_empty() => Cell::Text("(no name)".to_owned()),
+        TableColumn::Cost => Cell::cost(usage),
+        // Only calls of models count without a name.
+        _ if name.is_empty() => Cell::Text(NO_MODEL.to_owned()),
         _ => Cell::Text(name.to_owned()),
     }
 }
@@ -62,7 +63,7 @@ fn session(store: &Store, index: &Index, key: &GroupKey, rows: &Rows) -> Line {
         TableColumn::Last => start(rows.last()),
         TableColumn::First => start(rows.first()),
         TableColumn::Errors => Cell::Count(u64::from(totals.failed)),
-        TableColumn::Cost => Cell::Money(totals.cost()),
+        TableColumn::Cost => Cell::cost(&totals),
         TableColumn::Tokens => Cell::Tokens(totals.tokens()),
         TableColumn::TokensPerTurn => Cell::Tokens(totals.tokens().map(|tokens| tokens / turns.max(1))),
         TableColumn::Input => Cell::Tokens((totals.inputs > 0).then_some(totals.input)),

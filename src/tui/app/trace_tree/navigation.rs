@@ -197,7 +197,7 @@ impl TraceTree {
     pub fn go_to_error(&mut self, store: &Store, back: bool) -> bool {
         let has_errors = |trace: TraceIx| store.trace(trace).counts().failed.max(store.trace(trace).counts().fatal) > 0;
         let only_matches = self.query().is_some_and(Query::requires_error);
-        let found = self.seek(store, back, has_errors, |row| store.row(row).has_failed() && (!only_matches || self.is_match(row)));
+        let found = self.seek(store, back, has_errors, |row| store.row(row).own_failure() && (!only_matches || self.is_match(row)));
         self.go_to_found(store, found)
     }
 

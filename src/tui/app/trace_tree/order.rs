@@ -14,7 +14,7 @@ named_enum! {
         #[default]
         Start = "start",
         /// Duration, longest first.
-        Duration = "duration",
+        Duration = "time",
         /// Tokens, most first.
         Tokens = "tokens",
         /// Cost, highest first.

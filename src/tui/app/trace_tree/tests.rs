@@ -95,7 +95,7 @@ fn traces_stay_sorted_by_the_chosen_key() {
     }
     let expected = [
         ("start", vec![3, 2, 1]),
-        ("duration", vec![2, 1, 3]),
+        ("time", vec![2, 1, 3]),
         ("tokens", vec![1, 3, 2]),
         ("cost", vec![3, 2, 1]),
         ("errors", vec![3, 2, 1]),
@@ -287,7 +287,7 @@ impl TestHarness {
             prop_assert_eq!(self.cursor_ids(), Some(before), "the cursor left its span");
         }
         if seeks_error && self.app.message.take().is_none() {
-            let found = self.app.tree.cursor().map(|row| self.store.row(row).has_failed());
+            let found = self.app.tree.cursor().map(|row| self.store.row(row).own_failure());
             prop_assert_eq!(found, Some(true));
         }
         self.check()

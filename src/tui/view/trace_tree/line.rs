@@ -51,11 +51,11 @@ impl Line<'_> {
     fn shown_status(&self) -> RunStatus {
         let open = self.app.tree.is_open(self.store, self.row);
         let parent = TraceTree::parent(self.store, self.row);
-        if parent.is_none() && (!open || self.data.run_status() == RunStatus::Ok) {
+        if parent.is_none() && (!open || self.store.run_status(self.row) == RunStatus::Ok) {
             return self.store.trace(self.data.trace()).run_status();
         }
         let below = self.store.below(self.row);
-        match self.data.run_status() {
+        match self.store.run_status(self.row) {
             RunStatus::Ok if !open && below.fatal > 0 => RunStatus::Error,
             RunStatus::Ok if !open && below.paused > 0 => RunStatus::Paused,
             RunStatus::Ok if !open && below.cut > 0 => RunStatus::Cut,
@@ -110,7 +110,7 @@ impl Line<'_> {
     fn draw_text(&self, buffer: &mut Buffer, x: u16, end: u16, y: u16) {
         let Self { app, store, styling, data, .. } = *self;
         let room = |x: u16| end.saturating_sub(x);
-        let own = data.run_status();
+        let own = data.own_status();
         let lead = self.lead();
         let shown = lead.map_or(data, |lead| store.row(lead));
         let (glyph, style) = match own {
@@ -138,7 +138,7 @@ impl Line<'_> {
         }
         // A folded row shows the first failure below it.
         let hides_failure = !app.tree.is_open(store, self.row) && store.below(self.row).fatal > 0;
-        let has_failed = hides_failure || data.has_failed();
+        let has_failed = hides_failure || data.own_failure();
         let error = store.text(if hides_failure { store.failure_text(self.row) } else { data.error });
         if lead.is_some() && error.is_empty() {
             // What the trace began with.
@@ -165,7 +165,8 @@ impl Line<'_> {
         }
         let habits = app.insights.of_row(store, row)?;
         let lost = |rows: &[RowIx]| {
-            let cost = store.sum(rows).cost().map_or_else(String::new, |cost| format!(", {}", format::money(Some(cost))));
+            let sum = store.sum(rows);
+            let cost = if sum.cost().is_some() { format!(", {}", display::cost(&sum)) } else { String::new() };
             format!("{}{cost}", format::duration(store.total_duration(rows, app.now)))
         };
         if let Some(uses) = habits.repeats(row) {
@@ -238,9 +239,14 @@ impl Line<'_> {
         };
         let is_tool_alone = data.span_type == SpanType::Tool && totals.tokens().is_none();
         let tokens = if is_tool_alone { String::new() } else { format::tokens(totals.tokens()) };
-        let cost = if is_tool_alone { String::new() } else { format::money(totals.cost()) };
+        let cost = if is_tool_alone { String::new() } else { display::cost(&totals) };
+        let cost = format::align_money(&cost);
         let when =
             if is_trace { format::short_moment(data.start, app.now, usize::from(columns.when).saturating_sub(1)) } else { String::new() };
+        if is_trace {
+            put(buffer, end + 1, y, columns.service.saturating_sub(2), store.service(self.row), styling.dim());
+        }
+        end += columns.service;
         let known = |known: bool| if known { Style::new() } else { styling.dim() };
         for (text, width, style) in [
             (when, columns.when, styling.dim()),
