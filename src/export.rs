@@ -330,6 +330,7 @@ mod tests {
             agent: None,
             session: None,
             user: None,
+            other_traces: Vec::new(),
             usage: UsageRecord::default(),
         }
     }

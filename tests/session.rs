@@ -67,7 +67,7 @@ fn custom_key_bindings_show_in_help_and_footer() {
     let help = stage.text();
     assert!(help.contains("F3  go to the next error") && help.contains("^f /  filter as you type"), "{help}");
     assert_eq!(stage.keys("<Esc>em").len(), 0);
-    assert_eq!((stage.app.tree.rank(), stage.app.marks.len()), (Some(0), 0), "e and m are unbound");
+    assert_eq!((stage.app.tree.rank(&stage.store), stage.app.marks.len()), (Some(0), 0), "e and m are unbound");
 }
 
 #[test]

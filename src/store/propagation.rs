@@ -76,13 +76,19 @@ impl Store {
     }
 
     /// Returns the totals that stand beside a row: those of the row, and beside the first root of a trace those of the trace, without runs
-    /// that leaked.
+    /// that leaked, and of the traces that are parts of it.
     #[must_use]
     pub fn shown_totals(&self, row: RowIx) -> Totals {
         let trace = self.row(row).trace();
         let data = self.trace(trace);
-        let stands_for_trace = data.leaked == 0 && data.roots().first() == Some(&row);
-        if stands_for_trace { self.totals_of(trace) } else { self.totals(row) }
+        if data.roots().first() != Some(&row) {
+            return self.totals(row);
+        }
+        let mut totals = if data.leaked == 0 { self.totals_of(trace) } else { self.totals(row) };
+        if !self.is_part(trace) {
+            self.group(trace).skip(1).for_each(|part| totals.add(&self.totals_of(part)));
+        }
+        totals
     }
 
     /// Changes a linked row in a way that may change its totals but neither its name nor its type, and propagates the difference.
@@ -190,9 +196,8 @@ impl Store {
             row = parent;
         }
         // The sums above stay as they are, but another row may count in them.
-        while let Some(parent) = self.row(row).parent() {
-            self.settle_cost_model(parent);
-            row = parent;
+        if let Some(parent) = self.row(row).parent() {
+            self.settle_cost_models(parent);
         }
     }
 }

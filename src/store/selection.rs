@@ -34,11 +34,11 @@ impl Store {
         self.selection = Some(selection);
     }
 
-    /// Returns the statistics over one trace. Costs its rows.
+    /// Returns the statistics over a trace and its parts. Costs their rows.
     #[must_use]
     pub fn stats_of(&self, trace: TraceIx) -> Stats {
         let mut stats = self.stats.empty_like();
-        self.add_trace(trace, &mut stats, true);
+        self.group(trace).for_each(|trace| self.add_trace(trace, &mut stats, true));
         stats
     }
 

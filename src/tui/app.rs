@@ -42,7 +42,7 @@ pub use pick::{Choice, Picker};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
 pub use tour::Tour;
-pub use trace_tree::{Sort, Sorting, TraceTree};
+pub use trace_tree::{FootLine, Sort, Sorting, TraceTree};
 
 use std::collections::{HashSet, VecDeque};
 

@@ -15,7 +15,7 @@ const USAGE: [&str; 8] = [
     "cost_incomplete",
 ];
 
-const TRACE: [&str; 15] = [
+const TRACE: [&str; 16] = [
     "source",
     "trace_id",
     "name",
@@ -31,6 +31,7 @@ const TRACE: [&str; 15] = [
     "agent",
     "session",
     "user",
+    "other_traces",
 ];
 
 const SPAN: [&str; 19] = [
@@ -71,7 +72,7 @@ fn list_writes_these_fields() {
         json!({
             "source": "traces.db", "trace_id": FAILED, "name": "Unlucky_Agent.run", "root": "Unlucky_Agent.run", "status": "error",
             "start": "2026-11-22T05:59:05.347970Z", "end": "2026-11-22T05:59:05.453921Z", "duration_ms": 105.951,
-            "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null,
+            "spans": 2, "errors": 2, "failed_steps": 1, "failed": true, "agent": "Unlucky Agent", "session": "sess-5", "user": null, "other_traces": [],
             "input_tokens": null, "cached_tokens": null, "cache_write_tokens": null, "output_tokens": null, "reasoning_tokens": null,
             "cost_usd": null, "cache_unstated": false, "cost_incomplete": false,
         })

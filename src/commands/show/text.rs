@@ -66,6 +66,12 @@ fn heading(out: &mut impl Write, snapshot: &Snapshot, trace: TraceIx, output: Ou
     line(out, "holds", counts.into())?;
     line(out, "session", first(&|row| store.stated_session(row)).into())?;
     line(out, "user", first(&|row| store.row(row).user).into())?;
+    if let Some(note) = display::group_note(store, trace) {
+        line(out, "parts", note.into())?;
+    }
+    for skew in store.skews(trace) {
+        line(out, "clock", display::skew(store, skew).into())?;
+    }
     line(out, "source", snapshot.source(trace).to_owned().into())
 }
 
@@ -127,8 +133,8 @@ impl Tree<'_> {
         pieces.push("  ".to_owned().into());
         pieces.extend(self.bar(row));
         pieces.push("  ".to_owned().into());
-        pieces.extend(display::note(store, row).map(|note| StyledText::new(&format!("{note} "), Style::Dim)));
         pieces.push(description(store, row, data.span_type != SpanType::Model));
+        pieces.extend(display::note(store, row).map(|note| StyledText::new(&format!("  {note}"), Style::Dim)));
         output.line(out, &pieces)
     }
 

@@ -19,6 +19,7 @@ fn trace() -> TraceRecord {
         agent: Some("Report Team".to_owned()),
         session: None,
         user: Some("ann\u{1b}[2J".to_owned()),
+        other_traces: Vec::new(),
         usage: UsageRecord { input_tokens: Some(1200), output_tokens: Some(30), cost_usd: Some(0.0123), ..UsageRecord::default() },
     }
 }

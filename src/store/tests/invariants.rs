@@ -16,6 +16,7 @@ impl Store {
         self.check_namings();
         self.check_tree();
         self.check_places();
+        self.check_groups();
         self.check_calls_and_duplicates();
         self.check_running_totals();
         self.check_recurring_ids();
@@ -119,6 +120,26 @@ impl Store {
                 assert_eq!(self.is_moved(row), place != Some(stated));
             }
         }
+    }
+
+    /// Checks that every trace is in its group, and that the idle ones are counted.
+    fn check_groups(&self) {
+        let mut idle = vec![0; self.idle_traces.len()];
+        for trace in self.traces() {
+            let data = self.trace(trace);
+            let before = (data.previous != NONE).then_some(TraceIx(data.previous));
+            assert!(before.is_none_or(|before| self.trace(before).next == trace.0), "links agree");
+            if self.is_side_call(trace) {
+                assert_eq!(Some(self.main_of(trace)), self.run_around(trace), "a side call is part of its run");
+            } else {
+                assert_eq!((before, self.run_around(trace)), (self.turn_before(trace), None), "a trace goes on with its turn");
+            }
+            assert!(data.idle.is_none() || data.work == 0, "an idle trace does no work");
+            if let Some(service) = data.idle {
+                idle[usize::from(service)] += 1;
+            }
+        }
+        assert_eq!(idle, self.idle_traces, "idle traces are counted");
     }
 
     fn check_calls_and_duplicates(&self) {

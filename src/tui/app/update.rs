@@ -82,6 +82,7 @@ impl App {
             }
             Action::Mark => self.toggle_mark(store),
             Action::ClearMarks => self.marks.clear(),
+            Action::Detail if self.focus == Focus::Traces && self.tree.toggle_foot(store, self.now) => {}
             Action::Detail => {
                 self.tree.follow = false;
                 self.focus = if self.focus == Focus::Traces { Focus::Detail } else { Focus::FullDetail };
@@ -168,7 +169,7 @@ impl App {
 
     fn toggle_mark(&mut self, store: &Store) {
         let Some(row) = self.tree.cursor() else { return };
-        let trace = store.row(row).trace();
+        let trace = store.main_of(store.row(row).trace());
         if !self.marks.remove(&trace) {
             self.marks.insert(trace);
         }
@@ -179,8 +180,10 @@ impl App {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
         traces.sort_by_key(|&trace| store.trace(trace).start);
         if traces.is_empty() {
-            traces.extend(self.tree.cursor().map(|row| store.row(row).trace()));
+            traces.extend(self.tree.cursor().map(|row| store.main_of(store.row(row).trace())));
         }
+        let mut traces: Vec<TraceIx> = traces.into_iter().flat_map(|trace| store.group(trace)).collect();
+        traces.dedup();
         if traces.is_empty() {
             return self.show_message("nothing to export yet", false, now);
         }

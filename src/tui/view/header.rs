@@ -291,7 +291,7 @@ fn totals(app: &App, store: &Store, width: u16, cuts: u8, styling: Styling) -> V
         }
     };
     push_count(u64::from(all.running), "running", styling.running());
-    push_count(u64::from(all.lost), "lost", dim);
+    push_count(u64::from(all.lost), if all.lost == 1 { "span lost" } else { "spans lost" }, dim);
     let mut push_plural = |count: u32, label: &str, style| {
         push_count(count.into(), &format!("{label}{}", if count == 1 { "" } else { "s" }), style);
     };

@@ -56,7 +56,9 @@ fn group_cell(column: TableColumn, name: &str, group: &Group) -> Cell {
 
 fn session(store: &Store, index: &Index, key: &GroupKey, rows: &Rows) -> Line {
     let totals = index.turn_totals(store, rows.iter().map(|&(_, row)| row));
-    let turns = rows.len() as u64;
+    // A trace that goes on with the turn of another one begins none.
+    let goes_on = |row: RowIx| store.is_part(store.row(row).trace());
+    let turns = rows.iter().filter(|&&(_, row)| !goes_on(row)).count() as u64;
     let user = rows.iter().rev().map(|&(_, row)| store.inherited(row, |data| data.user)).find(|user| !user.is_empty());
     let cell = |&column: &TableColumn| match column {
         TableColumn::Turns => Cell::Count(turns),

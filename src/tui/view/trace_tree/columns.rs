@@ -92,7 +92,7 @@ impl BarScale {
         let measure = tree.measure;
         let open = TraceTree::uses_trace_axis(store, row);
         let axis = TraceTree::full_axis(store, trace, now);
-        if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoom_axis(trace)) {
+        if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoom_axis(store, trace)) {
             let since = |time: Nanos| format!("+{}", format::duration(time.saturating_sub(axis.start)));
             let times = length(axis).checked_div(length(zoom)).unwrap_or_default();
             return Self { from: since(zoom.start), label: format!("×{times}"), to: since(zoom.end), is_custom: true };
@@ -116,8 +116,8 @@ impl BarScale {
 
 /// Returns the amount of a full bar in an open trace: that of the whole trace.
 pub(super) fn full_amount(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<u64> {
-    let trace = store.row(row).trace();
-    let totals = store.totals_of(trace);
+    let trace = store.main_of(store.row(row).trace());
+    let totals = store.group_totals(trace);
     match measure {
         Measure::Time | Measure::Own => u64::try_from(length(TraceTree::full_axis(store, trace, now))).ok(),
         Measure::Tokens => totals.tokens(),
