@@ -4,9 +4,9 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
 use super::{Pager, Styles};
-use crate::format::{safe, width};
-use crate::tui::widget::Glyphs;
+use crate::format::{cells, safe, width};
 use crate::tui::widget::text::{Document, TextRole};
+use crate::tui::widget::{Glyphs, put_grapheme};
 
 fn draw(pager: &Pager, width: u16, height: u16) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
