@@ -75,12 +75,34 @@ fn trees_of_requests_streamed_workflows_nested_teams_and_gateways() {
 fn traces_without_agents_are_hidden_until_asked_for() {
     let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
     let screen = stage.text();
-    assert!(screen.contains("1 of 5 ") && screen.contains("1 without agents (A)") && !screen.contains("GET /traces"), "{screen}");
+    assert!(screen.contains("1 of 5 ") && screen.contains("▸ +1 ordinary trace: no agent") && !screen.contains("GET /traces"), "{screen}");
     stage.keys("A");
     let screen = stage.text();
     assert!(screen.contains("of 6 ╮") && screen.contains("GET /traces"), "{screen}");
     stage.keys("A/GET<Enter>");
     assert!(stage.text().contains("GET /traces"), "a filter finds them");
+}
+
+#[test]
+fn the_line_at_the_foot_lists_the_traces_of_its_service() {
+    let mut stage = Stage::open(&fixture("frameworks/agno-agentos-fastapi/traces.sqlite"), (120, 36));
+    stage.keys("Gj");
+    assert!(stage.text().contains("▎▸ +1 ordinary trace: no agent, model or tool, ⏎ lists"), "{}", stage.text());
+    stage.keys("<Enter>");
+    let screen = stage.text();
+    assert!(screen.contains("GET /traces") && screen.contains("▎▾ 1 ordinary trace: listed above, ⏎ hides"), "{screen}");
+    stage.keys("<Enter>k");
+    let screen = stage.text();
+    assert!(!screen.contains("GET /traces") && screen.contains(" ▸ +1 ordinary trace: no agent, model or tool "), "{screen}");
+}
+
+#[test]
+fn a_turn_in_several_traces_is_one_tree() {
+    for (width, height) in [(80, 24), (120, 36)] {
+        let mut stage = Stage::open(&fixture("groups/turn-in-three-traces.json"), (width, height));
+        stage.keys("ljj");
+        assert_screen(&format!("tree-turn-{width}x{height}"), &mut stage);
+    }
 }
 
 #[test]
@@ -97,7 +119,7 @@ fn the_wait_of_a_paused_run_is_drawn_until_it_continues() {
     stage.keys("gh");
     let screen = stage.text();
     let is_waiting = |text: &str| screen.lines().filter(|line| line.contains(text)).map(|line| line.contains('┄')).collect::<Vec<_>>();
-    let (before, after) = (is_waiting("continued in"), is_waiting("continues"));
+    let (before, after) = (is_waiting(" continued"), is_waiting("continues"));
     assert!(before.contains(&true), "{screen}");
     assert!(!after.is_empty() && !after.contains(&true), "{screen}");
 }

@@ -67,7 +67,7 @@ fn custom_key_bindings_show_in_help_and_footer() {
     let help = stage.text();
     assert!(help.contains("F3  go to the next error") && help.contains("^f /  filter as you type"), "{help}");
     assert_eq!(stage.keys("<Esc>em").len(), 0);
-    assert_eq!((stage.app.tree.rank(), stage.app.marks.len()), (Some(0), 0), "e and m are unbound");
+    assert_eq!((stage.app.tree.rank(&stage.store), stage.app.marks.len()), (Some(0), 0), "e and m are unbound");
 }
 
 #[test]
@@ -244,10 +244,34 @@ fn parameters_of_model_calls_are_shown_and_compared() {
     stage.keys("gj<Enter>");
     let text = stage.text();
     assert!(text.contains(" parameters     temperature 0.9 · reasoning_effort high "), "{text}");
-    stage.keys("<Esc>gmGdj");
+    stage.keys("<Esc>gmGd");
+    let text = stage.text();
+    assert!(text.contains("Compare · 3 of 3 steps differ"), "{text}");
+    assert!(text.lines().any(|line| line.contains("≠") && line.matches(" parameters ").count() == 2), "{text}");
+    stage.keys("j");
     let colours = stage.colours(40);
     let lit = |line: &str| line.contains("UNDERLINED]0.2[") && line.contains("UNDERLINED]0.9[");
     assert!(colours.lines().any(lit) && !colours.contains("UNDERLINED]temperature"), "only the words that differ: {colours}");
+}
+
+#[test]
+fn a_key_without_effect_says_why() {
+    for (size, message) in
+        [((80, 24), Some("no room for the panes that this changes: they need 120 columns and 24 lines")), ((120, 36), None)]
+    {
+        let mut stage = open(size);
+        stage.keys("p");
+        assert_eq!(stage.app.message.as_ref().map(|message| message.text.as_str()), message);
+    }
+}
+
+#[test]
+fn the_name_of_a_source_leaves_room_for_tokens_and_cost() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("production-of-the-shop-in-europe-2026.sqlite");
+    std::fs::copy(fixture("agno-3.1.10.sqlite"), &path).unwrap();
+    let header = Stage::open(&path, (80, 24)).text().lines().next().unwrap().to_owned();
+    assert!(header.contains("produ…") && header.contains(".sqlite") && header.contains(" 4.2k tok  ≥$0.0068"), "{header}");
 }
 
 #[test]

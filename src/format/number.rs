@@ -72,6 +72,13 @@ pub fn money(nano: Option<i64>) -> String {
     }
 }
 
+/// Formats nano-dollars as [`money`] does, with `≥` before a known amount that is a lower bound.
+#[must_use]
+pub fn money_at_least(nano: Option<i64>, is_bound: bool) -> String {
+    let bound = if is_bound && nano.is_some() { "≥" } else { "" };
+    format!("{bound}{}", money(nano))
+}
+
 /// The decimals of the smallest amounts of [`money`].
 const MONEY_DECIMALS: usize = 5;
 

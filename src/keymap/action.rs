@@ -61,7 +61,7 @@ actions! {
     SortBy "sort-by" ["O"] "choose the sort key"
     Reverse "reverse" ["I"] "reverse the order"
     Measure "measure" ["b"] "bars: time, own time, tokens, cost"
-    Ordinary "ordinary" ["A"] "show or hide traces without agents"
+    Ordinary "ordinary" ["A"] "list or fold traces without agents"
     CriticalPath "critical-path" ["c"] "highlight the critical path"
     ZoomIn "zoom-in" ["+", "="] "zoom in on the span"
     ZoomOut "zoom-out" ["-"] "zoom out"

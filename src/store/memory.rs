@@ -16,7 +16,7 @@ use crate::model::Nanos;
 pub(super) const INDEX: usize = 7;
 
 /// What an entry of a B-tree takes for each byte of it: nodes that were filled in ascending order are half full.
-const TREE: usize = 2;
+pub(super) const TREE: usize = 2;
 
 /// A trace on the screen in bytes: its sort key, in chunks that are half full or more, and the copy of it by index.
 const SHOWN_TRACE: usize = 152;
@@ -34,6 +34,7 @@ impl Store {
         let traces = self.by_start.len() * (size_of::<Trace>() + INDEX + TREE * size_of::<(Nanos, TraceIx)>() + SHOWN_TRACE);
         let groups = self.stats.group_count() + self.selection().map_or(0, super::Stats::group_count);
         let groups = groups * (size_of::<(Symbol, Group)>() * 2 + HISTOGRAMS);
-        self.retained_bytes + (self.texts.memory() + rows + child_lists + usages + traces + groups) as u64
+        let places = self.groups.memory();
+        self.retained_bytes + (self.texts.memory() + rows + child_lists + usages + traces + groups + places) as u64
     }
 }

@@ -31,7 +31,7 @@ mod update;
 pub use aggregates::Aggregates;
 pub use budget::Budgets;
 pub use compare::Compare;
-pub use detail::{Detail, Page, PayloadState, Tab, value_text};
+pub use detail::{Detail, Page, PayloadState, Tab, asked_above, value_text};
 pub use export_dialog::{Export, ExportDialog, ExportField};
 pub use help::Help;
 pub use insights::Insights;
@@ -42,7 +42,7 @@ pub use pick::{Choice, Picker};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
 pub use tour::Tour;
-pub use trace_tree::{Sort, Sorting, TraceTree};
+pub use trace_tree::{FootLine, Sort, Sorting, TraceTree};
 
 use std::collections::{HashSet, VecDeque};
 
@@ -189,6 +189,8 @@ pub struct App {
     pub columns: Columns,
     /// Whether to draw only ASCII characters.
     pub ascii: bool,
+    /// Whether the screen has room for the totals beside the traces.
+    pub has_totals: bool,
     /// The time of the last tick or batch; all times on the screen refer to it.
     pub now: Nanos,
     /// Budgets for traces.

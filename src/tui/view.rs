@@ -31,7 +31,7 @@ use crate::format;
 use crate::store::Store;
 use crate::tui::app::{App, Help, HitTarget, Overlay};
 use crate::tui::widget::put_grapheme;
-pub use detail::exchange_texts;
+pub use detail::{exchange_texts, parameters};
 pub use hit_map::HitMap;
 pub use layout::PaneLayout;
 use styling::Styling;
@@ -87,6 +87,7 @@ pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
         *line = end.min(*line);
     }
     let panes = PaneLayout::new(area, app.focus);
+    app.has_totals = !panes.cost.is_empty();
     let more = app.prepare_frame(store, panes.trace_lines(), panes.detail_size());
     write_pages(app, store);
     more

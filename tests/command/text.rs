@@ -197,6 +197,36 @@ fn list_joins_a_paused_run_and_its_continuation() {
     std::fs::copy(crate::fixture("frameworks/agno-hitl/traces.sqlite"), program.path("traces.db")).unwrap();
     let text = program.text(&["list", "traces.db"]);
     let line = |id: &str| text.lines().find(|line| line.contains(&format!("  {id}  "))).unwrap_or_default();
-    assert!(line("d1305194").contains("Careful confirm  continued in 922b819b  Do it"), "{text}");
-    assert!(line("922b819b").contains("Careful confirm  continues d1305194  Do it"), "{text}");
+    assert!(line("d1305194").ends_with("Careful confirm  Do it  continued in 922b819b"), "{text}");
+    assert!(line("922b819b").ends_with("Careful confirm  Do it  continues d1305194"), "{text}");
+}
+
+#[test]
+fn list_shows_a_turn_in_several_traces_as_one() {
+    let program = Program::empty();
+    std::fs::copy(crate::fixture("groups/turn-in-three-traces.json"), program.path("traces.json")).unwrap();
+    let text = program.text(&["list", "traces.json"]);
+    assert_eq!(text.lines().count(), 2, "{text}");
+    let line = text.lines().next_back().unwrap_or_default();
+    assert!(line.contains("  ff3c697c  531ms      4    0  1.5k  ") && line.ends_with("gemini-2.5-flash  +2 traces"), "{text}");
+    let traces = program.objects(&["list", "--json", "traces.json"]);
+    let others = ["b5460fd8ab95dfa70a030829d869f0f3", "5e27ad4ec7172fceb6bd065f804c37e3"];
+    assert_eq!(traces.len(), 1);
+    assert_eq!((&traces[0]["other_traces"], &traces[0]["input_tokens"], &traces[0]["spans"]), (&others.into(), &1400.into(), &4.into()));
+    let by_part = program.objects(&["list", "--json", "--filter", "tool:run_shell_command", "traces.json"]);
+    assert_eq!(by_part, traces, "a part stands for its turn");
+    let part = program.text(&["show", "5e27", "traces.json"]);
+    assert!(part.contains("\nparts    goes on with the turn of trace ff3c697c\n"), "{part}");
+}
+
+#[test]
+fn list_shows_calls_outside_the_trace_of_their_run_with_it() {
+    let program = Program::empty();
+    std::fs::copy(crate::fixture("groups/agno-memory.sqlite"), program.path("traces.db")).unwrap();
+    let text = program.text(&["list", "traces.db"]);
+    assert_eq!(text.lines().count(), 5, "{text}");
+    let line = |id: &str| text.lines().find(|line| line.contains(&format!("  {id}  "))).unwrap_or_default();
+    assert!(line("b8eee969").ends_with("Rememberer  tea please, I am Ada  +1 trace"), "{text}");
+    assert!(line("165ff77c").ends_with("Learner  tea please, I learn  +2 traces"), "{text}");
+    assert!(line("f8da172a").ends_with("Unrelated  tea please, no memory"), "{text}");
 }

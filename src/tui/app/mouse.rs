@@ -16,6 +16,8 @@ pub enum HitTarget {
     Row(RowIx),
     /// The fold symbol of a row.
     Fold(RowIx),
+    /// The line at the foot of the traces, by the number of its service.
+    Foot(u16),
     /// The text of the detail pane.
     Detail,
     /// The title of a tab.
@@ -51,6 +53,10 @@ impl App {
                 self.focus = Focus::Traces;
                 self.tree.reveal(store, row);
                 self.tree.toggle(store);
+            }
+            HitTarget::Foot(service) => {
+                self.focus = Focus::Traces;
+                self.tree.toggle_service(store, service, self.now);
             }
             HitTarget::Detail if self.focus == Focus::Traces => {
                 self.tree.follow = false;
@@ -88,7 +94,7 @@ impl App {
                     table.go_to(table.cursor.saturating_add_signed(notches));
                 }
             }
-            (HitTarget::Traces | HitTarget::Row(_) | HitTarget::Fold(_), _) => self.tree.scroll(store, lines),
+            (HitTarget::Traces | HitTarget::Row(_) | HitTarget::Fold(_) | HitTarget::Foot(_), _) => self.tree.scroll(store, lines),
             (HitTarget::Detail | HitTarget::Tab(_), _) => self.detail.pager.scroll(lines),
             _ => {}
         }

@@ -120,7 +120,7 @@ pub struct Table {
 impl Table {
     /// Returns a view of the traces that the tree shows.
     #[must_use]
-    pub fn new(view: View, tree: &TraceTree) -> Self {
+    pub fn new(view: View, store: &Store, tree: &TraceTree) -> Self {
         Self {
             view,
             lines: Vec::new(),
@@ -130,7 +130,7 @@ impl Table {
             top: 0,
             pager: Pager::new(Document::new()),
             is_page_outdated: true,
-            index: Index::new(view, tree),
+            index: Index::new(view, store, tree),
             height: 0,
             pace: Pace::due(),
         }
@@ -143,8 +143,8 @@ impl Table {
     }
 
     /// Starts over with another filter.
-    pub(super) fn restart(&mut self, tree: &TraceTree) {
-        self.index = Index::new(self.view, tree);
+    pub(super) fn restart(&mut self, store: &Store, tree: &TraceTree) {
+        self.index = Index::new(self.view, store, tree);
         self.pace = Pace::due();
     }
 

@@ -68,7 +68,8 @@ impl App {
                 let name = format::safe(self.themes.select_next()).into_owned();
                 self.show_message(format!("theme {name}; to keep it, write theme = \"{name}\" into config.toml"), false, now);
             }
-            Action::Scope => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
+            Action::Scope if self.has_totals => self.aggregates.is_trace_only = !self.aggregates.is_trace_only,
+            Action::Scope => self.show_message("no room for the panes that this changes: they need 120 columns and 24 lines", false, now),
             Action::Filter => {
                 let is_search = self.focus != Focus::Traces;
                 let line = if is_search { String::new() } else { self.filter.clone() };
@@ -81,6 +82,7 @@ impl App {
             }
             Action::Mark => self.toggle_mark(store),
             Action::ClearMarks => self.marks.clear(),
+            Action::Detail if self.focus == Focus::Traces && self.tree.toggle_foot(store, self.now) => {}
             Action::Detail => {
                 self.tree.follow = false;
                 self.focus = if self.focus == Focus::Traces { Focus::Detail } else { Focus::FullDetail };
@@ -167,7 +169,7 @@ impl App {
 
     fn toggle_mark(&mut self, store: &Store) {
         let Some(row) = self.tree.cursor() else { return };
-        let trace = store.row(row).trace();
+        let trace = store.main_of(store.row(row).trace());
         if !self.marks.remove(&trace) {
             self.marks.insert(trace);
         }
@@ -178,8 +180,10 @@ impl App {
         let mut traces: Vec<TraceIx> = self.marks.iter().copied().collect();
         traces.sort_by_key(|&trace| store.trace(trace).start);
         if traces.is_empty() {
-            traces.extend(self.tree.cursor().map(|row| store.row(row).trace()));
+            traces.extend(self.tree.cursor().map(|row| store.main_of(store.row(row).trace())));
         }
+        let mut traces: Vec<TraceIx> = traces.into_iter().flat_map(|trace| store.group(trace)).collect();
+        traces.dedup();
         if traces.is_empty() {
             return self.show_message("nothing to export yet", false, now);
         }

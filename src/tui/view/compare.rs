@@ -74,10 +74,16 @@ fn sides(area: Rect) -> [Rect; 2] {
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, compare: &Compare, store: &Store, now: Nanos, styling: Styling) {
     let differing = compare.difference_count(store, now);
-    let title = match differing {
-        0 => "Compare · no differences".to_owned(),
-        count => format!("Compare · {} of {} steps differ", format::count(count as u64), compare.pairs.len()),
+    let found = match differing {
+        0 => "no differences".to_owned(),
+        count => format!("{} of {} steps differ", format::count(count as u64), compare.pairs.len()),
     };
+    let unread = match compare.unreadable() {
+        _ if compare.is_reading() => " · reading parameters…".to_owned(),
+        0 => String::new(),
+        count => format!(" · parameters of {} unknown", format::plural(count as u64, "call")),
+    };
+    let title = format!("Compare · {found}{unread}");
     popup::draw(buffer, area, (area.width, area.height), &title, styling);
     let parts = Parts::new(area, compare.pairs.len());
     let columns = Columns::new(sides(area)[0].width, store.all().cost().is_some());
@@ -167,9 +173,12 @@ fn step(
     let x = area.x + 2 * depth.min(LEVELS).min(usize::from(area.width) / 6) as u16;
     let x = put(buffer, x, area.y, room(x), display::span_type_symbol(data.span_type), styling.span_type(data.span_type)) + 1;
     let mut x = put(buffer, x, area.y, room(x), &display::name(store, data), lit(Style::new(), differences.step)) + 1;
-    if data.run_status() != RunStatus::Ok {
-        let standing = data.run_status();
+    let standing = store.run_status(row);
+    if standing != RunStatus::Ok {
         x = put(buffer, x, area.y, room(x), display::status_symbol(standing), lit(styling.run_status(standing), differences.status)) + 1;
+    }
+    if differences.parameters {
+        x = put(buffer, x, area.y, room(x), "parameters", styling.lit()) + 1;
     }
     let details = if data.error.is_empty() { (store.text(data.input), styling.dim()) } else { (store.text(data.error), styling.error()) };
     put(buffer, x, area.y, room(x), details.0, lit(details.1, differences.text));
@@ -178,7 +187,7 @@ fn step(
     for (text, width, differences) in [
         (display::elapsed(data, now), columns.time, differences.time),
         (format::tokens(amounts.tokens()), columns.tokens, differences.tokens),
-        (format::align_money(&format::money(amounts.cost())), columns.cost, differences.cost),
+        (format::align_money(&display::cost(&amounts)), columns.cost, differences.cost),
     ] {
         end += width;
         let style = if text == format::UNKNOWN { styling.dim() } else { Style::new() };
@@ -202,7 +211,9 @@ fn difference(compare: &Compare, store: &Store, now: Nanos) -> String {
             Ordering::Greater => format!("{} more", format::plural(y - x, "token")),
         });
     }
-    if let (Some(x), Some(y)) = (x.cost(), y.cost()) {
+    if x.is_cost_incomplete() || y.is_cost_incomplete() {
+        parts.push("at an unknown difference of cost".to_owned());
+    } else if let (Some(x), Some(y)) = (x.cost(), y.cost()) {
         let gap = |gap: i64| format::money(Some(gap));
         parts.push(match y.saturating_sub(x) {
             0 => "same cost".to_owned(),

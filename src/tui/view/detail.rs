@@ -14,41 +14,29 @@ use ratatui::style::Style;
 use super::styling::Styling;
 use super::{HitMap, put, put_right};
 use crate::format;
-use crate::model::{Nanos, SpanType};
-use crate::store::{RowIx, Store};
-use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab};
+use crate::model::Nanos;
+use crate::store::Store;
+use crate::tui::app::{App, Detail, Focus, HitTarget, Page, PayloadState, Tab, asked_above};
 use crate::tui::display;
 use crate::tui::widget::pager::{Pager, Styles};
 use crate::tui::widget::text::TextRole;
-pub use content::exchange_texts;
+use content::Asked;
+pub use content::{exchange_texts, parameters};
 
 /// Returns the page of the open tab.
 pub(super) fn page(detail: &Detail, store: &Store, now: Nanos) -> Page {
     let Some(row) = detail.row() else { return Page::default() };
     match (detail.tab, &detail.payload) {
         (Tab::Overview, payload) => overview::page(store, row, payload, now).into(),
-        (tab, PayloadState::Ready(payload)) => content::page(tab, payload, asked_above(store, row)),
+        (tab, PayloadState::Ready(payload)) => {
+            let asked =
+                asked_above(store, row).map(|above| Asked { beginning: store.text(store.row(above).input), step: detail.question() });
+            content::page(tab, payload, asked)
+        }
         (_, PayloadState::Failed(reason)) => content::note(reason).into(),
         (_, PayloadState::Missing) => content::note("This span has not ended; Agno writes it when it does.").into(),
         (_, PayloadState::Loading) => Page::default(),
     }
-}
-
-/// Returns the beginning of the input of the nearest step above a model call, up to the agent that made it.
-fn asked_above(store: &Store, row: RowIx) -> Option<&str> {
-    if store.row(row).span_type != SpanType::Model {
-        return None;
-    }
-    let mut above = store.row(row).parent();
-    while let Some(at) = above {
-        let data = store.row(at);
-        let input = store.text(data.input);
-        if !input.is_empty() {
-            return Some(input);
-        }
-        above = if data.span_type.is_agentic() { None } else { data.parent() };
-    }
-    None
 }
 
 pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App, store: &Store, styling: Styling) {

@@ -99,7 +99,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         if actions.iter().any(|&action| app.keymap.keys(action).is_empty()) {
             continue;
         }
-        let key: String = actions.iter().map(|&action| hint(app, action)).collect();
+        let key = styling.keys(&actions.iter().map(|&action| hint(app, action)).collect::<String>());
         if x + (format::width(&key) + label.len() + 1) as u16 >= end {
             break;
         }

@@ -170,7 +170,7 @@ fn draw_line(buffer: &mut Buffer, area: Rect, app: &App, line: Line, styling: St
         Line::Blank => {}
         Line::Title(title) => drop(put(buffer, x + 1, y, room(x + 1), title, styling.title())),
         Line::Key(entry) => {
-            put_right(buffer, x + 1 + KEYS, y, KEYS.min(width), &keys(app, entry), styling.key());
+            put_right(buffer, x + 1 + KEYS, y, KEYS.min(width), &styling.keys(&keys(app, entry)), styling.key());
             put(buffer, x + KEYS + 3, y, room(x + KEYS + 3), entry.help, Style::new());
         }
         Line::Words(words, meaning) => {

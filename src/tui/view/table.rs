@@ -85,16 +85,18 @@ fn fit_columns(table: &Table, app: &App, inner: Rect) -> Vec<(usize, TableColumn
     let width = inner.width.saturating_sub(2);
     let least = if table.view == View::Errors { MESSAGE_WIDTH } else { NAME_WIDTH }.min(width);
     let mut left = width - least;
+    let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
     let mut fitting: Vec<(usize, TableColumn, u16)> = Vec::new();
     for (at, &column) in table.columns().iter().enumerate() {
-        let width = if at == 0 { 0 } else { column_width(column, table.view) };
+        // The sign of a lower bound takes a cell.
+        let has_bound = shown.clone().any(|line| matches!(line.cells[at], Cell::Money(_, true)));
+        let width = if at == 0 { 0 } else { column_width(column, table.view) + u16::from(has_bound) };
         if width > left {
             break;
         }
         left -= width;
         fitting.push((at, column, width));
     }
-    let shown = table.lines.iter().skip(table.top).take(usize::from(inner.height));
     let is_dated = |cell: &Cell| matches!(cell, Cell::Moment(moment) if !format::is_same_day(*moment, app.now));
     for (at, _, width) in &mut fitting {
         let extra = DATED_WIDTH.saturating_sub(*width);
@@ -144,7 +146,7 @@ fn text(cell: &Cell, room: u16, app: &App) -> String {
         Cell::Count(count) => format::count(*count),
         Cell::Tokens(tokens) => format::tokens(*tokens),
         Cell::Time(time) => time.map_or_else(unknown, format::duration),
-        Cell::Money(money) => format::align_money(&format::money(*money)),
+        Cell::Money(money, is_bound) => format::align_money(&format::money_at_least(*money, *is_bound)),
         Cell::Part(_, 0) => unknown(),
         Cell::Part(part, whole) => format::percent(*part, *whole),
         Cell::Moment(moment) => format::short_moment(*moment, app.now, usize::from(room)),

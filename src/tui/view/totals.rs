@@ -1,5 +1,7 @@
 //! The panes with totals: tokens and cost with their rankings, and latency.
 
+use std::cmp::Reverse;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,8 +10,8 @@ use ratatui::widgets::Block;
 use super::styling::Styling;
 use super::{put, put_right};
 use crate::format;
-use crate::model::SpanType;
 use crate::model::usage::NanoUsd;
+use crate::model::{NO_MODEL, SpanType};
 use crate::store::{By, Group, Store, TimeBreakdown, Totals};
 use crate::tui::app::App;
 use crate::tui::display::{self, Shares};
@@ -38,7 +40,7 @@ pub(super) fn draw_tokens(buffer: &mut Buffer, area: Rect, app: &App, store: &St
     let ranks = ranked(app, store, By::Model, usize::from(lines), |group| group.usage.tokens());
     let ranks: Vec<Rank<'_>> = ranks
         .into_iter()
-        .map(|(name, amount)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
+        .map(|(name, amount, _)| Rank { name, amount, text: format::tokens(Some(amount)), style: styling.span_type(SpanType::Model) })
         .collect();
     draw_ranks(buffer, Rect { y: inner.y + 1, height: lines, ..inner }, &ranks, styling);
     if has_sparkline {
@@ -74,12 +76,13 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     let inner = draw_frame(buffer, area, if has_agents { "Cost" } else { "Cost by model" }, app, styling);
     let stats = app.aggregates.stats(store);
     let totals = stats.totals();
-    let mut x = put(buffer, inner.x, inner.y, inner.width, &format::money(totals.cost()), styling.title());
+    let mut x = put(buffer, inner.x, inner.y, inner.width, &display::cost(totals), styling.title());
     let mut append = |text: &str, style| x = put(buffer, x + 2, inner.y, inner.right().saturating_sub(x + 2), text, style);
     let minutes = stats.minutes(app.now, HOUR);
     let hour: NanoUsd = minutes.iter().fold(0, |sum, minute| sum.saturating_add(minute.cost));
     if hour > 0 && totals.cost() != Some(hour) {
-        append(&format!("last hour {}", format::money(Some(hour))), styling.dim());
+        let incomplete = minutes.iter().fold(0_u32, |sum, minute| sum.wrapping_add(minute.incomplete)).cast_signed();
+        append(&format!("last hour {}", format::money_at_least(Some(hour), incomplete > 0)), styling.dim());
     }
     let unpriced = totals.calls.saturating_sub(totals.priced);
     if unpriced > 0 {
@@ -92,8 +95,12 @@ pub(super) fn draw_cost(buffer: &mut Buffer, area: Rect, app: &App, store: &Stor
     let ranks_by = |by, count: usize, kind| {
         let ranks = ranked(app, store, by, count, |group| group.usage.cost()).into_iter();
         let amount = |cost: NanoUsd| u64::try_from(cost).unwrap_or(0);
-        let text = |cost| format::align_money(&format::money(Some(cost)));
-        let rank = |(name, cost)| Rank { name, amount: amount(cost), text: text(cost), style: styling.span_type(kind) };
+        let rank = |(name, cost, group): (_, _, &Group)| Rank {
+            name,
+            amount: amount(cost),
+            text: format::align_money(&display::cost(&group.usage)),
+            style: styling.span_type(kind),
+        };
         ranks.map(rank).collect::<Vec<_>>()
     };
     let count = usize::from(lines.height);
@@ -187,19 +194,25 @@ struct Rank<'a> {
 }
 
 /// Returns the `count` groups with the largest amounts, the largest first.
-fn ranked<'a, A: Ord + Copy>(app: &App, store: &'a Store, by: By, count: usize, amount: impl Fn(&Group) -> Option<A>) -> Vec<(&'a str, A)> {
-    let mut ranks: Vec<(A, &str)> = Vec::with_capacity(count + 1);
+fn ranked<'a, A: Ord + Copy>(
+    app: &'a App,
+    store: &'a Store,
+    by: By,
+    count: usize,
+    amount: impl Fn(&Group) -> Option<A>,
+) -> Vec<(&'a str, A, &'a Group)> {
+    let mut ranks: Vec<(A, &str, &Group)> = Vec::with_capacity(count + 1);
     for (symbol, group) in app.aggregates.stats(store).groups(by) {
         let Some(amount) = amount(group) else { continue };
         if ranks.len() == count && ranks.last().is_some_and(|last| last.0 >= amount) {
             continue;
         }
-        let name = if symbol.is_empty() { "(no name)" } else { store.text(symbol) };
-        let at = ranks.partition_point(|&(other, text)| (other, std::cmp::Reverse(text)) > (amount, std::cmp::Reverse(name)));
-        ranks.insert(at, (amount, name));
+        let name = if symbol.is_empty() { NO_MODEL } else { store.text(symbol) };
+        let at = ranks.partition_point(|&(other, text, _)| (other, Reverse(text)) > (amount, Reverse(name)));
+        ranks.insert(at, (amount, name, group));
         ranks.truncate(count);
     }
-    ranks.into_iter().map(|(amount, name)| (name, amount)).collect()
+    ranks.into_iter().map(|(amount, name, group)| (name, amount, group)).collect()
 }
 
 /// Draws the ranks that fit into `area`, one per line.

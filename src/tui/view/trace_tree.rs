@@ -2,6 +2,7 @@
 
 mod bar;
 mod columns;
+mod foot;
 pub(super) mod line;
 #[cfg(test)]
 mod tests;
@@ -29,13 +30,14 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
         block = block.title_bottom(format!(" {} ", notes.join(" · ")));
     }
     let inner = styling.draw_frame(buffer, area, block, app.focus == Focus::Traces);
-    tabs::draw(buffer, hits, area, app, &place(app), styling);
+    tabs::draw(buffer, hits, area, app, &place(app, store), styling);
     let (heading, inner) = layout::split_heading(inner, area.height);
     let tokens_first = app.tree.sorting().by == Sort::Tokens || app.tree.measure == Measure::Tokens;
+    let inner = foot::draw(buffer, hits, inner, app, store, styling);
     let (rows, cursor) = app.tree.window(store, usize::from(inner.height));
     let dated = rows.iter().any(|&row| !format::is_same_day(store.row(row).start, app.now));
     let columns = ColumnWidths::new(inner.width, store.all().cost().is_some(), tokens_first, dated, &app.columns.0);
-    if rows.is_empty() {
+    if rows.is_empty() && app.tree.is_filtered() {
         let room = inner.width.saturating_sub(2);
         for (line, y) in no_match_reasons(app).iter().zip(inner.y + 1..inner.bottom()) {
             put(buffer, inner.x + 2, y, room, line, styling.dim());
@@ -45,18 +47,19 @@ pub(super) fn draw(buffer: &mut Buffer, hits: &mut HitMap, area: Rect, app: &App
     columns.draw_titles(buffer, heading, bars.as_ref(), styling);
     for (at, &row) in rows.iter().enumerate() {
         let line = Rect { y: inner.y + at as u16, height: 1, ..inner };
-        if at == cursor {
+        let is_cursor = at == cursor && !app.tree.is_at_foot();
+        if is_cursor {
             buffer.set_style(line, styling.cursor());
         }
-        Line { app, store, styling, row, data: store.row(row), is_cursor: at == cursor }.draw(buffer, hits, line, columns);
+        Line { app, store, styling, row, data: store.row(row), is_cursor }.draw(buffer, hits, line, columns);
     }
 }
 
 /// Returns the place of the cursor among the shown traces.
-fn place(app: &App) -> String {
+fn place(app: &App, store: &Store) -> String {
     let shown = if app.tree.is_filtered() { " shown" } else { "" };
     let count = format::count(app.tree.len() as u64);
-    app.tree.rank().map_or_else(|| format!("{count}{shown}"), |rank| format!("{} of {count}{shown}", format::count(rank as u64 + 1)))
+    app.tree.rank(store).map_or_else(|| format!("{count}{shown}"), |rank| format!("{} of {count}{shown}", format::count(rank as u64 + 1)))
 }
 
 /// Says that no trace matches, and what may be the reason.
@@ -78,7 +81,7 @@ fn notes(app: &App, store: &Store) -> Vec<String> {
     let mut notes = Vec::new();
     let hidden = app.tree.hidden(store);
     if hidden > 0 {
-        notes.push(format!("{} without agents ({})", format::count(hidden as u64), app.keymap.hint(Action::Ordinary)));
+        notes.push(format!("{} more without agents ({})", format::count(hidden), app.keymap.hint(Action::Ordinary)));
     }
     let sorting = app.tree.sorting();
     if !sorting.is_newest_first() {

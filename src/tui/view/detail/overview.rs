@@ -21,6 +21,7 @@ pub(super) fn page(store: &Store, row: RowIx, payload: &PayloadState, now: Nanos
     let mut page = Page(Document::new());
     page.status(store, row, payload, now);
     page.times(store, row, now);
+    page.skew(store, row);
     page.totals(store, row, payload);
     page.speed(store, row);
     page.anomalies(store, row, now);
@@ -120,8 +121,9 @@ impl Page {
         let message = if is_short { store.text(data.error) } else { full_message };
         let with_message = |text: &str| if message.is_empty() { text.to_owned() } else { format!("{text}: {message}") };
         let failed_steps = failed_steps(store, row);
+        let below = store.below(row);
         let finished = if data.status() == Status::Ok { "finished" } else { "finished, no status set" };
-        let (text, role) = match (data.run_status(), &failed_steps) {
+        let (text, role) = match (data.own_status(), &failed_steps) {
             (RunStatus::Error, _) => (with_message("failed"), TextRole::Error),
             (RunStatus::Running, _) => (format!("running for {}", format::clock(data.duration(now))), TextRole::Keyword),
             (RunStatus::Lost, _) => ("lost: its trace received nothing for a while".to_owned(), TextRole::Faint),
@@ -133,6 +135,11 @@ impl Page {
                 (format!("finished; {steps}"), if store.has_failed(row) { TextRole::Error } else { TextRole::Plain })
             }
             (RunStatus::Ok, None) if store.has_failed(row) => ("finished; a step in it failed".to_owned(), TextRole::Error),
+            (RunStatus::Ok, None) if below.running > 0 => ("finished, spans below it are still running".to_owned(), TextRole::Keyword),
+            (RunStatus::Ok, None) if below.paused > 0 => ("paused: a step in it waits for a person".to_owned(), TextRole::Keyword),
+            (RunStatus::Ok, None) if below.cut > 0 => {
+                ("cut: a step in it was cancelled, timed out, or lost its reader".to_owned(), TextRole::Keyword)
+            }
             (RunStatus::Ok, None) if data.ending() == Ending::Paused => ("paused, and later continued".to_owned(), TextRole::Plain),
             (RunStatus::Ok, None) => (finished.to_owned(), TextRole::Plain),
         };
@@ -142,8 +149,18 @@ impl Page {
         if let Some(steps) = failed_steps.filter(|_| !is_told) {
             self.fact("", &steps, TextRole::Error);
         }
-        if data.has_failed() && !data.span_type.is_agentic() && lacks_trace {
+        if data.own_failure() && !data.span_type.is_agentic() && lacks_trace {
             self.fact("", "no stack trace: Agno's databases hold none, OTLP sends it", TextRole::Faint);
+        }
+    }
+
+    /// Writes the clock skew that the row proves, or, for the first root of a trace, those of the trace.
+    fn skew(&mut self, store: &Store, row: RowIx) {
+        let trace = store.row(row).trace();
+        let is_head = store.trace(trace).roots().first() == Some(&row);
+        let skews = if is_head { store.skews(trace) } else { Vec::from_iter(store.skew(row)) };
+        for skew in skews {
+            self.fact("clock", &display::skew(store, skew), TextRole::Keyword);
         }
     }
 
@@ -295,9 +312,7 @@ impl Page {
     fn anomalies(&mut self, store: &Store, row: RowIx, now: Nanos) {
         let run = store.run_of(row);
         let anomalies = store.anomalies(run);
-        let lost = |rows: &[RowIx]| {
-            format!("{}, cost {}", format::duration(store.total_duration(rows, now)), format::money(store.sum(rows).cost()))
-        };
+        let lost = |rows: &[RowIx]| format!("{}, cost {}", format::duration(store.total_duration(rows, now)), cost(&store.sum(rows)));
         let all: Vec<&[RowIx]> =
             if run == row { anomalies.repeated.iter().map(Vec::as_slice).collect() } else { Vec::from_iter(anomalies.repeats(row)) };
         for uses in all {
@@ -362,6 +377,16 @@ impl Page {
             self.fact("service", service, TextRole::Plain);
         }
         self.fact("trace", &format!("{}, {}", trace.id, format::plural(trace.counts().spans.into(), "span")), TextRole::Plain);
+        if let Some(note) = display::group_note(store, data.trace()) {
+            self.fact("", &note, TextRole::Faint);
+        }
+        let run = match store.continuations(row) {
+            (Some(before), _) => Some(("continues the run that paused in trace", before)),
+            (None, after) => after.map(|after| ("the run was continued in trace", after)),
+        };
+        if let Some((text, other)) = run {
+            self.fact("", &format!("{text} {}", store.trace(store.row(other).trace()).id), TextRole::Faint);
+        }
         let parent = match (store.stated_parent(row), data.parent()) {
             (Some(stated), _) if store.has_invalid_parent(row) => format!(", states the parent {stated}, which can't be shown"),
             (Some(stated), None) if store.is_leaked(row) => format!(", leaked context: began after its parent {stated} had ended"),
@@ -377,6 +402,9 @@ impl Page {
 /// Returns how many steps below a row failed, and the first failure; `None` if none did.
 fn failed_steps(store: &Store, row: RowIx) -> Option<String> {
     let count = store.below(row).failed;
+    // Of a run that failed for a reason of its own, the steps below have another.
+    let below = store.children(row).iter().copied().find(|&child| store.totals(child).failed > 0);
+    let row = below.filter(|_| store.is_failed_step(row)).unwrap_or(row);
     let place = store.first_failure(row).filter(|&first| first != row).map(|first| format!("{}: ", display::name(store, store.row(first))));
     (count > 0).then(|| {
         format!("{} failed: {}{}", format::plural(count.into(), "step"), place.unwrap_or_default(), store.text(store.failure_text(row)))
@@ -387,3 +415,6 @@ fn tokens(totals: &Totals) -> String {
     let calls = format::plural(u64::from(totals.calls), "model call");
     format!("{} · {calls}", tokens_in_out(totals, format::count, Shares::All))
 }
+
+#[cfg(test)]
+mod tests;

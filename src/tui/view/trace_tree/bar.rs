@@ -25,7 +25,7 @@ impl Line<'_> {
     /// Draws the bar, or nothing for an unknown amount.
     pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
         let Self { app, styling, data, .. } = *self;
-        let style = match data.run_status() {
+        let style = match self.store.run_status(self.row) {
             _ if self.is_off_critical_path() => styling.dim(),
             RunStatus::Error => styling.error(),
             RunStatus::Running => styling.running(),

@@ -92,16 +92,17 @@ impl BarScale {
         let measure = tree.measure;
         let open = TraceTree::uses_trace_axis(store, row);
         let axis = TraceTree::full_axis(store, trace, now);
-        if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoom_axis(trace)) {
+        if let (Measure::Time, true, Some(zoom)) = (measure, open, tree.zoom_axis(store, trace)) {
             let since = |time: Nanos| format!("+{}", format::duration(time.saturating_sub(axis.start)));
             let times = length(axis).checked_div(length(zoom)).unwrap_or_default();
             return Self { from: since(zoom.start), label: format!("×{times}"), to: since(zoom.end), is_custom: true };
         }
         let full = if open { full_amount(measure, store, row, now) } else { Some(tree.scale()) };
+        let is_bound = open && store.totals_of(trace).is_cost_incomplete();
         let (zero, to) = match measure {
             Measure::Time | Measure::Own => ("0s", full.map(|full| format::duration(full.cast_signed()))),
             Measure::Tokens => ("0", full.map(|full| format::tokens(Some(full)))),
-            Measure::Cost => ("$0", full.map(|full| format::money(Some(full.cast_signed())))),
+            Measure::Cost => ("$0", full.map(|full| format::money_at_least(Some(full.cast_signed()), is_bound))),
         };
         let label = match (open, measure) {
             (true, Measure::Time) => "this trace".to_owned(),
@@ -115,8 +116,8 @@ impl BarScale {
 
 /// Returns the amount of a full bar in an open trace: that of the whole trace.
 pub(super) fn full_amount(measure: Measure, store: &Store, row: RowIx, now: Nanos) -> Option<u64> {
-    let trace = store.row(row).trace();
-    let totals = store.totals_of(trace);
+    let trace = store.main_of(store.row(row).trace());
+    let totals = store.group_totals(trace);
     match measure {
         Measure::Time | Measure::Own => u64::try_from(length(TraceTree::full_axis(store, trace, now))).ok(),
         Measure::Tokens => totals.tokens(),
