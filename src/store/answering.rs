@@ -70,8 +70,7 @@ impl Store {
         let model_id = std::mem::replace(&mut self.usages[usage].model_id, new.model_id);
         self.attribute_own(row, &own);
         self.set_counted(row, counted);
-        let path: Vec<RowIx> = self.path(row).collect();
-        path.into_iter().for_each(|row| self.settle_cost_model(row));
+        self.settle_cost_models(row);
         StatedModel { label, model_id }
     }
 

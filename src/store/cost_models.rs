@@ -48,6 +48,15 @@ impl Store {
         self.attribute_own(row, &own);
     }
 
+    /// Decides again, for a row and those above it, which model their own usage counts for.
+    pub(super) fn settle_cost_models(&mut self, row: RowIx) {
+        let mut next = Some(row);
+        while let Some(row) = next {
+            self.settle_cost_model(row);
+            next = self.row(row).parent();
+        }
+    }
+
     /// Returns the provider and the model of all calls below a row that adds usage to them and no call; `None` for any other row, or if the calls are of
     /// several models or of the row's own.
     pub(super) fn cost_model(&self, row: RowIx) -> Option<ModelId> {

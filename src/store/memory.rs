@@ -3,6 +3,7 @@
 //! `tests/memory.rs` compares the result with what an allocator counts.
 
 use super::Store;
+use super::hash_index::INDEX;
 use super::interner::Symbol;
 use super::ix::TraceIx;
 use super::packed_usage::PackedUsage;
@@ -11,9 +12,6 @@ use super::stats::Group;
 use super::trace::Trace;
 use super::tree::ChildList;
 use crate::model::Nanos;
-
-/// An entry of a [`HashIndex`](super::hash_index::HashIndex) in bytes: an index and a control byte in tables that are three quarters full.
-pub(super) const INDEX: usize = 7;
 
 /// What an entry of a B-tree takes for each byte of it: nodes that were filled in ascending order are half full.
 pub(super) const TREE: usize = 2;

@@ -196,9 +196,8 @@ impl Store {
             row = parent;
         }
         // The sums above stay as they are, but another row may count in them.
-        while let Some(parent) = self.row(row).parent() {
-            self.settle_cost_model(parent);
-            row = parent;
+        if let Some(parent) = self.row(row).parent() {
+            self.settle_cost_models(parent);
         }
     }
 }

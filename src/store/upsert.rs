@@ -137,6 +137,7 @@ impl Store {
         }
         for row in [Some(row), removed.parent].into_iter().flatten() {
             self.mark_own_reasons(row, changes);
+            self.settle_cost_models(row);
         }
         for (row, is_call) in [(Some(row), removed.span_type == SpanType::Model), (parent, false), (removed.parent, false)] {
             if let Some(row) = row.filter(|&row| is_call || self.row(row).span_type == SpanType::Model) {

@@ -94,7 +94,7 @@ fn a_tool_call_shows_its_arguments_and_not_their_hash() {
 fn stats_prints_a_table() {
     let text = Program::new().text(&["stats", "--by", "model", "traces.db"]);
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED   OUT      COST      $/1K  MODEL"));
+    assert_eq!(lines.next(), Some("CALLS  ERR    P50    P95    P99    MAX  TOK IN  CACHED   OUT       COST      $/1K  MODEL"));
     assert!(lines.next().is_some_and(|line| line.starts_with("   22    2") && line.ends_with("gpt-5-mini")), "{text}");
 }
 

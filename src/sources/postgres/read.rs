@@ -106,6 +106,7 @@ impl Reader<'_> {
             }
         }
         load.done += taken.len() as u64;
+        progress.has_had_rows |= !taken.is_empty();
         progress.left_out = left_out;
         if left_out > 0 {
             progress.oldest = load.last.as_ref().map(|(created, _)| created.clone());

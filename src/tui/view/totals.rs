@@ -204,7 +204,7 @@ fn ranked<'a, A: Ord + Copy>(
     let mut ranks: Vec<(A, &str, &Group)> = Vec::with_capacity(count + 1);
     for (symbol, group) in app.aggregates.stats(store).groups(by) {
         let Some(amount) = amount(group) else { continue };
-        if ranks.len() == count && ranks.last().is_some_and(|last| last.0 >= amount) {
+        if ranks.len() == count && ranks.last().is_some_and(|last| last.0 > amount) {
             continue;
         }
         let name = if symbol.is_empty() { NO_MODEL } else { store.text(symbol) };
