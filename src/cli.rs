@@ -1,6 +1,8 @@
 //! The command line: subcommands, their arguments, and the flags of the settings.
 
 mod args;
+mod doctor;
+mod examples;
 mod list;
 mod options;
 mod selection;
@@ -19,6 +21,7 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::config::Overrides;
 use crate::config::url::has_password;
 pub use args::{ExportArgs, SendArgs, TailArgs};
+pub use doctor::DoctorArgs;
 pub use list::{ListArgs, ListSort};
 pub use selection::{LAST, Selection, Since, Until};
 pub use show::{ShowArgs, ShowFormat};
@@ -47,7 +50,11 @@ pub struct Cli {
 #[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Command {
     /// Play a recorded run of real agents
-    Demo,
+    Demo {
+        /// Print the first frame as text and exit; also without a terminal (its size is then COLUMNS and LINES, or 120 and 36)
+        #[arg(long)]
+        once: bool,
+    },
     /// List traces, newest first
     List(ListArgs),
     /// Show one trace as a tree with times, tokens, cost and errors
@@ -60,6 +67,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Send traces to an OTLP/HTTP endpoint
     Send(SendArgs),
+    /// Check the terminal, the ports, the sources and the Python packages, and say what mends each trouble; exit code 1 if there is any
+    Doctor(DoctorArgs),
     /// Print the settings in force as a configuration file, with the origin of each
     Config {
         /// Write a commented configuration file where agno-top looks for it, or to --config PATH; never over another
@@ -78,6 +87,9 @@ pub enum Command {
     },
 }
 
+/// The columns of the help.
+const HELP_WIDTH: usize = 80;
+
 impl Cli {
     /// Returns what the command line sets in the configuration.
     #[must_use]
@@ -94,9 +106,12 @@ impl Cli {
 #[must_use]
 pub fn command() -> clap::Command {
     let flags = flags();
-    Cli::command().mut_subcommands(|subcommand| {
+    let command = Cli::command().max_term_width(HELP_WIDTH).after_help(examples::PROGRAM);
+    command.mut_subcommands(|subcommand| {
         let (_, unused) = partition(&flags, subcommand.get_name());
-        subcommand.args(unused.into_iter().map(|flag| flag.hide(true)))
+        let examples = examples::of(subcommand.get_name());
+        let subcommand = subcommand.args(unused.into_iter().map(|flag| flag.hide(true))).max_term_width(HELP_WIDTH);
+        if let Some(examples) = examples { subcommand.after_help(examples) } else { subcommand }
     })
 }
 

@@ -4,6 +4,8 @@
 //! (`snapshot`), and how lines are printed (`json`, `output`, `table`). Results go to standard output, messages to standard error.
 
 mod check;
+mod demo;
+mod doctor;
 mod export;
 mod find;
 mod json;
@@ -53,7 +55,8 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         return screen::run(config, false);
     };
     match command {
-        Command::Demo => screen::run(config, true),
+        Command::Demo { once: true } => demo::print_once(config),
+        Command::Demo { once: false } => screen::run(config, true),
         Command::List(args) => list::run(args, config),
         Command::Show(args) => show::run(args, config),
         Command::Stats(args) => stats::run(args, config),
@@ -63,6 +66,10 @@ pub fn run(cli: &Cli, config: &Config) -> Result<Outcome, Report> {
         }
         Command::Export(args) => export::run(args, config),
         Command::Send(args) => send::run(args, config),
+        Command::Doctor(args) => {
+            check::check_words(&args.sources)?;
+            doctor::run(args, config)
+        }
         Command::Completions { shell } => ignore_broken_pipe(manual::print_completions(*shell), Outcome::Done),
         Command::Config { init: true } => init_config(cli.options.file.as_deref().or(config.path())),
         Command::Config { init: false } => ignore_broken_pipe(io::stdout().write_all(config.effective().as_bytes()), Outcome::Done),

@@ -1,9 +1,12 @@
 //! The demo: a recorded run of real Agno agents, replayed in real time into a temporary database.
 //!
-//! Agno wrote the recording (`assets/demo/record.py`). Only the times change: the replay begins now.
+//! Agno wrote the recording (`assets/demo/record.py`). Only the times change: the replay begins now, [`HEAD_START`] after the recording's
+//! beginning, with everything there that was written until then.
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,11 +23,16 @@ use crate::model::time::to_isoformat;
 const RECORDING: &str = include_str!("../assets/demo.jsonl");
 const SCHEMA: &str = include_str!("../assets/demo.sql");
 
+/// The moment of the recording at which the demo begins: three runs have ended, one of them failed, and a team is at work.
+pub const HEAD_START: Duration = Duration::from_millis(19_200);
+
 /// A running demo. Dropping it stops the replay and removes the database.
 #[derive(Debug)]
 pub struct Demo {
     /// The database, in Agno's schema.
     pub path: PathBuf,
+    /// Whether everything was played.
+    pub is_over: Arc<AtomicBool>,
     stop: Option<mpsc::Sender<()>>,
     writer: Option<JoinHandle<()>>,
     _directory: TempDir,
@@ -53,18 +61,31 @@ struct Write {
     row: Map<String, Value>,
 }
 
+impl Write {
+    /// Returns when it was written after the recording's beginning.
+    fn at(&self) -> Duration {
+        Duration::from_millis(self.at_ms)
+    }
+}
+
 fn replay(speed: f64) -> io::Result<Demo> {
     let directory = tempfile::Builder::new().prefix("agno-top-demo-").tempdir()?;
     let path = directory.path().join("traces.db");
-    let connection = create(&path).map_err(io::Error::other)?;
-    let recorded = recording()?;
+    let mut connection = create(&path).map_err(io::Error::other)?;
+    let mut recorded = recording()?;
+    shift(&mut recorded);
+    let later = recorded.split_off(recorded.partition_point(|write| write.at() <= HEAD_START));
+    write_now(&mut connection, recorded).map_err(io::Error::other)?;
     let (stop, stopped) = mpsc::channel();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = is_over.clone();
     let writer = std::thread::Builder::new().name("demo".to_owned()).spawn(move || {
-        if let Err(error) = write_all(&connection, recorded, speed, &stopped) {
+        if let Err(error) = write_all(&connection, later, speed, &stopped) {
             tracing::warn!(%error, "the demo stopped early");
         }
+        over.store(true, Ordering::Relaxed);
     })?;
-    Ok(Demo { path, stop: Some(stop), writer: Some(writer), _directory: directory })
+    Ok(Demo { path, is_over, stop: Some(stop), writer: Some(writer), _directory: directory })
 }
 
 fn create(path: &std::path::Path) -> rusqlite::Result<Connection> {
@@ -78,22 +99,37 @@ fn recording() -> io::Result<Vec<Write>> {
     Ok(RECORDING.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
 }
 
-fn write_all(connection: &Connection, writes: Vec<Write>, speed: f64, stopped: &Receiver<()>) -> rusqlite::Result<()> {
-    let start = Instant::now();
+/// Moves all times, so that the demo begins now.
+fn shift(writes: &mut [Write]) {
     // Agno keeps microseconds.
-    let shift = first_start(&writes).map_or(TimeDelta::zero(), |first| Utc::now().trunc_subsecs(6) - first);
-    for mut write in writes {
-        let due = Duration::from_millis(write.at_ms).div_f64(speed);
-        match stopped.recv_timeout(due.saturating_sub(start.elapsed())) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-        }
+    let begin = Utc::now().trunc_subsecs(6) - HEAD_START;
+    let shift = first_start(writes).map_or(TimeDelta::zero(), |first| begin - first);
+    for write in writes {
         for column in ["start_time", "end_time", "created_at"] {
             if let Some(Value::String(text)) = write.row.get_mut(column)
                 && let Some(time) = time(text)
             {
                 *text = to_isoformat((time + shift).timestamp_nanos_opt().unwrap_or_default());
             }
+        }
+    }
+}
+
+/// Writes in one transaction.
+fn write_now(connection: &mut Connection, writes: Vec<Write>) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    writes.into_iter().try_for_each(|write| commit(&transaction, write))?;
+    transaction.commit()
+}
+
+/// Writes each row in its time.
+fn write_all(connection: &Connection, writes: Vec<Write>, speed: f64, stopped: &Receiver<()>) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    for write in writes {
+        let due = write.at().saturating_sub(HEAD_START).div_f64(speed);
+        match stopped.recv_timeout(due.saturating_sub(start.elapsed())) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         commit(connection, write)?;
     }
@@ -151,7 +187,7 @@ mod tests {
     fn the_whole_recording_is_replayed_with_shifted_times() {
         let before = Utc::now().trunc_subsecs(6);
         let demo = replay(1e6).unwrap();
-        while !demo.writer.as_ref().unwrap().is_finished() {
+        while !demo.is_over.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
         }
         let connection = Connection::open(&demo.path).unwrap();
@@ -176,7 +212,19 @@ mod tests {
         shifts.dedup();
         assert_eq!(shifts.len(), 1, "all times are shifted equally");
         let begin = first_start(&recording().unwrap()).unwrap() + shifts[0];
-        assert!(begin >= before && begin <= Utc::now());
+        assert!(begin + HEAD_START >= before && begin + HEAD_START <= Utc::now());
+    }
+
+    #[test]
+    fn the_demo_begins_with_ended_runs_one_that_failed_and_one_that_runs() {
+        let demo = start().unwrap();
+        let connection = Connection::open(&demo.path).unwrap();
+        let count = |condition: &str| -> i64 {
+            let query = format!("SELECT count(DISTINCT trace_id) FROM agno_spans WHERE {condition}");
+            connection.query_row(&query, [], |row| row.get(0)).unwrap()
+        };
+        let (all, ended) = (count("TRUE"), count("parent_span_id IS NULL"));
+        assert_eq!((all, ended, count("status_code = 'ERROR'")), (4, 3, 1));
     }
 
     #[test]

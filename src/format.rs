@@ -14,7 +14,7 @@ pub use number::{bytes, count, money, percent, plural, tokens};
 pub use plain::plain;
 pub use safe::{file_name, safe, safe_lines};
 pub use time::{age, clock, duration, is_same_day, moment, rfc3339, short_moment, time_of_day};
-pub use width::{cells, fit, fit_end, pad_left, pad_right, width};
+pub use width::{cells, fit, fit_end, pad_left, pad_right, parts, width};
 
 /// The text of an unknown number.
 pub const UNKNOWN: &str = "–";

@@ -72,6 +72,7 @@ enum TextField {
     Tool,
     Session,
     User,
+    Service,
     Error,
     /// The error message of a failed row, normalized: `*` replaces what varies.
     Failure,

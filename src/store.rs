@@ -11,7 +11,7 @@
 //!   span and its model calls do, the lower one counts; a run adds what it states beyond that (`nesting`, `running_totals`).
 //! - **Own totals** are what a row adds to the totals below it. They are *attributed* to the row's model, to the nearest agent and to
 //!   the nearest tool at or above the row, and to the minute in which the row ended ([`Stats`]).
-//! - A **report** is a row that states usage for a model call and names the provider's response id. Two instrumentations in one program
+//! - A **report** is a row that states usage for a model call and names the provider's response id, which may recur at another time. Two instrumentations in one program
 //!   may report the same call. The **primary** row counts; the others are **duplicates**: their usage shows but counts nowhere.
 //! - A **failed step** is a row that failed and below which no other row failed: a failure that only travels up counts once. The module
 //!   `endings` tells which failures are none.
@@ -42,6 +42,7 @@ mod placement;
 mod pricing;
 mod propagation;
 mod rare_tokens;
+mod response_ids;
 mod retention;
 mod row;
 mod running_totals;
@@ -51,6 +52,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod time_breakdown;
+mod timeline;
 mod tool_calls;
 mod totals;
 mod trace;
@@ -86,6 +88,7 @@ use pairing::Pairing;
 use placement::StatedParent;
 use pricing::Pricing;
 use rare_tokens::RareTable;
+use response_ids::RecurringIds;
 use running_totals::RunningTotals;
 use slab::Slab;
 use tool_calls::ToolCalls;
@@ -153,6 +156,7 @@ pub struct Store {
     by_span: HashIndex,
     by_trace: HashIndex,
     reports: Reports,
+    recurring_ids: RecurringIds,
     pairing: Pairing,
     /// The models that rows state which count for another one.
     stated_models: HashMap<RowIx, StatedModel>,

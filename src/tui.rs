@@ -5,6 +5,7 @@ pub mod clipboard;
 pub mod display;
 pub mod event_loop;
 pub mod history;
+pub mod input;
 pub mod terminal;
 pub mod theme;
 pub mod view;

@@ -1,4 +1,5 @@
-//! Real Agno behind a real LiteLLM proxy, both sending their spans: each call of the ledger counts once, in the trace of its agent.
+//! Real Agno behind a real LiteLLM proxy, both sending their spans: each call counts once, in the trace of its agent, also if it failed or
+//! was answered from the proxy's cache.
 //!
 //! `AGNO_TOP_LITELLM_PYTHON` names a Python with `tests/litellm/requirements.txt`, `AGNO_TOP_AGNO_PYTHON` one with
 //! `tests/agno/requirements.txt`. Without the first the test is skipped.
@@ -32,8 +33,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The proxy accepts no short key.
 const KEY: &str = "sk-a-key-for-this-test-only-0123456789abcdef";
 
-/// The agents in `agents.py` and the model calls that each makes.
-const AGENTS: [(&str, u32); 4] = [("Tool User", 3), ("Fallback", 1), ("Claude Behind", 1), ("Slow Reader", 1)];
+/// The agents in `agents.py` and the calls with an answer that each makes.
+const AGENTS: [(&str, u32); 6] =
+    [("Tool User", 3), ("Fallback", 1), ("Claude Behind", 1), ("Slow Reader", 1), ("Asks Twice", 2), ("Unlucky", 0)];
+
+/// The failed calls: the attempt before the fallback, and the one of the agent "Unlucky".
+const FAILED: u32 = 2;
 
 /// A port that nothing listens on now.
 fn free_port() -> u16 {
@@ -59,7 +64,7 @@ fn start_proxy(python: &OsStr, directory: &Path, models: &str, listener: SocketA
             {{"model_name": "gpt-4o-mini", "litellm_params": {{"model": "openai/gpt-4o-mini", "api_base": "{models}/v1", "api_key": "none"}}}},
             {{"model_name": "claude-sonnet-4-5", "litellm_params": {{"model": "anthropic/claude-sonnet-4-5", "api_base": "{models}", "api_key": "none"}}}},
             {{"model_name": "primary", "litellm_params": {{"model": "openai/gpt-4o", "api_base": "http://127.0.0.1:{unreachable}/v1", "api_key": "none"}}}}
-        ], "litellm_settings": {{"callbacks": ["otel"], "num_retries": 0, "fallbacks": [{{"primary": ["gpt-4o-mini"]}}]}}}}"#
+        ], "litellm_settings": {{"callbacks": ["otel"], "num_retries": 0, "cache": true, "cache_params": {{"type": "local"}}, "fallbacks": [{{"primary": ["gpt-4o-mini"]}}]}}}}"#
     );
     std::fs::write(directory.join("config.yaml"), config).unwrap();
     let port = free_port().to_string();
@@ -99,6 +104,19 @@ fn tokens(totals: &Totals) -> [u64; 3] {
     [totals.input, totals.cache_read, totals.output]
 }
 
+/// Every model call in the store, a line each.
+fn reports(store: &Store) -> String {
+    let calls = store.rows().filter(|&row| store.row(row).span_type.calls_model());
+    let line = |row| {
+        let data = store.row(row);
+        let tokens = store.usage(row).map(|usage| (usage.input, usage.output));
+        let [name, model, error] = [data.name, data.label, data.error].map(|text| store.text(text));
+        let times = [data.start, data.end].map(|time| time / 1_000_000 % 1_000_000);
+        format!("{times:?} {name} {model} {tokens:?} duplicate: {} {} {error}\n", store.is_duplicate(row), store.service(row))
+    };
+    calls.map(line).collect()
+}
+
 fn count_calls_behind(version: Version) {
     let Some(litellm) = std::env::var_os("AGNO_TOP_LITELLM_PYTHON").filter(|path| !path.is_empty()) else {
         eprintln!("skipped: AGNO_TOP_LITELLM_PYTHON does not name a Python with LiteLLM (see CONTRIBUTING.md)");
@@ -126,22 +144,29 @@ fn count_calls_behind(version: Version) {
     assert!(status.success());
 
     let ledger = std::fs::read_to_string(&ledger).unwrap();
-    let calls: Vec<serde_json::Value> = ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(calls.len(), 6, "{ledger}");
+    let mut calls: Vec<serde_json::Value> = ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(calls.len(), 7, "{ledger}");
+    // The gateway answered the last call again from its cache, with the same id.
+    calls.push(calls.last().unwrap().clone());
     // Each call is reported by the agent and by the proxy, which sends its spans later.
     let written = Instant::now();
-    while (store.all().duplicates as usize) < calls.len() && written.elapsed() < PATIENCE {
+    // So is one failed call. The second form has no span for an answer from the cache.
+    let duplicates = calls.len() + usize::from(version == Version::V1);
+    while (store.all().duplicates as usize) < duplicates && written.elapsed() < PATIENCE {
         take(&mut updates, &mut store);
         std::thread::sleep(Duration::from_millis(100));
     }
     let log = || std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();
-    assert_eq!(store.all().duplicates as usize, calls.len(), "of {} spans; {}", store.all().spans, log());
+    assert_eq!(store.all().duplicates as usize, duplicates, "{}\n{}", reports(&store), log());
     let sum = |name: &str| calls.iter().map(|call| call[name].as_u64().unwrap()).sum::<u64>();
     let expected = ["input_tokens", "cached_tokens", "output_tokens"].map(sum);
     assert_eq!(tokens(store.all()), expected, "{ledger}");
     assert_eq!(store.all().calls as usize, calls.len());
     assert_eq!(store.all().priced as usize, calls.len(), "each call has a cost");
 
+    let (called, failed) =
+        store.stats().groups(By::Model).fold((0, 0), |(calls, failed), (_, group)| (calls + group.calls, failed + group.failed));
+    assert_eq!((called as usize, failed, store.all().failed), (calls.len() + FAILED as usize, FAILED, FAILED));
     let groups = store.stats().groups(By::Agent);
     let by_agent: BTreeMap<&str, u32> = groups.map(|(name, group)| (store.text(name), group.usage.calls)).collect();
     assert_eq!(by_agent, BTreeMap::from(AGENTS));

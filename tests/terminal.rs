@@ -3,6 +3,11 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
+#[path = "terminal/answers.rs"]
+mod answers;
+#[path = "terminal/demo.rs"]
+mod demo;
+
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;

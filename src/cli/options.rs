@@ -102,6 +102,7 @@ pub(super) fn is_used(subcommand: &str, flag: &Arg) -> bool {
     let scope = scope(flag);
     match subcommand {
         "config" => true,
+        "doctor" => matches!(scope, Scope::All | Scope::Database | Scope::Output | Scope::Listener) || flag.get_id() == "theme",
         "demo" => scope != Scope::Database,
         "completions" | "man" => false,
         "tail" => scope != Scope::Screen,

@@ -31,6 +31,29 @@ fn a_subcommand_s_help_lists_the_flags_that_it_uses() {
 }
 
 #[test]
+fn help_fits_into_80_columns_and_its_examples_are_valid() {
+    let names: Vec<String> = command().get_subcommands().map(|subcommand| subcommand.get_name().to_owned()).collect();
+    for name in names.iter().map(String::as_str).chain([""]) {
+        for flag in ["-h", "--help"] {
+            let text = parse(&format!("{name} {flag}")).unwrap_err().to_string();
+            let longest = text.lines().max_by_key(|line| line.chars().count()).unwrap();
+            assert!(longest.chars().count() <= 80, "{name} {flag}: {longest}");
+            let (_, examples) = text.split_once("Examples:\n").unwrap_or_else(|| panic!("{name} has no examples"));
+            for line in examples.lines() {
+                // Without a comment, a pipe or a redirection.
+                let line = line.trim().strip_prefix("agno-top").unwrap_or_else(|| panic!("{line}"));
+                let line = [" | ", " > ", "  "].into_iter().fold(line, |line, end| line.split(end).next().unwrap_or_default());
+                let mut words = vec!["agno-top".to_owned()];
+                for (at, part) in line.split('\'').enumerate() {
+                    if at % 2 == 1 { words.push(part.to_owned()) } else { words.extend(part.split_whitespace().map(str::to_owned)) }
+                }
+                super::parse(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            }
+        }
+    }
+}
+
+#[test]
 fn completions_offer_the_flags_that_the_help_lists() {
     let (command, accepted) = (command(), command_for_completions());
     for subcommand in accepted.get_subcommands() {
@@ -133,7 +156,7 @@ fn sources_are_paths_and_demo_is_the_subcommand() {
     let cli = parse("tmp/traces.db other.json").unwrap();
     assert_eq!((cli.command, cli.sources), (None, vec![PathBuf::from("tmp/traces.db"), PathBuf::from("other.json")]));
     assert_eq!(parse("").unwrap().sources, Vec::<PathBuf>::new());
-    assert_eq!(parse("demo").unwrap().command, Some(Command::Demo));
+    assert_eq!(parse("demo").unwrap().command, Some(Command::Demo { once: false }));
     assert_eq!(parse("./demo").unwrap().sources, [PathBuf::from("./demo")]);
 }
 

@@ -105,6 +105,12 @@ fn discover(config: &Config) -> Vec<PathBuf> {
     found.into_iter().map(|path| path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)).collect()
 }
 
+/// Returns where a source is, for the user: the absolute path of a file; of a database server its name, which holds no password.
+pub(super) fn place(path: &Path, name: &str) -> String {
+    let is_url = path.to_str().is_some_and(|text| text.contains("://"));
+    if is_url { name.to_owned() } else { std::path::absolute(path).map_or_else(|_| name.to_owned(), |path| path.display().to_string()) }
+}
+
 fn without_duplicates(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     paths.iter().filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| (*path).clone()))).cloned().collect()

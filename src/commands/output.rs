@@ -12,7 +12,7 @@ use crate::format;
 use crate::model::SpanType;
 use crate::store::{Row, RowIx, RunStatus, Store};
 use crate::tui::display;
-use crate::tui::theme::{AUTO, ColorSupport, Role, Themes};
+use crate::tui::theme::{AUTO, Background, ColorSupport, Role, Themes};
 use crate::tui::widget::Glyphs;
 
 /// What standard output can show.
@@ -135,10 +135,18 @@ fn to_ascii(text: &str) -> Cow<'static, str> {
 }
 
 /// The themes of the screen; standard output uses the default one.
-static THEMES: LazyLock<Themes> = LazyLock::new(|| Themes::load(AUTO, None, color_support()).0);
+static THEMES: LazyLock<Themes> = LazyLock::new(|| {
+    let mut themes = Themes::load(AUTO, None, color_support()).0;
+    Background::detect(variable).into_iter().for_each(|background| themes.set_background(background));
+    themes
+});
 
 fn color_support() -> ColorSupport {
-    ColorSupport::detect(|name| std::env::var(name).ok())
+    ColorSupport::detect(variable)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Returns the colours and attributes of a style in the default theme; `None` for text as it is.

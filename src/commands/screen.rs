@@ -8,16 +8,17 @@ use tokio::sync::oneshot;
 use super::Outcome;
 use super::open::{self, Listener, OpenOptions};
 use crate::config::{self, Config};
-use crate::demo;
+use crate::demo::{self, Demo};
 use crate::model::Nanos;
 use crate::model::price::Prices;
 use crate::model::time::now;
 use crate::sources::ReadLimits;
-use crate::tui::app::{App, Budgets, History, SourceView};
-use crate::tui::event_loop;
+use crate::tui::app::{App, Budgets, History, SourceView, Tour};
+use crate::tui::event_loop::{self, End};
 use crate::tui::history;
-use crate::tui::terminal::Screen;
-use crate::tui::theme::{ColorSupport, Themes};
+use crate::tui::input::Inputs;
+use crate::tui::terminal::{Modes, Screen};
+use crate::tui::theme::{Background, ColorSupport, Themes};
 
 /// Updates that may wait for the screen.
 const CAPACITY: usize = 16;
@@ -27,6 +28,34 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         bail!("standard input or output is not a terminal (agno-top list, show, stats and tail need none)");
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut session, mut demo) = open_session(config, is_demo)?;
+    // The Linux console has no title.
+    let has_title = std::env::var("TERM").is_ok_and(|term| term != "linux" && term != "dumb");
+    let asks_background = session.app.themes.follows_background();
+    let modes = Modes { mouse: config.mouse, asks_background, title: config.title && has_title };
+    let mut screen = Screen::enter(modes).wrap_err("can't take over the terminal")?;
+    let mut inputs = Inputs::start()?;
+    #[cfg(debug_assertions)]
+    crate::panic_hook::rehearse();
+    loop {
+        let end = runtime.block_on(event_loop::run(&mut screen, &mut inputs, &mut session));
+        if !matches!(end, Ok(End::Replay)) {
+            drop(screen);
+            open::stop(session.sources);
+            return end.map(|_| Outcome::Done);
+        }
+        let themes = session.app.themes;
+        open::stop(session.sources);
+        // The next recording has a database of its own.
+        drop(demo);
+        (session, demo) = open_session(config, is_demo)?;
+        session.app.themes = themes;
+    }
+}
+
+/// Opens the sources, or the demo, for the screen.
+fn open_session(config: &Config, is_demo: bool) -> Result<(event_loop::Session, Option<Demo>), Report> {
     let demo = if is_demo { Some(demo::start().wrap_err("can't prepare the demo")?) } else { None };
     let directory = std::env::current_dir().wrap_err("can't read the working directory")?;
     let (paths, listener) = match &demo {
@@ -35,35 +64,30 @@ pub(super) fn run(config: &Config, is_demo: bool) -> Result<Outcome, Report> {
     };
     let limits = ReadLimits::of(config.max_spans.get().into());
     let hub = open::open(&paths, config, OpenOptions { limits, numbers_only: false, capacity: CAPACITY, listener })?.hub;
-    let views = hub.sources().iter().map(|source| SourceView::new(&source.name)).collect();
+    let mut views: Vec<SourceView> = hub.sources().iter().map(|source| SourceView::new(&source.name)).collect();
+    // A listener comes after the paths.
+    for (view, path) in views.iter_mut().zip(&paths) {
+        view.place = open::place(path, &view.name);
+    }
     let mut app = App::new(views, config.follow, now());
     configure(&mut app, config, now());
     app.history = History::new(history::load());
     if demo.is_some() {
         "demo".clone_into(&mut app.sources[0].name);
+        app.tour = Some(Tour::default());
     }
-    let mut session = event_loop::Session {
-        app,
-        store: open::store(config),
-        sources: hub,
-        directory,
-        redact_patterns: config.redact_patterns.clone(),
-        prices: load_prices(config.clone())?,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut screen = Screen::enter(config.mouse).wrap_err("can't take over the terminal")?;
-    #[cfg(debug_assertions)]
-    crate::panic_hook::rehearse();
-    let outcome = runtime.block_on(event_loop::run(&mut screen, &mut session));
-    drop(screen);
-    open::stop(session.sources);
-    outcome.map(|()| Outcome::Done)
+    let redact_patterns = config.redact_patterns.clone();
+    let prices = load_prices(config.clone())?;
+    let is_over = demo.as_ref().map(|demo| demo.is_over.clone()).unwrap_or_default();
+    let store = open::store(config);
+    Ok((event_loop::Session { app, store, sources: hub, directory, redact_patterns, prices, is_over }, demo))
 }
 
 /// Applies the settings that concern the screen. Reports an unusable theme file on the screen.
 fn configure(app: &mut App, config: &Config, now: Nanos) {
     let colors = ColorSupport::detect(|name| std::env::var(name).ok());
-    let (themes, warnings) = Themes::load(&config.theme, config::theme_directory().as_deref(), colors);
+    let (mut themes, warnings) = Themes::load(&config.theme, config::theme_directory().as_deref(), colors);
+    Background::detect(|name| std::env::var(name).ok()).into_iter().for_each(|background| themes.set_background(background));
     for warning in &warnings {
         tracing::warn!(warning, "theme");
     }

@@ -174,8 +174,8 @@ settings! {
 
     /// Theme: auto, dark, light, high-contrast, 16-colour, or the name of your own
     ///
-    /// NAME is the file themes/NAME.toml beside this one. auto is dark, or 16-colour in a terminal with no more colours. NO_COLOR=1 removes
-    /// the colours of any theme.
+    /// NAME is the file themes/NAME.toml beside this one. auto is dark or light, as the terminal's background is (else as COLORFGBG says), or
+    /// 16-colour in a terminal with no more colours. NO_COLOR=1 removes the colours of any theme.
     theme: String = "auto".to_owned(), Text, Screen, Flag::Value("theme", "NAME");
 
     /// Draw with ASCII characters only
@@ -187,6 +187,9 @@ settings! {
     ///
     /// The terminal's own selection then needs Shift.
     mouse: bool = true, Bool, Screen, Flag::Switch("no-mouse", "Leave the mouse to the terminal", false);
+
+    /// Show the state in the terminal's title: runs that wait for a person, failed runs, cost
+    title: bool = true, Bool, Screen, Flag::Switch("no-title", "Leave the terminal's title alone", false);
 
     /// Detail of the log file: off, error, warn, info, debug or trace
     ///

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Marks text that was cut.
 const ELLIPSIS: &str = "…";
@@ -15,6 +15,24 @@ pub fn cells(text: &str) -> impl Iterator<Item = (&str, usize)> {
         let (grapheme, width) = first(rest)?;
         rest = &rest[grapheme.len()..];
         Some((grapheme, width))
+    })
+}
+
+/// Returns the parts of a grapheme that terminals lay out in cells of their own, each with its width: the letters of a conjunct. A flag, or
+/// an emoji with a modifier, is one part.
+pub fn parts(grapheme: &str) -> impl Iterator<Item = (&str, usize)> {
+    let is_regional = |c: char| ('\u{1f1e6}'..='\u{1f1ff}').contains(&c);
+    let widths = || grapheme.chars().map(|c| c.width().unwrap_or_default());
+    let is_split = widths().filter(|width| *width > 0).count() > 1
+        && widths().sum::<usize>() == grapheme_width(grapheme)
+        && !grapheme.chars().any(is_regional);
+    let mut rest = grapheme;
+    std::iter::from_fn(move || {
+        let begins = |(_, c): &(usize, char)| is_split && c.width().unwrap_or_default() > 0;
+        let end = rest.char_indices().skip(1).find(begins).map_or(rest.len(), |(at, _)| at);
+        let part;
+        (part, rest) = rest.split_at(end);
+        (!part.is_empty()).then(|| (part, grapheme_width(part)))
     })
 }
 
@@ -93,7 +111,7 @@ fn grapheme_width(grapheme: &str) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{cells, fit, fit_end, pad_left, pad_right, width};
+    use super::{cells, fit, fit_end, pad_left, pad_right, parts, width};
     use crate::format::safe;
 
     #[test]
@@ -112,6 +130,18 @@ mod tests {
             ("❤", 1),
         ] {
             assert_eq!(width(text), cells, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_letters_of_a_conjunct_have_cells_of_their_own() {
+        let all = |text: &'static str| cells(text).flat_map(|(grapheme, _)| parts(grapheme)).collect::<Vec<_>>();
+        // Bengali, Devanagari and Tamil.
+        assert_eq!(all("ক্ষম"), [("ক\u{9cd}", 1), ("ষ", 1), ("ম", 1)]);
+        assert_eq!(all("क्षि"), [("क\u{94d}", 1), ("ष", 1), ("ि", 1)]);
+        assert_eq!(all("ﾊﾟ"), [("ﾊ", 1), ("ﾟ", 1)]);
+        for whole in ["🇩🇪", "👍🏽", "e\u{301}", "한", "ᄒ\u{1161}ᆫ", "❤\u{fe0f}", "a"] {
+            assert_eq!(all(whole), [(whole, width(whole))]);
         }
     }
 
@@ -166,6 +196,7 @@ mod tests {
             let text = safe(&text);
             prop_assert_eq!(cells(&text).map(|(grapheme, _)| grapheme).collect::<String>(), text.as_ref());
             prop_assert_eq!(cells(&text).map(|(_, width)| width).sum::<usize>(), width(&text));
+            prop_assert_eq!(cells(&text).flat_map(|(cell, _)| parts(cell)).map(|(_, width)| width).sum::<usize>(), width(&text));
         }
     }
 }

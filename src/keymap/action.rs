@@ -85,6 +85,7 @@ actions! {
     Follow "follow" ["F"] "follow the newest trace, or stop"
     Theme "theme" ["T"] "next theme"
     Sources "sources" ["L"] "show the sources and their counts"
+    Replay "replay" ["r"] "play the demo again"
     Palette "palette" [":"] "find an action by name"
     Help "help" ["?"] "show the keys"
     Back "back" ["Esc"] "go back: overlay, detail, filter"

@@ -4,7 +4,7 @@ use crate::model::SpanType;
 use crate::store::RunStatus;
 
 /// Every field by name, with help for the user. After `attr.`, the name of an attribute follows, and after `param.` that of a parameter.
-pub const FIELDS: [(&str, &str); 24] = [
+pub const FIELDS: [(&str, &str); 26] = [
     ("status", "error, running, paused, cut, lost, ok"),
     ("kind", "agent, team, workflow, step, model, tool, …"),
     ("agent", "the agent's name"),
@@ -15,6 +15,8 @@ pub const FIELDS: [(&str, &str); 24] = [
     ("failure", "the same, * for what varies"),
     ("session", "the session"),
     ("user", "the user"),
+    ("service", "the service that sent the span"),
+    ("host", "the machine that sent the span"),
     ("provider", "the model's provider"),
     ("dur", "duration: >2s, <150ms"),
     ("self", "duration without children"),
@@ -37,7 +39,7 @@ pub(super) fn is_field(name: &str) -> bool {
 }
 
 /// Words that users write for a field.
-pub(super) const SYNONYMS: [(&str, &str); 17] = [
+pub(super) const SYNONYMS: [(&str, &str); 18] = [
     ("duration", "dur"),
     ("latency", "dur"),
     ("elapsed", "dur"),
@@ -55,6 +57,7 @@ pub(super) const SYNONYMS: [(&str, &str); 17] = [
     ("vendor", "provider"),
     ("thread", "session"),
     ("conversation", "session"),
+    ("machine", "host"),
 ];
 
 /// Every status by name.

@@ -120,6 +120,7 @@ fn matches(test: &Test, results: &mut Vec<Option<bool>>, fuzzy: &Fuzzy, store: &
             let normalized = |error| errors::normalize(store.text(error));
             error.is_some_and(|error| if error.is_empty() { matches("") } else { cached(results, error, || matches(&normalized(error))) })
         }
+        Test::Text(TextField::Service, patterns) => patterns.iter().any(|pattern| pattern.matches(store.service(row))),
         Test::Text(field, patterns) => {
             let symbol = text(*field, store, row);
             cached(results, symbol, || patterns.iter().any(|pattern| pattern.matches(store.text(symbol))))
@@ -150,6 +151,8 @@ fn text(field: TextField, store: &Store, row: RowIx) -> Symbol {
         TextField::Session => store.session(row),
         TextField::User => store.inherited(row, |data| data.user),
         TextField::Error | TextField::Failure => data.error,
+        // Names of services are no symbols.
+        TextField::Service => Symbol::EMPTY,
     }
 }
 

@@ -12,6 +12,9 @@ use crate::semconv::{self, PARAMETERS, find_parameter};
 /// The attribute that holds the id of Agno's run.
 const RUN_ATTRIBUTE: &str = "agno.run.id";
 
+/// The attribute of a resource that names the machine.
+const HOST_ATTRIBUTE: &str = "host.name";
+
 /// The units of counts.
 const COUNT_UNITS: [(&str, f64); 4] = [("k", 1e3), ("m", 1e6), ("g", 1e9), ("", 1.0)];
 
@@ -103,6 +106,7 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
         "tool" => text(TextField::Tool),
         "session" => text(TextField::Session),
         "user" => text(TextField::User),
+        "service" => text(TextField::Service),
         "error" => text(TextField::Error),
         "failure" => text(TextField::Failure),
         "status" => each(values, |value| named(value, "status", &STATUSES)).map(Test::Status),
@@ -117,12 +121,15 @@ fn field_test(field: &str, at: usize, values: &[Value]) -> Result<Test, ParseErr
         "since" => time_bound(values, false).map(Test::Since),
         "until" => time_bound(values, true).map(Test::Until),
         "text" => each(values, part).map(|patterns| Test::Payload(Condition::Text(patterns))),
-        "run" => each(values, prefix).and_then(|patterns| {
-            let name = Pattern::exact(&[RUN_ATTRIBUTE.to_owned()]).map_err(|error| ParseError::new(at, error))?;
-            Ok(Test::Payload(Condition::Attribute(name, patterns)))
-        }),
+        "run" => each(values, prefix).and_then(|patterns| attribute_named(RUN_ATTRIBUTE, at, patterns)),
+        "host" => each(values, pattern).and_then(|patterns| attribute_named(HOST_ATTRIBUTE, at, patterns)),
         _ => Err(ParseError::new(at, ParseErrorKind::unknown_field(field))),
     }
+}
+
+fn attribute_named(name: &str, at: usize, patterns: Vec<Pattern>) -> Result<Test, ParseError> {
+    let name = Pattern::exact(&[name.to_owned()]).map_err(|error| ParseError::new(at, error))?;
+    Ok(Test::Payload(Condition::Attribute(name, patterns)))
 }
 
 /// Parses each value; an error gets the position of its value.

@@ -1,6 +1,6 @@
 //! Model calls that several spans report: two instrumentations in one program, each with its own trace, may both report a call.
 //!
-//! Such *reports* share the provider's response id, or [`pairing`](super::pairing) finds that they belong together. One of them, the
+//! Such *reports* overlap in time and share the provider's response id ([`response_ids`](super::response_ids)), or [`pairing`](super::pairing) finds that they belong together. One of them, the
 //! *primary* row, counts. The others are *duplicates*: their usage shows but counts nowhere. Rows above the primary row that
 //! report the same call ([`nesting`](super::nesting)) are not duplicates: they give way to it. The election of the primary row does not depend on
 //! the order of arrival.
@@ -10,13 +10,12 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::hash_index::HashIndex;
 use super::ix::{NONE, RowIx};
 use super::packed_usage::PackedUsage;
-use super::pairing::{MAX_REPORTS, Slot};
+use super::pairing::Slot;
 use super::rare_tokens::parts_of;
 use super::totals::Totals;
 use super::{Changes, Store};
@@ -36,13 +35,11 @@ pub(super) struct Belonging {
     of_session: bool,
 }
 
-/// The reports of model calls by response id.
+/// The reports of model calls. Responses are told apart by the hash of their id, or by another number if an id recurs or is unknown.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
-    /// Rows by the hash of their response id.
+    /// Rows by the response that they report.
     pub(super) index: HashIndex,
-    /// Hashes of ids that identify no response, since too many spans state them.
-    pub(super) ambiguous: HashSet<u32>,
 }
 
 impl Store {
@@ -73,17 +70,6 @@ impl Store {
     pub(super) fn reports_of(&self, response: u32) -> SmallVec<[RowIx; 2]> {
         let is_report = |&&row: &&u32| self.usages[self.rows[row].usage].response() == response;
         self.reports.index.all(self.hasher.hash_one(response)).filter(is_report).map(|&row| RowIx(row)).collect()
-    }
-
-    /// Adds the row to the reports of `response`, if it calls a model and has ended or states usage. Returns the response, for
-    /// [`Store::elect_primary`]; 0 if the row reports nothing.
-    pub(super) fn report(&mut self, row: RowIx, response: u32) -> u32 {
-        let (usage, span_type) = (self.row(row).usage, self.row(row).span_type);
-        if usage == NONE || !span_type.calls_model() || response == 0 || self.reports.ambiguous.contains(&response) {
-            return 0;
-        }
-        self.add_report(row, response, false);
-        response
     }
 
     /// Adds a row to the reports of a response. The row must not be a report yet.
@@ -122,21 +108,11 @@ impl Store {
             return;
         }
         let reports = self.reports_of(response);
-        let is_ambiguous = reports.iter().filter(|&&row| self.usages[self.row(row).usage].stated_response() != 0).count() > MAX_REPORTS;
-        let primary = if is_ambiguous { None } else { self.primary(&reports) };
+        let primary = self.primary(&reports);
         for &row in &reports {
             self.set_duplicate(row, primary.is_some_and(|primary| self.is_duplicate_of(row, primary)), changes);
-            if is_ambiguous {
-                self.remove_report(row);
-            }
         }
         self.fill_primary(&reports, primary, changes);
-        if is_ambiguous {
-            self.reports.ambiguous.insert(response);
-            for &row in &reports {
-                self.pair_around(self.slot(row), changes);
-            }
-        }
     }
 
     /// Sets whether the row is a duplicate, and propagates the change.

@@ -10,26 +10,25 @@
 //! Failed calls state no counts. Two of them are a candidate pair if they also name the same model, or the error of one quotes that of the
 //! other, and if they do not belong to two runs.
 //!
-//! Rows are indexed by their [`Slot`]: their token counts and times. Only rows in the same *chain*, of equal counts and each beginning
-//! before an earlier one ended, can influence each other. A change pairs its chain again. If a chain has more than [`MAX_CHAIN`] rows, as
+//! Rows are indexed by their [`Slot`]: their token counts and times. Only rows in the same chain of equal counts
+//! ([`timeline`](super::timeline)) can influence each other. A change pairs its chain again. If a chain has more than [`MAX_CHAIN`] rows, as
 //! in a load test, no row in it is paired.
 
 mod groups;
 
-use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use super::ix::{NONE, RowIx};
 use super::row::Phase;
+use super::timeline::{Chain, Timeline};
 use super::{Changes, Store};
 use crate::model::{Nanos, SpanType};
 use groups::{Call, groups};
 
-/// The maximum number of spans that report one call. An id on more spans identifies no response: some programs send a constant.
+/// The maximum number of spans that report one call. An id on more spans at a time identifies no response: some programs send a constant.
 pub(super) const MAX_REPORTS: usize = 8;
 
-/// The maximum length of a chain whose rows are paired, and how many rows before a row may connect it to its chain. [`groups`] marks rows
-/// in the bits of a `u64`.
+/// The maximum length of a chain whose rows are paired. [`groups`] marks rows in the bits of a `u64`.
 const MAX_CHAIN: usize = 64;
 
 /// The minimum length in bytes of an error's text that tells it from others.
@@ -47,19 +46,11 @@ pub(super) struct Slot {
     end: Nanos,
 }
 
-/// The rows that may be paired, with their ends, by counts, which are 0 for failed calls, and start. Unused while nothing can be paired.
+/// The rows that may be paired, by counts, which are 0 for failed calls. Unused while nothing can be paired.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
     is_active: bool,
-    rows: BTreeMap<(u32, u32, Nanos, RowIx), Nanos>,
-}
-
-/// Rows that can influence each other, in the order of their starts.
-#[derive(Debug, Default)]
-struct Chain {
-    rows: Vec<RowIx>,
-    /// Whether it has more than [`MAX_CHAIN`] rows. Some of them may be missing.
-    is_too_long: bool,
+    rows: Timeline<(u32, u32)>,
 }
 
 impl Pairing {
@@ -101,7 +92,7 @@ impl Store {
 
     fn insert_into_slot(&mut self, row: RowIx) -> Option<Slot> {
         let slot = self.slot(row)?;
-        self.pairing.rows.insert((slot.input, slot.output, slot.start, row), slot.end);
+        self.pairing.rows.insert((slot.input, slot.output), (slot.start, slot.end), row);
         Some(slot)
     }
 
@@ -111,7 +102,7 @@ impl Store {
             return None;
         }
         let slot = self.slot(row)?;
-        self.pairing.rows.remove(&(slot.input, slot.output, slot.start, row));
+        self.pairing.rows.remove((slot.input, slot.output), (slot.start, slot.end), row);
         Some(slot)
     }
 
@@ -128,7 +119,7 @@ impl Store {
     /// Pairs the chains again that a row influences, after the row entered or left the slot.
     pub(super) fn pair_around(&mut self, slot: Option<Slot>, changes: &mut Changes) {
         let Some(slot) = slot.filter(|_| self.pairing.is_active) else { return };
-        for chain in self.chains_around(&slot) {
+        for chain in self.pairing.rows.chains_around((slot.input, slot.output), (slot.start, slot.end), MAX_CHAIN) {
             self.pair_chain(&chain, changes);
         }
     }
@@ -153,50 +144,6 @@ impl Store {
                 self.elect_primary(response, changes);
             }
         }
-    }
-
-    /// Returns the chains that a row in the slot is part of or may connect. A row begins a new chain if none of the [`MAX_CHAIN`] rows
-    /// before it runs at its start. So a row influences only the chain it is in, and rows within that distance after it.
-    fn chains_around(&self, slot: &Slot) -> Vec<Chain> {
-        let key = |start, row| (slot.input, slot.output, start, RowIx(row));
-        let boundary = key(slot.start, 0);
-        let entry = |(key, end): (&(u32, u32, Nanos, RowIx), &Nanos)| (key.3, key.2, *end);
-        // The rows before the slot, the nearest one first, then those from the slot on.
-        let mut before: Vec<(RowIx, Nanos, Nanos)> =
-            self.pairing.rows.range(key(Nanos::MIN, 0)..boundary).rev().take(MAX_CHAIN).map(entry).collect();
-        let runs_at = |rows: &[(RowIx, Nanos, Nanos)], start: Nanos| rows.iter().take(MAX_CHAIN).any(|(_, _, end)| *end >= start);
-        let mut members = 0;
-        if runs_at(&before, slot.start) {
-            before = self.pairing.rows.range(key(Nanos::MIN, 0)..boundary).rev().take(2 * MAX_CHAIN).map(entry).collect();
-            members = 1;
-            while members <= MAX_CHAIN && before.get(members - 1).is_some_and(|row| runs_at(&before[members..], row.1)) {
-                members += 1;
-            }
-        }
-        let mut chains = Vec::new();
-        let mut chain = Chain { rows: before[..members.min(before.len())].iter().rev().map(|row| row.0).collect(), is_too_long: false };
-        // All rows so far, in the order of their starts.
-        let mut all: Vec<(RowIx, Nanos, Nanos)> = before.into_iter().rev().collect();
-        for (position, (row, start, end)) in
-            self.pairing.rows.range(boundary..=key(Nanos::MAX, u32::MAX)).take(2 * MAX_CHAIN).map(entry).enumerate()
-        {
-            let reach = |rows: usize| all.iter().rev().take(rows).any(|(_, _, end)| *end >= start);
-            if !reach(MAX_CHAIN) {
-                chains.push(std::mem::take(&mut chain));
-                // The row one farther was among the nearest ones before the slot's row came, or will be after it went.
-                if position >= MAX_CHAIN || (start > slot.end && !reach(MAX_CHAIN + 1)) {
-                    break;
-                }
-            }
-            chain.rows.push(row);
-            all.push((row, start, end));
-        }
-        chains.push(chain);
-        chains.retain(|chain| !chain.rows.is_empty());
-        for chain in &mut chains {
-            chain.is_too_long = chain.rows.len() > MAX_CHAIN;
-        }
-        chains
     }
 
     /// Returns the response that each of the rows is to adopt; 0 for none.
@@ -274,7 +221,7 @@ impl Store {
     fn invent_response(&self, calls: &[&Call], rows: &[RowIx]) -> u32 {
         let mut response = calls.first().map_or(0, |call| self.hasher.hash_one(call.id) as u32);
         let is_other = |row: &RowIx| !calls.iter().any(|call| rows[call.index] == *row);
-        while response == 0 || self.reports.ambiguous.contains(&response) || self.reports_of(response).iter().any(is_other) {
+        while response == 0 || self.reports_of(response).iter().any(is_other) {
             response = response.wrapping_add(1);
         }
         response

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use super::ix::{NONE, RowIx, TraceIx};
 use super::pairing::Slot;
+use super::response_ids::IdSlot;
 use super::row::Phase;
 use super::tree::ChildList;
 use super::upsert::release_payload;
@@ -37,6 +38,7 @@ impl Store {
         self.remove_from_stats(trace);
         let rows = self.rows_of(trace);
         let responses: Vec<u32> = rows.iter().map(|&row| self.remove_report(row)).filter(|&response| response != 0).collect();
+        let id_slots: Vec<IdSlot> = rows.iter().filter_map(|&row| self.leave_recurring(row)).collect();
         let mut slots: Vec<Slot> = rows.iter().filter_map(|&row| self.leave_pairing(row)).collect();
         slots.sort_unstable();
         slots.dedup();
@@ -58,6 +60,9 @@ impl Store {
         }
         for response in responses {
             self.elect_primary(response, changes);
+        }
+        for slot in id_slots {
+            self.identify_around(slot, changes);
         }
         for slot in slots {
             self.pair_around(Some(slot), changes);

@@ -25,6 +25,7 @@ use super::outcome::Outcome;
 use super::packed_usage::PackedUsage;
 use super::pairing::Slot;
 use super::placement::StatedParent;
+use super::response_ids::IdSlot;
 use super::row::{MISPLACED, Phase, RICH, Row};
 use super::trace::{Counts, Trace};
 use super::tree::Children;
@@ -46,12 +47,14 @@ pub(super) struct LastLookup {
 }
 
 /// What a row was part of before it was removed; for a new row, of nothing.
+#[derive(Default)]
 struct Removed {
     parent: Option<RowIx>,
     span_type: SpanType,
     was_agent: bool,
     belonging: Belonging,
     response: u32,
+    id_slot: Option<IdSlot>,
     slot: Option<Slot>,
 }
 
@@ -76,7 +79,7 @@ impl Store {
             self.replace_payload(row, batch, span, changes);
             self.remove(row, changes)
         } else {
-            Removed { parent: None, span_type: SpanType::Other, was_agent: false, belonging: Belonging::default(), response: 0, slot: None }
+            Removed::default()
         };
         self.fill(row, batch, span);
         self.refresh_inner(row);
@@ -105,12 +108,13 @@ impl Store {
         self.leave_tool_calls(row, changes);
         self.leave_running_totals(row, changes);
         let response = self.retract_report(row, changes);
+        let id_slot = self.leave_recurring(row);
         let slot = self.leave_pairing(row);
         self.unlink(row);
         self.set_counted(row, false);
         self.attribute(row, false);
         self.release_facts(row);
-        Removed { parent, span_type, was_agent, belonging, response, slot }
+        Removed { parent, span_type, was_agent, belonging, response, id_slot, slot }
     }
 
     /// Phase 4: decides again what depends on the row and its neighbors.
@@ -135,9 +139,12 @@ impl Store {
             }
         }
 
-        let response = self.report(row, response);
+        let response = self.report(row, response, changes);
         for response in [removed.response, response] {
             self.elect_primary(response, changes);
+        }
+        if let Some(slot) = removed.id_slot {
+            self.identify_around(slot, changes);
         }
         if self.below(row).has_reports() {
             self.elect_primary_above(row, removed.parent, changes);

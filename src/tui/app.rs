@@ -23,6 +23,7 @@ mod test_harness;
 #[cfg(test)]
 mod tests;
 mod text_input;
+mod tour;
 mod trace_tree;
 mod update;
 
@@ -38,6 +39,7 @@ pub use palette::Palette;
 pub use pick::{Choice, Picker};
 pub use sorter::Sorter;
 pub use table::{Cell, GroupKey, Line, Table, TableColumn, View};
+pub use tour::Tour;
 pub use trace_tree::{Sort, Sorting, TraceTree};
 
 use std::collections::{HashSet, VecDeque};
@@ -68,6 +70,8 @@ pub enum Effect {
     Suspend,
     /// Save a filter line to the history file.
     Remember(String),
+    /// Play the demo again.
+    Replay,
     /// Quit.
     Quit,
 }
@@ -108,6 +112,8 @@ pub enum Overlay {
 pub struct SourceView {
     /// The display name.
     pub name: String,
+    /// Where it is: the absolute path of a file, else the name.
+    pub place: String,
     /// The last reported state.
     pub state: State,
     /// What a listener has received.
@@ -118,7 +124,8 @@ impl SourceView {
     /// Returns a source that has reported nothing yet.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), state: State::Loading { done: 0, total: 0 }, traffic: Traffic::default() }
+        let name = name.into();
+        Self { place: name.clone(), name, state: State::Loading { done: 0, total: 0 }, traffic: Traffic::default() }
     }
 }
 
@@ -188,6 +195,8 @@ pub struct App {
     pub insights: Insights,
     /// The totals beside the traces.
     pub aggregates: Aggregates,
+    /// The guide through the demo, if it is the demo.
+    pub tour: Option<Tour>,
     /// The open view, unless it is the traces.
     pub table: Option<Table>,
     bell: bool,

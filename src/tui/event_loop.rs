@@ -7,19 +7,19 @@ mod updates;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Report, bail};
-use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
-use futures_util::StreamExt;
-use futures_util::future::poll_immediate;
+use crossterm::event::{Event, MouseButton, MouseEventKind};
 use ratatui::layout::Position;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use self::export::PendingExport;
-use self::signals::end_signal;
+use self::signals::{Resizes, end_signal};
 use super::app::{App, Effect};
 use crate::export::ExportedSpan;
 use crate::model::clock::Clock;
@@ -30,11 +30,15 @@ use crate::panic_hook;
 use crate::sources::{Hub, PayloadRequest};
 use crate::store::Store;
 use crate::tui::history;
-use crate::tui::terminal::{Output, Screen};
+use crate::tui::input::{Input, Inputs};
+use crate::tui::terminal::{ASK_BACKGROUND, Output, Screen};
 use crate::tui::view::{self, HitMap};
 
 /// The shortest time between two frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
+
+/// How long the first frame waits for the terminal to tell its background.
+const ANSWER: Duration = Duration::from_millis(150);
 
 /// Everything that the event loop works on.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ pub struct Session {
     pub redact_patterns: Vec<String>,
     /// The prices, which load in the background, and a warning if the user's price file is unusable.
     pub prices: oneshot::Receiver<(Prices, Option<String>)>,
+    /// Whether the recording that is shown has ended; it never has if none is shown.
+    pub is_over: Arc<AtomicBool>,
 }
 
 /// What the answer to a request for payloads is for.
@@ -82,6 +88,8 @@ struct Loop<'a> {
     /// The mouse targets of the last frame.
     hits: HitMap,
     is_suspending: bool,
+    /// Whether the first frame waits for the terminal to tell its background.
+    is_answer_due: bool,
     clock: Clock,
     finished: UnboundedSender<Finished>,
     output: Output,
@@ -102,31 +110,45 @@ impl FramePacer {
     }
 }
 
+/// Why the event loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The user quit, or a signal ended the program.
+    Quit,
+    /// The user wants to see the demo again.
+    Replay,
+}
+
 /// Runs until the user quits.
 ///
 /// # Errors
 ///
 /// Fails if the terminal fails or a thread panics.
-pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Report> {
+pub async fn run(screen: &mut Screen, inputs: &mut Inputs, session: &mut Session) -> Result<End, Report> {
     let (finished, mut results) = unbounded_channel();
     let mut state = Loop {
         session,
         pending: HashMap::new(),
         hits: HitMap::default(),
         is_suspending: false,
+        is_answer_due: false,
         clock: Clock::default(),
         finished,
         output: screen.output.clone(),
     };
-    let mut events = EventStream::new();
+    let mut resizes = Resizes::new()?;
     let mut end = std::pin::pin!(end_signal()?);
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut frames = FramePacer { drawn: Instant::now(), is_dirty: true, is_urgent: true };
     let mut is_priced = false;
+    // The first frame should have the right colours.
+    let asked = state.session.app.themes.follows_background();
+    state.is_answer_due = asked;
+    let patience = tokio::time::Instant::now() + ANSWER;
     loop {
         let is_ready = screen.output.is_ready()?;
-        if is_ready && frames.is_due() {
+        if is_ready && !state.is_answer_due && frames.is_due() {
             let has_more = state.draw(screen)?;
             // An unfinished filter, and the totals over what it shows, go on with the next frame.
             frames = FramePacer { drawn: Instant::now(), is_dirty: has_more, is_urgent: false };
@@ -135,10 +157,10 @@ pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Repor
         tokio::select! {
             biased;
             message = panic_hook::happened() => bail!("internal error: {message}"),
-            () = &mut end => return Ok(()),
-            event = events.next() => {
-                if state.handle_events(event, &mut events).await? {
-                    return Ok(());
+            () = &mut end => return Ok(End::Quit),
+            input = inputs.next() => {
+                if let Some(end) = state.handle_inputs(input, inputs)? {
+                    return Ok(end);
                 }
                 if std::mem::take(&mut state.is_suspending) {
                     state.session.sources.suspend();
@@ -148,6 +170,8 @@ pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Repor
                 }
                 frames.is_urgent = true;
             }
+            () = resizes.next() => frames.is_urgent = true,
+            () = sleep_until(patience), if state.is_answer_due => state.is_answer_due = false,
             Some(result) = results.recv() => state.report(result),
             prices = &mut state.session.prices, if !is_priced => {
                 is_priced = true;
@@ -158,13 +182,19 @@ pub async fn run(screen: &mut Screen, session: &mut Session) -> Result<(), Repor
             Some(update) = state.session.sources.recv() => state.handle_updates(update),
             _ = tick.tick() => {
                 let now = state.read_clock();
-                let Session { app, store, .. } = &mut *state.session;
+                let Session { app, store, is_over, .. } = &mut *state.session;
+                let is_over = is_over.load(Ordering::Relaxed);
+                if let Some(tour) = app.tour.as_mut().filter(|tour| tour.is_over() != is_over) {
+                    tour.set_over(is_over);
+                    frames.is_dirty = true;
+                }
+                screen.set_title(view::title(app, store));
                 if !app.tick(store, now) {
                     continue;
                 }
             }
             () = screen.output.ready(), if !is_ready => continue,
-            () = sleep_until((frames.drawn + FRAME).into()), if frames.is_dirty && is_ready => {}
+            () = sleep_until((frames.drawn + FRAME).into()), if frames.is_dirty && is_ready && !state.is_answer_due => {}
         }
         frames.is_dirty = true;
     }
@@ -191,22 +221,35 @@ impl Loop<'_> {
         Ok(has_more)
     }
 
-    /// Handles an event and all that wait behind it, so that one frame shows their effect. Returns whether to quit.
-    async fn handle_events(&mut self, first: Option<std::io::Result<Event>>, events: &mut EventStream) -> Result<bool, Report> {
+    /// Handles an input and all that wait behind it, so that one frame shows their effect. Returns why to end, if so.
+    fn handle_inputs(&mut self, first: Option<std::io::Result<Input>>, inputs: &mut Inputs) -> Result<Option<End>, Report> {
+        let Some(first) = first else { return Ok(Some(End::Quit)) };
         let mut next = Some(first);
-        while let Some(event) = next {
-            let Some(event) = event else { return Ok(true) };
-            if self.handle_event(&event?) {
-                return Ok(true);
+        while let Some(input) = next {
+            match input? {
+                Input::Event(event) => {
+                    if let Some(end) = self.handle_event(&event) {
+                        return Ok(Some(end));
+                    }
+                }
+                Input::Background(background) => {
+                    self.session.app.themes.set_background(background);
+                    self.is_answer_due = false;
+                }
+                // The background itself tells more than what the user prefers.
+                Input::Scheme(background) => {
+                    self.session.app.themes.set_background(background);
+                    self.output.send(ASK_BACKGROUND.as_bytes().to_vec());
+                }
+                Input::Answered => self.is_answer_due = false,
             }
-            // Poll with the waker of this task: the stream keeps the first waker until an event arrives.
-            next = poll_immediate(events.next()).await;
+            next = inputs.try_next();
         }
-        Ok(false)
+        Ok(None)
     }
 
-    /// Handles an event. Returns whether to quit.
-    fn handle_event(&mut self, event: &Event) -> bool {
+    /// Handles an event. Returns why to end, if so.
+    fn handle_event(&mut self, event: &Event) -> Option<End> {
         let Session { app, store, .. } = &mut *self.session;
         view::write_pages(app, store);
         let effect = match event {
@@ -228,7 +271,8 @@ impl Loop<'_> {
             _ => None,
         };
         match effect {
-            Some(Effect::Quit) => return true,
+            Some(Effect::Quit) => return Some(End::Quit),
+            Some(Effect::Replay) => return Some(End::Replay),
             Some(Effect::Export(export)) => {
                 app.show_message("reading the payloads to export…", false, now());
                 self.start_export(export);
@@ -243,7 +287,7 @@ impl Loop<'_> {
             }
             None => {}
         }
-        false
+        None
     }
 
     fn report(&mut self, result: Finished) {

@@ -3,10 +3,9 @@
 //! A terminal may take no output for as long as it likes (a stalled ssh connection, a suspended terminal program). So a thread of its own
 //! writes to it, and nothing else waits for that thread: a frame that the terminal cannot take yet is not drawn.
 
-use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod output;
+
+use std::io;
 
 use crossterm::cursor::Show;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
@@ -16,132 +15,25 @@ use crossterm::{queue, terminal};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
-use tokio::sync::Notify;
+
+pub use self::output::{FrameBuffer, Output};
+use crate::format;
+
+/// The most cells of a title.
+const MAX_TITLE: usize = 120;
 
 /// The largest screen in columns and rows. A terminal may claim any size, and each cell takes memory.
 const MAX_SIZE: (u16, u16) = (1000, 500);
 
-/// How long to wait for a terminal that takes no output, before the program ends or stops without restoring its screen.
-const WAIT: Duration = Duration::from_millis(500);
-
-/// Writes to the terminal on a thread of its own, in the order of the calls.
-#[derive(Clone, Debug)]
-pub struct Output {
-    sender: Sender<Vec<u8>>,
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
-    /// Both tell that a text was written.
-    written: Condvar,
-    written_async: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Texts that are not yet written.
-    waiting: usize,
-    error: Option<io::Error>,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write_all(&self, texts: &Receiver<Vec<u8>>, mut out: impl Write) {
-        for text in texts {
-            let written = out.write_all(&text).and_then(|()| out.flush());
-            let mut state = self.state();
-            state.waiting -= 1;
-            if let Err(error) = written {
-                state.error.get_or_insert(error);
-            }
-            drop(state);
-            self.written.notify_all();
-            self.written_async.notify_waiters();
-        }
-    }
-}
-
-impl Output {
-    /// Starts the thread. It ends with the last clone of the returned value, and never if the terminal takes no output.
-    fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let (sender, texts) = channel();
-        let shared = Arc::new(Shared::default());
-        let writer = shared.clone();
-        std::thread::Builder::new().name("terminal".to_owned()).spawn(move || writer.write_all(&texts, out))?;
-        Ok(Self { sender, shared })
-    }
-
-    /// Hands over a text. Errors show in [`Output::is_ready`].
-    pub fn send(&self, text: Vec<u8>) {
-        self.shared.state().waiting += 1;
-        if self.sender.send(text).is_err() {
-            self.shared.state().waiting -= 1;
-        }
-    }
-
-    /// Whether the terminal has taken everything.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the terminal is gone.
-    pub fn is_ready(&self) -> io::Result<bool> {
-        let mut state = self.shared.state();
-        state.error.take().map_or(Ok(state.waiting == 0), Err)
-    }
-
-    /// Waits until the terminal has taken everything, or is gone.
-    pub async fn ready(&self) {
-        loop {
-            let written = self.shared.written_async.notified();
-            let mut written = std::pin::pin!(written);
-            // From here on no notification is missed.
-            written.as_mut().enable();
-            if self.shared.state().waiting == 0 {
-                return;
-            }
-            written.await;
-        }
-    }
-
-    /// Waits as long as [`WAIT`] until the terminal has taken everything. Returns whether it has.
-    fn wait(&self) -> bool {
-        let waited = self.shared.written.wait_timeout_while(self.shared.state(), WAIT, |state| state.waiting > 0);
-        waited.unwrap_or_else(PoisonError::into_inner).0.waiting == 0
-    }
-}
-
-/// Buffers a frame and hands it over at once, as a synchronized update that the terminal shows without tearing.
-#[derive(Debug)]
-pub struct FrameBuffer {
-    output: Output,
-    frame: Vec<u8>,
-}
-
-/// The sequences around a synchronized update.
-const BEGIN_SYNC: &[u8] = b"\x1b[?2026h";
-const END_SYNC: &[u8] = b"\x1b[?2026l";
-
-impl Write for FrameBuffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.frame.is_empty() {
-            self.frame.extend_from_slice(BEGIN_SYNC);
-        }
-        self.frame.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.frame.is_empty() {
-            self.frame.extend_from_slice(END_SYNC);
-            self.output.send(std::mem::take(&mut self.frame));
-        }
-        Ok(())
-    }
+/// What the terminal is asked to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Modes {
+    /// To report mouse events.
+    pub mouse: bool,
+    /// To tell the colour of its background, and changes between dark and light colours.
+    pub asks_background: bool,
+    /// To show a title, see [`Screen::set_title`].
+    pub title: bool,
 }
 
 /// The terminal in raw mode and on its alternate screen. Dropping it restores the terminal.
@@ -152,24 +44,33 @@ pub struct Screen {
     /// What else is written to the terminal.
     pub output: Output,
     area: Rect,
-    mouse: bool,
+    modes: Modes,
+    title: String,
 }
 
 impl Screen {
-    /// Switches the terminal to raw mode and the alternate screen, with or without mouse events.
+    /// Switches the terminal to raw mode and the alternate screen.
     ///
     /// # Errors
     ///
     /// Fails if there is no terminal.
-    pub fn enter(mouse: bool) -> io::Result<Self> {
+    pub fn enter(modes: Modes) -> io::Result<Self> {
         let area = area()?;
         let output = Output::start(io::stdout())?;
         let frames = FrameBuffer { output: output.clone(), frame: Vec::new() };
         let options = TerminalOptions { viewport: Viewport::Fixed(area) };
         let terminal = Terminal::with_options(CrosstermBackend::new(frames), options)?;
         enable_raw_mode()?;
-        output.send(enter_sequence(mouse)?);
-        Ok(Self { terminal, output, area, mouse })
+        output.send(enter_sequence(modes)?);
+        Ok(Self { terminal, output, area, modes, title: String::new() })
+    }
+
+    /// Shows text in the terminal's title, if [`Modes::title`] says so.
+    pub fn set_title(&mut self, title: String) {
+        if self.modes.title && title != self.title {
+            self.output.send(title_sequence(&title));
+            self.title = title;
+        }
     }
 
     /// Adapts to the terminal's size and returns the area to draw on.
@@ -199,7 +100,8 @@ impl Screen {
             rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
         }
         enable_raw_mode()?;
-        self.output.send(enter_sequence(self.mouse)?);
+        self.output.send(enter_sequence(self.modes)?);
+        self.title.clear();
         // The shell has written to the screen.
         self.terminal.swap_buffers();
         Ok(())
@@ -217,7 +119,7 @@ impl Screen {
 
     /// Restores the terminal. Returns whether it took the output in time. Errors are ignored, since the terminal may be gone.
     fn leave(&self) -> bool {
-        self.output.send(leave_sequence());
+        self.output.send(leave_sequence(self.modes));
         let is_taken = self.output.wait();
         let _ = disable_raw_mode();
         is_taken
@@ -240,16 +142,44 @@ fn area() -> io::Result<Rect> {
 const MOUSE_ON: &str = "\u{1b}[?1000h\u{1b}[?1006h";
 const MOUSE_OFF: &str = "\u{1b}[?1006l\u{1b}[?1000l";
 
-fn enter_sequence(mouse: bool) -> io::Result<Vec<u8>> {
+/// Asks for the colour of the background.
+pub const ASK_BACKGROUND: &str = "\u{1b}]11;?\u{1b}\\";
+
+/// Reports changes between dark and light colours from now on. Every terminal answers the last question, so that nothing waits for an
+/// answer that does not come.
+const BACKGROUND_ON: &str = "\u{1b}[?2031h\u{1b}]11;?\u{1b}\\\u{1b}[c";
+const BACKGROUND_OFF: &str = "\u{1b}[?2031l";
+
+fn enter_sequence(modes: Modes) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    queue!(text, EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Print(if mouse { MOUSE_ON } else { "" }))?;
+    let given = |is_on: bool, sequence: &'static str| if is_on { sequence } else { "" };
+    queue!(text, EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Print(given(modes.mouse, MOUSE_ON)))?;
+    queue!(text, Print(given(modes.asks_background, BACKGROUND_ON)), Print(given(modes.title, SAVE_TITLE)))?;
     Ok(text)
 }
 
-fn leave_sequence() -> Vec<u8> {
+/// Keeps the title on the terminal's stack. A terminal without one shows none in the end.
+const SAVE_TITLE: &str = "\u{1b}[22;0t";
+const RESTORE_TITLE: &str = "\u{1b}]0;\u{1b}\\\u{1b}[23;0t";
+
+/// Returns the sequence that sets the title. The text is made safe: its controls would end the sequence and could begin another.
+fn title_sequence(title: &str) -> Vec<u8> {
+    format!("\u{1b}]0;{}\u{1b}\\", format::fit(&format::safe(title), MAX_TITLE)).into_bytes()
+}
+
+fn leave_sequence(modes: Modes) -> Vec<u8> {
     let mut text = Vec::new();
+    let given = |is_on: bool, sequence: &'static str| if is_on { sequence } else { "" };
     // Writing to memory does not fail.
-    let _ = queue!(text, Print(MOUSE_OFF), DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _ = queue!(
+        text,
+        Print(MOUSE_OFF),
+        Print(given(modes.asks_background, BACKGROUND_OFF)),
+        Print(given(modes.title, RESTORE_TITLE)),
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    );
     text
 }
 
@@ -257,40 +187,23 @@ fn leave_sequence() -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// A terminal that takes a text only after it is told to.
-    struct Stalled(Receiver<()>, Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Stalled {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
-            self.1.lock().map_or_else(|_| Err(io::ErrorKind::Other.into()), |mut taken| taken.write(bytes))
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    #[test]
+    fn a_title_can_not_end_its_sequence() {
+        let title = String::from_utf8(title_sequence("✗1 a\u{1b}]52;c;x\u{7}\u{9c}b\n")).unwrap();
+        let inner = title.strip_prefix("\u{1b}]0;").and_then(|title| title.strip_suffix("\u{1b}\\")).unwrap();
+        assert!(inner.starts_with("✗1 a") && !inner.contains(char::is_control), "{inner:?}");
+        assert!(title_sequence(&"x".repeat(1000)).len() < 200);
     }
 
-    #[tokio::test]
-    async fn nothing_waits_for_a_terminal_that_takes_no_output() -> io::Result<()> {
-        let (go, stalled) = channel();
-        let taken = Arc::new(Mutex::new(Vec::new()));
-        let output = Output::start(Stalled(stalled, taken.clone()))?;
-        assert!(output.is_ready()?);
-        let mut frames = FrameBuffer { output: output.clone(), frame: Vec::new() };
-        frames.write_all(b"a frame")?;
-        frames.flush()?;
-        assert!(!output.is_ready()?);
-        assert!(!output.wait(), "it gives up");
-        go.send(()).map_err(io::Error::other)?;
-        output.ready().await;
-        assert!(output.is_ready()?);
-        assert_eq!(taken.lock().map(|taken| taken.clone()).unwrap_or_default(), b"\x1b[?2026ha frame\x1b[?2026l");
-        drop(go);
-        frames.write_all(b"a frame for nobody")?;
-        frames.flush()?;
-        output.ready().await;
-        assert_eq!(output.is_ready().map_err(|error| error.kind()), Err(io::ErrorKind::BrokenPipe));
-        Ok(())
+    #[test]
+    fn what_is_not_wanted_is_not_asked_for() {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let both = |modes| (text(enter_sequence(modes).unwrap()), text(leave_sequence(modes)));
+        let (enter, leave) = both(Modes::default());
+        assert!(!enter.contains("2031") && !enter.contains("]11;") && !enter.contains("22;0t"), "{enter:?}");
+        assert!(!leave.contains("2031") && !leave.contains("]0;") && !leave.contains("23;0t"), "{leave:?}");
+        let (enter, leave) = both(Modes { mouse: true, asks_background: true, title: true });
+        assert!(enter.contains("[?2031h") && enter.contains(ASK_BACKGROUND) && enter.contains(SAVE_TITLE), "{enter:?}");
+        assert!(leave.contains("[?2031l") && leave.contains(RESTORE_TITLE), "{leave:?}");
     }
 }

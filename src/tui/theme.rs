@@ -1,5 +1,6 @@
 //! Themes: the style of each role, in the colours that the terminal supports.
 
+mod background;
 mod color;
 mod file;
 #[cfg(test)]
@@ -7,6 +8,7 @@ mod tests;
 
 use std::path::Path;
 
+pub use background::Background;
 pub use color::ColorSupport;
 use ratatui::style::Style;
 
@@ -103,6 +105,8 @@ impl Theme {
 pub struct Themes {
     all: Vec<Theme>,
     current: usize,
+    /// Whether the terminal's background decides which theme is the current one.
+    follows_background: bool,
 }
 
 impl Default for Themes {
@@ -113,7 +117,8 @@ impl Default for Themes {
 
 impl Themes {
     /// Loads the built-in themes and those in `directory` (`NAME.toml`), converts them to the supported colours, and selects the theme
-    /// `name`, or the dark one if there is no such theme. Also returns one message per invalid file.
+    /// `name`, or the dark one if there is no such theme. Also returns one message per invalid file. [`AUTO`] stands for the dark or the light
+    /// theme, by [`Themes::set_background`].
     #[must_use]
     pub fn load(name: &str, directory: Option<&Path>, support: ColorSupport) -> (Self, Vec<String>) {
         let mut all: Vec<Theme> = Vec::new();
@@ -133,6 +138,7 @@ impl Themes {
                 Err(problem) => problems.push(problem),
             }
         }
+        let follows_background = name == AUTO && matches!(support, ColorSupport::Indexed | ColorSupport::True);
         let name = match (name, support) {
             (AUTO, ColorSupport::Sixteen) => "16-colour",
             (AUTO, _) => "dark",
@@ -140,7 +146,20 @@ impl Themes {
         };
         let all: Vec<Theme> = all.iter().map(|theme| theme.with_support(support)).collect();
         let current = all.iter().position(|theme| theme.name == name).unwrap_or_default();
-        (Self { all, current }, problems)
+        (Self { all, current, follows_background }, problems)
+    }
+
+    /// Whether the terminal's background decides which theme is the current one.
+    #[must_use]
+    pub fn follows_background(&self) -> bool {
+        self.follows_background
+    }
+
+    /// Selects the theme for a background, unless the user chose another one.
+    pub fn set_background(&mut self, background: Background) {
+        if self.follows_background {
+            self.current = self.all.iter().position(|theme| theme.name == background.theme()).unwrap_or(self.current);
+        }
     }
 
     /// Parses the text of a theme file. The error says what is wrong in which line.
@@ -157,6 +176,7 @@ impl Themes {
 
     /// Selects the next theme, after the last the first; returns its name.
     pub fn select_next(&mut self) -> &str {
+        self.follows_background = false;
         self.current = (self.current + 1) % self.all.len().max(1);
         &self.current().name
     }

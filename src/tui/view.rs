@@ -14,7 +14,9 @@ mod popup;
 mod sources;
 mod styling;
 mod table;
+mod title;
 mod totals;
+mod tour;
 mod trace_tree;
 mod welcome;
 
@@ -27,19 +29,22 @@ use tui_input::Input;
 use crate::format;
 use crate::store::Store;
 use crate::tui::app::{App, HitTarget, Overlay};
+use crate::tui::widget::put_grapheme;
 pub use detail::exchange_texts;
 pub use hit_map::HitMap;
 pub use layout::PaneLayout;
 use styling::Styling;
+pub use title::title;
 
 /// Draws the screen, and replaces the mouse targets in `hits` by those of this frame.
 pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) {
     hits.clear();
-    let area = frame.area();
+    let (area, tour_line) = tour::split(frame.area(), app);
     let styling = Styling { theme: app.themes.current(), ascii: app.ascii };
     let panes = PaneLayout::new(area, app.focus);
     let buffer = frame.buffer_mut();
-    buffer.set_style(area, styling.screen());
+    buffer.set_style(*buffer.area(), styling.screen());
+    tour::draw(buffer, tour_line, app, styling);
     header::draw(buffer, panes.header, app, store, styling);
     if store.trace_count() == 0 {
         welcome::draw(buffer, panes.traces.union(panes.detail), app, styling);
@@ -75,6 +80,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, store: &Store, hits: &mut HitMap) 
 
 /// Prepares the app for a frame of this size. Returns whether work is left for further frames.
 pub fn prepare_frame(app: &mut App, store: &mut Store, area: Rect) -> bool {
+    let (area, _) = tour::split(area, app);
     let end = max_scroll(app, area);
     if let Some(Overlay::Help(line) | Overlay::Sources(line)) = &mut app.overlay {
         *line = end.min(*line);
@@ -115,7 +121,7 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, cells: u16, text: &str, style: Style
     let cells = cells.min(area.right() - x);
     let safe = format::safe(text);
     let fitted = format::fit(&safe, usize::from(cells));
-    buffer.set_stringn(x, y, &fitted, usize::from(cells), style).0
+    format::cells(&fitted).fold(x, |x, (grapheme, _)| x + put_grapheme(buffer, (x, y), grapheme, style))
 }
 
 /// Writes `text` so that it ends before column `end`; returns its first column.

@@ -2,6 +2,7 @@
 //!
 //! The caller chooses all colours.
 
+pub mod cell;
 pub mod chat;
 pub mod gauge;
 pub mod json;
@@ -10,6 +11,7 @@ pub mod sparkline;
 pub mod text;
 pub mod waterfall;
 
+pub use cell::put_grapheme;
 pub use chat::{Message, Part};
 pub use gauge::gauge;
 pub use pager::{Pager, Styles};

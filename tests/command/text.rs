@@ -153,6 +153,41 @@ fn list_counts_traces_without_agents_of_a_service_that_has_some() {
 }
 
 #[test]
+fn service_and_host_choose_by_the_sender() {
+    let program = Program::empty();
+    let request = |at: u64, service: &str, host: &str| {
+        let resource = serde_json::json!([
+            {"key": "service.name", "value": {"stringValue": service}},
+            {"key": "host.name", "value": {"stringValue": host}},
+        ]);
+        let span = serde_json::json!({
+            "traceId": format!("{at:032x}"), "spanId": format!("{at:016x}"), "name": format!("run {at}"),
+            "startTimeUnixNano": "1795937400000000000", "endTimeUnixNano": "1795937400500000000",
+            "attributes": [{"key": "openinference.span.kind", "value": {"stringValue": "AGENT"}}],
+        });
+        let request = serde_json::json!({"resourceSpans": [{"resource": {"attributes": resource}, "scopeSpans": [{"spans": [span]}]}]});
+        format!("{request}\n")
+    };
+    let lines = [request(1, "billing", "build-7"), request(2, "billing-eu", "build-8"), request(3, "search", "build-7")];
+    std::fs::write(program.path("spans.jsonl"), lines.concat()).unwrap();
+    let names = |filter: &str| {
+        let mut names: Vec<String> = program
+            .objects(&["list", "--json", "--filter", filter, "spans.jsonl"])
+            .iter()
+            .map(|trace| trace["name"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("service:billing"), ["run 1", "run 2"]);
+    assert_eq!(names("service=billing"), ["run 1"]);
+    assert_eq!(names("-service:billing"), ["run 3"]);
+    assert_eq!(names("host:build-7"), ["run 1", "run 3"]);
+    assert_eq!(names("host:build-7 service:search|billing"), ["run 1", "run 3"]);
+    assert_eq!(names("service!=search"), ["run 1", "run 2"]);
+}
+
+#[test]
 fn list_joins_a_paused_run_and_its_continuation() {
     let program = Program::empty();
     std::fs::copy(crate::fixture("frameworks/agno-hitl/traces.sqlite"), program.path("traces.db")).unwrap();

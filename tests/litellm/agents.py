@@ -3,6 +3,7 @@
     python agents.py http://GATEWAY/v1 KEY http://LISTENER/v1/traces
 """
 
+import contextlib
 import os
 import sys
 import time
@@ -45,4 +46,8 @@ Agent(name="Fallback", model=model("primary")).run("slowly", session_id="s-2")
 Agent(name="Claude Behind", model=model("claude-sonnet-4-5")).run("slowly", session_id="s-3")
 for chunk in Agent(name="Slow Reader", model=model("gpt-4o-mini")).run("a streamed answer", stream=True, session_id="s-4"):
     time.sleep(0.5)
+for _ in range(2):
+    Agent(name="Asks Twice", model=model("gpt-4o-mini")).run("a question that comes again", session_id="s-5")
+with contextlib.suppress(Exception):
+    Agent(name="Unlucky", model=model("gpt-4o-mini")).run("too many requests", session_id="s-6")
 provider.force_flush()

@@ -220,6 +220,41 @@ fn rows_of_a_long_chain_are_not_paired_until_it_is_evicted() {
 }
 
 #[test]
+fn an_id_that_recurs_is_the_id_of_several_calls() {
+    let of = |id: u8, scope, service, times| Report { service, ..report(id, scope, times, 1) };
+    let pair = |id: u8, start: i64| [of(id, "sdk", "app", (start, start + 100)), of(id + 1, "proxy", "gateway", (start + 10, start + 60))];
+    let calls = |starts: &[i64]| starts.iter().zip(0u8..).flat_map(|(&start, at)| pair(at * 2 + 1, start)).collect::<Vec<_>>();
+    for (what, starts) in [
+        ("one after the other", &[0, 200][..]),
+        ("in a row", &[0, 100, 200]),
+        ("overlapping", &[0, 20, 40]),
+        ("at the same time", &[0, 0, 0]),
+        ("often", &[0, 10, 20, 30, 40, 50, 60, 70, 80, 300, 310, 900]),
+    ] {
+        assert_eq!(counted(&calls(starts)), (starts.len() as u32, starts.len() as u32), "{what}");
+    }
+    // Only the gateway states the id.
+    let unstated =
+        calls(&[0, 200, 220]).into_iter().map(|report| Report { response: report.response * u16::from(report.scope == "proxy"), ..report });
+    assert_eq!(counted(&unstated.collect::<Vec<_>>()), (3, 3));
+    // One of two calls with the id is reported with other counts.
+    let [one, other] = pair(1, 0);
+    assert_eq!(counted(&[one, Report { counts: (100, 8), ..other }, of(3, "proxy", "gateway", (500, 600))]), (2, 1));
+}
+
+#[test]
+fn many_calls_with_one_id_each_count() {
+    let call =
+        |at: i64, step: i64| Report { trace: (at % 200) as u8 + 1, id: at as u64 + 1, ..report(1, "sdk", (at * step, at * step + 50), 1) };
+    for step in [0, 10, 100] {
+        let calls: Vec<Report> = (0..30_000).map(|at| call(at, step)).collect();
+        let mut store = Store::new(Limits::default());
+        store.apply(&batch(&calls), NOW);
+        assert_eq!((store.all().calls, store.all().duplicates), (30_000, 0));
+    }
+}
+
+#[test]
 fn an_ambiguous_response_id_is_ignored_and_its_calls_are_paired_without_it() {
     let pair = |at: u8| {
         let start = i64::from(at) * 10_000;
@@ -241,9 +276,9 @@ fn calls() -> impl Strategy<Value = Vec<Report>> {
             all.into_iter().enumerate()
         {
             let (start, id) = (start * 7 + if late < 400 { late * 10 } else { 0 }, at as u64 + 1);
-            let response = (start / 50) as u16 * 5 + response;
+            let response = if late % 3 == 0 { response } else { (start / 50) as u16 * 5 + response };
             let uses = calls.iter().filter(|report| report.response == response).count();
-            let response = if states_response && uses < MAX_REPORTS { response } else { 0 };
+            let response = if states_response && uses < 2 * MAX_REPORTS { response } else { 0 };
             let parent = calls.iter().rev().take(parent as usize / 3).find(|report| report.trace == trace).map(|report| report.id);
             let (counts, reasoning) = if output > 3 { (FAILED, None) } else { ((100, output.max(1) + 6), reasoning) };
             calls.push(Report { trace, id, parent, start, end: start + takes * 7, scope, service, response, counts, reasoning });
@@ -252,8 +287,35 @@ fn calls() -> impl Strategy<Value = Vec<Report>> {
     })
 }
 
+/// The reports with a number for each response: equal ids at different times are two, and ids that cannot be of one call are none.
+fn with_distinct_responses(calls: &[Report]) -> Vec<Report> {
+    let mut found: Vec<Report> = calls.to_vec();
+    found.sort_by_key(|report| (report.response, report.start, report.end));
+    let mut chains: Vec<Vec<usize>> = Vec::new();
+    for at in (0..found.len()).filter(|&at| found[at].response != 0) {
+        let before = (0..at).rev().take_while(|&other| found[other].response == found[at].response).take(MAX_REPORTS);
+        match chains.last_mut().filter(|_| before.into_iter().any(|other| found[other].end >= found[at].start)) {
+            Some(chain) => chain.push(at),
+            None => chains.push(vec![at]),
+        }
+    }
+    for (number, chain) in chains.iter().enumerate() {
+        let reports = || chain.iter().map(|&at| &found[at]);
+        let at_once = reports().map(|report| report.start).max() <= reports().map(|report| report.end).min();
+        let is_again = |one: &Report, other: &Report| {
+            let is_known = !one.scope.is_empty() && !one.service.is_empty();
+            is_known && one.trace != other.trace && (one.scope, one.service) == (other.scope, other.service)
+        };
+        let is_apart = reports().any(|one| reports().any(|other| is_again(one, other)));
+        let is_one = chain.len() <= MAX_REPORTS && at_once && !is_apart;
+        chain.iter().for_each(|&at| found[at].response = if is_one { number as u16 + 1 } else { 0 });
+    }
+    found
+}
+
 /// The ids of the duplicates: an independent implementation of the rule.
 fn duplicates(calls: &[Report]) -> Vec<u64> {
+    let calls = &with_distinct_responses(calls)[..];
     let id = |report: &Report| (report.trace, report.id);
     // The number of the chain of each report: of those with equal counts, the ones that run at a time.
     let mut by_start: Vec<&Report> = calls.iter().collect();

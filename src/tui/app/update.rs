@@ -14,6 +14,9 @@ use crate::store::{By, Store, TraceIx};
 impl App {
     /// Performs an action. Returns what the event loop must do.
     pub fn update(&mut self, store: &mut Store, action: Action, now: Nanos) -> Option<Effect> {
+        if let Some(tour) = &mut self.tour {
+            tour.note(action);
+        }
         if let ControlFlow::Break(effect) = self.table_action(store, action) {
             return effect;
         }
@@ -22,6 +25,11 @@ impl App {
             Action::Suspend => return Some(Effect::Suspend),
             Action::Copy => return self.copy(store, now),
             Action::CopySpan => return self.copy_span(store, now),
+            Action::Replay if self.tour.is_some() => return Some(Effect::Replay),
+            Action::Replay => {
+                self.show_message("only the demo can be played again: agno-top demo", false, now);
+                return None;
+            }
             _ => {}
         }
         if let Some(view) = View::opened_by(action) {

@@ -1,4 +1,4 @@
-//! Signals that end the program.
+//! Signals that end the program, and those that tell of a new size.
 
 use std::io;
 #[cfg(unix)]
@@ -27,4 +27,27 @@ pub(super) fn end_signal() -> io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 pub(super) fn end_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(std::future::pending())
+}
+
+/// Tells of new sizes of the terminal; elsewhere than on Unix they are events.
+pub(super) struct Resizes {
+    #[cfg(unix)]
+    signals: tokio::signal::unix::Signal,
+}
+
+impl Resizes {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            signals: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::window_change())?,
+        })
+    }
+
+    /// Waits for a new size.
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        self.signals.recv().await;
+        #[cfg(not(unix))]
+        std::future::pending::<()>().await;
+    }
 }

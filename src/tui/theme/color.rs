@@ -17,7 +17,7 @@ pub enum ColorSupport {
 }
 
 /// The 16 ANSI colours with their default values.
-const SIXTEEN: [(Color, [u8; 3]); 16] = [
+pub(super) const SIXTEEN: [(Color, [u8; 3]); 16] = [
     (Color::Black, [0, 0, 0]),
     (Color::Red, [205, 0, 0]),
     (Color::Green, [0, 205, 0]),
@@ -83,7 +83,7 @@ fn sixteen(colour: Color) -> Color {
 }
 
 /// Returns the default value of an indexed colour.
-fn rgb(index: u8) -> [u8; 3] {
+pub(super) fn rgb(index: u8) -> [u8; 3] {
     let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
     match index {
         232.. => [8 + 10 * (index - 232); 3],

@@ -1,4 +1,4 @@
-use ratatui::style::Color;
+use ratatui::style::{Color, Modifier};
 
 use super::*;
 
@@ -33,43 +33,60 @@ fn theme(name: &str) -> Theme {
 
 /// Returns the contrast of two colours according to WCAG 2, from 1 to 21.
 fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
-    let luminance = |colour: [u8; 3]| {
-        let [r, g, b] = colour.map(|part| {
-            let part = f64::from(part) / 255.0;
-            if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
-        });
-        0.2126 * r + 0.7152 * g + 0.0722 * b
-    };
-    let (a, b) = (luminance(a), luminance(b));
+    let (a, b) = (background::luminance(a), background::luminance(b));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
-fn rgb(colour: Option<Color>) -> [u8; 3] {
-    let Some(Color::Rgb(r, g, b)) = colour else { panic!("not an RGB colour: {colour:?}") };
-    [r, g, b]
+/// Returns the default value of a colour.
+fn rgb(colour: Color) -> [u8; 3] {
+    match colour {
+        Color::Rgb(r, g, b) => [r, g, b],
+        Color::Indexed(index) => color::rgb(index),
+        named => color::SIXTEEN.iter().find(|(known, _)| *known == named).expect("a colour with a value").1,
+    }
+}
+
+/// Returns the letters and the background of a style over another one.
+fn painted(style: Style, over: Style) -> ([u8; 3], [u8; 3]) {
+    let patched = over.patch(style);
+    let (letters, background) = (rgb(patched.fg.expect("letters")), rgb(patched.bg.expect("a background")));
+    if patched.add_modifier.contains(Modifier::REVERSED) { (background, letters) } else { (letters, background) }
 }
 
 #[test]
-fn themes_with_their_own_background_are_readable() {
-    for (name, text, frame, cursor) in [("light", 4.5, 3.0, 4.5), ("high-contrast", 7.0, 7.0, 7.0)] {
-        let theme = theme(name);
-        let [background, cursor_line] = [Role::Screen, Role::Cursor].map(|role| rgb(theme.style(role).bg));
-        for (role, key) in ROLES.into_iter().zip(ROLE_NAMES) {
-            let Some(text_color) = theme.style(role).fg.map(|colour| rgb(Some(colour))) else { continue };
-            if theme.style(role).bg.is_some() && role != Role::Screen {
-                assert!(contrast(text_color, rgb(theme.style(role).bg)) >= text, "{name}: {key} on its own background");
-                continue;
-            }
-            let least = if role == Role::Frame { frame } else { text };
-            assert!(contrast(text_color, background) >= least, "{name}: {key} has {:.1}", contrast(text_color, background));
-            if !matches!(role, Role::Frame) {
+fn every_theme_is_readable_on_every_terminal() {
+    let all = BUILT_IN.map(|(name, _)| name);
+    let supports = [(ColorSupport::True, &all[..]), (ColorSupport::Indexed, &all[..]), (ColorSupport::Sixteen, &["16-colour"])];
+    for (support, names) in supports {
+        for name in names {
+            let themes = Themes::load(name, None, support).0;
+            let style = |role| themes.current().style(role);
+            // The screen is painted below everything, and the cursor's line over it.
+            let screen = style(Role::Screen);
+            let cursor = Style { fg: None, ..style(Role::Cursor) };
+            for (role, key) in ROLES.into_iter().zip(ROLE_NAMES).filter(|(role, _)| *role != Role::Cursor) {
+                let least = if role == Role::Frame { 3.0 } else { 4.5 };
+                let (letters, background) = painted(style(role), screen);
+                let plain = contrast(letters, background);
+                assert!(plain >= least, "{name} with {support:?}: {key} has {plain:.2}");
+                let (letters, background) = painted(cursor, screen.patch(style(role)));
+                let under_cursor = contrast(letters, background);
+                // Tabs are in no line with a cursor.
                 assert!(
-                    contrast(text_color, cursor_line) >= cursor,
-                    "{name}: {key} has {:.1} under the cursor",
-                    contrast(text_color, cursor_line)
+                    matches!(role, Role::Frame | Role::Tab) || under_cursor >= 4.5,
+                    "{name} with {support:?}: {key} has {under_cursor:.2} under the cursor"
                 );
             }
         }
+    }
+}
+
+#[test]
+fn high_contrast_has_a_high_contrast() {
+    let theme = theme("high-contrast");
+    for role in ROLES {
+        let (letters, background) = painted(theme.style(role), theme.style(Role::Screen));
+        assert!(contrast(letters, background) >= 7.0, "{role:?}");
     }
 }
 
@@ -95,7 +112,22 @@ fn every_built_in_theme_defines_every_role() {
 #[test]
 fn auto_selects_a_theme_by_the_supported_colours() {
     assert_eq!(Themes::load(AUTO, None, ColorSupport::Sixteen).0.current().name, "16-colour");
-    assert_eq!(Themes::load(AUTO, None, ColorSupport::Indexed).0.current().name, "dark");
+    let mut themes = Themes::load(AUTO, None, ColorSupport::Indexed).0;
+    assert_eq!(themes.current().name, "dark");
+    themes.set_background(Background::Light);
+    assert_eq!(themes.current().name, "light");
+    themes.set_background(Background::Dark);
+    assert_eq!(themes.current().name, "dark");
+    themes.select_next();
+    assert!(!themes.follows_background(), "the user chose a theme");
+    themes.set_background(Background::Dark);
+    assert_eq!(themes.current().name, "light");
+    for (name, support) in [("dark", ColorSupport::True), (AUTO, ColorSupport::Sixteen), (AUTO, ColorSupport::None)] {
+        let mut themes = Themes::load(name, None, support).0;
+        let before = themes.current().name.clone();
+        themes.set_background(Background::Light);
+        assert_eq!(themes.current().name, before, "{name} {support:?}");
+    }
     let (themes, _) = Themes::load("light", None, ColorSupport::None);
     assert!(ROLES.iter().all(|&role| themes.current().style(role).fg.is_none() && themes.current().style(role).bg.is_none()));
 }

@@ -7,22 +7,15 @@ use ratatui::style::Style;
 use super::header::without_name;
 use super::put;
 use super::styling::Styling;
+use crate::format;
 use crate::sources::State;
 use crate::tui::app::{App, SourceView};
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling) {
     let (plain, dim, key) = (Style::new(), styling.dim(), styling.key());
     let mut lines = vec![("No traces yet.".to_owned(), styling.title()), (String::new(), plain)];
-    for source in &app.sources {
-        let (state, style) = match &source.state {
-            State::Waiting(reason) => (without_name(source, reason), styling.running()),
-            State::Failing(reason) => (without_name(source, reason), styling.error()),
-            State::Loading { .. } => ("loading".to_owned(), styling.running()),
-            State::Watching { .. } => ("watching; no spans yet".to_owned(), styling.good()),
-            State::Ended => ("read; no spans".to_owned(), dim),
-        };
-        lines.push((format!("{}  {state}", source.name), style));
-    }
+    lines.extend(app.sources.iter().map(|source| source_line(source, styling)));
+    lines.extend(app.sources.iter().filter_map(|source| without_traces(source)).map(|text| (text, styling.running())));
     if let Some([import, database]) = app.sources.iter().find_map(database) {
         lines.push((String::new(), plain));
         lines.push(("To write traces to it, run this in Python before you create the agent:".to_owned(), dim));
@@ -30,15 +23,54 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, styling: Styling)
         lines.push((import, key));
         lines.push(("from agno.tracing import setup_tracing".to_owned(), key));
         lines.push((format!("setup_tracing(db={database})"), key));
-        lines.push((String::new(), plain));
-        lines.push(("No agent at hand? `agno-top demo` plays a recorded run.".to_owned(), dim));
     }
+    if let Some(port) = app.sources.iter().flat_map(|source| &source.traffic.ports).filter(|port| port.error.is_none()).last() {
+        lines.push((String::new(), plain));
+        lines.push(("Any other program that sends OpenTelemetry traces is started with:".to_owned(), dim));
+        lines.push((String::new(), plain));
+        lines.push((format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{}", port.address), key));
+    }
+    lines.push((String::new(), plain));
+    lines.push(("A step is written when it has ended. If still nothing shows, agno-top doctor says why.".to_owned(), dim));
+    lines.push(("No agent at hand? agno-top demo plays a recorded run.".to_owned(), dim));
     let top = area.y + area.height.saturating_sub(lines.len() as u16) / 3;
-    let width = lines.iter().map(|(text, _)| crate::format::width(text)).max().unwrap_or_default() as u16;
+    let width = lines.iter().map(|(text, _)| format::width(text)).max().unwrap_or_default() as u16;
     let left = area.x + area.width.saturating_sub(width) / 2;
     for (y, (text, style)) in (top..area.bottom()).zip(&lines) {
         put(buffer, left, y, area.right().saturating_sub(left), text, *style);
     }
+}
+
+/// Returns where a source is and what it does.
+fn source_line(source: &SourceView, styling: Styling) -> (String, Style) {
+    let ports: Vec<String> = source.traffic.ports.iter().filter(|port| port.error.is_none()).map(|port| port.address.to_string()).collect();
+    if !ports.is_empty() {
+        return (format!("listening for OTLP on {}: no traces received yet", ports.join(" and ")), styling.good());
+    }
+    let (state, style) = match &source.state {
+        State::Waiting(reason) => (without_name(source, reason), styling.running()),
+        State::Failing(reason) => (without_name(source, reason), styling.error()),
+        State::Loading { .. } => ("loading".to_owned(), styling.running()),
+        State::Watching { .. } => ("watching; no spans yet".to_owned(), styling.good()),
+        State::Ended => ("read; no spans".to_owned(), styling.dim()),
+    };
+    (format!("{}  {state}", source.place), style)
+}
+
+/// Says what a listener received instead of traces, and what the senders must be told; `None` if it received nothing else.
+fn without_traces(source: &SourceView) -> Option<String> {
+    let traffic = &source.traffic;
+    if traffic.spans > 0 {
+        return None;
+    }
+    if traffic.refused > 0 {
+        return Some(format!("{} refused; L says why", format::plural(traffic.refused, "request")));
+    }
+    let others = traffic.logs + traffic.metrics;
+    (others > 0).then(|| {
+        let count = format::count(others);
+        format!("logs and metrics received ({count}), but no traces: start the sender with OTEL_TRACES_EXPORTER=otlp")
+    })
 }
 
 /// Returns the Python import and the expression of Agno's database for a source; `None` for a source that Agno can't write to.
@@ -52,7 +84,7 @@ fn database(source: &SourceView) -> Option<[String; 2]> {
         return Some(["from agno.db.postgres import PostgresDb".to_owned(), format!("PostgresDb(db_url={url:?})")]);
     }
     let is_named_so = [".db", ".sqlite", ".sqlite3"].iter().any(|ending| source.name.ends_with(ending));
-    is_named_so.then(|| ["from agno.db.sqlite import SqliteDb".to_owned(), format!("SqliteDb(db_file={:?})", source.name)])
+    is_named_so.then(|| ["from agno.db.sqlite import SqliteDb".to_owned(), format!("SqliteDb(db_file={:?})", source.place)])
 }
 
 #[cfg(test)]
@@ -60,14 +92,31 @@ mod tests {
     use super::*;
     use crate::sources::Traffic;
 
+    fn source(name: &str, state: State) -> SourceView {
+        SourceView { state, ..SourceView::new(name) }
+    }
+
     #[test]
     fn the_python_code_names_the_watched_database() {
-        let value =
-            |name: &str, state| database(&SourceView { name: name.to_owned(), state, traffic: Traffic::default() }).map(|[_, value]| value);
+        let value = |source: SourceView| database(&source).map(|[_, value]| value);
         let waiting = || State::Waiting(String::new());
-        assert_eq!(value("tmp/x.db", waiting()).as_deref(), Some("SqliteDb(db_file=\"tmp/x.db\")"));
-        assert_eq!(value("postgres://u@h/d", waiting()).as_deref(), Some("PostgresDb(db_url=\"postgresql+psycopg://u@h/d\")"));
-        assert_eq!(value("x.json", waiting()), None);
-        assert_eq!(value("postgres://u@h/d", State::Failing(String::new())), None);
+        let file = SourceView { place: "/home/a/tmp/x.db".to_owned(), ..source("tmp/x.db", waiting()) };
+        assert_eq!(value(file).as_deref(), Some("SqliteDb(db_file=\"/home/a/tmp/x.db\")"));
+        let server = source("postgres://u@h/d", waiting());
+        assert_eq!(value(server).as_deref(), Some("PostgresDb(db_url=\"postgresql+psycopg://u@h/d\")"));
+        assert_eq!(value(source("x.json", waiting())), None);
+        assert_eq!(value(source("postgres://u@h/d", State::Failing(String::new()))), None);
+    }
+
+    #[test]
+    fn a_listener_without_traces_says_what_it_received_instead() {
+        let with = |traffic: Traffic| without_traces(&SourceView { traffic, ..source("otlp", State::Watching { left_out: 0 }) });
+        assert_eq!(with(Traffic::default()), None);
+        assert_eq!(with(Traffic { logs: 2, spans: 1, ..Traffic::default() }), None);
+        assert!(
+            with(Traffic { logs: 2, metrics: 1, ..Traffic::default() })
+                .is_some_and(|text| text.starts_with("logs and metrics received (3)"))
+        );
+        assert_eq!(with(Traffic { refused: 1, ..Traffic::default() }).as_deref(), Some("1 request refused; L says why"));
     }
 }

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::Glyphs;
+use super::cell::put_grapheme;
 use super::json::LazyTail;
 use super::text::{Document, Layout, Position, Search, TextRole};
 use crate::format::cells;
@@ -231,7 +232,7 @@ impl Pager {
                     return;
                 }
                 if x >= 0 {
-                    put(buffer, area.x + x as u16, area.y, grapheme, width, style);
+                    put_grapheme(buffer, (area.x + x as u16, area.y), grapheme, style);
                 }
                 x = next;
             }
@@ -258,16 +259,6 @@ impl Pager {
                 self.shift = before.saturating_sub(usize::from(self.layout.width / 2));
             }
         }
-    }
-}
-
-fn put(buffer: &mut Buffer, x: u16, y: u16, grapheme: &str, width: usize, style: Style) {
-    if width == 0 {
-        return;
-    }
-    buffer[(x, y)].set_symbol(grapheme).set_style(style);
-    for covered in 1..width as u16 {
-        buffer[(x + covered, y)].set_symbol(" ").set_style(style);
     }
 }
 

@@ -157,6 +157,14 @@ fn values(store: &Store, field: &str) -> Vec<Completion> {
         "user" => texts(store, |row| store.row(row).user),
         "error" => texts(store, |row| store.row(row).error),
         "provider" => texts(store, |row| store.provider(row)),
+        "service" => {
+            let mut counts: HashMap<&str, u64> = HashMap::new();
+            store.rows().for_each(|row| *counts.entry(store.service(row)).or_default() += 1);
+            let known = counts.into_iter().filter(|(name, _)| !name.is_empty());
+            sorted(
+                known.map(|(name, count)| Completion { name: name.to_owned(), count: Some(count), help: "", text: quote(name) }).collect(),
+            )
+        }
         _ => Vec::new(),
     }
 }

@@ -1,0 +1,83 @@
+//! Examples at the end of the help of each subcommand.
+
+/// The examples of the program itself.
+pub(super) const PROGRAM: &str = "\
+Examples:
+  agno-top                                  watch the databases found here
+  agno-top tmp/traces.db                    watch one that Agno writes
+  agno-top postgres://me@localhost/agno     watch a PostgreSQL database
+  agno-top spans.jsonl                      open a file of spans
+  agno-top demo                             look around without any agents
+  agno-top doctor                           find out why nothing shows";
+
+/// The examples of each subcommand; every line fits into 80 columns.
+const EXAMPLES: [(&str, &str); 11] = [
+    (
+        "demo",
+        "  agno-top demo
+  agno-top demo --once | head -20",
+    ),
+    (
+        "list",
+        "  agno-top list --since today --sort cost --limit 10
+  agno-top list traces.db --filter 'status:error agent:writer'
+  agno-top list traces.db --since 10m --fail-on 'cost>0.5'
+  agno-top list traces.db --json | jq .trace_id",
+    ),
+    (
+        "show",
+        "  agno-top show last
+  agno-top show a35b traces.db
+  agno-top show last --format markdown > run.md",
+    ),
+    (
+        "stats",
+        "  agno-top stats --by model --since yesterday
+  agno-top stats --by tool --sort p95 traces.db
+  agno-top stats --by day --since month --until today",
+    ),
+    (
+        "tail",
+        "  agno-top tail traces.db
+  agno-top tail --filter 'kind:tool status:error' traces.db
+  agno-top tail --otlp --json",
+    ),
+    (
+        "export",
+        "  agno-top export traces.db -o traces.json
+  agno-top export last --format markdown --redact
+  agno-top export traces.db --filter status:error --format csv -o failed.csv",
+    ),
+    (
+        "send",
+        "  agno-top send traces.db --since 1h --to http://localhost:6006
+  agno-top send last --to https://example.com --header Authorization=@key.txt",
+    ),
+    (
+        "doctor",
+        "  agno-top doctor
+  agno-top doctor tmp/traces.db
+  agno-top doctor --json | jq 'select(.state == \"trouble\")'",
+    ),
+    (
+        "config",
+        "  agno-top config
+  agno-top config --init",
+    ),
+    (
+        "completions",
+        "  agno-top completions bash > ~/.agno-top.bash
+  agno-top completions zsh > ~/.zfunc/_agno-top",
+    ),
+    (
+        "man",
+        "  agno-top man | man -l -
+  agno-top man list | man -l -",
+    ),
+];
+
+/// Returns the examples of a subcommand; `None` if it has none.
+pub(super) fn of(subcommand: &str) -> Option<String> {
+    let (_, lines) = EXAMPLES.iter().find(|(name, _)| *name == subcommand)?;
+    Some(format!("Examples:\n{lines}"))
+}
