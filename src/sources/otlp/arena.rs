@@ -162,9 +162,15 @@ impl Arena {
         self.sparse.pop().map(|number| number * SEGMENT_SIZE as u64..(number + 1) * SEGMENT_SIZE as u64)
     }
 
+    /// Returns the size of all segments in bytes.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        (self.sealed.len() + usize::from(self.open.is_some())) * SEGMENT_SIZE
+    }
+
     /// Returns the bytes of memory that the bodies take, with what is free between them beyond two segments: the oldest and the newest one are
     /// partly free whatever the limit.
-    pub(super) fn memory(&self) -> usize {
+    pub(super) fn memory_of_bodies(&self) -> usize {
         let segments = self.sealed.len() * SEGMENT_SIZE + (self.end % SEGMENT_SIZE as u64) as usize;
         (self.sealed_used as usize + self.open_used).max(segments.saturating_sub(2 * SEGMENT_SIZE))
     }

@@ -149,7 +149,7 @@ impl BodyStore {
 
     /// Returns the bytes of memory that no span needs: parts of bodies whose spans were released, and what is free between bodies.
     pub(super) fn unused_bytes(&self) -> u64 {
-        (self.arena.memory() as u64).saturating_sub(self.held_bytes)
+        (self.arena.memory_of_bodies() as u64).saturating_sub(self.held_bytes)
     }
 
     /// Returns the numbers of all bodies, the newest last.
